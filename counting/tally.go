@@ -1,0 +1,55 @@
+package counting
+
+import "time"
+
+// Kind is what a stream measures.
+type Kind uint8
+
+// The kinds of stream.
+const (
+	LineStream Kind = iota // crossings per class and direction
+	ZoneStream             // objects present, per class
+	LoopStream             // passages over inductive loops
+)
+
+var kindNames = [...]string{"line", "zone", "loop"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Stream is one source of windows, as declared in site.toml.
+type Stream struct {
+	ID      string
+	Kind    Kind
+	Sensor  string  // the camera or loop that feeds it
+	Classes []Class // which cells its windows have, in wire order
+}
+
+// Quality says how far a window can be trusted.
+type Quality uint8
+
+// The qualities, best first.
+const (
+	OK      Quality = iota // observed from start to end
+	Partial                // observed in part: see Observed
+	Gap                    // not observed: counts mean nothing and are not sent
+)
+
+var qualityNames = [...]string{"ok", "partial", "gap"}
+
+func (q Quality) String() string { return qualityNames[q] }
+
+// Tally is one window of one stream as it was counted: exact, and therefore
+// never stored and never sent. Only a policy can turn it into a Release.
+type Tally struct {
+	Stream     string
+	Kind       Kind
+	Start, End time.Time     // wall clock, UTC, aligned to the window length
+	Mono       time.Duration // monotonic time of End, since boot
+	Observed   time.Duration // how much of the window was seen, 0…End-Start
+	Quality    Quality
+	Reason     string // why Quality is not OK: a short fixed word, such as "camera_lost"
+	Counted    [Classes]bool
+	Crossings  [Classes][Directions]uint32
+	Presence   [Classes]time.Duration // Σ over time of objects present in a zone; divide by Observed for the mean
+	Peak       [Classes]uint32        // most objects present at once in a zone
+}
