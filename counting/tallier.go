@@ -1,0 +1,173 @@
+package counting
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxPause is the longest pause between two pictures, or two signs of life of
+// a loop, that still counts as observed. An object at walking pace covers less
+// than its own length in it.
+const maxPause = 2 * time.Second
+
+// A Tallier counts the crossings and presences of one sensor into windows.
+// It is safe for use by the sensor and by the clock that ends the window.
+//
+// Its times are monotonic, on one scale chosen by the caller.
+type Tallier struct {
+	mu      sync.Mutex
+	streams []Stream
+	open    []Tally
+	seen    time.Duration // until when the sensor has watched
+	live    bool          // false until the first sign of life, and after Lost
+	reason  string        // why the open window is not fully observed
+}
+
+// NewTallier opens the first window of every stream. Until the first call of
+// Watched nothing is observed.
+func NewTallier(streams []Stream) *Tallier {
+	t := &Tallier{streams: slices.Clone(streams), reason: "starting"}
+	t.open = t.blank()
+	return t
+}
+
+func (t *Tallier) blank() []Tally {
+	ts := make([]Tally, len(t.streams))
+	for i, s := range t.streams {
+		ts[i] = Tally{Stream: s.ID, Kind: s.Kind}
+		for _, c := range s.Classes {
+			ts[i].Counted[c] = true
+		}
+	}
+	return ts
+}
+
+// Cross counts one crossing in its stream's open window. A crossing of an
+// unknown stream, or of a class the stream does not count, is dropped.
+// A part of the vehicle split counts as vehicle where the split is not asked for.
+func (t *Tallier) Cross(c Crossing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.open {
+		w := &t.open[i]
+		if w.Stream != c.Stream {
+			continue
+		}
+		if class, ok := w.cell(c.Class); ok {
+			w.Crossings[class][c.Dir]++
+		}
+	}
+}
+
+// cell is the class under which an object of class c is counted in this window.
+func (w *Tally) cell(c Class) (Class, bool) {
+	if w.Counted[c] {
+		return c, true
+	}
+	return c.Coarse(), w.Counted[c.Coarse()]
+}
+
+// Present says how many objects of each class a zone held for the last d,
+// as Watched returned it.
+func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.open {
+		w := &t.open[i]
+		if w.Stream != stream {
+			continue
+		}
+		var n [Classes]int
+		for c := range Class(Classes) {
+			if class, ok := w.cell(c); ok {
+				n[class] += count[c]
+			}
+		}
+		for c := range n {
+			w.Presence[c] += time.Duration(n[c]) * d
+			w.Peak[c] = max(w.Peak[c], uint32(n[c]))
+		}
+	}
+}
+
+// Watched says that the sensor was alive at now: the time since the last call
+// is observed, unless the pause was too long to be sure. It returns the time
+// that it added.
+func (t *Tallier) Watched(now time.Duration) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.watched(now)
+}
+
+func (t *Tallier) watched(now time.Duration) time.Duration {
+	d := now - t.seen
+	t.seen = now
+	if !t.live {
+		t.live = true
+		return 0
+	}
+	if d <= 0 {
+		return 0
+	}
+	if d > maxPause {
+		t.reason = "stalled"
+		return 0
+	}
+	for i := range t.open {
+		t.open[i].Observed += d
+	}
+	return d
+}
+
+// Lost says that the sensor is gone and why, in one short word that may go on
+// the wire: what follows is not observed until the next call of Watched.
+func (t *Tallier) Lost(reason string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.live = false
+	t.reason = reason
+}
+
+// End closes the window of every stream at now and opens the next. Start and
+// end are the wall-clock times that belong to the window.
+func (t *Tallier) End(now time.Duration, start, end time.Time) []Tally {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	// The rest of the window belongs to it only if the sensor is not overdue.
+	if t.live && now-t.seen <= maxPause {
+		t.watched(now)
+	}
+	closed := t.open
+	for i := range closed {
+		closed[i].close(now, start, end, t.reason)
+	}
+	t.open = t.blank()
+	if t.live {
+		t.reason = ""
+	}
+	return closed
+}
+
+// tolerance is the part of a window that may go unobserved without a word:
+// a picture's time at either end.
+const tolerance = 0.01
+
+func (w *Tally) close(now time.Duration, start, end time.Time, reason string) {
+	w.Mono, w.Start, w.End = now, start.UTC(), end.UTC()
+	length := end.Sub(start)
+	w.Observed = min(w.Observed, length)
+	missing := length - w.Observed
+	switch {
+	case w.Observed <= 0:
+		w.Quality = Gap
+	case float64(missing) > tolerance*float64(length) && missing > 250*time.Millisecond:
+		w.Quality = Partial
+	default:
+		return
+	}
+	w.Reason = reason
+	if w.Reason == "" {
+		w.Reason = "stalled"
+	}
+}

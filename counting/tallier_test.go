@@ -1,0 +1,122 @@
+package counting
+
+import (
+	"testing"
+	"time"
+)
+
+const sec = time.Second
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func lineAndZone() *Tallier {
+	return NewTallier([]Stream{
+		{ID: "kerb", Kind: LineStream, Classes: []Class{Person, Vehicle}},
+		{ID: "plaza", Kind: ZoneStream, Classes: []Class{Person}},
+	})
+}
+
+func watch(t *Tallier, from, to time.Duration) {
+	for at := from; at <= to; at += sec / 10 {
+		t.Watched(at)
+	}
+}
+
+func TestAWindowWatchedFromStartToEndIsOK(t *testing.T) {
+	k := lineAndZone()
+	watch(k, 0, 60*sec)
+	k.Cross(Crossing{Stream: "kerb", Class: Person, Dir: AToB})
+	k.Cross(Crossing{Stream: "kerb", Class: Car, Dir: BToA})
+	k.Cross(Crossing{Stream: "kerb", Class: Bicycle})
+	k.Cross(Crossing{Stream: "nowhere", Class: Person})
+	w := k.End(60*sec, noon, noon.Add(60*sec))[0]
+	if w.Quality != OK || w.Reason != "" || w.Observed != 60*sec {
+		t.Errorf("quality %v %q, observed %v; want ok, 1m0s", w.Quality, w.Reason, w.Observed)
+	}
+	want := [Classes][Directions]uint32{Person: {1, 0}, Vehicle: {0, 1}}
+	if w.Crossings != want {
+		t.Errorf("crossings %v, want %v: a car counts as vehicle, an undeclared class not at all", w.Crossings, want)
+	}
+}
+
+func TestALostSensorMakesThePartialAndThenTheGap(t *testing.T) {
+	k := lineAndZone()
+	watch(k, 0, 30*sec)
+	k.Lost("camera_lost")
+	first := k.End(60*sec, noon, noon.Add(60*sec))[0]
+	if first.Quality != Partial || first.Reason != "camera_lost" || first.Observed != 30*sec {
+		t.Errorf("first: %v %q %v", first.Quality, first.Reason, first.Observed)
+	}
+	second := k.End(120*sec, noon.Add(60*sec), noon.Add(120*sec))[0]
+	if second.Quality != Gap || second.Reason != "camera_lost" || second.Observed != 0 {
+		t.Errorf("second: %v %q %v; zero is not missing", second.Quality, second.Reason, second.Observed)
+	}
+	watch(k, 150*sec, 180*sec)
+	third := k.End(180*sec, noon.Add(120*sec), noon.Add(180*sec))[0]
+	if third.Quality != Partial || third.Observed != 30*sec {
+		t.Errorf("third: %v %q %v", third.Quality, third.Reason, third.Observed)
+	}
+	watch(k, 180*sec, 240*sec)
+	fourth := k.End(240*sec, noon.Add(180*sec), noon.Add(240*sec))[0]
+	if fourth.Quality != OK || fourth.Reason != "" {
+		t.Errorf("fourth: %v %q; an old reason must not stick", fourth.Quality, fourth.Reason)
+	}
+}
+
+func TestASilentPauseIsNotObserved(t *testing.T) {
+	k := lineAndZone()
+	watch(k, 0, 10*sec)
+	watch(k, 40*sec, 60*sec)
+	w := k.End(60*sec, noon, noon.Add(60*sec))[0]
+	if w.Observed != 30*sec || w.Quality != Partial || w.Reason != "stalled" {
+		t.Errorf("%v %q %v; want 30 s partial stalled", w.Quality, w.Reason, w.Observed)
+	}
+}
+
+func TestPresenceIsObjectSecondsAndPeak(t *testing.T) {
+	k := lineAndZone()
+	k.Watched(0)
+	k.Present("plaza", [Classes]int{Person: 3, Vehicle: 9}, 2*sec)
+	k.Present("plaza", [Classes]int{Person: 1}, 4*sec)
+	w := k.End(sec, noon, noon.Add(sec))[1]
+	if w.Presence[Person] != 10*sec || w.Peak[Person] != 3 || w.Presence[Vehicle] != 0 {
+		t.Errorf("presence %v peak %v", w.Presence, w.Peak)
+	}
+}
+
+func TestPolygonShareAnEdgeOnce(t *testing.T) {
+	left := Polygon{{0, 0}, {0.5, 0}, {0.5, 1}, {0, 1}}
+	right := Polygon{{0.5, 0}, {1, 0}, {1, 1}, {0.5, 1}}
+	for _, y := range []float64{0, 0.25, 0.5, 0.75} {
+		p := Point{0.5, y}
+		if left.Contains(p) == right.Contains(p) {
+			t.Errorf("%v is in both polygons or in none", p)
+		}
+	}
+}
+
+func TestSidesFollowTheConvention(t *testing.T) {
+	l := Line{From: Point{0.1, 0.5}, To: Point{0.9, 0.5}}
+	if l.Side(Point{0.5, 0.4}) >= 0 || l.Side(Point{0.5, 0.6}) <= 0 {
+		t.Error("for a line from left to right, a (negative) is above and b (positive) below")
+	}
+	if s := l.Scaled(352, 288); s.Side(Point{100, 100}) >= 0 || s.Side(Point{100, 200}) <= 0 {
+		t.Error("scaling must keep the sides")
+	}
+}
+
+func TestNamesRoundTrip(t *testing.T) {
+	for c := range Class(Classes) {
+		if got, err := ParseClass(c.String()); err != nil || got != c {
+			t.Errorf("%v: %v, %v", c, got, err)
+		}
+	}
+	for d := range Direction(Directions) {
+		if got, err := ParseDirection(d.String()); err != nil || got != d {
+			t.Errorf("%v: %v, %v", d, got, err)
+		}
+	}
+	if _, err := ParseClass("dog"); err == nil {
+		t.Error("dog is no class")
+	}
+}
