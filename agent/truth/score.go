@@ -1,0 +1,156 @@
+package truth
+
+import (
+	"math"
+	"slices"
+
+	"kerb/counting"
+)
+
+// window is how far a counted crossing may lie from its truth: a counter that
+// follows an object's middle reaches a line up to a second before its wheels.
+const window = 1.5 // seconds
+
+// Report is what one clip's count was worth. Its JSON is one object of
+// `kerb replay -json`.
+type Report struct {
+	Lines     []Cell           `json:"lines"`
+	Occupancy map[string]Mean  `json:"occupancy"`
+	Error     map[string]Error `json:"error"`
+	Crossings []Event          `json:"crossings"`
+}
+
+// Cell is one line, class and direction.
+type Cell struct {
+	ID      string `json:"id"`
+	Class   string `json:"class"`
+	Dir     string `json:"dir"`
+	Counted int    `json:"counted"`
+	Truth   int    `json:"truth"`
+	Accept  [2]int `json:"accept"`
+	Matched int    `json:"matched"` // truths that have a counted crossing within 1.5 s, one to one
+}
+
+// Mean is how far sampled occupancy was off, on average.
+type Mean struct {
+	Samples      int     `json:"samples"`
+	MeanAbsError float64 `json:"mean_abs_error"`
+}
+
+// Error adds up a class over all lines and both directions. AbsError counts
+// 0 inside Accept; Extra is what was counted and matches nothing.
+type Error struct {
+	Truth    int `json:"truth"`
+	AbsError int `json:"abs_error"`
+	Matched  int `json:"matched"`
+	Extra    int `json:"extra"`
+}
+
+// Event is one counted crossing, at the 0-based frame in which it happened.
+type Event struct {
+	Frame int    `json:"frame"`
+	Line  string `json:"line"`
+	Class string `json:"class"`
+	Dir   string `json:"dir"`
+}
+
+// Frame is the 0-based frame of a crossing in a clip of rate pictures a second.
+func Frame(c counting.Crossing, rate float64) int {
+	return int(math.Round(c.At.Seconds() * rate))
+}
+
+// Score compares what a counter said with the truth. The samples are what it
+// saw in the truth's Zone, at the frames of t.Occupancy; frames without a
+// sample are left out.
+func (t *Truth) Score(crossings []counting.Crossing, seen []Sample) Report {
+	r := Report{Occupancy: map[string]Mean{}, Error: map[string]Error{}, Lines: []Cell{}, Crossings: []Event{}}
+	for _, c := range crossings {
+		r.Crossings = append(r.Crossings, Event{Frame(c, t.Rate), c.Stream, c.Class.String(), c.Dir.String()})
+	}
+	for _, class := range coarse {
+		e := Error{}
+		for i := range t.Lines {
+			for d := range counting.Direction(counting.Directions) {
+				t.cell(&r, &e, &t.Lines[i], class, d, crossings)
+			}
+		}
+		r.Error[class.String()] = e
+		if m, ok := t.occupancy(class, seen); ok {
+			r.Occupancy[class.String()] = m
+		}
+	}
+	return r
+}
+
+func (t *Truth) cell(r *Report, e *Error, l *Line, class counting.Class, d counting.Direction, crossings []counting.Crossing) {
+	var counted []float64
+	for _, c := range crossings {
+		if c.Stream == l.ID && c.Class.Coarse() == class && c.Dir == d {
+			counted = append(counted, c.At.Seconds())
+		}
+	}
+	var sure, marginal []float64
+	for _, c := range l.Crossings {
+		if c.Class == class && c.Dir == d {
+			if at := float64(c.Frame) / t.Rate; c.Marginal {
+				marginal = append(marginal, at)
+			} else {
+				sure = append(sure, at)
+			}
+		}
+	}
+	matched, rest := pair(counted, sure)
+	_, extra := pair(rest, marginal)
+	n, want, ok := len(counted), l.Counts[class][d], l.Accept[class][d]
+	e.Truth += want
+	e.Matched += matched
+	e.Extra += len(extra)
+	if n < ok.Min || n > ok.Max {
+		e.AbsError += max(n-want, want-n)
+	}
+	if l.told[class][d] || n > 0 {
+		r.Lines = append(r.Lines, Cell{l.ID, class.String(), d.String(), n, want, [2]int{ok.Min, ok.Max}, matched})
+	}
+}
+
+// pair matches times one to one within the window and returns how many pairs
+// there are and which of a have none. Taking both lists in order is optimal,
+// because all windows are equally long.
+func pair(a, b []float64) (matched int, rest []float64) {
+	slices.Sort(a)
+	slices.Sort(b)
+	j := 0
+	for _, at := range a {
+		for j < len(b) && b[j] < at-window {
+			j++
+		}
+		if j < len(b) && b[j] <= at+window {
+			matched++
+			j++
+			continue
+		}
+		rest = append(rest, at)
+	}
+	return matched, rest
+}
+
+func (t *Truth) occupancy(class counting.Class, seen []Sample) (Mean, bool) {
+	m, sum := Mean{}, 0.0
+	for _, want := range t.Occupancy {
+		i := slices.IndexFunc(seen, func(s Sample) bool { return s.Frame == want.Frame })
+		if i < 0 || want.Count[class] < 0 {
+			continue
+		}
+		got := seen[i].Count[class]
+		if class == counting.Vehicle {
+			got += seen[i].Count[counting.Motorcycle] + seen[i].Count[counting.Car] + seen[i].Count[counting.Heavy]
+		}
+		m.Samples++
+		sum += math.Abs(float64(got - want.Count[class]))
+	}
+	if m.Samples == 0 {
+		return m, false
+	}
+	m.MeanAbsError = math.Round(100*sum/float64(m.Samples)) / 100
+	return m, true
+}

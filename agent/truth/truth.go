@@ -1,0 +1,194 @@
+// Package truth holds what a person counted in a clip and compares a counter
+// with it. A truth file gives lines and crossings in pixels and 0-based
+// frames of the clip; it exists for tests and for the engineer who aims a
+// camera, and never reaches a device's release path.
+package truth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"kerb/counting"
+)
+
+// Truth is one clip's checked counts, as read from NAME.truth.json.
+type Truth struct {
+	Clip          string
+	Width, Height int     // of the clip, pixels
+	Rate          float64 // pictures per second
+	Frames        int
+	Lines         []Line
+	Occupancy     []Sample
+	Zone          counting.Zone // where Occupancy was sampled; the whole picture if the file does not say
+}
+
+// Line is one counting line with what crossed it.
+type Line struct {
+	counting.Line                                              // in fractions of the picture
+	Counts        [counting.Classes][counting.Directions]int   // coarse classes only
+	Accept        [counting.Classes][counting.Directions]Range // counts that are as good as Counts
+	Crossings     []Crossing                                   // in the file's order
+	told          [counting.Classes][counting.Directions]bool  // which cells the file speaks about
+}
+
+// Range is least and most, both included.
+type Range struct{ Min, Max int }
+
+// Crossing is one object over a line. Marginal ones stepped over it and back:
+// they are inside Accept but not in Counts.
+type Crossing struct {
+	Frame    int
+	Class    counting.Class
+	Dir      counting.Direction
+	Marginal bool
+}
+
+// Sample is how many objects stood in the Zone at a frame. A class that was
+// not counted is -1.
+type Sample struct {
+	Frame int
+	Count [counting.Classes]int
+}
+
+// ZoneID is the stream under which occupancy is compared.
+const ZoneID = "occupancy"
+
+// coarse are the classes a truth file tells apart.
+var coarse = [...]counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
+
+// Load reads a truth file. Errors name the file and what is wrong in it.
+func Load(path string) (*Truth, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	t, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+// file mirrors the JSON; keys that tell where a clip came from are left out.
+type file struct {
+	Clip      string     `json:"clip"`
+	Width     int        `json:"width"`
+	Height    int        `json:"height"`
+	FPS       float64    `json:"fps"`
+	Frames    int        `json:"frames"`
+	Lines     []fileLine `json:"lines"`
+	Occupancy []struct {
+		Frame   int  `json:"frame"`
+		Person  *int `json:"person"`
+		Bicycle *int `json:"bicycle"`
+		Vehicle *int `json:"vehicle"`
+	} `json:"occupancy"`
+	ROI *struct {
+		BottomYMin float64 `json:"bottom_y_min"`
+	} `json:"occupancy_roi"`
+}
+
+type fileLine struct {
+	ID        string                       `json:"id"`
+	From      [2]float64                   `json:"from"`
+	To        [2]float64                   `json:"to"`
+	Counts    map[string]map[string]int    `json:"counts"`
+	Accept    map[string]map[string][2]int `json:"accept"`
+	Crossings []struct {
+		Frame     int    `json:"frame"`
+		Class     string `json:"class"`
+		Direction string `json:"direction"`
+		Marginal  bool   `json:"marginal"`
+	} `json:"crossings"`
+}
+
+// Parse reads the bytes of a truth file. Unknown keys are ignored: such files
+// carry prose about their making.
+func Parse(b []byte) (*Truth, error) {
+	var f file
+	if err := json.Unmarshal(b, &f); err != nil {
+		return nil, err
+	}
+	if f.Width <= 0 || f.Height <= 0 || f.FPS <= 0 {
+		return nil, errors.New("width, height and fps must be above 0")
+	}
+	t := &Truth{Clip: f.Clip, Width: f.Width, Height: f.Height, Rate: f.FPS, Frames: f.Frames}
+	for _, fl := range f.Lines {
+		l, err := fl.line(float64(f.Width), float64(f.Height))
+		if err != nil {
+			return nil, fmt.Errorf("line %q: %w", fl.ID, err)
+		}
+		t.Lines = append(t.Lines, l)
+	}
+	top := 0.0
+	if f.ROI != nil {
+		top = f.ROI.BottomYMin / float64(f.Height)
+	}
+	// The zone reaches past the picture: an object cut by its lower edge stands there.
+	t.Zone = counting.Zone{ID: ZoneID, Polygon: counting.Polygon{{X: -1, Y: top}, {X: 2, Y: top}, {X: 2, Y: 2}, {X: -1, Y: 2}}}
+	for _, o := range f.Occupancy {
+		s := Sample{Frame: o.Frame}
+		for c := range s.Count {
+			s.Count[c] = -1
+		}
+		for c, n := range map[counting.Class]*int{counting.Person: o.Person, counting.Bicycle: o.Bicycle, counting.Vehicle: o.Vehicle} {
+			if n != nil {
+				s.Count[c] = *n
+			}
+		}
+		t.Occupancy = append(t.Occupancy, s)
+	}
+	return t, nil
+}
+
+func (fl fileLine) line(w, h float64) (Line, error) {
+	l := Line{Line: counting.Line{
+		ID:   fl.ID,
+		From: counting.Point{X: fl.From[0] / w, Y: fl.From[1] / h},
+		To:   counting.Point{X: fl.To[0] / w, Y: fl.To[1] / h},
+	}}
+	err := cells(fl.Counts, func(c counting.Class, d counting.Direction, n int) {
+		l.Counts[c][d], l.Accept[c][d], l.told[c][d] = n, Range{n, n}, true
+	})
+	if err != nil {
+		return l, err
+	}
+	err = cells(fl.Accept, func(c counting.Class, d counting.Direction, r [2]int) {
+		l.Accept[c][d] = Range{r[0], r[1]}
+	})
+	if err != nil {
+		return l, err
+	}
+	for i, c := range fl.Crossings {
+		class, err := counting.ParseClass(c.Class)
+		if err != nil {
+			return l, fmt.Errorf("crossing %d: %w", i, err)
+		}
+		dir, err := counting.ParseDirection(c.Direction)
+		if err != nil {
+			return l, fmt.Errorf("crossing %d: %w", i, err)
+		}
+		l.Crossings = append(l.Crossings, Crossing{c.Frame, class.Coarse(), dir, c.Marginal})
+	}
+	return l, nil
+}
+
+// cells hands every value of a class → direction table to set.
+func cells[V any](m map[string]map[string]V, set func(counting.Class, counting.Direction, V)) error {
+	for cs, ds := range m {
+		c, err := counting.ParseClass(cs)
+		if err != nil {
+			return err
+		}
+		for s, v := range ds {
+			d, err := counting.ParseDirection(s)
+			if err != nil {
+				return err
+			}
+			set(c.Coarse(), d, v)
+		}
+	}
+	return nil
+}
