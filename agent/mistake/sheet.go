@@ -20,6 +20,7 @@ type Sheet struct {
 	name  string
 	keys  map[string]place // by path, such as camera[0].line[1].from
 	wrong List
+	torn  bool // not TOML at all: nothing was read
 }
 
 type place struct {
@@ -43,6 +44,7 @@ func Read(name string, data []byte, into any) *Sheet {
 			m.Want = strings.TrimPrefix(bad.Error(), "toml: ")
 		}
 		s.add(m)
+		s.torn = true
 		return s
 	}
 	s.index(data)
@@ -56,6 +58,10 @@ func (s *Sheet) Wrong(key, want, hint string) {
 	p := s.find(key)
 	s.add(Mistake{Line: p.line, Key: key, Value: p.value, Want: want, Hint: hint})
 }
+
+// Torn reports whether the file is not TOML: then its values are all missing,
+// and there is no point in saying so of each.
+func (s *Sheet) Torn() bool { return s.torn }
 
 // Has reports whether the file gives the key.
 func (s *Sheet) Has(key string) bool {

@@ -1,0 +1,141 @@
+// Package config reads site.toml, the engineer's file: which device, which
+// sensors, which lines and zones, which broker. It turns the file into plain
+// values and refuses a wrong one with every mistake at once.
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kerb/agent/mistake"
+	"kerb/counting"
+)
+
+// Site is what site.toml says, checked.
+type Site struct {
+	Device  Device
+	Broker  Broker
+	Cameras []Camera
+
+	file  string
+	sheet *mistake.Sheet
+}
+
+// Device says who this device is. The three names are levels of its topics.
+type Device struct {
+	Name, Site, Tenant string
+	Place              Place
+	State              string // the directory of the spool
+}
+
+// Place is where the device hangs; the zero value is "not told".
+type Place struct {
+	Lat, Lon    float64 // degrees, WGS 84
+	Description string
+}
+
+// Broker is where the messages go.
+type Broker struct {
+	URL               string // mqtt, mqtts, ws or wss
+	User              string
+	PasswordFile      string // never the password itself
+	CAFile            string // PEM; empty: the system's
+	CertFile, KeyFile string // PEM, for mutual TLS
+}
+
+// Camera is one camera and what is counted in its picture.
+type Camera struct {
+	Name         string
+	Source       string // scene:…, a file, or an http(s) URL without credentials
+	User         string
+	PasswordFile string  // never the password itself
+	FPS          float64 // pictures a second that are looked at; 0: every one
+	Detector     string
+	Lines        []Line
+	Zones        []Zone
+	Masks        []counting.Polygon
+	Heights      []counting.Height // none or two
+}
+
+// Line is a line and what is counted over it.
+type Line struct {
+	counting.Line
+	Classes []counting.Class
+}
+
+// Zone is a zone and what is counted in it.
+type Zone struct {
+	counting.Zone
+	Classes []counting.Class
+}
+
+// Streams is every stream that the site declares, in the order of the file.
+func (s *Site) Streams() (all []counting.Stream) {
+	for _, c := range s.Cameras {
+		all = append(all, c.Streams()...)
+	}
+	return all
+}
+
+// Streams is every stream of one camera: its lines, then its zones.
+func (c Camera) Streams() (all []counting.Stream) {
+	for _, l := range c.Lines {
+		all = append(all, counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes})
+	}
+	for _, z := range c.Zones {
+		all = append(all, counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Classes: z.Classes})
+	}
+	return all
+}
+
+// Dir is the directory of the file, against which its paths are taken.
+func (s *Site) Dir() string { return filepath.Dir(s.file) }
+
+// At is the place of a key, such as camera[0].line[1].classes, as file:line.
+func (s *Site) At(key string) string { return s.sheet.At(key) }
+
+// Load reads and checks the file. The error is a mistake.List when the file
+// could be read.
+func Load(path string) (*Site, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the site file: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse is Load for a file that is already in memory.
+func Parse(name string, data []byte) (*Site, error) {
+	var f file
+	sheet := mistake.Read(name, data, &f)
+	if sheet.Torn() {
+		return nil, sheet.Err()
+	}
+	c := checker{Sheet: sheet, ids: map[string]string{}, dir: filepath.Dir(name)}
+	c.device(f.Device)
+	c.broker(f.Broker)
+	c.cameras(f.Camera)
+	if err := sheet.Err(); err != nil {
+		return nil, err
+	}
+	return f.site(name, sheet), nil
+}
+
+// resolve takes a path of the file against the file's own directory.
+func resolve(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// Every is the time between two pictures that are looked at; 0: all of them.
+func (c Camera) Every() time.Duration {
+	if c.FPS == 0 {
+		return 0
+	}
+	return time.Duration(float64(time.Second) / cmp.Or(c.FPS, 1))
+}

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"kerb/counting"
+)
+
+const sound = `
+[device]
+name = "pi-0a1b"
+site = "high-st"
+tenant = "camden"
+place = { lat = 51.53, lon = -0.14, description = "lamp post 7" }
+
+[broker]
+url = "mqtt://127.0.0.1:1883"
+
+[[camera]]
+name = "north"
+source = "scene:calm"
+fps = 10
+
+[[camera.line]]
+id = "north-kerb"
+from = [0.1, 0.5]
+to = [0.9, 0.5]
+classes = ["person", "vehicle"]
+
+[[camera.zone]]
+id = "plaza"
+polygon = [[0, 0.5], [1, 0.5], [1, 1]]
+
+[[camera.height]]
+foot = [0.5, 0.9]
+top = [0.5, 0.4]
+metres = 1.75
+
+[[camera.height]]
+foot = [0.5, 0.4]
+top = [0.5, 0.2]
+metres = 1.75
+`
+
+func TestASoundFileBecomesValues(t *testing.T) {
+	s, err := Parse("/etc/kerb/site.toml", []byte(sound))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Device.State != DefaultState || s.Device.Place.Lat != 51.53 || s.Cameras[0].Detector != "motion" {
+		t.Errorf("%+v", s)
+	}
+	streams := s.Streams()
+	if len(streams) != 2 || streams[0].ID != "north-kerb" || streams[1].Kind != counting.ZoneStream || len(streams[1].Classes) != 3 {
+		t.Errorf("streams %+v", streams)
+	}
+	if len(s.Cameras[0].Heights) != 2 || s.At("camera[0].line[0].classes") != "/etc/kerb/site.toml:20" {
+		t.Errorf("place: %s", s.At("camera[0].line[0].classes"))
+	}
+}
+
+func TestEachMistakeIsNamed(t *testing.T) {
+	for _, c := range []struct{ name, old, new, want string }{
+		{"an unknown key", "fps = 10", "fsp = 10", "camera[0].fsp: no such key\nhint: did you mean fps?"},
+		{"a line outside the picture", "to = [0.9, 0.5]", "to = [352, 144]", "camera[0].line[0].to = [352, 144]: must lie in the picture"},
+		{"a rate of nought", "fps = 10", "fps = 0", "camera[0].fps = 0: must be 1–30\nhint: leave it out"},
+		{"a name with a slash", `"pi-0a1b"`, `"Pi/0A1B"`, `try pi-0a1b`},
+		{"a password in the URL", "mqtt://", "mqtt://a:b@", "must not hold a user or password"},
+		{"a wrong scheme", "mqtt://", "http://", "must start with mqtt://"},
+		{"a missing password file", "[[camera]]", "password_file = \"none\"\n[[camera]]", "/etc/kerb/none"},
+		{"a doubled stream", `id = "plaza"`, `id = "north-kerb"`, "it is also at /etc/kerb/site.toml:17"},
+		{"an unknown class", `["person", "vehicle"]`, `["dog"]`, "must be one of person, bicycle"},
+		{"vehicle beside its parts", `["person", "vehicle"]`, `["car", "vehicle"]`, "one car would count twice"},
+		{"a line without length", "to = [0.9, 0.5]", "to = [0.1, 0.5]", "must differ from from"},
+		{"a line without an end", "to = [0.9, 0.5]", "", "camera[0].line[0].to: is missing"},
+		{"a polygon of two corners", "[[0, 0.5], [1, 0.5], [1, 1]]", "[[0, 0.5], [1, 0.5]]", "3–32 corners"},
+		{"one height", "metres = 1.75\n\n[[camera.height]]\nfoot = [0.5, 0.4]\ntop = [0.5, 0.2]\nmetres = 1.75", "metres = 1.75", "must be two, or none"},
+		{"a height upside down", "top = [0.5, 0.2]", "top = [0.5, 0.8]", "must be above foot"},
+		{"another detector", "fps = 10", "detector = \"magic\"", "must be motion"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(sound, c.old, c.new, 1)
+			if text == sound {
+				t.Fatal("the case changes nothing")
+			}
+			_, err := Parse("/etc/kerb/site.toml", []byte(text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v\nwant … %s …", err, c.want)
+			}
+		})
+	}
+}
+
+func TestAnEmptyFileNamesWhatItNeeds(t *testing.T) {
+	_, err := Parse("site.toml", nil)
+	for _, want := range []string{"device.name", "broker.url", "camera: is missing"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v lacks %s", err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(sound))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if s, err := Parse("/nowhere/site.toml", data); err == nil {
+			for _, st := range s.Streams() {
+				if !level.MatchString(st.ID) {
+					t.Errorf("stream %q passed", st.ID)
+				}
+			}
+		}
+	})
+}

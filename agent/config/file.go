@@ -1,0 +1,136 @@
+package config
+
+import (
+	"cmp"
+
+	"kerb/agent/mistake"
+	"kerb/counting"
+)
+
+// file is site.toml as it is written.
+type file struct {
+	Device device   `toml:"device"`
+	Broker broker   `toml:"broker"`
+	Camera []camera `toml:"camera"`
+}
+
+type device struct {
+	Name   string `toml:"name"`
+	Site   string `toml:"site"`
+	Tenant string `toml:"tenant"`
+	State  string `toml:"state"`
+	Place  struct {
+		Lat         float64 `toml:"lat"`
+		Lon         float64 `toml:"lon"`
+		Description string  `toml:"description"`
+	} `toml:"place"`
+}
+
+type broker struct {
+	URL          string `toml:"url"`
+	User         string `toml:"user"`
+	PasswordFile string `toml:"password_file"`
+	CAFile       string `toml:"ca_file"`
+	CertFile     string `toml:"cert_file"`
+	KeyFile      string `toml:"key_file"`
+}
+
+type camera struct {
+	Name         string   `toml:"name"`
+	Source       string   `toml:"source"`
+	User         string   `toml:"user"`
+	PasswordFile string   `toml:"password_file"`
+	FPS          float64  `toml:"fps"`
+	Detector     string   `toml:"detector"`
+	Lines        []line   `toml:"line"`
+	Zones        []zone   `toml:"zone"`
+	Masks        []mask   `toml:"mask"`
+	Heights      []height `toml:"height"`
+}
+
+type line struct {
+	ID      string     `toml:"id"`
+	From    [2]float64 `toml:"from"`
+	To      [2]float64 `toml:"to"`
+	Classes []string   `toml:"classes"`
+}
+
+type zone struct {
+	ID      string       `toml:"id"`
+	Polygon [][2]float64 `toml:"polygon"`
+	Classes []string     `toml:"classes"`
+}
+
+type mask struct {
+	Polygon [][2]float64 `toml:"polygon"`
+}
+
+type height struct {
+	Foot   [2]float64 `toml:"foot"`
+	Top    [2]float64 `toml:"top"`
+	Metres float64    `toml:"metres"`
+}
+
+// DefaultState is where a packaged kerb keeps its spool.
+const DefaultState = "/var/lib/kerb"
+
+// site is the checked file as values.
+func (f file) site(name string, sheet *mistake.Sheet) *Site {
+	s := &Site{file: name, sheet: sheet}
+	d := f.Device
+	s.Device = Device{
+		Name: d.Name, Site: d.Site, Tenant: d.Tenant,
+		Place: Place{d.Place.Lat, d.Place.Lon, d.Place.Description},
+		State: resolve(s.Dir(), cmp.Or(d.State, DefaultState)),
+	}
+	b := f.Broker
+	s.Broker = Broker{
+		URL: b.URL, User: b.User, PasswordFile: resolve(s.Dir(), b.PasswordFile),
+		CAFile: resolve(s.Dir(), b.CAFile), CertFile: resolve(s.Dir(), b.CertFile), KeyFile: resolve(s.Dir(), b.KeyFile),
+	}
+	for _, c := range f.Camera {
+		v := c.values()
+		v.PasswordFile = resolve(s.Dir(), c.PasswordFile)
+		s.Cameras = append(s.Cameras, v)
+	}
+	return s
+}
+
+func (c camera) values() Camera {
+	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "motion")}
+	for _, l := range c.Lines {
+		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: point(l.From), To: point(l.To)}, classes(l.Classes)})
+	}
+	for _, z := range c.Zones {
+		v.Zones = append(v.Zones, Zone{counting.Zone{ID: z.ID, Polygon: polygon(z.Polygon)}, classes(z.Classes)})
+	}
+	for _, m := range c.Masks {
+		v.Masks = append(v.Masks, polygon(m.Polygon))
+	}
+	for _, h := range c.Heights {
+		v.Heights = append(v.Heights, counting.Height{Foot: point(h.Foot), Top: point(h.Top), Metres: h.Metres})
+	}
+	return v
+}
+
+// classes are the named ones; all coarse ones when none is named.
+func classes(names []string) (cs []counting.Class) {
+	for _, n := range names {
+		if c, err := counting.ParseClass(n); err == nil {
+			cs = append(cs, c)
+		}
+	}
+	if len(cs) == 0 {
+		return []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
+	}
+	return cs
+}
+
+func point(p [2]float64) counting.Point { return counting.Point{X: p[0], Y: p[1]} }
+
+func polygon(ps [][2]float64) (g counting.Polygon) {
+	for _, p := range ps {
+		g = append(g, point(p))
+	}
+	return g
+}
