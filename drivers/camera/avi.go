@@ -1,0 +1,291 @@
+package camera
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"kerb/drivers/camera/luma"
+)
+
+// AVI is a Motion-JPEG AVI file. Its pictures are numbered from 0; a chunk of
+// no bytes is no picture and takes no number. Picture n is at n/Rate seconds
+// after 1970.
+type AVI struct {
+	name   string
+	file   io.Closer
+	walk   riff
+	start  riff // the walk as it was before the first frame
+	stream int  // number of the video stream
+	rate   float64
+	limits Limits
+	format format
+	frame  int
+	buf    []byte
+	dec    luma.Decoder
+	err    error // why it ended
+	closed atomic.Bool
+}
+
+// OpenAVI opens a Motion-JPEG AVI file. Its size is that of the first picture
+// that can be read.
+func OpenAVI(path string, l Limits) (*AVI, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: is not a file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newAVI(f, info.Size(), path, l)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	a.file = f
+	return a, nil
+}
+
+func newAVI(r io.ReaderAt, length int64, name string, l Limits) (*AVI, error) {
+	a := &AVI{name: name, limits: l.orDefault(), walk: riff{r: r, length: length}}
+	if err := a.header(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	a.start = a.walk
+	if err := a.settle(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	a.walk = a.start
+	return a, nil
+}
+
+// header reads up to the list of frames: which stream is video, its rate and
+// its coding.
+func (a *AVI) header() error {
+	var magic [12]byte
+	if n, _ := a.walk.r.ReadAt(magic[:], 0); n < 12 || string(magic[:4]) != "RIFF" || string(magic[8:]) != "AVI " {
+		return errors.New("is not an AVI file")
+	}
+	var main, stream, format [40]byte
+	streams, video := 0, -1
+	for {
+		before := a.walk
+		c, err := a.walk.next()
+		if err == io.EOF {
+			return errors.New("has no frames")
+		}
+		if err != nil {
+			return a.hint(err)
+		}
+		if a.walk.movi {
+			a.walk = before
+			break
+		}
+		switch {
+		case c.id == "avih":
+			err = a.load(main[:], c)
+		case c.id == "strh":
+			var b [40]byte
+			err = a.load(b[:], c)
+			if video < 0 && string(b[:4]) == "vids" {
+				video, stream = streams, b
+			}
+			streams++
+		case c.id == "strf" && video == streams-1 && video >= 0:
+			err = a.load(format[:], c)
+		}
+		if err != nil {
+			return a.hint(err)
+		}
+	}
+	if video < 0 {
+		return errors.New("has no video stream")
+	}
+	a.stream = video
+	if err := coding(string(format[16:20])); err != nil {
+		return err
+	}
+	return a.tempo(main[:], stream[:])
+}
+
+// load reads the start of a chunk; what the chunk lacks stays zero.
+func (a *AVI) load(b []byte, c chunk) error {
+	return a.walk.read(b[:min(int64(len(b)), c.size)], c.at)
+}
+
+// coding refuses what is not Motion-JPEG, by the four characters that name it.
+func coding(fourcc string) error {
+	switch strings.ToUpper(fourcc) {
+	case "MJPG", "JPEG", "AVRN", "JPGL", "DMB1":
+		return nil
+	}
+	return fmt.Errorf("holds %q video, not Motion-JPEG: convert it with "+
+		"ffmpeg -i IN -an -c:v mjpeg -q:v 3 OUT.avi", strings.TrimRight(fourcc, "\x00"))
+}
+
+// tempo finds the pictures per second: rate/scale of the stream header, or the
+// microseconds per picture of the main header.
+func (a *AVI) tempo(main, stream []byte) error {
+	scale := binary.LittleEndian.Uint32(stream[20:])
+	rate := binary.LittleEndian.Uint32(stream[24:])
+	micros := binary.LittleEndian.Uint32(main)
+	switch {
+	case scale > 0 && rate > 0:
+		a.rate = float64(rate) / float64(scale)
+	case micros > 0:
+		a.rate = 1e6 / float64(micros)
+	}
+	if a.rate < 1e-3 || a.rate > 1e4 {
+		return fmt.Errorf("declares %g pictures a second", a.rate)
+	}
+	return nil
+}
+
+// settle finds the size of the pictures: that of the first one with a header.
+func (a *AVI) settle() error {
+	for first := error(nil); ; {
+		src, err := a.next()
+		switch {
+		case err == io.EOF && first == nil:
+			return errors.New("has no pictures")
+		case err == io.EOF:
+			return fmt.Errorf("has no picture that can be read: %w", first)
+		case err != nil && !isBad(err):
+			return err
+		case err == nil:
+			a.format, err = newFormat(src, a.limits)
+		}
+		if err == nil {
+			a.frame = 0
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+}
+
+func isBad(err error) bool {
+	var b BadFrame
+	return errors.As(err, &b)
+}
+
+// next reads the next picture, still compressed.
+func (a *AVI) next() ([]byte, error) {
+	for {
+		c, err := a.walk.next()
+		if err == io.EOF {
+			return nil, a.finished()
+		}
+		if err != nil {
+			return nil, a.hint(err)
+		}
+		if c.size == 0 || !a.wanted(c.id) {
+			continue
+		}
+		n := a.frame
+		a.frame++
+		if c.size > int64(a.limits.MaxBytes) {
+			return nil, BadFrame{n, fmt.Errorf("has %d bytes: more than %d", c.size, a.limits.MaxBytes)}
+		}
+		a.buf = grow(a.buf, int(c.size), a.limits.MaxBytes)
+		if err := a.walk.read(a.buf, c.at); err != nil {
+			return nil, a.hint(err)
+		}
+		return a.buf, nil
+	}
+}
+
+// wanted tells the frames of the video stream: "00dc", or "00db".
+func (a *AVI) wanted(id string) bool {
+	return id[2] == 'd' && (id[3] == 'c' || id[3] == 'b') &&
+		int(id[0]-'0') == a.stream/10 && int(id[1]-'0') == a.stream%10
+}
+
+// finished is the end of the walk: io.EOF, unless the file declares more.
+func (a *AVI) finished() error {
+	if w := &a.walk; w.end > w.length {
+		return a.hint(errCut{w.length, w.end - w.length, 0})
+	}
+	return io.EOF
+}
+
+// hint says what to do about a file that is cut short.
+func (a *AVI) hint(err error) error {
+	var cut errCut
+	if errors.As(err, &cut) {
+		return fmt.Errorf("%w; %d pictures before it are whole: copy it again, or keep those with "+
+			"ffmpeg -i IN -c copy OUT.avi", err, a.frame)
+	}
+	return err
+}
+
+// ReadInto fills dst, of width × height bytes, with the next picture.
+func (a *AVI) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	if a.closed.Load() {
+		return time.Time{}, ErrClosed
+	}
+	if a.err != nil {
+		return time.Time{}, a.err
+	}
+	if err := admit(ctx, dst, a.format.w, a.format.h); err != nil {
+		return time.Time{}, err
+	}
+	n := a.frame
+	src, err := a.next()
+	switch {
+	case err == nil:
+		if err := a.format.decode(&a.dec, dst, src); err != nil {
+			return clock(n, a.rate), BadFrame{n, err}
+		}
+		clear(src)
+	case a.closed.Load():
+		return time.Time{}, ErrClosed
+	case !isBad(err):
+		if err != io.EOF {
+			err = fmt.Errorf("%s: %w", a.name, err)
+		}
+		a.err = err
+		return time.Time{}, err
+	}
+	return clock(n, a.rate), err
+}
+
+// Size is the width and height of the pictures that ReadInto delivers.
+func (a *AVI) Size() (w, h int) { return a.format.w, a.format.h }
+
+// Rate is how many pictures are shown a second.
+func (a *AVI) Rate() float64 { return a.rate }
+
+// Frames is how many pictures the file has, up to where it may be cut short.
+// It walks over the whole file.
+func (a *AVI) Frames() int {
+	w, n := a.start, 0
+	for {
+		c, err := w.next()
+		if err != nil {
+			return n
+		}
+		if c.size > 0 && a.wanted(c.id) {
+			n++
+		}
+	}
+}
+
+// Close closes the file.
+func (a *AVI) Close() error {
+	if a.closed.Swap(true) || a.file == nil {
+		return nil
+	}
+	return a.file.Close()
+}

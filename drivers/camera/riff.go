@@ -1,0 +1,107 @@
+package camera
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// A RIFF file is a tree of chunks, but in an AVI file the leaves in file order
+// say everything, whatever lists they are in: headers first, then the frames.
+// So the walk is flat: into RIFF and LIST, over all else. It needs no index
+// and takes OpenDML files of any size, since each RIFF part follows the other.
+
+// chunk is a leaf of the tree.
+type chunk struct {
+	id   string // of four bytes
+	at   int64  // where its data starts
+	size int64
+}
+
+type riff struct {
+	r      io.ReaderAt
+	length int64
+	pos    int64
+	end    int64 // of the current RIFF part as declared; 0: not declared
+	movi   bool  // the walk has come to the frames
+	head   [12]byte
+}
+
+// errCut says that a file ends before what it declares.
+type errCut struct{ at, want, have int64 }
+
+func (e errCut) Error() string {
+	return fmt.Sprintf("is cut short at byte %d: %d bytes are declared there and %d are present", e.at, e.want, e.have)
+}
+
+// next is the next leaf. io.EOF is the orderly end.
+func (w *riff) next() (chunk, error) {
+	for {
+		head := w.head[:min(12, max(0, w.length-w.pos))]
+		if outside := w.end > 0 && w.pos >= w.end; outside && len(head) < 12 || w.end == 0 && len(head) == 0 {
+			return chunk{}, io.EOF
+		}
+		if err := w.read(head, w.pos); err != nil {
+			return chunk{}, err
+		}
+		if w.end > 0 && w.pos >= w.end && string(head[:4]) != "RIFF" {
+			return chunk{}, io.EOF // what follows the last part is no business of ours
+		}
+		if len(head) < 8 {
+			return chunk{}, errCut{w.pos, 8, int64(len(head))}
+		}
+		id, size := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
+		list := id == "RIFF" || id == "LIST"
+		if list && len(head) < 12 {
+			return chunk{}, errCut{w.pos, 12, int64(len(head))}
+		}
+		if list {
+			w.enter(id, string(head[8:]), size)
+			continue
+		}
+		if !printable(head[:4]) {
+			return chunk{}, fmt.Errorf("is damaged at byte %d: no chunk starts there", w.pos)
+		}
+		c := chunk{id: id, at: w.pos + 8, size: size}
+		if c.at+size > w.length {
+			return chunk{}, errCut{w.pos, 8 + size, w.length - w.pos}
+		}
+		w.pos = c.at + size + size&1
+		return c, nil
+	}
+}
+
+// enter steps into a list. A recorder that was stopped hard leaves sizes of
+// zero, one that writes to a pipe leaves all ones: then there is no end.
+func (w *riff) enter(id, kind string, size int64) {
+	if id == "RIFF" {
+		w.end = 0
+		if size > 4 && size < 0xfffffff0 {
+			w.end = w.pos + 8 + size
+		}
+	}
+	w.movi = w.movi || id == "LIST" && kind == "movi"
+	w.pos += 12
+}
+
+// read fills b from at.
+func (w *riff) read(b []byte, at int64) error {
+	n, err := w.r.ReadAt(b, at)
+	if n == len(b) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		return errCut{at, int64(len(b)), int64(n)}
+	}
+	return err
+}
+
+func printable(id []byte) bool {
+	for _, c := range id {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
