@@ -1,0 +1,232 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"kerb/counting"
+)
+
+// Clear turns one window into the only form of it that may be stored or sent.
+// Noise is drawn here, once: to clear the same window twice would give an
+// observer two looks at it, so keep the Release and resend that.
+//
+// The Tally must be of a kind and of classes that the policy allows, as long
+// as the policy's window and aligned to it in UTC; anything else is an error,
+// and nothing of the Tally is in it. Outside the policy's hours the Release is
+// a gap, whatever was counted.
+func (p *Policy) Clear(t counting.Tally) (Release, error) {
+	if err := p.admit(&t); err != nil {
+		return Release{}, fmt.Errorf("clear %s: %w", t.Stream, err)
+	}
+	r := Release{
+		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason,
+		start: t.Start.UnixMilli(), end: t.End.UnixMilli(), mono: t.Mono.Milliseconds(),
+		observed: int64(t.Observed.Round(time.Second) / time.Second),
+		policy:   p.hash, rule: p.rule(),
+	}
+	if !p.openAll(t.Start, t.End) {
+		r.quality, r.reason = counting.Gap, reasonClosed
+	}
+	switch r.quality {
+	case counting.OK:
+		r.reason = ""
+	case counting.Gap:
+		r.observed = 0
+	}
+	if !isWord(r.reason) && r.quality != counting.OK {
+		r.reason = "unknown"
+	}
+	if r.quality == counting.Gap {
+		return r, nil
+	}
+	w := worker{rule: r.rule, kind: t.Kind, noise: newSampler()}
+	for c := range counting.Class(counting.Classes) {
+		if !t.Counted[c] {
+			continue
+		}
+		if t.Kind == counting.ZoneStream {
+			r.add(w.zone(c, t.Presence[c], t.Observed, t.Peak[c]))
+		} else {
+			r.add(w.line(c, t.Crossings[c])...)
+		}
+	}
+	return r, nil
+}
+
+func (r *Release) add(cs ...cell) { r.count += copy(r.cells[r.count:], cs) }
+
+// admit refuses a Tally that the policy does not allow at all.
+func (p *Policy) admit(t *counting.Tally) error {
+	switch length := t.End.Sub(t.Start); {
+	case !isName(t.Stream):
+		return errors.New("stream name must be 1–64 of a–z, 0–9, _ and -")
+	case t.Kind > counting.LoopStream || !p.AllowsKind(t.Kind):
+		return fmt.Errorf("the policy does not allow %s streams", kindName(t.Kind))
+	case t.Quality > counting.Gap:
+		return fmt.Errorf("quality %d is none", uint8(t.Quality))
+	case length != p.Window():
+		return fmt.Errorf("window of %s: the policy's are %s", length, p.Window())
+	case !t.Start.Equal(t.Start.Truncate(length)):
+		return fmt.Errorf("window starts at %s: not on a multiple of %s in UTC", t.Start.UTC().Format(time.RFC3339Nano), length)
+	case t.Start.UnixMilli() < 0 || t.End.UnixMilli() > maxTime || t.Mono < 0:
+		return errors.New("window lies before 1970 or after 9999")
+	case t.Quality != counting.Gap && (t.Observed <= 0 || t.Observed > length):
+		return fmt.Errorf("observed %s of %s", t.Observed, length)
+	}
+	return p.admitClasses(t.Counted)
+}
+
+func (p *Policy) admitClasses(counted [counting.Classes]bool) error {
+	for c, yes := range counted {
+		if yes && !p.Allows(counting.Class(c)) {
+			return fmt.Errorf("the policy does not allow class %s", counting.Class(c))
+		}
+	}
+	return oneSplit(counted)
+}
+
+// oneSplit refuses a stream that counts nothing, or vehicles twice over.
+func oneSplit(counted [counting.Classes]bool) error {
+	if counted == [counting.Classes]bool{} {
+		return errors.New("no class is counted")
+	}
+	if counted[counting.Vehicle] && (counted[counting.Motorcycle] || counted[counting.Car] || counted[counting.Heavy]) {
+		return errors.New("vehicle and a part of it are both counted: their difference would tell what is withheld")
+	}
+	return nil
+}
+
+func kindName(k counting.Kind) string {
+	if k > counting.LoopStream {
+		return "unknown"
+	}
+	return k.String()
+}
+
+func (p *Policy) rule() rule {
+	c := p.terms.Clear
+	r := rule{
+		method: c.Method, epsilon: uint16(c.Epsilon*1000 + 0.5),
+		below: uint16(c.Below), round: uint16(c.Round), totals: c.Totals,
+	}
+	for i, b := range c.Bands {
+		r.bands[i] = uint16(b)
+	}
+	return r
+}
+
+// worker clears the cells of one window.
+type worker struct {
+	rule
+	kind  counting.Kind
+	noise *sampler
+}
+
+// line clears what crossed a line or loop in one class.
+func (w worker) line(c counting.Class, n [counting.Directions]uint32) []cell {
+	cells := make([]cell, 0, counting.Directions+1)
+	for d, n := range n {
+		cells = append(cells, cell{class: c, dir: counting.Direction(d), a: int64(n)})
+	}
+	if w.method == Noise {
+		for i := range cells {
+			n := cells[i].a + w.noise.laplace(uint64(w.epsilon), 1000)
+			cells[i].a = min(max(n, minCount), maxCount)
+			cells[i].withhold(int64(w.below))
+		}
+		return cells
+	}
+	if w.totals {
+		cells = append(cells, cell{class: c, dir: Both, a: cells[0].a + cells[1].a})
+	}
+	w.suppress(cells)
+	return cells
+}
+
+// suppress withholds what is below the threshold and rounds the rest. Where a
+// total is given, a direction that stands alone could be taken from it to find
+// the other one: if either is withheld, both are, and all that is said of them
+// is what the total says anyhow.
+func (w worker) suppress(cells []cell) {
+	hidden := false
+	for i := range cells {
+		c := &cells[i]
+		if c.withhold(int64(w.below)) {
+			hidden = hidden || c.dir != Both
+		} else {
+			c.a = rounded(c.a, int64(w.round), maxCount)
+		}
+	}
+	if !w.totals || !hidden {
+		return
+	}
+	total, most := cells[counting.Directions], int64(0)
+	if total.ranged {
+		most = total.b
+	} else {
+		most = total.a + int64(w.round)/2 + 1
+	}
+	for i := range cells[:counting.Directions] {
+		cells[i] = cell{class: total.class, dir: cells[i].dir, ranged: true, b: most}
+	}
+}
+
+// withhold replaces a number below the threshold by just that.
+func (c *cell) withhold(below int64) bool {
+	if c.ranged = c.a < below; c.ranged {
+		c.a, c.b = 0, below
+	}
+	return c.ranged
+}
+
+// zone clears how many objects of one class were present.
+//
+// One presence adds at most its own time in the window to the object-seconds,
+// so at most 1 to the mean, and at most 1 to the peak. Half of ε is spent on
+// each. The mean is rounded to tenths first, which keeps its sensitivity: two
+// numbers at most 1 apart round to tenths at most 10 apart.
+func (w worker) zone(c counting.Class, present, observed time.Duration, peak uint32) cell {
+	tenths := int64((10*float64(present))/float64(observed) + 0.5)
+	o := cell{class: c, a: tenths, b: int64(peak)}
+	switch w.method {
+	case Noise:
+		o.a = min(max(o.a+w.noise.laplace(uint64(w.epsilon), 2*10*1000), minMean), maxMean)
+		o.b = min(max(o.b+w.noise.laplace(uint64(w.epsilon), 2*1000), minCount), maxCount)
+		if o.a < 10*int64(w.below) {
+			o.ranged, o.a, o.b = true, 0, int64(w.below)
+		}
+	case Suppress:
+		if o.a < 10*int64(w.below) {
+			o.ranged, o.a, o.b = true, 0, int64(w.below)
+			return o
+		}
+		o.a = rounded(o.a, 10*int64(w.round), maxMean)
+		o.b = rounded(o.b, int64(w.round), maxCount)
+	case Bands:
+		o.ranged = true
+		o.a, o.b = w.band((tenths + 5) / 10)
+	}
+	return o
+}
+
+// band is the band that n is in: its lower end, and the next one's or 0.
+func (w worker) band(n int64) (from, below int64) {
+	for _, b := range w.bands {
+		if b == 0 {
+			break
+		}
+		if n < int64(b) {
+			return from, int64(b)
+		}
+		from = int64(b)
+	}
+	return from, 0
+}
+
+// rounded is the multiple of step nearest to n, halves up, for n ≥ 0, or the
+// largest multiple that is at most most.
+func rounded(n, step, most int64) int64 {
+	return min((n+step/2)/step, most/step) * step
+}

@@ -1,0 +1,305 @@
+package policy
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"kerb/counting"
+)
+
+// The stored form of a Release: magic, then fixed-width big-endian fields,
+// then the cells. Its length depends on the stream's name, its declared cells,
+// the quality and the reason, and on no count.
+const (
+	magic    = "KRL\x01"
+	cellSize = 1 + 1 + 1 + 8 + 8
+	maxTime  = 253402300799999 // ms: the last of the year 9999
+	maxMono  = int64(1<<63-1) / int64(time.Millisecond)
+)
+
+var methods = [...]Method{Noise, Suppress, Bands}
+
+// MarshalBinary is the stored form. It is an error for the zero Release.
+func (r Release) MarshalBinary() ([]byte, error) {
+	if r.IsZero() {
+		return nil, errors.New("marshal release: it is the zero value")
+	}
+	b := make([]byte, 0, 160+len(r.stream)+cellSize*r.count)
+	b = append(b, magic...)
+	b = append(b, r.policy[:]...)
+	b = append(b, byte(r.kind), byte(r.quality), byte(slices.Index(methods[:], r.rule.method)), flag(r.rule.totals))
+	for _, v := range []int64{r.start, r.end, r.mono, r.observed} {
+		b = binary.BigEndian.AppendUint64(b, uint64(v))
+	}
+	for _, v := range append([]uint16{r.rule.epsilon, r.rule.below, r.rule.round}, r.rule.bands[:]...) {
+		b = binary.BigEndian.AppendUint16(b, v)
+	}
+	for _, s := range []string{r.stream, r.reason} {
+		b = append(append(b, byte(len(s))), s...)
+	}
+	b = append(b, byte(r.count))
+	for _, c := range r.cells[:r.count] {
+		b = append(b, byte(c.class), byte(c.dir), flag(c.ranged))
+		b = binary.BigEndian.AppendUint64(b, uint64(c.a))
+		b = binary.BigEndian.AppendUint64(b, uint64(c.b))
+	}
+	return b, nil
+}
+
+func flag(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// Restore is the inverse of MarshalBinary, for the store only. It refuses
+// whatever Clear could not have made: bytes are not cleared by being well
+// formed, and a Release that came back must say what was once said.
+func Restore(b []byte) (Release, error) {
+	r, err := decode(b)
+	if err == nil {
+		err = r.possible()
+	}
+	if err != nil {
+		return Release{}, fmt.Errorf("restore release: %w", err)
+	}
+	return r, nil
+}
+
+// reader takes fields off the front of b; after a short read everything is 0.
+type reader struct {
+	b     []byte
+	short bool
+}
+
+func (d *reader) take(n int) []byte {
+	if len(d.b) < n {
+		d.b, d.short = nil, true
+		return make([]byte, n)
+	}
+	v := d.b[:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *reader) byte() byte     { return d.take(1)[0] }
+func (d *reader) uint16() uint16 { return binary.BigEndian.Uint16(d.take(2)) }
+func (d *reader) int64() int64   { return int64(binary.BigEndian.Uint64(d.take(8))) }
+func (d *reader) text() string   { return string(d.take(int(d.byte()))) }
+
+func (d *reader) flag() bool {
+	v := d.byte()
+	d.short = d.short || v > 1
+	return v == 1
+}
+
+func decode(b []byte) (r Release, err error) {
+	d := reader{b: b}
+	if string(d.take(len(magic))) != magic {
+		return r, errors.New("not a release of this version")
+	}
+	copy(r.policy[:], d.take(len(r.policy)))
+	r.kind, r.quality = counting.Kind(d.byte()), counting.Quality(d.byte())
+	method := int(d.byte())
+	if method >= len(methods) {
+		return r, errors.New("unknown method")
+	}
+	r.rule.method, r.rule.totals = methods[method], d.flag()
+	r.start, r.end, r.mono, r.observed = d.int64(), d.int64(), d.int64(), d.int64()
+	r.rule.epsilon, r.rule.below, r.rule.round = d.uint16(), d.uint16(), d.uint16()
+	for i := range r.rule.bands {
+		r.rule.bands[i] = d.uint16()
+	}
+	r.stream, r.reason = d.text(), d.text()
+	if r.count = int(d.byte()); r.count > maxCells {
+		return r, errors.New("too many cells")
+	}
+	for i := range r.count {
+		r.cells[i] = cell{counting.Class(d.byte()), counting.Direction(d.byte()), d.flag(), d.int64(), d.int64()}
+	}
+	if d.short || len(d.b) > 0 {
+		return r, errors.New("wrong length or flag")
+	}
+	return r, nil
+}
+
+// possible refuses a Release that Clear could not have made under any policy.
+func (r *Release) possible() error {
+	length := r.end - r.start
+	gap := r.quality == counting.Gap
+	switch {
+	case r.kind > counting.LoopStream || r.quality > counting.Gap:
+		return errors.New("unknown kind or quality")
+	case !isName(r.stream):
+		return errors.New("bad stream name")
+	case r.start < 0 || length < 1000 || maxWindow.Milliseconds()%length != 0 || r.end > maxTime || r.start%length != 0:
+		return errors.New("bad window")
+	case r.mono < 0 || r.mono > maxMono || r.observed < 0 || r.observed*1000 > length || gap && r.observed != 0:
+		return errors.New("bad times")
+	case r.quality == counting.OK && r.reason != "" || r.quality != counting.OK && !isWord(r.reason):
+		return errors.New("bad reason")
+	case gap != (r.count == 0):
+		return errors.New("a gap has no cells, and only a gap")
+	}
+	if err := r.rule.possible(r.kind); err != nil {
+		return err
+	}
+	return r.possibleCells()
+}
+
+func (u rule) possible(k counting.Kind) error {
+	noise, suppress, bands := u.method == Noise, u.method == Suppress, u.method == Bands
+	switch {
+	case u.below > maxBelow || u.round < 1 || u.round > maxBelow:
+		return errors.New("bad threshold")
+	case noise != (u.epsilon > 0) || u.epsilon > maxEpsilon*1000:
+		return errors.New("bad epsilon")
+	case suppress && u.below < minBelow || bands && u.below > 0:
+		return errors.New("bad threshold")
+	case !suppress && (u.totals || u.round != 1):
+		return errors.New("totals and rounding go with suppression")
+	case bands && k != counting.ZoneStream || bands != (u.bands[0] > 0):
+		return errors.New("bands go with zones")
+	}
+	last := uint16(0)
+	for i, b := range u.bands {
+		if b != 0 && (b < last+minBand || b > maxBelow || i > 0 && last == 0) {
+			return errors.New("bad bands")
+		}
+		last = b
+	}
+	return nil
+}
+
+// possibleCells checks that the cells are those of some set of classes, in
+// order, and that each is one that its rule can give.
+func (r *Release) possibleCells() error {
+	var counted [counting.Classes]bool
+	per, last := 1, -1
+	if r.kind != counting.ZoneStream {
+		if per = counting.Directions; r.rule.totals {
+			per++
+		}
+	}
+	if r.count%per != 0 {
+		return errors.New("cells are missing")
+	}
+	for i := 0; i < r.count; i += per {
+		group := r.cells[i : i+per]
+		class := group[0].class
+		if int(class) >= counting.Classes || int(class) <= last {
+			return errors.New("cells out of order")
+		}
+		last = int(class)
+		counted[class] = true
+		for d, c := range group {
+			if c.class != class || int(c.dir) != d {
+				return errors.New("cells out of order")
+			}
+		}
+		if !r.rule.possibleGroup(r.kind, group) {
+			return fmt.Errorf("impossible cells for %s", class)
+		}
+	}
+	if r.count == 0 {
+		return nil
+	}
+	return oneSplit(counted)
+}
+
+// possibleGroup reports whether the rule can give the cells of one class.
+func (u rule) possibleGroup(k counting.Kind, cs []cell) bool {
+	switch {
+	case k == counting.ZoneStream:
+		return u.possibleZone(cs[0])
+	case u.method == Noise:
+		return !slices.ContainsFunc(cs, func(c cell) bool {
+			return !withheld(c, u.below) && (c.ranged || c.b != 0 || c.a > maxCount || c.a < max(minCount, floor(u.below)))
+		})
+	}
+	if u.totals {
+		return u.possibleTotals(cs[0], cs[1], cs[2])
+	}
+	return !slices.ContainsFunc(cs, func(c cell) bool { return !withheld(c, u.below) && !u.shown(c) })
+}
+
+// shown reports whether c is a count that suppression left to be seen.
+func (u rule) shown(c cell) bool {
+	step := int64(u.round)
+	return !c.ranged && c.b == 0 && c.a%step == 0 && c.a >= rounded(int64(u.below), step, maxCount) && c.a <= maxCount
+}
+
+func withheld(c cell, below uint16) bool {
+	return below > 0 && c.ranged && c.a == 0 && c.b == int64(below)
+}
+
+// floor is the least number that is not withheld.
+func floor(below uint16) int64 {
+	if below == 0 {
+		return minCount
+	}
+	return int64(below)
+}
+
+// possibleTotals reports whether two directions and their total can have come
+// out of suppress: all shown, both bounded by the total, or all withheld.
+func (u rule) possibleTotals(a, b, total cell) bool {
+	switch {
+	case withheld(total, u.below):
+		return withheld(a, u.below) && withheld(b, u.below)
+	case !u.shown(total):
+		return false
+	case a.ranged:
+		return a.a == 0 && a.b == total.a+int64(u.round)/2+1 && b == cell{b.class, b.dir, true, a.a, a.b}
+	case !u.shown(a) || !u.shown(b):
+		return false
+	}
+	fromA, toA := u.unrounded(a.a)
+	fromB, toB := u.unrounded(b.a)
+	from, to := u.unrounded(total.a)
+	return fromA+fromB <= to && from <= toA+toB
+}
+
+// unrounded are the least and the largest count that are shown as n.
+func (u rule) unrounded(n int64) (from, to int64) {
+	step := int64(u.round)
+	from = max(n-step/2, int64(u.below))
+	if n+step > maxCount {
+		return from, math.MaxInt32 * 4 // moved to the bound
+	}
+	return from, n - step/2 + step - 1
+}
+
+// possibleZone reports whether the rule can give the cell of a zone.
+func (u rule) possibleZone(c cell) bool {
+	switch u.method {
+	case Bands:
+		from, below := worker{rule: u}.band(c.a)
+		return c.ranged && c.a == from && c.b == below
+	case Noise:
+		return withheld(c, u.below) || !c.ranged && c.a >= max(minMean, 10*floor(u.below)) && c.a <= maxMean &&
+			c.b >= minCount && c.b <= maxCount
+	default:
+		step := int64(u.round)
+		return withheld(c, u.below) || !c.ranged && c.a%(10*step) == 0 && c.b%step == 0 &&
+			c.a >= rounded(10*int64(u.below), 10*step, maxMean) && c.a <= maxMean && c.b >= 0 && c.b <= maxCount
+	}
+}
+
+// isName reports whether s can be a stream's name, and so a topic's level.
+func isName(s string) bool { return len(s) >= 1 && len(s) <= 64 && only(s, "-") }
+
+// isWord reports whether s is a short fixed word, such as camera_lost.
+func isWord(s string) bool { return len(s) >= 1 && len(s) <= 32 && only(s, "") }
+
+func only(s, more string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || strings.ContainsRune(more, r))
+	})
+}

@@ -1,0 +1,229 @@
+package policy
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"kerb/agent/mistake"
+	"kerb/counting"
+)
+
+// The floors: a file may be stricter than any of them, never looser. They are
+// constants on purpose: to loosen one, somebody has to publish another program.
+const (
+	maxPixels    = 640 * 480
+	maxFollow    = time.Minute
+	maxRetention = 7 * 24 * time.Hour
+	maxSession   = time.Hour
+	maxEpsilon   = 2.0 // for one passage over one line
+	minEpsilon   = 0.01
+	maxLoss      = 4.0 // for one object on its way past one sensor: ε × overlap
+	maxOverlap   = 8
+	minBelow     = 5 // where no noise is added: smaller counts are withheld
+	minRound     = 5 // for cameras, where no noise is added
+	minBand      = 5 // width of an occupancy band
+	maxBelow     = 1000
+	maxBands     = 8
+
+	minWindow       = time.Minute // for anything
+	minLoopWindow   = 5 * time.Minute
+	minCameraWindow = 15 * time.Minute
+	maxWindow       = 24 * time.Hour
+)
+
+// Schema is the value of the key schema: the form of the file.
+const Schema = "kerb.policy/1"
+
+// complete finds what is missing, doubled or does not belong to the method.
+func (t *terms) complete(s *mistake.Sheet) {
+	if t.Schema != Schema {
+		s.Wrong("schema", "must be "+quote(Schema), "it says which form of file this is")
+	}
+	for _, k := range []string{"purpose", "clear.method", "clear.window", "keep.retention"} {
+		if !s.Has(k) {
+			s.Wrong(k, "is missing", "a policy states this itself: "+Doc(k))
+		}
+	}
+	list(s, "count.streams", t.Count.Streams, true)
+	list(s, "count.classes", t.Count.Classes, true)
+	list(s, "broker.commands", t.Broker.Commands, false)
+	list(s, "hours.open", t.Hours.Open, true)
+	for _, f := range []struct{ key, v string }{
+		{"title", t.Title}, {"controller.name", t.Controller.Name}, {"controller.contact", t.Controller.Contact},
+	} {
+		if len(f.v) > 200 || strings.ContainsFunc(f.v, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
+			s.Wrong(f.key, "must be one line of at most 200 bytes", "")
+		}
+	}
+	for k, methods := range map[string][]Method{
+		"clear.epsilon": {Noise}, "clear.below": {Noise, Suppress}, "clear.round": {Suppress},
+		"clear.totals": {Suppress}, "clear.bands": {Bands},
+	} {
+		switch has, wants := s.Has(k), slices.Contains(methods, t.Clear.Method); {
+		case has && !wants && t.Clear.Method != "":
+			s.Wrong(k, "does not go with method "+quote(string(t.Clear.Method)), "take it out")
+		case !has && wants && (k == "clear.epsilon" || k == "clear.below" || k == "clear.bands"):
+			s.Wrong(k, "is missing", "method "+quote(string(t.Clear.Method))+" needs it: "+Doc(k))
+		}
+	}
+	for i, m := range t.Mask {
+		t.mask(s, fmt.Sprintf("mask[%d]", i), m)
+	}
+}
+
+func list[T comparable](s *mistake.Sheet, key string, v []T, needed bool) {
+	if needed && len(v) == 0 {
+		s.Wrong(key, "must name at least one", Doc(key))
+	}
+	for i, x := range v {
+		if slices.Contains(v[:i], x) {
+			s.Wrong(key, fmt.Sprintf("names %v twice", x), "")
+			return
+		}
+	}
+}
+
+func (t *terms) mask(s *mistake.Sheet, key string, m mask) {
+	if m.Camera == "" {
+		s.Wrong(key+".camera", "is missing", "the camera's name in site.toml")
+	}
+	if len(m.Area) < 3 {
+		s.Wrong(key+".area", "must have at least three corners", "such as [[0, 0], [0.3, 0], [0, 0.5]]")
+	}
+	for _, p := range m.Area {
+		if !(p[0] >= 0 && p[0] <= 1 && p[1] >= 0 && p[1] <= 1) {
+			s.Wrong(key+".area", "must lie in the picture, 0–1", "x from left to right, y from top to bottom")
+			return
+		}
+	}
+}
+
+func (t *terms) zone(s *mistake.Sheet) *time.Location {
+	zone, err := time.LoadLocation(t.Hours.Timezone)
+	if err != nil || t.Hours.Timezone == "Local" || t.Hours.Timezone == "" {
+		s.Wrong("hours.timezone", "must be UTC or a name such as Europe/Helsinki", "it must not depend on the device's own setting")
+		return time.UTC
+	}
+	return zone
+}
+
+// floors finds everything that is looser than the program allows, or beyond
+// what makes sense. Keys that the file lacks are not looked at: complete did.
+func (t *terms) floors(s *mistake.Sheet, demo bool) {
+	t.captureFloors(s)
+	t.clearFloors(s)
+	if t.Clear.Method == Noise {
+		t.noiseFloors(s)
+	}
+	if s.Has("clear.window") && !demo {
+		t.windowFloor(s)
+	}
+	if d := time.Duration(t.Keep.Retention); s.Has("keep.retention") && (d < time.Hour || d > maxRetention) {
+		s.Wrong("keep.retention", "must be 1h–168h", "a week is the longest that anything may stay on a device")
+	}
+	if d := time.Duration(t.Aim.Session); d > maxSession {
+		s.Wrong("aim.session", "must be at most 1h", "")
+	} else if (d > 0) != (t.Aim.Show != ShowNothing) {
+		s.Wrong("aim.session", "must be given if, and only if, aim.show shows something", "")
+	}
+}
+
+func (t *terms) captureFloors(s *mistake.Sheet) {
+	if t.Version < 1 || t.Version > 1<<31 {
+		s.Wrong("version", "must be 1 or more, and higher than the last", "it keeps an old policy from being brought back")
+	}
+	if t.Camera.Pixels.area() > maxPixels {
+		s.Wrong("camera.pixels", fmt.Sprintf("must be at most 640x480, or as many pixels (%d) in another shape", maxPixels), "")
+	}
+	d := time.Duration(t.Camera.FollowMax)
+	if d > maxFollow {
+		s.Wrong("camera.follow_max", "must be at most 60s", "an object that is lost is counted, or not, where it was lost")
+	}
+	if d == 0 && slices.Contains(t.Count.Streams, kind(counting.LineStream)) {
+		s.Wrong("camera.follow_max", "must be 1s–60s where lines are counted", `with 0 nothing is followed: then count.streams must not name "line"`)
+	}
+}
+
+// usesCamera reports whether any stream may be fed by a camera.
+func (t *terms) usesCamera() bool {
+	return slices.ContainsFunc(t.Count.Streams, func(k kind) bool { return counting.Kind(k) != counting.LoopStream })
+}
+
+func (t *terms) windowFloor(s *mistake.Sheet) {
+	lo, why := minWindow, "the shortest for anything"
+	switch {
+	case t.Clear.Method == Suppress && t.usesCamera():
+		lo, why = minCameraWindow, "for camera counts without noise"
+	case t.Clear.Method == Suppress:
+		lo, why = minLoopWindow, "for loop counts without noise"
+	}
+	d := time.Duration(t.Clear.Window)
+	switch {
+	case d < lo:
+		s.Wrong("clear.window", "must be at least "+length(lo).String()+", "+why, "")
+	case d > maxWindow || maxWindow%d != 0:
+		s.Wrong("clear.window", "must go evenly into a day", "such as 15m or 1h")
+	}
+}
+
+func (t *terms) clearFloors(s *mistake.Sheet) {
+	c := &t.Clear
+	if c.Overlap < 1 || c.Overlap > maxOverlap {
+		s.Wrong("clear.overlap", fmt.Sprintf("must be 1–%d", maxOverlap), Doc("clear.overlap"))
+	}
+	switch c.Method {
+	case Suppress:
+		if s.Has("clear.below") && (c.Below < minBelow || c.Below > maxBelow) {
+			s.Wrong("clear.below", fmt.Sprintf("must be %d–%d", minBelow, maxBelow), "smaller counts are withheld")
+		}
+		lo := 1
+		if t.usesCamera() {
+			lo = minRound
+		}
+		if c.Round < lo || c.Round > maxBelow {
+			s.Wrong("clear.round", fmt.Sprintf("must be %d–%d", lo, maxBelow), "camera counts without noise are always rounded")
+		}
+	case Bands:
+		t.bandFloors(s)
+	}
+}
+
+func (t *terms) bandFloors(s *mistake.Sheet) {
+	if len(t.Count.Streams) > 0 && !slices.Equal(t.Count.Streams, []kind{kind(counting.ZoneStream)}) {
+		s.Wrong("count.streams", `must be ["zone"] with method "bands"`, "a band says how busy a place is, not how many came by")
+	}
+	last := 0
+	for _, b := range t.Clear.Bands {
+		if b < last+minBand || b > maxBelow {
+			s.Wrong("clear.bands", fmt.Sprintf("must rise by at least %d, up to %d", minBand, maxBelow), "[5, 10, 20] means 0–4, 5–9, 10–19 and 20 or more")
+			return
+		}
+		last = b
+	}
+	if n := len(t.Clear.Bands); n > maxBands-1 || n == 0 && s.Has("clear.bands") {
+		s.Wrong("clear.bands", fmt.Sprintf("must have 1–%d members", maxBands-1), "")
+	}
+}
+
+func (t *terms) noiseFloors(s *mistake.Sheet) {
+	c := &t.Clear
+	if c.Below < 0 || c.Below > maxBelow {
+		s.Wrong("clear.below", fmt.Sprintf("must be 0–%d", maxBelow), "0 publishes every number as it was drawn, also a negative one")
+	}
+	if !s.Has("clear.epsilon") {
+		return
+	}
+	thousandths := math.Round(c.Epsilon * 1000)
+	switch {
+	case !(c.Epsilon >= minEpsilon && c.Epsilon <= maxEpsilon):
+		s.Wrong("clear.epsilon", "must be 0.01–2", "smaller is stricter; 1 is usual")
+	case thousandths/1000 != c.Epsilon:
+		s.Wrong("clear.epsilon", "must have at most three decimals", "the noise is drawn with whole numbers only")
+	case c.Epsilon*float64(c.Overlap) > maxLoss:
+		s.Wrong("clear.overlap", fmt.Sprintf("times epsilon must be at most %g", maxLoss), "fewer streams, or more noise in each")
+	}
+}

@@ -1,0 +1,75 @@
+package policy
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/binary"
+	"io"
+)
+
+// A sampler draws exact discrete Laplace noise. It computes with whole numbers
+// only: a floating-point sampler leaks what it is to hide through the low bits
+// of its results (Mironov 2012). The algorithms are those of Canonne, Kamath
+// and Steinke, "The Discrete Gaussian for Differential Privacy", 2020,
+// sections 5.1 and 5.2.
+type sampler struct{ random io.Reader }
+
+// newSampler draws from the operating system's generator.
+func newSampler() *sampler { return &sampler{bufio.NewReaderSize(rand.Reader, 512)} }
+
+// laplace draws z with probability proportional to exp(-|z|·s/t). Both s and t
+// are at least 1 and below 2³¹.
+func (r *sampler) laplace(s, t uint64) int64 {
+	for {
+		u := r.below(t)
+		if !r.expLess1(u, t) {
+			continue
+		}
+		v := uint64(0)
+		for r.expLess1(1, 1) {
+			v++
+		}
+		y := int64((u + t*v) / s)
+		negative := r.below(2) == 1
+		switch {
+		case !negative:
+			return y
+		case y != 0: // zero has one sign only, or it would come twice as often
+			return -y
+		}
+	}
+}
+
+// expLess1 is true with probability exp(-num/den), for num ≤ den.
+func (r *sampler) expLess1(num, den uint64) bool {
+	k := uint64(1)
+	for r.below(den*k) < num {
+		k++
+	}
+	return k%2 == 1
+}
+
+// below draws evenly from 0…n-1.
+func (r *sampler) below(n uint64) uint64 {
+	if n == 1 {
+		return 0
+	}
+	// The values from the last multiple of n on would make small results
+	// likelier: draw again.
+	for {
+		x := r.word()
+		if y := x % n; x-y <= -n {
+			return y
+		}
+	}
+}
+
+// word draws 64 bits. Without random numbers there is no privacy, so there is
+// nothing sensible to do without them.
+func (r *sampler) word() uint64 {
+	var b [8]byte
+	if _, err := io.ReadFull(r.random, b[:]); err != nil {
+		panic("policy: no random numbers: " + err.Error())
+	}
+	return binary.LittleEndian.Uint64(b[:])
+}

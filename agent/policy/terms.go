@@ -1,0 +1,237 @@
+package policy
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kerb/counting"
+)
+
+// terms are the keys of a policy file, as they stand in it. Every one of them
+// is in the canonical form, in this order, and has its line in keys.
+type terms struct {
+	Schema     string     `toml:"schema"`
+	Version    int64      `toml:"version"`
+	Title      string     `toml:"title"`
+	Purpose    Purpose    `toml:"purpose"`
+	Controller controller `toml:"controller"`
+	Count      count      `toml:"count"`
+	Camera     camera     `toml:"camera"`
+	Mask       []mask     `toml:"mask"`
+	Hours      hours      `toml:"hours"`
+	Clear      clearing   `toml:"clear"`
+	Keep       keep       `toml:"keep"`
+	Aim        aim        `toml:"aim"`
+	Broker     broker     `toml:"broker"`
+}
+
+type controller struct {
+	Name    string `toml:"name"`
+	Contact string `toml:"contact"`
+}
+
+type count struct {
+	Streams []kind  `toml:"streams"`
+	Classes []class `toml:"classes"`
+}
+
+type camera struct {
+	Pixels        pixels `toml:"pixels"`
+	FollowMax     length `toml:"follow_max"`
+	MasksRequired bool   `toml:"masks_required"`
+}
+
+type mask struct {
+	Camera string       `toml:"camera"`
+	Area   [][2]float64 `toml:"area"`
+}
+
+func (m mask) polygon() counting.Polygon {
+	g := make(counting.Polygon, len(m.Area))
+	for i, p := range m.Area {
+		g[i] = counting.Point{X: p[0], Y: p[1]}
+	}
+	return g
+}
+
+type hours struct {
+	Open     []shift `toml:"open"`
+	Timezone string  `toml:"timezone"`
+}
+
+type clearing struct {
+	Window  length  `toml:"window"`
+	Method  Method  `toml:"method"`
+	Epsilon float64 `toml:"epsilon"`
+	Below   int     `toml:"below"`
+	Round   int     `toml:"round"`
+	Totals  bool    `toml:"totals"`
+	Bands   []int   `toml:"bands"`
+	Overlap int     `toml:"overlap"`
+}
+
+type keep struct {
+	Retention length `toml:"retention"`
+}
+
+type aim struct {
+	Show    Show   `toml:"show"`
+	Session length `toml:"session"`
+}
+
+type broker struct {
+	Commands []Command `toml:"commands"`
+}
+
+// defaults are the values of keys that a file need not give. Each is the
+// strictest there is, but for hours, which a reviewer narrows on purpose.
+func defaults() terms {
+	return terms{
+		Camera: camera{Pixels: pixels{640, 480}},
+		Hours:  hours{Open: []shift{{0, 6, 0, 24 * 60}}, Timezone: "UTC"},
+		Clear:  clearing{Round: 1, Overlap: 1},
+		Aim:    aim{Show: ShowNothing},
+	}
+}
+
+// sort puts lists that are sets into their one order.
+func (t *terms) sort() {
+	slices.Sort(t.Count.Streams)
+	slices.Sort(t.Count.Classes)
+	slices.Sort(t.Broker.Commands)
+	slices.SortFunc(t.Hours.Open, func(a, b shift) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.from, b.from),
+			cmp.Compare(a.last, b.last), cmp.Compare(a.to, b.to))
+	})
+}
+
+// Purpose says what the numbers are for.
+type Purpose string
+
+// The purposes. Operational numbers steer something now, so they are
+// answerable in a stricter way: they need a second signature.
+const (
+	Statistical   Purpose = "statistical"
+	Operational   Purpose = "operational"
+	demonstration Purpose = "demonstration" // compiled in, never in a file
+)
+
+// UnmarshalText accepts the purposes that a file may name.
+func (p *Purpose) UnmarshalText(b []byte) error { return oneOf(p, b, Statistical, Operational) }
+
+// Method is how counts are cleared.
+type Method string
+
+// The methods.
+const (
+	Noise    Method = "noise"    // exact discrete Laplace noise, drawn once
+	Suppress Method = "suppress" // small counts withheld, others rounded
+	Bands    Method = "bands"    // zones only: the band that the occupancy is in
+)
+
+// UnmarshalText accepts the names of the methods.
+func (m *Method) UnmarshalText(b []byte) error { return oneOf(m, b, Noise, Suppress, Bands) }
+
+// Show is what the commissioning page may show of a picture.
+type Show string
+
+// What can be shown. There is no value that shows a picture.
+const (
+	ShowNothing     Show = "nothing"
+	ShowSilhouettes Show = "silhouettes" // flat shapes of what moves
+)
+
+// UnmarshalText accepts what the page can show.
+func (v *Show) UnmarshalText(b []byte) error { return oneOf(v, b, ShowNothing, ShowSilhouettes) }
+
+// Command is a verb that the broker may send.
+type Command string
+
+// The closed set of commands.
+const (
+	Resend    Command = "resend"    // send a range of windows again, byte for byte
+	Watermark Command = "watermark" // forget what the platform says that it has
+)
+
+// UnmarshalText accepts the commands there are.
+func (c *Command) UnmarshalText(b []byte) error { return oneOf(c, b, Resend, Watermark) }
+
+func oneOf[T ~string](v *T, b []byte, allowed ...T) error {
+	if !slices.Contains(allowed, T(b)) {
+		names := make([]string, len(allowed))
+		for i, a := range allowed {
+			names[i] = string(a)
+		}
+		return errors.New("must be one of " + strings.Join(names, ", "))
+	}
+	*v = T(b)
+	return nil
+}
+
+type class counting.Class
+
+func (c *class) UnmarshalText(b []byte) error {
+	v, err := counting.ParseClass(string(b))
+	*c = class(v)
+	return err
+}
+
+func (c class) String() string { return counting.Class(c).String() }
+
+type kind counting.Kind
+
+func (k *kind) UnmarshalText(b []byte) error {
+	for v := counting.LineStream; v <= counting.LoopStream; v++ {
+		if v.String() == string(b) {
+			*k = kind(v)
+			return nil
+		}
+	}
+	return errors.New("must be one of line, zone, loop")
+}
+
+func (k kind) String() string { return counting.Kind(k).String() }
+
+// length is a stretch of time in whole seconds.
+type length time.Duration
+
+func (l *length) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < 0 || d%time.Second != 0 {
+		return errors.New(`must be whole seconds, such as "90s", "15m" or "1h"`)
+	}
+	*l = length(d)
+	return nil
+}
+
+func (l length) String() string {
+	s := time.Duration(l).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// pixels is the size of a picture.
+type pixels struct{ w, h int }
+
+func (p pixels) area() int { return p.w * p.h }
+
+func (p *pixels) UnmarshalText(b []byte) error {
+	var v pixels
+	if n, err := fmt.Sscanf(string(b), "%dx%d", &v.w, &v.h); n != 2 || err != nil || v.String() != string(b) ||
+		v.w < 1 || v.h < 1 || v.w > 1<<15 || v.h > 1<<15 {
+		return errors.New(`must be a width and a height, such as "640x480"`)
+	}
+	*p = v
+	return nil
+}
+
+func (p pixels) String() string { return fmt.Sprintf("%dx%d", p.w, p.h) }
