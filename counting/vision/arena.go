@@ -1,0 +1,51 @@
+package vision
+
+// arena holds every byte that bears a picture or could be turned back into
+// one: the picture itself, its reduction, the models and the masks derived
+// from them. It is one block, allocated here and nowhere else, and wiped as a
+// whole.
+type arena struct {
+	block []byte
+
+	picture []byte // as delivered, full size
+
+	// Planes of the working grid.
+	now    []byte // the picture, reduced
+	before []byte // the one before it
+	bgHi   []byte // background, whole levels
+	bgLo   []byte // background, 1/256 levels
+	dev    []byte // mean deviation from the background, 1/8 levels
+	age    []byte // how long the background has held, in looks, saturating
+	cand   []byte // what may become the background
+	held   []byte // how long it has held, in looks, saturating
+	act    []byte // looks until a change of the pixel is forgotten
+	claim  []byte // 1: a followed object covers the pixel
+	raw    []byte // evidence per pixel: bits different, changed
+	mask   []byte // raw, filtered
+}
+
+const planes = 12
+
+func newArena(picture, grid int) *arena {
+	a := &arena{block: make([]byte, picture+planes*grid)}
+	rest := a.block
+	cut := func(n int) []byte {
+		p := rest[:n:n]
+		rest = rest[n:]
+		return p
+	}
+	a.picture = cut(picture)
+	for _, p := range []*[]byte{
+		&a.now, &a.before, &a.bgHi, &a.bgLo, &a.dev, &a.age,
+		&a.cand, &a.held, &a.act, &a.claim, &a.raw, &a.mask,
+	} {
+		*p = cut(grid)
+	}
+	return a
+}
+
+// forget overwrites the delivered picture.
+func (a *arena) forget() { clear(a.picture) }
+
+// wipe overwrites everything.
+func (a *arena) wipe() { clear(a.block) }

@@ -1,0 +1,407 @@
+package vision
+
+import (
+	"math"
+	"time"
+
+	"kerb/counting"
+)
+
+// box is an upright rectangle on the working grid.
+type box struct{ x0, y0, x1, y1 float64 }
+
+func (b box) w() float64             { return b.x1 - b.x0 }
+func (b box) h() float64             { return b.y1 - b.y0 }
+func (b box) area() float64          { return max(b.w(), 0) * max(b.h(), 0) }
+func (b box) ground() point          { return point{(b.x0 + b.x1) / 2, b.y1} }
+func (b box) middle() point          { return point{(b.x0 + b.x1) / 2, (b.y0 + b.y1) / 2} }
+func (b box) shift(x, y float64) box { return box{b.x0 + x, b.y0 + y, b.x1 + x, b.y1 + y} }
+
+func (b box) overlap(c box) float64 {
+	return max(min(b.x1, c.x1)-max(b.x0, c.x0), 0) * max(min(b.y1, c.y1)-max(b.y0, c.y0), 0)
+}
+
+func (b box) union(c box) box {
+	return box{min(b.x0, c.x0), min(b.y0, c.y0), max(b.x1, c.x1), max(b.y1, c.y1)}
+}
+
+func (b blob) box() box {
+	return box{float64(b.x0), float64(b.y0), float64(b.x1), float64(b.y1)}
+}
+
+// object is something that moves or has moved. It is known by its geometry
+// alone and forgotten with its slot.
+type object struct {
+	live   bool
+	box    box
+	vx, vy float64 // grid pixels per second
+	born   time.Duration
+	seen   time.Duration // last look with a blob
+	hits   int
+	from   point // ground where it was born
+	last   point // where the path over the lines has got to
+	lastAt time.Duration
+	fill   float64
+	gates  []gate
+	counts [counting.Classes]float64
+	blobs  [4]int
+	n      int
+	shared bool
+}
+
+const maxObjects = 64
+
+type follower struct {
+	w, h    float64
+	objects [maxObjects]object
+	lines   []segment
+	owners  [maxBlobs]int // objects that lay claim to a blob
+}
+
+func newFollower(w, h int, lines []counting.Line) *follower {
+	f := &follower{w: float64(w), h: float64(h)}
+	for _, l := range lines {
+		f.lines = append(f.lines, newSegment(l, float64(w), float64(h)))
+	}
+	gates := make([]gate, maxObjects*len(lines))
+	for i := range f.objects {
+		f.objects[i].gates = gates[i*len(lines) : (i+1)*len(lines)]
+	}
+	return f
+}
+
+// predict moves every object on by its speed, corrected by where its pixels
+// went since the look before. It must run before the mask is renewed.
+func (f *follower) predict(a *arena, w, h int, dt float64) {
+	for i := range f.objects {
+		o := &f.objects[i]
+		if !o.live {
+			continue
+		}
+		px, py := o.vx*dt, o.vy*dt
+		if mx, my, sure := a.shifted(w, h, o.box, px, py); sure > 0 {
+			g := 0.6 * sure
+			px += g * (mx - px)
+			py += g * (my - py)
+			o.vx, o.vy = px/dt, py/dt
+		}
+		o.box = o.box.shift(px, py)
+	}
+}
+
+// shifted finds by how much the marked pixels of box moved between the look
+// before and now: least mean absolute difference around the expected shift,
+// refined by a parabola. sure is 0 if the pixels say nothing, up to 1.
+func (a *arena) shifted(w, h int, b box, ex, ey float64) (x, y, sure float64) {
+	x0, y0 := max(int(b.x0), 0), max(int(b.y0), 0)
+	x1, y1 := min(int(b.x1+0.5), w), min(int(b.y1+0.5), h)
+	if x1-x0 < 3 || y1-y0 < 3 {
+		return ex, ey, 0
+	}
+	const most = 96
+	var at [most]int32
+	n := 0
+	step := 1 + int(math.Sqrt(float64((x1-x0)*(y1-y0))/most))
+	ix, iy := int(math.Round(ex)), int(math.Round(ey))
+	r := 2 + int(0.08*b.h())
+	r = min(r, 5)
+	for yy := y0; yy < y1; yy += step {
+		if yy+iy-r < 0 || yy+iy+r >= h {
+			continue
+		}
+		for xx := x0 + (yy/step&1)*step/2; xx < x1 && n < most; xx += step {
+			if a.mask[yy*w+xx] != 0 && xx+ix-r >= 0 && xx+ix+r < w {
+				at[n] = int32(yy*w + xx)
+				n++
+			}
+		}
+	}
+	if n < 12 {
+		return ex, ey, 0
+	}
+	var cost [11][11]int32
+	best, bx, by := int32(math.MaxInt32), 0, 0
+	var sum int64
+	for dy := -r; dy <= r; dy++ {
+		for dx := -r; dx <= r; dx++ {
+			off := int32((iy+dy)*w + ix + dx)
+			var s int32
+			for _, p := range at[:n] {
+				d := int32(a.before[p]) - int32(a.now[p+off])
+				if d < 0 {
+					d = -d
+				}
+				s += min(d, 60)
+			}
+			s += s * int32(dx*dx+dy*dy) / 128
+			cost[dy+r][dx+r] = s
+			sum += int64(s)
+			if s < best {
+				best, bx, by = s, dx, dy
+			}
+		}
+	}
+	mean := float64(sum) / float64((2*r+1)*(2*r+1))
+	if mean <= float64(2*n) {
+		return ex, ey, 0
+	}
+	sure = 1 - float64(best)/mean
+	if bx == -r || bx == r || by == -r || by == r {
+		sure /= 2
+	}
+	sx, sy := 0.0, 0.0
+	if bx > -r && bx < r {
+		sx = vertex(cost[by+r][bx+r-1], best, cost[by+r][bx+r+1])
+	}
+	if by > -r && by < r {
+		sy = vertex(cost[by+r-1][bx+r], best, cost[by+r+1][bx+r])
+	}
+	return float64(ix+bx) + sx, float64(iy+by) + sy, sure
+}
+
+// vertex is where between -½ and ½ the parabola through three costs is least.
+func vertex(l, c, r int32) float64 {
+	den := float64(l - 2*c + r)
+	if den <= 0 {
+		return 0
+	}
+	return max(min(0.5*float64(l-r)/den, 0.5), -0.5)
+}
+
+// match gives blobs to objects and objects to blobs, and starts new ones.
+func (f *follower) match(blobs []blob, now time.Duration, dt float64) {
+	for k := range blobs {
+		f.owners[k] = 0
+	}
+	for i := range f.objects {
+		o := &f.objects[i]
+		if o.live {
+			o.n, o.shared = 0, false
+			for k := range blobs {
+				if f.touches(o, &blobs[k]) && o.n < len(o.blobs) {
+					o.blobs[o.n] = k
+					o.n++
+					f.owners[k]++
+				}
+			}
+		}
+	}
+	for i := range f.objects {
+		o := &f.objects[i]
+		if !o.live {
+			continue
+		}
+		f.update(o, blobs, now, dt)
+	}
+}
+
+// births starts objects on blobs of what no object explains.
+func (f *follower) births(blobs []blob, now time.Duration) {
+	for k := range blobs {
+		if blobs[k].active > 0 && blobs[k].area >= 12 {
+			f.birth(blobs[k].box(), now)
+		}
+	}
+}
+
+// erase clears the mask where followed objects are.
+func (f *follower) erase(a *arena, w, h int) {
+	for i := range f.objects {
+		o := &f.objects[i]
+		if !o.live {
+			continue
+		}
+		px, py := 1+0.12*o.box.w(), 1+0.12*o.box.h()
+		x0, x1 := max(int(o.box.x0-px), 0), min(int(o.box.x1+px+0.5), w)
+		for y := max(int(o.box.y0-py), 0); y < min(int(o.box.y1+py+0.5), h); y++ {
+			if x0 < x1 {
+				clear(a.mask[y*w+x0 : y*w+x1])
+			}
+		}
+	}
+}
+
+func (f *follower) touches(o *object, b *blob) bool {
+	if b.active == 0 && b.area < 6 || b.x1 <= b.x0 {
+		return false
+	}
+	bb := b.box()
+	pad := 1.0
+	if o.hits < 4 {
+		pad = 0.3 * math.Sqrt(o.box.area())
+	}
+	g := box{o.box.x0 - pad, o.box.y0 - pad, o.box.x1 + pad, o.box.y1 + pad}
+	return g.overlap(bb) > 0.25*min(g.area(), bb.area())
+}
+
+func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64) {
+	if o.n == 0 {
+		return
+	}
+	for _, k := range o.blobs[:o.n] {
+		o.shared = o.shared || f.owners[k] > 1
+	}
+	m := blobs[o.blobs[0]].box()
+	if o.n > 1 {
+		m = f.gather(o, blobs, now)
+	}
+	o.seen = now
+	o.hits++
+	before := o.box
+	g := 0.4
+	if o.hits < 4 {
+		g = 0.7
+	}
+	big := o.hits > 4 && (m.w() > 1.4*o.box.w()+2 || m.h() > 1.4*o.box.h()+2)
+	switch {
+	case o.shared || big:
+		o.box = f.nudge(o.box, m, 0.3)
+	default:
+		o.box = box{
+			o.box.x0 + g*(m.x0-o.box.x0), o.box.y0 + g*(m.y0-o.box.y0),
+			o.box.x1 + g*(m.x1-o.box.x1), o.box.y1 + g*(m.y1-o.box.y1),
+		}
+	}
+	mv, pm := o.box.middle(), before.middle()
+	gv := 0.25
+	if o.hits < 4 {
+		gv = 0.5
+	}
+	o.vx += gv * (mv.x - pm.x) / dt
+	o.vy += gv * (mv.y - pm.y) / dt
+}
+
+// gather is the box of several blobs of one object. Blobs that are too large
+// and too far apart to be parts of one become objects of their own.
+func (f *follower) gather(o *object, blobs []blob, now time.Duration) box {
+	main := o.blobs[0]
+	best := 0.0
+	for _, k := range o.blobs[:o.n] {
+		b := blobs[k].box()
+		if s := b.overlap(o.box) / (b.area() + o.box.area() - b.overlap(o.box)); s > best {
+			main, best = k, s
+		}
+	}
+	m := blobs[main].box()
+	for _, k := range o.blobs[:o.n] {
+		b := blobs[k].box()
+		if k == main {
+			continue
+		}
+		if u := m.union(b); u.w() < 1.15*o.box.w()+1 && u.h() < 1.15*o.box.h()+1 && o.hits > 4 {
+			m = u
+			continue
+		}
+		part := min(b.w()/m.w(), b.h()/m.h())
+		gapx := max(b.x0-m.x1, m.x0-b.x1)
+		if part > 0.6 && gapx > -1 && f.owners[k] == 1 {
+			f.branch(o, m, b, now)
+		} else if u := m.union(b); part <= 0.6 && u.area() < 1.5*m.area() {
+			m = u
+		}
+	}
+	return m
+}
+
+// branch starts an object at b with the past of o, whose own new box is m.
+func (f *follower) branch(o *object, m, b box, now time.Duration) {
+	c := f.birth(b, o.born)
+	if c == nil {
+		return
+	}
+	c.vx, c.vy = o.vx, o.vy
+	g := b.ground()
+	p := o.box.ground()
+	c.from = point{o.from.x + g.x - p.x, o.from.y + g.y - p.y}
+	c.last = c.from
+	c.seen = now
+	c.hits = 1
+}
+
+// nudge moves b's edges towards m's where they are close, and keeps them elsewhere.
+func (f *follower) nudge(b, m box, g float64) box {
+	tx, ty := 0.2*b.w()+1, 0.2*b.h()+1
+	var dx, dy, nx, ny float64
+	for _, e := range [2]float64{m.x0 - b.x0, m.x1 - b.x1} {
+		if math.Abs(e) < tx {
+			dx += e
+			nx++
+		}
+	}
+	for _, e := range [2]float64{m.y0 - b.y0, m.y1 - b.y1} {
+		if math.Abs(e) < ty {
+			dy += e
+			ny++
+		}
+	}
+	return b.shift(g*dx/max(nx, 1), g*dy/max(ny, 1))
+}
+
+func (f *follower) birth(b box, now time.Duration) *object {
+	if b.area() < 12 || b.h() < 3 || b.w() < 2 {
+		return nil
+	}
+	for i := range f.objects {
+		o := &f.objects[i]
+		if o.live {
+			continue
+		}
+		clear(o.gates)
+		*o = object{live: true, box: b, born: now, seen: now, from: b.ground(), last: b.ground(), lastAt: now, gates: o.gates}
+		return o
+	}
+	return nil
+}
+
+// cross moves every object's ground point over the lines and hands out what
+// crossed. A path starts to count when its object is confirmed, and then from
+// its birth.
+func (f *follower) cross(now time.Duration, emit func(line int, o *object, d counting.Direction, at time.Duration)) {
+	for i := range f.objects {
+		o := &f.objects[i]
+		p := o.box.ground()
+		if !o.live || o.hits < 4 || math.Hypot(p.x-o.from.x, p.y-o.from.y) < 0.25*min(o.box.h(), o.box.w()) {
+			continue
+		}
+		dead := 0.1 * o.box.h()
+		for k := range o.gates {
+			g, l := &o.gates[k], &f.lines[k]
+			if o.lastAt == o.born {
+				g.move(l, o.last, o.last, o.born, o.born, dead)
+			}
+			if d, ok := g.move(l, o.last, p, o.lastAt, now, dead); ok {
+				emit(k, o, d, g.at)
+			}
+		}
+		o.last, o.lastAt = p, now
+	}
+}
+
+// retire drops objects that left, were lost or were followed for too long.
+func (f *follower) retire(now, longest time.Duration) {
+	for i := range f.objects {
+		o := &f.objects[i]
+		if !o.live {
+			continue
+		}
+		m := o.box.middle()
+		lost := time.Second
+		if o.hits < 4 {
+			lost = 250 * time.Millisecond
+		}
+		if now-o.seen > lost || now-o.born > longest || m.x < 0 || m.y < 0 || m.x > f.w || m.y > f.h {
+			o.live = false
+			continue
+		}
+		for j := range f.objects {
+			q := &f.objects[j]
+			if j == i || !q.live || q.hits < o.hits || q.hits == o.hits && j > i {
+				continue
+			}
+			if o.box.overlap(q.box) > 0.7*min(o.box.area(), q.box.area()) {
+				o.live = false
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package vision
+
+// Bits of arena.raw.
+const (
+	different = 1 // from a background that has held long enough to be believed
+	changed   = 2 // since the look before
+)
+
+// tempo translates seconds into looks at the present rate, and noise into
+// levels. It is set once a look.
+type tempo struct {
+	believe int32 // looks a background must hold before a difference counts
+	linger  uint8 // looks a change is remembered
+	least   int32 // looks a candidate must hold at the least
+	most    int32 // looks after which it replaces any background
+	settle  int32 // the background's memory, in looks
+	level   int32 // least difference that counts, in 1/8 levels
+	motion  int32 // least change that counts, in 1/8 levels
+}
+
+// look updates the background in rows [y0, y1) and writes the evidence.
+//
+// The background of a pixel is a running mean that learns fast while young; a
+// value that stays for longer than the background has ever held, or for a
+// while on a pixel that no followed object covers, takes its place. That way a
+// street is learnt within seconds although it never was empty, and the ghost
+// of a car that drives off goes. After the codebook and sigma-delta models
+// (Kim 2005, Manzanera 2007), in 8.8 fixed point.
+func (a *arena) look(w, y0, y1 int, t *tempo) {
+	lo, hi := y0*w, y1*w
+	now, before := a.now[lo:hi], a.before[lo:hi]
+	bgHi, bgLo := a.bgHi[lo:hi], a.bgLo[lo:hi]
+	dev, age := a.dev[lo:hi], a.age[lo:hi]
+	cand, held := a.cand[lo:hi], a.held[lo:hi]
+	act, claim, raw := a.act[lo:hi], a.claim[lo:hi], a.raw[lo:hi]
+	for i, nv := range now {
+		v := int32(nv)
+		b := int32(bgHi[i])
+		d := v - b
+		if d < 0 {
+			d = -d
+		}
+		m := v - int32(before[i])
+		if m < 0 {
+			m = -m
+		}
+		var bits uint8
+		dv := int32(dev[i])
+		if m<<3 > t.motion+dv {
+			if int32(age[i]) < t.believe {
+				bits = changed
+			}
+			act[i] = t.linger
+		} else if act[i] > 0 {
+			act[i]--
+		}
+		if d<<3 <= t.level+3*dv {
+			n := int32(age[i])
+			if n < 255 {
+				age[i]++
+			}
+			n = min(n+1, t.settle)
+			full := b<<8 | int32(bgLo[i])
+			full += (v<<8 + 128 - full) / n
+			bgHi[i], bgLo[i] = uint8(full>>8), uint8(full)
+			dv += (min(d<<3, 120) - dv) / 8
+			dev[i] = uint8(max(dv, 0))
+			if held[i] > 0 {
+				held[i]--
+			}
+		} else {
+			if int32(age[i]) >= t.believe {
+				bits |= different
+			}
+			c := v - int32(cand[i])
+			if c < 0 {
+				c = -c
+			}
+			if c<<3 <= t.level+dv {
+				if held[i] < 255 {
+					held[i]++
+				}
+				n := int32(held[i])
+				if claim[i] == 0 && n >= t.least && (n >= int32(age[i]) || n >= t.most) {
+					bgHi[i], bgLo[i] = nv, 0
+					age[i] = held[i]
+					held[i] = 0
+				}
+			} else {
+				cand[i], held[i] = nv, 0
+			}
+		}
+		raw[i] = bits
+	}
+}
+
+// filter writes the mask of rows [y0, y1): pixels whose 3×3 neighbourhood
+// holds more evidence than not.
+func (a *arena) filter(w, h, y0, y1 int) {
+	for y := y0; y < y1; y++ {
+		out := a.mask[y*w : y*w+w]
+		if y == 0 || y == h-1 {
+			clear(out)
+			continue
+		}
+		up, mid, low := a.raw[(y-1)*w:y*w], a.raw[y*w:(y+1)*w], a.raw[(y+1)*w:(y+2)*w]
+		up, low = up[:len(mid)], low[:len(mid)]
+		col := func(x int) int {
+			return on(up[x]) + on(mid[x]) + on(low[x])
+		}
+		l, c := 0, col(0)
+		for x := range out {
+			r := 0
+			if x+1 < w {
+				r = col(x + 1)
+			}
+			if l+c+r >= 4 {
+				out[x] = 1
+			} else {
+				out[x] = 0
+			}
+			l, c = c, r
+		}
+	}
+}
+
+func on(b uint8) int {
+	if b != 0 {
+		return 1
+	}
+	return 0
+}
