@@ -41,9 +41,11 @@ type object struct {
 	from   point // ground where it was born
 	last   point // where the path over the lines has got to
 	lastAt time.Duration
-	fill   float64
+	moved  time.Duration // last look in which its pixels changed
 	gates  []gate
-	counts [counting.Classes]float64
+	suits  [len(kinds)]float64 // mean log-likelihood over the looks it was seen whole
+	whole  int
+	voted  time.Duration
 	blobs  [4]int
 	n      int
 	shared bool
@@ -54,12 +56,13 @@ const maxObjects = 64
 type follower struct {
 	w, h    float64
 	objects [maxObjects]object
+	scale   *scale
 	lines   []segment
 	owners  [maxBlobs]int // objects that lay claim to a blob
 }
 
-func newFollower(w, h int, lines []counting.Line) *follower {
-	f := &follower{w: float64(w), h: float64(h)}
+func newFollower(w, h int, lines []counting.Line, known []counting.Height) *follower {
+	f := &follower{w: float64(w), h: float64(h), scale: newScale(float64(w), float64(h), known)}
 	for _, l := range lines {
 		f.lines = append(f.lines, newSegment(l, float64(w), float64(h)))
 	}
@@ -198,9 +201,12 @@ func (f *follower) match(blobs []blob, now time.Duration, dt float64) {
 // births starts objects on blobs of what no object explains.
 func (f *follower) births(blobs []blob, now time.Duration) {
 	for k := range blobs {
-		if blobs[k].active > 0 && blobs[k].area >= 12 {
-			f.birth(blobs[k].box(), now)
+		b := blobs[k].box()
+		ppm := f.scale.at(b.y1)
+		if blobs[k].active == 0 || blobs[k].area < 12 || b.h() < 0.8*ppm && b.w() < 0.8*ppm || b.w() < 0.25*ppm || b.h() < 0.4*ppm {
+			continue
 		}
+		f.birth(b, now)
 	}
 }
 
@@ -246,6 +252,11 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 		m = f.gather(o, blobs, now)
 	}
 	o.seen = now
+	for _, k := range o.blobs[:o.n] {
+		if blobs[k].active > 0 {
+			o.moved = now
+		}
+	}
 	o.hits++
 	before := o.box
 	g := 0.4
@@ -257,6 +268,10 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 	case o.shared || big:
 		o.box = f.nudge(o.box, m, 0.3)
 	default:
+		if m.area() < 0.7*o.box.area() {
+			g = min(g, 0.15)
+		}
+		f.study(o, m, now)
 		o.box = box{
 			o.box.x0 + g*(m.x0-o.box.x0), o.box.y0 + g*(m.y0-o.box.y0),
 			o.box.x1 + g*(m.x1-o.box.x1), o.box.y1 + g*(m.y1-o.box.y1),
@@ -269,6 +284,29 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 	}
 	o.vx += gv * (mv.x - pm.x) / dt
 	o.vy += gv * (mv.y - pm.y) / dt
+}
+
+// study judges an object that is seen whole, and lets it vote on the scale.
+func (f *follower) study(o *object, m box, now time.Duration) {
+	if o.hits < 3 || f.clipped(m) || m.area() < 0.6*o.box.area() || m.area() > 1.6*o.box.area() {
+		return
+	}
+	var e [len(kinds)]float64
+	f.scale.judge(m, o.vx, o.vy, &e)
+	o.whole++
+	g := 1 / float64(min(o.whole, 30))
+	for k := range e {
+		o.suits[k] += g * (e[k] - o.suits[k])
+	}
+	if o.hits > 5 && now-o.voted > 500*time.Millisecond && math.Hypot(o.vx, o.vy) > 0.3*f.scale.at(m.y1) {
+		o.voted = now
+		f.scale.vote(m, o.vx, o.vy, 0.3)
+	}
+}
+
+// clipped tells whether b is cut off by the picture's edge.
+func (f *follower) clipped(b box) bool {
+	return b.x0 <= 1.5 || b.y0 <= 1.5 || b.x1 >= f.w-1.5 || b.y1 >= f.h-1.5
 }
 
 // gather is the box of several blobs of one object. Blobs that are too large
@@ -347,7 +385,7 @@ func (f *follower) birth(b box, now time.Duration) *object {
 			continue
 		}
 		clear(o.gates)
-		*o = object{live: true, box: b, born: now, seen: now, from: b.ground(), last: b.ground(), lastAt: now, gates: o.gates}
+		*o = object{live: true, box: b, born: now, seen: now, moved: now, from: b.ground(), last: b.ground(), lastAt: now, gates: o.gates}
 		return o
 	}
 	return nil
@@ -377,6 +415,12 @@ func (f *follower) cross(now time.Duration, emit func(line int, o *object, d cou
 	}
 }
 
+// travelled tells whether o has come some way since its birth, on purpose.
+func (f *follower) travelled(o *object) bool {
+	p := o.box.ground()
+	return o.hits >= 6 && math.Hypot(p.x-o.from.x, p.y-o.from.y) > 0.6*min(o.box.w(), o.box.h())
+}
+
 // retire drops objects that left, were lost or were followed for too long.
 func (f *follower) retire(now, longest time.Duration) {
 	for i := range f.objects {
@@ -388,6 +432,10 @@ func (f *follower) retire(now, longest time.Duration) {
 		lost := time.Second
 		if o.hits < 4 {
 			lost = 250 * time.Millisecond
+		}
+		if now-o.moved > 800*time.Millisecond && !f.travelled(o) {
+			o.live = false
+			continue
 		}
 		if now-o.seen > lost || now-o.born > longest || m.x < 0 || m.y < 0 || m.x > f.w || m.y > f.h {
 			o.live = false

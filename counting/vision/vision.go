@@ -85,7 +85,7 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.w, c.h = o.Width/c.k, o.Height/c.k
 	c.arena = newArena(o.Width*o.Height, c.w*c.h)
 	c.labels = newLabels()
-	c.follow = newFollower(c.w, c.h, o.Lines)
+	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
 	c.zones = make([]Presence, len(o.Zones))
 	for i, z := range o.Zones {
 		c.zones[i].Zone = z.ID
@@ -159,10 +159,18 @@ func (c *Counter) look(now time.Duration, dt float64) {
 }
 
 func (c *Counter) class(o *object) counting.Class {
-	if o.box.h() > 1.45*o.box.w() {
-		return counting.Person
+	e := o.suits
+	if o.whole == 0 {
+		c.follow.scale.judge(o.box, o.vx, o.vy, &e)
 	}
-	return counting.Vehicle
+	best := 0
+	for k := range kinds {
+		e[k] = 3*e[k] + math.Log(kinds[k].prior)
+		if e[k] > e[best] {
+			best = k
+		}
+	}
+	return kinds[best].class
 }
 
 // paint marks the pixels that followed objects cover.

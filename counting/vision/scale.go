@@ -1,0 +1,161 @@
+package vision
+
+import (
+	"math"
+
+	"kerb/counting"
+)
+
+// scale knows how many grid pixels a metre is on the ground of each row. A
+// camera over a street sees the ground's scale grow linearly below the
+// horizon: pixels per metre = (y - horizon) / camera height. Two known heights
+// fix both; otherwise every object that is seen whole votes, over a grid of
+// hypotheses, for those under which it has the size and speed of something
+// that uses a street. Before the first vote stands what street cameras are
+// like: 3–12 m up, horizon near the upper edge.
+type scale struct {
+	h, f           float64 // rows of the grid; focal length, grid pixels
+	votes          [heights][horizons]float64
+	fixed          bool
+	horizon, mount float64 // expected horizon (row) and camera height (m)
+	unsure         float64 // standard deviation of the logarithm of the scale
+}
+
+const (
+	heights  = 15
+	horizons = 13
+)
+
+func mountOf(i int) float64              { return 2.2 * math.Pow(16/2.2, float64(i)/(heights-1)) }
+func (s *scale) horizonOf(j int) float64 { return s.h * (-0.7 + 1.0*float64(j)/(horizons-1)) }
+
+func newScale(w, h float64, known []counting.Height) *scale {
+	s := &scale{h: h, f: 1.2 * w}
+	for i := range heights {
+		for j := range horizons {
+			a := (math.Log(mountOf(i)) - math.Log(6.5)) / 0.45
+			b := (s.horizonOf(j)/h + 0.08) / 0.2
+			s.votes[i][j] = -(a*a + b*b) / 2
+		}
+	}
+	s.settle()
+	if len(known) == 2 {
+		s.fix(known[0], known[1])
+	}
+	return s
+}
+
+func (s *scale) fix(a, b counting.Height) {
+	ya, yb := a.Foot.Y*s.h, b.Foot.Y*s.h
+	pa, pb := (a.Foot.Y-a.Top.Y)*s.h/a.Metres, (b.Foot.Y-b.Top.Y)*s.h/b.Metres
+	slope := (pb - pa) / (yb - ya)
+	if !(slope > 1e-6) || pa <= 0 || pb <= 0 {
+		return
+	}
+	s.mount, s.horizon, s.unsure, s.fixed = 1/slope, ya-pa/slope, 0.05, true
+}
+
+// at is pixels per metre for something that stands at row y.
+func (s *scale) at(y float64) float64 { return max((y-s.horizon)/s.mount, 0.5) }
+
+// settle computes the expectation over the hypotheses.
+func (s *scale) settle() {
+	best := math.Inf(-1)
+	for i := range s.votes {
+		for _, v := range s.votes[i] {
+			best = max(best, v)
+		}
+	}
+	var sum, slope, off, l1, l2 float64
+	y := 0.7 * s.h
+	for i := range s.votes {
+		for j, v := range s.votes[i] {
+			p := math.Exp(v - best)
+			m, hz := mountOf(i), s.horizonOf(j)
+			sum += p
+			slope += p / m
+			off += p * hz / m
+			l := math.Log((y - hz) / m)
+			l1 += p * l
+			l2 += p * l * l
+		}
+	}
+	s.mount = sum / slope
+	s.horizon = off / slope
+	s.unsure = math.Sqrt(max(l2/sum-l1/sum*l1/sum, 0))
+}
+
+// kind is what is known of a class: medians, and standard deviations of the
+// logarithm, of apparent height and width in metres and of speed in m/s.
+type kind struct {
+	class      counting.Class
+	prior      float64
+	height, dh float64
+	width, dw  float64
+	speed, ds  float64
+}
+
+var kinds = [...]kind{
+	{counting.Person, 0.45, 1.65, 0.16, 0.65, 0.28, 1.2, 0.5},
+	{counting.Bicycle, 0.05, 1.7, 0.16, 1.15, 0.4, 4.2, 0.35},
+	{counting.Vehicle, 0.5, 2.1, 0.40, 2.4, 0.42, 7, 1.0},
+}
+
+// likelihood is log p(size, speed | kind), of metres and m/s.
+func (k *kind) likelihood(h, w, speed float64) float64 {
+	a := math.Log(h/k.height) / k.dh
+	b := math.Log(w/k.width) / k.dw
+	l := -(min(a*a, 25)+min(b*b, 25))/2 - math.Log(k.dh*k.dw)
+	if speed > 0.3 {
+		c := math.Log(speed/k.speed) / k.ds
+		l -= min(c*c, 9)/2 + math.Log(k.ds)
+	}
+	return l
+}
+
+// speed is an object's on the ground in m/s, at row y.
+func speedAt(vx, vy, y, horizon, mount, f float64) float64 {
+	ppm := max((y-horizon)/mount, 0.5)
+	return math.Hypot(vx/ppm, f*vy/(ppm*ppm*mount))
+}
+
+// vote lets an object seen whole narrow the scale.
+func (s *scale) vote(b box, vx, vy float64, weight float64) {
+	if s.fixed {
+		return
+	}
+	y := b.y1
+	for i := range s.votes {
+		m := mountOf(i)
+		for j := range s.votes[i] {
+			hz := s.horizonOf(j)
+			ppm := (y - hz) / m
+			if ppm < 0.5 {
+				s.votes[i][j] -= weight * 8
+				continue
+			}
+			v := speedAt(vx, vy, y, hz, m, s.f)
+			sum := 0.0
+			for k := range kinds {
+				sum += kinds[k].prior * math.Exp(kinds[k].likelihood(b.h()/ppm, b.w()/ppm, v))
+			}
+			s.votes[i][j] += weight * math.Log(sum+1e-6)
+		}
+	}
+	s.settle()
+}
+
+// judge adds to e the logarithm of how well b suits each kind, over what the
+// scale may be.
+func (s *scale) judge(b box, vx, vy float64, e *[len(kinds)]float64) {
+	ppm := s.at(b.y1)
+	v := speedAt(vx, vy, b.y1, s.horizon, s.mount, s.f)
+	for k := range kinds {
+		sum := 0.0
+		for _, d := range [...]float64{-1.6, -0.8, 0, 0.8, 1.6} {
+			r := math.Exp(d * s.unsure)
+			sum += math.Exp(-d*d/2 + kinds[k].likelihood(b.h()*r/ppm, b.w()*r/ppm, v*r))
+		}
+		e[k] += math.Log(sum + 1e-9)
+	}
+}
