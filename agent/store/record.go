@@ -1,0 +1,98 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"kerb/agent/policy"
+)
+
+// A record is what the file holds of one window, under its order as key:
+//
+//	1 byte    format, 1
+//	4 bytes   CRC-32C of all that follows, little endian
+//	1 byte    flags: bit 0, the wall clock was trusted
+//	uvarint   sequence number
+//	3 ×       uvarint length and bytes: epoch, boot, stream
+//	rest      the Release, as policy marshals it
+//
+// bbolt's pages carry no checksum, and cards forget bits.
+const recordFormat = 1
+
+const flagSynced = 1
+
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	errRecord  = errors.New("damaged record")
+)
+
+// head is what can be known of a record without the Release.
+type head struct {
+	epoch, boot, stream string
+	seq                 uint64
+	synced              bool
+	release             []byte // aliases the record
+}
+
+func encodeRecord(e Entry) ([]byte, error) {
+	body, err := e.Release.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 6, 64+len(e.Epoch)+len(e.Boot)+len(body))
+	b[0] = recordFormat
+	if e.Synced {
+		b[5] |= flagSynced
+	}
+	b = binary.AppendUvarint(b, e.Seq)
+	for _, s := range []string{e.Epoch, e.Boot, e.Release.Stream()} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	b = append(b, body...)
+	binary.LittleEndian.PutUint32(b[1:], crc32.Checksum(b[5:], castagnoli))
+	return b, nil
+}
+
+func decodeHead(b []byte) (head, error) {
+	var h head
+	if len(b) < 7 || b[0] != recordFormat || binary.LittleEndian.Uint32(b[1:]) != crc32.Checksum(b[5:], castagnoli) {
+		return h, errRecord
+	}
+	h.synced = b[5]&flagSynced != 0
+	b = b[6:]
+	var n int
+	if h.seq, n = binary.Uvarint(b); n <= 0 || h.seq == 0 {
+		return h, errRecord
+	}
+	b = b[n:]
+	for _, s := range []*string{&h.epoch, &h.boot, &h.stream} {
+		size, n := binary.Uvarint(b)
+		if n <= 0 || size > uint64(len(b)-n) {
+			return h, errRecord
+		}
+		*s = string(b[n : n+int(size)])
+		b = b[n+int(size):]
+	}
+	h.release = b
+	return h, nil
+}
+
+func decodeRecord(order uint64, b []byte) (Entry, error) {
+	h, err := decodeHead(b)
+	if err != nil {
+		return Entry{}, err
+	}
+	r, err := policy.Restore(h.release)
+	if err != nil {
+		return Entry{}, fmt.Errorf("%w: %w", errRecord, err)
+	}
+	if r.Stream() != h.stream {
+		return Entry{}, fmt.Errorf("%w: filed under stream %q", errRecord, h.stream)
+	}
+	return Entry{Epoch: h.epoch, Seq: h.seq, Boot: h.boot, Synced: h.synced, Release: r, order: order}, nil
+}
+
+func orderKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

@@ -1,0 +1,55 @@
+// Package storetest makes cleared windows for tests of the spool and the wire.
+package storetest
+
+import (
+	"fmt"
+	"time"
+
+	"kerb/agent/policy"
+	"kerb/counting"
+)
+
+// Begin is when window 0 starts.
+var Begin = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+
+// Window is the i-th five-second window of a stream, cleared by the policy of
+// kerb demo; every seventh is a gap. It panics if the policy refuses it.
+func Window(stream string, i int) policy.Release {
+	p := policy.Demo()
+	t := counting.Tally{
+		Stream: stream, Kind: counting.LineStream,
+		Start: Begin.Add(time.Duration(i) * p.Window()), Mono: time.Hour + time.Duration(i+1)*p.Window(),
+		Observed: p.Window(),
+	}
+	t.End = t.Start.Add(p.Window())
+	for c := counting.Person; c <= counting.Vehicle; c++ {
+		t.Counted[c] = true
+		t.Crossings[c][counting.AToB] = uint32(i % 50)
+	}
+	if i%7 == 6 {
+		t.Quality, t.Reason, t.Observed = counting.Gap, "camera_lost", 0
+	}
+	r, err := p.Clear(t)
+	if err != nil {
+		panic(fmt.Sprintf("storetest: %v", err))
+	}
+	return r
+}
+
+// Streams are the names of n streams.
+func Streams(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("stream-%d", i)
+	}
+	return out
+}
+
+// Windows is the i-th window of each stream.
+func Windows(streams []string, i int) []policy.Release {
+	out := make([]policy.Release, len(streams))
+	for j, s := range streams {
+		out[j] = Window(s, i)
+	}
+	return out
+}
