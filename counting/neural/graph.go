@@ -1,0 +1,232 @@
+package neural
+
+import (
+	"errors"
+	"fmt"
+
+	"kerb/counting/neural/onnx"
+)
+
+// value is a tensor of the graph while it is planned.
+type value struct {
+	name  string
+	shape []int
+	k     *onnx.Tensor // known at load
+	by    *node        // nil for inputs and weights
+	uses  int
+	fixed bool // an input or output of the network: its place is given
+	at    view
+}
+
+// node is one operator, its parameters decoded and its output shapes known.
+type node struct {
+	op    string // ONNX's name
+	name  string
+	in    []*value // nil where an optional input is left out
+	out   []*value
+	attrs map[string]onnx.Attr
+	kind  kind
+}
+
+// kind is what is left of an operator after import: its parameters, checked.
+type kind interface{}
+
+func (n *node) String() string {
+	if n.name == "" && len(n.out) > 0 {
+		return fmt.Sprintf("%s → %q", n.op, n.out[0].name)
+	}
+	return fmt.Sprintf("%s %q", n.op, n.name)
+}
+
+func (n *node) int(name string, def int) int {
+	if a, ok := n.attrs[name]; ok {
+		return int(a.I)
+	}
+	return def
+}
+
+func (n *node) float(name string, def float32) float32 {
+	if a, ok := n.attrs[name]; ok {
+		return a.F
+	}
+	return def
+}
+
+func (n *node) str(name, def string) string {
+	if a, ok := n.attrs[name]; ok {
+		return a.S
+	}
+	return def
+}
+
+func (n *node) has(name string) bool { _, ok := n.attrs[name]; return ok }
+
+// ints gives an attribute of exactly want numbers in 0…limit, or def.
+func (n *node) ints(name string, want, limit int, def int) ([]int, error) {
+	out := make([]int, want)
+	a, ok := n.attrs[name]
+	for i := range out {
+		out[i] = def
+	}
+	if !ok || len(a.Ints) == 0 {
+		return out, nil
+	}
+	if len(a.Ints) != want {
+		return nil, fmt.Errorf("%s has %d numbers: must have %d", name, len(a.Ints), want)
+	}
+	for i, v := range a.Ints {
+		if v < 0 || v > int64(limit) {
+			return nil, fmt.Errorf("%s = %d: must be 0–%d", name, v, limit)
+		}
+		out[i] = int(v)
+	}
+	return out, nil
+}
+
+// arg is input i, nil where it is left out.
+func (n *node) arg(i int) *value {
+	if i < len(n.in) {
+		return n.in[i]
+	}
+	return nil
+}
+
+// graph is a network on its way from file to plan.
+type graph struct {
+	opset   int
+	nodes   []*node
+	values  map[string]*value
+	inputs  []*value
+	outputs []*value
+	total   int // elements of all tensors: bounds a hostile graph
+}
+
+var errUnsupported = errors.New("not supported")
+
+// maxTotal bounds the elements of all intermediate tensors together, before
+// any of them is allocated.
+const maxTotal = 1 << 28
+
+// build resolves names, infers shapes and computes whatever is known at load.
+// Inputs whose size the file leaves open, or that shall differ from the
+// file's, take it from shapes.
+func build(m *onnx.Model, shapes map[string][]int) (*graph, error) {
+	g := &graph{opset: int(m.Opset), values: map[string]*value{}}
+	for name, t := range m.Weights {
+		g.values[name] = &value{name: name, shape: t.Shape, k: t}
+	}
+	for _, in := range m.Inputs {
+		v, err := inputValue(in, shapes[in.Name])
+		if err != nil {
+			return nil, fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		g.values[in.Name] = v
+		g.inputs = append(g.inputs, v)
+	}
+	for name := range shapes {
+		if v := g.values[name]; v == nil || !v.fixed {
+			return nil, fmt.Errorf("input %q: the network has none of this name", name)
+		}
+	}
+	for i := range m.Nodes {
+		if err := g.add(&m.Nodes[i]); err != nil {
+			return nil, err
+		}
+	}
+	for _, out := range m.Outputs {
+		v := g.values[out.Name]
+		if v == nil {
+			return nil, fmt.Errorf("output %q: no node makes it", out.Name)
+		}
+		if v.by == nil || v.k != nil {
+			return nil, fmt.Errorf("output %q: %w: it is not computed from an input", out.Name, errUnsupported)
+		}
+		v.fixed = true
+		g.outputs = append(g.outputs, v)
+	}
+	if len(g.outputs) == 0 || len(g.inputs) == 0 {
+		return nil, errors.New("the network has no input or no output")
+	}
+	return g, nil
+}
+
+func inputValue(in onnx.Value, shape []int) (*value, error) {
+	if in.Type != onnx.Float {
+		return nil, fmt.Errorf("element type %d: %w: must be float32", in.Type, errUnsupported)
+	}
+	if shape == nil {
+		shape = in.Shape
+	}
+	if len(shape) != len(in.Shape) {
+		return nil, fmt.Errorf("shape %v: the file has %v", shape, in.Shape)
+	}
+	n, err := onnx.Elems(shape)
+	if err != nil || n == 0 {
+		return nil, fmt.Errorf("shape %v: must be known and not empty", shape)
+	}
+	return &value{name: in.Name, shape: shape, fixed: true}, nil
+}
+
+// add appends one node. A node all of whose inputs are known is computed here
+// and vanishes.
+func (g *graph) add(f *onnx.Node) error {
+	n := &node{op: f.Op, name: f.Name, attrs: f.Attrs}
+	if f.Domain != "" && f.Domain != "ai.onnx" {
+		return fmt.Errorf("%s %q: operators of domain %q are %w", f.Op, f.Name, f.Domain, errUnsupported)
+	}
+	known := true
+	for _, name := range f.In {
+		v := g.values[name]
+		if v == nil && name != "" {
+			return fmt.Errorf("%s: input %q: no node before it makes it", n, name)
+		}
+		known = known && (v == nil || v.k != nil)
+		n.in = append(n.in, v)
+	}
+	for _, name := range f.Out {
+		if g.values[name] != nil && name != "" {
+			return fmt.Errorf("%s: output %q: made twice", n, name)
+		}
+		v := &value{name: name, by: n}
+		n.out = append(n.out, v)
+		if name != "" {
+			g.values[name] = v
+		}
+	}
+	if len(n.out) == 0 {
+		return fmt.Errorf("%s: makes nothing", n)
+	}
+	if known || n.op == "Shape" {
+		return g.fold(n)
+	}
+	if err := infer(n, g.opset); err != nil {
+		return fmt.Errorf("%s: %w", n, err)
+	}
+	for _, v := range n.out {
+		size, err := onnx.Elems(v.shape)
+		if err != nil || size == 0 {
+			return fmt.Errorf("%s: output %q: shape %v: empty or out of bounds", n, v.name, v.shape)
+		}
+		if g.total += size; g.total > maxTotal {
+			return fmt.Errorf("%s: the network's tensors exceed %d elements", n, maxTotal)
+		}
+	}
+	g.nodes = append(g.nodes, n)
+	return nil
+}
+
+// fold computes a node at load.
+func (g *graph) fold(n *node) error {
+	k, err := evaluate(n)
+	if err != nil {
+		return fmt.Errorf("%s: at load: %w", n, err)
+	}
+	if g.total += len(k.F) + len(k.I); g.total > maxTotal {
+		return fmt.Errorf("%s: the network's tensors exceed %d elements", n, maxTotal)
+	}
+	n.out[0].shape, n.out[0].k, n.out[0].by = k.Shape, k, nil
+	if len(n.out) > 1 {
+		return fmt.Errorf("%s: at load: %w with several outputs", n, errUnsupported)
+	}
+	return nil
+}

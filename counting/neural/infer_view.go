@@ -1,0 +1,307 @@
+package neural
+
+import (
+	"errors"
+	"fmt"
+
+	"kerb/counting/neural/onnx"
+)
+
+// viewOp only renames elements: some are left out, the axes are permuted, and
+// what is left is reshaped to the output's shape.
+type viewOp struct {
+	cuts []cut
+	perm []int // nil: as they are
+}
+
+type cut struct{ axis, first, step, n int }
+
+// apply is the output as a view of the input, where strides can express it.
+func (op viewOp) apply(v view, shape []int) (view, bool) {
+	for _, c := range op.cuts {
+		v = v.cut(c.axis, c.first, c.step, c.n)
+	}
+	if op.perm != nil {
+		v = v.transpose(op.perm)
+	}
+	return v.reshape(shape)
+}
+
+// invert is the place of the input that makes the output lie at v.
+func (op viewOp) invert(v view, shape []int) (view, bool) {
+	if len(op.cuts) > 0 {
+		return v, false
+	}
+	if op.perm == nil {
+		return v.reshape(shape)
+	}
+	permuted, back := make([]int, len(shape)), make([]int, len(shape))
+	for i, p := range op.perm {
+		permuted[i], back[p] = shape[p], i
+	}
+	v, ok := v.reshape(permuted)
+	if !ok {
+		return v, false
+	}
+	return v.transpose(back), true
+}
+
+func permutation(n *node) ([]int, error) {
+	rank := len(n.in[0].shape)
+	perm := make([]int, rank)
+	a := n.attrs["perm"].Ints
+	if len(a) != 0 && len(a) != rank {
+		return nil, fmt.Errorf("perm has %d numbers: must have %d", len(a), rank)
+	}
+	seen := make([]bool, rank)
+	for i := range perm {
+		perm[i] = rank - 1 - i
+		if len(a) > 0 {
+			if a[i] < 0 || a[i] >= int64(rank) || seen[a[i]] {
+				return nil, fmt.Errorf("perm = %v: no permutation of %d axes", a, rank)
+			}
+			perm[i] = int(a[i])
+			seen[a[i]] = true
+		}
+	}
+	return perm, nil
+}
+
+// axes is input 1 or, before opset 13, an attribute.
+func (n *node) axes(name string) ([]int64, error) {
+	v := n.arg(1)
+	if v == nil {
+		return n.attrs[name].Ints, nil
+	}
+	if v.k == nil || v.k.Type.Real() {
+		return nil, fmt.Errorf("%s computed from an input: %w", name, errUnsupported)
+	}
+	return v.k.I, nil
+}
+
+// reshaped gives the new shape of the operators that only reshape.
+func reshaped(n *node, _ int) ([]int, error) {
+	x := n.in[0]
+	switch n.op {
+	case "Reshape":
+		return reshapeTo(n)
+	case "Flatten":
+		axis := n.int("axis", 1)
+		if axis < 0 {
+			axis += len(x.shape)
+		}
+		if axis < 0 || axis > len(x.shape) {
+			return nil, fmt.Errorf("axis %d of %d: out of bounds", axis, len(x.shape))
+		}
+		return []int{elems(x.shape[:axis]), elems(x.shape[axis:])}, nil
+	case "Squeeze", "Unsqueeze":
+		return squeezed(n)
+	}
+	return x.shape, nil
+}
+
+func reshapeTo(n *node) ([]int, error) {
+	x := n.in[0]
+	to, err := n.axes("shape")
+	if err != nil {
+		return nil, err
+	}
+	if len(to) > onnx.MaxDims {
+		return nil, fmt.Errorf("%d dimensions: at most %d", len(to), onnx.MaxDims)
+	}
+	shape, open, size := make([]int, len(to)), -1, 1
+	for i, d := range to {
+		switch {
+		case d == -1 && open < 0:
+			open = i
+			continue
+		case d == 0 && n.int("allowzero", 0) == 0 && i < len(x.shape):
+			shape[i] = x.shape[i]
+		case d > 0 && d <= onnx.MaxElems:
+			shape[i] = int(d)
+		default:
+			return nil, fmt.Errorf("shape %v for %v: out of bounds", to, x.shape)
+		}
+		if size *= shape[i]; size > onnx.MaxElems || size == 0 {
+			return nil, fmt.Errorf("shape %v for %v: out of bounds", to, x.shape)
+		}
+	}
+	if open >= 0 {
+		shape[open] = elems(x.shape) / size
+		size *= shape[open]
+	}
+	if size != elems(x.shape) {
+		return nil, fmt.Errorf("shape %v for %v: sizes differ", to, x.shape)
+	}
+	return shape, nil
+}
+
+func squeezed(n *node) ([]int, error) {
+	x := n.in[0]
+	list, err := n.axes("axes")
+	if err != nil {
+		return nil, err
+	}
+	rank := len(x.shape)
+	if n.op == "Unsqueeze" {
+		rank += len(list)
+	}
+	if rank > onnx.MaxDims {
+		return nil, fmt.Errorf("%d dimensions: at most %d", rank, onnx.MaxDims)
+	}
+	marked := make([]bool, rank)
+	for _, a := range list {
+		axis, err := axisOf(int(a), rank)
+		if err != nil || marked[axis] {
+			return nil, fmt.Errorf("axes %v of %d: out of bounds or twice", list, rank)
+		}
+		marked[axis] = true
+	}
+	var shape []int
+	next := 0
+	for i := range rank {
+		if n.op == "Unsqueeze" {
+			if marked[i] {
+				shape = append(shape, 1)
+			} else {
+				shape = append(shape, x.shape[next])
+				next++
+			}
+			continue
+		}
+		if d := x.shape[i]; marked[i] && d != 1 {
+			return nil, fmt.Errorf("axis %d of %v: not of length 1", i, x.shape)
+		} else if !marked[i] && (d != 1 || len(list) > 0) {
+			shape = append(shape, d)
+		}
+	}
+	return shape, nil
+}
+
+func inferCut(n *node) error {
+	x := n.in[0]
+	if n.op == "Slice" {
+		cuts, err := slicing(n)
+		if err != nil {
+			return err
+		}
+		shape := append([]int{}, x.shape...)
+		for _, c := range cuts {
+			shape[c.axis] = c.n
+		}
+		n.out[0].shape, n.kind = shape, viewOp{cuts: cuts}
+		return nil
+	}
+	axis, err := axisOf(n.int("axis", 0), len(x.shape))
+	if err != nil {
+		return err
+	}
+	idx := n.arg(1)
+	if idx == nil || idx.k == nil || len(idx.k.I) != 1 {
+		return fmt.Errorf("more than one index: %w", errUnsupported)
+	}
+	at, err := axisOf(int(idx.k.I[0]), x.shape[axis])
+	if err != nil {
+		return err
+	}
+	shape := append([]int{}, x.shape[:axis]...)
+	shape = append(append(shape, idx.shape...), x.shape[axis+1:]...)
+	n.out[0].shape, n.kind = shape, viewOp{cuts: []cut{{axis, at, 1, 1}}}
+	return nil
+}
+
+// slicing reads Slice's parameters: inputs since opset 10, attributes before.
+func slicing(n *node) ([]cut, error) {
+	x := n.in[0]
+	list := func(i int, name string) ([]int64, error) {
+		v := n.arg(i)
+		if v == nil {
+			return n.attrs[name].Ints, nil
+		}
+		if v.k == nil || v.k.Type.Real() {
+			return nil, fmt.Errorf("%s computed from an input: %w", name, errUnsupported)
+		}
+		return v.k.I, nil
+	}
+	starts, err1 := list(1, "starts")
+	ends, err2 := list(2, "ends")
+	axes, err3 := list(3, "axes")
+	steps, err4 := list(4, "")
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	if len(starts) != len(ends) || axes != nil && len(axes) != len(starts) || steps != nil && len(steps) != len(starts) {
+		return nil, errors.New("starts, ends, axes and steps differ in length")
+	}
+	shape := append([]int{}, x.shape...)
+	var cuts []cut
+	for i := range starts {
+		axis := i
+		if axes != nil {
+			axis = int(axes[i])
+		}
+		axis, err := axisOf(axis, len(shape))
+		if err != nil {
+			return nil, err
+		}
+		step := int64(1)
+		if steps != nil {
+			step = steps[i]
+		}
+		if step < 1 || step > onnx.MaxElems {
+			return nil, fmt.Errorf("step %d: %w", step, errUnsupported)
+		}
+		d := int64(shape[axis])
+		first, end := clampIndex(starts[i], d), clampIndex(ends[i], d)
+		c := cut{axis: axis, first: int(first), step: int(step), n: int(max(0, (end-first+step-1)/step))}
+		shape[axis] = c.n
+		cuts = append(cuts, c)
+	}
+	return cuts, nil
+}
+
+func clampIndex(i, d int64) int64 {
+	if i < 0 {
+		i += d
+	}
+	return min(max(i, 0), d)
+}
+
+// splitOp is one viewOp per output.
+type splitOp struct{ parts []viewOp }
+
+func inferSplit(n *node) error {
+	x := n.in[0]
+	axis, err := axisOf(n.int("axis", 0), len(x.shape))
+	if err != nil {
+		return err
+	}
+	sizes, err := n.axes("split")
+	if err != nil {
+		return err
+	}
+	if sizes == nil {
+		each := (x.shape[axis] + len(n.out) - 1) / len(n.out)
+		for left := x.shape[axis]; left > 0; left -= each {
+			sizes = append(sizes, int64(min(each, left)))
+		}
+	}
+	if len(sizes) != len(n.out) {
+		return fmt.Errorf("%d sizes for %d outputs", len(sizes), len(n.out))
+	}
+	op, first := splitOp{}, 0
+	for i, size := range sizes {
+		if size < 1 || size > int64(x.shape[axis]-first) {
+			return fmt.Errorf("sizes %v of %d: out of bounds", sizes, x.shape[axis])
+		}
+		op.parts = append(op.parts, viewOp{cuts: []cut{{axis, first, 1, int(size)}}})
+		n.out[i].shape = append([]int{}, x.shape...)
+		n.out[i].shape[axis] = int(size)
+		first += int(size)
+	}
+	if first != x.shape[axis] {
+		return fmt.Errorf("sizes %v: must add up to %d", sizes, x.shape[axis])
+	}
+	n.kind = op
+	return nil
+}

@@ -1,0 +1,232 @@
+// Package kernel holds the inner loops of the network executor: a matrix
+// product, a depthwise convolution, a maximum over a window and a few
+// functions of one element. Each exists in plain Go and, where the processor
+// has the instructions, in assembly; Best chooses at run time.
+//
+// Every loop works on tensors whose channels lie side by side. Offsets and
+// steps count elements. The assembly is entered only after its bounds are
+// checked here.
+package kernel
+
+import "fmt"
+
+// ActKind is a function of one element.
+type ActKind int
+
+// The functions. The first four can end a Gemm or a Taps.
+const (
+	None        ActKind = iota
+	Clip                // min(max(x, Lo), Hi)
+	SiLU                // x / (1 + e⁻ˣ)
+	Sigmoid             // 1 / (1 + e⁻ˣ)
+	Leaky               // x, or Lo·x below zero
+	HardSigmoid         // min(max(Lo·x + Hi, 0), 1)
+	HardSwish           // x · min(max(Lo·x + Hi, 0), 1)
+	Tanh
+	Exp
+	Sqrt
+)
+
+// Act is a function with its parameters.
+type Act struct {
+	Kind   ActKind
+	Lo, Hi float32
+}
+
+// Fusable says whether the function can end a Gemm or a Taps.
+func (a Act) Fusable() bool { return a.Kind <= Sigmoid }
+
+// Gemm is one block of a matrix product: C = act(A·B + Bias), with Res added
+// after act, or before it.
+//
+// Row i of A begins at A[AOff+i·AStep]. Its element k = s·SegLen+j lies
+// Segs[s]+j·KStep further, so a row may be a pixel, a window of pixels or a
+// window of a planar picture. B is one packed panel: for each k the panel's
+// width of columns. Bias has the panel's width.
+type Gemm struct {
+	A, B, Bias, C, Res  []float32 // Res may be nil
+	Segs                []int
+	AOff, AStep         int
+	SegLen, KStep       int
+	COff, CStep         int
+	ROff, RStep         int
+	M, N                int // rows; columns that are written, at most the panel's width
+	Act                 Act
+	Before              bool // add Res before Act
+	tiles               int  // how many times the kernel's rows
+	mask                int  // columns of the last vector
+	aPtr0, cPtr0, rPtr0 int  // the kernel's own
+}
+
+// Taps is a row of N outputs of a depthwise convolution, or of a maximum, over
+// C channels: Out[j][c] = act(Bias[c] + Σₜ In[offₜ + j·InStep + c]·W[woffₜ + c]).
+type Taps struct {
+	In, W, Bias, Out []float32
+	Tab              []int // pairs: offₜ, woffₜ
+	InOff, InStep    int
+	OutOff, OutStep  int
+	N, C             int
+	Act              Act
+}
+
+// Set is the kernels of one instruction set.
+type Set struct {
+	Name   string
+	Rows   int   // of the matrix kernel's tile
+	Widths []int // of its panels, widest first
+	Spaced bool  // the matrix kernel takes KStep ≠ 1
+
+	gemm  func(g *Gemm, width, rows int) // rows is Rows or 1
+	taps  func(t *Taps, px int)          // whole vectors, px outputs at a time: 8, 4 or 1
+	most  func(t *Taps, px int)          // the same for a maximum
+	act   func(dst, src []float32, a *Act)
+	lanes int // channels that taps does at least: the rest is done in Go
+}
+
+// Panel is a stretch of columns of a packed matrix.
+type Panel struct{ First, Width, N int }
+
+// Panels cuts n columns into panels.
+func (s *Set) Panels(n int) []Panel {
+	var out []Panel
+	least := s.Widths[len(s.Widths)-1]
+	for at := 0; at < n; {
+		width := least
+		for _, w := range s.Widths {
+			if n-at > w-least { // the narrower one would not do
+				width = w
+				break
+			}
+		}
+		out = append(out, Panel{at, width, min(width, n-at)})
+		at += width
+	}
+	return out
+}
+
+// Gemm computes one block for a panel of the given width.
+func (s *Set) Gemm(g *Gemm, width int) {
+	if s.gemm == nil {
+		gemmGo(g, width)
+		return
+	}
+	g.check(width)
+	g.mask = (g.N-1)%s.Widths[len(s.Widths)-1] + 1
+	if g.M < s.Rows {
+		g.tiles = g.M
+		s.gemm(g, width, 1)
+		return
+	}
+	g.tiles = g.M / s.Rows
+	s.gemm(g, width, s.Rows)
+	if g.M%s.Rows != 0 { // the last rows again with some before them
+		a, c, r := g.AOff, g.COff, g.ROff
+		back := g.M - s.Rows
+		g.AOff, g.COff, g.ROff, g.tiles = a+back*g.AStep, c+back*g.CStep, r+back*g.RStep, 1
+		s.gemm(g, width, s.Rows)
+		g.AOff, g.COff, g.ROff = a, c, r
+	}
+}
+
+// check panics where the assembly would leave a slice.
+func (g *Gemm) check(width int) {
+	k := len(g.Segs) * g.SegLen
+	lo, hi := 0, 0
+	for _, s := range g.Segs {
+		lo, hi = min(lo, s), max(hi, s)
+	}
+	far := func(off, step int) int { return off + (g.M-1)*step }
+	switch {
+	case g.M < 1 || g.N < 1 || g.N > width || k < 1 || min(g.AStep, g.KStep, g.CStep, g.RStep) < 0:
+	case len(g.B) < k*width || len(g.Bias) < width:
+	case g.AOff+lo < 0 || far(g.AOff, g.AStep)+hi+(g.SegLen-1)*g.KStep >= len(g.A):
+	case g.COff < 0 || far(g.COff, g.CStep)+g.N > len(g.C):
+	case len(g.Res) > 0 && (g.ROff < 0 || far(g.ROff, g.RStep)+g.N > len(g.Res)):
+	default:
+		return
+	}
+	panic(fmt.Sprintf("kernel: matrix block %d×%d of width %d leaves its tensors", g.M, g.N, width))
+}
+
+// Taps computes a row of a depthwise convolution.
+func (s *Set) Taps(t *Taps) { s.row(t, s.taps, tapsGo) }
+
+// Most computes a row of a maximum; W and Bias are not used.
+func (s *Set) Most(t *Taps) { s.row(t, s.most, mostGo) }
+
+func (s *Set) row(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
+	t.check()
+	whole := 0
+	if fast != nil {
+		whole = t.C - t.C%s.lanes
+	}
+	if whole > 0 {
+		n, in, out, c := t.N, t.InOff, t.OutOff, t.C
+		t.C = whole
+		s.spans(t, fast)
+		t.N, t.InOff, t.OutOff, t.C = n, in, out, c
+	}
+	if whole < t.C {
+		slow(t, whole)
+	}
+}
+
+// spans covers the row by groups of eight, four and one outputs. Where four
+// fit, the last group overlaps the one before it.
+func (s *Set) spans(t *Taps, fast func(*Taps, int)) {
+	n, in, out := t.N, t.InOff, t.OutOff
+	at := 0
+	do := func(count, px int) {
+		t.N, t.InOff, t.OutOff = count, in+at*t.InStep, out+at*t.OutStep
+		fast(t, px)
+		at += count
+	}
+	if n >= 8 {
+		do(n/8*8, 8)
+	}
+	if n-at >= 4 {
+		do(4, 4)
+	}
+	switch {
+	case n-at == 0:
+	case n >= 4:
+		at = n - 4
+		do(4, 4)
+	default:
+		do(n-at, 1)
+	}
+}
+
+func (t *Taps) check() {
+	lo, hi, whi, wlo := 0, 0, 0, 0
+	for i := 0; i+1 < len(t.Tab); i += 2 {
+		if i == 0 {
+			lo, hi = t.Tab[0], t.Tab[0]
+		}
+		lo, hi = min(lo, t.Tab[i]), max(hi, t.Tab[i])
+		wlo, whi = min(wlo, t.Tab[i+1]), max(whi, t.Tab[i+1])
+	}
+	last := t.N - 1
+	switch {
+	case t.N < 1 || t.C < 1 || t.InStep < 0 || t.OutStep < 0 || len(t.Tab)%2 != 0:
+	case len(t.Tab) > 0 && (t.InOff+lo < 0 || t.InOff+last*t.InStep+hi+t.C > len(t.In)):
+	case t.OutOff < 0 || t.OutOff+last*t.OutStep+t.C > len(t.Out):
+	case t.W != nil && (wlo < 0 || whi+t.C > len(t.W) || len(t.Bias) < t.C):
+	default:
+		return
+	}
+	panic(fmt.Sprintf("kernel: row of %d×%d leaves its tensors", t.N, t.C))
+}
+
+// Act applies a function to each element; dst may be src.
+func (s *Set) Act(dst, src []float32, a Act) {
+	src = src[:len(dst)]
+	done := 0
+	if s.act != nil && a.Fusable() && len(dst) >= s.lanes {
+		done = len(dst) - len(dst)%s.lanes
+		s.act(dst[:done], src, &a)
+	}
+	for i := done; i < len(dst); i++ {
+		dst[i] = a.Of(src[i])
+	}
+}

@@ -1,0 +1,217 @@
+package kernel
+
+import "math"
+
+// Portable is the kernels in plain Go. They are also what the assembly is
+// compared with.
+func Portable() *Set {
+	return &Set{Name: "go", Rows: 1, Widths: []int{4}, Spaced: true}
+}
+
+// gemmGo goes two rows and four columns at a time.
+func gemmGo(g *Gemm, width int) {
+	for n := 0; n < g.N; n += 4 {
+		cols := min(4, g.N-n)
+		m := 0
+		for ; m+1 < g.M; m += 2 {
+			r0, r1 := gemm2x4(g, width, m, n)
+			g.store(m, n, cols, r0)
+			g.store(m+1, n, cols, r1)
+		}
+		if m < g.M {
+			g.store(m, n, cols, gemm1x4(g, width, m, n))
+		}
+	}
+}
+
+func gemm2x4(g *Gemm, width, m, n int) (r0, r1 [4]float32) {
+	bias := g.Bias[n : n+4 : n+4]
+	a0, a1, a2, a3 := bias[0], bias[1], bias[2], bias[3]
+	b0, b1, b2, b3 := a0, a1, a2, a3
+	at := n
+	for _, s := range g.Segs {
+		p := g.AOff + m*g.AStep + s
+		q := p + g.AStep
+		for range g.SegLen {
+			x, y := g.A[p], g.A[q]
+			w := g.B[at : at+4 : at+4]
+			a0 += x * w[0]
+			a1 += x * w[1]
+			a2 += x * w[2]
+			a3 += x * w[3]
+			b0 += y * w[0]
+			b1 += y * w[1]
+			b2 += y * w[2]
+			b3 += y * w[3]
+			p, q, at = p+g.KStep, q+g.KStep, at+width
+		}
+	}
+	return [4]float32{a0, a1, a2, a3}, [4]float32{b0, b1, b2, b3}
+}
+
+func gemm1x4(g *Gemm, width, m, n int) [4]float32 {
+	r := [4]float32(g.Bias[n : n+4])
+	at := n
+	for _, s := range g.Segs {
+		p := g.AOff + m*g.AStep + s
+		for range g.SegLen {
+			x := g.A[p]
+			w := g.B[at : at+4 : at+4]
+			r[0] += x * w[0]
+			r[1] += x * w[1]
+			r[2] += x * w[2]
+			r[3] += x * w[3]
+			p, at = p+g.KStep, at+width
+		}
+	}
+	return r
+}
+
+func (g *Gemm) store(m, n, cols int, r [4]float32) {
+	c := g.C[g.COff+m*g.CStep+n:]
+	for j := range cols {
+		x := r[j]
+		if len(g.Res) > 0 && g.Before {
+			x += g.Res[g.ROff+m*g.RStep+n+j]
+		}
+		x = g.Act.Of(x)
+		if len(g.Res) > 0 && !g.Before {
+			x += g.Res[g.ROff+m*g.RStep+n+j]
+		}
+		c[j] = x
+	}
+}
+
+// tapsGo does the channels from c0 on.
+func tapsGo(t *Taps, c0 int) {
+	for j := range t.N {
+		out := t.Out[t.OutOff+j*t.OutStep:][c0:t.C]
+		copy(out, t.Bias[c0:t.C])
+		for i := 0; i+1 < len(t.Tab); i += 2 {
+			in := t.In[t.InOff+j*t.InStep+t.Tab[i]+c0:][:len(out)]
+			w := t.W[t.Tab[i+1]+c0:][:len(out)]
+			for c := range out {
+				out[c] += in[c] * w[c]
+			}
+		}
+		if t.Act.Kind != None {
+			for c := range out {
+				out[c] = t.Act.Of(out[c])
+			}
+		}
+	}
+}
+
+func mostGo(t *Taps, c0 int) {
+	for j := range t.N {
+		out := t.Out[t.OutOff+j*t.OutStep:][c0:t.C]
+		for i := 0; i+1 < len(t.Tab); i += 2 {
+			in := t.In[t.InOff+j*t.InStep+t.Tab[i]+c0:][:len(out)]
+			for c := range out {
+				if i == 0 || in[c] > out[c] {
+					out[c] = in[c]
+				}
+			}
+		}
+		if t.Act.Kind != None {
+			for c := range out {
+				out[c] = t.Act.Of(out[c])
+			}
+		}
+	}
+}
+
+// Of applies the function to one element.
+func (a Act) Of(x float32) float32 {
+	switch a.Kind {
+	case None:
+		return x
+	case Clip:
+		return min(max(x, a.Lo), a.Hi)
+	case SiLU:
+		return x / (1 + exp(-x))
+	case Sigmoid:
+		return 1 / (1 + exp(-x))
+	case Leaky:
+		if x < 0 {
+			return a.Lo * x
+		}
+		return x
+	case HardSigmoid:
+		return min(max(a.Lo*x+a.Hi, 0), 1)
+	case HardSwish:
+		return x * min(max(a.Lo*x+a.Hi, 0), 1)
+	case Tanh:
+		return 2/(1+exp(-2*x)) - 1
+	case Exp:
+		return exp(x)
+	}
+	return float32(math.Sqrt(float64(x)))
+}
+
+// The polynomial of Cephes' expf: e^r for |r| ≤ ½ ln 2, relative error 2⁻²³.
+const (
+	expMax = 87.33654 // above -ln of the smallest normal number
+	log2e  = 1.44269504088896341
+	ln2Hi  = 0.693359375
+	ln2Lo  = -2.12194440e-4
+	exp5   = 1.9875691500e-4
+	exp4   = 1.3981999507e-3
+	exp3   = 8.3334519073e-3
+	exp2   = 4.1665795894e-2
+	exp1   = 1.6666665459e-1
+	exp0   = 5.0000001201e-1
+)
+
+func exp(x float32) float32 {
+	x = min(max(x, -expMax), expMax)
+	n := x*log2e + 12582912 // 1.5·2²³: the sum's low bits are the rounded quotient
+	n -= 12582912
+	r := x - n*ln2Hi - n*ln2Lo
+	p := float32(exp5)
+	p = p*r + exp4
+	p = p*r + exp3
+	p = p*r + exp2
+	p = p*r + exp1
+	p = p*r + exp0
+	p = p*r*r + r + 1
+	return p * math.Float32frombits(uint32(int32(n)+127)<<23)
+}
+
+// Binary combines two numbers.
+type Binary int
+
+// The combinations.
+const (
+	Add Binary = iota
+	Sub
+	Mul
+	Div
+	Min
+	Max
+	Pow
+)
+
+// Combine writes op(a, b) for n elements with a step each.
+func Combine(op Binary, out, a, b []float32, n, so, sa, sb int) {
+	for i := range n {
+		x, y := a[i*sa], b[i*sb]
+		switch op {
+		case Add:
+			x += y
+		case Sub:
+			x -= y
+		case Mul:
+			x *= y
+		case Div:
+			x /= y
+		case Min:
+			x = min(x, y)
+		case Max:
+			x = max(x, y)
+		case Pow:
+			x = float32(math.Pow(float64(x), float64(y)))
+		}
+		out[i*so] = x
+	}
+}

@@ -1,0 +1,271 @@
+package neural
+
+import (
+	"slices"
+
+	"kerb/counting/neural/kernel"
+)
+
+// conv lowers a convolution: a depthwise one to rows of taps, every other to
+// matrix products over pixels.
+func (p *planner) conv(n *node, k convOp) {
+	if k.depthwise() && k.res == nil {
+		p.depthwise(n, k)
+		return
+	}
+	in := n.in[0].at
+	out, after := p.beside(n, n.out[0].at)
+	var res *operand
+	planar := in.stride[1] != 1 && in.stride[3]*k.dilation[1] == 1
+	if in.stride[1] != 1 && !planar && (!p.set.Spaced || !k.plain()) {
+		in = p.dense(n, in)
+	}
+	if k.before != [2]int{} || k.after != [2]int{} {
+		in = p.padded(n, k.window, in)
+	}
+	g := &gemmStep{set: p.set, act: k.act, addFirst: k.addFirst, group: k.group, cin: k.cin * in.stride[1]}
+	g.order(k, in, planar)
+	h, w := out.shape[2], out.shape[3]
+	g.m, g.aStep, g.cStep = w, in.stride[3]*k.stride[1], out.stride[3]
+	g.lines = [2]int{in.shape[0], h}
+	g.aLine = [2]int{in.stride[0], in.stride[2] * k.stride[0]}
+	g.cLine = [2]int{out.stride[0], out.stride[2]}
+	flat := k.window.stride == [2]int{1, 1} && g.aLine[1] == w*g.aStep && g.cLine[1] == w*g.cStep
+	if k.res != nil {
+		r := p.dense(n, k.res.at)
+		res = &operand{view: r}
+		g.rStep, g.rLine = r.stride[3], [2]int{r.stride[0], r.stride[2]}
+		flat = flat && g.rLine[1] == w*g.rStep
+	}
+	if flat && k.k == [2]int{1, 1} {
+		g.m, g.lines[1] = h*w, 1
+	}
+	cout := len(k.bias) / k.group
+	g.pack(k.group, cout, k.bias, func(part, depth, col int) float32 {
+		return k.w[(part*cout+col)*k.cin*k.k[0]*k.k[1]+g.from[depth]]
+	})
+	if res != nil {
+		g.res = p.reads(res.view)
+	}
+	g.in, g.out = p.reads(in), p.writes(out)
+	macs := int64(elems(out.shape)) * int64(k.cin*k.k[0]*k.k[1])
+	kind := "pointwise"
+	if k.k != [2]int{1, 1} {
+		kind = "dense"
+	}
+	p.add(g, n, kind, macs).weights = len(g.b) + len(g.bias)
+	after()
+}
+
+// product lowers a matrix product with known weights.
+func (p *planner) product(n *node, k gemmOp) {
+	in, out := n.in[0].at, n.out[0].at
+	rank := len(in.shape)
+	depth, cols := in.shape[rank-1], out.shape[rank-1]
+	if !in.isRowMajor() {
+		in = newView(in.shape, rowMajor(in.shape))
+		p.copy(n, p.reads(n.in[0].at), in)
+	}
+	after := func() {}
+	if !out.isRowMajor() {
+		out = newView(out.shape, rowMajor(out.shape))
+		after = func() { p.copy(n, p.reads(out), n.out[0].at) }
+	}
+	g := &gemmStep{
+		set: p.set, act: k.act, group: 1, lines: [2]int{1, 1}, m: elems(in.shape) / depth,
+		aStep: depth, cStep: cols, segs: []int{0}, segLen: depth, kStep: 1,
+	}
+	g.pack(1, cols, k.bias, func(_, d, col int) float32 { return k.w[d*cols+col] })
+	g.in, g.out = p.reads(in), p.writes(out)
+	p.add(g, n, "product", int64(elems(out.shape))*int64(depth)).weights = len(g.b) + len(g.bias)
+	after()
+}
+
+// gemmStep computes lines of pixels as matrix products. A line is a row of
+// the picture, or all of it where rows follow each other.
+type gemmStep struct {
+	set                 *kernel.Set
+	in, res, out        *operand
+	act                 kernel.Act
+	addFirst            bool
+	lines               [2]int // pictures, lines of each
+	aLine, cLine, rLine [2]int // from one to the next
+	m                   int    // pixels of a line
+	aStep, cStep, rStep int    // from one pixel to the next
+	segs                []int
+	segLen, kStep       int
+	from                []int // per depth: the weight's place in the file's order
+	b, bias             []float32
+	panels              []kernel.Panel
+	group, cin          int // groups; from one group's input to the next's
+	bGroup, biasGroup   int
+	chunk               int // pixels of a unit
+}
+
+// order chooses how the depth of the product runs through the window: over
+// channels where they lie side by side, else along the window's rows.
+func (g *gemmStep) order(k convOp, in view, planar bool) {
+	kh, kw := k.k[0], k.k[1]
+	at := func(c, y, x int) int { return (c*kh+y)*kw + x }
+	if planar {
+		g.segLen, g.kStep = kw, 1
+		for c := range k.cin {
+			for y := range kh {
+				g.segs = append(g.segs, c*in.stride[1]+y*k.dilation[0]*in.stride[2])
+				for x := range kw {
+					g.from = append(g.from, at(c, y, x))
+				}
+			}
+		}
+		return
+	}
+	g.segLen, g.kStep = k.cin, in.stride[1]
+	joined := g.kStep == 1 && k.dilation[1]*in.stride[3] == k.cin // a window's row is one stretch
+	for y := range kh {
+		for x := range kw {
+			if x == 0 || !joined {
+				g.segs = append(g.segs, y*k.dilation[0]*in.stride[2]+x*k.dilation[1]*in.stride[3])
+			}
+			for c := range k.cin {
+				g.from = append(g.from, at(c, y, x))
+			}
+		}
+	}
+	if joined {
+		g.segLen *= kw
+	}
+}
+
+// pack lays the weights out in panels, one group after the other.
+func (g *gemmStep) pack(groups, cout int, bias []float32, w func(group, depth, col int) float32) {
+	g.panels = g.set.Panels(cout)
+	depth := len(g.segs) * g.segLen
+	for part := range groups {
+		for _, panel := range g.panels {
+			for d := range depth {
+				for j := range panel.Width {
+					v := float32(0)
+					if j < panel.N {
+						v = w(part, d, panel.First+j)
+					}
+					g.b = append(g.b, v)
+				}
+			}
+			for j := range panel.Width {
+				v := float32(0)
+				if j < panel.N {
+					v = bias[part*cout+panel.First+j]
+				}
+				g.bias = append(g.bias, v)
+			}
+		}
+	}
+	g.b, g.bias = slices.Clip(g.b), slices.Clip(g.bias)
+	g.bGroup, g.biasGroup = len(g.b)/groups, len(g.bias)/groups
+	g.chunk = chunkOf(g.set.Rows, g.m, depth)
+}
+
+// chunkOf is how many pixels a unit has: their input shall stay in the second
+// cache while the panels pass by.
+func chunkOf(rows, m, depth int) int {
+	const near = 24 << 10 // floats
+	tiles := max(1, near/(depth*rows))
+	return min(m, tiles*rows)
+}
+
+func (g *gemmStep) perLine() int { return (g.m + g.chunk - 1) / g.chunk }
+func (g *gemmStep) units() int   { return g.lines[0] * g.lines[1] * g.perLine() }
+
+func (g *gemmStep) do(from, to int, s *scratch) {
+	k := &s.gemm
+	*k = kernel.Gemm{
+		A: g.in.mem, C: g.out.mem, Segs: g.segs, AStep: g.aStep, SegLen: g.segLen, KStep: g.kStep,
+		CStep: g.cStep, RStep: g.rStep, Act: g.act, Before: g.addFirst,
+	}
+	if g.res != nil {
+		k.Res = g.res.mem
+	}
+	per := g.perLine()
+	for u := from; u < to; u++ {
+		line, m := u/per, u%per*g.chunk
+		rows := min(g.chunk, g.m-m)
+		if rows < g.set.Rows && g.m >= g.set.Rows { // a short rest: again with some before it
+			m, rows = g.m-g.set.Rows, g.set.Rows
+		}
+		image, y := line/g.lines[1], line%g.lines[1]
+		a := g.in.off + image*g.aLine[0] + y*g.aLine[1] + m*g.aStep
+		c := g.out.off + image*g.cLine[0] + y*g.cLine[1] + m*g.cStep
+		r := 0
+		if g.res != nil {
+			r = g.res.off + image*g.rLine[0] + y*g.rLine[1] + m*g.rStep
+		}
+		k.M = rows
+		for part := range g.group {
+			b, bias := g.b[part*g.bGroup:], g.bias[part*g.biasGroup:]
+			col := part * (g.panels[len(g.panels)-1].First + g.panels[len(g.panels)-1].N)
+			for _, panel := range g.panels {
+				size := len(g.segs) * g.segLen * panel.Width
+				k.B, k.Bias, k.N = b[:size], bias[:panel.Width], panel.N
+				k.AOff, k.COff, k.ROff = a+part*g.cin, c+col+panel.First, r+col+panel.First
+				g.set.Gemm(k, panel.Width)
+				b, bias = b[size:], bias[panel.Width:]
+			}
+		}
+	}
+}
+
+// padStep copies a picture into a larger one whose border is zero, line by
+// line of memory.
+type padStep struct {
+	in, out      *operand
+	lines        [3]int // pictures, planes, rows of the output
+	inAt, outAt  [3]int // from one to the next
+	top, bottom  int    // first row that has input, first after
+	left, n, all int    // elements of a row: zeros, input's, in all
+}
+
+// padded is the input with the window's padding around it, in the same order.
+func (p *planner) padded(n *node, win window, in view) view {
+	shape := slices.Clone(in.shape)
+	for a := range 2 {
+		shape[2+a] += win.before[a] + win.after[a]
+	}
+	s := &padStep{top: win.before[0], bottom: win.before[0] + in.shape[2]}
+	var out view
+	if in.stride[1] == 1 && in.stride[3] == in.shape[1] {
+		c := shape[1]
+		out = newView(shape, channelsLast(shape))
+		s.lines = [3]int{shape[0], 1, shape[2]}
+		s.left, s.n, s.all = win.before[1]*c, in.shape[3]*c, shape[3]*c
+	} else if in.stride[3] == 1 {
+		out = newView(shape, rowMajor(shape))
+		s.lines = [3]int{shape[0], shape[1], shape[2]}
+		s.left, s.n, s.all = win.before[1], in.shape[3], shape[3]
+	} else {
+		at := newView(in.shape, channelsLast(in.shape))
+		p.copy(n, p.reads(in), at)
+		return p.padded(n, win, at)
+	}
+	s.inAt, s.outAt = [3]int(in.stride[:3]), [3]int(out.stride[:3])
+	s.in, s.out = p.reads(in), p.writes(out)
+	p.add(s, n, "border", 0)
+	return out
+}
+
+func (s *padStep) units() int { return s.lines[0] * s.lines[1] * s.lines[2] }
+
+func (s *padStep) do(from, to int, _ *scratch) {
+	for u := from; u < to; u++ {
+		y, rest := u%s.lines[2], u/s.lines[2]
+		c, image := rest%s.lines[1], rest/s.lines[1]
+		out := s.out.mem[s.out.off+image*s.outAt[0]+c*s.outAt[1]+y*s.outAt[2]:][:s.all]
+		if y < s.top || y >= s.bottom {
+			clear(out)
+			continue
+		}
+		in := s.in.mem[s.in.off+image*s.inAt[0]+c*s.inAt[1]+(y-s.top)*s.inAt[2]:][:s.n]
+		clear(out[:s.left])
+		copy(out[s.left:], in)
+		clear(out[s.left+s.n:])
+	}
+}

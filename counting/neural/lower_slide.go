@@ -1,0 +1,183 @@
+package neural
+
+import (
+	"kerb/counting/neural/kernel"
+)
+
+// slideStep moves a window over each channel on its own: a depthwise
+// convolution, an average or a maximum.
+type slideStep struct {
+	set         *kernel.Set
+	in, out     *operand
+	most        bool
+	act         kernel.Act
+	w, bias     []float32
+	c           int
+	pictures    int
+	rows        [][]span // per output row
+	inRow       int      // from one output row's window to the next's
+	inStep      int
+	first       int // from the picture's corner to the first window's
+	aPict, cPic int
+	outRow      int
+	outStep     int
+}
+
+// span is a stretch of a row whose windows touch the same taps.
+type span struct {
+	x, n int
+	tab  []int
+}
+
+func (p *planner) depthwise(n *node, k convOp) {
+	c, area := len(k.bias), k.k[0]*k.k[1]
+	s := &slideStep{act: k.act, bias: k.bias, w: make([]float32, c*area)}
+	for i := range c {
+		for t := range area {
+			s.w[t*c+i] = k.w[i*area+t]
+		}
+	}
+	p.slide(n, s, k.window, func(y, x, _ int) int { return (y*k.k[1] + x) * c })
+}
+
+func (p *planner) pool(n *node, k poolOp) {
+	c := n.in[0].shape[1]
+	if k.max {
+		p.slide(n, &slideStep{most: true}, k.window, func(_, _, _ int) int { return 0 })
+		return
+	}
+	area := k.k[0] * k.k[1] // a row of weights for every number of taps that a window at the edge may have
+	s := &slideStep{bias: make([]float32, c), w: make([]float32, c*area)}
+	for i := range s.w {
+		s.w[i] = 1 / float32(i/c+1)
+	}
+	p.slide(n, s, k.window, func(_, _, taps int) int { return (taps - 1) * c })
+}
+
+// slide completes a step: weight gives the place of the weights for a tap of
+// a window that has a number of taps inside the picture.
+func (p *planner) slide(n *node, s *slideStep, win window, weight func(y, x, taps int) int) {
+	in := p.dense(n, n.in[0].at)
+	out, after := p.beside(n, n.out[0].at)
+	s.set, s.c, s.pictures = p.set, in.shape[1], in.shape[0]
+	s.inRow, s.inStep = in.stride[2]*win.stride[0], in.stride[3]*win.stride[1]
+	s.first = -win.before[0]*in.stride[2] - win.before[1]*in.stride[3]
+	s.aPict, s.cPic, s.outRow, s.outStep = in.stride[0], out.stride[0], out.stride[2], out.stride[3]
+	tabs := map[[4]int][]int{}
+	rows := map[[2]int][]span{}
+	for oy := range out.shape[2] {
+		y0, y1 := win.inside(0, oy, in.shape[2])
+		if rows[[2]int{y0, y1}] == nil {
+			rows[[2]int{y0, y1}] = win.spans(in, out.shape[3], y0, y1, tabs, weight)
+		}
+		s.rows = append(s.rows, rows[[2]int{y0, y1}])
+	}
+	s.in, s.out = p.reads(in), p.writes(out)
+	if s.most {
+		p.add(s, n, "maximum", 0)
+	} else {
+		p.add(s, n, "depthwise", int64(elems(out.shape)*win.k[0]*win.k[1])).weights = len(s.w) + len(s.bias)
+	}
+	after()
+}
+
+// inside gives the taps of window o that lie in the picture: lo…hi-1.
+func (w window) inside(a, o, size int) (lo, hi int) {
+	at := o*w.stride[a] - w.before[a]
+	d := w.dilation[a]
+	if at < 0 {
+		lo = (-at + d - 1) / d
+	}
+	hi = w.k[a]
+	if over := at + (w.k[a]-1)*d - (size - 1); over > 0 {
+		hi -= (over + d - 1) / d
+	}
+	return lo, max(lo, hi)
+}
+
+func (w window) spans(in view, width, y0, y1 int, tabs map[[4]int][]int, weight func(y, x, taps int) int) []span {
+	out := []span{} // not nil: known
+	for ox := 0; ox < width; {
+		x0, x1 := w.inside(1, ox, in.shape[3])
+		end := ox + 1
+		for ; end < width; end++ {
+			if a, b := w.inside(1, end, in.shape[3]); a != x0 || b != x1 {
+				break
+			}
+		}
+		key := [4]int{y0, y1, x0, x1}
+		if tabs[key] == nil {
+			tab := []int{}
+			for y := y0; y < y1; y++ {
+				for x := x0; x < x1; x++ {
+					tab = append(tab, y*w.dilation[0]*in.stride[2]+x*w.dilation[1]*in.stride[3], weight(y, x, (y1-y0)*(x1-x0)))
+				}
+			}
+			tabs[key] = tab
+		}
+		out = append(out, span{ox, end - ox, tabs[key]})
+		ox = end
+	}
+	return out
+}
+
+func (s *slideStep) units() int { return s.pictures * len(s.rows) }
+
+func (s *slideStep) do(from, to int, own *scratch) {
+	t := &own.taps
+	*t = kernel.Taps{In: s.in.mem, Out: s.out.mem, W: s.w, Bias: s.bias, InStep: s.inStep, OutStep: s.outStep, C: s.c, Act: s.act}
+	for u := from; u < to; u++ {
+		picture, y := u/len(s.rows), u%len(s.rows)
+		for _, sp := range s.rows[y] {
+			t.Tab, t.N = sp.tab, sp.n
+			t.InOff = s.in.off + picture*s.aPict + s.first + y*s.inRow + sp.x*s.inStep
+			t.OutOff = s.out.off + picture*s.cPic + y*s.outRow + sp.x*s.outStep
+			if s.most {
+				s.set.Most(t)
+			} else {
+				s.set.Taps(t)
+			}
+		}
+	}
+}
+
+// resizeStep scales a picture, row by row.
+type resizeStep struct {
+	resizeOp
+	in, out *operand
+}
+
+func (p *planner) resize(n *node, k resizeOp) {
+	in := p.dense(n, n.in[0].at)
+	out, after := p.beside(n, n.out[0].at)
+	p.add(&resizeStep{resizeOp: k, in: p.reads(in), out: p.writes(out)}, n, "resize", 0)
+	after()
+}
+
+func (s *resizeStep) units() int { return s.out.shape[0] * s.out.shape[2] }
+
+func (s *resizeStep) do(from, to int, _ *scratch) {
+	in, out, c := s.in, s.out, s.in.shape[1]
+	for u := from; u < to; u++ {
+		picture, y := u/out.shape[2], u%out.shape[2]
+		ya := in.off + picture*in.stride[0] + s.axis[0].lo[y]*in.stride[2]
+		yb := in.off + picture*in.stride[0] + s.axis[0].hi[y]*in.stride[2]
+		fy := s.axis[0].frac[y]
+		for x := range out.shape[3] {
+			dst := out.mem[out.off+picture*out.stride[0]+y*out.stride[2]+x*out.stride[3]:][:c]
+			xa, xb := s.axis[1].lo[x]*in.stride[3], s.axis[1].hi[x]*in.stride[3]
+			if s.nearest {
+				copy(dst, in.mem[ya+xa:][:c])
+				continue
+			}
+			p00, p01 := in.mem[ya+xa:][:c], in.mem[ya+xb:][:c]
+			p10, p11 := in.mem[yb+xa:][:c], in.mem[yb+xb:][:c]
+			fx := s.axis[1].frac[x]
+			for i := range dst {
+				top := p00[i] + fx*(p01[i]-p00[i])
+				low := p10[i] + fx*(p11[i]-p10[i])
+				dst[i] = top + fy*(low-top)
+			}
+		}
+	}
+}

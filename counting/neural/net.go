@@ -1,0 +1,204 @@
+// Package neural runs a convolutional network from an ONNX file on the CPU,
+// in pure Go: no cgo, no allocation per inference, any platform.
+//
+// A network is planned once, at Load: shapes are inferred, arithmetic on
+// shapes is computed, activations, normalisations, sums and paddings are
+// fused into convolutions, tensors are laid out channels-last in one arena by
+// their lifetimes, concatenations and splits become strides, and weights are
+// packed for the processor's kernels. Run then only computes.
+//
+// The package knows nothing of streets and keeps no picture: what an input
+// was is gone after Wipe.
+package neural
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"kerb/counting/neural/kernel"
+	"kerb/counting/neural/onnx"
+)
+
+// Opts says how to run a network. The zero value is good.
+type Opts struct {
+	// Threads is how many cores Run uses; 0 and 1 mean the caller's only.
+	// It is bounded by the number of processors.
+	Threads int
+	// Shapes gives inputs another size than the file's, where the graph
+	// allows it.
+	Shapes map[string][]int
+	// Kernels names an instruction set of kernel.Sets; empty means the best.
+	Kernels string
+}
+
+// Net is a network ready to run. It is for one goroutine at a time.
+type Net struct {
+	arena   []float32
+	steps   []planned
+	inputs  []port
+	outputs []port
+	pool    *pool
+	info    Info
+}
+
+type port struct {
+	name  string
+	shape []int
+	mem   []float32
+}
+
+// Info describes a network as planned.
+type Info struct {
+	Kernels string // the instruction set in use
+	MACs    int64  // multiplications of one inference
+	Weights int    // bytes, as packed
+	Arena   int    // bytes, all tensors of an inference
+	Steps   []StepInfo
+}
+
+// StepInfo is one step of the plan.
+type StepInfo struct {
+	Kind  string // gemm, depthwise, copy, …
+	Name  string // of the node in the file
+	Shape []int  // of the output
+	MACs  int64
+}
+
+// Load plans a network. Errors name the file, the node and the operator.
+func Load(file []byte, name string, o Opts) (*Net, error) {
+	m, err := onnx.Parse(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	g, err := build(m, o.Shapes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	set, err := kernels(o.Kernels)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	n, err := plan(g, set, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return n, nil
+}
+
+func kernels(name string) (*kernel.Set, error) {
+	sets := kernel.Sets()
+	if name == "" {
+		return sets[0], nil
+	}
+	for _, s := range sets {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("kernels %q: this processor has none", name)
+}
+
+// errMemory refuses a graph that would take too much memory.
+var errMemory = errors.New("the network's tensors do not fit the memory allowed")
+
+// maxArena bounds the arena, in elements.
+const maxArena = 1 << 27
+
+func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
+	g.fuse()
+	g.place()
+	p := &planner{set: set, opts: o}
+	n := &Net{}
+	inputs, outputs := p.ports(g.inputs), []*operand(nil)
+	for _, v := range g.nodes {
+		if err := p.lower(v); err != nil {
+			return nil, fmt.Errorf("%s: %w", v, err)
+		}
+	}
+	outputs = p.ports(g.outputs)
+	size := p.layOut()
+	if size > maxArena {
+		return nil, fmt.Errorf("%w: %d elements, at most %d", errMemory, size, maxArena)
+	}
+	n.arena = make([]float32, size)
+	for _, o := range p.bind {
+		o.mem = n.arena[o.buf.at : o.buf.at+o.buf.elems]
+	}
+	for i, v := range g.inputs {
+		n.inputs = append(n.inputs, port{v.name, v.shape, inputs[i].mem})
+	}
+	for i, v := range g.outputs {
+		n.outputs = append(n.outputs, port{v.name, v.shape, outputs[i].mem})
+	}
+	n.steps = p.steps
+	threads := min(max(o.Threads, 1), runtime.NumCPU())
+	n.pool = newPool(threads)
+	n.info = Info{Kernels: set.Name, Arena: 4 * size}
+	for _, s := range p.steps {
+		n.info.Steps = append(n.info.Steps, s.info)
+		n.info.MACs += s.info.MACs
+		n.info.Weights += 4 * s.weights
+	}
+	return n, nil
+}
+
+func (p *planner) ports(vs []*value) (out []*operand) {
+	for _, v := range vs {
+		out = append(out, p.use(v.at))
+	}
+	return out
+}
+
+// Info describes the plan.
+func (n *Net) Info() Info { return n.info }
+
+// Inputs and Outputs name the network's ends, in the file's order.
+func (n *Net) Inputs() []string { return names(n.inputs) }
+
+// Outputs names the network's outputs, in the file's order.
+func (n *Net) Outputs() []string { return names(n.outputs) }
+
+func names(ps []port) (out []string) {
+	for _, p := range ps {
+		out = append(out, p.name)
+	}
+	return out
+}
+
+// Input is where the caller writes an input before each Run, row-major in the
+// file's order of axes (for a picture: channel, row, column). Run may
+// overwrite it. It is nil where the network has no such input; an empty name
+// is the first.
+func (n *Net) Input(name string) (mem []float32, shape []int) { return find(n.inputs, name) }
+
+// Output is a result after Run, row-major, valid until the next Run or Wipe.
+func (n *Net) Output(name string) (mem []float32, shape []int) { return find(n.outputs, name) }
+
+func find(ps []port, name string) ([]float32, []int) {
+	for _, p := range ps {
+		if p.name == name || name == "" {
+			return p.mem, p.shape
+		}
+	}
+	return nil, nil
+}
+
+// Run computes the outputs from the inputs. It allocates nothing.
+func (n *Net) Run() {
+	for i := range n.steps {
+		n.pool.run(n.steps[i].step)
+	}
+}
+
+// Wipe overwrites every input, output and intermediate tensor.
+func (n *Net) Wipe() {
+	clear(n.arena)
+	n.pool.wipe()
+}
+
+// Close wipes the network and ends its threads. It must not be run again.
+func (n *Net) Close() {
+	n.Wipe()
+	n.pool.close()
+}

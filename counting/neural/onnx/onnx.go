@@ -1,0 +1,406 @@
+// Package onnx reads the part of an ONNX file that a small network needs:
+// nodes, weights, inputs and outputs, straight from the protobuf wire format
+// (onnx.proto3 of ONNX IR version 3 to 10). It checks the file's structure,
+// not its meaning, and refuses anything that would make a reader of a foreign
+// file take more memory than a few times the file.
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// The bounds on a file. A detector that a small computer can afford is far
+// inside of them.
+const (
+	MaxBytes = 256 << 20 // of the file
+	MaxNodes = 20_000
+	MaxDims  = 8       // of one tensor
+	MaxElems = 1 << 26 // elements of one tensor
+)
+
+// ErrFormat is wrapped by every error about the file's structure.
+var ErrFormat = errors.New("not a well-formed ONNX file")
+
+// Model is one file.
+type Model struct {
+	IR       int64
+	Producer string
+	Opset    int64             // of the default operator set
+	Meta     map[string]string // metadata_props: author, license, …
+	Name     string            // of the graph
+	Nodes    []Node            // in the file's order, which ONNX demands to be topological
+	Weights  map[string]*Tensor
+	Inputs   []Value // without those that are weights
+	Outputs  []Value
+}
+
+// Node is one operator. An omitted optional input is the empty string.
+type Node struct {
+	Op, Name, Domain string
+	In, Out          []string
+	Attrs            map[string]Attr
+}
+
+// Attr is one attribute; which field holds it depends on the operator.
+type Attr struct {
+	F      float32
+	I      int64
+	S      string
+	T      *Tensor
+	Floats []float32
+	Ints   []int64
+}
+
+// Value is a named tensor of the graph. A dimension of -1 is left open by the
+// file.
+type Value struct {
+	Name  string
+	Type  Type
+	Shape []int
+}
+
+// Type is ONNX's element type.
+type Type int32
+
+// The element types that are read. Float16 and Double arrive as float32, the
+// integers and booleans as int64.
+const (
+	Float   Type = 1
+	Uint8   Type = 2
+	Int8    Type = 3
+	Int32   Type = 6
+	Int64   Type = 7
+	Bool    Type = 9
+	Float16 Type = 10
+	Double  Type = 11
+)
+
+// Real says that a tensor of this type is kept as float32.
+func (t Type) Real() bool { return t == Float || t == Float16 || t == Double }
+
+// Tensor is a constant: exactly one of F and I is filled, row-major.
+type Tensor struct {
+	Name  string
+	Type  Type
+	Shape []int
+	F     []float32
+	I     []int64
+}
+
+// Elems is the number of elements of a shape, or an error when it is negative
+// somewhere or exceeds MaxElems.
+func Elems(shape []int) (int, error) {
+	if len(shape) > MaxDims {
+		return 0, fmt.Errorf("%d dimensions: at most %d", len(shape), MaxDims)
+	}
+	n, empty := 1, false
+	for _, d := range shape {
+		switch {
+		case d < 0:
+			return 0, fmt.Errorf("shape %v: a dimension is unknown or negative", shape)
+		case d == 0:
+			empty = true
+		case n > MaxElems/d:
+			return 0, fmt.Errorf("shape %v: more than %d elements", shape, MaxElems)
+		default:
+			n *= d
+		}
+	}
+	if empty {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// Parse reads a model. The result shares no memory with b.
+func Parse(b []byte) (*Model, error) {
+	if len(b) > MaxBytes {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrFormat, len(b), MaxBytes)
+	}
+	m := &Model{Meta: map[string]string{}, Weights: map[string]*Tensor{}}
+	graphs := 0
+	err := fields(b, func(f field) error {
+		switch f.num {
+		case 1:
+			m.IR = f.int()
+		case 2:
+			m.Producer = f.str()
+		case 7:
+			graphs++
+			if graphs > 1 {
+				return errors.New("two graphs")
+			}
+			return m.graph(f.b)
+		case 8:
+			return m.opset(f.b)
+		case 14:
+			k, v, err := pair(f.b)
+			m.Meta[k] = v
+			return err
+		}
+		return nil
+	})
+	if err == nil && graphs == 0 {
+		err = errors.New("no graph")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	return m, nil
+}
+
+func (m *Model) opset(b []byte) error {
+	var domain string
+	var version int64
+	err := fields(b, func(f field) error {
+		switch f.num {
+		case 1:
+			domain = f.str()
+		case 2:
+			version = f.int()
+		}
+		return nil
+	})
+	if domain == "" || domain == "ai.onnx" {
+		m.Opset = version
+	}
+	return err
+}
+
+func pair(b []byte) (k, v string, err error) {
+	err = fields(b, func(f field) error {
+		switch f.num {
+		case 1:
+			k = f.str()
+		case 2:
+			v = f.str()
+		}
+		return nil
+	})
+	return k, v, err
+}
+
+func (m *Model) graph(b []byte) error {
+	var inputs []Value
+	err := fields(b, func(f field) error {
+		switch f.num {
+		case 1:
+			if len(m.Nodes) == MaxNodes {
+				return fmt.Errorf("more than %d nodes", MaxNodes)
+			}
+			n, err := parseNode(f.b)
+			if err != nil {
+				return fmt.Errorf("node %d (%s %q): %w", len(m.Nodes), n.Op, n.Name, err)
+			}
+			m.Nodes = append(m.Nodes, n)
+		case 2:
+			m.Name = f.str()
+		case 5:
+			t, err := parseTensor(f.b)
+			if err != nil {
+				return fmt.Errorf("weight %q: %w", t.Name, err)
+			}
+			m.Weights[t.Name] = t
+		case 11, 12:
+			v, err := parseValue(f.b)
+			if err != nil {
+				return fmt.Errorf("value %q: %w", v.Name, err)
+			}
+			if f.num == 11 {
+				inputs = append(inputs, v)
+			} else {
+				m.Outputs = append(m.Outputs, v)
+			}
+		case 15:
+			return errors.New("sparse weights are not supported")
+		}
+		return nil
+	})
+	for _, v := range inputs {
+		if m.Weights[v.Name] == nil { // IR 3 lists the weights among the inputs
+			m.Inputs = append(m.Inputs, v)
+		}
+	}
+	return err
+}
+
+func parseNode(b []byte) (Node, error) {
+	n := Node{Attrs: map[string]Attr{}}
+	err := fields(b, func(f field) error {
+		switch f.num {
+		case 1:
+			n.In = append(n.In, f.str())
+		case 2:
+			n.Out = append(n.Out, f.str())
+		case 3:
+			n.Name = f.str()
+		case 4:
+			n.Op = f.str()
+		case 5:
+			name, a, err := parseAttr(f.b)
+			if err != nil {
+				return fmt.Errorf("attribute %q: %w", name, err)
+			}
+			n.Attrs[name] = a
+		case 7:
+			n.Domain = f.str()
+		}
+		return nil
+	})
+	return n, err
+}
+
+func parseAttr(b []byte) (name string, a Attr, err error) {
+	err = fields(b, func(f field) error {
+		switch f.num {
+		case 1:
+			name = f.str()
+		case 2:
+			a.F = math.Float32frombits(f.fixed32())
+		case 3:
+			a.I = f.int()
+		case 4:
+			a.S = f.str()
+		case 5:
+			t, err := parseTensor(f.b)
+			a.T = t
+			return err
+		case 6, 11:
+			return errors.New("subgraphs are not supported")
+		case 7:
+			a.Floats, err = f.floats(a.Floats)
+			return err
+		case 8:
+			a.Ints, err = f.ints(a.Ints)
+			return err
+		}
+		return nil
+	})
+	return name, a, err
+}
+
+func parseValue(b []byte) (Value, error) {
+	v := Value{}
+	err := fields(b, func(f field) error {
+		switch f.num {
+		case 1:
+			v.Name = f.str()
+		case 2:
+			return fields(f.b, func(f field) error { // TypeProto
+				if f.num != 1 {
+					return nil
+				}
+				return fields(f.b, v.tensorType)
+			})
+		}
+		return nil
+	})
+	return v, err
+}
+
+func (v *Value) tensorType(f field) error {
+	switch f.num {
+	case 1:
+		v.Type = Type(f.int())
+	case 2:
+		return fields(f.b, func(f field) error { // TensorShapeProto
+			if f.num != 1 {
+				return nil
+			}
+			if len(v.Shape) == MaxDims {
+				return fmt.Errorf("more than %d dimensions", MaxDims)
+			}
+			dim := -1
+			err := fields(f.b, func(f field) error {
+				if f.num == 1 && f.int() > 0 && f.int() <= MaxElems {
+					dim = int(f.int())
+				}
+				return nil
+			})
+			v.Shape = append(v.Shape, dim)
+			return err
+		})
+	}
+	return nil
+}
+
+// field is one field of a message: n for a number, b for bytes.
+type field struct {
+	num protowire.Number
+	typ protowire.Type
+	n   uint64
+	b   []byte
+}
+
+// fields calls do for each field of a message. A field of another wire type
+// than its reader expects reads as zero.
+func fields(b []byte, do func(field) error) error {
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		f := field{num: num, typ: typ}
+		switch typ {
+		case protowire.VarintType:
+			f.n, n = protowire.ConsumeVarint(b)
+		case protowire.Fixed32Type:
+			var v uint32
+			v, n = protowire.ConsumeFixed32(b)
+			f.n = uint64(v)
+		case protowire.Fixed64Type:
+			f.n, n = protowire.ConsumeFixed64(b)
+		case protowire.BytesType:
+			f.b, n = protowire.ConsumeBytes(b)
+		default:
+			n = protowire.ConsumeFieldValue(num, typ, b)
+		}
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		if err := do(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f field) int() int64      { return int64(f.n) }
+func (f field) str() string     { return string(f.b) }
+func (f field) fixed32() uint32 { return uint32(f.n) }
+
+// floats appends a repeated float, packed or not.
+func (f field) floats(to []float32) ([]float32, error) {
+	if f.typ == protowire.Fixed32Type {
+		return append(to, math.Float32frombits(f.fixed32())), nil
+	}
+	for b := f.b; len(b) > 0; b = b[4:] {
+		v, n := protowire.ConsumeFixed32(b)
+		if n < 0 {
+			return to, protowire.ParseError(n)
+		}
+		to = append(to, math.Float32frombits(v))
+	}
+	return to, nil
+}
+
+// ints appends a repeated varint, packed or not.
+func (f field) ints(to []int64) ([]int64, error) {
+	if f.typ == protowire.VarintType {
+		return append(to, f.int()), nil
+	}
+	for b := f.b; len(b) > 0; {
+		v, n := protowire.ConsumeVarint(b)
+		if n < 0 {
+			return to, protowire.ParseError(n)
+		}
+		to, b = append(to, int64(v)), b[n:]
+	}
+	return to, nil
+}
