@@ -14,6 +14,7 @@ func (b *blob) h() float64 { return float64(b.y1 - b.y0) }
 type run struct {
 	y, x0, x1 int32 // x1 excluded
 	root      int32
+	blob      int32 // -1: none
 }
 
 // labels finds blobs: a run-based two-pass labelling with union-find
@@ -65,7 +66,7 @@ func (l *labels) find(a *arena, w, h int, gap int32) {
 				break
 			}
 			n := int32(len(l.runs))
-			l.runs = append(l.runs, run{int32(y), int32(x0), int32(x), n})
+			l.runs = append(l.runs, run{int32(y), int32(x0), int32(x), n, -1})
 		}
 		l.join(prev0, prev1, start)
 		prev0, prev1 = start, len(l.runs)
@@ -89,35 +90,42 @@ func (l *labels) join(prev0, prev1, start int) {
 	}
 }
 
+// measure makes a blob of every root; runs then name their blob.
 func (l *labels) measure(a *arena, w int) {
 	l.blobs = l.blobs[:0]
 	for i := range l.runs {
 		r := l.root(int32(i))
 		if int(r) == i {
-			if len(l.blobs) == maxBlobs {
-				l.of[i] = -1
-				continue
+			l.of[i] = -1
+			if len(l.blobs) < maxBlobs {
+				l.of[i] = int32(len(l.blobs))
+				l.blobs = append(l.blobs, empty)
 			}
-			l.of[i] = int32(len(l.blobs))
-			l.blobs = append(l.blobs, blob{x0: w, y0: 1 << 30, x1: 0, y1: 0})
 		}
-		k := l.of[r]
-		if k < 0 {
-			continue
+		if k := l.of[r]; k >= 0 {
+			l.blobs[k].add(a, w, &l.runs[i])
 		}
-		b := &l.blobs[k]
-		run := l.runs[i]
-		b.area += int(run.x1 - run.x0)
-		row := a.act[int(run.y)*w : int(run.y+1)*w]
-		cl := a.claim[int(run.y)*w : int(run.y+1)*w]
-		for x := int(run.x0); x < int(run.x1); x++ {
-			if row[x] > 0 || cl[x] > 0 {
-				b.x0, b.x1 = min(b.x0, x), max(b.x1, x+1)
-				b.y0, b.y1 = min(b.y0, int(run.y)), max(b.y1, int(run.y)+1)
-			}
-			if row[x] > 0 {
-				b.active++
-			}
+	}
+	for i := range l.runs {
+		r := &l.runs[i]
+		r.blob = l.of[l.root(int32(i))]
+	}
+}
+
+var empty = blob{x0: 1 << 30, y0: 1 << 30}
+
+// add enlarges b by the run. Only what moves or is claimed stretches the box.
+func (b *blob) add(a *arena, w int, r *run) {
+	b.area += int(r.x1 - r.x0)
+	y := int(r.y)
+	act, claim := a.act[y*w:(y+1)*w], a.claim[y*w:(y+1)*w]
+	for x := int(r.x0); x < int(r.x1); x++ {
+		if act[x] > 0 || claim[x] > 0 {
+			b.x0, b.x1 = min(b.x0, x), max(b.x1, x+1)
+			b.y0, b.y1 = min(b.y0, y), max(b.y1, y+1)
+		}
+		if act[x] > 0 {
+			b.active++
 		}
 	}
 }

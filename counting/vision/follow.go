@@ -171,31 +171,114 @@ func vertex(l, c, r int32) float64 {
 	return max(min(0.5*float64(l-r)/den, 0.5), -0.5)
 }
 
-// match gives blobs to objects and objects to blobs, and starts new ones.
+// match gives blobs to objects, renews the objects, and starts new ones.
 func (f *follower) match(blobs []blob, now time.Duration, dt float64) {
 	for k := range blobs {
 		f.owners[k] = 0
 	}
 	for i := range f.objects {
 		o := &f.objects[i]
+		o.n = 0
 		if o.live {
-			o.n, o.shared = 0, false
-			for k := range blobs {
-				if f.touches(o, &blobs[k]) && o.n < len(o.blobs) {
-					o.blobs[o.n] = k
-					o.n++
-					f.owners[k]++
-				}
-			}
+			f.choose(o, blobs)
+		}
+	}
+	for k := range blobs {
+		if f.owners[k] > 1 {
+			f.contest(k, &blobs[k])
 		}
 	}
 	for i := range f.objects {
-		o := &f.objects[i]
-		if !o.live {
+		if o := &f.objects[i]; o.live && o.n > 0 {
+			f.collect(o, blobs)
+			f.update(o, blobs, now, dt)
+		}
+	}
+}
+
+// choose finds the blob that fits o best.
+func (f *follower) choose(o *object, blobs []blob) {
+	best := 0.0
+	for k := range blobs {
+		if !f.touches(o, &blobs[k]) {
 			continue
 		}
-		f.update(o, blobs, now, dt)
+		b := blobs[k].box()
+		v := o.box.overlap(b)
+		v = v/(o.box.area()+b.area()-v) + 0.01
+		if v > best {
+			best = v
+			o.blobs[0], o.n = k, 1
+		}
 	}
+	if o.n > 0 {
+		f.owners[o.blobs[0]]++
+	}
+}
+
+// collect adds the blobs that no object chose but this one touches.
+func (f *follower) collect(o *object, blobs []blob) {
+	for k := range blobs {
+		if f.owners[k] == 0 && o.n < len(o.blobs) && f.touches(o, &blobs[k]) {
+			o.blobs[o.n] = k
+			o.n++
+		}
+	}
+	for _, k := range o.blobs[1:o.n] {
+		f.owners[k] = 1
+	}
+}
+
+// established objects have been seen whole and alone for a while.
+func (o *object) established() bool { return o.whole >= 6 }
+
+// contest settles which of the objects that touch a blob live on: tentative
+// ones give way to an established one that covers them, or to the one that
+// fits best if the blob may be a single thing.
+func (f *follower) contest(k int, b *blob) {
+	var best *object
+	fit, sure := 0.0, 0
+	bb := b.box()
+	for i := range f.objects {
+		o := &f.objects[i]
+		if !o.live || o.n == 0 || o.blobs[0] != k {
+			continue
+		}
+		v := o.box.overlap(bb) / (o.box.area() + bb.area() - o.box.overlap(bb))
+		if o.established() {
+			v++
+			sure++
+		}
+		if best == nil || v > fit {
+			best, fit = o, v
+		}
+	}
+	if sure == 0 && !f.single(b) {
+		return
+	}
+	for i := range f.objects {
+		o := &f.objects[i]
+		if !o.live || o == best || o.n == 0 || o.blobs[0] != k || o.established() {
+			continue
+		}
+		if sure == 0 || o.box.overlap(best.box) > 0.5*o.box.area() || sure == 1 && f.single(b) && !f.personlike(best) {
+			o.live = false
+			f.owners[k]--
+		}
+	}
+}
+
+// single tells whether a blob may be one vehicle or less, by size and shape.
+func (f *follower) single(b *blob) bool {
+	ppm := f.scale.at(float64(b.y1)) * math.Exp(f.scale.unsure)
+	return b.w() < 6*ppm && b.h() < 5*ppm && float64(b.area) > 0.4*b.w()*b.h()
+}
+
+func (f *follower) personlike(o *object) bool {
+	if o.whole == 0 {
+		return o.box.h() > 1.5*o.box.w()
+	}
+	return o.suits[0] > o.suits[2]
 }
 
 // births starts objects on blobs of what no object explains.
@@ -206,6 +289,9 @@ func (f *follower) births(blobs []blob, now time.Duration) {
 		if blobs[k].active == 0 || blobs[k].area < 12 || b.h() < 0.8*ppm && b.w() < 0.8*ppm || b.w() < 0.25*ppm || b.h() < 0.4*ppm {
 			continue
 		}
+		if float64(blobs[k].area) < 0.3*b.area() {
+			continue
+		}
 		f.birth(b, now)
 	}
 }
@@ -214,10 +300,10 @@ func (f *follower) births(blobs []blob, now time.Duration) {
 func (f *follower) erase(a *arena, w, h int) {
 	for i := range f.objects {
 		o := &f.objects[i]
-		if !o.live {
+		if !o.live || o.n == 0 {
 			continue
 		}
-		px, py := 1+0.12*o.box.w(), 1+0.12*o.box.h()
+		px, py := 1+0.2*o.box.w(), 1+0.2*o.box.h()
 		x0, x1 := max(int(o.box.x0-px), 0), min(int(o.box.x1+px+0.5), w)
 		for y := max(int(o.box.y0-py), 0); y < min(int(o.box.y1+py+0.5), h); y++ {
 			if x0 < x1 {
@@ -241,12 +327,7 @@ func (f *follower) touches(o *object, b *blob) bool {
 }
 
 func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64) {
-	if o.n == 0 {
-		return
-	}
-	for _, k := range o.blobs[:o.n] {
-		o.shared = o.shared || f.owners[k] > 1
-	}
+	o.shared = f.owners[o.blobs[0]] > 1
 	m := blobs[o.blobs[0]].box()
 	if o.n > 1 {
 		m = f.gather(o, blobs, now)
@@ -264,6 +345,10 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 		g = 0.7
 	}
 	big := o.hits > 4 && (m.w() > 1.4*o.box.w()+2 || m.h() > 1.4*o.box.h()+2)
+	if big && !o.shared && !f.personlike(o) && f.single(&blobs[o.blobs[0]]) {
+		big = false
+		g = 0.25
+	}
 	switch {
 	case o.shared || big:
 		o.box = f.nudge(o.box, m, 0.3)
@@ -288,7 +373,7 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 
 // study judges an object that is seen whole, and lets it vote on the scale.
 func (f *follower) study(o *object, m box, now time.Duration) {
-	if o.hits < 3 || f.clipped(m) || m.area() < 0.6*o.box.area() || m.area() > 1.6*o.box.area() {
+	if o.hits < 3 || f.clipped(m) || m.overlap(o.box) < 0.6*(m.area()+o.box.area()-m.overlap(o.box)) {
 		return
 	}
 	var e [len(kinds)]float64
@@ -298,7 +383,7 @@ func (f *follower) study(o *object, m box, now time.Duration) {
 	for k := range e {
 		o.suits[k] += g * (e[k] - o.suits[k])
 	}
-	if o.hits > 5 && now-o.voted > 500*time.Millisecond && math.Hypot(o.vx, o.vy) > 0.3*f.scale.at(m.y1) {
+	if o.established() && now-o.voted > 500*time.Millisecond && f.travelled(o) {
 		o.voted = now
 		f.scale.vote(m, o.vx, o.vy, 0.3)
 	}
@@ -331,14 +416,19 @@ func (f *follower) gather(o *object, blobs []blob, now time.Duration) box {
 			continue
 		}
 		part := min(b.w()/m.w(), b.h()/m.h())
-		gapx := max(b.x0-m.x1, m.x0-b.x1)
-		if part > 0.6 && gapx > -1 && f.owners[k] == 1 {
+		if part > 0.6 && max(b.x0-m.x1, m.x0-b.x1) > -1 || f.whole(b) && f.whole(m) {
 			f.branch(o, m, b, now)
 		} else if u := m.union(b); part <= 0.6 && u.area() < 1.5*m.area() {
 			m = u
 		}
 	}
 	return m
+}
+
+// whole tells whether b is large enough to be a thing and not a part of one.
+func (f *follower) whole(b box) bool {
+	ppm := f.scale.at(b.y1)
+	return b.h() > 1.1*ppm && b.w() > 0.35*ppm
 }
 
 // branch starts an object at b with the past of o, whose own new box is m.
@@ -352,7 +442,7 @@ func (f *follower) branch(o *object, m, b box, now time.Duration) {
 	p := o.box.ground()
 	c.from = point{o.from.x + g.x - p.x, o.from.y + g.y - p.y}
 	c.last = c.from
-	c.seen = now
+	c.seen, c.moved = now, now
 	c.hits = 1
 }
 
@@ -446,7 +536,8 @@ func (f *follower) retire(now, longest time.Duration) {
 			if j == i || !q.live || q.hits < o.hits || q.hits == o.hits && j > i {
 				continue
 			}
-			if o.box.overlap(q.box) > 0.7*min(o.box.area(), q.box.area()) {
+			v := o.box.overlap(q.box)
+			if v > 0.6*(o.box.area()+q.box.area()-v) || v > 0.8*o.box.area() && !o.established() {
 				o.live = false
 				break
 			}

@@ -46,7 +46,19 @@ func (a *arena) look(w, y0, y1 int, t *tempo) {
 		}
 		var bits uint8
 		dv := int32(dev[i])
-		if m<<3 > t.motion+dv {
+		g := int32(0)
+		if i > 0 && i+1 < len(now) {
+			g = int32(now[i+1]) - int32(now[i-1])
+			if g < 0 {
+				g = -g
+			}
+			e := int32(before[i+1]) - int32(before[i-1])
+			if e < 0 {
+				e = -e
+			}
+			g = min(g, e)
+		}
+		if m<<3 > t.motion+dv+2*g {
 			if int32(age[i]) < t.believe {
 				bits = changed
 			}

@@ -59,6 +59,8 @@ type Counter struct {
 	arena     *arena
 	labels    *labels
 	follow    *follower
+	split     splitter
+	saved     []blob
 	begun     bool
 	start     time.Time
 	looked    time.Duration // Mono of the last look
@@ -147,9 +149,12 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	a.look(c.w, 0, c.h, &c.tempo)
 	a.filter(c.w, c.h, 0, c.h)
 	c.labels.find(a, c.w, c.h, 1)
+	c.split.refine(c.labels, a, c.w, c.follow.scale)
+	c.saved = append(c.saved[:0], c.labels.blobs...)
 	c.follow.match(c.labels.blobs, now, dt)
 	c.follow.erase(a, c.w, c.h)
 	c.labels.find(a, c.w, c.h, 1)
+	c.split.refine(c.labels, a, c.w, c.follow.scale)
 	c.follow.births(c.labels.blobs, now)
 	c.follow.cross(now, func(line int, o *object, d counting.Direction, at time.Duration) {
 		c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[line].ID, Class: c.class(o), Dir: d, At: at})
