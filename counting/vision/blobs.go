@@ -2,9 +2,11 @@ package vision
 
 // blob is a connected area of the mask.
 type blob struct {
-	x0, y0, x1, y1 int // bounding box of what moves in it, x1 and y1 excluded
-	area           int // mask pixels in the box
-	active         int // of these, lately changed ones
+	x0, y0, x1, y1 int    // bounding box of what moves in it, x1 and y1 excluded
+	area           int    // mask pixels in the box
+	active         int    // of these, lately changed ones
+	lit            int    // of these, ones that no shadow explains
+	all            [4]int // the box if shadows were part of it
 }
 
 func (b *blob) w() float64 { return float64(b.x1 - b.x0) }
@@ -106,26 +108,43 @@ func (l *labels) measure(a *arena, w int) {
 			l.blobs[k].add(a, w, &l.runs[i])
 		}
 	}
+	for k := range l.blobs {
+		l.blobs[k].close()
+	}
 	for i := range l.runs {
 		r := &l.runs[i]
 		r.blob = l.of[l.root(int32(i))]
 	}
 }
 
-var empty = blob{x0: 1 << 30, y0: 1 << 30}
+var empty = blob{x0: 1 << 30, y0: 1 << 30, all: [4]int{1 << 30, 1 << 30, 0, 0}}
 
 // add enlarges b by the run. Only what moves or is claimed stretches the box.
 func (b *blob) add(a *arena, w int, r *run) {
 	b.area += int(r.x1 - r.x0)
 	y := int(r.y)
-	act, claim := a.act[y*w:(y+1)*w], a.claim[y*w:(y+1)*w]
+	act, claim, raw := a.act[y*w:(y+1)*w], a.claim[y*w:(y+1)*w], a.raw[y*w:(y+1)*w]
 	for x := int(r.x0); x < int(r.x1); x++ {
 		if act[x] > 0 || claim[x] > 0 {
-			b.x0, b.x1 = min(b.x0, x), max(b.x1, x+1)
-			b.y0, b.y1 = min(b.y0, y), max(b.y1, y+1)
+			b.all[0], b.all[2] = min(b.all[0], x), max(b.all[2], x+1)
+			b.all[1], b.all[3] = min(b.all[1], y), max(b.all[3], y+1)
+			if raw[x] != 0 && raw[x]&shaded == 0 {
+				b.lit++
+				b.x0, b.x1 = min(b.x0, x), max(b.x1, x+1)
+				b.y0, b.y1 = min(b.y0, y), max(b.y1, y+1)
+			}
 		}
 		if act[x] > 0 {
 			b.active++
 		}
+	}
+}
+
+// close takes shadows in where there is little else: a dull car on a dull
+// road looks like a shadow all over.
+func (b *blob) close() {
+	if 2*b.lit < b.area {
+		b.x0, b.y0, b.x1, b.y1 = b.all[0], b.all[1], b.all[2], b.all[3]
+		b.lit = 0
 	}
 }

@@ -433,16 +433,19 @@ func (f *follower) whole(b box) bool {
 
 // branch starts an object at b with the past of o, whose own new box is m.
 func (f *follower) branch(o *object, m, b box, now time.Duration) {
-	c := f.birth(b, o.born)
+	c := f.birth(b, now)
 	if c == nil {
 		return
 	}
 	c.vx, c.vy = o.vx, o.vy
+	if now-o.born > 2*time.Second || o.established() && f.personlike(o) {
+		return
+	}
 	g := b.ground()
 	p := o.box.ground()
+	c.born, c.lastAt = o.born, o.born
 	c.from = point{o.from.x + g.x - p.x, o.from.y + g.y - p.y}
 	c.last = c.from
-	c.seen, c.moved = now, now
 	c.hits = 1
 }
 
@@ -503,6 +506,40 @@ func (f *follower) cross(now time.Duration, emit func(line int, o *object, d cou
 		}
 		o.last, o.lastAt = p, now
 	}
+}
+
+// ghosts drops objects that stand still where the background has the edges and
+// the picture has not: what is seen there is the street that something left.
+func (f *follower) ghosts(a *arena, now time.Duration) {
+	for i := range f.objects {
+		o := &f.objects[i]
+		if !o.live || now-o.moved < 500*time.Millisecond {
+			continue
+		}
+		w, h := int(f.w), int(f.h)
+		x0, x1 := max(int(o.box.x0)-1, 1), min(int(o.box.x1)+2, w-1)
+		y0, y1 := max(int(o.box.y0)-1, 1), min(int(o.box.y1)+2, h-1)
+		var in, bg int
+		for y := y0; y < y1; y++ {
+			for x := x0; x < x1; x++ {
+				p := y*w + x
+				if m := a.raw[p] & different; m != a.raw[p+1]&different || m != a.raw[p+w]&different {
+					in += distance(a.now[p+1], a.now[p-1]) + distance(a.now[p+w], a.now[p-w])
+					bg += distance(a.bgHi[p+1], a.bgHi[p-1]) + distance(a.bgHi[p+w], a.bgHi[p-w])
+				}
+			}
+		}
+		if bg > in+in/4 {
+			o.live = false
+		}
+	}
+}
+
+func distance(a, b uint8) int {
+	if a < b {
+		a, b = b, a
+	}
+	return int(a - b)
 }
 
 // travelled tells whether o has come some way since its birth, on purpose.

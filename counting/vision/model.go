@@ -4,6 +4,7 @@ package vision
 const (
 	different = 1 // from a background that has held long enough to be believed
 	changed   = 2 // since the look before
+	shaded    = 4 // different, but as a cast shadow would make it
 )
 
 // tempo translates seconds into looks at the present rate, and noise into
@@ -83,6 +84,16 @@ func (a *arena) look(w, y0, y1 int, t *tempo) {
 		} else {
 			if int32(age[i]) >= t.believe {
 				bits |= different
+				// A shadow dims by a ratio and leaves the texture (Rosin & Ellis 1995).
+				if v < b && 2*v > b && i > 0 && i+1 < len(now) {
+					e := (int32(now[i+1])-int32(now[i-1]))*b - (int32(bgHi[i+1])-int32(bgHi[i-1]))*v
+					if e < 0 {
+						e = -e
+					}
+					if e<<3 <= 2*t.level*b {
+						bits |= shaded
+					}
+				}
 			}
 			c := v - int32(cand[i])
 			if c < 0 {

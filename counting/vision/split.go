@@ -56,6 +56,8 @@ func (l *labels) cut(a *arena, w, k int, at int32, row bool) {
 			c.add(a, w, &l.runs[i])
 		}
 	}
+	b.close()
+	c.close()
 	l.blobs[k] = b
 	l.blobs = append(l.blobs, c)
 }

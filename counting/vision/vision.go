@@ -159,6 +159,7 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	c.follow.cross(now, func(line int, o *object, d counting.Direction, at time.Duration) {
 		c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[line].ID, Class: c.class(o), Dir: d, At: at})
 	})
+	c.follow.ghosts(a, now)
 	c.follow.retire(now, c.o.FollowMax)
 	c.paint()
 }
@@ -170,7 +171,7 @@ func (c *Counter) class(o *object) counting.Class {
 	}
 	best := 0
 	for k := range kinds {
-		e[k] = 3*e[k] + math.Log(kinds[k].prior)
+		e[k] = 2*e[k] + math.Log(kinds[k].prior)
 		if e[k] > e[best] {
 			best = k
 		}
