@@ -40,7 +40,7 @@ func (d *Decoder) lumaBlock(dc, ac *huffman, q *quantTable) error {
 	d.pred[0] += diff
 	d.block[0] = int16(d.pred[0] * int32(q.step[0].q))
 	acc, n, pos := e.acc, e.n, e.pos
-	k := 0
+	k, used := 0, uint16(0)
 	for k < 63 {
 		if n < 32 {
 			if pos <= window {
@@ -60,9 +60,11 @@ func (d *Decoder) lumaBlock(dc, ac *huffman, q *quantTable) error {
 			break
 		}
 		s := &q.step[k]
+		used |= s.used
 		d.block[s.pos&63] = int16(c >> value * int32(s.q))
 	}
 	e.acc, e.n, e.pos = acc, n, pos
+	d.cols, d.rows = uint8(used)|1, uint8(used>>8)|1
 	if k > 63 && k < eob {
 		return errCode
 	}

@@ -220,8 +220,9 @@ type quantTable struct {
 }
 
 type quantStep struct {
-	q   uint16
-	pos uint8
+	q    uint16
+	pos  uint8
+	used uint16 // a bit for the row, above one for the column
 }
 
 // zigzag maps the order of the coefficients in the file to that in a block.
@@ -247,7 +248,7 @@ func (d *Decoder) readQuant(b []byte) error {
 				q = q<<8 | uint16(b[1])
 			}
 			b = b[1+wide:]
-			t.step[k] = quantStep{q: q, pos: zigzag[k]}
+			t.step[k] = quantStep{q: q, pos: zigzag[k], used: 1<<(zigzag[k]>>3+8) | 1<<(zigzag[k]&7)}
 		}
 		t.set = true
 	}

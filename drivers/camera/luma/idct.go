@@ -1,5 +1,7 @@
 package luma
 
+import "encoding/binary"
+
 // The inverse transform is that of Loeffler, Ligtenberg and Moschytz,
 // "Practical Fast 1-D DCT Algorithms with 11 Multiplications", ICASSP 1989,
 // figure 1 turned around, in fixed point with 13 fractional bits: the method
@@ -27,13 +29,13 @@ const (
 )
 
 // butterfly transforms eight values; the results carry frac more fractional
-// bits.
-func butterfly(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32) {
+// bits, and round is added to each.
+func butterfly(x0, x1, x2, x3, x4, x5, x6, x7, round int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32) {
 	z := (x2 + x6) * fix0541
 	e2 := z - x6*fix1847
 	e3 := z + x2*fix0765
-	e0 := (x0 + x4) << frac
-	e1 := (x0 - x4) << frac
+	e0 := (x0+x4)<<frac + round
+	e1 := (x0-x4)<<frac + round
 	a0, a3, a1, a2 := e0+e3, e0-e3, e1+e2, e1-e2
 
 	z1, z2, z3, z4 := x7+x1, x5+x3, x7+x3, x5+x1
@@ -49,29 +51,74 @@ func butterfly(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6
 	return a0 + b3, a1 + b2, a2 + b1, a3 + b0, a3 - b0, a2 - b1, a1 - b2, a0 - b3
 }
 
-// idct transforms a block of dequantised coefficients into 8×8 samples.
-func idct(dst []byte, stride int, b *[64]int16) {
-	var w [64]int32
+// butterfly4 is butterfly where the upper four values are 0.
+func butterfly4(x0, x1, x2, x3, round int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32) {
+	e := x0<<frac + round
+	e2 := x2 * fix0541
+	e3 := x2 * (fix0541 + fix0765)
+	a0, a3, a1, a2 := e+e3, e-e3, e+e2, e-e2
+
+	b0 := x1*(fix1175-fix0899) + x3*(fix1175-fix1961)
+	b1 := x1*(fix1175-fix0390) + x3*(fix1175-fix2562)
+	b2 := x1*fix1175 + x3*(fix3072-fix2562-fix1961+fix1175)
+	b3 := x1*(fix1501-fix0899-fix0390+fix1175) + x3*fix1175
+	return a0 + b3, a1 + b2, a2 + b1, a3 + b0, a3 - b0, a2 - b1, a1 - b2, a0 - b3
+}
+
+// portable transforms a block of dequantised coefficients into 8×8 samples.
+// cols and rows tell, bit by bit, which of its columns and rows are not all 0:
+// most blocks have little but their first few.
+func portable(dst []byte, stride int, b *[64]int16, cols, rows uint8) {
+	var w [64]int16
 	for i := range 8 {
-		y0, y1, y2, y3, y4, y5, y6, y7 := butterfly(
-			int32(b[i]), int32(b[8+i]), int32(b[16+i]), int32(b[24+i]),
-			int32(b[32+i]), int32(b[40+i]), int32(b[48+i]), int32(b[56+i]))
-		w[i], w[8+i] = (y0+round1)>>shift1, (y1+round1)>>shift1
-		w[16+i], w[24+i] = (y2+round1)>>shift1, (y3+round1)>>shift1
-		w[32+i], w[40+i] = (y4+round1)>>shift1, (y5+round1)>>shift1
-		w[48+i], w[56+i] = (y6+round1)>>shift1, (y7+round1)>>shift1
+		if cols>>i&1 == 0 {
+			continue
+		}
+		var y0, y1, y2, y3, y4, y5, y6, y7 int32
+		if rows < 1<<4 {
+			y0, y1, y2, y3, y4, y5, y6, y7 = butterfly4(
+				int32(b[i]), int32(b[8+i]), int32(b[16+i]), int32(b[24+i]), round1)
+		} else {
+			y0, y1, y2, y3, y4, y5, y6, y7 = butterfly(
+				int32(b[i]), int32(b[8+i]), int32(b[16+i]), int32(b[24+i]),
+				int32(b[32+i]), int32(b[40+i]), int32(b[48+i]), int32(b[56+i]), round1)
+		}
+		w[i], w[8+i], w[16+i], w[24+i] = narrow(y0>>shift1), narrow(y1>>shift1), narrow(y2>>shift1), narrow(y3>>shift1)
+		w[32+i], w[40+i], w[48+i], w[56+i] = narrow(y4>>shift1), narrow(y5>>shift1), narrow(y6>>shift1), narrow(y7>>shift1)
 	}
 	for i := range 8 {
 		r := w[8*i : 8*i+8 : 8*i+8]
-		y0, y1, y2, y3, y4, y5, y6, y7 := butterfly(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
+		var y0, y1, y2, y3, y4, y5, y6, y7 int32
+		if cols < 1<<4 {
+			y0, y1, y2, y3, y4, y5, y6, y7 = butterfly4(int32(r[0]), int32(r[1]), int32(r[2]), int32(r[3]), round2)
+		} else {
+			y0, y1, y2, y3, y4, y5, y6, y7 = butterfly(
+				int32(r[0]), int32(r[1]), int32(r[2]), int32(r[3]),
+				int32(r[4]), int32(r[5]), int32(r[6]), int32(r[7]), round2)
+		}
 		o := dst[i*stride : i*stride+8 : i*stride+8]
-		o[0], o[1] = sample((y0+round2)>>shift2), sample((y1+round2)>>shift2)
-		o[2], o[3] = sample((y2+round2)>>shift2), sample((y3+round2)>>shift2)
-		o[4], o[5] = sample((y4+round2)>>shift2), sample((y5+round2)>>shift2)
-		o[6], o[7] = sample((y6+round2)>>shift2), sample((y7+round2)>>shift2)
+		o[0], o[1], o[2], o[3] = sample(y0>>shift2), sample(y1>>shift2), sample(y2>>shift2), sample(y3>>shift2)
+		o[4], o[5], o[6], o[7] = sample(y4>>shift2), sample(y5>>shift2), sample(y6>>shift2), sample(y7>>shift2)
 	}
 }
 
+// flat is the transform of a block that has nothing but its mean.
+func flat(dst []byte, stride int, dc int16) {
+	v := uint64(sample((int32(dc)+4)>>3+128)) * 0x0101010101010101
+	for i := range 8 {
+		binary.LittleEndian.PutUint64(dst[i*stride:], v)
+	}
+}
+
+// narrow saturates, for the sake of the vector units: no picture needs it.
+func narrow(v int32) int16 {
+	if v != int32(int16(v)) {
+		return int16(v>>31 ^ 0x7fff)
+	}
+	return int16(v)
+}
+
+// sample saturates.
 func sample(v int32) byte {
 	if uint32(v) > 255 {
 		return byte(^v >> 31)
@@ -84,7 +131,7 @@ func sample(v int32) byte {
 func (d *Decoder) put(bx, by int) {
 	side := 8 >> d.scale
 	x, y := bx*side, by*side
-	height := len(d.dst) / d.stride
+	height := d.height
 	if x >= d.stride || y >= height {
 		return
 	}
@@ -106,8 +153,8 @@ func (d *Decoder) transform(dst []byte, stride int) {
 	case Quarter:
 		quarter(dst, stride, &d.block)
 	case Eighth:
-		dst[0] = sample(int32(d.block[0]+4)>>3 + 128)
+		dst[0] = sample((int32(d.block[0])+4)>>3 + 128)
 	default:
-		idct(dst, stride, &d.block)
+		idct(dst, stride, &d.block, d.cols, d.rows)
 	}
 }

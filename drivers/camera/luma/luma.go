@@ -103,17 +103,19 @@ func ReadConfig(src []byte) (Config, error) {
 // goroutine.
 type Decoder struct {
 	header
-	scale   Scale
-	dst     []byte
-	stride  int
-	quant   [4]quantTable
-	dc, ac  [4]huffman
-	bits    entropy
-	block   [64]int16 // coefficients of the block at hand, in natural order
-	edge    [64]byte  // a block that lies half outside the picture
-	pred    [3]int32  // DC predictors
-	done    bool      // luma has been decoded
-	restart int       // MCUs between restart markers; 0: none
+	scale      Scale
+	dst        []byte
+	stride     int
+	height     int
+	cols, rows uint8 // which columns and rows of block are not all 0
+	quant      [4]quantTable
+	dc, ac     [4]huffman
+	bits       entropy
+	block      [64]int16 // coefficients of the block at hand, in natural order
+	edge       [64]byte  // a block that lies half outside the picture
+	pred       [3]int32  // DC predictors
+	done       bool      // luma has been decoded
+	restart    int       // MCUs between restart markers; 0: none
 }
 
 // Decode writes the luma of the picture in src to dst, row by row without
@@ -133,7 +135,7 @@ func (d *Decoder) Decode(dst, src []byte, s Scale) error {
 	if len(dst) != w*h {
 		return fmt.Errorf("jpeg: buffer of %d bytes for %d×%d samples", len(dst), w, h)
 	}
-	d.dst, d.stride, d.scale = dst, w, s
+	d.dst, d.stride, d.height, d.scale = dst, w, h, s
 	d.defaults()
 	p := parser{src: src}
 	if err := p.start(); err != nil {

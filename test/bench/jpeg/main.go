@@ -1,0 +1,82 @@
+// Command jpeg decodes every picture of a Motion-JPEG AVI file to luma, on one
+// thread, and prints the median over the passes of nanoseconds per picture: the
+// peer of turbo.c.
+//
+//	jpeg CLIP PASSES
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"kerb/drivers/camera/luma"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "jpeg:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("usage: jpeg CLIP PASSES")
+	}
+	file, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	passes, err := strconv.Atoi(args[1])
+	if err != nil || passes < 1 {
+		return fmt.Errorf("passes: must be 1 or more")
+	}
+	pictures := split(file)
+	if len(pictures) == 0 {
+		return fmt.Errorf("%s: no pictures", args[0])
+	}
+	c, err := luma.ReadConfig(pictures[0])
+	if err != nil {
+		return err
+	}
+	dst := make([]byte, c.Width*c.Height)
+	var d luma.Decoder
+	var ns []int64
+	for range passes + 1 {
+		start := time.Now()
+		for i, p := range pictures {
+			if err := d.Decode(dst, p, luma.Full); err != nil {
+				return fmt.Errorf("picture %d: %w", i, err)
+			}
+		}
+		ns = append(ns, time.Since(start).Nanoseconds()/int64(len(pictures)))
+	}
+	ns = ns[1:] // the first pass warms up
+	slices.Sort(ns)
+	fmt.Println(ns[len(ns)/2])
+	return nil
+}
+
+// split finds the pictures exactly as turbo.c does.
+func split(file []byte) (pictures [][]byte) {
+	for p := 0; p+12 <= len(file); {
+		if bytes.HasPrefix(file[p:], []byte("RIFF")) || bytes.HasPrefix(file[p:], []byte("LIST")) {
+			p += 12
+			continue
+		}
+		size := int(binary.LittleEndian.Uint32(file[p+4:]))
+		if p+8+size > len(file) {
+			break
+		}
+		if string(file[p:p+4]) == "00dc" && size > 0 {
+			pictures = append(pictures, file[p+8:p+8+size])
+		}
+		p += 8 + size + size&1
+	}
+	return pictures
+}
