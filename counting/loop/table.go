@@ -1,0 +1,81 @@
+package loop
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+)
+
+// LineState is what one input line is doing now, for whoever stands at the
+// cabinet. Like a Crossing it is for memory and for a terminal only.
+type LineState struct {
+	Line   string
+	Stream string // the lane it belongs to, "" if none
+	Relay  bool   // a fault relay
+	Known  bool   // whether its level has been seen
+	On     bool
+	Onsets int           // vehicles that began to cover it since the start
+	LastOn time.Duration // the last on-time
+	Speed  float64       // m/s, of the last vehicle of the lane that had one
+	Total  uint32        // passages of the lane since the start
+	Faults Fault
+	Bits   uint16 // the last 16 presence bits of SCOOT, 250 ms each, newest lowest
+}
+
+// Lines appends the state of every line to dst.
+func (c *Counter) Lines(dst []LineState) []LineState {
+	for i := range c.in {
+		in := &c.in[i]
+		in.roll(c.clock - c.origin)
+		s := LineState{Line: in.name, Relay: in.relay, Known: in.known, On: in.on, Onsets: in.onset, LastOn: in.lastOn, Faults: in.faults, Bits: in.bits}
+		if in.lane >= 0 {
+			l := &c.lanes[in.lane]
+			s.Stream, s.Speed, s.Total = l.Stream, l.speed, l.total
+		}
+		dst = append(dst, s)
+	}
+	return dst
+}
+
+// WriteTable prints lines for a terminal, one a row.
+func WriteTable(w io.Writer, lines []LineState) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "LINE\tSTREAM\tSTATE\tVEHICLES\tPASSAGES\tLAST ON\tSPEED\tLAST 4 S\tFAULTS")
+	for _, l := range lines {
+		state := "free"
+		switch {
+		case !l.Known:
+			state = "–"
+		case l.Relay && l.On:
+			state = "fallen"
+		case l.Relay:
+			state = "held"
+		case l.On:
+			state = "covered"
+		}
+		speed, last, stream := "–", "–", l.Stream
+		if l.Speed > 0 {
+			speed = fmt.Sprintf("%.0f km/h", l.Speed*3.6)
+		}
+		if l.LastOn > 0 {
+			last = l.LastOn.Round(time.Millisecond).String()
+		}
+		if stream == "" {
+			stream = "–"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%v\n", l.Line, stream, state, l.Onsets, l.Total, last, speed, bitString(l.Bits), l.Faults)
+	}
+	return t.Flush()
+}
+
+// bitString is oldest first, · for free and # for covered.
+func bitString(b uint16) string {
+	var s [16]byte
+	for i := range s {
+		if s[i] = '.'; b&(1<<(15-i)) != 0 {
+			s[i] = '#'
+		}
+	}
+	return string(s[:])
+}

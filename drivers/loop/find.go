@@ -1,0 +1,112 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"periph.io/x/conn/v3/driver/driverreg"
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/host/v3/gpioioctl"
+)
+
+// Line says which line of which chip, and how it speaks.
+type Line struct {
+	// Chip is the chip's label, such as pinctrl-bcm2711 (Raspberry Pi 4) or
+	// pinctrl-rp1 (Raspberry Pi 5); never its number, which has changed
+	// between kernels. Empty: the board's own chip if it has the line, else
+	// the only chip that has it.
+	Chip       string
+	Name       string // the line's name, such as GPIO17
+	ActiveHigh bool   // active is high; detector contacts pull low
+	NoPull     bool   // leave the bias alone: there is a resistor; else pulled to the inactive level
+}
+
+// Found is a line that exists.
+type Found struct {
+	Chip   string // its chip's label
+	Path   string // its chip's device, for this moment
+	Offset uint32 // its number on the chip
+	Name   string
+	User   string // who holds it, "" if nobody does
+	pin    gpio.PinIO
+}
+
+// Pin is the line as a periph pin, for lamps and for OpenPins.
+func (f Found) Pin() gpio.PinIO { return f.pin }
+
+// Lines lists the named lines of all chips, as periph found them when it first
+// looked.
+func Lines() ([]Found, error) {
+	if _, err := driverreg.Init(); err != nil {
+		return nil, fmt.Errorf("find gpio chips: %w", err)
+	}
+	var all []Found
+	for _, c := range gpioioctl.Chips {
+		for i, l := range c.Lines() {
+			// periph puts the chip's name before a name that two chips have.
+			name := strings.TrimPrefix(l.Name(), c.Name()+"-")
+			if name != "" && name != "-" && name != "_" {
+				all = append(all, Found{Chip: c.Label(), Path: c.Path(), Offset: uint32(i), Name: name, User: l.Consumer(), pin: l})
+			}
+		}
+	}
+	return all, nil
+}
+
+// Find looks up lines among those that Lines gave. All that are missing or
+// ambiguous are reported at once.
+func Find(all []Found, want []Line) ([]Found, error) {
+	var errs []error
+	found := make([]Found, 0, len(want))
+	for _, w := range want {
+		f, err := find(all, w)
+		if err == nil && slices.ContainsFunc(found, func(o Found) bool { return o.Path == f.Path && o.Offset == f.Offset }) {
+			err = fmt.Errorf("line %s is named twice", w.Name)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		found = append(found, f)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return found, nil
+}
+
+func find(all []Found, w Line) (Found, error) {
+	var hits []Found
+	var chips []string
+	for _, f := range all {
+		if !slices.Contains(chips, f.Chip) {
+			chips = append(chips, f.Chip)
+		}
+		if f.Name == w.Name && (w.Chip == "" || f.Chip == w.Chip) {
+			hits = append(hits, f)
+		}
+	}
+	if len(hits) > 1 {
+		own := slices.DeleteFunc(slices.Clone(hits), func(f Found) bool { return !strings.HasPrefix(f.Chip, "pinctrl-") })
+		if len(own) == 1 {
+			hits = own
+		}
+	}
+	switch {
+	case len(hits) == 1:
+		return hits[0], nil
+	case len(hits) > 1:
+		var on []string
+		for _, h := range hits {
+			on = append(on, h.Chip)
+		}
+		return Found{}, fmt.Errorf("line %s is on several chips: name one of %s", w.Name, strings.Join(on, ", "))
+	case w.Chip != "" && !slices.Contains(chips, w.Chip):
+		return Found{}, fmt.Errorf("no gpio chip %s: there are %s", w.Chip, strings.Join(chips, ", "))
+	case w.Chip != "":
+		return Found{}, fmt.Errorf("gpio chip %s has no line %s", w.Chip, w.Name)
+	}
+	return Found{}, fmt.Errorf("no gpio line %s on any of %d chips", w.Name, len(chips))
+}

@@ -1,0 +1,85 @@
+// Package looptest plays recorded edges to whoever counts them, and records
+// what a source says.
+package looptest
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"kerb/drivers/loop"
+)
+
+// TB is what of testing.TB is needed here.
+type TB interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Cleanup(func())
+}
+
+// Batch is what one ReadEdges says.
+type Batch struct {
+	Edges []loop.Edge
+	Now   time.Duration // 0: the time of the last edge
+	Err   error
+}
+
+// Playback is a source that says what it was told to.
+type Playback struct {
+	batches []Batch
+	now     time.Duration
+}
+
+// Play returns a source that says the batches and then io.EOF. A batch that
+// nobody has read by the end of the test fails it.
+func Play(t TB, batches ...Batch) *Playback {
+	p := &Playback{batches: batches}
+	t.Cleanup(func() {
+		t.Helper()
+		if n := len(p.batches); n > 0 {
+			t.Errorf("looptest: %d batches were not read, the first of them %+v", n, p.batches[0])
+		}
+	})
+	return p
+}
+
+// ReadEdges says the next batch, in parts if dst is too small for it.
+func (p *Playback) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, p.now, err
+	}
+	if len(p.batches) == 0 {
+		return 0, p.now, io.EOF
+	}
+	b := &p.batches[0]
+	n := copy(dst, b.Edges)
+	if n > 0 {
+		p.now = max(p.now, dst[n-1].At)
+	}
+	if n < len(b.Edges) {
+		b.Edges = b.Edges[n:]
+		return n, p.now, nil
+	}
+	p.now = max(p.now, b.Now)
+	err := b.Err
+	p.batches = p.batches[1:]
+	return n, p.now, err
+}
+
+// Source is anything that gives edges.
+type Source interface {
+	ReadEdges(ctx context.Context, dst []loop.Edge) (n int, now time.Duration, err error)
+}
+
+// Record passes a source on and remembers what it said, as batches for Play.
+type Record struct {
+	Source
+	Batches []Batch
+}
+
+// ReadEdges is the source's.
+func (r *Record) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
+	n, now, err := r.Source.ReadEdges(ctx, dst)
+	r.Batches = append(r.Batches, Batch{append([]loop.Edge(nil), dst[:n]...), now, err})
+	return n, now, err
+}

@@ -1,0 +1,134 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+)
+
+// Pins are lines read through periph: for kernels that refuse the line
+// request, and for pins that are no kernel lines at all. Their edges are
+// timed when Go wakes up, so they are coarse: late by up to some milliseconds,
+// and two within that time are lost. Contact bounce must be removed by whoever
+// counts.
+type Pins struct {
+	names []string
+	pins  []gpio.PinIn
+	edges chan Edge
+	stop  chan struct{}
+	done  sync.WaitGroup
+	clock clock
+	start []Edge
+	timer *time.Timer
+	seen  time.Duration
+}
+
+// OpenPins configures the pins as inputs and starts listening, with one
+// goroutine each. Close ends them.
+func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
+	if len(pins) != len(lines) {
+		return nil, fmt.Errorf("%d pins for %d lines", len(pins), len(lines))
+	}
+	p := &Pins{edges: make(chan Edge, 1024), stop: make(chan struct{}), clock: newClock(), timer: time.NewTimer(Wait)}
+	for i, pin := range pins {
+		pull := gpio.PullUp
+		switch {
+		case lines[i].NoPull:
+			pull = gpio.Float
+		case lines[i].ActiveHigh:
+			pull = gpio.PullDown
+		}
+		if err := pin.In(pull, gpio.BothEdges); err != nil {
+			return nil, errors.Join(fmt.Errorf("line %s: %w", lines[i].Name, err), p.Close())
+		}
+		p.pins = append(p.pins, pin)
+		p.names = append(p.names, lines[i].Name)
+		p.start = append(p.start, Edge{Line: i, On: bool(pin.Read()) == lines[i].ActiveHigh, At: p.clock.now(), Level: true})
+	}
+	for i, pin := range pins {
+		on := p.start[i].On
+		p.done.Go(func() { p.listen(i, pin, lines[i].ActiveHigh, on) })
+	}
+	return p, nil
+}
+
+func (p *Pins) listen(line int, pin gpio.PinIn, activeHigh, was bool) {
+	var missed uint32
+	for {
+		select {
+		case <-p.stop:
+			return
+		default:
+		}
+		// Not -1: periph's gpioioctl returns from that at once (host#78).
+		if !pin.WaitForEdge(Wait) {
+			continue
+		}
+		at := p.clock.now()
+		on := bool(pin.Read()) == activeHigh
+		if on == was { // there and back again before we looked
+			missed += 2
+			continue
+		}
+		select {
+		case p.edges <- Edge{Line: line, On: on, At: at, Missed: missed}:
+			missed = 0
+		default: // nobody reads
+			missed++
+		}
+		was = on
+	}
+}
+
+// Coarse is true: Go timed the edges, not the kernel.
+func (p *Pins) Coarse() bool { return true }
+
+// Lines are the names, in order.
+func (p *Pins) Lines() []string { return p.names }
+
+// Close stops listening and waits for it.
+func (p *Pins) Close() error {
+	close(p.stop)
+	var errs []error
+	for _, pin := range p.pins {
+		errs = append(errs, pin.Halt())
+	}
+	p.done.Wait()
+	return errors.Join(errs...)
+}
+
+// ReadEdges waits for edges, at most Wait, and fills dst in the order in which
+// they were noticed. It does not allocate.
+func (p *Pins) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
+	if len(p.start) > 0 {
+		n = copy(dst, p.start)
+		p.start = p.start[n:]
+		p.seen = dst[n-1].At
+		return n, p.seen, nil
+	}
+	p.timer.Reset(Wait)
+	select {
+	case <-ctx.Done():
+		return 0, p.seen, ctx.Err()
+	case <-p.timer.C:
+	case dst[0] = <-p.edges:
+		n = 1
+	}
+	now = p.clock.now()
+	for n < len(dst) {
+		select {
+		case dst[n] = <-p.edges:
+			n++
+			continue
+		default:
+		}
+		p.seen = max(p.seen, now)
+		return n, p.seen, nil
+	}
+	p.seen = max(p.seen, dst[n-1].At)
+	return n, p.seen, nil
+}

@@ -1,0 +1,267 @@
+package loop
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The head of a recording. A row is one edge:
+//
+//	line    name of the line
+//	edge    on, off: a change; is_on, is_off: the level when it was opened
+//	ns      nanoseconds of one monotonic clock, never decreasing within a line
+//	missed  edges of this line lost right before this one; may be left out
+//
+// A row with the line left empty and the edge "end" says until when was
+// recorded. Blank rows and rows that begin with # are skipped.
+const traceHead = "line,edge,ns"
+
+const (
+	maxTraceLines = 64
+	maxRow        = 4096
+)
+
+var edgeWords = [...]string{"off", "on", "is_off", "is_on"}
+
+// Trace replays a recording.
+type Trace struct {
+	file  string
+	scan  *bufio.Scanner
+	close func() error
+	row   int
+	names []string
+	fixed bool // names were given: others are an error
+	last  []time.Duration
+	now   time.Duration
+	ended bool
+}
+
+// OpenTrace opens a recording of lines with the given names; edges of line i
+// get the number i. With no names the lines are numbered as they appear.
+func OpenTrace(path string, names []string) (*Trace, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	t, err := NewTrace(f, path, names)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	t.close = f.Close
+	return t, nil
+}
+
+// NewTrace reads a recording from r; file is its name for errors.
+func NewTrace(r io.Reader, file string, names []string) (*Trace, error) {
+	t := &Trace{file: file, scan: bufio.NewScanner(r), names: slices.Clone(names), fixed: len(names) > 0, close: func() error { return nil }}
+	t.scan.Buffer(make([]byte, 0, maxRow), maxRow)
+	t.last = make([]time.Duration, len(names), maxTraceLines)
+	head, err := t.next()
+	switch {
+	case err == io.EOF:
+		return nil, fmt.Errorf("%s: no rows: must begin with %s", file, traceHead)
+	case err != nil:
+		return nil, err
+	case head != traceHead && head != traceHead+",missed":
+		return nil, t.bad("head %q: must be %s or %s,missed", head, traceHead, traceHead)
+	}
+	return t, nil
+}
+
+// TraceLines reads through a recording and gives the names of its lines in
+// order of appearance.
+func TraceLines(path string) ([]string, error) {
+	t, err := OpenTrace(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	var buf [256]Edge
+	for {
+		if _, _, err := t.ReadEdges(context.Background(), buf[:]); err == io.EOF {
+			return t.names, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Lines are the names known so far.
+func (t *Trace) Lines() []string { return t.names }
+
+// Close closes the file.
+func (t *Trace) Close() error { return t.close() }
+
+// ReadEdges fills dst; now is the time of the last row. io.EOF: no more rows.
+// Other errors name file and row.
+func (t *Trace) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, t.now, err
+	}
+	for n < len(dst) {
+		text, err := t.next()
+		if err == nil {
+			err = t.parse(text, &dst[n], &n)
+		}
+		if err == io.EOF && n > 0 {
+			return n, t.now, nil
+		}
+		if err != nil {
+			return 0, t.now, err
+		}
+	}
+	return n, t.now, nil
+}
+
+// next is the next row that says something.
+func (t *Trace) next() (string, error) {
+	for t.scan.Scan() {
+		t.row++
+		s := strings.TrimSpace(t.scan.Text())
+		if s != "" && s[0] != '#' {
+			return s, nil
+		}
+	}
+	if err := t.scan.Err(); errors.Is(err, bufio.ErrTooLong) {
+		t.row++
+		return "", t.bad("row longer than %d bytes", maxRow)
+	} else if err != nil {
+		return "", fmt.Errorf("%s: %w", t.file, err)
+	}
+	return "", io.EOF
+}
+
+// parse puts a row into e and counts it in n, unless it is the end.
+func (t *Trace) parse(row string, e *Edge, n *int) error {
+	if t.ended {
+		return t.bad("a row after the end")
+	}
+	name, rest, ok := strings.Cut(row, ",")
+	word, rest, ok2 := strings.Cut(rest, ",")
+	if !ok || !ok2 {
+		return t.bad("%q: must be %s", row, traceHead)
+	}
+	ns, lost, hasLost := strings.Cut(rest, ",")
+	at, err := strconv.ParseInt(strings.TrimSpace(ns), 10, 64)
+	if err != nil || at < 0 {
+		return t.bad("ns = %q: must be a whole number, 0 or more", ns)
+	}
+	*e = Edge{At: time.Duration(at)}
+	if hasLost && strings.TrimSpace(lost) != "" {
+		m, err := strconv.ParseUint(strings.TrimSpace(lost), 10, 32)
+		if err != nil {
+			return t.bad("missed = %q: must be a whole number, 0 or more", lost)
+		}
+		e.Missed = uint32(m)
+	}
+	name, word = strings.TrimSpace(name), strings.TrimSpace(word)
+	if name == "" && word == "end" {
+		t.ended, t.now = true, max(t.now, e.At)
+		return nil
+	}
+	w := slices.Index(edgeWords[:], word)
+	if w < 0 {
+		return t.bad("edge = %q: must be on, off, is_on or is_off", word)
+	}
+	e.On, e.Level = w&1 == 1, w&2 == 2
+	if e.Line, err = t.line(name); err != nil {
+		return err
+	}
+	if e.At < t.last[e.Line] {
+		return t.bad("line %s goes back in time, from %d to %d ns", name, t.last[e.Line], e.At)
+	}
+	t.last[e.Line], t.now = e.At, max(t.now, e.At)
+	*n++
+	return nil
+}
+
+func (t *Trace) line(name string) (int, error) {
+	if name == "" {
+		return 0, t.bad("the line has no name")
+	}
+	if i := slices.Index(t.names, name); i >= 0 {
+		return i, nil
+	}
+	if t.fixed {
+		return 0, t.bad("line %q: must be one of %s", name, strings.Join(t.names, ", "))
+	}
+	if len(t.names) == maxTraceLines {
+		return 0, t.bad("line %q: there are already %d lines", name, maxTraceLines)
+	}
+	t.names, t.last = append(t.names, name), append(t.last, 0)
+	return len(t.names) - 1, nil
+}
+
+func (t *Trace) bad(format string, a ...any) error {
+	return fmt.Errorf("%s:%d: %w", t.file, t.row, fmt.Errorf(format, a...))
+}
+
+// Source is what a Recorder listens to.
+type Source interface {
+	ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error)
+}
+
+// Recorder passes a source's edges on and writes them down.
+type Recorder struct {
+	src   Source
+	w     *bufio.Writer
+	names []string
+	row   []byte
+	now   time.Duration
+}
+
+// NewRecorder writes a recording of src to w. The names are those of its
+// lines; they must be unique, not empty and free of commas, quotes, # and
+// space.
+func NewRecorder(src Source, w io.Writer, names []string) (*Recorder, error) {
+	for i, n := range names {
+		if n == "" || strings.ContainsAny(n, ",\"#\n\r\t ") || slices.Contains(names[:i], n) {
+			return nil, fmt.Errorf("line name %q: must be unique, not empty and without comma, quote, # and space", n)
+		}
+	}
+	r := &Recorder{src: src, w: bufio.NewWriter(w), names: slices.Clone(names)}
+	_, err := fmt.Fprintln(r.w, traceHead+",missed")
+	return r, err
+}
+
+// ReadEdges is the source's, written down. It does not allocate.
+func (r *Recorder) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
+	n, now, err = r.src.ReadEdges(ctx, dst)
+	r.now = max(r.now, now)
+	for _, e := range dst[:n] {
+		w := 0
+		if e.On {
+			w = 1
+		}
+		if e.Level {
+			w |= 2
+		}
+		r.row = append(append(r.row[:0], r.names[e.Line]...), ',')
+		r.row = append(append(r.row, edgeWords[w]...), ',')
+		r.row = append(strconv.AppendInt(r.row, int64(e.At), 10), ',')
+		r.row = append(strconv.AppendUint(r.row, uint64(e.Missed), 10), '\n')
+		if _, werr := r.w.Write(r.row); werr != nil {
+			return n, now, fmt.Errorf("record edges: %w", werr)
+		}
+	}
+	return n, now, err
+}
+
+// Close writes the end of the recording. It does not close the writer or the
+// source.
+func (r *Recorder) Close() error {
+	fmt.Fprintf(r.w, ",end,%d\n", r.now)
+	if err := r.w.Flush(); err != nil {
+		return fmt.Errorf("record edges: %w", err)
+	}
+	return nil
+}
