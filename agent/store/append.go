@@ -9,6 +9,7 @@ import (
 	"kerb/agent/policy"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Append stores the windows of all streams that ended together, in one synced
@@ -33,7 +34,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.readOnly || s.db == nil && s.fault == nil {
-		return nil, fmt.Errorf("append to spool %s: %w", s.path, bolt.ErrDatabaseNotOpen)
+		return nil, fmt.Errorf("append to spool %s: %w", s.path, berrors.ErrDatabaseNotOpen)
 	}
 	if s.fault != nil && s.mayRetry() {
 		_ = s.recoverLocked() // its error is in s.fault
@@ -41,6 +42,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	if s.fault == nil {
 		err := s.commit(es)
 		if err == nil {
+			s.batch = es[0].order
 			s.compactWhenHollow()
 			return es, nil
 		}
@@ -48,6 +50,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 		s.degrade(err)
 	}
 	s.hold(es)
+	s.batch = es[0].order
 	return es, nil
 }
 

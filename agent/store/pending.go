@@ -8,6 +8,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Pending gives up to n windows that are not acknowledged, oldest first.
@@ -74,7 +75,7 @@ func (s *Store) read(orders []uint64, f func(Entry)) (lost []uint64, err error) 
 		}
 	}()
 	if s.db == nil && len(s.ring) == 0 {
-		return nil, bolt.ErrDatabaseNotOpen
+		return nil, berrors.ErrDatabaseNotOpen
 	}
 	look := func(windows *bolt.Bucket) error {
 		for _, o := range orders {

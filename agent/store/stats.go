@@ -8,12 +8,14 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Stats is how the spool is.
 type Stats struct {
 	Epoch       string
 	Last        uint64      // the highest Order given
+	Batch       uint64      // the first Order of the last Append; 0 before the first
 	Stored      int         // windows in the file
 	Pending     uint64      // windows not acknowledged, or in watermark mode not confirmed
 	InMemory    int         // windows in the ring
@@ -29,7 +31,7 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{
-		Epoch: s.st.Epoch, Last: s.st.Last, Pending: s.st.Pending.len(), InMemory: len(s.ring), Evicted: s.st.Evicted,
+		Epoch: s.st.Epoch, Last: s.st.Last, Batch: s.batch, Pending: s.st.Pending.len(), InMemory: len(s.ring), Evicted: s.st.Evicted,
 		Tombs: slices.Clone(s.st.Tombs), Limit: s.limit, Fault: s.fault,
 	}
 	if s.db == nil {
@@ -87,7 +89,7 @@ func (s *Store) Check() error {
 	db := s.db
 	s.mu.Unlock()
 	if db == nil {
-		return bolt.ErrDatabaseNotOpen
+		return berrors.ErrDatabaseNotOpen
 	}
 	if _, err := readState(db); err != nil {
 		return err

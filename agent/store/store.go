@@ -99,6 +99,7 @@ type Store struct {
 	ring     []Entry  // oldest first; empty while the file is well
 	fault    error    // why the file is not written; nil while it is well
 	failed   span     // orders of the batch whose commit failed: in the file or not
+	batch    uint64   // first order of the last Append
 	freed    spans    // orders that a watermark freed, still in the file
 	retry    time.Time
 	pause    time.Duration

@@ -1,0 +1,160 @@
+package uplink
+
+import (
+	"time"
+
+	"kerb/agent/store"
+)
+
+// Birth is what the device says about itself when it connects.
+type Birth struct {
+	Streams []Stream
+	Window  time.Duration
+	Place   *Place // nil: not said
+	Version string // of kerb
+	Policy  Policy
+}
+
+// Stream declares what a count topic will carry.
+type Stream struct {
+	ID      string   `json:"id"`
+	Kind    string   `json:"kind"` // line, zone or loop
+	Sensor  string   `json:"sensor,omitempty"`
+	Classes []string `json:"classes"`
+	Sides   *Sides   `json:"sides,omitempty"` // of a line: what a and b are called
+}
+
+// Sides names the two sides of a line.
+type Sides struct {
+	A string `json:"a"`
+	B string `json:"b"`
+}
+
+// Place is where the device stands, as far as the operator wants to say.
+type Place struct {
+	Name string   `json:"name,omitempty"`
+	Lat  *float64 `json:"lat,omitempty"` // degrees, WGS 84
+	Lon  *float64 `json:"lon,omitempty"`
+}
+
+// Policy names the rules under which the device counts.
+type Policy struct {
+	Hash       string `json:"hash"`
+	Title      string `json:"title,omitempty"`
+	Controller string `json:"controller,omitempty"`
+	Contact    string `json:"contact,omitempty"`
+}
+
+type metaMessage struct {
+	Schema  string            `json:"schema"`
+	Device  string            `json:"device"`
+	Site    string            `json:"site"`
+	Tenant  string            `json:"tenant"`
+	Version string            `json:"version"`
+	Epoch   string            `json:"epoch"`
+	Window  float64           `json:"window_s"`
+	Streams []Stream          `json:"streams"`
+	Place   *Place            `json:"place,omitempty"`
+	Policy  Policy            `json:"policy"`
+	Units   map[string]string `json:"units"`
+}
+
+func (u *Uplink) meta() message {
+	b := u.o.Birth
+	if b.Streams == nil {
+		b.Streams = []Stream{}
+	}
+	return message{topic: u.base + "meta", retained: true, payload: encode(metaMessage{
+		Schema: schemaMeta, Device: u.o.Device, Site: u.o.Site, Tenant: u.o.Tenant, Version: b.Version,
+		Epoch: u.o.Store.Stats().Epoch, Window: b.Window.Seconds(), Streams: b.Streams, Place: b.Place, Policy: b.Policy,
+		Units: map[string]string{"n": "crossings", "mean": "objects", "peak": "objects", "observed_s": "s", "mono_ms": "ms"},
+	})}
+}
+
+type stateMessage struct {
+	Schema  string         `json:"schema"`
+	Device  string         `json:"device"`
+	Online  bool           `json:"online"`
+	At      *time.Time     `json:"at,omitempty"`
+	Since   *time.Time     `json:"since,omitempty"` // of the connection
+	Backlog *backlog       `json:"backlog,omitempty"`
+	Evicted *uint64        `json:"evicted,omitempty"`
+	Clock   *Clock         `json:"clock,omitempty"`
+	Store   *spool         `json:"store,omitempty"`
+	Disk    *disk          `json:"disk,omitempty"`
+	Agent   map[string]any `json:"agent,omitempty"`
+}
+
+type backlog struct {
+	Windows uint64 `json:"windows"`
+	Memory  int    `json:"memory"` // of them, those that a power cut would take
+}
+
+type spool struct {
+	Health string `json:"health"` // "ok", or "memory" while the file cannot be written
+	Why    string `json:"why,omitempty"`
+	Epoch  string `json:"epoch"`
+	Used   int64  `json:"used_bytes"`
+	Limit  int64  `json:"limit_bytes"`
+	Pages  int64  `json:"pages_per_day,omitempty"`
+}
+
+type disk struct {
+	Free int64  `json:"free_bytes"`
+	Life string `json:"life,omitempty"`
+}
+
+// vital is that part of the state whose change is told at once.
+type vital struct {
+	synced  bool
+	fault   string
+	evicted uint64
+}
+
+func (u *Uplink) vital(st store.Stats) vital {
+	v := vital{synced: u.o.Clock().Synced, evicted: st.Evicted}
+	if st.Fault != nil {
+		v.fault = st.Fault.Error()
+	}
+	return v
+}
+
+func (u *Uplink) state(st store.Stats, since time.Time) message {
+	now, clock := u.now().UTC().Truncate(time.Millisecond), u.o.Clock()
+	since = since.UTC().Truncate(time.Millisecond)
+	m := stateMessage{
+		Schema: schemaState, Device: u.o.Device, Online: true, At: &now, Since: &since,
+		Backlog: &backlog{Windows: st.Pending, Memory: st.InMemory}, Evicted: &st.Evicted, Clock: &clock,
+		Store: &spool{Health: "ok", Epoch: st.Epoch, Used: st.Used, Limit: st.Limit, Pages: int64(st.Pages)},
+	}
+	if st.Fault != nil {
+		m.Store.Health, m.Store.Why = "memory", st.Fault.Error()
+	}
+	if d, err := u.o.Store.Disk(); err == nil {
+		m.Disk = &disk{Free: d.Free, Life: d.Life}
+	}
+	if u.o.Report != nil {
+		m.Agent = u.o.Report()
+	}
+	return message{topic: u.base + "state", retained: true, payload: encode(m)}
+}
+
+// lastWill is what the broker says for a device that is gone.
+func (u *Uplink) lastWill() []byte {
+	return encode(stateMessage{Schema: schemaState, Device: u.o.Device})
+}
+
+type eventMessage struct {
+	Schema string         `json:"schema"`
+	Device string         `json:"device"`
+	N      uint64         `json:"n"`
+	At     time.Time      `json:"at"`
+	Kind   string         `json:"kind"`
+	Data   map[string]any `json:"data,omitempty"`
+}
+
+func (u *Uplink) event(n store.Note) message {
+	return message{topic: u.base + "event", note: &n, payload: encode(eventMessage{
+		Schema: schemaEvent, Device: u.o.Device, N: n.N, At: n.At.UTC().Truncate(time.Millisecond), Kind: n.Kind, Data: n.Data,
+	})}
+}
