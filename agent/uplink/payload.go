@@ -19,6 +19,9 @@ const (
 	schemaAck   = "kerb.ack/1"
 )
 
+// Window is one window as it stands in a message.
+func Window(device string, e store.Entry) []byte { return appendWindow(nil, device, e) }
+
 // appendWindow appends one window as JSON. The same entry gives the same
 // bytes, whenever and however often it is sent. Cells are padded with spaces to
 // a width that no number exceeds, so that the length of a message says nothing

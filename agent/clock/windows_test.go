@@ -1,0 +1,219 @@
+package clock
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+const length = 15 * time.Minute
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// street is a machine whose clocks the test turns.
+type street struct {
+	Reading
+	w     *Windows
+	ended []Window
+	steps []Step
+}
+
+func newStreet(wall time.Time, synced bool) *street {
+	s := &street{Reading: Reading{Wall: wall, Mono: time.Minute, Awake: time.Minute, Synced: synced}}
+	s.w = NewWindows(length, s.Reading)
+	return s
+}
+
+func (s *street) pass(d time.Duration) {
+	for d > 0 {
+		n := min(d, s.w.Next())
+		s.Wall, s.Mono, s.Awake, d = s.Wall.Add(n), s.Mono+n, s.Awake+n, d-n
+		s.look()
+	}
+}
+
+func (s *street) look() {
+	ended, step := s.w.Advance(s.Reading)
+	s.ended = append(s.ended, ended...)
+	if step != nil {
+		s.steps = append(s.steps, *step)
+	}
+}
+
+func (s *street) turn(d time.Duration) {
+	s.Wall = s.Wall.Add(d)
+	s.look()
+}
+
+// sound is what must hold whatever the clock did.
+func (s *street) sound(t *testing.T) {
+	t.Helper()
+	mono := time.Minute
+	for i, w := range s.ended {
+		if w.From != mono || w.Mono < w.From {
+			t.Errorf("window %d covers %s–%s, the one before ended at %s", i, w.From, w.Mono, mono)
+		}
+		mono = w.Mono
+		if !w.Start.Before(w.End) || w.End.After(w.Start.Truncate(length).Add(length)) {
+			t.Errorf("window %d is labelled %s–%s", i, w.Start, w.End)
+		}
+		if w.Suspended < 0 || w.Suspended > w.Mono-w.From {
+			t.Errorf("window %d slept %s of %s", i, w.Suspended, w.Mono-w.From)
+		}
+		for j, o := range s.ended[:i] {
+			if w.Synced && o.Synced && w.Start.Before(o.End) && o.Start.Before(w.End) {
+				t.Errorf("believed windows %d and %d overlap: %s–%s and %s–%s", j, i, o.Start, o.End, w.Start, w.End)
+			}
+		}
+	}
+}
+
+func label(w Window) string {
+	return fmt.Sprintf("%s–%s %v", w.Start.Format("2006 15:04:05"), w.End.Format("15:04:05"), w.Synced)
+}
+
+func TestWindowsRunOnWhateverTheClockDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		wall   time.Time
+		synced bool
+		do     func(s *street)
+		want   []string
+		steps  int
+	}{
+		"an ordinary start": {noon.Add(7 * time.Minute), true, func(s *street) { s.pass(30 * time.Minute) }, []string{
+			"2026 12:07:00–12:15:00 true", "2026 12:15:00–12:30:00 true",
+		}, 0},
+		"a start in 1970": {time.Unix(30, 0).UTC(), false, func(s *street) {
+			s.pass(20 * time.Minute)
+			s.turn(noon.Sub(s.Wall))
+			s.Synced = true
+			s.pass(15 * time.Minute)
+		}, []string{
+			"1970 00:00:30–00:15:00 false", "1970 00:15:00–00:20:30 false", "2026 12:00:00–12:15:00 true",
+		}, 1},
+		"one hour back": {noon, true, func(s *street) {
+			s.pass(20 * time.Minute)
+			s.turn(-time.Hour)
+			s.pass(70 * time.Minute)
+		}, []string{
+			"2026 12:00:00–12:15:00 true", "2026 12:15:00–12:20:00 true",
+			"2026 11:20:00–11:30:00 true", "2026 11:30:00–11:45:00 true", "2026 11:45:00–12:00:00 true",
+			"2026 12:00:00–12:15:00 false", "2026 12:15:00–12:30:00 false",
+		}, 1},
+		"ten years on and back": {noon, true, func(s *street) {
+			s.pass(5 * time.Minute)
+			s.turn(s.Wall.AddDate(10, 0, 0).Sub(s.Wall))
+			s.pass(5 * time.Minute)
+			s.turn(s.Wall.AddDate(-10, 0, 0).Sub(s.Wall))
+			s.pass(5 * time.Minute)
+		}, []string{
+			"2026 12:00:00–12:05:00 true", "2036 12:05:00–12:10:00 true", "2026 12:10:00–12:15:00 true",
+		}, 2},
+		"a leap into the next window": {noon, true, func(s *street) {
+			s.pass(14*time.Minute + 58*time.Second)
+			s.turn(5 * time.Second)
+			s.pass(15 * time.Minute)
+		}, []string{
+			"2026 12:00:00–12:14:58 true", "2026 12:15:03–12:30:00 true",
+		}, 1},
+		"back over the boundary": {noon, true, func(s *street) {
+			s.pass(15*time.Minute + 2*time.Second)
+			s.turn(-5 * time.Second)
+			s.pass(16 * time.Minute)
+		}, []string{
+			"2026 12:00:00–12:15:00 true", "2026 12:15:00–12:15:02 true",
+			"2026 12:14:57–12:15:00 false", "2026 12:15:00–12:30:00 false",
+		}, 1},
+		"too small to be a step": {noon, true, func(s *street) {
+			for range 16 * 60 {
+				s.turn(400 * time.Microsecond)
+				s.pass(time.Second)
+			}
+		}, []string{"2026 12:00:00–12:15:00 true"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStreet(c.wall, c.synced)
+			c.do(s)
+			s.sound(t)
+			if len(s.steps) != c.steps {
+				t.Errorf("steps %v, want %d", s.steps, c.steps)
+			}
+			var got []string
+			for _, w := range s.ended {
+				got = append(got, label(w))
+			}
+			if fmt.Sprint(got) != fmt.Sprint(c.want) {
+				t.Errorf("got\n%q, want\n%q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTimeAsleepIsTakenFromTheWindowsItFellIn(t *testing.T) {
+	s := newStreet(noon, true)
+	s.pass(10 * time.Minute)
+	s.Wall, s.Mono = s.Wall.Add(30*time.Minute), s.Mono+30*time.Minute // Awake stands still
+	s.look()
+	s.pass(5 * time.Minute)
+	s.sound(t)
+	want := []time.Duration{5 * time.Minute, 15 * time.Minute, 10 * time.Minute}
+	for i, w := range s.ended {
+		if w.Suspended != want[i] {
+			t.Errorf("window %d slept %s, want %s", i, w.Suspended, want[i])
+		}
+	}
+	if len(s.ended) != 3 || len(s.steps) != 0 {
+		t.Errorf("%d windows, steps %v", len(s.ended), s.steps)
+	}
+}
+
+func TestNoTurnOfTheClockDoublesOrLosesAnInstant(t *testing.T) {
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		s := newStreet(noon.Add(time.Duration(rnd.Int64N(int64(length)))), rnd.IntN(2) == 0)
+		for range 12 {
+			s.pass(time.Duration(rnd.Int64N(int64(20 * time.Minute))))
+			switch rnd.IntN(4) {
+			case 0:
+				s.turn(time.Duration(rnd.Int64N(int64(3*time.Hour))) - 90*time.Minute)
+			case 1:
+				s.turn(time.Duration(rnd.Int64N(int64(4*time.Second))) - 2*time.Second)
+			case 2:
+				d := time.Duration(rnd.Int64N(int64(time.Hour)))
+				s.Wall, s.Mono = s.Wall.Add(d), s.Mono+d
+			case 3:
+				s.Synced = !s.Synced
+			}
+		}
+		ended, _ := s.w.Stop(s.Reading)
+		s.ended = append(s.ended, ended...)
+		s.sound(t)
+		if n := len(s.ended); n == 0 || s.ended[n-1].Mono != s.Mono && s.w.start.Before(s.Wall) {
+			t.Errorf("seed %d: the account ends before time does", seed)
+		}
+	}
+}
+
+func TestTheKernelOrTheFloorVouchesForTheClock(t *testing.T) {
+	for _, c := range []struct {
+		floor, wall time.Time
+		ntp         bool
+		want        string
+	}{
+		{time.Time{}, noon, true, "ntp"},
+		{time.Time{}, noon, false, "none"},
+		{noon, noon, false, "floor"},
+		{noon, time.Unix(0, 0), false, "none"},
+		{noon, time.Unix(0, 0), true, "ntp"},
+	} {
+		r := Clock{Floor: c.floor}.judge(Reading{Wall: c.wall}, c.ntp)
+		if r.Source != c.want || r.Synced != (c.want != "none") {
+			t.Errorf("%+v: %+v", c, r)
+		}
+	}
+	r := Clock{}.Read()
+	if r.Mono <= 0 || r.Awake <= 0 || r.Awake > r.Mono+time.Second || r.Source == "" {
+		t.Errorf("this machine reads %+v", r)
+	}
+}
