@@ -8,12 +8,15 @@ import (
 	"strings"
 )
 
-// canonical writes every key of the terms as one line of TOML. It walks the
-// struct itself, so that a key which is added later cannot be forgotten here.
+// canonical writes every key of the terms as one line of TOML, but for those
+// that its method does not know. It walks the struct itself, so that a key
+// which is added later cannot be forgotten here.
 func canonical(t *terms) []byte {
 	var b bytes.Buffer
 	each("", reflect.ValueOf(t).Elem(), func(path string, v reflect.Value) {
-		fmt.Fprintf(&b, "%s = %s\n", path, literal(v))
+		if belongs(path, t.Clear.Method) {
+			fmt.Fprintf(&b, "%s = %s\n", path, literal(v))
+		}
 	})
 	return b.Bytes()
 }

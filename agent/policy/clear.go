@@ -12,22 +12,30 @@ import (
 // Noise is drawn here, once: to clear the same window twice would give an
 // observer two looks at it, so keep the Release and resend that.
 //
-// The Tally must be of a kind and of classes that the policy allows, as long
-// as the policy's window and aligned to it in UTC; anything else is an error,
-// and nothing of the Tally is in it. Outside the policy's hours the Release is
-// a gap, whatever was counted.
+// The Tally must be of a kind and of classes that the policy allows, and lie in
+// one of the policy's windows, which are aligned in UTC; anything else is an
+// error, and nothing of the Tally is in it. A Tally that covers a part of the
+// window, at a start or a stop, is released as that window with less observed:
+// no shorter one ever leaves. Outside the policy's hours the Release is a gap,
+// whatever was counted. Without noise so is a window of which less than half
+// was seen: stopping and starting the device must not make windows shorter.
 func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	if err := p.admit(&t); err != nil {
 		return Release{}, fmt.Errorf("clear %s: %w", t.Stream, err)
 	}
+	start := t.Start.Truncate(p.Window())
+	end := start.Add(p.Window())
 	r := Release{
 		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason,
-		start: t.Start.UnixMilli(), end: t.End.UnixMilli(), mono: t.Mono.Milliseconds(),
+		start: start.UnixMilli(), end: end.UnixMilli(), mono: t.Mono.Milliseconds(),
 		observed: int64(t.Observed.Round(time.Second) / time.Second),
 		policy:   p.hash, rule: p.rule(),
 	}
-	if !p.openAll(t.Start, t.End) {
+	if !p.openAll(start, end) {
 		r.quality, r.reason = counting.Gap, reasonClosed
+	}
+	if p.Method() != Noise && 2*t.Observed < p.Window() && r.quality != counting.Gap {
+		r.quality, r.reason = counting.Gap, reasonShort
 	}
 	switch r.quality {
 	case counting.OK:
@@ -59,6 +67,7 @@ func (r *Release) add(cs ...cell) { r.count += copy(r.cells[r.count:], cs) }
 
 // admit refuses a Tally that the policy does not allow at all.
 func (p *Policy) admit(t *counting.Tally) error {
+	start := t.Start.Truncate(p.Window())
 	switch length := t.End.Sub(t.Start); {
 	case !isName(t.Stream):
 		return errors.New("stream name must be 1–64 of a–z, 0–9, _ and -")
@@ -66,11 +75,9 @@ func (p *Policy) admit(t *counting.Tally) error {
 		return fmt.Errorf("the policy does not allow %s streams", kindName(t.Kind))
 	case t.Quality > counting.Gap:
 		return fmt.Errorf("quality %d is none", uint8(t.Quality))
-	case length != p.Window():
-		return fmt.Errorf("window of %s: the policy's are %s", length, p.Window())
-	case !t.Start.Equal(t.Start.Truncate(length)):
-		return fmt.Errorf("window starts at %s: not on a multiple of %s in UTC", t.Start.UTC().Format(time.RFC3339Nano), length)
-	case t.Start.UnixMilli() < 0 || t.End.UnixMilli() > maxTime || t.Mono < 0:
+	case length <= 0 || t.End.After(start.Add(p.Window())):
+		return fmt.Errorf("counted from %s for %s: not in one window of %s", t.Start.UTC().Format(time.RFC3339), length, p.Window())
+	case start.UnixMilli() < 0 || t.End.UnixMilli() > maxTime-maxWindow.Milliseconds() || t.Mono < 0:
 		return errors.New("window lies before 1970 or after 9999")
 	case t.Quality != counting.Gap && (t.Observed <= 0 || t.Observed > length):
 		return fmt.Errorf("observed %s of %s", t.Observed, length)
@@ -175,7 +182,7 @@ func (w worker) suppress(cells []cell) {
 
 // withhold replaces a number below the threshold by just that.
 func (c *cell) withhold(below int64) bool {
-	if c.ranged = c.a < below; c.ranged {
+	if c.ranged = below > 0 && c.a < below; c.ranged {
 		c.a, c.b = 0, below
 	}
 	return c.ranged

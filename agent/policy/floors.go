@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"kerb/agent/mistake"
@@ -28,6 +29,8 @@ const (
 	minBand      = 5 // width of an occupancy band
 	maxBelow     = 1000
 	maxBands     = 8
+	maxMasks     = 64
+	maxCorners   = 64
 
 	minWindow       = time.Minute // for anything
 	minLoopWindow   = 5 * time.Minute
@@ -55,24 +58,57 @@ func (t *terms) complete(s *mistake.Sheet) {
 	for _, f := range []struct{ key, v string }{
 		{"title", t.Title}, {"controller.name", t.Controller.Name}, {"controller.contact", t.Controller.Contact},
 	} {
-		if len(f.v) > 200 || strings.ContainsFunc(f.v, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
+		if !isLine(f.v) {
 			s.Wrong(f.key, "must be one line of at most 200 bytes", "")
 		}
 	}
-	for k, methods := range map[string][]Method{
-		"clear.epsilon": {Noise}, "clear.below": {Noise, Suppress}, "clear.round": {Suppress},
-		"clear.totals": {Suppress}, "clear.bands": {Bands},
-	} {
-		switch has, wants := s.Has(k), slices.Contains(methods, t.Clear.Method); {
-		case has && !wants && t.Clear.Method != "":
-			s.Wrong(k, "does not go with method "+quote(string(t.Clear.Method)), "take it out")
-		case !has && wants && (k == "clear.epsilon" || k == "clear.below" || k == "clear.bands"):
-			s.Wrong(k, "is missing", "method "+quote(string(t.Clear.Method))+" needs it: "+Doc(k))
-		}
+	t.method(s)
+	if len(t.Mask) > maxMasks {
+		s.Wrong("mask", fmt.Sprintf("must be at most %d areas", maxMasks), "")
 	}
 	for i, m := range t.Mask {
 		t.mask(s, fmt.Sprintf("mask[%d]", i), m)
 	}
+}
+
+// isLine reports whether v is one line of text, short enough for a page.
+func isLine(v string) bool {
+	return len(v) <= 200 && utf8.ValidString(v) && !strings.ContainsFunc(v, unicode.IsControl)
+}
+
+// method finds keys that the method lacks or does not know.
+func (t *terms) method(s *mistake.Sheet) {
+	for _, k := range Keys() {
+		has, wants, must := s.Has(k.Name), belongs(k.Name, t.Clear.Method), k.Name != "clear.round" && k.Name != "clear.totals"
+		switch {
+		case knownTo(k.Name) == nil || t.Clear.Method == "":
+		case has && !wants:
+			s.Wrong(k.Name, "does not go with method "+quote(string(t.Clear.Method)), "take it out")
+		case !has && wants && must:
+			s.Wrong(k.Name, "is missing", "method "+quote(string(t.Clear.Method))+" needs it: "+k.Doc)
+		}
+	}
+}
+
+// knownTo are the methods that a key has a meaning for; nil means all.
+func knownTo(key string) []Method {
+	switch key {
+	case "clear.epsilon":
+		return []Method{Noise}
+	case "clear.below":
+		return []Method{Noise, Suppress}
+	case "clear.round", "clear.totals":
+		return []Method{Suppress}
+	case "clear.bands":
+		return []Method{Bands}
+	}
+	return nil
+}
+
+// belongs reports whether a key has a meaning for the method.
+func belongs(key string, m Method) bool {
+	known := knownTo(key)
+	return known == nil || slices.Contains(known, m)
 }
 
 func list[T comparable](s *mistake.Sheet, key string, v []T, needed bool) {
@@ -88,11 +124,11 @@ func list[T comparable](s *mistake.Sheet, key string, v []T, needed bool) {
 }
 
 func (t *terms) mask(s *mistake.Sheet, key string, m mask) {
-	if m.Camera == "" {
-		s.Wrong(key+".camera", "is missing", "the camera's name in site.toml")
+	if m.Camera == "" || !isLine(m.Camera) {
+		s.Wrong(key+".camera", "must be the camera's name in site.toml", "")
 	}
-	if len(m.Area) < 3 {
-		s.Wrong(key+".area", "must have at least three corners", "such as [[0, 0], [0.3, 0], [0, 0.5]]")
+	if n := len(m.Area); n < 3 || n > maxCorners {
+		s.Wrong(key+".area", fmt.Sprintf("must have 3–%d corners", maxCorners), "such as [[0, 0], [0.3, 0], [0, 0.5]]")
 	}
 	for _, p := range m.Area {
 		if !(p[0] >= 0 && p[0] <= 1 && p[1] >= 0 && p[1] <= 1) {
@@ -136,7 +172,7 @@ func (t *terms) captureFloors(s *mistake.Sheet) {
 	if t.Version < 1 || t.Version > 1<<31 {
 		s.Wrong("version", "must be 1 or more, and higher than the last", "it keeps an old policy from being brought back")
 	}
-	if t.Camera.Pixels.area() > maxPixels {
+	if t.Camera.Pixels.Area() > maxPixels {
 		s.Wrong("camera.pixels", fmt.Sprintf("must be at most 640x480, or as many pixels (%d) in another shape", maxPixels), "")
 	}
 	d := time.Duration(t.Camera.FollowMax)
@@ -153,18 +189,21 @@ func (t *terms) usesCamera() bool {
 	return slices.ContainsFunc(t.Count.Streams, func(k kind) bool { return counting.Kind(k) != counting.LoopStream })
 }
 
-func (t *terms) windowFloor(s *mistake.Sheet) {
-	lo, why := minWindow, "the shortest for anything"
+// leastWindow is the shortest window that these terms may have.
+func (t *terms) leastWindow() time.Duration {
 	switch {
 	case t.Clear.Method == Suppress && t.usesCamera():
-		lo, why = minCameraWindow, "for camera counts without noise"
+		return minCameraWindow
 	case t.Clear.Method == Suppress:
-		lo, why = minLoopWindow, "for loop counts without noise"
+		return minLoopWindow
 	}
-	d := time.Duration(t.Clear.Window)
-	switch {
-	case d < lo:
-		s.Wrong("clear.window", "must be at least "+length(lo).String()+", "+why, "")
+	return minWindow
+}
+
+func (t *terms) windowFloor(s *mistake.Sheet) {
+	switch d, least := time.Duration(t.Clear.Window), t.leastWindow(); {
+	case d < least:
+		s.Wrong("clear.window", "must be at least "+length(least).String(), "15m for camera counts without noise, 5m for loop counts without noise, 1m for anything")
 	case d > maxWindow || maxWindow%d != 0:
 		s.Wrong("clear.window", "must go evenly into a day", "such as 15m or 1h")
 	}

@@ -14,6 +14,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -31,6 +32,7 @@ type Policy struct {
 	canon []byte
 	hash  [sha256.Size]byte
 	zone  *time.Location
+	sheet *mistake.Sheet
 }
 
 // maxFile bounds a policy file: a page of prose fits many times over.
@@ -54,6 +56,9 @@ func Parse(name string, data []byte) (*Policy, error) {
 	}
 	t := defaults()
 	s := mistake.Read(name, data, &t)
+	if s.Torn() {
+		return nil, s.Err()
+	}
 	return check(name, t, s, false)
 }
 
@@ -64,11 +69,21 @@ func check(name string, t terms, s *mistake.Sheet, demo bool) (*Policy, error) {
 	t.complete(s)
 	t.floors(s, demo)
 	if err := s.Err(); err != nil {
-		return nil, err
+		return nil, once(err)
 	}
-	p := &Policy{terms: t, name: name, zone: zone, canon: canonical(&t)}
+	p := &Policy{terms: t, name: name, zone: zone, sheet: s, canon: canonical(&t)}
 	p.hash = sha256.Sum256(p.canon)
 	return p, nil
+}
+
+// once leaves the first mistake of each key: a value that could not be read
+// would otherwise be told to be too small as well.
+func once(err error) error {
+	var l mistake.List
+	if !errors.As(err, &l) {
+		return err
+	}
+	return slices.CompactFunc(l, func(a, b mistake.Mistake) bool { return a.Line == b.Line && a.Key == b.Key })
 }
 
 // Name is the file that the policy was read from.
@@ -121,7 +136,7 @@ func (p *Policy) AllowsKind(k counting.Kind) bool {
 }
 
 // MaxPixels is the most pixels a delivered picture may have.
-func (p *Policy) MaxPixels() int { return p.terms.Camera.Pixels.area() }
+func (p *Policy) MaxPixels() int { return p.terms.Camera.Pixels.Area() }
 
 // FollowMax is the longest that an object may be followed; 0 means not at all,
 // and then lines cannot be counted.

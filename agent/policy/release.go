@@ -21,8 +21,11 @@ const (
 	minMean  = -99_999
 )
 
-// Outside the policy's hours a window is a gap, for this reason.
-const reasonClosed = "closed"
+// The reasons for which Clear itself makes a window a gap.
+const (
+	reasonClosed = "closed"    // not wholly within the policy's hours
+	reasonShort  = "too_short" // less than half was seen, and there is no noise
+)
 
 // maxCells is what a line with totals has: two ways and both, for every class.
 const maxCells = counting.Classes * (counting.Directions + 1)

@@ -222,7 +222,8 @@ func (l length) String() string {
 // pixels is the size of a picture.
 type pixels struct{ w, h int }
 
-func (p pixels) area() int { return p.w * p.h }
+// Area is the number of pixels.
+func (p pixels) Area() int { return p.w * p.h }
 
 func (p *pixels) UnmarshalText(b []byte) error {
 	var v pixels

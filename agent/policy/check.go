@@ -1,0 +1,152 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kerb/counting"
+)
+
+// A Site is what a site asks for, in plain values, each with its place in
+// site.toml as file:line.
+type Site struct {
+	At      string // the file
+	Cameras []Camera
+	Streams []Stream
+}
+
+// A Camera is one camera of a site.
+type Camera struct {
+	Name  string
+	At    string
+	Masks int // how many areas the site itself blackens
+}
+
+// A Stream is one line, zone or loop of a site.
+type Stream struct {
+	counting.Stream
+	At string
+}
+
+// A Conflict is something that a site asks for and the policy does not allow.
+type Conflict struct {
+	Site, Policy string // both places, file:line
+	What         string
+}
+
+// Error is one line with both places.
+func (c Conflict) Error() string { return fmt.Sprintf("%s: %s (%s)", c.Site, c.What, c.Policy) }
+
+// Check lists everything that the site asks for and the policy does not allow,
+// in the order of the site; nothing if they fit.
+func (p *Policy) Check(site Site) []Conflict {
+	var out []Conflict
+	add := func(at, key, format string, args ...any) {
+		out = append(out, Conflict{Site: at, Policy: p.At(key), What: fmt.Sprintf(format, args...)})
+	}
+	for _, c := range site.Cameras {
+		if p.MasksRequired() && c.Masks+len(p.Masks(c.Name)) == 0 {
+			add(c.At, "camera.masks_required", "camera %s has no mask: the policy wants at least one", c.Name)
+		}
+	}
+	for _, s := range site.Streams {
+		p.checkStream(s, add)
+	}
+	for i, m := range p.terms.Mask {
+		if !slices.ContainsFunc(site.Cameras, func(c Camera) bool { return c.Name == m.Camera }) {
+			add(site.At, fmt.Sprintf("mask[%d].camera", i), "there is no camera %s: the policy has a mask for it", quote(m.Camera))
+		}
+	}
+	for _, c := range p.Ledger(site.Streams) {
+		if c.Excess() {
+			add(c.At, "clear.overlap", "%s", p.excess(c))
+		}
+	}
+	return out
+}
+
+func (p *Policy) checkStream(s Stream, add func(at, key, format string, args ...any)) {
+	if !p.AllowsKind(s.Kind) {
+		hint := ""
+		if s.Kind == counting.LineStream && p.FollowMax() == 0 {
+			hint = ", as nothing may be followed"
+		}
+		add(s.At, "count.streams", "stream %s is a %s: the policy allows %s%s", s.ID, kindName(s.Kind), join(p.terms.Count.Streams), hint)
+	}
+	var counted [counting.Classes]bool
+	for _, c := range s.Classes {
+		counted[c] = true
+		if !p.Allows(c) {
+			add(s.At, "count.classes", "stream %s counts %s: the policy allows %s", s.ID, c, join(p.terms.Count.Classes))
+		}
+	}
+	if err := oneSplit(counted); err != nil {
+		add(s.At, "count.classes", "stream %s: %v", s.ID, err)
+	}
+}
+
+// At is the place of a key of the policy file, as file:line.
+func (p *Policy) At(key string) string { return p.sheet.At(key) }
+
+func join[T fmt.Stringer](vs []T) string {
+	names := make([]string, len(vs))
+	for i, v := range vs {
+		names[i] = v.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// A Charge is the account of one class of objects at one sensor: what one of
+// them can spend by being counted in every stream that it may come to.
+// Streams of one sensor overlap, as far as anybody can know; that is why the
+// difference of two of them must not tell more than one of them may.
+type Charge struct {
+	Sensor  string
+	Class   counting.Class // motorcycle, car and heavy are vehicles here
+	Streams []string       // that count it
+	Epsilon float64        // Σ over them; 0 without noise
+	Limit   int            // of streams; times the policy's ε, the limit of Epsilon
+	At      string         // the last of the streams
+	mixed   bool           // whole in one and split in another, without noise
+}
+
+// Excess reports whether the charge is more than the policy allows.
+func (c Charge) Excess() bool { return len(c.Streams) > c.Limit || c.mixed }
+
+// Ledger adds up what each class of objects is charged at each sensor, in the
+// order of the streams.
+func (p *Policy) Ledger(streams []Stream) []Charge {
+	var out []Charge
+	whole := map[int]counting.Class{}
+	for _, s := range streams {
+		for _, class := range s.Classes {
+			coarse := class.Coarse()
+			i := slices.IndexFunc(out, func(c Charge) bool { return c.Sensor == s.Sensor && c.Class == coarse })
+			if i < 0 {
+				i = len(out)
+				out = append(out, Charge{Sensor: s.Sensor, Class: coarse, Limit: p.terms.Clear.Overlap})
+				whole[i] = class
+			}
+			c := &out[i]
+			if n := len(c.Streams); n > 0 && c.Streams[n-1] == s.ID {
+				continue // the parts of one stream's split are one count
+			}
+			c.Streams, c.At = append(c.Streams, s.ID), s.At
+			c.Epsilon += p.Epsilon()
+			c.mixed = c.mixed || p.Method() != Noise && (class == coarse) != (whole[i] == coarse)
+		}
+	}
+	return out
+}
+
+func (p *Policy) excess(c Charge) string {
+	where := fmt.Sprintf("sensor %s: a %s can be counted in %d streams (%s)", c.Sensor, c.Class, len(c.Streams), strings.Join(c.Streams, ", "))
+	switch {
+	case c.mixed:
+		return where + ", as a whole and in parts: the difference would tell what is withheld"
+	case p.Method() == Noise:
+		return fmt.Sprintf("%s and so spend ε %.4g: the policy allows %.4g", where, c.Epsilon, p.Epsilon()*float64(c.Limit))
+	}
+	return fmt.Sprintf("%s: the policy allows %d, because their difference would tell what is withheld", where, c.Limit)
+}

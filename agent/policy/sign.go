@@ -1,0 +1,150 @@
+package policy
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"aead.dev/minisign"
+)
+
+// Mode says how much proof a device wants before it takes a policy.
+type Mode uint8
+
+// The modes. Whatever the mode, an older policy is refused, and an operational
+// purpose wants two signatures.
+const (
+	OpenMode  Mode = iota // no signature needed: for trying out, and said so in state
+	Signed                // one signature by a trusted key
+	TwoPerson             // as Signed, and a second key for anything looser than before
+)
+
+var modeNames = [...]string{"open", "signed", "two-person"}
+
+func (m Mode) String() string { return modeNames[m] }
+
+// ParseMode is the inverse of String.
+func ParseMode(s string) (Mode, error) {
+	for i, n := range modeNames {
+		if n == s {
+			return Mode(i), nil
+		}
+	}
+	return 0, fmt.Errorf("mode %q: must be one of %s", s, strings.Join(modeNames[:], ", "))
+}
+
+// Trust is what a device holds against a new policy: a mode, and the keys of
+// those who may sign. It comes with the device, never with the policy.
+type Trust struct {
+	Mode Mode
+	Keys []minisign.PublicKey
+}
+
+// ParseKey reads a minisign public key: the file, or its last line alone.
+func ParseKey(text []byte) (minisign.PublicKey, error) {
+	var k minisign.PublicKey
+	if err := k.UnmarshalText(text); err != nil {
+		return k, fmt.Errorf("public key: %w", err)
+	}
+	return k, nil
+}
+
+// Admit decides whether the device may run under p. The signatures are
+// minisign's, over p's canonical form. Last is the policy in force until now,
+// nil on a new device; the caller keeps its canonical form to compare with,
+// and goes on under it when p is refused. The error is one line that says why.
+func (t Trust) Admit(p, last *Policy, signatures ...[]byte) error {
+	if err := t.admit(p, last, signatures); err != nil {
+		return fmt.Errorf("%s: refused: %w", p.name, err)
+	}
+	return nil
+}
+
+func (t Trust) admit(p, last *Policy, signatures [][]byte) error {
+	if last != nil && !same(p, last) {
+		switch old := last.Version(); {
+		case p.Version() < old:
+			return fmt.Errorf("version %d is older than version %d, which is in force", p.Version(), old)
+		case p.Version() == old:
+			return fmt.Errorf("it differs from version %d in force, but has the same version number", old)
+		}
+	}
+	if p.Purpose() == demonstration && t.Mode != OpenMode {
+		return errors.New("the demonstration's policy is never signed")
+	}
+	need, why := t.needed(p, last)
+	if need == 0 {
+		return nil
+	}
+	signers, err := t.signers(p, signatures)
+	switch {
+	case err != nil:
+		return err
+	case len(signatures) == 0:
+		return errors.New("it is not signed, and " + why)
+	case signers < need:
+		return errors.New("a second person must sign with another key: " + why)
+	}
+	return nil
+}
+
+// needed is how many people must have signed p, and why.
+func (t Trust) needed(p, last *Policy) (int, string) {
+	if p.Purpose() == Operational {
+		return 2, "its purpose is operational"
+	}
+	if t.Mode == TwoPerson && last != nil {
+		if looser := Loosens(last, p); len(looser) > 0 {
+			return 2, fmt.Sprintf("it is looser than version %d: %s", last.Version(), strings.Join(looser, ", "))
+		}
+	}
+	if t.Mode == OpenMode {
+		return 0, ""
+	}
+	return 1, "mode " + t.Mode.String() + " wants a signature"
+}
+
+// signers counts the different keys that signed p. One bad signature spoils
+// them all: somebody meant it to be looked at.
+func (t Trust) signers(p *Policy, signatures [][]byte) (int, error) {
+	seen := map[string]bool{}
+	for _, text := range signatures {
+		var s minisign.Signature
+		if err := s.UnmarshalText(text); err != nil {
+			return 0, errors.New("a signature is not one of minisign's")
+		}
+		key, err := t.signer(s.KeyID, p.canon, text)
+		if err != nil {
+			return 0, err
+		}
+		seen[key] = true
+	}
+	return len(seen), nil
+}
+
+// signer is the trusted key that made the signature, without its ID: one key
+// under two IDs is one person.
+func (t Trust) signer(id uint64, message, signature []byte) (string, error) {
+	known := false
+	for _, k := range t.Keys {
+		if k.ID() != id {
+			continue
+		}
+		if known = true; minisign.Verify(k, message, signature) {
+			b, err := base64.StdEncoding.DecodeString(k.String())
+			if err != nil {
+				return "", err
+			}
+			return string(b[idEnd:]), nil
+		}
+	}
+	if known {
+		return "", fmt.Errorf("the signature by key %X does not fit: what it signed is not this policy", id)
+	}
+	return "", fmt.Errorf("it is signed by key %X, which this device does not trust", id)
+}
+
+// idEnd is where the key proper begins in minisign's form: two bytes of
+// algorithm and eight of ID come first.
+const idEnd = 10
