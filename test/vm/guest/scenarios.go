@@ -1,0 +1,344 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"kerb/counting"
+	count "kerb/counting/loop"
+	"kerb/drivers/loop"
+)
+
+// The street: a pair of loops on the first two lines, two single loops on the
+// others. Faster and shorter vehicles than any street has, so that 50 of them
+// fit into a second.
+const (
+	spacing    = 2.5 // m
+	loopLength = 1.0 // m
+)
+
+func street() count.Opts {
+	o := count.Opts{
+		Lanes: []count.Lane{
+			{Stream: "pair", Loops: []int{0, 1}, Spacing: spacing, LoopLength: loopLength},
+			{Stream: "left", Loops: []int{2}},
+			{Stream: "right", Loops: []int{3}},
+		},
+		Limits: count.Default(),
+	}
+	for _, n := range lineNames {
+		o.Lines = append(o.Lines, count.Line{Name: n})
+	}
+	o.Limits.MinOn = 10 * time.Millisecond
+	o.Limits.Chatter = 0 // more onsets than any street has
+	return o
+}
+
+func open(debounce time.Duration) (*loop.Port, error) {
+	all, err := loop.Lines()
+	if err != nil {
+		return nil, err
+	}
+	var lines []loop.Line
+	for _, n := range lineNames {
+		lines = append(lines, loop.Line{Chip: chipLabel, Name: n})
+	}
+	found, err := loop.Find(all, lines)
+	if err != nil {
+		return nil, err
+	}
+	return loop.Open(found, lines, debounce)
+}
+
+// move is one flip of a contact.
+type move struct {
+	at     time.Duration // since the scenario's start
+	line   int
+	closed bool
+	first  bool // not a bounce
+	n      int  // vehicle of the lane
+}
+
+// bounced puts a change with up to four bounces of up to 600 µs into m.
+func bounced(rng *rand.Rand, m []move, c move) []move {
+	c.first = true
+	m = append(m, c)
+	c.first = false
+	at := c.at
+	for range rng.IntN(3) {
+		at += time.Duration(200+rng.IntN(400)) * time.Microsecond
+		m = append(m, move{at, c.line, !c.closed, false, c.n})
+		at += time.Duration(200+rng.IntN(400)) * time.Microsecond
+		m = append(m, move{at, c.line, c.closed, false, c.n})
+	}
+	return m
+}
+
+// vehicle is a passage over the pair as it was driven.
+type vehicle struct {
+	on, off [2]time.Duration // when the contacts were moved
+	length  float64
+}
+
+// traffic makes n passages, 50 a second: 4 over the pair, 23 over each single
+// loop.
+func traffic(n int) (moves []move, pair []vehicle, left, right int) {
+	rng := rand.New(rand.NewPCG(6, uint64(n)))
+	for i := range n * 4 / 50 {
+		v := 20 + 20*rng.Float64()      // m/s
+		length := 1.5 + 2*rng.Float64() // m
+		pair = append(pair, vehicle{length: length})
+		for slot := range 2 {
+			on := seconds(0.1+0.25*float64(i)) + seconds(float64(slot)*spacing/v)
+			moves = bounced(rng, moves, move{at: on, line: slot, closed: true, n: i})
+			moves = bounced(rng, moves, move{at: on + seconds((length+loopLength)/v), line: slot, n: i})
+		}
+	}
+	for _, line := range []int{2, 3} {
+		k := (n - len(pair) + line - 2) / 2
+		for i := range k {
+			on := seconds(0.1 + float64(i)/23 + 0.003*rng.Float64())
+			moves = bounced(rng, moves, move{at: on, line: line, closed: true, n: i})
+			moves = bounced(rng, moves, move{at: on + 21*time.Millisecond, line: line, n: i})
+		}
+		left, right = right, k
+	}
+	slices.SortStableFunc(moves, func(a, b move) int { return int(a.at - b.at) })
+	return moves, pair, left, right
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * 1e9) }
+
+// result is what a scenario measured.
+type result struct {
+	Driven     map[string]int
+	Counted    map[string]int
+	Directions map[string]int
+	Missed     uint32
+	Bounce     uint32
+	Short      uint32
+	SpeedError quantiles // of 1: measured / driven - 1
+	Length     quantiles
+	Latency    quantiles // ms from moving the contact to the kernel's time
+	Late       quantiles // ms by which the contact was moved too late: how far the guest keeps up
+	Events     []string
+	Quality    map[string]string
+	Windows    []string `json:",omitempty"`
+}
+
+type quantiles struct{ P50, P99, Max float64 }
+
+func quantile(v []float64) (q quantiles) {
+	if len(v) == 0 {
+		return q
+	}
+	slices.Sort(v)
+	return quantiles{v[len(v)/2], v[len(v)*99/100], v[len(v)-1]}
+}
+
+// drive moves the contacts and counts. With stall the reader does nothing for
+// that long, in the middle.
+func drive(s *chip, n int, debounce, stall time.Duration) (any, error) {
+	port, err := open(debounce)
+	if err != nil {
+		return nil, err
+	}
+	defer port.Close()
+	counter, err := count.New(port, street())
+	if err != nil {
+		return nil, err
+	}
+	moves, pair, left, right := traffic(n)
+	r := result{
+		Driven:  map[string]int{"pair": len(pair), "left": left, "right": right},
+		Counted: map[string]int{}, Directions: map[string]int{}, Quality: map[string]string{},
+	}
+	done := make(chan error, 1)
+	var late []float64
+	start := s.now() + 100*time.Millisecond
+	go func() { done <- s.play(moves, start, pair, &late) }()
+	var seen []counting.Crossing
+	end := never
+	stallAt := start + moves[len(moves)/2].at
+	for {
+		st, err := counter.Step(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		seen = append(seen, st.Passages...)
+		for _, e := range st.Events {
+			r.Events = append(r.Events, fmt.Sprint(e.Line, " ", e.Fault, " ", e.On))
+		}
+		if stall > 0 && st.At > stallAt {
+			time.Sleep(stall)
+			stall = 0
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				return nil, err
+			}
+			end = s.now() + 500*time.Millisecond
+		default:
+		}
+		if st.At > end {
+			break
+		}
+	}
+	for _, w := range counter.Finish() {
+		r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
+		r.Quality[w.Stream] = w.Quality.String()
+	}
+	r.Late = quantile(late)
+	r.compare(seen, pair)
+	return r, nil
+}
+
+const never = time.Duration(math.MaxInt64)
+
+// play moves the contacts on time, or as soon as it can.
+func (s *chip) play(moves []move, start time.Duration, pair []vehicle, late *[]float64) error {
+	for _, m := range moves {
+		if d := start + m.at - s.now(); d > 0 {
+			time.Sleep(d)
+		}
+		now := s.now()
+		if err := s.contact(m.line, m.closed); err != nil {
+			return err
+		}
+		if !m.first {
+			continue
+		}
+		*late = append(*late, (now-start-m.at).Seconds()*1e3)
+		if m.line < 2 && m.closed {
+			pair[m.n].on[m.line] = now
+		} else if m.line < 2 {
+			pair[m.n].off[m.line] = now
+		}
+	}
+	return nil
+}
+
+// compare puts the passages over the pair beside what was driven: by the times
+// at which the contacts were really moved.
+func (r *result) compare(seen []counting.Crossing, pair []vehicle) {
+	var speed, length, latency []float64
+	for _, p := range seen {
+		r.Counted[p.Stream]++
+		r.Directions[p.Dir.String()]++
+		if i := r.Counted[p.Stream] - 1; p.Stream == "pair" && i < len(pair) {
+			v := pair[i]
+			driven := spacing / (v.on[1] - v.on[0]).Seconds()
+			long := driven*(v.off[0]-v.on[0]+v.off[1]-v.on[1]).Seconds()/2 - loopLength
+			speed = append(speed, math.Abs(p.Speed/driven-1))
+			length = append(length, math.Abs(p.Length/long-1))
+			latency = append(latency, (p.At-v.on[0]).Seconds()*1e3)
+		}
+	}
+	r.SpeedError, r.Length, r.Latency = quantile(speed), quantile(length), quantile(latency)
+}
+
+// overrun stalls the reader until the kernel's buffer of a line has overflowed,
+// and asks whether the driver says exactly how many edges were lost.
+func overrun(s *chip) (any, error) {
+	port, err := open(0)
+	if err != nil {
+		return nil, err
+	}
+	defer port.Close()
+	const flips = 1500
+	for i := range flips {
+		if err := s.contact(0, i%2 == 0); err != nil {
+			return nil, err
+		}
+		time.Sleep(200 * time.Microsecond)
+	}
+	var read, missed int
+	var buf [100]loop.Edge
+	for {
+		n, _, err := port.ReadEdges(context.Background(), buf[:])
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return map[string]int{"moved": flips, "read": read, "missed": missed}, nil
+		}
+		for _, e := range buf[:n] {
+			if !e.Level {
+				read, missed = read+1, missed+int(e.Missed)
+			}
+		}
+	}
+}
+
+// unplugged drives vehicles over the pair and the left loop, of which the
+// pair's second line and the left line are cut off after a while.
+func unplugged(s *chip) (any, error) {
+	port, err := open(0)
+	if err != nil {
+		return nil, err
+	}
+	defer port.Close()
+	o := street()
+	o.Limits.Silent = [24]time.Duration{4 * time.Second}
+	o.Limits.Daily = false
+	counter, err := count.New(port, o)
+	if err != nil {
+		return nil, err
+	}
+	moves, _, _, _ := traffic(600)
+	var cut []move
+	for _, m := range moves {
+		if m.at < 4*time.Second || m.line == 0 || m.line == 3 {
+			cut = append(cut, m)
+		}
+	}
+	done := make(chan error, 1)
+	start := s.now() + 100*time.Millisecond
+	var late []float64
+	pair := make([]vehicle, len(moves))
+	go func() { done <- s.play(cut, start, pair, &late) }()
+	var r result
+	counter.CutAt(start + 3500*time.Millisecond)
+	for len(r.Windows) < 9 {
+		st, err := counter.Step(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range st.Events {
+			r.Events = append(r.Events, fmt.Sprint(e.Line, " ", e.Fault, " ", e.On))
+		}
+		for _, w := range st.Windows {
+			r.Windows = append(r.Windows, fmt.Sprint(w.Stream, " ", w.Flow() > 0, " ", w.Quality, " ", w.Reason))
+		}
+		if len(st.Windows) > 0 {
+			counter.CutAt(st.At + 5*time.Second/2*time.Duration(len(r.Windows)/3))
+		}
+	}
+	return r, <-done
+}
+
+// gone takes the chip away while its lines are read.
+func gone(s *chip) (any, error) {
+	port, err := open(0)
+	if err != nil {
+		return nil, err
+	}
+	defer port.Close()
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		s.live.WriteAt([]byte("0"), 0)
+	}()
+	var buf [16]loop.Edge
+	for start := s.now(); s.now() < start+5*time.Second; {
+		if _, _, err := port.ReadEdges(context.Background(), buf[:]); err != nil {
+			return map[string]any{"error": err.Error(), "gone": errors.Is(err, loop.ErrGone)}, nil
+		}
+	}
+	return nil, errors.New("the chip was taken away and nothing was said")
+}
