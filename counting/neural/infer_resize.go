@@ -47,7 +47,7 @@ func inferResize(n *node) error {
 			if !ok {
 				return fmt.Errorf("coordinate_transformation_mode %q: %w", coord, errUnsupported)
 			}
-			lo, frac := math.Floor(at), 0.0
+			var lo, frac float64
 			if !op.nearest {
 				at = min(max(at, 0), float64(in-1))
 				lo = math.Floor(at)

@@ -178,14 +178,15 @@ type mapStep struct {
 
 func (s *mapStep) units() int { return s.rows() }
 
-func (s *mapStep) do(from, to int, _ *scratch) {
+func (s *mapStep) do(from, to int, own *scratch) {
 	n := s.run()
 	for r := from; r < to; r++ {
 		o, os := s.row(0, r)
 		i, is := s.row(1, r)
 		dst, src := s.out.mem[s.out.off+o:], s.in.mem[s.in.off+i:]
 		if os == 1 && is == 1 {
-			s.set.Act(dst[:n], src[:n], s.act)
+			own.act.Dst, own.act.Src, own.act.Act = dst[:n], src[:n], s.act
+			s.set.Act(&own.act)
 			continue
 		}
 		for j := range n {

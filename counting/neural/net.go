@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"kerb/counting/neural/kernel"
 	"kerb/counting/neural/onnx"
@@ -188,6 +189,15 @@ func find(ps []port, name string) ([]float32, []int) {
 func (n *Net) Run() {
 	for i := range n.steps {
 		n.pool.run(n.steps[i].step)
+	}
+}
+
+// RunTimed is Run, adding to spent, one per step of Info, how long each took.
+func (n *Net) RunTimed(spent []time.Duration) {
+	for i := range n.steps {
+		start := time.Now()
+		n.pool.run(n.steps[i].step)
+		spent[i] += time.Since(start)
 	}
 }
 

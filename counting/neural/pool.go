@@ -25,6 +25,7 @@ type planned struct {
 type scratch struct {
 	gemm kernel.Gemm
 	taps kernel.Taps
+	act  kernel.Elements
 }
 
 // pool is the threads of one network: the caller's and some that wait.

@@ -44,18 +44,18 @@ func (a Act) Fusable() bool { return a.Kind <= Sigmoid }
 // window of a planar picture. B is one packed panel: for each k the panel's
 // width of columns. Bias has the panel's width.
 type Gemm struct {
-	A, B, Bias, C, Res  []float32 // Res may be nil
-	Segs                []int
-	AOff, AStep         int
-	SegLen, KStep       int
-	COff, CStep         int
-	ROff, RStep         int
-	M, N                int // rows; columns that are written, at most the panel's width
-	Act                 Act
-	Before              bool // add Res before Act
-	tiles               int  // how many times the kernel's rows
-	mask                int  // columns of the last vector
-	aPtr0, cPtr0, rPtr0 int  // the kernel's own
+	A, B, Bias, C, Res []float32 // Res may be nil
+	Segs               []int
+	AOff, AStep        int
+	SegLen, KStep      int
+	COff, CStep        int
+	ROff, RStep        int
+	M, N               int // rows; columns that are written, at most the panel's width
+	Act                Act
+	Before             bool // add Res before Act
+	tiles              int  // how many times the kernel's rows
+	mask               int  // columns of the last vector
+	bStep              int  // of a narrow kernel in a wide panel
 }
 
 // Taps is a row of N outputs of a depthwise convolution, or of a maximum, over
@@ -79,8 +79,8 @@ type Set struct {
 	gemm  func(g *Gemm, width, rows int) // rows is Rows or 1
 	taps  func(t *Taps, px int)          // whole vectors, px outputs at a time: 8, 4 or 1
 	most  func(t *Taps, px int)          // the same for a maximum
-	act   func(dst, src []float32, a *Act)
-	lanes int // channels that taps does at least: the rest is done in Go
+	act   func(e *Elements)              // whole vectors
+	lanes int                            // that taps, most and act need: the rest is done in Go
 }
 
 // Panel is a stretch of columns of a packed matrix.
@@ -110,8 +110,9 @@ func (s *Set) Gemm(g *Gemm, width int) {
 		gemmGo(g, width)
 		return
 	}
-	g.check(width)
-	g.mask = (g.N-1)%s.Widths[len(s.Widths)-1] + 1
+	last := s.Widths[len(s.Widths)-1]
+	g.check(width, last)
+	g.mask = (g.N-1)%last + 1
 	if g.M < s.Rows {
 		g.tiles = g.M
 		s.gemm(g, width, 1)
@@ -129,7 +130,7 @@ func (s *Set) Gemm(g *Gemm, width int) {
 }
 
 // check panics where the assembly would leave a slice.
-func (g *Gemm) check(width int) {
+func (g *Gemm) check(width, last int) {
 	k := len(g.Segs) * g.SegLen
 	lo, hi := 0, 0
 	for _, s := range g.Segs {
@@ -137,7 +138,7 @@ func (g *Gemm) check(width int) {
 	}
 	far := func(off, step int) int { return off + (g.M-1)*step }
 	switch {
-	case g.M < 1 || g.N < 1 || g.N > width || k < 1 || min(g.AStep, g.KStep, g.CStep, g.RStep) < 0:
+	case g.M < 1 || g.N <= width-last || g.N > width || k < 1 || min(g.AStep, g.KStep, g.CStep, g.RStep) < 0:
 	case len(g.B) < k*width || len(g.Bias) < width:
 	case g.AOff+lo < 0 || far(g.AOff, g.AStep)+hi+(g.SegLen-1)*g.KStep >= len(g.A):
 	case g.COff < 0 || far(g.COff, g.CStep)+g.N > len(g.C):
@@ -218,15 +219,36 @@ func (t *Taps) check() {
 	panic(fmt.Sprintf("kernel: row of %d×%d leaves its tensors", t.N, t.C))
 }
 
-// Act applies a function to each element; dst may be src.
-func (s *Set) Act(dst, src []float32, a Act) {
-	src = src[:len(dst)]
+// Elements is a function of each element of Src; Dst may be Src.
+type Elements struct {
+	Dst, Src []float32
+	Act      Act
+}
+
+// Act applies a function to each element.
+func (s *Set) Act(e *Elements) {
+	e.Src = e.Src[:len(e.Dst)]
 	done := 0
-	if s.act != nil && a.Fusable() && len(dst) >= s.lanes {
-		done = len(dst) - len(dst)%s.lanes
-		s.act(dst[:done], src, &a)
+	if s.act != nil && e.Act.Fusable() && len(e.Dst) >= s.lanes {
+		rest := *e
+		done = len(e.Dst) - len(e.Dst)%s.lanes
+		e.Dst, e.Src = e.Dst[:done], e.Src[:done]
+		s.act(e)
+		e.Dst, e.Src = rest.Dst, rest.Src
 	}
-	for i := done; i < len(dst); i++ {
-		dst[i] = a.Of(src[i])
+	for i := done; i < len(e.Dst); i++ {
+		e.Dst[i] = e.Act.Of(e.Src[i])
 	}
+}
+
+// each calls a kernel of one row and some columns for every column of g.
+func each(g *Gemm, width, cols int, narrow func(*Gemm)) {
+	b, bias, c, r, n := g.B, g.Bias, g.COff, g.ROff, g.N
+	g.bStep = 4 * width
+	for at := 0; at < n; at += cols {
+		g.B, g.Bias, g.COff, g.ROff = b[at:], bias[at:], c+at, r+at
+		g.mask = min(cols, n-at)
+		narrow(g)
+	}
+	g.B, g.Bias, g.COff, g.ROff = b, bias, c, r
 }

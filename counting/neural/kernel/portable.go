@@ -105,12 +105,13 @@ func tapsGo(t *Taps, c0 int) {
 func mostGo(t *Taps, c0 int) {
 	for j := range t.N {
 		out := t.Out[t.OutOff+j*t.OutStep:][c0:t.C]
+		for c := range out {
+			out[c] = float32(math.Inf(-1))
+		}
 		for i := 0; i+1 < len(t.Tab); i += 2 {
 			in := t.In[t.InOff+j*t.InStep+t.Tab[i]+c0:][:len(out)]
 			for c := range out {
-				if i == 0 || in[c] > out[c] {
-					out[c] = in[c]
-				}
+				out[c] = max(out[c], in[c])
 			}
 		}
 		if t.Act.Kind != None {

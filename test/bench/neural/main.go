@@ -1,0 +1,186 @@
+// Neural measures the network executor: milliseconds per inference beside
+// onnxruntime on the same file and the same input, in alternating runs, and
+// GFLOP/s per kind of layer beside what this core could do at best.
+//
+//	go run ./test/bench/neural [-threads N] [-rounds N] [-kernels NAME] MODEL.onnx…
+//
+// The folder that holds node_modules/onnxruntime-node is in KERB_ORT; without
+// it there is no peer.
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"kerb/counting/neural"
+)
+
+func main() {
+	threads := flag.Int("threads", 1, "threads of both")
+	rounds := flag.Int("rounds", 30, "alternations of five inferences each")
+	kernels := flag.String("kernels", "", "instruction set; empty: the best")
+	layers := flag.Bool("layers", false, "one line per step")
+	peer := flag.String("peer", filepath.Join("test", "bench", "neural", "peer.cjs"), "the peer's script")
+	flag.Parse()
+	for _, file := range flag.Args() {
+		if err := bench(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *layers); err != nil {
+			fmt.Fprintln(os.Stderr, "neural:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+func bench(file, script string, o neural.Opts, rounds int, layers bool) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	n, err := neural.Load(b, filepath.Base(file), o)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	in, _ := n.Input("")
+	input := make([]float32, len(in))
+	for i := range input {
+		input[i] = float32(i * 7919 % 255)
+	}
+	var other *rival
+	if os.Getenv("KERB_ORT") != "" {
+		if other, err = start(script, file, o.Threads); err != nil {
+			return err
+		}
+		defer other.stop()
+	}
+	var ours, theirs []float64
+	for round := range rounds + 1 {
+		var a []float64
+		for range 5 {
+			copy(in, input)
+			begin := time.Now()
+			n.Run()
+			a = append(a, time.Since(begin).Seconds()*1e3)
+		}
+		var b []float64
+		if other != nil {
+			if b, err = other.run(5); err != nil {
+				return err
+			}
+		}
+		if round > 0 { // the first warms both up
+			ours, theirs = append(ours, a...), append(theirs, b...)
+		}
+	}
+	slices.Sort(ours)
+	slices.Sort(theirs)
+	info := n.Info()
+	fmt.Printf("%s, %s, %d thread(s): %.0f MMAC, arena %.1f MB, weights %.1f MB\n", filepath.Base(file), info.Kernels, max(1, o.Threads),
+		float64(info.MACs)/1e6, float64(info.Arena)/1e6, float64(info.Weights)/1e6)
+	fmt.Printf("  kerb         min %6.2f  median %6.2f ms\n", ours[0], ours[len(ours)/2])
+	if other != nil {
+		fmt.Printf("  onnxruntime  min %6.2f  median %6.2f ms\n", theirs[0], theirs[len(theirs)/2])
+		fmt.Printf("  ratio        min %6.2f  median %6.2f\n", ours[0]/theirs[0], ours[len(ours)/2]/theirs[len(theirs)/2])
+	}
+	perKind(n, input, layers)
+	return nil
+}
+
+// perKind prints the time of each kind of step.
+func perKind(n *neural.Net, input []float32, layers bool) {
+	const runs = 50
+	info := n.Info()
+	best := make([]time.Duration, len(info.Steps))
+	for range runs {
+		in, _ := n.Input("")
+		copy(in, input)
+		spent := make([]time.Duration, len(info.Steps))
+		n.RunTimed(spent)
+		for i, d := range spent {
+			if best[i] == 0 || d < best[i] {
+				best[i] = d
+			}
+		}
+	}
+	type sum struct {
+		steps int
+		macs  int64
+		spent time.Duration
+	}
+	kinds, order := map[string]*sum{}, []string{}
+	for i, s := range info.Steps {
+		if kinds[s.Kind] == nil {
+			kinds[s.Kind] = &sum{}
+			order = append(order, s.Kind)
+		}
+		k := kinds[s.Kind]
+		k.steps, k.macs, k.spent = k.steps+1, k.macs+s.MACs, k.spent+best[i]
+		if layers {
+			fmt.Printf("  %-10s %-28s %-18s %8.1f µs %7.1f GFLOP/s\n", s.Kind, s.Name, fmt.Sprint(s.Shape), best[i].Seconds()*1e6, gflops(s.MACs, best[i]))
+		}
+	}
+	for _, kind := range order {
+		k := kinds[kind]
+		fmt.Printf("  %-10s %4d steps %8.1f MMAC %8.3f ms %8.1f GFLOP/s\n", kind, k.steps, float64(k.macs)/1e6, k.spent.Seconds()*1e3, gflops(k.macs, k.spent))
+	}
+}
+
+func gflops(macs int64, d time.Duration) float64 { return 2 * float64(macs) / d.Seconds() / 1e9 }
+
+// rival is the peer's process.
+type rival struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+func start(script, file string, threads int) (*rival, error) {
+	r := &rival{cmd: exec.Command("node", script, file, strconv.Itoa(max(1, threads)))}
+	r.cmd.Stderr = os.Stderr
+	var err error
+	if r.in, err = r.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	r.out = bufio.NewScanner(out)
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if !r.out.Scan() {
+		return nil, fmt.Errorf("the peer did not start")
+	}
+	return r, nil
+}
+
+func (r *rival) run(n int) (ms []float64, err error) {
+	runtime.Gosched()
+	fmt.Fprintln(r.in, n)
+	if !r.out.Scan() {
+		return nil, fmt.Errorf("the peer ended")
+	}
+	for _, f := range strings.Fields(r.out.Text()) {
+		v, err := strconv.ParseFloat(f, 64)
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, v)
+	}
+	return ms, nil
+}
+
+func (r *rival) stop() {
+	r.in.Close()
+	_ = r.cmd.Wait()
+}
