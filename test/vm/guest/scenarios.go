@@ -90,7 +90,7 @@ type vehicle struct {
 func traffic(n int) (moves []move, pair []vehicle, left, right int) {
 	rng := rand.New(rand.NewPCG(6, uint64(n)))
 	for i := range n * 4 / 50 {
-		v := 20 + 20*rng.Float64()      // m/s
+		v := 30 + 10*rng.Float64()      // m/s: none is caught up by the next
 		length := 1.5 + 2*rng.Float64() // m
 		pair = append(pair, vehicle{length: length})
 		for slot := range 2 {
@@ -277,7 +277,7 @@ func overrun(s *chip) (any, error) {
 }
 
 // unplugged drives vehicles over the pair and the left loop, of which the
-// pair's second line and the left line are cut off after a while.
+// pair's second line and the left line are cut off after 4 s.
 func unplugged(s *chip) (any, error) {
 	port, err := open(0)
 	if err != nil {
@@ -304,8 +304,8 @@ func unplugged(s *chip) (any, error) {
 	pair := make([]vehicle, len(moves))
 	go func() { done <- s.play(cut, start, pair, &late) }()
 	var r result
-	counter.CutAt(start + 3500*time.Millisecond)
-	for len(r.Windows) < 9 {
+	counter.CutAt(start + 3*time.Second)
+	for len(r.Windows) < 4*3 {
 		st, err := counter.Step(context.Background())
 		if err != nil {
 			return nil, err
@@ -317,7 +317,7 @@ func unplugged(s *chip) (any, error) {
 			r.Windows = append(r.Windows, fmt.Sprint(w.Stream, " ", w.Flow() > 0, " ", w.Quality, " ", w.Reason))
 		}
 		if len(st.Windows) > 0 {
-			counter.CutAt(st.At + 5*time.Second/2*time.Duration(len(r.Windows)/3))
+			counter.CutAt(start + 3*time.Second*time.Duration(1+len(r.Windows)/3))
 		}
 	}
 	return r, <-done
