@@ -75,18 +75,19 @@ const (
 // link is one connection.
 type link struct {
 	client mqtt.Client
+	wait   time.Duration // for an acknowledgement
 	conn   atomic.Pointer[net.Conn] // to cut what no longer answers
 	lost   chan error
 }
 
 func (u *Uplink) connect(ctx context.Context) (*link, error) {
-	l := &link{lost: make(chan error, 1)}
+	l := &link{wait: u.patience, lost: make(chan error, 1)}
 	o := mqtt.NewClientOptions().
 		SetClientID(u.o.ClientID).
 		SetUsername(u.o.User).
 		SetProtocolVersion(4).
 		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetConnectTimeout(dialTimeout).SetWriteTimeout(writeTimeout).
+		SetConnectTimeout(dialTimeout).SetWriteTimeout(min(writeTimeout, u.patience)).
 		SetKeepAlive(keepAlive).SetPingTimeout(pingTimeout).
 		SetOrderMatters(false).
 		SetBinaryWill(u.base+"state", u.lastWill(), 1, true).
@@ -162,7 +163,7 @@ func (u *Uplink) dial(ctx context.Context, b *url.URL) (net.Conn, error) {
 func (l *link) publish(m message) error {
 	t := l.client.Publish(m.topic, 1, m.retained, m.payload)
 	switch {
-	case !t.WaitTimeout(ackTimeout):
+	case !t.WaitTimeout(l.wait):
 		return errors.New("no acknowledgement")
 	case t.Error() != nil:
 		return t.Error()

@@ -1,0 +1,171 @@
+package uplink
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"kerb/agent/policy"
+	"kerb/agent/store"
+	"kerb/agent/store/storetest"
+	"kerb/configs"
+	"kerb/counting"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// schemas are the shipped JSON Schemas.
+type schemas struct{ c *jsonschema.Compiler }
+
+func loadSchemas(t testing.TB) schemas {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	for _, name := range []string{"count", "backfill", "state", "meta", "event", "cmd", "ack"} {
+		b, err := configs.Schema(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := c.AddResource("urn:kerb:"+name+":1", doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return schemas{c}
+}
+
+func (s schemas) valid(name string, b []byte) error {
+	sch, err := s.c.Compile("urn:kerb:" + name + ":1")
+	if err != nil {
+		return err
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	return sch.Validate(v)
+}
+
+// every policy that ships clears a window of every kind that it allows.
+func everyWindow(t *testing.T) (out []store.Entry) {
+	t.Helper()
+	for _, name := range []string{"standard", "strict", "traffic", "suppress", "busyness"} {
+		text, err := configs.Policy(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := policy.Parse(name, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []counting.Kind{counting.LineStream, counting.ZoneStream, counting.LoopStream} {
+			if !p.AllowsKind(k) {
+				continue
+			}
+			for n := range 200 {
+				y := counting.Tally{
+					Stream: "north-kerb", Kind: k, Start: storetest.Begin, End: storetest.Begin.Add(p.Window()),
+					Mono: 8642 * time.Second, Observed: p.Window(),
+				}
+				if n%5 == 4 {
+					y.Quality, y.Reason, y.Observed = counting.Gap, "camera_lost", 0
+				}
+				for c := counting.Person; c <= counting.Vehicle; c++ {
+					if y.Counted[c] = p.Allows(c); y.Counted[c] {
+						y.Crossings[c][counting.AToB] = uint32(n * n)
+						y.Presence[c] = time.Duration(n) * y.Observed / 4
+						y.Peak[c] = uint32(n)
+					}
+				}
+				r, err := p.Clear(y)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				out = append(out, store.Entry{
+					Epoch: "7b0c0000-0000-4000-8000-000000000000", Seq: 184467, Release: r,
+					Boot: "b1940000-0000-4000-8000-000000000000", Synced: n%2 == 0,
+				})
+			}
+		}
+	}
+	return out
+}
+
+func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
+	sch, es := loadSchemas(t), everyWindow(t)
+	for _, e := range es {
+		if b := Window("pi-0a1b", e); sch.valid("count", b) != nil {
+			t.Fatalf("%s\n%v", b, sch.valid("count", b))
+		}
+	}
+	for _, m := range lateMessages("kerb/v1/a/b/c/backfill/d", "pi-0a1b", es) {
+		if err := sch.valid("backfill", m.payload); err != nil || len(m.payload) > lateBytes {
+			t.Fatalf("%d bytes: %v", len(m.payload), err)
+		}
+	}
+}
+
+// The control: a schema that takes anything shows nothing.
+func TestTheSchemaRefusesAGapWithCountsAndAWindowWithout(t *testing.T) {
+	sch := loadSchemas(t)
+	b := Window("pi-0a1b", everyWindow(t)[0])
+	for _, swap := range [][2]string{
+		{`"quality":"ok"`, `"quality":"gap"`}, {`"counts":[`, `"cuonts":[`}, {`"seq":184467`, `"seq":0`}, {`"person"`, `"dog"`},
+	} {
+		if bad := bytes.Replace(b, []byte(swap[0]), []byte(swap[1]), 1); bytes.Equal(bad, b) || sch.valid("count", bad) == nil {
+			t.Errorf("accepted %s", bad)
+		}
+	}
+}
+
+func TestTheLengthOfAWindowSaysNothingAboutTheStreet(t *testing.T) {
+	lengths := map[string]int{}
+	for _, e := range everyWindow(t) {
+		if e.Release.Quality() == counting.Gap {
+			continue
+		}
+		e.Synced = true
+		key, n := e.Release.Policy()+e.Release.Kind().String(), len(Window("pi-0a1b", e))
+		if was, ok := lengths[key]; ok && was != n {
+			t.Fatalf("%d and %d bytes", was, n)
+		}
+		lengths[key] = n
+	}
+}
+
+func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
+	sch := loadSchemas(t)
+	u := testUplink(t, nil)
+	u.o.Birth = Birth{
+		Version: "v1.0.0", Window: time.Minute, Place: &Place{Name: "Kerb Street"},
+		Streams: []Stream{{ID: "north", Kind: "line", Classes: []string{"person"}, Sides: &Sides{"house", "road"}}},
+		Policy:  Policy{Hash: policy.Demo().Hash()},
+	}
+	u.o.Report = func() map[string]any { return map[string]any{"walls": []string{"seccomp"}} }
+	if _, err := u.o.Store.Append(storetest.Windows(storetest.Streams(2), 0)); err != nil {
+		t.Fatal(err)
+	}
+	u.o.Store.Note("clock_step", map[string]any{"by_s": 3600})
+	st := u.o.Store.Stats()
+	for name, b := range map[string][]byte{
+		"meta": u.meta().payload, "state": u.state(st, time.Now()).payload, "event": u.event(u.o.Store.Notes()[0]).payload,
+	} {
+		if err := sch.valid(name, b); err != nil {
+			t.Errorf("%s\n%v", b, err)
+		}
+	}
+	if err := sch.valid("state", u.lastWill()); err != nil {
+		t.Errorf("Last Will: %v", err)
+	}
+	var will map[string]any
+	if err := json.Unmarshal(u.lastWill(), &will); err != nil || len(will) != 3 || will["online"] != false {
+		t.Errorf("Last Will %v, %v", will, err)
+	}
+}
