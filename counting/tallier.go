@@ -130,8 +130,9 @@ func (t *Tallier) Lost(reason string) {
 }
 
 // End closes the window of every stream at now and opens the next. Start and
-// end are the wall-clock times that belong to the window.
-func (t *Tallier) End(now time.Duration, start, end time.Time) []Tally {
+// end are the wall-clock times that belong to the window, and whole is how
+// long a whole one is: the first and the last of a process are shorter.
+func (t *Tallier) End(now time.Duration, start, end time.Time, whole time.Duration) []Tally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	// The rest of the window belongs to it only if the sensor is not overdue.
@@ -140,7 +141,7 @@ func (t *Tallier) End(now time.Duration, start, end time.Time) []Tally {
 	}
 	closed := t.open
 	for i := range closed {
-		closed[i].close(now, start, end, t.reason)
+		closed[i].close(now, start, end, whole, t.reason)
 	}
 	t.open = t.blank()
 	if t.live {
@@ -153,15 +154,14 @@ func (t *Tallier) End(now time.Duration, start, end time.Time) []Tally {
 // a picture's time at either end.
 const tolerance = 0.01
 
-func (w *Tally) close(now time.Duration, start, end time.Time, reason string) {
+func (w *Tally) close(now time.Duration, start, end time.Time, whole time.Duration, reason string) {
 	w.Mono, w.Start, w.End = now, start.UTC(), end.UTC()
-	length := end.Sub(start)
-	w.Observed = min(w.Observed, length)
-	missing := length - w.Observed
+	w.Observed = min(w.Observed, end.Sub(start))
+	missing := whole - w.Observed
 	switch {
 	case w.Observed <= 0:
 		w.Quality = Gap
-	case float64(missing) > tolerance*float64(length) && missing > 250*time.Millisecond:
+	case float64(missing) > tolerance*float64(whole) && missing > 250*time.Millisecond:
 		w.Quality = Partial
 	default:
 		return

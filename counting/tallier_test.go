@@ -29,7 +29,7 @@ func TestAWindowWatchedFromStartToEndIsOK(t *testing.T) {
 	k.Cross(Crossing{Stream: "kerb", Class: Car, Dir: BToA})
 	k.Cross(Crossing{Stream: "kerb", Class: Bicycle})
 	k.Cross(Crossing{Stream: "nowhere", Class: Person})
-	w := k.End(60*sec, noon, noon.Add(60*sec))[0]
+	w := k.End(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
 	if w.Quality != OK || w.Reason != "" || w.Observed != 60*sec {
 		t.Errorf("quality %v %q, observed %v; want ok, 1m0s", w.Quality, w.Reason, w.Observed)
 	}
@@ -43,21 +43,21 @@ func TestALostSensorMakesThePartialAndThenTheGap(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 30*sec)
 	k.Lost("camera_lost")
-	first := k.End(60*sec, noon, noon.Add(60*sec))[0]
+	first := k.End(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
 	if first.Quality != Partial || first.Reason != "camera_lost" || first.Observed != 30*sec {
 		t.Errorf("first: %v %q %v", first.Quality, first.Reason, first.Observed)
 	}
-	second := k.End(120*sec, noon.Add(60*sec), noon.Add(120*sec))[0]
+	second := k.End(120*sec, noon.Add(60*sec), noon.Add(120*sec), 60*sec)[0]
 	if second.Quality != Gap || second.Reason != "camera_lost" || second.Observed != 0 {
 		t.Errorf("second: %v %q %v; zero is not missing", second.Quality, second.Reason, second.Observed)
 	}
 	watch(k, 150*sec, 180*sec)
-	third := k.End(180*sec, noon.Add(120*sec), noon.Add(180*sec))[0]
+	third := k.End(180*sec, noon.Add(120*sec), noon.Add(180*sec), 60*sec)[0]
 	if third.Quality != Partial || third.Observed != 30*sec {
 		t.Errorf("third: %v %q %v", third.Quality, third.Reason, third.Observed)
 	}
 	watch(k, 180*sec, 240*sec)
-	fourth := k.End(240*sec, noon.Add(180*sec), noon.Add(240*sec))[0]
+	fourth := k.End(240*sec, noon.Add(180*sec), noon.Add(240*sec), 60*sec)[0]
 	if fourth.Quality != OK || fourth.Reason != "" {
 		t.Errorf("fourth: %v %q; an old reason must not stick", fourth.Quality, fourth.Reason)
 	}
@@ -67,9 +67,18 @@ func TestASilentPauseIsNotObserved(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 10*sec)
 	watch(k, 40*sec, 60*sec)
-	w := k.End(60*sec, noon, noon.Add(60*sec))[0]
+	w := k.End(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
 	if w.Observed != 30*sec || w.Quality != Partial || w.Reason != "stalled" {
 		t.Errorf("%v %q %v; want 30 s partial stalled", w.Quality, w.Reason, w.Observed)
+	}
+}
+
+func TestTheFirstWindowOfAProcessIsPartOfAWholeOne(t *testing.T) {
+	k := lineAndZone()
+	watch(k, 0, 20*sec)
+	w := k.End(20*sec, noon.Add(40*sec), noon.Add(60*sec), 60*sec)[0]
+	if w.Quality != Partial || w.Reason != "starting" || w.Observed != 20*sec {
+		t.Errorf("%v %q %v; want 20 s partial starting", w.Quality, w.Reason, w.Observed)
 	}
 }
 
@@ -78,7 +87,7 @@ func TestPresenceIsObjectSecondsAndPeak(t *testing.T) {
 	k.Watched(0)
 	k.Present("plaza", [Classes]int{Person: 3, Vehicle: 9}, 2*sec)
 	k.Present("plaza", [Classes]int{Person: 1}, 4*sec)
-	w := k.End(sec, noon, noon.Add(sec))[1]
+	w := k.End(sec, noon, noon.Add(sec), sec)[1]
 	if w.Presence[Person] != 10*sec || w.Peak[Person] != 3 || w.Presence[Vehicle] != 0 {
 		t.Errorf("presence %v peak %v", w.Presence, w.Peak)
 	}

@@ -28,7 +28,8 @@ type Site struct {
 type Device struct {
 	Name, Site, Tenant string
 	Place              Place
-	State              string // the directory of the spool
+	State              string    // the directory of the spool
+	ClockFloor         time.Time // a clock that shows at least this is believed without a time server; zero: never
 }
 
 // Place is where the device hangs; the zero value is "not told".

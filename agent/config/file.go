@@ -2,6 +2,8 @@ package config
 
 import (
 	"cmp"
+	"errors"
+	"time"
 
 	"kerb/agent/mistake"
 	"kerb/counting"
@@ -19,11 +21,22 @@ type device struct {
 	Site   string `toml:"site"`
 	Tenant string `toml:"tenant"`
 	State  string `toml:"state"`
+	Floor  floor  `toml:"clock_floor"`
 	Place  struct {
 		Lat         float64 `toml:"lat"`
 		Lon         float64 `toml:"lon"`
 		Description string  `toml:"description"`
 	} `toml:"place"`
+}
+
+// floor is a day, from its first instant in UTC.
+type floor struct{ time.Time }
+
+func (f *floor) UnmarshalText(b []byte) (err error) {
+	if f.Time, err = time.Parse(time.DateOnly, string(b)); err != nil {
+		return errors.New(`must be a day in quotes, such as "2026-11-01"`)
+	}
+	return nil
 }
 
 type broker struct {
@@ -81,7 +94,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 	s.Device = Device{
 		Name: d.Name, Site: d.Site, Tenant: d.Tenant,
 		Place: Place{d.Place.Lat, d.Place.Lon, d.Place.Description},
-		State: resolve(s.Dir(), cmp.Or(d.State, DefaultState)),
+		State: resolve(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time,
 	}
 	b := f.Broker
 	s.Broker = Broker{

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/policy"
+	"kerb/agent/store"
+	"kerb/agent/uplink"
+)
+
+// An agent is the whole pipeline of one device in one process.
+type agent struct {
+	windows windows
+	uplink  *uplink.Uplink
+	store   *store.Store
+	log     *slog.Logger
+}
+
+func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, log *slog.Logger) (*agent, error) {
+	if err := os.MkdirAll(site.Device.State, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	db, err := openStore(site.Device.State, pol, clk)
+	if err != nil {
+		return nil, err
+	}
+	up, err := uplink.New(uplinkOpts(site, pol, db, clk, log))
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	a := &agent{uplink: up, store: db, log: log}
+	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, log: log}
+	now := func() time.Duration { return clk.Read().Mono }
+	for _, c := range site.Cameras {
+		a.windows.sensors = append(a.windows.sensors, newSensor(c, pol, now, log))
+	}
+	return a, nil
+}
+
+// openStore opens the spool, whose stamps and retention go by the clock.
+func openStore(dir string, pol *policy.Policy, clk clock.Clock) (*store.Store, error) {
+	boot := clock.BootID()
+	return store.Open(filepath.Join(dir, spoolFile), store.Keep(pol.Retention()), store.Machine(store.MachineID()),
+		store.Stamp(func() (string, bool) { return boot, clk.Read().Synced }),
+		store.Now(func() time.Time {
+			if r := clk.Read(); r.Synced {
+				return r.Wall
+			}
+			return time.Time{}
+		}))
+}
+
+func uplinkOpts(site *config.Site, pol *policy.Policy, db *store.Store, clk clock.Clock, log *slog.Logger) uplink.Opts {
+	d, b := site.Device, site.Broker
+	o := uplink.Opts{
+		Broker: b.URL, User: b.User, PasswordFile: b.PasswordFile,
+		TLS:    uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile},
+		Tenant: d.Tenant, Site: d.Site, Device: d.Name,
+		Birth: uplink.Birth{
+			Window: pol.Window(), Version: versionName(),
+			Policy: uplink.Policy{Hash: pol.Hash(), Title: pol.Title(), Controller: pol.Controller(), Contact: pol.Contact()},
+		},
+		Store: db, Allow: pol.AllowsCommand, Log: log,
+		Clock: func() uplink.Clock {
+			r := clk.Read()
+			return uplink.Clock{Synced: r.Synced, Source: r.Source}
+		},
+	}
+	if p := d.Place; p != (config.Place{}) {
+		o.Birth.Place = &uplink.Place{Name: p.Description, Lat: &p.Lat, Lon: &p.Lon}
+	}
+	for _, s := range site.Streams() {
+		st := uplink.Stream{ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor}
+		for _, c := range s.Classes {
+			st.Classes = append(st.Classes, c.String())
+		}
+		o.Birth.Streams = append(o.Birth.Streams, st)
+	}
+	return o
+}
+
+// run counts, stores and sends until the context ends. The uplink stops last,
+// so that the window that was open may still leave.
+func (a *agent) run(ctx context.Context) error {
+	defer a.store.Close()
+	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	var sensors, up sync.WaitGroup
+	for _, s := range a.windows.sensors {
+		sensors.Go(func() { s.run(ctx) })
+	}
+	up.Go(func() {
+		if err := a.uplink.Run(sending); err != nil && !errors.Is(err, context.Canceled) {
+			a.log.Error("uplink ended", "err", err)
+		}
+	})
+	err := a.windows.run(ctx)
+	sensors.Wait()
+	a.drain(lastChance)
+	hangUp()
+	up.Wait()
+	return err
+}
+
+// lastChance is how long a stopping agent waits for the broker. What is not
+// acknowledged by then is sent after the next start.
+const lastChance = 3 * time.Second
+
+func (a *agent) drain(wait time.Duration) {
+	for end := time.Now().Add(wait); time.Now().Before(end) && a.store.Stats().Pending > 0; {
+		time.Sleep(20 * time.Millisecond)
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/policy"
+	"kerb/counting"
+	"kerb/drivers/camera/scene"
+)
+
+type demo struct {
+	For    time.Duration `help:"How long." default:"30s"`
+	Broker string        `help:"Publish to this broker instead of the embedded one." placeholder:"URL"`
+	Scene  string        `help:"Which built-in street: calm, busy, windy, rain, dusk, night or jam." default:"busy?rate=15"`
+	Clip   string        `arg:"" optional:"" name:"CLIP" help:"Count this clip instead of the built-in street."`
+}
+
+func (d *demo) Run(ctx context.Context, t terminal) error {
+	if d.For < time.Second {
+		return usageError(fmt.Sprintf("-for %s: must be at least 1s", d.For))
+	}
+	state, err := os.MkdirTemp("", "kerb-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(state)
+	url := d.Broker
+	if url == "" {
+		broker, err := startBroker()
+		if err != nil {
+			return err
+		}
+		defer broker.Close()
+		url = broker.url
+	}
+	street, err := d.street()
+	if err != nil {
+		return err
+	}
+	listener := &listener{out: t.out}
+	if err := listener.listen(url); err != nil {
+		return err
+	}
+	defer listener.client.Disconnect(250)
+	site := &config.Site{
+		Device:  config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
+		Broker:  config.Broker{URL: url},
+		Cameras: []config.Camera{d.camera(street)},
+	}
+	return d.play(ctx, t, site, street, listener)
+}
+
+// epoch is a time that is past for sure: a demonstration believes any clock.
+var epoch = time.Unix(0, 0)
+
+// street is the scene to look at, or nil when a clip is given.
+func (d *demo) street() (*scene.Scene, error) {
+	if d.Clip != "" {
+		return nil, nil
+	}
+	return openScene(d.Scene, true)
+}
+
+func (d *demo) camera(street *scene.Scene) config.Camera {
+	c := config.Camera{Name: "street", Detector: "motion", Source: d.Clip}
+	if street == nil {
+		c.Lines = middle()
+		return c
+	}
+	for _, l := range street.Lines() {
+		classes := []counting.Class{counting.Person}
+		if l.ID == "road" {
+			classes = []counting.Class{counting.Bicycle, counting.Vehicle}
+		}
+		c.Lines = append(c.Lines, config.Line{Line: l, Classes: classes})
+	}
+	c.Heights = street.Heights()
+	return c
+}
+
+// play runs the agent for the time asked for and sums up.
+func (d *demo) play(ctx context.Context, t terminal, site *config.Site, street *scene.Scene, l *listener) error {
+	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := newAgent(site, policy.Demo(), clock.Clock{Floor: epoch}, log)
+	if err != nil {
+		return err
+	}
+	sensor := a.windows.sensors[0]
+	if street != nil {
+		sensor.open = func(context.Context) (source, error) { return street, nil }
+	}
+	w := policy.Demo()
+	fmt.Fprintf(t.err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.what(), d.For, w.Window(), w.Epsilon(), site.Broker.URL)
+	ctx, cancel := context.WithTimeout(ctx, d.For)
+	defer cancel()
+	if err := a.run(ctx); err != nil {
+		return err
+	}
+	d.summary(t, sensor, street, l)
+	if l.windows() == 0 {
+		return fmt.Errorf("no window arrived from %s", site.Broker.URL)
+	}
+	return nil
+}
+
+func (d *demo) what() string {
+	if d.Clip != "" {
+		return d.Clip
+	}
+	name, _, _ := strings.Cut(d.Scene, "?")
+	return "the built-in street, " + name
+}
+
+func (d *demo) summary(t terminal, s *sensor, street *scene.Scene, l *listener) {
+	fmt.Fprintf(t.err, "kerb: %d pictures looked at and overwritten, %d crossings counted", s.pictures.Load(), s.crossings.Load())
+	if street != nil {
+		real := 0
+		for _, e := range street.Truth() {
+			for _, line := range s.camera.Lines {
+				if e.Stream == line.ID && counted(line.Classes, e.Class) {
+					real++
+				}
+			}
+		}
+		fmt.Fprintf(t.err, " of %d real ones", real)
+	}
+	fmt.Fprintf(t.err, "\nkerb: %d windows of %d streams published, acknowledged and received; peak memory %d MB\n",
+		l.windows(), len(s.camera.Lines), peakRSS())
+}
+
+func counted(classes []counting.Class, c counting.Class) bool {
+	for _, k := range classes {
+		if k == c || k == c.Coarse() {
+			return true
+		}
+	}
+	return false
+}
+
+// A listener is a subscriber that prints what it gets: the proof that the
+// messages really left.
+type listener struct {
+	out    interface{ Write([]byte) (int, error) }
+	client mqtt.Client
+	mu     sync.Mutex
+	n      int
+}
+
+func (l *listener) listen(url string) error {
+	o := mqtt.NewClientOptions().AddBroker(strings.Replace(url, "mqtt", "tcp", 1)).SetClientID("kerb-demo-listener").
+		SetAutoReconnect(false).SetConnectTimeout(5 * time.Second)
+	l.client = mqtt.NewClient(o)
+	if tok := l.client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
+		return fmt.Errorf("subscribe at %s: %w", url, tok.Error())
+	}
+	tok := l.client.Subscribe("kerb/v1/kerb/demo/#", 1, func(_ mqtt.Client, m mqtt.Message) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if strings.Contains(m.Topic(), "/count/") {
+			l.n++
+		}
+		fmt.Fprintf(l.out, "%s %s\n", m.Topic(), m.Payload())
+	})
+	if !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
+		return fmt.Errorf("subscribe at %s: %w", url, tok.Error())
+	}
+	return nil
+}
+
+func (l *listener) windows() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.n
+}

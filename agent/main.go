@@ -1,0 +1,116 @@
+// Command kerb counts people and vehicles at the kerb and forgets what it saw.
+//
+// This package holds the commands, one file each, and the wiring between the
+// rooms. Everything that can be known without a terminal lives elsewhere.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"kerb/agent/mistake"
+)
+
+// Exit codes: a script on a depot bench branches on them.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // a wrong command line, or a wrong file
+)
+
+type commands struct {
+	Demo    demo    `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
+	Replay  replay  `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
+	Run     run     `cmd:"" help:"The agent: count until stopped."`
+	Check   check   `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
+	Explain explain `cmd:"" help:"The policy in plain English, and what it makes impossible."`
+	Spool   spool   `cmd:"" help:"List and check what is stored and not yet delivered."`
+	Schema  schema  `cmd:"" help:"Print the schemas of the messages."`
+	Version version `cmd:"" help:"Print the version."`
+}
+
+// terminal is where a command talks: data to out, words to err.
+type terminal struct {
+	out, err io.Writer
+}
+
+func main() {
+	os.Exit(execute(os.Args[1:], terminal{os.Stdout, os.Stderr}))
+}
+
+func execute(args []string, t terminal) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends at once what will not end by itself.
+	context.AfterFunc(ctx, stop)
+
+	var c commands
+	asked := -1
+	parser, err := kong.New(&c, kong.Name("kerb"),
+		kong.Description("Counts people and vehicles at the kerb and forgets what it saw."),
+		kong.Writers(t.out, t.err), kong.UsageOnError(),
+		kong.Exit(func(code int) { asked = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
+	if err != nil {
+		fmt.Fprintf(t.err, "kerb: %v\n", err)
+		return exitFailed
+	}
+	parsed, err := parser.Parse(dashes(args))
+	switch {
+	case asked >= 0:
+		return asked
+	case err != nil:
+		fmt.Fprintf(t.err, "kerb: %v\nkerb: hint: kerb --help lists the commands\n", err)
+		return exitUsage
+	}
+	return report(t.err, parsed.Run())
+}
+
+// report prints an error the way all of kerb's errors are printed.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(w, "kerb: %s\n", strings.TrimRight(line, "\n"))
+	}
+	var list mistake.List
+	var usage usageError
+	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(conflictError)) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// usageError is a wrong command line that only the command itself can see.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+var oneDash = regexp.MustCompile(`^-[a-z][a-z-]+(=|$)`)
+
+// dashes lets -for stand for --for: kerb has no short flags to confuse it with.
+func dashes(args []string) []string {
+	long := make([]string, len(args))
+	for i, a := range args {
+		if a == "--" {
+			copy(long[i:], args[i:])
+			break
+		}
+		if oneDash.MatchString(a) {
+			a = "-" + a
+		}
+		long[i] = a
+	}
+	return long
+}

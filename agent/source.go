@@ -1,0 +1,181 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"kerb/agent/config"
+	"kerb/counting/vision"
+	"kerb/drivers/camera"
+	"kerb/drivers/camera/scene"
+)
+
+// A source is what every camera driver is to the wiring.
+type source interface {
+	vision.Source
+	Size() (w, h int)
+	Close() error
+}
+
+// limits is what any single picture may cost. The policy's cap on delivered
+// pixels comes on top of it.
+func limits(pixels int) camera.Limits {
+	return camera.Limits{MaxPixels: pixels, MaxBytes: 8 << 20}
+}
+
+// openCamera is the visible switch from the words of site.toml to a driver.
+// Recorded sources are played at their own pace when paced is set.
+func openCamera(ctx context.Context, c config.Camera, pixels int, paced bool) (source, error) {
+	switch scheme, rest, _ := strings.Cut(c.Source, ":"); {
+	case scheme == "scene":
+		return openScene(rest, paced)
+	case scheme == "http" || scheme == "https":
+		return openMJPEG(ctx, c, pixels)
+	default:
+		src, err := openFile(strings.TrimPrefix(c.Source, "file:"), pixels)
+		if err != nil || !paced {
+			return src, err
+		}
+		return &paceKeeper{source: src}, nil
+	}
+}
+
+// openMJPEG reads the password at every opening, so that it can be changed
+// without a restart.
+func openMJPEG(ctx context.Context, c config.Camera, pixels int) (source, error) {
+	o := camera.HTTP{User: c.User}
+	if c.PasswordFile != "" {
+		b, err := os.ReadFile(c.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the camera's password: %w", err)
+		}
+		o.Password = strings.TrimRight(string(b), "\r\n")
+	}
+	return camera.OpenMJPEG(ctx, c.Source, limits(pixels), o)
+}
+
+// openClip opens what a command line names: a scene or a recording, as fast as
+// it can be read.
+func openClip(path string) (source, error) {
+	if words, ok := strings.CutPrefix(path, "scene:"); ok {
+		return openScene(words, false)
+	}
+	return openFile(path, clipPixels)
+}
+
+// clipPixels is the floor of every policy: no detector sees more.
+const clipPixels = 640 * 480
+
+// openFile opens a recording: an AVI, a folder of stills, one still, or - for
+// concatenated JPEGs on standard input.
+func openFile(path string, pixels int) (source, error) {
+	if path == "-" {
+		return camera.OpenStream(os.Stdin, limits(pixels), 25)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the clip: %w", err)
+	}
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case info.IsDir():
+		paths, err := camera.ListStills(path)
+		if err != nil {
+			return nil, err
+		}
+		return camera.OpenStills(paths, limits(pixels))
+	case ext == ".jpg" || ext == ".jpeg":
+		return camera.OpenStills([]string{path}, limits(pixels))
+	case ext == ".mjpeg" || ext == ".mjpg":
+		return openJPEGs(path, pixels)
+	default:
+		return camera.OpenAVI(path, limits(pixels))
+	}
+}
+
+// clipRate is assumed where a recording does not tell how fast it was made.
+const clipRate = 25
+
+// jpegFile is a stream of JPEGs that owns its file.
+type jpegFile struct {
+	*camera.Stream
+	file *os.File
+}
+
+func (j jpegFile) Close() error { return errors.Join(j.Stream.Close(), j.file.Close()) }
+
+func openJPEGs(path string, pixels int) (source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the clip: %w", err)
+	}
+	s, err := camera.OpenStream(f, limits(pixels), clipRate)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return jpegFile{s, f}, nil
+}
+
+// openScene reads scene:PRESET?seed=7&size=480x270&rate=15. Played as a clip, a
+// scene without an end is half a minute long.
+func openScene(words string, paced bool) (*scene.Scene, error) {
+	o, err := scene.Parse(words)
+	if err != nil {
+		return nil, err
+	}
+	o.Realtime = paced
+	if !paced && o.Frames == 0 {
+		o.Rate = cmp.Or(o.Rate, 10)
+		o.Frames = int(30 * o.Rate)
+	}
+	return scene.New(o)
+}
+
+// paceKeeper plays a recording at the speed at which it was made and stamps
+// its pictures with the present, so that it stands in for a camera.
+type paceKeeper struct {
+	source
+	begun time.Time // when the first picture was played
+	first time.Time // its time in the recording
+}
+
+func (p *paceKeeper) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	at, err := p.source.ReadInto(ctx, dst)
+	if err != nil {
+		return at, err
+	}
+	if p.begun.IsZero() {
+		p.begun, p.first = time.Now(), at
+	}
+	due := p.begun.Add(at.Sub(p.first))
+	select {
+	case <-time.After(time.Until(due)):
+		return due, nil
+	case <-ctx.Done():
+		return due, ctx.Err()
+	}
+}
+
+// thinner passes on at most one picture per interval: a Pi that cannot look
+// at 30 pictures a second looks at 10 and follows as well.
+type thinner struct {
+	source
+	every time.Duration
+	next  time.Time
+}
+
+func (t *thinner) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	for {
+		at, err := t.source.ReadInto(ctx, dst)
+		if err != nil || !at.Before(t.next) {
+			// A jitter of a quarter interval must not drop every second picture.
+			t.next = at.Add(t.every * 3 / 4)
+			return at, err
+		}
+	}
+}
