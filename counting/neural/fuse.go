@@ -15,7 +15,10 @@ func (g *graph) fuse() {
 	g.each(g.fuseSum)
 	g.each(g.fuseAct) // an activation after a sum
 	g.each(g.fuseFocus)
-	g.each(g.fuseCascade)
+	g.sweep()
+	for _, n := range slices.Backward(g.nodes) { // the largest first
+		g.fuseCascade(n)
+	}
 	g.sweep()
 }
 

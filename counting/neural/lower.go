@@ -134,13 +134,13 @@ type copyStep struct {
 	in, out *operand
 }
 
-func (s *copyStep) units() int { return s.rows() }
+func (s *copyStep) units() int { return s.pieces(walkPiece) }
 
 func (s *copyStep) do(from, to int, _ *scratch) {
-	n := s.run()
-	for r := from; r < to; r++ {
-		o, os := s.row(0, r)
-		i, is := s.row(1, r)
+	for u := from; u < to; u++ {
+		r, first, n := s.piece(u, walkPiece)
+		o, os := s.at(0, r, first)
+		i, is := s.at(1, r, first)
 		dst, src := s.out.mem[s.out.off+o:], s.in.mem[s.in.off+i:]
 		if os == 1 && is == 1 {
 			copy(dst[:n], src[:n])
@@ -158,12 +158,13 @@ type fillStep struct {
 	out   *operand
 }
 
-func (s *fillStep) units() int { return s.rows() }
+func (s *fillStep) units() int { return s.pieces(walkPiece) }
 
 func (s *fillStep) do(from, to int, _ *scratch) {
-	for r := from; r < to; r++ {
-		o, os := s.row(0, r)
-		for j := range s.run() {
+	for u := from; u < to; u++ {
+		r, first, n := s.piece(u, walkPiece)
+		o, os := s.at(0, r, first)
+		for j := range n {
 			s.out.mem[s.out.off+o+j*os] = s.value
 		}
 	}
@@ -176,13 +177,13 @@ type mapStep struct {
 	in, out *operand
 }
 
-func (s *mapStep) units() int { return s.rows() }
+func (s *mapStep) units() int { return s.pieces(walkPiece) }
 
 func (s *mapStep) do(from, to int, own *scratch) {
-	n := s.run()
-	for r := from; r < to; r++ {
-		o, os := s.row(0, r)
-		i, is := s.row(1, r)
+	for u := from; u < to; u++ {
+		r, first, n := s.piece(u, walkPiece)
+		o, os := s.at(0, r, first)
+		i, is := s.at(1, r, first)
 		dst, src := s.out.mem[s.out.off+o:], s.in.mem[s.in.off+i:]
 		if os == 1 && is == 1 {
 			own.act.Dst, own.act.Src, own.act.Act = dst[:n], src[:n], s.act
@@ -201,14 +202,15 @@ type binaryStep struct {
 	a, b, out *operand
 }
 
-func (s *binaryStep) units() int { return s.rows() }
+func (s *binaryStep) units() int { return s.pieces(walkPiece) }
 
 func (s *binaryStep) do(from, to int, _ *scratch) {
-	for r := from; r < to; r++ {
-		o, os := s.row(0, r)
-		a, as := s.row(1, r)
-		b, bs := s.row(2, r)
-		kernel.Combine(s.op, s.out.mem[s.out.off+o:], s.a.mem[s.a.off+a:], s.b.mem[s.b.off+b:], s.run(), os, as, bs)
+	for u := from; u < to; u++ {
+		r, first, n := s.piece(u, walkPiece)
+		o, os := s.at(0, r, first)
+		a, as := s.at(1, r, first)
+		b, bs := s.at(2, r, first)
+		kernel.Combine(s.op, s.out.mem[s.out.off+o:], s.a.mem[s.a.off+a:], s.b.mem[s.b.off+b:], n, os, as, bs)
 	}
 }
 
@@ -249,14 +251,17 @@ func (p *planner) softmax(n *node, k softmaxOp) {
 	}, n, "softmax", 0)
 }
 
-func (s *softmaxStep) units() int { return s.rows() }
+// groupPiece is how many groups a thread takes at least.
+const groupPiece = 32
+
+func (s *softmaxStep) units() int { return s.pieces(groupPiece) }
 
 func (s *softmaxStep) do(from, to int, _ *scratch) {
-	exp := kernel.Act{Kind: kernel.Exp}
-	for r := from; r < to; r++ {
-		o, os := s.row(0, r)
-		i, is := s.row(1, r)
-		for j := range s.run() {
+	for u := from; u < to; u++ {
+		r, first, n := s.piece(u, groupPiece)
+		o, os := s.at(0, r, first)
+		i, is := s.at(1, r, first)
+		for j := range n {
 			out, in := s.out.mem[s.out.off+o+j*os:], s.in.mem[s.in.off+i+j*is:]
 			top := in[s.inAt[0]]
 			for _, at := range s.inAt {
@@ -264,12 +269,13 @@ func (s *softmaxStep) do(from, to int, _ *scratch) {
 			}
 			sum := float32(0)
 			for l, at := range s.inAt {
-				e := exp.Of(in[at] - top)
+				e := kernel.ExpOf(in[at] - top)
 				sum += e
 				out[s.outAt[l]] = e
 			}
+			sum = 1 / sum
 			for _, at := range s.outAt {
-				out[at] /= sum
+				out[at] *= sum
 			}
 		}
 	}
@@ -307,13 +313,14 @@ func (p *planner) reduce(n *node, k reduceOp) {
 	after()
 }
 
-func (s *reduceStep) units() int { return s.rows() }
+func (s *reduceStep) units() int { return s.pieces(groupPiece) }
 
 func (s *reduceStep) do(from, to int, _ *scratch) {
-	for r := from; r < to; r++ {
-		o, os := s.row(0, r)
-		i, is := s.row(1, r)
-		for j := range s.run() {
+	for u := from; u < to; u++ {
+		r, first, n := s.piece(u, groupPiece)
+		o, os := s.at(0, r, first)
+		i, is := s.at(1, r, first)
+		for j := range n {
 			in := s.in.mem[s.in.off+i+j*is:]
 			sum := in[s.inAt[0]]
 			for _, at := range s.inAt[1:] {

@@ -23,7 +23,7 @@ func (p *planner) conv(n *node, k convOp) {
 	if k.before != [2]int{} || k.after != [2]int{} {
 		in = p.padded(n, k.window, in)
 	}
-	g := &gemmStep{set: p.set, act: k.act, addFirst: k.addFirst, group: k.group, cin: k.cin * in.stride[1]}
+	g := &gemmStep{set: p.set, threads: p.threads, act: k.act, addFirst: k.addFirst, group: k.group, cin: k.cin * in.stride[1]}
 	g.order(k, in, planar)
 	h, w := out.shape[2], out.shape[3]
 	g.m, g.aStep, g.cStep = w, in.stride[3]*k.stride[1], out.stride[3]
@@ -85,6 +85,7 @@ func (p *planner) product(n *node, k gemmOp) {
 // the picture, or all of it where rows follow each other.
 type gemmStep struct {
 	set                 *kernel.Set
+	threads             int
 	in, res, out        *operand
 	act                 kernel.Act
 	addFirst            bool
@@ -162,14 +163,17 @@ func (g *gemmStep) pack(groups, cout int, bias []float32, w func(group, depth, c
 	}
 	g.b, g.bias = slices.Clip(g.b), slices.Clip(g.bias)
 	g.bGroup, g.biasGroup = len(g.b)/groups, len(g.bias)/groups
-	g.chunk = chunkOf(g.set.Rows, g.m, depth)
+	g.chunk = chunkOf(g.set.Rows, g.m, depth, g.threads)
 }
 
 // chunkOf is how many pixels a unit has: their input shall stay in the second
-// cache while the panels pass by.
-func chunkOf(rows, m, depth int) int {
+// cache while the panels pass by, and there shall be enough units to share.
+func chunkOf(rows, m, depth, threads int) int {
 	const near = 24 << 10 // floats
 	tiles := max(1, near/(depth*rows))
+	if threads > 1 {
+		tiles = max(1, min(tiles, m/(rows*4*threads)))
+	}
 	return min(m, tiles*rows)
 }
 

@@ -36,7 +36,6 @@ type Opts struct {
 // Net is a network ready to run. It is for one goroutine at a time.
 type Net struct {
 	arena   []float32
-	steps   []planned
 	inputs  []port
 	outputs []port
 	pool    *pool
@@ -109,7 +108,7 @@ const maxArena = 1 << 27
 func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	g.fuse()
 	g.place()
-	p := &planner{set: set, opts: o}
+	p := &planner{set: set, threads: min(max(o.Threads, 1), runtime.NumCPU())}
 	n := &Net{}
 	inputs, outputs := p.ports(g.inputs), []*operand(nil)
 	for _, v := range g.nodes {
@@ -132,9 +131,7 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	for i, v := range g.outputs {
 		n.outputs = append(n.outputs, port{v.name, v.shape, outputs[i].mem})
 	}
-	n.steps = p.steps
-	threads := min(max(o.Threads, 1), runtime.NumCPU())
-	n.pool = newPool(threads)
+	n.pool = newPool(p.threads, p.steps)
 	n.info = Info{Kernels: set.Name, Arena: 4 * size}
 	for _, s := range p.steps {
 		n.info.Steps = append(n.info.Steps, s.info)
@@ -186,19 +183,16 @@ func find(ps []port, name string) ([]float32, []int) {
 }
 
 // Run computes the outputs from the inputs. It allocates nothing.
-func (n *Net) Run() {
-	for i := range n.steps {
-		n.pool.run(n.steps[i].step)
-	}
-}
+func (n *Net) Run() { n.pool.run(nil) }
 
 // RunTimed is Run, adding to spent, one per step of Info, how long each took.
 func (n *Net) RunTimed(spent []time.Duration) {
-	for i := range n.steps {
-		start := time.Now()
-		n.pool.run(n.steps[i].step)
-		spent[i] += time.Since(start)
-	}
+	last := time.Now()
+	n.pool.run(func(i int) {
+		now := time.Now()
+		spent[i] += now.Sub(last)
+		last = now
+	})
 }
 
 // Wipe overwrites every input, output and intermediate tensor.

@@ -8,11 +8,11 @@ import (
 
 // planner turns the fused graph into steps over one arena.
 type planner struct {
-	set   *kernel.Set
-	opts  Opts
-	steps []planned
-	bufs  []*buffer
-	bind  []*operand
+	set     *kernel.Set
+	threads int
+	steps   []planned
+	bufs    []*buffer
+	bind    []*operand
 }
 
 // operand is a tensor that a step reads or writes.

@@ -1,7 +1,7 @@
 package neural
 
 import (
-	"sync"
+	"runtime"
 	"sync/atomic"
 
 	"kerb/counting/neural/kernel"
@@ -28,67 +28,118 @@ type scratch struct {
 	act  kernel.Elements
 }
 
-// pool is the threads of one network: the caller's and some that wait.
+// pool computes steps with the caller's thread and some helpers. Steps take
+// tens of microseconds, less than it takes to wake a thread, so helpers are
+// woken once per run and then look for work until it ends. A helper that the
+// system delays holds nobody up: units belong to who takes them.
 type pool struct {
-	own  scratch
-	rest []worker
-	job  step
-	next atomic.Int64 // the first unit nobody took
-	size int64        // units taken at a time
-	wait sync.WaitGroup
+	steps []planned
+	own   scratch
+	rest  []helper
+	// claim is the current step in the upper half and its first unit that
+	// nobody took in the lower.
+	claim atomic.Uint64
+	done  atomic.Int64 // units of the current step that are computed
 }
 
-type worker struct {
+type helper struct {
 	wake chan struct{}
-	done chan struct{}
+	end  chan struct{}
 	own  scratch
 }
 
-func newPool(threads int) *pool {
-	p := &pool{rest: make([]worker, threads-1)}
+const (
+	over      = 1 << 31 // a step number that ends a run
+	soon      = 1 << 30 // one that lets helpers wait for the first
+	spinLimit = 1 << 14 // looks for work before a thread lets others run
+)
+
+func newPool(threads int, steps []planned) *pool {
+	p := &pool{steps: steps, rest: make([]helper, threads-1)}
 	for i := range p.rest {
-		w := &p.rest[i]
-		w.wake, w.done = make(chan struct{}), make(chan struct{})
+		h := &p.rest[i]
+		h.wake, h.end = make(chan struct{}, 1), make(chan struct{})
 		go func() {
-			defer close(w.done)
-			for range w.wake {
-				p.work(&w.own)
-				p.wait.Done()
+			defer close(h.end)
+			for range h.wake {
+				p.help(&h.own)
 			}
 		}()
 	}
 	return p
 }
 
-// run computes a step with all threads and returns when it is done.
-func (p *pool) run(s step) {
-	units := s.units()
-	if len(p.rest) == 0 || units < 2 {
-		s.do(0, units, &p.own)
-		return
+// run computes the steps one after the other; after is called behind each.
+func (p *pool) run(after func(int)) {
+	helped := len(p.rest) > 0
+	if helped {
+		p.claim.Store(soon << 32)
+		for i := range p.rest {
+			select {
+			case p.rest[i].wake <- struct{}{}:
+			default: // it has not noticed the end of the run before
+			}
+		}
 	}
-	p.job = s
-	p.size = max(1, int64(units/(4*(len(p.rest)+1))))
-	p.next.Store(0)
-	helpers := min(len(p.rest), units-1)
-	p.wait.Add(helpers)
-	for i := range helpers {
-		p.rest[i].wake <- struct{}{}
+	for i := range p.steps {
+		if helped {
+			p.share(i)
+		} else {
+			p.steps[i].do(0, p.steps[i].units(), &p.own)
+		}
+		if after != nil {
+			after(i)
+		}
 	}
-	p.work(&p.own)
-	p.wait.Wait()
+	if helped {
+		p.claim.Store(over << 32)
+	}
 }
 
-func (p *pool) work(own *scratch) {
-	units := int64(p.job.units())
-	for {
-		to := p.next.Add(p.size)
-		from := to - p.size
-		if from >= units {
-			return
-		}
-		p.job.do(int(from), int(min(to, units)), own)
+// share computes step i together with the helpers.
+func (p *pool) share(i int) {
+	p.done.Store(0)
+	p.claim.Store(uint64(i) << 32)
+	for p.take(&p.own) {
 	}
+	units := int64(p.steps[i].units())
+	for spins := 1; p.done.Load() < units; spins++ {
+		if spins%spinLimit == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// help takes units until the run is over.
+func (p *pool) help(own *scratch) {
+	for spins := 1; p.claim.Load()>>32 != over; spins++ {
+		if p.take(own) {
+			spins = 0
+		} else if spins%spinLimit == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// take computes some units of the current step. It is false when none are
+// left.
+func (p *pool) take(own *scratch) bool {
+	c := p.claim.Load()
+	i, from := int(c>>32), int(uint32(c))
+	if i >= len(p.steps) {
+		return false
+	}
+	s := p.steps[i]
+	units := s.units()
+	if from >= units {
+		return false
+	}
+	to := min(from+max(1, units/(4*(len(p.rest)+1))), units)
+	if p.claim.CompareAndSwap(c, uint64(i)<<32|uint64(to)) {
+		s.do(from, to, own)
+		p.done.Add(int64(to - from))
+	}
+	return true
 }
 
 // wipe lets go of the tensors that the threads' arguments still point at.
@@ -103,7 +154,7 @@ func (p *pool) wipe() {
 func (p *pool) close() {
 	for i := range p.rest {
 		close(p.rest[i].wake)
-		<-p.rest[i].done
+		<-p.rest[i].end
 	}
 	p.rest = nil
 }

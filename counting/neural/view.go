@@ -192,6 +192,21 @@ func mergeable(merged, strides [][]int, last, axis, n int) bool {
 	return true
 }
 
+// walkPiece is how many elements of a run a thread takes at least.
+const walkPiece = 2048
+
+// pieces is how many stretches of a run of at most size elements there are.
+func (w walk) pieces(size int) int {
+	return w.rows() * ((w.run() + size - 1) / size)
+}
+
+// piece is a stretch: its run, its first element there and its length.
+func (w walk) piece(u, size int) (row, first, n int) {
+	each := (w.run() + size - 1) / size
+	first = u % each * size
+	return u / each, first, min(size, w.run()-first)
+}
+
 // rows is the number of innermost runs, run their length.
 func (w walk) rows() int { return elems(w.shape[:len(w.shape)-1]) }
 func (w walk) run() int  { return w.shape[len(w.shape)-1] }
@@ -204,4 +219,10 @@ func (w walk) row(t, i int) (off, step int) {
 		i /= w.shape[a]
 	}
 	return off, w.stride[t][last]
+}
+
+// at is where element first of run i lies in tensor t, and the stride.
+func (w walk) at(t, i, first int) (off, step int) {
+	off, step = w.row(t, i)
+	return off + first*step, step
 }

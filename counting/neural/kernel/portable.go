@@ -164,6 +164,9 @@ const (
 	exp0   = 5.0000001201e-1
 )
 
+// ExpOf is eˣ, with a relative error of 2⁻²².
+func ExpOf(x float32) float32 { return exp(x) }
+
 func exp(x float32) float32 {
 	x = min(max(x, -expMax), expMax)
 	n := x*log2e + 12582912 // 1.5·2²³: the sum's low bits are the rounded quotient
