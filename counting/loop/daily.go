@@ -25,7 +25,7 @@ const (
 	dayFrom      = 5 // hours, local time
 	dayTo        = 22
 	daySamples   = (dayTo - dayFrom) * 120
-	coarseStep   = 0.001 // occupancies are compared in the thousandths in which PeMS gets them
+	sameStep     = 0.0001 // occupancies closer than about this are the same: 30 ms of five minutes
 )
 
 // day is what one loop's daily check needs.
@@ -100,7 +100,7 @@ func (d *day) add(k float64) {
 	for _, v := range d.five {
 		mean += v / float64(len(d.five))
 	}
-	mean = math.Round(mean / coarseStep)
+	mean = math.Round(mean / sameStep)
 	if mean > 0 && mean == d.last {
 		d.repeats++
 	}

@@ -9,7 +9,6 @@ const (
 	shortsInARow  = 3                       // on-times below the minimum, one after the other, that are chatter
 	proofOfLife   = 2                       // vehicles that take Silent back
 	relayDelay    = time.Second             // a fault relay must have fallen this long
-	silentRecheck = 10 * time.Minute        // the limit changes with the hour of day
 	pulseStuck    = time.Second             // no pulse card holds its output longer
 	slowAfter     = 2 * time.Second         // HIOCC: 2.0 s can mean a standing vehicle,
 	standingAfter = 2900 * time.Millisecond // 2.9 s must: its counting seconds are not in step with the vehicle
@@ -61,26 +60,22 @@ func (in *input) trusted() bool { return in.faults&dead == 0 }
 func (c *Counter) feed(e Edge) {
 	in := &c.in[e.Line]
 	e.At = max(e.At, in.lastEdge)
-	missed := e.Missed
-	if in.known && !e.Level && missed == 0 && e.On == in.level {
-		missed = 1 // the one between two alike; a coarse source does not know
-	}
-	if missed > 0 {
-		c.missed(in, missed, e.At)
+	if e.Missed > 0 {
+		c.missed(in, e.Missed, e.At)
 	}
 	switch {
-	case !in.known && e.Level && !e.On: // nothing there when the line was opened
+	case e.Level && !in.bursting && e.On == in.level:
 		in.known, in.lastEdge = true, e.At
-	case in.known && e.On == in.level && !in.bursting:
-		if e.On && missed > 0 { // a vehicle left and another came, unseen
-			in.blur = true
-			c.change(in, false, e.At)
-			c.change(in, true, e.At)
-			in.blur = false
-		}
-		in.lastEdge = e.At
+	case in.on && e.On && e.Missed > 0 && !in.bursting:
+		// A vehicle left and another came, unseen.
+		in.blur = true
+		c.change(in, false, e.At)
+		c.change(in, true, e.At)
+		in.blur, in.lastEdge = false, e.At
 	default:
-		in.blur = in.blur || e.Level || missed > 0
+		// Two edges alike with nothing lost are bounce too: the kernel reads
+		// the level some time after the edge that it reports.
+		in.blur = in.blur || e.Level || e.Missed > 0
 		in.edge(c, e)
 	}
 	c.schedule(in)

@@ -116,20 +116,20 @@ func (c *Counter) tickFree(in *input, t time.Duration) {
 		return
 	}
 	limit := c.limits.Silent[0]
-	if c.wall != nil {
-		limit = c.limits.Silent[c.wall(t).Hour()]
-	}
 	in.recheck = never
+	if c.wall != nil { // the limit changes with the hour
+		w := c.wall(t)
+		limit = c.limits.Silent[w.Hour()]
+		past := time.Duration(w.Minute())*time.Minute + time.Duration(w.Second())*time.Second + time.Duration(w.Nanosecond())
+		in.recheck = t + time.Hour - past
+	}
 	if limit > 0 && t >= in.quietAt+limit {
 		in.proof = 0
 		c.fault(in, Silent, t, 0)
 		return
 	}
 	if limit > 0 {
-		in.recheck = in.quietAt + limit
-	}
-	if c.wall != nil {
-		in.recheck = min(in.recheck, t+silentRecheck)
+		in.recheck = min(in.recheck, in.quietAt+limit)
 	}
 }
 

@@ -201,13 +201,21 @@ func drive(s *chip, n int, debounce, stall time.Duration) (any, error) {
 
 const never = time.Duration(math.MaxInt64)
 
-// play moves the contacts on time, or as soon as it can.
+// play moves the contacts on time, or as soon as it can: a late move makes the
+// following ones of its line late too, as far as no presence gets shorter and
+// no gap shorter than 12 ms.
 func (s *chip) play(moves []move, start time.Duration, pair []vehicle, late *[]float64) error {
+	var last, lastAt [len(lineNames)]time.Duration
 	for _, m := range moves {
-		if d := start + m.at - s.now(); d > 0 {
+		apart := m.at - lastAt[m.line]
+		if m.first && m.closed {
+			apart = min(apart, 12*time.Millisecond)
+		}
+		if d := max(start+m.at, last[m.line]+apart) - s.now(); d > 0 {
 			time.Sleep(d)
 		}
 		now := s.now()
+		last[m.line], lastAt[m.line] = now, m.at
 		if err := s.contact(m.line, m.closed); err != nil {
 			return err
 		}
