@@ -73,9 +73,3 @@ silu:                                         \
 sigmoid:                                      \
 	ALL(SIGM);                                \
 actdone:
-
-// STEPS puts the step at off(DI), in elements, into R9 and R10 in bytes.
-#define STEPS(off) \
-	MOVQ off(DI), R9;      \
-	SHLQ $2, R9;           \
-	LEAQ (R9)(R9*2), R10

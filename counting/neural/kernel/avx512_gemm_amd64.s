@@ -2,6 +2,7 @@
 
 #include "go_asm.h"
 #include "textflag.h"
+#include "amd64.h"
 #include "avx512_amd64.h"
 
 // Rows lie at p, p+s, p+2s where s is in R9 and 3s in R10; the next three
@@ -61,42 +62,19 @@
 	F((DX)(R9*1), Z10);  \
 	F((DX)(R9*2), Z11)
 
-// START loads a block's cursors: R8 the tile's first row, c and r the places
-// of the result and of what is added, K1 the columns of the last vector.
-#define START \
-	MOVQ  p+0(FP), DI;            \
-	MOVQ  Gemm_A(DI), R8;         \
-	MOVQ  Gemm_AOff(DI), AX;      \
-	LEAQ  (R8)(AX*4), R8;         \
-	MOVQ  Gemm_C(DI), BX;         \
-	MOVQ  Gemm_COff(DI), AX;      \
-	LEAQ  (BX)(AX*4), BX;         \
-	MOVQ  BX, c-8(SP);            \
-	MOVQ  Gemm_Res(DI), BX;       \
-	MOVQ  Gemm_ROff(DI), AX;      \
-	LEAQ  (BX)(AX*4), BX;         \
-	MOVQ  BX, r-16(SP);           \
-	MOVQ  Gemm_tiles(DI), AX;     \
-	MOVQ  AX, tiles-24(SP);       \
+// COLUMNS sets K1 to the columns of the last vector.
+#define COLUMNS \
 	MOVQ  Gemm_mask(DI), CX;      \
 	MOVQ  $1, AX;                 \
 	SHLQ  CX, AX;                 \
 	DECQ  AX;                     \
 	KMOVW AX, K1
 
-// SEGMENT points AX at the segment's first element of the first row and sets
-// R13 to its length, R14 to the step between elements.
-#define SEGMENT \
-	MOVQ (R11), AX;               \
-	LEAQ (R8)(AX*4), AX;          \
-	MOVQ Gemm_SegLen(DI), R13;    \
-	MOVQ Gemm_KStep(DI), R14;     \
-	SHLQ $2, R14
-
 // func gemm512x32(p *Gemm)
 // Twelve rows by 32 columns: Z0-Z23 sums, Z24-Z25 weights, Z26-Z29 inputs.
 TEXT ·gemm512x32(SB), NOSPLIT, $24-8
 	START
+	COLUMNS
 
 tile:
 	STEPS(Gemm_AStep)
@@ -201,6 +179,7 @@ store:
 // Twelve rows by 16 columns: Z0-Z11 sums, Z24 weights.
 TEXT ·gemm512x16(SB), NOSPLIT, $24-8
 	START
+	COLUMNS
 
 tile:
 	STEPS(Gemm_AStep)
@@ -292,6 +271,7 @@ store:
 // One row by 16 columns, for a block of fewer rows than a tile.
 TEXT ·gemm512x1(SB), NOSPLIT, $24-8
 	START
+	COLUMNS
 
 tile:
 	MOVQ    Gemm_B(DI), SI

@@ -2,24 +2,17 @@
 
 #include "go_asm.h"
 #include "textflag.h"
+#include "amd64.h"
 #include "avx512_amd64.h"
 
-// OPEN loads a row's cursors: R8 the first window's corner, R12 the first
-// output, R13 weights, R14 bias, R9 and R10 one and three input steps, c the
-// channels left.
-#define OPEN \
-	MOVQ t+0(FP), DI;          \
-	MOVQ Taps_In(DI), R8;      \
-	MOVQ Taps_InOff(DI), AX;   \
-	LEAQ (R8)(AX*4), R8;       \
-	MOVQ Taps_Out(DI), R12;    \
-	MOVQ Taps_OutOff(DI), AX;  \
-	LEAQ (R12)(AX*4), R12;     \
-	MOVQ Taps_W(DI), R13;      \
-	MOVQ Taps_Bias(DI), R14;   \
-	MOVQ Taps_C(DI), AX;       \
-	MOVQ AX, c-8(SP);          \
-	STEPS(Taps_InStep)
+#define S0 Z0
+#define S1 Z1
+#define S2 Z2
+#define S3 Z3
+#define S4 Z4
+#define S5 Z5
+#define S6 Z6
+#define S7 Z7
 
 // CHANNELS sets K1 to the next sixteen channels or what is left of them, and
 // rewinds to the row's first output.
@@ -37,28 +30,6 @@
 	MOVQ  R8, in-24(SP);        \
 	MOVQ  R12, out-32(SP)
 
-// WINDOW points SI at the taps, R11 at how many; without any it skips.
-#define WINDOW(none) \
-	MOVQ  Taps_Tab(DI), SI;      \
-	MOVQ  Taps_Tab+8(DI), R11; \
-	SHRQ  $1, R11;               \
-	JEQ   none
-
-// TAP points AX at the tap's input for the first output, DX at its weights.
-#define TAP \
-	MOVQ (SI), AX;          \
-	MOVQ 8(SI), DX;         \
-	LEAQ (R13)(DX*4), DX;   \
-	ADDQ $16, SI;           \
-	MOVQ in-24(SP), BX;     \
-	LEAQ (BX)(AX*4), AX
-
-#define NEXT(px) \
-	MOVQ Taps_InStep(DI), AX;   \
-	IMUL3Q $(4*px), AX, AX;     \
-	ADDQ AX, in-24(SP);         \
-	SUBQ $px, n-16(SP)
-
 #define NEXTCHANNELS \
 	ADDQ $64, R8;           \
 	ADDQ $64, R12;          \
@@ -66,37 +37,10 @@
 	ADDQ $64, R14;          \
 	SUBQ $16, c-8(SP)
 
-// PUT stores outputs BX, BX+s, … where s is in CX.
-#define PUTSTEP \
-	MOVQ out-32(SP), BX;       \
-	MOVQ Taps_OutStep(DI), CX; \
-	SHLQ $2, CX
-
+// PUT stores an output at BX and goes on to the next.
 #define PUT(x) \
 	VMOVUPS x, K1, (BX);  \
 	ADDQ    CX, BX
-
-// EIGHT applies OP to the tap's input of eight outputs.
-#define EIGHT(OP) \
-	LEAQ (AX)(R10*1), BX;   \
-	LEAQ (BX)(R10*1), CX;   \
-	OP((AX), Z0);           \
-	OP((AX)(R9*1), Z1);     \
-	OP((AX)(R9*2), Z2);     \
-	OP((BX), Z3);           \
-	OP((BX)(R9*1), Z4);     \
-	OP((BX)(R9*2), Z5);     \
-	OP((CX), Z6);           \
-	OP((CX)(R9*1), Z7)
-
-#define FOUR(OP) \
-	LEAQ (AX)(R10*1), BX;   \
-	OP((AX), Z0);           \
-	OP((AX)(R9*1), Z1);     \
-	OP((AX)(R9*2), Z2);     \
-	OP((BX), Z3)
-
-#define ONE(OP) OP((AX), Z0)
 
 #define FMAT(addr, x) VFMADD231PS addr, Z29, K1, x
 #define MAXT(addr, x) VMAXPS addr, x, K1, x

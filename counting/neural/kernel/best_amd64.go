@@ -9,6 +9,9 @@ func Sets() []*Set {
 	if x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL {
 		out = append(out, avx512())
 	}
+	if x.HasAVX2 && x.HasFMA {
+		out = append(out, avx2())
+	}
 	return append(out, Portable())
 }
 
@@ -49,6 +52,43 @@ func avx512() *Set {
 	}
 }
 
+func avx2() *Set {
+	return &Set{
+		Name: "avx2", Rows: 6, Widths: []int{16, 8}, Spaced: true, lanes: 8,
+		gemm: func(g *Gemm, width, rows int) {
+			switch {
+			case rows == 1:
+				each(g, width, 8, gemm256x1)
+			case width == 16:
+				gemm256x16(g)
+			default:
+				gemm256x8(g)
+			}
+		},
+		taps: func(t *Taps, px int) {
+			switch px {
+			case 8:
+				taps256x8(t)
+			case 4:
+				taps256x4(t)
+			default:
+				taps256x1(t)
+			}
+		},
+		most: func(t *Taps, px int) {
+			switch px {
+			case 8:
+				most256x8(t)
+			case 4:
+				most256x4(t)
+			default:
+				most256x1(t)
+			}
+		},
+		act: act256,
+	}
+}
+
 //go:noescape
 func gemm512x32(p *Gemm)
 
@@ -78,3 +118,33 @@ func most512x1(t *Taps)
 
 //go:noescape
 func act512(e *Elements)
+
+//go:noescape
+func gemm256x16(p *Gemm)
+
+//go:noescape
+func gemm256x8(p *Gemm)
+
+//go:noescape
+func gemm256x1(p *Gemm)
+
+//go:noescape
+func taps256x8(t *Taps)
+
+//go:noescape
+func taps256x4(t *Taps)
+
+//go:noescape
+func taps256x1(t *Taps)
+
+//go:noescape
+func most256x8(t *Taps)
+
+//go:noescape
+func most256x4(t *Taps)
+
+//go:noescape
+func most256x1(t *Taps)
+
+//go:noescape
+func act256(e *Elements)
