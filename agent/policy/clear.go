@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"kerb/counting"
@@ -180,7 +181,8 @@ func (w worker) suppress(cells []cell) {
 	}
 }
 
-// withhold replaces a number below the threshold by just that.
+// withhold replaces a number below the threshold by just that. Threshold 0
+// withholds nothing, also not what noise has taken below zero.
 func (c *cell) withhold(below int64) bool {
 	if c.ranged = below > 0 && c.a < below; c.ranged {
 		c.a, c.b = 0, below
@@ -192,16 +194,16 @@ func (c *cell) withhold(below int64) bool {
 //
 // One presence adds at most its own time in the window to the object-seconds,
 // so at most 1 to the mean, and at most 1 to the peak. Half of ε is spent on
-// each. The mean is rounded to tenths first, which keeps its sensitivity: two
-// numbers at most 1 apart round to tenths at most 10 apart.
+// each. The mean is rounded to tenths first, in whole numbers, which keeps its
+// sensitivity: two numbers at most 1 apart round to tenths at most 10 apart.
 func (w worker) zone(c counting.Class, present, observed time.Duration, peak uint32) cell {
-	tenths := int64((10*float64(present))/float64(observed) + 0.5)
+	tenths := tenthsOf(present, observed)
 	o := cell{class: c, a: tenths, b: int64(peak)}
 	switch w.method {
 	case Noise:
 		o.a = min(max(o.a+w.noise.laplace(uint64(w.epsilon), 2*10*1000), minMean), maxMean)
 		o.b = min(max(o.b+w.noise.laplace(uint64(w.epsilon), 2*1000), minCount), maxCount)
-		if o.a < 10*int64(w.below) {
+		if w.below > 0 && o.a < 10*int64(w.below) {
 			o.ranged, o.a, o.b = true, 0, int64(w.below)
 		}
 	case Suppress:
@@ -216,6 +218,18 @@ func (w worker) zone(c counting.Class, present, observed time.Duration, peak uin
 		o.a, o.b = w.band((tenths + 5) / 10)
 	}
 	return o
+}
+
+// tenthsOf is present over observed in tenths, halves up, or maxMean if it is
+// more: ⌊(20·present + observed) / (2·observed)⌋ without overflow.
+func tenthsOf(present, observed time.Duration) int64 {
+	hi, lo := bits.Mul64(20, uint64(max(0, present)))
+	lo, carry := bits.Add64(lo, uint64(observed), 0)
+	if hi += carry; hi >= 2*uint64(observed) {
+		return maxMean
+	}
+	tenths, _ := bits.Div64(hi, lo, 2*uint64(observed))
+	return int64(min(tenths, maxMean))
 }
 
 // band is the band that n is in: its lower end, and the next one's or 0.

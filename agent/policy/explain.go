@@ -1,7 +1,6 @@
 package policy
 
 import (
-	_ "embed"
 	"fmt"
 	"io"
 	"slices"
@@ -30,13 +29,6 @@ func ParseLanguage(s string) (Language, error) {
 	}
 	return l, nil
 }
-
-var (
-	//go:embed explain/en.txt
-	english string
-	//go:embed explain/fi.txt
-	finnish string
-)
 
 // Explain writes on about a page, for somebody who knows nothing of kerb, what
 // the policy lets be known, what it makes impossible, and what that means for
@@ -189,7 +181,7 @@ func table(rows [][]string) string {
 	for _, r := range rows {
 		b.WriteString("|" + r[0] + strings.Repeat(" ", wide-utf8.RuneCountInString(r[0])))
 		for _, v := range r[1:] {
-			b.WriteString(strings.Repeat(" ", max(1, 10-utf8.RuneCountInString(v))) + v)
+			b.WriteString(strings.Repeat(" ", max(1, 9-utf8.RuneCountInString(v))) + v)
 		}
 		b.WriteByte('\n')
 	}

@@ -115,19 +115,3 @@ func (s words) percent(v float64) string {
 	}
 	return s.number(100*v, 0) + " %"
 }
-
-var englishWords = words{
-	and: "and", or: "or", things: [...]string{"line", "zone", "loop"}, point: ".", more: "or more",
-	classes: [...]string{"people", "bicycles with their riders", "vehicles", "motorcycles", "cars", "heavy vehicles"},
-	units:   [...]unit{{"second", "seconds", "seconds", "second"}, {"minute", "minutes", "minutes", "minute"}, {"hour", "hours", "hours", "hour"}, {"day", "days", "days", "day"}},
-	week:    days,
-	ways:    [...]string{"CHANGED", "STRICTER", "LOOSER"},
-}
-
-var finnishWords = words{
-	and: "ja", or: "tai", things: [...]string{"linjaa", "aluetta", "silmukkaa"}, point: ",", more: "tai enemmän",
-	classes: [...]string{"jalankulkijat", "polkupyörät ajajineen", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
-	units:   [...]unit{{"sekunti", "sekuntia", "sekunnin", "Sekunnin"}, {"minuutti", "minuuttia", "minuutin", "Minuutin"}, {"tunti", "tuntia", "tunnin", "Tunnin"}, {"vuorokausi", "vuorokautta", "vuorokauden", "Vuorokauden"}},
-	week:    [...]string{"ma", "ti", "ke", "to", "pe", "la", "su"},
-	ways:    [...]string{"MUUTTUNUT", "TIUKEMPI", "VÄLJEMPI"},
-}

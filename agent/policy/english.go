@@ -1,4 +1,7 @@
-{{or .Title "A policy without a title"}}, version {{.Version}}
+package policy
+
+// english is the explanation in English: a template over page.
+const english = `{{or .Title "A policy without a title"}}, version {{.Version}}
 {{.Hash}}
 
 WHO ANSWERS FOR IT
@@ -46,3 +49,12 @@ A habit is hidden less well than a single passage: of somebody who is known to p
 {{else if .Suppress}}There is no noise, so nothing bounds what can be told by somebody who knows everything about everybody else in the window. What protects you is that small numbers are withheld{{if gt .Clear.Round 1}} and others rounded: of {{.Clear.Round}} numbers in a row, one passage more changes what is given in one{{end}}. Each passage, of C in a day, stands in a window of {{span .Clear.Window}} with at least {{.Clear.Below}} of its class in all, or the number is withheld.
 {{else}}There is no noise, so nothing bounds what can be told by somebody who knows everything about everybody else in the window. What protects you is that bands are wide: one person more shows only where one band ends and the next begins. Each of C visits is hidden in that way, each by itself.
 {{end}}The numbers are data-minimised{{if .Noise}} and protected per passage{{end}}. {{if .UsesCamera}}Pictures are processed on the device all the same, so{{else}}The device stands in a public place all the same, so check whether{{end}} an impact assessment, a notice on the spot and a legal basis are needed.
+`
+
+var englishWords = words{
+	and: "and", or: "or", things: [...]string{"line", "zone", "loop"}, point: ".", more: "or more",
+	classes: [...]string{"people", "bicycles with their riders", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+	units:   [...]unit{{"second", "seconds", "seconds", "second"}, {"minute", "minutes", "minutes", "minute"}, {"hour", "hours", "hours", "hour"}, {"day", "days", "days", "day"}},
+	week:    days,
+	ways:    [...]string{"CHANGED", "STRICTER", "LOOSER"},
+}

@@ -1,4 +1,7 @@
-{{or .Title "Nimetön sääntö"}}, versio {{.Version}}
+package policy
+
+// finnish is the explanation in Finnish: a template over page.
+const finnish = `{{or .Title "Nimetön sääntö"}}, versio {{.Version}}
 {{.Hash}}
 
 KUKA VASTAA
@@ -46,3 +49,12 @@ Tapa on piilossa huonommin kuin yksittäinen kulku: jonkun sellaisen kohdalla, j
 {{else if .Suppress}}Kohinaa ei ole, joten mikään ei rajaa sitä, mitä voi päätellä joku, joka tietää kaiken kaikista muista samassa jaksossa. Suojana on, että pieniä lukuja ei anneta{{if gt .Clear.Round 1}} ja muut pyöristetään: {{.Clear.Round}} peräkkäisestä luvusta yhdessä yksi kulku lisää muuttaa sitä, mitä annetaan{{end}}. Jokainen kulku, päivän C kulusta, on jaksossa ({{span .Clear.Window}}), jossa sen luokkaa on yhteensä vähintään {{.Clear.Below}}, tai lukua ei anneta.
 {{else}}Kohinaa ei ole, joten mikään ei rajaa sitä, mitä voi päätellä joku, joka tietää kaiken kaikista muista samassa jaksossa. Suojana on, että välit ovat leveitä: yksi ihminen lisää näkyy vain siinä, missä väli vaihtuu toiseen. Jokainen C käynnistä on piilossa näin, kukin erikseen.
 {{end}}Luvut on minimoitu{{if .Noise}} ja suojattu kulku kulultaan{{end}}. {{if .UsesCamera}}Laite käsittelee silti kuvia, joten{{else}}Laite on silti julkisella paikalla, joten on selvitettävä, tarvitaanko{{end}} vaikutustenarviointi, tiedote paikan päällä ja oikeusperuste{{if .UsesCamera}} tarvitaan{{end}}.
+`
+
+var finnishWords = words{
+	and: "ja", or: "tai", things: [...]string{"linjaa", "aluetta", "silmukkaa"}, point: ",", more: "tai enemmän",
+	classes: [...]string{"jalankulkijat", "polkupyörät ajajineen", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
+	units:   [...]unit{{"sekunti", "sekuntia", "sekunnin", "Sekunnin"}, {"minuutti", "minuuttia", "minuutin", "Minuutin"}, {"tunti", "tuntia", "tunnin", "Tunnin"}, {"vuorokausi", "vuorokautta", "vuorokauden", "Vuorokauden"}},
+	week:    [...]string{"ma", "ti", "ke", "to", "pe", "la", "su"},
+	ways:    [...]string{"MUUTTUNUT", "TIUKEMPI", "VÄLJEMPI"},
+}

@@ -1,0 +1,146 @@
+package policy
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func explained(t testing.TB, p *Policy, l Language) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := p.Explain(&b, l); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestAnExplanationIsAPageOfPlainLines(t *testing.T) {
+	all := shipped(t)
+	all["demo"] = Demo()
+	for name, p := range all {
+		for _, l := range []Language{English, Finnish} {
+			text := explained(t, p, l)
+			lines := strings.Split(text, "\n")
+			for _, line := range lines {
+				if n := utf8.RuneCountInString(line); n > 78 || strings.TrimRight(line, " ") != line {
+					t.Errorf("%s, %s: %d characters: %q", name, l, n, line)
+				}
+			}
+			if len(lines) > 85 {
+				t.Errorf("%s, %s: %d lines are no page", name, l, len(lines))
+			}
+			for _, no := range []string{"nonym", "<no value>", "%!", "\n\n\n", "  .", "NaN", "-0"} {
+				if strings.Contains(text, no) {
+					t.Errorf("%s, %s: %q in\n%s", name, l, no, text)
+				}
+			}
+			if !strings.Contains(text, p.Hash()) {
+				t.Errorf("%s, %s: which policy it is cannot be told", name, l)
+			}
+		}
+	}
+}
+
+func TestAnExplanationSaysWhatIsInForce(t *testing.T) {
+	for _, c := range []struct {
+		policy string
+		want   []string
+	}{
+		{"standard", []string{
+			"Every 15 minutes", "ε = 1.", "from 39 to 43 in nine windows of ten", "`below 5` in 90.1 % of the windows",
+			"longer than 30 seconds", "at most 73 % sure", "ε = 2: at most 88 %", "resend and watermark", "at most 3 days", "protected per passage",
+			"for at most 30 minutes at a time",
+		}},
+		{"strict", []string{"Every hour", "ε = 0.5", "at most 62 % sure", "No camera can be used without a mask", "cannot command anything", "320x240", "shows nothing of the picture"}},
+		{"traffic", []string{"Every 5 minutes", "one record for each loop", "a true 41 leaves as 41, a true 3 as `below 5`", "No noise is added"}},
+		{"suppress", []string{"`below 10`", "nearest 10", "both directions together", "a true 41 leaves as 40"}},
+		{"busyness", []string{"Every minute", "0–4, 5–9, 10–19 and 20 or more", "leave as `5–9`", "two people's signatures", "Nobody can be followed at all"}},
+	} {
+		text := strings.Join(strings.Fields(explained(t, shipped(t)[c.policy], English)), " ")
+		for _, want := range c.want {
+			if !strings.Contains(text, strings.ReplaceAll(want, "`", `"`)) {
+				t.Errorf("%s does not say %q:\n%s", c.policy, want, text)
+			}
+		}
+	}
+}
+
+// TestNoSettingLeavesTheExplanationAsItWas: a key that nobody is told of could
+// make a sentence false.
+func TestNoSettingLeavesTheExplanationAsItWas(t *testing.T) {
+	weekdays := noisy + "hours = {open = [\"Mon-Fri 07:00-19:00\"], timezone = \"UTC\"}\naim = {show = \"silhouettes\", session = \"10m\"}\n"
+	masked := noisy + "[[mask]]\ncamera = \"north\"\narea = [[0, 0], [1, 0], [1, 1]]\n"
+	changes := map[string][3]string{
+		"version":               {noisy, "version = 3", "version = 4"},
+		"title":                 {"title = \"One\"\n" + noisy, "One", "Two"},
+		"purpose":               {noisy, "statistical", "operational"},
+		"controller.name":       {"controller.name = \"One\"\n" + noisy, "One", "Two"},
+		"controller.contact":    {"controller.contact = \"One\"\n" + noisy, "One", "Two"},
+		"count.streams":         {noisy, `"zone", "loop"`, `"loop"`},
+		"count.classes":         {noisy, `"bicycle", `, ""},
+		"camera.pixels":         {"camera.pixels = \"640x480\"\n" + noisy, "640x480", "320x240"},
+		"camera.follow_max":     {noisy, "30s", "31s"},
+		"camera.masks_required": {"camera.masks_required = true\n" + noisy, "true", "false"},
+		"mask":                  {masked, "north", "south"},
+		"hours.open":            {weekdays, "07:00", "08:00"},
+		"hours.timezone":        {weekdays, "UTC", "Europe/Helsinki"},
+		"clear.window":          {noisy, "15m", "30m"},
+		"clear.method":          {noisy, `"noise", epsilon = 1`, `"suppress", round = 5`},
+		"clear.epsilon":         {noisy, "epsilon = 1", "epsilon = 1.1"},
+		"clear.below":           {noisy, "below = 5", "below = 6"},
+		"clear.round":           {suppressed, "round = 10", "round = 5"},
+		"clear.totals":          {suppressed, "true", "false"},
+		"clear.bands":           {banded, "[5, 10, 20]", "[5, 10, 25]"},
+		"clear.overlap":         {noisy, "overlap = 2", "overlap = 1"},
+		"keep.retention":        {noisy, "72h", "71h"},
+		"aim.show":              {weekdays, `show = "silhouettes", session = "10m"`, `show = "nothing"`},
+		"aim.session":           {weekdays, "10m", "11m"},
+		"broker.commands":       {"broker.commands = [\"resend\"]\n" + noisy, `["resend"]`, "[]"},
+	}
+	changes["clear.method"] = [3]string{noisy, `method = "noise", epsilon = 1, below = 5, overlap = 2`, `method = "suppress", round = 5, below = 5, overlap = 2`}
+	for _, k := range Keys() {
+		c, ok := changes[k.Name]
+		if !ok {
+			if k.Name != "schema" {
+				t.Errorf("%s: nothing says here how to change it", k.Name)
+			}
+			continue
+		}
+		for _, l := range []Language{English, Finnish} {
+			a, b := parse(t, c[0]), changed(t, c[0], c[1], c[2])
+			before := strings.ReplaceAll(explained(t, a, l), a.Hash(), "")
+			after := strings.ReplaceAll(explained(t, b, l), b.Hash(), "")
+			if before == after {
+				t.Errorf("%s: the explanation (%s) does not know it", k.Name, l)
+			}
+		}
+	}
+}
+
+func TestBothLanguagesHaveTheSameShape(t *testing.T) {
+	for name, p := range shipped(t) {
+		en, fi := explained(t, p, English), explained(t, p, Finnish)
+		if a, b := strings.Count(en, "\n- "), strings.Count(fi, "\n- "); a != b {
+			t.Errorf("%s: %d points in English, %d in Finnish", name, a, b)
+		}
+		if a, b := strings.Count(en, "\n\n"), strings.Count(fi, "\n\n"); a != b {
+			t.Errorf("%s: %d sections in English, %d in Finnish", name, a, b)
+		}
+	}
+	if _, err := ParseLanguage("sv"); err == nil {
+		t.Error("a language that is not there was accepted")
+	}
+}
+
+func TestPercentNeverRoundsToCertainty(t *testing.T) {
+	for v, want := range map[float64]string{0: "0.0 %", 0.00001: "<0.1 %", 0.5: "50 %", 0.731: "73 %", 0.982: "98.2 %", 0.99995: ">99.9 %"} {
+		if got := englishWords.percent(v); got != want {
+			t.Errorf("%g: %s, want %s", v, got, want)
+		}
+	}
+	if got := finnishWords.percent(0.982); got != "98,2 %" {
+		t.Errorf("got %s", got)
+	}
+}
