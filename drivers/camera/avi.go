@@ -91,17 +91,17 @@ func (a *AVI) header() error {
 			a.walk = before
 			break
 		}
-		switch {
-		case c.id == "avih":
+		switch id := string(c.id[:]); {
+		case id == "avih":
 			err = a.load(main[:], c)
-		case c.id == "strh":
+		case id == "strh":
 			var b [40]byte
 			err = a.load(b[:], c)
 			if video < 0 && string(b[:4]) == "vids" {
 				video, stream = streams, b
 			}
 			streams++
-		case c.id == "strf" && video == streams-1 && video >= 0:
+		case id == "strf" && video == streams-1 && video >= 0:
 			err = a.load(format[:], c)
 		}
 		if err != nil {
@@ -207,7 +207,7 @@ func (a *AVI) next() ([]byte, error) {
 }
 
 // wanted tells the frames of the video stream: "00dc", or "00db".
-func (a *AVI) wanted(id string) bool {
+func (a *AVI) wanted(id [4]byte) bool {
 	return id[2] == 'd' && (id[3] == 'c' || id[3] == 'b') &&
 		int(id[0]-'0') == a.stream/10 && int(id[1]-'0') == a.stream%10
 }
@@ -245,8 +245,8 @@ func (a *AVI) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	src, err := a.next()
 	switch {
 	case err == nil:
-		if err := a.format.decode(&a.dec, dst, src); err != nil {
-			return clock(n, a.rate), BadFrame{n, err}
+		if err = a.format.decode(&a.dec, dst, src); err != nil {
+			err = BadFrame{n, err}
 		}
 		clear(src)
 	case a.closed.Load():

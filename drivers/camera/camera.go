@@ -70,12 +70,17 @@ type format struct {
 	w, h  int
 }
 
-// newFormat settles the format by the header of a picture.
+// newFormat settles the format by the first picture.
 func newFormat(src []byte, l Limits) (format, error) {
 	c, err := luma.ReadConfig(src)
 	if err != nil {
 		return format{}, err
 	}
+	return settle(c, l)
+}
+
+// settle finds the scale at which a picture is within the limits.
+func settle(c luma.Config, l Limits) (format, error) {
 	s, ok := c.Fit(l.MaxPixels)
 	if !ok {
 		return format{}, fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels",

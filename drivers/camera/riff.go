@@ -14,8 +14,8 @@ import (
 
 // chunk is a leaf of the tree.
 type chunk struct {
-	id   string // of four bytes
-	at   int64  // where its data starts
+	id   [4]byte
+	at   int64 // where its data starts
 	size int64
 }
 
@@ -51,13 +51,13 @@ func (w *riff) next() (chunk, error) {
 		if len(head) < 8 {
 			return chunk{}, errCut{w.pos, 8, int64(len(head))}
 		}
-		id, size := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
-		list := id == "RIFF" || id == "LIST"
+		id, size := [4]byte(head), int64(binary.LittleEndian.Uint32(head[4:]))
+		list := string(id[:]) == "RIFF" || string(id[:]) == "LIST"
 		if list && len(head) < 12 {
 			return chunk{}, errCut{w.pos, 12, int64(len(head))}
 		}
 		if list {
-			w.enter(id, string(head[8:]), size)
+			w.enter(head, size)
 			continue
 		}
 		if !printable(head[:4]) {
@@ -74,14 +74,14 @@ func (w *riff) next() (chunk, error) {
 
 // enter steps into a list. A recorder that was stopped hard leaves sizes of
 // zero, one that writes to a pipe leaves all ones: then there is no end.
-func (w *riff) enter(id, kind string, size int64) {
-	if id == "RIFF" {
+func (w *riff) enter(head []byte, size int64) {
+	if string(head[:4]) == "RIFF" {
 		w.end = 0
 		if size > 4 && size < 0xfffffff0 {
 			w.end = w.pos + 8 + size
 		}
 	}
-	w.movi = w.movi || id == "LIST" && kind == "movi"
+	w.movi = w.movi || string(head[8:]) == "movi"
 	w.pos += 12
 }
 

@@ -1,0 +1,92 @@
+package camera
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// client asks a camera for its stream: authentication when asked for, and
+// redirects on the same host.
+type client struct {
+	http           http.Client
+	user, password string
+}
+
+func newClient(o HTTP) *client {
+	return &client{
+		user: o.User, password: o.Password,
+		http: http.Client{
+			Transport: &http.Transport{
+				DialContext:            o.Dial,
+				TLSClientConfig:        o.TLS,
+				DisableCompression:     true,
+				MaxResponseHeaderBytes: 64 << 10,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// get returns the response that is neither a redirect nor a question for a
+// password.
+func (c *client) get(ctx context.Context, u *url.URL) (*http.Response, error) {
+	auth := ""
+	for range 6 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+		if err != nil {
+			return nil, bare(err)
+		}
+		req.Header.Set("User-Agent", "kerb")
+		if auth != "" {
+			req.Header.Set("Authorization", auth)
+		}
+		res, err := c.http.Do(req)
+		if err != nil {
+			return nil, bare(err)
+		}
+		switch res.StatusCode {
+		case http.StatusUnauthorized:
+			res.Body.Close()
+			if auth != "" {
+				return nil, errors.New("camera refuses the user or the password")
+			}
+			if auth, err = c.answer(res, u); err != nil {
+				return nil, err
+			}
+		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+			http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+			res.Body.Close()
+			if u, err = redirect(res, u); err != nil {
+				return nil, err
+			}
+			auth = ""
+		default:
+			return res, nil
+		}
+	}
+	return nil, errors.New("camera redirects in circles")
+}
+
+// redirect is where a response points, if it is the same host.
+func redirect(res *http.Response, from *url.URL) (*url.URL, error) {
+	to, err := res.Location()
+	if err != nil {
+		return nil, errors.New("camera redirects to nowhere")
+	}
+	if to.Hostname() != from.Hostname() || from.Scheme == "https" && to.Scheme != "https" {
+		return nil, fmt.Errorf("camera redirects to another host, %s://%s: not followed", to.Scheme, to.Host)
+	}
+	to.User = nil
+	return to, nil
+}
+
+// bare takes the address, which may hold a password, out of an error.
+func bare(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,159 @@
+package camera
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"kerb/drivers/camera/luma"
+)
+
+// ListStills gives the JPEG files in a directory, by name.
+func ListStills(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, e := range entries {
+		switch strings.ToLower(filepath.Ext(e.Name())) {
+		case ".jpg", ".jpeg":
+			if !e.IsDir() {
+				paths = append(paths, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("%s: has no .jpg files", dir)
+	}
+	return paths, nil
+}
+
+// Stills is a source of JPEG files, one a picture; picture n is at n seconds
+// after 1970.
+type Stills struct {
+	paths  []string
+	limits Limits
+	format format
+	frame  int
+	buf    []byte
+	dec    luma.Decoder
+	closed atomic.Bool
+}
+
+// OpenStills takes its pictures from files, in this order. All must be of one
+// size; those without a readable header are left for ReadInto to report.
+func OpenStills(paths []string, l Limits) (*Stills, error) {
+	s := &Stills{paths: paths, limits: l.orDefault()}
+	model, first := "", error(nil)
+	for _, path := range paths {
+		c, err := s.config(path)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		if model == "" {
+			if s.format, err = settle(c, s.limits); err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+			model = path
+		}
+		if want := s.format.cfg; c.Width != want.Width || c.Height != want.Height {
+			return nil, fmt.Errorf("%s is %d×%d, but %s is %d×%d: all must be of one size",
+				path, c.Width, c.Height, model, want.Width, want.Height)
+		}
+	}
+	if model != "" {
+		return s, nil
+	}
+	if first == nil {
+		first = errors.New("no pictures given")
+	}
+	return nil, first
+}
+
+// config reads a file's header: its start is mostly enough.
+func (s *Stills) config(path string) (luma.Config, error) {
+	src, err := s.load(path, 16<<10)
+	if err != nil {
+		return luma.Config{}, err
+	}
+	c, err := luma.ReadConfig(src)
+	if errors.Is(err, luma.ErrTruncated) && len(src) == 16<<10 {
+		if src, err = s.load(path, s.limits.MaxBytes); err != nil {
+			return luma.Config{}, err
+		}
+		c, err = luma.ReadConfig(src)
+	}
+	clear(src)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// load reads a file, or its first most bytes.
+func (s *Stills) load(path string, most int) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: is not a file", path)
+	case info.Size() > int64(s.limits.MaxBytes):
+		return nil, fmt.Errorf("%s: has %d bytes: more than %d", path, info.Size(), s.limits.MaxBytes)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	s.buf = grow(s.buf, min(int(info.Size()), most), s.limits.MaxBytes)
+	if _, err := io.ReadFull(f, s.buf); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s.buf, nil
+}
+
+// ReadInto fills dst, of width × height bytes, with the next picture.
+func (s *Stills) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	if s.closed.Load() {
+		return time.Time{}, ErrClosed
+	}
+	if err := admit(ctx, dst, s.format.w, s.format.h); err != nil {
+		return time.Time{}, err
+	}
+	if s.frame == len(s.paths) {
+		return time.Time{}, io.EOF
+	}
+	n := s.frame
+	s.frame++
+	src, err := s.load(s.paths[n], s.limits.MaxBytes)
+	if err == nil {
+		if err = s.format.decode(&s.dec, dst, src); err != nil {
+			err = fmt.Errorf("%s: %w", s.paths[n], err)
+		}
+		clear(src)
+	}
+	if err != nil {
+		err = BadFrame{n, err}
+	}
+	return clock(n, 1), err
+}
+
+// Size is the width and height of the pictures that ReadInto delivers.
+func (s *Stills) Size() (w, h int) { return s.format.w, s.format.h }
+
+// Close ends the source.
+func (s *Stills) Close() error {
+	s.closed.Store(true)
+	return nil
+}
