@@ -10,7 +10,8 @@ import (
 
 // canonical writes every key of the terms as one line of TOML, but for those
 // that its method does not know. It walks the struct itself, so that a key
-// which is added later cannot be forgotten here.
+// which is added later cannot be forgotten here. (Such a key is to be left out
+// while it has its default, or every signature given before it would break.)
 func canonical(t *terms) []byte {
 	var b bytes.Buffer
 	each("", reflect.ValueOf(t).Elem(), func(path string, v reflect.Value) {
