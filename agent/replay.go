@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	"kerb/agent/truth"
 	"kerb/counting"
 	"kerb/counting/vision"
+	"kerb/drivers/camera/scene"
 )
 
 type replay struct {
@@ -45,6 +45,7 @@ type result struct {
 	} `json:"ms_per_frame"`
 	PeakRSS int `json:"peak_rss_mb"`
 	truth.Report
+	known bool // there was a truth to compare with
 }
 
 func (r *replay) Run(ctx context.Context, t terminal) error {
@@ -52,11 +53,7 @@ func (r *replay) Run(ctx context.Context, t terminal) error {
 		return usageError("-site and -truth both give lines: use one of them")
 	}
 	for _, clip := range r.Clips {
-		cam, known, err := r.place(clip)
-		if err != nil {
-			return err
-		}
-		res, err := r.clip(ctx, clip, cam, known, t)
+		res, err := r.clip(ctx, clip, t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", clip, err)
 		}
@@ -66,40 +63,69 @@ func (r *replay) Run(ctx context.Context, t terminal) error {
 			}
 			continue
 		}
-		res.print(t.out, known != nil)
+		res.print(t.out)
 	}
 	return nil
 }
 
-// place is where to count in a clip: by its truth, by the site file, or over
-// the two middle lines of the picture.
-func (r *replay) place(clip string) (config.Camera, *truth.Truth, error) {
-	switch {
-	case r.Truth != "":
-		t, err := r.truth(clip)
-		if err != nil {
-			return config.Camera{}, nil, err
-		}
-		cam := config.Camera{Zones: []config.Zone{{Zone: t.Zone}}}
-		for _, l := range t.Lines {
-			cam.Lines = append(cam.Lines, config.Line{Line: l.Line})
-		}
-		return cam, t, nil
-	case r.Site != "":
-		site, err := config.Load(r.Site)
-		if err != nil {
-			return config.Camera{}, nil, err
-		}
-		i := slices.IndexFunc(site.Cameras, func(c config.Camera) bool { return r.Camera == "" || c.Name == r.Camera })
-		if i < 0 {
-			return config.Camera{}, nil, usageError(fmt.Sprintf("%s has no camera %q", r.Site, r.Camera))
-		}
-		return site.Cameras[i], nil, nil
+// clip counts one clip.
+func (r *replay) clip(ctx context.Context, path string, t terminal) (*result, error) {
+	src, err := openClip(path)
+	if err != nil {
+		return nil, err
 	}
-	return config.Camera{Lines: middle()}, nil, nil
+	defer src.Close()
+	where, err := r.where(path, src)
+	if err != nil {
+		return nil, err
+	}
+	w, h := src.Size()
+	o := where.opts(w, h)
+	o.FollowMax, o.Workers = r.Follow, r.Workers
+	if every := (config.Camera{FPS: r.FPS}).Every(); every > 0 {
+		src = &thinner{source: src, every: every}
+	}
+	counter, err := vision.New(src, o)
+	if err != nil {
+		return nil, err
+	}
+	defer counter.Close()
+	return r.count(ctx, filepath.Base(path), counter, where, t)
 }
 
-func (r *replay) truth(clip string) (*truth.Truth, error) {
+// A place is where to count in a clip, and what is known of it.
+type place struct {
+	lines   []counting.Line
+	zones   []counting.Zone
+	masks   []counting.Polygon
+	heights []counting.Height
+	known   *truth.Truth        // nil: nothing to compare with
+	late    func() *truth.Truth // what only the end of the clip tells; nil: nothing
+}
+
+func (p place) opts(w, h int) vision.Opts {
+	return vision.Opts{Width: w, Height: h, Lines: p.lines, Zones: p.zones, Masks: p.masks, Heights: p.heights}
+}
+
+// where is found by the truth, by the site file, by the scene itself, or else
+// over the two middle lines of the picture.
+func (r *replay) where(clip string, src source) (place, error) {
+	switch street, drawn := src.(*scene.Scene); {
+	case r.Truth != "":
+		return r.whereTruth(clip)
+	case r.Site != "":
+		return r.whereSite()
+	case drawn:
+		return place{lines: street.Lines(), heights: street.Heights(), late: func() *truth.Truth { return sceneTruth(street) }}, nil
+	}
+	var p place
+	for _, l := range middle() {
+		p.lines = append(p.lines, l.Line)
+	}
+	return p, nil
+}
+
+func (r *replay) whereTruth(clip string) (place, error) {
 	path := r.Truth
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		base := filepath.Base(clip)
@@ -107,9 +133,56 @@ func (r *replay) truth(clip string) (*truth.Truth, error) {
 	}
 	t, err := truth.Load(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the truth: %w", err)
+		return place{}, fmt.Errorf("read the truth: %w", err)
 	}
-	return t, nil
+	p := place{zones: []counting.Zone{t.Zone}, known: t}
+	for _, l := range t.Lines {
+		p.lines = append(p.lines, l.Line)
+	}
+	return p, nil
+}
+
+func (r *replay) whereSite() (place, error) {
+	site, err := config.Load(r.Site)
+	if err != nil {
+		return place{}, err
+	}
+	i := slices.IndexFunc(site.Cameras, func(c config.Camera) bool { return r.Camera == "" || c.Name == r.Camera })
+	if i < 0 {
+		return place{}, usageError(fmt.Sprintf("%s has no camera %q", r.Site, r.Camera))
+	}
+	c := site.Cameras[i]
+	p := place{masks: c.Masks, heights: c.Heights}
+	for _, l := range c.Lines {
+		p.lines = append(p.lines, l.Line)
+	}
+	for _, z := range c.Zones {
+		p.zones = append(p.zones, z.Zone)
+	}
+	return p, nil
+}
+
+// sceneTruth is what the scene knows of the pictures that it drew.
+func sceneTruth(s *scene.Scene) *truth.Truth {
+	t := &truth.Truth{Rate: s.Rate()}
+	for _, l := range s.Lines() {
+		line := truth.Line{Line: l}
+		for _, e := range s.Truth() {
+			if e.Stream != l.ID {
+				continue
+			}
+			c := e.Class.Coarse()
+			line.Counts[c][e.Dir]++
+			line.Crossings = append(line.Crossings, truth.Crossing{Frame: e.Frame, Class: c, Dir: e.Dir})
+		}
+		for c, dirs := range line.Counts {
+			for d, n := range dirs {
+				line.Accept[c][d] = truth.Range{Min: n, Max: n}
+			}
+		}
+		t.Lines = append(t.Lines, line)
+	}
+	return t
 }
 
 // middle is where a clip is counted of which nothing is known.
@@ -121,40 +194,15 @@ func middle() []config.Line {
 	}
 }
 
-// clip counts one clip.
-func (r *replay) clip(ctx context.Context, path string, cam config.Camera, known *truth.Truth, t terminal) (*result, error) {
-	src, err := openClip(path)
-	if err != nil {
-		return nil, err
-	}
-	defer src.Close()
-	if cam.FPS = cmp.Or(r.FPS, cam.FPS); cam.FPS > 0 {
-		src = &thinner{source: src, every: cam.Every()}
-	}
-	w, h := src.Size()
-	o := vision.Opts{Width: w, Height: h, Heights: cam.Heights, Masks: cam.Masks, FollowMax: r.Follow, Workers: r.Workers}
-	for _, l := range cam.Lines {
-		o.Lines = append(o.Lines, l.Line)
-	}
-	for _, z := range cam.Zones {
-		o.Zones = append(o.Zones, z.Zone)
-	}
-	counter, err := vision.New(src, o)
-	if err != nil {
-		return nil, err
-	}
-	defer counter.Close()
-	return r.count(ctx, filepath.Base(path), counter, known, t)
-}
-
 // count steps through a clip to its end.
-func (r *replay) count(ctx context.Context, name string, c *vision.Counter, known *truth.Truth, t terminal) (*result, error) {
+func (r *replay) count(ctx context.Context, name string, c *vision.Counter, where place, t terminal) (*result, error) {
 	res := &result{Clip: name, Detector: r.Detector}
 	p := progress{to: t.err, what: name}
 	var crossings []counting.Crossing
 	var seen []truth.Sample
 	var ms []float64
 	var last time.Duration
+	known := where.known
 	for {
 		begun := time.Now()
 		step, err := c.Step(ctx)
@@ -183,6 +231,10 @@ func (r *replay) count(ctx context.Context, name string, c *vision.Counter, know
 		return nil, errors.New("not one whole picture in it")
 	}
 	res.finish(ms, last)
+	if where.late != nil {
+		known = where.late()
+	}
+	res.known = known != nil
 	if known == nil {
 		known = &truth.Truth{Rate: rate(len(ms), last)}
 	}
@@ -218,50 +270,4 @@ func peakRSS() int {
 		}
 	}
 	return 0
-}
-
-// print is the result for a person.
-func (res *result) print(w io.Writer, known bool) {
-	fmt.Fprintf(w, "%s: %d pictures, %.1f s, %s, %.2f ms a picture (95 %%: %.2f), %d MB\n",
-		res.Clip, res.Frames, res.Seconds, res.Detector, res.MS.P50, res.MS.P95, res.PeakRSS)
-	if !known {
-		res.sums(w)
-		return
-	}
-	fmt.Fprintf(w, "  %-14s %-10s %-7s %7s %6s %8s %8s\n", "line", "class", "dir", "counted", "truth", "accept", "matched")
-	for _, l := range res.Lines {
-		if l.Counted == 0 && l.Accept[1] == 0 {
-			continue
-		}
-		fmt.Fprintf(w, "  %-14s %-10s %-7s %7d %6d %8s %8d\n", l.ID, l.Class, l.Dir, l.Counted, l.Truth,
-			fmt.Sprintf("%d–%d", l.Accept[0], l.Accept[1]), l.Matched)
-	}
-	for _, class := range []string{"person", "bicycle", "vehicle"} {
-		if e, o := res.Error[class], res.Occupancy[class]; e.Truth+e.AbsError+e.Extra > 0 || o.Samples > 0 {
-			fmt.Fprintf(w, "  %s: off by %d of %d, %d matched, %d extra; occupancy off by %.2f over %d samples\n",
-				class, e.AbsError, e.Truth, e.Matched, e.Extra, o.MeanAbsError, o.Samples)
-		}
-	}
-}
-
-// sums prints what was counted where nothing is known to compare it with.
-func (res *result) sums(w io.Writer) {
-	type cell struct{ line, class, dir string }
-	sum := map[cell]int{}
-	var order []cell
-	for _, e := range res.Crossings {
-		c := cell{e.Line, e.Class, e.Dir}
-		if sum[c]++; sum[c] == 1 {
-			order = append(order, c)
-		}
-	}
-	slices.SortFunc(order, func(a, b cell) int {
-		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.class, b.class), cmp.Compare(a.dir, b.dir))
-	})
-	for _, c := range order {
-		fmt.Fprintf(w, "  %-14s %-10s %-7s %7d\n", c.line, c.class, c.dir, sum[c])
-	}
-	if len(order) == 0 {
-		fmt.Fprintln(w, "  nothing crossed a line")
-	}
 }
