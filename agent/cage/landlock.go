@@ -1,0 +1,135 @@
+package cage
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// What Landlock may grant to a file of the state directory, and to one that is
+// read. Executing is in neither.
+const (
+	mayRead  = ll.AccessFSReadFile | ll.AccessFSReadDir
+	mayWrite = mayRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
+	// Rights that make sense on something that is no directory.
+	mayFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate
+)
+
+// Landlock ABIs that brought what we look for: Linux 6.7 and a later one.
+const (
+	abiPorts = 4
+	abiUDP   = 10
+)
+
+// lock applies Landlock to all threads, with everything that this kernel's ABI
+// can restrict, and returns that ABI; 0 is a kernel without. The supervisor is
+// left out. The library's
+// best effort is not used: it would say nothing when it does nothing.
+func lock(p plan) (abi int, err error) {
+	abi, err = ll.LandlockGetABIVersion()
+	if err != nil || abi < 1 {
+		return 0, nil
+	}
+	if p.grants&keeping != 0 {
+		return abi, nil // the programs it starts need their files
+	}
+	known := []landlock.Config{
+		landlock.V1, landlock.V2, landlock.V3, landlock.V4, landlock.V5, landlock.V6,
+		landlock.V7, landlock.V8, landlock.V9, landlock.V10, landlock.V11,
+	}
+	config := known[min(abi, len(known))-1]
+	rules, err := p.rules(abi, config)
+	if err != nil {
+		return abi, err
+	}
+	if err := config.Restrict(rules...); err != nil {
+		return abi, fmt.Errorf("landlock, ABI %d: %w", abi, err)
+	}
+	return abi, nil
+}
+
+// rules are the exceptions of a plan: none for sense.
+func (p plan) rules(abi int, config landlock.Config) (rules []landlock.Rule, err error) {
+	allow := func(access landlock.AccessFSSet, path string) error {
+		st, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if !st.IsDir() {
+			access &= mayFile
+		}
+		rules = append(rules, landlock.PathAccess(access&config.HandledAccessFS, path))
+		return nil
+	}
+	if p.dir != "" {
+		if err := allow(mayWrite, p.dir); err != nil {
+			return nil, fmt.Errorf("state directory: %w", err)
+		}
+	}
+	for _, path := range p.read {
+		if err := allow(mayRead, path); err != nil {
+			return nil, fmt.Errorf("to be read: %w", err)
+		}
+	}
+	if p.grants&names != 0 {
+		for _, path := range nameFiles() {
+			if err := allow(mayRead, path); err != nil {
+				return nil, fmt.Errorf("to look up names: %w", err)
+			}
+		}
+	}
+	return append(rules, p.portRules(abi)...), nil
+}
+
+func (p plan) portRules(abi int) (rules []landlock.Rule) {
+	if abi < abiPorts {
+		return nil
+	}
+	for _, port := range p.ports {
+		rules = append(rules, landlock.ConnectTCP(port))
+	}
+	if p.grants&names != 0 {
+		rules = append(rules, landlock.ConnectTCP(53))
+		if abi >= abiUDP {
+			rules = append(rules, landlock.ConnectSendUDP(53), landlock.BindUDP(0))
+		}
+	}
+	return rules
+}
+
+// nameFiles are what Go's resolver reads (net/conf.go, net/hosts.go), as far
+// as they exist. Whoever keeps resolv.conf replaces it by renaming, so the
+// directory it really lies in is the thing to allow.
+func nameFiles() (paths []string) {
+	if real, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil {
+		paths = append(paths, filepath.Dir(real))
+	}
+	for _, path := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services"} {
+		if _, err := os.Stat(path); err == nil {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// landlocked measures Landlock before seccomp covers it.
+func landlocked(p plan, abi int) Wall {
+	const name = "pass Landlock"
+	switch {
+	case p.grants&keeping != 0:
+		return Wall{Name: name, How: fmt.Sprintf("ABI %d, not used", abi), May: reason(keeping)}
+	case abi == 0 && p.grants&(files|network) == 0:
+		return Wall{Name: name, How: "this kernel has none", May: "seccomp refuses all that it would"}
+	case abi == 0:
+		return Wall{Name: name, How: "this kernel has none"}
+	}
+	return judge(name, fmt.Sprintf("ABI %d; open(\"/\") before the filter", abi), openRoot())
+}
+
+func openRoot() unix.Errno {
+	return undo(unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
+}

@@ -1,0 +1,149 @@
+package cage
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Descriptors a caged process may hold at once: what it was given, netpoll's
+// two, and for the uplink its database, a connection and name lookups.
+const (
+	senseFiles  = 64
+	uplinkFiles = 256
+)
+
+// limit sets what is not a filter: resource limits, no dumps, no capabilities,
+// no new privileges.
+func limit(p plan) error {
+	limits := []struct {
+		what int
+		name string
+		max  uint64
+		to   bool
+	}{
+		{unix.RLIMIT_CORE, "core", 0, true},
+		{unix.RLIMIT_FSIZE, "file size", 0, p.grants&(state|keeping) == 0},
+		{unix.RLIMIT_NOFILE, "open files", openFiles(p), p.grants&keeping == 0},
+	}
+	for _, l := range limits {
+		if !l.to {
+			continue
+		}
+		if err := unix.Setrlimit(l.what, &unix.Rlimit{Cur: l.max, Max: l.max}); err != nil {
+			return fmt.Errorf("limit the %s (is it caged already?): %w", l.name, err)
+		}
+	}
+	if p.memory > 0 {
+		if err := limitMemory(p.memory); err != nil {
+			return fmt.Errorf("limit the memory: %w", err)
+		}
+	}
+	if p.grants&keeping == 0 {
+		if err := dropCapabilities(); err != nil {
+			return fmt.Errorf("drop capabilities: %w", err)
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS): %w", err)
+	}
+	return nil
+}
+
+// openFiles keeps the lower of our limit and the one that is set.
+func openFiles(p plan) uint64 {
+	want := uint64(senseFiles)
+	if p.grants&network != 0 {
+		want = uplinkFiles
+	}
+	var now unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &now) == nil {
+		want = min(want, now.Max)
+	}
+	return want
+}
+
+func limitMemory(more uint64) error {
+	// proc_pid_statm(5): the first field is the size in pages.
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return err
+	}
+	size, _, _ := bytes.Cut(statm, []byte(" "))
+	pages, err := strconv.ParseUint(string(size), 10, 64)
+	if err != nil {
+		return fmt.Errorf("/proc/self/statm: %w", err)
+	}
+	max := pages*uint64(os.Getpagesize()) + more
+	return unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: max, Max: max})
+}
+
+// dropCapabilities empties the three sets on every thread, so that root inside
+// the cage is an ordinary user who owns root's files.
+func dropCapabilities() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
+		uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// capabilities measures what is left.
+func capabilities(p plan) Wall {
+	w := Wall{Name: "hold a capability", How: "capget"}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		w.How = "capget: " + err.Error()
+		return w
+	}
+	left := uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
+	w.How = fmt.Sprintf("capget: permitted %#x", left)
+	w.Holds = left == 0
+	w.May = reason(p.grants & keeping)
+	return w
+}
+
+// descriptors looks for one that could carry pixels to a disk. Sockets and
+// pipes are counted: they are what the role was given to speak through.
+func descriptors(p plan) Wall {
+	w := Wall{Name: "write to a file that was left open", May: reason(p.grants & (state | keeping))}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		w.How = "cannot list descriptors: " + err.Error()
+		return w
+	}
+	var found string
+	kinds := map[uint32]int{}
+	for _, e := range open {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		var st unix.Stat_t
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if err != nil || unix.Fstat(fd, &st) != nil || st.Nlink == 0 {
+			continue // gone, or without a name: our own spare one
+		}
+		kind := st.Mode & unix.S_IFMT
+		kinds[kind]++
+		if (kind == unix.S_IFREG || kind == unix.S_IFBLK) && flags&unix.O_ACCMODE != unix.O_RDONLY {
+			found += fmt.Sprintf(", descriptor %d can be written", fd)
+		}
+	}
+	w.Holds = found == ""
+	w.How = fmt.Sprintf("%d pipes, %d sockets, %d devices, %d files open%s",
+		kinds[unix.S_IFIFO], kinds[unix.S_IFSOCK], kinds[unix.S_IFCHR], kinds[unix.S_IFREG], found)
+	return w
+}

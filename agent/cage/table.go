@@ -1,0 +1,251 @@
+package cage
+
+// grant is one ability a role may be given; a role is a set of them.
+type grant uint16
+
+const (
+	living   grant = 1 << iota // what any Go program needs to go on running
+	handover                   // receive descriptors over a Unix socket
+	video                      // exchange buffers with an opened V4L2 device
+	lines                      // read the levels of requested GPIO lines
+	network                    // TCP, outwards
+	names                      // ask name servers: UDP and the files about names
+	reading                    // open declared files for reading
+	state                      // keep a database in one directory
+	keeping                    // the supervisor: everything but the worst
+)
+
+const files = names | reading | state // opens something, so it may also look at it
+
+// none stands where a machine has no such call.
+const none = -1
+
+// on holds one call's number on each machine.
+type on struct{ amd64, arm64, arm int }
+
+// call is one row: a system call, its numbers, who may make it and how. A call
+// with no rules is refused to every role, the supervisor included; a call that
+// has no row is refused to every role but the supervisor.
+type call struct {
+	name string
+	nr   on
+	may  []rule
+	as   uint32 // errno of a refusal; 0 is EPERM
+}
+
+// rule lets every role that has one of the grants make the call, provided that
+// all tests hold.
+type rule struct {
+	to   grant
+	when []test
+}
+
+// test compares one argument: argument&mask must be one of the values, and the
+// upper 32 bits must be zero. The kernel itself drops those bits of an int;
+// asking for zero is stricter and the same on every machine.
+type test struct {
+	arg  int
+	mask uint32
+	is   []uint32 // nil: the pid of this process
+}
+
+const every = ^uint32(0)
+
+func is(arg int, values ...uint32) test           { return test{arg, every, values} }
+func without(arg int, bits uint32) test           { return test{arg, bits, []uint32{0}} }
+func bits(arg int, mask uint32, want uint32) test { return test{arg, mask, []uint32{want}} }
+func self(arg int) test                           { return test{arg, every, nil} }
+
+func to(g grant, when ...test) rule { return rule{g, when} }
+
+// Argument values, from the kernel's include/uapi. They are spelt out because
+// they must hold for three machines at once; those below are equal on all.
+const (
+	protRW      = 0x1 | 0x2
+	mapShared   = 0x01
+	mapKind     = 0x03 // MAP_SHARED, MAP_PRIVATE
+	mapAnon     = 0x20
+	goThread    = 0x50f00 // CLONE_VM|FS|FILES|SIGHAND|SYSVSEM|THREAD: runtime/os_linux.go
+	accMode     = 0x3
+	oRDWR       = 0x2
+	oCreat      = 0x40
+	oTrunc      = 0x200
+	oPath       = 0x200000
+	oTmpfile    = 0x400000
+	sockFlags   = 0x80800 // SOCK_CLOEXEC, SOCK_NONBLOCK
+	prSetVMA    = 0x53564d41
+	ioctlNoSize = 0xc000ffff // direction, type and number; the size differs between machines
+	enosys      = 38
+)
+
+// calls is the one table all filters are made from. The numbers are those of
+// the kernel's syscall tables and are checked against golang.org/x/sys in the
+// tests.
+var calls = []call{
+	// The Go runtime, without cgo: scheduler, memory, signals, timers, netpoll.
+	{"futex", on{202, 98, 240}, []rule{to(living)}, 0},
+	{"futex_time64", on{none, none, 422}, []rule{to(living)}, 0},
+	{"read", on{0, 63, 3}, []rule{to(living)}, 0},
+	{"write", on{1, 64, 4}, []rule{to(living)}, 0},
+	{"close", on{3, 57, 6}, []rule{to(living)}, 0},
+	{"readv", on{19, 65, 145}, []rule{to(living)}, 0},
+	{"writev", on{20, 66, 146}, []rule{to(living)}, 0},
+	{"pread64", on{17, 67, 180}, []rule{to(living)}, 0}, // the runtime looks at its cgroup's CPU limit now and then
+	{"fstat", on{5, 80, 108}, []rule{to(living)}, 0},
+	{"fstat64", on{none, none, 197}, []rule{to(living)}, 0},
+	{"epoll_create1", on{291, 20, 357}, []rule{to(living)}, 0},
+	{"epoll_ctl", on{233, 21, 251}, []rule{to(living)}, 0},
+	{"epoll_wait", on{232, none, 252}, []rule{to(living)}, 0},
+	{"epoll_pwait", on{281, 22, 346}, []rule{to(living)}, 0},
+	{"eventfd2", on{290, 19, 356}, []rule{to(living)}, 0},
+	{"fcntl", on{72, 25, 55}, []rule{to(living, is(1, fcntls...))}, 0},
+	{"fcntl64", on{none, none, 221}, []rule{to(living, is(1, fcntls...))}, 0},
+	{"mmap", on{9, 222, none}, maps, 0},
+	{"mmap2", on{none, none, 192}, maps, 0},
+	{"munmap", on{11, 215, 91}, []rule{to(living)}, 0},
+	{"mprotect", on{10, 226, 125}, []rule{to(living, without(2, ^uint32(protRW)))}, 0},
+	{"madvise", on{28, 233, 220}, []rule{
+		to(living, is(2, 4, 8, 10, 14, 15, 16, 25)), // DONTNEED, FREE, DONTFORK, HUGEPAGE, NOHUGEPAGE, DONTDUMP, COLLAPSE
+		to(state, is(2, 1)),                         // RANDOM: the database
+	}, 0},
+	{"mlock", on{149, 228, 150}, []rule{to(living)}, 0},
+	{"rt_sigaction", on{13, 134, 174}, []rule{to(living)}, 0},
+	{"rt_sigprocmask", on{14, 135, 175}, []rule{to(living)}, 0},
+	{"rt_sigreturn", on{15, 139, 173}, []rule{to(living)}, 0},
+	{"sigreturn", on{none, none, 119}, []rule{to(living)}, 0},
+	{"sigaltstack", on{131, 132, 186}, []rule{to(living)}, 0},
+	{"restart_syscall", on{219, 128, 0}, []rule{to(living)}, 0},
+	{"clone", on{56, 220, 120}, []rule{to(living, is(0, goThread))}, 0},
+	{"clone3", on{435, 435, 435}, []rule{to(keeping)}, enosys}, // its flags lie behind a pointer: callers fall back to clone
+	{"clock_gettime", on{228, 113, 263}, []rule{to(living)}, 0},
+	{"clock_gettime64", on{none, none, 403}, []rule{to(living)}, 0},
+	{"gettimeofday", on{96, 169, 78}, []rule{to(living)}, 0},
+	{"nanosleep", on{35, 101, 162}, []rule{to(living)}, 0},
+	{"sched_yield", on{24, 124, 158}, []rule{to(living)}, 0},
+	{"sched_getaffinity", on{204, 123, 242}, []rule{to(living)}, 0},
+	{"getrandom", on{318, 278, 384}, []rule{to(living)}, 0},
+	{"getpid", on{39, 172, 20}, []rule{to(living)}, 0},
+	{"getppid", on{110, 173, 64}, []rule{to(living)}, 0},
+	{"gettid", on{186, 178, 224}, []rule{to(living)}, 0},
+	{"uname", on{63, 160, 122}, []rule{to(living)}, 0},
+	{"tgkill", on{234, 131, 268}, []rule{to(living, self(0))}, 0},
+	{"kill", on{62, 129, 37}, []rule{to(living, self(0))}, 0},
+	{"prctl", on{157, 167, 172}, []rule{
+		to(living, is(0, 3, 21, 39)),          // PR_GET_DUMPABLE, PR_GET_SECCOMP, PR_GET_NO_NEW_PRIVS
+		to(living, is(0, prSetVMA), is(1, 0)), // the runtime names its mappings
+	}, 0},
+	{"prlimit64", on{302, 261, 369}, []rule{to(living, is(0, 0), is(2, 0))}, 0}, // ask, not set
+	{"exit", on{60, 93, 1}, []rule{to(living)}, 0},
+	{"exit_group", on{231, 94, 248}, []rule{to(living)}, 0},
+
+	// Devices, by request number only.
+	{"ioctl", on{16, 29, 54}, []rule{
+		to(video, test{1, ioctlNoSize, []uint32{0xc000560f, 0xc0005611, 0x40005612, 0x40005613}}), // VIDIOC_QBUF, DQBUF, STREAMON, STREAMOFF
+		to(lines, test{1, ioctlNoSize, []uint32{0xc000b40e}}),                                     // GPIO_V2_LINE_GET_VALUES
+	}, 0},
+
+	// Sockets. Option numbers: include/uapi/asm-generic/socket.h, linux/tcp.h.
+	{"recvmsg", on{47, 212, 297}, []rule{to(handover)}, 0},
+	{"socket", on{41, 198, 281}, []rule{
+		to(network, is(0, 2, 10), bits(1, ^uint32(sockFlags), 1), is(2, 0, 6)), // INET, INET6; STREAM; TCP: Multipath TCP is protocol 262
+		to(names, is(0, 2, 10), bits(1, ^uint32(sockFlags), 2), is(2, 0, 17)),  // DGRAM; UDP
+	}, 0},
+	{"connect", on{42, 203, 283}, []rule{to(network)}, 0},
+	{"getsockopt", on{55, 209, 295}, []rule{to(network|handover, is(1, 1), is(2, 3, 4))}, 0}, // SO_TYPE, SO_ERROR
+	{"setsockopt", on{54, 208, 294}, []rule{
+		to(network, is(1, 1), is(2, 6, 9)),           // SO_BROADCAST (Go sets it on UDP), SO_KEEPALIVE
+		to(network, is(1, 6), is(2, 1, 4, 5, 6, 18)), // TCP_NODELAY, KEEPIDLE, KEEPINTVL, KEEPCNT, USER_TIMEOUT; not fast open
+		to(network, is(1, 41), is(2, 26)),            // IPV6_V6ONLY
+	}, 0},
+	{"getsockname", on{51, 204, 286}, []rule{to(network | handover)}, 0},
+	{"getpeername", on{52, 205, 287}, []rule{to(network | handover)}, 0},
+	{"shutdown", on{48, 210, 293}, []rule{to(network)}, 0},
+
+	// Files.
+	{"openat", on{257, 56, 322}, []rule{
+		to(files, without(2, accMode|oCreat|oTrunc|oPath|oTmpfile)),
+		to(state, bits(2, accMode|oPath|oTmpfile, oRDWR)),
+	}, 0},
+	{"newfstatat", on{262, 79, none}, []rule{to(files)}, 0},
+	{"fstatat64", on{none, none, 327}, []rule{to(files)}, 0},
+	{"getdents64", on{217, 61, 217}, []rule{to(files)}, 0},
+	{"readlinkat", on{267, 78, 332}, []rule{to(files)}, 0},
+	{"lseek", on{8, 62, 19}, []rule{to(files)}, 0},
+	{"_llseek", on{none, none, 140}, []rule{to(files)}, 0},
+	{"pwrite64", on{18, 68, 181}, []rule{to(state)}, 0},
+	{"ftruncate", on{77, 46, 93}, []rule{to(state)}, 0},
+	{"ftruncate64", on{none, none, 194}, []rule{to(state)}, 0},
+	{"fsync", on{74, 82, 118}, []rule{to(state)}, 0},
+	{"fdatasync", on{75, 83, 148}, []rule{to(state)}, 0},
+	{"flock", on{73, 32, 143}, []rule{to(state)}, 0},
+	{"renameat", on{264, 38, 329}, []rule{to(state)}, 0},
+	{"unlinkat", on{263, 35, 328}, []rule{to(state)}, 0},
+	{"statfs", on{137, 43, 99}, []rule{to(state)}, 0},
+	{"fstatfs", on{138, 44, 100}, []rule{to(state)}, 0},
+	{"statfs64", on{none, none, 266}, []rule{to(state)}, 0},
+	{"fstatfs64", on{none, none, 267}, []rule{to(state)}, 0},
+
+	// Nobody: other processes' memory, the kernel's own doors, the clock.
+	{"ptrace", on{101, 117, 26}, nil, 0},
+	{"process_vm_readv", on{310, 270, 376}, nil, 0},
+	{"process_vm_writev", on{311, 271, 377}, nil, 0},
+	{"process_madvise", on{440, 440, 440}, nil, 0},
+	{"pidfd_getfd", on{438, 438, 438}, nil, 0},
+	{"kcmp", on{312, 272, 378}, nil, 0},
+	{"io_uring_setup", on{425, 425, 425}, nil, 0},
+	{"io_uring_enter", on{426, 426, 426}, nil, 0},
+	{"io_uring_register", on{427, 427, 427}, nil, 0},
+	{"bpf", on{321, 280, 386}, nil, 0},
+	{"userfaultfd", on{323, 282, 388}, nil, 0},
+	{"perf_event_open", on{298, 241, 364}, nil, 0},
+	{"add_key", on{248, 217, 309}, nil, 0},
+	{"request_key", on{249, 218, 310}, nil, 0},
+	{"keyctl", on{250, 219, 311}, nil, 0},
+	{"mount", on{165, 40, 21}, nil, 0},
+	{"umount2", on{166, 39, 52}, nil, 0},
+	{"pivot_root", on{155, 41, 218}, nil, 0},
+	{"chroot", on{161, 51, 61}, nil, 0},
+	{"open_tree", on{428, 428, 428}, nil, 0},
+	{"move_mount", on{429, 429, 429}, nil, 0},
+	{"fsopen", on{430, 430, 430}, nil, 0},
+	{"fsconfig", on{431, 431, 431}, nil, 0},
+	{"fsmount", on{432, 432, 432}, nil, 0},
+	{"fspick", on{433, 433, 433}, nil, 0},
+	{"mount_setattr", on{442, 442, 442}, nil, 0},
+	{"open_by_handle_at", on{304, 265, 371}, nil, 0},
+	{"fanotify_init", on{300, 262, 367}, nil, 0},
+	{"setns", on{308, 268, 375}, nil, 0},
+	{"unshare", on{272, 97, 337}, nil, 0},
+	{"init_module", on{175, 105, 128}, nil, 0},
+	{"finit_module", on{313, 273, 379}, nil, 0},
+	{"delete_module", on{176, 106, 129}, nil, 0},
+	{"kexec_load", on{246, 104, 347}, nil, 0},
+	{"kexec_file_load", on{320, 294, 401}, nil, 0},
+	{"reboot", on{169, 142, 88}, nil, 0},
+	{"swapon", on{167, 224, 87}, nil, 0},
+	{"swapoff", on{168, 225, 115}, nil, 0},
+	{"acct", on{163, 89, 51}, nil, 0},
+	{"quotactl", on{179, 60, 131}, nil, 0},
+	{"syslog", on{103, 116, 103}, nil, 0},
+	{"iopl", on{172, none, none}, nil, 0},
+	{"ioperm", on{173, none, none}, nil, 0},
+	{"modify_ldt", on{154, none, none}, nil, 0},
+	{"settimeofday", on{164, 170, 79}, nil, 0},
+	{"adjtimex", on{159, 171, 124}, nil, 0},
+	{"clock_settime", on{227, 112, 262}, nil, 0},
+	{"clock_settime64", on{none, none, 404}, nil, 0},
+	{"clock_adjtime", on{305, 266, 372}, nil, 0},
+	{"clock_adjtime64", on{none, none, 405}, nil, 0},
+}
+
+// Rules that two numbers of the same call share.
+var (
+	// F_GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC
+	fcntls = []uint32{1, 2, 3, 4, 1030}
+	// Private memory for the heap; a shared mapping of an open file for V4L2
+	// buffers and the database. Never executable.
+	maps = []rule{
+		to(living, without(2, ^uint32(protRW)), bits(3, mapAnon|mapShared, mapAnon)),
+		to(video|state, without(2, ^uint32(protRW)), bits(3, mapAnon|mapKind, mapShared)),
+	}
+)
