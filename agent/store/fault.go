@@ -12,7 +12,7 @@ import (
 // that it can hold, so that both accounts can be joined later.
 const blind = 1 << 40
 
-// Between two tries to write again.
+// Between two tries to write again. The first comes with the next window.
 const (
 	firstRetry = time.Second
 	lastRetry  = 10 * time.Minute
@@ -24,7 +24,7 @@ const (
 func (s *Store) degrade(err error) {
 	s.fault = err
 	s.rewrite = s.db != nil && syncFault(err)
-	s.pause, s.retry = firstRetry, time.Now().Add(firstRetry)
+	s.pause, s.retry = firstRetry, time.Time{}
 	if !s.failed.empty() {
 		s.st.Last = s.failed[1]
 	}
@@ -95,8 +95,8 @@ func (s *Store) recoverLocked() error {
 		s.rewrite = s.rewrite || syncFault(err)
 	}
 	s.fault = err
-	s.pause = min(2*s.pause, lastRetry)
 	s.retry = time.Now().Add(s.pause)
+	s.pause = min(2*s.pause, lastRetry)
 	return err
 }
 

@@ -55,6 +55,11 @@ func (s *Store) load() error {
 	if !fresh && plainlyElse(s.path) {
 		return fmt.Errorf("%w: text", ErrForeign)
 	}
+	if !fresh {
+		if err := verify(s.path, !s.readOnly); err != nil {
+			return err
+		}
+	}
 	db, err := openBolt(s.path, s.options())
 	if err != nil {
 		return err
@@ -123,8 +128,7 @@ func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
 	return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
-// readState checks the whole file, page by page and record by record, and
-// gives its account.
+// readState gives the account that a file holds.
 func readState(db *bolt.DB) (st state, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -142,12 +146,6 @@ func readState(db *bolt.DB) (st state, err error) {
 		st, err = parseState(account.Get(stateKey))
 		if err != nil {
 			return err
-		}
-		for cerr := range tx.Check() {
-			err = cerr // drained, or the checking goroutine stays
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		if tx.Bucket(windowsBucket) == nil {
 			return fmt.Errorf("%w: no windows", ErrDamaged)

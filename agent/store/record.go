@@ -23,10 +23,9 @@ const recordFormat = 1
 
 const flagSynced = 1
 
-var (
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-	errRecord  = errors.New("damaged record")
-)
+var errRecord = errors.New("damaged record")
+
+func crc(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // head is what can be known of a record without the Release.
 type head struct {
@@ -52,13 +51,13 @@ func encodeRecord(e Entry) ([]byte, error) {
 		b = append(b, s...)
 	}
 	b = append(b, body...)
-	binary.LittleEndian.PutUint32(b[1:], crc32.Checksum(b[5:], castagnoli))
+	binary.LittleEndian.PutUint32(b[1:], crc(b[5:]))
 	return b, nil
 }
 
 func decodeHead(b []byte) (head, error) {
 	var h head
-	if len(b) < 7 || b[0] != recordFormat || binary.LittleEndian.Uint32(b[1:]) != crc32.Checksum(b[5:], castagnoli) {
+	if len(b) < 7 || b[0] != recordFormat || binary.LittleEndian.Uint32(b[1:]) != crc(b[5:]) {
 		return h, errRecord
 	}
 	h.synced = b[5]&flagSynced != 0

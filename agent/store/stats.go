@@ -8,7 +8,6 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Stats is how the spool is.
@@ -86,13 +85,17 @@ func (s *Store) Each(f func(Item) error) error {
 // Check reads the whole file and reports the first thing wrong with it.
 func (s *Store) Check() error {
 	s.mu.Lock()
-	db := s.db
-	s.mu.Unlock()
-	if db == nil {
-		return berrors.ErrDatabaseNotOpen
+	f, err := os.Open(s.path) // the lock is held already, by this very process
+	if err == nil {
+		defer f.Close()
+		var info os.FileInfo
+		if info, err = f.Stat(); err == nil {
+			err = verifyPages(f, info.Size())
+		}
 	}
-	if _, err := readState(db); err != nil {
-		return err
+	s.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("check: %w", err)
 	}
 	return s.Each(func(Item) error { return nil })
 }

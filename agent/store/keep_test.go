@@ -1,0 +1,299 @@
+package store_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"kerb/agent/policy"
+	"kerb/agent/store"
+	"kerb/agent/store/storetest"
+)
+
+// A wall clock that the test turns.
+type wall struct{ time.Time }
+
+func (w *wall) now() time.Time { return w.Time }
+
+func stored(t *testing.T, s *store.Store) (n int) {
+	t.Helper()
+	if err := s.Each(func(store.Item) error { n++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestAcknowledgedWindowsGoAfterTheirRetentionAndOthersStay(t *testing.T) {
+	w := &wall{storetest.Begin}
+	s := open(t, filepath.Join(t.TempDir(), "spool"), store.Now(w.now), store.Keep(time.Hour))
+	all := appendWindows(t, s, storetest.Streams(2), 0, 10)
+	if err := s.Ack(all[4:]); err != nil {
+		t.Fatal(err)
+	}
+	w.Time = w.Add(time.Hour)
+	appendWindows(t, s, storetest.Streams(2), 10, 11)
+	if n := stored(t, s); n != 22 {
+		t.Errorf("%d windows stored within the retention", n)
+	}
+	w.Time = time.Time{} // not to be trusted
+	appendWindows(t, s, storetest.Streams(2), 11, 12)
+	if n := stored(t, s); n != 24 {
+		t.Errorf("%d windows stored: some expired by a clock that nobody trusts", n)
+	}
+	w.Time = storetest.Begin.Add(2 * time.Hour)
+	appendWindows(t, s, storetest.Streams(2), 12, 13)
+	if n := stored(t, s); n != 4+6 {
+		t.Errorf("%d windows stored after the retention", n)
+	}
+	if p := pending(t, s); len(p) != 10 || p[0] != all[0] {
+		t.Errorf("%d windows pending", len(p))
+	}
+}
+
+func TestAWindowStampedFarAheadDoesNotStopTheExpiryOfOthers(t *testing.T) {
+	w := &wall{storetest.Begin.Add(3 * time.Hour)}
+	s := open(t, filepath.Join(t.TempDir(), "spool"), store.Now(w.now), store.Keep(time.Hour))
+	day := int(24 * time.Hour / (5 * time.Second))
+	for _, i := range []int{3650 * day, 0, 1, 2} {
+		es, err := s.Append(storetest.Windows(storetest.Streams(1), i))
+		if err != nil || s.Ack(es) != nil {
+			t.Fatal(err)
+		}
+	}
+	appendWindows(t, s, storetest.Streams(1), 4, 5)
+	if n := stored(t, s); n != 1 {
+		t.Errorf("%d windows stored", n)
+	}
+}
+
+func TestAFullSpoolDropsAcknowledgedWindowsFirstAndThenLeavesTombstones(t *testing.T) {
+	w := &wall{storetest.Begin}
+	path := filepath.Join(t.TempDir(), "spool")
+	opts := []store.Option{store.Now(w.now), store.Limit(256 << 10)}
+	s := open(t, path, opts...)
+	first := appendWindows(t, s, storetest.Streams(4), 0, 20)
+	if err := s.Ack(first); err != nil {
+		t.Fatal(err)
+	}
+	all := appendWindows(t, s, storetest.Streams(4), 20, 200)
+	s = reopen(t, s, path, opts...)
+	st := s.Stats()
+	if st.Fault != nil || st.Evicted == 0 {
+		t.Fatalf("%+v", st)
+	}
+	if n := stored(t, s); uint64(n) != st.Pending {
+		t.Errorf("%d windows stored, %d pending: acknowledged ones outlived others", n, st.Pending)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() > 256<<10 {
+		t.Errorf("the file has %d bytes, %v", info.Size(), err)
+	}
+	// The account: every window is pending or under a tombstone.
+	held := map[store.Entry]bool{}
+	for _, e := range pending(t, s) {
+		held[e] = true
+	}
+	buried := 0
+	for _, e := range all {
+		dead := false
+		for _, b := range st.Tombs {
+			dead = dead || b.Epoch == e.Epoch && b.Stream == e.Release.Stream() && b.From <= e.Seq && e.Seq <= b.To && b.Reason == "full"
+		}
+		if dead {
+			buried++
+		}
+		if dead == held[e] {
+			t.Fatalf("window %s %d: pending %v, tombstone %v", e.Release.Stream(), e.Seq, held[e], dead)
+		}
+	}
+	if uint64(buried) != st.Evicted || len(st.Tombs) != 4 {
+		t.Errorf("%d buried, %d evicted, tombstones %v", buried, st.Evicted, st.Tombs)
+	}
+	if n := s.Notes(); len(n) != 4 || n[0].Kind != "evicted" {
+		t.Errorf("notes %v", n)
+	}
+	a, err := s.Resend(all[0].Epoch, "stream-0", 1, 1000)
+	if err != nil || len(a.Gone) != 1 || a.Last != 200 {
+		t.Errorf("account %+v, %v", a, err)
+	}
+}
+
+func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
+	for name, spoil := range map[string]func([]byte) []byte{
+		"cut short":      func(b []byte) []byte { return b[:len(b)/4] },
+		"zeros in front": func(b []byte) []byte { return append(make([]byte, 8192), b[8192:]...) },
+		"zeros behind":   func(b []byte) []byte { return append(b[:8192:8192], make([]byte, len(b)-8192)...) },
+		"noise":          func(b []byte) []byte { return bytes.Repeat([]byte{0x00, 0xa5, 0x5a, 0xff}, len(b)/4) },
+		"one page": func(b []byte) []byte {
+			return append(b[:4*4096:4*4096], append(bytes.Repeat([]byte{0xff}, 4096), b[5*4096:]...)...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "spool")
+			s := open(t, path)
+			old := appendWindows(t, s, storetest.Streams(3), 0, 30)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spoiled := spoil(bytes.Clone(b))
+			if err := os.WriteFile(path, spoiled, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Read(path); err == nil {
+				t.Error("read without complaint")
+			}
+			s = open(t, path)
+			fresh := appendWindows(t, s, storetest.Streams(3), 30, 31)
+			if fresh[0].Epoch == old[0].Epoch || fresh[0].Seq != 1 {
+				t.Errorf("goes on with %+v", fresh[0])
+			}
+			if n := s.Notes(); len(n) != 1 || n[0].Kind != "spool_damaged" {
+				t.Errorf("notes %v", n)
+			}
+			if kept, err := os.ReadFile(path + ".damaged-1"); err != nil || !bytes.Equal(kept, spoiled) {
+				t.Errorf("the damaged file was not kept: %v", err)
+			}
+		})
+	}
+}
+
+func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spool")
+	s := open(t, path)
+	all := appendWindows(t, s, storetest.Streams(1), 0, 30)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := all[12].Release.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hit := 0
+	for i := 0; ; {
+		at := bytes.Index(b[i:], release)
+		if at < 0 {
+			break
+		}
+		i += at + len(release)
+		b[i-1] ^= 0x10
+		hit++
+	}
+	if hit == 0 || os.WriteFile(path, b, 0o600) != nil {
+		t.Fatal("record not found in the file")
+	}
+	s = open(t, path)
+	same(t, pending(t, s), append(all[:12:12], all[13:]...))
+	if n := s.Notes(); len(n) != 1 || n[0].Kind != "record_damaged" {
+		t.Errorf("notes %v", n)
+	}
+}
+
+func TestACardInAnotherMachineGoesOnUnderAFreshEpoch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spool")
+	s := open(t, path, store.Machine("a"))
+	old := appendWindows(t, s, storetest.Streams(1), 0, 3)
+	s = reopen(t, s, path, store.Machine("b"))
+	fresh := appendWindows(t, s, storetest.Streams(1), 3, 4)
+	if fresh[0].Epoch == old[0].Epoch || fresh[0].Seq != 1 {
+		t.Errorf("goes on with %+v", fresh[0])
+	}
+	same(t, pending(t, s), append(old, fresh...))
+	n := s.Notes()
+	if len(n) != 1 || n[0].Kind != "epoch" || n[0].Data["previous"] != old[0].Epoch {
+		t.Errorf("notes %v", n)
+	}
+	s = reopen(t, s, path, store.Machine("b"))
+	if e := appendWindows(t, s, storetest.Streams(1), 4, 5)[0]; e.Epoch != fresh[0].Epoch || e.Seq != 2 {
+		t.Errorf("after a restart: %+v", e)
+	}
+}
+
+func TestAHollowFileIsCopiedIntoASmallOne(t *testing.T) {
+	w := &wall{storetest.Begin}
+	path := filepath.Join(t.TempDir(), "spool")
+	opts := []store.Option{store.Now(w.now), store.Keep(time.Hour)}
+	s := open(t, path, opts...)
+	all := appendWindows(t, s, storetest.Streams(50), 0, 100)
+	before, err := os.Stat(path)
+	if err != nil || s.Ack(all[:4990]) != nil {
+		t.Fatal(err)
+	}
+	w.Time = w.Add(24 * time.Hour)
+	for i := range 3 { // bbolt frees what a transaction deleted when the next begins
+		all = append(all, appendWindows(t, s, storetest.Streams(50), 100+i, 101+i)...)
+	}
+	after, err := os.Stat(path)
+	if err != nil || after.Size() > before.Size()/4 {
+		t.Errorf("%d bytes, before %d", after.Size(), before.Size())
+	}
+	if err := s.Check(); err != nil {
+		t.Error(err)
+	}
+	same(t, pending(t, s), all[4990:])
+	s = reopen(t, s, path, opts...)
+	same(t, pending(t, s), all[4990:])
+	if left, _ := filepath.Glob(path + ".*"); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestAWatermarkIsTheOnlyEndWhereItIsAskedFor(t *testing.T) {
+	w := &wall{storetest.Begin}
+	path := filepath.Join(t.TempDir(), "spool")
+	opts := []store.Option{store.Now(w.now), store.Confirmed()}
+	s := open(t, path, opts...)
+	all := appendWindows(t, s, storetest.Streams(1), 0, 10)
+	if err := s.Ack(all); err != nil || len(pending(t, s)) != 0 {
+		t.Fatalf("%v, %d pending after the acknowledgement", err, len(pending(t, s)))
+	}
+	if err := s.Watermark(all[0].Epoch, "stream-0", 4); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Doubt(); n != 0 {
+		t.Errorf("%d windows doubted at once", n)
+	}
+	if n := s.Doubt(); n != 6 {
+		t.Errorf("%d windows doubted, want 6", n)
+	}
+	same(t, pending(t, s), all[4:])
+	if err := s.Ack(all[4:]); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s, path, opts...)
+	same(t, pending(t, s), all[4:]) // the broker's word alone did not survive
+	if n := stored(t, s); n != 6 {
+		t.Errorf("%d windows stored: the confirmed ones were not freed", n)
+	}
+}
+
+func TestReadingLooksAndDoesNotTouch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spool")
+	s := open(t, path)
+	appendWindows(t, s, storetest.Streams(2), 0, 5)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := os.ReadFile(path)
+	r, err := store.Read(path)
+	if err != nil || r.Check() != nil || stored(t, r) != 10 {
+		t.Fatal(err)
+	}
+	if _, err := r.Append([]policy.Release{storetest.Window("a", 0)}); err == nil {
+		t.Error("appended to a spool that is only read")
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+		t.Error("the file changed")
+	}
+}
