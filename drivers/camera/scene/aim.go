@@ -2,7 +2,6 @@ package scene
 
 import (
 	"errors"
-	"math"
 
 	"kerb/counting"
 )
@@ -15,13 +14,13 @@ func (s *Scene) aim() error {
 		s.opts.Camera = s.hang()
 	}
 	c := s.opts.Camera
-	if !(c.Height >= 2 && c.Height <= 30 && c.Across >= -10 && c.Across <= 30 && c.Tilt >= 2 && c.Tilt <= 80 &&
+	if !(c.Height >= 5 && c.Height <= 30 && c.Across >= -10 && c.Across <= 30 && c.Tilt >= 2 && c.Tilt <= 80 &&
 		c.Yaw >= -40 && c.Yaw <= 40 && c.Roll >= -10 && c.Roll <= 10 && c.View >= 20 && c.View <= 100) {
-		return errors.New("scene: camera: out of range: height 2–30, across -10–30, tilt 2–80, yaw ±40, roll ±10, view 20–100")
+		return errors.New("scene: camera: out of range: height 5–30, across -10–30, tilt 2–80, yaw ±40, roll ±10, view 20–100")
 	}
 	s.view = newView(c, s.width, s.height, s.margin)
 	st := s.street
-	st.near = 60
+	st.near, st.lens = 60, c.Height
 	for _, x := range [2]float64{0, float64(s.width + 2*s.margin)} {
 		if p, ok := s.view.ground(x, float64(s.height+2*s.margin)); ok {
 			st.near = min(st.near, p.y)
@@ -41,8 +40,8 @@ func (s *Scene) hang() Camera {
 	c := chance(mix(s.seed ^ 0xca3e4a))
 	for {
 		k := Camera{
-			Height: c.between(5.5, 8.5), Across: c.between(-2.5, s.street.width+2.5),
-			Tilt: c.between(19, 26), Roll: c.between(-1.5, 1.5), View: c.between(56, 70),
+			Height: c.between(6.5, 10), Across: c.between(-2.5, s.street.width+2.5),
+			Tilt: c.between(17, 24), Roll: c.between(-1.5, 1.5), View: c.between(46, 62),
 		}
 		t := (s.street.width/2 - k.Across) / c.between(18, 30)
 		k.Yaw = float64(57.3*t*(1-float64(t*t)/3)) + c.between(-3, 3)
@@ -53,15 +52,14 @@ func (s *Scene) hang() Camera {
 	}
 }
 
-// layLines finds the nearest place below three quarters of the picture's
-// height at which the whole width of the street is seen.
+// layLines finds the nearest place, not too low in the picture, at which the whole width of the street is seen.
 func (s *Scene) layLines() bool {
 	st := s.street
 	for st.counted = 8; st.counted < 45; st.counted += 0.5 {
 		inside := true
 		for _, x := range [4]float64{max(st.wall[0]+0.3, -2.2), 0, st.width, min(st.wall[1]-0.3, st.width+2.2)} {
 			p := s.point(vec{x, st.counted, 0})
-			inside = inside && p.X > 0.015 && p.X < 0.985 && p.Y < 0.76 && p.Y > 0.1
+			inside = inside && p.X > 0.015 && p.X < 0.985 && p.Y < 0.72 && p.Y > 0.1
 		}
 		if inside {
 			s.drawLines()
@@ -110,7 +108,7 @@ func (s *Scene) layZones() {
 	}
 }
 
-// light sets the sun, and finds the known heights.
+// light sets the sun.
 func (s *Scene) light() {
 	s.sun = vec{0, 0, 1}
 	if s.cond.Light == Sunny {
@@ -118,23 +116,27 @@ func (s *Scene) light() {
 		turn, height := c.unit(), c.between(0.1, 0.15)
 		s.sun = vec{float64(cos(turn) * cos(height)), float64(sin(turn) * cos(height)), sin(height)}
 	}
-	best := [2]float64{math.Inf(1), math.Inf(1)}
-	s.heights = make([]counting.Height, 2)
+}
+
+// measured are the nearest and the farthest of the posts that are seen whole.
+func (s *Scene) measured() []counting.Height {
+	var low, high post
 	for _, p := range s.street.posts {
 		foot, top := s.point(vec{p.x, p.y, 0}), s.point(vec{p.x, p.y, p.height})
-		if p.kind != sign || foot.X < 0 || foot.X > 1 || foot.Y > 1 || top.Y < 0 {
+		if p.kind == lamp || p.y > s.street.counted+40 || min(foot.X, top.X) < 0 || max(foot.X, top.X) > 1 || foot.Y > 1 || top.Y < 0 {
 			continue
 		}
-		h := counting.Height{Foot: foot, Top: top, Metres: p.height}
-		if i := 0; p.y > s.street.counted+15 {
-			i = 1
-			if p.y < best[i] {
-				best[i], s.heights[i] = p.y, h
-			}
-		} else if p.y < best[i] {
-			best[i], s.heights[i] = p.y, h
+		if low.height == 0 || p.y < low.y {
+			low = p
+		}
+		if high.height == 0 || p.y > high.y {
+			high = p
 		}
 	}
+	height := func(p post) counting.Height {
+		return counting.Height{Foot: s.point(vec{p.x, p.y, 0}), Top: s.point(vec{p.x, p.y, p.height}), Metres: p.height}
+	}
+	return []counting.Height{height(low), height(high)}
 }
 
 // lamps tells whether lamps and headlights are on.

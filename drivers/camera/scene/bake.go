@@ -21,7 +21,7 @@ func (s *Scene) bake() {
 				a, l = a+da, l+dl
 			}
 			s.albedo[y*w+x] = uint8(clamp(a/(rays*rays), 0, 255))
-			s.lit[y*w+x] = uint8(clamp(l/(rays*rays)*255, 0, 255))
+			s.lit[y*w+x] = uint8(clamp(float64(l/(rays*rays)*255), 0, 255))
 		}
 	}
 }
@@ -56,7 +56,7 @@ func (s *Scene) beyond(d vec) (albedo, light float64) {
 	p := s.view.at.along(d, t)
 	skyline := 9 + float64(7*cloth(s.seed, p.x/9, 1)) + float64(2*cloth(s.seed^1, p.x/2, 2))
 	if d.y > 0 && p.z < skyline {
-		a := 78 + float64(50*cloth(s.seed^2, p.x/5, 0)) + float64(18*cloth(s.seed^3, p.x*2, p.z*2))
+		a := 78 + float64(50*cloth(s.seed^2, p.x/5, 0)) + float64(18*cloth(s.seed^3, float64(p.x*2), float64(p.z*2)))
 		return s.haze(a, t), 0.4
 	}
 	if s.lamps() {
@@ -85,9 +85,14 @@ func (s *Scene) floor(p vec, t float64) float64 {
 	}
 	a := st.road + float64(16*(cloth(st.seed, float64(p.x*0.4), float64(p.y*0.15))-0.5))
 	a += float64(14 * (cloth(st.seed^9, float64(p.x*14), float64(p.y*14)) - 0.5))
-	a += float64(10 * (grain(st.seed, int(math.Floor(p.x*30)), int(math.Floor(p.y*30))) - 0.5))
-	a = s.worn(p, a)
-	return s.marked(p, a)
+	a += float64(10 * (grain(st.seed, lattice(p.x, 30), lattice(p.y, 30)) - 0.5))
+	a = s.marked(p, s.worn(p, a))
+	if s.cond.Rain > 0 { // wet, and in hollows a mirror of the sky
+		a = float64(a * (1 - float64(0.3*s.cond.Rain)))
+		wet := cloth(st.seed^16, float64(p.x*0.9), float64(p.y*0.35)) + float64(0.25*cloth(st.seed^17, float64(p.x*4), float64(p.y*2)))
+		a = lerp(a, 120, float64(0.6*s.cond.Rain*smooth(0.78, 0.95, wet)))
+	}
+	return a
 }
 
 func (s *Scene) pavement(p vec, t float64) float64 {
@@ -96,8 +101,8 @@ func (s *Scene) pavement(p vec, t float64) float64 {
 	ix, iy := math.Floor(fx), math.Floor(fy)
 	a := st.path + float64(16*(grain(st.seed^5, int(ix), int(iy))-0.5))
 	a += float64(14 * (cloth(st.seed^6, float64(p.x*1.3), float64(p.y*1.3)) - 0.5))
-	a += float64(9 * (grain(st.seed^6, int(math.Floor(p.x*40)), int(math.Floor(p.y*40))) - 0.5))
-	if joint := 0.03 * clamp(t/14, 1, 3); fx-ix < joint || fy-iy < joint {
+	a += float64(9 * (grain(st.seed^6, lattice(p.x, 40), lattice(p.y, 40)) - 0.5))
+	if joint := float64(0.03 * clamp(t/14, 1, 3)); fx-ix < joint || fy-iy < joint {
 		a -= 26 / clamp(t/14, 1, 6)
 	}
 	for i, x := range st.wall { // dirt at the foot of the houses
@@ -213,6 +218,9 @@ func (s *Scene) leafShade(t *tree, p vec) float64 {
 	d := middle.sub(p)
 	d = d.along(s.sun, -d.dot(s.sun)) // from the ray to the middle, at right angles
 	r := math.Sqrt(d.dot(d)) / t.crown
+	if r > 1.3 {
+		return 1
+	}
 	r += float64(0.5 * (cloth(t.seed, float64(p.x*2.2), float64(p.y*2.2)) - 0.5))
 	shade := 1 - smooth(0.75, 1.05, r)
 	hole := smooth(0.62, 0.75, cloth(t.seed^1, float64(p.x*5), float64(p.y*5)))
@@ -246,7 +254,7 @@ func (s *Scene) facade(side int, p vec, t float64) (albedo, light float64) {
 	}
 	seed := st.seed ^ uint64(side+20) ^ uint64(int64(h.from*64))
 	a := h.wall + float64(14*(cloth(seed, float64(p.y*0.7), float64(p.z*0.7))-0.5))
-	a += float64(10 * (grain(seed, int(math.Floor(p.y*9)), int(math.Floor(p.z*14))) - 0.5))
+	a += float64(10 * (grain(seed, lattice(p.y, 9), lattice(p.z, 14)) - 0.5))
 	if p.y-h.from < 0.12 || h.height-p.z < 0.35 {
 		a -= 25
 	}
@@ -267,7 +275,7 @@ func (s *Scene) facade(side int, p vec, t float64) (albedo, light float64) {
 		if u < 0.26 || u > 0.74 || v < 0.32 || math.Abs(u-0.5) < 0.025 {
 			a = h.wall + 40 // frame
 		} else if s.lamps() && g > 0.72 {
-			a, light = 190, 0.5+float64(0.4*g)
+			a, light = 150, 0.35+float64(0.4*g)
 		}
 	case u > 0.2 && u < 0.8 && v > 0.24 && v < 0.28: // sill
 		a += 28
@@ -294,7 +302,7 @@ func (s *Scene) shop(h *house, seed uint64, p vec, u, v, light float64) (albedo,
 	}
 	a := h.glass + float64(60*cloth(seed^6, float64(p.y*1.5), float64(p.z*1.5)))
 	if s.lamps() {
-		return a + 90, 0.75
+		return a + 70, 0.55
 	}
 	return a, light / 2
 }

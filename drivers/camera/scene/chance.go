@@ -50,6 +50,9 @@ func grain(seed uint64, x, y int) float64 {
 	return float64(mix(z)>>11) / (1 << 53)
 }
 
+// lattice is the cell of x where there are n to a metre.
+func lattice(x, n float64) int { return int(math.Floor(float64(x * n))) }
+
 // cloth is grain made smooth between the lattice points, 0–1.
 func cloth(seed uint64, x, y float64) float64 {
 	fx, fy := math.Floor(x), math.Floor(y)

@@ -171,17 +171,16 @@ func (c *Conditions) check() error {
 // as "busy?seed=7&size=640x480&rate=15&frames=600". Keys may come in any
 // order, none twice.
 func Parse(s string) (Opts, error) {
-	name, query, _ := strings.Cut(s, "?")
+	name, query, more := strings.Cut(s, "?")
 	p, err := ParsePreset(name)
 	if err != nil {
 		return Opts{}, err
 	}
 	o := Opts{Conditions: p.Conditions()}
 	seen := map[string]bool{}
-	for _, pair := range strings.Split(query, "&") {
-		if pair == "" {
-			continue
-		}
+	for more {
+		var pair string
+		pair, query, more = strings.Cut(query, "&")
 		key, value, _ := strings.Cut(pair, "=")
 		if seen[key] {
 			return Opts{}, fmt.Errorf("scene %q: %s is given twice", s, key)

@@ -61,13 +61,14 @@ func (s *Scene) draw() {
 // ground lights what does not move.
 func (s *Scene) ground() {
 	w := s.canvas.w
-	table := &s.weather.table
+	table, knee := &s.weather.table, &s.weather.knee
 	cover := s.weather.cover
 	for y := range s.canvas.h {
 		pix, light, albedo := s.canvas.pix[y*w:y*w+w], s.canvas.light[y*w:y*w+w], s.albedo[y*w:y*w+w]
+		light, albedo, cover = light[:len(pix)], albedo[:len(pix)], cover[:len(pix)]
 		for x := range pix {
 			l := uint8(int32(light[x]) * cover[x] >> 8)
-			pix[x] = uint8(min(255, int32(albedo[x])*table[l]>>8))
+			pix[x] = knee[min(511, int32(albedo[x])*table[l]>>8)]
 		}
 	}
 }
@@ -116,7 +117,7 @@ func (s *Scene) shadows(p *painter) {
 	if s.cond.Light != Sunny {
 		return
 	}
-	p.onto, p.ink, p.value, p.slope = true, shadow, 255<<8, 0
+	p.onto, p.ink, p.value = true, shadow, 255<<8
 	for i := range s.items {
 		it := &s.items[i]
 		switch it.what {
@@ -163,6 +164,7 @@ func (s *Scene) drawMover(p *painter, index int) {
 	s.contactShadow(p, m)
 	p.id = uint8(index + 1)
 	s.shape(p, m)
+	m.drawn = p.drawn
 	if (s.lamps() || s.cond.Rain > 0) && !m.parked && m.kind > walker {
 		s.headlights(p, m)
 	}
@@ -180,7 +182,7 @@ func (s *Scene) contactShadow(p *painter, m *mover) {
 		}
 		p.alpha = 80
 	}
-	p.value, p.slope = int32(float64(12*256*p.tone.exposure*p.tone.ambient)), 0
+	p.value = int32(float64(12 * 256 * p.tone.exposure * p.tone.ambient))
 	for range 2 {
 		p.polygon(vec{m.x - x, m.y - y, 0}, vec{m.x - x, m.y + y, 0}, vec{m.x + x, m.y + y, 0}, vec{m.x + x, m.y - y, 0})
 		x, y = x+0.12, y+0.12
@@ -191,7 +193,7 @@ func (s *Scene) contactShadow(p *painter, m *mover) {
 
 // beam is the light of headlamps on the road.
 func (s *Scene) beam(p *painter, m *mover) {
-	p.ink, p.slope = pool, 0
+	p.ink = pool
 	nose := m.y + float64(m.dir*m.length/2)
 	for i := range 4 {
 		k := float64(i)
@@ -233,9 +235,7 @@ func (s *Scene) headlights(p *painter, m *mover) {
 		r := max(0.8, float64(size*p.view.focal)/depth)
 		p.spot(paint, x, y, r, value)
 		if halo {
-			for i := range 4 {
-				p.spot(glare, x, y, float64(r*(1.6+float64(1.1*float64(i)))), 26)
-			}
+			p.halo(x, y, r, 12)
 		}
 		if off == 0 {
 			break
@@ -245,14 +245,20 @@ func (s *Scene) headlights(p *painter, m *mover) {
 
 // spot fills a circle of r pixels.
 func (p *painter) spot(k ink, x, y, r, value float64) {
-	for i := range 10 {
-		t := float64(i) / 10
-		p.corner(x+float64(r*cos(t)), y+float64(r*sin(t)))
+	for _, e := range circle {
+		p.corner(x+float64(r*e[0]), y+float64(r*e[1]))
 	}
 	p.ink = k
 	p.luma(value)
 	p.fill()
 	p.ink = paint
+}
+
+// halo is the glow around a bright thing of r pixels.
+func (p *painter) halo(x, y, r, value float64) {
+	for i := range 8 {
+		p.spot(glare, x, y, float64(r*(1.4+float64(0.55*float64(i)))), value)
+	}
 }
 
 // rain draws streaks before everything.

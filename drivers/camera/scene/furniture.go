@@ -19,11 +19,9 @@ func (s *Scene) drawPost(p *painter, q *post) {
 		p.limb(q.albedo+40, end, head, 0.1, 0.08)
 		if s.lamps() {
 			if x, y, depth := p.view.project(head); depth > nearest {
-				r := max(1, float64(0.16*p.view.focal)/depth)
+				r := clamp(float64(0.16*p.view.focal)/depth, 1, float64(s.height)/80)
 				p.spot(paint, x, y, r, 255)
-				for i := range 4 {
-					p.spot(glare, x, y, float64(r*(1.8+float64(1.3*float64(i)))), 22)
-				}
+				p.halo(x, y, r, 10)
 			}
 		}
 	case signal:
@@ -144,7 +142,7 @@ func (s *Scene) drawLeaves(k *crown, y, row int, shift, light int32) {
 			continue
 		}
 		i := base + k.x + whole + x
-		v := min(255, int32(leaf[x])*light>>8)
+		v := int32(s.weather.knee[min(511, int32(leaf[x])*light>>8)])
 		d := int32(s.canvas.pix[i])
 		s.canvas.pix[i] = uint8(d + (v-d)*(a+a>>7)>>8)
 		if s.canvas.owner != nil && a > 127 {

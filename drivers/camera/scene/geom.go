@@ -70,7 +70,7 @@ func cos(turns float64) float64 { return sin(turns + 0.25) }
 // Camera is where the camera hangs and what it sees. The picture is that of a
 // pinhole: x = cx + f·X/Z.
 type Camera struct {
-	Height float64 // of the lens above the ground, m, 2–30
+	Height float64 // of the lens above the ground, m, 5–30
 	Across float64 // from the left kerb to the right, m, -10–30
 	Tilt   float64 // below the horizon, degrees, 2–80
 	Yaw    float64 // to the right of the street's direction, degrees, -40–40

@@ -11,8 +11,10 @@ type lens struct {
 	jolt   [2]float64 // share of the height; dies away
 	swing  float64    // seconds since the last jolt
 	x, y   float64    // the present displacement, share of the height
+	sx, sy int        // where the last picture began on the canvas, 1/256 pixel
 	noise  []int8     // normal numbers, deviation 32
 	gain   [256]int32 // deviation of a pixel of that luma, 1/256 grey level
+	press  press
 }
 
 const noiseSize = 1 << 15
@@ -31,6 +33,7 @@ func newLens(seed uint64, c *Conditions) lens {
 	for v := range l.gain {
 		l.gain[v] = int32(float64(256 * c.Noise * math.Sqrt(0.4+float64(0.6*float64(v)/128))))
 	}
+	l.press.set(c.Blocks)
 	l.pass(0)
 	return l
 }
@@ -46,20 +49,24 @@ func (l *lens) pass(dt float64) {
 	}
 	gust := 0.6 + float64(0.4*sin(l.now/23))
 	a := float64(l.cond.Sway * gust)
-	l.x = float64(a * (float64(0.6*sin(l.now*0.71)) + float64(0.4*sin(l.now*1.93)) + float64(0.15*c.bell())))
-	l.y = float64(a * (float64(0.5*sin(l.now*0.83)) + float64(0.35*sin(l.now*2.31)) + float64(0.15*c.bell())))
+	l.x = float64(a * (float64(0.6*wave(l.now, 0.71)) + float64(0.4*wave(l.now, 1.93)) + float64(0.15*c.bell())))
+	l.y = float64(a * (float64(0.5*wave(l.now, 0.83)) + float64(0.35*wave(l.now, 2.31)) + float64(0.15*c.bell())))
 	if l.swing < 2 {
 		fade := float64((1 - l.swing/2) * (1 - l.swing/2))
-		wave := float64(fade * cos(l.swing*3.1))
+		wave := float64(fade * cos(float64(l.swing*3.1)))
 		l.x += float64(l.jolt[0] * wave)
 		l.y += float64(l.jolt[1] * wave)
 	}
 }
 
+// wave swings f times a second.
+func wave(t, f float64) float64 { return sin(float64(t * f)) }
+
 // take delivers the canvas as the camera would.
 func (l *lens) take(dst []byte, w, h, margin int, c *canvas) {
 	sx := int(math.Floor(float64(256*clamp(float64(l.x*float64(h)), float64(1-margin), float64(margin-2))))) + margin<<8
 	sy := int(math.Floor(float64(256*clamp(float64(l.y*float64(h)), float64(1-margin), float64(margin-2))))) + margin<<8
+	l.sx, l.sy = sx, sy
 	fx, fy := int32(sx&255), int32(sy&255)
 	for y := range h {
 		top := c.pix[(y+sy>>8)*c.w+sx>>8:][:w+1]
@@ -75,7 +82,7 @@ func (l *lens) take(dst []byte, w, h, margin int, c *canvas) {
 		}
 	}
 	if l.cond.Blocks > 0 {
-		compress(dst, w, h, int32(l.cond.Blocks*4))
+		l.press.apply(dst, w, h)
 	}
 }
 
@@ -98,58 +105,5 @@ func (l *lens) grain(row []uint8) {
 		n := int32(l.noise[(at+uint32(x))&(noiseSize-1)])
 		v := int32(p) + (n*l.gain[p]+1<<12)>>13
 		row[x] = uint8(max(0, min(255, v)))
-	}
-}
-
-// compress rounds each 8×8 block's Walsh–Hadamard coefficients, coarser ones
-// for finer detail: what JPEG does with cosines, at a fraction of its cost.
-func compress(pix []uint8, w, h int, q int32) {
-	var b [64]int32
-	for y := 0; y+8 <= h; y += 8 {
-		for x := 0; x+8 <= w; x += 8 {
-			for i := range b {
-				b[i] = int32(pix[(y+i>>3)*w+x+i&7])
-			}
-			hadamard(&b)
-			for i := 1; i < 64; i++ {
-				step := q * (2 + int32(sequency[i>>3]+sequency[i&7])) >> 1
-				half := step >> 1
-				switch v := b[i]; {
-				case v >= 0:
-					b[i] = (v + half) / step * step
-				default:
-					b[i] = -((half - v) / step * step)
-				}
-			}
-			hadamard(&b)
-			for i, v := range b {
-				pix[(y+i>>3)*w+x+i&7] = uint8(max(0, min(255, (v+32)>>6)))
-			}
-		}
-	}
-}
-
-// sequency is the number of sign changes of each Walsh function in the order
-// in which the transform gives them.
-var sequency = [8]uint8{0, 7, 3, 4, 1, 6, 2, 5}
-
-// hadamard transforms rows, then columns; twice it is 64 times what it was.
-func hadamard(b *[64]int32) {
-	for i := 0; i < 64; i += 8 {
-		walsh(b, i, 1)
-	}
-	for i := range 8 {
-		walsh(b, i, 8)
-	}
-}
-
-func walsh(b *[64]int32, at, step int) {
-	for d := 1; d < 8; d <<= 1 {
-		for i := 0; i < 8; i++ {
-			if i&d == 0 {
-				j, k := at+i*step, at+(i|d)*step
-				b[j], b[k] = b[j]+b[k], b[j]-b[k]
-			}
-		}
 	}
 }

@@ -54,6 +54,7 @@ type mover struct {
 	parked bool
 	reach  float64 // share of the direct light on it, followed slowly
 	braked bool
+	drawn  int // pixels that it would cover with nothing before it
 	truth  contact
 }
 
@@ -81,7 +82,7 @@ func (m *mover) wide() float64 { return m.width }
 // dress chooses what a mover wears. One in six is as bright as what it moves
 // on: the hard ones are part of every street.
 func (m *mover) dress(c *chance, s *street, rain float64) {
-	dark, pale := c.between(18, 60), c.between(110, 215)
+	dark, pale := c.between(18, 60), c.between(100, 185)
 	m.look = look{
 		body: dark, legs: c.between(20, 75), skin: c.between(70, 165), hair: c.between(15, 70),
 		extra: c.between(25, 180), stature: clamp(1+float64(0.055*c.bell()), 0.86, 1.13),

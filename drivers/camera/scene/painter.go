@@ -11,6 +11,7 @@ type painter struct {
 	onto  bool    // what is drawn is the shadow on the ground
 	tone  tone    // the light of this frame
 	reach float64 // share of the direct light at the place of the object, 0–1
+	fade  float64 // share by which a face is darker at its lower end
 	grow  float64 // pixels by which polygons are grown to close their seams
 }
 
@@ -29,7 +30,8 @@ func (p *painter) shade(albedo float64, n vec) float64 {
 // luma sets the value to be filled.
 func (p *painter) luma(v float64) {
 	if !p.onto {
-		p.value, p.slope = int32(clamp(float64(v*256), 0, 65535)), 0
+		v -= max(0, float64((v-165)*256/346)) // as weather.knee
+		p.value = int32(clamp(float64(v*256), 0, 65535))
 	}
 }
 
@@ -43,6 +45,12 @@ func (p *painter) place(v vec) (x, y, depth float64) {
 
 // facing tells whether the lens sees the front of a face at v with normal n.
 func (p *painter) facing(v, n vec) bool { return p.onto || n.dot(p.view.at.sub(v)) > 0 }
+
+// pixels is the size in the picture of something of that size at a place.
+func (p *painter) pixels(at vec, size float64) float64 {
+	_, _, depth := p.view.project(at)
+	return float64(size*p.view.focal) / max(depth, nearest)
+}
 
 // polygon fills a flat convex face.
 func (p *painter) polygon(v ...vec) {
@@ -69,7 +77,22 @@ func (p *painter) polygon(v ...vec) {
 		}
 		p.corner(x, y)
 	}
+	if p.fade > 0 && !p.onto {
+		p.shades()
+	}
 	p.fill()
+	p.slope = 0
+}
+
+// shades makes the next face darker from its upper to its lower end.
+func (p *painter) shades() {
+	low, high := p.py[0], p.py[0]
+	for _, y := range p.py[1:p.n] {
+		low, high = min(low, y), max(high, y)
+	}
+	change := int32(float64(float64(p.value) * p.fade))
+	p.value += change / 2
+	p.slope = -change / (high>>8 - low>>8 + 1)
 }
 
 // face fills a flat convex face in its own light when it faces the lens.
@@ -82,6 +105,22 @@ func (p *painter) face(albedo float64, n vec, v ...vec) {
 
 // five points on a half circle, from one side over the end to the other
 var arc = [5][2]float64{{0, 1}, {0.7071, 0.7071}, {1, 0}, {0.7071, -0.7071}, {0, -1}}
+
+// twelve points on a circle
+var circle = [12][2]float64{
+	{1, 0},
+	{0.866, 0.5},
+	{0.5, 0.866},
+	{0, 1},
+	{-0.5, 0.866},
+	{-0.866, 0.5},
+	{-1, 0},
+	{-0.866, -0.5},
+	{-0.5, -0.866},
+	{0, -1},
+	{0.5, -0.866},
+	{0.866, -0.5},
+}
 
 // limb fills what lies between two balls: an arm, a neck, a post, a ball.
 func (p *painter) limb(albedo float64, a, b vec, ra, rb float64) {
@@ -120,10 +159,9 @@ func (p *painter) round(albedo float64) float64 {
 
 // disc fills a circle in the upright plane of direction u through a.
 func (p *painter) disc(v float64, a, u vec, r float64) {
-	for i := range 12 {
-		t := float64(i) / 12
-		q := a.along(u, float64(r*cos(t)))
-		q.z += float64(r * sin(t))
+	for _, e := range circle {
+		q := a.along(u, float64(r*e[0]))
+		q.z += float64(r * e[1])
 		x, y, depth := p.place(q)
 		if depth < nearest {
 			p.n = 0

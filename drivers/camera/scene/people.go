@@ -14,8 +14,7 @@ func (p *painter) person(m *mover) {
 	hip := vec{at.x, at.y, float64(0.9*k) + bob}
 	neck := hip.along(fore, 0.04+float64(0.03*stride))
 	neck.z += float64(0.5 * k)
-	_, _, depth := p.view.project(hip)
-	small := depth > nearest && float64(p.view.focal*1.75)/depth < 15
+	small := p.pixels(at, 1.75) < 18 || p.onto && p.pixels(at, 1.75) < 30
 	for _, side := range [2]float64{-1, 1} {
 		p.leg(m, hip.along(left, float64(side*0.09*k)), fore, float64(side*swing), stride, float64(cos(m.gait)*side), small)
 	}
@@ -87,9 +86,8 @@ func (p *painter) arm(m *mover, neck, fore, left vec, side, swing float64) {
 // umbrella is a flat cap above the head.
 func (p *painter) umbrella(m *mover, head vec) {
 	top := head.add(vec{0, 0, 0.35})
-	for i := range 10 {
-		t := float64(i) / 10
-		x, y, depth := p.place(top.add(vec{float64(0.52 * cos(t)), float64(0.52 * sin(t)), -0.12}))
+	for _, e := range circle {
+		x, y, depth := p.place(top.add(vec{float64(0.52 * e[0]), float64(0.52 * e[1]), -0.12}))
 		if depth < nearest {
 			p.n = 0
 			return
@@ -162,14 +160,18 @@ func (p *painter) twoWheels(m *mover, at, fore vec, r, base float64, motor bool)
 	if motor {
 		tyre = 0.07
 	}
+	part := 1
+	if p.onto || p.pixels(at, r) < 8 {
+		part = 3 // every third point will do
+	}
 	hub := [2]vec{at.along(fore, -base), at.along(fore, base)}
 	for _, h := range hub {
 		h.z = r
 		last := h.along(fore, r)
-		for i := 1; i <= 10; i++ {
-			t := float64(i) / 10
-			next := h.along(fore, float64(r*cos(t)))
-			next.z += float64(r * sin(t))
+		for i := part - 1; i < len(circle); i += part {
+			e := circle[(i+1)%len(circle)]
+			next := h.along(fore, float64(r*e[0]))
+			next.z += float64(r * e[1])
 			p.limb(25, last, next, tyre, tyre)
 			last = next
 		}

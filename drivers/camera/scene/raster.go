@@ -17,6 +17,8 @@ type canvas struct {
 	slope int32 // change of value per row
 	alpha int32 // 0–256
 
+	left, right []int32 // four lines a row, 1/256 pixel
+
 	n      int
 	px, py [14]int32 // corners of a convex polygon, 1/256 pixel
 }
@@ -41,76 +43,77 @@ func (c *canvas) corner(x, y float64) {
 	}
 }
 
-// edge is one side of the polygon from its upper to its lower end.
-type edge struct {
-	top, bottom int32 // 1/256 pixel
-	x           int64 // at the top, 1/65536 pixel
-	step        int64 // of x, 1/65536 pixel, per 1/256 pixel of y
-}
-
-// fill fills the polygon of the corners and forgets them.
+// fill fills the polygon of the corners and forgets them. Each row has four
+// lines; of each line, left and right hold where the polygon begins and ends.
 func (c *canvas) fill() {
-	var edges [len(c.px)]edge
-	n, count := c.n, 0
+	n := c.n
 	c.n = 0
 	if n < 3 {
 		return
 	}
 	low, high := c.py[0], c.py[0]
-	for i := range n {
-		j := i + 1
-		if j == n {
-			j = 0
-		}
-		x0, y0, x1, y1 := c.px[i], c.py[i], c.px[j], c.py[j]
-		low, high = min(low, y0), max(high, y0)
-		if y0 == y1 {
-			continue
-		}
-		if y0 > y1 {
-			x0, y0, x1, y1 = x1, y1, x0, y0
-		}
-		step := (int64(x1-x0) << 8) / int64(y1-y0)
-		edges[count] = edge{y0, y1, int64(x0) << 8, step}
-		count++
+	for _, y := range c.py[1:n] {
+		low, high = min(low, y), max(high, y)
 	}
-	first, last := max(0, low>>8), min(int32(c.h)-1, high>>8)
+	first, last := max(0, int(low>>8)), min(c.h-1, int(high>>8))
+	if first > last {
+		return
+	}
+	left, right := c.left[first*4:last*4+4], c.right[first*4:last*4+4]
+	for i := range left {
+		left[i], right[i] = int32(c.w)<<8, 0
+	}
+	c.value += c.slope * (int32(first) - low>>8)
+	j := n - 1
+	for i := range n {
+		c.edge(c.px[j], c.py[j], c.px[i], c.py[i], int32(first)*4, left, right)
+		j = i
+	}
 	for y := first; y <= last; y++ {
-		c.row(edges[:count], y)
+		k := (y - first) * 4
+		c.row(y*c.w, (*[4]int32)(left[k:]), (*[4]int32)(right[k:]))
 		c.value += c.slope
 	}
 }
 
+// edge widens the lines that the side from (x0,y0) to (x1,y1) meets.
+func (c *canvas) edge(x0, y0, x1, y1, first int32, left, right []int32) {
+	if y0 > y1 {
+		x0, y0, x1, y1 = x1, y1, x0, y0
+	}
+	// Line i lies at y = 64i+32.
+	from, to := (y0+31)>>6-first, (y1+31)>>6-first
+	from, to = max(from, 0), min(to, int32(len(left)))
+	if from >= to {
+		return
+	}
+	step := (int64(x1-x0) << 14) / int64(y1-y0) // per line, 1/65536 pixel
+	x := int64(x0)<<8 + (int64((from+first)<<6+32-y0)*step)>>6
+	l, r := left[from:to], right[from:to]
+	r = r[:len(l)]
+	for i := range l {
+		at := int32(x >> 8)
+		l[i], r[i] = min(l[i], at), max(r[i], at)
+		x += step
+	}
+}
+
 // row fills one row: a solid middle, and the ends pixel by pixel.
-func (c *canvas) row(edges []edge, y int32) {
-	var left, right [4]int32
-	outer := [2]int32{1 << 30, -1 << 30} // touched
-	inner := [2]int32{-1 << 30, 1 << 30} // covered whole
-	for i := range int32(4) {
-		at := y<<8 + 32 + i<<6
-		l, r := int32(1<<30), int32(-1<<30)
-		for k := range edges {
-			e := &edges[k]
-			if at >= e.top && at < e.bottom {
-				x := int32((e.x + int64(at-e.top)*e.step) >> 8)
-				l, r = min(l, x), max(r, x)
-			}
+func (c *canvas) row(base int, left, right *[4]int32) {
+	outer := [2]int32{1 << 30, 0}        // touched
+	inner := [2]int32{0, int32(1 << 30)} // covered whole
+	for i := range left {
+		left[i], right[i] = max(left[i], 0), min(right[i], int32(c.w)<<8)
+		inner[0], inner[1] = max(inner[0], left[i]), min(inner[1], right[i])
+		if left[i] < right[i] {
+			outer[0], outer[1] = min(outer[0], left[i]), max(outer[1], right[i])
 		}
-		l, r = max(l, 0), min(r, int32(c.w)<<8)
-		if l >= r {
-			inner = [2]int32{1 << 30, -1 << 30}
-			continue
-		}
-		left[i], right[i] = l, r
-		outer[0], outer[1] = min(outer[0], l), max(outer[1], r)
-		inner[0], inner[1] = max(inner[0], l), min(inner[1], r)
 	}
 	if outer[0] >= outer[1] {
 		return
 	}
 	x, end := outer[0]>>8, (outer[1]+255)>>8
 	from, to := (inner[0]+255)>>8, inner[1]>>8
-	base := int(y) * c.w
 	for x < end {
 		if x >= from && x < to {
 			c.span(base+int(x), base+int(to), 1024)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"kerb/counting"
@@ -56,8 +57,8 @@ func (o *Opts) check() error {
 	return errors.Join(append(errs, o.Conditions.check())...)
 }
 
-// Scene is one street with its camera. It is for one reader: its methods must
-// not be called at the same time.
+// Scene is one street with its camera. It is for one reader: of its methods
+// only Close may be called while another runs.
 type Scene struct {
 	opts          Opts
 	cond          Conditions
@@ -82,9 +83,13 @@ type Scene struct {
 	events  []Event
 	present [zoneCount][counting.Classes]int
 
-	frame  int // the picture delivered last, -1 before the first
-	start  time.Time
-	closed bool
+	frame int         // the picture delivered last, -1 before the first
+	start time.Time   // when the first was due, with Realtime
+	timer *time.Timer // waits for the next
+
+	drawing sync.Mutex
+	closed  chan struct{}
+	closing sync.Once
 }
 
 // ErrClosed is what a closed scene answers.
@@ -98,16 +103,17 @@ func New(o Opts) (*Scene, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &Scene{opts: o, cond: o.Conditions, seed: mix(o.Seed + 0x6b657262), width: o.Width, height: o.Height, frame: -1}
+	s := &Scene{opts: o, cond: o.Conditions, seed: mix(o.Seed + 0x6b657262), width: o.Width, height: o.Height, frame: -1, closed: make(chan struct{})}
 	s.margin = s.height/32 + 2
 	s.street = newStreet(s.seed)
 	if err := s.aim(); err != nil {
 		return nil, err
 	}
 	s.street.furnish()
+	s.heights = s.measured()
 	s.light()
 	w, h := s.width+2*s.margin, s.height+2*s.margin
-	s.canvas = canvas{w: w, h: h, pix: make([]uint8, w*h), light: make([]uint8, w*h)}
+	s.canvas = canvas{w: w, h: h, pix: make([]uint8, w*h), light: make([]uint8, w*h), left: make([]int32, 4*h), right: make([]int32, 4*h)}
 	if o.Boxes {
 		s.canvas.owner = make([]uint8, w*h)
 	}
@@ -150,7 +156,8 @@ func (s *Scene) Lines() []counting.Line { return append([]counting.Line(nil), s.
 // and "left" and "right", the pavements.
 func (s *Scene) Zones() []counting.Zone { return append([]counting.Zone(nil), s.zones...) }
 
-// Heights are two road signs of known height that stand in the picture.
+// Heights are two posts or signs of known height that stand in the picture, the
+// second farther away.
 func (s *Scene) Heights() []counting.Height { return append([]counting.Height(nil), s.heights...) }
 
 // Truth lists every crossing of Lines up to the last picture, in order: also
@@ -164,9 +171,12 @@ func (s *Scene) Truth() []Event { return s.events }
 // stand in no zone.
 func (s *Scene) Present(zone int) [counting.Classes]int { return s.present[zone] }
 
-// Close ends the scene. Reading it then is an error.
+// Close ends the scene, also a ReadInto that waits: that and every later one
+// answer ErrClosed. What was counted can still be asked for.
 func (s *Scene) Close() error {
-	s.closed = true
+	s.closing.Do(func() { close(s.closed) })
+	s.drawing.Lock()
+	defer s.drawing.Unlock()
 	clear(s.canvas.pix)
 	return nil
 }
@@ -177,8 +187,10 @@ func (s *Scene) Close() error {
 // that is late gets the one that is due now. After Frames pictures the error
 // is io.EOF. Nothing is written to dst on an error.
 func (s *Scene) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
-	if s.closed {
+	select {
+	case <-s.closed:
 		return time.Time{}, ErrClosed
+	default:
 	}
 	if len(dst) != s.width*s.height {
 		return time.Time{}, fmt.Errorf("scene: buffer of %d bytes for a picture of %dx%d", len(dst), s.width, s.height)
@@ -196,6 +208,8 @@ func (s *Scene) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	if s.opts.Frames > 0 && next >= s.opts.Frames {
 		return time.Time{}, io.EOF
 	}
+	s.drawing.Lock()
+	defer s.drawing.Unlock()
 	for s.frame < next {
 		s.advance()
 	}
@@ -222,12 +236,18 @@ func (s *Scene) due(ctx context.Context, next int) (int, error) {
 	if late := int(now.Sub(s.start).Seconds() * s.opts.Rate); late > next {
 		return late, nil
 	}
-	wait := time.NewTimer(s.at(next).Sub(now))
-	defer wait.Stop()
+	wait := s.at(next).Sub(now)
+	if s.timer == nil {
+		s.timer = time.NewTimer(wait)
+	}
+	s.timer.Reset(wait)
+	defer s.timer.Stop()
 	select {
 	case <-ctx.Done():
 		return 0, ctx.Err()
-	case <-wait.C:
+	case <-s.closed:
+		return 0, ErrClosed
+	case <-s.timer.C:
 		return next, nil
 	}
 }

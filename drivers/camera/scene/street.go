@@ -14,6 +14,7 @@ type street struct {
 	crossing   float64 // middle of the pedestrian crossing, y
 	counted    float64 // where the counting lines lie, y
 	near, far  float64 // the street comes into view and ends, y
+	lens       float64 // height of the camera
 	houses     [2][]house
 	trees      []tree
 	posts      []post
@@ -58,8 +59,8 @@ func newStreet(seed uint64) *street {
 		seed:     seed,
 		keepLeft: c.yes(0.5),
 		slab:     c.between(0.5, 0.9),
-		road:     c.between(72, 96),
-		path:     c.between(108, 140),
+		road:     c.between(62, 92),
+		path:     c.between(110, 158),
 		far:      130,
 	}
 	lane := c.between(3, 3.4)
@@ -69,7 +70,7 @@ func newStreet(seed uint64) *street {
 	if c.yes(0.6) {
 		s.bay = 2.2
 	}
-	s.width = 2*lane + 2*s.cycle + s.bay
+	s.width = lane + lane + s.cycle + s.cycle + s.bay
 	s.wall = [2]float64{-c.between(2.8, 4), s.width + c.between(2.8, 4)}
 	s.build(&c)
 	return s
@@ -81,7 +82,7 @@ func (s *street) build(c *chance) {
 			h := house{
 				from: y, to: y + c.between(6, 16), height: c.between(8, 17),
 				floor: c.between(2.9, 3.6), bay: c.between(1.6, 2.8),
-				wall: c.between(70, 165), glass: c.between(25, 60),
+				wall: c.between(60, 195), glass: c.between(22, 60),
 			}
 			if c.yes(0.55) {
 				h.shop = c.between(40, 190)
@@ -104,12 +105,12 @@ func (s *street) furnish() {
 	for i := range 2 {
 		x := kerb[i]
 		s.posts = append(s.posts,
-			post{x, s.crossing + float64(2*i-1)*(crossingWidth/2+0.4), 3.2, 0.06, signal, 40},
-			post{x, s.counted + 2.6 + 1.5*float64(i), 2.4, 0.04, sign, 120},
-			post{x, s.counted + 27 + 2*float64(i), 2.6, 0.04, sign, 120})
+			post{x, s.crossing + float64(float64(2*i-1)*(crossingWidth/2+0.4)), 3.2, 0.06, signal, 40},
+			post{x, s.counted + 2.6 + float64(1.5*float64(i)), 2.4, 0.04, sign, 120},
+			post{x, s.counted + 27 + float64(2*i), 2.6, 0.04, sign, 120})
 	}
 	for range 6 {
-		s.posts = append(s.posts, post{kerb[c.below(2)] + c.sign()*0.1, s.counted + c.sign()*c.between(1.5, 9), 1, 0.07, bollard, 60})
+		s.posts = append(s.posts, post{kerb[c.below(2)] + float64(c.sign()*0.1), s.counted + float64(c.sign()*c.between(1.5, 9)), 1, 0.07, bollard, 60})
 	}
 	for side := range 2 {
 		if !c.yes(0.75) {
@@ -122,6 +123,11 @@ func (s *street) furnish() {
 			}
 		}
 	}
+}
+
+// exit is the y before which a thing of that height is out of sight.
+func (s *street) exit(height float64) float64 {
+	return float64(s.near*(1-min(height/s.lens, 1))) - 1
 }
 
 // bayFrom is the left edge of the parking bay.

@@ -2,10 +2,8 @@ package scene
 
 import "math"
 
-const (
-	crowd = 120 // most movers at once; who finds no place stays away
-	stray = 0.05
-)
+// crowd is most movers at once; who finds no place stays away.
+const crowd = 120
 
 // traffic moves everybody: vehicles follow lanes, each other and the signal;
 // people walk on the pavements and cross the carriageway.
@@ -32,7 +30,7 @@ func (t *traffic) step(dt float64) {
 		default:
 			t.drive(m, dt)
 		}
-		if m.y > t.street.far-2 || m.front() < t.street.near-1 {
+		if m.y > t.street.far-2 || m.front() < t.street.exit(m.height) {
 			m.kind = nobody
 		}
 	}
@@ -64,7 +62,7 @@ func (t *traffic) drive(m *mover, dt float64) {
 	r := m.v / m.want
 	free := 1 - float64(float64(r*r)*float64(r*r))
 	closing := m.v - ahead
-	safe := standing + max(0, float64(m.v*headway)+float64(m.v*closing)/(2*math.Sqrt(speedUp*comfort)))
+	safe := standing + max(0, float64(m.v*headway)+float64(m.v*closing)/(2*math.Sqrt(float64(speedUp*comfort))))
 	q := safe / max(gap, 0.1)
 	a := max(-7, float64(speedUp*(free-float64(q*q))))
 	m.braked = a < -0.6 || m.v < 0.1
@@ -161,20 +159,32 @@ func (t *traffic) enter(k kind, dir float64) bool {
 		m.want = min(m.want, t.chance.between(3.2, 6.5))
 		m.x = t.street.cycling(dir) + t.chance.between(-0.15, 0.15)
 	}
-	m.y = t.street.near - 1 - m.length/2 + 0.1
+	m.y = t.street.exit(m.height) - m.length/2 + 0.1
 	if dir < 0 {
 		m.y = t.street.far - 2.1
 	}
 	m.v = m.want
 	gap, ahead := t.gap(m)
-	if gap < 3+m.v && (ahead < m.v || gap < 3) {
+	if gap < 3+m.v {
 		m.v = min(m.v, ahead)
-		if gap < 3+float64(0.8*m.v) {
-			m.kind = nobody
-			return false
-		}
+	}
+	if gap < 3+float64(0.8*m.v) || t.taken(m) {
+		m.kind = nobody
+		return false
 	}
 	return true
+}
+
+// taken tells whether another vehicle of the lane is where m would be.
+func (t *traffic) taken(m *mover) bool {
+	for i := range t.movers {
+		o := &t.movers[i]
+		if o != m && o.kind > walker && o.dir == m.dir && math.Abs(o.x-m.x) < (o.width+m.width)/2 &&
+			math.Abs(o.y-m.y) < (o.length+m.length)/2+1.5 {
+			return true
+		}
+	}
+	return false
 }
 
 // free is a place for one more, emptied, or nil.

@@ -53,6 +53,8 @@ var (
 		{0.27, 0.95, 0.9, bodywork},
 		{0.33, 1, 0.9, bodywork},
 		{1, 1, 0.92, bodywork},
+		{1, 0.9, 0.93, glass},
+		{1, 0.62, 0.96, bodywork},
 		{1, 0.18, 0.98, trim},
 	}
 	busOutline = []outline{
@@ -61,6 +63,8 @@ var (
 		{0.015, 0.86, 0.98, bodywork},
 		{0.03, 1, 0.94, bodywork},
 		{1, 1, 0.94, bodywork},
+		{1, 0.8, 0.96, glass},
+		{1, 0.52, 0.98, bodywork},
 		{1, 0.1, 1, trim},
 	}
 	cabOutline = []outline{
@@ -95,7 +99,7 @@ func (f *frame) at(u, z, w float64) vec {
 // vehicle draws anything on four wheels or more.
 func (p *painter) vehicle(m *mover) {
 	f := frame{m, vec{0, m.dir, 0}, vec{1, 0, 0}}
-	p.grow = 0.3
+	p.grow, p.fade = 0.3, 0.22
 	near := 1.0 // the side that is seen
 	if p.view.at.x < m.x {
 		near = -1
@@ -108,30 +112,32 @@ func (p *painter) vehicle(m *mover) {
 	case saloon:
 		p.extrude(&f, saloonOutline, 3, 7, near, paint)
 	case van:
-		p.extrude(&f, vanOutline, 3, 6, near, paint)
+		p.extrude(&f, vanOutline, 0, 0, near, paint)
 		p.sidePane(&f, near, 0.2, 0.32, 0.58, 0.88, 0.95)
 	case bus:
-		p.extrude(&f, busOutline, 0, 5, near, paint)
+		p.extrude(&f, busOutline, 0, 0, near, paint)
 		p.busSide(&f, near)
 	case lorry:
 		// The far part first.
 		if m.dir < 0 {
-			p.extrude(&f, loadOutline, 0, 3, near, m.look.extra)
-			p.extrude(&f, cabOutline, 1, 4, near, paint)
+			p.extrude(&f, loadOutline, 0, 0, near, m.look.extra)
+			p.extrude(&f, cabOutline, 0, 0, near, paint)
 		} else {
-			p.extrude(&f, cabOutline, 1, 4, near, paint)
-			p.extrude(&f, loadOutline, 0, 3, near, m.look.extra)
+			p.extrude(&f, cabOutline, 0, 0, near, paint)
+			p.extrude(&f, loadOutline, 0, 0, near, m.look.extra)
 		}
 		p.sidePane(&f, near, 0.05, 0.17, 0.42, 0.66, 0.96)
+		p.livery(&f, near)
 	}
 	if !p.onto {
 		p.details(&f)
 	}
-	p.grow = 0
+	p.grow, p.fade = 0, 0
 }
 
-// extrude draws the strips, far ones first, then the side that is seen: the
-// lower body, and from corner cabin to corner end the cabin with its windows.
+// extrude draws the strips, far ones first, then the side that is seen: whole,
+// or where cabin is not 0 the lower body, and from corner cabin to corner end
+// the cabin with its windows.
 func (p *painter) extrude(f *frame, o []outline, cabin, end int, near, paint float64) {
 	from, to, step := 0, len(o)-1, 1
 	if f.m.dir < 0 { // the rear is far
@@ -158,7 +164,7 @@ func (p *painter) extrude(f *frame, o []outline, cabin, end int, near, paint flo
 		}
 	}
 	p.polygon(lower[:k]...)
-	if cabin > 0 && end-cabin > 2 {
+	if cabin > 0 {
 		p.cabin(f, o[cabin:end+1], near, paint, n)
 	}
 }
@@ -175,7 +181,7 @@ func (p *painter) cabin(f *frame, o []outline, near, paint float64, n vec) {
 	}
 	p.luma(p.shade(paint, n))
 	p.polygon(side[:k]...)
-	if p.onto || f.m.kind == van || f.m.kind == lorry {
+	if p.onto {
 		return
 	}
 	first, last := o[0], o[len(o)-1]
@@ -238,6 +244,24 @@ func (p *painter) busSide(f *frame, near float64) {
 	}
 	p.luma(p.shade(f.m.look.extra, n))
 	p.polygon(f.at(0, 0.2, near), f.at(0, 0.25, near), f.at(1, 0.25, near), f.at(1, 0.2, near))
+}
+
+// livery is a sign on a lorry's side and the doors at its rear.
+func (p *painter) livery(f *frame, near float64) {
+	if p.onto {
+		return
+	}
+	n := f.side.times(near)
+	if p.facing(f.at(0.5, 0.5, near), n) {
+		p.luma(p.shade(f.m.look.body, n))
+		p.polygon(f.at(0.4, 0.5, near), f.at(0.4, 0.78, near), f.at(0.85, 0.72, near), f.at(0.85, 0.56, near))
+	}
+	n = f.ahead.times(-1)
+	if p.facing(f.at(1, 0.5, 0), n) {
+		p.luma(p.shade(float64(f.m.look.extra*0.7), n))
+		p.polygon(f.at(1, 0.26, -0.015), f.at(1, 0.97, -0.015), f.at(1, 0.97, 0.015), f.at(1, 0.26, 0.015))
+		p.polygon(f.at(1, 0.44, -0.9), f.at(1, 0.455, -0.9), f.at(1, 0.455, 0.9), f.at(1, 0.44, 0.9))
+	}
 }
 
 // wheels draws the axles on the side that is seen, and the dark below.

@@ -55,7 +55,7 @@ func (t *traffic) party(dir float64) bool {
 		m.walk.turnAt += c.between(-0.4, 0.4)
 		m.x = m.walk.lane + c.between(-0.05, 0.05)
 		m.want = pace
-		m.y = t.street.near - 0.7 + c.between(0, 0.4)
+		m.y = t.street.exit(m.height) + c.between(0, 0.4)
 		if dir < 0 {
 			m.y = t.street.far - 2.5 - c.between(0, 0.4)
 		}
@@ -100,6 +100,9 @@ func (t *traffic) stroll(m *mover, dt float64) {
 	case strolling:
 		vy = float64(m.dir * m.want)
 		vx = clamp(t.avoid(m)+float64(1.2*(w.lane-m.x)), -0.5, 0.5)
+		if low, high := t.street.pavement(w.side); m.x < low && vx < 0 || m.x > high && vx > 0 {
+			vx = 0
+		}
 		t.decide(m, dt)
 	case pausing:
 		if t.now >= w.until {

@@ -13,11 +13,15 @@ type weather struct {
 	goal     float64
 	cover    []int32 // share of the sun that reaches each column, 1/256
 	table    [256]int32
+	knee     [512]uint8 // keeps detail in what is too bright
 }
 
 func newWeather(seed uint64, c *Conditions, columns int) weather {
 	w := weather{cond: c, chance: chance(mix(seed ^ 0x3ea7)), seed: seed ^ 0xc10d, base: 1, cover: make([]int32, columns)}
 	w.now = w.chance.between(0, 600)
+	for v := range w.knee {
+		w.knee[v] = uint8(v - max(0, v-165)*256/346)
+	}
 	w.pass(0)
 	return w
 }
@@ -37,7 +41,7 @@ func (w *weather) pass(dt float64) {
 	}
 	if c.Light == Sunny && c.Clouds > 0 {
 		for x := range w.cover {
-			u := float64(x)/float64(len(w.cover))*0.8 + w.now/14
+			u := float64(0.8*float64(x))/float64(len(w.cover)) + w.now/14
 			thick := smooth(0.42, 0.62, cloth(w.seed, u, 0.5))
 			w.cover[x] = int32(256 - float64(240*c.Clouds*thick))
 		}
@@ -72,7 +76,7 @@ func (w *weather) fill() {
 }
 
 // meter sets the exposure for the empty street as a camera would: a mean
-// luma of 112 by day, less by night, where it finds no more light.
+// luma of some 120 by day, less by night, where it finds no more light.
 func (w *weather) meter(albedo, lit []uint8) {
 	t := levels[w.cond.Light]
 	var sum int64
@@ -80,6 +84,6 @@ func (w *weather) meter(albedo, lit []uint8) {
 		sum += int64(a) * int64(float64(256*(t.ambient+float64(t.direct*float64(lit[i])/255))))
 	}
 	mean := float64(sum) / 256 / float64(len(albedo))
-	w.base = clamp([lightsCount]float64{112, 104, 78, 58}[w.cond.Light]/max(mean, 1), 0.7, 1.9)
+	w.base = clamp([lightsCount]float64{128, 118, 82, 58}[w.cond.Light]/max(mean, 1), 0.7, 1.9)
 	w.pass(0)
 }

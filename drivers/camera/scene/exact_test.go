@@ -1,0 +1,156 @@
+package scene
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"hash/fnv"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// fused lists the float products of the given sources that a compiler may
+// join with a sum, by position.
+func fused(t *testing.T, sources map[string]any) []string {
+	t.Helper()
+	set := token.NewFileSet()
+	var files []*ast.File
+	for name, src := range sources {
+		f, err := parser.ParseFile(set, name, src, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	info := types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
+	conf := types.Config{Importer: importer.ForCompiler(set, "source", nil)}
+	if _, err := conf.Check("scene", set, files, &info); err != nil {
+		t.Fatal(err)
+	}
+	float := func(e ast.Expr) bool {
+		tv := info.Types[e]
+		b, ok := tv.Type.Underlying().(*types.Basic)
+		return ok && tv.Value == nil && b.Info()&types.IsFloat != 0
+	}
+	var found []string
+	for _, f := range files {
+		var path []ast.Node
+		ast.Inspect(f, func(n ast.Node) bool {
+			if n == nil {
+				path = path[:len(path)-1]
+				return true
+			}
+			switch n := n.(type) {
+			case *ast.BinaryExpr:
+				if n.Op == token.MUL && float(n) && !rounded(path, info) {
+					found = append(found, set.Position(n.Pos()).String())
+				}
+			case *ast.AssignStmt:
+				if n.Tok == token.MUL_ASSIGN && float(n.Lhs[0]) {
+					found = append(found, set.Position(n.Pos()).String())
+				}
+			}
+			path = append(path, n)
+			return true
+		})
+	}
+	return found
+}
+
+// rounded tells whether what the path leads to goes into another product, a
+// quotient, a comparison or a conversion, and so cannot be joined with a sum.
+func rounded(path []ast.Node, info types.Info) bool {
+	for i := len(path) - 1; i >= 0; i-- {
+		switch n := path[i].(type) {
+		case *ast.ParenExpr:
+			continue
+		case *ast.BinaryExpr:
+			switch n.Op {
+			case token.MUL, token.QUO, token.LSS, token.GTR, token.LEQ, token.GEQ:
+				return true
+			}
+		case *ast.CallExpr:
+			return info.Types[n.Fun].IsType()
+		}
+		return false
+	}
+	return false
+}
+
+func TestNoProductCanBeFusedWithASum(t *testing.T) {
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := map[string]any{}
+	for _, n := range names {
+		if !strings.HasSuffix(n, "_test.go") {
+			sources[n] = nil
+		}
+	}
+	for _, where := range fused(t, sources) {
+		t.Errorf("%s: the product needs a float64(…) around it", where)
+	}
+}
+
+func TestAProductThatCanBeFusedIsFound(t *testing.T) {
+	for body, want := range map[string]int{
+		"return x*y + z":            1,
+		"q := x*y; return q + z":    1,
+		"x *= y; return x + z":      1,
+		"return f(x*y, y, z) - z":   1,
+		"return float64(x*y) + z":   0,
+		"return float64((x*y)*z)":   0,
+		"if x*y > z { return x }":   0,
+		"return x*y/z + z":          0,
+		"const k = 2 * 3; return k": 0,
+	} {
+		src := "package p\nfunc f(x, y, z float64) float64 { " + body + "; return z }"
+		if got := fused(t, map[string]any{"p.go": src}); len(got) != want {
+			t.Errorf("%s: found %d, want %d", body, len(got), want)
+		}
+	}
+}
+
+// digest is a number for all that a scene gives in some pictures.
+func digest(t *testing.T, o Opts, pictures int) string {
+	s := open(t, o)
+	h := fnv.New64a()
+	buf := make([]byte, s.width*s.height)
+	for range pictures {
+		at, err := s.ReadInto(context.Background(), buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Write(buf)
+		fmt.Fprintln(h, at.UnixNano(), s.Present(0), s.Present(1), s.Present(2), s.Boxes(nil))
+	}
+	fmt.Fprintln(h, s.Lines(), s.Zones(), s.Heights(), s.Truth())
+	return fmt.Sprintf("%016x", h.Sum64())
+}
+
+// golden are digests that every machine gives; a change of what is drawn
+// changes them, and then they are written anew.
+var golden = [len(presetConditions)]string{
+	Calm:  "b90b7dd58229a0fb",
+	Busy:  "6db522b28a721955",
+	Windy: "17e1115eeef13020",
+	Rain:  "899916e7ff432f4c",
+	Dusk:  "0ae064fa9d9f7821",
+	Night: "82aec7a47f614c43",
+	Jam:   "3ce2d503397fe3b1",
+}
+
+func TestSameSeedGivesTheSameBytesOnEveryMachine(t *testing.T) {
+	for p, want := range golden {
+		got := digest(t, Opts{Seed: 3, Width: 200, Height: 112, Rate: 5, Boxes: true, Conditions: Preset(p).Conditions()}, 40)
+		if got != want {
+			t.Errorf("%v: %s, want %s", Preset(p), got, want)
+		}
+	}
+}
