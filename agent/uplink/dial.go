@@ -75,7 +75,7 @@ const (
 // link is one connection.
 type link struct {
 	client mqtt.Client
-	wait   time.Duration // for an acknowledgement
+	wait   time.Duration            // for an acknowledgement
 	conn   atomic.Pointer[net.Conn] // to cut what no longer answers
 	lost   chan error
 }
