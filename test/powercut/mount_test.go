@@ -1,0 +1,232 @@
+package powercut
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kerb/agent/store"
+	"kerb/agent/store/storetest"
+)
+
+// mountExt4 gives a small ext4 file system of its own.
+func mountExt4(t *testing.T, size int64, options string) (dir, image string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	dir, image = filepath.Join(t.TempDir(), "mnt"), filepath.Join(t.TempDir(), "ext4")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(image, nil, 0o600), os.Truncate(image, size)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mkfs.ext4", "-q", "-m", "0", image).CombinedOutput(); err != nil {
+		t.Skipf("mkfs.ext4: %v\n%s", err, out)
+	}
+	if out, err := exec.Command("mount", "-o", "loop,"+options, image, dir).CombinedOutput(); err != nil {
+		t.Skipf("mount: %v\n%s", err, out)
+	}
+	t.Cleanup(func() {
+		if err := command("umount", dir); err != nil {
+			t.Errorf("umount: %v", err)
+		}
+	})
+	return dir, image
+}
+
+func command(args ...string) error {
+	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		return errors.New(strings.Join(args, " ") + ": " + string(out))
+	}
+	return nil
+}
+
+// ledger is what a spool was given, to be accounted for whatever happens.
+type ledger struct {
+	t    *testing.T
+	s    *store.Store
+	next int
+	all  []store.Entry
+	keys map[string]bool
+}
+
+func newLedger(t *testing.T, s *store.Store) *ledger {
+	return &ledger{t: t, s: s, keys: map[string]bool{}}
+}
+
+func (l *ledger) append(windows int) {
+	l.t.Helper()
+	for range windows {
+		es, err := l.s.Append(storetest.Windows(storetest.Streams(4), l.next))
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.next++
+		for _, e := range es {
+			if l.keys[name(e)] {
+				l.t.Fatalf("%s was given twice", name(e))
+			}
+			l.keys[name(e)] = true
+		}
+		l.all = append(l.all, es...)
+	}
+}
+
+// exact checks that every window is pending as it was given.
+func (l *ledger) exact() {
+	l.t.Helper()
+	es, err := l.s.Pending(1 << 20)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	has := map[store.Entry]bool{}
+	for _, e := range es {
+		has[e] = true
+	}
+	for _, e := range l.all {
+		if !has[e] {
+			l.t.Fatalf("%s is lost", name(e))
+		}
+	}
+	if len(es) != len(l.all) {
+		l.t.Errorf("%d windows pending, %d given", len(es), len(l.all))
+	}
+}
+
+func TestAFullDiskStopsNothing(t *testing.T) {
+	dir, _ := mountExt4(t, 8<<20, "rw")
+	s, err := store.Open(filepath.Join(dir, "spool"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l := newLedger(t, s)
+	l.append(20)
+	ballast := filepath.Join(dir, "ballast")
+	fill(t, ballast)
+	for i := 0; s.Stats().Fault == nil && i < 2000; i++ {
+		l.append(1)
+	}
+	if !errors.Is(s.Stats().Fault, syscall.ENOSPC) {
+		t.Fatalf("no ENOSPC: %v", s.Stats().Fault)
+	}
+	l.append(50)
+	l.exact()
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	mended(t, s)
+	l.append(5)
+	l.exact()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l.s, err = store.Open(filepath.Join(dir, "spool")); err != nil {
+		t.Fatal(err)
+	}
+	defer l.s.Close()
+	l.exact()
+	t.Logf("%d windows, all accounted for", len(l.all))
+}
+
+// fill writes zeros until the disk is full.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, size := range []int{1 << 20, 4096} {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	_ = f.Sync()
+}
+
+// mended waits until the spool found out by itself.
+func mended(t *testing.T, s *store.Store) {
+	t.Helper()
+	for range 200 {
+		if s.Tend(); s.Stats().Fault == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("no recovery: %v", s.Stats().Fault)
+}
+
+func TestADiskThatTurnsReadOnlyStopsNothing(t *testing.T) {
+	dir, image := mountExt4(t, 8<<20, "errors=remount-ro")
+	path := filepath.Join(dir, "spool")
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLedger(t, s)
+	l.append(20)
+	breakExt4(t, dir)
+	l.append(30)
+	if s.Stats().Fault == nil {
+		t.Fatal("the disk goes on being written")
+	}
+	l.exact() // the file can still be read, and memory holds the rest
+	t.Logf("live: %v", s.Stats().Fault)
+	s.Close()
+
+	// After a restart on a disk that is still read-only: the backlog of the
+	// file leaves, new windows are held, and all go in once it can be written.
+	if err := command("umount", dir); err != nil {
+		t.Fatal(err)
+	}
+	_ = command("e2fsck", "-fy", image) // says 1 when it mended something
+	if err := errors.Join(command("mount", "-o", "loop", image, dir), command("mount", "-o", "remount,ro", dir)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = store.Open(path); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	held, err := s.Pending(1 << 20)
+	if err != nil || len(held) != 80 {
+		t.Fatalf("%d windows of the file, %v", len(held), err)
+	}
+	l2 := newLedger(t, s)
+	l2.all, l2.next = held, 1000
+	for _, e := range held {
+		l2.keys[name(e)] = true
+	}
+	l2.append(10)
+	if !errors.Is(s.Stats().Fault, syscall.EROFS) {
+		t.Errorf("fault %v", s.Stats().Fault)
+	}
+	l2.exact()
+	if err := command("mount", "-o", "remount,rw", dir); err != nil {
+		t.Fatal(err)
+	}
+	mended(t, s)
+	l2.append(10)
+	l2.exact()
+}
+
+// breakExt4 makes the kernel find an error in the file system.
+func breakExt4(t *testing.T, dir string) {
+	t.Helper()
+	out, err := exec.Command("findmnt", "-no", "SOURCE", dir).Output()
+	if err != nil {
+		t.Skip("findmnt: ", err)
+	}
+	trigger := "/sys/fs/ext4/" + filepath.Base(strings.TrimSpace(string(out))) + "/trigger_fs_error"
+	if err := os.WriteFile(trigger, []byte("1"), 0o200); err != nil {
+		t.Skip(err)
+	}
+}
