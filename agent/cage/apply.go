@@ -20,7 +20,7 @@ func apply(r Role) (Report, error) {
 	if err != nil {
 		return fail(err)
 	}
-	time.Now().Zone() // the local time zone is a file, read at first use
+	_, _ = time.Now().Zone() // the local time zone is a file, read at first use
 
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -120,6 +120,7 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 		{"make executable", Sense(), "mprotect", [6]uint64{0, 4096, 4}, eperm},
 		{"make executable, high bits", Sense(), "mprotect", [6]uint64{0, 4096, 1 << 33}, eperm},
 		{"thread", Sense(), "clone", [6]uint64{0x50f00}, allow},
+		{"thread, amd64", Sense(), "clone", [6]uint64{0xd0f00}, allow},
 		{"fork", Sense(), "clone", [6]uint64{17}, eperm},
 		{"vfork", Sense(), "clone", [6]uint64{0x4111}, eperm},
 		{"thread in a new namespace", Sense(), "clone", [6]uint64{0x50f00 | 1<<28}, eperm},

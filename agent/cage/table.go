@@ -66,6 +66,7 @@ const (
 	mapKind     = 0x03 // MAP_SHARED, MAP_PRIVATE
 	mapAnon     = 0x20
 	goThread    = 0x50f00 // CLONE_VM|FS|FILES|SIGHAND|SYSVSEM|THREAD: runtime/os_linux.go
+	setTLS      = 0x80000 // CLONE_SETTLS: runtime/sys_linux_amd64.s adds it
 	accMode     = 0x3
 	oRDWR       = 0x2
 	oCreat      = 0x40
@@ -115,7 +116,7 @@ var calls = []call{
 	{"sigreturn", on{none, none, 119}, []rule{to(living)}, 0},
 	{"sigaltstack", on{131, 132, 186}, []rule{to(living)}, 0},
 	{"restart_syscall", on{219, 128, 0}, []rule{to(living)}, 0},
-	{"clone", on{56, 220, 120}, []rule{to(living, is(0, goThread))}, 0},
+	{"clone", on{56, 220, 120}, []rule{to(living, is(0, goThread, goThread|setTLS))}, 0},
 	{"clone3", on{435, 435, 435}, []rule{to(keeping)}, enosys}, // its flags lie behind a pointer: callers fall back to clone
 	{"clock_gettime", on{228, 113, 263}, []rule{to(living)}, 0},
 	{"clock_gettime64", on{none, none, 403}, []rule{to(living)}, 0},

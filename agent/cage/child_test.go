@@ -1,0 +1,354 @@
+package cage
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
+)
+
+// The test binary starts itself again as the process to be caged: a cage
+// cannot be taken off.
+const childEnv = "KERB_CAGE_CHILD"
+
+func TestMain(m *testing.M) {
+	role := os.Getenv(childEnv)
+	if role == "" {
+		os.Exit(m.Run())
+	}
+	live, ok := children[role]
+	if !ok {
+		fmt.Fprintln(os.Stderr, "no such child:", role)
+		os.Exit(2)
+	}
+	var o outcome
+	if err := live(&o); err != nil {
+		o.Err = err.Error()
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(3)
+	}
+}
+
+// outcome is what a child tells its parent on standard output.
+type outcome struct {
+	Report Report // of Apply
+	Again  Report // of Try, after the work
+	Sum    []byte // of what the pipe brought
+	Locked string // what the arena says of its lock
+	Err    string
+}
+
+var children = map[string]func(*outcome) error{
+	"free":       func(o *outcome) error { o.Again = Try(Sense()); return nil },
+	"sense":      liveAsSense,
+	"memory":     liveWithLittleMemory,
+	"uplink":     liveAsUplink,
+	"supervisor": liveAsSupervisor,
+	"foreign":    liveAsForeigner,
+	"crash":      func(*outcome) error { crash(); return nil },
+	"caged crash": func(o *outcome) (err error) {
+		if o.Report, err = Sense().Apply(); err == nil {
+			crash()
+		}
+		return err
+	},
+	"twice": func(o *outcome) (err error) {
+		if o.Report, err = Sense().Apply(); err != nil {
+			return fmt.Errorf("the first time: %w", err)
+		}
+		_, err = Sense().Apply()
+		return err
+	},
+	"caged and waiting": func(o *outcome) (err error) {
+		if o.Report, err = Sense().Apply(); err == nil {
+			wait()
+		}
+		return err
+	},
+	"open": func(*outcome) error {
+		f, err := os.Open(os.Getenv("KERB_CAGE_READ"))
+		if err != nil {
+			os.Exit(1)
+		}
+		return f.Close()
+	},
+	"waiting": func(*outcome) error { wait(); return nil },
+}
+
+// wait tells the parent that it is there, and lives until the pipe is closed.
+func wait() {
+	fmt.Println("here")
+	_, _ = io.Copy(io.Discard, os.NewFile(3, "pipe"))
+}
+
+func crash() {
+	debug.SetTraceback("crash")
+	panic("as asked")
+}
+
+// liveAsSense does what the counting process does: reads a pipe, decodes,
+// allocates, starts goroutines and threads, waits for timers, survives a panic.
+func liveAsSense(o *outcome) (err error) {
+	pipe := os.NewFile(3, "pictures")
+	if o.Report, err = Sense().Handover().Memory(1 << 30).Apply(); err != nil {
+		return err
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, pipe); err != nil {
+		return fmt.Errorf("read the pipe: %w", err)
+	}
+	o.Sum = hash.Sum(nil)
+	if err := work(); err != nil {
+		return err
+	}
+	arena, err := Arena(2 << 20)
+	if err != nil {
+		return err
+	}
+	defer arena.Close()
+	copy(arena.Bytes(), "pixels")
+	if err := arena.Locked(); err != nil {
+		o.Locked = err.Error()
+	}
+	o.Again = Try(Sense().Handover())
+	return nil
+}
+
+func work() error {
+	var group sync.WaitGroup
+	sizes := make(chan int, 64)
+	for i := range 64 {
+		group.Go(func() {
+			runtime.LockOSThread() // a new thread for each
+			defer func() { _ = recover() }()
+			time.Sleep(time.Millisecond)
+			var b bytes.Buffer
+			if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 160, 120)), nil); err != nil {
+				return
+			}
+			if _, err := jpeg.Decode(&b); err != nil {
+				return
+			}
+			junk := make([]byte, 1<<20)
+			_, _ = rand.Read(junk[:64])
+			sizes <- len(junk)
+			if i%2 == 0 {
+				panic("one picture")
+			}
+		})
+	}
+	group.Wait()
+	for range 3 {
+		runtime.GC()
+	}
+	debug.FreeOSMemory()
+	if len(sizes) != 64 {
+		return fmt.Errorf("%d of 64 goroutines did their work", len(sizes))
+	}
+	select {
+	case <-time.NewTicker(time.Millisecond).C:
+	case <-time.After(5 * time.Second):
+		return errors.New("the ticker does not tick")
+	}
+	_ = time.Now().Local().Format(time.RFC3339)
+	return nil
+}
+
+// liveWithLittleMemory asks for more than it was left.
+func liveWithLittleMemory(o *outcome) (err error) {
+	if o.Report, err = Sense().Memory(256 << 20).Apply(); err != nil {
+		return err
+	}
+	m := make([]byte, 1<<30)
+	o.Locked = fmt.Sprint(len(m))
+	return nil
+}
+
+// liveAsUplink keeps a database and speaks TLS to the parent, over both
+// families, and UDP.
+func liveAsUplink(o *outcome) (err error) {
+	dir := os.Getenv("KERB_CAGE_STATE")
+	_, text, _ := net.SplitHostPort(os.Getenv("KERB_CAGE_TLS"))
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return err
+	}
+	db, err := bolt.Open(filepath.Join(dir, "spool"), 0o600, nil)
+	if err != nil {
+		return err
+	}
+	role := Uplink(uint16(port)).Names().Read(os.Getenv("KERB_CAGE_READ")).State(dir)
+	if o.Report, err = role.Apply(); err != nil {
+		return err
+	}
+	if _, err := os.ReadFile(os.Getenv("KERB_CAGE_READ")); err != nil {
+		return fmt.Errorf("a file it may read: %w", err)
+	}
+	for _, step := range []func() error{
+		func() error { return keep(db, dir) },
+		func() error { return speak(os.Getenv("KERB_CAGE_TLS"), os.Getenv("KERB_CAGE_CERT")) },
+		func() error { return echo(os.Getenv("KERB_CAGE_UDP")) },
+		func() error { _, err := net.LookupHost("localhost"); return err },
+		work,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	o.Again = Try(role)
+	return nil
+}
+
+func keep(db *bolt.DB, dir string) error {
+	for i := range 50 {
+		err := db.Update(func(tx *bolt.Tx) error {
+			b, err := tx.CreateBucketIfNotExists([]byte("windows"))
+			if err != nil {
+				return err
+			}
+			return b.Put(fmt.Append(nil, i), make([]byte, 10_000))
+		})
+		if err != nil {
+			return fmt.Errorf("write the database: %w", err)
+		}
+	}
+	fresh, err := bolt.Open(filepath.Join(dir, "compacting"), 0o600, nil)
+	if err != nil {
+		return fmt.Errorf("a second database: %w", err)
+	}
+	if err := bolt.Compact(fresh, db, 1<<16); err != nil {
+		return fmt.Errorf("compact: %w", err)
+	}
+	if err := errors.Join(fresh.Close(), db.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(dir, "compacting"), filepath.Join(dir, "spool")); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return err
+	}
+	if db, err = bolt.Open(filepath.Join(dir, "spool"), 0o600, nil); err != nil {
+		return fmt.Errorf("open it again: %w", err)
+	}
+	return errors.Join(db.Close(), os.Remove(filepath.Join(dir, "spool")))
+}
+
+func speak(address, cert string) error {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(cert)) {
+		return errors.New("no certificate")
+	}
+	c, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "example.com"})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET / HTTP/1.0\r\nHost: example.com\r\n\r\n"); err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(c)
+	if err != nil || !bytes.HasSuffix(answer, []byte("counted")) {
+		return fmt.Errorf("TLS server said %q, %w", answer, err)
+	}
+	return nil
+}
+
+func echo(address string) error {
+	if address == "" {
+		return nil
+	}
+	c, err := net.Dial("udp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.WriteString(c, "name?"); err != nil {
+		return err
+	}
+	got := make([]byte, 16)
+	n, err := c.Read(got)
+	if err != nil || string(got[:n]) != "name?" {
+		return fmt.Errorf("UDP echo: %q, %w", got[:n], err)
+	}
+	return nil
+}
+
+// liveAsSupervisor starts a sense process from inside its own cage.
+func liveAsSupervisor(o *outcome) (err error) {
+	if o.Report, err = Supervisor().Apply(); err != nil {
+		return err
+	}
+	o.Again = Try(Supervisor())
+	c, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	sense := exec.Command("/proc/self/exe")
+	sense.Env = append(os.Environ(), childEnv+"=sense")
+	sense.ExtraFiles = []*os.File{os.NewFile(3, "pictures")}
+	var out, complaint bytes.Buffer
+	sense.Stdout, sense.Stderr = &out, &complaint
+	if err := sense.Run(); err != nil {
+		return fmt.Errorf("%w: %s", err, &complaint)
+	}
+	var inner outcome
+	if err := json.Unmarshal(out.Bytes(), &inner); err != nil {
+		return err
+	}
+	o.Sum = inner.Sum
+	if inner.Err != "" {
+		return errors.New("its sense: " + inner.Err)
+	}
+	return inner.Report.Strict()
+}
+
+// liveAsForeigner loads a filter for another machine, as the kernel would
+// meet it when a call came in through another architecture's entry.
+func liveAsForeigner(o *outcome) error {
+	other := machines[(1+indexOf(runtime.GOARCH))%len(machines)]
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	loaded, err := install(assemble(other, living, uint32(unix.Getpid())))
+	o.Locked = strconv.FormatBool(loaded)
+	return err
+}
+
+func indexOf(name string) int {
+	for i, m := range machines {
+		if strings.EqualFold(m.name, name) {
+			return i
+		}
+	}
+	return 0
+}
