@@ -35,6 +35,7 @@ type input struct {
 	since   time.Duration // of the last change
 	from    time.Duration // coverage up to here is in the books
 	watched time.Duration // observation up to here is in the books
+	lossy   bool          // edges were lost in this window
 	grid    int64         // SCOOT intervals of this window up to here are in the books
 	bits    uint16        // the last 16 presence bits, newest lowest
 	bitsAt  int64         // interval of the newest
@@ -104,7 +105,8 @@ func (c *Counter) missed(in *input, n uint32, at time.Duration) {
 	l.win.Missed += n
 	l.chain = false
 	in.day.spoiled = true
-	if l.win.Faults&Missed == 0 { // one event a window: the count is in the window
+	if !in.lossy { // one event a window: the count is in the window
+		in.lossy = true
 		c.emit(in, Missed, true, at, n)
 	}
 }

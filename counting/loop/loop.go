@@ -33,8 +33,8 @@ type Edge = struct {
 // Source hands over edges.
 type Source interface {
 	// ReadEdges waits for edges, for at most about a second, and puts n of
-	// them into dst. Within a line they are in order; between lines they may
-	// be out of order by less than Limits.Settle. now is a time on the edges'
+	// them into dst, in order of time. One that comes some milliseconds late,
+	// after another line's, costs no passage. now is a time on the edges'
 	// clock up to which every edge has been handed over: it is what makes a
 	// silent line different from no line. io.EOF (with n = 0) ends a
 	// recording; any other error ends the source.

@@ -158,8 +158,11 @@ func (c *Counter) close(t time.Duration) {
 		l.win, l.from = l.blank(t), t
 		for _, n := range l.Loops {
 			in := &c.in[n]
-			in.from, in.watched, in.grid = t, t, 0
+			in.from, in.watched, in.grid, in.lossy = t, t, 0, false
 			l.win.Faults |= in.faults
+		}
+		for _, n := range l.Relays {
+			c.in[n].lossy = false
 		}
 	}
 }

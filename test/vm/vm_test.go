@@ -1,7 +1,7 @@
 // Package vm runs kerb's loop driver in a virtual machine with Debian's kernel
 // and simulated detector contacts. Run ./prepare DIR once, then
 //
-//	KERB_VM=DIR go test ./test/vm
+//	KERB_VM=DIR go test -count=1 ./test/vm
 //
 // With KERB_VM_PASSAGES=10000 it drives so many instead of 1,000.
 package vm
@@ -27,6 +27,7 @@ type result struct {
 	Driven, Counted       map[string]int
 	Directions            map[string]int
 	Missed, Bounce, Short uint32
+	Unsure                int
 	SpeedError, Length    quantiles
 	Latency, Late         quantiles
 	Events                []string
@@ -72,6 +73,9 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 			}
 			if scenario != "debounced" && (r.SpeedError.Max > 0.01 || r.Length.Max > 0.05) {
 				t.Errorf("worst speed wrong by %.2f %%, length by %.2f %%", 100*r.SpeedError.Max, 100*r.Length.Max)
+			}
+			if r.Unsure > r.Driven["pair"]/10 {
+				t.Errorf("the times of %d of %d vehicles are not known well enough", r.Unsure, r.Driven["pair"])
 			}
 			if scenario != "debounced" && r.Bounce == 0 {
 				t.Error("the contacts did not bounce: this shows nothing")
