@@ -2,7 +2,10 @@ package luma
 
 import "encoding/binary"
 
-const errCode = FormatError("has a code that means nothing")
+const (
+	errCode  = FormatError("has a code that means nothing")
+	errQuant = FormatError("uses a quantisation table that was not sent")
+)
 
 // difference decodes a DC difference.
 func (e *entropy) difference(t *huffman) (int32, error) {
@@ -37,8 +40,8 @@ func (d *Decoder) lumaBlock(dc, ac *huffman, q *quantTable) error {
 	if err != nil {
 		return err
 	}
-	d.pred[0] += diff
-	d.block[0] = int16(d.pred[0] * int32(q.step[0].q))
+	d.pred += diff
+	d.block[0] = int16(d.pred * int32(q.step[0].q))
 	acc, n, pos := e.acc, e.n, e.pos
 	k, used := 0, uint16(0)
 	for k < 63 {

@@ -113,17 +113,23 @@ type Decoder struct {
 	bits       entropy
 	block      [64]int16 // coefficients of the block at hand, in natural order
 	edge       [64]byte  // a block that lies half outside the picture
-	pred       [3]int32  // DC predictors
+	pred       int32     // the last block's mean, from which the next is told
 	done       bool      // luma has been decoded
 	restart    int       // MCUs between restart markers; 0: none
+	prog       progressive
 }
 
 // Decode writes the luma of the picture in src to dst, row by row without
 // padding. len(dst) must be width × height at that scale, or nothing is
 // written. After any other error dst holds an unspecified part of the picture.
-// It never panics, whatever src is, and does not keep src or dst.
+// It never panics, whatever src is, and does not keep src or dst. What follows
+// the picture's end marker is ignored.
 func (d *Decoder) Decode(dst, src []byte, s Scale) error {
 	defer d.Wipe()
+	return d.decode(dst, src, s)
+}
+
+func (d *Decoder) decode(dst, src []byte, s Scale) error {
 	c, err := ReadConfig(src)
 	if err != nil {
 		return err
@@ -179,6 +185,9 @@ func (d *Decoder) finish() error {
 	if !d.done {
 		return FormatError("has no luma scan")
 	}
+	if d.config.Progressive {
+		return d.assemble()
+	}
 	return nil
 }
 
@@ -186,7 +195,7 @@ func (d *Decoder) finish() error {
 // Huffman tables and mean those of T.81, annex K.
 func (d *Decoder) defaults() {
 	d.header = header{}
-	d.done, d.restart = false, 0
+	d.done, d.restart, d.prog.scans, d.prog.eobrun = false, 0, 0, 0
 	for i := range d.quant {
 		d.quant[i].set = false
 	}
@@ -202,5 +211,6 @@ func (d *Decoder) Wipe() {
 	d.bits.wipe()
 	clear(d.block[:])
 	clear(d.edge[:])
-	clear(d.pred[:])
+	clear(d.prog.coef)
+	d.pred = 0
 }

@@ -51,7 +51,7 @@ func (d *Decoder) scan(p *parser, body []byte) error {
 	case s.comp[0].index != 0:
 		err = d.skip(p)
 	case d.config.Progressive:
-		err = UnsupportedError("progressive coding")
+		err = d.progressive(p, &s)
 	case d.done:
 		err = FormatError("has two luma scans")
 	default:
@@ -107,7 +107,7 @@ func (d *Decoder) mcus(p *parser, g grid, do func(mx, my int) error) error {
 		if err := d.bits.open(p.src, p.pos); err != nil {
 			return err
 		}
-		clear(d.pred[:])
+		d.pred, d.prog.eobrun = 0, 0
 		for range n {
 			if err := d.bits.ready(); err != nil {
 				return err
@@ -167,7 +167,7 @@ func (d *Decoder) sequential(p *parser, s *scan) error {
 	}
 	q := &d.quant[d.comp[0].tq]
 	if !q.set {
-		return FormatError("uses a quantisation table that was not sent")
+		return errQuant
 	}
 	g := d.grid(s)
 	d.done = true
