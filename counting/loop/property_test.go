@@ -66,7 +66,7 @@ func count(t rapidT, o loop.Opts, s *tape, first, every time.Duration) (r outcom
 			c.CutAt(step.Windows[0].End + every)
 		}
 		if errors.Is(err, io.EOF) {
-			r.Windows = append(r.Windows, c.Finish()...)
+			r.Windows = append(r.Windows, c.Cut()...)
 			return r
 		}
 		if err != nil {
@@ -135,6 +135,9 @@ func TestWhateverComes(t *testing.T) {
 			}
 			if (w.Quality == counting.Gap) != (w.Observed == 0) || (w.Quality == counting.OK) != (w.Reason == "") {
 				t.Fatalf("quality %v %q of %+v", w.Quality, w.Reason, w)
+			}
+			if y := w.Tally(); y.Crossings != w.Passages || y.Observed != w.Observed || y.Quality != w.Quality || y.Kind != counting.LoopStream {
+				t.Fatalf("tally %+v of window %+v", y, w)
 			}
 			h := loop.Total(w.Headways[:])
 			if h > w.Flow() || loop.Total(w.Gaps[:]) != h || loop.Total(w.Speeds[:]) > w.Flow() || loop.Total(w.Lengths[:]) > w.Flow() {

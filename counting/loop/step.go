@@ -26,7 +26,7 @@ func (c *Counter) CutAt(end time.Duration) { c.cut = end }
 
 // Step reads edges once, if none are left from before, and counts them up to
 // the end of the window at most. io.EOF: the recording has ended, and
-// everything in it has been returned; Finish gives the last windows. Any other
+// everything in it has been returned; Cut gives the last windows. Any other
 // error ends the source. It does not allocate.
 func (c *Counter) Step(ctx context.Context) (Step, error) {
 	c.passages, c.events, c.windows = c.passages[:0], c.events[:0], c.windows[:0]
@@ -167,9 +167,11 @@ func (c *Counter) close(t time.Duration) {
 	}
 }
 
-// Finish closes the windows where the clock stands: the last, short windows of
-// a recording, or of a source that was lost.
-func (c *Counter) Finish() []Window {
+// Cut ends the windows where the clock stands, which is up to now less
+// Limits.Settle and what the source has not said yet: for the last, short
+// windows of a recording or of a source that was lost. Like a Step's they are
+// valid until the next Step or Cut.
+func (c *Counter) Cut() []Window {
 	c.windows = c.windows[:0]
 	c.close(c.clock)
 	return c.windows

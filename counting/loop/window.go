@@ -75,6 +75,15 @@ type LoopPart struct {
 	Congested uint32        // intervals of 4 s in which it was covered throughout
 }
 
+// Tally is the window as every sensor has it: passages, observation and
+// quality. Its wall-clock times are left to whoever knows them.
+func (w *Window) Tally() counting.Tally {
+	return counting.Tally{
+		Stream: w.Stream, Kind: counting.LoopStream, Observed: w.Observed,
+		Quality: w.Quality, Reason: w.Reason, Counted: w.Counted, Crossings: w.Passages,
+	}
+}
+
 // Flow is the number of passages, over classes and directions.
 func (w *Window) Flow() uint32 {
 	var n uint32

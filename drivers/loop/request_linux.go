@@ -59,11 +59,12 @@ type lineRequest struct {
 type lineValues struct{ bits, mask uint64 }
 
 type lineEvent struct {
-	ns           uint64
-	id           uint32
-	offset       uint32
-	seq, lineSeq uint32
-	_            [6]uint32
+	ns      uint64
+	id      uint32
+	_       uint32 // offset
+	_       uint32 // number among all lines of the request
+	lineSeq uint32 // number among the edges of this line
+	_       [6]uint32
 }
 
 const eventSize = int(unsafe.Sizeof(lineEvent{}))

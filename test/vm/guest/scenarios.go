@@ -195,7 +195,7 @@ func drive(s *chip, n int, debounce, stall time.Duration) (any, error) {
 			break
 		}
 	}
-	for _, w := range counter.Finish() {
+	for _, w := range counter.Cut() {
 		r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
 		r.Quality[w.Stream] = w.Quality.String()
 	}
