@@ -1,4 +1,66 @@
 package kernel
 
-// Sets lists what this processor can run, best first.
-func Sets() []*Set { return []*Set{Portable()} }
+// Sets lists what this processor can run, best first. Every 64-bit Arm has
+// NEON.
+func Sets() []*Set { return []*Set{neon(), Portable()} }
+
+func neon() *Set {
+	return &Set{
+		Name: "neon", Rows: 8, Widths: []int{8}, Whole: true, lanes: 8,
+		gemm: func(g *Gemm, width, rows int) {
+			if rows == 1 {
+				gemm128x1(g)
+			} else {
+				gemm128x8(g)
+			}
+		},
+		taps: func(t *Taps, px int) {
+			switch px {
+			case 8:
+				taps128x8(t)
+			case 4:
+				taps128x4(t)
+			default:
+				taps128x1(t)
+			}
+		},
+		most: func(t *Taps, px int) {
+			switch px {
+			case 8:
+				most128x8(t)
+			case 4:
+				most128x4(t)
+			default:
+				most128x1(t)
+			}
+		},
+		act: act128,
+	}
+}
+
+//go:noescape
+func gemm128x8(p *Gemm)
+
+//go:noescape
+func gemm128x1(p *Gemm)
+
+//go:noescape
+func taps128x8(t *Taps)
+
+//go:noescape
+func taps128x4(t *Taps)
+
+//go:noescape
+func taps128x1(t *Taps)
+
+//go:noescape
+func most128x8(t *Taps)
+
+//go:noescape
+func most128x4(t *Taps)
+
+//go:noescape
+func most128x1(t *Taps)
+
+//go:noescape
+func act128(e *Elements)

@@ -52,10 +52,11 @@ type Gemm struct {
 	ROff, RStep        int
 	M, N               int // rows; columns that are written, at most the panel's width
 	Act                Act
-	Before             bool // add Res before Act
-	tiles              int  // how many times the kernel's rows
-	mask               int  // columns of the last vector
-	bStep              int  // of a narrow kernel in a wide panel
+	Before             bool        // add Res before Act
+	tiles              int         // how many times the kernel's rows
+	mask               int         // columns of the last vector
+	bStep              int         // of a narrow kernel in a wide panel
+	aside              [64]float32 // a tile of which only some columns are stored
 }
 
 // Taps is a row of N outputs of a depthwise convolution, or of a maximum, over
@@ -75,6 +76,7 @@ type Set struct {
 	Rows   int   // of the matrix kernel's tile
 	Widths []int // of its panels, widest first
 	Spaced bool  // the matrix kernel takes KStep ≠ 1
+	Whole  bool  // it stores whole panels only
 
 	gemm  func(g *Gemm, width, rows int) // rows is Rows or 1
 	taps  func(t *Taps, px int)          // whole vectors, px outputs at a time: 8, 4 or 1
@@ -113,6 +115,31 @@ func (s *Set) Gemm(g *Gemm, width int) {
 	last := s.Widths[len(s.Widths)-1]
 	g.check(width, last)
 	g.mask = (g.N-1)%last + 1
+	if s.Whole && g.N < width {
+		s.narrow(g, width)
+		return
+	}
+	s.block(g, width)
+}
+
+// narrow computes whole panels aside, a tile at a time, and copies the columns
+// that are wanted.
+func (s *Set) narrow(g *Gemm, width int) {
+	own := *g
+	g.C, g.COff, g.CStep, g.N, g.Res, g.Act = g.aside[:], 0, width, width, nil, Act{}
+	for m := 0; m < own.M; m += s.Rows {
+		g.AOff, g.M = own.AOff+m*own.AStep, min(s.Rows, own.M-m)
+		s.block(g, width)
+		for i := range g.M {
+			for j := range own.N {
+				own.store(m+i, j, 1, [4]float32{g.aside[i*width+j]})
+			}
+		}
+	}
+	g.C, g.COff, g.CStep, g.N, g.Res, g.Act, g.AOff, g.M = own.C, own.COff, own.CStep, own.N, own.Res, own.Act, own.AOff, own.M
+}
+
+func (s *Set) block(g *Gemm, width int) {
 	if g.M < s.Rows {
 		g.tiles = g.M
 		s.gemm(g, width, 1)
