@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"kerb/counting/neural/kernel"
+	"kerb/counting/neural/onnx"
 )
 
 // conv lowers a convolution: a depthwise one to rows of taps, every other to
@@ -21,7 +22,9 @@ func (p *planner) conv(n *node, k convOp) {
 		in = p.dense(n, in)
 	}
 	if k.before != [2]int{} || k.after != [2]int{} {
-		in = p.padded(n, k.window, in)
+		if in = p.padded(n, k.window, in); p.err != nil {
+			return
+		}
 	}
 	g := &gemmStep{set: p.set, threads: p.threads, act: k.act, addFirst: k.addFirst, group: k.group, cin: k.cin * in.stride[1]}
 	g.order(k, in, planar)
@@ -41,6 +44,9 @@ func (p *planner) conv(n *node, k convOp) {
 		g.m, g.lines[1] = h*w, 1
 	}
 	cout := len(k.bias) / k.group
+	if !p.afford(g.packed(k.group, cout)) {
+		return
+	}
 	g.pack(k.group, cout, k.bias, func(part, depth, col int) float32 {
 		return k.w[(part*cout+col)*k.cin*k.k[0]*k.k[1]+g.from[depth]]
 	})
@@ -74,6 +80,9 @@ func (p *planner) product(n *node, k gemmOp) {
 	g := &gemmStep{
 		set: p.set, act: k.act, group: 1, lines: [2]int{1, 1}, m: elems(in.shape) / depth,
 		aStep: depth, cStep: cols, segs: []int{0}, segLen: depth, kStep: 1,
+	}
+	if !p.afford(g.packed(1, cols)) {
+		return
 	}
 	g.pack(1, cols, k.bias, func(_, d, col int) float32 { return k.w[d*cols+col] })
 	g.in, g.out = p.reads(in), p.writes(out)
@@ -135,6 +144,19 @@ func (g *gemmStep) order(k convOp, in view, planar bool) {
 	if joined {
 		g.segLen *= kw
 	}
+}
+
+// packed is how many elements pack will make, -1 if they are far too many.
+func (g *gemmStep) packed(groups, cout int) int {
+	wide := 0
+	for _, panel := range g.set.Panels(cout) {
+		wide += panel.Width
+	}
+	depth := len(g.segs)*g.segLen + 1
+	if wide > maxArena/depth || wide*depth > maxArena/groups {
+		return -1
+	}
+	return wide * depth * groups
 }
 
 // pack lays the weights out in panels, one group after the other.
@@ -233,6 +255,10 @@ func (p *planner) padded(n *node, win window, in view) view {
 	shape := slices.Clone(in.shape)
 	for a := range 2 {
 		shape[2+a] += win.before[a] + win.after[a]
+	}
+	if _, err := onnx.Elems(shape); err != nil {
+		p.err = err
+		return in
 	}
 	s := &padStep{top: win.before[0], bottom: win.before[0] + in.shape[2]}
 	var out view

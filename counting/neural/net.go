@@ -103,12 +103,12 @@ func kernels(name string) (*kernel.Set, error) {
 var errMemory = errors.New("the network's tensors do not fit the memory allowed")
 
 // maxArena bounds the arena, in elements.
-const maxArena = 1 << 27
+const maxArena = 1 << 26
 
 func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	g.fuse()
 	g.place()
-	p := &planner{set: set, threads: min(max(o.Threads, 1), runtime.NumCPU())}
+	p := &planner{set: set, left: maxArena, threads: min(max(o.Threads, 1), runtime.NumCPU())}
 	n := &Net{}
 	inputs, outputs := p.ports(g.inputs), []*operand(nil)
 	for _, v := range g.nodes {
@@ -117,9 +117,9 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 		}
 	}
 	outputs = p.ports(g.outputs)
-	size := p.layOut()
-	if size > maxArena {
-		return nil, fmt.Errorf("%w: %d elements, at most %d", errMemory, size, maxArena)
+	size, err := p.layOut()
+	if err != nil {
+		return nil, err
 	}
 	n.arena = make([]float32, size)
 	for _, o := range p.bind {
