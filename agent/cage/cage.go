@@ -15,6 +15,11 @@
 // answered. On a kernel without seccomp or Landlock, Apply is no error but its
 // Report says so; [Report.Strict] is for those who want no less than all of it.
 //
+// Before Apply, a process opens what it will need: descriptors it was started
+// with are its own, named time zones and certificates are to be loaded, a
+// database may be opened. Standard output and error of [Sense] must be pipes:
+// it cannot make a file longer, not even one that was handed to it.
+//
 // What the cage refuses to do: it does not filter what is written to a
 // descriptor that is already open. Whoever starts a caged process decides,
 // by what it hands over, where that process can speak to.

@@ -306,6 +306,24 @@ func readableBy(t *testing.T, user int, path string) bool {
 	return cmd.Run() == nil
 }
 
+// FSIZE keeps a file from growing, but not from being overwritten: a process
+// that inherits one must say so.
+func TestAFileLeftOpenIsReported(t *testing.T) {
+	users(t, func(t *testing.T, user int) {
+		cmd, pipe := child(t, "sense", user)
+		pipe.Close()
+		left, err := os.Create(filepath.Join(t.TempDir(), "left"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer left.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, left)
+		if err := run(t, cmd).Report.Strict(); err == nil || !strings.Contains(err.Error(), "descriptor 5 can be written") {
+			t.Errorf("a file was left open, and Strict says %v", err)
+		}
+	})
+}
+
 func TestAnotherMachinesCallsKill(t *testing.T) {
 	users(t, func(t *testing.T, user int) {
 		cmd, _ := child(t, "foreign", user)
