@@ -105,9 +105,18 @@ func (r UplinkRole) Read(paths ...string) UplinkRole {
 	return r
 }
 
-// State lets it keep a database in one directory: create, write, map, lock,
-// rename and remove files there. The directory must exist.
-func (r UplinkRole) State(dir string) UplinkRole { r.extra |= state; r.dir = dir; return r }
+// Database lets it go on with a database that is open already: write, map,
+// lock and sync it. Nothing is opened, which holds without Landlock too.
+func (r UplinkRole) Database() UplinkRole { r.extra |= database; return r }
+
+// State lets it keep databases in one directory: also create, rename and
+// remove files there. The directory must exist. Without Landlock only file
+// permissions hold it to that directory, and the Report says so.
+func (r UplinkRole) State(dir string) UplinkRole {
+	r.extra |= state | database
+	r.dir = dir
+	return r
+}
 
 // Memory limits the address space to what is mapped now and so many bytes
 // more; the database is mapped and counts.

@@ -185,6 +185,16 @@ func TestUplinkWorksAndCanDoNothingElse(t *testing.T) {
 	})
 }
 
+func TestUplinkKeepsADatabaseThatIsOpenAndOpensNothing(t *testing.T) {
+	users(t, func(t *testing.T, user int) {
+		cmd, _ := child(t, "database", user, "KERB_CAGE_STATE="+stateFor(t, user))
+		o := run(t, cmd)
+		strict(t, o.Report)
+		o.Again.Landlock = o.Report.Landlock
+		strict(t, o.Again)
+	})
+}
+
 // broker is a TLS server and a UDP echo, as the uplink's environment.
 func broker(t *testing.T) []string {
 	t.Helper()
@@ -306,8 +316,8 @@ func readableBy(t *testing.T, user int, path string) bool {
 	return cmd.Run() == nil
 }
 
-// FSIZE keeps a file from growing, but not from being overwritten: a process
-// that inherits one must say so.
+// The limit would refuse to write to it, but whoever started the process made
+// a mistake, and ought to hear of it.
 func TestAFileLeftOpenIsReported(t *testing.T) {
 	users(t, func(t *testing.T, user int) {
 		cmd, pipe := child(t, "sense", user)

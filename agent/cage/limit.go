@@ -28,7 +28,7 @@ func limit(p plan) error {
 		to   bool
 	}{
 		{unix.RLIMIT_CORE, "core", 0, true},
-		{unix.RLIMIT_FSIZE, "file size", 0, p.grants&(state|keeping) == 0},
+		{unix.RLIMIT_FSIZE, "file size", 0, p.grants&(database|keeping) == 0},
 		{unix.RLIMIT_NOFILE, "open files", openFiles(p), p.grants&keeping == 0},
 	}
 	for _, l := range limits {
@@ -118,7 +118,7 @@ func capabilities(p plan) Wall {
 // descriptors looks for one that could carry pixels to a disk. Sockets and
 // pipes are counted: they are what the role was given to speak through.
 func descriptors(p plan) Wall {
-	w := Wall{Name: "write to a file that was left open", May: reason(p.grants & (state | keeping))}
+	w := Wall{Name: "write to a file that was left open", May: reason(p.grants & (database | keeping))}
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		w.How = "cannot list descriptors: " + err.Error()

@@ -12,7 +12,7 @@ import (
 
 func TestOnlyARefusalIsARefusal(t *testing.T) {
 	for errno, holds := range map[unix.Errno]bool{
-		0: false, unix.EPERM: true, unix.EACCES: true, unix.ENOSYS: true, unix.EFBIG: true, unix.EPROTONOSUPPORT: true,
+		0: false, unix.EPERM: true, unix.EACCES: true, unix.ENOSYS: true, unix.EFBIG: true, unix.EROFS: true, unix.EPROTONOSUPPORT: true,
 		unix.EBADF: false, unix.EINVAL: false, unix.ENOENT: false, unix.ECONNREFUSED: false, unix.EFAULT: false,
 		unix.ESRCH: false, unix.EINPROGRESS: false, unix.EIO: false, unix.EMFILE: false,
 	} {

@@ -129,7 +129,7 @@ func (t trial) privileges() Wall {
 // one, if the filter would let it be made, says the same.
 func (t trial) growth() Wall {
 	const name = "make a file longer"
-	may := reason(t.grants & (state | keeping))
+	may := reason(t.grants & (database | keeping))
 	if t.spare < 0 {
 		size, err := askLimit(unix.RLIMIT_FSIZE)
 		return Wall{Name: name, Holds: err == nil && size == 0, How: fmt.Sprintf("RLIMIT_FSIZE %d", size), May: may}
