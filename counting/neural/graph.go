@@ -161,8 +161,11 @@ func inputValue(in onnx.Value, shape []int) (*value, error) {
 		return nil, fmt.Errorf("shape %v: the file has %v", shape, in.Shape)
 	}
 	n, err := onnx.Elems(shape)
-	if err != nil || n == 0 {
-		return nil, fmt.Errorf("shape %v: must be known and not empty", shape)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("shape %v: must not be empty", shape)
 	}
 	return &value{name: in.Name, shape: shape, fixed: true}, nil
 }

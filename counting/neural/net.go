@@ -110,13 +110,20 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	g.place()
 	p := &planner{set: set, left: maxArena, threads: min(max(o.Threads, 1), runtime.NumCPU())}
 	n := &Net{}
-	inputs, outputs := p.ports(g.inputs), []*operand(nil)
+	inputs := p.ports(g.inputs)
 	for _, v := range g.nodes {
 		if err := p.lower(v); err != nil {
 			return nil, fmt.Errorf("%s: %w", v, err)
 		}
 	}
-	outputs = p.ports(g.outputs)
+	for _, v := range g.outputs {
+		if len(v.shape) == 4 {
+			made := v.at
+			v.at = newView(v.shape, rowMajor(v.shape))
+			p.copy(v.by, p.reads(made), v.at)
+		}
+	}
+	outputs := p.ports(g.outputs)
 	size, err := p.layOut()
 	if err != nil {
 		return nil, err

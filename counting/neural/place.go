@@ -64,7 +64,9 @@ func (p *planner) value(v *value) *operand {
 // a concatenation are written where they belong and reshapes cost nothing.
 func (g *graph) place() {
 	for _, v := range slices.Concat(g.inputs, g.outputs) {
-		if !v.at.placed() {
+		// A picture that is an output is made channels-last and copied at the
+		// end: its parts may be read by other nodes.
+		if !v.at.placed() && (v.by == nil || len(v.shape) != 4) {
 			v.at = newView(v.shape, rowMajor(v.shape))
 		}
 	}
