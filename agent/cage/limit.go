@@ -35,7 +35,7 @@ func limit(p plan) error {
 		if !l.to {
 			continue
 		}
-		if err := unix.Setrlimit(l.what, &unix.Rlimit{Cur: l.max, Max: l.max}); err != nil {
+		if err := setLimit(l.what, l.max); err != nil {
 			return fmt.Errorf("limit the %s (is it caged already?): %w", l.name, err)
 		}
 	}
@@ -64,11 +64,22 @@ func openFiles(p plan) uint64 {
 	if p.grants&network != 0 {
 		want = uplinkFiles
 	}
-	var now unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &now) == nil {
-		want = min(want, now.Max)
+	if now, err := askLimit(unix.RLIMIT_NOFILE); err == nil {
+		want = min(want, now)
 	}
 	return want
+}
+
+// setLimit and askLimit are for the hard limit, and are prlimit64 on every
+// machine: the older calls are in no table.
+func setLimit(what int, max uint64) error {
+	return unix.Prlimit(0, what, &unix.Rlimit{Cur: max, Max: max}, nil)
+}
+
+func askLimit(what int) (uint64, error) {
+	var now unix.Rlimit
+	err := unix.Prlimit(0, what, nil, &now)
+	return now.Max, err
 }
 
 func limitMemory(more uint64) error {
@@ -83,14 +94,19 @@ func limitMemory(more uint64) error {
 		return fmt.Errorf("/proc/self/statm: %w", err)
 	}
 	max := pages*uint64(os.Getpagesize()) + more
-	return unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: max, Max: max})
+	return setLimit(unix.RLIMIT_AS, max)
 }
 
 // dropCapabilities empties the three sets on every thread, so that root inside
-// the cage is an ordinary user who owns root's files.
+// the cage is an ordinary user who owns root's files. Who has none, as under
+// systemd, makes no such call.
 func dropCapabilities() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err == nil && data == [2]unix.CapUserData{} {
+		return nil
+	}
+	data = [2]unix.CapUserData{}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
 		uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0)
 	if errno != 0 {
@@ -101,17 +117,15 @@ func dropCapabilities() error {
 
 // capabilities measures what is left.
 func capabilities(p plan) Wall {
-	w := Wall{Name: "hold a capability", How: "capget"}
+	w := Wall{Name: "hold a capability", May: reason(p.grants & keeping)}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {
-		w.How = "capget: " + err.Error()
+		w.How = "cannot ask: capget: " + err.Error()
 		return w
 	}
-	left := uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
-	w.How = fmt.Sprintf("capget: permitted %#x", left)
-	w.Holds = left == 0
-	w.May = reason(p.grants & keeping)
+	w.Holds = data == [2]unix.CapUserData{}
+	w.How = fmt.Sprintf("capget: permitted %#x", uint64(data[1].Permitted)<<32|uint64(data[0].Permitted))
 	return w
 }
 

@@ -110,14 +110,6 @@ func (t trial) dumps() Wall {
 	return w
 }
 
-// askLimit gives the hard limit. It is prlimit64, which every role may make,
-// not getrlimit.
-func askLimit(what int) (uint64, error) {
-	var now unix.Rlimit
-	err := unix.Prlimit(0, what, nil, &now)
-	return now.Max, err
-}
-
 func (t trial) privileges() Wall {
 	on, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 	w := Wall{Name: "gain privileges by starting a program", How: fmt.Sprintf("no_new_privs %d", on)}
