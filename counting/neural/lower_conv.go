@@ -26,7 +26,7 @@ func (p *planner) conv(n *node, k convOp) {
 			return
 		}
 	}
-	g := &gemmStep{set: p.set, threads: p.threads, act: k.act, addFirst: k.addFirst, group: k.group, cin: k.cin * in.stride[1]}
+	g := &gemmStep{set: p.set, threads: p.threads, name: n.out[0].name, pointwise: k.k == [2]int{1, 1}, act: k.act, addFirst: k.addFirst, group: k.group, cin: k.cin * in.stride[1]}
 	g.order(k, in, planar)
 	h, w := out.shape[2], out.shape[3]
 	g.m, g.aStep, g.cStep = w, in.stride[3]*k.stride[1], out.stride[3]
@@ -47,9 +47,10 @@ func (p *planner) conv(n *node, k convOp) {
 	if !p.afford(g.packed(k.group, cout)) {
 		return
 	}
-	g.pack(k.group, cout, k.bias, func(part, depth, col int) float32 {
+	weight := func(part, depth, col int) float32 {
 		return k.w[(part*cout+col)*k.cin*k.k[0]*k.k[1]+g.from[depth]]
-	})
+	}
+	g.pack(k.group, cout, k.bias, weight)
 	if res != nil {
 		g.res = p.reads(res.view)
 	}
@@ -59,7 +60,11 @@ func (p *planner) conv(n *node, k convOp) {
 	if k.k != [2]int{1, 1} {
 		kind = "dense"
 	}
-	p.add(g, n, kind, macs).weights = len(g.b) + len(g.bias)
+	if b := p.toBytes(g, k.bias, func(depth, col int) float32 { return weight(0, depth, col) }); b != nil {
+		p.add(b, n, "bytes", macs).weights = len(b.weights)/4 + 3*len(b.zero)
+	} else {
+		p.add(g, n, kind, macs).weights = len(g.b) + len(g.bias)
+	}
 	after()
 }
 
@@ -96,8 +101,10 @@ type gemmStep struct {
 	set                 *kernel.Set
 	threads             int
 	in, res, out        *operand
+	name                string // of the output
 	act                 kernel.Act
 	addFirst            bool
+	pointwise           bool
 	lines               [2]int // pictures, lines of each
 	aLine, cLine, rLine [2]int // from one to the next
 	m                   int    // pixels of a line
@@ -211,20 +218,8 @@ func (g *gemmStep) do(from, to int, s *scratch) {
 	if g.res != nil {
 		k.Res = g.res.mem
 	}
-	per := g.perLine()
 	for u := from; u < to; u++ {
-		line, m := u/per, u%per*g.chunk
-		rows := min(g.chunk, g.m-m)
-		if rows < g.set.Rows && g.m >= g.set.Rows { // a short rest: again with some before it
-			m, rows = g.m-g.set.Rows, g.set.Rows
-		}
-		image, y := line/g.lines[1], line%g.lines[1]
-		a := g.in.off + image*g.aLine[0] + y*g.aLine[1] + m*g.aStep
-		c := g.out.off + image*g.cLine[0] + y*g.cLine[1] + m*g.cStep
-		r := 0
-		if g.res != nil {
-			r = g.res.off + image*g.rLine[0] + y*g.rLine[1] + m*g.rStep
-		}
+		a, c, r, rows := g.unit(u)
 		k.M = rows
 		for part := range g.group {
 			b, bias := g.b[part*g.bGroup:], g.bias[part*g.biasGroup:]
@@ -238,6 +233,24 @@ func (g *gemmStep) do(from, to int, s *scratch) {
 			}
 		}
 	}
+}
+
+// unit gives where a unit's pixels lie in the input, the output and what is
+// added, and how many they are.
+func (g *gemmStep) unit(u int) (a, c, r, rows int) {
+	per := g.perLine()
+	line, m := u/per, u%per*g.chunk
+	rows = min(g.chunk, g.m-m)
+	if rows < g.set.Rows && g.m >= g.set.Rows { // a short rest: again with some before it
+		m, rows = g.m-g.set.Rows, g.set.Rows
+	}
+	image, y := line/g.lines[1], line%g.lines[1]
+	a = g.in.off + image*g.aLine[0] + y*g.aLine[1] + m*g.aStep
+	c = g.out.off + image*g.cLine[0] + y*g.cLine[1] + m*g.cStep
+	if g.res != nil {
+		r = g.res.off + image*g.rLine[0] + y*g.rLine[1] + m*g.rStep
+	}
+	return a, c, r, rows
 }
 
 // padStep copies a picture into a larger one whose border is zero, line by

@@ -14,6 +14,8 @@ type planner struct {
 	steps   []planned
 	bufs    []*buffer
 	bind    []*operand
+	ranges  Ranges
+	bytes   int   // of the largest chunk of a product in bytes
 	left    int   // elements of tables and packed weights that may still be made
 	err     error // of the node at hand
 }
