@@ -81,10 +81,14 @@ type link struct {
 }
 
 func (u *Uplink) connect(ctx context.Context) (*link, error) {
+	return u.connectAs(ctx, u.o.ClientID)
+}
+
+func (u *Uplink) connectAs(ctx context.Context, id string) (*link, error) {
 	l := &link{wait: u.patience, lost: make(chan error, 1)}
 	var refused error // of the socket, before paho wraps it
 	o := mqtt.NewClientOptions().
-		SetClientID(u.o.ClientID).
+		SetClientID(id).
 		SetUsername(u.o.User).
 		SetProtocolVersion(4).
 		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).

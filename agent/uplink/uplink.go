@@ -144,9 +144,10 @@ func (u *Uplink) Wake() {
 	}
 }
 
-// Try connects once and hangs up. The error says in one line what is wrong.
+// Try connects once, as a client of its own beside one that may be running,
+// and hangs up. The error says in one line what is wrong.
 func (u *Uplink) Try(ctx context.Context) error {
-	l, err := u.connect(ctx)
+	l, err := u.connectAs(ctx, u.o.ClientID+"-try")
 	if err != nil {
 		return err
 	}
