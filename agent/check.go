@@ -1,13 +1,19 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"strings"
+	"time"
 
+	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/policy"
+	"kerb/agent/uplink"
 )
 
 // files are the two files that most commands read.
@@ -60,13 +66,19 @@ func asked(s *config.Site) policy.Site {
 
 type check struct {
 	files
-	JSON bool `help:"As one JSON object."`
+	Connect bool `help:"Log in at the broker, too."`
+	JSON    bool `help:"As one JSON object."`
 }
 
-func (c *check) Run(t terminal) error {
+func (c *check) Run(ctx context.Context, t terminal) error {
 	site, pol, err := c.load()
 	if err != nil {
 		return err
+	}
+	if c.Connect {
+		if err := tryBroker(ctx, site, pol); err != nil {
+			return err
+		}
 	}
 	if c.JSON {
 		return json.NewEncoder(t.out).Encode(map[string]any{
@@ -80,6 +92,32 @@ func (c *check) Run(t terminal) error {
 	for _, st := range site.Streams() {
 		fmt.Fprintf(t.out, "stream  %-20s %-5s of %s: %v\n", st.ID, st.Kind, st.Sensor, st.Classes)
 	}
-	_, err = fmt.Fprintln(t.out, "next    kerb run")
+	next := "kerb check -connect, then kerb run"
+	if c.Connect {
+		next = "the broker lets this device in: kerb run"
+	}
+	_, err = fmt.Fprintln(t.out, "next   ", next)
 	return err
+}
+
+// tryBroker logs in and hangs up, with a spool that is thrown away.
+func tryBroker(ctx context.Context, site *config.Site, pol *policy.Policy) error {
+	dir, err := os.MkdirTemp("", "kerb-check-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	clk := clock.Clock{Floor: site.Device.ClockFloor}
+	db, err := openStore(dir, pol, clk)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	up, err := uplink.New(uplinkOpts(site, pol, db, clk, slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	return up.Try(ctx)
 }
