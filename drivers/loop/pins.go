@@ -35,14 +35,8 @@ func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 	}
 	p := &Pins{edges: make(chan Edge, 1024), stop: make(chan struct{}), clock: newClock(), timer: time.NewTimer(Wait)}
 	for i, pin := range pins {
-		pull := gpio.PullUp
-		switch {
-		case lines[i].NoPull:
-			pull = gpio.Float
-		case lines[i].ActiveHigh:
-			pull = gpio.PullDown
-		}
-		if err := pin.In(pull, gpio.BothEdges); err != nil {
+		pull := [...]gpio.Pull{PullUp: gpio.PullUp, PullDown: gpio.PullDown, NoBias: gpio.PullNoChange}
+		if err := pin.In(pull[lines[i].Bias], gpio.BothEdges); err != nil {
 			return nil, errors.Join(fmt.Errorf("line %s: %w", lines[i].Name, err), p.Close())
 		}
 		p.pins = append(p.pins, pin)

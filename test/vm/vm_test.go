@@ -30,6 +30,7 @@ type result struct {
 	Unsure                int
 	SpeedError, Length    quantiles
 	Latency, Late         quantiles
+	PeakRSS               float64
 	Events                []string
 	Quality               map[string]string
 	Windows               []string
@@ -73,6 +74,9 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 			}
 			if scenario != "debounced" && (r.SpeedError.Max > 0.01 || r.Length.Max > 0.05) {
 				t.Errorf("worst speed wrong by %.2f %%, length by %.2f %%", 100*r.SpeedError.Max, 100*r.Length.Max)
+			}
+			if r.PeakRSS > 25 {
+				t.Errorf("peak RSS %.1f MiB", r.PeakRSS)
 			}
 			if r.Unsure > r.Driven["pair"]/10 {
 				t.Errorf("the times of %d of %d vehicles are not known well enough", r.Unsure, r.Driven["pair"])

@@ -131,6 +131,7 @@ type result struct {
 	Length     quantiles
 	Latency    quantiles // ms from moving the contact to the kernel's time
 	Late       quantiles // ms by which the contact was moved too late: how far the guest keeps up
+	PeakRSS    float64   // MiB of this process so far, its scenario of moves included
 	Events     []string
 	Quality    map[string]string
 	Windows    []string `json:",omitempty"`
@@ -199,9 +200,17 @@ func drive(s *chip, n int, debounce, stall time.Duration) (any, error) {
 		r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
 		r.Quality[w.Stream] = w.Quality.String()
 	}
-	r.Late = quantile(late)
+	r.Late, r.PeakRSS = quantile(late), peakRSS()
 	r.compare(seen, pair)
 	return r, nil
+}
+
+func peakRSS() float64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Maxrss) / 1024
 }
 
 const never = time.Duration(math.MaxInt64)
