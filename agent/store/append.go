@@ -33,7 +33,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.readOnly || s.db == nil && s.fault == nil {
+	if s.readOnly || s.closed {
 		return nil, fmt.Errorf("append to spool %s: %w", s.path, berrors.ErrDatabaseNotOpen)
 	}
 	if s.fault != nil && s.mayRetry() {

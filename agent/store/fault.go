@@ -72,7 +72,7 @@ func (s *Store) mayRetry() bool { return !time.Now().Before(s.retry) }
 func (s *Store) Tend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fault != nil && s.mayRetry() {
+	if s.fault != nil && !s.closed && s.mayRetry() {
 		_ = s.recoverLocked() // its error is in s.fault
 	}
 }

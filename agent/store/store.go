@@ -105,6 +105,7 @@ type Store struct {
 	pause    time.Duration
 	rewrite  bool     // the fault was a sync: the file must be written anew
 	readOnly bool     // opened by Read
+	closed   bool
 	sent     [2]spans // watermark mode: acknowledged but unconfirmed, by age
 	wrote    written
 	compact  time.Time // when compaction may be tried again
@@ -182,13 +183,15 @@ func (s *Store) adopt() {
 	}
 }
 
-// Close writes what only memory knew, as far as the file allows, and closes it.
+// Close writes what only memory knew and closes the file. Its error says that
+// what was in memory is lost.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.db == nil {
+	if s.closed {
 		return nil
 	}
+	s.closed = true
 	var err error
 	if !s.readOnly {
 		if s.fault != nil {
@@ -197,7 +200,9 @@ func (s *Store) Close() error {
 			err = s.commit(nil)
 		}
 	}
-	cerr := s.db.Close()
-	s.db = nil
-	return errors.Join(err, cerr)
+	if s.db != nil {
+		err = errors.Join(err, s.db.Close())
+		s.db = nil
+	}
+	return err
 }
