@@ -25,6 +25,8 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // a wrong command line, or a wrong file
+
+	exitRefused = 3 // of a process within kerb run: a wall does not hold
 )
 
 type commands struct {
@@ -35,6 +37,8 @@ type commands struct {
 	Explain explain `cmd:"" help:"The policy in plain English, and what it makes impossible."`
 	Spool   spool   `cmd:"" help:"List and check what is stored and not yet delivered."`
 	Schema  schema  `cmd:"" help:"Print the schemas of the messages."`
+	Sense   sense   `cmd:"" hidden:"" help:"The process that sees one camera; kerb run starts it."`
+	Uplink  speak   `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
 	Version version `cmd:"" help:"Print the version."`
 }
 
@@ -86,6 +90,9 @@ func report(w io.Writer, err error) int {
 	}
 	var list mistake.List
 	var usage usageError
+	if errors.As(err, new(refusedError)) {
+		return exitRefused
+	}
 	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(conflictError)) {
 		return exitUsage
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"kerb/agent/cage"
 	"kerb/agent/config"
 	"kerb/agent/policy"
 	"kerb/counting"
@@ -20,11 +21,14 @@ type sensor struct {
 	tally  *counting.Tallier
 	now    func() time.Duration // monotonic
 	log    *slog.Logger
+	arena  *cage.Block // where the pictures of the camera that is open live
 	open   func(context.Context) (source, error)
 
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
 	bad       atomic.Int64
+	watching  atomic.Bool  // the camera delivers
+	due       atomic.Int64 // when, on the monotonic clock, there must be another sign of life
 }
 
 func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log *slog.Logger) *sensor {
@@ -48,11 +52,13 @@ func (s *sensor) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		s.watching.Store(false)
 		s.tally.Lost("camera_lost")
 		if time.Since(begun) > lastRetry {
 			wait = firstRetry
 		}
 		s.log.Warn("camera lost", "err", err, "again_in", wait)
+		s.alive(wait)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -60,8 +66,22 @@ func (s *sensor) run(ctx context.Context) {
 	}
 }
 
+// patience is how long one picture, or one opening, may take. The drivers give
+// up much sooner.
+const patience = 30 * time.Second
+
+// alive says that there will be another sign of life within wait and patience.
+func (s *sensor) alive(wait time.Duration) { s.due.Store(int64(s.now() + wait + patience)) }
+
+// stalled reports whether that sign of life did not come.
+func (s *sensor) stalled() bool {
+	due := time.Duration(s.due.Load())
+	return due > 0 && s.now() > due
+}
+
 // watch opens the camera and counts until it fails or the context ends.
 func (s *sensor) watch(ctx context.Context) error {
+	s.alive(0)
 	src, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -70,15 +90,29 @@ func (s *sensor) watch(ctx context.Context) error {
 	if d := s.camera.Every(); d > 0 {
 		src = &thinner{source: src, every: d}
 	}
-	c, err := vision.New(src, s.opts(src))
+	o := s.opts(src)
+	o.Memory = func(n int) ([]byte, error) {
+		b, err := cage.Arena(n)
+		if err != nil {
+			return nil, err
+		}
+		s.arena = b
+		return b.Bytes(), nil
+	}
+	c, err := vision.New(src, o)
 	if err != nil {
 		return err
 	}
+	defer s.arena.Close()
 	defer c.Close()
+	if err := s.arena.Locked(); err != nil {
+		s.log.Warn("pictures may be swapped", "err", err)
+	}
 	w, h := src.Size()
 	s.log.Info("camera open", "width", w, "height", h)
 	for {
 		step, err := c.Step(ctx)
+		s.alive(0)
 		if skipped(err) {
 			if s.bad.Add(1) == 1 {
 				s.log.Warn("bad picture left out; more are only counted", "err", err)
@@ -114,6 +148,7 @@ func (s *sensor) opts(src source) vision.Opts {
 
 func (s *sensor) count(step vision.Step) {
 	s.pictures.Add(1)
+	s.watching.Store(true)
 	d := s.tally.Watched(s.now())
 	for _, c := range step.Crossings {
 		s.tally.Cross(c)

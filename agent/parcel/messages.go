@@ -122,13 +122,15 @@ const (
 const MaxWalls = 96
 
 // Walls is what holds a process, as it measured itself: one entry a wall, in
-// the order of the cage's own table, with the errno of the refusal.
+// the order of the cage's own table.
 type Walls struct {
-	Sensor   uint16
+	Sensor   uint16 // as in Alive; Supervisor of the supervisor's own
 	Landlock uint8
 	State    [MaxWalls]uint8 // 0 beyond the last
-	Errno    [MaxWalls]uint8
 }
+
+// Supervisor stands for the supervisor where a sensor is named.
+const Supervisor = 0xffff
 
 func (*Walls) kind() byte { return 6 }
 
@@ -136,7 +138,7 @@ func (w *Walls) lay(p *page) {
 	p.u16(&w.Sensor)
 	p.u8(&w.Landlock)
 	for i := range w.State {
-		p.u8(&w.State[i], &w.Errno[i])
+		p.u8(&w.State[i])
 	}
 }
 

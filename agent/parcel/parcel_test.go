@@ -44,7 +44,7 @@ func full() *Tally {
 func samples() []Message {
 	walls := &Walls{Sensor: 3, Landlock: 7}
 	for i := range walls.State {
-		walls.State[i], walls.Errno[i] = uint8(1+i%3), uint8(i)
+		walls.State[i] = uint8(1 + i%3)
 	}
 	return []Message{
 		&Begin{-5, time.Hour},

@@ -2,7 +2,7 @@ package vision
 
 // arena holds every byte that bears a picture or could be turned back into
 // one: the picture itself, its reduction, the models and the masks derived
-// from them. It is one block, allocated here and nowhere else, and wiped as a
+// from them. It is one block, asked for here and nowhere else, and wiped as a
 // whole.
 type arena struct {
 	block []byte
@@ -26,8 +26,15 @@ type arena struct {
 
 const planes = 12
 
-func newArena(picture, grid int) *arena {
-	a := &arena{block: make([]byte, picture+planes*grid)}
+func newArena(picture, grid int, memory func(int) ([]byte, error)) (*arena, error) {
+	if memory == nil {
+		memory = func(n int) ([]byte, error) { return make([]byte, n), nil }
+	}
+	block, err := memory(picture + planes*grid)
+	if err != nil {
+		return nil, err
+	}
+	a := &arena{block: block}
 	rest := a.block
 	cut := func(n int) []byte {
 		p := rest[:n:n]
@@ -41,7 +48,7 @@ func newArena(picture, grid int) *arena {
 	} {
 		*p = cut(grid)
 	}
-	return a
+	return a, nil
 }
 
 // forget overwrites the delivered picture.

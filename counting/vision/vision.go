@@ -45,6 +45,10 @@ type Opts struct {
 	Heights       []counting.Height  // two known heights, or none: self-calibrated
 	FollowMax     time.Duration      // longest time an object is followed; 0: never, zones only
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
+
+	// Memory gives the block of so many zero bytes in which everything that
+	// bears a picture lives until Close; nil: Go's heap.
+	Memory func(bytes int) ([]byte, error)
 }
 
 // Step is what one picture told.
@@ -114,7 +118,10 @@ func New(src Source, o Opts) (*Counter, error) {
 	}
 	c.w, c.h = o.Width/c.k, o.Height/c.k
 	c.blind = blinds(c.w, c.h, o.Masks)
-	c.arena = newArena(o.Width*o.Height, c.w*c.h)
+	var err error
+	if c.arena, err = newArena(o.Width*o.Height, c.w*c.h, o.Memory); err != nil {
+		return nil, err
+	}
 	c.labels = newLabels()
 	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
 	c.crossings = make([]counting.Crossing, 0, maxObjects*len(o.Lines))

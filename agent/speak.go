@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"kerb/agent/cage"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/parcel"
+	"kerb/agent/store"
+	"kerb/agent/uplink"
+	"kerb/counting"
+)
+
+// speak is the process that speaks: numbers in on standard input, Releases
+// into the spool, messages to the broker.
+type speak struct{ inner }
+
+func (s *speak) Run(ctx context.Context) error {
+	site, pol, log, err := s.enter()
+	if err != nil {
+		return err
+	}
+	clk := clock.Clock{Floor: site.Device.ClockFloor}
+	db, err := openStore(site.Device.State, pol, clk)
+	if err != nil {
+		return err
+	}
+	w := &writer{site: site, store: db, clock: clk, out: os.Stdout, log: log, health: newHealth(site)}
+	o := uplinkOpts(site, pol, db, clk, log)
+	o.Report = w.health.report
+	up, err := uplink.New(o)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	w.ledger = ledger{policy: pol, store: db, stored: up.Wake, streams: site.Streams(), log: log}
+	if err := w.recall(); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	role, err := speaker(site)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	report, err := wall(role, site.Device.Strict, log)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	w.health.own(report)
+	return w.serve(ctx, up)
+}
+
+// speaker is the role that fits the site's broker.
+func speaker(site *config.Site) (cage.UplinkRole, error) {
+	u, err := url.Parse(site.Broker.URL)
+	if err != nil {
+		return cage.UplinkRole{}, err
+	}
+	text := u.Port()
+	if text == "" {
+		text = map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[u.Scheme]
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return cage.UplinkRole{}, fmt.Errorf("port of the broker: %w", err)
+	}
+	role := cage.Uplink(uint16(port)).State(site.Device.State)
+	if net.ParseIP(u.Hostname()) == nil {
+		role = role.Names()
+	}
+	// Their directories, because a file that is renewed is another file.
+	seen := map[string]bool{}
+	b := site.Broker
+	for _, file := range []string{b.PasswordFile, b.CAFile, b.CertFile, b.KeyFile} {
+		if dir := filepath.Dir(file); file != "" && !seen[dir] {
+			seen[dir] = true
+			role = role.Read(dir)
+		}
+	}
+	return role, nil
+}
+
+// A writer takes what the supervisor sends and enters it into the ledger.
+type writer struct {
+	ledger
+	site   *config.Site
+	store  *store.Store
+	clock  clock.Clock
+	out    io.Writer
+	log    *slog.Logger
+	health *health
+
+	recalled time.Duration // up to which monotonic time an uplink before this one stored windows of this boot
+	window   *parcel.Window
+	tallies  []counting.Tally
+}
+
+// recall finds out what an uplink before this one stored: a window that comes
+// again must not be cleared again, since noise is drawn once.
+func (w *writer) recall() error {
+	boot := clock.BootID()
+	return w.store.Each(func(i store.Item) error {
+		if i.Boot == boot {
+			w.recalled = max(w.recalled, i.Release.Mono())
+		}
+		return nil
+	})
+}
+
+// serve works until the supervisor says Finish or is gone.
+func (w *writer) serve(ctx context.Context, up *uplink.Uplink) error {
+	sending, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	var sender, heart sync.WaitGroup
+	sender.Go(func() {
+		if err := up.Run(sending); err != nil {
+			w.log.Error("uplink ended", "err", err)
+		}
+	})
+	heart.Go(func() {
+		for sending.Err() == nil && parcel.Write(w.out, &parcel.Alive{}) == nil {
+			select {
+			case <-time.After(time.Second):
+			case <-sending.Done():
+			}
+		}
+	})
+	err := w.read(os.Stdin)
+	switch {
+	case errors.Is(err, errFinished):
+		for end := time.Now().Add(lastChance); time.Now().Before(end) && w.store.Stats().Pending > 0; {
+			time.Sleep(20 * time.Millisecond)
+		}
+		err = nil
+	case errors.Is(err, io.EOF): // killed: no time for goodbyes
+		return w.store.Close()
+	}
+	hangUp()
+	sender.Wait()
+	heart.Wait()
+	return errors.Join(err, w.store.Close())
+}
+
+// errFinished is the end that the supervisor asked for.
+var errFinished = errors.New("finished")
+
+func (w *writer) read(in io.Reader) error {
+	for {
+		m, err := parcel.Read(in)
+		if err != nil {
+			return err
+		}
+		n, err := w.take(m)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			if err := parcel.Write(w.out, &parcel.Stored{N: n}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// take handles one message. It returns the number up to which everything is
+// stored now, if that is news.
+func (w *writer) take(m parcel.Message) (uint64, error) {
+	if w.window != nil {
+		if _, ok := m.(*parcel.Tally); !ok {
+			return 0, fmt.Errorf("%T within a window", m)
+		}
+	}
+	switch m := m.(type) {
+	case *parcel.Begin:
+		w.begun = m.Mono
+	case *parcel.Window:
+		if int(m.Tallies) != len(w.streams) {
+			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Tallies, len(w.streams))
+		}
+		w.window, w.tallies = m, w.tallies[:0]
+	case *parcel.Tally:
+		return w.tally(m)
+	case *parcel.Step:
+		w.stepped(clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced})
+		return m.N, nil
+	case *parcel.Event:
+		w.tellEnd(m)
+		return m.N, nil
+	case *parcel.Alive:
+		w.health.heard(int(m.Sensor), m)
+	case *parcel.Walls:
+		w.health.measured(int(m.Sensor), m)
+	case *parcel.Finish:
+		return 0, errFinished
+	}
+	return 0, nil
+}
+
+// tally adds one stream to the window, and enters the window when it is whole.
+func (w *writer) tally(m *parcel.Tally) (uint64, error) {
+	if w.window == nil || int(m.Stream) != len(w.tallies) {
+		return 0, errors.New("a tally out of its order")
+	}
+	t, err := m.Unpack(w.streams[m.Stream], w.window)
+	if err != nil {
+		return 0, err
+	}
+	if w.tallies = append(w.tallies, t); len(w.tallies) < len(w.streams) {
+		return 0, nil
+	}
+	window := w.window
+	w.window = nil
+	if err := w.resume(w.clock.Read()); err != nil {
+		return 0, err
+	}
+	if window.Mono > w.recalled {
+		if err := w.enter(w.tallies); err != nil {
+			return 0, err
+		}
+	}
+	w.store.Tend()
+	return window.N, nil
+}
+
+func (w *writer) tellEnd(e *parcel.Event) {
+	if int(e.Sensor) >= len(w.site.Cameras) {
+		return
+	}
+	why := map[uint8]string{parcel.Ended: "ended", parcel.Stalled: "stalled", parcel.Malformed: "malformed"}[e.Why]
+	w.store.Note("sense_lost", map[string]any{"camera": w.site.Cameras[e.Sensor].Name, "why": why})
+}
+
+// health is what the state message says of the agent's processes.
+type health struct {
+	mu      sync.Mutex
+	site    *config.Site
+	names   []cage.Wall
+	speaker *parcel.Walls
+	walls   map[int]*parcel.Walls
+	alive   map[int]*parcel.Alive
+}
+
+func newHealth(site *config.Site) *health {
+	return &health{site: site, walls: map[int]*parcel.Walls{}, alive: map[int]*parcel.Alive{}}
+}
+
+func (h *health) own(r cage.Report) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.names, h.speaker = r.Walls, measured(r)
+}
+
+func (h *health) heard(i int, a *parcel.Alive) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.alive[i] = a
+}
+
+func (h *health) measured(i int, w *parcel.Walls) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.walls[i] = w
+}
+
+func (h *health) report() map[string]any {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	walls, cameras := map[string]any{}, map[string]any{}
+	if h.speaker != nil {
+		walls["uplink"] = holding(h.speaker, h.names)
+	}
+	if w := h.walls[parcel.Supervisor]; w != nil {
+		walls["supervisor"] = holding(w, h.names)
+	}
+	for i, c := range h.site.Cameras {
+		if w := h.walls[i]; w != nil {
+			walls["sense "+c.Name] = holding(w, h.names)
+		}
+		if a := h.alive[i]; a != nil {
+			cameras[c.Name] = map[string]any{"watching": a.Watching, "pictures": a.Pictures, "bad": a.Bad}
+		}
+	}
+	return map[string]any{"walls": walls, "cameras": cameras}
+}
