@@ -202,7 +202,7 @@ func (h *header) check() error {
 	if !h.frame {
 		return FormatError("has no frame header")
 	}
-	if c := h.config; c.Progressive && c.Width*c.Height > progressiveMax {
+	if c := h.config; c.Progressive && int64(c.Width)*int64(c.Height) > progressiveMax {
 		return UnsupportedError(fmt.Sprintf("progressive picture of %d×%d: must have at most %d samples",
 			c.Width, c.Height, progressiveMax))
 	}
