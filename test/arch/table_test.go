@@ -55,6 +55,7 @@ var hands = map[string]string{
 
 var rooms = []room{
 	{path: "agent", ours: []string{everything}, libs: []string{kongLib, pahoLib, mochiLib, sysLib}, bans: hands},
+	{path: "agent/audit", bans: speaker},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
 	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, bans: speaker},
