@@ -140,7 +140,7 @@ func (f *feed) fillLate(idle bool) error {
 		by[s] = append(by[s], e)
 	}
 	for _, s := range streams {
-		f.late = append(f.late, lateMessages(f.u.base+"backfill/"+s, f.u.o.Device, by[s])...)
+		f.late = append(f.late, lateMessages(f.u.base+"backfill/"+s, f.u.o.Device, f.u.tempo.late, by[s])...)
 	}
 	for i := range f.late {
 		f.late[i].late = true

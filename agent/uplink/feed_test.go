@@ -170,3 +170,25 @@ func TestWindowsAskedForAgainAreSentAgainAndLiveOnesThatPileUpTurnLate(t *testin
 		t.Errorf("%d pending, %d of %d messages live", u.o.Store.Stats().Pending, live, len(m))
 	}
 }
+
+func TestASlowLinkGetsSmallerMessagesUntilTheyPass(t *testing.T) {
+	o := newTempo(10 * time.Second)
+	var late []int
+	for range 7 {
+		late = append(late, o.late)
+		o.missed()
+	}
+	if got := late[6]; got != 1 || o.patience != 30*time.Second {
+		t.Errorf("windows a message %v, patience %s", late, o.patience)
+	}
+	o.acked(5 * time.Second) // passes, but not well
+	if o.late != 1 || o.patience != 30*time.Second {
+		t.Errorf("%d windows, patience %s after a slow acknowledgement", o.late, o.patience)
+	}
+	for range 40 {
+		o.acked(time.Second)
+	}
+	if o.late != lateWindows || o.patience != 10*time.Second {
+		t.Errorf("%d windows, patience %s on a link that is well again", o.late, o.patience)
+	}
+}
