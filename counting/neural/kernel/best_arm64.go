@@ -78,4 +78,4 @@ func act128(e *Elements)
 func bytes128x8(p *Bytes)
 
 //go:noescape
-func quantize128(q *Quantize, n int)
+func quantize128(q *Quantize)

@@ -147,28 +147,38 @@ store:
 	BNE    tile
 	RET
 
-// func quantize128(q *Quantize, n int)
+// func quantize128(q *Quantize)
 // Sixteen numbers at a time to signed bytes.
-TEXT ·quantize128(SB), NOSPLIT, $0-16
-	MOVD  q+0(FP), R0
-	MOVD  n+8(FP), R10
-	MOVD  Quantize_Dst(R0), R8
-	MOVD  Quantize_Src(R0), R9
-	ADD   $Quantize_Scale, R0, R17
-	VLD1R (R17), [V16.S4]
-	ADD   $Quantize_Zero, R0, R17
-	VLD1R (R17), [V17.S4]
+TEXT ·quantize128(SB), NOSPLIT, $0-8
+	MOVD q+0(FP), R0
+	MOVD Quantize_Dst(R0), R8
+	MOVD Quantize_Src(R0), R9
+	MOVD Quantize_SrcOff(R0), R17
+	ADD  R17<<2, R9, R9
+	MOVD Quantize_SrcStep(R0), R12
+	LSL  $2, R12, R12
+	MOVD Quantize_DstStep(R0), R13
+	MOVD Quantize_Rows(R0), R11
+
+row:
+	MOVD Quantize_cols(R0), R10
+	MOVD Quantize_Scale(R0), R14
+	MOVD Quantize_Zero(R0), R15
+	MOVD R8, R16
+	MOVD R9, R17
 
 sixteen:
-	VLD1.P 64(R9), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 64(R17), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 64(R14), [V16.S4, V17.S4, V18.S4, V19.S4]
+	VLD1.P 64(R15), [V20.S4, V21.S4, V22.S4, V23.S4]
 	FMUL(0, 0, 16)
-	FMUL(1, 1, 16)
-	FMUL(2, 2, 16)
-	FMUL(3, 3, 16)
-	FADD(0, 0, 17)
-	FADD(1, 1, 17)
-	FADD(2, 2, 17)
-	FADD(3, 3, 17)
+	FMUL(1, 1, 17)
+	FMUL(2, 2, 18)
+	FMUL(3, 3, 19)
+	FADD(0, 0, 20)
+	FADD(1, 1, 21)
+	FADD(2, 2, 22)
+	FADD(3, 3, 23)
 	FCVTNS(0, 0)
 	FCVTNS(1, 1)
 	FCVTNS(2, 2)
@@ -179,7 +189,11 @@ sixteen:
 	SQXTN4HI(5, 3)
 	SQXTN8(6, 4)
 	SQXTN8HI(6, 5)
-	VST1.P [V6.B16], 16(R8)
+	VST1.P [V6.B16], 16(R16)
 	SUBS   $16, R10, R10
 	BGT    sixteen
+	ADD    R12, R9, R9
+	ADD    R13, R8, R8
+	SUBS   $1, R11, R11
+	BNE    row
 	RET
