@@ -169,6 +169,17 @@ func TestWindowsAskedForAgainAreSentAgainAndLiveOnesThatPileUpTurnLate(t *testin
 	if u.o.Store.Stats().Pending != 0 || live > liveBatch || live == 0 {
 		t.Errorf("%d pending, %d of %d messages live", u.o.Store.Stats().Pending, live, len(m))
 	}
+	var rs []policy.Release // gaps of a night without power, all at once
+	for i := range 300 {
+		rs = append(rs, storetest.Windows(streams, 200+i)...)
+	}
+	if _, err := u.o.Store.Append(rs); err != nil {
+		t.Fatal(err)
+	}
+	m = drain(t, f, &now)
+	if u.o.Store.Stats().Pending != 0 || len(m) > liveBatch+300/lateWindows+1 {
+		t.Errorf("%d pending, %d messages", u.o.Store.Stats().Pending, len(m))
+	}
 }
 
 func TestASlowLinkGetsSmallerMessagesUntilTheyPass(t *testing.T) {
