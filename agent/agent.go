@@ -20,6 +20,7 @@ import (
 // An agent is the whole pipeline of one device in one process.
 type agent struct {
 	windows windows
+	cameras []*sensor
 	uplink  *uplink.Uplink
 	store   *store.Store
 	log     *slog.Logger
@@ -41,7 +42,12 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, log *slog.
 	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
-		a.windows.sensors = append(a.windows.sensors, newSensor(c, pol, now, log))
+		s := newSensor(c, pol, now, log)
+		a.cameras = append(a.cameras, s)
+		a.windows.sensors = append(a.windows.sensors, s)
+	}
+	if len(site.Loops.Lanes) > 0 {
+		a.windows.sensors = append(a.windows.sensors, newLoops(site.Loops, clk, db, log))
 	}
 	return a, nil
 }

@@ -61,6 +61,9 @@ func asked(s *config.Site) policy.Site {
 			out.Streams = append(out.Streams, policy.Stream{Stream: st, At: s.At(at)})
 		}
 	}
+	for i, st := range s.Loops.Streams() {
+		out.Streams = append(out.Streams, policy.Stream{Stream: st, At: s.At(fmt.Sprintf("loop.lane[%d].id", i))})
+	}
 	return out
 }
 

@@ -33,6 +33,7 @@ type commands struct {
 	Run     run     `cmd:"" help:"The agent: count until stopped."`
 	Check   check   `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
 	Explain explain `cmd:"" help:"The policy in plain English, and what it makes impossible."`
+	Loops   cabinet `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
 	Spool   spool   `cmd:"" help:"List and check what is stored and not yet delivered."`
 	Schema  schema  `cmd:"" help:"Print the schemas of the messages."`
 	Version version `cmd:"" help:"Print the version."`

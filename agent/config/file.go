@@ -13,7 +13,9 @@ import (
 type file struct {
 	Device device   `toml:"device"`
 	Broker broker   `toml:"broker"`
+	Trust  trust    `toml:"trust"`
 	Camera []camera `toml:"camera"`
+	Loop   loops    `toml:"loop"`
 }
 
 type device struct {
@@ -106,6 +108,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 		v.PasswordFile = resolve(s.Dir(), c.PasswordFile)
 		s.Cameras = append(s.Cameras, v)
 	}
+	s.Loops = f.Loop.values()
 	return s
 }
 
