@@ -26,7 +26,8 @@ type agent struct {
 	log     *slog.Logger
 }
 
-func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, log *slog.Logger) (*agent, error) {
+// newAgent opens the spool and wires everything. The book may be nil.
+func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book, log *slog.Logger) (*agent, error) {
 	if err := os.MkdirAll(site.Device.State, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
@@ -34,12 +35,14 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	up, err := uplink.New(uplinkOpts(site, pol, db, clk, log))
+	opts := uplinkOpts(site, pol, db, clk, log)
+	opts.Report = keep.report
+	up, err := uplink.New(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	a := &agent{uplink: up, store: db, log: log}
-	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, log: log}
+	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, book: keep, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
 		s := newSensor(c, pol, now, log)
@@ -48,6 +51,13 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, log *slog.
 	}
 	if len(site.Loops.Lanes) > 0 {
 		a.windows.sensors = append(a.windows.sensors, newLoops(site.Loops, clk, db, log))
+	}
+	for _, c := range site.Compare {
+		p, err := newCompared(c)
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		a.windows.pairs = append(a.windows.pairs, p)
 	}
 	return a, nil
 }

@@ -100,7 +100,7 @@ func (d *demo) camera(street *scene.Scene) config.Camera {
 // play runs the agent for the time asked for and sums up.
 func (d *demo) play(ctx context.Context, t terminal, site *config.Site, street *scene.Scene, l *listener) error {
 	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := newAgent(site, policy.Demo(), clock.Clock{Floor: epoch}, log)
+	a, err := newAgent(site, policy.Demo(), clock.Clock{Floor: epoch}, nil, log)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,9 @@ type windows struct {
 	store   *store.Store
 	stored  func() // tells the uplink that there is something new
 	clock   clock.Clock
+	book    *book // nil in a demonstration
 	log     *slog.Logger
+	pairs   []compared
 	resumed bool // the time before this start is accounted for
 }
 
@@ -66,9 +68,9 @@ func (w *windows) run(ctx context.Context) error {
 func (w *windows) end(ended []clock.Window, step *clock.Step) error {
 	if step != nil {
 		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
-		w.store.Note("clock_step", map[string]any{
-			"from": step.From, "to": step.To, "synced": step.Synced, "mono_ms": step.Mono.Milliseconds(),
-		})
+		data := map[string]any{"from": step.From, "to": step.To, "synced": step.Synced, "mono_ms": step.Mono.Milliseconds()}
+		w.store.Note("clock_step", data)
+		w.book.write("clock_step", data)
 	}
 	for _, e := range ended {
 		var tallies []counting.Tally
@@ -98,6 +100,9 @@ func (w *windows) release(tallies []counting.Tally) error {
 	}
 	if _, err := w.store.Append(cleared); err != nil {
 		return err
+	}
+	for _, p := range w.pairs {
+		p.window(cleared, w.store, w.log)
 	}
 	w.stored()
 	return nil

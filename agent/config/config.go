@@ -21,6 +21,7 @@ type Site struct {
 	Trust   Trust
 	Cameras []Camera
 	Loops   Loops
+	Compare []Compare
 
 	file  string
 	sheet *mistake.Sheet
@@ -122,6 +123,7 @@ func Parse(name string, data []byte) (*Site, error) {
 	c.broker(f.Broker)
 	c.cameras(f.Camera)
 	c.loops(f.Loop)
+	c.compares(f.Compare)
 	trust := c.trust(f.Trust)
 	if err := sheet.Err(); err != nil {
 		return nil, err

@@ -132,6 +132,10 @@ func (c checker) loops(l loops) {
 		c.oneOf(key+".card", n.Card, "presence", "pulse")
 		c.oneOf(key+".bias", n.Bias, "up", "down", "none")
 	}
+	pairs := slices.ContainsFunc(l.Lanes, func(n loopLane) bool { return len(n.Loops) == 2 })
+	if pairs && l.Debounce.Duration > 0 {
+		c.Wrong("loop.debounce", "must be left out where a lane has two loops", "the kernel's debounce moves edges by 10 ms and more; a speed would be wrong by several per cent")
+	}
 	for i, n := range l.Lanes {
 		c.lane(fmt.Sprintf("loop.lane[%d]", i), n, names)
 	}

@@ -48,6 +48,7 @@ func TestEachMistakeInLoopsIsNamed(t *testing.T) {
 		{"no spacing", "spacing = 4.0", "", "spacing: must be 1–50 m"},
 		{"a split by one loop", `loops = ["L1A", "L1B"]`, `loops = ["L1A"]`, "must be false for a single loop"},
 		{"no pin", `gpio = "GPIO27"`, "", "loop.line[1].gpio: is missing"},
+		{"a debounce that spoils speeds", `source = "gpio"`, `debounce = "5ms"`, "must be left out where a lane has two loops"},
 		{"an unknown source", `"gpio"`, `"usb"`, "must be one of [gpio street]"},
 		{"a doubled name", `name = "L1B"`, `name = "L1A"`, "another line has it"},
 		{"no lane", loopsOnly[strings.Index(loopsOnly, "[[loop.lane]]"):], "", "loop.lane: is missing"},
@@ -61,5 +62,17 @@ func TestEachMistakeInLoopsIsNamed(t *testing.T) {
 				t.Errorf("got %v\nwant … %s …", err, c.want)
 			}
 		})
+	}
+}
+
+func TestComparedStreamsMustExist(t *testing.T) {
+	good := loopsOnly + "[[loop.line]]\nname = \"L2A\"\ngpio = \"GPIO5\"\n[[loop.lane]]\nid = \"two\"\nloops = [\"L2A\"]\n[[compare]]\na = \"two\"\nb = \"a40-east-1\"\n"
+	s, err := Parse("site.toml", []byte(good))
+	if err != nil || s.Compare[0].Expect != 1 || s.Compare[0].Tolerance != 0.25 {
+		t.Errorf("%v %+v", err, s)
+	}
+	_, err = Parse("site.toml", []byte(strings.Replace(good, `a = "two"`, `a = "three"`, 1)))
+	if err == nil || !strings.Contains(err.Error(), "must be a stream of this site") {
+		t.Error(err)
 	}
 }
