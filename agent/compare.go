@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"math"
 
 	"kerb/agent/config"
 	"kerb/agent/policy"
@@ -42,7 +43,11 @@ func (c compared) window(rs []policy.Release, db *store.Store, log *slog.Logger)
 	}
 	if v.Changed {
 		log.Warn("streams disagree", "a", c.A, "b", c.B, "ratio", v.Ratio, "drifted", v.Drifted)
-		db.Note("streams_drift", map[string]any{"a": c.A, "b": c.B, "ratio": v.Ratio, "expected": c.Expect, "drifted": v.Drifted})
+		data := map[string]any{"a": c.A, "b": c.B, "expected": c.Expect, "drifted": v.Drifted}
+		if !math.IsInf(v.Ratio, 0) { // b saw nothing: no number in JSON
+			data["ratio"] = v.Ratio
+		}
+		db.Note("streams_drift", data)
 	}
 }
 
