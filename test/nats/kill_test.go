@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,6 +98,7 @@ func TestTheConnectedNodeOfAClusterIsKilledAgainAndAgain(t *testing.T) {
 	defer s.Close()
 	u, err := uplink.New(uplink.Opts{
 		Broker: "mqtt://" + front.Addr().String(), Tenant: "acme", Site: "north", Device: "pi-0a1b", Store: s,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +140,7 @@ func TestTheConnectedNodeOfAClusterIsKilledAgainAndAgain(t *testing.T) {
 	for range kills {
 		node := front.connected()
 		c.kill(node)
+		t.Log(time.Now().UTC().Format("15:04:05.000"), "killed node", node)
 		time.Sleep(8 * time.Second)
 		c.start(node)
 		c.healthy()
