@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
 
 	"kerb/agent/clock"
 )
@@ -32,9 +30,6 @@ func (r *run) Run(ctx context.Context, t terminal) error {
 	}
 	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: level}))
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	if err := os.MkdirAll(site.Device.State, 0o700); err != nil {
-		return fmt.Errorf("make the state directory: %w", err)
-	}
 	keep, err := openBook(site, v, clk, log)
 	if err != nil {
 		return err
