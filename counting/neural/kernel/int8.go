@@ -26,7 +26,6 @@ type Bytes struct {
 	tiles       int
 	mask        int
 	aOff, aStep int
-	aside       [64]float32
 }
 
 // ByteDepth is what the depth of a product in bytes is rounded up to, with
