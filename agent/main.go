@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // hours have a time zone, and an image such as gokrazy's has no zoneinfo
 
 	"github.com/alecthomas/kong"
 
