@@ -59,7 +59,7 @@ func newHatches() (hatch, *os.File, error) {
 // ask is for the one inside: the camera, opened anew. Only one may ask at a
 // time.
 func (h hatch) ask(ctx context.Context) (*os.File, error) {
-	limit := time.Now().Add(patience)
+	limit := time.Now().Add(pictureTime)
 	if end, ok := ctx.Deadline(); ok && end.Before(limit) {
 		limit = end
 	}

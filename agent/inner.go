@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"kerb/agent/cage"
 	"kerb/agent/config"
 	"kerb/agent/parcel"
-	"kerb/agent/policy"
 )
 
 // inner is what the processes within kerb run have in common.
@@ -33,39 +31,34 @@ func (i inner) args() []string {
 	return args
 }
 
-// agree is a name for what the two files say now.
-func (f files) agree() (string, error) {
-	h := sha256.New()
-	for _, name := range []string{f.Site, f.Policy} {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(h, "%d ", len(b))
-		h.Write(b)
+// agree is a name for what site.toml says and which policy is in force.
+func (f files) agree(v verdict) (string, error) {
+	b, err := os.ReadFile(f.Site)
+	if err != nil {
+		return "", err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return fmt.Sprintf("%x", sha256.Sum256(append(b, v.policy.Hash()...))), nil
 }
 
 // enter reads the files, which must still be what the supervisor read: both
 // sides name a stream by its place in them.
-func (i inner) enter() (*config.Site, *policy.Policy, *slog.Logger, error) {
+func (i inner) enter() (*config.Site, verdict, *slog.Logger, error) {
 	// The supervisor ends its processes; a terminal's signal is for it alone.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	now, err := i.agree()
+	site, v, err := i.load()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, v, nil, err
+	}
+	now, err := i.agree(v)
+	if err != nil {
+		return nil, v, nil, err
 	}
 	if now != i.Agreed {
-		return nil, nil, nil, errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb")
-	}
-	site, pol, err := i.load()
-	if err != nil {
-		return nil, nil, nil, err
+		return nil, v, nil, errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb")
 	}
 	// Certificates are files: read while there are files.
 	_, _ = x509.SystemCertPool()
-	return site, pol, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: i.level(), ReplaceAttr: timeless})), nil
+	return site, v, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: i.level(), ReplaceAttr: timeless})), nil
 }
 
 func (i inner) level() slog.Level {

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // hours have a time zone, and an image such as gokrazy's has no zoneinfo
 
 	"github.com/alecthomas/kong"
 
@@ -30,16 +31,18 @@ const (
 )
 
 type commands struct {
-	Demo    demo    `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
-	Replay  replay  `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
-	Run     run     `cmd:"" help:"The agent: count until stopped."`
-	Check   check   `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
-	Explain explain `cmd:"" help:"The policy in plain English, and what it makes impossible."`
-	Spool   spool   `cmd:"" help:"List and check what is stored and not yet delivered."`
-	Schema  schema  `cmd:"" help:"Print the schemas of the messages."`
-	Sense   sense   `cmd:"" hidden:"" help:"The process that sees one camera; kerb run starts it."`
-	Uplink  speak   `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
-	Version version `cmd:"" help:"Print the version."`
+	Demo    demo     `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
+	Replay  replay   `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
+	Run     run      `cmd:"" help:"The agent: count until stopped."`
+	Check   check    `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
+	Explain explain  `cmd:"" help:"The policy in plain English, and what it makes impossible."`
+	Loops   cabinet  `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
+	Audit   auditCmd `cmd:"" help:"List or verify the account of what was done to this device."`
+	Spool   spool    `cmd:"" help:"List and check what is stored and not yet delivered."`
+	Schema  schema   `cmd:"" help:"Print the schemas of the messages."`
+	Sense   sense    `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Uplink  speak    `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
+	Version version  `cmd:"" help:"Print the version."`
 }
 
 // terminal is where a command talks: data to out, words to err.
@@ -93,7 +96,7 @@ func report(w io.Writer, err error) int {
 	if errors.As(err, new(refusedError)) {
 		return exitRefused
 	}
-	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(conflictError)) {
+	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(refusal)) || errors.As(err, new(conflictError)) {
 		return exitUsage
 	}
 	return exitFailed

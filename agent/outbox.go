@@ -40,6 +40,20 @@ func (o *outbox) put(make func(n uint64) []parcel.Message) {
 	o.signal()
 }
 
+// maxNotes bounds what waits before another note is taken: a sensing process
+// gone mad may say much, and must not push out windows.
+const maxNotes = 512
+
+// note is put for what may be lost.
+func (o *outbox) note(make func(n uint64) []parcel.Message) {
+	o.mu.Lock()
+	full := len(o.items) >= maxNotes
+	o.mu.Unlock()
+	if !full {
+		o.put(make)
+	}
+}
+
 func (o *outbox) signal() {
 	close(o.more)
 	o.more = make(chan struct{})

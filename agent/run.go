@@ -12,20 +12,31 @@ type run struct {
 	Quiet bool `help:"Log warnings only."`
 }
 
+// Help says what the one-line help cannot.
+func (r *run) Help() string {
+	return `Both files are read once, at the start: to change one, change it and restart.
+
+A policy that is refused (tampered with, older, not signed as site.toml wants) does not stop a device that had one before: it runs on under that one, and says so in the log, in the state message and in the audit log.`
+}
+
 // Run is the supervisor; the work is done by processes that it starts.
 func (r *run) Run(ctx context.Context, t terminal) error {
 	in := inner{files: r.files, Quiet: r.Quiet}
-	agreed, err := in.agree()
+	site, v, err := r.load()
 	if err != nil {
 		return err
 	}
-	in.Agreed = agreed
-	site, pol, err := r.load()
-	if err != nil {
+	if in.Agreed, err = r.agree(v); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: in.level()}))
-	s, err := newSupervisor(site, pol, clock.Clock{Floor: site.Device.ClockFloor}, in.args(), t.err, log)
+	clk := clock.Clock{Floor: site.Device.ClockFloor}
+	keep, err := openBook(site, v, clk, log)
+	if err != nil {
+		return err
+	}
+	defer keep.close()
+	s, err := newSupervisor(site, v.policy, clk, in.args(), keep, t.err, log)
 	if err != nil {
 		return err
 	}

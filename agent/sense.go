@@ -23,7 +23,7 @@ import (
 // nobody: windows are asked for on standard input and leave, as numbers, on
 // standard output.
 type sense struct {
-	Camera string `arg:"" help:"Its name in site.toml."`
+	Camera string `arg:"" optional:"" help:"Its name in site.toml; none: the loops."`
 	inner
 }
 
@@ -32,10 +32,14 @@ type sense struct {
 const senseMemory = 768 << 20
 
 func (s *sense) Run(ctx context.Context) error {
-	site, pol, log, err := s.enter()
+	site, v, log, err := s.enter()
 	if err != nil {
 		return err
 	}
+	if s.Camera == "" {
+		return feel(ctx, site, v.policy, log)
+	}
+	pol := v.policy
 	c, ok := find(site, s.Camera)
 	if !ok {
 		return usageError("no camera of that name")
@@ -53,8 +57,13 @@ func (s *sense) Run(ctx context.Context) error {
 		return err
 	}
 	go sensor.run(ctx)
-	go tellAlive(sensor, log)
-	return answer(os.Stdin, os.Stdout, sensor, pol)
+	go tellAlive(log, sensor.stalled, func() *parcel.Alive {
+		return &parcel.Alive{
+			Pictures: uint64(sensor.pictures.Load()), Bad: uint64(sensor.bad.Load()),
+			Crossings: uint64(sensor.crossings.Load()), Watching: sensor.watching.Load(),
+		}
+	})
+	return answer(os.Stdin, os.Stdout, sensor, pol.Window())
 }
 
 func find(site *config.Site, name string) (config.Camera, bool) {
@@ -104,24 +113,20 @@ func handed(c config.Camera, pol *policy.Policy, h hatch) (func(context.Context)
 
 // tellAlive tells the supervisor once a second what was done, as long as
 // something is done.
-func tellAlive(s *sensor, log *slog.Logger) {
+func tellAlive(log *slog.Logger, stalled func() bool, news func() *parcel.Alive) {
 	for range time.Tick(time.Second) {
-		if s.stalled() {
-			log.Error("the camera's loop does not move")
+		if stalled() {
+			log.Error("the sensor's loop does not move")
 			return
 		}
-		err := parcel.Write(os.Stdout, &parcel.Alive{
-			Pictures: uint64(s.pictures.Load()), Bad: uint64(s.bad.Load()),
-			Crossings: uint64(s.crossings.Load()), Watching: s.watching.Load(),
-		})
-		if err != nil {
+		if err := parcel.Write(os.Stdout, news()); err != nil {
 			return // the supervisor is gone, and standard input says so
 		}
 	}
 }
 
 // answer closes windows when it is told to, until nobody tells any more.
-func answer(in io.Reader, out io.Writer, s *sensor, pol *policy.Policy) error {
+func answer(in io.Reader, out io.Writer, s counter, whole time.Duration) error {
 	for {
 		m, err := parcel.Read(in)
 		if errors.Is(err, io.EOF) {
@@ -135,9 +140,9 @@ func answer(in io.Reader, out io.Writer, s *sensor, pol *policy.Policy) error {
 			return fmt.Errorf("told something else than to cut: %T", m)
 		}
 		if c.Last {
-			s.tally.Lost("stopped")
+			s.lose("stopped")
 		}
-		for i, t := range s.tally.End(c.Mono, c.Start.Time(), c.End.Time(), pol.Window()) {
+		for i, t := range s.end(c.Mono, c.Start.Time(), c.End.Time(), whole) {
 			if err := parcel.Write(out, parcel.Pack(c.N, i, t)); err != nil {
 				return err
 			}

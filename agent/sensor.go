@@ -31,6 +31,14 @@ type sensor struct {
 	due       atomic.Int64 // when, on the monotonic clock, there must be another sign of life
 }
 
+func (s *sensor) streams() []counting.Stream { return s.camera.Streams() }
+
+func (s *sensor) lose(reason string) { s.tally.Lost(reason) }
+
+func (s *sensor) end(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
+	return s.tally.End(mono, start, end, whole)
+}
+
 func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log *slog.Logger) *sensor {
 	s := &sensor{camera: c, policy: p, tally: counting.NewTallier(c.Streams()), now: now, log: log.With("camera", c.Name)}
 	s.open = func(ctx context.Context) (source, error) { return openCamera(ctx, c, p.MaxPixels(), true) }
@@ -66,12 +74,12 @@ func (s *sensor) run(ctx context.Context) {
 	}
 }
 
-// patience is how long one picture, or one opening, may take. The drivers give
+// pictureTime is how long one picture, or one opening, may take. The drivers give
 // up much sooner.
-const patience = 30 * time.Second
+const pictureTime = 30 * time.Second
 
-// alive says that there will be another sign of life within wait and patience.
-func (s *sensor) alive(wait time.Duration) { s.due.Store(int64(s.now() + wait + patience)) }
+// alive says that there will be another sign of life within wait and pictureTime.
+func (s *sensor) alive(wait time.Duration) { s.due.Store(int64(s.now() + wait + pictureTime)) }
 
 // stalled reports whether that sign of life did not come.
 func (s *sensor) stalled() bool {

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"kerb/agent/audit"
 	"kerb/agent/cage"
 	"kerb/agent/clock"
 	"kerb/agent/config"
@@ -21,6 +22,7 @@ import (
 	"kerb/agent/store"
 	"kerb/agent/uplink"
 	"kerb/counting"
+	"kerb/counting/loop"
 )
 
 // speak is the process that speaks: numbers in on standard input, Releases
@@ -28,23 +30,30 @@ import (
 type speak struct{ inner }
 
 func (s *speak) Run(ctx context.Context) error {
-	site, pol, log, err := s.enter()
+	site, v, log, err := s.enter()
 	if err != nil {
 		return err
 	}
-	clk := clock.Clock{Floor: site.Device.ClockFloor}
+	pol, clk := v.policy, clock.Clock{Floor: site.Device.ClockFloor}
 	db, err := openStore(site.Device.State, pol, clk)
 	if err != nil {
 		return err
 	}
-	w := &writer{site: site, store: db, clock: clk, out: os.Stdout, log: log, health: newHealth(site)}
+	w := &writer{site: site, clock: clk, out: os.Stdout, health: newHealth(site, v)}
 	o := uplinkOpts(site, pol, db, clk, log)
 	o.Report = w.health.report
 	up, err := uplink.New(o)
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	w.ledger = ledger{policy: pol, store: db, stored: up.Wake, streams: site.Streams(), log: log}
+	w.account = account{policy: pol, store: db, stored: up.Wake, streams: site.Streams(), log: log}
+	for _, c := range site.Compare {
+		p, err := newCompared(c)
+		if err != nil {
+			return errors.Join(err, db.Close())
+		}
+		w.pairs = append(w.pairs, p)
+	}
 	if err := w.recall(); err != nil {
 		return errors.Join(err, db.Close())
 	}
@@ -90,14 +99,12 @@ func speaker(site *config.Site) (cage.UplinkRole, error) {
 	return role, nil
 }
 
-// A writer takes what the supervisor sends and enters it into the ledger.
+// A writer takes what the supervisor sends and enters it into the account.
 type writer struct {
-	ledger
+	account
 	site   *config.Site
-	store  *store.Store
 	clock  clock.Clock
 	out    io.Writer
-	log    *slog.Logger
 	health *health
 
 	recalled time.Duration // up to which monotonic time an uplink before this one stored windows of this boot
@@ -191,7 +198,7 @@ func (w *writer) take(m parcel.Message) (uint64, error) {
 	case *parcel.Tally:
 		return w.tally(m)
 	case *parcel.Step:
-		w.stepped(clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced})
+		w.store.Note("clock_step", jump(clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}))
 		return m.N, nil
 	case *parcel.Event:
 		w.tellEnd(m)
@@ -200,6 +207,11 @@ func (w *writer) take(m parcel.Message) (uint64, error) {
 		w.health.heard(int(m.Sensor), m)
 	case *parcel.Walls:
 		w.health.measured(int(m.Sensor), m)
+	case *parcel.Fault:
+		w.tellFault(m)
+		return m.N, nil
+	case *parcel.Head:
+		w.health.head(m)
 	case *parcel.Finish:
 		return 0, errFinished
 	}
@@ -233,25 +245,50 @@ func (w *writer) tally(m *parcel.Tally) (uint64, error) {
 }
 
 func (w *writer) tellEnd(e *parcel.Event) {
-	if int(e.Sensor) >= len(w.site.Cameras) {
-		return
+	if names := posted(w.site); int(e.Sensor) < len(names) {
+		w.store.Note("sense_lost", map[string]any{"sensor": names[e.Sensor], "why": whyEnded(e.Why)})
 	}
-	why := map[uint8]string{parcel.Ended: "ended", parcel.Stalled: "stalled", parcel.Malformed: "malformed"}[e.Why]
-	w.store.Note("sense_lost", map[string]any{"camera": w.site.Cameras[e.Sensor].Name, "why": why})
+}
+
+func (w *writer) tellFault(f *parcel.Fault) {
+	lines := w.site.Loops.Lines
+	if int(f.Stream) < len(w.streams) && int(f.Line) < len(lines) {
+		noteFault(w.store)(loop.Event{
+			Stream: w.streams[f.Stream].ID, Line: lines[f.Line].Name, Fault: loop.Fault(f.Bits), On: f.On, N: f.Count,
+		})
+	}
+}
+
+// posted names the sensing processes of a site in their order: the cameras,
+// then the loops.
+func posted(site *config.Site) (names []string) {
+	for _, c := range site.Cameras {
+		names = append(names, c.Name)
+	}
+	if len(site.Loops.Lanes) > 0 {
+		names = append(names, "loops")
+	}
+	return names
+}
+
+func whyEnded(why uint8) string {
+	return map[uint8]string{parcel.Ended: "ended", parcel.Stalled: "stalled", parcel.Malformed: "malformed"}[why]
 }
 
 // health is what the state message says of the agent's processes.
 type health struct {
 	mu      sync.Mutex
 	site    *config.Site
+	book    book       // for its words about the policy
+	audit   audit.Head // as the supervisor told
 	names   []cage.Wall
 	speaker *parcel.Walls
 	walls   map[int]*parcel.Walls
 	alive   map[int]*parcel.Alive
 }
 
-func newHealth(site *config.Site) *health {
-	return &health{site: site, walls: map[int]*parcel.Walls{}, alive: map[int]*parcel.Alive{}}
+func newHealth(site *config.Site, v verdict) *health {
+	return &health{site: site, book: book{verdict: v}, walls: map[int]*parcel.Walls{}, alive: map[int]*parcel.Alive{}}
 }
 
 func (h *health) own(r cage.Report) {
@@ -272,23 +309,34 @@ func (h *health) measured(i int, w *parcel.Walls) {
 	h.walls[i] = w
 }
 
+func (h *health) head(m *parcel.Head) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.audit = audit.Head{Seq: m.Seq, Sum: hex.EncodeToString(m.Sum[:])}
+}
+
 func (h *health) report() map[string]any {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	walls, cameras := map[string]any{}, map[string]any{}
+	out := h.book.report()
+	if h.audit.Seq > 0 {
+		out["audit"] = h.audit
+	}
+	walls, sensors := map[string]any{}, map[string]any{}
 	if h.speaker != nil {
 		walls["uplink"] = holding(h.speaker, h.names)
 	}
 	if w := h.walls[parcel.Supervisor]; w != nil {
 		walls["supervisor"] = holding(w, h.names)
 	}
-	for i, c := range h.site.Cameras {
+	for i, name := range posted(h.site) {
 		if w := h.walls[i]; w != nil {
-			walls["sense "+c.Name] = holding(w, h.names)
+			walls["sense "+name] = holding(w, h.names)
 		}
 		if a := h.alive[i]; a != nil {
-			cameras[c.Name] = map[string]any{"watching": a.Watching, "pictures": a.Pictures, "bad": a.Bad}
+			sensors[name] = map[string]any{"watching": a.Watching, "pictures": a.Pictures, "bad": a.Bad}
 		}
 	}
-	return map[string]any{"walls": walls, "cameras": cameras}
+	out["walls"], out["sensors"] = walls, sensors
+	return out
 }

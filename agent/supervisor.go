@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/cage"
@@ -26,6 +27,7 @@ type supervisor struct {
 	site   *config.Site
 	policy *policy.Policy
 	clock  clock.Clock
+	book   *book
 	log    *slog.Logger
 	notify notifier
 
@@ -35,16 +37,16 @@ type supervisor struct {
 	out     *outbox
 	begun   clock.Reading
 	walls   *parcel.Walls // its own
+	leaving atomic.Bool   // what ends now ends because it should
 
 	mu        sync.Mutex
 	gathering *gathering // the window that is being collected
 	speaking  *child     // nil while there is none
 }
 
-// A post is one camera's place among the processes.
+// A post is the place of one camera, or of the loops, among the processes.
 type post struct {
-	camera  config.Camera
-	number  int // in site.toml
+	number  int // in site.toml; the loops come after the cameras
 	first   int // of its streams among all
 	streams []counting.Stream
 	ward    *ward
@@ -55,45 +57,44 @@ type post struct {
 	alive *parcel.Alive
 }
 
-// gathering is one window on its way from the sensing processes.
-type gathering struct {
-	n      uint64
-	window *parcel.Window
-	got    []*parcel.Tally // of all streams
-	open   map[*post]bool  // asked, and not complete
-	done   chan struct{}   // closed when nothing is open
-}
-
-// answering is how long a sensing process may take to say what it counted.
-const answering = 5 * time.Second
-
-func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, words io.Writer, log *slog.Logger) (*supervisor, error) {
-	s := &supervisor{site: site, policy: pol, clock: clk, log: log, streams: site.Streams(), out: newOutbox()}
+func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, keep *book, words io.Writer, log *slog.Logger) (*supervisor, error) {
+	s := &supervisor{site: site, policy: pol, clock: clk, book: keep, log: log, streams: site.Streams(), out: newOutbox()}
 	nursery := newNursery()
 	s.speaker = &ward{
 		name: "uplink", args: append([]string{"uplink"}, args...), log: log, words: words, nursery: nursery,
 		begun: s.feed, heard: s.heardSpeaker, ended: func(uint8) { s.lostSpeaker() },
 	}
-	for i, c := range site.Cameras {
+	for _, c := range site.Cameras {
 		open, err := opener(c)
 		if err != nil {
 			return nil, err
 		}
-		p := &post{camera: c, number: i, streams: c.Streams()}
-		for _, before := range s.posts {
-			p.first += len(before.streams)
-		}
-		p.ward = &ward{
-			name: "sense " + c.Name, args: append([]string{"sense", c.Name}, args...), hatch: true, log: log, words: words, nursery: nursery,
-			begun: func(ctx context.Context, c *child) {
-				c.hatch.serve(ctx, open, func(err error) { log.Warn("camera not opened", "camera", p.camera.Name, "err", err) })
+		s.post(c.Streams(), &ward{
+			name: "sense " + c.Name, args: append([]string{"sense", c.Name}, args...), hatch: true,
+			log: log, words: words, nursery: nursery,
+			begun: func(ctx context.Context, ch *child) {
+				ch.hatch.serve(ctx, open, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
 			},
-			heard: func(c *child, m parcel.Message) error { return s.heardSense(p, c, m) },
-			ended: func(why uint8) { s.lostSense(p, why) },
-		}
-		s.posts = append(s.posts, p)
+		})
+	}
+	if len(site.Loops.Lanes) > 0 {
+		s.post(site.Loops.Streams(), &ward{
+			name: "sense loops", args: append([]string{"sense"}, args...), log: log, words: words, nursery: nursery,
+			begun: func(context.Context, *child) {},
+		})
 	}
 	return s, nil
+}
+
+// post adds a sensing process.
+func (s *supervisor) post(streams []counting.Stream, w *ward) {
+	p := &post{number: len(s.posts), streams: streams, ward: w}
+	for _, before := range s.posts {
+		p.first += len(before.streams)
+	}
+	w.heard = func(c *child, m parcel.Message) error { return s.heardSense(p, c, m) }
+	w.ended = func(why uint8) { s.lostSense(p, why) }
+	s.posts = append(s.posts, p)
 }
 
 // run is the agent until the context ends.
@@ -128,6 +129,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	s.begun = s.clock.Read()
 	err = cut(ctx, s.clock, s.begun, s.policy.Window(), s.end)
 	s.finish()
+	s.leaving.Store(true)
 	end()
 	wards.Wait()
 	if refusal := new(refusedError); errors.As(context.Cause(ctx), refusal) {
@@ -173,97 +175,6 @@ func (s *supervisor) finish() {
 	}
 }
 
-// end collects the windows that ended and puts them out for the uplink.
-func (s *supervisor) end(ended []clock.Window, step *clock.Step, last bool) error {
-	if step != nil {
-		s.out.put(func(n uint64) []parcel.Message {
-			return []parcel.Message{&parcel.Step{
-				N: n, From: parcel.At(step.From), To: parcel.At(step.To), Mono: step.Mono, Synced: step.Synced,
-			}}
-		})
-	}
-	for i, e := range ended {
-		s.collect(e, last && i == len(ended)-1)
-	}
-	s.notify.alive(s.status)
-	return nil
-}
-
-// collect asks every sensing process for its part of a window. Where there is
-// no answer there is a gap, and a process that should have answered is ended.
-func (s *supervisor) collect(e clock.Window, last bool) {
-	w := &parcel.Window{Start: parcel.At(e.Start), End: parcel.At(e.End), Mono: e.Mono, Tallies: uint16(len(s.streams))}
-	g := s.gather(w)
-	question := &parcel.Cut{N: g.n, Start: w.Start, End: w.End, Mono: w.Mono, Last: last}
-	for p, c := range s.ask(g) {
-		if err := c.tell(question); err != nil {
-			s.log.Warn("not heard", "process", p.ward.name, "err", err)
-		}
-	}
-	select {
-	case <-g.done:
-	case <-time.After(answering):
-	}
-	s.mu.Lock()
-	s.gathering = nil
-	for p := range g.open {
-		s.log.Error("no answer", "process", p.ward.name)
-		p.child.kill()
-	}
-	s.mu.Unlock()
-	s.out.put(func(n uint64) []parcel.Message { return g.item(n, s.streams) })
-}
-
-func (s *supervisor) gather(w *parcel.Window) *gathering {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return &gathering{
-		n: uint64(w.Mono), window: w, got: make([]*parcel.Tally, len(s.streams)),
-		open: map[*post]bool{}, done: make(chan struct{}),
-	}
-}
-
-// ask opens the gathering for all processes that are counting.
-func (s *supervisor) ask(g *gathering) map[*post]*child {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	asked := map[*post]*child{}
-	for _, p := range s.posts {
-		if p.child != nil {
-			g.open[p], asked[p] = true, p.child
-		}
-	}
-	s.gathering = g
-	g.window.N = g.n
-	g.settle()
-	return asked
-}
-
-// settle sees whether anything is still to come. It is called under the lock.
-func (g *gathering) settle() {
-	select {
-	case <-g.done:
-	default:
-		if len(g.open) == 0 {
-			close(g.done)
-		}
-	}
-}
-
-// item is the whole window as the uplink gets it.
-func (g *gathering) item(n uint64, streams []counting.Stream) []parcel.Message {
-	g.window.N = n
-	ms := []parcel.Message{g.window}
-	for i, t := range g.got {
-		if t == nil {
-			t = parcel.Pack(n, i, gap(streams[i], g.window.Start.Time(), g.window.End.Time(), g.window.Mono, "sense_lost"))
-		}
-		t.N, t.Stream = n, uint16(i)
-		ms = append(ms, t)
-	}
-	return ms
-}
-
 // heardSense takes what a sensing process says. An error ends that process.
 func (s *supervisor) heardSense(p *post, c *child, m parcel.Message) error {
 	s.mu.Lock()
@@ -281,33 +192,28 @@ func (s *supervisor) heardSense(p *post, c *child, m parcel.Message) error {
 		return nil
 	case *parcel.Tally:
 		return s.gathering.take(p, m)
+	case *parcel.Fault:
+		return s.heardFault(p, m)
 	}
 	return fmt.Errorf("it says what is not its own to say: %T", m)
 }
 
-// take adds one tally if it is the next that was asked for.
-func (g *gathering) take(p *post, t *parcel.Tally) error {
-	if g == nil || !g.open[p] || int(t.Stream) >= len(p.streams) || g.got[p.first+int(t.Stream)] != nil {
-		return errors.New("a tally that nobody asked for")
+func (s *supervisor) heardFault(p *post, f *parcel.Fault) error {
+	if int(f.Stream) >= len(p.streams) || p.streams[f.Stream].Kind != counting.LoopStream {
+		return errors.New("a fault of what is no loop")
 	}
-	if _, err := t.Unpack(p.streams[t.Stream], g.window); err != nil {
-		return err
-	}
-	g.got[p.first+int(t.Stream)] = t
-	for i := range p.streams {
-		if g.got[p.first+i] == nil {
-			return nil
-		}
-	}
-	delete(g.open, p)
-	g.settle()
+	f.Stream += uint16(p.first)
+	s.out.note(func(n uint64) []parcel.Message {
+		f.N = n
+		return []parcel.Message{f}
+	})
 	return nil
 }
 
 func (s *supervisor) lostSense(p *post, why uint8) {
 	s.mu.Lock()
 	p.child = nil
-	if g := s.gathering; g != nil {
+	if g := s.gathering; g != nil && g.open[p] {
 		delete(g.open, p)
 		for i := range p.streams { // half of an answer is none
 			g.got[p.first+i] = nil
@@ -315,7 +221,11 @@ func (s *supervisor) lostSense(p *post, why uint8) {
 		g.settle()
 	}
 	s.mu.Unlock()
-	s.out.put(func(n uint64) []parcel.Message {
+	if s.leaving.Load() {
+		return
+	}
+	s.book.write("sense_lost", map[string]any{"process": p.ward.name, "why": whyEnded(why)})
+	s.out.note(func(n uint64) []parcel.Message {
 		return []parcel.Message{&parcel.Event{N: n, Sensor: uint16(p.number), Why: why}}
 	})
 }
@@ -364,6 +274,9 @@ func (s *supervisor) news() (ms []parcel.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ms = append(ms, s.walls)
+	if h := s.book.head(); h != nil {
+		ms = append(ms, h)
+	}
 	for _, p := range s.posts {
 		if p.walls != nil {
 			ms = append(ms, p.walls)

@@ -11,41 +11,58 @@ import (
 	"kerb/counting"
 )
 
+// A counter is a sensor as its windows see it: a camera, or the loops.
+type counter interface {
+	// streams are what it counts, in the order of site.toml.
+	streams() []counting.Stream
+	// run counts until the context ends, and survives what it counts with.
+	run(ctx context.Context)
+	// lose says that nothing is seen from now on, and why.
+	lose(reason string)
+	// end closes the open window of every stream at a monotonic time and opens
+	// the next. A whole window is as long as whole says.
+	end(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally
+}
+
 // windows ends the windows of all sensors of one process together and hands
-// them to the ledger.
+// them to the account.
 type windows struct {
-	sensors []*sensor
+	sensors []counter
 	policy  *policy.Policy
 	store   *store.Store
 	stored  func() // tells the uplink that there is something new
 	clock   clock.Clock
+	book    *book // nil in a demonstration
 	log     *slog.Logger
+	pairs   []compared
 }
 
 // run cuts time into the policy's windows until the context ends; the open
 // window is then stored as far as it came.
 func (w *windows) run(ctx context.Context) error {
 	begun := w.clock.Read()
-	l := &ledger{policy: w.policy, store: w.store, stored: w.stored, log: w.log, begun: begun.Mono}
+	a := &account{policy: w.policy, store: w.store, stored: w.stored, pairs: w.pairs, log: w.log, begun: begun.Mono}
 	for _, s := range w.sensors {
-		l.streams = append(l.streams, s.camera.Streams()...)
+		a.streams = append(a.streams, s.streams()...)
 	}
 	return cut(ctx, w.clock, begun, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
-		if err := l.resume(w.clock.Read()); err != nil {
+		if err := a.resume(w.clock.Read()); err != nil {
 			return err
 		}
 		if step != nil {
-			l.stepped(*step)
+			w.log.Warn("clock stepped", "from", step.From, "to", step.To)
+			w.store.Note("clock_step", jump(*step))
+			w.book.write("clock_step", jump(*step))
 		}
 		for _, e := range ended {
 			var tallies []counting.Tally
 			for _, s := range w.sensors {
 				if last {
-					s.tally.Lost("stopped")
+					s.lose("stopped")
 				}
-				tallies = append(tallies, s.tally.End(e.Mono, e.Start, e.End, w.policy.Window())...)
+				tallies = append(tallies, s.end(e.Mono, e.Start, e.End, w.policy.Window())...)
 			}
-			if err := l.enter(tallies); err != nil {
+			if err := a.enter(tallies); err != nil {
 				return err
 			}
 		}

@@ -148,6 +148,9 @@ var calls = []call{
 		to(lines, test{1, ioctlNoSize, []uint32{0xc000b40e}}),                                     // GPIO_V2_LINE_GET_VALUES
 	}, 0},
 
+	{"poll", on{7, none, 168}, []rule{to(lines)}, 0},
+	{"ppoll", on{271, 73, 336}, []rule{to(lines)}, 0},
+
 	// Sockets. Option numbers: include/uapi/asm-generic/socket.h, linux/tcp.h.
 	{"recvmsg", on{47, 212, 297}, []rule{to(handover)}, 0},
 	{"socket", on{41, 198, 281}, []rule{

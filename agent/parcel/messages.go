@@ -180,6 +180,52 @@ func (e *Event) check() error {
 	return nil
 }
 
+// Fault tells that a loop's fault begins or ends.
+type Fault struct {
+	N      uint64
+	Stream uint16 // its place among the loops' streams; among all, for the uplink
+	Line   uint16 // its place among the loops' lines
+	Bits   uint16 // which fault
+	On     bool   // it begins
+	Count  uint32
+}
+
+func (*Fault) kind() byte { return 11 }
+
+func (f *Fault) lay(p *page) {
+	lay64(p, &f.N)
+	p.u16(&f.Stream)
+	p.u16(&f.Line)
+	p.u16(&f.Bits)
+	p.flag(&f.On)
+	p.u32(&f.Count)
+}
+
+func (f *Fault) check() error {
+	if f.Bits == 0 || f.Bits&(f.Bits-1) != 0 {
+		return fmt.Errorf("%#x is not one fault", f.Bits)
+	}
+	return nil
+}
+
+// Head is the last entry of the audit log, which the supervisor keeps and the
+// uplink tells.
+type Head struct {
+	Seq uint64
+	Sum [32]byte
+}
+
+func (*Head) kind() byte { return 12 }
+
+func (h *Head) lay(p *page) {
+	lay64(p, &h.Seq)
+	for i := range h.Sum {
+		p.u8(&h.Sum[i])
+	}
+}
+
+func (h *Head) check() error { return nil }
+
 // Stored answers that everything up to N is on the disk.
 type Stored struct{ N uint64 }
 
@@ -195,7 +241,11 @@ func (*Finish) lay(*page)    {}
 func (*Finish) check() error { return nil }
 
 // reasons is the closed set of words that cross a pipe, as numbers.
-var reasons = [...]string{"", "unknown", "starting", "stopped", "stalled", "camera_lost", "sense_lost", "down"}
+var reasons = [...]string{
+	"", "unknown", "starting", "stopped", "stalled", "camera_lost", "sense_lost", "down",
+	"loops_lost", "ended", "not_observed", "loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
+	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
+}
 
 func reason(word string) uint8 {
 	for i, r := range reasons {

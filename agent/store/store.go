@@ -103,8 +103,8 @@ type Store struct {
 	freed    spans    // orders that a watermark freed, still in the file
 	retry    time.Time
 	pause    time.Duration
-	rewrite  bool     // the fault was a sync: the file must be written anew
-	readOnly bool     // opened by Read
+	rewrite  bool // the fault was a sync: the file must be written anew
+	readOnly bool // opened by Read
 	closed   bool
 	sent     [2]spans // watermark mode: acknowledged but unconfirmed, by age
 	wrote    written

@@ -105,7 +105,7 @@ func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 			t.Fatalf("%s\n%v", b, sch.valid("count", b))
 		}
 	}
-	for _, m := range lateMessages("kerb/v1/a/b/c/backfill/d", "pi-0a1b", es) {
+	for _, m := range lateMessages("kerb/v1/a/b/c/backfill/d", "pi-0a1b", lateWindows, es) {
 		if err := sch.valid("backfill", m.payload); err != nil || len(m.payload) > lateBytes {
 			t.Fatalf("%d bytes: %v", len(m.payload), err)
 		}

@@ -24,6 +24,9 @@ func (u *Uplink) session(ctx context.Context) error {
 		done: make(chan outcome, inFlight), commands: make(chan []byte, 16),
 	}
 	err = s.run(ctx)
+	if errors.Is(err, errNoAck) {
+		u.tempo.missed()
+	}
 	if ctx.Err() != nil {
 		s.goodbye()
 		err = nil
@@ -37,8 +40,9 @@ func (u *Uplink) session(ctx context.Context) error {
 }
 
 type outcome struct {
-	m   message
-	err error
+	m    message
+	took time.Duration
+	err  error
 }
 
 type session struct {
@@ -105,7 +109,11 @@ func (s *session) fill() (time.Duration, error) {
 			return wait, nil
 		}
 		s.flying++
-		go func() { s.done <- outcome{m, s.link.publish(m)} }()
+		go func() {
+			begin := time.Now()
+			err := s.link.publish(m)
+			s.done <- outcome{m, time.Since(begin), err}
+		}()
 	}
 	return 0, nil
 }
@@ -115,6 +123,7 @@ func (s *session) landed(o outcome) error {
 	if o.err != nil {
 		return fmt.Errorf("publish %s: %w", o.m.topic, o.err)
 	}
+	s.u.tempo.acked(o.took)
 	return s.feed.settled(o.m)
 }
 

@@ -60,17 +60,17 @@ type Clock struct {
 
 // Uplink is one device's way to its broker.
 type Uplink struct {
-	o        Opts
-	broker   *url.URL
-	base     string // kerb/v1/tenant/site/device/
-	wake     chan struct{}
-	now      func() time.Time
-	patience time.Duration // for an acknowledgement
+	o      Opts
+	broker *url.URL
+	base   string // kerb/v1/tenant/site/device/
+	wake   chan struct{}
+	now    func() time.Time
+	tempo  tempo
 }
 
 // New checks the options. It does not connect.
 func New(o Opts) (*Uplink, error) {
-	u := &Uplink{o: o, wake: make(chan struct{}, 1), now: time.Now, patience: ackTimeout}
+	u := &Uplink{o: o, wake: make(chan struct{}, 1), now: time.Now, tempo: newTempo(ackTimeout)}
 	var err error
 	if u.broker, err = parseBroker(o.Broker); err != nil {
 		return nil, err

@@ -50,6 +50,7 @@ type object struct {
 	n      int
 	shared bool
 	parts  int // looks in which it looked like two people
+	small  int // looks in which its blob was larger than it
 	bound  int // looks in which it moved as one with another object
 }
 

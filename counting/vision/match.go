@@ -135,11 +135,12 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 		m = f.gather(o, blobs, now)
 	}
 	o.seen = now
-	for _, k := range o.blobs[:o.n] {
-		if blobs[k].active > 0 {
-			o.moved = now
-		}
+	if fresh := blobs[o.blobs[0]].fresh; fresh*100 <= blobs[o.blobs[0]].area {
+		// It rests: what is left of its blob tells nothing of its outline.
+		o.vx, o.vy = 0, 0
+		return
 	}
+	o.moved = now
 	o.hits++
 	before := o.box
 	g := 0.4
@@ -147,9 +148,14 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 		g = 0.7
 	}
 	big := o.hits > 4 && (m.w() > 1.4*o.box.w()+2 || m.h() > 1.4*o.box.h()+2)
-	if big && !o.shared && !f.personlike(o) && f.single(&blobs[o.blobs[0]]) {
-		big = false
-		g = 0.25
+	if big && !o.shared && f.single(&blobs[o.blobs[0]]) {
+		// It may have been seen in part so far, above all at the picture's edge.
+		o.small++
+		if !f.personlike(o) || o.small > 5 || f.clipped(before) {
+			big, g = false, 0.25
+		}
+	} else {
+		o.small = 0
 	}
 	switch {
 	case o.shared || big:

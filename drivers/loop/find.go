@@ -17,7 +17,7 @@ type Line struct {
 	// pinctrl-rp1 (Raspberry Pi 5); never its number, which has changed
 	// between kernels. Empty: the board's own chip if it has the line, else
 	// the only chip that has it.
-	Chip       string
+	Chip string
 	Name string // the line's name, such as GPIO17
 	// ActiveHigh: active is high. A detector's contact pulls low while the
 	// loop is covered; a fault relay that is held while all is well lets the

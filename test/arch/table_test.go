@@ -55,9 +55,10 @@ var hands = map[string]string{
 
 var rooms = []room{
 	{path: "agent", ours: []string{everything}, libs: []string{kongLib, pahoLib, mochiLib, sysLib}, bans: hands},
+	{path: "agent/audit", bans: speaker},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
-	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, bans: speaker},
+	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/mistake", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/parcel", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/policy", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
@@ -78,9 +79,9 @@ var rooms = []room{
 	{path: "drivers/camera/luma", bans: darkRoom},
 	{path: "drivers/camera/scene", ours: []string{"counting"}, bans: eyes},
 	{path: "drivers/lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
-	{path: "drivers/loop", ours: []string{"counting/loop"}, libs: []string{sysLib, periphConnLib, periphHostLib}},
-	{path: "drivers/loop/street", ours: []string{"counting/loop", "drivers/loop"}},
-	{path: "drivers/loop/looptest", ours: []string{"counting/loop", "drivers/loop"}},
+	{path: "drivers/loop", libs: []string{sysLib, periphConnLib, periphHostLib}},
+	{path: "drivers/loop/street", ours: []string{"drivers/loop"}},
+	{path: "drivers/loop/looptest", ours: []string{"drivers/loop"}},
 }
 
 // everything is allowed to the wiring alone.

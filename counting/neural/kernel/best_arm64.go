@@ -6,9 +6,10 @@ import "golang.org/x/sys/cpu"
 // NEON.
 func Sets() []*Set {
 	s := neon()
+	s.quantize = quantize128
+	s.bytes = func(b *Bytes, _ int) { bytes128wide(b) }
 	if cpu.ARM64.HasASIMDDP {
 		s.bytes = func(b *Bytes, _ int) { bytes128x8(b) }
-		s.quantize = quantize128
 	}
 	return []*Set{s, Portable()}
 }
@@ -78,4 +79,7 @@ func act128(e *Elements)
 func bytes128x8(p *Bytes)
 
 //go:noescape
-func quantize128(q *Quantize, n int)
+func quantize128(q *Quantize)
+
+//go:noescape
+func bytes128wide(p *Bytes)

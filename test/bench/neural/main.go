@@ -30,18 +30,19 @@ func main() {
 	rounds := flag.Int("rounds", 30, "alternations of five inferences each")
 	kernels := flag.String("kernels", "", "instruction set; empty: the best")
 	int8 := flag.Bool("int8", false, "1×1 convolutions in eight bits")
+	only := flag.Int("only", 0, "run so many inferences and end, for counting instructions")
 	layers := flag.Bool("layers", false, "one line per step")
 	peer := flag.String("peer", filepath.Join("test", "bench", "neural", "peer.cjs"), "the peer's script")
 	flag.Parse()
 	for _, file := range flag.Args() {
-		if err := bench(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *layers, *int8); err != nil {
+		if err := bench(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *only, *layers, *int8); err != nil {
 			fmt.Fprintln(os.Stderr, "neural:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func bench(file, script string, o neural.Opts, rounds int, layers, int8 bool) error {
+func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bool) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -65,6 +66,13 @@ func bench(file, script string, o neural.Opts, rounds int, layers, int8 bool) er
 			return err
 		}
 		in, _ = n.Input("")
+	}
+	if only > 0 {
+		for range only {
+			copy(in, input)
+			n.Run()
+		}
+		return nil
 	}
 	var other *rival
 	if os.Getenv("KERB_ORT") != "" {
