@@ -197,3 +197,12 @@ func opener(c config.Camera) (func(context.Context) (syscall.Conn, func() error,
 		return f, f.Close, nil
 	}, nil
 }
+
+// sceneWords is the scene that stands in for a camera; "" for a real one.
+func sceneWords(c config.Camera) string {
+	words, _ := strings.CutPrefix(c.Source, "scene:")
+	if words == c.Source {
+		return ""
+	}
+	return words
+}

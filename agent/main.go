@@ -39,9 +39,12 @@ type commands struct {
 	Loops   cabinet  `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
 	Audit   auditCmd `cmd:"" help:"List or verify the account of what was done to this device."`
 	Spool   spool    `cmd:"" help:"List and check what is stored and not yet delivered."`
+	Probe   probe    `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
+	Prove   prove    `cmd:"" help:"Run the evidence on this very device, and sign it."`
 	Schema  schema   `cmd:"" help:"Print the schemas of the messages."`
 	Sense   sense    `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
 	Uplink  speak    `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
+	Try     try      `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
 	Version version  `cmd:"" help:"Print the version."`
 }
 

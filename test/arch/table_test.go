@@ -54,8 +54,9 @@ var hands = map[string]string{
 }
 
 var rooms = []room{
-	{path: "agent", ours: []string{everything}, libs: []string{kongLib, pahoLib, mochiLib, sysLib}, bans: hands},
+	{path: "agent", ours: []string{everything}, libs: []string{kongLib, minisignLib, mochiLib, pahoLib, sysLib}, bans: hands},
 	{path: "agent/audit", bans: speaker},
+	{path: "agent/canary", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
 	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
@@ -97,7 +98,7 @@ var libraries = map[string]string{
 	landlockLib:   "Landlock on every thread, where the kernel has it",
 	bboltLib:      "the spool: one file, one synced transaction per window",
 	uuidLib:       "epochs are UUIDs",
-	minisignLib:   "signatures of policies, checkable with the common tool",
+	minisignLib:   "signatures of policies and proofs, checkable with the common tool",
 	protoLib:      "protowire reads ONNX without generated code",
 	periphConnLib: "the port types of lamps and loops",
 	periphHostLib: "finds board, chip and line",

@@ -354,8 +354,8 @@ func TestAHostileCameraHurtsNobodyButItself(t *testing.T) {
 	}
 	a.stop()
 	stored := a.stored()
-	if len(stored) != 2+len(visits) {
-		t.Errorf("%d windows stored: want one of each of %d streams", len(stored), 2+len(visits))
+	if n := 2 + len(visits); len(stored) == 0 || len(stored)%n != 0 {
+		t.Errorf("%d windows stored: want as many of each of %d streams", len(stored), n)
 	}
 	await(t, "every window at the consumer", func() bool { return s.lacks(stored) == 0 })
 	t.Logf("largest process %d MB", most>>10)
