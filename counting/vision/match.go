@@ -134,12 +134,15 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 	if o.n > 1 {
 		m = f.gather(o, blobs, now)
 	}
-	o.seen = now
-	if fresh := blobs[o.blobs[0]].fresh; fresh*100 <= blobs[o.blobs[0]].area {
+	if b := &blobs[o.blobs[0]]; b.fresh*100 <= b.area {
 		// It rests: what is left of its blob tells nothing of its outline.
 		o.vx, o.vy = 0, 0
+		if float64(b.area) > 0.3*o.box.area() {
+			o.seen = now
+		}
 		return
 	}
+	o.seen = now
 	o.moved = now
 	o.hits++
 	before := o.box
