@@ -58,7 +58,7 @@ const maxObjects = 64
 
 // usual is how many objects a street's first guess at what is common weighs;
 // of those that were followed the latest few times as many weigh in.
-const usual = 8
+const usual = 4
 
 type follower struct {
 	w, h    float64
