@@ -141,6 +141,7 @@ func Open(path string, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("open spool %s: %w", path, err)
 	}
 	s.adopt()
+	s.shed()
 	return s, nil
 }
 
