@@ -26,6 +26,9 @@ type Opts struct {
 	// Threads is how many cores Run uses; 0 and 1 mean the caller's only.
 	// It is bounded by the number of processors.
 	Threads int
+	// Memory bounds the bytes of all tensors and, apart, of packed weights and
+	// tables; 0 means 256 MiB, which is also the most.
+	Memory int
 	// Shapes gives inputs another size than the file's, where the graph
 	// allows it.
 	Shapes map[string][]int
@@ -111,8 +114,12 @@ const maxArena = 1 << 26
 func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	g.fuse()
 	g.place()
-	p := &planner{set: set, ranges: o.Int8, left: maxArena, threads: min(max(o.Threads, 1), runtime.NumCPU())}
+	p := &planner{set: set, ranges: o.Int8, most: maxArena, threads: min(max(o.Threads, 1), runtime.NumCPU())}
 	n := &Net{}
+	if o.Memory > 0 {
+		p.most = min(p.most, o.Memory/4)
+	}
+	p.left = p.most
 	inputs := p.ports(g.inputs)
 	for _, v := range g.nodes {
 		if err := p.lower(v); err != nil {
