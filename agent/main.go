@@ -37,7 +37,8 @@ type commands struct {
 	Loops   cabinet  `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
 	Audit   auditCmd `cmd:"" help:"List or verify the account of what was done to this device."`
 	Spool   spool    `cmd:"" help:"List and check what is stored and not yet delivered."`
-	Schema  schema   `cmd:"" help:"Print the schemas of the messages."`
+	Schema  schema   `cmd:"" help:"Print the schemas of the messages and of the two files."`
+	Wipe    wipe     `cmd:"" help:"Destroy what this device has stored, and certify it."`
 	Version version  `cmd:"" help:"Print the version."`
 }
 
