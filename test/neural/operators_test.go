@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"kerb/counting/neural"
-	"kerb/counting/neural/kernel"
 	"kerb/counting/neural/onnx"
 	"kerb/counting/neural/onnx/onnxtest"
 )
@@ -163,7 +162,7 @@ func TestOperatorsEqualOnnxruntimes(t *testing.T) {
 				in[i] = float32(r.NormFloat64())
 			}
 			want := golden(t, path, in, 1)
-			for _, set := range kernel.Sets() {
+			for _, set := range sets() {
 				n, err := neural.Load(file, name, neural.Opts{Kernels: set.Name, Threads: 2})
 				if err != nil {
 					t.Fatal(err)
