@@ -7,6 +7,16 @@
 // their lifetimes, concatenations and splits become strides, and weights are
 // packed for the processor's kernels. Run then only computes.
 //
+//	net, err := neural.Load(file, "yolox_nano.onnx", neural.Opts{Threads: 2})
+//	if err != nil {
+//		return err
+//	}
+//	defer net.Close()
+//	picture, shape := net.Input("")
+//	… fill picture …
+//	net.Run()
+//	boxes, _ := net.Output("")
+//
 // The package knows nothing of streets and keeps no picture: what an input
 // was is gone after Wipe.
 package neural
@@ -54,8 +64,13 @@ type port struct {
 	mem   []float32
 }
 
-// Info describes a network as planned.
+// Info describes a network: what its file says, and how it is planned.
 type Info struct {
+	Producer  string
+	Opset     int64
+	Meta      map[string]string // the file's own: author, license, …
+	Operators map[string]int    // how often each is in the file
+
 	Kernels string // the instruction set in use
 	MACs    int64  // multiplications of one inference
 	Weights int    // bytes, as packed
@@ -88,6 +103,11 @@ func Load(file []byte, name string, o Opts) (*Net, error) {
 	n, err := plan(g, set, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	i := &n.info
+	i.Producer, i.Opset, i.Meta, i.Operators = m.Producer, m.Opset, m.Meta, map[string]int{}
+	for _, f := range m.Nodes {
+		i.Operators[f.Op]++
 	}
 	return n, nil
 }
