@@ -10,9 +10,9 @@ import (
 	"kerb/counting"
 )
 
-// An account clears the tallies of a window and stores them in one transaction.
+// An accountant clears the tallies of a window and stores them in one transaction.
 // It is the only place where a Tally becomes a Release.
-type account struct {
+type accountant struct {
 	policy  *policy.Policy
 	store   *store.Store
 	stored  func() // tells the uplink that there is something new
@@ -26,7 +26,7 @@ type account struct {
 
 // enter clears what belongs together and stores it. A fault of the store is
 // its own affair and does not stop the counting.
-func (a *account) enter(tallies []counting.Tally) error {
+func (a *accountant) enter(tallies []counting.Tally) error {
 	var cleared []policy.Release
 	for _, t := range tallies {
 		r, err := a.policy.Clear(t)
@@ -57,7 +57,7 @@ func jump(s clock.Step) map[string]any {
 // for each window between its last one and the beginning of the counting. It
 // waits for a clock that can be believed, because only such a clock knows how
 // long that was.
-func (a *account) resume(r clock.Reading) error {
+func (a *accountant) resume(r clock.Reading) error {
 	if a.resumed || !r.Synced {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (a *account) resume(r clock.Reading) error {
 }
 
 // gaps are the windows that begin at start and have not been stored.
-func (a *account) gaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
+func (a *accountant) gaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
 	for _, st := range a.streams {
 		if end, known := last[st.ID]; known && !start.Before(end) {
 			gaps = append(gaps, gap(st, start, start.Add(a.policy.Window()), mono, "down"))

@@ -20,6 +20,7 @@ import (
 // An agent is the whole pipeline of one device in one process.
 type agent struct {
 	windows windows
+	shifts  shifts
 	cameras []*sensor
 	uplink  *uplink.Uplink
 	store   *store.Store
@@ -41,7 +42,7 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	a := &agent{uplink: up, store: db, log: log}
+	a := &agent{uplink: up, store: db, shifts: newShifts(pol, clk.Read), log: log}
 	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, book: keep, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
@@ -111,7 +112,7 @@ func (a *agent) run(ctx context.Context) error {
 	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	var sensors, up sync.WaitGroup
 	for _, s := range a.windows.sensors {
-		sensors.Go(func() { s.run(ctx) })
+		sensors.Go(func() { a.shifts.run(ctx, s) })
 	}
 	up.Go(func() {
 		if err := a.uplink.Run(sending); err != nil && !errors.Is(err, context.Canceled) {

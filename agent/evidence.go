@@ -22,7 +22,7 @@ import (
 
 // canaryProof is where was looked for the marked pictures.
 type canaryProof struct {
-	Pictures uint64  `json:"pictures"`
+	Pictures uint64 `json:"pictures"`
 	Controls []spot `json:"controls"` // where the mark must be found
 	Places   []spot `json:"places"`   // where it must not
 }

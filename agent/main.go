@@ -41,10 +41,11 @@ type commands struct {
 	Spool   spool    `cmd:"" help:"List and check what is stored and not yet delivered."`
 	Probe   probe    `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
 	Prove   prove    `cmd:"" help:"Run the evidence on this very device, and sign it."`
-	Schema  schema   `cmd:"" help:"Print the schemas of the messages."`
 	Sense   sense    `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
 	Uplink  speak    `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
 	Try     try      `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
+	Schema  schema   `cmd:"" help:"Print the schemas of the messages and of the two files."`
+	Wipe    wipe     `cmd:"" help:"Destroy what this device has stored, and certify it."`
 	Version version  `cmd:"" help:"Print the version."`
 }
 

@@ -39,7 +39,7 @@ func (s *sense) Run(ctx context.Context) error {
 	if s.Camera == "" {
 		return feel(ctx, site, v.policy, log)
 	}
-	pol := v.policy
+	pol, clk := v.policy, clock.Clock{Floor: site.Device.ClockFloor}
 	c, ok := find(site, s.Camera)
 	if !ok {
 		return usageError("no camera of that name")
@@ -56,7 +56,7 @@ func (s *sense) Run(ctx context.Context) error {
 	if _, err := wall(cage.Sense().Handover().Memory(senseMemory), site.Device.Strict, log); err != nil {
 		return err
 	}
-	go sensor.run(ctx)
+	go newShifts(pol, clk.Read).run(ctx, sensor)
 	go tellAlive(log, sensor.stalled, func() *parcel.Alive {
 		return &parcel.Alive{
 			Pictures: uint64(sensor.pictures.Load()), Bad: uint64(sensor.bad.Load()),

@@ -54,6 +54,7 @@ const (
 
 // run counts until the context ends. A camera that fails is opened afresh.
 func (s *sensor) run(ctx context.Context) {
+	defer s.rest()
 	for wait := firstRetry; ctx.Err() == nil; wait = min(2*wait, lastRetry) {
 		begun := time.Now()
 		err := s.watch(ctx)
@@ -80,6 +81,12 @@ const pictureTime = 30 * time.Second
 
 // alive says that there will be another sign of life within wait and pictureTime.
 func (s *sensor) alive(wait time.Duration) { s.due.Store(int64(s.now() + wait + pictureTime)) }
+
+// rest says that no sign of life is due: the sensor does not run.
+func (s *sensor) rest() {
+	s.watching.Store(false)
+	s.due.Store(0)
+}
 
 // stalled reports whether that sign of life did not come.
 func (s *sensor) stalled() bool {

@@ -46,7 +46,7 @@ func (s *speak) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	w.account = account{policy: pol, store: db, stored: up.Wake, streams: site.Streams(), log: log}
+	w.accountant = accountant{policy: pol, store: db, stored: up.Wake, streams: site.Streams(), log: log}
 	for _, c := range site.Compare {
 		p, err := newCompared(c)
 		if err != nil {
@@ -99,9 +99,9 @@ func speaker(site *config.Site) (cage.UplinkRole, error) {
 	return role, nil
 }
 
-// A writer takes what the supervisor sends and enters it into the account.
+// A writer takes what the supervisor sends and accounts for itant.
 type writer struct {
-	account
+	accountant
 	site   *config.Site
 	clock  clock.Clock
 	out    io.Writer

@@ -25,7 +25,7 @@ type counter interface {
 }
 
 // windows ends the windows of all sensors of one process together and hands
-// them to the account.
+// them to the accountant.
 type windows struct {
 	sensors []counter
 	policy  *policy.Policy
@@ -41,34 +41,50 @@ type windows struct {
 // window is then stored as far as it came.
 func (w *windows) run(ctx context.Context) error {
 	begun := w.clock.Read()
-	a := &account{policy: w.policy, store: w.store, stored: w.stored, pairs: w.pairs, log: w.log, begun: begun.Mono}
-	for _, s := range w.sensors {
-		a.streams = append(a.streams, s.streams()...)
-	}
+	a := w.accountant()
+	a.begun = begun.Mono
 	return cut(ctx, w.clock, begun, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
 		if err := a.resume(w.clock.Read()); err != nil {
 			return err
 		}
-		if step != nil {
-			w.log.Warn("clock stepped", "from", step.From, "to", step.To)
-			w.store.Note("clock_step", jump(*step))
-			w.book.write("clock_step", jump(*step))
-		}
-		for _, e := range ended {
-			var tallies []counting.Tally
+		if last {
 			for _, s := range w.sensors {
-				if last {
-					s.lose("stopped")
-				}
-				tallies = append(tallies, s.end(e.Mono, e.Start, e.End, w.policy.Window())...)
+				s.lose("stopped")
 			}
-			if err := a.enter(tallies); err != nil {
-				return err
-			}
+		}
+		if err := w.end(ended, step); err != nil {
+			return err
 		}
 		w.store.Tend()
 		return nil
 	})
+}
+
+func (w *windows) accountant() *accountant {
+	a := &accountant{policy: w.policy, store: w.store, stored: w.stored, pairs: w.pairs, log: w.log}
+	for _, s := range w.sensors {
+		a.streams = append(a.streams, s.streams()...)
+	}
+	return a
+}
+
+// end closes the windows that ended and reports the step that ended them.
+func (w *windows) end(ended []clock.Window, step *clock.Step) error {
+	if step != nil {
+		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
+		w.store.Note("clock_step", jump(*step))
+		w.book.write("clock_step", jump(*step))
+	}
+	for _, e := range ended {
+		var tallies []counting.Tally
+		for _, s := range w.sensors {
+			tallies = append(tallies, s.end(e.Mono, e.Start, e.End, w.policy.Window())...)
+		}
+		if err := w.accountant().enter(tallies); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cut reads the clock at least once a second until the context ends, and tells

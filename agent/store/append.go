@@ -44,6 +44,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 		if err == nil {
 			s.batch = es[0].order
 			s.compactWhenHollow()
+			s.shed()
 			return es, nil
 		}
 		s.failed = span{s.st.Last + 1, s.st.Last + uint64(len(es))}

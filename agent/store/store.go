@@ -104,6 +104,7 @@ type Store struct {
 	retry    time.Time
 	pause    time.Duration
 	rewrite  bool // the fault was a sync: the file must be written anew
+	blind    bool // the file could not even be read when the spool was opened
 	readOnly bool // opened by Read
 	closed   bool
 	sent     [2]spans // watermark mode: acknowledged but unconfirmed, by age
@@ -141,6 +142,7 @@ func Open(path string, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("open spool %s: %w", path, err)
 	}
 	s.adopt()
+	s.shed()
 	return s, nil
 }
 

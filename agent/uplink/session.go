@@ -78,7 +78,7 @@ func (s *session) run(ctx context.Context) error {
 		select {
 		case o := <-s.done:
 			if err := s.landed(o); err != nil {
-				return err
+				return s.because(err)
 			}
 		case <-u.wake:
 			s.tellState(false)
@@ -125,6 +125,20 @@ func (s *session) landed(o outcome) error {
 	}
 	s.u.tempo.acked(o.took)
 	return s.feed.settled(o.m)
+}
+
+// because prefers the reason that the connection gives for its end to what a
+// message that was under way makes of it.
+func (s *session) because(err error) error {
+	if errors.Is(err, errNoAck) {
+		return err
+	}
+	select {
+	case lost := <-s.link.lost:
+		return fmt.Errorf("connection lost: %w", lost)
+	case <-time.After(100 * time.Millisecond):
+		return err
+	}
 }
 
 // tellState queues the state message when it is due or something vital changed.

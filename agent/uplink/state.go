@@ -147,7 +147,7 @@ type eventMessage struct {
 	Schema string         `json:"schema"`
 	Device string         `json:"device"`
 	N      uint64         `json:"n"`
-	At     time.Time      `json:"at"`
+	At     time.Time      `json:"at,omitzero"` // zero while the clock cannot be believed
 	Kind   string         `json:"kind"`
 	Data   map[string]any `json:"data,omitempty"`
 }

@@ -28,14 +28,16 @@ type arena struct {
 
 const planes = 12
 
-func newArena(picture, grid int, memory func(int) ([]byte, error)) (*arena, error) {
-	if memory == nil {
-		memory = func(n int) ([]byte, error) { return make([]byte, n), nil }
-	}
-	block, err := memory(picture + planes*grid)
-	if err != nil {
-		return nil, err
-	}
+// arenaSize is how many bytes the block must have.
+func arenaSize(picture, grid int) int { return picture + planes*grid }
+
+// newArena is an arena on Go's heap.
+func newArena(picture, grid int) *arena {
+	return carve(make([]byte, arenaSize(picture, grid)), picture, grid)
+}
+
+// carve makes an arena of a block.
+func carve(block []byte, picture, grid int) *arena {
 	a := &arena{block: block}
 	rest := a.block
 	cut := func(n int) []byte {
@@ -50,7 +52,7 @@ func newArena(picture, grid int, memory func(int) ([]byte, error)) (*arena, erro
 	} {
 		*p = cut(grid)
 	}
-	return a, nil
+	return a
 }
 
 // forget overwrites the delivered picture.

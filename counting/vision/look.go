@@ -87,6 +87,7 @@ func (c *Counter) adapt(dt float64) {
 		linger:  c.arena.linger,
 		least:   looks(0.5),
 		most:    looks(2.5),
+		peel:    looks(0.5),
 		settle:  looks(8),
 		level:   level,
 		motion:  level,

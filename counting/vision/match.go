@@ -134,12 +134,15 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 	if o.n > 1 {
 		m = f.gather(o, blobs, now)
 	}
-	o.seen = now
-	if fresh := blobs[o.blobs[0]].fresh; fresh*100 <= blobs[o.blobs[0]].area {
+	if b := &blobs[o.blobs[0]]; b.fresh*100 <= b.area {
 		// It rests: what is left of its blob tells nothing of its outline.
 		o.vx, o.vy = 0, 0
+		if float64(b.area) > 0.3*o.box.area() {
+			o.seen = now
+		}
 		return
 	}
+	o.seen = now
 	o.moved = now
 	o.hits++
 	before := o.box
@@ -191,9 +194,30 @@ func (f *follower) study(o *object, m box, now time.Duration) {
 	for k := range e {
 		o.suits[k] += g * (e[k] - o.suits[k])
 	}
+	if o.whole == 12 {
+		f.tally(o)
+	}
 	if o.whole >= 12 && now-o.voted > 500*time.Millisecond && f.travelled(o) {
 		o.voted = now
 		f.scale.vote(m, o.vx, o.vy, 0.3)
+	}
+}
+
+// tally adds an object to what is common here, by how much it may be of each
+// kind.
+func (f *follower) tally(o *object) {
+	var p [len(kinds)]float64
+	sum, all := 0.0, 0.0
+	for k := range kinds {
+		p[k] = math.Exp(2*o.suits[k]) * f.common[k]
+		sum += p[k]
+		all += f.common[k]
+	}
+	for k := range kinds {
+		f.common[k] += p[k] / (sum + 1e-9)
+		if all > 4*usual {
+			f.common[k] = max(f.common[k]*(1-1/all), usual*kinds[k].prior/2)
+		}
 	}
 }
 

@@ -118,10 +118,11 @@ func New(src Source, o Opts) (*Counter, error) {
 	}
 	c.w, c.h = o.Width/c.k, o.Height/c.k
 	c.blind = blinds(c.w, c.h, o.Masks)
-	var err error
-	if c.arena, err = newArena(o.Width*o.Height, c.w*c.h, o.Memory); err != nil {
+	block, err := o.memory(arenaSize(o.Width*o.Height, c.w*c.h))
+	if err != nil {
 		return nil, err
 	}
+	c.arena = carve(block, o.Width*o.Height, c.w*c.h)
 	c.labels = newLabels()
 	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
 	c.crossings = make([]counting.Crossing, 0, maxObjects*len(o.Lines))
@@ -134,6 +135,13 @@ func New(src Source, o Opts) (*Counter, error) {
 	}
 	c.crew = newCrew(min(o.Workers, 8), c.band)
 	return c, nil
+}
+
+func (o *Opts) memory(bytes int) ([]byte, error) {
+	if o.Memory == nil {
+		return make([]byte, bytes), nil
+	}
+	return o.Memory(bytes)
 }
 
 func check(o *Opts) error {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,8 @@ func TestScripts(t *testing.T) {
 			"keys":    makeKeys,
 			"sign":    sign,
 			"await":   await,
+			"headof":  headOf,
+			"flip":    flip,
 		},
 	})
 }
@@ -122,6 +125,23 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("never: %s\n%s%s", args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+}
+
+// headOf puts the head of an audit log into an environment variable:
+// headof DIR NAME sets NAME, in capitals, to SEQ:SUM.
+func headOf(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("kerb", "audit", "verify", "-dir", ts.MkAbs(args[0])))
+	_, head, _ := strings.Cut(strings.TrimSpace(ts.ReadFile("stdout")), "head ")
+	ts.Setenv(strings.ToUpper(args[1]), head)
+}
+
+// flip replaces the first occurrence of a text in a file: flip FILE OLD NEW.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }
 
 func writes(content func() ([]byte, error)) func(*testscript.TestScript, bool, []string) {

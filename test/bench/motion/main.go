@@ -102,32 +102,32 @@ func (t *tape) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 }
 
 // count runs the detector over the tape.
-func (t *tape) count() (spent time.Duration, allocs uint64, err error) {
+func (t *tape) count() (time.Duration, uint64, error) {
 	t.next = 0
-	var m0, m1 runtime.MemStats
-	runtime.ReadMemStats(&m0)
-	begin := time.Now()
-	err = count(t, t.w, t.h)
-	spent = time.Since(begin)
-	runtime.ReadMemStats(&m1)
-	return spent, m1.Mallocs - m0.Mallocs, err
+	return count(t, t.w, t.h)
 }
 
-// count runs the detector over src on one worker, until it ends.
-func count(src vision.Source, w, h int) error {
+// count runs the detector over src on one worker, until it ends, and returns
+// how long that took and how often it allocated, New aside.
+func count(src vision.Source, w, h int) (spent time.Duration, allocs uint64, err error) {
 	line := counting.Line{ID: "middle", From: counting.Point{X: 0, Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}}
 	c, err := vision.New(src, vision.Opts{Width: w, Height: h, Lines: []counting.Line{line}, FollowMax: time.Minute, Workers: 1})
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	defer c.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begin := time.Now()
 	for err == nil {
 		_, err = c.Step(context.Background())
 	}
+	spent = time.Since(begin)
+	runtime.ReadMemStats(&after)
 	if errors.Is(err, io.EOF) {
-		return nil
+		err = nil
 	}
-	return err
+	return spent, after.Mallocs - before.Mallocs, err
 }
 
 // footprint prints the peak resident set of counting a clip, in MB.
@@ -138,7 +138,7 @@ func footprint(clip string) error {
 	}
 	defer avi.Close()
 	w, h := avi.Size()
-	if err := count(avi, w, h); err != nil {
+	if _, _, err := count(avi, w, h); err != nil {
 		return err
 	}
 	var u syscall.Rusage

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"kerb/counting/neural"
+	"kerb/counting/neural/kernel"
 )
 
 func main() {
@@ -111,7 +112,44 @@ func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bo
 		fmt.Printf("  ratio        min %6.2f  median %6.2f\n", ours[0]/theirs[0], ours[len(ours)/2]/theirs[len(theirs)/2])
 	}
 	perKind(n, input, layers)
+	roof(info.Kernels)
 	return nil
+}
+
+// roof prints what one core can do at best: products whose operands stay in
+// the first cache, and copying what does not fit any.
+func roof(name string) {
+	for _, s := range kernel.Sets() {
+		if s.Name != name {
+			continue
+		}
+		const depth = 96
+		width := s.Widths[0]
+		g := kernel.Gemm{
+			A: make([]float32, 4*s.Rows*depth), B: make([]float32, depth*width), Bias: make([]float32, width), C: make([]float32, 4*s.Rows*width),
+			Segs: []int{0}, SegLen: depth, KStep: 1, AStep: depth, CStep: width, M: 4 * s.Rows, N: width,
+		}
+		const runs = 2000
+		best := fastest(20, func() {
+			for range runs {
+				s.Gemm(&g, width)
+			}
+		})
+		fmt.Printf("  roof       %.1f GFLOP/s in the first cache", gflops(int64(runs*g.M*width*depth), best))
+	}
+	from, to := make([]byte, 64<<20), make([]byte, 64<<20)
+	best := fastest(10, func() { copy(to, from) })
+	fmt.Printf(", %.1f GB/s copied in memory\n", 2*float64(len(to))/best.Seconds()/1e9)
+}
+
+func fastest(times int, do func()) time.Duration {
+	best := time.Duration(1 << 62)
+	for range times {
+		start := time.Now()
+		do()
+		best = min(best, time.Since(start))
+	}
+	return best
 }
 
 // perKind prints the time of each kind of step.
