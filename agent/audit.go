@@ -29,6 +29,20 @@ func lastEntry(dir, kind string) (data json.RawMessage, err error) {
 	return data, err
 }
 
+// lastVersion is the version of the policy under which kerb run last started,
+// 0 if the log knows of none.
+func lastVersion(dir string) (int64, error) {
+	data, err := lastEntry(dir, "start")
+	if err != nil || data == nil {
+		return 0, err
+	}
+	var entry struct {
+		Version int64 `json:"version"`
+	}
+	err = json.Unmarshal(data, &entry)
+	return entry.Version, err
+}
+
 // whom is who may sign, as the audit log has it.
 func whom(t policy.Trust) json.RawMessage {
 	keys := make([]string, len(t.Keys))

@@ -63,31 +63,44 @@ func judge(path string, site *config.Site) (verdict, error) {
 	if v.trust.Mode, err = policy.ParseMode(cmp.Or(site.Trust.Mode, policy.OpenMode.String())); err != nil {
 		return v, err
 	}
-	old, oldSignatures, err := admitted(site.Device.State)
-	if err == nil && old != nil {
-		// A key that is trusted no longer vouches for nothing.
-		err = v.trust.Admit(old, old, oldSignatures...)
-	}
-	if err != nil {
-		v.lost = err
-	} else {
-		v.last = old
-	}
+	var lastSignatures [][]byte
+	v.last, lastSignatures, v.lost = admitted(site.Device.State)
 	p, signatures, err := candidate(path)
 	if err == nil {
-		if err = v.trust.Admit(p, v.last, signatures...); err != nil {
-			err = refusal{err}
-		}
+		err = v.admit(p, signatures, site.Device.State)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		v.policy, v.signatures = p, signatures
-	case v.last == nil:
-		return v, err
-	default:
-		v.policy, v.signatures, v.refused = v.last, oldSignatures, oneLine(err)
+		return v, nil
 	}
+	if v.last == nil {
+		return v, err
+	}
+	// A key that is trusted no longer vouches for nothing.
+	if old := v.trust.Admit(v.last, v.last, lastSignatures...); old != nil {
+		return v, refusal{fmt.Errorf("%w; nor can the device go on under the last one: %w", oneLine(err), old)}
+	}
+	v.policy, v.signatures, v.refused = v.last, lastSignatures, oneLine(err)
 	return v, nil
+}
+
+// admit decides about the file's policy. Where the reference was lost, the
+// audit log still knows which version was in force.
+func (v *verdict) admit(p *policy.Policy, signatures [][]byte, state string) error {
+	if err := v.trust.Admit(p, v.last, signatures...); err != nil {
+		return refusal{err}
+	}
+	if v.last != nil {
+		return nil
+	}
+	version, err := lastVersion(filepath.Join(state, auditDir))
+	if err != nil {
+		v.lost = errors.Join(v.lost, err)
+	}
+	if p.Version() < version {
+		return refusal{fmt.Errorf("%s: refused: version %d is older than version %d, which was in force by the audit log", p.Name(), p.Version(), version)}
+	}
+	return nil
 }
 
 // candidate is the policy at path with the signatures that lie beside it.
@@ -138,6 +151,10 @@ func admitted(state string) (*policy.Policy, [][]byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the policy that was last in force: %w", err)
 	}
+	return parseAdmitted(path, data)
+}
+
+func parseAdmitted(path string, data []byte) (*policy.Policy, [][]byte, error) {
 	p, err := policy.Parse(path, data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the policy that was last in force: %w", oneLine(err))
@@ -181,7 +198,7 @@ func (v verdict) remember(state string) error {
 // replaceFile puts data in the place of a file at once: after a power cut the
 // old one is there, or the new one, and whole.
 func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

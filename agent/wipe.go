@@ -174,7 +174,7 @@ func inventory(site *config.Site) (things []thing, left []string, err error) {
 		switch {
 		case strings.HasPrefix(n.Name(), spoolFile):
 			things = append(things, thing{Path: path, What: whatSpool})
-		case n.Name() == admittedFile || strings.HasPrefix(n.Name(), "."+admittedFile):
+		case strings.HasPrefix(n.Name(), admittedFile):
 			things = append(things, thing{Path: path, What: whatPolicy})
 		case n.Name() == auditDir:
 			files, err := audit.Files(path)
