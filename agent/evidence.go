@@ -159,22 +159,26 @@ func declared(m sent) error {
 	return keys(schema, schema, value, "")
 }
 
-// keys walks a value along its schema. Objects that the schema leaves open (the
-// agent's own words in state, data of events) are let through: the canary
-// looks into those.
+// keys walks a value along its schema. Objects that the schema leaves open, the
+// data of events, are let through: the canary looks into those.
 func keys(root, schema map[string]any, value any, at string) error {
 	if ref, ok := schema["$ref"].(string); ok {
 		schema = resolveRef(root, ref)
 	}
 	switch v := value.(type) {
 	case map[string]any:
-		properties, ok := schema["properties"].(map[string]any)
-		if !ok {
+		properties, named := schema["properties"].(map[string]any)
+		others, alike := schema["additionalProperties"].(map[string]any)
+		if !named && !alike {
 			return nil
 		}
 		for k, inner := range v {
 			sub, ok := properties[k].(map[string]any)
-			if !ok {
+			switch {
+			case ok:
+			case alike:
+				sub = others
+			default:
 				return fmt.Errorf("%s.%s is not declared", at, k)
 			}
 			if err := keys(root, sub, inner, at+"."+k); err != nil {
