@@ -190,6 +190,9 @@ func (w *writer) take(m parcel.Message) (uint64, error) {
 	switch m := m.(type) {
 	case *parcel.Begin:
 		w.begun = m.Mono
+		if v := w.health.book.verdict; m.First && v.refused != nil {
+			w.store.Note("policy_refused", map[string]any{"why": v.refused.Error(), "in_force": v.policy.Hash()})
+		}
 	case *parcel.Window:
 		if int(m.Tallies) != len(w.streams) {
 			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Tallies, len(w.streams))

@@ -37,6 +37,7 @@ type supervisor struct {
 	out     *outbox
 	begun   clock.Reading
 	walls   *parcel.Walls // its own
+	spoken  atomic.Bool   // an uplink was told to begin
 	leaving atomic.Bool   // what ends now ends because it should
 
 	mu        sync.Mutex
@@ -232,7 +233,7 @@ func (s *supervisor) lostSense(p *post, why uint8) {
 
 // feed tells a fresh uplink everything that is not stored, then what comes.
 func (s *supervisor) feed(ctx context.Context, c *child) {
-	if c.tell(&parcel.Begin{Wall: parcel.At(s.begun.Wall), Mono: s.begun.Mono}) != nil {
+	if c.tell(&parcel.Begin{Wall: parcel.At(s.begun.Wall), Mono: s.begun.Mono, First: s.spoken.CompareAndSwap(false, true)}) != nil {
 		return
 	}
 	var told sync.WaitGroup

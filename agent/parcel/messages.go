@@ -20,12 +20,17 @@ func (i Instant) Time() time.Time { return time.Unix(0, int64(i)).UTC() }
 // Begin tells the uplink when the agent began to count, so that what came
 // before is known to be a gap. It is the first record it gets.
 type Begin struct {
-	Wall Instant
-	Mono time.Duration
+	Wall  Instant
+	Mono  time.Duration
+	First bool // no uplink of this agent was before it
 }
 
-func (*Begin) kind() byte     { return 1 }
-func (b *Begin) lay(p *page)  { lay64(p, &b.Wall); lay64(p, &b.Mono) }
+func (*Begin) kind() byte { return 1 }
+func (b *Begin) lay(p *page) {
+	lay64(p, &b.Wall)
+	lay64(p, &b.Mono)
+	p.flag(&b.First)
+}
 func (b *Begin) check() error { return nil }
 
 // Cut tells a sensing process that window N ended. It answers with one Tally

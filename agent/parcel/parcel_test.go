@@ -47,7 +47,7 @@ func samples() []Message {
 		walls.State[i] = uint8(1 + i%3)
 	}
 	return []Message{
-		&Begin{-5, time.Hour},
+		&Begin{-5, time.Hour, true},
 		&Cut{4, 10, 20, time.Minute, true},
 		&Window{4, 10, 20, time.Minute, 65535},
 		&Step{9, 20, 10, time.Second, true},
