@@ -43,8 +43,8 @@ func (s street) minutes(rnd *rand.Rand) []passages {
 	out := make([]passages, 7*24*60)
 	for i := range out {
 		day, hour := i/(24*60), i/60%24
-		for c, rates := range hourly {
-			rate := rates[hour] / 60 / float64(counting.Directions) * s.scale
+		for _, c := range counted {
+			rate := hourly[c][hour] / 60 / float64(counting.Directions) * s.scale
 			if day >= 5 {
 				rate *= s.weekend[c]
 			}
@@ -177,7 +177,7 @@ func TestWhatAWeekOfAStreetCosts(t *testing.T) {
 		for _, name := range profiles {
 			p := profile(t, name)
 			found[name] = costs(t, p, s)
-			for _, class := range []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle} {
+			for _, class := range counted {
 				c := found[name][class]
 				if c == nil {
 					continue
