@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm e2e footage bench cross spool wire fuse cluster fuzz clean
+.PHONY: demo build test check lint arch unit race modules vm e2e footage bench cross spool wire fuse cluster fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -81,6 +81,10 @@ cluster:
 FUZZTIME ?= 1m
 fuzz:
 	test/fuzz $(FUZZTIME)
+
+# Two builds from two folders, compared.
+reproducible:
+	test/reproducible
 
 clean:
 	rm -rf $(OUT)
