@@ -183,7 +183,7 @@ func opener(c config.Camera) (func(context.Context) (syscall.Conn, func() error,
 			return tcp, tcp.Close, nil
 		}, nil
 	}
-	path := strings.TrimPrefix(c.Source, "file:")
+	path := c.Source
 	switch info, err := os.Stat(path); {
 	case err != nil:
 	case info.IsDir(), strings.EqualFold(filepath.Ext(path), ".jpg"), strings.EqualFold(filepath.Ext(path), ".jpeg"):

@@ -94,20 +94,26 @@ func handed(c config.Camera, pol *policy.Policy, h hatch) (func(context.Context)
 		return func(ctx context.Context) (source, error) { return camera.OpenMJPEG(ctx, c.Source, limit, o) }, nil
 	}
 	ext := strings.ToLower(filepath.Ext(c.Source))
-	return func(ctx context.Context) (source, error) {
+	open := func(ctx context.Context) (source, error) {
 		f, err := h.ask(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if ext != ".mjpeg" && ext != ".mjpg" {
-			a, err := camera.ReadAVI(f, limit)
-			return &paceKeeper{source: a}, err
+			return camera.ReadAVI(f, limit)
 		}
 		s, err := camera.OpenStream(f, limit, clipRate)
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		return &paceKeeper{source: jpegFile{s, f}}, nil
+		return jpegFile{s, f}, nil
+	}
+	return func(ctx context.Context) (source, error) {
+		src, err := open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &paceKeeper{source: src, again: func() (source, error) { return open(ctx) }}, nil
 	}, nil
 }
 
