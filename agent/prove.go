@@ -17,13 +17,14 @@ import (
 	"aead.dev/minisign"
 
 	"kerb/agent/cage"
+	"kerb/agent/config"
 )
 
 // prove runs the evidence on this very device and signs it.
 type prove struct {
 	For  time.Duration `help:"How long the marked pictures are shown." default:"10s"`
 	Out  string        `help:"Where the bundle goes." default:"." type:"path" placeholder:"DIR"`
-	Key  string        `help:"The minisign key that signs; made in -out when there is none." type:"path" placeholder:"F"`
+	Key  string        `help:"The minisign key that signs (its password in KERB_KEY_PASSWORD); without it this device's own." type:"path" placeholder:"F"`
 	JSON bool          `help:"The bundle on standard output, too."`
 }
 
@@ -156,6 +157,17 @@ func (p *prove) sign(bundle proof) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	public, ok := key.Public().(minisign.PublicKey)
+	if !ok {
+		return "", errors.New("a minisign key without its public half")
+	}
+	open, err := public.MarshalText()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(p.Out, "kerb-proof.pub"), append(open, '\n'), 0o644); err != nil {
+		return "", err
+	}
 	path := filepath.Join(p.Out, "kerb-proof.json")
 	if err := os.WriteFile(path, b, 0o644); err != nil {
 		return "", err
@@ -163,33 +175,31 @@ func (p *prove) sign(bundle proof) (string, error) {
 	return path, os.WriteFile(path+".minisig", minisign.Sign(key, b), 0o644)
 }
 
-// key is the one that is given, else this device's own, made at the first time.
-func (p *prove) key() (minisign.PrivateKey, error) {
+// key is the one that is given, else this device's own, made at the first time
+// beside the packaged spool. Where there is no such directory it is made for
+// this bundle and kept nowhere.
+func (p *prove) key() (key minisign.PrivateKey, err error) {
 	if p.Key != "" {
 		return minisign.PrivateKeyFromFile(os.Getenv("KERB_KEY_PASSWORD"), p.Key)
 	}
-	path := filepath.Join(p.Out, "kerb-proof.key")
-	b, err := os.ReadFile(path)
-	var key minisign.PrivateKey
-	switch {
-	case err == nil:
+	path := filepath.Join(config.DefaultState, "proof.key")
+	if b, err := os.ReadFile(path); err == nil {
 		return key, key.UnmarshalText(b)
-	case !errors.Is(err, fs.ErrNotExist):
+	}
+	if _, key, err = minisign.GenerateKey(rand.Reader); err != nil {
 		return key, err
 	}
-	public, key, err := minisign.GenerateKey(rand.Reader)
+	if _, err := os.Stat(config.DefaultState); err != nil {
+		return key, nil
+	}
+	secret, err := key.MarshalText()
 	if err != nil {
 		return key, err
 	}
-	secret, err := key.MarshalText()
-	if err == nil {
-		err = os.WriteFile(path, secret, 0o600)
+	if err := os.WriteFile(path, secret, 0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return key, err
 	}
-	open, perr := public.MarshalText()
-	if err = errors.Join(err, perr); err == nil {
-		err = os.WriteFile(filepath.Join(p.Out, "kerb-proof.pub"), append(open, '\n'), 0o644)
-	}
-	return key, err
+	return key, nil
 }
 
 func (p proof) print(t terminal, path string) {
