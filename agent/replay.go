@@ -16,6 +16,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/truth"
 	"kerb/counting"
+	"kerb/counting/neural"
 	"kerb/counting/vision"
 	"kerb/drivers/camera/scene"
 )
@@ -24,7 +25,8 @@ type replay struct {
 	Truth    string        `help:"Compare with NAME.truth.json: the file, or the folder that holds one for each clip." placeholder:"F"`
 	Site     string        `help:"Take lines, zones, masks and heights from this site.toml." placeholder:"F"`
 	Camera   string        `help:"Which camera of the site file; the first if not given." placeholder:"NAME"`
-	Detector string        `help:"How objects are found: ${enum}." enum:"motion" default:"motion"`
+	Detector string        `help:"How objects are found: ${enum}." enum:"motion,neural" default:"motion"`
+	Model    string        `help:"The network of the neural detector, an ONNX file." placeholder:"F"`
 	Follow   time.Duration `help:"Longest time an object is followed." default:"60s"`
 	FPS      float64       `help:"Look at this many pictures a second; 0: every one." default:"0"`
 	Workers  int           `help:"Goroutines that share a picture; 0: one per core, two at most." default:"0"`
@@ -84,6 +86,17 @@ func (r *replay) clip(ctx context.Context, path string, t terminal) (*result, er
 	o.FollowMax, o.Workers = r.Follow, r.Workers
 	if every := (config.Camera{FPS: r.FPS}).Every(); every > 0 {
 		src = &thinner{source: src, every: every}
+	}
+	if r.Detector == "neural" {
+		b, err := os.ReadFile(r.Model)
+		if err != nil {
+			return nil, err
+		}
+		net, err := neural.Load(b, r.Model, neural.Opts{Threads: 1})
+		if err != nil {
+			return nil, err
+		}
+		o.Network = net
 	}
 	counter, err := vision.New(src, o)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kerb/counting"
+	"kerb/counting/neural"
 )
 
 // Source delivers luma pictures of a fixed size. ReadInto fills dst (width ×
@@ -33,6 +34,7 @@ type Opts struct {
 	Classes       []counting.Class   // what may be counted; nil: person, bicycle and vehicle
 	Heights       []counting.Height  // two known heights, or none: self-calibrated
 	FollowMax     time.Duration      // longest time an object is followed; 0: never, zones only
+	Network       *neural.Net        // finds the objects; nil: the motion detector does
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
 }
 
@@ -69,6 +71,8 @@ type Counter struct {
 	noise     float64
 	crossings []counting.Crossing
 	zones     []Presence
+	seer      *seer // nil: motion
+	tracker   *tracker
 	tempo     tempo
 }
 
@@ -88,6 +92,17 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.arena = newArena(o.Width*o.Height, c.w*c.h)
 	c.labels = newLabels()
 	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
+	if o.Network != nil {
+		var err error
+		if c.seer, err = newSeer(o.Network, o.Width, o.Height); err != nil {
+			return nil, err
+		}
+		lines := make([]segment, len(o.Lines))
+		for i, l := range o.Lines {
+			lines[i] = newSegment(l, float64(o.Width), float64(o.Height))
+		}
+		c.tracker = newTracker(lines)
+	}
 	c.zones = make([]Presence, len(o.Zones))
 	for i, z := range o.Zones {
 		c.zones[i].Zone = z.ID
@@ -109,7 +124,9 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	s := Step{At: at, Mono: at.Sub(c.start), Zones: c.zones}
 	c.crossings = c.crossings[:0]
 	dt := s.Mono - c.looked
-	if c.looks == 0 || dt >= 60*time.Millisecond {
+	if c.seer != nil {
+		c.recognise(s.Mono, dt.Seconds())
+	} else if c.looks == 0 || dt >= 60*time.Millisecond {
 		c.look(s.Mono, dt.Seconds())
 	}
 	s.Crossings = c.crossings
@@ -236,3 +253,21 @@ func (c *Counter) reduce() {
 
 // Close ends the workers and wipes the arena. The Counter is dead afterwards.
 func (c *Counter) Close() { c.arena.wipe() }
+
+func (c *Counter) recognise(now time.Duration, dt float64) {
+	c.looked = now
+	c.looks++
+	seen := c.seer.see(c.arena.picture, c.o.Width, c.o.Height, doubtful)
+	for i, z := range c.o.Zones {
+		c.zones[i].Count = [counting.Classes]int{}
+		for _, d := range seen {
+			g := d.box.ground()
+			if d.score >= sure && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
+				c.zones[i].Count[d.class]++
+			}
+		}
+	}
+	c.tracker.step(seen, now, dt, c.o.FollowMax, func(line int, class counting.Class, d counting.Direction, at time.Duration) {
+		c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[line].ID, Class: class, Dir: d, At: at})
+	})
+}
