@@ -2,7 +2,9 @@ package cage
 
 import (
 	"fmt"
+	"os"
 	"runtime"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -18,6 +20,9 @@ func apply(r Role) (Report, error) {
 	}
 	m, err := host()
 	if err != nil {
+		return fail(err)
+	}
+	if err := p.check(); err != nil {
 		return fail(err)
 	}
 	_, _ = time.Now().Zone() // the local time zone is a file, read at first use
@@ -50,22 +55,47 @@ func apply(r Role) (Report, error) {
 	return report, nil
 }
 
+// check finds mistakes in a plan while nothing is done yet.
+func (p plan) check() error {
+	for _, path := range append(slices.Clip(p.read), p.dir) {
+		if path == "" {
+			continue
+		}
+		st, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if path == p.dir && !st.IsDir() {
+			return fmt.Errorf("%s, where the state is to be, is no directory", path)
+		}
+	}
+	return nil
+}
+
 // install hands the filter to the kernel for all threads. A kernel without
 // seccomp filters is no error: loaded is false.
 func install(filter []unix.SockFilter) (loaded bool, err error) {
+	if !takesFilters() {
+		return false, nil
+	}
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
 		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
 	runtime.KeepAlive(filter)
 	switch {
-	case errno == unix.ENOSYS || errno == unix.EINVAL:
-		return false, nil
 	case errno != 0:
 		return false, fmt.Errorf("load the seccomp filter: %w", errno)
 	case thread != 0:
 		return false, fmt.Errorf("load the seccomp filter: thread %d has one of its own", thread)
 	}
 	return true, nil
+}
+
+// takesFilters asks with no filter at all: a kernel that would take one finds
+// nothing at that address (seccomp(2), "Checking for support").
+func takesFilters() bool {
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, 0)
+	return errno == unix.EFAULT
 }
 
 // witness is a thread from before the filter, which afterwards tries a

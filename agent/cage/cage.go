@@ -15,6 +15,11 @@
 // answered. On a kernel without seccomp or Landlock, Apply is no error but its
 // Report says so; [Report.Strict] is for those who want no less than all of it.
 //
+// Before Apply, a process opens what it will need: descriptors it was started
+// with are its own, named time zones and certificates are to be loaded, a
+// database may be opened. Standard output and error of [Sense] must be pipes:
+// it cannot make a file longer, not even one that was handed to it.
+//
 // What the cage refuses to do: it does not filter what is written to a
 // descriptor that is already open. Whoever starts a caged process decides,
 // by what it hands over, where that process can speak to.
@@ -100,9 +105,18 @@ func (r UplinkRole) Read(paths ...string) UplinkRole {
 	return r
 }
 
-// State lets it keep a database in one directory: create, write, map, lock,
-// rename and remove files there. The directory must exist.
-func (r UplinkRole) State(dir string) UplinkRole { r.extra |= state; r.dir = dir; return r }
+// Database lets it go on with a database that is open already: write, map,
+// lock and sync it. Nothing is opened, which holds without Landlock too.
+func (r UplinkRole) Database() UplinkRole { r.extra |= database; return r }
+
+// State lets it keep databases in one directory: also create, rename and
+// remove files there. The directory must exist. Without Landlock only file
+// permissions hold it to that directory, and the Report says so.
+func (r UplinkRole) State(dir string) UplinkRole {
+	r.extra |= state | database
+	r.dir = dir
+	return r
+}
 
 // Memory limits the address space to what is mapped now and so many bytes
 // more; the database is mapped and counts.

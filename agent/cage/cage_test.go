@@ -185,6 +185,16 @@ func TestUplinkWorksAndCanDoNothingElse(t *testing.T) {
 	})
 }
 
+func TestUplinkKeepsADatabaseThatIsOpenAndOpensNothing(t *testing.T) {
+	users(t, func(t *testing.T, user int) {
+		cmd, _ := child(t, "database", user, "KERB_CAGE_STATE="+stateFor(t, user))
+		o := run(t, cmd)
+		strict(t, o.Report)
+		o.Again.Landlock = o.Report.Landlock
+		strict(t, o.Again)
+	})
+}
+
 // broker is a TLS server and a UDP echo, as the uplink's environment.
 func broker(t *testing.T) []string {
 	t.Helper()
@@ -304,6 +314,24 @@ func readableBy(t *testing.T, user int, path string) bool {
 	cmd.Env = append(cmd.Env, "KERB_CAGE_READ="+path)
 	cmd.Stderr = os.Stderr
 	return cmd.Run() == nil
+}
+
+// The limit would refuse to write to it, but whoever started the process made
+// a mistake, and ought to hear of it.
+func TestAFileLeftOpenIsReported(t *testing.T) {
+	users(t, func(t *testing.T, user int) {
+		cmd, pipe := child(t, "sense", user)
+		pipe.Close()
+		left, err := os.Create(filepath.Join(t.TempDir(), "left"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer left.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, left)
+		if err := run(t, cmd).Report.Strict(); err == nil || !strings.Contains(err.Error(), "descriptor 5 can be written") {
+			t.Errorf("a file was left open, and Strict says %v", err)
+		}
+	})
 }
 
 func TestAnotherMachinesCallsKill(t *testing.T) {

@@ -66,6 +66,7 @@ var children = map[string]func(*outcome) error{
 	"sense":      liveAsSense,
 	"memory":     liveWithLittleMemory,
 	"uplink":     liveAsUplink,
+	"database":   liveWithADatabase,
 	"supervisor": liveAsSupervisor,
 	"foreign":    liveAsForeigner,
 	"crash":      func(*outcome) error { crash(); return nil },
@@ -222,7 +223,24 @@ func liveAsUplink(o *outcome) (err error) {
 	return nil
 }
 
-func keep(db *bolt.DB, dir string) error {
+// liveWithADatabase opens it first and nothing after.
+func liveWithADatabase(o *outcome) (err error) {
+	db, err := bolt.Open(filepath.Join(os.Getenv("KERB_CAGE_STATE"), "spool"), 0o600, nil)
+	if err != nil {
+		return err
+	}
+	role := Uplink(1).Database()
+	if o.Report, err = role.Apply(); err != nil {
+		return err
+	}
+	if err := errors.Join(fill(db), db.Close()); err != nil {
+		return err
+	}
+	o.Again = Try(role)
+	return nil
+}
+
+func fill(db *bolt.DB) error {
 	for i := range 50 {
 		err := db.Update(func(tx *bolt.Tx) error {
 			b, err := tx.CreateBucketIfNotExists([]byte("windows"))
@@ -234,6 +252,13 @@ func keep(db *bolt.DB, dir string) error {
 		if err != nil {
 			return fmt.Errorf("write the database: %w", err)
 		}
+	}
+	return nil
+}
+
+func keep(db *bolt.DB, dir string) error {
+	if err := fill(db); err != nil {
+		return err
 	}
 	fresh, err := bolt.Open(filepath.Join(dir, "compacting"), 0o600, nil)
 	if err != nil {

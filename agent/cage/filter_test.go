@@ -66,6 +66,7 @@ func judgeOf(t testing.TB, filter []unix.SockFilter) func(asked) uint32 {
 var everyRole = []Role{
 	Sense(), Sense().Handover(), Sense().Video(), Sense().Lines(), Sense().Handover().Video().Lines(),
 	Uplink(8883), Uplink(8883).Names(), Uplink(8883).Read("/etc"), Uplink(8883).State("/var/lib/kerb"),
+	Uplink(8883).Database(), Uplink(8883).Database().Names(),
 	Uplink(8883).Names().Read("/etc").State("/var/lib/kerb"),
 }
 
@@ -163,6 +164,11 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 		{"create", Uplink(1).Read("/"), "openat", [6]uint64{0, 0, 0x40}, eperm},
 		{"create in its state", Uplink(1).State("/s"), "openat", [6]uint64{0, 0, 2 | 0x40 | cloexec}, allow},
 		{"create without a name", Uplink(1).State("/s"), "openat", [6]uint64{0, 0, 2 | 0x410000}, eperm},
+
+		{"write its open database", Uplink(1).Database(), "pwrite64", [6]uint64{}, allow},
+		{"map its open database", Uplink(1).Database(), "mmap", [6]uint64{0, 4096, 1, 1, 5}, allow},
+		{"open another", Uplink(1).Database(), "openat", [6]uint64{0, 0, 2}, eperm},
+		{"rename its database", Uplink(1).Database(), "renameat", [6]uint64{}, eperm},
 
 		{"trace", Supervisor(), "ptrace", [6]uint64{}, eperm},
 		{"io_uring", Supervisor(), "io_uring_setup", [6]uint64{}, eperm},

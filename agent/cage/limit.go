@@ -28,14 +28,14 @@ func limit(p plan) error {
 		to   bool
 	}{
 		{unix.RLIMIT_CORE, "core", 0, true},
-		{unix.RLIMIT_FSIZE, "file size", 0, p.grants&(state|keeping) == 0},
+		{unix.RLIMIT_FSIZE, "file size", 0, p.grants&(database|keeping) == 0},
 		{unix.RLIMIT_NOFILE, "open files", openFiles(p), p.grants&keeping == 0},
 	}
 	for _, l := range limits {
 		if !l.to {
 			continue
 		}
-		if err := unix.Setrlimit(l.what, &unix.Rlimit{Cur: l.max, Max: l.max}); err != nil {
+		if err := setLimit(l.what, l.max); err != nil {
 			return fmt.Errorf("limit the %s (is it caged already?): %w", l.name, err)
 		}
 	}
@@ -52,8 +52,8 @@ func limit(p plan) error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS): %w", err)
+	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS) on all threads: %w", errno)
 	}
 	return nil
 }
@@ -64,11 +64,22 @@ func openFiles(p plan) uint64 {
 	if p.grants&network != 0 {
 		want = uplinkFiles
 	}
-	var now unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &now) == nil {
-		want = min(want, now.Max)
+	if now, err := askLimit(unix.RLIMIT_NOFILE); err == nil {
+		want = min(want, now)
 	}
 	return want
+}
+
+// setLimit and askLimit are for the hard limit, and are prlimit64 on every
+// machine: the older calls are in no table.
+func setLimit(what int, max uint64) error {
+	return unix.Prlimit(0, what, &unix.Rlimit{Cur: max, Max: max}, nil)
+}
+
+func askLimit(what int) (uint64, error) {
+	var now unix.Rlimit
+	err := unix.Prlimit(0, what, nil, &now)
+	return now.Max, err
 }
 
 func limitMemory(more uint64) error {
@@ -83,14 +94,19 @@ func limitMemory(more uint64) error {
 		return fmt.Errorf("/proc/self/statm: %w", err)
 	}
 	max := pages*uint64(os.Getpagesize()) + more
-	return unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: max, Max: max})
+	return setLimit(unix.RLIMIT_AS, max)
 }
 
 // dropCapabilities empties the three sets on every thread, so that root inside
-// the cage is an ordinary user who owns root's files.
+// the cage is an ordinary user who owns root's files. Who has none, as under
+// systemd, makes no such call.
 func dropCapabilities() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err == nil && data == [2]unix.CapUserData{} {
+		return nil
+	}
+	data = [2]unix.CapUserData{}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
 		uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0)
 	if errno != 0 {
@@ -101,24 +117,22 @@ func dropCapabilities() error {
 
 // capabilities measures what is left.
 func capabilities(p plan) Wall {
-	w := Wall{Name: "hold a capability", How: "capget"}
+	w := Wall{Name: "hold a capability", May: reason(p.grants & keeping)}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {
-		w.How = "capget: " + err.Error()
+		w.How = "cannot ask: capget: " + err.Error()
 		return w
 	}
-	left := uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
-	w.How = fmt.Sprintf("capget: permitted %#x", left)
-	w.Holds = left == 0
-	w.May = reason(p.grants & keeping)
+	w.Holds = data == [2]unix.CapUserData{}
+	w.How = fmt.Sprintf("capget: permitted %#x", uint64(data[1].Permitted)<<32|uint64(data[0].Permitted))
 	return w
 }
 
 // descriptors looks for one that could carry pixels to a disk. Sockets and
 // pipes are counted: they are what the role was given to speak through.
 func descriptors(p plan) Wall {
-	w := Wall{Name: "write to a file that was left open", May: reason(p.grants & (state | keeping))}
+	w := Wall{Name: "write to a file that was left open", May: reason(p.grants & (database | keeping))}
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		w.How = "cannot list descriptors: " + err.Error()

@@ -80,7 +80,7 @@ func judge(name, how string, errno unix.Errno) Wall {
 		return w
 	case unix.EPERM, unix.EACCES, unix.ENOSYS, // seccomp, Landlock, a kernel without the call
 		unix.EAFNOSUPPORT, unix.EPROTONOSUPPORT, // a kernel without the family or protocol
-		unix.EFBIG: // RLIMIT_FSIZE
+		unix.EFBIG, unix.EROFS: // RLIMIT_FSIZE, a mount that is read-only for us
 		w.Holds = true
 	}
 	if w.Errno = unix.ErrnoName(errno); w.Errno == "" {
@@ -96,9 +96,9 @@ func reason(g grant) string {
 		why string
 	}{
 		{keeping, "starts and feeds the other processes"},
+		{database, "keeps its database"},
 		{network, "speaks to its broker"},
 		{names, "asks name servers"},
-		{state, "keeps its database"},
 		{reading, "reads declared files"},
 	} {
 		if g&r.grant != 0 {

@@ -11,7 +11,8 @@ const (
 	network                    // TCP, outwards
 	names                      // ask name servers: UDP and the files about names
 	reading                    // open declared files for reading
-	state                      // keep a database in one directory
+	state                      // keep files in one directory
+	database                   // write and map a file that is open
 	keeping                    // the supervisor: everything but the worst
 )
 
@@ -107,7 +108,7 @@ var calls = []call{
 	{"mprotect", on{10, 226, 125}, []rule{to(living, without(2, ^uint32(protRW)))}, 0},
 	{"madvise", on{28, 233, 220}, []rule{
 		to(living, is(2, 4, 8, 10, 14, 15, 16, 25)), // DONTNEED, FREE, DONTFORK, HUGEPAGE, NOHUGEPAGE, DONTDUMP, COLLAPSE
-		to(state, is(2, 1)),                         // RANDOM: the database
+		to(database, is(2, 1)),                      // RANDOM
 	}, 0},
 	{"mlock", on{149, 228, 150}, []rule{to(living)}, 0},
 	{"rt_sigaction", on{13, 134, 174}, []rule{to(living)}, 0},
@@ -173,18 +174,18 @@ var calls = []call{
 	{"readlinkat", on{267, 78, 332}, []rule{to(files)}, 0},
 	{"lseek", on{8, 62, 19}, []rule{to(files)}, 0},
 	{"_llseek", on{none, none, 140}, []rule{to(files)}, 0},
-	{"pwrite64", on{18, 68, 181}, []rule{to(state)}, 0},
-	{"ftruncate", on{77, 46, 93}, []rule{to(state)}, 0},
-	{"ftruncate64", on{none, none, 194}, []rule{to(state)}, 0},
-	{"fsync", on{74, 82, 118}, []rule{to(state)}, 0},
-	{"fdatasync", on{75, 83, 148}, []rule{to(state)}, 0},
-	{"flock", on{73, 32, 143}, []rule{to(state)}, 0},
+	{"pwrite64", on{18, 68, 181}, []rule{to(database)}, 0},
+	{"ftruncate", on{77, 46, 93}, []rule{to(database)}, 0},
+	{"ftruncate64", on{none, none, 194}, []rule{to(database)}, 0},
+	{"fsync", on{74, 82, 118}, []rule{to(database)}, 0},
+	{"fdatasync", on{75, 83, 148}, []rule{to(database)}, 0},
+	{"flock", on{73, 32, 143}, []rule{to(database)}, 0},
 	{"renameat", on{264, 38, 329}, []rule{to(state)}, 0},
 	{"unlinkat", on{263, 35, 328}, []rule{to(state)}, 0},
-	{"statfs", on{137, 43, 99}, []rule{to(state)}, 0},
-	{"fstatfs", on{138, 44, 100}, []rule{to(state)}, 0},
-	{"statfs64", on{none, none, 266}, []rule{to(state)}, 0},
-	{"fstatfs64", on{none, none, 267}, []rule{to(state)}, 0},
+	{"statfs", on{137, 43, 99}, []rule{to(database)}, 0},
+	{"fstatfs", on{138, 44, 100}, []rule{to(database)}, 0},
+	{"statfs64", on{none, none, 266}, []rule{to(database)}, 0},
+	{"fstatfs64", on{none, none, 267}, []rule{to(database)}, 0},
 
 	// Nobody: other processes' memory, the kernel's own doors, the clock.
 	{"ptrace", on{101, 117, 26}, nil, 0},
@@ -247,6 +248,6 @@ var (
 	// buffers and the database. Never executable.
 	maps = []rule{
 		to(living, without(2, ^uint32(protRW)), bits(3, mapAnon|mapShared, mapAnon)),
-		to(video|state, without(2, ^uint32(protRW)), bits(3, mapAnon|mapKind, mapShared)),
+		to(video|database, without(2, ^uint32(protRW)), bits(3, mapAnon|mapKind, mapShared)),
 	}
 )

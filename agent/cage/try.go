@@ -110,14 +110,6 @@ func (t trial) dumps() Wall {
 	return w
 }
 
-// askLimit gives the hard limit. It is prlimit64, which every role may make,
-// not getrlimit.
-func askLimit(what int) (uint64, error) {
-	var now unix.Rlimit
-	err := unix.Prlimit(0, what, nil, &now)
-	return now.Max, err
-}
-
 func (t trial) privileges() Wall {
 	on, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 	w := Wall{Name: "gain privileges by starting a program", How: fmt.Sprintf("no_new_privs %d", on)}
@@ -129,7 +121,7 @@ func (t trial) privileges() Wall {
 // one, if the filter would let it be made, says the same.
 func (t trial) growth() Wall {
 	const name = "make a file longer"
-	may := reason(t.grants & (state | keeping))
+	may := reason(t.grants & (database | keeping))
 	if t.spare < 0 {
 		size, err := askLimit(unix.RLIMIT_FSIZE)
 		return Wall{Name: name, Holds: err == nil && size == 0, How: fmt.Sprintf("RLIMIT_FSIZE %d", size), May: may}

@@ -77,3 +77,19 @@ func TestASiteThatFitsHasNoConflict(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", cs, want)
 	}
 }
+
+func TestTheWholeBesideItsPartsIsNeverGivenWithoutNoise(t *testing.T) {
+	streams := []Stream{
+		{Stream: counting.Stream{ID: "all", Sensor: "north", Classes: []counting.Class{counting.Vehicle}}},
+		{Stream: counting.Stream{ID: "cars", Sensor: "north", Classes: []counting.Class{counting.Car, counting.Heavy}}},
+	}
+	for _, c := range []struct {
+		policy string
+		excess bool
+	}{{suppressed, true}, {noisy, false}} {
+		text := strings.NewReplacer(`"vehicle"]`, `"vehicle", "car", "heavy"]`, "totals = true", "overlap = 2").Replace(c.policy)
+		if l := parse(t, text).Ledger(streams); len(l) != 1 || l[0].Excess() != c.excess || len(l[0].Streams) != 2 {
+			t.Errorf("%+v", l)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -87,6 +88,9 @@ func TestAGapHasNoCells(t *testing.T) {
 		{"for a reason that is no word", "unknown", open, func(w *counting.Tally) { w.Quality, w.Reason = counting.Gap, "seen: a red car" }},
 		{"on a day without counting", "closed", closed, nil},
 		{"partly outside the hours", "closed", half, nil},
+		{"partly outside the hours, though not the part that was seen", "closed", half, func(w *counting.Tally) {
+			w.End, w.Observed, w.Quality, w.Reason = noon.Add(9*time.Minute), 9*time.Minute, counting.Partial, "stopped"
+		}},
 		{"hardly seen, without noise", "too_short", short, func(w *counting.Tally) {
 			w.Observed, w.Quality, w.Reason = 7*time.Minute, counting.Partial, "starting"
 		}},
@@ -249,6 +253,36 @@ func TestNoiseIsDrawnForEveryCellAndOnlyOnce(t *testing.T) {
 	for i, s := range sums {
 		if s/float64(n) > 0.15 || s/float64(n) < -0.15 {
 			t.Errorf("cell %d: mean %.2f of an empty window: numbers given as drawn have no bias", i, s/float64(n))
+		}
+	}
+}
+
+func TestTheNoiseOfAReleaseIsThatOfItsEpsilon(t *testing.T) {
+	// One ε for the cell of a line; half of it each for a zone's mean, where one
+	// presence is ten tenths, and for its peak.
+	p := parse(t, strings.Replace(noisy, "below = 5", "below = 0", 1))
+	line, mean, peak := map[int64]int{}, map[int64]int{}, map[int64]int{}
+	n := draws(t, 60_000)
+	for range n / 3 {
+		for _, c := range release(t, p, window(p, counting.LineStream)).Cells()[:3] {
+			line[c.N]++
+		}
+		for _, c := range release(t, p, window(p, counting.ZoneStream)).Cells() {
+			mean[int64(math.Round(10*c.Mean))]++
+			peak[c.Peak]++
+		}
+	}
+	for _, c := range []struct {
+		name string
+		rate float64
+		seen map[int64]int
+	}{{"line", 1, line}, {"mean", 1.0 / 20, mean}, {"peak", 1.0 / 2, peak}} {
+		// These draws are the system's: 6 is once in a thousand million.
+		if odd := oddity(c.rate, c.seen, n); odd > 6 {
+			t.Errorf("%s: deviate %.1f from rate %g", c.name, odd, c.rate)
+		}
+		if odd := oddity(2*c.rate, c.seen, n); odd < 10 {
+			t.Errorf("%s: deviate %.1f from twice the rate: the test sees nothing", c.name, odd)
 		}
 	}
 }

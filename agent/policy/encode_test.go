@@ -238,6 +238,19 @@ func TestWhatClearCouldNotHaveMadeIsNotRestored(t *testing.T) {
 			}
 			return b
 		}},
+		{"directions withheld, of which one says more", totals, line, func(b []byte) []byte {
+			for i := range 2 {
+				b[cell(i)+cellRanged] = 1
+				put(cell(i)+cellA, 0)(b)
+				put(cell(i)+cellB, uint64(1006-i))(b)
+			}
+			return b
+		}},
+		{"a gap of which something was seen", n, line, func(b []byte) []byte {
+			b[atKind+1] = byte(counting.Gap)
+			return append(append([]byte{}, b[:atReason]...), 1, 'x', 0)
+		}},
+		{"a direction missing", n, line, func(b []byte) []byte { b[atReason+1] = 5; return b[:cell(5)] }},
 		{"a withheld total beside shown directions", totals, line, func(b []byte) []byte {
 			b[cell(2)+cellRanged] = 1
 			put(cell(2)+cellA, 0)(b)

@@ -3,9 +3,10 @@
 // kerb that turns what was counted into a Release, and a Release is the only
 // thing that is ever stored or sent.
 //
-// What is protected is one passage: one object over one line, once. For a zone
-// it is one presence: one object, seen as one class, in one zone during one
-// window. Somebody who passes C times is exposed C times, and Explain says so.
+// What is protected is one passage: one object over one line, once, as it was
+// counted. For a zone it is one presence: one object, seen as one class, in one
+// zone during one window. Somebody who passes C times, or is counted C times, is
+// exposed C times, and Explain says so.
 //
 // The package never decides what an operator may see in a picture: it does not
 // know that there are pictures.

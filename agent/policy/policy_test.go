@@ -182,7 +182,7 @@ func TestATornPolicyIsOneMistake(t *testing.T) {
 
 func TestTheCanonicalFormIsReadBackAsTheSamePolicy(t *testing.T) {
 	all := shipped(t)
-	all["mask"] = parse(t, noisy+"[[mask]]\ncamera = \"no\\\"rth\"\narea = [[0, 0], [0.25, 0.125], [1, 1]]\n")
+	all["mask"] = parse(t, noisy+"[[mask]]\ncamera = \"no\\\"rt\\\\h\"\narea = [[0, 0], [0.25, 0.125], [1, 1]]\n")
 	for name, p := range all {
 		q, err := Parse(name, p.Canonical())
 		if err != nil || !bytes.Equal(q.Canonical(), p.Canonical()) || q.Hash() != p.Hash() {
@@ -312,8 +312,8 @@ func anyPolicy() *rapid.Generator[string] {
 		pick("hours.timezone", "", `"UTC"`, "|", `"Local"`)
 		method := rapid.SampledFrom([]string{"noise", "suppress", "bands"}).Draw(t, "method")
 		fmt.Fprintf(&b, "clear.method = %q\n", method)
-		pick("clear.window", `"5m"`, `"15m"`, `"1h"`, `"24h"`, "|", `"5s"`, `"59s"`, `"1m"`, `"7m"`, `"48h"`)
-		pick("clear.overlap", "", "1", "2", "|", "0", "3", "8", "9")
+		pick("clear.window", `"5m"`, `"15m"`, `"1h"`, `"24h"`, "|", `"5s"`, `"59s"`, `"1m"`, `"7m"`, `"10m"`, `"48h"`)
+		pick("clear.overlap", "", "1", "2", "|", "0", "3", "4", "8", "9")
 		switch method {
 		case "noise":
 			pick("count.streams", `["line"]`, `["zone", "loop"]`)

@@ -39,50 +39,63 @@ func (s *Store) options() *bolt.Options {
 
 // load opens, checks and reads the file, and makes it when there is none.
 func (s *Store) load() error {
-	fresh := false
 	switch info, err := os.Stat(s.path); {
 	case errors.Is(err, fs.ErrNotExist) && !s.readOnly:
-		fresh = true
+		return s.create()
 	case err != nil:
 		return err
 	case info.IsDir():
 		return fmt.Errorf("%w: a directory", ErrForeign)
 	case info.Size() == 0 && s.readOnly:
 		return fmt.Errorf("%w: empty", ErrDamaged)
-	default:
-		fresh = info.Size() == 0
-	}
-	if !fresh && plainlyElse(s.path) {
+	case info.Size() == 0:
+		return s.create()
+	case plainlyElse(s.path):
 		return fmt.Errorf("%w: text", ErrForeign)
 	}
-	if !fresh {
-		if err := verify(s.path, !s.readOnly); err != nil {
-			return err
-		}
+	if err := verify(s.path, !s.readOnly); err != nil {
+		return err
 	}
 	db, err := openBolt(s.path, s.options())
 	if err != nil {
 		return err
 	}
-	if fresh {
-		err = syncDir(s.path)
-	} else {
-		s.st, err = readState(db)
+	s.st, err = readState(db)
+	switch {
+	case err == nil:
+		s.db = db
+		return nil
+	case errors.Is(err, errBlank) && !s.readOnly:
+		if err := db.Close(); err != nil {
+			return err
+		}
+		return s.create()
 	}
-	if errors.Is(err, errBlank) && !s.readOnly {
-		fresh, err = true, nil
+	return errors.Join(err, db.Close())
+}
+
+// create makes a spool under another name and gives it its own when it is
+// whole: a power cut leaves no half of one.
+func (s *Store) create() error {
+	tmp := s.path + compacting
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := openBolt(tmp, s.options())
+	if err != nil {
+		return err
+	}
+	s.db, s.st = db, newState()
+	s.st.Machine = s.machine
+	if err = s.commit(nil); err == nil {
+		err = os.Rename(tmp, s.path)
+	}
+	if err == nil {
+		err = syncDir(s.path)
 	}
 	if err != nil {
+		s.db = nil
 		return errors.Join(err, db.Close())
-	}
-	s.db = db
-	if fresh {
-		s.st = newState()
-		s.st.Machine = s.machine
-		if err := s.commit(nil); err != nil {
-			s.db = nil
-			return errors.Join(err, db.Close())
-		}
 	}
 	return nil
 }
@@ -101,8 +114,7 @@ func (s *Store) loadReadOnly() {
 	s.readOnly = false
 }
 
-// errBlank is a bbolt file in which nothing was ever committed: what a power
-// cut leaves between making the file and the first transaction.
+// errBlank is a bbolt file in which nothing was ever committed.
 var errBlank = errors.New("blank")
 
 // openBolt is bolt.Open with its panics and errors sorted: bbolt has panicked

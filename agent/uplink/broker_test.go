@@ -1,10 +1,12 @@
 package uplink
 
 import (
+	"crypto/tls"
 	"errors"
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +37,8 @@ type liar struct {
 	has  map[string]bool // payloads received
 	only temper          // if not honest, the temper of every connection
 	wg   sync.WaitGroup
+
+	config atomic.Pointer[tls.Config] // nil: no TLS
 }
 
 func newLiar(t *testing.T, only temper) *liar {
@@ -68,6 +72,9 @@ func (b *liar) received(payload string) bool {
 
 func (b *liar) serve(c net.Conn) {
 	defer c.Close()
+	if conf := b.config.Load(); conf != nil {
+		c = tls.Server(c, conf)
+	}
 	b.mu.Lock()
 	temper, good := temper(b.rnd.IntN(int(tempers))), b.rnd.IntN(60)
 	b.mu.Unlock()

@@ -82,6 +82,7 @@ type link struct {
 
 func (u *Uplink) connect(ctx context.Context) (*link, error) {
 	l := &link{wait: u.patience, lost: make(chan error, 1)}
+	var refused error // of the socket, before paho wraps it
 	o := mqtt.NewClientOptions().
 		SetClientID(u.o.ClientID).
 		SetUsername(u.o.User).
@@ -94,7 +95,7 @@ func (u *Uplink) connect(ctx context.Context) (*link, error) {
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.lost <- err }).
 		SetCustomOpenConnectionFn(func(b *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
 			conn, err := u.dial(ctx, b)
-			if err == nil {
+			if refused = err; err == nil {
 				l.conn.Store(&conn)
 			}
 			return conn, err
@@ -117,6 +118,9 @@ func (u *Uplink) connect(ctx context.Context) (*link, error) {
 	}
 	if err := t.Error(); err != nil {
 		l.hangUp(0)
+		if refused != nil {
+			err = refused
+		}
 		return nil, explain(u.broker.Host, err)
 	}
 	return l, nil
@@ -130,10 +134,6 @@ func explain(host string, err error) error {
 		if errors.Is(err, packets.ConnErrors[code]) {
 			return fmt.Errorf("%s: %w: %w", host, ErrRefused, err)
 		}
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op
 	}
 	return fmt.Errorf("connect to %s: %w", host, err)
 }

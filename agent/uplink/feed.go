@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"slices"
 	"time"
 
 	"kerb/agent/store"
@@ -143,6 +144,9 @@ func (f *feed) fillLate(idle bool) error {
 	}
 	for i := range f.late {
 		f.late[i].late = true
+	}
+	if newest {
+		slices.Reverse(f.late)
 	}
 	return nil
 }

@@ -10,12 +10,12 @@ import (
 // imputing missing data for single-loop surveillance systems, TRR 1855, 2003).
 type DailyCheck uint32
 
-// The checks, as bits of an Event's N.
+// The checks, as bits of an Event's N. The one for flow without occupancy is
+// left out: here both come from the same edges.
 const (
 	FewSamples          DailyCheck = 1 << iota // under 60 % of the day's samples
 	NoOccupancy                                // more samples without occupancy than Limits.ZeroShare
 	FullOccupancy                              // occupancy over 0.7 in more than 20 % of the samples
-	FlowWithoutCover                           // flow but no occupancy in more than 2 %
 	CoverWithoutFlow                           // occupancy but no flow in more than 50 %
 	RepeatedOccupancies                        // more than 50 five-minute occupancies equal to the one before, zero apart
 )
@@ -38,10 +38,10 @@ type day struct {
 	inside  bool // the last sample was between dayFrom and dayTo
 	whole   bool // and so was the first of this day
 
-	samples, zero, full, flowOnly, coverOnly int
-	five                                     [10]float64 // occupancies of the present five minutes
-	last                                     float64
-	repeats                                  int
+	samples, zero, full, coverOnly int
+	five                           [10]float64 // occupancies of the present five minutes
+	last                           float64
+	repeats                        int
 }
 
 // cover notes coverage, of which a part may have been noted.
@@ -84,9 +84,6 @@ func (d *day) add(k float64) {
 	case k > 0.7:
 		d.full++
 	}
-	if k == 0 && d.onsets > 0 {
-		d.flowOnly++
-	}
 	if k > 0 && d.onsets == 0 {
 		d.coverOnly++
 	}
@@ -116,7 +113,6 @@ func (d *day) judge(zeroShare float64) (failed DailyCheck) {
 		{n < 0.6*daySamples, FewSamples},
 		{float64(d.zero) > zeroShare*n, NoOccupancy},
 		{float64(d.full) > 0.2*n, FullOccupancy},
-		{float64(d.flowOnly) > 0.02*n, FlowWithoutCover},
 		{float64(d.coverOnly) > 0.5*n, CoverWithoutFlow},
 		{d.repeats > 50, RepeatedOccupancies},
 	} {

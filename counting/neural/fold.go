@@ -132,8 +132,11 @@ func foldBinary(n *node) (*onnx.Tensor, error) {
 	}
 	a, b := numbers(n.in[0].k), numbers(n.in[1].k)
 	shape, err := broadcast(a.shape, b.shape)
-	if err != nil || elems(shape) > maxFold {
-		return nil, fmt.Errorf("shapes %v and %v do not go together", a.shape, b.shape)
+	if err != nil {
+		return nil, err
+	}
+	if size, err := onnx.Elems(shape); err != nil || size > maxFold {
+		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
 	out := nums{shape: shape, v: make([]float64, elems(shape))}
 	w := newWalk(shape, rowMajor(shape), spread(a.shape, rowMajor(a.shape), shape), spread(b.shape, rowMajor(b.shape), shape))
@@ -260,7 +263,7 @@ func foldConcat(n *node) (*onnx.Tensor, error) {
 		return nil, err
 	}
 	shape, axis := n.out[0].shape, n.kind.(concatOp).axis
-	if elems(shape) > maxFold {
+	if size, err := onnx.Elems(shape); err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
 	out := nums{shape: shape}

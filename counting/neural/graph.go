@@ -105,7 +105,7 @@ var errUnsupported = errors.New("not supported")
 
 // maxTotal bounds the elements of all intermediate tensors together, before
 // any of them is allocated.
-const maxTotal = 1 << 28
+const maxTotal = 1 << 27
 
 // build resolves names, infers shapes and computes whatever is known at load.
 // Inputs whose size the file leaves open, or that shall differ from the
@@ -161,8 +161,11 @@ func inputValue(in onnx.Value, shape []int) (*value, error) {
 		return nil, fmt.Errorf("shape %v: the file has %v", shape, in.Shape)
 	}
 	n, err := onnx.Elems(shape)
-	if err != nil || n == 0 {
-		return nil, fmt.Errorf("shape %v: must be known and not empty", shape)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("shape %v: must not be empty", shape)
 	}
 	return &value{name: in.Name, shape: shape, fixed: true}, nil
 }
@@ -221,7 +224,7 @@ func (g *graph) fold(n *node) error {
 	if err != nil {
 		return fmt.Errorf("%s: at load: %w", n, err)
 	}
-	if g.total += len(k.F) + len(k.I); g.total > maxTotal {
+	if g.total += 16 * (len(k.F) + len(k.I)); g.total > maxTotal {
 		return fmt.Errorf("%s: the network's tensors exceed %d elements", n, maxTotal)
 	}
 	n.out[0].shape, n.out[0].k, n.out[0].by = k.Shape, k, nil

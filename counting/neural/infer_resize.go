@@ -103,6 +103,9 @@ func nearest(mode string, at float64) (float64, bool) {
 	return 0, false
 }
 
+// maxSide bounds the width and height of a scaled picture.
+const maxSide = 1 << 14
+
 // resizeShape finds the output's shape from scales or sizes.
 func resizeShape(n *node) (shape []int, scale []float64, err error) {
 	x := n.in[0]
@@ -115,7 +118,7 @@ func resizeShape(n *node) (shape []int, scale []float64, err error) {
 		switch {
 		case sizes != nil && sizes.k != nil && len(sizes.k.I) == 4:
 			d := sizes.k.I[a]
-			if d < 1 || d > onnx.MaxElems {
+			if d < 1 || d > maxSide {
 				return nil, nil, fmt.Errorf("sizes %v: out of bounds", sizes.k.I)
 			}
 			shape[a] = int(d)
@@ -123,7 +126,7 @@ func resizeShape(n *node) (shape []int, scale []float64, err error) {
 		case scales != nil && scales.k != nil && len(scales.k.F) == 4:
 			scale[a] = float64(scales.k.F[a])
 			d := math.Floor(float64(x.shape[a]) * scale[a])
-			if !(d >= 1 && d <= onnx.MaxElems) {
+			if !(d >= 1 && d <= maxSide) {
 				return nil, nil, fmt.Errorf("scales %v: out of bounds", scales.k.F)
 			}
 			shape[a] = int(d)

@@ -122,9 +122,10 @@ func reshapeTo(n *node) ([]int, error) {
 		default:
 			return nil, fmt.Errorf("shape %v for %v: out of bounds", to, x.shape)
 		}
-		if size *= shape[i]; size > onnx.MaxElems || size == 0 {
+		if size > onnx.MaxElems/max(shape[i], 1) || shape[i] == 0 {
 			return nil, fmt.Errorf("shape %v for %v: out of bounds", to, x.shape)
 		}
+		size *= shape[i]
 	}
 	if open >= 0 {
 		shape[open] = elems(x.shape) / size

@@ -15,6 +15,9 @@ type window struct {
 	k, stride, dilation, before, after [2]int
 }
 
+// maxTaps bounds the tables of a window.
+const maxTaps = 1 << 24
+
 // maxWindow bounds kernel sizes, strides, dilations and paddings.
 const maxWindow = 1 << 10
 
@@ -222,6 +225,9 @@ func inferPool(n *node) error {
 		}
 	}
 	n.out[0].shape = []int{x.shape[0], x.shape[1], op.out(0, x.shape[2]), op.out(1, x.shape[3])}
+	if !op.max && op.k[0]*op.k[1] > maxTaps/x.shape[1] {
+		return fmt.Errorf("an average over %d×%d pixels of %d channels: %w", op.k[0], op.k[1], x.shape[1], errUnsupported)
+	}
 	n.kind = op
 	padded := op.before != [2]int{} || op.after != [2]int{}
 	if !op.max && n.int("ceil_mode", 0) == 0 && (!padded || n.int("count_include_pad", 0) != 0) {

@@ -58,7 +58,7 @@ func (p *planner) lower(n *node) error {
 	default:
 		return fmt.Errorf("this operator is %w", errUnsupported)
 	}
-	return nil
+	return p.err
 }
 
 func (p *planner) add(s step, n *node, kind string, macs int64) *planned {
@@ -245,6 +245,9 @@ func (p *planner) softmax(n *node, k softmaxOp) {
 			inner[a] = 1
 		}
 	}
+	if !p.afford(2 * elems(inner)) {
+		return
+	}
 	p.add(&softmaxStep{
 		walk: newWalk(outer, out.stride, in.stride), inAt: lanes(inner, in.stride), outAt: lanes(inner, out.stride),
 		in: p.reads(in), out: p.writes(out),
@@ -305,6 +308,9 @@ func (p *planner) reduce(n *node, k reduceOp) {
 		if d == in.shape[a] {
 			inner[a] = 1
 		}
+	}
+	if !p.afford(elems(inner)) {
+		return
 	}
 	p.add(&reduceStep{
 		walk: newWalk(k.keep, out.stride, in.stride), inAt: lanes(inner, in.stride), op: k,

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"kerb/counting/neural/kernel"
+	"kerb/counting/neural/onnx"
 )
 
 // conv lowers a convolution: a depthwise one to rows of taps, every other to
@@ -21,9 +22,11 @@ func (p *planner) conv(n *node, k convOp) {
 		in = p.dense(n, in)
 	}
 	if k.before != [2]int{} || k.after != [2]int{} {
-		in = p.padded(n, k.window, in)
+		if in = p.padded(n, k.window, in); p.err != nil {
+			return
+		}
 	}
-	g := &gemmStep{set: p.set, threads: p.threads, act: k.act, addFirst: k.addFirst, group: k.group, cin: k.cin * in.stride[1]}
+	g := &gemmStep{set: p.set, threads: p.threads, name: n.out[0].name, pointwise: k.k == [2]int{1, 1}, act: k.act, addFirst: k.addFirst, group: k.group, cin: k.cin * in.stride[1]}
 	g.order(k, in, planar)
 	h, w := out.shape[2], out.shape[3]
 	g.m, g.aStep, g.cStep = w, in.stride[3]*k.stride[1], out.stride[3]
@@ -41,9 +44,13 @@ func (p *planner) conv(n *node, k convOp) {
 		g.m, g.lines[1] = h*w, 1
 	}
 	cout := len(k.bias) / k.group
-	g.pack(k.group, cout, k.bias, func(part, depth, col int) float32 {
+	if !p.afford(g.packed(k.group, cout)) {
+		return
+	}
+	weight := func(part, depth, col int) float32 {
 		return k.w[(part*cout+col)*k.cin*k.k[0]*k.k[1]+g.from[depth]]
-	})
+	}
+	g.pack(k.group, cout, k.bias, weight)
 	if res != nil {
 		g.res = p.reads(res.view)
 	}
@@ -53,7 +60,11 @@ func (p *planner) conv(n *node, k convOp) {
 	if k.k != [2]int{1, 1} {
 		kind = "dense"
 	}
-	p.add(g, n, kind, macs).weights = len(g.b) + len(g.bias)
+	if b := p.toBytes(g, k.bias, func(depth, col int) float32 { return weight(0, depth, col) }); b != nil {
+		p.add(b, n, "bytes", macs).weights = len(b.weights)/4 + 3*len(b.zero)
+	} else {
+		p.add(g, n, kind, macs).weights = len(g.b) + len(g.bias)
+	}
 	after()
 }
 
@@ -75,6 +86,9 @@ func (p *planner) product(n *node, k gemmOp) {
 		set: p.set, act: k.act, group: 1, lines: [2]int{1, 1}, m: elems(in.shape) / depth,
 		aStep: depth, cStep: cols, segs: []int{0}, segLen: depth, kStep: 1,
 	}
+	if !p.afford(g.packed(1, cols)) {
+		return
+	}
 	g.pack(1, cols, k.bias, func(_, d, col int) float32 { return k.w[d*cols+col] })
 	g.in, g.out = p.reads(in), p.writes(out)
 	p.add(g, n, "product", int64(elems(out.shape))*int64(depth)).weights = len(g.b) + len(g.bias)
@@ -87,8 +101,10 @@ type gemmStep struct {
 	set                 *kernel.Set
 	threads             int
 	in, res, out        *operand
+	name                string // of the output
 	act                 kernel.Act
 	addFirst            bool
+	pointwise           bool
 	lines               [2]int // pictures, lines of each
 	aLine, cLine, rLine [2]int // from one to the next
 	m                   int    // pixels of a line
@@ -135,6 +151,19 @@ func (g *gemmStep) order(k convOp, in view, planar bool) {
 	if joined {
 		g.segLen *= kw
 	}
+}
+
+// packed is how many elements pack will make, -1 if they are far too many.
+func (g *gemmStep) packed(groups, cout int) int {
+	wide := 0
+	for _, panel := range g.set.Panels(cout) {
+		wide += panel.Width
+	}
+	depth := len(g.segs)*g.segLen + 1
+	if wide > maxArena/depth || wide*depth > maxArena/groups {
+		return -1
+	}
+	return wide * depth * groups
 }
 
 // pack lays the weights out in panels, one group after the other.
@@ -189,20 +218,8 @@ func (g *gemmStep) do(from, to int, s *scratch) {
 	if g.res != nil {
 		k.Res = g.res.mem
 	}
-	per := g.perLine()
 	for u := from; u < to; u++ {
-		line, m := u/per, u%per*g.chunk
-		rows := min(g.chunk, g.m-m)
-		if rows < g.set.Rows && g.m >= g.set.Rows { // a short rest: again with some before it
-			m, rows = g.m-g.set.Rows, g.set.Rows
-		}
-		image, y := line/g.lines[1], line%g.lines[1]
-		a := g.in.off + image*g.aLine[0] + y*g.aLine[1] + m*g.aStep
-		c := g.out.off + image*g.cLine[0] + y*g.cLine[1] + m*g.cStep
-		r := 0
-		if g.res != nil {
-			r = g.res.off + image*g.rLine[0] + y*g.rLine[1] + m*g.rStep
-		}
+		a, c, r, rows := g.unit(u)
 		k.M = rows
 		for part := range g.group {
 			b, bias := g.b[part*g.bGroup:], g.bias[part*g.biasGroup:]
@@ -216,6 +233,24 @@ func (g *gemmStep) do(from, to int, s *scratch) {
 			}
 		}
 	}
+}
+
+// unit gives where a unit's pixels lie in the input, the output and what is
+// added, and how many they are.
+func (g *gemmStep) unit(u int) (a, c, r, rows int) {
+	per := g.perLine()
+	line, m := u/per, u%per*g.chunk
+	rows = min(g.chunk, g.m-m)
+	if rows < g.set.Rows && g.m >= g.set.Rows { // a short rest: again with some before it
+		m, rows = g.m-g.set.Rows, g.set.Rows
+	}
+	image, y := line/g.lines[1], line%g.lines[1]
+	a = g.in.off + image*g.aLine[0] + y*g.aLine[1] + m*g.aStep
+	c = g.out.off + image*g.cLine[0] + y*g.cLine[1] + m*g.cStep
+	if g.res != nil {
+		r = g.res.off + image*g.rLine[0] + y*g.rLine[1] + m*g.rStep
+	}
+	return a, c, r, rows
 }
 
 // padStep copies a picture into a larger one whose border is zero, line by
@@ -233,6 +268,10 @@ func (p *planner) padded(n *node, win window, in view) view {
 	shape := slices.Clone(in.shape)
 	for a := range 2 {
 		shape[2+a] += win.before[a] + win.after[a]
+	}
+	if _, err := onnx.Elems(shape); err != nil {
+		p.err = err
+		return in
 	}
 	s := &padStep{top: win.before[0], bottom: win.before[0] + in.shape[2]}
 	var out view

@@ -68,7 +68,10 @@ func (p *planner) slide(n *node, s *slideStep, win window, weight func(y, x, tap
 	for oy := range out.shape[2] {
 		y0, y1 := win.inside(0, oy, in.shape[2])
 		if rows[[2]int{y0, y1}] == nil {
-			rows[[2]int{y0, y1}] = win.spans(in, out.shape[3], y0, y1, tabs, weight)
+			rows[[2]int{y0, y1}] = p.spans(win, in, out.shape[3], y0, y1, tabs, weight)
+		}
+		if p.err != nil {
+			return
 		}
 		s.rows = append(s.rows, rows[[2]int{y0, y1}])
 	}
@@ -95,7 +98,7 @@ func (w window) inside(a, o, size int) (lo, hi int) {
 	return lo, max(lo, hi)
 }
 
-func (w window) spans(in view, width, y0, y1 int, tabs map[[4]int][]int, weight func(y, x, taps int) int) []span {
+func (p *planner) spans(w window, in view, width, y0, y1 int, tabs map[[4]int][]int, weight func(y, x, taps int) int) []span {
 	out := []span{} // not nil: known
 	for ox := 0; ox < width; {
 		x0, x1 := w.inside(1, ox, in.shape[3])
@@ -106,6 +109,9 @@ func (w window) spans(in view, width, y0, y1 int, tabs map[[4]int][]int, weight 
 			}
 		}
 		key := [4]int{y0, y1, x0, x1}
+		if !p.afford(8 + (y1-y0)*(x1-x0)) {
+			return nil
+		}
 		if tabs[key] == nil {
 			tab := []int{}
 			for y := y0; y < y1; y++ {

@@ -1,6 +1,7 @@
 package neural
 
 import (
+	"fmt"
 	"slices"
 
 	"kerb/counting/neural/kernel"
@@ -13,6 +14,20 @@ type planner struct {
 	steps   []planned
 	bufs    []*buffer
 	bind    []*operand
+	ranges  Ranges
+	bytes   int   // of the largest chunk of a product in bytes
+	left    int   // elements of tables and packed weights that may still be made
+	err     error // of the node at hand
+}
+
+// afford bounds what a hostile file can make the plan allocate.
+func (p *planner) afford(n int) bool {
+	if n < 0 || n > p.left {
+		p.err = errMemory
+		return false
+	}
+	p.left -= n
+	return true
 }
 
 // operand is a tensor that a step reads or writes.
@@ -51,7 +66,9 @@ func (p *planner) value(v *value) *operand {
 // a concatenation are written where they belong and reshapes cost nothing.
 func (g *graph) place() {
 	for _, v := range slices.Concat(g.inputs, g.outputs) {
-		if !v.at.placed() {
+		// A picture that is an output is made channels-last and copied at the
+		// end: its parts may be read by other nodes.
+		if !v.at.placed() && (v.by == nil || len(v.shape) != 4) {
 			v.at = newView(v.shape, rowMajor(v.shape))
 		}
 	}
@@ -88,7 +105,7 @@ func (g *graph) place() {
 // layOut gives every buffer its place in the arena: the largest first, each as
 // low as the buffers alive at the same time allow. It returns the arena's
 // size.
-func (p *planner) layOut() int {
+func (p *planner) layOut() (int, error) {
 	const line = 16 // floats of a cache line
 	order := slices.Clone(p.bufs)
 	slices.SortStableFunc(order, func(a, b *buffer) int { return b.elems - a.elems })
@@ -105,10 +122,12 @@ func (p *planner) layOut() int {
 			}
 			at = max(at, (o.at+o.elems+line-1)/line*line)
 		}
-		b.at = at
+		if b.at = at; at > maxArena-b.elems {
+			return 0, fmt.Errorf("%w: more than %d elements", errMemory, maxArena)
+		}
 		i, _ := slices.BinarySearchFunc(placed, at, func(o *buffer, at int) int { return o.at - at })
 		placed = slices.Insert(placed, i, b)
 		size = max(size, at+b.elems)
 	}
-	return size
+	return size, nil
 }

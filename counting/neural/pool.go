@@ -26,6 +26,10 @@ type scratch struct {
 	gemm kernel.Gemm
 	taps kernel.Taps
 	act  kernel.Elements
+	mul  kernel.Bytes
+	q    kernel.Quantize
+
+	bytes []int8 // a chunk of pixels in eight bits
 }
 
 // pool computes steps with the caller's thread and some helpers. Steps take
@@ -54,10 +58,12 @@ const (
 	spinLimit = 1 << 14 // looks for work before a thread lets others run
 )
 
-func newPool(threads int, steps []planned) *pool {
+func newPool(threads, bytes int, steps []planned) *pool {
 	p := &pool{steps: steps, rest: make([]helper, threads-1)}
+	p.own.bytes = make([]int8, bytes)
 	for i := range p.rest {
 		h := &p.rest[i]
+		h.own.bytes = make([]int8, bytes)
 		h.wake, h.end = make(chan struct{}, 1), make(chan struct{})
 		go func() {
 			defer close(h.end)
@@ -142,11 +148,16 @@ func (p *pool) take(own *scratch) bool {
 	return true
 }
 
-// wipe lets go of the tensors that the threads' arguments still point at.
+func (s *scratch) wipe() {
+	clear(s.bytes)
+	*s = scratch{bytes: s.bytes}
+}
+
+// wipe overwrites what the threads keep and lets go of the tensors that the threads' arguments still point at.
 func (p *pool) wipe() {
-	p.own = scratch{}
+	p.own.wipe()
 	for i := range p.rest {
-		p.rest[i].own = scratch{}
+		p.rest[i].own.wipe()
 	}
 }
 

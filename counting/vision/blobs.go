@@ -46,7 +46,7 @@ func (l *labels) root(i int32) int32 {
 
 // find labels the mask. Runs beyond maxRuns are dropped: a picture with that
 // many is noise.
-func (l *labels) find(a *arena, w, h int, gap int32) {
+func (l *labels) find(a *arena, w, h int) {
 	l.runs = l.runs[:0]
 	prev0, prev1 := 0, 0
 	for y := range h {
@@ -60,7 +60,7 @@ func (l *labels) find(a *arena, w, h int, gap int32) {
 			for x < w && row[x] != 0 {
 				x++
 			}
-			if n := len(l.runs); n > start && int32(x0)-l.runs[n-1].x1 <= gap {
+			if n := len(l.runs); n > start && int32(x0)-l.runs[n-1].x1 <= 1 {
 				l.runs[n-1].x1 = int32(x)
 				continue
 			}
@@ -125,7 +125,7 @@ func (b *blob) add(a *arena, w int, r *run) {
 	y := int(r.y)
 	act, claim, raw := a.act[y*w:(y+1)*w], a.claim[y*w:(y+1)*w], a.raw[y*w:(y+1)*w]
 	for x := int(r.x0); x < int(r.x1); x++ {
-		if act[x] > 0 || claim[x] > 0 {
+		if act[x] > 0 || claim[x] > 1 {
 			b.all[0], b.all[2] = min(b.all[0], x), max(b.all[2], x+1)
 			b.all[1], b.all[3] = min(b.all[1], y), max(b.all[3], y+1)
 			if raw[x] != 0 && raw[x]&shaded == 0 {

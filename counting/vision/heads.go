@@ -1,13 +1,10 @@
 package vision
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"kerb/counting"
-	"kerb/counting/neural"
 )
 
 // detection is one object that a network sees in a picture, in pixels of it.
@@ -15,17 +12,25 @@ type detection struct {
 	box   box
 	class counting.Class
 	score float64 // 0–1
+	used  bool    // continues a track
 }
 
 // A head turns a network's output into detections in pixels of its input.
 type head interface {
+	// decode appends to dst what scores at least least.
 	decode(dst []detection, out []float32, least float64) []detection
+	places() int   // where there may be an object: most detections of a look
+	unit() float32 // the input's value of one level of grey
+	name() string
 }
 
 // cocoClasses are the classes of the COCO data set that use a street, by their
 // number there; the other seventy-four are furniture here.
-var cocoClasses = map[int]counting.Class{
-	0: counting.Person, 1: counting.Bicycle, 2: counting.Car, 3: counting.Motorcycle, 5: counting.Heavy, 7: counting.Heavy,
+var cocoClasses = [...]struct {
+	number int
+	class  counting.Class
+}{
+	{0, counting.Person}, {1, counting.Bicycle}, {2, counting.Car}, {3, counting.Motorcycle}, {5, counting.Heavy}, {7, counting.Heavy},
 }
 
 // cocoRow is what a COCO network says of one place: box, objectness, classes.
@@ -36,7 +41,7 @@ func headOf(shape []int, w, h int) (head, error) {
 	switch {
 	case len(shape) == 3 && shape[2] == cocoRow && shape[1] == yoloxRows(w, h):
 		return yolox{w, h}, nil
-	case len(shape) == 4 && shape[1] == cocoRow && shape[2] > 0 && w%shape[3] == 0:
+	case len(shape) == 4 && shape[1] == cocoRow && shape[2] > 0 && shape[3] > 0 && w%shape[3] == 0 && h%shape[2] == 0:
 		return fastest{shape[3], shape[2], float64(w), float64(h)}, nil
 	}
 	return nil, fmt.Errorf("output of shape %v for a picture of %d×%d: neither a YOLOX nor a FastestDet head for 80 classes", shape, w, h)
@@ -56,6 +61,10 @@ func yoloxRows(w, h int) (n int) {
 	return n
 }
 
+func (y yolox) places() int { return yoloxRows(y.w, y.h) }
+func (yolox) unit() float32 { return 1 }
+func (yolox) name() string  { return "YOLOX" }
+
 func (y yolox) decode(dst []detection, out []float32, least float64) []detection {
 	row := 0
 	for _, stride := range yoloxStrides {
@@ -72,8 +81,8 @@ func (y yolox) decode(dst []detection, out []float32, least float64) []detection
 					continue
 				}
 				cx, cy := (float64(r[0])+float64(gx))*s, (float64(r[1])+float64(gy))*s
-				bw, bh := math.Exp(float64(r[2]))*s, math.Exp(float64(r[3]))*s
-				dst = append(dst, detection{box{cx - bw/2, cy - bh/2, cx + bw/2, cy + bh/2}, class, score})
+				bw, bh := grow(r[2])*s, grow(r[3])*s
+				dst = append(dst, detection{box: box{cx - bw/2, cy - bh/2, cx + bw/2, cy + bh/2}, class: class, score: score})
 			}
 		}
 	}
@@ -86,6 +95,10 @@ type fastest struct {
 	gw, gh int
 	w, h   float64
 }
+
+func (f fastest) places() int { return f.gw * f.gh }
+func (fastest) unit() float32 { return 1.0 / 255 }
+func (fastest) name() string  { return "FastestDet" }
 
 func (f fastest) decode(dst []detection, out []float32, least float64) []detection {
 	n := f.gw * f.gh
@@ -105,151 +118,23 @@ func (f fastest) decode(dst []detection, out []float32, least float64) []detecti
 		cx := (float64(i%f.gw) + math.Tanh(float64(out[n+i]))) / float64(f.gw) * f.w
 		cy := (float64(i/f.gw) + math.Tanh(float64(out[2*n+i]))) / float64(f.gh) * f.h
 		bw, bh := sigmoid(out[3*n+i])*f.w, sigmoid(out[4*n+i])*f.h
-		dst = append(dst, detection{box{cx - bw/2, cy - bh/2, cx + bw/2, cy + bh/2}, class, score})
+		dst = append(dst, detection{box: box{cx - bw/2, cy - bh/2, cx + bw/2, cy + bh/2}, class: class, score: score})
 	}
 	return dst
 }
+
+// grow is the size that a logarithm tells, of at most a thousand strides: no
+// network's slip may become infinite.
+func grow(x float32) float64 { return math.Exp(min(float64(x), 7)) }
 
 func sigmoid(x float32) float64 { return 1 / (1 + math.Exp(-float64(x))) }
 
 // best is the likeliest class that uses a street.
 func best(scores []float32) (class counting.Class, score float64) {
-	for k, c := range cocoClasses {
-		if s := float64(scores[k]); s > score {
-			class, score = c, s
+	for _, c := range cocoClasses {
+		if s := float64(scores[c.number]); s > score {
+			class, score = c.class, s
 		}
 	}
 	return class, score
-}
-
-// A seer is a network with all that stands between it and a picture.
-type seer struct {
-	net    *neural.Net
-	head   head
-	in     []float32
-	planes int
-	w, h   int     // of the network's input
-	scale  float64 // network pixels per picture pixel
-	found  []detection
-	lut    [256]float32
-}
-
-// padding is the grey that YOLOX was trained to see outside the picture.
-const padding = 114
-
-func newSeer(net *neural.Net, w, h int) (*seer, error) {
-	in, shape := net.Input("")
-	if len(shape) != 4 || shape[0] != 1 || shape[1] != 1 && shape[1] != 3 {
-		return nil, fmt.Errorf("network wants an input of shape %v: must be one picture of one or three planes", shape)
-	}
-	s := &seer{net: net, in: in, planes: shape[1], h: shape[2], w: shape[3]}
-	s.scale = min(float64(s.w)/float64(w), float64(s.h)/float64(h))
-	_, out := net.Output("")
-	var err error
-	s.head, err = headOf(out, s.w, s.h)
-	for v := range s.lut {
-		s.lut[v] = float32(v)
-		if _, unit := s.head.(fastest); unit {
-			s.lut[v] /= 255
-		}
-	}
-	return s, err
-}
-
-// see looks at one picture of w×h luma bytes. The result is valid until the
-// next look. No copy of the picture stays behind.
-func (s *seer) see(picture []byte, w, h int, least float64) []detection {
-	defer s.net.Wipe()
-	s.fill(picture, w, h)
-	s.net.Run()
-	out, _ := s.net.Output("")
-	s.found = s.head.decode(s.found[:0], out, least)
-	for i := range s.found {
-		b := &s.found[i].box
-		b.x0, b.x1 = max(b.x0/s.scale, 0), min(b.x1/s.scale, float64(w))
-		b.y0, b.y1 = max(b.y0/s.scale, 0), min(b.y1/s.scale, float64(h))
-	}
-	s.found = suppress(s.found)
-	s.found = mount(s.found)
-	return s.found
-}
-
-// fill scales the picture into the upper left of the input, by area when it
-// shrinks and linearly when it grows, and repeats it in every plane: luma
-// stands for all three colours.
-func (s *seer) fill(picture []byte, w, h int) {
-	plane := s.in[:s.w*s.h]
-	for i := range plane {
-		plane[i] = s.lut[padding]
-	}
-	nw, nh := min(int(float64(w)*s.scale+0.5), s.w), min(int(float64(h)*s.scale+0.5), s.h)
-	for y := range nh {
-		sy := min(max((float64(y)+0.5)/s.scale-0.5, 0), float64(h-1))
-		y0 := int(sy)
-		y1, fy := min(y0+1, h-1), float32(sy-float64(y0))
-		upper, lower, row := picture[y0*w:y0*w+w], picture[y1*w:y1*w+w], plane[y*s.w:]
-		for x := range nw {
-			sx := min(max((float64(x)+0.5)/s.scale-0.5, 0), float64(w-1))
-			x0 := int(sx)
-			x1, fx := min(x0+1, w-1), float32(sx-float64(x0))
-			a := s.lut[upper[x0]]*(1-fx) + s.lut[upper[x1]]*fx
-			b := s.lut[lower[x0]]*(1-fx) + s.lut[lower[x1]]*fx
-			row[x] = a*(1-fy) + b*fy
-		}
-	}
-	for p := 1; p < s.planes; p++ {
-		copy(s.in[p*s.w*s.h:], plane)
-	}
-}
-
-// sameThing is the overlap from which two detections of one kind are one.
-const sameThing = 0.5
-
-// suppress keeps the surest of detections that overlap. A car and a lorry in
-// one place are one vehicle.
-func suppress(ds []detection) []detection {
-	slices.SortFunc(ds, func(a, b detection) int { return cmp.Compare(b.score, a.score) })
-	kept := ds[:0]
-next:
-	for _, d := range ds {
-		for _, k := range kept {
-			if kin(k.class, d.class) && k.box.iou(d.box) > sameThing {
-				continue next
-			}
-		}
-		kept = append(kept, d)
-	}
-	return kept
-}
-
-// kin reports whether two classes could be two opinions of one object.
-func kin(a, b counting.Class) bool {
-	two := func(c counting.Class) bool { return c == counting.Bicycle || c == counting.Motorcycle }
-	return a.Coarse() == b.Coarse() || two(a) && two(b)
-}
-
-// mount makes one of a bicycle or motorcycle and the person who sits on it.
-func mount(ds []detection) []detection {
-	for i := range ds {
-		if c := ds[i].class; c != counting.Bicycle && c != counting.Motorcycle {
-			continue
-		}
-		for j := range ds {
-			r, b := &ds[j], ds[i].box
-			if r.class != counting.Person || r.score == 0 || r.box.y1 < b.y0 || r.box.y1 > b.y1+0.25*b.h() {
-				continue
-			}
-			if x := r.box.middle().x; x > b.x0 && x < b.x1 && r.box.overlap(b) > 0.2*min(r.box.area(), b.area()) {
-				ds[i].box = b.union(r.box)
-				r.score = 0
-				break
-			}
-		}
-	}
-	return slices.DeleteFunc(ds, func(d detection) bool { return d.score == 0 })
-}
-
-func (b box) iou(c box) float64 {
-	v := b.overlap(c)
-	return v / (b.area() + c.area() - v)
 }

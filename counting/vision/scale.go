@@ -113,10 +113,16 @@ func (k *kind) likelihood(h, w, speed float64) float64 {
 	return l
 }
 
-// speed is an object's on the ground in m/s, at row y.
+// speedAt is a speed over the ground in m/s, of grid pixels a second at row y.
+// Away from the camera a row is ppm²·mount/f metres deep.
 func speedAt(vx, vy, y, horizon, mount, f float64) float64 {
 	ppm := max((y-horizon)/mount, 0.5)
 	return math.Hypot(vx/ppm, f*vy/(ppm*ppm*mount))
+}
+
+// speed is o's over the ground, in m/s, if it stands at row y.
+func (s *scale) speed(o *object, y float64) float64 {
+	return speedAt(o.vx, o.vy, y, s.horizon, s.mount, s.f)
 }
 
 // vote lets an object seen whole narrow the scale.
@@ -135,11 +141,11 @@ func (s *scale) vote(b box, vx, vy float64, weight float64) {
 				continue
 			}
 			v := speedAt(vx, vy, y, hz, m, s.f)
-			sum := 0.0
+			sum := 0.0 // 0.1 below: it may also be none of these
 			for k := range kinds {
 				sum += kinds[k].prior * math.Exp(kinds[k].likelihood(b.h()/ppm, b.w()/ppm, v))
 			}
-			s.votes[i][j] += weight * math.Log(sum+1e-6)
+			s.votes[i][j] += weight * math.Log(sum+0.1)
 		}
 	}
 	s.settle()

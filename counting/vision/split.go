@@ -1,6 +1,9 @@
 package vision
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // splitter cuts blobs that cannot be one thing: two people whose shoulders
 // touch, cars of a queue that hide the road between them. A cut is a column
@@ -125,6 +128,24 @@ func (s *splitter) column(l *labels, k int, sc *scale) (int32, bool) {
 	}
 	slim := lower > 1.1*float64(min(at, n-at)) && lower > 0.9*float64(max(at, n-at))
 	if depth > 0.6 || depth > 0.2 && slim {
+		return int32(b.x0 + at), true
+	}
+	return s.heads(b, n, least, ppm, sc.unsure)
+}
+
+// heads finds the dip between two heads in the upper outline of a blob as
+// tall as a person, whatever the bodies below do.
+func (s *splitter) heads(b *blob, n, least int, ppm, unsure float64) (int32, bool) {
+	slack := math.Exp(unsure)
+	if b.h() > 2.3*ppm*slack || b.h() < 1.2*ppm/slack {
+		return 0, false
+	}
+	for i := range n {
+		s.size[i] = max(int32(b.y1)-s.first[i], 0)
+	}
+	at, depth, left, right := s.valley(n, least)
+	lower := float64(min(left, right))
+	if depth > 0.08 && depth*lower >= 1.9 && lower > 0.75*float64(max(left, right)) && lower > 1.25*float64(max(at, n-at))/float64(1+max(at, n-at)/(2*min(at, n-at))) {
 		return int32(b.x0 + at), true
 	}
 	return 0, false

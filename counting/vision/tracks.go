@@ -7,56 +7,24 @@ import (
 	"kerb/counting"
 )
 
-// Following what a network detects: a constant-velocity filter per object and
+// Following what a network detects: a Kalman filter per coordinate and
 // assignment by overlap, sure detections first and doubtful ones second, after
-// SORT (Bewley et al. 2016) and ByteTrack (Zhang et al. 2022). Geometry alone.
+// SORT (Bewley et al. 2016, arXiv 1602.00763) and ByteTrack (Zhang et al.
+// 2022, arXiv 2110.06864). Geometry alone: no appearance is described.
 const (
-	doubtful  = 0.10 // from here a detection may continue a track
-	sure      = 0.30 // from here it is assigned first and counts as present
-	beginning = 0.40 // from here it begins a track
-	coast     = 1200 * time.Millisecond
-	young     = 3 // detections until a track is believed
+	doubtful = 0.10 // from here a detection may continue a track
+	sure     = 0.30 // from here it may begin one, and counts as present
+
+	coast = 1200 * time.Millisecond // a believed track lives on unseen so long
+
+	strange = 16.0 // squared deviations beyond which only overlap convinces
+	overlay = 0.5  // overlap that does
+	another = 0.3  // overlap below which a class does not change to another
+	stretch = 2.5  // by which a size may differ
+
+	same    = 0.4 // overlap from which an unseen track is the same as a seen one,
+	abreast = 0.5 // if it moves alike, in heights per second
 )
-
-// track is an object that a network saw more than once.
-type track struct {
-	live         bool
-	cx, by, w, h filter // ground centre and size
-	born, seen   time.Duration
-	hits         int
-	votes        [counting.Classes]float64
-	path         point
-	pathAt       time.Duration
-	gates        []gate
-	over         []bool // it has crossed the line before
-	taken        bool
-}
-
-// filter is an alpha-beta filter: a Kalman filter in its steady state.
-type filter struct{ x, v float64 }
-
-func (f *filter) predict(dt float64) { f.x += f.v * dt }
-
-func (f *filter) correct(z, dt, alpha, beta float64) {
-	r := z - f.x
-	f.x += alpha * r
-	if dt > 0 {
-		f.v += beta * r / dt
-	}
-}
-
-func (t *track) box() box {
-	return box{t.cx.x - t.w.x/2, t.by.x - t.h.x, t.cx.x + t.w.x/2, t.by.x}
-}
-
-func (t *track) class() (c counting.Class) {
-	for k, v := range t.votes {
-		if v > t.votes[c] {
-			c = counting.Class(k)
-		}
-	}
-	return c
-}
 
 // maxTracks bounds a picture; what comes beyond is not followed.
 const maxTracks = 128
@@ -64,49 +32,47 @@ const maxTracks = 128
 // tracker follows the detections of one camera.
 type tracker struct {
 	lines  []segment
+	w, h   float64 // of the picture
 	tracks [maxTracks]track
 }
 
-func newTracker(lines []segment) *tracker {
-	t := &tracker{lines: lines}
+func newTracker(lines []segment, w, h float64) *tracker {
+	t := &tracker{lines: lines, w: w, h: h}
 	for i := range t.tracks {
-		t.tracks[i].gates = make([]gate, len(lines))
-		t.tracks[i].over = make([]bool, len(lines))
+		t.tracks[i].transits = make([]transit, len(lines))
 	}
 	return t
 }
 
+// emitter takes a crossing of the line of that number.
+type emitter func(line int, c counting.Class, d counting.Direction, at time.Duration)
+
 // step continues the tracks with what was seen at now, dt seconds after the
-// last look, and hands out what crossed a line.
-func (t *tracker) step(seen []detection, now time.Duration, dt float64, longest time.Duration, emit func(line int, c counting.Class, d counting.Direction, at time.Duration)) {
+// last look, and hands out what crossed a line. No track outlives longest.
+func (t *tracker) step(seen []detection, now time.Duration, dt float64, longest time.Duration, emit emitter) {
 	for i := range t.tracks {
 		k := &t.tracks[i]
 		k.taken = false
-		for _, f := range []*filter{&k.cx, &k.by} {
-			f.predict(dt)
+		k.live = k.live && dt < coast.Seconds()
+		if k.live {
+			k.predict(dt)
 		}
 	}
-	t.assign(seen, sure, 2, now, dt)
-	t.assign(seen, doubtful, sure, now, dt)
+	t.assign(seen, sure, now)
+	t.assign(seen, doubtful, now)
 	for i := range seen {
-		if seen[i].score >= beginning && !t.covered(seen[i]) {
-			t.begin(seen[i], now)
+		if d := &seen[i]; d.score >= sure && !d.used && !t.covered(d) {
+			t.begin(d, now)
 		}
-		// A detection is marked as used by a negative score.
-		seen[i].score = math.Abs(seen[i].score)
 	}
+	t.thin()
 	t.cross(now, emit)
-	for i := range t.tracks {
-		k := &t.tracks[i]
-		if k.live && (now-k.seen > coast || k.hits < young && now-k.seen > coast/2 || now-k.born > longest) {
-			k.live = false
-		}
-	}
+	t.retire(now, longest)
 }
 
-// assign pairs tracks with detections of a score in [from, below), the best
+// assign pairs tracks with unused detections of at least that score, the best
 // fit first.
-func (t *tracker) assign(seen []detection, from, below float64, now time.Duration, dt float64) {
+func (t *tracker) assign(seen []detection, least float64, now time.Duration) {
 	for {
 		best, bi, bj := 0.0, -1, -1
 		for i := range t.tracks {
@@ -115,8 +81,8 @@ func (t *tracker) assign(seen []detection, from, below float64, now time.Duratio
 				continue
 			}
 			for j := range seen {
-				if d := &seen[j]; d.score >= from && d.score < below {
-					if f := k.fit(d); f > best {
+				if d := &seen[j]; !d.used && d.score >= least {
+					if f := t.fit(k, d, seen); f > best {
 						best, bi, bj = f, i, j
 					}
 				}
@@ -125,63 +91,66 @@ func (t *tracker) assign(seen []detection, from, below float64, now time.Duratio
 		if bi < 0 {
 			return
 		}
-		t.tracks[bi].take(&seen[bj], now, dt)
-		seen[bj].score *= -1
+		k, d := &t.tracks[bi], &seen[bj]
+		k.take(d, t.whole(k, d, seen), now)
+		d.used = true
 	}
 }
 
-// fit is how well a detection continues the track: above 0 if it may, by
-// overlap first and by nearness of the ground points where nothing overlaps.
-func (k *track) fit(d *detection) float64 {
-	b := k.box()
-	if k.class().Coarse() != d.class.Coarse() && !kin(k.class(), d.class) && b.iou(d.box) < 0.5 {
+// fit is how well a detection continues the track: above 0 if it may.
+func (t *tracker) fit(k *track, d *detection, seen []detection) float64 {
+	v := k.box().iou(d.box)
+	if !kin(k.class(), d.class) && v < another {
 		return 0
 	}
-	if v := b.iou(d.box); v > 0.1 {
-		return 1 + v
-	}
-	g, p := b.ground(), d.box.ground()
-	reach := 0.8 * max(b.h(), d.box.h())
-	if k.hits >= young {
-		reach *= 0.5
-	}
-	size := max(d.box.h(), b.h()) / max(min(d.box.h(), b.h()), 1)
-	if size > 2 {
+	if r := d.box.h() / max(k.h, 1); r > stretch || r < 1/stretch {
 		return 0
 	}
-	return 1 - math.Hypot(g.x-p.x, g.y-p.y)/reach
+	g := t.whole(k, d, seen).ground()
+	r := jitter * max(k.h, d.box.h())
+	m := k.x.surprise(g.x, r) + k.y.surprise(g.y, r)
+	if m > strange && v < overlay {
+		return 0
+	}
+	return v + math.Exp(-m/8)
 }
 
-func (k *track) take(d *detection, now time.Duration, dt float64) {
-	gap := max((now - k.seen).Seconds(), dt)
-	alpha, beta := gains(k.hits+1, gap)
-	g := d.box.ground()
-	k.cx.correct(g.x, gap, alpha, beta)
-	k.by.correct(g.y, gap, alpha, beta)
-	k.w.correct(d.box.w(), 0, alpha, 0)
-	k.h.correct(d.box.h(), 0, alpha, 0)
-	k.votes[d.class] += d.score
-	k.seen = now
-	k.hits++
-	k.taken = true
+// whole is the box that a detected object most likely fills: where a nearer
+// object or the picture's edge cuts it, the track knows how large it was.
+func (t *tracker) whole(k *track, d *detection, seen []detection) box {
+	const edge = 2 // pixels
+	b := d.box
+	if !k.believed() {
+		return b
+	}
+	if b.y1 > t.h-edge && b.y0 > edge || hidden(b, seen) {
+		b.y1 = max(b.y1, b.y0+k.h)
+	}
+	switch left, right := b.x0 < edge, b.x1 > t.w-edge; {
+	case left && !right:
+		b.x0 = min(b.x0, b.x1-k.w)
+	case right && !left:
+		b.x1 = max(b.x1, b.x0+k.w)
+	}
+	return b
 }
 
-// memory is how long a detection matters for where an object is said to be:
-// long against the jitter of boxes, short against a step or a turn.
-const memory = 0.12 // seconds
-
-// gains are those of an alpha-beta filter: least squares over the first n
-// looks, then fading memory (Brookner 1998, §1.2.10).
-func gains(n int, dt float64) (alpha, beta float64) {
-	k := float64(n)
-	alpha = max(1-math.Exp(-dt/memory), 2*(2*k-1)/(k*(k+1)))
-	beta = max(alpha*alpha/(2-alpha), 6/(k*(k+1)))
-	return min(alpha, 1), min(beta, 1)
+// hidden reports whether something nearer stands before the lower end of b:
+// its foot is lower in the picture, its top above b's foot.
+func hidden(b box, seen []detection) bool {
+	for i := range seen {
+		o := &seen[i].box
+		if seen[i].score >= sure && o.y1 > b.y1+0.15*b.h() && o.y0 < b.y1-0.05*b.h() && o.y0 > b.y0+0.25*b.h() &&
+			min(o.x1, b.x1)-max(o.x0, b.x0) > 0.5*b.w() {
+			return true
+		}
+	}
+	return false
 }
 
 // covered reports whether a detection is most likely another opinion of what
 // is followed already.
-func (t *tracker) covered(d detection) bool {
+func (t *tracker) covered(d *detection) bool {
 	for i := range t.tracks {
 		if k := &t.tracks[i]; k.live && k.taken && kin(k.class(), d.class) && k.box().iou(d.box) > sameThing {
 			return true
@@ -190,44 +159,40 @@ func (t *tracker) covered(d detection) bool {
 	return false
 }
 
-func (t *tracker) begin(d detection, now time.Duration) {
+func (t *tracker) begin(d *detection, now time.Duration) {
 	for i := range t.tracks {
-		k := &t.tracks[i]
-		if k.live {
-			continue
+		if k := &t.tracks[i]; !k.live {
+			k.start(d, now)
+			return
 		}
-		g := d.box.ground()
-		gates, over := k.gates, k.over
-		clear(gates)
-		clear(over)
-		*k = track{live: true, born: now, seen: now, hits: 1, path: g, pathAt: now, gates: gates, over: over, taken: true}
-		k.cx.x, k.by.x, k.w.x, k.h.x = g.x, g.y, d.box.w(), d.box.h()
-		k.votes[d.class] = d.score
-		return
 	}
 }
 
-// cross moves every believed track's ground point over the lines.
-func (t *tracker) cross(now time.Duration, emit func(line int, c counting.Class, d counting.Direction, at time.Duration)) {
+// thin ends unseen tracks that are another opinion of one that is seen and
+// moves alike. Who passes behind another moves otherwise, and stays.
+func (t *tracker) thin() {
 	for i := range t.tracks {
 		k := &t.tracks[i]
-		if !k.live || !k.taken || k.hits < young {
+		if !k.live || k.taken {
 			continue
 		}
-		p := k.box().ground()
-		for l := range t.lines {
-			dead := 0.1 * k.h.x
-			if k.over[l] {
-				dead = 0.35 * k.h.x
-			}
-			if k.pathAt == k.born {
-				k.gates[l].move(&t.lines[l], k.path, k.path, k.born, k.born, dead)
-			}
-			if d, ok := k.gates[l].move(&t.lines[l], k.path, p, k.pathAt, now, dead); ok {
-				emit(l, k.class(), d, k.gates[l].at)
-				k.over[l] = true
+		for j := range t.tracks {
+			o := &t.tracks[j]
+			if o.live && o.taken && o.belief > k.belief && kin(k.class(), o.class()) && k.box().iou(o.box()) > same && k.apart(o) < abreast*o.h {
+				k.live = false
+				break
 			}
 		}
-		k.path, k.pathAt = p, now
+	}
+}
+
+// retire ends the tracks that are lost and those that have lived longest.
+func (t *tracker) retire(now, longest time.Duration) {
+	for i := range t.tracks {
+		k := &t.tracks[i]
+		unseen := now - k.seen
+		if unseen > coast || unseen > coast/2 && !k.believed() || now-k.born > longest {
+			k.live = false
+		}
 	}
 }

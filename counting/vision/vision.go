@@ -3,13 +3,24 @@
 // zones occupied come out. No type and no method of this package hands out a
 // pixel: the picture, the background models and every scratch that bears one
 // lie in one arena that belongs to the Counter and is wiped with it.
+//
+// The detector is called motion. About twelve times a second it looks: the
+// picture is reduced to a grid some 200 pixels wide, steadied, and compared
+// with a background that is learnt within seconds (model.go). What differs
+// and moves falls into blobs, cut where two things touch (blobs.go,
+// split.go). Objects are boxes that follow the shift of their own pixels from
+// one look to the next and are corrected by blobs (follow.go, match.go); their
+// class comes from their size on the ground, whose scale is learnt from what
+// uses the street (scale.go). The path of an object's ground contact is held
+// against the lines (gate.go).
 package vision
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"runtime"
+	"slices"
 	"time"
 
 	"kerb/counting"
@@ -55,63 +66,119 @@ type Presence struct {
 // Counter counts what crosses lines in one stream of pictures. It is not safe
 // for concurrent use.
 type Counter struct {
-	src       Source
-	o         Opts
-	w, h, k   int // working grid, and how many pixels of the picture make one of it
-	arena     *arena
-	labels    *labels
-	follow    *follower
-	split     splitter
-	saved     []blob
+	src     Source
+	o       Opts
+	w, h, k int    // working grid, and how many pixels of the picture make one of it
+	blind   []bool // grid pixels that Masks cover; nil: none
+	arena   *arena
+	crew    *crew
+	labels  *labels
+	split   splitter
+	follow  *follower
+	tempo   tempo
+
 	begun     bool
 	start     time.Time
-	looked    time.Duration // Mono of the last look
 	looks     int
-	pace      float64 // seconds between looks, smoothed
-	noise     float64
+	looked    time.Duration // Mono of the last look
+	pace      float64       // seconds between looks, smoothed
+	noise     float64       // median change of a pixel between two looks, in levels
 	crossings []counting.Crossing
 	zones     []Presence
-	seer      *seer // nil: motion
-	tracker   *tracker
-	tempo     tempo
+	eye       *eye // a network's; nil: motion is looked for
 }
 
-// New makes a Counter. The lines, zones and masks are copied.
+// The grid is the picture reduced until no side is longer than this; more
+// detail costs four times the work and counts no better.
+const (
+	maxGridWidth  = 256
+	maxGridHeight = 512
+)
+
+// between is the least time from one look to the next. Following needs 8–9
+// looks a second; a faster camera's other pictures are dropped unseen.
+const between = 60 * time.Millisecond
+
+// New makes a Counter. Lines, zones and masks are copied. It refuses sizes
+// outside 16–8192 pixels, lines without length, polygons with fewer than
+// three corners, and lines when nothing may be followed.
 func New(src Source, o Opts) (*Counter, error) {
-	if o.Width < 16 || o.Height < 16 || o.Width > 1<<13 || o.Height > 1<<13 {
-		return nil, fmt.Errorf("picture of %d×%d: each side must be 16–8192 pixels", o.Width, o.Height)
+	if err := check(&o); err != nil {
+		return nil, err
 	}
-	if len(o.Lines) > 0 && o.FollowMax <= 0 {
-		return nil, errors.New("lines need objects to be followed, and they may not be: only zones can be counted")
+	o.Lines, o.Zones = slices.Clone(o.Lines), slices.Clone(o.Zones)
+	if o.Classes == nil {
+		o.Classes = []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
 	}
+	o.Classes = slices.Clone(o.Classes)
 	c := &Counter{src: src, o: o, k: 1}
-	for o.Width/c.k > 256 {
+	for o.Width/c.k > maxGridWidth || o.Height/c.k > maxGridHeight {
 		c.k++
 	}
 	c.w, c.h = o.Width/c.k, o.Height/c.k
+	c.blind = blinds(c.w, c.h, o.Masks)
 	c.arena = newArena(o.Width*o.Height, c.w*c.h)
 	c.labels = newLabels()
 	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
 	if o.Network != nil {
 		var err error
-		if c.seer, err = newSeer(o.Network, o.Width, o.Height); err != nil {
+		if c.eye, err = newEye(&c.o); err != nil {
 			return nil, err
 		}
-		lines := make([]segment, len(o.Lines))
-		for i, l := range o.Lines {
-			lines[i] = newSegment(l, float64(o.Width), float64(o.Height))
-		}
-		c.tracker = newTracker(lines)
 	}
+	c.crossings = make([]counting.Crossing, 0, max(maxObjects, maxTracks)*len(o.Lines))
 	c.zones = make([]Presence, len(o.Zones))
 	for i, z := range o.Zones {
 		c.zones[i].Zone = z.ID
 	}
+	if o.Workers <= 0 {
+		o.Workers = min(runtime.GOMAXPROCS(0), 2)
+	}
+	c.crew = newCrew(min(o.Workers, 8), c.band)
 	return c, nil
 }
 
+func check(o *Opts) error {
+	if o.Width < 16 || o.Height < 16 || o.Width > 1<<13 || o.Height > 1<<13 {
+		return fmt.Errorf("picture of %d×%d: each side must be 16–8192 pixels", o.Width, o.Height)
+	}
+	if len(o.Lines) > 0 && o.FollowMax <= 0 {
+		return errors.New("lines need objects to be followed, and none may be: count zones only")
+	}
+	for _, l := range o.Lines {
+		if l.From == l.To {
+			return fmt.Errorf("line %q: its ends are one point", l.ID)
+		}
+	}
+	for _, z := range o.Zones {
+		if len(z.Polygon) < 3 {
+			return fmt.Errorf("zone %q: %d corners: must be 3 or more", z.ID, len(z.Polygon))
+		}
+	}
+	for i, m := range o.Masks {
+		if len(m) < 3 {
+			return fmt.Errorf("mask %d: %d corners: must be 3 or more", i, len(m))
+		}
+	}
+	return nil
+}
+
+// blinds marks the grid pixels whose middle lies in a mask.
+func blinds(w, h int, masks []counting.Polygon) []bool {
+	if len(masks) == 0 {
+		return nil
+	}
+	b := make([]bool, w*h)
+	for i := range b {
+		p := counting.Point{X: (float64(i%w) + 0.5) / float64(w), Y: (float64(i/w) + 0.5) / float64(h)}
+		b[i] = slices.ContainsFunc(masks, func(m counting.Polygon) bool { return m.Contains(p) })
+	}
+	return b
+}
+
 // Step reads one picture, counts, and overwrites the picture, also when it
-// returns an error or panics. Errors are the Source's, unwrapped by errors.Is.
+// returns an error or panics. Errors are the Source's, for errors.Is and
+// errors.As. It allocates nothing.
 func (c *Counter) Step(ctx context.Context) (Step, error) {
 	defer c.arena.forget()
 	at, err := c.src.ReadInto(ctx, c.arena.picture)
@@ -123,151 +190,20 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	}
 	s := Step{At: at, Mono: at.Sub(c.start), Zones: c.zones}
 	c.crossings = c.crossings[:0]
-	dt := s.Mono - c.looked
-	if c.seer != nil {
-		c.recognise(s.Mono, dt.Seconds())
-	} else if c.looks == 0 || dt >= 60*time.Millisecond {
-		c.look(s.Mono, dt.Seconds())
+	if dt := s.Mono - c.looked; c.looks == 0 || dt >= between {
+		if c.eye != nil {
+			c.recognise(s.Mono, dt.Seconds())
+		} else {
+			c.look(s.Mono, dt.Seconds())
+		}
 	}
 	s.Crossings = c.crossings
 	return s, nil
 }
 
-func (c *Counter) look(now time.Duration, dt float64) {
-	c.looked = now
-	c.looks++
-	a := c.arena
-	a.now, a.before = a.before, a.now
-	c.reduce()
-	n := c.w * c.h
-	if c.looks == 1 {
-		copy(a.before, a.now)
-		copy(a.bgHi, a.now)
-		copy(a.cand, a.now)
-		for i := range n {
-			a.dev[i] = 8
-			a.age[i] = 1
-		}
-		return
-	}
-	if c.pace == 0 {
-		c.pace = dt
-	}
-	c.pace += 0.2 * (dt - c.pace)
-	c.measureNoise()
-	looks := func(s float64) int32 { return int32(max(math.Round(s/c.pace), 1)) }
-	c.tempo = tempo{
-		believe: looks(0.6), linger: uint8(min(looks(0.35), 200)),
-		least: looks(0.5), most: looks(2.5), settle: min(looks(8), 250),
-		level:  int32(8 * (7 + 2.5*c.noise)),
-		motion: int32(8 * (7 + 2.5*c.noise)),
-	}
-	c.follow.predict(a, c.w, c.h, dt)
-	a.look(c.w, 0, c.h, &c.tempo)
-	a.filter(c.w, c.h, 0, c.h)
-	c.labels.find(a, c.w, c.h, 1)
-	c.split.refine(c.labels, a, c.w, c.follow.scale)
-	c.saved = append(c.saved[:0], c.labels.blobs...)
-	c.follow.match(c.labels.blobs, now, dt)
-	c.follow.erase(a, c.w, c.h)
-	c.labels.find(a, c.w, c.h, 1)
-	c.split.refine(c.labels, a, c.w, c.follow.scale)
-	c.follow.births(c.labels.blobs, now)
-	c.follow.cross(now, func(line int, o *object, d counting.Direction, at time.Duration) {
-		c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[line].ID, Class: c.class(o), Dir: d, At: at})
-	})
-	c.follow.ghosts(a, now)
-	c.follow.retire(now, c.o.FollowMax)
-	c.paint()
-}
-
-func (c *Counter) class(o *object) counting.Class {
-	e := o.suits
-	if o.whole == 0 {
-		c.follow.scale.judge(o.box, o.vx, o.vy, &e)
-	}
-	best := 0
-	for k := range kinds {
-		e[k] = 2*e[k] + math.Log(kinds[k].prior)
-		if e[k] > e[best] {
-			best = k
-		}
-	}
-	return kinds[best].class
-}
-
-// paint marks the pixels that followed objects cover.
-func (c *Counter) paint() {
-	clear(c.arena.claim)
-	for i := range c.follow.objects {
-		o := &c.follow.objects[i]
-		if !o.live || o.hits < 3 {
-			continue
-		}
-		x0, x1 := max(int(o.box.x0), 0), min(int(o.box.x1+0.5), c.w)
-		for y := max(int(o.box.y0), 0); y < min(int(o.box.y1+0.5), c.h); y++ {
-			for x := x0; x < x1; x++ {
-				c.arena.claim[y*c.w+x] = 1
-			}
-		}
-	}
-}
-
-func (c *Counter) measureNoise() {
-	var hist [64]int
-	n := 0
-	for i := 0; i < len(c.arena.now); i += 7 {
-		d := int(c.arena.now[i]) - int(c.arena.before[i])
-		hist[min(max(d, -d), 63)]++
-		n++
-	}
-	// the median of |difference| is 0.95σ of one picture's noise
-	acc, m := 0, 0
-	for i, k := range hist {
-		if acc+k >= n/2 {
-			m = i
-			c.noise += 0.1 * (float64(m) + float64(n/2-acc)/float64(k) - c.noise)
-			break
-		}
-		acc += k
-	}
-}
-
-func (c *Counter) reduce() {
-	k, W := c.k, c.o.Width
-	div := uint32(k * k)
-	for y := range c.h {
-		out := c.arena.now[y*c.w : y*c.w+c.w]
-		for x := range out {
-			var s uint32
-			for j := range k {
-				p := (y*k+j)*W + x*k
-				for _, v := range c.arena.picture[p : p+k] {
-					s += uint32(v)
-				}
-			}
-			out[x] = uint8((s + div/2) / div)
-		}
-	}
-}
-
 // Close ends the workers and wipes the arena. The Counter is dead afterwards.
-func (c *Counter) Close() { c.arena.wipe() }
-
-func (c *Counter) recognise(now time.Duration, dt float64) {
-	c.looked = now
-	c.looks++
-	seen := c.seer.see(c.arena.picture, c.o.Width, c.o.Height, doubtful)
-	for i, z := range c.o.Zones {
-		c.zones[i].Count = [counting.Classes]int{}
-		for _, d := range seen {
-			g := d.box.ground()
-			if d.score >= sure && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
-				c.zones[i].Count[d.class]++
-			}
-		}
-	}
-	c.tracker.step(seen, now, dt, c.o.FollowMax, func(line int, class counting.Class, d counting.Direction, at time.Duration) {
-		c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[line].ID, Class: class, Dir: d, At: at})
-	})
+// Closing twice is harmless.
+func (c *Counter) Close() {
+	c.crew.close()
+	c.arena.wipe()
 }

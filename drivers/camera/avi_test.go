@@ -9,15 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"kerb/drivers/camera/cameratest"
 	"kerb/drivers/camera/luma"
 )
 
 // read gives all pictures of a source, nil for bad ones, and how it ended.
-func read(tb testing.TB, s interface {
-	ReadInto(context.Context, []byte) (time.Time, error)
-	Size() (int, int)
-},
-) (all [][]byte, end error) {
+func read(tb testing.TB, s cameratest.Source) (all [][]byte, end error) {
 	tb.Helper()
 	w, h := s.Size()
 	for {
@@ -35,11 +32,7 @@ func read(tb testing.TB, s interface {
 }
 
 // plays fails unless a source delivers just these pictures.
-func plays(tb testing.TB, s interface {
-	ReadInto(context.Context, []byte) (time.Time, error)
-	Size() (int, int)
-}, want [][]byte,
-) {
+func plays(tb testing.TB, s cameratest.Source, want [][]byte) {
 	tb.Helper()
 	got, err := read(tb, s)
 	if err != io.EOF || len(got) != len(want) {

@@ -28,6 +28,7 @@ type parts struct {
 	head     int    // bytes of the head so far
 	kind     string // the part's Content-Type
 	body     bool   // the head has ended: the picture must follow
+	rest     bool   // of a line that was too long to keep
 }
 
 // boundaryOf takes the boundary out of a Content-Type.
@@ -40,39 +41,50 @@ func boundaryOf(header string) []byte {
 	return []byte(strings.TrimLeft(strings.Trim(b, " \t\""), "-"))
 }
 
-// seek goes over lines to the start of the next picture. A picture starts a
-// line, even where the head or the boundary before it is missing.
+// seek takes one line, or the start of a picture wherever it is: the head or
+// the boundary before it may be missing.
 func (p *parts) seek(s *splitter) error {
-	for {
-		have := s.buf[s.start:s.end]
-		if len(have) < len(start) && bytes.HasPrefix(start, have) {
-			return errMore
-		}
-		if bytes.HasPrefix(have, start) {
-			p.inHead, p.body = false, false
-			s.found(s.start)
-			return nil
-		}
-		n := bytes.IndexByte(have, '\n')
-		if n < 0 && len(have) <= lineMax {
-			return errMore
-		}
-		var err error
-		switch {
-		case n < 0:
-			n, err = len(have)-len(start), p.long()
-		case n > lineMax:
-			n, err = n+1, p.long()
-		default:
-			n, err = n+1, p.line(bytes.TrimSpace(have[:n]))
-		}
-		if skip := s.skip(s.start + n); skip != errMore {
-			return skip
-		}
-		if err != nil {
-			return err
-		}
+	have := s.buf[s.start:s.end]
+	n := bytes.IndexByte(have, '\n')
+	if n >= 0 {
+		have = have[:n]
 	}
+	picture := bytes.Index(have, start)
+	if picture >= 0 {
+		have = have[:picture]
+	}
+	cut := n < 0 && picture < 0 // the line goes on
+	if cut && len(have) <= lineMax && !p.rest {
+		return errMore
+	}
+	var err error
+	switch {
+	case p.rest:
+	case len(have) > lineMax:
+		err = p.long()
+	case picture < 0:
+		err = p.line(bytes.TrimSpace(have))
+	}
+	p.rest = cut
+	switch {
+	case picture >= 0 && err == nil:
+		p.inHead, p.body = false, false
+		s.found(s.start + picture)
+		return nil
+	case picture >= 0:
+		n = picture
+	case cut:
+		n = max(0, len(have)-len(start)+1) // what is left may begin a picture
+	default:
+		n++
+	}
+	if skip := s.skip(s.start + n); skip != errMore {
+		return skip
+	}
+	if cut && err == nil {
+		return errMore
+	}
+	return err
 }
 
 // long takes what is too long to be a line.

@@ -22,6 +22,7 @@ type splitter struct {
 	buf     []byte
 	start   int       // the picture begins here
 	at      int       // it is checked up to here
+	last    int       // its last segment begins here; those before led to a marker
 	end     int       // of what has come
 	stamp   time.Time // when the last bytes came
 	first   time.Time // when the picture's first byte came
@@ -97,7 +98,8 @@ func (s *splitter) more(ctx context.Context, limit <-chan time.Time) error {
 func (s *splitter) room() {
 	n := copy(s.buf, s.buf[s.start:s.end])
 	clear(s.buf[n:s.end])
-	s.start, s.at, s.end = 0, s.at-s.start, n
+	s.at, s.last = s.at-s.start, s.last-s.start
+	s.start, s.end = 0, n
 	if len(s.buf)-n >= 4<<10 {
 		return
 	}
@@ -119,7 +121,7 @@ func (s *splitter) seek() error {
 // found begins a picture.
 func (s *splitter) found(at int) {
 	s.drop(at)
-	s.at, s.open, s.first = at+2, true, s.stamp
+	s.at, s.last, s.open, s.first = at+2, at, true, s.stamp
 }
 
 // skip passes over what is no picture, and asks for more.
@@ -132,10 +134,11 @@ func (s *splitter) skip(to int) error {
 	return errMore
 }
 
-// broken gives the picture up and looks for the next start inside it: a
-// damaged length may have led over one.
+// broken gives the picture up. The next one is looked for in its last segment
+// too, since a damaged length may have led over a start; but not before that,
+// where there may be a thumbnail.
 func (s *splitter) broken(why error) error {
-	s.drop(s.start + 2)
+	s.drop(s.last + 2)
 	return errPicture{why}
 }
 
@@ -168,6 +171,7 @@ func (s *splitter) check() error {
 			}
 			return nil
 		case m == 0xd8:
+			s.last = s.at - 2 // which was no lie
 			return s.broken(luma.ErrTruncated)
 		case m == 0x01 || m >= 0xd0 && m <= 0xd7:
 			s.at = i + 1
@@ -182,7 +186,7 @@ func (s *splitter) check() error {
 			if s.end-i-1 < n {
 				return errMore
 			}
-			s.at, s.scan = i+1+n, m == 0xda
+			s.last, s.at, s.scan = i-1, i+1+n, m == 0xda
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"kerb/drivers/camera/cameratest"
 )
 
 // stream is OpenStream for bytes that come in small pieces.
@@ -82,6 +84,26 @@ func TestDamagedPictureInAStreamCostsOnlyItself(t *testing.T) {
 			near(t, got[0], reference(t, good[0]))
 			near(t, got[len(got)-1], reference(t, good[2]))
 		})
+	}
+}
+
+func TestThumbnailOfADamagedPictureIsNoPicture(t *testing.T) {
+	all := pictures(t, 3)
+	thumb := picture(t, 16, 12, 0)
+	n := len(thumb) + 2
+	exif := append([]byte{0xff, 0xd8, 0xff, 0xe1, byte(n >> 8), byte(n)}, thumb...)
+	with := append(exif, all[1][2:]...)
+	for _, cut := range []int{len(with) - 500, n + 200} {
+		data := bytes.Join([][]byte{all[0], with[:cut], all[2]}, []byte("\r\n--frame\r\n\r\n"))
+		for _, s := range []cameratest.Source{
+			stream(t, bytes.NewReader(data), Limits{}),
+			dial(t, camera(t, "multipart/x-mixed-replace", data), Limits{}, HTTP{}),
+		} {
+			got, err := read(t, s)
+			if len(got) != 3 || got[1] != nil || got[2] == nil || err != io.EOF {
+				t.Errorf("%T cut at %d: %d pictures, then %v", s, cut, len(got), err)
+			}
+		}
 	}
 }
 

@@ -13,6 +13,9 @@ type clock struct {
 	start time.Time
 }
 
+// Now is CLOCK_MONOTONIC, the clock of a Port's edges.
+func Now() time.Duration { return newClock().now() }
+
 func newClock() clock {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {

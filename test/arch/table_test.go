@@ -70,6 +70,7 @@ var rooms = []room{
 	{path: "counting/neural", ours: []string{"counting/neural/kernel", "counting/neural/onnx"}, bans: darkRoom},
 	{path: "counting/neural/kernel", libs: []string{sysLib}, bans: darkRoom},
 	{path: "counting/neural/onnx", libs: []string{protoLib}, bans: darkRoom},
+	{path: "counting/neural/onnx/onnxtest", libs: []string{protoLib}},
 	{path: "counting/vision", ours: []string{"counting", "counting/neural"}, bans: darkRoom},
 	{path: "drivers/camera", ours: []string{"drivers/camera/luma"}, bans: eyes},
 	{path: "drivers/camera/cameratest", libs: []string{goleakLib}},
@@ -77,6 +78,7 @@ var rooms = []room{
 	{path: "drivers/camera/scene", ours: []string{"counting"}, bans: eyes},
 	{path: "drivers/lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
 	{path: "drivers/loop", ours: []string{"counting/loop"}, libs: []string{sysLib, periphConnLib, periphHostLib}},
+	{path: "drivers/loop/street", ours: []string{"counting/loop"}},
 	{path: "drivers/loop/looptest", ours: []string{"counting/loop", "drivers/loop"}},
 }
 

@@ -7,12 +7,24 @@ func Sets() []*Set {
 	var out []*Set
 	x := &cpu.X86
 	if x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL {
-		out = append(out, avx512())
+		s := avx512()
+		if x.HasAVX512VNNI {
+			s.Unsigned, s.bytes, s.quantize = true, bytes512, quantize512
+		}
+		out = append(out, s)
 	}
 	if x.HasAVX2 && x.HasFMA {
 		out = append(out, avx2())
 	}
 	return append(out, Portable())
+}
+
+func bytes512(b *Bytes, width int) {
+	if width == 32 {
+		bytes512x32(b)
+	} else {
+		bytes512x16(b)
+	}
 }
 
 func avx512() *Set {
@@ -148,3 +160,12 @@ func most256x1(t *Taps)
 
 //go:noescape
 func act256(e *Elements)
+
+//go:noescape
+func bytes512x32(p *Bytes)
+
+//go:noescape
+func bytes512x16(p *Bytes)
+
+//go:noescape
+func quantize512(q *Quantize, n int)

@@ -72,17 +72,20 @@ type Taps struct {
 
 // Set is the kernels of one instruction set.
 type Set struct {
-	Name   string
-	Rows   int   // of the matrix kernel's tile
-	Widths []int // of its panels, widest first
-	Spaced bool  // the matrix kernel takes KStep ≠ 1
-	Whole  bool  // it stores whole panels only
+	Name     string
+	Rows     int   // of the matrix kernel's tile
+	Widths   []int // of its panels, widest first
+	Spaced   bool  // the matrix kernel takes KStep ≠ 1
+	Whole    bool  // it stores whole panels only
+	Unsigned bool  // bytes of inputs are unsigned
 
-	gemm  func(g *Gemm, width, rows int) // rows is Rows or 1
-	taps  func(t *Taps, px int)          // whole vectors, px outputs at a time: 8, 4 or 1
-	most  func(t *Taps, px int)          // the same for a maximum
-	act   func(e *Elements)              // whole vectors
-	lanes int                            // that taps, most and act need: the rest is done in Go
+	gemm     func(g *Gemm, width, rows int) // rows is Rows or 1
+	taps     func(t *Taps, px int)          // whole vectors, px outputs at a time: 8, 4 or 1
+	most     func(t *Taps, px int)          // the same for a maximum
+	bytes    func(b *Bytes, width int)      // whole tiles
+	quantize func(q *Quantize, n int)       // n a multiple of 16
+	act      func(e *Elements)              // whole vectors
+	lanes    int                            // that taps, most and act need: the rest is done in Go
 }
 
 // Panel is a stretch of columns of a packed matrix.

@@ -123,7 +123,7 @@ func (s *Scene) measured() []counting.Height {
 	var low, high post
 	for _, p := range s.street.posts {
 		foot, top := s.point(vec{p.x, p.y, 0}), s.point(vec{p.x, p.y, p.height})
-		if p.kind == lamp || p.y > s.street.counted+40 || min(foot.X, top.X) < 0 || max(foot.X, top.X) > 1 || foot.Y > 1 || top.Y < 0 {
+		if p.kind == lamp || p.kind == bollard || p.y > s.street.counted+40 || min(foot.X, top.X) < 0 || max(foot.X, top.X) > 1 || foot.Y > 1 || top.Y < 0 {
 			continue
 		}
 		if low.height == 0 || p.y < low.y {

@@ -144,49 +144,50 @@ func (s *Scene) worn(p vec, a float64) float64 {
 	return a
 }
 
-// marked paints the lines of the carriageway.
+// marked paints what is across the carriageway, then what is along it.
 func (s *Scene) marked(p vec, a float64) float64 {
 	st := s.street
 	white := 205 - float64(60*cloth(st.seed^14, float64(p.x*5), float64(p.y*5)))
-	yellow := 150 - float64(45*cloth(st.seed^15, float64(p.x*5), float64(p.y*5)))
-	at := math.Abs(p.y - st.crossing)
+	middle, at := st.bayFrom()/2, math.Abs(p.y-st.crossing)
 	if at < crossingWidth/2 { // zebra
-		if f := p.x/1.1 - math.Floor(p.x/1.1); f < 0.5 && p.x > 0.3 && p.x < st.bayFrom()-0.3 {
+		if part(p.x, 1.1) < 0.5 && p.x > 0.3 && p.x < st.bayFrom()-0.3 {
 			return white
 		}
 		return a
 	}
-	middle := st.bayFrom() / 2
 	for _, dir := range [2]float64{-1, 1} {
 		own := (p.x < middle) == ((dir > 0) == st.keepLeft)
 		if d := float64(dir * (p.y - st.stop(dir))); own && p.x < st.bayFrom() && d > 0 && d < 0.3 {
 			return white
 		}
 	}
-	if math.Abs(p.x-middle) < 0.06 {
-		period, dash := 6.0, 3.0
-		if at < 16 {
-			period, dash = 3, 2
-		}
-		if f := p.y/period - math.Floor(p.y/period); f < dash/period {
-			return white
-		}
+	return s.lanes(p, a, white, middle, at < 16)
+}
+
+// lanes paints lines along the carriageway; dashes are short near a crossing.
+func (s *Scene) lanes(p vec, a, white, middle float64, short bool) float64 {
+	st := s.street
+	period, dash := 6.0, 0.5
+	if short {
+		period, dash = 3, 0.67
 	}
-	if st.cycle > 0 {
-		if d := min(math.Abs(p.x-st.cycle), math.Abs(p.x-(st.bayFrom()-st.cycle))); d < 0.06 {
-			return white
-		}
-	}
-	if st.bay > 0 && math.Abs(p.x-st.bayFrom()) < 0.05 {
-		if f := p.y - math.Floor(p.y); f < 0.6 {
-			return white
-		}
-	}
-	if e := min(p.x, st.width-p.x); (e > 0.28 && e < 0.36) || (e > 0.46 && e < 0.54) {
-		return yellow
+	cycle := min(math.Abs(p.x-st.cycle), math.Abs(p.x-(st.bayFrom()-st.cycle)))
+	edge := min(p.x, st.width-p.x)
+	switch {
+	case math.Abs(p.x-middle) < 0.06 && part(p.y, period) < dash:
+		return white
+	case st.cycle > 0 && cycle < 0.06:
+		return white
+	case st.bay > 0 && math.Abs(p.x-st.bayFrom()) < 0.05 && part(p.y, 1) < 0.6:
+		return white
+	case edge > 0.28 && edge < 0.36, edge > 0.46 && edge < 0.54: // double yellow
+		return float64(0.72 * white)
 	}
 	return a
 }
+
+// part is how far x is into its period, 0–1.
+func part(x, period float64) float64 { return x/period - math.Floor(x/period) }
 
 // reach is the share of the direct light that reaches the ground at p.
 func (s *Scene) reach(p vec) float64 {

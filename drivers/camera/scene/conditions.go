@@ -83,7 +83,7 @@ var presetConditions = [...]Conditions{
 	Calm: {
 		Light: Overcast, Drift: 0.04, Noise: 1.5,
 		People: 12, Bicycles: 3, Motorcycles: 1, Cars: 10, Heavy: 1,
-		Groups: 0.25, Linger: 0.1, Stray: 0.03, Speed: 10,
+		Groups: 0.2, Linger: 0.1, Stray: 0.03, Speed: 10,
 		Green: 40 * time.Second, Red: 12 * time.Second,
 	},
 	Busy: {

@@ -48,7 +48,7 @@ func (s *Scene) draw() {
 		case aMover:
 			s.drawMover(p, it.index)
 		case aPost:
-			p.reach = s.reachAt(it.x0, it.y0, 0.5)
+			p.reach = s.reachAt(it.x0, it.y0)
 			s.drawPost(p, &s.street.posts[it.index])
 		case aTree:
 			p.reach = 0.5
@@ -79,7 +79,7 @@ func (s *Scene) sort() {
 	s.items = s.items[:0]
 	for i := range s.traffic.movers {
 		if m := &s.traffic.movers[i]; m.kind != nobody {
-			half := m.wide() / 2
+			half := m.width / 2
 			s.insert(item{aMover, i, m.x - half, m.x + half, m.rear(), m.front()})
 		}
 	}
@@ -146,25 +146,31 @@ func (s *Scene) shape(p *painter, m *mover) {
 	}
 }
 
-// reachAt is the share of the direct light at a place, or otherwise.
-func (s *Scene) reachAt(px, py, otherwise float64) float64 {
+// reachAt is the share of the direct light at a place, that of the nearest
+// place seen where it is out of the picture.
+func (s *Scene) reachAt(px, py float64) float64 {
 	x, y, depth := s.view.project(vec{px, py, 0})
-	if depth < nearest || x < 0 || y < 0 || x >= float64(s.canvas.w) || y >= float64(s.canvas.h) {
-		return otherwise
+	if depth < nearest {
+		y = float64(s.canvas.h)
 	}
-	i := int(y)*s.canvas.w + int(x)
-	return float64(s.lit[i]) / 255 * float64(s.weather.cover[int(x)]) / 256
+	column := int(clamp(x, 0, float64(s.canvas.w-1)))
+	row := int(clamp(y, 0, float64(s.canvas.h-1)))
+	return float64(s.lit[row*s.canvas.w+column]) / 255 * float64(s.weather.cover[column]) / 256
 }
 
 func (s *Scene) drawMover(p *painter, index int) {
 	m := &s.traffic.movers[index]
-	m.reach = lerp(m.reach, s.reachAt(m.x, m.rear(), m.reach), 0.35)
+	reach := s.reachAt(m.x, m.rear())
+	if m.drawn > 0 {
+		reach = lerp(m.reach, reach, 0.35) // into a shadow one goes step by step
+	}
+	m.reach = reach
 	p.reach = m.reach
 	p.ink, p.alpha = paint, 256
 	s.contactShadow(p, m)
 	p.id = uint8(index + 1)
 	s.shape(p, m)
-	m.drawn = p.drawn
+	m.drawn = max(1, p.drawn)
 	if (s.lamps() || s.cond.Rain > 0) && !m.parked && m.kind > walker {
 		s.headlights(p, m)
 	}
@@ -176,19 +182,33 @@ func (s *Scene) contactShadow(p *painter, m *mover) {
 	x, y := m.width/2, m.length/2
 	p.alpha = 150
 	if m.kind <= biker {
-		x, y = 0.3, 0.25
-		if m.kind != walker {
-			y = m.length / 2
-		}
-		p.alpha = 80
+		x, y = 0.3, max(0.25, m.length/2)
+		p.alpha = 90
 	}
 	p.value = int32(float64(12 * 256 * p.tone.exposure * p.tone.ambient))
 	for range 2 {
-		p.polygon(vec{m.x - x, m.y - y, 0}, vec{m.x - x, m.y + y, 0}, vec{m.x + x, m.y + y, 0}, vec{m.x + x, m.y - y, 0})
+		if m.kind <= biker {
+			p.oval(m.x, m.y, x, y)
+		} else {
+			p.polygon(vec{m.x - x, m.y - y, 0}, vec{m.x - x, m.y + y, 0}, vec{m.x + x, m.y + y, 0}, vec{m.x + x, m.y - y, 0})
+		}
 		x, y = x+0.12, y+0.12
 		p.alpha /= 3
 	}
 	p.alpha = 256
+}
+
+// oval fills an ellipse on the ground with half axes of a and b metres.
+func (p *painter) oval(x, y, a, b float64) {
+	for _, e := range circle {
+		px, py, depth := p.view.project(vec{x + float64(a*e[0]), y + float64(b*e[1]), 0})
+		if depth < nearest {
+			p.n = 0
+			return
+		}
+		p.corner(px, py)
+	}
+	p.fill()
 }
 
 // beam is the light of headlamps on the road.

@@ -48,7 +48,6 @@ type mover struct {
 	want   float64 // speed that it likes
 	hx, hy float64 // heading, unit
 	gait   float64 // phase of steps or pedals, turns
-	wheel  float64 // phase of the wheels, turns
 	look   look
 	walk   walk
 	parked bool
@@ -66,18 +65,8 @@ type look struct {
 }
 
 // rear is the least y of its footprint, front the greatest.
-func (m *mover) rear() float64  { return m.y - m.deep()/2 }
-func (m *mover) front() float64 { return m.y + m.deep()/2 }
-
-// deep and wide are the extents of the footprint along and across the street.
-func (m *mover) deep() float64 {
-	if m.kind == walker {
-		return 0.4
-	}
-	return m.length
-}
-
-func (m *mover) wide() float64 { return m.width }
+func (m *mover) rear() float64  { return m.y - m.length/2 }
+func (m *mover) front() float64 { return m.y + m.length/2 }
 
 // dress chooses what a mover wears. One in six is as bright as what it moves
 // on: the hard ones are part of every street.

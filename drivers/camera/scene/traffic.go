@@ -73,7 +73,6 @@ func (t *traffic) drive(m *mover, dt float64) {
 	d := float64((m.v + v) * dt / 2)
 	m.v = v
 	m.y += float64(m.dir * d)
-	m.wheel += d / 2
 	m.gait += d / 4.5
 }
 
@@ -99,7 +98,7 @@ func (t *traffic) gap(m *mover) (gap, ahead float64) {
 		} else if o.dir != m.dir || math.Abs(o.x-m.x) > (o.width+m.width)/2-0.1 {
 			continue
 		}
-		d := float64(m.dir*(o.y-m.y)) - (m.length+o.deep())/2
+		d := float64(m.dir*(o.y-m.y)) - (m.length+o.length)/2
 		if float64(m.dir*(o.y-m.y)) > 0 && d < gap {
 			gap, ahead = max(d, 0.1), o.v
 			if o.kind == walker {
@@ -210,9 +209,7 @@ func (t *traffic) park() {
 	if s.bay == 0 {
 		return
 	}
-	for y := s.counted - 4.5 - t.chance.between(0, 3); y > s.near-4; y -= 6.2 {
-		t.parkAt(y)
-	}
+	// None stands where it would hide the counting lines.
 	for y := s.counted + t.chance.between(4.5, 8); y < s.far-8; y += t.chance.between(5.8, 9) {
 		if math.Abs(y-s.crossing) > 6 {
 			t.parkAt(y)

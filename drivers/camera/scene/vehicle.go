@@ -86,122 +86,102 @@ var (
 // frame is a vehicle's own directions.
 type frame struct {
 	m           *mover
-	ahead, side vec // unit; side is to the right as the street sees it
+	ahead, side vec     // unit; side is out of the flank that is turned to the lens
+	tyre        float64 // radius, m
 }
 
+func (p *painter) frame(m *mover) frame {
+	f := frame{m, vec{0, m.dir, 0}, vec{1, 0, 0}, 0.32}
+	if p.view.at.x < m.x {
+		f.side.x = -1
+	}
+	if m.kind >= bus {
+		f.tyre = 0.48
+	}
+	return f
+}
+
+// at is a place on the vehicle: u from front 0 to rear 1, z from the ground 0
+// to the top 1, w from the far flank -1 to the near one 1.
 func (f *frame) at(u, z, w float64) vec {
-	along := float64(f.m.length * (0.5 - u))
-	out := float64(w * f.m.width / 2)
 	p := vec{f.m.x, f.m.y, float64(z * f.m.height)}
-	return p.along(f.ahead, along).along(f.side, out)
+	return p.along(f.ahead, float64(f.m.length*(0.5-u))).along(f.side, float64(w*f.m.width/2))
 }
 
 // vehicle draws anything on four wheels or more.
 func (p *painter) vehicle(m *mover) {
-	f := frame{m, vec{0, m.dir, 0}, vec{1, 0, 0}}
+	f := p.frame(m)
 	p.grow, p.fade = 0.3, 0.22
-	near := 1.0 // the side that is seen
-	if p.view.at.x < m.x {
-		near = -1
+	if !p.onto {
+		p.wheels(&f)
 	}
-	p.wheels(&f, near, 0.2, 0.8)
-	paint := m.look.body
 	switch m.kind {
 	case hatchback, estate:
-		p.extrude(&f, hatchbackOutline, 3, 7, near, paint)
+		p.extrude(&f, hatchbackOutline, 3, 7, m.look.body)
 	case saloon:
-		p.extrude(&f, saloonOutline, 3, 7, near, paint)
+		p.extrude(&f, saloonOutline, 3, 7, m.look.body)
 	case van:
-		p.extrude(&f, vanOutline, 0, 0, near, paint)
-		p.sidePane(&f, near, 0.2, 0.32, 0.58, 0.88, 0.95)
+		p.extrude(&f, vanOutline, 0, 0, m.look.body)
 	case bus:
-		p.extrude(&f, busOutline, 0, 0, near, paint)
-		p.busSide(&f, near)
+		p.extrude(&f, busOutline, 0, 0, m.look.body)
 	case lorry:
-		// The far part first.
-		if m.dir < 0 {
-			p.extrude(&f, loadOutline, 0, 0, near, m.look.extra)
-			p.extrude(&f, cabOutline, 0, 0, near, paint)
-		} else {
-			p.extrude(&f, cabOutline, 0, 0, near, paint)
-			p.extrude(&f, loadOutline, 0, 0, near, m.look.extra)
+		if m.dir > 0 { // the far part first
+			p.extrude(&f, cabOutline, 0, 0, m.look.body)
 		}
-		p.sidePane(&f, near, 0.05, 0.17, 0.42, 0.66, 0.96)
-		p.livery(&f, near)
+		p.extrude(&f, loadOutline, 0, 0, m.look.extra)
+		if m.dir < 0 {
+			p.extrude(&f, cabOutline, 0, 0, m.look.body)
+		}
 	}
 	if !p.onto {
-		p.details(&f)
+		if p.facing(f.at(0.5, 0.3, 1), f.side) {
+			p.flank(&f)
+		}
+		p.ends(&f)
 	}
 	p.grow, p.fade = 0, 0
 }
 
-// extrude draws the strips, far ones first, then the side that is seen: whole,
-// or where cabin is not 0 the lower body, and from corner cabin to corner end
-// the cabin with its windows.
-func (p *painter) extrude(f *frame, o []outline, cabin, end int, near, paint float64) {
+// extrude draws the strips, far ones first, then the flank: whole, or where
+// cabin is not 0 the lower body, and from corner cabin to corner end the cabin.
+func (p *painter) extrude(f *frame, o []outline, cabin, end int, paint float64) {
 	from, to, step := 0, len(o)-1, 1
 	if f.m.dir < 0 { // the rear is far
 		from, to, step = len(o)-2, -1, -1
 	}
 	for i := from; i != to; i += step {
 		a, b := o[i], o[i+1]
-		l0, r0 := f.at(a.u, a.z, -a.w), f.at(a.u, a.z, a.w)
-		l1, r1 := f.at(b.u, b.z, -b.w), f.at(b.u, b.z, b.w)
 		n := f.normal(a, b)
-		p.face(p.stuff(a.strip, paint, n), n, l0, r0, r1, l1)
+		p.face(p.stuff(a.strip, paint, n), n, f.at(a.u, a.z, -a.w), f.at(a.u, a.z, a.w), f.at(b.u, b.z, b.w), f.at(b.u, b.z, -b.w))
 	}
-	n := f.side.times(near)
-	if !p.onto && !p.facing(f.at(0.5, 0.3, near), n) {
+	if !p.facing(f.at(0.5, 0.3, 1), f.side) {
 		return
 	}
-	p.luma(p.shade(paint, n))
-	var lower [12]vec
-	k := 0
+	var lower, upper [12]vec
+	low, up := 0, 0
 	for i, c := range o {
-		if (cabin == 0 || i <= cabin || i >= end) && k < len(lower) {
-			lower[k] = f.at(c.u, c.z, float64(near*c.w))
-			k++
+		q := f.at(c.u, c.z, c.w)
+		if cabin == 0 || i <= cabin || i >= end {
+			lower[low] = q
+			low++
+		}
+		if i >= cabin && i <= end {
+			upper[up] = q
+			up++
 		}
 	}
-	p.polygon(lower[:k]...)
+	p.luma(p.shade(paint, f.side))
+	p.polygon(lower[:low]...)
 	if cabin > 0 {
-		p.cabin(f, o[cabin:end+1], near, paint, n)
+		p.luma(p.shade(paint, f.side))
+		p.polygon(upper[:up]...)
 	}
-}
-
-// cabin is the upper part of a car's side: pillars around two panes.
-func (p *painter) cabin(f *frame, o []outline, near, paint float64, n vec) {
-	var side [8]vec
-	k := 0
-	for _, c := range o {
-		if k < len(side) {
-			side[k] = f.at(c.u, c.z, float64(near*c.w))
-			k++
-		}
-	}
-	p.luma(p.shade(paint, n))
-	p.polygon(side[:k]...)
-	if p.onto {
-		return
-	}
-	first, last := o[0], o[len(o)-1]
-	top, back := o[1], o[len(o)-2]
-	p.luma(p.shade(p.stuff(glass, paint, n), n))
-	middle := (top.u + back.u) / 2
-	base := max(first.z, last.z) + 0.03
-	roof := min(top.z, back.z) - 0.05
-	p.polygon(f.at(first.u+0.05, base, near), f.at(top.u+0.015, roof, float64(near*0.82)),
-		f.at(middle-0.01, roof, float64(near*0.82)), f.at(middle-0.01, base, near))
-	p.polygon(f.at(middle+0.01, base, near), f.at(middle+0.01, roof, float64(near*0.82)),
-		f.at(back.u-0.01, roof, float64(near*0.82)), f.at(last.u-0.05, base, near))
 }
 
 // normal is that of the strip between two corners, outwards.
 func (f *frame) normal(a, b outline) vec {
-	du := float64((a.u - b.u) * f.m.length) // ahead
-	dz := float64((b.z - a.z) * f.m.height)
-	n := f.ahead.times(dz)
-	n.z = -du
+	n := f.ahead.times(float64((b.z - a.z) * f.m.height))
+	n.z = float64((b.u - a.u) * f.m.length)
 	return n.unit()
 }
 
@@ -209,116 +189,107 @@ func (f *frame) normal(a, b outline) vec {
 func (p *painter) stuff(s stuff, paint float64, n vec) float64 {
 	switch s {
 	case glass:
-		return 34 + float64(55*float64(n.z*n.z))
+		return pane + float64(55*n.z*n.z)
 	case trim:
 		return lerp(32, paint, 0.35)
 	}
 	return paint
 }
 
-func (p *painter) sidePane(f *frame, near, u0, u1, z0, z1, w float64) {
-	n := f.side.times(near)
-	if p.onto || !p.facing(f.at(0.5, z0, near), n) {
-		return
-	}
-	p.luma(p.shade(34, n))
-	p.polygon(f.at(u0, z0, near), f.at(u0+0.03, z1, float64(near*w)), f.at(u1, z1, float64(near*w)), f.at(u1, z0, near))
-}
+const pane = 34.0 // albedo of upright glass
 
-// busSide has a row of panes on each deck, doors and a stripe.
-func (p *painter) busSide(f *frame, near float64) {
-	n := f.side.times(near)
-	if p.onto || !p.facing(f.at(0.5, 0.5, near), n) {
-		return
-	}
-	decks := [][2]float64{{0.42, 0.84}}
-	if f.m.look.decker {
-		decks = [][2]float64{{0.3, 0.52}, {0.66, 0.88}}
-	}
-	for _, d := range decks {
-		for i := range 8 {
-			u := 0.02 + float64(0.12*float64(i))
-			p.luma(p.shade(30+float64(6*float64(i&1)), n))
-			p.polygon(f.at(u, d[0], near), f.at(u, d[1], near), f.at(u+0.108, d[1], near), f.at(u+0.108, d[0], near))
-		}
-	}
-	p.luma(p.shade(f.m.look.extra, n))
-	p.polygon(f.at(0, 0.2, near), f.at(0, 0.25, near), f.at(1, 0.25, near), f.at(1, 0.2, near))
-}
-
-// livery is a sign on a lorry's side and the doors at its rear.
-func (p *painter) livery(f *frame, near float64) {
-	if p.onto {
-		return
-	}
-	n := f.side.times(near)
-	if p.facing(f.at(0.5, 0.5, near), n) {
-		p.luma(p.shade(f.m.look.body, n))
-		p.polygon(f.at(0.4, 0.5, near), f.at(0.4, 0.78, near), f.at(0.85, 0.72, near), f.at(0.85, 0.56, near))
-	}
-	n = f.ahead.times(-1)
-	if p.facing(f.at(1, 0.5, 0), n) {
-		p.luma(p.shade(float64(f.m.look.extra*0.7), n))
-		p.polygon(f.at(1, 0.26, -0.015), f.at(1, 0.97, -0.015), f.at(1, 0.97, 0.015), f.at(1, 0.26, 0.015))
-		p.polygon(f.at(1, 0.44, -0.9), f.at(1, 0.455, -0.9), f.at(1, 0.455, 0.9), f.at(1, 0.44, 0.9))
-	}
-}
-
-// wheels draws the axles on the side that is seen, and the dark below.
-func (p *painter) wheels(f *frame, near, front, rear float64) {
-	if p.onto {
-		return
-	}
-	r := 0.32
-	if f.m.class == builds[bus].class {
-		r = 0.48
-	}
-	for _, u := range [2]float64{front, rear} {
-		for _, w := range [2]float64{-near, near} {
+// wheels draws all four, of which the body hides most.
+func (p *painter) wheels(f *frame) {
+	for _, u := range [2]float64{0.2, 0.8} {
+		for _, w := range [2]float64{-1, 1} {
 			a := f.at(u, 0, float64(w*0.93))
-			a.z = r
-			p.disc(p.shade(22, f.side.times(w)), a, f.ahead, r)
+			a.z = f.tyre
+			p.disc(p.shade(22, f.side.times(w)), a, f.ahead, f.tyre)
 		}
 	}
 }
 
-// details are lamps, plates and hubs: what makes a box a car.
-func (p *painter) details(f *frame) {
-	m := f.m
-	near := 1.0
-	if p.view.at.x < m.x {
-		near = -1
+// flank puts windows, hubs and signs on the flank that is seen.
+func (p *painter) flank(f *frame) {
+	for _, u := range [2]float64{0.2, 0.8} {
+		a := f.at(u, 0, 1.01)
+		a.z = f.tyre
+		p.disc(p.shade(18, f.side), a, f.ahead, f.tyre)
+		p.disc(p.shade(95, f.side), a, f.ahead, float64(f.tyre*0.55))
 	}
-	r := 0.32
-	if m.class == builds[bus].class {
-		r = 0.48
-	}
-	n := f.side.times(near)
-	if p.facing(f.at(0.5, 0.2, near), n) {
-		for _, u := range [2]float64{0.2, 0.8} {
-			a := f.at(u, 0, float64(near*1.01))
-			a.z = r
-			p.disc(p.shade(18, n), a, f.ahead, r)
-			p.disc(p.shade(95, n), a, f.ahead, float64(r*0.55))
+	body, extra := f.m.look.body, f.m.look.extra
+	switch f.m.kind {
+	case hatchback, estate:
+		p.panel(f, pane, 0.25, 0.66, 0.415, 0.92, 0.495, 0.92, 0.495, 0.66)
+		p.panel(f, pane, 0.515, 0.66, 0.515, 0.92, 0.84, 0.9, 0.92, 0.66)
+	case saloon:
+		p.panel(f, pane, 0.31, 0.72, 0.435, 0.92, 0.54, 0.92, 0.54, 0.72)
+		p.panel(f, pane, 0.56, 0.72, 0.56, 0.92, 0.67, 0.92, 0.79, 0.72)
+	case van:
+		p.panel(f, pane, 0.2, 0.58, 0.23, 0.88, 0.32, 0.88, 0.32, 0.58)
+	case bus:
+		if f.m.look.decker {
+			p.panes(f, 0.3, 0.52)
+			p.panes(f, 0.66, 0.88)
+		} else {
+			p.panes(f, 0.42, 0.84)
 		}
+		p.panel(f, extra, 0, 0.2, 0, 0.25, 1, 0.25, 1, 0.2)
+	case lorry:
+		p.panel(f, pane, 0.05, 0.42, 0.08, 0.66, 0.17, 0.66, 0.17, 0.42)
+		p.panel(f, body, 0.4, 0.5, 0.4, 0.78, 0.85, 0.72, 0.85, 0.56)
 	}
-	end, lampAlbedo := 0.0, 210.0 // the end that is seen
-	n = f.ahead
+}
+
+// panes is a deck's row of windows.
+func (p *painter) panes(f *frame, low, high float64) {
+	for i := range 8 {
+		u := 0.02 + float64(0.12*float64(i))
+		p.panel(f, 30+float64(6*(i&1)), u, low, u, high, u+0.108, high, u+0.108, low)
+	}
+}
+
+// panel fills a part of the flank with the corners u, z, …; cabins lean in.
+func (p *painter) panel(f *frame, albedo float64, c ...float64) {
+	var v [4]vec
+	for i := range v {
+		u, z := c[2*i], c[2*i+1]
+		w := 1.0
+		if f.m.kind < bus {
+			w -= float64(0.5 * max(0, z-0.6))
+		}
+		v[i] = f.at(u, z, w)
+	}
+	p.luma(p.shade(albedo, f.side))
+	p.polygon(v[:]...)
+}
+
+// ends draws lamps and plate on the end that is seen, and a lorry's doors.
+func (p *painter) ends(f *frame) {
+	m := f.m
+	end, lamps, n := 0.0, 210.0, f.ahead
 	if !p.facing(f.at(0, 0.3, 0), n) {
-		end, lampAlbedo, n = 1, 75, n.times(-1)
+		end, lamps, n = 1, 75, n.times(-1)
 		if m.braked {
-			lampAlbedo = 160
+			lamps = 160
+		}
+		if m.kind == lorry {
+			p.plate(f, p.shade(float64(m.look.extra*0.7), n), end, 0.9, 3.4, -0.015, 0.015)
+			p.plate(f, p.shade(float64(m.look.extra*0.7), n), end, 1.54, 1.6, -0.9, 0.9)
 		}
 	}
 	if !p.facing(f.at(end, 0.3, 0), n) {
 		return
 	}
-	z0, z1 := 0.62/m.height, 0.78/m.height
-	p.luma(p.shade(lampAlbedo, n))
-	for _, w := range [2]float64{-1, 1} {
-		p.polygon(f.at(end, z0, float64(w*0.88)), f.at(end, z1, float64(w*0.88)), f.at(end, z1, float64(w*0.58)), f.at(end, z0, float64(w*0.58)))
+	for _, w := range [2]float64{-0.73, 0.73} {
+		p.plate(f, p.shade(lamps, n), end, 0.62, 0.78, w-0.15, w+0.15)
 	}
-	p.luma(p.shade(185, n))
-	z0, z1 = 0.42/m.height, 0.54/m.height
-	p.polygon(f.at(end, z0, -0.28), f.at(end, z1, -0.28), f.at(end, z1, 0.28), f.at(end, z0, 0.28))
+	p.plate(f, p.shade(185, n), end, 0.42, 0.54, -0.28, 0.28)
+}
+
+// plate fills an upright rectangle at one end, from z0 to z1 m above ground.
+func (p *painter) plate(f *frame, luma, end, z0, z1, w0, w1 float64) {
+	z0, z1 = z0/f.m.height, z1/f.m.height
+	p.luma(luma)
+	p.polygon(f.at(end, z0, w0), f.at(end, z1, w0), f.at(end, z1, w1), f.at(end, z0, w1))
 }

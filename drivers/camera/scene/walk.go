@@ -8,9 +8,9 @@ type walk struct {
 	side   int     // the pavement it walks on: 0 left, 1 right
 	lane   float64 // x that it keeps to
 	until  float64 // end of a pause, s
-	turnAt float64 // y at which it stops or turns; not a number's place: far away
+	turnAt float64 // y at which it stops or turns, or never
 	turns  bool    // it turns back there, otherwise it pauses
-	cross  float64 // y at which it wants to cross, or none
+	cross  float64 // y at which it wants to cross, or never
 	slant  float64 // y gained while crossing, m
 	signal bool    // it crosses at the signal
 }
@@ -22,10 +22,9 @@ const (
 	pausing
 	waiting  // at the kerb
 	crossing // the carriageway
-	leaving  // the kerb, back to its lane
 )
 
-const never = 1e9
+const never = 1e9 // a y that nobody reaches
 
 func (w *walk) onRoad() bool { return w.doing == crossing }
 
@@ -109,14 +108,14 @@ func (t *traffic) stroll(m *mover, dt float64) {
 			w.doing = strolling
 		}
 	case waiting:
-		kerb := t.kerb(m, w.side)
+		kerb := t.street.kerb(w.side)
 		if math.Abs(m.x-kerb) > 0.1 {
 			vx = math.Copysign(min(m.want, 1), kerb-m.x)
 		} else if t.clear(m) {
 			w.doing = crossing
 		}
 	case crossing:
-		goal := t.kerb(m, 1-w.side)
+		goal := t.street.kerb(1 - w.side)
 		left := math.Abs(goal - m.x)
 		vx = math.Copysign(m.want+0.15, goal-m.x)
 		vy = float64((m.want + 0.15) * w.slant / t.street.width)
@@ -126,11 +125,11 @@ func (t *traffic) stroll(m *mover, dt float64) {
 			w.lane = t.chance.between(low, high)
 		}
 	}
-	t.go_(m, vx, vy, dt)
+	m.push(vx, vy, dt)
 }
 
-// go_ follows a wanted velocity as fast as a body can.
-func (t *traffic) go_(m *mover, vx, vy, dt float64) {
+// push changes a person's velocity as fast as a body can, and its place.
+func (m *mover) push(vx, vy, dt float64) {
 	k := min(1, float64(4*dt))
 	cx, cy := lerp(float64(m.hx*m.v), vx, k), lerp(float64(m.hy*m.v), vy, k)
 	m.v = math.Sqrt(float64(cx*cx) + float64(cy*cy))
@@ -144,12 +143,12 @@ func (t *traffic) go_(m *mover, vx, vy, dt float64) {
 	m.gait += float64(m.v*dt) / (1.42 * m.look.stature)
 }
 
-// kerb is the x at which m stands before the carriageway.
-func (t *traffic) kerb(_ *mover, side int) float64 {
+// kerb is the x at which one stands before the carriageway.
+func (s *street) kerb(side int) float64 {
 	if side == 0 {
 		return -0.3
 	}
-	return t.street.width + 0.3
+	return s.width + 0.3
 }
 
 // decide starts what was intended once its place is reached.

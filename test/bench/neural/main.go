@@ -29,18 +29,19 @@ func main() {
 	threads := flag.Int("threads", 1, "threads of both")
 	rounds := flag.Int("rounds", 30, "alternations of five inferences each")
 	kernels := flag.String("kernels", "", "instruction set; empty: the best")
+	int8 := flag.Bool("int8", false, "1×1 convolutions in eight bits")
 	layers := flag.Bool("layers", false, "one line per step")
 	peer := flag.String("peer", filepath.Join("test", "bench", "neural", "peer.cjs"), "the peer's script")
 	flag.Parse()
 	for _, file := range flag.Args() {
-		if err := bench(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *layers); err != nil {
+		if err := bench(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *layers, *int8); err != nil {
 			fmt.Fprintln(os.Stderr, "neural:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func bench(file, script string, o neural.Opts, rounds int, layers bool) error {
+func bench(file, script string, o neural.Opts, rounds int, layers, int8 bool) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -49,11 +50,21 @@ func bench(file, script string, o neural.Opts, rounds int, layers bool) error {
 	if err != nil {
 		return err
 	}
-	defer n.Close()
+	defer func() { n.Close() }()
 	in, _ := n.Input("")
 	input := make([]float32, len(in))
 	for i := range input {
 		input[i] = float32(i * 7919 % 255)
+	}
+	if int8 {
+		copy(in, input)
+		o.Int8 = neural.Ranges{}
+		n.Observe(o.Int8)
+		n.Close()
+		if n, err = neural.Load(b, filepath.Base(file), o); err != nil {
+			return err
+		}
+		in, _ = n.Input("")
 	}
 	var other *rival
 	if os.Getenv("KERB_ORT") != "" {

@@ -117,7 +117,7 @@ class Case:
         w["lpu"] = 17 * w["flow"]
         w["slow"] = sum(1 for on, off in self.presences[lane["loops"][0]] if off - on >= 2 * S and a <= on + 2 * S < b and self.limits_card(lane) == "presence")
         w["stood"] = sum(1 for on, off in self.presences[lane["loops"][0]] if off - on >= 2900 * MS and a <= on + 2900 * MS < b and self.limits_card(lane) == "presence")
-        w.update(lone=0, missed=0, short=0, unsized=0, quality="ok", reason="")
+        w.update(lone=0, doubtful=0, missed=0, short=0, unsized=0, quality="ok", reason="")
         w.update(self.extra.get((lane["stream"], a), {}))
         return w
 
@@ -378,18 +378,61 @@ def missed():
     return c
 
 
-def drift():
-    c = Case("drift", "From the start the second loop's on-times are 15 % short: with 50 vehicles at free flow it is known, and named. Speeds stay right, because leading edges do.",
-             presence("A", "B"), [pair()], [300 * S], 301 * S, drift=0.1)
+def patience():
+    c = Case("patience", "The second loop may answer for as long as the vehicle is not shorter than 1.2 m: what seems to be 1.3 m long is one vehicle, what seems to be 1.1 m long are two.",
+             presence("A", "B"), [pair()], [30 * S], 31 * S)
+    c.vehicle("road", 2 * S, 5, 1.3)
+    o = round((1.1 + 2) / 5 * S)
+    for line, on in (("A", 10 * S), ("B", 10 * S + 800 * MS)):
+        c.cover(line, on, on + o)
+        c.passage("road", on, on + round(4 * o / 3.2), off=on + o)
+    c.extra = {("road", 0): dict(lone=2)}
+    return c
+
+
+def braking():
+    c = Case("braking", "Three brake hard: the trailing edges say 0.7, 0.78 and 0.82 of the speed. One differs by more than a quarter, and its speed is counted as doubtful.",
+             presence("A", "B"), [pair()], [40 * S], 41 * S)
+    for i, f in enumerate((0.7, 0.78, 0.82)):
+        at, t, o = (5 + 10 * i) * S, 400 * MS, 600 * MS
+        off = at + o + round(t / f)
+        c.cover("A", at, at + o)
+        c.cover("B", at + t, off)
+        c.passage("road", at, off, speed=10.0, size=10.0 * (o + off - at - t) / 2 / S - 2, off=at + o)
+    c.extra = {("road", 0): dict(doubtful=1)}
+    return c
+
+
+def restless():
+    c = Case("restless", "A contact that does not come to rest for half a second does not bounce: it is loose. It is over when it has been quiet for the calm time.",
+             presence("A"), [single()], [60 * S, 120 * S], 121 * S, chatter=10, calm_s=20)
+    c.vehicle("road", 2 * S, 10, 4)
+    start = 10 * S
+    for i in range(200):  # to 10.597 s, ends free
+        c.rows.append((start + 3 * i * MS, "A", "off" if i % 2 else "on", 0))
+    at = start + 3 * 167 * MS  # the first edge later than 500 ms
+    last = start + 3 * 199 * MS
+    c.event("road", "A", "loop_chatter", True, at, 167)
+    c.event("road", "A", "loop_chatter", False, last + 20 * S)
+    c.distrust("A", at, last + 20 * S)
+    c.vehicle("road", 50 * S, 10, 4)
+    c.passages[-1]["unchained"] = True
+    c.extra = {("road", 0): dict(quality="partial", reason="loop_chatter")}
+    return c
+
+
+def drift(name, about, percent, raised):
+    c = Case(name, about, presence("A", "B"), [pair()], [300 * S], 301 * S, drift=0.1)
     for i in range(55):
         at, v, o = (2 + 5 * i) * S, 20, 300 * MS
-        t = 200 * MS
+        t, less = 200 * MS, o * percent // 100
         c.cover("A", at, at + o)
-        c.cover("B", at + t, at + t + o * 85 // 100)
-        c.passage("road", at, at + t + o * 85 // 100 if t + o * 85 // 100 > o else at + o, speed=v, size=v * (o + o * 85 // 100) / 2 / S - 2, off=at + o)
-        if i == 49:
-            c.event("road", "B", "loop_drift", True, at + t + o * 85 // 100)
-    c.extra = {("road", 0): dict(quality="partial", reason="loop_drift")}
+        c.cover("B", at + t, at + t + less)
+        c.passage("road", at, max(at + t + less, at + o), speed=v, size=v * (o + less) / 2 / S - 2, off=at + o)
+        if i == 49 and raised:
+            c.event("road", "B", "loop_drift", True, at + t + less)
+    if raised:
+        c.extra = {("road", 0): dict(quality="partial", reason="loop_drift", doubtful=55)}  # the trailing edges know
     return c
 
 
@@ -420,7 +463,7 @@ def daily(name, about, every, share, failed):
     t, dice = 5 * H + 7 * S, 1
     while t < 22 * H:
         dice = dice * 16807 % 2147483647
-        c.vehicle("road", t, 10 if failed == 32 else 6 + dice % 1000 / 100, 4)
+        c.vehicle("road", t, 10 if failed == 16 else 6 + dice % 1000 / 100, 4)
         t += every * S
     if failed:
         at = 22 * H + 30 * S  # with the first sample after 22 h
@@ -429,15 +472,50 @@ def daily(name, about, every, share, failed):
     return c
 
 
+def daily_parked():
+    c = Case("daily-parked", "Something stands on the loop for 100 of every 120 s: occupancy over 0.7 in more than 20 % of the samples (4), and occupancy without flow in more than half (8).",
+             presence("A"), [single()], [24 * H], 24 * H + S, wall="2026-11-23T00:00:00", daily=True, zero_share=0.9)
+    t, dice = 5 * H + 10 * S, 1
+    while t < 22 * H - 120 * S:
+        dice = dice * 16807 % 2147483647
+        off = t + 100 * S + dice % 4000 * MS
+        c.cover("A", t, off)
+        c.passage("road", t, off, off=off)
+        t += 120 * S
+    c.event("road", "A", "loop_daily", True, 22 * H + 30 * S, 4 + 8)
+    c.extra = {("road", 0): dict(quality="partial", reason="loop_daily")}
+    return c
+
+
+def daily_lost():
+    c = Case("daily-lost", "Edges were lost in more than 40 % of the day's samples (1); the others are empty (2).",
+             presence("A"), [single()], [24 * H], 24 * H + S, wall="2026-11-23T00:00:00", daily=True, zero_share=0.9)
+    t = 5 * H + 7 * S
+    lost = set()
+    while t < 22 * H:
+        c.vehicle("road", t, 10, 4)
+        c.passages[-1]["measured"] = False
+        lost.add(t)
+        t += 60 * S
+    c.rows = [(t, l, w, 2 if t in lost and w == "on" else m) for t, l, w, m in c.rows]
+    c.event("road", "A", "edges_missed", True, min(lost), 2)
+    c.event("road", "A", "loop_daily", True, 22 * H + 30 * S, 1 + 2)
+    c.extra = {("road", 0): dict(quality="partial", reason="edges_missed", missed=2 * len(lost))}
+    return c
+
+
 CASES = [
     empty(), single_loop(), two_loops(), reverse(),
     lengths("uk", "British length classes: bounds at 5.2, 6.6 and 11.6 m.", "uk", False),
     lengths("tls", "The intervals that the German TLS 8+1 codes share.", "tls", False),
     lengths("custom", "Bins of one's own, and classes by length: motorcycle below 3.0 m, car below 6.6 m, else heavy.", [2.5, 7.5, 12.0], True),
-    two_lanes(), pulses(), bounce(), short(), chatter(), stuck(), silent(), disagreement(), relay(), missed(), drift(), scoot(), alert(),
+    two_lanes(), pulses(), bounce(), short(), chatter(), stuck(), silent(), disagreement(), patience(), braking(), relay(), missed(), restless(),
+    drift("drift", "From the start the second loop's on-times are 15 % short: with 50 vehicles at free flow it is known, and named. Speeds stay right, because leading edges do.", 85, True),
+    drift("drift-less", "8 % are within the limit of a tenth.", 92, False), scoot(), alert(),
     daily("daily-urban", "A vehicle every 139 s leaves more than 59 % of the samples empty: a fault on an urban road.", 139, 0.59, 2),
     daily("daily-rural", "The same day is no fault on a rural road.", 139, 0.90, 0),
-    daily("daily-repeats", "A vehicle every 50 s, so evenly that every five-minute occupancy is the same: no street does that.", 50, 0.59, 32),
+    daily("daily-repeats", "A vehicle every 50 s, so evenly that every five-minute occupancy is the same: no street does that.", 50, 0.59, 16),
+    daily_parked(), daily_lost(),
 ]
 
 for case in CASES:

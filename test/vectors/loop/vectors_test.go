@@ -93,6 +93,7 @@ type window struct {
 	Slow      uint32
 	Stood     uint32
 	Lone      uint32
+	Doubtful  uint32
 	Missed    uint32
 	Short     uint32
 	Unsized   uint32
@@ -242,7 +243,7 @@ func summary(w *count.Window, loops int) window {
 		Stream: w.Stream, Start: w.Start, End: w.End, Observed: w.Observed, Quality: w.Quality.String(), Reason: w.Reason,
 		Flow: w.Flow(), Counts: map[string]uint32{}, Headways: slices.Clone(w.Headways[:]), Gaps: slices.Clone(w.Gaps[:]), Speeds: slices.Clone(w.Speeds[:]),
 		Lengths: slices.Clone(w.Lengths[:w.Bins.Bins()]), LPU: w.LinkProfile(), Slow: w.Slow, Stood: w.Stood,
-		Lone: w.Lone, Missed: w.Missed, Short: w.Short, Unsized: w.Unsized,
+		Lone: w.Lone, Doubtful: w.Doubtful, Missed: w.Missed, Short: w.Short, Unsized: w.Unsized,
 	}
 	for c := range w.Passages {
 		for d, n := range w.Passages[c] {

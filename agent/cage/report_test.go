@@ -1,0 +1,86 @@
+package cage
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestOnlyARefusalIsARefusal(t *testing.T) {
+	for errno, holds := range map[unix.Errno]bool{
+		0: false, unix.EPERM: true, unix.EACCES: true, unix.ENOSYS: true, unix.EFBIG: true, unix.EROFS: true, unix.EPROTONOSUPPORT: true,
+		unix.EBADF: false, unix.EINVAL: false, unix.ENOENT: false, unix.ECONNREFUSED: false, unix.EFAULT: false,
+		unix.ESRCH: false, unix.EINPROGRESS: false, unix.EIO: false, unix.EMFILE: false,
+	} {
+		if w := judge("x", "y", errno); w.Holds != holds {
+			t.Errorf("%v: holds is %v", errno, w.Holds)
+		}
+	}
+}
+
+func TestStrictNamesEveryWallThatIsMissing(t *testing.T) {
+	r := Report{Role: "sense", Walls: []Wall{
+		judge("listen", "bind", unix.EPERM),
+		judge("fork", "clone(SIGCHLD)", 0),
+		judge("connect", "connect(-1)", unix.EBADF),
+		{Name: "dial", May: "speaks to its broker"},
+	}}
+	err := r.Strict()
+	if err == nil {
+		t.Fatal("two walls are missing, and Strict is content")
+	}
+	for _, want := range []string{"sense", "it can fork", "it can connect", "EBADF"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %v", want, err)
+		}
+	}
+	for _, not := range []string{"listen", "dial"} {
+		if strings.Contains(err.Error(), not) {
+			t.Errorf("%q in %v", not, err)
+		}
+	}
+}
+
+func TestAnEmptyReportIsNotStrict(t *testing.T) {
+	if (Report{}).Strict() == nil {
+		t.Error("nothing was measured, and Strict is content")
+	}
+}
+
+func TestReportSurvivesJSON(t *testing.T) {
+	r := Report{"sense", "arm", "6.12", 6, []Wall{judge("listen", "bind", unix.EPERM), {Name: "dial", May: "why"}}}
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Report
+	if err := json.Unmarshal(text, &again); err != nil || !reflect.DeepEqual(r, again) {
+		t.Errorf("%+v is not %+v: %v", again, r, err)
+	}
+}
+
+func TestAMistakenPlanIsRefusedBeforeAnythingIsDone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gone")
+	for what, role := range map[string]Role{
+		"no state directory":   Uplink(1).State(file),
+		"a file for a state":   Uplink(1).State("/proc/self/stat"),
+		"nothing to be read":   Uplink(1).Read(file),
+		"one of two is absent": Uplink(1).Read("/", file),
+	} {
+		if err := role.plan().check(); err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+}
+
+func TestRolesDoNotShareWhatTheyAdd(t *testing.T) {
+	base := Uplink(1).Read("/a")
+	one, two := base.Read("/b"), base.Read("/c")
+	if got := one.plan().read; !reflect.DeepEqual(got, []string{"/a", "/b"}) {
+		t.Errorf("%v, after %v was made", got, two.plan().read)
+	}
+}

@@ -1,0 +1,172 @@
+package uplink
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"kerb/agent/policy"
+	"kerb/agent/store"
+	"kerb/agent/store/storetest"
+)
+
+func give(t *testing.T, u *Uplink, streams []string, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		if _, err := u.o.Store.Append(storetest.Windows(streams, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// reopened is a store with a backlog from before: nothing of it is live.
+func reopened(t *testing.T, u *Uplink, path string) {
+	t.Helper()
+	if err := u.o.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(path, store.Now(func() time.Time { return storetest.Begin }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	u.o.Store = s
+}
+
+// drain takes all that there is, settles it, and gives what it was.
+func drain(t *testing.T, f *feed, now *time.Time) (out []message) {
+	t.Helper()
+	for {
+		m, ok, wait, err := f.take(*now, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			if err := f.settled(m); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, m)
+		} else if wait == 0 {
+			return out
+		}
+		*now = now.Add(wait)
+	}
+}
+
+func backlogged(t *testing.T, streams []string, n int) *Uplink {
+	t.Helper()
+	u := testUplink(t, nil)
+	path := t.TempDir() + "/spool"
+	reopened(t, u, path)
+	var rs []policy.Release
+	for i := range n {
+		rs = append(rs, storetest.Windows(streams, i)...)
+	}
+	if _, err := u.o.Store.Append(rs); err != nil {
+		t.Fatal(err)
+	}
+	reopened(t, u, path)
+	return u
+}
+
+func TestLateWindowsGoInArraysOfOneStreamBehindLiveOnes(t *testing.T) {
+	streams := storetest.Streams(2)
+	u := backlogged(t, streams, 100)
+	f, now := newFeed(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+	first, ok, _, err := f.take(now, true)
+	if err != nil || !ok || !first.late || len(first.entries) != 60 {
+		t.Fatalf("%d windows, late %v, %v", len(first.entries), first.late, err)
+	}
+	give(t, u, streams, 100, 102)
+	var kinds []string
+	for _, m := range append(drain(t, f, &now), first) {
+		if len(m.payload) > lateBytes {
+			t.Errorf("%d bytes", len(m.payload))
+		}
+		for i, e := range m.entries {
+			if e.Release.Stream() != m.entries[0].Release.Stream() || i > 0 && e.Seq != m.entries[i-1].Seq+1 {
+				t.Errorf("%s holds %s %d", m.topic, e.Release.Stream(), e.Seq)
+			}
+		}
+		kinds = append(kinds, strings.Split(m.topic, "/")[5])
+	}
+	if got := strings.Join(kinds, " "); got != "count count count count backfill backfill backfill backfill" {
+		t.Error(got)
+	}
+	if n := u.o.Store.Stats().Pending; n != 60 {
+		t.Errorf("%d windows pending, want the 60 not settled", n)
+	}
+}
+
+func TestLateWindowsGoOldestOrNewestFirst(t *testing.T) {
+	for newest, want := range map[bool]uint64{false: 1, true: 941} {
+		u := backlogged(t, storetest.Streams(1), 1000)
+		u.o.Newest = newest
+		f := newFeed(u, u.o.Store.Stats(), storetest.Begin)
+		m, _, _, err := f.take(storetest.Begin, true)
+		if err != nil || m.entries == nil {
+			t.Fatal(err)
+		}
+		if m.entries[0].Seq != want {
+			t.Errorf("newest %v begins with %d, want %d", newest, m.entries[0].Seq, want)
+		}
+	}
+}
+
+func TestPaceAndCapHoldLateWindowsBackAndNoOthers(t *testing.T) {
+	for name, set := range map[string]func(*Opts){
+		"pace": func(o *Opts) { o.Pace = 10 * time.Second },
+		"cap":  func(o *Opts) { o.Cap = 2000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := backlogged(t, storetest.Streams(4), 200)
+			set(&u.o)
+			f, now := newFeed(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+			if _, ok, _, err := f.take(now, true); !ok || err != nil {
+				t.Fatal(err)
+			}
+			if _, ok, wait, err := f.take(now, true); ok || wait <= 0 || err != nil {
+				t.Fatalf("not held back: %v, %s, %v", ok, wait, err)
+			}
+			give(t, u, storetest.Streams(4), 200, 201)
+			if m, ok, _, err := f.take(now, true); !ok || m.late || err != nil {
+				t.Fatalf("a live window was held back: %v", err)
+			}
+			bytes := 0
+			for _, m := range drain(t, f, &now) {
+				bytes += m.size()
+			}
+			took := now.Sub(storetest.Begin).Seconds()
+			if rate := float64(bytes) / took; name == "cap" && (rate > 2300 || rate < 1500) || name == "pace" && took < 130 {
+				t.Errorf("%d bytes in %.0f s", bytes, took)
+			}
+		})
+	}
+}
+
+func TestWindowsAskedForAgainAreSentAgainAndLiveOnesThatPileUpTurnLate(t *testing.T) {
+	streams := storetest.Streams(1)
+	u := backlogged(t, streams, 10)
+	f, now := newFeed(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+	if n := len(drain(t, f, &now)); n != 1 {
+		t.Fatalf("%d messages", n)
+	}
+	if _, err := u.o.Store.Resend(u.o.Store.Stats().Epoch, "stream-0", 3, 5); err != nil {
+		t.Fatal(err)
+	}
+	f.again = true
+	if m := drain(t, f, &now); len(m) != 1 || len(m[0].entries) != 3 {
+		t.Errorf("%d messages", len(m))
+	}
+	give(t, u, streams, 10, 110) // while nothing could be sent
+	m := drain(t, f, &now)
+	live := 0
+	for _, m := range m {
+		if !m.late {
+			live++
+		}
+	}
+	if u.o.Store.Stats().Pending != 0 || live > liveBatch || live == 0 {
+		t.Errorf("%d pending, %d of %d messages live", u.o.Store.Stats().Pending, live, len(m))
+	}
+}

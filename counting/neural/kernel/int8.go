@@ -1,0 +1,129 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// Bytes is one block of a matrix product in eight bits:
+// C = act(float32(Zero + A·B)·Scale + Bias), with Res added after act.
+//
+// A holds M rows of Depth bytes, unsigned or signed as the set's Unsigned
+// says. B is one packed panel of signed bytes: for each four of the depth the
+// panel's columns, four bytes each. Sums are exact in 32 bits: with weights
+// from -127 to 127 the depth may reach 2¹⁶. The product with Scale is rounded
+// before Bias is added, so every kernel gives the same bits.
+type Bytes struct {
+	A, B        []int8
+	Zero        []int32 // the panel's width; makes up for the inputs' zero point
+	Scale, Bias []float32
+	C, Res      []float32 // Res may be nil
+	Depth       int       // a multiple of ByteDepth
+	COff, CStep int
+	ROff, RStep int
+	M, N        int
+	Act         Act
+	tiles       int
+	mask        int
+	aOff, aStep int
+	aside       [64]float32
+}
+
+// ByteDepth is what the depth of a product in bytes is rounded up to, with
+// weights of zero.
+const ByteDepth = 16
+
+// Quantize is a row of numbers on its way to bytes: q = x·Scale + Zero, rounded
+// to the nearest even and kept in a byte, for each of Src.
+type Quantize struct {
+	Dst         []int8
+	Src         []float32
+	Scale, Zero float32
+}
+
+// HasBytes says whether the set has a product in bytes that is worth its while.
+func (s *Set) HasBytes() bool { return s.bytes != nil }
+
+// Bytes computes one block for a panel of the given width.
+func (s *Set) Bytes(b *Bytes, width int) {
+	if s.bytes == nil {
+		bytesGo(b, width, s.Unsigned)
+		return
+	}
+	least := s.Widths[len(s.Widths)-1]
+	b.check(width)
+	b.mask = (b.N-1)%least + 1
+	b.aStep = b.Depth
+	whole := b.M - b.M%s.Rows
+	if b.M < s.Rows || s.Whole && b.N < width {
+		bytesGo(b, width, s.Unsigned)
+		return
+	}
+	b.aOff, b.tiles = 0, whole/s.Rows
+	s.bytes(b, width)
+	if whole < b.M { // the last rows again with some before them
+		c, r := b.COff, b.ROff
+		back := b.M - s.Rows
+		b.aOff, b.COff, b.ROff, b.tiles = back*b.Depth, c+back*b.CStep, r+back*b.RStep, 1
+		s.bytes(b, width)
+		b.COff, b.ROff = c, r
+	}
+}
+
+func (b *Bytes) check(width int) {
+	last := b.M - 1
+	switch {
+	case b.M < 1 || b.N < 1 || b.N > width || b.Depth < ByteDepth || b.Depth%ByteDepth != 0 || b.CStep < 0 || b.RStep < 0:
+	case len(b.A) < b.M*b.Depth || len(b.B) < b.Depth*width:
+	case len(b.Zero) < width || len(b.Scale) < width || len(b.Bias) < width:
+	case b.COff < 0 || b.COff+last*b.CStep+b.N > len(b.C):
+	case len(b.Res) > 0 && (b.ROff < 0 || b.ROff+last*b.RStep+b.N > len(b.Res)):
+	default:
+		return
+	}
+	panic(fmt.Sprintf("kernel: byte block %d×%d of width %d leaves its tensors", b.M, b.N, width))
+}
+
+// bytesGo is the product in plain Go.
+func bytesGo(b *Bytes, width int, unsigned bool) {
+	for m := range b.M {
+		row := b.A[m*b.Depth:][:b.Depth]
+		for n := range b.N {
+			sum := b.Zero[n]
+			for k := 0; k < b.Depth; k += 4 {
+				w := b.B[k*width+4*n:][:4]
+				x := row[k:][:4]
+				if unsigned {
+					sum += int32(uint8(x[0]))*int32(w[0]) + int32(uint8(x[1]))*int32(w[1]) + int32(uint8(x[2]))*int32(w[2]) + int32(uint8(x[3]))*int32(w[3])
+				} else {
+					sum += int32(x[0])*int32(w[0]) + int32(x[1])*int32(w[1]) + int32(x[2])*int32(w[2]) + int32(x[3])*int32(w[3])
+				}
+			}
+			y := b.Act.Of(float32(float32(sum)*b.Scale[n]) + b.Bias[n])
+			if len(b.Res) > 0 {
+				y += b.Res[b.ROff+m*b.RStep+n]
+			}
+			b.C[b.COff+m*b.CStep+n] = y
+		}
+	}
+}
+
+// Quantize turns numbers into bytes, unsigned or signed as the set's Unsigned
+// says.
+func (s *Set) Quantize(q *Quantize) {
+	n := len(q.Src)
+	q.Dst = q.Dst[:n]
+	done := 0
+	if s.quantize != nil && n >= 16 {
+		done = n - n%16
+		s.quantize(q, done)
+	}
+	lo, hi := float32(-128), float32(127)
+	if s.Unsigned {
+		lo, hi = 0, 255
+	}
+	for i := done; i < n; i++ {
+		x := min(max(float32(q.Src[i]*q.Scale)+q.Zero, lo), hi)
+		q.Dst[i] = int8(int(math.RoundToEven(float64(x))))
+	}
+}

@@ -1,0 +1,93 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestByteKernelsEqualGoBitForBit(t *testing.T) {
+	for _, s := range fast(t) {
+		if !s.HasBytes() {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(9, 10))
+			for range 800 {
+				b, width := randomBytes(r, s)
+				want := b
+				want.C = append([]float32{}, b.C...)
+				bytesGo(&want, width, s.Unsigned)
+				s.Bytes(&b, width)
+				gated := b.Act.Kind == SiLU || b.Act.Kind == Sigmoid
+				for i := range want.C {
+					if b.C[i] != want.C[i] && !(gated && math.Abs(float64(b.C[i]-want.C[i])) < 1e-4*max(1, math.Abs(float64(want.C[i])))) {
+						t.Fatalf("%d×%d×%d, width %d, act %v: element %d: %g, in Go %g", b.M, b.Depth, b.N, width, b.Act, i, b.C[i], want.C[i])
+					}
+				}
+			}
+		})
+	}
+}
+
+func randomBytes(r *rand.Rand, s *Set) (Bytes, int) {
+	width := s.Widths[r.IntN(len(s.Widths))]
+	least := s.Widths[len(s.Widths)-1]
+	b := Bytes{M: 1 + r.IntN(3*s.Rows), N: width - r.IntN(least), Depth: ByteDepth * (1 + r.IntN(8)), Act: acts(r)}
+	b.A, b.B = make([]int8, b.M*b.Depth), make([]int8, b.Depth*width)
+	for i := range b.A {
+		b.A[i] = int8(r.IntN(256) - 128)
+	}
+	for i := range b.B {
+		b.B[i] = int8(r.IntN(255) - 127)
+	}
+	if r.IntN(4) == 0 { // the extremes
+		for i := range b.A {
+			b.A[i] = -128
+		}
+		for i := range b.B {
+			b.B[i] = -127
+		}
+	}
+	b.Zero = make([]int32, width)
+	for i := range b.Zero {
+		b.Zero[i] = int32(r.IntN(20000) - 10000)
+	}
+	b.Scale, b.Bias = random(r, width), random(r, width)
+	for i := range b.Scale {
+		b.Scale[i] /= 1 << 15
+	}
+	b.CStep, b.COff = b.N+r.IntN(30), r.IntN(9)
+	b.C = random(r, b.COff+(b.M-1)*b.CStep+b.N+40)
+	if r.IntN(2) == 0 {
+		b.RStep, b.ROff = b.N+r.IntN(9), r.IntN(9)
+		b.Res = random(r, b.ROff+(b.M-1)*b.RStep+b.N)
+	}
+	return b, width
+}
+
+func TestQuantizingKernelsEqualGoBitForBit(t *testing.T) {
+	for _, s := range fast(t) {
+		if !s.HasBytes() {
+			continue
+		}
+		r := rand.New(rand.NewPCG(11, 12))
+		slow := &Set{Unsigned: s.Unsigned}
+		for range 500 {
+			n := 1 + r.IntN(100)
+			q := Quantize{Dst: make([]int8, n), Src: random(r, n), Scale: float32(r.Float64() * 200), Zero: float32(r.IntN(256))}
+			if !s.Unsigned {
+				q.Zero -= 128
+			}
+			want := q
+			want.Dst = make([]int8, n)
+			s.Quantize(&q)
+			slow.Quantize(&want)
+			for i := range want.Dst {
+				if q.Dst[i] != want.Dst[i] {
+					t.Fatalf("%s: %g·%g+%g = %d, in Go %d", s.Name, q.Src[i], q.Scale, q.Zero, q.Dst[i], want.Dst[i])
+				}
+			}
+		}
+	}
+}

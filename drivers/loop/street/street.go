@@ -1,0 +1,232 @@
+// Package street drives made-up vehicles over made-up loops: a source of edges
+// for a demonstration without hardware, with the truth beside it. Vehicles come
+// at random and never touch; the same seed gives the same street.
+package street
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"kerb/drivers/loop"
+)
+
+// The loops' geometry, for whoever counts.
+const (
+	Spacing    = 4.0 // m between the leading edges of two loops
+	LoopLength = 2.0 // m along the road
+)
+
+// Opts describe a street. The zero value of a field gives what is said.
+type Opts struct {
+	Seed     uint64
+	Pairs    int                   // lanes with two loops
+	Singles  int                   // lanes with one; with no lane at all: one of each
+	PerHour  float64               // vehicles an hour and lane at most; 0: 900
+	Lasts    time.Duration         // 0: endless
+	Realtime bool                  // edges come when they happen, on the clock of loop.Now; else at once, from 0 on
+	Cut      map[int]time.Duration // lines that are cut off so long after the start
+}
+
+// Vehicle is one that was driven.
+type Vehicle struct {
+	Lane   int           // pairs first, then singles
+	At     time.Duration // when its front reached the first loop
+	Speed  float64       // m/s
+	Length float64       // m
+	Done   time.Duration // when it had left the last loop
+}
+
+// Street is the source.
+type Street struct {
+	o      Opts
+	rng    *rand.Rand
+	start  time.Duration
+	levels []loop.Edge
+	edges  []loop.Edge     // to come, in order
+	free   []time.Duration // per lane: when the next vehicle can come
+	known  time.Duration   // all edges up to here are in edges
+	said   time.Duration
+	driven []Vehicle
+}
+
+// New is a street that begins now.
+func New(o Opts) (*Street, error) {
+	if o.Pairs == 0 && o.Singles == 0 {
+		o.Pairs, o.Singles = 1, 1
+	}
+	o.PerHour = cmp.Or(o.PerHour, 900)
+	if o.Pairs < 0 || o.Singles < 0 || 2*o.Pairs+o.Singles > 16 {
+		return nil, fmt.Errorf("%d pairs and %d single loops: must be 1–16 loops", o.Pairs, o.Singles)
+	}
+	if !(o.PerHour > 0 && o.PerHour <= 3000) {
+		return nil, fmt.Errorf("%g vehicles an hour: must be above 0 and at most 3000", o.PerHour)
+	}
+	s := &Street{o: o, rng: rand.New(rand.NewPCG(o.Seed, 17)), free: make([]time.Duration, o.Pairs+o.Singles)}
+	if o.Realtime {
+		s.start = loop.Now()
+	}
+	s.known, s.said = s.start, s.start
+	for i := range s.free {
+		s.free[i] = s.start + s.pause()
+	}
+	for i := range s.Lines() {
+		s.levels = append(s.levels, loop.Edge{Line: i, At: s.start, Level: true})
+	}
+	return s, nil
+}
+
+// Lines are the names of the lines: L1A and L1B for the loops of the first
+// lane, and so on.
+func (s *Street) Lines() (names []string) {
+	for lane := range s.o.Pairs {
+		names = append(names, fmt.Sprintf("L%dA", lane+1), fmt.Sprintf("L%dB", lane+1))
+	}
+	for lane := range s.o.Singles {
+		names = append(names, fmt.Sprintf("L%dA", s.o.Pairs+lane+1))
+	}
+	return names
+}
+
+// Coarse is false: nothing is more exact than what is made up.
+func (s *Street) Coarse() bool { return false }
+
+// Close does nothing.
+func (s *Street) Close() error { return nil }
+
+// Driven are the vehicles that had left their last loop at a time of the
+// edges' clock, in the order in which they came.
+func (s *Street) Driven(at time.Duration) []Vehicle {
+	return slices.DeleteFunc(slices.Clone(s.driven), func(v Vehicle) bool { return v.Done > at })
+}
+
+// ReadEdges gives what has happened: in real time after at most loop.Wait,
+// else the next second of the street. io.EOF: it was to last no longer.
+func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, s.said, err
+	}
+	if len(s.levels) > 0 {
+		n := copy(dst, s.levels)
+		s.levels = s.levels[n:]
+		return n, s.said, nil
+	}
+	if s.o.Lasts > 0 && s.said >= s.start+s.o.Lasts {
+		return 0, s.said, io.EOF
+	}
+	now := s.said + time.Second
+	if s.o.Realtime {
+		if now = loop.Now(); !s.due(now) {
+			if err := s.wait(ctx, now); err != nil {
+				return 0, s.said, err
+			}
+			now = loop.Now()
+		}
+	}
+	if s.o.Lasts > 0 {
+		now = min(now, s.start+s.o.Lasts)
+	}
+	s.drive(now)
+	n := 0
+	for n < len(dst) && n < len(s.edges) && s.edges[n].At <= now {
+		dst[n] = s.edges[n]
+		n++
+	}
+	if n == len(dst) && n > 0 {
+		now = dst[n-1].At
+	}
+	s.edges = s.edges[n:]
+	s.said = max(s.said, now)
+	return n, s.said, nil
+}
+
+func (s *Street) due(now time.Duration) bool {
+	s.drive(now)
+	return len(s.edges) > 0 && s.edges[0].At <= now
+}
+
+// wait is until the next edge, but no longer than loop.Wait.
+func (s *Street) wait(ctx context.Context, now time.Duration) error {
+	s.drive(now + loop.Wait)
+	d := loop.Wait
+	if len(s.edges) > 0 {
+		d = min(d, s.edges[0].At-now)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// drive makes every vehicle that comes until t.
+func (s *Street) drive(t time.Duration) {
+	if t <= s.known {
+		return
+	}
+	s.known = t
+	for lane := range s.free {
+		for s.free[lane] <= t {
+			v := s.vehicle(lane)
+			s.driven = append(s.driven, v)
+			// The next one keeps a distance of at least half a second.
+			s.free[lane] = v.Done + 500*time.Millisecond + s.pause()
+		}
+	}
+	slices.SortStableFunc(s.edges, func(a, b loop.Edge) int { return cmp.Compare(a.At, b.At) })
+}
+
+func (s *Street) pause() time.Duration {
+	return time.Duration(s.rng.ExpFloat64() * float64(time.Hour) / s.o.PerHour)
+}
+
+// kinds are lengths in m and their shares, of an ordinary city street.
+var kinds = [...]struct{ share, from, to float64 }{
+	{0.04, 1.8, 2.4}, {0.76, 3.6, 4.9}, {0.11, 4.9, 6.2}, {0.06, 7, 11}, {0.03, 12, 17},
+}
+
+// vehicle drives one over its lane, beginning at s.free.
+func (s *Street) vehicle(lane int) Vehicle {
+	v := Vehicle{Lane: lane, At: s.free[lane], Speed: min(25, max(3, 12+2.5*s.rng.NormFloat64()))}
+	dice := s.rng.Float64()
+	for _, k := range kinds {
+		v.Length = k.from + (k.to-k.from)*s.rng.Float64()
+		if dice -= k.share; dice < 0 {
+			break
+		}
+	}
+	first, loops := 2*lane, 2
+	if lane >= s.o.Pairs {
+		first, loops = s.o.Pairs+lane, 1
+	}
+	for i := range loops {
+		on := v.At + seconds(float64(i)*Spacing/v.Speed)
+		v.Done = on + seconds((v.Length+LoopLength)/v.Speed)
+		s.edge(first+i, true, on)
+		s.edge(first+i, false, v.Done)
+	}
+	return v
+}
+
+// edge happens, unless the line has been cut.
+func (s *Street) edge(line int, on bool, at time.Duration) {
+	if cut, ok := s.o.Cut[line]; ok && at >= s.start+cut {
+		if on {
+			return
+		}
+		at = s.start + cut // an open contact is a free loop
+		if n := len(s.edges); n == 0 || s.edges[n-1].Line != line || !s.edges[n-1].On {
+			return
+		}
+	}
+	s.edges = append(s.edges, loop.Edge{Line: line, On: on, At: at})
+}
+
+func seconds(v float64) time.Duration { return time.Duration(v * 1e9) }
