@@ -20,6 +20,9 @@ type files struct {
 // with either is reported at once.
 func (f files) load() (*config.Site, *policy.Policy, error) {
 	site, err := config.Load(f.Site)
+	if err == nil {
+		err = checkModels(site)
+	}
 	pol, perr := policy.Load(f.Policy)
 	if err := errors.Join(err, perr); err != nil {
 		return nil, nil, err
@@ -77,6 +80,11 @@ func (c *check) Run(t terminal) error {
 	fmt.Fprintf(t.out, "device  %s/%s/%s\nbroker  %s\npolicy  %s, version %d, %s\nwindow  %s, %s\n",
 		site.Device.Tenant, site.Device.Site, site.Device.Name, site.Broker.URL,
 		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method())
+	for _, cam := range site.Cameras {
+		if cam.Model != "" {
+			fmt.Fprintf(t.out, "camera  %s: %s with %s\n", cam.Name, cam.Detector, cam.Model)
+		}
+	}
 	for _, st := range site.Streams() {
 		fmt.Fprintf(t.out, "stream  %-20s %-5s of %s: %v\n", st.ID, st.Kind, st.Sensor, st.Classes)
 	}

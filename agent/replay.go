@@ -16,7 +16,6 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/truth"
 	"kerb/counting"
-	"kerb/counting/neural"
 	"kerb/counting/vision"
 	"kerb/drivers/camera/scene"
 )
@@ -54,6 +53,12 @@ func (r *replay) Run(ctx context.Context, t terminal) error {
 	if r.Site != "" && r.Truth != "" {
 		return usageError("-site and -truth both give lines: use one of them")
 	}
+	if (r.Detector == neuralDetector) != (r.Model != "") {
+		return usageError("-detector neural and -model FILE come together")
+	}
+	if stills, err := truth.LoadStills(r.Truth); err == nil {
+		return r.stills(ctx, stills, t)
+	}
 	for _, clip := range r.Clips {
 		res, err := r.clip(ctx, clip, t)
 		if err != nil {
@@ -87,16 +92,11 @@ func (r *replay) clip(ctx context.Context, path string, t terminal) (*result, er
 	if every := (config.Camera{FPS: r.FPS}).Every(); every > 0 {
 		src = &thinner{source: src, every: every}
 	}
-	if r.Detector == "neural" {
-		b, err := os.ReadFile(r.Model)
-		if err != nil {
+	if r.Detector == neuralDetector {
+		if o.Network, err = loadNetwork(r.Model, w, h, max(r.Workers, 1)); err != nil {
 			return nil, err
 		}
-		net, err := neural.Load(b, r.Model, neural.Opts{Threads: 1})
-		if err != nil {
-			return nil, err
-		}
-		o.Network = net
+		defer o.Network.Close()
 	}
 	counter, err := vision.New(src, o)
 	if err != nil {

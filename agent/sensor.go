@@ -70,13 +70,20 @@ func (s *sensor) watch(ctx context.Context) error {
 	if d := s.camera.Every(); d > 0 {
 		src = &thinner{source: src, every: d}
 	}
-	c, err := vision.New(src, s.opts(src))
+	w, h := src.Size()
+	o := s.opts(w, h)
+	if s.camera.Detector == neuralDetector {
+		if o.Network, err = loadNetwork(s.camera.Model, w, h, 1); err != nil {
+			return err
+		}
+		defer o.Network.Close()
+	}
+	c, err := vision.New(src, o)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	w, h := src.Size()
-	s.log.Info("camera open", "width", w, "height", h)
+	s.log.Info("camera open", "width", w, "height", h, "detector", s.camera.Detector)
 	for {
 		step, err := c.Step(ctx)
 		if skipped(err) {
@@ -92,8 +99,7 @@ func (s *sensor) watch(ctx context.Context) error {
 	}
 }
 
-func (s *sensor) opts(src source) vision.Opts {
-	w, h := src.Size()
+func (s *sensor) opts(w, h int) vision.Opts {
 	o := vision.Opts{
 		Width: w, Height: h, Masks: append(s.policy.Masks(s.camera.Name), s.camera.Masks...),
 		Heights: s.camera.Heights, FollowMax: s.policy.FollowMax(),

@@ -51,6 +51,21 @@ func (c *Counter) recognise(now time.Duration, dt float64) {
 	})
 }
 
+// From these scores a detection counts as present: vehicles in a queue hide
+// each other and score low, while posts and bins pass for people at less.
+// Both lie where stills and sampled clips count best.
+const (
+	presentWalking = 0.25
+	presentDriving = 0.17
+)
+
+func (d *detection) present() bool {
+	if d.class.Coarse() == counting.Vehicle {
+		return d.score >= presentDriving
+	}
+	return d.score >= presentWalking
+}
+
 // sight counts what is seen in each zone, moving or standing.
 func (c *Counter) sight(seen []detection) {
 	for i, z := range c.o.Zones {
@@ -59,7 +74,7 @@ func (c *Counter) sight(seen []detection) {
 			d := &seen[j]
 			class, ok := c.counted(d.class)
 			g := d.box.ground()
-			if ok && d.score >= sure && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
+			if ok && d.present() && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
 				c.zones[i].Count[class]++
 			}
 		}

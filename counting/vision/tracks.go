@@ -13,7 +13,7 @@ import (
 // 2022, arXiv 2110.06864). Geometry alone: no appearance is described.
 const (
 	doubtful = 0.10 // from here a detection may continue a track
-	sure     = 0.30 // from here it may begin one, and counts as present
+	sure     = 0.30 // from here it may begin one
 
 	coast = 1200 * time.Millisecond // a believed track lives on unseen so long
 
