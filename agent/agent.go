@@ -20,12 +20,15 @@ import (
 // An agent is the whole pipeline of one device in one process.
 type agent struct {
 	windows windows
+	shifts  shifts
+	cameras []*sensor
 	uplink  *uplink.Uplink
 	store   *store.Store
 	log     *slog.Logger
 }
 
-func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, log *slog.Logger) (*agent, error) {
+// newAgent opens the spool and wires everything. The book may be nil.
+func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book, log *slog.Logger) (*agent, error) {
 	if err := os.MkdirAll(site.Device.State, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
@@ -33,15 +36,29 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	up, err := uplink.New(uplinkOpts(site, pol, db, clk, log))
+	opts := uplinkOpts(site, pol, db, clk, log)
+	opts.Report = keep.report
+	up, err := uplink.New(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	a := &agent{uplink: up, store: db, log: log}
-	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, log: log}
+	a := &agent{uplink: up, store: db, shifts: newShifts(pol, clk.Read), log: log}
+	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, book: keep, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
-		a.windows.sensors = append(a.windows.sensors, newSensor(c, pol, now, log))
+		s := newSensor(c, pol, now, log)
+		a.cameras = append(a.cameras, s)
+		a.windows.sensors = append(a.windows.sensors, s)
+	}
+	if len(site.Loops.Lanes) > 0 {
+		a.windows.sensors = append(a.windows.sensors, newLoops(site.Loops, clk, db, log))
+	}
+	for _, c := range site.Compare {
+		p, err := newCompared(c)
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		a.windows.pairs = append(a.windows.pairs, p)
 	}
 	return a, nil
 }
@@ -95,7 +112,7 @@ func (a *agent) run(ctx context.Context) error {
 	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	var sensors, up sync.WaitGroup
 	for _, s := range a.windows.sensors {
-		sensors.Go(func() { s.run(ctx) })
+		sensors.Go(func() { a.shifts.run(ctx, s) })
 	}
 	up.Go(func() {
 		if err := a.uplink.Run(sending); err != nil && !errors.Is(err, context.Canceled) {

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"strings"
+	"time"
 
+	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/policy"
+	"kerb/agent/uplink"
 )
 
 // files are the two files that most commands read.
@@ -16,21 +22,26 @@ type files struct {
 	Policy string `help:"The reviewer's file." default:"/etc/kerb/policy.toml" placeholder:"F"`
 }
 
-// load reads both files and checks one against the other. Whatever is wrong
-// with either is reported at once.
-func (f files) load() (*config.Site, *policy.Policy, error) {
+// load reads both files, decides whether the device takes the policy, and
+// checks one file against the other. Whatever is wrong with either is reported
+// at once. The policy in force may be an earlier one: see verdict.
+func (f files) load() (*config.Site, verdict, error) {
 	site, err := config.Load(f.Site)
 	if err == nil {
 		err = checkModels(site)
 	}
-	pol, perr := policy.Load(f.Policy)
-	if err := errors.Join(err, perr); err != nil {
-		return nil, nil, err
+	if err != nil {
+		_, perr := policy.Load(f.Policy)
+		return nil, verdict{}, errors.Join(err, perr)
 	}
-	if cs := pol.Check(asked(site)); len(cs) > 0 {
-		return nil, nil, conflictError(cs)
+	v, err := judge(f.Policy, site)
+	if err != nil {
+		return nil, v, err
 	}
-	return site, pol, nil
+	if cs := v.policy.Check(asked(site)); len(cs) > 0 {
+		return nil, v, conflictError(cs)
+	}
+	return site, v, nil
 }
 
 // conflictError is what the site asks for and the policy forbids.
@@ -58,28 +69,41 @@ func asked(s *config.Site) policy.Site {
 			out.Streams = append(out.Streams, policy.Stream{Stream: st, At: s.At(at)})
 		}
 	}
+	for i, st := range s.Loops.Streams() {
+		out.Streams = append(out.Streams, policy.Stream{Stream: st, At: s.At(fmt.Sprintf("loop.lane[%d].id", i))})
+	}
 	return out
 }
 
 type check struct {
 	files
-	JSON bool `help:"As one JSON object."`
+	Connect bool `help:"Log in at the broker, too."`
+	JSON    bool `help:"As one JSON object."`
 }
 
-func (c *check) Run(t terminal) error {
-	site, pol, err := c.load()
+func (c *check) Run(ctx context.Context, t terminal) error {
+	site, v, err := c.load()
 	if err != nil {
 		return err
 	}
+	if v.refused != nil {
+		return refusal{v.refused}
+	}
+	pol := v.policy
+	if c.Connect {
+		if err := tryBroker(ctx, site, pol); err != nil {
+			return err
+		}
+	}
 	if c.JSON {
 		return json.NewEncoder(t.out).Encode(map[string]any{
-			"ok": true, "device": site.Device.Name, "streams": len(site.Streams()), "policy": pol.Hash(),
+			"ok": true, "device": site.Device.Name, "streams": len(site.Streams()), "policy": pol.Hash(), "trust": v.trust.Mode.String(),
 		})
 	}
 	fmt.Fprintf(t.out, "%s and %s fit.\n", c.Site, c.Policy)
-	fmt.Fprintf(t.out, "device  %s/%s/%s\nbroker  %s\npolicy  %s, version %d, %s\nwindow  %s, %s\n",
+	fmt.Fprintf(t.out, "device  %s/%s/%s\nbroker  %s\npolicy  %s, version %d, %s\nwindow  %s, %s\ntrust   %s\n",
 		site.Device.Tenant, site.Device.Site, site.Device.Name, site.Broker.URL,
-		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method())
+		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method(), v)
 	for _, cam := range site.Cameras {
 		if cam.Model != "" {
 			fmt.Fprintf(t.out, "camera  %s: %s with %s\n", cam.Name, cam.Detector, cam.Model)
@@ -88,6 +112,35 @@ func (c *check) Run(t terminal) error {
 	for _, st := range site.Streams() {
 		fmt.Fprintf(t.out, "stream  %-20s %-5s of %s: %v\n", st.ID, st.Kind, st.Sensor, st.Classes)
 	}
-	_, err = fmt.Fprintln(t.out, "next    kerb run")
+	for _, line := range ledger(pol, asked(site)) {
+		fmt.Fprintln(t.out, line)
+	}
+	next := "kerb check -connect, then kerb run"
+	if c.Connect {
+		next = "the broker lets this device in: kerb run"
+	}
+	_, err = fmt.Fprintln(t.out, "next   ", next)
 	return err
+}
+
+// tryBroker logs in and hangs up, with a spool that is thrown away.
+func tryBroker(ctx context.Context, site *config.Site, pol *policy.Policy) error {
+	dir, err := os.MkdirTemp("", "kerb-check-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	clk := clock.Clock{Floor: site.Device.ClockFloor}
+	db, err := openStore(dir, pol, clk)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	up, err := uplink.New(uplinkOpts(site, pol, db, clk, slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	return up.Try(ctx)
 }

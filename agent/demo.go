@@ -16,12 +16,14 @@ import (
 	"kerb/agent/policy"
 	"kerb/counting"
 	"kerb/drivers/camera/scene"
+	loopstreet "kerb/drivers/loop/street"
 )
 
 type demo struct {
 	For    time.Duration `help:"How long." default:"30s"`
 	Broker string        `help:"Publish to this broker instead of the embedded one." placeholder:"URL"`
 	Scene  string        `help:"Which built-in street: calm, busy, windy, rain, dusk, night or jam." default:"busy?rate=15"`
+	Loops  bool          `help:"Made-up inductive loops instead of a camera."`
 	Clip   string        `arg:"" optional:"" name:"CLIP" help:"Count this clip instead of the built-in street."`
 }
 
@@ -47,15 +49,22 @@ func (d *demo) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	if d.Loops && d.Clip != "" {
+		return usageError("-loops and CLIP are two kinds of street: use one of them")
+	}
 	listener := &listener{out: t.out}
 	if err := listener.listen(url); err != nil {
 		return err
 	}
 	defer listener.client.Disconnect(250)
 	site := &config.Site{
-		Device:  config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
-		Broker:  config.Broker{URL: url},
-		Cameras: []config.Camera{d.camera(street)},
+		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
+		Broker: config.Broker{URL: url},
+	}
+	if d.Loops {
+		site.Loops = demoLoops()
+	} else {
+		site.Cameras = []config.Camera{d.camera(street)}
 	}
 	return d.play(ctx, t, site, street, listener)
 }
@@ -65,7 +74,7 @@ var epoch = time.Unix(0, 0)
 
 // street is the scene to look at, or nil when a clip is given.
 func (d *demo) street() (*scene.Scene, error) {
-	if d.Clip != "" {
+	if d.Clip != "" || d.Loops {
 		return nil, nil
 	}
 	return openScene(d.Scene, true)
@@ -91,13 +100,12 @@ func (d *demo) camera(street *scene.Scene) config.Camera {
 // play runs the agent for the time asked for and sums up.
 func (d *demo) play(ctx context.Context, t terminal, site *config.Site, street *scene.Scene, l *listener) error {
 	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := newAgent(site, policy.Demo(), clock.Clock{Floor: epoch}, log)
+	a, err := newAgent(site, policy.Demo(), clock.Clock{Floor: epoch}, nil, log)
 	if err != nil {
 		return err
 	}
-	sensor := a.windows.sensors[0]
 	if street != nil {
-		sensor.open = func(context.Context) (source, error) { return street, nil }
+		a.cameras[0].open = func(context.Context) (source, error) { return street, nil }
 	}
 	w := policy.Demo()
 	fmt.Fprintf(t.err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.what(), d.For, w.Window(), w.Epsilon(), site.Broker.URL)
@@ -106,14 +114,29 @@ func (d *demo) play(ctx context.Context, t terminal, site *config.Site, street *
 	if err := a.run(ctx); err != nil {
 		return err
 	}
-	d.summary(t, sensor, street, l)
+	d.summary(t, a, street, l)
 	if l.windows() == 0 {
 		return fmt.Errorf("no window arrived from %s", site.Broker.URL)
 	}
 	return nil
 }
 
+// demoLoops are a lane with two loops and a lane with one.
+func demoLoops() config.Loops {
+	return config.Loops{
+		Source: "street",
+		Lines:  []config.LoopLine{{Name: "L1A"}, {Name: "L1B"}, {Name: "L2A"}},
+		Lanes: []config.LoopLane{
+			{ID: "pair", Loops: []string{"L1A", "L1B"}, Spacing: loopstreet.Spacing, LoopLength: loopstreet.LoopLength, Split: true},
+			{ID: "single", Loops: []string{"L2A"}, LoopLength: loopstreet.LoopLength},
+		},
+	}
+}
+
 func (d *demo) what() string {
+	if d.Loops {
+		return "made-up loops"
+	}
 	if d.Clip != "" {
 		return d.Clip
 	}
@@ -121,7 +144,15 @@ func (d *demo) what() string {
 	return "the built-in street, " + name
 }
 
-func (d *demo) summary(t terminal, s *sensor, street *scene.Scene, l *listener) {
+func (d *demo) summary(t terminal, a *agent, street *scene.Scene, l *listener) {
+	defer func() {
+		fmt.Fprintf(t.err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", l.windows(), peakRSS())
+	}()
+	if d.Loops {
+		fmt.Fprintf(t.err, "kerb: passages %v\n", a.windows.sensors[0])
+		return
+	}
+	s := a.cameras[0]
 	fmt.Fprintf(t.err, "kerb: %d pictures looked at and overwritten, %d crossings counted", s.pictures.Load(), s.crossings.Load())
 	if street != nil {
 		real := 0
@@ -134,8 +165,7 @@ func (d *demo) summary(t terminal, s *sensor, street *scene.Scene, l *listener) 
 		}
 		fmt.Fprintf(t.err, " of %d real ones", real)
 	}
-	fmt.Fprintf(t.err, "\nkerb: %d windows of %d streams published, acknowledged and received; peak memory %d MB\n",
-		l.windows(), len(s.camera.Lines), peakRSS())
+	fmt.Fprintln(t.err)
 }
 
 func counted(classes []counting.Class, c counting.Class) bool {

@@ -1,22 +1,54 @@
 package main
 
 import (
+	"fmt"
+
 	"kerb/agent/policy"
 )
 
 type explain struct {
-	Lang   string `help:"In which language: ${enum}." enum:"en,fi" default:"en"`
-	Policy string `arg:"" name:"POLICY" help:"The policy file."`
+	Lang      string   `help:"In which language: ${enum}." enum:"en,fi" default:"en"`
+	Diff      bool     `help:"What the second of two policies makes looser, stricter or otherwise different."`
+	Canonical bool     `help:"The canonical form: the bytes that are hashed and signed."`
+	Policies  []string `arg:"" name:"POLICY" help:"The policy file; with -diff, the old one and the new one."`
+}
+
+// Help says how a policy is signed.
+func (e *explain) Help() string {
+	return `To sign a policy, sign its canonical form with minisign and put the signature beside the policy:
+
+  kerb explain -canonical policy.toml >canonical.toml
+  minisign -S -s anna.key -m canonical.toml -x policy.toml.minisig
+
+The second signature, where one is wanted, goes into policy.toml.2.minisig.`
 }
 
 func (e *explain) Run(t terminal) error {
-	p, err := policy.Load(e.Policy)
-	if err != nil {
-		return err
+	want := 1
+	if e.Diff {
+		want = 2
+	}
+	if len(e.Policies) != want || e.Diff && e.Canonical {
+		return usageError("explain takes one POLICY, -canonical POLICY, or -diff OLD NEW")
 	}
 	lang, err := policy.ParseLanguage(e.Lang)
 	if err != nil {
 		return err
 	}
-	return p.Explain(t.out, lang)
+	var ps []*policy.Policy
+	for _, path := range e.Policies {
+		p, err := policy.Load(path)
+		if err != nil {
+			return fmt.Errorf("read the policy: %w", err)
+		}
+		ps = append(ps, p)
+	}
+	switch {
+	case e.Diff:
+		return policy.ExplainDiff(t.out, ps[0], ps[1], lang)
+	case e.Canonical:
+		_, err := t.out.Write(ps[0].Canonical())
+		return err
+	}
+	return ps[0].Explain(t.out, lang)
 }

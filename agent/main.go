@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // hours have a time zone, and an image such as gokrazy's has no zoneinfo
 
 	"github.com/alecthomas/kong"
 
@@ -28,15 +29,18 @@ const (
 )
 
 type commands struct {
-	Demo    demo    `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
-	Replay  replay  `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
-	Run     run     `cmd:"" help:"The agent: count until stopped."`
-	Check   check   `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
-	Model   model   `cmd:"" help:"What a network is, what it sees and what it costs on this device."`
-	Explain explain `cmd:"" help:"The policy in plain English, and what it makes impossible."`
-	Spool   spool   `cmd:"" help:"List and check what is stored and not yet delivered."`
-	Schema  schema  `cmd:"" help:"Print the schemas of the messages."`
-	Version version `cmd:"" help:"Print the version."`
+	Demo    demo     `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
+	Replay  replay   `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
+	Run     run      `cmd:"" help:"The agent: count until stopped."`
+	Check   check    `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
+	Model   model    `cmd:"" help:"What a network is, what it sees and what it costs on this device."`
+	Explain explain  `cmd:"" help:"The policy in plain English, and what it makes impossible."`
+	Loops   cabinet  `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
+	Audit   auditCmd `cmd:"" help:"List or verify the account of what was done to this device."`
+	Spool   spool    `cmd:"" help:"List and check what is stored and not yet delivered."`
+	Schema  schema   `cmd:"" help:"Print the schemas of the messages and of the two files."`
+	Wipe    wipe     `cmd:"" help:"Destroy what this device has stored, and certify it."`
+	Version version  `cmd:"" help:"Print the version."`
 }
 
 // terminal is where a command talks: data to out, words to err.
@@ -87,7 +91,7 @@ func report(w io.Writer, err error) int {
 	}
 	var list mistake.List
 	var usage usageError
-	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(conflictError)) {
+	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(refusal)) || errors.As(err, new(conflictError)) {
 		return exitUsage
 	}
 	return exitFailed

@@ -30,7 +30,7 @@ type replay struct {
 	FPS      float64       `help:"Look at this many pictures a second; 0: every one." default:"0"`
 	Workers  int           `help:"Goroutines that share a picture; 0: one per core, two at most." default:"0"`
 	JSON     bool          `help:"One JSON object per clip."`
-	Clips    []string      `arg:"" name:"CLIP" help:"Motion-JPEG AVI, .mjpeg, a folder of stills, a still, scene:NAME, or - for JPEGs on standard input."`
+	Clips    []string      `arg:"" name:"CLIP" help:"Motion-JPEG AVI, .mjpeg, a folder of stills, a still, a .csv recording of loops, scene:NAME, or - for JPEGs on standard input."`
 }
 
 // result is what `kerb replay -json` prints for one clip.
@@ -60,6 +60,12 @@ func (r *replay) Run(ctx context.Context, t terminal) error {
 		return r.stills(ctx, stills, t)
 	}
 	for _, clip := range r.Clips {
+		if strings.HasSuffix(clip, ".csv") {
+			if err := r.trace(ctx, clip, t); err != nil {
+				return err
+			}
+			continue
+		}
 		res, err := r.clip(ctx, clip, t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", clip, err)

@@ -12,8 +12,15 @@ type run struct {
 	Quiet bool `help:"Log warnings only."`
 }
 
+// Help says what the one-line help cannot.
+func (r *run) Help() string {
+	return `Both files are read once, at the start: to change one, change it and restart.
+
+A policy that is refused (tampered with, older, not signed as site.toml wants) does not stop a device that had one before: it runs on under that one, and says so in the log, in the state message and in the audit log.`
+}
+
 func (r *run) Run(ctx context.Context, t terminal) error {
-	site, pol, err := r.load()
+	site, v, err := r.load()
 	if err != nil {
 		return err
 	}
@@ -22,7 +29,13 @@ func (r *run) Run(ctx context.Context, t terminal) error {
 		level = slog.LevelWarn
 	}
 	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: level}))
-	a, err := newAgent(site, pol, clock.Clock{Floor: site.Device.ClockFloor}, log)
+	clk := clock.Clock{Floor: site.Device.ClockFloor}
+	keep, err := openBook(site, v, clk, log)
+	if err != nil {
+		return err
+	}
+	defer keep.close()
+	a, err := newAgent(site, v.policy, clk, keep, log)
 	if err != nil {
 		return err
 	}

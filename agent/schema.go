@@ -17,8 +17,17 @@ func (s *schema) Run(t terminal) error {
 	if err != nil {
 		return err
 	}
+	names = append(names, "asyncapi")
 	if s.Name == "" {
 		_, err := fmt.Fprintln(t.out, strings.Join(names, "\n"))
+		return err
+	}
+	if s.Name == "asyncapi" {
+		b, err := configs.AsyncAPI()
+		if err != nil {
+			return err
+		}
+		_, err = t.out.Write(b)
 		return err
 	}
 	if !slices.Contains(names, s.Name) {

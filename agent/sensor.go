@@ -27,6 +27,14 @@ type sensor struct {
 	bad       atomic.Int64
 }
 
+func (s *sensor) streams() []counting.Stream { return s.camera.Streams() }
+
+func (s *sensor) lose(reason string) { s.tally.Lost(reason) }
+
+func (s *sensor) end(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
+	return s.tally.End(mono, start, end, whole)
+}
+
 func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log *slog.Logger) *sensor {
 	s := &sensor{camera: c, policy: p, tally: counting.NewTallier(c.Streams()), now: now, log: log.With("camera", c.Name)}
 	s.open = func(ctx context.Context) (source, error) { return openCamera(ctx, c, p.MaxPixels(), true) }

@@ -11,16 +11,31 @@ import (
 	"kerb/counting"
 )
 
+// A counter is a sensor as its windows see it: a camera, or the loops.
+type counter interface {
+	// streams are what it counts, in the order of site.toml.
+	streams() []counting.Stream
+	// run counts until the context ends, and survives what it counts with.
+	run(ctx context.Context)
+	// lose says that nothing is seen from now on, and why.
+	lose(reason string)
+	// end closes the open window of every stream at a monotonic time and opens
+	// the next. A whole window is as long as whole says.
+	end(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally
+}
+
 // windows ends the windows of all sensors together, clears them and stores
 // them in one transaction. It is the only place where a Tally becomes a
 // Release.
 type windows struct {
-	sensors []*sensor
+	sensors []counter
 	policy  *policy.Policy
 	store   *store.Store
 	stored  func() // tells the uplink that there is something new
 	clock   clock.Clock
+	book    *book // nil in a demonstration
 	log     *slog.Logger
+	pairs   []compared
 	resumed bool // the time before this start is accounted for
 }
 
@@ -44,7 +59,7 @@ func (w *windows) run(ctx context.Context) error {
 		w.store.Tend()
 	}
 	for _, s := range w.sensors {
-		s.tally.Lost("stopped")
+		s.lose("stopped")
 	}
 	return w.end(cut.Stop(w.clock.Read()))
 }
@@ -53,14 +68,14 @@ func (w *windows) run(ctx context.Context) error {
 func (w *windows) end(ended []clock.Window, step *clock.Step) error {
 	if step != nil {
 		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
-		w.store.Note("clock_step", map[string]any{
-			"from": step.From, "to": step.To, "synced": step.Synced, "mono_ms": step.Mono.Milliseconds(),
-		})
+		data := map[string]any{"from": step.From, "to": step.To, "synced": step.Synced, "mono_ms": step.Mono.Milliseconds()}
+		w.store.Note("clock_step", data)
+		w.book.write("clock_step", data)
 	}
 	for _, e := range ended {
 		var tallies []counting.Tally
 		for _, s := range w.sensors {
-			tallies = append(tallies, s.tally.End(e.Mono, e.Start, e.End, w.policy.Window())...)
+			tallies = append(tallies, s.end(e.Mono, e.Start, e.End, w.policy.Window())...)
 		}
 		if err := w.release(tallies); err != nil {
 			return err
@@ -85,6 +100,9 @@ func (w *windows) release(tallies []counting.Tally) error {
 	}
 	if _, err := w.store.Append(cleared); err != nil {
 		return err
+	}
+	for _, p := range w.pairs {
+		p.window(cleared, w.store, w.log)
 	}
 	w.stored()
 	return nil
@@ -123,7 +141,7 @@ func (w *windows) resume(r clock.Reading) error {
 // gaps are the windows that begin at start and have not been stored.
 func (w *windows) gaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
 	for _, s := range w.sensors {
-		for _, st := range s.camera.Streams() {
+		for _, st := range s.streams() {
 			if end, known := last[st.ID]; known && !start.Before(end) {
 				t := counting.Tally{
 					Stream: st.ID, Kind: st.Kind, Start: start, End: start.Add(w.policy.Window()),

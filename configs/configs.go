@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-//go:embed *.toml *.json
+//go:embed *.toml *.json *.yaml
 var files embed.FS
 
 // Schemas are the names of the embedded JSON Schemas, such as "count".
@@ -25,3 +25,6 @@ func Schema(name string) ([]byte, error) { return files.ReadFile(name + ".schema
 
 // Policy is one shipped policy by the name of its profile, such as "standard".
 func Policy(name string) ([]byte, error) { return files.ReadFile("policy-" + name + ".toml") }
+
+// AsyncAPI describes all topics and messages as one document.
+func AsyncAPI() ([]byte, error) { return files.ReadFile("asyncapi.yaml") }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -57,17 +56,20 @@ func apply(r Role) (Report, error) {
 
 // check finds mistakes in a plan while nothing is done yet.
 func (p plan) check() error {
-	for _, path := range append(slices.Clip(p.read), p.dir) {
-		if path == "" {
-			continue
+	for _, path := range p.read {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("to be read: %w", err)
 		}
-		st, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		if path == p.dir && !st.IsDir() {
-			return fmt.Errorf("%s, where the state is to be, is no directory", path)
-		}
+	}
+	if p.grants&state == 0 {
+		return nil
+	}
+	st, err := os.Stat(p.dir)
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("state directory: %s is none", p.dir)
 	}
 	return nil
 }

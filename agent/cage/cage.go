@@ -33,6 +33,8 @@ import "slices"
 // Role is one of [SenseRole], [UplinkRole] and [SupervisorRole].
 type Role interface {
 	// Apply builds the walls around this process, for good, and measures them.
+	// An error is a mistake in the role, a second cage, or a call the kernel
+	// should have taken; the process may be caged in part then, and should end.
 	Apply() (Report, error)
 
 	name() string

@@ -68,6 +68,8 @@ func TestAMistakenPlanIsRefusedBeforeAnythingIsDone(t *testing.T) {
 	for what, role := range map[string]Role{
 		"no state directory":   Uplink(1).State(file),
 		"a file for a state":   Uplink(1).State("/proc/self/stat"),
+		"a state nowhere":      Uplink(1).State(""),
+		"to read nowhere":      Uplink(1).Read(""),
 		"nothing to be read":   Uplink(1).Read(file),
 		"one of two is absent": Uplink(1).Read("/", file),
 	} {

@@ -22,6 +22,13 @@ type Window struct {
 	Synced     bool          // the label can be believed, and no other believed window overlaps it
 }
 
+// Observed is how much of the window the machine was awake, at most its length:
+// a clock that is slewed makes a window a little longer or shorter than its
+// label says.
+func (w Window) Observed() time.Duration {
+	return max(min(w.Mono-w.From-w.Suspended, w.End.Sub(w.Start)), 0)
+}
+
 // Step is a jump of the wall clock.
 type Step struct {
 	Mono   time.Duration // when it was seen

@@ -90,8 +90,8 @@ func local(host string) bool {
 }
 
 func (c checker) cameras(cams []camera) {
-	if len(cams) == 0 {
-		c.Wrong("camera", "is missing: there is nothing to count with", "add a [[camera]] with a source and a line")
+	if len(cams) == 0 && !c.Has("loop") && !c.Has("loop.lane[0]") {
+		c.Wrong("camera", "is missing: there is nothing to count with", "add a [[camera]] with a source and a line, or a [loop]")
 	}
 	seen := map[string]bool{}
 	for i, cam := range cams {

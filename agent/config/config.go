@@ -18,7 +18,10 @@ import (
 type Site struct {
 	Device  Device
 	Broker  Broker
+	Trust   Trust
 	Cameras []Camera
+	Loops   Loops
+	Compare []Compare
 
 	file  string
 	sheet *mistake.Sheet
@@ -79,7 +82,7 @@ func (s *Site) Streams() (all []counting.Stream) {
 	for _, c := range s.Cameras {
 		all = append(all, c.Streams()...)
 	}
-	return all
+	return append(all, s.Loops.Streams()...)
 }
 
 // Streams is every stream of one camera: its lines, then its zones.
@@ -120,10 +123,15 @@ func Parse(name string, data []byte) (*Site, error) {
 	c.device(f.Device)
 	c.broker(f.Broker)
 	c.cameras(f.Camera)
+	c.loops(f.Loop)
+	c.compares(f.Compare)
+	trust := c.trust(f.Trust)
 	if err := sheet.Err(); err != nil {
 		return nil, err
 	}
-	return f.site(name, sheet), nil
+	s := f.site(name, sheet)
+	s.Trust = trust
+	return s, nil
 }
 
 // resolve takes a path of the file against the file's own directory.

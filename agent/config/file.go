@@ -11,9 +11,12 @@ import (
 
 // file is site.toml as it is written.
 type file struct {
-	Device device   `toml:"device"`
-	Broker broker   `toml:"broker"`
-	Camera []camera `toml:"camera"`
+	Device  device    `toml:"device"`
+	Broker  broker    `toml:"broker"`
+	Trust   trust     `toml:"trust"`
+	Camera  []camera  `toml:"camera"`
+	Loop    loops     `toml:"loop"`
+	Compare []compare `toml:"compare"`
 }
 
 type device struct {
@@ -107,6 +110,10 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 		v.PasswordFile = resolve(s.Dir(), c.PasswordFile)
 		v.Model = resolve(s.Dir(), c.Model)
 		s.Cameras = append(s.Cameras, v)
+	}
+	s.Loops = f.Loop.values()
+	for _, c := range f.Compare {
+		s.Compare = append(s.Compare, c.values())
 	}
 	return s
 }

@@ -8,7 +8,7 @@ const demoText = `schema = "kerb.policy/1"
 version = 1
 title = "demonstration"
 purpose = "statistical"
-count.streams = ["line", "zone"]
+count.streams = ["line", "zone", "loop"]
 count.classes = ["person", "bicycle", "vehicle", "motorcycle", "car", "heavy"]
 camera.follow_max = "60s"
 clear.window = "5s"

@@ -34,6 +34,8 @@ type Policy struct {
 	hash  [sha256.Size]byte
 	zone  *time.Location
 	sheet *mistake.Sheet
+
+	always bool // open all week: asked several times a second
 }
 
 // maxFile bounds a policy file: a page of prose fits many times over.
@@ -72,7 +74,7 @@ func check(name string, t terms, s *mistake.Sheet, demo bool) (*Policy, error) {
 	if err := s.Err(); err != nil {
 		return nil, once(err)
 	}
-	p := &Policy{terms: t, name: name, zone: zone, sheet: s, canon: canonical(&t)}
+	p := &Policy{terms: t, name: name, zone: zone, sheet: s, canon: canonical(&t), always: t.week() == allWeek()}
 	p.hash = sha256.Sum256(p.canon)
 	return p, nil
 }
@@ -160,6 +162,9 @@ func (p *Policy) MasksRequired() bool { return p.terms.Camera.MasksRequired }
 
 // Open reports whether counting is allowed at the moment at.
 func (p *Policy) Open(at time.Time) bool { return p.terms.open(at.In(p.zone)) }
+
+// AlwaysOpen reports whether no hour of the week is closed.
+func (p *Policy) AlwaysOpen() bool { return p.always }
 
 // openAll reports whether counting is allowed all the time from start to end.
 func (p *Policy) openAll(start, end time.Time) bool {

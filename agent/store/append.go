@@ -33,7 +33,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.readOnly || s.db == nil && s.fault == nil {
+	if s.readOnly || s.closed {
 		return nil, fmt.Errorf("append to spool %s: %w", s.path, berrors.ErrDatabaseNotOpen)
 	}
 	if s.fault != nil && s.mayRetry() {
@@ -44,6 +44,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 		if err == nil {
 			s.batch = es[0].order
 			s.compactWhenHollow()
+			s.shed()
 			return es, nil
 		}
 		s.failed = span{s.st.Last + 1, s.st.Last + uint64(len(es))}

@@ -30,6 +30,7 @@ func (s *Store) degrade(err error) {
 	}
 	if s.db == nil {
 		s.st.Last += blind
+		s.blind = true
 	}
 	s.newEpoch("store_failed")
 	s.note("store_failed", map[string]any{"why": err.Error()})
@@ -72,7 +73,7 @@ func (s *Store) mayRetry() bool { return !time.Now().Before(s.retry) }
 func (s *Store) Tend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fault != nil && s.mayRetry() {
+	if s.fault != nil && !s.closed && s.mayRetry() {
 		_ = s.recoverLocked() // its error is in s.fault
 	}
 }
@@ -103,33 +104,38 @@ func (s *Store) recoverLocked() error {
 // reopen makes s.db a handle that may write, joining what the file knows with
 // what memory knows.
 func (s *Store) reopen() error {
-	if s.db != nil && !s.db.IsReadOnly() {
+	if s.db != nil && !s.db.IsReadOnly() && !errors.Is(s.fault, ErrDamaged) {
 		return nil
 	}
-	knew := s.db != nil
-	if knew {
-		if err := s.db.Close(); err != nil {
+	if s.db != nil {
+		db := s.db
+		s.db = nil
+		if err := db.Close(); err != nil {
 			return fmt.Errorf("reopen: %w", err)
 		}
-		s.db = nil
 	}
 	mine := s.st
 	err := s.load()
 	if errors.Is(err, ErrDamaged) {
-		if _, err = quarantine(s.path); err == nil {
-			err = s.load()
+		var kept string
+		why := err
+		if kept, err = quarantine(s.path); err == nil {
+			if err = s.load(); err == nil {
+				mine.note("spool_damaged", s.now(), map[string]any{"why": why.Error(), "kept": kept})
+			}
 		}
 	}
 	theirs := s.st
 	s.st = mine
 	if err != nil {
-		if knew {
+		if !s.blind {
 			s.loadReading()
 		}
 		return err
 	}
-	if !knew {
+	if s.blind {
 		s.join(theirs)
+		s.blind = false
 	}
 	return nil
 }

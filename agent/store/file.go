@@ -60,18 +60,11 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
-	s.st, err = readState(db)
-	switch {
-	case err == nil:
-		s.db = db
-		return nil
-	case errors.Is(err, errBlank) && !s.readOnly:
-		if err := db.Close(); err != nil {
-			return err
-		}
-		return s.create()
+	if s.st, err = readState(db); err != nil {
+		return errors.Join(err, db.Close())
 	}
-	return errors.Join(err, db.Close())
+	s.db = db
+	return nil
 }
 
 // create makes a spool under another name and gives it its own when it is
@@ -114,9 +107,6 @@ func (s *Store) loadReadOnly() {
 	s.readOnly = false
 }
 
-// errBlank is a bbolt file in which nothing was ever committed.
-var errBlank = errors.New("blank")
-
 // openBolt is bolt.Open with its panics and errors sorted: bbolt has panicked
 // on files that a power cut spoiled.
 func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
@@ -150,10 +140,7 @@ func readState(db *bolt.DB) (st state, err error) {
 	err = db.View(func(tx *bolt.Tx) error {
 		account := tx.Bucket(accountBucket)
 		if account == nil {
-			if name, _ := tx.Cursor().First(); name != nil {
-				return fmt.Errorf("%w: a bbolt file with bucket %q", ErrForeign, name)
-			}
-			return errBlank
+			return fmt.Errorf("%w: a bbolt file of something else", ErrForeign)
 		}
 		st, err = parseState(account.Get(stateKey))
 		if err != nil {

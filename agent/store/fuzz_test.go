@@ -85,6 +85,7 @@ func FuzzAFileThatPassesDoesNotKillBbolt(f *testing.F) {
 	image := base(f)
 	f.Add([]byte{0, 0, 0, 0, 0})
 	f.Add(binary.LittleEndian.AppendUint32([]byte{3}, 4096*4+8))
+	f.Add([]byte("\x03@@\x00\x00")) // a leaf element that is a bucket by one flag too many
 	path := filepath.Join(f.TempDir(), "spool")
 	f.Fuzz(func(t *testing.T, edits []byte) {
 		b := bytes.Clone(image)

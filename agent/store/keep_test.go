@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -160,6 +161,39 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAFileThatIsSpoiledWhileItIsOpenIsReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spool")
+	s := open(t, path)
+	appendWindows(t, s, storetest.Streams(3), 0, 60)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, int(info.Size())-8192), 8192); err != nil || f.Close() != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Pending(100); !errors.Is(err, store.ErrDamaged) {
+		t.Fatalf("got %v", err)
+	}
+	fresh := appendWindows(t, s, storetest.Streams(3), 60, 62)
+	if st := s.Stats(); st.Fault != nil {
+		t.Fatal(st.Fault)
+	}
+	same(t, pending(t, s), fresh)
+	if st := s.Stats(); st.Evicted != 180 {
+		t.Errorf("%d windows accounted as lost, want 180", st.Evicted)
+	}
+	if _, err := os.Stat(path + ".damaged-1"); err != nil {
+		t.Error(err)
+	}
+	s = reopen(t, s, path)
+	same(t, pending(t, s), fresh)
 }
 
 func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {

@@ -25,13 +25,18 @@ func (s *Store) Between(lo, hi uint64, newest bool, n int) ([]Entry, error) {
 	}
 	es := make([]Entry, 0, len(orders))
 	lost, err := s.read(orders, func(e Entry) { es = append(es, e) })
-	for _, o := range lost {
-		s.st.Pending.remove(o, o)
-		s.st.Evicted++
-		s.note("record_damaged", map[string]any{"order": o})
+	if errors.Is(err, ErrDamaged) && s.fault == nil {
+		s.degrade(err) // the next window finds out what is left of the file
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read spool: %w", err)
+	}
+	for _, o := range lost {
+		s.st.Pending.remove(o, o)
+		s.st.Evicted++
+	}
+	if len(lost) > 0 {
+		s.note("record_damaged", map[string]any{"windows": len(lost)})
 	}
 	return es, nil
 }

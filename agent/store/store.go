@@ -103,8 +103,10 @@ type Store struct {
 	freed    spans    // orders that a watermark freed, still in the file
 	retry    time.Time
 	pause    time.Duration
-	rewrite  bool     // the fault was a sync: the file must be written anew
-	readOnly bool     // opened by Read
+	rewrite  bool // the fault was a sync: the file must be written anew
+	blind    bool // the file could not even be read when the spool was opened
+	readOnly bool // opened by Read
+	closed   bool
 	sent     [2]spans // watermark mode: acknowledged but unconfirmed, by age
 	wrote    written
 	compact  time.Time // when compaction may be tried again
@@ -140,6 +142,7 @@ func Open(path string, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("open spool %s: %w", path, err)
 	}
 	s.adopt()
+	s.shed()
 	return s, nil
 }
 
@@ -182,13 +185,15 @@ func (s *Store) adopt() {
 	}
 }
 
-// Close writes what only memory knew, as far as the file allows, and closes it.
+// Close writes what only memory knew and closes the file. Its error says that
+// what was in memory is lost.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.db == nil {
+	if s.closed {
 		return nil
 	}
+	s.closed = true
 	var err error
 	if !s.readOnly {
 		if s.fault != nil {
@@ -197,7 +202,9 @@ func (s *Store) Close() error {
 			err = s.commit(nil)
 		}
 	}
-	cerr := s.db.Close()
-	s.db = nil
-	return errors.Join(err, cerr)
+	if s.db != nil {
+		err = errors.Join(err, s.db.Close())
+		s.db = nil
+	}
+	return err
 }

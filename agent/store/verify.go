@@ -25,6 +25,7 @@ const (
 	bucketLeaf   = 1
 	maxDepth     = 32
 	maxPageBytes = 1 << 24
+	noFreelist   = 1<<64 - 1 // what NoFreelistSync writes, and few others use
 )
 
 // verify walks every page of a bbolt file that its newest meta reaches. bbolt
@@ -59,7 +60,7 @@ func verifyPages(f io.ReaderAt, size int64) error {
 	if err == nil {
 		err = v.page(root, 0)
 	}
-	if err != nil && !storageFault(err) {
+	if err != nil && !storageFault(err) && !errors.Is(err, ErrForeign) {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
@@ -76,7 +77,7 @@ type walk struct {
 // gives its root page. The second lies one page after the first, and only the
 // first says how large a page is: without it all sizes are tried.
 func (v *walk) meta(size int64) (root uint64, err error) {
-	var newest uint64
+	var newest, freelist uint64
 	found := false
 	for _, at := range []int64{0, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16} {
 		b := make([]byte, pageHead+metaSum+8)
@@ -100,12 +101,15 @@ func (v *walk) meta(size int64) (root uint64, err error) {
 		}
 		found, newest = true, txid
 		v.size, v.end, root = uint64(page), binary.LittleEndian.Uint64(m[40:]), binary.LittleEndian.Uint64(m[16:])
+		freelist = binary.LittleEndian.Uint64(m[32:])
 	}
 	switch {
 	case !found:
 		return 0, errors.New("no whole meta page")
 	case v.size < 1<<10 || v.size&(v.size-1) != 0 || v.end > uint64(size)/v.size:
 		return 0, fmt.Errorf("file of %d bytes, %d pages of %d expected", size, v.end, v.size)
+	case freelist != noFreelist:
+		return 0, fmt.Errorf("%w: a bbolt file of something else", ErrForeign)
 	}
 	return root, nil
 }
@@ -162,6 +166,8 @@ func (v *walk) content(b []byte, depth int) error {
 			err = v.page(binary.LittleEndian.Uint64(b[at+8:]), depth+1)
 		case binary.LittleEndian.Uint32(b[at:]) == bucketLeaf:
 			err = v.bucket(value, depth)
+		case binary.LittleEndian.Uint32(b[at:]) != 0:
+			err = fmt.Errorf("element %d has unknown flags", i)
 		}
 		if err != nil {
 			return err

@@ -67,10 +67,13 @@ func (t TLS) config(host string) (*tls.Config, error) {
 const (
 	dialTimeout  = 15 * time.Second // name, TCP, TLS, WebSocket and CONNACK
 	writeTimeout = 5 * time.Second
-	ackTimeout   = 20 * time.Second // of one message
+	ackTimeout   = 10 * time.Second // of one message, to begin with
+	ackLimit     = 30 * time.Second // of one message, on the slowest link
 	keepAlive    = 30 * time.Second
 	pingTimeout  = 10 * time.Second
 )
+
+var errNoAck = errors.New("no acknowledgement")
 
 // link is one connection.
 type link struct {
@@ -81,14 +84,18 @@ type link struct {
 }
 
 func (u *Uplink) connect(ctx context.Context) (*link, error) {
-	l := &link{wait: u.patience, lost: make(chan error, 1)}
+	return u.connectAs(ctx, u.o.ClientID)
+}
+
+func (u *Uplink) connectAs(ctx context.Context, id string) (*link, error) {
+	l := &link{wait: u.tempo.patience, lost: make(chan error, 1)}
 	var refused error // of the socket, before paho wraps it
 	o := mqtt.NewClientOptions().
-		SetClientID(u.o.ClientID).
+		SetClientID(id).
 		SetUsername(u.o.User).
 		SetProtocolVersion(4).
 		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetConnectTimeout(dialTimeout).SetWriteTimeout(min(writeTimeout, u.patience)).
+		SetConnectTimeout(dialTimeout).SetWriteTimeout(min(writeTimeout, u.tempo.patience)).
 		SetKeepAlive(keepAlive).SetPingTimeout(pingTimeout).
 		SetOrderMatters(false).
 		SetBinaryWill(u.base+"state", u.lastWill(), 1, true).
@@ -158,13 +165,13 @@ func (u *Uplink) dial(ctx context.Context, b *url.URL) (net.Conn, error) {
 	}
 }
 
-// publish sends one message and waits for its acknowledgement, for ackTimeout
-// at most. nil means: the broker has it.
+// publish sends one message and waits for its acknowledgement, as long as
+// the tempo allows. nil means: the broker has it.
 func (l *link) publish(m message) error {
 	t := l.client.Publish(m.topic, 1, m.retained, m.payload)
 	switch {
 	case !t.WaitTimeout(l.wait):
-		return errors.New("no acknowledgement")
+		return errNoAck
 	case t.Error() != nil:
 		return t.Error()
 	case !l.client.IsConnectionOpen():

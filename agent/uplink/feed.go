@@ -20,7 +20,7 @@ type message struct {
 func (m message) size() int { return len(m.topic) + len(m.payload) + 9 } // with MQTT's fixed header and id
 
 const (
-	liveBatch = 64  // live windows looked up at once; with more waiting, the older are late
+	liveBatch = 64  // windows that may be live at once; with more waiting, the older are late
 	lateBatch = 960 // late windows in memory at once, about 0.6 MB
 )
 
@@ -42,11 +42,18 @@ type feed struct {
 }
 
 func newFeed(u *Uplink, st store.Stats, now time.Time) *feed {
-	at := st.Batch
-	if at == 0 {
-		at = st.Last + 1
-	}
+	at := liveFrom(st)
 	return &feed{u: u, telling: map[uint64]bool{}, liveAt: at, lo: 1, hi: at - 1, filled: now, next: now}
+}
+
+// liveFrom is the first order that is live when a connection begins: that of
+// the newest batch, unless the batch is far too large to be one of windows that
+// just ended.
+func liveFrom(st store.Stats) uint64 {
+	if st.Batch == 0 {
+		return st.Last + 1
+	}
+	return max(st.Batch, st.Last+1-min(st.Last, liveBatch))
 }
 
 // take gives the next message, or none and how long late windows must wait.
@@ -88,15 +95,14 @@ func (f *feed) fillLive() error {
 		return nil
 	}
 	es, err := f.u.o.Store.Between(f.liveAt, 1<<63, false, liveBatch)
-	if err != nil || len(es) == 0 {
-		return err
-	}
-	if len(es) == liveBatch { // they come faster than they go: the older are late
-		batch := f.u.o.Store.Stats().Batch
-		for len(es) > 0 && es[0].Order() < batch {
-			es, f.again = es[1:], true
+	if err == nil && len(es) == liveBatch { // they come faster than they go: the older are late
+		if at := liveFrom(f.u.o.Store.Stats()); at > f.liveAt {
+			f.liveAt, f.again = at, true
+			es, err = f.u.o.Store.Between(at, 1<<63, false, liveBatch)
 		}
-		f.liveAt = max(f.liveAt, batch)
+	}
+	if err != nil {
+		return err
 	}
 	if len(es) > 0 {
 		f.live, f.liveAt = es, es[len(es)-1].Order()+1
@@ -140,7 +146,7 @@ func (f *feed) fillLate(idle bool) error {
 		by[s] = append(by[s], e)
 	}
 	for _, s := range streams {
-		f.late = append(f.late, lateMessages(f.u.base+"backfill/"+s, f.u.o.Device, by[s])...)
+		f.late = append(f.late, lateMessages(f.u.base+"backfill/"+s, f.u.o.Device, f.u.tempo.late, by[s])...)
 	}
 	for i := range f.late {
 		f.late[i].late = true

@@ -169,4 +169,37 @@ func TestWindowsAskedForAgainAreSentAgainAndLiveOnesThatPileUpTurnLate(t *testin
 	if u.o.Store.Stats().Pending != 0 || live > liveBatch || live == 0 {
 		t.Errorf("%d pending, %d of %d messages live", u.o.Store.Stats().Pending, live, len(m))
 	}
+	var rs []policy.Release // gaps of a night without power, all at once
+	for i := range 300 {
+		rs = append(rs, storetest.Windows(streams, 200+i)...)
+	}
+	if _, err := u.o.Store.Append(rs); err != nil {
+		t.Fatal(err)
+	}
+	m = drain(t, f, &now)
+	if u.o.Store.Stats().Pending != 0 || len(m) > liveBatch+300/lateWindows+1 {
+		t.Errorf("%d pending, %d messages", u.o.Store.Stats().Pending, len(m))
+	}
+}
+
+func TestASlowLinkGetsSmallerMessagesUntilTheyPass(t *testing.T) {
+	o := newTempo(10 * time.Second)
+	var late []int
+	for range 7 {
+		late = append(late, o.late)
+		o.missed()
+	}
+	if got := late[6]; got != 1 || o.patience != 30*time.Second {
+		t.Errorf("windows a message %v, patience %s", late, o.patience)
+	}
+	o.acked(5 * time.Second) // passes, but not well
+	if o.late != 1 || o.patience != 30*time.Second {
+		t.Errorf("%d windows, patience %s after a slow acknowledgement", o.late, o.patience)
+	}
+	for range 40 {
+		o.acked(time.Second)
+	}
+	if o.late != lateWindows || o.patience != 10*time.Second {
+		t.Errorf("%d windows, patience %s on a link that is well again", o.late, o.patience)
+	}
 }

@@ -135,8 +135,9 @@ const (
 	lateBytes   = 64 << 10
 )
 
-// lateMessages packs windows of one stream, oldest first, into arrays.
-func lateMessages(topic, device string, es []store.Entry) []message {
+// lateMessages packs windows of one stream, oldest first, into arrays of at
+// most n.
+func lateMessages(topic, device string, n int, es []store.Entry) []message {
 	var out []message
 	m := message{topic: topic}
 	flush := func() {
@@ -148,7 +149,7 @@ func lateMessages(topic, device string, es []store.Entry) []message {
 	}
 	for _, e := range es {
 		w := appendWindow(nil, device, e)
-		if len(m.entries) == lateWindows || len(m.payload)+len(w)+2 > lateBytes {
+		if len(m.entries) == n || len(m.payload)+len(w)+2 > lateBytes {
 			flush()
 		}
 		if len(m.entries) == 0 {

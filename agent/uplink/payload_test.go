@@ -3,6 +3,7 @@ package uplink
 import (
 	"bytes"
 	"encoding/json"
+	"syscall"
 	"testing"
 	"time"
 
@@ -105,7 +106,7 @@ func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 			t.Fatalf("%s\n%v", b, sch.valid("count", b))
 		}
 	}
-	for _, m := range lateMessages("kerb/v1/a/b/c/backfill/d", "pi-0a1b", es) {
+	for _, m := range lateMessages("kerb/v1/a/b/c/backfill/d", "pi-0a1b", lateWindows, es) {
 		if err := sch.valid("backfill", m.payload); err != nil || len(m.payload) > lateBytes {
 			t.Fatalf("%d bytes: %v", len(m.payload), err)
 		}
@@ -154,6 +155,11 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	}
 	u.o.Store.Note("clock_step", map[string]any{"by_s": 3600})
 	st := u.o.Store.Stats()
+	failed := st
+	failed.Fault = syscall.ENOSPC
+	if b := u.state(failed, time.Now()).payload; sch.valid("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
+		t.Errorf("%s\n%v", b, sch.valid("state", b))
+	}
 	for name, b := range map[string][]byte{
 		"meta": u.meta().payload, "state": u.state(st, time.Now()).payload, "event": u.event(u.o.Store.Notes()[0]).payload,
 	} {

@@ -24,6 +24,9 @@ func (u *Uplink) session(ctx context.Context) error {
 		done: make(chan outcome, inFlight), commands: make(chan []byte, 16),
 	}
 	err = s.run(ctx)
+	if errors.Is(err, errNoAck) {
+		u.tempo.missed()
+	}
 	if ctx.Err() != nil {
 		s.goodbye()
 		err = nil
@@ -37,8 +40,9 @@ func (u *Uplink) session(ctx context.Context) error {
 }
 
 type outcome struct {
-	m   message
-	err error
+	m    message
+	took time.Duration
+	err  error
 }
 
 type session struct {
@@ -74,7 +78,7 @@ func (s *session) run(ctx context.Context) error {
 		select {
 		case o := <-s.done:
 			if err := s.landed(o); err != nil {
-				return err
+				return s.because(err)
 			}
 		case <-u.wake:
 			s.tellState(false)
@@ -105,7 +109,11 @@ func (s *session) fill() (time.Duration, error) {
 			return wait, nil
 		}
 		s.flying++
-		go func() { s.done <- outcome{m, s.link.publish(m)} }()
+		go func() {
+			begin := time.Now()
+			err := s.link.publish(m)
+			s.done <- outcome{m, time.Since(begin), err}
+		}()
 	}
 	return 0, nil
 }
@@ -115,7 +123,22 @@ func (s *session) landed(o outcome) error {
 	if o.err != nil {
 		return fmt.Errorf("publish %s: %w", o.m.topic, o.err)
 	}
+	s.u.tempo.acked(o.took)
 	return s.feed.settled(o.m)
+}
+
+// because prefers the reason that the connection gives for its end to what a
+// message that was under way makes of it.
+func (s *session) because(err error) error {
+	if errors.Is(err, errNoAck) {
+		return err
+	}
+	select {
+	case lost := <-s.link.lost:
+		return fmt.Errorf("connection lost: %w", lost)
+	case <-time.After(100 * time.Millisecond):
+		return err
+	}
 }
 
 // tellState queues the state message when it is due or something vital changed.

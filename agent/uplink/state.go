@@ -51,7 +51,6 @@ type metaMessage struct {
 	Site    string            `json:"site"`
 	Tenant  string            `json:"tenant"`
 	Version string            `json:"version"`
-	Epoch   string            `json:"epoch"`
 	Window  float64           `json:"window_s"`
 	Streams []Stream          `json:"streams"`
 	Place   *Place            `json:"place,omitempty"`
@@ -66,7 +65,7 @@ func (u *Uplink) meta() message {
 	}
 	return message{topic: u.base + "meta", retained: true, payload: encode(metaMessage{
 		Schema: schemaMeta, Device: u.o.Device, Site: u.o.Site, Tenant: u.o.Tenant, Version: b.Version,
-		Epoch: u.o.Store.Stats().Epoch, Window: b.Window.Seconds(), Streams: b.Streams, Place: b.Place, Policy: b.Policy,
+		Window: b.Window.Seconds(), Streams: b.Streams, Place: b.Place, Policy: b.Policy,
 		Units: map[string]string{"n": "crossings", "mean": "objects", "peak": "objects", "observed_s": "s", "mono_ms": "ms"},
 	})}
 }
@@ -148,7 +147,7 @@ type eventMessage struct {
 	Schema string         `json:"schema"`
 	Device string         `json:"device"`
 	N      uint64         `json:"n"`
-	At     time.Time      `json:"at"`
+	At     time.Time      `json:"at,omitzero"` // zero while the clock cannot be believed
 	Kind   string         `json:"kind"`
 	Data   map[string]any `json:"data,omitempty"`
 }

@@ -22,7 +22,7 @@ func TestATokenNeverSucceedsByItself(t *testing.T) {
 	}
 	b := newLiar(t, honest)
 	u := testUplink(t, nil)
-	u.broker.Host, u.patience = b.Addr().String(), 300*time.Millisecond
+	u.broker.Host, u.tempo = b.Addr().String(), newTempo(300*time.Millisecond)
 	var mu sync.Mutex
 	tried, acked, connections, slowest := 0, 0, 0, time.Duration(0)
 	for ; tried < goal; connections++ {

@@ -60,17 +60,17 @@ type Clock struct {
 
 // Uplink is one device's way to its broker.
 type Uplink struct {
-	o        Opts
-	broker   *url.URL
-	base     string // kerb/v1/tenant/site/device/
-	wake     chan struct{}
-	now      func() time.Time
-	patience time.Duration // for an acknowledgement
+	o      Opts
+	broker *url.URL
+	base   string // kerb/v1/tenant/site/device/
+	wake   chan struct{}
+	now    func() time.Time
+	tempo  tempo
 }
 
 // New checks the options. It does not connect.
 func New(o Opts) (*Uplink, error) {
-	u := &Uplink{o: o, wake: make(chan struct{}, 1), now: time.Now, patience: ackTimeout}
+	u := &Uplink{o: o, wake: make(chan struct{}, 1), now: time.Now, tempo: newTempo(ackTimeout)}
 	var err error
 	if u.broker, err = parseBroker(o.Broker); err != nil {
 		return nil, err
@@ -144,9 +144,10 @@ func (u *Uplink) Wake() {
 	}
 }
 
-// Try connects once and hangs up. The error says in one line what is wrong.
+// Try connects once, as a client of its own beside one that may be running,
+// and hangs up. The error says in one line what is wrong.
 func (u *Uplink) Try(ctx context.Context) error {
-	l, err := u.connect(ctx)
+	l, err := u.connectAs(ctx, u.o.ClientID+"-try")
 	if err != nil {
 		return err
 	}

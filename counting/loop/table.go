@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -78,4 +79,48 @@ func bitString(b uint16) string {
 		}
 	}
 	return string(s[:])
+}
+
+// WriteWindows prints windows for a terminal, one a row: for recordings and
+// for whoever stands at the cabinet. They are not cleared by any policy.
+func WriteWindows(w io.Writer, windows []Window) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "STREAM\tFROM\tTO\tPASSAGES\tOCCUPANCY\tSPEED\tLENGTHS\tQUALITY")
+	for i := range windows {
+		v := &windows[i]
+		occupancy, speed, lengths := "–", "–", "–"
+		if o, ok := v.Occupancy(); ok {
+			occupancy = fmt.Sprintf("%.1f %%", 100*o)
+		}
+		if b, ok := median(v.Speeds[:]); ok {
+			speed = fmt.Sprintf("%d–%d km/h", 10*b, 10*b+10)
+			if v.Estimated {
+				speed += " (estimated)"
+			}
+		}
+		if Total(v.Lengths[:]) > 0 {
+			lengths = ""
+			for b := range v.Bins.Bins() {
+				lengths += fmt.Sprintf("%s: %d  ", v.Bins.Label(b), v.Lengths[b])
+			}
+		}
+		quality := v.Quality.String()
+		if v.Reason != "" {
+			quality += ", " + v.Reason
+		}
+		fmt.Fprintf(t, "%s\t%v\t%v\t%d\t%s\t%s\t%s\t%s\n", v.Stream, v.Start.Round(time.Millisecond), v.End.Round(time.Millisecond),
+			v.Flow(), occupancy, speed, strings.TrimSpace(lengths), quality)
+	}
+	return t.Flush()
+}
+
+// median is the bin that holds the median of a histogram.
+func median(h []uint32) (bin int, ok bool) {
+	half, sum := (Total(h)+1)/2, uint32(0)
+	for i, n := range h {
+		if sum += n; sum >= half && half > 0 {
+			return i, true
+		}
+	}
+	return 0, false
 }

@@ -33,7 +33,7 @@ func evaluate(n *node) (*onnx.Tensor, error) {
 	}
 	switch n.op {
 	case "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten":
-		shape, err := reshaped(n, 13)
+		shape, err := reshaped(n)
 		if err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func infer(n *node, opset int) error {
 	case "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool":
 		return inferPool(n)
 	case "Identity", "Dropout", "Reshape", "Squeeze", "Unsqueeze", "Flatten":
-		shape, err := reshaped(n, opset)
+		shape, err := reshaped(n)
 		n.out[0].shape, n.kind = shape, viewOp{}
 		return err
 	case "Transpose":

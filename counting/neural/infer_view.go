@@ -80,7 +80,7 @@ func (n *node) axes(name string) ([]int64, error) {
 }
 
 // reshaped gives the new shape of the operators that only reshape.
-func reshaped(n *node, _ int) ([]int, error) {
+func reshaped(n *node) ([]int, error) {
 	x := n.in[0]
 	switch n.op {
 	case "Reshape":

@@ -170,6 +170,7 @@ func (g *gemmStep) packed(groups, cout int) int {
 func (g *gemmStep) pack(groups, cout int, bias []float32, w func(group, depth, col int) float32) {
 	g.panels = g.set.Panels(cout)
 	depth := len(g.segs) * g.segLen
+	g.b = make([]float32, 0, g.packed(groups, cout))
 	for part := range groups {
 		for _, panel := range g.panels {
 			for d := range depth {
@@ -190,7 +191,6 @@ func (g *gemmStep) pack(groups, cout int, bias []float32, w func(group, depth, c
 			}
 		}
 	}
-	g.b, g.bias = slices.Clip(g.b), slices.Clip(g.bias)
 	g.bGroup, g.biasGroup = len(g.b)/groups, len(g.bias)/groups
 	g.chunk = chunkOf(g.set.Rows, g.m, depth, g.threads)
 }

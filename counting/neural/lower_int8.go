@@ -6,12 +6,16 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// Range is between which numbers the input of an operator was seen to lie.
-type Range struct{ Lo, Hi float32 }
+// Range says what numbers an input channel of an operator was seen to hold.
+type Range struct {
+	Lo, Hi float32
+	Mean   float64
+	N      int64 // how many numbers the mean is of
+}
 
-// Ranges holds a Range per 1×1 convolution, by the name of its output. It is
-// what Int8 needs to know; Observe fills it.
-type Ranges map[string]Range
+// Ranges holds a Range per input channel of each 1×1 convolution, by the name
+// of its output. It is what Int8 needs to know; Observe fills it.
+type Ranges map[string][]Range
 
 // Observe is Run that widens r by the inputs of every 1×1 convolution. Some
 // dozens of pictures like those to come are enough.
@@ -24,12 +28,17 @@ func (n *Net) Observe(r Ranges) {
 		if !ok || !g.bytesFit() {
 			return
 		}
-		seen := r[g.name] // from zero on: padding and gates give zeros
+		seen := r[g.name]
+		if len(seen) != g.segLen {
+			seen = make([]Range, g.segLen) // from zero on: padding and gates give zeros
+		}
 		for line := range g.lines[0] * g.lines[1] {
 			at := g.in.off + line/g.lines[1]*g.aLine[0] + line%g.lines[1]*g.aLine[1]
 			for m := range g.m {
-				for _, x := range g.in.mem[at+m*g.aStep:][:g.segLen] {
-					seen.Lo, seen.Hi = min(seen.Lo, x), max(seen.Hi, x)
+				for c, x := range g.in.mem[at+m*g.aStep:][:g.segLen] {
+					s := &seen[c]
+					s.Lo, s.Hi, s.N = min(s.Lo, x), max(s.Hi, x), s.N+1
+					s.Mean += (float64(x) - s.Mean) / float64(s.N)
 				}
 			}
 		}
@@ -40,12 +49,13 @@ func (n *Net) Observe(r Ranges) {
 }
 
 // bytesFit says whether a product can be done in eight bits: a 1×1
-// convolution with enough columns. The few columns at a detector's end, places
-// and confidences, stay exact.
+// convolution with enough columns and a depth that repays turning its input
+// into bytes. The few columns at a detector's end, places and confidences, stay
+// exact.
 func (g *gemmStep) bytesFit() bool {
-	const least = 8
+	const columns, depth = 8, 32
 	last := g.panels[len(g.panels)-1]
-	return g.pointwise && g.group == 1 && g.kStep == 1 && last.First+last.N >= least && !(g.res != nil && g.addFirst)
+	return g.pointwise && g.group == 1 && g.kStep == 1 && g.segLen >= depth && last.First+last.N >= columns && !(g.res != nil && g.addFirst)
 }
 
 // bytesStep is a gemmStep in eight bits: each chunk of pixels is turned into
@@ -59,41 +69,55 @@ type bytesStep struct {
 	scale, plus []float32
 }
 
-// toBytes replaces a product by one in eight bits if its inputs' range is
+// steps chooses, per input channel, how much one step of a byte is, and the
+// zero point. A channel's own range would use its bytes best but spread the
+// weights that multiply it; the geometric mean of the channel's and the widest
+// range serves both (after Xiao et al., SmoothQuant, 2023).
+func steps(seen []Range, unsigned bool) (step, zero []float32, ok bool) {
+	widest := float64(0)
+	for _, r := range seen {
+		widest = max(widest, float64(max(r.Hi, 0))-float64(min(r.Lo, 0)))
+	}
+	if !(widest > 0) || math.IsInf(widest, 0) {
+		return nil, nil, false
+	}
+	for _, r := range seen {
+		own := float64(max(r.Hi, 0)) - float64(min(r.Lo, 0))
+		s := math.Sqrt(max(own, widest/64)*widest) / 255
+		z := math.Round(-float64(min(r.Lo, 0)) / s)
+		if !unsigned {
+			z -= 128
+		}
+		step, zero = append(step, float32(s)), append(zero, float32(z))
+	}
+	return step, zero, true
+}
+
+// toBytes replaces a product by one in eight bits if its inputs' ranges are
 // known. W gives the weights as for pack.
 func (p *planner) toBytes(g *gemmStep, bias []float32, w func(depth, col int) float32) *bytesStep {
-	seen, ok := p.ranges[g.name]
-	if !ok || !p.set.HasBytes() || !g.bytesFit() || !(seen.Hi > seen.Lo) || math.IsInf(float64(seen.Hi-seen.Lo), 0) {
+	seen := p.ranges[g.name]
+	if len(seen) != g.segLen || !p.set.HasBytes() || !g.bytesFit() {
+		return nil
+	}
+	step, zero, ok := steps(seen, p.set.Unsigned)
+	if !ok {
 		return nil
 	}
 	const round = kernel.ByteDepth
 	b := &bytesStep{gemmStep: g, depth: (g.segLen + round - 1) / round * round}
-	step := (max(seen.Hi, 0) - min(seen.Lo, 0)) / 255
-	zero := float32(math.Round(float64(-min(seen.Lo, 0) / step)))
-	if !p.set.Unsigned {
-		zero -= 128
+	b.q = kernel.Quantize{Scale: make([]float32, len(step)), Zero: zero, SrcStep: g.aStep, DstStep: b.depth}
+	for c, s := range step {
+		b.q.Scale[c] = 1 / s
 	}
-	b.q = kernel.Quantize{Scale: 1 / step, Zero: zero}
 	for _, panel := range g.panels {
 		packed := make([]int8, b.depth*panel.Width)
-		for j := range panel.Width {
-			most := float32(0)
-			for d := range g.segLen {
-				if j < panel.N {
-					most = max(most, float32(math.Abs(float64(w(d, panel.First+j)))))
-				}
-			}
-			scale, sum, plus := most/127, int32(0), float32(0)
-			if j < panel.N {
-				plus = bias[panel.First+j]
-			}
-			for d := 0; d < g.segLen && most > 0; d++ {
-				v := int8(math.Round(float64(w(d, panel.First+j) / scale)))
-				packed[d/4*4*panel.Width+4*j+d%4] = v
-				sum += int32(v)
-			}
-			b.zero = append(b.zero, -int32(zero)*sum)
-			b.scale, b.plus = append(b.scale, scale*step), append(b.plus, plus)
+		for j := range panel.N {
+			col := panel.First + j
+			b.column(packed[4*j:], panel.Width, step, zero, bias[col], seen, func(d int) float64 { return float64(w(d, col)) })
+		}
+		for range panel.Width - panel.N {
+			b.zero, b.scale, b.plus = append(b.zero, 0), append(b.scale, 0), append(b.plus, 0)
 		}
 		b.weights = append(b.weights, packed...)
 	}
@@ -108,24 +132,37 @@ func (p *planner) toBytes(g *gemmStep, bias []float32, w func(depth, col int) fl
 	return b
 }
 
+// column packs one output's weights, with a scale of their own. What rounding
+// them does to the mean of the result goes into the bias (Nagel et al.,
+// Data-Free Quantization, 2019, section 4.2).
+func (b *bytesStep) column(packed []int8, width int, step, zero []float32, bias float32, seen []Range, w func(d int) float64) {
+	most, plus, sum := 0.0, float64(bias), int64(0)
+	for d := range step {
+		most = max(most, math.Abs(w(d)*float64(step[d])))
+	}
+	scale := float32(most / 127)
+	for d := 0; d < len(step) && scale > 0; d++ {
+		v := math.Round(w(d) * float64(step[d]) / float64(scale))
+		v = min(max(v, -127), 127)
+		packed[d/4*4*width+d%4] = int8(v)
+		sum += int64(zero[d]) * int64(v)
+		plus += seen[d].Mean * (w(d) - v*float64(scale)/float64(step[d]))
+	}
+	b.zero, b.scale, b.plus = append(b.zero, int32(-sum)), append(b.scale, scale), append(b.plus, float32(plus))
+}
+
 func (b *bytesStep) do(from, to int, s *scratch) {
 	g, k, q := b.gemmStep, &s.mul, &s.q
 	*q = b.q
+	q.Src, q.Dst = g.in.mem, s.bytes
 	*k = kernel.Bytes{A: s.bytes, C: g.out.mem, CStep: g.cStep, RStep: g.rStep, Depth: b.depth, Act: g.act}
 	if g.res != nil {
 		k.Res = g.res.mem
 	}
 	for u := from; u < to; u++ {
 		a, c, r, rows := g.unit(u)
-		if g.aStep == b.depth {
-			q.Src, q.Dst = g.in.mem[a:a+rows*b.depth], s.bytes
-			g.set.Quantize(q)
-		} else {
-			for i := range rows {
-				q.Src, q.Dst = g.in.mem[a+i*g.aStep:][:g.segLen], s.bytes[i*b.depth:]
-				g.set.Quantize(q)
-			}
-		}
+		q.SrcOff, q.Rows = a, rows
+		g.set.Quantize(q)
 		k.M = rows
 		w, first := b.weights, 0
 		for _, panel := range g.panels {

@@ -7,6 +7,16 @@
 // their lifetimes, concatenations and splits become strides, and weights are
 // packed for the processor's kernels. Run then only computes.
 //
+//	net, err := neural.Load(file, "yolox_nano.onnx", neural.Opts{Threads: 2})
+//	if err != nil {
+//		return err
+//	}
+//	defer net.Close()
+//	picture, shape := net.Input("")
+//	… fill picture …
+//	net.Run()
+//	boxes, _ := net.Output("")
+//
 // The package knows nothing of streets and keeps no picture: what an input
 // was is gone after Wipe.
 package neural
@@ -26,6 +36,9 @@ type Opts struct {
 	// Threads is how many cores Run uses; 0 and 1 mean the caller's only.
 	// It is bounded by the number of processors.
 	Threads int
+	// Memory bounds the bytes of all tensors and, apart, of packed weights and
+	// tables; 0 means 256 MiB, which is also the most.
+	Memory int
 	// Shapes gives inputs another size than the file's, where the graph
 	// allows it.
 	Shapes map[string][]int
@@ -51,8 +64,13 @@ type port struct {
 	mem   []float32
 }
 
-// Info describes a network as planned.
+// Info describes a network: what its file says, and how it is planned.
 type Info struct {
+	Producer  string
+	Opset     int64
+	Meta      map[string]string // the file's own: author, license, …
+	Operators map[string]int    // how often each is in the file
+
 	Kernels string // the instruction set in use
 	MACs    int64  // multiplications of one inference
 	Weights int    // bytes, as packed
@@ -86,6 +104,11 @@ func Load(file []byte, name string, o Opts) (*Net, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	i := &n.info
+	i.Producer, i.Opset, i.Meta, i.Operators = m.Producer, m.Opset, m.Meta, map[string]int{}
+	for _, f := range m.Nodes {
+		i.Operators[f.Op]++
+	}
 	return n, nil
 }
 
@@ -111,8 +134,12 @@ const maxArena = 1 << 26
 func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	g.fuse()
 	g.place()
-	p := &planner{set: set, ranges: o.Int8, left: maxArena, threads: min(max(o.Threads, 1), runtime.NumCPU())}
+	p := &planner{set: set, ranges: o.Int8, most: maxArena, threads: min(max(o.Threads, 1), runtime.NumCPU())}
 	n := &Net{}
+	if o.Memory > 0 {
+		p.most = min(p.most, o.Memory/4)
+	}
+	p.left = p.most
 	inputs := p.ports(g.inputs)
 	for _, v := range g.nodes {
 		if err := p.lower(v); err != nil {

@@ -214,7 +214,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(onnxtest.Encode(m))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, err := neural.Load(b, "fuzz", neural.Opts{Threads: 1})
+		n, err := neural.Load(b, "fuzz", neural.Opts{Memory: 1 << 23})
 		if err != nil {
 			return
 		}

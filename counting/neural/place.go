@@ -16,6 +16,7 @@ type planner struct {
 	bind    []*operand
 	ranges  Ranges
 	bytes   int   // of the largest chunk of a product in bytes
+	most    int   // elements of the arena
 	left    int   // elements of tables and packed weights that may still be made
 	err     error // of the node at hand
 }
@@ -122,8 +123,8 @@ func (p *planner) layOut() (int, error) {
 			}
 			at = max(at, (o.at+o.elems+line-1)/line*line)
 		}
-		if b.at = at; at > maxArena-b.elems {
-			return 0, fmt.Errorf("%w: more than %d elements", errMemory, maxArena)
+		if b.at = at; at > p.most-b.elems {
+			return 0, fmt.Errorf("%w: more than %d elements", errMemory, p.most)
 		}
 		i, _ := slices.BinarySearchFunc(placed, at, func(o *buffer, at int) int { return o.at - at })
 		placed = slices.Insert(placed, i, b)

@@ -53,8 +53,8 @@ type helper struct {
 }
 
 const (
-	over      = 1 << 31 // a step number that ends a run
-	soon      = 1 << 30 // one that lets helpers wait for the first
+	over      = 1 << 30 // a step number that ends a run
+	soon      = 1 << 29 // one that lets helpers wait for the first
 	spinLimit = 1 << 14 // looks for work before a thread lets others run
 )
 

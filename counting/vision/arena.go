@@ -22,6 +22,8 @@ type arena struct {
 	claim  []byte // 1: a followed object covers the pixel
 	raw    []byte // evidence per pixel: bits different, changed
 	mask   []byte // raw, filtered
+
+	linger uint8 // what act is set to by a change
 }
 
 const planes = 12

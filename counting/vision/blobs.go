@@ -7,6 +7,7 @@ type blob struct {
 	active         int    // of these, lately changed ones
 	lit            int    // of these, ones that no shadow explains
 	all            [4]int // the box if shadows were part of it
+	fresh          int    // pixels that changed since the look before
 }
 
 func (b *blob) w() float64 { return float64(b.x1 - b.x0) }
@@ -121,11 +122,12 @@ var empty = blob{x0: 1 << 30, y0: 1 << 30, all: [4]int{1 << 30, 1 << 30, 0, 0}}
 
 // add enlarges b by the run. Only what moves or is claimed stretches the box.
 func (b *blob) add(a *arena, w int, r *run) {
+	linger := a.linger
 	b.area += int(r.x1 - r.x0)
 	y := int(r.y)
 	act, claim, raw := a.act[y*w:(y+1)*w], a.claim[y*w:(y+1)*w], a.raw[y*w:(y+1)*w]
 	for x := int(r.x0); x < int(r.x1); x++ {
-		if act[x] > 0 || claim[x] > 1 {
+		if act[x] > 0 || claim[x] > 1 || a.uncovered(w, y*w+x) {
 			b.all[0], b.all[2] = min(b.all[0], x), max(b.all[2], x+1)
 			b.all[1], b.all[3] = min(b.all[1], y), max(b.all[3], y+1)
 			if raw[x] != 0 && raw[x]&shaded == 0 {
@@ -137,7 +139,25 @@ func (b *blob) add(a *arena, w int, r *run) {
 		if act[x] > 0 {
 			b.active++
 		}
+		if act[x] == linger {
+			b.fresh++
+		}
 	}
+}
+
+// uncovered tells whether something has just left the place beside pixel p:
+// p is then the end of what moves, even if its own level does not change, as on
+// the side of a van. At the end of a ghost nothing moves.
+func (a *arena) uncovered(w, p int) bool {
+	if p < 2*w || p >= len(a.act)-2*w {
+		return false
+	}
+	for _, q := range [4]int{p - 2, p + 2, p - 2*w, p + 2*w} {
+		if a.act[q]+2 > a.linger && a.raw[q] == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // close takes shadows in where there is little else: a dull car on a dull

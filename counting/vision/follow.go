@@ -50,18 +50,24 @@ type object struct {
 	n      int
 	shared bool
 	parts  int // looks in which it looked like two people
+	small  int // looks in which its blob was larger than it
 	bound  int // looks in which it moved as one with another object
 }
 
 const maxObjects = 64
+
+// usual is how many objects a street's first guess at what is common weighs;
+// of those that were followed the latest few times as many weigh in.
+const usual = 4
 
 type follower struct {
 	w, h    float64
 	objects [maxObjects]object
 	scale   *scale
 	lines   []segment
-	owners  [maxBlobs]int // objects that lay claim to a blob
-	passed  []passage     // what crossed in the latest look
+	owners  [maxBlobs]int       // objects that lay claim to a blob
+	passed  []passage           // what crossed in the latest look
+	common  [len(kinds)]float64 // how many of each kind were followed of late, and some before all
 }
 
 // passage is an object over a line.
@@ -74,6 +80,9 @@ type passage struct {
 
 func newFollower(w, h int, lines []counting.Line, known []counting.Height) *follower {
 	f := &follower{w: float64(w), h: float64(h), scale: newScale(float64(w), float64(h), known)}
+	for k := range kinds {
+		f.common[k] = usual * kinds[k].prior
+	}
 	f.passed = make([]passage, 0, maxObjects*len(lines))
 	for _, l := range lines {
 		f.lines = append(f.lines, newSegment(l, float64(w), float64(h)))

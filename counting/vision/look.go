@@ -81,11 +81,13 @@ func (c *Counter) adapt(dt float64) {
 	c.noise += 0.1 * (c.arena.noise() - c.noise)
 	looks := func(seconds float64) int32 { return int32(min(max(math.Round(seconds/c.pace), 1), 250)) }
 	level := int32(8 * (7 + 2.5*c.noise))
+	c.arena.linger = uint8(looks(0.5))
 	c.tempo = tempo{
 		believe: looks(0.6),
-		linger:  uint8(looks(0.5)),
+		linger:  c.arena.linger,
 		least:   looks(0.5),
 		most:    looks(2.5),
+		peel:    looks(0.5),
 		settle:  looks(8),
 		level:   level,
 		motion:  level,

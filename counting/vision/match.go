@@ -134,12 +134,16 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 	if o.n > 1 {
 		m = f.gather(o, blobs, now)
 	}
-	o.seen = now
-	for _, k := range o.blobs[:o.n] {
-		if blobs[k].active > 0 {
-			o.moved = now
+	if b := &blobs[o.blobs[0]]; b.fresh*100 <= b.area {
+		// It rests: what is left of its blob tells nothing of its outline.
+		o.vx, o.vy = 0, 0
+		if float64(b.area) > 0.3*o.box.area() {
+			o.seen = now
 		}
+		return
 	}
+	o.seen = now
+	o.moved = now
 	o.hits++
 	before := o.box
 	g := 0.4
@@ -147,9 +151,14 @@ func (f *follower) update(o *object, blobs []blob, now time.Duration, dt float64
 		g = 0.7
 	}
 	big := o.hits > 4 && (m.w() > 1.4*o.box.w()+2 || m.h() > 1.4*o.box.h()+2)
-	if big && !o.shared && !f.personlike(o) && f.single(&blobs[o.blobs[0]]) {
-		big = false
-		g = 0.25
+	if big && !o.shared && f.single(&blobs[o.blobs[0]]) {
+		// It may have been seen in part so far, above all at the picture's edge.
+		o.small++
+		if !f.personlike(o) || o.small > 5 || f.clipped(before) {
+			big, g = false, 0.25
+		}
+	} else {
+		o.small = 0
 	}
 	switch {
 	case o.shared || big:
@@ -185,9 +194,30 @@ func (f *follower) study(o *object, m box, now time.Duration) {
 	for k := range e {
 		o.suits[k] += g * (e[k] - o.suits[k])
 	}
+	if o.whole == 12 {
+		f.tally(o)
+	}
 	if o.whole >= 12 && now-o.voted > 500*time.Millisecond && f.travelled(o) {
 		o.voted = now
 		f.scale.vote(m, o.vx, o.vy, 0.3)
+	}
+}
+
+// tally adds an object to what is common here, by how much it may be of each
+// kind.
+func (f *follower) tally(o *object) {
+	var p [len(kinds)]float64
+	sum, all := 0.0, 0.0
+	for k := range kinds {
+		p[k] = math.Exp(2*o.suits[k]) * f.common[k]
+		sum += p[k]
+		all += f.common[k]
+	}
+	for k := range kinds {
+		f.common[k] += p[k] / (sum + 1e-9)
+		if all > 4*usual {
+			f.common[k] = max(f.common[k]*(1-1/all), usual*kinds[k].prior/2)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type tempo struct {
 	linger  uint8 // looks a change is remembered
 	least   int32 // looks a candidate must hold at the least
 	most    int32 // looks after which it replaces any background
+	peel    int32 // looks after which an edge that only the background has is given up
 	settle  int32 // the background's memory, in looks
 	level   int32 // least difference that counts, in 1/8 levels
 	motion  int32 // least change that counts, in 1/8 levels
@@ -104,7 +105,15 @@ func (a *arena) look(w, y0, y1 int, t *tempo) {
 					held[i]++
 				}
 				n := int32(held[i])
-				if claim[i] == 0 && n >= t.least && (n >= int32(age[i]) || n >= t.most) {
+				learn := claim[i] == 0 && n >= t.least && (n >= int32(age[i]) || n >= t.most)
+				// The rim of a ghost has its edge in the background and not in
+				// the picture: it is peeled off even where an object covers it.
+				if !learn && claim[i] < 2 && n >= t.peel && i >= w && i+w < len(now) {
+					in := max(rise(now[i+1], now[i-1]), rise(now[i+w], now[i-w]))
+					bg := max(rise(bgHi[i+1], bgHi[i-1]), rise(bgHi[i+w], bgHi[i-w]))
+					learn = bg > 2*in && bg<<3 > t.level
+				}
+				if learn {
 					bgHi[i], bgLo[i] = nv, 0
 					age[i] = held[i]
 					held[i] = 0
@@ -152,4 +161,11 @@ func on(b uint8) int {
 		return 1
 	}
 	return 0
+}
+
+func rise(a, b uint8) int32 {
+	if a < b {
+		a, b = b, a
+	}
+	return int32(a - b)
 }

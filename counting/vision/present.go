@@ -18,12 +18,12 @@ func (c *Counter) class(o *object) (counting.Class, bool) {
 	return c.decide(o.box, &e)
 }
 
-// decide weighs likelihoods by how common a kind is. The looks at one object
-// resemble each other: all together weigh as much as two.
+// decide weighs likelihoods by how common a kind is here. The looks at one
+// object resemble each other: all together weigh as much as two.
 func (c *Counter) decide(b box, e *[len(kinds)]float64) (counting.Class, bool) {
 	best, top := 0, math.Inf(-1)
 	for k := range kinds {
-		if v := 2*e[k] + math.Log(kinds[k].prior); v > top {
+		if v := 2*e[k] + math.Log(c.follow.common[k]); v > top {
 			best, top = k, v
 		}
 	}

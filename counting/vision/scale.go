@@ -97,7 +97,7 @@ type kind struct {
 
 var kinds = [...]kind{
 	{counting.Person, 0.45, 1.65, 0.16, 0.65, 0.28, 1.2, 0.5},
-	{counting.Bicycle, 0.03, 1.7, 0.16, 1.15, 0.4, 4.2, 0.35},
+	{counting.Bicycle, 0.02, 1.7, 0.16, 1.15, 0.4, 4.5, 0.3},
 	{counting.Vehicle, 0.5, 2.1, 0.40, 2.4, 0.42, 8, 1.5},
 }
 

@@ -145,7 +145,11 @@ func (s *splitter) heads(b *blob, n, least int, ppm, unsure float64) (int32, boo
 	}
 	at, depth, left, right := s.valley(n, least)
 	lower := float64(min(left, right))
-	if depth > 0.08 && depth*lower >= 1.9 && lower > 0.75*float64(max(left, right)) && lower > 1.25*float64(max(at, n-at))/float64(1+max(at, n-at)/(2*min(at, n-at))) {
+	widest := max(at, n-at)
+	if widest >= 2*min(at, n-at) {
+		widest /= 2 // two on that side
+	}
+	if depth > 0.08 && depth*lower >= 1.9 && lower > 0.75*float64(max(left, right)) && lower > 1.25*float64(widest) {
 		return int32(b.x0 + at), true
 	}
 	return 0, false

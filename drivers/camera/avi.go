@@ -164,6 +164,7 @@ func (a *AVI) settle() error {
 			return err
 		case err == nil:
 			a.format, err = newFormat(src, a.limits)
+			clear(src)
 		}
 		if err == nil {
 			a.frame = 0
@@ -184,9 +185,6 @@ func isBad(err error) bool {
 func (a *AVI) next() ([]byte, error) {
 	for {
 		c, err := a.walk.next()
-		if err == io.EOF {
-			return nil, a.finished()
-		}
 		if err != nil {
 			return nil, a.hint(err)
 		}
@@ -210,14 +208,6 @@ func (a *AVI) next() ([]byte, error) {
 func (a *AVI) wanted(id [4]byte) bool {
 	return id[2] == 'd' && (id[3] == 'c' || id[3] == 'b') &&
 		int(id[0]-'0') == a.stream/10 && int(id[1]-'0') == a.stream%10
-}
-
-// finished is the end of the walk: io.EOF, unless the file declares more.
-func (a *AVI) finished() error {
-	if w := &a.walk; w.end > w.length {
-		return a.hint(errCut{w.length, w.end - w.length, 0})
-	}
-	return io.EOF
 }
 
 // hint says what to do about a file that is cut short.

@@ -66,6 +66,8 @@ func TestAVIDeliversItsPictures(t *testing.T) {
 	copy(unfinished[4:], "\x00\x00\x00\x00")
 	piped := riffList("RIFF", "AVI ", head, body)
 	copy(piped[4:], "\xff\xff\xff\xff")
+	last := append(bytes.Clone(all[0]), make([]byte, 1-len(all[0])&1)...) // of an odd number of bytes
+	odd := riffList("RIFF", "AVI ", head, riffList("LIST", "movi", riffChunk("01dc", last)))
 	for name, c := range map[string]struct {
 		file []byte
 		want [][]byte
@@ -78,7 +80,7 @@ func TestAVIDeliversItsPictures(t *testing.T) {
 		"before bytes that are no part":    {append(riffList("RIFF", "AVI ", head, body), "some tail"...), all[:2]},
 		"named in small letters":           {riffList("RIFF", "AVI ", aviHead("mjpg", 10), body), all[:2]},
 		"and not empty chunks":             {avi(all[0], nil, all[1], nil, nil, all[2]), all[:3]},
-		"without the marker at the end":    {avi(all[0], all[1], all[2]), all[:3]},
+		"without the last byte of padding": {odd[:len(odd)-1], all[:1]},
 		"in a file padded with many zeros": {append(riffList("RIFF", "AVI ", head, body), make([]byte, 5000)...), all[:2]},
 	} {
 		t.Run(name, func(t *testing.T) {

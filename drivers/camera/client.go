@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 )
@@ -49,6 +50,7 @@ func (c *client) get(ctx context.Context, u *url.URL) (*http.Response, error) {
 		}
 		switch res.StatusCode {
 		case http.StatusUnauthorized:
+			io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again
 			res.Body.Close()
 			if auth != "" {
 				return nil, errors.New("camera refuses the user or the password")

@@ -38,23 +38,28 @@ func (e errCut) Error() string {
 // next is the next leaf. io.EOF is the orderly end.
 func (w *riff) next() (chunk, error) {
 	for {
-		head := w.head[:min(12, max(0, w.length-w.pos))]
-		if outside := w.end > 0 && w.pos >= w.end; outside && len(head) < 12 || w.end == 0 && len(head) == 0 {
+		left := w.length - w.pos
+		outside := w.end > 0 && w.pos >= w.end // what follows the last part is no business of ours
+		if left <= 0 && w.end > w.length+1 {   // 1: the last byte may be padding, and missing
+			return chunk{}, errCut{w.length, w.end - w.length, 0}
+		}
+		if left <= 0 || outside && left < 12 {
 			return chunk{}, io.EOF
 		}
+		head := w.head[:min(12, left)]
 		if err := w.read(head, w.pos); err != nil {
 			return chunk{}, err
 		}
-		if w.end > 0 && w.pos >= w.end && string(head[:4]) != "RIFF" {
-			return chunk{}, io.EOF // what follows the last part is no business of ours
+		if outside && string(head[:4]) != "RIFF" {
+			return chunk{}, io.EOF
 		}
 		if len(head) < 8 {
-			return chunk{}, errCut{w.pos, 8, int64(len(head))}
+			return chunk{}, errCut{w.pos, 8, left}
 		}
 		id, size := [4]byte(head), int64(binary.LittleEndian.Uint32(head[4:]))
 		list := string(id[:]) == "RIFF" || string(id[:]) == "LIST"
 		if list && len(head) < 12 {
-			return chunk{}, errCut{w.pos, 12, int64(len(head))}
+			return chunk{}, errCut{w.pos, 12, left}
 		}
 		if list {
 			w.enter(head, size)
@@ -65,7 +70,7 @@ func (w *riff) next() (chunk, error) {
 		}
 		c := chunk{id: id, at: w.pos + 8, size: size}
 		if c.at+size > w.length {
-			return chunk{}, errCut{w.pos, 8 + size, w.length - w.pos}
+			return chunk{}, errCut{w.pos, 8 + size, left}
 		}
 		w.pos = c.at + size + size&1
 		return c, nil

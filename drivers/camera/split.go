@@ -39,8 +39,8 @@ func (e errPicture) Unwrap() error { return e.error }
 
 var start = []byte{0xff, 0xd8, 0xff}
 
-// next is the next picture and when its first byte came. The picture is valid
-// until the next call, or until release. An errPicture is about one picture.
+// next is the next picture and when its first byte came. It is valid, and given
+// again, until release. An errPicture is about one picture.
 func (s *splitter) next(ctx context.Context, limit <-chan time.Time) ([]byte, time.Time, error) {
 	for !s.whole {
 		var err error

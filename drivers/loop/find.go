@@ -17,11 +17,24 @@ type Line struct {
 	// pinctrl-rp1 (Raspberry Pi 5); never its number, which has changed
 	// between kernels. Empty: the board's own chip if it has the line, else
 	// the only chip that has it.
-	Chip       string
-	Name       string // the line's name, such as GPIO17
-	ActiveHigh bool   // active is high; detector contacts pull low
-	NoPull     bool   // leave the bias alone: there is a resistor; else pulled to the inactive level
+	Chip string
+	Name string // the line's name, such as GPIO17
+	// ActiveHigh: active is high. A detector's contact pulls low while the
+	// loop is covered; a fault relay that is held while all is well lets the
+	// line go high when it falls.
+	ActiveHigh bool
+	Bias       Bias
 }
+
+// Bias is the line's own resistor.
+type Bias uint8
+
+// The biases; a contact to ground needs PullUp.
+const (
+	PullUp Bias = iota
+	PullDown
+	NoBias // left as it is: there is a resistor on the board
+)
 
 // Found is a line that exists.
 type Found struct {

@@ -12,9 +12,9 @@ import (
 
 // Pins are lines read through periph: for kernels that refuse the line
 // request, and for pins that are no kernel lines at all. Their edges are
-// timed when Go wakes up, so they are coarse: late by up to some milliseconds,
-// and two within that time are lost. Contact bounce must be removed by whoever
-// counts.
+// timed when Go wakes up, so they are coarse: late by up to some milliseconds.
+// Two within that time are one edge to the old level, and nothing tells whether
+// that was bounce or a vehicle. Bounce must be removed by whoever counts.
 type Pins struct {
 	names []string
 	pins  []gpio.PinIn
@@ -35,14 +35,8 @@ func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 	}
 	p := &Pins{edges: make(chan Edge, 1024), stop: make(chan struct{}), clock: newClock(), timer: time.NewTimer(Wait)}
 	for i, pin := range pins {
-		pull := gpio.PullUp
-		switch {
-		case lines[i].NoPull:
-			pull = gpio.Float
-		case lines[i].ActiveHigh:
-			pull = gpio.PullDown
-		}
-		if err := pin.In(pull, gpio.BothEdges); err != nil {
+		pull := [...]gpio.Pull{PullUp: gpio.PullUp, PullDown: gpio.PullDown, NoBias: gpio.PullNoChange}
+		if err := pin.In(pull[lines[i].Bias], gpio.BothEdges); err != nil {
 			return nil, errors.Join(fmt.Errorf("line %s: %w", lines[i].Name, err), p.Close())
 		}
 		p.pins = append(p.pins, pin)
@@ -50,13 +44,12 @@ func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 		p.start = append(p.start, Edge{Line: i, On: bool(pin.Read()) == lines[i].ActiveHigh, At: p.clock.now(), Level: true})
 	}
 	for i, pin := range pins {
-		on := p.start[i].On
-		p.done.Go(func() { p.listen(i, pin, lines[i].ActiveHigh, on) })
+		p.done.Go(func() { p.listen(i, pin, lines[i].ActiveHigh) })
 	}
 	return p, nil
 }
 
-func (p *Pins) listen(line int, pin gpio.PinIn, activeHigh, was bool) {
+func (p *Pins) listen(line int, pin gpio.PinIn, activeHigh bool) {
 	var missed uint32
 	for {
 		select {
@@ -70,17 +63,13 @@ func (p *Pins) listen(line int, pin gpio.PinIn, activeHigh, was bool) {
 		}
 		at := p.clock.now()
 		on := bool(pin.Read()) == activeHigh
-		if on == was { // there and back again before we looked
-			missed += 2
-			continue
-		}
+		// The level can be what it was: away and back again before we looked.
 		select {
 		case p.edges <- Edge{Line: line, On: on, At: at, Missed: missed}:
 			missed = 0
 		default: // nobody reads
 			missed++
 		}
-		was = on
 	}
 }
 
@@ -98,6 +87,11 @@ func (p *Pins) Close() error {
 		errs = append(errs, pin.Halt())
 	}
 	p.done.Wait()
+	for _, pin := range p.pins {
+		if c, ok := pin.(interface{ Close() }); ok { // gpioioctl holds the line until then
+			c.Close()
+		}
+	}
 	return errors.Join(errs...)
 }
 

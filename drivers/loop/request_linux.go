@@ -83,12 +83,11 @@ func request(f Found, l Line, debounce time.Duration) (int, error) {
 	if !l.ActiveHigh {
 		r.config.flags |= flagActiveLow
 	}
-	switch {
-	case l.NoPull:
-	case l.ActiveHigh:
-		r.config.flags |= flagBiasPullDown
-	default:
+	switch l.Bias {
+	case PullUp:
 		r.config.flags |= flagBiasPullUp
+	case PullDown:
+		r.config.flags |= flagBiasPullDown
 	}
 	if debounce > 0 {
 		r.config.num = 1

@@ -55,9 +55,10 @@ var hands = map[string]string{
 
 var rooms = []room{
 	{path: "agent", ours: []string{everything}, libs: []string{kongLib, pahoLib, mochiLib, sysLib}, bans: hands},
+	{path: "agent/audit", bans: speaker},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
-	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, bans: speaker},
+	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/mistake", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/policy", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/store", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib, uuidLib}, bans: speaker},
@@ -70,16 +71,16 @@ var rooms = []room{
 	{path: "counting/neural", ours: []string{"counting/neural/kernel", "counting/neural/onnx"}, bans: darkRoom},
 	{path: "counting/neural/kernel", libs: []string{sysLib}, bans: darkRoom},
 	{path: "counting/neural/onnx", libs: []string{protoLib}, bans: darkRoom},
-	{path: "counting/neural/onnx/onnxtest", libs: []string{protoLib}},
+	{path: "counting/neural/onnx/onnxtest", ours: []string{"counting/neural/onnx"}, libs: []string{protoLib}},
 	{path: "counting/vision", ours: []string{"counting", "counting/neural"}, bans: darkRoom},
 	{path: "drivers/camera", ours: []string{"drivers/camera/luma"}, bans: eyes},
 	{path: "drivers/camera/cameratest", libs: []string{goleakLib}},
 	{path: "drivers/camera/luma", bans: darkRoom},
 	{path: "drivers/camera/scene", ours: []string{"counting"}, bans: eyes},
 	{path: "drivers/lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
-	{path: "drivers/loop", ours: []string{"counting/loop"}, libs: []string{sysLib, periphConnLib, periphHostLib}},
-	{path: "drivers/loop/street", ours: []string{"counting/loop"}},
-	{path: "drivers/loop/looptest", ours: []string{"counting/loop", "drivers/loop"}},
+	{path: "drivers/loop", libs: []string{sysLib, periphConnLib, periphHostLib}},
+	{path: "drivers/loop/street", ours: []string{"drivers/loop"}},
+	{path: "drivers/loop/looptest", ours: []string{"drivers/loop"}},
 }
 
 // everything is allowed to the wiring alone.

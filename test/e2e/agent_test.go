@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -60,6 +61,23 @@ func TestEverySequenceNumberArrivesWhileAgentAndBrokerAreKilledInTurn(t *testing
 	}
 	contiguous(t, stored)
 	t.Logf("%d kills, %d windows stored, %s", kills, len(stored), s)
+}
+
+// A wrong password is found on the ladder, in one line.
+func TestCheckSaysThatTheBrokerRefusesThePassword(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "users"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := startMosquitto(t, "allow_anonymous false", "password_file "+filepath.Join(dir, "users"))
+	a := newAgent(t, m.url(), "scene:calm")
+	out, err := exec.Command(a.bin, "check", "-connect", "-site", filepath.Join(a.dir, "site.toml"),
+		"-policy", filepath.Join(a.dir, "policy.toml")).CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || bytes.Count(out, []byte("\n")) != 1 || !bytes.Contains(out, []byte("refuses")) {
+		t.Errorf("%v:\n%s", err, out)
+	}
 }
 
 // agent is kerb run on a site of its own.

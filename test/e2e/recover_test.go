@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/policy"
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
 	"kerb/agent/uplink"
@@ -233,15 +234,16 @@ func TestThreeDaysDrainInSeconds(t *testing.T) {
 	b := startMosquitto(t)
 	k := newSink(t, b.url())
 	s, streams := openStore(t), storetest.Streams(4)
-	for i := 0; i < minutes; i += 60 { // sixty windows a transaction, to be done sooner
-		batch := storetest.Windows(streams, i)
-		for j := 1; j < 60; j++ {
-			batch = append(batch, storetest.Windows(streams, i+j)...)
+	for i := 0; i < minutes; i += 60 { // an hour a transaction, to be done sooner
+		var batch []policy.Release
+		for j := i; j < min(i+60, minutes-1); j++ {
+			batch = append(batch, storetest.Windows(streams, j)...)
 		}
 		if _, err := s.Append(batch); err != nil {
 			t.Fatal(err)
 		}
 	}
+	fill(t, s, streams, minutes-1, minutes, nil) // live when the link comes back
 	p := newProxy(t, b.port, 50*time.Millisecond)
 	begin := time.Now()
 	run(t, uplink.Opts{Broker: p.url(), Store: s})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,6 +98,7 @@ func TestTheConnectedNodeOfAClusterIsKilledAgainAndAgain(t *testing.T) {
 	defer s.Close()
 	u, err := uplink.New(uplink.Opts{
 		Broker: "mqtt://" + front.Addr().String(), Tenant: "acme", Site: "north", Device: "pi-0a1b", Store: s,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -124,10 +126,21 @@ func TestTheConnectedNodeOfAClusterIsKilledAgainAndAgain(t *testing.T) {
 			u.Wake()
 		}
 	}()
+	// How long the wire itself was stuck, apart from the consumer's side.
+	var stuck time.Duration
+	running.Go(func() {
+		for empty := time.Now(); ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+			if s.Stats().Pending == 0 {
+				empty = time.Now()
+			}
+			stuck = max(stuck, time.Since(empty))
+		}
+	})
 	time.Sleep(3 * time.Second)
 	for range kills {
 		node := front.connected()
 		c.kill(node)
+		t.Log(time.Now().UTC().Format("15:04:05.000"), "killed node", node)
 		time.Sleep(8 * time.Second)
 		c.start(node)
 		c.healthy()
@@ -143,9 +156,12 @@ func TestTheConnectedNodeOfAClusterIsKilledAgainAndAgain(t *testing.T) {
 			break
 		}
 	}
+	cancel()
+	running.Wait()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	t.Logf("%d kills, %d windows of %d arrived, %d doubles, longest gap %s", kills, len(k.seen), 4*n, k.twice, k.gap.Round(time.Millisecond))
+	t.Logf("%d kills, %d windows of %d arrived, %d doubles, longest gap %s, of it %s until acknowledged", kills, len(k.seen),
+		4*n, k.twice, k.gap.Round(time.Millisecond), stuck.Round(time.Millisecond))
 	if len(k.seen) != 4*n || len(k.differ) > 0 {
 		t.Errorf("%d windows lost, doubles that differ: %v", 4*n-len(k.seen), k.differ)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"image/color"
 	"image/jpeg"
 	"math"
 	"os"
@@ -72,12 +73,30 @@ func fill(dst []float32, shape []int, img image.Image, scale float32) {
 	b := img.Bounds()
 	for y := range h {
 		for x := range w {
-			r, g, bl, _ := img.At(b.Min.X+x*b.Dx()/w, b.Min.Y+y*b.Dy()/h).RGBA()
-			for c, v := range []uint32{bl, g, r} {
-				dst[(c*h+y)*w+x] = float32(v>>8) * scale
+			r, g, bl := rgb(img, b.Min.X+x*b.Dx()/w, b.Min.Y+y*b.Dy()/h)
+			for c, v := range [3]uint8{bl, g, r} {
+				dst[(c*h+y)*w+x] = float32(v) * scale
 			}
 		}
 	}
+}
+
+func rgb(img image.Image, x, y int) (r, g, b uint8) {
+	if m, ok := img.(*image.YCbCr); ok {
+		at := m.COffset(x, y)
+		return color.YCbCrToRGB(m.Y[m.YOffset(x, y)], m.Cb[at], m.Cr[at])
+	}
+	r32, g32, b32, _ := img.At(x, y).RGBA()
+	return uint8(r32 >> 8), uint8(g32 >> 8), uint8(b32 >> 8)
+}
+
+// sets is the kernels to try; in short mode, as when another processor is
+// emulated, the best only.
+func sets() []*kernel.Set {
+	if testing.Short() {
+		return kernel.Sets()[:1]
+	}
+	return kernel.Sets()
 }
 
 type model struct {
@@ -142,7 +161,7 @@ func TestOutputsEqualOnnxruntimes(t *testing.T) {
 				t.Fatal(err)
 			}
 			var want []float32
-			for _, set := range kernel.Sets() {
+			for _, set := range sets() {
 				n, err := neural.Load(file, m.file, neural.Opts{Kernels: set.Name, Threads: 2})
 				if err != nil {
 					t.Fatal(err)

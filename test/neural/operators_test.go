@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"kerb/counting/neural"
-	"kerb/counting/neural/kernel"
 	"kerb/counting/neural/onnx"
 	"kerb/counting/neural/onnx/onnxtest"
 )
@@ -106,46 +105,61 @@ var operators = map[string]graph{
 	"gemm":                {in: []int{1, 33}, nodes: []onnx.Node{op("Gemm", "x", "y", attrs{"transB": {I: 1}, "alpha": {F: 0.5}, "beta": {F: 2}}, "w", "b")}, weights: map[string][]int{"w": {10, 33}, "b": {10}}},
 	"clip":                {in: pic, nodes: []onnx.Node{op("Clip", "x", "y", nil, "lo", "hi")}, reals: map[string][]float32{"lo": {-0.5}, "hi": {0.5}}},
 	"normalised": {in: pic, weights: map[string][]int{"w": {8, 6, 3, 3}, "scale": {8}, "shift": {8}, "mean": {8}, "variance": {8}}, nodes: []onnx.Node{
-		op("Conv", "x", "a", nil, "w"), op("BatchNormalization", "a", "b", nil, "scale", "shift", "mean", "variance"), op("Relu", "b", "y", nil)}},
+		op("Conv", "x", "a", nil, "w"), op("BatchNormalization", "a", "b", nil, "scale", "shift", "mean", "variance"), op("Relu", "b", "y", nil),
+	}},
 	"normalised input": {in: pic, weights: map[string][]int{"scale": {6}, "shift": {6}, "mean": {6}, "variance": {6}}, nodes: []onnx.Node{
-		op("BatchNormalization", "x", "y", nil, "scale", "shift", "mean", "variance")}},
+		op("BatchNormalization", "x", "y", nil, "scale", "shift", "mean", "variance"),
+	}},
 	"hard swish": {in: pic, weights: map[string][]int{"w": {8, 6, 1, 1}}, nodes: []onnx.Node{
-		op("Conv", "x", "a", nil, "w"), op("HardSigmoid", "a", "b", attrs{"alpha": {F: 1. / 6}}), op("Mul", "a", "y", nil, "b")}},
+		op("Conv", "x", "a", nil, "w"), op("HardSigmoid", "a", "b", attrs{"alpha": {F: 1. / 6}}), op("Mul", "a", "y", nil, "b"),
+	}},
 	"residual": {in: pic, weights: map[string][]int{"w": {6, 6, 3, 3}}, nodes: []onnx.Node{
-		op("Conv", "x", "a", attrs{"pads": ints(1, 1, 1, 1)}, "w"), op("Add", "x", "b", nil, "a"), op("Relu", "b", "y", nil)}},
+		op("Conv", "x", "a", attrs{"pads": ints(1, 1, 1, 1)}, "w"), op("Add", "x", "b", nil, "a"), op("Relu", "b", "y", nil),
+	}},
 	"residual after": {in: pic, weights: map[string][]int{"w": {40, 6, 3, 3}, "v": {40, 6, 1, 1}}, nodes: []onnx.Node{
 		op("Conv", "x", "a", attrs{"pads": ints(1, 1, 1, 1)}, "w"), op("Sigmoid", "a", "s", nil), op("Mul", "s", "m", nil, "a"),
-		op("Conv", "x", "c", nil, "v"), op("Relu", "c", "d", nil), op("Add", "m", "y", nil, "d")}},
+		op("Conv", "x", "c", nil, "v"), op("Relu", "c", "d", nil), op("Add", "m", "y", nil, "d"),
+	}},
 	"channel scale": {in: pic, weights: map[string][]int{"w": {1, 6, 1, 1}}, nodes: []onnx.Node{op("Mul", "x", "a", nil, "w"), op("Sub", "w", "y", nil, "a")}},
 	"squeeze and excite": {in: pic, weights: map[string][]int{"w": {6, 6, 1, 1}}, nodes: []onnx.Node{
-		op("GlobalAveragePool", "x", "a", nil), op("Conv", "a", "b", nil, "w"), op("Sigmoid", "b", "c", nil), op("Mul", "x", "y", nil, "c")}},
+		op("GlobalAveragePool", "x", "a", nil), op("Conv", "a", "b", nil, "w"), op("Sigmoid", "b", "c", nil), op("Mul", "x", "y", nil, "c"),
+	}},
 	"division": {in: pic, weights: map[string][]int{"variance": {6, 1, 1}}, nodes: []onnx.Node{op("Div", "x", "y", nil, "variance")}},
 	"split and join": {in: pic, nodes: []onnx.Node{
 		{Op: "Split", Name: "s", In: []string{"x"}, Out: []string{"a", "b"}, Attrs: attrs{"axis": {I: 1}}},
-		op("Relu", "a", "c", nil), op("Concat", "b", "y", attrs{"axis": {I: 1}}, "c", "b")}},
+		op("Relu", "a", "c", nil), op("Concat", "b", "y", attrs{"axis": {I: 1}}, "c", "b"),
+	}},
 	"slice": {in: pic, numbers: map[string][]int64{"from": {1, -9}, "to": {1 << 62, -2}, "axes": {1, 3}, "step": {2, 3}}, nodes: []onnx.Node{
-		op("Slice", "x", "a", nil, "from", "to", "axes", "step"), op("Relu", "a", "y", nil)}},
+		op("Slice", "x", "a", nil, "from", "to", "axes", "step"), op("Relu", "a", "y", nil),
+	}},
 	"focus": {in: []int{1, 3, 12, 40}, weights: map[string][]int{"w": {8, 12, 3, 3}, "b": {8}}, numbers: map[string][]int64{"zero": {0}, "one": {1}, "end": {1 << 62}, "h": {2}, "w3": {3}, "two": {2}}, nodes: []onnx.Node{
 		op("Slice", "x", "even", nil, "zero", "end", "h", "two"), op("Slice", "x", "odd", nil, "one", "end", "h", "two"),
 		op("Slice", "even", "a", nil, "zero", "end", "w3", "two"), op("Slice", "odd", "b2", nil, "zero", "end", "w3", "two"),
 		op("Slice", "even", "c", nil, "one", "end", "w3", "two"), op("Slice", "odd", "d", nil, "one", "end", "w3", "two"),
-		op("Concat", "a", "f", attrs{"axis": {I: 1}}, "b2", "c", "d"), op("Conv", "f", "y", attrs{"pads": ints(1, 1, 1, 1)}, "w", "b")}},
+		op("Concat", "a", "f", attrs{"axis": {I: 1}}, "b2", "c", "d"), op("Conv", "f", "y", attrs{"pads": ints(1, 1, 1, 1)}, "w", "b"),
+	}},
 	"spatial pyramid": {in: []int{1, 8, 13, 13}, nodes: []onnx.Node{
 		op("MaxPool", "x", "a", attrs{"kernel_shape": ints(5, 5), "pads": ints(2, 2, 2, 2)}), op("MaxPool", "x", "b", attrs{"kernel_shape": ints(9, 9), "pads": ints(4, 4, 4, 4)}),
-		op("MaxPool", "x", "c", attrs{"kernel_shape": ints(13, 13), "pads": ints(6, 6, 6, 6)}), op("Concat", "x", "y", attrs{"axis": {I: 1}}, "a", "b", "c")}},
+		op("MaxPool", "x", "c", attrs{"kernel_shape": ints(13, 13), "pads": ints(6, 6, 6, 6)}), op("Concat", "x", "y", attrs{"axis": {I: 1}}, "a", "b", "c"),
+	}},
 	"channel shuffle": {in: []int{1, 16, 5, 7}, weights: map[string][]int{"w": {16, 16, 1, 1}}, numbers: map[string][]int64{"s": {1, 2, 8, 5, 7}, "t": {1, 16, 5, 7}}, nodes: []onnx.Node{
-		op("Conv", "x", "v", nil, "w"), op("Reshape", "v", "a", nil, "s"), op("Transpose", "a", "b", attrs{"perm": ints(0, 2, 1, 3, 4)}), op("Reshape", "b", "y", nil, "t")}},
+		op("Conv", "x", "v", nil, "w"), op("Reshape", "v", "a", nil, "s"), op("Transpose", "a", "b", attrs{"perm": ints(0, 2, 1, 3, 4)}), op("Reshape", "b", "y", nil, "t"),
+	}},
 	"pad": {in: pic, numbers: map[string][]int64{"p": {0, 0, 1, 2, 0, 0, 3, 0}}, reals: map[string][]float32{"v": {0.5}}, nodes: []onnx.Node{op("Pad", "x", "y", nil, "p", "v")}},
 	"pad then conv": {in: pic, weights: map[string][]int{"w": {4, 6, 3, 3}}, numbers: map[string][]int64{"p": {0, 0, 1, 2, 0, 0, 3, 0}}, nodes: []onnx.Node{
-		op("Pad", "x", "a", nil, "p"), op("Conv", "a", "y", nil, "w")}},
+		op("Pad", "x", "a", nil, "p"), op("Conv", "a", "y", nil, "w"),
+	}},
 	"resize nearest": {in: pic, reals: map[string][]float32{"s": {1, 1, 2, 3}}, nodes: []onnx.Node{
-		op("Resize", "x", "y", attrs{"coordinate_transformation_mode": {S: "asymmetric"}, "nearest_mode": {S: "floor"}}, "", "s")}},
+		op("Resize", "x", "y", attrs{"coordinate_transformation_mode": {S: "asymmetric"}, "nearest_mode": {S: "floor"}}, "", "s"),
+	}},
 	"resize half pixel": {in: pic, reals: map[string][]float32{"s": {1, 1, 1.7, 0.6}}, nodes: []onnx.Node{op("Resize", "x", "y", nil, "", "s")}},
 	"resize linear":     {in: pic, reals: map[string][]float32{"s": {1, 1, 2, 2}}, nodes: []onnx.Node{op("Resize", "x", "y", attrs{"mode": {S: "linear"}}, "", "s")}},
 	"resize to size": {in: pic, numbers: map[string][]int64{"n": {1, 6, 20, 9}}, nodes: []onnx.Node{
-		op("Resize", "x", "y", attrs{"mode": {S: "linear"}, "coordinate_transformation_mode": {S: "align_corners"}}, "", "", "n")}},
+		op("Resize", "x", "y", attrs{"mode": {S: "linear"}, "coordinate_transformation_mode": {S: "align_corners"}}, "", "", "n"),
+	}},
 	"shape arithmetic": {in: pic, numbers: map[string][]int64{"i": {0}, "rest": {-1}}, nodes: []onnx.Node{
-		op("Shape", "x", "s", nil), op("Gather", "s", "n", nil, "i"), op("Concat", "n", "to", attrs{"axis": {I: 0}}, "rest"), op("Reshape", "x", "y", nil, "to")}},
+		op("Shape", "x", "s", nil), op("Gather", "s", "n", nil, "i"), op("Concat", "n", "to", attrs{"axis": {I: 0}}, "rest"), op("Reshape", "x", "y", nil, "to"),
+	}},
 }
 
 func TestOperatorsEqualOnnxruntimes(t *testing.T) {
@@ -163,7 +177,7 @@ func TestOperatorsEqualOnnxruntimes(t *testing.T) {
 				in[i] = float32(r.NormFloat64())
 			}
 			want := golden(t, path, in, 1)
-			for _, set := range kernel.Sets() {
+			for _, set := range sets() {
 				n, err := neural.Load(file, name, neural.Opts{Kernels: set.Name, Threads: 2})
 				if err != nil {
 					t.Fatal(err)

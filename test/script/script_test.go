@@ -13,9 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
+	"aead.dev/minisign"
 	"github.com/rogpeppe/go-internal/testscript"
 	bolt "go.etcd.io/bbolt"
 )
@@ -56,6 +60,11 @@ func TestScripts(t *testing.T) {
 			"avi":     writes(func() ([]byte, error) { return avi(20) }),
 			"truncav": writes(func() ([]byte, error) { b, err := avi(20); return b[:len(b)*3/5], err }),
 			"bolt":    makeBolt,
+			"keys":    makeKeys,
+			"sign":    sign,
+			"await":   await,
+			"headof":  headOf,
+			"flip":    flip,
 		},
 	})
 }
@@ -82,6 +91,57 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if bytes.Contains([]byte(ts.ReadFile("stderr")), []byte("goroutine ")) {
 		ts.Fatalf("it panicked")
 	}
+}
+
+// makeKeys writes NAME.pub and NAME.key, a pair of minisign's: keys NAME…
+func makeKeys(ts *testscript.TestScript, _ bool, names []string) {
+	for _, name := range names {
+		public, private, err := minisign.GenerateKey(nil)
+		ts.Check(err)
+		text, err := public.MarshalText()
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(name+".pub"), text, 0o600))
+		text, err = private.MarshalText()
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(name+".key"), text, 0o600))
+	}
+}
+
+// sign does what minisign -S does: sign NAME.key FILE SIGNATURE.
+func sign(ts *testscript.TestScript, _ bool, args []string) {
+	var key minisign.PrivateKey
+	ts.Check(key.UnmarshalText([]byte(ts.ReadFile(args[0]))))
+	signature := minisign.Sign(key, []byte(ts.ReadFile(args[1])))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), signature, 0o600))
+}
+
+// await runs a command again and again until what it prints matches: await
+// REGEXP COMMAND ARG…
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile(args[0])
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if ts.Exec(args[1], args[2:]...) == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("never: %s\n%s%s", args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+}
+
+// headOf puts the head of an audit log into an environment variable:
+// headof DIR NAME sets NAME, in capitals, to SEQ:SUM.
+func headOf(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("kerb", "audit", "verify", "-dir", ts.MkAbs(args[0])))
+	_, head, _ := strings.Cut(strings.TrimSpace(ts.ReadFile("stdout")), "head ")
+	ts.Setenv(strings.ToUpper(args[1]), head)
+}
+
+// flip replaces the first occurrence of a text in a file: flip FILE OLD NEW.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }
 
 func writes(content func() ([]byte, error)) func(*testscript.TestScript, bool, []string) {

@@ -30,6 +30,7 @@ type result struct {
 	Unsure                int
 	SpeedError, Length    quantiles
 	Latency, Late         quantiles
+	PeakRSS               float64
 	Events                []string
 	Quality               map[string]string
 	Windows               []string
@@ -56,7 +57,9 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 		}
 		t.Logf("%s", raw)
 	}
-	for _, scenario := range []string{"passages", "debounced", "stalled"} {
+	for _, scenario := range []string{"passages", "debounced", "coarse", "stalled"} {
+		// Without the kernel's times speeds are what they are; only counts are promised.
+		timed := scenario == "passages" || scenario == "stalled"
 		t.Run(scenario+": every passage is counted once", func(t *testing.T) {
 			var r result
 			into(t, scenario, &r)
@@ -71,13 +74,16 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 			if r.Missed+r.Short > 0 || len(r.Events) > 0 || r.Directions["b_to_a"] > 0 {
 				t.Errorf("%d edges missed, %d presences too short, events %v, directions %v", r.Missed, r.Short, r.Events, r.Directions)
 			}
-			if scenario != "debounced" && (r.SpeedError.Max > 0.01 || r.Length.Max > 0.05) {
+			if timed && (r.SpeedError.Max > 0.01 || r.Length.Max > 0.05) {
 				t.Errorf("worst speed wrong by %.2f %%, length by %.2f %%", 100*r.SpeedError.Max, 100*r.Length.Max)
+			}
+			if r.PeakRSS > 25 {
+				t.Errorf("peak RSS %.1f MiB", r.PeakRSS)
 			}
 			if r.Unsure > r.Driven["pair"]/10 {
 				t.Errorf("the times of %d of %d vehicles are not known well enough", r.Unsure, r.Driven["pair"])
 			}
-			if scenario != "debounced" && r.Bounce == 0 {
+			if timed && r.Bounce == 0 {
 				t.Error("the contacts did not bounce: this shows nothing")
 			}
 		})

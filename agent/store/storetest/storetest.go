@@ -14,8 +14,19 @@ var Begin = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
 // Window is the i-th five-second window of a stream, cleared by the policy of
 // kerb demo; every seventh is a gap. It panics if the policy refuses it.
-func Window(stream string, i int) policy.Release {
+func Window(stream string, i int) policy.Release { return window(policy.Demo(), stream, i) }
+
+// Series is windows from…to-1 of a stream.
+func Series(stream string, from, to int) []policy.Release {
 	p := policy.Demo()
+	out := make([]policy.Release, 0, to-from)
+	for i := from; i < to; i++ {
+		out = append(out, window(p, stream, i))
+	}
+	return out
+}
+
+func window(p *policy.Policy, stream string, i int) policy.Release {
 	t := counting.Tally{
 		Stream: stream, Kind: counting.LineStream,
 		Start: Begin.Add(time.Duration(i) * p.Window()), Mono: time.Hour + time.Duration(i+1)*p.Window(),
@@ -47,9 +58,10 @@ func Streams(n int) []string {
 
 // Windows is the i-th window of each stream.
 func Windows(streams []string, i int) []policy.Release {
+	p := policy.Demo()
 	out := make([]policy.Release, len(streams))
 	for j, s := range streams {
-		out[j] = Window(s, i)
+		out[j] = window(p, s, i)
 	}
 	return out
 }

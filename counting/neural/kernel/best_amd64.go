@@ -168,4 +168,4 @@ func bytes512x32(p *Bytes)
 func bytes512x16(p *Bytes)
 
 //go:noescape
-func quantize512(q *Quantize, n int)
+func quantize512(q *Quantize)

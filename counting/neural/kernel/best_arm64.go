@@ -1,8 +1,18 @@
 package kernel
 
+import "golang.org/x/sys/cpu"
+
 // Sets lists what this processor can run, best first. Every 64-bit Arm has
 // NEON.
-func Sets() []*Set { return []*Set{neon(), Portable()} }
+func Sets() []*Set {
+	s := neon()
+	s.quantize = quantize128
+	s.bytes = func(b *Bytes, _ int) { bytes128wide(b) }
+	if cpu.ARM64.HasASIMDDP {
+		s.bytes = func(b *Bytes, _ int) { bytes128x8(b) }
+	}
+	return []*Set{s, Portable()}
+}
 
 func neon() *Set {
 	return &Set{
@@ -64,3 +74,12 @@ func most128x1(t *Taps)
 
 //go:noescape
 func act128(e *Elements)
+
+//go:noescape
+func bytes128x8(p *Bytes)
+
+//go:noescape
+func quantize128(q *Quantize)
+
+//go:noescape
+func bytes128wide(p *Bytes)

@@ -26,19 +26,23 @@ type Bytes struct {
 	tiles       int
 	mask        int
 	aOff, aStep int
-	aside       [64]float32
 }
 
 // ByteDepth is what the depth of a product in bytes is rounded up to, with
 // weights of zero.
 const ByteDepth = 16
 
-// Quantize is a row of numbers on its way to bytes: q = x·Scale + Zero, rounded
-// to the nearest even and kept in a byte, for each of Src.
+// Quantize is rows of numbers on their way to bytes: q = x·Scale[c] + Zero[c]
+// for column c, rounded to the nearest even and kept in a byte. Row i is read
+// from Src[SrcOff+i·SrcStep] on and written from Dst[i·DstStep] on.
 type Quantize struct {
-	Dst         []int8
-	Src         []float32
-	Scale, Zero float32
+	Dst             []int8
+	Src             []float32
+	Scale, Zero     []float32 // one per column
+	SrcOff, SrcStep int
+	DstStep         int
+	Rows            int
+	cols            int
 }
 
 // HasBytes says whether the set has a product in bytes that is worth its while.
@@ -111,19 +115,29 @@ func bytesGo(b *Bytes, width int, unsigned bool) {
 // Quantize turns numbers into bytes, unsigned or signed as the set's Unsigned
 // says.
 func (s *Set) Quantize(q *Quantize) {
-	n := len(q.Src)
-	q.Dst = q.Dst[:n]
-	done := 0
+	n, last := len(q.Scale), q.Rows-1
+	if last < 0 || n == 0 || len(q.Zero) != n || q.SrcOff < 0 || min(q.SrcStep, q.DstStep) < 0 ||
+		q.SrcOff+last*q.SrcStep+n > len(q.Src) || last*q.DstStep+n > len(q.Dst) {
+		panic(fmt.Sprintf("kernel: %d rows of %d bytes leave their tensors", q.Rows, n))
+	}
+	whole := 0
 	if s.quantize != nil && n >= 16 {
-		done = n - n%16
-		s.quantize(q, done)
+		whole = n - n%16
+		q.cols = whole
+		s.quantize(q)
 	}
 	lo, hi := float32(-128), float32(127)
 	if s.Unsigned {
 		lo, hi = 0, 255
 	}
-	for i := done; i < n; i++ {
-		x := min(max(float32(q.Src[i]*q.Scale)+q.Zero, lo), hi)
-		q.Dst[i] = int8(int(math.RoundToEven(float64(x))))
+	if whole == n {
+		return
+	}
+	for r := range q.Rows {
+		dst, src := q.Dst[r*q.DstStep:][:n], q.Src[q.SrcOff+r*q.SrcStep:][:n]
+		for c := whole; c < n; c++ {
+			x := min(max(float32(src[c]*q.Scale[c])+q.Zero[c], lo), hi)
+			dst[c] = int8(int(math.RoundToEven(float64(x))))
+		}
 	}
 }

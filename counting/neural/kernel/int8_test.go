@@ -74,18 +74,23 @@ func TestQuantizingKernelsEqualGoBitForBit(t *testing.T) {
 		r := rand.New(rand.NewPCG(11, 12))
 		slow := &Set{Unsigned: s.Unsigned}
 		for range 500 {
-			n := 1 + r.IntN(100)
-			q := Quantize{Dst: make([]int8, n), Src: random(r, n), Scale: float32(r.Float64() * 200), Zero: float32(r.IntN(256))}
-			if !s.Unsigned {
-				q.Zero -= 128
+			n, rows := 1+r.IntN(100), 1+r.IntN(9)
+			q := Quantize{Rows: rows, SrcOff: r.IntN(9), SrcStep: n + r.IntN(9), DstStep: n + r.IntN(9), Scale: random(r, n), Zero: random(r, n)}
+			q.Src, q.Dst = random(r, q.SrcOff+rows*q.SrcStep), make([]int8, rows*q.DstStep)
+			for i := range n {
+				q.Scale[i] *= 100
+				q.Zero[i] = float32(r.IntN(256))
+				if !s.Unsigned {
+					q.Zero[i] -= 128
+				}
 			}
 			want := q
-			want.Dst = make([]int8, n)
+			want.Dst = make([]int8, len(q.Dst))
 			s.Quantize(&q)
 			slow.Quantize(&want)
 			for i := range want.Dst {
 				if q.Dst[i] != want.Dst[i] {
-					t.Fatalf("%s: %g·%g+%g = %d, in Go %d", s.Name, q.Src[i], q.Scale, q.Zero, q.Dst[i], want.Dst[i])
+					t.Fatalf("%s: %d rows of %d: byte %d is %d, in Go %d", s.Name, rows, n, i, q.Dst[i], want.Dst[i])
 				}
 			}
 		}

@@ -258,27 +258,40 @@ depth:
 	ACT(Bytes_Act, ALL12)
 	FINISH(TWELVE1(LOAD1), TWELVE1(STORE1))
 
-// func quantize512(q *Quantize, n int)
+// func quantize512(q *Quantize)
 // Sixteen numbers at a time to unsigned bytes.
-TEXT ·quantize512(SB), NOSPLIT, $0-16
-	MOVQ         q+0(FP), DI
-	MOVQ         n+8(FP), R10
-	MOVQ         Quantize_Dst(DI), R8
-	MOVQ         Quantize_Src(DI), R9
-	VBROADCASTSS Quantize_Scale(DI), Z1
-	VBROADCASTSS Quantize_Zero(DI), Z2
-	VPXORD       Z3, Z3, Z3
+TEXT ·quantize512(SB), NOSPLIT, $0-8
+	MOVQ   q+0(FP), DI
+	MOVQ   Quantize_Dst(DI), R8
+	MOVQ   Quantize_Src(DI), R9
+	MOVQ   Quantize_SrcOff(DI), AX
+	LEAQ   (R9)(AX*4), R9
+	MOVQ   Quantize_SrcStep(DI), R12
+	SHLQ   $2, R12
+	MOVQ   Quantize_DstStep(DI), R13
+	MOVQ   Quantize_Rows(DI), R11
+	MOVQ   Quantize_cols(DI), R10
+	MOVQ   Quantize_Scale(DI), SI
+	MOVQ   Quantize_Zero(DI), DX
+	VPXORD Z3, Z3, Z3
+
+row:
+	XORQ AX, AX
 
 sixteen:
-	VMULPS    (R9), Z1, Z0
-	VADDPS    Z2, Z0, Z0
+	VMOVUPS   (R9)(AX*4), Z0
+	VMULPS    (SI)(AX*4), Z0, Z0
+	VADDPS    (DX)(AX*4), Z0, Z0
 	VMAXPS    Z3, Z0, Z0
 	VCVTPS2DQ Z0, Z0
 	VPMOVUSDB Z0, X0
-	VMOVDQU   X0, (R8)
-	ADDQ      $64, R9
-	ADDQ      $16, R8
-	SUBQ      $16, R10
-	JGT       sixteen
+	VMOVDQU   X0, (R8)(AX*1)
+	ADDQ      $16, AX
+	CMPQ      AX, R10
+	JLT       sixteen
+	ADDQ      R12, R9
+	ADDQ      R13, R8
+	DECQ      R11
+	JNZ       row
 	VZEROUPPER
 	RET

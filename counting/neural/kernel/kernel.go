@@ -83,7 +83,7 @@ type Set struct {
 	taps     func(t *Taps, px int)          // whole vectors, px outputs at a time: 8, 4 or 1
 	most     func(t *Taps, px int)          // the same for a maximum
 	bytes    func(b *Bytes, width int)      // whole tiles
-	quantize func(q *Quantize, n int)       // n a multiple of 16
+	quantize func(q *Quantize)              // the first cols columns, a multiple of 16
 	act      func(e *Elements)              // whole vectors
 	lanes    int                            // that taps, most and act need: the rest is done in Go
 }

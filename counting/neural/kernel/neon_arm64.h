@@ -173,3 +173,16 @@ silu:                               \
 sigmoid:                            \
 	HALVES(SIGM2);                  \
 actdone:
+
+#define SCVTF(d, n)      WORD $(0x4e21d800 | (n)<<5 | (d))
+
+// SCALE turns a row's sums into numbers: V16-V17 scales, V18-V19 biases.
+#define SCALE(lo, hi) \
+	SCVTF(lo, lo);     SCVTF(hi, hi);     \
+	FMUL(lo, lo, 16);  FMUL(hi, hi, 17);  \
+	FADD(lo, lo, 18);  FADD(hi, hi, 19)
+
+#define PLUS(lo, hi) \
+	VLD1.P (R17)(R20), [V16.S4, V17.S4];   \
+	FADD(lo, lo, 16);                      \
+	FADD(hi, hi, 17)

@@ -42,11 +42,6 @@
 	ROW(12, 13, 22, k, b0, b1);  \
 	ROW(14, 15, 23, k, b0, b1)
 
-#define PLUS(lo, hi) \
-	VLD1.P (R17)(R20), [V16.S4, V17.S4];   \
-	FADD(lo, lo, 16);                      \
-	FADD(hi, hi, 17)
-
 #define RES8 \
 	MOVD Gemm_RStep(R0), R20;  \
 	LSL  $2, R20, R20;         \

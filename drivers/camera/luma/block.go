@@ -12,7 +12,7 @@ func (e *entropy) difference(t *huffman) (int32, error) {
 	if e.n < 32 {
 		e.refill()
 	}
-	c := t.full[e.acc>>(64-look)]
+	c := t.table[e.acc>>(64-look)]
 	if c>>advance&0xff != 0 {
 		return 0, errCode
 	}
@@ -41,7 +41,7 @@ func (d *Decoder) lumaBlock(dc, ac *huffman, q *quantTable) error {
 		return err
 	}
 	d.pred += diff
-	d.block[0] = int16(d.pred * int32(q.step[0].q))
+	d.block[0] = int16(d.pred * q.step[0].q)
 	acc, n, pos := e.acc, e.n, e.pos
 	k, used := 0, uint16(0)
 	for k < 63 {
@@ -52,7 +52,7 @@ func (d *Decoder) lumaBlock(dc, ac *huffman, q *quantTable) error {
 			pos += int(63-n) >> 3
 			n |= 56
 		}
-		c := ac.full[acc>>(64-look)]
+		c := ac.table[acc>>(64-look)]
 		if c&more != 0 {
 			c = ac.slow(c, acc)
 		}
@@ -64,7 +64,7 @@ func (d *Decoder) lumaBlock(dc, ac *huffman, q *quantTable) error {
 		}
 		s := &q.step[k]
 		used |= s.used
-		d.block[s.pos&63] = int16(c >> value * int32(s.q))
+		d.block[s.pos&63] = int16(c >> value * s.q)
 	}
 	e.acc, e.n, e.pos = acc, n, pos
 	d.cols, d.rows = uint8(used)|1, uint8(used>>8)|1
@@ -101,7 +101,7 @@ func (e *entropy) skipBlock(dc, ac *huffman) error {
 		if e.n < 32 {
 			e.refill()
 		}
-		c := ac.full[e.acc>>(64-look)]
+		c := ac.table[e.acc>>(64-look)]
 		if c&more != 0 {
 			c = ac.slow(c, e.acc)
 		}

@@ -202,7 +202,7 @@ func (h *header) check() error {
 	if !h.frame {
 		return FormatError("has no frame header")
 	}
-	if c := h.config; c.Progressive && c.Width*c.Height > progressiveMax {
+	if c := h.config; c.Progressive && int64(c.Width)*int64(c.Height) > progressiveMax {
 		return UnsupportedError(fmt.Sprintf("progressive picture of %d×%d: must have at most %d samples",
 			c.Width, c.Height, progressiveMax))
 	}
@@ -224,9 +224,9 @@ type quantTable struct {
 }
 
 type quantStep struct {
-	q    uint16
-	pos  uint8
+	q    int32
 	used uint16 // a bit for the row, above one for the column
+	pos  uint8
 }
 
 // zigzag maps the order of the coefficients in the file to that in a block.
@@ -252,7 +252,7 @@ func (d *Decoder) readQuant(b []byte) error {
 				q = q<<8 | uint16(b[1])
 			}
 			b = b[1+wide:]
-			t.step[k] = quantStep{q: q, pos: zigzag[k], used: 1<<(zigzag[k]>>3+8) | 1<<(zigzag[k]&7)}
+			t.step[k] = quantStep{q: int32(q), pos: zigzag[k], used: 1<<(zigzag[k]>>3+8) | 1<<(zigzag[k]&7)}
 		}
 		t.set = true
 	}

@@ -18,20 +18,22 @@ const (
 // huffman is one table: as it was declared, and as the decoder wants it.
 type huffman struct {
 	set    bool
+	kind   kind      // what table holds
 	counts [16]byte  // codes of each length, 1–16
 	vals   [256]byte // their symbols
 	limit  [18]int32 // first 16-bit prefix that is longer than this length
 	offset [17]int32 // index in vals of a length's first code, less that code
-
-	codes [1 << look]uint16 // length<<8 | symbol; 0: longer than look
-	full  [1 << look]int32  // entries for luma
-	built uint8             // which of the derived tables are up to date
+	table  [1 << look]int32
 }
 
-// Bits of built: what full holds.
+// kind is what the entries of a lookup table are for.
+type kind uint8
+
 const (
-	asDC = 1 << iota
-	asAC
+	stale      kind = iota
+	means           // DC differences
+	details         // AC coefficients of a sequential picture
+	progressed      // symbols alone, as the value
 )
 
 // readHuffman reads Huffman tables, T.81 B.2.4.2.
@@ -59,17 +61,16 @@ func (d *Decoder) readHuffman(b []byte) error {
 	return nil
 }
 
-// define makes the table unless it already is this one: cameras send the same
-// tables with every picture.
+// define declares the table. Cameras send the same ones with every picture:
+// then what was derived stays.
 func (t *huffman) define(counts, vals []byte) error {
 	t.set = true
-	if string(t.counts[:]) == string(counts) && string(t.vals[:len(vals)]) == string(vals) && t.built != 0 {
+	if string(t.counts[:]) == string(counts) && string(t.vals[:len(vals)]) == string(vals) && t.kind != stale {
 		return nil
 	}
-	t.built = 0
+	t.kind = stale
 	copy(t.counts[:], counts)
 	copy(t.vals[:], vals)
-	clear(t.codes[:])
 	code, k := int32(0), int32(0)
 	for l := 1; l <= 16; l++ {
 		n := int32(counts[l-1])
@@ -78,63 +79,62 @@ func (t *huffman) define(counts, vals []byte) error {
 			return FormatError("bad Huffman table")
 		}
 		t.offset[l] = k - code
-		for range n {
-			if l <= look {
-				at := code << (look - l)
-				e := uint16(l)<<8 | uint16(vals[k])
-				fill := t.codes[at : at+1<<(look-l)]
-				for i := range fill {
-					fill[i] = e
-				}
-			}
-			code++
-			k++
-		}
+		code, k = code+n, k+n
 		t.limit[l] = code << (16 - l)
 		code <<= 1
 	}
 	return nil
 }
 
-// forDC derives the entries for DC differences.
-func (t *huffman) forDC() {
-	if t.built == asDC {
+// derive fills the lookup table for a use.
+func (t *huffman) derive(use kind) {
+	if t.kind == use {
 		return
 	}
-	t.built = asDC
-	for i, c := range t.codes {
-		l, size := int32(c>>8), int32(c&0xff)
-		switch {
-		case l == 0:
-			t.full[i] = more
-		case size > 15:
-			t.full[i] = l | bad<<advance
-		case l+size > look:
-			t.full[i] = l | more | size<<value
-		default:
-			t.full[i] = l + size | extend(int32(i)>>(look-l-size), size)<<value
+	t.kind = use
+	rest := t.table[:]
+	k := 0
+	for l := int32(1); l <= look; l++ {
+		for range t.counts[l-1] {
+			width := 1 << (look - l)
+			t.cover(rest[:width], use, l, int32(t.vals[k]))
+			rest = rest[width:]
+			k++
 		}
+	}
+	fill(rest, more)
+}
+
+// cover fills the entries that start with one code.
+func (t *huffman) cover(entries []int32, use kind, l, symbol int32) {
+	run, size, skip := symbol>>4, symbol&15, int32(0)
+	switch {
+	case use == progressed:
+		fill(entries, l|symbol<<value)
+		return
+	case use == means && run > 0:
+		fill(entries, l|bad<<advance)
+		return
+	case use == details && size == 0:
+		fill(entries, l|zeros(run)<<advance)
+		return
+	case use == details:
+		skip = (run + 1) << advance
+	}
+	if l+size > look {
+		fill(entries, l|more|skip|size<<value)
+		return
+	}
+	width := len(entries) >> size
+	for v := range int32(1) << size {
+		fill(entries[:width], l+size|skip|extend(v, size)<<value)
+		entries = entries[width:]
 	}
 }
 
-// forAC derives the entries for AC coefficients.
-func (t *huffman) forAC() {
-	if t.built == asAC {
-		return
-	}
-	t.built = asAC
-	for i, c := range t.codes {
-		l, run, size := int32(c>>8), int32(c>>4&15), int32(c&15)
-		switch {
-		case l == 0:
-			t.full[i] = more
-		case size == 0:
-			t.full[i] = l | zeros(run)<<advance
-		case l+size > look:
-			t.full[i] = l | more | (run+1)<<advance | size<<value
-		default:
-			t.full[i] = l + size | (run+1)<<advance | extend(int32(i)>>(look-l-size), size)<<value
-		}
+func fill(entries []int32, e int32) {
+	for i := range entries {
+		entries[i] = e
 	}
 }
 

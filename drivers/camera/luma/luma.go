@@ -50,7 +50,7 @@ const (
 type Config struct {
 	Width, Height int  // samples of luma, 1–65535
 	Components    int  // 1: grey, 3: luma and two chroma
-	H, V          int  // how many times finer luma is than the widest chroma grid allows: its sampling factors, 1–4
+	H, V          int  // sampling factors of luma, 1–4: none of chroma is larger
 	Progressive   bool // sent in several passes: decoding needs 2 bytes a sample of memory
 }
 
@@ -64,7 +64,7 @@ func (c Config) Size(s Scale) (w, h int) {
 // ok is false where even an eighth is larger.
 func (c Config) Fit(pixels int) (s Scale, ok bool) {
 	for s = Full; s <= Eighth; s++ {
-		if w, h := c.Size(s); w*h <= pixels {
+		if w, h := c.Size(s); int64(w)*int64(h) <= int64(pixels) {
 			return s, true
 		}
 	}
@@ -138,7 +138,7 @@ func (d *Decoder) decode(dst, src []byte, s Scale) error {
 		return fmt.Errorf("jpeg: scale %d: must be at most %d", s, Eighth)
 	}
 	w, h := c.Size(s)
-	if len(dst) != w*h {
+	if int64(len(dst)) != int64(w)*int64(h) {
 		return fmt.Errorf("jpeg: buffer of %d bytes for %d×%d samples", len(dst), w, h)
 	}
 	d.dst, d.stride, d.height, d.scale = dst, w, h, s

@@ -439,6 +439,9 @@ func TestFitChoosesTheLeastReduction(t *testing.T) {
 			t.Errorf("%d pixels: scale %d, %v", pixels, s, ok)
 		}
 	}
+	if s, ok := (luma.Config{Width: 65535, Height: 65535}).Fit(8191 * 8191); ok { // overflows 32 bits
+		t.Errorf("the largest picture: scale %d", s)
+	}
 	if s, ok := c.Fit(3750*3750 - 1); ok {
 		t.Errorf("too few pixels: scale %d", s)
 	}

@@ -54,6 +54,7 @@ func (d *Decoder) progressive(p *parser, s *scan) error {
 	if err != nil {
 		return err
 	}
+	t.derive(progressed)
 	return d.mcus(p, d.grid(s), func(mx, my int) error {
 		b := &d.prog.coef[my*d.prog.cols+mx]
 		if s.ah > 0 {
@@ -71,7 +72,7 @@ func (d *Decoder) progressiveDC(p *parser, s *scan) error {
 		if dc[i], err = table(&d.dc, s.comp[i].td, &standardDC); err != nil {
 			return err
 		}
-		dc[i].forDC()
+		dc[i].derive(means)
 	}
 	if s.ah > 0 && !d.done {
 		return FormatError("starts with details")
@@ -118,9 +119,9 @@ func (e *entropy) symbol(t *huffman) (run, size int, err error) {
 	if e.n < 32 {
 		e.refill()
 	}
-	c := t.codes[e.acc>>(64-look)]
-	l, v := int32(c>>8), int32(c&0xff)
-	if l == 0 {
+	c := t.table[e.acc>>(64-look)]
+	l, v := c&63, c>>value
+	if c&more != 0 {
 		if l, v = t.long(e.acc); l == 0 {
 			return 0, 0, errCode
 		}

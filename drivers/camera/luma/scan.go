@@ -162,8 +162,8 @@ func (d *Decoder) sequential(p *parser, s *scan) error {
 		if ac[i], err = table(&d.ac, s.comp[i].ta, &standardAC); err != nil {
 			return err
 		}
-		dc[i].forDC()
-		ac[i].forAC()
+		dc[i].derive(means)
+		ac[i].derive(details)
 	}
 	q := &d.quant[d.comp[0].tq]
 	if !q.set {

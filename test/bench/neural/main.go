@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"kerb/counting/neural"
+	"kerb/counting/neural/kernel"
 )
 
 func main() {
@@ -30,18 +31,19 @@ func main() {
 	rounds := flag.Int("rounds", 30, "alternations of five inferences each")
 	kernels := flag.String("kernels", "", "instruction set; empty: the best")
 	int8 := flag.Bool("int8", false, "1×1 convolutions in eight bits")
+	only := flag.Int("only", 0, "run so many inferences and end, for counting instructions")
 	layers := flag.Bool("layers", false, "one line per step")
 	peer := flag.String("peer", filepath.Join("test", "bench", "neural", "peer.cjs"), "the peer's script")
 	flag.Parse()
 	for _, file := range flag.Args() {
-		if err := bench(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *layers, *int8); err != nil {
+		if err := bench(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *only, *layers, *int8); err != nil {
 			fmt.Fprintln(os.Stderr, "neural:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func bench(file, script string, o neural.Opts, rounds int, layers, int8 bool) error {
+func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bool) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -65,6 +67,13 @@ func bench(file, script string, o neural.Opts, rounds int, layers, int8 bool) er
 			return err
 		}
 		in, _ = n.Input("")
+	}
+	if only > 0 {
+		for range only {
+			copy(in, input)
+			n.Run()
+		}
+		return nil
 	}
 	var other *rival
 	if os.Getenv("KERB_ORT") != "" {
@@ -103,7 +112,44 @@ func bench(file, script string, o neural.Opts, rounds int, layers, int8 bool) er
 		fmt.Printf("  ratio        min %6.2f  median %6.2f\n", ours[0]/theirs[0], ours[len(ours)/2]/theirs[len(theirs)/2])
 	}
 	perKind(n, input, layers)
+	roof(info.Kernels)
 	return nil
+}
+
+// roof prints what one core can do at best: products whose operands stay in
+// the first cache, and copying what does not fit any.
+func roof(name string) {
+	for _, s := range kernel.Sets() {
+		if s.Name != name {
+			continue
+		}
+		const depth = 96
+		width := s.Widths[0]
+		g := kernel.Gemm{
+			A: make([]float32, 4*s.Rows*depth), B: make([]float32, depth*width), Bias: make([]float32, width), C: make([]float32, 4*s.Rows*width),
+			Segs: []int{0}, SegLen: depth, KStep: 1, AStep: depth, CStep: width, M: 4 * s.Rows, N: width,
+		}
+		const runs = 2000
+		best := fastest(20, func() {
+			for range runs {
+				s.Gemm(&g, width)
+			}
+		})
+		fmt.Printf("  roof       %.1f GFLOP/s in the first cache", gflops(int64(runs*g.M*width*depth), best))
+	}
+	from, to := make([]byte, 64<<20), make([]byte, 64<<20)
+	best := fastest(10, func() { copy(to, from) })
+	fmt.Printf(", %.1f GB/s copied in memory\n", 2*float64(len(to))/best.Seconds()/1e9)
+}
+
+func fastest(times int, do func()) time.Duration {
+	best := time.Duration(1 << 62)
+	for range times {
+		start := time.Now()
+		do()
+		best = min(best, time.Since(start))
+	}
+	return best
 }
 
 // perKind prints the time of each kind of step.

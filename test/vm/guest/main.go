@@ -36,9 +36,10 @@ func run() error {
 		name string
 		run  func(*chip) (any, error)
 	}{
-		{"passages", func(s *chip) (any, error) { return drive(s, passages, 0, 0) }},
-		{"debounced", func(s *chip) (any, error) { return drive(s, 200, 5*time.Millisecond, 0) }},
-		{"stalled", func(s *chip) (any, error) { return drive(s, 400, 0, 2*time.Second) }},
+		{"passages", func(s *chip) (any, error) { return drive(s, passages, open, 0) }},
+		{"debounced", func(s *chip) (any, error) { return drive(s, 200, debounced, 0) }},
+		{"coarse", func(s *chip) (any, error) { return drive(s, 200, coarse, 0) }},
+		{"stalled", func(s *chip) (any, error) { return drive(s, 400, open, 2*time.Second) }},
 		{"overrun", overrun},
 		{"unplugged", unplugged},
 		{"gone", gone}, // last: it takes the chip away

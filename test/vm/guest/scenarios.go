@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"periph.io/x/conn/v3/gpio"
 
 	"kerb/counting"
 	count "kerb/counting/loop"
@@ -42,20 +43,40 @@ func street() count.Opts {
 	return o
 }
 
-func open(debounce time.Duration) (*loop.Port, error) {
+func lines() (ls []loop.Line) {
+	for _, n := range lineNames {
+		ls = append(ls, loop.Line{Chip: chipLabel, Name: n})
+	}
+	return ls
+}
+
+// open has every edge timed by the kernel.
+func open() (loop.Reader, error) {
+	r, err := loop.OpenLines(lines(), 0)
+	if err == nil && r.Coarse() {
+		err = errors.New("the kernel refused the line request")
+	}
+	return r, err
+}
+
+// debounced leaves bounce to the kernel.
+func debounced() (loop.Reader, error) { return loop.OpenLines(lines(), 5*time.Millisecond) }
+
+// coarse is what is left where the kernel refuses the line request.
+func coarse() (loop.Reader, error) {
 	all, err := loop.Lines()
 	if err != nil {
 		return nil, err
 	}
-	var lines []loop.Line
-	for _, n := range lineNames {
-		lines = append(lines, loop.Line{Chip: chipLabel, Name: n})
-	}
-	found, err := loop.Find(all, lines)
+	found, err := loop.Find(all, lines())
 	if err != nil {
 		return nil, err
 	}
-	return loop.Open(found, lines, debounce)
+	var pins []gpio.PinIn
+	for _, f := range found {
+		pins = append(pins, f.Pin())
+	}
+	return loop.OpenPins(pins, lines())
 }
 
 // move is one flip of a contact.
@@ -131,6 +152,7 @@ type result struct {
 	Length     quantiles
 	Latency    quantiles // ms from moving the contact to the kernel's time
 	Late       quantiles // ms by which the contact was moved too late: how far the guest keeps up
+	PeakRSS    float64   // MiB of this process so far, its scenario of moves included
 	Events     []string
 	Quality    map[string]string
 	Windows    []string `json:",omitempty"`
@@ -148,8 +170,8 @@ func quantile(v []float64) (q quantiles) {
 
 // drive moves the contacts and counts. With stall the reader does nothing for
 // that long, in the middle.
-func drive(s *chip, n int, debounce, stall time.Duration) (any, error) {
-	port, err := open(debounce)
+func drive(s *chip, n int, opener func() (loop.Reader, error), stall time.Duration) (any, error) {
+	port, err := opener()
 	if err != nil {
 		return nil, err
 	}
@@ -199,9 +221,17 @@ func drive(s *chip, n int, debounce, stall time.Duration) (any, error) {
 		r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
 		r.Quality[w.Stream] = w.Quality.String()
 	}
-	r.Late = quantile(late)
+	r.Late, r.PeakRSS = quantile(late), peakRSS()
 	r.compare(seen, pair)
 	return r, nil
+}
+
+func peakRSS() float64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Maxrss) / 1024
 }
 
 const never = time.Duration(math.MaxInt64)
@@ -273,7 +303,7 @@ func (r *result) compare(seen []counting.Crossing, pair []vehicle) {
 // overrun stalls the reader until the kernel's buffer of a line has overflowed,
 // and asks whether the driver says exactly how many edges were lost.
 func overrun(s *chip) (any, error) {
-	port, err := open(0)
+	port, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -306,7 +336,7 @@ func overrun(s *chip) (any, error) {
 // unplugged drives vehicles over the pair and the left loop, of which the
 // pair's second line and the left line are cut off after 4 s.
 func unplugged(s *chip) (any, error) {
-	port, err := open(0)
+	port, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -352,7 +382,7 @@ func unplugged(s *chip) (any, error) {
 
 // gone takes the chip away while its lines are read.
 func gone(s *chip) (any, error) {
-	port, err := open(0)
+	port, err := open()
 	if err != nil {
 		return nil, err
 	}

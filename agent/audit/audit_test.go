@@ -1,0 +1,345 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func open(t testing.TB, dir string) *Log {
+	t.Helper()
+	l, err := Open(dir, func() (time.Time, bool) { return noon, true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// written is a closed log of n entries.
+func written(t testing.TB, n int) (dir string, head Head) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "audit")
+	l := open(t, dir)
+	for i := range n {
+		if err := l.Append("policy_admitted", map[string]any{"version": i + 1, "why": "<a> & \u2028 “b”"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head = l.Head()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir, head
+}
+
+func verify(t testing.TB, dir string) (Report, int, error) {
+	t.Helper()
+	n := 0
+	r, err := Verify(dir, func(Entry) error { n++; return nil })
+	return r, n, err
+}
+
+func TestALogHoldsWhatWasWritten(t *testing.T) {
+	dir, head := written(t, 3)
+	r, n, err := verify(t, dir)
+	if err != nil || n != 3 || r.First != 1 || r.Head != head || r.Intact() != nil || head.Seq != 3 {
+		t.Fatalf("%+v, %d entries, %v", r, n, err)
+	}
+	sum, err := Find(dir, 3)
+	if err != nil || sum != head.Sum {
+		t.Errorf("entry 3: %s %v", sum, err)
+	}
+	if _, err := Find(dir, 4); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("entry 4: %v", err)
+	}
+	l := open(t, dir)
+	if l.Head() != head {
+		t.Errorf("reopened at %v", l.Head())
+	}
+	if err := l.Append("stop", nil); err != nil || l.Head().Seq != 4 {
+		t.Errorf("%v, %v", err, l.Head())
+	}
+}
+
+// The control: nothing is found in a log that nobody touched, and whatever
+// byte of it is another, it is.
+func TestEveryFlippedByteIsFound(t *testing.T) {
+	dir, head := written(t, 4)
+	path := filepath.Join(dir, "0000000001.log")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range good {
+		for _, bit := range []byte{1, 0x20, 0x80} {
+			bad := bytes.Clone(good)
+			bad[i] ^= bit
+			var v verifier
+			err := v.file(path, bad, true, func(Entry) error { return nil })
+			if err == nil && v.report.Intact() == nil {
+				t.Fatalf("byte %d (%q) is another, and nobody sees it: %v", i, good[i], v.report)
+			}
+			var b *Break
+			if line := 1 + bytes.Count(good[:i], []byte("\n")); errors.As(err, &b) && b.Line != line && b.Line != line+1 {
+				t.Fatalf("byte %d lies in line %d, but the break is said to be in %d", i, line, b.Line)
+			}
+		}
+	}
+	if r, _, err := verify(t, dir); err != nil || r.Head != head {
+		t.Errorf("the untouched log: %v %v", r, err)
+	}
+}
+
+func TestWhatALineCannotTellTheChainDoes(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(lines []string) []string
+		want string
+	}{
+		{"a line taken out", func(l []string) []string { return append(l[:1:1], l[2:]...) }, "entry 3 follows entry 1"},
+		{"two lines swapped", func(l []string) []string { return []string{l[0], l[2], l[1], l[3]} }, "entry 3 follows entry 1"},
+		{"a line twice", func(l []string) []string { return []string{l[0], l[0], l[1]} }, "entry 1 follows entry 1"},
+		{"a line written anew", func(l []string) []string {
+			e, err := parse([]byte(l[1]))
+			if err != nil {
+				panic(err)
+			}
+			e.Kind = "nothing"
+			b, _, err := e.line()
+			if err != nil {
+				panic(err)
+			}
+			return []string{l[0], string(b), l[2]}
+		}, "entry 3: it does not follow"},
+	} {
+		dir, _ := written(t, 4)
+		path := filepath.Join(dir, "0000000001.log")
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := c.do(strings.Split(strings.TrimSpace(string(good)), "\n"))
+		if err := os.WriteFile(path, []byte(strings.Join(bad, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := verify(t, dir); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// Only a head that was seen earlier tells that the end is missing.
+func TestAShortenedLogHasAnotherHead(t *testing.T) {
+	dir, head := written(t, 4)
+	path := filepath.Join(dir, "0000000001.log")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := bytes.LastIndexByte(good[:len(good)-1], '\n') + 1
+	if err := os.Truncate(path, int64(cut)); err != nil {
+		t.Fatal(err)
+	}
+	if r, _, err := verify(t, dir); err != nil || r.Head == head {
+		t.Errorf("%v %v", r, err)
+	}
+	if _, err := Find(dir, head.Seq); err == nil {
+		t.Error("the lost entry is found")
+	}
+}
+
+func TestALineThatAPowerCutToreIsCutOffAndSaid(t *testing.T) {
+	dir, head := written(t, 3)
+	path := filepath.Join(dir, "0000000001.log")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := bytes.LastIndexByte(good[:len(good)-1], '\n') + 1
+	line := good[next:]
+	for cut := 1; cut <= len(line)+7; cut += 7 {
+		torn := append(bytes.Clone(good), line[:min(cut, len(line)-1)]...)
+		if cut >= len(line) { // blocks that were allotted but never written
+			torn = append(append(bytes.Clone(good), make([]byte, cut)...), '\n')
+		}
+		if err := os.WriteFile(path, torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(dir, func() (time.Time, bool) { return noon, false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(l.Append("start", nil), l.Close())
+		r, n, verr := verify(t, dir)
+		if err := errors.Join(err, verr, r.Intact()); err != nil || n != 5 || r.Head.Seq != head.Seq+2 {
+			t.Fatalf("%d bytes of a line: %v, %d entries, %v", cut, r, n, err)
+		}
+		b, _ := os.ReadFile(path)
+		if !bytes.Contains(b, []byte(`"kind":"repaired"`)) || !bytes.HasPrefix(b, good) {
+			t.Fatalf("%d bytes of a line: not said\n%s", cut, b)
+		}
+	}
+}
+
+// Damage in the middle is no power cut: it stays for all to see, and the log
+// goes on behind it.
+func TestDamageInTheMiddleIsNeverRepaired(t *testing.T) {
+	dir, head := written(t, 3)
+	path := filepath.Join(dir, "0000000001.log")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[bytes.IndexByte(data, '\n')+20] ^= 1
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, dir)
+	if err := l.Append("start", nil); err != nil || l.Head().Seq != head.Seq+1 {
+		t.Fatalf("%v %v", l.Head(), err)
+	}
+	var b *Break
+	if _, _, err := verify(t, dir); !errors.As(err, &b) || b.Seq != 2 || b.Line != 2 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTheLogIsBoundedAndItsChainGoesOn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	l := open(t, dir)
+	l.limit = 1 << 10
+	for i := range 100 {
+		if i == 50 { // a power cut in the midst of turning
+			if err := l.turn(51); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			l = open(t, dir)
+			l.limit = 1 << 10
+		}
+		if err := l.Append("start", map[string]int{"i": i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := Files(dir)
+	if err != nil || len(files) != keptFiles {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	r, n, err := verify(t, dir)
+	if err != nil || r.Head.Seq != 100 || r.First == 1 || n != int(101-r.First) {
+		t.Errorf("%+v, %d entries, %v", r, n, err)
+	}
+	if err := os.Remove(files[1]); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := verify(t, dir); err == nil {
+		t.Error("a file is missing, and nobody sees it")
+	}
+}
+
+func TestALogHasOneWriter(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir)
+	if _, err := Open(dir, l.now); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second writer: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir)
+}
+
+// What a full disk left of a line must not lie in front of the next one.
+func TestAfterAFaultTheNextEntryStandsWhereItBelongs(t *testing.T) {
+	dir, _ := written(t, 1)
+	l := open(t, dir)
+	good := l.file
+	path := good.Name()
+	var err error
+	if l.file, err = os.Open(path); err != nil { // for reading only: a write fails
+		t.Fatal(err)
+	}
+	if l.Append("start", nil) == nil {
+		t.Fatal("a write to a file that is open for reading only succeeds")
+	}
+	l.file.Close()
+	l.file = good
+	if _, err := good.WriteAt([]byte(`{"seq":2,`), l.size); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append("stop", nil); err != nil {
+		t.Fatal(err)
+	}
+	if r, n, err := verify(t, dir); err != nil || n != 2 || r.Torn != 0 {
+		t.Errorf("%v, %d entries, %v", r, n, err)
+	}
+}
+
+func TestWhatIsNoEntryIsNotWritten(t *testing.T) {
+	l := open(t, t.TempDir())
+	for _, kind := range []string{"", "Start", "a-b", "a b", strings.Repeat("a", 33)} {
+		if l.Append(kind, nil) == nil {
+			t.Errorf("kind %q", kind)
+		}
+	}
+	if l.Append("start", func() {}) == nil || l.Append("start", strings.Repeat("a", maxLine)) == nil {
+		t.Error("data that cannot be written was")
+	}
+	if l.Head() != (Head{}) {
+		t.Errorf("%v", l.Head())
+	}
+}
+
+func TestALogThatIsNotThereIsAnError(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	if _, _, err := verify(t, none); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	if files, err := Files(none); err != nil || len(files) != 0 {
+		t.Errorf("%v %v", files, err)
+	}
+}
+
+// FuzzVerify: whatever lies there, it is read without a panic, a log that
+// passes can be opened and goes on, and passes again.
+func FuzzVerify(f *testing.F) {
+	dir, _ := written(f, 3)
+	good, err := os.ReadFile(filepath.Join(dir, "0000000001.log"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:len(good)-9])
+	f.Add([]byte("{}\n\n"))
+	f.Add([]byte(fmt.Sprintf(`{"seq":1,"at":"2026-11-23T12:00:00Z","synced":true,"kind":"a","prev":"%s","sum":"%s"}`+"\n", genesis, genesis)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "0000000001.log"), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before, n, err := verify(t, dir)
+		l := open(t, dir)
+		if aerr := l.Append("start", nil); aerr != nil {
+			t.Fatal(aerr)
+		}
+		after, m, aerr := verify(t, dir)
+		if err == nil && (aerr != nil || m <= n || after.Head.Seq <= before.Head.Seq) {
+			t.Fatalf("%v, then %v: %v", before, after, aerr)
+		}
+	})
+}

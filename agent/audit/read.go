@@ -1,0 +1,132 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+)
+
+// A Break is the first place at which the chain does not hold.
+type Break struct {
+	File string
+	Line int // from 1
+	Seq  uint64
+	Why  string
+}
+
+// Error is one line.
+func (b *Break) Error() string {
+	return fmt.Sprintf("%s:%d: the chain is broken at entry %d: %s", b.File, b.Line, b.Seq, b.Why)
+}
+
+// Report is what Verify found.
+type Report struct {
+	First uint64 // the oldest entry that is still there; 0: none
+	Head  Head   // of the chain as far as it holds
+	Torn  int    // bytes of an unfinished line at the very end
+}
+
+// Verify reads the log in dir and checks every entry and every link. The error
+// is a *Break where the chain does not hold. What is cut off at the end, or
+// written anew from the first entry on, only a head seen earlier can tell: see
+// Report.Head and Find.
+func Verify(dir string, visit func(Entry) error) (Report, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return Report{}, err
+	}
+	names, err := list(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	var v verifier
+	for i, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return v.report, err
+		}
+		if err := v.file(name, data, i == len(names)-1, visit); err != nil {
+			return v.report, err
+		}
+	}
+	return v.report, nil
+}
+
+// Find is the sum of the entry seq of the log in dir.
+func Find(dir string, seq uint64) (sum string, err error) {
+	_, err = Verify(dir, func(e Entry) error {
+		if e.Seq == seq {
+			sum = e.Sum
+		}
+		return nil
+	})
+	if err == nil && sum == "" {
+		err = fmt.Errorf("entry %d: %w", seq, fs.ErrNotExist)
+	}
+	return sum, err
+}
+
+type verifier struct{ report Report }
+
+func (v *verifier) file(name string, data []byte, newest bool, visit func(Entry) error) error {
+	n := 0
+	broken := func(why string) error {
+		return &Break{File: name, Line: n, Seq: v.report.Head.Seq + 1, Why: why}
+	}
+	for line := range lines(data) {
+		n++
+		e, err := parse(line)
+		if err != nil {
+			return broken(err.Error())
+		}
+		switch {
+		case n == 1 && filepath.Base(name) != fmt.Sprintf("%010d.log", e.Seq):
+			return broken("the file has another name than its first entry gives it")
+		case v.report.First == 0 && e.Seq == 1 && e.Prev != genesis:
+			return broken("the first entry has something before it")
+		case v.report.First == 0:
+			v.report.First = e.Seq
+		case e.Seq != v.report.Head.Seq+1:
+			return broken(fmt.Sprintf("entry %d follows entry %d", e.Seq, v.report.Head.Seq))
+		case e.Prev != v.report.Head.Sum:
+			return broken("it does not follow the entry before it: one of the two was changed")
+		}
+		v.report.Head = Head{e.Seq, e.Sum}
+		if err := visit(e); err != nil {
+			return err
+		}
+	}
+	if rest := data[bytes.LastIndexByte(data, '\n')+1:]; len(rest) > 0 {
+		n++
+		if !newest {
+			return broken("a line without an end")
+		}
+		v.report.Torn = len(rest)
+	}
+	return nil
+}
+
+// Intact is nil, or the error that says that an unfinished line lies at the
+// end: a power cut leaves one, and the next start of kerb run cuts it off.
+func (r Report) Intact() error {
+	if r.Torn > 0 {
+		return errors.New("the last line is unfinished")
+	}
+	return nil
+}
+
+// lines are the whole lines of data, without their ends.
+func lines(data []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for {
+			i := bytes.IndexByte(data, '\n')
+			if i < 0 || !yield(data[:i]) {
+				return
+			}
+			data = data[i+1:]
+		}
+	}
+}

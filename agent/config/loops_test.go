@@ -1,0 +1,78 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"kerb/counting"
+)
+
+const loopsOnly = `
+[device]
+name = "cab-7"
+site = "a40"
+tenant = "london"
+[broker]
+url = "mqtt://127.0.0.1:1883"
+[loop]
+source = "gpio"
+[[loop.line]]
+name = "L1A"
+gpio = "GPIO17"
+[[loop.line]]
+name = "L1B"
+gpio = "GPIO27"
+[[loop.lane]]
+id = "a40-east-1"
+loops = ["L1A", "L1B"]
+spacing = 4.0
+loop_length = 2.0
+split = true
+`
+
+func TestADeviceWithoutCamerasCountsOverLoops(t *testing.T) {
+	s, err := Parse("site.toml", []byte(loopsOnly))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := s.Streams()
+	if len(st) != 1 || st[0].Kind != counting.LoopStream || len(st[0].Classes) != 3 || s.Loops.Lines[0].Bias != "up" {
+		t.Errorf("%+v %+v", st, s.Loops)
+	}
+}
+
+func TestEachMistakeInLoopsIsNamed(t *testing.T) {
+	for _, c := range []struct{ name, old, new, want string }{
+		{"a line that is not there", `["L1A", "L1B"]`, `["L1A", "L9"]`, "there is no line L9"},
+		{"three loops", `["L1A", "L1B"]`, `["L1A", "L1B", "L1A"]`, "one or two lines"},
+		{"no spacing", "spacing = 4.0", "", "spacing: must be 1–50 m"},
+		{"a split by one loop", `loops = ["L1A", "L1B"]`, `loops = ["L1A"]`, "must be false for a single loop"},
+		{"no pin", `gpio = "GPIO27"`, "", "loop.line[1].gpio: is missing"},
+		{"a debounce that spoils speeds", `source = "gpio"`, `debounce = "5ms"`, "must be left out where a lane has two loops"},
+		{"an unknown source", `"gpio"`, `"usb"`, "must be one of [gpio street]"},
+		{"a doubled name", `name = "L1B"`, `name = "L1A"`, "another line has it"},
+		{"no lane", loopsOnly[strings.Index(loopsOnly, "[[loop.lane]]"):], "", "loop.lane: is missing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(loopsOnly, c.old, c.new, 1)
+			if text == loopsOnly {
+				t.Fatal("the case changes nothing")
+			}
+			if _, err := Parse("site.toml", []byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v\nwant … %s …", err, c.want)
+			}
+		})
+	}
+}
+
+func TestComparedStreamsMustExist(t *testing.T) {
+	good := loopsOnly + "[[loop.line]]\nname = \"L2A\"\ngpio = \"GPIO5\"\n[[loop.lane]]\nid = \"two\"\nloops = [\"L2A\"]\n[[compare]]\na = \"two\"\nb = \"a40-east-1\"\n"
+	s, err := Parse("site.toml", []byte(good))
+	if err != nil || s.Compare[0].Expect != 1 || s.Compare[0].Tolerance != 0.25 {
+		t.Errorf("%v %+v", err, s)
+	}
+	_, err = Parse("site.toml", []byte(strings.Replace(good, `a = "two"`, `a = "three"`, 1)))
+	if err == nil || !strings.Contains(err.Error(), "must be a stream of this site") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"kerb/agent/clock"
+	"kerb/agent/policy"
+)
+
+// shifts are the stretches of time in which the policy lets a sensor count.
+// Between them the sensor does not run at all: its camera is closed, not merely
+// ignored.
+type shifts struct {
+	closed func() string // why nothing may be counted now: one word for the window; empty: it may
+	every  time.Duration // between two looks at the clock
+}
+
+// look is how often the clock is looked at. A sensor stops at most so much
+// before the end of its hours, never after it.
+const look = 250 * time.Millisecond
+
+// newShifts are the policy's hours. A clock that cannot be believed cannot say
+// that it is time: then, unless all hours are open, nothing is counted.
+func newShifts(p *policy.Policy, read func() clock.Reading) shifts {
+	return shifts{every: look, closed: func() string {
+		if p.AlwaysOpen() {
+			return ""
+		}
+		switch r := read(); {
+		case !p.Open(r.Wall) || !p.Open(r.Wall.Add(look)):
+			return "closed"
+		case !r.Synced:
+			return "clock"
+		}
+		return ""
+	}}
+}
+
+// run lets the sensor count in its hours until the context ends.
+func (s shifts) run(ctx context.Context, c counter) {
+	for ctx.Err() == nil {
+		if why := s.closed(); why != "" {
+			c.lose(why)
+			s.pause(ctx)
+			continue
+		}
+		s.shift(ctx, c)
+	}
+}
+
+// shift lets the sensor count until its hours, or the context, end.
+func (s shifts) shift(ctx context.Context, c counter) {
+	on, off := context.WithCancel(ctx)
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		defer off()
+		for on.Err() == nil && s.closed() == "" {
+			s.pause(on)
+		}
+	}()
+	c.run(on)
+	off()
+	<-watching
+}
+
+func (s shifts) pause(ctx context.Context) {
+	select {
+	case <-time.After(s.every):
+	case <-ctx.Done():
+	}
+}

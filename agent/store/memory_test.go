@@ -1,0 +1,54 @@
+package store_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kerb/agent/store"
+	"kerb/agent/store/storetest"
+)
+
+// mapped is how much of the file at path is resident in this process, in kB.
+func mapped(t *testing.T, path string) (kb int) {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Skip(err)
+	}
+	within := false
+	for l := range strings.Lines(string(b)) {
+		if f := strings.Fields(l); len(f) > 4 && strings.Contains(f[0], "-") {
+			within = f[len(f)-1] == path
+		} else if within && f[0] == "Rss:" {
+			n := 0
+			fmt.Sscan(f[1], &n)
+			kb += n
+		}
+	}
+	return kb
+}
+
+func TestALargeSpoolTakesLittleMemory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spool")
+	s := open(t, path, store.Now(storetest.Begin.UTC))
+	for i := range 20 {
+		if _, err := s.Append(storetest.Series("a", 500*i, 500*i+500)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = reopen(t, s, path, store.Now(storetest.Begin.UTC))
+	if n := mapped(t, path); n > 1000 {
+		t.Errorf("%d kB resident after opening", n)
+	}
+	pending(t, s)
+	if n := mapped(t, path); n < 2000 {
+		t.Errorf("%d kB resident after reading all: the test shows nothing", n)
+	}
+	appendWindows(t, s, storetest.Streams(1), 0, 1)
+	if n := mapped(t, path); n > 1000 {
+		t.Errorf("%d kB resident after a window", n)
+	}
+}

@@ -1,0 +1,85 @@
+package configs_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"kerb/agent/config"
+	"kerb/agent/policy"
+	"kerb/configs"
+)
+
+func TestEveryShippedFileLoads(t *testing.T) {
+	paths, err := filepath.Glob("*")
+	if err != nil || len(paths) < 8 {
+		t.Fatalf("%d files, %v", len(paths), err)
+	}
+	for _, p := range paths {
+		t.Run(p, func(t *testing.T) {
+			data, err := os.ReadFile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case strings.HasPrefix(p, "site-"):
+				_, err = config.Parse(p, data)
+			case strings.HasPrefix(p, "policy-"):
+				_, err = policy.Parse(p, data)
+			case strings.HasSuffix(p, ".schema.json"):
+				_, err = compiler(t).Compile(p)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// compiler knows all schemas, by their names and by what they call themselves.
+func compiler(t *testing.T) *jsonschema.Compiler {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	names, err := configs.Schemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		b, err := configs.Schema(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc map[string]any
+		if err := json.Unmarshal(b, &doc); err != nil {
+			t.Fatalf("%s: %v", n, err)
+		}
+		if err := c.AddResource(n+".schema.json", doc); err != nil {
+			t.Fatal(err)
+		}
+		if id, ok := doc["$id"].(string); ok {
+			if err := c.AddResource(id, doc); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return c
+}
+
+func TestTheBinaryHoldsTheSchemas(t *testing.T) {
+	names, err := configs.Schemas()
+	if err != nil || len(names) < 3 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	for _, n := range names {
+		if b, err := configs.Schema(n); err != nil || !json.Valid(b) {
+			t.Errorf("%s: %v", n, err)
+		}
+	}
+	if _, err := configs.Policy("standard"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,48 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+)
+
+// Reader is what Port and Pins have in common.
+type Reader interface {
+	ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error)
+	Coarse() bool // the edges are timed by Go, not by the kernel
+	Lines() []string
+	Close() error
+}
+
+// OpenLines finds the lines and opens them: with the kernel's times (Open), or
+// where it refuses that, with Go's (OpenPins). Everything that is missing is
+// reported at once.
+func OpenLines(lines []Line, debounce time.Duration) (Reader, error) {
+	all, err := Lines()
+	if err != nil {
+		return nil, err
+	}
+	found, err := Find(all, lines)
+	if err != nil {
+		return nil, err
+	}
+	port, refused := Open(found, lines, debounce)
+	if refused == nil {
+		return port, nil
+	}
+	if !errors.Is(refused, ErrRefused) {
+		return nil, refused
+	}
+	var pins []gpio.PinIn
+	for _, f := range found {
+		pins = append(pins, f.Pin())
+	}
+	p, err := OpenPins(pins, lines)
+	if err != nil {
+		return nil, fmt.Errorf("%w; then through periph: %w", refused, err)
+	}
+	return p, nil
+}
