@@ -10,7 +10,7 @@ import (
 // How a track crosses a line. Boxes jitter: an object counts only once it has
 // moved over the line by more than they do, and more again to come back.
 const (
-	deadBand  = 0.1         // of the height to either side of a line
+	deadBand  = 0.15        // of the height to either side of a line
 	there     = 0.4         // heights that an object goes from one side to the other
 	backAgain = 0.9         // the same after it has crossed before
 	twins     = 0.3         // overlap of two tracks of one object
