@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race e2e footage bench cross fuzz clean
+.PHONY: demo build test check lint arch unit race modules vm e2e footage bench cross spool wire fuse cluster fuzz clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -18,7 +18,7 @@ test:
 	$(GO) test ./...
 
 # What a stranger's machine runs before a change is believed.
-check: lint arch test race cross
+check: lint arch test race modules vm cross
 
 lint:
 	@fmt="$$($(GO) tool gofumpt -l .)"; [ -z "$$fmt" ] || { echo "not formatted by gofumpt:"; echo "$$fmt"; exit 1; }
@@ -29,12 +29,24 @@ arch:
 	$(GO) test ./test/arch
 
 unit:
-	$(GO) test -short ./agent/... ./counting/... ./drivers/...
+	$(GO) test -short ./agent/... ./configs/... ./counting/... ./drivers/...
 
-# The detector needs cgo; the pixel loops are left to their own tests, which
-# run the same bands on two workers.
+# The race detector needs cgo. The walls are not built for it: they leave
+# themselves out and are tested without.
 race:
-	CGO_ENABLED=1 $(GO) test -race -short ./agent/... ./counting ./counting/vision/... ./drivers/...
+	CGO_ENABLED=1 $(GO) test -race -short ./agent/... ./counting ./counting/loop ./counting/vision/... ./drivers/camera ./drivers/camera/luma ./drivers/loop/... ./drivers/lamp
+
+# Tests whose heavy libraries must not be in the binary's go.sum.
+modules:
+	cd test/oracle && $(GO) test -count=1 ./...
+	cd test/fuse && $(GO) test -count=1 ./...
+	cd test/nats && $(GO) test -count=1 ./...
+
+# Loops through a real kernel. The kernel is fetched once and kept.
+VM ?= $(OUT)/vm
+vm:
+	test/vm/prepare $(VM)
+	KERB_VM=$(abspath $(VM)) $(GO) test -count=1 ./test/vm
 
 e2e:
 	$(GO) test -count=1 ./test/e2e/... ./test/script/...
@@ -45,12 +57,26 @@ footage:
 bench: build
 	test/bench/run
 
-# Static binaries for the boards; the arm64 one is started under emulation.
+# Static binaries for the boards; the arm ones are started under emulation.
 cross:
 	GOOS=linux GOARCH=amd64 $(BUILD) -o $(OUT)/kerb-linux-amd64 ./agent
 	GOOS=linux GOARCH=arm64 $(BUILD) -o $(OUT)/kerb-linux-arm64 ./agent
 	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o $(OUT)/kerb-linux-armv6 ./agent
 	test/cross $(OUT)
+
+# The long forms of the tests that kill, cut and starve; hours on a busy machine.
+spool:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/powercut
+	$(GO) test -count=1 -run Model -v ./agent/store -rapid.checks=10000
+
+wire:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 30m -v ./agent/uplink ./test/e2e
+
+fuse:
+	cd test/fuse && KERB_LONG=1 $(GO) test -count=1 -v ./...
+
+cluster:
+	cd test/nats && KERB_LONG=1 $(GO) test -count=1 -v ./...
 
 FUZZTIME ?= 1m
 fuzz:

@@ -29,10 +29,10 @@ func lastEntry(dir, kind string) (data json.RawMessage, err error) {
 	return data, err
 }
 
-// lastVersion is the version of the policy that was last admitted, 0 if the
-// log knows of none.
+// lastVersion is the version of the policy under which kerb run last started,
+// 0 if the log knows of none.
 func lastVersion(dir string) (int64, error) {
-	data, err := lastEntry(dir, "policy_admitted")
+	data, err := lastEntry(dir, "start")
 	if err != nil || data == nil {
 		return 0, err
 	}

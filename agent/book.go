@@ -113,7 +113,7 @@ func (b *book) report() map[string]any {
 		p["refused"] = v.refused.Error()
 	}
 	out := map[string]any{"policy": p}
-	if b.audit != nil {
+	if b.audit != nil && b.audit.Head().Seq > 0 {
 		out["audit"] = b.audit.Head()
 	}
 	return out

@@ -39,5 +39,8 @@ func (r *run) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	if v.refused != nil {
+		a.store.Note("policy_refused", map[string]any{"why": v.refused.Error(), "in_force": v.policy.Hash()})
+	}
 	return a.run(ctx)
 }

@@ -151,6 +151,10 @@ func admitted(state string) (*policy.Policy, [][]byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the policy that was last in force: %w", err)
 	}
+	return parseAdmitted(path, data)
+}
+
+func parseAdmitted(path string, data []byte) (*policy.Policy, [][]byte, error) {
 	p, err := policy.Parse(path, data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the policy that was last in force: %w", oneLine(err))

@@ -11,11 +11,13 @@ import (
 
 	"aead.dev/minisign"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"kerb/agent/audit"
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/policy"
+	"kerb/configs"
 )
 
 // person is a key pair.
@@ -239,10 +241,39 @@ func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 		}
 	}
 	text := <-states
+	if err := ofSchema(t, "state", text); err != nil {
+		t.Error(err)
+	}
 	if err := json.Unmarshal(text, &s); err != nil || s.Agent.Policy.Trust != "open" || s.Agent.Policy.Version != 2 ||
 		!strings.Contains(s.Agent.Policy.Refused, "version 1 is older") || s.Agent.Audit != b.audit.Head() || s.Agent.Audit.Seq == 0 {
 		t.Errorf("%s: %v", text, err)
 	}
+}
+
+// ofSchema says what is wrong with a message.
+func ofSchema(t *testing.T, name string, message []byte) error {
+	t.Helper()
+	text, err := configs.Schema(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(name+".json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile(name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
+	if err != nil {
+		return err
+	}
+	return s.Validate(v)
 }
 
 func TestAnAuditLogThatCannotBeWrittenStopsNothing(t *testing.T) {
@@ -282,11 +313,7 @@ func FuzzAdmitted(f *testing.F) {
 	f.Add(p.Canonical())
 	f.Add([]byte(daytime))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, admittedFile), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		q, signatures, err := admitted(dir)
+		q, signatures, err := parseAdmitted(admittedFile, data)
 		if err != nil {
 			return
 		}

@@ -230,7 +230,8 @@ func lanes(shape, stride []int) []int {
 
 // softmaxStep normalises groups of elements; all groups have the same offsets.
 type softmaxStep struct {
-	walk              // over the groups
+	walk        // over the groups
+	set         *kernel.Set
 	inAt, outAt []int // within one
 	in, out     *operand
 }
@@ -245,10 +246,12 @@ func (p *planner) softmax(n *node, k softmaxOp) {
 			inner[a] = 1
 		}
 	}
-	if !p.afford(2 * elems(inner)) {
+	if !p.afford((2 + p.threads) * elems(inner)) {
 		return
 	}
+	p.row = max(p.row, elems(inner))
 	p.add(&softmaxStep{
+		set:  p.set,
 		walk: newWalk(outer, out.stride, in.stride), inAt: lanes(inner, in.stride), outAt: lanes(inner, out.stride),
 		in: p.reads(in), out: p.writes(out),
 	}, n, "softmax", 0)
@@ -259,7 +262,10 @@ const groupPiece = 32
 
 func (s *softmaxStep) units() int { return s.pieces(groupPiece) }
 
-func (s *softmaxStep) do(from, to int, _ *scratch) {
+func (s *softmaxStep) do(from, to int, own *scratch) {
+	e := &own.act
+	row := own.row[:len(s.inAt)]
+	e.Act = kernel.Act{Kind: kernel.ExpNeg}
 	for u := from; u < to; u++ {
 		r, first, n := s.piece(u, groupPiece)
 		o, os := s.at(0, r, first)
@@ -267,18 +273,24 @@ func (s *softmaxStep) do(from, to int, _ *scratch) {
 		for j := range n {
 			out, in := s.out.mem[s.out.off+o+j*os:], s.in.mem[s.in.off+i+j*is:]
 			top := in[s.inAt[0]]
-			for _, at := range s.inAt {
-				top = max(top, in[at])
-			}
-			sum := float32(0)
 			for l, at := range s.inAt {
-				e := kernel.ExpOf(in[at] - top)
-				sum += e
-				out[s.outAt[l]] = e
+				row[l] = in[at]
+				if row[l] > top {
+					top = row[l]
+				}
+			}
+			for l := range row {
+				row[l] = top - row[l]
+			}
+			e.Dst, e.Src = row, row
+			s.set.Act(e)
+			sum := float32(0)
+			for _, x := range row {
+				sum += x
 			}
 			sum = 1 / sum
-			for _, at := range s.outAt {
-				out[at] *= sum
+			for l, at := range s.outAt {
+				out[at] = row[l] * sum
 			}
 		}
 	}

@@ -168,7 +168,7 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	for i, v := range g.outputs {
 		n.outputs = append(n.outputs, port{v.name, v.shape, outputs[i].mem})
 	}
-	n.pool = newPool(p.threads, p.bytes, p.steps)
+	n.pool = newPool(p.threads, p.bytes, p.row, p.steps)
 	n.info = Info{Kernels: set.Name, Arena: 4 * size}
 	for _, s := range p.steps {
 		n.info.Steps = append(n.info.Steps, s.info)

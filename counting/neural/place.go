@@ -16,6 +16,7 @@ type planner struct {
 	bind    []*operand
 	ranges  Ranges
 	bytes   int   // of the largest chunk of a product in bytes
+	row     int   // elements of the largest group of a softmax
 	most    int   // elements of the arena
 	left    int   // elements of tables and packed weights that may still be made
 	err     error // of the node at hand

@@ -29,7 +29,8 @@ type scratch struct {
 	mul  kernel.Bytes
 	q    kernel.Quantize
 
-	bytes []int8 // a chunk of pixels in eight bits
+	bytes []int8    // a chunk of pixels in eight bits
+	row   []float32 // a group of a softmax
 }
 
 // pool computes steps with the caller's thread and some helpers. Steps take
@@ -58,12 +59,12 @@ const (
 	spinLimit = 1 << 14 // looks for work before a thread lets others run
 )
 
-func newPool(threads, bytes int, steps []planned) *pool {
+func newPool(threads, bytes, row int, steps []planned) *pool {
 	p := &pool{steps: steps, rest: make([]helper, threads-1)}
-	p.own.bytes = make([]int8, bytes)
+	p.own.bytes, p.own.row = make([]int8, bytes), make([]float32, row)
 	for i := range p.rest {
 		h := &p.rest[i]
-		h.own.bytes = make([]int8, bytes)
+		h.own.bytes, h.own.row = make([]int8, bytes), make([]float32, row)
 		h.wake, h.end = make(chan struct{}, 1), make(chan struct{})
 		go func() {
 			defer close(h.end)
@@ -150,7 +151,8 @@ func (p *pool) take(own *scratch) bool {
 
 func (s *scratch) wipe() {
 	clear(s.bytes)
-	*s = scratch{bytes: s.bytes}
+	clear(s.row)
+	*s = scratch{bytes: s.bytes, row: s.row}
 }
 
 // wipe overwrites what the threads keep and lets go of the tensors that the threads' arguments still point at.

@@ -20,6 +20,9 @@ import (
 // see TestBandsKeepTheBand.
 var profiles = []string{"standard", "strict", "suppress", "traffic"}
 
+// counted are the classes of the street, in the order in which they are drawn.
+var counted = []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
+
 // monday is when every week here begins.
 var monday = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 
@@ -50,7 +53,7 @@ func clear(t *testing.T, p *policy.Policy, at time.Time, n passages) []policy.Ce
 	if !p.AllowsKind(y.Kind) {
 		y.Kind = counting.LoopStream
 	}
-	for _, c := range []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle} {
+	for _, c := range counted {
 		y.Counted[c] = p.Allows(c)
 	}
 	r, err := p.Clear(y)

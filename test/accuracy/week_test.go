@@ -43,8 +43,8 @@ func (s street) minutes(rnd *rand.Rand) []passages {
 	out := make([]passages, 7*24*60)
 	for i := range out {
 		day, hour := i/(24*60), i/60%24
-		for c, rates := range hourly {
-			rate := rates[hour] / 60 / float64(counting.Directions) * s.scale
+		for _, c := range counted {
+			rate := hourly[c][hour] / 60 / float64(counting.Directions) * s.scale
 			if day >= 5 {
 				rate *= s.weekend[c]
 			}
@@ -93,44 +93,36 @@ func costs(t *testing.T, p *policy.Policy, s street) map[counting.Class]*cost {
 	return out
 }
 
+// A key is one cell over one span of time.
+type key struct {
+	class counting.Class
+	dir   counting.Direction
+	span  int
+	start time.Duration
+}
+
+// sums are what was true over a span, and what each reading makes of it.
+type sums struct {
+	truth float64
+	read  [2]float64
+}
+
 func week(t *testing.T, p *policy.Policy, minutes []passages, out map[counting.Class]*cost) {
 	t.Helper()
-	type key struct {
-		class counting.Class
-		dir   counting.Direction
-		span  int
-		start time.Duration
-	}
-	type sums struct {
-		truth float64
-		read  [2]float64
-	}
 	all := map[key]*sums{}
 	width := int(p.Window() / time.Minute)
 	for i := 0; i < len(minutes); i += width {
-		var n passages
-		for _, m := range minutes[i : i+width] {
-			for c := range n {
-				for d := range n[c] {
-					n[c][d] += m[c][d]
-				}
-			}
-		}
+		n := together(minutes[i : i+width])
 		from := time.Duration(i) * time.Minute
 		for _, cell := range clear(t, p, monday.Add(from), n) {
 			if cell.Dir == policy.Both {
 				continue
 			}
-			c := out[cell.Class]
-			if c == nil {
-				c = new(cost)
-				out[cell.Class] = c
+			if out[cell.Class] == nil {
+				out[cell.Class] = new(cost)
 			}
 			truth := float64(n[cell.Class][cell.Dir])
-			c.withheld.add(share(cell.Ranged))
-			if truth >= 40 {
-				c.plain.add(math.Abs(readings[0].of(cell) - truth))
-			}
+			out[cell.Class].window(cell, truth)
 			for i, span := range spans {
 				k := key{cell.Class, cell.Dir, i, from.Truncate(max(span.long, p.Window()))}
 				if all[k] == nil {
@@ -144,13 +136,34 @@ func week(t *testing.T, p *policy.Policy, minutes []passages, out map[counting.C
 		}
 	}
 	for k, s := range all {
-		c := out[k.class]
-		c.truth[k.span].add(s.truth)
-		for j := range readings {
-			c.wrong[j][k.span].add(math.Abs(s.read[j] - s.truth))
-			if spans[k.span].name == "day" && s.truth > 0 {
-				c.bias[j].add((s.read[j] - s.truth) / s.truth)
+		out[k.class].span(k.span, *s)
+	}
+}
+
+func together(minutes []passages) (n passages) {
+	for _, m := range minutes {
+		for c := range n {
+			for d := range n[c] {
+				n[c][d] += m[c][d]
 			}
+		}
+	}
+	return n
+}
+
+func (c *cost) window(cell policy.Cell, truth float64) {
+	c.withheld.add(share(cell.Ranged))
+	if truth >= 40 {
+		c.plain.add(math.Abs(readings[0].of(cell) - truth))
+	}
+}
+
+func (c *cost) span(i int, s sums) {
+	c.truth[i].add(s.truth)
+	for j := range readings {
+		c.wrong[j][i].add(math.Abs(s.read[j] - s.truth))
+		if spans[i].name == "day" && s.truth > 0 {
+			c.bias[j].add((s.read[j] - s.truth) / s.truth)
 		}
 	}
 }
@@ -164,7 +177,7 @@ func TestWhatAWeekOfAStreetCosts(t *testing.T) {
 		for _, name := range profiles {
 			p := profile(t, name)
 			found[name] = costs(t, p, s)
-			for _, class := range []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle} {
+			for _, class := range counted {
 				c := found[name][class]
 				if c == nil {
 					continue

@@ -181,7 +181,11 @@ func TestEightBitsKeepTheBoxes(t *testing.T) {
 		})
 	}
 	t.Logf("%d stills to calibrate; %d frames, %d boxes in 32 bits, %d kept in 8 (%.1f %%), %d new", len(stills), frames, boxes, kept, 100*float64(kept)/float64(boxes), extra)
-	if float64(kept) < 0.97*float64(boxes) || boxes == 0 {
-		t.Errorf("%d of %d boxes kept: must be 97 %%", kept, boxes)
+	least := 0.97
+	if testing.Short() {
+		least = 0.95 // of too few frames to tell one per cent
+	}
+	if float64(kept) < least*float64(boxes) || boxes == 0 {
+		t.Errorf("%d of %d boxes kept: must be %.0f %%", kept, boxes, 100*least)
 	}
 }

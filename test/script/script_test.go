@@ -65,6 +65,7 @@ func TestScripts(t *testing.T) {
 			"await":   await,
 			"headof":  headOf,
 			"flip":    flip,
+			"closed":  closedHours,
 		},
 	})
 }
@@ -142,6 +143,13 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s does not hold %s", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+}
+
+// closedHours writes a policy whose hours are half a day away: closed FILE.
+func closedHours(ts *testscript.TestScript, _ bool, args []string) {
+	hour := (time.Now().UTC().Hour() + 12) % 24
+	hours := fmt.Sprintf("hours.open = [\"Mon-Sun %02d:00-%02d:00\"]\n", hour, hour+1)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(helsinki[:strings.Index(helsinki, "hours")]+hours+helsinki[strings.Index(helsinki, "clear"):]), 0o600))
 }
 
 func writes(content func() ([]byte, error)) func(*testscript.TestScript, bool, []string) {

@@ -60,10 +60,9 @@ DATA keep<>+48(SB)/8, $0
 DATA keep<>+56(SB)/8, $0
 GLOBL keep<>(SB), RODATA|NOPTR, $64
 
-// LOGISTIC puts 1/(1+e^-x) in Y13: y = -x·log2 e, then 2^(y-floor y) with
-// floor y added to its exponent, then a 12-bit reciprocal and one Newton step.
-// Y12 and Y14 are spent.
-#define LOGISTIC(x) \
+// EXPNEG puts e^-x in Y13: y = -x·log2 e, then 2^(y-floor y) with floor y added
+// to its exponent. Y12 and Y14 are spent.
+#define EXPNEG(x) \
 	VMULPS       wide<>+0(SB), x, Y12;       \
 	VMINPS       wide<>+32(SB), Y12, Y12;    \
 	VMAXPS       wide<>+64(SB), Y12, Y12;    \
@@ -77,7 +76,11 @@ GLOBL keep<>(SB), RODATA|NOPTR, $64
 	VFMADD213PS  wide<>+224(SB), Y12, Y14;   \
 	VFMADD213PS  wide<>+256(SB), Y12, Y14;   \
 	VFMADD213PS  wide<>+288(SB), Y12, Y14;   \
-	VPADDD       Y13, Y14, Y13;              \
+	VPADDD       Y13, Y14, Y13
+
+// LOGISTIC puts 1/(1+e^-x) in Y13, by a 12-bit reciprocal and one Newton step.
+#define LOGISTIC(x) \
+	EXPNEG(x);                               \
 	VADDPS       wide<>+96(SB), Y13, Y13;    \
 	VRCPPS       Y13, Y14;                   \
 	VFNMADD213PS wide<>+96(SB), Y14, Y13;    \

@@ -116,7 +116,16 @@ TEXT ·act256(SB), NOSPLIT, $0-8
 
 eight:
 	VMOVUPS (R9), Y0
+	CMPQ    Elements_Act+Act_Kind(DI), $const_ExpNeg
+	JNE     other
+	EXPNEG(Y0)
+	VMOVAPS Y13, Y0
+	JMP     put
+
+other:
 	ACT(Elements_Act, ALL1)
+
+put:
 	VMOVUPS Y0, (R8)
 	ADDQ    $32, R8
 	ADDQ    $32, R9

@@ -15,10 +15,9 @@ DATA expo<>+32(SB)/4, $0x3f7fffff
 DATA expo<>+36(SB)/4, $0xff800000
 GLOBL expo<>(SB), RODATA|NOPTR, $40
 
-// LOGISTIC puts 1/(1+e^-x) in Z25: y = -x·log2 e, then 2^(y-floor y) scaled by
-// 2^floor y, then a 14-bit reciprocal and one Newton step. R15 points at expo;
-// Z24 and Z26 are spent.
-#define LOGISTIC(x) \
+// EXPNEG puts e^-x in Z25: y = -x·log2 e, then 2^(y-floor y) scaled by
+// 2^floor y. R15 points at expo; Z24 and Z26 are spent.
+#define EXPNEG(x) \
 	VMULPS.BCST       0(R15), x, Z24;      \
 	VMINPS.BCST       4(R15), Z24, Z24;    \
 	VREDUCEPS         $9, Z24, Z25;        \
@@ -28,7 +27,11 @@ GLOBL expo<>(SB), RODATA|NOPTR, $40
 	VFMADD213PS.BCST  24(R15), Z25, Z26;   \
 	VFMADD213PS.BCST  28(R15), Z25, Z26;   \
 	VFMADD213PS.BCST  32(R15), Z25, Z26;   \
-	VSCALEFPS         Z24, Z26, Z25;       \
+	VSCALEFPS         Z24, Z26, Z25
+
+// LOGISTIC puts 1/(1+e^-x) in Z25, by a 14-bit reciprocal and one Newton step.
+#define LOGISTIC(x) \
+	EXPNEG(x);                             \
 	VADDPS.BCST       8(R15), Z25, Z25;    \
 	VRCP14PS          Z25, Z26;            \
 	VFNMADD213PS.BCST 8(R15), Z26, Z25;    \

@@ -136,7 +136,17 @@ sixteen:
 
 whole:
 	VMOVUPS.Z (R9), K1, Z0
+	CMPQ    Elements_Act+Act_Kind(DI), $const_ExpNeg
+	JNE     other
+	LEAQ    expo<>(SB), R15
+	EXPNEG(Z0)
+	VMOVAPS Z25, Z0
+	JMP     put
+
+other:
 	ACT(Elements_Act, ALL1)
+
+put:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    $64, R8
 	ADDQ    $64, R9

@@ -19,6 +19,7 @@ const (
 	Clip                // min(max(x, Lo), Hi)
 	SiLU                // x / (1 + e⁻ˣ)
 	Sigmoid             // 1 / (1 + e⁻ˣ)
+	ExpNeg              // e⁻ˣ
 	Leaky               // x, or Lo·x below zero
 	HardSigmoid         // min(max(Lo·x + Hi, 0), 1)
 	HardSwish           // x · min(max(Lo·x + Hi, 0), 1)
@@ -259,7 +260,7 @@ type Elements struct {
 func (s *Set) Act(e *Elements) {
 	e.Src = e.Src[:len(e.Dst)]
 	done := 0
-	if s.act != nil && e.Act.Fusable() && len(e.Dst) >= s.lanes {
+	if s.act != nil && e.Act.Kind <= ExpNeg && len(e.Dst) >= s.lanes {
 		rest := *e
 		done = len(e.Dst) - len(e.Dst)%s.lanes
 		e.Dst, e.Src = e.Dst[:done], e.Src[:done]

@@ -52,11 +52,10 @@ GLOBL expo<>(SB), RODATA|NOPTR, $176
 	VLD1.P 64(R17), [V26.S4, V27.S4, V28.S4, V29.S4];   \
 	VLD1 (R17), [V30.S4, V31.S4]
 
-// LOGISTIC2 puts 1/(1+e^-x) in V8 and that of y in V12: t = -x·log2 e, then
-// 2^(t-floor t) with floor t added to its exponent, then an 8-bit reciprocal
-// and two Newton steps. Two at a time, because small cores run in order.
-// Spent: V8 to V15.
-#define LOGISTIC2(x, y) \
+// EXPNEG2 puts e^-x in V10 and e^-y in V14: t = -x·log2 e, then 2^(t-floor t)
+// with floor t added to its exponent. Two at a time, because small cores run
+// in order. Spent: V8 to V15.
+#define EXPNEG2(x, y) \
 	FMUL(8, x, 22);      FMUL(12, y, 22);       \
 	FMIN(8, 8, 23);      FMIN(12, 12, 23);      \
 	FMAX(8, 8, 24);      FMAX(12, 12, 24);      \
@@ -74,7 +73,12 @@ GLOBL expo<>(SB), RODATA|NOPTR, $176
 	FMLA(11, 10, 8);     FMLA(15, 14, 12);      \
 	MOV(10, 31);         MOV(14, 31);           \
 	FMLA(10, 11, 8);     FMLA(14, 15, 12);      \
-	IADD(10, 10, 9);     IADD(14, 14, 13);      \
+	IADD(10, 10, 9);     IADD(14, 14, 13)
+
+// LOGISTIC2 puts 1/(1+e^-x) in V8 and that of y in V12, by an 8-bit reciprocal
+// and two Newton steps.
+#define LOGISTIC2(x, y) \
+	EXPNEG2(x, y);                              \
 	FADD(10, 10, 25);    FADD(14, 14, 25);      \
 	FRECPE(8, 10);       FRECPE(12, 14);        \
 	FRECPS(9, 10, 8);    FRECPS(13, 14, 12);    \

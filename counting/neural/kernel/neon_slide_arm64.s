@@ -175,7 +175,19 @@ TEXT ·act128(SB), NOSPLIT, $0-8
 
 eight:
 	VLD1.P 32(R9), [V0.S4, V1.S4]
+	MOVD   Elements_Act+Act_Kind(R0), R17
+	CMP    $const_ExpNeg, R17
+	BNE    other
+	CONSTANTS
+	EXPNEG2(0, 1)
+	MOV(0, 10)
+	MOV(1, 14)
+	B      put
+
+other:
 	ACT(Elements_Act, ALL2)
+
+put:
 	VST1.P [V0.S4, V1.S4], 32(R8)
 	SUBS   $8, R10, R10
 	BGT    eight

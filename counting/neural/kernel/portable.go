@@ -133,6 +133,8 @@ func (a Act) Of(x float32) float32 {
 		return x / (1 + exp(-x))
 	case Sigmoid:
 		return 1 / (1 + exp(-x))
+	case ExpNeg:
+		return exp(-x)
 	case Leaky:
 		if x < 0 {
 			return a.Lo * x
@@ -163,9 +165,6 @@ const (
 	exp1   = 1.6666665459e-1
 	exp0   = 5.0000001201e-1
 )
-
-// ExpOf is eˣ, with a relative error of 2⁻²².
-func ExpOf(x float32) float32 { return exp(x) }
 
 func exp(x float32) float32 {
 	x = min(max(x, -expMax), expMax)

@@ -26,6 +26,10 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
+// settle lets the other side's threads, which look for work for a while after
+// theirs is done, give the cores back.
+const settle = 30 * time.Millisecond
+
 func main() {
 	threads := flag.Int("threads", 1, "threads of both")
 	rounds := flag.Int("rounds", 30, "alternations of five inferences each")
@@ -85,6 +89,7 @@ func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bo
 	var ours, theirs []float64
 	for round := range rounds + 1 {
 		var a []float64
+		time.Sleep(settle)
 		for range 5 {
 			copy(in, input)
 			begin := time.Now()
@@ -93,6 +98,7 @@ func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bo
 		}
 		var b []float64
 		if other != nil {
+			time.Sleep(settle)
 			if b, err = other.run(5); err != nil {
 				return err
 			}
