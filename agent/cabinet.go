@@ -32,6 +32,9 @@ func (c *cabinet) Run(ctx context.Context, t terminal) error {
 	if len(site.Loops.Lanes) == 0 {
 		return usageError(c.Site + " has no [loop]: nothing to show")
 	}
+	if c.Record != "" && (c.For <= 0 || c.For > longestRecord) {
+		return usageError(fmt.Sprintf("-record holds every single vehicle: give -for, at most %s, and delete the file when it has served", longestRecord))
+	}
 	if c.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.For)
@@ -52,6 +55,10 @@ func (c *cabinet) Run(ctx context.Context, t terminal) error {
 	}
 	return errors.Join(c.watch(ctx, t, counter), done())
 }
+
+// longestRecord bounds the only file of kerb's that holds what is not cleared.
+// It is made by hand, on the device, for as long as somebody stands there.
+const longestRecord = time.Hour
 
 // recorded writes the edges down on their way, if that is asked for.
 func (c *cabinet) recorded(src loop.Source, conf config.Loops) (loop.Source, func() error, error) {
@@ -177,6 +184,9 @@ func (r *replay) traceLoops(path string) (config.Loops, error) {
 		site, err := config.Load(r.Site)
 		if err != nil {
 			return config.Loops{}, err
+		}
+		if len(site.Loops.Lanes) == 0 {
+			return config.Loops{}, usageError(r.Site + " has no [loop]")
 		}
 		return site.Loops, nil
 	}

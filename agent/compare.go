@@ -59,7 +59,10 @@ func flow(rs []policy.Release, stream string) (n uint64, ok bool) {
 		}
 		sum := int64(0)
 		for _, c := range r.Cells() {
-			if c.Ranged || c.Dir == policy.Both {
+			if c.Ranged { // withheld: the rest of the window is not its flow
+				return 0, false
+			}
+			if c.Dir == policy.Both {
 				continue
 			}
 			sum += c.N

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -36,30 +38,39 @@ func (d *demo) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer os.RemoveAll(state)
-	url := d.Broker
-	if url == "" {
+	address := d.Broker
+	if address == "" {
 		broker, err := startBroker()
 		if err != nil {
 			return err
 		}
 		defer broker.Close()
-		url = broker.url
+		address = broker.url
 	}
 	street, err := d.street()
 	if err != nil {
 		return err
 	}
+	if d.Clip != "" {
+		clip, err := openClip(d.Clip)
+		if err != nil {
+			return err
+		}
+		if err := clip.Close(); err != nil {
+			return err
+		}
+	}
 	if d.Loops && d.Clip != "" {
 		return usageError("-loops and CLIP are two kinds of street: use one of them")
 	}
 	listener := &listener{out: t.out}
-	if err := listener.listen(url); err != nil {
+	if err := listener.listen(address); err != nil {
 		return err
 	}
 	defer listener.client.Disconnect(250)
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
-		Broker: config.Broker{URL: url},
+		Broker: config.Broker{URL: address},
 	}
 	if d.Loops {
 		site.Loops = demoLoops()
@@ -108,15 +119,18 @@ func (d *demo) play(ctx context.Context, t terminal, site *config.Site, street *
 		a.cameras[0].open = func(context.Context) (source, error) { return street, nil }
 	}
 	w := policy.Demo()
-	fmt.Fprintf(t.err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.what(), d.For, w.Window(), w.Epsilon(), site.Broker.URL)
+	fmt.Fprintf(t.err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.what(), d.For, w.Window(), w.Epsilon(), shown(site.Broker.URL))
 	ctx, cancel := context.WithTimeout(ctx, d.For)
 	defer cancel()
 	if err := a.run(ctx); err != nil {
 		return err
 	}
 	d.summary(t, a, street, l)
-	if l.windows() == 0 {
-		return fmt.Errorf("no window arrived from %s", site.Broker.URL)
+	switch {
+	case l.windows() == 0:
+		return fmt.Errorf("no window arrived from %s", shown(site.Broker.URL))
+	case len(a.cameras) > 0 && a.cameras[0].pictures.Load() == 0:
+		return fmt.Errorf("%s gave no picture", d.what())
 	}
 	return nil
 }
@@ -186,12 +200,12 @@ type listener struct {
 	n      int
 }
 
-func (l *listener) listen(url string) error {
-	o := mqtt.NewClientOptions().AddBroker(strings.Replace(url, "mqtt", "tcp", 1)).SetClientID("kerb-demo-listener").
+func (l *listener) listen(address string) error {
+	o := mqtt.NewClientOptions().AddBroker(address).SetClientID("kerb-demo-listener").
 		SetAutoReconnect(false).SetConnectTimeout(5 * time.Second)
 	l.client = mqtt.NewClient(o)
-	if tok := l.client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
-		return fmt.Errorf("subscribe at %s: %w", url, tok.Error())
+	if err := settled(l.client.Connect()); err != nil {
+		return fmt.Errorf("subscribe at %s: %w", shown(address), err)
 	}
 	tok := l.client.Subscribe("kerb/v1/kerb/demo/#", 1, func(_ mqtt.Client, m mqtt.Message) {
 		l.mu.Lock()
@@ -201,10 +215,27 @@ func (l *listener) listen(url string) error {
 		}
 		fmt.Fprintf(l.out, "%s %s\n", m.Topic(), m.Payload())
 	})
-	if !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
-		return fmt.Errorf("subscribe at %s: %w", url, tok.Error())
+	if err := settled(tok); err != nil {
+		return fmt.Errorf("subscribe at %s: %w", shown(address), err)
 	}
 	return nil
+}
+
+// settled waits for a token, for a bounded time.
+func settled(tok mqtt.Token) error {
+	if !tok.WaitTimeout(10 * time.Second) {
+		return errors.New("no answer within 10s")
+	}
+	return tok.Error()
+}
+
+// shown is an address without what may be a password in it.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "the broker"
+	}
+	return u.Redacted()
 }
 
 func (l *listener) windows() int {

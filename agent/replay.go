@@ -53,7 +53,14 @@ func (r *replay) Run(ctx context.Context, t terminal) error {
 	if r.Site != "" && r.Truth != "" {
 		return usageError("-site and -truth both give lines: use one of them")
 	}
-	if (r.Detector == neuralDetector) != (r.Model != "") {
+	switch {
+	case !(r.FPS >= 0 && r.FPS <= 120):
+		return usageError(fmt.Sprintf("-fps %g: must be 0–120", r.FPS))
+	case r.Workers < 0 || r.Workers > 64:
+		return usageError(fmt.Sprintf("-workers %d: must be 0–64", r.Workers))
+	case r.Follow < 0:
+		return usageError(fmt.Sprintf("-follow %s: must not be negative", r.Follow))
+	case (r.Detector == neuralDetector) != (r.Model != ""):
 		return usageError("-detector neural and -model FILE come together")
 	}
 	if stills, err := truth.LoadStills(r.Truth); err == nil {

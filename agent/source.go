@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,11 +39,12 @@ func openCamera(ctx context.Context, c config.Camera, pixels int, paced bool) (s
 	case scheme == "http" || scheme == "https":
 		return openMJPEG(ctx, c, pixels)
 	default:
-		src, err := openFile(strings.TrimPrefix(c.Source, "file:"), pixels)
+		src, err := openFile(c.Source, pixels)
 		if err != nil || !paced {
 			return src, err
 		}
-		return &paceKeeper{source: src}, nil
+		again := func() (source, error) { return openFile(c.Source, pixels) }
+		return &paceKeeper{source: src, again: again}, nil
 	}
 }
 
@@ -136,16 +138,23 @@ func openScene(words string, paced bool) (*scene.Scene, error) {
 	return scene.New(o)
 }
 
-// paceKeeper plays a recording at the speed at which it was made and stamps
-// its pictures with the present, so that it stands in for a camera.
+// paceKeeper plays a recording at the speed at which it was made, over and
+// over, and stamps its pictures with the present: it stands in for a camera.
 type paceKeeper struct {
 	source
-	begun time.Time // when the first picture was played
-	first time.Time // its time in the recording
+	again func() (source, error) // opens it anew at its end
+	begun time.Time              // when the first picture was played
+	first time.Time              // its time in the recording
 }
 
 func (p *paceKeeper) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	at, err := p.source.ReadInto(ctx, dst)
+	if errors.Is(err, io.EOF) && !p.begun.IsZero() {
+		if err := p.rewind(); err != nil {
+			return at, err
+		}
+		at, err = p.source.ReadInto(ctx, dst)
+	}
 	if err != nil {
 		return at, err
 	}
@@ -161,8 +170,18 @@ func (p *paceKeeper) ReadInto(ctx context.Context, dst []byte) (time.Time, error
 	}
 }
 
-// thinner passes on at most one picture per interval: a Pi that cannot look
-// at 30 pictures a second looks at 10 and follows as well.
+func (p *paceKeeper) rewind() error {
+	fresh, err := p.again()
+	if err != nil {
+		return err
+	}
+	err = p.source.Close()
+	p.source, p.begun = fresh, time.Time{}
+	return err
+}
+
+// thinner passes on one picture per interval: a Pi that cannot look at 30
+// pictures a second looks at 10 and follows as well.
 type thinner struct {
 	source
 	every time.Duration
@@ -172,10 +191,17 @@ type thinner struct {
 func (t *thinner) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	for {
 		at, err := t.source.ReadInto(ctx, dst)
-		if err != nil || !at.Before(t.next) {
-			// A jitter of a quarter interval must not drop every second picture.
-			t.next = at.Add(t.every * 3 / 4)
+		if err != nil {
 			return at, err
+		}
+		// A picture that comes a little early is the one that was due: jitter
+		// must not drop every second one.
+		if early := t.next.Sub(at); early <= t.every/4 {
+			t.next = t.next.Add(t.every)
+			if late := at.Add(-t.every / 4); t.next.Before(late) {
+				t.next = at.Add(t.every)
+			}
+			return at, nil
 		}
 	}
 }

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"kerb/agent/mistake"
@@ -43,10 +46,10 @@ func (c checker) device(d device) {
 	c.name("device.name", d.Name)
 	c.name("device.site", d.Site)
 	c.name("device.tenant", d.Tenant)
-	if d.Place.Lat < -90 || d.Place.Lat > 90 {
+	if outside(d.Place.Lat, -90, 90) {
 		c.Wrong("device.place.lat", "must be -90–90 degrees", "")
 	}
-	if d.Place.Lon < -180 || d.Place.Lon > 180 {
+	if outside(d.Place.Lon, -180, 180) {
 		c.Wrong("device.place.lon", "must be -180–180 degrees", "")
 	}
 }
@@ -58,20 +61,29 @@ func (c checker) broker(b broker) {
 	}
 	u, err := url.Parse(b.URL)
 	switch {
-	case err != nil || u.Host == "":
+	case strings.Contains(b.URL, "@"):
+		c.WrongSecret("broker.url", "must not hold a user or password", "use broker.user and broker.password_file")
+	case err != nil || u.Hostname() == "":
 		c.Wrong("broker.url", "must be a URL with a host", `for example "mqtts://broker.example:8883"`)
-	case u.User != nil:
-		c.Wrong("broker.url", "must not hold a user or password", "use broker.user and broker.password_file")
+	case !port(u.Port()):
+		c.Wrong("broker.url", "must have a port of 1–65535", "leave it out for the usual one")
 	case !strings.Contains(" mqtt mqtts ws wss ", " "+u.Scheme+" "):
 		c.Wrong("broker.url", "must start with mqtt://, mqtts://, ws:// or wss://", "")
 	case u.Scheme == "mqtt" && b.PasswordFile != "" && !local(u.Hostname()):
 		c.Wrong("broker.url", "must be mqtts:// when a password is sent to another machine", "mqtt:// would send it in the clear")
 	}
+	c.brokerFiles(b)
+}
+
+func (c checker) brokerFiles(b broker) {
 	if (b.CertFile == "") != (b.KeyFile == "") {
 		c.Wrong("broker.cert_file", "must come together with broker.key_file", "")
 	}
 	c.file("broker.password_file", b.PasswordFile)
 	c.file("broker.ca_file", b.CAFile)
+	if pem, err := os.ReadFile(resolve(c.dir, b.CAFile)); err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		c.Wrong("broker.ca_file", "must hold certificates in PEM", "it begins with -----BEGIN CERTIFICATE-----")
+	}
 	c.file("broker.cert_file", b.CertFile)
 	c.file("broker.key_file", b.KeyFile)
 }
@@ -80,14 +92,23 @@ func (c checker) file(key, path string) {
 	if path == "" {
 		return
 	}
-	if _, err := os.Stat(resolve(c.dir, path)); err != nil {
+	if info, err := os.Stat(resolve(c.dir, path)); err != nil || !info.Mode().IsRegular() {
 		c.Wrong(key, "must be a file that can be read", "looked for "+resolve(c.dir, path))
 	}
 }
 
 func local(host string) bool {
-	return host == "localhost" || strings.HasPrefix(host, "127.") || host == "::1"
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
+
+func port(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return s == "" || err == nil && n > 0
+}
+
+// outside is true for what is no number, too.
+func outside(v, least, most float64) bool { return !(v >= least && v <= most) }
 
 func (c checker) cameras(cams []camera) {
 	if len(cams) == 0 && !c.Has("loop") && !c.Has("loop.lane[0]") {
@@ -106,14 +127,9 @@ func (c checker) cameras(cams []camera) {
 }
 
 func (c checker) camera(key string, cam camera) {
-	if cam.Source == "" {
-		c.Wrong(key+".source", "is missing", `for example source = "http://camera.example/mjpeg", a file or "scene:calm"`)
-	}
-	if u, err := url.Parse(cam.Source); err == nil && u.User != nil {
-		c.Wrong(key+".source", "must not hold a user or password", "use user and password_file")
-	}
+	c.source(key+".source", cam.Source)
 	c.file(key+".password_file", cam.PasswordFile)
-	if c.Has(key+".fps") && (cam.FPS < 1 || cam.FPS > 30) {
+	if c.Has(key+".fps") && outside(cam.FPS, 1, 30) {
 		c.Wrong(key+".fps", "must be 1–30", "leave it out to look at every picture")
 	}
 	c.detector(key, cam)
@@ -147,6 +163,28 @@ func (c checker) detector(key string, cam camera) {
 		c.file(key+".model", cam.Model)
 	default:
 		c.Wrong(key+".detector", "must be motion or neural", "leave it out for motion")
+	}
+}
+
+// source says what is wrong with where pictures come from. What a scene is
+// called is known to those who draw it.
+func (c checker) source(key, source string) {
+	const example = `for example "http://camera.example/mjpeg", a file, or "scene:calm"`
+	scheme, rest, addressed := strings.Cut(source, "://")
+	switch {
+	case source == "":
+		c.Wrong(key, "is missing", example)
+	case strings.HasPrefix(source, "scene:"):
+	case addressed && strings.Contains(rest, "@"):
+		c.WrongSecret(key, "must not hold a user or password", "use user and password_file")
+	case addressed && scheme != "http" && scheme != "https":
+		c.Wrong(key, "must be http(s)://, a file, or scene:NAME", example)
+	case addressed:
+		if u, err := url.Parse(source); err != nil || u.Hostname() == "" || !port(u.Port()) {
+			c.Wrong(key, "must be a URL with a host", example)
+		}
+	default:
+		c.file(key, source)
 	}
 }
 
@@ -213,7 +251,7 @@ func (c checker) heights(key string, hs []height) {
 		k := fmt.Sprintf("%s.height[%d]", key, i)
 		c.inside(k+".foot", h.Foot)
 		c.inside(k+".top", h.Top)
-		if h.Metres < 0.5 || h.Metres > 20 {
+		if outside(h.Metres, 0.5, 20) {
 			c.Wrong(k+".metres", "must be 0.5–20", "")
 		}
 		if h.Top[1] >= h.Foot[1] {

@@ -35,10 +35,10 @@ func (c checker) compares(all []compare) {
 		if v.A == v.B {
 			c.Wrong(key+".b", "must be another stream than a", "")
 		}
-		if c.Has(key+".expect") && (v.Expect < 0.01 || v.Expect > 100) {
+		if c.Has(key+".expect") && outside(v.Expect, 0.01, 100) {
 			c.Wrong(key+".expect", "must be 0.01–100", "a divided by b when both are well; leave it out for 1")
 		}
-		if c.Has(key+".tolerance") && (v.Tolerance < 0.01 || v.Tolerance > 0.9) {
+		if c.Has(key+".tolerance") && outside(v.Tolerance, 0.01, 0.9) {
 			c.Wrong(key+".tolerance", "must be 0.01–0.9", "leave it out for 0.25")
 		}
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"strings"
 	"time"
 
 	"kerb/agent/mistake"
@@ -109,6 +110,9 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 		v := c.values()
 		v.PasswordFile = resolve(s.Dir(), c.PasswordFile)
 		v.Model = resolve(s.Dir(), c.Model)
+		if !strings.Contains(c.Source, ":") {
+			v.Source = resolve(s.Dir(), c.Source)
+		}
 		s.Cameras = append(s.Cameras, v)
 	}
 	s.Loops = f.Loop.values()

@@ -156,13 +156,13 @@ func (c checker) lane(key string, n loopLane, names map[string]bool) {
 			}
 		}
 	}
-	if len(n.Loops) == 2 && (n.Spacing < 1 || n.Spacing > 50) {
+	if len(n.Loops) == 2 && outside(n.Spacing, 1, 50) {
 		c.Wrong(key+".spacing", "must be 1–50 m for two loops", "from the leading edge of the first loop to that of the second")
 	}
-	if c.Has(key+".loop_length") && (n.LoopLength < 0.3 || n.LoopLength > 30) {
+	if c.Has(key+".loop_length") && outside(n.LoopLength, 0.3, 30) {
 		c.Wrong(key+".loop_length", "must be 0.3–30 m", "along the road; 2 m is usual")
 	}
-	if c.Has(key+".mean_length") && (n.MeanLength < 1 || n.MeanLength > 20) {
+	if c.Has(key+".mean_length") && outside(n.MeanLength, 1, 20) {
 		c.Wrong(key+".mean_length", "must be 1–20 m", "the mean length of vehicles here; it makes a single loop's speed an estimate")
 	}
 	c.oneOf(key+".lengths", n.Lengths, "uk", "tls")

@@ -59,6 +59,11 @@ func (s *Sheet) Wrong(key, want, hint string) {
 	s.add(Mistake{Line: p.line, Key: key, Value: p.value, Want: want, Hint: hint})
 }
 
+// WrongSecret is Wrong for a value that may hold a password: it is not shown.
+func (s *Sheet) WrongSecret(key, want, hint string) {
+	s.add(Mistake{Line: s.find(key).line, Key: key, Want: want, Hint: hint})
+}
+
 // Torn reports whether the file is not TOML: then its values are all missing,
 // and there is no point in saying so of each.
 func (s *Sheet) Torn() bool { return s.torn }
