@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm e2e footage bench cross spool wire fuse cluster fuzz clean
+.PHONY: demo build test check lint arch unit race modules vm e2e footage bench bench-neural cross spool wire fuse cluster accuracy fuzz clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -57,6 +57,9 @@ footage:
 bench: build
 	test/bench/run
 
+bench-neural:
+	test/bench/neural.sh
+
 # Static binaries for the boards; the arm ones are started under emulation.
 cross:
 	GOOS=linux GOARCH=amd64 $(BUILD) -o $(OUT)/kerb-linux-amd64 ./agent
@@ -77,6 +80,10 @@ fuse:
 
 cluster:
 	cd test/nats && KERB_LONG=1 $(GO) test -count=1 -v ./...
+
+# What clearing costs: a simulated week and the clips, true against released.
+accuracy:
+	$(GO) test -count=1 -v ./test/accuracy
 
 FUZZTIME ?= 1m
 fuzz:
