@@ -27,6 +27,9 @@ type files struct {
 // at once. The policy in force may be an earlier one: see verdict.
 func (f files) load() (*config.Site, verdict, error) {
 	site, err := config.Load(f.Site)
+	if err == nil {
+		err = checkModels(site)
+	}
 	if err != nil {
 		_, perr := policy.Load(f.Policy)
 		return nil, verdict{}, errors.Join(err, perr)
@@ -101,6 +104,11 @@ func (c *check) Run(ctx context.Context, t terminal) error {
 	fmt.Fprintf(t.out, "device  %s/%s/%s\nbroker  %s\npolicy  %s, version %d, %s\nwindow  %s, %s\ntrust   %s\n",
 		site.Device.Tenant, site.Device.Site, site.Device.Name, site.Broker.URL,
 		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method(), v)
+	for _, cam := range site.Cameras {
+		if cam.Model != "" {
+			fmt.Fprintf(t.out, "camera  %s: %s with %s\n", cam.Name, cam.Detector, cam.Model)
+		}
+	}
 	for _, st := range site.Streams() {
 		fmt.Fprintf(t.out, "stream  %-20s %-5s of %s: %v\n", st.ID, st.Kind, st.Sensor, st.Classes)
 	}

@@ -24,7 +24,8 @@ type replay struct {
 	Truth    string        `help:"Compare with NAME.truth.json: the file, or the folder that holds one for each clip." placeholder:"F"`
 	Site     string        `help:"Take lines, zones, masks and heights from this site.toml." placeholder:"F"`
 	Camera   string        `help:"Which camera of the site file; the first if not given." placeholder:"NAME"`
-	Detector string        `help:"How objects are found: ${enum}." enum:"motion" default:"motion"`
+	Detector string        `help:"How objects are found: ${enum}." enum:"motion,neural" default:"motion"`
+	Model    string        `help:"The network of the neural detector, an ONNX file." placeholder:"F"`
 	Follow   time.Duration `help:"Longest time an object is followed." default:"60s"`
 	FPS      float64       `help:"Look at this many pictures a second; 0: every one." default:"0"`
 	Workers  int           `help:"Goroutines that share a picture; 0: one per core, two at most." default:"0"`
@@ -59,6 +60,11 @@ func (r *replay) Run(ctx context.Context, t terminal) error {
 		return usageError(fmt.Sprintf("-workers %d: must be 0–64", r.Workers))
 	case r.Follow < 0:
 		return usageError(fmt.Sprintf("-follow %s: must not be negative", r.Follow))
+	case (r.Detector == neuralDetector) != (r.Model != ""):
+		return usageError("-detector neural and -model FILE come together")
+	}
+	if stills, err := truth.LoadStills(r.Truth); err == nil {
+		return r.stills(ctx, stills, t)
 	}
 	for _, clip := range r.Clips {
 		if strings.HasSuffix(clip, ".csv") {
@@ -98,6 +104,12 @@ func (r *replay) clip(ctx context.Context, path string, t terminal) (*result, er
 	o.FollowMax, o.Workers = r.Follow, r.Workers
 	if every := (config.Camera{FPS: r.FPS}).Every(); every > 0 {
 		src = &thinner{source: src, every: every}
+	}
+	if r.Detector == neuralDetector {
+		if o.Network, err = loadNetwork(r.Model, w, h, max(r.Workers, 1)); err != nil {
+			return nil, err
+		}
+		defer o.Network.Close()
 	}
 	counter, err := vision.New(src, o)
 	if err != nil {

@@ -53,6 +53,11 @@ func (s *sense) Run(ctx context.Context) error {
 	if sensor.open, err = handed(c, pol, h); err != nil {
 		return err
 	}
+	if c.Detector == neuralDetector {
+		if sensor.model, err = readModel(c.Model); err != nil {
+			return err
+		}
+	}
 	if _, err := wall(cage.Sense().Handover().Memory(senseMemory), site.Device.Strict, log); err != nil {
 		return err
 	}

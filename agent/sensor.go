@@ -11,6 +11,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/policy"
 	"kerb/counting"
+	"kerb/counting/neural"
 	"kerb/counting/vision"
 )
 
@@ -21,8 +22,8 @@ type sensor struct {
 	tally  *counting.Tallier
 	now    func() time.Duration // monotonic
 	log    *slog.Logger
-	arena  *cage.Block // where the pictures of the camera that is open live
 	open   func(context.Context) (source, error)
+	model  []byte // the network's file, for one who cannot read it later; nil: it is read when it is needed
 
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
@@ -105,26 +106,35 @@ func (s *sensor) watch(ctx context.Context) error {
 	if d := s.camera.Every(); d > 0 {
 		src = &thinner{source: src, every: d}
 	}
-	o := s.opts(src)
-	o.Memory = func(n int) ([]byte, error) {
-		b, err := cage.Arena(n)
-		if err != nil {
+	w, h := src.Size()
+	o := s.opts(w, h)
+	if s.camera.Detector == neuralDetector {
+		if o.Network, err = s.network(w, h); err != nil {
+			return err
+		}
+		defer o.Network.Close()
+	}
+	var arena *cage.Block
+	o.Memory = func(n int) (_ []byte, err error) {
+		if arena, err = cage.Arena(n); err != nil {
 			return nil, err
 		}
-		s.arena = b
-		return b.Bytes(), nil
+		return arena.Bytes(), nil
 	}
+	defer func() {
+		if arena != nil {
+			arena.Close()
+		}
+	}()
 	c, err := vision.New(src, o)
 	if err != nil {
 		return err
 	}
-	defer s.arena.Close()
 	defer c.Close()
-	if err := s.arena.Locked(); err != nil {
+	if err := arena.Locked(); err != nil {
 		s.log.Warn("pictures may be swapped", "err", err)
 	}
-	w, h := src.Size()
-	s.log.Info("camera open", "width", w, "height", h)
+	s.log.Info("camera open", "width", w, "height", h, "detector", s.camera.Detector)
 	for {
 		step, err := c.Step(ctx)
 		s.alive(0)
@@ -141,8 +151,15 @@ func (s *sensor) watch(ctx context.Context) error {
 	}
 }
 
-func (s *sensor) opts(src source) vision.Opts {
-	w, h := src.Size()
+// network plans the camera's network for pictures of w×h.
+func (s *sensor) network(w, h int) (*neural.Net, error) {
+	if s.model == nil {
+		return loadNetwork(s.camera.Model, w, h, 1)
+	}
+	return planNetwork(s.model, s.camera.Model, w, h, 1)
+}
+
+func (s *sensor) opts(w, h int) vision.Opts {
 	o := vision.Opts{
 		Width: w, Height: h, Masks: append(s.policy.Masks(s.camera.Name), s.camera.Masks...),
 		Heights: s.camera.Heights, FollowMax: s.policy.FollowMax(),

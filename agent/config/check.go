@@ -132,9 +132,7 @@ func (c checker) camera(key string, cam camera) {
 	if c.Has(key+".fps") && outside(cam.FPS, 1, 30) {
 		c.Wrong(key+".fps", "must be 1–30", "leave it out to look at every picture")
 	}
-	if cam.Detector != "" && cam.Detector != "motion" {
-		c.Wrong(key+".detector", "must be motion", "leave it out for motion")
-	}
+	c.detector(key, cam)
 	if len(cam.Lines)+len(cam.Zones) == 0 {
 		c.Wrong(key+".line", "is missing: nothing is counted in this picture", "add a [[camera.line]] or [[camera.zone]]")
 	}
@@ -150,6 +148,22 @@ func (c checker) camera(key string, cam camera) {
 		c.polygon(fmt.Sprintf("%s.mask[%d].polygon", key, i), m.Polygon)
 	}
 	c.heights(key, cam.Heights)
+}
+
+func (c checker) detector(key string, cam camera) {
+	switch cam.Detector {
+	case "", "motion":
+		if cam.Model != "" {
+			c.Wrong(key+".model", "must come together with detector = \"neural\"", "motion needs no model")
+		}
+	case "neural":
+		if cam.Model == "" {
+			c.Wrong(key+".model", "is missing: the neural detector runs a network", `for example model = "yolox_nano.onnx"`)
+		}
+		c.file(key+".model", cam.Model)
+	default:
+		c.Wrong(key+".detector", "must be motion or neural", "leave it out for motion")
+	}
 }
 
 // source says what is wrong with where pictures come from. What a scene is

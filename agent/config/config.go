@@ -58,7 +58,8 @@ type Camera struct {
 	User         string
 	PasswordFile string  // never the password itself
 	FPS          float64 // pictures a second that are looked at; 0: every one
-	Detector     string
+	Detector     string  // motion or neural
+	Model        string  // the network's file; empty for motion
 	Lines        []Line
 	Zones        []Zone
 	Masks        []counting.Polygon
@@ -148,4 +149,11 @@ func (c Camera) Every() time.Duration {
 		return 0
 	}
 	return time.Duration(float64(time.Second) / cmp.Or(c.FPS, 1))
+}
+
+// Wrong adds a mistake that only the use of a key's value has shown, and
+// returns all that is wrong with the file.
+func (s *Site) Wrong(key, want, hint string) error {
+	s.sheet.Wrong(key, want, hint)
+	return s.sheet.Err()
 }

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -84,7 +86,10 @@ func TestEachMistakeIsNamed(t *testing.T) {
 		{"a polygon of two corners", "[[0, 0.5], [1, 0.5], [1, 1]]", "[[0, 0.5], [1, 0.5]]", "3–32 corners"},
 		{"one height", "metres = 1.75\n\n[[camera.height]]\nfoot = [0.5, 0.4]\ntop = [0.5, 0.2]\nmetres = 1.75", "metres = 1.75", "must be two, or none"},
 		{"a height upside down", "top = [0.5, 0.2]", "top = [0.5, 0.8]", "must be above foot"},
-		{"another detector", "fps = 10", "detector = \"magic\"", "must be motion"},
+		{"another detector", "fps = 10", "detector = \"magic\"", "must be motion or neural"},
+		{"a network that is not named", "fps = 10", "detector = \"neural\"", "camera[0].model: is missing"},
+		{"a network that is not there", "fps = 10", "detector = \"neural\"\nmodel = \"eye.onnx\"", "looked for /etc/kerb/eye.onnx"},
+		{"a network for motion", "fps = 10", "model = \"eye.onnx\"", "motion needs no model"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := strings.Replace(sound, c.old, c.new, 1)
@@ -96,6 +101,25 @@ func TestEachMistakeIsNamed(t *testing.T) {
 				t.Errorf("got %v\nwant … %s …", err, c.want)
 			}
 		})
+	}
+}
+
+func TestANetworkIsFoundBesideTheFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "eye.onnx"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(sound, "fps = 10", "detector = \"neural\"\nmodel = \"eye.onnx\"", 1)
+	s, err := Parse(filepath.Join(dir, "site.toml"), []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := s.Cameras[0]; c.Detector != "neural" || c.Model != filepath.Join(dir, "eye.onnx") {
+		t.Errorf("%+v", c)
+	}
+	err = s.Wrong("camera[0].model", "must be a network", "")
+	if err == nil || !strings.Contains(err.Error(), `site.toml:15: camera[0].model = "eye.onnx": must be a network`) {
+		t.Errorf("Wrong = %v", err)
 	}
 }
 

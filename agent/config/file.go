@@ -60,6 +60,7 @@ type camera struct {
 	PasswordFile string   `toml:"password_file"`
 	FPS          float64  `toml:"fps"`
 	Detector     string   `toml:"detector"`
+	Model        string   `toml:"model"`
 	Lines        []line   `toml:"line"`
 	Zones        []zone   `toml:"zone"`
 	Masks        []mask   `toml:"mask"`
@@ -109,6 +110,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 	for _, c := range f.Camera {
 		v := c.values()
 		v.PasswordFile = resolve(s.Dir(), c.PasswordFile)
+		v.Model = resolve(s.Dir(), c.Model)
 		if !strings.Contains(c.Source, ":") {
 			v.Source = resolve(s.Dir(), c.Source)
 		}

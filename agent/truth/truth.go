@@ -85,9 +85,7 @@ type file struct {
 		Bicycle *int `json:"bicycle"`
 		Vehicle *int `json:"vehicle"`
 	} `json:"occupancy"`
-	ROI *struct {
-		BottomYMin float64 `json:"bottom_y_min"`
-	} `json:"occupancy_roi"`
+	ROI *roi `json:"occupancy_roi"`
 }
 
 type fileLine struct {
@@ -122,12 +120,7 @@ func Parse(b []byte) (*Truth, error) {
 		}
 		t.Lines = append(t.Lines, l)
 	}
-	top := 0.0
-	if f.ROI != nil {
-		top = f.ROI.BottomYMin / float64(f.Height)
-	}
-	// The zone reaches past the picture: an object cut by its lower edge stands there.
-	t.Zone = counting.Zone{ID: ZoneID, Polygon: counting.Polygon{{X: -1, Y: top}, {X: 2, Y: top}, {X: 2, Y: 2}, {X: -1, Y: 2}}}
+	t.Zone = f.ROI.zone(f.Height)
 	for _, o := range f.Occupancy {
 		s := Sample{Frame: o.Frame}
 		for c := range s.Count {

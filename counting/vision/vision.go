@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"kerb/counting"
+	"kerb/counting/neural"
 )
 
 // Source delivers luma pictures of a fixed size. ReadInto fills dst (width ×
@@ -44,6 +45,7 @@ type Opts struct {
 	Classes       []counting.Class   // what may be counted; nil: person, bicycle and vehicle
 	Heights       []counting.Height  // two known heights, or none: self-calibrated
 	FollowMax     time.Duration      // longest time an object is followed; 0: never, zones only
+	Network       *neural.Net        // finds the objects; nil: the motion detector does
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
 
 	// Memory gives the block of so many zero bytes in which everything that
@@ -87,6 +89,7 @@ type Counter struct {
 	noise     float64       // median change of a pixel between two looks, in levels
 	crossings []counting.Crossing
 	zones     []Presence
+	eye       *eye // a network's; nil: motion is looked for
 }
 
 // The grid is the picture reduced until no side is longer than this; more
@@ -125,7 +128,12 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.arena = carve(block, o.Width*o.Height, c.w*c.h)
 	c.labels = newLabels()
 	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
-	c.crossings = make([]counting.Crossing, 0, maxObjects*len(o.Lines))
+	if o.Network != nil {
+		if c.eye, err = newEye(&c.o); err != nil {
+			return nil, err
+		}
+	}
+	c.crossings = make([]counting.Crossing, 0, max(maxObjects, maxTracks)*len(o.Lines))
 	c.zones = make([]Presence, len(o.Zones))
 	for i, z := range o.Zones {
 		c.zones[i].Zone = z.ID
@@ -197,7 +205,11 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	s := Step{At: at, Mono: at.Sub(c.start), Zones: c.zones}
 	c.crossings = c.crossings[:0]
 	if dt := s.Mono - c.looked; c.looks == 0 || dt >= between {
-		c.look(s.Mono, dt.Seconds())
+		if c.eye != nil {
+			c.recognise(s.Mono, dt.Seconds())
+		} else {
+			c.look(s.Mono, dt.Seconds())
+		}
 	}
 	s.Crossings = c.crossings
 	return s, nil

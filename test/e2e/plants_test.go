@@ -25,7 +25,7 @@ const afterRead = "		step, err := c.Step(ctx)\n"
 
 // dump leaks the pixels that are in the arena at that moment.
 func dump(how string) string {
-	return "		for _, pix := range [][]byte{s.arena.Bytes()[:4096]} { " + how + " }\n"
+	return "		for _, pix := range [][]byte{arena.Bytes()[:4096]} { " + how + " }\n"
 }
 
 func plants(t *testing.T, file string) map[string]plant {

@@ -19,6 +19,7 @@ import (
 
 	"kerb/agent/truth"
 	"kerb/counting"
+	"kerb/counting/neural"
 	"kerb/counting/vision"
 	"kerb/drivers/camera"
 	"kerb/drivers/camera/scene"
@@ -125,6 +126,12 @@ func mirrored(l counting.Line) counting.Line {
 // count runs a clip through the counter and scores it.
 func count(t *testing.T, path string, ch change) truth.Report {
 	t.Helper()
+	return countWith(t, path, ch, func(int, int) *neural.Net { return nil })
+}
+
+// countWith is count with the network that eye makes for a picture's size.
+func countWith(t *testing.T, path string, ch change, eye func(w, h int) *neural.Net) truth.Report {
+	t.Helper()
 	tr, err := truth.Load(strings.TrimSuffix(path, ".avi") + ".truth.json")
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +146,7 @@ func count(t *testing.T, path string, ch change) truth.Report {
 	if ch.every > 0 {
 		src.keep = max(int(math.Round(tr.Rate/ch.every)), 1)
 	}
-	o := vision.Opts{Width: w, Height: h, FollowMax: time.Minute, Zones: []counting.Zone{tr.Zone}}
+	o := vision.Opts{Width: w, Height: h, FollowMax: time.Minute, Zones: []counting.Zone{tr.Zone}, Network: eye(w, h)}
 	for _, l := range tr.Lines {
 		if ch.mirror {
 			l.Line = mirrored(l.Line)

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"kerb/counting/neural"
+	"kerb/counting/vision"
+)
+
+type model struct {
+	Size    string `help:"Pictures it is to look at, such as 640x480; empty: the size in the file." placeholder:"WxH"`
+	Threads int    `help:"Cores that share an inference." default:"1"`
+	JSON    bool   `help:"As one JSON object."`
+	File    string `arg:"" help:"An ONNX file."`
+}
+
+// port is one end of a network.
+type port struct {
+	Name  string `json:"name"`
+	Shape []int  `json:"shape"`
+}
+
+// card is what `kerb model` tells of a network.
+type card struct {
+	File    string   `json:"file"`
+	Bytes   int      `json:"bytes"`
+	Inputs  []port   `json:"inputs"`
+	Outputs []port   `json:"outputs"`
+	Head    string   `json:"head"`
+	Classes []string `json:"classes"`
+	Input   [2]int   `json:"input"` // width and height that it is run at
+	MMAC    float64  `json:"mmac"`
+	Weights int      `json:"weights_bytes"`
+	Memory  int      `json:"memory_bytes"` // all tensors of an inference
+	Steps   int      `json:"steps"`
+	Kernels string   `json:"kernels"`
+	Threads int      `json:"threads"`
+	MS      float64  `json:"ms_per_inference"`  // the median
+	Problem string   `json:"problem,omitempty"` // why it cannot be a detector
+}
+
+func (m *model) Run(ctx context.Context, t terminal) error {
+	b, err := readModel(m.File)
+	if err != nil {
+		return err
+	}
+	net, err := neural.Load(b, m.File, neural.Opts{Threads: m.Threads})
+	if err != nil {
+		return err
+	}
+	sight, useless := vision.Recognise(net)
+	if useless == nil && m.Size != "" {
+		var w, h int
+		if n, err := fmt.Sscanf(m.Size, "%dx%d", &w, &h); n != 2 || err != nil || w < 16 || h < 16 || w > 1<<13 || h > 1<<13 {
+			return usageError("-size " + m.Size + ": must be WIDTHxHEIGHT, each 16–8192, such as 640x480")
+		}
+		net.Close()
+		if net, err = loadNetwork(m.File, w, h, m.Threads); err != nil {
+			return err
+		}
+		if sight, err = vision.Recognise(net); err != nil {
+			return err
+		}
+	}
+	defer net.Close()
+	c := describe(net, sight)
+	c.File, c.Bytes, c.Threads = m.File, len(b), m.Threads
+	if useless != nil {
+		c.Problem = useless.Error()
+	}
+	c.MS = pace(ctx, net)
+	if m.JSON {
+		return json.NewEncoder(t.out).Encode(c)
+	}
+	c.print(t.out)
+	return nil
+}
+
+func describe(net *neural.Net, sight vision.Sight) card {
+	info := net.Info()
+	c := card{
+		Head: sight.Head, Input: [2]int{sight.Width, sight.Height}, MMAC: float64(info.MACs) / 1e6,
+		Weights: info.Weights, Memory: info.Arena, Steps: len(info.Steps), Kernels: info.Kernels, Classes: []string{},
+	}
+	for _, name := range net.Inputs() {
+		_, shape := net.Input(name)
+		c.Inputs = append(c.Inputs, port{name, shape})
+	}
+	for _, name := range net.Outputs() {
+		_, shape := net.Output(name)
+		c.Outputs = append(c.Outputs, port{name, shape})
+	}
+	for _, class := range sight.Classes {
+		c.Classes = append(c.Classes, class.String())
+	}
+	return c
+}
+
+// pace is the median time of an inference, in milliseconds, measured for a
+// second or fifty runs.
+func pace(ctx context.Context, net *neural.Net) float64 {
+	net.Run()
+	var ms []float64
+	for begun := time.Now(); len(ms) < 50 && time.Since(begun) < time.Second && ctx.Err() == nil; {
+		from := time.Now()
+		net.Run()
+		ms = append(ms, float64(time.Since(from).Microseconds())/1000)
+	}
+	if len(ms) == 0 {
+		return 0
+	}
+	slices.Sort(ms)
+	return ms[len(ms)/2]
+}
+
+func (c card) print(w io.Writer) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-8s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("file", "%s, %.1f MB", c.File, float64(c.Bytes)/1e6)
+	for _, p := range c.Inputs {
+		row("input", "%s %v", p.Name, p.Shape)
+	}
+	for _, p := range c.Outputs {
+		row("output", "%s %v", p.Name, p.Shape)
+	}
+	if c.Problem != "" {
+		row("head", "none that kerb knows: %s", c.Problem)
+	} else {
+		row("head", "%s, sees %s in %d×%d", c.Head, strings.Join(c.Classes, ", "), c.Input[0], c.Input[1])
+	}
+	row("work", "%.0f million multiplications in %d steps", c.MMAC, c.Steps)
+	row("memory", "%.1f MB weights, %.1f MB for an inference", float64(c.Weights)/1e6, float64(c.Memory)/1e6)
+	row("speed", "%.1f ms an inference, %s kernels, threads: %d", c.MS, c.Kernels, c.Threads)
+	if c.Problem == "" {
+		row("next", "detector = %q and model = %q in a [[camera]] of site.toml", neuralDetector, c.File)
+	}
+}

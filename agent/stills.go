@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"kerb/agent/truth"
+	"kerb/counting"
+	"kerb/counting/vision"
+	"kerb/drivers/camera"
+)
+
+// errStill is why the motion detector refuses stills.
+var errStill = errors.New("motion is seen between pictures, and a still is alone: use -detector neural with -model FILE")
+
+// still is what `kerb replay -json` prints for one image.
+type still struct {
+	Image    string                    `json:"image"`
+	Detector string                    `json:"detector"`
+	MS       float64                   `json:"ms"`
+	Region   counting.Polygon          `json:"region"` // in fractions of the picture
+	Classes  map[string]truth.Standing `json:"classes"`
+}
+
+// stills looks at every image on its own and compares what stands in its
+// region with what a person counted there.
+func (r *replay) stills(ctx context.Context, known []truth.Still, t terminal) error {
+	if r.Detector != neuralDetector {
+		return fmt.Errorf("%s: %w", r.Truth, errStill)
+	}
+	paths, err := r.images()
+	if err != nil {
+		return err
+	}
+	var all []still
+	for _, path := range paths {
+		i := slices.IndexFunc(known, func(s truth.Still) bool { return s.Image == filepath.Base(path) })
+		if i < 0 {
+			return fmt.Errorf("%s: %s does not speak of it", path, r.Truth)
+		}
+		s, err := r.still(ctx, path, &known[i])
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		all = append(all, s)
+		if r.JSON {
+			if err := json.NewEncoder(t.out).Encode(s); err != nil {
+				return err
+			}
+		}
+	}
+	if !r.JSON {
+		printStills(t.out, all)
+	}
+	return nil
+}
+
+// images are the stills that the command line names, folders opened.
+func (r *replay) images() (paths []string, err error) {
+	for _, c := range r.Clips {
+		if info, err := os.Stat(c); err != nil || !info.IsDir() {
+			paths = append(paths, c)
+			continue
+		}
+		in, err := camera.ListStills(c)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, in...)
+	}
+	return paths, nil
+}
+
+func (r *replay) still(ctx context.Context, path string, known *truth.Still) (still, error) {
+	out := still{Image: known.Image, Detector: r.Detector, Region: known.Zone.Polygon}
+	src, err := openFile(path, clipPixels)
+	if err != nil {
+		return out, err
+	}
+	defer src.Close()
+	w, h := src.Size()
+	net, err := loadNetwork(r.Model, w, h, max(r.Workers, 1))
+	if err != nil {
+		return out, err
+	}
+	defer net.Close()
+	c, err := vision.New(src, vision.Opts{Width: w, Height: h, Zones: []counting.Zone{known.Zone}, Network: net, Workers: 1})
+	if err != nil {
+		return out, err
+	}
+	defer c.Close()
+	begun := time.Now()
+	step, err := c.Step(ctx)
+	if err != nil {
+		return out, err
+	}
+	out.MS = float64(time.Since(begun).Microseconds()) / 1000
+	out.Classes = known.Score(step.Zones[0].Count)
+	return out, nil
+}
+
+// printStills is the result for a person.
+func printStills(w io.Writer, all []still) {
+	classes := []string{"person", "bicycle", "vehicle"}
+	wide := len("image")
+	for _, s := range all {
+		wide = max(wide, len(s.Image))
+	}
+	head := fmt.Sprintf("%-*s", wide, "image")
+	for _, c := range classes {
+		head += fmt.Sprintf("  %8s %-10s", c, "of")
+	}
+	fmt.Fprintln(w, strings.TrimRight(head, " "))
+	for _, s := range all {
+		row := fmt.Sprintf("%-*s", wide, s.Image)
+		for _, c := range classes {
+			v := s.Classes[c]
+			of := "?"
+			if v.Truth != nil {
+				of = fmt.Sprintf("%d (%d–%d)", *v.Truth, v.Accept[0], v.Accept[1])
+			}
+			row += fmt.Sprintf("  %8d %-10s", v.Counted, of)
+		}
+		fmt.Fprintln(w, strings.TrimRight(row, " "))
+	}
+	for _, c := range classes {
+		off, of, outside, n := 0, 0, 0, 0
+		for _, s := range all {
+			if v := s.Classes[c]; v.Truth != nil {
+				n++
+				off, of = off+v.AbsError, of+*v.Truth
+				if !v.Inside {
+					outside++
+				}
+			}
+		}
+		fmt.Fprintf(w, "%s: off by %d of %d in %d stills, %d outside their range\n", c, off, of, n, outside)
+	}
+}

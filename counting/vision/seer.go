@@ -1,0 +1,151 @@
+package vision
+
+import (
+	"fmt"
+	"slices"
+
+	"kerb/counting"
+	"kerb/counting/neural"
+)
+
+// A seer is a network with all that stands between it and a picture.
+type seer struct {
+	net     *neural.Net
+	head    head
+	in, out []float32
+	planes  int
+	w, h    int     // of the network's input
+	scale   float64 // network pixels per picture pixel
+	across  []sample
+	down    []sample
+	grey    [256]float32 // what the network takes for a level of grey
+	found   []detection
+}
+
+// sample says between which two pixels one of the input lies, and how far
+// from the first.
+type sample struct {
+	i, j int
+	part float32
+}
+
+// padding is the grey that YOLOX was trained to see outside the picture.
+const padding = 114
+
+func newSeer(net *neural.Net, w, h int) (*seer, error) {
+	in, shape := net.Input("")
+	if len(shape) != 4 || shape[0] != 1 || shape[1] != 1 && shape[1] != 3 {
+		return nil, fmt.Errorf("the network wants an input of shape %v: must be one picture of one or three planes", shape)
+	}
+	s := &seer{net: net, in: in, planes: shape[1], h: shape[2], w: shape[3]}
+	out, outShape := net.Output("")
+	var err error
+	if s.head, err = headOf(outShape, s.w, s.h); err != nil {
+		return nil, err
+	}
+	s.out, s.found = out, make([]detection, 0, s.head.places())
+	s.scale = min(float64(s.w)/float64(w), float64(s.h)/float64(h))
+	s.across, s.down = samples(w, s.w, s.scale), samples(h, s.h, s.scale)
+	for v := range s.grey {
+		s.grey[v] = float32(v) * s.head.unit()
+	}
+	return s, nil
+}
+
+// samples scales a side of n pixels, linearly, to at most so many.
+func samples(n, most int, scale float64) []sample {
+	to := make([]sample, min(int(float64(n)*scale+0.5), most))
+	for x := range to {
+		at := min(max((float64(x)+0.5)/scale-0.5, 0), float64(n-1))
+		i := int(at)
+		to[x] = sample{i: i, j: min(i+1, n-1), part: float32(at - float64(i))}
+	}
+	return to
+}
+
+// see looks at one picture of w×h luma bytes and finds what scores at least
+// least. The result is valid until the next look. No copy of the picture stays
+// behind, whatever happens.
+func (s *seer) see(picture []byte, w, h int, least float64) []detection {
+	defer s.net.Wipe()
+	s.fill(picture, w)
+	s.net.Run()
+	s.found = s.head.decode(s.found[:0], s.out, least)
+	for i := range s.found {
+		b := &s.found[i].box
+		b.x0, b.x1 = max(b.x0/s.scale, 0), min(b.x1/s.scale, float64(w))
+		b.y0, b.y1 = max(b.y0/s.scale, 0), min(b.y1/s.scale, float64(h))
+	}
+	s.found = mount(suppress(s.found))
+	return s.found
+}
+
+// fill scales the picture into the upper left of the input, as YOLOX's own
+// preprocessing does, and repeats it in every plane: luma stands for all three
+// colours.
+func (s *seer) fill(picture []byte, w int) {
+	plane := s.in[:s.w*s.h]
+	for y := range s.h {
+		row := plane[y*s.w : (y+1)*s.w]
+		n := 0
+		if y < len(s.down) {
+			d := s.down[y]
+			s.row(row, picture[d.i*w:d.i*w+w], picture[d.j*w:d.j*w+w], d.part)
+			n = len(s.across)
+		}
+		for x := n; x < s.w; x++ {
+			row[x] = s.grey[padding]
+		}
+	}
+	for p := 1; p < s.planes; p++ {
+		copy(s.in[p*s.w*s.h:], plane)
+	}
+}
+
+func (s *seer) row(dst []float32, upper, lower []byte, part float32) {
+	for x, c := range s.across {
+		a := s.grey[upper[c.i]]*(1-c.part) + s.grey[upper[c.j]]*c.part
+		b := s.grey[lower[c.i]]*(1-c.part) + s.grey[lower[c.j]]*c.part
+		dst[x] = a*(1-part) + b*part
+	}
+}
+
+// A Sight is what a network is to this package.
+type Sight struct {
+	Head          string // the kind of output that was recognised
+	Width, Height int    // of its input, pixels
+	Planes        int    // 1 luma, 3 colour
+	Classes       []counting.Class
+}
+
+// Recognise says whether a network can be the eye of a Counter, and what it
+// sees. The error says what is wrong with its input or its output.
+func Recognise(net *neural.Net) (Sight, error) {
+	s, err := newSeer(net, 64, 64)
+	if err != nil {
+		return Sight{}, err
+	}
+	v := Sight{Head: s.head.name(), Width: s.w, Height: s.h, Planes: s.planes}
+	for _, c := range cocoClasses {
+		if !slices.Contains(v.Classes, c.class) {
+			v.Classes = append(v.Classes, c.class)
+		}
+	}
+	slices.Sort(v.Classes)
+	return v, nil
+}
+
+// grain is what both sides of an input must be a multiple of: the coarsest
+// stride of a detector's grids.
+const grain = 32
+
+// Fit is the input of the least area that shows a picture of w×h as large as
+// an input whose longer side is long: the padding of a square costs time and
+// tells nothing.
+func Fit(w, h, long int) (inW, inH int) {
+	up := func(n, of int) int { return (n*long + of*grain - 1) / (of * grain) * grain }
+	if w >= h {
+		return long, min(up(h, w), long)
+	}
+	return min(up(w, h), long), long
+}
