@@ -52,7 +52,7 @@ type child struct {
 const (
 	shortRest = 100 * time.Millisecond
 	longRest  = 30 * time.Second
-	steadyAge = 20 * time.Second
+	steadyAge = 2 * time.Second // a life this long makes the next rest short again
 	silence   = 10 * time.Second
 	firstWord = 60 * time.Second
 	hearing   = 20 * time.Second // the longest that one write may take
