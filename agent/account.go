@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/clock"
@@ -20,13 +21,18 @@ type accountant struct {
 	pairs   []compared
 	log     *slog.Logger
 
-	begun   time.Duration // monotonic time at which the counting began
-	resumed bool          // the time before that is accounted for
+	believed *atomic.Bool  // whether the labels of what is entered can be believed
+	begun    time.Duration // monotonic time at which the counting began
+	resumed  bool          // the time before that is accounted for
 }
 
-// enter clears what belongs together and stores it. A fault of the store is
-// its own affair and does not stop the counting.
-func (a *accountant) enter(tallies []counting.Tally) error {
+// enter clears what belongs together and stores it, and with it whether its
+// labels can be believed. A fault of the store is its own affair and does not
+// stop the counting.
+func (a *accountant) enter(tallies []counting.Tally, synced bool) error {
+	if a.believed != nil {
+		a.believed.Store(synced)
+	}
 	var cleared []policy.Release
 	for _, t := range tallies {
 		r, err := a.policy.Clear(t)
@@ -76,13 +82,21 @@ func (a *accountant) resume(r clock.Reading) error {
 	length := a.policy.Window()
 	begun := r.Wall.Add(a.begun - r.Mono).Truncate(length)
 	// What is older than the retention would not be kept anyway.
+	var gaps []counting.Tally
 	for start := begun.Add(-a.policy.Retention()).Truncate(length); start.Before(begun); start = start.Add(length) {
-		if err := a.enter(a.gaps(last, start, a.begun)); err != nil {
-			return err
+		if gaps = append(gaps, a.gaps(last, start, a.begun)...); len(gaps) >= gapBatch {
+			if err := a.enter(gaps, true); err != nil {
+				return err
+			}
+			gaps = nil
 		}
 	}
-	return nil
+	return a.enter(gaps, true)
 }
+
+// gapBatch is how many gaps go into one transaction: a week of minutes must not
+// cost a card ten thousand of them, nor the open window its end.
+const gapBatch = 512
 
 // gaps are the windows that begin at start and have not been stored.
 func (a *accountant) gaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {

@@ -42,7 +42,7 @@ func (s *supervisor) end(ended []clock.Window, step *clock.Step, last bool) erro
 // collect asks every sensing process for its part of a window. Where there is
 // no answer there is a gap, and a process that should have answered is ended.
 func (s *supervisor) collect(e clock.Window, last bool) {
-	w := &parcel.Window{Start: parcel.At(e.Start), End: parcel.At(e.End), Mono: e.Mono, Tallies: uint16(len(s.streams))}
+	w := &parcel.Window{Start: parcel.At(e.Start), End: parcel.At(e.End), Mono: e.Mono, Synced: e.Synced, Tallies: uint16(len(s.streams))}
 	g := s.gather(w)
 	question := &parcel.Cut{N: g.n, Start: w.Start, End: w.End, Mono: w.Mono, Last: last}
 	for p, c := range s.ask(g) {

@@ -30,7 +30,7 @@ type edges interface {
 type loops struct {
 	conf  config.Loops
 	clock clock.Clock
-	fault func(loop.Event) // told of every fault, as it begins and ends
+	fault func(loop.Event) // told at a window's end of the faults that began or ended in it
 	log   *slog.Logger
 	open  func() (edges, error)
 
@@ -40,6 +40,7 @@ type loops struct {
 	parts  []part           // of the open window, from counters that were lost
 	alive  bool             // there is a counter
 	reason string           // why there is none, or will be none
+	faults []loop.Event     // of the open window, not told yet
 	total  map[string]int64 // passages per stream since the start, for a summary
 }
 
@@ -166,21 +167,32 @@ func (l *loops) watch(ctx context.Context) error {
 
 // note takes over what a step brought.
 func (l *loops) note(step loop.Step) {
-	for _, e := range step.Events {
-		// What a single vehicle does is nobody's event: only faults leave.
-		if e.Fault == loop.Slow || e.Fault == loop.Standing {
-			continue
-		}
-		l.log.Warn("loop fault", "stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On)
-		l.fault(e)
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, e := range step.Events {
+		// What a single vehicle does is nobody's event: only faults leave.
+		if e.Fault != loop.Slow && e.Fault != loop.Standing {
+			l.faults = append(l.faults, e)
+		}
+	}
 	for _, p := range step.Passages {
 		l.total[p.Stream]++
 	}
 	if len(step.Windows) > 0 {
 		l.hand(step.Windows)
+	}
+}
+
+// tell hands on the faults of a window when it ends, not before: a line that
+// is no longer silent, told at once, would tell when one vehicle passed.
+func (l *loops) tell() {
+	l.mu.Lock()
+	faults := l.faults
+	l.faults = nil
+	l.mu.Unlock()
+	for _, e := range faults {
+		l.log.Warn("loop fault", "stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On)
+		l.fault(e)
 	}
 }
 
@@ -256,6 +268,7 @@ func (l *loops) end(mono time.Duration, start, end time.Time, whole time.Duratio
 		l.cutAt, reason = 0, "stalled"
 		l.mu.Unlock()
 	}
+	l.tell()
 	var tallies []counting.Tally
 	for _, s := range l.streams() {
 		tallies = append(tallies, merge(s, parts, reason, mono, start, end, whole))

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/audit"
@@ -35,7 +36,8 @@ func (s *speak) Run(ctx context.Context) error {
 		return err
 	}
 	pol, clk := v.policy, clock.Clock{Floor: site.Device.ClockFloor}
-	db, err := openStore(site.Device.State, pol, clk)
+	believed := new(atomic.Bool)
+	db, err := openStore(site.Device.State, pol, clk, believed)
 	if err != nil {
 		return err
 	}
@@ -46,7 +48,7 @@ func (s *speak) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	w.accountant = accountant{policy: pol, store: db, stored: up.Wake, streams: site.Streams(), log: log}
+	w.accountant = accountant{policy: pol, store: db, stored: up.Wake, streams: site.Streams(), believed: believed, log: log}
 	for _, c := range site.Compare {
 		p, err := newCompared(c)
 		if err != nil {
@@ -239,7 +241,7 @@ func (w *writer) tally(m *parcel.Tally) (uint64, error) {
 		return 0, err
 	}
 	if window.Mono > w.recalled {
-		if err := w.enter(w.tallies); err != nil {
+		if err := w.enter(w.tallies, window.Synced); err != nil {
 			return 0, err
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/clock"
@@ -35,6 +36,8 @@ type windows struct {
 	book    *book // nil in a demonstration
 	log     *slog.Logger
 	pairs   []compared
+
+	believed *atomic.Bool // see accountant
 }
 
 // run cuts time into the policy's windows until the context ends; the open
@@ -61,7 +64,7 @@ func (w *windows) run(ctx context.Context) error {
 }
 
 func (w *windows) accountant() *accountant {
-	a := &accountant{policy: w.policy, store: w.store, stored: w.stored, pairs: w.pairs, log: w.log}
+	a := &accountant{policy: w.policy, store: w.store, stored: w.stored, pairs: w.pairs, believed: w.believed, log: w.log}
 	for _, s := range w.sensors {
 		a.streams = append(a.streams, s.streams()...)
 	}
@@ -80,7 +83,7 @@ func (w *windows) end(ended []clock.Window, step *clock.Step) error {
 		for _, s := range w.sensors {
 			tallies = append(tallies, s.end(e.Mono, e.Start, e.End, w.policy.Window())...)
 		}
-		if err := w.accountant().enter(tallies); err != nil {
+		if err := w.accountant().enter(tallies, e.Synced); err != nil {
 			return err
 		}
 	}

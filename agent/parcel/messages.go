@@ -63,6 +63,7 @@ type Window struct {
 	N          uint64
 	Start, End Instant
 	Mono       time.Duration
+	Synced     bool // the label can be believed
 	Tallies    uint16
 }
 
@@ -72,6 +73,7 @@ func (w *Window) lay(p *page) {
 	lay64(p, &w.N)
 	lay64(p, &w.Start, &w.End)
 	lay64(p, &w.Mono)
+	p.flag(&w.Synced)
 	p.u16(&w.Tallies)
 }
 

@@ -49,7 +49,7 @@ func samples() []Message {
 	return []Message{
 		&Begin{-5, time.Hour, true},
 		&Cut{4, 10, 20, time.Minute, true},
-		&Window{4, 10, 20, time.Minute, 65535},
+		&Window{4, 10, 20, time.Minute, true, 65535},
 		&Step{9, 20, 10, time.Second, true},
 		&Alive{2, 1 << 50, 3, 4, true},
 		walls, &Event{1, 2, Malformed}, &Stored{1 << 63}, &Finish{}, full(),
