@@ -26,7 +26,7 @@ lint:
 	$(GO) tool staticcheck ./...
 
 arch:
-	$(GO) test ./test/arch
+	$(GO) test -count=1 ./test/arch
 
 unit:
 	$(GO) test -short ./agent/... ./configs/... ./counting/... ./drivers/...
