@@ -137,7 +137,7 @@ func (w *writer) serve(ctx context.Context, up *uplink.Uplink) error {
 		}
 	})
 	heart.Go(func() {
-		for sending.Err() == nil && parcel.Write(w.out, &parcel.Alive{}) == nil {
+		for sending.Err() == nil && parcel.Write(w.out, &parcel.Alive{Watching: up.Online()}) == nil {
 			select {
 			case <-time.After(time.Second):
 			case <-sending.Done():

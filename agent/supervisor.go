@@ -37,6 +37,7 @@ type supervisor struct {
 	out     *outbox
 	begun   clock.Reading
 	walls   *parcel.Walls // its own
+	online  atomic.Bool   // the uplink has a broker
 	spoken  atomic.Bool   // an uplink was told to begin
 	leaving atomic.Bool   // what ends now ends because it should
 
@@ -127,6 +128,7 @@ func (s *supervisor) run(ctx context.Context) error {
 			}
 		})
 	}
+	wards.Go(func() { s.shine(living) })
 	s.begun = s.clock.Read()
 	err = cut(ctx, s.clock, s.begun, s.policy.Window(), s.end)
 	s.finish()
@@ -302,6 +304,7 @@ func (s *supervisor) heardSpeaker(c *child, m parcel.Message) error {
 		s.ready()
 		return nil
 	case *parcel.Alive:
+		s.online.Store(m.Watching)
 		return nil
 	case *parcel.Stored:
 		s.out.stored(m.N)
@@ -314,6 +317,7 @@ func (s *supervisor) lostSpeaker() {
 	s.mu.Lock()
 	s.speaking = nil
 	s.mu.Unlock()
+	s.online.Store(false)
 }
 
 // ready tells systemd, once, that all processes are there.

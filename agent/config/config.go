@@ -22,6 +22,7 @@ type Site struct {
 	Cameras []Camera
 	Loops   Loops
 	Compare []Compare
+	Lamp    Lamp
 
 	file  string
 	sheet *mistake.Sheet
@@ -64,6 +65,13 @@ type Camera struct {
 	Zones        []Zone
 	Masks        []counting.Polygon
 	Heights      []counting.Height // none or two
+}
+
+// Lamp is the status lamp; none where GPIO is empty.
+type Lamp struct {
+	GPIO      string // the line's name in the kernel
+	Chip      string // the chip's label; empty: the board's own
+	ActiveLow bool
 }
 
 // Line is a line and what is counted over it.

@@ -18,6 +18,13 @@ type file struct {
 	Camera  []camera  `toml:"camera"`
 	Loop    loops     `toml:"loop"`
 	Compare []compare `toml:"compare"`
+	Lamp    lampFile  `toml:"lamp"`
+}
+
+type lampFile struct {
+	GPIO      string `toml:"gpio"`
+	Chip      string `toml:"chip"`
+	ActiveLow bool   `toml:"active_low"`
 }
 
 type device struct {
@@ -117,6 +124,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 		s.Cameras = append(s.Cameras, v)
 	}
 	s.Loops = f.Loop.values()
+	s.Lamp = Lamp(f.Lamp)
 	for _, c := range f.Compare {
 		s.Compare = append(s.Compare, c.values())
 	}

@@ -65,6 +65,8 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.feed.urgent = append(s.feed.urgent, u.meta())
 	s.tellState(true)
+	u.online.Store(true)
+	defer u.online.Store(false)
 	u.o.Log.Info("uplink: connected", "broker", u.broker.Redacted(), "backlog", u.o.Store.Stats().Pending)
 	beat := time.NewTicker(min(u.o.Every, 10*time.Second))
 	defer beat.Stop()

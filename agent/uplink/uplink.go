@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/store"
@@ -66,6 +67,7 @@ type Uplink struct {
 	wake   chan struct{}
 	now    func() time.Time
 	tempo  tempo
+	online atomic.Bool
 }
 
 // New checks the options. It does not connect.
@@ -135,6 +137,9 @@ func isLevel(s string) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-')
 	})
 }
+
+// Online reports whether there is a broker to talk to now.
+func (u *Uplink) Online() bool { return u.online.Load() }
 
 // Wake says that the spool has something new. It never blocks.
 func (u *Uplink) Wake() {
