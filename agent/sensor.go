@@ -81,7 +81,7 @@ func (s *sensor) watch(ctx context.Context) error {
 	w, h := src.Size()
 	o := s.opts(w, h)
 	if s.camera.Detector == neuralDetector {
-		if o.Network, err = loadNetwork(s.camera.Model, w, h, 1); err != nil {
+		if o.Network, err = loadCameraNetwork(s.camera, w, h); err != nil {
 			return err
 		}
 		defer o.Network.Close()
