@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm e2e footage bench bench-neural cross spool wire fuse cluster accuracy fuzz clean
+.PHONY: demo build test check lint arch unit race modules vm e2e footage bench bench-neural cross spool wire fuse cluster accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -26,7 +26,7 @@ lint:
 	$(GO) tool staticcheck ./...
 
 arch:
-	$(GO) test ./test/arch
+	$(GO) test -count=1 ./test/arch
 
 unit:
 	$(GO) test -short ./agent/... ./configs/... ./counting/... ./drivers/...
@@ -88,6 +88,10 @@ accuracy:
 FUZZTIME ?= 1m
 fuzz:
 	test/fuzz $(FUZZTIME)
+
+# Two builds from two folders, compared.
+reproducible:
+	test/reproducible
 
 clean:
 	rm -rf $(OUT)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/clock"
@@ -32,7 +33,8 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book
 	if err := os.MkdirAll(site.Device.State, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	db, err := openStore(site.Device.State, pol, clk)
+	believed := new(atomic.Bool)
+	db, err := openStore(site.Device.State, pol, clk, believed)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book
 		return nil, errors.Join(err, db.Close())
 	}
 	a := &agent{uplink: up, store: db, shifts: newShifts(pol, clk.Read), log: log}
-	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, book: keep, log: log}
+	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
 		s := newSensor(c, pol, now, log)
@@ -51,7 +53,7 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book
 		a.windows.sensors = append(a.windows.sensors, s)
 	}
 	if len(site.Loops.Lanes) > 0 {
-		a.windows.sensors = append(a.windows.sensors, newLoops(site.Loops, clk, db, log))
+		a.windows.sensors = append(a.windows.sensors, newLoops(site.Loops, clk, noteFault(db), log))
 	}
 	for _, c := range site.Compare {
 		p, err := newCompared(c)
@@ -63,11 +65,12 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book
 	return a, nil
 }
 
-// openStore opens the spool, whose stamps and retention go by the clock.
-func openStore(dir string, pol *policy.Policy, clk clock.Clock) (*store.Store, error) {
+// openStore opens the spool, whose retention goes by the clock. Windows are
+// stamped as believed while believed says so.
+func openStore(dir string, pol *policy.Policy, clk clock.Clock, believed *atomic.Bool) (*store.Store, error) {
 	boot := clock.BootID()
 	return store.Open(filepath.Join(dir, spoolFile), store.Keep(pol.Retention()), store.Machine(store.MachineID()),
-		store.Stamp(func() (string, bool) { return boot, clk.Read().Synced }),
+		store.Stamp(func() (string, bool) { return boot, believed.Load() }),
 		store.Now(func() time.Time {
 			if r := clk.Read(); r.Synced {
 				return r.Wall
@@ -109,6 +112,8 @@ func uplinkOpts(site *config.Site, pol *policy.Policy, db *store.Store, clk cloc
 // so that the window that was open may still leave.
 func (a *agent) run(ctx context.Context) error {
 	defer a.store.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	var sensors, up sync.WaitGroup
 	for _, s := range a.windows.sensors {
@@ -120,6 +125,7 @@ func (a *agent) run(ctx context.Context) error {
 		}
 	})
 	err := a.windows.run(ctx)
+	stop() // where it was the windows that could not go on
 	sensors.Wait()
 	a.drain(lastChance)
 	hangUp()

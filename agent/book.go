@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"kerb/agent/audit"
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/parcel"
 	"kerb/agent/policy"
 )
 
@@ -90,6 +92,19 @@ func (b *book) write(kind string, data any) {
 	if err := b.audit.Append(kind, data); err != nil {
 		b.log.Error("not entered into the audit log", "kind", kind, "err", err)
 	}
+}
+
+// head is the log's last entry as the uplink is told of it; nil if there is none.
+func (b *book) head() *parcel.Head {
+	if b.audit == nil {
+		return nil
+	}
+	h := b.audit.Head()
+	m := &parcel.Head{Seq: h.Seq}
+	if n, err := hex.Decode(m.Sum[:], []byte(h.Sum)); err != nil || n != len(m.Sum) {
+		return nil
+	}
+	return m
 }
 
 func (b *book) close() {

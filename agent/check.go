@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/clock"
@@ -131,7 +132,7 @@ func tryBroker(ctx context.Context, site *config.Site, pol *policy.Policy) error
 	}
 	defer os.RemoveAll(dir)
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	db, err := openStore(dir, pol, clk)
+	db, err := openStore(dir, pol, clk, new(atomic.Bool))
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type edges interface {
 type loops struct {
 	conf  config.Loops
 	clock clock.Clock
-	store *store.Store
+	fault func(loop.Event) // told at a window's end of the faults that began or ended in it
 	log   *slog.Logger
 	open  func() (edges, error)
 
@@ -40,6 +40,7 @@ type loops struct {
 	parts  []part           // of the open window, from counters that were lost
 	alive  bool             // there is a counter
 	reason string           // why there is none, or will be none
+	faults []loop.Event     // of the open window, not told yet
 	total  map[string]int64 // passages per stream since the start, for a summary
 }
 
@@ -49,8 +50,8 @@ type part struct {
 	faults loop.Fault
 }
 
-func newLoops(conf config.Loops, clk clock.Clock, db *store.Store, log *slog.Logger) *loops {
-	l := &loops{conf: conf, clock: clk, store: db, log: log, reason: "starting", closed: make(chan []part, 1), total: map[string]int64{}}
+func newLoops(conf config.Loops, clk clock.Clock, fault func(loop.Event), log *slog.Logger) *loops {
+	l := &loops{conf: conf, clock: clk, fault: fault, log: log, reason: "starting", closed: make(chan []part, 1), total: map[string]int64{}}
 	l.open = func() (edges, error) { return openLoops(conf) }
 	return l
 }
@@ -166,23 +167,41 @@ func (l *loops) watch(ctx context.Context) error {
 
 // note takes over what a step brought.
 func (l *loops) note(step loop.Step) {
-	for _, e := range step.Events {
-		// What a single vehicle does is nobody's event: only faults leave.
-		if e.Fault == loop.Slow || e.Fault == loop.Standing {
-			continue
-		}
-		l.log.Warn("loop fault", "stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On)
-		l.store.Note("loop_fault", map[string]any{
-			"stream": e.Stream, "line": e.Line, "fault": e.Fault.String(), "on": e.On, "n": e.N,
-		})
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, e := range step.Events {
+		// What a single vehicle does is nobody's event: only faults leave.
+		if e.Fault != loop.Slow && e.Fault != loop.Standing {
+			l.faults = append(l.faults, e)
+		}
+	}
 	for _, p := range step.Passages {
 		l.total[p.Stream]++
 	}
 	if len(step.Windows) > 0 {
 		l.hand(step.Windows)
+	}
+}
+
+// tell hands on the faults of a window when it ends, not before: a line that
+// is no longer silent, told at once, would tell when one vehicle passed.
+func (l *loops) tell() {
+	l.mu.Lock()
+	faults := l.faults
+	l.faults = nil
+	l.mu.Unlock()
+	for _, e := range faults {
+		l.log.Warn("loop fault", "stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On)
+		l.fault(e)
+	}
+}
+
+// noteFault tells the platform of a fault.
+func noteFault(db *store.Store) func(loop.Event) {
+	return func(e loop.Event) {
+		db.Note("loop_fault", map[string]any{
+			"stream": e.Stream, "line": e.Line, "fault": e.Fault.String(), "on": e.On, "n": e.N,
+		})
 	}
 }
 
@@ -249,6 +268,7 @@ func (l *loops) end(mono time.Duration, start, end time.Time, whole time.Duratio
 		l.cutAt, reason = 0, "stalled"
 		l.mu.Unlock()
 	}
+	l.tell()
 	var tallies []counting.Tally
 	for _, s := range l.streams() {
 		tallies = append(tallies, merge(s, parts, reason, mono, start, end, whole))

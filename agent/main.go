@@ -26,6 +26,8 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // a wrong command line, or a wrong file
+
+	exitRefused = 3 // of a process within kerb run: a wall does not hold
 )
 
 type commands struct {
@@ -38,6 +40,11 @@ type commands struct {
 	Loops   cabinet  `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
 	Audit   auditCmd `cmd:"" help:"List or verify the account of what was done to this device."`
 	Spool   spool    `cmd:"" help:"List and check what is stored and not yet delivered."`
+	Probe   probe    `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
+	Prove   prove    `cmd:"" help:"Run the evidence on this very device, and sign it."`
+	Sense   sense    `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Uplink  speak    `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
+	Try     try      `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
 	Schema  schema   `cmd:"" help:"Print the schemas of the messages and of the two files."`
 	Wipe    wipe     `cmd:"" help:"Destroy what this device has stored, and certify it."`
 	Version version  `cmd:"" help:"Print the version."`
@@ -91,6 +98,9 @@ func report(w io.Writer, err error) int {
 	}
 	var list mistake.List
 	var usage usageError
+	if errors.As(err, new(refusedError)) {
+		return exitRefused
+	}
 	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(refusal)) || errors.As(err, new(conflictError)) {
 		return exitUsage
 	}

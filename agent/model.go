@@ -75,7 +75,7 @@ func (m *modelInfo) Run(ctx context.Context, t terminal) error {
 			return usageError("-size " + m.Size + ": must be WIDTHxHEIGHT, each 16–8192, such as 640x480")
 		}
 		net.Close()
-		if net, err = fitNetwork(f, m.File, w, h, m.Threads); err != nil {
+		if net, err = planNetwork(f, m.File, w, h, m.Threads); err != nil {
 			return err
 		}
 		if sight, err = vision.Recognise(net); err != nil {

@@ -27,7 +27,7 @@ func (m *modelCheck) Run(t terminal) error {
 	if err != nil {
 		return err
 	}
-	net, err := fitNetwork(f, m.File, longSide, longSide, 1)
+	net, err := planNetwork(f, m.File, longSide, longSide, 1)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func show(ctx context.Context, f *modelFile, name, path string, made *network.Fi
 	}
 	defer src.Close()
 	w, h := src.Size()
-	net, err := fitNetwork(f, name, w, h, 1)
+	net, err := planNetwork(f, name, w, h, 1)
 	if err != nil {
 		return err
 	}

@@ -17,31 +17,30 @@ const neuralDetector = "neural"
 // fewer of the small.
 const longSide = 416
 
-// loadNetwork plans the network of a file for pictures of w×h. Where the graph
-// allows it, its input takes the picture's shape. What a .kerb file knows the
-// ranges of is done in eight bits, where the processor is faster at that.
+// loadNetwork plans the network of a file.
 func loadNetwork(path string, w, h, threads int) (*neural.Net, error) {
 	f, err := readModel(path)
 	if err != nil {
 		return nil, err
 	}
-	return fitNetwork(f, path, w, h, threads)
+	return planNetwork(f, path, w, h, threads)
 }
 
-// loadCameraNetwork is loadNetwork for a camera, whose site file may insist on
-// a hash: each time it is opened the file must have it.
-func loadCameraNetwork(c config.Camera, w, h int) (*neural.Net, error) {
+// cameraModel reads a camera's network, which the site file may know by its
+// hash.
+func cameraModel(c config.Camera) (*modelFile, error) {
 	f, err := readModel(c.Model)
-	if err != nil {
-		return nil, err
-	}
-	if c.ModelSum != "" && f.sum != c.ModelSum {
+	if err == nil && c.ModelSum != "" && f.sum != c.ModelSum {
 		return nil, fmt.Errorf("%s: was changed: it is %s now, and %s is asked for", c.Model, f.sum, c.ModelSum)
 	}
-	return fitNetwork(f, c.Model, w, h, 1)
+	return f, err
 }
 
-func fitNetwork(f *modelFile, path string, w, h, threads int) (*neural.Net, error) {
+// planNetwork plans a network, that of the file at path, for pictures of w×h.
+// Where the graph allows it, its input takes the picture's shape. What a .kerb
+// file knows the ranges of is done in eight bits, where the processor is faster
+// at that.
+func planNetwork(f *modelFile, path string, w, h, threads int) (*neural.Net, error) {
 	net, err := neural.Load(f.ONNX, path, neural.Opts{Threads: threads, Int8: f.Ranges})
 	if err != nil {
 		return nil, err
@@ -112,7 +111,7 @@ func checkModels(site *config.Site) (err error) {
 		if c.Detector != neuralDetector || slices.Contains(good, c.Model) {
 			continue
 		}
-		net, broken := loadCameraNetwork(c, longSide, longSide)
+		net, broken := loadCamera(c)
 		if broken != nil {
 			err = site.Wrong(fmt.Sprintf("camera[%d].model", i), "must be a network that finds street users: "+broken.Error(), "kerb model FILE tells what a file holds")
 			continue
@@ -121,4 +120,12 @@ func checkModels(site *config.Site) (err error) {
 		good = append(good, c.Model)
 	}
 	return err
+}
+
+func loadCamera(c config.Camera) (*neural.Net, error) {
+	f, err := cameraModel(c)
+	if err != nil {
+		return nil, err
+	}
+	return planNetwork(f, c.Model, longSide, longSide, 1)
 }

@@ -19,28 +19,26 @@ func (r *run) Help() string {
 A policy that is refused (tampered with, older, not signed as site.toml wants) does not stop a device that had one before: it runs on under that one, and says so in the log, in the state message and in the audit log.`
 }
 
+// Run is the supervisor; the work is done by processes that it starts.
 func (r *run) Run(ctx context.Context, t terminal) error {
+	in := inner{files: r.files, Quiet: r.Quiet}
 	site, v, err := r.load()
 	if err != nil {
 		return err
 	}
-	level := slog.LevelInfo
-	if r.Quiet {
-		level = slog.LevelWarn
+	if in.Agreed, err = r.agree(v); err != nil {
+		return err
 	}
-	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: in.level()}))
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	keep, err := openBook(site, v, clk, log)
 	if err != nil {
 		return err
 	}
 	defer keep.close()
-	a, err := newAgent(site, v.policy, clk, keep, log)
+	s, err := newSupervisor(site, v.policy, clk, in.args(), keep, t.err, log)
 	if err != nil {
 		return err
 	}
-	if v.refused != nil {
-		a.store.Note("policy_refused", map[string]any{"why": v.refused.Error(), "in_force": v.policy.Hash()})
-	}
-	return a.run(ctx)
+	return s.run(ctx)
 }

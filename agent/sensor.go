@@ -7,9 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"kerb/agent/cage"
 	"kerb/agent/config"
 	"kerb/agent/policy"
 	"kerb/counting"
+	"kerb/counting/neural"
 	"kerb/counting/vision"
 )
 
@@ -21,10 +23,13 @@ type sensor struct {
 	now    func() time.Duration // monotonic
 	log    *slog.Logger
 	open   func(context.Context) (source, error)
+	model  *modelFile // the network's file, for one who cannot read it later; nil: it is read when it is needed
 
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
 	bad       atomic.Int64
+	watching  atomic.Bool  // the camera delivers
+	due       atomic.Int64 // when, on the monotonic clock, there must be another sign of life
 }
 
 func (s *sensor) streams() []counting.Stream { return s.camera.Streams() }
@@ -50,17 +55,20 @@ const (
 
 // run counts until the context ends. A camera that fails is opened afresh.
 func (s *sensor) run(ctx context.Context) {
+	defer s.rest()
 	for wait := firstRetry; ctx.Err() == nil; wait = min(2*wait, lastRetry) {
 		begun := time.Now()
 		err := s.watch(ctx)
 		if ctx.Err() != nil {
 			return
 		}
+		s.watching.Store(false)
 		s.tally.Lost("camera_lost")
 		if time.Since(begun) > lastRetry {
 			wait = firstRetry
 		}
 		s.log.Warn("camera lost", "err", err, "again_in", wait)
+		s.alive(wait)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -68,8 +76,28 @@ func (s *sensor) run(ctx context.Context) {
 	}
 }
 
+// pictureTime is how long one picture, or one opening, may take. The drivers give
+// up much sooner.
+const pictureTime = 30 * time.Second
+
+// alive says that there will be another sign of life within wait and pictureTime.
+func (s *sensor) alive(wait time.Duration) { s.due.Store(int64(s.now() + wait + pictureTime)) }
+
+// rest says that no sign of life is due: the sensor does not run.
+func (s *sensor) rest() {
+	s.watching.Store(false)
+	s.due.Store(0)
+}
+
+// stalled reports whether that sign of life did not come.
+func (s *sensor) stalled() bool {
+	due := time.Duration(s.due.Load())
+	return due > 0 && s.now() > due
+}
+
 // watch opens the camera and counts until it fails or the context ends.
 func (s *sensor) watch(ctx context.Context) error {
+	s.alive(0)
 	src, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -81,19 +109,35 @@ func (s *sensor) watch(ctx context.Context) error {
 	w, h := src.Size()
 	o := s.opts(w, h)
 	if s.camera.Detector == neuralDetector {
-		if o.Network, err = loadCameraNetwork(s.camera, w, h); err != nil {
+		if o.Network, err = s.network(w, h); err != nil {
 			return err
 		}
 		defer o.Network.Close()
 	}
+	var arena *cage.Block
+	o.Memory = func(n int) (_ []byte, err error) {
+		if arena, err = cage.Arena(n); err != nil {
+			return nil, err
+		}
+		return arena.Bytes(), nil
+	}
+	defer func() {
+		if arena != nil {
+			arena.Close()
+		}
+	}()
 	c, err := vision.New(src, o)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	if err := arena.Locked(); err != nil {
+		s.log.Warn("pictures may be swapped", "err", err)
+	}
 	s.log.Info("camera open", "width", w, "height", h, "detector", s.camera.Detector)
 	for {
 		step, err := c.Step(ctx)
+		s.alive(0)
 		if skipped(err) {
 			if s.bad.Add(1) == 1 {
 				s.log.Warn("bad picture left out; more are only counted", "err", err)
@@ -105,6 +149,18 @@ func (s *sensor) watch(ctx context.Context) error {
 		}
 		s.count(step)
 	}
+}
+
+// network plans the camera's network for pictures of w×h.
+func (s *sensor) network(w, h int) (*neural.Net, error) {
+	if s.model == nil {
+		f, err := cameraModel(s.camera)
+		if err != nil {
+			return nil, err
+		}
+		return planNetwork(f, s.camera.Model, w, h, 1)
+	}
+	return planNetwork(s.model, s.camera.Model, w, h, 1)
 }
 
 func (s *sensor) opts(w, h int) vision.Opts {
@@ -128,6 +184,7 @@ func (s *sensor) opts(w, h int) vision.Opts {
 
 func (s *sensor) count(step vision.Step) {
 	s.pictures.Add(1)
+	s.watching.Store(true)
 	d := s.tally.Watched(s.now())
 	for _, c := range step.Crossings {
 		s.tally.Cross(c)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/clock"
@@ -24,9 +25,8 @@ type counter interface {
 	end(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally
 }
 
-// windows ends the windows of all sensors together, clears them and stores
-// them in one transaction. It is the only place where a Tally becomes a
-// Release.
+// windows ends the windows of all sensors of one process together and hands
+// them to the accountant.
 type windows struct {
 	sensors []counter
 	policy  *policy.Policy
@@ -36,123 +36,77 @@ type windows struct {
 	book    *book // nil in a demonstration
 	log     *slog.Logger
 	pairs   []compared
-	resumed bool // the time before this start is accounted for
+
+	believed *atomic.Bool // see accountant
 }
 
 // run cuts time into the policy's windows until the context ends; the open
 // window is then stored as far as it came.
 func (w *windows) run(ctx context.Context) error {
-	cut := clock.NewWindows(w.policy.Window(), w.clock.Read())
-	for ctx.Err() == nil {
-		select {
-		case <-time.After(cut.Next()):
-		case <-ctx.Done():
-		}
-		r := w.clock.Read()
-		if err := w.resume(r); err != nil {
+	begun := w.clock.Read()
+	a := w.accountant()
+	a.begun = begun.Mono
+	return cut(ctx, w.clock, begun, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
+		if err := a.resume(w.clock.Read()); err != nil {
 			return err
 		}
-		ended, step := cut.Advance(r)
+		if last {
+			for _, s := range w.sensors {
+				s.lose("stopped")
+			}
+		}
 		if err := w.end(ended, step); err != nil {
 			return err
 		}
 		w.store.Tend()
-	}
+		return nil
+	})
+}
+
+func (w *windows) accountant() *accountant {
+	a := &accountant{policy: w.policy, store: w.store, stored: w.stored, pairs: w.pairs, believed: w.believed, log: w.log}
 	for _, s := range w.sensors {
-		s.lose("stopped")
+		a.streams = append(a.streams, s.streams()...)
 	}
-	return w.end(cut.Stop(w.clock.Read()))
+	return a
 }
 
 // end closes the windows that ended and reports the step that ended them.
 func (w *windows) end(ended []clock.Window, step *clock.Step) error {
 	if step != nil {
 		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
-		data := map[string]any{"from": step.From, "to": step.To, "synced": step.Synced, "mono_ms": step.Mono.Milliseconds()}
-		w.store.Note("clock_step", data)
-		w.book.write("clock_step", data)
+		w.store.Note("clock_step", jump(*step))
+		w.book.write("clock_step", jump(*step))
 	}
 	for _, e := range ended {
 		var tallies []counting.Tally
 		for _, s := range w.sensors {
 			tallies = append(tallies, s.end(e.Mono, e.Start, e.End, w.policy.Window())...)
 		}
-		if err := w.release(tallies); err != nil {
+		if err := w.accountant().enter(tallies, e.Synced); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// release clears what belongs together and stores it. A fault of the store is
-// its own affair and does not stop the counting.
-func (w *windows) release(tallies []counting.Tally) error {
-	var cleared []policy.Release
-	for _, t := range tallies {
-		r, err := w.policy.Clear(t)
-		if err != nil {
-			return err
+// cut reads the clock at least once a second until the context ends, and tells
+// end, whenever it did, which windows ended and whether the clock stepped. The
+// open window ends with the context: that is the last time.
+func cut(ctx context.Context, c clock.Clock, begun clock.Reading, length time.Duration,
+	end func(ended []clock.Window, step *clock.Step, last bool) error,
+) error {
+	windows := clock.NewWindows(length, begun)
+	for {
+		select {
+		case <-time.After(windows.Next()):
+		case <-ctx.Done():
+			ended, step := windows.Stop(c.Read())
+			return end(ended, step, true)
 		}
-		cleared = append(cleared, r)
-	}
-	if len(cleared) == 0 {
-		return nil
-	}
-	if _, err := w.store.Append(cleared); err != nil {
-		return err
-	}
-	for _, p := range w.pairs {
-		p.window(cleared, w.store, w.log)
-	}
-	w.stored()
-	return nil
-}
-
-// resume accounts for the time in which nothing ran: every stream gets a gap
-// for each window between its last one and now. It waits for a clock that can
-// be believed, because only such a clock knows how long that was.
-func (w *windows) resume(r clock.Reading) error {
-	if w.resumed || !r.Synced {
-		return nil
-	}
-	w.resumed = true
-	last := map[string]time.Time{}
-	err := w.store.Each(func(i store.Item) error {
-		if end := i.Release.End(); i.Synced && end.After(last[i.Release.Stream()]) {
-			last[i.Release.Stream()] = end
-		}
-		return nil
-	})
-	if err != nil {
-		w.log.Warn("the spool does not tell when counting stopped", "err", err)
-		return nil
-	}
-	length := w.policy.Window()
-	now := r.Wall.Truncate(length)
-	// What is older than the retention would not be kept anyway.
-	for start := now.Add(-w.policy.Retention()).Truncate(length); start.Before(now); start = start.Add(length) {
-		if err := w.release(w.gaps(last, start, r.Mono)); err != nil {
+		ended, step := windows.Advance(c.Read())
+		if err := end(ended, step, false); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// gaps are the windows that begin at start and have not been stored.
-func (w *windows) gaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
-	for _, s := range w.sensors {
-		for _, st := range s.streams() {
-			if end, known := last[st.ID]; known && !start.Before(end) {
-				t := counting.Tally{
-					Stream: st.ID, Kind: st.Kind, Start: start, End: start.Add(w.policy.Window()),
-					Mono: mono, Quality: counting.Gap, Reason: "down",
-				}
-				for _, c := range st.Classes {
-					t.Counted[c] = true
-				}
-				gaps = append(gaps, t)
-			}
-		}
-	}
-	return gaps
 }

@@ -11,6 +11,13 @@ import (
 // than its own length in it.
 const maxPause = 2 * time.Second
 
+// The reasons that are no fault: before the first sign of life, and after the
+// last.
+const (
+	starting = "starting"
+	stopped  = "stopped"
+)
+
 // A Tallier counts the crossings and presences of one sensor into windows.
 // It is safe for use by the sensor and by the clock that ends the window.
 //
@@ -27,7 +34,7 @@ type Tallier struct {
 // NewTallier opens the first window of every stream. Until the first call of
 // Watched nothing is observed.
 func NewTallier(streams []Stream) *Tallier {
-	t := &Tallier{streams: slices.Clone(streams), reason: "starting"}
+	t := &Tallier{streams: slices.Clone(streams), reason: starting}
 	t.open = t.blank()
 	return t
 }
@@ -125,8 +132,11 @@ func (t *Tallier) watched(now time.Duration) time.Duration {
 func (t *Tallier) Lost(reason string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// That the agent stops is no news of a sensor that was gone already.
+	if reason != stopped || t.live || t.reason == "" || t.reason == starting {
+		t.reason = reason
+	}
 	t.live = false
-	t.reason = reason
 }
 
 // End closes the window of every stream at now and opens the next. Start and

@@ -63,6 +63,21 @@ func TestALostSensorMakesThePartialAndThenTheGap(t *testing.T) {
 	}
 }
 
+func TestStoppingDoesNotHideThatTheCameraWasGone(t *testing.T) {
+	k := lineAndZone()
+	watch(k, 0, 10*sec)
+	k.Lost("camera_lost")
+	k.Lost("stopped")
+	if w := k.End(60*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != "camera_lost" {
+		t.Errorf("reason %q", w.Reason)
+	}
+	k.Watched(60 * sec)
+	k.Lost("stopped")
+	if w := k.End(120*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != "stopped" {
+		t.Errorf("reason %q", w.Reason)
+	}
+}
+
 func TestASilentPauseIsNotObserved(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 10*sec)

@@ -68,7 +68,8 @@ func (r SenseRole) Handover() SenseRole { r.extra |= handover; return r }
 // and set up: VIDIOC_QBUF, DQBUF, STREAMON, STREAMOFF and shared mappings.
 func (r SenseRole) Video() SenseRole { r.extra |= video; return r }
 
-// Lines adds GPIO_V2_LINE_GET_VALUES on lines that are already requested.
+// Lines adds waiting for, and GPIO_V2_LINE_GET_VALUES on, GPIO lines that are
+// already requested.
 func (r SenseRole) Lines() SenseRole { r.extra |= lines; return r }
 
 // Memory limits the address space to what is mapped now and so many bytes

@@ -44,10 +44,8 @@ func limit(p plan) error {
 			return fmt.Errorf("limit the memory: %w", err)
 		}
 	}
-	if p.grants&keeping == 0 {
-		if err := dropCapabilities(); err != nil {
-			return fmt.Errorf("drop capabilities: %w", err)
-		}
+	if err := dropCapabilities(p.grants&keeping != 0); err != nil {
+		return fmt.Errorf("drop capabilities: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
@@ -99,14 +97,22 @@ func limitMemory(more uint64) error {
 
 // dropCapabilities empties the three sets on every thread, so that root inside
 // the cage is an ordinary user who owns root's files. Who has none, as under
-// systemd, makes no such call.
-func dropCapabilities() error {
+// systemd, makes no such call. The supervisor loses only the right to set the
+// clock, and with no_new_privs no program that it starts gets it back.
+func dropCapabilities(clockOnly bool) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err == nil && data == [2]unix.CapUserData{} {
+	var had, data [2]unix.CapUserData
+	err := unix.Capget(&header, &had[0])
+	if clockOnly {
+		data = had
+		const clock = uint32(1) << unix.CAP_SYS_TIME
+		data[0].Effective &^= clock
+		data[0].Permitted &^= clock
+		data[0].Inheritable &^= clock
+	}
+	if err == nil && data == had {
 		return nil
 	}
-	data = [2]unix.CapUserData{}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
 		uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0)
 	if errno != 0 {

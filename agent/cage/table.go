@@ -130,6 +130,8 @@ var calls = []call{
 	{"getppid", on{110, 173, 64}, []rule{to(living)}, 0},
 	{"gettid", on{186, 178, 224}, []rule{to(living)}, 0},
 	{"uname", on{63, 160, 122}, []rule{to(living)}, 0},
+	// Whether the clock is disciplined; to set it takes a capability that no role keeps.
+	{"adjtimex", on{159, 171, 124}, []rule{to(living | keeping)}, 0},
 	{"tgkill", on{234, 131, 268}, []rule{to(living, self(0))}, 0},
 	{"kill", on{62, 129, 37}, []rule{to(living, self(0))}, 0},
 	{"prctl", on{157, 167, 172}, []rule{
@@ -145,6 +147,9 @@ var calls = []call{
 		to(video, test{1, ioctlNoSize, []uint32{0xc000560f, 0xc0005611, 0x40005612, 0x40005613}}), // VIDIOC_QBUF, DQBUF, STREAMON, STREAMOFF
 		to(lines, test{1, ioctlNoSize, []uint32{0xc000b40e}}),                                     // GPIO_V2_LINE_GET_VALUES
 	}, 0},
+
+	{"poll", on{7, none, 168}, []rule{to(lines)}, 0},
+	{"ppoll", on{271, 73, 336}, []rule{to(lines)}, 0},
 
 	// Sockets. Option numbers: include/uapi/asm-generic/socket.h, linux/tcp.h.
 	{"recvmsg", on{47, 212, 297}, []rule{to(handover)}, 0},
@@ -233,7 +238,6 @@ var calls = []call{
 	{"ioperm", on{173, none, none}, nil, 0},
 	{"modify_ldt", on{154, none, none}, nil, 0},
 	{"settimeofday", on{164, 170, 79}, nil, 0},
-	{"adjtimex", on{159, 171, 124}, nil, 0},
 	{"clock_settime", on{227, 112, 262}, nil, 0},
 	{"clock_settime64", on{none, none, 404}, nil, 0},
 	{"clock_adjtime", on{305, 266, 372}, nil, 0},

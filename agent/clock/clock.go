@@ -34,7 +34,7 @@ type Clock struct {
 
 // Read looks at the clocks. On a kernel that does not answer, a clock reads 0.
 func (c Clock) Read() Reading {
-	r := Reading{Wall: time.Now().UTC().Round(0), Mono: since(unix.CLOCK_BOOTTIME), Awake: since(unix.CLOCK_MONOTONIC)}
+	r := Reading{Wall: time.Now().UTC().Round(0), Mono: Mono(), Awake: since(unix.CLOCK_MONOTONIC)}
 	var t unix.Timex // no modes: reads, changes nothing, needs no right
 	state, err := unix.Adjtimex(&t)
 	return c.judge(r, err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0)
@@ -51,6 +51,10 @@ func (c Clock) judge(r Reading, disciplined bool) Reading {
 	}
 	return r
 }
+
+// Mono is the time since boot, suspended time included, as in a Reading. Every
+// process of a machine reads the same.
+func Mono() time.Duration { return since(unix.CLOCK_BOOTTIME) }
 
 func since(id int32) time.Duration {
 	var ts unix.Timespec

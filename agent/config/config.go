@@ -33,6 +33,7 @@ type Device struct {
 	Place              Place
 	State              string    // the directory of the spool
 	ClockFloor         time.Time // a clock that shows at least this is believed without a time server; zero: never
+	Strict             bool      // not to run where a wall around a process does not hold
 }
 
 // Place is where the device hangs; the zero value is "not told".

@@ -26,6 +26,7 @@ type device struct {
 	Tenant string `toml:"tenant"`
 	State  string `toml:"state"`
 	Floor  floor  `toml:"clock_floor"`
+	Strict bool   `toml:"strict"`
 	Place  struct {
 		Lat         float64 `toml:"lat"`
 		Lon         float64 `toml:"lon"`
@@ -99,7 +100,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 	s.Device = Device{
 		Name: d.Name, Site: d.Site, Tenant: d.Tenant,
 		Place: Place{d.Place.Lat, d.Place.Lon, d.Place.Description},
-		State: resolve(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time,
+		State: resolve(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict,
 	}
 	b := f.Broker
 	s.Broker = Broker{

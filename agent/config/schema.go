@@ -34,6 +34,7 @@ func Keys() []Key {
 		{"device.tenant", "whose it is: a level of its topics", levelShape, true},
 		{"device.state", "the directory of the spool; /var/lib/kerb if left out", "", false},
 		{"device.clock_floor", "a day: a clock that shows it or later is believed without a time server", `"format": "date"`, false},
+		{"device.strict", "true: kerb run ends where a wall around one of its processes does not hold; see kerb probe", "", false},
 		{"device.place", "where it hangs; sent with the birth message", "", false},
 		{"device.place.lat", "degrees, WGS 84", `"minimum": -90, "maximum": 90`, false},
 		{"device.place.lon", "degrees, WGS 84", `"minimum": -180, "maximum": 180`, false},

@@ -149,7 +149,9 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 		Streams: []Stream{{ID: "north", Kind: "line", Classes: []string{"person"}, Sides: &Sides{"house", "road"}}},
 		Policy:  Policy{Hash: policy.Demo().Hash()},
 	}
-	u.o.Report = func() map[string]any { return map[string]any{"walls": []string{"seccomp"}} }
+	u.o.Report = func() map[string]any {
+		return map[string]any{"walls": map[string]any{"uplink": map[string]any{"hold": 46, "open": []string{}, "landlock": 7}}}
+	}
 	if _, err := u.o.Store.Append(storetest.Windows(storetest.Streams(2), 0)); err != nil {
 		t.Fatal(err)
 	}

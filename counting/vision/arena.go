@@ -2,7 +2,7 @@ package vision
 
 // arena holds every byte that bears a picture or could be turned back into
 // one: the picture itself, its reduction, the models and the masks derived
-// from them. It is one block, allocated here and nowhere else, and wiped as a
+// from them. It is one block, asked for here and nowhere else, and wiped as a
 // whole.
 type arena struct {
 	block []byte
@@ -28,8 +28,17 @@ type arena struct {
 
 const planes = 12
 
+// arenaSize is how many bytes the block must have.
+func arenaSize(picture, grid int) int { return picture + planes*grid }
+
+// newArena is an arena on Go's heap.
 func newArena(picture, grid int) *arena {
-	a := &arena{block: make([]byte, picture+planes*grid)}
+	return carve(make([]byte, arenaSize(picture, grid)), picture, grid)
+}
+
+// carve makes an arena of a block.
+func carve(block []byte, picture, grid int) *arena {
+	a := &arena{block: block}
 	rest := a.block
 	cut := func(n int) []byte {
 		p := rest[:n:n]

@@ -47,6 +47,10 @@ type Opts struct {
 	FollowMax     time.Duration      // longest time an object is followed; 0: never, zones only
 	Network       *neural.Net        // finds the objects; nil: the motion detector does
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
+
+	// Memory gives the block of so many zero bytes in which everything that
+	// bears a picture lives until Close; nil: Go's heap.
+	Memory func(bytes int) ([]byte, error)
 }
 
 // Step is what one picture told.
@@ -117,11 +121,14 @@ func New(src Source, o Opts) (*Counter, error) {
 	}
 	c.w, c.h = o.Width/c.k, o.Height/c.k
 	c.blind = blinds(c.w, c.h, o.Masks)
-	c.arena = newArena(o.Width*o.Height, c.w*c.h)
+	block, err := o.memory(arenaSize(o.Width*o.Height, c.w*c.h))
+	if err != nil {
+		return nil, err
+	}
+	c.arena = carve(block, o.Width*o.Height, c.w*c.h)
 	c.labels = newLabels()
 	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
 	if o.Network != nil {
-		var err error
 		if c.eye, err = newEye(&c.o); err != nil {
 			return nil, err
 		}
@@ -136,6 +143,13 @@ func New(src Source, o Opts) (*Counter, error) {
 	}
 	c.crew = newCrew(min(o.Workers, 8), c.band)
 	return c, nil
+}
+
+func (o *Opts) memory(bytes int) ([]byte, error) {
+	if o.Memory == nil {
+		return make([]byte, bytes), nil
+	}
+	return o.Memory(bytes)
 }
 
 func check(o *Opts) error {

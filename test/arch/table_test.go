@@ -54,18 +54,20 @@ var hands = map[string]string{
 }
 
 var rooms = []room{
-	{path: "agent", ours: []string{everything}, libs: []string{kongLib, pahoLib, mochiLib, sysLib}, bans: hands},
+	{path: "agent", ours: []string{everything}, libs: []string{kongLib, minisignLib, mochiLib, pahoLib, sysLib}, bans: hands},
 	{path: "agent/audit", bans: speaker},
+	{path: "agent/canary", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
 	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/mistake", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/network", ours: []string{"counting/neural"}, bans: speaker},
+	{path: "agent/parcel", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/policy", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
-	{path: "agent/store", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib, uuidLib}, bans: speaker},
+	{path: "agent/store", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/truth", ours: []string{"counting"}, bans: speaker},
-	{path: "agent/uplink", ours: []string{"agent/policy", "agent/store", "counting"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/uplink", ours: []string{"agent/policy", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
 	{path: "configs", bans: speaker},
 	{path: "counting", bans: values},
 	{path: "counting/loop", ours: []string{"counting"}, bans: values},
@@ -96,11 +98,11 @@ var libraries = map[string]string{
 	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features",
 	landlockLib:   "Landlock on every thread, where the kernel has it",
 	bboltLib:      "the spool: one file, one synced transaction per window",
-	uuidLib:       "epochs are UUIDs",
-	minisignLib:   "signatures of policies, checkable with the common tool",
+	minisignLib:   "signatures of policies and proofs, checkable with the common tool",
 	protoLib:      "protowire reads ONNX without generated code",
 	periphConnLib: "the port types of lamps and loops",
 	periphHostLib: "finds board, chip and line",
+	netLib:        "tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	rapidLib:      "tests: properties over random input",
 	schemaLib:     "tests: messages and files against their JSON Schemas",
@@ -117,11 +119,11 @@ const (
 	sysLib        = "golang.org/x/sys"
 	landlockLib   = "github.com/landlock-lsm/go-landlock"
 	bboltLib      = "go.etcd.io/bbolt"
-	uuidLib       = "github.com/google/uuid"
 	minisignLib   = "aead.dev/minisign"
 	protoLib      = "google.golang.org/protobuf"
 	periphConnLib = "periph.io/x/conn/v3"
 	periphHostLib = "periph.io/x/host/v3"
+	netLib        = "golang.org/x/net"
 	goleakLib     = "go.uber.org/goleak"
 	rapidLib      = "pgregory.net/rapid"
 	schemaLib     = "github.com/santhosh-tekuri/jsonschema/v6"

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// A notifier tells systemd how the agent is (sd_notify(3)): datagrams to the
+// socket that NOTIFY_SOCKET names. Without one it says nothing.
+type notifier struct {
+	once sync.Once
+	told time.Time // of the last sign of life
+}
+
+func (n *notifier) tell(text string) {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	if path[0] == '@' {
+		path = "\x00" + path[1:]
+	}
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return // nobody to complain to but the one who does not listen
+	}
+	defer c.Close()
+	_, _ = c.Write([]byte(text))
+}
+
+// ready is told once.
+func (n *notifier) ready() { n.once.Do(func() { n.tell("READY=1") }) }
+
+func (n *notifier) stopping() { n.tell("STOPPING=1") }
+
+// alive feeds the watchdog four times as often as systemd asks for.
+func (n *notifier) alive(status func() string) {
+	every := 10 * time.Second
+	if us, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 {
+		every = min(every, time.Duration(us)*time.Microsecond/4)
+	}
+	if time.Since(n.told) >= every {
+		n.told = time.Now()
+		n.tell("WATCHDOG=1\nSTATUS=" + status())
+	}
+}

@@ -1,0 +1,359 @@
+package parcel
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"kerb/counting"
+)
+
+// Instant is a wall-clock time: nanoseconds since 1970, UTC.
+type Instant int64
+
+// At is t as an Instant.
+func At(t time.Time) Instant { return Instant(t.UnixNano()) }
+
+// Time is the inverse of At.
+func (i Instant) Time() time.Time { return time.Unix(0, int64(i)).UTC() }
+
+// Begin tells the uplink when the agent began to count, so that what came
+// before is known to be a gap. It is the first record it gets.
+type Begin struct {
+	Wall  Instant
+	Mono  time.Duration
+	First bool // no uplink of this agent was before it
+}
+
+func (*Begin) kind() byte { return 1 }
+func (b *Begin) lay(p *page) {
+	lay64(p, &b.Wall)
+	lay64(p, &b.Mono)
+	p.flag(&b.First)
+}
+func (b *Begin) check() error { return nil }
+
+// Cut tells a sensing process that window N ended. It answers with one Tally
+// for each of its streams, in their order.
+type Cut struct {
+	N          uint64
+	Start, End Instant
+	Mono       time.Duration
+	Last       bool // nothing comes after it
+}
+
+func (*Cut) kind() byte { return 2 }
+
+func (c *Cut) lay(p *page) {
+	lay64(p, &c.N)
+	lay64(p, &c.Start, &c.End)
+	lay64(p, &c.Mono)
+	p.flag(&c.Last)
+}
+
+func (c *Cut) check() error {
+	if c.End <= c.Start || c.Mono < 0 {
+		return errors.New("a window that ends before it begins")
+	}
+	return nil
+}
+
+// Window announces window N to the uplink; its tallies follow.
+type Window struct {
+	N          uint64
+	Start, End Instant
+	Mono       time.Duration
+	Synced     bool // the label can be believed
+	Tallies    uint16
+}
+
+func (*Window) kind() byte { return 3 }
+
+func (w *Window) lay(p *page) {
+	lay64(p, &w.N)
+	lay64(p, &w.Start, &w.End)
+	lay64(p, &w.Mono)
+	p.flag(&w.Synced)
+	p.u16(&w.Tallies)
+}
+
+func (w *Window) check() error { return (&Cut{Start: w.Start, End: w.End, Mono: w.Mono}).check() }
+
+// Step tells the uplink that the wall clock jumped.
+type Step struct {
+	N        uint64
+	From, To Instant
+	Mono     time.Duration
+	Synced   bool
+}
+
+func (*Step) kind() byte { return 4 }
+
+func (s *Step) lay(p *page) {
+	lay64(p, &s.N)
+	lay64(p, &s.From, &s.To)
+	lay64(p, &s.Mono)
+	p.flag(&s.Synced)
+}
+
+func (s *Step) check() error { return nil }
+
+// Alive is a sign of life, at least one a second, with what was done since the
+// process began.
+type Alive struct {
+	Sensor    uint16 // its place in site.toml; 0 in a sensing process
+	Pictures  uint64
+	Bad       uint64
+	Crossings uint64
+	Watching  bool // the camera delivers
+}
+
+func (*Alive) kind() byte { return 5 }
+
+func (a *Alive) lay(p *page) {
+	p.u16(&a.Sensor)
+	lay64(p, &a.Pictures, &a.Bad, &a.Crossings)
+	p.flag(&a.Watching)
+}
+
+func (a *Alive) check() error { return nil }
+
+// What became of trying one wall.
+const (
+	Open  = iota + 1 // it should hold and does not
+	Holds            // the attempt was refused
+	May              // this role may
+)
+
+// MaxWalls is how many walls a report can tell of.
+const MaxWalls = 96
+
+// Walls is what holds a process, as it measured itself: one entry a wall, in
+// the order of the cage's own table.
+type Walls struct {
+	Sensor   uint16 // as in Alive; Supervisor of the supervisor's own
+	Landlock uint8
+	State    [MaxWalls]uint8 // 0 beyond the last
+}
+
+// Supervisor stands for the supervisor where a sensor is named.
+const Supervisor = 0xffff
+
+func (*Walls) kind() byte { return 6 }
+
+func (w *Walls) lay(p *page) {
+	p.u16(&w.Sensor)
+	p.u8(&w.Landlock)
+	for i := range w.State {
+		p.u8(&w.State[i])
+	}
+}
+
+func (w *Walls) check() error {
+	for i, s := range w.State {
+		if s > May || i > 0 && s != 0 && w.State[i-1] == 0 {
+			return fmt.Errorf("wall %d: state %d", i, s)
+		}
+	}
+	return nil
+}
+
+// Why a sensing process had to be started again.
+const (
+	Ended     = iota + 1 // by itself, or killed by someone else
+	Stalled              // no sign of life
+	Malformed            // it sent something that is no record
+)
+
+// Event tells the uplink that a sensing process ended and why.
+type Event struct {
+	N      uint64
+	Sensor uint16
+	Why    uint8
+}
+
+func (*Event) kind() byte { return 7 }
+
+func (e *Event) lay(p *page) {
+	lay64(p, &e.N)
+	p.u16(&e.Sensor)
+	p.u8(&e.Why)
+}
+
+func (e *Event) check() error {
+	if e.Why < Ended || e.Why > Malformed {
+		return fmt.Errorf("an event of kind %d", e.Why)
+	}
+	return nil
+}
+
+// Fault tells that a loop's fault begins or ends.
+type Fault struct {
+	N      uint64
+	Stream uint16 // its place among the loops' streams; among all, for the uplink
+	Line   uint16 // its place among the loops' lines
+	Bits   uint16 // which fault
+	On     bool   // it begins
+	Count  uint32
+}
+
+func (*Fault) kind() byte { return 11 }
+
+func (f *Fault) lay(p *page) {
+	lay64(p, &f.N)
+	p.u16(&f.Stream)
+	p.u16(&f.Line)
+	p.u16(&f.Bits)
+	p.flag(&f.On)
+	p.u32(&f.Count)
+}
+
+func (f *Fault) check() error {
+	if f.Bits == 0 || f.Bits&(f.Bits-1) != 0 {
+		return fmt.Errorf("%#x is not one fault", f.Bits)
+	}
+	return nil
+}
+
+// Head is the last entry of the audit log, which the supervisor keeps and the
+// uplink tells.
+type Head struct {
+	Seq uint64
+	Sum [32]byte
+}
+
+func (*Head) kind() byte { return 12 }
+
+func (h *Head) lay(p *page) {
+	lay64(p, &h.Seq)
+	for i := range h.Sum {
+		p.u8(&h.Sum[i])
+	}
+}
+
+func (h *Head) check() error { return nil }
+
+// Stored answers that everything up to N is on the disk.
+type Stored struct{ N uint64 }
+
+func (*Stored) kind() byte     { return 8 }
+func (s *Stored) lay(p *page)  { lay64(p, &s.N) }
+func (s *Stored) check() error { return nil }
+
+// Finish asks the uplink to send what it can and to end.
+type Finish struct{}
+
+func (*Finish) kind() byte   { return 9 }
+func (*Finish) lay(*page)    {}
+func (*Finish) check() error { return nil }
+
+// reasons is the closed set of words that cross a pipe, as numbers.
+var reasons = [...]string{
+	"", "unknown", "starting", "stopped", "stalled", "camera_lost", "sense_lost", "down",
+	"loops_lost", "ended", "not_observed", "loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
+	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
+}
+
+func reason(word string) uint8 {
+	for i, r := range reasons {
+		if r == word {
+			return uint8(i)
+		}
+	}
+	return 1
+}
+
+// Tally is one window of one stream, in numbers only: which stream and which
+// window is a place in a list that both ends have.
+type Tally struct {
+	N         uint64
+	Stream    uint16 // its place among the streams of site.toml, or of one sensor
+	Quality   uint8
+	Reason    uint8
+	Observed  time.Duration
+	Crossings [counting.Classes][counting.Directions]uint32
+	Presence  [counting.Classes]time.Duration
+	Peak      [counting.Classes]uint32
+}
+
+// Pack is a window's tally without what its reader knows.
+func Pack(n uint64, stream int, t counting.Tally) *Tally {
+	return &Tally{
+		N: n, Stream: uint16(stream), Quality: uint8(t.Quality), Reason: reason(t.Reason),
+		Observed: t.Observed, Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
+	}
+}
+
+func (*Tally) kind() byte { return 10 }
+
+func (t *Tally) lay(p *page) {
+	lay64(p, &t.N)
+	p.u16(&t.Stream)
+	p.u8(&t.Quality, &t.Reason)
+	lay64(p, &t.Observed)
+	for c := range t.Crossings {
+		for d := range t.Crossings[c] {
+			p.u32(&t.Crossings[c][d])
+		}
+		lay64(p, &t.Presence[c])
+		p.u32(&t.Peak[c])
+	}
+}
+
+// Bounds of what a street can bring. More is no count but a fault, or a way to
+// smuggle something out.
+const (
+	maxRate    = 50   // crossings of one class in one direction, a second
+	maxPresent = 1000 // objects in one zone at once
+)
+
+func (t *Tally) check() error {
+	switch {
+	case t.Quality > uint8(counting.Gap):
+		return fmt.Errorf("quality %d", t.Quality)
+	case int(t.Reason) >= len(reasons):
+		return fmt.Errorf("reason %d", t.Reason)
+	case (t.Quality == uint8(counting.OK)) != (t.Reason == 0):
+		return errors.New("quality and reason contradict each other")
+	case t.Observed < 0 || t.Observed > 24*time.Hour:
+		return fmt.Errorf("observed for %s", t.Observed)
+	}
+	for c := range t.Peak {
+		if t.Peak[c] > maxPresent || t.Presence[c] < 0 || t.Presence[c] > t.Observed*maxPresent {
+			return fmt.Errorf("presence of class %d", c)
+		}
+		for _, n := range t.Crossings[c] {
+			if time.Duration(n)*time.Second > maxRate*(t.Observed+time.Second) {
+				return fmt.Errorf("%d crossings in %s", n, t.Observed)
+			}
+		}
+	}
+	return nil
+}
+
+// Unpack is the tally of stream s in window w, or an error if it says more
+// than that stream in that window can.
+func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
+	out := counting.Tally{
+		Stream: s.ID, Kind: s.Kind, Start: w.Start.Time(), End: w.End.Time(), Mono: w.Mono,
+		Observed: t.Observed, Quality: counting.Quality(t.Quality), Reason: reasons[t.Reason],
+		Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
+	}
+	for _, c := range s.Classes {
+		out.Counted[c] = true
+	}
+	switch {
+	case t.N != w.N:
+		return out, fmt.Errorf("stream %s: window %d where %d was asked for", s.ID, t.N, w.N)
+	case out.Observed > out.End.Sub(out.Start):
+		return out, fmt.Errorf("stream %s: observed %s of %s", s.ID, out.Observed, out.End.Sub(out.Start))
+	}
+	for c := range counting.Classes {
+		crossed := t.Crossings[c] != [counting.Directions]uint32{}
+		stood := t.Presence[c] != 0 || t.Peak[c] != 0
+		if (crossed || stood) && !out.Counted[c] || crossed && s.Kind == counting.ZoneStream || stood && s.Kind == counting.LineStream {
+			return out, fmt.Errorf("stream %s: counts what is not its own, class %s", s.ID, counting.Class(c))
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kerb/agent/cage"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+)
+
+// probe says what this device has.
+type probe struct {
+	Site string `help:"Look at what this site needs." default:"/etc/kerb/site.toml" placeholder:"F"`
+	JSON bool   `help:"As one JSON object."`
+}
+
+// found is what kerb probe found.
+type found struct {
+	Machine string        `json:"machine"`
+	Cores   int           `json:"cores"`
+	Memory  uint64        `json:"memory_bytes"`
+	Clock   foundClock    `json:"clock"`
+	Walls   []foundWalls  `json:"walls"`
+	Devices []string      `json:"devices"`
+	Cameras []foundCamera `json:"cameras,omitempty"`
+	Disk    *foundDisk    `json:"disk,omitempty"`
+	NoSite  string        `json:"no_site,omitempty"` // why cameras and disk are not told
+}
+
+type foundClock struct {
+	Wall   time.Time `json:"wall"`
+	Synced bool      `json:"synced"`
+	Source string    `json:"source"`
+}
+
+type foundWalls struct {
+	Role     string   `json:"role"`
+	Hold     int      `json:"hold"`
+	Open     []string `json:"open"`
+	Kernel   string   `json:"kernel"`
+	Landlock int      `json:"landlock"`
+}
+
+type foundCamera struct {
+	Name   string `json:"name"`
+	Source string `json:"source"`
+	Error  string `json:"error,omitempty"`
+}
+
+type foundDisk struct {
+	State string `json:"state"`
+	Free  uint64 `json:"free_bytes"`
+	Error string `json:"error,omitempty"`
+}
+
+func (p *probe) Run(ctx context.Context, t terminal) error {
+	f := found{Machine: runtime.GOARCH, Cores: runtime.NumCPU(), Devices: []string{}}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err == nil {
+		f.Memory = uint64(info.Totalram) * uint64(info.Unit)
+	}
+	reports, err := tryRoles("sense", "uplink", "supervisor")
+	if err != nil {
+		return err
+	}
+	for _, r := range reports {
+		f.Walls = append(f.Walls, summed(r))
+	}
+	for _, pattern := range []string{"/dev/video*", "/dev/gpiochip*"} {
+		devices, _ := filepath.Glob(pattern) // the pattern is right
+		f.Devices = append(f.Devices, devices...)
+	}
+	site, err := config.Load(p.Site)
+	if err != nil {
+		f.NoSite = oneLine(err).Error()
+		site = &config.Site{}
+	}
+	r := clock.Clock{Floor: site.Device.ClockFloor}.Read()
+	f.Clock = foundClock{r.Wall, r.Synced, r.Source}
+	for _, c := range site.Cameras {
+		f.Cameras = append(f.Cameras, reach(ctx, c))
+	}
+	if site.Device.State != "" {
+		f.Disk = room(site.Device.State)
+	}
+	if p.JSON {
+		return json.NewEncoder(t.out).Encode(f)
+	}
+	f.print(t)
+	return nil
+}
+
+func summed(r cage.Report) foundWalls {
+	w := foundWalls{Role: r.Role, Kernel: r.Kernel, Landlock: r.Landlock, Open: []string{}}
+	for _, one := range r.Walls {
+		switch {
+		case one.Holds:
+			w.Hold++
+		case one.May == "":
+			w.Open = append(w.Open, one.Name)
+		}
+	}
+	return w
+}
+
+// reach asks whether the camera is there, and nothing of it.
+func reach(ctx context.Context, c config.Camera) foundCamera {
+	f := foundCamera{Name: c.Name, Source: c.Source}
+	open, err := opener(c)
+	if err == nil && sceneWords(c) == "" {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		var done func() error
+		if _, done, err = open(ctx); err == nil {
+			err = done()
+		}
+	}
+	if err != nil {
+		f.Error = err.Error()
+	}
+	return f
+}
+
+// room is the disk under a directory, or under the nearest one that exists.
+func room(dir string) *foundDisk {
+	d := &foundDisk{State: dir}
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		d.Error = err.Error()
+		return d
+	}
+	d.Free = fs.Bavail * uint64(fs.Bsize)
+	return d
+}
+
+func (f found) print(t terminal) {
+	fmt.Fprintf(t.out, "machine  %s, %d cores, %d MB\n", f.Machine, f.Cores, f.Memory>>20)
+	believed := "not believed: no time server has set it, and site.toml has no clock_floor that it is past"
+	if f.Clock.Synced {
+		believed = "believed: " + f.Clock.Source
+	}
+	fmt.Fprintf(t.out, "clock    %s, %s\n", f.Clock.Wall.Format(time.RFC3339), believed)
+	for _, w := range f.Walls {
+		landlock := fmt.Sprintf("Landlock %d", w.Landlock)
+		if w.Landlock == 0 {
+			landlock = "no Landlock"
+		}
+		fmt.Fprintf(t.out, "walls    %-10s %d hold (Linux %s, %s)\n", w.Role, w.Hold, w.Kernel, landlock)
+		for _, name := range w.Open {
+			fmt.Fprintf(t.out, "         %-10s CAN %s\n", w.Role, name)
+		}
+	}
+	for _, d := range f.Devices {
+		fmt.Fprintf(t.out, "device   %s\n", d)
+	}
+	for _, c := range f.Cameras {
+		answer := "there"
+		if c.Error != "" {
+			answer = c.Error
+		}
+		fmt.Fprintf(t.out, "camera   %-10s %s: %s\n", c.Name, c.Source, answer)
+	}
+	if f.Disk != nil {
+		fmt.Fprintf(t.out, "disk     %s: %d MB free %s\n", f.Disk.State, f.Disk.Free>>20, f.Disk.Error)
+	}
+	if f.NoSite != "" {
+		fmt.Fprintf(t.out, "site     %s\n", f.NoSite)
+	}
+}

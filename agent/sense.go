@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"kerb/agent/cage"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/parcel"
+	"kerb/agent/policy"
+	"kerb/drivers/camera"
+)
+
+// sense is the process that sees one camera. It opens nothing and speaks to
+// nobody: windows are asked for on standard input and leave, as numbers, on
+// standard output.
+type sense struct {
+	Camera string `arg:"" optional:"" help:"Its name in site.toml; none: the loops."`
+	inner
+}
+
+// senseMemory is how much the process may still grow by once it is caged. A
+// picture costs a few megabytes; a bomb meets this bound.
+const senseMemory = 768 << 20
+
+func (s *sense) Run(ctx context.Context) error {
+	site, v, log, err := s.enter()
+	if err != nil {
+		return err
+	}
+	if s.Camera == "" {
+		return feel(ctx, site, v.policy, log)
+	}
+	pol, clk := v.policy, clock.Clock{Floor: site.Device.ClockFloor}
+	c, ok := find(site, s.Camera)
+	if !ok {
+		return usageError("no camera of that name")
+	}
+	h, err := newHatch(os.NewFile(3, "hatch"))
+	if err != nil {
+		return err
+	}
+	log = log.With("camera", c.Name)
+	sensor := newSensor(c, pol, clock.Mono, log)
+	if sensor.open, err = handed(c, pol, h); err != nil {
+		return err
+	}
+	if c.Detector == neuralDetector {
+		if sensor.model, err = cameraModel(c); err != nil {
+			return err
+		}
+	}
+	if _, err := wall(cage.Sense().Handover().Memory(senseMemory), site.Device.Strict, log); err != nil {
+		return err
+	}
+	go newShifts(pol, clk.Read).run(ctx, sensor)
+	go tellAlive(log, sensor.stalled, func() *parcel.Alive {
+		return &parcel.Alive{
+			Pictures: uint64(sensor.pictures.Load()), Bad: uint64(sensor.bad.Load()),
+			Crossings: uint64(sensor.crossings.Load()), Watching: sensor.watching.Load(),
+		}
+	})
+	return answer(os.Stdin, os.Stdout, sensor, pol.Window())
+}
+
+func find(site *config.Site, name string) (config.Camera, bool) {
+	for _, c := range site.Cameras {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return config.Camera{}, false
+}
+
+// handed is how a camera is opened by one who can open nothing. The password is
+// read now, because later there are no files.
+func handed(c config.Camera, pol *policy.Policy, h hatch) (func(context.Context) (source, error), error) {
+	limit := limits(pol.MaxPixels())
+	if words, ok := strings.CutPrefix(c.Source, "scene:"); ok {
+		return func(context.Context) (source, error) { return openScene(words, true) }, nil
+	}
+	if at := address(c); at != "" {
+		o := camera.HTTP{User: c.User, Dial: h.dial(at)}
+		if c.PasswordFile != "" {
+			b, err := os.ReadFile(c.PasswordFile)
+			if err != nil {
+				return nil, fmt.Errorf("read the camera's password: %w", err)
+			}
+			o.Password = strings.TrimRight(string(b), "\r\n")
+		}
+		return func(ctx context.Context) (source, error) { return camera.OpenMJPEG(ctx, c.Source, limit, o) }, nil
+	}
+	ext := strings.ToLower(filepath.Ext(c.Source))
+	open := func(ctx context.Context) (source, error) {
+		f, err := h.ask(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if ext != ".mjpeg" && ext != ".mjpg" {
+			return camera.ReadAVI(f, limit)
+		}
+		s, err := camera.OpenStream(f, limit, clipRate)
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return jpegFile{s, f}, nil
+	}
+	return func(ctx context.Context) (source, error) {
+		src, err := open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &paceKeeper{source: src, again: func() (source, error) { return open(ctx) }}, nil
+	}, nil
+}
+
+// tellAlive tells the supervisor once a second what was done, as long as
+// something is done.
+func tellAlive(log *slog.Logger, stalled func() bool, news func() *parcel.Alive) {
+	for range time.Tick(time.Second) {
+		if stalled() {
+			log.Error("the sensor's loop does not move")
+			return
+		}
+		if err := parcel.Write(os.Stdout, news()); err != nil {
+			return // the supervisor is gone, and standard input says so
+		}
+	}
+}
+
+// answer closes windows when it is told to, until nobody tells any more.
+func answer(in io.Reader, out io.Writer, s counter, whole time.Duration) error {
+	for {
+		m, err := parcel.Read(in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c, ok := m.(*parcel.Cut)
+		if !ok {
+			return fmt.Errorf("told something else than to cut: %T", m)
+		}
+		if c.Last {
+			s.lose("stopped")
+		}
+		for i, t := range s.end(c.Mono, c.Start.Time(), c.End.Time(), whole) {
+			if err := parcel.Write(out, parcel.Pack(c.N, i, t)); err != nil {
+				return err
+			}
+		}
+	}
+}

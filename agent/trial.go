@@ -1,0 +1,252 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"kerb/agent/canary"
+	"kerb/configs"
+)
+
+// A trial is a kerb of its own that is shown marked pictures: the same program
+// and the same processes as on the street, with a camera and a broker that
+// belong to the one who looks.
+type trial struct {
+	dir    string
+	mark   *canary.Mark
+	shown  atomic.Int64 // pictures that were sent
+	camera *http.Server
+	broker *broker
+	wires  *wiretap
+	words  bytes.Buffer // everything that kerb run said
+	begun  time.Time
+
+	places []spot // what was looked at while it ran
+}
+
+// spot is where was looked and what was found of the mark.
+type spot struct {
+	Place   string   `json:"place"`
+	Bytes   int      `json:"bytes"`
+	Found   []string `json:"found"`
+	Refused string   `json:"refused,omitempty"` // the kernel did not let this process look
+}
+
+const trialSite = `[device]
+name = "canary"
+site = "trial"
+tenant = "kerb"
+state = "state"
+clock_floor = "2020-01-01"
+[broker]
+url = %q
+[[camera]]
+name = "canary"
+source = "http://%s/"
+[[camera.line]]
+id = "canary"
+from = [0.5, 0]
+to = [0.5, 1]
+classes = ["person", "vehicle"]
+`
+
+func newTrial() (t *trial, err error) {
+	t = &trial{mark: canary.New(), begun: time.Now()}
+	if t.dir, err = os.MkdirTemp("", "kerb-prove-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			t.close()
+		}
+	}()
+	if t.broker, err = startBroker(); err != nil {
+		return nil, err
+	}
+	t.wires = new(wiretap)
+	if err := t.broker.server.AddHook(t.wires, nil); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	t.camera = &http.Server{Handler: http.HandlerFunc(t.show)}
+	go func() { _ = t.camera.Serve(l) }() // until close
+	policy, err := configs.Policy("standard")
+	if err != nil {
+		return nil, err
+	}
+	site := fmt.Sprintf(trialSite, t.broker.url, l.Addr())
+	return t, errors.Join(os.WriteFile(t.path("site.toml"), []byte(site), 0o600), os.WriteFile(t.path("policy.toml"), policy, 0o600))
+}
+
+func (t *trial) path(name string) string { return filepath.Join(t.dir, name) }
+
+func (t *trial) close() {
+	if t.camera != nil {
+		t.camera.Close()
+	}
+	if t.broker != nil {
+		t.broker.Close()
+	}
+	os.RemoveAll(t.dir)
+}
+
+// show is a camera of marked pictures.
+func (t *trial) show(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+	for n := 0; ; n++ {
+		p, err := t.mark.JPEG(n)
+		if err != nil {
+			return
+		}
+		if _, err := fmt.Fprintf(w, "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n", len(p), p); err != nil {
+			return
+		}
+		w.(http.Flusher).Flush()
+		t.shown.Add(1)
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// run lets kerb run count for a while, looks into its processes, asks the
+// kernel for a core of the one that sees, and ends it as systemd does.
+func (t *trial) run(ctx context.Context, long time.Duration) error {
+	kerb := exec.Command("/proc/self/exe", "run", "--site", t.path("site.toml"), "--policy", t.path("policy.toml"))
+	kerb.Dir = t.dir
+	kerb.Stdout, kerb.Stderr = &t.words, &t.words
+	kerb.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := newNursery().start(kerb); err != nil {
+		return err
+	}
+	defer kerb.Process.Kill()
+	select {
+	case <-time.After(long):
+	case <-ctx.Done():
+	}
+	sense := 0
+	for name, pid := range family(kerb.Process.Pid) {
+		p := t.memory(name, pid)
+		if name == "sense" {
+			sense = pid
+		}
+		t.places = append(t.places, p)
+	}
+	if sense == 0 || t.shown.Load() == 0 {
+		_ = kerb.Process.Kill()
+		_ = kerb.Wait()
+		return fmt.Errorf("the trial saw no picture:\n%s", t.words.Bytes())
+	}
+	// A core, if one can be had, lands in the trial's directory or where
+	// core_pattern says; both are searched. A fresh process is started.
+	_ = syscall.Kill(sense, syscall.SIGSEGV)
+	time.Sleep(time.Second)
+	_ = kerb.Process.Signal(syscall.SIGTERM)
+	overdue := time.AfterFunc(20*time.Second, func() { _ = kerb.Process.Kill() })
+	defer overdue.Stop()
+	if err := kerb.Wait(); err != nil {
+		return fmt.Errorf("the trial's kerb: %w\n%s", err, t.words.Bytes())
+	}
+	return ctx.Err()
+}
+
+// family are the children of a kerb run by their roles, and it by its own.
+func family(pid int) map[string]int {
+	all := map[string]int{"supervisor": pid}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
+	for _, path := range stats {
+		// proc_pid_stat(5): the parent is the second field after the name.
+		b, _ := os.ReadFile(path)
+		_, rest, _ := bytes.Cut(b, []byte(") "))
+		fields := strings.Fields(string(rest))
+		if len(fields) < 2 || fields[1] != strconv.Itoa(pid) {
+			continue
+		}
+		args, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		if words := strings.Split(string(args), "\x00"); len(words) > 1 {
+			all[words[1]], _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		}
+	}
+	return all
+}
+
+// memory looks into a process, where the kernel lets us: only root may, and
+// not everywhere.
+func (t *trial) memory(role string, pid int) spot {
+	p := spot{Place: "memory of " + role, Found: []string{}}
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	var mem *os.File
+	if err == nil {
+		mem, err = os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	}
+	if err != nil {
+		p.Refused = err.Error()
+		return p
+	}
+	defer mem.Close()
+	for line := range strings.Lines(string(maps)) {
+		var from, to int64
+		var mode string
+		if n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); n != 3 || !strings.HasPrefix(mode, "rw") || to-from > 1<<30 {
+			continue
+		}
+		b := make([]byte, to-from)
+		n, _ := mem.ReadAt(b, from) // reserved memory cannot be read
+		p.look(t.mark, b[:n])
+	}
+	return p
+}
+
+func (p *spot) look(m *canary.Mark, b []byte) {
+	p.Bytes += len(b)
+	for _, form := range m.Find(b) {
+		if !slices.Contains(p.Found, form) {
+			p.Found = append(p.Found, form)
+		}
+	}
+}
+
+// files looks through every file below a directory that is younger than since.
+func (t *trial) files(name, dir string, since time.Time, skip string) (spot, error) {
+	p := spot{Place: name, Found: []string{}}
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			if path == dir {
+				return err
+			}
+			return nil // gone, or somebody else's
+		}
+		if e.IsDir() && path == skip {
+			return fs.SkipDir
+		}
+		info, err := e.Info()
+		if err != nil || !e.Type().IsRegular() || info.ModTime().Before(since) || info.Size() > 256<<20 {
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err == nil {
+			p.look(t.mark, b)
+		}
+		return nil
+	})
+	return p, err
+}
