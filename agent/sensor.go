@@ -153,14 +153,14 @@ func (s *sensor) watch(ctx context.Context) error {
 
 // network plans the camera's network for pictures of w×h.
 func (s *sensor) network(w, h int) (*neural.Net, error) {
-	if s.model == nil {
-		f, err := cameraModel(s.camera)
-		if err != nil {
+	f := s.model
+	if f == nil {
+		var err error
+		if f, err = cameraModel(s.camera); err != nil {
 			return nil, err
 		}
-		return planNetwork(f, s.camera.Model, w, h, 1)
 	}
-	return planNetwork(s.model, s.camera.Model, w, h, 1)
+	return planNetwork(f, s.camera.Model, w, h, 1)
 }
 
 func (s *sensor) opts(w, h int) vision.Opts {
