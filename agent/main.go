@@ -35,7 +35,7 @@ type commands struct {
 	Replay  replay   `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
 	Run     run      `cmd:"" help:"The agent: count until stopped."`
 	Check   check    `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
-	Model   model    `cmd:"" help:"What a network is, what it sees and what it costs on this device."`
+	Model   model    `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
 	Explain explain  `cmd:"" help:"The policy in plain English, and what it makes impossible."`
 	Loops   cabinet  `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
 	Audit   auditCmd `cmd:"" help:"List or verify the account of what was done to this device."`

@@ -1,23 +1,32 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"kerb/agent/network"
 	"kerb/counting/neural"
 	"kerb/counting/vision"
 )
 
 type model struct {
+	Info   modelInfo   `cmd:"" default:"withargs" help:"What a network is, what it sees and what it costs on this device."`
+	Check  modelCheck  `cmd:"" help:"Say whether a file is whole and a network that can count."`
+	Import modelImport `cmd:"" help:"Make a .kerb file: show a network stills, so that it can be run in eight bits, and note where it came from."`
+}
+
+type modelInfo struct {
 	Size    string `help:"Pictures it is to look at, such as 640x480; empty: the size in the file." placeholder:"WxH"`
 	Threads int    `help:"Cores that share an inference." default:"1"`
 	JSON    bool   `help:"As one JSON object."`
-	File    string `arg:"" help:"An ONNX file."`
+	File    string `arg:"" help:"An ONNX or .kerb file."`
 }
 
 // port is one end of a network.
@@ -41,16 +50,21 @@ type card struct {
 	Steps   int      `json:"steps"`
 	Kernels string   `json:"kernels"`
 	Threads int      `json:"threads"`
-	MS      float64  `json:"ms_per_inference"`  // the median
+	MS      float64  `json:"ms_per_inference"` // the median
+	Int8    int      `json:"int8_steps"`       // how many of the steps are done in eight bits
+	SHA256  string   `json:"sha256"`           // of the file, as sha256:…
+	Licence string   `json:"licence,omitempty"`
 	Problem string   `json:"problem,omitempty"` // why it cannot be a detector
+
+	Origin *network.Card `json:"origin,omitempty"` // of a .kerb file
 }
 
-func (m *model) Run(ctx context.Context, t terminal) error {
-	b, err := readModel(m.File)
+func (m *modelInfo) Run(ctx context.Context, t terminal) error {
+	f, err := readModel(m.File)
 	if err != nil {
 		return err
 	}
-	net, err := neural.Load(b, m.File, neural.Opts{Threads: m.Threads})
+	net, err := neural.Load(f.ONNX, m.File, neural.Opts{Threads: m.Threads, Int8: f.Ranges})
 	if err != nil {
 		return err
 	}
@@ -61,7 +75,7 @@ func (m *model) Run(ctx context.Context, t terminal) error {
 			return usageError("-size " + m.Size + ": must be WIDTHxHEIGHT, each 16–8192, such as 640x480")
 		}
 		net.Close()
-		if net, err = loadNetwork(m.File, w, h, m.Threads); err != nil {
+		if net, err = planNetwork(f, m.File, w, h, m.Threads); err != nil {
 			return err
 		}
 		if sight, err = vision.Recognise(net); err != nil {
@@ -70,7 +84,8 @@ func (m *model) Run(ctx context.Context, t terminal) error {
 	}
 	defer net.Close()
 	c := describe(net, sight)
-	c.File, c.Bytes, c.Threads = m.File, len(b), m.Threads
+	c.File, c.Threads = m.File, m.Threads
+	c.file(f, net.Info())
 	if useless != nil {
 		c.Problem = useless.Error()
 	}
@@ -96,10 +111,34 @@ func describe(net *neural.Net, sight vision.Sight) card {
 		_, shape := net.Output(name)
 		c.Outputs = append(c.Outputs, port{name, shape})
 	}
+	for _, step := range info.Steps {
+		if step.Kind == "bytes" {
+			c.Int8++
+		}
+	}
 	for _, class := range sight.Classes {
 		c.Classes = append(c.Classes, class.String())
 	}
 	return c
+}
+
+// file adds what the file tells besides the network.
+func (c *card) file(f *modelFile, info neural.Info) {
+	c.Bytes, c.SHA256, c.Licence = f.size, f.sum, licenceOf(info)
+	if f.sealed {
+		c.Origin = &f.Card
+		c.Licence = f.Licence
+	}
+}
+
+// licenceOf is what a network's author says of it, if anything.
+func licenceOf(info neural.Info) string {
+	for _, key := range slices.Sorted(maps.Keys(info.Meta)) {
+		if k := strings.ToLower(key); k == "license" || k == "licence" {
+			return strings.Join(strings.Fields(info.Meta[key]), " ")
+		}
+	}
+	return ""
 }
 
 // pace is the median time of an inference, in milliseconds, measured for a
@@ -124,6 +163,12 @@ func (c card) print(w io.Writer) {
 		fmt.Fprintf(w, "%-8s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	row("file", "%s, %.1f MB", c.File, float64(c.Bytes)/1e6)
+	row("hash", "%s", c.SHA256)
+	if o := c.Origin; o != nil {
+		row("from", "%s, %s", o.Name, o.Source)
+		row("import", "%s by %s, shown %d stills", o.Imported.Format(time.RFC3339), o.By, o.Stills)
+	}
+	row("licence", "%s", cmp.Or(c.Licence, "the file tells none"))
 	for _, p := range c.Inputs {
 		row("input", "%s %v", p.Name, p.Shape)
 	}
@@ -135,7 +180,7 @@ func (c card) print(w io.Writer) {
 	} else {
 		row("head", "%s, sees %s in %d×%d", c.Head, strings.Join(c.Classes, ", "), c.Input[0], c.Input[1])
 	}
-	row("work", "%.0f million multiplications in %d steps", c.MMAC, c.Steps)
+	row("work", "%.0f million multiplications in %d steps, %d of them in eight bits", c.MMAC, c.Steps, c.Int8)
 	row("memory", "%.1f MB weights, %.1f MB for an inference", float64(c.Weights)/1e6, float64(c.Memory)/1e6)
 	row("speed", "%.1f ms an inference, %s kernels, threads: %d", c.MS, c.Kernels, c.Threads)
 	if c.Problem == "" {

@@ -6,14 +6,12 @@ import (
 	"slices"
 
 	"kerb/agent/config"
+	"kerb/agent/network"
 	"kerb/counting/neural"
 	"kerb/counting/vision"
 )
 
 const neuralDetector = "neural"
-
-// maxModel bounds a network's file; a street's detector has a fraction of it.
-const maxModel = 64 << 20
 
 // longSide is that of a network's input: more costs more time, less finds
 // fewer of the small.
@@ -21,22 +19,35 @@ const longSide = 416
 
 // loadNetwork plans the network of a file.
 func loadNetwork(path string, w, h, threads int) (*neural.Net, error) {
-	b, err := readModel(path)
+	f, err := readModel(path)
 	if err != nil {
 		return nil, err
 	}
-	return planNetwork(b, path, w, h, threads)
+	return planNetwork(f, path, w, h, threads)
+}
+
+// cameraModel reads a camera's network, which the site file may know by its
+// hash.
+func cameraModel(c config.Camera) (*modelFile, error) {
+	f, err := readModel(c.Model)
+	if err == nil && c.ModelSum != "" && f.sum != c.ModelSum {
+		return nil, fmt.Errorf("%s: was changed: it is %s now, and %s is asked for", c.Model, f.sum, c.ModelSum)
+	}
+	return f, err
 }
 
 // planNetwork plans a network, that of the file at path, for pictures of w×h.
-// Where the graph allows it, its input takes the picture's shape.
-func planNetwork(b []byte, path string, w, h, threads int) (*neural.Net, error) {
-	net, err := neural.Load(b, path, neural.Opts{Threads: threads})
+// Where the graph allows it, its input takes the picture's shape. What a .kerb
+// file knows the ranges of is done in eight bits, where the processor is faster
+// at that.
+func planNetwork(f *modelFile, path string, w, h, threads int) (*neural.Net, error) {
+	net, err := neural.Load(f.ONNX, path, neural.Opts{Threads: threads, Int8: f.Ranges})
 	if err != nil {
 		return nil, err
 	}
 	sight, err := vision.Recognise(net)
 	if err != nil {
+		net.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	inW, inH := vision.Fit(w, h, min(longSide, max(sight.Width, sight.Height)))
@@ -44,7 +55,7 @@ func planNetwork(b []byte, path string, w, h, threads int) (*neural.Net, error) 
 		return net, nil
 	}
 	shapes := map[string][]int{net.Inputs()[0]: {1, sight.Planes, inH, inW}}
-	fitted, err := neural.Load(b, path, neural.Opts{Threads: threads, Shapes: shapes})
+	fitted, err := neural.Load(f.ONNX, path, neural.Opts{Threads: threads, Shapes: shapes, Int8: f.Ranges})
 	if err != nil {
 		return net, nil // a graph of one size only
 	}
@@ -56,17 +67,40 @@ func planNetwork(b []byte, path string, w, h, threads int) (*neural.Net, error) 
 	return fitted, nil
 }
 
-func readModel(path string) ([]byte, error) {
+// modelFile is a network's file: a .kerb file, or an ONNX file, of which
+// nothing but the network is known.
+type modelFile struct {
+	network.File
+	sealed bool // a .kerb file
+	size   int
+	sum    string
+}
+
+func readModel(path string) (*modelFile, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("open the network: %w", err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("open the network: %s is not a file", path)
-	case info.Size() > maxModel:
-		return nil, fmt.Errorf("open the network: %s has %d MB: at most %d", path, info.Size()>>20, maxModel>>20)
+	case info.Size() > int64(network.MaxFile):
+		return nil, fmt.Errorf("open the network: %s has %d MB: at most %d", path, info.Size()>>20, network.MaxFile>>20)
 	}
-	return os.ReadFile(path)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the network: %w", err)
+	}
+	m := &modelFile{size: len(b), sum: network.Sum(b), sealed: network.Is(b)}
+	if !m.sealed {
+		m.ONNX = b
+		return m, nil
+	}
+	f, err := network.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("open the network: %s %w", path, err)
+	}
+	m.File = *f
+	return m, nil
 }
 
 // checkModels loads the network of every camera that has one. What is wrong
@@ -77,7 +111,7 @@ func checkModels(site *config.Site) (err error) {
 		if c.Detector != neuralDetector || slices.Contains(good, c.Model) {
 			continue
 		}
-		net, broken := loadNetwork(c.Model, longSide, longSide, 1)
+		net, broken := loadCamera(c)
 		if broken != nil {
 			err = site.Wrong(fmt.Sprintf("camera[%d].model", i), "must be a network that finds street users: "+broken.Error(), "kerb model FILE tells what a file holds")
 			continue
@@ -86,4 +120,12 @@ func checkModels(site *config.Site) (err error) {
 		good = append(good, c.Model)
 	}
 	return err
+}
+
+func loadCamera(c config.Camera) (*neural.Net, error) {
+	f, err := cameraModel(c)
+	if err != nil {
+		return nil, err
+	}
+	return planNetwork(f, c.Model, longSide, longSide, 1)
 }

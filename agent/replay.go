@@ -25,7 +25,7 @@ type replay struct {
 	Site     string        `help:"Take lines, zones, masks and heights from this site.toml." placeholder:"F"`
 	Camera   string        `help:"Which camera of the site file; the first if not given." placeholder:"NAME"`
 	Detector string        `help:"How objects are found: ${enum}." enum:"motion,neural" default:"motion"`
-	Model    string        `help:"The network of the neural detector, an ONNX file." placeholder:"F"`
+	Model    string        `help:"The network of the neural detector, an ONNX or .kerb file." placeholder:"F"`
 	Follow   time.Duration `help:"Longest time an object is followed." default:"60s"`
 	FPS      float64       `help:"Look at this many pictures a second; 0: every one." default:"0"`
 	Workers  int           `help:"Goroutines that share a picture; 0: one per core, two at most." default:"0"`

@@ -54,7 +54,7 @@ func (s *sense) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Detector == neuralDetector {
-		if sensor.model, err = readModel(c.Model); err != nil {
+		if sensor.model, err = cameraModel(c); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ type sensor struct {
 	now    func() time.Duration // monotonic
 	log    *slog.Logger
 	open   func(context.Context) (source, error)
-	model  []byte // the network's file, for one who cannot read it later; nil: it is read when it is needed
+	model  *modelFile // the network's file, for one who cannot read it later; nil: it is read when it is needed
 
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
@@ -153,10 +153,14 @@ func (s *sensor) watch(ctx context.Context) error {
 
 // network plans the camera's network for pictures of w×h.
 func (s *sensor) network(w, h int) (*neural.Net, error) {
-	if s.model == nil {
-		return loadNetwork(s.camera.Model, w, h, 1)
+	f := s.model
+	if f == nil {
+		var err error
+		if f, err = cameraModel(s.camera); err != nil {
+			return nil, err
+		}
 	}
-	return planNetwork(s.model, s.camera.Model, w, h, 1)
+	return planNetwork(f, s.camera.Model, w, h, 1)
 }
 
 func (s *sensor) opts(w, h int) vision.Opts {

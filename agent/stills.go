@@ -36,7 +36,7 @@ func (r *replay) stills(ctx context.Context, known []truth.Still, t terminal) er
 	if r.Detector != neuralDetector {
 		return fmt.Errorf("%s: %w", r.Truth, errStill)
 	}
-	paths, err := r.images()
+	paths, err := images(r.Clips)
 	if err != nil {
 		return err
 	}
@@ -63,9 +63,9 @@ func (r *replay) stills(ctx context.Context, known []truth.Still, t terminal) er
 	return nil
 }
 
-// images are the stills that the command line names, folders opened.
-func (r *replay) images() (paths []string, err error) {
-	for _, c := range r.Clips {
+// images are the stills that a command line names, folders opened.
+func images(named []string) (paths []string, err error) {
+	for _, c := range named {
 		if info, err := os.Stat(c); err != nil || !info.IsDir() {
 			paths = append(paths, c)
 			continue

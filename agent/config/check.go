@@ -19,6 +19,8 @@ type checker struct {
 	*mistake.Sheet
 	ids map[string]string // stream → its key, for doubles
 	dir string
+
+	shelves []string // where networks lie that are named by their hash
 }
 
 var level = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
@@ -160,7 +162,7 @@ func (c checker) detector(key string, cam camera) {
 		if cam.Model == "" {
 			c.Wrong(key+".model", "is missing: the neural detector runs a network", `for example model = "yolox_nano.onnx"`)
 		}
-		c.file(key+".model", cam.Model)
+		c.model(key+".model", cam.Model)
 	default:
 		c.Wrong(key+".detector", "must be motion or neural", "leave it out for motion")
 	}

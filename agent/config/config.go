@@ -61,6 +61,7 @@ type Camera struct {
 	FPS          float64 // pictures a second that are looked at; 0: every one
 	Detector     string  // motion or neural
 	Model        string  // the network's file; empty for motion
+	ModelSum     string  // what that file must hold, as sha256:…; empty: whatever it holds
 	Lines        []Line
 	Zones        []Zone
 	Masks        []counting.Polygon
@@ -128,7 +129,8 @@ func Parse(name string, data []byte) (*Site, error) {
 	if sheet.Torn() {
 		return nil, sheet.Err()
 	}
-	c := checker{Sheet: sheet, ids: map[string]string{}, dir: filepath.Dir(name)}
+	dir := filepath.Dir(name)
+	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, shelves: shelves(dir, f.Device.State)}
 	c.device(f.Device)
 	c.broker(f.Broker)
 	c.cameras(f.Camera)

@@ -117,7 +117,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 	for _, c := range f.Camera {
 		v := c.values()
 		v.PasswordFile = resolve(s.Dir(), c.PasswordFile)
-		v.Model = resolve(s.Dir(), c.Model)
+		v.Model, v.ModelSum = s.model(c.Model)
 		if !strings.Contains(c.Source, ":") {
 			v.Source = resolve(s.Dir(), c.Source)
 		}

@@ -56,7 +56,7 @@ func Keys() []Key {
 		{"camera[].password_file", "its password" + fileDoc, "", false},
 		{"camera[].fps", "pictures a second that are looked at; every one if left out", `"minimum": 1, "maximum": 30`, false},
 		{"camera[].detector", "how objects are found", `"enum": ["motion", "neural"]`, false},
-		{"camera[].model", "the network of the neural detector, an ONNX file; a path against this file's directory", "", false},
+		{"camera[].model", "the network of the neural detector: an ONNX or .kerb file, its path against this file's directory; or the sha256:… of a .kerb file in the folder models beside this file or in device.state", "", false},
 		{"camera[].line", "a line, over which is counted; drawn from left to right, side a is above it", "", false},
 		{"camera[].line[].id", "the name of its stream, unique on the device", levelShape, true},
 		{"camera[].line[].from", "one end: x and y from 0 (left, top) to 1 (right, bottom)", pointShape, true},

@@ -61,6 +61,7 @@ var rooms = []room{
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
 	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/mistake", libs: []string{tomlLib}, bans: speaker},
+	{path: "agent/network", ours: []string{"counting/neural"}, bans: speaker},
 	{path: "agent/parcel", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/policy", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/store", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},

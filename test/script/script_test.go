@@ -66,6 +66,10 @@ func TestScripts(t *testing.T) {
 			"headof":  headOf,
 			"flip":    flip,
 			"closed":  closedHours,
+			"tinynet": writes(nightWatch),
+			"still":   writes(func() ([]byte, error) { return picture(3) }),
+			"sumof":   sumOf,
+			"fill":    fill,
 		},
 	})
 }

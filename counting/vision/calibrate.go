@@ -1,0 +1,35 @@
+package vision
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"kerb/counting/neural"
+)
+
+// Calibrate shows a network every picture of src, w×h pixels each, as a Counter
+// would, and widens into by the numbers met inside: neural.Opts.Int8 wants
+// them. It returns how many pictures there were. The pictures are forgotten as
+// a Counter forgets them; an error of the Source ends it.
+func Calibrate(ctx context.Context, net *neural.Net, src Source, w, h int, into neural.Ranges) (n int, err error) {
+	if err := check(&Opts{Width: w, Height: h}); err != nil {
+		return 0, err
+	}
+	s, err := newSeer(net, w, h)
+	if err != nil {
+		return 0, err
+	}
+	a := newArena(w*h, 0)
+	defer a.wipe()
+	defer net.Wipe()
+	for ; ; n++ {
+		if _, err := src.ReadInto(ctx, a.picture); errors.Is(err, io.EOF) {
+			return n, nil
+		} else if err != nil {
+			return n, err
+		}
+		s.fill(a.picture, w)
+		net.Observe(into)
+	}
+}
