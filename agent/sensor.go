@@ -187,8 +187,9 @@ func (s *sensor) count(step vision.Step) {
 	s.watching.Store(true)
 	d := s.tally.Watched(s.now())
 	for _, c := range step.Crossings {
-		s.tally.Cross(c)
-		s.crossings.Add(1)
+		if s.tally.Cross(c) {
+			s.crossings.Add(1)
+		}
 	}
 	for _, z := range step.Zones {
 		s.tally.Present(z.Zone, z.Count, d)

@@ -53,7 +53,8 @@ func (t *Tallier) blank() []Tally {
 // Cross counts one crossing in its stream's open window. A crossing of an
 // unknown stream, or of a class the stream does not count, is dropped.
 // A part of the vehicle split counts as vehicle where the split is not asked for.
-func (t *Tallier) Cross(c Crossing) {
+// It reports whether the crossing was counted.
+func (t *Tallier) Cross(c Crossing) (counted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range t.open {
@@ -63,8 +64,10 @@ func (t *Tallier) Cross(c Crossing) {
 		}
 		if class, ok := w.cell(c.Class); ok {
 			w.Crossings[class][c.Dir]++
+			counted = true
 		}
 	}
+	return counted
 }
 
 // cell is the class under which an object of class c is counted in this window.
