@@ -2,6 +2,7 @@ package cage
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -45,6 +46,9 @@ func limit(p plan) error {
 		}
 	}
 	if err := dropCapabilities(p.grants&keeping != 0); err != nil {
+		if errors.Is(err, syscall.ENOTSUP) {
+			return errors.New("drop capabilities: not possible in a program built with cgo: build with CGO_ENABLED=0")
+		}
 		return fmt.Errorf("drop capabilities: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
