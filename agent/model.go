@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 	"kerb/agent/network"
 	"kerb/counting/neural"
+	"kerb/counting/neural/nets"
 	"kerb/counting/vision"
 )
 
@@ -26,7 +28,7 @@ type modelInfo struct {
 	Size    string `help:"Pictures it is to look at, such as 640x480; empty: the size in the file." placeholder:"WxH"`
 	Threads int    `help:"Cores that share an inference." default:"1"`
 	JSON    bool   `help:"As one JSON object."`
-	File    string `arg:"" help:"An ONNX or .kerb file."`
+	File    string `arg:"" optional:"" help:"An ONNX or .kerb file, or street or street-small; none: those that are part of kerb."`
 }
 
 // port is one end of a network.
@@ -60,6 +62,31 @@ type card struct {
 }
 
 func (m *modelInfo) Run(ctx context.Context, t terminal) error {
+	if m.File != "" {
+		return m.tell(ctx, t)
+	}
+	none := true
+	for _, name := range nets.All() {
+		if nets.Read(name) == nil {
+			continue
+		}
+		if !none && !m.JSON {
+			fmt.Fprintln(t.out)
+		}
+		one := *m
+		one.File, none = name, false
+		if err := one.tell(ctx, t); err != nil {
+			return err
+		}
+	}
+	if none {
+		return errors.New("this binary was built without a network: name a file")
+	}
+	return nil
+}
+
+// tell describes one network.
+func (m *modelInfo) tell(ctx context.Context, t terminal) error {
 	f, err := readModel(m.File)
 	if err != nil {
 		return err
@@ -167,6 +194,9 @@ func (c card) print(w io.Writer) {
 	if o := c.Origin; o != nil {
 		row("from", "%s, %s", o.Name, o.Source)
 		row("import", "%s by %s, shown %d stills", o.Imported.Format(time.RFC3339), o.By, o.Stills)
+		if o.Commit+o.Manifest != "" {
+			row("trained", "at commit %s on pictures %s", cmp.Or(o.Commit, "unknown"), cmp.Or(o.Manifest, "unknown"))
+		}
 	}
 	row("licence", "%s", cmp.Or(c.Licence, "the file tells none"))
 	for _, p := range c.Inputs {

@@ -44,12 +44,14 @@ func (m *modelCheck) Run(t terminal) error {
 }
 
 type modelImport struct {
-	Out     string   `help:"The file to write; empty: FILE's name with .kerb, here." placeholder:"F"`
-	Licence string   `help:"What the network may be used for; empty: what the file tells." placeholder:"TEXT"`
-	By      string   `help:"Who imports it; empty: the user of this machine." placeholder:"NAME"`
-	JSON    bool     `help:"As one JSON object."`
-	File    string   `arg:"" help:"An ONNX file."`
-	Stills  []string `arg:"" name:"STILL" help:"JPEGs, or folders of them, like what the camera will see: some dozens are enough."`
+	Out      string   `help:"The file to write; empty: FILE's name with .kerb, here." placeholder:"F"`
+	Licence  string   `help:"What the network may be used for; empty: what the file tells." placeholder:"TEXT"`
+	By       string   `help:"Who imports it; empty: the user of this machine." placeholder:"NAME"`
+	Commit   string   `help:"The state of the repository that trained it; empty: what the file tells." placeholder:"HASH"`
+	Manifest string   `help:"SHA-256 of the list of pictures it was trained on; empty: what the file tells." placeholder:"sha256:…"`
+	JSON     bool     `help:"As one JSON object."`
+	File     string   `arg:"" help:"An ONNX file."`
+	Stills   []string `arg:"" name:"STILL" help:"JPEGs, or folders of them, like what the camera will see: some dozens are enough."`
 }
 
 func (m *modelImport) Run(ctx context.Context, t terminal) error {
@@ -102,6 +104,7 @@ func (m *modelImport) describe(f *modelFile, c *network.Card) error {
 	*c = network.Card{
 		Name: filepath.Base(m.File), Source: f.sum, Licence: cmp.Or(m.Licence, licenceOf(info)), Producer: info.Producer,
 		Meta: info.Meta, Input: [2]int{sight.Width, sight.Height}, Imported: time.Now(), By: m.By,
+		Commit: cmp.Or(m.Commit, info.Meta["commit"]), Manifest: cmp.Or(m.Manifest, info.Meta["manifest"]),
 	}
 	if c.By == "" {
 		c.By = "unknown"

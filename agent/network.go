@@ -8,6 +8,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/network"
 	"kerb/counting/neural"
+	"kerb/counting/neural/nets"
 	"kerb/counting/vision"
 )
 
@@ -76,7 +77,14 @@ type modelFile struct {
 	sum    string
 }
 
+// readModel reads a network's file, or the one of that name in the binary.
 func readModel(path string) (*modelFile, error) {
+	if b := nets.Read(path); b != nil {
+		return decodeModel(path, b)
+	}
+	if slices.Contains(nets.All(), path) {
+		return nil, fmt.Errorf("open the network: this binary was built without %s", path)
+	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -90,6 +98,10 @@ func readModel(path string) (*modelFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the network: %w", err)
 	}
+	return decodeModel(path, b)
+}
+
+func decodeModel(path string, b []byte) (*modelFile, error) {
 	m := &modelFile{size: len(b), sum: network.Sum(b), sealed: network.Is(b)}
 	if !m.sealed {
 		m.ONNX = b

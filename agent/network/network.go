@@ -41,6 +41,11 @@ type Card struct {
 	Imported time.Time         `json:"imported"`           // in UTC
 	By       string            `json:"imported_by"`
 	Stills   int               `json:"stills"` // pictures that the ranges were seen on
+
+	// Of a network that was trained here: the commit that trained it, and the
+	// Sum of the list of pictures.
+	Commit   string `json:"training_commit,omitempty"`
+	Manifest string `json:"training_manifest,omitempty"`
 }
 
 // File is what a .kerb file holds.
@@ -149,7 +154,7 @@ func Decode(file []byte) (*File, error) {
 	if err := d.Decode(&h); err != nil {
 		return nil, fmt.Errorf("has a card that cannot be read: %w", err)
 	}
-	for _, text := range []string{h.Name, h.Licence, h.By} {
+	for _, text := range []string{h.Name, h.Licence, h.By, h.Commit, h.Manifest} {
 		if len(text) > maxText || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			return nil, errText
 		}

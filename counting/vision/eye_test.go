@@ -88,7 +88,7 @@ func TestVehiclesAreCountedWholeOrSplitAsAsked(t *testing.T) {
 // stumble is a head that fails while the picture's traces are still there.
 type stumble struct{ yolox }
 
-func (stumble) decode([]detection, []float32, float64) []detection { panic("stumbled") }
+func (stumble) decode([]detection, [][]float32, float64) []detection { panic("stumbled") }
 
 func TestNothingOfThePictureStaysInTheNetwork(t *testing.T) {
 	for _, c := range []struct {

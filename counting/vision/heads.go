@@ -17,8 +17,8 @@ type detection struct {
 
 // A head turns a network's output into detections in pixels of its input.
 type head interface {
-	// decode appends to dst what scores at least least.
-	decode(dst []detection, out []float32, least float64) []detection
+	// decode appends to dst what the outputs say that scores at least least.
+	decode(dst []detection, outs [][]float32, least float64) []detection
 	places() int   // where there may be an object: most detections of a look
 	unit() float32 // the input's value of one level of grey
 	name() string
@@ -36,15 +36,18 @@ var cocoClasses = [...]struct {
 // cocoRow is what a COCO network says of one place: box, objectness, classes.
 const cocoRow = 5 + 80
 
-// headOf recognises the head by the shape of the output.
-func headOf(shape []int, w, h int) (head, error) {
+// headOf recognises the head by the shapes of the outputs.
+func headOf(shapes [][]int, w, h int) (head, error) {
+	shape := shapes[0]
 	switch {
+	case kerb{w, h}.fits(shapes):
+		return kerb{w, h}, nil
 	case len(shape) == 3 && shape[2] == cocoRow && shape[1] == yoloxRows(w, h):
 		return yolox{w, h}, nil
 	case len(shape) == 4 && shape[1] == cocoRow && shape[2] > 0 && shape[3] > 0 && w%shape[3] == 0 && h%shape[2] == 0:
 		return fastest{shape[3], shape[2], float64(w), float64(h)}, nil
 	}
-	return nil, fmt.Errorf("output of shape %v for a picture of %d×%d: neither a YOLOX nor a FastestDet head for 80 classes", shape, w, h)
+	return nil, fmt.Errorf("outputs of shapes %v for a picture of %d×%d: neither kerb's own head nor that of YOLOX or FastestDet for 80 classes", shapes, w, h)
 }
 
 // yolox is the anchor-free head of YOLOX (Ge et al. 2021, arXiv 2107.08430,
@@ -65,8 +68,8 @@ func (y yolox) places() int { return yoloxRows(y.w, y.h) }
 func (yolox) unit() float32 { return 1 }
 func (yolox) name() string  { return "YOLOX" }
 
-func (y yolox) decode(dst []detection, out []float32, least float64) []detection {
-	row := 0
+func (y yolox) decode(dst []detection, outs [][]float32, least float64) []detection {
+	out, row := outs[0], 0
 	for _, stride := range yoloxStrides {
 		s := float64(stride)
 		for gy := range y.h / stride {
@@ -104,8 +107,8 @@ func (f fastest) places() int { return f.gw * f.gh }
 func (fastest) unit() float32 { return 1.0 / 255 }
 func (fastest) name() string  { return "FastestDet" }
 
-func (f fastest) decode(dst []detection, out []float32, least float64) []detection {
-	n := f.gw * f.gh
+func (f fastest) decode(dst []detection, outs [][]float32, least float64) []detection {
+	n, out := f.gw*f.gh, outs[0]
 	var scores [80]float32
 	for i := range n {
 		obj := float64(out[i])

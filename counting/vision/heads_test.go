@@ -49,7 +49,7 @@ func TestYOLOXRowsAreDecoded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			out := yoloxOutput()
 			say(out, c.row, c.values)
-			got := yolox{64, 64}.decode(nil, out, 0.1)
+			got := yolox{64, 64}.decode(nil, [][]float32{out}, 0.1)
 			if len(got) != 1 || !near(got[0].box, c.want.box) || got[0].class != c.want.class || math.Abs(got[0].score-c.want.score) > 1e-6 {
 				t.Errorf("got %+v; want %+v", got, c.want)
 			}
@@ -60,11 +60,11 @@ func TestYOLOXRowsAreDecoded(t *testing.T) {
 func TestYOLOXLeavesOutWhatIsUnsureAndSurvivesNonsense(t *testing.T) {
 	out := yoloxOutput()
 	say(out, 0, map[int]float32{4: 0.3, 5: 0.3})
-	if got := (yolox{64, 64}).decode(nil, out, 0.1); len(got) != 0 {
+	if got := (yolox{64, 64}).decode(nil, [][]float32{out}, 0.1); len(got) != 0 {
 		t.Errorf("0.09 is below 0.1: %+v", got)
 	}
 	say(out, 0, map[int]float32{2: 1e9, 3: float32(math.Inf(1)), 4: 1, 5: 1})
-	for _, d := range (yolox{64, 64}).decode(nil, out, 0.1) {
+	for _, d := range (yolox{64, 64}).decode(nil, [][]float32{out}, 0.1) {
 		if math.IsInf(d.box.h(), 0) || math.IsInf(d.box.w(), 0) {
 			t.Errorf("an infinite box: %+v", d)
 		}
@@ -79,7 +79,7 @@ func TestFastestDetPlanesAreDecoded(t *testing.T) {
 	out[at] = 1
 	out[3*n+at], out[4*n+at] = 0, float32(math.Log(3)) // half the width, three quarters of the height
 	out[(5+1)*n+at] = 0.8
-	got := f.decode(nil, out, 0.1)
+	got := f.decode(nil, [][]float32{out}, 0.1)
 	want := box{32 - 16, 16 - 18, 32 + 16, 16 + 18}
 	if len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Bicycle {
 		t.Fatalf("got %+v; want %+v", got, want)
@@ -102,9 +102,9 @@ func TestAHeadIsRecognisedByItsShape(t *testing.T) {
 		{[]int{1, 85, 0, 0}, 352, 352, ""},
 		{[]int{1, 1000}, 224, 224, ""},
 	} {
-		h, err := headOf(c.shape, c.w, c.h)
+		h, err := headOf([][]int{c.shape}, c.w, c.h)
 		switch {
-		case c.want == "" && (err == nil || !strings.Contains(err.Error(), "neither a YOLOX nor a FastestDet head")):
+		case c.want == "" && (err == nil || !strings.Contains(err.Error(), "neither kerb's own head")):
 			t.Errorf("%v: %v, %v", c.shape, h, err)
 		case c.want != "" && (err != nil || h.name() != c.want):
 			t.Errorf("%v: %v, %v; want %s", c.shape, h, err, c.want)
@@ -171,4 +171,52 @@ func TestFitKeepsTheLongSideAndWastesNothing(t *testing.T) {
 			t.Errorf("Fit(%d, %d, %d) = %d, %d; want %d, %d", c[0], c[1], c[2], w, h, c[3], c[4])
 		}
 	}
+}
+
+func TestKerbsOwnMapsAreDecoded(t *testing.T) {
+	ln2 := float32(math.Ln2)
+	k := kerb{64, 48}
+	outs := func() [][]float32 { return [][]float32{make([]float32, 9*8*6), make([]float32, 9*4*3)} }
+	say := func(out []float32, n, place int, values [9]float32) {
+		for p, v := range values {
+			out[p*n+place] = v
+		}
+	}
+	t.Run("the fine map", func(t *testing.T) {
+		o := outs()
+		say(o[0], 48, 2*8+3, [9]float32{0.1, 0.7, 0.2, 0, 0, 0.25, -0.5, ln2, 2 * ln2})
+		got := k.decode(nil, o, 0.05)
+		want := box{30 - 8, 16 - 16, 30 + 8, 16 + 16}
+		if len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Bicycle || math.Abs(got[0].score-0.7) > 1e-6 {
+			t.Errorf("got %+v; want a bicycle of 0.7 in %v", got, want)
+		}
+	})
+	t.Run("the coarse map", func(t *testing.T) {
+		o := outs()
+		say(o[1], 12, 1*4+2, [9]float32{4: 0.5})
+		got := k.decode(nil, o, 0.05)
+		if want := (box{40 - 8, 24 - 8, 40 + 8, 24 + 8}); len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Heavy {
+			t.Errorf("got %+v; want something heavy in %v", got, want)
+		}
+	})
+	t.Run("what is unsure or nonsense", func(t *testing.T) {
+		o := outs()
+		say(o[0], 48, 0, [9]float32{0: 0.04})
+		say(o[0], 48, 1, [9]float32{0: 0.9, 5: float32(math.NaN())})
+		say(o[0], 48, 2, [9]float32{0: 0.9, 7: float32(math.Inf(1))})
+		got := k.decode(nil, o, 0.05)
+		if len(got) != 1 || math.IsInf(got[0].box.w(), 0) {
+			t.Errorf("got %+v; want one box, of a size", got)
+		}
+	})
+	t.Run("is recognised by both shapes", func(t *testing.T) {
+		if h, err := headOf([][]int{{1, 9, 6, 8}, {1, 9, 3, 4}}, 64, 48); err != nil || h.name() != "kerb" || h.places() != 60 {
+			t.Errorf("%v, %v", h, err)
+		}
+		for _, shapes := range [][][]int{{{1, 9, 6, 8}}, {{1, 9, 6, 8}, {1, 9, 3, 3}}, {{1, 8, 6, 8}, {1, 8, 3, 4}}} {
+			if h, err := headOf(shapes, 64, 48); err == nil {
+				t.Errorf("%v passes for %s", shapes, h.name())
+			}
+		}
+	})
 }

@@ -10,16 +10,17 @@ import (
 
 // A seer is a network with all that stands between it and a picture.
 type seer struct {
-	net     *neural.Net
-	head    head
-	in, out []float32
-	planes  int
-	w, h    int     // of the network's input
-	scale   float64 // network pixels per picture pixel
-	across  []sample
-	down    []sample
-	grey    [256]float32 // what the network takes for a level of grey
-	found   []detection
+	net    *neural.Net
+	head   head
+	in     []float32
+	outs   [][]float32
+	planes int
+	w, h   int     // of the network's input
+	scale  float64 // network pixels per picture pixel
+	across []sample
+	down   []sample
+	grey   [256]float32 // what the network takes for a level of grey
+	found  []detection
 }
 
 // sample says between which two pixels one of the input lies, and how far
@@ -38,12 +39,16 @@ func newSeer(net *neural.Net, w, h int) (*seer, error) {
 		return nil, fmt.Errorf("the network wants an input of shape %v: must be one picture of one or three planes", shape)
 	}
 	s := &seer{net: net, in: in, planes: shape[1], h: shape[2], w: shape[3]}
-	out, outShape := net.Output("")
+	var shapes [][]int
+	for _, name := range net.Outputs() {
+		out, shape := net.Output(name)
+		s.outs, shapes = append(s.outs, out), append(shapes, shape)
+	}
 	var err error
-	if s.head, err = headOf(outShape, s.w, s.h); err != nil {
+	if s.head, err = headOf(shapes, s.w, s.h); err != nil {
 		return nil, err
 	}
-	s.out, s.found = out, make([]detection, 0, s.head.places())
+	s.found = make([]detection, 0, s.head.places())
 	s.scale = min(float64(s.w)/float64(w), float64(s.h)/float64(h))
 	s.across, s.down = samples(w, s.w, s.scale), samples(h, s.h, s.scale)
 	for v := range s.grey {
@@ -70,7 +75,7 @@ func (s *seer) see(picture []byte, w, h int, least float64) []detection {
 	defer s.net.Wipe()
 	s.fill(picture, w)
 	s.net.Run()
-	s.found = s.head.decode(s.found[:0], s.out, least)
+	s.found = s.head.decode(s.found[:0], s.outs, least)
 	for i := range s.found {
 		b := &s.found[i].box
 		b.x0, b.x1 = max(b.x0/s.scale, 0), min(b.x1/s.scale, float64(w))

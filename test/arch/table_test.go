@@ -72,6 +72,7 @@ var rooms = []room{
 	{path: "counting", bans: values},
 	{path: "counting/loop", ours: []string{"counting"}, bans: values},
 	{path: "counting/neural", ours: []string{"counting/neural/kernel", "counting/neural/onnx"}, bans: darkRoom},
+	{path: "counting/neural/nets", bans: darkRoom},
 	{path: "counting/neural/kernel", libs: []string{sysLib}, bans: darkRoom},
 	{path: "counting/neural/onnx", libs: []string{protoLib}, bans: darkRoom},
 	{path: "counting/neural/onnx/onnxtest", ours: []string{"counting/neural/onnx"}, libs: []string{protoLib}},

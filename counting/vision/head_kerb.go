@@ -1,0 +1,76 @@
+package vision
+
+import (
+	"math"
+
+	"kerb/counting"
+)
+
+// kerbClasses are what kerb's own network tells apart, in the order of its
+// planes. A rider and what is ridden are one.
+var kerbClasses = [...]counting.Class{counting.Person, counting.Bicycle, counting.Motorcycle, counting.Car, counting.Heavy}
+
+// kerbPlanes is what kerb's own network says of one place: class scores, the
+// middle's offset from the place's in strides, the logarithms of width and
+// height in strides.
+const kerbPlanes = len(kerbClasses) + 4
+
+var kerbStrides = [...]int{8, 16}
+
+// kerb is the head of kerb's own networks: no anchors and no objectness, one
+// map of places per stride. A class's score says how well the box fits, too
+// (after Li et al. 2020, Generalized Focal Loss, arXiv 2006.04388), so it is
+// the detection's.
+type kerb struct{ w, h int }
+
+func (k kerb) places() (n int) {
+	for _, s := range kerbStrides {
+		n += (k.w / s) * (k.h / s)
+	}
+	return n
+}
+
+func (kerb) unit() float32 { return 1.0 / 255 }
+func (kerb) name() string  { return "kerb" }
+
+// fits reports whether outputs of these shapes are this head's.
+func (k kerb) fits(shapes [][]int) bool {
+	if len(shapes) != len(kerbStrides) {
+		return false
+	}
+	for i, s := range kerbStrides {
+		o := shapes[i]
+		if len(o) != 4 || o[0] != 1 || o[1] != kerbPlanes || o[2]*s != k.h || o[3]*s != k.w {
+			return false
+		}
+	}
+	return true
+}
+
+func (k kerb) decode(dst []detection, outs [][]float32, least float64) []detection {
+	for level, stride := range kerbStrides {
+		gw, gh, s := k.w/stride, k.h/stride, float64(stride)
+		n, out := gw*gh, outs[level]
+		low := float32(least)
+		for i := range n {
+			class, score := 0, low
+			for c := range kerbClasses {
+				if v := out[c*n+i]; v >= score {
+					class, score = c, v
+				}
+			}
+			if out[class*n+i] < low {
+				continue
+			}
+			at := out[len(kerbClasses)*n+i:]
+			cx := (float64(i%gw) + 0.5 + float64(at[0])) * s
+			cy := (float64(i/gw) + 0.5 + float64(at[n])) * s
+			bw, bh := grow(at[2*n])*s, grow(at[3*n])*s
+			if math.IsNaN(cx + cy + bw + bh) {
+				continue
+			}
+			dst = append(dst, detection{box: box{cx - bw/2, cy - bh/2, cx + bw/2, cy + bh/2}, class: kerbClasses[class], score: float64(score)})
+		}
+	}
+	return dst
+}
