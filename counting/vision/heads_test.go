@@ -186,7 +186,7 @@ func TestKerbsOwnMapsAreDecoded(t *testing.T) {
 		o := outs()
 		say(o[0], 48, 2*8+3, [9]float32{0.1, 0.7, 0.2, 0, 0, 0.25, -0.5, ln2, 2 * ln2})
 		got := k.decode(nil, o, 0.05)
-		want := box{30 - 8, 16 - 16, 30 + 8, 16 + 16}
+		want := box{30 - 8, 0, 30 + 8, 16 + 16}
 		if len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Bicycle || math.Abs(got[0].score-0.7) > 1e-6 {
 			t.Errorf("got %+v; want a bicycle of 0.7 in %v", got, want)
 		}
