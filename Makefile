@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm e2e footage bench bench-neural cross spool wire fuse cluster accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm e2e footage bench bench-neural cross deb package spool wire fuse cluster accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -18,7 +18,7 @@ test:
 	$(GO) test ./...
 
 # What a stranger's machine runs before a change is believed.
-check: lint arch test race modules vm cross
+check: lint arch test race modules vm cross package
 
 lint:
 	@fmt="$$($(GO) tool gofumpt -l .)"; [ -z "$$fmt" ] || { echo "not formatted by gofumpt:"; echo "$$fmt"; exit 1; }
@@ -66,6 +66,15 @@ cross:
 	GOOS=linux GOARCH=arm64 $(BUILD) -o $(OUT)/kerb-linux-arm64 ./agent
 	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o $(OUT)/kerb-linux-armv6 ./agent
 	test/cross $(OUT)
+
+# Debian packages for amd64, arm64 and armhf, in out/.
+deb: cross
+	cd firmware-notes/package && $(GO) run . -version '$(RELEASE)'
+
+# Made twice and compared, and held against lintian; with KERB_LONG=1 installed,
+# upgraded and purged in a Debian of its own.
+package:
+	test/package $(if $(KERB_LONG),$(OUT)/chroot)
 
 # The long forms of the tests that kill, cut and starve; hours on a busy machine.
 spool:

@@ -48,6 +48,9 @@ type commands struct {
 	Schema  schema   `cmd:"" help:"Print the schemas of the messages and of the two files."`
 	Wipe    wipe     `cmd:"" help:"Destroy what this device has stored, and certify it."`
 	Version version  `cmd:"" help:"Print the version."`
+
+	Manual     manual     `cmd:"" hidden:"" help:"Print the manual page."`
+	Completion completion `cmd:"" hidden:"" help:"Print the completion of a shell."`
 }
 
 // terminal is where a command talks: data to out, words to err.

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/goreleaser/nfpm/v2/files"
+)
+
+// contents is everything in a package: where it comes from, where it goes.
+func contents(root, made, binary string, when time.Time) files.Contents {
+	var cs files.Contents
+	add := func(kind, mode, from, to string) {
+		m := os.FileMode(0o644)
+		if mode != "" {
+			fmt.Sscanf(mode, "%o", &m)
+		}
+		cs = append(cs, &files.Content{
+			Source: from, Destination: to, Type: kind,
+			FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: m, MTime: when},
+		})
+	}
+	in := func(path string) string { return filepath.Join(root, path) }
+	add(files.TypeFile, "755", binary, "/usr/bin/kerb")
+	add(files.TypeDir, "755", "", "/etc/kerb")
+	add(files.TypeConfigNoReplace, "644", in("configs/policy-standard.toml"), "/etc/kerb/policy.toml")
+	add(files.TypeConfigNoReplace, "644", filepath.Join(made, "site.toml"), "/etc/kerb/site.toml")
+	units, _ := filepath.Glob(in("firmware-notes/systemd/*")) // the pattern is right
+	for _, u := range units {
+		switch filepath.Ext(u) {
+		case ".service", ".socket", ".timer", ".target", ".path":
+			add(files.TypeFile, "", u, "/usr/lib/systemd/system/"+filepath.Base(u))
+		}
+	}
+	add(files.TypeFile, "", in("firmware-notes/package/debian/kerb.sysusers"), "/usr/lib/sysusers.d/kerb.conf")
+	add(files.TypeFile, "", filepath.Join(made, "kerb.1.gz"), "/usr/share/man/man1/kerb.1.gz")
+	add(files.TypeFile, "", filepath.Join(made, "kerb.bash"), "/usr/share/bash-completion/completions/kerb")
+	add(files.TypeFile, "", filepath.Join(made, "kerb.zsh"), "/usr/share/zsh/vendor-completions/_kerb")
+	add(files.TypeFile, "", filepath.Join(made, "kerb.fish"), "/usr/share/fish/vendor_completions.d/kerb.fish")
+	add(files.TypeFile, "", in("firmware-notes/package/debian/copyright"), "/usr/share/doc/kerb/copyright")
+	add(files.TypeFile, "", filepath.Join(made, "changelog.gz"), "/usr/share/doc/kerb/changelog.gz")
+	add(files.TypeFile, "", in("firmware-notes/package/debian/lintian-overrides"), "/usr/share/lintian/overrides/kerb")
+	for _, pattern := range []string{"configs/*.toml", "configs/*.json", "configs/*.yaml"} {
+		examples, _ := filepath.Glob(in(pattern))
+		for _, e := range examples {
+			add(files.TypeFile, "", e, "/usr/share/doc/kerb/examples/"+filepath.Base(e))
+		}
+	}
+	notes, _ := filepath.Glob(in("firmware-notes/*.md"))
+	drawings, _ := filepath.Glob(in("firmware-notes/*.svg"))
+	for _, n := range append(notes, drawings...) {
+		add(files.TypeFile, "", n, "/usr/share/doc/kerb/"+filepath.Base(n))
+	}
+	return cs
+}
+
+// derive writes into dir what is made and not kept: the manual, the shells'
+// completions, the change log, and site.toml as a new device gets it.
+func derive(root, dir, out, release string, when time.Time) error {
+	site, err := os.ReadFile(filepath.Join(root, "configs/site-camera.toml"))
+	if err != nil {
+		return err
+	}
+	// The schema lies elsewhere on a device.
+	site = bytes.TrimLeft(bytes.Replace(site, []byte("#:schema site.schema.json\n"), nil, 1), "\n")
+	if err := os.WriteFile(filepath.Join(dir, "site.toml"), site, 0o644); err != nil {
+		return err
+	}
+	for name, words := range map[string][]string{
+		"kerb.1": {"manual"}, "kerb.bash": {"completion", "bash"}, "kerb.zsh": {"completion", "zsh"}, "kerb.fish": {"completion", "fish"},
+	} {
+		text, err := exec.Command(filepath.Join(out, "kerb-linux-amd64"), words...).Output()
+		if err != nil {
+			return fmt.Errorf("kerb %v: %w", words, err)
+		}
+		if name == "kerb.1" {
+			name, text = "kerb.1.gz", zip(text)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	changes := fmt.Sprintf("kerb (%s) unstable; urgency=medium\n\n  * The changes are told by the log of its source.\n\n -- %s  %s\n",
+		release, maintainer, when.Format(time.RFC1123Z))
+	return os.WriteFile(filepath.Join(dir, "changelog.gz"), zip([]byte(changes)), 0o644)
+}
+
+// zip is gzip -9n.
+func zip(text []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is right
+	_, _ = w.Write(text)                                  // a buffer takes everything
+	_ = w.Close()
+	return b.Bytes()
+}
