@@ -1,0 +1,257 @@
+"""Pictures and labels: what is read, what is believed, how it is bent.
+
+A sample is luma of a fixed size, boxes with class and belief, regions to look
+away from, and for each class how much a place without a box counts as proof
+that nothing is there.
+"""
+import io
+import json
+import os
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from net import CLASSES, STRIDES
+
+PAD = 114
+
+# Sources whose teachers overlooked small people and bicycles: there a place
+# without a box proves next to nothing about these classes.
+BLIND = {"jamcam": ("person", "bicycle", "motorcycle"), "hwyeng": ("person", "bicycle", "motorcycle"),
+         "odc": ("person", "bicycle"), "topview": ("person", "bicycle"), "atl": ("person",)}
+
+# How often a source is drawn, beside the number of its pictures. Few cameras
+# filmed most pictures of caxtiq and atl; people, bicycles and London are scarce.
+TURNS = {"caxtiq": 0.6, "atl": 0.6, "topview": 0.4, "marcel": 4.0, "jamcam": 1.6, "oiveh": 0.7, "clips": 2.0, "scene": 0.45,
+         "coco_l": 1.5, "lschen": 1.0, "clips2": 1.5, "clips3": 2.0, "hwyeng": 1.5, "odc": 2.0, "pennfudan": 1.0}
+
+
+class Picture:
+    """One labelled picture. boxes: [n, 6] class x0 y0 x1 y1 belief, pixels; class -1 is looked away from."""
+
+    def __init__(self, root, row):
+        self.source, self.scene = row["source"], row.get("scene", row["file"])
+        self.luma = np.asarray(Image.open(os.path.join(root, row["file"])).convert("L"))
+        h, w = self.luma.shape
+        boxes = []
+        with open(os.path.join(root, row["label"])) as f:
+            for line in f:
+                c, cx, cy, bw, bh, score, kind = line.split()
+                c, cx, cy, bw, bh = int(c), float(cx) * w, float(cy) * h, float(bw) * w, float(bh) * h
+                belief = 1.0 if kind == "h" else max(float(score), 0.5)
+                boxes.append([c, cx - bw / 2, cy - bh / 2, cx + bw / 2, cy + bh / 2, belief, kind in "hc"])
+        self.boxes = mend(np.array(boxes, np.float32).reshape(-1, 7), w, h)
+        self.proof = np.ones(len(CLASSES), np.float32)
+        for i, c in enumerate(CLASSES):
+            if c in BLIND.get(self.source, ()):
+                self.proof[i] = 0.15
+            elif c not in row["annotated"]:
+                self.proof[i] = 0.5
+
+
+def mend(boxes, w, h):
+    """Takes back what was merged by mistake or is no box: an edge of two
+    pixels, a box over the whole picture."""
+    bw, bh = boxes[:, 3] - boxes[:, 1], boxes[:, 4] - boxes[:, 2]
+    keep = (bw >= 3) & (bh >= 3) & ((bw < 0.98 * w) | (bh < 0.98 * h))
+    # A person as wide as high is a sign, a balloon, half of somebody.
+    odd = (boxes[:, 0] == 0) & (bw > 1.15 * bh) & (boxes[:, 6] == 0)
+    boxes[odd, 0] = -1
+    return boxes[keep]
+
+
+def load(root, split, classes_of_licence, scenes=None):
+    """All pictures of a split whose licence class is wanted."""
+    pictures = []
+    for where in [root] + ([scenes] if scenes and split == "train" else []):
+        with open(os.path.join(where, "manifest.jsonl")) as f:
+            for line in f:
+                row = json.loads(line)
+                if row["split"] == split and row["licence_class"] in classes_of_licence:
+                    pictures.append(Picture(where, row))
+    return pictures
+
+
+class Street:
+    """Draws training samples without end; every worker has its own."""
+
+    def __init__(self, pictures, seed):
+        self.all, self.rng = pictures, np.random.default_rng(seed)
+        self.turns = np.array([TURNS.get(p.source, 1.0) for p in pictures])
+        # Pictures with people or bicycles that a person's eye confirmed come more often.
+        for i, p in enumerate(pictures):
+            n = np.isin(p.boxes[:, 0], (0, 1)).sum()
+            self.turns[i] *= 1 + min(n, 8) * 0.15
+        self.turns /= self.turns.sum()
+        self.cutouts = [(i, j) for i, p in enumerate(pictures) for j, b in enumerate(p.boxes)
+                        if p.source != "scene" and b[0] in (0, 1) and b[5] >= 0.75 and b[4] - b[2] >= 18 and clear(p, j)]
+
+    def pick(self):
+        return self.all[self.rng.choice(len(self.all), p=self.turns)]
+
+    def sample(self, w, h):
+        """Returns luma [h, w] uint8, boxes [n, 6] and proof [cells, classes]:
+        how much it counts if a cell sees a class where no box is."""
+        rng = self.rng
+        canvas = np.full((h, w), PAD, np.uint8)
+        boxes, regions, proofs = [], [], []
+        if rng.random() < 0.45:
+            cx, cy = int(w * rng.uniform(0.3, 0.7)), int(h * rng.uniform(0.3, 0.7))
+            tiles = [(0, 0, cx, cy), (cx, 0, w, cy), (0, cy, cx, h), (cx, cy, w, h)]
+        else:
+            tiles = [(0, 0, w, h)]
+        for x0, y0, x1, y1 in tiles:
+            p = self.pick()
+            piece, b = bend(p, x1 - x0, y1 - y0, rng)
+            canvas[y0:y1, x0:x1] = piece
+            b[:, [1, 3]] += x0
+            b[:, [2, 4]] += y0
+            boxes.append(b[b[:, 0] >= 0])
+            regions.append(b[b[:, 0] < 0][:, 1:5])
+            proofs.append((x0, y0, x1, y1, p.proof))
+        boxes, regions = np.concatenate(boxes), np.concatenate(regions)
+        if self.cutouts and rng.random() < 0.35:
+            boxes = self.paste(canvas, boxes, rng.integers(1, 6))
+        return weather(canvas, rng), boxes[:, :6], prove(w, h, regions, proofs)
+
+    def paste(self, canvas, boxes, n):
+        """Puts people and cyclists where nobody is: their edges are faded, for
+        a frame around them would be what is learnt."""
+        rng, (h, w) = self.rng, canvas.shape
+        for _ in range(n):
+            i, j = self.cutouts[rng.integers(len(self.cutouts))]
+            p, b = self.all[i], self.all[i].boxes[j]
+            x0, y0, x1, y1 = [int(round(v)) for v in (b[1] - 1, b[2] - 1, b[3] + 1, b[4] + 1)]
+            x0, y0 = max(x0, 0), max(y0, 0)
+            patch = p.luma[y0:y1, x0:x1]
+            tall = min(rng.uniform(9, 48), patch.shape[0] * 1.3)
+            k = tall / patch.shape[0]
+            pw, ph = max(int(patch.shape[1] * k), 3), max(int(tall), 6)
+            if pw >= w - 2 or ph >= h - 2:
+                continue
+            px, py = rng.integers(0, w - pw), rng.integers(0, h - ph)
+            box = np.array([px, py, px + pw, py + ph], np.float32)
+            if len(boxes) and overlap(box, boxes[:, 1:5]).max() > 0.15:
+                continue
+            img = Image.fromarray(patch)
+            if rng.random() < 0.5:
+                img = img.transpose(Image.FLIP_LEFT_RIGHT)
+            patch = np.asarray(img.resize((pw, ph), Image.BOX if k < 0.7 else Image.BILINEAR), np.float32)
+            under = canvas[py:py + ph, px:px + pw].astype(np.float32)
+            edge = 0.35 * (under.mean() - patch.mean())
+            yy, xx = np.mgrid[0:ph, 0:pw]
+            r = np.maximum(np.abs((xx + 0.5) / pw - 0.5), np.abs((yy + 0.5) / ph - 0.5) * 0.93) * 2
+            alpha = np.clip((1.0 - r) / 0.3, 0, 1)
+            canvas[py:py + ph, px:px + pw] = np.clip(under + alpha * (patch + edge - under), 0, 255)
+            boxes = np.concatenate([boxes, [[b[0], *box, b[5], 1]]]).astype(np.float32)
+        return boxes
+
+
+def prove(w, h, regions, proofs):
+    levels = []
+    for s in STRIDES:
+        x, y = np.arange(w // s) * s + s / 2, np.arange(h // s) * s + s / 2
+        grid = np.ones((h // s, w // s, len(CLASSES)), np.float32)
+        for x0, y0, x1, y1, proof in proofs:
+            grid[np.ix_((y >= y0) & (y < y1), (x >= x0) & (x < x1))] = proof
+        for x0, y0, x1, y1 in regions:
+            grid[np.ix_((y >= y0 - 1) & (y <= y1 + 1), (x >= x0 - 1) & (x <= x1 + 1))] = 0
+        levels.append(grid.reshape(-1, len(CLASSES)))
+    return np.concatenate(levels)
+
+
+def clear(p, j):
+    """Nothing else overlaps box j."""
+    o = overlap(p.boxes[j, 1:5], p.boxes[:, 1:5])
+    o[j] = 0
+    return o.max() < 0.1
+
+
+def overlap(box, boxes):
+    """Shared area as a part of the smaller one."""
+    w = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
+    h = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
+    area = lambda b: (b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1])
+    return np.clip(w, 0, None) * np.clip(h, 0, None) / np.maximum(np.minimum(area(box), area(boxes)), 1e-3)
+
+
+def bend(p, w, h, rng):
+    """A piece of w x h of picture p, scaled, stretched, turned a little and mirrored at random."""
+    H, W = p.luma.shape
+    # Small enough to see far, but not so small that most of the piece is empty.
+    k = max(np.exp(rng.uniform(np.log(0.5), np.log(1.7))), 0.9 * min(w / W, h / H))
+    kx, ky = k * np.exp(rng.uniform(-0.12, 0.12)), k * np.exp(rng.uniform(-0.12, 0.12))
+    turn = np.deg2rad(rng.normal(0, 2.0)) if rng.random() < 0.4 else 0.0
+    flip = -1.0 if rng.random() < 0.5 else 1.0
+    luma, pre = p.luma, 1.0
+    if k < 0.6:  # area first, or a bilinear step would skip pixels
+        pre = 0.5
+        luma = np.asarray(Image.fromarray(luma).reduce(2))
+    # out = A (in - middle) + to
+    c, s = np.cos(turn), np.sin(turn)
+    A = np.array([[c * kx * flip, -s * ky], [s * kx * flip, c * ky]])
+    span = np.abs(A) @ np.array([W / 2, H / 2])
+    to = np.array([aim(w, span[0], rng), aim(h, span[1], rng)])
+    inv = np.array([[A[1, 1], -A[0, 1]], [-A[1, 0], A[0, 0]]]) / (A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0])
+    off = np.array([W / 2, H / 2]) - inv @ to
+    m = [inv[0, 0] * pre, inv[0, 1] * pre, off[0] * pre, inv[1, 0] * pre, inv[1, 1] * pre, off[1] * pre]
+    piece = np.asarray(Image.fromarray(luma).transform((w, h), Image.AFFINE, m, Image.BILINEAR, fillcolor=PAD))
+    b = p.boxes.copy()
+    mid = np.stack([(b[:, 1] + b[:, 3]) / 2 - W / 2, (b[:, 2] + b[:, 4]) / 2 - H / 2], 1) @ A.T + to
+    half = np.stack([(b[:, 3] - b[:, 1]) * kx, (b[:, 4] - b[:, 2]) * ky], 1) / 2
+    whole = 4 * half[:, 0] * half[:, 1]
+    b[:, 1:3], b[:, 3:5] = mid - half, mid + half
+    b[:, [1, 3]] = b[:, [1, 3]].clip(0, w)
+    b[:, [2, 4]] = b[:, [2, 4]].clip(0, h)
+    bw, bh = b[:, 3] - b[:, 1], b[:, 4] - b[:, 2]
+    left = bw * bh / np.maximum(whole, 1e-3)
+    b = b[(bw > 1) & (bh > 1)]
+    left, bw, bh = left[(bw > 1) & (bh > 1)], bw[(bw > 1) & (bh > 1)], bh[(bw > 1) & (bh > 1)]
+    b[(left < 0.35) | (bw < 2.5) | (bh < 4), 0] = -1  # too little of it, or too small, to be asked for
+    return piece, b
+
+
+def aim(room, span, rng):
+    """Where the picture's middle comes to lie in a side of so many pixels."""
+    if 2 * span > room:
+        return rng.uniform(room - span, span)
+    return rng.uniform(span, room - span) if rng.random() < 0.5 else span
+
+
+def weather(luma, rng):
+    """Light, lens, sensor, rain and compression of cheap cameras on bad days."""
+    x = luma.astype(np.float32)
+    h, w = x.shape
+    if rng.random() < 0.25:  # a picture that was smaller once
+        k = rng.uniform(0.45, 0.9)
+        small = Image.fromarray(luma).resize((int(w * k), int(h * k)), Image.BOX)
+        x = np.asarray(small.resize((w, h), Image.BILINEAR), np.float32)
+    if rng.random() < 0.2:
+        x = np.asarray(Image.fromarray(x.astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.3))), np.float32)
+    if rng.random() < 0.06:  # shake
+        n, way = int(rng.integers(2, 5)), rng.integers(0, 2)
+        x = np.mean([np.roll(x, i, way) for i in range(n)], 0)
+    if rng.random() < 0.7:  # exposure and tone
+        x = 255 * (np.clip(x, 0, 255) / 255) ** np.exp(rng.normal(0, 0.35))
+        x = (x - 128) * np.exp(rng.normal(0, 0.25)) + 128 + rng.normal(0, 18)
+    if rng.random() < 0.15:  # fog, a veil of low sun or a dirty lens
+        a = rng.uniform(0.25, 0.8)
+        veil = rng.uniform(90, 235) + np.linspace(-30, 30, h)[:, None] * rng.uniform(-1, 1)
+        x = x * a + veil * (1 - a)
+    if rng.random() < 0.12:  # dusk and night
+        x = x * rng.uniform(0.2, 0.6) + rng.uniform(0, 25)
+    if rng.random() < 0.05:  # the infrared lamp of a camera: bright middle, dark rim
+        yy, xx = np.mgrid[-1:1:h * 1j, -1:1:w * 1j]
+        x = x * np.exp(-(xx ** 2 + yy ** 2) * rng.uniform(0.3, 1.2))
+    if rng.random() < 0.06:  # rain
+        for _ in range(rng.integers(10, 60)):
+            rx, ry, rl = rng.integers(0, w), rng.integers(0, h), rng.integers(4, 14)
+            x[ry:ry + rl, rx] += rng.uniform(10, 45)
+    if rng.random() < 0.5:
+        x += rng.standard_normal((h, w), np.float32) * rng.exponential(5)
+    x = np.clip(x, 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        buf = io.BytesIO()
+        Image.fromarray(x).save(buf, "JPEG", quality=int(rng.integers(18, 80)))
+        x = np.asarray(Image.open(buf))
+    return x
