@@ -70,7 +70,7 @@ func run(root, out, release string) error {
 				Contents:   contents(root, dir, filepath.Join(out, b.file), when),
 				Scripts: nfpm.Scripts{
 					PostInstall: debian(root, "postinst"),
-					PreRemove: debian(root, "prerm"), PostRemove: debian(root, "postrm"),
+					PreRemove:   debian(root, "prerm"), PostRemove: debian(root, "postrm"),
 				},
 				Deb: nfpm.Deb{Compression: "xz", Fields: map[string]string{"Multi-Arch": "foreign"}},
 			},
