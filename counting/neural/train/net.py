@@ -82,17 +82,6 @@ class Street(nn.Module):
         return [self.head8(a), self.head16(b)]
 
 
-class Deployed(nn.Module):
-    """The graph that is exported: sigmoid inside, one map a level."""
-
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def forward(self, images):
-        return tuple(torch.cat([c.sigmoid(), b], 1) for c, b in self.net(images))
-
-
 def grid(w, h):
     """Centres [N, 2] and strides [N] of all cells of a picture, in pixels."""
     centres, strides = [], []
