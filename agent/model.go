@@ -102,7 +102,7 @@ func (m *modelInfo) tell(ctx context.Context, t terminal) error {
 			return usageError("-size " + m.Size + ": must be WIDTHxHEIGHT, each 16–8192, such as 640x480")
 		}
 		net.Close()
-		if net, err = planNetwork(f, m.File, w, h, m.Threads); err != nil {
+		if net, err = planNetwork(f, m.File, w, h, m.Threads, nil); err != nil {
 			return err
 		}
 		if sight, err = vision.Recognise(net); err != nil {

@@ -27,7 +27,7 @@ func (m *modelCheck) Run(t terminal) error {
 	if err != nil {
 		return err
 	}
-	net, err := planNetwork(f, m.File, longSide, longSide, 1)
+	net, err := planNetwork(f, m.File, longSide, longSide, 1, nil)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func show(ctx context.Context, f *modelFile, name, path string, made *network.Fi
 	}
 	defer src.Close()
 	w, h := src.Size()
-	net, err := planNetwork(f, name, w, h, 1)
+	net, err := planNetwork(f, name, w, h, 1, nil)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func loadNetwork(path string, w, h, threads int) (*neural.Net, error) {
 	if err != nil {
 		return nil, err
 	}
-	return planNetwork(f, path, w, h, threads)
+	return planNetwork(f, path, w, h, threads, nil)
 }
 
 // cameraModel reads a camera's network, which the site file may know by its
@@ -40,32 +40,43 @@ func cameraModel(c config.Camera) (*modelFile, error) {
 // planNetwork plans a network, that of the file at path, for pictures of w×h.
 // Where the graph allows it, its input takes the picture's shape. What a .kerb
 // file knows the ranges of is done in eight bits, where the processor is faster
-// at that.
-func planNetwork(f *modelFile, path string, w, h, threads int) (*neural.Net, error) {
-	net, err := neural.Load(f.ONNX, path, neural.Opts{Threads: threads, Int8: f.Ranges})
+// at that. What it makes of a picture lies in arena; nil: on Go's heap.
+func planNetwork(f *modelFile, path string, w, h, threads int, arena neural.Arena) (*neural.Net, error) {
+	o := neural.Opts{Threads: threads, Int8: f.Ranges}
+	shapes, err := shapesFor(f, path, w, h, o)
 	if err != nil {
 		return nil, err
 	}
+	o.Shapes, o.Arena = shapes, arena
+	return neural.Load(f.ONNX, path, o)
+}
+
+// shapesFor is the shape that the network's input takes for such pictures; nil:
+// the file's own.
+func shapesFor(f *modelFile, path string, w, h int, o neural.Opts) (map[string][]int, error) {
+	net, err := neural.Load(f.ONNX, path, o)
+	if err != nil {
+		return nil, err
+	}
+	defer net.Close()
 	sight, err := vision.Recognise(net)
 	if err != nil {
-		net.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	inW, inH := vision.Fit(w, h, min(longSide, max(sight.Width, sight.Height)))
 	if inW == sight.Width && inH == sight.Height {
-		return net, nil
+		return nil, nil
 	}
-	shapes := map[string][]int{net.Inputs()[0]: {1, sight.Planes, inH, inW}}
-	fitted, err := neural.Load(f.ONNX, path, neural.Opts{Threads: threads, Shapes: shapes, Int8: f.Ranges})
+	o.Shapes = map[string][]int{net.Inputs()[0]: {1, sight.Planes, inH, inW}}
+	fitted, err := neural.Load(f.ONNX, path, o)
 	if err != nil {
-		return net, nil // a graph of one size only
+		return nil, nil // a graph of one size only
 	}
+	defer fitted.Close()
 	if _, err := vision.Recognise(fitted); err != nil {
-		fitted.Close()
-		return net, nil
+		return nil, nil
 	}
-	net.Close()
-	return fitted, nil
+	return o.Shapes, nil
 }
 
 // modelFile is a network's file: a .kerb file, or an ONNX file, of which
@@ -139,5 +150,5 @@ func loadCamera(c config.Camera) (*neural.Net, error) {
 	if err != nil {
 		return nil, err
 	}
-	return planNetwork(f, c.Model, longSide, longSide, 1)
+	return planNetwork(f, c.Model, longSide, longSide, 1, nil)
 }

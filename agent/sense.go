@@ -15,7 +15,6 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/parcel"
-	"kerb/agent/policy"
 	"kerb/drivers/camera"
 )
 
@@ -50,7 +49,7 @@ func (s *sense) Run(ctx context.Context) error {
 	}
 	log = log.With("camera", c.Name)
 	sensor := newSensor(c, pol, clock.Mono, log)
-	if sensor.open, err = handed(c, pol, h); err != nil {
+	if sensor.open, err = handed(c, sensor.limits(), h); err != nil {
 		return err
 	}
 	if c.Detector == neuralDetector {
@@ -82,8 +81,7 @@ func find(site *config.Site, name string) (config.Camera, bool) {
 
 // handed is how a camera is opened by one who can open nothing. The password is
 // read now, because later there are no files.
-func handed(c config.Camera, pol *policy.Policy, h hatch) (func(context.Context) (source, error), error) {
-	limit := limits(pol.MaxPixels())
+func handed(c config.Camera, limit camera.Limits, h hatch) (func(context.Context) (source, error), error) {
 	if words, ok := strings.CutPrefix(c.Source, "scene:"); ok {
 		return func(context.Context) (source, error) { return openScene(words, true) }, nil
 	}

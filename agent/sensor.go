@@ -13,6 +13,7 @@ import (
 	"kerb/counting"
 	"kerb/counting/neural"
 	"kerb/counting/vision"
+	"kerb/drivers/camera"
 )
 
 // A sensor is one camera with its counter and its open windows.
@@ -24,6 +25,10 @@ type sensor struct {
 	log    *slog.Logger
 	open   func(context.Context) (source, error)
 	model  *modelFile // the network's file, for one who cannot read it later; nil: it is read when it is needed
+
+	// memory is where the camera's bytes lie. It lives as long as the sensor: a
+	// reader that hangs keeps what it reads into.
+	memory *cage.Vault
 
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
@@ -41,8 +46,8 @@ func (s *sensor) end(mono time.Duration, start, end time.Time, whole time.Durati
 }
 
 func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log *slog.Logger) *sensor {
-	s := &sensor{camera: c, policy: p, tally: counting.NewTallier(c.Streams()), now: now, log: log.With("camera", c.Name)}
-	s.open = func(ctx context.Context) (source, error) { return openCamera(ctx, c, p.MaxPixels(), true) }
+	s := &sensor{camera: c, policy: p, tally: counting.NewTallier(c.Streams()), now: now, log: log.With("camera", c.Name), memory: new(cage.Vault)}
+	s.open = func(ctx context.Context) (source, error) { return openCamera(ctx, c, s.limits(), true) }
 	return s
 }
 
@@ -108,30 +113,21 @@ func (s *sensor) watch(ctx context.Context) error {
 	}
 	w, h := src.Size()
 	o := s.opts(w, h)
+	arena := new(cage.Vault)
+	defer arena.Close()
+	o.Memory = arena.Bytes
 	if s.camera.Detector == neuralDetector {
-		if o.Network, err = s.network(w, h); err != nil {
+		if o.Network, err = s.network(w, h, arena); err != nil {
 			return err
 		}
 		defer o.Network.Close()
 	}
-	var arena *cage.Block
-	o.Memory = func(n int) (_ []byte, err error) {
-		if arena, err = cage.Arena(n); err != nil {
-			return nil, err
-		}
-		return arena.Bytes(), nil
-	}
-	defer func() {
-		if arena != nil {
-			arena.Close()
-		}
-	}()
 	c, err := vision.New(src, o)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if err := arena.Locked(); err != nil {
+	if err := errors.Join(arena.Locked(), s.memory.Locked()); err != nil {
 		s.log.Warn("pictures may be swapped", "err", err)
 	}
 	s.log.Info("camera open", "width", w, "height", h, "detector", s.camera.Detector)
@@ -152,7 +148,7 @@ func (s *sensor) watch(ctx context.Context) error {
 }
 
 // network plans the camera's network for pictures of w×h.
-func (s *sensor) network(w, h int) (*neural.Net, error) {
+func (s *sensor) network(w, h int, arena neural.Arena) (*neural.Net, error) {
 	f := s.model
 	if f == nil {
 		var err error
@@ -160,7 +156,14 @@ func (s *sensor) network(w, h int) (*neural.Net, error) {
 			return nil, err
 		}
 	}
-	return planNetwork(f, s.camera.Model, w, h, 1)
+	return planNetwork(f, s.camera.Model, w, h, 1, arena)
+}
+
+// limits are the policy's and the sensor's own memory.
+func (s *sensor) limits() camera.Limits {
+	l := limits(s.policy.MaxPixels())
+	l.Memory = s.memory
+	return l
 }
 
 func (s *sensor) opts(w, h int) vision.Opts {

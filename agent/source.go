@@ -32,25 +32,25 @@ func limits(pixels int) camera.Limits {
 
 // openCamera is the visible switch from the words of site.toml to a driver.
 // Recorded sources are played at their own pace when paced is set.
-func openCamera(ctx context.Context, c config.Camera, pixels int, paced bool) (source, error) {
+func openCamera(ctx context.Context, c config.Camera, l camera.Limits, paced bool) (source, error) {
 	switch scheme, rest, _ := strings.Cut(c.Source, ":"); {
 	case scheme == "scene":
 		return openScene(rest, paced)
 	case scheme == "http" || scheme == "https":
-		return openMJPEG(ctx, c, pixels)
+		return openMJPEG(ctx, c, l)
 	default:
-		src, err := openFile(c.Source, pixels)
+		src, err := openFile(c.Source, l)
 		if err != nil || !paced {
 			return src, err
 		}
-		again := func() (source, error) { return openFile(c.Source, pixels) }
+		again := func() (source, error) { return openFile(c.Source, l) }
 		return &paceKeeper{source: src, again: again}, nil
 	}
 }
 
 // openMJPEG reads the password at every opening, so that it can be changed
 // without a restart.
-func openMJPEG(ctx context.Context, c config.Camera, pixels int) (source, error) {
+func openMJPEG(ctx context.Context, c config.Camera, l camera.Limits) (source, error) {
 	o := camera.HTTP{User: c.User}
 	if c.PasswordFile != "" {
 		b, err := os.ReadFile(c.PasswordFile)
@@ -59,7 +59,7 @@ func openMJPEG(ctx context.Context, c config.Camera, pixels int) (source, error)
 		}
 		o.Password = strings.TrimRight(string(b), "\r\n")
 	}
-	return camera.OpenMJPEG(ctx, c.Source, limits(pixels), o)
+	return camera.OpenMJPEG(ctx, c.Source, l, o)
 }
 
 // openClip opens what a command line names: a scene or a recording, as fast as
@@ -68,7 +68,7 @@ func openClip(path string) (source, error) {
 	if words, ok := strings.CutPrefix(path, "scene:"); ok {
 		return openScene(words, false)
 	}
-	return openFile(path, clipPixels)
+	return openFile(path, limits(clipPixels))
 }
 
 // clipPixels is the floor of every policy: no detector sees more.
@@ -76,9 +76,9 @@ const clipPixels = 640 * 480
 
 // openFile opens a recording: an AVI, a folder of stills, one still, or - for
 // concatenated JPEGs on standard input.
-func openFile(path string, pixels int) (source, error) {
+func openFile(path string, l camera.Limits) (source, error) {
 	if path == "-" {
-		return camera.OpenStream(os.Stdin, limits(pixels), 25)
+		return camera.OpenStream(os.Stdin, l, 25)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -90,13 +90,13 @@ func openFile(path string, pixels int) (source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return camera.OpenStills(paths, limits(pixels))
+		return camera.OpenStills(paths, l)
 	case ext == ".jpg" || ext == ".jpeg":
-		return camera.OpenStills([]string{path}, limits(pixels))
+		return camera.OpenStills([]string{path}, l)
 	case ext == ".mjpeg" || ext == ".mjpg":
-		return openJPEGs(path, pixels)
+		return openJPEGs(path, l)
 	default:
-		return camera.OpenAVI(path, limits(pixels))
+		return camera.OpenAVI(path, l)
 	}
 }
 
@@ -111,12 +111,12 @@ type jpegFile struct {
 
 func (j jpegFile) Close() error { return errors.Join(j.Stream.Close(), j.file.Close()) }
 
-func openJPEGs(path string, pixels int) (source, error) {
+func openJPEGs(path string, l camera.Limits) (source, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the clip: %w", err)
 	}
-	s, err := camera.OpenStream(f, limits(pixels), clipRate)
+	s, err := camera.OpenStream(f, l, clipRate)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}

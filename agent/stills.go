@@ -81,7 +81,7 @@ func images(named []string) (paths []string, err error) {
 
 func (r *replay) still(ctx context.Context, path string, known *truth.Still) (still, error) {
 	out := still{Image: known.Image, Detector: r.Detector, Region: known.Zone.Polygon}
-	src, err := openFile(path, clipPixels)
+	src, err := openFile(path, limits(clipPixels))
 	if err != nil {
 		return out, err
 	}

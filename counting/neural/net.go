@@ -47,7 +47,22 @@ type Opts struct {
 	Int8 Ranges
 	// Kernels names an instruction set of kernel.Sets; empty means the best.
 	Kernels string
+	// Arena gives the memory of everything that is made of an input; it may be
+	// taken back after Close. Nil: Go's heap.
+	Arena Arena
 }
+
+// Arena gives memory for numbers: n zeros.
+type Arena interface {
+	Floats(n int) ([]float32, error)
+	Int8s(n int) ([]int8, error)
+}
+
+// heap is Go's own memory.
+type heap struct{}
+
+func (heap) Floats(n int) ([]float32, error) { return make([]float32, n), nil }
+func (heap) Int8s(n int) ([]int8, error)     { return make([]int8, n), nil }
 
 // Net is a network ready to run. It is for one goroutine at a time.
 type Net struct {
@@ -158,7 +173,12 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.arena = make([]float32, size)
+	if o.Arena == nil {
+		o.Arena = heap{}
+	}
+	if n.arena, err = o.Arena.Floats(max(size, 1)); err != nil {
+		return nil, err
+	}
 	for _, o := range p.bind {
 		o.mem = n.arena[o.buf.at : o.buf.at+o.buf.elems]
 	}
@@ -168,7 +188,9 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	for i, v := range g.outputs {
 		n.outputs = append(n.outputs, port{v.name, v.shape, outputs[i].mem})
 	}
-	n.pool = newPool(p.threads, p.bytes, p.row, p.steps)
+	if n.pool, err = newPool(p.threads, p.bytes, p.row, p.steps, o.Arena); err != nil {
+		return nil, err
+	}
 	n.info = Info{Kernels: set.Name, Arena: 4 * size}
 	for _, s := range p.steps {
 		n.info.Steps = append(n.info.Steps, s.info)

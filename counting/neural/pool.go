@@ -59,12 +59,24 @@ const (
 	spinLimit = 1 << 14 // looks for work before a thread lets others run
 )
 
-func newPool(threads, bytes, row int, steps []planned) *pool {
+func newPool(threads, bytes, row int, steps []planned, in Arena) (*pool, error) {
+	// One block each for all threads: less than a page would take a whole one.
+	allBytes, err := in.Int8s(max(threads*bytes, 1))
+	if err != nil {
+		return nil, err
+	}
+	allRows, err := in.Floats(max(threads*row, 1))
+	if err != nil {
+		return nil, err
+	}
+	share := func(s *scratch, i int) {
+		s.bytes, s.row = allBytes[i*bytes:(i+1)*bytes], allRows[i*row:(i+1)*row]
+	}
 	p := &pool{steps: steps, rest: make([]helper, threads-1)}
-	p.own.bytes, p.own.row = make([]int8, bytes), make([]float32, row)
+	share(&p.own, 0)
 	for i := range p.rest {
 		h := &p.rest[i]
-		h.own.bytes, h.own.row = make([]int8, bytes), make([]float32, row)
+		share(&h.own, i+1)
 		h.wake, h.end = make(chan struct{}, 1), make(chan struct{})
 		go func() {
 			defer close(h.end)
@@ -73,7 +85,7 @@ func newPool(threads, bytes, row int, steps []planned) *pool {
 			}
 		}()
 	}
-	return p
+	return p, nil
 }
 
 // run computes the steps one after the other; after is called behind each.

@@ -37,6 +37,9 @@ func newLabels() *labels {
 	return &labels{runs: make([]run, 0, maxRuns), blobs: make([]blob, 0, maxBlobs), of: make([]int32, maxRuns)}
 }
 
+// wipe overwrites the outlines of what moved.
+func (l *labels) wipe() { clear(l.runs[:cap(l.runs)]) }
+
 func (l *labels) root(i int32) int32 {
 	for l.runs[i].root != i {
 		l.runs[i].root = l.runs[l.runs[i].root].root

@@ -194,7 +194,7 @@ func blinds(w, h int, masks []counting.Polygon) []bool {
 // returns an error or panics. Errors are the Source's, for errors.Is and
 // errors.As. It allocates nothing.
 func (c *Counter) Step(ctx context.Context) (Step, error) {
-	defer c.arena.forget()
+	defer c.forget()
 	at, err := c.src.ReadInto(ctx, c.arena.picture)
 	if err != nil {
 		return Step{At: at}, err
@@ -213,6 +213,13 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	}
 	s.Crossings = c.crossings
 	return s, nil
+}
+
+// forget overwrites the picture and the outlines that were drawn from it.
+func (c *Counter) forget() {
+	c.arena.forget()
+	c.labels.wipe()
+	c.split = splitter{}
 }
 
 // Close ends the workers and wipes the arena. The Counter is dead afterwards.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,6 +201,34 @@ func (s *trouble) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 	return time.Unix(0, 0), s.err
 }
 
+// outlines tells whether any are kept of what moved.
+func outlines(c *Counter) bool {
+	return slices.ContainsFunc(c.labels.runs[:cap(c.labels.runs)], func(r run) bool { return r != run{} }) || c.split != splitter{}
+}
+
+func TestOutlinesAreGoneAfterEveryStep(t *testing.T) {
+	s := newStreet(320, 240, 60, func(s *street, dst []byte, sec float64) { s.rect(dst, 20+18*sec, 100, 36+18*sec, 144, 40) })
+	c, err := New(s, Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 50 {
+		if _, err := c.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if outlines(c) {
+			t.Fatal("outlines are kept")
+		}
+	}
+	if _, err := s.ReadInto(t.Context(), c.arena.picture); err != nil {
+		t.Fatal(err)
+	}
+	if c.look(c.looked+100*time.Millisecond, 0.1); !outlines(c) {
+		t.Error("control: a look without the wipe leaves none: the test sees nothing")
+	}
+}
+
 func TestPictureIsGone(t *testing.T) {
 	boom := errors.New("boom")
 	for _, c := range []struct {
@@ -224,6 +253,9 @@ func TestPictureIsGone(t *testing.T) {
 			}()
 			if len(bytes.Trim(n.arena.picture, "\x00")) > 0 {
 				t.Error("the picture is still there")
+			}
+			if outlines(n) {
+				t.Error("outlines of it are still there")
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type AVI struct {
 	dec    luma.Decoder
 	err    error // why it ended
 	closed atomic.Bool
+	mu     sync.Mutex // held by a read, since Close takes its memory away
 }
 
 // OpenAVI opens a Motion-JPEG AVI file. Its size is that of the first picture
@@ -58,11 +60,13 @@ func OpenAVI(path string, l Limits) (*AVI, error) {
 
 func newAVI(r io.ReaderAt, length int64, name string, l Limits) (*AVI, error) {
 	a := &AVI{name: name, limits: l.orDefault(), walk: riff{r: r, length: length}}
+	a.dec.Memory = a.limits.Memory
 	if err := a.header(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	a.start = a.walk
 	if err := a.settle(); err != nil {
+		a.limits.Memory.Free(a.buf)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	a.walk = a.start
@@ -196,7 +200,9 @@ func (a *AVI) next() ([]byte, error) {
 		if c.size > int64(a.limits.MaxBytes) {
 			return nil, BadFrame{n, fmt.Errorf("has %d bytes: more than %d", c.size, a.limits.MaxBytes)}
 		}
-		a.buf = grow(a.buf, int(c.size), a.limits.MaxBytes)
+		if a.buf, err = a.limits.grow(a.buf, int(c.size)); err != nil {
+			return nil, err
+		}
 		if err := a.walk.read(a.buf, c.at); err != nil {
 			return nil, a.hint(err)
 		}
@@ -222,6 +228,8 @@ func (a *AVI) hint(err error) error {
 
 // ReadInto fills dst, of width × height bytes, with the next picture.
 func (a *AVI) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.closed.Load() {
 		return time.Time{}, ErrClosed
 	}
@@ -274,8 +282,17 @@ func (a *AVI) Frames() int {
 
 // Close closes the file.
 func (a *AVI) Close() error {
-	if a.closed.Swap(true) || a.file == nil {
+	if a.closed.Swap(true) {
 		return nil
 	}
-	return a.file.Close()
+	var err error
+	if a.file != nil {
+		err = a.file.Close()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dec.Close()
+	a.limits.Memory.Free(a.buf)
+	a.buf = nil
+	return err
 }

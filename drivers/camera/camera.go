@@ -50,7 +50,23 @@ type Limits struct {
 	MaxPixels int
 	// MaxBytes of one compressed picture. Default 4 MiB.
 	MaxBytes int
+	// Memory is where everything lies that a source keeps of a picture, from
+	// its compressed bytes to a decoder's scratch; nil: Go's heap. A source
+	// gives back what it took when it is closed.
+	Memory Memory
 }
+
+// Memory gives n zero bytes, until Free wipes them and takes them back.
+type Memory interface {
+	Bytes(n int) ([]byte, error)
+	Free([]byte)
+}
+
+// heap is Go's own memory.
+type heap struct{}
+
+func (heap) Bytes(n int) ([]byte, error) { return make([]byte, n), nil }
+func (heap) Free(b []byte)               { clear(b) }
 
 func (l Limits) orDefault() Limits {
 	if l.MaxPixels == 0 {
@@ -58,6 +74,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.MaxBytes == 0 {
 		l.MaxBytes = 4 << 20
+	}
+	if l.Memory == nil {
+		l.Memory = heap{}
 	}
 	return l
 }
@@ -127,10 +146,16 @@ func clock(frame int, rate float64) time.Time {
 	return time.Unix(0, 0).UTC().Add(time.Duration(math.Round(float64(frame) / rate * float64(time.Second))))
 }
 
-// grow is buf with at least n bytes, with room to spare when it is a new one.
-func grow(buf []byte, n, most int) []byte {
+// grow is buf with n bytes, with room to spare when it is a new one: nothing of
+// the old one is kept.
+func (l *Limits) grow(buf []byte, n int) ([]byte, error) {
 	if n <= cap(buf) {
-		return buf[:n]
+		return buf[:n], nil
 	}
-	return make([]byte, n, max(n, min(n*3/2+4096, most)))
+	larger, err := l.Memory.Bytes(max(n, min(n*3/2+4096, l.MaxBytes)))
+	if err != nil {
+		return buf, err
+	}
+	l.Memory.Free(buf)
+	return larger[:n], nil
 }

@@ -103,9 +103,9 @@ func TestStreamConforms(t *testing.T) {
 func TestRawConforms(t *testing.T) {
 	data := make([]byte, 40*30*9)
 	cameratest.Conform(t, cameratest.Case{
-		Open: func() (cameratest.Source, error) { return opened(OpenRaw(bytes.NewReader(data), 40, 30, 10)) },
+		Open: func() (cameratest.Source, error) { return opened(OpenRaw(bytes.NewReader(data), 40, 30, Limits{}, 10)) },
 		Stalled: func() (cameratest.Source, error) {
-			return opened(OpenRaw(&endless{bytes.NewReader(data), make(chan struct{})}, 40, 30, 0))
+			return opened(OpenRaw(&endless{bytes.NewReader(data), make(chan struct{})}, 40, 30, Limits{}, 0))
 		},
 		Pictures: 9,
 	})
@@ -114,7 +114,7 @@ func TestRawConforms(t *testing.T) {
 func TestRawThatEndsInsideAPictureConforms(t *testing.T) {
 	data := make([]byte, 40*30*9+100)
 	cameratest.Conform(t, cameratest.Case{
-		Open:     func() (cameratest.Source, error) { return opened(OpenRaw(bytes.NewReader(data), 40, 30, 10)) },
+		Open:     func() (cameratest.Source, error) { return opened(OpenRaw(bytes.NewReader(data), 40, 30, Limits{}, 10)) },
 		Pictures: 10,
 		Bad:      []int{9},
 	})

@@ -93,15 +93,16 @@ func (m *MJPEG) connect(ctx context.Context, u *url.URL, l Limits, o HTTP) error
 		}
 	}
 	if err == nil {
-		m.begin(body{res.Body, res.Body.Close, cancel}, l)
-		err = m.settle(ctx, nil)
+		if err = m.begin(body{res.Body, res.Body.Close, cancel}, l); err == nil {
+			err = m.settle(ctx, nil)
+		}
 	}
 	if err == nil {
 		m.timer = time.NewTimer(m.stall)
 		return nil
 	}
 	if m.split.pump != nil {
-		m.split.pump.close()
+		m.flow.Close()
 	}
 	cancel()
 	m.client.http.CloseIdleConnections()

@@ -21,8 +21,10 @@ type pump struct {
 	once sync.Once
 	r    io.Reader
 
-	cur  piece // what the consumer is at
-	left []byte
+	memory Memory
+	chunks [2][]byte // all there are
+	cur    piece     // what the consumer is at
+	left   []byte
 }
 
 // piece is what one Read gave.
@@ -33,16 +35,40 @@ type piece struct {
 	err error
 }
 
-func newPump(r io.Reader) *pump {
+// newPump closes r when it cannot begin.
+func newPump(r io.Reader, m Memory) (*pump, error) {
 	p := &pump{
 		full: make(chan piece), free: make(chan []byte, 2),
-		stop: make(chan struct{}), gone: make(chan struct{}), r: r,
+		stop: make(chan struct{}), gone: make(chan struct{}), r: r, memory: m,
 	}
-	for range cap(p.free) {
-		p.free <- make([]byte, 32<<10)
+	for i := range p.chunks {
+		var err error
+		if p.chunks[i], err = m.Bytes(32 << 10); err != nil {
+			m.Free(p.chunks[0])
+			if c, ok := r.(io.Closer); ok {
+				err = errors.Join(err, c.Close())
+			}
+			return nil, err
+		}
+		p.free <- p.chunks[i]
 	}
 	go p.run()
-	return p
+	return p, nil
+}
+
+// release gives the chunks back, unless a reader that stays blocked may still
+// write to one. No read may be under way.
+func (p *pump) release() {
+	select {
+	case <-p.gone:
+	default:
+		return
+	}
+	for i, b := range p.chunks {
+		p.memory.Free(b)
+		p.chunks[i] = nil
+	}
+	p.left, p.cur = nil, piece{}
 }
 
 func (p *pump) run() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"kerb/drivers/camera/luma"
@@ -18,23 +19,30 @@ type Raw struct {
 	frame int
 	rest  int // bytes of a picture that was given up
 	err   error
+	mu    sync.Mutex // held by a read, since Close takes its memory away
 }
 
-// OpenRaw takes pictures of w×h bytes from r. Times and Close are as with
-// OpenStream.
-func OpenRaw(r io.Reader, w, h int, rate float64) (*Raw, error) {
+// OpenRaw takes pictures of w×h bytes from r; of the limits only Memory
+// matters. Times and Close are as with OpenStream.
+func OpenRaw(r io.Reader, w, h int, l Limits, rate float64) (*Raw, error) {
 	if w < 1 || h < 1 || w > 65535 || h > 65535 {
 		return nil, fmt.Errorf("raw pictures of %d×%d: must be 1×1 to 65535×65535", w, h)
 	}
 	if err := checkRate(rate); err != nil {
 		return nil, err
 	}
-	return &Raw{pump: newPump(r), w: w, h: h, rate: rate}, nil
+	p, err := newPump(r, l.orDefault().Memory)
+	if err != nil {
+		return nil, err
+	}
+	return &Raw{pump: p, w: w, h: h, rate: rate}, nil
 }
 
 // ReadInto fills dst, of width × height bytes, with the next picture. A
 // picture during which ctx ends is lost.
 func (r *Raw) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.pump.closed() {
 		return time.Time{}, ErrClosed
 	}
@@ -106,4 +114,10 @@ func (r *Raw) time(arrived time.Time) time.Time {
 func (r *Raw) Size() (w, h int) { return r.w, r.h }
 
 // Close ends the source, and a ReadInto that waits.
-func (r *Raw) Close() error { return r.pump.close() }
+func (r *Raw) Close() error {
+	err := r.pump.close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pump.release()
+	return err
+}

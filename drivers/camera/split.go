@@ -15,9 +15,10 @@ import (
 // finds back into it after anything that is no picture. It keeps the bytes of
 // the picture at hand and what came after it, nothing else.
 type splitter struct {
-	pump  *pump
-	max   int    // bytes of a picture
-	parts *parts // what lies between pictures, where that is known
+	pump   *pump
+	memory Memory
+	max    int    // bytes of a picture
+	parts  *parts // what lies between pictures, where that is known
 
 	buf     []byte
 	start   int       // the picture begins here
@@ -84,7 +85,9 @@ var errMore = errors.New("more")
 // more waits for more bytes.
 func (s *splitter) more(ctx context.Context, limit <-chan time.Time) error {
 	if s.end == len(s.buf) {
-		s.room()
+		if err := s.room(); err != nil {
+			return err
+		}
 	}
 	n, at, err := s.pump.read(ctx, limit, s.buf[s.end:])
 	if err == nil {
@@ -95,18 +98,22 @@ func (s *splitter) more(ctx context.Context, limit <-chan time.Time) error {
 
 // room moves what is kept to the front, and makes the buffer larger where that
 // is not enough. A picture, a segment and a chunk always fit.
-func (s *splitter) room() {
+func (s *splitter) room() error {
 	n := copy(s.buf, s.buf[s.start:s.end])
 	clear(s.buf[n:s.end])
 	s.at, s.last = s.at-s.start, s.last-s.start
 	s.start, s.end = 0, n
 	if len(s.buf)-n >= 4<<10 {
-		return
+		return nil
 	}
-	larger := make([]byte, min(max(64<<10, 2*len(s.buf)), s.max+128<<10))
+	larger, err := s.memory.Bytes(min(max(64<<10, 2*len(s.buf)), s.max+128<<10))
+	if err != nil {
+		return err
+	}
 	copy(larger, s.buf[:n])
-	s.wipe()
+	s.memory.Free(s.buf)
 	s.buf = larger
+	return nil
 }
 
 // seek looks for the start of a picture.
@@ -223,5 +230,10 @@ func (s *splitter) large() error {
 	return errPicture{fmt.Errorf("has more than %d bytes", s.max)}
 }
 
-// wipe overwrites what is kept.
-func (s *splitter) wipe() { clear(s.buf) }
+// free gives back what is kept, and the pump's where that is no longer read
+// into.
+func (s *splitter) free() {
+	s.memory.Free(s.buf)
+	s.buf, s.start, s.at, s.end, s.open, s.scan, s.whole = nil, 0, 0, 0, false, false, false
+	s.pump.release()
+}

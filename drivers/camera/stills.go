@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,12 +46,14 @@ type Stills struct {
 	buf    []byte
 	dec    luma.Decoder
 	closed atomic.Bool
+	mu     sync.Mutex // held by a read, since Close takes its memory away
 }
 
 // OpenStills takes its pictures from files, in this order. All must be of one
 // size; those without a readable header are left for ReadInto to report.
 func OpenStills(paths []string, l Limits) (*Stills, error) {
 	s := &Stills{paths: paths, limits: l.orDefault()}
+	s.dec.Memory = s.limits.Memory
 	model, first := "", error(nil)
 	for _, path := range paths {
 		c, err := s.config(path)
@@ -116,7 +119,9 @@ func (s *Stills) load(path string, most int) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	s.buf = grow(s.buf, min(int(info.Size()), most), s.limits.MaxBytes)
+	if s.buf, err = s.limits.grow(s.buf, min(int(info.Size()), most)); err != nil {
+		return nil, err
+	}
 	if _, err := io.ReadFull(f, s.buf); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -125,6 +130,8 @@ func (s *Stills) load(path string, most int) ([]byte, error) {
 
 // ReadInto fills dst, of width × height bytes, with the next picture.
 func (s *Stills) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closed.Load() {
 		return time.Time{}, ErrClosed
 	}
@@ -155,5 +162,10 @@ func (s *Stills) Size() (w, h int) { return s.format.w, s.format.h }
 // Close ends the source.
 func (s *Stills) Close() error {
 	s.closed.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dec.Close()
+	s.limits.Memory.Free(s.buf)
+	s.buf = nil
 	return nil
 }

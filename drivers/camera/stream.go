@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 	"time"
 
 	"kerb/drivers/camera/luma"
@@ -28,7 +29,9 @@ func OpenStream(r io.Reader, l Limits, rate float64) (*Stream, error) {
 		return nil, err
 	}
 	s := &Stream{rate: rate}
-	s.begin(r, l)
+	if err := s.begin(r, l); err != nil {
+		return nil, err
+	}
 	if err := s.settle(context.Background(), nil); err != nil {
 		s.Close()
 		return nil, err
@@ -60,13 +63,16 @@ type flow struct {
 	format format
 	frame  int
 	dec    luma.Decoder
-	err    error // why it ended
+	err    error      // why it ended
+	mu     sync.Mutex // held by a read, since Close takes its memory away
 }
 
-func (f *flow) begin(r io.Reader, l Limits) {
+func (f *flow) begin(r io.Reader, l Limits) (err error) {
 	f.limits = l.orDefault()
-	f.split.pump = newPump(r)
+	f.dec.Memory, f.split.memory = f.limits.Memory, f.limits.Memory
 	f.split.max = f.limits.MaxBytes
+	f.split.pump, err = newPump(r, f.limits.Memory)
+	return err
 }
 
 // settle waits for the first picture with a readable header, which gives the
@@ -98,6 +104,8 @@ func (f *flow) settle(ctx context.Context, limit <-chan time.Time) error {
 
 // readInto is ReadInto with a limit to the wait and the times of arrival.
 func (f *flow) readInto(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.split.pump.closed() {
 		return time.Time{}, ErrClosed
 	}
@@ -140,4 +148,11 @@ func (f *flow) readInto(ctx context.Context, limit <-chan time.Time, dst []byte)
 func (f *flow) Size() (w, h int) { return f.format.w, f.format.h }
 
 // Close ends the source, and a ReadInto that waits.
-func (f *flow) Close() error { return f.split.pump.close() }
+func (f *flow) Close() error {
+	err := f.split.pump.close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dec.Close()
+	f.split.free()
+	return err
+}

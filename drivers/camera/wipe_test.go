@@ -2,8 +2,10 @@ package camera
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"testing"
+	"time"
 )
 
 // set counts the bytes that are not 0.
@@ -52,6 +54,73 @@ func TestSourcesKeepNothingOfAPicture(t *testing.T) {
 				t.Errorf("pump: %d bytes", n)
 			}
 		default:
+		}
+	}
+}
+
+// lender is a Memory that knows what it has lent.
+type lender struct {
+	out  map[*byte]int
+	most int // bytes out at once
+}
+
+func (l *lender) Bytes(n int) ([]byte, error) {
+	b := make([]byte, n)
+	l.out[&b[0]] = n
+	sum := 0
+	for _, n := range l.out {
+		sum += n
+	}
+	l.most = max(l.most, sum)
+	return b, nil
+}
+
+func (l *lender) Free(b []byte) {
+	if cap(b) > 0 {
+		clear(b[:cap(b)])
+		delete(l.out, &b[:1][0])
+	}
+}
+
+func TestAClosedSourceHasGivenItsMemoryBack(t *testing.T) {
+	all := spoiled(t)
+	path := file(t, "x.avi", avi(all...))
+	var paths []string
+	for _, p := range all {
+		paths = append(paths, file(t, "x.jpg", p))
+	}
+	type source interface {
+		ReadInto(context.Context, []byte) (time.Time, error)
+		Close() error
+	}
+	for name, open := range map[string]func(Limits) (source, error){
+		"AVI":    func(l Limits) (source, error) { return opened(OpenAVI(path, l)) },
+		"stills": func(l Limits) (source, error) { return opened(OpenStills(paths, l)) },
+		"stream": func(l Limits) (source, error) { return opened(OpenStream(bytes.NewReader(bytes.Join(all, nil)), l, 0)) },
+		"raw": func(l Limits) (source, error) {
+			return opened(OpenRaw(bytes.NewReader(make([]byte, 83*61*3)), 83, 61, l, 0))
+		},
+		"a stream without a picture": func(l Limits) (source, error) {
+			return opened(OpenStream(bytes.NewReader(make([]byte, 1000)), l, 0))
+		},
+		"an AVI without a picture": func(l Limits) (source, error) {
+			return opened(OpenAVI(file(t, "y.avi", avi([]byte("no picture"))), l))
+		},
+	} {
+		l := &lender{out: map[*byte]int{}}
+		s, err := open(Limits{Memory: l})
+		if err == nil {
+			dst := make([]byte, 83*61)
+			for range all {
+				s.ReadInto(t.Context(), dst)
+			}
+			s.Close()
+			if _, err := s.ReadInto(t.Context(), dst); err != ErrClosed {
+				t.Errorf("%s: %v after Close", name, err)
+			}
+		}
+		if l.most == 0 || len(l.out) > 0 {
+			t.Errorf("%s: it took %d bytes and kept %d pieces", name, l.most, len(l.out))
 		}
 	}
 }

@@ -21,7 +21,7 @@ type entropy struct {
 	last bool   // the segment ends in the window
 	mark byte   // the marker after it, once last is set
 
-	buf  [window + 8]byte
+	buf  *[window + 8]byte
 	size int // bytes in buf
 	pos  int // bytes of buf that acc has taken
 	acc  uint64
@@ -124,6 +124,8 @@ func (e *entropy) end() error {
 }
 
 func (e *entropy) wipe() {
-	clear(e.buf[:])
+	if e.buf != nil {
+		clear(e.buf[:])
+	}
 	e.src, e.acc, e.n, e.size, e.pos = nil, 0, 0, 0, 0
 }

@@ -103,10 +103,8 @@ func traces(d *Decoder) (n int) {
 	for _, v := range d.edge {
 		count(int(v))
 	}
-	for _, b := range d.prog.coef[:cap(d.prog.coef)] {
-		for _, v := range b {
-			count(int(v))
-		}
+	for _, v := range d.prog.coef[:cap(d.prog.coef)] {
+		count(int(v))
 	}
 	count(int(d.bits.acc))
 	count(int(d.pred))

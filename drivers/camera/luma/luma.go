@@ -98,10 +98,21 @@ func ReadConfig(src []byte) (Config, error) {
 	}
 }
 
+// Memory is where scratch that bears a picture lies: n zero bytes from Bytes
+// until Free, which wipes them.
+type Memory interface {
+	Bytes(n int) ([]byte, error)
+	Free([]byte)
+}
+
 // Decoder decodes pictures one after another and keeps its tables and scratch
 // between them. The zero value is ready; it must not be copied and serves one
 // goroutine.
 type Decoder struct {
+	// Memory is for all scratch but the one block at hand; nil: Go's heap. Set
+	// it before the first picture, and Close the Decoder after the last.
+	Memory Memory
+
 	header
 	scale      Scale
 	dst        []byte
@@ -140,6 +151,13 @@ func (d *Decoder) decode(dst, src []byte, s Scale) error {
 	w, h := c.Size(s)
 	if int64(len(dst)) != int64(w)*int64(h) {
 		return fmt.Errorf("jpeg: buffer of %d bytes for %d×%d samples", len(dst), w, h)
+	}
+	if d.bits.buf == nil {
+		b, err := d.memory(window + 8)
+		if err != nil {
+			return err
+		}
+		d.bits.buf = (*[window + 8]byte)(b)
 	}
 	d.dst, d.stride, d.height, d.scale = dst, w, h, s
 	d.defaults()
@@ -213,4 +231,21 @@ func (d *Decoder) Wipe() {
 	clear(d.edge[:])
 	clear(d.prog.coef)
 	d.pred = 0
+}
+
+// Close wipes the scratch and gives it back. The Decoder can be used again.
+func (d *Decoder) Close() {
+	d.Wipe()
+	if d.Memory != nil && d.bits.buf != nil {
+		d.Memory.Free(d.bits.buf[:])
+		d.Memory.Free(d.prog.coef)
+	}
+	d.bits.buf, d.prog.coef = nil, nil
+}
+
+func (d *Decoder) memory(n int) ([]byte, error) {
+	if d.Memory == nil {
+		return make([]byte, n), nil
+	}
+	return d.Memory.Bytes(n)
 }

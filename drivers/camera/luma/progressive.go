@@ -1,6 +1,9 @@
 package luma
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // Bounds of a progressive picture.
 const (
@@ -11,11 +14,21 @@ const (
 // progressive is what a progressive picture needs between its scans: all
 // coefficients of luma, in natural order, as T.81 annex G refines them.
 type progressive struct {
-	coef   [][64]int16
-	cols   int // blocks in a row of coef
+	coef   []byte // block by block
+	cols   int    // blocks in a row of coef
 	scans  int
 	eobrun int // blocks that have ended for this band
 }
+
+// stored is a block among the coefficients: 64 of 16 bits. They are kept as
+// bytes because locked memory comes as bytes.
+type stored []byte
+
+const storedSize = 2 * 64
+
+func (p *progressive) block(i int) stored { return stored(p.coef[i*storedSize:][:storedSize]) }
+func (b stored) get(k uint8) int16        { return int16(binary.LittleEndian.Uint16(b[2*k:])) }
+func (b stored) set(k uint8, v int16)     { binary.LittleEndian.PutUint16(b[2*k:], uint16(v)) }
 
 // prepare makes room for the coefficients at the first scan.
 func (d *Decoder) prepare() error {
@@ -27,9 +40,15 @@ func (d *Decoder) prepare() error {
 		return nil
 	}
 	d.prog.cols = (c.Width + 8*c.H - 1) / (8 * c.H) * c.H
-	n := d.prog.cols * ((c.Height + 8*c.V - 1) / (8 * c.V) * c.V)
+	n := storedSize * d.prog.cols * ((c.Height + 8*c.V - 1) / (8 * c.V) * c.V)
 	if cap(d.prog.coef) < n {
-		d.prog.coef = make([][64]int16, n)
+		if d.Memory != nil {
+			d.Memory.Free(d.prog.coef)
+		}
+		var err error
+		if d.prog.coef, err = d.memory(n); err != nil {
+			return err
+		}
 	}
 	d.prog.coef = d.prog.coef[:n]
 	return nil
@@ -56,7 +75,7 @@ func (d *Decoder) progressive(p *parser, s *scan) error {
 	}
 	t.derive(progressed)
 	return d.mcus(p, d.grid(s), func(mx, my int) error {
-		b := &d.prog.coef[my*d.prog.cols+mx]
+		b := d.prog.block(my*d.prog.cols + mx)
 		if s.ah > 0 {
 			return d.bandRefine(b, t, s)
 		}
@@ -82,9 +101,9 @@ func (d *Decoder) progressiveDC(p *parser, s *scan) error {
 	return d.mcus(p, g, func(mx, my int) error {
 		for v := range g.v {
 			for h := range g.h {
-				b := &d.prog.coef[(my*g.v+v)*d.prog.cols+mx*g.h+h]
+				b := d.prog.block((my*g.v+v)*d.prog.cols + mx*g.h + h)
 				if s.ah > 0 {
-					b[0] |= int16(d.bits.take(1)) << s.al
+					b.set(0, b.get(0)|int16(d.bits.take(1))<<s.al)
 					continue
 				}
 				diff, err := d.bits.difference(dc[0])
@@ -92,7 +111,7 @@ func (d *Decoder) progressiveDC(p *parser, s *scan) error {
 					return err
 				}
 				d.pred += diff
-				b[0] = int16(d.pred << s.al)
+				b.set(0, int16(d.pred<<s.al))
 			}
 		}
 		return d.skipDC(s, &dc)
@@ -132,7 +151,7 @@ func (e *entropy) symbol(t *huffman) (run, size int, err error) {
 }
 
 // bandFirst decodes the first bits of a band of a block, T.81 G.1.2.2.
-func (d *Decoder) bandFirst(b *[64]int16, t *huffman, s *scan) error {
+func (d *Decoder) bandFirst(b stored, t *huffman, s *scan) error {
 	if d.prog.eobrun > 0 {
 		d.prog.eobrun--
 		return nil
@@ -152,13 +171,13 @@ func (d *Decoder) bandFirst(b *[64]int16, t *huffman, s *scan) error {
 		if k > s.se {
 			return errCode
 		}
-		b[zigzag[k&63]] = int16(extend(int32(d.bits.take(uint(size))), int32(size)) << s.al)
+		b.set(zigzag[k&63], int16(extend(int32(d.bits.take(uint(size))), int32(size))<<s.al))
 	}
 	return nil
 }
 
 // bandRefine decodes one more bit of a band of a block, T.81 G.1.2.3.
-func (d *Decoder) bandRefine(b *[64]int16, t *huffman, s *scan) error {
+func (d *Decoder) bandRefine(b stored, t *huffman, s *scan) error {
 	k := s.ss
 	for d.prog.eobrun == 0 && k <= s.se {
 		run, size, err := d.bits.symbol(t)
@@ -180,7 +199,7 @@ func (d *Decoder) bandRefine(b *[64]int16, t *huffman, s *scan) error {
 			return errCode
 		}
 		if fresh != 0 {
-			b[zigzag[k]] = fresh
+			b.set(zigzag[k], fresh)
 		}
 		k++
 	}
@@ -193,20 +212,21 @@ func (d *Decoder) bandRefine(b *[64]int16, t *huffman, s *scan) error {
 
 // correct reads a bit for each coefficient from k on that is not 0 yet passes
 // over run that are, and returns the place of the next that is.
-func (d *Decoder) correct(b *[64]int16, k, run int, s *scan) int {
+func (d *Decoder) correct(b stored, k, run int, s *scan) int {
 	for ; k <= s.se; k++ {
-		c := &b[zigzag[k&63]]
-		if *c == 0 {
+		at := zigzag[k&63]
+		c := b.get(at)
+		if c == 0 {
 			if run == 0 {
 				break
 			}
 			run--
 			continue
 		}
-		if bit := int16(d.bits.take(1)) << s.al; *c > 0 {
-			*c += bit
+		if bit := int16(d.bits.take(1)) << s.al; c > 0 {
+			b.set(at, c+bit)
 		} else {
-			*c -= bit
+			b.set(at, c-bit)
 		}
 	}
 	return k
@@ -218,12 +238,12 @@ func (d *Decoder) assemble() error {
 	if !q.set {
 		return errQuant
 	}
-	for i := range d.prog.coef {
-		b := &d.prog.coef[i]
+	for i := range len(d.prog.coef) / storedSize {
+		b := d.prog.block(i)
 		used := uint16(0)
 		for k := range q.step {
 			s := &q.step[k]
-			c := b[s.pos&63]
+			c := b.get(s.pos & 63)
 			d.block[s.pos&63] = c * int16(s.q)
 			if c != 0 {
 				used |= s.used
