@@ -85,6 +85,7 @@ type agent struct {
 	t   *testing.T
 	dir string
 	bin string
+	env []string // beside the test's own
 	cmd *exec.Cmd
 	log bytes.Buffer
 }
@@ -150,7 +151,7 @@ func newAgent(t *testing.T, broker, camera string) *agent {
 func (a *agent) start() {
 	a.t.Helper()
 	a.cmd = exec.Command(a.bin, "run", "-site", filepath.Join(a.dir, "site.toml"), "-policy", filepath.Join(a.dir, "policy.toml"))
-	a.cmd.Stderr = &a.log
+	a.cmd.Stderr, a.cmd.Env = &a.log, append(os.Environ(), a.env...)
 	if err := a.cmd.Start(); err != nil {
 		a.t.Fatal(err)
 	}
@@ -221,8 +222,18 @@ func contiguous(t *testing.T, keys []window) {
 // where there is no footage, a drawn box that moves.
 func cameraServer(t *testing.T) string {
 	t.Helper()
+	srv := httptest.NewServer(player(t))
+	t.Cleanup(func() {
+		srv.CloseClientConnections()
+		srv.Close()
+	})
+	return srv.URL + "/mjpeg"
+}
+
+func player(t *testing.T) http.Handler {
+	t.Helper()
 	pictures := clipPictures(t)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 		for i := 0; ; i++ {
 			p := pictures[i%len(pictures)]
@@ -236,12 +247,7 @@ func cameraServer(t *testing.T) string {
 				return
 			}
 		}
-	}))
-	t.Cleanup(func() {
-		srv.CloseClientConnections()
-		srv.Close()
 	})
-	return srv.URL + "/mjpeg"
 }
 
 func clipPictures(t *testing.T) [][]byte {
