@@ -29,12 +29,12 @@ TURNS = {"caxtiq": 0.6, "atl": 0.6, "topview": 0.4, "marcel": 4.0, "jamcam": 1.6
 class Picture:
     """One labelled picture. boxes: [n, 6] class x0 y0 x1 y1 belief, pixels; class -1 is looked away from."""
 
-    def __init__(self, root, row):
+    def __init__(self, root, row, labels=None):
         self.source, self.scene = row["source"], row.get("scene", row["file"])
         self.luma = np.asarray(Image.open(os.path.join(root, row["file"])).convert("L"))
         h, w = self.luma.shape
         boxes = []
-        with open(os.path.join(root, row["label"])) as f:
+        with open(os.path.join(labels or root, row["label"])) as f:
             for line in f:
                 c, cx, cy, bw, bh, score, kind = line.split()
                 c, cx, cy, bw, bh = int(c), float(cx) * w, float(cy) * h, float(bw) * w, float(bh) * h
@@ -60,15 +60,16 @@ def mend(boxes, w, h):
     return boxes[keep]
 
 
-def load(root, split, classes_of_licence, scenes=None):
-    """All pictures of a split whose licence class is wanted."""
+def load(root, split, licences, scenes=None, labels=None):
+    """All pictures of a split whose licence class is wanted; labels is where
+    revised ones of root lie."""
     pictures = []
     for where in [root] + ([scenes] if scenes and split == "train" else []):
         with open(os.path.join(where, "manifest.jsonl")) as f:
             for line in f:
                 row = json.loads(line)
-                if row["split"] == split and row["licence_class"] in classes_of_licence:
-                    pictures.append(Picture(where, row))
+                if row["split"] == split and row["licence_class"] in licences:
+                    pictures.append(Picture(where, row, labels if where == root else None))
     return pictures
 
 

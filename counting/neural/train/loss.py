@@ -60,16 +60,12 @@ def assign(scores, boxes, truth, pair):
     return cell, mine, fit / (peak[mine] + 1e-9) * well[mine].sqrt()
 
 
-def loss(logits, boxes, strides, truth, pair, proof, doubt):
-    """logits [B, N, 5], boxes [B, N, 4], proof [B, N, 5]. Above the score doubt
-    of its own, a class without human labels is not punished for what nobody
-    labelled."""
+def loss(logits, boxes, strides, truth, pair, proof):
+    """logits [B, N, 5], boxes [B, N, 4], proof [B, N, 5]: for classes, for boxes."""
     B, N, C = logits.shape
     logits, boxes, proof, strides = logits.reshape(-1, C), boxes.reshape(-1, 4), proof.reshape(-1, C), strides.repeat(B)
     scores = logits.sigmoid().detach()
     punish = proof * 0.75 * scores.pow(2)
-    if doubt < 1:
-        punish[(proof < 1) & (scores > doubt)] = 0
     target, where, whole = torch.zeros_like(scores), boxes.sum() * 0, torch.tensor(1.0)
     if len(pair):
         cell, mine, worth = assign(scores, boxes.detach(), truth, pair)

@@ -75,6 +75,7 @@ def main():
     p.add_argument("-batch", type=int, default=16)
     p.add_argument("-peak", type=float, default=2e-3)
     p.add_argument("-seed", type=int, default=1)
+    p.add_argument("-labels", help="revised labels, of relabel.py")
     p.add_argument("-from", dest="start", help="weights to begin with")
     p.add_argument("-out", required=True)
     a = p.parse_args()
@@ -84,7 +85,7 @@ def main():
     os.makedirs(a.out, exist_ok=True)
 
     licences = a.licences.split(",")
-    pictures = data.load(a.data, "train", licences, a.scenes)
+    pictures = data.load(a.data, "train", licences, a.scenes, a.labels)
     checks = data.load(a.data, "val", ["permissive", "unclear"])
     quick = checks[::6]
     net = Street(a.profile)
@@ -99,7 +100,7 @@ def main():
     plain = [q for n, q in net.named_parameters() if q.ndim <= 1]
     opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0}], lr=a.peak)
     feed = iter(torch.utils.data.DataLoader(Feed(pictures, a.batch, a.seed), batch_size=None, num_workers=1, prefetch_factor=8))
-    log = csv.writer(open(os.path.join(a.out, "log.csv"), "a"))
+    log = open(os.path.join(a.out, "log.csv"), "a", buffering=1)
     begun, sums, n, last = time.time(), np.zeros(2), 0, time.time()
     for step in range(a.steps):
         net.train()
@@ -109,7 +110,7 @@ def main():
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = net((x.float() / 255).contiguous(memory_format=torch.channels_last))
         logits, boxes, _, strides = cells(out)
-        what, where = loss(logits, boxes, strides, truth, pair, proof, 0.45 if step > a.steps * 0.3 else 1)
+        what, where = loss(logits, boxes, strides, truth, pair, proof)
         opt.zero_grad()
         (what + 1.5 * where).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10)
@@ -127,7 +128,7 @@ def main():
         if (step + 1) % 2000 == 0 or step == a.steps - 1:
             done = step == a.steps - 1
             ap = evaluate.evaluate(average, checks if done else quick)
-            log.writerow([step + 1, round(time.time() - begun)] + [round(v, 4) for v in ap.values()])
+            csv.writer(log).writerow([step + 1, round(time.time() - begun)] + [round(v, 4) for v in ap.values()])
             print("AP50 " + ("all " if done else "sixth ") + "  ".join(f"{k} {v:.3f}" for k, v in ap.items()), flush=True)
             torch.save(average.state_dict(), os.path.join(a.out, a.profile + ".pt"))
             export.write(average, os.path.join(a.out, a.profile + ".onnx"))
