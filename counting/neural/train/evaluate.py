@@ -59,19 +59,24 @@ def evaluate(net, pictures, long=416):
             mine = p.boxes[(p.boxes[:, 0] == c) & (p.boxes[:, 6] > 0)]
             other = p.boxes[(p.boxes[:, 0] == -1) | (p.boxes[:, 6] == 0)]
             total[c] += len(mine)
-            taken = np.zeros(len(mine), bool)
-            for f in found[found[:, 0] == c]:
-                o = iou(f[1:5], mine[:, 1:5]) if len(mine) else np.zeros(0)
-                o[taken] = 0
-                if len(o) and o.max() >= 0.5:
-                    taken[o.argmax()] = True
-                    rows[c].append((f[5], 1))
-                elif not len(other) or overlap(f[1:5], other[:, 1:5]).max() < 0.5:
-                    rows[c].append((f[5], 0))
+            rows[c] += [(f[5], hit) for f, hit in judge(found[found[:, 0] == c], mine, other)]
     ap = {}
     for c, name in enumerate(CLASSES):
         ap[name] = precision(sorted(rows[c], reverse=True), total[c]) if total[c] else float("nan")
     return ap
+
+
+def judge(found, mine, other):
+    """Which finds are right: pairs of find and 1 or 0, best first; excused ones are left out."""
+    taken = np.zeros(len(mine), bool)
+    for f in found:
+        o = iou(f[1:5], mine[:, 1:5]) if len(mine) else np.zeros(0)
+        o[taken] = 0
+        if len(o) and o.max() >= 0.5:
+            taken[o.argmax()] = True
+            yield f, 1
+        elif not len(other) or overlap(f[1:5], other[:, 1:5]).max() < 0.5:
+            yield f, 0
 
 
 def precision(rows, n):
