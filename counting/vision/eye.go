@@ -39,6 +39,9 @@ func (c *Counter) recognise(now time.Duration, dt float64) {
 			picture[i] = padding
 		}
 	}
+	if c.o.Sketcher != nil {
+		c.background(dt)
+	}
 	seen := c.eye.seer.see(picture, c.o.Width, c.o.Height, doubtful)
 	c.sight(seen)
 	if c.o.FollowMax <= 0 {

@@ -47,6 +47,7 @@ type Opts struct {
 	FollowMax     time.Duration      // longest time an object is followed; 0: never, zones only
 	Network       *neural.Net        // finds the objects; nil: the motion detector does
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
+	Sketcher      *Sketcher          // what draws for whoever aims the camera; nil: nothing can be shown
 
 	// Memory gives the block of so many zero bytes in which everything that
 	// bears a picture lives until Close; nil: Go's heap.

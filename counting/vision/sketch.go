@@ -1,0 +1,240 @@
+package vision
+
+import (
+	"math"
+
+	"kerb/counting"
+)
+
+// A Sketcher makes sketches of what a Counter sees, for whoever aims the
+// camera. A Counter without one, as every counting agent has it, has nothing
+// that could be shown.
+//
+// It takes its blocks from the background alone, from pixels that have held
+// for some seconds, and follows them over many more: who lingers leaves a trace
+// of a few shades in blocks of a sixty-fourth of the picture. Under whatever
+// moves a block stays what it was. One Sketcher may serve several Counters of
+// one camera in turn: what is known of the street goes on.
+type Sketcher struct {
+	level [counting.SketchBlocks * counting.SketchBlocks]float32 // 0: not known
+}
+
+const (
+	settling = 2.0  // seconds a pixel's background must have held
+	patience = 20.0 // seconds over which a block follows the street
+)
+
+// background keeps a background beside a network, which needs none itself. The
+// picture is still there.
+func (c *Counter) background(dt float64) {
+	a := c.arena
+	a.now, a.before = a.before, a.now
+	c.crew.all(phaseReduce)
+	if c.looks == 1 {
+		a.begin()
+		return
+	}
+	c.adapt(min(dt, 1.5))
+	c.crew.all(phaseModel)
+}
+
+// Sketch fills into with what may be shown after the latest Step. It reports
+// false, and shows nothing, for a Counter without a Sketcher.
+func (c *Counter) Sketch(into *counting.Sketch) bool {
+	k := c.o.Sketcher
+	*into = counting.Sketch{}
+	if k == nil {
+		return false
+	}
+	into.Width, into.Height = uint16(c.w), uint16(c.h)
+	into.Block = uint8((max(c.w, c.h) + counting.SketchBlocks - 1) / counting.SketchBlocks)
+	into.Cell = (into.Block + 1) / 2
+	c.view(&into.View)
+	if c.looks < 2 {
+		return true
+	}
+	c.drawBlocks(k, into)
+	if c.eye != nil {
+		c.drawBoxes(into)
+	} else {
+		c.drawShapes(into)
+	}
+	return true
+}
+
+// drawBlocks shows the street where nothing moves.
+func (c *Counter) drawBlocks(k *Sketcher, s *counting.Sketch) {
+	b, cols := int(s.Block), s.Columns()
+	held := uint8(min(max(settling/c.pace, 2), 250))
+	follow := float32(min(c.pace/patience, 1))
+	for i := range s.Rows() * cols {
+		mean, masked := c.block(i%cols*b, i/cols*b, b, held)
+		switch {
+		case masked:
+			k.level[i] = 0
+			s.Blocks[i] = counting.BlockMasked
+			continue
+		case mean >= 0 && k.level[i] == 0:
+			k.level[i] = mean + 1
+		case mean >= 0:
+			k.level[i] += follow * (mean + 1 - k.level[i])
+		}
+		if k.level[i] > 0 {
+			s.Blocks[i] = 1 + uint8(k.level[i]-1)/(256/counting.SketchGreys)
+		}
+	}
+}
+
+// block is the mean background of b×b pixels from (x, y) on, or -1 if
+// something in it moves or has not held for long enough.
+func (c *Counter) block(x, y, b int, held uint8) (mean float32, masked bool) {
+	a, sum, n, blind := c.arena, 0, 0, 0
+	for yy := y; yy < min(y+b, c.h); yy++ {
+		for i := yy*c.w + x; i < yy*c.w+min(x+b, c.w); i++ {
+			switch {
+			case c.blind != nil && c.blind[i]:
+				blind++
+			case a.age[i] < held || a.raw[i] != 0 || a.act[i] > 0:
+				return -1, false
+			default:
+				sum += int(a.bgHi[i])
+				n++
+			}
+		}
+	}
+	if n <= blind {
+		return -1, blind > 0
+	}
+	return float32(sum) / float32(n), false
+}
+
+// drawShapes shows what moves by the pixels that differ from the street,
+// filled with nothing but its class.
+func (c *Counter) drawShapes(s *counting.Sketch) {
+	c.crew.all(phaseFilter) // again: following erases what it has explained
+	cell, cols := int(s.Cell), s.CellColumns()
+	for i := range s.CellRows() * cols {
+		if c.lit(i%cols*cell, i/cols*cell, cell) {
+			s.Cells[i] = counting.CellNothing
+		}
+	}
+	for i := range c.follow.objects {
+		o := &c.follow.objects[i]
+		if !o.live || o.hits < 4 {
+			continue
+		}
+		is := uint8(counting.CellNothing)
+		if class, ok := c.class(o); ok {
+			is = counting.CellClass + uint8(class)
+		}
+		if out, ok := outline(s, o.box, 1, is); ok {
+			fill(s, out)
+		}
+	}
+}
+
+// lit reports whether half of a cell's pixels differ from the street.
+func (c *Counter) lit(x, y, cell int) bool {
+	n, all := 0, 0
+	for yy := y; yy < min(y+cell, c.h); yy++ {
+		for xx := x; xx < min(x+cell, c.w); xx++ {
+			n += int(c.arena.mask[yy*c.w+xx])
+			all++
+		}
+	}
+	return 2*n >= all
+}
+
+// fill gives the lit cells of an object its class. One that is hardly lit, as
+// it stands or is hidden, is shown as its box.
+func fill(s *counting.Sketch, o counting.Outline) {
+	cell, cols := uint16(s.Cell), s.CellColumns()
+	var all, lit int
+	each := func(do func(i int)) {
+		for y := o.Y0 / cell; y*cell < o.Y1; y++ {
+			for x := o.X0 / cell; x*cell < o.X1; x++ {
+				do(int(y)*cols + int(x))
+			}
+		}
+	}
+	each(func(i int) {
+		all++
+		if s.Cells[i] != counting.CellClear {
+			lit++
+		}
+	})
+	each(func(i int) {
+		if s.Cells[i] != counting.CellClear || 4*lit < all {
+			s.Cells[i] = o.Is
+		}
+	})
+}
+
+// drawBoxes shows what a network follows as the boxes that it knows.
+func (c *Counter) drawBoxes(s *counting.Sketch) {
+	for i := range c.eye.tracker.tracks {
+		t := &c.eye.tracker.tracks[i]
+		if !t.live || !t.taken && !t.believed() {
+			continue
+		}
+		is := uint8(counting.CellNothing)
+		if class, ok := c.counted(t.class()); ok {
+			is = counting.CellClass + uint8(class)
+		}
+		out, ok := outline(s, t.box(), float64(c.k), is)
+		if !ok {
+			continue
+		}
+		cell, cols := uint16(s.Cell), s.CellColumns()
+		for y := out.Y0 / cell; y*cell < out.Y1; y++ {
+			for x := out.X0 / cell; x*cell < out.X1; x++ {
+				s.Cells[int(y)*cols+int(x)] = is
+			}
+		}
+	}
+}
+
+// outline adds an object to the sketch, its box given in units of k places. It
+// is false for one that lies outside.
+func outline(s *counting.Sketch, b box, k float64, is uint8) (counting.Outline, bool) {
+	clip := func(v float64, most uint16) uint16 { return uint16(min(max(math.Round(v/k), 0), float64(most))) }
+	o := counting.Outline{X0: clip(b.x0, s.Width), Y0: clip(b.y0, s.Height), X1: clip(b.x1, s.Width), Y1: clip(b.y1, s.Height), Is: is}
+	if o.X0 >= o.X1 || o.Y0 >= o.Y1 {
+		return o, false
+	}
+	if int(s.N) < len(s.Objects) {
+		s.Objects[s.N] = o
+		s.N++
+	}
+	return o, true
+}
+
+// view says what the picture is like as a whole.
+func (c *Counter) view(v *counting.View) {
+	h, f := float64(c.h), c.follow.scale
+	v.Horizon = float32(f.horizon / h)
+	v.PerUnit = float32(h * float64(c.k) / f.mount)
+	v.Unsure, v.Known = float32(f.unsure), f.fixed
+	if c.pace > 0 {
+		v.Pace = float32(1 / c.pace)
+	}
+	v.Noise = float32(c.noise)
+	sum, bright, dark, n := 0, 0, 0, 0
+	for i := 0; i < len(c.arena.bgHi); i += 3 {
+		if c.blind != nil && c.blind[i] {
+			continue
+		}
+		l := int(c.arena.bgHi[i])
+		sum += l
+		n++
+		if l >= 250 {
+			bright++
+		}
+		if l <= 20 {
+			dark++
+		}
+	}
+	if n > 0 {
+		v.Mean, v.Bright, v.Dark = uint8(sum/n), uint8(100*bright/n), uint8(100*dark/n)
+	}
+}
