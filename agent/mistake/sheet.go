@@ -21,7 +21,21 @@ type Sheet struct {
 	keys  map[string]place // by path, such as camera[0].line[1].from
 	wrong List
 	torn  bool // not TOML at all: nothing was read
+
+	tables []Table // in their order
 }
+
+// A Table is where a table begins in the file.
+type Table struct {
+	Path string // such as camera[0].line[1]
+	Line int    // of its header, from 1
+}
+
+// Tables are the tables of the file, in their order.
+func (s *Sheet) Tables() []Table { return slices.Clone(s.tables) }
+
+// Line is the line of a key that the file gives, 0 for one that it does not.
+func (s *Sheet) Line(key string) int { return s.keys[key].line }
 
 type place struct {
 	line  int
@@ -135,6 +149,7 @@ func (s *Sheet) index(data []byte) {
 			}
 			table = path
 			s.keys[path] = place{line: line}
+			s.tables = append(s.tables, Table{path, line})
 		case unstable.KeyValue:
 			s.pair(&p, path, line, from, e, data)
 		}
