@@ -46,6 +46,14 @@ var speaker = map[string]string{
 	"unsafe": "stored bytes are read with checks", "os/exec": "nothing that a broker says may start a program",
 }
 
+// page is what the room of the commissioning page may not touch. It draws, so it
+// has pictures of its own making; it cannot get at one of the street, as it
+// imports neither the dark room nor a driver, and opens nothing.
+var page = map[string]string{
+	"os": "what is kept is handed to the wiring", "os/exec": noPictureOut, "syscall": noPictureOut,
+	"unsafe": noRawMemory, "image/png": "one kind of drawing is enough",
+}
+
 // hands is what the wiring may not touch: it moves things that are open, and
 // looks into none of them.
 var hands = map[string]string{
@@ -55,6 +63,7 @@ var hands = map[string]string{
 
 var rooms = []room{
 	{path: "agent", ours: []string{everything}, libs: []string{kongLib, minisignLib, mochiLib, pahoLib, sysLib}, bans: hands},
+	{path: "agent/aim", ours: []string{"counting"}, libs: []string{mjpegLib}, bans: page},
 	{path: "agent/audit", bans: speaker},
 	{path: "agent/canary", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
@@ -105,6 +114,7 @@ var libraries = map[string]string{
 	periphHostLib: "finds board, chip and line",
 	netLib:        "tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
+	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
 	rapidLib:      "tests: properties over random input",
 	schemaLib:     "tests: messages and files against their JSON Schemas",
 	scriptLib:     "tests: the commands as typed",
@@ -124,6 +134,7 @@ const (
 	protoLib      = "google.golang.org/protobuf"
 	periphConnLib = "periph.io/x/conn/v3"
 	periphHostLib = "periph.io/x/host/v3"
+	mjpegLib      = "github.com/hybridgroup/mjpeg"
 	netLib        = "golang.org/x/net"
 	goleakLib     = "go.uber.org/goleak"
 	rapidLib      = "pgregory.net/rapid"
