@@ -87,7 +87,8 @@ func uplinkOpts(site *config.Site, pol *policy.Policy, db *store.Store, clk cloc
 		Tenant: d.Tenant, Site: d.Site, Device: d.Name,
 		Birth: uplink.Birth{
 			Window: pol.Window(), Version: versionName(),
-			Policy: uplink.Policy{Hash: pol.Hash(), Title: pol.Title(), Controller: pol.Controller(), Contact: pol.Contact()},
+			Acceptance: acceptances(site.Device.State),
+			Policy:     uplink.Policy{Hash: pol.Hash(), Title: pol.Title(), Controller: pol.Controller(), Contact: pol.Contact()},
 		},
 		Store: db, Allow: pol.AllowsCommand, Log: log,
 		Clock: func() uplink.Clock {

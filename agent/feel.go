@@ -36,7 +36,7 @@ func feel(ctx context.Context, site *config.Site, pol *policy.Policy, log *slog.
 	}
 	ended := make(chan error, 2)
 	go func() { ended <- work(ctx, l, hours, open) }()
-	go func() { ended <- answer(os.Stdin, os.Stdout, l, pol.Window()) }()
+	go func() { ended <- answer(os.Stdin, os.Stdout, l, pol.Window(), func(bool) {}) }()
 	go tellAlive(log, func() bool { return false }, func() *parcel.Alive { return &parcel.Alive{Watching: open} })
 	return <-ended
 }

@@ -34,6 +34,7 @@ type commands struct {
 	Demo    demo     `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
 	Replay  replay   `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
 	Run     run      `cmd:"" help:"The agent: count until stopped."`
+	Aim     aimCmd   `cmd:"" help:"The commissioning page: lines over silhouettes, live counts, a tally by hand."`
 	Check   check    `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
 	Model   model    `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
 	Explain explain  `cmd:"" help:"The policy in plain English, and what it makes impossible."`
@@ -43,6 +44,7 @@ type commands struct {
 	Probe   probe    `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
 	Prove   prove    `cmd:"" help:"Run the evidence on this very device, and sign it."`
 	Sense   sense    `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Sketch  sketch   `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
 	Uplink  speak    `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
 	Try     try      `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
 	Schema  schema   `cmd:"" help:"Print the schemas of the messages and of the two files."`

@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"syscall"
 
 	"kerb/agent/clock"
 )
@@ -14,7 +18,7 @@ type run struct {
 
 // Help says what the one-line help cannot.
 func (r *run) Help() string {
-	return `Both files are read once, at the start: to change one, change it and restart.
+	return `Both files are read once, at the start: to change one, change it and restart. What kerb aim changes it reads by itself.
 
 A policy that is refused (tampered with, older, not signed as site.toml wants) does not stop a device that had one before: it runs on under that one, and says so in the log, in the state message and in the audit log.`
 }
@@ -40,5 +44,14 @@ func (r *run) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	return s.run(ctx)
+	s.agreed = in.Agreed
+	err = s.run(ctx)
+	if !errors.Is(err, errChanged) {
+		return err
+	}
+	// The same process, from the start: what it is under, systemd or a shell,
+	// sees nothing of it, and the walls stay.
+	log.Info("starting anew", "why", err)
+	keep.close()
+	return fmt.Errorf("start anew: %w", syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/cage"
@@ -60,14 +61,27 @@ func (s *sense) Run(ctx context.Context) error {
 	if _, err := wall(cage.Sense().Handover().Memory(senseMemory), site.Device.Strict, log); err != nil {
 		return err
 	}
-	go newShifts(pol, clk.Read).run(ctx, sensor)
+	hours := newShifts(pol, clk.Read)
+	var aimed atomic.Bool
+	hours.closed = whileAimed(&aimed, hours.closed)
+	go hours.run(ctx, sensor)
 	go tellAlive(log, sensor.stalled, func() *parcel.Alive {
 		return &parcel.Alive{
 			Pictures: uint64(sensor.pictures.Load()), Bad: uint64(sensor.bad.Load()),
 			Crossings: uint64(sensor.crossings.Load()), Watching: sensor.watching.Load(),
 		}
 	})
-	return answer(os.Stdin, os.Stdout, sensor, pol.Window())
+	return answer(os.Stdin, os.Stdout, sensor, pol.Window(), aimed.Store)
+}
+
+// whileAimed closes a camera that somebody aims.
+func whileAimed(aimed *atomic.Bool, closed func() string) func() string {
+	return func() string {
+		if aimed.Load() {
+			return "aiming"
+		}
+		return closed()
+	}
 }
 
 func find(site *config.Site, name string) (config.Camera, bool) {
@@ -134,8 +148,9 @@ func tellAlive(log *slog.Logger, stalled func() bool, news func() *parcel.Alive)
 	}
 }
 
-// answer closes windows when it is told to, until nobody tells any more.
-func answer(in io.Reader, out io.Writer, s counter, whole time.Duration) error {
+// answer closes windows and pauses when it is told to, until nobody tells any
+// more.
+func answer(in io.Reader, out io.Writer, s counter, whole time.Duration, pause func(bool)) error {
 	for {
 		m, err := parcel.Read(in)
 		if errors.Is(err, io.EOF) {
@@ -143,6 +158,10 @@ func answer(in io.Reader, out io.Writer, s counter, whole time.Duration) error {
 		}
 		if err != nil {
 			return err
+		}
+		if p, ok := m.(*parcel.Pause); ok {
+			pause(p.On)
+			continue
 		}
 		c, ok := m.(*parcel.Cut)
 		if !ok {

@@ -57,7 +57,7 @@ func (s *supervisor) code() lamp.Code {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.posts {
-		if open && (p.child == nil || p.alive == nil || !p.alive.Watching) {
+		if open && !p.aimed && (p.child == nil || p.alive == nil || !p.alive.Watching) {
 			return lamp.Fault
 		}
 	}

@@ -215,6 +215,11 @@ func (w *writer) take(m parcel.Message) (uint64, error) {
 	case *parcel.Fault:
 		w.tellFault(m)
 		return m.N, nil
+	case *parcel.Aim:
+		data := aimData(w.site, m)
+		data["act"] = aimWord(m)
+		w.store.Note("aim", data)
+		return m.N, nil
 	case *parcel.Head:
 		w.health.head(m)
 	case *parcel.Finish:

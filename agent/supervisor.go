@@ -31,6 +31,8 @@ type supervisor struct {
 	log    *slog.Logger
 	notify notifier
 
+	agreed  string      // what the two files are: see inner
+	anew    func(error) // ends the agent, with the reason
 	posts   []*post
 	streams []counting.Stream
 	speaker *ward
@@ -55,6 +57,7 @@ type post struct {
 
 	// Under the supervisor's lock.
 	child *child // nil while it is not counting
+	aimed bool   // kerb aim has its camera
 	walls *parcel.Walls
 	alive *parcel.Alive
 }
@@ -66,7 +69,7 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 		name: "uplink", args: append([]string{"uplink"}, args...), log: log, words: words, nursery: nursery,
 		begun: s.feed, heard: s.heardSpeaker, ended: func(uint8) { s.lostSpeaker() },
 	}
-	for _, c := range site.Cameras {
+	for place, c := range site.Cameras {
 		open, err := opener(c)
 		if err != nil {
 			return nil, err
@@ -75,6 +78,7 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 			name: "sense " + c.Name, args: append([]string{"sense", c.Name}, args...), hatch: true,
 			log: log, words: words, nursery: nursery,
 			begun: func(ctx context.Context, ch *child) {
+				s.resume(place, ch)
 				ch.hatch.serve(ctx, open, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
 			},
 		})
@@ -118,6 +122,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	s.walls.Sensor = parcel.Supervisor
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
+	s.anew = refuse
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	var wards sync.WaitGroup
@@ -129,6 +134,7 @@ func (s *supervisor) run(ctx context.Context) error {
 		})
 	}
 	wards.Go(func() { s.shine(living) })
+	wards.Go(func() { s.attend(living) })
 	s.begun = s.clock.Read()
 	err = cut(ctx, s.clock, s.begun, s.policy.Window(), s.end)
 	s.finish()
@@ -137,6 +143,9 @@ func (s *supervisor) run(ctx context.Context) error {
 	wards.Wait()
 	if refusal := new(refusedError); errors.As(context.Cause(ctx), refusal) {
 		return *refusal
+	}
+	if errors.Is(context.Cause(ctx), errChanged) {
+		return errChanged
 	}
 	return err
 }

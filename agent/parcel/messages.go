@@ -252,6 +252,7 @@ var reasons = [...]string{
 	"", "unknown", "starting", "stopped", "stalled", "camera_lost", "sense_lost", "down",
 	"loops_lost", "ended", "not_observed", "loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
 	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
+	"aiming",
 }
 
 func reason(word string) uint8 {

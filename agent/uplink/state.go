@@ -13,6 +13,22 @@ type Birth struct {
 	Place   *Place // nil: not said
 	Version string // of kerb
 	Policy  Policy
+
+	Acceptance []Acceptance // what tallies by hand have shown
+}
+
+// Acceptance is what a tally by hand has shown of one line: numbers that are
+// coarse on purpose, since no policy has cleared them.
+type Acceptance struct {
+	Stream   string  `json:"stream"`
+	Day      string  `json:"day,omitempty"` // when the clock could be believed
+	Minutes  int     `json:"minutes"`
+	Passages int     `json:"passages"` // by hand, in tens
+	Error    float64 `json:"error"`    // of the device, against the hand: 0.05 is one in twenty too many
+	Low      float64 `json:"low"`      // of a 95 % interval around it
+	High     float64 `json:"high"`
+	GEH      float64 `json:"geh"`
+	Verdict  string  `json:"verdict"` // good, open or poor
 }
 
 // Stream declares what a count topic will carry.
@@ -46,16 +62,17 @@ type Policy struct {
 }
 
 type metaMessage struct {
-	Schema  string            `json:"schema"`
-	Device  string            `json:"device"`
-	Site    string            `json:"site"`
-	Tenant  string            `json:"tenant"`
-	Version string            `json:"version"`
-	Window  float64           `json:"window_s"`
-	Streams []Stream          `json:"streams"`
-	Place   *Place            `json:"place,omitempty"`
-	Policy  Policy            `json:"policy"`
-	Units   map[string]string `json:"units"`
+	Schema   string            `json:"schema"`
+	Device   string            `json:"device"`
+	Site     string            `json:"site"`
+	Tenant   string            `json:"tenant"`
+	Version  string            `json:"version"`
+	Window   float64           `json:"window_s"`
+	Streams  []Stream          `json:"streams"`
+	Place    *Place            `json:"place,omitempty"`
+	Policy   Policy            `json:"policy"`
+	Accepted []Acceptance      `json:"acceptance,omitempty"`
+	Units    map[string]string `json:"units"`
 }
 
 func (u *Uplink) meta() message {
@@ -65,7 +82,7 @@ func (u *Uplink) meta() message {
 	}
 	return message{topic: u.base + "meta", retained: true, payload: encode(metaMessage{
 		Schema: schemaMeta, Device: u.o.Device, Site: u.o.Site, Tenant: u.o.Tenant, Version: b.Version,
-		Window: b.Window.Seconds(), Streams: b.Streams, Place: b.Place, Policy: b.Policy,
+		Window: b.Window.Seconds(), Streams: b.Streams, Place: b.Place, Policy: b.Policy, Accepted: b.Acceptance,
 		Units: map[string]string{"n": "crossings", "mean": "objects", "peak": "objects", "observed_s": "s", "mono_ms": "ms"},
 	})}
 }

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"kerb/agent/aim"
+	"kerb/agent/config"
+	"kerb/agent/mistake"
+	"kerb/agent/policy"
+	"kerb/counting"
+)
+
+// redrawer writes what the page draws into site.toml, and takes it back.
+type redrawer struct {
+	path   string
+	camera int
+	policy *policy.Policy
+
+	mu    sync.Mutex
+	olds  [][]byte // what the file was, oldest first
+	wrote [sha256.Size]byte
+}
+
+// redrawn is the file's text with the plan in it, checked as kerb check does.
+func (r *redrawer) redrawn(p aim.Plan) (old, text []byte, err error) {
+	if old, err = os.ReadFile(r.path); err != nil {
+		return nil, nil, err
+	}
+	d, err := drawing(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	if text, err = config.Redraw(r.path, old, r.camera, d); err != nil {
+		return nil, nil, err
+	}
+	site, err := config.Parse(r.path, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cs := r.policy.Check(asked(site)); len(cs) > 0 {
+		return nil, nil, conflictError(cs)
+	}
+	return old, text, nil
+}
+
+// check says what is wrong with a plan.
+func (r *redrawer) check(p aim.Plan) []aim.Complaint {
+	_, _, err := r.redrawn(p)
+	return complaints(err)
+}
+
+func complaints(err error) (cs []aim.Complaint) {
+	var list mistake.List
+	var conflicts conflictError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &list):
+		for _, m := range list {
+			cs = append(cs, aim.Complaint{Key: m.Key, Want: m.Want, Hint: m.Hint})
+		}
+	case errors.As(err, &conflicts):
+		for _, c := range conflicts {
+			cs = append(cs, aim.Complaint{Want: c.Error()})
+		}
+	default:
+		cs = append(cs, aim.Complaint{Want: err.Error()})
+	}
+	return cs
+}
+
+// oldFile is beside site.toml and holds what it was before the latest change.
+const oldFile = ".old"
+
+func (r *redrawer) save(p aim.Plan) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, text, err := r.redrawn(p)
+	if err != nil {
+		return err
+	}
+	if err := replace(r.path+oldFile, old, r.path); err != nil {
+		return fmt.Errorf("keep the old %s: %w", r.path, err)
+	}
+	if err := replace(r.path, text, r.path); err != nil {
+		return fmt.Errorf("write %s: %w", r.path, err)
+	}
+	r.olds = append(r.olds, old)
+	r.wrote = sha256.Sum256(text)
+	return nil
+}
+
+func (r *redrawer) undo() (aim.Plan, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.olds) == 0 {
+		return aim.Plan{}, errors.New("nothing was saved that could be undone")
+	}
+	text := r.olds[len(r.olds)-1]
+	site, err := config.Parse(r.path, text)
+	if err != nil {
+		return aim.Plan{}, err
+	}
+	if err := replace(r.path, text, r.path); err != nil {
+		return aim.Plan{}, fmt.Errorf("write %s: %w", r.path, err)
+	}
+	r.olds = r.olds[:len(r.olds)-1]
+	r.wrote = sha256.Sum256(text)
+	return plan(site.Cameras[r.camera].Drawing()), nil
+}
+
+// sum is the SHA-256 of what was written last.
+func (r *redrawer) sum() [sha256.Size]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.wrote
+}
+
+// replace puts a new file in the place of path, whole or not at all, with the
+// mode and the owner of another one.
+func replace(path string, data []byte, like string) (err error) {
+	mode, uid, gid := os.FileMode(0o600), -1, -1
+	if info, err := os.Stat(like); err == nil {
+		mode = info.Mode().Perm()
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			uid, gid = int(st.Uid), int(st.Gid)
+		}
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(mode))
+	if os.Geteuid() == 0 && uid >= 0 {
+		err = errors.Join(err, f.Chown(uid, gid))
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// drawing and plan turn one into the other: what the file and what the page
+// call the same.
+func drawing(p aim.Plan) (d config.Drawing, err error) {
+	classes := func(names []string) (cs []counting.Class) {
+		for _, n := range names {
+			c, bad := counting.ParseClass(n)
+			err = errors.Join(err, bad)
+			cs = append(cs, c)
+		}
+		return cs
+	}
+	at := func(p aim.Point) counting.Point { return counting.Point{X: p[0], Y: p[1]} }
+	area := func(ps []aim.Point) (g counting.Polygon) {
+		for _, p := range ps {
+			g = append(g, at(p))
+		}
+		return g
+	}
+	for _, l := range p.Lines {
+		d.Lines = append(d.Lines, config.Line{Line: counting.Line{ID: l.ID, From: at(l.From), To: at(l.To)}, Classes: classes(l.Classes)})
+		if len(l.Classes) == 0 {
+			err = errors.Join(err, fmt.Errorf("line %s counts nothing: choose what it counts", l.ID))
+		}
+	}
+	for _, z := range p.Zones {
+		d.Zones = append(d.Zones, config.Zone{Zone: counting.Zone{ID: z.ID, Polygon: area(z.Polygon)}, Classes: classes(z.Classes)})
+		if len(z.Classes) == 0 {
+			err = errors.Join(err, fmt.Errorf("zone %s counts nothing: choose what it counts", z.ID))
+		}
+	}
+	for _, m := range p.Masks {
+		d.Masks = append(d.Masks, area(m.Polygon))
+	}
+	for _, h := range p.Heights {
+		d.Heights = append(d.Heights, counting.Height{Foot: at(h.Foot), Top: at(h.Top), Metres: h.Metres})
+	}
+	return d, err
+}
+
+func plan(d config.Drawing) aim.Plan {
+	p := aim.Plan{Lines: []aim.Line{}, Zones: []aim.Zone{}, Masks: []aim.Mask{}, Heights: []aim.Height{}}
+	names := func(cs []counting.Class) (out []string) {
+		for _, c := range cs {
+			out = append(out, c.String())
+		}
+		return out
+	}
+	at := func(p counting.Point) aim.Point { return aim.Point{p.X, p.Y} }
+	area := func(g counting.Polygon) (ps []aim.Point) {
+		for _, p := range g {
+			ps = append(ps, at(p))
+		}
+		return ps
+	}
+	for _, l := range d.Lines {
+		p.Lines = append(p.Lines, aim.Line{ID: l.ID, From: at(l.From), To: at(l.To), Classes: names(l.Classes)})
+	}
+	for _, z := range d.Zones {
+		p.Zones = append(p.Zones, aim.Zone{ID: z.ID, Polygon: area(z.Polygon), Classes: names(z.Classes)})
+	}
+	for _, m := range d.Masks {
+		p.Masks = append(p.Masks, aim.Mask{Polygon: area(m)})
+	}
+	for _, h := range d.Heights {
+		p.Heights = append(p.Heights, aim.Height{Foot: at(h.Foot), Top: at(h.Top), Metres: h.Metres})
+	}
+	return p
+}
