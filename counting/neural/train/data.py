@@ -111,7 +111,7 @@ class Street:
             regions.append(b[b[:, 0] < 0][:, 1:5])
             proofs.append((x0, y0, x1, y1, p.proof))
         boxes, regions = np.concatenate(boxes), np.concatenate(regions)
-        if self.cutouts and rng.random() < 0.35:
+        if self.cutouts and rng.random() < 0.4:
             boxes = self.paste(canvas, boxes, rng.integers(1, 6))
         return weather(canvas, rng), boxes[:, :6], prove(w, h, regions, proofs)
 
@@ -125,7 +125,7 @@ class Street:
             x0, y0, x1, y1 = [int(round(v)) for v in (b[1] - 1, b[2] - 1, b[3] + 1, b[4] + 1)]
             x0, y0 = max(x0, 0), max(y0, 0)
             patch = p.luma[y0:y1, x0:x1]
-            tall = min(rng.uniform(9, 48), patch.shape[0] * 1.3)
+            tall = min(np.exp(rng.uniform(np.log(9), np.log(110))), patch.shape[0] * 2.2)
             k = tall / patch.shape[0]
             pw, ph = max(int(patch.shape[1] * k), 3), max(int(tall), 6)
             if pw >= w - 2 or ph >= h - 2:
@@ -181,6 +181,8 @@ def bend(p, w, h, rng):
     H, W = p.luma.shape
     # Small enough to see far, but not so small that most of the piece is empty.
     k = max(np.exp(rng.uniform(np.log(0.5), np.log(1.7))), 0.9 * min(w / W, h / H))
+    if rng.random() < 0.25 and np.isin(p.boxes[:, 0], (0, 1)).any():
+        k = rng.uniform(1.5, 3.5)  # people who stand near are scarce
     kx, ky = k * np.exp(rng.uniform(-0.12, 0.12)), k * np.exp(rng.uniform(-0.12, 0.12))
     turn = np.deg2rad(rng.normal(0, 2.0)) if rng.random() < 0.4 else 0.0
     flip = -1.0 if rng.random() < 0.5 else 1.0
@@ -193,6 +195,10 @@ def bend(p, w, h, rng):
     A = np.array([[c * kx * flip, -s * ky], [s * kx * flip, c * ky]])
     span = np.abs(A) @ np.array([W / 2, H / 2])
     to = np.array([aim(w, span[0], rng), aim(h, span[1], rng)])
+    if k > 1.7:  # somebody into the middle, about
+        b = p.boxes[rng.choice(np.flatnonzero(np.isin(p.boxes[:, 0], (0, 1))))]
+        at = A @ np.array([(b[1] + b[3] - W) / 2, (b[2] + b[4] - H) / 2])
+        to = np.array([rng.uniform(0.25, 0.75) * w, rng.uniform(0.35, 0.65) * h]) - at
     inv = np.array([[A[1, 1], -A[0, 1]], [-A[1, 0], A[0, 0]]]) / (A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0])
     off = np.array([W / 2, H / 2]) - inv @ to
     m = [inv[0, 0] * pre, inv[0, 1] * pre, off[0] * pre, inv[1, 0] * pre, inv[1, 1] * pre, off[1] * pre]

@@ -1,6 +1,6 @@
 """Lets a trained network look over its own training pictures.
 
-    python3 relabel.py -data SHARED/training -weights OUT/street.pt -out OUT/labels
+    python3 relabel.py -data SHARED/training -weights OUT/calibrated/street.pt -out OUT/labels
 
 Where nobody annotated a class, what the network is sure of becomes a box and
 what it half believes becomes a region to look away from; where somebody did,
@@ -21,7 +21,7 @@ import data
 import evaluate
 from net import CLASSES, Street
 
-SURE, HALF, MISSED = 0.6, 0.3, 0.7
+SURE, HALF, MISSED, LEAST = 0.6, 0.2, 0.6, 0.1
 SCALES = [(416, False), (576, True)]
 
 
@@ -29,7 +29,7 @@ def look(net, luma):
     """What the network sees in several views: [n, 6], the score a mean over the views."""
     views = []
     for long, mirrored in SCALES:
-        f = evaluate.detect(net, np.ascontiguousarray(luma[:, ::-1]) if mirrored else luma, long, 0.25, 80)
+        f = evaluate.detect(net, np.ascontiguousarray(luma[:, ::-1]) if mirrored else luma, long, LEAST, 80)
         if mirrored:
             f[:, [1, 3]] = luma.shape[1] - f[:, [3, 1]]
         views.append(f)
@@ -51,7 +51,7 @@ def revise(net, p):
         kind = "i" if b[0] < 0 else "h" if b[6] else "t"
         if kind == "t" and b[0] == 0 and b[4] - b[2] >= 20:
             o = evaluate.iou(b[1:5], found[:, 1:5]) if len(found) else np.zeros(0)
-            if not len(o) or not (found[o > 0.3][:, 5] > 0.15).any():
+            if not (o > 0.3).any():
                 b, kind = [-1, *b[1:]], "i"
         lines.append((int(b[0]), *b[1:5], b[5], kind))
     for f in found:
@@ -72,6 +72,8 @@ def main():
     p.add_argument("-profile", default="street")
     p.add_argument("-weights", required=True)
     p.add_argument("-out", required=True)
+    p.add_argument("-part", type=int, default=0, help="which of -parts of the pictures")
+    p.add_argument("-parts", type=int, default=1)
     a = p.parse_args()
     torch.set_num_threads(1)
     net = Street(a.profile)
@@ -79,7 +81,7 @@ def main():
     net.eval()
     before, after = np.zeros(len(CLASSES) + 1, int), np.zeros(len(CLASSES) + 1, int)
     with open(os.path.join(a.data, "manifest.jsonl")) as f:
-        rows = [r for r in map(json.loads, f) if r["split"] == "train"]
+        rows = [r for r in map(json.loads, f) if r["split"] == "train"][a.part::a.parts]
     for i, row in enumerate(rows):
         picture = data.Picture(a.data, row)
         path = os.path.join(a.out, row["label"])
