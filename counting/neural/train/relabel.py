@@ -4,11 +4,10 @@
 
 Where nobody annotated a class, what the network is sure of becomes a box and
 what it half believes becomes a region to look away from; where somebody did,
-a find without a box becomes a region too, for labels are not exhaustive. A
-teacher's person of twenty pixels or more in whom the network sees nothing at
-all is looked away from: signs and poles were among them. The pictures are
-shown in two sizes, one mirrored. OUT/labels mirrors the layout of the
-labels, for `train.py -labels`.
+a find without a box becomes a region too, for labels are not exhaustive. What
+a teacher saw and the network does not stays: it may be what the network has
+yet to learn. The pictures are shown in two sizes, one mirrored. OUT/labels
+mirrors the layout of the labels, for `train.py -labels`.
 """
 import argparse
 import json
@@ -49,10 +48,6 @@ def revise(net, p):
     found, boxes, lines = look(net, p.luma), p.boxes, []
     for b in boxes:
         kind = "i" if b[0] < 0 else "h" if b[6] else "t"
-        if kind == "t" and b[0] == 0 and b[4] - b[2] >= 20:
-            o = evaluate.iou(b[1:5], found[:, 1:5]) if len(found) else np.zeros(0)
-            if not (o > 0.3).any():
-                b, kind = [-1, *b[1:]], "i"
         lines.append((int(b[0]), *b[1:5], b[5], kind))
     for f in found:
         c, score = int(f[0]), f[5]
