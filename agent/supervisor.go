@@ -75,7 +75,7 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 			return nil, err
 		}
 		s.post(c.Streams(), &ward{
-			name: "sense " + c.Name, args: append([]string{"sense", c.Name}, args...), hatch: true,
+			name: "sense " + c.Name, args: append([]string{"sense", c.Name}, args...), hatch: true, apart: true,
 			log: log, words: words, nursery: nursery,
 			begun: func(ctx context.Context, ch *child) {
 				s.resume(place, ch)
@@ -85,7 +85,7 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 	}
 	if len(site.Loops.Lanes) > 0 {
 		s.post(site.Loops.Streams(), &ward{
-			name: "sense loops", args: append([]string{"sense"}, args...), log: log, words: words, nursery: nursery,
+			name: "sense loops", args: append([]string{"sense"}, args...), apart: true, log: log, words: words, nursery: nursery,
 			begun: func(context.Context, *child) {},
 		})
 	}

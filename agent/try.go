@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 
 	"kerb/agent/cage"
 )
@@ -46,10 +47,23 @@ func tryRoles(roles ...string) (all []cage.Report, err error) {
 	}
 	defer os.RemoveAll(state)
 	for _, role := range roles {
-		cmd := exec.Command("/proc/self/exe", "try", role, "--state", state)
 		var out, words bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &words
-		if err := cmd.Run(); err != nil {
+		command := func() *exec.Cmd {
+			cmd := exec.Command("/proc/self/exe", "try", role, "--state", state)
+			cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &out, &words, new(syscall.SysProcAttr)
+			return cmd
+		}
+		var cmd *exec.Cmd
+		if role == "sense" {
+			cmd, err = apart((*exec.Cmd).Start, command)
+		} else {
+			cmd = command()
+			err = cmd.Start()
+		}
+		if err == nil {
+			err = cmd.Wait()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("try %s: %w: %s", role, err, bytes.TrimSpace(words.Bytes()))
 		}
 		var r cage.Report

@@ -25,6 +25,7 @@ type ward struct {
 	name  string
 	args  []string // of kerb itself
 	hatch bool     // it gets a hatch as descriptor 3
+	apart bool     // it gets a network of its own, in which there is nothing
 	log   *slog.Logger
 	words io.Writer // where its words go
 
@@ -144,7 +145,7 @@ func (w *ward) listen(ctx context.Context, c *child) (uint8, error) {
 // killed: its standard input ends then, and the kernel is asked to kill it.
 func (w *ward) start() (_ *child, err error) {
 	var theirs []*os.File
-	c := &child{cmd: exec.Command("/proc/self/exe", w.args...)}
+	c := new(child)
 	defer func() {
 		for _, f := range theirs {
 			f.Close()
@@ -169,17 +170,27 @@ func (w *ward) start() (_ *child, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c.cmd.Args[0] = "kerb"
-	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = stdin, stdout, stderr
+	var extra []*os.File
 	if w.hatch {
 		var inside *os.File
 		if c.hatch, inside, err = newHatches(); err != nil {
 			return nil, err
 		}
 		theirs = append(theirs, inside)
-		c.cmd.ExtraFiles = []*os.File{inside}
+		extra = []*os.File{inside}
 	}
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	command := func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe", w.args...)
+		cmd.Args[0] = "kerb"
+		cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = stdin, stdout, stderr, extra
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		return cmd
+	}
+	if w.apart {
+		c.cmd, err = apart(w.nursery.start, command)
+		return c, err
+	}
+	c.cmd = command()
 	return c, w.nursery.start(c.cmd)
 }
 

@@ -40,7 +40,7 @@ func apply(r Role) (Report, error) {
 	if err := limit(p); err != nil {
 		return fail(err)
 	}
-	report.Walls = []Wall{descriptors(p), capabilities(p)} // before these calls are gone
+	report.Walls = []Wall{descriptors(p), capabilities(p), neighbours(p)} // before these calls are gone
 	if report.Landlock, err = lock(p); err != nil {
 		return fail(err)
 	}

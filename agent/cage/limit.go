@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"syscall"
@@ -169,5 +170,29 @@ func descriptors(p plan) Wall {
 	w.Holds = found == ""
 	w.How = fmt.Sprintf("%d pipes, %d sockets, %d devices, %d files open%s",
 		kinds[unix.S_IFIFO], kinds[unix.S_IFSOCK], kinds[unix.S_IFCHR], kinds[unix.S_IFREG], found)
+	return w
+}
+
+// neighbours looks for a network: only one with nothing but a loopback that is
+// down is none. It is a second wall behind the filter, so that sense may do
+// without where the kernel gives no namespace.
+func neighbours(p plan) Wall {
+	w := Wall{Name: "be in a network", May: reason(p.grants & (network | keeping))}
+	if w.May == "" {
+		w.May = "seccomp refuses every socket"
+	}
+	all, err := net.Interfaces()
+	if err != nil {
+		w.How = "cannot list interfaces: " + err.Error()
+		return w
+	}
+	up := 0
+	for _, i := range all {
+		if i.Flags&net.FlagUp != 0 {
+			up++
+		}
+	}
+	w.Holds = up == 0
+	w.How = fmt.Sprintf("%d interfaces, %d of them up", len(all), up)
 	return w
 }
