@@ -145,11 +145,12 @@ func (t *trial) run(ctx context.Context, long time.Duration) error {
 	}
 	sense := 0
 	for name, pid := range family(kerb.Process.Pid) {
-		p := t.memory(name, pid)
+		all, loose := t.memory(name, pid)
+		t.places = append(t.places, all)
 		if name == "sense" {
 			sense = pid
+			t.places = append(t.places, loose)
 		}
-		t.places = append(t.places, p)
 	}
 	if sense == 0 || t.shown.Load() == 0 {
 		_ = kerb.Process.Kill()
@@ -190,30 +191,38 @@ func family(pid int) map[string]int {
 }
 
 // memory looks into a process, where the kernel lets us: only root may, and
-// not everywhere.
-func (t *trial) memory(role string, pid int) spot {
-	p := spot{Place: "memory of " + role, Found: []string{}}
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+// not everywhere. Loose is the part of it that a core would have.
+func (t *trial) memory(role string, pid int) (p, loose spot) {
+	p = spot{Place: "memory of " + role, Found: []string{}}
+	loose = spot{Place: p.Place + " outside the arena", Found: []string{}}
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
 	var mem *os.File
 	if err == nil {
 		mem, err = os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 	}
 	if err != nil {
-		p.Refused = err.Error()
-		return p
+		p.Refused, loose.Refused = err.Error(), err.Error()
+		return p, loose
 	}
 	defer mem.Close()
+	var at []byte // the mapping whose lines these are: proc_pid_smaps(5)
 	for line := range strings.Lines(string(maps)) {
 		var from, to int64
 		var mode string
-		if n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); n != 3 || !strings.HasPrefix(mode, "rw") || to-from > 1<<30 {
-			continue
+		if n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); n == 3 {
+			at = nil
+			if strings.HasPrefix(mode, "rw") && to-from <= 1<<30 {
+				at = make([]byte, to-from)
+				n, _ := mem.ReadAt(at, from) // reserved memory cannot be read
+				at = at[:n]
+				p.look(t.mark, at)
+			}
 		}
-		b := make([]byte, to-from)
-		n, _ := mem.ReadAt(b, from) // reserved memory cannot be read
-		p.look(t.mark, b[:n])
+		if flags, ok := strings.CutPrefix(line, "VmFlags:"); ok && !strings.Contains(flags, " dd") {
+			loose.look(t.mark, at)
+		}
 	}
-	return p
+	return p, loose
 }
 
 func (p *spot) look(m *canary.Mark, b []byte) {

@@ -61,8 +61,7 @@ const (
 
 // run keeps the child alive until the context ends, and ends it then.
 func (w *ward) run(ctx context.Context) error {
-	rest := shortRest
-	for ctx.Err() == nil {
+	for quick := 1; ctx.Err() == nil; quick++ {
 		born := time.Now()
 		why, err := w.live(ctx)
 		w.ended(why)
@@ -73,16 +72,22 @@ func (w *ward) run(ctx context.Context) error {
 			return err
 		}
 		if time.Since(born) > steadyAge {
-			rest = shortRest
+			quick = 1
 		}
+		rest := pause(quick)
 		w.log.Error("process ended", "process", w.name, "err", err, "again_in", rest)
 		select {
 		case <-time.After(rest):
 		case <-ctx.Done():
 		}
-		rest = min(2*rest, longRest)
 	}
 	return nil
+}
+
+// pause is how long to rest after so many short lives in a row. Somebody who
+// kills at random gives a few of them; from then on each rest is twice as long.
+func pause(quick int) time.Duration {
+	return min(shortRest<<min(max(quick-5, 0), 16), longRest)
 }
 
 // live is one life, from the start of the process until nothing is left of it.

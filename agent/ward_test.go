@@ -200,3 +200,13 @@ func TestTheUplinkTakesNothingOutOfOrder(t *testing.T) {
 		}
 	}
 }
+
+// Counting goes on within moments after a few kills in a row, and a process
+// that always dies costs little.
+func TestRestsGrowOnlyAfterManyShortLives(t *testing.T) {
+	for quick, want := range map[int]time.Duration{1: shortRest, 5: shortRest, 6: 2 * shortRest, 9: 16 * shortRest, 14: longRest, 1000: longRest} {
+		if got := pause(quick); got != want {
+			t.Errorf("after %d short lives: %s, want %s", quick, got, want)
+		}
+	}
+}

@@ -16,6 +16,10 @@ type client struct {
 	user, password string
 }
 
+// readAhead bounds what the HTTP client keeps of a stream in a buffer of its
+// own, which is nowhere wiped: a chunk's size and little more.
+const readAhead = 64
+
 func newClient(o HTTP) *client {
 	return &client{
 		user: o.User, password: o.Password,
@@ -25,6 +29,7 @@ func newClient(o HTTP) *client {
 				TLSClientConfig:        o.TLS,
 				DisableCompression:     true,
 				MaxResponseHeaderBytes: 64 << 10,
+				ReadBufferSize:         readAhead,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

@@ -159,7 +159,7 @@ func TestWhicheverProcessIsKilledEveryWindowIsAccountedFor(t *testing.T) {
 	case testing.Short():
 		end = time.Now().Add(10 * time.Second)
 	}
-	kills, slowest := map[string]int{}, map[string]time.Duration{}
+	kills, slowest, all := map[string]int{}, map[string]time.Duration{}, map[string][]time.Duration{}
 	for time.Now().Before(end) {
 		role := []string{"uplink", "sense north", "sense north", "uplink", "run"}[rand.IntN(5)]
 		old := a.processes()
@@ -183,6 +183,7 @@ func TestWhicheverProcessIsKilledEveryWindowIsAccountedFor(t *testing.T) {
 			took += await(t, "the camera's reader again", func() bool { return connections.Load() > before })
 		}
 		slowest[role] = max(slowest[role], took)
+		all[role] = append(all[role], took)
 		time.Sleep(time.Duration(500+rand.IntN(2500)) * time.Millisecond)
 	}
 	await(t, "three processes", whole)
@@ -202,6 +203,11 @@ func TestWhicheverProcessIsKilledEveryWindowIsAccountedFor(t *testing.T) {
 	stored := a.stored()
 	contiguous(t, stored)
 	await(t, "every window at the consumer", func() bool { return s.lacks(stored) == 0 })
+	for role, took := range all {
+		slices.Sort(took)
+		n := len(took)
+		t.Logf("%s: %d times, back within %v (half of them), %v (nine of ten), %v", role, n, took[n/2], took[n*9/10], took[n-1])
+	}
 	t.Logf("killed %v, slowest return %v, %d windows; descriptors %d→%d, threads %d→%d",
 		kills, slowest, len(stored), began[0], ended[0], began[1], ended[1])
 }

@@ -1,5 +1,6 @@
-// Package vm runs kerb's loop driver in a virtual machine with Debian's kernel
-// and simulated detector contacts. Run ./prepare DIR once, then
+// Package vm runs kerb in virtual machines with Debian's kernels: its loop
+// driver with simulated detector contacts, and its walls where the kernel has no
+// Landlock and on another processor. Run ./prepare DIR once, then
 //
 //	KERB_VM=DIR go test -count=1 ./test/vm
 //
@@ -7,18 +8,11 @@
 package vm
 
 import (
-	"bufio"
-	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 type quantiles struct{ P50, P99, Max float64 }
@@ -45,7 +39,10 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 	if n := os.Getenv("KERB_VM_PASSAGES"); n != "" {
 		passages = n
 	}
-	results := boot(t, dir, initramfs(t, dir), passages)
+	results := loops.boot(t, dir, "kerb.passages="+passages, map[string]string{
+		"init": build(t, "amd64", "./guest"), "configfs.ko": filepath.Join(dir, "configfs.ko"),
+		"irq_sim.ko": filepath.Join(dir, "irq_sim.ko"), "gpio-sim.ko": filepath.Join(dir, "gpio-sim.ko"),
+	})
 	into := func(t *testing.T, scenario string, v any) {
 		t.Helper()
 		raw, ok := results[scenario]
@@ -117,96 +114,4 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 			t.Error("not said to be gone")
 		}
 	})
-}
-
-// boot runs the machine until it powers off and gives the guest's results.
-// Guest time is counted in instructions and skips idleness (-icount), so the
-// test neither waits for the street nor depends on what else this machine does.
-func boot(t *testing.T, dir, initrd, passages string) map[string]json.RawMessage {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	qemu := exec.CommandContext(ctx, "qemu-system-x86_64",
-		"-accel", "tcg", "-icount", "shift=2,sleep=off", "-cpu", "max", "-machine", "q35", "-m", "384",
-		"-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
-		"-kernel", filepath.Join(dir, "vmlinuz"), "-initrd", initrd,
-		"-append", "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off kerb.passages="+passages)
-	out, err := qemu.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	qemu.Stderr = &stderr
-	if err := qemu.Start(); err != nil {
-		t.Fatal(err)
-	}
-	results := map[string]json.RawMessage{}
-	start := time.Now()
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
-		raw, ok := strings.CutPrefix(line, "RESULT ")
-		if !ok {
-			if line != "" {
-				t.Logf("guest: %s", line)
-			}
-			continue
-		}
-		var r struct {
-			Scenario string
-			Seconds  float64
-			Result   json.RawMessage
-		}
-		if err := json.Unmarshal([]byte(raw), &r); err != nil {
-			t.Errorf("guest said %q: %v", raw, err)
-		}
-		results[r.Scenario] = r.Result
-		t.Logf("%s: %.1f s in the guest, %.1f s since the start", r.Scenario, r.Seconds, time.Since(start).Seconds())
-	}
-	if err := qemu.Wait(); err != nil {
-		t.Fatalf("qemu: %v\n%s", err, stderr.String())
-	}
-	return results
-}
-
-// initramfs packs the guest and the kernel's modules into a cpio archive.
-func initramfs(t *testing.T, dir string) string {
-	guest := filepath.Join(t.TempDir(), "init")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", guest, "./guest")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the guest: %v\n%s", err, out)
-	}
-	path := filepath.Join(t.TempDir(), "initrd")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	entry(t, f, "dev", 0o40755, nil)
-	entry(t, f, "dev/console", 0o20600, nil)
-	for name, from := range map[string]string{
-		"init": guest, "configfs.ko": filepath.Join(dir, "configfs.ko"),
-		"irq_sim.ko": filepath.Join(dir, "irq_sim.ko"), "gpio-sim.ko": filepath.Join(dir, "gpio-sim.ko"),
-	} {
-		content, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		entry(t, f, name, 0o100755, content)
-	}
-	entry(t, f, "TRAILER!!!", 0, nil)
-	return path
-}
-
-// entry writes a file in cpio's newc format; dev/console is device 5:1.
-func entry(t *testing.T, w io.Writer, name string, mode int, content []byte) {
-	major, minor := 0, 0
-	if name == "dev/console" {
-		major, minor = 5, 1
-	}
-	head := fmt.Sprintf("070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
-		0, mode, 0, 0, 1, 0, len(content), 0, 0, major, minor, len(name)+1, 0, name)
-	pad := func(n int) string { return "\x00\x00\x00"[:(4-n%4)%4] }
-	if _, err := io.WriteString(w, head+pad(len(head))+string(content)+pad(len(content))); err != nil {
-		t.Fatal(err)
-	}
 }
