@@ -13,6 +13,7 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/parcel"
 	"kerb/agent/policy"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
@@ -40,11 +41,16 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book
 	}
 	opts := uplinkOpts(site, pol, db, clk, log)
 	opts.Report = keep.report
+	a := &agent{}
+	see := newSeers(site)
+	opts.Birth.Sensors = func() []uplink.Sensor {
+		return see.tell(func(i int) parcel.Sight { return a.cameras[i].sight() })
+	}
 	up, err := uplink.New(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	a := &agent{uplink: up, store: db, shifts: newShifts(pol, clk.Read), log: log}
+	a.uplink, a.store, a.shifts, a.log = up, db, newShifts(pol, clk.Read), log
 	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {

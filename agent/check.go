@@ -106,9 +106,11 @@ func (c *check) Run(ctx context.Context, t terminal) error {
 		site.Device.Tenant, site.Device.Site, site.Device.Name, site.Broker.URL,
 		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method(), v)
 	for _, cam := range site.Cameras {
+		with := ""
 		if cam.Model != "" {
-			fmt.Fprintf(t.out, "camera  %s: %s with %s\n", cam.Name, cam.Detector, cam.Model)
+			with = " with " + cam.Model
 		}
+		fmt.Fprintf(t.out, "camera  %s: %s%s\n", cam.Name, cam.Detector, with)
 	}
 	for _, st := range site.Streams() {
 		fmt.Fprintf(t.out, "stream  %-20s %-5s of %s: %v\n", st.ID, st.Kind, st.Sensor, st.Classes)

@@ -22,11 +22,13 @@ import (
 )
 
 type demo struct {
-	For    time.Duration `help:"How long." default:"30s"`
-	Broker string        `help:"Publish to this broker instead of the embedded one." placeholder:"URL"`
-	Scene  string        `help:"Which built-in street: calm, busy, windy, rain, dusk, night or jam." default:"busy?rate=15"`
-	Loops  bool          `help:"Made-up inductive loops instead of a camera."`
-	Clip   string        `arg:"" optional:"" name:"CLIP" help:"Count this clip instead of the built-in street."`
+	For      time.Duration `help:"How long." default:"30s"`
+	Broker   string        `help:"Publish to this broker instead of the embedded one." placeholder:"URL"`
+	Scene    string        `help:"Which built-in street: calm, busy, windy, rain, dusk, night or jam." default:"busy?rate=15"`
+	Detector string        `help:"How objects are found: ${enum}." enum:"auto,neural,motion" default:"auto"`
+	Model    string        `help:"The network, an ONNX or .kerb file, or street or street-small; empty: as auto chooses." placeholder:"F"`
+	Loops    bool          `help:"Made-up inductive loops instead of a camera."`
+	Clip     string        `arg:"" optional:"" name:"CLIP" help:"Count this clip instead of the built-in street."`
 }
 
 func (d *demo) Run(ctx context.Context, t terminal) error {
@@ -63,6 +65,9 @@ func (d *demo) Run(ctx context.Context, t terminal) error {
 	if d.Loops && d.Clip != "" {
 		return usageError("-loops and CLIP are two kinds of street: use one of them")
 	}
+	if d.Detector == motionDetector && d.Model != "" {
+		return usageError("-detector motion needs no -model")
+	}
 	listener := &listener{out: t.out}
 	if err := listener.listen(address); err != nil {
 		return err
@@ -92,7 +97,7 @@ func (d *demo) street() (*scene.Scene, error) {
 }
 
 func (d *demo) camera(street *scene.Scene) config.Camera {
-	c := config.Camera{Name: "street", Detector: "motion", Source: d.Clip}
+	c := config.Camera{Name: "street", Detector: d.Detector, Model: d.Model, Source: d.Clip}
 	if street == nil {
 		c.Lines = middle()
 		return c
@@ -180,6 +185,9 @@ func (d *demo) summary(t terminal, a *agent, street *scene.Scene, l *listener) {
 		fmt.Fprintf(t.err, " of %d real ones", real)
 	}
 	fmt.Fprintln(t.err)
+	if now := s.sees.Load(); now != nil {
+		fmt.Fprintf(t.err, "kerb: %s\n", now)
+	}
 }
 
 func counted(classes []counting.Class, c counting.Class) bool {

@@ -214,6 +214,6 @@ func (c card) print(w io.Writer) {
 	row("memory", "%.1f MB weights, %.1f MB for an inference", float64(c.Weights)/1e6, float64(c.Memory)/1e6)
 	row("speed", "%.1f ms an inference, %s kernels, threads: %d", c.MS, c.Kernels, c.Threads)
 	if c.Problem == "" {
-		row("next", "detector = %q and model = %q in a [[camera]] of site.toml", neuralDetector, c.File)
+		row("next", "model = %q in a [[camera]] of site.toml; left out, kerb chooses", c.File)
 	}
 }

@@ -12,20 +12,16 @@ import (
 	"kerb/counting/vision"
 )
 
-const neuralDetector = "neural"
+// The ways in which objects are found.
+const (
+	autoDetector   = "auto"
+	neuralDetector = "neural"
+	motionDetector = "motion"
+)
 
 // longSide is that of a network's input: more costs more time, less finds
 // fewer of the small.
 const longSide = 416
-
-// loadNetwork plans the network of a file.
-func loadNetwork(path string, w, h, threads int) (*neural.Net, error) {
-	f, err := readModel(path)
-	if err != nil {
-		return nil, err
-	}
-	return planNetwork(f, path, w, h, threads, nil)
-}
 
 // cameraModel reads a camera's network, which the site file may know by its
 // hash.
@@ -131,7 +127,7 @@ func decodeModel(path string, b []byte) (*modelFile, error) {
 func checkModels(site *config.Site) (err error) {
 	var good []string
 	for i, c := range site.Cameras {
-		if c.Detector != neuralDetector || slices.Contains(good, c.Model) {
+		if c.Model == "" || slices.Contains(good, c.Model) {
 			continue
 		}
 		net, broken := loadCamera(c)

@@ -24,8 +24,9 @@ type replay struct {
 	Truth    string        `help:"Compare with NAME.truth.json: the file, or the folder that holds one for each clip." placeholder:"F"`
 	Site     string        `help:"Take lines, zones, masks and heights from this site.toml." placeholder:"F"`
 	Camera   string        `help:"Which camera of the site file; the first if not given." placeholder:"NAME"`
-	Detector string        `help:"How objects are found: ${enum}." enum:"motion,neural" default:"motion"`
-	Model    string        `help:"The network of the neural detector, an ONNX or .kerb file." placeholder:"F"`
+	Detector string        `help:"How objects are found: ${enum}." enum:"auto,neural,motion" default:"auto"`
+	Model    string        `help:"The network, an ONNX or .kerb file, or street or street-small; empty: the best that is part of kerb." placeholder:"F"`
+	Looks    float64       `help:"Let the network look at this many pictures a second, as on a slower device; 0: every one that motion looks at." default:"0"`
 	Follow   time.Duration `help:"Longest time an object is followed." default:"60s"`
 	FPS      float64       `help:"Look at this many pictures a second; 0: every one." default:"0"`
 	Workers  int           `help:"Goroutines that share a picture; 0: one per core, two at most." default:"0"`
@@ -40,6 +41,7 @@ type result struct {
 	Bad      int     `json:"bad_frames,omitempty"`
 	Seconds  float64 `json:"seconds"`
 	Detector string  `json:"detector"`
+	Network  string  `json:"network,omitempty"`
 	MS       struct {
 		P50 float64 `json:"p50"`
 		P95 float64 `json:"p95"`
@@ -60,8 +62,10 @@ func (r *replay) Run(ctx context.Context, t terminal) error {
 		return usageError(fmt.Sprintf("-workers %d: must be 0–64", r.Workers))
 	case r.Follow < 0:
 		return usageError(fmt.Sprintf("-follow %s: must not be negative", r.Follow))
-	case (r.Detector == neuralDetector) != (r.Model != ""):
-		return usageError("-detector neural and -model FILE come together")
+	case !(r.Looks >= 0 && r.Looks <= 120):
+		return usageError(fmt.Sprintf("-looks %g: must be 0–120", r.Looks))
+	case r.Detector == motionDetector && r.Model != "":
+		return usageError("-detector motion needs no -model")
 	}
 	if stills, err := truth.LoadStills(r.Truth); err == nil {
 		return r.stills(ctx, stills, t)
@@ -105,18 +109,25 @@ func (r *replay) clip(ctx context.Context, path string, t terminal) (*result, er
 	if every := (config.Camera{FPS: r.FPS}).Every(); every > 0 {
 		src = &thinner{source: src, every: every}
 	}
-	if r.Detector == neuralDetector {
-		if o.Network, err = loadNetwork(r.Model, w, h, max(r.Workers, 1)); err != nil {
-			return nil, err
-		}
-		defer o.Network.Close()
+	d, err := r.choose(w, h)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	if o.Network = d.net; r.Looks > 0 {
+		o.Every = time.Duration(float64(time.Second) / r.Looks)
 	}
 	counter, err := vision.New(src, o)
 	if err != nil {
 		return nil, err
 	}
 	defer counter.Close()
-	return r.count(ctx, filepath.Base(path), counter, where, t)
+	return r.count(ctx, &result{Clip: filepath.Base(path), Detector: d.kind, Network: d.name}, counter, where, t)
+}
+
+// choose makes the detector that was asked for. A recording waits for it.
+func (r *replay) choose(w, h int) (detector, error) {
+	return choose(config.Camera{Detector: r.Detector, Model: r.Model}, w, h, max(r.Workers, 1), nil, readModel, always)
 }
 
 // A place is where to count in a clip, and what is known of it.
@@ -221,8 +232,8 @@ func middle() []config.Line {
 }
 
 // count steps through a clip to its end.
-func (r *replay) count(ctx context.Context, name string, c *vision.Counter, where place, t terminal) (*result, error) {
-	res := &result{Clip: name, Detector: r.Detector}
+func (r *replay) count(ctx context.Context, res *result, c *vision.Counter, where place, t terminal) (*result, error) {
+	name := res.Clip
 	p := progress{to: t.err, what: name}
 	var crossings []counting.Crossing
 	var seen []truth.Sample

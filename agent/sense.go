@@ -53,7 +53,7 @@ func (s *sense) Run(ctx context.Context) error {
 	if sensor.open, err = handed(c, sensor.limits(), h); err != nil {
 		return err
 	}
-	if c.Detector == neuralDetector {
+	if c.Model != "" {
 		if sensor.model, err = cameraModel(c); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (s *sense) Run(ctx context.Context) error {
 	go tellAlive(log, sensor.stalled, func() *parcel.Alive {
 		return &parcel.Alive{
 			Pictures: uint64(sensor.pictures.Load()), Bad: uint64(sensor.bad.Load()),
-			Crossings: uint64(sensor.crossings.Load()), Watching: sensor.watching.Load(),
+			Crossings: uint64(sensor.crossings.Load()), Watching: sensor.watching.Load(), Sight: sensor.sight(),
 		}
 	})
 	return answer(os.Stdin, os.Stdout, sensor, pol.Window(), aimed.Store)

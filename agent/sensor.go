@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
 	"kerb/agent/cage"
 	"kerb/agent/config"
+	"kerb/agent/parcel"
 	"kerb/agent/policy"
 	"kerb/counting"
 	"kerb/counting/neural"
@@ -33,7 +36,8 @@ type sensor struct {
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
 	bad       atomic.Int64
-	watching  atomic.Bool  // the camera delivers
+	watching  atomic.Bool // the camera delivers
+	sees      atomic.Pointer[seeing]
 	due       atomic.Int64 // when, on the monotonic clock, there must be another sign of life
 }
 
@@ -116,12 +120,12 @@ func (s *sensor) watch(ctx context.Context) error {
 	arena := new(cage.Vault)
 	defer arena.Close()
 	o.Memory = arena.Bytes
-	if s.camera.Detector == neuralDetector {
-		if o.Network, err = s.network(w, h, arena); err != nil {
-			return err
-		}
-		defer o.Network.Close()
+	d, err := s.detector(ctx, w, h, arena)
+	if err != nil {
+		return err
 	}
+	defer d.close()
+	o.Network, o.Share = d.net, coreShare
 	c, err := vision.New(src, o)
 	if err != nil {
 		return err
@@ -130,7 +134,7 @@ func (s *sensor) watch(ctx context.Context) error {
 	if err := errors.Join(arena.Locked(), s.memory.Locked()); err != nil {
 		s.log.Warn("pictures may be swapped", "err", err)
 	}
-	s.log.Info("camera open", "width", w, "height", h, "detector", s.camera.Detector)
+	s.log.Info("camera open", "width", w, "height", h, "detector", d.kind, "network", d.name)
 	for {
 		step, err := c.Step(ctx)
 		s.alive(0)
@@ -144,19 +148,8 @@ func (s *sensor) watch(ctx context.Context) error {
 			return err
 		}
 		s.count(step)
+		s.notice(d, c.Pace())
 	}
-}
-
-// network plans the camera's network for pictures of w×h.
-func (s *sensor) network(w, h int, arena neural.Arena) (*neural.Net, error) {
-	f := s.model
-	if f == nil {
-		var err error
-		if f, err = cameraModel(s.camera); err != nil {
-			return nil, err
-		}
-	}
-	return planNetwork(f, s.camera.Model, w, h, 1, arena)
 }
 
 // limits are the policy's and the sensor's own memory.
@@ -164,6 +157,56 @@ func (s *sensor) limits() camera.Limits {
 	l := limits(s.policy.MaxPixels())
 	l.Memory = s.memory
 	return l
+}
+
+// detector is what finds the objects of pictures of w×h on this device.
+func (s *sensor) detector(ctx context.Context, w, h int, arena neural.Arena) (detector, error) {
+	return choose(s.camera, w, h, 1, arena, s.read, sustains(ctx))
+}
+
+// read is the file of the camera's network, or of one in the binary.
+func (s *sensor) read(name string) (*modelFile, error) {
+	switch {
+	case name != s.camera.Model:
+		return readModel(name)
+	case s.model != nil:
+		return s.model, nil
+	}
+	return cameraModel(s.camera)
+}
+
+// notice keeps what finds the objects, for those who tell of it. A pace that
+// changes a little is no news.
+func (s *sensor) notice(d detector, pace float64) {
+	old := s.sees.Load()
+	if d.net != nil && pace == 0 {
+		return // too early to tell
+	}
+	if old != nil && math.Abs(pace-old.pace) <= 0.25*old.pace {
+		return
+	}
+	s.sees.Store(&seeing{kind: d.kind, name: d.name, pace: pace})
+}
+
+// seeing is with what a camera's objects are found, and how many pictures a
+// second the network looks at.
+type seeing struct {
+	kind, name string
+	pace       float64
+}
+
+func (s *seeing) String() string {
+	if s.kind == motionDetector {
+		return "objects were found by motion alone"
+	}
+	return fmt.Sprintf("objects were found by the network %s, %.0f pictures a second, and by motion", s.name, s.pace)
+}
+
+func (s *sensor) sight() parcel.Sight {
+	if now := s.sees.Load(); now != nil {
+		return packSight(*now)
+	}
+	return parcel.Sight{}
 }
 
 func (s *sensor) opts(w, h int) vision.Opts {

@@ -44,7 +44,7 @@ func (s *sketch) Run(ctx context.Context) error {
 	if sensor.open, err = handed(c, sensor.limits(), h); err != nil {
 		return err
 	}
-	if c.Detector == neuralDetector {
+	if c.Model != "" {
 		if sensor.model, err = cameraModel(c); err != nil {
 			return err
 		}
@@ -123,12 +123,12 @@ func (a *artist) watch(ctx context.Context) error {
 	o.Sketcher = &a.sketcher
 	arena := new(cage.Vault)
 	defer arena.Close()
-	if s.camera.Detector == neuralDetector {
-		if o.Network, err = s.network(w, h, arena); err != nil {
-			return err
-		}
-		defer o.Network.Close()
+	d, err := s.detector(ctx, w, h, arena)
+	if err != nil {
+		return err
 	}
+	defer d.close()
+	o.Network, o.Share = d.net, coreShare
 	for {
 		if err := a.count(ctx, src, o, a.layout.Load()); err != nil {
 			return err

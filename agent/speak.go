@@ -44,6 +44,8 @@ func (s *speak) Run(ctx context.Context) error {
 	w := &writer{site: site, clock: clk, out: os.Stdout, health: newHealth(site, v)}
 	o := uplinkOpts(site, pol, db, clk, log)
 	o.Report = w.health.report
+	see := newSeers(site)
+	o.Birth.Sensors = func() []uplink.Sensor { return see.tell(w.health.sight) }
 	up, err := uplink.New(o)
 	if err != nil {
 		return errors.Join(err, db.Close())
@@ -311,6 +313,15 @@ func (h *health) heard(i int, a *parcel.Alive) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.alive[i] = a
+}
+
+func (h *health) sight(i int) parcel.Sight {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a := h.alive[i]; a != nil {
+		return a.Sight
+	}
+	return parcel.Sight{}
 }
 
 func (h *health) measured(i int, w *parcel.Walls) {

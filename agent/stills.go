@@ -19,12 +19,13 @@ import (
 )
 
 // errStill is why the motion detector refuses stills.
-var errStill = errors.New("motion is seen between pictures, and a still is alone: use -detector neural with -model FILE")
+var errStill = errors.New("motion is seen between pictures, and a still is alone: use a network, with -detector neural")
 
 // still is what `kerb replay -json` prints for one image.
 type still struct {
 	Image    string                    `json:"image"`
 	Detector string                    `json:"detector"`
+	Network  string                    `json:"network"`
 	MS       float64                   `json:"ms"`
 	Region   counting.Polygon          `json:"region"` // in fractions of the picture
 	Classes  map[string]truth.Standing `json:"classes"`
@@ -33,7 +34,7 @@ type still struct {
 // stills looks at every image on its own and compares what stands in its
 // region with what a person counted there.
 func (r *replay) stills(ctx context.Context, known []truth.Still, t terminal) error {
-	if r.Detector != neuralDetector {
+	if r.Detector == motionDetector || len(candidates(r.Model)) == 0 {
 		return fmt.Errorf("%s: %w", r.Truth, errStill)
 	}
 	paths, err := images(r.Clips)
@@ -80,19 +81,20 @@ func images(named []string) (paths []string, err error) {
 }
 
 func (r *replay) still(ctx context.Context, path string, known *truth.Still) (still, error) {
-	out := still{Image: known.Image, Detector: r.Detector, Region: known.Zone.Polygon}
+	out := still{Image: known.Image, Region: known.Zone.Polygon}
 	src, err := openFile(path, limits(clipPixels))
 	if err != nil {
 		return out, err
 	}
 	defer src.Close()
 	w, h := src.Size()
-	net, err := loadNetwork(r.Model, w, h, max(r.Workers, 1))
+	d, err := r.choose(w, h)
 	if err != nil {
 		return out, err
 	}
-	defer net.Close()
-	c, err := vision.New(src, vision.Opts{Width: w, Height: h, Zones: []counting.Zone{known.Zone}, Network: net, Workers: 1})
+	defer d.close()
+	out.Detector, out.Network = d.kind, d.name
+	c, err := vision.New(src, vision.Opts{Width: w, Height: h, Zones: []counting.Zone{known.Zone}, Network: d.net, Workers: 1})
 	if err != nil {
 		return out, err
 	}

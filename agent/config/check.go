@@ -154,17 +154,16 @@ func (c checker) camera(key string, cam camera) {
 
 func (c checker) detector(key string, cam camera) {
 	switch cam.Detector {
-	case "", "motion":
+	case "motion":
 		if cam.Model != "" {
-			c.Wrong(key+".model", "must come together with detector = \"neural\"", "motion needs no model")
+			c.Wrong(key+".model", "must not come together with detector = \"motion\"", "motion needs no model")
 		}
-	case "neural":
-		if cam.Model == "" {
-			c.Wrong(key+".model", "is missing: the neural detector runs a network", `for example model = "yolox_nano.onnx"`)
+	case "", "auto", "neural":
+		if cam.Model != "" {
+			c.model(key+".model", cam.Model)
 		}
-		c.model(key+".model", cam.Model)
 	default:
-		c.Wrong(key+".detector", "must be motion or neural", "leave it out for motion")
+		c.Wrong(key+".detector", "must be auto, neural or motion", "leave it out for auto")
 	}
 }
 

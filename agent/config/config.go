@@ -59,8 +59,8 @@ type Camera struct {
 	User         string
 	PasswordFile string  // never the password itself
 	FPS          float64 // pictures a second that are looked at; 0: every one
-	Detector     string  // motion or neural
-	Model        string  // the network's file; empty for motion
+	Detector     string  // auto, neural or motion
+	Model        string  // the network's file, or the name of one in the binary; empty: as auto chooses
 	ModelSum     string  // what that file must hold, as sha256:…; empty: whatever it holds
 	Lines        []Line
 	Zones        []Zone

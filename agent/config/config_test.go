@@ -50,7 +50,7 @@ func TestASoundFileBecomesValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Device.State != DefaultState || s.Device.Place.Lat != 51.53 || s.Cameras[0].Detector != "motion" {
+	if s.Device.State != DefaultState || s.Device.Place.Lat != 51.53 || s.Cameras[0].Detector != "auto" {
 		t.Errorf("%+v", s)
 	}
 	streams := s.Streams()
@@ -86,10 +86,9 @@ func TestEachMistakeIsNamed(t *testing.T) {
 		{"a polygon of two corners", "[[0, 0.5], [1, 0.5], [1, 1]]", "[[0, 0.5], [1, 0.5]]", "3–32 corners"},
 		{"one height", "metres = 1.75\n\n[[camera.height]]\nfoot = [0.5, 0.4]\ntop = [0.5, 0.2]\nmetres = 1.75", "metres = 1.75", "must be two, or none"},
 		{"a height upside down", "top = [0.5, 0.2]", "top = [0.5, 0.8]", "must be above foot"},
-		{"another detector", "fps = 10", "detector = \"magic\"", "must be motion or neural"},
-		{"a network that is not named", "fps = 10", "detector = \"neural\"", "camera[0].model: is missing"},
+		{"another detector", "fps = 10", "detector = \"magic\"", "must be auto, neural or motion"},
+		{"a network for motion", "fps = 10", "detector = \"motion\"\nmodel = \"street\"", "motion needs no model"},
 		{"a network that is not there", "fps = 10", "detector = \"neural\"\nmodel = \"eye.onnx\"", "looked for /etc/kerb/eye.onnx"},
-		{"a network for motion", "fps = 10", "model = \"eye.onnx\"", "motion needs no model"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := strings.Replace(sound, c.old, c.new, 1)

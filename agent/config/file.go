@@ -132,7 +132,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 }
 
 func (c camera) values() Camera {
-	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "motion")}
+	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
 	for _, l := range c.Lines {
 		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: point(l.From), To: point(l.To)}, classes(l.Classes)})
 	}

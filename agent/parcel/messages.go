@@ -106,6 +106,20 @@ type Alive struct {
 	Bad       uint64
 	Crossings uint64
 	Watching  bool // the camera delivers
+	Sight     Sight
+}
+
+// What finds a camera's objects.
+const (
+	Motion = iota + 1
+	Neural
+)
+
+// Sight is what finds a camera's objects.
+type Sight struct {
+	Detector uint8  // 0: not said
+	Network  uint8  // 0: none, 1: the camera's own, from 2 on those in the binary
+	Looks    uint16 // tenths of a picture a second that the network looks at
 }
 
 func (*Alive) kind() byte { return 5 }
@@ -114,9 +128,19 @@ func (a *Alive) lay(p *page) {
 	p.u16(&a.Sensor)
 	lay64(p, &a.Pictures, &a.Bad, &a.Crossings)
 	p.flag(&a.Watching)
+	p.u8(&a.Sight.Detector, &a.Sight.Network)
+	p.u16(&a.Sight.Looks)
 }
 
-func (a *Alive) check() error { return nil }
+func (a *Alive) check() error {
+	if s := a.Sight; s.Detector > Neural || s.Network > maxNetworks || (s.Network != 0 || s.Looks != 0) && s.Detector != Neural {
+		return fmt.Errorf("a sight of %+v", s)
+	}
+	return nil
+}
+
+// maxNetworks bounds the number of a network.
+const maxNetworks = 9
 
 // What became of trying one wall.
 const (

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ type session struct {
 	flying   int
 	done     chan outcome
 	commands chan []byte
+	born     []byte // the meta that was told last
 	told     vital
 	toldAt   time.Time
 }
@@ -63,7 +65,7 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.listen(); err != nil {
 		return err
 	}
-	s.feed.urgent = append(s.feed.urgent, u.meta())
+	s.tellMeta()
 	s.tellState(true)
 	u.online.Store(true)
 	defer u.online.Store(false)
@@ -83,10 +85,12 @@ func (s *session) run(ctx context.Context) error {
 				return s.because(err)
 			}
 		case <-u.wake:
+			s.tellMeta()
 			s.tellState(false)
 		case <-after(wait):
 		case <-beat.C:
 			u.o.Store.Tend()
+			s.tellMeta()
 			s.tellState(false)
 		case <-doubt.C:
 			s.feed.again = u.o.Store.Doubt() > 0 || s.feed.again
@@ -140,6 +144,14 @@ func (s *session) because(err error) error {
 		return fmt.Errorf("connection lost: %w", lost)
 	case <-time.After(100 * time.Millisecond):
 		return err
+	}
+}
+
+// tellMeta queues the meta message when it says something new.
+func (s *session) tellMeta() {
+	if m := s.u.meta(); !bytes.Equal(m.payload, s.born) {
+		s.born = m.payload
+		s.feed.urgent = append(s.feed.urgent, m)
 	}
 }
 

@@ -13,6 +13,7 @@ type Birth struct {
 	Place   *Place // nil: not said
 	Version string // of kerb
 	Policy  Policy
+	Sensors func() []Sensor // how each camera sees at present; nil: not said
 
 	Acceptance []Acceptance // what tallies by hand have shown
 }
@@ -29,6 +30,15 @@ type Acceptance struct {
 	High     float64 `json:"high"`
 	GEH      float64 `json:"geh"`
 	Verdict  string  `json:"verdict"` // good, open or poor
+}
+
+// Sensor says what finds the objects of a camera.
+type Sensor struct {
+	ID       string  `json:"id"`
+	Detector string  `json:"detector"`          // neural or motion
+	Network  string  `json:"network,omitempty"` // which: one of kerb's own, or "own" for the site's
+	SHA256   string  `json:"sha256,omitempty"`  // of its file
+	Looks    float64 `json:"looks_per_s,omitempty"`
 }
 
 // Stream declares what a count topic will carry.
@@ -70,6 +80,7 @@ type metaMessage struct {
 	Window   float64           `json:"window_s"`
 	Streams  []Stream          `json:"streams"`
 	Place    *Place            `json:"place,omitempty"`
+	Sensors  []Sensor          `json:"sensors,omitempty"`
 	Policy   Policy            `json:"policy"`
 	Accepted []Acceptance      `json:"acceptance,omitempty"`
 	Units    map[string]string `json:"units"`
@@ -80,9 +91,13 @@ func (u *Uplink) meta() message {
 	if b.Streams == nil {
 		b.Streams = []Stream{}
 	}
+	var sensors []Sensor
+	if b.Sensors != nil {
+		sensors = b.Sensors()
+	}
 	return message{topic: u.base + "meta", retained: true, payload: encode(metaMessage{
 		Schema: schemaMeta, Device: u.o.Device, Site: u.o.Site, Tenant: u.o.Tenant, Version: b.Version,
-		Window: b.Window.Seconds(), Streams: b.Streams, Place: b.Place, Policy: b.Policy, Accepted: b.Acceptance,
+		Window: b.Window.Seconds(), Streams: b.Streams, Sensors: sensors, Place: b.Place, Policy: b.Policy, Accepted: b.Acceptance,
 		Units: map[string]string{"n": "crossings", "mean": "objects", "peak": "objects", "observed_s": "s", "mono_ms": "ms"},
 	})}
 }

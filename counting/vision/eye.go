@@ -7,15 +7,30 @@ import (
 	"kerb/counting"
 )
 
-// An eye finds objects with a network, picture by picture, and follows them by
-// geometry: the second detector beside motion.
-type eye struct {
-	seer    *seer
-	tracker *tracker
-	blind   []bool // pixels of the picture that masks cover; nil: none
+// A finder finds objects in one picture of w×h luma bytes.
+type finder interface {
+	see(picture []byte, w, h int, least float64) []detection
 }
 
-func newEye(o *Opts) (*eye, error) {
+// An eye finds objects with a network, picture by picture, and follows them by
+// geometry. Between the pictures that it sees, motion carries its tracks on.
+type eye struct {
+	seer    finder
+	tracker *tracker
+	blind   []bool        // pixels of the picture that masks cover; nil: none
+	k       float64       // pixels of the picture to one of the grid's
+	every   time.Duration // least time between two of its looks
+	share   float64       // most of a core's time that they may take; 0: any
+	cost    float64       // seconds a look takes, smoothed
+	pace    float64       // seconds from one to the next, smoothed
+	looks   int
+	looked  time.Duration
+	seen    []detection // in the latest look; nil: the network did not look
+	claims  [64]claim   // what crossed of late, as a ring
+	n       int
+}
+
+func newEye(o *Opts, k int) (*eye, error) {
 	s, err := newSeer(o.Network, o.Width, o.Height)
 	if err != nil {
 		return nil, err
@@ -25,33 +40,58 @@ func newEye(o *Opts) (*eye, error) {
 	for i, l := range o.Lines {
 		lines[i] = newSegment(l, w, h)
 	}
-	return &eye{seer: s, tracker: newTracker(lines, w, h), blind: blinds(o.Width, o.Height, o.Masks)}, nil
+	return &eye{seer: s, tracker: newTracker(lines, w, h), blind: blinds(o.Width, o.Height, o.Masks), k: float64(k), every: o.Every, share: o.Share}, nil
 }
 
-// recognise takes the picture in with the network's eye, dt seconds after the
-// one before it.
-func (c *Counter) recognise(now time.Duration, dt float64) {
-	c.looked = now
-	c.looks++
+// recognise lets the network look at the picture, if it is its turn, and counts
+// what stands in the zones.
+func (c *Counter) recognise(now time.Duration) {
+	e := c.eye
+	e.seen = nil
+	if !e.due(now) {
+		return
+	}
 	picture := c.arena.picture
-	for i, hidden := range c.eye.blind {
+	for i, hidden := range e.blind {
 		if hidden {
 			picture[i] = padding
 		}
 	}
-	if c.o.Sketcher != nil {
-		c.background(dt)
+	begun := time.Now()
+	e.seen = e.seer.see(picture, c.o.Width, c.o.Height, doubtful)
+	e.cost += 0.2 * (time.Since(begun).Seconds() - e.cost)
+	c.sight(e.seen)
+}
+
+// due reports whether it is the network's turn, and keeps its pace.
+func (e *eye) due(now time.Duration) bool {
+	every := e.every
+	if e.share > 0 {
+		every = max(every, time.Duration(e.cost/e.share*float64(time.Second)))
 	}
-	seen := c.eye.seer.see(picture, c.o.Width, c.o.Height, doubtful)
-	c.sight(seen)
-	if c.o.FollowMax <= 0 {
-		return
+	since := now - e.looked
+	if e.looks > 0 && since < every-every/8 {
+		return false
 	}
-	c.eye.tracker.step(seen, now, dt, c.o.FollowMax, func(line int, class counting.Class, d counting.Direction, at time.Duration) {
-		if class, ok := c.counted(class); ok {
-			c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[line].ID, Class: class, Dir: d, At: at})
+	if e.looks > 0 && since > 0 {
+		if e.looks == 1 {
+			e.pace = since.Seconds()
 		}
-	})
+		e.pace += 0.1 * (since.Seconds() - e.pace)
+	}
+	e.looks++
+	e.looked = now
+	return true
+}
+
+// Pace is how many pictures a second the network has looked at of late; 0
+// where there is none or it is too early to tell.
+func (c *Counter) Pace() float64 {
+	const early = 20 // looks
+	if c.eye == nil || c.eye.looks < early {
+		return 0
+	}
+	return 1 / c.eye.pace
 }
 
 // From these scores a detection counts as present: vehicles in a queue hide

@@ -103,7 +103,7 @@ func TestNothingOfThePictureStaysInTheNetwork(t *testing.T) {
 			}
 			defer n.Close()
 			if c.panic {
-				n.eye.seer.head = stumble{}
+				n.eye.seer.(*seer).head = stumble{}
 			}
 			func() {
 				defer func() {

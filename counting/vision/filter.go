@@ -48,3 +48,18 @@ func (f *filter) correct(z, r float64) {
 	f.pxv -= kx * f.pxv
 	f.pxx -= kx * f.pxx
 }
+
+// turn takes a measurement of the speed, known to within r.
+func (f *filter) turn(v, r float64) {
+	s := f.pvv + r*r
+	d := v - f.v
+	if far := outlier * math.Sqrt(s); math.Abs(d) > far {
+		d = math.Copysign(far, d)
+	}
+	kx, kv := f.pxv/s, f.pvv/s
+	f.x += kx * d
+	f.v += kv * d
+	f.pxx -= kx * f.pxv
+	f.pxv -= kx * f.pvv
+	f.pvv -= kv * f.pvv
+}

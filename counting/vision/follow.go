@@ -52,6 +52,9 @@ type object struct {
 	parts  int // looks in which it looked like two people
 	small  int // looks in which its blob was larger than it
 	bound  int // looks in which it moved as one with another object
+
+	tried int                       // pictures that a network saw since it was born
+	votes [counting.Classes]float64 // what the network took it for, by score
 }
 
 const maxObjects = 64
@@ -76,6 +79,7 @@ type passage struct {
 	object *object
 	dir    counting.Direction
 	at     time.Duration
+	along  float64 // where on the line
 }
 
 func newFollower(w, h int, lines []counting.Line, known []counting.Height) *follower {
@@ -139,7 +143,7 @@ func (f *follower) cross(now time.Duration) {
 				g.move(l, o.last, o.last, o.born, o.born, dead)
 			}
 			if d, ok := g.move(l, o.last, p, o.lastAt, now, dead); ok {
-				f.passed = append(f.passed, passage{k, o, d, g.at})
+				f.passed = append(f.passed, passage{k, o, d, g.at, g.along})
 			}
 		}
 		o.last, o.lastAt = p, now

@@ -42,6 +42,7 @@ type gate struct {
 	side    int8          // the side that holds: -1 a, +1 b, 0 none yet
 	through int8          // passages through the segment since, b-wards positive
 	at      time.Duration // of the latest passage
+	along   float64       // and where, 0 at the segment's start, 1 at its end
 }
 
 // move takes the object from p at t0 to q at t1. dead is the width of the
@@ -54,6 +55,7 @@ func (g *gate) move(s *segment, p, q point, t0, t1 time.Duration, dead float64) 
 		f := dp / (dp - dq)
 		u := s.along(point{p.x + f*(q.x-p.x), p.y + f*(q.y-p.y)})
 		if u >= 0 && u < 1 {
+			g.along = u
 			g.at = t0 + time.Duration(f*float64(t1-t0))
 			g.through += sign(dq)
 		}

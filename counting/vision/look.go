@@ -32,10 +32,21 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	a, f := c.arena, c.follow
 	c.looked = now
 	c.looks++
+	if c.eye != nil && c.o.FollowMax <= 0 {
+		if c.o.Sketcher != nil {
+			c.background(dt)
+		}
+		c.recognise(now) // where nobody is followed, one picture tells all
+		return
+	}
 	a.now, a.before = a.before, a.now
 	c.crew.all(phaseReduce)
 	if c.looks == 1 {
 		a.begin()
+		if c.eye != nil {
+			c.recognise(now)
+			c.eye.tracker.update(c.eye.seen, now, c.o.FollowMax)
+		}
 		return
 	}
 	if dt > 1.5 { // a gap: what was followed may be anywhere
@@ -46,6 +57,9 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	a.steady(c.w, c.h)
 	a.expose()
 	f.predict(a, dt)
+	if c.eye != nil {
+		c.eye.carry(a, now, dt)
+	}
 	c.crew.all(phaseModel)
 	c.crew.all(phaseFilter)
 	c.labels.find(a, c.w, c.h)
@@ -60,16 +74,22 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	c.split.refine(c.labels, a, c.w, f.scale)
 	f.births(c.labels.blobs, now)
 	f.cross(now)
-	for _, p := range f.passed {
-		if class, ok := c.class(p.object); ok {
-			c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[p.line].ID, Class: class, Dir: p.dir, At: p.at})
+	if c.eye != nil {
+		c.compare(now)
+	} else {
+		for _, p := range f.passed {
+			if class, ok := c.class(p.object); ok {
+				c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[p.line].ID, Class: class, Dir: p.dir, At: p.at})
+			}
 		}
 	}
 	f.fuse()
 	f.ghosts(a, now)
 	f.retire(now, c.o.FollowMax)
 	f.claim(a, now)
-	c.present()
+	if c.eye == nil {
+		c.present()
+	}
 }
 
 // adapt measures the pace and the noise and sets the tempo by them.

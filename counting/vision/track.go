@@ -31,6 +31,7 @@ type track struct {
 	x, y       filter // of the ground: middle of the lower edge
 	w, h       float64
 	born, seen time.Duration
+	borne      time.Duration // when its pixels last told how it moves
 	hits       int
 	belief     float64                   // sum of scores
 	votes      [counting.Classes]float64 // the same by class

@@ -15,7 +15,9 @@ const (
 	doubtful = 0.10 // from here a detection may continue a track
 	sure     = 0.30 // from here it may begin one
 
-	coast = 1200 * time.Millisecond // a believed track lives on unseen so long
+	coast     = 1200 * time.Millisecond // a believed track lives on unseen so long,
+	carryMost = 2500 * time.Millisecond // or so long while its pixels tell where it goes
+	carried   = 250 * time.Millisecond  // and have told so lately
 
 	strange = 16.0 // squared deviations beyond which only overlap convinces
 	overlay = 0.5  // overlap that does
@@ -44,12 +46,19 @@ func newTracker(lines []segment, w, h float64) *tracker {
 	return t
 }
 
-// emitter takes a crossing of the line of that number.
-type emitter func(line int, c counting.Class, d counting.Direction, at time.Duration)
+// emitter takes a crossing: of which line, where on it, as what, which way and when.
+type emitter func(line int, along float64, k *track, d counting.Direction, at time.Duration)
 
 // step continues the tracks with what was seen at now, dt seconds after the
 // last look, and hands out what crossed a line. No track outlives longest.
 func (t *tracker) step(seen []detection, now time.Duration, dt float64, longest time.Duration, emit emitter) {
+	t.predict(dt)
+	t.update(seen, now, longest)
+	t.cross(now, emit)
+}
+
+// predict moves every track on by dt seconds.
+func (t *tracker) predict(dt float64) {
 	for i := range t.tracks {
 		k := &t.tracks[i]
 		k.taken = false
@@ -58,6 +67,10 @@ func (t *tracker) step(seen []detection, now time.Duration, dt float64, longest 
 			k.predict(dt)
 		}
 	}
+}
+
+// update continues the tracks with what was seen at now.
+func (t *tracker) update(seen []detection, now, longest time.Duration) {
 	t.assign(seen, sure, now)
 	t.assign(seen, doubtful, now)
 	for i := range seen {
@@ -66,7 +79,6 @@ func (t *tracker) step(seen []detection, now time.Duration, dt float64, longest 
 		}
 	}
 	t.thin()
-	t.cross(now, emit)
 	t.retire(now, longest)
 }
 
@@ -191,7 +203,7 @@ func (t *tracker) retire(now, longest time.Duration) {
 	for i := range t.tracks {
 		k := &t.tracks[i]
 		unseen := now - k.seen
-		if unseen > coast || unseen > coast/2 && !k.believed() || now-k.born > longest {
+		if unseen > coast && now-k.borne > carried || unseen > carryMost || unseen > coast/2 && !k.believed() || now-k.born > longest {
 			k.live = false
 		}
 	}

@@ -49,8 +49,8 @@ func play(rate, seconds, shake float64, who ...cast) (crossings []counting.Cross
 			seen = append(seen, detection{box: box{b.x0 + j(), b.y0 + j(), b.x1 + j(), b.y1 + j()}, class: c.class, score: 0.6})
 		}
 		now := time.Duration(t * float64(time.Second))
-		tr.step(mount(suppress(seen)), now, t-last, time.Minute, func(_ int, c counting.Class, d counting.Direction, at time.Duration) {
-			crossings = append(crossings, counting.Crossing{Class: c, Dir: d, At: at})
+		tr.step(mount(suppress(seen)), now, t-last, time.Minute, func(_ int, _ float64, k *track, d counting.Direction, at time.Duration) {
+			crossings = append(crossings, counting.Crossing{Class: k.class(), Dir: d, At: at})
 		})
 		last = t
 	}
@@ -138,7 +138,7 @@ func TestAClassIsWhatWasSeenForTheMostPart(t *testing.T) {
 			class = counting.Heavy
 		}
 		tr.step([]detection{{box: b, class: class, score: 0.6}}, time.Duration(k)*time.Second/12, 1.0/12, time.Minute,
-			func(_ int, c counting.Class, _ counting.Direction, _ time.Duration) { got = append(got, c) })
+			func(_ int, _ float64, k *track, _ counting.Direction, _ time.Duration) { got = append(got, k.class()) })
 	}
 	if len(got) != 1 || got[0] != counting.Car {
 		t.Errorf("counted %v; want one car", got)

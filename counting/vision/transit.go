@@ -52,14 +52,14 @@ func (g *transit) move(s *segment, k *track, p point, now time.Duration) (counti
 func (t *tracker) cross(now time.Duration, emit emitter) {
 	for i := range t.tracks {
 		k := &t.tracks[i]
-		if !k.live || !k.taken || !k.believed() {
+		if !k.live || !k.taken && k.borne != now || !k.believed() {
 			continue
 		}
 		p := k.box().ground()
 		for l := range t.lines {
 			g := &k.transits[l]
 			if d, ok := g.move(&t.lines[l], k, p, now); ok && !t.twin(k, l, d, now) {
-				emit(l, k.class(), d, g.gate.at)
+				emit(l, g.gate.along, k, d, g.gate.at)
 			}
 		}
 		k.path, k.pathAt = p, now

@@ -45,7 +45,9 @@ type Opts struct {
 	Classes       []counting.Class   // what may be counted; nil: person, bicycle and vehicle
 	Heights       []counting.Height  // two known heights, or none: self-calibrated
 	FollowMax     time.Duration      // longest time an object is followed; 0: never, zones only
-	Network       *neural.Net        // finds the objects; nil: the motion detector does
+	Network       *neural.Net        // finds the objects, and motion helps; nil: motion does alone
+	Every         time.Duration      // least time from one picture that the network sees to the next; 0: it sees what motion sees
+	Share         float64            // most of one core's time that the network may take, measured; 0: as much as it wants
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
 	Sketcher      *Sketcher          // what draws for whoever aims the camera; nil: nothing can be shown
 
@@ -130,7 +132,7 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.labels = newLabels()
 	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
 	if o.Network != nil {
-		if c.eye, err = newEye(&c.o); err != nil {
+		if c.eye, err = newEye(&c.o, c.k); err != nil {
 			return nil, err
 		}
 	}
@@ -206,11 +208,7 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	s := Step{At: at, Mono: at.Sub(c.start), Zones: c.zones}
 	c.crossings = c.crossings[:0]
 	if dt := s.Mono - c.looked; c.looks == 0 || dt >= between {
-		if c.eye != nil {
-			c.recognise(s.Mono, dt.Seconds())
-		} else {
-			c.look(s.Mono, dt.Seconds())
-		}
+		c.look(s.Mono, dt.Seconds())
 	}
 	s.Crossings = c.crossings
 	return s, nil

@@ -68,7 +68,7 @@ var rooms = []room{
 	{path: "agent/canary", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
-	{path: "agent/config", ours: []string{"counting", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/config", ours: []string{"counting", "counting/neural/nets", "agent/mistake"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/mistake", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/network", ours: []string{"counting/neural"}, bans: speaker},
 	{path: "agent/parcel", ours: []string{"counting"}, bans: speaker},

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"kerb/agent/config"
+	"kerb/counting/neural"
+	"kerb/counting/neural/nets"
+)
+
+// A detector is how a camera's objects are found on this device: what auto
+// chose, or what was asked for.
+type detector struct {
+	kind string      // neural or motion
+	name string      // the network's: a path, or one of nets.All; empty for motion
+	net  *neural.Net // nil for motion
+}
+
+// leastLooks is how many pictures a second a network must be able to look at
+// to be better than motion alone: below, what drives by is seen too rarely.
+const leastLooks = 4.0
+
+// coreShare is how much of one core's time a network may take in the long run:
+// the rest is for motion, for decoding and for what else the device does.
+const coreShare = 0.7
+
+var errNoNetwork = errors.New("this binary was built without a network: name one as the model")
+
+// candidates are the networks that a camera may be seen with, the best first.
+func candidates(model string) []string {
+	if model != "" {
+		return []string{model}
+	}
+	var there []string
+	for _, name := range nets.All() {
+		if nets.Read(name) != nil {
+			there = append(there, name)
+		}
+	}
+	return there
+}
+
+// choose makes the detector of a camera whose pictures are w×h. Sustained says
+// whether this device looks often enough with a network; auto falls back on a
+// smaller one and then on motion where it does not. What pictures leave in the
+// network lies in the arena; nil: Go's heap.
+func choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(string) (*modelFile, error), sustained func(*neural.Net) bool) (detector, error) {
+	if c.Detector == motionDetector {
+		return detector{kind: motionDetector}, nil
+	}
+	names := candidates(c.Model)
+	if len(names) == 0 && c.Detector == neuralDetector {
+		return detector{}, errNoNetwork
+	}
+	for _, name := range names {
+		f, err := read(name)
+		if err != nil {
+			return detector{}, err
+		}
+		if c.Detector != neuralDetector {
+			net, err := planNetwork(f, name, w, h, threads, nil)
+			if err != nil {
+				return detector{}, err
+			}
+			fast := sustained(net)
+			net.Close()
+			if !fast {
+				continue
+			}
+		}
+		net, err := planNetwork(f, name, w, h, threads, arena)
+		return detector{neuralDetector, name, net}, err
+	}
+	return detector{kind: motionDetector}, nil
+}
+
+// always is for recordings: they wait for the network.
+func always(*neural.Net) bool { return true }
+
+// sustains measures whether a network is fast enough here.
+func sustains(ctx context.Context) func(*neural.Net) bool {
+	return func(net *neural.Net) bool {
+		net.Run() // the first is slower
+		best := time.Duration(1 << 62)
+		for range 5 {
+			if ctx.Err() != nil {
+				return false
+			}
+			from := time.Now()
+			net.Run()
+			best = min(best, time.Since(from))
+		}
+		return coreShare/best.Seconds() >= leastLooks
+	}
+}
+
+func (d detector) close() {
+	if d.net != nil {
+		d.net.Close()
+	}
+}
