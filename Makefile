@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm e2e footage bench bench-neural cross deb package spool wire fuse cluster accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls e2e footage bench bench-neural cross deb package spool wire fuse cluster accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -42,11 +42,16 @@ modules:
 	cd test/fuse && $(GO) test -count=1 ./...
 	cd test/nats && $(GO) test -count=1 ./...
 
-# Loops through a real kernel. The kernel is fetched once and kept.
+# Loops and walls in a real kernel. The kernel is fetched once and kept.
 VM ?= $(OUT)/vm
 vm:
 	test/vm/prepare $(VM)
 	KERB_VM=$(abspath $(VM)) $(GO) test -count=1 ./test/vm
+
+# All of kerb prove in four kernels: with and without Landlock, amd64 and arm64.
+vm-walls:
+	test/vm/prepare $(VM) arm64
+	KERB_LONG=1 KERB_VM=$(abspath $(VM)) $(GO) test -count=1 -timeout 150m -v -run Walls ./test/vm
 
 e2e:
 	$(GO) test -count=1 ./test/e2e/... ./test/script/...

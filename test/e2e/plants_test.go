@@ -19,35 +19,56 @@ type plant struct {
 	old, leak string
 	caught    string      // what kerb prove says; "": the kernel does not let it happen, and nothing is there to find
 	leaked    func() bool // for those: whether it happened after all
+	root      bool        // only root may look where it is found
 }
 
-const afterRead = "		step, err := c.Step(ctx)\n"
+const arenaMade = "	o.Memory = arena.Bytes\n"
 
-// dump leaks the pixels that are in the arena at that moment.
+// dump leaks what is in the arena, some times after it was made.
 func dump(how string) string {
-	return "		for _, pix := range [][]byte{arena.Bytes()[:4096]} { " + how + " }\n"
+	return "	o.Memory = func(n int) ([]byte, error) {\n" +
+		"		b, err := arena.Bytes(n)\n" +
+		"		go func() {\n" +
+		"			for range 20 {\n" +
+		"				time.Sleep(100 * time.Millisecond)\n" +
+		"				pix := append([]byte(nil), b...)\n" +
+		"				" + how + "\n" +
+		"			}\n" +
+		"		}()\n" +
+		"		return b, err\n" +
+		"	}\n"
 }
 
 func plants(t *testing.T, file string) map[string]plant {
 	port, reached := serveRaw(t, func(net.Conn) {})
 	return map[string]plant{
 		"a picture in a file": {
-			file: "agent/sensor.go", old: afterRead,
-			leak: afterRead + dump(fmt.Sprintf(`_ = os.WriteFile(%q, pix, 0o600)`, file)),
+			file: "agent/sensor.go", old: arenaMade,
+			leak: dump(fmt.Sprintf(`_ = os.WriteFile(%q, pix, 0o600)`, file)),
 			leaked: func() bool {
 				_, err := os.Stat(file)
 				return err == nil && os.Remove(file) == nil
 			},
 		},
 		"a picture by the network": {
-			file: "agent/sensor.go", old: afterRead,
-			leak:   afterRead + dump(fmt.Sprintf(`if c, err := net.Dial("tcp", "127.0.0.1:%d"); err == nil { _, _ = c.Write(pix) }`, port)),
+			file: "agent/sensor.go", old: arenaMade,
+			leak:   dump(fmt.Sprintf(`if c, err := net.Dial("tcp", "127.0.0.1:%d"); err == nil { _, _ = c.Write(pix) }`, port)),
 			leaked: func() bool { return reached.Swap(0) > 0 },
 		},
 		"a picture instead of a count": {
-			file: "agent/sensor.go", old: afterRead,
-			leak:   afterRead + dump(`_, _ = os.Stdout.Write(pix)`),
+			file: "agent/sensor.go", old: arenaMade,
+			leak:   dump(`_, _ = os.Stdout.Write(pix)`),
 			caught: "wire: no window left|the trial saw no picture|canary",
+		},
+		"a copy kept in a goroutine": {
+			file: "agent/sensor.go", old: arenaMade,
+			leak:   dump(`defer func() { time.Sleep(time.Hour); _ = pix[0] }()`),
+			caught: "canary: in memory of sense outside the arena: pixels", root: true,
+		},
+		"a core": {
+			file: "agent/cage/limit.go", old: "unix.Prctl(unix.PR_SET_DUMPABLE, 0,",
+			leak:   "unix.Prctl(unix.PR_SET_DUMPABLE, 1,",
+			caught: "walls: sense can leave a core",
 		},
 		"compressed bytes in the log": {
 			file: "drivers/camera/camera.go", old: "func newFormat(src []byte, l Limits) (format, error) {\n",
@@ -74,6 +95,9 @@ func TestAPlantedLeakIsCaught(t *testing.T) {
 	}
 	for name, p := range plants(t, filepath.Join(t.TempDir(), "leak")) {
 		t.Run(name, func(t *testing.T) {
+			if p.root && os.Getuid() != 0 {
+				t.Skip("only root may look into another process's memory")
+			}
 			bin := planted(t, root, p)
 			if p.leaked != nil {
 				// Without walls, in one process, it does happen.

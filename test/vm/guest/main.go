@@ -42,6 +42,7 @@ func run() error {
 		{"stalled", func(s *chip) (any, error) { return drive(s, 400, open, 2*time.Second) }},
 		{"overrun", overrun},
 		{"unplugged", unplugged},
+		{"caged", caged},
 		{"gone", gone}, // last: it takes the chip away
 	} {
 		start := time.Now()
