@@ -30,7 +30,7 @@ func (s *aimSession) see(ctx context.Context, cam config.Camera) {
 		}
 		in := inner{files: s.files, Agreed: agreed}
 		w := &ward{
-			name: "sketch " + cam.Name, args: append([]string{"sketch", cam.Name}, in.args()...), hatch: true,
+			name: "sketch " + cam.Name, args: append([]string{"sketch", cam.Name}, in.args()...), hatch: true, apart: true,
 			log: s.log, words: s.words, nursery: nursery,
 		}
 		c, err := w.start()
