@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -227,9 +228,33 @@ func (t *trial) memory(role string, pid int) (p, loose spot) {
 
 func (p *spot) look(m *canary.Mark, b []byte) {
 	p.Bytes += len(b)
-	for _, form := range m.Find(b) {
-		if !slices.Contains(p.Found, form) {
-			p.Found = append(p.Found, form)
+	for part := range written(b) {
+		for _, form := range m.Find(part) {
+			if !slices.Contains(p.Found, form) {
+				p.Found = append(p.Found, form)
+			}
+		}
+	}
+}
+
+// written are the stretches of b between pages of zeros, of which a process has
+// many that it never touched and a mark has none.
+func written(b []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		var zeros [4096]byte
+		from, at := 0, 0
+		for ; at < len(b); at += len(zeros) {
+			page := b[at:min(at+len(zeros), len(b))]
+			if !bytes.Equal(page, zeros[:len(page)]) {
+				continue
+			}
+			if from < at && !yield(b[from:at]) {
+				return
+			}
+			from = at + len(zeros)
+		}
+		if from < len(b) {
+			yield(b[from:])
 		}
 	}
 }
