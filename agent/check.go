@@ -79,16 +79,24 @@ func asked(s *config.Site) policy.Site {
 type check struct {
 	files
 	Connect bool `help:"Log in at the broker, too."`
+	Tell    bool `help:"If something is wrong, say so to the broker in an event, too."`
 	JSON    bool `help:"As one JSON object."`
 }
 
 func (c *check) Run(ctx context.Context, t terminal) error {
 	site, v, err := c.load()
-	if err != nil {
-		return err
+	if err == nil && v.refused != nil {
+		err = refusal{v.refused}
 	}
-	if v.refused != nil {
-		return refusal{v.refused}
+	if err != nil {
+		if c.Tell {
+			if terr := c.tell(ctx, err); terr != nil {
+				fmt.Fprintf(t.err, "kerb: the broker could not be told: %v\n", terr)
+			} else {
+				fmt.Fprintln(t.err, "kerb: the broker was told")
+			}
+		}
+		return err
 	}
 	pol := v.policy
 	if c.Connect {

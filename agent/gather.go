@@ -35,7 +35,7 @@ func (s *supervisor) end(ended []clock.Window, step *clock.Step, last bool) erro
 	for i, e := range ended {
 		s.collect(e, last && i == len(ended)-1)
 	}
-	s.notify.alive(s.status)
+	s.notify.alive(s.status, s.well)
 	return nil
 }
 

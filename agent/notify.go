@@ -31,19 +31,26 @@ func (n *notifier) tell(text string) {
 	_, _ = c.Write([]byte(text))
 }
 
-// ready is told once.
-func (n *notifier) ready() { n.once.Do(func() { n.tell("READY=1") }) }
+// ready is told once; then runs with it, for who watches.
+func (n *notifier) ready(then func()) {
+	n.once.Do(func() {
+		n.tell("READY=1")
+		then()
+	})
+}
 
 func (n *notifier) stopping() { n.tell("STOPPING=1") }
 
-// alive feeds the watchdog four times as often as systemd asks for.
-func (n *notifier) alive(status func() string) {
+// alive feeds the watchdog four times as often as systemd asks for. Beside the
+// line for people stands which of counting, broker and clock are well, for
+// whoever decides about an update by it; systemd passes over it.
+func (n *notifier) alive(status, well func() string) {
 	every := 10 * time.Second
 	if us, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 {
 		every = min(every, time.Duration(us)*time.Microsecond/4)
 	}
 	if time.Since(n.told) >= every {
 		n.told = time.Now()
-		n.tell("WATCHDOG=1\nSTATUS=" + status())
+		n.tell("WATCHDOG=1\nSTATUS=" + status() + "\nX_KERB_WELL=" + well())
 	}
 }

@@ -19,10 +19,10 @@ func TestSystemdIsToldOnceThatAllIsReadyAndOftenThatItLives(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "4000")
 	var n notifier
 	for range 3 {
-		n.ready()
+		n.ready(func() {})
 	}
 	for range 2 {
-		n.alive(func() string { return "counting" })
+		n.alive(func() string { return "counting" }, func() string { return "clock" })
 		time.Sleep(2 * time.Millisecond)
 	}
 	n.stopping()
@@ -35,7 +35,7 @@ func TestSystemdIsToldOnceThatAllIsReadyAndOftenThatItLives(t *testing.T) {
 		}
 		heard = append(heard, string(b[:k]))
 	}
-	alive := "WATCHDOG=1\nSTATUS=counting"
+	alive := "WATCHDOG=1\nSTATUS=counting\nX_KERB_WELL=clock"
 	if got, want := strings.Join(heard, ";"), strings.Join([]string{"READY=1", alive, alive, "STOPPING=1"}, ";"); got != want {
 		t.Errorf("heard %q, want %q", got, want)
 	}
@@ -43,5 +43,5 @@ func TestSystemdIsToldOnceThatAllIsReadyAndOftenThatItLives(t *testing.T) {
 
 func TestWithoutSystemdNobodyIsTold(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
-	new(notifier).ready()
+	new(notifier).ready(func() {})
 }

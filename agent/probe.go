@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +16,7 @@ import (
 	"kerb/agent/cage"
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/drivers/board"
 )
 
 // probe says what this device has.
@@ -24,15 +27,17 @@ type probe struct {
 
 // found is what kerb probe found.
 type found struct {
-	Machine string        `json:"machine"`
-	Cores   int           `json:"cores"`
-	Memory  uint64        `json:"memory_bytes"`
-	Clock   foundClock    `json:"clock"`
-	Walls   []foundWalls  `json:"walls"`
-	Devices []string      `json:"devices"`
-	Cameras []foundCamera `json:"cameras,omitempty"`
-	Disk    *foundDisk    `json:"disk,omitempty"`
-	NoSite  string        `json:"no_site,omitempty"` // why cameras and disk are not told
+	Machine string         `json:"machine"`
+	Model   string         `json:"model,omitempty"` // of the board
+	Cores   int            `json:"cores"`
+	Memory  uint64         `json:"memory_bytes"`
+	Board   map[string]any `json:"board,omitempty"`
+	Clock   foundClock     `json:"clock"`
+	Walls   []foundWalls   `json:"walls"`
+	Devices []string       `json:"devices"`
+	Cameras []foundCamera  `json:"cameras,omitempty"`
+	Disk    *foundDisk     `json:"disk,omitempty"`
+	NoSite  string         `json:"no_site,omitempty"` // why cameras and disk are not told
 }
 
 type foundClock struct {
@@ -62,7 +67,7 @@ type foundDisk struct {
 }
 
 func (p *probe) Run(ctx context.Context, t terminal) error {
-	f := found{Machine: runtime.GOARCH, Cores: runtime.NumCPU(), Devices: []string{}}
+	f := found{Machine: runtime.GOARCH, Model: board.Model(), Cores: runtime.NumCPU(), Devices: []string{}}
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err == nil {
 		f.Memory = uint64(info.Totalram) * uint64(info.Unit)
@@ -88,6 +93,7 @@ func (p *probe) Run(ctx context.Context, t terminal) error {
 	for _, c := range site.Cameras {
 		f.Cameras = append(f.Cameras, reach(ctx, c))
 	}
+	f.Board = boardWords(lookAtBoard(cmp.Or(site.Device.State, config.DefaultState)))
 	if site.Device.State != "" {
 		f.Disk = room(site.Device.State)
 	}
@@ -147,8 +153,25 @@ func room(dir string) *foundDisk {
 	return d
 }
 
+// next is what to do about it.
+func (f found) next() string {
+	if f.NoSite != "" {
+		return "write site.toml, then kerb check"
+	}
+	for _, c := range f.Cameras {
+		if c.Error != "" {
+			return "camera " + c.Name + " does not answer: mend that, then kerb check"
+		}
+	}
+	return "kerb check"
+}
+
 func (f found) print(t terminal) {
-	fmt.Fprintf(t.out, "machine  %s, %d cores, %d MB\n", f.Machine, f.Cores, f.Memory>>20)
+	fmt.Fprintf(t.out, "machine  %s, %d cores, %d MB\n", cmp.Or(f.Model, f.Machine), f.Cores, f.Memory>>20)
+	if b := f.Board; len(b) > 0 {
+		text, _ := json.Marshal(b) // maps of numbers and words
+		fmt.Fprintf(t.out, "board    %s\n", strings.NewReplacer(`"`, "", "{", "", "}", "", ",", ", ", ":", " ").Replace(string(text)))
+	}
 	believed := "not believed: no time server has set it, and site.toml has no clock_floor that it is past"
 	if f.Clock.Synced {
 		believed = "believed: " + f.Clock.Source
@@ -180,4 +203,5 @@ func (f found) print(t terminal) {
 	if f.NoSite != "" {
 		fmt.Fprintf(t.out, "site     %s\n", f.NoSite)
 	}
+	fmt.Fprintf(t.out, "next     %s\n", f.next())
 }

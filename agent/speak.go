@@ -224,6 +224,8 @@ func (w *writer) take(m parcel.Message) (uint64, error) {
 		return m.N, nil
 	case *parcel.Head:
 		w.health.head(m)
+	case *parcel.Board:
+		w.health.boardIs(m)
 	case *parcel.Finish:
 		return 0, errFinished
 	}
@@ -293,6 +295,7 @@ type health struct {
 	site    *config.Site
 	book    book       // for its words about the policy
 	audit   audit.Head // as the supervisor told
+	board   *parcel.Board
 	names   []cage.Wall
 	speaker *parcel.Walls
 	walls   map[int]*parcel.Walls
@@ -336,12 +339,21 @@ func (h *health) head(m *parcel.Head) {
 	h.audit = audit.Head{Seq: m.Seq, Sum: hex.EncodeToString(m.Sum[:])}
 }
 
+func (h *health) boardIs(m *parcel.Board) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.board = m
+}
+
 func (h *health) report() map[string]any {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := h.book.report()
 	if h.audit.Seq > 0 {
 		out["audit"] = h.audit
+	}
+	if h.board != nil {
+		out["board"] = boardWords(h.board)
 	}
 	walls, sensors := map[string]any{}, map[string]any{}
 	if h.speaker != nil {

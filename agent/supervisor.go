@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"kerb/agent/parcel"
 	"kerb/agent/policy"
 	"kerb/counting"
+	"kerb/drivers/lamp"
 )
 
 // A supervisor starts the process that speaks and one process for each camera,
@@ -289,6 +291,7 @@ func (s *supervisor) news() (ms []parcel.Message) {
 	if h := s.book.head(); h != nil {
 		ms = append(ms, h)
 	}
+	ms = append(ms, lookAtBoard(s.site.Device.State))
 	for _, p := range s.posts {
 		if p.walls != nil {
 			ms = append(ms, p.walls)
@@ -337,8 +340,27 @@ func (s *supervisor) ready() {
 		}
 	}
 	if s.speaking != nil {
-		s.notify.ready()
+		d := s.site.Device
+		s.notify.ready(func() {
+			s.log.Info("all is there", "window", s.policy.Window(),
+				"next", fmt.Sprintf("kerb spool; mosquitto_sub -v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name))
+		})
 	}
+}
+
+// well names what is well of counting, broker and clock.
+func (s *supervisor) well() string {
+	words := []string{}
+	if s.code() != lamp.Fault {
+		words = append(words, "counting")
+	}
+	if s.online.Load() {
+		words = append(words, "broker")
+	}
+	if s.clock.Read().Synced {
+		words = append(words, "clock")
+	}
+	return strings.Join(words, " ")
 }
 
 // status is one line for systemctl status.

@@ -4,10 +4,13 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"kerb/agent/mistake"
@@ -143,6 +146,36 @@ func Parse(name string, data []byte) (*Site, error) {
 	s := f.site(name, sheet)
 	s.Trust = trust
 	return s, nil
+}
+
+// Reach reads no more of a file than it takes to tell its broker that the rest
+// is wrong: [device] and [broker], which must hold. Where the file is not even
+// TOML, what stands before the fault is read.
+func Reach(path string) (*Site, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the site file: %w", err)
+	}
+	var f file
+	sheet := mistake.Read(path, data, &f)
+	var wrong mistake.List
+	if sheet.Torn() && errors.As(sheet.Err(), &wrong) {
+		lines := bytes.SplitAfter(data, []byte("\n"))
+		data = bytes.Join(lines[:min(max(wrong[0].Line-1, 0), len(lines))], nil)
+		sheet = mistake.Read(path, data, &f)
+	}
+	f = file{Device: f.Device, Broker: f.Broker}
+	c := checker{Sheet: sheet, dir: filepath.Dir(path)}
+	c.device(f.Device)
+	c.broker(f.Broker)
+	if errors.As(sheet.Err(), &wrong) {
+		for _, m := range wrong {
+			if m.Key == "" || strings.HasPrefix(m.Key, "device.") || strings.HasPrefix(m.Key, "broker.") {
+				return nil, m
+			}
+		}
+	}
+	return f.site(path, sheet), nil
 }
 
 // resolve takes a path of the file against the file's own directory.

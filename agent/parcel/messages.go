@@ -257,6 +257,41 @@ func (h *Head) lay(p *page) {
 
 func (h *Head) check() error { return nil }
 
+// Board is how the board is, as the supervisor saw it: the uplink may read none
+// of it. See the package board for what the numbers mean.
+type Board struct {
+	Known       uint8 // BoardTemperature, BoardThrottled
+	Milli       int64 // °C/1000
+	Throttled   uint32
+	Written     uint64
+	Errors      uint64
+	Life        uint8
+	MemoryFree  uint64
+	MemoryTotal uint64
+}
+
+// What is known of a board.
+const (
+	BoardTemperature = 1 << iota
+	BoardThrottled
+)
+
+func (*Board) kind() byte { return 13 }
+
+func (b *Board) lay(p *page) {
+	p.u8(&b.Known, &b.Life)
+	lay64(p, &b.Milli)
+	p.u32(&b.Throttled)
+	lay64(p, &b.Written, &b.Errors, &b.MemoryFree, &b.MemoryTotal)
+}
+
+func (b *Board) check() error {
+	if b.Known > BoardTemperature|BoardThrottled || b.Milli < -273_150 || b.Milli > 1_000_000 {
+		return errors.New("a board that cannot be")
+	}
+	return nil
+}
+
 // Stored answers that everything up to N is on the disk.
 type Stored struct{ N uint64 }
 

@@ -160,6 +160,23 @@ func (u *Uplink) Try(ctx context.Context) error {
 	return nil
 }
 
+// Tell sends the events of the spool and nothing else, and hangs up: for a
+// device that has something to say and does not count.
+func (u *Uplink) Tell(ctx context.Context) error {
+	l, err := u.connectAs(ctx, u.o.ClientID+"-tell")
+	if err != nil {
+		return err
+	}
+	defer l.hangUp(time.Second)
+	for _, n := range u.o.Store.Notes() {
+		if err := l.publish(u.event(n)); err != nil {
+			return fmt.Errorf("tell %s: %w", n.Kind, err)
+		}
+		u.o.Store.Told(n)
+	}
+	return nil
+}
+
 // steady is how long a connection must have lasted for the bound of the delays
 // to begin anew. Two devices with one client id throw each other out sooner.
 const steady = 5 * time.Second

@@ -86,6 +86,7 @@ var rooms = []room{
 	{path: "counting/neural/onnx", libs: []string{protoLib}, bans: darkRoom},
 	{path: "counting/neural/onnx/onnxtest", ours: []string{"counting/neural/onnx"}, libs: []string{protoLib}},
 	{path: "counting/vision", ours: []string{"counting", "counting/neural"}, bans: darkRoom},
+	{path: "drivers/board", libs: []string{periphHostLib}, bans: eyes},
 	{path: "drivers/camera", ours: []string{"drivers/camera/luma"}, bans: eyes},
 	{path: "drivers/camera/cameratest", libs: []string{goleakLib}},
 	{path: "drivers/camera/luma", bans: darkRoom},
