@@ -1,0 +1,242 @@
+// Command image makes kerb's SD-card image: gokrazy's Linux, with a read-only
+// root, no shell, no listening port and two slots for the system, and in it the
+// very binary of the packages. Everything comes from modules pinned in go.mod.
+//
+//	go -C firmware-notes/image run . -kerb ../../out/kerb-linux-arm64 -out ../../out/kerb.img
+//
+// With -virt it is for a virtual machine (arm64, qemu -machine virt) instead of
+// a Raspberry Pi 3, 4, 5 or Zero 2 W. With -root it makes the system alone, as
+// an update wants it. It needs mkfs.ext4, mkfs.vfat and mtools.
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	size    = 2 << 30 // of the smallest card; the rest of a larger one stays unused
+	modules = "github.com/gokrazy/"
+	here    = "kerb/firmware-notes/image"
+	pole    = here + "/pole"
+)
+
+func main() {
+	var b build
+	flag.StringVar(&b.kerb, "kerb", "", "the binary, for arm64")
+	flag.StringVar(&b.out, "out", "kerb.img", "what to make")
+	flag.Int64Var(&b.version, "version", 0, "a number that every update raises; 0: the time of the last commit")
+	flag.BoolVar(&b.virt, "virt", false, "for a virtual machine")
+	flag.BoolVar(&b.root, "root", false, "the system alone, for an update")
+	flag.StringVar(&b.configs, "configs", "../../configs", "where the two example files are")
+	flag.Parse()
+	if err := b.make(); err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		os.Exit(1)
+	}
+}
+
+type build struct {
+	kerb, out, configs string
+	version            int64
+	virt, root         bool
+}
+
+func (b build) make() error {
+	var err error
+	for _, path := range []*string{&b.kerb, &b.out, &b.configs} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
+	}
+	if b.version == 0 {
+		out, err := exec.Command("git", "log", "-1", "--format=%ct").Output()
+		if err != nil {
+			return fmt.Errorf("ask git for the last commit: %w", err)
+		}
+		if _, err := fmt.Sscan(string(out), &b.version); err != nil {
+			return err
+		}
+	}
+	parent, err := os.MkdirTemp("", "kerb-image-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(parent)
+	if err := b.instance(filepath.Join(parent, "kerb")); err != nil {
+		return err
+	}
+	words := []string{"tool", "gok", "--parent_dir", parent, "-i", "kerb", "overwrite"}
+	if b.root {
+		words = append(words, "--root", b.out)
+	} else {
+		words = append(words, "--full="+b.out, fmt.Sprintf("--target_storage_bytes=%d", size))
+	}
+	if err := say(exec.Command("go", words...)); err != nil || b.root {
+		return err
+	}
+	return b.finish()
+}
+
+// instance writes gokrazy's description of the image.
+func (b build) instance(dir string) error {
+	none := ""
+	kernel, firmware, eeprom := modules+"kernel.rpi", modules+"firmware", modules+"rpi-eeprom"
+	console := "serial0,115200"
+	if b.virt {
+		kernel, firmware, eeprom, console = modules+"kernel.arm64", none, none, "ttyAMA0,115200"
+	}
+	about, err := json.Marshal(map[string]any{"version": b.version})
+	if err != nil {
+		return err
+	}
+	config, err := json.MarshalIndent(map[string]any{
+		"Hostname": "kerb",
+		// Nothing listens: without a password gokrazy's pages are a socket
+		// that root alone can open.
+		"Update":          map[string]any{"NoPassword": true},
+		"Environment":     []string{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"},
+		"Packages":        []string{pole},
+		"GokrazyPackages": []string{modules + "gokrazy/cmd/dhcp", modules + "gokrazy/cmd/randomd"},
+		"KernelPackage":   kernel, "FirmwarePackage": firmware, "EEPROMPackage": eeprom,
+		"SerialConsole": console,
+		"PackageConfig": map[string]any{pole: map[string]any{
+			"ExtraFilePaths":    map[string]string{"/usr/bin/kerb": b.kerb},
+			"ExtraFileContents": map[string]string{"/etc/kerb-image.json": string(about) + "\n"},
+		}},
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	source, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		return err
+	}
+	sum, err := os.ReadFile("go.sum")
+	if err != nil {
+		return err
+	}
+	// gokrazy builds every program in a module of its own choice: this one.
+	mod = []byte(strings.Replace(string(mod), "module "+here, "module image", 1) +
+		fmt.Sprintf("\nrequire %s v0.0.0\n\nreplace %s => %s\n", here, here, source))
+	files := map[string][]byte{"config.json": config, "builddir/go.mod": mod, "builddir/go.sum": sum}
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish makes the file system for what is counted, and the boot partition
+// anew: gokrazy's has no room for a folder in which a laptop finds what to fill
+// in.
+func (b build) finish() error {
+	ps, err := partitions(b.out)
+	if err != nil {
+		return err
+	}
+	boot, perm := ps[0], ps[3]
+	// Checksums over the journal: a power cut must not replay half of it.
+	if err := say(exec.Command("mkfs.ext4", "-q", "-F", "-L", "perm", "-O", "metadata_csum,^fast_commit",
+		"-E", fmt.Sprintf("offset=%d,lazy_itable_init=0,lazy_journal_init=0", perm.at), b.out, fmt.Sprintf("%dk", perm.size>>10))); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "kerb-card-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	card := filepath.Join(dir, "card")
+	if err := errors.Join(os.Mkdir(card, 0o755), say(exec.Command("mcopy", "-s", "-i", fmt.Sprintf("%s@@%d", b.out, boot.at), "::*", card))); err != nil {
+		return err
+	}
+	if err := b.examples(filepath.Join(card, "kerb")); err != nil {
+		return err
+	}
+	fat := filepath.Join(dir, "fat")
+	content, err := filepath.Glob(filepath.Join(card, "*"))
+	if err != nil {
+		return err
+	}
+	err = errors.Join(os.WriteFile(fat, nil, 0o644), os.Truncate(fat, boot.size),
+		say(exec.Command("mkfs.vfat", "--invariant", "-n", "KERB", fat)),
+		say(exec.Command("mcopy", append([]string{"-s", "-i", fat}, append(content, "::/")...)...)))
+	if err != nil {
+		return err
+	}
+	return say(exec.Command("dd", "if="+fat, "of="+b.out, "bs=1M", fmt.Sprintf("seek=%d", boot.at), "oflag=seek_bytes", "conv=notrunc,sparse", "status=none"))
+}
+
+// A partition is where one lies, in bytes.
+type partition struct{ at, size int64 }
+
+// partitions reads the image's GPT.
+func partitions(path string) (ps []partition, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	table := make([]byte, 4*128)
+	if _, err := f.ReadAt(table, 2*512); err != nil {
+		return nil, err
+	}
+	for e := range slices.Chunk(table, 128) {
+		first, last := binary.LittleEndian.Uint64(e[32:]), binary.LittleEndian.Uint64(e[40:])
+		if first == 0 || last < first {
+			return nil, errors.New("the image has fewer than four partitions")
+		}
+		ps = append(ps, partition{int64(first) * 512, int64(last-first+1) * 512})
+	}
+	return ps, nil
+}
+
+// examples are what a laptop finds on the card.
+func (b build) examples(dir string) error {
+	errs := []error{os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "README.txt"), []byte(readme), 0o644)}
+	for from, to := range map[string]string{"site-camera.toml": "site.toml.example", "policy-standard.toml": "policy.toml.example"} {
+		content, err := os.ReadFile(filepath.Join(b.configs, from))
+		errs = append(errs, err, os.WriteFile(filepath.Join(dir, to), content, 0o644))
+	}
+	return errors.Join(errs...)
+}
+
+const readme = `Write into this folder, on any computer, before the first start:
+
+  policy.toml    what may be counted: the reviewer's file
+  site.toml      which camera, which lines, which broker: the engineer's file
+  wifi.toml      only for Wi-Fi: ssid = "..." and psk = "..."
+  system.toml    only if needed: time servers, where updates come from
+  and the passwords, keys and certificates that site.toml names
+
+Two .example files are here to begin with. The device takes the folder as a
+whole, when kerb check finds nothing wrong with it, and copies it. If something
+is wrong its green lamp flashes fast; what it is stands on the screen and, if
+the broker can be reached, in an event. To change something later, change it
+here and start the device again.
+`
+
+func say(c *exec.Cmd) error {
+	c.Stdout, c.Stderr = os.Stderr, os.Stderr
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(c.Args[:min(3, len(c.Args))], " "), err)
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Files go from the card to the device as one set, or not at all:
+//
+//	/perm/kerb/set-HASH     a set that kerb check has passed
+//	/perm/kerb/current      a link to the one in force
+//	/perm/kerb/offered      a copy of the card's folder, being checked
+//
+// An update of the boot partition, and a card that goes bad there, do not take
+// them away.
+const (
+	currentLink = permDir + "/current"
+	offeredDir  = permDir + "/offered"
+	mostBytes   = 8 << 20 // of all files in the folder; a network is a few megabytes
+)
+
+// refusedError is what is wrong with the files on the card, in kerb's words.
+type refusedError string
+
+func (e refusedError) Error() string { return string(e) }
+
+// takeCard is the folder of the set in force, empty if there is none. The error
+// is why what is on the card is not in force.
+func (d *device) takeCard() (string, error) {
+	current, err := filepath.EvalSymlinks(currentLink)
+	if err != nil {
+		current = ""
+	}
+	sum, err := d.copyCard()
+	if errors.Is(err, fs.ErrNotExist) {
+		if current == "" {
+			return "", refusedError("the card has no kerb/policy.toml and kerb/site.toml: write them on a computer, see kerb/README.txt there")
+		}
+		return current, nil // emptied, to keep nothing secret on it
+	}
+	if err != nil {
+		return current, refusedError(fmt.Sprintf("read the card: %v", err))
+	}
+	set := filepath.Join(permDir, "set-"+sum)
+	if set == current {
+		return current, os.RemoveAll(offeredDir)
+	}
+	if err := d.check(offeredDir); err != nil {
+		return current, err
+	}
+	if err := errors.Join(os.RemoveAll(set), os.Rename(offeredDir, set)); err != nil {
+		return current, err
+	}
+	if err := relink(set); err != nil {
+		return current, err
+	}
+	if current != "" {
+		d.log.Printf("the card's files are in force from now on; the former are gone")
+		return set, os.RemoveAll(current)
+	}
+	return set, nil
+}
+
+// copyCard copies the folder kerb of the boot partition and names its content.
+func (d *device) copyCard() (string, error) {
+	mount, done, err := d.slot.mountCard()
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return copySet(filepath.Join(mount, "kerb"), offeredDir, kerbID)
+}
+
+// copySet copies the files of a folder, for the group to read, and gives the
+// hash of them all. fs.ErrNotExist: neither of the two files is there.
+func copySet(from, to string, group int) (string, error) {
+	if err := os.RemoveAll(to); err != nil {
+		return "", err
+	}
+	_, noSite := os.Stat(filepath.Join(from, "site.toml"))
+	_, noPolicy := os.Stat(filepath.Join(from, "policy.toml"))
+	if noSite != nil && noPolicy != nil {
+		return "", fs.ErrNotExist
+	}
+	sum, left := sha256.New(), int64(mostBytes)
+	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			return shared(os.MkdirAll(filepath.Join(to, name), 0o750), filepath.Join(to, name), 0o750, group)
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if left -= info.Size(); left < 0 {
+			return fmt.Errorf("the folder kerb holds more than %d MB", mostBytes>>20)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, len(content))
+		sum.Write(content)
+		return shared(writeSynced(filepath.Join(to, name), content), filepath.Join(to, name), 0o640, group)
+	})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil))[:16], nil
+}
+
+func shared(err error, path string, mode os.FileMode, group int) error {
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Chown(path, -1, group), os.Chmod(path, mode))
+}
+
+func writeSynced(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// relink makes a set the one in force, at once and for good.
+func relink(set string) error {
+	if err := os.Remove(currentLink + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := errors.Join(os.Symlink(set, currentLink+".new"), os.Rename(currentLink+".new", currentLink))
+	if err != nil {
+		return err
+	}
+	dir, err := os.Open(permDir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// check asks kerb, and pole's own files, whether a set can be taken.
+func (d *device) check(dir string) error {
+	_, err := readSettings(dir)
+	if err != nil {
+		return refusedError(err.Error())
+	}
+	if err := stateDir(); err != nil {
+		return err
+	}
+	c := kerb(dir, "check")
+	var said bytes.Buffer
+	c.Stderr = &said
+	if err := c.Run(); err != nil {
+		return refusedError(strings.ReplaceAll(cmp.Or(strings.TrimSpace(said.String()), err.Error()), offeredDir, "kerb"))
+	}
+	return nil
+}
+
+// refused says what is wrong: lamp, screen, and an event as soon as the broker
+// can be reached. idle: nothing counts.
+func (d *device) refused(ctx context.Context, wrong error, idle bool) {
+	for line := range strings.Lines(wrong.Error()) {
+		d.log.Printf("CARD REFUSED: %s", strings.TrimRight(line, "\n"))
+	}
+	if !idle {
+		d.log.Printf("counting goes on with the files that were in force before")
+		return
+	}
+	d.lamp.show(fault)
+	d.log.Printf("NOTHING IS COUNTED: mend the files on the card and start again")
+	if _, err := os.Stat(offeredDir); err != nil {
+		return
+	}
+	go func() {
+		for wait := 5 * time.Second; ctx.Err() == nil; wait = min(2*wait, 5*time.Minute) {
+			c := kerb(offeredDir, "check", "-tell")
+			out, _ := c.CombinedOutput() // it fails, because the files are wrong
+			if bytes.Contains(out, []byte("the broker was told")) {
+				d.log.Printf("the broker was told")
+				return
+			}
+			time.Sleep(wait)
+		}
+	}()
+}
+
+// kerb is a command of kerb's over a set of files, as its user.
+func kerb(dir, command string, words ...string) *exec.Cmd {
+	words = append([]string{command, "-site", filepath.Join(dir, "site.toml"), "-policy", filepath.Join(dir, "policy.toml")}, words...)
+	c := exec.Command(kerbBin, words...)
+	c.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: kerbID, Gid: kerbID}, Pdeathsig: syscall.SIGKILL, Setpgid: true,
+	}
+	c.Env = []string{"PATH=/usr/bin", "HOME=" + stateHome}
+	return c
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The partitions of a card, as gokrazy lays them out.
+const (
+	bootPartition = 1 // FAT: kernel, cmdline.txt, the folder kerb
+	slotA         = 2
+	slotB         = 3
+	// 4 is ext4 and mounted at /perm
+)
+
+// rootPartition is the partition that / is on, and the folder of its disk
+// below /sys.
+func rootPartition() (number int, disk string, err error) {
+	var st unix.Stat_t
+	if err := unix.Stat("/", &st); err != nil {
+		return 0, "", err
+	}
+	dev := uint64(st.Dev)
+	own, err := filepath.EvalSymlinks(fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(dev), unix.Minor(dev)))
+	if err != nil {
+		return 0, "", fmt.Errorf("the disk of /: %w", err)
+	}
+	number, err = partitionNumber(own)
+	return number, filepath.Dir(own), err
+}
+
+func partitionNumber(dir string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "partition"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(b)))
+}
+
+// partition is the device of a partition of the disk.
+func (s slot) partition(number int) string {
+	children, _ := filepath.Glob(filepath.Join(s.disk, "*", "partition")) // the pattern is right
+	for _, c := range children {
+		if n, err := partitionNumber(filepath.Dir(c)); err == nil && n == number {
+			return filepath.Join("/dev", filepath.Base(filepath.Dir(c)))
+		}
+	}
+	return filepath.Join("/dev", fmt.Sprintf("no-partition-%d", number))
+}
+
+// mountCard mounts the boot partition, to be read.
+func (s slot) mountCard() (dir string, done func(), err error) {
+	dir = filepath.Join(os.TempDir(), "card")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, err
+	}
+	const flags = unix.MS_RDONLY | unix.MS_NOEXEC | unix.MS_NODEV | unix.MS_NOSUID
+	if err := unix.Mount(s.partition(bootPartition), dir, "vfat", flags, ""); err != nil {
+		return "", nil, fmt.Errorf("mount the boot partition: %w", err)
+	}
+	return dir, func() { _ = unix.Unmount(dir, 0) }, nil
+}
+
+// Ioctls of linux/fs.h.
+const (
+	fibmap   = 1
+	figetbsz = 2
+)
+
+// place is where on its partition a file lies that fits into one block.
+func place(path string) (at, length int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	var size, block int32
+	for _, ask := range []struct {
+		call   uintptr
+		answer *int32
+	}{{figetbsz, &size}, {fibmap, &block}} {
+		if _, _, e := unix.Syscall(unix.SYS_IOCTL, f.Fd(), ask.call, uintptr(unsafe.Pointer(ask.answer))); e != 0 {
+			return 0, 0, fmt.Errorf("%s: where it lies: %w", path, e)
+		}
+	}
+	if info.Size() > int64(size) || block == 0 {
+		return 0, 0, fmt.Errorf("%s: does not lie in one block", path)
+	}
+	return int64(block) * int64(size), info.Size(), nil
+}

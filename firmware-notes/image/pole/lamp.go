@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// The codes of the board's own green lamp, as those of kerb's status lamp; see
+// firmware-notes/lamp.md.
+const (
+	dark int32 = iota
+	counting
+	offline
+	fault
+)
+
+// A lamp is the board's own; there is none on some boards.
+type lamp struct {
+	path string
+	code atomic.Int32
+}
+
+func findLamp() *lamp {
+	for _, name := range []string{"ACT", "led0", "PWR"} {
+		path := filepath.Join("/sys/class/leds", name)
+		if _, err := os.Stat(path); err == nil {
+			_ = os.WriteFile(filepath.Join(path, "trigger"), []byte("none"), 0o644)
+			return &lamp{path: filepath.Join(path, "brightness")}
+		}
+	}
+	return &lamp{}
+}
+
+func (l *lamp) show(code int32) { l.code.Store(code) }
+
+const flash = 80 * time.Millisecond
+
+// run blinks until the context ends.
+func (l *lamp) run(ctx context.Context) {
+	for l.path != "" && ctx.Err() == nil {
+		pattern := map[int32][]time.Duration{
+			dark:     {0, time.Second},
+			counting: {flash, 3*time.Second - flash},
+			offline:  {flash, 3 * flash, flash, 3*time.Second - 5*flash},
+			fault:    {100 * time.Millisecond, 100 * time.Millisecond},
+		}[l.code.Load()]
+		for i, d := range pattern {
+			on := "0"
+			if i%2 == 0 && d > 0 {
+				on = "1"
+			}
+			_ = os.WriteFile(l.path, []byte(on), 0o644) // a lamp stops nothing
+			time.Sleep(d)
+		}
+	}
+}

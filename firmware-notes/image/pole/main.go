@@ -1,0 +1,82 @@
+//go:build linux
+
+// Command pole runs kerb on a device that has nothing else: it is what gokrazy
+// starts. It takes the two files from the card, sets the clock, joins the
+// Wi-Fi, starts kerb and starts it again, and brings the system up to date.
+//
+// It has the rights of root; kerb runs as nobody in particular.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const (
+	permDir = "/perm/kerb"    // pole's own: files taken from the card, what it remembers
+	kerbBin = "/usr/bin/kerb" // the packages' binary
+	kerbID  = 2000            // the user and group that kerb runs as
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	words := io.Writer(os.Stderr)
+	// What happens is told on the screen, for who stands before it.
+	if console, err := os.OpenFile("/dev/console", os.O_WRONLY, 0); err == nil {
+		words = io.MultiWriter(os.Stderr, console)
+	}
+	p := &device{words: words, log: log.New(words, "pole: ", log.LstdFlags|log.LUTC|log.Lmsgprefix), lamp: findLamp()}
+	if err := p.run(ctx); err != nil {
+		p.log.Print(err)
+		os.Exit(1)
+	}
+}
+
+// A device is everything that pole looks after.
+type device struct {
+	words io.Writer
+	log   *log.Logger
+	lamp  *lamp
+	slot  slot
+	sys   settings
+	agent agent
+}
+
+func (d *device) run(ctx context.Context) error {
+	if err := os.MkdirAll(permDir, 0o755); err != nil {
+		return fmt.Errorf("the partition for what is counted cannot be written: %w", err)
+	}
+	var err error
+	if d.slot, err = findSlot(); err != nil {
+		return err
+	}
+	d.log.Printf("system %d in slot %d, trial %v", d.slot.version, d.slot.running, d.slot.trial)
+	if err := os.WriteFile("/usr/bin/.written", nil, 0o600); errors.Is(err, syscall.EROFS) {
+		d.log.Print("root is read-only")
+	} else {
+		d.log.Printf("root can be written: %v", err)
+	}
+	go d.lamp.run(ctx)
+	dir, wrong := d.takeCard()
+	// Wi-Fi, clock and updates work with files that kerb would not take: the
+	// device must be able to say so, and to be mended.
+	d.system(ctx, dir)
+	if d.slot.trial {
+		go d.judge(ctx)
+	}
+	if wrong != nil {
+		d.refused(ctx, wrong, dir == "")
+	}
+	if dir == "" {
+		<-ctx.Done()
+		return nil
+	}
+	return d.agent.run(ctx, d, dir)
+}

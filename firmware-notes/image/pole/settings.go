@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"aead.dev/minisign"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// settings are system.toml and wifi.toml, which are about the device and not
+// about what is counted. Both may be missing.
+type settings struct {
+	Time struct {
+		Servers []string `toml:"servers"` // NTP, as host or host:port
+	} `toml:"time"`
+	Update struct {
+		URL   string   `toml:"url"`  // of the folder that holds update.json
+		Keys  []string `toml:"keys"` // minisign public keys; each alone suffices
+		Every duration `toml:"every"`
+		Trial duration `toml:"trial"` // how long a new system has to show that it is well
+	} `toml:"update"`
+
+	wifi struct {
+		SSID    string `toml:"ssid"`
+		PSK     string `toml:"psk"`
+		Country string `toml:"country"`
+	}
+	keys []minisign.PublicKey
+}
+
+type duration struct{ time.Duration }
+
+func (d *duration) UnmarshalText(b []byte) (err error) {
+	d.Duration, err = time.ParseDuration(string(b))
+	return err
+}
+
+// readSettings reads and checks both files. What it returns beside an error can
+// be used as far as it goes: a device with a wrong one must be reachable.
+func readSettings(dir string) (settings, error) {
+	var s settings
+	s.Time.Servers = []string{"0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org"}
+	s.Update.Every.Duration, s.Update.Trial.Duration = 6*time.Hour, 10*time.Minute
+	err := errors.Join(strict(dir, "system.toml", &s), strict(dir, "wifi.toml", &s.wifi))
+	if w := s.wifi; w.SSID != "" || w.PSK != "" {
+		if len(w.SSID) < 1 || len(w.SSID) > 32 {
+			err = errors.Join(err, errors.New("wifi.toml: ssid: must be 1–32 bytes"))
+		}
+		if len(w.PSK) < 8 || len(w.PSK) > 63 {
+			err = errors.Join(err, errors.New("wifi.toml: psk: must be 8–63 characters")) // and not told which
+		}
+	}
+	for i, text := range s.Update.Keys {
+		var k minisign.PublicKey
+		if k.UnmarshalText([]byte(text)) != nil {
+			err = errors.Join(err, fmt.Errorf("system.toml: update.keys: member %d is no minisign public key", i+1))
+			continue
+		}
+		s.keys = append(s.keys, k)
+	}
+	if u, bad := url.Parse(s.Update.URL); s.Update.URL != "" && (bad != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		err = errors.Join(err, fmt.Errorf("system.toml: update.url = %q: must be http:// or https:// with a host", s.Update.URL))
+	}
+	if s.Update.URL != "" && len(s.Update.Keys) == 0 {
+		err = errors.Join(err, errors.New("system.toml: update.keys: is missing: nothing unsigned is installed"))
+	}
+	for _, d := range []struct {
+		key    string
+		d, min time.Duration
+	}{{"every", s.Update.Every.Duration, time.Second}, {"trial", s.Update.Trial.Duration, 30 * time.Second}} {
+		if d.d < d.min || d.d > 7*24*time.Hour {
+			err = errors.Join(err, fmt.Errorf("system.toml: update.%s = %q: must be %v–168h", d.key, d.d, d.min))
+		}
+	}
+	return s, err
+}
+
+// strict reads a file that may be missing and refuses keys it does not know.
+func strict(dir, name string, v any) error {
+	f, err := os.Open(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = toml.NewDecoder(f).DisallowUnknownFields().Decode(v)
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) {
+		var names []string
+		for _, e := range unknown.Errors {
+			row, _ := e.Position()
+			names = append(names, fmt.Sprintf("%s:%d: %s: no such key", name, row, strings.Join(e.Key(), ".")))
+		}
+		return errors.New(strings.Join(names, "\n"))
+	}
+	var torn *toml.DecodeError
+	if errors.As(err, &torn) {
+		row, _ := torn.Position()
+		return fmt.Errorf("%s:%d: %s", name, row, strings.TrimPrefix(torn.Error(), "toml: "))
+	}
+	return err
+}
+
+// system starts what does not depend on kerb: Wi-Fi, clock, updates.
+func (d *device) system(ctx context.Context, dir string) {
+	if dir == "" {
+		dir = offeredDir // as far as it can be read
+	}
+	var err error
+	if d.sys, err = readSettings(dir); err != nil {
+		d.log.Print(err)
+	}
+	if d.sys.wifi.SSID != "" {
+		go d.join(ctx)
+	}
+	go d.keepTime(ctx)
+	if d.sys.Update.URL != "" && len(d.sys.keys) > 0 {
+		go d.update(ctx)
+	}
+}

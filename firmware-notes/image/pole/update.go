@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"aead.dev/minisign"
+)
+
+// An offer is update.json, which is signed in update.json.minisig and names the
+// system that lies beside it.
+type offer struct {
+	Version int64  `json:"version"`
+	File    string `json:"file"`
+	Size    int64  `json:"size"`
+	SHA256  string `json:"sha256"`
+}
+
+// update looks for a newer system and installs it into the spare slot.
+func (d *device) update(ctx context.Context) {
+	for ctx.Err() == nil {
+		// Eleven thousand devices do not ask at once.
+		wait := d.sys.Update.Every.Duration/2 + rand.N(d.sys.Update.Every.Duration)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		if len(d.agent.well()) > 0 && d.slot.trial {
+			continue // what is on trial itself replaces nothing
+		}
+		if err := d.updateOnce(ctx); err != nil {
+			d.log.Printf("update: %v", err)
+		}
+	}
+}
+
+func (d *device) updateOnce(ctx context.Context) error {
+	o, err := d.offered(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.Version == d.slot.version:
+		return nil
+	case o.Version < d.slot.version:
+		return fmt.Errorf("version %d is older than what runs, %d", o.Version, d.slot.version)
+	case o.Version == failed():
+		return nil // said when it failed
+	}
+	d.log.Printf("update: system %d goes into slot %d", o.Version, d.slot.spare)
+	if err := d.install(ctx, o); err != nil {
+		return err
+	}
+	if err := d.try(o.Version); err != nil {
+		return err
+	}
+	d.log.Printf("update: system %d is tried now", o.Version)
+	reboot()
+	return nil
+}
+
+const mostOffer = 64 << 10
+
+// offered fetches the offer and believes it only if a key of this device signed it.
+func (d *device) offered(ctx context.Context) (o offer, err error) {
+	text, err := d.fetch(ctx, "update.json")
+	if err != nil {
+		return o, err
+	}
+	signature, err := d.fetch(ctx, "update.json.minisig")
+	if err != nil {
+		return o, err
+	}
+	if !slices.ContainsFunc(d.sys.keys, func(k minisign.PublicKey) bool { return minisign.Verify(k, text, signature) }) {
+		return o, errors.New("update.json is not signed by a key of this device")
+	}
+	if err := json.Unmarshal(text, &o); err != nil {
+		return o, fmt.Errorf("update.json: %w", err)
+	}
+	if o.Version <= 0 || o.Size <= 0 || o.Size > 500<<20 || strings.ContainsAny(o.File, "/\\") || o.File == "" {
+		return o, errors.New("update.json: version, size or file make no sense")
+	}
+	return o, nil
+}
+
+func (d *device) fetch(ctx context.Context, name string) ([]byte, error) {
+	body, err := d.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(io.LimitReader(body, mostOffer))
+}
+
+func (d *device) get(ctx context.Context, name string) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(d.sys.Update.URL, "/")+"/"+name, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		answer.Body.Close()
+		return nil, fmt.Errorf("%s: %s", name, answer.Status)
+	}
+	return answer.Body, nil
+}
+
+// install writes the system into the spare slot and reads it back.
+func (d *device) install(ctx context.Context, o offer) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
+	body, err := d.get(ctx, o.File)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	f, err := os.OpenFile(d.slot.partition(d.slot.spare), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	n, err := io.Copy(f, io.LimitReader(body, o.Size))
+	if err = errors.Join(err, f.Sync()); err != nil {
+		return err
+	}
+	if n != o.Size {
+		return fmt.Errorf("%s: %d of %d bytes came", o.File, n, o.Size)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, o.Size)); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != o.SHA256 {
+		return fmt.Errorf("%s: its hash is %s, the offer says %s", o.File, got, o.SHA256)
+	}
+	return nil
+}

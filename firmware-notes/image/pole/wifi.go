@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/mdlayher/wifi"
+)
+
+// join keeps the device in its Wi-Fi. The radios of the Pi do the handshake
+// themselves (brcmfmac), so that no further program is needed.
+func (d *device) join(ctx context.Context) {
+	said := ""
+	for ctx.Err() == nil {
+		err := d.joinOnce()
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			d.log.Printf("Wi-Fi: %v", err)
+		}
+		select {
+		case <-time.After(10 * time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (d *device) joinOnce() error {
+	c, err := wifi.New()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	radios, err := c.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, r := range radios {
+		if r.Type != wifi.InterfaceTypeStation {
+			continue
+		}
+		if b, err := c.BSS(r); err == nil && b.SSID == d.sys.wifi.SSID && b.Status == wifi.BSSStatusAssociated {
+			return nil
+		}
+		if err := c.ConnectWPAPSK(r, d.sys.wifi.SSID, d.sys.wifi.PSK); err != nil {
+			return err
+		}
+		d.log.Printf("Wi-Fi: joined %s", d.sys.wifi.SSID)
+		return nil
+	}
+	return nil // no radio yet
+}

@@ -1,0 +1,289 @@
+package image
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	mrand "math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"aead.dev/minisign"
+
+	"kerb/agent/policy"
+	"kerb/configs"
+)
+
+const patience = 10 * time.Minute // on a machine with other things to do
+
+// site is a street whose one zone is told every minute. trust is a table.
+func site(port int, trust string) string {
+	return fmt.Sprintf(`[device]
+name = "pole"
+site = "bench"
+tenant = "kerb"
+[broker]
+url = "mqtt://10.0.2.2:%d"
+%s
+[[camera]]
+name = "street"
+source = "scene:busy?seed=7"
+fps = 5
+[[camera.zone]]
+id = "square"
+polygon = [[0.1, 0.3], [0.9, 0.3], [0.9, 0.9], [0.1, 0.9]]
+classes = ["person"]
+`, port, trust)
+}
+
+// everyMinute is the shipped policy with the shortest window, and its two
+// signatures by keys that a device is told to trust.
+func everyMinute(t *testing.T) (files map[string]string, trust string) {
+	t.Helper()
+	text, err := configs.Policy("busyness")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Parse("policy.toml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = map[string]string{"policy.toml": string(text)}
+	var keys []string
+	for _, end := range []string{".minisig", ".2.minisig"} {
+		public, private, err := minisign.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["policy.toml"+end] = string(minisign.Sign(private, p.Canonical()))
+		keys = append(keys, strconv.Quote(public.String()))
+	}
+	return files, fmt.Sprintf("[trust]\nmode = \"signed\"\nkeys = [%s]", strings.Join(keys, ", "))
+}
+
+// timeServer answers on loopback as SNTP does (RFC 4330), so that the image's
+// clock is set by the network as on a pole.
+func timeServer(t *testing.T) string {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	go func() {
+		for b := make([]byte, 512); ; {
+			n, from, err := c.ReadFromUDP(b)
+			if err != nil {
+				return
+			}
+			if n < 48 {
+				continue
+			}
+			a := make([]byte, 48)
+			a[0], a[1], a[2], a[3] = 4<<3|4, 1, 0, 0xec // version 4, server, stratum 1
+			copy(a[12:], "LOCL")
+			now := stamp(time.Now())
+			copy(a[16:], now)
+			copy(a[24:], b[40:48])
+			copy(a[32:], now)
+			copy(a[40:], stamp(time.Now()))
+			_, _ = c.WriteToUDP(a, from)
+		}
+	}()
+	return fmt.Sprintf("10.0.2.2:%d", c.LocalAddr().(*net.UDPAddr).Port)
+}
+
+func stamp(t time.Time) []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(t.Unix()+2208988800))
+	return binary.BigEndian.AppendUint32(b, uint32(uint64(t.Nanosecond())<<32/1e9))
+}
+
+func TestFromPowerToTheFirstMessage(t *testing.T) {
+	imageDir(t)
+	b := newBroker(t)
+	files, trust := everyMinute(t)
+	files["site.toml"] = site(b.port, trust)
+	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n", timeServer(t))
+	m := newMachine(t, files)
+	m.start()
+	m.until("the first message", patience, func() bool { return len(b.on("/state", m.begun)) > 0 })
+	t.Logf("first message %.1f s after the power", b.on("", m.begun)[0].at.Sub(m.begun).Seconds())
+	m.until("the first window", patience, func() bool { return len(b.on("/count/square", m.begun)) > 0 })
+	w := b.on("/count/square", m.begun)[0]
+	t.Logf("first window %.1f s after the power: %s", w.at.Sub(m.begun).Seconds(), w.body)
+	if !bytes.Contains(w.body, []byte(`"synced":true`)) {
+		t.Errorf("the clock of the window is not believed: %s", w.body)
+	}
+	m.until("root is read-only", time.Minute, func() bool { return m.said("root is read-only") })
+	state := b.on("/state", m.begun)[0].body
+	var s struct {
+		Agent struct {
+			Walls map[string]struct {
+				Open     []string
+				Landlock int
+			}
+		}
+	}
+	if err := json.Unmarshal(state, &s); err != nil {
+		t.Fatal(err)
+	}
+	for process, w := range s.Agent.Walls {
+		t.Logf("walls of %s: Landlock %d, open %v", process, w.Landlock, w.Open)
+		if w.Landlock == 0 || len(w.Open) > 0 {
+			t.Errorf("%s: Landlock %d, open %v", process, w.Landlock, w.Open)
+		}
+	}
+}
+
+func TestWrongFilesAreToldAndNothingStarts(t *testing.T) {
+	imageDir(t)
+	b := newBroker(t)
+	files, trust := everyMinute(t)
+	files["site.toml"] = site(b.port, trust) + "nonsense = true\n"
+	m := newMachine(t, files)
+	m.start()
+	m.until("the event", patience, func() bool { return len(b.on("/event", m.begun)) > 0 })
+	e := b.on("/event", m.begun)[0]
+	t.Logf("told %.1f s after the power: %s", e.at.Sub(m.begun).Seconds(), e.body)
+	if !bytes.Contains(e.body, []byte(`"config_refused"`)) || !bytes.Contains(e.body, []byte("nonsense")) {
+		t.Errorf("the event does not say what is wrong: %s", e.body)
+	}
+	for _, line := range []string{"CARD REFUSED: kerb: kerb/site.toml:", "NOTHING IS COUNTED"} {
+		m.until(line, time.Minute, func() bool { return m.said(line) })
+	}
+	if n := len(b.on("/count/", time.Time{})) + len(b.on("/meta", time.Time{})); n > 0 || m.said("kerb is ready") {
+		t.Errorf("it started half-configured: %d messages", n)
+	}
+}
+
+// server offers systems for update, signed.
+type server struct {
+	url     string
+	private minisign.PrivateKey
+	key     string
+	dir     string
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	public, private, err := minisign.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{private: private, key: public.String(), dir: t.TempDir()}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &http.Server{Handler: http.FileServer(http.Dir(s.dir))}
+	go h.Serve(l)
+	t.Cleanup(func() { h.Close() })
+	s.url = fmt.Sprintf("http://10.0.2.2:%d", l.Addr().(*net.TCPAddr).Port)
+	return s
+}
+
+// offer puts a system up; tampered: after it was signed.
+func (s *server) offer(t *testing.T, file string, version int, tampered bool) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(imageDir(t), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Appendf(nil, `{"version":%d,"file":%q,"size":%d,"sha256":"%x"}`, version, file, len(content), sha256.Sum256(content))
+	signature := minisign.Sign(s.private, text)
+	if tampered {
+		text = bytes.Replace(text, []byte(`"version":`), []byte(`"version":9`), 1)
+	}
+	for name, b := range map[string][]byte{file: content, "update.json.minisig": signature, "update.json": text} {
+		if err := os.WriteFile(filepath.Join(s.dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestUpdatesAreTriedKeptOrTakenBack(t *testing.T) {
+	imageDir(t)
+	b, s := newBroker(t), newServer(t)
+	files, trust := everyMinute(t)
+	files["site.toml"] = site(b.port, trust)
+	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n[update]\nurl = %q\nkeys = [%q]\nevery = \"10s\"\ntrial = \"4m\"\n", timeServer(t), s.url, s.key)
+	m := newMachine(t, files)
+	s.offer(t, "well.squashfs", 103, true)
+	m.start()
+	m.until("what is not signed is not taken", patience, func() bool { return m.said("not signed by a key of this device") })
+	s.offer(t, "no.squashfs", 102, false)
+	m.until("no system at all is tried", patience, func() bool { return m.said("is tried now") })
+	m.until("and the old one goes on", patience, func() bool { return m.said("system 100 in slot 2, trial false") })
+	s.offer(t, "ends.squashfs", 101, false)
+	m.until("a system that does not count is tried", patience, func() bool { return m.said("system 101 in slot 3, trial true") })
+	m.until("found not well", patience, func() bool { return m.said("NOT WELL") })
+	m.until("and taken back", patience, func() bool { return m.said("system 100 in slot 2, trial false") })
+	s.offer(t, "well.squashfs", 103, false)
+	m.until("one that is well is tried", patience, func() bool { return m.said("system 103 in slot 3, trial true") })
+	m.until("and kept", patience, func() bool { return m.said("well, and kept") })
+	m.cut()
+	m.start()
+	m.until("after a power cut too", patience, func() bool { return m.said("system 103 in slot 3, trial false") })
+	since := time.Now()
+	m.until("and counts", patience, func() bool { return len(b.on("/count/square", since)) > 0 })
+}
+
+func TestPowerCutsLoseNothingAcknowledged(t *testing.T) {
+	imageDir(t)
+	cuts := 3
+	if os.Getenv("KERB_LONG") != "" {
+		cuts = 50
+	}
+	b := newBroker(t)
+	files, trust := everyMinute(t)
+	files["site.toml"] = site(b.port, trust)
+	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n", timeServer(t))
+	m := newMachine(t, files)
+	up := 0
+	for n := range cuts {
+		m.start()
+		wait := 5*time.Second + mrand.N(85*time.Second)
+		time.Sleep(wait)
+		if m.said("kerb is ready") {
+			up++
+		}
+		if m.said("Kernel panic") {
+			t.Fatalf("cut %d: the kernel does not start:\n%s", n, m.console())
+		}
+		m.cut()
+	}
+	m.start()
+	before := time.Now()
+	m.until("a window after the last cut", patience, func() bool { return len(b.on("/count/square", before)) > 0 })
+	time.Sleep(5 * time.Second) // for what is late
+	all := b.windows(t)
+	last := map[string]uint64{}
+	for w, texts := range all {
+		for _, text := range texts[1:] {
+			if text != texts[0] {
+				t.Errorf("%+v came twice and differs:\n%s\n%s", w, texts[0], text)
+			}
+		}
+		last[w.Epoch] = max(last[w.Epoch], w.Seq)
+	}
+	for epoch, seq := range last {
+		for n := uint64(1); n <= seq; n++ {
+			if all[window{epoch, "square", n}] == nil {
+				t.Errorf("epoch %s: number %d of %d never came", epoch, n, seq)
+			}
+		}
+	}
+	t.Logf("%d cuts, %d of them while kerb was ready; %d windows in %d epochs, numbers without a hole", cuts, up, len(all), len(last))
+	if up == 0 || len(all) == 0 {
+		t.Error("this shows nothing")
+	}
+}
