@@ -36,6 +36,9 @@ type tracker struct {
 	lines  []segment
 	w, h   float64 // of the picture
 	tracks [maxTracks]track
+
+	pairs          pairing
+	rows, cols, of [maxTracks]int // which tracks and detections it is about, and what it says
 }
 
 func newTracker(lines []segment, w, h float64) *tracker {
@@ -82,28 +85,32 @@ func (t *tracker) update(seen []detection, now, longest time.Duration) {
 	t.retire(now, longest)
 }
 
-// assign pairs tracks with unused detections of at least that score, the best
-// fit first.
+// assign pairs tracks with unused detections of at least that score so that
+// all together fit best.
 func (t *tracker) assign(seen []detection, least float64, now time.Duration) {
-	for {
-		best, bi, bj := 0.0, -1, -1
-		for i := range t.tracks {
-			k := &t.tracks[i]
-			if !k.live || k.taken {
-				continue
-			}
-			for j := range seen {
-				if d := &seen[j]; !d.used && d.score >= least {
-					if f := t.fit(k, d, seen); f > best {
-						best, bi, bj = f, i, j
-					}
-				}
-			}
+	rows, cols := 0, 0
+	for j := range seen {
+		if d := &seen[j]; !d.used && d.score >= least && cols < maxTracks {
+			t.cols[cols] = j
+			cols++
 		}
-		if bi < 0 {
-			return
+	}
+	for i := range t.tracks {
+		if k := &t.tracks[i]; k.live && !k.taken {
+			t.rows[rows] = i
+			for c := range cols {
+				f := t.fit(k, &seen[t.cols[c]], seen)
+				t.pairs.worth[rows][c] = f * f // one good fit before two poor ones
+			}
+			rows++
 		}
-		k, d := &t.tracks[bi], &seen[bj]
+	}
+	t.pairs.solve(rows, cols, &t.of)
+	for r := range rows {
+		if t.of[r] < 0 {
+			continue
+		}
+		k, d := &t.tracks[t.rows[r]], &seen[t.cols[t.of[r]]]
 		k.take(d, t.whole(k, d, seen), now)
 		d.used = true
 	}

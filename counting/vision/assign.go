@@ -1,0 +1,90 @@
+package vision
+
+import "math"
+
+// pairing finds which rows go with which columns so that the sum of what the
+// pairs are worth is the most: the assignment problem, by shortest augmenting
+// paths (Kuhn 1955; Jonker and Volgenant 1987). It is bounded and allocates
+// nothing. A pair worth 0 or less is never made: every row has a column of its
+// own besides, in which it stays alone for nothing.
+type pairing struct {
+	worth [maxTracks][maxTracks]float64 // by row and column, filled by the caller
+
+	u         [maxTracks + 1]float64
+	v, least  [2*maxTracks + 1]float64
+	row, back [2*maxTracks + 1]int // of a column: its row; the column before it on the path
+	done      [2*maxTracks + 1]bool
+}
+
+// solve pairs rows with columns; of is the column of each row, -1 for none.
+func (p *pairing) solve(rows, cols int, of *[maxTracks]int) {
+	all := cols + rows
+	clear(p.u[:rows+1])
+	clear(p.v[:all+1])
+	clear(p.row[:all+1])
+	for i := 1; i <= rows; i++ {
+		p.augment(i, cols, all)
+	}
+	for i := range rows {
+		of[i] = -1
+	}
+	for j := 1; j <= cols; j++ {
+		if i := p.row[j]; i > 0 && p.worth[i-1][j-1] > 0 {
+			of[i-1] = j - 1
+		}
+	}
+}
+
+// augment finds row i a column, moving others where the sum gains by it. Rows
+// and columns count from 1.
+func (p *pairing) augment(i, cols, all int) {
+	for j := range all + 1 {
+		p.least[j], p.done[j] = math.Inf(1), false
+	}
+	p.row[0] = i
+	at := 0
+	for p.row[at] != 0 {
+		p.done[at] = true
+		r, delta, next := p.row[at], math.Inf(1), 0
+		for j := 1; j <= all; j++ {
+			if p.done[j] {
+				continue
+			}
+			if c := p.cost(r, j, cols) - p.u[r] - p.v[j]; c < p.least[j] {
+				p.least[j], p.back[j] = c, at
+			}
+			if p.least[j] < delta {
+				delta, next = p.least[j], j
+			}
+		}
+		for j := range all + 1 {
+			if p.done[j] {
+				p.u[p.row[j]] += delta
+				p.v[j] -= delta
+			} else {
+				p.least[j] -= delta
+			}
+		}
+		at = next
+	}
+	for at != 0 {
+		before := p.back[at]
+		p.row[at] = p.row[before]
+		at = before
+	}
+}
+
+// never is what a pair that must not be costs: more than any sum of those that may.
+const never = 1e6
+
+func (p *pairing) cost(row, col, cols int) float64 {
+	switch {
+	case col > cols && col-cols == row:
+		return 0
+	case col > cols:
+		return never
+	case p.worth[row-1][col-1] > 0:
+		return -p.worth[row-1][col-1]
+	}
+	return never
+}
