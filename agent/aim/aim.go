@@ -111,7 +111,7 @@ type Server struct {
 	counts map[string]*[counting.Classes][counting.Directions]int
 	tally  *tally
 	screen map[chan []byte]*guest
-	drawer drawer
+	drawer Drawer
 }
 
 // New is a session that begins now.
@@ -228,7 +228,7 @@ func (s *Server) Take(r *Report) {
 	if !s.o.Sketches || r.Sketch.Width == 0 || len(s.screen) == 0 {
 		return
 	}
-	jpeg, err := s.drawer.draw(&r.Sketch)
+	jpeg, err := s.drawer.Draw(&r.Sketch)
 	if err != nil {
 		return // a canvas too large for JPEG: no sketch is
 	}

@@ -30,17 +30,18 @@ func shade(is uint8) color.YCbCr {
 	return color.YCbCr{Y: y, Cb: cb, Cr: cr}
 }
 
-// drawer turns sketches into JPEGs. It is not safe for concurrent use.
-type drawer struct {
+// Drawer turns sketches into JPEGs. The zero value is ready; it is not safe for
+// concurrent use.
+type Drawer struct {
 	canvas *image.YCbCr
 	out    bytes.Buffer
 	low    float64 // the shades that are used, smoothed
 	high   float64
 }
 
-// draw is the sketch as a JPEG, valid until the next call. Each place of the
+// Draw is the sketch as a JPEG, valid until the next call. Each place of the
 // grid becomes k×k equal pixels.
-func (d *drawer) draw(s *counting.Sketch) ([]byte, error) {
+func (d *Drawer) Draw(s *counting.Sketch) ([]byte, error) {
 	k := max((across+int(s.Width)-1)/max(int(s.Width), 1), 1)
 	w, h := k*int(s.Width), k*int(s.Height)
 	if d.canvas == nil || d.canvas.Rect.Dx() != w || d.canvas.Rect.Dy() != h {
@@ -71,7 +72,7 @@ func (d *drawer) draw(s *counting.Sketch) ([]byte, error) {
 
 // stretch spreads the shades that the street has over those that a screen in
 // the sun can show.
-func (d *drawer) stretch(s *counting.Sketch) {
+func (d *Drawer) stretch(s *counting.Sketch) {
 	low, high := uint8(counting.SketchGreys), uint8(1)
 	for _, b := range s.Blocks[:s.Columns()*s.Rows()] {
 		if b != counting.BlockUnknown && b != counting.BlockMasked {
@@ -86,7 +87,7 @@ func (d *drawer) stretch(s *counting.Sketch) {
 
 // street is a block's colour: bluish grey; unknown ones are dark, masked ones
 // hatched.
-func (d *drawer) street(b uint8, x, y int) color.YCbCr {
+func (d *Drawer) street(b uint8, x, y int) color.YCbCr {
 	switch b {
 	case counting.BlockUnknown:
 		return color.YCbCr{Y: 28, Cb: 134, Cr: 126}

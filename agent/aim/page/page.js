@@ -58,7 +58,7 @@ function shape(name, attrs) {
 
 function take(answer, withPlan) {
   number = answer.number; saved = answer.saved; undoes = answer.undoes; complaints = answer.complaints ?? [];
-  if (withPlan) { plan = answer.plan; for (const k of Object.values(lists)) plan[k] ??= []; picked = null; }
+  if (withPlan) { plan = answer.plan; for (const k of Object.values(lists)) plan[k] ??= []; pick(null); } // else a name may be being typed
   showAll();
 }
 
@@ -229,7 +229,7 @@ function countsOf(id) {
 
 // handles are buttons, so that a keyboard and a screen reader find them. They
 // are kept while something is dragged or has the focus.
-let shownFor = '';
+let shownFor = null; // what they stand for; null: to be made anew
 function handles(at) {
   const box = $('handles');
   const want = picked ? `${picked.kind}${picked.i}/${dots(picked).length}` : '';
@@ -272,7 +272,7 @@ function handle(p, what, k) {
     const up = () => {
       h.removeEventListener('pointermove', move);
       dragging = false;
-      shownFor = '';
+      shownFor = null;
       changed();
       showProps();
     };
@@ -283,7 +283,7 @@ function handle(p, what, k) {
   h.addEventListener('click', () => { // from a keyboard: a pointer has done it already
     if (h.dataset.what !== 'more') return;
     grow(p, k);
-    shownFor = '';
+    shownFor = null;
     changed();
   });
   h.addEventListener('keydown', (e) => {
@@ -368,7 +368,7 @@ $('stage').addEventListener('pointerdown', (e) => {
 
 function pick(p) {
   picked = p;
-  shownFor = '';
+  shownFor = null;
   if (p && tool) arm(null);
   showItems(); showProps(); showHint(); draw();
 }
@@ -471,7 +471,7 @@ $('undo').addEventListener('click', async () => {
   try { take(await post('undo'), true); showSaved(t('undone')); } catch (e) { complain(e); }
 });
 
-function showAll() { showItems(); showProps(); showHint(); showWrongs(); showSaved(); showLines(); draw(); }
+function showAll() { showItems(); showHint(); showWrongs(); showSaved(); showLines(); draw(); }
 
 // ---- The panel "Counts" ---------------------------------------------------
 
