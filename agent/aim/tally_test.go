@@ -22,7 +22,9 @@ func TestGEH(t *testing.T) {
 
 func TestATallyMatchesWhatBothSaw(t *testing.T) {
 	s := time.Second
-	p := func(at time.Duration, c counting.Class, d counting.Direction) press { return press{class: c, dir: d, at: at} }
+	p := func(at time.Duration, c counting.Class, d counting.Direction) press {
+		return press{class: c, dir: d, at: at}
+	}
 	tally := &tally{line: "kerb", hand: []press{
 		p(10*s, counting.Person, counting.AToB), p(11*s, counting.Person, counting.AToB), p(20*s, counting.Vehicle, counting.BToA), p(30*s, counting.Person, counting.AToB),
 	}, device: []press{
@@ -45,8 +47,13 @@ func TestVerdicts(t *testing.T) {
 		hand, device, matched int
 		want                  string
 	}{
-		{50, 50, 49, VerdictGood}, {50, 48, 48, VerdictGood}, {50, 30, 30, VerdictPoor}, {50, 80, 50, VerdictPoor},
-		{25, 22, 20, VerdictOpen}, {19, 19, 19, VerdictFew}, {0, 0, 0, VerdictFew},
+		{50, 50, 49, VerdictGood},
+		{50, 48, 48, VerdictGood},
+		{50, 30, 30, VerdictPoor},
+		{50, 80, 50, VerdictPoor},
+		{25, 22, 20, VerdictOpen},
+		{19, 19, 19, VerdictFew},
+		{0, 0, 0, VerdictFew},
 	} {
 		r := Result{Hand: c.hand, Device: c.device, Matched: c.matched}
 		if r.judge(15 * time.Minute); r.Verdict != c.want {

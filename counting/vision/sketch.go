@@ -145,29 +145,35 @@ func (c *Counter) lit(x, y, cell int) bool {
 	return 2*n >= all
 }
 
-// fill gives the lit cells of an object its class. One that is hardly lit, as
-// it stands or is hidden, is shown as its box.
+// fill gives an object's cells its class, in each row from the first lit one to
+// the last: where a thing looks like the street behind it must not show. One
+// that is hardly lit, as it stands or is hidden, is shown as its box.
 func fill(s *counting.Sketch, o counting.Outline) {
-	cell, cols := uint16(s.Cell), s.CellColumns()
-	var all, lit int
-	each := func(do func(i int)) {
-		for y := o.Y0 / cell; y*cell < o.Y1; y++ {
-			for x := o.X0 / cell; x*cell < o.X1; x++ {
-				do(int(y)*cols + int(x))
+	cell, cols := int(s.Cell), s.CellColumns()
+	x0, x1 := int(o.X0)/cell, (int(o.X1)+cell-1)/cell
+	y0, y1 := int(o.Y0)/cell, (int(o.Y1)+cell-1)/cell
+	lit := 0
+	for y := y0; y < y1; y++ {
+		for _, c := range s.Cells[y*cols+x0 : y*cols+x1] {
+			if c != counting.CellClear {
+				lit++
 			}
 		}
 	}
-	each(func(i int) {
-		all++
-		if s.Cells[i] != counting.CellClear {
-			lit++
+	whole := 4*lit < (x1-x0)*(y1-y0)
+	for y := y0; y < y1; y++ {
+		row := s.Cells[y*cols+x0 : y*cols+x1]
+		from, to := 0, len(row)
+		for !whole && from < to && row[from] == counting.CellClear {
+			from++
 		}
-	})
-	each(func(i int) {
-		if s.Cells[i] != counting.CellClear || 4*lit < all {
-			s.Cells[i] = o.Is
+		for !whole && from < to && row[to-1] == counting.CellClear {
+			to--
 		}
-	})
+		for i := from; i < to; i++ {
+			row[i] = o.Is
+		}
+	}
 }
 
 // drawBoxes shows what a network follows as the boxes that it knows.

@@ -171,7 +171,7 @@ function draw() {
     const [x0, y0] = at(o.at), [x1, y1] = at(o.at.slice(2));
     svg.append(shape('rect', { class: 'box', x: x0, y: y0, width: x1 - x0, height: y1 - y0, stroke: `var(--${o.class})` }));
     const tag = shape('text', { class: 'tag', x: x0, y: Math.max(y0 - 3, 11) });
-    tag.textContent = o.class === 'none' ? '' : t(o.class);
+    tag.textContent = o.class === 'none' || y1 - y0 < 24 ? '' : t(o.class); // far away, its colour must do
     svg.append(tag);
   }
   for (const p of everything()) {
@@ -441,7 +441,7 @@ function chip(o, c) {
 }
 
 const colour = (e, c) => { e.style.setProperty('--c', `var(--${c})`); return e; };
-const dot = (c) => colour(el('span', { class: 'dot' }, t(c)), c);
+const dot = (c) => colour(el('span', { class: 'swatch' }, t(c)), c);
 
 function showWrongs() {
   $('wrongs').replaceChildren();
