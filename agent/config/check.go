@@ -94,8 +94,9 @@ func (c checker) file(key, path string) {
 	if path == "" {
 		return
 	}
-	if info, err := os.Stat(resolve(c.dir, path)); err != nil || !info.Mode().IsRegular() {
-		c.Wrong(key, "must be a file that can be read", "looked for "+resolve(c.dir, path))
+	path = secret(c.dir, path)
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		c.Wrong(key, "must be a file that can be read", "looked for "+path)
 	}
 }
 
@@ -129,8 +130,7 @@ func (c checker) cameras(cams []camera) {
 }
 
 func (c checker) camera(key string, cam camera) {
-	c.source(key+".source", cam.Source)
-	c.file(key+".password_file", cam.PasswordFile)
+	c.source(key, cam)
 	if c.Has(key+".fps") && outside(cam.FPS, 1, 30) {
 		c.Wrong(key+".fps", "must be 1–30", "leave it out to look at every picture")
 	}
@@ -164,28 +164,6 @@ func (c checker) detector(key string, cam camera) {
 		}
 	default:
 		c.Wrong(key+".detector", "must be auto, neural or motion", "leave it out for auto")
-	}
-}
-
-// source says what is wrong with where pictures come from. What a scene is
-// called is known to those who draw it.
-func (c checker) source(key, source string) {
-	const example = `for example "http://camera.example/mjpeg", a file, or "scene:calm"`
-	scheme, rest, addressed := strings.Cut(source, "://")
-	switch {
-	case source == "":
-		c.Wrong(key, "is missing", example)
-	case strings.HasPrefix(source, "scene:"):
-	case addressed && strings.Contains(rest, "@"):
-		c.WrongSecret(key, "must not hold a user or password", "use user and password_file")
-	case addressed && scheme != "http" && scheme != "https":
-		c.Wrong(key, "must be http(s)://, a file, or scene:NAME", example)
-	case addressed:
-		if u, err := url.Parse(source); err != nil || u.Hostname() == "" || !port(u.Port()) {
-			c.Wrong(key, "must be a URL with a host", example)
-		}
-	default:
-		c.file(key, source)
 	}
 }
 

@@ -63,8 +63,14 @@ type broker struct {
 type camera struct {
 	Name         string   `toml:"name"`
 	Source       string   `toml:"source"`
+	Command      []string `toml:"command"`
+	Format       string   `toml:"format"`
 	User         string   `toml:"user"`
 	PasswordFile string   `toml:"password_file"`
+	CAFile       string   `toml:"ca_file"`
+	Certificate  string   `toml:"certificate"`
+	Transport    string   `toml:"transport"`
+	Poll         wait     `toml:"poll"`
 	FPS          float64  `toml:"fps"`
 	Detector     string   `toml:"detector"`
 	Model        string   `toml:"model"`
@@ -111,12 +117,12 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 	}
 	b := f.Broker
 	s.Broker = Broker{
-		URL: b.URL, User: b.User, PasswordFile: resolve(s.Dir(), b.PasswordFile),
-		CAFile: resolve(s.Dir(), b.CAFile), CertFile: resolve(s.Dir(), b.CertFile), KeyFile: resolve(s.Dir(), b.KeyFile),
+		URL: b.URL, User: b.User, PasswordFile: secret(s.Dir(), b.PasswordFile),
+		CAFile: resolve(s.Dir(), b.CAFile), CertFile: resolve(s.Dir(), b.CertFile), KeyFile: secret(s.Dir(), b.KeyFile),
 	}
 	for _, c := range f.Camera {
 		v := c.values()
-		v.PasswordFile = resolve(s.Dir(), c.PasswordFile)
+		v.PasswordFile, v.CAFile = secret(s.Dir(), c.PasswordFile), resolve(s.Dir(), c.CAFile)
 		v.Model, v.ModelSum = s.model(c.Model)
 		if !strings.Contains(c.Source, ":") {
 			v.Source = resolve(s.Dir(), c.Source)
@@ -133,6 +139,8 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 
 func (c camera) values() Camera {
 	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
+	v.Command, v.Format, v.Certificate = c.Command, c.Format, fingerprint(c.Certificate)
+	v.UDP, v.Poll = c.Transport == "udp", c.Poll.Duration
 	for _, l := range c.Lines {
 		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: point(l.From), To: point(l.To)}, classes(l.Classes)})
 	}

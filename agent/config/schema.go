@@ -23,6 +23,7 @@ const (
 	areaShape  = `"minItems": 3, "maxItems": 32, "items": {"type": "array", "minItems": 2, "maxItems": 2, ` + pointShape + `}`
 	classShape = `"items": {"enum": ["person", "bicycle", "vehicle", "motorcycle", "car", "heavy"]}`
 	fileDoc    = "; a file, relative to this one"
+	secretDoc  = "; a file, relative to this one, or credential:NAME for one of systemd's LoadCredential="
 )
 
 // Keys are all keys of site.toml, in the order of the file.
@@ -42,18 +43,24 @@ func Keys() []Key {
 		{"broker", "where the messages go", "", true},
 		{"broker.url", "mqtt, mqtts, ws or wss; never with a password in it", `"pattern": "^(mqtt|mqtts|ws|wss)://[^@]+$"`, true},
 		{"broker.user", "the user to log in as", "", false},
-		{"broker.password_file", "its password" + fileDoc, "", false},
+		{"broker.password_file", "its password" + secretDoc, "", false},
 		{"broker.ca_file", "who may vouch for the broker, PEM; the system's if left out" + fileDoc, "", false},
 		{"broker.cert_file", "the device's certificate, PEM" + fileDoc, "", false},
-		{"broker.key_file", "the key of that certificate, PEM" + fileDoc, "", false},
+		{"broker.key_file", "the key of that certificate, PEM" + secretDoc, "", false},
 		{"trust", "how much proof the device wants before it takes a policy", "", false},
 		{"trust.mode", "open takes any policy; signed wants one signature; two-person a second one for anything looser", `"enum": ["open", "signed", "two-person"]`, false},
 		{"trust.keys", "who may sign: minisign public keys, or files that hold one, relative to this one", "", false},
 		{"camera", "a camera, and what is counted in its picture", "", false},
 		{"camera[].name", "its name, unique", levelShape, true},
-		{"camera[].source", "http(s)://… for Motion-JPEG, the path of a recording, or scene:NAME for the built-in street", "", true},
+		{"camera[].source", "rtsp(s)://…; http(s)://… for Motion-JPEG; /dev/… for a camera of the kernel, best by its stable path in /dev/v4l/by-id; csi:N for a Raspberry Pi's own; the path of a recording; scene:NAME for the built-in street", "", false},
+		{"camera[].command", "a program that writes pictures to its standard output, instead of a source: its full path, then its words; never a password", `"minItems": 1`, false},
+		{"camera[].format", "what the program writes; JPEGs and YUV4MPEG2 tell by themselves, raw pictures need gray:WxH or yuv420:WxH", `"pattern": "` + pixelShape + `"`, false},
 		{"camera[].user", "the user to log in as at the camera", "", false},
-		{"camera[].password_file", "its password" + fileDoc, "", false},
+		{"camera[].password_file", "its password" + secretDoc, "", false},
+		{"camera[].ca_file", "who may vouch for the camera, PEM; the system's if left out" + fileDoc, "", false},
+		{"camera[].certificate", "the SHA-256 of the camera's own certificate, which is then the only one that is taken, and needs nobody to vouch for it", `"pattern": "^[0-9A-Fa-f:]{64,95}$"`, false},
+		{"camera[].transport", "how RTSP carries pictures; tcp if left out", `"enum": ["tcp", "udp"]`, false},
+		{"camera[].poll", "the address gives one still each time: ask for it so often, 10s–1h; zones only, and the neural detector", "", false},
 		{"camera[].fps", "pictures a second that are looked at; every one if left out", `"minimum": 1, "maximum": 30`, false},
 		{"camera[].detector", "how objects are found: auto lets a network do it at the rate that the device sustains, or motion alone where that is too slow", `"enum": ["auto", "neural", "motion"]`, false},
 		{"camera[].model", "the network: an ONNX or .kerb file, its path against this file's directory; the sha256:… of a .kerb file in the folder models beside this file or in device.state; or street or street-small, which are part of kerb; left out, the best of these two that the device sustains", "", false},

@@ -126,3 +126,32 @@ func FuzzChallenge(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPipe reads what a program writes: whatever that is, it is told apart,
+// delivered at one size, and makes no difference how it arrives.
+func FuzzPipe(f *testing.F) {
+	one := picture(f, 24, 16, 0)
+	f.Add(append([]byte("YUV4MPEG2 W4 H2 F30:1 Cmono\nFRAME\n01234567FRAME Ixyz\n"), "abcdefgh"...), uint8(0))
+	f.Add([]byte("YUV4MPEG2 W3 H3 F25:1 Ip C420mpeg2\nFRAME\n012345678ccccccccFRAME\n01234"), uint8(0))
+	f.Add([]byte("YUV4MPEG2 W600 H600 C444alpha\nFRAME\n"), uint8(0))
+	f.Add(bytes.Join([][]byte{one, one[:50], one}, nil), uint8(0))
+	f.Add([]byte("0123456789"), uint8(3))
+	f.Fuzz(func(t *testing.T, data []byte, side uint8) {
+		var y Layout
+		if side > 0 {
+			y = YUV420(int(side), int(side)/2+1)
+		}
+		var good [2]int
+		for i, r := range []io.Reader{bytes.NewReader(data), &drips{data}} {
+			s, err := OpenPipe(t.Context(), r, y, small, Live{})
+			if err != nil {
+				continue
+			}
+			good[i] = drain(t, s)
+			s.Close()
+		}
+		if good[0] != good[1] {
+			t.Errorf("%d pictures in large pieces, %d in small", good[0], good[1])
+		}
+	})
+}

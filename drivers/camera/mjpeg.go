@@ -1,6 +1,7 @@
 package camera
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,10 +23,7 @@ type HTTP struct {
 	TLS *tls.Config
 	// Dial makes the connection; nil dials.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Connect is the time from dialling to the first picture. Default 10 s.
-	Connect time.Duration
-	// Stall is the longest wait for one picture. Default 10 s.
-	Stall time.Duration
+	Live
 }
 
 // MJPEG is a network camera that sends pictures in one endless HTTP response,
@@ -64,23 +62,16 @@ func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTP) (*MJPEG, e
 		o.Password, _ = u.User.Password()
 	}
 	u.User = nil
-	m := &MJPEG{name: u.Scheme + "://" + u.Host + u.Path, stall: orTen(o.Stall)}
+	m := &MJPEG{name: u.Scheme + "://" + u.Host + u.Path, stall: cmp.Or(o.Stall, defaultStall)}
 	if err := m.connect(ctx, u, l, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)
 	}
 	return m, nil
 }
 
-func orTen(d time.Duration) time.Duration {
-	if d <= 0 {
-		return 10 * time.Second
-	}
-	return d
-}
-
 // connect makes the request and waits for the first picture.
 func (m *MJPEG) connect(ctx context.Context, u *url.URL, l Limits, o HTTP) error {
-	ctx, done := context.WithTimeoutCause(ctx, orTen(o.Connect), errStall)
+	ctx, done := context.WithTimeoutCause(ctx, cmp.Or(o.Connect, defaultConnect), errStall)
 	defer done()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, cancel)()
@@ -99,6 +90,9 @@ func (m *MJPEG) connect(ctx context.Context, u *url.URL, l Limits, o HTTP) error
 	}
 	if err == nil {
 		m.timer = time.NewTimer(m.stall)
+		if o.Newest {
+			m.live(o.Live)
+		}
 		return nil
 	}
 	if m.split.pump != nil {

@@ -257,7 +257,7 @@ func TestErrorsNeverHoldWhatIsSecret(t *testing.T) {
 		"control characters": "http://admin:hunter2@camera/\x01?token=s3cret",
 		"no port":            "http://admin:hunter2@camera:http/?token=s3cret",
 	} {
-		_, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{Connect: 100 * time.Millisecond})
+		_, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{Live: Live{Connect: 100 * time.Millisecond}})
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue
@@ -297,7 +297,7 @@ func TestRedirectsAreFollowedOnTheSameHostOnly(t *testing.T) {
 }
 
 func TestCameraThatStallsIsGivenUp(t *testing.T) {
-	m := dial(t, serve(t, pictures(t, 2), true), Limits{}, HTTP{Stall: 50 * time.Millisecond})
+	m := dial(t, serve(t, pictures(t, 2), true), Limits{}, HTTP{Live: Live{Stall: 50 * time.Millisecond}})
 	got, err := read(t, m)
 	if len(got) != 2 || err == nil || !strings.HasSuffix(err.Error(), "no picture for 50ms") {
 		t.Errorf("%d pictures, then %v", len(got), err)
@@ -314,7 +314,7 @@ func TestCameraThatNeverAnswersIsGivenUp(t *testing.T) {
 	}
 	defer l.Close()
 	address := "http://" + l.Addr().String() + "/"
-	if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{Connect: 50 * time.Millisecond}); !errors.Is(err, errStall) {
+	if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{Live: Live{Connect: 50 * time.Millisecond}}); !errors.Is(err, errStall) {
 		t.Errorf("limit: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -322,7 +322,7 @@ func TestCameraThatNeverAnswersIsGivenUp(t *testing.T) {
 	if _, err := OpenMJPEG(ctx, address, Limits{}, HTTP{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if _, err := OpenMJPEG(t.Context(), serve(t, nil, true), Limits{}, HTTP{Connect: 50 * time.Millisecond}); !errors.Is(err, errStall) {
+	if _, err := OpenMJPEG(t.Context(), serve(t, nil, true), Limits{}, HTTP{Live: Live{Connect: 50 * time.Millisecond}}); !errors.Is(err, errStall) {
 		t.Errorf("no first picture: %v", err)
 	}
 }

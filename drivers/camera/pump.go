@@ -71,6 +71,12 @@ func (p *pump) release() {
 	p.left, p.cur = nil, piece{}
 }
 
+// peek waits for the first bytes and leaves them to be read.
+func (p *pump) peek(ctx context.Context, limit <-chan time.Time) ([]byte, error) {
+	_, _, err := p.read(ctx, limit, nil)
+	return p.left, err
+}
+
 func (p *pump) run() {
 	defer close(p.gone)
 	for idle := 0; ; {

@@ -65,14 +65,23 @@ type flow struct {
 	dec    luma.Decoder
 	err    error      // why it ended
 	mu     sync.Mutex // held by a read, since Close takes its memory away
+
+	box *box          // the newest picture; nil: every one, in order
+	fed chan struct{} // closed when nothing fills the box any more
 }
 
-func (f *flow) begin(r io.Reader, l Limits) (err error) {
+func (f *flow) begin(r io.Reader, l Limits) error {
+	l = l.orDefault()
+	p, err := newPump(r, l.Memory)
+	f.take(p, l)
+	return err
+}
+
+func (f *flow) take(p *pump, l Limits) {
 	f.limits = l.orDefault()
 	f.dec.Memory, f.split.memory = f.limits.Memory, f.limits.Memory
+	f.split.pump = p
 	f.split.max = f.limits.MaxBytes
-	f.split.pump, err = newPump(r, f.limits.Memory)
-	return err
 }
 
 // settle waits for the first picture with a readable header, which gives the
@@ -102,6 +111,44 @@ func (f *flow) settle(ctx context.Context, limit <-chan time.Time) error {
 	return fmt.Errorf("no picture that can be read: %w", first)
 }
 
+// live makes the source give its newest picture only.
+func (f *flow) live(l Live) {
+	f.box, f.fed = newBox(l, f.limits.Memory, f.limits.MaxBytes), make(chan struct{})
+	go f.feed()
+}
+
+func (f *flow) feed() {
+	defer close(f.fed)
+	for {
+		src, at, err := f.split.next(context.Background(), nil)
+		if err == nil {
+			f.box.copy(src, at)
+			f.split.release()
+			continue
+		}
+		if _, ok := errors.AsType[errPicture](err); !ok {
+			f.box.end(err)
+			return
+		}
+		f.box.spoil(err)
+	}
+}
+
+func (f *flow) next(ctx context.Context, limit <-chan time.Time) ([]byte, time.Time, error) {
+	if f.box != nil {
+		return f.box.take(ctx, limit)
+	}
+	return f.split.next(ctx, limit)
+}
+
+func (f *flow) release() {
+	if f.box != nil {
+		f.box.release()
+	} else {
+		f.split.release()
+	}
+}
+
 // readInto is ReadInto with a limit to the wait and the times of arrival.
 func (f *flow) readInto(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
 	f.mu.Lock()
@@ -115,10 +162,10 @@ func (f *flow) readInto(ctx context.Context, limit <-chan time.Time, dst []byte)
 	if err := admit(ctx, dst, f.format.w, f.format.h); err != nil {
 		return time.Time{}, err
 	}
-	src, at, err := f.split.next(ctx, limit)
+	src, at, err := f.next(ctx, limit)
 	if err == nil {
 		err = f.format.decode(&f.dec, dst, src)
-		f.split.release()
+		f.release()
 		if changed, ok := errors.AsType[errSize](err); ok {
 			f.err = fmt.Errorf("pictures have changed: the new one %w: open the camera again", changed)
 			return time.Time{}, f.err
@@ -147,11 +194,27 @@ func (f *flow) readInto(ctx context.Context, limit <-chan time.Time, dst []byte)
 // Size is the width and height of the pictures that ReadInto delivers.
 func (f *flow) Size() (w, h int) { return f.format.w, f.format.h }
 
+// Dropped is how many pictures came and were overtaken by the next one before
+// anyone looked at them.
+func (f *flow) Dropped() uint64 {
+	if f.box == nil {
+		return 0
+	}
+	return f.box.missed.Load()
+}
+
 // Close ends the source, and a ReadInto that waits.
 func (f *flow) Close() error {
 	err := f.split.pump.close()
+	if f.box != nil {
+		<-f.fed
+		f.box.end(ErrClosed)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.box != nil {
+		f.box.free()
+	}
 	f.dec.Close()
 	f.split.free()
 	return err

@@ -87,9 +87,11 @@ var rooms = []room{
 	{path: "counting/neural/onnx/onnxtest", ours: []string{"counting/neural/onnx"}, libs: []string{protoLib}},
 	{path: "counting/vision", ours: []string{"counting", "counting/neural"}, bans: darkRoom},
 	{path: "drivers/board", libs: []string{periphHostLib}, bans: eyes},
-	{path: "drivers/camera", ours: []string{"drivers/camera/luma"}, bans: eyes},
+	{path: "drivers/camera", ours: []string{"drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
 	{path: "drivers/camera/cameratest", libs: []string{goleakLib}},
 	{path: "drivers/camera/luma", bans: darkRoom},
+	{path: "drivers/camera/rtsp", libs: []string{gortsplibLib, rtpLib}, bans: eyes},
+	{path: "drivers/camera/v4l2", libs: []string{sysLib}},
 	{path: "drivers/camera/scene", ours: []string{"counting"}, bans: eyes},
 	{path: "drivers/lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
 	{path: "drivers/loop", libs: []string{sysLib, periphConnLib, periphHostLib}},
@@ -113,6 +115,8 @@ var libraries = map[string]string{
 	protoLib:      "protowire reads ONNX without generated code",
 	periphConnLib: "the port types of lamps and loops",
 	periphHostLib: "finds board, chip and line",
+	gortsplibLib:  "RTSP: sessions, authentication, RTP of three codecs; it takes sockets that are handed in",
+	rtpLib:        "the packets that gortsplib gives, by their type",
 	netLib:        "tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
@@ -136,6 +140,8 @@ const (
 	periphConnLib = "periph.io/x/conn/v3"
 	periphHostLib = "periph.io/x/host/v3"
 	mjpegLib      = "github.com/hybridgroup/mjpeg"
+	gortsplibLib  = "github.com/bluenviron/gortsplib/v5"
+	rtpLib        = "github.com/pion/rtp"
 	netLib        = "golang.org/x/net"
 	goleakLib     = "go.uber.org/goleak"
 	rapidLib      = "pgregory.net/rapid"

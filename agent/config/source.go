@@ -1,0 +1,252 @@
+package config
+
+import (
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Feed is the kind of a camera's source.
+type Feed uint8
+
+// The kinds.
+const (
+	SceneFeed     Feed = iota // scene:NAME, the built-in street
+	RecordingFeed             // a file, played in a loop
+	StreamFeed                // http(s)://…, Motion-JPEG without end
+	StillFeed                 // http(s)://…, one picture each time it is asked
+	RTSPFeed                  // rtsp(s)://…
+	DeviceFeed                // /dev/…, a camera of the kernel
+	CSIFeed                   // csi:N, a Raspberry Pi's own, by rpicam-vid
+	CommandFeed               // whatever a program writes
+)
+
+// Feed is the kind of this camera's source.
+func (c Camera) Feed() Feed { return feedOf(c.Source, len(c.Command) > 0, c.Poll) }
+
+func feedOf(source string, command bool, poll time.Duration) Feed {
+	scheme, _, _ := strings.Cut(source, ":")
+	switch {
+	case command:
+		return CommandFeed
+	case scheme == "scene":
+		return SceneFeed
+	case scheme == "csi":
+		return CSIFeed
+	case strings.HasPrefix(source, "/dev/"):
+		return DeviceFeed
+	case scheme == "rtsp" || scheme == "rtsps":
+		return RTSPFeed
+	case (scheme == "http" || scheme == "https") && poll > 0:
+		return StillFeed
+	case scheme == "http" || scheme == "https":
+		return StreamFeed
+	}
+	return RecordingFeed
+}
+
+// Address is the one address of a network camera, host and port; "" if the
+// camera has none.
+func (c Camera) Address() string {
+	switch c.Feed() {
+	case StreamFeed, StillFeed, RTSPFeed:
+	default:
+		return ""
+	}
+	u, err := url.Parse(c.Source)
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443", "rtsp": "554", "rtsps": "322"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// CSI is a camera on a Raspberry Pi's own connector: its number, the size and
+// the rate that are asked of it.
+type CSI struct {
+	Number        int
+	Width, Height int
+	Rate          int
+	Codec         string // mjpeg or yuv420
+}
+
+// ParseCSI reads csi:0?size=640x480&rate=15&codec=yuv420. Left out, the size is
+// 640×480, the rate 15, and the codec yuv420, which no one has to compress and
+// decompress. That is without padding only where the width is a multiple of 64.
+func ParseCSI(source string) (CSI, error) {
+	wrong := errors.New("must be like csi:0 or csi:0?size=640x480&rate=15&codec=yuv420")
+	c := CSI{Width: 640, Height: 480, Rate: 15, Codec: "yuv420"}
+	name, query, _ := strings.Cut(strings.TrimPrefix(source, "csi:"), "?")
+	var err error
+	if c.Number, err = strconv.Atoi(name); err != nil || c.Number < 0 || c.Number > 9 {
+		return c, wrong
+	}
+	words, err := url.ParseQuery(query)
+	if err != nil {
+		return c, wrong
+	}
+	for key := range words {
+		switch v := words.Get(key); key {
+		case "size":
+			w, h, _ := strings.Cut(v, "x")
+			c.Width, err = strconv.Atoi(w)
+			if err == nil {
+				c.Height, err = strconv.Atoi(h)
+			}
+		case "rate":
+			c.Rate, err = strconv.Atoi(v)
+		case "codec":
+			c.Codec = v
+		default:
+			err = wrong
+		}
+		if err != nil {
+			return c, wrong
+		}
+	}
+	switch {
+	case c.Width < 64 || c.Width > 4096 || c.Height < 64 || c.Height > 4096 || c.Width%2+c.Height%2 > 0:
+		return c, errors.New("must have a size of 64–4096, even")
+	case c.Rate < 1 || c.Rate > 60:
+		return c, errors.New("must have a rate of 1–60")
+	case c.Codec != "yuv420" && c.Codec != "mjpeg":
+		return c, errors.New("must have the codec yuv420 or mjpeg")
+	case c.Codec == "yuv420" && c.Width%64 != 0:
+		return c, errors.New("must have a width that is a multiple of 64, or codec=mjpeg")
+	}
+	return c, nil
+}
+
+// pixelShape is what a program may write.
+const pixelShape = `^(mjpeg|yuv4mpeg|(gray|yuv420):[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$`
+
+var (
+	pixels      = regexp.MustCompile(pixelShape)
+	certificate = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+)
+
+const sourceExample = `for example "rtsp://camera.example/stream", "http://camera.example/mjpeg", "/dev/v4l/by-id/…", "csi:0", a file, or "scene:calm"`
+
+// source says what is wrong with where pictures come from. What a scene is
+// called is known to those who draw it.
+func (c checker) source(key string, cam camera) {
+	at, source := key+".source", cam.Source
+	scheme, rest, addressed := strings.Cut(source, "://")
+	switch feed := feedOf(source, len(cam.Command) > 0, cam.Poll.Duration); {
+	case feed == CommandFeed:
+		c.command(key, cam)
+	case source == "":
+		c.Wrong(at, "is missing", sourceExample)
+	case feed == CSIFeed:
+		if _, err := ParseCSI(source); err != nil {
+			c.Wrong(at, err.Error(), "")
+		}
+	case feed == SceneFeed || feed == DeviceFeed:
+	case addressed && strings.Contains(rest, "@"):
+		c.WrongSecret(at, "must not hold a user or password", "use user and password_file")
+	case addressed && !slices.Contains([]string{"http", "https", "rtsp", "rtsps"}, scheme):
+		c.Wrong(at, "must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME", sourceExample)
+	case addressed:
+		if u, err := url.Parse(source); err != nil || u.Hostname() == "" || !port(u.Port()) {
+			c.Wrong(at, "must be a URL with a host", sourceExample)
+		}
+	default:
+		c.file(at, source)
+	}
+	c.secrets(key, cam)
+	c.polled(key, cam)
+}
+
+func (c checker) command(key string, cam camera) {
+	if cam.Source != "" {
+		c.Wrong(key+".source", "must be left out beside command", "pictures come from one place")
+	}
+	if !filepath.IsAbs(cam.Command[0]) {
+		c.Wrong(key+".command", "must begin with the full path of a program", `for example ["/usr/bin/rpicam-vid", "-n", "-t", "0", "-o", "-"]`)
+	} else if info, err := os.Stat(cam.Command[0]); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		c.Wrong(key+".command", "must begin with a program that can be started", "looked for "+cam.Command[0])
+	}
+	for _, word := range cam.Command {
+		if _, after, ok := strings.Cut(word, "://"); ok && strings.Contains(after, "@") {
+			c.WrongSecret(key+".command", "must not hold a password: every user of this device could see it in ps", "use source with user and password_file")
+		}
+	}
+	if cam.Format != "" && !pixels.MatchString(cam.Format) {
+		c.Wrong(key+".format", "must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH", "leave it out for the first two")
+	}
+}
+
+// secrets are the keys that go with an address.
+func (c checker) secrets(key string, cam camera) {
+	c.file(key+".password_file", cam.PasswordFile)
+	c.file(key+".ca_file", cam.CAFile)
+	if cam.Certificate != "" && !certificate.MatchString(strings.ReplaceAll(cam.Certificate, ":", "")) {
+		c.Wrong(key+".certificate", "must be the SHA-256 of the camera's certificate, 64 digits", "kerb probe shows it")
+	}
+	secure := strings.HasPrefix(cam.Source, "https://") || strings.HasPrefix(cam.Source, "rtsps://")
+	if (cam.CAFile != "" || cam.Certificate != "") && !secure {
+		c.Wrong(key+".source", "must be https:// or rtsps:// beside ca_file or certificate", "")
+	}
+	switch cam.Transport {
+	case "", "tcp", "udp":
+	default:
+		c.Wrong(key+".transport", "must be tcp or udp", "leave it out for tcp, which loses nothing")
+	}
+	if cam.Transport == "udp" && !strings.HasPrefix(cam.Source, "rtsp") {
+		c.Wrong(key+".transport", "must go with an rtsp:// source", "")
+	}
+}
+
+// The least time between two stills: a camera of a city serves everybody.
+const leastPoll, mostPoll = 10 * time.Second, time.Hour
+
+// polled checks a camera that gives a still now and then. Nothing can be
+// followed from one to the next.
+func (c checker) polled(key string, cam camera) {
+	if !c.Has(key + ".poll") {
+		return
+	}
+	switch p := cam.Poll.Duration; {
+	case !strings.HasPrefix(cam.Source, "http"):
+		c.Wrong(key+".poll", "must go with an http(s):// source", "")
+	case p < leastPoll || p > mostPoll:
+		c.Wrong(key+".poll", "must be 10s–1h", "as often as the picture changes, not more")
+	case len(cam.Lines) > 0:
+		c.Wrong(key+".line", "must be left out beside poll: nothing can be followed from one still to the next", "count who is there, in a [[camera.zone]]")
+	case cam.Detector != "neural":
+		c.Wrong(key+".detector", "must be neural beside poll: in a still nothing moves", "")
+	}
+}
+
+// credential is where systemd puts a secret of that name: systemd.exec(5),
+// LoadCredential=.
+const credential = "credential:"
+
+// secret takes the place of a secret against the file's own directory, or
+// against that of the service's credentials.
+func secret(dir, path string) string {
+	if name, ok := strings.CutPrefix(path, credential); ok {
+		return filepath.Join(os.Getenv("CREDENTIALS_DIRECTORY"), name)
+	}
+	return resolve(dir, path)
+}
+
+// fingerprint is the SHA-256 that text spells.
+func fingerprint(text string) string {
+	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}

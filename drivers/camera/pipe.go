@@ -1,0 +1,122 @@
+package camera
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Pipe is a source of what a program writes.
+type Pipe interface {
+	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
+	Size() (w, h int)
+	Dropped() uint64
+	Close() error
+}
+
+// OpenPipe reads what a program writes to r. Where y is the zero value its first
+// bytes tell what that is: JPEGs one after another, or YUV4MPEG2; otherwise it
+// is raw pictures of that layout. A picture's time is when its first byte came.
+// Close closes r if it is an io.Closer.
+func OpenPipe(ctx context.Context, r io.Reader, y Layout, l Limits, o Live) (Pipe, error) {
+	o.Stall, o.Connect = cmp.Or(o.Stall, defaultStall), cmp.Or(o.Connect, defaultConnect)
+	l = l.orDefault()
+	p, err := newPump(r, l.Memory)
+	if err != nil {
+		return nil, err
+	}
+	first := time.NewTimer(o.Connect)
+	defer first.Stop()
+	src, err := openPipe(ctx, first.C, p, y, l, o)
+	if err == nil {
+		return src, nil
+	}
+	if err == errStall {
+		err = fmt.Errorf("no picture in the first %v", o.Connect)
+	}
+	err = errors.Join(err, p.close())
+	p.release()
+	return nil, err
+}
+
+func openPipe(ctx context.Context, limit <-chan time.Time, p *pump, y Layout, l Limits, o Live) (Pipe, error) {
+	if y != (Layout{}) {
+		return openRaw(p, y, l, o)
+	}
+	mark, err := p.peek(ctx, limit)
+	switch {
+	case err == io.EOF:
+		return nil, errors.New("no picture came")
+	case err != nil:
+		return nil, err
+	case bytes.HasPrefix(mark, []byte(y4mMark)[:min(len(mark), len(y4mMark))]):
+		if y, err = readY4M(ctx, limit, p); err != nil {
+			return nil, err
+		}
+		return openRaw(p, y, l, o)
+	}
+	s := &stalling{stall: o.Stall, timer: time.NewTimer(o.Stall)}
+	s.take(p, l)
+	if err := s.settle(ctx, limit); err != nil {
+		p.close()
+		s.split.free()
+		return nil, err
+	}
+	if o.Newest {
+		s.live(o)
+	}
+	return s, nil
+}
+
+func openRaw(p *pump, y Layout, l Limits, o Live) (Pipe, error) {
+	r, err := newRaw(p, y, l, 0)
+	if err != nil {
+		return nil, err
+	}
+	r.live(o)
+	return r, nil
+}
+
+// stalling is a flow that does not wait for ever.
+type stalling struct {
+	flow
+	stall time.Duration
+	timer *time.Timer
+}
+
+func (s *stalling) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	s.timer.Reset(s.stall)
+	at, err := s.readInto(ctx, s.timer.C, dst)
+	s.timer.Stop()
+	if err == errStall {
+		err = fmt.Errorf("no picture for %v", s.stall)
+	}
+	return at, err
+}
+
+// ParseLayout reads gray:640x480 or yuv420:640x480; the zero Layout of "" is for
+// what tells by itself.
+func ParseLayout(s string) (Layout, error) {
+	if s == "" || s == "mjpeg" || s == "yuv4mpeg" {
+		return Layout{}, nil
+	}
+	kind, size, _ := strings.Cut(s, ":")
+	var w, h int
+	if n, err := fmt.Sscanf(size, "%dx%d", &w, &h); n != 2 || err != nil || fmt.Sprintf("%dx%d", w, h) != size {
+		return Layout{}, errors.New("must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH")
+	}
+	y := Layout{Width: w, Height: h}
+	switch kind {
+	case "gray":
+	case "yuv420":
+		y = YUV420(w, h)
+	default:
+		return Layout{}, errors.New("must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH")
+	}
+	return y, y.check()
+}

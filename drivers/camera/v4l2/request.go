@@ -1,0 +1,107 @@
+package v4l2
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The structures of include/uapi/linux/videodev2.h, as far as they are used.
+// uintptr and unix.Timeval give them the machine's own sizes.
+type (
+	capability struct {
+		driver       [16]byte
+		card, bus    [32]byte
+		version      uint32
+		capabilities uint32
+		deviceCaps   uint32
+		_            [3]uint32
+	}
+	fmtDesc struct {
+		index, typ, flags uint32
+		description       [32]byte
+		pixel, mbus       uint32
+		_                 [3]uint32
+	}
+	pixFormat struct {
+		width, height, pixel, field, stride, size uint32
+		_                                         [6]uint32
+	}
+	format struct {
+		typ uint32
+		_   [unsafe.Sizeof(uintptr(0)) - 4]byte // the union holds pointers
+		pix pixFormat
+		_   [200 - unsafe.Sizeof(pixFormat{})]byte
+	}
+	streamParm struct {
+		typ              uint32
+		capability, mode uint32
+		per              [2]uint32 // seconds per picture, a fraction
+		_                [200 - 16]byte
+	}
+	requestBuffers struct {
+		count, typ, memory, capabilities uint32
+		_                                [4]byte
+	}
+	buffer struct {
+		index, typ, used, flags, field uint32
+		stamp                          unix.Timeval
+		_                              [16]byte // timecode
+		sequence, memory               uint32
+		offset                         uintptr // a union with pointers
+		length                         uint32
+		_                              [2]uint32
+	}
+	frameSize struct {
+		index, pixel, typ uint32
+		size              [6]uint32 // width, height; or least, most and step of each
+		_                 [2]uint32
+	}
+	frameInterval struct {
+		index, pixel, width, height, typ uint32
+		fraction                         [6]uint32
+		_                                [2]uint32
+	}
+)
+
+const (
+	typeCapture   = 1
+	memoryMap     = 1
+	fieldNone     = 1
+	discrete      = 1
+	capCapture    = 0x1
+	capStreaming  = 0x04000000
+	capDeviceCaps = 0x80000000
+	flagError     = 0x40
+	flagMonotonic = 0x2000
+)
+
+// The requests: direction, size, 'V' and a number (asm-generic/ioctl.h).
+const (
+	reads  = 2 << 30
+	writes = 1 << 30
+	both   = reads | writes
+	video  = 'V' << 8
+
+	queryCap      = reads | unsafe.Sizeof(capability{})<<16 | video | 0
+	enumFmt       = both | unsafe.Sizeof(fmtDesc{})<<16 | video | 2
+	getFmt        = both | unsafe.Sizeof(format{})<<16 | video | 4
+	setFmt        = both | unsafe.Sizeof(format{})<<16 | video | 5
+	reqBufs       = both | unsafe.Sizeof(requestBuffers{})<<16 | video | 8
+	queryBuf      = both | unsafe.Sizeof(buffer{})<<16 | video | 9
+	qBuf          = both | unsafe.Sizeof(buffer{})<<16 | video | 15
+	dqBuf         = both | unsafe.Sizeof(buffer{})<<16 | video | 17
+	streamOn      = writes | 4<<16 | video | 18
+	streamOff     = writes | 4<<16 | video | 19
+	setParm       = both | unsafe.Sizeof(streamParm{})<<16 | video | 22
+	enumSizes     = both | unsafe.Sizeof(frameSize{})<<16 | video | 74
+	enumIntervals = both | unsafe.Sizeof(frameInterval{})<<16 | video | 75
+)
+
+func code(p Pixel) uint32 {
+	return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
+}
+
+func letters(c uint32) Pixel {
+	return Pixel([]byte{byte(c), byte(c >> 8), byte(c >> 16), byte(c >> 24)})
+}

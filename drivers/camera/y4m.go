@@ -1,0 +1,93 @@
+package camera
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"kerb/drivers/camera/luma"
+)
+
+// YUV4MPEG2 is a line of the size and the layout of colour, then pictures, each
+// after a line that begins with FRAME: yuv4mpeg(5) of mjpegtools.
+const (
+	y4mMark  = "YUV4MPEG2"
+	y4mFrame = "FRAME"
+	y4mLine  = 512 // bytes of a line
+)
+
+// line takes one byte of the line before a picture.
+func (p *part) line(b byte) error {
+	switch {
+	case p.head < len(y4mFrame) && b != y4mFrame[p.head]:
+		return luma.FormatError("YUV4MPEG2: FRAME expected")
+	case b == '\n' && p.head >= len(y4mFrame):
+		p.headed = true
+	case p.head > y4mLine:
+		return luma.FormatError("YUV4MPEG2: a line without end")
+	}
+	p.head++
+	return nil
+}
+
+// readY4M reads the first line.
+func readY4M(ctx context.Context, limit <-chan time.Time, p *pump) (Layout, error) {
+	var text []byte
+	for {
+		var b [1]byte
+		if _, _, err := p.read(ctx, limit, b[:]); err != nil {
+			return Layout{}, err
+		}
+		if b[0] == '\n' {
+			return parseY4M(string(text))
+		}
+		if text = append(text, b[0]); len(text) > y4mLine {
+			return Layout{}, luma.FormatError("YUV4MPEG2: a line without end")
+		}
+	}
+}
+
+func parseY4M(line string) (Layout, error) {
+	words := strings.Fields(line)
+	if len(words) == 0 || words[0] != y4mMark {
+		return Layout{}, luma.FormatError("YUV4MPEG2 expected")
+	}
+	y := Layout{Headed: true}
+	colour := "420jpeg"
+	for _, w := range words[1:] {
+		var err error
+		switch w[0] {
+		case 'W':
+			y.Width, err = strconv.Atoi(w[1:])
+		case 'H':
+			y.Height, err = strconv.Atoi(w[1:])
+		case 'C':
+			colour = w[1:]
+		}
+		if err != nil {
+			return y, luma.FormatError("YUV4MPEG2: " + strconv.Quote(w))
+		}
+	}
+	if err := y.check(); err != nil {
+		return y, err
+	}
+	half, size := (y.Width+1)/2, y.Width*y.Height
+	switch {
+	case colour == "mono":
+	case colour == "420" || colour == "420jpeg" || colour == "420mpeg2" || colour == "420paldv":
+		y.Colour = 2 * half * ((y.Height + 1) / 2)
+	case colour == "411":
+		y.Colour = 2 * ((y.Width + 3) / 4) * y.Height
+	case colour == "422":
+		y.Colour = 2 * half * y.Height
+	case colour == "444":
+		y.Colour = 2 * size
+	case colour == "444alpha":
+		y.Colour = 3 * size
+	default:
+		return y, fmt.Errorf("YUV4MPEG2 of colour %q: must have eight bits: ask for gray or yuv420p", colour[:min(len(colour), 20)])
+	}
+	return y, nil
+}
