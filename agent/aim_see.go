@@ -16,11 +16,8 @@ import (
 func (s *aimSession) see(ctx context.Context, cam config.Camera) {
 	nursery := newNursery()
 	defer close(nursery)
-	open, err := opener(cam)
-	if err != nil {
-		s.log.Error("the camera cannot be aimed", "err", err)
-		return
-	}
+	door := newDoor(cam, s.verdict.policy.MaxPixels(), nursery.start, s.words, s.log)
+	defer door.close()
 	var last *aim.Layout
 	for ctx.Err() == nil {
 		agreed, err := s.agree(s.verdict) // the page may have written the file
@@ -36,7 +33,7 @@ func (s *aimSession) see(ctx context.Context, cam config.Camera) {
 		c, err := w.start()
 		if err == nil {
 			last, err = s.life(ctx, w, c, last, func(ctx context.Context) {
-				c.hatch.serve(ctx, open, func(err error) { s.log.Warn("camera not opened", "camera", cam.Name, "err", err) })
+				c.hatch.serve(ctx, door.open, func(err error) { s.log.Warn("camera not opened", "camera", cam.Name, "err", err) })
 			})
 		}
 		if ctx.Err() != nil {

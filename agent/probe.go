@@ -4,8 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -120,14 +124,16 @@ func summed(r cage.Report) foundWalls {
 // reach asks whether the camera is there, and nothing of it.
 func reach(ctx context.Context, c config.Camera) foundCamera {
 	f := foundCamera{Name: c.Name, Source: c.Source}
-	open, err := opener(c)
-	if err == nil && sceneWords(c) == "" {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		var done func() error
-		if _, done, err = open(ctx); err == nil {
-			err = done()
-		}
+	if c.Feed() == config.SceneFeed {
+		return f
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	d := newDoor(c, clipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
+	defer d.close()
+	files, err := d.open(ctx, pleaseOpen)
+	for _, file := range files {
+		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
 		f.Error = err.Error()

@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/parcel"
-	"kerb/drivers/camera"
 )
 
 // sense is the process that sees one camera. It opens nothing and speaks to
@@ -50,7 +47,7 @@ func (s *sense) Run(ctx context.Context) error {
 	}
 	log = log.With("camera", c.Name)
 	sensor := newSensor(c, pol, clock.Mono, log)
-	if sensor.open, err = handed(c, sensor.limits(), h); err != nil {
+	if err := sensor.handed(h); err != nil {
 		return err
 	}
 	if c.Model != "" {
@@ -58,7 +55,7 @@ func (s *sense) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := wall(cage.Sense().Handover().Memory(senseMemory), site.Device.Strict, log); err != nil {
+	if _, err := wall(cageOf(c), site.Device.Strict, log); err != nil {
 		return err
 	}
 	hours := newShifts(pol, clk.Read)
@@ -69,9 +66,29 @@ func (s *sense) Run(ctx context.Context) error {
 		return &parcel.Alive{
 			Pictures: uint64(sensor.pictures.Load()), Bad: uint64(sensor.bad.Load()),
 			Crossings: uint64(sensor.crossings.Load()), Watching: sensor.watching.Load(), Sight: sensor.sight(),
+			Dropped: sensor.dropped.Load(), Usual: sensor.delay.at(0.5), Slow: sensor.delay.at(0.95),
 		}
 	})
 	return answer(os.Stdin, os.Stdout, sensor, pol.Window(), aimed.Store)
+}
+
+// cageOf is what a process that sees this camera is held by.
+func cageOf(c config.Camera) cage.SenseRole {
+	role := cage.Sense().Handover().Memory(senseMemory)
+	if c.Feed() == config.DeviceFeed {
+		role = role.Video()
+	}
+	return role
+}
+
+// handed makes the sensor ask at a hatch for its camera. The secrets are read
+// now, because later there are no files.
+func (s *sensor) handed(h hatch) error {
+	k, err := readSecrets(s.camera)
+	s.open = func(ctx context.Context) (source, error) {
+		return feed{s.camera, s.limits(), k, h}.open(ctx, true)
+	}
+	return err
 }
 
 // whileAimed closes a camera that somebody aims.
@@ -91,47 +108,6 @@ func find(site *config.Site, name string) (config.Camera, bool) {
 		}
 	}
 	return config.Camera{}, false
-}
-
-// handed is how a camera is opened by one who can open nothing. The password is
-// read now, because later there are no files.
-func handed(c config.Camera, limit camera.Limits, h hatch) (func(context.Context) (source, error), error) {
-	if words, ok := strings.CutPrefix(c.Source, "scene:"); ok {
-		return func(context.Context) (source, error) { return openScene(words, true) }, nil
-	}
-	if at := address(c); at != "" {
-		o := camera.HTTP{User: c.User, Dial: h.dial(at)}
-		if c.PasswordFile != "" {
-			b, err := os.ReadFile(c.PasswordFile)
-			if err != nil {
-				return nil, fmt.Errorf("read the camera's password: %w", err)
-			}
-			o.Password = strings.TrimRight(string(b), "\r\n")
-		}
-		return func(ctx context.Context) (source, error) { return camera.OpenMJPEG(ctx, c.Source, limit, o) }, nil
-	}
-	ext := strings.ToLower(filepath.Ext(c.Source))
-	open := func(ctx context.Context) (source, error) {
-		f, err := h.ask(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if ext != ".mjpeg" && ext != ".mjpg" {
-			return camera.ReadAVI(f, limit)
-		}
-		s, err := camera.OpenStream(f, limit, clipRate)
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		return jpegFile{s, f}, nil
-	}
-	return func(ctx context.Context) (source, error) {
-		src, err := open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return &paceKeeper{source: src, again: func() (source, error) { return open(ctx) }}, nil
-	}, nil
 }
 
 // tellAlive tells the supervisor once a second what was done, as long as

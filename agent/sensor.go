@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
+	"os/exec"
 	"sync/atomic"
 	"time"
 
@@ -32,13 +34,16 @@ type sensor struct {
 	// memory is where the camera's bytes lie. It lives as long as the sensor: a
 	// reader that hangs keeps what it reads into.
 	memory *cage.Vault
+	door   *door // how the camera is opened where there are no walls
 
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
 	bad       atomic.Int64
 	watching  atomic.Bool // the camera delivers
 	sees      atomic.Pointer[seeing]
-	due       atomic.Int64 // when, on the monotonic clock, there must be another sign of life
+	due       atomic.Int64  // when, on the monotonic clock, there must be another sign of life
+	dropped   atomic.Uint64 // pictures that nobody looked at because newer ones had come
+	delay     delays        // from a picture's coming until it is counted
 }
 
 func (s *sensor) streams() []counting.Stream { return s.camera.Streams() }
@@ -50,16 +55,23 @@ func (s *sensor) end(mono time.Duration, start, end time.Time, whole time.Durati
 }
 
 func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log *slog.Logger) *sensor {
-	s := &sensor{camera: c, policy: p, tally: counting.NewTallier(c.Streams()), now: now, log: log.With("camera", c.Name), memory: new(cage.Vault)}
-	s.open = func(ctx context.Context) (source, error) { return openCamera(ctx, c, s.limits(), true) }
+	s := &sensor{camera: c, policy: p, tally: counting.NewTallier(c.Streams()), now: now, log: log.With("camera", c.Name), memory: new(cage.Vault), door: newDoor(c, p.MaxPixels(), (*exec.Cmd).Start, io.Discard, log)}
+	s.open = func(ctx context.Context) (source, error) {
+		k, err := readSecrets(c) // at every opening: it can be changed without a restart
+		if err != nil {
+			return nil, err
+		}
+		return feed{c, s.limits(), k, opened{s.door}}.open(ctx, true)
+	}
 	return s
 }
 
-// A camera that is gone is tried again after firstRetry, then ever more
-// slowly: a rebooting one is back in a minute, a stolen one costs nothing.
+// A camera that is gone is tried again after firstRetry, then ever more slowly,
+// but never so slowly that the engineer who plugs it in again waits for it. To
+// try costs a handful of packets.
 const (
-	firstRetry = time.Second
-	lastRetry  = time.Minute
+	firstRetry = 250 * time.Millisecond
+	lastRetry  = 4 * time.Second
 )
 
 // run counts until the context ends. A camera that fails is opened afresh.
@@ -112,9 +124,11 @@ func (s *sensor) watch(ctx context.Context) error {
 		return err
 	}
 	defer src.Close()
-	if d := s.camera.Every(); d > 0 {
+	overtaken, _ := src.(interface{ Dropped() uint64 })
+	if d := s.camera.Every(); d > 0 && overtaken == nil {
 		src = &thinner{source: src, every: d}
 	}
+	before := s.dropped.Load()
 	w, h := src.Size()
 	o := s.opts(w, h)
 	arena := new(cage.Vault)
@@ -147,6 +161,10 @@ func (s *sensor) watch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if overtaken != nil {
+			s.dropped.Store(before + overtaken.Dropped())
+		}
+		s.delay.add(time.Since(step.At))
 		s.count(step)
 		s.notice(d, c.Pace())
 	}

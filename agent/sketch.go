@@ -41,7 +41,7 @@ func (s *sketch) Run(ctx context.Context) error {
 		return err
 	}
 	sensor := newSensor(c, v.policy, clock.Mono, log)
-	if sensor.open, err = handed(c, sensor.limits(), h); err != nil {
+	if err := sensor.handed(h); err != nil {
 		return err
 	}
 	if c.Model != "" {
@@ -49,7 +49,7 @@ func (s *sketch) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	report, err := cage.Sense().Handover().Memory(senseMemory).Apply()
+	report, err := cageOf(c).Apply()
 	if err != nil {
 		return err
 	}

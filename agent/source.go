@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"kerb/agent/config"
 	"kerb/counting/vision"
 	"kerb/drivers/camera"
 	"kerb/drivers/camera/scene"
@@ -28,38 +27,6 @@ type source interface {
 // pixels comes on top of it.
 func limits(pixels int) camera.Limits {
 	return camera.Limits{MaxPixels: pixels, MaxBytes: 8 << 20}
-}
-
-// openCamera is the visible switch from the words of site.toml to a driver.
-// Recorded sources are played at their own pace when paced is set.
-func openCamera(ctx context.Context, c config.Camera, l camera.Limits, paced bool) (source, error) {
-	switch scheme, rest, _ := strings.Cut(c.Source, ":"); {
-	case scheme == "scene":
-		return openScene(rest, paced)
-	case scheme == "http" || scheme == "https":
-		return openMJPEG(ctx, c, l)
-	default:
-		src, err := openFile(c.Source, l)
-		if err != nil || !paced {
-			return src, err
-		}
-		again := func() (source, error) { return openFile(c.Source, l) }
-		return &paceKeeper{source: src, again: again}, nil
-	}
-}
-
-// openMJPEG reads the password at every opening, so that it can be changed
-// without a restart.
-func openMJPEG(ctx context.Context, c config.Camera, l camera.Limits) (source, error) {
-	o := camera.HTTP{User: c.User}
-	if c.PasswordFile != "" {
-		b, err := os.ReadFile(c.PasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the camera's password: %w", err)
-		}
-		o.Password = strings.TrimRight(string(b), "\r\n")
-	}
-	return camera.OpenMJPEG(ctx, c.Source, l, o)
 }
 
 // openClip opens what a command line names: a scene or a recording, as fast as

@@ -367,7 +367,10 @@ func (h *health) report() map[string]any {
 			walls["sense "+name] = holding(w, h.names)
 		}
 		if a := h.alive[i]; a != nil {
-			sensors[name] = map[string]any{"watching": a.Watching, "pictures": a.Pictures, "bad": a.Bad}
+			sensors[name] = map[string]any{
+				"watching": a.Watching, "pictures": a.Pictures, "bad": a.Bad, "dropped": a.Dropped,
+				"delay_ms": map[string]any{"p50": a.Usual.Milliseconds(), "p95": a.Slow.Milliseconds()},
+			}
 		}
 	}
 	out["walls"], out["sensors"] = walls, sensors

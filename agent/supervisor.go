@@ -72,16 +72,14 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 		begun: s.feed, heard: s.heardSpeaker, ended: func(uint8) { s.lostSpeaker() },
 	}
 	for place, c := range site.Cameras {
-		open, err := opener(c)
-		if err != nil {
-			return nil, err
-		}
+		door := newDoor(c, pol.MaxPixels(), nursery.start, words, log)
 		s.post(c.Streams(), &ward{
 			name: "sense " + c.Name, args: append([]string{"sense", c.Name}, args...), hatch: true, apart: true,
 			log: log, words: words, nursery: nursery,
 			begun: func(ctx context.Context, ch *child) {
+				defer door.close()
 				s.resume(place, ch)
-				ch.hatch.serve(ctx, open, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
+				ch.hatch.serve(ctx, door.open, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
 			},
 		})
 	}

@@ -64,8 +64,9 @@ func Sense() SenseRole { return SenseRole{} }
 // Handover adds recvmsg, for descriptors that arrive over a Unix socket.
 func (r SenseRole) Handover() SenseRole { r.extra |= handover; return r }
 
-// Video adds the exchange of buffers with a V4L2 device that is already open
-// and set up: VIDIOC_QBUF, DQBUF, STREAMON, STREAMOFF and shared mappings.
+// Video adds setting up and reading a V4L2 device that is already open: which
+// formats it has, which one is set, the exchange of buffers, and shared
+// mappings. What changes the picture otherwise, and all output, is refused.
 func (r SenseRole) Video() SenseRole { r.extra |= video; return r }
 
 // Lines adds waiting for, and GPIO_V2_LINE_GET_VALUES on, GPIO lines that are

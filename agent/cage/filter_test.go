@@ -104,7 +104,7 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 		{"dequeue a buffer unasked", Sense(), "ioctl", [6]uint64{3, 0xc0585611}, eperm},
 		{"dequeue a buffer, 64 bit", Sense().Video(), "ioctl", [6]uint64{3, 0xc0585611}, allow},
 		{"dequeue a buffer, 32 bit", Sense().Video(), "ioctl", [6]uint64{3, 0xc0505611}, allow},
-		{"set the format", Sense().Video(), "ioctl", [6]uint64{3, 0xc0d05605}, eperm},
+		{"set the exposure", Sense().Video(), "ioctl", [6]uint64{3, 0xc008561c}, eperm},
 		{"type at the terminal", all, "ioctl", [6]uint64{0, 0x5412}, eperm},
 		{"read a line", Sense().Lines(), "ioctl", [6]uint64{3, 0xc010b40e}, allow},
 		{"request a line", Sense().Lines(), "ioctl", [6]uint64{3, 0xc250b407}, eperm},

@@ -144,8 +144,12 @@ var calls = []call{
 
 	// Devices, by request number only.
 	{"ioctl", on{16, 29, 54}, []rule{
-		to(video, test{1, ioctlNoSize, []uint32{0xc000560f, 0xc0005611, 0x40005612, 0x40005613}}), // VIDIOC_QBUF, DQBUF, STREAMON, STREAMOFF
-		to(lines, test{1, ioctlNoSize, []uint32{0xc000b40e}}),                                     // GPIO_V2_LINE_GET_VALUES
+		to(video, test{1, ioctlNoSize, []uint32{
+			0x80005600, 0xc0005602, 0xc000564a, 0xc000564b, // VIDIOC_QUERYCAP, ENUM_FMT, ENUM_FRAMESIZES, ENUM_FRAMEINTERVALS
+			0xc0005604, 0xc0005605, 0xc0005616, 0xc0005608, 0xc0005609, // G_FMT, S_FMT, S_PARM, REQBUFS, QUERYBUF
+			0xc000560f, 0xc0005611, 0x40005612, 0x40005613, // QBUF, DQBUF, STREAMON, STREAMOFF
+		}}),
+		to(lines, test{1, ioctlNoSize, []uint32{0xc000b40e}}), // GPIO_V2_LINE_GET_VALUES
 	}, 0},
 
 	{"poll", on{7, none, 168}, []rule{to(lines)}, 0},

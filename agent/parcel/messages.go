@@ -107,6 +107,9 @@ type Alive struct {
 	Crossings uint64
 	Watching  bool // the camera delivers
 	Sight     Sight
+	Dropped   uint64        // pictures that came and were overtaken by newer ones
+	Usual     time.Duration // from a picture's coming until it is counted: the median
+	Slow      time.Duration // the same, 95 of 100
 }
 
 // What finds a camera's objects.
@@ -126,7 +129,8 @@ func (*Alive) kind() byte { return 5 }
 
 func (a *Alive) lay(p *page) {
 	p.u16(&a.Sensor)
-	lay64(p, &a.Pictures, &a.Bad, &a.Crossings)
+	lay64(p, &a.Pictures, &a.Bad, &a.Crossings, &a.Dropped)
+	lay64(p, &a.Usual, &a.Slow)
 	p.flag(&a.Watching)
 	p.u8(&a.Sight.Detector, &a.Sight.Network)
 	p.u16(&a.Sight.Looks)

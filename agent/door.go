@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kerb/agent/config"
+)
+
+// A door opens one camera, and what it needs, for whoever may open nothing: it
+// dials, opens a device or a recording, or starts a program. It reads nothing
+// of what comes out.
+type door struct {
+	camera config.Camera
+	pixels int
+	start  func(*exec.Cmd) error
+	words  io.Writer
+	log    *slog.Logger
+
+	mu       sync.Mutex
+	programs map[byte]*exec.Cmd // by what was asked for
+}
+
+func newDoor(c config.Camera, pixels int, start func(*exec.Cmd) error, words io.Writer, log *slog.Logger) *door {
+	return &door{camera: c, pixels: pixels, start: start, words: words, log: log, programs: map[byte]*exec.Cmd{}}
+}
+
+// dialTime is how long a camera may take to answer. A second packet is sent
+// after one second, a third after three.
+const dialTime = 3500 * time.Millisecond
+
+// open opens what is asked for. What was opened before is over then, and its
+// program is ended.
+func (d *door) open(ctx context.Context, what byte) ([]*os.File, error) {
+	switch what {
+	case pleaseOpen:
+		return d.openCamera(ctx)
+	case pleaseAVC, pleaseHEVC:
+		return d.decoder(what)
+	case pleaseHear:
+		return listenPair()
+	}
+	return nil, fmt.Errorf("asked for %q, which is nothing", what)
+}
+
+func (d *door) openCamera(ctx context.Context) ([]*os.File, error) {
+	switch c := d.camera; c.Feed() {
+	case config.SceneFeed:
+		return nil, errors.New("a scene is not opened")
+	case config.StreamFeed, config.StillFeed, config.RTSPFeed:
+		conn, err := (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "tcp", c.Address())
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		return one(conn.(*net.TCPConn).File())
+	case config.DeviceFeed:
+		return one(openDevice(c.Source))
+	case config.CSIFeed, config.CommandFeed:
+		words, err := program(c)
+		if err != nil {
+			return nil, err
+		}
+		_, out, err := d.run(pleaseOpen, words, false)
+		return one(out, err)
+	}
+	path := d.camera.Source
+	switch info, err := os.Stat(path); {
+	case err != nil:
+	case info.IsDir(), strings.EqualFold(filepath.Ext(path), ".jpg"), strings.EqualFold(filepath.Ext(path), ".jpeg"):
+		return nil, fmt.Errorf("camera %s: %s: stills are for kerb replay: give a recording or an address", d.camera.Name, path)
+	}
+	return one(os.Open(path))
+}
+
+func one(f *os.File, err error) ([]*os.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []*os.File{f}, nil
+}
+
+// openDevice opens a camera of the kernel, whose character devices are of
+// major number 81.
+func openDevice(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(uint64(st.Rdev)) != 81 {
+		unix.Close(fd)
+		return nil, fmt.Errorf("%s is no camera", path)
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// program is what makes the pictures of a camera, as words.
+func program(c config.Camera) ([]string, error) {
+	if c.Feed() == config.CommandFeed {
+		return c.Command, nil
+	}
+	csi, err := config.ParseCSI(c.Source)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"rpicam-vid", "libcamera-vid"} { // its name before 2023
+		if path, err := exec.LookPath(name); err == nil {
+			return []string{
+				path, "-n", "-t", "0", "--camera", strconv.Itoa(csi.Number),
+				"--width", strconv.Itoa(csi.Width), "--height", strconv.Itoa(csi.Height),
+				"--framerate", strconv.Itoa(csi.Rate), "--codec", csi.Codec, "--flush", "-o", "-",
+			}, nil
+		}
+	}
+	return nil, errors.New("csi cameras need rpicam-vid, which is not installed: apt install rpicam-apps")
+}
+
+// errNoDecoder says what to do about it.
+var errNoDecoder = errors.New("H.264 and H.265 need ffmpeg, which is not installed: apt install ffmpeg, or let the camera send M-JPEG")
+
+// decoder starts ffmpeg between two pipes. It has no address, so it needs no
+// network, and no password; it gives luma only, at the rate and in the size
+// that are looked at.
+func (d *door) decoder(what byte) ([]*os.File, error) {
+	path, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		return nil, errNoDecoder
+	}
+	codec := map[byte]string{pleaseAVC: "h264", pleaseHEVC: "hevc"}[what]
+	in, out, err := d.run(what, append([]string{path}, decode(codec, d.camera.Every(), d.pixels)...), true)
+	if err != nil {
+		return nil, err
+	}
+	return []*os.File{in, out}, nil
+}
+
+// decode is what ffmpeg is told. A picture's time is when it came, since a bare
+// stream has none; -probesize and the flags keep it from collecting pictures
+// before it gives any.
+func decode(codec string, every time.Duration, pixels int) []string {
+	filter := "null"
+	if every > 0 {
+		filter = fmt.Sprintf("select='isnan(prev_selected_t)+gte(t-prev_selected_t,%.3f)'", 0.75*every.Seconds())
+	}
+	fit := fmt.Sprintf("sqrt(%d/(iw*ih))", pixels)
+	filter += fmt.Sprintf(",scale=w='if(gt(iw*ih,%[1]d),2*floor(iw*%[2]s/2),iw)':h='if(gt(iw*ih,%[1]d),2*floor(ih*%[2]s/2),ih)':flags=fast_bilinear,format=gray", pixels, fit)
+	return []string{
+		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
+		"-fflags", "nobuffer", "-flags", "low_delay", "-probesize", "4096", "-analyzeduration", "0",
+		"-use_wallclock_as_timestamps", "1", "-f", codec, "-i", "pipe:0",
+		"-an", "-vf", filter, "-fps_mode", "passthrough", "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
+	}
+}
+
+// run starts a program in the place of the one that was asked for likewise
+// before. It is given no more of the environment than it needs to be found, and
+// it cannot make a file longer.
+func (d *door) run(what byte, words []string, fed bool) (in, out *os.File, err error) {
+	d.end(what)
+	var theirs []*os.File
+	defer func() {
+		for _, f := range theirs {
+			f.Close()
+		}
+	}()
+	pipe := func() (r, w *os.File) {
+		if err == nil {
+			r, w, err = os.Pipe()
+		}
+		return r, w
+	}
+	out, stdout := pipe()
+	said, stderr := pipe()
+	theirs = append(theirs, stdout, stderr)
+	var stdin *os.File
+	if fed {
+		stdin, in = pipe()
+		theirs = append(theirs, stdin)
+	}
+	command := func() *exec.Cmd {
+		cmd := exec.Command(words[0], words[1:]...)
+		cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "LC_ALL=C"}, "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+		if cmd.Stdout, cmd.Stderr = stdout, stderr; fed {
+			cmd.Stdin = stdin
+		}
+		return cmd
+	}
+	cmd := command()
+	switch {
+	case err != nil:
+	case fed: // what it works on comes through its pipe: it needs no network
+		cmd, err = apart(d.start, command)
+	default:
+		err = d.start(cmd)
+	}
+	if err != nil {
+		for _, f := range []*os.File{in, out, said} {
+			f.Close()
+		}
+		return nil, nil, fmt.Errorf("start %s: %w", words[0], err)
+	}
+	none := &unix.Rlimit{}
+	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, none, nil)
+	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CORE, none, nil)
+	d.mu.Lock()
+	d.programs[what] = cmd
+	d.mu.Unlock()
+	go func() {
+		defer said.Close()
+		(&ward{name: filepath.Base(words[0]) + " " + d.camera.Name, log: d.log, words: d.words}).relay(said)
+	}()
+	return in, out, nil
+}
+
+// end ends a program and all that it started.
+func (d *door) end(what byte) {
+	d.mu.Lock()
+	cmd := d.programs[what]
+	delete(d.programs, what)
+	d.mu.Unlock()
+	if cmd != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	}
+}
+
+func (d *door) close() {
+	for _, what := range []byte{pleaseOpen, pleaseAVC, pleaseHEVC} {
+		d.end(what)
+	}
+}
+
+// udpBuffer holds what a camera sends in a tenth of a second, at 20 Mbit/s.
+const udpBuffer = 256 << 10
+
+// listenPair is two UDP sockets at an even port and the one after it, as RTP
+// wants them.
+func listenPair() ([]*os.File, error) {
+	for range 64 {
+		even, err := net.ListenUDP("udp", nil)
+		if err != nil {
+			return nil, err
+		}
+		port := even.LocalAddr().(*net.UDPAddr).Port
+		if port%2 == 0 {
+			odd, err := net.ListenUDP("udp", &net.UDPAddr{Port: port + 1})
+			if err == nil {
+				defer odd.Close()
+				defer even.Close()
+				_ = even.SetReadBuffer(udpBuffer)
+				a, err := even.File()
+				if err != nil {
+					return nil, err
+				}
+				b, err := odd.File()
+				return []*os.File{a, b}, err
+			}
+		}
+		even.Close()
+	}
+	return nil, errors.New("no two UDP ports one after the other are free")
+}
