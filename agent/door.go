@@ -61,7 +61,7 @@ func (d *door) openCamera(ctx context.Context) ([]*os.File, error) {
 	switch c := d.camera; c.Feed() {
 	case config.SceneFeed:
 		return nil, errors.New("a scene is not opened")
-	case config.StreamFeed, config.StillFeed, config.RTSPFeed:
+	case config.StreamFeed, config.RTSPFeed:
 		conn, err := (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "tcp", c.Address())
 		if err != nil {
 			return nil, err

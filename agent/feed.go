@@ -80,8 +80,6 @@ func (f feed) open(ctx context.Context, paced bool) (source, error) {
 	case config.StreamFeed:
 		o := camera.HTTP{User: c.User, Password: f.secrets.password, TLS: f.secrets.tls, Dial: f.dial, Live: live}
 		return camera.OpenMJPEG(ctx, c.Source, f.limits, o)
-	case config.StillFeed:
-		return nil, errors.New("stills of an address are not read yet")
 	case config.RTSPFeed:
 		o := rtsp.Opts{User: c.User, Password: f.secrets.password, TLS: f.secrets.tls, Dial: f.dial}
 		if c.UDP {

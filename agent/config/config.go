@@ -62,15 +62,14 @@ type Camera struct {
 	Command      []string // a program that writes pictures, instead of a source
 	Format       string   // of what it writes; empty: that tells by itself
 	User         string
-	PasswordFile string        // never the password itself
-	CAFile       string        // PEM; empty: the system's
-	Certificate  string        // SHA-256 of the camera's own, 32 bytes; empty: who vouches decides
-	UDP          bool          // of RTSP: pictures by UDP
-	Poll         time.Duration // between two stills; 0: it streams
-	FPS          float64       // pictures a second that are looked at; 0: every one
-	Detector     string        // auto, neural or motion
-	Model        string        // the network's file, or the name of one in the binary; empty: as auto chooses
-	ModelSum     string        // what that file must hold, as sha256:…; empty: whatever it holds
+	PasswordFile string  // never the password itself
+	CAFile       string  // PEM; empty: the system's
+	Certificate  string  // SHA-256 of the camera's own, 32 bytes; empty: who vouches decides
+	UDP          bool    // of RTSP: pictures by UDP
+	FPS          float64 // pictures a second that are looked at; 0: every one
+	Detector     string  // auto, neural or motion
+	Model        string  // the network's file, or the name of one in the binary; empty: as auto chooses
+	ModelSum     string  // what that file must hold, as sha256:…; empty: whatever it holds
 	Lines        []Line
 	Zones        []Zone
 	Masks        []counting.Polygon

@@ -72,8 +72,6 @@ func TestEachMistakeIsNamed(t *testing.T) {
 		{"a source of another kind", `"scene:calm"`, `"ftp://cam/1"`, "must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME"},
 		{"a password in a command", `source = "scene:calm"`, `command = ["/bin/sh", "rtsp://bob:hun%ter2@cam/1"]`, "must not hold a password: every user of this device could see it in ps"},
 		{"a command that is none", `source = "scene:calm"`, `command = ["rpicam-vid"]`, "must begin with the full path of a program"},
-		{"stills of lines", `source = "scene:calm"`, "source = \"http://cam/1.jpg\"\npoll = \"30s\"", "nothing can be followed from one still to the next"},
-		{"impolite stills", `source = "scene:calm"`, "source = \"http://cam/1.jpg\"\npoll = \"1s\"", "must be 10s–1h"},
 		{"a CSI camera of a width with padding", `"scene:calm"`, `"csi:0?size=600x400"`, "must have a width that is a multiple of 64"},
 		{"UDP without RTSP", `source = "scene:calm"`, "source = \"http://cam/1\"\ntransport = \"udp\"", "must go with an rtsp:// source"},
 		{"a recording that is not there", `"scene:calm"`, `"nosuch.avi"`, "looked for /etc/kerb/nosuch.avi"},

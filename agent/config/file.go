@@ -70,7 +70,6 @@ type camera struct {
 	CAFile       string   `toml:"ca_file"`
 	Certificate  string   `toml:"certificate"`
 	Transport    string   `toml:"transport"`
-	Poll         wait     `toml:"poll"`
 	FPS          float64  `toml:"fps"`
 	Detector     string   `toml:"detector"`
 	Model        string   `toml:"model"`
@@ -140,7 +139,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 func (c camera) values() Camera {
 	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
 	v.Command, v.Format, v.Certificate = c.Command, c.Format, fingerprint(c.Certificate)
-	v.UDP, v.Poll = c.Transport == "udp", c.Poll.Duration
+	v.UDP = c.Transport == "udp"
 	for _, l := range c.Lines {
 		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: point(l.From), To: point(l.To)}, classes(l.Classes)})
 	}

@@ -60,7 +60,6 @@ func Keys() []Key {
 		{"camera[].ca_file", "who may vouch for the camera, PEM; the system's if left out" + fileDoc, "", false},
 		{"camera[].certificate", "the SHA-256 of the camera's own certificate, which is then the only one that is taken, and needs nobody to vouch for it", `"pattern": "^[0-9A-Fa-f:]{64,95}$"`, false},
 		{"camera[].transport", "how RTSP carries pictures; tcp if left out", `"enum": ["tcp", "udp"]`, false},
-		{"camera[].poll", "the address gives one still each time: ask for it so often, 10s–1h; zones only, and the neural detector", "", false},
 		{"camera[].fps", "pictures a second that are looked at; every one if left out", `"minimum": 1, "maximum": 30`, false},
 		{"camera[].detector", "how objects are found: auto lets a network do it at the rate that the device sustains, or motion alone where that is too slow", `"enum": ["auto", "neural", "motion"]`, false},
 		{"camera[].model", "the network: an ONNX or .kerb file, its path against this file's directory; the sha256:… of a .kerb file in the folder models beside this file or in device.state; or street or street-small, which are part of kerb; left out, the best of these two that the device sustains", "", false},

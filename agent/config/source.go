@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Feed is the kind of a camera's source.
@@ -22,7 +21,6 @@ const (
 	SceneFeed     Feed = iota // scene:NAME, the built-in street
 	RecordingFeed             // a file, played in a loop
 	StreamFeed                // http(s)://…, Motion-JPEG without end
-	StillFeed                 // http(s)://…, one picture each time it is asked
 	RTSPFeed                  // rtsp(s)://…
 	DeviceFeed                // /dev/…, a camera of the kernel
 	CSIFeed                   // csi:N, a Raspberry Pi's own, by rpicam-vid
@@ -30,9 +28,9 @@ const (
 )
 
 // Feed is the kind of this camera's source.
-func (c Camera) Feed() Feed { return feedOf(c.Source, len(c.Command) > 0, c.Poll) }
+func (c Camera) Feed() Feed { return feedOf(c.Source, len(c.Command) > 0) }
 
-func feedOf(source string, command bool, poll time.Duration) Feed {
+func feedOf(source string, command bool) Feed {
 	scheme, _, _ := strings.Cut(source, ":")
 	switch {
 	case command:
@@ -45,8 +43,6 @@ func feedOf(source string, command bool, poll time.Duration) Feed {
 		return DeviceFeed
 	case scheme == "rtsp" || scheme == "rtsps":
 		return RTSPFeed
-	case (scheme == "http" || scheme == "https") && poll > 0:
-		return StillFeed
 	case scheme == "http" || scheme == "https":
 		return StreamFeed
 	}
@@ -57,7 +53,7 @@ func feedOf(source string, command bool, poll time.Duration) Feed {
 // camera has none.
 func (c Camera) Address() string {
 	switch c.Feed() {
-	case StreamFeed, StillFeed, RTSPFeed:
+	case StreamFeed, RTSPFeed:
 	default:
 		return ""
 	}
@@ -143,7 +139,7 @@ const sourceExample = `for example "rtsp://camera.example/stream", "http://camer
 func (c checker) source(key string, cam camera) {
 	at, source := key+".source", cam.Source
 	scheme, rest, addressed := strings.Cut(source, "://")
-	switch feed := feedOf(source, len(cam.Command) > 0, cam.Poll.Duration); {
+	switch feed := feedOf(source, len(cam.Command) > 0); {
 	case feed == CommandFeed:
 		c.command(key, cam)
 	case source == "":
@@ -165,7 +161,6 @@ func (c checker) source(key string, cam camera) {
 		c.file(at, source)
 	}
 	c.secrets(key, cam)
-	c.polled(key, cam)
 }
 
 func (c checker) command(key string, cam camera) {
@@ -205,27 +200,6 @@ func (c checker) secrets(key string, cam camera) {
 	}
 	if cam.Transport == "udp" && !strings.HasPrefix(cam.Source, "rtsp") {
 		c.Wrong(key+".transport", "must go with an rtsp:// source", "")
-	}
-}
-
-// The least time between two stills: a camera of a city serves everybody.
-const leastPoll, mostPoll = 10 * time.Second, time.Hour
-
-// polled checks a camera that gives a still now and then. Nothing can be
-// followed from one to the next.
-func (c checker) polled(key string, cam camera) {
-	if !c.Has(key + ".poll") {
-		return
-	}
-	switch p := cam.Poll.Duration; {
-	case !strings.HasPrefix(cam.Source, "http"):
-		c.Wrong(key+".poll", "must go with an http(s):// source", "")
-	case p < leastPoll || p > mostPoll:
-		c.Wrong(key+".poll", "must be 10s–1h", "as often as the picture changes, not more")
-	case len(cam.Lines) > 0:
-		c.Wrong(key+".line", "must be left out beside poll: nothing can be followed from one still to the next", "count who is there, in a [[camera.zone]]")
-	case cam.Detector != "neural":
-		c.Wrong(key+".detector", "must be neural beside poll: in a still nothing moves", "")
 	}
 }
 

@@ -51,6 +51,7 @@ type Raw struct {
 	box   *box
 	fed   chan struct{}
 	stall time.Duration
+	begin time.Duration // the wait for the first picture
 	timer *time.Timer
 	mu    sync.Mutex // held by a read, since Close takes its memory away
 }
@@ -105,7 +106,7 @@ func newRaw(p *pump, y Layout, l Limits, rate float64) (*Raw, error) {
 
 // live makes the source give its newest picture only, and never wait for long.
 func (r *Raw) live(l Live) {
-	r.stall, r.timer = l.Stall, time.NewTimer(l.Stall)
+	r.stall, r.begin, r.timer = l.Stall, l.Connect, time.NewTimer(l.Stall)
 	if l.Newest {
 		r.box, r.fed = newBox(l, r.memory, r.w*r.h), make(chan struct{})
 		go r.feed()
@@ -161,7 +162,11 @@ func (r *Raw) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 func (r *Raw) next(ctx context.Context, dst []byte) (time.Time, error) {
 	var limit <-chan time.Time
 	if r.timer != nil {
-		r.timer.Reset(r.stall)
+		wait := r.stall
+		if r.frame == 0 {
+			wait = r.begin // a program has to start first
+		}
+		r.timer.Reset(wait)
 		defer r.timer.Stop()
 		limit = r.timer.C
 	}
