@@ -144,19 +144,14 @@ func (t *trial) run(ctx context.Context, long time.Duration) error {
 	case <-time.After(long):
 	case <-ctx.Done():
 	}
-	sense := 0
-	for name, pid := range family(kerb.Process.Pid) {
-		all, loose := t.memory(name, pid)
-		t.places = append(t.places, all)
-		if name == "sense" {
-			sense = pid
-			t.places = append(t.places, loose)
-		}
+	sense, err := t.memories(kerb.Process.Pid)
+	if err == nil && t.shown.Load() == 0 {
+		err = errors.New("the trial saw no picture")
 	}
-	if sense == 0 || t.shown.Load() == 0 {
+	if err != nil {
 		_ = kerb.Process.Kill()
 		_ = kerb.Wait()
-		return fmt.Errorf("the trial saw no picture:\n%s", t.words.Bytes())
+		return fmt.Errorf("%w:\n%s", err, t.words.Bytes())
 	}
 	// A core, if one can be had, lands in the trial's directory or where
 	// core_pattern says; both are searched. A fresh process is started.
@@ -191,9 +186,36 @@ func family(pid int) map[string]int {
 	return all
 }
 
+// memories looks into every process of a kerb run, into sense first. One that
+// has just been started again, as on a slow machine, is looked at later.
+func (t *trial) memories(kerb int) (sense int, err error) {
+	for _, role := range []string{"sense", "uplink", "supervisor"} {
+		var all, loose spot
+		pid := 0
+		for try := range 5 {
+			if try > 0 {
+				time.Sleep(time.Second)
+			}
+			pid = family(kerb)[role]
+			if all, loose, err = t.memory(role, pid); err == nil && (role != "sense" || all.Refused != "" || len(all.Found) > 0) {
+				break
+			}
+		}
+		if err != nil {
+			return 0, err
+		}
+		t.places = append(t.places, all)
+		if role == "sense" {
+			sense = pid
+			t.places = append(t.places, loose)
+		}
+	}
+	return sense, nil
+}
+
 // memory looks into a process, where the kernel lets us: only root may, and
 // not everywhere. Loose is the part of it that a core would have.
-func (t *trial) memory(role string, pid int) (p, loose spot) {
+func (t *trial) memory(role string, pid int) (p, loose spot, err error) {
 	p = spot{Place: "memory of " + role, Found: []string{}}
 	loose = spot{Place: p.Place + " outside the arena", Found: []string{}}
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
@@ -201,9 +223,12 @@ func (t *trial) memory(role string, pid int) (p, loose spot) {
 	if err == nil {
 		mem, err = os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 	}
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
 		p.Refused, loose.Refused = err.Error(), err.Error()
-		return p, loose
+		return p, loose, nil
+	}
+	if err != nil {
+		return p, loose, fmt.Errorf("look into the memory of %s: %w", role, err)
 	}
 	defer mem.Close()
 	var at []byte // the mapping whose lines these are: proc_pid_smaps(5)
@@ -223,7 +248,7 @@ func (t *trial) memory(role string, pid int) (p, loose spot) {
 			loose.look(t.mark, at)
 		}
 	}
-	return p, loose
+	return p, loose, nil
 }
 
 func (p *spot) look(m *canary.Mark, b []byte) {
