@@ -42,7 +42,7 @@ const (
 	slip      = 0.5 // grid pixels by which a shift of pixels is off
 
 	doubleFor  = 2 * time.Second // within which two witnesses tell of one crossing,
-	doubleNear = 0.7             // and how near on the line, in heights
+	doubleNear = 1.2             // and how near on the line, in heights
 	hearing    = 1500 * time.Millisecond
 	touching   = 0.3 // part of the smaller box from which two boxes are one thing's
 	heard      = 0.3 // sum of scores from which the network's opinion of a class counts

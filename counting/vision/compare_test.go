@@ -102,7 +102,7 @@ func TestWhatStandsIsPresentAndCrossesNothing(t *testing.T) {
 	got, last, looks := watched(t, newStreet(320, 240, 100, func(s *street, dst []byte, _ float64) {
 		s.rect(dst, b.x0, b.y0, b.x1, b.y1, 200)
 	}), 250*time.Millisecond, func(float64) (detection, bool) {
-		return detection{box: b, class: counting.Car, score: 0.6}, true
+		return detection{box: b, class: counting.Car, score: 0.6, here: true}, true
 	})
 	if len(got) != 0 || last.Zones[0].Count[counting.Vehicle] != 1 {
 		t.Errorf("crossings %v, zone %v; want a car that stands", got, last.Zones)

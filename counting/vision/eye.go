@@ -94,21 +94,6 @@ func (c *Counter) Pace() float64 {
 	return 1 / c.eye.pace
 }
 
-// From these scores a detection counts as present: vehicles in a queue hide
-// each other and score low, while posts and bins pass for people at less.
-// Both lie where stills and sampled clips count best.
-const (
-	presentWalking = 0.25
-	presentDriving = 0.17
-)
-
-func (d *detection) present() bool {
-	if d.class.Coarse() == counting.Vehicle {
-		return d.score >= presentDriving
-	}
-	return d.score >= presentWalking
-}
-
 // sight counts what is seen in each zone, moving or standing.
 func (c *Counter) sight(seen []detection) {
 	for i, z := range c.o.Zones {
@@ -117,7 +102,7 @@ func (c *Counter) sight(seen []detection) {
 			d := &seen[j]
 			class, ok := c.counted(d.class)
 			g := d.box.ground()
-			if ok && d.present() && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
+			if ok && d.here && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
 				c.zones[i].Count[class]++
 			}
 		}

@@ -12,6 +12,7 @@ type detection struct {
 	box   box
 	class counting.Class
 	score float64 // 0–1
+	here  bool    // sure enough to be counted as present
 	used  bool    // continues a track
 }
 
@@ -19,6 +20,9 @@ type detection struct {
 type head interface {
 	// decode appends to dst what the outputs say that scores at least least.
 	decode(dst []detection, outs [][]float32, least float64) []detection
+	// present is the score from which something of a class is there: where as
+	// many are wrong above as are left out below.
+	present(c counting.Class) float64
 	places() int   // where there may be an object: most detections of a look
 	unit() float32 // the input's value of one level of grey
 	name() string
@@ -63,6 +67,19 @@ func yoloxRows(w, h int) (n int) {
 	}
 	return n
 }
+
+// cocoPresent is for scores like YOLOX's: vehicles in a queue hide each other
+// and score low, while posts and bins pass for people at less. Both lie where
+// stills and sampled clips count best.
+func cocoPresent(c counting.Class) float64 {
+	if c.Coarse() == counting.Vehicle {
+		return 0.17
+	}
+	return 0.25
+}
+
+func (yolox) present(c counting.Class) float64   { return cocoPresent(c) }
+func (fastest) present(c counting.Class) float64 { return cocoPresent(c) }
 
 func (y yolox) places() int { return yoloxRows(y.w, y.h) }
 func (yolox) unit() float32 { return 1 }

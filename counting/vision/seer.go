@@ -82,6 +82,10 @@ func (s *seer) see(picture []byte, w, h int, least float64) []detection {
 		b.y0, b.y1 = max(b.y0/s.scale, 0), min(b.y1/s.scale, float64(h))
 	}
 	s.found = mount(suppress(s.found))
+	for i := range s.found {
+		d := &s.found[i]
+		d.here = d.score >= s.head.present(d.class)
+	}
 	return s.found
 }
 
