@@ -17,6 +17,7 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"kerb/agent/parcel"
 	"kerb/configs"
 )
 
@@ -109,6 +110,14 @@ func (t *trial) plant() (controls []spot, err error) {
 	}
 	slices.SortFunc(controls, func(a, b spot) int { return strings.Compare(a.Place, b.Place) })
 	return controls, nil
+}
+
+// pipes tells of a process that was ended because it said what is no record.
+func (t *trial) pipes() []string {
+	if bytes.Contains(t.words.Bytes(), []byte(parcel.ErrForeign.Error())) {
+		return []string{"pipe: a process said something else than numbers, and was ended"}
+	}
+	return nil
 }
 
 // wireProof is what left by the network.

@@ -88,6 +88,7 @@ func (p *prove) Run(ctx context.Context, t terminal) error {
 	bundle.Faults = append(bundle.Faults, bundle.Canary.faults()...)
 	bundle.Wire = trial.wire()
 	bundle.Faults = append(bundle.Faults, bundle.Wire.Faults...)
+	bundle.Faults = append(bundle.Faults, trial.pipes()...)
 	if bundle.Build, err = builtFrom(); err != nil {
 		return err
 	}

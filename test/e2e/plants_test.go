@@ -58,7 +58,7 @@ func plants(t *testing.T, file string) map[string]plant {
 		"a picture instead of a count": {
 			file: "agent/sensor.go", old: arenaMade,
 			leak:   dump(`_, _ = os.Stdout.Write(pix)`),
-			caught: "wire: no window left|the trial saw no picture|look into the memory of sense|canary",
+			caught: "pipe: a process said something else than numbers|look into the memory of sense",
 		},
 		"a copy kept in a goroutine": {
 			file: "agent/sensor.go", old: arenaMade,

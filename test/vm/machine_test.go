@@ -30,7 +30,7 @@ var (
 	// does.
 	loops = machine{
 		qemu: "qemu-system-x86_64", args: []string{"-accel", "tcg", "-icount", "shift=2,sleep=off", "-cpu", "max", "-machine", "q35", "-m", "384"},
-		kernel: "vmlinuz", console: "ttyS0", limit: 10 * time.Minute,
+		kernel: "vmlinuz", console: "ttyS0", limit: 20 * time.Minute,
 	}
 	pc = machine{
 		qemu: "qemu-system-x86_64", args: []string{"-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max", "-machine", "q35", "-m", "768"},
