@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls e2e footage bench bench-neural cross deb package spool wire fuse cluster accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls e2e footage bench bench-neural cross deb package spool wire cameras fuse cluster accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -88,6 +88,10 @@ spool:
 
 wire:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 30m -v ./agent/uplink ./test/e2e
+
+# Every kind of camera, cut, stalled, garbled and restarted twenty times.
+cameras:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run TestEverySourceComesBack ./agent
 
 fuse:
 	cd test/fuse && KERB_LONG=1 $(GO) test -count=1 -v ./...
