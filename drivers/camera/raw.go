@@ -186,10 +186,9 @@ func (r *Raw) next(ctx context.Context, dst []byte) (time.Time, error) {
 func (r *Raw) fill(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
 	for {
 		lost := r.part.lost
-		begun := r.part.first
 		if err := r.fillPart(ctx, limit, dst); err != nil {
 			if err == io.EOF && r.part.luma > 0 && !lost {
-				begun = r.part.first
+				begun := r.part.first
 				r.part = part{}
 				return begun, errPicture{luma.ErrTruncated}
 			}
@@ -199,7 +198,7 @@ func (r *Raw) fill(ctx context.Context, limit <-chan time.Time, dst []byte) (tim
 			}
 			return time.Time{}, err
 		}
-		begun = r.part.first
+		begun := r.part.first
 		r.part = part{}
 		if !lost {
 			return begun, nil

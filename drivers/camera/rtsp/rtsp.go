@@ -104,7 +104,7 @@ func (s *Session) setup(address *url.URL, o Opts) error {
 	var kinds []string
 	for _, m := range about.Medias {
 		for _, f := range m.Formats {
-			kinds = append(kinds, f.Codec())
+			kinds = append(kinds, f.RTPMap())
 			if s.format != nil || m.IsBackChannel {
 				continue
 			}

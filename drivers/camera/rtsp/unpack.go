@@ -18,12 +18,10 @@ func (s *Session) unpack(take func(unit []byte, random bool)) (func(*rtp.Packet)
 		return s.jpegs(d, take), err
 	case *format.H264:
 		d, err := f.CreateDecoder()
-		sps, pps := f.SafeParams()
-		return s.units(newStream(avc, sps, pps), d.Decode, take), err
+		return s.units(newStream(avc, f.SPS, f.PPS), d.Decode, take), err
 	case *format.H265:
 		d, err := f.CreateDecoder()
-		vps, sps, pps := f.SafeParams()
-		return s.units(newStream(hevc, vps, sps, pps), d.Decode, take), err
+		return s.units(newStream(hevc, f.VPS, f.SPS, f.PPS), d.Decode, take), err
 	}
 	return nil, errors.New("no such codec")
 }

@@ -83,7 +83,7 @@ const (
 	both   = reads | writes
 	video  = 'V' << 8
 
-	queryCap      = reads | unsafe.Sizeof(capability{})<<16 | video | 0
+	queryCap      = reads | unsafe.Sizeof(capability{})<<16 | video
 	enumFmt       = both | unsafe.Sizeof(fmtDesc{})<<16 | video | 2
 	getFmt        = both | unsafe.Sizeof(format{})<<16 | video | 4
 	setFmt        = both | unsafe.Sizeof(format{})<<16 | video | 5
