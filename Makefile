@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls e2e footage bench bench-neural cross deb package spool wire cameras fuse cluster accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls e2e footage bench bench-neural cross deb package spool wire cameras fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -41,6 +41,7 @@ modules:
 	cd test/oracle && $(GO) test -count=1 ./...
 	cd test/fuse && $(GO) test -count=1 ./...
 	cd test/nats && $(GO) test -count=1 ./...
+	cd test/aim && $(GO) test -count=1 ./...
 
 # Loops and walls in a real kernel. The kernel is fetched once and kept.
 VM ?= $(OUT)/vm
@@ -98,6 +99,12 @@ fuse:
 
 cluster:
 	cd test/nats && KERB_LONG=1 $(GO) test -count=1 -v ./...
+
+# The commissioning page in Chromium; the screenshots are left in SHOTS.
+SHOTS ?= $(OUT)/shots
+aim:
+	mkdir -p $(SHOTS)
+	cd test/aim && KERB_LONG=1 KERB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -v ./...
 
 # What clearing costs: a simulated week and the clips, true against released.
 accuracy:
