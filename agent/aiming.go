@@ -67,15 +67,24 @@ func (s *supervisor) attend(ctx context.Context) {
 			continue
 		}
 		if !busy.CompareAndSwap(false, true) {
-			_ = c.SetDeadline(time.Now().Add(greeting))
-			_ = parcel.Write(c, &parcel.Aim{Act: parcel.AimRefused, Why: parcel.AimBusy})
-			c.Close()
+			sessions.Go(func() { turnAway(c) })
 			continue
 		}
 		sessions.Go(func() {
 			defer busy.Store(false)
 			s.session(ctx, c)
 		})
+	}
+}
+
+// turnAway says that somebody is aiming already. It hears whoever came out
+// first: closed with a word unread, the connection would break before the
+// answer is read.
+func turnAway(c *net.UnixConn) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(greeting))
+	if _, err := parcel.Read(c); err == nil {
+		_ = parcel.Write(c, &parcel.Aim{Act: parcel.AimRefused, Why: parcel.AimBusy})
 	}
 }
 
