@@ -78,13 +78,20 @@ func (d *door) openCamera(ctx context.Context) ([]*os.File, error) {
 		_, out, err := d.run(pleaseOpen, words, false)
 		return one(out, err)
 	}
-	path := d.camera.Source
-	switch info, err := os.Stat(path); {
-	case err != nil:
-	case info.IsDir(), strings.EqualFold(filepath.Ext(path), ".jpg"), strings.EqualFold(filepath.Ext(path), ".jpeg"):
-		return nil, fmt.Errorf("camera %s: %s: stills are for kerb replay: give a recording or an address", d.camera.Name, path)
+	return one(os.Open(d.camera.Source))
+}
+
+// lasting says what speaks against a camera that no opening again can mend.
+func lasting(c config.Camera) error {
+	if c.Feed() != config.RecordingFeed {
+		return nil
 	}
-	return one(os.Open(path))
+	switch info, err := os.Stat(c.Source); {
+	case err != nil: // a recording may be mounted later
+	case info.IsDir(), strings.EqualFold(filepath.Ext(c.Source), ".jpg"), strings.EqualFold(filepath.Ext(c.Source), ".jpeg"):
+		return fmt.Errorf("camera %s: %s: stills are for kerb replay: give a recording or an address", c.Name, c.Source)
+	}
+	return nil
 }
 
 func one(f *os.File, err error) ([]*os.File, error) {

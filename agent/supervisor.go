@@ -72,6 +72,9 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 		begun: s.feed, heard: s.heardSpeaker, ended: func(uint8) { s.lostSpeaker() },
 	}
 	for place, c := range site.Cameras {
+		if err := lasting(c); err != nil {
+			return nil, err
+		}
 		door := newDoor(c, pol.MaxPixels(), nursery.start, words, log)
 		s.post(c.Streams(), &ward{
 			name: "sense " + c.Name, args: append([]string{"sense", c.Name}, args...), hatch: true, apart: true,

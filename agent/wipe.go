@@ -60,6 +60,9 @@ func (w *wipe) Run(_ context.Context, t terminal) error {
 	defer release()
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	log, err := audit.Open(filepath.Join(site.Device.State, auditDir), believed(clk))
+	if errors.Is(err, audit.ErrInUse) { // the spool may be free for a moment, while a starting agent compacts it
+		return fmt.Errorf("%s: %w: stop kerb run first; nothing was destroyed", filepath.Join(site.Device.State, auditDir), audit.ErrInUse)
+	}
 	if err != nil {
 		return err
 	}
