@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls e2e footage bench bench-neural cross deb package spool wire cameras fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls e2e footage bench bench-neural cross deb package image image-vm spool wire cameras fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -42,6 +42,8 @@ modules:
 	cd test/fuse && $(GO) test -count=1 ./...
 	cd test/nats && $(GO) test -count=1 ./...
 	cd test/aim && $(GO) test -count=1 ./...
+	cd firmware-notes/package && $(GO) vet ./...
+	cd firmware-notes/image && GOARCH=arm64 $(GO) test -count=1 -exec qemu-aarch64-static ./pole
 
 # Loops and walls in a real kernel. The kernel is fetched once and kept.
 VM ?= $(OUT)/vm
@@ -55,7 +57,7 @@ vm-walls:
 	KERB_LONG=1 KERB_VM=$(abspath $(VM)) $(GO) test -count=1 -timeout 150m -v -run Walls ./test/vm
 
 e2e:
-	$(GO) test -count=1 ./test/e2e/... ./test/script/...
+	$(GO) test -count=1 ./test/e2e/... ./test/script/... ./test/notes
 
 footage:
 	$(GO) test -count=1 -v ./test/footage
@@ -76,6 +78,16 @@ cross:
 # Debian packages for amd64, arm64 and armhf, in out/.
 deb: cross
 	cd firmware-notes/package && $(GO) run . -version '$(RELEASE)'
+
+# The SD-card image for Raspberry Pi 3, 4, 5 and Zero 2 W.
+image: cross
+	cd firmware-notes/image && $(GO) run . -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/kerb.img
+
+# The same image for a virtual machine, booted: wrong files, updates, and three
+# power cuts, fifty with KERB_LONG=1. Half an hour, two with it.
+image-vm: cross
+	test/image/prepare $(OUT)/image $(OUT)/kerb-linux-arm64
+	KERB_IMAGE=$(abspath $(OUT)/image) $(GO) test -count=1 -v -timeout 4h ./test/image
 
 # Made twice and compared, and held against lintian; with KERB_LONG=1 installed,
 # upgraded and purged in a Debian of its own.

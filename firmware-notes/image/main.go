@@ -146,7 +146,7 @@ func (b build) instance(dir string) error {
 
 // finish makes the file system for what is counted, and the boot partition
 // anew: gokrazy's has no room for a folder in which a laptop finds what to fill
-// in.
+// in. gokrazy's init reads it, too, and expects FAT16 with one table.
 func (b build) finish() error {
 	ps, err := partitions(b.out)
 	if err != nil {
@@ -176,7 +176,7 @@ func (b build) finish() error {
 		return err
 	}
 	err = errors.Join(os.WriteFile(fat, nil, 0o644), os.Truncate(fat, boot.size),
-		say(exec.Command("mkfs.vfat", "--invariant", "-n", "KERB", fat)),
+		say(exec.Command("mkfs.vfat", "--invariant", "-F", "16", "-f", "1", "-n", "KERB", fat)),
 		say(exec.Command("mcopy", append([]string{"-s", "-i", fat}, append(content, "::/")...)...)))
 	if err != nil {
 		return err

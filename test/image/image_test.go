@@ -251,7 +251,7 @@ func TestPowerCutsLoseNothingAcknowledged(t *testing.T) {
 	up := 0
 	for n := range cuts {
 		m.start()
-		wait := 5*time.Second + mrand.N(85*time.Second)
+		wait := 3*time.Second + mrand.N(24*time.Second)
 		time.Sleep(wait)
 		if m.said("kerb is ready") {
 			up++
