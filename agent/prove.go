@@ -66,6 +66,9 @@ func (p *prove) Run(ctx context.Context, t terminal) error {
 	if p.For < 3*time.Second {
 		return usageError(fmt.Sprintf("-for %s: must be at least 3s", p.For))
 	}
+	if err := os.MkdirAll(p.Out, 0o755); err != nil { // before the work, not after it
+		return fmt.Errorf("make a place for the bundle: %w", err)
+	}
 	begun := time.Now()
 	bundle := proof{Schema: "kerb.proof/1", At: begun.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: caveats()}
 	var err error
