@@ -116,7 +116,7 @@ cluster:
 SHOTS ?= $(OUT)/shots
 aim:
 	mkdir -p $(SHOTS)
-	cd test/aim && KERB_LONG=1 KERB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -v ./...
+	cd test/aim && KERB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -v ./...
 
 # What clearing costs: a simulated week and the clips, true against released.
 accuracy:

@@ -193,6 +193,9 @@ func shoot(t *testing.T, ctx context.Context, name string) {
 }
 
 // thumb draws over the picture: from one place to another, in fractions of it.
+// It rests before it lifts, as a thumb does that aims: after a flick Chromium
+// takes the next tap for the end of a scroll that still rolls, and no button
+// hears of it.
 func thumb(t *testing.T, ctx context.Context, from, to [2]float64) {
 	t.Helper()
 	var box struct{ X, Y, W, H float64 }
@@ -205,7 +208,8 @@ func thumb(t *testing.T, ctx context.Context, from, to [2]float64) {
 		f := float64(i) / 8
 		steps = append(steps, input.DispatchTouchEvent(input.TouchMove, []*input.TouchPoint{at([2]float64{from[0] + f*(to[0]-from[0]), from[1] + f*(to[1]-from[1])})}))
 	}
-	steps = append(steps, input.DispatchTouchEvent(input.TouchEnd, []*input.TouchPoint{}))
+	steps = append(steps, chromedp.Sleep(200*time.Millisecond), input.DispatchTouchEvent(input.TouchMove, []*input.TouchPoint{at(to)}),
+		chromedp.Sleep(100*time.Millisecond), input.DispatchTouchEvent(input.TouchEnd, []*input.TouchPoint{}))
 	run(t, ctx, "a thumb", steps...)
 }
 
