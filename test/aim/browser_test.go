@@ -134,8 +134,17 @@ func telephone(t *testing.T, lang string) context.Context {
 		}
 		t.Skip("no chromium: apt-get install chromium")
 	}
+	profile, err := os.MkdirTemp("", "kerb-aim-chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // the last of its processes may still write while the first is gone
+		for end := time.Now().Add(time.Minute); os.RemoveAll(profile) != nil && time.Now().Before(end); {
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true),
+		chromedp.UserDataDir(profile), chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("accept-lang", lang), chromedp.WSURLReadTimeout(2*time.Minute))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
