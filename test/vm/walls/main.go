@@ -46,6 +46,9 @@ func run() error {
 				return err
 			}
 		}
+		if strings.Contains(string(line), "kerb.walls=expire") {
+			return expire(home)
+		}
 		all := [][]string{{"try", "free"}, {"try", "sense"}, {"try", "uplink", "--state", "state"}, {"try", "supervisor"}}
 		if strings.Contains(string(line), "kerb.walls=prove") {
 			all = [][]string{{"prove", "-for", "10s", "-json"}}
