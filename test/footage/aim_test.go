@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"kerb/agent/aim"
-	"kerb/agent/canary"
 	"kerb/counting"
 	"kerb/counting/vision"
 	"kerb/drivers/camera"
@@ -146,66 +145,4 @@ func difference(img image.Image, x0, y0, x1, y1 int) float64 {
 		a, b = b, a
 	}
 	return float64(a - b)
-}
-
-// marked is a camera that sees nothing but the canary's mark.
-type marked struct {
-	mark *canary.Mark
-	n    int
-}
-
-func (m *marked) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
-	copy(dst, m.mark.Pixels(m.n))
-	m.n++
-	return time.Unix(0, 0).Add(time.Duration(m.n) * 100 * time.Millisecond), nil
-}
-
-// What kerb prove looks for everywhere is in no sketch, neither in the file
-// that is sent nor in its pixels. The control: it is found in what the camera
-// saw.
-func TestTheWallsMarkIsInNoSketch(t *testing.T) {
-	mark := canary.New()
-	if len(mark.Find(mark.Pixels(0))) == 0 {
-		t.Fatal("control: the mark is not found in the picture itself")
-	}
-	src := &marked{mark: mark}
-	c, err := vision.New(src, vision.Opts{Width: canary.Width, Height: canary.Height, FollowMax: time.Minute, Sketcher: new(vision.Sketcher)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	var s counting.Sketch
-	var d aim.Drawer
-	for range 100 {
-		if _, err := c.Step(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		c.Sketch(&s)
-		b, err := d.Draw(&s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		img, err := jpeg.Decode(bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen := luma(img)
-		for name, data := range map[string][]byte{"the file": b, "its pixels": seen, "the blocks": s.Blocks[:]} {
-			if forms := mark.Find(data); len(forms) > 0 {
-				t.Fatalf("sketch %d: %s holds the mark: %v", src.n, name, forms)
-			}
-		}
-	}
-}
-
-// luma is a decoded picture, row by row.
-func luma(img image.Image) []byte {
-	b := img.Bounds()
-	pix := make([]byte, 0, b.Dx()*b.Dy())
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			pix = append(pix, color.GrayModel.Convert(img.At(x, y)).(color.Gray).Y)
-		}
-	}
-	return pix
 }
