@@ -13,6 +13,7 @@ type arena struct {
 	now    []byte // the picture, reduced
 	before []byte // the one before it
 	bgHi   []byte // background, whole levels
+	bgWas  []byte // bgHi of the look before; the two take turns
 	bgLo   []byte // background, 1/256 levels
 	dev    []byte // mean deviation from the background, 1/8 levels
 	age    []byte // how long the background has held, in looks, saturating
@@ -26,7 +27,7 @@ type arena struct {
 	linger uint8 // what act is set to by a change
 }
 
-const planes = 12
+const planes = 13
 
 // arenaSize is how many bytes the block must have.
 func arenaSize(picture, grid int) int { return picture + planes*grid }
@@ -47,7 +48,7 @@ func carve(block []byte, picture, grid int) *arena {
 	}
 	a.picture = cut(picture)
 	for _, p := range []*[]byte{
-		&a.now, &a.before, &a.bgHi, &a.bgLo, &a.dev, &a.age,
+		&a.now, &a.before, &a.bgHi, &a.bgWas, &a.bgLo, &a.dev, &a.age,
 		&a.cand, &a.held, &a.act, &a.claim, &a.raw, &a.mask,
 	} {
 		*p = cut(grid)

@@ -60,6 +60,7 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	if c.eye != nil {
 		c.eye.carry(a, now, dt)
 	}
+	a.bgWas, a.bgHi = a.bgHi, a.bgWas
 	c.crew.all(phaseModel)
 	c.crew.all(phaseFilter)
 	c.labels.find(a, c.w, c.h)

@@ -20,7 +20,8 @@ type tempo struct {
 	motion  int32 // least change that counts, in 1/8 levels
 }
 
-// look updates the background in rows [y0, y1) and writes the evidence.
+// look takes the background from bgWas to bgHi in rows [y0, y1) and writes the
+// evidence.
 //
 // The background of a pixel is a running mean that learns fast while young; a
 // value that stays for longer than the background has ever held, or for a
@@ -30,14 +31,20 @@ type tempo struct {
 // (Kim 2005, Manzanera 2007), in 8.8 fixed point.
 func (a *arena) look(w, y0, y1 int, t *tempo) {
 	lo, hi := y0*w, y1*w
-	now, before := a.now[lo:hi], a.before[lo:hi]
+	// Neighbours are seen as they were before this look, those across the edge
+	// of a band too: what is counted must not depend on the number of bands.
+	all, allBefore, allWas := a.now, a.before, a.bgWas
+	now, before, was := all[lo:hi], allBefore[lo:hi], allWas[lo:hi]
 	bgHi, bgLo := a.bgHi[lo:hi], a.bgLo[lo:hi]
 	dev, age := a.dev[lo:hi], a.age[lo:hi]
 	cand, held := a.cand[lo:hi], a.held[lo:hi]
 	act, claim, raw := a.act[lo:hi], a.claim[lo:hi], a.raw[lo:hi]
 	for i, nv := range now {
 		v := int32(nv)
-		b := int32(bgHi[i])
+		b := int32(was[i])
+		bgHi[i] = was[i]
+		p := lo + i
+		inner := p > 0 && p+1 < len(all)
 		d := v - b
 		if d < 0 {
 			d = -d
@@ -49,12 +56,12 @@ func (a *arena) look(w, y0, y1 int, t *tempo) {
 		var bits uint8
 		dv := int32(dev[i])
 		g := int32(0)
-		if i > 0 && i+1 < len(now) {
-			g = int32(now[i+1]) - int32(now[i-1])
+		if inner {
+			g = int32(all[p+1]) - int32(all[p-1])
 			if g < 0 {
 				g = -g
 			}
-			e := int32(before[i+1]) - int32(before[i-1])
+			e := int32(allBefore[p+1]) - int32(allBefore[p-1])
 			if e < 0 {
 				e = -e
 			}
@@ -86,8 +93,8 @@ func (a *arena) look(w, y0, y1 int, t *tempo) {
 			if int32(age[i]) >= t.believe {
 				bits |= different
 				// A shadow dims by a ratio and leaves the texture (Rosin & Ellis 1995).
-				if v < b && 2*v > b && i > 0 && i+1 < len(now) {
-					e := (int32(now[i+1])-int32(now[i-1]))*b - (int32(bgHi[i+1])-int32(bgHi[i-1]))*v
+				if v < b && 2*v > b && inner {
+					e := (int32(all[p+1])-int32(all[p-1]))*b - (int32(allWas[p+1])-int32(allWas[p-1]))*v
 					if e < 0 {
 						e = -e
 					}
@@ -108,9 +115,9 @@ func (a *arena) look(w, y0, y1 int, t *tempo) {
 				learn := claim[i] == 0 && n >= t.least && (n >= int32(age[i]) || n >= t.most)
 				// The rim of a ghost has its edge in the background and not in
 				// the picture: it is peeled off even where an object covers it.
-				if !learn && claim[i] < 2 && n >= t.peel && i >= w && i+w < len(now) {
-					in := max(rise(now[i+1], now[i-1]), rise(now[i+w], now[i-w]))
-					bg := max(rise(bgHi[i+1], bgHi[i-1]), rise(bgHi[i+w], bgHi[i-w]))
+				if !learn && claim[i] < 2 && n >= t.peel && p >= w && p+w < len(all) {
+					in := max(rise(all[p+1], all[p-1]), rise(all[p+w], all[p-w]))
+					bg := max(rise(allWas[p+1], allWas[p-1]), rise(allWas[p+w], allWas[p-w]))
 					learn = bg > 2*in && bg<<3 > t.level
 				}
 				if learn {
