@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kerb/counting"
+	"kerb/counting/vision/health"
 )
 
 // The phases of a look that a crew shares.
@@ -33,14 +34,16 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	c.looked = now
 	c.looks++
 	if c.eye != nil && c.o.FollowMax <= 0 {
+		if c.o.Sketcher != nil || c.o.Health != nil {
+			c.take(dt)
+		}
 		if c.o.Sketcher != nil {
 			c.background(dt)
 		}
 		c.recognise(now) // where nobody is followed, one picture tells all
 		return
 	}
-	a.now, a.before = a.before, a.now
-	c.crew.all(phaseReduce)
+	c.take(dt)
 	if c.looks == 1 {
 		a.begin()
 		if c.eye != nil {
@@ -91,6 +94,23 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	if c.eye == nil {
 		c.present()
 	}
+}
+
+// take reduces the picture and judges it, before anything corrects it.
+func (c *Counter) take(dt float64) {
+	a := c.arena
+	a.now, a.before = a.before, a.now
+	c.crew.all(phaseReduce)
+	if c.o.Health == nil {
+		return
+	}
+	p := health.Picture{Width: c.w, Height: c.h, Now: a.now, Blind: c.blind}
+	if c.looks > 1 {
+		p.Before = a.before
+	} else {
+		dt = 0
+	}
+	c.ill = c.o.Health.Look(p, time.Duration(dt*float64(time.Second)))
 }
 
 // adapt measures the pace and the noise and sets the tempo by them.

@@ -24,14 +24,10 @@ const (
 	patience = 20.0 // seconds over which a block follows the street
 )
 
-// background keeps a background beside a network, which needs none itself. The
-// picture is still there.
+// background keeps a background beside a network, which needs none itself.
 func (c *Counter) background(dt float64) {
-	a := c.arena
-	a.now, a.before = a.before, a.now
-	c.crew.all(phaseReduce)
 	if c.looks == 1 {
-		a.begin()
+		c.arena.begin()
 		return
 	}
 	c.adapt(min(dt, 1.5))

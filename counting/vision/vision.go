@@ -25,6 +25,7 @@ import (
 
 	"kerb/counting"
 	"kerb/counting/neural"
+	"kerb/counting/vision/health"
 )
 
 // Source delivers luma pictures of a fixed size. ReadInto fills dst (width ×
@@ -49,6 +50,7 @@ type Opts struct {
 	Every         time.Duration      // least time from one picture that the network sees to the next; 0: it sees what motion sees
 	Share         float64            // most of one core's time that the network may take, measured; 0: as much as it wants
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
+	Health        *health.Watch      // judges the camera; nil: nobody does. One may serve several Counters of one camera in turn
 	Sketcher      *Sketcher          // what draws for whoever aims the camera; nil: nothing can be shown
 
 	// Memory gives the block of so many zero bytes in which everything that
@@ -62,6 +64,7 @@ type Step struct {
 	Mono      time.Duration       // since the first picture
 	Crossings []counting.Crossing // valid until the next Step
 	Zones     []Presence          // one per Opts.Zones, in their order; valid until the next Step
+	Health    health.Fault        // what is wrong with the camera, as Opts.Health says; what is counted meanwhile may be wrong
 }
 
 // Presence is how many objects stand on a zone's ground.
@@ -93,6 +96,7 @@ type Counter struct {
 	crossings []counting.Crossing
 	zones     []Presence
 	eye       *eye // a network's; nil: motion is looked for
+	ill       health.Fault
 }
 
 // The grid is the picture reduced until no side is longer than this; more
@@ -210,7 +214,7 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	if dt := s.Mono - c.looked; c.looks == 0 || dt >= between {
 		c.look(s.Mono, dt.Seconds())
 	}
-	s.Crossings = c.crossings
+	s.Crossings, s.Health = c.crossings, c.ill
 	return s, nil
 }
 

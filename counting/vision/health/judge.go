@@ -1,0 +1,105 @@
+package health
+
+// What a picture must have, or not, to be suspected.
+const (
+	structured = 0.04 // least share of a cell's pixels on edges that makes it structured
+	faded      = 0.25 // of that share in the reference: what is less is lost
+	barren     = 0.05 // of the cells structured: no street looks like that
+	all        = 0.85 // of the structured cells without clear edges: no picture to count in
+	gone       = 0.4  // of the structured cells lost: more than what parks before a lens hides
+	still      = 0.08 // of the cells may change in a frozen picture: the clock in its corner
+	likeness   = 0.65 // of the usual likeness to the reference: less is another place
+	better     = 0.15 // how much more alike the view must be when it is shifted, to be shifted
+	white      = 250  // a level that is burnt out
+	glare      = 0.2  // share of burnt out pixels beyond the usual that blinds where structure is gone
+	blaze      = 0.35 // the same that blinds by itself
+	gloom      = 32   // a mean level below which it may be too dark
+	glimmer    = 48   // a level that one pixel of a hundred reaches where a lamp shines
+)
+
+// verdict is what the cells say together.
+type verdict struct {
+	sighted    int     // cells that are not masked
+	structured int     // of them now
+	expected   int     // in the reference
+	lost       int     // expected, and not there, not even half as clear
+	dull       int     // expected, and not as clear
+	spots      int     // separate patches of lost cells
+	same       float32 // likeness to the reference, -1…1
+	rest       float32 // the same without what is lost
+}
+
+// suspicion is what this look, with the last seconds, would say.
+func (w *Watch) suspicion() Fault {
+	v := w.compare()
+	if v.sighted == 0 {
+		return Good
+	}
+	s := &w.survey
+	empty := float32(v.structured) < barren*float32(v.sighted)
+	r := &w.reference
+	ready := r.age >= firstView && v.expected >= cells/16
+	lost, dull := float32(0), float32(0)
+	if ready {
+		lost, dull = float32(v.lost)/float32(v.expected), float32(v.dull)/float32(v.expected)
+	}
+	empty = empty || dull >= all
+	switch {
+	case (empty || lost >= gone) && w.light < gloom && s.above(glimmer) < 0.01:
+		return Dark
+	case s.above(white) >= r.burnt+blaze:
+		return Blinded
+	case empty || lost >= gone && (v.structured < v.expected/4 || v.rest >= likeness*r.usual):
+		return w.hidden(empty)
+	case w.unchanged(&v):
+		return Frozen
+	case ready && (v.same < likeness*r.usual || w.shifted > better):
+		return Moved
+	case ready && v.spots >= 3 && lost >= 0.05:
+		return Drops
+	}
+	return Good
+}
+
+// hidden says why structure is gone: all of it, or a part.
+func (w *Watch) hidden(everywhere bool) Fault {
+	burnt := w.survey.above(white)
+	switch {
+	case burnt >= w.reference.burnt+glare || w.light > 215:
+		return Blinded
+	case everywhere && w.reference.age >= firstView && w.spread() > 0.5*w.reference.spread:
+		return Blurred
+	}
+	return Covered
+}
+
+// unchanged reports whether hardly a cell has changed for long.
+func (w *Watch) unchanged(v *verdict) bool {
+	if w.clock < freeze {
+		return false
+	}
+	n := 0
+	for i := range w.changed {
+		if w.short[i].sighted && w.clock-w.changed[i] < freeze {
+			n++
+		}
+	}
+	return float32(n) <= still*float32(v.sighted)
+}
+
+// spread is the standard deviation of the cells' mean levels: light and shade
+// without any detail.
+func (w *Watch) spread() float32 {
+	n, sum, sq := float32(0), float32(0), float32(0)
+	for i := range w.survey.cells {
+		c := &w.survey.cells[i]
+		if c.pixels > 0 {
+			m := float32(c.sum) / float32(c.pixels)
+			n, sum, sq = n+1, sum+m, sq+m*m
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return root(sq/n - sum/n*(sum/n))
+}
