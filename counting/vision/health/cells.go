@@ -129,13 +129,10 @@ func (p *Picture) noise() float32 {
 	return 0
 }
 
-// share of the pixels looked at that are at least, or below, a level.
-func (s *survey) above(level int) float32 { return s.count(level, 256) }
-func (s *survey) below(level int) float32 { return s.count(0, level) }
-
-func (s *survey) count(from, to int) float32 {
+// above is the share of the pixels looked at that are at least at a level.
+func (s *survey) above(level int) float32 {
 	n := int32(0)
-	for _, k := range s.hist[from:to] {
+	for _, k := range s.hist[level:] {
 		n += k
 	}
 	return float32(n) / float32(max(s.seen, 1))
