@@ -125,6 +125,7 @@ func TestARunningAgentLetsGoOfACameraAndTakesItBack(t *testing.T) {
 	}
 	t.Parallel()
 	m := startMosquitto(t)
+	platform := newSink(t, m.url())
 	a := newAgent(t, m.url(), "scene:calm")
 	path := filepath.Join(a.dir, "site.toml")
 	appendTo(t, path, anotherCamera)
@@ -178,6 +179,13 @@ func TestARunningAgentLetsGoOfACameraAndTakesItBack(t *testing.T) {
 	for _, want := range []string{"aim_start", `"camera":"north"`, "aim_entered", "aim_changed", `"site":"sha256:`, "aim_end", `"why":"done"`} {
 		if !strings.Contains(account, want) {
 			t.Errorf("the audit log lacks %s:\n%s", want, account)
+		}
+	}
+	// The platform hears of each act, and no more of it than the audit log says.
+	events := strings.Join(platform.messages("event"), "\n")
+	for _, want := range []string{`"start"`, `"entered"`, `"changed"`, `"end"`, `"why":"done"`, `"why":"lost"`} {
+		if !strings.Contains(events, want) {
+			t.Errorf("no event says %s:\n%s", want, events)
 		}
 	}
 	aimed, drawn := false, false
