@@ -29,7 +29,9 @@ type files struct {
 func (f files) load() (*config.Site, verdict, error) {
 	site, err := config.Load(f.Site)
 	if err == nil {
-		err = checkModels(site)
+		if err = checkModels(site); err == nil {
+			err = checkLoops(site)
+		}
 	}
 	if err != nil {
 		_, perr := policy.Load(f.Policy)

@@ -83,6 +83,17 @@ func gpioLines(conf config.Loops) []loopdriver.Line {
 	return lines
 }
 
+// checkLoops lets the counter itself say what it would refuse to count with.
+func checkLoops(site *config.Site) error {
+	if len(site.Loops.Lanes) == 0 {
+		return nil
+	}
+	if err := loopOpts(site.Loops, nil).Check(); err != nil {
+		return site.Wrong("loop", "cannot be counted: "+err.Error(), "mend the lane that it names")
+	}
+	return nil
+}
+
 // loopOpts is the site's loops in the counter's words.
 func loopOpts(conf config.Loops, wall func(time.Duration) time.Time) loop.Opts {
 	o := loop.Opts{Limits: loop.Default(), Wall: wall}

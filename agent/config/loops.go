@@ -159,7 +159,7 @@ func (c checker) lane(key string, n loopLane, names map[string]bool) {
 	if len(n.Loops) == 2 && outside(n.Spacing, 1, 50) {
 		c.Wrong(key+".spacing", "must be 1–50 m for two loops", "from the leading edge of the first loop to that of the second")
 	}
-	if c.Has(key+".loop_length") && outside(n.LoopLength, 0.3, 30) {
+	if (c.Has(key+".loop_length") || len(n.Loops) == 2 || n.MeanLength > 0) && outside(n.LoopLength, 0.3, 30) {
 		c.Wrong(key+".loop_length", "must be 0.3–30 m", "along the road; 2 m is usual")
 	}
 	if c.Has(key+".mean_length") && outside(n.MeanLength, 1, 20) {

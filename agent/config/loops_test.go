@@ -46,6 +46,7 @@ func TestEachMistakeInLoopsIsNamed(t *testing.T) {
 		{"a line that is not there", `["L1A", "L1B"]`, `["L1A", "L9"]`, "there is no line L9"},
 		{"three loops", `["L1A", "L1B"]`, `["L1A", "L1B", "L1A"]`, "one or two lines"},
 		{"no spacing", "spacing = 4.0", "", "spacing: must be 1–50 m"},
+		{"no length of a loop", "loop_length = 2.0", "", "loop_length: must be 0.3–30 m"},
 		{"a split by one loop", `loops = ["L1A", "L1B"]`, `loops = ["L1A"]`, "must be false for a single loop"},
 		{"no pin", `gpio = "GPIO27"`, "", "loop.line[1].gpio: is missing"},
 		{"a debounce that spoils speeds", `source = "gpio"`, `debounce = "5ms"`, "must be left out where a lane has two loops"},

@@ -149,7 +149,7 @@ type Counter struct {
 // New checks o and returns a counter that reads src. All mistakes are reported
 // at once.
 func New(src Source, o Opts) (*Counter, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	c := &Counter{src: src, limits: o.Limits, wall: o.Wall, cut: never, next: never}
@@ -178,7 +178,8 @@ func New(src Source, o Opts) (*Counter, error) {
 	return c, nil
 }
 
-func (o Opts) check() error {
+// Check names all that New would refuse.
+func (o Opts) Check() error {
 	var errs []error
 	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	if len(o.Lines) == 0 || len(o.Lines) > MaxLines {

@@ -25,7 +25,8 @@ type eye struct {
 	pace    float64       // seconds from one to the next, smoothed
 	looks   int
 	looked  time.Duration
-	seen    []detection // in the latest look; nil: the network did not look
+	seen    []detection // in the picture; nil: the network did not look
+	latest  []detection // in the latest picture at which it did
 	claims  [64]claim   // what crossed of late, as a ring
 	n       int
 }
@@ -59,6 +60,7 @@ func (c *Counter) recognise(now time.Duration) {
 	}
 	begun := time.Now()
 	e.seen = e.seer.see(picture, c.o.Width, c.o.Height, doubtful)
+	e.latest = e.seen
 	e.cost += 0.2 * (time.Since(begun).Seconds() - e.cost)
 	c.sight(e.seen)
 }

@@ -63,8 +63,7 @@ func (c *Counter) look(now time.Duration, dt float64) {
 	if c.eye != nil {
 		c.eye.carry(a, now, dt)
 	}
-	a.bgWas, a.bgHi = a.bgHi, a.bgWas
-	c.crew.all(phaseModel)
+	c.learn()
 	c.crew.all(phaseFilter)
 	c.labels.find(a, c.w, c.h)
 	c.split.refine(c.labels, a, c.w, f.scale)
@@ -111,6 +110,13 @@ func (c *Counter) take(dt float64) {
 		dt = 0
 	}
 	c.ill = c.o.Health.Look(p, time.Duration(dt*float64(time.Second)))
+}
+
+// learn lets the models take the picture in. What was the background is what
+// they begin from.
+func (c *Counter) learn() {
+	c.arena.bgWas, c.arena.bgHi = c.arena.bgHi, c.arena.bgWas
+	c.crew.all(phaseModel)
 }
 
 // adapt measures the pace and the noise and sets the tempo by them.

@@ -31,7 +31,7 @@ func (c *Counter) background(dt float64) {
 		return
 	}
 	c.adapt(min(dt, 1.5))
-	c.crew.all(phaseModel)
+	c.learn()
 }
 
 // Sketch fills into with what may be shown after the latest Step. It reports
@@ -172,26 +172,37 @@ func fill(s *counting.Sketch, o counting.Outline) {
 	}
 }
 
-// drawBoxes shows what a network follows as the boxes that it knows.
+// drawBoxes shows what a network follows, or finds where nobody is followed, as
+// the boxes that it knows.
 func (c *Counter) drawBoxes(s *counting.Sketch) {
-	for i := range c.eye.tracker.tracks {
-		t := &c.eye.tracker.tracks[i]
-		if !t.live || !t.taken && !t.believed() {
-			continue
-		}
-		is := uint8(counting.CellNothing)
-		if class, ok := c.counted(t.class()); ok {
-			is = counting.CellClass + uint8(class)
-		}
-		out, ok := outline(s, t.box(), float64(c.k), is)
-		if !ok {
-			continue
-		}
-		cell, cols := uint16(s.Cell), s.CellColumns()
-		for y := out.Y0 / cell; y*cell < out.Y1; y++ {
-			for x := out.X0 / cell; x*cell < out.X1; x++ {
-				s.Cells[int(y)*cols+int(x)] = is
+	if c.o.FollowMax <= 0 {
+		for i := range c.eye.latest {
+			if d := &c.eye.latest[i]; d.here {
+				c.drawBox(s, d.box, d.class)
 			}
+		}
+		return
+	}
+	for i := range c.eye.tracker.tracks {
+		if t := &c.eye.tracker.tracks[i]; t.live && (t.taken || t.believed()) {
+			c.drawBox(s, t.box(), t.class())
+		}
+	}
+}
+
+func (c *Counter) drawBox(s *counting.Sketch, b box, class counting.Class) {
+	is := uint8(counting.CellNothing)
+	if class, ok := c.counted(class); ok {
+		is = counting.CellClass + uint8(class)
+	}
+	out, ok := outline(s, b, float64(c.k), is)
+	if !ok {
+		return
+	}
+	cell, cols := uint16(s.Cell), s.CellColumns()
+	for y := out.Y0 / cell; y*cell < out.Y1; y++ {
+		for x := out.X0 / cell; x*cell < out.X1; x++ {
+			s.Cells[int(y)*cols+int(x)] = is
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 
 	"kerb/agent/aim"
 	"kerb/counting"
+	"kerb/counting/neural"
+	"kerb/counting/neural/nets"
 	"kerb/counting/vision"
 	"kerb/drivers/camera"
 )
@@ -27,19 +29,31 @@ func TestAThousandSketchesHoldNoFineThing(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Skip("no clips")
 	}
-	var m measure
-	for _, path := range paths {
-		each := 1500 / len(paths) // short ones have fewer
-		m.clip(t, path, each)
-	}
-	t.Logf("%d sketches: blocks at most %d across; the largest step inside a silhouette %.1f levels, inside a block %.1f; %d inner pixels of silhouettes", m.sketches, m.blocks, m.inside, m.within, m.pixels)
-	if m.sketches < 1000 || m.pixels < 10000 {
-		t.Errorf("%d sketches with %d inner pixels: too few to say anything", m.sketches, m.pixels)
-	}
-	// JPEG at quality 80 rings by a few levels around an edge; the measure keeps
-	// away from edges by one of its blocks.
-	if m.blocks > counting.SketchBlocks || m.inside > 6 || m.within > 6 {
-		t.Error("a sketch shows what it must not")
+	street := func(w, h int) *neural.Net { return own(t, nets.Street, w, h) }
+	for _, k := range []struct {
+		name   string
+		eye    func(w, h int) *neural.Net
+		follow time.Duration
+	}{
+		{"motion", func(int, int) *neural.Net { return nil }, time.Minute},
+		{"street", street, time.Minute},
+		{"street, nobody followed", street, 0},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			var m measure
+			for _, path := range paths {
+				m.clip(t, path, 1500/len(paths), vision.Opts{FollowMax: k.follow}, k.eye) // short ones have fewer
+			}
+			t.Logf("%d sketches: blocks at most %d across; the largest step inside a silhouette %.1f levels, inside a block %.1f; %d inner pixels of silhouettes", m.sketches, m.blocks, m.inside, m.within, m.pixels)
+			if m.sketches < 1000 || m.pixels < 10000 {
+				t.Errorf("%d sketches with %d inner pixels: too few to say anything", m.sketches, m.pixels)
+			}
+			// JPEG at quality 80 rings by a few levels around an edge; the measure
+			// keeps away from edges by one of its blocks.
+			if m.blocks > counting.SketchBlocks || m.inside > 6 || m.within > 6 {
+				t.Error("a sketch shows what it must not")
+			}
+		})
 	}
 }
 
@@ -48,7 +62,7 @@ type measure struct {
 	inside, within           float64 // largest step of luma inside a silhouette, and inside a block
 }
 
-func (m *measure) clip(t *testing.T, path string, n int) {
+func (m *measure) clip(t *testing.T, path string, n int, o vision.Opts, eye func(w, h int) *neural.Net) {
 	t.Helper()
 	src, err := camera.OpenAVI(path, camera.Limits{MaxPixels: 1 << 20, MaxBytes: 8 << 20})
 	if err != nil {
@@ -56,7 +70,11 @@ func (m *measure) clip(t *testing.T, path string, n int) {
 	}
 	defer src.Close()
 	w, h := src.Size()
-	c, err := vision.New(src, vision.Opts{Width: w, Height: h, FollowMax: time.Minute, Sketcher: new(vision.Sketcher)})
+	o.Width, o.Height, o.Network, o.Sketcher = w, h, eye(w, h), new(vision.Sketcher)
+	if o.FollowMax == 0 {
+		o.Zones = []counting.Zone{{ID: "all", Polygon: counting.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}}}}
+	}
+	c, err := vision.New(src, o)
 	if err != nil {
 		t.Fatal(err)
 	}
