@@ -55,6 +55,7 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
 		s := newSensor(c, pol, now, log)
+		s.view.tell = noteView(db, c.Name)
 		a.cameras = append(a.cameras, s)
 		a.windows.sensors = append(a.windows.sensors, s)
 	}

@@ -42,7 +42,7 @@ func (n *notifier) ready(then func()) {
 func (n *notifier) stopping() { n.tell("STOPPING=1") }
 
 // alive feeds the watchdog four times as often as systemd asks for. Beside the
-// line for people stands which of counting, broker and clock are well, for
+// line for people stands which of counting, view, broker and clock are well, for
 // whoever decides about an update by it; systemd passes over it.
 func (n *notifier) alive(status, well func() string) {
 	every := 10 * time.Second

@@ -17,6 +17,7 @@ import (
 	"kerb/agent/truth"
 	"kerb/counting"
 	"kerb/counting/vision"
+	"kerb/counting/vision/health"
 	"kerb/drivers/camera/scene"
 )
 
@@ -47,7 +48,11 @@ type result struct {
 		P95 float64 `json:"p95"`
 	} `json:"ms_per_frame"`
 	PeakRSS int `json:"peak_rss_mb"`
+	// Health is what was wrong with the camera; what crossed meanwhile is left
+	// out, as kerb run does.
+	Health []spell `json:"health,omitempty"`
 	truth.Report
+	ill   bool // something is wrong with the camera
 	known bool // there was a truth to compare with
 }
 
@@ -117,6 +122,7 @@ func (r *replay) clip(ctx context.Context, path string, t terminal) (*result, er
 	if o.Network = d.net; r.Looks > 0 {
 		o.Every = time.Duration(float64(time.Second) / r.Looks)
 	}
+	o.Health = new(health.Watch)
 	counter, err := vision.New(src, o)
 	if err != nil {
 		return nil, err
@@ -255,7 +261,10 @@ func (r *replay) count(ctx context.Context, res *result, c *vision.Counter, wher
 			return nil, err
 		}
 		ms = append(ms, float64(time.Since(begun).Microseconds())/1000)
-		crossings = append(crossings, step.Crossings...)
+		res.ails(step.Health, step.Mono)
+		if !step.Health.Pauses() {
+			crossings = append(crossings, step.Crossings...)
+		}
 		if known != nil {
 			frame := int(math.Round(step.Mono.Seconds() * known.Rate))
 			seen = append(seen, truth.Sample{Frame: frame, Count: step.Zones[0].Count})
@@ -277,6 +286,24 @@ func (r *replay) count(ctx context.Context, res *result, c *vision.Counter, wher
 	}
 	res.Report = known.Score(crossings, seen)
 	return res, nil
+}
+
+// spell is a time for which something was wrong with the camera.
+type spell struct {
+	Fault string  `json:"fault"`
+	From  float64 `json:"from_s"` // when it was told
+	To    float64 `json:"to_s"`
+}
+
+// ails notes the verdict of one picture.
+func (res *result) ails(f health.Fault, at time.Duration) {
+	sec := math.Round(at.Seconds()*10) / 10
+	if n := len(res.Health); n > 0 && res.Health[n-1].Fault == f.String() && res.ill {
+		res.Health[n-1].To = sec
+	} else if f != health.Good {
+		res.Health = append(res.Health, spell{f.String(), sec, sec})
+	}
+	res.ill = f != health.Good
 }
 
 func rate(frames int, last time.Duration) float64 {

@@ -11,6 +11,9 @@ import (
 func (res *result) print(w io.Writer) {
 	fmt.Fprintf(w, "%s: %d pictures, %.1f s, %s, %.2f ms a picture (95 %%: %.2f), %d MB\n",
 		res.Clip, res.Frames, res.Seconds, res.Detector, res.MS.P50, res.MS.P95, res.PeakRSS)
+	for _, s := range res.Health {
+		fmt.Fprintf(w, "  %s from %.1f to %.1f s\n", s.Fault, s.From, s.To)
+	}
 	if !res.known {
 		res.sums(w)
 		return

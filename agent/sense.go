@@ -58,6 +58,7 @@ func (s *sense) Run(ctx context.Context) error {
 	if _, err := wall(cageOf(c), site.Device.Strict, log); err != nil {
 		return err
 	}
+	sensor.view.tell = sendView(os.Stdout)
 	hours := newShifts(pol, clk.Read)
 	var aimed atomic.Bool
 	hours.closed = whileAimed(&aimed, hours.closed)
@@ -66,10 +67,13 @@ func (s *sense) Run(ctx context.Context) error {
 		return &parcel.Alive{
 			Pictures: uint64(sensor.pictures.Load()), Bad: uint64(sensor.bad.Load()),
 			Crossings: uint64(sensor.crossings.Load()), Watching: sensor.watching.Load(), Sight: sensor.sight(),
-			Dropped: sensor.dropped.Load(), Usual: sensor.delay.at(0.5), Slow: sensor.delay.at(0.95),
+			View: uint8(sensor.view.now()), Dropped: sensor.dropped.Load(), Usual: sensor.delay.at(0.5), Slow: sensor.delay.at(0.95),
 		}
 	})
-	return answer(os.Stdin, os.Stdout, sensor, pol.Window(), aimed.Store)
+	return answer(os.Stdin, os.Stdout, sensor, pol.Window(), func(on bool) {
+		sensor.view.forget.Store(true)
+		aimed.Store(on)
+	})
 }
 
 // cageOf is what a process that sees this camera is held by.

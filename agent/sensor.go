@@ -18,6 +18,7 @@ import (
 	"kerb/counting"
 	"kerb/counting/neural"
 	"kerb/counting/vision"
+	"kerb/counting/vision/health"
 	"kerb/drivers/camera"
 )
 
@@ -36,6 +37,8 @@ type sensor struct {
 	memory *cage.Vault
 	door   *door // how the camera is opened where there are no walls
 
+	view view // how well the camera sees
+
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
 	bad       atomic.Int64
@@ -51,11 +54,13 @@ func (s *sensor) streams() []counting.Stream { return s.camera.Streams() }
 func (s *sensor) lose(reason string) { s.tally.Lost(reason) }
 
 func (s *sensor) end(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
+	defer s.view.close()
 	return s.tally.End(mono, start, end, whole)
 }
 
 func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log *slog.Logger) *sensor {
 	s := &sensor{camera: c, policy: p, tally: counting.NewTallier(c.Streams()), now: now, log: log.With("camera", c.Name), memory: new(cage.Vault), door: newDoor(c, p.MaxPixels(), (*exec.Cmd).Start, io.Discard, log)}
+	s.view.tell = func(health.Fault, bool) {}
 	s.open = func(ctx context.Context) (source, error) {
 		k, err := readSecrets(c) // at every opening: it can be changed without a restart
 		if err != nil {
@@ -139,7 +144,7 @@ func (s *sensor) watch(ctx context.Context) error {
 		return err
 	}
 	defer d.close()
-	o.Network, o.Share = d.net, coreShare
+	o.Network, o.Share, o.Health = d.net, coreShare, s.view.fresh()
 	c, err := vision.New(src, o)
 	if err != nil {
 		return err
@@ -249,6 +254,11 @@ func (s *sensor) opts(w, h int) vision.Opts {
 func (s *sensor) count(step vision.Step) {
 	s.pictures.Add(1)
 	s.watching.Store(true)
+	s.view.note(step.Health, s.log)
+	if step.Health.Pauses() { // what is counted now would be a lie
+		s.tally.Lost(step.Health.String())
+		return
+	}
 	d := s.tally.Watched(s.now())
 	for _, c := range step.Crossings {
 		if s.tally.Cross(c) {

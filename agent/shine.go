@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kerb/agent/config"
+	"kerb/counting/vision/health"
 	"kerb/drivers/lamp"
 	loopdriver "kerb/drivers/loop"
 )
@@ -49,17 +50,23 @@ func lampPin(c config.Lamp) (lamp.Pin, error) {
 	return found[0].Pin(), nil
 }
 
-// code is what the lamp says: a sensor that does not deliver before a broker
-// that is not reached. Outside the policy's hours nothing has to deliver.
+// code is what the lamp says: a sensor that does not deliver before one that
+// shows nothing that could be counted, and that before a broker that is not
+// reached. Outside the policy's hours nothing has to deliver.
 func (s *supervisor) code() lamp.Code {
 	r := s.clock.Read()
 	open := s.policy.AlwaysOpen() || r.Synced && s.policy.Open(r.Wall)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	unsighted := false
 	for _, p := range s.posts {
 		if open && !p.aimed && (p.child == nil || p.alive == nil || !p.alive.Watching) {
 			return lamp.Fault
 		}
+		unsighted = unsighted || open && !p.aimed && p.alive != nil && health.Fault(p.alive.View) != health.Good
+	}
+	if unsighted {
+		return lamp.Unsighted
 	}
 	if s.speaking == nil || !s.online.Load() {
 		return lamp.Offline

@@ -6,6 +6,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/parcel"
 	"kerb/agent/policy"
+	"kerb/counting/vision/health"
 	"kerb/drivers/lamp"
 )
 
@@ -28,6 +29,16 @@ func TestTheLampSaysTheWorstThatIsTrue(t *testing.T) {
 	check("an uplink without a broker", lamp.Offline)
 	s.online.Store(true)
 	check("all is well", lamp.Counting)
+	for f := health.Frozen; f.Known(); f++ {
+		p.alive = &parcel.Alive{Watching: true, View: uint8(f)}
+		check(f.String(), lamp.Unsighted)
+		if got := s.well(); got != "counting broker" {
+			t.Errorf("%v: well is %q", f, got)
+		}
+	}
+	p.aimed = true
+	check("somebody aims it", lamp.Counting)
+	p.aimed = false
 	p.alive = &parcel.Alive{}
 	check("a camera that does not deliver", lamp.Fault)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"kerb/agent/audit"
 	"kerb/agent/cage"
 	"kerb/agent/clock"
 	"kerb/agent/config"
@@ -24,6 +22,7 @@ import (
 	"kerb/agent/uplink"
 	"kerb/counting"
 	"kerb/counting/loop"
+	"kerb/counting/vision/health"
 )
 
 // speak is the process that speaks: numbers in on standard input, Releases
@@ -41,11 +40,11 @@ func (s *speak) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &writer{site: site, clock: clk, out: os.Stdout, health: newHealth(site, v)}
+	w := &writer{site: site, clock: clk, out: os.Stdout, condition: newCondition(site, v)}
 	o := uplinkOpts(site, pol, db, clk, log)
-	o.Report = w.health.report
+	o.Report = w.condition.report
 	see := newSeers(site)
-	o.Birth.Sensors = func() []uplink.Sensor { return see.tell(w.health.sight) }
+	o.Birth.Sensors = func() []uplink.Sensor { return see.tell(w.condition.sight) }
 	up, err := uplink.New(o)
 	if err != nil {
 		return errors.Join(err, db.Close())
@@ -69,7 +68,7 @@ func (s *speak) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	w.health.own(report)
+	w.condition.own(report)
 	return w.serve(ctx, up)
 }
 
@@ -106,10 +105,10 @@ func speaker(site *config.Site) (cage.UplinkRole, error) {
 // A writer takes what the supervisor sends and accounts for itant.
 type writer struct {
 	accountant
-	site   *config.Site
-	clock  clock.Clock
-	out    io.Writer
-	health *health
+	site      *config.Site
+	clock     clock.Clock
+	out       io.Writer
+	condition *condition
 
 	recalled time.Duration // up to which monotonic time an uplink before this one stored windows of this boot
 	window   *parcel.Window
@@ -194,7 +193,7 @@ func (w *writer) take(m parcel.Message) (uint64, error) {
 	switch m := m.(type) {
 	case *parcel.Begin:
 		w.begun = m.Mono
-		if v := w.health.book.verdict; m.First && v.refused != nil {
+		if v := w.condition.book.verdict; m.First && v.refused != nil {
 			w.store.Note("policy_refused", map[string]any{"why": v.refused.Error(), "in_force": v.policy.Hash()})
 		}
 	case *parcel.Window:
@@ -211,11 +210,16 @@ func (w *writer) take(m parcel.Message) (uint64, error) {
 		w.tellEnd(m)
 		return m.N, nil
 	case *parcel.Alive:
-		w.health.heard(int(m.Sensor), m)
+		w.condition.heard(int(m.Sensor), m)
 	case *parcel.Walls:
-		w.health.measured(int(m.Sensor), m)
+		w.condition.measured(int(m.Sensor), m)
 	case *parcel.Fault:
 		w.tellFault(m)
+		return m.N, nil
+	case *parcel.View:
+		if int(m.Sensor) < len(w.site.Cameras) {
+			noteView(w.store, w.site.Cameras[m.Sensor].Name)(health.Fault(m.Fault), m.On)
+		}
 		return m.N, nil
 	case *parcel.Aim:
 		data := aimData(w.site, m)
@@ -223,9 +227,9 @@ func (w *writer) take(m parcel.Message) (uint64, error) {
 		w.store.Note("aim", data)
 		return m.N, nil
 	case *parcel.Head:
-		w.health.head(m)
+		w.condition.head(m)
 	case *parcel.Board:
-		w.health.boardIs(m)
+		w.condition.boardIs(m)
 	case *parcel.Finish:
 		return 0, errFinished
 	}
@@ -287,92 +291,4 @@ func posted(site *config.Site) (names []string) {
 
 func whyEnded(why uint8) string {
 	return map[uint8]string{parcel.Ended: "ended", parcel.Stalled: "stalled", parcel.Malformed: "malformed"}[why]
-}
-
-// health is what the state message says of the agent's processes.
-type health struct {
-	mu      sync.Mutex
-	site    *config.Site
-	book    book       // for its words about the policy
-	audit   audit.Head // as the supervisor told
-	board   *parcel.Board
-	names   []cage.Wall
-	speaker *parcel.Walls
-	walls   map[int]*parcel.Walls
-	alive   map[int]*parcel.Alive
-}
-
-func newHealth(site *config.Site, v verdict) *health {
-	return &health{site: site, book: book{verdict: v}, walls: map[int]*parcel.Walls{}, alive: map[int]*parcel.Alive{}}
-}
-
-func (h *health) own(r cage.Report) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.names, h.speaker = r.Walls, measured(r)
-}
-
-func (h *health) heard(i int, a *parcel.Alive) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.alive[i] = a
-}
-
-func (h *health) sight(i int) parcel.Sight {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if a := h.alive[i]; a != nil {
-		return a.Sight
-	}
-	return parcel.Sight{}
-}
-
-func (h *health) measured(i int, w *parcel.Walls) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.walls[i] = w
-}
-
-func (h *health) head(m *parcel.Head) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.audit = audit.Head{Seq: m.Seq, Sum: hex.EncodeToString(m.Sum[:])}
-}
-
-func (h *health) boardIs(m *parcel.Board) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.board = m
-}
-
-func (h *health) report() map[string]any {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := h.book.report()
-	if h.audit.Seq > 0 {
-		out["audit"] = h.audit
-	}
-	if h.board != nil {
-		out["board"] = boardWords(h.board)
-	}
-	walls, sensors := map[string]any{}, map[string]any{}
-	if h.speaker != nil {
-		walls["uplink"] = holding(h.speaker, h.names)
-	}
-	if w := h.walls[parcel.Supervisor]; w != nil {
-		walls["supervisor"] = holding(w, h.names)
-	}
-	for i, name := range posted(h.site) {
-		if w := h.walls[i]; w != nil {
-			walls["sense "+name] = holding(w, h.names)
-		}
-		if a := h.alive[i]; a != nil {
-			sensors[name] = map[string]any{
-				"watching": a.Watching, "pictures": a.Pictures, "bad": a.Bad, "dropped": a.Dropped,
-				"delay_ms": map[string]any{"p50": a.Usual.Milliseconds(), "p95": a.Slow.Milliseconds()},
-			}
-		}
-	}
-	out["walls"], out["sensors"] = walls, sensors
-	return out
 }

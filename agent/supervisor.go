@@ -62,6 +62,7 @@ type post struct {
 	aimed bool   // kerb aim has its camera
 	walls *parcel.Walls
 	alive *parcel.Alive
+	told  uint8 // what the uplink knows to be wrong with what the camera shows
 }
 
 func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, keep *book, words io.Writer, log *slog.Logger) (*supervisor, error) {
@@ -209,6 +210,8 @@ func (s *supervisor) heardSense(p *post, c *child, m parcel.Message) error {
 		return s.gathering.take(p, m)
 	case *parcel.Fault:
 		return s.heardFault(p, m)
+	case *parcel.View:
+		return s.heardView(p, m)
 	}
 	return fmt.Errorf("it says what is not its own to say: %T", m)
 }
@@ -225,9 +228,24 @@ func (s *supervisor) heardFault(p *post, f *parcel.Fault) error {
 	return nil
 }
 
+func (s *supervisor) heardView(p *post, v *parcel.View) error {
+	if p.number >= len(s.site.Cameras) {
+		return errors.New("a fault of what is no camera")
+	}
+	if p.told = 0; v.On {
+		p.told = v.Fault
+	}
+	v.Sensor = uint16(p.number)
+	s.out.note(func(n uint64) []parcel.Message {
+		v.N = n
+		return []parcel.Message{v}
+	})
+	return nil
+}
+
 func (s *supervisor) lostSense(p *post, why uint8) {
 	s.mu.Lock()
-	p.child = nil
+	p.child, p.told = nil, 0
 	if g := s.gathering; g != nil && g.open[p] {
 		delete(g.open, p)
 		for i := range p.streams { // half of an answer is none
@@ -299,7 +317,7 @@ func (s *supervisor) news() (ms []parcel.Message) {
 		}
 		if p.alive != nil {
 			now := *p.alive
-			now.Watching = now.Watching && p.child != nil
+			now.Watching, now.View = now.Watching && p.child != nil, p.told // in their windows' time: see view
 			ms = append(ms, &now)
 		}
 	}
@@ -349,11 +367,17 @@ func (s *supervisor) ready() {
 	}
 }
 
-// well names what is well of counting, broker and clock.
+// well names what is well of counting, view, broker and clock. Counting is well
+// when pictures are looked at, also where they show nothing: an update of a
+// device is no worse for a night without lamps.
 func (s *supervisor) well() string {
 	words := []string{}
-	if s.code() != lamp.Fault {
+	switch s.code() {
+	case lamp.Fault:
+	case lamp.Unsighted:
 		words = append(words, "counting")
+	default:
+		words = append(words, "counting", "view")
 	}
 	if s.online.Load() {
 		words = append(words, "broker")

@@ -135,7 +135,7 @@ func writerOn(t *testing.T, path string, p *policy.Policy) *writer {
 	t.Cleanup(func() { db.Close() })
 	stream := counting.Stream{ID: "kerb", Kind: counting.LineStream, Classes: []counting.Class{counting.Person}}
 	site := &config.Site{}
-	w := &writer{site: site, out: io.Discard, health: newHealth(site, verdict{policy: p})}
+	w := &writer{site: site, out: io.Discard, condition: newCondition(site, verdict{policy: p})}
 	w.accountant = accountant{
 		policy: p, store: db, stored: func() {}, streams: []counting.Stream{stream}, log: slog.New(slog.DiscardHandler),
 	}

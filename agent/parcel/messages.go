@@ -105,7 +105,8 @@ type Alive struct {
 	Pictures  uint64
 	Bad       uint64
 	Crossings uint64
-	Watching  bool // the camera delivers
+	Watching  bool  // the camera delivers
+	View      uint8 // what is wrong with what it shows, as in View; 0: nothing
 	Sight     Sight
 	Dropped   uint64        // pictures that came and were overtaken by newer ones
 	Usual     time.Duration // from a picture's coming until it is counted: the median
@@ -134,11 +135,43 @@ func (a *Alive) lay(p *page) {
 	p.flag(&a.Watching)
 	p.u8(&a.Sight.Detector, &a.Sight.Network)
 	p.u16(&a.Sight.Looks)
+	p.u8(&a.View)
 }
 
 func (a *Alive) check() error {
 	if s := a.Sight; s.Detector > Neural || s.Network > maxNetworks || (s.Network != 0 || s.Looks != 0) && s.Detector != Neural {
 		return fmt.Errorf("a sight of %+v", s)
+	}
+	if a.View > Views {
+		return fmt.Errorf("fault %d of a camera", a.View)
+	}
+	return nil
+}
+
+// Views is how many kinds of fault a camera's pictures can have, numbered from 1
+// on; see kerb/counting/vision/health.
+const Views = 7
+
+// View tells that a fault of a camera's pictures begins or ends.
+type View struct {
+	N      uint64
+	Sensor uint16 // as in Alive
+	Fault  uint8  // 1…Views
+	On     bool   // it begins
+}
+
+func (*View) kind() byte { return 14 }
+
+func (v *View) lay(p *page) {
+	lay64(p, &v.N)
+	p.u16(&v.Sensor)
+	p.u8(&v.Fault)
+	p.flag(&v.On)
+}
+
+func (v *View) check() error {
+	if v.Fault == 0 || v.Fault > Views {
+		return fmt.Errorf("fault %d of a camera", v.Fault)
 	}
 	return nil
 }
@@ -315,7 +348,7 @@ var reasons = [...]string{
 	"", "unknown", "starting", "stopped", "stalled", "camera_lost", "sense_lost", "down",
 	"loops_lost", "ended", "not_observed", "loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
 	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
-	"aiming",
+	"aiming", "camera_frozen", "camera_dark", "camera_blinded", "camera_covered", "camera_blurred", "camera_moved",
 }
 
 func reason(word string) uint8 {

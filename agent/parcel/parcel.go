@@ -35,7 +35,7 @@ var ErrForeign = errors.New("not a record")
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Message is a pointer to one of Begin, Cut, Tally, Window, Step, Alive, Walls,
-// Event, Fault, Head, Board, Stored, Finish, Pause and Aim.
+// Event, Fault, View, Head, Board, Stored, Finish, Pause and Aim.
 type Message interface {
 	kind() byte
 	lay(*page)
@@ -46,7 +46,7 @@ type Message interface {
 func blank(kind byte) Message {
 	for _, m := range [...]Message{
 		new(Begin), new(Cut), new(Tally), new(Window), new(Step), new(Alive), new(Walls), new(Event), new(Stored), new(Finish),
-		new(Fault), new(Head), new(Pause), new(Aim), new(Board),
+		new(Fault), new(Head), new(Pause), new(Aim), new(Board), new(View),
 	} {
 		if m.kind() == kind {
 			return m

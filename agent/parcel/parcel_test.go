@@ -51,9 +51,9 @@ func samples() []Message {
 		&Cut{4, 10, 20, time.Minute, true},
 		&Window{4, 10, 20, time.Minute, true, 65535},
 		&Step{9, 20, 10, time.Second, true},
-		&Alive{2, 1 << 50, 3, 4, true, Sight{Neural, 2, 83}, 5, time.Millisecond, time.Second},
+		&Alive{2, 1 << 50, 3, 4, true, Views, Sight{Neural, 2, 83}, 5, time.Millisecond, time.Second},
 		walls, &Event{1, 2, Malformed}, &Stored{1 << 63}, &Finish{}, full(),
-		&Fault{1, 2, 3, 1 << 5, true, 9}, &Head{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
+		&Fault{1, 2, 3, 1 << 5, true, 9}, &View{8, 1, Views, true}, &Head{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
 	}
 }
 

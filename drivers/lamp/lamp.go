@@ -5,6 +5,7 @@
 //	code      meaning                                   the lamp
 //	Counting  all is well                               one short flash every 3 s
 //	Offline   counting, but the broker is not reached   two short flashes every 3 s
+//	Unsighted a camera's view is spoilt: see its event  three short flashes every 3 s
 //	Fault     a loop, a camera or the store has failed  five flashes a second, without end
 //	Aiming    commissioning: the page is open           half a second on, half a second off
 //	Dark      stopped                                   off
@@ -29,11 +30,12 @@ const (
 	Dark Code = iota
 	Counting
 	Offline
+	Unsighted
 	Aiming
 	Fault
 )
 
-var names = [...]string{"dark", "counting", "offline", "aiming", "fault"}
+var names = [...]string{"dark", "counting", "offline", "unsighted", "aiming", "fault"}
 
 func (c Code) String() string {
 	if int(c) < len(names) {
@@ -51,6 +53,8 @@ func (c Code) pattern() []time.Duration {
 		return []time.Duration{flash, 3*time.Second - flash}
 	case Offline:
 		return []time.Duration{flash, 3 * flash, flash, 3*time.Second - 5*flash}
+	case Unsighted:
+		return []time.Duration{flash, 3 * flash, flash, 3 * flash, flash, 3*time.Second - 9*flash}
 	case Aiming:
 		return []time.Duration{500 * time.Millisecond, 500 * time.Millisecond}
 	case Fault:

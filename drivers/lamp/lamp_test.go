@@ -34,6 +34,7 @@ func TestLampBlinksItsCode(t *testing.T) {
 		{lamp.Dark, "0s Low"},
 		{lamp.Counting, "0s High|80ms Low|3s High|3.08s Low"},
 		{lamp.Offline, "0s High|80ms Low|320ms High|400ms Low|3s High"},
+		{lamp.Unsighted, "0s High|80ms Low|320ms High|400ms Low|640ms High|720ms Low|3s High"},
 		{lamp.Aiming, "0s High|500ms Low|1s High"},
 		{lamp.Fault, "0s High|100ms Low|200ms High|300ms Low"},
 	} {

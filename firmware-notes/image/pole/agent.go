@@ -29,7 +29,7 @@ func stateDir() error {
 type agent struct {
 	mu     sync.Mutex
 	alive  time.Time
-	health []string // of counting, broker and clock, those that are well
+	health []string // of counting, view, broker and clock, those that are well
 }
 
 // well reports whether the agent counts, has its broker, and a clock.
@@ -151,6 +151,8 @@ func (a *agent) listen(socket *net.UnixConn, d *device) {
 		switch {
 		case !slices.Contains(health, "counting"):
 			d.lamp.show(fault)
+		case !slices.Contains(health, "view"):
+			d.lamp.show(unsighted)
 		case !slices.Contains(health, "broker"):
 			d.lamp.show(offline)
 		default:

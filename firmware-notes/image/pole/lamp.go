@@ -14,6 +14,7 @@ const (
 	dark int32 = iota
 	counting
 	offline
+	unsighted
 	fault
 )
 
@@ -42,10 +43,11 @@ const flash = 80 * time.Millisecond
 func (l *lamp) run(ctx context.Context) {
 	for l.path != "" && ctx.Err() == nil {
 		pattern := map[int32][]time.Duration{
-			dark:     {0, time.Second},
-			counting: {flash, 3*time.Second - flash},
-			offline:  {flash, 3 * flash, flash, 3*time.Second - 5*flash},
-			fault:    {100 * time.Millisecond, 100 * time.Millisecond},
+			dark:      {0, time.Second},
+			counting:  {flash, 3*time.Second - flash},
+			offline:   {flash, 3 * flash, flash, 3*time.Second - 5*flash},
+			unsighted: {flash, 3 * flash, flash, 3 * flash, flash, 3*time.Second - 9*flash},
+			fault:     {100 * time.Millisecond, 100 * time.Millisecond},
 		}[l.code.Load()]
 		for i, d := range pattern {
 			on := "0"
