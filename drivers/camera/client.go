@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 )
 
-// client asks a camera for its stream: authentication when asked for, and
+// client asks a camera for its stream, or its picture: authentication when asked for, and
 // redirects on the same host.
 type client struct {
 	http           http.Client
@@ -37,14 +38,15 @@ func newClient(o HTTP) *client {
 }
 
 // get returns the response that is neither a redirect nor a question for a
-// password.
-func (c *client) get(ctx context.Context, u *url.URL) (*http.Response, error) {
+// password. The conditions are headers that go with every request.
+func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*http.Response, error) {
 	auth := ""
 	for range 6 {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 		if err != nil {
 			return nil, bare(err)
 		}
+		maps.Copy(req.Header, conditions)
 		req.Header.Set("User-Agent", "kerb")
 		if auth != "" {
 			req.Header.Set("Authorization", auth)

@@ -76,7 +76,7 @@ func (m *MJPEG) connect(ctx context.Context, u *url.URL, l Limits, o HTTP) error
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, cancel)()
 	m.client = newClient(o)
-	res, err := m.client.get(life, u)
+	res, err := m.client.get(life, u, nil)
 	if err == nil {
 		m.split.parts, err = kind(res)
 		if err != nil {
@@ -120,7 +120,7 @@ func kind(res *http.Response) (*parts, error) {
 	case t == "" || t == "application/octet-stream" || strings.HasPrefix(t, "video/"):
 		return nil, nil
 	case t == "image/jpeg":
-		return nil, errors.New("camera sends a single picture: look for the address of its MJPEG stream")
+		return nil, errors.New("camera sends a single picture: look for the address of its MJPEG stream, or count by instants with every")
 	}
 	return nil, fmt.Errorf("camera sends %q: must be multipart/x-mixed-replace", t[:min(len(t), 80)])
 }
