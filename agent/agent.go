@@ -17,12 +17,12 @@ import (
 	"kerb/agent/policy"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
+	"kerb/agent/week"
 )
 
 // An agent is the whole pipeline of one device in one process.
 type agent struct {
 	windows windows
-	shifts  shifts
 	cameras []*sensor
 	uplink  *uplink.Uplink
 	store   *store.Store
@@ -50,7 +50,7 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *book
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	a.uplink, a.store, a.shifts, a.log = up, db, newShifts(pol, clk.Read), log
+	a.uplink, a.store, a.log = up, db, log
 	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
@@ -107,7 +107,7 @@ func uplinkOpts(site *config.Site, pol *policy.Policy, db *store.Store, clk cloc
 		o.Birth.Place = &uplink.Place{Name: p.Description, Lat: &p.Lat, Lon: &p.Lon}
 	}
 	for _, s := range site.Streams() {
-		st := uplink.Stream{ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor}
+		st := uplink.Stream{ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor, Instants: s.Still}
 		for _, c := range s.Classes {
 			st.Classes = append(st.Classes, c.String())
 		}
@@ -125,7 +125,11 @@ func (a *agent) run(ctx context.Context) error {
 	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	var sensors, up sync.WaitGroup
 	for _, s := range a.windows.sensors {
-		sensors.Go(func() { a.shifts.run(ctx, s) })
+		var own week.Shifts
+		if c, ok := s.(*sensor); ok {
+			own = c.camera.Hours
+		}
+		sensors.Go(func() { newShifts(a.windows.policy, own, a.windows.clock.Read).run(ctx, s) })
 	}
 	up.Go(func() {
 		if err := a.uplink.Run(sending); err != nil && !errors.Is(err, context.Canceled) {

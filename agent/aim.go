@@ -62,11 +62,14 @@ func (a *aimCmd) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	if c := site.Cameras[camera]; c.Still() {
+		return fmt.Errorf("camera %s shows one picture at a time, and outlines are drawn of what moves: write the corners of its zones into %s, as fractions of the picture", c.Name, a.Site)
+	}
 	sketches, longest := aimTerms(v.policy)
 	if a.For <= 0 || a.For > longest {
 		return usageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
 	}
-	hours := newShifts(v.policy, clock.Clock{Floor: site.Device.ClockFloor}.Read)
+	hours := newShifts(v.policy, nil, clock.Clock{Floor: site.Device.ClockFloor}.Read)
 	if why := hours.closed(); why != "" {
 		return fmt.Errorf("the policy lets nothing look through this camera now (%s): aim within its hours", why)
 	}

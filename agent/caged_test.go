@@ -2,15 +2,23 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"kerb/agent/config"
 )
 
 // said is what a process has said so far.
@@ -31,65 +39,238 @@ func (s *said) String() string {
 	return s.b.String()
 }
 
-// Every kind of network camera opens inside the walls, where nothing is dialled
-// and nothing is read but what is handed in; and no password is ever said, nor
-// to be seen among the words of a process.
-func TestEverySourceOpensInsideTheWalls(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short: it waits for real cameras")
+// others are sources that nothing is done to: the program motion as an HTTP
+// camera, London's stills at an address, a clip at one, and a program.
+func others(t *testing.T, footage string) (all []supplied) {
+	t.Helper()
+	add := func(name, source string, change func(*config.Camera)) {
+		c := watched(name)
+		c.Source = source
+		change(&c)
+		all = append(all, supplied{camera: c})
 	}
-	all := sources(t)
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "kerb")
-	build := exec.Command("go", "build", "-o", bin, "kerb/agent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build kerb: %v\n%s", err, out)
+	still := func(c *config.Camera) { c.FPS, c.Lines, c.Detector, c.Asked = 0, nil, "auto", 10*time.Second }
+	recording := clip(t, "recording.mp4", "-t", "4", "-c:v", "libx264", "-pix_fmt", "yuv420p")
+	add("still", serveStills(t, footage), still)
+	add("clip", serveFile(t, recording), still)
+	add("command", "", func(c *config.Camera) {
+		ffmpeg, err := exec.LookPath("ffmpeg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		words := played(recording, "-f", "mjpeg", "-c:v", "mjpeg", "-")
+		c.Command = append([]string{ffmpeg}, words[1:]...)
+	})
+	if _, err := exec.LookPath("motion"); err != nil {
+		t.Log("no motion: install the package motion")
+		return all
 	}
-	site := "[device]\nname = \"a\"\nsite = \"b\"\ntenant = \"c\"\nstate = \"state\"\nclock_floor = \"2020-01-01\"\n[broker]\nurl = \"mqtt://127.0.0.1:1\"\n"
-	var names []string
+	add("motion", startMotion(t, serveParts(t, clip(t, "looked-at", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi"))), func(*config.Camera) {})
+	return all
+}
+
+func serveFile(t *testing.T, path string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
+	t.Cleanup(s.Close)
+	return s.URL + "/clip.mp4"
+}
+
+// serveStills is a camera that shows the next of London's stills every three
+// seconds.
+func serveStills(t *testing.T, footage string) string {
+	t.Helper()
+	stills, err := filepath.Glob(filepath.Join(footage, "stills", "jc0*.jpg"))
+	if err != nil || len(stills) == 0 {
+		t.Logf("no footage: drawn stills stand in for it")
+		stills = []string{clip(t, "0.jpg", "-frames:v", "1"), clip(t, "1.jpg", "-vf", "negate", "-frames:v", "1")}
+	}
+	begun := time.Now()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := stills[int(time.Since(begun)/(3*time.Second))%len(stills)]
+		b, err := os.ReadFile(path)
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("ETag", strconv.Quote(filepath.Base(path)))
+		http.ServeContent(w, r, "now.jpg", time.Time{}, bytes.NewReader(b))
+	}))
+	t.Cleanup(s.Close)
+	return s.URL + "/now.jpg"
+}
+
+// startMotion is Debian's motion, which looks at one camera and is another.
+func startMotion(t *testing.T, from string) string {
+	t.Helper()
+	dir, port := t.TempDir(), freePort(t)
+	config := fmt.Sprintf("daemon off\nlog_level 3\ntarget_dir %s\nnetcam_url %s\nwidth 320\nheight 240\nframerate 10\n"+
+		"picture_output off\nmovie_output off\nwebcontrol_port 0\nstream_port %d\nstream_localhost on\nstream_maxrate 10\nstream_quality 70\n", dir, from, port)
+	if err := os.WriteFile(filepath.Join(dir, "motion.conf"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	supply(t, "motion", "-n", "-c", filepath.Join(dir, "motion.conf"))
+	return fmt.Sprintf("http://127.0.0.1:%d/", port)
+}
+
+// siteOf is site.toml for these cameras.
+func siteOf(broker string, all []supplied) string {
+	site := fmt.Sprintf("[device]\nname = \"a\"\nsite = \"b\"\ntenant = \"c\"\nstate = \"state\"\nclock_floor = \"2020-01-01\"\n[broker]\nurl = %q\n", broker)
 	for _, s := range all {
 		c := s.camera
-		names = append(names, c.Name)
-		site += fmt.Sprintf("[[camera]]\nname = %q\nsource = %q\nfps = 10\ndetector = \"motion\"\n", c.Name, c.Source)
+		site += fmt.Sprintf("[[camera]]\nname = %q\ndetector = %q\n", c.Name, c.Detector)
+		switch {
+		case c.Asked > 0:
+			site += fmt.Sprintf("source = %q\nevery = %q\n", c.Source, c.Asked)
+		case c.Command != nil:
+			site += fmt.Sprintf("command = [\"%s\"]\nfps = %g\n", strings.Join(c.Command, "\", \""), c.FPS)
+		default:
+			site += fmt.Sprintf("source = %q\nfps = %g\n", c.Source, c.FPS)
+		}
 		if c.User != "" {
 			site += fmt.Sprintf("user = %q\npassword_file = %q\n", c.User, c.PasswordFile)
 		}
 		if c.UDP {
 			site += "transport = \"udp\"\n"
 		}
-		site += fmt.Sprintf("[[camera.line]]\nid = %q\nfrom = [0.0, 0.5]\nto = [1.0, 0.5]\nclasses = [\"person\"]\n", c.Name)
+		if c.Asked == 0 {
+			site += fmt.Sprintf("[[camera.line]]\nid = %q\nfrom = [0.0, 0.5]\nto = [1.0, 0.5]\nclasses = [\"person\"]\n", c.Name)
+		} else {
+			site += fmt.Sprintf("[[camera.zone]]\nid = %q\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\nclasses = [\"person\", \"vehicle\"]\n", c.Name)
+		}
 	}
-	policy := "schema = \"kerb.policy/1\"\nversion = 1\ntitle = \"test\"\npurpose = \"statistical\"\ncount.streams = [\"line\"]\ncount.classes = [\"person\"]\ncamera.follow_max = \"60s\"\nclear.window = \"1m\"\nclear.method = \"noise\"\nclear.epsilon = 1\nclear.below = 0\nclear.overlap = 2\nkeep.retention = \"24h\"\n"
-	for name, text := range map[string]string{"site.toml": site, "policy.toml": policy} {
+	return site
+}
+
+// Every kind of network camera and program is seen inside the walls, where
+// nothing is dialled and nothing is read but what is handed in, and its windows
+// arrive at a broker; and no password is ever said, nor to be seen among the
+// words of a process.
+func TestEverySourceIsCountedInsideTheWalls(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it waits for real cameras")
+	}
+	footage := cmp.Or(os.Getenv("KERB_SHARED"), "../../shared") + "/footage"
+	all := append(sources(t), others(t, footage)...)
+	dir, url := t.TempDir(), mosquitto(t)
+	bin := filepath.Join(dir, "kerb")
+	build := exec.Command("go", "build", "-o", bin, "kerb/agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build kerb: %v\n%s", err, out)
+	}
+	policy := "schema = \"kerb.policy/1\"\nversion = 1\ntitle = \"test\"\npurpose = \"statistical\"\ncount.streams = [\"line\", \"zone\"]\ncount.classes = [\"person\", \"vehicle\"]\ncamera.follow_max = \"60s\"\nclear.window = \"1m\"\nclear.method = \"noise\"\nclear.epsilon = 1\nclear.below = 0\nclear.overlap = 2\nkeep.retention = \"24h\"\n"
+	for name, text := range map[string]string{"site.toml": siteOf(url, all), "policy.toml": policy} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	arrived := arrivals(t, url)
 	var words said
 	run := exec.Command(bin, "run", "-site", filepath.Join(dir, "site.toml"), "-policy", filepath.Join(dir, "policy.toml"))
 	run.Stderr = &words
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer run.Wait()
 	defer run.Process.Kill()
-	missing := names
-	for end := time.Now().Add(2 * time.Minute); len(missing) > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		missing = slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-			return strings.Contains(words.String(), "msg=\"camera open\" camera="+n+" ")
-		})
+	missing := ""
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		missing = ""
+		for _, s := range all {
+			if s.camera.Name == "still" && arrived.least("still") < 2 || arrived.least(s.camera.Name) < 1 {
+				missing += " " + s.camera.Name
+			}
+		}
+		if missing == "" {
+			break
+		}
 	}
-	if len(missing) > 0 {
-		t.Errorf("%v did not open:\n%s", missing, words.String())
+	if missing != "" {
+		t.Errorf("nothing seen of%s arrived:\n%s", missing, words.String())
 	}
+	for _, s := range all {
+		t.Logf("%-8s seen for %d", s.camera.Name, arrived.least(s.camera.Name))
+	}
+	silent(t, words.String())
+	_ = run.Process.Signal(os.Interrupt)
+	if err := run.Wait(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+}
+
+// silent looks for the password where it must not be.
+func silent(t *testing.T, words string) {
+	t.Helper()
 	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range processes {
 		if b, _ := os.ReadFile(path); bytes.Contains(b, []byte(sesame)) {
 			t.Errorf("%s holds the password: %q", path, b)
 		}
 	}
-	if strings.Contains(words.String(), sesame) || strings.Contains(words.String(), "se%3Fsame") {
+	if strings.Contains(words, sesame) || strings.Contains(words, "se%3Fsame") {
 		t.Error("the log holds the password")
+	}
+}
+
+// mosquitto is a broker of its own.
+func mosquitto(t *testing.T) string {
+	t.Helper()
+	port := freePort(t)
+	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
+	if err := os.WriteFile(conf, fmt.Appendf(nil, "listener %d 127.0.0.1\nallow_anonymous true\n", port), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path, err := exec.LookPath("mosquitto")
+	if err != nil {
+		path = "/usr/sbin/mosquitto"
+	}
+	supply(t, path, "-c", conf)
+	return fmt.Sprintf("mqtt://127.0.0.1:%d", port)
+}
+
+// seen is for how long, or at how many instants, each stream was seen in all
+// windows that arrived.
+type seen struct {
+	mu  sync.Mutex
+	all map[string]int
+}
+
+func (s *seen) least(stream string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[stream]
+}
+
+func (s *seen) take(_ mqtt.Client, m mqtt.Message) {
+	var w struct {
+		Stream   string
+		Quality  string
+		Seconds  int `json:"observed_s"`
+		Instants int `json:"observed_instants"`
+		Counts   []json.RawMessage
+	}
+	if json.Unmarshal(m.Payload(), &w) != nil || w.Quality == "gap" || len(w.Counts) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[w.Stream] += w.Seconds + w.Instants
+}
+
+func arrivals(t *testing.T, url string) *seen {
+	t.Helper()
+	s := &seen{all: map[string]int{}}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(url, "mqtt", "tcp", 1)).SetClientID("observer"))
+		if tok := client.Connect(); tok.WaitTimeout(10*time.Second) && tok.Error() == nil {
+			t.Cleanup(func() { client.Disconnect(0) })
+			if tok := client.Subscribe("kerb/v1/c/b/a/count/+", 1, s.take); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
+				t.Fatal(tok.Error())
+			}
+			return s
+		}
+		if time.Now().After(end) {
+			t.Fatal("no broker")
+		}
 	}
 }

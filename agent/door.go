@@ -49,7 +49,7 @@ func (d *door) open(ctx context.Context, what byte) ([]*os.File, error) {
 	switch what {
 	case pleaseOpen:
 		return d.openCamera(ctx)
-	case pleaseAVC, pleaseHEVC:
+	case pleaseAVC, pleaseHEVC, pleaseClip:
 		return d.decoder(what)
 	case pleaseHear:
 		return listenPair()
@@ -61,7 +61,7 @@ func (d *door) openCamera(ctx context.Context) ([]*os.File, error) {
 	switch c := d.camera; c.Feed() {
 	case config.SceneFeed:
 		return nil, errors.New("a scene is not opened")
-	case config.StreamFeed, config.RTSPFeed:
+	case config.StreamFeed, config.RTSPFeed, config.SnapshotFeed:
 		conn, err := (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "tcp", c.Address())
 		if err != nil {
 			return nil, err
@@ -138,7 +138,7 @@ func program(c config.Camera) ([]string, error) {
 }
 
 // errNoDecoder says what to do about it.
-var errNoDecoder = errors.New("H.264 and H.265 need ffmpeg, which is not installed: apt install ffmpeg, or let the camera send M-JPEG")
+var errNoDecoder = errors.New("H.264, H.265 and clips need ffmpeg, which is not installed: apt install ffmpeg, or let the camera send JPEGs")
 
 // decoder starts ffmpeg between two pipes. It has no address, so it needs no
 // network, and no password; it gives luma only, at the rate and in the size
@@ -148,8 +148,11 @@ func (d *door) decoder(what byte) ([]*os.File, error) {
 	if err != nil {
 		return nil, errNoDecoder
 	}
-	codec := map[byte]string{pleaseAVC: "h264", pleaseHEVC: "hevc"}[what]
-	in, out, err := d.run(what, append([]string{path}, decode(codec, d.camera.Every(), d.pixels)...), true)
+	words := decodeClip(d.pixels)
+	if what != pleaseClip {
+		words = decode(map[byte]string{pleaseAVC: "h264", pleaseHEVC: "hevc"}[what], d.camera.Every(), d.pixels)
+	}
+	in, out, err := d.run(what, append([]string{path}, words...), true)
 	if err != nil {
 		return nil, err
 	}
@@ -164,14 +167,28 @@ func decode(codec string, every time.Duration, pixels int) []string {
 	if every > 0 {
 		filter = fmt.Sprintf("select='isnan(prev_selected_t)+gte(t-prev_selected_t,%.3f)'", 0.75*every.Seconds())
 	}
-	fit := fmt.Sprintf("sqrt(%d/(iw*ih))", pixels)
-	filter += fmt.Sprintf(",scale=w='if(gt(iw*ih,%[1]d),2*floor(iw*%[2]s/2),iw)':h='if(gt(iw*ih,%[1]d),2*floor(ih*%[2]s/2),ih)':flags=fast_bilinear,format=gray", pixels, fit)
 	return []string{
 		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
 		"-fflags", "nobuffer", "-flags", "low_delay", "-probesize", "4096", "-analyzeduration", "0",
 		"-use_wallclock_as_timestamps", "1", "-f", codec, "-i", "pipe:0",
-		"-an", "-vf", filter, "-fps_mode", "passthrough", "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
+		"-an", "-vf", filter + "," + lumaOf(pixels), "-fps_mode", "passthrough", "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
 	}
+}
+
+// decodeClip is what ffmpeg is told of a clip: one picture a second, of a minute
+// at most.
+func decodeClip(pixels int) []string {
+	return []string{
+		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
+		"-protocol_whitelist", "pipe", "-f", "mp4", "-i", "pipe:0",
+		"-an", "-t", "60", "-vf", "fps=1," + lumaOf(pixels), "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
+	}
+}
+
+// lumaOf is a filter that gives no more than so many pixels of luma.
+func lumaOf(pixels int) string {
+	fit := fmt.Sprintf("sqrt(%d/(iw*ih))", pixels)
+	return fmt.Sprintf("scale=w='if(gt(iw*ih,%[1]d),2*floor(iw*%[2]s/2),iw)':h='if(gt(iw*ih,%[1]d),2*floor(ih*%[2]s/2),ih)':flags=fast_bilinear,format=gray", pixels, fit)
 }
 
 // run starts a program in the place of the one that was asked for likewise
@@ -248,7 +265,7 @@ func (d *door) end(what byte) {
 }
 
 func (d *door) close() {
-	for _, what := range []byte{pleaseOpen, pleaseAVC, pleaseHEVC} {
+	for _, what := range []byte{pleaseOpen, pleaseAVC, pleaseHEVC, pleaseClip} {
 		d.end(what)
 	}
 }

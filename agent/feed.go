@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"kerb/agent/config"
 	"kerb/drivers/camera"
@@ -29,6 +30,7 @@ type feed struct {
 	camera  config.Camera
 	limits  camera.Limits
 	secrets secrets
+	asked   *camera.Asked
 	from    opener
 }
 
@@ -80,6 +82,8 @@ func (f feed) open(ctx context.Context, paced bool) (source, error) {
 	case config.StreamFeed:
 		o := camera.HTTP{User: c.User, Password: f.secrets.password, TLS: f.secrets.tls, Dial: f.dial, Live: live}
 		return camera.OpenMJPEG(ctx, c.Source, f.limits, o)
+	case config.SnapshotFeed:
+		return f.snapshot(ctx)
 	case config.RTSPFeed:
 		o := rtsp.Opts{User: c.User, Password: f.secrets.password, TLS: f.secrets.tls, Dial: f.dial}
 		if c.UDP {
@@ -96,6 +100,17 @@ func (f feed) open(ctx context.Context, paced bool) (source, error) {
 		return f.pipe(ctx, live)
 	}
 	return f.recording(ctx, paced)
+}
+
+// snapshotTime is the longest that one asking for a picture or a clip may take.
+const snapshotTime = 20 * time.Second
+
+// snapshot is one picture, or one short clip, at a time.
+func (f feed) snapshot(ctx context.Context) (source, error) {
+	o := camera.SnapshotOpts{Every: f.camera.Asked, Clip: f.clip}
+	o.User, o.Password, o.TLS, o.Dial = f.camera.User, f.secrets.password, f.secrets.tls, f.dial
+	o.Connect = snapshotTime
+	return camera.OpenSnapshot(ctx, f.camera.Source, f.limits, o, f.asked)
 }
 
 // pipe is what a program writes.
@@ -191,10 +206,18 @@ func (f feed) hear(ctx context.Context) (rtp, rtcp *net.UDPConn, err error) {
 
 // decoder is the program that decodes what a camera sends.
 func (f feed) decoder(ctx context.Context, c rtsp.Codec) (io.WriteCloser, io.ReadCloser, error) {
-	what := byte(pleaseAVC)
 	if c == rtsp.H265 {
-		what = pleaseHEVC
+		return f.decode(ctx, pleaseHEVC)
 	}
+	return f.decode(ctx, pleaseAVC)
+}
+
+// clip is the program that decodes a clip.
+func (f feed) clip(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
+	return f.decode(ctx, pleaseClip)
+}
+
+func (f feed) decode(ctx context.Context, what byte) (io.WriteCloser, io.ReadCloser, error) {
 	fds, err := f.ask(ctx, what, 2)
 	if err != nil {
 		return nil, nil, err

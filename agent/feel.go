@@ -21,7 +21,7 @@ import (
 // ends, too, when the lines are gone.
 func feel(ctx context.Context, site *config.Site, pol *policy.Policy, log *slog.Logger) error {
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	hours := newShifts(pol, clk.Read)
+	hours := newShifts(pol, nil, clk.Read)
 	l := newLoops(site.Loops, clk, tellFault(site.Loops), log)
 	open := hours.closed() == ""
 	if open {

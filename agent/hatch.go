@@ -22,6 +22,7 @@ const (
 	pleaseOpen  = 'o' // the camera: one descriptor
 	pleaseAVC   = '4' // a decoder of H.264: what it reads, what it writes
 	pleaseHEVC  = '5' // a decoder of H.265, likewise
+	pleaseClip  = 'c' // a decoder of MP4, likewise
 	pleaseHear  = 'u' // two UDP sockets, at an even port and the one after it
 	isOpen      = '+'
 	isNot       = '-'

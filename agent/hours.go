@@ -6,9 +6,11 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/policy"
+	"kerb/agent/week"
 )
 
-// shifts are the stretches of time in which the policy lets a sensor count.
+// shifts are the stretches of time in which the policy lets a sensor count, and
+// its camera is open.
 // Between them the sensor does not run at all: its camera is closed, not merely
 // ignored.
 type shifts struct {
@@ -20,21 +22,27 @@ type shifts struct {
 // before the end of its hours, never after it.
 const look = 250 * time.Millisecond
 
-// newShifts are the policy's hours. A clock that cannot be believed cannot say
-// that it is time: then, unless all hours are open, nothing is counted.
-func newShifts(p *policy.Policy, read func() clock.Reading) shifts {
-	return shifts{every: look, closed: func() string {
-		if p.AlwaysOpen() {
-			return ""
-		}
-		switch r := read(); {
-		case !p.Open(r.Wall) || !p.Open(r.Wall.Add(look)):
-			return "closed"
-		case !r.Synced:
-			return "clock"
-		}
+// newShifts are the policy's hours, and within them the camera's own.
+func newShifts(p *policy.Policy, own week.Shifts, read func() clock.Reading) shifts {
+	return shifts{every: look, closed: func() string { return closed(p, own, read()) }}
+}
+
+// closed says why nothing may be counted at this time. A clock that cannot be
+// believed cannot say that it is time: then, unless all hours are open, nothing
+// is counted.
+func closed(p *policy.Policy, own week.Shifts, r clock.Reading) string {
+	within := func(open func(time.Time) bool) bool { return open(r.Wall) && open(r.Wall.Add(look)) }
+	switch {
+	case p.AlwaysOpen() && own == nil:
 		return ""
-	}}
+	case !within(p.Open):
+		return "closed"
+	case !r.Synced:
+		return "clock"
+	case own != nil && !within(func(at time.Time) bool { return own.Open(at.In(p.Zone())) }):
+		return "camera_closed"
+	}
+	return ""
 }
 
 // run lets the sensor count in its hours until the context ends.

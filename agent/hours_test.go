@@ -11,6 +11,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/policy"
+	"kerb/agent/week"
 	"kerb/counting"
 )
 
@@ -84,7 +85,7 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 		now.Store(&clock.Reading{Wall: at.UTC(), Synced: synced})
 	}
 	turn("2026-11-23 06:59:59", true) // a Monday
-	hours := newShifts(p, func() clock.Reading { return *now.Load() })
+	hours := newShifts(p, nil, func() clock.Reading { return *now.Load() })
 	hours.every = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -131,9 +132,40 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 	<-done
 }
 
+// A camera's own hours are in the policy's time zone, and narrow the policy's.
+func TestACameraHasHoursOfItsOwn(t *testing.T) {
+	p := parsePolicy(t, daytime)
+	var own week.Shifts
+	for _, text := range []string{"Sat-Sun 00:00-24:00", "Mon 05:00-09:00"} {
+		var s week.Shift
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		own = append(own, s)
+	}
+	for at, want := range map[string]string{
+		"2026-11-23 06:00:00": "closed",        // a Monday: the policy's begin at seven
+		"2026-11-23 08:59:59": "",              // of the policy's and of its own
+		"2026-11-23 09:00:00": "camera_closed", // its own are over
+		"2026-11-24 08:00:00": "camera_closed",
+		"2026-11-28 12:00:00": "closed",
+	} {
+		wall, err := time.ParseInLocation(time.DateTime, at, p.Zone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why := closed(p, own, clock.Reading{Wall: wall.UTC(), Synced: true}); why != want {
+			t.Errorf("%s: %q, want %q", at, why, want)
+		}
+		if why := closed(policy.Demo(), own, clock.Reading{Wall: wall.UTC()}); why == "" {
+			t.Errorf("%s: open by a clock that nobody believes", at)
+		}
+	}
+}
+
 func TestWithoutHoursNobodyWaitsForAClock(t *testing.T) {
 	p := parsePolicy(t, strings.Replace(daytime, `hours = { open = ["Mon-Fri 07:00-19:00"], timezone = "Europe/Helsinki" }`, "", 1))
-	if why := newShifts(p, func() clock.Reading { return clock.Reading{} }).closed(); why != "" {
+	if why := newShifts(p, nil, func() clock.Reading { return clock.Reading{} }).closed(); why != "" {
 		t.Error(why)
 	}
 }

@@ -59,7 +59,7 @@ func (s *sense) Run(ctx context.Context) error {
 		return err
 	}
 	sensor.view.tell = sendView(os.Stdout)
-	hours := newShifts(pol, clk.Read)
+	hours := newShifts(pol, c.Hours, clk.Read)
 	var aimed atomic.Bool
 	hours.closed = whileAimed(&aimed, hours.closed)
 	go hours.run(ctx, sensor)
@@ -90,7 +90,7 @@ func cageOf(c config.Camera) cage.SenseRole {
 func (s *sensor) handed(h hatch) error {
 	k, err := readSecrets(s.camera)
 	s.open = func(ctx context.Context) (source, error) {
-		return feed{s.camera, s.limits(), k, h}.open(ctx, true)
+		return feed{s.camera, s.limits(), k, &s.asked, h}.open(ctx, true)
 	}
 	return err
 }

@@ -37,7 +37,8 @@ type sensor struct {
 	memory *cage.Vault
 	door   *door // how the camera is opened where there are no walls
 
-	view view // how well the camera sees
+	view  view         // how well the camera sees
+	asked camera.Asked // of a camera that is seen at instants: what outlives one opening
 
 	crossings atomic.Int64 // since the start, for the summary of a demo
 	pictures  atomic.Int64
@@ -66,7 +67,7 @@ func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log 
 		if err != nil {
 			return nil, err
 		}
-		return feed{c, s.limits(), k, opened{s.door}}.open(ctx, true)
+		return feed{c, s.limits(), k, &s.asked, opened{s.door}}.open(ctx, true)
 	}
 	return s
 }
@@ -76,7 +77,7 @@ func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log 
 // try costs a handful of packets.
 const (
 	firstRetry = 250 * time.Millisecond
-	lastRetry  = 4 * time.Second
+	lastRetry  = 2 * time.Second
 )
 
 // run counts until the context ends. A camera that fails is opened afresh.
@@ -107,7 +108,7 @@ func (s *sensor) run(ctx context.Context) {
 const pictureTime = 30 * time.Second
 
 // alive says that there will be another sign of life within wait and pictureTime.
-func (s *sensor) alive(wait time.Duration) { s.due.Store(int64(s.now() + wait + pictureTime)) }
+func (s *sensor) alive(wait time.Duration) { s.due.Store(int64(s.now() + max(wait, 0) + pictureTime)) }
 
 // rest says that no sign of life is due: the sensor does not run.
 func (s *sensor) rest() {
@@ -123,7 +124,7 @@ func (s *sensor) stalled() bool {
 
 // watch opens the camera and counts until it fails or the context ends.
 func (s *sensor) watch(ctx context.Context) error {
-	s.alive(0)
+	s.alive(time.Until(s.asked.Due()))
 	src, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -144,7 +145,9 @@ func (s *sensor) watch(ctx context.Context) error {
 		return err
 	}
 	defer d.close()
-	o.Network, o.Share, o.Health = d.net, coreShare, s.view.fresh()
+	if o.Network = d.net; !s.camera.Still() {
+		o.Share, o.Health = coreShare, s.view.fresh()
+	}
 	c, err := vision.New(src, o)
 	if err != nil {
 		return err
@@ -155,8 +158,13 @@ func (s *sensor) watch(ctx context.Context) error {
 	}
 	s.log.Info("camera open", "width", w, "height", h, "detector", d.kind, "network", d.name)
 	for {
+		s.alive(time.Until(s.asked.Due()))
 		step, err := c.Step(ctx)
-		s.alive(0)
+		if errors.Is(err, camera.ErrSame) {
+			s.tally.Watched(s.now())
+			s.watching.Store(true)
+			continue
+		}
 		if skipped(err) {
 			if s.bad.Add(1) == 1 {
 				s.log.Warn("bad picture left out; more are only counted", "err", err)
@@ -184,7 +192,15 @@ func (s *sensor) limits() camera.Limits {
 
 // detector is what finds the objects of pictures of w×h on this device.
 func (s *sensor) detector(ctx context.Context, w, h int, arena neural.Arena) (detector, error) {
-	return choose(s.camera, w, h, 1, arena, s.read, sustains(ctx))
+	fast := sustains(ctx)
+	if s.camera.Still() {
+		fast = always // there are minutes for each picture
+	}
+	d, err := choose(s.camera, w, h, 1, arena, s.read, fast)
+	if err == nil && s.camera.Still() && d.net == nil {
+		err = errNoNetwork
+	}
+	return d, err
 }
 
 // read is the file of the camera's network, or of one in the binary.
@@ -236,6 +252,9 @@ func (s *sensor) opts(w, h int) vision.Opts {
 	o := vision.Opts{
 		Width: w, Height: h, Masks: append(s.policy.Masks(s.camera.Name), s.camera.Masks...),
 		Heights: s.camera.Heights, FollowMax: s.policy.FollowMax(),
+	}
+	if s.camera.Still() {
+		o.FollowMax = 0 // nobody can be followed, and one picture tells all
 	}
 	for _, l := range s.camera.Lines {
 		o.Lines = append(o.Lines, l.Line)

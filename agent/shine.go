@@ -52,14 +52,14 @@ func lampPin(c config.Lamp) (lamp.Pin, error) {
 
 // code is what the lamp says: a sensor that does not deliver before one that
 // shows nothing that could be counted, and that before a broker that is not
-// reached. Outside the policy's hours nothing has to deliver.
+// reached. Outside the policy's hours, and a camera's own, nothing has to deliver.
 func (s *supervisor) code() lamp.Code {
 	r := s.clock.Read()
-	open := s.policy.AlwaysOpen() || r.Synced && s.policy.Open(r.Wall)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	unsighted := false
 	for _, p := range s.posts {
+		open := closed(s.policy, p.hours, r) == ""
 		if open && !p.aimed && (p.child == nil || p.alive == nil || !p.alive.Watching) {
 			return lamp.Fault
 		}

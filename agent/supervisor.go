@@ -17,6 +17,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/parcel"
 	"kerb/agent/policy"
+	"kerb/agent/week"
 	"kerb/counting"
 	"kerb/drivers/lamp"
 )
@@ -56,6 +57,7 @@ type post struct {
 	first   int // of its streams among all
 	streams []counting.Stream
 	ward    *ward
+	hours   week.Shifts // of the camera; nil: always
 
 	// Under the supervisor's lock.
 	child *child // nil while it is not counting
@@ -77,7 +79,7 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 			return nil, err
 		}
 		door := newDoor(c, pol.MaxPixels(), nursery.start, words, log)
-		s.post(c.Streams(), &ward{
+		s.post(c.Streams(), c.Hours, &ward{
 			name: "sense " + c.Name, args: append([]string{"sense", c.Name}, args...), hatch: true, apart: true,
 			log: log, words: words, nursery: nursery,
 			begun: func(ctx context.Context, ch *child) {
@@ -88,7 +90,7 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 		})
 	}
 	if len(site.Loops.Lanes) > 0 {
-		s.post(site.Loops.Streams(), &ward{
+		s.post(site.Loops.Streams(), nil, &ward{
 			name: "sense loops", args: append([]string{"sense"}, args...), apart: true, log: log, words: words, nursery: nursery,
 			begun: func(context.Context, *child) {},
 		})
@@ -97,8 +99,8 @@ func newSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args 
 }
 
 // post adds a sensing process.
-func (s *supervisor) post(streams []counting.Stream, w *ward) {
-	p := &post{number: len(s.posts), streams: streams, ward: w}
+func (s *supervisor) post(streams []counting.Stream, hours week.Shifts, w *ward) {
+	p := &post{number: len(s.posts), streams: streams, hours: hours, ward: w}
 	for _, before := range s.posts {
 		p.first += len(before.streams)
 	}

@@ -11,12 +11,20 @@ import (
 // than its own length in it.
 const maxPause = 2 * time.Second
 
+// stillPause is that of a sensor that looks at instants: in between it waits,
+// and is lost when it says so. One that does not even wait any more ends, and
+// its window with it.
+const stillPause = 2 * time.Hour
+
 // The reasons that are no fault: before the first sign of life, and after the
 // last.
 const (
 	starting = "starting"
 	stopped  = "stopped"
 )
+
+// noPicture is why a window has no instant although its camera answered.
+const noPicture = "no_picture"
 
 // A Tallier counts the crossings and presences of one sensor into windows.
 // It is safe for use by the sensor and by the clock that ends the window.
@@ -29,12 +37,16 @@ type Tallier struct {
 	seen    time.Duration // until when the sensor has watched
 	live    bool          // false until the first sign of life, and after Lost
 	reason  string        // why the open window is not fully observed
+	pause   time.Duration // the longest that is observed
 }
 
 // NewTallier opens the first window of every stream. Until the first call of
 // Watched nothing is observed.
 func NewTallier(streams []Stream) *Tallier {
-	t := &Tallier{streams: slices.Clone(streams), reason: starting}
+	t := &Tallier{streams: slices.Clone(streams), reason: starting, pause: maxPause}
+	if slices.ContainsFunc(streams, func(s Stream) bool { return s.Still }) {
+		t.pause = stillPause
+	}
 	t.open = t.blank()
 	return t
 }
@@ -42,7 +54,7 @@ func NewTallier(streams []Stream) *Tallier {
 func (t *Tallier) blank() []Tally {
 	ts := make([]Tally, len(t.streams))
 	for i, s := range t.streams {
-		ts[i] = Tally{Stream: s.ID, Kind: s.Kind}
+		ts[i] = Tally{Stream: s.ID, Kind: s.Kind, Still: s.Still}
 		for _, c := range s.Classes {
 			ts[i].Counted[c] = true
 		}
@@ -79,7 +91,7 @@ func (w *Tally) cell(c Class) (Class, bool) {
 }
 
 // Present says how many objects of each class a zone held for the last d,
-// as Watched returned it.
+// as Watched returned it; or, of a stream that is seen at instants, at this one.
 func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,6 +99,10 @@ func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 		w := &t.open[i]
 		if w.Stream != stream {
 			continue
+		}
+		if w.Still {
+			w.Instants++
+			d = time.Second
 		}
 		var n [Classes]int
 		for c := range Class(Classes) {
@@ -120,7 +136,7 @@ func (t *Tallier) watched(now time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
-	if d > maxPause {
+	if d > t.pause {
 		t.reason = "stalled"
 		return 0
 	}
@@ -149,7 +165,7 @@ func (t *Tallier) End(now time.Duration, start, end time.Time, whole time.Durati
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	// The rest of the window belongs to it only if the sensor is not overdue.
-	if t.live && now-t.seen <= maxPause {
+	if t.live && now-t.seen <= t.pause {
 		t.watched(now)
 	}
 	closed := t.open
@@ -174,6 +190,11 @@ func (w *Tally) close(now time.Duration, start, end time.Time, whole time.Durati
 	switch {
 	case w.Observed <= 0:
 		w.Quality = Gap
+	case w.Still && w.Instants == 0:
+		w.Quality = Gap
+		if reason == "" {
+			reason = noPicture
+		}
 	case float64(missing) > tolerance*float64(whole) && missing > 250*time.Millisecond:
 		w.Quality = Partial
 	default:

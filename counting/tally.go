@@ -21,6 +21,7 @@ type Stream struct {
 	ID      string
 	Kind    Kind
 	Sensor  string  // the camera or loop that feeds it
+	Still   bool    // of a zone: it is seen at instants, minutes apart, not all the time
 	Classes []Class // which cells its windows have, in wire order
 }
 
@@ -46,10 +47,20 @@ type Tally struct {
 	Start, End time.Time     // wall clock, UTC, aligned to the window length
 	Mono       time.Duration // monotonic time of End, since boot
 	Observed   time.Duration // how much of the window was seen, 0…End-Start
+	Still      bool          // of a zone: it was seen at instants
+	Instants   uint32        // how many; each counts as a second of Presence
 	Quality    Quality
 	Reason     string // why Quality is not OK: a short fixed word, such as "camera_lost"
 	Counted    [Classes]bool
 	Crossings  [Classes][Directions]uint32
-	Presence   [Classes]time.Duration // Σ over time of objects present in a zone; divide by Observed for the mean
+	Presence   [Classes]time.Duration // Σ over time of objects present in a zone; divide by Seen for the mean
 	Peak       [Classes]uint32        // most objects present at once in a zone
+}
+
+// Seen is the time over which Presence was added up.
+func (t *Tally) Seen() time.Duration {
+	if t.Still {
+		return time.Duration(t.Instants) * time.Second
+	}
+	return t.Observed
 }

@@ -134,6 +134,9 @@ func (c checker) camera(key string, cam camera) {
 	if c.Has(key+".fps") && outside(cam.FPS, 1, 30) {
 		c.Wrong(key+".fps", "must be 1–30", "leave it out to look at every picture")
 	}
+	if c.Has(key+".hours") && len(cam.Hours) == 0 {
+		c.Wrong(key+".hours", "must name when the camera is open", `for example ["Mon-Fri 07:00-19:00"]; leave it out for always`)
+	}
 	c.detector(key, cam)
 	if len(cam.Lines)+len(cam.Zones) == 0 {
 		c.Wrong(key+".line", "is missing: nothing is counted in this picture", "add a [[camera.line]] or [[camera.zone]]")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kerb/agent/mistake"
+	"kerb/agent/week"
 	"kerb/counting"
 )
 
@@ -62,14 +63,16 @@ type Camera struct {
 	Command      []string // a program that writes pictures, instead of a source
 	Format       string   // of what it writes; empty: that tells by itself
 	User         string
-	PasswordFile string  // never the password itself
-	CAFile       string  // PEM; empty: the system's
-	Certificate  string  // SHA-256 of the camera's own, 32 bytes; empty: who vouches decides
-	UDP          bool    // of RTSP: pictures by UDP
-	FPS          float64 // pictures a second that are looked at; 0: every one
-	Detector     string  // auto, neural or motion
-	Model        string  // the network's file, or the name of one in the binary; empty: as auto chooses
-	ModelSum     string  // what that file must hold, as sha256:…; empty: whatever it holds
+	PasswordFile string        // never the password itself
+	CAFile       string        // PEM; empty: the system's
+	Certificate  string        // SHA-256 of the camera's own, 32 bytes; empty: who vouches decides
+	UDP          bool          // of RTSP: pictures by UDP
+	FPS          float64       // pictures a second that are looked at; 0: every one
+	Asked        time.Duration // the time between two askings for one picture; 0: they come by themselves
+	Hours        week.Shifts   // when it is open, in the time zone of the policy's hours; nil: always
+	Detector     string        // auto, neural or motion
+	Model        string        // the network's file, or the name of one in the binary; empty: as auto chooses
+	ModelSum     string        // what that file must hold, as sha256:…; empty: whatever it holds
 	Lines        []Line
 	Zones        []Zone
 	Masks        []counting.Polygon
@@ -109,7 +112,7 @@ func (c Camera) Streams() (all []counting.Stream) {
 		all = append(all, counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes})
 	}
 	for _, z := range c.Zones {
-		all = append(all, counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Classes: z.Classes})
+		all = append(all, counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Still: c.Still(), Classes: z.Classes})
 	}
 	return all
 }

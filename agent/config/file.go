@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kerb/agent/mistake"
+	"kerb/agent/week"
 	"kerb/counting"
 )
 
@@ -61,22 +62,24 @@ type broker struct {
 }
 
 type camera struct {
-	Name         string   `toml:"name"`
-	Source       string   `toml:"source"`
-	Command      []string `toml:"command"`
-	Format       string   `toml:"format"`
-	User         string   `toml:"user"`
-	PasswordFile string   `toml:"password_file"`
-	CAFile       string   `toml:"ca_file"`
-	Certificate  string   `toml:"certificate"`
-	Transport    string   `toml:"transport"`
-	FPS          float64  `toml:"fps"`
-	Detector     string   `toml:"detector"`
-	Model        string   `toml:"model"`
-	Lines        []line   `toml:"line"`
-	Zones        []zone   `toml:"zone"`
-	Masks        []mask   `toml:"mask"`
-	Heights      []height `toml:"height"`
+	Name         string      `toml:"name"`
+	Source       string      `toml:"source"`
+	Command      []string    `toml:"command"`
+	Format       string      `toml:"format"`
+	User         string      `toml:"user"`
+	PasswordFile string      `toml:"password_file"`
+	CAFile       string      `toml:"ca_file"`
+	Certificate  string      `toml:"certificate"`
+	Transport    string      `toml:"transport"`
+	FPS          float64     `toml:"fps"`
+	Every        wait        `toml:"every"`
+	Hours        week.Shifts `toml:"hours"`
+	Detector     string      `toml:"detector"`
+	Model        string      `toml:"model"`
+	Lines        []line      `toml:"line"`
+	Zones        []zone      `toml:"zone"`
+	Masks        []mask      `toml:"mask"`
+	Heights      []height    `toml:"height"`
 }
 
 type line struct {
@@ -139,7 +142,7 @@ func (f file) site(name string, sheet *mistake.Sheet) *Site {
 func (c camera) values() Camera {
 	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
 	v.Command, v.Format, v.Certificate = c.Command, c.Format, fingerprint(c.Certificate)
-	v.UDP = c.Transport == "udp"
+	v.UDP, v.Asked, v.Hours = c.Transport == "udp", c.Every.Duration, c.Hours
 	for _, l := range c.Lines {
 		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: point(l.From), To: point(l.To)}, classes(l.Classes)})
 	}

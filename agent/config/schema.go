@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+
+	"kerb/agent/week"
 )
 
 // A Key is one key of site.toml: what its documentation and the JSON Schema
@@ -52,7 +54,7 @@ func Keys() []Key {
 		{"trust.keys", "who may sign: minisign public keys, or files that hold one, relative to this one", "", false},
 		{"camera", "a camera, and what is counted in its picture", "", false},
 		{"camera[].name", "its name, unique", levelShape, true},
-		{"camera[].source", "rtsp(s)://…; http(s)://… for Motion-JPEG; /dev/… for a camera of the kernel, best by its stable path in /dev/v4l/by-id; csi:N for a Raspberry Pi's own; the path of a recording; scene:NAME for the built-in street", "", false},
+		{"camera[].source", "rtsp(s)://…; http(s)://… for Motion-JPEG, or with every for one picture at a time; /dev/… for a camera of the kernel, best by its stable path in /dev/v4l/by-id; csi:N for a Raspberry Pi's own; the path of a recording; scene:NAME for the built-in street", "", false},
 		{"camera[].command", "a program that writes pictures to its standard output, instead of a source: its full path, then its words; never a password", `"minItems": 1`, false},
 		{"camera[].format", "what the program writes; JPEGs and YUV4MPEG2 tell by themselves, raw pictures need gray:WxH or yuv420:WxH", `"pattern": "` + pixelShape + `"`, false},
 		{"camera[].user", "the user to log in as at the camera", "", false},
@@ -61,6 +63,8 @@ func Keys() []Key {
 		{"camera[].certificate", "the SHA-256 of the camera's own certificate, which is then the only one that is taken, and needs nobody to vouch for it", `"pattern": "^[0-9A-Fa-f:]{64,95}$"`, false},
 		{"camera[].transport", "how RTSP carries pictures; tcp if left out", `"enum": ["tcp", "udp"]`, false},
 		{"camera[].fps", "pictures a second that are looked at; every one if left out", `"minimum": 1, "maximum": 30`, false},
+		{"camera[].every", "of an http(s):// address that gives one JPEG picture, or one short MP4 clip: how often it is asked for, 10s–1h; only zones can be counted in it", "", false},
+		{"camera[].hours", "days and hours in which the camera is open, in the time zone of the policy's hours; at others it is closed; always if left out", `"minItems": 1, "items": {"type": "string", "pattern": "` + week.Pattern + `"}`, false},
 		{"camera[].detector", "how objects are found: auto lets a network do it at the rate that the device sustains, or motion alone where that is too slow", `"enum": ["auto", "neural", "motion"]`, false},
 		{"camera[].model", "the network: an ONNX or .kerb file, its path against this file's directory; the sha256:… of a .kerb file in the folder models beside this file or in device.state; or street or street-small, which are part of kerb; left out, the best of these two that the device sustains", "", false},
 		{"camera[].line", "a line, over which is counted; drawn from left to right, side a is above it", "", false},

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Feed is the kind of a camera's source.
@@ -25,10 +27,47 @@ const (
 	DeviceFeed                // /dev/…, a camera of the kernel
 	CSIFeed                   // csi:N, a Raspberry Pi's own, by rpicam-vid
 	CommandFeed               // whatever a program writes
+	SnapshotFeed              // http(s)://…, one picture or short clip at a time
 )
 
 // Feed is the kind of this camera's source.
-func (c Camera) Feed() Feed { return feedOf(c.Source, len(c.Command) > 0) }
+func (c Camera) Feed() Feed {
+	f := feedOf(c.Source, len(c.Command) > 0)
+	if f == StreamFeed && c.Asked > 0 {
+		return SnapshotFeed
+	}
+	return f
+}
+
+// Still reports whether its picture is seen at instants, not all the time.
+func (c Camera) Still() bool { return c.Feed() == SnapshotFeed }
+
+// The bounds of the time between two askings for a picture.
+const (
+	leastAsked = 10 * time.Second
+	mostAsked  = time.Hour
+)
+
+// still says what is wrong with a camera that is seen at instants.
+func (c checker) still(key string, cam camera) {
+	switch d := cam.Every.Duration; {
+	case !c.Has(key + ".every"):
+		return
+	case feedOf(cam.Source, len(cam.Command) > 0) != StreamFeed:
+		c.Wrong(key+".every", "must go with an http(s):// source", "it is for an address that gives one picture; fps is for all others")
+	case d < leastAsked || d > mostAsked:
+		c.Wrong(key+".every", `must be "10s"–"1h"`, "about as often as the picture changes")
+	}
+	for i := range cam.Lines {
+		c.Wrong(fmt.Sprintf("%s.line[%d]", key, i), "must not lie in a picture that is seen at instants: what passes in between is not seen", "count who is there, in a [[camera.zone]]")
+	}
+	if c.Has(key + ".fps") {
+		c.Wrong(key+".fps", "must be left out beside every", "")
+	}
+	if cam.Detector == "motion" {
+		c.Wrong(key+".detector", "must be auto or neural beside every: in one picture nothing moves", "leave it out")
+	}
+}
 
 func feedOf(source string, command bool) Feed {
 	scheme, _, _ := strings.Cut(source, ":")
@@ -53,7 +92,7 @@ func feedOf(source string, command bool) Feed {
 // camera has none.
 func (c Camera) Address() string {
 	switch c.Feed() {
-	case StreamFeed, RTSPFeed:
+	case StreamFeed, RTSPFeed, SnapshotFeed:
 	default:
 		return ""
 	}
@@ -161,6 +200,7 @@ func (c checker) source(key string, cam camera) {
 		c.file(at, source)
 	}
 	c.secrets(key, cam)
+	c.still(key, cam)
 }
 
 func (c checker) command(key string, cam camera) {

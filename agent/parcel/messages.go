@@ -349,6 +349,7 @@ var reasons = [...]string{
 	"loops_lost", "ended", "not_observed", "loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
 	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
 	"aiming", "camera_frozen", "camera_dark", "camera_blinded", "camera_covered", "camera_blurred", "camera_moved",
+	"no_picture", "closed", "clock", "camera_closed",
 }
 
 func reason(word string) uint8 {
@@ -368,6 +369,7 @@ type Tally struct {
 	Quality   uint8
 	Reason    uint8
 	Observed  time.Duration
+	Instants  uint32
 	Crossings [counting.Classes][counting.Directions]uint32
 	Presence  [counting.Classes]time.Duration
 	Peak      [counting.Classes]uint32
@@ -377,7 +379,7 @@ type Tally struct {
 func Pack(n uint64, stream int, t counting.Tally) *Tally {
 	return &Tally{
 		N: n, Stream: uint16(stream), Quality: uint8(t.Quality), Reason: reason(t.Reason),
-		Observed: t.Observed, Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
+		Observed: t.Observed, Instants: t.Instants, Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
 	}
 }
 
@@ -388,6 +390,7 @@ func (t *Tally) lay(p *page) {
 	p.u16(&t.Stream)
 	p.u8(&t.Quality, &t.Reason)
 	lay64(p, &t.Observed)
+	p.u32(&t.Instants)
 	for c := range t.Crossings {
 		for d := range t.Crossings[c] {
 			p.u32(&t.Crossings[c][d])
@@ -414,9 +417,12 @@ func (t *Tally) check() error {
 		return errors.New("quality and reason contradict each other")
 	case t.Observed < 0 || t.Observed > 24*time.Hour:
 		return fmt.Errorf("observed for %s", t.Observed)
+	case t.Instants > 24*60*60:
+		return fmt.Errorf("observed at %d instants", t.Instants)
 	}
+	seen := max(t.Observed, time.Duration(t.Instants)*time.Second)
 	for c := range t.Peak {
-		if t.Peak[c] > maxPresent || t.Presence[c] < 0 || t.Presence[c] > t.Observed*maxPresent {
+		if t.Peak[c] > maxPresent || t.Presence[c] < 0 || t.Presence[c] > seen*maxPresent {
 			return fmt.Errorf("presence of class %d", c)
 		}
 		for _, n := range t.Crossings[c] {
@@ -433,7 +439,7 @@ func (t *Tally) check() error {
 func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 	out := counting.Tally{
 		Stream: s.ID, Kind: s.Kind, Start: w.Start.Time(), End: w.End.Time(), Mono: w.Mono,
-		Observed: t.Observed, Quality: counting.Quality(t.Quality), Reason: reasons[t.Reason],
+		Observed: t.Observed, Still: s.Still, Instants: t.Instants, Quality: counting.Quality(t.Quality), Reason: reasons[t.Reason],
 		Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
 	}
 	for _, c := range s.Classes {
@@ -444,6 +450,8 @@ func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 		return out, fmt.Errorf("stream %s: window %d where %d was asked for", s.ID, t.N, w.N)
 	case out.Observed > out.End.Sub(out.Start):
 		return out, fmt.Errorf("stream %s: observed %s of %s", s.ID, out.Observed, out.End.Sub(out.Start))
+	case out.Instants > 0 && !s.Still:
+		return out, fmt.Errorf("stream %s: is not seen at instants", s.ID)
 	}
 	for c := range counting.Classes {
 		crossed := t.Crossings[c] != [counting.Directions]uint32{}

@@ -29,8 +29,8 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	r := Release{
 		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason,
 		start: start.UnixMilli(), end: end.UnixMilli(), mono: t.Mono.Milliseconds(),
-		observed: int64(t.Observed.Round(time.Second) / time.Second),
-		policy:   p.hash, rule: p.rule(),
+		observed: int64(t.Seen().Round(time.Second) / time.Second), still: t.Still,
+		policy: p.hash, rule: p.rule(),
 	}
 	if !p.openAll(start, end) {
 		r.quality, r.reason = counting.Gap, reasonClosed
@@ -56,7 +56,7 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 			continue
 		}
 		if t.Kind == counting.ZoneStream {
-			r.add(w.zone(c, t.Presence[c], t.Observed, t.Peak[c]))
+			r.add(w.zone(c, t.Presence[c], t.Seen(), t.Peak[c]))
 		} else {
 			r.add(w.line(c, t.Crossings[c])...)
 		}
@@ -82,6 +82,10 @@ func (p *Policy) admit(t *counting.Tally) error {
 		return errors.New("window lies before 1970 or after 9999")
 	case t.Quality != counting.Gap && (t.Observed <= 0 || t.Observed > length):
 		return fmt.Errorf("observed %s of %s", t.Observed, length)
+	case t.Still && t.Kind != counting.ZoneStream:
+		return fmt.Errorf("a %s is not seen at instants", kindName(t.Kind))
+	case t.Quality != counting.Gap && (t.Seen() <= 0 || t.Seen() > length):
+		return fmt.Errorf("%d instants in %s", t.Instants, length)
 	}
 	return p.admitClasses(t.Counted)
 }
@@ -193,7 +197,8 @@ func (c *cell) withhold(below int64) bool {
 // zone clears how many objects of one class were present.
 //
 // One presence adds at most its own time in the window to the object-seconds,
-// so at most 1 to the mean, and at most 1 to the peak. Half of ε is spent on
+// so at most 1 to the mean, and at most 1 to the peak; seen at instants, at most
+// each of them. Half of ε is spent on
 // each. The mean is rounded to tenths first, in whole numbers, which keeps its
 // sensitivity: two numbers at most 1 apart round to tenths at most 10 apart.
 func (w worker) zone(c counting.Class, present, observed time.Duration, peak uint32) cell {

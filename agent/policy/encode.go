@@ -20,6 +20,8 @@ const (
 	cellSize = 1 + 1 + 1 + 8 + 8
 	maxTime  = 253402300799999 // ms: the last of the year 9999
 	maxMono  = int64(1<<63-1) / int64(time.Millisecond)
+
+	stillZone = byte(counting.LoopStream) + 1 // in the place of the kind: a zone that was seen at instants
 )
 
 var methods = [...]Method{Noise, Suppress, Bands}
@@ -32,7 +34,11 @@ func (r Release) MarshalBinary() ([]byte, error) {
 	b := make([]byte, 0, 160+len(r.stream)+cellSize*r.count)
 	b = append(b, magic...)
 	b = append(b, r.policy[:]...)
-	b = append(b, byte(r.kind), byte(r.quality), byte(slices.Index(methods[:], r.rule.method)), flag(r.rule.totals))
+	kind := byte(r.kind)
+	if r.still {
+		kind = stillZone
+	}
+	b = append(b, kind, byte(r.quality), byte(slices.Index(methods[:], r.rule.method)), flag(r.rule.totals))
 	for _, v := range []int64{r.start, r.end, r.mono, r.observed} {
 		b = binary.BigEndian.AppendUint64(b, uint64(v))
 	}
@@ -106,6 +112,9 @@ func decode(b []byte) (r Release, err error) {
 	}
 	copy(r.policy[:], d.take(len(r.policy)))
 	r.kind, r.quality = counting.Kind(d.byte()), counting.Quality(d.byte())
+	if byte(r.kind) == stillZone {
+		r.kind, r.still = counting.ZoneStream, true
+	}
 	method := int(d.byte())
 	if method >= len(methods) {
 		return r, errors.New("unknown method")

@@ -28,6 +28,9 @@ func anyTally(t *rapid.T, p *Policy) counting.Tally {
 	w.Quality = counting.Quality(rapid.IntRange(0, 2).Draw(t, "quality"))
 	w.Reason = rapid.SampledFrom([]string{"", "camera_lost", "Not a word"}).Draw(t, "reason")
 	w.Observed = time.Duration(rapid.Int64Range(1, int64(p.Window())).Draw(t, "observed"))
+	if w.Kind == counting.ZoneStream && rapid.Bool().Draw(t, "still") {
+		w.Still, w.Instants = true, uint32(rapid.IntRange(1, int(p.Window()/time.Second)).Draw(t, "instants"))
+	}
 	if p.Allows(counting.Car) && rapid.Bool().Draw(t, "split") {
 		w.Counted[counting.Vehicle], w.Counted[counting.Car] = false, true
 	}

@@ -1,5 +1,7 @@
 package policy
 
+import "kerb/agent/week"
+
 // english is the explanation in English: a template over page.
 const english = `{{or .Title "A policy without a title"}}, version {{.Version}}
 {{.Hash}}
@@ -55,6 +57,6 @@ var englishWords = words{
 	and: "and", or: "or", things: [...]string{"line", "zone", "loop"}, point: ".", more: "or more",
 	classes: [...]string{"people", "bicycles with their riders", "vehicles", "motorcycles", "cars", "heavy vehicles"},
 	units:   [...]unit{{"second", "seconds", "seconds", "second"}, {"minute", "minutes", "minutes", "minute"}, {"hour", "hours", "hours", "hour"}, {"day", "days", "days", "day"}},
-	week:    days,
+	week:    week.Days(),
 	ways:    [...]string{"CHANGED", "STRICTER", "LOOSER"},
 }

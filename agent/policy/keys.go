@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"kerb/agent/week"
 )
 
 // A Key is one key of policy.toml: what documents, the JSON Schema and the
@@ -57,7 +59,7 @@ func Keys() []Key {
 		{"camera.follow_max", "the longest that one object may be followed, at most 60s; 0s: nothing is followed, and no line counted", seconds, up(func(t *terms) length { return t.Camera.FollowMax })},
 		{"camera.masks_required", "whether a camera without a mask is refused", `{"type": "boolean"}`, down(func(t *terms) int { return flag01(t.Camera.MasksRequired) })},
 		{"mask", "an area of one camera that is blackened before anything looks at its picture", masks, maskWay},
-		{"hours.open", "days and hours in which counting is allowed, such as \"Mon-Fri 07:00-19:00\"", setOf(`{"type": "string", "pattern": "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)(-(Mon|Tue|Wed|Thu|Fri|Sat|Sun))? [0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$"}`, 1), hoursWay},
+		{"hours.open", "days and hours in which counting is allowed, such as \"Mon-Fri 07:00-19:00\"", setOf(`{"type": "string", "pattern": "`+week.Pattern+`"}`, 1), hoursWay},
 		{"hours.timezone", "the time zone of these hours, such as Europe/Helsinki", `{"type": "string", "minLength": 1}`, hoursWay},
 		{"clear.window", "the time that one number stands for; at least 15m for camera counts without noise, 5m for loop counts without noise, 1m for anything; a whole part of a day", seconds, down(func(t *terms) length { return t.Clear.Window })},
 		{"clear.method", "noise: exact random noise on every number; suppress: small numbers withheld, others rounded; bands: zones only, how busy", `{"enum": ["noise", "suppress", "bands"]}`, always(Looser)},
@@ -157,9 +159,9 @@ func (w Way) unless(yes bool, other Way) Way {
 	return w
 }
 
-type week [7 * 24 * 60]bool
+type weekly [7 * 24 * 60]bool
 
-func allWeek() (w week) {
+func allWeek() (w weekly) {
 	for i := range w {
 		w[i] = true
 	}
@@ -167,10 +169,10 @@ func allWeek() (w week) {
 }
 
 // week says for every minute from Monday 00:00 on whether counting is allowed.
-func (t *terms) week() (w week) {
+func (t *terms) week() (w weekly) {
 	monday := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range w {
-		w[i] = t.open(monday.Add(time.Duration(i) * time.Minute))
+		w[i] = t.Hours.Open.Open(monday.Add(time.Duration(i) * time.Minute))
 	}
 	return w
 }

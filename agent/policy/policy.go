@@ -161,7 +161,10 @@ func (p *Policy) Masks(camera string) []counting.Polygon {
 func (p *Policy) MasksRequired() bool { return p.terms.Camera.MasksRequired }
 
 // Open reports whether counting is allowed at the moment at.
-func (p *Policy) Open(at time.Time) bool { return p.terms.open(at.In(p.zone)) }
+func (p *Policy) Open(at time.Time) bool { return p.terms.Hours.Open.Open(at.In(p.zone)) }
+
+// Zone is the time zone of the policy's hours.
+func (p *Policy) Zone() *time.Location { return p.zone }
 
 // AlwaysOpen reports whether no hour of the week is closed.
 func (p *Policy) AlwaysOpen() bool { return p.always }

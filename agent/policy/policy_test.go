@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/week"
 	"kerb/counting"
 
 	"pgregory.net/rapid"
@@ -241,8 +242,8 @@ func flipped(t *testing.T, path string, v reflect.Value) reflect.Value {
 	switch x := v.Interface().(type) {
 	case pixels:
 		return reflect.ValueOf(pixels{x.w, x.h - 1})
-	case []shift:
-		return reflect.ValueOf([]shift{{0, 4, 60, 120}})
+	case week.Shifts:
+		return reflect.ValueOf(week.Shifts{{First: 0, Last: 4, From: 60, To: 120}})
 	}
 	switch v.Kind() {
 	case reflect.String:

@@ -41,7 +41,8 @@ type Release struct {
 	reason     string
 	start, end int64 // ms since 1970
 	mono       int64 // ms since boot
-	observed   int64 // s
+	observed   int64 // s, or instants
+	still      bool  // a zone that was seen at instants
 	policy     [sha256.Size]byte
 	rule       rule
 	count      int
@@ -107,8 +108,24 @@ func (r Release) End() time.Time { return time.UnixMilli(r.end).UTC() }
 // Mono is the monotonic time of End since boot, to the millisecond.
 func (r Release) Mono() time.Duration { return time.Duration(r.mono) * time.Millisecond }
 
-// Observed is how much of the window was seen, to the second.
-func (r Release) Observed() time.Duration { return time.Duration(r.observed) * time.Second }
+// Still reports whether the window was seen at instants: see Instants.
+func (r Release) Still() bool { return r.still }
+
+// Observed is how much of the window was seen, to the second; 0 if at instants.
+func (r Release) Observed() time.Duration {
+	if r.still {
+		return 0
+	}
+	return time.Duration(r.observed) * time.Second
+}
+
+// Instants is at how many instants the window was seen; 0 if all the time.
+func (r Release) Instants() int64 {
+	if !r.still {
+		return 0
+	}
+	return r.observed
+}
 
 // Policy is the hash of the policy that cleared the window.
 func (r Release) Policy() string { return hashText(r.policy) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"kerb/agent/week"
 	"kerb/counting"
 )
 
@@ -59,8 +60,8 @@ func (m mask) polygon() counting.Polygon {
 }
 
 type hours struct {
-	Open     []shift `toml:"open"`
-	Timezone string  `toml:"timezone"`
+	Open     week.Shifts `toml:"open"`
+	Timezone string      `toml:"timezone"`
 }
 
 type clearing struct {
@@ -92,7 +93,7 @@ type broker struct {
 func defaults() terms {
 	return terms{
 		Camera: camera{Pixels: pixels{640, 480}},
-		Hours:  hours{Open: []shift{{0, 6, 0, 24 * 60}}, Timezone: "UTC"},
+		Hours:  hours{Open: week.Shifts{{First: 0, Last: 6, From: 0, To: 24 * 60}}, Timezone: "UTC"},
 		Clear:  clearing{Round: 1, Overlap: 1},
 		Aim:    aim{Show: ShowNothing},
 	}
@@ -103,9 +104,9 @@ func (t *terms) sort() {
 	slices.Sort(t.Count.Streams)
 	slices.Sort(t.Count.Classes)
 	slices.Sort(t.Broker.Commands)
-	slices.SortFunc(t.Hours.Open, func(a, b shift) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.from, b.from),
-			cmp.Compare(a.last, b.last), cmp.Compare(a.to, b.to))
+	slices.SortFunc(t.Hours.Open, func(a, b week.Shift) int {
+		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.From, b.From),
+			cmp.Compare(a.Last, b.Last), cmp.Compare(a.To, b.To))
 	})
 }
 

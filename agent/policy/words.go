@@ -7,6 +7,7 @@ import (
 	"text/template"
 	"time"
 
+	"kerb/agent/week"
 	"kerb/counting"
 )
 
@@ -43,14 +44,14 @@ func (s words) names(cs []class) string {
 	return s.list(names)
 }
 
-func (s words) shifts(hs []shift) string {
+func (s words) shifts(hs week.Shifts) string {
 	var out []string
 	for _, h := range hs {
-		d := s.week[h.first]
-		if h.last != h.first {
-			d += "–" + s.week[h.last]
+		d := s.week[h.First]
+		if h.Last != h.First {
+			d += "–" + s.week[h.Last]
 		}
-		out = append(out, d+" "+clock(h.from)+"–"+clock(h.to))
+		out = append(out, d+" "+week.Clock(h.From)+"–"+week.Clock(h.To))
 	}
 	return s.list(out)
 }

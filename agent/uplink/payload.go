@@ -40,8 +40,13 @@ func appendWindow(b []byte, device string, e store.Entry) []byte {
 	b = r.Start().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","end":"`...)
 	b = r.End().AppendFormat(b, time.RFC3339Nano)
-	b = append(b, `","observed_s":`...)
-	b = strconv.AppendInt(b, int64(r.Observed()/time.Second), 10)
+	if r.Still() {
+		b = append(b, `","observed_instants":`...)
+		b = strconv.AppendInt(b, r.Instants(), 10)
+	} else {
+		b = append(b, `","observed_s":`...)
+		b = strconv.AppendInt(b, int64(r.Observed()/time.Second), 10)
+	}
 	b = append(b, `,"quality":"`...)
 	b = append(b, r.Quality().String()...)
 	if r.Reason() != "" {

@@ -3,6 +3,7 @@ package uplink
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -75,6 +76,9 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 					Stream: "north-kerb", Kind: k, Start: storetest.Begin, End: storetest.Begin.Add(p.Window()),
 					Mono: 8642 * time.Second, Observed: p.Window(),
 				}
+				if k == counting.ZoneStream && n%3 == 0 {
+					y.Still, y.Instants = true, 3
+				}
 				if n%5 == 4 {
 					y.Quality, y.Reason, y.Observed = counting.Gap, "camera_lost", 0
 				}
@@ -133,7 +137,7 @@ func TestTheLengthOfAWindowSaysNothingAboutTheStreet(t *testing.T) {
 			continue
 		}
 		e.Synced = true
-		key, n := e.Release.Policy()+e.Release.Kind().String(), len(Window("pi-0a1b", e))
+		key, n := fmt.Sprint(e.Release.Policy(), e.Release.Kind(), e.Release.Still()), len(Window("pi-0a1b", e))
 		if was, ok := lengths[key]; ok && was != n {
 			t.Fatalf("%d and %d bytes", was, n)
 		}

@@ -43,11 +43,12 @@ type Sensor struct {
 
 // Stream declares what a count topic will carry.
 type Stream struct {
-	ID      string   `json:"id"`
-	Kind    string   `json:"kind"` // line, zone or loop
-	Sensor  string   `json:"sensor,omitempty"`
-	Classes []string `json:"classes"`
-	Sides   *Sides   `json:"sides,omitempty"` // of a line: what a and b are called
+	ID       string   `json:"id"`
+	Kind     string   `json:"kind"` // line, zone or loop
+	Sensor   string   `json:"sensor,omitempty"`
+	Instants bool     `json:"instants,omitempty"` // it is seen in single pictures, not all the time
+	Classes  []string `json:"classes"`
+	Sides    *Sides   `json:"sides,omitempty"` // of a line: what a and b are called
 }
 
 // Sides names the two sides of a line.
@@ -98,7 +99,7 @@ func (u *Uplink) meta() message {
 	return message{topic: u.base + "meta", retained: true, payload: encode(metaMessage{
 		Schema: schemaMeta, Device: u.o.Device, Site: u.o.Site, Tenant: u.o.Tenant, Version: b.Version,
 		Window: b.Window.Seconds(), Streams: b.Streams, Sensors: sensors, Place: b.Place, Policy: b.Policy, Accepted: b.Acceptance,
-		Units: map[string]string{"n": "crossings", "mean": "objects", "peak": "objects", "observed_s": "s", "mono_ms": "ms"},
+		Units: map[string]string{"n": "crossings", "mean": "objects", "peak": "objects", "observed_s": "s", "observed_instants": "pictures", "mono_ms": "ms"},
 	})}
 }
 

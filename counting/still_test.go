@@ -1,0 +1,41 @@
+package counting
+
+import (
+	"testing"
+	"time"
+)
+
+// A zone that is seen in single pictures has instants instead of seconds.
+func TestInstantsAreCounted(t *testing.T) {
+	start := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
+	const whole = 15 * time.Minute
+	tally := NewTallier([]Stream{{ID: "square", Kind: ZoneStream, Still: true, Classes: []Class{Person}}})
+	end := func(now time.Duration) Tally { return tally.End(now, start, start.Add(whole), whole)[0] }
+
+	tally.Watched(0)
+	for i, n := range []int{2, 0, 4} {
+		now := time.Duration(i) * 5 * time.Minute
+		tally.Watched(now)
+		var count [Classes]int
+		count[Person] = n
+		tally.Present("square", count, 0)
+	}
+	if w := end(whole); w.Quality != OK || w.Instants != 3 || w.Seen() != 3*time.Second || w.Observed != whole ||
+		w.Presence[Person] != 6*time.Second || w.Peak[Person] != 4 {
+		t.Errorf("three pictures: %+v", w)
+	}
+	// The camera answers, and shows what it showed before.
+	tally.Watched(20 * time.Minute)
+	if w := end(2 * whole); w.Quality != Gap || w.Reason != noPicture || w.Instants != 0 {
+		t.Errorf("no picture: %+v", w)
+	}
+	tally.Watched(31 * time.Minute)
+	tally.Present("square", [Classes]int{}, 0)
+	tally.Lost("camera_lost")
+	if w := end(3 * whole); w.Quality != Partial || w.Reason != "camera_lost" || w.Instants != 1 || w.Observed != time.Minute {
+		t.Errorf("lost after one: %+v", w)
+	}
+	if w := end(4 * whole); w.Quality != Gap || w.Reason != "camera_lost" {
+		t.Errorf("lost: %+v", w)
+	}
+}
