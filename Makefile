@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls e2e footage bench bench-neural cross deb package image image-vm spool wire cameras fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls walls-cost e2e footage bench bench-neural cross deb package image image-vm spool wire cameras fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -55,6 +55,10 @@ vm:
 vm-walls:
 	test/vm/prepare $(VM) arm64
 	KERB_LONG=1 KERB_VM=$(abspath $(VM)) $(GO) test -count=1 -timeout 150m -v -run Walls ./test/vm
+
+# Memory and processor of kerb run's processes beside all of it in one.
+walls-cost:
+	KERB_LONG=1 $(GO) test -count=1 -v -run WhatTheWallsCost ./agent
 
 e2e:
 	$(GO) test -count=1 ./test/e2e/... ./test/script/... ./test/notes

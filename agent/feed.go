@@ -49,6 +49,7 @@ func readSecrets(c config.Camera) (k secrets, err error) {
 		}
 		k.password = strings.TrimRight(string(b), "\r\n")
 	}
+	trust(c.Source)
 	k.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)

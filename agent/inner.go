@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"kerb/agent/cage"
@@ -43,6 +45,7 @@ func (f files) agree(v verdict) (string, error) {
 // enter reads the files, which must still be what the supervisor read: both
 // sides name a stream by its place in them.
 func (i inner) enter() (*config.Site, verdict, *slog.Logger, error) {
+	lean()
 	// The supervisor ends its processes; a terminal's signal is for it alone.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	site, v, err := i.load()
@@ -56,9 +59,23 @@ func (i inner) enter() (*config.Site, verdict, *slog.Logger, error) {
 	if now != i.Agreed {
 		return nil, v, nil, errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb")
 	}
-	// Certificates are files: read while there are files.
-	_, _ = x509.SystemCertPool()
 	return site, v, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: i.level(), ReplaceAttr: timeless})), nil
+}
+
+// lean keeps a process small that allocates next to nothing while it works: Go
+// would let its heap grow to 4 MB before it looks at it for the first time.
+func lean() { debug.SetGCPercent(25) }
+
+// trust reads whom the system believes, if the address will need it:
+// certificates are files, and behind walls there are none. They are some
+// megabytes.
+func trust(address string) {
+	for _, scheme := range []string{"https://", "rtsps://", "mqtts://", "wss://"} {
+		if strings.Contains(address, scheme) {
+			_, _ = x509.SystemCertPool()
+			return
+		}
+	}
 }
 
 func (i inner) level() slog.Level {
@@ -88,6 +105,7 @@ func wall(r cage.Role, strict bool, log *slog.Logger) (cage.Report, error) {
 		}
 		log.Warn("walls are missing", "err", err)
 	}
+	debug.FreeOSMemory() // what the start took and the work will not
 	return report, parcel.Write(os.Stdout, measured(report))
 }
 

@@ -34,6 +34,7 @@ func (s *speak) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	trust(site.Broker.URL)
 	pol, clk := v.policy, clock.Clock{Floor: site.Device.ClockFloor}
 	believed := new(atomic.Bool)
 	db, err := openStore(site.Device.State, pol, clk, believed)

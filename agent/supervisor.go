@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -124,6 +125,8 @@ func (s *supervisor) run(ctx context.Context) error {
 		}
 		s.log.Warn("walls are missing", "err", err)
 	}
+	lean()
+	debug.FreeOSMemory()
 	s.walls = measured(report)
 	s.walls.Sensor = parcel.Supervisor
 	ctx, refuse := context.WithCancelCause(ctx)
