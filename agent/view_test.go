@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/jpeg"
+	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -18,6 +22,7 @@ import (
 	"kerb/counting"
 	"kerb/counting/vision"
 	"kerb/counting/vision/health"
+	"kerb/drivers/camera/scene"
 )
 
 // What the two ends of the pipe call a fault must be the same: the room of the
@@ -177,5 +182,45 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 	}
 	if err := ofSchema(t, "state", text); err != nil {
 		t.Error(err)
+	}
+}
+
+// kerb replay says what kerb run would have found wrong, and leaves out what it
+// would have left out.
+func TestReplayTellsOfASpoiltView(t *testing.T) {
+	street, err := scene.New(scene.Opts{Seed: 1, Width: 320, Height: 240, Rate: clipRate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer street.Close()
+	path := filepath.Join(t.TempDir(), "stuck.mjpeg")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture := image.NewGray(image.Rect(0, 0, 320, 240))
+	for n := range 40 * clipRate {
+		if n < 5*clipRate { // and then the same again and again
+			if _, err := street.ReadInto(t.Context(), picture.Pix); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := jpeg.Encode(f, picture, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	res, err := (&replay{Detector: motionDetector, Follow: time.Minute}).clip(t.Context(), path, terminal{out: io.Discard, err: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Health) != 1 || res.Health[0].Fault != "camera_frozen" || res.Health[0].From < 34 || res.Health[0].From > 37 || res.Health[0].To < 39 {
+		t.Errorf("%+v", res.Health)
+	}
+	var text bytes.Buffer
+	if res.print(&text); !bytes.Contains(text.Bytes(), []byte("camera_frozen from 3")) {
+		t.Errorf("a person reads %s", text.String())
 	}
 }

@@ -49,6 +49,14 @@ func newStreet(seed uint64) *street {
 
 const perSecond = 4
 
+// long leaves out what shows hours of pictures to one goroutine.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("short: hours of pictures")
+	}
+}
+
 // play shows the street for some seconds, changed by what is done to it, and
 // tells what the watch says at the end and when it first said something else
 // than at the beginning.
@@ -131,6 +139,7 @@ func soft(r int) func([]byte, float64) {
 // Each fault is found within a minute, counting resumes when it is over, and
 // without the fault the same street is well.
 func TestFaultsAreFoundAndEnd(t *testing.T) {
+	long(t)
 	for _, c := range []struct {
 		name   string
 		want   Fault
@@ -173,6 +182,7 @@ func TestFaultsAreFoundAndEnd(t *testing.T) {
 
 // What happens in every street is no fault.
 func TestWhatIsNoFault(t *testing.T) {
+	long(t)
 	box := func(p []byte, x0, y0, x1, y1 int, level byte) {
 		for y := max(y0, 0); y < min(y1, 150); y++ {
 			for x := max(x0, 0); x < min(x1, 200); x++ {
@@ -224,6 +234,7 @@ func TestWhatIsNoFault(t *testing.T) {
 // A street with two lamps and no other light is night, not dark; where the
 // lamps fail it is.
 func TestNightIsNotDark(t *testing.T) {
+	long(t)
 	lamps := func(bright float64) func([]byte, float64) {
 		return func(p []byte, _ float64) {
 			for i, v := range p {
@@ -250,6 +261,7 @@ func TestNightIsNotDark(t *testing.T) {
 // A camera of which only one corner moves is frozen with a clock in it; one
 // that is still because its codec repeats itself for ten seconds is not.
 func TestFrozenKnowsClocksAndCodecs(t *testing.T) {
+	long(t)
 	s, w := newStreet(4), new(Watch)
 	s.play(w, 120, 0, 0, nil)
 	s.quality = 0
@@ -353,6 +365,7 @@ func TestReferenceKnowsNoLightFromShade(t *testing.T) {
 
 // After Forget the view is taken for the right one.
 func TestForgetTakesTheViewAsItIs(t *testing.T) {
+	long(t)
 	s, w := newStreet(8), new(Watch)
 	s.play(w, 150, 0, 0, nil)
 	if is, _ := s.play(w, 60, 40, 0, nil); is != Moved {

@@ -1,0 +1,52 @@
+package vision
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"kerb/counting/vision/health"
+)
+
+// What a picture costs, and what of that the camera's health does.
+func BenchmarkStep(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		watch *health.Watch
+	}{{"counted", nil}, {"counted and watched", new(health.Watch)}} {
+		b.Run(c.name, func(b *testing.B) {
+			src := newStreet(640, 480, 1<<30, func(s *street, dst []byte, sec float64) {})
+			film := make([][]byte, 16)
+			for i := range film {
+				film[i] = make([]byte, 640*480)
+				if _, err := src.ReadInto(context.Background(), film[i]); err != nil {
+					b.Fatal(err)
+				}
+				src.rect(film[i], 40+float64(20*i), 200, 120+float64(20*i), 280, 60)
+			}
+			k, err := New(&loop{film: film}, Opts{Width: 640, Height: 480, FollowMax: time.Minute, Workers: 1, Health: c.watch})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer k.Close()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := k.Step(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// loop plays a film over and over, twelve pictures a second.
+type loop struct {
+	film [][]byte
+	n    int
+}
+
+func (l *loop) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
+	copy(dst, l.film[l.n%len(l.film)])
+	l.n++
+	return time.Unix(0, 0).Add(time.Duration(l.n) * 80 * time.Millisecond), nil
+}
