@@ -44,9 +44,9 @@ type reference struct {
 
 const (
 	tenths  = 10
-	deepest = 7 // levels either way: four bits
-	quick   = 2.0
-	slow    = 20.0 // seconds for a step of a level: half a night from day to dusk
+	deepest = 7     // levels either way: four bits
+	quick   = 2.0   // seconds for a step of a level while the view is learnt
+	slow    = 120.0 // the same later: from one end to the other in half an hour, as day becomes night
 )
 
 func quantum(v float32) int8 {
