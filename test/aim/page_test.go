@@ -169,3 +169,26 @@ func name(t *testing.T, ctx context.Context, as string) {
 		chromedp.Evaluate(`(() => { const e = document.getElementById('name'); e.focus(); e.select(); })()`, nil),
 		input.InsertText(as))
 }
+
+// A laptop has the picture and the panel beside each other, and nothing to
+// scroll sideways for; the telephone has nothing either.
+func TestNothingLiesBesideTheScreen(t *testing.T) {
+	screen := telephone(t, "en")
+	k := aim(t, build(t), "-for", "10m")
+	first := k.next()
+	run(t, screen, "enter", chromedp.Navigate(first.URLs[0]), chromedp.WaitVisible("#code"),
+		chromedp.SendKeys("#code", first.Code), chromedp.Submit("#code"), chromedp.WaitVisible("#stage"))
+	holds(t, screen, "silhouettes come", `document.getElementById('picture').naturalWidth > 300`)
+	const fits = `document.documentElement.scrollWidth <= innerWidth`
+	holds(t, screen, "it fits a telephone", fits)
+	run(t, screen, "a laptop", chromedp.EmulateViewport(1280, 800))
+	holds(t, screen, "it fits a laptop", fits)
+	for _, tab := range []string{"draw", "live", "hand"} {
+		run(t, screen, "another tab", chromedp.Evaluate(`document.getElementById('tab-`+tab+`').click()`, nil))
+		holds(t, screen, "the panel is beside the picture", `(() => {
+			const stage = document.getElementById('stage').getBoundingClientRect(), panels = document.querySelector('.panels').getBoundingClientRect();
+			return stage.right <= panels.left + 1 && panels.right <= innerWidth && stage.width > 600 && stage.bottom <= innerHeight;
+		})()`)
+		shoot(t, screen, "laptop-"+tab)
+	}
+}
