@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls walls-cost e2e footage bench bench-neural cross deb package image image-vm spool wire cameras fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls walls-cost e2e footage bench bench-neural cross deb package image image-vm spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -109,6 +109,10 @@ wire:
 # Every kind of camera, cut, stalled, garbled and restarted twenty times.
 cameras:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run TestEverySourceComesBack ./agent
+
+# Half an hour of faults in cameras of every kind: nothing may grow.
+soak:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run 'HalfAnHour|ALeak' ./agent
 
 fuse:
 	cd test/fuse && KERB_LONG=1 $(GO) test -count=1 -v ./...

@@ -51,8 +51,8 @@ func others(t *testing.T, footage string) (all []supplied) {
 	}
 	still := func(c *config.Camera) { c.FPS, c.Lines, c.Detector, c.Asked = 0, nil, "auto", 10*time.Second }
 	recording := clip(t, "recording.mp4", "-t", "4", "-c:v", "libx264", "-pix_fmt", "yuv420p")
-	add("still", serveStills(t, footage), still)
-	add("clip", serveFile(t, recording), still)
+	add("still", serveChanging(t, 3*time.Second, jamcams(t, footage)...), still)
+	add("clip", serveChanging(t, 15*time.Second, recording, clip(t, "later.mp4", "-t", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p")), still)
 	add("command", "", func(c *config.Camera) {
 		ffmpeg, err := exec.LookPath("ffmpeg")
 		if err != nil {
@@ -69,35 +69,33 @@ func others(t *testing.T, footage string) (all []supplied) {
 	return all
 }
 
-func serveFile(t *testing.T, path string) string {
+// serveChanging is a camera that shows the next of some files every so often.
+func serveChanging(t *testing.T, every time.Duration, files ...string) string {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
-	t.Cleanup(s.Close)
-	return s.URL + "/clip.mp4"
-}
-
-// serveStills is a camera that shows the next of London's stills every three
-// seconds.
-func serveStills(t *testing.T, footage string) string {
-	t.Helper()
-	stills, err := filepath.Glob(filepath.Join(footage, "stills", "jc0*.jpg"))
-	if err != nil || len(stills) == 0 {
-		t.Logf("no footage: drawn stills stand in for it")
-		stills = []string{clip(t, "0.jpg", "-frames:v", "1"), clip(t, "1.jpg", "-vf", "negate", "-frames:v", "1")}
-	}
 	begun := time.Now()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := stills[int(time.Since(begun)/(3*time.Second))%len(stills)]
+		path := files[int(time.Since(begun)/every)%len(files)]
 		b, err := os.ReadFile(path)
 		if err != nil {
 			http.NotFound(w, r)
 			return
 		}
 		w.Header().Set("ETag", strconv.Quote(filepath.Base(path)))
-		http.ServeContent(w, r, "now.jpg", time.Time{}, bytes.NewReader(b))
+		http.ServeContent(w, r, path, time.Time{}, bytes.NewReader(b))
 	}))
 	t.Cleanup(s.Close)
-	return s.URL + "/now.jpg"
+	return s.URL + "/now"
+}
+
+// jamcams are some of London's stills.
+func jamcams(t *testing.T, footage string) []string {
+	t.Helper()
+	stills, err := filepath.Glob(filepath.Join(footage, "stills", "jc0*.jpg"))
+	if err != nil || len(stills) == 0 {
+		t.Logf("no footage: drawn stills stand in for it")
+		return []string{clip(t, "0.jpg", "-frames:v", "1"), clip(t, "1.jpg", "-vf", "negate", "-frames:v", "1")}
+	}
+	return stills
 }
 
 // startMotion is Debian's motion, which looks at one camera and is another.
