@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls walls-cost e2e footage bench bench-neural cross deb package image image-vm spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls walls-cost e2e footage bench bench-neural bench-sources cross deb package image image-vm spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -68,6 +68,10 @@ footage:
 
 bench: build
 	test/bench/run
+
+# Each source path beside ffmpeg and motion at the same job.
+bench-sources:
+	KERB_LONG=1 $(GO) test -count=1 -v -run TestWhatEachSourceCosts ./agent
 
 bench-neural:
 	test/bench/neural.sh

@@ -101,14 +101,22 @@ func jamcams(t *testing.T, footage string) []string {
 // startMotion is Debian's motion, which looks at one camera and is another.
 func startMotion(t *testing.T, from string) string {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t)
-	config := fmt.Sprintf("daemon off\nlog_level 3\ntarget_dir %s\nnetcam_url %s\nwidth 320\nheight 240\nframerate 10\n"+
-		"picture_output off\nmovie_output off\nwebcontrol_port 0\nstream_port %d\nstream_localhost on\nstream_maxrate 10\nstream_quality 70\n", dir, from, port)
-	if err := os.WriteFile(filepath.Join(dir, "motion.conf"), []byte(config), 0o600); err != nil {
+	port := freePort(t)
+	supply(t, "motion", "-n", "-c", motionConfig(t, from, 320, 240, port))
+	return fmt.Sprintf("http://127.0.0.1:%d/", port)
+}
+
+// motionConfig lets motion look at a camera, and show what it sees at a port.
+func motionConfig(t *testing.T, from string, w, h, port int) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "motion.conf")
+	text := fmt.Sprintf("daemon off\nlog_level 3\ntarget_dir %s\nnetcam_url %s\nwidth %d\nheight %d\nframerate 10\n"+
+		"picture_output off\nmovie_output off\nwebcontrol_port 0\nstream_port %d\nstream_localhost on\nstream_maxrate 10\nstream_quality 70\n", dir, from, w, h, port)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	supply(t, "motion", "-n", "-c", filepath.Join(dir, "motion.conf"))
-	return fmt.Sprintf("http://127.0.0.1:%d/", port)
+	return path
 }
 
 // siteOf is site.toml for these cameras.
@@ -122,6 +130,9 @@ func siteOf(broker string, all []supplied) string {
 			site += fmt.Sprintf("source = %q\nevery = %q\n", c.Source, c.Asked)
 		case c.Command != nil:
 			site += fmt.Sprintf("command = [\"%s\"]\nfps = %g\n", strings.Join(c.Command, "\", \""), c.FPS)
+			if c.Format != "" {
+				site += fmt.Sprintf("format = %q\n", c.Format)
+			}
 		default:
 			site += fmt.Sprintf("source = %q\nfps = %g\n", c.Source, c.FPS)
 		}
@@ -150,27 +161,9 @@ func TestEverySourceIsCountedInsideTheWalls(t *testing.T) {
 	}
 	footage := cmp.Or(os.Getenv("KERB_SHARED"), "../../shared") + "/footage"
 	all := append(sources(t), others(t, footage)...)
-	dir, url := t.TempDir(), mosquitto(t)
-	bin := filepath.Join(dir, "kerb")
-	build := exec.Command("go", "build", "-o", bin, "kerb/agent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build kerb: %v\n%s", err, out)
-	}
-	policy := "schema = \"kerb.policy/1\"\nversion = 1\ntitle = \"test\"\npurpose = \"statistical\"\ncount.streams = [\"line\", \"zone\"]\ncount.classes = [\"person\", \"vehicle\"]\ncamera.follow_max = \"60s\"\nclear.window = \"1m\"\nclear.method = \"noise\"\nclear.epsilon = 1\nclear.below = 0\nclear.overlap = 2\nkeep.retention = \"24h\"\n"
-	for name, text := range map[string]string{"site.toml": siteOf(url, all), "policy.toml": policy} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	url := mosquitto(t)
 	arrived := arrivals(t, url)
-	var words said
-	run := exec.Command(bin, "run", "-site", filepath.Join(dir, "site.toml"), "-policy", filepath.Join(dir, "policy.toml"))
-	run.Stderr = &words
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer run.Process.Kill()
+	run := startKerb(t, url, all)
 	missing := ""
 	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		missing = ""
@@ -184,16 +177,44 @@ func TestEverySourceIsCountedInsideTheWalls(t *testing.T) {
 		}
 	}
 	if missing != "" {
-		t.Errorf("nothing seen of%s arrived:\n%s", missing, words.String())
+		t.Errorf("nothing seen of%s arrived:\n%s", missing, run.Stderr)
 	}
 	for _, s := range all {
 		t.Logf("%-8s seen for %d", s.camera.Name, arrived.least(s.camera.Name))
 	}
-	silent(t, words.String())
+	silent(t, fmt.Sprint(run.Stderr))
 	_ = run.Process.Signal(os.Interrupt)
 	if err := run.Wait(); err != nil {
 		t.Errorf("stopping: %v", err)
 	}
+}
+
+// startKerb is kerb run, inside its walls, on these cameras.
+func startKerb(t *testing.T, broker string, all []supplied) *exec.Cmd {
+	t.Helper()
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "kerb")
+	build := exec.Command("go", "build", "-o", bin, "kerb/agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build kerb: %v\n%s", err, out)
+	}
+	policy := "schema = \"kerb.policy/1\"\nversion = 1\ntitle = \"test\"\npurpose = \"statistical\"\ncount.streams = [\"line\", \"zone\"]\ncount.classes = [\"person\", \"vehicle\"]\ncamera.follow_max = \"60s\"\nclear.window = \"1m\"\nclear.method = \"noise\"\nclear.epsilon = 1\nclear.below = 0\nclear.overlap = 2\nkeep.retention = \"24h\"\n"
+	for name, text := range map[string]string{"site.toml": siteOf(broker, all), "policy.toml": policy} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := exec.Command(bin, "run", "-site", filepath.Join(dir, "site.toml"), "-policy", filepath.Join(dir, "policy.toml"))
+	run.Stderr = new(said)
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = run.Process.Kill()
+		_ = run.Wait()
+	})
+	return run
 }
 
 // silent looks for the password where it must not be.

@@ -3,11 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,23 +28,27 @@ import (
 
 // probe says what this device has.
 type probe struct {
-	Site string `help:"Look at what this site needs." default:"/etc/kerb/site.toml" placeholder:"F"`
-	JSON bool   `help:"As one JSON object."`
+	Site  string `help:"Look at what this site needs." default:"/etc/kerb/site.toml" placeholder:"F"`
+	Write string `help:"Write a site.toml to begin with, for what is there." placeholder:"F"`
+	Force bool   `help:"Let -write replace a file."`
+	JSON  bool   `help:"As one JSON object."`
 }
 
 // found is what kerb probe found.
 type found struct {
-	Machine string         `json:"machine"`
-	Model   string         `json:"model,omitempty"` // of the board
-	Cores   int            `json:"cores"`
-	Memory  uint64         `json:"memory_bytes"`
-	Board   map[string]any `json:"board,omitempty"`
-	Clock   foundClock     `json:"clock"`
-	Walls   []foundWalls   `json:"walls"`
-	Devices []string       `json:"devices"`
-	Cameras []foundCamera  `json:"cameras,omitempty"`
-	Disk    *foundDisk     `json:"disk,omitempty"`
-	NoSite  string         `json:"no_site,omitempty"` // why cameras and disk are not told
+	Machine  string           `json:"machine"`
+	Model    string           `json:"model,omitempty"` // of the board
+	Cores    int              `json:"cores"`
+	Memory   uint64           `json:"memory_bytes"`
+	Board    map[string]any   `json:"board,omitempty"`
+	Clock    foundClock       `json:"clock"`
+	Walls    []foundWalls     `json:"walls"`
+	Devices  []string         `json:"devices"`
+	Attached []attachedCamera `json:"attached,omitempty"` // cameras that site.toml may name
+	GPIO     []attachedChip   `json:"gpio,omitempty"`
+	Cameras  []foundCamera    `json:"cameras,omitempty"` // those that it names
+	Disk     *foundDisk       `json:"disk,omitempty"`
+	NoSite   string           `json:"no_site,omitempty"` // why cameras and disk are not told
 }
 
 type foundClock struct {
@@ -59,9 +66,10 @@ type foundWalls struct {
 }
 
 type foundCamera struct {
-	Name   string `json:"name"`
-	Source string `json:"source"`
-	Error  string `json:"error,omitempty"`
+	Name        string `json:"name"`
+	Source      string `json:"source"`
+	Error       string `json:"error,omitempty"`
+	Certificate string `json:"certificate,omitempty"` // the SHA-256 of the one that it shows
 }
 
 type foundDisk struct {
@@ -86,6 +94,16 @@ func (p *probe) Run(ctx context.Context, t terminal) error {
 	for _, pattern := range []string{"/dev/video*", "/dev/gpiochip*"} {
 		devices, _ := filepath.Glob(pattern) // the pattern is right
 		f.Devices = append(f.Devices, devices...)
+	}
+	f.Attached, f.GPIO = attached(ctx), chips()
+	if p.Write != "" {
+		if err := start(p.Write, p.Force, f); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.err, "kerb: wrote %s: %d cameras were found\n", p.Write, len(f.Attached))
+		if _, err := os.Stat(p.Site); err != nil {
+			p.Site = p.Write
+		}
 	}
 	site, err := config.Load(p.Site)
 	if err != nil {
@@ -132,6 +150,9 @@ func reach(ctx context.Context, c config.Camera) foundCamera {
 	d := newDoor(c, clipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
 	defer d.close()
 	files, err := d.open(ctx, pleaseOpen)
+	if err == nil && len(files) == 1 && c.Secure() {
+		f.Certificate, err = certificateOf(ctx, files[0])
+	}
 	for _, file := range files {
 		err = errors.Join(err, file.Close())
 	}
@@ -139,6 +160,21 @@ func reach(ctx context.Context, c config.Camera) foundCamera {
 		f.Error = err.Error()
 	}
 	return f
+}
+
+// certificateOf is the one that a camera shows, whoever vouches for it: for
+// certificate in site.toml.
+func certificateOf(ctx context.Context, file *os.File) (string, error) {
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // nothing is believed, nor sent
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return "", fmt.Errorf("speak TLS with it: %w", err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(secure.ConnectionState().PeerCertificates[0].Raw)), nil
 }
 
 // room is the disk under a directory, or under the nearest one that exists.
@@ -162,7 +198,7 @@ func room(dir string) *foundDisk {
 // next is what to do about it.
 func (f found) next() string {
 	if f.NoSite != "" {
-		return "write site.toml, then kerb check"
+		return "kerb probe -write site.toml, then kerb check"
 	}
 	for _, c := range f.Cameras {
 		if c.Error != "" {
@@ -170,6 +206,19 @@ func (f found) next() string {
 		}
 	}
 	return "kerb check"
+}
+
+func (f found) printAttached(t terminal) {
+	for _, c := range f.Attached {
+		fmt.Fprintf(t.out, "attached %s: %s\n         source = %q\n", cmp.Or(c.Device, c.Source), c.Name, c.Source)
+		fmt.Fprintf(t.out, "         gives %s\n         kerb would take %s\n", strings.Join(c.Formats, ", "), c.Choice)
+	}
+	if len(f.Attached) == 0 {
+		fmt.Fprintln(t.out, "attached no camera")
+	}
+	for _, c := range f.GPIO {
+		fmt.Fprintf(t.out, "gpio     %s\n", c)
+	}
 }
 
 func (f found) print(t terminal) {
@@ -193,15 +242,16 @@ func (f found) print(t terminal) {
 			fmt.Fprintf(t.out, "         %-10s CAN %s\n", w.Role, name)
 		}
 	}
-	for _, d := range f.Devices {
-		fmt.Fprintf(t.out, "device   %s\n", d)
-	}
+	f.printAttached(t)
 	for _, c := range f.Cameras {
 		answer := "there"
 		if c.Error != "" {
 			answer = c.Error
 		}
 		fmt.Fprintf(t.out, "camera   %-10s %s: %s\n", c.Name, c.Source, answer)
+		if c.Certificate != "" {
+			fmt.Fprintf(t.out, "         certificate = %q\n", c.Certificate)
+		}
 	}
 	if f.Disk != nil {
 		fmt.Fprintf(t.out, "disk     %s: %d MB free %s\n", f.Disk.State, f.Disk.Free>>20, f.Disk.Error)

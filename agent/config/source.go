@@ -88,6 +88,11 @@ func feedOf(source string, command bool) Feed {
 	return RecordingFeed
 }
 
+// Secure reports whether a camera is spoken to by TLS.
+func (c Camera) Secure() bool {
+	return strings.HasPrefix(c.Source, "https://") || strings.HasPrefix(c.Source, "rtsps://")
+}
+
 // Address is the one address of a network camera, host and port; "" if the
 // camera has none.
 func (c Camera) Address() string {

@@ -13,7 +13,9 @@ func TestCameraThroughTheRealKernel(t *testing.T) {
 	if dir == "" {
 		t.Skip("KERB_VM does not name a folder made by test/vm/prepare: no virtual machine")
 	}
-	files := map[string]string{"init": build(t, "amd64", "./film")}
+	files := map[string]string{
+		"init": build(t, "amd64", "./film"), "kerb": build(t, "amd64", "../../agent"), "policy.toml": "../../configs/policy-standard.toml",
+	}
 	modules, err := filepath.Glob(filepath.Join(dir, "video", "*.ko"))
 	if err != nil || len(modules) == 0 {
 		t.Fatalf("no modules in %s: run test/vm/prepare again (%v)", filepath.Join(dir, "video"), err)
@@ -26,6 +28,7 @@ func TestCameraThroughTheRealKernel(t *testing.T) {
 	if err := json.Unmarshal(results["formats"], &formats); err != nil || !strings.Contains(strings.Join(formats, "\n"), "YUYV 640×480") {
 		t.Errorf("formats %q (%v)", formats, err)
 	}
+	t.Run("kerb probe finds it, and begins a site.toml with it", func(t *testing.T) { probedCamera(t, results["probed"]) })
 	for _, name := range []string{"whole", "reduced", "slow", "caged"} {
 		t.Run(name, func(t *testing.T) {
 			var r struct {
@@ -48,5 +51,38 @@ func TestCameraThroughTheRealKernel(t *testing.T) {
 				t.Errorf("%d pictures dropped by a reader that takes 0.3 s for each", r.Dropped)
 			}
 		})
+	}
+}
+
+func probedCamera(t *testing.T, raw json.RawMessage) {
+	var said struct {
+		Found struct {
+			Attached []struct {
+				Source, Device, Name, Choice string
+				Formats                      []string
+			}
+		}
+		Again struct {
+			Cameras []struct{ Source, Error string }
+		}
+		Site, Check string
+	}
+	if err := json.Unmarshal(raw, &said); err != nil {
+		t.Fatalf("the guest did not get to it: %v", err)
+	}
+	t.Logf("%+v\n%s", said.Found, said.Check)
+	const stable = "/dev/v4l/by-path/platform-vivid.0-video-index0"
+	if len(said.Found.Attached) != 1 {
+		t.Fatalf("%d cameras", len(said.Found.Attached))
+	}
+	c := said.Found.Attached[0]
+	if c.Source != stable || c.Device != "/dev/video0" || c.Name != "vivid" || !strings.HasPrefix(c.Choice, "GREY 640×") && !strings.HasPrefix(c.Choice, "NV12 640×") {
+		t.Errorf("%+v", c)
+	}
+	if !strings.Contains(said.Site, "source = \""+stable+"\"") || !strings.Contains(said.Check, "camera  usb1: auto") {
+		t.Errorf("%s\n%s", said.Site, said.Check)
+	}
+	if n := said.Again.Cameras; len(n) != 1 || n[0].Source != stable || n[0].Error != "" {
+		t.Errorf("named: %+v", n)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,14 +26,14 @@ var cameraModules = []string{
 }
 
 func main() {
-	for _, m := range []struct{ fs, at string }{{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}} {
+	for _, m := range []struct{ fs, at string }{{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}, {"tmpfs", "/tmp"}} {
 		_ = os.MkdirAll(m.at, 0o755)
 		_ = unix.Mount(m.fs, m.at, m.fs, 0, "")
 	}
 	for _, s := range []struct {
 		name string
 		run  func() (any, error)
-	}{{"formats", formats}, {"whole", whole}, {"reduced", reduced}, {"slow", slow}, {"caged", caged}} {
+	}{{"formats", formats}, {"probed", probed}, {"whole", whole}, {"reduced", reduced}, {"slow", slow}, {"caged", caged}} {
 		start := time.Now()
 		result, err := s.run()
 		if err != nil {
@@ -94,6 +95,37 @@ func formats() (any, error) {
 		all = append(all, f.String())
 	}
 	return all, nil
+}
+
+// stable is where udev would put the camera.
+const stable = "/dev/v4l/by-path/platform-vivid.0-video-index0"
+
+// probed is what kerb probe says of the camera, the site.toml that it writes, and
+// what kerb check says of that.
+func probed() (any, error) {
+	if err := errors.Join(os.MkdirAll("/dev/v4l/by-path", 0o755), os.Symlink("../../video0", stable)); err != nil {
+		return nil, err
+	}
+	var said struct {
+		Found, Again json.RawMessage
+		Site, Check  string
+	}
+	out, err := exec.Command("/kerb", "probe", "-json", "-write", "/site.toml").Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("kerb probe: %w: %s", err, exit.Stderr)
+	}
+	said.Found = out
+	text, err := os.ReadFile("/site.toml")
+	if err != nil {
+		return nil, err
+	}
+	said.Site = string(text)
+	out, err = exec.Command("/kerb", "check", "-site", "/site.toml", "-policy", "/policy.toml").CombinedOutput()
+	if said.Check = string(out); err != nil {
+		return nil, fmt.Errorf("kerb check: %w: %s", err, out)
+	}
+	said.Again, err = exec.Command("/kerb", "probe", "-json", "-site", "/site.toml").Output()
+	return said, err
 }
 
 func openVideo() (int, error) {

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"kerb/agent/config"
+)
+
+// filmed is half a minute of a real street at 640×480 and ten pictures a second,
+// compressed once.
+func filmed(t *testing.T, name string, codec ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	in := []string{"-i", cmp.Or(os.Getenv("KERB_SHARED"), "../../shared") + "/footage/pets_s2l1.avi"}
+	if _, err := os.Stat(in[1]); err != nil {
+		t.Logf("no footage: a test picture stands in for it")
+		in = []string{"-f", "lavfi", "-i", "testsrc2=size=640x480:rate=10"}
+	}
+	words := append([]string{"-hide_banner", "-loglevel", "error", "-nostdin"}, in...)
+	words = append(words, "-t", "30", "-vf", "fps=10,scale=640:480")
+	if out, err := exec.Command("ffmpeg", append(append(words, codec...), path)...).CombinedOutput(); err != nil {
+		t.Fatalf("ffmpeg: %v: %s", err, out)
+	}
+	return path
+}
+
+// costed is a source and the programs that do the same job.
+type costed struct {
+	supplied
+	luma   []string // decodes to luma
+	motion string   // an address that the program motion can look at
+}
+
+func costedSources(t *testing.T) (all []costed) {
+	secret := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(secret, []byte(sesame), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, at := startRelay(t)
+	luma := []string{"-an", "-vf", "format=gray", "-f", "rawvideo", "-y", "/dev/null"}
+	ffmpeg := func(in ...string) []string {
+		return append(append([]string{"ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1"}, in...), luma...)
+	}
+	for name, codec := range map[string][]string{
+		"h264":  {"-c:v", "libx264", "-preset", "medium", "-g", "20", "-bf", "0", "-pix_fmt", "yuv420p", "-f", "mp4"},
+		"h265":  {"-c:v", "libx265", "-preset", "fast", "-x265-params", "log-level=none:keyint=20:bframes=0", "-pix_fmt", "yuv420p", "-f", "mp4"},
+		"mjpeg": {"-c:v", "mjpeg", "-huffman", "default", "-force_duplicated_matrix", "1", "-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "avi"},
+	} {
+		supply(t, played(filmed(t, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
+	}
+	for _, name := range []string{"h264", "h265", "mjpeg", "udp"} {
+		path, by := name, "tcp"
+		if name == "udp" {
+			path, by = "mjpeg", "udp"
+		}
+		c := watched(name)
+		c.Source, c.User, c.PasswordFile, c.UDP = "rtsp://"+at+"/"+path, viewer, secret, name == "udp"
+		full := (&url.URL{Scheme: "rtsp", Host: at, Path: path, User: url.UserPassword(viewer, sesame)}).String()
+		all = append(all, costed{supplied{camera: c}, ffmpeg("-rtsp_transport", by, "-i", full), ""})
+	}
+	jpegs := filmed(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")
+	parts := serveParts(t, jpegs)
+	c := watched("http")
+	c.Source = parts
+	all = append(all, costed{supplied{camera: c}, ffmpeg("-f", "mpjpeg", "-i", parts), parts})
+
+	raw := filmed(t, "raw", "-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-f", "avi")
+	played := "exec ffmpeg -hide_banner -loglevel error -nostdin -re -stream_loop -1 -i " + raw + " -pix_fmt yuv420p -f rawvideo -"
+	c = watched("yuv420")
+	c.Command, c.Format = []string{"/bin/sh", "-c", played}, "yuv420:640x480"
+	pipe := ffmpeg("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "640x480", "-r", "10", "-i", "-")
+	return append(all, costed{supplied{camera: c}, []string{"/bin/sh", "-c", "(" + played + ") | " + strings.Join(pipe, " ")}, ""})
+}
+
+// spent is the processor time of a process, proc_pid_stat(5), in ms.
+func spent(pid int) float64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := bytes.Cut(b, []byte(") "))
+	words := strings.Fields(string(rest))
+	if len(words) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(words[11])
+	system, _ := strconv.Atoi(words[12])
+	return float64(user+system) * 10 // of 100 ticks a second
+}
+
+// under finds the processes below one whose words hold all of these.
+func under(parent int, want ...string) (pids []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		b, _ := os.ReadFile(path)
+		_, rest, _ := bytes.Cut(b, []byte(") "))
+		fields := strings.Fields(string(rest))
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if len(fields) < 2 {
+			continue
+		}
+		line, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		words := " " + strings.ReplaceAll(string(line), "\x00", " ")
+		holds := true
+		for _, w := range want {
+			holds = holds && strings.Contains(words, " "+w+" ")
+		}
+		if fields[1] == strconv.Itoa(parent) {
+			if holds {
+				pids = append(pids, pid)
+			}
+			pids = append(pids, under(pid, want...)...)
+		}
+	}
+	return pids
+}
+
+// What kerb run spends on a source, decoding, motion and counting, beside what
+// ffmpeg spends on its luma alone, and the program motion on looking: all at
+// once, for a minute. The server's, and rpicam-vid's, share is nobody's.
+func TestWhatEachSourceCosts(t *testing.T) {
+	if os.Getenv("KERB_LONG") == "" {
+		t.Skip("a minute of several programs at once: KERB_LONG=1, or make bench-sources")
+	}
+	needFFmpeg(t)
+	all := costedSources(t)
+	var plain []supplied
+	for _, c := range all {
+		plain = append(plain, c.supplied)
+	}
+	run := startKerb(t, mosquitto(t), plain)
+	peers := map[string]*exec.Cmd{}
+	start := func(name string, words ...string) {
+		cmd := exec.Command(words[0], words[1:]...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			for _, pid := range append(under(cmd.Process.Pid), cmd.Process.Pid) {
+				if p, err := os.FindProcess(pid); err == nil {
+					_ = p.Kill()
+				}
+			}
+			_ = cmd.Wait()
+		})
+		peers[name] = cmd
+	}
+	for _, c := range all {
+		start(c.camera.Name, c.luma...)
+		if c.motion != "" {
+			start("motion "+c.camera.Name, "motion", "-n", "-c", motionConfig(t, c.motion, 640, 480, freePort(t)))
+		}
+	}
+	time.Sleep(15 * time.Second)
+	costs := func() map[string]float64 {
+		m := map[string]float64{}
+		for _, c := range all {
+			name := c.camera.Name
+			pids := under(run.Process.Pid, "sense", name)
+			if codec := map[string]string{"h264": "h264", "h265": "hevc"}[name]; codec != "" {
+				pids = append(pids, under(run.Process.Pid, "ffmpeg", codec)...)
+				pids = append(pids, under(run.Process.Pid, "/usr/bin/ffmpeg", codec)...)
+			}
+			for _, pid := range pids {
+				m["kerb "+name] += spent(pid)
+			}
+			peer := []int{peers[name].Process.Pid}
+			if c.camera.Feed() == config.CommandFeed {
+				peer = under(peer[0], "/dev/null")
+			}
+			for _, pid := range peer {
+				m["ffmpeg "+name] += spent(pid)
+			}
+			if p := peers["motion "+name]; p != nil {
+				m["motion "+name] = spent(p.Process.Pid)
+			}
+		}
+		return m
+	}
+	const seconds = 60
+	before := costs()
+	time.Sleep(seconds * time.Second)
+	after := costs()
+	of := func(name string) float64 { return (after[name] - before[name]) / seconds / 10 }
+	t.Logf("640×480, ten pictures a second, ms of one core for each picture")
+	for _, c := range all {
+		name := c.camera.Name
+		kerb, ffmpeg := of("kerb "+name), of("ffmpeg "+name)
+		line := fmt.Sprintf("%-7s kerb %5.2f   ffmpeg, luma only %5.2f, ratio %.2f", name, kerb, ffmpeg, kerb/ffmpeg)
+		if m := of("motion " + name); m > 0 {
+			line += fmt.Sprintf("   motion %5.2f, ratio %.2f", m, kerb/m)
+		}
+		t.Log(line)
+		if kerb <= 0 || ffmpeg <= 0 {
+			t.Errorf("%s: nothing was done", name)
+		}
+	}
+}
