@@ -341,3 +341,46 @@ func fixedCameras(t *testing.T) map[string][]string {
 	}
 	return by
 }
+
+// The same street by day, in the sun, in rain, at dusk and at night, from one
+// to the other at once: worse than a lamp that fails, or a camera that is
+// closed in the evening and opened by day. A camera that were told to have
+// moved by it would count no more until somebody comes.
+func TestTheLightMayChangeAtOnce(t *testing.T) {
+	seeds, presets := 1, []scene.Preset{scene.Busy, scene.Night}
+	if os.Getenv("KERB_LONG") != "" {
+		seeds, presets = 6, []scene.Preset{scene.Calm, scene.Busy, scene.Rain, scene.Dusk, scene.Night}
+	}
+	changes, spots := 0, 0
+	for seed := range seeds {
+		by := map[scene.Preset]*film{}
+		for _, p := range presets {
+			s, err := scene.New(scene.Opts{Seed: uint64(seed + 1), Width: 480, Height: 360, Rate: rate, Frames: 20 * int(rate), Conditions: p.Conditions()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			by[p] = develop(t, p.String(), s, 480, 360, 1)
+			s.Close()
+		}
+		for _, from := range presets {
+			for _, to := range presets {
+				if from == to {
+					continue
+				}
+				w := watch(by[from])
+				w.play(150, newShot(), nil, func(float64, health.Fault) {})
+				w.f = by[to]
+				w.play(120, newShot(), nil, func(sec float64, is health.Fault) {
+					if is.Pauses() {
+						t.Fatalf("seed %d: from %v to %v: %v after %.0f s", seed+1, from, to, is, sec)
+					}
+				})
+				changes++
+				if w.Is() == health.Drops {
+					spots++
+				}
+			}
+		}
+	}
+	t.Logf("%d changes of the light: none paused the counting, %d taken for drops", changes, spots)
+}

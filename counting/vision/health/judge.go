@@ -8,7 +8,7 @@ const (
 	all        = 0.85 // of the structured cells without clear edges: no picture to count in
 	gone       = 0.4  // of the structured cells lost: more than what parks before a lens hides
 	still      = 0.08 // of the cells may change in a frozen picture: the clock in its corner
-	likeness   = 0.65 // of the usual likeness to the reference: less is another place
+	likeness   = 0.5  // of the usual likeness to the reference: less is another place
 	better     = 0.15 // how much more alike the view must be when it is shifted, to be shifted
 	white      = 250  // a level that is burnt out
 	glare      = 0.2  // share of burnt out pixels beyond the usual that blinds where structure is gone
@@ -55,7 +55,7 @@ func (w *Watch) suspicion() Fault {
 		return Frozen
 	case ready && (v.same < likeness*r.usual || w.shifted > better):
 		return Moved
-	case ready && v.spots >= 3 && lost >= 0.05:
+	case ready && v.spots >= 3 && lost >= 0.05 && w.even():
 		return Drops
 	}
 	return Good
@@ -71,6 +71,13 @@ func (w *Watch) hidden(everywhere bool) Fault {
 		return Blurred
 	}
 	return Covered
+}
+
+// even reports whether the light is as it usually is of late. Where it fails,
+// dim corners lose their edges as spots on a lens would take them.
+func (w *Watch) even() bool {
+	r := &w.reference
+	return w.light > 0.75*r.light && w.light < 1.33*r.light && w.noise < 1.5*r.noise+0.5
 }
 
 // unchanged reports whether hardly a cell has changed for long.

@@ -40,6 +40,8 @@ type reference struct {
 	usual  float32 // likeness of the view to it
 	burnt  float32 // share of burnt out pixels
 	spread float32 // of the cells' means
+	light  float32 // mean level
+	noise  float32 // levels
 }
 
 const (
@@ -88,6 +90,8 @@ func (w *Watch) learn(t float32) {
 	r.usual += f * (v.same - r.usual)
 	r.burnt += f * (w.survey.above(white) - r.burnt)
 	r.spread += f * (w.spread() - r.spread)
+	r.light += f * (w.light - r.light)
+	r.noise += f * (w.noise - r.noise)
 }
 
 // compare holds the last seconds against the reference.
