@@ -188,6 +188,9 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 // kerb replay says what kerb run would have found wrong, and leaves out what it
 // would have left out.
 func TestReplayTellsOfASpoiltView(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: a thousand pictures")
+	}
 	street, err := scene.New(scene.Opts{Seed: 1, Width: 320, Height: 240, Rate: clipRate})
 	if err != nil {
 		t.Fatal(err)

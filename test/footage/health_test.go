@@ -251,7 +251,7 @@ func TestCameraFaultsAreFoundInTheClips(t *testing.T) {
 func TestCleanClipsRaiseNoFault(t *testing.T) {
 	minutes, under := 6.0, changes[:2]
 	if os.Getenv("KERB_LONG") != "" {
-		minutes, under = 30, changes
+		minutes, under = 12, changes
 	}
 	hours, alarms := 0.0, 0
 	for _, f := range films(t) {
