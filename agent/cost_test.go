@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/policy"
 )
 
 // filmed is half a minute of a real street at 640×480 and ten pictures a second,
@@ -82,6 +86,31 @@ func costedSources(t *testing.T) (all []costed) {
 	return append(all, costed{supplied{camera: c}, []string{"/bin/sh", "-c", "(" + played + ") | " + strings.Join(pipe, " ")}, ""})
 }
 
+// readLuma reads the pictures of a camera, as sense does, and does nothing with
+// them.
+func readLuma(file, camera string) error {
+	site, err := config.Load(file)
+	if err != nil {
+		return err
+	}
+	c, ok := find(site, camera)
+	if !ok {
+		return fmt.Errorf("no camera %s", camera)
+	}
+	s := newSensor(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
+	s.door.start = newNursery().start
+	src, err := s.open(context.Background())
+	if err != nil {
+		return err
+	}
+	w, h := src.Size()
+	for dst := make([]byte, w*h); ; {
+		if _, err := src.ReadInto(context.Background(), dst); err != nil && !skipped(err) {
+			return err
+		}
+	}
+}
+
 // spent is the processor time of a process, proc_pid_stat(5), in ms.
 func spent(pid int) float64 {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -122,9 +151,10 @@ func under(parent int, want ...string) (pids []int) {
 	return pids
 }
 
-// What kerb run spends on a source, decoding, motion and counting, beside what
-// ffmpeg spends on its luma alone, and the program motion on looking: all at
-// once, for a minute. The server's, and rpicam-vid's, share is nobody's.
+// What kerb's driver spends on the luma of a source beside ffmpeg, and what kerb
+// run spends on it in all, with motion, counting and walls, beside the program
+// motion: all at once, for a while. The server's, and rpicam-vid's, share is
+// nobody's.
 func TestWhatEachSourceCosts(t *testing.T) {
 	if os.Getenv("KERB_LONG") == "" {
 		t.Skip("a minute of several programs at once: KERB_LONG=1, or make bench-sources")
@@ -139,6 +169,7 @@ func TestWhatEachSourceCosts(t *testing.T) {
 	peers := map[string]*exec.Cmd{}
 	start := func(name string, words ...string) {
 		cmd := exec.Command(words[0], words[1:]...)
+		cmd.Env, cmd.Stderr = append(os.Environ(), "KERB_COST=1"), os.Stderr
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -154,6 +185,7 @@ func TestWhatEachSourceCosts(t *testing.T) {
 	}
 	for _, c := range all {
 		start(c.camera.Name, c.luma...)
+		start("luma "+c.camera.Name, os.Args[0], "luma", run.Args[3], c.camera.Name)
 		if c.motion != "" {
 			start("motion "+c.camera.Name, "motion", "-n", "-c", motionConfig(t, c.motion, 640, 480, freePort(t)))
 		}
@@ -163,20 +195,10 @@ func TestWhatEachSourceCosts(t *testing.T) {
 		m := map[string]float64{}
 		for _, c := range all {
 			name := c.camera.Name
-			pids := under(run.Process.Pid, "sense", name)
-			if codec := map[string]string{"h264": "h264", "h265": "hevc"}[name]; codec != "" {
-				pids = append(pids, under(run.Process.Pid, "ffmpeg", codec)...)
-				pids = append(pids, under(run.Process.Pid, "/usr/bin/ffmpeg", codec)...)
-			}
-			for _, pid := range pids {
-				m["kerb "+name] += spent(pid)
-			}
-			peer := []int{peers[name].Process.Pid}
-			if c.camera.Feed() == config.CommandFeed {
-				peer = under(peer[0], "/dev/null")
-			}
-			for _, pid := range peer {
-				m["ffmpeg "+name] += spent(pid)
+			m["kerb "+name] = sum(senseAnd(run.Process.Pid, name, "sense", name))
+			m["luma "+name] = sum(append(senseAnd(peers["luma "+name].Process.Pid, name, "none"), peers["luma "+name].Process.Pid))
+			if m["ffmpeg "+name] = spent(peers[name].Process.Pid); c.camera.Feed() == config.CommandFeed {
+				m["ffmpeg "+name] = sum(under(peers[name].Process.Pid, "/dev/null"))
 			}
 			if p := peers["motion "+name]; p != nil {
 				m["motion "+name] = spent(p.Process.Pid)
@@ -184,7 +206,7 @@ func TestWhatEachSourceCosts(t *testing.T) {
 		}
 		return m
 	}
-	const seconds = 60
+	const seconds = 40
 	before := costs()
 	time.Sleep(seconds * time.Second)
 	after := costs()
@@ -192,14 +214,30 @@ func TestWhatEachSourceCosts(t *testing.T) {
 	t.Logf("640×480, ten pictures a second, ms of one core for each picture")
 	for _, c := range all {
 		name := c.camera.Name
-		kerb, ffmpeg := of("kerb "+name), of("ffmpeg "+name)
-		line := fmt.Sprintf("%-7s kerb %5.2f   ffmpeg, luma only %5.2f, ratio %.2f", name, kerb, ffmpeg, kerb/ffmpeg)
+		luma, ffmpeg, kerb := of("luma "+name), of("ffmpeg "+name), of("kerb "+name)
+		line := fmt.Sprintf("%-7s luma: kerb %.2f, ffmpeg %.2f, ratio %.2f; counted: kerb run %.2f", name, luma, ffmpeg, luma/ffmpeg, kerb)
 		if m := of("motion " + name); m > 0 {
-			line += fmt.Sprintf("   motion %5.2f, ratio %.2f", m, kerb/m)
+			line += fmt.Sprintf(", motion %.2f, ratio %.2f", m, kerb/m)
 		}
 		t.Log(line)
-		if kerb <= 0 || ffmpeg <= 0 {
+		if luma <= 0 || kerb <= 0 || ffmpeg <= 0 {
 			t.Errorf("%s: nothing was done", name)
 		}
 	}
+}
+
+// senseAnd are the processes with these words below one, and its decoders.
+func senseAnd(parent int, camera string, words ...string) []int {
+	pids := under(parent, words...)
+	if codec := map[string]string{"h264": "h264", "h265": "hevc"}[camera]; codec != "" {
+		pids = append(pids, under(parent, "-f "+codec, "yuv4mpegpipe")...)
+	}
+	return pids
+}
+
+func sum(pids []int) (all float64) {
+	for _, pid := range pids {
+		all += spent(pid)
+	}
+	return all
 }

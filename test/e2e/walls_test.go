@@ -243,6 +243,7 @@ func countedCamera(t *testing.T, url string, n *atomic.Int64) string {
 func hostile(elsewhere string) map[string]func(net.Conn) {
 	say := func(head string, more func(c net.Conn) error) func(net.Conn) {
 		return func(c net.Conn) {
+			_, _ = http.ReadRequest(bufio.NewReader(c))
 			if _, err := fmt.Fprint(c, head); err != nil {
 				return
 			}
@@ -298,7 +299,6 @@ func serveRaw(t *testing.T, play func(net.Conn)) (port int, served *atomic.Int64
 					case <-stop:
 					}
 				}()
-				_, _ = http.ReadRequest(bufio.NewReader(c))
 				play(c)
 			}()
 		}
@@ -311,7 +311,7 @@ func TestAHostileCameraHurtsNobodyButItself(t *testing.T) {
 	t.Parallel()
 	m := startMosquitto(t)
 	s := newSink(t, m.url())
-	var good atomic.Int64
+	var good, played atomic.Int64
 	a := newAgent(t, m.url(), countedCamera(t, cameraServer(t), &good))
 	elsewhere, strayed := serveRaw(t, func(net.Conn) {})
 	site, err := os.ReadFile(filepath.Join(a.dir, "site.toml"))
@@ -319,11 +319,15 @@ func TestAHostileCameraHurtsNobodyButItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	visits := map[string]*atomic.Int64{}
-	for name, play := range hostile(fmt.Sprintf("http://127.0.0.1:%d/", elsewhere)) {
-		port, served := serveRaw(t, play)
-		visits[name] = served
-		site = fmt.Appendf(site, "[[camera]]\nname = %q\nsource = \"http://127.0.0.1:%d/x\"\n[[camera.line]]\nid = \"line-%s\"\n"+
-			"from = [0.0, 0.5]\nto = [1.0, 0.5]\nclasses = [\"person\"]\n", name, port, name)
+	for scheme, cameras := range map[string]map[string]func(net.Conn){
+		"http": hostile(fmt.Sprintf("http://127.0.0.1:%d/", elsewhere)), "rtsp": hostileRTSP(&played),
+	} {
+		for name, play := range cameras {
+			port, served := serveRaw(t, play)
+			visits[name] = served
+			site = fmt.Appendf(site, "[[camera]]\nname = %q\nsource = \"%s://127.0.0.1:%d/x\"\n[[camera.line]]\nid = \"line-%s\"\n"+
+				"from = [0.0, 0.5]\nto = [1.0, 0.5]\nclasses = [\"person\"]\n", name, scheme, port, name)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(a.dir, "site.toml"), site, 0o600); err != nil {
 		t.Fatal(err)
@@ -352,6 +356,9 @@ func TestAHostileCameraHurtsNobodyButItself(t *testing.T) {
 	}
 	if n := strayed.Load(); n != 0 {
 		t.Errorf("%d connections to where the redirect led", n)
+	}
+	if played.Load() < 3 {
+		t.Errorf("%d hostile cameras were asked to play", played.Load())
 	}
 	for name, served := range visits {
 		if n := served.Load(); n < 1 || n > 200 {
