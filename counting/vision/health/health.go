@@ -1,14 +1,17 @@
 // Package health tells from a camera's pictures whether they can be counted in:
 // frozen, dark, blinded, covered, blurred or moved, or with drops on the lens.
 //
-// It keeps no picture. From one look to the next it keeps, for each of 192
-// cells of the picture, how dense edges are in it and which way most of them
-// run, averaged over seconds, and the same as a reference that is learnt over
-// minutes: three numbers of four bits a cell, 2,304 bits in all. No level, no
-// colour and no sign of an edge is in them: which side of an edge is the
-// brighter one is thrown away before anything is summed up, so there is nothing
-// from which levels could be integrated, and a cell of some 200 pixels of the
-// reduced picture has one answer.
+// It keeps no picture. What it knows of a view is, for each of 192 cells, how
+// dense edges are in it and which way most of them run: averaged over seconds,
+// and as a reference that is learnt over minutes, three numbers of four bits a
+// cell, 2,304 bits in all. Which side of an edge is the brighter one is thrown
+// away before anything is summed up, so that there is nothing from which levels
+// could be integrated: a picture and its negative are the same. A cell of some
+// 200 pixels of the reduced picture has one answer. Of levels it knows the mean,
+// the spread and the burnt out share of the whole picture. Fewer bits, two for
+// each number or 108 cells, tell places apart less well: on fixed cameras at all
+// hours the worst likeness of a view to itself falls from 0.55 to 0.46–0.49,
+// while that of other places stays.
 //
 // It refuses to judge what masks cover. It cannot tell a slow change from the
 // street's own: a mount that sags over an hour is followed.

@@ -96,6 +96,15 @@ func gain(g, offset float64) func([]byte, float64) {
 	}
 }
 
+// sky has no structure and fills the upper half.
+func sky(bright byte) func([]byte, float64) {
+	return func(p []byte, _ float64) {
+		for i := range 75 * 200 {
+			p[i] = bright
+		}
+	}
+}
+
 func grey(share float64) func([]byte, float64) {
 	return func(p []byte, _ float64) {
 		for i := range p {
@@ -193,7 +202,7 @@ func TestWhatIsNoFault(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		minutes float64
-		dx      int
+		before  func([]byte, float64) // while the view is learnt
 		do      func([]byte, float64)
 	}{
 		{name: "nothing", minutes: 5},
@@ -206,6 +215,7 @@ func TestWhatIsNoFault(t *testing.T) {
 				box(p, x, 60+10*i, x+60, 85+10*i, byte(60+20*i))
 			}
 		}},
+		{name: "a sky that turns white at once", minutes: 3, before: sky(240), do: sky(255)},
 		{name: "dusk", minutes: 30, do: func(p []byte, sec float64) { gain(1-0.85*sec/1800, 0)(p, 0) }},
 		{name: "a shadow sweeps over", minutes: 20, do: func(p []byte, sec float64) {
 			edge := int(sec / 1200 * 260)
@@ -223,8 +233,8 @@ func TestWhatIsNoFault(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, w := newStreet(2), new(Watch)
-			s.play(w, 150, 0, 0, nil)
-			if is, after := s.play(w, 60*c.minutes, c.dx, 0, c.do); is != Good || after != 0 {
+			s.play(w, 150, 0, 0, c.before)
+			if is, after := s.play(w, 60*c.minutes, 0, 0, c.do); is != Good || after != 0 {
 				t.Errorf("%v, and told something after %v s", is, after)
 			}
 		})
@@ -284,6 +294,14 @@ func TestFrozenKnowsClocksAndCodecs(t *testing.T) {
 	})
 	if is != Good || after != 0 {
 		t.Errorf("a codec's still street: %v after %v s", is, after)
+	}
+}
+
+// A sky that is burnt out from the start, over half of the picture, is a sky.
+func TestAWhiteSkyIsNoGlare(t *testing.T) {
+	s, w := newStreet(12), new(Watch)
+	if is, after := s.play(w, 150, 0, 0, sky(255)); is != Good || after != 0 {
+		t.Errorf("%v after %v s", is, after)
 	}
 }
 

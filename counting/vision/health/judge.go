@@ -12,7 +12,8 @@ const (
 	better     = 0.15 // how much more alike the view must be when it is shifted, to be shifted
 	white      = 250  // a level that is burnt out
 	glare      = 0.2  // share of burnt out pixels beyond the usual that blinds where structure is gone
-	blaze      = 0.35 // the same that blinds by itself
+	blaze      = 0.35 // the same that blinds where only some is: more than a sky that turns white
+	some       = 0.15 // of the structured cells lost
 	gloom      = 32   // a mean level below which it may be too dark
 	glimmer    = 48   // a level that one pixel of a hundred reaches where a lamp shines
 )
@@ -47,7 +48,7 @@ func (w *Watch) suspicion() Fault {
 	switch {
 	case (empty || lost >= gone) && w.light < gloom && s.above(glimmer) < 0.01:
 		return Dark
-	case s.above(white) >= r.burnt+blaze:
+	case lost >= some && s.above(white) >= r.burnt+blaze:
 		return Blinded
 	case empty || lost >= gone && (v.structured < v.expected/4 || v.rest >= likeness*r.usual):
 		return w.hidden(empty)
