@@ -69,9 +69,10 @@ footage:
 bench: build
 	test/bench/run
 
-# Each source path beside ffmpeg and motion at the same job.
+# Each source path beside ffmpeg and motion at the same job, and how long a
+# picture waits.
 bench-sources:
-	KERB_LONG=1 $(GO) test -count=1 -v -run TestWhatEachSourceCosts ./agent
+	KERB_LONG=1 $(GO) test -count=1 -v -run 'WhatEachSourceCosts|HowLongAPictureWaits' ./agent
 
 bench-neural:
 	test/bench/neural.sh

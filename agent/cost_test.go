@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,18 +21,18 @@ import (
 	"kerb/agent/policy"
 )
 
-// filmed is half a minute of a real street at 640×480 and ten pictures a second,
-// compressed once.
-func filmed(t *testing.T, name string, codec ...string) string {
+// filmed is half a minute of a real street at 640×480 and so many pictures a
+// second, compressed once.
+func filmed(t *testing.T, rate int, name string, codec ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	in := []string{"-i", cmp.Or(os.Getenv("KERB_SHARED"), "../../shared") + "/footage/pets_s2l1.avi"}
 	if _, err := os.Stat(in[1]); err != nil {
 		t.Logf("no footage: a test picture stands in for it")
-		in = []string{"-f", "lavfi", "-i", "testsrc2=size=640x480:rate=10"}
+		in = []string{"-f", "lavfi", "-i", "testsrc2=size=640x480:rate=15"}
 	}
 	words := append([]string{"-hide_banner", "-loglevel", "error", "-nostdin"}, in...)
-	words = append(words, "-t", "30", "-vf", "fps=10,scale=640:480")
+	words = append(words, "-t", "30", "-vf", fmt.Sprintf("fps=%d,scale=640:480", rate))
 	if out, err := exec.Command("ffmpeg", append(append(words, codec...), path)...).CombinedOutput(); err != nil {
 		t.Fatalf("ffmpeg: %v: %s", err, out)
 	}
@@ -45,7 +46,7 @@ type costed struct {
 	motion string   // an address that the program motion can look at
 }
 
-func costedSources(t *testing.T) (all []costed) {
+func costedSources(t *testing.T, rate int) (all []costed) {
 	secret := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(secret, []byte(sesame), 0o600); err != nil {
 		t.Fatal(err)
@@ -60,7 +61,7 @@ func costedSources(t *testing.T) (all []costed) {
 		"h265":  {"-c:v", "libx265", "-preset", "fast", "-x265-params", "log-level=none:keyint=20:bframes=0", "-pix_fmt", "yuv420p", "-f", "mp4"},
 		"mjpeg": {"-c:v", "mjpeg", "-huffman", "default", "-force_duplicated_matrix", "1", "-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "avi"},
 	} {
-		supply(t, played(filmed(t, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
+		supply(t, played(filmed(t, rate, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
 	}
 	for _, name := range []string{"h264", "h265", "mjpeg", "udp"} {
 		path, by := name, "tcp"
@@ -72,17 +73,17 @@ func costedSources(t *testing.T) (all []costed) {
 		full := (&url.URL{Scheme: "rtsp", Host: at, Path: path, User: url.UserPassword(viewer, sesame)}).String()
 		all = append(all, costed{supplied{camera: c}, ffmpeg("-rtsp_transport", by, "-i", full), ""})
 	}
-	jpegs := filmed(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")
+	jpegs := filmed(t, rate, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")
 	parts := serveParts(t, jpegs)
 	c := watched("http")
 	c.Source = parts
 	all = append(all, costed{supplied{camera: c}, ffmpeg("-f", "mpjpeg", "-i", parts), parts})
 
-	raw := filmed(t, "raw", "-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-f", "avi")
+	raw := filmed(t, rate, "raw", "-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-f", "avi")
 	played := "exec ffmpeg -hide_banner -loglevel error -nostdin -re -stream_loop -1 -i " + raw + " -pix_fmt yuv420p -f rawvideo -"
 	c = watched("yuv420")
 	c.Command, c.Format = []string{"/bin/sh", "-c", played}, "yuv420:640x480"
-	pipe := ffmpeg("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "640x480", "-r", "10", "-i", "-")
+	pipe := ffmpeg("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "640x480", "-r", strconv.Itoa(rate), "-i", "-")
 	return append(all, costed{supplied{camera: c}, []string{"/bin/sh", "-c", "(" + played + ") | " + strings.Join(pipe, " ")}, ""})
 }
 
@@ -160,7 +161,7 @@ func TestWhatEachSourceCosts(t *testing.T) {
 		t.Skip("a minute of several programs at once: KERB_LONG=1, or make bench-sources")
 	}
 	needFFmpeg(t)
-	all := costedSources(t)
+	all := costedSources(t, 10)
 	var plain []supplied
 	for _, c := range all {
 		plain = append(plain, c.supplied)
@@ -240,4 +241,36 @@ func sum(pids []int) (all float64) {
 		all += spent(pid)
 	}
 	return all
+}
+
+// How long a picture waits from its coming until it is counted, at fifteen a
+// second from every source at once, and how many were overtaken.
+func TestHowLongAPictureWaits(t *testing.T) {
+	if os.Getenv("KERB_LONG") == "" {
+		t.Skip("a minute of several programs at once: KERB_LONG=1, or make bench-sources")
+	}
+	needFFmpeg(t)
+	all := costedSources(t, 15)
+	for _, detector := range []string{"motion", "auto"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		var sensors []*sensor
+		for _, c := range all {
+			c.camera.Detector, c.camera.FPS = detector, 15
+			s := newSensor(c.camera, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
+			s.door.start = newNursery().start
+			sensors = append(sensors, s)
+			running.Go(func() { s.run(ctx); s.door.close() })
+		}
+		time.Sleep(45 * time.Second)
+		cancel()
+		running.Wait()
+		for _, s := range sensors {
+			t.Logf("%-6s %-6s counted %s after its coming (half of them), %s (95 of 100); %d pictures, %d dropped",
+				detector, s.camera.Name, s.delay.at(0.5), s.delay.at(0.95), s.pictures.Load(), s.dropped.Load())
+			if s.pictures.Load() < 100 {
+				t.Errorf("%s: %d pictures in 45 s", s.camera.Name, s.pictures.Load())
+			}
+		}
+	}
 }
