@@ -40,7 +40,7 @@ var ailments = []ailment{
 	{name: "hand over all", want: []health.Fault{health.Covered, health.Blurred}, least: 1, turn: cover(1)},
 	{name: "sprayed 70 %", want: []health.Fault{health.Covered}, least: 1, quick: true, turn: cover(0.7)},
 	{name: "covered 50 %", want: []health.Fault{health.Covered, health.Moved, health.Drops}, least: 0.7, turn: cover(0.5)},
-	{name: "blur 2 %", want: []health.Fault{health.Blurred, health.Covered}, least: 1, quick: true, turn: defocus(0.02)},
+	{name: "blur 2 %", want: []health.Fault{health.Blurred, health.Covered}, least: 0.9, quick: true, turn: defocus(0.02)},
 	{name: "blur 4 %", want: []health.Fault{health.Blurred, health.Covered}, least: 1, turn: defocus(0.04)},
 	{name: "turned 5 %", want: []health.Fault{health.Moved}, dx: 0.05},
 	{name: "turned 10 %", want: []health.Fault{health.Moved}, least: 1, quick: true, dx: 0.10},
