@@ -1,11 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"kerb/drivers/lamp"
 )
 
 // A notifier tells systemd how the agent is (sd_notify(3)): datagrams to the
@@ -53,4 +57,59 @@ func (n *notifier) alive(status, well func() string) {
 		n.told = time.Now()
 		n.tell("WATCHDOG=1\nSTATUS=" + status() + "\nX_KERB_WELL=" + well())
 	}
+}
+
+// ready tells systemd, once, that all processes are there.
+func (s *supervisor) ready() {
+	for _, p := range s.posts {
+		if p.child == nil {
+			return
+		}
+	}
+	if s.speaking != nil {
+		d := s.site.Device
+		s.notify.ready(func() {
+			s.log.Info("all is there", "window", s.policy.Window(),
+				"next", fmt.Sprintf("kerb spool; mosquitto_sub -v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name))
+		})
+	}
+}
+
+// well names what is well of counting, view, broker and clock. Counting is well
+// when pictures are looked at, also where they show nothing: an update of a
+// device is no worse for a night without lamps.
+func (s *supervisor) well() string {
+	words := []string{}
+	switch s.code() {
+	case lamp.Fault:
+	case lamp.Unsighted:
+		words = append(words, "counting")
+	default:
+		words = append(words, "counting", "view")
+	}
+	if s.online.Load() {
+		words = append(words, "broker")
+	}
+	if s.clock.Read().Synced {
+		words = append(words, "clock")
+	}
+	return strings.Join(words, " ")
+}
+
+// status is one line for systemctl status.
+func (s *supervisor) status() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	watching, pictures := 0, uint64(0)
+	for _, p := range s.posts {
+		if p.child != nil && p.alive != nil && p.alive.Watching {
+			watching++
+			pictures += p.alive.Pictures
+		}
+	}
+	speaking := "speaking"
+	if s.speaking == nil {
+		speaking = "no uplink"
+	}
+	return fmt.Sprintf("%d of %d cameras deliver, %d pictures, %s", watching, len(s.posts), pictures, speaking)
 }
