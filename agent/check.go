@@ -120,6 +120,12 @@ func (c *check) Run(ctx context.Context, t terminal) error {
 		if cam.Model != "" {
 			with = " with " + cam.Model
 		}
+		if cam.Still() {
+			with += fmt.Sprintf(", one picture every %s", cam.Asked)
+		}
+		if len(cam.Hours) > 0 {
+			with += fmt.Sprintf(", open %v (%s)", cam.Hours, pol.Zone())
+		}
 		fmt.Fprintf(t.out, "camera  %s: %s%s\n", cam.Name, cam.Detector, with)
 	}
 	for _, st := range site.Streams() {

@@ -203,7 +203,7 @@ func TestACameraIsLeftAlone(t *testing.T) {
 					_, _ = w.Write(picture(t, 48, 32, n))
 				}
 			}
-			pictures, _, errs := s.look(t, every(c.every), 3*time.Hour)
+			pictures, _, errs := s.look(t, every(c.every), 20*c.most)
 			if c.falls != (len(errs) > 0) || c.falls != (pictures == 0) {
 				t.Errorf("%d pictures, %v", pictures, errs)
 			}

@@ -29,6 +29,25 @@ func TestCameraThroughTheRealKernel(t *testing.T) {
 		t.Errorf("formats %q (%v)", formats, err)
 	}
 	t.Run("kerb probe finds it, and begins a site.toml with it", func(t *testing.T) { probedCamera(t, results["probed"]) })
+	t.Run("kerb run counts in it, inside its walls", func(t *testing.T) {
+		var r struct {
+			Observed int
+			Streams  []string
+			Words    string
+		}
+		if err := json.Unmarshal(results["counted"], &r); err != nil {
+			t.Fatalf("the guest did not get to it: %v", err)
+		}
+		t.Logf("%d s seen of %v\n%s", r.Observed, r.Streams, r.Words)
+		if r.Observed < 10 || r.Streams[0] != "usb1-line" {
+			t.Errorf("%d s seen of %v", r.Observed, r.Streams)
+		}
+		for line := range strings.Lines(r.Words) {
+			if strings.HasPrefix(line, "sense usb1:") && strings.Contains(line, "walls are missing") {
+				t.Error(line)
+			}
+		}
+	})
 	for _, name := range []string{"whole", "reduced", "slow", "caged"} {
 		t.Run(name, func(t *testing.T) {
 			var r struct {
