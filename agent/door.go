@@ -102,9 +102,11 @@ func one(f *os.File, err error) ([]*os.File, error) {
 }
 
 // openDevice opens a camera of the kernel, whose character devices are of
-// major number 81.
+// major number 81. Go must not wait for it: a driver that can be read takes the
+// first poll of an idle camera for the wish to read, and is busy then for whoever
+// maps its buffers. So it becomes non-blocking only when Go has it already.
 func openDevice(path string) (*os.File, error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -113,7 +115,12 @@ func openDevice(path string) (*os.File, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("%s is no camera", path)
 	}
-	return os.NewFile(uintptr(fd), path), nil
+	f := os.NewFile(uintptr(fd), path)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
 }
 
 // program is what makes the pictures of a camera, as words.

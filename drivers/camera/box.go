@@ -18,14 +18,14 @@ type Live struct {
 	Every time.Duration
 	// Connect is the time from opening to the first picture. Default 10 s.
 	Connect time.Duration
-	// Stall is the longest wait for one picture. Default 4 s: a camera that
+	// Stall is the longest wait for one picture. Default 3 s: a camera that
 	// was cut off is found dead before whoever repairs it is down the ladder.
 	Stall time.Duration
 }
 
 const (
 	defaultConnect = 10 * time.Second
-	defaultStall   = 4 * time.Second
+	defaultStall   = 3 * time.Second
 )
 
 // box holds the newest picture of a live source, as it came, until it is
