@@ -150,7 +150,7 @@ func counted() (any, error) {
 			return nil, fmt.Errorf("kerb run opens no camera:\n%s", said())
 		}
 	}
-	time.Sleep(20 * time.Second)
+	time.Sleep(10 * time.Second)
 	if err := kerb.Process.Signal(unix.SIGTERM); err != nil {
 		return nil, err
 	}
