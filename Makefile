@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls walls-cost e2e footage bench bench-neural bench-sources cross deb package image image-vm spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls walls-cost e2e footage bench bench-neural bench-sources cross deb package image image-vm systemd spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -102,6 +102,13 @@ image-vm: cross
 # upgraded and purged in a Debian of its own.
 package:
 	test/package $(if $(KERB_LONG),$(OUT)/chroot)
+
+# The package for arm64 in a Debian under systemd, in a virtual machine. Its
+# upgrade is to the same program under a higher number.
+systemd: deb
+	test/systemd/prepare $(OUT)/systemd
+	cd firmware-notes/package && $(GO) run . -version 1.0
+	test/systemd/run $(OUT)/systemd $$(ls -t $(OUT)/kerb_0*_arm64.deb | head -n 1) $(OUT)/kerb_1.0_arm64.deb
 
 # The long forms of the tests that kill, cut and starve; hours on a busy machine.
 spool:

@@ -38,6 +38,7 @@ func contents(root, made, binary string, when time.Time) files.Contents {
 		}
 	}
 	add(files.TypeFile, "", in("firmware-notes/package/debian/kerb.sysusers"), "/usr/lib/sysusers.d/kerb.conf")
+	add(files.TypeFile, "", in("firmware-notes/package/debian/kerb.tmpfiles"), "/usr/lib/tmpfiles.d/kerb.conf")
 	add(files.TypeFile, "", filepath.Join(made, "kerb.1.gz"), "/usr/share/man/man1/kerb.1.gz")
 	add(files.TypeFile, "", filepath.Join(made, "kerb.bash"), "/usr/share/bash-completion/completions/kerb")
 	add(files.TypeFile, "", filepath.Join(made, "kerb.zsh"), "/usr/share/zsh/vendor-completions/_kerb")
