@@ -20,8 +20,8 @@ import (
 	"kerb/drivers/camera"
 )
 
-// The reviewer's test: over a thousand sketches of real clips in all, drawn as the page
-// gets them, measured in the decoded JPEG. No block is smaller than a
+// The reviewer's test: over a thousand sketches of real clips in all, drawn as
+// the page gets them, measured in the decoded JPEG. No block is smaller than a
 // sixty-fourth of the picture, and nothing is inside a silhouette.
 func TestAThousandSketchesHoldNoFineThing(t *testing.T) {
 	dir := clips(t)
