@@ -79,20 +79,30 @@ func choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(st
 // always is for recordings: they wait for the network.
 func always(*neural.Net) bool { return true }
 
-// sustains measures whether a network is fast enough here.
+// lookTime is how long one look may take for that, and patienceForLooks how
+// long they are tried: a device that is much too slow must not be found to
+// hang.
+const (
+	lookTime         = time.Duration(coreShare / leastLooks * float64(time.Second))
+	patienceForLooks = 2 * time.Second
+)
+
+// sustains measures whether a network is fast enough here. The best of a few
+// looks counts, as the first is slower and another process may come between.
 func sustains(ctx context.Context) func(*neural.Net) bool {
 	return func(net *neural.Net) bool {
-		net.Run() // the first is slower
-		best := time.Duration(1 << 62)
-		for range 5 {
-			if ctx.Err() != nil {
-				return false
-			}
+		begun := time.Now()
+		for range 6 {
 			from := time.Now()
 			net.Run()
-			best = min(best, time.Since(from))
+			if time.Since(from) <= lookTime {
+				return true
+			}
+			if ctx.Err() != nil || time.Since(begun) > patienceForLooks {
+				return false
+			}
 		}
-		return coreShare/best.Seconds() >= leastLooks
+		return false
 	}
 }
 

@@ -88,7 +88,10 @@ func (p *prove) Run(ctx context.Context, t terminal) error {
 	if bundle.Canary, err = trial.search(); err != nil {
 		return err
 	}
-	bundle.Faults = append(bundle.Faults, bundle.Canary.faults()...)
+	if faults := bundle.Canary.faults(); len(faults) > 0 {
+		bundle.Faults = append(bundle.Faults, faults...)
+		fmt.Fprintf(t.err, "kerb: what the kerb of the trial said:\n%s", trial.words.Bytes())
+	}
 	bundle.Wire = trial.wire()
 	bundle.Faults = append(bundle.Faults, bundle.Wire.Faults...)
 	bundle.Faults = append(bundle.Faults, trial.pipes()...)

@@ -205,6 +205,7 @@ func (s *sensor) detector(ctx context.Context, w, h int, arena neural.Arena) (de
 
 // read is the file of the camera's network, or of one in the binary.
 func (s *sensor) read(name string) (*modelFile, error) {
+	s.alive(0) // to plan one and to try it is a step of its own
 	switch {
 	case name != s.camera.Model:
 		return readModel(name)

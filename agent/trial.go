@@ -144,7 +144,7 @@ func (t *trial) run(ctx context.Context, long time.Duration) error {
 	case <-time.After(long):
 	case <-ctx.Done():
 	}
-	sense, err := t.memories(kerb.Process.Pid)
+	sense, err := t.memories(ctx, kerb.Process.Pid)
 	if err == nil && t.shown.Load() == 0 {
 		err = errors.New("the trial saw no picture")
 	}
@@ -188,7 +188,11 @@ func family(pid int) map[string]int {
 
 // memories looks into every process of a kerb run, into sense first. One that
 // has just been started again, as on a slow machine, is looked at later.
-func (t *trial) memories(kerb int) (sense int, err error) {
+func (t *trial) memories(ctx context.Context, kerb int) (sense int, err error) {
+	held, err := t.await(ctx, kerb)
+	if err != nil {
+		return 0, err
+	}
 	for _, role := range []string{"sense", "uplink", "supervisor"} {
 		var all, loose spot
 		pid := 0
@@ -197,20 +201,49 @@ func (t *trial) memories(kerb int) (sense int, err error) {
 				time.Sleep(time.Second)
 			}
 			pid = family(kerb)[role]
-			if all, loose, err = t.memory(role, pid); err == nil && (role != "sense" || all.Refused != "" || len(all.Found) > 0) {
+			if all, loose, err = t.memory(role, pid); err == nil {
 				break
 			}
 		}
 		if err != nil {
 			return 0, err
 		}
-		t.places = append(t.places, all)
 		if role == "sense" {
 			sense = pid
-			t.places = append(t.places, loose)
+			all.add(held.Found...)
+			t.places = append(t.places, all, loose)
+			continue
 		}
+		t.places = append(t.places, all)
 	}
 	return sense, nil
+}
+
+// meeting is how long a picture is looked for in the memory of sense: it lies
+// there for a part of the time only, and a slow machine starts slowly.
+const meeting = 2 * time.Minute
+
+// await looks into the arena of sense until a picture lies there. None at all
+// is for the caller to judge.
+func (t *trial) await(ctx context.Context, kerb int) (held spot, err error) {
+	overdue := time.Now().Add(meeting)
+	for ctx.Err() == nil && time.Now().Before(overdue) {
+		var m *memory
+		if m, err = openMemory(family(kerb)["sense"]); errors.Is(err, fs.ErrPermission) {
+			return held, nil
+		}
+		if err == nil {
+			for _, b := range m.copies() { // all at one time, and then the long search
+				held.look(t.mark, b)
+			}
+			m.Close()
+			if len(held.Found) > 0 {
+				return held, nil
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return held, err
 }
 
 // memory looks into a process, where the kernel lets us: only root may, and
@@ -218,11 +251,7 @@ func (t *trial) memories(kerb int) (sense int, err error) {
 func (t *trial) memory(role string, pid int) (p, loose spot, err error) {
 	p = spot{Place: "memory of " + role, Found: []string{}}
 	loose = spot{Place: p.Place + " outside the arena", Found: []string{}}
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
-	var mem *os.File
-	if err == nil {
-		mem, err = os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	}
+	m, err := openMemory(pid)
 	if errors.Is(err, fs.ErrPermission) {
 		p.Refused, loose.Refused = err.Error(), err.Error()
 		return p, loose, nil
@@ -230,22 +259,12 @@ func (t *trial) memory(role string, pid int) (p, loose spot, err error) {
 	if err != nil {
 		return p, loose, fmt.Errorf("look into the memory of %s: %w", role, err)
 	}
-	defer mem.Close()
-	var at []byte // the mapping whose lines these are: proc_pid_smaps(5)
-	for line := range strings.Lines(string(maps)) {
-		var from, to int64
-		var mode string
-		if n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); n == 3 {
-			at = nil
-			if strings.HasPrefix(mode, "rw") && to-from <= 1<<30 {
-				at = make([]byte, to-from)
-				n, _ := mem.ReadAt(at, from) // reserved memory cannot be read
-				at = at[:n]
-				p.look(t.mark, at)
-			}
-		}
-		if flags, ok := strings.CutPrefix(line, "VmFlags:"); ok && !strings.Contains(flags, " dd") {
-			loose.look(t.mark, at)
+	defer m.Close()
+	for _, a := range m.areas {
+		b := m.read(a)
+		p.look(t.mark, b)
+		if !a.arena {
+			loose.look(t.mark, b)
 		}
 	}
 	return p, loose, nil
@@ -254,10 +273,14 @@ func (t *trial) memory(role string, pid int) (p, loose spot, err error) {
 func (p *spot) look(m *canary.Mark, b []byte) {
 	p.Bytes += len(b)
 	for part := range written(b) {
-		for _, form := range m.Find(part) {
-			if !slices.Contains(p.Found, form) {
-				p.Found = append(p.Found, form)
-			}
+		p.add(m.Find(part)...)
+	}
+}
+
+func (p *spot) add(forms ...string) {
+	for _, form := range forms {
+		if !slices.Contains(p.Found, form) {
+			p.Found = append(p.Found, form)
 		}
 	}
 }
