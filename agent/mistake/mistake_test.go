@@ -105,3 +105,17 @@ func FuzzRead(f *testing.F) {
 		_ = fmt.Sprint(s.Err())
 	})
 }
+
+func TestAByteOrderMarkIsCalledThat(t *testing.T) {
+	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+		var into sample
+		err := Read("site.toml", []byte(mark+"name = \"x\"\r\n"), &into).Err()
+		if err == nil || !strings.Contains(err.Error(), "site.toml:1") || !strings.Contains(err.Error(), "byte order mark") {
+			t.Errorf("%q: %v", mark, err)
+		}
+	}
+	var into sample
+	if err := Read("site.toml", []byte("name = \"x\"\r\n"), &into).Err(); err != nil {
+		t.Errorf("lines that end as those of Windows do: %v", err)
+	}
+}

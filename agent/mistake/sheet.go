@@ -1,6 +1,7 @@
 package mistake
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -52,6 +53,9 @@ func Read(name string, data []byte, into any) *Sheet {
 	var tree map[string]any
 	if err := toml.Unmarshal(data, &tree); err != nil {
 		m := Mistake{Want: err.Error(), Hint: `the file is TOML: key = value, one a line, text in "quotes"`}
+		if marked(data) {
+			m.Hint = "it begins with a byte order mark: save it as UTF-8 without one (in Notepad: Save as, Encoding: UTF-8)"
+		}
 		var bad *toml.DecodeError
 		if errors.As(err, &bad) {
 			m.Line, _ = bad.Position()
@@ -64,6 +68,17 @@ func Read(name string, data []byte, into any) *Sheet {
 	s.index(data)
 	s.fill(tree, into)
 	return s
+}
+
+// marked is whether an editor wrote a byte order mark first, as those of
+// Windows do; TOML has none.
+func marked(data []byte) bool {
+	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(data, []byte(mark)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Wrong records a mistake in the value of a key that the struct does have.

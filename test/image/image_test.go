@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -133,25 +134,43 @@ func TestFromPowerToTheFirstMessage(t *testing.T) {
 	if !bytes.Contains(w.body, []byte(`"synced":true`)) {
 		t.Errorf("the clock of the window is not believed: %s", w.body)
 	}
+	seen := func() int {
+		return slices.IndexFunc(b.on("/count/square", m.begun), func(w message) bool { return bytes.Contains(w.body, []byte(`"quality":"ok"`)) })
+	}
+	m.until("a window that was seen whole", patience, func() bool { return seen() >= 0 })
+	w = b.on("/count/square", m.begun)[seen()]
+	t.Logf("first whole window %.1f s after the power: %s", w.at.Sub(m.begun).Seconds(), w.body)
 	m.until("root is read-only", time.Minute, func() bool { return m.said("root is read-only") })
-	state := b.on("/state", m.begun)[0].body
-	var s struct {
-		Agent struct {
-			Walls map[string]struct {
-				Open     []string
-				Landlock int
-			}
-		}
-	}
-	if err := json.Unmarshal(state, &s); err != nil {
-		t.Fatal(err)
-	}
-	for process, w := range s.Agent.Walls {
+	var walls map[string]wall
+	m.until("the walls of what sees", patience, func() bool {
+		states := b.on("/state", m.begun)
+		walls = wallsIn(t, states[len(states)-1].body)
+		_, ok := walls["sense street"]
+		return ok
+	})
+	for process, w := range walls {
 		t.Logf("walls of %s: Landlock %d, open %v", process, w.Landlock, w.Open)
 		if w.Landlock == 0 || len(w.Open) > 0 {
 			t.Errorf("%s: Landlock %d, open %v", process, w.Landlock, w.Open)
 		}
 	}
+}
+
+// A wall is what a process says of what holds it.
+type wall struct {
+	Open     []string
+	Landlock int
+}
+
+func wallsIn(t *testing.T, state []byte) map[string]wall {
+	t.Helper()
+	var s struct {
+		Agent struct{ Walls map[string]wall }
+	}
+	if err := json.Unmarshal(state, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s.Agent.Walls
 }
 
 func TestWrongFilesAreToldAndNothingStarts(t *testing.T) {
@@ -164,10 +183,10 @@ func TestWrongFilesAreToldAndNothingStarts(t *testing.T) {
 	m.until("the event", patience, func() bool { return len(b.on("/event", m.begun)) > 0 })
 	e := b.on("/event", m.begun)[0]
 	t.Logf("told %.1f s after the power: %s", e.at.Sub(m.begun).Seconds(), e.body)
-	if !bytes.Contains(e.body, []byte(`"config_refused"`)) || !bytes.Contains(e.body, []byte("nonsense")) {
+	if !bytes.Contains(e.body, []byte(`"config_refused"`)) || !bytes.Contains(e.body, []byte(`["site.toml:`)) || !bytes.Contains(e.body, []byte("nonsense")) {
 		t.Errorf("the event does not say what is wrong: %s", e.body)
 	}
-	for _, line := range []string{"CARD REFUSED: kerb: kerb/site.toml:", "NOTHING IS COUNTED"} {
+	for _, line := range []string{"CARD REFUSED: kerb: site.toml:", "NOTHING IS COUNTED"} {
 		m.until(line, time.Minute, func() bool { return m.said(line) })
 	}
 	if n := len(b.on("/count/", time.Time{})) + len(b.on("/meta", time.Time{})); n > 0 || m.said("kerb is ready") {

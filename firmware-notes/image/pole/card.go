@@ -56,7 +56,7 @@ func (d *device) takeCard() (string, error) {
 	if set == current {
 		return current, os.RemoveAll(offeredDir)
 	}
-	if err := d.check(offeredDir); err != nil {
+	if err := d.check(); err != nil {
 		return current, err
 	}
 	if err := errors.Join(os.RemoveAll(set), os.Rename(offeredDir, set)); err != nil {
@@ -158,20 +158,20 @@ func relink(set string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// check asks kerb, and pole's own files, whether a set can be taken.
-func (d *device) check(dir string) error {
-	_, err := readSettings(dir)
+// check asks kerb, and pole's own files, whether what is offered can be taken.
+func (d *device) check() error {
+	_, err := readSettings(offeredDir)
 	if err != nil {
 		return refusedError(err.Error())
 	}
 	if err := stateDir(); err != nil {
 		return err
 	}
-	c := kerb(dir, "check")
+	c := offered("check")
 	var said bytes.Buffer
 	c.Stderr = &said
 	if err := c.Run(); err != nil {
-		return refusedError(strings.ReplaceAll(cmp.Or(strings.TrimSpace(said.String()), err.Error()), offeredDir, "kerb"))
+		return refusedError(cmp.Or(strings.TrimSpace(said.String()), err.Error()))
 	}
 	return nil
 }
@@ -193,7 +193,7 @@ func (d *device) refused(ctx context.Context, wrong error, idle bool) {
 	}
 	go func() {
 		for wait := 5 * time.Second; ctx.Err() == nil; wait = min(2*wait, 5*time.Minute) {
-			c := kerb(offeredDir, "check", "-tell")
+			c := offered("check", "-tell")
 			out, _ := c.CombinedOutput() // it fails, because the files are wrong
 			if bytes.Contains(out, []byte("the broker was told")) {
 				d.log.Printf("the broker was told")
@@ -202,6 +202,14 @@ func (d *device) refused(ctx context.Context, wrong error, idle bool) {
 			time.Sleep(wait)
 		}
 	}()
+}
+
+// offered is a command over the copy of the card's folder, which calls the files
+// what they are called on the card.
+func offered(command string, words ...string) *exec.Cmd {
+	c := kerb("", command, words...)
+	c.Dir = offeredDir
+	return c
 }
 
 // kerb is a command of kerb's over a set of files, as its user.

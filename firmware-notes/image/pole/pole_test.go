@@ -101,6 +101,10 @@ func TestSettingsAreStrict(t *testing.T) {
 		"no minisign public key":             {"system.toml": "[update]\nkeys = [\"x\"]\n"},
 		"must be http":                       {"system.toml": "[update]\nurl = \"ftp://u.example\"\n"},
 		"psk: must be 8–63":                  {"wifi.toml": "ssid = \"a\"\npsk = \"short\"\n"},
+		"ssid: must be 1–32":                 {"wifi.toml": "psk = \"shorter than it\"\n"},
+		"psk: must be":                       {"wifi.toml": "ssid = \"a\"\n"},
+		"wifi.toml:2: ":                      {"wifi.toml": "ssid = \"a\"\npsk = \"shorter than it\n"},
+		"country: no such key":               {"wifi.toml": "ssid = \"a\"\npsk = \"long enough\"\ncountry = \"GB\"\n"},
 		"update.trial = \"1s\"":              {"system.toml": "[update]\ntrial = \"1s\"\n"},
 	} {
 		_, err := readSettings(write(t, t.TempDir(), files))

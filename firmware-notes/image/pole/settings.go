@@ -29,9 +29,8 @@ type settings struct {
 	} `toml:"update"`
 
 	wifi struct {
-		SSID    string `toml:"ssid"`
-		PSK     string `toml:"psk"`
-		Country string `toml:"country"`
+		SSID string `toml:"ssid"`
+		PSK  string `toml:"psk"`
 	}
 	keys []minisign.PublicKey
 }
@@ -50,7 +49,7 @@ func readSettings(dir string) (settings, error) {
 	s.Time.Servers = []string{"0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org"}
 	s.Update.Every.Duration, s.Update.Trial.Duration = 6*time.Hour, 10*time.Minute
 	err := errors.Join(strict(dir, "system.toml", &s), strict(dir, "wifi.toml", &s.wifi))
-	if w := s.wifi; w.SSID != "" || w.PSK != "" {
+	if w := s.wifi; there(dir, "wifi.toml") {
 		if len(w.SSID) < 1 || len(w.SSID) > 32 {
 			err = errors.Join(err, errors.New("wifi.toml: ssid: must be 1–32 bytes"))
 		}
@@ -81,6 +80,11 @@ func readSettings(dir string) (settings, error) {
 		}
 	}
 	return s, err
+}
+
+func there(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
 }
 
 // strict reads a file that may be missing and refuses keys it does not know.
