@@ -13,6 +13,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/counting"
 	"kerb/counting/vision"
+	"kerb/counting/vision/health"
 )
 
 // sketch is the process that sees one camera while it is aimed. It stands
@@ -71,6 +72,7 @@ type artist struct {
 	layout atomic.Pointer[aim.Layout]
 
 	sketcher vision.Sketcher
+	view     health.Watch
 	report   aim.Report
 	sent     time.Duration
 	masks    [aim.MaxMasks]aim.Area
@@ -121,6 +123,9 @@ func (a *artist) watch(ctx context.Context) error {
 	w, h := src.Size()
 	o := s.opts(w, h)
 	o.Sketcher = &a.sketcher
+	if !s.camera.Still() {
+		o.Health = &a.view
+	}
 	arena := new(cage.Vault)
 	defer arena.Close()
 	d, err := s.detector(ctx, w, h, arena)
@@ -158,7 +163,7 @@ func (a *artist) count(ctx context.Context, src source, o vision.Opts, l *aim.La
 			return err
 		}
 		a.report.Pictures++
-		a.report.Watching = true
+		a.report.Watching, a.report.Fault = true, uint8(step.Health)
 		a.note(step)
 		if now := a.sensor.now(); now-a.sent >= sketchEvery {
 			c.Sketch(&a.report.Sketch)
@@ -197,6 +202,10 @@ func (a *artist) apply(o *vision.Opts, l *aim.Layout) {
 	if a.masks != l.Masks {
 		a.masks = l.Masks
 		a.sketcher = vision.Sketcher{} // what a mask covered until now is forgotten
+		a.view.Forget()
+	}
+	if a.view.Is() == health.Moved { // somebody draws over what is to be seen now
+		a.view.Forget()
 	}
 }
 

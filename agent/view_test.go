@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/aim"
 	"kerb/agent/config"
 	"kerb/agent/parcel"
 	"kerb/agent/policy"
@@ -24,6 +25,19 @@ import (
 	"kerb/counting/vision/health"
 	"kerb/drivers/camera/scene"
 )
+
+// The page has words for every fault that the camera's watch knows.
+func TestEveryCameraFaultHasItsWordsOnThePage(t *testing.T) {
+	names := aim.Faults()
+	if last := health.Fault(len(names) - 1); !last.Known() || (last + 1).Known() {
+		t.Fatalf("the page knows %d faults, health others", len(names))
+	}
+	for i, name := range names {
+		if f := health.Fault(i); f != health.Good && f.String() != "camera_"+name {
+			t.Errorf("fault %d is %s here and %s on the page", i, f, name)
+		}
+	}
+}
 
 // What the two ends of the pipe call a fault must be the same: the room of the
 // records knows numbers and words only.

@@ -13,6 +13,7 @@ import (
 type told struct {
 	Left     int                       `json:"left"` // seconds
 	Watching bool                      `json:"watching"`
+	Fault    string                    `json:"fault,omitempty"` // of the camera's view
 	Pictures uint64                    `json:"pictures"`
 	Pace     float64                   `json:"pace"`
 	Viewers  int                       `json:"viewers"`
@@ -85,6 +86,9 @@ func (s *Server) tell() told {
 		return t
 	}
 	t.Watching, t.Pictures, t.Pace = r.Watching, r.Pictures, round(float64(r.Sketch.View.Pace))
+	if r.Watching {
+		t.Fault = Faults()[r.Fault]
+	}
 	t.Advice = append(t.Advice, advise(s.plan, &r.Sketch)...)
 	t.Size = [2]int{int(r.Sketch.Width), int(r.Sketch.Height)}
 	if s.o.Sketches {

@@ -27,10 +27,18 @@ type Report struct {
 	Watching bool   // the camera delivers
 	Pictures uint64
 	Bad      uint64
+	Fault    uint8 // of the camera's view, an index of Faults
 	Sketch   counting.Sketch
 	Passes   [MaxPasses]Pass
 	N        uint8 // of the Passes that are used
 	Zones    [MaxZones][counting.Classes]uint8
+}
+
+// Faults are what can be wrong with a camera's view, as the page calls them: in
+// the order of counting/vision/health, which sees pictures and is therefore not
+// imported here.
+func Faults() []string {
+	return []string{"", "frozen", "dark", "blinded", "covered", "blurred", "moved", "drops"}
 }
 
 // Pass is one crossing: of the layout's line of that number.
@@ -110,7 +118,7 @@ func ReadReport(r io.Reader) (*Report, error) {
 	if err := read(r, m); err != nil {
 		return nil, err
 	}
-	if !m.Sketch.Fits() && m.Sketch.Width > 0 || int(m.N) > len(m.Passes) {
+	if !m.Sketch.Fits() && m.Sketch.Width > 0 || int(m.N) > len(m.Passes) || int(m.Fault) >= len(Faults()) {
 		return nil, fmt.Errorf("%w: a sketch beyond its bounds", ErrForeign)
 	}
 	for _, p := range m.Passes[:m.N] {

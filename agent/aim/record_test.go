@@ -40,6 +40,7 @@ func TestWhatNoSketchCanBeIsRefused(t *testing.T) {
 		"something inside":     func(r *Report) { r.Sketch.Cells[5] = counting.CellNothing + 1 },
 		"too many objects":     func(r *Report) { r.Sketch.N = counting.SketchObjects + 1 },
 		"an object outside":    func(r *Report) { r.Sketch.N = 1; r.Sketch.Objects[0] = counting.Outline{X1: 999, Is: 1} },
+		"an unknown fault":     func(r *Report) { r.Fault = uint8(len(Faults())) },
 		"a crossing of no one": func(r *Report) { r.N = 1; r.Passes[0].Class = counting.Classes },
 	} {
 		r := report(1)
@@ -93,6 +94,11 @@ func TestBothLanguagesHaveAllWords(t *testing.T) {
 	}
 	if len(all["en"]) < 100 || len(all["en"]) != len(all["fi"]) {
 		t.Errorf("%d and %d words", len(all["en"]), len(all["fi"]))
+	}
+	for _, name := range Faults()[1:] {
+		if all["en"]["fault_"+name] == "" {
+			t.Errorf("no words for a view that is %s", name)
+		}
 	}
 	b, err := pages.ReadFile("page/words.json")
 	if err != nil || !json.Valid(b) {

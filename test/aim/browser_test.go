@@ -71,6 +71,11 @@ func build(t *testing.T) string {
 
 func aim(t *testing.T, bin string, args ...string) *kerb {
 	t.Helper()
+	return aimAt(t, bin, site, args...)
+}
+
+func aimAt(t *testing.T, bin, site string, args ...string) *kerb {
+	t.Helper()
 	k := &kerb{t: t, dir: t.TempDir(), bin: bin}
 	policy, err := os.ReadFile("../../configs/policy-standard.toml")
 	if err != nil {

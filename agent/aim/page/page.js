@@ -664,7 +664,7 @@ function banner(what) {
 let warned = false;
 function hear(e) {
   news = JSON.parse(e.data);
-  banner(null);
+  banner(news.fault && t('fault_' + news.fault));
   $('left').textContent = clock(news.left);
   document.querySelector('.clock').classList.toggle('soon', news.left <= 60);
   if (news.left <= 60 && !warned) { warned = true; $('saved').textContent = t('soon'); }
