@@ -7,6 +7,8 @@ import (
 	"sort"
 	"testing"
 	"time"
+
+	"kerb/test/broker"
 )
 
 // Every third cut falls while the machine starts. The others wait until kerb is
@@ -18,9 +20,9 @@ func TestPowerCutsLoseNothingAcknowledged(t *testing.T) {
 	if os.Getenv("KERB_LONG") != "" {
 		cuts = 50
 	}
-	b := newBroker(t)
+	b := broker.New(t)
 	files, trust := everyMinute(t)
-	files["site.toml"] = site(b.port, trust)
+	files["site.toml"] = site(b.Port, trust)
 	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n", timeServer(t))
 	m := newMachine(t, files)
 	done, ready := 0, 0
@@ -39,13 +41,13 @@ func TestPowerCutsLoseNothingAcknowledged(t *testing.T) {
 			t.Fatalf("cut %d: the kernel does not start:\n%s", done, m.console())
 		}
 		m.cut()
-		t.Logf("cut %d, %.0f s after the power: %d ready, %d windows", done+1, time.Since(m.begun).Seconds(), ready, len(b.windows(t)))
+		t.Logf("cut %d, %.0f s after the power: %d ready, %d windows", done+1, time.Since(m.begun).Seconds(), ready, len(b.Windows(t)))
 	}
 	m.start()
 	before := time.Now()
-	m.until("a window after the last cut", patience, func() bool { return len(b.on("/count/square", before)) > 0 })
+	m.until("a window after the last cut", patience, func() bool { return len(b.On("/count/square", before)) > 0 })
 	time.Sleep(5 * time.Second) // for what is late
-	all := b.windows(t)
+	all := b.Windows(t)
 	for _, fault := range faults(all) {
 		t.Error(fault)
 	}
@@ -64,7 +66,7 @@ func timeFor(t *testing.T, d time.Duration) bool {
 // faults are numbers that never came below one that did, and windows that came
 // twice and differ. A window is given up when the broker has acknowledged it:
 // one that was acknowledged and is not with the broker is a hole.
-func faults(all map[window][]string) (found []string) {
+func faults(all map[broker.Window][]string) (found []string) {
 	type stream struct{ epoch, name string }
 	last := map[stream]uint64{}
 	for w, texts := range all {
@@ -78,7 +80,7 @@ func faults(all map[window][]string) (found []string) {
 	}
 	for s, seq := range last {
 		for n := uint64(1); n <= seq; n++ {
-			if all[window{s.epoch, s.name, n}] == nil {
+			if all[broker.Window{Epoch: s.epoch, Stream: s.name, Seq: n}] == nil {
 				found = append(found, fmt.Sprintf("epoch %s, %s: number %d of %d never came", s.epoch, s.name, n, seq))
 			}
 		}
@@ -89,11 +91,11 @@ func faults(all map[window][]string) (found []string) {
 
 // The control of the test above: it would see what is lost, and what is told anew.
 func TestAHoleIsSeen(t *testing.T) {
-	whole := func() map[window][]string {
-		all := map[window][]string{}
+	whole := func() map[broker.Window][]string {
+		all := map[broker.Window][]string{}
 		for _, z := range zones() {
 			for n := uint64(1); n <= 5; n++ {
-				all[window{"e", z.id, n}] = []string{"same", "same"}
+				all[broker.Window{Epoch: "e", Stream: z.id, Seq: n}] = []string{"same", "same"}
 			}
 		}
 		return all
@@ -102,12 +104,12 @@ func TestAHoleIsSeen(t *testing.T) {
 		t.Errorf("nothing is wrong: %q", f)
 	}
 	lost := whole()
-	delete(lost, window{"e", "path", 3})
+	delete(lost, broker.Window{Epoch: "e", Stream: "path", Seq: 3})
 	if f := faults(lost); len(f) != 1 {
 		t.Errorf("one is lost: %q", f)
 	}
 	anew := whole()
-	anew[window{"e", "road", 5}][1] = "other"
+	anew[broker.Window{Epoch: "e", Stream: "road", Seq: 5}][1] = "other"
 	if f := faults(anew); len(f) != 1 {
 		t.Errorf("one was told anew: %q", f)
 	}

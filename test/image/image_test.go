@@ -21,6 +21,7 @@ import (
 
 	"kerb/agent/policy"
 	"kerb/configs"
+	"kerb/test/broker"
 )
 
 const patience = 10 * time.Minute // on a machine with other things to do
@@ -120,31 +121,31 @@ func stamp(t time.Time) []byte {
 
 func TestFromPowerToTheFirstMessage(t *testing.T) {
 	imageDir(t)
-	b := newBroker(t)
+	b := broker.New(t)
 	files, trust := everyMinute(t)
-	files["site.toml"] = site(b.port, trust)
+	files["site.toml"] = site(b.Port, trust)
 	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n", timeServer(t))
 	m := newMachine(t, files)
 	m.start()
-	m.until("the first message", patience, func() bool { return len(b.on("/state", m.begun)) > 0 })
-	t.Logf("first message %.1f s after the power", b.on("", m.begun)[0].at.Sub(m.begun).Seconds())
-	m.until("the first window", patience, func() bool { return len(b.on("/count/square", m.begun)) > 0 })
-	w := b.on("/count/square", m.begun)[0]
-	t.Logf("first window %.1f s after the power: %s", w.at.Sub(m.begun).Seconds(), w.body)
-	if !bytes.Contains(w.body, []byte(`"synced":true`)) {
-		t.Errorf("the clock of the window is not believed: %s", w.body)
+	m.until("the first message", patience, func() bool { return len(b.On("/state", m.begun)) > 0 })
+	t.Logf("first message %.1f s after the power", b.On("", m.begun)[0].At.Sub(m.begun).Seconds())
+	m.until("the first window", patience, func() bool { return len(b.On("/count/square", m.begun)) > 0 })
+	w := b.On("/count/square", m.begun)[0]
+	t.Logf("first window %.1f s after the power: %s", w.At.Sub(m.begun).Seconds(), w.Body)
+	if !bytes.Contains(w.Body, []byte(`"synced":true`)) {
+		t.Errorf("the clock of the window is not believed: %s", w.Body)
 	}
 	seen := func() int {
-		return slices.IndexFunc(b.on("/count/square", m.begun), func(w message) bool { return bytes.Contains(w.body, []byte(`"quality":"ok"`)) })
+		return slices.IndexFunc(b.On("/count/square", m.begun), func(w broker.Message) bool { return bytes.Contains(w.Body, []byte(`"quality":"ok"`)) })
 	}
 	m.until("a window that was seen whole", patience, func() bool { return seen() >= 0 })
-	w = b.on("/count/square", m.begun)[seen()]
-	t.Logf("first whole window %.1f s after the power: %s", w.at.Sub(m.begun).Seconds(), w.body)
+	w = b.On("/count/square", m.begun)[seen()]
+	t.Logf("first whole window %.1f s after the power: %s", w.At.Sub(m.begun).Seconds(), w.Body)
 	m.until("root is read-only", time.Minute, func() bool { return m.said("root is read-only") })
 	var walls map[string]wall
 	m.until("the walls of what sees", patience, func() bool {
-		states := b.on("/state", m.begun)
-		walls = wallsIn(t, states[len(states)-1].body)
+		states := b.On("/state", m.begun)
+		walls = wallsIn(t, states[len(states)-1].Body)
 		_, ok := walls["sense street"]
 		return ok
 	})
@@ -175,21 +176,21 @@ func wallsIn(t *testing.T, state []byte) map[string]wall {
 
 func TestWrongFilesAreToldAndNothingStarts(t *testing.T) {
 	imageDir(t)
-	b := newBroker(t)
+	b := broker.New(t)
 	files, trust := everyMinute(t)
-	files["site.toml"] = site(b.port, trust) + "nonsense = true\n"
+	files["site.toml"] = site(b.Port, trust) + "nonsense = true\n"
 	m := newMachine(t, files)
 	m.start()
-	m.until("the event", patience, func() bool { return len(b.on("/event", m.begun)) > 0 })
-	e := b.on("/event", m.begun)[0]
-	t.Logf("told %.1f s after the power: %s", e.at.Sub(m.begun).Seconds(), e.body)
-	if !bytes.Contains(e.body, []byte(`"config_refused"`)) || !bytes.Contains(e.body, []byte(`["site.toml:`)) || !bytes.Contains(e.body, []byte("nonsense")) {
-		t.Errorf("the event does not say what is wrong: %s", e.body)
+	m.until("the event", patience, func() bool { return len(b.On("/event", m.begun)) > 0 })
+	e := b.On("/event", m.begun)[0]
+	t.Logf("told %.1f s after the power: %s", e.At.Sub(m.begun).Seconds(), e.Body)
+	if !bytes.Contains(e.Body, []byte(`"config_refused"`)) || !bytes.Contains(e.Body, []byte(`["site.toml:`)) || !bytes.Contains(e.Body, []byte("nonsense")) {
+		t.Errorf("the event does not say what is wrong: %s", e.Body)
 	}
 	for _, line := range []string{"CARD REFUSED: kerb: site.toml:", "NOTHING IS COUNTED"} {
 		m.until(line, time.Minute, func() bool { return m.said(line) })
 	}
-	if n := len(b.on("/count/", time.Time{})) + len(b.on("/meta", time.Time{})); n > 0 || m.said("kerb is ready") {
+	if n := len(b.On("/count/", time.Time{})) + len(b.On("/meta", time.Time{})); n > 0 || m.said("kerb is ready") {
 		t.Errorf("it started half-configured: %d messages", n)
 	}
 }
@@ -241,9 +242,9 @@ func (s *server) offer(t *testing.T, file string, version int, tampered bool) {
 
 func TestUpdatesAreTriedKeptOrTakenBack(t *testing.T) {
 	imageDir(t)
-	b, s := newBroker(t), newServer(t)
+	b, s := broker.New(t), newServer(t)
 	files, trust := everyMinute(t)
-	files["site.toml"] = site(b.port, trust)
+	files["site.toml"] = site(b.Port, trust)
 	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n[update]\nurl = %q\nkeys = [%q]\nevery = \"10s\"\ntrial = \"4m\"\n", timeServer(t), s.url, s.key)
 	m := newMachine(t, files)
 	s.offer(t, "well.squashfs", 103, true)
@@ -263,5 +264,5 @@ func TestUpdatesAreTriedKeptOrTakenBack(t *testing.T) {
 	m.start()
 	m.until("after a power cut too", patience, func() bool { return m.said("system 103 in slot 3, trial false") })
 	since := time.Now()
-	m.until("and counts", patience, func() bool { return len(b.on("/count/square", since)) > 0 })
+	m.until("and counts", patience, func() bool { return len(b.On("/count/square", since)) > 0 })
 }
