@@ -108,7 +108,7 @@ func one(f *os.File, err error) ([]*os.File, error) {
 func openDevice(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w%s", path, err, fenced())
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(uint64(st.Rdev)) != 81 {
@@ -121,6 +121,15 @@ func openDevice(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
+}
+
+// fenced says so where systemd keeps every device from this process
+// (PrivateDevices=), which a path that is not there does not tell.
+func fenced() string {
+	if _, err := os.Stat("/dev/kmsg"); err == nil || os.Getenv("INVOCATION_ID") == "" {
+		return ""
+	}
+	return "; kerb.service sees no device until camera.conf, or for loops loops.conf, of /usr/share/doc/kerb/examples is in /etc/systemd/system/kerb.service.d"
 }
 
 // program is what makes the pictures of a camera, as words.

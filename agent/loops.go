@@ -70,7 +70,11 @@ func openLoops(conf config.Loops) (edges, error) {
 		}
 		return street.New(street.Opts{Seed: 1, Pairs: pairs, Singles: singles, Realtime: true})
 	default:
-		return loopdriver.OpenLines(gpioLines(conf), conf.Debounce)
+		lines, err := loopdriver.OpenLines(gpioLines(conf), conf.Debounce)
+		if err != nil {
+			return nil, fmt.Errorf("%w%s", err, fenced())
+		}
+		return lines, nil
 	}
 }
 

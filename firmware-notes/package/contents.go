@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goreleaser/nfpm/v2/files"
@@ -46,10 +47,10 @@ func contents(root, made, binary string, when time.Time) files.Contents {
 	add(files.TypeFile, "", in("firmware-notes/package/debian/copyright"), "/usr/share/doc/kerb/copyright")
 	add(files.TypeFile, "", filepath.Join(made, "changelog.gz"), "/usr/share/doc/kerb/changelog.gz")
 	add(files.TypeFile, "", in("firmware-notes/package/debian/lintian-overrides"), "/usr/share/lintian/overrides/kerb")
-	for _, pattern := range []string{"configs/*.toml", "configs/*.json", "configs/*.yaml"} {
+	for _, pattern := range []string{"configs/*.toml", "configs/*.json", "configs/*.yaml", "firmware-notes/systemd/kerb.service.d/*.example"} {
 		examples, _ := filepath.Glob(in(pattern))
 		for _, e := range examples {
-			add(files.TypeFile, "", e, "/usr/share/doc/kerb/examples/"+filepath.Base(e))
+			add(files.TypeFile, "", e, "/usr/share/doc/kerb/examples/"+strings.TrimSuffix(filepath.Base(e), ".example"))
 		}
 	}
 	notes, _ := filepath.Glob(in("firmware-notes/*.md"))
