@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"regexp"
@@ -100,6 +101,12 @@ func report(w io.Writer, err error) int {
 	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "kerb: %s\n", strings.TrimRight(line, "\n"))
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+		fmt.Fprintln(w, "kerb: hint: what is kerb's may be read by root and the group kerb, and some of it by root alone: sudo kerb …")
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "/etc/kerb/"):
+		fmt.Fprintln(w, "kerb: hint: -site FILE and -policy FILE name others; kerb probe -write site.toml begins one")
 	}
 	var list mistake.List
 	var usage usageError
