@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls walls-cost e2e footage bench bench-neural bench-sources cross deb package image image-vm systemd spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage bench bench-neural bench-sources cross deb package image image-vm systemd spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -55,6 +55,12 @@ vm:
 vm-walls:
 	test/vm/prepare $(VM) arm64
 	KERB_LONG=1 KERB_VM=$(abspath $(VM)) $(GO) test -count=1 -timeout 150m -v -run Walls ./test/vm
+
+# A camera of a real kernel: published to a broker outside the machine, each fault
+# twenty times, and what it costs beside ffmpeg and motion.
+vm-cameras:
+	test/vm/prepare $(VM)
+	KERB_LONG=1 KERB_VM=$(abspath $(VM)) $(GO) test -count=1 -timeout 120m -v -run Camera ./test/vm
 
 # Memory and processor of kerb run's processes beside all of it in one.
 walls-cost:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,13 +43,19 @@ var (
 	}
 )
 
+// with is the same machine with more in it.
+func (m machine) with(args ...string) machine {
+	m.args = append(slices.Clone(m.args), args...)
+	return m
+}
+
 // boot runs the machine on these files until it powers off, and gives what the
 // guest says.
 func (m machine) boot(t *testing.T, dir, line string, files map[string]string) map[string]json.RawMessage {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), m.limit)
 	defer cancel()
-	qemu := exec.CommandContext(ctx, m.qemu, append(m.args,
+	qemu := exec.CommandContext(ctx, m.qemu, append(slices.Clone(m.args),
 		"-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
 		"-kernel", filepath.Join(dir, m.kernel), "-initrd", initramfs(t, files),
 		"-append", "console="+m.console+" quiet loglevel=3 panic=-1 mitigations=off "+line)...)
@@ -99,6 +106,18 @@ func build(t *testing.T, arch, path string) string {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", path, err, out)
+	}
+	return bin
+}
+
+// buildTests compiles the tests of a package for the guest, under that name.
+func buildTests(t *testing.T, name, path string) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), name)
+	cmd := exec.Command("go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", bin, path)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the tests of %s: %v\n%s", path, err, out)
 	}
 	return bin
 }

@@ -1,6 +1,7 @@
 // Package vm runs kerb in virtual machines with Debian's kernels: its loop
-// driver with simulated detector contacts, and its walls where the kernel has no
-// Landlock and on another processor. Run ./prepare DIR once, then
+// driver with simulated detector contacts, its camera driver with the kernel's
+// made-up camera, and its walls where the kernel has no Landlock and on another
+// processor. Run ./prepare DIR once, then
 //
 //	KERB_VM=DIR go test -count=1 ./test/vm
 //

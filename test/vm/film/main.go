@@ -1,10 +1,9 @@
-// Film is the first and only program of the virtual machine: it loads vivid,
-// the kernel's made-up camera, and captures from it through kerb's driver, at
-// last inside the walls. It prints one line of JSON per scenario.
+// Film is the first program of a virtual machine: it loads vivid, the kernel's
+// made-up camera, and does with it what kerb.film on the kernel's command line
+// says. It prints one line of JSON per scenario.
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,10 +31,7 @@ func main() {
 		_ = os.MkdirAll(m.at, 0o755)
 		_ = unix.Mount(m.fs, m.at, m.fs, 0, "")
 	}
-	for _, s := range []struct {
-		name string
-		run  func() (any, error)
-	}{{"formats", formats}, {"probed", probed}, {"counted", counted}, {"whole", whole}, {"reduced", reduced}, {"slow", slow}, {"caged", caged}} {
+	for _, s := range asked() {
 		start := time.Now()
 		result, err := s.run()
 		if err != nil {
@@ -48,6 +44,29 @@ func main() {
 	// Inside the walls this is refused; the kernel then panics for want of its
 	// first program, and the machine ends all the same.
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+}
+
+// scenario is one thing that is done with the camera.
+type scenario struct {
+	name string
+	run  func() (any, error)
+}
+
+// asked are the scenarios of this start. The walls of the last one are never
+// left again.
+func asked() []scenario {
+	line, _ := os.ReadFile("/proc/cmdline")
+	_, film, _ := strings.Cut(string(line), "kerb.film=")
+	first := []scenario{{"formats", formats}, {"probed", probed}}
+	switch film, _, _ = strings.Cut(strings.TrimSpace(film), " "); film {
+	case "publish":
+		return append(first, scenario{"published", published})
+	case "faults":
+		return append(first, scenario{"faults", faults}, scenario{"restarts", restarts})
+	case "cost":
+		return append(first, scenario{"costs", costs})
+	}
+	return append(first, scenario{"counted", counted}, scenario{"whole", whole}, scenario{"reduced", reduced}, scenario{"slow", slow}, scenario{"caged", caged})
 }
 
 func whole() (any, error)   { return watch(640*480, 0) }
@@ -67,21 +86,33 @@ type watched struct {
 	Mean     int // level of the last
 }
 
-// formats are what the driver enumerates.
-func formats() (any, error) {
-	for _, m := range cameraModules {
+// vividOptions make one webcam.
+const vividOptions = "n_devs=1 node_types=0x1 num_inputs=1 input_types=0"
+
+// load loads modules of the kernel, the last one with options.
+func load(options string, modules ...string) error {
+	for i, m := range modules {
 		f, err := os.Open("/" + m + ".ko")
 		if err != nil {
-			return nil, err
+			return err
 		}
-		options := ""
-		if m == "vivid" {
-			options = "n_devs=1 node_types=0x1 num_inputs=1 input_types=0"
+		words := ""
+		if i == len(modules)-1 {
+			words = options
 		}
-		if err := unix.FinitModule(int(f.Fd()), options, 0); err != nil {
-			return nil, fmt.Errorf("load %s: %w", m, err)
-		}
+		err = unix.FinitModule(int(f.Fd()), words, 0)
 		f.Close()
+		if err != nil {
+			return fmt.Errorf("load %s: %w", m, err)
+		}
+	}
+	return nil
+}
+
+// formats are what the driver enumerates.
+func formats() (any, error) {
+	if err := load(vividOptions, cameraModules...); err != nil {
+		return nil, err
 	}
 	fd, err := openVideo()
 	if err != nil {
@@ -128,59 +159,6 @@ func probed() (any, error) {
 	}
 	said.Again, err = exec.Command("/kerb", "probe", "-json", "-site", "/site.toml").Output()
 	return said, err
-}
-
-// counted is all of kerb run with the site.toml that kerb probe wrote. Nobody
-// listens at the broker's address; what was seen is in the spool.
-func counted() (any, error) {
-	words, err := os.Create("/words")
-	if err != nil {
-		return nil, err
-	}
-	defer words.Close()
-	kerb := exec.Command("/kerb", "run", "-site", "/site.toml", "-policy", "/policy.toml")
-	kerb.Stderr = words
-	if err := kerb.Start(); err != nil {
-		return nil, err
-	}
-	said := func() string { b, _ := os.ReadFile("/words"); return string(b) }
-	for end := time.Now().Add(2 * time.Minute); !strings.Contains(said(), "camera open"); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			_ = kerb.Process.Kill()
-			return nil, fmt.Errorf("kerb run opens no camera:\n%s", said())
-		}
-	}
-	time.Sleep(10 * time.Second)
-	if err := kerb.Process.Signal(unix.SIGTERM); err != nil {
-		return nil, err
-	}
-	if err := kerb.Wait(); err != nil {
-		return nil, fmt.Errorf("kerb run: %w\n%s", err, said())
-	}
-	out, err := exec.Command("/kerb", "spool", "-json", "/var/lib/kerb/spool.db").Output()
-	if err != nil {
-		return nil, fmt.Errorf("kerb spool: %w\n%s", err, said())
-	}
-	var r struct {
-		Observed int
-		Streams  []string
-		Words    string
-	}
-	for line := range bytes.Lines(out) {
-		var w struct {
-			Window struct {
-				Stream   string
-				Observed int `json:"observed_s"`
-			}
-		}
-		if err := json.Unmarshal(line, &w); err != nil {
-			return nil, err
-		}
-		r.Observed += w.Window.Observed
-		r.Streams = append(r.Streams, w.Window.Stream)
-	}
-	r.Words = said()
-	return r, nil
 }
 
 func openVideo() (int, error) {
