@@ -134,9 +134,13 @@ func (c *check) Run(ctx context.Context, t terminal) error {
 	for _, line := range ledger(pol, asked(site)) {
 		fmt.Fprintln(t.out, line)
 	}
-	next := "kerb check -connect, then kerb run"
+	run := "kerb run"
+	if _, err := os.Stat("/run/systemd/system"); err == nil && strings.HasPrefix(c.Site, "/etc/kerb/") {
+		run = "systemctl enable --now kerb" // as root it would be another user's spool
+	}
+	next := "kerb check -connect, then " + run
 	if c.Connect {
-		next = "the broker lets this device in: kerb run"
+		next = "the broker lets this device in: " + run
 	}
 	_, err = fmt.Fprintln(t.out, "next   ", next)
 	return err

@@ -19,6 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"kerb/agent/config"
 	"kerb/agent/mistake"
 )
 
@@ -105,6 +106,8 @@ func report(w io.Writer, err error) int {
 	switch {
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		fmt.Fprintln(w, "kerb: hint: what is kerb's may be read by root and the group kerb, and some of it by root alone: sudo kerb …")
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), config.DefaultState+"/"):
+		fmt.Fprintln(w, "kerb: hint: kerb has not run here yet")
 	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "/etc/kerb/"):
 		fmt.Fprintln(w, "kerb: hint: -site FILE and -policy FILE name others; kerb probe -write site.toml begins one")
 	}
