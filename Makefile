@@ -6,7 +6,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage bench bench-neural bench-sources cross deb package image image-vm systemd spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage bench bench-neural bench-sources cross deb package image image-twice image-vm update systemd spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -97,6 +97,15 @@ deb: cross
 # The SD-card image for Raspberry Pi 3, 4, 5 and Zero 2 W.
 image: cross
 	cd firmware-notes/image && $(GO) run . -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/kerb.img
+
+# A newer system for the spare slot, and the update.json to sign.
+update: cross
+	mkdir -p $(OUT)/update
+	cd firmware-notes/image && $(GO) run . -root -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/update/system.squashfs
+
+# Two images of one commit, compared.
+image-twice: cross
+	test/image/twice $(OUT)/kerb-linux-arm64
 
 # The same image for a virtual machine, booted: wrong files, updates, and three
 # power cuts, fifty with KERB_LONG=1. Half an hour, two with it.

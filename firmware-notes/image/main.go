@@ -6,10 +6,12 @@
 //
 // With -virt it is for a virtual machine (arm64, qemu -machine virt) instead of
 // a Raspberry Pi 3, 4, 5 or Zero 2 W. With -root it makes the system alone, as
-// an update wants it. It needs mkfs.ext4, mkfs.vfat and mtools.
+// an update wants it, and the update.json to be signed. It needs mkfs.ext4, mkfs.vfat,
+// mtools and squashfs-tools.
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -20,6 +22,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -47,6 +50,7 @@ func main() {
 type build struct {
 	kerb, out, configs string
 	version            int64
+	begun, when        time.Time // of the build, and of the last commit
 	virt, root         bool
 }
 
@@ -57,18 +61,17 @@ func (b build) make() error {
 			return err
 		}
 	}
-	if b.version == 0 {
-		out, err := exec.Command("git", "log", "-1", "--format=%ct").Output()
-		if err != nil {
-			return fmt.Errorf("ask git for the last commit: %w", err)
-		}
-		if _, err := fmt.Sscan(string(out), &b.version); err != nil {
-			return err
-		}
-	}
-	parent, err := os.MkdirTemp("", "kerb-image-")
-	if err != nil {
+	b.begun = time.Now().UTC()
+	if b.when, err = commitTime(); err != nil {
 		return err
+	}
+	if b.version == 0 {
+		b.version = b.when.Unix()
+	}
+	// gokrazy writes the name of this folder into the image.
+	parent := filepath.Join(os.TempDir(), "kerb-image")
+	if err := os.Mkdir(parent, 0o700); err != nil {
+		return fmt.Errorf("%w: another image is being made, or remove it", err)
 	}
 	defer os.RemoveAll(parent)
 	if err := b.instance(filepath.Join(parent, "kerb")); err != nil {
@@ -80,8 +83,11 @@ func (b build) make() error {
 	} else {
 		words = append(words, "--full="+b.out, fmt.Sprintf("--target_storage_bytes=%d", size))
 	}
-	if err := say(exec.Command("go", words...)); err != nil || b.root {
+	if err := say(then(exec.Command("go", words...), b.when)); err != nil {
 		return err
+	}
+	if b.root {
+		return errors.Join(b.resquash(0), b.offer())
 	}
 	return b.finish()
 }
@@ -152,10 +158,13 @@ func (b build) finish() error {
 	if err != nil {
 		return err
 	}
-	boot, perm := ps[0], ps[3]
+	boot, system, perm := ps[0], ps[1], ps[3]
+	if err := b.resquash(system.at); err != nil {
+		return err
+	}
 	// Checksums over the journal: a power cut must not replay half of it.
-	if err := say(exec.Command("mkfs.ext4", "-q", "-F", "-L", "perm", "-O", "metadata_csum,^fast_commit",
-		"-E", fmt.Sprintf("offset=%d,lazy_itable_init=0,lazy_journal_init=0", perm.at), b.out, fmt.Sprintf("%dk", perm.size>>10))); err != nil {
+	if err := say(then(exec.Command("mkfs.ext4", "-q", "-F", "-L", "perm", "-U", uuid, "-O", "metadata_csum,^fast_commit",
+		"-E", fmt.Sprintf("hash_seed=%s,offset=%d,lazy_itable_init=0,lazy_journal_init=0", uuid, perm.at), b.out, fmt.Sprintf("%dk", perm.size>>10)), b.when)); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "kerb-card-")
@@ -177,11 +186,26 @@ func (b build) finish() error {
 	}
 	err = errors.Join(os.WriteFile(fat, nil, 0o644), os.Truncate(fat, boot.size),
 		say(exec.Command("mkfs.vfat", "--invariant", "-F", "16", "-f", "1", "-n", "KERB", fat)),
-		say(exec.Command("mcopy", append([]string{"-s", "-i", fat}, append(content, "::/")...)...)))
+		say(then(exec.Command("mcopy", append([]string{"-s", "-i", fat}, append(content, "::/")...)...), b.when)))
 	if err != nil {
 		return err
 	}
 	return say(exec.Command("dd", "if="+fat, "of="+b.out, "bs=1M", fmt.Sprintf("seek=%d", boot.at), "oflag=seek_bytes", "conv=notrunc,sparse", "status=none"))
+}
+
+// offer writes what update servers tell of a system, beside it.
+func (b build) offer() error {
+	content, err := os.ReadFile(b.out)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(map[string]any{
+		"version": b.version, "file": filepath.Base(b.out), "size": len(content), "sha256": fmt.Sprintf("%x", sha256.Sum256(content)),
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(filepath.Dir(b.out), "update.json"), append(text, '\n'), 0o644)
 }
 
 // A partition is where one lies, in bytes.
