@@ -192,7 +192,11 @@ func (s *sensor) limits() camera.Limits {
 
 // detector is what finds the objects of pictures of w×h on this device.
 func (s *sensor) detector(ctx context.Context, w, h int, arena neural.Arena) (detector, error) {
-	fast := sustains(ctx)
+	looks := sustains(ctx)
+	fast := func(net *neural.Net) bool {
+		s.alive(0) // it was planned; to try it is another step
+		return looks(net)
+	}
 	if s.camera.Still() {
 		fast = always // there are minutes for each picture
 	}
@@ -205,7 +209,7 @@ func (s *sensor) detector(ctx context.Context, w, h int, arena neural.Arena) (de
 
 // read is the file of the camera's network, or of one in the binary.
 func (s *sensor) read(name string) (*modelFile, error) {
-	s.alive(0) // to plan one and to try it is a step of its own
+	s.alive(0) // to plan one is a step of its own
 	switch {
 	case name != s.camera.Model:
 		return readModel(name)
