@@ -245,7 +245,7 @@ func TestUpdatesAreTriedKeptOrTakenBack(t *testing.T) {
 	b, s := broker.New(t), newServer(t)
 	files, trust := everyMinute(t)
 	files["site.toml"] = site(b.Port, trust)
-	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n[update]\nurl = %q\nkeys = [%q]\nevery = \"10s\"\ntrial = \"4m\"\n", timeServer(t), s.url, s.key)
+	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n[update]\nurl = %q\nkeys = [%q]\nevery = \"10s\"\ntrial = \"6m\"\n", timeServer(t), s.url, s.key)
 	m := newMachine(t, files)
 	s.offer(t, "well.squashfs", 103, true)
 	m.start()
