@@ -77,7 +77,7 @@ func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log 
 // try costs a handful of packets.
 const (
 	firstRetry = 250 * time.Millisecond
-	lastRetry  = 2 * time.Second
+	lastRetry  = time.Second
 )
 
 // run counts until the context ends. A camera that fails is opened afresh.
