@@ -38,8 +38,8 @@ func long() bool {
 	return strings.Contains(string(line), "kerb.long")
 }
 
-// restarted is how long each restart took until the camera was open again, s,
-// and what the process that stays held before and after.
+// restarted is how long each restart took until the camera was open again and
+// stayed so, s, and what the process that stays held before and after.
 type restarted struct {
 	Sense, All    []float64
 	Before, After holding
@@ -57,19 +57,16 @@ func restarts() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := 1
-	if err := a.open(opened, 2*time.Minute); err != nil {
+	if _, err := a.stays(0); err != nil {
 		return nil, err
 	}
 	again := func(kill func() error) (float64, error) {
-		time.Sleep(5 * time.Second) // long enough to be taken for well
-		opened++
-		begun := time.Now()
+		had, begun := a.opened(), time.Now()
 		if err := kill(); err != nil {
 			return 0, err
 		}
-		err := a.open(opened, time.Minute)
-		return time.Since(begun).Seconds(), err
+		at, err := a.stays(had)
+		return at.Sub(begun).Seconds(), err
 	}
 	var r restarted
 	rounds := 2
@@ -87,7 +84,6 @@ func restarts() (any, error) {
 		}
 		r.Sense = append(r.Sense, took)
 	}
-	time.Sleep(5 * time.Second)
 	r.After = held(a.cmd.Process.Pid)
 	for range rounds {
 		took, err := again(func() error {

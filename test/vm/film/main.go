@@ -62,7 +62,9 @@ func asked() []scenario {
 	case "publish":
 		return append(first, scenario{"published", published})
 	case "faults":
-		return append(first, scenario{"faults", faults}, scenario{"restarts", restarts})
+		return append(first, scenario{"faults", faults})
+	case "restarts":
+		return append(first, scenario{"restarts", restarts})
 	case "cost":
 		return append(first, scenario{"costs", costs})
 	}

@@ -35,14 +35,33 @@ func byMotion() error { return change("/site.toml", "fps = 10\n", "fps = 10\ndet
 
 func (a *agent) said() string { b, _ := os.ReadFile(a.words); return string(b) }
 
+// opened is how often the camera was opened.
+func (a *agent) opened() int { return strings.Count(a.said(), "camera open") }
+
 // open waits until the camera was opened so many times.
 func (a *agent) open(times int, patience time.Duration) error {
-	for end := time.Now().Add(patience); strings.Count(a.said(), "camera open") < times; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); a.opened() < times; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			return fmt.Errorf("kerb run opens no camera:\n%s", a.said())
 		}
 	}
 	return nil
+}
+
+// stays waits until the camera was opened once more than had times, and stays
+// open for longer than kerb waits for a picture. It says when it was opened.
+func (a *agent) stays(had int) (at time.Time, err error) {
+	if err := a.open(had+1, time.Minute); err != nil {
+		return at, err
+	}
+	at, n := time.Now(), a.opened()
+	for time.Since(at) < 5*time.Second {
+		time.Sleep(10 * time.Millisecond)
+		if now := a.opened(); now > n {
+			at, n = time.Now(), now
+		}
+	}
+	return at, nil
 }
 
 // stop ends it as systemd does.
