@@ -136,16 +136,14 @@ func (l *loops) streams() []counting.Stream { return l.conf.Streams() }
 
 // run counts until the context ends. Lines that fail are opened afresh.
 func (l *loops) run(ctx context.Context) {
-	for wait := firstRetry; ctx.Err() == nil; wait = min(2*wait, lastRetry) {
+	for again := new(comeback); ctx.Err() == nil; again.rest(ctx) {
+		begun := time.Now()
 		err := l.watch(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		l.log.Warn("loops lost", "err", err, "again_in", wait)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
+		again.after(err, time.Since(begun), false)
+		again.tell(l.log, "loops lost", err, time.Now())
 	}
 }
 

@@ -72,34 +72,19 @@ func newSensor(c config.Camera, p *policy.Policy, now func() time.Duration, log 
 	return s
 }
 
-// A camera that is gone is tried again after firstRetry, then ever more slowly,
-// but never so slowly that the engineer who plugs it in again waits for it. To
-// try costs a handful of packets.
-const (
-	firstRetry = 250 * time.Millisecond
-	lastRetry  = time.Second
-)
-
 // run counts until the context ends. A camera that fails is opened afresh.
 func (s *sensor) run(ctx context.Context) {
 	defer s.rest()
-	for wait := firstRetry; ctx.Err() == nil; wait = min(2*wait, lastRetry) {
+	for again := new(comeback); ctx.Err() == nil; again.rest(ctx) {
 		begun := time.Now()
 		err := s.watch(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		s.watching.Store(false)
+		stood := s.watching.Swap(false)
 		s.tally.Lost("camera_lost")
-		if time.Since(begun) > lastRetry {
-			wait = firstRetry
-		}
-		s.log.Warn("camera lost", "err", err, "again_in", wait)
-		s.alive(wait)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
+		s.alive(again.after(err, time.Since(begun), stood))
+		again.tell(s.log, "camera lost", err, time.Now())
 	}
 }
 

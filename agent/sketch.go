@@ -91,22 +91,17 @@ func (a *artist) listen() error {
 
 // work opens the camera again and again. It begins with the first layout.
 func (a *artist) work(ctx context.Context) {
-	for wait := firstRetry; ; {
+	for again := new(comeback); ; {
+		wait := firstRetry
 		if a.layout.Load() != nil {
 			begun := time.Now()
 			err := a.watch(ctx)
-			a.log.Warn("camera lost", "err", err, "again_in", wait)
-			if time.Since(begun) > lastRetry {
-				wait = firstRetry
-			}
+			wait = again.after(err, time.Since(begun), a.report.Watching)
+			again.tell(a.log, "camera lost", err, time.Now())
 			a.report.Watching = false
 			a.tell()
 		}
 		time.Sleep(wait)
-		wait = min(2*wait, 8*time.Second) // somebody stands there and waits
-		if a.layout.Load() == nil {
-			wait = firstRetry
-		}
 	}
 }
 

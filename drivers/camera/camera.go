@@ -26,6 +26,9 @@ import (
 // ErrClosed is returned by ReadInto after Close.
 var ErrClosed = errors.New("camera is closed")
 
+// ErrRefused is a wrong user or password. Who asks again soon may be locked out.
+var ErrRefused = errors.New("camera refuses the user or the password")
+
 // BadFrame is an error about one picture of a source that goes on: truncated,
 // too large, of another size, or no picture at all.
 type BadFrame struct {

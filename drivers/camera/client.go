@@ -60,7 +60,7 @@ func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*
 			io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again
 			res.Body.Close()
 			if auth != "" {
-				return nil, errors.New("camera refuses the user or the password")
+				return nil, ErrRefused
 			}
 			if auth, err = c.answer(res, u); err != nil {
 				return nil, err

@@ -15,11 +15,13 @@ import (
 	"strings"
 )
 
+var errNoUser = errors.New("camera asks for a user and a password")
+
 // answer makes the Authorization for what a camera asks: Digest of RFC 7616
 // where it is offered, else Basic of RFC 7617.
 func (c *client) answer(res *http.Response, u *url.URL) (string, error) {
 	if c.user == "" {
-		return "", errors.New("camera asks for a user and a password")
+		return "", errNoUser
 	}
 	basic := false
 	for _, challenge := range res.Header.Values("WWW-Authenticate") {

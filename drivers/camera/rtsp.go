@@ -42,6 +42,12 @@ func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live L
 	ctx, done := context.WithTimeoutCause(ctx, o.Connect, errStall)
 	defer done()
 	if r.session, err = rtsp.Open(ctx, u, o); err != nil {
+		if errors.Is(err, rtsp.ErrRefused) {
+			err = ErrRefused
+			if o.User == "" {
+				err = errNoUser
+			}
+		}
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	if err := r.begin(ctx, l, live, decode); err != nil {

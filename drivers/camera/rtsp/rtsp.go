@@ -25,7 +25,11 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 )
+
+// ErrRefused is a wrong user or password.
+var ErrRefused = errors.New("the user or the password is refused")
 
 // Codec is how the pictures are compressed.
 type Codec uint8
@@ -98,6 +102,9 @@ func (s *Session) setup(address *url.URL, o Opts) error {
 		u.User = url.UserPassword(o.User, o.Password)
 	}
 	about, _, err := s.client.Describe(&u)
+	if status, ok := errors.AsType[liberrors.ErrClientBadStatusCode](err); ok && status.Code == base.StatusUnauthorized {
+		return ErrRefused
+	}
 	if err != nil {
 		return err
 	}
