@@ -70,8 +70,17 @@ func TestScripts(t *testing.T) {
 			"still":   writes(func() ([]byte, error) { return picture(3) }),
 			"sumof":   sumOf,
 			"fill":    fill,
+			"inside":  inside,
 		},
 	})
+}
+
+// inside waits until a window of the demo, 5 s long, has begun a second ago: one
+// that runs for 7 s from then on ends in the middle of a window.
+func inside(*testscript.TestScript, bool, []string) {
+	const window = 5 * time.Second
+	now := time.Now()
+	time.Sleep(now.Truncate(window).Add(window + time.Second).Sub(now))
 }
 
 // exits runs kerb and demands an exit code: kerb 2 check -site x. The words on
