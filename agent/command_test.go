@@ -13,7 +13,9 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/localbroker"
 	"kerb/agent/policy"
+	"kerb/agent/policy/policytest"
 )
 
 // The real agent at a real broker: what the policy does not allow is not even
@@ -30,10 +32,10 @@ func TestTheBrokerCommandsOnlyWhatThePolicyAllows(t *testing.T) {
 		{`["resend", "watermark"]`, true, map[string]string{"resend": "", "watermark": ""}},
 	} {
 		t.Run(c.allowed, func(t *testing.T) {
-			p := parsePolicy(t, daytime+"broker.commands = "+c.allowed+"\n")
+			p := policytest.Parse(t, policytest.Daytime+"broker.commands = "+c.allowed+"\n")
 			broker, client, answers := agentAtBroker(t, p)
 			topic := "kerb/v1/kerb/test/pi-1/cmd"
-			if heard := len(broker.server.Topics.Subscribers(topic).Subscriptions) > 0; heard != c.heard {
+			if heard := len(broker.Server.Topics.Subscribers(topic).Subscriptions) > 0; heard != c.heard {
 				t.Fatalf("somebody listens to commands: %v", heard)
 			}
 			for verb, want := range c.answers {
@@ -53,14 +55,14 @@ func TestTheBrokerCommandsOnlyWhatThePolicyAllows(t *testing.T) {
 
 // agentAtBroker is an agent without sensors that is connected to a broker, a
 // client of that broker, and what the agent answers to commands.
-func agentAtBroker(t *testing.T, p *policy.Policy) (*broker, mqtt.Client, chan []byte) {
+func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Client, chan []byte) {
 	t.Helper()
-	b, err := startBroker()
+	b, err := localbroker.StartBroker()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.url, "mqtt", "tcp", 1)).SetClientID("platform"))
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.Url, "mqtt", "tcp", 1)).SetClientID("platform"))
 	if tok := client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -74,7 +76,7 @@ func agentAtBroker(t *testing.T, p *policy.Policy) (*broker, mqtt.Client, chan [
 	}
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
-		Broker: config.Broker{URL: b.url},
+		Broker: config.Broker{URL: b.Url},
 	}
 	a, err := newAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -90,7 +92,7 @@ func play(t *testing.T, a *agent) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- a.run(ctx) }()
+	go func() { done <- a.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

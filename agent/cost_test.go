@@ -19,6 +19,9 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/policy"
+	"kerb/agent/process"
+	"kerb/agent/sensor"
+	"kerb/agent/source"
 )
 
 // filmed is half a minute of a real street at 640×480 and so many pictures a
@@ -94,19 +97,19 @@ func readLuma(file, camera string) error {
 	if err != nil {
 		return err
 	}
-	c, ok := find(site, camera)
+	c, ok := sensor.Find(site, camera)
 	if !ok {
 		return fmt.Errorf("no camera %s", camera)
 	}
-	s := newSensor(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
-	s.door.start = newNursery().start
-	src, err := s.open(context.Background())
+	s, door := newSensor(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
+	door.Start = process.NewNursery().Start
+	src, err := s.Open(context.Background())
 	if err != nil {
 		return err
 	}
 	w, h := src.Size()
 	for dst := make([]byte, w*h); ; {
-		if _, err := src.ReadInto(context.Background(), dst); err != nil && !skipped(err) {
+		if _, err := src.ReadInto(context.Background(), dst); err != nil && !source.IsBadPicture(err) {
 			return err
 		}
 	}
@@ -254,22 +257,22 @@ func TestHowLongAPictureWaits(t *testing.T) {
 	for _, detector := range []string{"motion", "auto"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		var sensors []*sensor
+		var sensors []*sensor.Sensor
 		for _, c := range all {
 			c.camera.Detector, c.camera.FPS = detector, 15
-			s := newSensor(c.camera, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
-			s.door.start = newNursery().start
+			s, door := newSensor(c.camera, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
+			door.Start = process.NewNursery().Start
 			sensors = append(sensors, s)
-			running.Go(func() { s.run(ctx); s.door.close() })
+			running.Go(func() { s.Run(ctx); door.Close() })
 		}
 		time.Sleep(45 * time.Second)
 		cancel()
 		running.Wait()
 		for _, s := range sensors {
 			t.Logf("%-6s %-6s counted %s after its coming (half of them), %s (95 of 100); %d pictures, %d dropped",
-				detector, s.camera.Name, s.delay.at(0.5), s.delay.at(0.95), s.pictures.Load(), s.dropped.Load())
-			if s.pictures.Load() < 100 {
-				t.Errorf("%s: %d pictures in 45 s", s.camera.Name, s.pictures.Load())
+				detector, s.Camera.Name, s.Delay.At(0.5), s.Delay.At(0.95), s.Pictures.Load(), s.Dropped.Load())
+			if s.Pictures.Load() < 100 {
+				t.Errorf("%s: %d pictures in 45 s", s.Camera.Name, s.Pictures.Load())
 			}
 		}
 	}

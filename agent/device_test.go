@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kerb/agent/clock"
+	"kerb/agent/opener"
 	"kerb/agent/policy"
 )
 
@@ -202,16 +203,16 @@ func TestEveryFaultOfADevice(t *testing.T) {
 	c := watched("device")
 	c.Source = path
 	v := &vivid{t: t, path: path}
-	s := supplied{c, func(*sensor) []fault { return v.faults() }}
-	sensor := newSensor(c, policy.Demo(), clock.Mono, log)
+	s := supplied{c, func(*opener.Door) []fault { return v.faults() }}
+	sensor, _ := newSensor(c, policy.Demo(), clock.Mono, log)
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
-	running.Go(func() { sensor.run(ctx) })
+	running.Go(func() { sensor.Run(ctx) })
 	defer running.Wait()
 	defer cancel()
-	tryAll(t, sensor, s, 1) // it makes what the others find
+	tryAll(t, sensor, nil, s, 1) // it makes what the others find
 	was := using(t)
-	tryAll(t, sensor, s, rounds)
+	tryAll(t, sensor, nil, s, rounds)
 	is := using(t)
 	t.Logf("before %d rounds: %s", rounds, was)
 	t.Logf("after them: %s", is)

@@ -29,7 +29,10 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/handover"
+	"kerb/agent/opener"
 	"kerb/agent/policy"
+	"kerb/agent/sensor"
 	"kerb/counting"
 )
 
@@ -338,7 +341,7 @@ func watched(name string) config.Camera {
 // supplied is a source and what can happen to it.
 type supplied struct {
 	camera config.Camera
-	faults func(*sensor) []fault
+	faults func(*opener.Door) []fault
 }
 
 // sources are real servers and programs: an RTSP server that ffmpeg publishes
@@ -367,12 +370,12 @@ func sources(t *testing.T) (all []supplied) {
 		w := newWire(t, at)
 		c := watched(name)
 		c.Source, c.User, c.PasswordFile, c.UDP = "rtsp://"+w.addr+"/"+path, viewer, secret, name == "udp"
-		all = append(all, supplied{c, func(*sensor) []fault { return w.faults(t) }})
+		all = append(all, supplied{c, func(*opener.Door) []fault { return w.faults(t) }})
 	}
 	w := newWire(t, strings.TrimPrefix(serveParts(t, clip(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")), "http://"))
 	c := watched("http")
 	c.Source = "http://" + w.addr + "/"
-	all = append(all, supplied{c, func(*sensor) []fault { return w.faults(t) }})
+	all = append(all, supplied{c, func(*opener.Door) []fault { return w.faults(t) }})
 
 	fakeRpicam(t)
 	c = watched("csi")
@@ -405,15 +408,9 @@ func (f flushed) Write(b []byte) (int, error) {
 }
 
 // programFaults are what can happen to the program of a camera.
-func programFaults(s *sensor) []fault {
+func programFaults(door *opener.Door) []fault {
 	send := func(sig syscall.Signal) func() {
-		return func() {
-			s.door.mu.Lock()
-			defer s.door.mu.Unlock()
-			if cmd := s.door.programs[pleaseOpen]; cmd != nil {
-				_ = syscall.Kill(-cmd.Process.Pid, sig)
-			}
-		}
+		return func() { door.Signal(handover.PleaseOpen, sig) }
 	}
 	return []fault{
 		{"cut", send(syscall.SIGKILL), func() {}},
@@ -450,10 +447,10 @@ func TestEverySourceComesBack(t *testing.T) {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	for _, s := range all {
-		sensor := newSensor(s.camera, policy.Demo(), clock.Mono, log)
-		sensor.door.log, sensor.door.words = log, io.Discard
-		running.Go(func() { sensor.run(ctx); sensor.door.close() })
-		trying.Go(func() { tryAll(t, sensor, s, rounds) })
+		sensor, door := newSensor(s.camera, policy.Demo(), clock.Mono, log)
+		door.Log, door.Words = log, io.Discard
+		running.Go(func() { sensor.Run(ctx); door.Close() })
+		trying.Go(func() { tryAll(t, sensor, door, s, rounds) })
 	}
 	trying.Wait()
 	cancel()
@@ -463,10 +460,10 @@ func TestEverySourceComesBack(t *testing.T) {
 	t.Logf("goroutines %d → %d, descriptors %d → %d", goroutines, runtime.NumGoroutine(), files, openFiles(t))
 }
 
-func tryAll(t *testing.T, s *sensor, of supplied, rounds int) {
+func tryAll(t *testing.T, s *sensor.Sensor, door *opener.Door, of supplied, rounds int) {
 	next := func(patience time.Duration) (time.Duration, bool) {
-		begun, had := time.Now(), s.pictures.Load()
-		for s.pictures.Load() < had+2 {
+		begun, had := time.Now(), s.Pictures.Load()
+		for s.Pictures.Load() < had+2 {
 			if time.Sleep(5 * time.Millisecond); time.Since(begun) > patience {
 				return patience, false
 			}
@@ -478,7 +475,7 @@ func tryAll(t *testing.T, s *sensor, of supplied, rounds int) {
 		t.Errorf("%s: no picture in two minutes", name)
 		return
 	}
-	faults := of.faults(s)
+	faults := of.faults(door)
 	took := map[string][]time.Duration{}
 	for n := range rounds {
 		for _, f := range faults {
@@ -504,7 +501,7 @@ func tryAll(t *testing.T, s *sensor, of supplied, rounds int) {
 		}
 	}
 	t.Logf("%-6s delay from a picture's coming until it is counted: %s in the middle, %s for 95 of 100; %d pictures, %d dropped, %d bad",
-		name, s.delay.at(0.5), s.delay.at(0.95), s.pictures.Load(), s.dropped.Load(), s.bad.Load())
+		name, s.Delay.At(0.5), s.Delay.At(0.95), s.Pictures.Load(), s.Dropped.Load(), s.Bad.Load())
 }
 
 func openFiles(t *testing.T) int {

@@ -19,8 +19,12 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"kerb/agent/admission"
+	"kerb/agent/child"
 	"kerb/agent/config"
 	"kerb/agent/mistake"
+	"kerb/agent/replay"
+	"kerb/agent/terminal"
 )
 
 // Exit codes: a script on a depot bench branches on them.
@@ -29,44 +33,38 @@ const (
 	exitFailed = 1
 	exitUsage  = 2 // a wrong command line, or a wrong file
 
-	exitRefused = 3 // of a process within kerb run: a wall does not hold
 )
 
 type commands struct {
-	Demo    demo     `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
-	Replay  replay   `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
-	Run     run      `cmd:"" help:"The agent: count until stopped."`
-	Aim     aimCmd   `cmd:"" help:"The commissioning page: lines over silhouettes, live counts, a tally by hand."`
-	Check   check    `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
-	Model   model    `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
-	Explain explain  `cmd:"" help:"The policy in plain English, and what it makes impossible."`
-	Loops   cabinet  `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
-	Audit   auditCmd `cmd:"" help:"List or verify the account of what was done to this device."`
-	Spool   spool    `cmd:"" help:"List and check what is stored and not yet delivered."`
-	Probe   probe    `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
-	Prove   prove    `cmd:"" help:"Run the evidence on this very device, and sign it."`
-	Sense   sense    `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
-	Sketch  sketch   `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
-	Uplink  speak    `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
-	Try     try      `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
-	Schema  schema   `cmd:"" help:"Print the schemas of the messages and of the two files."`
-	Wipe    wipe     `cmd:"" help:"Destroy what this device has stored, and certify it."`
-	Version version  `cmd:"" help:"Print the version."`
+	Demo    demoCmd       `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
+	Replay  replay.Replay `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
+	Run     runCmd        `cmd:"" help:"The agent: count until stopped."`
+	Aim     aimCmd        `cmd:"" help:"The commissioning page: lines over silhouettes, live counts, a tally by hand."`
+	Check   checkCmd      `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
+	Model   modelCmd      `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
+	Explain explainCmd    `cmd:"" help:"The policy in plain English, and what it makes impossible."`
+	Loops   loopsCmd      `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
+	Audit   auditCmd      `cmd:"" help:"List or verify the account of what was done to this device."`
+	Spool   spoolCmd      `cmd:"" help:"List and check what is stored and not yet delivered."`
+	Probe   probeCmd      `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
+	Prove   proveCmd      `cmd:"" help:"Run the evidence on this very device, and sign it."`
+	Sense   senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Sketch  sketchCmd     `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
+	Uplink  uplinkCmd     `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
+	Try     tryCmd        `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
+	Schema  schemaCmd     `cmd:"" help:"Print the schemas of the messages and of the two files."`
+	Wipe    wipeCmd       `cmd:"" help:"Destroy what this device has stored, and certify it."`
+	Version versionCmd    `cmd:"" help:"Print the version."`
 
-	Manual     manual     `cmd:"" hidden:"" help:"Print the manual page."`
-	Completion completion `cmd:"" hidden:"" help:"Print the completion of a shell."`
-}
-
-// terminal is where a command talks: data to out, words to err.
-type terminal struct {
-	out, err io.Writer
+	Manual     manualCmd     `cmd:"" hidden:"" help:"Print the manual page."`
+	Completion completionCmd `cmd:"" hidden:"" help:"Print the completion of a shell."`
 }
 
 func main() {
-	os.Exit(execute(os.Args[1:], terminal{os.Stdout, os.Stderr}))
+	os.Exit(execute(os.Args[1:], terminal.Terminal{Out: os.Stdout, Err: os.Stderr}))
 }
 
-func execute(args []string, t terminal) int {
+func execute(args []string, t terminal.Terminal) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal ends at once what will not end by itself.
@@ -76,12 +74,12 @@ func execute(args []string, t terminal) int {
 	asked := -1
 	parser, err := kong.New(&c, kong.Name("kerb"),
 		kong.Description("Counts people and vehicles at the kerb and forgets what it saw."),
-		kong.Writers(t.out, t.err), kong.UsageOnError(),
+		kong.Writers(t.Out, t.Err), kong.UsageOnError(),
 		kong.Exit(func(code int) { asked = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
 	if err != nil {
-		fmt.Fprintf(t.err, "kerb: %v\n", err)
+		fmt.Fprintf(t.Err, "kerb: %v\n", err)
 		return exitFailed
 	}
 	parsed, err := parser.Parse(dashes(args))
@@ -89,10 +87,10 @@ func execute(args []string, t terminal) int {
 	case asked >= 0:
 		return asked
 	case err != nil:
-		fmt.Fprintf(t.err, "kerb: %v\nkerb: hint: kerb --help lists the commands\n", err)
+		fmt.Fprintf(t.Err, "kerb: %v\nkerb: hint: kerb --help lists the commands\n", err)
 		return exitUsage
 	}
-	return report(t.err, parsed.Run())
+	return report(t.Err, parsed.Run())
 }
 
 // report prints an error the way all of kerb's errors are printed.
@@ -112,20 +110,15 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "kerb: hint: -site FILE and -policy FILE name others; kerb probe -write site.toml begins one")
 	}
 	var list mistake.List
-	var usage usageError
-	if errors.As(err, new(refusedError)) {
-		return exitRefused
+	var usage terminal.UsageError
+	if errors.As(err, new(child.RefusedError)) {
+		return child.ExitRefused
 	}
-	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(refusal)) || errors.As(err, new(conflictError)) {
+	if errors.As(err, &list) || errors.As(err, &usage) || errors.As(err, new(admission.Refusal)) || errors.As(err, new(admission.ConflictError)) {
 		return exitUsage
 	}
 	return exitFailed
 }
-
-// usageError is a wrong command line that only the command itself can see.
-type usageError string
-
-func (e usageError) Error() string { return string(e) }
 
 var oneDash = regexp.MustCompile(`^-[a-z][a-z-]+(=|$)`)
 

@@ -7,12 +7,12 @@ import (
 
 	"aead.dev/minisign"
 
-	"kerb/agent/cage"
+	"kerb/agent/proof"
 )
 
 func TestABundleIsCheckedByItsSignature(t *testing.T) {
-	p := prove{Out: t.TempDir()}
-	path, err := p.sign(proof{Schema: "kerb.proof/1"})
+	p := proveCmd{Out: t.TempDir()}
+	path, err := p.sign(proof.Proof{Schema: "kerb.proof/1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,23 +33,5 @@ func TestABundleIsCheckedByItsSignature(t *testing.T) {
 	}
 	if minisign.Verify(key, append(bundle, ' '), signature) {
 		t.Error("a changed bundle fits")
-	}
-}
-
-func TestAWallThatDoesNotHoldIsAFault(t *testing.T) {
-	through := cage.Report{Role: "free", Walls: []cage.Wall{{Name: "listen"}}}
-	for name, c := range map[string]struct {
-		walls []cage.Report
-		want  int
-	}{
-		"all hold":                            {[]cage.Report{through, {Role: "sense", Walls: []cage.Wall{{Name: "listen", Holds: true}}}}, 0},
-		"one may":                             {[]cage.Report{through, {Role: "uplink", Walls: []cage.Wall{{Name: "listen", May: "why"}}}}, 0},
-		"one does not hold":                   {[]cage.Report{through, {Role: "sense", Walls: []cage.Wall{{Name: "listen"}}}}, 1},
-		"the attempts themselves do not work": {[]cage.Report{{Walls: []cage.Wall{{Name: "listen", Holds: true}}}}, 1},
-	} {
-		p := proof{Walls: c.walls}
-		if p.judgeWalls(); len(p.Faults) != c.want {
-			t.Errorf("%s: %q", name, p.Faults)
-		}
 	}
 }

@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"kerb/agent/clock"
+	"kerb/agent/opener"
 	"kerb/agent/policy"
+	"kerb/agent/sensor"
 )
 
 // use is what this process holds.
@@ -112,7 +114,7 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 			}
 			w := newWire(t, u.Host)
 			s.camera.Source = "http://" + w.addr + u.Path
-			s.faults = func(*sensor) []fault { return w.faults(t) }
+			s.faults = func(*opener.Door) []fault { return w.faults(t) }
 		}
 		all = append(all, s)
 	}
@@ -121,10 +123,10 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var running sync.WaitGroup
 	for _, s := range all {
-		sensor := newSensor(s.camera, policy.Demo(), clock.Mono, log)
-		sensor.door.log, sensor.door.words = log, io.Discard
-		running.Go(func() { sensor.run(ctx); sensor.door.close() })
-		running.Go(func() { trouble(ctx, t, sensor, s) })
+		sensor, door := newSensor(s.camera, policy.Demo(), clock.Mono, log)
+		door.Log, door.Words = log, io.Discard
+		running.Go(func() { sensor.Run(ctx); door.Close() })
+		running.Go(func() { trouble(ctx, t, sensor, door, s) })
 	}
 	samples := sampled(ctx, t, length)
 	running.Wait()
@@ -154,8 +156,8 @@ func sampled(ctx context.Context, t *testing.T, length time.Duration) (samples [
 
 // trouble does one thing after another to a source until the context ends; each
 // time pictures must come again.
-func trouble(ctx context.Context, t *testing.T, s *sensor, of supplied) {
-	faults, n, slowest := of.faults(s), 0, time.Duration(0)
+func trouble(ctx context.Context, t *testing.T, s *sensor.Sensor, door *opener.Door, of supplied) {
+	faults, n, slowest := of.faults(door), 0, time.Duration(0)
 	rest := func(d time.Duration) bool {
 		select {
 		case <-time.After(d):
@@ -169,8 +171,8 @@ func trouble(ctx context.Context, t *testing.T, s *sensor, of supplied) {
 		f.begin()
 		going := rest(time.Duration(500+rand.IntN(6000)) * time.Millisecond)
 		f.end()
-		begun, had := time.Now(), s.pictures.Load()
-		for going && s.pictures.Load() < had+2 {
+		begun, had := time.Now(), s.Pictures.Load()
+		for going && s.Pictures.Load() < had+2 {
 			if going = rest(10 * time.Millisecond); time.Since(begun) > 3*time.Minute {
 				t.Errorf("%s: nothing three minutes after a %s", of.camera.Name, f.name)
 				return
@@ -180,7 +182,7 @@ func trouble(ctx context.Context, t *testing.T, s *sensor, of supplied) {
 			slowest = max(slowest, time.Since(begun))
 		}
 	}
-	t.Logf("%-8s %d faults, back after %s at most, %d pictures", of.camera.Name, n, slowest.Round(time.Millisecond), s.pictures.Load())
+	t.Logf("%-8s %d faults, back after %s at most, %d pictures", of.camera.Name, n, slowest.Round(time.Millisecond), s.Pictures.Load())
 }
 
 // The control: one goroutine, or one descriptor, more with each fault is seen.

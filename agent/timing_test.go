@@ -17,7 +17,10 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/localbroker"
 	"kerb/agent/policy"
+	"kerb/agent/policy/policytest"
+	"kerb/agent/sensor"
 	"kerb/configs"
 	"kerb/counting"
 )
@@ -33,11 +36,11 @@ type busyLine struct {
 
 var kerbLine = counting.Stream{ID: "kerb", Kind: counting.LineStream, Sensor: "north", Classes: []counting.Class{counting.Person, counting.Vehicle}}
 
-func (b *busyLine) streams() []counting.Stream { return []counting.Stream{kerbLine} }
-func (b *busyLine) run(context.Context)        {}
-func (b *busyLine) lose(string)                {}
+func (b *busyLine) Streams() []counting.Stream { return []counting.Stream{kerbLine} }
+func (b *busyLine) Run(context.Context)        {}
+func (b *busyLine) Lose(string)                {}
 
-func (b *busyLine) end(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
+func (b *busyLine) End(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
 	time.Sleep(time.Duration(b.crossings) * b.delay)
 	t := counting.Tally{Stream: kerbLine.ID, Kind: kerbLine.Kind, Start: start, End: end, Mono: mono, Observed: whole}
 	for _, c := range kerbLine.Classes {
@@ -59,7 +62,7 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 	t.Helper()
 	a, messages := lineAtBroker(t, p)
 	line := &busyLine{delay: delay}
-	a.windows.sensors = []counter{line}
+	a.windows.sensors = []sensor.Counter{line}
 	rnd := rand.New(rand.NewPCG(7, 11))
 	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	for i := range windows {
@@ -67,7 +70,7 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 		from := start.Add(time.Duration(i) * p.Window())
 		begin := time.Now()
 		w := clock.Window{Start: from, End: from.Add(p.Window()), Mono: time.Hour, Synced: true}
-		if err := a.windows.end([]clock.Window{w}, nil); err != nil {
+		if err := a.windows.End([]clock.Window{w}, nil); err != nil {
 			t.Fatal(err)
 		}
 		m := <-messages
@@ -93,13 +96,13 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 // the broker from its line.
 func lineAtBroker(t *testing.T, p *policy.Policy) (*agent, chan []byte) {
 	t.Helper()
-	b, err := startBroker()
+	b, err := localbroker.StartBroker()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
 	messages := make(chan []byte, 8)
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.url, "mqtt", "tcp", 1)).SetClientID("observer"))
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.Url, "mqtt", "tcp", 1)).SetClientID("observer"))
 	if tok := client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -110,7 +113,7 @@ func lineAtBroker(t *testing.T, p *policy.Policy) (*agent, chan []byte) {
 	}
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
-		Broker: config.Broker{URL: b.url},
+		Broker: config.Broker{URL: b.Url},
 	}
 	a, err := newAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -206,5 +209,5 @@ func profile(t *testing.T, name string) *policy.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parsePolicy(t, string(text))
+	return policytest.Parse(t, string(text))
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/admission"
+	"kerb/agent/child"
 	"kerb/agent/clock"
 )
 
@@ -75,18 +77,18 @@ func cost(t *testing.T, apart, whole tree) {
 // runWhole is an agent in one process, as kerb demo is, of the files that kerb
 // run is given: what TestWhatTheWallsCost compares with.
 func runWhole(args []string) error {
-	f := files{Site: args[1], Policy: args[3]}
-	site, v, err := f.load()
+	f := admission.Files{Site: args[1], Policy: args[3]}
+	site, v, err := loadFiles(f)
 	if err != nil {
 		return err
 	}
-	a, err := newAgent(site, v.policy, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newAgent(site, v.Policy, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	lean() // as the processes of kerb run are
+	child.Lean() // as the processes of kerb run are
 	debug.FreeOSMemory()
-	return a.run(context.Background())
+	return a.Run(context.Background())
 }
 
 func costFiles(t *testing.T, broker, name, sensors string) []string {

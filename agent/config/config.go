@@ -208,3 +208,12 @@ func (s *Site) Wrong(key, want, hint string) error {
 	s.sheet.Wrong(key, want, hint)
 	return s.sheet.Err()
 }
+
+// CameraName returns the name of camera i in the order of site.toml, "" where
+// there is no such camera.
+func (s *Site) CameraName(i int) string {
+	if i < 0 || i >= len(s.Cameras) {
+		return ""
+	}
+	return s.Cameras[i].Name
+}

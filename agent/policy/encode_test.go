@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"kerb/counting"
-
 	"pgregory.net/rapid"
+
+	"kerb/counting"
 )
 
 // anyTally is a Tally that p allows.

@@ -266,3 +266,7 @@ func (t *terms) noiseFloors(s *mistake.Sheet) {
 		s.Wrong("clear.overlap", fmt.Sprintf("times epsilon must be at most %g", maxLoss), "fewer streams, or more noise in each")
 	}
 }
+
+// ClipPixels is the compiled-in limit for every policy, in pixels: a picture is
+// reduced to at most this before a detector reads it.
+const ClipPixels = 640 * 480

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"kerb/agent/policy"
-
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"kerb/agent/policy"
 )
 
 // Append stores the windows of all streams that ended together, in one synced

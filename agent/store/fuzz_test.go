@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"kerb/agent/store/storetest"
-
 	bolt "go.etcd.io/bbolt"
+
+	"kerb/agent/store/storetest"
 )
 
 func FuzzARecordThatDecodesIsTheOneThatWasEncoded(f *testing.F) {

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
-
-	"pgregory.net/rapid"
 )
 
 // modelled is one window as the model knows it.

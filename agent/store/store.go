@@ -22,9 +22,9 @@ import (
 	"sync"
 	"time"
 
-	"kerb/agent/policy"
-
 	bolt "go.etcd.io/bbolt"
+
+	"kerb/agent/policy"
 )
 
 // The ways in which a file is not a spool to work with.

@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	bolt "go.etcd.io/bbolt"
+	"go.uber.org/goleak"
+
 	"kerb/agent/policy"
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
-
-	bolt "go.etcd.io/bbolt"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

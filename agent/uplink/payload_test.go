@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.uber.org/goleak"
+
 	"kerb/agent/policy"
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
 	"kerb/configs"
 	"kerb/counting"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -28,7 +28,8 @@ type unit struct {
 func TestEveryImportIsInTheTable(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64", "arm"} {
 		t.Run(arch, func(t *testing.T) {
-			for _, fault := range check(list(t, arch), rooms) {
+			units := list(t, arch)
+			for _, fault := range append(check(units, rooms), checkApart(units)...) {
 				t.Error(fault)
 			}
 		})
@@ -90,6 +91,57 @@ func TestThePlantedEdgesAreFound(t *testing.T) {
 			t.Errorf("planted, but not found: %s\ngot:\n%s", want, faults)
 		}
 	}
+}
+
+// The control of the transitive rule: a room that reaches both sides through
+// other rooms is found, and a room that may is not.
+func TestAPlantedWayIsFound(t *testing.T) {
+	units := []unit{
+		{ImportPath: "kerb/agent", Imports: []string{"kerb/agent/sensor", "kerb/agent/publisher"}},
+		{ImportPath: "kerb/agent/planted", Imports: []string{"kerb/agent/sensor", "kerb/agent/spooler"}},
+		{ImportPath: "kerb/agent/sensor", Imports: []string{"kerb/counting/vision"}},
+		{ImportPath: "kerb/agent/spooler", Imports: []string{"kerb/agent/publisher"}},
+		{ImportPath: "kerb/agent/publisher", Imports: []string{"kerb/agent/store", "kerb/agent/uplink"}},
+		{ImportPath: "kerb/counting/vision"},
+		{ImportPath: "kerb/agent/store"},
+		{ImportPath: "kerb/agent/uplink"},
+	}
+	faults := checkApart(units)
+	if len(faults) != 2 || !strings.HasPrefix(faults[0], "agent/planted reaches counting/vision and agent/store") {
+		t.Errorf("found %q", faults)
+	}
+}
+
+// checkApart walks the imports of each package and reports those that reach
+// both sides of a pair in the table apart.
+func checkApart(units []unit) (faults []string) {
+	imports := map[string][]string{}
+	for _, u := range units {
+		imports[u.ImportPath] = u.Imports
+	}
+	var reach func(from string, seen map[string]bool) map[string]bool
+	reach = func(from string, seen map[string]bool) map[string]bool {
+		for _, to := range imports[from] {
+			if !seen[to] && strings.HasPrefix(to, module+"/") {
+				seen[to] = true
+				reach(to, seen)
+			}
+		}
+		return seen
+	}
+	for _, u := range units {
+		path, ours := strings.CutPrefix(u.ImportPath, module+"/")
+		if !ours {
+			continue
+		}
+		seen := reach(u.ImportPath, map[string]bool{u.ImportPath: true})
+		for _, p := range apart {
+			if seen[module+"/"+p.one] && seen[module+"/"+p.other] && !slices.Contains(p.except, path) {
+				faults = append(faults, fmt.Sprintf("%s reaches %s and %s: %s", path, p.one, p.other, p.reason))
+			}
+		}
+	}
+	return faults
 }
 
 func check(units []unit, table []room) (faults []string) {

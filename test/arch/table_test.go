@@ -54,31 +54,109 @@ var page = map[string]string{
 	"unsafe": noRawMemory, "image/png": "one kind of drawing is enough",
 }
 
-// hands is what the wiring may not touch: it moves things that are open, and
-// looks into none of them.
-var hands = map[string]string{
+// command lists the bans of package main: it passes values between the rooms
+// and reads no picture itself.
+var command = map[string]string{
 	"image": noPictureTyp, "image/jpeg": noPictureTyp, "image/png": noPictureTyp,
 	"unsafe": noRawMemory, "plugin": "one static binary",
+	module + "/counting/vision": noPictureHere, module + "/counting/neural": noPictureHere, module + "/drivers/camera": noPictureHere,
+}
+
+const (
+	noPictureHere = "main wires values; a room beneath it reads pictures"
+	noProgram     = "only the opener and the process starter run programs"
+	noNetwork     = "this room works on files and values, and reaches no network"
+	noSecondPipe  = "numbers leave the sensing process as ipc records alone"
+)
+
+// pictures lists the bans of rooms that move open descriptors and never read a
+// picture from them.
+var pictures = map[string]string{
+	"image": noPictureTyp, "image/jpeg": noPictureTyp, "image/png": noPictureTyp, "unsafe": noRawMemory,
+}
+
+// programs lists the bans of rooms that may hold sockets but start nothing.
+var programs = map[string]string{
+	"image": noPictureTyp, "image/jpeg": noPictureTyp, "image/png": noPictureTyp, "unsafe": noRawMemory,
+	"os/exec": noProgram, "log": noPictureOut,
+}
+
+// outside lists the bans of rooms that work on files and values.
+var outside = map[string]string{
+	"image": noPictureTyp, "image/jpeg": noPictureTyp, "image/png": noPictureTyp, "unsafe": noRawMemory,
+	"os/exec": noProgram, "net": noNetwork, "net/http": noNetwork,
+}
+
+// seeing lists the bans of the sensing process.
+var seeing = map[string]string{
+	"image": noPictureTyp, "image/jpeg": noPictureTyp, "image/png": noPictureTyp, "unsafe": noRawMemory,
+	"os/exec": noProgram, "net": noNetwork, "net/http": noNetwork, "encoding/json": noSecondPipe, "log": noPictureOut,
 }
 
 var rooms = []room{
-	{path: "agent", ours: []string{everything}, libs: []string{kongLib, minisignLib, mochiLib, pahoLib, sysLib}, bans: hands},
+	{path: "agent", ours: []string{everything}, libs: []string{kongLib, minisignLib, pahoLib, sysLib}, bans: command},
+	{path: "agent/admission", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, bans: outside},
 	{path: "agent/aim", ours: []string{"counting"}, libs: []string{mjpegLib}, bans: page},
 	{path: "agent/audit", bans: speaker},
-	{path: "agent/canary", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
+	{path: "agent/canary", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
+	{path: "agent/child", ours: []string{"agent/cage", "agent/ipc"}, bans: outside},
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
-	{path: "agent/config", ours: []string{"counting", "counting/neural/nets", "agent/mistake", "agent/week"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/commission", ours: []string{
+		"agent/admission", "agent/aim", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
+		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/uplink", "counting",
+	}, bans: pictures},
+	{path: "agent/config", ours: []string{"agent/mistake", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/handover", libs: []string{sysLib}, bans: programs},
+	{path: "agent/hardware", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
+	{path: "agent/ipc", ours: []string{"counting"}, bans: speaker},
+	{path: "agent/localbroker", libs: []string{mochiLib}, bans: pictures},
 	{path: "agent/mistake", libs: []string{tomlLib}, bans: speaker},
-	{path: "agent/network", ours: []string{"counting/neural"}, bans: speaker},
-	{path: "agent/parcel", ours: []string{"counting"}, bans: speaker},
-	{path: "agent/policy", ours: []string{"counting", "agent/mistake", "agent/week"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/model", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
+	{path: "agent/opener", ours: []string{"agent/config", "agent/handover", "agent/process"}, libs: []string{sysLib}, bans: pictures},
+	{path: "agent/policy", ours: []string{"agent/mistake", "agent/week", "counting"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/policy/policytest", ours: []string{"agent/policy"}},
+	{path: "agent/probe", ours: []string{
+		"agent/cage", "agent/config", "agent/handover", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
+		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
+	}, libs: []string{sysLib}, bans: pictures},
+	{path: "agent/process", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc"}, bans: map[string]string{
+		"net": "only the opener dials", "image": noPictureTyp, "image/jpeg": noPictureTyp,
+	}},
+	{path: "agent/proof", ours: []string{
+		"agent/cage", "agent/canary", "agent/ipc", "agent/localbroker", "agent/process", "agent/terminal", "configs",
+	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
+	{path: "agent/publisher", ours: []string{
+		"agent/admission", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
+		"agent/policy", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop", "counting/vision/health",
+	}, bans: speaker},
+	{path: "agent/replay", ours: []string{
+		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
+		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
+	}, bans: outside},
+	{path: "agent/sensor", ours: []string{
+		"agent/aim", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
+		"agent/policy", "agent/source", "agent/week", "counting", "counting/loop", "counting/neural", "counting/neural/nets",
+		"counting/vision", "counting/vision/health", "drivers/camera", "drivers/loop",
+	}, bans: seeing},
+	{path: "agent/source", ours: []string{
+		"agent/child", "agent/config", "agent/handover", "agent/policy", "counting/loop",
+		"drivers/camera", "drivers/camera/rtsp", "drivers/camera/scene", "drivers/loop", "drivers/loop/street",
+	}, bans: programs},
+	{path: "agent/state", bans: outside},
 	{path: "agent/store", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", ours: []string{"agent/policy", "counting"}},
+	{path: "agent/supervisor", ours: []string{
+		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/opener",
+		"agent/policy", "agent/process", "agent/state", "agent/week", "counting", "counting/vision/health", "drivers/lamp", "drivers/loop",
+	}, libs: []string{sysLib}, bans: pictures},
+	{path: "agent/terminal", libs: []string{sysLib}, bans: outside},
 	{path: "agent/truth", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/uplink", ours: []string{"agent/policy", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
 	{path: "agent/week", bans: values},
+	{path: "agent/wipe", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
 	{path: "configs", bans: speaker},
+	{path: "configs/configstest", ours: []string{"configs"}, libs: []string{schemaLib}},
 	{path: "counting", bans: values},
 	{path: "counting/loop", ours: []string{"counting"}, bans: values},
 	{path: "counting/neural", ours: []string{"counting/neural/kernel", "counting/neural/onnx"}, bans: darkRoom},
@@ -99,6 +177,18 @@ var rooms = []room{
 	{path: "drivers/loop", libs: []string{sysLib, periphConnLib, periphHostLib}},
 	{path: "drivers/loop/street", ours: []string{"drivers/loop"}},
 	{path: "drivers/loop/looptest", ours: []string{"drivers/loop"}},
+}
+
+// apart lists pairs of packages that no room may reach both, by any way of
+// imports, except those named: pixels on one side, storage and the wire on the
+// other.
+var apart = []struct {
+	one, other string
+	except     []string
+	reason     string
+}{
+	{"counting/vision", "agent/store", []string{"agent"}, "a room that reaches both could store a picture"},
+	{"counting/vision", "agent/uplink", []string{"agent"}, "a room that reaches both could send a picture"},
 }
 
 // everything is allowed to the wiring alone.

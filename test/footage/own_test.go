@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"kerb/agent/network"
+	"kerb/agent/model"
 	"kerb/agent/truth"
 	"kerb/counting"
 	"kerb/counting/neural"
@@ -30,7 +30,7 @@ func own(t *testing.T, name string, w, h int) *neural.Net {
 	if b == nil {
 		t.Skipf("no network %s in this build", name)
 	}
-	f, err := network.Decode(b)
+	f, err := model.Decode(b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,250 @@
+package admission
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aead.dev/minisign"
+
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/policy"
+	"kerb/agent/policy/policytest"
+	"kerb/agent/state"
+)
+
+// person is a key pair.
+type person struct {
+	public  minisign.PublicKey
+	private minisign.PrivateKey
+}
+
+func someone(t testing.TB) person {
+	t.Helper()
+	public, private, err := minisign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return person{public, private}
+}
+
+// bench is a device's two directories.
+type bench struct {
+	t    *testing.T
+	site *config.Site
+	file string
+}
+
+func newBench(t *testing.T, mode string, trusted ...person) bench {
+	t.Helper()
+	p := bench{t: t, file: filepath.Join(t.TempDir(), "policy.toml"), site: &config.Site{
+		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: filepath.Join(t.TempDir(), "state")},
+		Trust:  config.Trust{Mode: mode},
+	}}
+	for _, who := range trusted {
+		p.site.Trust.Keys = append(p.site.Trust.Keys, who.public)
+	}
+	return p
+}
+
+func policyText(n, epsilon string) string {
+	return strings.NewReplacer("version = 1", "version = "+n, "epsilon = 1", "epsilon = "+epsilon).Replace(policytest.Daytime)
+}
+
+// give writes the policy with its signatures.
+func (p bench) give(text string, signers ...person) {
+	p.t.Helper()
+	files := map[string][]byte{"": []byte(text), ".minisig": nil, ".2.minisig": nil}
+	for i, who := range signers {
+		canonical := policytest.Parse(p.t, text).Canonical()
+		files[[]string{".minisig", ".2.minisig"}[i]] = minisign.Sign(who.private, canonical)
+	}
+	for end, b := range files {
+		if b == nil {
+			_ = os.Remove(p.file + end)
+			continue
+		}
+		if err := os.WriteFile(p.file+end, b, 0o600); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// start does what kerb run does before it counts.
+func (p bench) start() (Verdict, *Book, error) {
+	p.t.Helper()
+	v, err := Judge(p.file, p.site)
+	if err != nil {
+		return v, nil, err
+	}
+	b, err := OpenBook(p.site, v, "test", clock.Clock{Floor: time.Unix(0, 0)}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return v, b, nil
+}
+
+// runs starts and stops, and checks what is in force and why not another.
+func (p bench) runs(version int64, refused string) {
+	p.t.Helper()
+	v, b, err := p.start()
+	if err != nil {
+		p.t.Errorf("%v, want version %d in force", err, version)
+		return
+	}
+	defer b.Close()
+	if v.Policy.Version() != version || refused == "" && v.Refused != nil ||
+		refused != "" && (v.Refused == nil || !strings.Contains(v.Refused.Error(), refused) || strings.Contains(v.Refused.Error(), "\n")) {
+		p.t.Errorf("version %d in force, refused: %v; want version %d and %q", v.Policy.Version(), v.Refused, version, refused)
+	}
+}
+
+func (p bench) refuses(want string) {
+	p.t.Helper()
+	_, b, err := p.start()
+	if err == nil {
+		b.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		p.t.Errorf("%v, want one line with %q", err, want)
+	}
+}
+
+func TestADeviceGoesOnUnderTheLastPolicyThatItTook(t *testing.T) {
+	anna, bert, eve := someone(t), someone(t), someone(t)
+	p := newBench(t, "two-person", anna, bert)
+	p.give(policyText("2", "1"))
+	p.refuses("it is not signed")
+	p.give(policyText("2", "1"), anna)
+	p.runs(2, "")
+	p.give(policyText("1", "1"), anna)
+	p.runs(2, "version 1 is older than version 2")
+	p.give(policyText("3", "2"), anna)
+	p.runs(2, "a second person must sign")
+	p.give(policyText("3", "2"), anna, eve)
+	p.runs(2, "does not trust")
+	p.give(policyText("3", "0.5"), bert)
+	p.runs(3, "")
+	p.give(policyText("4", "99"))
+	p.runs(3, "clear.epsilon")
+	if err := os.Remove(p.file); err != nil {
+		t.Fatal(err)
+	}
+	p.runs(3, "no such file")
+}
+
+func TestAKeyThatIsTrustedNoLongerVouchesForNothing(t *testing.T) {
+	anna, bert := someone(t), someone(t)
+	p := newBench(t, "signed", anna)
+	p.give(policyText("2", "1"), anna)
+	p.runs(2, "")
+	p.site.Trust.Keys = []minisign.PublicKey{bert.public}
+	p.refuses("nor can the device go on under the last one")
+	// What was in force is still what a new one is compared with.
+	p.give(policyText("1", "1"), bert)
+	p.refuses("version 1 is older than version 2")
+	p.give(policyText("2", "1"), bert)
+	p.runs(2, "")
+}
+
+// Whoever takes the reference away does not take the audit log along.
+func TestWithoutItsReferenceADeviceStillKnowsTheVersion(t *testing.T) {
+	for name, harm := range map[string]func(path string) error{
+		"gone": os.Remove,
+		"torn": func(path string) error { return os.Truncate(path, 300) },
+		"changed": func(path string) error {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(path, bytes.Replace(b, []byte("epsilon = 1"), []byte("epsilon = 2"), 1), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newBench(t, "open")
+			p.give(policyText("2", "1"))
+			p.runs(2, "")
+			if err := harm(filepath.Join(p.site.Device.State, state.AdmittedFile)); err != nil {
+				t.Fatal(err)
+			}
+			p.give(policyText("1", "1"))
+			p.refuses("version 1 is older than version 2, which was in force by the audit log")
+			p.give(policyText("2", "1"))
+			p.runs(2, "")
+		})
+	}
+}
+
+func TestWhatIsRememberedComesBack(t *testing.T) {
+	anna, bert := someone(t), someone(t)
+	dir := t.TempDir()
+	p := policytest.Parse(t, policytest.Daytime)
+	for _, signatures := range [][][]byte{nil, {minisign.Sign(anna.private, p.Canonical())}, {
+		minisign.SignWithComments(anna.private, p.Canonical(), "first", "anna"),
+		bytes.ReplaceAll(minisign.Sign(bert.private, p.Canonical()), []byte("\n"), []byte("\r\n")),
+	}} {
+		if err := (Verdict{Policy: p, Signatures: signatures}).Remember(dir); err != nil {
+			t.Fatal(err)
+		}
+		q, back, err := Admitted(dir)
+		if err != nil || q.Hash() != p.Hash() || len(back) != len(signatures) {
+			t.Fatalf("%d of %d signatures, %v", len(back), len(signatures), err)
+		}
+		trust := policy.Trust{Mode: policy.Signed, Keys: []minisign.PublicKey{anna.public, bert.public}}
+		if err := trust.Admit(q, q, back...); err != nil && len(signatures) > 0 {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAnAuditLogThatCannotBeWrittenStopsNothing(t *testing.T) {
+	p := newBench(t, "open")
+	p.give(policyText("1", "1"))
+	if err := os.MkdirAll(p.site.Device.State, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.site.Device.State, state.AuditDir), nil, 0o600); err != nil { // where a directory should be
+		t.Fatal(err)
+	}
+	v, b, err := p.start()
+	if err != nil || v.Policy.Version() != 1 || b.Report()["policy"] == nil || b.Report()["audit"] != nil {
+		t.Fatalf("%v %v", b, err)
+	}
+	b.Write("clock_step", nil)
+	b.Close()
+}
+
+// FuzzAdmitted: whatever lies in the state directory, nothing but what was
+// written there is taken for the policy that was in force.
+func FuzzAdmitted(f *testing.F) {
+	p, err := policy.Parse("policy.toml", []byte(policytest.Daytime))
+	if err != nil {
+		f.Fatal(err)
+	}
+	dir := f.TempDir()
+	anna := someone(f)
+	if err := (Verdict{Policy: p, Signatures: [][]byte{minisign.Sign(anna.private, p.Canonical())}}).Remember(dir); err != nil {
+		f.Fatal(err)
+	}
+	good, err := os.ReadFile(filepath.Join(dir, state.AdmittedFile))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(p.Canonical())
+	f.Add([]byte(policytest.Daytime))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		q, signatures, err := ParseAdmitted(state.AdmittedFile, data)
+		if err != nil {
+			return
+		}
+		if !bytes.HasPrefix(data, append(q.Canonical(), HashComment+q.Hash()...)) || len(signatures) > len(data)/8 {
+			t.Fatalf("taken:\n%s", data)
+		}
+	})
+}

@@ -1,0 +1,34 @@
+package clock
+
+import (
+	"context"
+	"time"
+)
+
+// RunWindows reads the clock at each window's end, at least once a second, and
+// calls onEnd with the windows that ended since the last call and the step of
+// the wall clock, if there was one. When ctx ends, the open window ends too and
+// onEnd is called with last set. RunWindows returns onEnd's first error.
+func RunWindows(ctx context.Context, c Clock, begun Reading, length time.Duration,
+	onEnd func(ended []Window, step *Step, last bool) error,
+) error {
+	windows := NewWindows(length, begun)
+	for {
+		select {
+		case <-time.After(windows.Next()):
+		case <-ctx.Done():
+			ended, step := windows.Stop(c.Read())
+			return onEnd(ended, step, true)
+		}
+		ended, step := windows.Advance(c.Read())
+		if err := onEnd(ended, step, false); err != nil {
+			return err
+		}
+	}
+}
+
+// EventData returns the fields of the clock_step event: wall times before and
+// after, synchronised or not, and the monotonic time in milliseconds.
+func (s Step) EventData() map[string]any {
+	return map[string]any{"from": s.From, "to": s.To, "synced": s.Synced, "mono_ms": s.Mono.Milliseconds()}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"kerb/agent/admission"
+	"kerb/agent/clock"
+	"kerb/agent/commission"
+	"kerb/agent/config"
+	"kerb/agent/terminal"
+)
+
+// aimCmd is the commissioning page. This process has a network and never sees a
+// picture: another one, within the walls of sense, sends it sketches.
+type aimCmd struct {
+	Camera string `arg:"" optional:"" help:"Its name in site.toml; may be left out where there is one."`
+	admission.Files
+	For    time.Duration `help:"For how long; the policy has the last word." default:"10m"`
+	Listen string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
+	JSON   bool          `help:"Addresses and codes as JSON objects, one a line."`
+}
+
+// Help says what the one-line help cannot.
+func (a *aimCmd) Help() string {
+	return `Serves one page to a telephone or laptop on the device's own network, for as long as the policy allows, to whoever types the code that is printed here. The page shows silhouettes, never a picture, and draws lines and zones, counts live, compares with a tally by hand and writes site.toml. Meanwhile the camera does not count; a running kerb run leaves it alone and takes it back at the end.
+
+On a device without a network of its own, join it by cable or bring up an access point first, or reach it by ssh -L 8080:127.0.0.1:8080 with -listen 127.0.0.1:8080.`
+}
+
+func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
+	site, v, err := loadFiles(a.Files)
+	if err != nil {
+		return err
+	}
+	camera, err := a.choose(site)
+	if err != nil {
+		return err
+	}
+	if c := site.Cameras[camera]; c.Still() {
+		return fmt.Errorf("camera %s shows one picture at a time, and outlines are drawn of what moves: write the corners of its zones into %s, as fractions of the picture", c.Name, a.Site)
+	}
+	sketches, longest := v.Policy.AimTerms()
+	if a.For <= 0 || a.For > longest {
+		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
+	}
+	closed := func() string {
+		r := clock.Clock{Floor: site.Device.ClockFloor}.Read()
+		return v.Policy.ClosedReason(nil, r.Wall, r.Synced)
+	}
+	if why := closed(); why != "" {
+		return fmt.Errorf("the policy lets nothing look through this camera now (%s): aim within its hours", why)
+	}
+	listeners, err := a.listen()
+	if err != nil {
+		return err
+	}
+	defer commission.CloseAll(listeners)
+	log.SetOutput(io.Discard) // hybridgroup/mjpeg tells it who looks
+	words := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s := &commission.AimSession{
+		Files: a.Files, Conf: site, Verdict: v, Camera: camera, Until: clock.Mono() + a.For, Out: t.Out, Json: a.JSON,
+		Sketches: sketches, Listeners: listeners, Log: words, Words: t.Err, Closed: closed,
+	}
+	return s.Run(ctx, a.For)
+}
+
+// choose is the place of the camera in the file.
+func (a *aimCmd) choose(site *config.Site) (int, error) {
+	var names []string
+	for i, c := range site.Cameras {
+		if c.Name == a.Camera {
+			return i, nil
+		}
+		names = append(names, c.Name)
+	}
+	switch {
+	case len(names) == 0:
+		return 0, terminal.UsageError(a.Site + ": there is no [[camera]] to aim\nhint: kerb probe lists the cameras this device has; loops are looked at with kerb loops")
+	case a.Camera == "" && len(names) == 1:
+		return 0, nil
+	case a.Camera == "":
+		return 0, terminal.UsageError("which camera? kerb aim " + strings.Join(names, ", or kerb aim "))
+	}
+	return 0, terminal.UsageError(fmt.Sprintf("no camera is called %s: there is %s", a.Camera, strings.Join(names, ", ")))
+}
+
+// aimPort is tried first, so that an engineer can learn it.
+const aimPort = 8080
+
+// listen opens the page's addresses: what was asked for, or every address of a
+// local network. One that can be reached from afar must be asked for.
+func (a *aimCmd) listen() (ls []net.Listener, err error) {
+	if a.Listen != "" {
+		l, err := net.Listen("tcp", a.Listen)
+		if err != nil {
+			return nil, terminal.UsageError(fmt.Sprintf("-listen %s: %v", a.Listen, err))
+		}
+		return []net.Listener{l}, nil
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	for _, addr := range addrs {
+		n, ok := addr.(*net.IPNet)
+		if !ok || n.IP.IsLoopback() || !(n.IP.IsPrivate() || n.IP.IsLinkLocalUnicast() && n.IP.To4() != nil) {
+			continue
+		}
+		for _, port := range []int{aimPort, 0} {
+			if l, err := net.Listen("tcp", net.JoinHostPort(n.IP.String(), strconv.Itoa(port))); err == nil {
+				ls = append(ls, l)
+				break
+			}
+		}
+	}
+	if len(ls) == 0 {
+		return nil, errors.New("this device has no local network that a telephone could join\n" +
+			"hint: plug in a cable, bring up an access point, or give -listen 127.0.0.1:8080 and come by ssh -L 8080:127.0.0.1:8080")
+	}
+	return ls, nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"kerb/agent/audit"
+	"kerb/agent/config"
+	"kerb/agent/state"
+	"kerb/agent/terminal"
+)
+
+type auditCmd struct {
+	List   auditList   `cmd:"" default:"withargs" help:"List the entries."`
+	Verify auditVerify `cmd:"" help:"Check every link of the chain."`
+}
+
+// auditFiles is where the log is.
+type auditFiles struct {
+	Site string `help:"Look at the log of this site." default:"/etc/kerb/site.toml" placeholder:"F"`
+	Dir  string `help:"The log's directory itself." placeholder:"DIR"`
+}
+
+func (f auditFiles) dir() (string, error) {
+	if f.Dir != "" {
+		return f.Dir, nil
+	}
+	site, err := config.Load(f.Site)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(site.Device.State, state.AuditDir), nil
+}
+
+type auditList struct {
+	auditFiles
+	JSON bool `help:"The lines as they stand in the log."`
+}
+
+func (a *auditList) Run(t terminal.Terminal) error {
+	dir, err := a.dir()
+	if err != nil {
+		return err
+	}
+	_, err = audit.Verify(dir, func(e audit.Entry) error {
+		if a.JSON {
+			return json.NewEncoder(t.Out).Encode(struct {
+				audit.Entry
+				Sum string `json:"sum"`
+			}{e, e.Sum})
+		}
+		believed := " "
+		if !e.Synced {
+			believed = "?"
+		}
+		_, err := fmt.Fprintf(t.Out, "%6d  %s%s %-16s %s\n", e.Seq, e.At.Format(time.RFC3339), believed, e.Kind, e.Data)
+		return err
+	})
+	return err
+}
+
+type auditVerify struct {
+	auditFiles
+	Head string `help:"A head that a state message told: the log must hold it." placeholder:"SEQ:SUM"`
+	JSON bool   `help:"As one JSON object."`
+}
+
+func (a *auditVerify) Run(t terminal.Terminal) error {
+	dir, err := a.dir()
+	if err != nil {
+		return err
+	}
+	told, err := parseHead(a.Head)
+	if err != nil {
+		return err
+	}
+	found := told.Seq == 0
+	r, err := audit.Verify(dir, func(e audit.Entry) error {
+		if e.Seq == told.Seq {
+			found = e.Sum == told.Sum
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case !found && told.Seq < r.First:
+		return fmt.Errorf("%s: entry %d is no longer kept: the oldest is %d", dir, told.Seq, r.First)
+	case !found && told.Seq > r.Head.Seq:
+		return fmt.Errorf("%s: the log was cut off: it ends at entry %d, and entry %d was told", dir, r.Head.Seq, told.Seq)
+	case !found:
+		return fmt.Errorf("%s: the log was written anew: entry %d is not the one that was told", dir, told.Seq)
+	case r.Intact() != nil:
+		return fmt.Errorf("%s: behind entry %d: %w: a power cut, or a hand; kerb run cuts it off and says so", dir, r.Head.Seq, r.Intact())
+	}
+	if a.JSON {
+		return json.NewEncoder(t.Out).Encode(map[string]any{"ok": true, "first": r.First, "head": r.Head})
+	}
+	_, err = fmt.Fprintf(t.Out, "%s: whole; entries %d–%d, head %d:%s\n", dir, r.First, r.Head.Seq, r.Head.Seq, r.Head.Sum)
+	return err
+}
+
+func parseHead(s string) (h audit.Head, err error) {
+	if s == "" {
+		return h, nil
+	}
+	seq, sum, _ := strings.Cut(s, ":")
+	if h.Seq, err = strconv.ParseUint(seq, 10, 64); err != nil || h.Seq == 0 || len(sum) != 64 {
+		return h, terminal.UsageError(fmt.Sprintf("-head %s: must be a number, a colon and 64 hexadecimal digits", s))
+	}
+	return audit.Head{Seq: h.Seq, Sum: sum}, nil
+}

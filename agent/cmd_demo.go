@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/localbroker"
+	"kerb/agent/policy"
+	"kerb/agent/replay"
+	"kerb/agent/source"
+	"kerb/agent/terminal"
+	"kerb/counting"
+	"kerb/drivers/camera/scene"
+	loopstreet "kerb/drivers/loop/street"
+)
+
+type demoCmd struct {
+	For      time.Duration `help:"How long." default:"30s"`
+	Broker   string        `help:"Publish to this broker instead of the embedded one." placeholder:"URL"`
+	Scene    string        `help:"Which built-in street: calm, busy, windy, rain, dusk, night or jam." default:"busy?rate=15"`
+	Detector string        `help:"How objects are found: ${enum}." enum:"auto,neural,motion" default:"auto"`
+	Model    string        `help:"The network, an ONNX or .kerb file, or street or street-small; empty: as auto chooses." placeholder:"F"`
+	Loops    bool          `help:"Made-up inductive loops instead of a camera."`
+	Clip     string        `arg:"" optional:"" name:"CLIP" help:"Count this clip instead of the built-in street."`
+}
+
+func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
+	if d.For < time.Second {
+		return terminal.UsageError(fmt.Sprintf("-for %s: must be at least 1s", d.For))
+	}
+	state, err := os.MkdirTemp("", "kerb-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(state)
+	address := d.Broker
+	if address == "" {
+		broker, err := localbroker.StartBroker()
+		if err != nil {
+			return err
+		}
+		defer broker.Close()
+		address = broker.Url
+	}
+	street, err := d.street()
+	if err != nil {
+		return err
+	}
+	if d.Clip != "" {
+		clip, err := source.OpenClip(d.Clip)
+		if err != nil {
+			return err
+		}
+		if err := clip.Close(); err != nil {
+			return err
+		}
+	}
+	if d.Loops && d.Clip != "" {
+		return terminal.UsageError("-loops and CLIP are two kinds of street: use one of them")
+	}
+	if d.Detector == config.MotionDetector && d.Model != "" {
+		return terminal.UsageError("-detector motion needs no -model")
+	}
+	listener := &listener{out: t.Out}
+	if err := listener.listen(address); err != nil {
+		return err
+	}
+	defer listener.client.Disconnect(250)
+	site := &config.Site{
+		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
+		Broker: config.Broker{URL: address},
+	}
+	if d.Loops {
+		site.Loops = demoLoops()
+	} else {
+		site.Cameras = []config.Camera{d.camera(street)}
+	}
+	return d.play(ctx, t, site, street, listener)
+}
+
+// epoch is a time that is past for sure: a demonstration believes any clock.
+var epoch = time.Unix(0, 0)
+
+// street is the scene to look at, or nil when a clip is given.
+func (d *demoCmd) street() (*scene.Scene, error) {
+	if d.Clip != "" || d.Loops {
+		return nil, nil
+	}
+	return source.OpenScene(d.Scene, true)
+}
+
+func (d *demoCmd) camera(street *scene.Scene) config.Camera {
+	c := config.Camera{Name: "street", Detector: d.Detector, Model: d.Model, Source: d.Clip}
+	if street == nil {
+		c.Lines = replay.Middle()
+		return c
+	}
+	for _, l := range street.Lines() {
+		classes := []counting.Class{counting.Person}
+		if l.ID == "road" {
+			classes = []counting.Class{counting.Bicycle, counting.Vehicle}
+		}
+		c.Lines = append(c.Lines, config.Line{Line: l, Classes: classes})
+	}
+	c.Heights = street.Heights()
+	return c
+}
+
+// play runs the agent for the time asked for and sums up.
+func (d *demoCmd) play(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, l *listener) error {
+	log := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := newAgent(site, policy.Demo(), clock.Clock{Floor: epoch}, nil, log)
+	if err != nil {
+		return err
+	}
+	if street != nil {
+		a.cameras[0].Open = func(context.Context) (source.Source, error) { return street, nil }
+	}
+	w := policy.Demo()
+	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.what(), d.For, w.Window(), w.Epsilon(), shown(site.Broker.URL))
+	ctx, cancel := context.WithTimeout(ctx, d.For)
+	defer cancel()
+	if err := a.Run(ctx); err != nil {
+		return err
+	}
+	d.summary(t, a, street, l)
+	switch {
+	case l.windows() == 0:
+		return fmt.Errorf("no window arrived from %s", shown(site.Broker.URL))
+	case len(a.cameras) > 0 && a.cameras[0].Pictures.Load() == 0:
+		return fmt.Errorf("%s gave no picture", d.what())
+	}
+	return nil
+}
+
+// demoLoops are a lane with two loops and a lane with one.
+func demoLoops() config.Loops {
+	return config.Loops{
+		Source: "street",
+		Lines:  []config.LoopLine{{Name: "L1A"}, {Name: "L1B"}, {Name: "L2A"}},
+		Lanes: []config.LoopLane{
+			{ID: "pair", Loops: []string{"L1A", "L1B"}, Spacing: loopstreet.Spacing, LoopLength: loopstreet.LoopLength, Split: true},
+			{ID: "single", Loops: []string{"L2A"}, LoopLength: loopstreet.LoopLength},
+		},
+	}
+}
+
+func (d *demoCmd) what() string {
+	if d.Loops {
+		return "made-up loops"
+	}
+	if d.Clip != "" {
+		return d.Clip
+	}
+	name, _, _ := strings.Cut(d.Scene, "?")
+	return "the built-in street, " + name
+}
+
+func (d *demoCmd) summary(t terminal.Terminal, a *agent, street *scene.Scene, l *listener) {
+	defer func() {
+		fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", l.windows(), replay.PeakRSS())
+	}()
+	if d.Loops {
+		fmt.Fprintf(t.Err, "kerb: passages %v\n", a.windows.sensors[0])
+		return
+	}
+	s := a.cameras[0]
+	fmt.Fprintf(t.Err, "kerb: %d pictures looked at and overwritten, %d crossings counted", s.Pictures.Load(), s.Crossings.Load())
+	if street != nil {
+		real := 0
+		for _, e := range street.Truth() {
+			for _, line := range s.Camera.Lines {
+				if e.Stream == line.ID && counted(line.Classes, e.Class) {
+					real++
+				}
+			}
+		}
+		fmt.Fprintf(t.Err, " of %d real ones", real)
+	}
+	fmt.Fprintln(t.Err)
+	if now := s.Sees.Load(); now != nil {
+		fmt.Fprintf(t.Err, "kerb: %s\n", now)
+	}
+}
+
+func counted(classes []counting.Class, c counting.Class) bool {
+	for _, k := range classes {
+		if k == c || k == c.Coarse() {
+			return true
+		}
+	}
+	return false
+}
+
+// A listener is a subscriber that prints what it gets: the proof that the
+// messages really left.
+type listener struct {
+	out    interface{ Write([]byte) (int, error) }
+	client mqtt.Client
+	mu     sync.Mutex
+	n      int
+}
+
+func (l *listener) listen(address string) error {
+	o := mqtt.NewClientOptions().AddBroker(address).SetClientID("kerb-demo-listener").
+		SetAutoReconnect(false).SetConnectTimeout(5 * time.Second)
+	l.client = mqtt.NewClient(o)
+	if err := settled(l.client.Connect()); err != nil {
+		return fmt.Errorf("subscribe at %s: %w", shown(address), err)
+	}
+	tok := l.client.Subscribe("kerb/v1/kerb/demo/#", 1, func(_ mqtt.Client, m mqtt.Message) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if strings.Contains(m.Topic(), "/count/") {
+			l.n++
+		}
+		fmt.Fprintf(l.out, "%s %s\n", m.Topic(), m.Payload())
+	})
+	if err := settled(tok); err != nil {
+		return fmt.Errorf("subscribe at %s: %w", shown(address), err)
+	}
+	return nil
+}
+
+// settled waits for a token, for a bounded time.
+func settled(tok mqtt.Token) error {
+	if !tok.WaitTimeout(10 * time.Second) {
+		return errors.New("no answer within 10s")
+	}
+	return tok.Error()
+}
+
+// shown is an address without what may be a password in it.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "the broker"
+	}
+	return u.Redacted()
+}
+
+func (l *listener) windows() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.n
+}

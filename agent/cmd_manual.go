@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"kerb/agent/terminal"
+)
+
+// manual prints the manual page kerb(1), made from what the commands say of
+// themselves, so that it cannot go stale.
+type manualCmd struct{}
+
+func (manualCmd) Run(k *kong.Context, t terminal.Terminal) error {
+	app := k.Model.Node
+	fmt.Fprintf(t.Out, ".TH KERB 1 \"\" \"kerb\" \"User Commands\"\n.SH NAME\nkerb \\- counts people and vehicles at the kerb and forgets what it saw\n")
+	fmt.Fprintf(t.Out, ".SH SYNOPSIS\n.B kerb\n.I command\n.RI [ flags ]\n.SH DESCRIPTION\n%s\n", roff(app.Help))
+	fmt.Fprintln(t.Out, "What is meant for another program goes to standard output, words for people to standard error.\n.SH COMMANDS")
+	for _, c := range listed(app) {
+		page(t.Out, c, "kerb "+c.Name)
+	}
+	_, err := fmt.Fprint(t.Out, `.SH FILES
+.TP
+.I /etc/kerb/policy.toml
+The reviewer's file: what may be counted, in which windows, cleared how.
+.TP
+.I /etc/kerb/site.toml
+The engineer's file: cameras or loops, lines, broker.
+.TP
+.I /var/lib/kerb
+The spool of cleared windows, the audit log and the device's keys.
+.SH EXIT STATUS
+0: done. 1: failed. 2: a wrong command line or a wrong file.
+.SH SEE ALSO
+.BR minisign (1),
+.BR mosquitto_sub (1)
+`)
+	return err
+}
+
+// listed are the commands that --help lists.
+func listed(n *kong.Node) (cs []*kong.Node) {
+	for _, c := range n.Children {
+		if !c.Hidden {
+			cs = append(cs, c)
+		}
+	}
+	return cs
+}
+
+func page(w io.Writer, n *kong.Node, name string) {
+	fmt.Fprintf(w, ".SS %s\n%s\n", roff(name), roff(n.Help))
+	for para := range strings.SplitSeq(n.Detail, "\n\n") {
+		if para != "" && n.Detail != n.Help {
+			fmt.Fprintf(w, ".PP\n%s\n", roff(para))
+		}
+	}
+	for _, p := range n.Positional {
+		fmt.Fprintf(w, ".TP\n.I %s\n%s\n", roff(p.Summary()), roff(p.Help))
+	}
+	for _, f := range flagsOf(n) {
+		name := "-" + f.Name
+		if !f.IsBool() {
+			name += " " + f.FormatPlaceHolder()
+		}
+		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(name), roff(f.Help))
+	}
+	for _, c := range listed(n) {
+		page(w, c, name+" "+c.Name)
+	}
+}
+
+func flagsOf(n *kong.Node) (fs []*kong.Flag) {
+	for _, f := range n.Flags {
+		if !f.Hidden && f.Name != "help" {
+			fs = append(fs, f)
+		}
+	}
+	return fs
+}
+
+// roff is text as troff takes it.
+func roff(s string) string {
+	s = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(strings.TrimSpace(s))
+	if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
+		s = `\&` + s
+	}
+	return strings.NewReplacer("\n.", "\n\\&.", "\n'", "\n\\&'").Replace(s)
+}
+
+// completion prints what makes a shell complete kerb's commands and flags.
+type completionCmd struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+func (c completionCmd) Run(k *kong.Context, t terminal.Terminal) error {
+	if c.Shell == "fish" {
+		return completeFish(t.Out, k.Model.Node)
+	}
+	if c.Shell == "zsh" {
+		fmt.Fprintln(t.Out, "#compdef kerb\nautoload -U +X bashcompinit && bashcompinit")
+	}
+	fmt.Fprint(t.Out, "_kerb() {\n\tlocal word=${COMP_WORDS[COMP_CWORD]} words\n\tcase \"${COMP_WORDS[*]:1:COMP_CWORD-1} \" in\n")
+	var names []string
+	for _, n := range listed(k.Model.Node) {
+		names = append(names, n.Name)
+		var inner []string
+		for _, sub := range listed(n) {
+			inner = append(inner, sub.Name)
+			fmt.Fprintf(t.Out, "\t'%s %s '*) words='%s' ;;\n", n.Name, sub.Name, dashed(sub))
+		}
+		fmt.Fprintf(t.Out, "\t'%s '*) words='%s' ;;\n", n.Name, strings.TrimSpace(strings.Join(inner, " ")+" "+dashed(n)))
+	}
+	_, err := fmt.Fprintf(t.Out, "\t*) words='%s' ;;\n\tesac\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\ncomplete -o default -F _kerb kerb\n", strings.Join(names, " "))
+	return err
+}
+
+func dashed(n *kong.Node) string {
+	var fs []string
+	for _, f := range flagsOf(n) {
+		fs = append(fs, "-"+f.Name)
+	}
+	return strings.Join(fs, " ")
+}
+
+func completeFish(w io.Writer, app *kong.Node) error {
+	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+	for _, n := range listed(app) {
+		fmt.Fprintf(w, "complete -c kerb -n __fish_use_subcommand -f -a %s -d '%s'\n", n.Name, quote.Replace(n.Help))
+		for _, f := range flagsOf(n) {
+			fmt.Fprintf(w, "complete -c kerb -n '__fish_seen_subcommand_from %s' -o %s -d '%s'\n", n.Name, f.Name, quote.Replace(f.Help))
+		}
+	}
+	_, err := fmt.Fprintln(w, "complete -c kerb -n __fish_use_subcommand -o help -d 'What kerb can do'")
+	return err
+}

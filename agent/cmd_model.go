@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"kerb/agent/model"
+	"kerb/agent/terminal"
+	"kerb/counting/neural/nets"
+)
+
+type modelCmd struct {
+	Info   modelInfo   `cmd:"" default:"withargs" help:"What a network is, what it sees and what it costs on this device."`
+	Check  modelCheck  `cmd:"" help:"Say whether a file is whole and a network that can count."`
+	Import modelImport `cmd:"" help:"Make a .kerb file: show a network stills, so that it can be run in eight bits, and note where it came from."`
+}
+
+type modelInfo struct {
+	Size    string `help:"Pictures it is to look at, such as 640x480; empty: the size in the file." placeholder:"WxH"`
+	Threads int    `help:"Cores that share an inference." default:"1"`
+	JSON    bool   `help:"As one JSON object."`
+	File    string `arg:"" optional:"" help:"An ONNX or .kerb file, or street or street-small; none: those that are part of kerb."`
+}
+
+func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
+	if m.File != "" {
+		return m.describe(ctx, t)
+	}
+	none := true
+	for _, name := range nets.All() {
+		if nets.Read(name) == nil {
+			continue
+		}
+		if !none && !m.JSON {
+			fmt.Fprintln(t.Out)
+		}
+		one := *m
+		one.File, none = name, false
+		if err := one.describe(ctx, t); err != nil {
+			return err
+		}
+	}
+	if none {
+		return errors.New("this binary was built without a network: name a file")
+	}
+	return nil
+}
+
+// describe prints one network.
+func (m *modelInfo) describe(ctx context.Context, t terminal.Terminal) error {
+	f, err := model.ReadModel(m.File)
+	if err != nil {
+		return err
+	}
+	w, h := 0, 0
+	if m.Size != "" {
+		if n, err := fmt.Sscanf(m.Size, "%dx%d", &w, &h); n != 2 || err != nil || w < 16 || h < 16 || w > 1<<13 || h > 1<<13 {
+			return terminal.UsageError("-size " + m.Size + ": must be WIDTHxHEIGHT, each 16–8192, such as 640x480")
+		}
+	}
+	info, err := model.Inspect(ctx, f, m.File, w, h, m.Threads)
+	if err != nil {
+		return err
+	}
+	if m.JSON {
+		return json.NewEncoder(t.Out).Encode(info)
+	}
+	info.Print(t.Out)
+	return nil
+}

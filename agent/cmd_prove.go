@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"aead.dev/minisign"
+
+	"kerb/agent/config"
+	"kerb/agent/process"
+	"kerb/agent/proof"
+	"kerb/agent/terminal"
+)
+
+// prove runs the evidence on this very device and signs it.
+type proveCmd struct {
+	For  time.Duration `help:"How long the marked pictures are shown." default:"10s"`
+	Out  string        `help:"Where the bundle goes." default:"." type:"path" placeholder:"DIR"`
+	Key  string        `help:"The minisign key that signs (its password in KERB_KEY_PASSWORD); without it this device's own." type:"path" placeholder:"F"`
+	JSON bool          `help:"The bundle on standard output, too."`
+}
+
+func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
+	if p.For < 3*time.Second {
+		return terminal.UsageError(fmt.Sprintf("-for %s: must be at least 3s", p.For))
+	}
+	if err := os.MkdirAll(p.Out, 0o755); err != nil { // before the work, not after it
+		return fmt.Errorf("make a place for the bundle: %w", err)
+	}
+	begun := time.Now()
+	bundle := proof.Proof{Schema: "kerb.proof/1", At: begun.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Caveats()}
+	var err error
+	if bundle.Walls, err = process.TryRoles("free", "sense", "uplink", "supervisor"); err != nil {
+		return err
+	}
+	bundle.JudgeWalls()
+	trial, err := proof.NewTrial()
+	if err != nil {
+		return err
+	}
+	defer trial.Close()
+	fmt.Fprintf(t.Err, "kerb: showing marked pictures to a kerb of its own for %s\n", p.For)
+	if err := trial.Run(ctx, p.For); err != nil {
+		return err
+	}
+	if bundle.Canary, err = trial.Search(); err != nil {
+		return err
+	}
+	if faults := bundle.Canary.Faults(); len(faults) > 0 {
+		bundle.Faults = append(bundle.Faults, faults...)
+		fmt.Fprintf(t.Err, "kerb: what the kerb of the trial said:\n%s", trial.Words.Bytes())
+	}
+	bundle.Wire = trial.Wire()
+	bundle.Faults = append(bundle.Faults, bundle.Wire.Faults...)
+	bundle.Faults = append(bundle.Faults, trial.Pipes()...)
+	if bundle.Build, err = proof.BuiltFrom(versionName()); err != nil {
+		return err
+	}
+	bundle.Took = time.Since(begun).Round(100 * time.Millisecond).Seconds()
+	bundle.OK = len(bundle.Faults) == 0
+	path, err := p.sign(bundle)
+	if err != nil {
+		return err
+	}
+	if p.JSON {
+		err = json.NewEncoder(t.Out).Encode(bundle)
+	} else {
+		bundle.Print(t, path)
+	}
+	if err == nil && !bundle.OK {
+		err = fmt.Errorf("%d of the promises do not hold on this device", len(bundle.Faults))
+	}
+	return err
+}
+
+// sign writes the bundle and its signature, and the key that checks it.
+func (p *proveCmd) sign(bundle proof.Proof) (string, error) {
+	b, err := json.MarshalIndent(bundle, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	b = append(b, '\n')
+	key, err := p.key()
+	if err != nil {
+		return "", err
+	}
+	public, ok := key.Public().(minisign.PublicKey)
+	if !ok {
+		return "", errors.New("a minisign key without its public half")
+	}
+	open, err := public.MarshalText()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(p.Out, "kerb-proof.pub"), append(open, '\n'), 0o644); err != nil {
+		return "", err
+	}
+	path := filepath.Join(p.Out, "kerb-proof.json")
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path+".minisig", minisign.Sign(key, b), 0o644)
+}
+
+// key is the one that is given, else this device's own, made at the first time
+// beside the packaged spool. Where there is no such directory it is made for
+// this bundle and kept nowhere.
+func (p *proveCmd) key() (key minisign.PrivateKey, err error) {
+	if p.Key != "" {
+		return minisign.PrivateKeyFromFile(os.Getenv("KERB_KEY_PASSWORD"), p.Key)
+	}
+	path := filepath.Join(config.DefaultState, "proof.key")
+	if b, err := os.ReadFile(path); err == nil {
+		return key, key.UnmarshalText(b)
+	}
+	if _, key, err = minisign.GenerateKey(rand.Reader); err != nil {
+		return key, err
+	}
+	if _, err := os.Stat(config.DefaultState); err != nil {
+		return key, nil
+	}
+	secret, err := key.MarshalText()
+	if err != nil {
+		return key, err
+	}
+	if err := os.WriteFile(path, secret, 0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return key, err
+	}
+	return key, nil
+}

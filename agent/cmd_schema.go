@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kerb/agent/terminal"
+	"kerb/configs"
+)
+
+type schemaCmd struct {
+	Name string `arg:"" optional:"" help:"Which one; without a name, the list."`
+}
+
+func (s *schemaCmd) Run(t terminal.Terminal) error {
+	names, err := configs.Schemas()
+	if err != nil {
+		return err
+	}
+	names = append(names, "asyncapi")
+	if s.Name == "" {
+		_, err := fmt.Fprintln(t.Out, strings.Join(names, "\n"))
+		return err
+	}
+	if s.Name == "asyncapi" {
+		b, err := configs.AsyncAPI()
+		if err != nil {
+			return err
+		}
+		_, err = t.Out.Write(b)
+		return err
+	}
+	if !slices.Contains(names, s.Name) {
+		return terminal.UsageError(fmt.Sprintf("schema %q: must be one of %s", s.Name, strings.Join(names, ", ")))
+	}
+	b, err := configs.Schema(s.Name)
+	if err != nil {
+		return err
+	}
+	_, err = t.Out.Write(b)
+	return err
+}

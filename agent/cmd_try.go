@@ -1,0 +1,36 @@
+package main
+
+import (
+	"encoding/json"
+
+	"kerb/agent/cage"
+	"kerb/agent/sensor"
+	"kerb/agent/terminal"
+)
+
+// try builds the walls of one role around itself and says what holds. The role
+// called free has none: it shows that the attempts themselves work.
+type tryCmd struct {
+	Role  string `arg:"" enum:"free,sense,uplink,supervisor"`
+	State string `help:"The directory that the uplink may write."`
+	Port  uint16 `help:"The port that the uplink may dial." default:"8883"`
+}
+
+func (y *tryCmd) Run(t terminal.Terminal) (err error) {
+	var r cage.Report
+	switch y.Role {
+	case "free":
+		r = cage.Try(cage.Sense())
+		r.Role = "free"
+	case "sense":
+		r, err = cage.Sense().Handover().Memory(sensor.SenseMemory).Apply()
+	case "uplink":
+		r, err = cage.Uplink(y.Port).Names().State(y.State).Apply()
+	case "supervisor":
+		r, err = cage.Supervisor().Apply()
+	}
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(t.Out).Encode(r)
+}

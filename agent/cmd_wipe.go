@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"kerb/agent/admission"
+	"kerb/agent/audit"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/state"
+	"kerb/agent/terminal"
+	"kerb/agent/wipe"
+)
+
+type wipeCmd struct {
+	Site string `help:"The site whose device is wiped." default:"/etc/kerb/site.toml" placeholder:"F"`
+	Yes  bool   `help:"Do not ask."`
+	JSON bool   `help:"The certificate as one JSON object."`
+}
+
+// Help says what is destroyed.
+func (w *wipeCmd) Help() string {
+	return `Destroys what this device has stored: the spool, the policy that was last in force, the passwords and keys that site.toml names, and last of all the audit log. The certificate goes to standard output: keep it.
+
+Nothing else is touched: not the two files, not certificates, not public keys.`
+}
+
+// Run destroys in an order that leaves, whenever it is interrupted, the audit
+// log that says so.
+func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
+	site, err := config.Load(w.Site)
+	if err != nil {
+		return err
+	}
+	things, left, err := wipe.Inventory(site)
+	if err != nil {
+		return err
+	}
+	if len(things) == 0 {
+		return fmt.Errorf("nothing to wipe: %s holds nothing of kerb's", site.Device.State)
+	}
+	if err := w.confirm(t, site.Device.Name, things); err != nil {
+		return err
+	}
+	release, err := wipe.HoldSpool(site.Device.State)
+	if err != nil {
+		return err
+	}
+	defer release()
+	clk := clock.Clock{Floor: site.Device.ClockFloor}
+	log, err := audit.Open(filepath.Join(site.Device.State, state.AuditDir), admission.Believed(clk))
+	if errors.Is(err, audit.ErrInUse) { // the spool may be free for a moment, while a starting agent compacts it
+		return fmt.Errorf("%s: %w: stop kerb run first; nothing was destroyed", filepath.Join(site.Device.State, state.AuditDir), audit.ErrInUse)
+	}
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c := wipe.NewCertificate(site, versionName(), clk.Read(), left)
+	for i := range things {
+		if things[i].What != wipe.WhatAudit {
+			c.Destroy(&things[i])
+		}
+	}
+	return w.finish(t, site, log, c)
+}
+
+// finish enters the wipe, writes the certificate, and only then destroys the
+// audit log: what cannot be certified must stay in the account.
+func (w *wipeCmd) finish(t terminal.Terminal, site *config.Site, log *audit.Log, c *wipe.Certificate) error {
+	if err := log.Append("wipe", map[string]any{"complete": c.Complete, "destroyed": c.Destroyed}); err != nil {
+		return err
+	}
+	dir := filepath.Join(site.Device.State, state.AuditDir)
+	report, err := audit.Verify(dir, func(audit.Entry) error { return nil })
+	c.Audit = wipe.Account{First: report.First, Head: log.Head(), Holds: err == nil}
+	if err != nil {
+		c.Audit.Why = err.Error()
+	}
+	files, err := audit.Files(dir)
+	if err != nil {
+		return err
+	}
+	var last []wipe.Thing
+	for _, f := range files {
+		a := wipe.Thing{Path: f, What: wipe.WhatAudit}
+		if err := a.Measure(); err != nil {
+			return err
+		}
+		a.How = "destroyed after this certificate was written"
+		last = append(last, a)
+	}
+	if c.Complete {
+		c.Destroyed = append(c.Destroyed, last...)
+	}
+	if err := c.Write(t.Out, w.JSON); err != nil {
+		return fmt.Errorf("the certificate could not be written, so the audit log is kept: %w", err)
+	}
+	if !c.Complete {
+		return errors.New("not everything could be destroyed: the audit log is kept")
+	}
+	for i := range last {
+		if err := last[i].Destroy(); err != nil {
+			return fmt.Errorf("the certificate is wrong: %w", err)
+		}
+	}
+	return errors.Join(os.Remove(dir), state.SyncDir(site.Device.State))
+}
+
+// confirm asks for the device's name, after saying what will be gone.
+func (w *wipeCmd) confirm(t terminal.Terminal, name string, things []wipe.Thing) error {
+	if w.Yes {
+		return nil
+	}
+	for _, x := range things {
+		fmt.Fprintf(t.Err, "kerb: will be destroyed: %-9s %s\n", x.What, x.Path)
+	}
+	fmt.Fprintf(t.Err, "kerb: type the name of this device to go on (%s): ", name)
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.TrimSpace(line) != name {
+		return fmt.Errorf("%q is not %s: nothing was destroyed", strings.TrimSpace(line), name)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kerb/agent/admission"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/ipc"
+	"kerb/agent/opener"
+	"kerb/agent/policy"
+	"kerb/agent/publisher"
+	"kerb/agent/sensor"
+	"kerb/agent/store"
+	"kerb/agent/uplink"
+	"kerb/agent/week"
+	"kerb/counting"
+)
+
+// An agent is the whole pipeline of one device in one process.
+type agent struct {
+	windows windows
+	cameras []*sensor.Sensor
+	uplink  *uplink.Uplink
+	store   *store.Store
+	log     *slog.Logger
+}
+
+// newAgent opens the spool and wires everything. The book may be nil.
+func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *admission.Book, log *slog.Logger) (*agent, error) {
+	if err := os.MkdirAll(site.Device.State, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	believed := new(atomic.Bool)
+	db, err := publisher.OpenStore(site.Device.State, pol, clk, believed)
+	if err != nil {
+		return nil, err
+	}
+	opts := publisher.UplinkOpts(site, pol, versionName(), db, clk, log)
+	opts.Report = keep.Report
+	a := &agent{}
+	see := publisher.NewSeers(site, builtInNetworks())
+	opts.Birth.Sensors = func() []uplink.Sensor {
+		return see.Tell(func(i int) ipc.Sight { return a.cameras[i].Sight() })
+	}
+	up, err := uplink.New(opts)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	a.uplink, a.store, a.log = up, db, log
+	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
+	now := func() time.Duration { return clk.Read().Mono }
+	for _, c := range site.Cameras {
+		s, _ := newSensor(c, pol, now, log)
+		s.View.Tell = publisher.NoteView(db, c.Name)
+		a.cameras = append(a.cameras, s)
+		a.windows.sensors = append(a.windows.sensors, s)
+	}
+	if len(site.Loops.Lanes) > 0 {
+		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.NoteFault(db), log))
+	}
+	for _, c := range site.Compare {
+		p, err := publisher.NewCompared(c)
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		a.windows.pairs = append(a.windows.pairs, p)
+	}
+	return a, nil
+}
+
+// newSensor returns the sensor of a camera that this process opens itself, and
+// its opener, whose programs end with its Close.
+func newSensor(c config.Camera, pol *policy.Policy, now func() time.Duration, log *slog.Logger) (*sensor.Sensor, *opener.Door) {
+	door := opener.NewDoor(c, pol.MaxPixels(), (*exec.Cmd).Start, io.Discard, log)
+	return sensor.New(c, pol, opener.Opened{Door: door}, now, log), door
+}
+
+// run counts, stores and sends until the context ends. The uplink stops last,
+// so that the window that was open may still leave.
+func (a *agent) Run(ctx context.Context) error {
+	defer a.store.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	var sensors, up sync.WaitGroup
+	for _, s := range a.windows.sensors {
+		var own week.Shifts
+		if c, ok := s.(*sensor.Sensor); ok {
+			own = c.Camera.Hours
+		}
+		sensors.Go(func() { sensor.NewShifts(a.windows.policy, own, a.windows.clock.Read).Run(ctx, s) })
+	}
+	up.Go(func() {
+		if err := a.uplink.Run(sending); err != nil && !errors.Is(err, context.Canceled) {
+			a.log.Error("uplink ended", "err", err)
+		}
+	})
+	err := a.windows.Run(ctx)
+	stop() // where it was the windows that could not go on
+	sensors.Wait()
+	a.drain(ipc.DrainTimeout)
+	hangUp()
+	up.Wait()
+	return err
+}
+
+func (a *agent) drain(wait time.Duration) {
+	for end := time.Now().Add(wait); time.Now().Before(end) && a.store.Stats().Pending > 0; {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// windows ends the windows of all sensors of one process together and hands
+// them to the accountant.
+type windows struct {
+	sensors []sensor.Counter
+	policy  *policy.Policy
+	store   *store.Store
+	stored  func() // tells the uplink that there is something new
+	clock   clock.Clock
+	book    *admission.Book // nil in a demonstration
+	log     *slog.Logger
+	pairs   []publisher.Compared
+
+	believed *atomic.Bool // see accountant
+}
+
+// run cuts time into the policy's windows until the context ends; the open
+// window is then stored as far as it came.
+func (w *windows) Run(ctx context.Context) error {
+	begun := w.clock.Read()
+	a := w.accountant()
+	a.Begun = begun.Mono
+	return clock.RunWindows(ctx, w.clock, begun, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
+		if err := a.Resume(w.clock.Read()); err != nil {
+			return err
+		}
+		if last {
+			for _, s := range w.sensors {
+				s.Lose("stopped")
+			}
+		}
+		if err := w.End(ended, step); err != nil {
+			return err
+		}
+		w.store.Tend()
+		return nil
+	})
+}
+
+func (w *windows) accountant() *publisher.Accountant {
+	a := &publisher.Accountant{Policy: w.policy, Store: w.store, Stored: w.stored, Pairs: w.pairs, Believed: w.believed, Log: w.log}
+	for _, s := range w.sensors {
+		a.Streams = append(a.Streams, s.Streams()...)
+	}
+	return a
+}
+
+// end closes the windows that ended and reports the step that ended them.
+func (w *windows) End(ended []clock.Window, step *clock.Step) error {
+	if step != nil {
+		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
+		w.store.Note("clock_step", step.EventData())
+		w.book.Write("clock_step", step.EventData())
+	}
+	for _, e := range ended {
+		var tallies []counting.Tally
+		for _, s := range w.sensors {
+			tallies = append(tallies, s.End(e.Mono, e.Start, e.End, w.policy.Window())...)
+		}
+		if err := w.accountant().Enter(tallies, e.Synced); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"kerb/counting/neural"
+	"kerb/counting/vision"
+)
+
+// Stills is a source of pictures of one size.
+type Stills interface {
+	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
+	Size() (w, h int)
+}
+
+// StartImport returns a .kerb file for the network of f, the file at path: its
+// card as far as the network tells it, and no ranges. A network that is no
+// detector is an error.
+func StartImport(f *ModelFile, path string) (File, error) {
+	net, err := neural.Load(f.ONNX, path, neural.Opts{})
+	if err != nil {
+		return File{}, err
+	}
+	defer net.Close()
+	sight, err := vision.Recognise(net)
+	if err != nil {
+		return File{}, fmt.Errorf("%s: %w", path, err)
+	}
+	info := net.Info()
+	return File{Ranges: neural.Ranges{}, ONNX: f.ONNX, Card: Card{
+		Name: filepath.Base(path), Source: f.Sum, Licence: licenceOf(info), Producer: info.Producer,
+		Meta: info.Meta, Input: [2]int{sight.Width, sight.Height},
+		Commit: info.Meta["commit"], Manifest: info.Meta["manifest"],
+	}}, nil
+}
+
+// Calibrate runs the network of f on the stills of src as on a camera's
+// pictures, and adds the ranges of its tensors and the number of stills to made.
+func Calibrate(ctx context.Context, f *ModelFile, path string, src Stills, made *File) error {
+	w, h := src.Size()
+	net, err := PlanNetwork(f, path, w, h, 1, nil)
+	if err != nil {
+		return err
+	}
+	defer net.Close()
+	n, err := vision.Calibrate(ctx, net, src, w, h, made.Ranges)
+	made.Stills += n
+	return err
+}

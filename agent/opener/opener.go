@@ -1,0 +1,332 @@
+package opener
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kerb/agent/config"
+	"kerb/agent/handover"
+	"kerb/agent/process"
+)
+
+// A door opens one camera, and what it needs, for whoever may open nothing: it
+// dials, opens a device or a recording, or starts a program. It reads nothing
+// of what comes out.
+type Door struct {
+	camera config.Camera
+	pixels int
+	Start  func(*exec.Cmd) error
+	Words  io.Writer
+	Log    *slog.Logger
+
+	mu       sync.Mutex
+	programs map[byte]*exec.Cmd // by what was asked for
+}
+
+func NewDoor(c config.Camera, pixels int, start func(*exec.Cmd) error, words io.Writer, log *slog.Logger) *Door {
+	return &Door{camera: c, pixels: pixels, Start: start, Words: words, Log: log, programs: map[byte]*exec.Cmd{}}
+}
+
+// dialTime is how long a camera may take to answer. A second packet is sent
+// after one second, a third after three.
+const dialTime = 3500 * time.Millisecond
+
+// open opens what is asked for. What was opened before is over then, and its
+// program is ended.
+func (d *Door) Open(ctx context.Context, what byte) ([]*os.File, error) {
+	switch what {
+	case handover.PleaseOpen:
+		return d.openCamera(ctx)
+	case handover.PleaseAVC, handover.PleaseHEVC, handover.PleaseClip:
+		return d.decoder(what)
+	case handover.PleaseHear:
+		return listenPair()
+	}
+	return nil, fmt.Errorf("asked for %q, which is nothing", what)
+}
+
+func (d *Door) openCamera(ctx context.Context) ([]*os.File, error) {
+	switch c := d.camera; c.Feed() {
+	case config.SceneFeed:
+		return nil, errors.New("a scene is not opened")
+	case config.StreamFeed, config.RTSPFeed, config.SnapshotFeed:
+		conn, err := (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "tcp", c.Address())
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		return one(conn.(*net.TCPConn).File())
+	case config.DeviceFeed:
+		return one(OpenDevice(c.Source))
+	case config.CSIFeed, config.CommandFeed:
+		words, err := program(c)
+		if err != nil {
+			return nil, err
+		}
+		_, out, err := d.Run(handover.PleaseOpen, words, false)
+		return one(out, err)
+	}
+	return one(os.Open(d.camera.Source))
+}
+
+// lasting says what speaks against a camera that no opening again can mend.
+func Lasting(c config.Camera) error {
+	if c.Feed() != config.RecordingFeed {
+		return nil
+	}
+	switch info, err := os.Stat(c.Source); {
+	case err != nil: // a recording may be mounted later
+	case info.IsDir(), strings.EqualFold(filepath.Ext(c.Source), ".jpg"), strings.EqualFold(filepath.Ext(c.Source), ".jpeg"):
+		return fmt.Errorf("camera %s: %s: stills are for kerb replay: give a recording or an address", c.Name, c.Source)
+	}
+	return nil
+}
+
+func one(f *os.File, err error) ([]*os.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []*os.File{f}, nil
+}
+
+// openDevice opens a camera of the kernel, whose character devices are of
+// major number 81. Go must not wait for it: a driver that can be read takes the
+// first poll of an idle camera for the wish to read, and is busy then for whoever
+// maps its buffers. So it becomes non-blocking only when Go has it already.
+func OpenDevice(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w%s", path, err, handover.PrivateDevicesHint())
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(uint64(st.Rdev)) != 81 {
+		unix.Close(fd)
+		return nil, fmt.Errorf("%s is no camera", path)
+	}
+	f := os.NewFile(uintptr(fd), path)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
+}
+
+// program is what makes the pictures of a camera, as words.
+func program(c config.Camera) ([]string, error) {
+	if c.Feed() == config.CommandFeed {
+		return c.Command, nil
+	}
+	csi, err := config.ParseCSI(c.Source)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"rpicam-vid", "libcamera-vid"} { // its name before 2023
+		if path, err := exec.LookPath(name); err == nil {
+			return []string{
+				path, "-n", "-t", "0", "--camera", strconv.Itoa(csi.Number),
+				"--width", strconv.Itoa(csi.Width), "--height", strconv.Itoa(csi.Height),
+				"--framerate", strconv.Itoa(csi.Rate), "--codec", csi.Codec, "--flush", "-o", "-",
+			}, nil
+		}
+	}
+	return nil, errors.New("csi cameras need rpicam-vid, which is not installed: apt install rpicam-apps")
+}
+
+// errNoDecoder says what to do about it.
+var errNoDecoder = errors.New("H.264, H.265 and clips need ffmpeg, which is not installed: apt install ffmpeg, or let the camera send JPEGs")
+
+// decoder starts ffmpeg between two pipes. It has no address, so it needs no
+// network, and no password; it gives luma only, at the rate and in the size
+// that are looked at.
+func (d *Door) decoder(what byte) ([]*os.File, error) {
+	path, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		return nil, errNoDecoder
+	}
+	words := decodeClip(d.pixels)
+	if what != handover.PleaseClip {
+		words = decode(map[byte]string{handover.PleaseAVC: "h264", handover.PleaseHEVC: "hevc"}[what], d.camera.Every(), d.pixels)
+	}
+	in, out, err := d.Run(what, append([]string{path}, words...), true)
+	if err != nil {
+		return nil, err
+	}
+	return []*os.File{in, out}, nil
+}
+
+// decode is what ffmpeg is told. A picture's time is when it came, since a bare
+// stream has none; -probesize and the flags keep it from collecting pictures
+// before it gives any.
+func decode(codec string, every time.Duration, pixels int) []string {
+	filter := "null"
+	if every > 0 {
+		filter = fmt.Sprintf("select='isnan(prev_selected_t)+gte(t-prev_selected_t,%.3f)'", 0.75*every.Seconds())
+	}
+	return []string{
+		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
+		"-fflags", "nobuffer", "-flags", "low_delay", "-probesize", "4096", "-analyzeduration", "0",
+		"-use_wallclock_as_timestamps", "1", "-f", codec, "-i", "pipe:0",
+		"-an", "-vf", filter + "," + lumaOf(pixels), "-fps_mode", "passthrough", "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
+	}
+}
+
+// decodeClip is what ffmpeg is told of a clip: one picture a second, of a minute
+// at most.
+func decodeClip(pixels int) []string {
+	return []string{
+		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
+		"-protocol_whitelist", "pipe", "-f", "mp4", "-i", "pipe:0",
+		"-an", "-t", "60", "-vf", "fps=1," + lumaOf(pixels), "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
+	}
+}
+
+// lumaOf is a filter that gives no more than so many pixels of luma.
+func lumaOf(pixels int) string {
+	fit := fmt.Sprintf("sqrt(%d/(iw*ih))", pixels)
+	return fmt.Sprintf("scale=w='if(gt(iw*ih,%[1]d),2*floor(iw*%[2]s/2),iw)':h='if(gt(iw*ih,%[1]d),2*floor(ih*%[2]s/2),ih)':flags=fast_bilinear,format=gray", pixels, fit)
+}
+
+// run starts a program in the place of the one that was asked for likewise
+// before. It is given no more of the environment than it needs to be found, and
+// it cannot make a file longer.
+func (d *Door) Run(what byte, words []string, fed bool) (in, out *os.File, err error) {
+	d.End(what)
+	var theirs []*os.File
+	defer func() {
+		for _, f := range theirs {
+			f.Close()
+		}
+	}()
+	pipe := func() (r, w *os.File) {
+		if err == nil {
+			r, w, err = os.Pipe()
+		}
+		return r, w
+	}
+	out, stdout := pipe()
+	said, stderr := pipe()
+	theirs = append(theirs, stdout, stderr)
+	var stdin *os.File
+	if fed {
+		stdin, in = pipe()
+		theirs = append(theirs, stdin)
+	}
+	command := func() *exec.Cmd {
+		cmd := exec.Command(words[0], words[1:]...)
+		cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "LC_ALL=C"}, "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+		if cmd.Stdout, cmd.Stderr = stdout, stderr; fed {
+			cmd.Stdin = stdin
+		}
+		return cmd
+	}
+	cmd := command()
+	switch {
+	case err != nil:
+	case fed: // what it works on comes through its pipe: it needs no network
+		cmd, err = process.Apart(d.Start, command)
+	default:
+		err = d.Start(cmd)
+	}
+	if err != nil {
+		for _, f := range []*os.File{in, out, said} {
+			f.Close()
+		}
+		return nil, nil, fmt.Errorf("start %s: %w", words[0], err)
+	}
+	none := &unix.Rlimit{}
+	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, none, nil)
+	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CORE, none, nil)
+	d.mu.Lock()
+	d.programs[what] = cmd
+	d.mu.Unlock()
+	go func() {
+		defer said.Close()
+		(&process.Ward{Name: filepath.Base(words[0]) + " " + d.camera.Name, Log: d.Log, Words: d.Words}).Relay(said)
+	}()
+	return in, out, nil
+}
+
+// Signal sends a signal to the program that answers a request, and to all that
+// it started.
+func (d *Door) Signal(what byte, sig syscall.Signal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if cmd := d.programs[what]; cmd != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, sig)
+	}
+}
+
+// end ends a program and all that it started.
+func (d *Door) End(what byte) {
+	d.mu.Lock()
+	cmd := d.programs[what]
+	delete(d.programs, what)
+	d.mu.Unlock()
+	if cmd != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	}
+}
+
+func (d *Door) Close() {
+	for _, what := range []byte{handover.PleaseOpen, handover.PleaseAVC, handover.PleaseHEVC, handover.PleaseClip} {
+		d.End(what)
+	}
+}
+
+// udpBuffer holds what a camera sends in a tenth of a second, at 20 Mbit/s.
+const udpBuffer = 256 << 10
+
+// listenPair is two UDP sockets at an even port and the one after it, as RTP
+// wants them.
+func listenPair() ([]*os.File, error) {
+	for range 64 {
+		even, err := net.ListenUDP("udp", nil)
+		if err != nil {
+			return nil, err
+		}
+		port := even.LocalAddr().(*net.UDPAddr).Port
+		if port%2 == 0 {
+			odd, err := net.ListenUDP("udp", &net.UDPAddr{Port: port + 1})
+			if err == nil {
+				defer odd.Close()
+				defer even.Close()
+				_ = even.SetReadBuffer(udpBuffer)
+				a, err := even.File()
+				if err != nil {
+					return nil, err
+				}
+				b, err := odd.File()
+				return []*os.File{a, b}, err
+			}
+		}
+		even.Close()
+	}
+	return nil, errors.New("no two UDP ports one after the other are free")
+}
+
+// opened is a door as an opener, for one who needs no walls.
+type Opened struct{ *Door }
+
+func (o Opened) Open(ctx context.Context, what byte) ([]int, error) {
+	files, err := o.Door.Open(ctx, what)
+	if err != nil {
+		return nil, err
+	}
+	return handover.Loose(files)
+}

@@ -1,0 +1,128 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+
+	"kerb/agent/config"
+)
+
+// start writes a site.toml to begin with: the cameras that are there, each with
+// a line across its picture. A file that is there stays, unless over is set.
+func Start(path string, over bool, f Found) (err error) {
+	text := startText(f)
+	if _, err := config.Parse(path, []byte(text)); err != nil {
+		return fmt.Errorf("what was found makes no site.toml: %w", err)
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if over {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	file, err := os.OpenFile(path, flags, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already: another name, or -force to replace it", path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
+}
+
+const startHead = `# site.toml, as kerb probe began it: what this device looks at and where it reports.
+# Names and broker are examples. Change them, draw the lines (kerb aim NAME), then
+# kerb check. All keys: kerb schema site.
+
+[device]
+# Levels of the topic kerb/v1/{tenant}/{site}/{device}/…: a–z, 0–9, _ and -.
+name = "%s"
+site = "my-street"
+tenant = "my-city"
+# Where the spool lives.
+state = "/var/lib/kerb"
+# place = { lat = 51.5390, lon = -0.1426, description = "lamp post 7, looking north" }
+
+[broker]
+# mqtt, mqtts, ws or wss. A password is never written here.
+url = "mqtts://broker.example:8883"
+# user = "%[1]s"
+# password_file = "password"
+`
+
+const startCamera = `
+# %s
+[[camera]]
+name = "%s"
+source = "%s"
+# Pictures a second that are looked at. 8–15 is enough to follow people.
+fps = %d
+
+# From (x, y) to (x, y): 0 is left and top, 1 is right and bottom. Drawn from left
+# to right, side a is above the line and side b below it.
+[[camera.line]]
+id = "%[2]s-line"
+from = [0.05, 0.6]
+to = [0.95, 0.6]
+classes = ["person", "bicycle", "vehicle"]
+`
+
+const startNetwork = `
+# A camera of the network:
+# [[camera]]
+# name = "pole"
+# source = "rtsp://192.0.2.10/stream"
+# user = "viewer"
+# password_file = "camera-password"
+`
+
+const startLoops = `
+# Loops, at the lines of %s:
+# [loop]
+# source = "gpio"
+# [[loop.line]]
+# name = "L1A"
+# gpio = "%s"
+# [[loop.lane]]
+# id = "lane-1"
+# loops = ["L1A"]
+`
+
+func startText(f Found) string {
+	host, _ := os.Hostname()
+	var b strings.Builder
+	fmt.Fprintf(&b, startHead, topicLevel(host))
+	usb := 0
+	for _, c := range f.Attached {
+		name := strings.ReplaceAll(c.Source, ":", "")
+		if c.Device != "" {
+			usb++
+			name = fmt.Sprintf("usb%d", usb)
+		}
+		fmt.Fprintf(&b, startCamera, c.Name+": "+c.Choice, name, c.Source, startRate)
+	}
+	if len(f.Attached) == 0 {
+		fmt.Fprintf(&b, startCamera, "No camera was found: the built-in street stands in for one.", "street", "scene:calm", startRate)
+	}
+	b.WriteString(startNetwork)
+	for _, c := range f.GPIO {
+		if free := c.free(); len(free) > 0 {
+			fmt.Fprintf(&b, startLoops, c.Chip, free[0])
+			break
+		}
+	}
+	return b.String()
+}
+
+// topicLevel is a host's name as a level of a topic.
+func topicLevel(host string) string {
+	host, _, _ = strings.Cut(strings.ToLower(host), ".")
+	host = strings.Trim(regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(host, "-"), "-")
+	if host = host[:min(len(host), 32)]; host == "" {
+		return "pi"
+	}
+	return host
+}

@@ -1,0 +1,82 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"kerb/agent/ipc"
+)
+
+// The test binary starts itself again as a process of kerb run.
+func TestMain(m *testing.M) {
+	if os.Args[0] != "kerb" {
+		os.Exit(m.Run())
+	}
+	_ = ipc.Write(os.Stdout, &ipc.Walls{})
+	switch os.Args[1] {
+	case "liar":
+		_, _ = os.Stdout.Write(bytes.Repeat([]byte{0xff, 0xd8, 0x42, 0x17}, 4096))
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	case "chatter":
+		for i := range 5000 {
+			fmt.Fprintf(os.Stderr, "%s\x1b[2J\xff\xd8 %d\n", strings.Repeat("pixels", 200), i)
+		}
+	}
+}
+
+func newWard(words io.Writer, role string) *Ward {
+	return &Ward{
+		Name: role, Args: []string{role}, Log: slog.New(slog.DiscardHandler), Words: words, Nursery: NewNursery(),
+		Begun: func(context.Context, *Child) {},
+		Heard: func(*Child, ipc.Message) error { return nil },
+		Ended: func(uint8) {},
+	}
+}
+
+func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
+	w := newWard(io.Discard, "liar")
+	var pid int
+	w.Begun = func(_ context.Context, c *Child) { pid = c.Cmd.Process.Pid }
+	why, err := w.Live(t.Context())
+	if why != ipc.Malformed || !errors.Is(err, ipc.ErrForeign) {
+		t.Errorf("it ended because %d, %v", why, err)
+	}
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
+		t.Error("it is still there")
+	}
+}
+
+// Words could carry a picture out line by line.
+func TestAProcessHasFewAndPlainWords(t *testing.T) {
+	var words bytes.Buffer
+	w := newWard(&words, "chatter")
+	if why, _ := w.Live(t.Context()); why != ipc.Ended {
+		t.Errorf("it ended because %d", why)
+	}
+	if n := words.Len(); n == 0 || n > (LinesAtOnce+10)*(LineLength+20) {
+		t.Errorf("%d bytes came through", n)
+	}
+	for _, b := range words.Bytes() {
+		if b != '\n' && (b < ' ' || b > '~') {
+			t.Fatalf("byte %#x came through", b)
+		}
+	}
+}
+
+// Counting goes on within moments after a few kills in a row, and a process
+// that always dies costs little.
+func TestRestsGrowOnlyAfterManyShortLives(t *testing.T) {
+	for quick, want := range map[int]time.Duration{1: ShortRest, 5: ShortRest, 6: 2 * ShortRest, 9: 16 * ShortRest, 14: LongRest, 1000: LongRest} {
+		if got := Pause(quick); got != want {
+			t.Errorf("after %d short lives: %s, want %s", quick, got, want)
+		}
+	}
+}

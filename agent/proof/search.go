@@ -1,0 +1,254 @@
+package proof
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"kerb/agent/ipc"
+	"kerb/configs"
+)
+
+// canaryProof is where was looked for the marked pictures.
+type canaryProof struct {
+	Pictures uint64 `json:"pictures"`
+	Controls []Spot `json:"controls"` // where the mark must be found
+	Places   []Spot `json:"places"`   // where it must not
+}
+
+func (c canaryProof) Faults() (faults []string) {
+	for _, p := range c.Controls {
+		if len(p.Found) == 0 && p.Refused == "" {
+			faults = append(faults, "control: the mark is not found in "+p.Place)
+		}
+	}
+	for _, p := range c.Places {
+		if len(p.Found) > 0 {
+			faults = append(faults, fmt.Sprintf("canary: in %s: %s", p.Place, strings.Join(p.Found, ", ")))
+		}
+	}
+	return faults
+}
+
+// search looks everywhere after the trial, and for the controls at what was
+// leaked on purpose.
+func (t *trial) Search() (canaryProof, error) {
+	c := canaryProof{Pictures: uint64(t.shown.Load())}
+	planted, err := t.plant()
+	if err != nil {
+		return c, err
+	}
+	c.Controls = planted
+	for _, p := range t.places {
+		if p.Place == "memory of sense" {
+			c.Controls = append(c.Controls, p)
+		} else {
+			c.Places = append(c.Places, p)
+		}
+	}
+	for _, where := range []struct{ name, dir, skip string }{
+		{"state directory", t.path("state"), ""},
+		{"working directory and cores", t.dir, t.path("state")},
+		{"temporary directory", os.TempDir(), t.dir},
+		{"/dev/shm", "/dev/shm", ""},
+	} {
+		p, err := t.files(where.name, where.dir, t.begun, where.skip)
+		if err != nil {
+			p.Refused = err.Error()
+		}
+		c.Places = append(c.Places, p)
+	}
+	words := Spot{Place: "what kerb run said", Found: []string{}}
+	words.Look(t.mark, t.Words.Bytes())
+	wire := Spot{Place: "what the broker got", Found: []string{}}
+	for _, m := range t.wires.messages() {
+		wire.Look(t.mark, append([]byte(m.topic), m.payload...))
+	}
+	c.Places = append(c.Places, words, wire)
+	return c, nil
+}
+
+// plant leaks a picture into the state directory in every form, sees that it
+// is found, and takes it away.
+func (t *trial) plant() (controls []Spot, err error) {
+	jpeg, err := t.mark.JPEG(0)
+	if err != nil {
+		return nil, err
+	}
+	pixels := t.mark.Pixels(0)
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, err = z.Write(pixels)
+	if err = errors.Join(err, z.Close()); err != nil {
+		return nil, err
+	}
+	dir := t.path("leak")
+	for name, b := range map[string][]byte{
+		"JPEG": jpeg, "pixels": pixels, "pixels in gzip": zipped.Bytes(),
+		"JPEG in base64": []byte(base64.StdEncoding.EncodeToString(jpeg)), "JPEG in hex": []byte(hex.EncodeToString(jpeg)),
+	} {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "leak"), b, 0o600)); err != nil {
+			return nil, err
+		}
+		p, err := t.files("planted leak: "+name, dir, t.begun, "")
+		if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
+			return nil, err
+		}
+		controls = append(controls, p)
+	}
+	slices.SortFunc(controls, func(a, b Spot) int { return strings.Compare(a.Place, b.Place) })
+	return controls, nil
+}
+
+// pipes tells of a process that was ended because it said what is no record.
+func (t *trial) Pipes() []string {
+	if bytes.Contains(t.Words.Bytes(), []byte(ipc.ErrForeign.Error())) {
+		return []string{"pipe: a process said something else than numbers, and was ended"}
+	}
+	return nil
+}
+
+// wireProof is what left by the network.
+type wireProof struct {
+	Messages int            `json:"messages"`
+	Windows  int            `json:"windows"`
+	Topics   map[string]int `json:"topics"`
+	Faults   []string       `json:"faults"`
+}
+
+// wire compares every message with the schema of its topic: no key may be in
+// it that is not declared there.
+func (t *trial) Wire() wireProof {
+	w := wireProof{Topics: map[string]int{}, Faults: []string{}}
+	for _, m := range t.wires.messages() {
+		w.Messages++
+		w.Topics[m.topic]++
+		if err := declared(m); err != nil {
+			w.Faults = append(w.Faults, fmt.Sprintf("wire: %s: %v", m.topic, err))
+		}
+		if strings.Contains(m.topic, "/count/") {
+			w.Windows++
+		}
+	}
+	if w.Windows == 0 {
+		w.Faults = append(w.Faults, "wire: no window left: nothing is shown by those that did not")
+	}
+	return w
+}
+
+func declared(m sent) error {
+	levels := strings.Split(m.topic, "/")
+	if len(levels) < 6 || levels[0] != "kerb" || levels[1] != "v1" {
+		return errors.New("not a topic of kerb")
+	}
+	b, err := configs.Schema(levels[5])
+	if err != nil {
+		return fmt.Errorf("no schema for %s", levels[5])
+	}
+	var schema map[string]any
+	if err := json.Unmarshal(b, &schema); err != nil {
+		return err
+	}
+	var value any
+	if err := json.Unmarshal(m.payload, &value); err != nil {
+		return fmt.Errorf("not JSON: %w", err)
+	}
+	return keys(schema, schema, value, "")
+}
+
+// keys walks a value along its schema. Objects that the schema leaves open, the
+// data of events, are let through: the canary looks into those.
+func keys(root, schema map[string]any, value any, at string) error {
+	if ref, ok := schema["$ref"].(string); ok {
+		schema = resolveRef(root, ref)
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		properties, named := schema["properties"].(map[string]any)
+		others, alike := schema["additionalProperties"].(map[string]any)
+		if !named && !alike {
+			return nil
+		}
+		for k, inner := range v {
+			sub, ok := properties[k].(map[string]any)
+			switch {
+			case ok:
+			case alike:
+				sub = others
+			default:
+				return fmt.Errorf("%s.%s is not declared", at, k)
+			}
+			if err := keys(root, sub, inner, at+"."+k); err != nil {
+				return err
+			}
+		}
+	case []any:
+		items, ok := schema["items"].(map[string]any)
+		if !ok {
+			return nil
+		}
+		for _, inner := range v {
+			if err := keys(root, items, inner, at+"[]"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// resolveRef is a schema within the same document; an empty one otherwise.
+func resolveRef(root map[string]any, ref string) map[string]any {
+	at := root
+	for _, step := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+		next, ok := at[step].(map[string]any)
+		if !ok {
+			return map[string]any{}
+		}
+		at = next
+	}
+	return at
+}
+
+// wiretap keeps everything that is published to the trial's broker.
+type wiretap struct {
+	mochi.HookBase
+	mu  sync.Mutex
+	all []sent
+}
+
+type sent struct {
+	topic   string
+	payload []byte
+}
+
+// ID names the hook.
+func (*wiretap) ID() string { return "wiretap" }
+
+// Provides says which calls it wants.
+func (*wiretap) Provides(b byte) bool { return b == mochi.OnPublish }
+
+// OnPublish keeps a message.
+func (w *wiretap) OnPublish(_ *mochi.Client, p packets.Packet) (packets.Packet, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, sent{p.TopicName, bytes.Clone(p.Payload)})
+	return p, nil
+}
+
+func (w *wiretap) messages() []sent {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.all)
+}

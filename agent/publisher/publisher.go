@@ -1,0 +1,242 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"kerb/agent/cage"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/ipc"
+	"kerb/agent/store"
+	"kerb/agent/uplink"
+	"kerb/counting"
+	"kerb/counting/loop"
+	"kerb/counting/vision/health"
+)
+
+// speaker is the role that fits the site's broker.
+func Speaker(site *config.Site) (cage.UplinkRole, error) {
+	u, err := url.Parse(site.Broker.URL)
+	if err != nil {
+		return cage.UplinkRole{}, err
+	}
+	text := u.Port()
+	if text == "" {
+		text = map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[u.Scheme]
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return cage.UplinkRole{}, fmt.Errorf("port of the broker: %w", err)
+	}
+	role := cage.Uplink(uint16(port)).State(site.Device.State)
+	if net.ParseIP(u.Hostname()) == nil {
+		role = role.Names()
+	}
+	// Their directories, because a file that is renewed is another file.
+	seen := map[string]bool{}
+	b := site.Broker
+	for _, file := range []string{b.PasswordFile, b.CAFile, b.CertFile, b.KeyFile} {
+		if dir := filepath.Dir(file); file != "" && !seen[dir] {
+			seen[dir] = true
+			role = role.Read(dir)
+		}
+	}
+	return role, nil
+}
+
+// A writer takes what the supervisor sends and accounts for itant.
+type Writer struct {
+	Accountant
+	Site      *config.Site
+	Clock     clock.Clock
+	Out       io.Writer
+	Condition *condition
+
+	recalled time.Duration // up to which monotonic time an uplink before this one stored windows of this boot
+	window   *ipc.Window
+	tallies  []counting.Tally
+}
+
+// recall finds out what an uplink before this one stored: a window that comes
+// again must not be cleared again, since noise is drawn once.
+func (w *Writer) Recall() error {
+	boot := clock.BootID()
+	return w.Store.Each(func(i store.Item) error {
+		if i.Boot == boot {
+			w.recalled = max(w.recalled, i.Release.Mono())
+		}
+		return nil
+	})
+}
+
+// serve works until the supervisor says Finish or is gone.
+func (w *Writer) Serve(ctx context.Context, up *uplink.Uplink) error {
+	sending, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	var sender, heart sync.WaitGroup
+	sender.Go(func() {
+		if err := up.Run(sending); err != nil {
+			w.Log.Error("uplink ended", "err", err)
+		}
+	})
+	heart.Go(func() {
+		for sending.Err() == nil && ipc.Write(w.Out, &ipc.Alive{Watching: up.Online()}) == nil {
+			select {
+			case <-time.After(time.Second):
+			case <-sending.Done():
+			}
+		}
+	})
+	err := w.read(os.Stdin)
+	switch {
+	case errors.Is(err, errFinished):
+		for end := time.Now().Add(ipc.DrainTimeout); time.Now().Before(end) && w.Store.Stats().Pending > 0; {
+			time.Sleep(20 * time.Millisecond)
+		}
+		err = nil
+	case errors.Is(err, io.EOF): // killed: no time for goodbyes
+		return w.Store.Close()
+	}
+	hangUp()
+	sender.Wait()
+	heart.Wait()
+	return errors.Join(err, w.Store.Close())
+}
+
+// errFinished is the end that the supervisor asked for.
+var errFinished = errors.New("finished")
+
+func (w *Writer) read(in io.Reader) error {
+	for {
+		m, err := ipc.Read(in)
+		if err != nil {
+			return err
+		}
+		n, err := w.Take(m)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			if err := ipc.Write(w.Out, &ipc.Stored{N: n}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// take handles one message. It returns the number up to which everything is
+// stored now, if that is news.
+func (w *Writer) Take(m ipc.Message) (uint64, error) {
+	if w.window != nil {
+		if _, ok := m.(*ipc.Tally); !ok {
+			return 0, fmt.Errorf("%T within a window", m)
+		}
+	}
+	switch m := m.(type) {
+	case *ipc.Begin:
+		w.Begun = m.Mono
+		if v := w.Condition.book.Verdict; m.First && v.Refused != nil {
+			w.Store.Note("policy_refused", map[string]any{"why": v.Refused.Error(), "in_force": v.Policy.Hash()})
+		}
+	case *ipc.Window:
+		if int(m.Tallies) != len(w.Streams) {
+			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Tallies, len(w.Streams))
+		}
+		w.window, w.tallies = m, w.tallies[:0]
+	case *ipc.Tally:
+		return w.tally(m)
+	case *ipc.Step:
+		w.Store.Note("clock_step", clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}.EventData())
+		return m.N, nil
+	case *ipc.Event:
+		w.tellEnd(m)
+		return m.N, nil
+	case *ipc.Alive:
+		w.Condition.Heard(int(m.Sensor), m)
+	case *ipc.Walls:
+		w.Condition.measured(int(m.Sensor), m)
+	case *ipc.Fault:
+		w.tellFault(m)
+		return m.N, nil
+	case *ipc.View:
+		if int(m.Sensor) < len(w.Site.Cameras) {
+			NoteView(w.Store, w.Site.Cameras[m.Sensor].Name)(health.Fault(m.Fault), m.On)
+		}
+		return m.N, nil
+	case *ipc.Aim:
+		data := m.Data(w.Site.CameraName(int(m.Sensor)))
+		data["act"] = m.Word()
+		w.Store.Note("aim", data)
+		return m.N, nil
+	case *ipc.Head:
+		w.Condition.head(m)
+	case *ipc.Board:
+		w.Condition.boardIs(m)
+	case *ipc.Finish:
+		return 0, errFinished
+	}
+	return 0, nil
+}
+
+// tally adds one stream to the window, and enters the window when it is whole.
+func (w *Writer) tally(m *ipc.Tally) (uint64, error) {
+	if w.window == nil || int(m.Stream) != len(w.tallies) {
+		return 0, errors.New("a tally out of its order")
+	}
+	t, err := m.Unpack(w.Streams[m.Stream], w.window)
+	if err != nil {
+		return 0, err
+	}
+	if w.tallies = append(w.tallies, t); len(w.tallies) < len(w.Streams) {
+		return 0, nil
+	}
+	window := w.window
+	w.window = nil
+	if err := w.Resume(w.Clock.Read()); err != nil {
+		return 0, err
+	}
+	if window.Mono > w.recalled {
+		if err := w.Enter(w.tallies, window.Synced); err != nil {
+			return 0, err
+		}
+	}
+	w.Store.Tend()
+	return window.N, nil
+}
+
+func (w *Writer) tellEnd(e *ipc.Event) {
+	if names := posted(w.Site); int(e.Sensor) < len(names) {
+		w.Store.Note("sense_lost", map[string]any{"sensor": names[e.Sensor], "why": ipc.LostWord(e.Why)})
+	}
+}
+
+func (w *Writer) tellFault(f *ipc.Fault) {
+	lines := w.Site.Loops.Lines
+	if int(f.Stream) < len(w.Streams) && int(f.Line) < len(lines) {
+		NoteFault(w.Store)(loop.Event{
+			Stream: w.Streams[f.Stream].ID, Line: lines[f.Line].Name, Fault: loop.Fault(f.Bits), On: f.On, N: f.Count,
+		})
+	}
+}
+
+// posted names the sensing processes of a site in their order: the cameras,
+// then the loops.
+func posted(site *config.Site) (names []string) {
+	for _, c := range site.Cameras {
+		names = append(names, c.Name)
+	}
+	if len(site.Loops.Lanes) > 0 {
+		names = append(names, "loops")
+	}
+	return names
+}

@@ -1,0 +1,94 @@
+package publisher
+
+import (
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"kerb/agent/admission"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/ipc"
+	"kerb/agent/policy"
+	"kerb/agent/store"
+	"kerb/counting"
+)
+
+// writerOn is the uplink's end of the pipe on a spool.
+func writerOn(t *testing.T, path string, p *policy.Policy) *Writer {
+	t.Helper()
+	boot := clock.BootID()
+	db, err := store.Open(path, store.Stamp(func() (string, bool) { return boot, true }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	stream := counting.Stream{ID: "kerb", Kind: counting.LineStream, Classes: []counting.Class{counting.Person}}
+	site := &config.Site{}
+	w := &Writer{Site: site, Out: io.Discard, Condition: NewCondition(site, admission.Verdict{Policy: p})}
+	w.Accountant = Accountant{
+		Policy: p, Store: db, Stored: func() {}, Streams: []counting.Stream{stream}, Log: slog.New(slog.DiscardHandler),
+	}
+	if err := w.Recall(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// An uplink that was killed before it could say that a window is stored gets
+// that window again. Cleared again, it would have another noise.
+func TestAWindowThatComesAgainIsNotClearedAgain(t *testing.T) {
+	path, p := filepath.Join(t.TempDir(), "spool"), policy.Demo()
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	window := func(n uint64) []ipc.Message {
+		from := start.Add(time.Duration(n) * p.Window())
+		return []ipc.Message{
+			&ipc.Window{N: n, Start: ipc.At(from), End: ipc.At(from.Add(p.Window())), Mono: time.Duration(n) * time.Minute, Tallies: 1},
+			ipc.Pack(n, 0, counting.Tally{Observed: p.Window()}),
+		}
+	}
+	for life, ns := range [][]uint64{{1, 2}, {2, 3}} {
+		w := writerOn(t, path, p)
+		for _, n := range ns {
+			for _, m := range window(n) {
+				if got, err := w.Take(m); err != nil || got != 0 && got != n {
+					t.Fatalf("window %d: stored %d, %v", n, got, err)
+				}
+			}
+		}
+		stored := 0
+		if err := w.Store.Each(func(store.Item) error { stored++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if want := 2 + life; stored != want {
+			t.Errorf("%d windows stored, want %d", stored, want)
+		}
+		if err := w.Store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTheUplinkTakesNothingOutOfOrder(t *testing.T) {
+	p := policy.Demo()
+	window := &ipc.Window{N: 1, Start: 0, End: 1, Tallies: 1}
+	for name, ms := range map[string][]ipc.Message{
+		"a tally without a window":  {ipc.Pack(1, 0, counting.Tally{})},
+		"a window in a window":      {window, window},
+		"another number of streams": {&ipc.Window{N: 1, Start: 0, End: 1, Tallies: 2}},
+		"another stream":            {window, ipc.Pack(1, 3, counting.Tally{})},
+	} {
+		w := writerOn(t, filepath.Join(t.TempDir(), "spool"), p)
+		var err error
+		for _, m := range ms {
+			if err == nil {
+				_, err = w.Take(m)
+			}
+		}
+		if err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package sensor
+
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"kerb/agent/config"
+	"kerb/agent/policy"
+	"kerb/counting"
+	"kerb/counting/vision"
+	"kerb/counting/vision/health"
+)
+
+// While a fault holds nothing is counted and the window says why; afterwards it
+// goes on. What is told is told when the window ends.
+func TestCountingPausesWhereALineWouldLie(t *testing.T) {
+	c := config.Camera{Name: "north", Lines: []config.Line{{Line: counting.Line{ID: "kerb"}, Classes: []counting.Class{counting.Person}}}}
+	var now time.Duration
+	s := New(c, policy.Demo(), nil, func() time.Duration { return now }, slog.New(slog.DiscardHandler))
+	var told []string
+	s.View.Tell = func(f health.Fault, on bool) { told = append(told, fmt.Sprint(f, " ", on)) }
+	crossing := []counting.Crossing{{Stream: "kerb", Class: counting.Person}}
+	second := func(f health.Fault, n int) {
+		for range n {
+			now += time.Second
+			s.Count(vision.Step{Health: f, Crossings: crossing})
+		}
+	}
+	end := func() counting.Tally {
+		at := time.Unix(1e9, 0)
+		return s.End(now, at, at.Add(time.Minute), time.Minute)[0]
+	}
+	second(health.Good, 11)
+	second(health.Moved, 30)
+	if len(told) > 0 {
+		t.Errorf("%v was told before the window ended", told)
+	}
+	second(health.Good, 20)
+	if w := end(); w.Quality != counting.Partial || w.Reason != "camera_moved" || w.Observed != 29*time.Second || w.Crossings[counting.Person][0] != 31 {
+		t.Errorf("with a pause: %+v", w)
+	}
+	second(health.Covered, 60)
+	if w := end(); w.Quality != counting.Gap || w.Reason != "camera_covered" || w.Crossings[counting.Person][0] != 0 {
+		t.Errorf("covered all the time: %+v", w)
+	}
+	second(health.Drops, 61)
+	if w := end(); w.Quality != counting.OK || w.Reason != "" || w.Crossings[counting.Person][0] != 61 {
+		t.Errorf("drops: %+v", w)
+	}
+	second(health.Good, 1)
+	end()
+	want := []string{"camera_moved true", "camera_moved false", "camera_covered true", "camera_covered false", "camera_drops true", "camera_drops false"}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
+// A camera that flaps tells a bounded number of turns, and the last one.
+func TestATurningCameraTellsFew(t *testing.T) {
+	var v View
+	var last string
+	n := 0
+	v.Tell = func(f health.Fault, on bool) { last, n = fmt.Sprint(f, on), n+1 }
+	for range 1000 {
+		v.Note(health.Dark, slog.New(slog.DiscardHandler))
+		v.Note(health.Blurred, slog.New(slog.DiscardHandler))
+	}
+	v.Close()
+	if n != MaxTurns || last != "camera_blurred true" {
+		t.Errorf("%d told, the last %s", n, last)
+	}
+}
+
+// After aiming the view is taken as it is.
+func TestAimingMakesTheViewTheRightOne(t *testing.T) {
+	var v View
+	look := func(w *health.Watch) {
+		w.Look(health.Picture{Width: 64, Height: 48, Now: make([]byte, 64*48)}, time.Second)
+	}
+	look(v.Fresh())
+	if reflect.ValueOf(&v.Watch).Elem().IsZero() {
+		t.Fatal("nothing was seen")
+	}
+	if v.Fresh(); reflect.ValueOf(&v.Watch).Elem().IsZero() {
+		t.Error("forgotten by being opened again")
+	}
+	v.Forget.Store(true)
+	if v.Fresh(); !reflect.ValueOf(&v.Watch).Elem().IsZero() {
+		t.Error("not forgotten")
+	}
+}

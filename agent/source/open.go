@@ -1,0 +1,224 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"kerb/agent/child"
+	"kerb/agent/config"
+	"kerb/agent/handover"
+	"kerb/drivers/camera"
+	"kerb/drivers/camera/rtsp"
+)
+
+// feed is a camera as it is opened, whoever opens it.
+type Feed struct {
+	Camera  config.Camera
+	Limits  camera.Limits
+	Secrets Secrets
+	Asked   *camera.Asked
+	From    handover.Opener
+}
+
+// Secrets are what a camera is opened with, and whom it is believed by.
+type Secrets struct {
+	password string
+	tls      *tls.Config
+}
+
+// readSecrets reads the files that the camera names.
+func ReadSecrets(c config.Camera) (k Secrets, err error) {
+	if c.PasswordFile != "" {
+		b, err := os.ReadFile(c.PasswordFile)
+		if err != nil {
+			return k, fmt.Errorf("read the camera's password: %w", err)
+		}
+		k.password = strings.TrimRight(string(b), "\r\n")
+	}
+	child.Trust(c.Source)
+	k.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return k, fmt.Errorf("read who may vouch for the camera: %w", err)
+		}
+		if k.tls.RootCAs = x509.NewCertPool(); !k.tls.RootCAs.AppendCertsFromPEM(pem) {
+			return k, fmt.Errorf("%s: holds no certificate in PEM", c.CAFile)
+		}
+	}
+	if c.Certificate != "" {
+		// The camera's own certificate is known: nobody has to vouch for it.
+		k.tls.InsecureSkipVerify = true
+		k.tls.VerifyConnection = func(s tls.ConnectionState) error {
+			if sum := sha256.Sum256(s.PeerCertificates[0].Raw); !bytes.Equal(sum[:], []byte(c.Certificate)) {
+				return fmt.Errorf("the camera shows another certificate, %x", sum)
+			}
+			return nil
+		}
+	}
+	return k, nil
+}
+
+// open is the visible switch from the words of site.toml to a driver. Recorded
+// sources are played at their own pace when paced is set.
+func (f Feed) Open(ctx context.Context, paced bool) (Source, error) {
+	c, live := f.Camera, camera.Live{Newest: true, Every: f.Camera.Every()}
+	switch c.Feed() {
+	case config.SceneFeed:
+		return OpenScene(strings.TrimPrefix(c.Source, "scene:"), paced)
+	case config.StreamFeed:
+		o := camera.HTTP{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.dial, Live: live}
+		return camera.OpenMJPEG(ctx, c.Source, f.Limits, o)
+	case config.SnapshotFeed:
+		return f.snapshot(ctx)
+	case config.RTSPFeed:
+		o := rtsp.Opts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.dial}
+		if c.UDP {
+			o.Packets = f.hear
+		}
+		return camera.OpenRTSP(ctx, c.Source, f.Limits, o, live, f.decoder)
+	case config.DeviceFeed:
+		fds, err := f.ask(ctx, handover.PleaseOpen, 1)
+		if err != nil {
+			return nil, err
+		}
+		return camera.OpenDevice(ctx, fds[0], f.Limits, live)
+	case config.CSIFeed, config.CommandFeed:
+		return f.pipe(ctx, live)
+	}
+	return f.recording(ctx, paced)
+}
+
+// snapshotTime is the longest that one asking for a picture or a clip may take.
+const snapshotTime = 20 * time.Second
+
+// snapshot is one picture, or one short clip, at a time.
+func (f Feed) snapshot(ctx context.Context) (Source, error) {
+	o := camera.SnapshotOpts{Every: f.Camera.Asked, Clip: f.clip}
+	o.User, o.Password, o.TLS, o.Dial = f.Camera.User, f.Secrets.password, f.Secrets.tls, f.dial
+	o.Connect = snapshotTime
+	return camera.OpenSnapshot(ctx, f.Camera.Source, f.Limits, o, f.Asked)
+}
+
+// pipe is what a program writes.
+func (f Feed) pipe(ctx context.Context, live camera.Live) (Source, error) {
+	format := f.Camera.Format
+	if f.Camera.Feed() == config.CSIFeed {
+		csi, err := config.ParseCSI(f.Camera.Source)
+		if err != nil {
+			return nil, err
+		}
+		if format = csi.Codec; format == "yuv420" {
+			format = fmt.Sprintf("yuv420:%dx%d", csi.Width, csi.Height)
+		}
+	}
+	layout, err := camera.ParseLayout(format)
+	if err != nil {
+		return nil, err
+	}
+	out, err := f.file(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return camera.OpenPipe(ctx, out, layout, f.Limits, live)
+}
+
+func (f Feed) recording(ctx context.Context, paced bool) (Source, error) {
+	open := func() (Source, error) {
+		file, err := f.file(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if ext := strings.ToLower(filepath.Ext(f.Camera.Source)); ext != ".mjpeg" && ext != ".mjpg" {
+			return camera.ReadAVI(file, f.Limits)
+		}
+		s, err := camera.OpenStream(file, f.Limits, ClipRate)
+		if err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		return jpegFile{s, file}, nil
+	}
+	src, err := open()
+	if err != nil || !paced {
+		return src, err
+	}
+	return &paceKeeper{Source: src, again: open}, nil
+}
+
+func (f Feed) ask(ctx context.Context, what byte, n int) ([]int, error) {
+	fds, err := f.From.Open(ctx, what)
+	if err == nil && len(fds) != n {
+		err = fmt.Errorf("be handed the camera: %d descriptors where there should be %d", len(fds), n)
+	}
+	return fds, err
+}
+
+func (f Feed) file(ctx context.Context) (*os.File, error) {
+	fds, err := f.ask(ctx, handover.PleaseOpen, 1)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fds[0]), "camera"), nil
+}
+
+// dial is what a client uses instead of the network. Another address than the
+// camera's own is refused here, and could not be reached from a cage.
+func (f Feed) dial(ctx context.Context, _, addr string) (net.Conn, error) {
+	if addr != f.Camera.Address() {
+		return nil, fmt.Errorf("camera leads to %s: not followed", addr)
+	}
+	file, err := f.file(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return net.FileConn(file)
+}
+
+// hear is the two sockets at which a camera's packets arrive.
+func (f Feed) hear(ctx context.Context) (rtp, rtcp *net.UDPConn, err error) {
+	fds, err := f.ask(ctx, handover.PleaseHear, 2)
+	if err != nil {
+		return nil, nil, err
+	}
+	var conns [2]*net.UDPConn
+	for i, fd := range fds {
+		file := os.NewFile(uintptr(fd), "packets")
+		c, e := net.FilePacketConn(file)
+		err = errors.Join(err, e, file.Close())
+		conns[i], _ = c.(*net.UDPConn)
+	}
+	return conns[0], conns[1], err
+}
+
+// decoder is the program that decodes what a camera sends.
+func (f Feed) decoder(ctx context.Context, c rtsp.Codec) (io.WriteCloser, io.ReadCloser, error) {
+	if c == rtsp.H265 {
+		return f.decode(ctx, handover.PleaseHEVC)
+	}
+	return f.decode(ctx, handover.PleaseAVC)
+}
+
+// clip is the program that decodes a clip.
+func (f Feed) clip(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
+	return f.decode(ctx, handover.PleaseClip)
+}
+
+func (f Feed) decode(ctx context.Context, what byte) (io.WriteCloser, io.ReadCloser, error) {
+	fds, err := f.ask(ctx, what, 2)
+	if err != nil {
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(fds[0]), "decoder"), os.NewFile(uintptr(fds[1]), "decoded"), nil
+}

@@ -1,0 +1,75 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	"kerb/agent/config"
+	"kerb/counting/vision/health"
+	"kerb/drivers/lamp"
+	loopdriver "kerb/drivers/loop"
+)
+
+// shine blinks on the site's lamp what the agent is doing, until the context
+// ends. A lamp that is not there stops nothing.
+func (s *Supervisor) shine(ctx context.Context) {
+	if s.Site.Lamp.GPIO == "" {
+		return
+	}
+	pin, err := lampPin(s.Site.Lamp)
+	if err != nil {
+		s.Log.Warn("no lamp", "err", err)
+		return
+	}
+	l := lamp.New(pin, s.Site.Lamp.ActiveLow)
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	for tick := time.NewTicker(time.Second); ; {
+		l.Show(s.Code())
+		select {
+		case <-tick.C:
+		case err := <-done:
+			tick.Stop()
+			if ctx.Err() == nil {
+				s.Log.Warn("lamp failed", "err", err)
+			}
+			return
+		}
+	}
+}
+
+func lampPin(c config.Lamp) (lamp.Pin, error) {
+	all, err := loopdriver.Lines()
+	if err != nil {
+		return nil, err
+	}
+	found, err := loopdriver.Find(all, []loopdriver.Line{{Chip: c.Chip, Name: c.GPIO}})
+	if err != nil {
+		return nil, err
+	}
+	return found[0].Pin(), nil
+}
+
+// code is what the lamp says: a sensor that does not deliver before one that
+// shows nothing that could be counted, and that before a broker that is not
+// reached. Outside the policy's hours, and a camera's own, nothing has to deliver.
+func (s *Supervisor) Code() lamp.Code {
+	r := s.Clock.Read()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	unsighted := false
+	for _, p := range s.Posts {
+		open := s.Policy.ClosedReason(p.hours, r.Wall, r.Synced) == ""
+		if open && !p.Aimed && (p.Child == nil || p.Alive == nil || !p.Alive.Watching) {
+			return lamp.Fault
+		}
+		unsighted = unsighted || open && !p.Aimed && p.Alive != nil && health.Fault(p.Alive.View) != health.Good
+	}
+	if unsighted {
+		return lamp.Unsighted
+	}
+	if s.Speaking == nil || !s.Online.Load() {
+		return lamp.Offline
+	}
+	return lamp.Counting
+}

@@ -1,0 +1,124 @@
+package wipe
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kerb/agent/audit"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/store"
+)
+
+// A certificate says what was destroyed on which device, and how far that goes.
+type Certificate struct {
+	Schema    string    `json:"schema"`
+	Tenant    string    `json:"tenant"`
+	Site      string    `json:"site"`
+	Device    string    `json:"device"`
+	Machine   string    `json:"machine,omitempty"` // the hardware; see store.MachineID
+	Kerb      string    `json:"kerb"`              // its version
+	At        time.Time `json:"at"`
+	Synced    bool      `json:"synced"`   // At can be believed
+	Complete  bool      `json:"complete"` // all of it was destroyed
+	Destroyed []Thing   `json:"destroyed"`
+	Left      []string  `json:"left"` // what else lies in the state directory
+	Audit     Account   `json:"audit"`
+	Note      string    `json:"note"`
+}
+
+// account is how the audit log ended.
+type Account struct {
+	First uint64     `json:"first"`
+	Head  audit.Head `json:"head"` // its last entry, which is the wipe
+	Holds bool       `json:"holds"`
+	Why   string     `json:"why,omitempty"` // it does not
+}
+
+const flashNote = `Zeros over a file reach the same place only where nothing below moves them. On flash (SD cards, eMMC, SSDs) the controller may put them elsewhere: earlier copies can stay in cells that nobody can address, until it erases them. Where that matters, erase the whole medium (its own secure erase, or blkdiscard) or destroy it. What lay in the spool were released numbers; no picture and no exact count was ever in a file.`
+
+func NewCertificate(site *config.Site, version string, r clock.Reading, left []string) *Certificate {
+	if left == nil {
+		left = []string{}
+	}
+	return &Certificate{
+		Schema: "kerb.wipe/1", Tenant: site.Device.Tenant, Site: site.Device.Site, Device: site.Device.Name,
+		Machine: store.MachineID(), Kerb: version, At: r.Wall.Truncate(time.Second), Synced: r.Synced,
+		Complete: true, Destroyed: []Thing{}, Left: left, Note: flashNote,
+	}
+}
+
+// destroy destroys a thing and certifies it, or says why it could not.
+func (c *Certificate) Destroy(x *Thing) {
+	err := x.Measure()
+	if err == nil {
+		err = x.Destroy()
+	}
+	if err != nil {
+		c.Complete, x.How, x.Error = false, "", err.Error()
+	}
+	c.Destroyed = append(c.Destroyed, *x)
+}
+
+func (c *Certificate) Write(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return encodeTo(w, c)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "CERTIFICATE OF DESTRUCTION\n\ndevice   %s/%s/%s\n", c.Tenant, c.Site, c.Device)
+	if c.Machine != "" {
+		fmt.Fprintf(&b, "machine  %s\n", c.Machine)
+	}
+	fmt.Fprintf(&b, "time     %s\nkerb     %s\n", clockWord(c.At, c.Synced), c.Kerb)
+	if !c.Complete {
+		b.WriteString("NOT COMPLETE: what is marked FAILED is still there\n")
+	}
+	for _, x := range c.Destroyed {
+		fmt.Fprintf(&b, "\n%s  %s\n", x.What, x.Path)
+		switch {
+		case x.What == whatSecret:
+			b.WriteString("  size and hash are not told: they would help to guess it\n")
+		case x.SHA256 != "":
+			fmt.Fprintf(&b, "  %d bytes, sha256 %s\n", x.Bytes, x.SHA256)
+		}
+		if x.Error != "" {
+			fmt.Fprintf(&b, "  FAILED: %s\n", x.Error)
+		} else {
+			fmt.Fprintf(&b, "  %s\n", x.How)
+		}
+	}
+	fmt.Fprintf(&b, "\naudit log  entries %d–%d, head %d:%s\n", c.Audit.First, c.Audit.Head.Seq, c.Audit.Head.Seq, c.Audit.Head.Sum)
+	if !c.Audit.Holds {
+		fmt.Fprintf(&b, "  IT DOES NOT HOLD: %s\n", c.Audit.Why)
+	}
+	for _, path := range c.Left {
+		fmt.Fprintf(&b, "left alone: %s\n", path)
+	}
+	fmt.Fprintf(&b, "\n%s\n", c.Note)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// movesOnWrite says why writing over a file does not reach the place where it
+// lay; empty where it does, as far as the file system can tell.
+func movesOnWrite(path string) string {
+	const (
+		zfs, bcachefs, ubifs, jffs2 = 0x2fc12fc1, 0xca451a4e, 0x24051905, 0x72b6
+		moves                       = "this file system puts what is written in another place"
+	)
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return ""
+	}
+	switch uint32(s.Type) {
+	case unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.NILFS_SUPER_MAGIC, zfs, bcachefs, ubifs, jffs2:
+		return moves
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return "this file system keeps the layers below as they were"
+	}
+	return ""
+}
