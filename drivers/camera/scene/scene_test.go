@@ -164,7 +164,7 @@ func TestPresetsAreNamedAndWithinBounds(t *testing.T) {
 			t.Errorf("%v: %v, %v", Preset(p), got, err)
 		}
 		c := got.Conditions()
-		if err := c.check(); err != nil {
+		if err := c.checkRanges(); err != nil {
 			t.Errorf("%v: %v", got, err)
 		}
 	}
@@ -214,7 +214,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := o.check(); err != nil {
+		if err := o.checkRanges(); err != nil {
 			t.Fatalf("%q: accepted, but %v", s, err)
 		}
 	})

@@ -35,7 +35,7 @@ func TestNobodyIsRunOver(t *testing.T) {
 			ms := s.traffic.movers[:]
 			for i := range ms {
 				p := &ms[i]
-				if p.kind != walker || !p.walk.onRoad() {
+				if p.kind != walker || !p.walk.isOnRoad() {
 					continue
 				}
 				crossed++
@@ -68,7 +68,7 @@ func TestTrafficQueuesAtTheSignal(t *testing.T) {
 				continue
 			}
 			standing++
-			if math.Abs(m.y-s.street.counted) < m.length/2 {
+			if math.Abs(m.y-s.street.countY) < m.length/2 {
 				onLine++
 			}
 		}
@@ -81,7 +81,7 @@ func TestTrafficQueuesAtTheSignal(t *testing.T) {
 func TestPeopleWalkLikePeople(t *testing.T) {
 	s := open(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Busy.Conditions()})
 	var stood, turned, pairs, crossing int
-	last := map[look]float64{}
+	last := map[appearance]float64{}
 	s.minutes(8, func() {
 		ms := s.traffic.movers[:]
 		for i := range ms {
@@ -92,12 +92,12 @@ func TestPeopleWalkLikePeople(t *testing.T) {
 			if m.v > 2.3 {
 				t.Fatalf("somebody runs at %v m/s", m.v)
 			}
-			if m.walk.doing == pausing {
+			if m.walk.state == pausing {
 				stood++
 			}
-			if m.walk.onRoad() {
+			if m.walk.isOnRoad() {
 				crossing++
-			} else if low, high := s.street.wall[0]+0.2, s.street.wall[1]-0.2; m.x < low || m.x > high {
+			} else if low, high := s.street.wallX[0]+0.2, s.street.wallX[1]-0.2; m.x < low || m.x > high {
 				t.Fatalf("somebody stands in a house: x = %v", m.x)
 			}
 			if d, ok := last[m.look]; ok && d != m.dir {
