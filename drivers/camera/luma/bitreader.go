@@ -6,66 +6,68 @@ import (
 )
 
 const (
-	window = 8192 // bytes of entropy-coded data at hand
-	// The longest MCU: 10 blocks of 64 coefficients of 16+15 bits, and a load.
-	mcuMax = 10*64*31/8 + 8
+	windowSize = 8192 // bytes of entropy-coded data in the window; chosen by hand
+	// maxMCUBytes is the longest MCU: maxMCUBlocks blocks of 64 coefficients, each
+	// with a code of at most 16 bits and a value of at most 15, and one load of 8 bytes.
+	maxMCUBytes = maxMCUBlocks*64*(16+15)/8 + 8
 )
 
-// entropy reads the bits of one entropy-coded segment: what lies between two
-// markers, with the zero bytes that follow 0xff in the file taken out. It goes
-// over the segment with a window, so that the inner loop meets neither
-// stuffing nor an end.
-type entropy struct {
-	src  []byte // the whole picture
-	next int    // where in src the window ends
-	last bool   // the segment ends in the window
-	mark byte   // the marker after it, once last is set
+// bitReader reads the bits of one entropy-coded segment: the bytes between two
+// markers, without the zero bytes stuffed after 0xff (T.81 F.1.2.3). It moves a
+// window over the segment, so that the inner loop has to check neither for
+// stuffing nor for the end.
+type bitReader struct {
+	src       []byte // the whole picture
+	srcPos    int    // index in src of the first byte that is not in the window
+	atEnd     bool   // the segment ends in the window
+	endMarker byte   // the marker after the segment, once atEnd is set
 
-	buf  *[window + 8]byte
-	size int // bytes in buf
-	pos  int // bytes of buf that acc has taken
-	acc  uint64
-	n    uint // valid bits at the top of acc
+	buf     *[windowSize + 8]byte
+	size    int // bytes in buf
+	pos     int // bytes of buf that were moved to acc
+	acc     uint64
+	accBits uint // valid bits at the top of acc
 }
 
-// open begins the segment at src[at:] and has its first bytes ready.
-func (e *entropy) open(src []byte, at int) error {
-	e.src, e.next, e.last, e.mark = src, at, false, 0
-	e.size, e.pos, e.acc, e.n = 0, 0, 0, 0
-	return e.fill()
+// openSegment starts with the segment at src[at:] and fills the first window.
+func (e *bitReader) openSegment(src []byte, at int) error {
+	e.src, e.srcPos, e.atEnd, e.endMarker = src, at, false, 0
+	e.size, e.pos, e.acc, e.accBits = 0, 0, 0, 0
+	return e.fillWindow()
 }
 
-// ready makes sure that the window holds a whole MCU or the segment's end.
-func (e *entropy) ready() error {
-	if e.last || e.size-e.pos >= mcuMax {
+// ensureMCU makes sure that the window holds a whole MCU or the segment's end.
+func (e *bitReader) ensureMCU() error {
+	if e.atEnd || e.size-e.pos >= maxMCUBytes {
 		return nil
 	}
-	return e.fill()
+	return e.fillWindow()
 }
 
-// fill moves the window on.
-func (e *entropy) fill() error {
-	// acc may have seen bytes beyond its n bits: they will be read again.
-	e.acc &= ^(^uint64(0) >> e.n)
+// fillWindow keeps the unread bytes, removes byte stuffing from the next ones
+// and appends them, until the window is full or a marker ends the segment.
+func (e *bitReader) fillWindow() error {
+	// acc may hold bits beyond its accBits valid ones: they will be read again.
+	e.acc &= ^(^uint64(0) >> e.accBits)
 	e.size = copy(e.buf[:], e.buf[e.pos:e.size])
 	e.pos = 0
-	for e.size < window {
-		rest := e.src[e.next:]
-		if room := window - e.size; len(rest) > room {
+	for e.size < windowSize {
+		rest := e.src[e.srcPos:]
+		if room := windowSize - e.size; len(rest) > room {
 			rest = rest[:room]
 		}
 		i := bytes.IndexByte(rest, 0xff)
 		if i < 0 {
 			e.size += copy(e.buf[e.size:], rest)
-			e.next += len(rest)
-			if e.next == len(e.src) {
+			e.srcPos += len(rest)
+			if e.srcPos == len(e.src) {
 				return ErrTruncated
 			}
 			continue
 		}
 		e.size += copy(e.buf[e.size:], rest[:i])
-		e.next += i
-		p := e.next
+		e.srcPos += i
+		p := e.srcPos
 		for p < len(e.src) && e.src[p] == 0xff {
 			p++
 		}
@@ -73,59 +75,61 @@ func (e *entropy) fill() error {
 			return ErrTruncated
 		}
 		if e.src[p] != 0 {
-			e.last, e.mark = true, e.src[p]
+			e.atEnd, e.endMarker = true, e.src[p]
 			clear(e.buf[e.size:])
 			return nil
 		}
 		e.buf[e.size] = 0xff
 		e.size++
-		e.next = p + 1
+		e.srcPos = p + 1
 	}
 	return nil
 }
 
-// left is how many bits of the window were not consumed; negative when more
-// were consumed than there are.
-func (e *entropy) left() int { return (e.size-e.pos)*8 + int(e.n) }
+// bitsLeft returns the number of unread bits in the window; it is negative if
+// more bits were read than there are.
+func (e *bitReader) bitsLeft() int { return (e.size-e.pos)*8 + int(e.accBits) }
 
-// refill gives acc at least 56 bits; beyond the window's end they are zeros,
-// and left tells.
-func (e *entropy) refill() {
-	if e.pos <= window {
-		e.acc |= binary.BigEndian.Uint64(e.buf[e.pos:]) >> e.n
+// refillAcc gives acc at least 56 bits. Bits beyond the window's end are zeros,
+// and bitsLeft accounts for them.
+func (e *bitReader) refillAcc() {
+	if e.pos <= windowSize {
+		e.acc |= binary.BigEndian.Uint64(e.buf[e.pos:]) >> e.accBits
 	}
-	e.pos += int(63-e.n) >> 3
-	e.n |= 56
+	e.pos += int(63-e.accBits) >> 3
+	e.accBits |= 56
 }
 
-// take is the next bits, at most 32.
-func (e *entropy) take(bits uint) uint32 {
-	if e.n < bits {
-		e.refill()
+// readBits returns the next bits, at most 32: RECEIVE of T.81, F.2.2.4.
+func (e *bitReader) readBits(bits uint) uint32 {
+	if e.accBits < bits {
+		e.refillAcc()
 	}
 	v := uint32(e.acc >> 32 >> (32 - bits))
 	e.acc <<= bits
-	e.n -= bits
+	e.accBits -= bits
 	return v
 }
 
-// end checks that the segment was used up: what remains may only be padding.
-func (e *entropy) end() error {
-	if e.left() < 0 {
+// finishSegment checks that the segment was not overrun, and steps over the
+// rest of it, which may be padding.
+func (e *bitReader) finishSegment() error {
+	if e.bitsLeft() < 0 {
 		return ErrTruncated
 	}
-	for !e.last {
+	for !e.atEnd {
 		e.pos = e.size
-		if err := e.fill(); err != nil {
+		if err := e.fillWindow(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *entropy) wipe() {
+// wipeWindow clears the window and the accumulator.
+func (e *bitReader) wipeWindow() {
 	if e.buf != nil {
 		clear(e.buf[:])
 	}
-	e.src, e.acc, e.n, e.size, e.pos = nil, 0, 0, 0, 0
+	e.src, e.acc, e.accBits, e.size, e.pos = nil, 0, 0, 0, 0
 }

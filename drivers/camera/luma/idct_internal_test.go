@@ -19,7 +19,7 @@ func TestVectorUnitAgreesWithPortableTransformOnAnyInput(t *testing.T) {
 			b[i] = int16(r.IntN(peak) - peak/2)
 			cols, rows = cols|1<<(i&7), rows|1<<(i>>3)
 		}
-		portable(want[:], 8, &b, cols, rows)
+		idctPortable(want[:], 8, &b, cols, rows)
 		idct(got[:], 8, &b, cols, rows)
 		if got != want {
 			t.Fatalf("block %v\ngot  %v\nwant %v", b, got, want)
@@ -55,8 +55,8 @@ func exact(b *[64]int16, side int) (out [64]float64) {
 func TestTransformIsAccurate(t *testing.T) {
 	for side, transform := range map[int]func([]byte, *[64]int16){
 		1: func(dst []byte, b *[64]int16) { idct(dst, 8, b, 0xff, 0xff) },
-		2: func(dst []byte, b *[64]int16) { half(dst, 8, b) },
-		4: func(dst []byte, b *[64]int16) { quarter(dst, 8, b) },
+		2: func(dst []byte, b *[64]int16) { idctHalf(dst, 8, b) },
+		4: func(dst []byte, b *[64]int16) { idctQuarter(dst, 8, b) },
 	} {
 		r := rand.New(rand.NewPCG(5, 6))
 		n, square, bias := 0, 0.0, 0.0
@@ -103,11 +103,11 @@ func traces(d *Decoder) (n int) {
 	for _, v := range d.edge {
 		count(int(v))
 	}
-	for _, v := range d.prog.coef[:cap(d.prog.coef)] {
+	for _, v := range d.prog.coefs[:cap(d.prog.coefs)] {
 		count(int(v))
 	}
 	count(int(d.bits.acc))
-	count(int(d.pred))
+	count(int(d.predDC))
 	count(len(d.dst))
 	count(len(d.bits.src))
 	return n
@@ -122,7 +122,7 @@ func TestNothingOfAPictureStaysInTheDecoder(t *testing.T) {
 		dst := make([]byte, 67*45)
 		for what, src := range map[string][]byte{"whole": src, "cut short": src[:len(src)-400]} {
 			var d Decoder
-			d.decode(dst, src, Full)
+			d.decodePicture(dst, src, Full)
 			if traces(&d) < 100 {
 				t.Errorf("%s, %s: the test finds nothing even before wiping", name, what)
 			}
