@@ -16,7 +16,7 @@ import (
 )
 
 // record runs the load under strace.
-func record(t *testing.T) []op {
+func record(t *testing.T) []syscallOp {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -33,7 +33,7 @@ func record(t *testing.T) []op {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	ops, err := parse(f, dir)
+	ops, err := parseTrace(f, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func record(t *testing.T) []op {
 
 // A card is worn by what is synced. Acknowledgements, expiry, tombstones and
 // notes travel with the windows.
-func oneSyncedCommit(t *testing.T, ops []op) {
+func oneSyncedCommit(t *testing.T, ops []syscallOp) {
 	windows, pages, syncs := 0, 0, 0
 	want := -1 // syncs of this commit; -1: the file is made or copied
 	for _, o := range ops {
@@ -113,7 +113,7 @@ func newAccount() *account {
 }
 
 // replay cuts the power n times and gives what was wrong afterwards.
-func replay(t *testing.T, ops []op, n int, lazy bool) (faults []string) {
+func replay(t *testing.T, ops []syscallOp, n int, lazy bool) (faults []string) {
 	rnd := rand.New(rand.NewPCG(11, uint64(n)))
 	whole := newAccount()
 	for _, o := range ops {
@@ -133,10 +133,10 @@ func replay(t *testing.T, ops []op, n int, lazy bool) (faults []string) {
 			if o := ops[done]; o.kind == "mark" {
 				a.read(o.data)
 			} else {
-				d.do(o)
+				d.applyOp(o)
 			}
 		}
-		if fault := a.audit(t, d.cut(rnd)); fault != "" {
+		if fault := a.audit(t, d.cutPower(rnd)); fault != "" {
 			faults = append(faults, fmt.Sprintf("after %d of %d: %s", done, len(ops), fault))
 		}
 	}
@@ -202,7 +202,7 @@ func TestTheDisk(t *testing.T) {
 	t.Run("loses no window wherever the power is cut", func(t *testing.T) { nothingLost(t, ops) })
 }
 
-func nothingLost(t *testing.T, ops []op) {
+func nothingLost(t *testing.T, ops []syscallOp) {
 	cuts := 300
 	if os.Getenv("KERB_LONG") != "" {
 		cuts = 10000

@@ -196,7 +196,7 @@ func Parse(s string) (Opts, error) {
 	return o, o.checkRanges()
 }
 
-// setOption parses one key=value pair of Parse.
+// setOption sets the option of one key=value pair.
 func (o *Opts) setOption(key, value string) (err error) {
 	switch key {
 	case "seed":

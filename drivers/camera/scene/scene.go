@@ -191,8 +191,8 @@ func (s *Scene) Truth() []Event { return s.events }
 func (s *Scene) Present(zone int) [counting.Classes]int { return s.present[zone] }
 
 // Close ends the scene, also a ReadInto that waits: that one and every later
-// one return ErrClosed. It clears the canvas. Truth and Present can still be
-// read.
+// one return ErrClosed. It clears the canvas. The truth and the counts in zones
+// can still be read.
 func (s *Scene) Close() error {
 	s.closing.Do(func() { close(s.closed) })
 	s.drawing.Lock()
