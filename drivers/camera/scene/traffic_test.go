@@ -8,8 +8,8 @@ import (
 func TestVehiclesOfALaneNeverTouch(t *testing.T) {
 	for _, p := range []Preset{Busy, Jam} {
 		for seed := range uint64(3) {
-			s := open(t, Opts{Seed: seed, Width: 64, Height: 48, Conditions: p.Conditions()})
-			s.minutes(5, func() {
+			s := openScene(t, Opts{Seed: seed, Width: 64, Height: 48, Conditions: p.Conditions()})
+			s.runMinutes(5, func() {
 				ms := s.traffic.movers[:]
 				for i := range ms {
 					for j := range i {
@@ -27,11 +27,11 @@ func TestVehiclesOfALaneNeverTouch(t *testing.T) {
 	}
 }
 
-func TestNobodyIsRunOver(t *testing.T) {
+func TestVehiclesDoNotHitPeople(t *testing.T) {
 	hit, crossed := 0, 0
 	for seed := range uint64(4) {
-		s := open(t, Opts{Seed: seed, Width: 64, Height: 48, Conditions: Busy.Conditions()})
-		s.minutes(5, func() {
+		s := openScene(t, Opts{Seed: seed, Width: 64, Height: 48, Conditions: Busy.Conditions()})
+		s.runMinutes(5, func() {
 			ms := s.traffic.movers[:]
 			for i := range ms {
 				p := &ms[i]
@@ -55,9 +55,9 @@ func TestNobodyIsRunOver(t *testing.T) {
 }
 
 func TestTrafficQueuesAtTheSignal(t *testing.T) {
-	s := open(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Jam.Conditions()})
+	s := openScene(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Jam.Conditions()})
 	standing, moving, onLine := 0, 0, 0
-	s.minutes(5, func() {
+	s.runMinutes(5, func() {
 		for i := range s.traffic.movers {
 			m := &s.traffic.movers[i]
 			if m.kind <= cyclist || m.parked {
@@ -79,10 +79,10 @@ func TestTrafficQueuesAtTheSignal(t *testing.T) {
 }
 
 func TestPeopleWalkLikePeople(t *testing.T) {
-	s := open(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Busy.Conditions()})
+	s := openScene(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Busy.Conditions()})
 	var stood, turned, pairs, crossing int
 	last := map[appearance]float64{}
-	s.minutes(8, func() {
+	s.runMinutes(8, func() {
 		ms := s.traffic.movers[:]
 		for i := range ms {
 			m := &ms[i]

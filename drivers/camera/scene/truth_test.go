@@ -8,14 +8,14 @@ import (
 	"kerb/counting"
 )
 
-// wide is a camera that sees both house fronts where the lines lie.
-var wide = Camera{Height: 9, Across: 4, Tilt: 20, Roll: 1, View: 75}
+// wideCamera is a camera that sees both house fronts where the lines lie.
+var wideCamera = Camera{Height: 9, Across: 4, Tilt: 20, Roll: 1, View: 75}
 
-// whole is a scene whose lines reach from house to house, so that nobody can
-// go round them.
-func whole(t *testing.T, p Preset, seed uint64) *Scene {
+// newWideScene is a scene whose lines reach from house to house, so that no
+// mover can pass beside them.
+func newWideScene(t *testing.T, p Preset, seed uint64) *Scene {
 	t.Helper()
-	s := open(t, Opts{Seed: seed, Width: 160, Height: 96, Rate: 10, Camera: wide, Conditions: p.Conditions()})
+	s := openScene(t, Opts{Seed: seed, Width: 160, Height: 96, Rate: 10, Camera: wideCamera, Conditions: p.Conditions()})
 	left, right := s.imagePoint(vec3{s.street.wallX[0], s.street.countY, 0}), s.imagePoint(vec3{s.street.wallX[1], s.street.countY, 0})
 	if s.lines[0].From != left || s.lines[2].To != right {
 		t.Fatal("the lines do not reach from house to house")
@@ -23,8 +23,9 @@ func whole(t *testing.T, p Preset, seed uint64) *Scene {
 	return s
 }
 
-// minutes runs a scene without drawing it.
-func (s *Scene) minutes(n float64, each func()) {
+// runMinutes runs a scene without drawing it, and calls each after every
+// picture.
+func (s *Scene) runMinutes(n float64, each func()) {
 	for range int(n * 60 * s.opts.Rate) {
 		s.advanceFrame()
 		each()
@@ -34,15 +35,15 @@ func (s *Scene) minutes(n float64, each func()) {
 func TestCrossingsAccountForEveryMoveBetweenTheSides(t *testing.T) {
 	for p := range presetConditions {
 		t.Run(Preset(p).String(), func(t *testing.T) {
-			s := whole(t, Preset(p), uint64(p)+1)
-			conserve(t, s)
+			s := newWideScene(t, Preset(p), uint64(p)+1)
+			checkConservation(t, s)
 		})
 	}
 }
 
-// conserve compares, picture by picture, who stands on side b with the
-// crossings that are reported.
-func conserve(t *testing.T, s *Scene) {
+// checkConservation compares, picture by picture, the objects on side b with
+// the reported crossings.
+func checkConservation(t *testing.T, s *Scene) {
 	type one struct {
 		look appearance
 		near bool
@@ -53,7 +54,7 @@ func conserve(t *testing.T, s *Scene) {
 		before[i] = one{s.traffic.movers[i].look, side(&s.traffic.movers[i])}
 	}
 	known, moves := 0, 0
-	s.minutes(6, func() {
+	s.runMinutes(6, func() {
 		balance := [counting.Classes][counting.Directions]int{}
 		for _, e := range s.Truth()[known:] {
 			if e.Frame != s.frame {
@@ -122,12 +123,12 @@ func TestCrossingsOfOneObjectAlternate(t *testing.T) {
 }
 
 func TestOccupancyIsARecountOfThePlaces(t *testing.T) {
-	s := whole(t, Busy, 5)
+	s := newWideScene(t, Busy, 5)
 	st := s.street
 	from, to := st.countY-1, st.countY+18
 	strips := [zoneCount][2]float64{{0, st.bayLeftX()}, {st.wallX[0], 0}, {st.width, st.wallX[1]}}
 	most := 0
-	s.minutes(3, func() {
+	s.runMinutes(3, func() {
 		for z, strip := range strips {
 			var want [counting.Classes]int
 			for i := range s.traffic.movers {
@@ -169,7 +170,7 @@ func TestCameraIsAPinhole(t *testing.T) {
 	}
 }
 
-func TestSineIsASine(t *testing.T) {
+func TestSineIsAccurate(t *testing.T) {
 	for turns := -2.0; turns < 2; turns += 0.003 {
 		if got, want := sin(turns), math.Sin(2*math.Pi*turns); math.Abs(got-want) > 1e-8 {
 			t.Fatalf("sin(%v turns) = %v, want %v", turns, got, want)
@@ -179,7 +180,7 @@ func TestSineIsASine(t *testing.T) {
 
 func TestHeightsAreUprightOnTheGround(t *testing.T) {
 	for seed := range uint64(20) {
-		s := open(t, Opts{Seed: seed, Width: 64, Height: 48})
+		s := openScene(t, Opts{Seed: seed, Width: 64, Height: 48})
 		hs := s.Heights()
 		if len(hs) != 2 || hs[0].Foot.Y <= hs[1].Foot.Y {
 			t.Fatalf("seed %d: %+v", seed, hs)
@@ -204,7 +205,7 @@ func TestHeightsAreUprightOnTheGround(t *testing.T) {
 
 func TestLinesLieInThePictureAndShareTheirEnds(t *testing.T) {
 	for seed := range uint64(20) {
-		s := open(t, Opts{Seed: seed, Width: 64, Height: 48})
+		s := openScene(t, Opts{Seed: seed, Width: 64, Height: 48})
 		l := s.Lines()
 		if l[0].To != l[1].From || l[1].To != l[2].From {
 			t.Errorf("seed %d: %v", seed, l)
@@ -224,7 +225,7 @@ func TestLinesLieInThePictureAndShareTheirEnds(t *testing.T) {
 }
 
 func TestBoxesStandWhereTheTruthSays(t *testing.T) {
-	s := open(t, Opts{Seed: 2, Width: 352, Height: 288, Boxes: true, Conditions: Windy.Conditions()})
+	s := openScene(t, Opts{Seed: 2, Width: 352, Height: 288, Boxes: true, Conditions: Windy.Conditions()})
 	buf := make([]byte, 352*288)
 	seen := map[counting.Class]int{}
 	for range 400 {
