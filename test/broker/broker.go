@@ -1,5 +1,7 @@
-// Package broker is a real MQTT broker for tests that boot machines: mosquitto on
-// loopback, and everything that was published there.
+// Package broker runs a real MQTT broker for tests that boot machines:
+// mosquitto on loopback, with a client that records every message below kerb/.
+// It allows anonymous clients and refuses none; the test fails where mosquitto
+// is not installed.
 package broker
 
 import (
@@ -17,22 +19,23 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
-// Broker is a mosquitto on loopback. A virtual machine's user network shows it to
-// its guest at 10.0.2.2.
+// Broker is a mosquitto on loopback. The user network of a virtual machine
+// shows it to its guest at 10.0.2.2.
 type Broker struct {
-	Port int
-	mu   sync.Mutex
-	all  []Message
+	Port     int
+	mu       sync.Mutex
+	messages []Message
 }
 
-// Message is one that was published.
+// Message is one published message, with the time at which the client received
+// it.
 type Message struct {
 	Topic string
 	Body  []byte
 	At    time.Time
 }
 
-// New starts one that ends with the test.
+// New starts a broker on a free port. It ends with the test.
 func New(t *testing.T) *Broker {
 	t.Helper()
 	bin, err := exec.LookPath("mosquitto")
@@ -58,7 +61,7 @@ func New(t *testing.T) *Broker {
 	tok := client.Subscribe("kerb/#", 1, func(_ mqtt.Client, m mqtt.Message) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.all = append(b.all, Message{m.Topic(), m.Payload(), time.Now()})
+		b.messages = append(b.messages, Message{m.Topic(), m.Payload(), time.Now()})
 	})
 	if !tok.WaitTimeout(time.Minute) || tok.Error() != nil {
 		t.Fatal("not subscribed")
@@ -66,11 +69,12 @@ func New(t *testing.T) *Broker {
 	return b
 }
 
-// On are the messages of a topic that contains part, since a time.
+// On returns the messages that came after since on topics that contain part, in
+// order.
 func (b *Broker) On(part string, since time.Time) (ms []Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, m := range b.all {
+	for _, m := range b.messages {
 		if strings.Contains(m.Topic, part) && m.At.After(since) {
 			ms = append(ms, m)
 		}
@@ -78,14 +82,15 @@ func (b *Broker) On(part string, since time.Time) (ms []Message) {
 	return ms
 }
 
-// Window is what identifies one in a message.
+// Window holds the fields of a message that identify a window.
 type Window struct {
 	Epoch  string `json:"epoch"`
 	Stream string `json:"stream"`
 	Seq    uint64 `json:"seq"`
 }
 
-// Windows are all that came, live and late, with their bytes.
+// Windows returns the bytes of all windows received, live and as backfill, by
+// their identity.
 func (b *Broker) Windows(t *testing.T) map[Window][]string {
 	t.Helper()
 	out := map[Window][]string{}
@@ -111,6 +116,7 @@ func (b *Broker) Windows(t *testing.T) map[Window][]string {
 	return out
 }
 
+// freePort returns a TCP port that was free a moment ago.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -21,7 +21,7 @@ const serveDir = "KERB_FUSE_SERVE"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(serveDir); dir != "" {
-		if err := serve(dir); err != nil {
+		if err := serveFaulty(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -61,7 +61,7 @@ func mount(t *testing.T) (mnt, fault string) {
 		}
 		_ = cmd.Wait()
 	})
-	return mnt, filepath.Join(dir, broken)
+	return mnt, filepath.Join(dir, faultSwitch)
 }
 
 func pendingIs(t *testing.T, s *store.Store, want []store.Entry) {

@@ -1,6 +1,8 @@
-// Package fuse runs the spool on a file system whose fsync fails when told to.
-// It is a module of its own, so that the binary's list of dependencies does
-// not have to vouch for a FUSE library.
+// Package fuse runs the spool on a file system whose fsync fails on demand, a
+// loopback file system in user space. It is a module of its own, so that a FUSE
+// library is not among the dependencies of the binary. Its tests need /dev/fuse
+// and root, and are skipped without them; only fsync fails, reads and writes
+// never do.
 package fuse
 
 import (
@@ -12,17 +14,19 @@ import (
 	"github.com/hanwen/go-fuse/v2/fs"
 )
 
-// broken is the file beside the backing directory that makes fsync fail.
-const broken = "broken"
+// faultSwitch is the name of the file beside the backing directory that makes
+// fsync fail.
+const faultSwitch = "broken"
 
-// serve mounts the directory data of dir at mnt of dir until that is unmounted.
-// While dir has a file named broken, every fsync answers EIO.
-func serve(dir string) error {
+// serveFaulty mounts the directory data of dir at mnt of dir, and returns when
+// that is unmounted. While dir has a file named broken, every fsync returns
+// EIO.
+func serveFaulty(dir string) error {
 	root := &fs.LoopbackRoot{Path: filepath.Join(dir, "data")}
 	root.NewNode = func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{LoopbackNode: fs.LoopbackNode{RootData: r}, dir: dir}
+		return &faultyNode{LoopbackNode: fs.LoopbackNode{RootData: r}, dir: dir}
 	}
-	root.RootNode = &node{LoopbackNode: fs.LoopbackNode{RootData: root}, dir: dir}
+	root.RootNode = &faultyNode{LoopbackNode: fs.LoopbackNode{RootData: root}, dir: dir}
 	o := &fs.Options{}
 	o.DirectMount = true
 	server, err := fs.Mount(filepath.Join(dir, "mnt"), root.RootNode, o)
@@ -36,14 +40,15 @@ func serve(dir string) error {
 	return nil
 }
 
-type node struct {
+// faultyNode is a file or directory of the loopback file system.
+type faultyNode struct {
 	fs.LoopbackNode
 	dir string
 }
 
-// Fsync answers for files and directories.
-func (n *node) Fsync(ctx context.Context, f fs.FileHandle, flags uint32) syscall.Errno {
-	if _, err := os.Stat(filepath.Join(n.dir, broken)); err == nil {
+// Fsync syncs a file or directory, or returns EIO while the fault switch is on.
+func (n *faultyNode) Fsync(ctx context.Context, f fs.FileHandle, flags uint32) syscall.Errno {
+	if _, err := os.Stat(filepath.Join(n.dir, faultSwitch)); err == nil {
 		return syscall.EIO
 	}
 	if f, ok := f.(fs.FileFsyncer); ok {

@@ -25,10 +25,10 @@ const (
 	killFrom = "KERB_KILL_FROM"
 )
 
-// rush fills a spool and acknowledges a part of it, and says what it does on
-// stdout: what the spool has taken, once it has, and what it may let go of,
-// before it may.
-func rush(dir, from string) error {
+// fillUntilKilled fills a spool and acknowledges a part of it. On stdout it
+// reports each accepted window after its acceptance, and each window that may
+// be released before its release.
+func fillUntilKilled(dir, from string) error {
 	window, err := strconv.Atoi(from)
 	if err != nil {
 		return err
@@ -47,14 +47,14 @@ func rush(dir, from string) error {
 		}
 		mark := ""
 		for _, e := range es {
-			mark += fmt.Sprintf("A %s %x\n", name(e), digest(e))
+			mark += fmt.Sprintf("A %s %x\n", entryName(e), entryDigest(e))
 		}
 		if s.Stats().Pending > 400 {
 			if es, err = s.Pending(100 + rnd.IntN(200)); err != nil {
 				return err
 			}
 			for _, e := range es {
-				mark += fmt.Sprintf("S %s\n", name(e))
+				mark += fmt.Sprintf("S %s\n", entryName(e))
 			}
 		} else {
 			es = nil
@@ -73,8 +73,8 @@ func TestNoWindowIsLostHoweverOftenTheAgentIsKilled(t *testing.T) {
 	if os.Getenv("KERB_LONG") != "" {
 		kills = 1000
 	}
-	dir, rnd, a := t.TempDir(), rand.New(rand.NewPCG(3, 3)), newAccount()
-	a.all = a.taken
+	dir, rnd, a := t.TempDir(), rand.New(rand.NewPCG(3, 3)), newWindowAccount()
+	a.all = a.accepted
 	taken := 0
 	for i := range kills {
 		cmd := exec.Command(os.Args[0])
@@ -94,7 +94,7 @@ func TestNoWindowIsLostHoweverOftenTheAgentIsKilled(t *testing.T) {
 			t.Fatalf("the load ended by itself: %v, %v", cmd.ProcessState, err)
 		}
 		whole := strings.LastIndexByte(string(marks), '\n') + 1
-		a.read(marks[:whole])
+		a.readMarks(marks[:whole])
 		taken += strings.Count(string(marks), "A ")
 		a.auditKilled(t, filepath.Join(dir, "spool"))
 	}
@@ -105,7 +105,7 @@ func TestNoWindowIsLostHoweverOftenTheAgentIsKilled(t *testing.T) {
 }
 
 // auditKilled has bbolt itself check the file, and looks for every window.
-func (a *account) auditKilled(t *testing.T, path string) {
+func (a *windowAccount) auditKilled(t *testing.T, path string) {
 	t.Helper()
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		return
@@ -135,12 +135,12 @@ func (a *account) auditKilled(t *testing.T, path string) {
 	defer s.Close()
 	has := map[string]bool{}
 	err = s.Each(func(i store.Item) error {
-		n := name(i.Entry)
+		n := entryName(i.Entry)
 		if has[n] {
 			t.Errorf("%s twice", n)
 		}
 		has[n] = true
-		if want := a.taken[n]; want != "" && want != fmt.Sprintf("%x", digest(i.Entry)) {
+		if want := a.accepted[n]; want != "" && want != fmt.Sprintf("%x", entryDigest(i.Entry)) {
 			t.Errorf("%s is another window", n)
 		}
 		return nil
@@ -148,9 +148,9 @@ func (a *account) auditKilled(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range a.taken {
-		if a.freed[n] {
-			delete(a.taken, n) // it may be gone from now on
+	for n := range a.accepted {
+		if a.released[n] {
+			delete(a.accepted, n) // it may be gone from now on
 		} else if !has[n] {
 			t.Errorf("%s is lost", n)
 		}

@@ -19,9 +19,9 @@ const loadDir = "KERB_POWERCUT_LOAD"
 func TestMain(m *testing.M) {
 	var err error
 	if dir := os.Getenv(loadDir); dir != "" {
-		err = load(dir)
+		err = fillAndCompact(dir)
 	} else if dir := os.Getenv(killDir); dir != "" {
-		err = rush(dir, os.Getenv(killFrom))
+		err = fillUntilKilled(dir, os.Getenv(killFrom))
 	} else {
 		os.Exit(m.Run())
 	}
@@ -35,9 +35,9 @@ func spoolOptions(now *time.Time) []store.Option {
 	return []store.Option{store.Keep(time.Hour), store.Now(func() time.Time { return *now })}
 }
 
-// load fills, empties and compacts a spool. It marks each window once the
-// spool has taken it, and before it may let go of it.
-func load(dir string) error {
+// fillAndCompact fills, empties and compacts a spool. It marks each window once
+// the spool has accepted it, and before it may release it.
+func fillAndCompact(dir string) error {
 	marks, err := os.Create(filepath.Join(dir, "marks"))
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func load(dir string) error {
 			window++
 			mark := ""
 			for _, e := range es {
-				mark += fmt.Sprintf("A %s %x\n", name(e), digest(e))
+				mark += fmt.Sprintf("A %s %x\n", entryName(e), entryDigest(e))
 			}
 			fmt.Fprint(marks, mark)
 			open = append(open, es...)
@@ -77,7 +77,7 @@ func load(dir string) error {
 				}
 				mark = ""
 				for _, e := range open[:n] {
-					mark += fmt.Sprintf("S %s\n", name(e))
+					mark += fmt.Sprintf("S %s\n", entryName(e))
 				}
 				fmt.Fprint(marks, mark)
 				if err := s.Ack(open[:n]); err != nil {
@@ -102,9 +102,11 @@ func load(dir string) error {
 	return s.Close()
 }
 
-func name(e store.Entry) string { return fmt.Sprintf("%s/%s/%d", e.Epoch, e.Release.Stream(), e.Seq) }
+func entryName(e store.Entry) string {
+	return fmt.Sprintf("%s/%s/%d", e.Epoch, e.Release.Stream(), e.Seq)
+}
 
-func digest(e store.Entry) []byte {
+func entryDigest(e store.Entry) []byte {
 	b, err := e.Release.MarshalBinary()
 	if err != nil {
 		panic(err)

@@ -31,14 +31,14 @@ func mountExt4(t *testing.T, size int64, options string) (dir, image string) {
 		t.Skipf("mount: %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
-		if err := command("umount", dir); err != nil {
+		if err := runCommand("umount", dir); err != nil {
 			t.Errorf("umount: %v", err)
 		}
 	})
 	return dir, image
 }
 
-func command(args ...string) error {
+func runCommand(args ...string) error {
 	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 	if err != nil {
 		return errors.New(strings.Join(args, " ") + ": " + string(out))
@@ -46,8 +46,9 @@ func command(args ...string) error {
 	return nil
 }
 
-// ledger is what a spool was given, to be accounted for whatever happens.
-type ledger struct {
+// windowLedger records the windows given to a spool, all of which must be
+// accounted for.
+type windowLedger struct {
 	t    *testing.T
 	s    *store.Store
 	next int
@@ -55,11 +56,13 @@ type ledger struct {
 	keys map[string]bool
 }
 
-func newLedger(t *testing.T, s *store.Store) *ledger {
-	return &ledger{t: t, s: s, keys: map[string]bool{}}
+func newWindowLedger(t *testing.T, s *store.Store) *windowLedger {
+	return &windowLedger{t: t, s: s, keys: map[string]bool{}}
 }
 
-func (l *ledger) append(windows int) {
+// appendWindows appends that many windows of each stream to the spool and
+// records them.
+func (l *windowLedger) appendWindows(windows int) {
 	l.t.Helper()
 	for range windows {
 		es, err := l.s.Append(storetest.Windows(storetest.Streams(4), l.next))
@@ -68,17 +71,17 @@ func (l *ledger) append(windows int) {
 		}
 		l.next++
 		for _, e := range es {
-			if l.keys[name(e)] {
-				l.t.Fatalf("%s was given twice", name(e))
+			if l.keys[entryName(e)] {
+				l.t.Fatalf("%s was given twice", entryName(e))
 			}
-			l.keys[name(e)] = true
+			l.keys[entryName(e)] = true
 		}
 		l.all = append(l.all, es...)
 	}
 }
 
-// exact checks that every window is pending as it was given.
-func (l *ledger) exact() {
+// checkPending checks that every window is pending, unchanged.
+func (l *windowLedger) checkPending() {
 	l.t.Helper()
 	es, err := l.s.Pending(1 << 20)
 	if err != nil {
@@ -90,7 +93,7 @@ func (l *ledger) exact() {
 	}
 	for _, e := range l.all {
 		if !has[e] {
-			l.t.Fatalf("%s is lost", name(e))
+			l.t.Fatalf("%s is lost", entryName(e))
 		}
 	}
 	if len(es) != len(l.all) {
@@ -105,24 +108,24 @@ func TestAFullDiskStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	l := newLedger(t, s)
-	l.append(20)
+	l := newWindowLedger(t, s)
+	l.appendWindows(20)
 	ballast := filepath.Join(dir, "ballast")
-	fill(t, ballast)
+	fillDisk(t, ballast)
 	for i := 0; s.Stats().Fault == nil && i < 2000; i++ {
-		l.append(1)
+		l.appendWindows(1)
 	}
 	if !errors.Is(s.Stats().Fault, syscall.ENOSPC) {
 		t.Fatalf("no ENOSPC: %v", s.Stats().Fault)
 	}
-	l.append(50)
-	l.exact()
+	l.appendWindows(50)
+	l.checkPending()
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	mended(t, s)
-	l.append(5)
-	l.exact()
+	waitRecovered(t, s)
+	l.appendWindows(5)
+	l.checkPending()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -130,12 +133,12 @@ func TestAFullDiskStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.s.Close()
-	l.exact()
+	l.checkPending()
 	t.Logf("%d windows, all accounted for", len(l.all))
 }
 
-// fill writes zeros until the disk is full.
-func fill(t *testing.T, path string) {
+// fillDisk writes zeros until the disk is full.
+func fillDisk(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
@@ -153,8 +156,9 @@ func fill(t *testing.T, path string) {
 	_ = f.Sync()
 }
 
-// mended waits until the spool found out by itself.
-func mended(t *testing.T, s *store.Store) {
+// waitRecovered waits until the spool notices by itself that its disk works
+// again.
+func waitRecovered(t *testing.T, s *store.Store) {
 	t.Helper()
 	for range 200 {
 		if s.Tend(); s.Stats().Fault == nil {
@@ -172,24 +176,24 @@ func TestADiskThatTurnsReadOnlyStopsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLedger(t, s)
-	l.append(20)
+	l := newWindowLedger(t, s)
+	l.appendWindows(20)
 	breakExt4(t, dir)
-	l.append(30)
+	l.appendWindows(30)
 	if s.Stats().Fault == nil {
 		t.Fatal("the disk goes on being written")
 	}
-	l.exact() // the file can still be read, and memory holds the rest
+	l.checkPending() // the file can still be read, and memory holds the rest
 	t.Logf("live: %v", s.Stats().Fault)
 	s.Close()
 
 	// After a restart on a disk that is still read-only: the backlog of the
 	// file leaves, new windows are held, and all go in once it can be written.
-	if err := command("umount", dir); err != nil {
+	if err := runCommand("umount", dir); err != nil {
 		t.Fatal(err)
 	}
-	_ = command("e2fsck", "-fy", image) // says 1 when it mended something
-	if err := errors.Join(command("mount", "-o", "loop", image, dir), command("mount", "-o", "remount,ro", dir)); err != nil {
+	_ = runCommand("e2fsck", "-fy", image) // says 1 when it mended something
+	if err := errors.Join(runCommand("mount", "-o", "loop", image, dir), runCommand("mount", "-o", "remount,ro", dir)); err != nil {
 		t.Fatal(err)
 	}
 	if s, err = store.Open(path); err != nil {
@@ -200,22 +204,22 @@ func TestADiskThatTurnsReadOnlyStopsNothing(t *testing.T) {
 	if err != nil || len(held) != 80 {
 		t.Fatalf("%d windows of the file, %v", len(held), err)
 	}
-	l2 := newLedger(t, s)
+	l2 := newWindowLedger(t, s)
 	l2.all, l2.next = held, 1000
 	for _, e := range held {
-		l2.keys[name(e)] = true
+		l2.keys[entryName(e)] = true
 	}
-	l2.append(10)
+	l2.appendWindows(10)
 	if !errors.Is(s.Stats().Fault, syscall.EROFS) {
 		t.Errorf("fault %v", s.Stats().Fault)
 	}
-	l2.exact()
-	if err := command("mount", "-o", "remount,rw", dir); err != nil {
+	l2.checkPending()
+	if err := runCommand("mount", "-o", "remount,rw", dir); err != nil {
 		t.Fatal(err)
 	}
-	mended(t, s)
-	l2.append(10)
-	l2.exact()
+	waitRecovered(t, s)
+	l2.appendWindows(10)
+	l2.checkPending()
 }
 
 // breakExt4 makes the kernel find an error in the file system.

@@ -15,8 +15,8 @@ import (
 	"kerb/agent/store/storetest"
 )
 
-// record runs the load under strace.
-func record(t *testing.T) []op {
+// recordLoad runs the load under strace.
+func recordLoad(t *testing.T) []syscallOp {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -33,7 +33,7 @@ func record(t *testing.T) []op {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	ops, err := parse(f, dir)
+	ops, err := parseTrace(f, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,9 +48,11 @@ func record(t *testing.T) []op {
 	return ops
 }
 
-// A card is worn by what is synced. Acknowledgements, expiry, tombstones and
-// notes travel with the windows.
-func oneSyncedCommit(t *testing.T, ops []op) {
+// checkSyncsPerWindow counts syncs, because a card wears by synced pages: two
+// for each window (bbolt syncs the pages, then the meta page), one more when
+// the file grows. Acknowledgements, expiry, tombstones and notes travel with
+// the windows.
+func checkSyncsPerWindow(t *testing.T, ops []syscallOp) {
 	windows, pages, syncs := 0, 0, 0
 	want := -1 // syncs of this commit; -1: the file is made or copied
 	for _, o := range ops {
@@ -85,22 +87,24 @@ func oneSyncedCommit(t *testing.T, ops []op) {
 	t.Error("the record is too short")
 }
 
-// account is what the marks say up to some point.
-type account struct {
-	taken map[string]string // window → digest
-	freed map[string]bool
-	all   map[string]string // of the whole record: what may be there early
-	next  map[string]int    // epoch/stream → highest number taken
+// windowAccount sums up the marks up to some point of the record.
+type windowAccount struct {
+	accepted map[string]string // window → digest
+	released map[string]bool
+	all      map[string]string // of the whole record: a window may be on disk before its mark
+	next     map[string]int    // epoch/stream → highest number taken
 }
 
-func (a *account) read(marks []byte) {
+// readMarks adds marks: "S window" for one that may be released, and "A window
+// digest" for one that was accepted.
+func (a *windowAccount) readMarks(marks []byte) {
 	for l := range strings.Lines(string(marks)) {
 		f := strings.Fields(l)
 		if f[0] == "S" {
-			a.freed[f[1]] = true
+			a.released[f[1]] = true
 			continue
 		}
-		a.taken[f[1]] = f[2]
+		a.accepted[f[1]] = f[2]
 		i := strings.LastIndexByte(f[1], '/')
 		n := 0
 		fmt.Sscan(f[1][i+1:], &n)
@@ -108,17 +112,18 @@ func (a *account) read(marks []byte) {
 	}
 }
 
-func newAccount() *account {
-	return &account{map[string]string{}, map[string]bool{}, nil, map[string]int{}}
+func newWindowAccount() *windowAccount {
+	return &windowAccount{map[string]string{}, map[string]bool{}, nil, map[string]int{}}
 }
 
-// replay cuts the power n times and gives what was wrong afterwards.
-func replay(t *testing.T, ops []op, n int, lazy bool) (faults []string) {
+// replayWithCuts cuts the power n times and returns the faults found
+// afterwards. lazy ignores syncs of files.
+func replayWithCuts(t *testing.T, ops []syscallOp, n int, lazy bool) (faults []string) {
 	rnd := rand.New(rand.NewPCG(11, uint64(n)))
-	whole := newAccount()
+	whole := newWindowAccount()
 	for _, o := range ops {
 		if o.kind == "mark" {
-			whole.read(o.data)
+			whole.readMarks(o.data)
 		}
 	}
 	cuts := make([]int, n)
@@ -126,25 +131,26 @@ func replay(t *testing.T, ops []op, n int, lazy bool) (faults []string) {
 		cuts[i] = rnd.IntN(len(ops) + 1)
 	}
 	slices.Sort(cuts)
-	d, a, done := newDisk(lazy), newAccount(), 0
-	a.all = whole.taken
+	d, a, done := newDisk(lazy), newWindowAccount(), 0
+	a.all = whole.accepted
 	for _, cut := range cuts {
 		for ; done < cut; done++ {
 			if o := ops[done]; o.kind == "mark" {
-				a.read(o.data)
+				a.readMarks(o.data)
 			} else {
-				d.do(o)
+				d.applyOp(o)
 			}
 		}
-		if fault := a.audit(t, d.cut(rnd)); fault != "" {
+		if fault := a.auditSpool(t, d.cutPower(rnd)); fault != "" {
 			faults = append(faults, fmt.Sprintf("after %d of %d: %s", done, len(ops), fault))
 		}
 	}
 	return faults
 }
 
-// audit opens the spool on what the cut left and says what is wrong with it.
-func (a *account) audit(t *testing.T, left map[string][]byte) string {
+// auditSpool opens the spool on the files left by a cut and returns the first
+// fault, or "".
+func (a *windowAccount) auditSpool(t *testing.T, left map[string][]byte) string {
 	dir, err := os.MkdirTemp("/dev/shm", "kerb-powercut-")
 	if err != nil {
 		dir = t.TempDir()
@@ -155,7 +161,7 @@ func (a *account) audit(t *testing.T, left map[string][]byte) string {
 			t.Fatal(err)
 		}
 	}
-	now := time.Time{} // nothing expires
+	now := time.Time{} // so that no window expires
 	s, err := store.Open(filepath.Join(dir, "spool"), spoolOptions(&now)...)
 	if err != nil {
 		return err.Error()
@@ -170,17 +176,17 @@ func (a *account) audit(t *testing.T, left map[string][]byte) string {
 	has := map[string]bool{}
 	fault := ""
 	err = s.Each(func(i store.Item) error {
-		has[name(i.Entry)] = true
-		if want := a.all[name(i.Entry)]; want != "" && want != fmt.Sprintf("%x", digest(i.Entry)) {
-			fault = name(i.Entry) + " is another window"
+		has[entryName(i.Entry)] = true
+		if want := a.all[entryName(i.Entry)]; want != "" && want != fmt.Sprintf("%x", entryDigest(i.Entry)) {
+			fault = entryName(i.Entry) + " is another window"
 		}
 		return nil
 	})
 	if err != nil || fault != "" {
 		return fmt.Sprint(fault, err)
 	}
-	for w := range a.taken {
-		if !has[w] && !a.freed[w] {
+	for w := range a.accepted {
+		if !has[w] && !a.released[w] {
 			return w + " is lost"
 		}
 	}
@@ -190,31 +196,33 @@ func (a *account) audit(t *testing.T, left map[string][]byte) string {
 	}
 	for _, e := range es {
 		if last := a.next[e.Epoch+"/"+e.Release.Stream()]; e.Seq <= uint64(last) {
-			return name(e) + " is given twice"
+			return entryName(e) + " is given twice"
 		}
 	}
 	return ""
 }
 
-func TestTheDisk(t *testing.T) {
-	ops := record(t)
-	t.Run("is synced once a window", func(t *testing.T) { oneSyncedCommit(t, ops) })
-	t.Run("loses no window wherever the power is cut", func(t *testing.T) { nothingLost(t, ops) })
+func TestSpoolOnDisk(t *testing.T) {
+	ops := recordLoad(t)
+	t.Run("is synced once a window", func(t *testing.T) { checkSyncsPerWindow(t, ops) })
+	t.Run("loses no window wherever the power is cut", func(t *testing.T) { checkCutsLoseNoWindow(t, ops) })
 }
 
-func nothingLost(t *testing.T, ops []op) {
+// checkCutsLoseNoWindow replays hundreds of cuts, and as a control the same
+// with a disk that ignores syncs, which must show faults.
+func checkCutsLoseNoWindow(t *testing.T, ops []syscallOp) {
 	cuts := 300
 	if os.Getenv("KERB_LONG") != "" {
 		cuts = 10000
 	}
-	if faults := replay(t, ops, cuts, false); faults != nil {
+	if faults := replayWithCuts(t, ops, cuts, false); faults != nil {
 		t.Errorf("%d faults in %d cuts, the first: %s", len(faults), cuts, strings.Join(faults[:min(len(faults), 5)], "\n"))
 	} else {
 		t.Logf("%d cuts: no window lost, no file damaged", cuts)
 	}
 	// The control: the same disk, but deaf to syncs of files, as with NoSync.
 	n := cuts / 10
-	faults := replay(t, ops, n, true)
+	faults := replayWithCuts(t, ops, n, true)
 	t.Logf("without syncs: %d faults in %d cuts", len(faults), n)
 	if len(faults) < n/20 {
 		t.Error("a disk that syncs nothing passes: the method shows nothing")

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// straceArgs make strace write what parse reads: paths of descriptors, strings
-// in hexadecimal, all threads.
+// straceArgs returns the options that make strace write the format of
+// parseTrace: paths of descriptors, strings in hexadecimal, all threads.
 func straceArgs(log string) []string {
 	return []string{
 		"-f", "-qq", "-y", "-xx", "-s", "1000000", "-o", log,
@@ -27,9 +27,9 @@ var (
 	numbers     = regexp.MustCompile(`(\d+)\)? *$`)
 )
 
-// parse reads a record of strace and gives what concerns files under dir.
-// Marks are writes to the file named marks there.
-func parse(r io.Reader, dir string) (ops []op, err error) {
+// parseTrace reads a record of strace and returns the calls for files under
+// dir. Marks are writes to the file named marks there.
+func parseTrace(r io.Reader, dir string) (ops []syscallOp, err error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	begun := map[string]string{} // pid → the first half of its call
 	for {
@@ -64,7 +64,9 @@ func parse(r io.Reader, dir string) (ops []op, err error) {
 	}
 }
 
-func parseCall(name, rest, dir string) (o op, ok bool, err error) {
+// parseCall parses one call with its arguments and result. ok is false for a
+// call that failed or that does not concern dir.
+func parseCall(name, rest, dir string) (o syscallOp, ok bool, err error) {
 	i := strings.LastIndex(rest, " = ")
 	if i < 0 || strings.HasPrefix(rest[i+3:], "-1") {
 		return o, false, nil
@@ -80,7 +82,7 @@ func parseCall(name, rest, dir string) (o op, ok bool, err error) {
 		text = append(text, b)
 	}
 	if m := descriptor.FindStringSubmatch(args); m != nil {
-		o.path = unhex(m[1])
+		o.path = decodePath(m[1])
 	} else if len(text) > 0 {
 		o.path = string(text[0])
 	}
@@ -124,8 +126,8 @@ func parseCall(name, rest, dir string) (o op, ok bool, err error) {
 	return o, under, nil
 }
 
-// unhex undoes -xx in a descriptor's path, where strace applies it too.
-func unhex(s string) string {
+// decodePath undoes -xx in a descriptor's path; strace applies it there too.
+func decodePath(s string) string {
 	if b, err := hex.DecodeString(strings.ReplaceAll(s, `\x`, "")); err == nil && strings.HasPrefix(s, `\x`) {
 		return string(b)
 	}

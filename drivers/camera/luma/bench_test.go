@@ -11,8 +11,8 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// footage is the directory with the clips; it skips where there is none.
-func footage(tb testing.TB) string {
+// footageDir is the directory with the clips; it skips where there is none.
+func footageDir(tb testing.TB) string {
 	tb.Helper()
 	if dir := os.Getenv("KERB_SHARED"); dir != "" {
 		return filepath.Join(dir, "footage")
@@ -31,8 +31,8 @@ func footage(tb testing.TB) string {
 	return ""
 }
 
-// pictures are the JPEGs of an AVI file, found by their chunk heads.
-func pictures(tb testing.TB, clip string) (all [][]byte) {
+// aviPictures are the JPEGs of an AVI file, found by their chunk heads.
+func aviPictures(tb testing.TB, clip string) (all [][]byte) {
 	tb.Helper()
 	file, err := os.ReadFile(clip)
 	if err != nil {
@@ -54,7 +54,7 @@ func pictures(tb testing.TB, clip string) (all [][]byte) {
 
 func clips(tb testing.TB) []string {
 	tb.Helper()
-	found, err := filepath.Glob(filepath.Join(footage(tb), "*.avi"))
+	found, err := filepath.Glob(filepath.Join(footageDir(tb), "*.avi"))
 	if err != nil || len(found) == 0 {
 		tb.Skip("no clips in the footage")
 	}
@@ -63,7 +63,7 @@ func clips(tb testing.TB) []string {
 
 func BenchmarkDecode(b *testing.B) {
 	for _, clip := range clips(b) {
-		all := pictures(b, clip)
+		all := aviPictures(b, clip)
 		for scale, name := range []string{"full", "half", "quarter", "eighth"} {
 			b.Run(strings.TrimSuffix(filepath.Base(clip), ".avi")+"/"+name, func(b *testing.B) {
 				c, err := luma.ReadConfig(all[0])

@@ -7,109 +7,112 @@ const (
 	errQuant = FormatError("uses a quantisation table that was not sent")
 )
 
-// difference decodes a DC difference.
-func (e *entropy) difference(t *huffman) (int32, error) {
-	if e.n < 32 {
-		e.refill()
+// decodeDCDiff decodes a DC difference, T.81 F.2.2.1.
+func (e *bitReader) decodeDCDiff(t *huffmanTable) (int32, error) {
+	if e.accBits < 32 {
+		e.refillAcc()
 	}
-	c := t.table[e.acc>>(64-look)]
-	if c>>advance&0xff != 0 {
+	c := t.lookup[e.acc>>(64-lookupBits)]
+	if c>>advanceShift&0xff != 0 {
 		return 0, errCode
 	}
-	if c&more == 0 {
+	if c&entryPartial == 0 {
 		e.acc <<= c & 63
-		e.n -= uint(c & 63)
-		return c >> value, nil
+		e.accBits -= uint(c & 63)
+		return c >> valueShift, nil
 	}
-	l, size := c&63, c>>value
+	l, size := c&63, c>>valueShift
 	if l == 0 {
-		if l, size = t.long(e.acc); l == 0 || size > 15 {
+		if l, size = t.decodeLongCode(e.acc); l == 0 || size > 15 {
 			return 0, errCode
 		}
 	}
 	e.acc <<= l
-	e.n -= uint(l)
-	return extend(int32(e.take(uint(size))), size), nil
+	e.accBits -= uint(l)
+	return extendSign(int32(e.readBits(uint(size))), size), nil
 }
 
-// lumaBlock decodes one block into d.block, dequantised, in natural order.
-func (d *Decoder) lumaBlock(dc, ac *huffman, q *quantTable) error {
+// decodeBlock decodes one block of luma into d.block, dequantised, in natural
+// order (T.81 F.2.2). acc, n and pos are copies of the bit reader's state,
+// which the compiler can keep in registers.
+func (d *Decoder) decodeBlock(dc, ac *huffmanTable, q *quantTable) error {
 	e := &d.bits
 	clear(d.block[:])
-	diff, err := e.difference(dc)
+	diff, err := e.decodeDCDiff(dc)
 	if err != nil {
 		return err
 	}
-	d.pred += diff
-	d.block[0] = int16(d.pred * q.step[0].q)
-	acc, n, pos := e.acc, e.n, e.pos
+	d.predDC += diff
+	d.block[0] = int16(d.predDC * q.step[0].q)
+	acc, n, pos := e.acc, e.accBits, e.pos
 	k, used := 0, uint16(0)
 	for k < 63 {
 		if n < 32 {
-			if pos <= window {
+			if pos <= windowSize {
 				acc |= binary.BigEndian.Uint64(e.buf[pos:]) >> n
 			}
 			pos += int(63-n) >> 3
 			n |= 56
 		}
-		c := ac.table[acc>>(64-look)]
-		if c&more != 0 {
-			c = ac.slow(c, acc)
+		c := ac.lookup[acc>>(64-lookupBits)]
+		if c&entryPartial != 0 {
+			c = ac.completeEntry(c, acc)
 		}
 		acc <<= c & 63
 		n -= uint(c & 63)
-		k += int(c >> advance & 0xff)
+		k += int(c >> advanceShift & 0xff)
 		if k > 63 {
 			break
 		}
 		s := &q.step[k]
-		used |= s.used
-		d.block[s.pos&63] = int16(c >> value * s.q)
+		used |= s.nonZeroBits
+		d.block[s.pos&63] = int16(c >> valueShift * s.q)
 	}
-	e.acc, e.n, e.pos = acc, n, pos
-	d.cols, d.rows = uint8(used)|1, uint8(used>>8)|1
-	if k > 63 && k < eob {
+	e.acc, e.accBits, e.pos = acc, n, pos
+	d.nonZeroCols, d.nonZeroRows = uint8(used)|1, uint8(used>>8)|1
+	if k > 63 && k < advanceEOB {
 		return errCode
 	}
 	return nil
 }
 
-// slow completes an entry that does not say everything.
-func (t *huffman) slow(c int32, acc uint64) int32 {
-	l, run, size := c&63, c>>advance&0xff, c>>value
+// completeEntry decodes a code or value that is too long for the lookup table,
+// and returns it as an entry.
+func (t *huffmanTable) completeEntry(c int32, acc uint64) int32 {
+	l, run, size := c&63, c>>advanceShift&0xff, c>>valueShift
 	if l == 0 {
 		var symbol int32
-		if l, symbol = t.long(acc); l == 0 {
-			return bad << advance
+		if l, symbol = t.decodeLongCode(acc); l == 0 {
+			return advanceInvalid << advanceShift
 		}
 		run, size = symbol>>4+1, symbol&15
 		if size == 0 {
-			return l | zeros(run-1)<<advance
+			return l | zeroRunAdvance(run-1)<<advanceShift
 		}
 	}
-	v := extend(int32(acc<<l>>(64-size)), size)
-	return l + size | run<<advance | v<<value
+	v := extendSign(int32(acc<<l>>(64-size)), size)
+	return l + size | run<<advanceShift | v<<valueShift
 }
 
-// skipBlock steps over a block of a component that is not wanted.
-func (e *entropy) skipBlock(dc, ac *huffman) error {
-	if _, err := e.difference(dc); err != nil {
+// skipBlock steps over the codes of a block of chroma.
+func (e *bitReader) skipBlock(dc, ac *huffmanTable) error {
+	if _, err := e.decodeDCDiff(dc); err != nil {
 		return err
 	}
 	k := 0
 	for k < 63 {
-		if e.n < 32 {
-			e.refill()
+		if e.accBits < 32 {
+			e.refillAcc()
 		}
-		c := ac.table[e.acc>>(64-look)]
-		if c&more != 0 {
-			c = ac.slow(c, e.acc)
+		c := ac.lookup[e.acc>>(64-lookupBits)]
+		if c&entryPartial != 0 {
+			c = ac.completeEntry(c, e.acc)
 		}
 		e.acc <<= c & 63
-		e.n -= uint(c & 63)
-		k += int(c >> advance & 0xff)
+		e.accBits -= uint(c & 63)
+		k += int(c >> advanceShift & 0xff)
 	}
-	if k > 63 && k < eob {
+	if k > 63 && k < advanceEOB {
 		return errCode
 	}
 	return nil

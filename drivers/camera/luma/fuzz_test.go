@@ -8,7 +8,7 @@ import (
 )
 
 func FuzzDecode(f *testing.F) {
-	for _, src := range vectors(f) {
+	for _, src := range readVectors(f) {
 		f.Add(src, uint8(0))
 		f.Add(src[:len(src)*2/3], uint8(2))
 	}

@@ -2,7 +2,7 @@ package luma
 
 import "fmt"
 
-// Markers of ITU-T T.81, table B.1.
+// Markers of ITU-T T.81, table B.1, by their second byte.
 const (
 	mSOF0  = 0xc0 // baseline
 	mSOF1  = 0xc1 // extended sequential
@@ -24,13 +24,14 @@ const (
 	mTEM   = 0x01
 )
 
-// parser walks the marker segments of a picture.
-type parser struct {
+// markerReader walks the marker segments of a picture, T.81 B.1.1.
+type markerReader struct {
 	src []byte
 	pos int
 }
 
-func (p *parser) start() error {
+// readSOI reads the start-of-image marker.
+func (p *markerReader) readSOI() error {
 	if len(p.src) < 2 {
 		return ErrTruncated
 	}
@@ -41,10 +42,11 @@ func (p *parser) start() error {
 	return nil
 }
 
-// next returns the next marker and the body of its segment, without length.
-func (p *parser) next() (marker byte, body []byte, err error) {
+// nextSegment returns the next marker and the body of its segment, without its
+// length. EOI has no body; TEM is skipped.
+func (p *markerReader) nextSegment() (marker byte, body []byte, err error) {
 	for {
-		m, err := p.marker()
+		m, err := p.readMarker()
 		if err != nil {
 			return 0, nil, err
 		}
@@ -74,8 +76,8 @@ func (p *parser) next() (marker byte, body []byte, err error) {
 	}
 }
 
-// marker steps over one marker and its fill bytes.
-func (p *parser) marker() (byte, error) {
+// readMarker reads one marker with its fill bytes, T.81 B.1.1.2.
+func (p *markerReader) readMarker() (byte, error) {
 	if p.pos >= len(p.src) {
 		return 0, ErrTruncated
 	}
@@ -96,34 +98,36 @@ func (p *parser) marker() (byte, error) {
 	return m, nil
 }
 
-// component is one of the planes of a picture; the first is luma.
+// component holds the frame parameters of one component; the first is luma.
 type component struct {
-	id   byte
-	h, v int // sampling factors
-	tq   byte
+	id         byte
+	h, v       int // sampling factors
+	quantTable byte
 }
 
-// header collects what the segments before the first scan declare.
+// header collects the declarations of the segments before the first scan.
 type header struct {
-	config Config
-	comp   [3]component
-	frame  bool // a frame header was read
-	jfif   bool
-	adobe  bool
-	colour byte // Adobe's transform: 0 RGB or CMYK, 1 YCbCr, 2 YCCK
+	config         Config
+	comp           [3]component
+	hasFrame       bool // a frame header was read
+	jfif           bool
+	adobe          bool
+	adobeTransform byte // Adobe's transform: 0 RGB or CMYK, 1 YCbCr, 2 YCCK
 }
 
-// read takes one segment that matters before the scans; it ignores others.
-func (h *header) read(m byte, body []byte) error {
+// readSegment reads one segment that the decoder needs before the scans; it
+// ignores others, and refuses the coding modes that this package does not
+// decode.
+func (h *header) readSegment(m byte, body []byte) error {
 	switch {
 	case m == mAPP0:
 		h.jfif = h.jfif || len(body) >= 5 && string(body[:5]) == "JFIF\x00"
 	case m == mAPP14:
 		if len(body) >= 12 && string(body[:5]) == "Adobe" {
-			h.adobe, h.colour = true, body[11]
+			h.adobe, h.adobeTransform = true, body[11]
 		}
 	case m == mSOF0 || m == mSOF1 || m == mSOF2:
-		return h.readFrame(m, body)
+		return h.readFrameHeader(m, body)
 	case m == mDHT || m == mJPG:
 	case m == mDAC || m >= mSOF0+9 && m <= mSOF15:
 		return UnsupportedError("arithmetic coding")
@@ -137,9 +141,9 @@ func (h *header) read(m byte, body []byte) error {
 	return nil
 }
 
-// readFrame reads a frame header, T.81 B.2.2.
-func (h *header) readFrame(m byte, b []byte) error {
-	if h.frame {
+// readFrameHeader reads a frame header, T.81 B.2.2.
+func (h *header) readFrameHeader(m byte, b []byte) error {
+	if h.hasFrame {
 		return FormatError("has two frame headers")
 	}
 	if len(b) < 6 || len(b) != 6+3*int(b[5]) {
@@ -166,21 +170,21 @@ func (h *header) readFrame(m byte, b []byte) error {
 	}
 	for i := range c.Components {
 		s := b[6+3*i:]
-		h.comp[i] = component{id: s[0], h: int(s[1] >> 4), v: int(s[1] & 15), tq: s[2]}
+		h.comp[i] = component{id: s[0], h: int(s[1] >> 4), v: int(s[1] & 15), quantTable: s[2]}
 	}
-	h.config, h.frame = c, true
-	return h.sampling()
+	h.config, h.hasFrame = c, true
+	return h.checkSampling()
 }
 
-// sampling checks the sampling factors and completes the Config.
-func (h *header) sampling() error {
+// checkSampling checks the sampling factors and completes the Config.
+func (h *header) checkSampling() error {
 	if h.config.Components == 1 {
-		// A single component is never interleaved: its factors mean nothing.
+		// A single component is never interleaved: its factors have no effect.
 		h.comp[0].h, h.comp[0].v = 1, 1
 	}
 	luma := h.comp[0]
 	for i, c := range h.comp[:h.config.Components] {
-		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 || c.tq > 3 {
+		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 || c.quantTable > 3 {
 			return FormatError("bad frame header")
 		}
 		if c.h > luma.h || c.v > luma.v {
@@ -196,40 +200,44 @@ func (h *header) sampling() error {
 	return nil
 }
 
-// check is run at the first scan, when all that says what the components mean
-// has been read. The rules for RGB are those of libjpeg.
-func (h *header) check() error {
-	if !h.frame {
+// checkSupported runs at the first scan, when all segments that define the
+// components' colour space have been read. It refuses RGB by the rules of
+// libjpeg: the Adobe transform flag, or the component identifiers R, G, B,
+// unless a JFIF marker says YCbCr.
+func (h *header) checkSupported() error {
+	if !h.hasFrame {
 		return FormatError("has no frame header")
 	}
-	if c := h.config; c.Progressive && int64(c.Width)*int64(c.Height) > progressiveMax {
+	if c := h.config; c.Progressive && int64(c.Width)*int64(c.Height) > maxProgressiveSamples {
 		return UnsupportedError(fmt.Sprintf("progressive picture of %d×%d: must have at most %d samples",
-			c.Width, c.Height, progressiveMax))
+			c.Width, c.Height, maxProgressiveSamples))
 	}
 	if h.config.Components != 3 || h.jfif {
 		return nil
 	}
 	rgb := h.comp[0].id == 'R' && h.comp[1].id == 'G' && h.comp[2].id == 'B'
-	if h.adobe && h.colour == 0 || !h.adobe && rgb {
+	if h.adobe && h.adobeTransform == 0 || !h.adobe && rgb {
 		return UnsupportedError("RGB: must be grey or YCbCr")
 	}
 	return nil
 }
 
-// quantTable is prepared for the inner loop: what to multiply with and where
-// the product goes, by place in the zigzag.
+// quantTable is a quantisation table (DQT), prepared for the inner loop: factor
+// and destination by zigzag index.
 type quantTable struct {
 	set  bool
 	step [64]quantStep
 }
 
+// quantStep belongs to one coefficient.
 type quantStep struct {
-	q    int32
-	used uint16 // a bit for the row, above one for the column
-	pos  uint8
+	q           int32
+	nonZeroBits uint16 // bit 8+row and bit column: see Decoder.nonZeroRows
+	pos         uint8
 }
 
-// zigzag maps the order of the coefficients in the file to that in a block.
+// zigzag maps the zigzag index of a coefficient to its natural, row by row
+// index: T.81 figure A.6.
 var zigzag = [64]uint8{
 	0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
 	12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
@@ -237,8 +245,8 @@ var zigzag = [64]uint8{
 	58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 }
 
-// readQuant reads quantisation tables, T.81 B.2.4.1.
-func (d *Decoder) readQuant(b []byte) error {
+// readQuantTables reads a DQT segment, T.81 B.2.4.1.
+func (d *Decoder) readQuantTables(b []byte) error {
 	for len(b) > 0 {
 		wide, id := int(b[0]>>4), b[0]&15
 		if wide > 1 || id > 3 || len(b) < 1+64<<wide {
@@ -252,7 +260,7 @@ func (d *Decoder) readQuant(b []byte) error {
 				q = q<<8 | uint16(b[1])
 			}
 			b = b[1+wide:]
-			t.step[k] = quantStep{q: int32(q), pos: zigzag[k], used: 1<<(zigzag[k]>>3+8) | 1<<(zigzag[k]&7)}
+			t.step[k] = quantStep{q: int32(q), pos: zigzag[k], nonZeroBits: 1<<(zigzag[k]>>3+8) | 1<<(zigzag[k]&7)}
 		}
 		t.set = true
 	}

@@ -1,43 +1,45 @@
 package luma
 
-// How many bits one look into a Huffman table takes.
-const look = 10
+// lookupBits is the number of bits with which a lookup table is indexed. Most
+// codes and their values fit.
+const lookupBits = 10
 
-// An entry of a lookup table covers a code and, where it fits, the value that
-// follows it. From the low end: 6 bits how many bits to consume, 1 bit more
-// (the entry does not say everything: see slow), 8 bits how far to advance in
-// the block, 16 bits the value, signed.
+// An entry of a lookup table covers a code and, where both fit, the value that
+// follows it. From the low end: 6 bits, the bits to consume; 1 bit,
+// entryPartial (completeEntry has to do the rest); 8 bits, the advance of the
+// zigzag index; 16 bits, the value, signed.
 const (
-	more    = 0x40
-	advance = 8   // shift
-	value   = 16  // shift
-	eob     = 128 // advance at the end of a block: larger than any sum of runs
-	bad     = 64  // advance of a code that means nothing: past the end of every block
+	entryPartial   = 0x40
+	advanceShift   = 8   // shift
+	valueShift     = 16  // shift
+	advanceEOB     = 128 // advance of the end of a block: larger than any sum of runs
+	advanceInvalid = 64  // advance of an invalid code: past the end of every block
 )
 
-// huffman is one table: as it was declared, and as the decoder wants it.
-type huffman struct {
-	set    bool
-	kind   kind      // what table holds
-	counts [16]byte  // codes of each length, 1–16
-	vals   [256]byte // their symbols
-	limit  [18]int32 // first 16-bit prefix that is longer than this length
-	offset [17]int32 // index in vals of a length's first code, less that code
-	table  [1 << look]int32
+// huffmanTable is one Huffman table: as declared (T.81 BITS and HUFFVAL), and
+// as a lookup table for one use.
+type huffmanTable struct {
+	set     bool
+	use     tableUse  // of the entries in lookup
+	counts  [16]byte  // codes of each length, 1–16
+	huffval [256]byte // their symbols
+	limit   [18]int32 // first 16-bit prefix that is longer than this length
+	offset  [17]int32 // index in huffval of a length's first code, minus that code
+	lookup  [1 << lookupBits]int32
 }
 
-// kind is what the entries of a lookup table are for.
-type kind uint8
+// tableUse selects the kind of entries in a lookup table.
+type tableUse uint8
 
 const (
-	stale      kind = iota
-	means           // DC differences
-	details         // AC coefficients of a sequential picture
-	progressed      // symbols alone, as the value
+	useNone    tableUse = iota
+	useDC               // DC differences of a sequential or progressive picture
+	useAC               // AC coefficients of a sequential picture
+	useSymbols          // symbols alone, as the value: AC coefficients of a progressive picture
 )
 
-// readHuffman reads Huffman tables, T.81 B.2.4.2.
-func (d *Decoder) readHuffman(b []byte) error {
+// readHuffmanTables reads a DHT segment, T.81 B.2.4.2.
+func (d *Decoder) readHuffmanTables(b []byte) error {
 	for len(b) > 0 {
 		if len(b) < 17 || b[0]>>4 > 1 || b[0]&15 > 3 {
 			return FormatError("bad Huffman table")
@@ -53,7 +55,7 @@ func (d *Decoder) readHuffman(b []byte) error {
 		if b[0]>>4 == 1 {
 			t = &d.ac[b[0]&15]
 		}
-		if err := t.define(b[1:17], b[17:17+n]); err != nil {
+		if err := t.setCodes(b[1:17], b[17:17+n]); err != nil {
 			return err
 		}
 		b = b[17+n:]
@@ -61,16 +63,17 @@ func (d *Decoder) readHuffman(b []byte) error {
 	return nil
 }
 
-// define declares the table. Cameras send the same ones with every picture:
-// then what was derived stays.
-func (t *huffman) define(counts, vals []byte) error {
+// setCodes declares the table and computes the limits of each code length (T.81
+// F.2.2.3, there MAXCODE and VALPTR). Cameras send the same tables with every
+// picture: then the lookup table stays.
+func (t *huffmanTable) setCodes(counts, vals []byte) error {
 	t.set = true
-	if string(t.counts[:]) == string(counts) && string(t.vals[:len(vals)]) == string(vals) && t.kind != stale {
+	if string(t.counts[:]) == string(counts) && string(t.huffval[:len(vals)]) == string(vals) && t.use != useNone {
 		return nil
 	}
-	t.kind = stale
+	t.use = useNone
 	copy(t.counts[:], counts)
-	copy(t.vals[:], vals)
+	copy(t.huffval[:], vals)
 	code, k := int32(0), int32(0)
 	for l := 1; l <= 16; l++ {
 		n := int32(counts[l-1])
@@ -86,71 +89,75 @@ func (t *huffman) define(counts, vals []byte) error {
 	return nil
 }
 
-// derive fills the lookup table for a use.
-func (t *huffman) derive(use kind) {
-	if t.kind == use {
+// buildLookup fills the lookup table for a use.
+func (t *huffmanTable) buildLookup(use tableUse) {
+	if t.use == use {
 		return
 	}
-	t.kind = use
-	rest := t.table[:]
+	t.use = use
+	rest := t.lookup[:]
 	k := 0
-	for l := int32(1); l <= look; l++ {
+	for l := int32(1); l <= lookupBits; l++ {
 		for range t.counts[l-1] {
-			width := 1 << (look - l)
-			t.cover(rest[:width], use, l, int32(t.vals[k]))
+			width := 1 << (lookupBits - l)
+			t.fillCode(rest[:width], use, l, int32(t.huffval[k]))
 			rest = rest[width:]
 			k++
 		}
 	}
-	fill(rest, more)
+	fillEntries(rest, entryPartial)
 }
 
-// cover fills the entries that start with one code.
-func (t *huffman) cover(entries []int32, use kind, l, symbol int32) {
+// fillCode fills the entries of the lookup table that start with one code of l
+// bits.
+func (t *huffmanTable) fillCode(entries []int32, use tableUse, l, symbol int32) {
 	run, size, skip := symbol>>4, symbol&15, int32(0)
 	switch {
-	case use == progressed:
-		fill(entries, l|symbol<<value)
+	case use == useSymbols:
+		fillEntries(entries, l|symbol<<valueShift)
 		return
-	case use == means && run > 0:
-		fill(entries, l|bad<<advance)
+	case use == useDC && run > 0:
+		fillEntries(entries, l|advanceInvalid<<advanceShift)
 		return
-	case use == details && size == 0:
-		fill(entries, l|zeros(run)<<advance)
+	case use == useAC && size == 0:
+		fillEntries(entries, l|zeroRunAdvance(run)<<advanceShift)
 		return
-	case use == details:
-		skip = (run + 1) << advance
+	case use == useAC:
+		skip = (run + 1) << advanceShift
 	}
-	if l+size > look {
-		fill(entries, l|more|skip|size<<value)
+	if l+size > lookupBits {
+		fillEntries(entries, l|entryPartial|skip|size<<valueShift)
 		return
 	}
 	width := len(entries) >> size
 	for v := range int32(1) << size {
-		fill(entries[:width], l+size|skip|extend(v, size)<<value)
+		fillEntries(entries[:width], l+size|skip|extendSign(v, size)<<valueShift)
 		entries = entries[width:]
 	}
 }
 
-func fill(entries []int32, e int32) {
+// fillEntries sets all entries to e.
+func fillEntries(entries []int32, e int32) {
 	for i := range entries {
 		entries[i] = e
 	}
 }
 
-// zeros is the advance of a symbol without a value.
-func zeros(run int32) int32 {
+// zeroRunAdvance returns the advance of a symbol with size 0: end of block
+// (EOB), 16 zeros (ZRL), or invalid.
+func zeroRunAdvance(run int32) int32 {
 	switch run {
 	case 0:
-		return eob
+		return advanceEOB
 	case 15:
 		return 16
 	}
-	return bad
+	return advanceInvalid
 }
 
-// extend is EXTEND of T.81, F.2.2.1: the low size bits of v as a signed value.
-func extend(v, size int32) int32 {
+// extendSign is EXTEND of T.81, F.2.2.1: it turns the low size bits of v into a
+// signed value.
+func extendSign(v, size int32) int32 {
 	v &= 1<<size - 1
 	if v < 1<<size>>1 {
 		v -= 1<<size - 1
@@ -158,13 +165,14 @@ func extend(v, size int32) int32 {
 	return v
 }
 
-// long finds a code of more than look bits at the top of acc. A length of 0
-// means that there is none.
-func (t *huffman) long(acc uint64) (length, symbol int32) {
+// decodeLongCode finds a code of more than lookupBits bits at the top of acc,
+// as DECODE of T.81, F.2.2.3, but on a 16-bit prefix. A length of 0 means that
+// there is none.
+func (t *huffmanTable) decodeLongCode(acc uint64) (length, symbol int32) {
 	prefix := int32(acc >> 48)
-	for l := int32(look + 1); l <= 16; l++ {
+	for l := int32(lookupBits + 1); l <= 16; l++ {
 		if prefix < t.limit[l] {
-			return l, int32(t.vals[(prefix>>(16-l)+t.offset[l])&0xff])
+			return l, int32(t.huffval[(prefix>>(16-l)+t.offset[l])&0xff])
 		}
 	}
 	return 0, 0

@@ -19,7 +19,7 @@ func TestVectorUnitAgreesWithPortableTransformOnAnyInput(t *testing.T) {
 			b[i] = int16(r.IntN(peak) - peak/2)
 			cols, rows = cols|1<<(i&7), rows|1<<(i>>3)
 		}
-		portable(want[:], 8, &b, cols, rows)
+		idctPortable(want[:], 8, &b, cols, rows)
 		idct(got[:], 8, &b, cols, rows)
 		if got != want {
 			t.Fatalf("block %v\ngot  %v\nwant %v", b, got, want)
@@ -27,8 +27,9 @@ func TestVectorUnitAgreesWithPortableTransformOnAnyInput(t *testing.T) {
 	}
 }
 
-// exact is the inverse DCT of T.81, A.3.3, reduced by means over squares.
-func exact(b *[64]int16, side int) (out [64]float64) {
+// exactIDCT is the inverse DCT of T.81, A.3.3, in floating point, reduced by
+// means over squares.
+func exactIDCT(b *[64]int16, side int) (out [64]float64) {
 	var base [8][8]float64
 	for u := range 8 {
 		for x := range 8 {
@@ -49,14 +50,15 @@ func exact(b *[64]int16, side int) (out [64]float64) {
 	return out
 }
 
-// TestTransformIsAccurate measures against exact arithmetic, with blocks as
-// they come from samples. As IEEE 1180 asks: no error above 1, a mean square
-// error below 0.02, and no bias beyond what so few samples show by chance.
+// TestTransformIsAccurate compares with floating point, on random blocks whose
+// high frequencies are weaker, as in natural pictures. The bounds follow IEEE
+// 1180: no error above 1, a mean square error below 0.02, and a bias within the
+// scatter of so few samples.
 func TestTransformIsAccurate(t *testing.T) {
 	for side, transform := range map[int]func([]byte, *[64]int16){
 		1: func(dst []byte, b *[64]int16) { idct(dst, 8, b, 0xff, 0xff) },
-		2: func(dst []byte, b *[64]int16) { half(dst, 8, b) },
-		4: func(dst []byte, b *[64]int16) { quarter(dst, 8, b) },
+		2: func(dst []byte, b *[64]int16) { idctHalf(dst, 8, b) },
+		4: func(dst []byte, b *[64]int16) { idctQuarter(dst, 8, b) },
 	} {
 		r := rand.New(rand.NewPCG(5, 6))
 		n, square, bias := 0, 0.0, 0.0
@@ -66,7 +68,7 @@ func TestTransformIsAccurate(t *testing.T) {
 				i := r.IntN(64)
 				b[i] = int16(r.IntN(600)-300) / int16(1+i&7+i>>3)
 			}
-			want := exact(&b, side)
+			want := exactIDCT(&b, side)
 			var got [64]byte
 			transform(got[:], &b)
 			for y := range 8 / side {
@@ -87,8 +89,8 @@ func TestTransformIsAccurate(t *testing.T) {
 	}
 }
 
-// traces counts bytes of a decoder that may tell something of a picture.
-func traces(d *Decoder) (n int) {
+// countTraces counts the bytes of a decoder's scratch that are not 0.
+func countTraces(d *Decoder) (n int) {
 	count := func(v int) {
 		if v != 0 {
 			n++
@@ -103,11 +105,11 @@ func traces(d *Decoder) (n int) {
 	for _, v := range d.edge {
 		count(int(v))
 	}
-	for _, v := range d.prog.coef[:cap(d.prog.coef)] {
+	for _, v := range d.prog.coefs[:cap(d.prog.coefs)] {
 		count(int(v))
 	}
 	count(int(d.bits.acc))
-	count(int(d.pred))
+	count(int(d.predDC))
 	count(len(d.dst))
 	count(len(d.bits.src))
 	return n
@@ -122,16 +124,16 @@ func TestNothingOfAPictureStaysInTheDecoder(t *testing.T) {
 		dst := make([]byte, 67*45)
 		for what, src := range map[string][]byte{"whole": src, "cut short": src[:len(src)-400]} {
 			var d Decoder
-			d.decode(dst, src, Full)
-			if traces(&d) < 100 {
+			d.decodePicture(dst, src, Full)
+			if countTraces(&d) < 100 {
 				t.Errorf("%s, %s: the test finds nothing even before wiping", name, what)
 			}
 			d.Wipe()
-			if n := traces(&d); n > 0 {
+			if n := countTraces(&d); n > 0 {
 				t.Errorf("%s, %s: %d traces", name, what, n)
 			}
 			d.Decode(dst, src, Full)
-			if n := traces(&d); n > 0 {
+			if n := countTraces(&d); n > 0 {
 				t.Errorf("%s, %s: %d traces after Decode", name, what, n)
 			}
 		}

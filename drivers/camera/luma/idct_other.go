@@ -2,11 +2,12 @@
 
 package luma
 
-// idct transforms a block of dequantised coefficients into 8×8 samples.
+// idct transforms a block of dequantised coefficients into 8×8 samples. Bit i
+// of cols or rows is set if column or row i is not all 0.
 func idct(dst []byte, stride int, b *[64]int16, cols, rows uint8) {
 	if cols|rows <= 1 {
-		flat(dst, stride, b[0])
+		fillFlat(dst, stride, b[0])
 		return
 	}
-	portable(dst, stride, b, cols, rows)
+	idctPortable(dst, stride, b, cols, rows)
 }

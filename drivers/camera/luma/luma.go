@@ -1,17 +1,18 @@
-// Package luma decodes the brightness of a JPEG picture and nothing else,
-// straight into the caller's bytes.
+// Package luma decodes the luminance of a JPEG picture (ITU-T T.81 | ISO/IEC
+// 10918-1), and only that, straight into the caller's bytes.
 //
-// Colour is never decoded: the codes of the chroma components are stepped
-// over, and no chroma coefficient is ever computed. The header is read and
-// checked before anything is allocated, a picture that ends early is an error
-// and not half a picture, and what the decoder needed on the way is
-// overwritten before it returns. It makes no copy of the picture: blocks are
-// transformed into their final place.
+// It reads baseline, extended sequential Huffman and progressive Huffman DCT
+// with 8 bits a sample, as grey or as luma with two chroma components. Chroma
+// is skipped: its Huffman codes are stepped over, and no chroma coefficient is
+// computed. Blocks are transformed into their final place, so no copy of the
+// picture is made; a reduced picture is computed without the full one.
 //
-// It reads what ITU-T T.81 calls baseline, extended sequential Huffman and
-// progressive Huffman DCT with 8 bits a sample, as grey or as luma with two
-// chroma components. It refuses arithmetic coding, lossless and hierarchical
-// modes, 12 bits, CMYK, and RGB.
+// It refuses arithmetic coding, lossless and hierarchical modes, 12 bits a
+// sample, CMYK and RGB. The header is checked before anything is allocated. A
+// picture that ends early is an error, not half a picture. Scratch that bears a
+// picture is overwritten before Decode returns. The standard library's
+// image/jpeg can do none of this: it decodes chroma, allocates by the declared
+// size, and keeps buffers that a caller cannot wipe.
 package luma
 
 import (
@@ -19,49 +20,52 @@ import (
 	"fmt"
 )
 
-// FormatError says that the bytes are not a whole and valid JPEG picture.
+// FormatError reports that the bytes are not a whole and valid JPEG picture.
 type FormatError string
 
+// Error returns the message with the prefix "jpeg: ".
 func (e FormatError) Error() string { return "jpeg: " + string(e) }
 
-// UnsupportedError says that the picture may be valid, but is of a kind that
-// this package does not decode.
+// UnsupportedError reports a picture that may be valid, but uses a mode or
+// colour space that this package does not decode.
 type UnsupportedError string
 
+// Error returns the message with the prefix "jpeg: ".
 func (e UnsupportedError) Error() string { return "jpeg: " + string(e) }
 
-// ErrTruncated says that the picture stops before its end marker.
+// ErrTruncated reports that the picture stops before its end marker (EOI).
 var ErrTruncated = errors.New("jpeg: picture is cut short")
 
 // Scale is a reduction of the picture while it is decoded: each delivered
-// sample is the mean of a square of 1, 2×2, 4×4 or 8×8 samples, so the large
-// picture never exists.
+// sample is the mean of a square of 1, 2×2, 4×4 or 8×8 samples. The large
+// picture is never computed.
 type Scale uint8
 
 // The scales.
 const (
-	Full    Scale = iota // as it is
+	Full    Scale = iota // 1/1
 	Half                 // 1/2 of width and height
 	Quarter              // 1/4
 	Eighth               // 1/8
 )
 
-// Config is what the header of a picture declares.
+// Config holds the properties that the header of a picture declares.
 type Config struct {
 	Width, Height int  // samples of luma, 1–65535
 	Components    int  // 1: grey, 3: luma and two chroma
-	H, V          int  // sampling factors of luma, 1–4: none of chroma is larger
+	H, V          int  // sampling factors of luma, 1–4; those of chroma are not larger
 	Progressive   bool // sent in several passes: decoding needs 2 bytes a sample of memory
 }
 
-// Size is the width and height of the picture delivered at a scale: rounded up.
+// Size returns the width and height of the picture delivered at a scale,
+// rounded up.
 func (c Config) Size(s Scale) (w, h int) {
 	round := 1<<s - 1
 	return (c.Width + round) >> s, (c.Height + round) >> s
 }
 
-// Fit is the least reduction at which the picture has at most pixels samples.
-// ok is false where even an eighth is larger.
+// Fit returns the least reduction at which the picture has at most pixels
+// samples. ok is false where even an eighth is larger.
 func (c Config) Fit(pixels int) (s Scale, ok bool) {
 	for s = Full; s <= Eighth; s++ {
 		if w, h := c.Size(s); int64(w)*int64(h) <= int64(pixels) {
@@ -72,75 +76,77 @@ func (c Config) Fit(pixels int) (s Scale, ok bool) {
 }
 
 // ReadConfig reads the header of a picture, up to its first scan, and refuses
-// what Decode would refuse by the header alone. It allocates nothing but its
-// error. ErrTruncated means that src ends before the header does.
+// the pictures that Decode would refuse by the header alone. It allocates only
+// its error. ErrTruncated means that src ends before the header does.
 func ReadConfig(src []byte) (Config, error) {
 	var h header
-	p := parser{src: src}
-	if err := p.start(); err != nil {
+	p := markerReader{src: src}
+	if err := p.readSOI(); err != nil {
 		return Config{}, err
 	}
 	for {
-		m, body, err := p.next()
+		m, body, err := p.nextSegment()
 		if err != nil {
 			return Config{}, err
 		}
 		switch {
 		case m == mSOS:
-			return h.config, h.check()
+			return h.config, h.checkSupported()
 		case m == mEOI:
 			return Config{}, FormatError("has no picture data")
 		default:
-			if err := h.read(m, body); err != nil {
+			if err := h.readSegment(m, body); err != nil {
 				return Config{}, err
 			}
 		}
 	}
 }
 
-// Memory is where scratch that bears a picture lies: n zero bytes from Bytes
-// until Free, which wipes them.
+// Memory provides the scratch that bears a picture: Bytes returns n zero bytes,
+// which stay valid until Free, and Free wipes them.
 type Memory interface {
 	Bytes(n int) ([]byte, error)
 	Free([]byte)
 }
 
 // Decoder decodes pictures one after another and keeps its tables and scratch
-// between them. The zero value is ready; it must not be copied and serves one
+// between them. The zero value is ready. It must not be copied, and serves one
 // goroutine.
 type Decoder struct {
-	// Memory is for all scratch but the one block at hand; nil: Go's heap. Set
+	// Memory provides all scratch except the single block; nil: Go's heap. Set
 	// it before the first picture, and Close the Decoder after the last.
 	Memory Memory
 
 	header
-	scale      Scale
-	dst        []byte
-	stride     int
-	height     int
-	cols, rows uint8 // which columns and rows of block are not all 0
-	quant      [4]quantTable
-	dc, ac     [4]huffman
-	bits       entropy
-	block      [64]int16 // coefficients of the block at hand, in natural order
-	edge       [64]byte  // a block that lies half outside the picture
-	pred       int32     // the last block's mean, from which the next is told
-	done       bool      // luma has been decoded
-	restart    int       // MCUs between restart markers; 0: none
-	prog       progressive
+	scale                    Scale
+	dst                      []byte
+	stride                   int
+	height                   int
+	nonZeroCols, nonZeroRows uint8 // bit i: column or row i of block is not all 0
+	quant                    [4]quantTable
+	dc, ac                   [4]huffmanTable
+	bits                     bitReader
+	block                    [64]int16 // coefficients of the block at hand, in natural order
+	edge                     [64]byte  // samples of a block that lies partly outside the picture
+	predDC                   int32     // DC prediction (PRED): the last block's DC coefficient
+	lumaDecoded              bool      // luma has been decoded
+	restartInterval          int       // MCUs between restart markers; 0: none
+	prog                     progressiveState
 }
 
 // Decode writes the luma of the picture in src to dst, row by row without
-// padding. len(dst) must be width × height at that scale, or nothing is
-// written. After any other error dst holds an unspecified part of the picture.
-// It never panics, whatever src is, and does not keep src or dst. What follows
-// the picture's end marker is ignored.
+// padding, 0 black to 255 white. len(dst) must be width × height at that scale;
+// otherwise dst is left as it was. After any other error dst holds an
+// unspecified part of the picture. Decode never panics, for any src, and does
+// not keep src or dst. It ignores bytes after the picture's end marker. Errors
+// are FormatError, UnsupportedError, ErrTruncated, or those of Memory.
 func (d *Decoder) Decode(dst, src []byte, s Scale) error {
 	defer d.Wipe()
-	return d.decode(dst, src, s)
+	return d.decodePicture(dst, src, s)
 }
 
-func (d *Decoder) decode(dst, src []byte, s Scale) error {
+// decodePicture is Decode without the wiping.
+func (d *Decoder) decodePicture(dst, src []byte, s Scale) error {
 	c, err := ReadConfig(src)
 	if err != nil {
 		return err
@@ -153,44 +159,45 @@ func (d *Decoder) decode(dst, src []byte, s Scale) error {
 		return fmt.Errorf("jpeg: buffer of %d bytes for %d×%d samples", len(dst), w, h)
 	}
 	if d.bits.buf == nil {
-		b, err := d.memory(window + 8)
+		b, err := d.allocScratch(windowSize + 8)
 		if err != nil {
 			return err
 		}
-		d.bits.buf = (*[window + 8]byte)(b)
+		d.bits.buf = (*[windowSize + 8]byte)(b)
 	}
 	d.dst, d.stride, d.height, d.scale = dst, w, h, s
-	d.defaults()
-	p := parser{src: src}
-	if err := p.start(); err != nil {
+	d.resetTables()
+	p := markerReader{src: src}
+	if err := p.readSOI(); err != nil {
 		return err
 	}
-	return d.segments(&p)
+	return d.readSegments(&p)
 }
 
-// segments reads the whole picture, marker by marker, to its end marker.
-func (d *Decoder) segments(p *parser) error {
+// readSegments decodes the whole picture, marker segment by marker segment, to
+// its end marker.
+func (d *Decoder) readSegments(p *markerReader) error {
 	for {
-		m, body, err := p.next()
+		m, body, err := p.nextSegment()
 		if err != nil {
 			return err
 		}
 		switch m {
 		case mSOS:
-			err = d.scan(p, body)
+			err = d.decodeScan(p, body)
 		case mDHT:
-			err = d.readHuffman(body)
+			err = d.readHuffmanTables(body)
 		case mDQT:
-			err = d.readQuant(body)
+			err = d.readQuantTables(body)
 		case mDRI:
 			if len(body) != 2 {
 				return FormatError("bad restart interval")
 			}
-			d.restart = int(body[0])<<8 | int(body[1])
+			d.restartInterval = int(body[0])<<8 | int(body[1])
 		case mEOI:
-			return d.finish()
+			return d.finishPicture()
 		default:
-			err = d.read(m, body)
+			err = d.readSegment(m, body)
 		}
 		if err != nil {
 			return err
@@ -198,22 +205,24 @@ func (d *Decoder) segments(p *parser) error {
 	}
 }
 
-// finish is the end of the picture: a progressive one is transformed only now.
-func (d *Decoder) finish() error {
-	if !d.done {
+// finishPicture checks at EOI that luma was decoded. A progressive picture is
+// transformed only now, because each scan may refine its coefficients.
+func (d *Decoder) finishPicture() error {
+	if !d.lumaDecoded {
 		return FormatError("has no luma scan")
 	}
 	if d.config.Progressive {
-		return d.assemble()
+		return d.transformAll()
 	}
 	return nil
 }
 
-// defaults forgets the last picture. Motion-JPEG frames may leave out their
-// Huffman tables and mean those of T.81, annex K.
-func (d *Decoder) defaults() {
+// resetTables forgets the tables of the last picture. Motion-JPEG frames may
+// leave out their Huffman tables and mean those of T.81 annex K.3: see
+// selectTable.
+func (d *Decoder) resetTables() {
 	d.header = header{}
-	d.done, d.restart, d.prog.scans, d.prog.eobrun = false, 0, 0, 0
+	d.lumaDecoded, d.restartInterval, d.prog.scans, d.prog.eobRun = false, 0, 0, 0
 	for i := range d.quant {
 		d.quant[i].set = false
 	}
@@ -222,28 +231,30 @@ func (d *Decoder) defaults() {
 	}
 }
 
-// Wipe overwrites everything that was derived from a picture. Decode calls it
+// Wipe overwrites all data that was derived from a picture. Decode calls it
 // before it returns.
 func (d *Decoder) Wipe() {
 	d.dst = nil
-	d.bits.wipe()
+	d.bits.wipeWindow()
 	clear(d.block[:])
 	clear(d.edge[:])
-	clear(d.prog.coef)
-	d.pred = 0
+	clear(d.prog.coefs)
+	d.predDC = 0
 }
 
-// Close wipes the scratch and gives it back. The Decoder can be used again.
+// Close wipes the scratch and gives it back to Memory. The Decoder can be used
+// again.
 func (d *Decoder) Close() {
 	d.Wipe()
 	if d.Memory != nil && d.bits.buf != nil {
 		d.Memory.Free(d.bits.buf[:])
-		d.Memory.Free(d.prog.coef)
+		d.Memory.Free(d.prog.coefs)
 	}
-	d.bits.buf, d.prog.coef = nil, nil
+	d.bits.buf, d.prog.coefs = nil, nil
 }
 
-func (d *Decoder) memory(n int) ([]byte, error) {
+// allocScratch returns n zero bytes from Memory, or from Go's heap.
+func (d *Decoder) allocScratch(n int) ([]byte, error) {
 	if d.Memory == nil {
 		return make([]byte, n), nil
 	}

@@ -17,8 +17,8 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// vectors are the pictures of testdata, by name.
-func vectors(tb testing.TB) map[string][]byte {
+// readVectors are the pictures of testdata, by name.
+func readVectors(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	paths, err := filepath.Glob("testdata/*.jpg")
 	if err != nil || len(paths) < 15 {
@@ -35,8 +35,8 @@ func vectors(tb testing.TB) map[string][]byte {
 	return all
 }
 
-// encode makes a JPEG of a made-up picture: grey, or 4:2:0 in colour.
-func encode(tb testing.TB, w, h, quality int, grey bool) []byte {
+// encodeJPEG encodes a synthetic picture: grey, or 4:2:0 in colour.
+func encodeJPEG(tb testing.TB, w, h, quality int, grey bool) []byte {
 	tb.Helper()
 	r := rand.New(rand.NewPCG(uint64(w), uint64(h)))
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
@@ -64,8 +64,8 @@ func encode(tb testing.TB, w, h, quality int, grey bool) []byte {
 	return b.Bytes()
 }
 
-// reference is the luma of a picture as image/jpeg decodes it.
-func reference(tb testing.TB, src []byte) []byte {
+// decodeReference returns the luma of a picture as image/jpeg decodes it.
+func decodeReference(tb testing.TB, src []byte) []byte {
 	tb.Helper()
 	m, err := jpeg.Decode(bytes.NewReader(src))
 	if err != nil {
@@ -87,8 +87,8 @@ func reference(tb testing.TB, src []byte) []byte {
 	return out
 }
 
-// decode is Decode into a buffer of the right size.
-func decode(d *luma.Decoder, src []byte, s luma.Scale) ([]byte, error) {
+// decodeLuma is Decode into a buffer of the right size.
+func decodeLuma(d *luma.Decoder, src []byte, s luma.Scale) ([]byte, error) {
 	c, err := luma.ReadConfig(src)
 	if err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func decode(d *luma.Decoder, src []byte, s luma.Scale) ([]byte, error) {
 	return dst, d.Decode(dst, src, s)
 }
 
-// near fails unless two pictures differ by at most most levels anywhere.
-func near(tb testing.TB, got, want []byte, most int) {
+// requireNear fails if two pictures differ by more than most levels anywhere.
+func requireNear(tb testing.TB, got, want []byte, most int) {
 	tb.Helper()
 	if len(got) != len(want) {
 		tb.Fatalf("%d samples, must be %d", len(got), len(want))
@@ -111,9 +111,9 @@ func near(tb testing.TB, got, want []byte, most int) {
 	}
 }
 
-// mean is a full picture reduced by taking means over squares; those that lie
-// half outside the picture are left as got has them.
-func mean(full, got []byte, w, h int, s luma.Scale) []byte {
+// meanOverSquares reduces a full picture by means over squares. Samples whose
+// square lies partly outside the picture are copied from got.
+func meanOverSquares(full, got []byte, w, h int, s luma.Scale) []byte {
 	side := 1 << s
 	sw := (w + side - 1) / side
 	out := bytes.Clone(got)
@@ -131,24 +131,24 @@ func mean(full, got []byte, w, h int, s luma.Scale) []byte {
 
 func TestLumaIsThatOfTheStandardLibrary(t *testing.T) {
 	var d luma.Decoder
-	all := vectors(t)
+	all := readVectors(t)
 	delete(all, "422-progressive-restart") // which image/jpeg cannot read
 	for name, src := range all {
 		t.Run(name, func(t *testing.T) {
-			got, err := decode(&d, src, luma.Full)
+			got, err := decodeLuma(&d, src, luma.Full)
 			if err != nil {
 				t.Fatal(err)
 			}
-			near(t, got, reference(t, src), 1)
+			requireNear(t, got, decodeReference(t, src), 1)
 		})
 	}
 }
 
 func TestProgressivePictureIsTheSequentialOne(t *testing.T) {
 	var d luma.Decoder
-	all := vectors(t)
-	got, err := decode(&d, all["422-progressive-restart"], luma.Full)
-	want, err2 := decode(&d, all["422-60"], luma.Full)
+	all := readVectors(t)
+	got, err := decodeLuma(&d, all["422-progressive-restart"], luma.Full)
+	want, err2 := decodeLuma(&d, all["422-60"], luma.Full)
 	if err != nil || err2 != nil || !bytes.Equal(got, want) {
 		t.Errorf("they differ (%v, %v)", err, err2)
 	}
@@ -159,12 +159,12 @@ func TestEverySizeIsFilledToItsEdges(t *testing.T) {
 	for w := 1; w <= 35; w += 2 {
 		for h := 1; h <= 35; h += 3 {
 			for _, grey := range []bool{true, false} {
-				src := encode(t, w, h, 60+w, grey)
-				got, err := decode(&d, src, luma.Full)
+				src := encodeJPEG(t, w, h, 60+w, grey)
+				got, err := decodeLuma(&d, src, luma.Full)
 				if err != nil {
 					t.Fatalf("%d×%d: %v", w, h, err)
 				}
-				near(t, got, reference(t, src), 1)
+				requireNear(t, got, decodeReference(t, src), 1)
 			}
 		}
 	}
@@ -172,13 +172,13 @@ func TestEverySizeIsFilledToItsEdges(t *testing.T) {
 
 func TestReducedPictureIsTheMeanOfTheFullOne(t *testing.T) {
 	var d luma.Decoder
-	all := vectors(t)
+	all := readVectors(t)
 	delete(all, "422-progressive-restart") // which image/jpeg cannot read
 	for _, name := range []string{"420-coarse-16-bit", "444-restart-rows"} {
-		// The full picture is cut off at 0 and 255, a mean of what is beyond is not.
+		// The full picture is clamped to 0–255 before the mean, a reduced one after it.
 		delete(all, name)
 	}
-	all["smooth"] = encode(t, 83, 61, 40, false)
+	all["smooth"] = encodeJPEG(t, 83, 61, 40, false)
 	for name, src := range all {
 		for s := luma.Half; s <= luma.Eighth; s++ {
 			t.Run(fmt.Sprintf("%s at 1/%d", name, 1<<s), func(t *testing.T) {
@@ -186,18 +186,18 @@ func TestReducedPictureIsTheMeanOfTheFullOne(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := decode(&d, src, s)
+				got, err := decodeLuma(&d, src, s)
 				if err != nil {
 					t.Fatal(err)
 				}
-				near(t, got, mean(reference(t, src), got, c.Width, c.Height, s), 12)
+				requireNear(t, got, meanOverSquares(decodeReference(t, src), got, c.Width, c.Height, s), 12)
 			})
 		}
 	}
 }
 
 func TestPictureWithoutHuffmanTablesUsesTheStandardOnes(t *testing.T) {
-	src := encode(t, 40, 30, 80, false) // image/jpeg uses the standard's
+	src := encodeJPEG(t, 40, 30, 80, false) // image/jpeg uses the standard's
 	i := bytes.Index(src, []byte{0xff, 0xc4})
 	n := int(src[i+2])<<8 | int(src[i+3])
 	bare := append(bytes.Clone(src[:i]), src[i+2+n:]...)
@@ -205,32 +205,32 @@ func TestPictureWithoutHuffmanTablesUsesTheStandardOnes(t *testing.T) {
 		t.Fatal("there are more tables")
 	}
 	var d luma.Decoder
-	for _, before := range [][]byte{src, vectors(t)["420-optimised"]} {
-		if _, err := decode(&d, before, luma.Full); err != nil {
+	for _, before := range [][]byte{src, readVectors(t)["420-optimised"]} {
+		if _, err := decodeLuma(&d, before, luma.Full); err != nil {
 			t.Fatal(err)
 		}
-		got, err := decode(&d, bare, luma.Full)
+		got, err := decodeLuma(&d, bare, luma.Full)
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, got, reference(t, src), 1)
+		requireNear(t, got, decodeReference(t, src), 1)
 	}
 }
 
 func TestDecoderKeepsNothingOfThePictureBefore(t *testing.T) {
-	all := vectors(t)
+	all := readVectors(t)
 	fresh := map[string][]byte{}
 	for name, src := range all {
 		var d luma.Decoder
-		fresh[name], _ = decode(&d, src, luma.Full)
+		fresh[name], _ = decodeLuma(&d, src, luma.Full)
 	}
 	var d luma.Decoder
 	for range 3 {
 		for name, src := range all { // in any order
-			if _, err := decode(&d, src[:len(src)-300], luma.Full); err == nil {
+			if _, err := decodeLuma(&d, src[:len(src)-300], luma.Full); err == nil {
 				t.Fatalf("%s: cut short, but no error", name)
 			}
-			if got, err := decode(&d, src, luma.Full); err != nil || !bytes.Equal(got, fresh[name]) {
+			if got, err := decodeLuma(&d, src, luma.Full); err != nil || !bytes.Equal(got, fresh[name]) {
 				t.Fatalf("%s: not as a fresh decoder has it (%v)", name, err)
 			}
 		}
@@ -239,7 +239,7 @@ func TestDecoderKeepsNothingOfThePictureBefore(t *testing.T) {
 
 func TestPictureCutAnywhereIsAnError(t *testing.T) {
 	var d luma.Decoder
-	for name, src := range vectors(t) {
+	for name, src := range readVectors(t) {
 		dst := make([]byte, 67*45)
 		for n := range src {
 			if err := d.Decode(dst, src[:n], luma.Full); !errors.Is(err, luma.ErrTruncated) {
@@ -253,7 +253,7 @@ func TestScanWithoutItsEndIsAnErrorThoughTheMarkerIsThere(t *testing.T) {
 	var d luma.Decoder
 	dst := make([]byte, 67*45)
 	for _, name := range []string{"444", "420-optimised", "grey", "411"} {
-		src := vectors(t)[name]
+		src := readVectors(t)[name]
 		sos := bytes.LastIndex(src, []byte{0xff, 0xda})
 		for n := sos + 14; n < len(src)-3; n += 7 {
 			short := append(bytes.Clone(src[:n]), 0xff, 0xd9)
@@ -266,7 +266,7 @@ func TestScanWithoutItsEndIsAnErrorThoughTheMarkerIsThere(t *testing.T) {
 
 func TestWrongBufferIsRefusedAndLeftAlone(t *testing.T) {
 	var d luma.Decoder
-	src := encode(t, 33, 17, 80, false)
+	src := encodeJPEG(t, 33, 17, 80, false)
 	for s, want := range map[luma.Scale]int{luma.Full: 33 * 17, luma.Half: 17 * 9, luma.Quarter: 9 * 5, luma.Eighth: 5 * 3} {
 		for _, n := range []int{0, want - 1, want + 1} {
 			dst := bytes.Repeat([]byte{0xa5}, n)
@@ -283,14 +283,14 @@ func TestWrongBufferIsRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
-// segment is a marker segment.
-func segment(marker byte, body ...byte) []byte {
+// markerSegment builds a marker segment.
+func markerSegment(marker byte, body ...byte) []byte {
 	n := len(body) + 2
 	return append([]byte{0xff, marker, byte(n >> 8), byte(n)}, body...)
 }
 
-// spliced is src with the first segment of a kind replaced.
-func spliced(tb testing.TB, src []byte, marker byte, by ...byte) []byte {
+// replaceSegment returns src with the first segment of a kind replaced.
+func replaceSegment(tb testing.TB, src []byte, marker byte, by ...byte) []byte {
 	tb.Helper()
 	i := bytes.Index(src, []byte{0xff, marker})
 	if i < 0 {
@@ -300,8 +300,9 @@ func spliced(tb testing.TB, src []byte, marker byte, by ...byte) []byte {
 	return append(append(bytes.Clone(src[:i]), by...), src[i+2+n:]...)
 }
 
-// patched is src with one byte of the first segment of a kind changed.
-func patched(tb testing.TB, src []byte, marker byte, at int, v byte) []byte {
+// patchSegment returns src with one byte of the first segment of a kind
+// changed.
+func patchSegment(tb testing.TB, src []byte, marker byte, at int, v byte) []byte {
 	tb.Helper()
 	i := bytes.Index(src, []byte{0xff, marker})
 	if i < 0 {
@@ -313,7 +314,7 @@ func patched(tb testing.TB, src []byte, marker byte, at int, v byte) []byte {
 }
 
 func TestOtherKindsOfPictureAreRefusedByTheHeader(t *testing.T) {
-	src := encode(t, 40, 30, 80, false)
+	src := encodeJPEG(t, 40, 30, 80, false)
 	i := bytes.Index(src, []byte{0xff, 0xc0})
 	frame := src[i+4 : i+19]
 	adobe := append([]byte("Adobe\x00\x64\x00\x00\x00\x00"), 0)
@@ -323,32 +324,32 @@ func TestOtherKindsOfPictureAreRefusedByTheHeader(t *testing.T) {
 	}{
 		"nothing":              {nil, "jpeg: picture is cut short"},
 		"text":                 {[]byte("GET / HTTP/1.1"), "jpeg: does not start with a JPEG marker"},
-		"12 bits":              {patched(t, src, 0xc0, 0, 12), "jpeg: 12 bits a sample: must be 8"},
-		"no width":             {patched(t, patched(t, src, 0xc0, 3, 0), 0xc0, 4, 0), "jpeg: is 0 samples wide"},
-		"no height":            {patched(t, patched(t, src, 0xc0, 1, 0), 0xc0, 2, 0), "jpeg: number of lines is declared late"},
-		"CMYK":                 {spliced(t, src, 0xc0, segment(0xc0, append(append(append([]byte{}, frame[:5]...), 4), 1, 17, 0, 2, 17, 0, 3, 17, 0, 4, 17, 0)...)...), "jpeg: CMYK: must be grey or YCbCr"},
-		"two components":       {spliced(t, src, 0xc0, segment(0xc0, append(append(append([]byte{}, frame[:5]...), 2), 1, 17, 0, 2, 17, 0)...)...), "jpeg: 2 components: must be grey or YCbCr"},
-		"RGB by Adobe":         {spliced(t, src, 0xdb, append(segment(0xee, adobe...), src[2:2+4+132-2]...)...), "jpeg: RGB: must be grey or YCbCr"},
-		"RGB by name":          {bytes.ReplaceAll(patched(t, patched(t, patched(t, src, 0xc0, 6, 'R'), 0xc0, 9, 'G'), 0xc0, 12, 'B'), []byte{3, 1, 0, 2, 0x11}, []byte{3, 'R', 0, 'G', 0x11}), "jpeg: RGB: must be grey or YCbCr"},
+		"12 bits":              {patchSegment(t, src, 0xc0, 0, 12), "jpeg: 12 bits a sample: must be 8"},
+		"no width":             {patchSegment(t, patchSegment(t, src, 0xc0, 3, 0), 0xc0, 4, 0), "jpeg: is 0 samples wide"},
+		"no height":            {patchSegment(t, patchSegment(t, src, 0xc0, 1, 0), 0xc0, 2, 0), "jpeg: number of lines is declared late"},
+		"CMYK":                 {replaceSegment(t, src, 0xc0, markerSegment(0xc0, append(append(append([]byte{}, frame[:5]...), 4), 1, 17, 0, 2, 17, 0, 3, 17, 0, 4, 17, 0)...)...), "jpeg: CMYK: must be grey or YCbCr"},
+		"two components":       {replaceSegment(t, src, 0xc0, markerSegment(0xc0, append(append(append([]byte{}, frame[:5]...), 2), 1, 17, 0, 2, 17, 0)...)...), "jpeg: 2 components: must be grey or YCbCr"},
+		"RGB by Adobe":         {replaceSegment(t, src, 0xdb, append(markerSegment(0xee, adobe...), src[2:2+4+132-2]...)...), "jpeg: RGB: must be grey or YCbCr"},
+		"RGB by name":          {bytes.ReplaceAll(patchSegment(t, patchSegment(t, patchSegment(t, src, 0xc0, 6, 'R'), 0xc0, 9, 'G'), 0xc0, 12, 'B'), []byte{3, 1, 0, 2, 0x11}, []byte{3, 'R', 0, 'G', 0x11}), "jpeg: RGB: must be grey or YCbCr"},
 		"lossless":             {bytes.Replace(src, []byte{0xff, 0xc0}, []byte{0xff, 0xc3}, 1), "jpeg: lossless coding"},
 		"hierarchical":         {bytes.Replace(src, []byte{0xff, 0xc0}, []byte{0xff, 0xc5}, 1), "jpeg: hierarchical coding"},
 		"arithmetic":           {bytes.Replace(src, []byte{0xff, 0xc0}, []byte{0xff, 0xc9}, 1), "jpeg: arithmetic coding"},
 		"arithmetic, by table": {bytes.Replace(src, []byte{0xff, 0xc4}, []byte{0xff, 0xcc}, 1), "jpeg: arithmetic coding"},
 		"late height":          {bytes.Replace(src, []byte{0xff, 0xdb}, []byte{0xff, 0xdc}, 1), "jpeg: number of lines is declared late"},
-		"coarse luma":          {patched(t, src, 0xc0, 7, 0x11)[:i+10], "jpeg: picture is cut short"},
-		"luma below chroma":    {patched(t, patched(t, src, 0xc0, 7, 0x11), 0xc0, 10, 0x21), "jpeg: luma is coarser than chroma"},
-		"sampling by 0":        {patched(t, src, 0xc0, 7, 0x02), "jpeg: bad frame header"},
-		"sampling by 5":        {patched(t, src, 0xc0, 7, 0x51), "jpeg: bad frame header"},
-		"equal names":          {patched(t, src, 0xc0, 9, 1), "jpeg: two components with one name"},
-		"long frame header":    {patched(t, src, 0xc0, 5, 1), "jpeg: bad frame header"},
-		"two frame headers":    {spliced(t, src, 0xc0, append(segment(0xc0, frame...), segment(0xc0, frame...)...)...), "jpeg: has two frame headers"},
-		"no frame header":      {spliced(t, src, 0xc0), "jpeg: has no frame header"},
+		"coarse luma":          {patchSegment(t, src, 0xc0, 7, 0x11)[:i+10], "jpeg: picture is cut short"},
+		"luma below chroma":    {patchSegment(t, patchSegment(t, src, 0xc0, 7, 0x11), 0xc0, 10, 0x21), "jpeg: luma is coarser than chroma"},
+		"sampling by 0":        {patchSegment(t, src, 0xc0, 7, 0x02), "jpeg: bad frame header"},
+		"sampling by 5":        {patchSegment(t, src, 0xc0, 7, 0x51), "jpeg: bad frame header"},
+		"equal names":          {patchSegment(t, src, 0xc0, 9, 1), "jpeg: two components with one name"},
+		"long frame header":    {patchSegment(t, src, 0xc0, 5, 1), "jpeg: bad frame header"},
+		"two frame headers":    {replaceSegment(t, src, 0xc0, append(markerSegment(0xc0, frame...), markerSegment(0xc0, frame...)...)...), "jpeg: has two frame headers"},
+		"no frame header":      {replaceSegment(t, src, 0xc0), "jpeg: has no frame header"},
 		"no scan":              {[]byte{0xff, 0xd8, 0xff, 0xd9}, "jpeg: has no picture data"},
 		"picture in a picture": {[]byte{0xff, 0xd8, 0xff, 0xd8, 0xff}, "jpeg: another picture starts inside"},
 		"stray restart":        {[]byte{0xff, 0xd8, 0xff, 0xd0, 0xff}, "jpeg: restart marker out of place"},
 		"no marker":            {[]byte{0xff, 0xd8, 0x12, 0xd0, 0xff}, "jpeg: marker expected"},
 		"length of 1":          {[]byte{0xff, 0xd8, 0xff, 0xe0, 0, 1}, "jpeg: segment with bad length"},
-		"large progressive":    {patched(t, patched(t, vectors(t)["420-progressive"], 0xc2, 1, 0x20), 0xc2, 3, 0x20), "jpeg: progressive picture of 8259×8237: must have at most 4194304 samples"},
+		"large progressive":    {patchSegment(t, patchSegment(t, readVectors(t)["420-progressive"], 0xc2, 1, 0x20), 0xc2, 3, 0x20), "jpeg: progressive picture of 8259×8237: must have at most 4194304 samples"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := luma.ReadConfig(c.src)
@@ -364,33 +365,33 @@ func TestOtherKindsOfPictureAreRefusedByTheHeader(t *testing.T) {
 }
 
 func TestDamagedPictureIsAnError(t *testing.T) {
-	all := vectors(t)
-	src := encode(t, 67, 45, 80, false)
+	all := readVectors(t)
+	src := encodeJPEG(t, 67, 45, 80, false)
 	restart := all["444-restart-rows"]
 	rst1 := bytes.Index(restart, []byte{0xff, 0xd1})
 	for name, c := range map[string]struct {
 		src  []byte
 		want string
 	}{
-		"no quantisation table": {spliced(t, src, 0xdb), "uses a quantisation table that was not sent"},
-		"table of 3 bits":       {patched(t, src, 0xdb, 0, 0x30), "bad quantisation table"},
-		"short table":           {spliced(t, src, 0xdb, segment(0xdb, 0, 1, 2, 3)...), "bad quantisation table"},
-		"Huffman table 7":       {patched(t, src, 0xc4, 0, 0x07), "bad Huffman table"},
-		"too many codes":        {patched(t, src, 0xc4, 1, 3), "bad Huffman table"},
-		"short Huffman table":   {spliced(t, src, 0xc4, segment(0xc4, 0, 0, 200)...), "bad Huffman table"},
-		"Huffman table unsent":  {patched(t, src, 0xda, 2, 0x33), "uses a Huffman table that was not sent"},
-		"scan of 4":             {patched(t, src, 0xda, 0, 4), "bad scan header"},
-		"scan of another":       {patched(t, src, 0xda, 1, 9), "bad scan header"},
-		"scan in disorder":      {patched(t, patched(t, src, 0xda, 1, 2), 0xda, 3, 1), "bad scan header"},
-		"scan with table 4":     {patched(t, src, 0xda, 2, 0x40), "bad scan header"},
-		"restart of 3 bytes":    {spliced(t, src, 0xc4, segment(0xdd, 0, 0, 0)...), "bad restart interval"},
-		"restart that is not":   {spliced(t, restart, 0xdd, segment(0xdd, 0, 1)...), "restart marker missing"},
+		"no quantisation table": {replaceSegment(t, src, 0xdb), "uses a quantisation table that was not sent"},
+		"table of 3 bits":       {patchSegment(t, src, 0xdb, 0, 0x30), "bad quantisation table"},
+		"short table":           {replaceSegment(t, src, 0xdb, markerSegment(0xdb, 0, 1, 2, 3)...), "bad quantisation table"},
+		"Huffman table 7":       {patchSegment(t, src, 0xc4, 0, 0x07), "bad Huffman table"},
+		"too many codes":        {patchSegment(t, src, 0xc4, 1, 3), "bad Huffman table"},
+		"short Huffman table":   {replaceSegment(t, src, 0xc4, markerSegment(0xc4, 0, 0, 200)...), "bad Huffman table"},
+		"Huffman table unsent":  {patchSegment(t, src, 0xda, 2, 0x33), "uses a Huffman table that was not sent"},
+		"scan of 4":             {patchSegment(t, src, 0xda, 0, 4), "bad scan header"},
+		"scan of another":       {patchSegment(t, src, 0xda, 1, 9), "bad scan header"},
+		"scan in disorder":      {patchSegment(t, patchSegment(t, src, 0xda, 1, 2), 0xda, 3, 1), "bad scan header"},
+		"scan with table 4":     {patchSegment(t, src, 0xda, 2, 0x40), "bad scan header"},
+		"restart of 3 bytes":    {replaceSegment(t, src, 0xc4, markerSegment(0xdd, 0, 0, 0)...), "bad restart interval"},
+		"restart that is not":   {replaceSegment(t, restart, 0xdd, markerSegment(0xdd, 0, 1)...), "restart marker missing"},
 		"restart in disorder":   {append(append(bytes.Clone(restart[:rst1]), 0xff, 0xd3), restart[rst1+2:]...), "restart marker missing"},
 		"no restart any more":   {append(append(bytes.Clone(restart[:rst1]), 0xff, 0xfe, 0, 2), restart[rst1+2:]...), "restart marker missing"},
 		"two luma scans":        {append(bytes.Clone(src[:len(src)-2]), src[bytes.LastIndex(src, []byte{0xff, 0xda}):]...), "has two luma scans"},
-		"no luma scan":          {spliced(t, all["420-three-scans"], 0xda, segment(0xda, 1, 2, 0x11, 0, 63, 0)...), "has no luma scan"},
-		"details first":         {patched(t, all["420-progressive"], 0xda, 9, 0x10), "starts with details"},
-		"a band backwards":      {patched(t, all["420-progressive"], 0xda, 8, 9), "bad scan header"},
+		"no luma scan":          {replaceSegment(t, all["420-three-scans"], 0xda, markerSegment(0xda, 1, 2, 0x11, 0, 63, 0)...), "has no luma scan"},
+		"details first":         {patchSegment(t, all["420-progressive"], 0xda, 9, 0x10), "starts with details"},
+		"a band backwards":      {patchSegment(t, all["420-progressive"], 0xda, 8, 9), "bad scan header"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c0, err := luma.ReadConfig(c.src)
@@ -407,27 +408,27 @@ func TestDamagedPictureIsAnError(t *testing.T) {
 }
 
 func TestOddButLegalPicturesAreRead(t *testing.T) {
-	src := encode(t, 67, 45, 80, false)
-	want := reference(t, src)
+	src := encodeJPEG(t, 67, 45, 80, false)
+	want := decodeReference(t, src)
 	frame := bytes.Index(src, []byte{0xff, 0xc0})
 	for name, src := range map[string][]byte{
-		"a comment":         append(append(bytes.Clone(src[:frame]), segment(0xfe, []byte("hello")...)...), src[frame:]...),
+		"a comment":         append(append(bytes.Clone(src[:frame]), markerSegment(0xfe, []byte("hello")...)...), src[frame:]...),
 		"fill bytes":        append(append(bytes.Clone(src[:frame]), 0xff, 0xff, 0xff), src[frame:]...),
 		"TEM":               append(append(bytes.Clone(src[:frame]), 0xff, 0x01), src[frame:]...),
 		"a tail":            append(bytes.Clone(src), "tail"...),
 		"a long last scan":  append(append(bytes.Clone(src[:len(src)-2]), 0, 0, 0, 0), 0xff, 0xd9),
 		"fill at the end":   append(append(bytes.Clone(src[:len(src)-2]), 0xff, 0xff), 0xff, 0xd9),
-		"Adobe's YCbCr":     append(append(bytes.Clone(src[:frame]), segment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x01")...)...), src[frame:]...),
+		"Adobe's YCbCr":     append(append(bytes.Clone(src[:frame]), markerSegment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x01")...)...), src[frame:]...),
 		"extended":          bytes.Replace(src, []byte{0xff, 0xc0}, []byte{0xff, 0xc1}, 1),
-		"interval too long": append(append(bytes.Clone(src[:frame]), segment(0xdd, 0xff, 0xff)...), src[frame:]...),
+		"interval too long": append(append(bytes.Clone(src[:frame]), markerSegment(0xdd, 0xff, 0xff)...), src[frame:]...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d luma.Decoder
-			got, err := decode(&d, src, luma.Full)
+			got, err := decodeLuma(&d, src, luma.Full)
 			if err != nil {
 				t.Fatal(err)
 			}
-			near(t, got, want, 1)
+			requireNear(t, got, want, 1)
 		})
 	}
 }
@@ -448,8 +449,8 @@ func TestFitChoosesTheLeastReduction(t *testing.T) {
 }
 
 func TestHeaderOfAHugePictureCostsNoMemory(t *testing.T) {
-	src := patched(t, patched(t, encode(t, 8, 8, 75, true), 0xc0, 1, 30000>>8), 0xc0, 3, 30000>>8)
-	src = patched(t, patched(t, src, 0xc0, 2, 30000&0xff), 0xc0, 4, 30000&0xff)
+	src := patchSegment(t, patchSegment(t, encodeJPEG(t, 8, 8, 75, true), 0xc0, 1, 30000>>8), 0xc0, 3, 30000>>8)
+	src = patchSegment(t, patchSegment(t, src, 0xc0, 2, 30000&0xff), 0xc0, 4, 30000&0xff)
 	var c luma.Config
 	if n := testing.AllocsPerRun(100, func() { c, _ = luma.ReadConfig(src) }); n > 0 || c.Width != 30000 || c.Height != 30000 {
 		t.Errorf("%v allocations for a header of %d×%d", n, c.Width, c.Height)
@@ -459,7 +460,7 @@ func TestHeaderOfAHugePictureCostsNoMemory(t *testing.T) {
 func TestDecodingAllocatesNothing(t *testing.T) {
 	var d luma.Decoder
 	dst := make([]byte, 67*45)
-	for name, src := range vectors(t) {
+	for name, src := range readVectors(t) {
 		decode := func() {
 			if err := d.Decode(dst, src, luma.Full); err != nil {
 				t.Fatal(err)
@@ -476,13 +477,13 @@ func TestDecodingAllocatesNothing(t *testing.T) {
 func TestClipsAreAsTheStandardLibraryHasThem(t *testing.T) {
 	var d luma.Decoder
 	for _, clip := range clips(t) {
-		all := pictures(t, clip)
+		all := aviPictures(t, clip)
 		for i := 0; i < len(all); i += 40 {
-			got, err := decode(&d, all[i], luma.Full)
+			got, err := decodeLuma(&d, all[i], luma.Full)
 			if err != nil {
 				t.Fatalf("%s, picture %d: %v", clip, i, err)
 			}
-			near(t, got, reference(t, all[i]), 1)
+			requireNear(t, got, decodeReference(t, all[i]), 1)
 		}
 	}
 }

@@ -1,15 +1,20 @@
 package luma
 
-// scan is one pass over the picture: its header and which components it has.
-type scan struct {
+// maxMCUBlocks is the most blocks in an interleaved MCU, T.81 B.2.3.
+const maxMCUBlocks = 10
+
+// scanHeader holds the parameters of one scan, T.81 B.2.3: its components with
+// their DC and AC tables (Td, Ta), the band (Ss, Se) and the bit position (Ah,
+// Al).
+type scanHeader struct {
 	n      int // components
 	comp   [3]struct{ index, td, ta byte }
 	ss, se int // spectral selection
 	ah, al int // successive approximation
 }
 
-// readScan reads a scan header, T.81 B.2.3.
-func (d *Decoder) readScan(b []byte) (s scan, err error) {
+// readScanHeader reads a scan header, T.81 B.2.3.
+func (d *Decoder) readScanHeader(b []byte) (s scanHeader, err error) {
 	bad := FormatError("bad scan header")
 	if len(b) < 1 || b[0] < 1 || int(b[0]) > d.config.Components || len(b) != 4+2*int(b[0]) {
 		return s, bad
@@ -30,7 +35,7 @@ func (d *Decoder) readScan(b []byte) (s scan, err error) {
 			return s, bad
 		}
 	}
-	if s.n > 1 && blocks > 10 {
+	if s.n > 1 && blocks > maxMCUBlocks {
 		return s, bad
 	}
 	b = b[1+2*s.n:]
@@ -38,55 +43,56 @@ func (d *Decoder) readScan(b []byte) (s scan, err error) {
 	return s, nil
 }
 
-// scan decodes one scan, or steps over it when luma has no part in it.
-func (d *Decoder) scan(p *parser, body []byte) error {
-	if err := d.check(); err != nil {
+// decodeScan decodes one scan, or steps over it when it has no luma.
+func (d *Decoder) decodeScan(p *markerReader, body []byte) error {
+	if err := d.checkSupported(); err != nil {
 		return err
 	}
-	s, err := d.readScan(body)
+	s, err := d.readScanHeader(body)
 	if err != nil {
 		return err
 	}
 	switch {
 	case s.comp[0].index != 0:
-		err = d.skip(p)
+		err = d.skipScan(p)
 	case d.config.Progressive:
-		err = d.progressive(p, &s)
-	case d.done:
+		err = d.decodeProgressive(p, &s)
+	case d.lumaDecoded:
 		err = FormatError("has two luma scans")
 	default:
-		err = d.sequential(p, &s)
+		err = d.decodeSequential(p, &s)
 	}
 	return err
 }
 
-// skip steps over the entropy-coded data of a scan without luma.
-func (d *Decoder) skip(p *parser) error {
+// skipScan steps over the entropy-coded data of a scan without luma.
+func (d *Decoder) skipScan(p *markerReader) error {
 	for {
-		if err := d.bits.open(p.src, p.pos); err != nil {
+		if err := d.bits.openSegment(p.src, p.pos); err != nil {
 			return err
 		}
-		if err := d.bits.end(); err != nil {
+		if err := d.bits.finishSegment(); err != nil {
 			return err
 		}
-		p.pos = d.bits.next
-		if m := d.bits.mark; m < mRST0 || m > mRST7 {
+		p.pos = d.bits.srcPos
+		if m := d.bits.endMarker; m < mRST0 || m > mRST7 {
 			return nil
 		}
-		if _, err := p.marker(); err != nil {
+		if _, err := p.readMarker(); err != nil {
 			return err
 		}
 	}
 }
 
-// grid is how the blocks of luma lie in a scan.
-type grid struct {
+// mcuGrid is the layout of luma blocks in the MCUs of a scan, T.81 A.2.
+type mcuGrid struct {
 	h, v       int // luma blocks in an MCU
 	cols, rows int // MCUs
 }
 
-func (d *Decoder) grid(s *scan) grid {
-	g := grid{h: 1, v: 1}
+// gridOf returns the layout of a scan. With one component an MCU is one block.
+func (d *Decoder) gridOf(s *scanHeader) mcuGrid {
+	g := mcuGrid{h: 1, v: 1}
 	if s.n > 1 {
 		g.h, g.v = d.comp[0].h, d.comp[0].v
 	}
@@ -95,41 +101,41 @@ func (d *Decoder) grid(s *scan) grid {
 	return g
 }
 
-// mcus goes over all MCUs of a scan in order, restart interval by restart
-// interval, and has do decode each.
-func (d *Decoder) mcus(p *parser, g grid, do func(mx, my int) error) error {
+// decodeMCUs calls do for every MCU of a scan in order, restart interval by
+// restart interval (T.81 E.2.4), and checks the restart markers between them.
+func (d *Decoder) decodeMCUs(p *markerReader, g mcuGrid, do func(mx, my int) error) error {
 	todo, mx, my := g.cols*g.rows, 0, 0
 	for rst := byte(0); ; rst = (rst + 1) & 7 {
 		n := todo
-		if d.restart > 0 {
-			n = min(n, d.restart)
+		if d.restartInterval > 0 {
+			n = min(n, d.restartInterval)
 		}
-		if err := d.bits.open(p.src, p.pos); err != nil {
+		if err := d.bits.openSegment(p.src, p.pos); err != nil {
 			return err
 		}
-		d.pred, d.prog.eobrun = 0, 0
+		d.predDC, d.prog.eobRun = 0, 0
 		for range n {
-			if err := d.bits.ready(); err != nil {
+			if err := d.bits.ensureMCU(); err != nil {
 				return err
 			}
 			if err := do(mx, my); err != nil {
 				return err
 			}
-			if d.bits.left() < 0 {
+			if d.bits.bitsLeft() < 0 {
 				return ErrTruncated
 			}
 			if mx++; mx == g.cols {
 				mx, my = 0, my+1
 			}
 		}
-		if err := d.bits.end(); err != nil {
+		if err := d.bits.finishSegment(); err != nil {
 			return err
 		}
-		p.pos = d.bits.next
+		p.pos = d.bits.srcPos
 		if todo -= n; todo == 0 {
 			return nil
 		}
-		if m, err := p.marker(); err != nil {
+		if m, err := p.readMarker(); err != nil {
 			return err
 		} else if m != mRST0+rst {
 			return FormatError("restart marker missing")
@@ -137,11 +143,12 @@ func (d *Decoder) mcus(p *parser, g grid, do func(mx, my int) error) error {
 	}
 }
 
-// table is a Huffman table of a scan; the standard's where none was sent.
-func table(t *[4]huffman, id byte, standard *[2]spec) (*huffman, error) {
+// selectTable returns the Huffman table id of a scan. Tables 0 and 1 that were
+// not sent are those of T.81 annex K.3.
+func selectTable(t *[4]huffmanTable, id byte, standard *[2]huffmanSpec) (*huffmanTable, error) {
 	h := &t[id]
 	if !h.set && id < 2 {
-		if err := h.define(standard[id].counts[:], []byte(standard[id].vals)); err != nil {
+		if err := h.setCodes(standard[id].counts[:], []byte(standard[id].huffval)); err != nil {
 			return nil, err
 		}
 	}
@@ -151,33 +158,33 @@ func table(t *[4]huffman, id byte, standard *[2]spec) (*huffman, error) {
 	return h, nil
 }
 
-// sequential decodes a baseline or extended scan.
-func (d *Decoder) sequential(p *parser, s *scan) error {
-	var dc, ac [3]*huffman
+// decodeSequential decodes a baseline or extended sequential scan, T.81 F.2.
+func (d *Decoder) decodeSequential(p *markerReader, s *scanHeader) error {
+	var dc, ac [3]*huffmanTable
 	for i := range s.n {
 		var err error
-		if dc[i], err = table(&d.dc, s.comp[i].td, &standardDC); err != nil {
+		if dc[i], err = selectTable(&d.dc, s.comp[i].td, &annexKDC); err != nil {
 			return err
 		}
-		if ac[i], err = table(&d.ac, s.comp[i].ta, &standardAC); err != nil {
+		if ac[i], err = selectTable(&d.ac, s.comp[i].ta, &annexKAC); err != nil {
 			return err
 		}
-		dc[i].derive(means)
-		ac[i].derive(details)
+		dc[i].buildLookup(useDC)
+		ac[i].buildLookup(useAC)
 	}
-	q := &d.quant[d.comp[0].tq]
+	q := &d.quant[d.comp[0].quantTable]
 	if !q.set {
 		return errQuant
 	}
-	g := d.grid(s)
-	d.done = true
-	return d.mcus(p, g, func(mx, my int) error {
+	g := d.gridOf(s)
+	d.lumaDecoded = true
+	return d.decodeMCUs(p, g, func(mx, my int) error {
 		for v := range g.v {
 			for h := range g.h {
-				if err := d.lumaBlock(dc[0], ac[0], q); err != nil {
+				if err := d.decodeBlock(dc[0], ac[0], q); err != nil {
 					return err
 				}
-				d.put(mx*g.h+h, my*g.v+v)
+				d.placeBlock(mx*g.h+h, my*g.v+v)
 			}
 		}
 		for i := 1; i < s.n; i++ {

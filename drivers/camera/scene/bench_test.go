@@ -8,7 +8,7 @@ import (
 func BenchmarkPicture(b *testing.B) {
 	for p := range presetConditions {
 		b.Run(Preset(p).String(), func(b *testing.B) {
-			s := open(b, Opts{Seed: uint64(p), Conditions: Preset(p).Conditions()})
+			s := openScene(b, Opts{Seed: uint64(p), Conditions: Preset(p).Conditions()})
 			buf := make([]byte, s.width*s.height)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -22,6 +22,6 @@ func BenchmarkPicture(b *testing.B) {
 
 func BenchmarkNew(b *testing.B) {
 	for b.Loop() {
-		open(b, Opts{Seed: 2, Conditions: Busy.Conditions()})
+		openScene(b, Opts{Seed: 2, Conditions: Busy.Conditions()})
 	}
 }

@@ -24,6 +24,7 @@ const (
 
 var presetNames = [...]string{"calm", "busy", "windy", "rain", "dusk", "night", "jam"}
 
+// String returns the preset's word in site.toml, such as "busy".
 func (p Preset) String() string {
 	if int(p) < len(presetNames) {
 		return presetNames[p]
@@ -31,7 +32,7 @@ func (p Preset) String() string {
 	return fmt.Sprintf("preset(%d)", uint8(p))
 }
 
-// ParsePreset is the inverse of String.
+// ParsePreset is the inverse of String. It refuses every other word.
 func ParsePreset(s string) (Preset, error) {
 	for i, n := range presetNames {
 		if n == s {
@@ -46,15 +47,15 @@ type Light uint8
 
 // The lights.
 const (
-	Overcast    Light = iota // from the whole sky: no shadows but those of contact
-	Sunny                    // direct sun: sharp shadows of people, cars, trees and houses
-	Twilight                 // a dim sky, lamps and headlights
-	Dark                     // lamps and headlights alone
-	lightsCount              // how many there are
+	Overcast   Light = iota // from the whole sky: no shadows but those of contact
+	Sunny                   // direct sun: sharp shadows of people, cars, trees and houses
+	Twilight                // a dim sky, lamps and headlights
+	Dark                    // lamps and headlights alone
+	lightCount              // how many there are
 )
 
-// Conditions say what a scene shows and how hard it is to see. Every field is
-// a plain number, so that a test can turn one difficulty at a time.
+// Conditions set the content of a scene and how hard it is to see. Every field
+// is a plain number, so that a test can turn one difficulty at a time.
 type Conditions struct {
 	Light  Light
 	Clouds float64 // how far passing clouds cover the sun, 0–1; needs Sunny
@@ -126,7 +127,7 @@ var presetConditions = [...]Conditions{
 	},
 }
 
-// Conditions are what the preset stands for, to be changed at will.
+// Conditions returns a copy of the preset's conditions. Callers may change it.
 func (p Preset) Conditions() Conditions {
 	if int(p) < len(presetConditions) {
 		return presetConditions[p]
@@ -134,15 +135,15 @@ func (p Preset) Conditions() Conditions {
 	return presetConditions[Calm]
 }
 
-// check reports every field that is out of its range.
-func (c *Conditions) check() error {
+// checkRanges reports every field that is out of its range.
+func (c *Conditions) checkRanges() error {
 	var errs []error
 	in := func(name string, v, low, high float64) {
 		if !(v >= low && v <= high) {
 			errs = append(errs, fmt.Errorf("scene: %s = %v: must be %v–%v", name, v, low, high))
 		}
 	}
-	in("light", float64(c.Light), 0, float64(lightsCount-1))
+	in("light", float64(c.Light), 0, float64(lightCount-1))
 	in("clouds", c.Clouds, 0, 1)
 	in("drift", c.Drift, 0, 0.5)
 	in("steps", c.Steps, 0, 60)
@@ -167,9 +168,10 @@ func (c *Conditions) check() error {
 	return errors.Join(errs...)
 }
 
-// Parse reads "PRESET[?key=value&…]", what follows "scene:" in site.toml, such
-// as "busy?seed=7&size=640x480&rate=15&frames=600". Keys may come in any
-// order, none twice.
+// Parse reads "PRESET[?key=value&…]", the part after "scene:" in site.toml,
+// such as "busy?seed=7&size=640x480&rate=15&frames=600". Keys may come in any
+// order. It refuses unknown keys, a key given twice, and values out of the
+// range of Opts.
 func Parse(s string) (Opts, error) {
 	name, query, more := strings.Cut(s, "?")
 	p, err := ParsePreset(name)
@@ -186,15 +188,16 @@ func Parse(s string) (Opts, error) {
 			return Opts{}, fmt.Errorf("scene %q: %s is given twice", s, key)
 		}
 		seen[key] = true
-		if err := o.set(key, value); err != nil {
+		if err := o.setOption(key, value); err != nil {
 			return Opts{}, fmt.Errorf("scene %q: %w", s, err)
 		}
 	}
-	o.fill()
-	return o, o.check()
+	o.setDefaults()
+	return o, o.checkRanges()
 }
 
-func (o *Opts) set(key, value string) (err error) {
+// setOption sets the option of one key=value pair.
+func (o *Opts) setOption(key, value string) (err error) {
 	switch key {
 	case "seed":
 		o.Seed, err = strconv.ParseUint(value, 10, 64)

@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// fused lists the float products of the given sources that a compiler may
-// join with a sum, by position.
-func fused(t *testing.T, sources map[string]any) []string {
+// findFusable lists the products of floats in the given sources that a compiler
+// may fuse with a sum, by position.
+func findFusable(t *testing.T, sources map[string]any) []string {
 	t.Helper()
 	set := token.NewFileSet()
 	var files []*ast.File
@@ -47,7 +47,7 @@ func fused(t *testing.T, sources map[string]any) []string {
 			}
 			switch n := n.(type) {
 			case *ast.BinaryExpr:
-				if n.Op == token.MUL && float(n) && !rounded(path, info) {
+				if n.Op == token.MUL && float(n) && !isRounded(path, info) {
 					found = append(found, set.Position(n.Pos()).String())
 				}
 			case *ast.AssignStmt:
@@ -62,9 +62,10 @@ func fused(t *testing.T, sources map[string]any) []string {
 	return found
 }
 
-// rounded tells whether what the path leads to goes into another product, a
-// quotient, a comparison or a conversion, and so cannot be joined with a sum.
-func rounded(path []ast.Node, info types.Info) bool {
+// isRounded reports whether the expression that the path leads to is an operand
+// of another product, a quotient, a comparison or a conversion, and so cannot
+// be fused with a sum.
+func isRounded(path []ast.Node, info types.Info) bool {
 	for i := len(path) - 1; i >= 0; i-- {
 		switch n := path[i].(type) {
 		case *ast.ParenExpr:
@@ -93,7 +94,7 @@ func TestNoProductCanBeFusedWithASum(t *testing.T) {
 			sources[n] = nil
 		}
 	}
-	for _, where := range fused(t, sources) {
+	for _, where := range findFusable(t, sources) {
 		t.Errorf("%s: the product needs a float64(…) around it", where)
 	}
 }
@@ -111,15 +112,15 @@ func TestAProductThatCanBeFusedIsFound(t *testing.T) {
 		"const k = 2 * 3; return k": 0,
 	} {
 		src := "package p\nfunc f(x, y, z float64) float64 { " + body + "; return z }"
-		if got := fused(t, map[string]any{"p.go": src}); len(got) != want {
+		if got := findFusable(t, map[string]any{"p.go": src}); len(got) != want {
 			t.Errorf("%s: found %d, want %d", body, len(got), want)
 		}
 	}
 }
 
-// digest is a number for all that a scene gives in some pictures.
-func digest(t *testing.T, o Opts, pictures int) string {
-	s := open(t, o)
+// sceneDigest is a hash of all outputs of a scene over some pictures.
+func sceneDigest(t *testing.T, o Opts, pictures int) string {
+	s := openScene(t, o)
 	h := fnv.New64a()
 	buf := make([]byte, s.width*s.height)
 	for range pictures {
@@ -134,8 +135,8 @@ func digest(t *testing.T, o Opts, pictures int) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-// golden are digests that every machine gives; a change of what is drawn
-// changes them, and then they are written anew.
+// golden are the digests that every machine must produce. A deliberate change
+// of the drawing changes them; then they are replaced.
 var golden = [len(presetConditions)]string{
 	Calm:  "309465d9704eab3d",
 	Busy:  "df7c7a980215719a",
@@ -148,7 +149,7 @@ var golden = [len(presetConditions)]string{
 
 func TestSameSeedGivesTheSameBytesOnEveryMachine(t *testing.T) {
 	for p, want := range golden {
-		got := digest(t, Opts{Seed: 3, Width: 200, Height: 112, Rate: 5, Boxes: true, Conditions: Preset(p).Conditions()}, 40)
+		got := sceneDigest(t, Opts{Seed: 3, Width: 200, Height: 112, Rate: 5, Boxes: true, Conditions: Preset(p).Conditions()}, 40)
 		if got != want {
 			t.Errorf("%v: %s, want %s", Preset(p), got, want)
 		}

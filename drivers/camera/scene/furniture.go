@@ -2,76 +2,79 @@ package scene
 
 import "math"
 
-// drawPost draws what stands on a pavement.
+// drawPost draws a lamp post, signal, sign or bollard.
 func (s *Scene) drawPost(p *painter, q *post) {
-	p.ink, p.alpha = paint, 256
-	foot, top := vec{q.x, q.y, 0}, vec{q.x, q.y, q.height}
+	p.mode, p.alpha = blendOver, 256
+	foot, top := vec3{q.x, q.y, 0}, vec3{q.x, q.y, q.height}
 	switch q.kind {
 	case lamp:
 		in := 1.0
 		if q.x > 0 {
 			in = -1
 		}
-		p.limb(q.albedo, foot, top, q.radius, float64(q.radius*0.7))
-		end := top.add(vec{float64(in * 1.4), 0, 0.25})
-		p.limb(q.albedo, top, end, 0.05, 0.05)
-		head := end.add(vec{float64(in * 0.5), 0, 0})
-		p.limb(q.albedo+40, end, head, 0.1, 0.08)
-		if s.lamps() {
-			if x, y, depth := p.view.project(head); depth > nearest {
+		p.drawCapsule(q.albedo, foot, top, q.radius, float64(q.radius*0.7))
+		end := top.add(vec3{float64(in * 1.4), 0, 0.25})
+		p.drawCapsule(q.albedo, top, end, 0.05, 0.05)
+		head := end.add(vec3{float64(in * 0.5), 0, 0})
+		p.drawCapsule(q.albedo+40, end, head, 0.1, 0.08)
+		if s.lampsOn() {
+			if x, y, depth := p.view.projectPoint(head); depth > nearPlane {
 				r := clamp(float64(0.16*p.view.focal)/depth, 1, float64(s.height)/80)
-				p.spot(paint, x, y, r, 255)
-				p.halo(x, y, r, 10)
+				p.fillCircle(blendOver, x, y, r, 255)
+				p.drawHalo(x, y, r, 10)
 			}
 		}
 	case signal:
-		p.limb(q.albedo, foot, top, q.radius, q.radius)
-		s.signalHead(p, q, top)
+		p.drawCapsule(q.albedo, foot, top, q.radius, q.radius)
+		s.drawSignalHead(p, q, top)
 	case sign:
-		p.limb(q.albedo, foot, top, q.radius, q.radius)
+		p.drawCapsule(q.albedo, foot, top, q.radius, q.radius)
 		w := 0.28
-		a := vec{q.x - w, q.y, q.height - 0.56}
-		p.luma(p.shade(190, vec{0, -1, 0}))
-		p.polygon(a, a.add(vec{0, 0, 0.56}), a.add(vec{0.56, 0, 0.56}), a.add(vec{0.56, 0, 0}))
-		p.luma(p.shade(60, vec{0, -1, 0}))
-		p.polygon(a.add(vec{0.1, 0, 0.2}), a.add(vec{0.1, 0, 0.36}), a.add(vec{0.46, 0, 0.36}), a.add(vec{0.46, 0, 0.2}))
+		a := vec3{q.x - w, q.y, q.height - 0.56}
+		p.setLuma(p.shadeFlat(190, vec3{0, -1, 0}))
+		p.fillPolygon(a, a.add(vec3{0, 0, 0.56}), a.add(vec3{0.56, 0, 0.56}), a.add(vec3{0.56, 0, 0}))
+		p.setLuma(p.shadeFlat(60, vec3{0, -1, 0}))
+		p.fillPolygon(a.add(vec3{0.1, 0, 0.2}), a.add(vec3{0.1, 0, 0.36}), a.add(vec3{0.46, 0, 0.36}), a.add(vec3{0.46, 0, 0.2}))
 	case bollard:
-		p.limb(q.albedo, foot, top, q.radius, q.radius)
-		p.limb(180, top.add(vec{0, 0, -0.18}), top.add(vec{0, 0, -0.1}), q.radius, q.radius)
+		p.drawCapsule(q.albedo, foot, top, q.radius, q.radius)
+		p.drawCapsule(180, top.add(vec3{0, 0, -0.18}), top.add(vec3{0, 0, -0.1}), q.radius, q.radius)
 	}
 }
 
-// signalHead shows the aspect for those who come towards it.
-func (s *Scene) signalHead(p *painter, q *post, top vec) {
-	head := top.add(vec{0, 0, -0.95})
-	p.limb(25, head, top, 0.17, 0.17)
-	red, _ := s.traffic.red()
-	at := top.add(vec{0, -0.18, -0.08})
+// drawSignalHead draws the signal's housing and its lit aspect: red above,
+// green below.
+func (s *Scene) drawSignalHead(p *painter, q *post, top vec3) {
+	head := top.add(vec3{0, 0, -0.95})
+	p.drawCapsule(25, head, top, 0.17, 0.17)
+	red, _ := s.traffic.signalRed()
+	at := top.add(vec3{0, -0.18, -0.08})
 	if !red {
-		at = head.add(vec{0, -0.18, 0.05})
+		at = head.add(vec3{0, -0.18, 0.05})
 	}
-	if x, y, depth := p.view.project(at); depth > nearest {
-		p.spot(paint, x, y, max(0.6, float64(0.1*p.view.focal)/depth), 225)
+	if x, y, depth := p.view.projectPoint(at); depth > nearPlane {
+		p.fillCircle(blendOver, x, y, max(0.6, float64(0.1*p.view.focal)/depth), 225)
 	}
 }
 
-// crown is a tree's leaves as they are seen, computed once; the wind moves
-// its rows.
+// crown is the sprite of a tree's leaves, computed once. The wind shifts its
+// rows.
 type crown struct {
 	x, y, size   int // upper left corner and width on the canvas
 	leaf, cover  []uint8
 	phase, speed float64
 }
 
-func (s *Scene) growTrees() {
+// bakeCrowns computes the sprite of every tree that lies before the camera and
+// is not wider than twice the canvas.
+func (s *Scene) bakeCrowns() {
 	s.crowns = make([]crown, len(s.street.trees))
 	for i := range s.crowns {
 		t := &s.street.trees[i]
-		x, y, depth := s.view.project(vec{t.x, t.y, t.height - t.crown})
+		x, y, depth := s.view.projectPoint(vec3{t.x, t.y, t.height - t.crownRadius})
 		if depth < 2 {
 			continue
 		}
-		r := float64(t.crown*s.view.focal) / depth
+		r := float64(t.crownRadius*s.view.focal) / depth
 		if r > float64(s.canvas.w) {
 			continue
 		}
@@ -79,24 +82,25 @@ func (s *Scene) growTrees() {
 		k.size = int(2.3*r) + 2
 		k.x, k.y = int(math.Floor(x))-k.size/2, int(math.Floor(y))-k.size/2
 		k.leaf, k.cover = make([]uint8, k.size*k.size), make([]uint8, k.size*k.size)
-		k.phase, k.speed = grain(t.seed, 1, 1), 0.3+float64(0.3*grain(t.seed, 2, 2))
-		s.leaves(k, t, r)
+		k.phase, k.speed = latticeNoise(t.seed, 1, 1), 0.3+float64(0.3*latticeNoise(t.seed, 2, 2))
+		s.bakeLeaves(k, t, r)
 	}
 }
 
-// leaves paints a crown: a ragged ball of clumps, bright above, with holes.
-func (s *Scene) leaves(k *crown, t *tree, r float64) {
+// bakeLeaves renders a crown of radius r pixels: a noisy ball of clumps,
+// brighter above, with holes.
+func (s *Scene) bakeLeaves(k *crown, t *tree, r float64) {
 	half := float64(k.size) / 2
 	for y := range k.size {
 		for x := range k.size {
 			u, v := (float64(x)+0.5-half)/r, (float64(y)+0.5-half)/r
 			d := math.Sqrt(float64(u*u) + float64(v*v))
-			clump := cloth(t.seed, float64(u*3.1), float64(v*3.1))
-			fine := cloth(t.seed^1, float64(u*11), float64(v*11))
-			finest := cloth(t.seed^2, float64(u*27), float64(v*27))
+			clump := valueNoise(t.seed, float64(u*3.1), float64(v*3.1))
+			fine := valueNoise(t.seed^1, float64(u*11), float64(v*11))
+			finest := valueNoise(t.seed^2, float64(u*27), float64(v*27))
 			edge := d + float64(0.38*(clump-0.5)) + float64(0.16*(fine-0.5))
-			cover := 1 - smooth(0.86, 0.98, edge)
-			cover = float64(cover * (1 - float64(0.9*smooth(0.66, 0.8, fine)*smooth(0.3, 0.9, d))))
+			cover := 1 - smoothstep(0.86, 0.98, edge)
+			cover = float64(cover * (1 - float64(0.9*smoothstep(0.66, 0.8, fine)*smoothstep(0.3, 0.9, d))))
 			up := 0.5 - float64(0.5*v) + float64(0.3*u*s.sun.x)
 			a := 34 + float64(52*up*clump) + float64(30*(finest-0.5)) + float64(24*(fine-0.5))
 			k.cover[y*k.size+x] = uint8(255 * clamp(cover, 0, 1))
@@ -105,14 +109,16 @@ func (s *Scene) leaves(k *crown, t *tree, r float64) {
 	}
 }
 
+// drawTree draws the trunk, then the crown with each row shifted by the wind:
+// two sine waves, the second 2.7 times faster.
 func (s *Scene) drawTree(p *painter, index int) {
 	t, k := &s.street.trees[index], &s.crowns[index]
-	p.ink, p.alpha = paint, 256
-	p.limb(52, vec{t.x, t.y, 0}, vec{t.x, t.y, t.height - t.crown}, 0.14, 0.11)
+	p.mode, p.alpha = blendOver, 256
+	p.drawCapsule(52, vec3{t.x, t.y, 0}, vec3{t.x, t.y, t.height - t.crownRadius}, 0.14, 0.11)
 	if k.size == 0 {
 		return
 	}
-	light := int32(float64(256 * p.tone.exposure * (p.tone.ambient + float64(0.5*p.tone.direct*p.reach))))
+	light := int32(float64(256 * p.lighting.exposure * (p.lighting.ambient + float64(0.5*p.lighting.direct*p.directLight))))
 	now := s.weather.now
 	gust := 0.5 + float64(0.5*sin(now/7+k.phase))
 	reach := float64(s.cond.Wind * gust * float64(k.size) * 0.035)
@@ -123,12 +129,13 @@ func (s *Scene) drawTree(p *painter, index int) {
 		}
 		f := float64(y) / float64(k.size)
 		shift := float64(reach * (sin(float64(now*k.speed)+float64(0.9*f)+k.phase) + float64(0.5*sin(float64(now*k.speed*2.7)+float64(2.3*f)))))
-		s.drawLeaves(k, y, row, int32(math.Floor(float64(shift*256))), light)
+		s.blendCrownRow(k, y, row, int32(math.Floor(float64(shift*256))), light)
 	}
 }
 
-// drawLeaves mixes one row of a crown, moved by shift/256 pixels, in.
-func (s *Scene) drawLeaves(k *crown, y, row int, shift, light int32) {
+// blendCrownRow blends row y of a crown, shifted by shift/256 pixels, into
+// canvas row row.
+func (s *Scene) blendCrownRow(k *crown, y, row int, shift, light int32) {
 	whole, part := int(shift>>8), shift&255
 	leaf, cover := k.leaf[y*k.size:y*k.size+k.size], k.cover[y*k.size:y*k.size+k.size]
 	base := row * s.canvas.w

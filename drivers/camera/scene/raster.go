@@ -1,18 +1,18 @@
 package scene
 
-// canvas is the picture before the lens: a little larger than what is
-// delivered, so that a shaking camera still sees something at its edge.
-// Polygons are filled with exact coverage in x and four lines a pixel in y, so
-// that edges move smoothly and do not flicker.
+// canvas is the picture before the imager: larger than the delivered one by a
+// margin, so that a shaking camera sees something at its edge. Polygons are
+// filled with exact coverage in x and four scanlines a pixel in y, so that
+// edges move smoothly and do not flicker.
 type canvas struct {
-	w, h  int
-	pix   []uint8 // luma
-	light []uint8 // direct light on the ground
-	owner []uint8 // which object is seen, nil where nobody asks
-	id    uint8   // the object that is being drawn
-	drawn int     // pixels that it covered, whoever covers them later
+	w, h          int
+	pix           []uint8 // luma
+	light         []uint8 // direct light on the ground
+	owner         []uint8 // item buffer: the visible object's id, 0 for none; nil without Opts.Boxes
+	id            uint8   // the object that is being drawn
+	coveredPixels int     // pixels that it covered, even if later objects cover them
 
-	ink   ink
+	mode  blendMode
 	value int32 // luma or light, 1/256
 	slope int32 // change of value per row
 	alpha int32 // 0–256
@@ -23,19 +23,19 @@ type canvas struct {
 	px, py [14]int32 // corners of a convex polygon, 1/256 pixel
 }
 
-// ink is what filling does.
-type ink uint8
+// blendMode selects the operation of a fill.
+type blendMode uint8
 
 const (
-	paint  ink = iota // mixes value into the picture
-	glare             // adds value to the picture
-	shadow            // takes the direct light from the ground
-	pool              // adds direct light to the ground
+	blendOver     blendMode = iota // mixes value into the picture
+	blendAdd                       // adds value to the picture
+	subtractLight                  // takes the direct light from the ground
+	addLight                       // adds direct light to the ground
 )
 
-// corner adds a corner; places far outside are drawn to where they still have
-// the right direction.
-func (c *canvas) corner(x, y float64) {
+// addVertex adds a vertex in pixels. Places far outside are clamped to where
+// int32 still holds them and their direction changes little.
+func (c *canvas) addVertex(x, y float64) {
 	if c.n < len(c.px) {
 		c.px[c.n] = int32(clamp(float64(x*256), -4e6, 4e6))
 		c.py[c.n] = int32(clamp(float64(y*256), -4e6, 4e6))
@@ -43,9 +43,10 @@ func (c *canvas) corner(x, y float64) {
 	}
 }
 
-// fill fills the polygon of the corners and forgets them. Each row has four
-// lines; of each line, left and right hold where the polygon begins and ends.
-func (c *canvas) fill() {
+// fillVertices rasterises the convex polygon of the vertices and clears them.
+// Each pixel row has four scanlines; for each, left and right hold where the
+// polygon begins and ends.
+func (c *canvas) fillVertices() {
 	n := c.n
 	c.n = 0
 	if n < 3 {
@@ -66,18 +67,19 @@ func (c *canvas) fill() {
 	c.value += c.slope * (int32(first) - low>>8)
 	j := n - 1
 	for i := range n {
-		c.edge(c.px[j], c.py[j], c.px[i], c.py[i], int32(first)*4, left, right)
+		c.scanEdge(c.px[j], c.py[j], c.px[i], c.py[i], int32(first)*4, left, right)
 		j = i
 	}
 	for y := first; y <= last; y++ {
 		k := (y - first) * 4
-		c.row(y*c.w, (*[4]int32)(left[k:]), (*[4]int32)(right[k:]))
+		c.fillRow(y*c.w, (*[4]int32)(left[k:]), (*[4]int32)(right[k:]))
 		c.value += c.slope
 	}
 }
 
-// edge widens the lines that the side from (x0,y0) to (x1,y1) meets.
-func (c *canvas) edge(x0, y0, x1, y1, first int32, left, right []int32) {
+// scanEdge widens the spans of all scanlines that the edge from (x0,y0) to
+// (x1,y1) crosses; first is the scanline of left[0].
+func (c *canvas) scanEdge(x0, y0, x1, y1, first int32, left, right []int32) {
 	if y0 > y1 {
 		x0, y0, x1, y1 = x1, y1, x0, y0
 	}
@@ -98,8 +100,9 @@ func (c *canvas) edge(x0, y0, x1, y1, first int32, left, right []int32) {
 	}
 }
 
-// row fills one row: a solid middle, and the ends pixel by pixel.
-func (c *canvas) row(base int, left, right *[4]int32) {
+// fillRow fills one pixel row: the fully covered middle as one span, the ends
+// pixel by pixel with their coverage.
+func (c *canvas) fillRow(base int, left, right *[4]int32) {
 	outer := [2]int32{1 << 30, 0}        // touched
 	inner := [2]int32{0, int32(1 << 30)} // covered whole
 	for i := range left {
@@ -116,7 +119,7 @@ func (c *canvas) row(base int, left, right *[4]int32) {
 	from, to := (inner[0]+255)>>8, inner[1]>>8
 	for x < end {
 		if x >= from && x < to {
-			c.span(base+int(x), base+int(to), 1024)
+			c.fillSpan(base+int(x), base+int(to), 1024)
 			x = to
 			continue
 		}
@@ -125,32 +128,32 @@ func (c *canvas) row(base int, left, right *[4]int32) {
 			cover += max(0, min(right[i], x<<8+256)-max(left[i], x<<8))
 		}
 		if cover > 0 {
-			c.span(base+int(x), base+int(x)+1, cover)
+			c.fillSpan(base+int(x), base+int(x)+1, cover)
 		}
 		x++
 	}
 }
 
-// span applies the ink to pixels that are covered by cover/1024.
-func (c *canvas) span(from, to int, cover int32) {
+// fillSpan applies the blend mode to pixels that are covered by cover/1024.
+func (c *canvas) fillSpan(from, to int, cover int32) {
 	v := max(0, c.value>>8)
-	switch c.ink {
-	case paint:
-		c.mix(from, to, min(v, 255), cover*c.alpha>>10)
+	switch c.mode {
+	case blendOver:
+		c.blendSpan(from, to, min(v, 255), cover*c.alpha>>10)
 		if c.owner != nil && c.alpha >= 128 && cover >= 512 {
-			c.own(from, to)
+			c.claimSpan(from, to)
 		}
-	case glare:
+	case blendAdd:
 		v = v * cover >> 10
 		for i := from; i < to; i++ {
 			c.pix[i] = uint8(min(255, int32(c.pix[i])+v))
 		}
-	case shadow:
+	case subtractLight:
 		v = v * cover >> 10
 		for i := from; i < to; i++ {
 			c.light[i] = uint8(max(0, int32(c.light[i])-v))
 		}
-	case pool:
+	case addLight:
 		v = v * cover >> 10
 		for i := from; i < to; i++ {
 			c.light[i] = uint8(min(255, int32(c.light[i])+v))
@@ -158,7 +161,8 @@ func (c *canvas) span(from, to int, cover int32) {
 	}
 }
 
-func (c *canvas) mix(from, to int, v, alpha int32) {
+// blendSpan mixes luma v in with alpha/256.
+func (c *canvas) blendSpan(from, to int, v, alpha int32) {
 	row := c.pix[from:to]
 	if alpha >= 256 {
 		for i := range row {
@@ -171,12 +175,14 @@ func (c *canvas) mix(from, to int, v, alpha int32) {
 	}
 }
 
-func (c *canvas) own(from, to int) {
+// claimSpan writes the object's id into the item buffer, and counts the pixels
+// that are newly its own.
+func (c *canvas) claimSpan(from, to int) {
 	row := c.owner[from:to]
 	for i := range row {
 		if row[i] != c.id {
 			row[i] = c.id
-			c.drawn++
+			c.coveredPixels++
 		}
 	}
 }

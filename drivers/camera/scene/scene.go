@@ -1,11 +1,18 @@
-// Package scene is a camera without hardware: it draws a street in luma, with
-// people, bicycles and vehicles that walk, ride, queue, hide each other and
-// throw shadows, under weather that can be chosen, and knows exactly who
-// crossed which line.
+// Package scene is a camera without hardware. It simulates the traffic of one
+// street, renders it in 8-bit luma as a pinhole camera would see it, and keeps
+// the exact ground truth: which object crossed which counting line, in which
+// picture, in which direction.
 //
-// The same Opts give the same bytes on every machine. A scene is no
-// simulation of any place and holds no picture of one; it refuses to be
-// bigger than 1920×1080.
+// Vehicles follow the intelligent driver model, people walk, wait and cross.
+// The static street is ray-cast once; moving objects are rasterised back to
+// front (painter's algorithm) with anti-aliased polygons. Conditions add
+// clouds, exposure steps, rain, camera shake, sensor noise and block
+// compression, each on its own scale.
+//
+// The same Opts give the same bytes on every machine. The package refuses
+// pictures larger than 1920×1080 and options out of range. It holds no picture
+// of a real place and models none; sizes, albedos and textures were chosen by
+// hand to look plausible, and are not measurements.
 package scene
 
 import (
@@ -19,7 +26,8 @@ import (
 	"kerb/counting"
 )
 
-// Opts say what to draw. The zero value of a field takes the default.
+// Opts choose the street, the picture and the conditions. The zero value of a
+// field takes the default.
 type Opts struct {
 	Seed          uint64     // which street and which people
 	Width, Height int        // of the picture; default 480×270; 64×48–1920×1080
@@ -31,7 +39,8 @@ type Opts struct {
 	Camera        Camera     // default: drawn from the seed
 }
 
-func (o *Opts) fill() {
+// setDefaults fills in the fields that are zero.
+func (o *Opts) setDefaults() {
 	if o.Width == 0 && o.Height == 0 {
 		o.Width, o.Height = 480, 270
 	}
@@ -43,7 +52,9 @@ func (o *Opts) fill() {
 	}
 }
 
-func (o *Opts) check() error {
+// checkRanges reports every option that is out of its range, the conditions
+// included.
+func (o *Opts) checkRanges() error {
 	var errs []error
 	if o.Width < 64 || o.Width > 1920 || o.Height < 48 || o.Height > 1080 {
 		errs = append(errs, fmt.Errorf("scene: size %dx%d: must be 64x48–1920x1080", o.Width, o.Height))
@@ -54,28 +65,28 @@ func (o *Opts) check() error {
 	if o.Frames < 0 {
 		errs = append(errs, fmt.Errorf("scene: frames = %d: must be 0 or more", o.Frames))
 	}
-	return errors.Join(append(errs, o.Conditions.check())...)
+	return errors.Join(append(errs, o.Conditions.checkRanges())...)
 }
 
-// Scene is one street with its camera. It is for one reader: of its methods
+// Scene is one street with its camera. It serves one reader: of its methods
 // only Close may be called while another runs.
 type Scene struct {
-	opts          Opts
-	cond          Conditions
-	seed          uint64
-	width, height int
-	margin        int
-	street        *street
-	view          view
-	sun           vec // unit, towards the sun; upwards where there is none
-	traffic       traffic
-	weather       weather
-	canvas        canvas
-	painter       painter
-	albedo, lit   []uint8 // of what does not move; see bake
-	crowns        []crown
-	items         []item
-	lens          lens
+	opts                Opts
+	cond                Conditions
+	seed                uint64
+	width, height       int
+	margin              int
+	street              *street
+	view                pinhole
+	sun                 vec3 // unit, towards the sun; upwards where there is none
+	traffic             traffic
+	weather             weather
+	canvas              canvas
+	painter             painter
+	albedo, staticLight []uint8 // of the static parts; see bakeStatic
+	crowns              []crown
+	items               []item
+	imager              imager
 
 	lines   []counting.Line
 	zones   []counting.Zone
@@ -92,87 +103,96 @@ type Scene struct {
 	closing sync.Once
 }
 
-// ErrClosed is what a closed scene answers.
+// ErrClosed is the error of ReadInto after Close.
 var ErrClosed = errors.New("scene: closed")
 
-// New lays out the street, fills it with traffic and bakes what stands still;
-// that takes some tenths of a second. Every option out of its range is
-// reported at once.
+// New lays out the street, fills it with traffic and bakes the static parts;
+// that takes some tenths of a second. It reports every option out of its range
+// at once, and refuses a camera that does not see the whole width of the
+// street.
 func New(o Opts) (*Scene, error) {
-	o.fill()
-	if err := o.check(); err != nil {
+	o.setDefaults()
+	if err := o.checkRanges(); err != nil {
 		return nil, err
 	}
-	s := &Scene{opts: o, cond: o.Conditions, seed: mix(o.Seed + 0x6b657262), width: o.Width, height: o.Height, frame: -1, closed: make(chan struct{})}
+	s := &Scene{opts: o, cond: o.Conditions, seed: mix64(o.Seed + 0x6b657262), width: o.Width, height: o.Height, frame: -1, closed: make(chan struct{})}
 	s.margin = s.height/32 + 2
 	s.street = newStreet(s.seed)
-	if err := s.aim(); err != nil {
+	if err := s.placeCamera(); err != nil {
 		return nil, err
 	}
-	s.street.furnish()
-	s.heights = s.measured()
-	s.light()
+	s.street.placeFurniture()
+	s.heights = s.chooseHeights()
+	s.setSun()
 	w, h := s.width+2*s.margin, s.height+2*s.margin
 	s.canvas = canvas{w: w, h: h, pix: make([]uint8, w*h), light: make([]uint8, w*h), left: make([]int32, 4*h), right: make([]int32, 4*h)}
 	if o.Boxes {
 		s.canvas.owner = make([]uint8, w*h)
 	}
-	s.albedo, s.lit = make([]uint8, w*h), make([]uint8, w*h)
-	s.painter = painter{canvas: &s.canvas, view: &s.view, sun: s.sun, reach: 1}
-	s.bake()
-	s.growTrees()
+	s.albedo, s.staticLight = make([]uint8, w*h), make([]uint8, w*h)
+	s.painter = painter{canvas: &s.canvas, view: &s.view, sun: s.sun, directLight: 1}
+	s.bakeStatic()
+	s.bakeCrowns()
 	s.weather = newWeather(s.seed, &s.cond, w)
-	s.weather.meter(s.albedo, s.lit)
-	s.lens = newLens(s.seed, &s.cond)
+	s.weather.meterExposure(s.albedo, s.staticLight)
+	s.imager = newImager(s.seed, &s.cond)
 	s.events = make([]Event, 0, 1024)
-	s.traffic = traffic{cond: &s.cond, street: s.street, chance: chance(mix(s.seed ^ 0x7aff1c))}
-	s.populate()
+	s.traffic = traffic{cond: &s.cond, street: s.street, rng: splitMix64(mix64(s.seed ^ 0x7aff1c))}
+	s.warmUpTraffic()
 	return s, nil
 }
 
-// populate lets the traffic run until the street is as full as it gets.
-func (s *Scene) populate() {
-	s.traffic.park()
-	for range 1500 {
-		s.traffic.step(0.1)
+const (
+	warmUpSteps = 1500
+	warmUpStep  = 0.1  // s
+	maxStep     = 0.06 // s of one simulation step between two pictures
+)
+
+// warmUpTraffic simulates 150 s, after which the traffic is as dense as it
+// gets.
+func (s *Scene) warmUpTraffic() {
+	s.traffic.parkVehicles()
+	for range warmUpSteps {
+		s.traffic.advanceTime(warmUpStep)
 	}
-	s.items = make([]item, 0, crowd+len(s.street.posts)+len(s.street.trees))
-	s.judge()
+	s.items = make([]item, 0, maxMovers+len(s.street.posts)+len(s.street.trees))
+	s.updateTruth()
 }
 
-// Size is the size of the picture in pixels.
+// Size returns the size of the picture in pixels.
 func (s *Scene) Size() (w, h int) { return s.width, s.height }
 
-// Rate is the number of pictures per second.
+// Rate returns the number of pictures per second.
 func (s *Scene) Rate() float64 { return s.opts.Rate }
 
-// Lines are three counting lines, from the left house front to the right one:
-// "left" and "right" over the pavements and "road" over the carriageway. They
-// share their ends, and lie where the camera sees them well. Side a is the far
-// side.
+// Lines returns three counting lines, from the left house front to the right
+// one: "left" and "right" over the pavements and "road" over the carriageway.
+// They share their ends, and lie where the camera sees them well. Side a is the
+// far side.
 func (s *Scene) Lines() []counting.Line { return append([]counting.Line(nil), s.lines...) }
 
-// Zones are areas for occupancy: "road", the lanes without the parking bay,
+// Zones returns areas for occupancy: "road", the lanes without the parking bay,
 // and "left" and "right", the pavements.
 func (s *Scene) Zones() []counting.Zone { return append([]counting.Zone(nil), s.zones...) }
 
-// Heights are two posts or signs of known height that stand in the picture, the
-// second farther away.
+// Heights returns two posts or signs of known height that stand in the picture,
+// the second farther away.
 func (s *Scene) Heights() []counting.Height { return append([]counting.Height(nil), s.heights...) }
 
 // Truth lists every crossing of Lines up to the last picture, in order: also
-// those of objects that were hidden, and those in pictures that were dropped.
-// It is by the ground below the object in a picture that does not shake. The
-// list grows by some ten entries a minute; the caller must not change it.
+// those of hidden objects, and those in dropped pictures. It uses the ground
+// below the object in a picture that does not shake. The list grows by some ten
+// entries a minute; the caller must not change it.
 func (s *Scene) Truth() []Event { return s.events }
 
-// Present is how many objects of each class stand in a zone of Zones in the
-// last picture, by their place on the ground, seen or hidden. Parked vehicles
-// stand in no zone.
+// Present returns the number of objects of each class in the zone of that index
+// in Zones, in the last picture, by their place on the ground, seen or hidden.
+// Parked vehicles are in no zone.
 func (s *Scene) Present(zone int) [counting.Classes]int { return s.present[zone] }
 
-// Close ends the scene, also a ReadInto that waits: that and every later one
-// answer ErrClosed. What was counted can still be asked for.
+// Close ends the scene, also a ReadInto that waits: that one and every later
+// one return ErrClosed. It clears the canvas. The truth and the counts in zones
+// can still be read.
 func (s *Scene) Close() error {
 	s.closing.Do(func() { close(s.closed) })
 	s.drawing.Lock()
@@ -183,9 +203,9 @@ func (s *Scene) Close() error {
 
 // ReadInto draws the next picture into dst, row by row, and returns its time:
 // the n-th is at n/Rate after the Unix epoch. With Realtime that clock starts
-// with the first call; each call waits until a picture is due, and a reader
-// that is late gets the one that is due now. After Frames pictures the error
-// is io.EOF. Nothing is written to dst on an error.
+// with the first call; each call waits until a picture is due, and a late
+// reader gets the one that is due now. len(dst) must be width × height. After
+// Frames pictures the error is io.EOF. On an error dst is left as it was.
 func (s *Scene) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	select {
 	case <-s.closed:
@@ -201,7 +221,7 @@ func (s *Scene) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	next := s.frame + 1
 	if s.opts.Realtime {
 		var err error
-		if next, err = s.due(ctx, next); err != nil {
+		if next, err = s.waitDue(ctx, next); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -211,15 +231,15 @@ func (s *Scene) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.drawing.Lock()
 	defer s.drawing.Unlock()
 	for s.frame < next {
-		s.advance()
+		s.advanceFrame()
 	}
-	s.draw()
-	s.lens.take(dst, s.width, s.height, s.margin, &s.canvas)
-	return s.at(next), nil
+	s.drawFrame()
+	s.imager.capture(dst, s.width, s.height, s.margin, &s.canvas)
+	return s.frameTime(next), nil
 }
 
-// at is the time of a picture.
-func (s *Scene) at(frame int) time.Time {
+// frameTime returns the time of a picture.
+func (s *Scene) frameTime(frame int) time.Time {
 	start := s.start
 	if !s.opts.Realtime {
 		start = time.Unix(0, 0).UTC()
@@ -227,8 +247,9 @@ func (s *Scene) at(frame int) time.Time {
 	return start.Add(time.Duration(float64(frame) / s.opts.Rate * float64(time.Second)))
 }
 
-// due waits until a picture is due, not before next, and says which it is.
-func (s *Scene) due(ctx context.Context, next int) (int, error) {
+// waitDue waits until a picture is due, not before next, and returns its
+// number.
+func (s *Scene) waitDue(ctx context.Context, next int) (int, error) {
 	now := time.Now()
 	if s.start.IsZero() {
 		s.start = now
@@ -236,7 +257,7 @@ func (s *Scene) due(ctx context.Context, next int) (int, error) {
 	if late := int(now.Sub(s.start).Seconds() * s.opts.Rate); late > next {
 		return late, nil
 	}
-	wait := s.at(next).Sub(now)
+	wait := s.frameTime(next).Sub(now)
 	if s.timer == nil {
 		s.timer = time.NewTimer(wait)
 	}
@@ -252,18 +273,19 @@ func (s *Scene) due(ctx context.Context, next int) (int, error) {
 	}
 }
 
-// advance moves the street on by one picture, without drawing it.
-func (s *Scene) advance() {
+// advanceFrame moves the simulation on by one picture, without drawing it. The
+// traffic takes steps of at most 60 ms.
+func (s *Scene) advanceFrame() {
 	s.frame++
 	if s.frame == 0 {
 		return
 	}
 	dt := 1 / s.opts.Rate
-	n := 1 + int(dt/0.06)
+	n := 1 + int(dt/maxStep)
 	for range n {
-		s.traffic.step(dt / float64(n))
+		s.traffic.advanceTime(dt / float64(n))
 	}
-	s.weather.pass(dt)
-	s.lens.pass(dt)
-	s.judge()
+	s.weather.advanceTime(dt)
+	s.imager.advanceTime(dt)
+	s.updateTruth()
 }

@@ -13,7 +13,7 @@ import (
 	"kerb/drivers/camera/cameratest"
 )
 
-func open(t testing.TB, o Opts) *Scene {
+func openScene(t testing.TB, o Opts) *Scene {
 	t.Helper()
 	s, err := New(o)
 	if err != nil {
@@ -23,21 +23,21 @@ func open(t testing.TB, o Opts) *Scene {
 	return s
 }
 
-// small is a picture that is quick to bake.
-func small(p Preset) Opts {
+// smallOpts is a picture that is quick to bake.
+func smallOpts(p Preset) Opts {
 	return Opts{Seed: 3, Width: 160, Height: 96, Rate: 5, Conditions: p.Conditions()}
 }
 
 func TestConforms(t *testing.T) {
 	cameratest.Conform(t, cameratest.Case{
 		Open: func() (cameratest.Source, error) {
-			o := small(Windy)
+			o := smallOpts(Windy)
 			o.Frames = 30
 			return New(o)
 		},
 		Pictures: 30,
 		Stalled: func() (cameratest.Source, error) {
-			o := small(Calm)
+			o := smallOpts(Calm)
 			o.Rate, o.Realtime = 1, true
 			return New(o)
 		},
@@ -46,14 +46,14 @@ func TestConforms(t *testing.T) {
 
 func TestEndlessConforms(t *testing.T) {
 	cameratest.Conform(t, cameratest.Case{Open: func() (cameratest.Source, error) {
-		o := small(Busy)
+		o := smallOpts(Busy)
 		o.Boxes = true
 		return New(o)
 	}})
 }
 
 func TestPicturesAreTimedByTheirNumber(t *testing.T) {
-	s := open(t, Opts{Width: 160, Height: 96, Rate: 4, Frames: 3})
+	s := openScene(t, Opts{Width: 160, Height: 96, Rate: 4, Frames: 3})
 	buf := make([]byte, 160*96)
 	for i := range 3 {
 		at, err := s.ReadInto(context.Background(), buf)
@@ -68,9 +68,9 @@ func TestPicturesAreTimedByTheirNumber(t *testing.T) {
 
 func TestRealtimeWaitsAndDropsWhatIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := small(Calm)
+		o := smallOpts(Calm)
 		o.Realtime, o.Frames = true, 100
-		s := open(t, o)
+		s := openScene(t, o)
 		buf := make([]byte, 160*96)
 		begin := time.Now()
 		read := func(frame int) {
@@ -87,7 +87,7 @@ func TestRealtimeWaitsAndDropsWhatIsLate(t *testing.T) {
 		read(0)
 		read(1)
 		read(2)
-		time.Sleep(100 * time.Millisecond) // half a picture late: nothing is lost
+		time.Sleep(100 * time.Millisecond) // half a picture late: no picture is lost
 		read(3)
 		time.Sleep(time.Second + 50*time.Millisecond) // five late: only the last is there
 		read(8)
@@ -101,8 +101,8 @@ func TestRealtimeWaitsAndDropsWhatIsLate(t *testing.T) {
 
 func TestDroppedPicturesLoseNoTruth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := small(Busy)
-		all := open(t, o)
+		o := smallOpts(Busy)
+		all := openScene(t, o)
 		buf := make([]byte, 160*96)
 		for range 301 {
 			if _, err := all.ReadInto(t.Context(), buf); err != nil {
@@ -110,7 +110,7 @@ func TestDroppedPicturesLoseNoTruth(t *testing.T) {
 			}
 		}
 		o.Realtime = true
-		late := open(t, o)
+		late := openScene(t, o)
 		for range 3 {
 			if _, err := late.ReadInto(t.Context(), buf); err != nil {
 				t.Fatal(err)
@@ -135,7 +135,7 @@ func TestDroppedPicturesLoseNoTruth(t *testing.T) {
 func TestSeedsAndPresetsDiffer(t *testing.T) {
 	var seen [][]byte
 	add := func(name string, o Opts) {
-		s := open(t, o)
+		s := openScene(t, o)
 		buf := make([]byte, 160*96)
 		for range 3 {
 			if _, err := s.ReadInto(context.Background(), buf); err != nil {
@@ -150,9 +150,9 @@ func TestSeedsAndPresetsDiffer(t *testing.T) {
 		seen = append(seen, buf)
 	}
 	for p := range presetConditions {
-		add(Preset(p).String(), small(Preset(p)))
+		add(Preset(p).String(), smallOpts(Preset(p)))
 	}
-	o := small(Calm)
+	o := smallOpts(Calm)
 	o.Seed++
 	add("another seed", o)
 }
@@ -164,7 +164,7 @@ func TestPresetsAreNamedAndWithinBounds(t *testing.T) {
 			t.Errorf("%v: %v, %v", Preset(p), got, err)
 		}
 		c := got.Conditions()
-		if err := c.check(); err != nil {
+		if err := c.checkRanges(); err != nil {
 			t.Errorf("%v: %v", got, err)
 		}
 	}
@@ -187,7 +187,7 @@ func TestEveryBadOptionIsReported(t *testing.T) {
 	}
 }
 
-func TestWordsOfASource(t *testing.T) {
+func TestParseOfASource(t *testing.T) {
 	got, err := Parse("busy?seed=7&size=640x480&rate=12.5&frames=9")
 	want := Opts{Seed: 7, Width: 640, Height: 480, Rate: 12.5, Frames: 9, Conditions: Busy.Conditions()}
 	if err != nil || got != want {
@@ -214,14 +214,14 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := o.check(); err != nil {
+		if err := o.checkRanges(); err != nil {
 			t.Fatalf("%q: accepted, but %v", s, err)
 		}
 	})
 }
 
 func TestClosedSceneStillKnowsItsTruth(t *testing.T) {
-	s := open(t, small(Busy))
+	s := openScene(t, smallOpts(Busy))
 	buf := make([]byte, 160*96)
 	for len(s.Truth()) == 0 {
 		if _, err := s.ReadInto(context.Background(), buf); err != nil {

@@ -8,8 +8,8 @@ import (
 func TestVehiclesOfALaneNeverTouch(t *testing.T) {
 	for _, p := range []Preset{Busy, Jam} {
 		for seed := range uint64(3) {
-			s := open(t, Opts{Seed: seed, Width: 64, Height: 48, Conditions: p.Conditions()})
-			s.minutes(5, func() {
+			s := openScene(t, Opts{Seed: seed, Width: 64, Height: 48, Conditions: p.Conditions()})
+			s.runMinutes(5, func() {
 				ms := s.traffic.movers[:]
 				for i := range ms {
 					for j := range i {
@@ -27,15 +27,15 @@ func TestVehiclesOfALaneNeverTouch(t *testing.T) {
 	}
 }
 
-func TestNobodyIsRunOver(t *testing.T) {
+func TestVehiclesDoNotHitPeople(t *testing.T) {
 	hit, crossed := 0, 0
 	for seed := range uint64(4) {
-		s := open(t, Opts{Seed: seed, Width: 64, Height: 48, Conditions: Busy.Conditions()})
-		s.minutes(5, func() {
+		s := openScene(t, Opts{Seed: seed, Width: 64, Height: 48, Conditions: Busy.Conditions()})
+		s.runMinutes(5, func() {
 			ms := s.traffic.movers[:]
 			for i := range ms {
 				p := &ms[i]
-				if p.kind != walker || !p.walk.onRoad() {
+				if p.kind != walker || !p.walk.isOnRoad() {
 					continue
 				}
 				crossed++
@@ -55,9 +55,9 @@ func TestNobodyIsRunOver(t *testing.T) {
 }
 
 func TestTrafficQueuesAtTheSignal(t *testing.T) {
-	s := open(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Jam.Conditions()})
+	s := openScene(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Jam.Conditions()})
 	standing, moving, onLine := 0, 0, 0
-	s.minutes(5, func() {
+	s.runMinutes(5, func() {
 		for i := range s.traffic.movers {
 			m := &s.traffic.movers[i]
 			if m.kind <= cyclist || m.parked {
@@ -68,7 +68,7 @@ func TestTrafficQueuesAtTheSignal(t *testing.T) {
 				continue
 			}
 			standing++
-			if math.Abs(m.y-s.street.counted) < m.length/2 {
+			if math.Abs(m.y-s.street.countY) < m.length/2 {
 				onLine++
 			}
 		}
@@ -79,10 +79,10 @@ func TestTrafficQueuesAtTheSignal(t *testing.T) {
 }
 
 func TestPeopleWalkLikePeople(t *testing.T) {
-	s := open(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Busy.Conditions()})
+	s := openScene(t, Opts{Seed: 1, Width: 64, Height: 48, Conditions: Busy.Conditions()})
 	var stood, turned, pairs, crossing int
-	last := map[look]float64{}
-	s.minutes(8, func() {
+	last := map[appearance]float64{}
+	s.runMinutes(8, func() {
 		ms := s.traffic.movers[:]
 		for i := range ms {
 			m := &ms[i]
@@ -92,12 +92,12 @@ func TestPeopleWalkLikePeople(t *testing.T) {
 			if m.v > 2.3 {
 				t.Fatalf("somebody runs at %v m/s", m.v)
 			}
-			if m.walk.doing == pausing {
+			if m.walk.state == pausing {
 				stood++
 			}
-			if m.walk.onRoad() {
+			if m.walk.isOnRoad() {
 				crossing++
-			} else if low, high := s.street.wall[0]+0.2, s.street.wall[1]-0.2; m.x < low || m.x > high {
+			} else if low, high := s.street.wallX[0]+0.2, s.street.wallX[1]-0.2; m.x < low || m.x > high {
 				t.Fatalf("somebody stands in a house: x = %v", m.x)
 			}
 			if d, ok := last[m.look]; ok && d != m.dir {

@@ -8,25 +8,26 @@ import (
 	"kerb/counting"
 )
 
-// wide is a camera that sees both house fronts where the lines lie.
-var wide = Camera{Height: 9, Across: 4, Tilt: 20, Roll: 1, View: 75}
+// wideCamera is a camera that sees both house fronts where the lines lie.
+var wideCamera = Camera{Height: 9, Across: 4, Tilt: 20, Roll: 1, View: 75}
 
-// whole is a scene whose lines reach from house to house, so that nobody can
-// go round them.
-func whole(t *testing.T, p Preset, seed uint64) *Scene {
+// newWideScene is a scene whose lines reach from house to house, so that no
+// mover can pass beside them.
+func newWideScene(t *testing.T, p Preset, seed uint64) *Scene {
 	t.Helper()
-	s := open(t, Opts{Seed: seed, Width: 160, Height: 96, Rate: 10, Camera: wide, Conditions: p.Conditions()})
-	left, right := s.point(vec{s.street.wall[0], s.street.counted, 0}), s.point(vec{s.street.wall[1], s.street.counted, 0})
+	s := openScene(t, Opts{Seed: seed, Width: 160, Height: 96, Rate: 10, Camera: wideCamera, Conditions: p.Conditions()})
+	left, right := s.imagePoint(vec3{s.street.wallX[0], s.street.countY, 0}), s.imagePoint(vec3{s.street.wallX[1], s.street.countY, 0})
 	if s.lines[0].From != left || s.lines[2].To != right {
 		t.Fatal("the lines do not reach from house to house")
 	}
 	return s
 }
 
-// minutes runs a scene without drawing it.
-func (s *Scene) minutes(n float64, each func()) {
+// runMinutes runs a scene without drawing it, and calls each after every
+// picture.
+func (s *Scene) runMinutes(n float64, each func()) {
 	for range int(n * 60 * s.opts.Rate) {
-		s.advance()
+		s.advanceFrame()
 		each()
 	}
 }
@@ -34,26 +35,26 @@ func (s *Scene) minutes(n float64, each func()) {
 func TestCrossingsAccountForEveryMoveBetweenTheSides(t *testing.T) {
 	for p := range presetConditions {
 		t.Run(Preset(p).String(), func(t *testing.T) {
-			s := whole(t, Preset(p), uint64(p)+1)
-			conserve(t, s)
+			s := newWideScene(t, Preset(p), uint64(p)+1)
+			checkConservation(t, s)
 		})
 	}
 }
 
-// conserve compares, picture by picture, who stands on side b with the
-// crossings that are reported.
-func conserve(t *testing.T, s *Scene) {
+// checkConservation compares, picture by picture, the objects on side b with
+// the reported crossings.
+func checkConservation(t *testing.T, s *Scene) {
 	type one struct {
-		look look
+		look appearance
 		near bool
 	}
-	side := func(m *mover) bool { return s.contactOf(m).y < s.street.counted }
-	before := [crowd]one{}
+	side := func(m *mover) bool { return s.contactPoint(m).y < s.street.countY }
+	before := [maxMovers]one{}
 	for i := range s.traffic.movers {
 		before[i] = one{s.traffic.movers[i].look, side(&s.traffic.movers[i])}
 	}
 	known, moves := 0, 0
-	s.minutes(6, func() {
+	s.runMinutes(6, func() {
 		balance := [counting.Classes][counting.Directions]int{}
 		for _, e := range s.Truth()[known:] {
 			if e.Frame != s.frame {
@@ -66,7 +67,7 @@ func conserve(t *testing.T, s *Scene) {
 		for i := range s.traffic.movers {
 			m := &s.traffic.movers[i]
 			now := one{m.look, side(m)}
-			if m.kind != nobody && before[i].look == now.look && before[i].near != now.near {
+			if m.kind != noMover && before[i].look == now.look && before[i].near != now.near {
 				dir := counting.BToA
 				if now.near {
 					dir = counting.AToB
@@ -107,7 +108,7 @@ func TestCrossingsOfOneObjectAlternate(t *testing.T) {
 			s.events = nil
 			m := &mover{}
 			for _, y := range c.ys {
-				s.crossed(m, counting.Point{X: c.x, Y: y})
+				s.recordCrossings(m, counting.Point{X: c.x, Y: y})
 			}
 			if len(s.events) != len(c.want) {
 				t.Fatalf("%v, want %v", s.events, c.want)
@@ -122,18 +123,18 @@ func TestCrossingsOfOneObjectAlternate(t *testing.T) {
 }
 
 func TestOccupancyIsARecountOfThePlaces(t *testing.T) {
-	s := whole(t, Busy, 5)
+	s := newWideScene(t, Busy, 5)
 	st := s.street
-	from, to := st.counted-1, st.counted+18
-	strips := [zoneCount][2]float64{{0, st.bayFrom()}, {st.wall[0], 0}, {st.width, st.wall[1]}}
+	from, to := st.countY-1, st.countY+18
+	strips := [zoneCount][2]float64{{0, st.bayLeftX()}, {st.wallX[0], 0}, {st.width, st.wallX[1]}}
 	most := 0
-	s.minutes(3, func() {
+	s.runMinutes(3, func() {
 		for z, strip := range strips {
 			var want [counting.Classes]int
 			for i := range s.traffic.movers {
 				m := &s.traffic.movers[i]
-				c := s.contactOf(m)
-				if m.kind != nobody && !m.parked && c.y > from && c.y < to && c.x > strip[0] && c.x < strip[1] {
+				c := s.contactPoint(m)
+				if m.kind != noMover && !m.parked && c.y > from && c.y < to && c.x > strip[0] && c.x < strip[1] {
 					want[m.class]++
 					most = max(most, want[m.class])
 				}
@@ -149,27 +150,27 @@ func TestOccupancyIsARecountOfThePlaces(t *testing.T) {
 }
 
 func TestCameraIsAPinhole(t *testing.T) {
-	v := newView(Camera{Height: 8, Across: 3, Tilt: 30, View: 60}, 480, 270, 0)
+	v := newPinhole(Camera{Height: 8, Across: 3, Tilt: 30, View: 60}, 480, 270, 0)
 	// On the optical axis the ground lies h/tan(tilt) away.
-	x, y, depth := v.project(vec{3, 8 / math.Tan(math.Pi/6), 0})
+	x, y, depth := v.projectPoint(vec3{3, 8 / math.Tan(math.Pi/6), 0})
 	if math.Abs(x-240) > 1e-6 || math.Abs(y-135) > 1e-6 || math.Abs(depth-16) > 1e-6 {
 		t.Errorf("axis: %v,%v at %v", x, y, depth)
 	}
 	// Half the angle of view to the right is the edge of the picture.
-	p := v.at.along(v.ahead, 10).along(v.right, 10*math.Tan(math.Pi/6))
-	if x, y, _ := v.project(p); math.Abs(x-480) > 1e-6 || math.Abs(y-135) > 1e-6 {
+	p := v.eye.addScaled(v.ahead, 10).addScaled(v.right, 10*math.Tan(math.Pi/6))
+	if x, y, _ := v.projectPoint(p); math.Abs(x-480) > 1e-6 || math.Abs(y-135) > 1e-6 {
 		t.Errorf("edge: %v,%v", x, y)
 	}
-	turned := newView(Camera{Height: 8, Across: -2, Tilt: 17, Yaw: -13, Roll: 5, View: 60}, 480, 270, 9)
-	for _, p := range []vec{{0, 12, 0}, {5, 40, 0}, {-3, 25, 0}} {
-		x, y, _ := turned.project(p)
-		if q, ok := turned.ground(x, y); !ok || q.sub(p).dot(q.sub(p)) > 1e-12 {
+	turned := newPinhole(Camera{Height: 8, Across: -2, Tilt: 17, Yaw: -13, Roll: 5, View: 60}, 480, 270, 9)
+	for _, p := range []vec3{{0, 12, 0}, {5, 40, 0}, {-3, 25, 0}} {
+		x, y, _ := turned.projectPoint(p)
+		if q, ok := turned.groundPoint(x, y); !ok || q.sub(p).dot(q.sub(p)) > 1e-12 {
 			t.Errorf("%v is seen at %v,%v, where the ground is %v", p, x, y, q)
 		}
 	}
 }
 
-func TestSineIsASine(t *testing.T) {
+func TestSineIsAccurate(t *testing.T) {
 	for turns := -2.0; turns < 2; turns += 0.003 {
 		if got, want := sin(turns), math.Sin(2*math.Pi*turns); math.Abs(got-want) > 1e-8 {
 			t.Fatalf("sin(%v turns) = %v, want %v", turns, got, want)
@@ -179,7 +180,7 @@ func TestSineIsASine(t *testing.T) {
 
 func TestHeightsAreUprightOnTheGround(t *testing.T) {
 	for seed := range uint64(20) {
-		s := open(t, Opts{Seed: seed, Width: 64, Height: 48})
+		s := openScene(t, Opts{Seed: seed, Width: 64, Height: 48})
 		hs := s.Heights()
 		if len(hs) != 2 || hs[0].Foot.Y <= hs[1].Foot.Y {
 			t.Fatalf("seed %d: %+v", seed, hs)
@@ -188,8 +189,8 @@ func TestHeightsAreUprightOnTheGround(t *testing.T) {
 			pixel := func(p counting.Point) (x, y float64) {
 				return p.X*64 + float64(s.margin), p.Y*48 + float64(s.margin)
 			}
-			foot, ok := s.view.ground(pixel(h.Foot))
-			top := s.point(foot.add(vec{0, 0, h.Metres}))
+			foot, ok := s.view.groundPoint(pixel(h.Foot))
+			top := s.imagePoint(foot.add(vec3{0, 0, h.Metres}))
 			if !ok || math.Hypot(top.X-h.Top.X, top.Y-h.Top.Y) > 1e-9 {
 				t.Errorf("seed %d: %+v: the top of %v m is at %v", seed, h, h.Metres, top)
 			}
@@ -204,7 +205,7 @@ func TestHeightsAreUprightOnTheGround(t *testing.T) {
 
 func TestLinesLieInThePictureAndShareTheirEnds(t *testing.T) {
 	for seed := range uint64(20) {
-		s := open(t, Opts{Seed: seed, Width: 64, Height: 48})
+		s := openScene(t, Opts{Seed: seed, Width: 64, Height: 48})
 		l := s.Lines()
 		if l[0].To != l[1].From || l[1].To != l[2].From {
 			t.Errorf("seed %d: %v", seed, l)
@@ -215,7 +216,7 @@ func TestLinesLieInThePictureAndShareTheirEnds(t *testing.T) {
 					t.Errorf("seed %d: %s: %v is out of the picture", seed, one.ID, p)
 				}
 			}
-			far := s.point(vec{s.street.width / 2, s.street.counted + 5, 0})
+			far := s.imagePoint(vec3{s.street.width / 2, s.street.countY + 5, 0})
 			if one.To.X-one.From.X < 0.02 || one.Side(far) >= 0 {
 				t.Errorf("seed %d: %s: %+v is short, or its side a is not the far one", seed, one.ID, one)
 			}
@@ -224,7 +225,7 @@ func TestLinesLieInThePictureAndShareTheirEnds(t *testing.T) {
 }
 
 func TestBoxesStandWhereTheTruthSays(t *testing.T) {
-	s := open(t, Opts{Seed: 2, Width: 352, Height: 288, Boxes: true, Conditions: Windy.Conditions()})
+	s := openScene(t, Opts{Seed: 2, Width: 352, Height: 288, Boxes: true, Conditions: Windy.Conditions()})
 	buf := make([]byte, 352*288)
 	seen := map[counting.Class]int{}
 	for range 400 {
@@ -234,7 +235,7 @@ func TestBoxesStandWhereTheTruthSays(t *testing.T) {
 		if s.frame%4 != 0 {
 			continue
 		}
-		sway := counting.Point{X: float64(s.lens.sx)/256 - float64(s.margin), Y: float64(s.lens.sy)/256 - float64(s.margin)}
+		sway := counting.Point{X: float64(s.imager.originX)/256 - float64(s.margin), Y: float64(s.imager.originY)/256 - float64(s.margin)}
 		for _, b := range s.Boxes(nil) {
 			if b.X0 < 0 || b.Y0 < 0 || b.X1 > 1.01 || b.Y1 > 1.01 || b.X0 >= b.X1 || b.Y0 >= b.Y1 || b.Visible <= 0 || b.Visible > 1 {
 				t.Fatalf("box %+v", b)
@@ -244,8 +245,8 @@ func TestBoxesStandWhereTheTruthSays(t *testing.T) {
 			}
 			best := math.Inf(1)
 			for i := range s.traffic.movers {
-				if m := &s.traffic.movers[i]; m.kind != nobody && m.class == b.Class {
-					p := s.point(s.contactOf(m))
+				if m := &s.traffic.movers[i]; m.kind != noMover && m.class == b.Class {
+					p := s.imagePoint(s.contactPoint(m))
 					p.X, p.Y = p.X-sway.X/352, p.Y-sway.Y/288
 					if p.X > b.X0-0.01 && p.X < b.X1+0.01 {
 						best = min(best, math.Abs(p.Y-b.Y1)-0.15*(b.Y1-b.Y0))

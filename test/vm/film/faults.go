@@ -13,16 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// faults are those of a device, done to kerb's sensor by the tests of the agent.
-func faults() (any, error) {
-	return tested("TestEveryFaultOfADevice", "KERB_VIDEO="+stable)
+// runFaults runs the agent's test that injects the faults of a device into
+// kerb's sensor.
+func runFaults() (any, error) {
+	return runAgentTest("TestEveryFaultOfADevice", "KERB_VIDEO="+stablePath)
 }
 
-// tested runs one test of the agent and gives what it says.
-func tested(name string, env ...string) (string, error) {
+// runAgentTest runs one test of the agent and returns its output.
+func runAgentTest(name string, env ...string) (string, error) {
 	test := exec.Command("/agent.test", "-test.v", "-test.run", "^"+name+"$")
 	test.Env = append(append(os.Environ(), "HOME=/", "PATH=/"), env...)
-	if long() {
+	if isLongRun() {
 		test.Env = append(test.Env, "KERB_LONG=1")
 	}
 	out, err := test.CombinedOutput()
@@ -32,45 +33,48 @@ func tested(name string, env ...string) (string, error) {
 	return string(out), nil
 }
 
-// long says that each fault is to happen twenty times.
-func long() bool {
+// isLongRun reports whether each fault is to be repeated twenty times
+// (kerb.long on the kernel's command line).
+func isLongRun() bool {
 	line, _ := os.ReadFile("/proc/cmdline")
 	return strings.Contains(string(line), "kerb.long")
 }
 
-// restarted is how long each restart took until the camera was open again and
-// stayed so, s, and what the process that stays held before and after.
+// restarted holds how long each restart took until the camera was open again
+// and stayed open, s, and the resources of the remaining process before and
+// after.
 type restarted struct {
 	Sense, All    []float64
-	Before, After holding
+	Before, After resources
 }
 
-// holding is what a process holds.
-type holding struct{ Files, Threads, Children, Resident int } // Resident in kB
+// resources counts the resources that a process holds.
+type resources struct{ Files, Threads, Children, Resident int } // Resident in KiB
 
-// restarts kills the process that sees, and then all of kerb run.
-func restarts() (any, error) {
-	if err := byMotion(); err != nil {
+// measureRestarts kills the sensing process several times, and then all of kerb
+// run.
+func measureRestarts() (any, error) {
+	if err := useMotionDetector(); err != nil {
 		return nil, err
 	}
 	a, err := startAgent()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.stays(0); err != nil {
+	if _, err := a.waitStable(0); err != nil {
 		return nil, err
 	}
 	again := func(kill func() error) (float64, error) {
-		had, begun := a.opened(), time.Now()
+		had, begun := a.countOpens(), time.Now()
 		if err := kill(); err != nil {
 			return 0, err
 		}
-		at, err := a.stays(had)
+		at, err := a.waitStable(had)
 		return at.Sub(begun).Seconds(), err
 	}
 	var r restarted
 	rounds := 2
-	if long() {
+	if isLongRun() {
 		rounds = 20
 	}
 	for n := range rounds + 1 {
@@ -78,13 +82,13 @@ func restarts() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n == 0 { // the first is not counted: it makes what the others find
-			r.Before = held(a.cmd.Process.Pid)
+		if n == 0 { // the first restart is not counted: it creates the state that the others start from
+			r.Before = countResources(a.cmd.Process.Pid)
 			continue
 		}
 		r.Sense = append(r.Sense, took)
 	}
-	r.After = held(a.cmd.Process.Pid)
+	r.After = countResources(a.cmd.Process.Pid)
 	for range rounds {
 		took, err := again(func() error {
 			_ = a.cmd.Process.Kill()
@@ -97,20 +101,21 @@ func restarts() (any, error) {
 		}
 		r.All = append(r.All, took)
 	}
-	return r, a.stop()
+	return r, a.stopAgent()
 }
 
+// killSense kills the sensing process of kerb run.
 func killSense(parent int) error {
-	pid, err := seeing(parent)
+	pid, err := findSense(parent)
 	if err != nil {
 		return err
 	}
 	return unix.Kill(pid, unix.SIGKILL)
 }
 
-// seeing is the process of kerb run that sees.
-func seeing(parent int) (int, error) {
-	for _, pid := range children(parent) {
+// findSense returns the sensing process of kerb run.
+func findSense(parent int) (int, error) {
+	for _, pid := range childPIDs(parent) {
 		words, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		if slices.Contains(strings.Split(string(words), "\x00"), "sense") {
 			return pid, nil
@@ -119,7 +124,8 @@ func seeing(parent int) (int, error) {
 	return 0, fmt.Errorf("no process below %d sees", parent)
 }
 
-func children(parent int) (pids []int) {
+// childPIDs returns the children of a process.
+func childPIDs(parent int) (pids []int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
 	for _, path := range tasks {
 		b, _ := os.ReadFile(path)
@@ -132,9 +138,10 @@ func children(parent int) (pids []int) {
 	return pids
 }
 
-func held(pid int) (h holding) {
+// countResources reads a process's resources from /proc.
+func countResources(pid int) (h resources) {
 	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	h.Files, h.Children = len(files), len(children(pid))
+	h.Files, h.Children = len(files), len(childPIDs(pid))
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(status)) {
 		switch f := strings.Fields(line); f[0] {

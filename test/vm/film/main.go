@@ -1,6 +1,9 @@
-// Film is the first program of a virtual machine: it loads vivid, the kernel's
-// made-up camera, and does with it what kerb.film on the kernel's command line
-// says. It prints one line of JSON per scenario.
+// Film is the init process of a virtual machine. It loads vivid, the kernel's
+// virtual camera driver, and runs the scenarios that kerb.film= on the kernel's
+// command line selects: formats, probe, counting, publishing, faults, restarts,
+// or cost. It prints one line of JSON per scenario, stops at the first that
+// fails, and powers the machine off. It judges no result: the test outside the
+// machine does. Only the publish scenario has a network card.
 package main
 
 import (
@@ -20,7 +23,7 @@ import (
 	"kerb/drivers/camera/v4l2"
 )
 
-// vivid and what it needs, in the order in which they can be loaded.
+// cameraModules are vivid and its dependencies, in loading order.
 var cameraModules = []string{
 	"mc", "videodev", "videobuf2-common", "videobuf2-memops", "videobuf2-v4l2", "videobuf2-vmalloc", "videobuf2-dma-contig",
 	"v4l2-dv-timings", "v4l2-tpg", "rc-core", "cec", "vivid",
@@ -31,7 +34,7 @@ func main() {
 		_ = os.MkdirAll(m.at, 0o755)
 		_ = unix.Mount(m.fs, m.at, m.fs, 0, "")
 	}
-	for _, s := range asked() {
+	for _, s := range chosenScenarios() {
 		start := time.Now()
 		result, err := s.run()
 		if err != nil {
@@ -41,43 +44,43 @@ func main() {
 		line, _ := json.Marshal(map[string]any{"scenario": s.name, "seconds": time.Since(start).Seconds(), "result": result})
 		fmt.Printf("RESULT %s\n", line)
 	}
-	// Inside the walls this is refused; the kernel then panics for want of its
-	// first program, and the machine ends all the same.
+	// Inside the walls this call is refused. The kernel then panics because init
+	// ended, and the machine stops too.
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
 
-// scenario is one thing that is done with the camera.
+// scenario is one use of the camera.
 type scenario struct {
 	name string
 	run  func() (any, error)
 }
 
-// asked are the scenarios of this start. The walls of the last one are never
-// left again.
-func asked() []scenario {
+// chosenScenarios returns the scenarios of this start. caged comes last,
+// because this process cannot leave the walls again.
+func chosenScenarios() []scenario {
 	line, _ := os.ReadFile("/proc/cmdline")
 	_, film, _ := strings.Cut(string(line), "kerb.film=")
-	first := []scenario{{"formats", formats}, {"probed", probed}}
+	first := []scenario{{"formats", listFormats}, {"probed", runProbe}}
 	switch film, _, _ = strings.Cut(strings.TrimSpace(film), " "); film {
 	case "publish":
-		return append(first, scenario{"published", published})
+		return append(first, scenario{"published", runPublish})
 	case "faults":
-		return append(first, scenario{"faults", faults})
+		return append(first, scenario{"faults", runFaults})
 	case "restarts":
-		return append(first, scenario{"restarts", restarts})
+		return append(first, scenario{"restarts", measureRestarts})
 	case "cost":
-		return append(first, scenario{"costs", costs})
+		return append(first, scenario{"costs", measureCosts})
 	}
-	return append(first, scenario{"counted", counted}, scenario{"whole", whole}, scenario{"reduced", reduced}, scenario{"slow", slow}, scenario{"caged", caged})
+	return append(first, scenario{"counted", runCounted}, scenario{"whole", watchWhole}, scenario{"reduced", watchReduced}, scenario{"slow", watchSlowly}, scenario{"caged", watchCaged})
 }
 
-func whole() (any, error)   { return watch(640*480, 0) }
-func reduced() (any, error) { return watch(100*100, 0) }
-func slow() (any, error)    { return watch(640*480, 300*time.Millisecond) }
+func watchWhole() (any, error)   { return watchCamera(640*480, 0) }
+func watchReduced() (any, error) { return watchCamera(100*100, 0) }
+func watchSlowly() (any, error)  { return watchCamera(640*480, 300*time.Millisecond) }
 
 const videoDevice = "/dev/video0"
 
-// watched is what became of one opening of the camera.
+// watched holds the results of one opening of the camera.
 type watched struct {
 	Set      string
 	Width    int
@@ -85,14 +88,14 @@ type watched struct {
 	Pictures int
 	Distinct int // pictures that differ from the one before
 	Dropped  uint64
-	Mean     int // level of the last
+	Mean     int // luma of the last picture, 0–255
 }
 
-// vividOptions make one webcam.
+// vividOptions make vivid create one webcam.
 const vividOptions = "n_devs=1 node_types=0x1 num_inputs=1 input_types=0"
 
-// load loads modules of the kernel, the last one with options.
-func load(options string, modules ...string) error {
+// loadModules loads kernel modules, the last one with options.
+func loadModules(options string, modules ...string) error {
 	for i, m := range modules {
 		f, err := os.Open("/" + m + ".ko")
 		if err != nil {
@@ -111,9 +114,9 @@ func load(options string, modules ...string) error {
 	return nil
 }
 
-// formats are what the driver enumerates.
-func formats() (any, error) {
-	if err := load(vividOptions, cameraModules...); err != nil {
+// listFormats returns the formats that the driver enumerates.
+func listFormats() (any, error) {
+	if err := loadModules(vividOptions, cameraModules...); err != nil {
 		return nil, err
 	}
 	fd, err := openVideo()
@@ -132,13 +135,13 @@ func formats() (any, error) {
 	return all, nil
 }
 
-// stable is where udev would put the camera.
-const stable = "/dev/v4l/by-path/platform-vivid.0-video-index0"
+// stablePath is the path at which udev would link the camera.
+const stablePath = "/dev/v4l/by-path/platform-vivid.0-video-index0"
 
-// probed is what kerb probe says of the camera, the site.toml that it writes, and
-// what kerb check says of that.
-func probed() (any, error) {
-	if err := errors.Join(os.MkdirAll("/dev/v4l/by-path", 0o755), os.Symlink("../../video0", stable)); err != nil {
+// runProbe returns the output of kerb probe for the camera, the site.toml that
+// it writes, and the output of kerb check for that file.
+func runProbe() (any, error) {
+	if err := errors.Join(os.MkdirAll("/dev/v4l/by-path", 0o755), os.Symlink("../../video0", stablePath)); err != nil {
 		return nil, err
 	}
 	var said struct {
@@ -163,6 +166,7 @@ func probed() (any, error) {
 	return said, err
 }
 
+// openVideo opens the camera, and waits up to 2 s for its device file.
 func openVideo() (int, error) {
 	for range 100 {
 		if fd, err := unix.Open(videoDevice, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
@@ -173,15 +177,17 @@ func openVideo() (int, error) {
 	return -1, fmt.Errorf("no %s", videoDevice)
 }
 
-func watch(pixels int, pause time.Duration) (w watched, err error) {
+// watchCamera opens the camera and reads pictures of at most that many pixels.
+func watchCamera(pixels int, pause time.Duration) (w watched, err error) {
 	fd, err := openVideo()
 	if err != nil {
 		return w, err
 	}
-	return look(fd, pixels, pause)
+	return readPictures(fd, pixels, pause)
 }
 
-func look(fd, pixels int, pause time.Duration) (w watched, err error) {
+// readPictures reads 20 pictures with a pause after each.
+func readPictures(fd, pixels int, pause time.Duration) (w watched, err error) {
 	d, err := camera.OpenDevice(context.Background(), fd, camera.Limits{MaxPixels: pixels}, camera.Live{Newest: true})
 	if err != nil {
 		return w, err
@@ -209,9 +215,9 @@ func look(fd, pixels int, pause time.Duration) (w watched, err error) {
 	return w, nil
 }
 
-// caged opens the camera, builds the walls, and captures: all in this process,
-// which is why nothing else can be done after it.
-func caged() (any, error) {
+// watchCaged opens the camera, builds the walls and captures, all in this
+// process. No other scenario can follow, because the walls stay.
+func watchCaged() (any, error) {
 	fd, err := openVideo()
 	if err != nil {
 		return nil, err
@@ -222,5 +228,5 @@ func caged() (any, error) {
 	if _, err := os.Open("/proc/self/status"); err == nil {
 		return nil, errors.New("the walls do not hold")
 	}
-	return look(fd, 640*480, 0)
+	return readPictures(fd, 640*480, 0)
 }

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// published is all of kerb run until two windows of a minute are over. The
-// broker is at the address that the kernel's command line names, which is this
-// machine's host.
-func published() (any, error) {
+// runPublish runs all of kerb run until two windows of a minute are over, and
+// returns its spool. The broker is at the address of kerb.broker= on the
+// kernel's command line, which is this machine's host.
+func runPublish() (any, error) {
 	line, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return nil, err
@@ -24,52 +24,52 @@ func published() (any, error) {
 	if broker, _, _ = strings.Cut(strings.TrimSpace(broker), " "); !ok {
 		return nil, errors.New("no kerb.broker= on the command line")
 	}
-	if err := load("", "e1000"); err != nil {
+	if err := loadModules("", "e1000"); err != nil {
 		return nil, err
 	}
-	if err := join("lo", [4]byte{127, 0, 0, 1}, [4]byte{255, 0, 0, 0}); err != nil {
+	if err := configureCard("lo", [4]byte{127, 0, 0, 1}, [4]byte{255, 0, 0, 0}); err != nil {
 		return nil, err
 	}
-	if err := join("eth0", [4]byte{10, 0, 2, 15}, [4]byte{255, 255, 255, 0}); err != nil {
+	if err := configureCard("eth0", [4]byte{10, 0, 2, 15}, [4]byte{255, 255, 255, 0}); err != nil {
 		return nil, err
 	}
-	if err := change("/site.toml", "mqtts://broker.example:8883", broker); err != nil {
+	if err := replaceText("/site.toml", "mqtts://broker.example:8883", broker); err != nil {
 		return nil, err
 	}
-	if err := change("/policy.toml", `window = "15m"`, `window = "1m"`); err != nil {
+	if err := replaceText("/policy.toml", `window = "15m"`, `window = "1m"`); err != nil {
 		return nil, err
 	}
-	// Colour bars that stand still are a frozen camera, and rightly so.
-	if err := errors.Join(control(testPattern, chequers), control(sideways, slowly)); err != nil {
+	// kerb reports standing colour bars as a frozen camera, so the pattern moves.
+	if err := errors.Join(setControl(testPattern, chequerPattern), setControl(horizontalMovement, slowMovement)); err != nil {
 		return nil, err
 	}
 	a, err := startAgent()
 	if err != nil {
 		return nil, err
 	}
-	if err := a.open(1, 10*time.Minute); err != nil {
+	if err := a.waitOpens(1, 10*time.Minute); err != nil {
 		return nil, err
 	}
 	time.Sleep(130 * time.Second)
-	if err := a.stop(); err != nil {
+	if err := a.stopAgent(); err != nil {
 		return nil, err
 	}
-	return a.spooled()
+	return a.readSpool()
 }
 
 // Controls of vivid and their choices, Documentation/admin-guide/media/vivid.rst.
 // The numbers are those of vivid-ctrls.c.
 const (
-	testPattern = 0x00f0f000
-	chequers    = 10
-	sideways    = 0x00f0f000 + 2
-	slowly      = 2
+	testPattern        = 0x00f0f000
+	chequerPattern     = 10
+	horizontalMovement = 0x00f0f000 + 2
+	slowMovement       = 2
 
-	setControl = 0xc008561c // VIDIOC_S_CTRL
+	ioctlSetControl = 0xc008561c // VIDIOC_S_CTRL
 )
 
-// control changes a control of the camera.
-func control(id uint32, value int32) error {
+// setControl sets a control of the camera.
+func setControl(id uint32, value int32) error {
 	fd, err := openVideo()
 	if err != nil {
 		return err
@@ -79,14 +79,15 @@ func control(id uint32, value int32) error {
 		id    uint32
 		value int32
 	}{id, value}
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), setControl, uintptr(unsafe.Pointer(&c))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), ioctlSetControl, uintptr(unsafe.Pointer(&c))); errno != 0 {
 		return fmt.Errorf("control %#x: %w", id, errno)
 	}
 	return nil
 }
 
-// change puts words of a file in the place of others that it must hold.
-func change(path, old, fresh string) error {
+// replaceText replaces old in a file by fresh. It is an error if the file does
+// not contain old.
+func replaceText(path, old, fresh string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -97,8 +98,8 @@ func change(path, old, fresh string) error {
 	return os.WriteFile(path, bytes.ReplaceAll(b, []byte(old), []byte(fresh)), 0o600)
 }
 
-// join gives a network card its address and sets it up, netdevice(7).
-func join(card string, addr, mask [4]byte) error {
+// configureCard gives a network card its address and sets it up, netdevice(7).
+func configureCard(card string, addr, mask [4]byte) error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err

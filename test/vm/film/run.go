@@ -12,15 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// agent is all of kerb run with the site.toml that kerb probe wrote.
-type agent struct {
-	cmd   *exec.Cmd
-	words string // the file of what it says
+// agentRun is all of kerb run with the site.toml that kerb probe wrote.
+type agentRun struct {
+	cmd     *exec.Cmd
+	logPath string // file of its stderr
 }
 
-func startAgent() (*agent, error) {
-	a := &agent{exec.Command("/kerb", "run", "-site", "/site.toml", "-policy", "/policy.toml"), "/words"}
-	words, err := os.OpenFile(a.words, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+// startAgent starts kerb run, with its log in a file.
+func startAgent() (*agentRun, error) {
+	a := &agentRun{exec.Command("/kerb", "run", "-site", "/site.toml", "-policy", "/policy.toml"), "/words"}
+	words, err := os.OpenFile(a.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -29,64 +30,69 @@ func startAgent() (*agent, error) {
 	return a, a.cmd.Start()
 }
 
-// byMotion leaves the network out, which this machine of 250 million instructions
-// a second plans for longer than all else takes.
-func byMotion() error { return change("/site.toml", "fps = 10\n", "fps = 10\ndetector = \"motion\"\n") }
+// useMotionDetector selects the motion detector. On this machine of 250 million
+// instructions a second, planning the neural network takes longer than all the
+// rest.
+func useMotionDetector() error {
+	return replaceText("/site.toml", "fps = 10\n", "fps = 10\ndetector = \"motion\"\n")
+}
 
-func (a *agent) said() string { b, _ := os.ReadFile(a.words); return string(b) }
+// logText returns the log so far.
+func (a *agentRun) logText() string { b, _ := os.ReadFile(a.logPath); return string(b) }
 
-// opened is how often the camera was opened.
-func (a *agent) opened() int { return strings.Count(a.said(), "camera open") }
+// countOpens returns how often the camera was opened.
+func (a *agentRun) countOpens() int { return strings.Count(a.logText(), "camera open") }
 
-// open waits until the camera was opened so many times.
-func (a *agent) open(times int, patience time.Duration) error {
-	for end := time.Now().Add(patience); a.opened() < times; time.Sleep(10 * time.Millisecond) {
+// waitOpens waits until the camera was opened so many times.
+func (a *agentRun) waitOpens(times int, patience time.Duration) error {
+	for end := time.Now().Add(patience); a.countOpens() < times; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			return fmt.Errorf("kerb run opens no camera:\n%s", a.said())
+			return fmt.Errorf("kerb run opens no camera:\n%s", a.logText())
 		}
 	}
 	return nil
 }
 
-// stays waits until the camera was opened once more than had times, and stays
-// open for longer than kerb waits for a picture. It says when it was opened.
-func (a *agent) stays(had int) (at time.Time, err error) {
-	if err := a.open(had+1, time.Minute); err != nil {
+// waitStable waits until the camera was opened once more than had times and
+// stays open for 5 s, longer than kerb waits for a picture. It returns the time
+// of that opening.
+func (a *agentRun) waitStable(had int) (at time.Time, err error) {
+	if err := a.waitOpens(had+1, time.Minute); err != nil {
 		return at, err
 	}
-	at, n := time.Now(), a.opened()
+	at, n := time.Now(), a.countOpens()
 	for time.Since(at) < 5*time.Second {
 		time.Sleep(10 * time.Millisecond)
-		if now := a.opened(); now > n {
+		if now := a.countOpens(); now > n {
 			at, n = time.Now(), now
 		}
 	}
 	return at, nil
 }
 
-// stop ends it as systemd does.
-func (a *agent) stop() error {
+// stopAgent stops kerb run with SIGTERM, as systemd does.
+func (a *agentRun) stopAgent() error {
 	if err := a.cmd.Process.Signal(unix.SIGTERM); err != nil {
 		return err
 	}
 	if err := a.cmd.Wait(); err != nil {
-		return fmt.Errorf("kerb run: %w\n%s", err, a.said())
+		return fmt.Errorf("kerb run: %w\n%s", err, a.logText())
 	}
 	return nil
 }
 
-// ran is what was seen, and said.
-type ran struct {
+// runResult holds the spool and the log of one run.
+type runResult struct {
 	Observed int
 	Streams  []string
 	Words    string
 }
 
-// spooled is what lies in the spool.
-func (a *agent) spooled() (r ran, err error) {
+// readSpool sums up the windows in the spool.
+func (a *agentRun) readSpool() (r runResult, err error) {
 	out, err := exec.Command("/kerb", "spool", "-json", "/var/lib/kerb/spool.db").Output()
 	if err != nil {
-		return r, fmt.Errorf("kerb spool: %w\n%s", err, a.said())
+		return r, fmt.Errorf("kerb spool: %w\n%s", err, a.logText())
 	}
 	for line := range bytes.Lines(out) {
 		var w struct {
@@ -101,23 +107,23 @@ func (a *agent) spooled() (r ran, err error) {
 		r.Observed += w.Window.Observed
 		r.Streams = append(r.Streams, w.Window.Stream)
 	}
-	r.Words = a.said()
+	r.Words = a.logText()
 	return r, nil
 }
 
-// counted runs for ten seconds. Nobody listens at the broker's address; what was
-// seen is in the spool.
-func counted() (any, error) {
+// runCounted runs kerb for ten seconds. No broker answers at its address, so
+// the windows stay in the spool.
+func runCounted() (any, error) {
 	a, err := startAgent()
 	if err != nil {
 		return nil, err
 	}
-	if err := a.open(1, 2*time.Minute); err != nil {
+	if err := a.waitOpens(1, 2*time.Minute); err != nil {
 		return nil, err
 	}
 	time.Sleep(10 * time.Second)
-	if err := a.stop(); err != nil {
+	if err := a.stopAgent(); err != nil {
 		return nil, err
 	}
-	return a.spooled()
+	return a.readSpool()
 }

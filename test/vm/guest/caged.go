@@ -46,16 +46,16 @@ clear.below = 0
 keep.retention = "24h"
 `
 
-// cagedResult is what kerb run said and stored.
+// cagedResult holds the log and the counts of kerb run.
 type cagedResult struct {
 	Driven, Counted int
 	Words           string
 }
 
-// caged is all of kerb run on the simulated contacts, its sensing process
-// inside its walls. Nobody listens at the broker's address; what was counted
-// is in the spool.
-func caged(s *chip) (any, error) {
+// runCaged runs all of kerb run on the simulated contacts, its sensing process
+// inside its walls. No broker answers at its address, so the counts are read
+// from the spool.
+func runCaged(s *simChip) (any, error) {
 	for path, text := range map[string]string{"/site.toml": cagedSite, "/policy.toml": cagedPolicy} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			return nil, err
@@ -81,7 +81,7 @@ func caged(s *chip) (any, error) {
 	}
 	time.Sleep(time.Second)
 	for range r.Driven {
-		if err := errors.Join(s.contact(2, true), sleep(200), s.contact(2, false), sleep(300)); err != nil {
+		if err := errors.Join(s.setContact(2, true), sleepMS(200), s.setContact(2, false), sleepMS(300)); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +114,8 @@ func caged(s *chip) (any, error) {
 	return r, nil
 }
 
-func sleep(ms int) error {
+// sleepMS sleeps and returns nil, for use in a list of steps.
+func sleepMS(ms int) error {
 	time.Sleep(time.Duration(ms) * time.Millisecond)
 	return nil
 }

@@ -8,9 +8,10 @@ import (
 	"kerb/drivers/loop"
 )
 
-// gone takes the chip away while its lines are read.
-func gone(s *chip) (any, error) {
-	port, err := open()
+// runGone removes the chip while its lines are read, and returns the driver's
+// error.
+func runGone(s *simChip) (any, error) {
+	port, err := openTimed()
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
-// The guest is the first and only program of the virtual machine: it loads
+// Guest is the init process of the virtual machine for loops. It loads
 // gpio-sim, pulls its contacts as vehicles would, and counts them through
-// kerb's driver and the real kernel. It prints one line of JSON per scenario.
+// kerb's driver and the real kernel. It prints one line of JSON per scenario
+// and stops at the first that fails. It judges no result: the test outside the
+// machine does. As init it powers the machine off at the end.
 package main
 
 import (
@@ -24,26 +26,26 @@ func main() {
 }
 
 func run() error {
-	sim, err := boot()
+	sim, err := bootMachine()
 	if err != nil {
 		return err
 	}
-	passages, err := argument("kerb.passages")
+	passages, err := kernelArgument("kerb.passages")
 	if err != nil {
 		return err
 	}
 	for _, s := range []struct {
 		name string
-		run  func(*chip) (any, error)
+		run  func(*simChip) (any, error)
 	}{
-		{"passages", func(s *chip) (any, error) { return drive(s, passages, open, 0) }},
-		{"debounced", func(s *chip) (any, error) { return drive(s, 200, debounced, 0) }},
-		{"coarse", func(s *chip) (any, error) { return drive(s, 200, coarse, 0) }},
-		{"stalled", func(s *chip) (any, error) { return drive(s, 400, open, 2*time.Second) }},
-		{"overrun", overrun},
-		{"unplugged", unplugged},
-		{"caged", caged},
-		{"gone", gone}, // last: it takes the chip away
+		{"passages", func(s *simChip) (any, error) { return runTraffic(s, passages, openTimed, 0) }},
+		{"debounced", func(s *simChip) (any, error) { return runTraffic(s, 200, openDebounced, 0) }},
+		{"coarse", func(s *simChip) (any, error) { return runTraffic(s, 200, openCoarse, 0) }},
+		{"stalled", func(s *simChip) (any, error) { return runTraffic(s, 400, openTimed, 2*time.Second) }},
+		{"overrun", runOverrun},
+		{"unplugged", runUnplugged},
+		{"caged", runCaged},
+		{"gone", runGone}, // last: it removes the chip
 	} {
 		start := time.Now()
 		result, err := s.run(sim)
@@ -59,8 +61,8 @@ func run() error {
 	return nil
 }
 
-// argument is a number from the kernel's command line.
-func argument(key string) (int, error) {
+// kernelArgument returns a number from the kernel's command line.
+func kernelArgument(key string) (int, error) {
 	line, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return 0, err

@@ -18,15 +18,16 @@ import (
 	"kerb/drivers/loop"
 )
 
-// The street: a pair of loops on the first two lines, two single loops on the
-// others. Faster and shorter vehicles than any street has, so that 50 of them
-// fit into a second.
+// The loops: a pair on the first two lines, and single ones on the other two.
+// Vehicles are faster and shorter than real ones, so that 50 of them fit into a
+// second.
 const (
 	spacing    = 2.5 // m
 	loopLength = 1.0 // m
 )
 
-func street() count.Opts {
+// loopLayout returns the counter's lanes and limits for these loops.
+func loopLayout() count.Opts {
 	o := count.Opts{
 		Lanes: []count.Lane{
 			{Stream: "pair", Loops: []int{0, 1}, Spacing: spacing, LoopLength: loopLength},
@@ -39,36 +40,38 @@ func street() count.Opts {
 		o.Lines = append(o.Lines, count.Line{Name: n})
 	}
 	o.Limits.MinOn = 10 * time.Millisecond
-	o.Limits.Chatter = 0 // more onsets than any street has
+	o.Limits.Chatter = 0 // off: these loops have more onsets than real ones
 	return o
 }
 
-func lines() (ls []loop.Line) {
+// loopLines returns the GPIO lines of the simulated chip.
+func loopLines() (ls []loop.Line) {
 	for _, n := range lineNames {
 		ls = append(ls, loop.Line{Chip: chipLabel, Name: n})
 	}
 	return ls
 }
 
-// open has every edge timed by the kernel.
-func open() (loop.Reader, error) {
-	r, err := loop.OpenLines(lines(), 0)
+// openTimed opens the lines with the kernel's time for every edge.
+func openTimed() (loop.Reader, error) {
+	r, err := loop.OpenLines(loopLines(), 0)
 	if err == nil && r.Coarse() {
 		err = errors.New("the kernel refused the line request")
 	}
 	return r, err
 }
 
-// debounced leaves bounce to the kernel.
-func debounced() (loop.Reader, error) { return loop.OpenLines(lines(), 5*time.Millisecond) }
+// openDebounced lets the kernel debounce for 5 ms.
+func openDebounced() (loop.Reader, error) { return loop.OpenLines(loopLines(), 5*time.Millisecond) }
 
-// coarse is what is left where the kernel refuses the line request.
-func coarse() (loop.Reader, error) {
+// openCoarse polls the pins, the fallback where the kernel refuses the line
+// request.
+func openCoarse() (loop.Reader, error) {
 	all, err := loop.Lines()
 	if err != nil {
 		return nil, err
 	}
-	found, err := loop.Find(all, lines())
+	found, err := loop.Find(all, loopLines())
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +79,11 @@ func coarse() (loop.Reader, error) {
 	for _, f := range found {
 		pins = append(pins, f.Pin())
 	}
-	return loop.OpenPins(pins, lines())
+	return loop.OpenPins(pins, loopLines())
 }
 
-// move is one flip of a contact.
-type move struct {
+// contactMove is one flip of a contact.
+type contactMove struct {
 	at     time.Duration // since the scenario's start
 	line   int
 	closed bool
@@ -88,58 +91,60 @@ type move struct {
 	n      int  // vehicle of the lane
 }
 
-// bounced puts a change with up to four bounces of up to 600 µs into m.
-func bounced(rng *rand.Rand, m []move, c move) []move {
+// appendBounces appends a change with up to four bounces of 200 µs to 600 µs
+// each to m.
+func appendBounces(rng *rand.Rand, m []contactMove, c contactMove) []contactMove {
 	c.first = true
 	m = append(m, c)
 	c.first = false
 	at := c.at
 	for range rng.IntN(3) {
 		at += time.Duration(200+rng.IntN(400)) * time.Microsecond
-		m = append(m, move{at, c.line, !c.closed, false, c.n})
+		m = append(m, contactMove{at, c.line, !c.closed, false, c.n})
 		at += time.Duration(200+rng.IntN(400)) * time.Microsecond
-		m = append(m, move{at, c.line, c.closed, false, c.n})
+		m = append(m, contactMove{at, c.line, c.closed, false, c.n})
 	}
 	return m
 }
 
-// vehicle is a passage over the pair as it was driven.
-type vehicle struct {
+// drivenVehicle is a passage over the pair as it was simulated.
+type drivenVehicle struct {
 	on, off [2]time.Duration // when the contacts were moved
 	length  float64
 	unsure  bool
 }
 
-// traffic makes n passages, 50 a second: 4 over the pair, 23 over each single
-// loop.
-func traffic(n int) (moves []move, pair []vehicle, left, right int) {
+// makeTraffic plans n passages, 50 a second: 4 over the pair, 23 over each
+// single loop.
+func makeTraffic(n int) (moves []contactMove, pair []drivenVehicle, left, right int) {
 	rng := rand.New(rand.NewPCG(6, uint64(n)))
 	for i := range n * 4 / 50 {
-		v := 30 + 10*rng.Float64()      // m/s: none is caught up by the next
+		v := 30 + 10*rng.Float64()      // m/s: no vehicle catches up with the one ahead
 		length := 1.5 + 2*rng.Float64() // m
-		pair = append(pair, vehicle{length: length})
+		pair = append(pair, drivenVehicle{length: length})
 		for slot := range 2 {
-			on := seconds(0.1+0.25*float64(i)) + seconds(float64(slot)*spacing/v)
-			moves = bounced(rng, moves, move{at: on, line: slot, closed: true, n: i})
-			moves = bounced(rng, moves, move{at: on + seconds((length+loopLength)/v), line: slot, n: i})
+			on := toDuration(0.1+0.25*float64(i)) + toDuration(float64(slot)*spacing/v)
+			moves = appendBounces(rng, moves, contactMove{at: on, line: slot, closed: true, n: i})
+			moves = appendBounces(rng, moves, contactMove{at: on + toDuration((length+loopLength)/v), line: slot, n: i})
 		}
 	}
 	for _, line := range []int{2, 3} {
 		k := (n - len(pair) + line - 2) / 2
 		for i := range k {
-			on := seconds(0.1 + float64(i)/23 + 0.003*rng.Float64())
-			moves = bounced(rng, moves, move{at: on, line: line, closed: true, n: i})
-			moves = bounced(rng, moves, move{at: on + 21*time.Millisecond, line: line, n: i})
+			on := toDuration(0.1 + float64(i)/23 + 0.003*rng.Float64())
+			moves = appendBounces(rng, moves, contactMove{at: on, line: line, closed: true, n: i})
+			moves = appendBounces(rng, moves, contactMove{at: on + 21*time.Millisecond, line: line, n: i})
 		}
 		left, right = right, k
 	}
-	slices.SortStableFunc(moves, func(a, b move) int { return int(a.at - b.at) })
+	slices.SortStableFunc(moves, func(a, b contactMove) int { return int(a.at - b.at) })
 	return moves, pair, left, right
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * 1e9) }
+// toDuration converts seconds.
+func toDuration(s float64) time.Duration { return time.Duration(s * 1e9) }
 
-// result is what a scenario measured.
+// result holds the measurements of a scenario.
 type result struct {
 	Driven     map[string]int
 	Counted    map[string]int
@@ -147,20 +152,22 @@ type result struct {
 	Missed     uint32
 	Bounce     uint32
 	Short      uint32
-	Unsure     int       // vehicles over the pair whose own times are not known to 0.3 ms
-	SpeedError quantiles // of 1: measured / driven - 1
+	Unsure     int       // vehicles over the pair with a contact time uncertain by more than moveUncertainty
+	SpeedError quantiles // relative: |measured/driven - 1|
 	Length     quantiles
 	Latency    quantiles // ms from moving the contact to the kernel's time
-	Late       quantiles // ms by which the contact was moved too late: how far the guest keeps up
-	PeakRSS    float64   // MiB of this process so far, its scenario of moves included
+	Late       quantiles // ms by which contacts were moved too late: whether the guest keeps up
+	PeakRSS    float64   // MiB of this process so far, the planned moves included
 	Events     []string
 	Quality    map[string]string
 	Windows    []string `json:",omitempty"`
 }
 
+// quantiles summarise a sample by median, 99th percentile and maximum.
 type quantiles struct{ P50, P99, Max float64 }
 
-func quantile(v []float64) (q quantiles) {
+// quantilesOf sorts v and returns its quantiles; all are 0 for an empty sample.
+func quantilesOf(v []float64) (q quantiles) {
 	if len(v) == 0 {
 		return q
 	}
@@ -168,19 +175,19 @@ func quantile(v []float64) (q quantiles) {
 	return quantiles{v[len(v)/2], v[len(v)*99/100], v[len(v)-1]}
 }
 
-// drive moves the contacts and counts. With stall the reader does nothing for
-// that long, in the middle.
-func drive(s *chip, n int, opener func() (loop.Reader, error), stall time.Duration) (any, error) {
+// runTraffic moves the contacts and counts the passages. With stall the reader
+// pauses for that long in the middle.
+func runTraffic(s *simChip, n int, opener func() (loop.Reader, error), stall time.Duration) (any, error) {
 	port, err := opener()
 	if err != nil {
 		return nil, err
 	}
 	defer port.Close()
-	counter, err := count.New(port, street())
+	counter, err := count.New(port, loopLayout())
 	if err != nil {
 		return nil, err
 	}
-	moves, pair, left, right := traffic(n)
+	moves, pair, left, right := makeTraffic(n)
 	r := result{
 		Driven:  map[string]int{"pair": len(pair), "left": left, "right": right},
 		Counted: map[string]int{}, Directions: map[string]int{}, Quality: map[string]string{},
@@ -188,7 +195,7 @@ func drive(s *chip, n int, opener func() (loop.Reader, error), stall time.Durati
 	done := make(chan error, 1)
 	var late []float64
 	start := s.now() + 100*time.Millisecond
-	go func() { done <- s.play(moves, start, pair, &late) }()
+	go func() { done <- s.playMoves(moves, start, pair, &late) }()
 	var seen []counting.Crossing
 	end := never
 	stallAt := start + moves[len(moves)/2].at
@@ -221,11 +228,12 @@ func drive(s *chip, n int, opener func() (loop.Reader, error), stall time.Durati
 		r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
 		r.Quality[w.Stream] = w.Quality.String()
 	}
-	r.Late, r.PeakRSS = quantile(late), peakRSS()
-	r.compare(seen, pair)
+	r.Late, r.PeakRSS = quantilesOf(late), peakRSS()
+	r.compareSpeeds(seen, pair)
 	return r, nil
 }
 
+// peakRSS returns the peak resident size of this process, MiB.
 func peakRSS() float64 {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -236,17 +244,22 @@ func peakRSS() float64 {
 
 const never = time.Duration(math.MaxInt64)
 
-// play moves the contacts on time, or as soon as it can: a late move makes the
-// following ones of its line late too, as far as no presence gets shorter and
+const (
+	minGap          = 12 * time.Millisecond  // between two vehicles on a line; chosen by hand
+	moveUncertainty = 300 * time.Microsecond // of a contact's time, beyond which a speed is not compared
+)
+
+// playMoves moves the contacts on time, or as soon as it can. A late move
+// delays the following ones of its line, so that no presence gets shorter, and
 // no gap shorter than 12 ms.
-func (s *chip) play(moves []move, start time.Duration, pair []vehicle, late *[]float64) error {
+func (s *simChip) playMoves(moves []contactMove, start time.Duration, pair []drivenVehicle, late *[]float64) error {
 	runtime.LockOSThread() // sleep in the kernel, not in Go's timers
 	defer runtime.UnlockOSThread()
 	var last, lastAt [len(lineNames)]time.Duration
 	for _, m := range moves {
 		apart := m.at - lastAt[m.line]
 		if m.first && m.closed {
-			apart = min(apart, 12*time.Millisecond)
+			apart = min(apart, minGap)
 		}
 		if due := max(start+m.at, last[m.line]+apart); due > s.now() {
 			ts := unix.NsecToTimespec(int64(due))
@@ -256,7 +269,7 @@ func (s *chip) play(moves []move, start time.Duration, pair []vehicle, late *[]f
 		}
 		now := s.now()
 		last[m.line], lastAt[m.line] = now, m.at
-		if err := s.contact(m.line, m.closed); err != nil {
+		if err := s.setContact(m.line, m.closed); err != nil {
 			return err
 		}
 		if !m.first {
@@ -264,9 +277,9 @@ func (s *chip) play(moves []move, start time.Duration, pair []vehicle, late *[]f
 		}
 		*late = append(*late, (now-start-m.at).Seconds()*1e3)
 		if m.line < 2 {
-			// Something came between the clock and the contact: when it moved
-			// is not known well enough to judge a speed by.
-			pair[m.n].unsure = pair[m.n].unsure || s.now()-now > 300*time.Microsecond
+			// This process was interrupted between clock and contact: the time of
+			// the move is too uncertain for a speed.
+			pair[m.n].unsure = pair[m.n].unsure || s.now()-now > moveUncertainty
 		}
 		if m.line < 2 && m.closed {
 			pair[m.n].on[m.line] = now
@@ -277,9 +290,9 @@ func (s *chip) play(moves []move, start time.Duration, pair []vehicle, late *[]f
 	return nil
 }
 
-// compare puts the passages over the pair beside what was driven: by the times
-// at which the contacts were really moved.
-func (r *result) compare(seen []counting.Crossing, pair []vehicle) {
+// compareSpeeds compares the measured passages over the pair with the simulated
+// ones, by the times at which the contacts really moved.
+func (r *result) compareSpeeds(seen []counting.Crossing, pair []drivenVehicle) {
 	var speed, length, latency []float64
 	for _, p := range seen {
 		r.Counted[p.Stream]++
@@ -297,20 +310,20 @@ func (r *result) compare(seen []counting.Crossing, pair []vehicle) {
 			latency = append(latency, (p.At-v.on[0]).Seconds()*1e3)
 		}
 	}
-	r.SpeedError, r.Length, r.Latency = quantile(speed), quantile(length), quantile(latency)
+	r.SpeedError, r.Length, r.Latency = quantilesOf(speed), quantilesOf(length), quantilesOf(latency)
 }
 
-// overrun stalls the reader until the kernel's buffer of a line has overflowed,
-// and asks whether the driver says exactly how many edges were lost.
-func overrun(s *chip) (any, error) {
-	port, err := open()
+// runOverrun stalls the reader until the kernel's buffer of a line has
+// overflowed, and returns the edges moved, read and reported as missed.
+func runOverrun(s *simChip) (any, error) {
+	port, err := openTimed()
 	if err != nil {
 		return nil, err
 	}
 	defer port.Close()
 	const flips = 1500
 	for i := range flips {
-		if err := s.contact(0, i%2 == 0); err != nil {
+		if err := s.setContact(0, i%2 == 0); err != nil {
 			return nil, err
 		}
 		time.Sleep(200 * time.Microsecond)
@@ -333,23 +346,23 @@ func overrun(s *chip) (any, error) {
 	}
 }
 
-// unplugged drives vehicles over the pair and the left loop, of which the
-// pair's second line and the left line are cut off after 4 s.
-func unplugged(s *chip) (any, error) {
-	port, err := open()
+// runUnplugged drives vehicles over the pair and the single loops; after 4 s
+// the pair's second line and the left line stop.
+func runUnplugged(s *simChip) (any, error) {
+	port, err := openTimed()
 	if err != nil {
 		return nil, err
 	}
 	defer port.Close()
-	o := street()
+	o := loopLayout()
 	o.Limits.Silent = [24]time.Duration{4 * time.Second}
 	o.Limits.Daily = false
 	counter, err := count.New(port, o)
 	if err != nil {
 		return nil, err
 	}
-	moves, _, _, _ := traffic(600)
-	var cut []move
+	moves, _, _, _ := makeTraffic(600)
+	var cut []contactMove
 	for _, m := range moves {
 		if m.at < 4*time.Second || m.line == 0 || m.line == 3 {
 			cut = append(cut, m)
@@ -358,8 +371,8 @@ func unplugged(s *chip) (any, error) {
 	done := make(chan error, 1)
 	start := s.now() + 100*time.Millisecond
 	var late []float64
-	pair := make([]vehicle, len(moves))
-	go func() { done <- s.play(cut, start, pair, &late) }()
+	pair := make([]drivenVehicle, len(moves))
+	go func() { done <- s.playMoves(cut, start, pair, &late) }()
 	var r result
 	counter.CutAt(start + 3*time.Second)
 	for len(r.Windows) < 4*3 {

@@ -9,21 +9,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the simulated chip calls itself: as a Raspberry Pi 5's does.
+// chipLabel is the label of the simulated chip: that of a Raspberry Pi 5.
 const chipLabel = "pinctrl-rp1"
 
 var lineNames = [...]string{"GPIO17", "GPIO27", "GPIO22", "GPIO23"}
 
-// chip is a gpio-sim chip whose contacts can be pulled.
-type chip struct {
+// simChip is a gpio-sim chip whose contacts can be pulled.
+type simChip struct {
 	live  *os.File
 	pulls [len(lineNames)]*os.File
 	clock time.Time
 	base  time.Duration
 }
 
-// boot makes a machine of what the kernel left, and a chip in it.
-func boot() (*chip, error) {
+// bootMachine mounts the kernel's file systems, loads the modules and creates a
+// simulated chip.
+func bootMachine() (*simChip, error) {
 	for _, m := range []struct{ fs, at string }{
 		{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"},
 	} {
@@ -51,7 +52,8 @@ func boot() (*chip, error) {
 	return newSim(config + "/gpio-sim/kerb")
 }
 
-func newSim(dir string) (*chip, error) {
+// newSim configures gpio-sim in configfs, opens its pulls, and sets the clock.
+func newSim(dir string) (*simChip, error) {
 	write := func(path, text string) error { return os.WriteFile(filepath.Join(dir, path), []byte(text), 0) }
 	if err := os.MkdirAll(filepath.Join(dir, "bank0"), 0o755); err != nil {
 		return nil, err
@@ -74,7 +76,7 @@ func newSim(dir string) (*chip, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &chip{}
+	s := &simChip{}
 	if s.live, err = os.OpenFile(filepath.Join(dir, "live"), os.O_WRONLY, 0); err != nil {
 		return nil, err
 	}
@@ -96,13 +98,13 @@ func newSim(dir string) (*chip, error) {
 	return s, nil
 }
 
-// now is the guest's CLOCK_MONOTONIC.
-func (s *chip) now() time.Duration { return s.base + time.Since(s.clock) }
+// now returns the guest's CLOCK_MONOTONIC.
+func (s *simChip) now() time.Duration { return s.base + time.Since(s.clock) }
 
 var pulls = [2][]byte{[]byte("pull-up"), []byte("pull-down")}
 
-// contact closes or opens a contact: closed pulls the line down.
-func (s *chip) contact(line int, closed bool) error {
+// setContact closes or opens a contact: closed pulls the line down.
+func (s *simChip) setContact(line int, closed bool) error {
 	word := pulls[0]
 	if closed {
 		word = pulls[1]

@@ -11,13 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// jumps are what is done to the clock of the wall while somebody aims, and when.
-var jumps = []struct{ after, by time.Duration }{{15 * time.Second, 24 * time.Hour}, {30 * time.Second, -48 * time.Hour}}
+// clockJumps are the changes of the wall clock during an aiming session, and
+// when they happen.
+var clockJumps = []struct{ after, by time.Duration }{{15 * time.Second, 24 * time.Hour}, {30 * time.Second, -48 * time.Hour}}
 
-// expire lets kerb aim for a minute, sets the clock a day ahead and a day back
-// meanwhile, and says when the session ended. What it measures by is the
-// monotonic clock, which nobody can set.
-func expire(home string) error {
+// runExpire starts an aiming session of a minute, sets the wall clock a day
+// ahead and then two days back, and reports when the session ended. Kerb
+// measures it by the monotonic clock, which cannot be set.
+func runExpire(home string) error {
 	cmd := exec.Command("/kerb", "aim", "north", "-json", "-for", "60s", "-listen", "127.0.0.1:0", "-site", "/site.toml", "-policy", "/policy.toml")
 	cmd.Dir, cmd.Env = home, []string{"TMPDIR=" + home, "HOME=" + home}
 	var words bytes.Buffer
@@ -30,12 +31,12 @@ func expire(home string) error {
 		return err
 	}
 	said := bufio.NewScanner(out)
-	said.Scan() // the address: from now on it counts
+	said.Scan() // the address: the session's time starts here
 	begun := time.Now()
-	var seen []float64 // how far the wall moved from what passed, s
-	for _, j := range jumps {
+	var seen []float64 // how far each jump moved the wall clock, s
+	for _, j := range clockJumps {
 		time.Sleep(j.after - time.Since(begun))
-		moved, err := set(j.by)
+		moved, err := moveClock(j.by)
 		if err != nil {
 			return fmt.Errorf("set the clock: %w", err)
 		}
@@ -58,8 +59,9 @@ func expire(home string) error {
 	return nil
 }
 
-// set moves the wall clock and says how far it really moved.
-func set(by time.Duration) (moved time.Duration, err error) {
+// moveClock sets the wall clock by that much and returns how far it really
+// moved.
+func moveClock(by time.Duration) (moved time.Duration, err error) {
 	var before, after unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &before); err != nil {
 		return 0, err

@@ -1,6 +1,8 @@
-// The guest of the walls' test: the first program of a virtual machine. It
-// makes a machine of what the kernel left, runs kerb in it as root and as an
-// ordinary user, and prints one line of JSON for each thing that kerb said.
+// Walls is the init process of the virtual machine for the cage's test. It
+// mounts the kernel's file systems, runs kerb try, kerb prove or kerb aim as
+// root and as an ordinary user, and prints the output of each run as one line
+// of JSON. kerb.walls= on the kernel's command line selects the run. It judges
+// no result itself.
 package main
 
 import (
@@ -27,14 +29,14 @@ func main() {
 }
 
 func run() error {
-	if err := furnish(); err != nil {
+	if err := mountAll(); err != nil {
 		return err
 	}
 	line, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return err
 	}
-	lsm, _ := os.ReadFile("/sys/kernel/security/lsm") // none: the kernel tells by itself
+	lsm, _ := os.ReadFile("/sys/kernel/security/lsm") // empty without securityfs: then the kernel's own log lists its modules
 	fmt.Printf("lsm=%s\n", lsm)
 	for _, uid := range []uint32{0, 1000} {
 		home := fmt.Sprintf("/tmp/%d", uid)
@@ -47,14 +49,14 @@ func run() error {
 			}
 		}
 		if strings.Contains(string(line), "kerb.walls=expire") {
-			return expire(home)
+			return runExpire(home)
 		}
 		all := [][]string{{"try", "free"}, {"try", "sense"}, {"try", "uplink", "--state", "state"}, {"try", "supervisor"}}
 		if strings.Contains(string(line), "kerb.walls=prove") {
 			all = [][]string{{"prove", "-for", "10s", "-json"}}
 		}
 		for _, args := range all {
-			if err := say(uid, home, args); err != nil {
+			if err := runKerb(uid, home, args); err != nil {
 				return err
 			}
 		}
@@ -62,8 +64,9 @@ func run() error {
 	return nil
 }
 
-// furnish gives programs what they expect of a machine.
-func furnish() error {
+// mountAll mounts the file systems that programs expect, and sets up the
+// loopback interface.
+func mountAll() error {
 	for _, m := range []struct{ fs, at string }{
 		{"devtmpfs", "/dev"},
 		{"proc", "/proc"},
@@ -95,8 +98,8 @@ func furnish() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
 }
 
-// say runs kerb as a user and prints what it printed.
-func say(uid uint32, home string, args []string) error {
+// runKerb runs kerb as a user and prints its output as one line of JSON.
+func runKerb(uid uint32, home string, args []string) error {
 	cmd := exec.Command("/kerb", args...)
 	cmd.Dir = home
 	cmd.Env = []string{"TMPDIR=" + home, "HOME=" + home}

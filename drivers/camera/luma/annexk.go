@@ -1,18 +1,19 @@
 package luma
 
-// spec is a Huffman table as a file declares it.
-type spec struct {
-	counts [16]byte
-	vals   string
+// huffmanSpec is a Huffman table as a file declares it: codes of each length
+// 1–16 (BITS), and their symbols (HUFFVAL).
+type huffmanSpec struct {
+	counts  [16]byte
+	huffval string
 }
 
 // The tables of T.81, annex K.3: luma and chroma.
 var (
-	standardDC = [2]spec{
+	annexKDC = [2]huffmanSpec{
 		{[16]byte{0, 1, 5, 1, 1, 1, 1, 1, 1}, "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b"},
 		{[16]byte{0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b"},
 	}
-	standardAC = [2]spec{
+	annexKAC = [2]huffmanSpec{
 		{[16]byte{0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7d}, "" +
 			"\x01\x02\x03\x00\x04\x11\x05\x12\x21\x31\x41\x06\x13\x51\x61\x07" +
 			"\x22\x71\x14\x32\x81\x91\xa1\x08\x23\x42\xb1\xc1\x15\x52\xd1\xf0" +

@@ -1,15 +1,16 @@
 package scene
 
-// press is a compression that leaves blocks: of each 8×8 pixels the
-// Walsh–Hadamard coefficients are rounded, coarser ones for finer detail. It
-// is what JPEG does with cosines, in whole numbers and at a fraction of its
-// cost.
-type press struct {
+// blockCodec imitates the block artefacts of JPEG: of each 8×8 pixels the
+// Walsh–Hadamard coefficients are rounded, coarser for finer detail. JPEG does
+// the same with cosines; this transform works in whole numbers and is many
+// times cheaper.
+type blockCodec struct {
 	step, inverse [64]int32 // inverse is 65536/step
 }
 
-// set makes the rounding of the coarsest detail about so many grey levels.
-func (p *press) set(levels float64) {
+// setSteps sets the quantisation steps from a coarseness in grey levels: a step
+// is proportional to 2 plus the sequency in both directions.
+func (p *blockCodec) setSteps(levels float64) {
 	// sequency is the number of sign changes of each Walsh function in the
 	// order in which the transform gives them.
 	sequency := [8]int32{0, 7, 3, 4, 1, 6, 2, 5}
@@ -21,10 +22,10 @@ func (p *press) set(levels float64) {
 	p.step[0], p.inverse[0] = 64, 1024 // the mean is kept
 }
 
-// apply compresses a picture, four blocks side by side at a time: their
-// numbers share a word, 16 bits each, and adding words adds all four. What is
-// left over at the right and at the bottom stays as it is.
-func (p *press) apply(pix []uint8, w, h int) {
+// compressFrame quantises a picture in place, four blocks side by side at a
+// time: four 16-bit coefficients share one word (SIMD within a register). Rows
+// and columns that fill no whole group of 8×32 pixels stay as they are.
+func (p *blockCodec) compressFrame(pix []uint8, w, h int) {
 	var b [64]int64
 	for y := 0; y+8 <= h; y += 8 {
 		for x := 0; x+32 <= w; x += 32 {
@@ -32,11 +33,11 @@ func (p *press) apply(pix []uint8, w, h int) {
 				row := pix[(y+i>>3)*w+x+i&7:][:25]
 				b[i] = int64(row[0]) + int64(row[8])<<16 + int64(row[16])<<32 + int64(row[24])<<48 - 0x0080008000800080
 			}
-			hadamard(&b)
+			walshHadamard(&b)
 			for i, v := range b {
-				b[i] = p.round(v, i)
+				b[i] = p.quantizeFour(v, i)
 			}
-			hadamard(&b)
+			walshHadamard(&b)
 			for i, v := range b {
 				row := pix[(y+i>>3)*w+x+i&7:][:25]
 				for k := 0; k < 32; k += 8 {
@@ -49,8 +50,8 @@ func (p *press) apply(pix []uint8, w, h int) {
 	}
 }
 
-// round rounds the four coefficients of one kind to whole steps.
-func (p *press) round(v int64, i int) int64 {
+// quantizeFour rounds the four packed coefficients of index i to whole steps.
+func (p *blockCodec) quantizeFour(v int64, i int) int64 {
 	var sum int64
 	step, inverse := p.step[i], p.inverse[i]
 	half := step >> 1
@@ -67,9 +68,10 @@ func (p *press) round(v int64, i int) int64 {
 	return sum
 }
 
-// hadamard transforms 64 numbers, which is the same as first the rows and
-// then the columns of 8×8; twice it is 64 times what it was.
-func hadamard(b *[64]int64) {
+// walshHadamard transforms 64 packed numbers in place. The 64-point transform
+// equals first the rows and then the columns of 8×8. Applied twice, it
+// multiplies by 64.
+func walshHadamard(b *[64]int64) {
 	for d := 1; d < 64; d <<= 1 {
 		for i := 0; i < 64; i += 2 * d {
 			for j := i; j < i+d; j++ {
