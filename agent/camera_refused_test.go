@@ -35,7 +35,7 @@ func TestACameraThatRefusesIsNotAskedAgainSoon(t *testing.T) {
 		c.Source = strings.Replace(server.URL, "//", "//viewer:wrong@", 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		s, _ := newSensor(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
+		s, _ := newLocalCamera(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
 		s.Run(ctx)
 		return asked.Load()
 	}
@@ -55,7 +55,7 @@ func TestAnRTSPCameraThatRefusesSaysSo(t *testing.T) {
 		if err := os.WriteFile(c.PasswordFile, []byte(password), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, _ := newSensor(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
+		s, _ := newLocalCamera(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
 		src, err := s.Open(t.Context())
 		if err == nil {
 			src.Close()

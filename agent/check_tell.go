@@ -20,9 +20,9 @@ import (
 	"kerb/agent/uplink"
 )
 
-// longest is the longest retention that any policy may have: a spool that is
+// maxRetention is the longest retention that any policy may have: a spool that is
 // opened without one loses nothing that it should keep.
-const longest = 7 * 24 * time.Hour
+const maxRetention = 7 * 24 * time.Hour
 
 // tell says in an event what is wrong with the two files, if site.toml can be
 // read as far as its broker. A device that does not count is then heard of
@@ -32,7 +32,7 @@ func tellRefused(f admission.Files, ctx context.Context, wrong error) error {
 	if err != nil {
 		return err
 	}
-	db, done, err := openNotes(site.Device.State)
+	db, done, err := openNoteStore(site.Device.State)
 	if err != nil {
 		return err
 	}
@@ -56,11 +56,11 @@ func tellRefused(f admission.Files, ctx context.Context, wrong error) error {
 	return up.Tell(ctx)
 }
 
-// openNotes opens the device's own spool, which numbers its events; where that
+// openNoteStore opens the device's own spool, which numbers its events; where that
 // cannot be had, because kerb runs or this is a desk, one that is thrown away.
-func openNotes(stateDir string) (*store.Store, func(), error) {
+func openNoteStore(stateDir string) (*store.Store, func(), error) {
 	open := func(dir string) (*store.Store, error) {
-		return store.Open(filepath.Join(dir, state.SpoolFile), store.Keep(longest), store.Machine(store.MachineID()),
+		return store.Open(filepath.Join(dir, state.SpoolFile), store.Keep(maxRetention), store.Machine(store.MachineID()),
 			store.Stamp(func() (string, bool) { return clock.BootID(), false }))
 	}
 	if _, err := os.Stat(stateDir); err == nil {
@@ -98,7 +98,7 @@ func checkModels(site *config.Site) (err error) {
 		if c.Model == "" || slices.Contains(good, c.Model) {
 			continue
 		}
-		net, broken := model.LoadCamera(c)
+		net, broken := model.LoadCameraNetwork(c)
 		if broken != nil {
 			err = site.Wrong(fmt.Sprintf("camera[%d].model", i), "must be a network that finds street users: "+broken.Error(), "kerb model FILE tells what a file holds")
 			continue

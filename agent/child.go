@@ -15,24 +15,24 @@ import (
 	"kerb/counting/neural/nets"
 )
 
-// enter reads the files, which must still be what the supervisor read: both
+// startChild reads the files, which must still be what the supervisor read: both
 // sides name a stream by its place in them.
-func enter(i admission.Inner) (*config.Site, admission.Verdict, *slog.Logger, error) {
-	child.Lean()
+func startChild(i admission.ChildFlags) (*config.Site, admission.Decision, *slog.Logger, error) {
+	child.ShrinkHeap()
 	// The supervisor ends its processes; a terminal's signal is for it alone.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	site, v, err := loadFiles(i.Files)
 	if err != nil {
 		return nil, v, nil, err
 	}
-	now, err := i.Agree(v)
+	now, err := i.ReadFingerprint(v)
 	if err != nil {
 		return nil, v, nil, err
 	}
-	if now != i.Agreed {
+	if now != i.Fingerprint {
 		return nil, v, nil, errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb")
 	}
-	return site, v, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: i.Level(), ReplaceAttr: child.Timeless})), nil
+	return site, v, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: i.LogLevel(), ReplaceAttr: child.DropTime})), nil
 }
 
 // builtInNetworks lists the networks in this binary with the hashes of their

@@ -41,7 +41,7 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	camera, err := a.choose(site)
+	camera, err := a.chooseCamera(site)
 	if err != nil {
 		return err
 	}
@@ -59,22 +59,22 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if why := closed(); why != "" {
 		return fmt.Errorf("the policy lets nothing look through this camera now (%s): aim within its hours", why)
 	}
-	listeners, err := a.listen()
+	listeners, err := a.openListeners()
 	if err != nil {
 		return err
 	}
-	defer commission.CloseAll(listeners)
+	defer commission.CloseListeners(listeners)
 	log.SetOutput(io.Discard) // hybridgroup/mjpeg tells it who looks
 	words := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s := &commission.AimSession{
-		Files: a.Files, Conf: site, Verdict: v, Camera: camera, Until: clock.Mono() + a.For, Out: t.Out, Json: a.JSON,
-		Sketches: sketches, Listeners: listeners, Log: words, Words: t.Err, Closed: closed,
+	s := &commission.Session{
+		Files: a.Files, Config: site, Decision: v, Camera: camera, Until: clock.Mono() + a.For, Out: t.Out, JSON: a.JSON,
+		Sketches: sketches, Listeners: listeners, Log: words, ChildOutput: t.Err, Closed: closed,
 	}
 	return s.Run(ctx, a.For)
 }
 
-// choose is the place of the camera in the file.
-func (a *aimCmd) choose(site *config.Site) (int, error) {
+// chooseCamera is the place of the camera in the file.
+func (a *aimCmd) chooseCamera(site *config.Site) (int, error) {
 	var names []string
 	for i, c := range site.Cameras {
 		if c.Name == a.Camera {
@@ -96,9 +96,9 @@ func (a *aimCmd) choose(site *config.Site) (int, error) {
 // aimPort is tried first, so that an engineer can learn it.
 const aimPort = 8080
 
-// listen opens the page's addresses: what was asked for, or every address of a
+// openListeners opens the page's addresses: what was asked for, or every address of a
 // local network. One that can be reached from afar must be asked for.
-func (a *aimCmd) listen() (ls []net.Listener, err error) {
+func (a *aimCmd) openListeners() (ls []net.Listener, err error) {
 	if a.Listen != "" {
 		l, err := net.Listen("tcp", a.Listen)
 		if err != nil {

@@ -25,7 +25,7 @@ type auditFiles struct {
 	Dir  string `help:"The log's directory itself." placeholder:"DIR"`
 }
 
-func (f auditFiles) dir() (string, error) {
+func (f auditFiles) auditDir() (string, error) {
 	if f.Dir != "" {
 		return f.Dir, nil
 	}
@@ -42,7 +42,7 @@ type auditList struct {
 }
 
 func (a *auditList) Run(t terminal.Terminal) error {
-	dir, err := a.dir()
+	dir, err := a.auditDir()
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ type auditVerify struct {
 }
 
 func (a *auditVerify) Run(t terminal.Terminal) error {
-	dir, err := a.dir()
+	dir, err := a.auditDir()
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ import (
 // load reads both files, decides whether the device takes the policy, and
 // checks one file against the other. Whatever is wrong with either is reported
 // at once. The policy in force may be an earlier one: see verdict.
-func loadFiles(f admission.Files) (*config.Site, admission.Verdict, error) {
+func loadFiles(f admission.Files) (*config.Site, admission.Decision, error) {
 	site, err := config.Load(f.Site)
 	if err == nil {
 		if err = checkModels(site); err == nil {
@@ -32,13 +32,13 @@ func loadFiles(f admission.Files) (*config.Site, admission.Verdict, error) {
 	}
 	if err != nil {
 		_, perr := policy.Load(f.Policy)
-		return nil, admission.Verdict{}, errors.Join(err, perr)
+		return nil, admission.Decision{}, errors.Join(err, perr)
 	}
-	v, err := admission.Judge(f.Policy, site)
+	v, err := admission.Admit(f.Policy, site)
 	if err != nil {
 		return nil, v, err
 	}
-	if cs := v.Policy.Check(admission.Asked(site)); len(cs) > 0 {
+	if cs := v.Policy.Check(admission.SiteRequests(site)); len(cs) > 0 {
 		return nil, v, admission.ConflictError(cs)
 	}
 	return site, v, nil
@@ -54,7 +54,7 @@ type checkCmd struct {
 func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	site, v, err := loadFiles(c.Files)
 	if err == nil && v.Refused != nil {
-		err = admission.Refused(v.Refused)
+		err = admission.NewRefusal(v.Refused)
 	}
 	if err != nil {
 		if c.Tell {
@@ -68,7 +68,7 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	pol := v.Policy
 	if c.Connect {
-		if err := tryBroker(ctx, site, pol); err != nil {
+		if err := connectOnce(ctx, site, pol); err != nil {
 			return err
 		}
 	}
@@ -97,7 +97,7 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	for _, st := range site.Streams() {
 		fmt.Fprintf(t.Out, "stream  %-20s %-5s of %s: %v\n", st.ID, st.Kind, st.Sensor, st.Classes)
 	}
-	for _, line := range ledger(pol, admission.Asked(site)) {
+	for _, line := range ledgerLines(pol, admission.SiteRequests(site)) {
 		fmt.Fprintln(t.Out, line)
 	}
 	run := "kerb run"
@@ -112,8 +112,8 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	return err
 }
 
-// tryBroker logs in and hangs up, with a spool that is thrown away.
-func tryBroker(ctx context.Context, site *config.Site, pol *policy.Policy) error {
+// connectOnce logs in and hangs up, with a spool that is thrown away.
+func connectOnce(ctx context.Context, site *config.Site, pol *policy.Policy) error {
 	dir, err := os.MkdirTemp("", "kerb-check-")
 	if err != nil {
 		return err
@@ -134,9 +134,9 @@ func tryBroker(ctx context.Context, site *config.Site, pol *policy.Policy) error
 	return up.Try(ctx)
 }
 
-// ledger is what each class of objects can spend at each sensor, one line for
+// ledgerLines is what each class of objects can spend at each sensor, one line for
 // each: a passage may be counted by every stream that looks at the same place.
-func ledger(p *policy.Policy, site policy.Site) (lines []string) {
+func ledgerLines(p *policy.Policy, site policy.Site) (lines []string) {
 	for _, c := range p.Ledger(site.Streams) {
 		spent := fmt.Sprintf("%d of at most %d streams", len(c.Streams), c.Limit)
 		if p.Method() == policy.Noise {

@@ -46,14 +46,14 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	defer os.RemoveAll(state)
 	address := d.Broker
 	if address == "" {
-		broker, err := localbroker.StartBroker()
+		broker, err := localbroker.Start()
 		if err != nil {
 			return err
 		}
 		defer broker.Close()
 		address = broker.Url
 	}
-	street, err := d.street()
+	street, err := d.openStreet()
 	if err != nil {
 		return err
 	}
@@ -72,8 +72,8 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if d.Detector == config.MotionDetector && d.Model != "" {
 		return terminal.UsageError("-detector motion needs no -model")
 	}
-	listener := &listener{out: t.Out}
-	if err := listener.listen(address); err != nil {
+	listener := &messagePrinter{out: t.Out}
+	if err := listener.subscribe(address); err != nil {
 		return err
 	}
 	defer listener.client.Disconnect(250)
@@ -84,26 +84,26 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if d.Loops {
 		site.Loops = demoLoops()
 	} else {
-		site.Cameras = []config.Camera{d.camera(street)}
+		site.Cameras = []config.Camera{d.cameraConfig(street)}
 	}
-	return d.play(ctx, t, site, street, listener)
+	return d.runDemo(ctx, t, site, street, listener)
 }
 
 // epoch is a time that is past for sure: a demonstration believes any clock.
 var epoch = time.Unix(0, 0)
 
-// street is the scene to look at, or nil when a clip is given.
-func (d *demoCmd) street() (*scene.Scene, error) {
+// openStreet is the scene to look at, or nil when a clip is given.
+func (d *demoCmd) openStreet() (*scene.Scene, error) {
 	if d.Clip != "" || d.Loops {
 		return nil, nil
 	}
 	return source.OpenScene(d.Scene, true)
 }
 
-func (d *demoCmd) camera(street *scene.Scene) config.Camera {
+func (d *demoCmd) cameraConfig(street *scene.Scene) config.Camera {
 	c := config.Camera{Name: "street", Detector: d.Detector, Model: d.Model, Source: d.Clip}
 	if street == nil {
-		c.Lines = replay.Middle()
+		c.Lines = replay.MiddleLine()
 		return c
 	}
 	for _, l := range street.Lines() {
@@ -117,29 +117,29 @@ func (d *demoCmd) camera(street *scene.Scene) config.Camera {
 	return c
 }
 
-// play runs the agent for the time asked for and sums up.
-func (d *demoCmd) play(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, l *listener) error {
+// runDemo runs the agent for the time asked for and sums up.
+func (d *demoCmd) runDemo(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, l *messagePrinter) error {
 	log := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := newAgent(site, policy.Demo(), clock.Clock{Floor: epoch}, nil, log)
+	a, err := newInProcessAgent(site, policy.Demo(), clock.Clock{Floor: epoch}, nil, log)
 	if err != nil {
 		return err
 	}
 	if street != nil {
-		a.cameras[0].Open = func(context.Context) (source.Source, error) { return street, nil }
+		a.cameras[0].Open = func(context.Context) (source.Pictures, error) { return street, nil }
 	}
 	w := policy.Demo()
-	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.what(), d.For, w.Window(), w.Epsilon(), shown(site.Broker.URL))
+	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.describeSource(), d.For, w.Window(), w.Epsilon(), redactURL(site.Broker.URL))
 	ctx, cancel := context.WithTimeout(ctx, d.For)
 	defer cancel()
 	if err := a.Run(ctx); err != nil {
 		return err
 	}
-	d.summary(t, a, street, l)
+	d.printSummary(t, a, street, l)
 	switch {
 	case l.windows() == 0:
-		return fmt.Errorf("no window arrived from %s", shown(site.Broker.URL))
+		return fmt.Errorf("no window arrived from %s", redactURL(site.Broker.URL))
 	case len(a.cameras) > 0 && a.cameras[0].Pictures.Load() == 0:
-		return fmt.Errorf("%s gave no picture", d.what())
+		return fmt.Errorf("%s gave no picture", d.describeSource())
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func demoLoops() config.Loops {
 	}
 }
 
-func (d *demoCmd) what() string {
+func (d *demoCmd) describeSource() string {
 	if d.Loops {
 		return "made-up loops"
 	}
@@ -167,7 +167,7 @@ func (d *demoCmd) what() string {
 	return "the built-in street, " + name
 }
 
-func (d *demoCmd) summary(t terminal.Terminal, a *agent, street *scene.Scene, l *listener) {
+func (d *demoCmd) printSummary(t terminal.Terminal, a *inProcessAgent, street *scene.Scene, l *messagePrinter) {
 	defer func() {
 		fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", l.windows(), replay.PeakRSS())
 	}()
@@ -180,8 +180,8 @@ func (d *demoCmd) summary(t terminal.Terminal, a *agent, street *scene.Scene, l 
 	if street != nil {
 		real := 0
 		for _, e := range street.Truth() {
-			for _, line := range s.Camera.Lines {
-				if e.Stream == line.ID && counted(line.Classes, e.Class) {
+			for _, line := range s.Config.Lines {
+				if e.Stream == line.ID && countsClass(line.Classes, e.Class) {
 					real++
 				}
 			}
@@ -189,12 +189,12 @@ func (d *demoCmd) summary(t terminal.Terminal, a *agent, street *scene.Scene, l 
 		fmt.Fprintf(t.Err, " of %d real ones", real)
 	}
 	fmt.Fprintln(t.Err)
-	if now := s.Sees.Load(); now != nil {
+	if now := s.Detector.Load(); now != nil {
 		fmt.Fprintf(t.Err, "kerb: %s\n", now)
 	}
 }
 
-func counted(classes []counting.Class, c counting.Class) bool {
+func countsClass(classes []counting.Class, c counting.Class) bool {
 	for _, k := range classes {
 		if k == c || k == c.Coarse() {
 			return true
@@ -203,21 +203,21 @@ func counted(classes []counting.Class, c counting.Class) bool {
 	return false
 }
 
-// A listener is a subscriber that prints what it gets: the proof that the
+// A messagePrinter is a subscriber that prints what it gets: the proof that the
 // messages really left.
-type listener struct {
+type messagePrinter struct {
 	out    interface{ Write([]byte) (int, error) }
 	client mqtt.Client
 	mu     sync.Mutex
 	n      int
 }
 
-func (l *listener) listen(address string) error {
+func (l *messagePrinter) subscribe(address string) error {
 	o := mqtt.NewClientOptions().AddBroker(address).SetClientID("kerb-demo-listener").
 		SetAutoReconnect(false).SetConnectTimeout(5 * time.Second)
 	l.client = mqtt.NewClient(o)
-	if err := settled(l.client.Connect()); err != nil {
-		return fmt.Errorf("subscribe at %s: %w", shown(address), err)
+	if err := waitToken(l.client.Connect()); err != nil {
+		return fmt.Errorf("subscribe at %s: %w", redactURL(address), err)
 	}
 	tok := l.client.Subscribe("kerb/v1/kerb/demo/#", 1, func(_ mqtt.Client, m mqtt.Message) {
 		l.mu.Lock()
@@ -227,22 +227,22 @@ func (l *listener) listen(address string) error {
 		}
 		fmt.Fprintf(l.out, "%s %s\n", m.Topic(), m.Payload())
 	})
-	if err := settled(tok); err != nil {
-		return fmt.Errorf("subscribe at %s: %w", shown(address), err)
+	if err := waitToken(tok); err != nil {
+		return fmt.Errorf("subscribe at %s: %w", redactURL(address), err)
 	}
 	return nil
 }
 
-// settled waits for a token, for a bounded time.
-func settled(tok mqtt.Token) error {
+// waitToken waits for a token, for a bounded time.
+func waitToken(tok mqtt.Token) error {
 	if !tok.WaitTimeout(10 * time.Second) {
 		return errors.New("no answer within 10s")
 	}
 	return tok.Error()
 }
 
-// shown is an address without what may be a password in it.
-func shown(address string) string {
+// redactURL is an address without what may be a password in it.
+func redactURL(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "the broker"
@@ -250,7 +250,7 @@ func shown(address string) string {
 	return u.Redacted()
 }
 
-func (l *listener) windows() int {
+func (l *messagePrinter) windows() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.n

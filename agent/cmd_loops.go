@@ -46,7 +46,7 @@ func (c *loopsCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("open the loops: %w", err)
 	}
 	defer src.Close()
-	edges, done, err := c.recorded(src, site.Loops)
+	edges, done, err := c.recordEdges(src, site.Loops)
 	if err != nil {
 		return err
 	}
@@ -54,15 +54,15 @@ func (c *loopsCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.watch(ctx, t, counter), done())
+	return errors.Join(c.showTable(ctx, t, counter), done())
 }
 
 // longestRecord bounds the only file of kerb's that holds what is not cleared.
 // It is made by hand, on the device, for as long as somebody stands there.
 const longestRecord = time.Hour
 
-// recorded writes the edges down on their way, if that is asked for.
-func (c *loopsCmd) recorded(src loop.Source, conf config.Loops) (loop.Source, func() error, error) {
+// recordEdges writes the edges down on their way, if that is asked for.
+func (c *loopsCmd) recordEdges(src loop.Source, conf config.Loops) (loop.Source, func() error, error) {
 	if c.Record == "" {
 		return src, func() error { return nil }, nil
 	}
@@ -81,8 +81,8 @@ func (c *loopsCmd) recorded(src loop.Source, conf config.Loops) (loop.Source, fu
 	return r, func() error { return errors.Join(r.Close(), f.Close()) }, nil
 }
 
-// watch shows the lines once a second, on a terminal in one place.
-func (c *loopsCmd) watch(ctx context.Context, t terminal.Terminal, counter *loop.Counter) error {
+// showTable shows the lines once a second, on a terminal in one place.
+func (c *loopsCmd) showTable(ctx context.Context, t terminal.Terminal, counter *loop.Counter) error {
 	var lines []loop.LineState
 	rows := 0
 	var shown time.Time

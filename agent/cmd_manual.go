@@ -17,10 +17,10 @@ type manualCmd struct{}
 func (manualCmd) Run(k *kong.Context, t terminal.Terminal) error {
 	app := k.Model.Node
 	fmt.Fprintf(t.Out, ".TH KERB 1 \"\" \"kerb\" \"User Commands\"\n.SH NAME\nkerb \\- counts people and vehicles at the kerb and forgets what it saw\n")
-	fmt.Fprintf(t.Out, ".SH SYNOPSIS\n.B kerb\n.I command\n.RI [ flags ]\n.SH DESCRIPTION\n%s\n", roff(app.Help))
+	fmt.Fprintf(t.Out, ".SH SYNOPSIS\n.B kerb\n.I command\n.RI [ flags ]\n.SH DESCRIPTION\n%s\n", escapeRoff(app.Help))
 	fmt.Fprintln(t.Out, "What is meant for another program goes to standard output, words for people to standard error.\n.SH COMMANDS")
-	for _, c := range listed(app) {
-		page(t.Out, c, "kerb "+c.Name)
+	for _, c := range visibleCommands(app) {
+		writeManual(t.Out, c, "kerb "+c.Name)
 	}
 	_, err := fmt.Fprint(t.Out, `.SH FILES
 .TP
@@ -41,8 +41,8 @@ The spool of cleared windows, the audit log and the device's keys.
 	return err
 }
 
-// listed are the commands that --help lists.
-func listed(n *kong.Node) (cs []*kong.Node) {
+// visibleCommands are the commands that --help lists.
+func visibleCommands(n *kong.Node) (cs []*kong.Node) {
 	for _, c := range n.Children {
 		if !c.Hidden {
 			cs = append(cs, c)
@@ -51,29 +51,29 @@ func listed(n *kong.Node) (cs []*kong.Node) {
 	return cs
 }
 
-func page(w io.Writer, n *kong.Node, name string) {
-	fmt.Fprintf(w, ".SS %s\n%s\n", roff(name), roff(n.Help))
+func writeManual(w io.Writer, n *kong.Node, name string) {
+	fmt.Fprintf(w, ".SS %s\n%s\n", escapeRoff(name), escapeRoff(n.Help))
 	for para := range strings.SplitSeq(n.Detail, "\n\n") {
 		if para != "" && n.Detail != n.Help {
-			fmt.Fprintf(w, ".PP\n%s\n", roff(para))
+			fmt.Fprintf(w, ".PP\n%s\n", escapeRoff(para))
 		}
 	}
 	for _, p := range n.Positional {
-		fmt.Fprintf(w, ".TP\n.I %s\n%s\n", roff(p.Summary()), roff(p.Help))
+		fmt.Fprintf(w, ".TP\n.I %s\n%s\n", escapeRoff(p.Summary()), escapeRoff(p.Help))
 	}
-	for _, f := range flagsOf(n) {
+	for _, f := range visibleFlags(n) {
 		name := "-" + f.Name
 		if !f.IsBool() {
 			name += " " + f.FormatPlaceHolder()
 		}
-		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(name), roff(f.Help))
+		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", escapeRoff(name), escapeRoff(f.Help))
 	}
-	for _, c := range listed(n) {
-		page(w, c, name+" "+c.Name)
+	for _, c := range visibleCommands(n) {
+		writeManual(w, c, name+" "+c.Name)
 	}
 }
 
-func flagsOf(n *kong.Node) (fs []*kong.Flag) {
+func visibleFlags(n *kong.Node) (fs []*kong.Flag) {
 	for _, f := range n.Flags {
 		if !f.Hidden && f.Name != "help" {
 			fs = append(fs, f)
@@ -82,8 +82,8 @@ func flagsOf(n *kong.Node) (fs []*kong.Flag) {
 	return fs
 }
 
-// roff is text as troff takes it.
-func roff(s string) string {
+// escapeRoff is text as troff takes it.
+func escapeRoff(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(strings.TrimSpace(s))
 	if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
 		s = `\&` + s
@@ -98,39 +98,39 @@ type completionCmd struct {
 
 func (c completionCmd) Run(k *kong.Context, t terminal.Terminal) error {
 	if c.Shell == "fish" {
-		return completeFish(t.Out, k.Model.Node)
+		return writeFish(t.Out, k.Model.Node)
 	}
 	if c.Shell == "zsh" {
 		fmt.Fprintln(t.Out, "#compdef kerb\nautoload -U +X bashcompinit && bashcompinit")
 	}
 	fmt.Fprint(t.Out, "_kerb() {\n\tlocal word=${COMP_WORDS[COMP_CWORD]} words\n\tcase \"${COMP_WORDS[*]:1:COMP_CWORD-1} \" in\n")
 	var names []string
-	for _, n := range listed(k.Model.Node) {
+	for _, n := range visibleCommands(k.Model.Node) {
 		names = append(names, n.Name)
 		var inner []string
-		for _, sub := range listed(n) {
+		for _, sub := range visibleCommands(n) {
 			inner = append(inner, sub.Name)
-			fmt.Fprintf(t.Out, "\t'%s %s '*) words='%s' ;;\n", n.Name, sub.Name, dashed(sub))
+			fmt.Fprintf(t.Out, "\t'%s %s '*) words='%s' ;;\n", n.Name, sub.Name, flagList(sub))
 		}
-		fmt.Fprintf(t.Out, "\t'%s '*) words='%s' ;;\n", n.Name, strings.TrimSpace(strings.Join(inner, " ")+" "+dashed(n)))
+		fmt.Fprintf(t.Out, "\t'%s '*) words='%s' ;;\n", n.Name, strings.TrimSpace(strings.Join(inner, " ")+" "+flagList(n)))
 	}
 	_, err := fmt.Fprintf(t.Out, "\t*) words='%s' ;;\n\tesac\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\ncomplete -o default -F _kerb kerb\n", strings.Join(names, " "))
 	return err
 }
 
-func dashed(n *kong.Node) string {
+func flagList(n *kong.Node) string {
 	var fs []string
-	for _, f := range flagsOf(n) {
+	for _, f := range visibleFlags(n) {
 		fs = append(fs, "-"+f.Name)
 	}
 	return strings.Join(fs, " ")
 }
 
-func completeFish(w io.Writer, app *kong.Node) error {
+func writeFish(w io.Writer, app *kong.Node) error {
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	for _, n := range listed(app) {
+	for _, n := range visibleCommands(app) {
 		fmt.Fprintf(w, "complete -c kerb -n __fish_use_subcommand -f -a %s -d '%s'\n", n.Name, quote.Replace(n.Help))
-		for _, f := range flagsOf(n) {
+		for _, f := range visibleFlags(n) {
 			fmt.Fprintf(w, "complete -c kerb -n '__fish_seen_subcommand_from %s' -o %s -d '%s'\n", n.Name, f.Name, quote.Replace(f.Help))
 		}
 	}

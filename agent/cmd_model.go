@@ -50,7 +50,7 @@ func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
 
 // describe prints one network.
 func (m *modelInfo) describe(ctx context.Context, t terminal.Terminal) error {
-	f, err := model.ReadModel(m.File)
+	f, err := model.ReadNetwork(m.File)
 	if err != nil {
 		return err
 	}

@@ -24,11 +24,11 @@ type modelCheck struct {
 }
 
 func (m *modelCheck) Run(t terminal.Terminal) error {
-	f, err := model.ReadModel(m.File)
+	f, err := model.ReadNetwork(m.File)
 	if err != nil {
 		return err
 	}
-	net, err := model.PlanNetwork(f, m.File, model.LongSide, model.LongSide, 1, nil)
+	net, err := model.PlanNetwork(f, m.File, model.MaxInputSide, model.MaxInputSide, 1, nil)
 	if err != nil {
 		return err
 	}
@@ -60,14 +60,14 @@ func (m *modelImport) Run(ctx context.Context, t terminal.Terminal) error {
 	if _, err := os.Lstat(out); err == nil {
 		return terminal.UsageError(out + " is there already: name another file with -out")
 	}
-	f, err := model.ReadModel(m.File)
+	f, err := model.ReadNetwork(m.File)
 	if err != nil {
 		return err
 	}
 	if f.Sealed {
 		return terminal.UsageError(m.File + " is a .kerb file already: import the ONNX file that it was made of")
 	}
-	paths, err := replay.Images(m.Stills)
+	paths, err := replay.ListImages(m.Stills)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (m *modelImport) Run(ctx context.Context, t terminal.Terminal) error {
 	if err := writeModel(out, b); err != nil {
 		return err
 	}
-	return m.report(t, out, b, made)
+	return m.printResult(t, out, b, made)
 }
 
 // fillCard replaces the facts of the file by those of the command line.
@@ -105,7 +105,7 @@ func (m *modelImport) fillCard(c *model.Card) {
 
 // addStill runs the network on one still as on a camera's picture, and adds the
 // ranges of its numbers to made.
-func (m *modelImport) addStill(ctx context.Context, f *model.ModelFile, path string, made *model.File) error {
+func (m *modelImport) addStill(ctx context.Context, f *model.Network, path string, made *model.File) error {
 	src, err := source.OpenFile(path, source.Limits(policy.ClipPixels))
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func writeModel(path string, b []byte) error {
 	return nil
 }
 
-func (m *modelImport) report(t terminal.Terminal, out string, b []byte, made model.File) error {
+func (m *modelImport) printResult(t terminal.Terminal, out string, b []byte, made model.File) error {
 	sum := model.Sum(b)
 	if m.JSON {
 		return json.NewEncoder(t.Out).Encode(struct {

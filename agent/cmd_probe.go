@@ -30,25 +30,25 @@ type probeCmd struct {
 }
 
 func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	f := probe.Found{Machine: runtime.GOARCH, Model: board.Model(), Cores: runtime.NumCPU(), Devices: []string{}}
+	f := probe.Inventory{Machine: runtime.GOARCH, Model: board.Model(), Cores: runtime.NumCPU(), Devices: []string{}}
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err == nil {
 		f.Memory = uint64(info.Totalram) * uint64(info.Unit)
 	}
-	reports, err := process.TryRoles("sense", "uplink", "supervisor")
+	reports, err := process.MeasureRoles("sense", "uplink", "supervisor")
 	if err != nil {
 		return err
 	}
 	for _, r := range reports {
-		f.Walls = append(f.Walls, probe.Summed(r))
+		f.Walls = append(f.Walls, probe.SummariseWalls(r))
 	}
 	for _, pattern := range []string{"/dev/video*", "/dev/gpiochip*"} {
 		devices, _ := filepath.Glob(pattern) // the pattern is right
 		f.Devices = append(f.Devices, devices...)
 	}
-	f.Attached, f.GPIO = probe.Attached(ctx), probe.Chips()
+	f.Attached, f.GPIO = probe.FindCameras(ctx), probe.FindChips()
 	if p.Write != "" {
-		if err := probe.Start(p.Write, p.Force, f); err != nil {
+		if err := probe.WriteSite(p.Write, p.Force, f); err != nil {
 			return err
 		}
 		fmt.Fprintf(t.Err, "kerb: wrote %s: %d cameras were found\n", p.Write, len(f.Attached))
@@ -62,13 +62,13 @@ func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		site = &config.Site{}
 	}
 	r := clock.Clock{Floor: site.Device.ClockFloor}.Read()
-	f.Clock = probe.FoundClock{Wall: r.Wall, Synced: r.Synced, Source: r.Source}
+	f.Clock = probe.ClockFacts{Wall: r.Wall, Synced: r.Synced, Source: r.Source}
 	for _, c := range site.Cameras {
-		f.Cameras = append(f.Cameras, probe.Reach(ctx, c))
+		f.Cameras = append(f.Cameras, probe.TryCamera(ctx, c))
 	}
-	f.Board = hardware.BoardWords(hardware.LookAtBoard(cmp.Or(site.Device.State, config.DefaultState)))
+	f.Board = hardware.DescribeBoard(hardware.ReadBoard(cmp.Or(site.Device.State, config.DefaultState)))
 	if site.Device.State != "" {
-		f.Disk = probe.Room(site.Device.State)
+		f.Disk = probe.DiskSpace(site.Device.State)
 	}
 	if p.JSON {
 		return json.NewEncoder(t.Out).Encode(f)

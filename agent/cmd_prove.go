@@ -35,9 +35,9 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("make a place for the bundle: %w", err)
 	}
 	begun := time.Now()
-	bundle := proof.Proof{Schema: "kerb.proof/1", At: begun.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Caveats()}
+	bundle := proof.Bundle{Schema: "kerb.proof/1", At: begun.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Caveats()}
 	var err error
-	if bundle.Walls, err = process.TryRoles("free", "sense", "uplink", "supervisor"); err != nil {
+	if bundle.Walls, err = process.MeasureRoles("free", "sense", "uplink", "supervisor"); err != nil {
 		return err
 	}
 	bundle.JudgeWalls()
@@ -57,15 +57,15 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		bundle.Faults = append(bundle.Faults, faults...)
 		fmt.Fprintf(t.Err, "kerb: what the kerb of the trial said:\n%s", trial.Words.Bytes())
 	}
-	bundle.Wire = trial.Wire()
+	bundle.Wire = trial.CheckWire()
 	bundle.Faults = append(bundle.Faults, bundle.Wire.Faults...)
-	bundle.Faults = append(bundle.Faults, trial.Pipes()...)
-	if bundle.Build, err = proof.BuiltFrom(versionName()); err != nil {
+	bundle.Faults = append(bundle.Faults, trial.CheckPipes()...)
+	if bundle.Build, err = proof.ReadBuild(versionName()); err != nil {
 		return err
 	}
 	bundle.Took = time.Since(begun).Round(100 * time.Millisecond).Seconds()
 	bundle.OK = len(bundle.Faults) == 0
-	path, err := p.sign(bundle)
+	path, err := p.writeSigned(bundle)
 	if err != nil {
 		return err
 	}
@@ -80,14 +80,14 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	return err
 }
 
-// sign writes the bundle and its signature, and the key that checks it.
-func (p *proveCmd) sign(bundle proof.Proof) (string, error) {
+// writeSigned writes the bundle and its signature, and the key that checks it.
+func (p *proveCmd) writeSigned(bundle proof.Bundle) (string, error) {
 	b, err := json.MarshalIndent(bundle, "", "  ")
 	if err != nil {
 		return "", err
 	}
 	b = append(b, '\n')
-	key, err := p.key()
+	key, err := p.signingKey()
 	if err != nil {
 		return "", err
 	}
@@ -109,10 +109,10 @@ func (p *proveCmd) sign(bundle proof.Proof) (string, error) {
 	return path, os.WriteFile(path+".minisig", minisign.Sign(key, b), 0o644)
 }
 
-// key is the one that is given, else this device's own, made at the first time
+// signingKey is the one that is given, else this device's own, made at the first time
 // beside the packaged spool. Where there is no such directory it is made for
 // this bundle and kept nowhere.
-func (p *proveCmd) key() (key minisign.PrivateKey, err error) {
+func (p *proveCmd) signingKey() (key minisign.PrivateKey, err error) {
 	if p.Key != "" {
 		return minisign.PrivateKeyFromFile(os.Getenv("KERB_KEY_PASSWORD"), p.Key)
 	}

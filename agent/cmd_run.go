@@ -28,28 +28,28 @@ A policy that is refused (tampered with, older, not signed as site.toml wants) d
 
 // Run is the supervisor; the work is done by processes that it starts.
 func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	in := admission.Inner{Files: r.Files, Quiet: r.Quiet}
+	in := admission.ChildFlags{Files: r.Files, Quiet: r.Quiet}
 	site, v, err := loadFiles(r.Files)
 	if err != nil {
 		return err
 	}
-	if in.Agreed, err = r.Agree(v); err != nil {
+	if in.Fingerprint, err = r.ReadFingerprint(v); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: in.Level()}))
+	log := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: in.LogLevel()}))
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	keep, err := admission.OpenBook(site, v, versionName(), clk, log)
+	keep, err := admission.OpenJournal(site, v, versionName(), clk, log)
 	if err != nil {
 		return err
 	}
 	defer keep.Close()
-	s, err := supervisor.NewSupervisor(site, v.Policy, clk, in.Args(), keep, t.Err, log)
+	s, err := supervisor.New(site, v.Policy, clk, in.Args(), keep, t.Err, log)
 	if err != nil {
 		return err
 	}
-	s.Agreed = in.Agreed
+	s.Fingerprint = in.Fingerprint
 	err = s.Run(ctx)
-	if !errors.Is(err, supervisor.ErrChanged) {
+	if !errors.Is(err, supervisor.ErrFilesChanged) {
 		return err
 	}
 	// The same process, from the start: what it is under, systemd or a shell,

@@ -39,7 +39,7 @@ func (s *spoolCmd) Run(t terminal.Terminal) error {
 		if i.Pending {
 			pending++
 		}
-		return s.print(t, i)
+		return s.printItem(t, i)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -59,7 +59,7 @@ func (s *spoolCmd) Run(t terminal.Terminal) error {
 	return err
 }
 
-func (s *spoolCmd) print(t terminal.Terminal, i store.Item) error {
+func (s *spoolCmd) printItem(t terminal.Terminal, i store.Item) error {
 	if s.JSON {
 		return json.NewEncoder(t.Out).Encode(struct {
 			Window  json.RawMessage `json:"window"`

@@ -23,7 +23,7 @@ func (y *tryCmd) Run(t terminal.Terminal) (err error) {
 		r = cage.Try(cage.Sense())
 		r.Role = "free"
 	case "sense":
-		r, err = cage.Sense().Handover().Memory(sensor.SenseMemory).Apply()
+		r, err = cage.Sense().Handover().Memory(sensor.MaxGrowth).Apply()
 	case "uplink":
 		r, err = cage.Uplink(y.Port).Names().State(y.State).Apply()
 	case "supervisor":

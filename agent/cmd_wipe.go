@@ -39,23 +39,23 @@ func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	things, left, err := wipe.Inventory(site)
+	things, left, err := wipe.ListItems(site)
 	if err != nil {
 		return err
 	}
 	if len(things) == 0 {
 		return fmt.Errorf("nothing to wipe: %s holds nothing of kerb's", site.Device.State)
 	}
-	if err := w.confirm(t, site.Device.Name, things); err != nil {
+	if err := w.confirmName(t, site.Device.Name, things); err != nil {
 		return err
 	}
-	release, err := wipe.HoldSpool(site.Device.State)
+	release, err := wipe.LockSpool(site.Device.State)
 	if err != nil {
 		return err
 	}
 	defer release()
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	log, err := audit.Open(filepath.Join(site.Device.State, state.AuditDir), admission.Believed(clk))
+	log, err := audit.Open(filepath.Join(site.Device.State, state.AuditDir), admission.WallClock(clk))
 	if errors.Is(err, audit.ErrInUse) { // the spool may be free for a moment, while a starting agent compacts it
 		return fmt.Errorf("%s: %w: stop kerb run first; nothing was destroyed", filepath.Join(site.Device.State, state.AuditDir), audit.ErrInUse)
 	}
@@ -65,22 +65,22 @@ func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
 	defer log.Close()
 	c := wipe.NewCertificate(site, versionName(), clk.Read(), left)
 	for i := range things {
-		if things[i].What != wipe.WhatAudit {
+		if things[i].Kind != wipe.AuditKind {
 			c.Destroy(&things[i])
 		}
 	}
-	return w.finish(t, site, log, c)
+	return w.writeAndDestroyAudit(t, site, log, c)
 }
 
-// finish enters the wipe, writes the certificate, and only then destroys the
+// writeAndDestroyAudit enters the wipe, writes the certificate, and only then destroys the
 // audit log: what cannot be certified must stay in the account.
-func (w *wipeCmd) finish(t terminal.Terminal, site *config.Site, log *audit.Log, c *wipe.Certificate) error {
+func (w *wipeCmd) writeAndDestroyAudit(t terminal.Terminal, site *config.Site, log *audit.Log, c *wipe.Certificate) error {
 	if err := log.Append("wipe", map[string]any{"complete": c.Complete, "destroyed": c.Destroyed}); err != nil {
 		return err
 	}
 	dir := filepath.Join(site.Device.State, state.AuditDir)
 	report, err := audit.Verify(dir, func(audit.Entry) error { return nil })
-	c.Audit = wipe.Account{First: report.First, Head: log.Head(), Holds: err == nil}
+	c.Audit = wipe.AuditEnd{First: report.First, Head: log.Head(), Holds: err == nil}
 	if err != nil {
 		c.Audit.Why = err.Error()
 	}
@@ -88,9 +88,9 @@ func (w *wipeCmd) finish(t terminal.Terminal, site *config.Site, log *audit.Log,
 	if err != nil {
 		return err
 	}
-	var last []wipe.Thing
+	var last []wipe.Item
 	for _, f := range files {
-		a := wipe.Thing{Path: f, What: wipe.WhatAudit}
+		a := wipe.Item{Path: f, Kind: wipe.AuditKind}
 		if err := a.Measure(); err != nil {
 			return err
 		}
@@ -114,13 +114,13 @@ func (w *wipeCmd) finish(t terminal.Terminal, site *config.Site, log *audit.Log,
 	return errors.Join(os.Remove(dir), state.SyncDir(site.Device.State))
 }
 
-// confirm asks for the device's name, after saying what will be gone.
-func (w *wipeCmd) confirm(t terminal.Terminal, name string, things []wipe.Thing) error {
+// confirmName asks for the device's name, after saying what will be gone.
+func (w *wipeCmd) confirmName(t terminal.Terminal, name string, things []wipe.Item) error {
 	if w.Yes {
 		return nil
 	}
 	for _, x := range things {
-		fmt.Fprintf(t.Err, "kerb: will be destroyed: %-9s %s\n", x.What, x.Path)
+		fmt.Fprintf(t.Err, "kerb: will be destroyed: %-9s %s\n", x.Kind, x.Path)
 	}
 	fmt.Fprintf(t.Err, "kerb: type the name of this device to go on (%s): ", name)
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')

@@ -57,7 +57,7 @@ func TestTheBrokerCommandsOnlyWhatThePolicyAllows(t *testing.T) {
 // client of that broker, and what the agent answers to commands.
 func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Client, chan []byte) {
 	t.Helper()
-	b, err := localbroker.StartBroker()
+	b, err := localbroker.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Cl
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
 		Broker: config.Broker{URL: b.Url},
 	}
-	a, err := newAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Cl
 }
 
 // play runs the agent until the test ends.
-func play(t *testing.T, a *agent) {
+func play(t *testing.T, a *inProcessAgent) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)

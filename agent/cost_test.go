@@ -97,12 +97,12 @@ func readLuma(file, camera string) error {
 	if err != nil {
 		return err
 	}
-	c, ok := sensor.Find(site, camera)
+	c, ok := sensor.FindCamera(site, camera)
 	if !ok {
 		return fmt.Errorf("no camera %s", camera)
 	}
-	s, door := newSensor(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
-	door.Start = process.NewNursery().Start
+	s, door := newLocalCamera(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
+	door.startFunc = process.NewStarter().Start
 	src, err := s.Open(context.Background())
 	if err != nil {
 		return err
@@ -257,11 +257,11 @@ func TestHowLongAPictureWaits(t *testing.T) {
 	for _, detector := range []string{"motion", "auto"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		var sensors []*sensor.Sensor
+		var sensors []*sensor.Camera
 		for _, c := range all {
 			c.camera.Detector, c.camera.FPS = detector, 15
-			s, door := newSensor(c.camera, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
-			door.Start = process.NewNursery().Start
+			s, door := newLocalCamera(c.camera, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
+			door.startFunc = process.NewStarter().Start
 			sensors = append(sensors, s)
 			running.Go(func() { s.Run(ctx); door.Close() })
 		}
@@ -270,9 +270,9 @@ func TestHowLongAPictureWaits(t *testing.T) {
 		running.Wait()
 		for _, s := range sensors {
 			t.Logf("%-6s %-6s counted %s after its coming (half of them), %s (95 of 100); %d pictures, %d dropped",
-				detector, s.Camera.Name, s.Delay.At(0.5), s.Delay.At(0.95), s.Pictures.Load(), s.Dropped.Load())
+				detector, s.Config.Name, s.Latency.Quantile(0.5), s.Latency.Quantile(0.95), s.Pictures.Load(), s.Dropped.Load())
 			if s.Pictures.Load() < 100 {
-				t.Errorf("%s: %d pictures in 45 s", s.Camera.Name, s.Pictures.Load())
+				t.Errorf("%s: %d pictures in 45 s", s.Config.Name, s.Pictures.Load())
 			}
 		}
 	}

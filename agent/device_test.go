@@ -203,8 +203,8 @@ func TestEveryFaultOfADevice(t *testing.T) {
 	c := watched("device")
 	c.Source = path
 	v := &vivid{t: t, path: path}
-	s := supplied{c, func(*opener.Door) []fault { return v.faults() }}
-	sensor, _ := newSensor(c, policy.Demo(), clock.Mono, log)
+	s := supplied{c, func(*opener.Opener) []fault { return v.faults() }}
+	sensor, _ := newLocalCamera(c, policy.Demo(), clock.Mono, log)
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() { sensor.Run(ctx) })

@@ -341,7 +341,7 @@ func watched(name string) config.Camera {
 // supplied is a source and what can happen to it.
 type supplied struct {
 	camera config.Camera
-	faults func(*opener.Door) []fault
+	faults func(*opener.Opener) []fault
 }
 
 // sources are real servers and programs: an RTSP server that ffmpeg publishes
@@ -370,12 +370,12 @@ func sources(t *testing.T) (all []supplied) {
 		w := newWire(t, at)
 		c := watched(name)
 		c.Source, c.User, c.PasswordFile, c.UDP = "rtsp://"+w.addr+"/"+path, viewer, secret, name == "udp"
-		all = append(all, supplied{c, func(*opener.Door) []fault { return w.faults(t) }})
+		all = append(all, supplied{c, func(*opener.Opener) []fault { return w.faults(t) }})
 	}
 	w := newWire(t, strings.TrimPrefix(serveParts(t, clip(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")), "http://"))
 	c := watched("http")
 	c.Source = "http://" + w.addr + "/"
-	all = append(all, supplied{c, func(*opener.Door) []fault { return w.faults(t) }})
+	all = append(all, supplied{c, func(*opener.Opener) []fault { return w.faults(t) }})
 
 	fakeRpicam(t)
 	c = watched("csi")
@@ -408,9 +408,9 @@ func (f flushed) Write(b []byte) (int, error) {
 }
 
 // programFaults are what can happen to the program of a camera.
-func programFaults(door *opener.Door) []fault {
+func programFaults(door *opener.Opener) []fault {
 	send := func(sig syscall.Signal) func() {
-		return func() { door.Signal(handover.PleaseOpen, sig) }
+		return func() { door.Signal(handover.RequestCamera, sig) }
 	}
 	return []fault{
 		{"cut", send(syscall.SIGKILL), func() {}},
@@ -447,8 +447,8 @@ func TestEverySourceComesBack(t *testing.T) {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	for _, s := range all {
-		sensor, door := newSensor(s.camera, policy.Demo(), clock.Mono, log)
-		door.Log, door.Words = log, io.Discard
+		sensor, door := newLocalCamera(s.camera, policy.Demo(), clock.Mono, log)
+		door.log, door.childOutput = log, io.Discard
 		running.Go(func() { sensor.Run(ctx); door.Close() })
 		trying.Go(func() { tryAll(t, sensor, door, s, rounds) })
 	}
@@ -460,7 +460,7 @@ func TestEverySourceComesBack(t *testing.T) {
 	t.Logf("goroutines %d → %d, descriptors %d → %d", goroutines, runtime.NumGoroutine(), files, openFiles(t))
 }
 
-func tryAll(t *testing.T, s *sensor.Sensor, door *opener.Door, of supplied, rounds int) {
+func tryAll(t *testing.T, s *sensor.Camera, door *opener.Opener, of supplied, rounds int) {
 	next := func(patience time.Duration) (time.Duration, bool) {
 		begun, had := time.Now(), s.Pictures.Load()
 		for s.Pictures.Load() < had+2 {
@@ -501,7 +501,7 @@ func tryAll(t *testing.T, s *sensor.Sensor, door *opener.Door, of supplied, roun
 		}
 	}
 	t.Logf("%-6s delay from a picture's coming until it is counted: %s in the middle, %s for 95 of 100; %d pictures, %d dropped, %d bad",
-		name, s.Delay.At(0.5), s.Delay.At(0.95), s.Pictures.Load(), s.Dropped.Load(), s.Bad.Load())
+		name, s.Latency.Quantile(0.5), s.Latency.Quantile(0.95), s.Pictures.Load(), s.Dropped.Load(), s.Bad.Load())
 }
 
 func openFiles(t *testing.T) int {

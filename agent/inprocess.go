@@ -26,17 +26,17 @@ import (
 	"kerb/counting"
 )
 
-// An agent is the whole pipeline of one device in one process.
-type agent struct {
-	windows windows
-	cameras []*sensor.Sensor
+// An inProcessAgent is the whole pipeline of one device in one process.
+type inProcessAgent struct {
+	windows windowLoop
+	cameras []*sensor.Camera
 	uplink  *uplink.Uplink
 	store   *store.Store
 	log     *slog.Logger
 }
 
-// newAgent opens the spool and wires everything. The book may be nil.
-func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *admission.Book, log *slog.Logger) (*agent, error) {
+// newInProcessAgent opens the spool and wires everything. The book may be nil.
+func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *admission.Journal, log *slog.Logger) (*inProcessAgent, error) {
 	if err := os.MkdirAll(site.Device.State, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
@@ -46,30 +46,30 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *admi
 		return nil, err
 	}
 	opts := publisher.UplinkOpts(site, pol, versionName(), db, clk, log)
-	opts.Report = keep.Report
-	a := &agent{}
-	see := publisher.NewSeers(site, builtInNetworks())
+	opts.Report = keep.StateReport
+	a := &inProcessAgent{}
+	see := publisher.NewDetectorReport(site, builtInNetworks())
 	opts.Birth.Sensors = func() []uplink.Sensor {
-		return see.Tell(func(i int) ipc.Sight { return a.cameras[i].Sight() })
+		return see.Sensors(func(i int) ipc.Detection { return a.cameras[i].Detection() })
 	}
 	up, err := uplink.New(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	a.uplink, a.store, a.log = up, db, log
-	a.windows = windows{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
+	a.windows = windowLoop{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
-		s, _ := newSensor(c, pol, now, log)
-		s.View.Tell = publisher.NoteView(db, c.Name)
+		s, _ := newLocalCamera(c, pol, now, log)
+		s.View.OnChange = publisher.CameraFaultNoter(db, c.Name)
 		a.cameras = append(a.cameras, s)
 		a.windows.sensors = append(a.windows.sensors, s)
 	}
 	if len(site.Loops.Lanes) > 0 {
-		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.NoteFault(db), log))
+		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.LoopFaultNoter(db), log))
 	}
 	for _, c := range site.Compare {
-		p, err := publisher.NewCompared(c)
+		p, err := publisher.NewComparison(c)
 		if err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
@@ -78,16 +78,16 @@ func newAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *admi
 	return a, nil
 }
 
-// newSensor returns the sensor of a camera that this process opens itself, and
+// newLocalCamera returns the sensor of a camera that this process opens itself, and
 // its opener, whose programs end with its Close.
-func newSensor(c config.Camera, pol *policy.Policy, now func() time.Duration, log *slog.Logger) (*sensor.Sensor, *opener.Door) {
-	door := opener.NewDoor(c, pol.MaxPixels(), (*exec.Cmd).Start, io.Discard, log)
-	return sensor.New(c, pol, opener.Opened{Door: door}, now, log), door
+func newLocalCamera(c config.Camera, pol *policy.Policy, now func() time.Duration, log *slog.Logger) (*sensor.Camera, *opener.Opener) {
+	door := opener.New(c, pol.MaxPixels(), (*exec.Cmd).Start, io.Discard, log)
+	return sensor.New(c, pol, opener.Local{Opener: door}, now, log), door
 }
 
 // run counts, stores and sends until the context ends. The uplink stops last,
 // so that the window that was open may still leave.
-func (a *agent) Run(ctx context.Context) error {
+func (a *inProcessAgent) Run(ctx context.Context) error {
 	defer a.store.Close()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -95,10 +95,10 @@ func (a *agent) Run(ctx context.Context) error {
 	var sensors, up sync.WaitGroup
 	for _, s := range a.windows.sensors {
 		var own week.Shifts
-		if c, ok := s.(*sensor.Sensor); ok {
-			own = c.Camera.Hours
+		if c, ok := s.(*sensor.Camera); ok {
+			own = c.Config.Hours
 		}
-		sensors.Go(func() { sensor.NewShifts(a.windows.policy, own, a.windows.clock.Read).Run(ctx, s) })
+		sensors.Go(func() { sensor.NewSchedule(a.windows.policy, own, a.windows.clock.Read).Run(ctx, s) })
 	}
 	up.Go(func() {
 		if err := a.uplink.Run(sending); err != nil && !errors.Is(err, context.Canceled) {
@@ -114,43 +114,43 @@ func (a *agent) Run(ctx context.Context) error {
 	return err
 }
 
-func (a *agent) drain(wait time.Duration) {
+func (a *inProcessAgent) drain(wait time.Duration) {
 	for end := time.Now().Add(wait); time.Now().Before(end) && a.store.Stats().Pending > 0; {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// windows ends the windows of all sensors of one process together and hands
+// windowLoop ends the windows of all sensors of one process together and hands
 // them to the accountant.
-type windows struct {
-	sensors []sensor.Counter
+type windowLoop struct {
+	sensors []sensor.Sensor
 	policy  *policy.Policy
 	store   *store.Store
 	stored  func() // tells the uplink that there is something new
 	clock   clock.Clock
-	book    *admission.Book // nil in a demonstration
+	book    *admission.Journal // nil in a demonstration
 	log     *slog.Logger
-	pairs   []publisher.Compared
+	pairs   []publisher.Comparison
 
 	believed *atomic.Bool // see accountant
 }
 
 // run cuts time into the policy's windows until the context ends; the open
 // window is then stored as far as it came.
-func (w *windows) Run(ctx context.Context) error {
+func (w *windowLoop) Run(ctx context.Context) error {
 	begun := w.clock.Read()
-	a := w.accountant()
+	a := w.newClearer()
 	a.Begun = begun.Mono
 	return clock.RunWindows(ctx, w.clock, begun, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
-		if err := a.Resume(w.clock.Read()); err != nil {
+		if err := a.FillDownGaps(w.clock.Read()); err != nil {
 			return err
 		}
 		if last {
 			for _, s := range w.sensors {
-				s.Lose("stopped")
+				s.MarkLost("stopped")
 			}
 		}
-		if err := w.End(ended, step); err != nil {
+		if err := w.endWindows(ended, step); err != nil {
 			return err
 		}
 		w.store.Tend()
@@ -158,8 +158,8 @@ func (w *windows) Run(ctx context.Context) error {
 	})
 }
 
-func (w *windows) accountant() *publisher.Accountant {
-	a := &publisher.Accountant{Policy: w.policy, Store: w.store, Stored: w.stored, Pairs: w.pairs, Believed: w.believed, Log: w.log}
+func (w *windowLoop) newClearer() *publisher.Clearer {
+	a := &publisher.Clearer{Policy: w.policy, Store: w.store, Stored: w.stored, Pairs: w.pairs, Believed: w.believed, Log: w.log}
 	for _, s := range w.sensors {
 		a.Streams = append(a.Streams, s.Streams()...)
 	}
@@ -167,7 +167,7 @@ func (w *windows) accountant() *publisher.Accountant {
 }
 
 // end closes the windows that ended and reports the step that ended them.
-func (w *windows) End(ended []clock.Window, step *clock.Step) error {
+func (w *windowLoop) endWindows(ended []clock.Window, step *clock.Step) error {
 	if step != nil {
 		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
 		w.store.Note("clock_step", step.EventData())
@@ -176,9 +176,9 @@ func (w *windows) End(ended []clock.Window, step *clock.Step) error {
 	for _, e := range ended {
 		var tallies []counting.Tally
 		for _, s := range w.sensors {
-			tallies = append(tallies, s.End(e.Mono, e.Start, e.End, w.policy.Window())...)
+			tallies = append(tallies, s.CloseWindow(e.Mono, e.Start, e.End, w.policy.Window())...)
 		}
-		if err := w.accountant().Enter(tallies, e.Synced); err != nil {
+		if err := w.newClearer().ClearAndStore(tallies, e.Synced); err != nil {
 			return err
 		}
 	}

@@ -36,25 +36,25 @@ const (
 )
 
 type commands struct {
-	Demo    demoCmd       `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
-	Replay  replay.Replay `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
-	Run     runCmd        `cmd:"" help:"The agent: count until stopped."`
-	Aim     aimCmd        `cmd:"" help:"The commissioning page: lines over silhouettes, live counts, a tally by hand."`
-	Check   checkCmd      `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
-	Model   modelCmd      `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
-	Explain explainCmd    `cmd:"" help:"The policy in plain English, and what it makes impossible."`
-	Loops   loopsCmd      `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
-	Audit   auditCmd      `cmd:"" help:"List or verify the account of what was done to this device."`
-	Spool   spoolCmd      `cmd:"" help:"List and check what is stored and not yet delivered."`
-	Probe   probeCmd      `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
-	Prove   proveCmd      `cmd:"" help:"Run the evidence on this very device, and sign it."`
-	Sense   senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
-	Sketch  sketchCmd     `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
-	Uplink  uplinkCmd     `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
-	Try     tryCmd        `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
-	Schema  schemaCmd     `cmd:"" help:"Print the schemas of the messages and of the two files."`
-	Wipe    wipeCmd       `cmd:"" help:"Destroy what this device has stored, and certify it."`
-	Version versionCmd    `cmd:"" help:"Print the version."`
+	Demo    demoCmd        `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
+	Replay  replay.Command `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
+	Run     runCmd         `cmd:"" help:"The agent: count until stopped."`
+	Aim     aimCmd         `cmd:"" help:"The commissioning page: lines over silhouettes, live counts, a tally by hand."`
+	Check   checkCmd       `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
+	Model   modelCmd       `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
+	Explain explainCmd     `cmd:"" help:"The policy in plain English, and what it makes impossible."`
+	Loops   loopsCmd       `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
+	Audit   auditCmd       `cmd:"" help:"List or verify the account of what was done to this device."`
+	Spool   spoolCmd       `cmd:"" help:"List and check what is stored and not yet delivered."`
+	Probe   probeCmd       `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
+	Prove   proveCmd       `cmd:"" help:"Run the evidence on this very device, and sign it."`
+	Sense   senseCmd       `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Sketch  sketchCmd      `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
+	Uplink  uplinkCmd      `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
+	Try     tryCmd         `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
+	Schema  schemaCmd      `cmd:"" help:"Print the schemas of the messages and of the two files."`
+	Wipe    wipeCmd        `cmd:"" help:"Destroy what this device has stored, and certify it."`
+	Version versionCmd     `cmd:"" help:"Print the version."`
 
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print the manual page."`
 	Completion completionCmd `cmd:"" hidden:"" help:"Print the completion of a shell."`
@@ -82,7 +82,7 @@ func execute(args []string, t terminal.Terminal) int {
 		fmt.Fprintf(t.Err, "kerb: %v\n", err)
 		return exitFailed
 	}
-	parsed, err := parser.Parse(dashes(args))
+	parsed, err := parser.Parse(doubleDashes(args))
 	switch {
 	case asked >= 0:
 		return asked
@@ -90,11 +90,11 @@ func execute(args []string, t terminal.Terminal) int {
 		fmt.Fprintf(t.Err, "kerb: %v\nkerb: hint: kerb --help lists the commands\n", err)
 		return exitUsage
 	}
-	return report(t.Err, parsed.Run())
+	return printError(t.Err, parsed.Run())
 }
 
-// report prints an error the way all of kerb's errors are printed.
-func report(w io.Writer, err error) int {
+// printError prints an error the way all of kerb's errors are printed.
+func printError(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -122,8 +122,8 @@ func report(w io.Writer, err error) int {
 
 var oneDash = regexp.MustCompile(`^-[a-z][a-z-]+(=|$)`)
 
-// dashes lets -for stand for --for: kerb has no short flags to confuse it with.
-func dashes(args []string) []string {
+// doubleDashes lets -for stand for --for: kerb has no short flags to confuse it with.
+func doubleDashes(args []string) []string {
 	long := make([]string, len(args))
 	for i, a := range args {
 		if a == "--" {

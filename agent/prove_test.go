@@ -12,7 +12,7 @@ import (
 
 func TestABundleIsCheckedByItsSignature(t *testing.T) {
 	p := proveCmd{Out: t.TempDir()}
-	path, err := p.sign(proof.Proof{Schema: "kerb.proof/1"})
+	path, err := p.writeSigned(proof.Bundle{Schema: "kerb.proof/1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 			}
 			w := newWire(t, u.Host)
 			s.camera.Source = "http://" + w.addr + u.Path
-			s.faults = func(*opener.Door) []fault { return w.faults(t) }
+			s.faults = func(*opener.Opener) []fault { return w.faults(t) }
 		}
 		all = append(all, s)
 	}
@@ -123,8 +123,8 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var running sync.WaitGroup
 	for _, s := range all {
-		sensor, door := newSensor(s.camera, policy.Demo(), clock.Mono, log)
-		door.Log, door.Words = log, io.Discard
+		sensor, door := newLocalCamera(s.camera, policy.Demo(), clock.Mono, log)
+		door.log, door.childOutput = log, io.Discard
 		running.Go(func() { sensor.Run(ctx); door.Close() })
 		running.Go(func() { trouble(ctx, t, sensor, door, s) })
 	}
@@ -156,7 +156,7 @@ func sampled(ctx context.Context, t *testing.T, length time.Duration) (samples [
 
 // trouble does one thing after another to a source until the context ends; each
 // time pictures must come again.
-func trouble(ctx context.Context, t *testing.T, s *sensor.Sensor, door *opener.Door, of supplied) {
+func trouble(ctx context.Context, t *testing.T, s *sensor.Camera, door *opener.Opener, of supplied) {
 	faults, n, slowest := of.faults(door), 0, time.Duration(0)
 	rest := func(d time.Duration) bool {
 		select {

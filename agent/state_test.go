@@ -26,16 +26,16 @@ func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 		Trust:  config.Trust{Mode: "open"},
 	}
 	file := filepath.Join(t.TempDir(), "policy.toml")
-	start := func(version string) (admission.Verdict, *admission.Book) {
+	start := func(version string) (admission.Decision, *admission.Journal) {
 		text := strings.Replace(policytest.Daytime, "version = 1", "version = "+version, 1)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		v, err := admission.Judge(file, site)
+		v, err := admission.Admit(file, site)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := admission.OpenBook(site, v, "test", clock.Clock{Floor: epoch}, slog.New(slog.DiscardHandler))
+		b, err := admission.OpenJournal(site, v, "test", clock.Clock{Floor: epoch}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 	newer.Close()
 	v, b := start("1")
 	defer b.Close()
-	broker, err := localbroker.StartBroker()
+	broker, err := localbroker.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 	defer client.Disconnect(0)
 	client.Subscribe("kerb/v1/kerb/test/pi-1/state", 1, func(_ mqtt.Client, m mqtt.Message) { states <- m.Payload() }).Wait()
 	site.Broker.URL = broker.Url
-	a, err := newAgent(site, v.Policy, clock.Clock{Floor: epoch}, b, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: epoch}, b, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 	t.Helper()
 	a, messages := lineAtBroker(t, p)
 	line := &busyLine{delay: delay}
-	a.windows.sensors = []sensor.Counter{line}
+	a.windows.sensors = []sensor.Sensor{line}
 	rnd := rand.New(rand.NewPCG(7, 11))
 	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	for i := range windows {
@@ -70,7 +70,7 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 		from := start.Add(time.Duration(i) * p.Window())
 		begin := time.Now()
 		w := clock.Window{Start: from, End: from.Add(p.Window()), Mono: time.Hour, Synced: true}
-		if err := a.windows.End([]clock.Window{w}, nil); err != nil {
+		if err := a.windows.endWindows([]clock.Window{w}, nil); err != nil {
 			t.Fatal(err)
 		}
 		m := <-messages
@@ -94,9 +94,9 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 
 // lineAtBroker is an agent of which only the uplink runs, and what arrives at
 // the broker from its line.
-func lineAtBroker(t *testing.T, p *policy.Policy) (*agent, chan []byte) {
+func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte) {
 	t.Helper()
-	b, err := localbroker.StartBroker()
+	b, err := localbroker.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func lineAtBroker(t *testing.T, p *policy.Policy) (*agent, chan []byte) {
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
 		Broker: config.Broker{URL: b.Url},
 	}
-	a, err := newAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

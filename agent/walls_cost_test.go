@@ -82,11 +82,11 @@ func runWhole(args []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := newAgent(site, v.Policy, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	child.Lean() // as the processes of kerb run are
+	child.ShrinkHeap() // as the processes of kerb run are
 	debug.FreeOSMemory()
 	return a.Run(context.Background())
 }

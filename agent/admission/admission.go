@@ -18,7 +18,7 @@ import (
 
 // A verdict is which policy a device runs under, and what spoke against the
 // file that it was given.
-type Verdict struct {
+type Decision struct {
 	Trust      policy.Trust
 	Policy     *policy.Policy // in force
 	Signatures [][]byte
@@ -28,7 +28,7 @@ type Verdict struct {
 }
 
 // String says how the policy was trusted, for people.
-func (v Verdict) String() string {
+func (v Decision) String() string {
 	s := fmt.Sprintf("mode %s, %d signatures", v.Trust.Mode, len(v.Signatures))
 	if len(v.Signatures) == 1 {
 		s = strings.TrimSuffix(s, "s")
@@ -53,17 +53,17 @@ func (r Refusal) Unwrap() error { return r.error }
 
 // judge reads the policy and its signatures and decides which one is in force.
 // The error is the file's when there is no earlier policy to go on under.
-func Judge(path string, site *config.Site) (Verdict, error) {
-	v := Verdict{Trust: policy.Trust{Keys: site.Trust.Keys}}
+func Admit(path string, site *config.Site) (Decision, error) {
+	v := Decision{Trust: policy.Trust{Keys: site.Trust.Keys}}
 	var err error
 	if v.Trust.Mode, err = policy.ParseMode(cmp.Or(site.Trust.Mode, policy.OpenMode.String())); err != nil {
 		return v, err
 	}
 	var lastSignatures [][]byte
-	v.last, lastSignatures, v.lost = Admitted(site.Device.State)
-	p, signatures, err := candidate(path)
+	v.last, lastSignatures, v.lost = readAdmitted(site.Device.State)
+	p, signatures, err := readCandidate(path)
 	if err == nil {
-		err = v.admit(p, signatures, site.Device.State)
+		err = v.checkFile(p, signatures, site.Device.State)
 	}
 	if err == nil {
 		v.Policy, v.Signatures = p, signatures
@@ -80,9 +80,9 @@ func Judge(path string, site *config.Site) (Verdict, error) {
 	return v, nil
 }
 
-// admit decides about the file's policy. Where the reference was lost, the
+// checkFile decides about the file's policy. Where the reference was lost, the
 // audit log still knows which version was in force.
-func (v *Verdict) admit(p *policy.Policy, signatures [][]byte, dir string) error {
+func (v *Decision) checkFile(p *policy.Policy, signatures [][]byte, dir string) error {
 	if err := v.Trust.Admit(p, v.last, signatures...); err != nil {
 		return Refusal{err}
 	}
@@ -99,8 +99,8 @@ func (v *Verdict) admit(p *policy.Policy, signatures [][]byte, dir string) error
 	return nil
 }
 
-// candidate is the policy at path with the signatures that lie beside it.
-func candidate(path string) (*policy.Policy, [][]byte, error) {
+// readCandidate is the policy at path with the signatures that lie beside it.
+func readCandidate(path string) (*policy.Policy, [][]byte, error) {
 	p, err := policy.Load(path)
 	if err != nil {
 		return nil, nil, err
@@ -122,14 +122,14 @@ func candidate(path string) (*policy.Policy, [][]byte, error) {
 // The comments behind the canonical form: the hash, and each line of each
 // signature.
 const (
-	HashComment      = "# "
+	hashComment      = "# "
 	signatureComment = "#minisig "
 	signatureLines   = 4
 )
 
 // admitted is the policy that was last in force with its signatures, or nil on
 // a device that had none.
-func Admitted(dir string) (*policy.Policy, [][]byte, error) {
+func readAdmitted(dir string) (*policy.Policy, [][]byte, error) {
 	path := filepath.Join(dir, state.AdmittedFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -138,15 +138,15 @@ func Admitted(dir string) (*policy.Policy, [][]byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the policy that was last in force: %w", err)
 	}
-	return ParseAdmitted(path, data)
+	return parseAdmitted(path, data)
 }
 
-func ParseAdmitted(path string, data []byte) (*policy.Policy, [][]byte, error) {
+func parseAdmitted(path string, data []byte) (*policy.Policy, [][]byte, error) {
 	p, err := policy.Parse(path, data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the policy that was last in force: %w", mistake.First(err))
 	}
-	rest, whole := bytes.CutPrefix(data, append(p.Canonical(), HashComment+p.Hash()+"\n"...))
+	rest, whole := bytes.CutPrefix(data, append(p.Canonical(), hashComment+p.Hash()+"\n"...))
 	if !whole {
 		return nil, nil, fmt.Errorf("%s: the policy that was last in force was changed", path)
 	}
@@ -168,8 +168,8 @@ func ParseAdmitted(path string, data []byte) (*policy.Policy, [][]byte, error) {
 }
 
 // remember makes the policy in force the reference for the next start.
-func (v Verdict) Remember(dir string) error {
-	b := append(v.Policy.Canonical(), HashComment+v.Policy.Hash()+"\n"...)
+func (v Decision) keepReference(dir string) error {
+	b := append(v.Policy.Canonical(), hashComment+v.Policy.Hash()+"\n"...)
 	for _, s := range v.Signatures {
 		lines := bytes.Split(bytes.TrimRight(s, "\r\n"), []byte("\n"))
 		if len(lines) != signatureLines {
@@ -182,4 +182,4 @@ func (v Verdict) Remember(dir string) error {
 	return state.ReplaceFile(filepath.Join(dir, state.AdmittedFile), b)
 }
 
-func Refused(err error) Refusal { return Refusal{err} }
+func NewRefusal(err error) Refusal { return Refusal{err} }

@@ -76,13 +76,13 @@ func (p bench) give(text string, signers ...person) {
 }
 
 // start does what kerb run does before it counts.
-func (p bench) start() (Verdict, *Book, error) {
+func (p bench) start() (Decision, *Journal, error) {
 	p.t.Helper()
-	v, err := Judge(p.file, p.site)
+	v, err := Admit(p.file, p.site)
 	if err != nil {
 		return v, nil, err
 	}
-	b, err := OpenBook(p.site, v, "test", clock.Clock{Floor: time.Unix(0, 0)}, slog.New(slog.DiscardHandler))
+	b, err := OpenJournal(p.site, v, "test", clock.Clock{Floor: time.Unix(0, 0)}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -188,10 +188,10 @@ func TestWhatIsRememberedComesBack(t *testing.T) {
 		minisign.SignWithComments(anna.private, p.Canonical(), "first", "anna"),
 		bytes.ReplaceAll(minisign.Sign(bert.private, p.Canonical()), []byte("\n"), []byte("\r\n")),
 	}} {
-		if err := (Verdict{Policy: p, Signatures: signatures}).Remember(dir); err != nil {
+		if err := (Decision{Policy: p, Signatures: signatures}).keepReference(dir); err != nil {
 			t.Fatal(err)
 		}
-		q, back, err := Admitted(dir)
+		q, back, err := readAdmitted(dir)
 		if err != nil || q.Hash() != p.Hash() || len(back) != len(signatures) {
 			t.Fatalf("%d of %d signatures, %v", len(back), len(signatures), err)
 		}
@@ -212,7 +212,7 @@ func TestAnAuditLogThatCannotBeWrittenStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, b, err := p.start()
-	if err != nil || v.Policy.Version() != 1 || b.Report()["policy"] == nil || b.Report()["audit"] != nil {
+	if err != nil || v.Policy.Version() != 1 || b.StateReport()["policy"] == nil || b.StateReport()["audit"] != nil {
 		t.Fatalf("%v %v", b, err)
 	}
 	b.Write("clock_step", nil)
@@ -228,7 +228,7 @@ func FuzzAdmitted(f *testing.F) {
 	}
 	dir := f.TempDir()
 	anna := someone(f)
-	if err := (Verdict{Policy: p, Signatures: [][]byte{minisign.Sign(anna.private, p.Canonical())}}).Remember(dir); err != nil {
+	if err := (Decision{Policy: p, Signatures: [][]byte{minisign.Sign(anna.private, p.Canonical())}}).keepReference(dir); err != nil {
 		f.Fatal(err)
 	}
 	good, err := os.ReadFile(filepath.Join(dir, state.AdmittedFile))
@@ -239,11 +239,11 @@ func FuzzAdmitted(f *testing.F) {
 	f.Add(p.Canonical())
 	f.Add([]byte(policytest.Daytime))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		q, signatures, err := ParseAdmitted(state.AdmittedFile, data)
+		q, signatures, err := parseAdmitted(state.AdmittedFile, data)
 		if err != nil {
 			return
 		}
-		if !bytes.HasPrefix(data, append(q.Canonical(), HashComment+q.Hash()...)) || len(signatures) > len(data)/8 {
+		if !bytes.HasPrefix(data, append(q.Canonical(), hashComment+q.Hash()...)) || len(signatures) > len(data)/8 {
 			t.Fatalf("taken:\n%s", data)
 		}
 	})

@@ -29,7 +29,7 @@ func (e ConflictError) Error() string {
 }
 
 // asked is the site in the policy's words.
-func Asked(s *config.Site) policy.Site {
+func SiteRequests(s *config.Site) policy.Site {
 	out := policy.Site{At: s.At("")}
 	for i, c := range s.Cameras {
 		key := fmt.Sprintf("camera[%d]", i)
@@ -49,15 +49,15 @@ func Asked(s *config.Site) policy.Site {
 }
 
 // inner is what the processes within kerb run have in common.
-type Inner struct {
+type ChildFlags struct {
 	Files
-	Quiet  bool   `help:"Log warnings only."`
-	Agreed string `help:"What the two files were when kerb run read them."`
+	Quiet       bool   `help:"Log warnings only."`
+	Fingerprint string `help:"What the two files were when kerb run read them."`
 }
 
 // args are the words that make a process read the same files.
-func (i Inner) Args() []string {
-	args := []string{"--site", i.Site, "--policy", i.Policy, "--agreed", i.Agreed}
+func (i ChildFlags) Args() []string {
+	args := []string{"--site", i.Site, "--policy", i.Policy, "--agreed", i.Fingerprint}
 	if i.Quiet {
 		args = append(args, "--quiet")
 	}
@@ -65,7 +65,7 @@ func (i Inner) Args() []string {
 }
 
 // agree is a name for what site.toml says and which policy is in force.
-func (f Files) Agree(v Verdict) (string, error) {
+func (f Files) ReadFingerprint(v Decision) (string, error) {
 	b, err := os.ReadFile(f.Site)
 	if err != nil {
 		return "", err
@@ -73,7 +73,7 @@ func (f Files) Agree(v Verdict) (string, error) {
 	return fmt.Sprintf("%x", sha256.Sum256(append(b, v.Policy.Hash()...))), nil
 }
 
-func (i Inner) Level() slog.Level {
+func (i ChildFlags) LogLevel() slog.Level {
 	if i.Quiet {
 		return slog.LevelWarn
 	}

@@ -37,8 +37,8 @@ func lastVersion(dir string) (int64, error) {
 	return entry.Version, err
 }
 
-// whom is who may sign, as the audit log has it.
-func whom(t policy.Trust) json.RawMessage {
+// trustEntry is who may sign, as the audit log has it.
+func trustEntry(t policy.Trust) json.RawMessage {
 	keys := make([]string, len(t.Keys))
 	for i, k := range t.Keys {
 		keys[i] = k.String()

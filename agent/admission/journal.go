@@ -17,22 +17,22 @@ import (
 
 // A book is the audit log of a running agent, and what the state message says
 // of the policy. A log that cannot be written does not stop the counting.
-type Book struct {
-	Audit   *audit.Log // nil where none can be written
-	Verdict Verdict
-	Log     *slog.Logger
+type Journal struct {
+	Audit    *audit.Log // nil where none can be written
+	Decision Decision
+	Log      *slog.Logger
 }
 
 // openBook opens the audit log and enters the start: who may sign, which
 // policy is in force, and what was refused.
-func OpenBook(site *config.Site, v Verdict, version string, clk clock.Clock, log *slog.Logger) (*Book, error) {
-	b := &Book{Verdict: v, Log: log}
+func OpenJournal(site *config.Site, v Decision, version string, clk clock.Clock, log *slog.Logger) (*Journal, error) {
+	b := &Journal{Decision: v, Log: log}
 	dir := filepath.Join(site.Device.State, state.AuditDir)
 	trusted, err := lastEntry(dir, "trust")
 	if err != nil {
 		log.Error("the audit log does not hold: see kerb audit verify", "err", err)
 	}
-	b.Audit, err = audit.Open(dir, Believed(clk))
+	b.Audit, err = audit.Open(dir, WallClock(clk))
 	if errors.Is(err, audit.ErrInUse) {
 		return nil, err
 	}
@@ -40,25 +40,25 @@ func OpenBook(site *config.Site, v Verdict, version string, clk clock.Clock, log
 		log.Error("nothing is entered into the audit log", "err", err)
 	}
 	b.Write("start", map[string]any{"kerb": version, "policy": v.Policy.Hash(), "version": v.Policy.Version()})
-	if now := whom(v.Trust); string(trusted) != string(now) {
+	if now := trustEntry(v.Trust); string(trusted) != string(now) {
 		b.Write("trust", now)
 	}
-	b.verdicts(site.Device.State)
+	b.writeDecision(site.Device.State)
 	return b, nil
 }
 
 // believed is the clock as the audit log reads it.
-func Believed(clk clock.Clock) func() (time.Time, bool) {
+func WallClock(clk clock.Clock) func() (time.Time, bool) {
 	return func() (time.Time, bool) {
 		r := clk.Read()
 		return r.Wall, r.Synced
 	}
 }
 
-// verdicts enters what became of the policy file, and keeps the policy in
+// writeDecision enters what became of the policy file, and keeps the policy in
 // force as the reference for the next one.
-func (b *Book) verdicts(dir string) {
-	v := b.Verdict
+func (b *Journal) writeDecision(dir string) {
+	v := b.Decision
 	if v.lost != nil {
 		b.Log.Error("which policy was in force before is not known: an older one would not be noticed", "err", v.lost)
 		b.Write("reference_lost", map[string]any{"why": v.lost.Error()})
@@ -76,14 +76,14 @@ func (b *Book) verdicts(dir string) {
 		entry["previous"] = v.last.Hash()
 		entry["looser"] = policy.Loosens(v.last, v.Policy)
 	}
-	if err := v.Remember(dir); err != nil {
+	if err := v.keepReference(dir); err != nil {
 		b.Log.Error("the policy in force cannot be kept: an older one would be taken after a restart", "err", err)
 	}
 	b.Write("policy_admitted", entry)
 }
 
 // write enters what happened.
-func (b *Book) Write(kind string, data any) {
+func (b *Journal) Write(kind string, data any) {
 	if b == nil || b.Audit == nil {
 		return
 	}
@@ -93,19 +93,19 @@ func (b *Book) Write(kind string, data any) {
 }
 
 // head is the log's last entry as the uplink is told of it; nil if there is none.
-func (b *Book) Head() *ipc.Head {
+func (b *Journal) AuditHead() *ipc.AuditHead {
 	if b.Audit == nil {
 		return nil
 	}
 	h := b.Audit.Head()
-	m := &ipc.Head{Seq: h.Seq}
+	m := &ipc.AuditHead{Seq: h.Seq}
 	if n, err := hex.Decode(m.Sum[:], []byte(h.Sum)); err != nil || n != len(m.Sum) {
 		return nil
 	}
 	return m
 }
 
-func (b *Book) Close() {
+func (b *Journal) Close() {
 	b.Write("stop", nil)
 	if b.Audit != nil {
 		if err := b.Audit.Close(); err != nil {
@@ -116,11 +116,11 @@ func (b *Book) Close() {
 
 // report is what state says of the policy and of the audit log. Whoever keeps
 // the heads can tell later whether the log was changed.
-func (b *Book) Report() map[string]any {
+func (b *Journal) StateReport() map[string]any {
 	if b == nil {
 		return nil
 	}
-	v := b.Verdict
+	v := b.Decision
 	p := map[string]any{"trust": v.Trust.Mode.String(), "version": v.Policy.Version()}
 	if v.Refused != nil {
 		p["refused"] = v.Refused.Error()

@@ -10,7 +10,7 @@ import (
 
 // tellAlive tells the supervisor once a second what was done, as long as
 // something is done.
-func TellAlive(log *slog.Logger, stalled func() bool, news func() *ipc.Alive) {
+func SendHeartbeats(log *slog.Logger, stalled func() bool, news func() *ipc.Heartbeat) {
 	for range time.Tick(time.Second) {
 		if stalled() {
 			log.Error("the sensor's loop does not move")

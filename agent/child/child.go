@@ -13,12 +13,12 @@ import (
 
 // lean keeps a process small that allocates next to nothing while it works: Go
 // would let its heap grow to 4 MB before it looks at it for the first time.
-func Lean() { debug.SetGCPercent(25) }
+func ShrinkHeap() { debug.SetGCPercent(25) }
 
 // trust reads whom the system believes, if the address will need it:
 // certificates are files, and behind walls there are none. They are some
 // megabytes.
-func Trust(address string) {
+func LoadRootCAs(address string) {
 	for _, scheme := range []string{"https://", "rtsps://", "mqtts://", "wss://"} {
 		if strings.Contains(address, scheme) {
 			_, _ = x509.SystemCertPool()
@@ -28,7 +28,7 @@ func Trust(address string) {
 }
 
 // timeless leaves out the time, which whoever keeps the log adds.
-func Timeless(groups []string, a slog.Attr) slog.Attr {
+func DropTime(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.TimeKey {
 		return slog.Attr{}
 	}
@@ -36,7 +36,7 @@ func Timeless(groups []string, a slog.Attr) slog.Attr {
 }
 
 // wall builds the walls of a role and tells the supervisor what holds.
-func Wall(r cage.Role, strict bool, log *slog.Logger) (cage.Report, error) {
+func RaiseWalls(r cage.Role, strict bool, log *slog.Logger) (cage.Report, error) {
 	report, err := r.Apply()
 	if err != nil {
 		return report, err
@@ -48,12 +48,12 @@ func Wall(r cage.Role, strict bool, log *slog.Logger) (cage.Report, error) {
 		log.Warn("walls are missing", "err", err)
 	}
 	debug.FreeOSMemory() // what the start took and the work will not
-	return report, ipc.Write(os.Stdout, Measured(report))
+	return report, ipc.Write(os.Stdout, PackWalls(report))
 }
 
 // measured is a report as numbers. Its walls are in the order of the cage's
 // table, which every kerb of one build has.
-func Measured(r cage.Report) *ipc.Walls {
+func PackWalls(r cage.Report) *ipc.Walls {
 	w := &ipc.Walls{Landlock: uint8(r.Landlock)}
 	for i, one := range r.Walls[:min(len(r.Walls), ipc.MaxWalls)] {
 		switch {
@@ -70,7 +70,7 @@ func Measured(r cage.Report) *ipc.Walls {
 
 // holding is what the state message says of one process's walls: how many
 // hold, and which should and do not.
-func Holding(w *ipc.Walls, names []cage.Wall) map[string]any {
+func SummariseWalls(w *ipc.Walls, names []cage.Wall) map[string]any {
 	hold, open := 0, []string{}
 	for i, s := range w.State {
 		switch {

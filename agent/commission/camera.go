@@ -14,29 +14,29 @@ import (
 	"kerb/agent/process"
 )
 
-// see keeps the process alive that sees the camera, and carries its reports to
+// runSketchProcess keeps the process alive that sees the camera, and carries its reports to
 // the page and the page's layouts to it.
-func (s *AimSession) see(ctx context.Context, cam config.Camera) {
-	nursery := process.NewNursery()
+func (s *Session) runSketchProcess(ctx context.Context, cam config.Camera) {
+	nursery := process.NewStarter()
 	defer close(nursery)
-	door := opener.NewDoor(cam, s.Verdict.Policy.MaxPixels(), nursery.Start, s.Words, s.Log)
+	door := opener.New(cam, s.Decision.Policy.MaxPixels(), nursery.Start, s.ChildOutput, s.Log)
 	defer door.Close()
 	var last *aim.Layout
 	for ctx.Err() == nil {
-		agreed, err := s.Agree(s.Verdict) // the page may have written the file
+		agreed, err := s.ReadFingerprint(s.Decision) // the page may have written the file
 		if err != nil {
 			s.Log.Error("read the files again", "err", err)
 			return
 		}
-		in := admission.Inner{Files: s.Files, Agreed: agreed}
-		w := &process.Ward{
-			Name: "sketch " + cam.Name, Args: append([]string{"sketch", cam.Name}, in.Args()...), Hatch: true, Apart: true,
-			Log: s.Log, Words: s.Words, Nursery: nursery,
+		in := admission.ChildFlags{Files: s.Files, Fingerprint: agreed}
+		w := &process.Watcher{
+			Name: "sketch " + cam.Name, Args: append([]string{"sketch", cam.Name}, in.Args()...), WithHandover: true, Isolated: true,
+			Log: s.Log, ChildOutput: s.ChildOutput, Starter: nursery,
 		}
 		c, err := w.Start()
 		if err == nil {
-			last, err = s.life(ctx, w, c, last, func(ctx context.Context) {
-				c.Hatch.Serve(ctx, door.Open, func(err error) { s.Log.Warn("camera not opened", "camera", cam.Name, "err", err) })
+			last, err = s.relayUntilExit(ctx, w, c, last, func(ctx context.Context) {
+				c.Handover.Serve(ctx, door.Open, func(err error) { s.Log.Warn("camera not opened", "camera", cam.Name, "err", err) })
 			})
 		}
 		if ctx.Err() != nil {
@@ -50,18 +50,18 @@ func (s *AimSession) see(ctx context.Context, cam config.Camera) {
 	}
 }
 
-// life is one life of that process. It returns the layout that was told last.
-func (s *AimSession) life(ctx context.Context, w *process.Ward, c *process.Child, last *aim.Layout, hatch func(context.Context)) (*aim.Layout, error) {
+// relayUntilExit is one life of that process. It returns the layout that was told last.
+func (s *Session) relayUntilExit(ctx context.Context, w *process.Watcher, c *process.Process, last *aim.Layout, hatch func(context.Context)) (*aim.Layout, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
-	beside.Go(func() { w.Relay(c.Err) })
+	beside.Go(func() { w.CopyStderr(c.Stderr) })
 	beside.Go(func() { hatch(ctx) })
-	beside.Go(func() { last = s.tellLayouts(ctx, c, last) })
-	stop := context.AfterFunc(ctx, func() { _ = c.Out.SetReadDeadline(time.Unix(1, 0)) })
+	beside.Go(func() { last = s.sendLayouts(ctx, c, last) })
+	stop := context.AfterFunc(ctx, func() { _ = c.Stdout.SetReadDeadline(time.Unix(1, 0)) })
 	var err error
 	for err == nil {
 		var r *aim.Report
-		if r, err = aim.ReadReport(c.Out); err == nil {
+		if r, err = aim.ReadReport(c.Stdout); err == nil {
 			s.server.Take(r)
 		}
 	}
@@ -77,12 +77,12 @@ func (s *AimSession) life(ctx context.Context, w *process.Ward, c *process.Child
 	return last, err
 }
 
-// tellLayouts hands on the layout that was told last, and then each new one.
-func (s *AimSession) tellLayouts(ctx context.Context, c *process.Child, last *aim.Layout) *aim.Layout {
-	pen := aim.NewPen(c.In)
+// sendLayouts hands on the layout that was told last, and then each new one.
+func (s *Session) sendLayouts(ctx context.Context, c *process.Process, last *aim.Layout) *aim.Layout {
+	pen := aim.NewPen(c.Stdin)
 	for {
 		if last != nil {
-			_ = c.In.SetWriteDeadline(time.Now().Add(process.Hearing))
+			_ = c.Stdin.SetWriteDeadline(time.Now().Add(process.WriteTimeout))
 			if pen.Write(last) != nil {
 				return last // its end is seen where it is read
 			}

@@ -21,82 +21,82 @@ import (
 	"kerb/counting"
 )
 
-func CloseAll(ls []net.Listener) {
+func CloseListeners(ls []net.Listener) {
 	for _, l := range ls {
 		l.Close()
 	}
 }
 
 // aimSession is one session of aiming.
-type AimSession struct {
+type Session struct {
 	admission.Files
-	Conf      *config.Site
-	Verdict   admission.Verdict
+	Config    *config.Site
+	Decision  admission.Decision
 	Camera    int
 	Until     time.Duration // monotonic
 	Sketches  bool
 	Listeners []net.Listener
 	Closed    func() string // why no camera may be used now; "" where it may
 
-	Out   io.Writer
-	Json  bool
-	Log   *slog.Logger
-	Words io.Writer
+	Out         io.Writer
+	JSON        bool
+	Log         *slog.Logger
+	ChildOutput io.Writer
 
-	keeper keeper
-	redraw redrawer
+	log    sessionLog
+	redraw siteEditor
 	server *aim.Server
 }
 
-func (s *AimSession) Run(ctx context.Context, length time.Duration) error {
-	agreed, err := s.Agree(s.Verdict)
+func (s *Session) Run(ctx context.Context, length time.Duration) error {
+	agreed, err := s.ReadFingerprint(s.Decision)
 	if err != nil {
 		return err
 	}
-	cam := s.Conf.Cameras[s.Camera]
-	if s.keeper, err = openKeeper(ctx, s.Conf, s.Verdict, uint16(s.Camera), agreed, length, s.Log); err != nil {
+	cam := s.Config.Cameras[s.Camera]
+	if s.log, err = openSessionLog(ctx, s.Config, s.Decision, uint16(s.Camera), agreed, length, s.Log); err != nil {
 		return err
 	}
 	why := uint8(ipc.AimLost)
-	defer func() { s.keeper.End(why) }()
+	defer func() { s.log.end(why) }()
 	report, err := cage.Supervisor().Apply()
 	if err != nil {
 		return err
 	}
-	if err := report.Strict(); err != nil && s.Conf.Device.Strict {
+	if err := report.Strict(); err != nil && s.Config.Device.Strict {
 		return err
 	}
-	s.redraw = redrawer{path: s.Site, camera: s.Camera, policy: s.Verdict.Policy}
+	s.redraw = siteEditor{path: s.Site, camera: s.Camera, policy: s.Decision.Policy}
 	s.server = aim.New(aim.Opts{
-		Device: s.Conf.Device.Name, Camera: cam.Name, Classes: s.classes(), Sketches: s.Sketches, Plan: plan(cam.Drawing()),
-		Now: clock.Mono, Until: s.Until, Code: s.tellCode, Note: s.Note,
-		Check: s.redraw.check, Save: s.redraw.save, Undo: s.redraw.undo, Accept: s.accept,
+		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.classNames(), Sketches: s.Sketches, Plan: plan(cam.Drawing()),
+		Now: clock.Mono, Until: s.Until, Code: s.printCode, Note: s.noteAct,
+		Check: s.redraw.checkPlan, Save: s.redraw.savePlan, Undo: s.redraw.undoSave, Accept: s.keepAcceptance,
 	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	seeing := make(chan struct{})
 	go func() {
 		defer close(seeing)
-		s.see(ctx, cam)
+		s.runSketchProcess(ctx, cam)
 	}()
 	go s.watchHours(ctx)
 	go func() {
 		select {
-		case <-s.keeper.gone():
+		case <-s.log.agentGone():
 			s.server.End("stopped")
 		case <-ctx.Done():
 		}
 	}()
-	ended, err := s.server.Serve(ctx, joined(s.Listeners))
+	ended, err := s.server.Serve(ctx, joinListeners(s.Listeners))
 	stop()
 	<-seeing
-	why = whyEnd(ended)
-	s.tellEnd(ended)
+	why = endCode(ended)
+	s.printEnd(ended)
 	return err
 }
 
 // watchHours ends the session with the policy's hours.
-func (s *AimSession) watchHours(ctx context.Context) {
+func (s *Session) watchHours(ctx context.Context) {
 	for ctx.Err() == nil {
 		if s.Closed() != "" {
 			s.server.End("closed")
@@ -109,30 +109,30 @@ func (s *AimSession) watchHours(ctx context.Context) {
 	}
 }
 
-func whyEnd(word string) uint8 {
+func endCode(word string) uint8 {
 	return map[string]uint8{
 		"ended": ipc.AimDone, "expired": ipc.AimExpired, "locked": ipc.AimGuessed, "stopped": ipc.AimStopped,
 		"failed": ipc.AimLost, "closed": ipc.AimClosed,
 	}[word]
 }
 
-// classes are those that the policy lets be counted.
-func (s *AimSession) classes() (names []string) {
+// classNames are those that the policy lets be counted.
+func (s *Session) classNames() (names []string) {
 	for c := range counting.Class(counting.Classes) {
-		if s.Verdict.Policy.Allows(c) {
+		if s.Decision.Policy.Allows(c) {
 			names = append(names, c.String())
 		}
 	}
 	return names
 }
 
-// tellCode tells whoever stands at the device where the page is, and the code.
-func (s *AimSession) tellCode(code, id string) {
+// printCode tells whoever stands at the device where the page is, and the code.
+func (s *Session) printCode(code, id string) {
 	var urls []string
 	for _, l := range s.Listeners {
 		urls = append(urls, "http://"+l.Addr().String()+"/")
 	}
-	if s.Json {
+	if s.JSON {
 		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int((s.Until - clock.Mono()).Seconds())})
 		return
 	}
@@ -140,8 +140,8 @@ func (s *AimSession) tellCode(code, id string) {
 		strings.Join(urls, "\n      "), code[:3], code[3:], id, (s.Until - clock.Mono()).Round(time.Second))
 }
 
-func (s *AimSession) tellEnd(why string) {
-	if s.Json {
+func (s *Session) printEnd(why string) {
+	if s.JSON {
 		_ = json.NewEncoder(s.Out).Encode(map[string]any{"ended": why})
 		return
 	}
@@ -149,11 +149,11 @@ func (s *AimSession) tellEnd(why string) {
 		"ended": "ended on the page", "expired": "the time is up", "locked": "too many wrong codes: start kerb aim again",
 		"stopped": "stopped", "closed": "the policy's hours are over",
 	}
-	fmt.Fprintf(s.Out, "end   %s; %s\n", words[why], s.keeper.next())
+	fmt.Fprintf(s.Out, "end   %s; %s\n", words[why], s.log.nextWords())
 }
 
 // note enters into the account what was done with which code.
-func (s *AimSession) Note(id, what string) {
+func (s *Session) noteAct(id, what string) {
 	m := &ipc.Aim{Act: map[string]uint8{
 		"entered": ipc.AimEntered, "locked": ipc.AimLocked, "changed": ipc.AimChanged,
 		"undone": ipc.AimUndone, "accepted": ipc.AimAccepted,
@@ -162,24 +162,24 @@ func (s *AimSession) Note(id, what string) {
 		m.Code = uint32(n)
 	}
 	if m.Act == ipc.AimChanged || m.Act == ipc.AimUndone {
-		m.Sum = s.redraw.sum()
+		m.Sum = s.redraw.fileHash()
 	}
-	s.keeper.Note(m)
+	s.log.writeAct(m)
 }
 
-// joined is several listeners as one.
-func joined(ls []net.Listener) net.Listener {
+// joinListeners is several listeners as one.
+func joinListeners(ls []net.Listener) net.Listener {
 	if len(ls) == 1 {
 		return ls[0]
 	}
-	j := &manyListeners{all: ls, came: make(chan accepted), done: make(chan struct{})}
+	j := &joinedListeners{all: ls, came: make(chan accepted), done: make(chan struct{})}
 	for _, l := range ls {
-		go j.accept(l)
+		go j.acceptFrom(l)
 	}
 	return j
 }
 
-type manyListeners struct {
+type joinedListeners struct {
 	all  []net.Listener
 	came chan accepted
 	done chan struct{}
@@ -190,7 +190,7 @@ type accepted struct {
 	err  error
 }
 
-func (j *manyListeners) accept(l net.Listener) {
+func (j *joinedListeners) acceptFrom(l net.Listener) {
 	for {
 		c, err := l.Accept()
 		select {
@@ -207,7 +207,7 @@ func (j *manyListeners) accept(l net.Listener) {
 	}
 }
 
-func (j *manyListeners) Accept() (net.Conn, error) {
+func (j *joinedListeners) Accept() (net.Conn, error) {
 	select {
 	case a := <-j.came:
 		return a.conn, a.err
@@ -216,15 +216,15 @@ func (j *manyListeners) Accept() (net.Conn, error) {
 	}
 }
 
-func (j *manyListeners) Close() error {
+func (j *joinedListeners) Close() error {
 	select {
 	case <-j.done:
 		return nil
 	default:
 		close(j.done)
 	}
-	CloseAll(j.all)
+	CloseListeners(j.all)
 	return nil
 }
 
-func (j *manyListeners) Addr() net.Addr { return j.all[0].Addr() }
+func (j *joinedListeners) Addr() net.Addr { return j.all[0].Addr() }

@@ -16,8 +16,8 @@ import (
 	"kerb/counting"
 )
 
-// redrawer writes what the page draws into site.toml, and takes it back.
-type redrawer struct {
+// siteEditor writes what the page draws into site.toml, and takes it back.
+type siteEditor struct {
 	path   string
 	camera int
 	policy *policy.Policy
@@ -27,8 +27,8 @@ type redrawer struct {
 	wrote [sha256.Size]byte
 }
 
-// redrawn is the file's text with the plan in it, checked as kerb check does.
-func (r *redrawer) redrawn(p aim.Plan) (old, text []byte, err error) {
+// renderSite is the file's text with the plan in it, checked as kerb check does.
+func (r *siteEditor) renderSite(p aim.Plan) (old, text []byte, err error) {
 	if old, err = os.ReadFile(r.path); err != nil {
 		return nil, nil, err
 	}
@@ -43,15 +43,15 @@ func (r *redrawer) redrawn(p aim.Plan) (old, text []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if cs := r.policy.Check(admission.Asked(site)); len(cs) > 0 {
+	if cs := r.policy.Check(admission.SiteRequests(site)); len(cs) > 0 {
 		return nil, nil, admission.ConflictError(cs)
 	}
 	return old, text, nil
 }
 
-// check says what is wrong with a plan.
-func (r *redrawer) check(p aim.Plan) []aim.Complaint {
-	_, _, err := r.redrawn(p)
+// checkPlan says what is wrong with a plan.
+func (r *siteEditor) checkPlan(p aim.Plan) []aim.Complaint {
+	_, _, err := r.renderSite(p)
 	return complaints(err)
 }
 
@@ -78,10 +78,10 @@ func complaints(err error) (cs []aim.Complaint) {
 // oldFile is beside site.toml and holds what it was before the latest change.
 const oldFile = ".old"
 
-func (r *redrawer) save(p aim.Plan) error {
+func (r *siteEditor) savePlan(p aim.Plan) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old, text, err := r.redrawn(p)
+	old, text, err := r.renderSite(p)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (r *redrawer) save(p aim.Plan) error {
 	return nil
 }
 
-func (r *redrawer) undo() (aim.Plan, error) {
+func (r *siteEditor) undoSave() (aim.Plan, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.olds) == 0 {
@@ -115,8 +115,8 @@ func (r *redrawer) undo() (aim.Plan, error) {
 	return plan(site.Cameras[r.camera].Drawing()), nil
 }
 
-// sum is the SHA-256 of what was written last.
-func (r *redrawer) sum() [sha256.Size]byte {
+// fileHash is the SHA-256 of what was written last.
+func (r *siteEditor) fileHash() [sha256.Size]byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.wrote

@@ -12,7 +12,7 @@ import (
 )
 
 // lookAtBoard is how the board is, with the disk under a directory.
-func LookAtBoard(state string) *ipc.Board {
+func ReadBoard(state string) *ipc.Board {
 	var st unix.Stat_t
 	_ = unix.Stat(state, &st) // without one, the disk's facts are missing
 	dev := uint64(st.Dev)
@@ -34,7 +34,7 @@ func LookAtBoard(state string) *ipc.Board {
 }
 
 // boardWords is what the state message says of it.
-func BoardWords(b *ipc.Board) map[string]any {
+func DescribeBoard(b *ipc.Board) map[string]any {
 	out := map[string]any{}
 	if b.Known&ipc.BoardTemperature != 0 {
 		out["temperature_c"] = float64(b.Milli/100) / 10

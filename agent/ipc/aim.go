@@ -10,9 +10,9 @@ import (
 // begin again: somebody aims the camera.
 type Pause struct{ On bool }
 
-func (*Pause) kind() byte     { return 20 }
-func (m *Pause) lay(p *page)  { p.flag(&m.On) }
-func (m *Pause) check() error { return nil }
+func (*Pause) recordKind() byte   { return 20 }
+func (m *Pause) layout(p *cursor) { p.flag(&m.On) }
+func (m *Pause) validate() error  { return nil }
 
 // What an Aim tells.
 const (
@@ -54,9 +54,9 @@ type Aim struct {
 	Sum    [32]byte      // AimStart: what the two files are; AimChanged
 }
 
-func (*Aim) kind() byte { return 21 }
+func (*Aim) recordKind() byte { return 21 }
 
-func (m *Aim) lay(p *page) {
+func (m *Aim) layout(p *cursor) {
 	lay64(p, &m.N)
 	p.u16(&m.Sensor)
 	p.u8(&m.Act, &m.Why)
@@ -67,7 +67,7 @@ func (m *Aim) lay(p *page) {
 	}
 }
 
-func (m *Aim) check() error {
+func (m *Aim) validate() error {
 	if m.Act == 0 || m.Act >= aimActs || m.Why >= aimWhys || m.For < 0 || m.For > time.Hour {
 		return fmt.Errorf("aiming: act %d, why %d, for %s", m.Act, m.Why, m.For)
 	}

@@ -38,18 +38,18 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Message is a pointer to one of Begin, Cut, Tally, Window, Step, Alive, Walls,
 // Event, Fault, View, Head, Board, Stored, Finish, Pause and Aim.
 type Message interface {
-	kind() byte
-	lay(*page)
-	check() error
+	recordKind() byte
+	layout(*cursor)
+	validate() error
 }
 
 // blank is an empty message of a kind, or nil.
 func blank(kind byte) Message {
 	for _, m := range [...]Message{
-		new(Begin), new(Cut), new(Tally), new(Window), new(Step), new(Alive), new(Walls), new(Event), new(Stored), new(Finish),
-		new(Fault), new(Head), new(Pause), new(Aim), new(Board), new(View),
+		new(Begin), new(CloseWindow), new(Tally), new(Window), new(Step), new(Heartbeat), new(Walls), new(SensorLost), new(Stored), new(Finish),
+		new(LoopFault), new(AuditHead), new(Pause), new(Aim), new(Board), new(CameraFault),
 	} {
-		if m.kind() == kind {
+		if m.recordKind() == kind {
 			return m
 		}
 	}
@@ -59,13 +59,13 @@ func blank(kind byte) Message {
 // Write sends one message. A message that its reader would refuse is an error
 // and is not sent.
 func Write(w io.Writer, m Message) error {
-	if err := m.check(); err != nil {
+	if err := m.validate(); err != nil {
 		return err
 	}
 	var b [Size]byte
 	copy(b[:], mark)
-	b[4], b[5] = version, m.kind()
-	m.lay(&page{b: b[headLen:sumAt], writing: true})
+	b[4], b[5] = version, m.recordKind()
+	m.layout(&cursor{b: b[headLen:sumAt], writing: true})
 	binary.LittleEndian.PutUint32(b[sumAt:], crc32.Checksum(b[:sumAt], castagnoli))
 	_, err := w.Write(b[:])
 	return err
@@ -95,34 +95,34 @@ func parse(b *[Size]byte) (Message, error) {
 	if m == nil {
 		return nil, fmt.Errorf("%w: kind %d", ErrForeign, b[5])
 	}
-	p := page{b: b[headLen:sumAt]}
-	m.lay(&p)
+	p := cursor{b: b[headLen:sumAt]}
+	m.layout(&p)
 	for _, rest := range p.b {
 		if rest != 0 || p.wrong {
 			return nil, fmt.Errorf("%w: kind %d has something between its values", ErrForeign, b[5])
 		}
 	}
-	if err := m.check(); err != nil {
+	if err := m.validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	return m, nil
 }
 
-// page is where a message lays its values, one after another. The same walk
+// cursor is where a message lays its values, one after another. The same walk
 // writes and reads, so that the two cannot differ.
-type page struct {
+type cursor struct {
 	b       []byte
 	writing bool
 	wrong   bool
 }
 
-func (p *page) next(n int) []byte {
+func (p *cursor) next(n int) []byte {
 	b := p.b[:n]
 	p.b = p.b[n:]
 	return b
 }
 
-func lay64[T ~int64 | ~uint64](p *page, vs ...*T) {
+func lay64[T ~int64 | ~uint64](p *cursor, vs ...*T) {
 	for _, v := range vs {
 		b := p.next(8)
 		if p.writing {
@@ -133,7 +133,7 @@ func lay64[T ~int64 | ~uint64](p *page, vs ...*T) {
 	}
 }
 
-func (p *page) u32(v *uint32) {
+func (p *cursor) u32(v *uint32) {
 	b := p.next(4)
 	if p.writing {
 		binary.LittleEndian.PutUint32(b, *v)
@@ -142,7 +142,7 @@ func (p *page) u32(v *uint32) {
 	}
 }
 
-func (p *page) u16(v *uint16) {
+func (p *cursor) u16(v *uint16) {
 	b := p.next(2)
 	if p.writing {
 		binary.LittleEndian.PutUint16(b, *v)
@@ -151,7 +151,7 @@ func (p *page) u16(v *uint16) {
 	}
 }
 
-func (p *page) u8(vs ...*uint8) {
+func (p *cursor) u8(vs ...*uint8) {
 	for _, v := range vs {
 		b := p.next(1)
 		if p.writing {
@@ -162,7 +162,7 @@ func (p *page) u8(vs ...*uint8) {
 	}
 }
 
-func (p *page) flag(v *bool) {
+func (p *cursor) flag(v *bool) {
 	b := p.next(1)
 	if p.writing {
 		if *v {

@@ -48,12 +48,12 @@ func samples() []Message {
 	}
 	return []Message{
 		&Begin{-5, time.Hour, true},
-		&Cut{4, 10, 20, time.Minute, true},
+		&CloseWindow{4, 10, 20, time.Minute, true},
 		&Window{4, 10, 20, time.Minute, true, 65535},
 		&Step{9, 20, 10, time.Second, true},
-		&Alive{2, 1 << 50, 3, 4, true, Views, Sight{Neural, 2, 83}, 5, time.Millisecond, time.Second},
-		walls, &Event{1, 2, Malformed}, &Stored{1 << 63}, &Finish{}, full(),
-		&Fault{1, 2, 3, 1 << 5, true, 9}, &View{8, 1, Views, true}, &Head{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
+		&Heartbeat{2, 1 << 50, 3, 4, true, Views, Detection{Neural, 2, 83}, 5, time.Millisecond, time.Second},
+		walls, &SensorLost{1, 2, Malformed}, &Stored{1 << 63}, &Finish{}, full(),
+		&LoopFault{1, 2, 3, 1 << 5, true, 9}, &CameraFault{8, 1, Views, true}, &AuditHead{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
 	}
 }
 
@@ -94,7 +94,7 @@ func TestEndsAreToldApart(t *testing.T) {
 func TestASignedLieIsRefused(t *testing.T) {
 	spare := record(t, &Stored{1})
 	spare[200] = 1
-	flag := record(t, &Cut{N: 1, Start: 1, End: 2})
+	flag := record(t, &CloseWindow{N: 1, Start: 1, End: 2})
 	flag[headLen+32] = 2
 	for name, b := range map[string][]byte{
 		"spare bytes":     spare,

@@ -23,33 +23,33 @@ type Begin struct {
 	First bool // no uplink of this agent was before it
 }
 
-func (*Begin) kind() byte { return 1 }
-func (b *Begin) lay(p *page) {
+func (*Begin) recordKind() byte { return 1 }
+func (b *Begin) layout(p *cursor) {
 	lay64(p, &b.Wall)
 	lay64(p, &b.Mono)
 	p.flag(&b.First)
 }
-func (b *Begin) check() error { return nil }
+func (b *Begin) validate() error { return nil }
 
-// Cut tells a sensing process that window N ended. It answers with one Tally
+// CloseWindow tells a sensing process that window N ended. It answers with one Tally
 // for each of its streams, in their order.
-type Cut struct {
+type CloseWindow struct {
 	N          uint64
 	Start, End Instant
 	Mono       time.Duration
 	Last       bool // nothing comes after it
 }
 
-func (*Cut) kind() byte { return 2 }
+func (*CloseWindow) recordKind() byte { return 2 }
 
-func (c *Cut) lay(p *page) {
+func (c *CloseWindow) layout(p *cursor) {
 	lay64(p, &c.N)
 	lay64(p, &c.Start, &c.End)
 	lay64(p, &c.Mono)
 	p.flag(&c.Last)
 }
 
-func (c *Cut) check() error {
+func (c *CloseWindow) validate() error {
 	if c.End <= c.Start || c.Mono < 0 {
 		return errors.New("a window that ends before it begins")
 	}
@@ -65,9 +65,9 @@ type Window struct {
 	Tallies    uint16
 }
 
-func (*Window) kind() byte { return 3 }
+func (*Window) recordKind() byte { return 3 }
 
-func (w *Window) lay(p *page) {
+func (w *Window) layout(p *cursor) {
 	lay64(p, &w.N)
 	lay64(p, &w.Start, &w.End)
 	lay64(p, &w.Mono)
@@ -75,7 +75,9 @@ func (w *Window) lay(p *page) {
 	p.u16(&w.Tallies)
 }
 
-func (w *Window) check() error { return (&Cut{Start: w.Start, End: w.End, Mono: w.Mono}).check() }
+func (w *Window) validate() error {
+	return (&CloseWindow{Start: w.Start, End: w.End, Mono: w.Mono}).validate()
+}
 
 // Step tells the uplink that the wall clock jumped.
 type Step struct {
@@ -85,30 +87,30 @@ type Step struct {
 	Synced   bool
 }
 
-func (*Step) kind() byte { return 4 }
+func (*Step) recordKind() byte { return 4 }
 
-func (s *Step) lay(p *page) {
+func (s *Step) layout(p *cursor) {
 	lay64(p, &s.N)
 	lay64(p, &s.From, &s.To)
 	lay64(p, &s.Mono)
 	p.flag(&s.Synced)
 }
 
-func (s *Step) check() error { return nil }
+func (s *Step) validate() error { return nil }
 
-// Alive is a sign of life, at least one a second, with what was done since the
+// Heartbeat is a sign of life, at least one a second, with what was done since the
 // process began.
-type Alive struct {
-	Sensor    uint16 // its place in site.toml; 0 in a sensing process
-	Pictures  uint64
-	Bad       uint64
-	Crossings uint64
-	Watching  bool  // the camera delivers
-	View      uint8 // what is wrong with what it shows, as in View; 0: nothing
-	Sight     Sight
-	Dropped   uint64        // pictures that came and were overtaken by newer ones
-	Usual     time.Duration // from a picture's coming until it is counted: the median
-	Slow      time.Duration // the same, 95 of 100
+type Heartbeat struct {
+	Sensor     uint16 // its place in site.toml; 0 in a sensing process
+	Pictures   uint64
+	Bad        uint64
+	Crossings  uint64
+	Watching   bool  // the camera delivers
+	View       uint8 // what is wrong with what it shows, as in View; 0: nothing
+	Detection  Detection
+	Dropped    uint64        // pictures that came and were overtaken by newer ones
+	LatencyP50 time.Duration // from a picture's coming until it is counted: the median
+	LatencyP95 time.Duration // the same, 95 of 100
 }
 
 // What finds a camera's objects.
@@ -117,27 +119,27 @@ const (
 	Neural
 )
 
-// Sight is what finds a camera's objects.
-type Sight struct {
+// Detection is what finds a camera's objects.
+type Detection struct {
 	Detector uint8  // 0: not said
 	Network  uint8  // 0: none, 1: the camera's own, from 2 on those in the binary
 	Looks    uint16 // tenths of a picture a second that the network looks at
 }
 
-func (*Alive) kind() byte { return 5 }
+func (*Heartbeat) recordKind() byte { return 5 }
 
-func (a *Alive) lay(p *page) {
+func (a *Heartbeat) layout(p *cursor) {
 	p.u16(&a.Sensor)
 	lay64(p, &a.Pictures, &a.Bad, &a.Crossings, &a.Dropped)
-	lay64(p, &a.Usual, &a.Slow)
+	lay64(p, &a.LatencyP50, &a.LatencyP95)
 	p.flag(&a.Watching)
-	p.u8(&a.Sight.Detector, &a.Sight.Network)
-	p.u16(&a.Sight.Looks)
+	p.u8(&a.Detection.Detector, &a.Detection.Network)
+	p.u16(&a.Detection.Looks)
 	p.u8(&a.View)
 }
 
-func (a *Alive) check() error {
-	if s := a.Sight; s.Detector > Neural || s.Network > maxNetworks || (s.Network != 0 || s.Looks != 0) && s.Detector != Neural {
+func (a *Heartbeat) validate() error {
+	if s := a.Detection; s.Detector > Neural || s.Network > maxNetworks || (s.Network != 0 || s.Looks != 0) && s.Detector != Neural {
 		return fmt.Errorf("a sight of %+v", s)
 	}
 	if a.View > Views {
@@ -150,24 +152,24 @@ func (a *Alive) check() error {
 // on; see kerb/counting/vision/health.
 const Views = 7
 
-// View tells that a fault of a camera's pictures begins or ends.
-type View struct {
+// CameraFault tells that a fault of a camera's pictures begins or ends.
+type CameraFault struct {
 	N      uint64
 	Sensor uint16 // as in Alive
 	Fault  uint8  // 1…Views
 	On     bool   // it begins
 }
 
-func (*View) kind() byte { return 14 }
+func (*CameraFault) recordKind() byte { return 14 }
 
-func (v *View) lay(p *page) {
+func (v *CameraFault) layout(p *cursor) {
 	lay64(p, &v.N)
 	p.u16(&v.Sensor)
 	p.u8(&v.Fault)
 	p.flag(&v.On)
 }
 
-func (v *View) check() error {
+func (v *CameraFault) validate() error {
 	if v.Fault == 0 || v.Fault > Views {
 		return fmt.Errorf("fault %d of a camera", v.Fault)
 	}
@@ -198,9 +200,9 @@ type Walls struct {
 // Supervisor stands for the supervisor where a sensor is named.
 const Supervisor = 0xffff
 
-func (*Walls) kind() byte { return 6 }
+func (*Walls) recordKind() byte { return 6 }
 
-func (w *Walls) lay(p *page) {
+func (w *Walls) layout(p *cursor) {
 	p.u16(&w.Sensor)
 	p.u8(&w.Landlock)
 	for i := range w.State {
@@ -208,7 +210,7 @@ func (w *Walls) lay(p *page) {
 	}
 }
 
-func (w *Walls) check() error {
+func (w *Walls) validate() error {
 	for i, s := range w.State {
 		if s > May || i > 0 && s != 0 && w.State[i-1] == 0 {
 			return fmt.Errorf("wall %d: state %d", i, s)
@@ -230,30 +232,30 @@ func LostWord(why uint8) string {
 	return map[uint8]string{Ended: "ended", Stalled: "stalled", Malformed: "malformed"}[why]
 }
 
-// Event tells the uplink that a sensing process ended and why.
-type Event struct {
+// SensorLost tells the uplink that a sensing process ended and why.
+type SensorLost struct {
 	N      uint64
 	Sensor uint16
 	Why    uint8
 }
 
-func (*Event) kind() byte { return 7 }
+func (*SensorLost) recordKind() byte { return 7 }
 
-func (e *Event) lay(p *page) {
+func (e *SensorLost) layout(p *cursor) {
 	lay64(p, &e.N)
 	p.u16(&e.Sensor)
 	p.u8(&e.Why)
 }
 
-func (e *Event) check() error {
+func (e *SensorLost) validate() error {
 	if e.Why < Ended || e.Why > Malformed {
 		return fmt.Errorf("an event of kind %d", e.Why)
 	}
 	return nil
 }
 
-// Fault tells that a loop's fault begins or ends.
-type Fault struct {
+// LoopFault tells that a loop's fault begins or ends.
+type LoopFault struct {
 	N      uint64
 	Stream uint16 // its place among the loops' streams; among all, for the uplink
 	Line   uint16 // its place among the loops' lines
@@ -262,9 +264,9 @@ type Fault struct {
 	Count  uint32
 }
 
-func (*Fault) kind() byte { return 11 }
+func (*LoopFault) recordKind() byte { return 11 }
 
-func (f *Fault) lay(p *page) {
+func (f *LoopFault) layout(p *cursor) {
 	lay64(p, &f.N)
 	p.u16(&f.Stream)
 	p.u16(&f.Line)
@@ -273,30 +275,30 @@ func (f *Fault) lay(p *page) {
 	p.u32(&f.Count)
 }
 
-func (f *Fault) check() error {
+func (f *LoopFault) validate() error {
 	if f.Bits == 0 || f.Bits&(f.Bits-1) != 0 {
 		return fmt.Errorf("%#x is not one fault", f.Bits)
 	}
 	return nil
 }
 
-// Head is the last entry of the audit log, which the supervisor keeps and the
+// AuditHead is the last entry of the audit log, which the supervisor keeps and the
 // uplink tells.
-type Head struct {
+type AuditHead struct {
 	Seq uint64
 	Sum [32]byte
 }
 
-func (*Head) kind() byte { return 12 }
+func (*AuditHead) recordKind() byte { return 12 }
 
-func (h *Head) lay(p *page) {
+func (h *AuditHead) layout(p *cursor) {
 	lay64(p, &h.Seq)
 	for i := range h.Sum {
 		p.u8(&h.Sum[i])
 	}
 }
 
-func (h *Head) check() error { return nil }
+func (h *AuditHead) validate() error { return nil }
 
 // Board is how the board is, as the supervisor saw it: the uplink may read none
 // of it. See the package board for what the numbers mean.
@@ -317,16 +319,16 @@ const (
 	BoardThrottled
 )
 
-func (*Board) kind() byte { return 13 }
+func (*Board) recordKind() byte { return 13 }
 
-func (b *Board) lay(p *page) {
+func (b *Board) layout(p *cursor) {
 	p.u8(&b.Known, &b.Life)
 	lay64(p, &b.Milli)
 	p.u32(&b.Throttled)
 	lay64(p, &b.Written, &b.Errors, &b.MemoryFree, &b.MemoryTotal)
 }
 
-func (b *Board) check() error {
+func (b *Board) validate() error {
 	if b.Known > BoardTemperature|BoardThrottled || b.Milli < -273_150 || b.Milli > 1_000_000 {
 		return errors.New("a board that cannot be")
 	}
@@ -336,13 +338,13 @@ func (b *Board) check() error {
 // Stored answers that everything up to N is on the disk.
 type Stored struct{ N uint64 }
 
-func (*Stored) kind() byte     { return 8 }
-func (s *Stored) lay(p *page)  { lay64(p, &s.N) }
-func (s *Stored) check() error { return nil }
+func (*Stored) recordKind() byte   { return 8 }
+func (s *Stored) layout(p *cursor) { lay64(p, &s.N) }
+func (s *Stored) validate() error  { return nil }
 
 // Finish asks the uplink to send what it can and to end.
 type Finish struct{}
 
-func (*Finish) kind() byte   { return 9 }
-func (*Finish) lay(*page)    {}
-func (*Finish) check() error { return nil }
+func (*Finish) recordKind() byte { return 9 }
+func (*Finish) layout(*cursor)   {}
+func (*Finish) validate() error  { return nil }

@@ -48,9 +48,9 @@ func Pack(n uint64, stream int, t counting.Tally) *Tally {
 	}
 }
 
-func (*Tally) kind() byte { return 10 }
+func (*Tally) recordKind() byte { return 10 }
 
-func (t *Tally) lay(p *page) {
+func (t *Tally) layout(p *cursor) {
 	lay64(p, &t.N)
 	p.u16(&t.Stream)
 	p.u8(&t.Quality, &t.Reason)
@@ -72,7 +72,7 @@ const (
 	maxPresent = 1000 // objects in one zone at once
 )
 
-func (t *Tally) check() error {
+func (t *Tally) validate() error {
 	switch {
 	case t.Quality > uint8(counting.Gap):
 		return fmt.Errorf("quality %d", t.Quality)

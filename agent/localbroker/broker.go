@@ -19,13 +19,13 @@ type Broker struct {
 	Url    string
 }
 
-func StartBroker() (*Broker, error) {
+func Start() (*Broker, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded broker: %w", err)
 	}
 	s := mochi.New(&mochi.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	err = errors.Join(s.AddHook(new(openDoor), nil), s.AddListener(listeners.NewNet("demo", l)))
+	err = errors.Join(s.AddHook(new(allowAll), nil), s.AddListener(listeners.NewNet("demo", l)))
 	if err == nil {
 		err = s.Serve()
 	}
@@ -37,16 +37,16 @@ func StartBroker() (*Broker, error) {
 
 func (b *Broker) Close() error { return b.Server.Close() }
 
-// openDoor lets everyone in. The ready-made hook of that kind would bring a
+// allowAll lets everyone in. The ready-made hook of that kind would bring a
 // YAML parser along.
-type openDoor struct{ mochi.HookBase }
+type allowAll struct{ mochi.HookBase }
 
-func (*openDoor) ID() string { return "open-door" }
+func (*allowAll) ID() string { return "open-door" }
 
-func (*openDoor) Provides(b byte) bool {
+func (*allowAll) Provides(b byte) bool {
 	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
 }
 
-func (*openDoor) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+func (*allowAll) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
 
-func (*openDoor) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+func (*allowAll) OnACLCheck(*mochi.Client, string, bool) bool { return true }

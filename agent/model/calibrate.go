@@ -19,7 +19,7 @@ type Stills interface {
 // StartImport returns a .kerb file for the network of f, the file at path: its
 // card as far as the network tells it, and no ranges. A network that is no
 // detector is an error.
-func StartImport(f *ModelFile, path string) (File, error) {
+func StartImport(f *Network, path string) (File, error) {
 	net, err := neural.Load(f.ONNX, path, neural.Opts{})
 	if err != nil {
 		return File{}, err
@@ -39,7 +39,7 @@ func StartImport(f *ModelFile, path string) (File, error) {
 
 // Calibrate runs the network of f on the stills of src as on a camera's
 // pictures, and adds the ranges of its tensors and the number of stills to made.
-func Calibrate(ctx context.Context, f *ModelFile, path string, src Stills, made *File) error {
+func Calibrate(ctx context.Context, f *Network, path string, src Stills, made *File) error {
 	w, h := src.Size()
 	net, err := PlanNetwork(f, path, w, h, 1, nil)
 	if err != nil {

@@ -18,13 +18,13 @@ type Detector struct {
 	Net  *neural.Net // nil for motion
 }
 
-// leastLooks is how many pictures a second a network must be able to look at
+// minRate is how many pictures a second a network must be able to look at
 // to be better than motion alone: below, what drives by is seen too rarely.
-const leastLooks = 4.0
+const minRate = 4.0
 
 // coreShare is how much of one core's time a network may take in the long run:
 // the rest is for motion, for decoding and for what else the device does.
-const CoreShare = 0.7
+const MaxCoreShare = 0.7
 
 var ErrNoNetwork = errors.New("this binary was built without a network: name one as the model")
 
@@ -46,7 +46,7 @@ func Candidates(model string) []string {
 // whether this device looks often enough with a network; auto falls back on a
 // smaller one and then on motion where it does not. What pictures leave in the
 // network lies in the arena; nil: Go's heap.
-func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(string) (*ModelFile, error), sustained func(*neural.Net) bool) (Detector, error) {
+func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(string) (*Network, error), sustained func(*neural.Net) bool) (Detector, error) {
 	if c.Detector == config.MotionDetector {
 		return Detector{Kind: config.MotionDetector}, nil
 	}
@@ -77,28 +77,28 @@ func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(st
 }
 
 // always is for recordings: they wait for the network.
-func Always(*neural.Net) bool { return true }
+func AcceptAll(*neural.Net) bool { return true }
 
-// lookTime is how long one look may take for that, and patienceForLooks how
+// maxRunTime is how long one look may take for that, and measureTimeout how
 // long they are tried: a device that is much too slow must not be found to
 // hang.
 const (
-	lookTime         = time.Duration(CoreShare / leastLooks * float64(time.Second))
-	patienceForLooks = 2 * time.Second
+	maxRunTime     = time.Duration(MaxCoreShare / minRate * float64(time.Second))
+	measureTimeout = 2 * time.Second
 )
 
 // sustains measures whether a network is fast enough here. The best of a few
 // looks counts, as the first is slower and another process may come between.
-func Sustains(ctx context.Context) func(*neural.Net) bool {
+func MeasureSpeed(ctx context.Context) func(*neural.Net) bool {
 	return func(net *neural.Net) bool {
 		begun := time.Now()
 		for range 6 {
 			from := time.Now()
 			net.Run()
-			if time.Since(from) <= lookTime {
+			if time.Since(from) <= maxRunTime {
 				return true
 			}
-			if ctx.Err() != nil || time.Since(begun) > patienceForLooks {
+			if ctx.Err() != nil || time.Since(begun) > measureTimeout {
 				return false
 			}
 		}

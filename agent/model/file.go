@@ -84,8 +84,8 @@ func Sum(file []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// Is says whether a file claims to be a .kerb file of any version.
-func Is(file []byte) bool { return bytes.HasPrefix(file, []byte(brand)) }
+// IsSealed says whether a file claims to be a .kerb file of any version.
+func IsSealed(file []byte) bool { return bytes.HasPrefix(file, []byte(brand)) }
 
 // header is the card as it is written: ranges lie in columns, which makes them
 // a third as long.
@@ -107,7 +107,7 @@ func Encode(f File) ([]byte, error) {
 	f.Imported = f.Imported.UTC().Truncate(time.Second)
 	h := header{Card: f.Card, Ranges: map[string]columns{}}
 	for name, rs := range f.Ranges {
-		h.Ranges[name] = spread(rs)
+		h.Ranges[name] = packRanges(rs)
 	}
 	card, err := json.Marshal(h)
 	if err != nil {
@@ -132,7 +132,7 @@ func Encode(f File) ([]byte, error) {
 func Decode(file []byte) (*File, error) {
 	rest, ok := bytes.CutPrefix(file, []byte(magic))
 	switch {
-	case !ok && Is(file):
+	case !ok && IsSealed(file):
 		return nil, errVersion
 	case !ok:
 		return nil, errForeign
@@ -167,7 +167,7 @@ func Decode(file []byte) (*File, error) {
 		return nil, errSource
 	}
 	for name, c := range h.Ranges {
-		rs, err := c.gather()
+		rs, err := c.unpackRanges()
 		if err != nil {
 			return nil, fmt.Errorf("has wrong ranges of %q: %w", name, err)
 		}
@@ -176,7 +176,7 @@ func Decode(file []byte) (*File, error) {
 	return f, nil
 }
 
-func spread(rs []neural.Range) (c columns) {
+func packRanges(rs []neural.Range) (c columns) {
 	same := true
 	for _, r := range rs {
 		c.Lo, c.Hi, c.Mean, c.N = append(c.Lo, r.Lo), append(c.Hi, r.Hi), append(c.Mean, r.Mean), append(c.N, r.N)
@@ -190,7 +190,7 @@ func spread(rs []neural.Range) (c columns) {
 
 var errRange = errors.New("must be as many of each, from at most 0 to at least 0, the mean between")
 
-func (c columns) gather() ([]neural.Range, error) {
+func (c columns) unpackRanges() ([]neural.Range, error) {
 	n := len(c.Lo)
 	if n == 0 || len(c.Hi) != n || len(c.Mean) != n || len(c.N) != n && len(c.N) != 1 {
 		return nil, errRange

@@ -47,7 +47,7 @@ type Info struct {
 // Inspect loads the network of f, the file at path, for pictures of w×h pixels
 // (0×0: the size in the file) and measures its speed for a second. A network
 // that is no detector is described too, with the reason in Problem.
-func Inspect(ctx context.Context, f *ModelFile, path string, w, h, threads int) (Info, error) {
+func Inspect(ctx context.Context, f *Network, path string, w, h, threads int) (Info, error) {
 	net, err := neural.Load(f.ONNX, path, neural.Opts{Threads: threads, Int8: f.Ranges})
 	if err != nil {
 		return Info{}, err
@@ -99,7 +99,7 @@ func describe(net *neural.Net, sight vision.Sight) Info {
 }
 
 // addFile adds the facts of the file to those of its network.
-func (c *Info) addFile(f *ModelFile, info neural.Info) {
+func (c *Info) addFile(f *Network, info neural.Info) {
 	c.Bytes, c.SHA256, c.Licence = f.Size, f.Sum, licenceOf(info)
 	if f.Sealed {
 		c.Origin = &f.Card

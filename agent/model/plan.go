@@ -13,12 +13,12 @@ import (
 
 // longSide is that of a network's input: more costs more time, less finds
 // fewer of the small.
-const LongSide = 416
+const MaxInputSide = 416
 
 // cameraModel reads a camera's network, which the site file may know by its
 // hash.
-func CameraModel(c config.Camera) (*ModelFile, error) {
-	f, err := ReadModel(c.Model)
+func ReadCameraNetwork(c config.Camera) (*Network, error) {
+	f, err := ReadNetwork(c.Model)
 	if err == nil && c.ModelSum != "" && f.Sum != c.ModelSum {
 		return nil, fmt.Errorf("%s: was changed: it is %s now, and %s is asked for", c.Model, f.Sum, c.ModelSum)
 	}
@@ -29,7 +29,7 @@ func CameraModel(c config.Camera) (*ModelFile, error) {
 // Where the graph allows it, its input takes the picture's shape. What a .kerb
 // file knows the ranges of is done in eight bits, where the processor is faster
 // at that. What it makes of a picture lies in arena; nil: on Go's heap.
-func PlanNetwork(f *ModelFile, path string, w, h, threads int, arena neural.Arena) (*neural.Net, error) {
+func PlanNetwork(f *Network, path string, w, h, threads int, arena neural.Arena) (*neural.Net, error) {
 	o := neural.Opts{Threads: threads, Int8: f.Ranges}
 	shapes, err := shapesFor(f, path, w, h, o)
 	if err != nil {
@@ -41,7 +41,7 @@ func PlanNetwork(f *ModelFile, path string, w, h, threads int, arena neural.Aren
 
 // shapesFor is the shape that the network's input takes for such pictures; nil:
 // the file's own.
-func shapesFor(f *ModelFile, path string, w, h int, o neural.Opts) (map[string][]int, error) {
+func shapesFor(f *Network, path string, w, h int, o neural.Opts) (map[string][]int, error) {
 	net, err := neural.Load(f.ONNX, path, o)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func shapesFor(f *ModelFile, path string, w, h int, o neural.Opts) (map[string][
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	inW, inH := vision.Fit(w, h, min(LongSide, max(sight.Width, sight.Height)))
+	inW, inH := vision.Fit(w, h, min(MaxInputSide, max(sight.Width, sight.Height)))
 	if inW == sight.Width && inH == sight.Height {
 		return nil, nil
 	}
@@ -69,7 +69,7 @@ func shapesFor(f *ModelFile, path string, w, h int, o neural.Opts) (map[string][
 
 // modelFile is a network's file: a .kerb file, or an ONNX file, of which
 // nothing but the network is known.
-type ModelFile struct {
+type Network struct {
 	File
 	Sealed bool // a .kerb file
 	Size   int
@@ -77,9 +77,9 @@ type ModelFile struct {
 }
 
 // readModel reads a network's file, or the one of that name in the binary.
-func ReadModel(path string) (*ModelFile, error) {
+func ReadNetwork(path string) (*Network, error) {
 	if b := nets.Read(path); b != nil {
-		return decodeModel(path, b)
+		return decodeNetwork(path, b)
 	}
 	if slices.Contains(nets.All(), path) {
 		return nil, fmt.Errorf("open the network: this binary was built without %s", path)
@@ -97,11 +97,11 @@ func ReadModel(path string) (*ModelFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the network: %w", err)
 	}
-	return decodeModel(path, b)
+	return decodeNetwork(path, b)
 }
 
-func decodeModel(path string, b []byte) (*ModelFile, error) {
-	m := &ModelFile{Size: len(b), Sum: Sum(b), Sealed: Is(b)}
+func decodeNetwork(path string, b []byte) (*Network, error) {
+	m := &Network{Size: len(b), Sum: Sum(b), Sealed: IsSealed(b)}
 	if !m.Sealed {
 		m.ONNX = b
 		return m, nil
@@ -114,10 +114,10 @@ func decodeModel(path string, b []byte) (*ModelFile, error) {
 	return m, nil
 }
 
-func LoadCamera(c config.Camera) (*neural.Net, error) {
-	f, err := CameraModel(c)
+func LoadCameraNetwork(c config.Camera) (*neural.Net, error) {
+	f, err := ReadCameraNetwork(c)
 	if err != nil {
 		return nil, err
 	}
-	return PlanNetwork(f, c.Model, LongSide, LongSide, 1, nil)
+	return PlanNetwork(f, c.Model, MaxInputSide, MaxInputSide, 1, nil)
 }

@@ -14,11 +14,11 @@ func TestANetworkThatWasExchangedIsNotLoaded(t *testing.T) {
 	if err := os.WriteFile(path, []byte("another one"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := CameraModel(config.Camera{Model: path, ModelSum: Sum([]byte("the one"))})
+	_, err := ReadCameraNetwork(config.Camera{Model: path, ModelSum: Sum([]byte("the one"))})
 	if err == nil || !strings.Contains(err.Error(), "was changed") {
 		t.Errorf("exchanged: %v", err)
 	}
-	_, err = CameraModel(config.Camera{Model: path, ModelSum: Sum([]byte("another one"))})
+	_, err = ReadCameraNetwork(config.Camera{Model: path, ModelSum: Sum([]byte("another one"))})
 	if err != nil {
 		t.Errorf("unchanged: %v", err)
 	}

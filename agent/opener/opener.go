@@ -26,65 +26,65 @@ import (
 // A door opens one camera, and what it needs, for whoever may open nothing: it
 // dials, opens a device or a recording, or starts a program. It reads nothing
 // of what comes out.
-type Door struct {
-	camera config.Camera
-	pixels int
-	Start  func(*exec.Cmd) error
-	Words  io.Writer
-	Log    *slog.Logger
+type Opener struct {
+	camera      config.Camera
+	pixels      int
+	startFunc   func(*exec.Cmd) error
+	childOutput io.Writer
+	log         *slog.Logger
 
 	mu       sync.Mutex
 	programs map[byte]*exec.Cmd // by what was asked for
 }
 
-func NewDoor(c config.Camera, pixels int, start func(*exec.Cmd) error, words io.Writer, log *slog.Logger) *Door {
-	return &Door{camera: c, pixels: pixels, Start: start, Words: words, Log: log, programs: map[byte]*exec.Cmd{}}
+func New(c config.Camera, pixels int, start func(*exec.Cmd) error, words io.Writer, log *slog.Logger) *Opener {
+	return &Opener{camera: c, pixels: pixels, startFunc: start, childOutput: words, log: log, programs: map[byte]*exec.Cmd{}}
 }
 
-// dialTime is how long a camera may take to answer. A second packet is sent
+// dialTimeout is how long a camera may take to answer. A second packet is sent
 // after one second, a third after three.
-const dialTime = 3500 * time.Millisecond
+const dialTimeout = 3500 * time.Millisecond
 
 // open opens what is asked for. What was opened before is over then, and its
 // program is ended.
-func (d *Door) Open(ctx context.Context, what byte) ([]*os.File, error) {
+func (d *Opener) Open(ctx context.Context, what byte) ([]*os.File, error) {
 	switch what {
-	case handover.PleaseOpen:
+	case handover.RequestCamera:
 		return d.openCamera(ctx)
-	case handover.PleaseAVC, handover.PleaseHEVC, handover.PleaseClip:
-		return d.decoder(what)
-	case handover.PleaseHear:
-		return listenPair()
+	case handover.RequestAVC, handover.RequestHEVC, handover.RequestClip:
+		return d.startDecoder(what)
+	case handover.RequestUDP:
+		return openUDPPair()
 	}
 	return nil, fmt.Errorf("asked for %q, which is nothing", what)
 }
 
-func (d *Door) openCamera(ctx context.Context) ([]*os.File, error) {
+func (d *Opener) openCamera(ctx context.Context) ([]*os.File, error) {
 	switch c := d.camera; c.Feed() {
 	case config.SceneFeed:
 		return nil, errors.New("a scene is not opened")
 	case config.StreamFeed, config.RTSPFeed, config.SnapshotFeed:
-		conn, err := (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "tcp", c.Address())
+		conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", c.Address())
 		if err != nil {
 			return nil, err
 		}
 		defer conn.Close()
-		return one(conn.(*net.TCPConn).File())
+		return oneFile(conn.(*net.TCPConn).File())
 	case config.DeviceFeed:
-		return one(OpenDevice(c.Source))
+		return oneFile(OpenDevice(c.Source))
 	case config.CSIFeed, config.CommandFeed:
-		words, err := program(c)
+		words, err := cameraProgram(c)
 		if err != nil {
 			return nil, err
 		}
-		_, out, err := d.Run(handover.PleaseOpen, words, false)
-		return one(out, err)
+		_, out, err := d.startProgram(handover.RequestCamera, words, false)
+		return oneFile(out, err)
 	}
-	return one(os.Open(d.camera.Source))
+	return oneFile(os.Open(d.camera.Source))
 }
 
 // lasting says what speaks against a camera that no opening again can mend.
-func Lasting(c config.Camera) error {
+func CheckPermanent(c config.Camera) error {
 	if c.Feed() != config.RecordingFeed {
 		return nil
 	}
@@ -96,7 +96,7 @@ func Lasting(c config.Camera) error {
 	return nil
 }
 
-func one(f *os.File, err error) ([]*os.File, error) {
+func oneFile(f *os.File, err error) ([]*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +125,8 @@ func OpenDevice(path string) (*os.File, error) {
 	return f, nil
 }
 
-// program is what makes the pictures of a camera, as words.
-func program(c config.Camera) ([]string, error) {
+// cameraProgram is what makes the pictures of a camera, as words.
+func cameraProgram(c config.Camera) ([]string, error) {
 	if c.Feed() == config.CommandFeed {
 		return c.Command, nil
 	}
@@ -149,29 +149,29 @@ func program(c config.Camera) ([]string, error) {
 // errNoDecoder says what to do about it.
 var errNoDecoder = errors.New("H.264, H.265 and clips need ffmpeg, which is not installed: apt install ffmpeg, or let the camera send JPEGs")
 
-// decoder starts ffmpeg between two pipes. It has no address, so it needs no
+// startDecoder starts ffmpeg between two pipes. It has no address, so it needs no
 // network, and no password; it gives luma only, at the rate and in the size
 // that are looked at.
-func (d *Door) decoder(what byte) ([]*os.File, error) {
+func (d *Opener) startDecoder(what byte) ([]*os.File, error) {
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		return nil, errNoDecoder
 	}
-	words := decodeClip(d.pixels)
-	if what != handover.PleaseClip {
-		words = decode(map[byte]string{handover.PleaseAVC: "h264", handover.PleaseHEVC: "hevc"}[what], d.camera.Every(), d.pixels)
+	words := clipDecoderArgs(d.pixels)
+	if what != handover.RequestClip {
+		words = streamDecoderArgs(map[byte]string{handover.RequestAVC: "h264", handover.RequestHEVC: "hevc"}[what], d.camera.Every(), d.pixels)
 	}
-	in, out, err := d.Run(what, append([]string{path}, words...), true)
+	in, out, err := d.startProgram(what, append([]string{path}, words...), true)
 	if err != nil {
 		return nil, err
 	}
 	return []*os.File{in, out}, nil
 }
 
-// decode is what ffmpeg is told. A picture's time is when it came, since a bare
+// streamDecoderArgs is what ffmpeg is told. A picture's time is when it came, since a bare
 // stream has none; -probesize and the flags keep it from collecting pictures
 // before it gives any.
-func decode(codec string, every time.Duration, pixels int) []string {
+func streamDecoderArgs(codec string, every time.Duration, pixels int) []string {
 	filter := "null"
 	if every > 0 {
 		filter = fmt.Sprintf("select='isnan(prev_selected_t)+gte(t-prev_selected_t,%.3f)'", 0.75*every.Seconds())
@@ -180,22 +180,22 @@ func decode(codec string, every time.Duration, pixels int) []string {
 		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
 		"-fflags", "nobuffer", "-flags", "low_delay", "-probesize", "4096", "-analyzeduration", "0",
 		"-use_wallclock_as_timestamps", "1", "-f", codec, "-i", "pipe:0",
-		"-an", "-vf", filter + "," + lumaOf(pixels), "-fps_mode", "passthrough", "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
+		"-an", "-vf", filter + "," + lumaFilter(pixels), "-fps_mode", "passthrough", "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
 	}
 }
 
-// decodeClip is what ffmpeg is told of a clip: one picture a second, of a minute
+// clipDecoderArgs is what ffmpeg is told of a clip: one picture a second, of a minute
 // at most.
-func decodeClip(pixels int) []string {
+func clipDecoderArgs(pixels int) []string {
 	return []string{
 		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
 		"-protocol_whitelist", "pipe", "-f", "mp4", "-i", "pipe:0",
-		"-an", "-t", "60", "-vf", "fps=1," + lumaOf(pixels), "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
+		"-an", "-t", "60", "-vf", "fps=1," + lumaFilter(pixels), "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
 	}
 }
 
-// lumaOf is a filter that gives no more than so many pixels of luma.
-func lumaOf(pixels int) string {
+// lumaFilter is a filter that gives no more than so many pixels of luma.
+func lumaFilter(pixels int) string {
 	fit := fmt.Sprintf("sqrt(%d/(iw*ih))", pixels)
 	return fmt.Sprintf("scale=w='if(gt(iw*ih,%[1]d),2*floor(iw*%[2]s/2),iw)':h='if(gt(iw*ih,%[1]d),2*floor(ih*%[2]s/2),ih)':flags=fast_bilinear,format=gray", pixels, fit)
 }
@@ -203,8 +203,8 @@ func lumaOf(pixels int) string {
 // run starts a program in the place of the one that was asked for likewise
 // before. It is given no more of the environment than it needs to be found, and
 // it cannot make a file longer.
-func (d *Door) Run(what byte, words []string, fed bool) (in, out *os.File, err error) {
-	d.End(what)
+func (d *Opener) startProgram(what byte, words []string, fed bool) (in, out *os.File, err error) {
+	d.stopProgram(what)
 	var theirs []*os.File
 	defer func() {
 		for _, f := range theirs {
@@ -238,9 +238,9 @@ func (d *Door) Run(what byte, words []string, fed bool) (in, out *os.File, err e
 	switch {
 	case err != nil:
 	case fed: // what it works on comes through its pipe: it needs no network
-		cmd, err = process.Apart(d.Start, command)
+		cmd, err = process.StartIsolated(d.startFunc, command)
 	default:
-		err = d.Start(cmd)
+		err = d.startFunc(cmd)
 	}
 	if err != nil {
 		for _, f := range []*os.File{in, out, said} {
@@ -256,14 +256,14 @@ func (d *Door) Run(what byte, words []string, fed bool) (in, out *os.File, err e
 	d.mu.Unlock()
 	go func() {
 		defer said.Close()
-		(&process.Ward{Name: filepath.Base(words[0]) + " " + d.camera.Name, Log: d.Log, Words: d.Words}).Relay(said)
+		(&process.Watcher{Name: filepath.Base(words[0]) + " " + d.camera.Name, Log: d.log, ChildOutput: d.childOutput}).CopyStderr(said)
 	}()
 	return in, out, nil
 }
 
 // Signal sends a signal to the program that answers a request, and to all that
 // it started.
-func (d *Door) Signal(what byte, sig syscall.Signal) {
+func (d *Opener) Signal(what byte, sig syscall.Signal) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if cmd := d.programs[what]; cmd != nil {
@@ -272,7 +272,7 @@ func (d *Door) Signal(what byte, sig syscall.Signal) {
 }
 
 // end ends a program and all that it started.
-func (d *Door) End(what byte) {
+func (d *Opener) stopProgram(what byte) {
 	d.mu.Lock()
 	cmd := d.programs[what]
 	delete(d.programs, what)
@@ -283,18 +283,18 @@ func (d *Door) End(what byte) {
 	}
 }
 
-func (d *Door) Close() {
-	for _, what := range []byte{handover.PleaseOpen, handover.PleaseAVC, handover.PleaseHEVC, handover.PleaseClip} {
-		d.End(what)
+func (d *Opener) Close() {
+	for _, what := range []byte{handover.RequestCamera, handover.RequestAVC, handover.RequestHEVC, handover.RequestClip} {
+		d.stopProgram(what)
 	}
 }
 
-// udpBuffer holds what a camera sends in a tenth of a second, at 20 Mbit/s.
-const udpBuffer = 256 << 10
+// udpBufferSize holds what a camera sends in a tenth of a second, at 20 Mbit/s.
+const udpBufferSize = 256 << 10
 
-// listenPair is two UDP sockets at an even port and the one after it, as RTP
+// openUDPPair is two UDP sockets at an even port and the one after it, as RTP
 // wants them.
-func listenPair() ([]*os.File, error) {
+func openUDPPair() ([]*os.File, error) {
 	for range 64 {
 		even, err := net.ListenUDP("udp", nil)
 		if err != nil {
@@ -306,7 +306,7 @@ func listenPair() ([]*os.File, error) {
 			if err == nil {
 				defer odd.Close()
 				defer even.Close()
-				_ = even.SetReadBuffer(udpBuffer)
+				_ = even.SetReadBuffer(udpBufferSize)
 				a, err := even.File()
 				if err != nil {
 					return nil, err
@@ -321,12 +321,12 @@ func listenPair() ([]*os.File, error) {
 }
 
 // opened is a door as an opener, for one who needs no walls.
-type Opened struct{ *Door }
+type Local struct{ *Opener }
 
-func (o Opened) Open(ctx context.Context, what byte) ([]int, error) {
-	files, err := o.Door.Open(ctx, what)
+func (o Local) Request(ctx context.Context, what byte) ([]int, error) {
+	files, err := o.Opener.Open(ctx, what)
 	if err != nil {
 		return nil, err
 	}
-	return handover.Loose(files)
+	return handover.DetachFDs(files)
 }

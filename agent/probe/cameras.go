@@ -49,7 +49,7 @@ const startRate = 10
 
 // attached are the cameras of this device: those of the kernel, and a Raspberry
 // Pi's own.
-func Attached(ctx context.Context) (all []attachedCamera) {
+func FindCameras(ctx context.Context) (all []attachedCamera) {
 	nodes, _ := filepath.Glob("/dev/video*") // the pattern is right
 	slices.SortFunc(nodes, func(a, b string) int { return numberOf(a) - numberOf(b) })
 	for _, node := range nodes {
@@ -76,7 +76,7 @@ func videoNode(node string) (attachedCamera, bool) {
 	if err != nil {
 		return attachedCamera{}, false
 	}
-	fds, err := handover.Loose([]*os.File{f})
+	fds, err := handover.DetachFDs([]*os.File{f})
 	if err != nil {
 		return attachedCamera{}, false
 	}
@@ -89,7 +89,7 @@ func videoNode(node string) (attachedCamera, bool) {
 	if len(formats) == 0 || stages.MatchString(dev.Name()) {
 		return attachedCamera{}, false
 	}
-	c := attachedCamera{Source: lastingPath(node), Device: node, Name: string(process.Plain([]byte(dev.Name())))}
+	c := attachedCamera{Source: lastingPath(node), Device: node, Name: string(process.PlainText([]byte(dev.Name())))}
 	for _, f := range formats {
 		c.Formats = append(c.Formats, f.String())
 	}
@@ -132,7 +132,7 @@ func ribbons(ctx context.Context) (all []attachedCamera) {
 		out, _ := cmd.Output() // it fails where there are none
 		for _, m := range ribbon.FindAllSubmatch(bytes.ReplaceAll(out, []byte("\r"), nil), 10) {
 			all = append(all, attachedCamera{
-				Source: "csi:" + string(m[1]), Name: process.Plain(m[2]), Formats: []string{process.Plain(m[3])},
+				Source: "csi:" + string(m[1]), Name: process.PlainText(m[2]), Formats: []string{process.PlainText(m[3])},
 				Choice: fmt.Sprintf("YU12 640×480 %d/s", ribbonRate),
 			})
 		}
@@ -145,7 +145,7 @@ func ribbons(ctx context.Context) (all []attachedCamera) {
 const ribbonRate = 15
 
 // chips are the GPIO chips whose lines have names.
-func Chips() (all []attachedChip) {
+func FindChips() (all []attachedChip) {
 	lines, err := loopdriver.Lines()
 	if err != nil {
 		return nil
@@ -161,8 +161,8 @@ func Chips() (all []attachedChip) {
 	return all
 }
 
-// free are the lines of a chip that nobody holds.
-func (c attachedChip) free() (names []string) {
+// freeLines are the lines of a chip that nobody holds.
+func (c attachedChip) freeLines() (names []string) {
 	for _, l := range c.Lines {
 		if l.User == "" {
 			names = append(names, l.Name)
@@ -172,7 +172,7 @@ func (c attachedChip) free() (names []string) {
 }
 
 func (c attachedChip) String() string {
-	free := c.free()
+	free := c.freeLines()
 	if len(free) == 0 {
 		return fmt.Sprintf("%s %s: all %d lines are held", c.Path, c.Chip, len(c.Lines))
 	}

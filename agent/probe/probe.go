@@ -28,29 +28,29 @@ import (
 )
 
 // found is what kerb probe found.
-type Found struct {
+type Inventory struct {
 	Machine  string           `json:"machine"`
 	Model    string           `json:"model,omitempty"` // of the board
 	Cores    int              `json:"cores"`
 	Memory   uint64           `json:"memory_bytes"`
 	Board    map[string]any   `json:"board,omitempty"`
-	Clock    FoundClock       `json:"clock"`
-	Walls    []foundWalls     `json:"walls"`
+	Clock    ClockFacts       `json:"clock"`
+	Walls    []wallFacts      `json:"walls"`
 	Devices  []string         `json:"devices"`
 	Attached []attachedCamera `json:"attached,omitempty"` // cameras that site.toml may name
 	GPIO     []attachedChip   `json:"gpio,omitempty"`
-	Cameras  []foundCamera    `json:"cameras,omitempty"` // those that it names
-	Disk     *foundDisk       `json:"disk,omitempty"`
+	Cameras  []cameraFacts    `json:"cameras,omitempty"` // those that it names
+	Disk     *diskFacts       `json:"disk,omitempty"`
 	NoSite   string           `json:"no_site,omitempty"` // why cameras and disk are not told
 }
 
-type FoundClock struct {
+type ClockFacts struct {
 	Wall   time.Time `json:"wall"`
 	Synced bool      `json:"synced"`
 	Source string    `json:"source"`
 }
 
-type foundWalls struct {
+type wallFacts struct {
 	Role     string   `json:"role"`
 	Hold     int      `json:"hold"`
 	Open     []string `json:"open"`
@@ -58,21 +58,21 @@ type foundWalls struct {
 	Landlock int      `json:"landlock"`
 }
 
-type foundCamera struct {
+type cameraFacts struct {
 	Name        string `json:"name"`
 	Source      string `json:"source"`
 	Error       string `json:"error,omitempty"`
 	Certificate string `json:"certificate,omitempty"` // the SHA-256 of the one that it shows
 }
 
-type foundDisk struct {
+type diskFacts struct {
 	State string `json:"state"`
 	Free  uint64 `json:"free_bytes"`
 	Error string `json:"error,omitempty"`
 }
 
-func Summed(r cage.Report) foundWalls {
-	w := foundWalls{Role: r.Role, Kernel: r.Kernel, Landlock: r.Landlock, Open: []string{}}
+func SummariseWalls(r cage.Report) wallFacts {
+	w := wallFacts{Role: r.Role, Kernel: r.Kernel, Landlock: r.Landlock, Open: []string{}}
 	for _, one := range r.Walls {
 		switch {
 		case one.Holds:
@@ -85,16 +85,16 @@ func Summed(r cage.Report) foundWalls {
 }
 
 // reach asks whether the camera is there, and nothing of it.
-func Reach(ctx context.Context, c config.Camera) foundCamera {
-	f := foundCamera{Name: c.Name, Source: c.Source}
+func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
+	f := cameraFacts{Name: c.Name, Source: c.Source}
 	if c.Feed() == config.SceneFeed {
 		return f
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	d := opener.NewDoor(c, policy.ClipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
+	d := opener.New(c, policy.ClipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
 	defer d.Close()
-	files, err := d.Open(ctx, handover.PleaseOpen)
+	files, err := d.Open(ctx, handover.RequestCamera)
 	if err == nil && len(files) == 1 && c.Secure() {
 		f.Certificate, err = certificateOf(ctx, files[0])
 	}
@@ -123,8 +123,8 @@ func certificateOf(ctx context.Context, file *os.File) (string, error) {
 }
 
 // room is the disk under a directory, or under the nearest one that exists.
-func Room(dir string) *foundDisk {
-	d := &foundDisk{State: dir}
+func DiskSpace(dir string) *diskFacts {
+	d := &diskFacts{State: dir}
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
 			break
@@ -140,8 +140,8 @@ func Room(dir string) *foundDisk {
 	return d
 }
 
-// next is what to do about it.
-func (f Found) next() string {
+// nextStep is what to do about it.
+func (f Inventory) nextStep() string {
 	if f.NoSite != "" {
 		return "kerb probe -write site.toml, then kerb check"
 	}
@@ -153,7 +153,7 @@ func (f Found) next() string {
 	return "kerb check"
 }
 
-func (f Found) printAttached(t terminal.Terminal) {
+func (f Inventory) printAttached(t terminal.Terminal) {
 	for _, c := range f.Attached {
 		fmt.Fprintf(t.Out, "attached %s: %s\n         source = %q\n", cmp.Or(c.Device, c.Source), c.Name, c.Source)
 		fmt.Fprintf(t.Out, "         gives %s\n         kerb would take %s\n", strings.Join(c.Formats, ", "), c.Choice)
@@ -166,7 +166,7 @@ func (f Found) printAttached(t terminal.Terminal) {
 	}
 }
 
-func (f Found) Print(t terminal.Terminal) {
+func (f Inventory) Print(t terminal.Terminal) {
 	fmt.Fprintf(t.Out, "machine  %s, %d cores, %d MB\n", cmp.Or(f.Model, f.Machine), f.Cores, f.Memory>>20)
 	if b := f.Board; len(b) > 0 {
 		text, _ := json.Marshal(b) // maps of numbers and words
@@ -204,5 +204,5 @@ func (f Found) Print(t terminal.Terminal) {
 	if f.NoSite != "" {
 		fmt.Fprintf(t.Out, "site     %s\n", f.NoSite)
 	}
-	fmt.Fprintf(t.Out, "next     %s\n", f.next())
+	fmt.Fprintf(t.Out, "next     %s\n", f.nextStep())
 }

@@ -13,7 +13,7 @@ import (
 
 // start writes a site.toml to begin with: the cameras that are there, each with
 // a line across its picture. A file that is there stays, unless over is set.
-func Start(path string, over bool, f Found) (err error) {
+func WriteSite(path string, over bool, f Inventory) (err error) {
 	text := startText(f)
 	if _, err := config.Parse(path, []byte(text)); err != nil {
 		return fmt.Errorf("what was found makes no site.toml: %w", err)
@@ -91,7 +91,7 @@ const startLoops = `
 # loops = ["L1A"]
 `
 
-func startText(f Found) string {
+func startText(f Inventory) string {
 	host, _ := os.Hostname()
 	var b strings.Builder
 	fmt.Fprintf(&b, startHead, topicLevel(host))
@@ -109,7 +109,7 @@ func startText(f Found) string {
 	}
 	b.WriteString(startNetwork)
 	for _, c := range f.GPIO {
-		if free := c.free(); len(free) > 0 {
+		if free := c.freeLines(); len(free) > 0 {
 			fmt.Fprintf(&b, startLoops, c.Chip, free[0])
 			break
 		}

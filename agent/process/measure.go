@@ -13,7 +13,7 @@ import (
 
 // tryRoles measures every role in a process of its own, since walls cannot be
 // taken down.
-func TryRoles(roles ...string) (all []cage.Report, err error) {
+func MeasureRoles(roles ...string) (all []cage.Report, err error) {
 	state, err := os.MkdirTemp("", "kerb-try-")
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func TryRoles(roles ...string) (all []cage.Report, err error) {
 		}
 		var cmd *exec.Cmd
 		if role == "sense" {
-			cmd, err = Apart((*exec.Cmd).Start, command)
+			cmd, err = StartIsolated((*exec.Cmd).Start, command)
 		} else {
 			cmd = command()
 			err = cmd.Start()

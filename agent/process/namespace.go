@@ -11,12 +11,12 @@ import (
 // a user namespace as well, in which it is nobody. Where the kernel refuses
 // both it is started as it is, and its own report says so. A failed try leaves
 // nothing behind but cmd, which is therefore made anew each time.
-func Apart(start func(*exec.Cmd) error, command func() *exec.Cmd) (*exec.Cmd, error) {
+func StartIsolated(start func(*exec.Cmd) error, command func() *exec.Cmd) (*exec.Cmd, error) {
 	for _, flags := range []uintptr{syscall.CLONE_NEWNET, syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET} {
 		cmd := command()
 		cmd.SysProcAttr.Cloneflags = flags
 		err := start(cmd)
-		if err == nil || !refusesNamespaces(err) {
+		if err == nil || !isNamespaceRefusal(err) {
 			return cmd, err
 		}
 	}
@@ -24,8 +24,8 @@ func Apart(start func(*exec.Cmd) error, command func() *exec.Cmd) (*exec.Cmd, er
 	return cmd, start(cmd)
 }
 
-// refusesNamespaces tells what a kernel says that gives none: clone(2).
-func refusesNamespaces(err error) bool {
+// isNamespaceRefusal tells what a kernel says that gives none: clone(2).
+func isNamespaceRefusal(err error) bool {
 	for _, e := range []syscall.Errno{syscall.EPERM, syscall.EINVAL, syscall.ENOSPC, syscall.EUSERS, syscall.ENOSYS, syscall.EACCES} {
 		if errors.Is(err, e) {
 			return true

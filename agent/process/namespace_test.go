@@ -21,7 +21,7 @@ func TestAProcessIsStartedWithWhatTheKernelGives(t *testing.T) {
 		"no memory":                   {[]error{syscall.ENOMEM}, []uintptr{net}},
 	} {
 		var tried []uintptr
-		cmd, err := Apart(func(cmd *exec.Cmd) error {
+		cmd, err := StartIsolated(func(cmd *exec.Cmd) error {
 			tried = append(tried, cmd.SysProcAttr.Cloneflags)
 			return c.answers[len(tried)-1]
 		}, func() *exec.Cmd { return &exec.Cmd{SysProcAttr: new(syscall.SysProcAttr)} })
@@ -33,7 +33,7 @@ func TestAProcessIsStartedWithWhatTheKernelGives(t *testing.T) {
 
 // The real thing: where this machine gives a network, there is none in it.
 func TestAProcessApartSeesNoNetwork(t *testing.T) {
-	cmd, err := Apart((*exec.Cmd).Start, func() *exec.Cmd {
+	cmd, err := StartIsolated((*exec.Cmd).Start, func() *exec.Cmd {
 		cmd := exec.Command("/bin/sh", "-c", "[ $(grep -c : /proc/self/net/dev) = 1 ]")
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 		return cmd

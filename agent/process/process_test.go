@@ -32,20 +32,20 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func newWard(words io.Writer, role string) *Ward {
-	return &Ward{
-		Name: role, Args: []string{role}, Log: slog.New(slog.DiscardHandler), Words: words, Nursery: NewNursery(),
-		Begun: func(context.Context, *Child) {},
-		Heard: func(*Child, ipc.Message) error { return nil },
-		Ended: func(uint8) {},
+func newWard(words io.Writer, role string) *Watcher {
+	return &Watcher{
+		Name: role, Args: []string{role}, Log: slog.New(slog.DiscardHandler), ChildOutput: words, Starter: NewStarter(),
+		OnStart:  func(context.Context, *Process) {},
+		OnRecord: func(*Process, ipc.Message) error { return nil },
+		OnExit:   func(uint8) {},
 	}
 }
 
 func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
 	w := newWard(io.Discard, "liar")
 	var pid int
-	w.Begun = func(_ context.Context, c *Child) { pid = c.Cmd.Process.Pid }
-	why, err := w.Live(t.Context())
+	w.OnStart = func(_ context.Context, c *Process) { pid = c.Cmd.Process.Pid }
+	why, err := w.runOnce(t.Context())
 	if why != ipc.Malformed || !errors.Is(err, ipc.ErrForeign) {
 		t.Errorf("it ended because %d, %v", why, err)
 	}
@@ -58,10 +58,10 @@ func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
 func TestAProcessHasFewAndPlainWords(t *testing.T) {
 	var words bytes.Buffer
 	w := newWard(&words, "chatter")
-	if why, _ := w.Live(t.Context()); why != ipc.Ended {
+	if why, _ := w.runOnce(t.Context()); why != ipc.Ended {
 		t.Errorf("it ended because %d", why)
 	}
-	if n := words.Len(); n == 0 || n > (LinesAtOnce+10)*(LineLength+20) {
+	if n := words.Len(); n == 0 || n > (maxLineBurst+10)*(maxLineLength+20) {
 		t.Errorf("%d bytes came through", n)
 	}
 	for _, b := range words.Bytes() {
@@ -74,8 +74,8 @@ func TestAProcessHasFewAndPlainWords(t *testing.T) {
 // Counting goes on within moments after a few kills in a row, and a process
 // that always dies costs little.
 func TestRestsGrowOnlyAfterManyShortLives(t *testing.T) {
-	for quick, want := range map[int]time.Duration{1: ShortRest, 5: ShortRest, 6: 2 * ShortRest, 9: 16 * ShortRest, 14: LongRest, 1000: LongRest} {
-		if got := Pause(quick); got != want {
+	for quick, want := range map[int]time.Duration{1: minDelay, 5: minDelay, 6: 2 * minDelay, 9: 16 * minDelay, 14: maxDelay, 1000: maxDelay} {
+		if got := restartDelay(quick); got != want {
 			t.Errorf("after %d short lives: %s, want %s", quick, got, want)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // proof is the bundle. What it does not show is said in Limits.
-type Proof struct {
+type Bundle struct {
 	Schema string        `json:"schema"`
 	At     time.Time     `json:"at"`
 	Took   float64       `json:"took_s"`
@@ -47,7 +47,7 @@ func Caveats() []string {
 }
 
 // judgeWalls compares every role with the one that has no walls.
-func (p *Proof) JudgeWalls() {
+func (p *Bundle) JudgeWalls() {
 	through := 0
 	for _, w := range p.Walls[0].Walls {
 		if !w.Holds {
@@ -66,7 +66,7 @@ func (p *Proof) JudgeWalls() {
 	}
 }
 
-func BuiltFrom(version string) (buildProof, error) {
+func ReadBuild(version string) (buildProof, error) {
 	b := buildProof{Version: version, Go: runtime.Version(), Settings: map[string]string{}, Modules: map[string]string{}, Recipe: recipe}
 	self, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
@@ -84,7 +84,7 @@ func BuiltFrom(version string) (buildProof, error) {
 	return b, nil
 }
 
-func (p Proof) Print(t terminal.Terminal, path string) {
+func (p Bundle) Print(t terminal.Terminal, path string) {
 	for _, r := range p.Walls[1:] {
 		fmt.Fprintln(t.Out, r)
 	}

@@ -17,7 +17,7 @@ func TestAWallThatDoesNotHoldIsAFault(t *testing.T) {
 		"one does not hold":                   {[]cage.Report{through, {Role: "sense", Walls: []cage.Wall{{Name: "listen"}}}}, 1},
 		"the attempts themselves do not work": {[]cage.Report{{Walls: []cage.Wall{{Name: "listen", Holds: true}}}}, 1},
 	} {
-		p := Proof{Walls: c.walls}
+		p := Bundle{Walls: c.walls}
 		if p.JudgeWalls(); len(p.Faults) != c.want {
 			t.Errorf("%s: %q", name, p.Faults)
 		}

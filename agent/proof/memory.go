@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// memory is what another process has written to or could.
-type memory struct {
+// processMemory is what another process has written to or could.
+type processMemory struct {
 	*os.File
 	areas []area
 }
@@ -21,7 +21,7 @@ type area struct {
 // largestArea bounds what is looked at: more is reserved and not used.
 const largestArea = 1 << 30
 
-func openMemory(pid int) (*memory, error) {
+func openMemory(pid int) (*processMemory, error) {
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func openMemory(pid int) (*memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &memory{File: f}
+	m := &processMemory{File: f}
 	var at *area // the mapping whose lines these are: proc_pid_smaps(5)
 	for line := range strings.Lines(string(maps)) {
 		var a area
@@ -49,18 +49,18 @@ func openMemory(pid int) (*memory, error) {
 	return m, nil
 }
 
-// read is what stands in an area now. What is only reserved cannot be read.
-func (m *memory) read(a area) []byte {
+// readArea is what stands in an area now. What is only reserved cannot be read.
+func (m *processMemory) readArea(a area) []byte {
 	b := make([]byte, a.to-a.from)
 	n, _ := m.ReadAt(b, a.from)
 	return b[:n]
 }
 
-// copies are all areas of the arena, taken at about one time.
-func (m *memory) copies() (all [][]byte) {
+// copyAreas are all areas of the arena, taken at about one time.
+func (m *processMemory) copyAreas() (all [][]byte) {
 	for _, a := range m.areas {
 		if a.arena {
-			all = append(all, m.read(a))
+			all = append(all, m.readArea(a))
 		}
 	}
 	return all

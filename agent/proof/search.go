@@ -23,9 +23,9 @@ import (
 
 // canaryProof is where was looked for the marked pictures.
 type canaryProof struct {
-	Pictures uint64 `json:"pictures"`
-	Controls []Spot `json:"controls"` // where the mark must be found
-	Places   []Spot `json:"places"`   // where it must not
+	Pictures uint64    `json:"pictures"`
+	Controls []finding `json:"controls"` // where the mark must be found
+	Places   []finding `json:"places"`   // where it must not
 }
 
 func (c canaryProof) Faults() (faults []string) {
@@ -46,7 +46,7 @@ func (c canaryProof) Faults() (faults []string) {
 // leaked on purpose.
 func (t *trial) Search() (canaryProof, error) {
 	c := canaryProof{Pictures: uint64(t.shown.Load())}
-	planted, err := t.plant()
+	planted, err := t.plantControls()
 	if err != nil {
 		return c, err
 	}
@@ -64,25 +64,25 @@ func (t *trial) Search() (canaryProof, error) {
 		{"temporary directory", os.TempDir(), t.dir},
 		{"/dev/shm", "/dev/shm", ""},
 	} {
-		p, err := t.files(where.name, where.dir, t.begun, where.skip)
+		p, err := t.searchFiles(where.name, where.dir, t.begun, where.skip)
 		if err != nil {
 			p.Refused = err.Error()
 		}
 		c.Places = append(c.Places, p)
 	}
-	words := Spot{Place: "what kerb run said", Found: []string{}}
-	words.Look(t.mark, t.Words.Bytes())
-	wire := Spot{Place: "what the broker got", Found: []string{}}
+	words := finding{Place: "what kerb run said", Found: []string{}}
+	words.search(t.mark, t.Words.Bytes())
+	wire := finding{Place: "what the broker got", Found: []string{}}
 	for _, m := range t.wires.messages() {
-		wire.Look(t.mark, append([]byte(m.topic), m.payload...))
+		wire.search(t.mark, append([]byte(m.topic), m.payload...))
 	}
 	c.Places = append(c.Places, words, wire)
 	return c, nil
 }
 
-// plant leaks a picture into the state directory in every form, sees that it
+// plantControls leaks a picture into the state directory in every form, sees that it
 // is found, and takes it away.
-func (t *trial) plant() (controls []Spot, err error) {
+func (t *trial) plantControls() (controls []finding, err error) {
 	jpeg, err := t.mark.JPEG(0)
 	if err != nil {
 		return nil, err
@@ -102,18 +102,18 @@ func (t *trial) plant() (controls []Spot, err error) {
 		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "leak"), b, 0o600)); err != nil {
 			return nil, err
 		}
-		p, err := t.files("planted leak: "+name, dir, t.begun, "")
+		p, err := t.searchFiles("planted leak: "+name, dir, t.begun, "")
 		if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
 			return nil, err
 		}
 		controls = append(controls, p)
 	}
-	slices.SortFunc(controls, func(a, b Spot) int { return strings.Compare(a.Place, b.Place) })
+	slices.SortFunc(controls, func(a, b finding) int { return strings.Compare(a.Place, b.Place) })
 	return controls, nil
 }
 
 // pipes tells of a process that was ended because it said what is no record.
-func (t *trial) Pipes() []string {
+func (t *trial) CheckPipes() []string {
 	if bytes.Contains(t.Words.Bytes(), []byte(ipc.ErrForeign.Error())) {
 		return []string{"pipe: a process said something else than numbers, and was ended"}
 	}
@@ -130,7 +130,7 @@ type wireProof struct {
 
 // wire compares every message with the schema of its topic: no key may be in
 // it that is not declared there.
-func (t *trial) Wire() wireProof {
+func (t *trial) CheckWire() wireProof {
 	w := wireProof{Topics: map[string]int{}, Faults: []string{}}
 	for _, m := range t.wires.messages() {
 		w.Messages++
@@ -148,7 +148,7 @@ func (t *trial) Wire() wireProof {
 	return w
 }
 
-func declared(m sent) error {
+func declared(m message) error {
 	levels := strings.Split(m.topic, "/")
 	if len(levels) < 6 || levels[0] != "kerb" || levels[1] != "v1" {
 		return errors.New("not a topic of kerb")
@@ -225,10 +225,10 @@ func resolveRef(root map[string]any, ref string) map[string]any {
 type wiretap struct {
 	mochi.HookBase
 	mu  sync.Mutex
-	all []sent
+	all []message
 }
 
-type sent struct {
+type message struct {
 	topic   string
 	payload []byte
 }
@@ -243,11 +243,11 @@ func (*wiretap) Provides(b byte) bool { return b == mochi.OnPublish }
 func (w *wiretap) OnPublish(_ *mochi.Client, p packets.Packet) (packets.Packet, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.all = append(w.all, sent{p.TopicName, bytes.Clone(p.Payload)})
+	w.all = append(w.all, message{p.TopicName, bytes.Clone(p.Payload)})
 	return p, nil
 }
 
-func (w *wiretap) messages() []sent {
+func (w *wiretap) messages() []message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.all)

@@ -38,11 +38,11 @@ type trial struct {
 	Words  bytes.Buffer // everything that kerb run said
 	begun  time.Time
 
-	places []Spot // what was looked at while it ran
+	places []finding // what was looked at while it ran
 }
 
 // spot is where was looked and what was found of the mark.
-type Spot struct {
+type finding struct {
 	Place   string   `json:"place"`
 	Bytes   int      `json:"bytes"`
 	Found   []string `json:"found"`
@@ -77,7 +77,7 @@ func NewTrial() (t *trial, err error) {
 			t.Close()
 		}
 	}()
-	if t.broker, err = localbroker.StartBroker(); err != nil {
+	if t.broker, err = localbroker.Start(); err != nil {
 		return nil, err
 	}
 	t.wires = new(wiretap)
@@ -88,7 +88,7 @@ func NewTrial() (t *trial, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t.camera = &http.Server{Handler: http.HandlerFunc(t.show)}
+	t.camera = &http.Server{Handler: http.HandlerFunc(t.serveCamera)}
 	go func() { _ = t.camera.Serve(l) }() // until close
 	policy, err := configs.Policy("standard")
 	if err != nil {
@@ -110,8 +110,8 @@ func (t *trial) Close() {
 	os.RemoveAll(t.dir)
 }
 
-// show is a camera of marked pictures.
-func (t *trial) show(w http.ResponseWriter, r *http.Request) {
+// serveCamera is a camera of marked pictures.
+func (t *trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 	for n := 0; ; n++ {
 		p, err := t.mark.JPEG(n)
@@ -138,7 +138,7 @@ func (t *trial) Run(ctx context.Context, long time.Duration) error {
 	kerb.Dir = t.dir
 	kerb.Stdout, kerb.Stderr = &t.Words, &t.Words
 	kerb.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := process.NewNursery().Start(kerb); err != nil {
+	if err := process.NewStarter().Start(kerb); err != nil {
 		return err
 	}
 	defer kerb.Process.Kill()
@@ -146,7 +146,7 @@ func (t *trial) Run(ctx context.Context, long time.Duration) error {
 	case <-time.After(long):
 	case <-ctx.Done():
 	}
-	sense, err := t.memories(ctx, kerb.Process.Pid)
+	sense, err := t.searchProcesses(ctx, kerb.Process.Pid)
 	if err == nil && t.shown.Load() == 0 {
 		err = errors.New("the trial saw no picture")
 	}
@@ -188,22 +188,22 @@ func family(pid int) map[string]int {
 	return all
 }
 
-// memories looks into every process of a kerb run, into sense first. One that
+// searchProcesses looks into every process of a kerb run, into sense first. One that
 // has just been started again, as on a slow machine, is looked at later.
-func (t *trial) memories(ctx context.Context, kerb int) (sense int, err error) {
-	held, err := t.await(ctx, kerb)
+func (t *trial) searchProcesses(ctx context.Context, kerb int) (sense int, err error) {
+	held, err := t.waitForMark(ctx, kerb)
 	if err != nil {
 		return 0, err
 	}
 	for _, role := range []string{"sense", "uplink", "supervisor"} {
-		var all, loose Spot
+		var all, loose finding
 		pid := 0
 		for try := range 5 {
 			if try > 0 {
 				time.Sleep(time.Second)
 			}
 			pid = family(kerb)[role]
-			if all, loose, err = t.memory(role, pid); err == nil {
+			if all, loose, err = t.searchMemory(role, pid); err == nil {
 				break
 			}
 		}
@@ -212,7 +212,7 @@ func (t *trial) memories(ctx context.Context, kerb int) (sense int, err error) {
 		}
 		if role == "sense" {
 			sense = pid
-			all.add(held.Found...)
+			all.addForms(held.Found...)
 			t.places = append(t.places, all, loose)
 			continue
 		}
@@ -225,18 +225,18 @@ func (t *trial) memories(ctx context.Context, kerb int) (sense int, err error) {
 // there for a part of the time only, and a slow machine starts slowly.
 const meeting = 2 * time.Minute
 
-// await looks into the arena of sense until a picture lies there. None at all
+// waitForMark looks into the arena of sense until a picture lies there. None at all
 // is for the caller to judge.
-func (t *trial) await(ctx context.Context, kerb int) (held Spot, err error) {
+func (t *trial) waitForMark(ctx context.Context, kerb int) (held finding, err error) {
 	overdue := time.Now().Add(meeting)
 	for ctx.Err() == nil && time.Now().Before(overdue) {
-		var m *memory
+		var m *processMemory
 		if m, err = openMemory(family(kerb)["sense"]); errors.Is(err, fs.ErrPermission) {
 			return held, nil
 		}
 		if err == nil {
-			for _, b := range m.copies() { // all at one time, and then the long search
-				held.Look(t.mark, b)
+			for _, b := range m.copyAreas() { // all at one time, and then the long search
+				held.search(t.mark, b)
 			}
 			m.Close()
 			if len(held.Found) > 0 {
@@ -248,11 +248,11 @@ func (t *trial) await(ctx context.Context, kerb int) (held Spot, err error) {
 	return held, err
 }
 
-// memory looks into a process, where the kernel lets us: only root may, and
+// searchMemory looks into a process, where the kernel lets us: only root may, and
 // not everywhere. Loose is the part of it that a core would have.
-func (t *trial) memory(role string, pid int) (p, loose Spot, err error) {
-	p = Spot{Place: "memory of " + role, Found: []string{}}
-	loose = Spot{Place: p.Place + " outside the arena", Found: []string{}}
+func (t *trial) searchMemory(role string, pid int) (p, loose finding, err error) {
+	p = finding{Place: "memory of " + role, Found: []string{}}
+	loose = finding{Place: p.Place + " outside the arena", Found: []string{}}
 	m, err := openMemory(pid)
 	if errors.Is(err, fs.ErrPermission) {
 		p.Refused, loose.Refused = err.Error(), err.Error()
@@ -263,23 +263,23 @@ func (t *trial) memory(role string, pid int) (p, loose Spot, err error) {
 	}
 	defer m.Close()
 	for _, a := range m.areas {
-		b := m.read(a)
-		p.Look(t.mark, b)
+		b := m.readArea(a)
+		p.search(t.mark, b)
 		if !a.arena {
-			loose.Look(t.mark, b)
+			loose.search(t.mark, b)
 		}
 	}
 	return p, loose, nil
 }
 
-func (p *Spot) Look(m *canary.Mark, b []byte) {
+func (p *finding) search(m *canary.Mark, b []byte) {
 	p.Bytes += len(b)
-	for part := range Written(b) {
-		p.add(m.Find(part)...)
+	for part := range nonZeroParts(b) {
+		p.addForms(m.Find(part)...)
 	}
 }
 
-func (p *Spot) add(forms ...string) {
+func (p *finding) addForms(forms ...string) {
 	for _, form := range forms {
 		if !slices.Contains(p.Found, form) {
 			p.Found = append(p.Found, form)
@@ -289,7 +289,7 @@ func (p *Spot) add(forms ...string) {
 
 // written are the stretches of b between pages of zeros, of which a process has
 // many that it never touched and a mark has none.
-func Written(b []byte) iter.Seq[[]byte] {
+func nonZeroParts(b []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var zeros [4096]byte
 		from, at := 0, 0
@@ -309,9 +309,9 @@ func Written(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// files looks through every file below a directory that is younger than since.
-func (t *trial) files(name, dir string, since time.Time, skip string) (Spot, error) {
-	p := Spot{Place: name, Found: []string{}}
+// searchFiles looks through every file below a directory that is younger than since.
+func (t *trial) searchFiles(name, dir string, since time.Time, skip string) (finding, error) {
+	p := finding{Place: name, Found: []string{}}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			if path == dir {
@@ -328,7 +328,7 @@ func (t *trial) files(name, dir string, since time.Time, skip string) (Spot, err
 		}
 		b, err := os.ReadFile(path)
 		if err == nil {
-			p.Look(t.mark, b)
+			p.search(t.mark, b)
 		}
 		return nil
 	})

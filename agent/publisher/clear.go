@@ -13,12 +13,12 @@ import (
 
 // An accountant clears the tallies of a window and stores them in one transaction.
 // It is the only place where a Tally becomes a Release.
-type Accountant struct {
+type Clearer struct {
 	Policy  *policy.Policy
 	Store   *store.Store
 	Stored  func() // tells the uplink that there is something new
 	Streams []counting.Stream
-	Pairs   []Compared
+	Pairs   []Comparison
 	Log     *slog.Logger
 
 	Believed *atomic.Bool  // whether the labels of what is entered can be believed
@@ -29,7 +29,7 @@ type Accountant struct {
 // enter clears what belongs together and stores it, and with it whether its
 // labels can be believed. A fault of the store is its own affair and does not
 // stop the counting.
-func (a *Accountant) Enter(tallies []counting.Tally, synced bool) error {
+func (a *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
 	if a.Believed != nil {
 		a.Believed.Store(synced)
 	}
@@ -48,7 +48,7 @@ func (a *Accountant) Enter(tallies []counting.Tally, synced bool) error {
 		return err
 	}
 	for _, p := range a.Pairs {
-		p.window(cleared, a.Store, a.Log)
+		p.noteWindow(cleared, a.Store, a.Log)
 	}
 	a.Stored()
 	return nil
@@ -58,7 +58,7 @@ func (a *Accountant) Enter(tallies []counting.Tally, synced bool) error {
 // for each window between its last one and the beginning of the counting. It
 // waits for a clock that can be believed, because only such a clock knows how
 // long that was.
-func (a *Accountant) Resume(r clock.Reading) error {
+func (a *Clearer) FillDownGaps(r clock.Reading) error {
 	if a.resumed || !r.Synced {
 		return nil
 	}
@@ -79,22 +79,22 @@ func (a *Accountant) Resume(r clock.Reading) error {
 	// What is older than the retention would not be kept anyway.
 	var gaps []counting.Tally
 	for start := begun.Add(-a.Policy.Retention()).Truncate(length); start.Before(begun); start = start.Add(length) {
-		if gaps = append(gaps, a.gaps(last, start, a.Begun)...); len(gaps) >= gapBatch {
-			if err := a.Enter(gaps, true); err != nil {
+		if gaps = append(gaps, a.downGaps(last, start, a.Begun)...); len(gaps) >= gapBatch {
+			if err := a.ClearAndStore(gaps, true); err != nil {
 				return err
 			}
 			gaps = nil
 		}
 	}
-	return a.Enter(gaps, true)
+	return a.ClearAndStore(gaps, true)
 }
 
 // gapBatch is how many gaps go into one transaction: a week of minutes must not
 // cost a card ten thousand of them, nor the open window its end.
 const gapBatch = 512
 
-// gaps are the windows that begin at start and have not been stored.
-func (a *Accountant) gaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
+// downGaps are the windows that begin at start and have not been stored.
+func (a *Clearer) downGaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
 	for _, st := range a.Streams {
 		if end, known := last[st.ID]; known && !start.Before(end) {
 			gaps = append(gaps, counting.NewGap(st, start, start.Add(a.Policy.Window()), mono, "down"))

@@ -13,7 +13,7 @@ import (
 
 // compared is a declared pair of streams. It is fed with what the policy
 // released, so that its verdict tells nothing that is not public already.
-type Compared struct {
+type Comparison struct {
 	config.Compare
 	run *loop.Comparison
 }
@@ -25,13 +25,13 @@ const (
 	patient   = 3
 )
 
-func NewCompared(c config.Compare) (Compared, error) {
+func NewComparison(c config.Compare) (Comparison, error) {
 	run, err := loop.NewComparison(c.Expect, c.Tolerance, leastPool, patient)
-	return Compared{c, run}, err
+	return Comparison{c, run}, err
 }
 
-// window takes the releases of one window of all streams.
-func (c Compared) window(rs []policy.Release, db *store.Store, log *slog.Logger) {
+// noteWindow takes the releases of one window of all streams.
+func (c Comparison) noteWindow(rs []policy.Release, db *store.Store, log *slog.Logger) {
 	a, okA := flow(rs, c.A)
 	b, okB := flow(rs, c.B)
 	if !okA || !okB {

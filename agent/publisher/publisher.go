@@ -25,7 +25,7 @@ import (
 )
 
 // speaker is the role that fits the site's broker.
-func Speaker(site *config.Site) (cage.UplinkRole, error) {
+func WallRole(site *config.Site) (cage.UplinkRole, error) {
 	u, err := url.Parse(site.Broker.URL)
 	if err != nil {
 		return cage.UplinkRole{}, err
@@ -55,12 +55,12 @@ func Speaker(site *config.Site) (cage.UplinkRole, error) {
 }
 
 // A writer takes what the supervisor sends and accounts for itant.
-type Writer struct {
-	Accountant
-	Site      *config.Site
-	Clock     clock.Clock
-	Out       io.Writer
-	Condition *condition
+type Publisher struct {
+	Clearer
+	Site  *config.Site
+	Clock clock.Clock
+	Out   io.Writer
+	State *deviceState
 
 	recalled time.Duration // up to which monotonic time an uplink before this one stored windows of this boot
 	window   *ipc.Window
@@ -69,7 +69,7 @@ type Writer struct {
 
 // recall finds out what an uplink before this one stored: a window that comes
 // again must not be cleared again, since noise is drawn once.
-func (w *Writer) Recall() error {
+func (w *Publisher) recallLastWindow() error {
 	boot := clock.BootID()
 	return w.Store.Each(func(i store.Item) error {
 		if i.Boot == boot {
@@ -80,7 +80,7 @@ func (w *Writer) Recall() error {
 }
 
 // serve works until the supervisor says Finish or is gone.
-func (w *Writer) Serve(ctx context.Context, up *uplink.Uplink) error {
+func (w *Publisher) Serve(ctx context.Context, up *uplink.Uplink) error {
 	sending, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	var sender, heart sync.WaitGroup
@@ -90,14 +90,14 @@ func (w *Writer) Serve(ctx context.Context, up *uplink.Uplink) error {
 		}
 	})
 	heart.Go(func() {
-		for sending.Err() == nil && ipc.Write(w.Out, &ipc.Alive{Watching: up.Online()}) == nil {
+		for sending.Err() == nil && ipc.Write(w.Out, &ipc.Heartbeat{Watching: up.Online()}) == nil {
 			select {
 			case <-time.After(time.Second):
 			case <-sending.Done():
 			}
 		}
 	})
-	err := w.read(os.Stdin)
+	err := w.readRecords(os.Stdin)
 	switch {
 	case errors.Is(err, errFinished):
 		for end := time.Now().Add(ipc.DrainTimeout); time.Now().Before(end) && w.Store.Stats().Pending > 0; {
@@ -116,13 +116,13 @@ func (w *Writer) Serve(ctx context.Context, up *uplink.Uplink) error {
 // errFinished is the end that the supervisor asked for.
 var errFinished = errors.New("finished")
 
-func (w *Writer) read(in io.Reader) error {
+func (w *Publisher) readRecords(in io.Reader) error {
 	for {
 		m, err := ipc.Read(in)
 		if err != nil {
 			return err
 		}
-		n, err := w.Take(m)
+		n, err := w.handleRecord(m)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (w *Writer) read(in io.Reader) error {
 
 // take handles one message. It returns the number up to which everything is
 // stored now, if that is news.
-func (w *Writer) Take(m ipc.Message) (uint64, error) {
+func (w *Publisher) handleRecord(m ipc.Message) (uint64, error) {
 	if w.window != nil {
 		if _, ok := m.(*ipc.Tally); !ok {
 			return 0, fmt.Errorf("%T within a window", m)
@@ -145,7 +145,7 @@ func (w *Writer) Take(m ipc.Message) (uint64, error) {
 	switch m := m.(type) {
 	case *ipc.Begin:
 		w.Begun = m.Mono
-		if v := w.Condition.book.Verdict; m.First && v.Refused != nil {
+		if v := w.State.book.Decision; m.First && v.Refused != nil {
 			w.Store.Note("policy_refused", map[string]any{"why": v.Refused.Error(), "in_force": v.Policy.Hash()})
 		}
 	case *ipc.Window:
@@ -154,23 +154,23 @@ func (w *Writer) Take(m ipc.Message) (uint64, error) {
 		}
 		w.window, w.tallies = m, w.tallies[:0]
 	case *ipc.Tally:
-		return w.tally(m)
+		return w.addTally(m)
 	case *ipc.Step:
 		w.Store.Note("clock_step", clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}.EventData())
 		return m.N, nil
-	case *ipc.Event:
-		w.tellEnd(m)
+	case *ipc.SensorLost:
+		w.noteSensorLost(m)
 		return m.N, nil
-	case *ipc.Alive:
-		w.Condition.Heard(int(m.Sensor), m)
+	case *ipc.Heartbeat:
+		w.State.setHeartbeat(int(m.Sensor), m)
 	case *ipc.Walls:
-		w.Condition.measured(int(m.Sensor), m)
-	case *ipc.Fault:
-		w.tellFault(m)
+		w.State.setWalls(int(m.Sensor), m)
+	case *ipc.LoopFault:
+		w.noteLoopFault(m)
 		return m.N, nil
-	case *ipc.View:
+	case *ipc.CameraFault:
 		if int(m.Sensor) < len(w.Site.Cameras) {
-			NoteView(w.Store, w.Site.Cameras[m.Sensor].Name)(health.Fault(m.Fault), m.On)
+			CameraFaultNoter(w.Store, w.Site.Cameras[m.Sensor].Name)(health.Fault(m.Fault), m.On)
 		}
 		return m.N, nil
 	case *ipc.Aim:
@@ -178,18 +178,18 @@ func (w *Writer) Take(m ipc.Message) (uint64, error) {
 		data["act"] = m.Word()
 		w.Store.Note("aim", data)
 		return m.N, nil
-	case *ipc.Head:
-		w.Condition.head(m)
+	case *ipc.AuditHead:
+		w.State.setAuditHead(m)
 	case *ipc.Board:
-		w.Condition.boardIs(m)
+		w.State.setBoard(m)
 	case *ipc.Finish:
 		return 0, errFinished
 	}
 	return 0, nil
 }
 
-// tally adds one stream to the window, and enters the window when it is whole.
-func (w *Writer) tally(m *ipc.Tally) (uint64, error) {
+// addTally adds one stream to the window, and enters the window when it is whole.
+func (w *Publisher) addTally(m *ipc.Tally) (uint64, error) {
 	if w.window == nil || int(m.Stream) != len(w.tallies) {
 		return 0, errors.New("a tally out of its order")
 	}
@@ -202,11 +202,11 @@ func (w *Writer) tally(m *ipc.Tally) (uint64, error) {
 	}
 	window := w.window
 	w.window = nil
-	if err := w.Resume(w.Clock.Read()); err != nil {
+	if err := w.FillDownGaps(w.Clock.Read()); err != nil {
 		return 0, err
 	}
 	if window.Mono > w.recalled {
-		if err := w.Enter(w.tallies, window.Synced); err != nil {
+		if err := w.ClearAndStore(w.tallies, window.Synced); err != nil {
 			return 0, err
 		}
 	}
@@ -214,24 +214,24 @@ func (w *Writer) tally(m *ipc.Tally) (uint64, error) {
 	return window.N, nil
 }
 
-func (w *Writer) tellEnd(e *ipc.Event) {
-	if names := posted(w.Site); int(e.Sensor) < len(names) {
+func (w *Publisher) noteSensorLost(e *ipc.SensorLost) {
+	if names := sensorNames(w.Site); int(e.Sensor) < len(names) {
 		w.Store.Note("sense_lost", map[string]any{"sensor": names[e.Sensor], "why": ipc.LostWord(e.Why)})
 	}
 }
 
-func (w *Writer) tellFault(f *ipc.Fault) {
+func (w *Publisher) noteLoopFault(f *ipc.LoopFault) {
 	lines := w.Site.Loops.Lines
 	if int(f.Stream) < len(w.Streams) && int(f.Line) < len(lines) {
-		NoteFault(w.Store)(loop.Event{
+		LoopFaultNoter(w.Store)(loop.Event{
 			Stream: w.Streams[f.Stream].ID, Line: lines[f.Line].Name, Fault: loop.Fault(f.Bits), On: f.On, N: f.Count,
 		})
 	}
 }
 
-// posted names the sensing processes of a site in their order: the cameras,
+// sensorNames names the sensing processes of a site in their order: the cameras,
 // then the loops.
-func posted(site *config.Site) (names []string) {
+func sensorNames(site *config.Site) (names []string) {
 	for _, c := range site.Cameras {
 		names = append(names, c.Name)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // writerOn is the uplink's end of the pipe on a spool.
-func writerOn(t *testing.T, path string, p *policy.Policy) *Writer {
+func writerOn(t *testing.T, path string, p *policy.Policy) *Publisher {
 	t.Helper()
 	boot := clock.BootID()
 	db, err := store.Open(path, store.Stamp(func() (string, bool) { return boot, true }))
@@ -27,11 +27,11 @@ func writerOn(t *testing.T, path string, p *policy.Policy) *Writer {
 	t.Cleanup(func() { db.Close() })
 	stream := counting.Stream{ID: "kerb", Kind: counting.LineStream, Classes: []counting.Class{counting.Person}}
 	site := &config.Site{}
-	w := &Writer{Site: site, Out: io.Discard, Condition: NewCondition(site, admission.Verdict{Policy: p})}
-	w.Accountant = Accountant{
+	w := &Publisher{Site: site, Out: io.Discard, State: newDeviceState(site, admission.Decision{Policy: p})}
+	w.Clearer = Clearer{
 		Policy: p, Store: db, Stored: func() {}, Streams: []counting.Stream{stream}, Log: slog.New(slog.DiscardHandler),
 	}
-	if err := w.Recall(); err != nil {
+	if err := w.recallLastWindow(); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -53,7 +53,7 @@ func TestAWindowThatComesAgainIsNotClearedAgain(t *testing.T) {
 		w := writerOn(t, path, p)
 		for _, n := range ns {
 			for _, m := range window(n) {
-				if got, err := w.Take(m); err != nil || got != 0 && got != n {
+				if got, err := w.handleRecord(m); err != nil || got != 0 && got != n {
 					t.Fatalf("window %d: stored %d, %v", n, got, err)
 				}
 			}
@@ -84,7 +84,7 @@ func TestTheUplinkTakesNothingOutOfOrder(t *testing.T) {
 		var err error
 		for _, m := range ms {
 			if err == nil {
-				_, err = w.Take(m)
+				_, err = w.handleRecord(m)
 			}
 		}
 		if err == nil {

@@ -8,8 +8,8 @@ import (
 	"kerb/agent/uplink"
 )
 
-// A seers tells the platform what finds the objects of each camera.
-type seers struct {
+// A DetectorReport tells the platform what finds the objects of each camera.
+type DetectorReport struct {
 	site     *config.Site
 	networks []Network
 }
@@ -20,15 +20,15 @@ type Network struct {
 	SHA256 string // of its file; "" where the binary was built without it
 }
 
-// NewSeers lists the cameras of site. networks are those in the binary, in the
+// NewDetectorReport lists the cameras of site. networks are those in the binary, in the
 // order in which an ipc.Sight numbers them.
-func NewSeers(site *config.Site, networks []Network) seers {
-	return seers{site, networks}
+func NewDetectorReport(site *config.Site, networks []Network) DetectorReport {
+	return DetectorReport{site, networks}
 }
 
 // tell is what the cameras said of themselves, in the words of the wire. A
 // camera that said nothing yet is left out.
-func (s seers) Tell(said func(camera int) ipc.Sight) (out []uplink.Sensor) {
+func (s DetectorReport) Sensors(said func(camera int) ipc.Detection) (out []uplink.Sensor) {
 	for i, c := range s.site.Cameras {
 		p := said(i)
 		if p.Detector == 0 {

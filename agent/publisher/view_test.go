@@ -18,8 +18,8 @@ import (
 func TestACameraFaultReachesThePlatform(t *testing.T) {
 	site := &config.Site{Cameras: []config.Camera{{Name: "north"}}}
 	w := writerOn(t, filepath.Join(t.TempDir(), "spool"), policy.Demo())
-	w.Site, w.Condition.Site = site, site
-	if _, err := w.Take(&ipc.View{N: 1, Fault: uint8(health.Moved), On: true}); err != nil {
+	w.Site, w.State.Site = site, site
+	if _, err := w.handleRecord(&ipc.CameraFault{N: 1, Fault: uint8(health.Moved), On: true}); err != nil {
 		t.Fatal(err)
 	}
 	var note store.Note
@@ -33,8 +33,8 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 	if err := configstest.Validate(t, "event", text); err != nil || note.Kind != "camera_fault" || note.Data["fault"] != "camera_moved" || note.Data["camera"] != "north" {
 		t.Errorf("%s: %v", text, err)
 	}
-	w.Condition.Heard(0, &ipc.Alive{View: uint8(health.Moved), Watching: true})
-	text, err = json.Marshal(map[string]any{"schema": "kerb.state/1", "device": "pi", "online": false, "agent": map[string]any{"sensors": w.Condition.Report()["sensors"]}})
+	w.State.setHeartbeat(0, &ipc.Heartbeat{View: uint8(health.Moved), Watching: true})
+	text, err = json.Marshal(map[string]any{"schema": "kerb.state/1", "device": "pi", "online": false, "agent": map[string]any{"sensors": w.State.Report()["sensors"]}})
 	if err != nil || !bytes.Contains(text, []byte(`"fault":"camera_moved"`)) {
 		t.Errorf("state: %s, %v", text, err)
 	}

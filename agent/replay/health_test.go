@@ -46,7 +46,7 @@ func TestReplayTellsOfASpoiltView(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	res, err := (&Replay{Detector: config.MotionDetector, Follow: time.Minute}).Clip(t.Context(), path, terminal.Terminal{Out: io.Discard, Err: io.Discard})
+	res, err := (&Command{Detector: config.MotionDetector, Follow: time.Minute}).ReplayClip(t.Context(), path, terminal.Terminal{Out: io.Discard, Err: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,10 +33,10 @@ type traceLane struct {
 	Missed    uint32                    `json:"missed_edges"`
 }
 
-// trace counts a recording of edges. Without a site file every line of it is a
+// replayTrace counts a recording of edges. Without a site file every line of it is a
 // lane of its own.
-func (r *Replay) trace(ctx context.Context, path string, t terminal.Terminal) error {
-	conf, err := r.traceLoops(path)
+func (r *Command) replayTrace(ctx context.Context, path string, t terminal.Terminal) error {
+	conf, err := r.traceLayout(path)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (r *Replay) trace(ctx context.Context, path string, t terminal.Terminal) er
 	return res.print(t.Out)
 }
 
-func (r *Replay) traceLoops(path string) (config.Loops, error) {
+func (r *Command) traceLayout(path string) (config.Loops, error) {
 	if r.Site != "" {
 		site, err := config.Load(r.Site)
 		if err != nil {

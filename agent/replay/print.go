@@ -15,7 +15,7 @@ func (res *result) Print(w io.Writer) {
 		fmt.Fprintf(w, "  %s from %.1f to %.1f s\n", s.Fault, s.From, s.To)
 	}
 	if !res.known {
-		res.sums(w)
+		res.printSums(w)
 		return
 	}
 	fmt.Fprintf(w, "  %-14s %-10s %-7s %7s %6s %8s %8s\n", "line", "class", "dir", "counted", "truth", "accept", "matched")
@@ -34,8 +34,8 @@ func (res *result) Print(w io.Writer) {
 	}
 }
 
-// sums prints what was counted where nothing is known to compare it with.
-func (res *result) sums(w io.Writer) {
+// printSums prints what was counted where nothing is known to compare it with.
+func (res *result) printSums(w io.Writer) {
 	type cell struct{ line, class, dir string }
 	sum := map[cell]int{}
 	var order []cell

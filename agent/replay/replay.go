@@ -24,7 +24,7 @@ import (
 	"kerb/drivers/camera/scene"
 )
 
-type Replay struct {
+type Command struct {
 	Truth    string        `help:"Compare with NAME.truth.json: the file, or the folder that holds one for each clip." placeholder:"F"`
 	Site     string        `help:"Take lines, zones, masks and heights from this site.toml." placeholder:"F"`
 	Camera   string        `help:"Which camera of the site file; the first if not given." placeholder:"NAME"`
@@ -53,13 +53,13 @@ type result struct {
 	PeakRSS int `json:"peak_rss_mb"`
 	// Health is what was wrong with the camera; what crossed meanwhile is left
 	// out, as kerb run does.
-	Health []spell `json:"health,omitempty"`
+	Health []faultSpan `json:"health,omitempty"`
 	truth.Report
 	ill   bool // something is wrong with the camera
 	known bool // there was a truth to compare with
 }
 
-func (r *Replay) Run(ctx context.Context, t terminal.Terminal) error {
+func (r *Command) Run(ctx context.Context, t terminal.Terminal) error {
 	if r.Site != "" && r.Truth != "" {
 		return terminal.UsageError("-site and -truth both give lines: use one of them")
 	}
@@ -76,16 +76,16 @@ func (r *Replay) Run(ctx context.Context, t terminal.Terminal) error {
 		return terminal.UsageError("-detector motion needs no -model")
 	}
 	if stills, err := truth.LoadStills(r.Truth); err == nil {
-		return r.stills(ctx, stills, t)
+		return r.replayStills(ctx, stills, t)
 	}
 	for _, clip := range r.Clips {
 		if strings.HasSuffix(clip, ".csv") {
-			if err := r.trace(ctx, clip, t); err != nil {
+			if err := r.replayTrace(ctx, clip, t); err != nil {
 				return err
 			}
 			continue
 		}
-		res, err := r.Clip(ctx, clip, t)
+		res, err := r.ReplayClip(ctx, clip, t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", clip, err)
 		}
@@ -101,23 +101,23 @@ func (r *Replay) Run(ctx context.Context, t terminal.Terminal) error {
 }
 
 // clip counts one clip.
-func (r *Replay) Clip(ctx context.Context, path string, t terminal.Terminal) (*result, error) {
+func (r *Command) ReplayClip(ctx context.Context, path string, t terminal.Terminal) (*result, error) {
 	src, err := source.OpenClip(path)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	where, err := r.where(path, src)
+	where, err := r.findLayout(path, src)
 	if err != nil {
 		return nil, err
 	}
 	w, h := src.Size()
-	o := where.opts(w, h)
+	o := where.visionOpts(w, h)
 	o.FollowMax, o.Workers = r.Follow, r.Workers
 	if every := (config.Camera{FPS: r.FPS}).Every(); every > 0 {
-		src = &source.Thinner{Source: src, Every: every}
+		src = &source.RateLimiter{Pictures: src, Interval: every}
 	}
-	d, err := r.choose(w, h)
+	d, err := r.chooseDetector(w, h)
 	if err != nil {
 		return nil, err
 	}
@@ -131,16 +131,16 @@ func (r *Replay) Clip(ctx context.Context, path string, t terminal.Terminal) (*r
 		return nil, err
 	}
 	defer counter.Close()
-	return r.count(ctx, &result{Clip: filepath.Base(path), Detector: d.Kind, Network: d.Name}, counter, where, t)
+	return r.countClip(ctx, &result{Clip: filepath.Base(path), Detector: d.Kind, Network: d.Name}, counter, where, t)
 }
 
-// choose makes the detector that was asked for. A recording waits for it.
-func (r *Replay) choose(w, h int) (model.Detector, error) {
-	return model.Choose(config.Camera{Detector: r.Detector, Model: r.Model}, w, h, max(r.Workers, 1), nil, model.ReadModel, model.Always)
+// chooseDetector makes the detector that was asked for. A recording waits for it.
+func (r *Command) chooseDetector(w, h int) (model.Detector, error) {
+	return model.Choose(config.Camera{Detector: r.Detector, Model: r.Model}, w, h, max(r.Workers, 1), nil, model.ReadNetwork, model.AcceptAll)
 }
 
-// A place is where to count in a clip, and what is known of it.
-type place struct {
+// A layout is where to count in a clip, and what is known of it.
+type layout struct {
 	lines   []counting.Line
 	zones   []counting.Zone
 	masks   []counting.Polygon
@@ -149,29 +149,29 @@ type place struct {
 	late    func() *truth.Truth // what only the end of the clip tells; nil: nothing
 }
 
-func (p place) opts(w, h int) vision.Opts {
+func (p layout) visionOpts(w, h int) vision.Opts {
 	return vision.Opts{Width: w, Height: h, Lines: p.lines, Zones: p.zones, Masks: p.masks, Heights: p.heights}
 }
 
-// where is found by the truth, by the site file, by the scene itself, or else
+// findLayout is found by the truth, by the site file, by the scene itself, or else
 // over the two middle lines of the picture.
-func (r *Replay) where(clip string, src source.Source) (place, error) {
+func (r *Command) findLayout(clip string, src source.Pictures) (layout, error) {
 	switch street, drawn := src.(*scene.Scene); {
 	case r.Truth != "":
-		return r.whereTruth(clip)
+		return r.layoutFromTruth(clip)
 	case r.Site != "":
-		return r.whereSite()
+		return r.layoutFromSite()
 	case drawn:
-		return place{lines: street.Lines(), heights: street.Heights(), late: func() *truth.Truth { return sceneTruth(street) }}, nil
+		return layout{lines: street.Lines(), heights: street.Heights(), late: func() *truth.Truth { return sceneTruth(street) }}, nil
 	}
-	var p place
-	for _, l := range Middle() {
+	var p layout
+	for _, l := range MiddleLine() {
 		p.lines = append(p.lines, l.Line)
 	}
 	return p, nil
 }
 
-func (r *Replay) whereTruth(clip string) (place, error) {
+func (r *Command) layoutFromTruth(clip string) (layout, error) {
 	path := r.Truth
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		base := filepath.Base(clip)
@@ -179,26 +179,26 @@ func (r *Replay) whereTruth(clip string) (place, error) {
 	}
 	t, err := truth.Load(path)
 	if err != nil {
-		return place{}, fmt.Errorf("read the truth: %w", err)
+		return layout{}, fmt.Errorf("read the truth: %w", err)
 	}
-	p := place{zones: []counting.Zone{t.Zone}, known: t}
+	p := layout{zones: []counting.Zone{t.Zone}, known: t}
 	for _, l := range t.Lines {
 		p.lines = append(p.lines, l.Line)
 	}
 	return p, nil
 }
 
-func (r *Replay) whereSite() (place, error) {
+func (r *Command) layoutFromSite() (layout, error) {
 	site, err := config.Load(r.Site)
 	if err != nil {
-		return place{}, err
+		return layout{}, err
 	}
 	i := slices.IndexFunc(site.Cameras, func(c config.Camera) bool { return r.Camera == "" || c.Name == r.Camera })
 	if i < 0 {
-		return place{}, terminal.UsageError(fmt.Sprintf("%s has no camera %q", r.Site, r.Camera))
+		return layout{}, terminal.UsageError(fmt.Sprintf("%s has no camera %q", r.Site, r.Camera))
 	}
 	c := site.Cameras[i]
-	p := place{masks: c.Masks, heights: c.Heights}
+	p := layout{masks: c.Masks, heights: c.Heights}
 	for _, l := range c.Lines {
 		p.lines = append(p.lines, l.Line)
 	}
@@ -232,7 +232,7 @@ func sceneTruth(s *scene.Scene) *truth.Truth {
 }
 
 // middle is where a clip is counted of which nothing is known.
-func Middle() []config.Line {
+func MiddleLine() []config.Line {
 	classes := []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
 	return []config.Line{
 		{Line: counting.Line{ID: "across", From: counting.Point{X: 0, Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}}, Classes: classes},
@@ -240,8 +240,8 @@ func Middle() []config.Line {
 	}
 }
 
-// count steps through a clip to its end.
-func (r *Replay) count(ctx context.Context, res *result, c *vision.Counter, where place, t terminal.Terminal) (*result, error) {
+// countClip steps through a clip to its end.
+func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter, where layout, t terminal.Terminal) (*result, error) {
 	name := res.Clip
 	p := terminal.Progress{To: t.Err, What: name}
 	var crossings []counting.Crossing
@@ -264,7 +264,7 @@ func (r *Replay) count(ctx context.Context, res *result, c *vision.Counter, wher
 			return nil, err
 		}
 		ms = append(ms, float64(time.Since(begun).Microseconds())/1000)
-		res.ails(step.Health, step.Mono)
+		res.noteFault(step.Health, step.Mono)
 		if !step.Health.Pauses() {
 			crossings = append(crossings, step.Crossings...)
 		}
@@ -279,7 +279,7 @@ func (r *Replay) count(ctx context.Context, res *result, c *vision.Counter, wher
 	if len(ms) == 0 {
 		return nil, errors.New("not one whole picture in it")
 	}
-	res.finish(ms, last)
+	res.summarise(ms, last)
 	if where.late != nil {
 		known = where.late()
 	}
@@ -291,20 +291,20 @@ func (r *Replay) count(ctx context.Context, res *result, c *vision.Counter, wher
 	return res, nil
 }
 
-// spell is a time for which something was wrong with the camera.
-type spell struct {
+// faultSpan is a time for which something was wrong with the camera.
+type faultSpan struct {
 	Fault string  `json:"fault"`
 	From  float64 `json:"from_s"` // when it was told
 	To    float64 `json:"to_s"`
 }
 
-// ails notes the verdict of one picture.
-func (res *result) ails(f health.Fault, at time.Duration) {
+// noteFault notes the verdict of one picture.
+func (res *result) noteFault(f health.Fault, at time.Duration) {
 	sec := math.Round(at.Seconds()*10) / 10
 	if n := len(res.Health); n > 0 && res.Health[n-1].Fault == f.String() && res.ill {
 		res.Health[n-1].To = sec
 	} else if f != health.Good {
-		res.Health = append(res.Health, spell{f.String(), sec, sec})
+		res.Health = append(res.Health, faultSpan{f.String(), sec, sec})
 	}
 	res.ill = f != health.Good
 }
@@ -316,7 +316,7 @@ func rate(frames int, last time.Duration) float64 {
 	return float64(frames-1) / last.Seconds()
 }
 
-func (res *result) finish(ms []float64, last time.Duration) {
+func (res *result) summarise(ms []float64, last time.Duration) {
 	res.Frames = len(ms)
 	res.Seconds = math.Round((last.Seconds()+1/rate(len(ms), last))*100) / 100
 	slices.Sort(ms)

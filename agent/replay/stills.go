@@ -36,13 +36,13 @@ type still struct {
 	Classes  map[string]truth.Standing `json:"classes"`
 }
 
-// stills looks at every image on its own and compares what stands in its
+// replayStills looks at every image on its own and compares what stands in its
 // region with what a person counted there.
-func (r *Replay) stills(ctx context.Context, known []truth.Still, t terminal.Terminal) error {
+func (r *Command) replayStills(ctx context.Context, known []truth.Still, t terminal.Terminal) error {
 	if r.Detector == config.MotionDetector || len(model.Candidates(r.Model)) == 0 {
 		return fmt.Errorf("%s: %w", r.Truth, errStill)
 	}
-	paths, err := Images(r.Clips)
+	paths, err := ListImages(r.Clips)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (r *Replay) stills(ctx context.Context, known []truth.Still, t terminal.Ter
 		if i < 0 {
 			return fmt.Errorf("%s: %s does not speak of it", path, r.Truth)
 		}
-		s, err := r.still(ctx, path, &known[i])
+		s, err := r.countStill(ctx, path, &known[i])
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -70,7 +70,7 @@ func (r *Replay) stills(ctx context.Context, known []truth.Still, t terminal.Ter
 }
 
 // images are the stills that a command line names, folders opened.
-func Images(named []string) (paths []string, err error) {
+func ListImages(named []string) (paths []string, err error) {
 	for _, c := range named {
 		if info, err := os.Stat(c); err != nil || !info.IsDir() {
 			paths = append(paths, c)
@@ -85,7 +85,7 @@ func Images(named []string) (paths []string, err error) {
 	return paths, nil
 }
 
-func (r *Replay) still(ctx context.Context, path string, known *truth.Still) (still, error) {
+func (r *Command) countStill(ctx context.Context, path string, known *truth.Still) (still, error) {
 	out := still{Image: known.Image, Region: known.Zone.Polygon}
 	src, err := source.OpenFile(path, source.Limits(policy.ClipPixels))
 	if err != nil {
@@ -93,7 +93,7 @@ func (r *Replay) still(ctx context.Context, path string, known *truth.Still) (st
 	}
 	defer src.Close()
 	w, h := src.Size()
-	d, err := r.choose(w, h)
+	d, err := r.chooseDetector(w, h)
 	if err != nil {
 		return out, err
 	}

@@ -39,7 +39,7 @@ func (*greyCamera) Size() (w, h int) { return 64, 48 }
 func (g *greyCamera) Close() error { g.closed <- struct{}{}; return nil }
 
 // greySensor is a real sensor with such a camera.
-func greySensor(p *policy.Policy) (*Sensor, *greyCamera) {
+func greySensor(p *policy.Policy) (*Camera, *greyCamera) {
 	c := config.Camera{Name: "north", Lines: []config.Line{{
 		Line:    counting.Line{ID: "kerb", From: counting.Point{Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}},
 		Classes: []counting.Class{counting.Person},
@@ -47,7 +47,7 @@ func greySensor(p *policy.Policy) (*Sensor, *greyCamera) {
 	begin := time.Now()
 	s := New(c, p, nil, func() time.Duration { return time.Since(begin) }, slog.New(slog.DiscardHandler))
 	g := &greyCamera{new(atomic.Int64), make(chan struct{}, 8), make(chan struct{}, 8)}
-	s.Open = func(context.Context) (source.Source, error) { g.opened <- struct{}{}; return g, nil }
+	s.Open = func(context.Context) (source.Pictures, error) { g.opened <- struct{}{}; return g, nil }
 	return s, g
 }
 
@@ -67,8 +67,8 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 		now.Store(&clock.Reading{Wall: at.UTC(), Synced: synced})
 	}
 	turn("2026-11-23 06:59:59", true) // a Monday
-	hours := NewShifts(p, nil, func() clock.Reading { return *now.Load() })
-	hours.Every = time.Millisecond
+	hours := NewSchedule(p, nil, func() clock.Reading { return *now.Load() })
+	hours.Interval = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); hours.Run(ctx, s) }()
@@ -76,7 +76,7 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 	window := func(want string) {
 		t.Helper()
 		at := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC) // closed in Helsinki
-		r, err := p.Clear(s.End(time.Hour, at, at.Add(15*time.Minute), 15*time.Minute)[0])
+		r, err := p.Clear(s.CloseWindow(time.Hour, at, at.Add(15*time.Minute), 15*time.Minute)[0])
 		if err != nil || r.Quality() != counting.Gap || r.Reason() != want {
 			t.Errorf("window: %v, %s, %v", r.Quality(), r.Reason(), err)
 		}
@@ -100,14 +100,14 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 		if g.looks.Load() != seen || len(g.opened) > 0 {
 			t.Errorf("%s: somebody looks through a closed camera", end)
 		}
-		if ts := s.End(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Reason != "closed" {
+		if ts := s.CloseWindow(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Reason != "closed" {
 			t.Errorf("%s: the window says %q", end, ts[0].Reason)
 		}
 	}
 	// At a time that nobody believes the camera stays closed, too.
 	turn("2026-11-23 12:00:00", false)
 	time.Sleep(20 * time.Millisecond)
-	if ts := s.End(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Quality != counting.Gap || ts[0].Reason != "clock" || len(g.opened) > 0 {
+	if ts := s.CloseWindow(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Quality != counting.Gap || ts[0].Reason != "clock" || len(g.opened) > 0 {
 		t.Errorf("with a wrong clock: %v, %q", ts[0].Quality, ts[0].Reason)
 	}
 	cancel()
@@ -147,7 +147,7 @@ func TestACameraHasHoursOfItsOwn(t *testing.T) {
 
 func TestWithoutHoursNobodyWaitsForAClock(t *testing.T) {
 	p := policytest.Parse(t, strings.Replace(policytest.Daytime, `hours = { open = ["Mon-Fri 07:00-19:00"], timezone = "Europe/Helsinki" }`, "", 1))
-	if why := NewShifts(p, nil, func() clock.Reading { return clock.Reading{} }).Closed(); why != "" {
+	if why := NewSchedule(p, nil, func() clock.Reading { return clock.Reading{} }).Closed(); why != "" {
 		t.Error(why)
 	}
 }

@@ -8,15 +8,15 @@ import (
 
 // delays are how long something took, in steps of an eighth of a power of two.
 // The past is forgotten by halves, so that they tell of the last few thousand.
-type Delays struct {
+type latencies struct {
 	steps [8 * 24]atomic.Uint32
 	n     atomic.Uint32
 }
 
 // unit is the finest that is told apart.
-const Unit = 64 * time.Microsecond
+const latencyUnit = 64 * time.Microsecond
 
-func (d *Delays) Add(t time.Duration) {
+func (d *latencies) addSample(t time.Duration) {
 	d.steps[step(t)].Add(1)
 	if d.n.Add(1) < 1<<12 {
 		return
@@ -31,7 +31,7 @@ func (d *Delays) Add(t time.Duration) {
 }
 
 func step(t time.Duration) int {
-	v := uint64(max(t, 0) / (Unit / 8))
+	v := uint64(max(t, 0) / (latencyUnit / 8))
 	if v < 8 {
 		return int(v)
 	}
@@ -40,7 +40,7 @@ func step(t time.Duration) int {
 }
 
 // at is the delay within which so many of all were, 0 to 1; 0 if there are none.
-func (d *Delays) At(part float64) time.Duration {
+func (d *latencies) Quantile(part float64) time.Duration {
 	want := uint32(part * float64(d.n.Load()))
 	for i := range d.steps {
 		n := d.steps[i].Load()
@@ -55,8 +55,8 @@ func (d *Delays) At(part float64) time.Duration {
 // begin is the least of a step.
 func begin(i int) time.Duration {
 	if i < 16 {
-		return time.Duration(i) * Unit / 8
+		return time.Duration(i) * latencyUnit / 8
 	}
 	e := i/8 - 1
-	return time.Duration(uint64(8+i%8)<<e) * Unit / 8
+	return time.Duration(uint64(8+i%8)<<e) * latencyUnit / 8
 }

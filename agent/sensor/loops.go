@@ -52,26 +52,26 @@ func (l *loops) Streams() []counting.Stream { return l.conf.Streams() }
 
 // run counts until the context ends. Lines that fail are opened afresh.
 func (l *loops) Run(ctx context.Context) {
-	for again := new(Comeback); ctx.Err() == nil; again.rest(ctx) {
+	for again := new(retry); ctx.Err() == nil; again.sleep(ctx) {
 		begun := time.Now()
-		err := l.watch(ctx)
+		err := l.countUntilLost(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		again.After(err, time.Since(begun), false)
-		again.Tell(l.log, "loops lost", err, time.Now())
+		again.delayAfter(err, time.Since(begun), false)
+		again.logLoss(l.log, "loops lost", err, time.Now())
 	}
 }
 
-// watch opens the lines and counts until they fail or the context ends.
-func (l *loops) watch(ctx context.Context) error {
+// countUntilLost opens the lines and counts until they fail or the context ends.
+func (l *loops) countUntilLost(ctx context.Context) error {
 	src, err := l.open()
 	if err != nil {
-		l.Lose("loops_lost")
+		l.MarkLost("loops_lost")
 		return fmt.Errorf("open the loops: %w", err)
 	}
 	defer src.Close()
-	c, err := loop.New(src, source.LoopOpts(l.conf, l.wall))
+	c, err := loop.New(src, source.LoopOpts(l.conf, l.wallTime))
 	if err != nil {
 		return err
 	}
@@ -86,16 +86,16 @@ func (l *loops) watch(ctx context.Context) error {
 		}
 		l.mu.Unlock()
 		step, err := c.Step(ctx)
-		l.Note(step)
+		l.noteStep(step)
 		if err != nil {
-			l.leave(c, err)
+			l.closeCounter(c, err)
 			return err
 		}
 	}
 }
 
 // note takes over what a step brought.
-func (l *loops) Note(step loop.Step) {
+func (l *loops) noteStep(step loop.Step) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range step.Events {
@@ -108,13 +108,13 @@ func (l *loops) Note(step loop.Step) {
 		l.total[p.Stream]++
 	}
 	if len(step.Windows) > 0 {
-		l.hand(step.Windows)
+		l.handOver(step.Windows)
 	}
 }
 
-// tell hands on the faults of a window when it ends, not before: a line that
+// reportFaults hands on the faults of a window when it ends, not before: a line that
 // is no longer silent, told at once, would tell when one vehicle passed.
-func (l *loops) tell() {
+func (l *loops) reportFaults() {
 	l.mu.Lock()
 	faults := l.faults
 	l.faults = nil
@@ -125,9 +125,9 @@ func (l *loops) tell() {
 	}
 }
 
-// leave keeps what the counter saw of the open window before its source was
+// closeCounter keeps what the counter saw of the open window before its source was
 // lost. A window that is waited for gets it at once.
-func (l *loops) leave(c *loop.Counter, err error) {
+func (l *loops) closeCounter(c *loop.Counter, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.alive = false
@@ -141,12 +141,12 @@ func (l *loops) leave(c *loop.Counter, err error) {
 		l.parts = append(l.parts, part{w.Tally(), w.Faults})
 	}
 	if l.cutAt > 0 {
-		l.hand(nil)
+		l.handOver(nil)
 	}
 }
 
-// hand gives the closed window to whoever waits for it in end.
-func (l *loops) hand(ws []loop.Window) {
+// handOver gives the closed window to whoever waits for it in end.
+func (l *loops) handOver(ws []loop.Window) {
 	for _, w := range ws {
 		l.parts = append(l.parts, part{w.Tally(), w.Faults})
 	}
@@ -154,7 +154,7 @@ func (l *loops) hand(ws []loop.Window) {
 	l.parts, l.cutAt = nil, 0
 }
 
-func (l *loops) Lose(reason string) {
+func (l *loops) MarkLost(reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reason = reason
@@ -166,7 +166,7 @@ const patience = 3 * time.Second
 
 // end closes the window of every lane at mono, and waits for the counter,
 // which is behind by as long as edges may still come in.
-func (l *loops) End(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
+func (l *loops) CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
 	r := l.clock.Read()
 	l.mu.Lock()
 	select {
@@ -176,7 +176,7 @@ func (l *loops) End(mono time.Duration, start, end time.Time, whole time.Duratio
 	if l.alive {
 		l.cutAt = max(mono-(r.Mono-r.Awake), 1)
 	} else {
-		l.hand(nil)
+		l.handOver(nil)
 	}
 	reason := l.reason
 	l.mu.Unlock()
@@ -188,7 +188,7 @@ func (l *loops) End(mono time.Duration, start, end time.Time, whole time.Duratio
 		l.cutAt, reason = 0, "stalled"
 		l.mu.Unlock()
 	}
-	l.tell()
+	l.reportFaults()
 	var tallies []counting.Tally
 	for _, s := range l.Streams() {
 		tallies = append(tallies, merge(s, parts, reason, mono, start, end, whole))
@@ -234,8 +234,8 @@ func merge(s counting.Stream, parts []part, reason string, mono time.Duration, s
 	return t
 }
 
-// wall is the local time at a time of the edges' clock.
-func (l *loops) wall(at time.Duration) time.Time {
+// wallTime is the local time at a time of the edges' clock.
+func (l *loops) wallTime(at time.Duration) time.Time {
 	r := l.clock.Read()
 	return r.Wall.Add(at - r.Awake).Local()
 }

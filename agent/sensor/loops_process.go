@@ -21,10 +21,10 @@ import (
 // walls stand, and only in the policy's hours: a process that finds them closed
 // waits and ends when they open, so that a fresh one requests the lines. It
 // ends, too, when the lines are gone.
-func Feel(ctx context.Context, site *config.Site, pol *policy.Policy, log *slog.Logger) error {
+func RunLoops(ctx context.Context, site *config.Site, pol *policy.Policy, log *slog.Logger) error {
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	hours := NewShifts(pol, nil, clk.Read)
-	l := NewLoops(site.Loops, clk, tellFault(site.Loops), log)
+	hours := NewSchedule(pol, nil, clk.Read)
+	l := NewLoops(site.Loops, clk, sendFaults(site.Loops), log)
 	open := hours.Closed() == ""
 	if open {
 		src, err := source.OpenLoops(site.Loops)
@@ -33,45 +33,45 @@ func Feel(ctx context.Context, site *config.Site, pol *policy.Policy, log *slog.
 		}
 		l.open = func() (source.Edges, error) { return src, nil }
 	}
-	if _, err := child.Wall(cage.Sense().Lines().Memory(SenseMemory), site.Device.Strict, log); err != nil {
+	if _, err := child.RaiseWalls(cage.Sense().Lines().Memory(MaxGrowth), site.Device.Strict, log); err != nil {
 		return err
 	}
 	ended := make(chan error, 2)
-	go func() { ended <- work(ctx, l, hours, open) }()
-	go func() { ended <- Answer(os.Stdin, os.Stdout, l, pol.Window(), func(bool) {}) }()
-	go child.TellAlive(log, func() bool { return false }, func() *ipc.Alive { return &ipc.Alive{Watching: open} })
+	go func() { ended <- countInHours(ctx, l, hours, open) }()
+	go func() { ended <- ServeWindows(os.Stdin, os.Stdout, l, pol.Window(), func(bool) {}) }()
+	go child.SendHeartbeats(log, func() bool { return false }, func() *ipc.Heartbeat { return &ipc.Heartbeat{Watching: open} })
 	return <-ended
 }
 
-// work counts until the hours end, and then waits for them to begin again.
-func work(ctx context.Context, l *loops, hours Shifts, open bool) error {
+// countInHours counts until the hours end, and then waits for them to begin again.
+func countInHours(ctx context.Context, l *loops, hours Schedule, open bool) error {
 	if open {
-		once := shift{l, nil}
-		hours.shift(ctx, &once)
+		once := singleRun{l, nil}
+		hours.runOpenHours(ctx, &once)
 		if hours.Closed() == "" {
 			return errors.Join(errors.New("loops lost"), once.err)
 		}
 	}
 	for why := hours.Closed(); why != ""; why = hours.Closed() {
-		l.Lose(why)
-		hours.Pause(ctx)
+		l.MarkLost(why)
+		hours.wait(ctx)
 	}
 	return errors.New("the hours begin: requesting the lines")
 }
 
-// shift is the loops for as long as their lines are there: not opened again.
-type shift struct {
+// singleRun is the loops for as long as their lines are there: not opened again.
+type singleRun struct {
 	*loops
 	err error
 }
 
-func (s *shift) Run(ctx context.Context) { s.err = s.watch(ctx) }
+func (s *singleRun) Run(ctx context.Context) { s.err = s.countUntilLost(ctx) }
 
-// tellFault tells the supervisor of a fault, in numbers.
-func tellFault(conf config.Loops) func(loop.Event) {
+// sendFaults tells the supervisor of a fault, in numbers.
+func sendFaults(conf config.Loops) func(loop.Event) {
 	streams := conf.Streams()
 	return func(e loop.Event) {
-		f := &ipc.Fault{Bits: uint16(e.Fault), On: e.On, Count: e.N}
+		f := &ipc.LoopFault{Bits: uint16(e.Fault), On: e.On, Count: e.N}
 		for i, s := range streams {
 			if s.ID == e.Stream {
 				f.Stream = uint16(i)

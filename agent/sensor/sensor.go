@@ -8,14 +8,14 @@ import (
 )
 
 // A counter is a sensor as its windows see it: a camera, or the loops.
-type Counter interface {
+type Sensor interface {
 	// streams are what it counts, in the order of site.toml.
 	Streams() []counting.Stream
 	// run counts until the context ends, and survives what it counts with.
 	Run(ctx context.Context)
 	// lose says that nothing is seen from now on, and why.
-	Lose(reason string)
+	MarkLost(reason string)
 	// end closes the open window of every stream at a monotonic time and opens
 	// the next. A whole window is as long as whole says.
-	End(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally
+	CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally
 }

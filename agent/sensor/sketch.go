@@ -17,12 +17,12 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// sketchEvery is the least time between two reports.
-const sketchEvery = 95 * time.Millisecond
+// minReportInterval is the least time between two reports.
+const minReportInterval = 95 * time.Millisecond
 
 // artist counts over the newest layout and reports.
-type Artist struct {
-	Sensor *Sensor
+type Sketcher struct {
+	Sensor *Camera
 	Pen    *aim.Pen
 	Log    *slog.Logger
 	layout atomic.Pointer[aim.Layout]
@@ -35,7 +35,7 @@ type Artist struct {
 }
 
 // listen takes layouts until nobody sends any more.
-func (a *Artist) Listen() error {
+func (a *Sketcher) ReadLayouts() error {
 	for {
 		l, err := aim.ReadLayout(os.Stdin)
 		if err != nil {
@@ -46,55 +46,55 @@ func (a *Artist) Listen() error {
 }
 
 // work opens the camera again and again. It begins with the first layout.
-func (a *Artist) Work(ctx context.Context) {
-	for again := new(Comeback); ; {
-		wait := FirstRetry
+func (a *Sketcher) Run(ctx context.Context) {
+	for again := new(retry); ; {
+		wait := minRetryDelay
 		if a.layout.Load() != nil {
 			begun := time.Now()
-			err := a.watch(ctx)
-			wait = again.After(err, time.Since(begun), a.report.Watching)
-			again.Tell(a.Log, "camera lost", err, time.Now())
+			err := a.sketchUntilLost(ctx)
+			wait = again.delayAfter(err, time.Since(begun), a.report.Watching)
+			again.logLoss(a.Log, "camera lost", err, time.Now())
 			a.report.Watching = false
-			a.tell()
+			a.sendReport()
 		}
 		time.Sleep(wait)
 	}
 }
 
-func (a *Artist) watch(ctx context.Context) error {
+func (a *Sketcher) sketchUntilLost(ctx context.Context) error {
 	s := a.Sensor
 	src, err := s.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	if d := s.Camera.Every(); d > 0 {
-		src = &source.Thinner{Source: src, Every: d}
+	if d := s.Config.Every(); d > 0 {
+		src = &source.RateLimiter{Pictures: src, Interval: d}
 	}
 	w, h := src.Size()
-	o := s.opts(w, h)
+	o := s.visionOpts(w, h)
 	o.Sketcher = &a.sketcher
-	if !s.Camera.Still() {
+	if !s.Config.Still() {
 		o.Health = &a.view
 	}
 	arena := new(cage.Vault)
 	defer arena.Close()
-	d, err := s.detector(ctx, w, h, arena)
+	d, err := s.chooseDetector(ctx, w, h, arena)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	o.Network, o.Share = d.Net, model.CoreShare
+	o.Network, o.Share = d.Net, model.MaxCoreShare
 	for {
-		if err := a.count(ctx, src, o, a.layout.Load()); err != nil {
+		if err := a.sketchLayout(ctx, src, o, a.layout.Load()); err != nil {
 			return err
 		}
 	}
 }
 
-// count counts over one layout until there is another one.
-func (a *Artist) count(ctx context.Context, src source.Source, o vision.Opts, l *aim.Layout) error {
-	a.apply(&o, l)
+// sketchLayout counts over one layout until there is another one.
+func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o vision.Opts, l *aim.Layout) error {
+	a.applyLayout(&o, l)
 	arena := new(cage.Vault)
 	defer arena.Close()
 	o.Memory = arena.Bytes
@@ -115,11 +115,11 @@ func (a *Artist) count(ctx context.Context, src source.Source, o vision.Opts, l 
 		}
 		a.report.Pictures++
 		a.report.Watching, a.report.Fault = true, uint8(step.Health)
-		a.Note(step)
-		if now := a.Sensor.now(); now-a.sent >= sketchEvery {
+		a.addStep(step)
+		if now := a.Sensor.now(); now-a.sent >= minReportInterval {
 			c.Sketch(&a.report.Sketch)
 			a.sent = now
-			if err := a.tell(); err != nil {
+			if err := a.sendReport(); err != nil {
 				return err
 			}
 		}
@@ -127,21 +127,21 @@ func (a *Artist) count(ctx context.Context, src source.Source, o vision.Opts, l 
 	return nil
 }
 
-// apply puts the layout in the place of the file's lines. Streams are named by
+// applyLayout puts the layout in the place of the file's lines. Streams are named by
 // their places.
-func (a *Artist) apply(o *vision.Opts, l *aim.Layout) {
+func (a *Sketcher) applyLayout(o *vision.Opts, l *aim.Layout) {
 	o.Lines, o.Zones, o.Heights = nil, nil, nil
 	if o.FollowMax > 0 {
 		for i, s := range l.Lines[:l.NLines] {
 			o.Lines = append(o.Lines, counting.Line{
-				ID: numbered(i), From: counting.Point{X: float64(s[0]), Y: float64(s[1])}, To: counting.Point{X: float64(s[2]), Y: float64(s[3])},
+				ID: streamID(i), From: counting.Point{X: float64(s[0]), Y: float64(s[1])}, To: counting.Point{X: float64(s[2]), Y: float64(s[3])},
 			})
 		}
 	}
 	for i, z := range l.Zones[:l.NZones] {
-		o.Zones = append(o.Zones, counting.Zone{ID: numbered(i), Polygon: z.Polygon()})
+		o.Zones = append(o.Zones, counting.Zone{ID: streamID(i), Polygon: z.Polygon()})
 	}
-	o.Masks = a.Sensor.policy.Masks(a.Sensor.Camera.Name)
+	o.Masks = a.Sensor.policy.Masks(a.Sensor.Config.Name)
 	for _, m := range l.Masks[:l.NMasks] {
 		o.Masks = append(o.Masks, m.Polygon())
 	}
@@ -160,9 +160,9 @@ func (a *Artist) apply(o *vision.Opts, l *aim.Layout) {
 	}
 }
 
-func numbered(i int) string { return fmt.Sprintf("%02d", i) }
+func streamID(i int) string { return fmt.Sprintf("%02d", i) }
 
-func ordinal(id string) (i uint8) {
+func streamIndex(id string) (i uint8) {
 	for _, c := range []byte(id) {
 		i = 10*i + c - '0'
 	}
@@ -170,10 +170,10 @@ func ordinal(id string) (i uint8) {
 }
 
 // note keeps what a step told for the next report.
-func (a *Artist) Note(step vision.Step) {
+func (a *Sketcher) addStep(step vision.Step) {
 	for _, x := range step.Crossings {
 		if int(a.report.N) < len(a.report.Passes) {
-			a.report.Passes[a.report.N] = aim.Pass{Line: ordinal(x.Stream), Class: uint8(x.Class), Dir: uint8(x.Dir)}
+			a.report.Passes[a.report.N] = aim.Pass{Line: streamIndex(x.Stream), Class: uint8(x.Class), Dir: uint8(x.Dir)}
 			a.report.N++
 		}
 	}
@@ -184,7 +184,7 @@ func (a *Artist) Note(step vision.Step) {
 	}
 }
 
-func (a *Artist) tell() error {
+func (a *Sketcher) sendReport() error {
 	err := a.Pen.Write(&a.report)
 	a.report.N = 0
 	return err

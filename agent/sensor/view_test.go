@@ -22,17 +22,17 @@ func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 	var now time.Duration
 	s := New(c, policy.Demo(), nil, func() time.Duration { return now }, slog.New(slog.DiscardHandler))
 	var told []string
-	s.View.Tell = func(f health.Fault, on bool) { told = append(told, fmt.Sprint(f, " ", on)) }
+	s.View.OnChange = func(f health.Fault, on bool) { told = append(told, fmt.Sprint(f, " ", on)) }
 	crossing := []counting.Crossing{{Stream: "kerb", Class: counting.Person}}
 	second := func(f health.Fault, n int) {
 		for range n {
 			now += time.Second
-			s.Count(vision.Step{Health: f, Crossings: crossing})
+			s.countStep(vision.Step{Health: f, Crossings: crossing})
 		}
 	}
 	end := func() counting.Tally {
 		at := time.Unix(1e9, 0)
-		return s.End(now, at, at.Add(time.Minute), time.Minute)[0]
+		return s.CloseWindow(now, at, at.Add(time.Minute), time.Minute)[0]
 	}
 	second(health.Good, 11)
 	second(health.Moved, 30)
@@ -64,13 +64,13 @@ func TestATurningCameraTellsFew(t *testing.T) {
 	var v View
 	var last string
 	n := 0
-	v.Tell = func(f health.Fault, on bool) { last, n = fmt.Sprint(f, on), n+1 }
+	v.OnChange = func(f health.Fault, on bool) { last, n = fmt.Sprint(f, on), n+1 }
 	for range 1000 {
-		v.Note(health.Dark, slog.New(slog.DiscardHandler))
-		v.Note(health.Blurred, slog.New(slog.DiscardHandler))
+		v.setFault(health.Dark, slog.New(slog.DiscardHandler))
+		v.setFault(health.Blurred, slog.New(slog.DiscardHandler))
 	}
-	v.Close()
-	if n != MaxTurns || last != "camera_blurred true" {
+	v.reportChanges()
+	if n != maxViewChanges || last != "camera_blurred true" {
 		t.Errorf("%d told, the last %s", n, last)
 	}
 }
@@ -81,15 +81,15 @@ func TestAimingMakesTheViewTheRightOne(t *testing.T) {
 	look := func(w *health.Watch) {
 		w.Look(health.Picture{Width: 64, Height: 48, Now: make([]byte, 64*48)}, time.Second)
 	}
-	look(v.Fresh())
+	look(v.watchForOpening())
 	if reflect.ValueOf(&v.Watch).Elem().IsZero() {
 		t.Fatal("nothing was seen")
 	}
-	if v.Fresh(); reflect.ValueOf(&v.Watch).Elem().IsZero() {
+	if v.watchForOpening(); reflect.ValueOf(&v.Watch).Elem().IsZero() {
 		t.Error("forgotten by being opened again")
 	}
 	v.Forget.Store(true)
-	if v.Fresh(); !reflect.ValueOf(&v.Watch).Elem().IsZero() {
+	if v.watchForOpening(); !reflect.ValueOf(&v.Watch).Elem().IsZero() {
 		t.Error("not forgotten")
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // A source is what every camera driver is to the wiring.
-type Source interface {
+type Pictures interface {
 	// ReadInto reads the next picture into dst, one byte of luma a pixel, row by
 	// row, and returns the time at which it was taken.
 	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
@@ -33,7 +33,7 @@ func Limits(pixels int) camera.Limits {
 
 // openClip opens what a command line names: a scene or a recording, as fast as
 // it can be read.
-func OpenClip(path string) (Source, error) {
+func OpenClip(path string) (Pictures, error) {
 	if words, ok := strings.CutPrefix(path, "scene:"); ok {
 		return OpenScene(words, false)
 	}
@@ -42,7 +42,7 @@ func OpenClip(path string) (Source, error) {
 
 // openFile opens a recording: an AVI, a folder of stills, one still, or - for
 // concatenated JPEGs on standard input.
-func OpenFile(path string, l camera.Limits) (Source, error) {
+func OpenFile(path string, l camera.Limits) (Pictures, error) {
 	if path == "-" {
 		return camera.OpenStream(os.Stdin, l, 25)
 	}
@@ -77,7 +77,7 @@ type jpegFile struct {
 
 func (j jpegFile) Close() error { return errors.Join(j.Stream.Close(), j.file.Close()) }
 
-func openJPEGs(path string, l camera.Limits) (Source, error) {
+func openJPEGs(path string, l camera.Limits) (Pictures, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the clip: %w", err)
@@ -104,22 +104,22 @@ func OpenScene(words string, paced bool) (*scene.Scene, error) {
 	return scene.New(o)
 }
 
-// paceKeeper plays a recording at the speed at which it was made, over and
+// realtime plays a recording at the speed at which it was made, over and
 // over, and stamps its pictures with the present: it stands in for a camera.
-type paceKeeper struct {
-	Source
-	again func() (Source, error) // opens it anew at its end
-	begun time.Time              // when the first picture was played
-	first time.Time              // its time in the recording
+type realtime struct {
+	Pictures
+	reopen func() (Pictures, error) // opens it anew at its end
+	begun  time.Time                // when the first picture was played
+	first  time.Time                // its time in the recording
 }
 
-func (p *paceKeeper) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
-	at, err := p.Source.ReadInto(ctx, dst)
+func (p *realtime) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+	at, err := p.Pictures.ReadInto(ctx, dst)
 	if errors.Is(err, io.EOF) && !p.begun.IsZero() {
 		if err := p.rewind(); err != nil {
 			return at, err
 		}
-		at, err = p.Source.ReadInto(ctx, dst)
+		at, err = p.Pictures.ReadInto(ctx, dst)
 	}
 	if err != nil {
 		return at, err
@@ -136,36 +136,36 @@ func (p *paceKeeper) ReadInto(ctx context.Context, dst []byte) (time.Time, error
 	}
 }
 
-func (p *paceKeeper) rewind() error {
-	fresh, err := p.again()
+func (p *realtime) rewind() error {
+	fresh, err := p.reopen()
 	if err != nil {
 		return err
 	}
-	err = p.Source.Close()
-	p.Source, p.begun = fresh, time.Time{}
+	err = p.Pictures.Close()
+	p.Pictures, p.begun = fresh, time.Time{}
 	return err
 }
 
 // thinner passes on one picture per interval: a Pi that cannot look at 30
 // pictures a second looks at 10 and follows as well.
-type Thinner struct {
-	Source
-	Every time.Duration
-	next  time.Time
+type RateLimiter struct {
+	Pictures
+	Interval time.Duration
+	next     time.Time
 }
 
-func (t *Thinner) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+func (t *RateLimiter) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	for {
-		at, err := t.Source.ReadInto(ctx, dst)
+		at, err := t.Pictures.ReadInto(ctx, dst)
 		if err != nil {
 			return at, err
 		}
 		// A picture that comes a little early is the one that was due: jitter
 		// must not drop every second one.
-		if early := t.next.Sub(at); early <= t.Every/4 {
-			t.next = t.next.Add(t.Every)
-			if late := at.Add(-t.Every / 4); t.next.Before(late) {
-				t.next = at.Add(t.Every)
+		if early := t.next.Sub(at); early <= t.Interval/4 {
+			t.next = t.next.Add(t.Interval)
+			if late := at.Add(-t.Interval / 4); t.next.Before(late) {
+				t.next = at.Add(t.Interval)
 			}
 			return at, nil
 		}

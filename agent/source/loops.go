@@ -31,7 +31,7 @@ func OpenLoops(conf config.Loops) (Edges, error) {
 		}
 		return street.New(street.Opts{Seed: 1, Pairs: pairs, Singles: singles, Realtime: true})
 	default:
-		lines, err := loopdriver.OpenLines(gpioLines(conf), conf.Debounce)
+		lines, err := loopdriver.OpenLines(lineOptions(conf), conf.Debounce)
 		if err != nil {
 			return nil, fmt.Errorf("%w%s", err, handover.PrivateDevicesHint())
 		}
@@ -39,7 +39,7 @@ func OpenLoops(conf config.Loops) (Edges, error) {
 	}
 }
 
-func gpioLines(conf config.Loops) []loopdriver.Line {
+func lineOptions(conf config.Loops) []loopdriver.Line {
 	bias := map[string]loopdriver.Bias{"up": loopdriver.PullUp, "down": loopdriver.PullDown, "none": loopdriver.NoBias}
 	var lines []loopdriver.Line
 	for _, n := range conf.Lines {

@@ -23,12 +23,12 @@ import (
 )
 
 // feed is a camera as it is opened, whoever opens it.
-type Feed struct {
-	Camera  config.Camera
-	Limits  camera.Limits
-	Secrets Secrets
-	Asked   *camera.Asked
-	From    handover.Opener
+type Opener struct {
+	Camera    config.Camera
+	Limits    camera.Limits
+	Secrets   Secrets
+	Poll      *camera.Asked
+	Requester handover.Requester
 }
 
 // Secrets are what a camera is opened with, and whom it is believed by.
@@ -46,7 +46,7 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 		}
 		k.password = strings.TrimRight(string(b), "\r\n")
 	}
-	child.Trust(c.Source)
+	child.LoadRootCAs(c.Source)
 	k.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
@@ -72,47 +72,47 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 
 // open is the visible switch from the words of site.toml to a driver. Recorded
 // sources are played at their own pace when paced is set.
-func (f Feed) Open(ctx context.Context, paced bool) (Source, error) {
+func (f Opener) Open(ctx context.Context, paced bool) (Pictures, error) {
 	c, live := f.Camera, camera.Live{Newest: true, Every: f.Camera.Every()}
 	switch c.Feed() {
 	case config.SceneFeed:
 		return OpenScene(strings.TrimPrefix(c.Source, "scene:"), paced)
 	case config.StreamFeed:
-		o := camera.HTTP{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.dial, Live: live}
+		o := camera.HTTP{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn, Live: live}
 		return camera.OpenMJPEG(ctx, c.Source, f.Limits, o)
 	case config.SnapshotFeed:
-		return f.snapshot(ctx)
+		return f.openSnapshot(ctx)
 	case config.RTSPFeed:
-		o := rtsp.Opts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.dial}
+		o := rtsp.Opts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn}
 		if c.UDP {
-			o.Packets = f.hear
+			o.Packets = f.requestUDP
 		}
-		return camera.OpenRTSP(ctx, c.Source, f.Limits, o, live, f.decoder)
+		return camera.OpenRTSP(ctx, c.Source, f.Limits, o, live, f.openStreamDecoder)
 	case config.DeviceFeed:
-		fds, err := f.ask(ctx, handover.PleaseOpen, 1)
+		fds, err := f.requestFDs(ctx, handover.RequestCamera, 1)
 		if err != nil {
 			return nil, err
 		}
 		return camera.OpenDevice(ctx, fds[0], f.Limits, live)
 	case config.CSIFeed, config.CommandFeed:
-		return f.pipe(ctx, live)
+		return f.openPipe(ctx, live)
 	}
-	return f.recording(ctx, paced)
+	return f.openRecording(ctx, paced)
 }
 
-// snapshotTime is the longest that one asking for a picture or a clip may take.
-const snapshotTime = 20 * time.Second
+// snapshotTimeout is the longest that one asking for a picture or a clip may take.
+const snapshotTimeout = 20 * time.Second
 
-// snapshot is one picture, or one short clip, at a time.
-func (f Feed) snapshot(ctx context.Context) (Source, error) {
-	o := camera.SnapshotOpts{Every: f.Camera.Asked, Clip: f.clip}
-	o.User, o.Password, o.TLS, o.Dial = f.Camera.User, f.Secrets.password, f.Secrets.tls, f.dial
-	o.Connect = snapshotTime
-	return camera.OpenSnapshot(ctx, f.Camera.Source, f.Limits, o, f.Asked)
+// openSnapshot is one picture, or one short clip, at a time.
+func (f Opener) openSnapshot(ctx context.Context) (Pictures, error) {
+	o := camera.SnapshotOpts{Every: f.Camera.Asked, Clip: f.openClipDecoder}
+	o.User, o.Password, o.TLS, o.Dial = f.Camera.User, f.Secrets.password, f.Secrets.tls, f.requestConn
+	o.Connect = snapshotTimeout
+	return camera.OpenSnapshot(ctx, f.Camera.Source, f.Limits, o, f.Poll)
 }
 
-// pipe is what a program writes.
-func (f Feed) pipe(ctx context.Context, live camera.Live) (Source, error) {
+// openPipe is what a program writes.
+func (f Opener) openPipe(ctx context.Context, live camera.Live) (Pictures, error) {
 	format := f.Camera.Format
 	if f.Camera.Feed() == config.CSIFeed {
 		csi, err := config.ParseCSI(f.Camera.Source)
@@ -127,16 +127,16 @@ func (f Feed) pipe(ctx context.Context, live camera.Live) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := f.file(ctx)
+	out, err := f.requestFile(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return camera.OpenPipe(ctx, out, layout, f.Limits, live)
 }
 
-func (f Feed) recording(ctx context.Context, paced bool) (Source, error) {
-	open := func() (Source, error) {
-		file, err := f.file(ctx)
+func (f Opener) openRecording(ctx context.Context, paced bool) (Pictures, error) {
+	open := func() (Pictures, error) {
+		file, err := f.requestFile(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -153,32 +153,32 @@ func (f Feed) recording(ctx context.Context, paced bool) (Source, error) {
 	if err != nil || !paced {
 		return src, err
 	}
-	return &paceKeeper{Source: src, again: open}, nil
+	return &realtime{Pictures: src, reopen: open}, nil
 }
 
-func (f Feed) ask(ctx context.Context, what byte, n int) ([]int, error) {
-	fds, err := f.From.Open(ctx, what)
+func (f Opener) requestFDs(ctx context.Context, what byte, n int) ([]int, error) {
+	fds, err := f.Requester.Request(ctx, what)
 	if err == nil && len(fds) != n {
 		err = fmt.Errorf("be handed the camera: %d descriptors where there should be %d", len(fds), n)
 	}
 	return fds, err
 }
 
-func (f Feed) file(ctx context.Context) (*os.File, error) {
-	fds, err := f.ask(ctx, handover.PleaseOpen, 1)
+func (f Opener) requestFile(ctx context.Context) (*os.File, error) {
+	fds, err := f.requestFDs(ctx, handover.RequestCamera, 1)
 	if err != nil {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fds[0]), "camera"), nil
 }
 
-// dial is what a client uses instead of the network. Another address than the
+// requestConn is what a client uses instead of the network. Another address than the
 // camera's own is refused here, and could not be reached from a cage.
-func (f Feed) dial(ctx context.Context, _, addr string) (net.Conn, error) {
+func (f Opener) requestConn(ctx context.Context, _, addr string) (net.Conn, error) {
 	if addr != f.Camera.Address() {
 		return nil, fmt.Errorf("camera leads to %s: not followed", addr)
 	}
-	file, err := f.file(ctx)
+	file, err := f.requestFile(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -186,9 +186,9 @@ func (f Feed) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	return net.FileConn(file)
 }
 
-// hear is the two sockets at which a camera's packets arrive.
-func (f Feed) hear(ctx context.Context) (rtp, rtcp *net.UDPConn, err error) {
-	fds, err := f.ask(ctx, handover.PleaseHear, 2)
+// requestUDP is the two sockets at which a camera's packets arrive.
+func (f Opener) requestUDP(ctx context.Context) (rtp, rtcp *net.UDPConn, err error) {
+	fds, err := f.requestFDs(ctx, handover.RequestUDP, 2)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -202,21 +202,21 @@ func (f Feed) hear(ctx context.Context) (rtp, rtcp *net.UDPConn, err error) {
 	return conns[0], conns[1], err
 }
 
-// decoder is the program that decodes what a camera sends.
-func (f Feed) decoder(ctx context.Context, c rtsp.Codec) (io.WriteCloser, io.ReadCloser, error) {
+// openStreamDecoder is the program that decodes what a camera sends.
+func (f Opener) openStreamDecoder(ctx context.Context, c rtsp.Codec) (io.WriteCloser, io.ReadCloser, error) {
 	if c == rtsp.H265 {
-		return f.decode(ctx, handover.PleaseHEVC)
+		return f.requestDecoder(ctx, handover.RequestHEVC)
 	}
-	return f.decode(ctx, handover.PleaseAVC)
+	return f.requestDecoder(ctx, handover.RequestAVC)
 }
 
-// clip is the program that decodes a clip.
-func (f Feed) clip(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
-	return f.decode(ctx, handover.PleaseClip)
+// openClipDecoder is the program that decodes a clip.
+func (f Opener) openClipDecoder(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
+	return f.requestDecoder(ctx, handover.RequestClip)
 }
 
-func (f Feed) decode(ctx context.Context, what byte) (io.WriteCloser, io.ReadCloser, error) {
-	fds, err := f.ask(ctx, what, 2)
+func (f Opener) requestDecoder(ctx context.Context, what byte) (io.WriteCloser, io.ReadCloser, error) {
+	fds, err := f.requestFDs(ctx, what, 2)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // own gives what root made in the state directory to whoever the directory
 // belongs to, so that an agent with a user of its own can go on with it.
-func Own(state string) {
+func ChownTree(state string) {
 	info, err := os.Stat(state)
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if err != nil || !ok || os.Geteuid() != 0 || st.Uid == 0 {
@@ -31,10 +31,10 @@ const AcceptanceFile = "acceptance.json"
 // aimDoor is the socket in the state directory at which kerb aim asks a running
 // agent to leave one camera alone. It is the only thing that can be asked
 // there, and only from this machine, by root or by the agent's own user.
-const AimDoor = "aim.sock"
+const AimSocket = "aim.sock"
 
 // greeting is how long whoever came to aim may take to say so.
-const Greeting = 5 * time.Second
+const GreetingTimeout = 5 * time.Second
 
 // auditDir is the audit log's directory in the state directory.
 const AuditDir = "audit"

@@ -20,16 +20,16 @@ import (
 	"kerb/agent/state"
 )
 
-// aiming is what the supervisor knows of a session.
-type aiming struct {
-	post    *Post
+// aimSession is what the supervisor knows of a session.
+type aimSession struct {
+	slot    *slot
 	changed bool // the files are not any more what this agent read
 }
 
-// openAimDoor listens. Without it the agent counts as well, and cannot be
+// listenAimSocket listens. Without it the agent counts as well, and cannot be
 // aimed.
-func openAimDoor(dir string) (*net.UnixListener, error) {
-	path := filepath.Join(dir, state.AimDoor)
+func listenAimSocket(dir string) (*net.UnixListener, error) {
+	path := filepath.Join(dir, state.AimSocket)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err // of a kerb run that was killed; the audit log's lock says that none runs
 	}
@@ -40,9 +40,9 @@ func openAimDoor(dir string) (*net.UnixListener, error) {
 	return l, os.Chmod(path, 0o600)
 }
 
-// attend lets one at a time aim, until the context ends.
-func (s *Supervisor) attend(ctx context.Context) {
-	l, err := openAimDoor(s.Site.Device.State)
+// serveAim lets one at a time aim, until the context ends.
+func (s *Supervisor) serveAim(ctx context.Context) {
+	l, err := listenAimSocket(s.Site.Device.State)
 	if err != nil {
 		s.Log.Warn("kerb aim will not find this agent", "err", err)
 		return
@@ -57,35 +57,35 @@ func (s *Supervisor) attend(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if err := trusted(c); err != nil {
+		if err := checkPeer(c); err != nil {
 			s.Log.Warn("not let in to aim", "err", err)
 			c.Close()
 			continue
 		}
 		if !busy.CompareAndSwap(false, true) {
-			sessions.Go(func() { turnAway(c) })
+			sessions.Go(func() { refuseBusy(c) })
 			continue
 		}
 		sessions.Go(func() {
 			defer busy.Store(false)
-			s.session(ctx, c)
+			s.runAimSession(ctx, c)
 		})
 	}
 }
 
-// turnAway says that somebody is aiming already. It hears whoever came out
+// refuseBusy says that somebody is aiming already. It hears whoever came out
 // first: closed with a word unread, the connection would break before the
 // answer is read.
-func turnAway(c *net.UnixConn) {
+func refuseBusy(c *net.UnixConn) {
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(state.Greeting))
+	_ = c.SetDeadline(time.Now().Add(state.GreetingTimeout))
 	if _, err := ipc.Read(c); err == nil {
 		_ = ipc.Write(c, &ipc.Aim{Act: ipc.AimRefused, Why: ipc.AimBusy})
 	}
 }
 
-// trusted says what speaks against whoever is at the other end.
-func trusted(c *net.UnixConn) error {
+// checkPeer says what speaks against whoever is at the other end.
+func checkPeer(c *net.UnixConn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err
@@ -104,47 +104,47 @@ func trusted(c *net.UnixConn) error {
 	return nil
 }
 
-// session is one connection from its first word to its end. While it lasts, the
+// runAimSession is one connection from its first word to its end. While it lasts, the
 // camera is kerb aim's; when it ends, however it ends, the sensor counts again.
-func (s *Supervisor) session(ctx context.Context, c *net.UnixConn) {
+func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	_ = c.SetDeadline(time.Now().Add(state.Greeting))
+	_ = c.SetDeadline(time.Now().Add(state.GreetingTimeout))
 	first, err := ipc.Read(c)
 	ask, ok := first.(*ipc.Aim)
 	if err != nil || !ok || ask.Act != ipc.AimStart {
 		return
 	}
-	a, why := s.admit(ask)
+	a, why := s.admitAimSession(ask)
 	if a == nil {
 		_ = ipc.Write(c, &ipc.Aim{Act: ipc.AimRefused, Why: why})
 		return
 	}
-	s.account(ask)
-	s.Log.Info("aiming: the camera is closed", "process", a.post.ward.Name, "for", ask.For)
-	s.pause(a.post, true)
+	s.recordAim(ask)
+	s.Log.Info("aiming: the camera is closed", "process", a.slot.watcher.Name, "for", ask.For)
+	s.setPaused(a.slot, true)
 	end := &ipc.Aim{Sensor: ask.Sensor, Act: ipc.AimEnd, Why: ipc.AimLost}
 	if ipc.Write(c, &ipc.Aim{Act: ipc.AimGranted}) == nil {
-		_ = c.SetDeadline(time.Now().Add(ask.For + state.Greeting)) // Go's deadlines are monotonic
-		s.follow(c, a, ask.Sensor, end)
+		_ = c.SetDeadline(time.Now().Add(ask.For + state.GreetingTimeout)) // Go's deadlines are monotonic
+		s.followAimSession(c, a, ask.Sensor, end)
 	}
 	if ctx.Err() != nil {
 		end.Why = ipc.AimStopped
 	}
-	s.account(end)
-	s.Log.Info("aiming ended", "process", a.post.ward.Name, "changed", a.changed)
+	s.recordAim(end)
+	s.Log.Info("aiming ended", "process", a.slot.watcher.Name, "changed", a.changed)
 	if a.changed {
-		s.anew(ErrChanged)
+		s.restart(ErrFilesChanged)
 		return
 	}
-	s.pause(a.post, false)
+	s.setPaused(a.slot, false)
 }
 
 // errChanged ends an agent whose files were changed by aiming: it starts anew.
-var ErrChanged = errors.New("the files were changed by kerb aim")
+var ErrFilesChanged = errors.New("the files were changed by kerb aim")
 
-// follow listens to what is done until the session ends. The end is filled in.
-func (s *Supervisor) follow(c io.Reader, a *aiming, sensor uint16, end *ipc.Aim) {
+// followAimSession listens to what is done until the session ends. The end is filled in.
+func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16, end *ipc.Aim) {
 	for {
 		m, err := ipc.Read(c)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -158,10 +158,10 @@ func (s *Supervisor) follow(c io.Reader, a *aiming, sensor uint16, end *ipc.Aim)
 		did.Sensor = sensor
 		switch did.Act {
 		case ipc.AimEntered, ipc.AimLocked:
-			s.account(did)
+			s.recordAim(did)
 		case ipc.AimChanged, ipc.AimUndone, ipc.AimAccepted:
 			a.changed = true
-			s.account(did)
+			s.recordAim(did)
 		case ipc.AimEnd:
 			end.Why = did.Why
 			return
@@ -171,46 +171,46 @@ func (s *Supervisor) follow(c io.Reader, a *aiming, sensor uint16, end *ipc.Aim)
 	}
 }
 
-// admit decides whether somebody may aim, or says why not.
-func (s *Supervisor) admit(ask *ipc.Aim) (*aiming, uint8) {
+// admitAimSession decides whether somebody may aim, or says why not.
+func (s *Supervisor) admitAimSession(ask *ipc.Aim) (*aimSession, uint8) {
 	_, longest := s.Policy.AimTerms()
 	switch {
-	case hex.EncodeToString(ask.Sum[:]) != s.Agreed:
+	case hex.EncodeToString(ask.Sum[:]) != s.Fingerprint:
 		return nil, ipc.AimStale
 	case int(ask.Sensor) >= len(s.Site.Cameras) || ask.For <= 0 || ask.For > longest:
 		return nil, ipc.AimNever
 	}
-	return &aiming{post: s.Posts[ask.Sensor]}, 0
+	return &aimSession{slot: s.slots[ask.Sensor]}, 0
 }
 
-// pause stops or resumes one sensor. Its process lives on, so that what it
+// setPaused stops or resumes one sensor. Its process lives on, so that what it
 // counted in the open window is not lost.
-func (s *Supervisor) pause(p *Post, on bool) {
+func (s *Supervisor) setPaused(p *slot, on bool) {
 	s.mu.Lock()
-	p.Aimed = on
-	c := p.Child
+	p.aimed = on
+	c := p.process
 	s.mu.Unlock()
 	if c != nil {
-		if err := c.Tell(&ipc.Pause{On: on}); err != nil {
-			s.Log.Warn("not heard", "process", p.ward.Name, "err", err)
+		if err := c.Send(&ipc.Pause{On: on}); err != nil {
+			s.Log.Warn("not heard", "process", p.watcher.Name, "err", err)
 		}
 	}
 }
 
-// resume tells a process that begins while its camera is being aimed.
-func (s *Supervisor) resume(place int, c *process.Child) {
+// sendPauseState tells a process that begins while its camera is being aimed.
+func (s *Supervisor) sendPauseState(place int, c *process.Process) {
 	s.mu.Lock()
-	aimed := s.Posts[place].Aimed
+	aimed := s.slots[place].aimed
 	s.mu.Unlock()
 	if aimed {
-		_ = c.Tell(&ipc.Pause{On: true}) // one that does not hear it is ended for its silence
+		_ = c.Send(&ipc.Pause{On: true}) // one that does not hear it is ended for its silence
 	}
 }
 
-// account enters what aiming did into the audit log and tells the uplink.
-func (s *Supervisor) account(m *ipc.Aim) {
-	s.Book.Write("aim_"+m.Word(), m.Data(s.Site.CameraName(int(m.Sensor))))
-	s.Out.Note(func(n uint64) []ipc.Message {
+// recordAim enters what aiming did into the audit log and tells the uplink.
+func (s *Supervisor) recordAim(m *ipc.Aim) {
+	s.Journal.Write("aim_"+m.Word(), m.Data(s.Site.CameraName(int(m.Sensor))))
+	s.queue.pushNote(func(n uint64) []ipc.Message {
 		told := *m
 		told.N = n
 		return []ipc.Message{&told}

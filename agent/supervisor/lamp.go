@@ -10,9 +10,9 @@ import (
 	loopdriver "kerb/drivers/loop"
 )
 
-// shine blinks on the site's lamp what the agent is doing, until the context
+// runLamp blinks on the site's lamp what the agent is doing, until the context
 // ends. A lamp that is not there stops nothing.
-func (s *Supervisor) shine(ctx context.Context) {
+func (s *Supervisor) runLamp(ctx context.Context) {
 	if s.Site.Lamp.GPIO == "" {
 		return
 	}
@@ -25,7 +25,7 @@ func (s *Supervisor) shine(ctx context.Context) {
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
 	for tick := time.NewTicker(time.Second); ; {
-		l.Show(s.Code())
+		l.Show(s.lampCode())
 		select {
 		case <-tick.C:
 		case err := <-done:
@@ -53,22 +53,22 @@ func lampPin(c config.Lamp) (lamp.Pin, error) {
 // code is what the lamp says: a sensor that does not deliver before one that
 // shows nothing that could be counted, and that before a broker that is not
 // reached. Outside the policy's hours, and a camera's own, nothing has to deliver.
-func (s *Supervisor) Code() lamp.Code {
+func (s *Supervisor) lampCode() lamp.Code {
 	r := s.Clock.Read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	unsighted := false
-	for _, p := range s.Posts {
+	for _, p := range s.slots {
 		open := s.Policy.ClosedReason(p.hours, r.Wall, r.Synced) == ""
-		if open && !p.Aimed && (p.Child == nil || p.Alive == nil || !p.Alive.Watching) {
+		if open && !p.aimed && (p.process == nil || p.heartbeat == nil || !p.heartbeat.Watching) {
 			return lamp.Fault
 		}
-		unsighted = unsighted || open && !p.Aimed && p.Alive != nil && health.Fault(p.Alive.View) != health.Good
+		unsighted = unsighted || open && !p.aimed && p.heartbeat != nil && health.Fault(p.heartbeat.View) != health.Good
 	}
 	if unsighted {
 		return lamp.Unsighted
 	}
-	if s.Speaking == nil || !s.Online.Load() {
+	if s.publishing == nil || !s.online.Load() {
 		return lamp.Offline
 	}
 	return lamp.Counting

@@ -13,33 +13,33 @@ import (
 
 func TestTheLampSaysTheWorstThatIsTrue(t *testing.T) {
 	s := &Supervisor{Policy: policy.Demo(), Clock: clock.Clock{}}
-	p := &Post{}
-	s.Posts = []*Post{p}
+	p := &slot{}
+	s.slots = []*slot{p}
 	check := func(what string, want lamp.Code) {
 		t.Helper()
-		if got := s.Code(); got != want {
+		if got := s.lampCode(); got != want {
 			t.Errorf("%s: %v, want %v", what, got, want)
 		}
 	}
 	check("no process for the camera", lamp.Fault)
-	p.Child = &process.Child{}
+	p.process = &process.Process{}
 	check("a camera that has not said anything", lamp.Fault)
-	p.Alive = &ipc.Alive{Watching: true}
+	p.heartbeat = &ipc.Heartbeat{Watching: true}
 	check("no uplink", lamp.Offline)
-	s.Speaking = &process.Child{}
+	s.publishing = &process.Process{}
 	check("an uplink without a broker", lamp.Offline)
-	s.Online.Store(true)
+	s.online.Store(true)
 	check("all is well", lamp.Counting)
 	for f := health.Frozen; f.Known(); f++ {
-		p.Alive = &ipc.Alive{Watching: true, View: uint8(f)}
+		p.heartbeat = &ipc.Heartbeat{Watching: true, View: uint8(f)}
 		check(f.String(), lamp.Unsighted)
-		if got := s.Well(); got != "counting broker" {
+		if got := s.healthWords(); got != "counting broker" {
 			t.Errorf("%v: well is %q", f, got)
 		}
 	}
-	p.Aimed = true
+	p.aimed = true
 	check("somebody aims it", lamp.Counting)
-	p.Aimed = false
-	p.Alive = &ipc.Alive{}
+	p.aimed = false
+	p.heartbeat = &ipc.Heartbeat{}
 	check("a camera that does not deliver", lamp.Fault)
 }

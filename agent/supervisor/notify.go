@@ -14,12 +14,12 @@ import (
 
 // A notifier tells systemd how the agent is (sd_notify(3)): datagrams to the
 // socket that NOTIFY_SOCKET names. Without one it says nothing.
-type Notifier struct {
-	once sync.Once
-	told time.Time // of the last sign of life
+type notifier struct {
+	once     sync.Once
+	lastSent time.Time // of the last sign of life
 }
 
-func (n *Notifier) tell(text string) {
+func (n *notifier) send(text string) {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
 		return
@@ -36,39 +36,39 @@ func (n *Notifier) tell(text string) {
 }
 
 // ready is told once; then runs with it, for who watches.
-func (n *Notifier) Ready(then func()) {
+func (n *notifier) notifyReady(then func()) {
 	n.once.Do(func() {
-		n.tell("READY=1")
+		n.send("READY=1")
 		then()
 	})
 }
 
-func (n *Notifier) Stopping() { n.tell("STOPPING=1") }
+func (n *notifier) notifyStopping() { n.send("STOPPING=1") }
 
 // alive feeds the watchdog four times as often as systemd asks for. Beside the
 // line for people stands which of counting, view, broker and clock are well, for
 // whoever decides about an update by it; systemd passes over it.
-func (n *Notifier) Alive(status, well func() string) {
+func (n *notifier) feedWatchdog(status, well func() string) {
 	every := 10 * time.Second
 	if us, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 {
 		every = min(every, time.Duration(us)*time.Microsecond/4)
 	}
-	if time.Since(n.told) >= every {
-		n.told = time.Now()
-		n.tell("WATCHDOG=1\nSTATUS=" + status() + "\nX_KERB_WELL=" + well())
+	if time.Since(n.lastSent) >= every {
+		n.lastSent = time.Now()
+		n.send("WATCHDOG=1\nSTATUS=" + status() + "\nX_KERB_WELL=" + well())
 	}
 }
 
-// ready tells systemd, once, that all processes are there.
-func (s *Supervisor) ready() {
-	for _, p := range s.Posts {
-		if p.Child == nil {
+// notifyIfReady tells systemd, once, that all processes are there.
+func (s *Supervisor) notifyIfReady() {
+	for _, p := range s.slots {
+		if p.process == nil {
 			return
 		}
 	}
-	if s.Speaking != nil {
+	if s.publishing != nil {
 		d := s.Site.Device
-		s.notify.Ready(func() {
+		s.notify.notifyReady(func() {
 			s.Log.Info("all is there", "window", s.Policy.Window(),
 				"next", fmt.Sprintf("kerb spool; mosquitto_sub -v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name))
 		})
@@ -78,16 +78,16 @@ func (s *Supervisor) ready() {
 // well names what is well of counting, view, broker and clock. Counting is well
 // when pictures are looked at, also where they show nothing: an update of a
 // device is no worse for a night without lamps.
-func (s *Supervisor) Well() string {
+func (s *Supervisor) healthWords() string {
 	words := []string{}
-	switch s.Code() {
+	switch s.lampCode() {
 	case lamp.Fault:
 	case lamp.Unsighted:
 		words = append(words, "counting")
 	default:
 		words = append(words, "counting", "view")
 	}
-	if s.Online.Load() {
+	if s.online.Load() {
 		words = append(words, "broker")
 	}
 	if s.Clock.Read().Synced {
@@ -96,20 +96,20 @@ func (s *Supervisor) Well() string {
 	return strings.Join(words, " ")
 }
 
-// status is one line for systemctl status.
-func (s *Supervisor) status() string {
+// statusLine is one line for systemctl status.
+func (s *Supervisor) statusLine() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	watching, pictures := 0, uint64(0)
-	for _, p := range s.Posts {
-		if p.Child != nil && p.Alive != nil && p.Alive.Watching {
+	for _, p := range s.slots {
+		if p.process != nil && p.heartbeat != nil && p.heartbeat.Watching {
 			watching++
-			pictures += p.Alive.Pictures
+			pictures += p.heartbeat.Pictures
 		}
 	}
 	speaking := "speaking"
-	if s.Speaking == nil {
+	if s.publishing == nil {
 		speaking = "no uplink"
 	}
-	return fmt.Sprintf("%d of %d cameras deliver, %d pictures, %s", watching, len(s.Posts), pictures, speaking)
+	return fmt.Sprintf("%d of %d cameras deliver, %d pictures, %s", watching, len(s.slots), pictures, speaking)
 }

@@ -17,15 +17,15 @@ func TestSystemdIsToldOnceThatAllIsReadyAndOftenThatItLives(t *testing.T) {
 	defer l.Close()
 	t.Setenv("NOTIFY_SOCKET", path)
 	t.Setenv("WATCHDOG_USEC", "4000")
-	var n Notifier
+	var n notifier
 	for range 3 {
-		n.Ready(func() {})
+		n.notifyReady(func() {})
 	}
 	for range 2 {
-		n.Alive(func() string { return "counting" }, func() string { return "clock" })
+		n.feedWatchdog(func() string { return "counting" }, func() string { return "clock" })
 		time.Sleep(2 * time.Millisecond)
 	}
-	n.Stopping()
+	n.notifyStopping()
 	var heard []string
 	for b := make([]byte, 256); len(heard) < 4; {
 		_ = l.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -43,5 +43,5 @@ func TestSystemdIsToldOnceThatAllIsReadyAndOftenThatItLives(t *testing.T) {
 
 func TestWithoutSystemdNobodyIsTold(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
-	new(Notifier).Ready(func() {})
+	new(notifier).notifyReady(func() {})
 }

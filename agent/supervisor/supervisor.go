@@ -31,86 +31,86 @@ import (
 // the windows, because it alone lives as long as the agent. It opens cameras
 // for those who may open nothing, and reads nothing of what comes from them.
 type Supervisor struct {
-	Site   *config.Site
-	Policy *policy.Policy
-	Clock  clock.Clock
-	Book   *admission.Book
-	Log    *slog.Logger
-	notify Notifier
+	Site    *config.Site
+	Policy  *policy.Policy
+	Clock   clock.Clock
+	Journal *admission.Journal
+	Log     *slog.Logger
+	notify  notifier
 
-	Agreed  string      // what the two files are: see inner
-	anew    func(error) // ends the agent, with the reason
-	Posts   []*Post
-	streams []counting.Stream
-	speaker *process.Ward
-	Out     *outbox
-	begun   clock.Reading
-	walls   *ipc.Walls  // its own
-	Online  atomic.Bool // the uplink has a broker
-	spoken  atomic.Bool // an uplink was told to begin
-	leaving atomic.Bool // what ends now ends because it should
+	Fingerprint      string      // what the two files are: see inner
+	restart          func(error) // ends the agent, with the reason
+	slots            []*slot
+	streams          []counting.Stream
+	publisher        *process.Watcher
+	queue            *queue
+	begun            clock.Reading
+	walls            *ipc.Walls  // its own
+	online           atomic.Bool // the uplink has a broker
+	publisherStarted atomic.Bool // an uplink was told to begin
+	stopping         atomic.Bool // what ends now ends because it should
 
-	mu        sync.Mutex
-	gathering *Gathering     // the window that is being collected
-	Speaking  *process.Child // nil while there is none
+	mu         sync.Mutex
+	collection *collection      // the window that is being collected
+	publishing *process.Process // nil while there is none
 }
 
 // A post is the place of one camera, or of the loops, among the processes.
-type Post struct {
-	Number  int // in site.toml; the loops come after the cameras
-	First   int // of its streams among all
-	Streams []counting.Stream
-	ward    *process.Ward
-	hours   week.Shifts // of the camera; nil: always
+type slot struct {
+	number      int // in site.toml; the loops come after the cameras
+	firstStream int // of its streams among all
+	streams     []counting.Stream
+	watcher     *process.Watcher
+	hours       week.Shifts // of the camera; nil: always
 
 	// Under the supervisor's lock.
-	Child *process.Child // nil while it is not counting
-	Aimed bool           // kerb aim has its camera
-	walls *ipc.Walls
-	Alive *ipc.Alive
-	told  uint8 // what the uplink knows to be wrong with what the camera shows
+	process   *process.Process // nil while it is not counting
+	aimed     bool             // kerb aim has its camera
+	walls     *ipc.Walls
+	heartbeat *ipc.Heartbeat
+	sentFault uint8 // what the uplink knows to be wrong with what the camera shows
 }
 
-func NewSupervisor(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, keep *admission.Book, words io.Writer, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{Site: site, Policy: pol, Clock: clk, Book: keep, Log: log, streams: site.Streams(), Out: NewOutbox()}
-	nursery := process.NewNursery()
-	s.speaker = &process.Ward{
-		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, Words: words, Nursery: nursery,
-		Begun: s.feed, Heard: s.heardSpeaker, Ended: func(uint8) { s.lostSpeaker() },
+func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, keep *admission.Journal, words io.Writer, log *slog.Logger) (*Supervisor, error) {
+	s := &Supervisor{Site: site, Policy: pol, Clock: clk, Journal: keep, Log: log, streams: site.Streams(), queue: newQueue()}
+	nursery := process.NewStarter()
+	s.publisher = &process.Watcher{
+		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, ChildOutput: words, Starter: nursery,
+		OnStart: s.sendQueue, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
 	}
 	for place, c := range site.Cameras {
-		if err := opener.Lasting(c); err != nil {
+		if err := opener.CheckPermanent(c); err != nil {
 			return nil, err
 		}
-		door := opener.NewDoor(c, pol.MaxPixels(), nursery.Start, words, log)
-		s.post(c.Streams(), c.Hours, &process.Ward{
-			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), Hatch: true, Apart: true,
-			Log: log, Words: words, Nursery: nursery,
-			Begun: func(ctx context.Context, ch *process.Child) {
+		door := opener.New(c, pol.MaxPixels(), nursery.Start, words, log)
+		s.addSlot(c.Streams(), c.Hours, &process.Watcher{
+			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), WithHandover: true, Isolated: true,
+			Log: log, ChildOutput: words, Starter: nursery,
+			OnStart: func(ctx context.Context, ch *process.Process) {
 				defer door.Close()
-				s.resume(place, ch)
-				ch.Hatch.Serve(ctx, door.Open, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
+				s.sendPauseState(place, ch)
+				ch.Handover.Serve(ctx, door.Open, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
 			},
 		})
 	}
 	if len(site.Loops.Lanes) > 0 {
-		s.post(site.Loops.Streams(), nil, &process.Ward{
-			Name: "sense loops", Args: append([]string{"sense"}, args...), Apart: true, Log: log, Words: words, Nursery: nursery,
-			Begun: func(context.Context, *process.Child) {},
+		s.addSlot(site.Loops.Streams(), nil, &process.Watcher{
+			Name: "sense loops", Args: append([]string{"sense"}, args...), Isolated: true, Log: log, ChildOutput: words, Starter: nursery,
+			OnStart: func(context.Context, *process.Process) {},
 		})
 	}
 	return s, nil
 }
 
-// post adds a sensing process.
-func (s *Supervisor) post(streams []counting.Stream, hours week.Shifts, w *process.Ward) {
-	p := &Post{Number: len(s.Posts), Streams: streams, hours: hours, ward: w}
-	for _, before := range s.Posts {
-		p.First += len(before.Streams)
+// addSlot adds a sensing process.
+func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Shifts, w *process.Watcher) {
+	p := &slot{number: len(s.slots), streams: streams, hours: hours, watcher: w}
+	for _, before := range s.slots {
+		p.firstStream += len(before.streams)
 	}
-	w.Heard = func(c *process.Child, m ipc.Message) error { return s.HeardSense(p, c, m) }
-	w.Ended = func(why uint8) { s.lostSense(p, why) }
-	s.Posts = append(s.Posts, p)
+	w.OnRecord = func(c *process.Process, m ipc.Message) error { return s.handleSensorRecord(p, c, m) }
+	w.OnExit = func(why uint8) { s.handleSensorExit(p, why) }
+	s.slots = append(s.slots, p)
 }
 
 // run is the agent until the context ends.
@@ -128,70 +128,70 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		s.Log.Warn("walls are missing", "err", err)
 	}
-	child.Lean()
+	child.ShrinkHeap()
 	debug.FreeOSMemory()
-	s.walls = child.Measured(report)
+	s.walls = child.PackWalls(report)
 	s.walls.Sensor = ipc.Supervisor
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
-	s.anew = refuse
+	s.restart = refuse
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	var wards sync.WaitGroup
-	for _, w := range s.wards() {
+	for _, w := range s.watchers() {
 		wards.Go(func() {
 			if err := w.Run(living); err != nil {
 				refuse(err)
 			}
 		})
 	}
-	wards.Go(func() { s.shine(living) })
-	wards.Go(func() { s.attend(living) })
+	wards.Go(func() { s.runLamp(living) })
+	wards.Go(func() { s.serveAim(living) })
 	s.begun = s.Clock.Read()
-	err = clock.RunWindows(ctx, s.Clock, s.begun, s.Policy.Window(), s.End)
-	s.finish()
-	s.leaving.Store(true)
+	err = clock.RunWindows(ctx, s.Clock, s.begun, s.Policy.Window(), s.endWindows)
+	s.drainQueue()
+	s.stopping.Store(true)
 	end()
 	wards.Wait()
 	if refusal := new(child.RefusedError); errors.As(context.Cause(ctx), refusal) {
 		return *refusal
 	}
-	if errors.Is(context.Cause(ctx), ErrChanged) {
-		return ErrChanged
+	if errors.Is(context.Cause(ctx), ErrFilesChanged) {
+		return ErrFilesChanged
 	}
 	return err
 }
 
-func (s *Supervisor) wards() []*process.Ward {
-	ws := []*process.Ward{s.speaker}
-	for _, p := range s.Posts {
-		ws = append(ws, p.ward)
+func (s *Supervisor) watchers() []*process.Watcher {
+	ws := []*process.Watcher{s.publisher}
+	for _, p := range s.slots {
+		ws = append(ws, p.watcher)
 	}
 	return ws
 }
 
-// lastWords is how long a stopping agent waits for its processes: the uplink
+// drainTimeout is how long a stopping agent waits for its processes: the uplink
 // stores the last window and has lastChance to send it.
-const lastWords = ipc.DrainTimeout + 3*time.Second
+const drainTimeout = ipc.DrainTimeout + 3*time.Second
 
-func (s *Supervisor) finish() {
-	s.notify.Stopping()
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+func (s *Supervisor) drainQueue() {
+	s.notify.notifyStopping()
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	if !s.Out.Empty(ctx) {
+	if !s.queue.waitEmpty(ctx) {
 		s.Log.Error("the last windows could not be stored")
 		return
 	}
-	s.speaker.Last.Store(true)
+	s.publisher.Stopping.Store(true)
 	s.mu.Lock()
-	c := s.Speaking
+	c := s.publishing
 	s.mu.Unlock()
-	if c == nil || c.Tell(&ipc.Finish{}) != nil {
+	if c == nil || c.Send(&ipc.Finish{}) != nil {
 		return
 	}
 	for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
-		gone := s.Speaking == nil
+		gone := s.publishing == nil
 		s.mu.Unlock()
 		if gone {
 			return
@@ -200,106 +200,106 @@ func (s *Supervisor) finish() {
 }
 
 // heardSense takes what a sensing process says. An error ends that process.
-func (s *Supervisor) HeardSense(p *Post, c *process.Child, m ipc.Message) error {
+func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch m := m.(type) {
 	case *ipc.Walls:
-		if p.Child == nil {
-			s.Log.Info("counting", "process", p.ward.Name, "pid", c.Cmd.Process.Pid)
+		if p.process == nil {
+			s.Log.Info("counting", "process", p.watcher.Name, "pid", c.Cmd.Process.Pid)
 		}
-		m.Sensor, p.walls, p.Child = uint16(p.Number), m, c
-		s.ready()
+		m.Sensor, p.walls, p.process = uint16(p.number), m, c
+		s.notifyIfReady()
 		return nil
-	case *ipc.Alive:
-		m.Sensor, p.Alive = uint16(p.Number), m
+	case *ipc.Heartbeat:
+		m.Sensor, p.heartbeat = uint16(p.number), m
 		return nil
 	case *ipc.Tally:
-		return s.gathering.Take(p, m)
-	case *ipc.Fault:
-		return s.heardFault(p, m)
-	case *ipc.View:
-		return s.heardView(p, m)
+		return s.collection.addTally(p, m)
+	case *ipc.LoopFault:
+		return s.handleLoopFault(p, m)
+	case *ipc.CameraFault:
+		return s.handleCameraFault(p, m)
 	}
 	return fmt.Errorf("it says what is not its own to say: %T", m)
 }
 
-func (s *Supervisor) heardFault(p *Post, f *ipc.Fault) error {
-	if int(f.Stream) >= len(p.Streams) || p.Streams[f.Stream].Kind != counting.LoopStream {
+func (s *Supervisor) handleLoopFault(p *slot, f *ipc.LoopFault) error {
+	if int(f.Stream) >= len(p.streams) || p.streams[f.Stream].Kind != counting.LoopStream {
 		return errors.New("a fault of what is no loop")
 	}
-	f.Stream += uint16(p.First)
-	s.Out.Note(func(n uint64) []ipc.Message {
+	f.Stream += uint16(p.firstStream)
+	s.queue.pushNote(func(n uint64) []ipc.Message {
 		f.N = n
 		return []ipc.Message{f}
 	})
 	return nil
 }
 
-func (s *Supervisor) heardView(p *Post, v *ipc.View) error {
-	if p.Number >= len(s.Site.Cameras) {
+func (s *Supervisor) handleCameraFault(p *slot, v *ipc.CameraFault) error {
+	if p.number >= len(s.Site.Cameras) {
 		return errors.New("a fault of what is no camera")
 	}
-	if p.told = 0; v.On {
-		p.told = v.Fault
+	if p.sentFault = 0; v.On {
+		p.sentFault = v.Fault
 	}
-	v.Sensor = uint16(p.Number)
-	s.Out.Note(func(n uint64) []ipc.Message {
+	v.Sensor = uint16(p.number)
+	s.queue.pushNote(func(n uint64) []ipc.Message {
 		v.N = n
 		return []ipc.Message{v}
 	})
 	return nil
 }
 
-func (s *Supervisor) lostSense(p *Post, why uint8) {
+func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 	s.mu.Lock()
-	p.Child, p.told = nil, 0
-	if g := s.gathering; g != nil && g.Open[p] {
-		delete(g.Open, p)
-		for i := range p.Streams { // half of an answer is none
-			g.Got[p.First+i] = nil
+	p.process, p.sentFault = nil, 0
+	if g := s.collection; g != nil && g.open[p] {
+		delete(g.open, p)
+		for i := range p.streams { // half of an answer is none
+			g.tallies[p.firstStream+i] = nil
 		}
-		g.settle()
+		g.closeIfComplete()
 	}
 	s.mu.Unlock()
-	if s.leaving.Load() {
+	if s.stopping.Load() {
 		return
 	}
-	s.Book.Write("sense_lost", map[string]any{"process": p.ward.Name, "why": ipc.LostWord(why)})
-	s.Out.Note(func(n uint64) []ipc.Message {
-		return []ipc.Message{&ipc.Event{N: n, Sensor: uint16(p.Number), Why: why}}
+	s.Journal.Write("sense_lost", map[string]any{"process": p.watcher.Name, "why": ipc.LostWord(why)})
+	s.queue.pushNote(func(n uint64) []ipc.Message {
+		return []ipc.Message{&ipc.SensorLost{N: n, Sensor: uint16(p.number), Why: why}}
 	})
 }
 
-// feed tells a fresh uplink everything that is not stored, then what comes.
-func (s *Supervisor) feed(ctx context.Context, c *process.Child) {
-	if c.Tell(&ipc.Begin{Wall: ipc.At(s.begun.Wall), Mono: s.begun.Mono, First: s.spoken.CompareAndSwap(false, true)}) != nil {
+// sendQueue tells a fresh uplink everything that is not stored, then what comes.
+func (s *Supervisor) sendQueue(ctx context.Context, c *process.Process) {
+	if c.Send(&ipc.Begin{Wall: ipc.At(s.begun.Wall), Mono: s.begun.Mono, First: s.publisherStarted.CompareAndSwap(false, true)}) != nil {
 		return
 	}
 	var told sync.WaitGroup
 	defer told.Wait()
-	told.Go(func() { s.gossip(ctx, c) })
+	told.Go(func() { s.sendStatus(ctx, c) })
 	for sent := uint64(0); ; {
-		i, ok := s.Out.After(ctx, sent)
+		i, ok := s.queue.waitAfter(ctx, sent)
 		if !ok {
 			return
 		}
-		if err := c.Tell(i.Ms...); err != nil {
+		if err := c.Send(i.records...); err != nil {
 			if ctx.Err() == nil {
 				s.Log.Warn("not heard", "process", "uplink", "err", err)
 				c.Kill()
 			}
 			return
 		}
-		sent = i.N
+		sent = i.n
 	}
 }
 
-// gossip tells the uplink how the sensing processes are, for its state.
-func (s *Supervisor) gossip(ctx context.Context, c *process.Child) {
+// sendStatus tells the uplink how the sensing processes are, for its state.
+func (s *Supervisor) sendStatus(ctx context.Context, c *process.Process) {
 	for {
-		for _, m := range s.News() {
-			if c.Tell(m) != nil {
+		for _, m := range s.statusRecords() {
+			if c.Send(m) != nil {
 				return
 			}
 		}
@@ -311,50 +311,50 @@ func (s *Supervisor) gossip(ctx context.Context, c *process.Child) {
 	}
 }
 
-func (s *Supervisor) News() (ms []ipc.Message) {
+func (s *Supervisor) statusRecords() (ms []ipc.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ms = append(ms, s.walls)
-	if h := s.Book.Head(); h != nil {
+	if h := s.Journal.AuditHead(); h != nil {
 		ms = append(ms, h)
 	}
-	ms = append(ms, hardware.LookAtBoard(s.Site.Device.State))
-	for _, p := range s.Posts {
+	ms = append(ms, hardware.ReadBoard(s.Site.Device.State))
+	for _, p := range s.slots {
 		if p.walls != nil {
 			ms = append(ms, p.walls)
 		}
-		if p.Alive != nil {
-			now := *p.Alive
-			now.Watching, now.View = now.Watching && p.Child != nil, p.told // in their windows' time: see view
+		if p.heartbeat != nil {
+			now := *p.heartbeat
+			now.Watching, now.View = now.Watching && p.process != nil, p.sentFault // in their windows' time: see view
 			ms = append(ms, &now)
 		}
 	}
 	return ms
 }
 
-// heardSpeaker takes what the uplink says.
-func (s *Supervisor) heardSpeaker(c *process.Child, m ipc.Message) error {
+// handlePublisherRecord takes what the uplink says.
+func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Message) error {
 	switch m := m.(type) {
 	case *ipc.Walls:
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.Log.Info("speaking", "process", "uplink", "pid", c.Cmd.Process.Pid)
-		s.Speaking = c
-		s.ready()
+		s.publishing = c
+		s.notifyIfReady()
 		return nil
-	case *ipc.Alive:
-		s.Online.Store(m.Watching)
+	case *ipc.Heartbeat:
+		s.online.Store(m.Watching)
 		return nil
 	case *ipc.Stored:
-		s.Out.Stored(m.N)
+		s.queue.dropStored(m.N)
 		return nil
 	}
 	return fmt.Errorf("it says what is not its own to say: %T", m)
 }
 
-func (s *Supervisor) lostSpeaker() {
+func (s *Supervisor) handlePublisherExit() {
 	s.mu.Lock()
-	s.Speaking = nil
+	s.publishing = nil
 	s.mu.Unlock()
-	s.Online.Store(false)
+	s.online.Store(false)
 }

@@ -25,14 +25,14 @@ type Certificate struct {
 	At        time.Time `json:"at"`
 	Synced    bool      `json:"synced"`   // At can be believed
 	Complete  bool      `json:"complete"` // all of it was destroyed
-	Destroyed []Thing   `json:"destroyed"`
+	Destroyed []Item    `json:"destroyed"`
 	Left      []string  `json:"left"` // what else lies in the state directory
-	Audit     Account   `json:"audit"`
+	Audit     AuditEnd  `json:"audit"`
 	Note      string    `json:"note"`
 }
 
 // account is how the audit log ended.
-type Account struct {
+type AuditEnd struct {
 	First uint64     `json:"first"`
 	Head  audit.Head `json:"head"` // its last entry, which is the wipe
 	Holds bool       `json:"holds"`
@@ -48,12 +48,12 @@ func NewCertificate(site *config.Site, version string, r clock.Reading, left []s
 	return &Certificate{
 		Schema: "kerb.wipe/1", Tenant: site.Device.Tenant, Site: site.Device.Site, Device: site.Device.Name,
 		Machine: store.MachineID(), Kerb: version, At: r.Wall.Truncate(time.Second), Synced: r.Synced,
-		Complete: true, Destroyed: []Thing{}, Left: left, Note: flashNote,
+		Complete: true, Destroyed: []Item{}, Left: left, Note: flashNote,
 	}
 }
 
 // destroy destroys a thing and certifies it, or says why it could not.
-func (c *Certificate) Destroy(x *Thing) {
+func (c *Certificate) Destroy(x *Item) {
 	err := x.Measure()
 	if err == nil {
 		err = x.Destroy()
@@ -78,9 +78,9 @@ func (c *Certificate) Write(w io.Writer, asJSON bool) error {
 		b.WriteString("NOT COMPLETE: what is marked FAILED is still there\n")
 	}
 	for _, x := range c.Destroyed {
-		fmt.Fprintf(&b, "\n%s  %s\n", x.What, x.Path)
+		fmt.Fprintf(&b, "\n%s  %s\n", x.Kind, x.Path)
 		switch {
-		case x.What == whatSecret:
+		case x.Kind == secretKind:
 			b.WriteString("  size and hash are not told: they would help to guess it\n")
 		case x.SHA256 != "":
 			fmt.Fprintf(&b, "  %d bytes, sha256 %s\n", x.Bytes, x.SHA256)
@@ -103,9 +103,9 @@ func (c *Certificate) Write(w io.Writer, asJSON bool) error {
 	return err
 }
 
-// movesOnWrite says why writing over a file does not reach the place where it
+// copyOnWriteReason says why writing over a file does not reach the place where it
 // lay; empty where it does, as far as the file system can tell.
-func movesOnWrite(path string) string {
+func copyOnWriteReason(path string) string {
 	const (
 		zfs, bcachefs, ubifs, jffs2 = 0x2fc12fc1, 0xca451a4e, 0x24051905, 0x72b6
 		moves                       = "this file system puts what is written in another place"

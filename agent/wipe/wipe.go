@@ -23,16 +23,16 @@ import (
 
 // What can be destroyed.
 const (
-	whatSecret = "secret"
-	whatSpool  = "spool"
-	whatPolicy = "policy"
-	WhatAudit  = "audit log"
+	secretKind = "secret"
+	spoolKind  = "spool"
+	policyKind = "policy"
+	AuditKind  = "audit log"
 )
 
 // A thing is one file that is destroyed.
-type Thing struct {
+type Item struct {
 	Path   string `json:"path"`
-	What   string `json:"what"`
+	Kind   string `json:"what"`
 	Bytes  int64  `json:"bytes,omitempty"`  // not of a secret: it would tell how long a password was
 	SHA256 string `json:"sha256,omitempty"` // not of a secret: it could be guessed from it
 	How    string `json:"how,omitempty"`
@@ -41,7 +41,7 @@ type Thing struct {
 
 // inventory is what there is to destroy, and what else lies in the state
 // directory and is left alone.
-func Inventory(site *config.Site) (things []Thing, left []string, err error) {
+func ListItems(site *config.Site) (things []Item, left []string, err error) {
 	secrets := []string{site.Broker.PasswordFile, site.Broker.KeyFile}
 	for _, c := range site.Cameras {
 		secrets = append(secrets, c.PasswordFile)
@@ -49,7 +49,7 @@ func Inventory(site *config.Site) (things []Thing, left []string, err error) {
 	slices.Sort(secrets)
 	for _, path := range slices.Compact(secrets) {
 		if path != "" {
-			things = append(things, Thing{Path: path, What: whatSecret})
+			things = append(things, Item{Path: path, Kind: secretKind})
 		}
 	}
 	names, err := os.ReadDir(site.Device.State)
@@ -60,16 +60,16 @@ func Inventory(site *config.Site) (things []Thing, left []string, err error) {
 		path := filepath.Join(site.Device.State, n.Name())
 		switch {
 		case strings.HasPrefix(n.Name(), state.SpoolFile):
-			things = append(things, Thing{Path: path, What: whatSpool})
+			things = append(things, Item{Path: path, Kind: spoolKind})
 		case strings.HasPrefix(n.Name(), state.AdmittedFile):
-			things = append(things, Thing{Path: path, What: whatPolicy})
+			things = append(things, Item{Path: path, Kind: policyKind})
 		case n.Name() == state.AuditDir:
 			files, err := audit.Files(path)
 			if err != nil {
 				return nil, nil, err
 			}
 			for _, f := range files {
-				things = append(things, Thing{Path: f, What: WhatAudit})
+				things = append(things, Item{Path: f, Kind: AuditKind})
 			}
 		default:
 			left = append(left, path)
@@ -80,7 +80,7 @@ func Inventory(site *config.Site) (things []Thing, left []string, err error) {
 
 // holdSpool takes the lock that bbolt takes, so that no kerb run can have the
 // spool, or get it.
-func HoldSpool(dir string) (release func(), err error) {
+func LockSpool(dir string) (release func(), err error) {
 	f, err := os.Open(filepath.Join(dir, state.SpoolFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return func() {}, nil
@@ -96,8 +96,8 @@ func HoldSpool(dir string) (release func(), err error) {
 }
 
 // measure notes size and hash of a thing that is no secret.
-func (x *Thing) Measure() error {
-	if x.What == whatSecret {
+func (x *Item) Measure() error {
+	if x.Kind == secretKind {
 		return nil
 	}
 	f, err := os.Open(x.Path)
@@ -116,7 +116,7 @@ func (x *Thing) Measure() error {
 // destroy writes zeros over the file and unlinks it. A secret's file stays and
 // is empty: site.toml still names it, and an interrupted wipe is begun again
 // from that.
-func (x *Thing) Destroy() error {
+func (x *Item) Destroy() error {
 	info, err := os.Lstat(x.Path)
 	if err != nil {
 		return err
@@ -125,11 +125,11 @@ func (x *Thing) Destroy() error {
 		return fmt.Errorf("%s: not a plain file", x.Path)
 	}
 	x.How = "overwritten with zeros"
-	if why := movesOnWrite(x.Path); why != "" {
+	if why := copyOnWriteReason(x.Path); why != "" {
 		x.How += " (" + why + ")"
 	}
 	err = overwrite(x.Path, info.Size())
-	if x.What == whatSecret {
+	if x.Kind == secretKind {
 		x.How += " and emptied"
 		return err
 	}
