@@ -68,18 +68,18 @@ func (v View) Scale(y float64) float64 {
 }
 
 // Columns is how many blocks there are across, Rows how many down.
-func (s *Sketch) Columns() int { return across(s.Width, s.Block) }
+func (s *Sketch) Columns() int { return ceilDiv(s.Width, s.Block) }
 
 // Rows is how many blocks there are down.
-func (s *Sketch) Rows() int { return across(s.Height, s.Block) }
+func (s *Sketch) Rows() int { return ceilDiv(s.Height, s.Block) }
 
 // CellColumns is how many cells there are across.
-func (s *Sketch) CellColumns() int { return across(s.Width, s.Cell) }
+func (s *Sketch) CellColumns() int { return ceilDiv(s.Width, s.Cell) }
 
 // CellRows is how many cells there are down.
-func (s *Sketch) CellRows() int { return across(s.Height, s.Cell) }
+func (s *Sketch) CellRows() int { return ceilDiv(s.Height, s.Cell) }
 
-func across(places uint16, each uint8) int {
+func ceilDiv(places uint16, each uint8) int {
 	if each == 0 {
 		return 0
 	}

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// maxPause is the longest pause between two pictures, or two signs of life of
+// videoPause is the longest pause between two pictures, or two signs of life of
 // a loop, that still counts as observed. An object at walking pace covers less
 // than its own length in it.
-const maxPause = 2 * time.Second
+const videoPause = 2 * time.Second
 
-// stillPause is that of a sensor that looks at instants: in between it waits,
+// polledPause is that of a sensor that looks at instants: in between it waits,
 // and is lost when it says so. One that does not even wait any more ends, and
 // its window with it.
-const stillPause = 2 * time.Hour
+const polledPause = 2 * time.Hour
 
 // The reasons that are no fault: before the first sign of life, and after the
 // last.
@@ -31,27 +31,27 @@ const noPicture = "no_picture"
 //
 // Its times are monotonic, on one scale chosen by the caller.
 type Tallier struct {
-	mu      sync.Mutex
-	streams []Stream
-	open    []Tally
-	seen    time.Duration // until when the sensor has watched
-	live    bool          // false until the first sign of life, and after Lost
-	reason  string        // why the open window is not fully observed
-	pause   time.Duration // the longest that is observed
+	mu         sync.Mutex
+	streams    []Stream
+	windows    []Tally
+	observedTo time.Duration // until when the sensor has watched
+	live       bool          // false until the first sign of life, and after Lost
+	reason     string        // why the open window is not fully observed
+	maxPause   time.Duration // the longest that is observed
 }
 
 // NewTallier opens the first window of every stream. Until the first call of
 // Watched nothing is observed.
 func NewTallier(streams []Stream) *Tallier {
-	t := &Tallier{streams: slices.Clone(streams), reason: starting, pause: maxPause}
+	t := &Tallier{streams: slices.Clone(streams), reason: starting, maxPause: videoPause}
 	if slices.ContainsFunc(streams, func(s Stream) bool { return s.Still }) {
-		t.pause = stillPause
+		t.maxPause = polledPause
 	}
-	t.open = t.blank()
+	t.windows = t.newWindows()
 	return t
 }
 
-func (t *Tallier) blank() []Tally {
+func (t *Tallier) newWindows() []Tally {
 	ts := make([]Tally, len(t.streams))
 	for i, s := range t.streams {
 		ts[i] = Tally{Stream: s.ID, Kind: s.Kind, Still: s.Still}
@@ -69,12 +69,12 @@ func (t *Tallier) blank() []Tally {
 func (t *Tallier) Cross(c Crossing) (counted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range t.open {
-		w := &t.open[i]
+	for i := range t.windows {
+		w := &t.windows[i]
 		if w.Stream != c.Stream {
 			continue
 		}
-		if class, ok := w.cell(c.Class); ok {
+		if class, ok := w.classCell(c.Class); ok {
 			w.Crossings[class][c.Dir]++
 			counted = true
 		}
@@ -82,8 +82,8 @@ func (t *Tallier) Cross(c Crossing) (counted bool) {
 	return counted
 }
 
-// cell is the class under which an object of class c is counted in this window.
-func (w *Tally) cell(c Class) (Class, bool) {
+// classCell is the class under which an object of class c is counted in this window.
+func (w *Tally) classCell(c Class) (Class, bool) {
 	if w.Counted[c] {
 		return c, true
 	}
@@ -95,8 +95,8 @@ func (w *Tally) cell(c Class) (Class, bool) {
 func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range t.open {
-		w := &t.open[i]
+	for i := range t.windows {
+		w := &t.windows[i]
 		if w.Stream != stream {
 			continue
 		}
@@ -106,7 +106,7 @@ func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 		}
 		var n [Classes]int
 		for c := range Class(Classes) {
-			if class, ok := w.cell(c); ok {
+			if class, ok := w.classCell(c); ok {
 				n[class] += count[c]
 			}
 		}
@@ -123,12 +123,12 @@ func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 func (t *Tallier) Watched(now time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.watched(now)
+	return t.addObserved(now)
 }
 
-func (t *Tallier) watched(now time.Duration) time.Duration {
-	d := now - t.seen
-	t.seen = now
+func (t *Tallier) addObserved(now time.Duration) time.Duration {
+	d := now - t.observedTo
+	t.observedTo = now
 	if !t.live {
 		t.live = true
 		return 0
@@ -136,12 +136,12 @@ func (t *Tallier) watched(now time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
-	if d > t.pause {
+	if d > t.maxPause {
 		t.reason = "stalled"
 		return 0
 	}
-	for i := range t.open {
-		t.open[i].Observed += d
+	for i := range t.windows {
+		t.windows[i].Observed += d
 	}
 	return d
 }
@@ -165,25 +165,25 @@ func (t *Tallier) End(now time.Duration, start, end time.Time, whole time.Durati
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	// The rest of the window belongs to it only if the sensor is not overdue.
-	if t.live && now-t.seen <= t.pause {
-		t.watched(now)
+	if t.live && now-t.observedTo <= t.maxPause {
+		t.addObserved(now)
 	}
-	closed := t.open
+	closed := t.windows
 	for i := range closed {
-		closed[i].close(now, start, end, whole, t.reason)
+		closed[i].closeAt(now, start, end, whole, t.reason)
 	}
-	t.open = t.blank()
+	t.windows = t.newWindows()
 	if t.live {
 		t.reason = ""
 	}
 	return closed
 }
 
-// tolerance is the part of a window that may go unobserved without a word:
+// unobservedShare is the part of a window that may go unobserved without a word:
 // a picture's time at either end.
-const tolerance = 0.01
+const unobservedShare = 0.01
 
-func (w *Tally) close(now time.Duration, start, end time.Time, whole time.Duration, reason string) {
+func (w *Tally) closeAt(now time.Duration, start, end time.Time, whole time.Duration, reason string) {
 	w.Mono, w.Start, w.End = now, start.UTC(), end.UTC()
 	w.Observed = min(w.Observed, end.Sub(start))
 	missing := whole - w.Observed
@@ -195,7 +195,7 @@ func (w *Tally) close(now time.Duration, start, end time.Time, whole time.Durati
 		if reason == "" {
 			reason = noPicture
 		}
-	case float64(missing) > tolerance*float64(whole) && missing > 250*time.Millisecond:
+	case float64(missing) > unobservedShare*float64(whole) && missing > 250*time.Millisecond:
 		w.Quality = Partial
 	default:
 		return

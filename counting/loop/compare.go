@@ -10,12 +10,12 @@ import (
 type Comparison struct {
 	expect    float64
 	tolerance float64
-	least     uint64
-	patience  int
+	minPool   uint64
+	inARow    int
 
-	a, b    uint64 // pooled until there is enough to compare
-	off, on int    // comparisons in a row out of tolerance, and in it
-	drifted bool
+	a, b                  uint64 // pooled until there is enough to compare
+	outsideRun, insideRun int    // comparisons in a row out of tolerance, and in it
+	drifted               bool
 }
 
 // NewComparison expects a/b to be expect (above 0), up to a share of tolerance
@@ -33,11 +33,11 @@ func NewComparison(expect, tolerance float64, least uint64, patience int) (*Comp
 	if least == 0 || patience < 1 {
 		return nil, fmt.Errorf("least = %d, patience = %d: must be at least 1", least, patience)
 	}
-	return &Comparison{expect: expect, tolerance: tolerance, least: least, patience: patience}, nil
+	return &Comparison{expect: expect, tolerance: tolerance, minPool: least, inARow: patience}, nil
 }
 
-// Compared is the outcome of a window.
-type Compared struct {
+// ComparisonResult is the outcome of a window.
+type ComparisonResult struct {
 	Ratio   float64 // a/b of the pool, +Inf if b saw nothing; only if Enough
 	Enough  bool    // the pool was large enough for a ratio, and a new one begins
 	Drifted bool    // whether the streams disagree
@@ -46,21 +46,21 @@ type Compared struct {
 
 // Window takes the counts of one window of both streams. Leave out windows
 // that either of them did not observe in full.
-func (c *Comparison) Window(a, b uint64) Compared {
+func (c *Comparison) Window(a, b uint64) ComparisonResult {
 	c.a, c.b = c.a+a, c.b+b
-	if c.a+c.b < c.least {
-		return Compared{Drifted: c.drifted}
+	if c.a+c.b < c.minPool {
+		return ComparisonResult{Drifted: c.drifted}
 	}
-	r := Compared{Ratio: float64(c.a) / float64(c.b), Enough: true}
+	r := ComparisonResult{Ratio: float64(c.a) / float64(c.b), Enough: true}
 	c.a, c.b = 0, 0
 	// Either way: half as many is as far off as twice as many.
 	if q := r.Ratio / c.expect; max(q, 1/q)-1 > c.tolerance {
-		c.off, c.on = c.off+1, 0
+		c.outsideRun, c.insideRun = c.outsideRun+1, 0
 	} else {
-		c.off, c.on = 0, c.on+1
+		c.outsideRun, c.insideRun = 0, c.insideRun+1
 	}
 	was := c.drifted
-	c.drifted = c.off >= c.patience || was && c.on < c.patience
+	c.drifted = c.outsideRun >= c.inARow || was && c.insideRun < c.inARow
 	r.Drifted, r.Changed = c.drifted, c.drifted != was
 	return r
 }

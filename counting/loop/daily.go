@@ -22,62 +22,62 @@ const (
 
 const (
 	sampleLength = 30 * time.Second
-	dayFrom      = 5 // hours, local time
-	dayTo        = 22
-	daySamples   = (dayTo - dayFrom) * 120
-	sameStep     = 0.0001 // occupancies closer than about this are the same: 30 ms of five minutes
+	dayFromHour  = 5 // hours, local time
+	dayToHour    = 22
+	daySamples   = (dayToHour - dayFromHour) * 120
+	meanStep     = 0.0001 // occupancies closer than about this are the same: 30 ms of five minutes
 )
 
-// day is what one loop's daily check needs.
-type day struct {
-	due     time.Duration // end of the sample, 0: no checks
-	from    time.Duration // coverage up to here is in on
-	on      time.Duration
-	onsets  uint32
-	spoiled bool // edges were lost
-	inside  bool // the last sample was between dayFrom and dayTo
-	whole   bool // and so was the first of this day
+// dayCheck is what one loop's daily check needs.
+type dayCheck struct {
+	due         time.Duration // end of the sample, 0: no checks
+	sampleStart time.Duration // coverage up to here is in on
+	covered     time.Duration
+	onsets      uint32
+	spoiled     bool // edges were lost
+	inHours     bool // the last sample was between dayFromHour and dayToHour
+	wholeDay    bool // and so was the first of this day
 
 	samples, zero, full, coverOnly int
-	five                           [10]float64 // occupancies of the present five minutes
-	last                           float64
+	fiveMinutes                    [10]float64 // occupancies of the present five minutes
+	lastMean                       float64
 	repeats                        int
 }
 
-// cover notes coverage, of which a part may have been noted.
-func (d *day) cover(from, to time.Duration) {
-	if from = max(from, d.from); to > from {
-		d.on += to - from
+// addCoverage notes coverage, of which a part may have been noted.
+func (d *dayCheck) addCoverage(from, to time.Duration) {
+	if from = max(from, d.sampleStart); to > from {
+		d.covered += to - from
 	}
 }
 
-// sample closes a sample at t and, at the end of the day, judges the day.
-func (c *Counter) sample(in *input, t time.Duration) {
+// closeSample closes a sample at t and, at the end of the day, judges the day.
+func (c *Counter) closeSample(in *input, t time.Duration) {
 	d := &in.day
 	if in.on {
-		d.cover(in.since, t)
+		d.addCoverage(in.changedAt, t)
 	}
 	h := c.wall(t - sampleLength).Hour()
-	inside := h >= dayFrom && h < dayTo
-	if inside && !d.inside {
-		*d = day{due: d.due, on: d.on, onsets: d.onsets, spoiled: d.spoiled, whole: d.from > c.origin}
+	inside := h >= dayFromHour && h < dayToHour
+	if inside && !d.inHours {
+		*d = dayCheck{due: d.due, covered: d.covered, onsets: d.onsets, spoiled: d.spoiled, wholeDay: d.sampleStart > c.origin}
 	}
 	if inside && !d.spoiled {
-		d.add(float64(d.on) / float64(sampleLength))
+		d.addSample(float64(d.covered) / float64(sampleLength))
 	}
-	if !inside && d.inside && d.whole {
-		if failed := d.judge(c.limits.ZeroShare); failed != 0 {
-			c.fault(in, Daily, t, uint32(failed))
+	if !inside && d.inHours && d.wholeDay {
+		if failed := d.failedChecks(c.limits.ZeroShare); failed != 0 {
+			c.raiseFault(in, Daily, t, uint32(failed))
 		} else {
-			c.clear(in, Daily, t)
+			c.clearFault(in, Daily, t)
 		}
 	}
-	d.inside = inside
-	d.from, d.on, d.onsets, d.spoiled = t, 0, 0, false
+	d.inHours = inside
+	d.sampleStart, d.covered, d.onsets, d.spoiled = t, 0, 0, false
 	d.due = t + sampleLength
 }
 
-func (d *day) add(k float64) {
+func (d *dayCheck) addSample(k float64) {
 	switch {
 	case k == 0:
 		d.zero++
@@ -87,24 +87,24 @@ func (d *day) add(k float64) {
 	if k > 0 && d.onsets == 0 {
 		d.coverOnly++
 	}
-	i := d.samples % len(d.five)
-	d.five[i] = k
+	i := d.samples % len(d.fiveMinutes)
+	d.fiveMinutes[i] = k
 	d.samples++
-	if i < len(d.five)-1 {
+	if i < len(d.fiveMinutes)-1 {
 		return
 	}
 	mean := 0.0
-	for _, v := range d.five {
-		mean += v / float64(len(d.five))
+	for _, v := range d.fiveMinutes {
+		mean += v / float64(len(d.fiveMinutes))
 	}
-	mean = math.Round(mean / sameStep)
-	if mean > 0 && mean == d.last {
+	mean = math.Round(mean / meanStep)
+	if mean > 0 && mean == d.lastMean {
 		d.repeats++
 	}
-	d.last = mean
+	d.lastMean = mean
 }
 
-func (d *day) judge(zeroShare float64) (failed DailyCheck) {
+func (d *dayCheck) failedChecks(zeroShare float64) (failed DailyCheck) {
 	n := float64(d.samples)
 	for _, c := range []struct {
 		failed bool

@@ -26,11 +26,11 @@ const (
 	faultCount = iota
 )
 
-// dead are the faults that make a loop's word worth nothing.
-const dead = Relay | StuckOn | Chatter | Silent
+// untrustedFaults are the faults that make a loop's word worth nothing.
+const untrustedFaults = Relay | StuckOn | Chatter | Silent
 
-// tainted are the faults that lower the quality of a window.
-const tainted = dead | Pair | Missed | Drift | Daily
+// qualityFaults are the faults that lower the quality of a window.
+const qualityFaults = untrustedFaults | Pair | Missed | Drift | Daily
 
 var faultNames = [faultCount]string{
 	"loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
@@ -52,8 +52,8 @@ func (f Fault) String() string {
 	return strings.Join(words, "+")
 }
 
-// worst is the name of the first fault in f, without allocating.
-func (f Fault) worst() string {
+// worstName is the name of the first fault in f, without allocating.
+func (f Fault) worstName() string {
 	for i, n := range faultNames {
 		if f&(1<<i) != 0 {
 			return n
@@ -82,75 +82,75 @@ type Event struct {
 	N      uint32        // edges lost, passages in a row, failed daily checks as a bit set (DailyCheck); else 0
 }
 
-// fault raises f on an input that belongs to a lane, once.
-func (c *Counter) fault(in *input, f Fault, at time.Duration, n uint32) {
+// raiseFault raises f on an input that belongs to a lane, once.
+func (c *Counter) raiseFault(in *input, f Fault, at time.Duration, n uint32) {
 	if in.faults&f != 0 {
 		return
 	}
 	was := in.faults
 	in.faults |= f
-	c.emit(in, f, true, at, n)
-	if was&dead == 0 && f&dead != 0 {
-		c.silence(in, at)
+	c.emitEvent(in, f, true, at, n)
+	if was&untrustedFaults == 0 && f&untrustedFaults != 0 {
+		c.stopTrusting(in, at)
 	}
 }
 
-// clear takes f back.
-func (c *Counter) clear(in *input, f Fault, at time.Duration) {
+// clearFault takes f back.
+func (c *Counter) clearFault(in *input, f Fault, at time.Duration) {
 	if in.faults&f == 0 {
 		return
 	}
 	in.faults &^= f
-	c.emit(in, f, false, at, 0)
-	if f&dead != 0 && in.faults&dead == 0 {
-		c.revive(in, at)
+	c.emitEvent(in, f, false, at, 0)
+	if f&untrustedFaults != 0 && in.faults&untrustedFaults == 0 {
+		c.resumeTrusting(in, at)
 	}
 }
 
-func (c *Counter) emit(in *input, f Fault, on bool, at time.Duration, n uint32) {
+func (c *Counter) emitEvent(in *input, f Fault, on bool, at time.Duration, n uint32) {
 	l := &c.lanes[in.lane]
-	l.win.Faults |= f
+	l.window.Faults |= f
 	c.events = append(c.events, Event{Stream: l.Stream, Line: in.name, Fault: f, On: on, At: at, N: n})
 }
 
-// silence stops the books of a loop that has failed.
-func (c *Counter) silence(in *input, at time.Duration) {
+// stopTrusting stops the books of a loop that has failed.
+func (c *Counter) stopTrusting(in *input, at time.Duration) {
 	l := &c.lanes[in.lane]
-	at = max(at, l.win.Start)
-	in.account(&l.win, at, in.on)
-	if l.trusted--; l.trusted == 0 {
-		l.win.Observed += max(0, at-l.from)
+	at = max(at, l.window.Start)
+	in.addObserved(&l.window, at, in.on)
+	if l.trustedLoops--; l.trustedLoops == 0 {
+		l.window.Observed += max(0, at-l.observedTo)
 	}
 	l.queue[in.slot].n = 0
-	l.chain = false
-	l.resolve(c, at)
+	l.hasLast = false
+	l.resolveQueues(c, at)
 }
 
-// revive starts them again. A vehicle that covers the loop now has no known
+// resumeTrusting starts them again. A vehicle that covers the loop now has no known
 // beginning.
-func (c *Counter) revive(in *input, at time.Duration) {
+func (c *Counter) resumeTrusting(in *input, at time.Duration) {
 	l := &c.lanes[in.lane]
-	at = max(at, l.win.Start)
-	in.from, in.watched, in.recheck = at, at, at
-	if l.trusted++; l.trusted == 1 {
-		l.from = at
+	at = max(at, l.window.Start)
+	in.coveredTo, in.observedTo, in.recheckAt = at, at, at
+	if l.trustedLoops++; l.trustedLoops == 1 {
+		l.observedTo = at
 	}
-	l.chain = false
+	l.hasLast = false
 	if in.on {
-		l.begin(c, in.slot, presence{on: at, open: true, blurred: true})
+		l.addPresence(c, in.slot, presence{on: at, open: true, blurred: true})
 	}
 }
 
-// judge gives the window its quality.
-func (w *Window) judge() {
-	f := w.Faults & tainted
+// setQuality gives the window its quality.
+func (w *Window) setQuality() {
+	f := w.Faults & qualityFaults
 	switch {
 	case w.Observed == 0 && f == 0:
 		w.Quality, w.Reason = counting.Gap, "not_observed"
 	case w.Observed == 0:
-		w.Quality, w.Reason = counting.Gap, f.worst()
+		w.Quality, w.Reason = counting.Gap, f.worstName()
 	case f != 0:
-		w.Quality, w.Reason = counting.Partial, f.worst()
+		w.Quality, w.Reason = counting.Partial, f.worstName()
 	default:
 		w.Quality, w.Reason = counting.OK, ""
 	}

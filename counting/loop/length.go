@@ -41,7 +41,7 @@ func TLS() Lengths {
 func TLSCode(m float64) int {
 	t := TLS()
 	code := 6
-	if label := t.labels[t.bin(m)]; !strings.Contains(label, "/") {
+	if label := t.labels[t.binOf(m)]; !strings.Contains(label, "/") {
 		fmt.Sscan(label, &code)
 	}
 	return code
@@ -83,8 +83,8 @@ func (l Lengths) Bins() int { return l.n }
 // Label names bin i.
 func (l Lengths) Label(i int) string { return l.labels[i] }
 
-// bin is where a length of m metres belongs.
-func (l *Lengths) bin(m float64) int {
+// binOf is where a length of m metres belongs.
+func (l *Lengths) binOf(m float64) int {
 	for i := range l.n - 1 {
 		if m < l.bounds[i] {
 			return i

@@ -125,21 +125,21 @@ type Counter struct {
 	limits Limits
 	wall   func(time.Duration) time.Time
 
-	in    []input
-	lanes []lane
+	inputs []input
+	lanes  []lane
 
-	buf  [256]Edge
-	head int           // next edge in buf
-	tail int           // edges in buf
-	seen time.Duration // watermark that came with buf
-	open bool          // whether the first watermark has been seen
-	err  error         // what ended the source, delivered when buf is used up
-	done bool          // and it has been
+	buf       [256]Edge
+	head      int           // next edge in buf
+	tail      int           // edges in buf
+	watermark time.Duration // watermark that came with buf
+	opened    bool          // whether the first watermark has been seen
+	err       error         // what ended the source, delivered when buf is used up
+	ended     bool          // and it has been
 
-	clock  time.Duration // the lagging clock: everything up to here is decided
-	origin time.Duration // when the source was opened
-	next   time.Duration // earliest deadline of any input or lane
-	cut    time.Duration // end of the current window, or never
+	clock     time.Duration // the lagging clock: everything up to here is decided
+	origin    time.Duration // when the source was opened
+	nextDue   time.Duration // earliest deadline of any input or lane
+	windowEnd time.Duration // end of the current window, or never
 
 	passages []counting.Crossing
 	events   []Event
@@ -152,28 +152,28 @@ func New(src Source, o Opts) (*Counter, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	c := &Counter{src: src, limits: o.Limits, wall: o.Wall, cut: never, next: never}
+	c := &Counter{src: src, limits: o.Limits, wall: o.Wall, windowEnd: never, nextDue: never}
 	c.limits.PairClear = max(1, c.limits.PairClear)
 	if c.limits.ZeroShare == 0 {
 		c.limits.ZeroShare = 0.59
 	}
-	c.in = make([]input, len(o.Lines))
+	c.inputs = make([]input, len(o.Lines))
 	for i, l := range o.Lines {
-		c.in[i] = input{name: l.Name, card: l.Card, lane: -1, due: never}
+		c.inputs[i] = input{name: l.Name, card: l.Card, lane: -1, due: never}
 	}
 	c.lanes = make([]lane, len(o.Lanes))
 	for i, l := range o.Lanes {
 		c.lanes[i] = newLane(c, i, l)
 		for slot, n := range l.Loops {
-			c.in[n].lane, c.in[n].slot = i, slot
+			c.inputs[n].lane, c.inputs[n].slot = i, slot
 		}
 		for _, n := range l.Relays {
-			c.in[n].lane, c.in[n].relay = i, true
+			c.inputs[n].lane, c.inputs[n].relay = i, true
 		}
 	}
 	// Room for what one Step can bring, so that nothing is allocated later.
 	c.passages = make([]counting.Crossing, 0, len(c.buf)+queueLen*2*len(c.lanes))
-	c.events = make([]Event, 0, 64+4*len(c.in))
+	c.events = make([]Event, 0, 64+4*len(c.inputs))
 	c.windows = make([]Window, 0, len(c.lanes))
 	return c, nil
 }
@@ -203,13 +203,13 @@ func (o Opts) Check() error {
 				used[n] = true
 			}
 		}
-		l.check(o.Lines, bad)
+		l.appendMistakes(o.Lines, bad)
 	}
-	errs = append(errs, o.Limits.check()...)
+	errs = append(errs, o.Limits.listMistakes()...)
 	return errors.Join(errs...)
 }
 
-func (l Lane) check(lines []Line, bad func(string, ...any)) {
+func (l Lane) appendMistakes(lines []Line, bad func(string, ...any)) {
 	pair := len(l.Loops) == 2
 	if pair && (l.Spacing < 1 || l.Spacing > 50 || math.IsNaN(l.Spacing)) {
 		bad("lane %s: spacing = %g m: must be 1–50 for two loops", l.Stream, l.Spacing)
@@ -232,7 +232,7 @@ func (l Lane) check(lines []Line, bad func(string, ...any)) {
 	}
 }
 
-func (l Limits) check() []error {
+func (l Limits) listMistakes() []error {
 	var errs []error
 	if l.Settle < 0 || l.Settle > 100*time.Millisecond {
 		errs = append(errs, fmt.Errorf("settle = %v: must be 0–100ms", l.Settle))

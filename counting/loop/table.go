@@ -26,13 +26,13 @@ type LineState struct {
 
 // Lines appends the state of every line to dst.
 func (c *Counter) Lines(dst []LineState) []LineState {
-	for i := range c.in {
-		in := &c.in[i]
-		in.roll(c.clock - c.origin)
-		s := LineState{Line: in.name, Relay: in.relay, Known: in.known, On: in.on, Onsets: in.onset, LastOn: in.lastOn, Faults: in.faults, Bits: in.bits}
+	for i := range c.inputs {
+		in := &c.inputs[i]
+		in.rollBits(c.clock - c.origin)
+		s := LineState{Line: in.name, Relay: in.relay, Known: in.levelKnown, On: in.on, Onsets: in.onsetCount, LastOn: in.lastOn, Faults: in.faults, Bits: in.bits}
 		if in.lane >= 0 {
 			l := &c.lanes[in.lane]
-			s.Stream, s.Speed, s.Total = l.Stream, l.speed, l.total
+			s.Stream, s.Speed, s.Total = l.Stream, l.lastSpeed, l.total
 		}
 		dst = append(dst, s)
 	}
@@ -92,7 +92,7 @@ func WriteWindows(w io.Writer, windows []Window) error {
 		if o, ok := v.Occupancy(); ok {
 			occupancy = fmt.Sprintf("%.1f %%", 100*o)
 		}
-		if b, ok := median(v.Speeds[:]); ok {
+		if b, ok := medianBin(v.Speeds[:]); ok {
 			speed = fmt.Sprintf("%d–%d km/h", 10*b, 10*b+10)
 			if v.Estimated {
 				speed += " (estimated)"
@@ -114,8 +114,8 @@ func WriteWindows(w io.Writer, windows []Window) error {
 	return t.Flush()
 }
 
-// median is the bin that holds the median of a histogram.
-func median(h []uint32) (bin int, ok bool) {
+// medianBin is the bin that holds the median of a histogram.
+func medianBin(h []uint32) (bin int, ok bool) {
 	half, sum := (Total(h)+1)/2, uint32(0)
 	for i, n := range h {
 		if sum += n; sum >= half && half > 0 {

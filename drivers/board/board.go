@@ -40,20 +40,20 @@ const (
 	since = 16
 )
 
-var names = []struct {
+var throttleNames = []struct {
 	flag Throttle
 	name string
 }{{UnderVoltage, "under_voltage"}, {Capped, "frequency_capped"}, {Slowed, "throttled"}, {Hot, "soft_temperature_limit"}}
 
 // Now names the flags that hold now.
-func (t Throttle) Now() []string { return t.words() }
+func (t Throttle) Now() []string { return t.flagNames() }
 
 // Since names those that held at any time since the start.
-func (t Throttle) Since() []string { return (t >> since).words() }
+func (t Throttle) Since() []string { return (t >> since).flagNames() }
 
-func (t Throttle) words() []string {
+func (t Throttle) flagNames() []string {
 	words := []string{}
-	for _, n := range names {
+	for _, n := range throttleNames {
 		if t&n.flag != 0 {
 			words = append(words, n.name)
 		}
@@ -73,33 +73,33 @@ func Model() string {
 // the state directory as major:minor.
 func Look(sys fs.FS, device string) Health {
 	var h Health
-	if text, ok := first(sys, "class/thermal/thermal_zone0/temp"); ok {
+	if text, ok := readFirstMatch(sys, "class/thermal/thermal_zone0/temp"); ok {
 		if milli, err := strconv.Atoi(text); err == nil {
 			h.Temperature, h.HasTemperature = float64(milli)/1000, true
 		}
 	}
-	if text, ok := first(sys, "devices/platform/soc*/*firmware/get_throttled"); ok {
+	if text, ok := readFirstMatch(sys, "devices/platform/soc*/*firmware/get_throttled"); ok {
 		if v, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 32); err == nil {
 			h.Throttled, h.HasThrottled = Throttle(v), true
 		}
 	}
 	// A kernel without that file tells of the voltage alone.
-	if alarm, ok := voltage(sys); ok && !h.HasThrottled {
+	if alarm, ok := readVoltageAlarm(sys); ok && !h.HasThrottled {
 		h.HasThrottled = true
 		if alarm {
 			h.Throttled = UnderVoltage | UnderVoltage<<since
 		}
 	}
-	name := path.Base(link(sys, "dev/block/"+device))
-	if text, ok := first(sys, "fs/ext4/"+name+"/lifetime_write_kbytes"); ok {
+	name := path.Base(resolveLink(sys, "dev/block/"+device))
+	if text, ok := readFirstMatch(sys, "fs/ext4/"+name+"/lifetime_write_kbytes"); ok {
 		kb, _ := strconv.ParseUint(text, 10, 54) // what is no number is 0
 		h.Written = kb << 10
 	}
-	if text, ok := first(sys, "fs/ext4/"+name+"/errors_count"); ok {
+	if text, ok := readFirstMatch(sys, "fs/ext4/"+name+"/errors_count"); ok {
 		h.Errors, _ = strconv.ParseUint(text, 10, 64)
 	}
 	for _, up := range []string{"device/life_time", "../device/life_time"} {
-		if text, ok := first(sys, path.Join(link(sys, "dev/block/"+device), up)); ok {
+		if text, ok := readFirstMatch(sys, path.Join(resolveLink(sys, "dev/block/"+device), up)); ok {
 			for _, w := range strings.Fields(text) {
 				if n, err := strconv.ParseUint(strings.TrimPrefix(w, "0x"), 16, 8); err == nil {
 					h.Life = max(h.Life, uint8(n))
@@ -110,8 +110,8 @@ func Look(sys fs.FS, device string) Health {
 	return h
 }
 
-// link is where a symbolic link within sys leads, or its own name.
-func link(sys fs.FS, name string) string {
+// resolveLink is where a symbolic link within sys leads, or its own name.
+func resolveLink(sys fs.FS, name string) string {
 	to, err := fs.ReadLink(sys, name)
 	if err != nil {
 		return name
@@ -119,20 +119,20 @@ func link(sys fs.FS, name string) string {
 	return path.Join(path.Dir(name), to)
 }
 
-// voltage is the alarm of the Pi's supply, if there is such a sensor.
-func voltage(sys fs.FS) (alarm, ok bool) {
+// readVoltageAlarm is the alarm of the Pi's supply, if there is such a sensor.
+func readVoltageAlarm(sys fs.FS) (alarm, ok bool) {
 	sensors, _ := fs.Glob(sys, "class/hwmon/hwmon*/name") // the pattern is right
 	for _, s := range sensors {
-		if text, _ := first(sys, s); text == "rpi_volt" {
-			text, ok := first(sys, path.Join(path.Dir(s), "in0_lcrit_alarm"))
+		if text, _ := readFirstMatch(sys, s); text == "rpi_volt" {
+			text, ok := readFirstMatch(sys, path.Join(path.Dir(s), "in0_lcrit_alarm"))
 			return text == "1", ok
 		}
 	}
 	return false, false
 }
 
-// first is the trimmed content of the first file that fits the pattern.
-func first(sys fs.FS, pattern string) (string, bool) {
+// readFirstMatch is the trimmed content of the first file that fits the pattern.
+func readFirstMatch(sys fs.FS, pattern string) (string, bool) {
 	found, err := fs.Glob(sys, pattern)
 	if err != nil || len(found) == 0 {
 		return "", false

@@ -35,26 +35,26 @@ const (
 	Fault
 )
 
-var names = [...]string{"dark", "counting", "offline", "unsighted", "aiming", "fault"}
+var codeNames = [...]string{"dark", "counting", "offline", "unsighted", "aiming", "fault"}
 
 func (c Code) String() string {
-	if int(c) < len(names) {
-		return names[c]
+	if int(c) < len(codeNames) {
+		return codeNames[c]
 	}
 	return fmt.Sprintf("code(%d)", uint32(c))
 }
 
-const flash = 80 * time.Millisecond
+const flashTime = 80 * time.Millisecond
 
-// pattern is on, off, on, off… of one round.
-func (c Code) pattern() []time.Duration {
+// blinkPattern is on, off, on, off… of one round.
+func (c Code) blinkPattern() []time.Duration {
 	switch c {
 	case Counting:
-		return []time.Duration{flash, 3*time.Second - flash}
+		return []time.Duration{flashTime, 3*time.Second - flashTime}
 	case Offline:
-		return []time.Duration{flash, 3 * flash, flash, 3*time.Second - 5*flash}
+		return []time.Duration{flashTime, 3 * flashTime, flashTime, 3*time.Second - 5*flashTime}
 	case Unsighted:
-		return []time.Duration{flash, 3 * flash, flash, 3 * flash, flash, 3*time.Second - 9*flash}
+		return []time.Duration{flashTime, 3 * flashTime, flashTime, 3 * flashTime, flashTime, 3*time.Second - 9*flashTime}
 	case Aiming:
 		return []time.Duration{500 * time.Millisecond, 500 * time.Millisecond}
 	case Fault:
@@ -99,24 +99,24 @@ func (l *Lamp) Run(ctx context.Context) error {
 		case <-l.changed: // the code below is the new one
 		default:
 		}
-		if err := l.round(ctx, Code(l.code.Load())); err != nil {
-			l.set(false)
+		if err := l.blinkOnce(ctx, Code(l.code.Load())); err != nil {
+			l.switchLED(false)
 			return fmt.Errorf("status lamp: %w", err)
 		}
 	}
-	if err := l.set(false); err != nil {
+	if err := l.switchLED(false); err != nil {
 		return fmt.Errorf("status lamp: %w", err)
 	}
 	return nil
 }
 
-// round is one round of a pattern, cut short when the code changes.
-func (l *Lamp) round(ctx context.Context, c Code) error {
-	for i, d := range c.pattern() {
+// blinkOnce is one round of a pattern, cut short when the code changes.
+func (l *Lamp) blinkOnce(ctx context.Context, c Code) error {
+	for i, d := range c.blinkPattern() {
 		if d == 0 {
 			continue
 		}
-		if err := l.set(i%2 == 0); err != nil {
+		if err := l.switchLED(i%2 == 0); err != nil {
 			return err
 		}
 		wait := time.NewTimer(d)
@@ -133,4 +133,4 @@ func (l *Lamp) round(ctx context.Context, c Code) error {
 	return nil
 }
 
-func (l *Lamp) set(on bool) error { return l.pin.Out(gpio.Level(on != l.activeLow)) }
+func (l *Lamp) switchLED(on bool) error { return l.pin.Out(gpio.Level(on != l.activeLow)) }

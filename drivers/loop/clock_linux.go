@@ -9,8 +9,8 @@ import (
 // clock is CLOCK_MONOTONIC, the edges' clock, read through Go's own monotonic
 // clock, which is the same one without a system call.
 type clock struct {
-	base  time.Duration
-	start time.Time
+	bootOffset time.Duration
+	start      time.Time
 }
 
 // Now is CLOCK_MONOTONIC, the clock of a Port's edges.
@@ -21,7 +21,7 @@ func newClock() clock {
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		panic(err) // every Linux has it
 	}
-	return clock{base: time.Duration(ts.Nano()), start: time.Now()}
+	return clock{bootOffset: time.Duration(ts.Nano()), start: time.Now()}
 }
 
-func (c clock) now() time.Duration { return c.base + time.Since(c.start) }
+func (c clock) now() time.Duration { return c.bootOffset + time.Since(c.start) }

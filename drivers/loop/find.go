@@ -74,7 +74,7 @@ func Find(all []Found, want []Line) ([]Found, error) {
 	var errs []error
 	found := make([]Found, 0, len(want))
 	for _, w := range want {
-		f, err := find(all, w)
+		f, err := findLine(all, w)
 		if err == nil && slices.ContainsFunc(found, func(o Found) bool { return o.Path == f.Path && o.Offset == f.Offset }) {
 			err = fmt.Errorf("line %s is named twice", w.Name)
 		}
@@ -90,7 +90,7 @@ func Find(all []Found, want []Line) ([]Found, error) {
 	return found, nil
 }
 
-func find(all []Found, w Line) (Found, error) {
+func findLine(all []Found, w Line) (Found, error) {
 	var hits []Found
 	var chips []string
 	for _, f := range all {

@@ -16,15 +16,15 @@ import (
 // Two within that time are one edge to the old level, and nothing tells whether
 // that was bounce or a vehicle. Bounce must be removed by whoever counts.
 type Pins struct {
-	names []string
-	pins  []gpio.PinIn
-	edges chan Edge
-	stop  chan struct{}
-	done  sync.WaitGroup
-	clock clock
-	start []Edge
-	timer *time.Timer
-	seen  time.Duration
+	names     []string
+	pins      []gpio.PinIn
+	edges     chan Edge
+	stop      chan struct{}
+	done      sync.WaitGroup
+	clock     clock
+	levels    []Edge
+	timer     *time.Timer
+	watermark time.Duration
 }
 
 // OpenPins configures the pins as inputs and starts listening, with one
@@ -41,15 +41,15 @@ func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 		}
 		p.pins = append(p.pins, pin)
 		p.names = append(p.names, lines[i].Name)
-		p.start = append(p.start, Edge{Line: i, On: bool(pin.Read()) == lines[i].ActiveHigh, At: p.clock.now(), Level: true})
+		p.levels = append(p.levels, Edge{Line: i, On: bool(pin.Read()) == lines[i].ActiveHigh, At: p.clock.now(), Level: true})
 	}
 	for i, pin := range pins {
-		p.done.Go(func() { p.listen(i, pin, lines[i].ActiveHigh) })
+		p.done.Go(func() { p.watchPin(i, pin, lines[i].ActiveHigh) })
 	}
 	return p, nil
 }
 
-func (p *Pins) listen(line int, pin gpio.PinIn, activeHigh bool) {
+func (p *Pins) watchPin(line int, pin gpio.PinIn, activeHigh bool) {
 	var missed uint32
 	for {
 		select {
@@ -98,16 +98,16 @@ func (p *Pins) Close() error {
 // ReadEdges waits for edges, at most Wait, and fills dst in the order in which
 // they were noticed. It does not allocate.
 func (p *Pins) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
-	if len(p.start) > 0 {
-		n = copy(dst, p.start)
-		p.start = p.start[n:]
-		p.seen = dst[n-1].At
-		return n, p.seen, nil
+	if len(p.levels) > 0 {
+		n = copy(dst, p.levels)
+		p.levels = p.levels[n:]
+		p.watermark = dst[n-1].At
+		return n, p.watermark, nil
 	}
 	p.timer.Reset(Wait)
 	select {
 	case <-ctx.Done():
-		return 0, p.seen, ctx.Err()
+		return 0, p.watermark, ctx.Err()
 	case <-p.timer.C:
 	case dst[0] = <-p.edges:
 		n = 1
@@ -120,9 +120,9 @@ func (p *Pins) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Durat
 			continue
 		default:
 		}
-		p.seen = max(p.seen, now)
-		return n, p.seen, nil
+		p.watermark = max(p.watermark, now)
+		return n, p.watermark, nil
 	}
-	p.seen = max(p.seen, dst[n-1].At)
-	return n, p.seen, nil
+	p.watermark = max(p.watermark, dst[n-1].At)
+	return n, p.watermark, nil
 }

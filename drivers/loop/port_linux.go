@@ -12,24 +12,24 @@ import (
 
 // Port is a set of open lines. It is for one goroutine.
 type Port struct {
-	polls  []unix.PollFd
-	feeds  []feed
-	names  []string
-	clock  clock
-	levels []Edge // as found at opening, not yet handed over
-	seen   time.Duration
+	polls     []unix.PollFd
+	buffers   []eventBuffer
+	names     []string
+	clock     clock
+	levels    []Edge // as found at opening, not yet handed over
+	watermark time.Duration
 }
 
-// feed is one line's read-ahead.
-type feed struct {
-	name   string
-	fd     int
-	opened time.Duration // when the level was read; it speaks for what was before
-	seq    uint32        // the kernel's number of the last edge
-	raw    [64]lineEvent
-	head   int
-	tail   int
-	dry    bool // the kernel had no more
+// eventBuffer is one line's read-ahead.
+type eventBuffer struct {
+	name    string
+	fd      int
+	levelAt time.Duration // when the level was read; it speaks for what was before
+	seq     uint32        // the kernel's number of the last edge
+	events  [64]lineEvent
+	head    int
+	tail    int
+	drained bool // the kernel had no more
 }
 
 // Open requests the lines, each with a buffer for 1,024 edges. Times are
@@ -44,20 +44,20 @@ type feed struct {
 func Open(found []Found, lines []Line, debounce time.Duration) (*Port, error) {
 	p := &Port{clock: newClock()}
 	for i, f := range found {
-		fd, err := request(f, lines[i], debounce)
+		fd, err := requestLine(f, lines[i], debounce)
 		if err != nil {
 			p.Close()
 			return nil, err
 		}
 		p.polls = append(p.polls, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 		p.names = append(p.names, f.Name)
-		on, err := level(fd)
+		on, err := readLevel(fd)
 		if err != nil {
 			p.Close()
 			return nil, fmt.Errorf("read line %s: %w", f.Name, err)
 		}
 		now := p.clock.now()
-		p.feeds = append(p.feeds, feed{name: f.Name, fd: fd, opened: now})
+		p.buffers = append(p.buffers, eventBuffer{name: f.Name, fd: fd, levelAt: now})
 		p.levels = append(p.levels, Edge{Line: i, On: on, At: now, Level: true})
 	}
 	return p, nil
@@ -75,7 +75,7 @@ func (p *Port) Close() error {
 	for _, f := range p.polls {
 		errs = append(errs, unix.Close(int(f.Fd)))
 	}
-	p.polls, p.feeds = nil, nil
+	p.polls, p.buffers = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -84,46 +84,46 @@ func (p *Port) Close() error {
 // allocate. An error wraps ErrGone if the chip has disappeared.
 func (p *Port) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, p.seen, err
+		return 0, p.watermark, err
 	}
 	if len(p.levels) > 0 {
 		n = copy(dst, p.levels)
 		p.levels = p.levels[n:]
-		p.seen = dst[n-1].At
-		return n, p.seen, nil
+		p.watermark = dst[n-1].At
+		return n, p.watermark, nil
 	}
-	if p.earliest() < 0 {
-		if err := p.wait(); err != nil {
-			return 0, p.seen, err
+	if p.earliestLine() < 0 {
+		if err := p.pollLines(); err != nil {
+			return 0, p.watermark, err
 		}
 	}
 	now = p.clock.now() // what happens from here on may be missing below
-	for i := range p.feeds {
-		if err := p.feeds[i].fill(); err != nil {
-			return 0, p.seen, err
+	for i := range p.buffers {
+		if err := p.buffers[i].readEvents(); err != nil {
+			return 0, p.watermark, err
 		}
 	}
 	for n < len(dst) {
-		i := p.earliest()
+		i := p.earliestLine()
 		if i < 0 {
-			p.seen = max(p.seen, now)
-			return n, p.seen, nil
+			p.watermark = max(p.watermark, now)
+			return n, p.watermark, nil
 		}
-		dst[n] = p.feeds[i].take(i)
-		p.seen = max(p.seen, dst[n].At)
+		dst[n] = p.buffers[i].popEdge(i)
+		p.watermark = max(p.watermark, dst[n].At)
 		n++
-		if p.feeds[i].dry {
+		if p.buffers[i].drained {
 			continue
 		}
-		if err := p.feeds[i].fill(); err != nil {
-			return n, p.seen, err
+		if err := p.buffers[i].readEvents(); err != nil {
+			return n, p.watermark, err
 		}
 	}
-	return n, p.seen, nil
+	return n, p.watermark, nil
 }
 
-// wait returns when there may be an edge, or after Wait.
-func (p *Port) wait() error {
+// pollLines returns when there may be an edge, or after Wait.
+func (p *Port) pollLines() error {
 	if _, err := unix.Poll(p.polls, int(Wait.Milliseconds())); err != nil && err != unix.EINTR {
 		return fmt.Errorf("wait for edges: %w", err)
 	}
@@ -131,34 +131,34 @@ func (p *Port) wait() error {
 		if f.Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0 {
 			return fmt.Errorf("line %s: %w", p.names[i], ErrGone)
 		}
-		p.feeds[i].dry = false
+		p.buffers[i].drained = false
 	}
 	return nil
 }
 
-// earliest is the line whose next edge is the first of all, or -1. Every line
+// earliestLine is the line whose next edge is the first of all, or -1. Every line
 // has its next edge here or had none when it was last asked.
-func (p *Port) earliest() int {
+func (p *Port) earliestLine() int {
 	first := -1
-	for i := range p.feeds {
-		f := &p.feeds[i]
-		if f.head < f.tail && (first < 0 || f.raw[f.head].ns < p.feeds[first].raw[p.feeds[first].head].ns) {
+	for i := range p.buffers {
+		f := &p.buffers[i]
+		if f.head < f.tail && (first < 0 || f.events[f.head].ns < p.buffers[first].events[p.buffers[first].head].ns) {
 			first = i
 		}
 	}
 	return first
 }
 
-// fill asks the kernel for more if nothing is left.
-func (f *feed) fill() error {
+// readEvents asks the kernel for more if nothing is left.
+func (f *eventBuffer) readEvents() error {
 	for f.head == f.tail {
-		buf := unsafe.Slice((*byte)(unsafe.Pointer(&f.raw)), len(f.raw)*eventSize)
+		buf := unsafe.Slice((*byte)(unsafe.Pointer(&f.events)), len(f.events)*eventSize)
 		n, err := unix.Read(f.fd, buf)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN:
-			f.dry = true
+			f.drained = true
 			return nil
 		case err == unix.ENODEV:
 			return fmt.Errorf("line %s: %w", f.name, ErrGone)
@@ -166,21 +166,21 @@ func (f *feed) fill() error {
 			return fmt.Errorf("read edges of line %s: %w", f.name, err)
 		}
 		f.head, f.tail = 0, n/eventSize
-		f.dry = f.tail < len(f.raw)
-		for f.head < f.tail && time.Duration(f.raw[f.head].ns) <= f.opened {
-			f.seq = f.raw[f.head].lineSeq
+		f.drained = f.tail < len(f.events)
+		for f.head < f.tail && time.Duration(f.events[f.head].ns) <= f.levelAt {
+			f.seq = f.events[f.head].lineSeq
 			f.head++
 		}
-		if f.dry {
+		if f.drained {
 			return nil
 		}
 	}
 	return nil
 }
 
-// take is the next edge of a line that has one.
-func (f *feed) take(line int) Edge {
-	ev := &f.raw[f.head]
+// popEdge is the next edge of a line that has one.
+func (f *eventBuffer) popEdge(line int) Edge {
+	ev := &f.events[f.head]
 	f.head++
 	e := Edge{Line: line, On: ev.id == eventRising, At: time.Duration(ev.ns), Missed: ev.lineSeq - f.seq - 1}
 	f.seq = ev.lineSeq

@@ -27,8 +27,8 @@ const (
 	attrDebounce = 3
 	eventRising  = 1 // active, after flagActiveLow
 
-	getLine   = 0xc250b407
-	getValues = 0xc010b40e
+	ioctlGetLine   = 0xc250b407
+	ioctlGetValues = 0xc010b40e
 )
 
 type lineAttr struct {
@@ -69,8 +69,8 @@ type lineEvent struct {
 
 const eventSize = int(unsafe.Sizeof(lineEvent{}))
 
-// request asks for one line with its own buffer.
-func request(f Found, l Line, debounce time.Duration) (int, error) {
+// requestLine asks for one line with its own buffer.
+func requestLine(f Found, l Line, debounce time.Duration) (int, error) {
 	chip, err := unix.Open(f.Path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", f.Path, err)
@@ -94,7 +94,7 @@ func request(f Found, l Line, debounce time.Duration) (int, error) {
 		r.config.attrs[0].id, r.config.attrs[0].mask = attrDebounce, 1
 		*(*uint32)(unsafe.Pointer(&r.config.attrs[0].value)) = uint32(debounce.Microseconds())
 	}
-	if err := ioctl(chip, getLine, unsafe.Pointer(&r)); err != nil {
+	if err := ioctl(chip, ioctlGetLine, unsafe.Pointer(&r)); err != nil {
 		err = fmt.Errorf("request line %s of %s: %w", f.Name, f.Chip, err)
 		if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EOPNOTSUPP) {
 			err = fmt.Errorf("%w: %w", ErrRefused, err)
@@ -108,10 +108,10 @@ func request(f Found, l Line, debounce time.Duration) (int, error) {
 	return int(r.fd), nil
 }
 
-// level reads whether a requested line is active.
-func level(fd int) (bool, error) {
+// readLevel reads whether a requested line is active.
+func readLevel(fd int) (bool, error) {
 	v := lineValues{mask: 1}
-	err := ioctl(fd, getValues, unsafe.Pointer(&v))
+	err := ioctl(fd, ioctlGetValues, unsafe.Pointer(&v))
 	return v.bits&1 == 1, err
 }
 

@@ -22,7 +22,7 @@ import (
 //
 // A row with the line left empty and the edge "end" says until when was
 // recorded. Blank rows and rows that begin with # are skipped.
-const traceHead = "line,edge,ns"
+const traceHeader = "line,edge,ns"
 
 const (
 	maxTraceLines = 64
@@ -33,15 +33,15 @@ var edgeWords = [...]string{"off", "on", "is_off", "is_on"}
 
 // Trace replays a recording.
 type Trace struct {
-	file  string
-	scan  *bufio.Scanner
-	close func() error
-	row   int
-	names []string
-	fixed bool // names were given: others are an error
-	last  []time.Duration
-	now   time.Duration
-	ended bool
+	file       string
+	scan       *bufio.Scanner
+	close      func() error
+	row        int
+	names      []string
+	namesGiven bool // names were given: others are an error
+	last       []time.Duration
+	now        time.Duration
+	ended      bool
 }
 
 // OpenTrace opens a recording of lines with the given names; edges of line i
@@ -62,17 +62,17 @@ func OpenTrace(path string, names []string) (*Trace, error) {
 
 // NewTrace reads a recording from r; file is its name for errors.
 func NewTrace(r io.Reader, file string, names []string) (*Trace, error) {
-	t := &Trace{file: file, scan: bufio.NewScanner(r), names: slices.Clone(names), fixed: len(names) > 0, close: func() error { return nil }}
+	t := &Trace{file: file, scan: bufio.NewScanner(r), names: slices.Clone(names), namesGiven: len(names) > 0, close: func() error { return nil }}
 	t.scan.Buffer(make([]byte, 0, maxRow), maxRow)
 	t.last = make([]time.Duration, len(names), maxTraceLines)
-	head, err := t.next()
+	head, err := t.nextRow()
 	switch {
 	case err == io.EOF:
-		return nil, fmt.Errorf("%s: no rows: must begin with %s", file, traceHead)
+		return nil, fmt.Errorf("%s: no rows: must begin with %s", file, traceHeader)
 	case err != nil:
 		return nil, err
-	case head != traceHead && head != traceHead+",missed":
-		return nil, t.bad("head %q: must be %s or %s,missed", head, traceHead, traceHead)
+	case head != traceHeader && head != traceHeader+",missed":
+		return nil, t.rowError("head %q: must be %s or %s,missed", head, traceHeader, traceHeader)
 	}
 	return t, nil
 }
@@ -108,9 +108,9 @@ func (t *Trace) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Dura
 		return 0, t.now, err
 	}
 	for n < len(dst) {
-		text, err := t.next()
+		text, err := t.nextRow()
 		if err == nil {
-			err = t.parse(text, &dst[n], &n)
+			err = t.parseRow(text, &dst[n], &n)
 		}
 		if err == io.EOF && n > 0 {
 			return n, t.now, nil
@@ -122,8 +122,8 @@ func (t *Trace) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Dura
 	return n, t.now, nil
 }
 
-// next is the next row that says something.
-func (t *Trace) next() (string, error) {
+// nextRow is the next row that says something.
+func (t *Trace) nextRow() (string, error) {
 	for t.scan.Scan() {
 		t.row++
 		s := strings.TrimSpace(t.scan.Text())
@@ -133,33 +133,33 @@ func (t *Trace) next() (string, error) {
 	}
 	if err := t.scan.Err(); errors.Is(err, bufio.ErrTooLong) {
 		t.row++
-		return "", t.bad("row longer than %d bytes", maxRow)
+		return "", t.rowError("row longer than %d bytes", maxRow)
 	} else if err != nil {
 		return "", fmt.Errorf("%s: %w", t.file, err)
 	}
 	return "", io.EOF
 }
 
-// parse puts a row into e and counts it in n, unless it is the end.
-func (t *Trace) parse(row string, e *Edge, n *int) error {
+// parseRow puts a row into e and counts it in n, unless it is the end.
+func (t *Trace) parseRow(row string, e *Edge, n *int) error {
 	if t.ended {
-		return t.bad("a row after the end")
+		return t.rowError("a row after the end")
 	}
 	name, rest, ok := strings.Cut(row, ",")
 	word, rest, ok2 := strings.Cut(rest, ",")
 	if !ok || !ok2 {
-		return t.bad("%q: must be %s", row, traceHead)
+		return t.rowError("%q: must be %s", row, traceHeader)
 	}
 	ns, lost, hasLost := strings.Cut(rest, ",")
 	at, err := strconv.ParseInt(strings.TrimSpace(ns), 10, 64)
 	if err != nil || at < 0 {
-		return t.bad("ns = %q: must be a whole number, 0 or more", ns)
+		return t.rowError("ns = %q: must be a whole number, 0 or more", ns)
 	}
 	*e = Edge{At: time.Duration(at)}
 	if hasLost && strings.TrimSpace(lost) != "" {
 		m, err := strconv.ParseUint(strings.TrimSpace(lost), 10, 32)
 		if err != nil {
-			return t.bad("missed = %q: must be a whole number, 0 or more", lost)
+			return t.rowError("missed = %q: must be a whole number, 0 or more", lost)
 		}
 		e.Missed = uint32(m)
 	}
@@ -170,38 +170,38 @@ func (t *Trace) parse(row string, e *Edge, n *int) error {
 	}
 	w := slices.Index(edgeWords[:], word)
 	if w < 0 {
-		return t.bad("edge = %q: must be on, off, is_on or is_off", word)
+		return t.rowError("edge = %q: must be on, off, is_on or is_off", word)
 	}
 	e.On, e.Level = w&1 == 1, w&2 == 2
-	if e.Line, err = t.line(name); err != nil {
+	if e.Line, err = t.lineIndex(name); err != nil {
 		return err
 	}
 	if e.At < t.last[e.Line] {
-		return t.bad("line %s goes back in time, from %d to %d ns", name, t.last[e.Line], e.At)
+		return t.rowError("line %s goes back in time, from %d to %d ns", name, t.last[e.Line], e.At)
 	}
 	t.last[e.Line], t.now = e.At, max(t.now, e.At)
 	*n++
 	return nil
 }
 
-func (t *Trace) line(name string) (int, error) {
+func (t *Trace) lineIndex(name string) (int, error) {
 	if name == "" {
-		return 0, t.bad("the line has no name")
+		return 0, t.rowError("the line has no name")
 	}
 	if i := slices.Index(t.names, name); i >= 0 {
 		return i, nil
 	}
-	if t.fixed {
-		return 0, t.bad("line %q: must be one of %s", name, strings.Join(t.names, ", "))
+	if t.namesGiven {
+		return 0, t.rowError("line %q: must be one of %s", name, strings.Join(t.names, ", "))
 	}
 	if len(t.names) == maxTraceLines {
-		return 0, t.bad("line %q: there are already %d lines", name, maxTraceLines)
+		return 0, t.rowError("line %q: there are already %d lines", name, maxTraceLines)
 	}
 	t.names, t.last = append(t.names, name), append(t.last, 0)
 	return len(t.names) - 1, nil
 }
 
-func (t *Trace) bad(format string, a ...any) error {
+func (t *Trace) rowError(format string, a ...any) error {
 	return fmt.Errorf("%s:%d: %w", t.file, t.row, fmt.Errorf(format, a...))
 }
 
@@ -229,7 +229,7 @@ func NewRecorder(src Source, w io.Writer, names []string) (*Recorder, error) {
 		}
 	}
 	r := &Recorder{src: src, w: bufio.NewWriter(w), names: slices.Clone(names)}
-	_, err := fmt.Fprintln(r.w, traceHead+",missed")
+	_, err := fmt.Fprintln(r.w, traceHeader+",missed")
 	return r, err
 }
 

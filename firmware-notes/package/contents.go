@@ -13,8 +13,8 @@ import (
 	"github.com/goreleaser/nfpm/v2/files"
 )
 
-// contents is everything in a package: where it comes from, where it goes.
-func contents(root, made, binary string, when time.Time) files.Contents {
+// packageContents is everything in a package: where it comes from, where it goes.
+func packageContents(root, made, binary string, when time.Time) files.Contents {
 	var cs files.Contents
 	add := func(kind, mode, from, to string) {
 		m := os.FileMode(0o644)
@@ -61,9 +61,9 @@ func contents(root, made, binary string, when time.Time) files.Contents {
 	return cs
 }
 
-// derive writes into dir what is made and not kept: the manual, the shells'
+// writeDerived writes into dir what is made and not kept: the manual, the shells'
 // completions, the change log, and site.toml as a new device gets it.
-func derive(root, dir, out, release string, when time.Time) error {
+func writeDerived(root, dir, out, release string, when time.Time) error {
 	site, err := os.ReadFile(filepath.Join(root, "configs/site-camera.toml"))
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func derive(root, dir, out, release string, when time.Time) error {
 			return fmt.Errorf("kerb %v: %w", words, err)
 		}
 		if name == "kerb.1" {
-			name, text = "kerb.1.gz", zip(text)
+			name, text = "kerb.1.gz", gzipBest(text)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
@@ -89,11 +89,11 @@ func derive(root, dir, out, release string, when time.Time) error {
 	}
 	changes := fmt.Sprintf("kerb (%s) unstable; urgency=medium\n\n  * The changes are told by the log of its source.\n\n -- %s  %s\n",
 		release, maintainer, when.Format(time.RFC1123Z))
-	return os.WriteFile(filepath.Join(dir, "changelog.gz"), zip([]byte(changes)), 0o644)
+	return os.WriteFile(filepath.Join(dir, "changelog.gz"), gzipBest([]byte(changes)), 0o644)
 }
 
-// zip is gzip -9n.
-func zip(text []byte) []byte {
+// gzipBest is gzip -9n.
+func gzipBest(text []byte) []byte {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is right
 	_, _ = w.Write(text)                                  // a buffer takes everything

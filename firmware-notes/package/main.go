@@ -56,21 +56,21 @@ func run(root, out, release string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := derive(root, dir, out, release, when); err != nil {
+	if err := writeDerived(root, dir, out, release, when); err != nil {
 		return err
 	}
 	for _, b := range binaries {
 		path := filepath.Join(out, fmt.Sprintf("kerb_%s_%s.deb", release, b.arch))
-		if err := pack(path, &nfpm.Info{
+		if err := writeDeb(path, &nfpm.Info{
 			Name: "kerb", Arch: b.arch, Platform: "linux", Version: release, VersionSchema: "none", Section: "net", Priority: "optional",
 			Maintainer: maintainer, License: "Apache-2.0", MTime: when, DisableGlobbing: true, Description: description,
 			Overridables: nfpm.Overridables{
 				Recommends: []string{"systemd", "ca-certificates"},
 				Suggests:   []string{"mosquitto-clients", "minisign"},
-				Contents:   contents(root, dir, filepath.Join(out, b.file), when),
+				Contents:   packageContents(root, dir, filepath.Join(out, b.file), when),
 				Scripts: nfpm.Scripts{
-					PostInstall: debian(root, "postinst"),
-					PreRemove:   debian(root, "prerm"), PostRemove: debian(root, "postrm"),
+					PostInstall: scriptPath(root, "postinst"),
+					PreRemove:   scriptPath(root, "prerm"), PostRemove: scriptPath(root, "postrm"),
 				},
 				Deb: nfpm.Deb{Compression: "xz", Fields: map[string]string{"Multi-Arch": "foreign"}},
 			},
@@ -88,11 +88,11 @@ loop detector. Pictures are looked at in memory and overwritten; counts are
 cleared by a policy that a privacy reviewer wrote, spooled, and published over
 MQTT. Nobody is recognised, and no picture is stored or sent.`
 
-func debian(root, script string) string {
+func scriptPath(root, script string) string {
 	return filepath.Join(root, "firmware-notes/package/debian", script)
 }
 
-func pack(path string, info *nfpm.Info) error {
+func writeDeb(path string, info *nfpm.Info) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err

@@ -43,15 +43,15 @@ type Vehicle struct {
 
 // Street is the source.
 type Street struct {
-	o      Opts
-	rng    *rand.Rand
-	start  time.Duration
-	levels []loop.Edge
-	edges  []loop.Edge     // to come, in order
-	free   []time.Duration // per lane: when the next vehicle can come
-	known  time.Duration   // all edges up to here are in edges
-	said   time.Duration
-	driven []Vehicle
+	o        Opts
+	rng      *rand.Rand
+	start    time.Duration
+	levels   []loop.Edge
+	edges    []loop.Edge     // to come, in order
+	nextAt   []time.Duration // per lane: when the next vehicle can come
+	drivenTo time.Duration   // all edges up to here are in edges
+	handedTo time.Duration
+	driven   []Vehicle
 }
 
 // New is a street that begins now.
@@ -66,13 +66,13 @@ func New(o Opts) (*Street, error) {
 	if !(o.PerHour > 0 && o.PerHour <= 3000) {
 		return nil, fmt.Errorf("%g vehicles an hour: must be above 0 and at most 3000", o.PerHour)
 	}
-	s := &Street{o: o, rng: rand.New(rand.NewPCG(o.Seed, 17)), free: make([]time.Duration, o.Pairs+o.Singles)}
+	s := &Street{o: o, rng: rand.New(rand.NewPCG(o.Seed, 17)), nextAt: make([]time.Duration, o.Pairs+o.Singles)}
 	if o.Realtime {
 		s.start = loop.Now()
 	}
-	s.known, s.said = s.start, s.start
-	for i := range s.free {
-		s.free[i] = s.start + s.pause()
+	s.drivenTo, s.handedTo = s.start, s.start
+	for i := range s.nextAt {
+		s.nextAt[i] = s.start + s.randomPause()
 	}
 	for i := range s.Lines() {
 		s.levels = append(s.levels, loop.Edge{Line: i, At: s.start, Level: true})
@@ -108,21 +108,21 @@ func (s *Street) Driven(at time.Duration) []Vehicle {
 // else the next second of the street. io.EOF: it was to last no longer.
 func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, s.said, err
+		return 0, s.handedTo, err
 	}
 	if len(s.levels) > 0 {
 		n := copy(dst, s.levels)
 		s.levels = s.levels[n:]
-		return n, s.said, nil
+		return n, s.handedTo, nil
 	}
-	if s.o.Lasts > 0 && s.said >= s.start+s.o.Lasts {
-		return 0, s.said, io.EOF
+	if s.o.Lasts > 0 && s.handedTo >= s.start+s.o.Lasts {
+		return 0, s.handedTo, io.EOF
 	}
-	now := s.said + time.Second
+	now := s.handedTo + time.Second
 	if s.o.Realtime {
-		if now = loop.Now(); !s.due(now) {
-			if err := s.wait(ctx, now); err != nil {
-				return 0, s.said, err
+		if now = loop.Now(); !s.hasEdge(now) {
+			if err := s.waitForEdge(ctx, now); err != nil {
+				return 0, s.handedTo, err
 			}
 			now = loop.Now()
 		}
@@ -130,7 +130,7 @@ func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Dura
 	if s.o.Lasts > 0 {
 		now = min(now, s.start+s.o.Lasts)
 	}
-	s.drive(now)
+	s.driveUntil(now)
 	n := 0
 	for n < len(dst) && n < len(s.edges) && s.edges[n].At <= now {
 		dst[n] = s.edges[n]
@@ -140,18 +140,18 @@ func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Dura
 		now = dst[n-1].At
 	}
 	s.edges = s.edges[n:]
-	s.said = max(s.said, now)
-	return n, s.said, nil
+	s.handedTo = max(s.handedTo, now)
+	return n, s.handedTo, nil
 }
 
-func (s *Street) due(now time.Duration) bool {
-	s.drive(now)
+func (s *Street) hasEdge(now time.Duration) bool {
+	s.driveUntil(now)
 	return len(s.edges) > 0 && s.edges[0].At <= now
 }
 
-// wait is until the next edge, but no longer than loop.Wait.
-func (s *Street) wait(ctx context.Context, now time.Duration) error {
-	s.drive(now + loop.Wait)
+// waitForEdge is until the next edge, but no longer than loop.Wait.
+func (s *Street) waitForEdge(ctx context.Context, now time.Duration) error {
+	s.driveUntil(now + loop.Wait)
 	d := loop.Wait
 	if len(s.edges) > 0 {
 		d = min(d, s.edges[0].At-now)
@@ -166,37 +166,37 @@ func (s *Street) wait(ctx context.Context, now time.Duration) error {
 	}
 }
 
-// drive makes every vehicle that comes until t.
-func (s *Street) drive(t time.Duration) {
-	if t <= s.known {
+// driveUntil makes every vehicle that comes until t.
+func (s *Street) driveUntil(t time.Duration) {
+	if t <= s.drivenTo {
 		return
 	}
-	s.known = t
-	for lane := range s.free {
-		for s.free[lane] <= t {
-			v := s.vehicle(lane)
+	s.drivenTo = t
+	for lane := range s.nextAt {
+		for s.nextAt[lane] <= t {
+			v := s.driveVehicle(lane)
 			s.driven = append(s.driven, v)
 			// The next one keeps a distance of at least half a second.
-			s.free[lane] = v.Done + 500*time.Millisecond + s.pause()
+			s.nextAt[lane] = v.Done + 500*time.Millisecond + s.randomPause()
 		}
 	}
 	slices.SortStableFunc(s.edges, func(a, b loop.Edge) int { return cmp.Compare(a.At, b.At) })
 }
 
-func (s *Street) pause() time.Duration {
+func (s *Street) randomPause() time.Duration {
 	return time.Duration(s.rng.ExpFloat64() * float64(time.Hour) / s.o.PerHour)
 }
 
-// kinds are lengths in m and their shares, of an ordinary city street.
-var kinds = [...]struct{ share, from, to float64 }{
+// lengthClasses are lengths in m and their shares, of an ordinary city street.
+var lengthClasses = [...]struct{ share, from, to float64 }{
 	{0.04, 1.8, 2.4}, {0.76, 3.6, 4.9}, {0.11, 4.9, 6.2}, {0.06, 7, 11}, {0.03, 12, 17},
 }
 
-// vehicle drives one over its lane, beginning at s.free.
-func (s *Street) vehicle(lane int) Vehicle {
-	v := Vehicle{Lane: lane, At: s.free[lane], Speed: min(25, max(3, 12+2.5*s.rng.NormFloat64()))}
+// driveVehicle drives one over its lane, beginning at s.free.
+func (s *Street) driveVehicle(lane int) Vehicle {
+	v := Vehicle{Lane: lane, At: s.nextAt[lane], Speed: min(25, max(3, 12+2.5*s.rng.NormFloat64()))}
 	dice := s.rng.Float64()
-	for _, k := range kinds {
+	for _, k := range lengthClasses {
 		v.Length = k.from + (k.to-k.from)*s.rng.Float64()
 		if dice -= k.share; dice < 0 {
 			break
@@ -207,16 +207,16 @@ func (s *Street) vehicle(lane int) Vehicle {
 		first, loops = s.o.Pairs+lane, 1
 	}
 	for i := range loops {
-		on := v.At + seconds(float64(i)*Spacing/v.Speed)
-		v.Done = on + seconds((v.Length+LoopLength)/v.Speed)
-		s.edge(first+i, true, on)
-		s.edge(first+i, false, v.Done)
+		on := v.At + toDuration(float64(i)*Spacing/v.Speed)
+		v.Done = on + toDuration((v.Length+LoopLength)/v.Speed)
+		s.addEdge(first+i, true, on)
+		s.addEdge(first+i, false, v.Done)
 	}
 	return v
 }
 
-// edge happens, unless the line has been cut.
-func (s *Street) edge(line int, on bool, at time.Duration) {
+// addEdge happens, unless the line has been cut.
+func (s *Street) addEdge(line int, on bool, at time.Duration) {
 	if cut, ok := s.o.Cut[line]; ok && at >= s.start+cut {
 		if on {
 			return
@@ -229,4 +229,4 @@ func (s *Street) edge(line int, on bool, at time.Duration) {
 	s.edges = append(s.edges, loop.Edge{Line: line, On: on, At: at})
 }
 
-func seconds(v float64) time.Duration { return time.Duration(v * 1e9) }
+func toDuration(v float64) time.Duration { return time.Duration(v * 1e9) }

@@ -33,11 +33,11 @@ func (d *device) keepTime(ctx context.Context) {
 	}
 }
 
-// step is how far the clock may be off before it is set rather than slewed.
-const step = 128 * time.Millisecond
+// maxSlew is how far the clock may be off before it is set rather than slewed.
+const maxSlew = 128 * time.Millisecond
 
 func (d *device) setTime() (err error) {
-	for _, server := range d.sys.Time.Servers {
+	for _, server := range d.settings.Time.Servers {
 		var r *ntp.Response
 		if r, err = ntp.QueryWithOptions(server, ntp.QueryOptions{Timeout: 3 * time.Second}); err != nil {
 			continue
@@ -46,7 +46,7 @@ func (d *device) setTime() (err error) {
 			continue
 		}
 		off := r.ClockOffset
-		if off > step || off < -step {
+		if off > maxSlew || off < -maxSlew {
 			tv := unix.NsecToTimeval(time.Now().Add(off).UnixNano())
 			if err = unix.Settimeofday(&tv); err != nil {
 				return err

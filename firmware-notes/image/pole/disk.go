@@ -43,8 +43,8 @@ func partitionNumber(dir string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(b)))
 }
 
-// partition is the device of a partition of the disk.
-func (s slot) partition(number int) string {
+// partitionDevice is the device of a partition of the disk.
+func (s slot) partitionDevice(number int) string {
 	children, _ := filepath.Glob(filepath.Join(s.disk, "*", "partition")) // the pattern is right
 	for _, c := range children {
 		if n, err := partitionNumber(filepath.Dir(c)); err == nil && n == number {
@@ -54,14 +54,14 @@ func (s slot) partition(number int) string {
 	return filepath.Join("/dev", fmt.Sprintf("no-partition-%d", number))
 }
 
-// mountCard mounts the boot partition, to be read.
-func (s slot) mountCard() (dir string, done func(), err error) {
+// mountBoot mounts the boot partition, to be read.
+func (s slot) mountBoot() (dir string, done func(), err error) {
 	dir = filepath.Join(os.TempDir(), "card")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, err
 	}
 	const flags = unix.MS_RDONLY | unix.MS_NOEXEC | unix.MS_NODEV | unix.MS_NOSUID
-	if err := unix.Mount(s.partition(bootPartition), dir, "vfat", flags, ""); err != nil {
+	if err := unix.Mount(s.partitionDevice(bootPartition), dir, "vfat", flags, ""); err != nil {
 		return "", nil, fmt.Errorf("mount the boot partition: %w", err)
 	}
 	return dir, func() { _ = unix.Unmount(dir, 0) }, nil
@@ -73,8 +73,8 @@ const (
 	figetbsz = 2
 )
 
-// place is where on its partition a file lies that fits into one block.
-func place(path string) (at, length int64, err error) {
+// blockOffset is where on its partition a file lies that fits into one block.
+func blockOffset(path string) (at, length int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, 0, err

@@ -35,18 +35,18 @@ func findLamp() *lamp {
 	return &lamp{}
 }
 
-func (l *lamp) show(code int32) { l.code.Store(code) }
+func (l *lamp) setCode(code int32) { l.code.Store(code) }
 
-const flash = 80 * time.Millisecond
+const flashTime = 80 * time.Millisecond
 
-// run blinks until the context ends.
-func (l *lamp) run(ctx context.Context) {
+// blinkUntil blinks until the context ends.
+func (l *lamp) blinkUntil(ctx context.Context) {
 	for l.path != "" && ctx.Err() == nil {
 		pattern := map[int32][]time.Duration{
 			dark:      {0, time.Second},
-			counting:  {flash, 3*time.Second - flash},
-			offline:   {flash, 3 * flash, flash, 3*time.Second - 5*flash},
-			unsighted: {flash, 3 * flash, flash, 3 * flash, flash, 3*time.Second - 9*flash},
+			counting:  {flashTime, 3*time.Second - flashTime},
+			offline:   {flashTime, 3 * flashTime, flashTime, 3*time.Second - 5*flashTime},
+			unsighted: {flashTime, 3 * flashTime, flashTime, 3 * flashTime, flashTime, 3*time.Second - 9*flashTime},
 			fault:     {100 * time.Millisecond, 100 * time.Millisecond},
 		}[l.code.Load()]
 		for i, d := range pattern {

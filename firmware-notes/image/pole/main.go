@@ -32,7 +32,7 @@ func main() {
 	if console, err := os.OpenFile("/dev/console", os.O_WRONLY, 0); err == nil {
 		words = io.MultiWriter(os.Stderr, console)
 	}
-	p := &device{words: words, log: log.New(words, "pole: ", log.LstdFlags|log.LUTC|log.Lmsgprefix), lamp: findLamp()}
+	p := &device{console: words, log: log.New(words, "pole: ", log.LstdFlags|log.LUTC|log.Lmsgprefix), lamp: findLamp()}
 	if err := p.run(ctx); err != nil {
 		p.log.Print(err)
 		os.Exit(1)
@@ -41,12 +41,12 @@ func main() {
 
 // A device is everything that pole looks after.
 type device struct {
-	words io.Writer
-	log   *log.Logger
-	lamp  *lamp
-	slot  slot
-	sys   settings
-	agent agent
+	console  io.Writer
+	log      *log.Logger
+	lamp     *lamp
+	slot     slot
+	settings settings
+	agent    agent
 }
 
 func (d *device) run(ctx context.Context) error {
@@ -63,20 +63,20 @@ func (d *device) run(ctx context.Context) error {
 	} else {
 		d.log.Printf("root can be written: %v", err)
 	}
-	go d.lamp.run(ctx)
-	dir, wrong := d.takeCard()
+	go d.lamp.blinkUntil(ctx)
+	dir, wrong := d.admitCard()
 	// Wi-Fi, clock and updates work with files that kerb would not take: the
 	// device must be able to say so, and to be mended.
-	d.system(ctx, dir)
+	d.startSystem(ctx, dir)
 	if d.slot.trial {
-		go d.judge(ctx)
+		go d.judgeTrial(ctx)
 	}
 	if wrong != nil {
-		d.refused(ctx, wrong, dir == "")
+		d.reportRefused(ctx, wrong, dir == "")
 	}
 	if dir == "" {
 		<-ctx.Done()
 		return nil
 	}
-	return d.agent.run(ctx, d, dir)
+	return d.agent.keepRunning(ctx, d, dir)
 }

@@ -48,8 +48,8 @@ func readSettings(dir string) (settings, error) {
 	var s settings
 	s.Time.Servers = []string{"0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org"}
 	s.Update.Every.Duration, s.Update.Trial.Duration = 6*time.Hour, 10*time.Minute
-	err := errors.Join(strict(dir, "system.toml", &s), strict(dir, "wifi.toml", &s.wifi))
-	if w := s.wifi; there(dir, "wifi.toml") {
+	err := errors.Join(readStrict(dir, "system.toml", &s), readStrict(dir, "wifi.toml", &s.wifi))
+	if w := s.wifi; fileExists(dir, "wifi.toml") {
 		if len(w.SSID) < 1 || len(w.SSID) > 32 {
 			err = errors.Join(err, errors.New("wifi.toml: ssid: must be 1–32 bytes"))
 		}
@@ -82,13 +82,13 @@ func readSettings(dir string) (settings, error) {
 	return s, err
 }
 
-func there(dir, name string) bool {
+func fileExists(dir, name string) bool {
 	_, err := os.Stat(filepath.Join(dir, name))
 	return err == nil
 }
 
-// strict reads a file that may be missing and refuses keys it does not know.
-func strict(dir, name string, v any) error {
+// readStrict reads a file that may be missing and refuses keys it does not know.
+func readStrict(dir, name string, v any) error {
 	f, err := os.Open(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -115,20 +115,20 @@ func strict(dir, name string, v any) error {
 	return err
 }
 
-// system starts what does not depend on kerb: Wi-Fi, clock, updates.
-func (d *device) system(ctx context.Context, dir string) {
+// startSystem starts what does not depend on kerb: Wi-Fi, clock, updates.
+func (d *device) startSystem(ctx context.Context, dir string) {
 	if dir == "" {
 		dir = offeredDir // as far as it can be read
 	}
 	var err error
-	if d.sys, err = readSettings(dir); err != nil {
+	if d.settings, err = readSettings(dir); err != nil {
 		d.log.Print(err)
 	}
-	if d.sys.wifi.SSID != "" {
-		go d.join(ctx)
+	if d.settings.wifi.SSID != "" {
+		go d.keepJoined(ctx)
 	}
 	go d.keepTime(ctx)
-	if d.sys.Update.URL != "" && len(d.sys.keys) > 0 {
-		go d.update(ctx)
+	if d.settings.Update.URL != "" && len(d.settings.keys) > 0 {
+		go d.keepUpdated(ctx)
 	}
 }

@@ -51,17 +51,17 @@ func findSlot() (slot, error) {
 	}
 	s.spare = slotA + slotB - s.running
 	cmdline, err := os.ReadFile("/proc/cmdline")
-	s.trial = named(string(cmdline)) != s.running
+	s.trial = namedPartition(string(cmdline)) != s.running
 	return s, err
 }
 
-// offset is how a command line names a slot: by its distance from the first
+// slotPattern is how a command line names a slot: by its distance from the first
 // partition, whose name is the same on every start.
-var offset = regexp.MustCompile(`(root=PARTUUID=[0-9a-fA-F-]+/PARTNROFF=)([0-9]+)`)
+var slotPattern = regexp.MustCompile(`(root=PARTUUID=[0-9a-fA-F-]+/PARTNROFF=)([0-9]+)`)
 
-// named is the partition that a command line starts; 0: it does not say.
-func named(cmdline string) int {
-	m := offset.FindStringSubmatch(cmdline)
+// namedPartition is the partition that a command line starts; 0: it does not say.
+func namedPartition(cmdline string) int {
+	m := slotPattern.FindStringSubmatch(cmdline)
 	if m == nil {
 		return 0
 	}
@@ -69,13 +69,13 @@ func named(cmdline string) int {
 	return bootPartition + n
 }
 
-// judge gives a system on trial its time to become well, then keeps it or goes
+// judgeTrial gives a system on trial its time to become well, then keeps it or goes
 // back.
-func (d *device) judge(ctx context.Context) {
-	d.log.Printf("trial: this system has %v to count, reach the broker and know the time", d.sys.Update.Trial)
+func (d *device) judgeTrial(ctx context.Context) {
+	d.log.Printf("trial: this system has %v to count, reach the broker and know the time", d.settings.Update.Trial)
 	missing := []string{"everything"}
-	for end := time.Now().Add(d.sys.Update.Trial.Duration); time.Now().Before(end); {
-		if missing = d.agent.well(); len(missing) == 0 {
+	for end := time.Now().Add(d.settings.Update.Trial.Duration); time.Now().Before(end); {
+		if missing = d.agent.missingHealth(); len(missing) == 0 {
 			err := d.slot.editCmdline(func(line string) string { return startFrom(line, d.slot.running, false) })
 			if err == nil {
 				d.log.Printf("trial: well, and kept: system %d starts from now on", d.slot.version)
@@ -96,7 +96,7 @@ func (d *device) judge(ctx context.Context) {
 
 // startFrom is a kernel command line that starts a slot; try: the other one, once.
 func startFrom(line string, partition int, try bool) string {
-	line = offset.ReplaceAllString(line, fmt.Sprintf("${1}%d", partition-bootPartition))
+	line = slotPattern.ReplaceAllString(line, fmt.Sprintf("${1}%d", partition-bootPartition))
 	var words []string
 	for _, w := range strings.Fields(line) {
 		if w != tryWord && w != triedWord {
@@ -111,16 +111,16 @@ func startFrom(line string, partition int, try bool) string {
 
 // editCmdline changes cmdline.txt in its place, padded with spaces.
 func (s slot) editCmdline(edit func(string) string) error {
-	card, done, err := s.mountCard()
+	card, done, err := s.mountBoot()
 	if err != nil {
 		return err
 	}
-	at, length, err := place(filepath.Join(card, "cmdline.txt"))
+	at, length, err := blockOffset(filepath.Join(card, "cmdline.txt"))
 	done()
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(s.partition(bootPartition), os.O_RDWR|os.O_SYNC, 0)
+	f, err := os.OpenFile(s.partitionDevice(bootPartition), os.O_RDWR|os.O_SYNC, 0)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func editAt(f *os.File, at, length int64, edit func(string) string) error {
 	if _, err := f.ReadAt(old, at); err != nil {
 		return err
 	}
-	if named(string(old)) == 0 {
+	if namedPartition(string(old)) == 0 {
 		return errors.New("cmdline.txt does not name a slot")
 	}
 	text := edit(string(old))
@@ -146,16 +146,16 @@ func editAt(f *os.File, at, length int64, edit func(string) string) error {
 
 const failedFile = permDir + "/failed-system" // the version on trial: not tried again if it is still there
 
-// try makes the spare slot start once.
-func (d *device) try(version int64) error {
+// trySpare makes the spare slot start once.
+func (d *device) trySpare(version int64) error {
 	if err := writeSynced(failedFile, fmt.Appendf(nil, "%d\n", version)); err != nil {
 		return err
 	}
 	return d.slot.editCmdline(func(line string) string { return startFrom(line, d.slot.running, true) })
 }
 
-// failed is the version that was tried last and did not do well.
-func failed() (version int64) {
+// readFailed is the version that was tried last and did not do well.
+func readFailed() (version int64) {
 	b, err := os.ReadFile(failedFile)
 	if err == nil {
 		_, _ = fmt.Sscan(string(b), &version)

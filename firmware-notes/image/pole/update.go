@@ -27,17 +27,17 @@ type offer struct {
 	SHA256  string `json:"sha256"`
 }
 
-// update looks for a newer system and installs it into the spare slot.
-func (d *device) update(ctx context.Context) {
+// keepUpdated looks for a newer system and installs it into the spare slot.
+func (d *device) keepUpdated(ctx context.Context) {
 	for ctx.Err() == nil {
 		// Eleven thousand devices do not ask at once.
-		wait := d.sys.Update.Every.Duration/2 + rand.N(d.sys.Update.Every.Duration)
+		wait := d.settings.Update.Every.Duration/2 + rand.N(d.settings.Update.Every.Duration)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}
-		if len(d.agent.well()) > 0 && d.slot.trial {
+		if len(d.agent.missingHealth()) > 0 && d.slot.trial {
 			continue // what is on trial itself replaces nothing
 		}
 		if err := d.updateOnce(ctx); err != nil {
@@ -47,7 +47,7 @@ func (d *device) update(ctx context.Context) {
 }
 
 func (d *device) updateOnce(ctx context.Context) error {
-	o, err := d.offered(ctx)
+	o, err := d.fetchOffer(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,14 +56,14 @@ func (d *device) updateOnce(ctx context.Context) error {
 		return nil
 	case o.Version < d.slot.version:
 		return fmt.Errorf("version %d is older than what runs, %d", o.Version, d.slot.version)
-	case o.Version == failed():
+	case o.Version == readFailed():
 		return nil // said when it failed
 	}
 	d.log.Printf("update: system %d goes into slot %d", o.Version, d.slot.spare)
-	if err := d.install(ctx, o); err != nil {
+	if err := d.installSystem(ctx, o); err != nil {
 		return err
 	}
-	if err := d.try(o.Version); err != nil {
+	if err := d.trySpare(o.Version); err != nil {
 		return err
 	}
 	d.log.Printf("update: system %d is tried now", o.Version)
@@ -71,19 +71,19 @@ func (d *device) updateOnce(ctx context.Context) error {
 	return nil
 }
 
-const mostOffer = 64 << 10
+const maxOfferBytes = 64 << 10
 
-// offered fetches the offer and believes it only if a key of this device signed it.
-func (d *device) offered(ctx context.Context) (o offer, err error) {
-	text, err := d.fetch(ctx, "update.json")
+// fetchOffer fetches the offer and believes it only if a key of this device signed it.
+func (d *device) fetchOffer(ctx context.Context) (o offer, err error) {
+	text, err := d.fetchSmall(ctx, "update.json")
 	if err != nil {
 		return o, err
 	}
-	signature, err := d.fetch(ctx, "update.json.minisig")
+	signature, err := d.fetchSmall(ctx, "update.json.minisig")
 	if err != nil {
 		return o, err
 	}
-	if !slices.ContainsFunc(d.sys.keys, func(k minisign.PublicKey) bool { return minisign.Verify(k, text, signature) }) {
+	if !slices.ContainsFunc(d.settings.keys, func(k minisign.PublicKey) bool { return minisign.Verify(k, text, signature) }) {
 		return o, errors.New("update.json is not signed by a key of this device")
 	}
 	if err := json.Unmarshal(text, &o); err != nil {
@@ -95,17 +95,17 @@ func (d *device) offered(ctx context.Context) (o offer, err error) {
 	return o, nil
 }
 
-func (d *device) fetch(ctx context.Context, name string) ([]byte, error) {
-	body, err := d.get(ctx, name)
+func (d *device) fetchSmall(ctx context.Context, name string) ([]byte, error) {
+	body, err := d.openURL(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	return io.ReadAll(io.LimitReader(body, mostOffer))
+	return io.ReadAll(io.LimitReader(body, maxOfferBytes))
 }
 
-func (d *device) get(ctx context.Context, name string) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(d.sys.Update.URL, "/")+"/"+name, nil)
+func (d *device) openURL(ctx context.Context, name string) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(d.settings.Update.URL, "/")+"/"+name, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -120,16 +120,16 @@ func (d *device) get(ctx context.Context, name string) (io.ReadCloser, error) {
 	return answer.Body, nil
 }
 
-// install writes the system into the spare slot and reads it back.
-func (d *device) install(ctx context.Context, o offer) error {
+// installSystem writes the system into the spare slot and reads it back.
+func (d *device) installSystem(ctx context.Context, o offer) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
-	body, err := d.get(ctx, o.File)
+	body, err := d.openURL(ctx, o.File)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	f, err := os.OpenFile(d.slot.partition(d.slot.spare), os.O_RDWR, 0)
+	f, err := os.OpenFile(d.slot.partitionDevice(d.slot.spare), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/mdlayher/wifi"
 )
 
-// join keeps the device in its Wi-Fi. The radios of the Pi do the handshake
+// keepJoined keeps the device in its Wi-Fi. The radios of the Pi do the handshake
 // themselves (brcmfmac), so that no further program is needed.
-func (d *device) join(ctx context.Context) {
+func (d *device) keepJoined(ctx context.Context) {
 	said := ""
 	for ctx.Err() == nil {
 		err := d.joinOnce()
@@ -38,13 +38,13 @@ func (d *device) joinOnce() error {
 		if r.Type != wifi.InterfaceTypeStation {
 			continue
 		}
-		if b, err := c.BSS(r); err == nil && b.SSID == d.sys.wifi.SSID && b.Status == wifi.BSSStatusAssociated {
+		if b, err := c.BSS(r); err == nil && b.SSID == d.settings.wifi.SSID && b.Status == wifi.BSSStatusAssociated {
 			return nil
 		}
-		if err := c.ConnectWPAPSK(r, d.sys.wifi.SSID, d.sys.wifi.PSK); err != nil {
+		if err := c.ConnectWPAPSK(r, d.settings.wifi.SSID, d.settings.wifi.PSK); err != nil {
 			return err
 		}
-		d.log.Printf("Wi-Fi: joined %s", d.sys.wifi.SSID)
+		d.log.Printf("Wi-Fi: joined %s", d.settings.wifi.SSID)
 		return nil
 	}
 	return nil // no radio yet

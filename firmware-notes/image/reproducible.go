@@ -16,10 +16,10 @@ import (
 // take the time of the day takes the commit's, and what would be drawn at random
 // is given.
 
-const uuid = "6b657262-0000-4000-8000-000000000004" // of the fourth partition, on every card
+const permUUID = "6b657262-0000-4000-8000-000000000004" // of the fourth partition, on every card
 
-// commitTime is when the sources were committed.
-func commitTime() (time.Time, error) {
+// lastCommitTime is when the sources were committed.
+func lastCommitTime() (time.Time, error) {
 	out, err := exec.Command("git", "log", "-1", "--format=%ct").Output()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("ask git for the last commit: %w", err)
@@ -29,8 +29,8 @@ func commitTime() (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), err
 }
 
-// then lets a program of mtools, of e2fsprogs or of Go believe that it is when.
-func then(c *exec.Cmd, when time.Time) *exec.Cmd {
+// withFixedTime lets a program of mtools, of e2fsprogs or of Go believe that it is when.
+func withFixedTime(c *exec.Cmd, when time.Time) *exec.Cmd {
 	c.Env = append(os.Environ(),
 		fmt.Sprintf("SOURCE_DATE_EPOCH=%d", when.Unix()),
 		fmt.Sprintf("E2FSPROGS_FAKE_TIME=%d", when.Unix()),
@@ -38,23 +38,23 @@ func then(c *exec.Cmd, when time.Time) *exec.Cmd {
 	return c
 }
 
-// resquash makes a system anew, at an offset of a file, because gokrazy gives
+// rebuildSquashfs makes a system anew, at an offset of a file, because gokrazy gives
 // every file in it the time of the day.
-func (b build) resquash(at int64) error {
+func (b build) rebuildSquashfs(at int64) error {
 	dir, err := os.MkdirTemp("", "kerb-root-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	root, made := filepath.Join(dir, "root"), filepath.Join(dir, "squashfs")
-	when := strconv.FormatInt(b.when.Unix(), 10)
-	if err := say(exec.Command("unsquashfs", "-quiet", "-no-progress", "-offset", strconv.FormatInt(at, 10), "-dest", root, b.out)); err != nil {
+	when := strconv.FormatInt(b.commitTime.Unix(), 10)
+	if err := runCommand(exec.Command("unsquashfs", "-quiet", "-no-progress", "-offset", strconv.FormatInt(at, 10), "-dest", root, b.out)); err != nil {
 		return err
 	}
-	if err := redate(filepath.Join(root, "gokrazy/init"), b.begun, b.when); err != nil {
+	if err := replaceStamp(filepath.Join(root, "gokrazy/init"), b.startTime, b.commitTime); err != nil {
 		return err
 	}
-	err = say(exec.Command("mksquashfs", root, made, "-quiet", "-no-progress", "-noappend", "-all-root", "-no-xattrs", "-mkfs-time", when, "-all-time", when))
+	err = runCommand(exec.Command("mksquashfs", root, made, "-quiet", "-no-progress", "-noappend", "-all-root", "-no-xattrs", "-mkfs-time", when, "-all-time", when))
 	if err != nil {
 		return err
 	}
@@ -63,20 +63,20 @@ func (b build) resquash(at int64) error {
 		return err
 	}
 	defer system.Close()
-	return overwrite(b.out, at, system)
+	return replaceSquashfs(b.out, at, system)
 }
 
-// stamp is how gokrazy writes the time of the build into its init.
-var stamp = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+// stampPattern is how gokrazy writes the time of the build into its init.
+var stampPattern = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
-// redate gives a program another time of its build, in the same place.
-func redate(path string, begun, when time.Time) error {
+// replaceStamp gives a program another time of its build, in the same place.
+func replaceStamp(path string, begun, when time.Time) error {
 	program, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	found := 0
-	program = stamp.ReplaceAllFunc(program, func(text []byte) []byte {
+	program = stampPattern.ReplaceAllFunc(program, func(text []byte) []byte {
 		if at, err := time.Parse(time.RFC3339, string(text)); err != nil || at.Before(begun.Truncate(time.Second)) {
 			return text
 		}
@@ -89,8 +89,8 @@ func redate(path string, begun, when time.Time) error {
 	return os.WriteFile(path, program, 0o755)
 }
 
-// overwrite puts a squashfs in the place of another.
-func overwrite(path string, at int64, system io.Reader) error {
+// replaceSquashfs puts a squashfs in the place of another.
+func replaceSquashfs(path string, at int64, system io.Reader) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func overwrite(path string, at int64, system io.Reader) error {
 		if err := f.Truncate(0); err != nil {
 			return err
 		}
-	} else if _, err := io.CopyN(io.NewOffsetWriter(f, at), zeros{}, int64(binary.LittleEndian.Uint64(used))); err != nil {
+	} else if _, err := io.CopyN(io.NewOffsetWriter(f, at), zeroReader{}, int64(binary.LittleEndian.Uint64(used))); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.NewOffsetWriter(f, at), system); err != nil {
@@ -113,9 +113,9 @@ func overwrite(path string, at int64, system io.Reader) error {
 	return f.Close()
 }
 
-type zeros struct{}
+type zeroReader struct{}
 
-func (zeros) Read(b []byte) (int, error) {
+func (zeroReader) Read(b []byte) (int, error) {
 	clear(b)
 	return len(b), nil
 }
