@@ -2,7 +2,9 @@ package loop
 
 import "time"
 
-// scheduleInput says when something may next have to happen to an input.
+// scheduleInput sets the input's earliest deadline: the end of a burst, of a
+// delay or of a calm time, the next alert, the next look at Silent and the end of
+// the daily check's sample.
 func (c *Counter) scheduleInput(in *input) {
 	due := never
 	sooner := func(t time.Duration) { due = min(due, t) }
@@ -20,9 +22,9 @@ func (c *Counter) scheduleInput(in *input) {
 		if s := c.stuckAfter(in); s > 0 && in.faults&StuckOn == 0 {
 			sooner(in.changedAt + s)
 		}
-		if in.card == Presence && in.alertStage == 0 {
+		if in.card == Presence && in.alertStage == alertNone {
 			sooner(in.changedAt + slowAfter)
-		} else if in.card == Presence && in.alertStage == 1 {
+		} else if in.card == Presence && in.alertStage == alertSlow {
 			sooner(in.changedAt + standingAfter)
 		}
 	default:
@@ -46,7 +48,7 @@ func (c *Counter) scheduleInput(in *input) {
 	c.nextDue = min(c.nextDue, due)
 }
 
-// runInput does what is due on an input at t.
+// runInput handles the deadlines of an input that are due at t, and sets the next.
 func (c *Counter) runInput(in *input, t time.Duration) {
 	if in.bursting && in.lastEdge <= t {
 		c.endBurst(in)
@@ -74,6 +76,7 @@ func (c *Counter) runInput(in *input, t time.Duration) {
 	c.scheduleInput(in)
 }
 
+// runCovered raises StuckOn, Slow and Standing on a loop that is covered at t.
 func (c *Counter) runCovered(in *input, t time.Duration) {
 	o := t - in.changedAt
 	if s := c.stuckAfter(in); s > 0 && o >= s {
@@ -83,8 +86,8 @@ func (c *Counter) runCovered(in *input, t time.Duration) {
 		return
 	}
 	w := &c.lanes[in.lane].window
-	if in.alertStage == 0 && o >= slowAfter {
-		in.alertStage = 1
+	if in.alertStage == alertNone && o >= slowAfter {
+		in.alertStage = alertSlow
 		if in.slot == 0 {
 			w.Slow++
 		}
@@ -92,8 +95,8 @@ func (c *Counter) runCovered(in *input, t time.Duration) {
 			c.raiseFault(in, Slow, t, 0)
 		}
 	}
-	if in.alertStage == 1 && o >= standingAfter {
-		in.alertStage = 2
+	if in.alertStage == alertSlow && o >= standingAfter {
+		in.alertStage = alertStanding
 		if in.slot == 0 {
 			w.Stood++
 		}
@@ -103,6 +106,8 @@ func (c *Counter) runCovered(in *input, t time.Duration) {
 	}
 }
 
+// runFree clears StuckOn, Slow and Standing on a loop that is free at t, and
+// raises Silent after the hour's limit.
 func (c *Counter) runFree(in *input, t time.Duration) {
 	if in.faults&StuckOn != 0 && t >= in.changedAt+c.limits.Calm {
 		in.silentSince = t
@@ -133,7 +138,8 @@ func (c *Counter) runFree(in *input, t time.Duration) {
 	}
 }
 
-// runRelay passes a fallen relay on to the loops it speaks for.
+// runRelay raises Relay on the lane's loops once their relay has fallen for
+// relayDelay, and clears it after Limits.Calm.
 func (c *Counter) runRelay(in *input, t time.Duration) {
 	switch {
 	case in.on && in.faults == 0 && t >= in.changedAt+relayDelay:
@@ -158,7 +164,7 @@ func (c *Counter) runRelay(in *input, t time.Duration) {
 	}
 }
 
-// stuckAfter is the longest presence that is no fault.
+// stuckAfter is the longest presence without a StuckOn fault; 0: no limit.
 func (c *Counter) stuckAfter(in *input) time.Duration {
 	if in.card == Pulse {
 		return min(pulseStuck, c.limits.StuckOn)

@@ -7,32 +7,42 @@ import (
 	"kerb/counting"
 )
 
+// The limits for pairing, measuring and classing. Those without a source were
+// chosen by hand.
 const (
 	queueLen        = 8        // presences of one loop that wait for the other
-	maxPairSpeed    = 70.0     // m/s: two loops that answer faster are coupled
+	maxPairSpeed    = 70.0     // m/s: two loops that follow each other faster are coupled
 	minPulseSpeed   = 1.5      // m/s: with pulse cards a slower vehicle is not recognised on the second loop
-	minVehicle      = 1.2      // m: shortest vehicle, for how long the second loop may keep us waiting
-	maxVehicle      = 30.0     // m: a longer one is not believed
-	freeFlow        = 45 / 3.6 // m/s: from here on the on-times of two loops should be equal
+	minVehicle      = 1.2      // m: shortest vehicle, which bounds the wait for the second loop
+	minLength       = 0.5      // m: a shorter measured length counts as unknown
+	maxLength       = 30.0     // m: a longer one too
+	doubtfulShare   = 0.25     // of the speed: trailing edges that differ by more make it doubtful
+	freeFlow        = 45 / kmh // m/s: from here on the on-times of two loops should be equal
 	driftVehicles   = 50       // vehicles over which on-times are compared
+	driftClearShare = 0.5      // of Limits.Drift: below it the fault clears (hysteresis)
 	motorcycleBelow = 3.0      // m: shorter is a motorcycle (TLS: 1.5–3.0 m),
 	carBelow        = 6.6      // m: shorter is a car or van, longer is heavy (the British bound)
 )
 
 // presence is one vehicle on one loop.
+
+// presence is one vehicle on one loop.
 type presence struct {
 	on, off time.Duration
-	open    bool // it has not left yet
-	blurred bool // one of its edges was not seen: it counts, but measures nothing
+	open    bool // the vehicle still covers the loop
+	blurred bool // one of its edges was lost: the vehicle is counted, but not measured
 }
 
+// onTime is the time for which the loop was covered.
 func (p presence) onTime() time.Duration { return p.off - p.on }
 
+// queue holds one loop's presences that wait for the other loop, oldest first.
 type queue struct {
 	p [queueLen]presence
 	n int
 }
 
+// popFirst removes and returns the oldest presence. The queue must not be empty.
 func (q *queue) popFirst() presence {
 	p := q.p[0]
 	copy(q.p[:], q.p[1:q.n])
@@ -40,27 +50,29 @@ func (q *queue) popFirst() presence {
 	return p
 }
 
-// lane makes passages of presences.
+// lane joins the presences of its one or two loops into passages.
 type lane struct {
 	Lane
-	pulse        bool
+	pulse        bool // a loop has a pulse card
 	inputs       [2]int
-	pair         bool
+	pair         bool // two loops
 	queue        [2]queue
-	trustedLoops int           // loops without a fault
-	observedTo   time.Duration // lane observed up to here
-	due          time.Duration // when the first presence stops waiting for the other loop
+	trustedLoops int           // number of loops that are trusted
+	observedTo   time.Duration // observation before it is in the window's sums
+	due          time.Duration // when the oldest presence stops waiting for the other loop
 	hasLast      bool          // lastOn and lastOff are those of the vehicle right before
 	lastOn       time.Duration
 	lastOff      time.Duration
 	loneRun      [2]int  // passages in a row on this loop only
-	pairRun      int     // passages on both since a pair fault
-	meanLogRatio float64 // mean log ratio of on-times at free flow
-	ratioCount   int
-	lastSpeed    float64 // of the last vehicle that had one
+	pairRun      int     // passages on both loops since Pair was raised
+	meanLogRatio float64 // mean logarithm of the ratio of on-times at free flow
+	ratioCount   int     // ratios in it, at most driftVehicles
+	lastSpeed    float64 // m/s, of the last vehicle with a speed
 	total        uint32  // passages since the start
 	window       Window
 }
+
+// newLane makes lane i of the counter, whose inputs are set.
 
 func newLane(c *Counter, i int, o Lane) lane {
 	if o.Lengths.n == 0 {
@@ -78,7 +90,7 @@ func newLane(c *Counter, i int, o Lane) lane {
 	return l
 }
 
-// newWindow is a window in which nothing has happened yet.
+// newWindow makes an empty window that begins at start.
 func (l *lane) newWindow(start time.Duration) Window {
 	w := Window{Stream: l.Stream, Start: start, Bins: l.Lengths, Estimated: !l.pair && l.MeanLength > 0}
 	for slot := range w.Loops {
@@ -91,17 +103,18 @@ func (l *lane) newWindow(start time.Duration) Window {
 	return w
 }
 
-// addPresence is a vehicle on a loop.
+// addPresence adds a presence to its loop's queue.
 func (l *lane) addPresence(c *Counter, slot int, p presence) {
 	q := &l.queue[slot]
-	if q.n == queueLen { // cannot wait any longer
+	if q.n == queueLen { // the oldest cannot wait any longer
 		l.addLone(c, slot, q.popFirst())
 	}
 	q.p[q.n] = p
 	q.n++
 }
 
-// endPresence is its leaving.
+// endPresence ends the newest presence of a loop, and drops it where it is
+// shorter than Limits.MinOn.
 func (l *lane) endPresence(c *Counter, slot int, off time.Duration, blurred bool) {
 	q := &l.queue[slot]
 	if q.n == 0 || !q.p[q.n-1].open {
@@ -115,7 +128,7 @@ func (l *lane) endPresence(c *Counter, slot int, off time.Duration, blurred bool
 	l.resolveQueues(c, off)
 }
 
-// resolveQueues makes passages of what can be decided at t.
+// resolveQueues makes passages of the presences that can be decided at t.
 func (l *lane) resolveQueues(c *Counter, t time.Duration) {
 	l.due = never
 	for {
@@ -130,7 +143,7 @@ func (l *lane) resolveQueues(c *Counter, t time.Duration) {
 		mine, other := &l.queue[slot], &l.queue[1-slot]
 		f := mine.p[0]
 		if f.open {
-			return // with its end known so is how long the other may take
+			return // the end of the presence is needed for pairTimeout
 		}
 		if !l.pair {
 			l.addSingle(c, mine.popFirst())
@@ -154,9 +167,9 @@ func (l *lane) resolveQueues(c *Counter, t time.Duration) {
 	}
 }
 
-// pairTimeout is how long after the first loop the second may answer, so that
-// the vehicle is not shorter than any: with v = D/t, the on-time o gives
-// v·o - loop length ≥ shortest.
+// pairTimeout is the longest delay of the second loop's leading edge at which the
+// vehicle is not shorter than minVehicle: with v = D/t and the on-time o it is
+// the t at which v·o - loop length = minVehicle.
 func (l *lane) pairTimeout(f presence) time.Duration {
 	if l.pulse {
 		return time.Duration(l.Spacing / minPulseSpeed * float64(time.Second))
@@ -164,8 +177,8 @@ func (l *lane) pairTimeout(f presence) time.Duration {
 	return time.Duration(l.Spacing * float64(f.onTime()) / (l.LoopLength + minVehicle))
 }
 
-// speedAndLength gives speed in m/s and length in m of a vehicle that went over both
-// loops, first f and then s; 0 for what is not known.
+// speedAndLength gives the speed in m/s and the length in m of a vehicle that went
+// over both loops, first f and then s; 0 where unknown.
 func (l *lane) speedAndLength(f, s presence) (speed, length float64) {
 	t := (s.on - f.on).Seconds()
 	if f.blurred || s.blurred || t*maxPairSpeed < l.Spacing {
@@ -176,13 +189,13 @@ func (l *lane) speedAndLength(f, s presence) (speed, length float64) {
 		return speed, 0
 	}
 	length = speed*(f.onTime()+s.onTime()).Seconds()/2 - l.LoopLength
-	if length < 0.5 || length > maxVehicle {
+	if length < minLength || length > maxLength {
 		length = 0
 	}
 	return speed, length
 }
 
-// directionFrom of a vehicle that touched this loop first.
+// directionFrom is the direction of a vehicle that reached this loop first.
 func (l *lane) directionFrom(slot int) counting.Direction {
 	if (slot == 1) != l.Reverse {
 		return counting.BToA
@@ -190,7 +203,7 @@ func (l *lane) directionFrom(slot int) counting.Direction {
 	return counting.AToB
 }
 
-// addPair is a vehicle over both loops.
+// addPair counts a vehicle that both loops saw, first f and then s.
 func (l *lane) addPair(c *Counter, slot int, f, s presence) {
 	speed, length := l.speedAndLength(f, s)
 	l.loneRun = [2]int{}
@@ -201,7 +214,7 @@ func (l *lane) addPair(c *Counter, slot int, f, s presence) {
 	}
 	if speed > 0 && !l.pulse {
 		trail := l.Spacing / (s.off - f.off).Seconds()
-		if !(math.Abs(trail-speed) <= speed/4) {
+		if !(math.Abs(trail-speed) <= speed*doubtfulShare) {
 			l.window.Doubtful++
 		}
 		if speed >= freeFlow {
@@ -211,8 +224,9 @@ func (l *lane) addPair(c *Counter, slot int, f, s presence) {
 	l.addPassage(c, f, l.directionFrom(slot), speed, length)
 }
 
-// compareOnTimes follows the ratio of the loops' on-times, after Coifman (Using dual
-// loop speed traps to identify detector errors, TRR 1683, 1999).
+// compareOnTimes raises Drift when the mean ratio of the loops' on-times leaves
+// its limit, after Coifman (Using dual loop speed traps to identify detector
+// errors, TRR 1683, 1999).
 func (l *lane) compareOnTimes(c *Counter, slot int, f, s presence) {
 	if slot == 1 {
 		f, s = s, f
@@ -229,7 +243,7 @@ func (l *lane) compareOnTimes(c *Counter, slot int, f, s presence) {
 		return
 	}
 	at, limit := max(f.off, s.off), math.Log1p(c.limits.Drift)
-	// Which of the two fails cannot be told: the shorter one is named.
+	// The ratio cannot tell which loop fails: the shorter on-time is named.
 	weak := &c.inputs[l.inputs[0]]
 	if l.meanLogRatio > 0 {
 		weak = &c.inputs[l.inputs[1]]
@@ -237,13 +251,13 @@ func (l *lane) compareOnTimes(c *Counter, slot int, f, s presence) {
 	switch d := math.Abs(l.meanLogRatio); {
 	case d > limit:
 		c.raiseFault(weak, Drift, at, 0)
-	case d < limit/2:
+	case d < limit*driftClearShare:
 		c.clearFault(&c.inputs[l.inputs[0]], Drift, at)
 		c.clearFault(&c.inputs[l.inputs[1]], Drift, at)
 	}
 }
 
-// addLone is a vehicle that only one of two loops saw.
+// addLone counts a vehicle that only one of two loops saw.
 func (l *lane) addLone(c *Counter, slot int, f presence) {
 	l.window.Lone++
 	other := &c.inputs[l.inputs[1-slot]]
@@ -258,7 +272,7 @@ func (l *lane) addLone(c *Counter, slot int, f presence) {
 	l.addPassage(c, f, l.directionFrom(0), 0, 0)
 }
 
-// addSingle is a vehicle over the only loop.
+// addSingle counts a vehicle over the only loop of a lane.
 func (l *lane) addSingle(c *Counter, f presence) {
 	speed := 0.0
 	if o := f.onTime().Seconds(); l.MeanLength > 0 && o > 0 && !f.blurred {
@@ -267,7 +281,7 @@ func (l *lane) addSingle(c *Counter, f presence) {
 	l.addPassage(c, f, l.directionFrom(0), speed, 0)
 }
 
-// addPassage puts one vehicle into the window.
+// addPassage adds one vehicle to the window and to the result.
 func (l *lane) addPassage(c *Counter, f presence, dir counting.Direction, speed, length float64) {
 	w, class := &l.window, counting.Vehicle
 	if l.Split {
@@ -297,7 +311,7 @@ func (l *lane) addPassage(c *Counter, f presence, dir counting.Direction, speed,
 	c.passages = append(c.passages, counting.Crossing{Stream: l.Stream, Class: class, Dir: dir, At: f.on, Speed: speed, Length: length})
 }
 
-// classByLength of a length in m; what is not known counts as a car.
+// classByLength is the class of a length in m; an unknown length counts as a car.
 func (l *lane) classByLength(length float64) counting.Class {
 	switch {
 	case length == 0:

@@ -10,24 +10,25 @@ import (
 	"kerb/counting"
 )
 
-// Step is what one Counter.Step brought. Its slices are valid until the next.
+// Step is the result of counting one batch of edges. Its slices are valid until
+// the next batch.
 type Step struct {
-	At       time.Duration // everything before this time of the edges' clock is decided
+	At       time.Duration // on the edges' clock; everything before it is decided
 	Passages []counting.Crossing
 	Events   []Event
-	Windows  []Window // one per lane, in order, when the time set with CutAt was reached; else none
+	Windows  []Window // one per lane, in order, when the end set with SetWindowEnd was reached; else none
 }
 
-// CutAt ends the current windows at a time of the edges' clock. The Step that
-// reaches it returns the windows and goes no further; without another CutAt
-// the new windows have no end. A change belongs to the window in which its
-// line came to rest, a passage to the one in which it was complete.
+// CutAt sets the end of the current windows, on the edges' clock. CountBatch stops
+// there and returns the windows; until the next call the new windows have no
+// end. A change belongs to the window in which its line came to rest, a passage
+// to the window in which it was complete.
 func (c *Counter) CutAt(end time.Duration) { c.windowEnd = end }
 
-// Step reads edges once, if none are left from before, and counts them up to
-// the end of the window at most. io.EOF: the recording has ended, and
-// everything in it has been returned; Cut gives the last windows. Any other
-// error ends the source. It does not allocate.
+// Step reads edges once, if none are left from before, and counts them up to the
+// end of the window at most. io.EOF: the recording has ended, and all of it has
+// been returned; CloseWindows gives the last windows. Any other error ends the
+// source. It does not allocate.
 func (c *Counter) Step(ctx context.Context) (Step, error) {
 	c.passages, c.events, c.windows = c.passages[:0], c.events[:0], c.windows[:0]
 	if c.ended {
@@ -57,7 +58,7 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 		return c.collectResult(), nil
 	}
 	if errors.Is(c.err, io.EOF) {
-		for i := range c.lanes { // nothing more can come to what was waiting
+		for i := range c.lanes { // no further edge can pair the presences that wait
 			c.lanes[i].resolveQueues(c, never)
 		}
 	}
@@ -67,11 +68,13 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	return c.collectResult(), nil
 }
 
-// windowPending: the last Step stopped at a window's end before its watermark.
+// windowPending is true when the last batch stopped at a window's end before its
+// watermark.
 func (c *Counter) windowPending() bool {
 	return c.opened && c.windowEnd != never && c.windowEnd <= c.watermark-c.limits.Settle
 }
 
+// readBatch fills the buffer from the source.
 func (c *Counter) readBatch(ctx context.Context) {
 	n, now, err := c.src.ReadEdges(ctx, c.buf[:])
 	c.head, c.tail, c.err = 0, n, err
@@ -81,7 +84,7 @@ func (c *Counter) readBatch(ctx context.Context) {
 	}
 }
 
-// openAt opens the books at the first time that is heard of.
+// openAt starts observation at the first time that an edge or a watermark gives.
 func (c *Counter) openAt(at time.Duration) {
 	if c.opened {
 		return
@@ -100,7 +103,7 @@ func (c *Counter) openAt(at time.Duration) {
 	}
 }
 
-// advanceTo moves the lagging clock to t and does everything that falls due, in
+// advanceTo moves the lagging clock to t and handles all deadlines up to there, in
 // order of time. It stops, and is true, at the end of a window.
 func (c *Counter) advanceTo(t time.Duration) bool {
 	for {
@@ -118,7 +121,7 @@ func (c *Counter) advanceTo(t time.Duration) bool {
 	}
 }
 
-// runDue does what is due at t.
+// runDue handles the deadlines of all inputs and lanes that are due at t.
 func (c *Counter) runDue(t time.Duration) {
 	for i := range c.inputs {
 		if c.inputs[i].due <= t {
@@ -167,16 +170,16 @@ func (c *Counter) closeWindowsAt(t time.Duration) {
 	}
 }
 
-// Cut ends the windows where the clock stands, which is up to now less
-// Limits.Settle and what the source has not said yet: for the last, short
-// windows of a recording or of a source that was lost. Like a Step's they are
-// valid until the next Step or Cut.
+// Cut closes the windows where the counter's clock stands: at the last watermark
+// less Limits.Settle. It is for the last, short windows of a recording or of a
+// source that was lost. The slice is valid until the next batch or Cut.
 func (c *Counter) Cut() []Window {
 	c.windows = c.windows[:0]
 	c.closeWindowsAt(c.clock)
 	return c.windows
 }
 
+// collectResult is the result of the batch so far.
 func (c *Counter) collectResult() Step {
 	return Step{At: c.clock, Passages: c.passages, Events: c.events, Windows: c.windows}
 }
