@@ -10,11 +10,11 @@ import (
 	"periph.io/x/conn/v3/gpio"
 )
 
-// Pins are lines read through periph: for kernels that refuse the line
-// request, and for pins that are no kernel lines at all. Their edges are
-// timed when Go wakes up, so they are coarse: late by up to some milliseconds.
-// Two within that time are one edge to the old level, and nothing tells whether
-// that was bounce or a vehicle. Bounce must be removed by whoever counts.
+// Pins are lines read through periph: for kernels that refuse the line request,
+// and for pins that are no kernel lines. Their edges have software timestamps,
+// taken when Go wakes up, which are late by up to some milliseconds. Two edges
+// within that time arrive as one edge to the old level: bounce and a short
+// vehicle look the same. Pins do not remove bounce.
 type Pins struct {
 	names     []string
 	pins      []gpio.PinIn
@@ -27,8 +27,9 @@ type Pins struct {
 	watermark time.Duration
 }
 
-// OpenPins configures the pins as inputs and starts listening, with one
-// goroutine each. Close ends them.
+// OpenPins configures the pins as inputs, line by line, and starts one goroutine
+// a pin, which Close ends. It returns an error where the numbers of pins and lines
+// differ or a pin refuses.
 func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 	if len(pins) != len(lines) {
 		return nil, fmt.Errorf("%d pins for %d lines", len(pins), len(lines))
@@ -49,6 +50,7 @@ func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 	return p, nil
 }
 
+// watchPin sends the pin's edges to the channel until Close.
 func (p *Pins) watchPin(line int, pin gpio.PinIn, activeHigh bool) {
 	var missed uint32
 	for {
@@ -63,23 +65,23 @@ func (p *Pins) watchPin(line int, pin gpio.PinIn, activeHigh bool) {
 		}
 		at := p.clock.now()
 		on := bool(pin.Read()) == activeHigh
-		// The level can be what it was: away and back again before we looked.
+		// The level can be the old one: the contact changed twice before this read.
 		select {
 		case p.edges <- Edge{Line: line, On: on, At: at, Missed: missed}:
 			missed = 0
-		default: // nobody reads
+		default: // the channel is full
 			missed++
 		}
 	}
 }
 
-// Coarse is true: Go timed the edges, not the kernel.
+// Coarse is true: the edges have software timestamps.
 func (p *Pins) Coarse() bool { return true }
 
-// Lines are the names, in order.
+// Lines are the names of the lines, in order.
 func (p *Pins) Lines() []string { return p.names }
 
-// Close stops listening and waits for it.
+// Close ends the goroutines, waits for them and releases the pins.
 func (p *Pins) Close() error {
 	close(p.stop)
 	var errs []error
@@ -95,8 +97,9 @@ func (p *Pins) Close() error {
 	return errors.Join(errs...)
 }
 
-// ReadEdges waits for edges, at most Wait, and fills dst in the order in which
-// they were noticed. It does not allocate.
+// ReadEdges waits for edges, at most MaxWait, and fills dst in the order in which
+// Go noticed them. now is the time of the look, or that of the last edge where dst
+// was too small. It does not allocate.
 func (p *Pins) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
 	if len(p.levels) > 0 {
 		n = copy(dst, p.levels)

@@ -10,37 +10,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is a set of open lines. It is for one goroutine.
+// Port is a set of open lines with kernel timestamps. It is not safe for
+// concurrent use.
 type Port struct {
 	polls     []unix.PollFd
 	buffers   []eventBuffer
 	names     []string
 	clock     clock
-	levels    []Edge // as found at opening, not yet handed over
+	levels    []Edge // as found at opening, not yet delivered
 	watermark time.Duration
 }
 
-// eventBuffer is one line's read-ahead.
+// eventBuffer holds the events of one line that were read from the kernel.
 type eventBuffer struct {
 	name    string
 	fd      int
-	levelAt time.Duration // when the level was read; it speaks for what was before
+	levelAt time.Duration // when the level was read; it replaces earlier events
 	seq     uint32        // the kernel's number of the last edge
 	events  [64]lineEvent
 	head    int
 	tail    int
-	drained bool // the kernel had no more
+	drained bool // the last read left no event in the kernel
 }
 
-// Open requests the lines, each with a buffer for 1,024 edges. Times are
-// CLOCK_MONOTONIC.
+// Open requests the lines, each with a kernel buffer for 1,024 edges. found
+// and lines are in the same order. Times are CLOCK_MONOTONIC.
 //
-// With debounce above 0 the kernel swallows contact bounce of up to that time;
-// it does so with its timer wheel, so that edges are late by the debounce time
-// and up to a tick (1–10 ms, by kernel), and a short one may vanish. With 0
-// every bounce arrives, timed to the microsecond: right where speeds are
-// measured, and then whoever counts removes it. An error that wraps ErrRefused
-// leaves OpenPins to try.
+// With debounce above 0 the kernel removes contact bounce of up to that time. It
+// uses its timer wheel, so edges are late by the debounce time and up to a tick
+// (1–10 ms, by kernel), and a short one may vanish. With 0 every bounce arrives,
+// timed to the microsecond: right where speeds are measured, and the counter
+// then removes the bounce. Where an error wraps ErrRefused, OpenPins may still work.
 func Open(found []Found, lines []Line, debounce time.Duration) (*Port, error) {
 	p := &Port{clock: newClock()}
 	for i, f := range found {
@@ -63,13 +63,13 @@ func Open(found []Found, lines []Line, debounce time.Duration) (*Port, error) {
 	return p, nil
 }
 
-// Coarse is false: the kernel timed the edges.
+// Coarse is false: the edges have kernel timestamps.
 func (p *Port) Coarse() bool { return false }
 
-// Lines are the names, in order.
+// Lines are the names of the lines, in order.
 func (p *Port) Lines() []string { return p.names }
 
-// Close gives the lines back.
+// Close closes the line requests.
 func (p *Port) Close() error {
 	var errs []error
 	for _, f := range p.polls {
@@ -79,9 +79,9 @@ func (p *Port) Close() error {
 	return errors.Join(errs...)
 }
 
-// ReadEdges waits for edges, at most Wait, and fills dst in order of time. now
-// is when it looked, or the last edge's time if dst was too small. It does not
-// allocate. An error wraps ErrGone if the chip has disappeared.
+// ReadEdges waits for edges, at most MaxWait, and fills dst in order of time. now
+// is the time of the look, or that of the last edge where dst was too small. It
+// does not allocate. An error wraps ErrGone if the chip has disappeared.
 func (p *Port) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, p.watermark, err
@@ -97,7 +97,7 @@ func (p *Port) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Durat
 			return 0, p.watermark, err
 		}
 	}
-	now = p.clock.now() // what happens from here on may be missing below
+	now = p.clock.now() // later edges may be missing below
 	for i := range p.buffers {
 		if err := p.buffers[i].readEvents(); err != nil {
 			return 0, p.watermark, err
@@ -122,7 +122,7 @@ func (p *Port) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Durat
 	return n, p.watermark, nil
 }
 
-// pollLines returns when there may be an edge, or after Wait.
+// pollLines returns when there may be an edge, or after MaxWait.
 func (p *Port) pollLines() error {
 	if _, err := unix.Poll(p.polls, int(Wait.Milliseconds())); err != nil && err != unix.EINTR {
 		return fmt.Errorf("wait for edges: %w", err)
@@ -136,8 +136,8 @@ func (p *Port) pollLines() error {
 	return nil
 }
 
-// earliestLine is the line whose next edge is the first of all, or -1. Every line
-// has its next edge here or had none when it was last asked.
+// earliestLine is the line with the earliest next edge, or -1. Every line has its
+// next edge in its buffer or had none at the last read.
 func (p *Port) earliestLine() int {
 	first := -1
 	for i := range p.buffers {
@@ -149,7 +149,7 @@ func (p *Port) earliestLine() int {
 	return first
 }
 
-// readEvents asks the kernel for more if nothing is left.
+// readEvents fills an empty buffer from the kernel. It skips events before levelAt.
 func (f *eventBuffer) readEvents() error {
 	for f.head == f.tail {
 		buf := unsafe.Slice((*byte)(unsafe.Pointer(&f.events)), len(f.events)*eventSize)
@@ -178,7 +178,7 @@ func (f *eventBuffer) readEvents() error {
 	return nil
 }
 
-// popEdge is the next edge of a line that has one.
+// popEdge removes and returns the next edge of a line. The buffer must not be empty.
 func (f *eventBuffer) popEdge(line int) Edge {
 	ev := &f.events[f.head]
 	f.head++

@@ -15,7 +15,7 @@ const (
 	nameSize   = 32
 	linesMax   = 64
 	attrsMax   = 10
-	bufferSize = 1024 // the most the kernel gives one request
+	bufferSize = 1024 // edges, the most that the kernel gives one request
 
 	flagActiveLow    = 1 << 1
 	flagInput        = 1 << 2
@@ -31,11 +31,13 @@ const (
 	ioctlGetValues = 0xc010b40e
 )
 
+// lineAttr is gpio_v2_line_attribute.
 type lineAttr struct {
 	id, _ uint32
 	value uint64 // a union; debounce is the lower 32 bits on little-endian machines
 }
 
+// lineConfig is gpio_v2_line_config.
 type lineConfig struct {
 	flags uint64
 	num   uint32
@@ -46,6 +48,7 @@ type lineConfig struct {
 	}
 }
 
+// lineRequest is gpio_v2_line_request.
 type lineRequest struct {
 	offsets  [linesMax]uint32
 	consumer [nameSize]byte
@@ -56,8 +59,10 @@ type lineRequest struct {
 	fd       int32
 }
 
+// lineValues is gpio_v2_line_values.
 type lineValues struct{ bits, mask uint64 }
 
+// lineEvent is gpio_v2_line_event.
 type lineEvent struct {
 	ns      uint64
 	id      uint32
@@ -69,7 +74,8 @@ type lineEvent struct {
 
 const eventSize = int(unsafe.Sizeof(lineEvent{}))
 
-// requestLine asks for one line with its own buffer.
+// requestLine requests one line, with its own buffer, and returns its descriptor,
+// which does not block.
 func requestLine(f Found, l Line, debounce time.Duration) (int, error) {
 	chip, err := unix.Open(f.Path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -108,13 +114,14 @@ func requestLine(f Found, l Line, debounce time.Duration) (int, error) {
 	return int(r.fd), nil
 }
 
-// readLevel reads whether a requested line is active.
+// readLevel reads the level of a requested line; true is active.
 func readLevel(fd int) (bool, error) {
 	v := lineValues{mask: 1}
 	err := ioctl(fd, ioctlGetValues, unsafe.Pointer(&v))
 	return v.bits&1 == 1, err
 }
 
+// ioctl calls ioctl(2) and returns its errno.
 func ioctl(fd int, nr uintptr, arg unsafe.Pointer) error {
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nr, uintptr(arg)); errno != 0 {
 		return errno

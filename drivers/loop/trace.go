@@ -13,39 +13,41 @@ import (
 	"time"
 )
 
-// The head of a recording. A row is one edge:
+// traceHeader is the first row of a recording, in CSV; ",missed" may follow. Each
+// further row is one edge:
 //
 //	line    name of the line
 //	edge    on, off: a change; is_on, is_off: the level when it was opened
 //	ns      nanoseconds of one monotonic clock, never decreasing within a line
 //	missed  edges of this line lost right before this one; may be left out
 //
-// A row with the line left empty and the edge "end" says until when was
-// recorded. Blank rows and rows that begin with # are skipped.
+// A row with an empty line and the edge "end" gives the end of the recording.
+// Blank rows and rows that begin with # are skipped.
 const traceHeader = "line,edge,ns"
 
 const (
-	maxTraceLines = 64
-	maxRow        = 4096
+	maxTraceLines = 64   // lines of a recording
+	maxRow        = 4096 // bytes
 )
 
+// edgeWords are the words of an edge; bit 0 of the index is On, bit 1 is Level.
 var edgeWords = [...]string{"off", "on", "is_off", "is_on"}
 
-// Trace replays a recording.
+// Trace is a source that replays a recording.
 type Trace struct {
 	file       string
 	scan       *bufio.Scanner
 	close      func() error
 	row        int
 	names      []string
-	namesGiven bool // names were given: others are an error
+	namesGiven bool // other names are an error
 	last       []time.Duration
 	now        time.Duration
 	ended      bool
 }
 
 // OpenTrace opens a recording of lines with the given names; edges of line i
-// get the number i. With no names the lines are numbered as they appear.
+// get the number i. Without names the lines are numbered as they appear.
 func OpenTrace(path string, names []string) (*Trace, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -60,7 +62,8 @@ func OpenTrace(path string, names []string) (*Trace, error) {
 	return t, nil
 }
 
-// NewTrace reads a recording from r; file is its name for errors.
+// NewTrace replays a recording from r, as OpenTrace does; file is its name in
+// errors. It reads the header and returns an error where that is wrong.
 func NewTrace(r io.Reader, file string, names []string) (*Trace, error) {
 	t := &Trace{file: file, scan: bufio.NewScanner(r), names: slices.Clone(names), namesGiven: len(names) > 0, close: func() error { return nil }}
 	t.scan.Buffer(make([]byte, 0, maxRow), maxRow)
@@ -77,8 +80,8 @@ func NewTrace(r io.Reader, file string, names []string) (*Trace, error) {
 	return t, nil
 }
 
-// TraceLines reads through a recording and gives the names of its lines in
-// order of appearance.
+// TraceLines reads a whole recording and returns the names of its lines in order
+// of appearance, or the error of its first wrong row.
 func TraceLines(path string) ([]string, error) {
 	t, err := OpenTrace(path, nil)
 	if err != nil {
@@ -95,7 +98,7 @@ func TraceLines(path string) ([]string, error) {
 	}
 }
 
-// Lines are the names known so far.
+// Lines are the names of the lines known so far.
 func (t *Trace) Lines() []string { return t.names }
 
 // Close closes the file.
@@ -122,7 +125,7 @@ func (t *Trace) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Dura
 	return n, t.now, nil
 }
 
-// nextRow is the next row that says something.
+// nextRow is the next row that is neither blank nor a comment.
 func (t *Trace) nextRow() (string, error) {
 	for t.scan.Scan() {
 		t.row++
@@ -140,7 +143,7 @@ func (t *Trace) nextRow() (string, error) {
 	return "", io.EOF
 }
 
-// parseRow puts a row into e and counts it in n, unless it is the end.
+// parseRow writes a row to e and counts it in n, unless it is the end row.
 func (t *Trace) parseRow(row string, e *Edge, n *int) error {
 	if t.ended {
 		return t.rowError("a row after the end")
@@ -184,6 +187,7 @@ func (t *Trace) parseRow(row string, e *Edge, n *int) error {
 	return nil
 }
 
+// lineIndex is the number of a line. It adds a new name, unless names were given.
 func (t *Trace) lineIndex(name string) (int, error) {
 	if name == "" {
 		return 0, t.rowError("the line has no name")
@@ -201,16 +205,18 @@ func (t *Trace) lineIndex(name string) (int, error) {
 	return len(t.names) - 1, nil
 }
 
+// rowError is an error with file and row.
 func (t *Trace) rowError(format string, a ...any) error {
 	return fmt.Errorf("%s:%d: %w", t.file, t.row, fmt.Errorf(format, a...))
 }
 
-// Source is what a Recorder listens to.
+// Source is the source that a Recorder records.
 type Source interface {
 	ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error)
 }
 
-// Recorder passes a source's edges on and writes them down.
+// Recorder is a source that passes another source's edges on and writes them to a
+// recording.
 type Recorder struct {
 	src   Source
 	w     *bufio.Writer
@@ -219,9 +225,8 @@ type Recorder struct {
 	now   time.Duration
 }
 
-// NewRecorder writes a recording of src to w. The names are those of its
-// lines; they must be unique, not empty and free of commas, quotes, # and
-// space.
+// NewRecorder writes a recording of src to w. names are those of its lines; they
+// must be unique, not empty and free of commas, quotes, # and space.
 func NewRecorder(src Source, w io.Writer, names []string) (*Recorder, error) {
 	for i, n := range names {
 		if n == "" || strings.ContainsAny(n, ",\"#\n\r\t ") || slices.Contains(names[:i], n) {
@@ -233,7 +238,7 @@ func NewRecorder(src Source, w io.Writer, names []string) (*Recorder, error) {
 	return r, err
 }
 
-// ReadEdges is the source's, written down. It does not allocate.
+// ReadEdges reads from the source and records its edges. It does not allocate.
 func (r *Recorder) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
 	n, now, err = r.src.ReadEdges(ctx, dst)
 	r.now = max(r.now, now)
@@ -256,7 +261,7 @@ func (r *Recorder) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.D
 	return n, now, err
 }
 
-// Close writes the end of the recording. It does not close the writer or the
+// Close writes the end row and flushes. It closes neither the writer nor the
 // source.
 func (r *Recorder) Close() error {
 	fmt.Fprintf(r.w, ",end,%d\n", r.now)

@@ -1,6 +1,8 @@
-// Package street drives made-up vehicles over made-up loops: a source of edges
-// for a demonstration without hardware, with the truth beside it. Vehicles come
-// at random and never touch; the same seed gives the same street.
+// Package street simulates vehicles over simulated loops: a source of edges for a
+// demonstration and for tests without hardware, with its ground truth. Vehicles
+// come at random (exponential pauses) and never touch; the same seed gives the
+// same street. It refuses more than 16 loops and more than 3,000 vehicles an hour
+// and lane.
 package street
 
 import (
@@ -15,24 +17,39 @@ import (
 	"kerb/drivers/loop"
 )
 
-// The loops' geometry, for whoever counts.
+// The geometry of the loops.
 const (
 	Spacing    = 4.0 // m between the leading edges of two loops
 	LoopLength = 2.0 // m along the road
 )
 
-// Opts describe a street. The zero value of a field gives what is said.
+// The bounds of Opts.
+const (
+	maxLoops       = 16
+	defaultPerHour = 900  // vehicles an hour and lane
+	maxPerHour     = 3000 // vehicles an hour and lane
+)
+
+// The traffic, chosen by hand for an ordinary city street.
+const (
+	minSpeed, maxSpeed = 3, 25                  // m/s
+	meanSpeed, speedSD = 12, 2.5                // m/s, normal distribution
+	minPause           = 500 * time.Millisecond // between two vehicles of a lane
+	rngStream          = 17                     // of the PCG generator
+)
+
+// Opts describe a street.
 type Opts struct {
 	Seed     uint64
 	Pairs    int                   // lanes with two loops
-	Singles  int                   // lanes with one; with no lane at all: one of each
+	Singles  int                   // lanes with one loop; without any lane: one of each
 	PerHour  float64               // vehicles an hour and lane at most; 0: 900
-	Lasts    time.Duration         // 0: endless
+	Lasts    time.Duration         // length of the street in time; 0: endless
 	Realtime bool                  // edges come when they happen, on the clock of loop.Now; else at once, from 0 on
-	Cut      map[int]time.Duration // lines that are cut off so long after the start
+	Cut      map[int]time.Duration // when a line is cut, since the start, by its number
 }
 
-// Vehicle is one that was driven.
+// Vehicle is one vehicle of the ground truth.
 type Vehicle struct {
 	Lane   int           // pairs first, then singles
 	At     time.Duration // when its front reached the first loop
@@ -41,32 +58,32 @@ type Vehicle struct {
 	Done   time.Duration // when it had left the last loop
 }
 
-// Street is the source.
+// Street is a source of edges.
 type Street struct {
 	o        Opts
 	rng      *rand.Rand
 	start    time.Duration
-	levels   []loop.Edge
-	edges    []loop.Edge     // to come, in order
-	nextAt   []time.Duration // per lane: when the next vehicle can come
-	drivenTo time.Duration   // all edges up to here are in edges
-	handedTo time.Duration
+	levels   []loop.Edge     // as found at opening, not yet delivered
+	edges    []loop.Edge     // made and not yet delivered, in order of time
+	nextAt   []time.Duration // per lane: when the next vehicle comes
+	drivenTo time.Duration   // all edges up to here are made
+	handedTo time.Duration   // all edges up to here are delivered
 	driven   []Vehicle
 }
 
-// New is a street that begins now.
+// New makes a street that begins now. Its error names the bound that o exceeds.
 func New(o Opts) (*Street, error) {
 	if o.Pairs == 0 && o.Singles == 0 {
 		o.Pairs, o.Singles = 1, 1
 	}
-	o.PerHour = cmp.Or(o.PerHour, 900)
-	if o.Pairs < 0 || o.Singles < 0 || 2*o.Pairs+o.Singles > 16 {
+	o.PerHour = cmp.Or(o.PerHour, defaultPerHour)
+	if o.Pairs < 0 || o.Singles < 0 || 2*o.Pairs+o.Singles > maxLoops {
 		return nil, fmt.Errorf("%d pairs and %d single loops: must be 1–16 loops", o.Pairs, o.Singles)
 	}
-	if !(o.PerHour > 0 && o.PerHour <= 3000) {
+	if !(o.PerHour > 0 && o.PerHour <= maxPerHour) {
 		return nil, fmt.Errorf("%g vehicles an hour: must be above 0 and at most 3000", o.PerHour)
 	}
-	s := &Street{o: o, rng: rand.New(rand.NewPCG(o.Seed, 17)), nextAt: make([]time.Duration, o.Pairs+o.Singles)}
+	s := &Street{o: o, rng: rand.New(rand.NewPCG(o.Seed, rngStream)), nextAt: make([]time.Duration, o.Pairs+o.Singles)}
 	if o.Realtime {
 		s.start = loop.Now()
 	}
@@ -92,20 +109,20 @@ func (s *Street) Lines() (names []string) {
 	return names
 }
 
-// Coarse is false: nothing is more exact than what is made up.
+// Coarse is false: the simulated times are exact.
 func (s *Street) Coarse() bool { return false }
 
-// Close does nothing.
+// Close has no effect.
 func (s *Street) Close() error { return nil }
 
-// Driven are the vehicles that had left their last loop at a time of the
-// edges' clock, in the order in which they came.
+// Driven are the vehicles that had left their last loop at a time of the edges'
+// clock, in the order in which they came.
 func (s *Street) Driven(at time.Duration) []Vehicle {
 	return slices.DeleteFunc(slices.Clone(s.driven), func(v Vehicle) bool { return v.Done > at })
 }
 
-// ReadEdges gives what has happened: in real time after at most loop.Wait,
-// else the next second of the street. io.EOF: it was to last no longer.
+// ReadEdges delivers the edges that have happened: in real time after at most
+// loop.MaxWait, else those of the next second. io.EOF: Opts.Lasts has passed.
 func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, s.handedTo, err
@@ -144,12 +161,13 @@ func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Dura
 	return n, s.handedTo, nil
 }
 
+// hasEdge makes the edges up to now and reports whether one waits.
 func (s *Street) hasEdge(now time.Duration) bool {
 	s.driveUntil(now)
 	return len(s.edges) > 0 && s.edges[0].At <= now
 }
 
-// waitForEdge is until the next edge, but no longer than loop.Wait.
+// waitForEdge waits until the next edge, but no longer than loop.MaxWait.
 func (s *Street) waitForEdge(ctx context.Context, now time.Duration) error {
 	s.driveUntil(now + loop.Wait)
 	d := loop.Wait
@@ -166,7 +184,7 @@ func (s *Street) waitForEdge(ctx context.Context, now time.Duration) error {
 	}
 }
 
-// driveUntil makes every vehicle that comes until t.
+// driveUntil makes every vehicle that comes until t, with its edges.
 func (s *Street) driveUntil(t time.Duration) {
 	if t <= s.drivenTo {
 		return
@@ -176,25 +194,26 @@ func (s *Street) driveUntil(t time.Duration) {
 		for s.nextAt[lane] <= t {
 			v := s.driveVehicle(lane)
 			s.driven = append(s.driven, v)
-			// The next one keeps a distance of at least half a second.
-			s.nextAt[lane] = v.Done + 500*time.Millisecond + s.randomPause()
+			s.nextAt[lane] = v.Done + minPause + s.randomPause()
 		}
 	}
 	slices.SortStableFunc(s.edges, func(a, b loop.Edge) int { return cmp.Compare(a.At, b.At) })
 }
 
+// randomPause draws an exponential pause with a mean of one hour over Opts.PerHour.
 func (s *Street) randomPause() time.Duration {
 	return time.Duration(s.rng.ExpFloat64() * float64(time.Hour) / s.o.PerHour)
 }
 
-// lengthClasses are lengths in m and their shares, of an ordinary city street.
+// lengthClasses are vehicle lengths in m and their shares, chosen by hand for an
+// ordinary city street.
 var lengthClasses = [...]struct{ share, from, to float64 }{
 	{0.04, 1.8, 2.4}, {0.76, 3.6, 4.9}, {0.11, 4.9, 6.2}, {0.06, 7, 11}, {0.03, 12, 17},
 }
 
-// driveVehicle drives one over its lane, beginning at s.free.
+// driveVehicle makes the lane's next vehicle and its edges.
 func (s *Street) driveVehicle(lane int) Vehicle {
-	v := Vehicle{Lane: lane, At: s.nextAt[lane], Speed: min(25, max(3, 12+2.5*s.rng.NormFloat64()))}
+	v := Vehicle{Lane: lane, At: s.nextAt[lane], Speed: min(maxSpeed, max(minSpeed, meanSpeed+speedSD*s.rng.NormFloat64()))}
 	dice := s.rng.Float64()
 	for _, k := range lengthClasses {
 		v.Length = k.from + (k.to-k.from)*s.rng.Float64()
@@ -215,7 +234,7 @@ func (s *Street) driveVehicle(lane int) Vehicle {
 	return v
 }
 
-// addEdge happens, unless the line has been cut.
+// addEdge makes an edge, unless its line has been cut. A cut ends a presence.
 func (s *Street) addEdge(line int, on bool, at time.Duration) {
 	if cut, ok := s.o.Cut[line]; ok && at >= s.start+cut {
 		if on {
@@ -229,4 +248,5 @@ func (s *Street) addEdge(line int, on bool, at time.Duration) {
 	s.edges = append(s.edges, loop.Edge{Line: line, On: on, At: at})
 }
 
+// toDuration converts seconds.
 func toDuration(v float64) time.Duration { return time.Duration(v * 1e9) }
