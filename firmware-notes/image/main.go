@@ -1,13 +1,14 @@
 // Command image makes kerb's SD-card image: gokrazy's Linux, with a read-only
 // root, no shell, no listening port and two slots for the system, and in it the
-// very binary of the packages. Everything comes from modules pinned in go.mod.
+// same binary as in the packages. All other content comes from modules pinned in
+// go.mod. Two builds of one commit in one folder are equal, byte for byte.
 //
 //	go -C firmware-notes/image run . -kerb ../../out/kerb-linux-arm64 -out ../../out/kerb.img
 //
-// With -virt it is for a virtual machine (arm64, qemu -machine virt) instead of
-// a Raspberry Pi 3, 4, 5 or Zero 2 W. With -root it makes the system alone, as
-// an update wants it, and the update.json to be signed. It needs mkfs.ext4, mkfs.vfat,
-// mtools and squashfs-tools.
+// With -virt the image is for a virtual machine (arm64, qemu -machine virt) instead
+// of a Raspberry Pi 3, 4, 5 or Zero 2 W. With -root it makes the system alone, for
+// an update, and the update.json to be signed. It needs mkfs.ext4, mkfs.vfat,
+// mtools and squashfs-tools. It refuses to run beside another build of an image.
 package main
 
 import (
@@ -47,6 +48,7 @@ func main() {
 	}
 }
 
+// build is one build of the image, with its flags.
 type build struct {
 	kerb, out, configs    string
 	version               int64
@@ -54,6 +56,7 @@ type build struct {
 	virt, root            bool
 }
 
+// makeImage makes the image, or with root the system alone.
 func (b build) makeImage() error {
 	var err error
 	for _, path := range []*string{&b.kerb, &b.out, &b.configs} {
@@ -92,7 +95,7 @@ func (b build) makeImage() error {
 	return b.finishCard()
 }
 
-// writeInstance writes gokrazy's description of the image.
+// writeInstance writes gokrazy's configuration of the image to dir.
 func (b build) writeInstance(dir string) error {
 	none := ""
 	kernel, firmware, eeprom := gokrazyPath+"kernel.rpi", gokrazyPath+"firmware", gokrazyPath+"rpi-eeprom"
@@ -106,7 +109,7 @@ func (b build) writeInstance(dir string) error {
 	}
 	config, err := json.MarshalIndent(map[string]any{
 		"Hostname": "kerb",
-		// Nothing listens: without a password gokrazy's pages are a socket
+		// No port listens: without a password gokrazy's pages are a socket
 		// that root alone can open.
 		"Update":          map[string]any{"NoPassword": true},
 		"Environment":     []string{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"},
@@ -134,7 +137,7 @@ func (b build) writeInstance(dir string) error {
 	if err != nil {
 		return err
 	}
-	// gokrazy builds every program in a module of its own choice: this one.
+	// gokrazy builds every program in the module of its builddir: this one.
 	mod = []byte(strings.Replace(string(mod), "module "+modulePath, "module image", 1) +
 		fmt.Sprintf("\nrequire %s v0.0.0\n\nreplace %s => %s\n", modulePath, modulePath, source))
 	files := map[string][]byte{"config.json": config, "builddir/go.mod": mod, "builddir/go.sum": sum}
@@ -150,9 +153,9 @@ func (b build) writeInstance(dir string) error {
 	return nil
 }
 
-// finishCard makes the file system for what is counted, and the boot partition
-// anew: gokrazy's has no room for a folder in which a laptop finds what to fill
-// in. gokrazy's init reads it, too, and expects FAT16 with one table.
+// finishCard makes the ext4 file system of the state directory, and a new boot
+// partition: gokrazy's has no room for the folder kerb with its examples. gokrazy's
+// init reads the boot partition too, and expects FAT16 with one table.
 func (b build) finishCard() error {
 	ps, err := readPartitions(b.out)
 	if err != nil {
@@ -162,7 +165,8 @@ func (b build) finishCard() error {
 	if err := b.rebuildSquashfs(system.offset); err != nil {
 		return err
 	}
-	// Checksums over the journal: a power cut must not replay half of it.
+	// metadata_csum puts checksums over the journal: after a power cut no torn
+	// part of it is replayed.
 	if err := runCommand(withFixedTime(exec.Command("mkfs.ext4", "-q", "-F", "-L", "perm", "-U", permUUID, "-O", "metadata_csum,^fast_commit",
 		"-E", fmt.Sprintf("hash_seed=%s,offset=%d,lazy_itable_init=0,lazy_journal_init=0", permUUID, perm.offset), b.out, fmt.Sprintf("%dk", perm.size>>10)), b.commitTime)); err != nil {
 		return err
@@ -193,7 +197,7 @@ func (b build) finishCard() error {
 	return runCommand(exec.Command("dd", "if="+fat, "of="+b.out, "bs=1M", fmt.Sprintf("seek=%d", boot.offset), "oflag=seek_bytes", "conv=notrunc,sparse", "status=none"))
 }
 
-// writeOffer writes what update servers tell of a system, beside it.
+// writeOffer writes update.json, which describes the system, beside it.
 func (b build) writeOffer() error {
 	content, err := os.ReadFile(b.out)
 	if err != nil {
@@ -208,10 +212,10 @@ func (b build) writeOffer() error {
 	return os.WriteFile(filepath.Join(filepath.Dir(b.out), "update.json"), append(text, '\n'), 0o644)
 }
 
-// A partition is where one lies, in bytes.
+// A partition has its offset and size in the image, in bytes.
 type partition struct{ offset, size int64 }
 
-// readPartitions reads the image's GPT.
+// readPartitions reads the first four partitions of the image's GPT.
 func readPartitions(path string) (ps []partition, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -232,7 +236,7 @@ func readPartitions(path string) (ps []partition, err error) {
 	return ps, nil
 }
 
-// writeExamples are what a laptop finds on the card.
+// writeExamples writes the folder kerb of the card: a README and two examples.
 func (b build) writeExamples(dir string) error {
 	errs := []error{os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "README.txt"), []byte(readme), 0o644)}
 	for from, to := range map[string]string{"site-camera.toml": "site.toml.example", "policy-standard.toml": "policy.toml.example"} {
@@ -257,6 +261,7 @@ the broker can be reached, in an event. To change something later, change it
 here and start the device again.
 `
 
+// runCommand runs a program with its output on standard error.
 func runCommand(c *exec.Cmd) error {
 	c.Stdout, c.Stderr = os.Stderr, os.Stderr
 	if err := c.Run(); err != nil {

@@ -12,13 +12,12 @@ import (
 	"time"
 )
 
-// Two builds of one commit in one folder are the same, byte for byte: what would
-// take the time of the day takes the commit's, and what would be drawn at random
-// is given.
+// Two builds of one commit in one folder are equal, byte for byte: the commit's
+// time replaces the time of the day, and constants replace random numbers.
 
 const permUUID = "6b657262-0000-4000-8000-000000000004" // of the fourth partition, on every card
 
-// lastCommitTime is when the sources were committed.
+// lastCommitTime is the time of the last commit.
 func lastCommitTime() (time.Time, error) {
 	out, err := exec.Command("git", "log", "-1", "--format=%ct").Output()
 	if err != nil {
@@ -29,7 +28,8 @@ func lastCommitTime() (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), err
 }
 
-// withFixedTime lets a program of mtools, of e2fsprogs or of Go believe that it is when.
+// withFixedTime gives a program of mtools, of e2fsprogs or of Go the time when
+// instead of the present.
 func withFixedTime(c *exec.Cmd, when time.Time) *exec.Cmd {
 	c.Env = append(os.Environ(),
 		fmt.Sprintf("SOURCE_DATE_EPOCH=%d", when.Unix()),
@@ -38,8 +38,8 @@ func withFixedTime(c *exec.Cmd, when time.Time) *exec.Cmd {
 	return c
 }
 
-// rebuildSquashfs makes a system anew, at an offset of a file, because gokrazy gives
-// every file in it the time of the day.
+// rebuildSquashfs makes the system at an offset of the image again with the commit's
+// time, because gokrazy gives every file in it the time of the day.
 func (b build) rebuildSquashfs(at int64) error {
 	dir, err := os.MkdirTemp("", "kerb-root-")
 	if err != nil {
@@ -66,10 +66,11 @@ func (b build) rebuildSquashfs(at int64) error {
 	return replaceSquashfs(b.out, at, system)
 }
 
-// stampPattern is how gokrazy writes the time of the build into its init.
+// stampPattern matches the build time that gokrazy writes into its init.
 var stampPattern = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
-// replaceStamp gives a program another time of its build, in the same place.
+// replaceStamp replaces the build time in a program, in place. Times before begun
+// stay.
 func replaceStamp(path string, begun, when time.Time) error {
 	program, err := os.ReadFile(path)
 	if err != nil {
@@ -89,7 +90,8 @@ func replaceStamp(path string, begun, when time.Time) error {
 	return os.WriteFile(path, program, 0o755)
 }
 
-// replaceSquashfs puts a squashfs in the place of another.
+// replaceSquashfs replaces the squashfs at an offset of a file, and fills the former
+// one with zeros.
 func replaceSquashfs(path string, at int64, system io.Reader) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -100,7 +102,7 @@ func replaceSquashfs(path string, at int64, system io.Reader) error {
 	if _, err := f.ReadAt(used, at+40); err != nil {
 		return err
 	}
-	if at == 0 { // a file of its own
+	if at == 0 { // the file is the squashfs alone
 		if err := f.Truncate(0); err != nil {
 			return err
 		}
@@ -113,6 +115,7 @@ func replaceSquashfs(path string, at int64, system io.Reader) error {
 	return f.Close()
 }
 
+// zeroReader is an endless source of zeros.
 type zeroReader struct{}
 
 func (zeroReader) Read(b []byte) (int, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/goreleaser/nfpm/v2/files"
 )
 
-// packageContents is everything in a package: where it comes from, where it goes.
+// packageContents lists all files of a package, with source, destination and mode.
 func packageContents(root, made, binary string, when time.Time) files.Contents {
 	var cs files.Contents
 	add := func(kind, mode, from, to string) {
@@ -61,14 +61,14 @@ func packageContents(root, made, binary string, when time.Time) files.Contents {
 	return cs
 }
 
-// writeDerived writes into dir what is made and not kept: the manual, the shells'
+// writeDerived writes the generated files into dir: the manual, the shells'
 // completions, the change log, and site.toml as a new device gets it.
 func writeDerived(root, dir, out, release string, when time.Time) error {
 	site, err := os.ReadFile(filepath.Join(root, "configs/site-camera.toml"))
 	if err != nil {
 		return err
 	}
-	// The schema lies elsewhere on a device.
+	// The schema has another path on a device.
 	site = bytes.TrimLeft(bytes.Replace(site, []byte("#:schema site.schema.json\n"), nil, 1), "\n")
 	if err := os.WriteFile(filepath.Join(dir, "site.toml"), site, 0o644); err != nil {
 		return err
@@ -92,11 +92,11 @@ func writeDerived(root, dir, out, release string, when time.Time) error {
 	return os.WriteFile(filepath.Join(dir, "changelog.gz"), gzipBest([]byte(changes)), 0o644)
 }
 
-// gzipBest is gzip -9n.
+// gzipBest compresses as gzip -9n does.
 func gzipBest(text []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is right
-	_, _ = w.Write(text)                                  // a buffer takes everything
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is valid
+	_, _ = w.Write(text)                                  // a buffer returns no error
 	_ = w.Close()
 	return b.Bytes()
 }

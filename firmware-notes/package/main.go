@@ -1,6 +1,6 @@
-// Command package makes the Debian packages of kerb from binaries that are
-// there. Their content is one table; see contents. Nothing in them depends on
-// when or where they were made, so two builds give the same bytes.
+// Command package makes the Debian packages of kerb from existing binaries. Their
+// content is one table; see packageContents. It depends neither on the time nor on
+// the place of the build, so two builds give the same bytes.
 //
 //	go -C firmware-notes/package run . -out DIR
 //
@@ -21,8 +21,8 @@ import (
 	"github.com/goreleaser/nfpm/v2/deb"
 )
 
-// binaries are Debian's names of the processors, and what make cross calls
-// the binaries for them. The one for armhf runs on a Pi Zero, too.
+// binaries are Debian's names of the architectures and the file names that make
+// cross gives their binaries. The binary for armhf runs on a Pi Zero, too.
 var binaries = []struct{ arch, file string }{
 	{"amd64", "kerb-linux-amd64"},
 	{"arm64", "kerb-linux-arm64"},
@@ -42,13 +42,14 @@ func main() {
 	}
 }
 
+// run makes the packages of all architectures.
 func run(root, out, release string) error {
 	when, commit, err := lastCommit(root)
 	if err != nil {
 		return err
 	}
 	if release == "" {
-		// Older than any release, and newer commits sort later.
+		// It sorts before any release, and newer commits sort later.
 		release = fmt.Sprintf("0~git%s.%s", when.Format("20060102150405"), commit)
 	}
 	dir, err := os.MkdirTemp("", "kerb-package-")
@@ -88,10 +89,12 @@ loop detector. Pictures are looked at in memory and overwritten; counts are
 cleared by a policy that a privacy reviewer wrote, spooled, and published over
 MQTT. Nobody is recognised, and no picture is stored or sent.`
 
+// scriptPath is the path of a maintainer script.
 func scriptPath(root, script string) string {
 	return filepath.Join(root, "firmware-notes/package/debian", script)
 }
 
+// writeDeb writes one package, and removes it again after an error.
 func writeDeb(path string, info *nfpm.Info) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -104,7 +107,8 @@ func writeDeb(path string, info *nfpm.Info) error {
 	return nil
 }
 
-// lastCommit is the time that all files in the packages bear, and its name.
+// lastCommit is the time and the name of the last commit. All files in the packages
+// have that time.
 func lastCommit(root string) (time.Time, string, error) {
 	out, err := exec.Command("git", "-C", root, "log", "-1", "--format=%ct %h", "--abbrev=8").Output()
 	if err != nil {

@@ -15,24 +15,31 @@ import (
 )
 
 const (
-	stateDir        = "/perm/var/lib/kerb" // /var/lib/kerb
-	notifySocket    = "/run/kerb-notify"
-	watchdogTimeout = 90 * time.Second // without a sign of life kerb is ended
+	stateDir     = "/perm/var/lib/kerb" // /var/lib/kerb
+	notifySocket = "/run/kerb-notify"
+
+	// The times of the watch over kerb, chosen by hand.
+	watchdogTimeout = 90 * time.Second // without a heartbeat kerb is killed
+	stopTimeout     = 15 * time.Second // from SIGTERM to SIGKILL
+	minRestart      = time.Second      // the delay of a restart doubles from here
+	maxRestart      = time.Minute      // to here
+	stableAfter     = 10 * time.Minute // a run that lasts longer sets the delay back
 )
 
-// makeStateDir is where kerb may write.
+// makeStateDir makes the directory in which kerb may write.
 func makeStateDir() error {
 	return errors.Join(os.MkdirAll(filepath.Dir(stateDir), 0o755), os.MkdirAll(stateDir, 0o700), os.Chown(stateDir, kerbID, kerbID))
 }
 
-// An agent is kerb run, and what it last said of its health.
+// An agent is the process kerb run, with its last heartbeat.
 type agent struct {
 	mu        sync.Mutex
 	heartbeat time.Time
-	health    []string // of counting, view, broker and clock, those that are well
+	health    []string // those of counting, view, broker and clock that are well
 }
 
-// missingHealth reports whether the agent counts, has its broker, and a clock.
+// missingHealth lists those of counting, broker and clock that are not well: all of
+// them after watchdogTimeout without a heartbeat.
 func (a *agent) missingHealth() (missing []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -44,7 +51,8 @@ func (a *agent) missingHealth() (missing []string) {
 	return missing
 }
 
-// keepRunning keeps kerb running until the context ends.
+// keepRunning gives kerb its devices and runs it until the context ends. It starts
+// a kerb that ended again, after a delay that doubles from 1 s to 1 min.
 func (a *agent) keepRunning(ctx context.Context, d *device, dir string) error {
 	if err := makeStateDir(); err != nil {
 		return err
@@ -66,7 +74,7 @@ func (a *agent) keepRunning(ctx context.Context, d *device, dir string) error {
 		return err
 	}
 	go a.readNotifications(socket, d)
-	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, time.Minute) {
+	for wait := minRestart; ctx.Err() == nil; wait = min(2*wait, maxRestart) {
 		begun := time.Now()
 		err := a.runOnce(ctx, d, dir)
 		if ctx.Err() != nil {
@@ -74,14 +82,16 @@ func (a *agent) keepRunning(ctx context.Context, d *device, dir string) error {
 		}
 		d.lamp.setCode(fault)
 		d.log.Printf("kerb ended: %v; again in %v", err, wait)
-		if time.Since(begun) > 10*time.Minute {
-			wait = time.Second
+		if time.Since(begun) > stableAfter {
+			wait = minRestart
 		}
 		time.Sleep(wait)
 	}
 	return nil
 }
 
+// runOnce runs kerb until it ends, and kills its process group after
+// watchdogTimeout without a heartbeat.
 func (a *agent) runOnce(ctx context.Context, d *device, dir string) error {
 	c := kerbCommand(dir, "run")
 	c.Stdout, c.Stderr = d.console, d.console
@@ -102,7 +112,7 @@ func (a *agent) runOnce(ctx context.Context, d *device, dir string) error {
 			_ = c.Process.Signal(syscall.SIGTERM)
 			select {
 			case <-done:
-			case <-time.After(15 * time.Second):
+			case <-time.After(stopTimeout):
 				_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 			}
 			return ctx.Err()
@@ -119,13 +129,15 @@ func (a *agent) runOnce(ctx context.Context, d *device, dir string) error {
 	}
 }
 
+// setHealth records a heartbeat and its health words.
 func (a *agent) setHealth(health []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.heartbeat, a.health = time.Now(), health
 }
 
-// readNotifications hears what kerb would tell systemd (sd_notify(3)).
+// readNotifications reads kerb's messages to a service manager (sd_notify(3)): the
+// heartbeat WATCHDOG=1 and, beside it, the health words for the lamp.
 func (a *agent) readNotifications(socket *net.UnixConn, d *device) {
 	b := make([]byte, 4096)
 	for {

@@ -15,8 +15,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// settings are system.toml and wifi.toml, which are about the device and not
-// about what is counted. Both may be missing.
+// settings are system.toml and wifi.toml, which describe the device and not the
+// counting. Both may be missing.
 type settings struct {
 	Time struct {
 		Servers []string `toml:"servers"` // NTP, as host or host:port
@@ -25,7 +25,7 @@ type settings struct {
 		URL   string   `toml:"url"`  // of the folder that holds update.json
 		Keys  []string `toml:"keys"` // minisign public keys; each alone suffices
 		Every duration `toml:"every"`
-		Trial duration `toml:"trial"` // how long a new system has to show that it is well
+		Trial duration `toml:"trial"` // time in which a new system must become well
 	} `toml:"update"`
 
 	wifi struct {
@@ -35,15 +35,18 @@ type settings struct {
 	keys []minisign.PublicKey
 }
 
+// duration is a Go duration in TOML.
 type duration struct{ time.Duration }
 
+// UnmarshalText parses a duration such as 6h.
 func (d *duration) UnmarshalText(b []byte) (err error) {
 	d.Duration, err = time.ParseDuration(string(b))
 	return err
 }
 
-// readSettings reads and checks both files. What it returns beside an error can
-// be used as far as it goes: a device with a wrong one must be reachable.
+// readSettings reads and checks both files. Its error lists all mistakes. The
+// settings beside an error are valid as far as they go: a device with a wrong file
+// must be reachable.
 func readSettings(dir string) (settings, error) {
 	var s settings
 	s.Time.Servers = []string{"0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org"}
@@ -54,7 +57,7 @@ func readSettings(dir string) (settings, error) {
 			err = errors.Join(err, errors.New("wifi.toml: ssid: must be 1–32 bytes"))
 		}
 		if len(w.PSK) < 8 || len(w.PSK) > 63 {
-			err = errors.Join(err, errors.New("wifi.toml: psk: must be 8–63 characters")) // and not told which
+			err = errors.Join(err, errors.New("wifi.toml: psk: must be 8–63 characters")) // without its value
 		}
 	}
 	for i, text := range s.Update.Keys {
@@ -82,12 +85,13 @@ func readSettings(dir string) (settings, error) {
 	return s, err
 }
 
+// fileExists reports whether a file of the folder can be seen.
 func fileExists(dir, name string) bool {
 	_, err := os.Stat(filepath.Join(dir, name))
 	return err == nil
 }
 
-// readStrict reads a file that may be missing and refuses keys it does not know.
+// readStrict reads a TOML file that may be missing, and refuses unknown keys.
 func readStrict(dir, name string, v any) error {
 	f, err := os.Open(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -115,10 +119,10 @@ func readStrict(dir, name string, v any) error {
 	return err
 }
 
-// startSystem starts what does not depend on kerb: Wi-Fi, clock, updates.
+// startSystem starts the parts that do not depend on kerb: Wi-Fi, clock, updates.
 func (d *device) startSystem(ctx context.Context, dir string) {
 	if dir == "" {
-		dir = offeredDir // as far as it can be read
+		dir = offeredDir // its valid part
 	}
 	var err error
 	if d.settings, err = readSettings(dir); err != nil {

@@ -18,8 +18,8 @@ import (
 	"aead.dev/minisign"
 )
 
-// An offer is update.json, which is signed in update.json.minisig and names the
-// system that lies beside it.
+// An offer is update.json. It is signed in update.json.minisig and names the system
+// that lies beside it.
 type offer struct {
 	Version int64  `json:"version"`
 	File    string `json:"file"`
@@ -27,10 +27,11 @@ type offer struct {
 	SHA256  string `json:"sha256"`
 }
 
-// keepUpdated looks for a newer system and installs it into the spare slot.
+// keepUpdated looks for a newer system and installs it into the spare slot. Its
+// delay is random, half to one and a half of settings.Update.Every.
 func (d *device) keepUpdated(ctx context.Context) {
 	for ctx.Err() == nil {
-		// Eleven thousand devices do not ask at once.
+		// The delay spreads the requests of 11,000 devices.
 		wait := d.settings.Update.Every.Duration/2 + rand.N(d.settings.Update.Every.Duration)
 		select {
 		case <-time.After(wait):
@@ -38,7 +39,7 @@ func (d *device) keepUpdated(ctx context.Context) {
 			return
 		}
 		if len(d.agent.missingHealth()) > 0 && d.slot.trial {
-			continue // what is on trial itself replaces nothing
+			continue // a system on trial that is not yet well installs no other
 		}
 		if err := d.updateOnce(ctx); err != nil {
 			d.log.Printf("update: %v", err)
@@ -46,6 +47,8 @@ func (d *device) keepUpdated(ctx context.Context) {
 	}
 }
 
+// updateOnce installs the offered system and starts it on trial, if it is newer and
+// has not been tried.
 func (d *device) updateOnce(ctx context.Context) error {
 	o, err := d.fetchOffer(ctx)
 	if err != nil {
@@ -57,7 +60,7 @@ func (d *device) updateOnce(ctx context.Context) error {
 	case o.Version < d.slot.version:
 		return fmt.Errorf("version %d is older than what runs, %d", o.Version, d.slot.version)
 	case o.Version == readFailed():
-		return nil // said when it failed
+		return nil // logged when it failed
 	}
 	d.log.Printf("update: system %d goes into slot %d", o.Version, d.slot.spare)
 	if err := d.installSystem(ctx, o); err != nil {
@@ -71,9 +74,14 @@ func (d *device) updateOnce(ctx context.Context) error {
 	return nil
 }
 
-const maxOfferBytes = 64 << 10
+// The bounds of an update, chosen by hand.
+const (
+	maxOfferBytes  = 64 << 10  // update.json, and its signature
+	maxSystemBytes = 500 << 20 // the size of a slot
+	installTimeout = time.Hour
+)
 
-// fetchOffer fetches the offer and believes it only if a key of this device signed it.
+// fetchOffer fetches the offer and verifies that a key of this device signed it.
 func (d *device) fetchOffer(ctx context.Context) (o offer, err error) {
 	text, err := d.fetchSmall(ctx, "update.json")
 	if err != nil {
@@ -89,12 +97,13 @@ func (d *device) fetchOffer(ctx context.Context) (o offer, err error) {
 	if err := json.Unmarshal(text, &o); err != nil {
 		return o, fmt.Errorf("update.json: %w", err)
 	}
-	if o.Version <= 0 || o.Size <= 0 || o.Size > 500<<20 || strings.ContainsAny(o.File, "/\\") || o.File == "" {
+	if o.Version <= 0 || o.Size <= 0 || o.Size > maxSystemBytes || strings.ContainsAny(o.File, "/\\") || o.File == "" {
 		return o, errors.New("update.json: version, size or file make no sense")
 	}
 	return o, nil
 }
 
+// fetchSmall fetches a file of at most maxOfferBytes from the update folder.
 func (d *device) fetchSmall(ctx context.Context, name string) ([]byte, error) {
 	body, err := d.openURL(ctx, name)
 	if err != nil {
@@ -104,6 +113,8 @@ func (d *device) fetchSmall(ctx context.Context, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(body, maxOfferBytes))
 }
 
+// openURL opens a file of the update folder by HTTP. A status other than 200 is an
+// error.
 func (d *device) openURL(ctx context.Context, name string) (io.ReadCloser, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(d.settings.Update.URL, "/")+"/"+name, nil)
 	if err != nil {
@@ -120,9 +131,10 @@ func (d *device) openURL(ctx context.Context, name string) (io.ReadCloser, error
 	return answer.Body, nil
 }
 
-// installSystem writes the system into the spare slot and reads it back.
+// installSystem writes the system into the spare slot, reads it back and compares its
+// hash.
 func (d *device) installSystem(ctx context.Context, o offer) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
 	body, err := d.openURL(ctx, o.File)
 	if err != nil {

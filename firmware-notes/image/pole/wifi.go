@@ -7,8 +7,9 @@ import (
 	"github.com/mdlayher/wifi"
 )
 
-// keepJoined keeps the device in its Wi-Fi. The radios of the Pi do the handshake
-// themselves (brcmfmac), so that no further program is needed.
+// keepJoined keeps the device in its Wi-Fi. It looks every 10 s. The radios of the
+// Pi do the WPA handshake themselves (brcmfmac), so that no further program is
+// needed.
 func (d *device) keepJoined(ctx context.Context) {
 	said := ""
 	for ctx.Err() == nil {
@@ -24,6 +25,7 @@ func (d *device) keepJoined(ctx context.Context) {
 	}
 }
 
+// joinOnce joins the Wi-Fi with the first radio, unless it has joined.
 func (d *device) joinOnce() error {
 	c, err := wifi.New()
 	if err != nil {
