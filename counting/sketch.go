@@ -55,7 +55,7 @@ type View struct {
 	PerUnit float32 // pixels per metre on the ground, per height of the picture below the horizon
 	Unsure  float32 // standard deviation of the logarithm of that scale
 	Known   bool    // the scale was measured by hand
-	Pace    float32 // looks a second
+	Pace    float32 // rate of the looks at the picture, 1/s
 	Bright  uint8   // part of the picture that is burnt out, %
 	Dark    uint8   // part that is black, %
 	Mean    uint8   // mean shade, 0–255

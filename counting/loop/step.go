@@ -172,7 +172,7 @@ func (c *Counter) closeWindowsAt(t time.Duration) {
 
 // Cut closes the windows where the counter's clock stands: at the last watermark
 // less Limits.Settle. It is for the last, short windows of a recording or of a
-// source that was lost. The slice is valid until the next batch or Cut.
+// source that was lost. The slice is valid until the next batch or call.
 func (c *Counter) Cut() []Window {
 	c.windows = c.windows[:0]
 	c.closeWindowsAt(c.clock)

@@ -10,7 +10,7 @@ import (
 	"kerb/drivers/loop"
 )
 
-// TB is the part of testing.TB that Play uses.
+// TB is the part of testing.TB that NewPlayback uses.
 type TB interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -71,7 +71,8 @@ type Source interface {
 	ReadEdges(ctx context.Context, dst []loop.Edge) (n int, now time.Duration, err error)
 }
 
-// Record is a source that passes another source's batches on and keeps them, for Play.
+// Record is a source that passes another source's batches on and keeps them,
+// for NewPlayback.
 type Record struct {
 	Source
 	Batches []Batch

@@ -10,7 +10,7 @@ import (
 
 const kernelWords = "console=tty1 root=PARTUUID=60c24cc1-f3f9-427a-8199-0a65fa0d0001/PARTNROFF=1 ro init=/gokrazy/init panic=10"
 
-func TestACommandLineStartsTheSlotItNames(t *testing.T) {
+func TestStartFromNamesTheSlot(t *testing.T) {
 	padded := kernelWords + strings.Repeat(" ", 64)
 	if n := namedPartition(padded); n != slotA {
 		t.Errorf("names partition %d", n)
@@ -25,7 +25,7 @@ func TestACommandLineStartsTheSlotItNames(t *testing.T) {
 	}
 }
 
-func TestCmdlineIsChangedInItsPlace(t *testing.T) {
+func TestCmdlineIsEditedInPlace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
 	text := kernelWords + strings.Repeat(" ", 64)
 	if err := os.WriteFile(path, []byte("before"+text+"after"), 0o600); err != nil {
@@ -66,7 +66,7 @@ func writeFiles(t *testing.T, dir string, files map[string]string) string {
 	return dir
 }
 
-func TestASetIsCopiedWholeAndNamedByItsContent(t *testing.T) {
+func TestCopySetCopiesAllFilesAndHashesThem(t *testing.T) {
 	from := writeFiles(t, t.TempDir(), map[string]string{"site.toml": "a", "policy.toml": "b", "keys/password": "c"})
 	to := filepath.Join(t.TempDir(), "offered")
 	one, err := copySet(from, to, os.Getgid())
