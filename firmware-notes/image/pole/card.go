@@ -131,7 +131,7 @@ func copySet(from, to string, group int) (string, error) {
 }
 
 // shareWithGroup makes a file that was just written readable for the group, unless
-// err tells that writing it went wrong.
+// err is set.
 func shareWithGroup(err error, path string, mode os.FileMode, group int) error {
 	if err != nil {
 		return err
