@@ -1,9 +1,13 @@
-// Package counting holds the plain numbers of kerb: what was seen, where it
-// crossed and how often. It knows no pixel, no wire and no file.
+// Package counting holds the plain values of kerb: classes, lines and zones,
+// crossings, and the window (Tally) in which a sensor's crossings and presences
+// are added up.
+//
+// It has no pixel, no wire format and no file: it imports none of them, and a
+// Crossing carries no identity that could link two crossings of one object.
 //
 // Image coordinates are fractions of the picture: x 0 (left) to 1 (right),
-// y 0 (top) to 1 (bottom), so a line stays where it is when a camera changes
-// its resolution.
+// y 0 (top) to 1 (bottom). A line therefore keeps its place when a camera
+// changes its resolution.
 package counting
 
 import (
@@ -11,7 +15,7 @@ import (
 	"strings"
 )
 
-// Class is what an object is on the road. A bicycle includes its rider.
+// Class is the class of a road user. A bicycle includes its rider.
 // Motorcycle, Car and Heavy split Vehicle where detector and policy allow it;
 // a stream counts either Vehicle or its three parts, never both.
 type Class uint8
@@ -24,11 +28,13 @@ const (
 	Motorcycle
 	Car
 	Heavy
-	Classes = 6 // how many there are: the length of every per-class array
+	Classes = 6 // number of classes: the length of every per-class array
 )
 
 var classNames = [Classes]string{"person", "bicycle", "vehicle", "motorcycle", "car", "heavy"}
 
+// String is the word of the wire, such as "person"; "class(N)" for a value
+// outside the set.
 func (c Class) String() string {
 	if int(c) < len(classNames) {
 		return classNames[c]
@@ -36,7 +42,7 @@ func (c Class) String() string {
 	return fmt.Sprintf("class(%d)", uint8(c))
 }
 
-// Coarse is the class without the vehicle split.
+// Coarse maps Motorcycle, Car and Heavy to Vehicle; the other classes stay.
 func (c Class) Coarse() Class {
 	if c >= Motorcycle {
 		return Vehicle
@@ -44,7 +50,7 @@ func (c Class) Coarse() Class {
 	return c
 }
 
-// ParseClass is the inverse of String.
+// ParseClass is the inverse of Class.String. Its error lists the words allowed.
 func ParseClass(s string) (Class, error) {
 	for i, n := range classNames {
 		if n == s {
@@ -54,18 +60,20 @@ func ParseClass(s string) (Class, error) {
 	return 0, fmt.Errorf("class %q: must be one of %s", s, strings.Join(classNames[:], ", "))
 }
 
-// Direction says from which side of a line to which.
+// Direction is the direction of a crossing, from one side of a line to the other.
 type Direction uint8
 
-// The two ways over a line.
+// The two directions over a line.
 const (
 	AToB       Direction = iota // from side a (negative) to side b (positive)
 	BToA                        // from side b to side a
-	Directions = 2              // how many there are: the length of every per-direction array
+	Directions = 2              // number of directions: the length of every per-direction array
 )
 
 var directionNames = [Directions]string{"a_to_b", "b_to_a"}
 
+// String is the word of the wire, a_to_b or b_to_a; "direction(N)" for a value
+// outside the set.
 func (d Direction) String() string {
 	if int(d) < len(directionNames) {
 		return directionNames[d]
@@ -73,7 +81,8 @@ func (d Direction) String() string {
 	return fmt.Sprintf("direction(%d)", uint8(d))
 }
 
-// ParseDirection is the inverse of String.
+// ParseDirection is the inverse of Direction.String. Its error lists the words
+// allowed.
 func ParseDirection(s string) (Direction, error) {
 	for i, n := range directionNames {
 		if n == s {

@@ -2,9 +2,9 @@ package counting
 
 import "time"
 
-// Crossing is one object over one line, once. A vehicle over an inductive
-// loop is one too; two loops add its speed and length. It carries no number
-// that could tell two objects apart later.
+// Crossing is one crossing of one line by one object. A vehicle's passage over
+// an inductive loop is a Crossing too; two loops add its speed and length. It
+// carries no number that could tell two objects apart later.
 type Crossing struct {
 	Stream string // the line's ID
 	Class  Class

@@ -6,52 +6,55 @@ import (
 	"time"
 )
 
-// maxPause is the longest pause between two pictures, or two signs of life of
-// a loop, that still counts as observed. An object at walking pace covers less
-// than its own length in it.
-const maxPause = 2 * time.Second
+// videoPause is the longest pause between two pictures, or two heartbeats of a
+// loop, that still counts as observed: 2 s, chosen by hand. An object at walking
+// pace covers less than its own length in it.
+const videoPause = 2 * time.Second
 
-// stillPause is that of a sensor that looks at instants: in between it waits,
-// and is lost when it says so. One that does not even wait any more ends, and
-// its window with it.
-const stillPause = 2 * time.Hour
+// polledPause is the longest such pause of a sensor that takes single pictures:
+// 2 h. Between two pictures it waits, and it reports its loss itself. A sensor
+// process that stops waiting ends, and its window with it.
+const polledPause = 2 * time.Hour
 
-// The reasons that are no fault: before the first sign of life, and after the
-// last.
+// The reasons that are no fault: before the sensor's first heartbeat, after its
+// last, and between two that are too far apart.
 const (
 	starting = "starting"
 	stopped  = "stopped"
+	stalled  = "stalled"
 )
 
-// noPicture is why a window has no instant although its camera answered.
+// noPicture is the reason of a window without an instant although its camera
+// answered.
 const noPicture = "no_picture"
 
-// A Tallier counts the crossings and presences of one sensor into windows.
-// It is safe for use by the sensor and by the clock that ends the window.
+// A Tallier adds the crossings and presences of one sensor up into windows. It is
+// safe for concurrent use by the sensor and by the clock that closes the windows.
 //
-// Its times are monotonic, on one scale chosen by the caller.
+// Its times are monotonic, on one time scale that the caller chooses.
 type Tallier struct {
-	mu      sync.Mutex
-	streams []Stream
-	open    []Tally
-	seen    time.Duration // until when the sensor has watched
-	live    bool          // false until the first sign of life, and after Lost
-	reason  string        // why the open window is not fully observed
-	pause   time.Duration // the longest that is observed
+	mu         sync.Mutex
+	streams    []Stream
+	windows    []Tally
+	observedTo time.Duration // end of the time that the sensor has watched
+	live       bool          // false until the first heartbeat, and after MarkLost
+	reason     string        // why the open window is not fully observed
+	maxPause   time.Duration // longest time between two heartbeats that counts as observed
 }
 
-// NewTallier opens the first window of every stream. Until the first call of
-// Watched nothing is observed.
+// NewTallier opens the first window of every stream. The time before the first
+// call of MarkWatched is not observed.
 func NewTallier(streams []Stream) *Tallier {
-	t := &Tallier{streams: slices.Clone(streams), reason: starting, pause: maxPause}
+	t := &Tallier{streams: slices.Clone(streams), reason: starting, maxPause: videoPause}
 	if slices.ContainsFunc(streams, func(s Stream) bool { return s.Still }) {
-		t.pause = stillPause
+		t.maxPause = polledPause
 	}
-	t.open = t.blank()
+	t.windows = t.newWindows()
 	return t
 }
 
-func (t *Tallier) blank() []Tally {
+// newWindows makes an empty window of every stream.
+func (t *Tallier) newWindows() []Tally {
 	ts := make([]Tally, len(t.streams))
 	for i, s := range t.streams {
 		ts[i] = Tally{Stream: s.ID, Kind: s.Kind, Still: s.Still}
@@ -62,19 +65,19 @@ func (t *Tallier) blank() []Tally {
 	return ts
 }
 
-// Cross counts one crossing in its stream's open window. A crossing of an
-// unknown stream, or of a class the stream does not count, is dropped.
-// A part of the vehicle split counts as vehicle where the split is not asked for.
-// It reports whether the crossing was counted.
+// Cross counts one crossing in its stream's open window and reports whether it
+// was counted. A part of the vehicle split counts as vehicle where the stream
+// does not split. A crossing of an unknown stream, or of a class that the stream
+// does not count, is dropped.
 func (t *Tallier) Cross(c Crossing) (counted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range t.open {
-		w := &t.open[i]
+	for i := range t.windows {
+		w := &t.windows[i]
 		if w.Stream != c.Stream {
 			continue
 		}
-		if class, ok := w.cell(c.Class); ok {
+		if class, ok := w.classCell(c.Class); ok {
 			w.Crossings[class][c.Dir]++
 			counted = true
 		}
@@ -82,21 +85,23 @@ func (t *Tallier) Cross(c Crossing) (counted bool) {
 	return counted
 }
 
-// cell is the class under which an object of class c is counted in this window.
-func (w *Tally) cell(c Class) (Class, bool) {
+// classCell maps class c to the class under which this window counts it; ok is
+// false where the window does not count it.
+func (w *Tally) classCell(c Class) (Class, bool) {
 	if w.Counted[c] {
 		return c, true
 	}
 	return c.Coarse(), w.Counted[c.Coarse()]
 }
 
-// Present says how many objects of each class a zone held for the last d,
-// as Watched returned it; or, of a stream that is seen at instants, at this one.
+// Present adds the number of objects of each class in a zone over the last d, as
+// MarkWatched returned it. Where the zone is seen at instants, it adds one instant
+// instead, which counts as one second.
 func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range t.open {
-		w := &t.open[i]
+	for i := range t.windows {
+		w := &t.windows[i]
 		if w.Stream != stream {
 			continue
 		}
@@ -106,7 +111,7 @@ func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 		}
 		var n [Classes]int
 		for c := range Class(Classes) {
-			if class, ok := w.cell(c); ok {
+			if class, ok := w.classCell(c); ok {
 				n[class] += count[c]
 			}
 		}
@@ -117,18 +122,19 @@ func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 	}
 }
 
-// Watched says that the sensor was alive at now: the time since the last call
-// is observed, unless the pause was too long to be sure. It returns the time
-// that it added.
+// Watched records a heartbeat of the sensor at now. The time since the last call
+// counts as observed, unless it is longer than the pause allowed (2 s; 2 h for a
+// sensor with instants). It returns the time that it added.
 func (t *Tallier) Watched(now time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.watched(now)
+	return t.addObserved(now)
 }
 
-func (t *Tallier) watched(now time.Duration) time.Duration {
-	d := now - t.seen
-	t.seen = now
+// addObserved is MarkWatched with the lock held.
+func (t *Tallier) addObserved(now time.Duration) time.Duration {
+	d := now - t.observedTo
+	t.observedTo = now
 	if !t.live {
 		t.live = true
 		return 0
@@ -136,22 +142,22 @@ func (t *Tallier) watched(now time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
-	if d > t.pause {
-		t.reason = "stalled"
+	if d > t.maxPause {
+		t.reason = stalled
 		return 0
 	}
-	for i := range t.open {
-		t.open[i].Observed += d
+	for i := range t.windows {
+		t.windows[i].Observed += d
 	}
 	return d
 }
 
-// Lost says that the sensor is gone and why, in one short word that may go on
-// the wire: what follows is not observed until the next call of Watched.
+// Lost marks the sensor as lost, for a reason in one short word that may go on
+// the wire. The time until the next call of MarkWatched is not observed.
 func (t *Tallier) Lost(reason string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	// That the agent stops is no news of a sensor that was gone already.
+	// A stop of the agent does not replace the reason of a sensor lost before.
 	if reason != stopped || t.live || t.reason == "" || t.reason == starting {
 		t.reason = reason
 	}
@@ -159,31 +165,36 @@ func (t *Tallier) Lost(reason string) {
 }
 
 // End closes the window of every stream at now and opens the next. Start and
-// end are the wall-clock times that belong to the window, and whole is how
-// long a whole one is: the first and the last of a process are shorter.
+// end are the wall-clock times of the window, and whole is the length of a whole
+// window: the first and the last window of a process are shorter.
 func (t *Tallier) End(now time.Duration, start, end time.Time, whole time.Duration) []Tally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	// The rest of the window belongs to it only if the sensor is not overdue.
-	if t.live && now-t.seen <= t.pause {
-		t.watched(now)
+	if t.live && now-t.observedTo <= t.maxPause {
+		t.addObserved(now)
 	}
-	closed := t.open
+	closed := t.windows
 	for i := range closed {
-		closed[i].close(now, start, end, whole, t.reason)
+		closed[i].closeAt(now, start, end, whole, t.reason)
 	}
-	t.open = t.blank()
+	t.windows = t.newWindows()
 	if t.live {
 		t.reason = ""
 	}
 	return closed
 }
 
-// tolerance is the part of a window that may go unobserved without a word:
-// a picture's time at either end.
-const tolerance = 0.01
+// A window is OK although unobservedShare of it, or unobservedTime, was not
+// observed: a picture's time at either end. Both were chosen by hand.
+const (
+	unobservedShare = 0.01
+	unobservedTime  = 250 * time.Millisecond
+)
 
-func (w *Tally) close(now time.Duration, start, end time.Time, whole time.Duration, reason string) {
+// closeAt stamps the window with its times and sets its quality and reason.
+
+func (w *Tally) closeAt(now time.Duration, start, end time.Time, whole time.Duration, reason string) {
 	w.Mono, w.Start, w.End = now, start.UTC(), end.UTC()
 	w.Observed = min(w.Observed, end.Sub(start))
 	missing := whole - w.Observed
@@ -195,13 +206,13 @@ func (w *Tally) close(now time.Duration, start, end time.Time, whole time.Durati
 		if reason == "" {
 			reason = noPicture
 		}
-	case float64(missing) > tolerance*float64(whole) && missing > 250*time.Millisecond:
+	case float64(missing) > unobservedShare*float64(whole) && missing > unobservedTime:
 		w.Quality = Partial
 	default:
 		return
 	}
 	w.Reason = reason
 	if w.Reason == "" {
-		w.Reason = "stalled"
+		w.Reason = stalled
 	}
 }

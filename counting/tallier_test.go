@@ -39,7 +39,7 @@ func TestAWindowWatchedFromStartToEndIsOK(t *testing.T) {
 	}
 }
 
-func TestALostSensorMakesThePartialAndThenTheGap(t *testing.T) {
+func TestLostSensorGivesAPartialWindowAndThenAGap(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 30*sec)
 	k.Lost("camera_lost")
@@ -63,7 +63,7 @@ func TestALostSensorMakesThePartialAndThenTheGap(t *testing.T) {
 	}
 }
 
-func TestStoppingDoesNotHideThatTheCameraWasGone(t *testing.T) {
+func TestStopKeepsTheReasonOfALostCamera(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 10*sec)
 	k.Lost("camera_lost")
@@ -88,7 +88,7 @@ func TestASilentPauseIsNotObserved(t *testing.T) {
 	}
 }
 
-func TestTheFirstWindowOfAProcessIsPartOfAWholeOne(t *testing.T) {
+func TestFirstWindowOfAProcessIsPartial(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 20*sec)
 	w := k.End(20*sec, noon.Add(40*sec), noon.Add(60*sec), 60*sec)[0]
@@ -108,7 +108,7 @@ func TestPresenceIsObjectSecondsAndPeak(t *testing.T) {
 	}
 }
 
-func TestPolygonShareAnEdgeOnce(t *testing.T) {
+func TestPointOnASharedEdgeIsInOnePolygon(t *testing.T) {
 	left := Polygon{{0, 0}, {0.5, 0}, {0.5, 1}, {0, 1}}
 	right := Polygon{{0.5, 0}, {1, 0}, {1, 1}, {0.5, 1}}
 	for _, y := range []float64{0, 0.25, 0.5, 0.75} {

@@ -2,7 +2,7 @@ package counting
 
 import "time"
 
-// Kind is what a stream measures.
+// Kind is the quantity that a stream measures.
 type Kind uint8
 
 // The kinds of stream.
@@ -14,6 +14,7 @@ const (
 
 var kindNames = [...]string{"line", "zone", "loop"}
 
+// String is the word of the wire: line, zone or loop.
 func (k Kind) String() string { return kindNames[k] }
 
 // Stream is one source of windows, as declared in site.toml.
@@ -25,22 +26,23 @@ type Stream struct {
 	Classes []Class // which cells its windows have, in wire order
 }
 
-// Quality says how far a window can be trusted.
+// Quality tells how far a window can be trusted.
 type Quality uint8
 
 // The qualities, best first.
 const (
 	OK      Quality = iota // observed from start to end
 	Partial                // observed in part: see Observed
-	Gap                    // not observed: counts mean nothing and are not sent
+	Gap                    // not observed: counts have no meaning and are not sent
 )
 
 var qualityNames = [...]string{"ok", "partial", "gap"}
 
+// String is the word of the wire: ok, partial or gap.
 func (q Quality) String() string { return qualityNames[q] }
 
-// Tally is one window of one stream as it was counted: exact, and therefore
-// never stored and never sent. Only a policy can turn it into a Release.
+// Tally is one window of one stream with exact counts. It is therefore never
+// stored and never sent: only a policy can turn it into a Release.
 type Tally struct {
 	Stream     string
 	Kind       Kind
@@ -48,16 +50,17 @@ type Tally struct {
 	Mono       time.Duration // monotonic time of End, since boot
 	Observed   time.Duration // how much of the window was seen, 0…End-Start
 	Still      bool          // of a zone: it was seen at instants
-	Instants   uint32        // how many; each counts as a second of Presence
+	Instants   uint32        // number of instants; each counts as a second of Presence
 	Quality    Quality
 	Reason     string // why Quality is not OK: a short fixed word, such as "camera_lost"
 	Counted    [Classes]bool
 	Crossings  [Classes][Directions]uint32
-	Presence   [Classes]time.Duration // Σ over time of objects present in a zone; divide by Seen for the mean
+	Presence   [Classes]time.Duration // Σ over time of objects present in a zone; divide by SampledTime for the mean
 	Peak       [Classes]uint32        // most objects present at once in a zone
 }
 
-// Seen is the time over which Presence was added up.
+// Seen is the time over which Presence was added up: Observed, or one second
+// an instant where the zone was seen at instants.
 func (t *Tally) Seen() time.Duration {
 	if t.Still {
 		return time.Duration(t.Instants) * time.Second

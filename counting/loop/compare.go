@@ -5,24 +5,26 @@ import (
 	"math"
 )
 
-// Comparison checks two streams that see the same road, such as a loop and a
-// camera: a/b of their windows' counts, which drifts when one of them fails.
+// Comparison compares the counts of two streams of one road, such as a loop and
+// a camera, by their ratio a/b. A drift of the ratio shows that one of the two
+// sensors fails.
 type Comparison struct {
-	expect    float64
-	tolerance float64
-	least     uint64
-	patience  int
+	expect    float64 // expected a/b
+	tolerance float64 // share of expect
+	minPool   uint64  // a + b of a pool
+	inARow    int     // pools that begin or end a drift
 
-	a, b    uint64 // pooled until there is enough to compare
-	off, on int    // comparisons in a row out of tolerance, and in it
-	drifted bool
+	a, b                  uint64 // counts of the present pool
+	outsideRun, insideRun int    // pools in a row out of tolerance, and within it
+	drifted               bool
 }
 
-// NewComparison expects a/b to be expect (above 0), up to a share of tolerance
-// (above 0, below 1) of it either way. Windows are pooled until a + b is at
-// least least, because a ratio of small numbers says nothing; patience (at
-// least 1) pools in a row out of tolerance are a drift, and as many in
-// tolerance its end.
+// NewComparison makes a Comparison that expects a/b = expect (above 0), within
+// a share of tolerance (above 0, below 1) either way. Windows are pooled until
+// a + b is at least least (at least 1), because the ratio of small numbers is
+// mostly chance. patience pools (at least 1) in a row out of tolerance begin a
+// drift, and as many within tolerance end it. Parameters out of range are an
+// error.
 func NewComparison(expect, tolerance float64, least uint64, patience int) (*Comparison, error) {
 	if !(expect > 0) || math.IsInf(expect, 0) {
 		return nil, fmt.Errorf("expected ratio %g: must be above 0", expect)
@@ -33,34 +35,34 @@ func NewComparison(expect, tolerance float64, least uint64, patience int) (*Comp
 	if least == 0 || patience < 1 {
 		return nil, fmt.Errorf("least = %d, patience = %d: must be at least 1", least, patience)
 	}
-	return &Comparison{expect: expect, tolerance: tolerance, least: least, patience: patience}, nil
+	return &Comparison{expect: expect, tolerance: tolerance, minPool: least, inARow: patience}, nil
 }
 
-// Compared is the outcome of a window.
-type Compared struct {
-	Ratio   float64 // a/b of the pool, +Inf if b saw nothing; only if Enough
+// ComparisonResult is the result of adding one window.
+type ComparisonResult struct {
+	Ratio   float64 // a/b of the pool, +Inf where b is 0; valid only if Enough
 	Enough  bool    // the pool was large enough for a ratio, and a new one begins
-	Drifted bool    // whether the streams disagree
-	Changed bool    // Drifted is new: an event
+	Drifted bool    // the streams disagree
+	Changed bool    // Drifted has just changed: an event
 }
 
-// Window takes the counts of one window of both streams. Leave out windows
-// that either of them did not observe in full.
-func (c *Comparison) Window(a, b uint64) Compared {
+// Window adds the counts of one window of both streams. The caller leaves out
+// windows that either stream did not observe in full.
+func (c *Comparison) Window(a, b uint64) ComparisonResult {
 	c.a, c.b = c.a+a, c.b+b
-	if c.a+c.b < c.least {
-		return Compared{Drifted: c.drifted}
+	if c.a+c.b < c.minPool {
+		return ComparisonResult{Drifted: c.drifted}
 	}
-	r := Compared{Ratio: float64(c.a) / float64(c.b), Enough: true}
+	r := ComparisonResult{Ratio: float64(c.a) / float64(c.b), Enough: true}
 	c.a, c.b = 0, 0
-	// Either way: half as many is as far off as twice as many.
+	// Symmetric: half as many is as far off as twice as many.
 	if q := r.Ratio / c.expect; max(q, 1/q)-1 > c.tolerance {
-		c.off, c.on = c.off+1, 0
+		c.outsideRun, c.insideRun = c.outsideRun+1, 0
 	} else {
-		c.off, c.on = 0, c.on+1
+		c.outsideRun, c.insideRun = 0, c.insideRun+1
 	}
 	was := c.drifted
-	c.drifted = c.off >= c.patience || was && c.on < c.patience
+	c.drifted = c.outsideRun >= c.inARow || was && c.insideRun < c.inARow
 	r.Drifted, r.Changed = c.drifted, c.drifted != was
 	return r
 }

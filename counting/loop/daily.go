@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// DailyCheck is one of the checks that Caltrans PeMS makes of each detector
+// DailyCheck is a set of the checks that Caltrans PeMS makes of each detector
 // and day (Chen, Kwon, Rice, Skabardonis, Varaiya: Detecting errors and
 // imputing missing data for single-loop surveillance systems, TRR 1855, 2003).
 type DailyCheck uint32
 
-// The checks, as bits of an Event's N. The one for flow without occupancy is
+// The checks, as bits of an Event's N. The check for flow without occupancy is
 // left out: here both come from the same edges.
 const (
 	FewSamples          DailyCheck = 1 << iota // under 60 % of the day's samples
@@ -20,101 +20,121 @@ const (
 	RepeatedOccupancies                        // more than 50 five-minute occupancies equal to the one before, zero apart
 )
 
+// The sample of PeMS and its hours, local time.
 const (
-	sampleLength = 30 * time.Second
-	dayFrom      = 5 // hours, local time
-	dayTo        = 22
-	daySamples   = (dayTo - dayFrom) * 120
-	sameStep     = 0.0001 // occupancies closer than about this are the same: 30 ms of five minutes
+	sampleLength   = 30 * time.Second
+	samplesPerHour = int(time.Hour / sampleLength)
+	samplesPerFive = int(5 * time.Minute / sampleLength)
+	dayFromHour    = 5
+	dayToHour      = 22
+	daySamples     = (dayToHour - dayFromHour) * samplesPerHour
 )
 
-// day is what one loop's daily check needs.
-type day struct {
-	due     time.Duration // end of the sample, 0: no checks
-	from    time.Duration // coverage up to here is in on
-	on      time.Duration
-	onsets  uint32
-	spoiled bool // edges were lost
-	inside  bool // the last sample was between dayFrom and dayTo
-	whole   bool // and so was the first of this day
+// The thresholds of the checks, those of Chen et al. 2003.
+const (
+	minSampleShare    = 0.6  // of daySamples
+	fullOccupancy     = 0.7  // a sample above it is full
+	maxFullShare      = 0.2  // of the samples
+	maxCoverOnlyShare = 0.5  // of the samples
+	maxRepeats        = 50   // five-minute means
+	defaultZeroShare  = 0.59 // of the samples, urban
+)
+
+// meanStep rounds five-minute occupancies: two means closer than about this are
+// equal. It is 30 ms of five minutes, chosen by hand.
+const meanStep = 0.0001
+
+// dayCheck holds one loop's sums for the daily checks.
+type dayCheck struct {
+	due         time.Duration // end of the sample; 0: no checks
+	sampleStart time.Duration // coverage before it belongs to earlier samples
+	covered     time.Duration // on-time of the present sample
+	onsets      uint32        // of the present sample
+	spoiled     bool          // edges were lost in the present sample
+	inHours     bool          // the last sample lay between dayFromHour and dayToHour
+	wholeDay    bool          // the day was observed from dayFromHour on
 
 	samples, zero, full, coverOnly int
-	five                           [10]float64 // occupancies of the present five minutes
-	last                           float64
+	fiveMinutes                    [samplesPerFive]float64 // occupancies of the present five minutes
+	lastMean                       float64                 // of the five minutes before, in units of meanStep
 	repeats                        int
 }
 
-// cover notes coverage, of which a part may have been noted.
-func (d *day) cover(from, to time.Duration) {
-	if from = max(from, d.from); to > from {
-		d.on += to - from
+// addCoverage adds on-time to the present sample, without the part before its start.
+func (d *dayCheck) addCoverage(from, to time.Duration) {
+	if from = max(from, d.sampleStart); to > from {
+		d.covered += to - from
 	}
 }
 
-// sample closes a sample at t and, at the end of the day, judges the day.
-func (c *Counter) sample(in *input, t time.Duration) {
+// closeSample closes the sample that ends at t and, after the day's last one,
+// raises or clears Daily.
+func (c *Counter) closeSample(in *input, t time.Duration) {
 	d := &in.day
 	if in.on {
-		d.cover(in.since, t)
+		d.addCoverage(in.changedAt, t)
 	}
 	h := c.wall(t - sampleLength).Hour()
-	inside := h >= dayFrom && h < dayTo
-	if inside && !d.inside {
-		*d = day{due: d.due, on: d.on, onsets: d.onsets, spoiled: d.spoiled, whole: d.from > c.origin}
+	inside := h >= dayFromHour && h < dayToHour
+	if inside && !d.inHours {
+		*d = dayCheck{due: d.due, covered: d.covered, onsets: d.onsets, spoiled: d.spoiled, wholeDay: d.sampleStart > c.origin}
 	}
 	if inside && !d.spoiled {
-		d.add(float64(d.on) / float64(sampleLength))
+		d.addSample(float64(d.covered) / float64(sampleLength))
 	}
-	if !inside && d.inside && d.whole {
-		if failed := d.judge(c.limits.ZeroShare); failed != 0 {
-			c.fault(in, Daily, t, uint32(failed))
+	if !inside && d.inHours && d.wholeDay {
+		if failed := d.failedChecks(c.limits.ZeroShare); failed != 0 {
+			c.raiseFault(in, Daily, t, uint32(failed))
 		} else {
-			c.clear(in, Daily, t)
+			c.clearFault(in, Daily, t)
 		}
 	}
-	d.inside = inside
-	d.from, d.on, d.onsets, d.spoiled = t, 0, 0, false
+	d.inHours = inside
+	d.sampleStart, d.covered, d.onsets, d.spoiled = t, 0, 0, false
 	d.due = t + sampleLength
 }
 
-func (d *day) add(k float64) {
+// addSample adds the occupancy k, 0–1, of one sample to the day's sums.
+func (d *dayCheck) addSample(k float64) {
 	switch {
 	case k == 0:
 		d.zero++
-	case k > 0.7:
+	case k > fullOccupancy:
 		d.full++
 	}
 	if k > 0 && d.onsets == 0 {
 		d.coverOnly++
 	}
-	i := d.samples % len(d.five)
-	d.five[i] = k
+	i := d.samples % len(d.fiveMinutes)
+	d.fiveMinutes[i] = k
 	d.samples++
-	if i < len(d.five)-1 {
+	if i < len(d.fiveMinutes)-1 {
 		return
 	}
 	mean := 0.0
-	for _, v := range d.five {
-		mean += v / float64(len(d.five))
+	for _, v := range d.fiveMinutes {
+		mean += v / float64(len(d.fiveMinutes))
 	}
-	mean = math.Round(mean / sameStep)
-	if mean > 0 && mean == d.last {
+	mean = math.Round(mean / meanStep)
+	if mean > 0 && mean == d.lastMean {
 		d.repeats++
 	}
-	d.last = mean
+	d.lastMean = mean
 }
 
-func (d *day) judge(zeroShare float64) (failed DailyCheck) {
+// failedChecks is the set of checks that the day fails. zeroShare is the share of
+// samples without occupancy above which NoOccupancy fails.
+func (d *dayCheck) failedChecks(zeroShare float64) (failed DailyCheck) {
 	n := float64(d.samples)
 	for _, c := range []struct {
 		failed bool
 		check  DailyCheck
 	}{
-		{n < 0.6*daySamples, FewSamples},
+		{n < minSampleShare*float64(daySamples), FewSamples},
 		{float64(d.zero) > zeroShare*n, NoOccupancy},
-		{float64(d.full) > 0.2*n, FullOccupancy},
-		{float64(d.coverOnly) > 0.5*n, CoverWithoutFlow},
-		{d.repeats > 50, RepeatedOccupancies},
+		{float64(d.full) > maxFullShare*n, FullOccupancy},
+		{float64(d.coverOnly) > maxCoverOnlyShare*n, CoverWithoutFlow},
+		{d.repeats > maxRepeats, RepeatedOccupancies},
 	} {
 		if c.failed {
 			failed |= c.check

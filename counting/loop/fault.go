@@ -8,37 +8,37 @@ import (
 	"kerb/counting"
 )
 
-// Fault is one way in which a loop, its card, its wire or its reader fails.
+// Fault is a set of faults of a loop, its card, its wire or its reader.
 type Fault uint16
 
-// The faults, worst first: the order in which a window names its reason.
+// The faults, worst first: a window gives the first of its faults as its reason.
 const (
 	Relay      Fault = 1 << iota // the card's own fault relay has fallen
 	StuckOn                      // a presence longer than Limits.StuckOn: a card that fails to detect, not a queue
-	Chatter                      // more onsets than Limits.Chatter in 2 s, or three on-times in a row below Limits.MinOn, or no rest for half a second
+	Chatter                      // more onsets than Limits.Chatter in 2 s, or three on-times in a row below Limits.MinOn, or bounce for more than half a second
 	Silent                       // no vehicle for longer than Limits.Silent: an unplugged line looks like this
-	Pair                         // one of two loops sees what the other does not
+	Pair                         // vehicles pass one of two loops without being seen by the other
 	Missed                       // edges were lost between the kernel and here
 	Drift                        // two loops' on-times at free flow have drifted apart (Coifman 1999)
-	Daily                        // a daily check was not passed (Chen et al. 2003, PeMS)
+	Daily                        // a daily check failed (Chen et al. 2003, PeMS)
 	Slow                         // a vehicle may be standing on the loop: 2.0 s in one go (HIOCC, TRRL SR 526)
 	Standing                     // a vehicle is standing on the loop: 2.9 s in one go
 	faultCount = iota
 )
 
-// dead are the faults that make a loop's word worth nothing.
-const dead = Relay | StuckOn | Chatter | Silent
+// untrustedFaults are the faults under which a loop's edges are not counted.
+const untrustedFaults = Relay | StuckOn | Chatter | Silent
 
-// tainted are the faults that lower the quality of a window.
-const tainted = dead | Pair | Missed | Drift | Daily
+// qualityFaults are the faults that lower the quality of a window.
+const qualityFaults = untrustedFaults | Pair | Missed | Drift | Daily
 
 var faultNames = [faultCount]string{
 	"loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
 	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
 }
 
-// String is the fixed word of the wire, such as loop_stuck_on; of several
-// faults the words joined by +, of none "ok".
+// String is the fixed word of the wire, such as loop_stuck_on; for several
+// faults the words joined by +, for none "ok".
 func (f Fault) String() string {
 	if f == 0 {
 		return "ok"
@@ -52,8 +52,8 @@ func (f Fault) String() string {
 	return strings.Join(words, "+")
 }
 
-// worst is the name of the first fault in f, without allocating.
-func (f Fault) worst() string {
+// worstName is the word of the first fault in f, "" for none. It does not allocate.
+func (f Fault) worstName() string {
 	for i, n := range faultNames {
 		if f&(1<<i) != 0 {
 			return n
@@ -62,7 +62,8 @@ func (f Fault) worst() string {
 	return ""
 }
 
-// ParseFault is the inverse of String for a single fault.
+// ParseFault is the inverse of Fault.String for a single fault. Its error lists
+// the words allowed.
 func ParseFault(s string) (Fault, error) {
 	for i, n := range faultNames {
 		if n == s {
@@ -75,82 +76,85 @@ func ParseFault(s string) (Fault, error) {
 // Event is the beginning or the end of a fault. Missed has no end.
 type Event struct {
 	Stream string
-	Line   string // the line it is about
+	Line   string // name of the line with the fault
 	Fault  Fault
-	On     bool          // it begins; false: it is over
-	At     time.Duration // when it was known, on the edges' clock
-	N      uint32        // edges lost, passages in a row, failed daily checks as a bit set (DailyCheck); else 0
+	On     bool          // the fault begins; false: it ends
+	At     time.Duration // when it was detected, on the edges' clock
+	N      uint32        // edges lost, onsets, on-times or passages in a row, failed daily checks as a bit set (DailyCheck); else 0
 }
 
-// fault raises f on an input that belongs to a lane, once.
-func (c *Counter) fault(in *input, f Fault, at time.Duration, n uint32) {
+// raiseFault begins f on an input of a lane and emits its event, unless f holds
+// already. The first of the untrustedFaults stops counting.
+func (c *Counter) raiseFault(in *input, f Fault, at time.Duration, n uint32) {
 	if in.faults&f != 0 {
 		return
 	}
 	was := in.faults
 	in.faults |= f
-	c.emit(in, f, true, at, n)
-	if was&dead == 0 && f&dead != 0 {
-		c.silence(in, at)
+	c.emitEvent(in, f, true, at, n)
+	if was&untrustedFaults == 0 && f&untrustedFaults != 0 {
+		c.stopTrusting(in, at)
 	}
 }
 
-// clear takes f back.
-func (c *Counter) clear(in *input, f Fault, at time.Duration) {
+// clearFault ends f and emits its event, if f holds. After the last of the
+// untrustedFaults counting starts again.
+func (c *Counter) clearFault(in *input, f Fault, at time.Duration) {
 	if in.faults&f == 0 {
 		return
 	}
 	in.faults &^= f
-	c.emit(in, f, false, at, 0)
-	if f&dead != 0 && in.faults&dead == 0 {
-		c.revive(in, at)
+	c.emitEvent(in, f, false, at, 0)
+	if f&untrustedFaults != 0 && in.faults&untrustedFaults == 0 {
+		c.resumeTrusting(in, at)
 	}
 }
 
-func (c *Counter) emit(in *input, f Fault, on bool, at time.Duration, n uint32) {
+// emitEvent appends an event to the result and adds its fault to the window.
+func (c *Counter) emitEvent(in *input, f Fault, on bool, at time.Duration, n uint32) {
 	l := &c.lanes[in.lane]
-	l.win.Faults |= f
+	l.window.Faults |= f
 	c.events = append(c.events, Event{Stream: l.Stream, Line: in.name, Fault: f, On: on, At: at, N: n})
 }
 
-// silence stops the books of a loop that has failed.
-func (c *Counter) silence(in *input, at time.Duration) {
+// stopTrusting closes the sums of a loop that has failed, and drops its presences.
+func (c *Counter) stopTrusting(in *input, at time.Duration) {
 	l := &c.lanes[in.lane]
-	at = max(at, l.win.Start)
-	in.account(&l.win, at, in.on)
-	if l.trusted--; l.trusted == 0 {
-		l.win.Observed += max(0, at-l.from)
+	at = max(at, l.window.Start)
+	in.addObserved(&l.window, at, in.on)
+	if l.trustedLoops--; l.trustedLoops == 0 {
+		l.window.Observed += max(0, at-l.observedTo)
 	}
 	l.queue[in.slot].n = 0
-	l.chain = false
-	l.resolve(c, at)
+	l.hasLast = false
+	l.resolveQueues(c, at)
 }
 
-// revive starts them again. A vehicle that covers the loop now has no known
-// beginning.
-func (c *Counter) revive(in *input, at time.Duration) {
+// resumeTrusting starts the sums of a loop again. The beginning of a presence
+// that covers the loop now is unknown.
+func (c *Counter) resumeTrusting(in *input, at time.Duration) {
 	l := &c.lanes[in.lane]
-	at = max(at, l.win.Start)
-	in.from, in.watched, in.recheck = at, at, at
-	if l.trusted++; l.trusted == 1 {
-		l.from = at
+	at = max(at, l.window.Start)
+	in.coveredTo, in.observedTo, in.recheckAt = at, at, at
+	if l.trustedLoops++; l.trustedLoops == 1 {
+		l.observedTo = at
 	}
-	l.chain = false
+	l.hasLast = false
 	if in.on {
-		l.begin(c, in.slot, presence{on: at, open: true, blurred: true})
+		l.addPresence(c, in.slot, presence{on: at, open: true, blurred: true})
 	}
 }
 
-// judge gives the window its quality.
-func (w *Window) judge() {
-	f := w.Faults & tainted
+// setQuality sets the window's quality, and its reason: the worst of its faults.
+func (w *Window) setQuality() {
+	f := w.Faults & qualityFaults
 	switch {
 	case w.Observed == 0 && f == 0:
 		w.Quality, w.Reason = counting.Gap, "not_observed"
 	case w.Observed == 0:
-		w.Quality, w.Reason = counting.Gap, f.worst()
+		w.Quality, w.Reason = counting.Gap, f.worstName()
 	case f != 0:
-		w.Quality, w.Reason = counting.Partial, f.worst()
+		w.Quality, w.Reason = counting.Partial, f.worstName()
 	default:
 		w.Quality, w.Reason = counting.OK, ""
 	}

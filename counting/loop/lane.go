@@ -7,82 +7,94 @@ import (
 	"kerb/counting"
 )
 
+// The limits for pairing, measuring and classing. Those without a source were
+// chosen by hand.
 const (
-	queueLen    = 8        // presences of one loop that wait for the other
-	topSpeed    = 70.0     // m/s: two loops that answer faster are coupled
-	pulseCrawl  = 1.5      // m/s: with pulse cards a slower vehicle is not recognised on the second loop
-	shortest    = 1.2      // m: shortest vehicle, for how long the second loop may keep us waiting
-	longest     = 30.0     // m: a longer one is not believed
-	freeFlow    = 45 / 3.6 // m/s: from here on the on-times of two loops should be equal
-	driftMemory = 50       // vehicles over which on-times are compared
-	motorcycle  = 3.0      // m: shorter is a motorcycle (TLS: 1.5–3.0 m),
-	car         = 6.6      // m: shorter is a car or van, longer is heavy (the British bound)
+	queueLen        = 8        // presences of one loop that wait for the other
+	maxPairSpeed    = 70.0     // m/s: two loops that follow each other faster are coupled
+	minPulseSpeed   = 1.5      // m/s: with pulse cards a slower vehicle is not recognised on the second loop
+	minVehicle      = 1.2      // m: shortest vehicle, which bounds the wait for the second loop
+	minLength       = 0.5      // m: a shorter measured length counts as unknown
+	maxLength       = 30.0     // m: a longer one too
+	doubtfulShare   = 0.25     // of the speed: trailing edges that differ by more make it doubtful
+	freeFlow        = 45 / kmh // m/s: from here on the on-times of two loops should be equal
+	driftVehicles   = 50       // vehicles over which on-times are compared
+	driftClearShare = 0.5      // of Limits.Drift: below it the fault clears (hysteresis)
+	motorcycleBelow = 3.0      // m: shorter is a motorcycle (TLS: 1.5–3.0 m),
+	carBelow        = 6.6      // m: shorter is a car or van, longer is heavy (the British bound)
 )
+
+// presence is one vehicle on one loop.
 
 // presence is one vehicle on one loop.
 type presence struct {
 	on, off time.Duration
-	open    bool // it has not left yet
-	blurred bool // one of its edges was not seen: it counts, but measures nothing
+	open    bool // the vehicle still covers the loop
+	blurred bool // one of its edges was lost: the vehicle is counted, but not measured
 }
 
+// onTime is the time for which the loop was covered.
 func (p presence) onTime() time.Duration { return p.off - p.on }
 
+// queue holds one loop's presences that wait for the other loop, oldest first.
 type queue struct {
 	p [queueLen]presence
 	n int
 }
 
-func (q *queue) pop() presence {
+// popFirst removes and returns the oldest presence. The queue must not be empty.
+func (q *queue) popFirst() presence {
 	p := q.p[0]
 	copy(q.p[:], q.p[1:q.n])
 	q.n--
 	return p
 }
 
-// lane makes passages of presences.
+// lane joins the presences of its one or two loops into passages.
 type lane struct {
 	Lane
-	pulse   bool
-	inputs  [2]int
-	pair    bool
-	queue   [2]queue
-	trusted int           // loops without a fault
-	from    time.Duration // lane observed up to here
-	due     time.Duration // when the first presence stops waiting for the other loop
-	chain   bool          // lastOn and lastOff are those of the vehicle right before
-	lastOn  time.Duration
-	lastOff time.Duration
-	streak  [2]int  // passages in a row on this loop only
-	both    int     // passages on both since a pair fault
-	ratio   float64 // mean log ratio of on-times at free flow
-	ratios  int
-	speed   float64 // of the last vehicle that had one
-	total   uint32  // passages since the start
-	win     Window
+	pulse        bool // a loop has a pulse card
+	inputs       [2]int
+	pair         bool // two loops
+	queue        [2]queue
+	trustedLoops int           // number of loops that are trusted
+	observedTo   time.Duration // observation before it is in the window's sums
+	due          time.Duration // when the oldest presence stops waiting for the other loop
+	hasLast      bool          // lastOn and lastOff are those of the vehicle right before
+	lastOn       time.Duration
+	lastOff      time.Duration
+	loneRun      [2]int  // passages in a row on this loop only
+	pairRun      int     // passages on both loops since Pair was raised
+	meanLogRatio float64 // mean logarithm of the ratio of on-times at free flow
+	ratioCount   int     // ratios in it, at most driftVehicles
+	lastSpeed    float64 // m/s, of the last vehicle with a speed
+	total        uint32  // passages since the start
+	window       Window
 }
+
+// newLane makes lane i of the counter, whose inputs are set.
 
 func newLane(c *Counter, i int, o Lane) lane {
 	if o.Lengths.n == 0 {
 		o.Lengths = UK()
 	}
-	l := lane{Lane: o, pair: len(o.Loops) == 2, trusted: len(o.Loops), due: never}
+	l := lane{Lane: o, pair: len(o.Loops) == 2, trustedLoops: len(o.Loops), due: never}
 	copy(l.inputs[:], o.Loops)
-	l.win = l.blank(0)
+	l.window = l.newWindow(0)
 	for slot, n := range o.Loops {
-		if c.in[n].card == Pulse {
+		if c.inputs[n].card == Pulse {
 			l.pulse = true
-			l.win.Loops[slot].Pulse = true
+			l.window.Loops[slot].Pulse = true
 		}
 	}
 	return l
 }
 
-// blank is a window in which nothing has happened yet.
-func (l *lane) blank(start time.Duration) Window {
+// newWindow makes an empty window that begins at start.
+func (l *lane) newWindow(start time.Duration) Window {
 	w := Window{Stream: l.Stream, Start: start, Bins: l.Lengths, Estimated: !l.pair && l.MeanLength > 0}
 	for slot := range w.Loops {
-		w.Loops[slot].Pulse = l.win.Loops[slot].Pulse
+		w.Loops[slot].Pulse = l.window.Loops[slot].Pulse
 	}
 	w.Counted[counting.Vehicle] = !l.Split
 	if l.Split {
@@ -91,18 +103,19 @@ func (l *lane) blank(start time.Duration) Window {
 	return w
 }
 
-// begin is a vehicle on a loop.
-func (l *lane) begin(c *Counter, slot int, p presence) {
+// addPresence adds a presence to its loop's queue.
+func (l *lane) addPresence(c *Counter, slot int, p presence) {
 	q := &l.queue[slot]
-	if q.n == queueLen { // cannot wait any longer
-		l.lone(c, slot, q.pop())
+	if q.n == queueLen { // the oldest cannot wait any longer
+		l.addLone(c, slot, q.popFirst())
 	}
 	q.p[q.n] = p
 	q.n++
 }
 
-// end is its leaving.
-func (l *lane) end(c *Counter, slot int, off time.Duration, blurred bool) {
+// endPresence ends the newest presence of a loop, and drops it where it is
+// shorter than Limits.MinOn.
+func (l *lane) endPresence(c *Counter, slot int, off time.Duration, blurred bool) {
 	q := &l.queue[slot]
 	if q.n == 0 || !q.p[q.n-1].open {
 		return
@@ -112,11 +125,11 @@ func (l *lane) end(c *Counter, slot int, off time.Duration, blurred bool) {
 	if p.onTime() < c.limits.MinOn && !p.blurred {
 		q.n--
 	}
-	l.resolve(c, off)
+	l.resolveQueues(c, off)
 }
 
-// resolve makes passages of what can be decided at t.
-func (l *lane) resolve(c *Counter, t time.Duration) {
+// resolveQueues makes passages of the presences that can be decided at t.
+func (l *lane) resolveQueues(c *Counter, t time.Duration) {
 	l.due = never
 	for {
 		a, b := &l.queue[0], &l.queue[1]
@@ -130,45 +143,45 @@ func (l *lane) resolve(c *Counter, t time.Duration) {
 		mine, other := &l.queue[slot], &l.queue[1-slot]
 		f := mine.p[0]
 		if f.open {
-			return // with its end known so is how long the other may take
+			return // the end of the presence is needed for pairTimeout
 		}
 		if !l.pair {
-			l.single(c, mine.pop())
+			l.addSingle(c, mine.popFirst())
 			continue
 		}
-		limit := f.on + l.patience(f)
+		limit := f.on + l.pairTimeout(f)
 		switch {
-		case !c.in[l.inputs[1-slot]].trusted(), other.n > 0 && other.p[0].on > limit:
-			l.lone(c, slot, mine.pop())
+		case !c.inputs[l.inputs[1-slot]].isTrusted(), other.n > 0 && other.p[0].on > limit:
+			l.addLone(c, slot, mine.popFirst())
 		case other.n > 0 && other.p[0].open:
 			return
 		case other.n > 0:
-			l.paired(c, slot, mine.pop(), other.pop())
+			l.addPair(c, slot, mine.popFirst(), other.popFirst())
 		case t >= limit:
-			l.lone(c, slot, mine.pop())
+			l.addLone(c, slot, mine.popFirst())
 		default:
 			l.due = limit
-			c.next = min(c.next, limit)
+			c.nextDue = min(c.nextDue, limit)
 			return
 		}
 	}
 }
 
-// patience is how long after the first loop the second may answer, so that
-// the vehicle is not shorter than any: with v = D/t, the on-time o gives
-// v·o - loop length ≥ shortest.
-func (l *lane) patience(f presence) time.Duration {
+// pairTimeout is the longest delay of the second loop's leading edge at which the
+// vehicle is not shorter than minVehicle: with v = D/t and the on-time o it is
+// the t at which v·o - loop length = minVehicle.
+func (l *lane) pairTimeout(f presence) time.Duration {
 	if l.pulse {
-		return time.Duration(l.Spacing / pulseCrawl * float64(time.Second))
+		return time.Duration(l.Spacing / minPulseSpeed * float64(time.Second))
 	}
-	return time.Duration(l.Spacing * float64(f.onTime()) / (l.LoopLength + shortest))
+	return time.Duration(l.Spacing * float64(f.onTime()) / (l.LoopLength + minVehicle))
 }
 
-// measure gives speed in m/s and length in m of a vehicle that went over both
-// loops, first f and then s; 0 for what is not known.
-func (l *lane) measure(f, s presence) (speed, length float64) {
+// speedAndLength gives the speed in m/s and the length in m of a vehicle that went
+// over both loops, first f and then s; 0 where unknown.
+func (l *lane) speedAndLength(f, s presence) (speed, length float64) {
 	t := (s.on - f.on).Seconds()
-	if f.blurred || s.blurred || t*topSpeed < l.Spacing {
+	if f.blurred || s.blurred || t*maxPairSpeed < l.Spacing {
 		return 0, 0
 	}
 	speed = l.Spacing / t
@@ -176,44 +189,45 @@ func (l *lane) measure(f, s presence) (speed, length float64) {
 		return speed, 0
 	}
 	length = speed*(f.onTime()+s.onTime()).Seconds()/2 - l.LoopLength
-	if length < 0.5 || length > longest {
+	if length < minLength || length > maxLength {
 		length = 0
 	}
 	return speed, length
 }
 
-// direction of a vehicle that touched this loop first.
-func (l *lane) direction(slot int) counting.Direction {
+// directionFrom is the direction of a vehicle that reached this loop first.
+func (l *lane) directionFrom(slot int) counting.Direction {
 	if (slot == 1) != l.Reverse {
 		return counting.BToA
 	}
 	return counting.AToB
 }
 
-// paired is a vehicle over both loops.
-func (l *lane) paired(c *Counter, slot int, f, s presence) {
-	speed, length := l.measure(f, s)
-	l.streak = [2]int{}
-	l.both++
-	if l.both >= c.limits.PairClear {
-		c.clear(&c.in[l.inputs[0]], Pair, max(f.off, s.off))
-		c.clear(&c.in[l.inputs[1]], Pair, max(f.off, s.off))
+// addPair counts a vehicle that both loops saw, first f and then s.
+func (l *lane) addPair(c *Counter, slot int, f, s presence) {
+	speed, length := l.speedAndLength(f, s)
+	l.loneRun = [2]int{}
+	l.pairRun++
+	if l.pairRun >= c.limits.PairClear {
+		c.clearFault(&c.inputs[l.inputs[0]], Pair, max(f.off, s.off))
+		c.clearFault(&c.inputs[l.inputs[1]], Pair, max(f.off, s.off))
 	}
 	if speed > 0 && !l.pulse {
 		trail := l.Spacing / (s.off - f.off).Seconds()
-		if !(math.Abs(trail-speed) <= speed/4) {
-			l.win.Doubtful++
+		if !(math.Abs(trail-speed) <= speed*doubtfulShare) {
+			l.window.Doubtful++
 		}
 		if speed >= freeFlow {
-			l.compare(c, slot, f, s)
+			l.compareOnTimes(c, slot, f, s)
 		}
 	}
-	l.passage(c, f, l.direction(slot), speed, length)
+	l.addPassage(c, f, l.directionFrom(slot), speed, length)
 }
 
-// compare follows the ratio of the loops' on-times, after Coifman (Using dual
-// loop speed traps to identify detector errors, TRR 1683, 1999).
-func (l *lane) compare(c *Counter, slot int, f, s presence) {
+// compareOnTimes raises Drift when the mean ratio of the loops' on-times leaves
+// its limit, after Coifman (Using dual loop speed traps to identify detector
+// errors, TRR 1683, 1999).
+func (l *lane) compareOnTimes(c *Counter, slot int, f, s presence) {
 	if slot == 1 {
 		f, s = s, f
 	}
@@ -221,64 +235,64 @@ func (l *lane) compare(c *Counter, slot int, f, s presence) {
 		return
 	}
 	r := math.Log(float64(f.onTime()) / float64(s.onTime()))
-	if l.ratios < driftMemory {
-		l.ratios++
+	if l.ratioCount < driftVehicles {
+		l.ratioCount++
 	}
-	l.ratio += (r - l.ratio) / float64(l.ratios)
-	if l.ratios < driftMemory {
+	l.meanLogRatio += (r - l.meanLogRatio) / float64(l.ratioCount)
+	if l.ratioCount < driftVehicles {
 		return
 	}
 	at, limit := max(f.off, s.off), math.Log1p(c.limits.Drift)
-	// Which of the two fails cannot be told: the shorter one is named.
-	weak := &c.in[l.inputs[0]]
-	if l.ratio > 0 {
-		weak = &c.in[l.inputs[1]]
+	// The ratio cannot tell which loop fails: the shorter on-time is named.
+	weak := &c.inputs[l.inputs[0]]
+	if l.meanLogRatio > 0 {
+		weak = &c.inputs[l.inputs[1]]
 	}
-	switch d := math.Abs(l.ratio); {
+	switch d := math.Abs(l.meanLogRatio); {
 	case d > limit:
-		c.fault(weak, Drift, at, 0)
-	case d < limit/2:
-		c.clear(&c.in[l.inputs[0]], Drift, at)
-		c.clear(&c.in[l.inputs[1]], Drift, at)
+		c.raiseFault(weak, Drift, at, 0)
+	case d < limit*driftClearShare:
+		c.clearFault(&c.inputs[l.inputs[0]], Drift, at)
+		c.clearFault(&c.inputs[l.inputs[1]], Drift, at)
 	}
 }
 
-// lone is a vehicle that only one of two loops saw.
-func (l *lane) lone(c *Counter, slot int, f presence) {
-	l.win.Lone++
-	other := &c.in[l.inputs[1-slot]]
-	if other.trusted() {
-		l.streak[slot]++
-		l.streak[1-slot] = 0
-		if n := c.limits.Pair; n > 0 && l.streak[slot] >= n {
-			l.both = 0
-			c.fault(other, Pair, f.off, uint32(l.streak[slot]))
+// addLone counts a vehicle that only one of two loops saw.
+func (l *lane) addLone(c *Counter, slot int, f presence) {
+	l.window.Lone++
+	other := &c.inputs[l.inputs[1-slot]]
+	if other.isTrusted() {
+		l.loneRun[slot]++
+		l.loneRun[1-slot] = 0
+		if n := c.limits.Pair; n > 0 && l.loneRun[slot] >= n {
+			l.pairRun = 0
+			c.raiseFault(other, Pair, f.off, uint32(l.loneRun[slot]))
 		}
 	}
-	l.passage(c, f, l.direction(0), 0, 0)
+	l.addPassage(c, f, l.directionFrom(0), 0, 0)
 }
 
-// single is a vehicle over the only loop.
-func (l *lane) single(c *Counter, f presence) {
+// addSingle counts a vehicle over the only loop of a lane.
+func (l *lane) addSingle(c *Counter, f presence) {
 	speed := 0.0
 	if o := f.onTime().Seconds(); l.MeanLength > 0 && o > 0 && !f.blurred {
 		speed = (l.MeanLength + l.LoopLength) / o
 	}
-	l.passage(c, f, l.direction(0), speed, 0)
+	l.addPassage(c, f, l.directionFrom(0), speed, 0)
 }
 
-// passage puts one vehicle into the window.
-func (l *lane) passage(c *Counter, f presence, dir counting.Direction, speed, length float64) {
-	w, class := &l.win, counting.Vehicle
+// addPassage adds one vehicle to the window and to the result.
+func (l *lane) addPassage(c *Counter, f presence, dir counting.Direction, speed, length float64) {
+	w, class := &l.window, counting.Vehicle
 	if l.Split {
-		class = l.class(length)
+		class = l.classByLength(length)
 		if length == 0 {
 			w.Unsized++
 		}
 	}
 	w.Passages[class][dir]++
 	l.total++
-	if l.chain && !f.blurred {
+	if l.hasLast && !f.blurred {
 		h := max(0, f.on-l.lastOn)
 		w.Headway += h
 		w.Headways[timeBin(h)]++
@@ -286,25 +300,25 @@ func (l *lane) passage(c *Counter, f presence, dir counting.Direction, speed, le
 			w.Gaps[timeBin(max(0, f.on-l.lastOff))]++
 		}
 	}
-	l.chain, l.lastOn, l.lastOff = !f.blurred, f.on, f.off
+	l.hasLast, l.lastOn, l.lastOff = !f.blurred, f.on, f.off
 	if speed > 0 {
 		w.Speeds[speedBin(speed)]++
-		l.speed = speed
+		l.lastSpeed = speed
 	}
 	if length > 0 {
-		w.Lengths[w.Bins.bin(length)]++
+		w.Lengths[w.Bins.binOf(length)]++
 	}
 	c.passages = append(c.passages, counting.Crossing{Stream: l.Stream, Class: class, Dir: dir, At: f.on, Speed: speed, Length: length})
 }
 
-// class of a length in m; what is not known counts as a car.
-func (l *lane) class(length float64) counting.Class {
+// classByLength is the class of a length in m; an unknown length counts as a car.
+func (l *lane) classByLength(length float64) counting.Class {
 	switch {
 	case length == 0:
 		return counting.Car
-	case length < motorcycle:
+	case length < motorcycleBelow:
 		return counting.Motorcycle
-	case length < car:
+	case length < carBelow:
 		return counting.Car
 	}
 	return counting.Heavy

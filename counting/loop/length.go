@@ -6,27 +6,28 @@ import (
 	"strings"
 )
 
-// MaxBins is the most bins a histogram of lengths has.
+// MaxBins is the most bins that a length histogram has.
 const MaxBins = 16
 
-// Lengths are the bins of a length histogram. The zero value is UK.
+// Lengths are the bins of a length histogram, with their bounds in metres and
+// their labels. The zero value has no bins; a Lane with it uses those of UK.
 type Lengths struct {
 	n      int // bins; bounds are one fewer
 	bounds [MaxBins - 1]float64
 	labels [MaxBins]string
 }
 
-// UK are the four length classes of British counters: up to 5.2 m, to 6.6 m,
+// UK gives the four length classes of British counters: up to 5.2 m, to 6.6 m,
 // to 11.6 m, and longer.
 func UK() Lengths {
 	l, _ := NewLengths([]float64{5.2, 6.6, 11.6}, nil)
 	return l
 }
 
-// TLS are the intervals of length that the German TLS 8+1 vehicle codes share.
-// Their expected lengths overlap, and two loops know nothing but length, so a
-// bin is labelled with every code that fits: 10 motorcycle, 7 car, 2 car with
-// trailer, 11 van, 3 lorry, 5 bus, 8 lorry with trailer, 9 articulated, and 6
+// TLS gives the length intervals that the German TLS 8+1 vehicle codes share.
+// Their expected lengths overlap, and two loops measure only length, so a bin's
+// label lists every code that fits: 10 motorcycle, 7 car, 2 car with trailer,
+// 11 van, 3 lorry, 5 bus, 8 lorry with trailer, 9 articulated, and 6
 // (unclassified) outside of all. TLSCode gives a single code.
 func TLS() Lengths {
 	l, _ := NewLengths(
@@ -36,20 +37,23 @@ func TLS() Lengths {
 	return l
 }
 
+// tlsUnclassified is the TLS 8+1 code of a vehicle that fits no class.
+const tlsUnclassified = 6
+
 // TLSCode is the TLS 8+1 code of a vehicle of length m metres where only one
 // class is expected to be that long, and else 6, unclassified.
 func TLSCode(m float64) int {
 	t := TLS()
-	code := 6
-	if label := t.labels[t.bin(m)]; !strings.Contains(label, "/") {
+	code := tlsUnclassified
+	if label := t.labels[t.binOf(m)]; !strings.Contains(label, "/") {
 		fmt.Sscan(label, &code)
 	}
 	return code
 }
 
-// NewLengths makes bins from ascending bounds in metres, 1–15 of them. A
+// NewLengths makes bins from ascending bounds in metres, 1–15 of them, above 0. A
 // length on a bound belongs to the bin above it. Without labels a bin is named
-// by its bounds.
+// by its bounds; with labels there must be one more than bounds.
 func NewLengths(bounds []float64, labels []string) (Lengths, error) {
 	var l Lengths
 	if len(bounds) < 1 || len(bounds) > MaxBins-1 {
@@ -77,14 +81,14 @@ func NewLengths(bounds []float64, labels []string) (Lengths, error) {
 	return l, nil
 }
 
-// Bins is how many bins there are.
+// Bins is the number of bins.
 func (l Lengths) Bins() int { return l.n }
 
-// Label names bin i.
+// Label is the label of bin i.
 func (l Lengths) Label(i int) string { return l.labels[i] }
 
-// bin is where a length of m metres belongs.
-func (l *Lengths) bin(m float64) int {
+// binOf is the bin of a length of m metres.
+func (l *Lengths) binOf(m float64) int {
 	for i := range l.n - 1 {
 		if m < l.bounds[i] {
 			return i

@@ -1,12 +1,15 @@
-// Package loop turns the edges of inductive loop detectors into passages: how
-// many vehicles, how long a loop was covered, how far apart, how fast and how
-// long where two loops say so. It tells a broken loop from an empty street:
-// every fault is an event and lowers the quality of the window.
+// Package loop counts vehicles from the edges of inductive loop detectors:
+// passages, occupancy, headways and gaps, and speed and length where a lane has
+// two loops. It tells a broken loop from an empty street: every fault is an event
+// and lowers the quality of the window.
 //
 // It reads no device and no clock. Edges come from a Source with the time of
 // their own monotonic clock, and that clock drives everything, so a recording
-// is counted exactly like the live street. Speed and length of one vehicle
+// gives the same counts as the live street. Speed and length of one vehicle
 // exist only in memory; a Window holds histograms.
+//
+// It refuses lanes and limits that cannot work, all of them at once, and ends at
+// an edge of an unknown line.
 package loop
 
 import (
@@ -24,27 +27,27 @@ import (
 // so that a driver can declare the same type without importing this package.
 type Edge = struct {
 	Line   int           // index into Opts.Lines
-	On     bool          // whether the loop is covered (or the fault relay has fallen) from At on
+	On     bool          // the loop is covered (or the fault relay has fallen) from At on
 	At     time.Duration // on the source's monotonic clock; never decreases within a line
-	Missed uint32        // edges of this line that were lost right before this one
-	Level  bool          // not a change but the level found at At, when the line was opened
+	Missed uint32        // edges of this line lost right before this one
+	Level  bool          // the level found at At, when the line was opened, and not a change
 }
 
-// Source hands over edges.
+// Source delivers edges.
 type Source interface {
-	// ReadEdges waits for edges, for at most about a second, and puts n of
-	// them into dst, in order of time. One that comes some milliseconds late,
+	// ReadEdges waits for edges, for at most about a second, and writes n of
+	// them to dst, in order of time. An edge that comes some milliseconds late,
 	// after another line's, costs no passage. now is a time on the edges'
-	// clock up to which every edge has been handed over: it is what makes a
-	// silent line different from no line. io.EOF (with n = 0) ends a
-	// recording; any other error ends the source.
+	// clock up to which every edge has been delivered: it tells a silent
+	// line from a missing one. io.EOF (with n = 0) ends a recording; any
+	// other error ends the source.
 	ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error)
 }
 
 // Card is the output mode of a detector card.
 type Card uint8
 
-// The two modes.
+// The output modes.
 const (
 	Presence Card = iota // the output follows the vehicle
 	Pulse                // the output gives one pulse of 125 ± 25 ms a vehicle: no occupancy, no length
@@ -60,16 +63,16 @@ type Line struct {
 type Lane struct {
 	Stream     string  // the stream's name, [a-z0-9_-], unique on the device
 	Loops      []int   // one or two indexes into Opts.Lines, in the direction a to b
-	Relays     []int   // fault relays that speak for this lane's loops, as indexes into Opts.Lines
+	Relays     []int   // fault relays of this lane's cards, as indexes into Opts.Lines
 	Reverse    bool    // Loops are given in the direction b to a
 	Spacing    float64 // m from the leading edge of the first loop to that of the second; 1–50, needed for two loops
 	LoopLength float64 // m along the road; 0.3–30, needed for length and for any estimate
-	MeanLength float64 // m, declared mean vehicle length: a single loop's speed is estimated with it; 0 leaves it unknown
+	MeanLength float64 // m, declared mean vehicle length, 0–30: a single loop's speed is estimated with it; 0: no speed
 	Lengths    Lengths // bins of the length histogram; the zero value is UK
 	Split      bool    // count motorcycle, car and heavy by length instead of vehicle; two loops with presence cards only
 }
 
-// Opts says what is connected to what.
+// Opts describes the lines, the lanes that they form, and the limits.
 type Opts struct {
 	Lines  []Line // at most MaxLines
 	Lanes  []Lane
@@ -80,35 +83,43 @@ type Opts struct {
 	Wall func(time.Duration) time.Time
 }
 
-// MaxLines is how many lines a Counter reads.
+// MaxLines is the most lines that a Counter reads.
 const MaxLines = 64
 
-// Limits says what is a fault. A zero field switches its fault off; Default
-// has the usual ones. The ranges in brackets are those of detector cards and
-// outstations, for whoever reads them from a file; they are not enforced here.
+// Limits are the limits beyond which a line is faulty. A zero field switches its
+// fault off. The ranges in brackets are those of detector cards and outstations;
+// the reader of a configuration file checks them, this package does not.
 type Limits struct {
 	Settle    time.Duration     // contact bounce: edges closer than this are one change, timed by the first of them [0–20 ms]
 	MinOn     time.Duration     // a shorter presence is no vehicle [20–60 ms]
 	StuckOn   time.Duration     // a longer presence is a fault [1–255 min]
 	Silent    [24]time.Duration // no vehicle for longer is a fault, by hour of day [1–255 h]
 	Pair      int               // so many passages in a row on one of two loops are a fault [1–32]
-	PairClear int               // and so many on both take it back; 0 is 1 [1–32]
+	PairClear int               // so many passages on both loops clear it; 0 is 1 [1–32]
 	Chatter   int               // more onsets of one loop in 2 s are a fault [1–30]
 	Drift     float64           // mean on-times of two loops at free flow that differ by more than this share are a fault
-	Calm      time.Duration     // how long a line must behave before a fault of it is taken back
+	Calm      time.Duration     // time without a new symptom after which a line's fault is cleared
 	Alert     bool              // report a vehicle that stands on a loop, after HIOCC
 	Daily     bool              // check each day from 05 to 22 h, after PeMS; needs Opts.Wall
 	ZeroShare float64           // daily: share of samples without occupancy that is a fault, [0.59 urban, 0.90 rural]; 0 is 0.59
 }
 
-// Default gives the limits of LOOPS: presence over 10 min, silence over 12 h
+// The bounds of a lane's lengths in m and of Limits.Settle, which New enforces.
+const (
+	minSpacing, maxSpacing       = 1, 50
+	minLoopLength, maxLoopLength = 0.3, 30
+	maxMeanLength                = 30
+	maxSettle                    = 100 * time.Millisecond
+)
+
+// Default gives the usual limits: presence over 10 min, silence over 12 h
 // at any hour, 8 passages on one loop only, more than 10 onsets in 2 s,
 // on-times that differ by a tenth, bounce of 5 ms, vehicles of at least 30 ms.
 func Default() Limits {
 	l := Limits{
 		Settle: 5 * time.Millisecond, MinOn: 30 * time.Millisecond,
 		StuckOn: 10 * time.Minute, Pair: 8, PairClear: 3, Chatter: 10, Drift: 0.1,
-		Calm: time.Minute, Daily: true, ZeroShare: 0.59,
+		Calm: time.Minute, Daily: true, ZeroShare: defaultZeroShare,
 	}
 	for h := range l.Silent {
 		l.Silent[h] = 12 * time.Hour
@@ -116,69 +127,69 @@ func Default() Limits {
 	return l
 }
 
-// never is a time that does not come.
+// never is later than every deadline.
 const never = time.Duration(math.MaxInt64)
 
-// Counter counts one source. It is for one goroutine.
+// Counter counts the vehicles of one source. It is not safe for concurrent use.
 type Counter struct {
 	src    Source
 	limits Limits
 	wall   func(time.Duration) time.Time
 
-	in    []input
-	lanes []lane
+	inputs []input
+	lanes  []lane
 
-	buf  [256]Edge
-	head int           // next edge in buf
-	tail int           // edges in buf
-	seen time.Duration // watermark that came with buf
-	open bool          // whether the first watermark has been seen
-	err  error         // what ended the source, delivered when buf is used up
-	done bool          // and it has been
+	buf       [256]Edge
+	head      int           // next edge in buf
+	tail      int           // edges in buf
+	watermark time.Duration // every edge up to here is in buf or counted
+	opened    bool          // a first time is known
+	err       error         // end of the source, returned once buf is counted
+	ended     bool          // err has been returned
 
-	clock  time.Duration // the lagging clock: everything up to here is decided
-	origin time.Duration // when the source was opened
-	next   time.Duration // earliest deadline of any input or lane
-	cut    time.Duration // end of the current window, or never
+	clock     time.Duration // lags behind the edges by Limits.Settle: everything before it is decided
+	origin    time.Duration // when the source was opened
+	nextDue   time.Duration // earliest deadline of any input or lane
+	windowEnd time.Duration // end of the current window, or never
 
 	passages []counting.Crossing
 	events   []Event
 	windows  []Window
 }
 
-// New checks o and returns a counter that reads src. All mistakes are reported
-// at once.
+// New checks o and returns a counter that reads src. Its error lists all mistakes
+// of o.
 func New(src Source, o Opts) (*Counter, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	c := &Counter{src: src, limits: o.Limits, wall: o.Wall, cut: never, next: never}
+	c := &Counter{src: src, limits: o.Limits, wall: o.Wall, windowEnd: never, nextDue: never}
 	c.limits.PairClear = max(1, c.limits.PairClear)
 	if c.limits.ZeroShare == 0 {
-		c.limits.ZeroShare = 0.59
+		c.limits.ZeroShare = defaultZeroShare
 	}
-	c.in = make([]input, len(o.Lines))
+	c.inputs = make([]input, len(o.Lines))
 	for i, l := range o.Lines {
-		c.in[i] = input{name: l.Name, card: l.Card, lane: -1, due: never}
+		c.inputs[i] = input{name: l.Name, card: l.Card, lane: -1, due: never}
 	}
 	c.lanes = make([]lane, len(o.Lanes))
 	for i, l := range o.Lanes {
 		c.lanes[i] = newLane(c, i, l)
 		for slot, n := range l.Loops {
-			c.in[n].lane, c.in[n].slot = i, slot
+			c.inputs[n].lane, c.inputs[n].slot = i, slot
 		}
 		for _, n := range l.Relays {
-			c.in[n].lane, c.in[n].relay = i, true
+			c.inputs[n].lane, c.inputs[n].relay = i, true
 		}
 	}
-	// Room for what one Step can bring, so that nothing is allocated later.
+	// Room for the result of one batch, so that counting does not allocate.
 	c.passages = make([]counting.Crossing, 0, len(c.buf)+queueLen*2*len(c.lanes))
-	c.events = make([]Event, 0, 64+4*len(c.in))
+	c.events = make([]Event, 0, 64+4*len(c.inputs))
 	c.windows = make([]Window, 0, len(c.lanes))
 	return c, nil
 }
 
-// Check names all that New would refuse.
+// Check lists all mistakes for which New refuses o, or returns nil.
 func (o Opts) Check() error {
 	var errs []error
 	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
@@ -203,21 +214,22 @@ func (o Opts) Check() error {
 				used[n] = true
 			}
 		}
-		l.check(o.Lines, bad)
+		l.appendMistakes(o.Lines, bad)
 	}
-	errs = append(errs, o.Limits.check()...)
+	errs = append(errs, o.Limits.listMistakes()...)
 	return errors.Join(errs...)
 }
 
-func (l Lane) check(lines []Line, bad func(string, ...any)) {
+// appendMistakes calls bad for every mistake of the lane.
+func (l Lane) appendMistakes(lines []Line, bad func(string, ...any)) {
 	pair := len(l.Loops) == 2
-	if pair && (l.Spacing < 1 || l.Spacing > 50 || math.IsNaN(l.Spacing)) {
+	if pair && (l.Spacing < minSpacing || l.Spacing > maxSpacing || math.IsNaN(l.Spacing)) {
 		bad("lane %s: spacing = %g m: must be 1–50 for two loops", l.Stream, l.Spacing)
 	}
-	if (pair || l.MeanLength > 0) && (l.LoopLength < 0.3 || l.LoopLength > 30 || math.IsNaN(l.LoopLength)) {
+	if (pair || l.MeanLength > 0) && (l.LoopLength < minLoopLength || l.LoopLength > maxLoopLength || math.IsNaN(l.LoopLength)) {
 		bad("lane %s: loop length = %g m: must be 0.3–30", l.Stream, l.LoopLength)
 	}
-	if l.MeanLength < 0 || l.MeanLength > 30 || math.IsNaN(l.MeanLength) {
+	if l.MeanLength < 0 || l.MeanLength > maxMeanLength || math.IsNaN(l.MeanLength) {
 		bad("lane %s: mean length = %g m: must be 0–30", l.Stream, l.MeanLength)
 	}
 	pulse := false
@@ -232,9 +244,10 @@ func (l Lane) check(lines []Line, bad func(string, ...any)) {
 	}
 }
 
-func (l Limits) check() []error {
+// listMistakes gives an error for every limit that is out of range.
+func (l Limits) listMistakes() []error {
 	var errs []error
-	if l.Settle < 0 || l.Settle > 100*time.Millisecond {
+	if l.Settle < 0 || l.Settle > maxSettle {
 		errs = append(errs, fmt.Errorf("settle = %v: must be 0–100ms", l.Settle))
 	}
 	for _, d := range []struct {

@@ -35,7 +35,7 @@ func (s *tape) ReadEdges(_ context.Context, dst []loop.Edge) (int, time.Duration
 		s.done = true
 		return n, s.end, nil
 	}
-	// All that comes is later than this.
+	// All later edges come after this time.
 	now := s.edges[0].At
 	for _, e := range s.edges {
 		now = min(now, e.At)
@@ -94,7 +94,7 @@ func street() loop.Opts {
 	return o
 }
 
-// noise draws edges that no street gives: any line, any order of on and off,
+// noise draws impossible edges: any line, any order of on and off,
 // losses, bounce, long presences. Times do not decrease.
 func noise(t *rapid.T) []loop.Edge {
 	at := time.Duration(0)
@@ -112,8 +112,8 @@ func noise(t *rapid.T) []loop.Edge {
 	}), 1, 200).Draw(t, "edges")...)
 }
 
-func TestWhateverComes(t *testing.T) {
-	t.Run("occupancy is within 0 and 1 and nothing is observed longer than it lasts", rapid.MakeCheck(func(t *rapid.T) {
+func TestAnyEdgesKeepTheInvariants(t *testing.T) {
+	t.Run("occupancy is 0–1 and observation is no longer than its window", rapid.MakeCheck(func(t *rapid.T) {
 		edges := noise(t)
 		start := time.Duration(0)
 		r := count(t, street(), &tape{edges: edges, batch: 7, end: edges[len(edges)-1].At + time.Second}, start+3*time.Second, 7*time.Second)
@@ -160,7 +160,7 @@ func TestWhateverComes(t *testing.T) {
 			on[key] = e.On
 		}
 	}))
-	t.Run("a shift in time shifts everything and changes nothing", rapid.MakeCheck(func(t *rapid.T) {
+	t.Run("a shift in time shifts all times and no other value", rapid.MakeCheck(func(t *rapid.T) {
 		edges := noise(t)
 		end := edges[len(edges)-1].At + time.Second
 		by := time.Duration(rapid.Int64Range(0, int64(1000*time.Hour)).Draw(t, "by"))
@@ -181,7 +181,7 @@ func TestWhateverComes(t *testing.T) {
 		}
 		same(t, a, b)
 	}))
-	t.Run("neither the batches nor the order of what happens at once matter", rapid.MakeCheck(func(t *rapid.T) {
+	t.Run("batches and the order of simultaneous edges do not matter", rapid.MakeCheck(func(t *rapid.T) {
 		edges := noise(t)
 		end := edges[len(edges)-1].At + time.Second
 		a := count(t, street(), &tape{edges: slices.Clone(edges), batch: 256, end: end}, 3*time.Second, 7*time.Second)
@@ -193,7 +193,7 @@ func TestWhateverComes(t *testing.T) {
 		b := count(t, street(), &tape{edges: edges, batch: batch, end: end}, 3*time.Second, 7*time.Second)
 		same(t, a, b)
 	}))
-	t.Run("renumbering the lines changes nothing", rapid.MakeCheck(func(t *rapid.T) {
+	t.Run("the numbers of the lines do not matter", rapid.MakeCheck(func(t *rapid.T) {
 		edges := noise(t)
 		end := edges[len(edges)-1].At + time.Second
 		a := count(t, street(), &tape{edges: slices.Clone(edges), batch: 256, end: end}, 3*time.Second, 7*time.Second)
@@ -217,7 +217,7 @@ func TestWhateverComes(t *testing.T) {
 }
 
 func same(t *rapid.T, a, b outcome) {
-	for _, r := range []*outcome{&a, &b} { // what happens at once has no order
+	for _, r := range []*outcome{&a, &b} { // simultaneous events have no order
 		slices.SortStableFunc(r.Events, func(x, y loop.Event) int {
 			return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Fault, y.Fault))
 		})
@@ -270,7 +270,7 @@ func TestConvoy(t *testing.T) {
 			t.Fatalf("Σ headway = %v, but the convoy lasted %v", headways, want)
 		}
 	}))
-	t.Run("edges that come late after another line's cost nothing", rapid.MakeCheck(func(t *rapid.T) {
+	t.Run("edges that come late, after those of another line, cost no passage", rapid.MakeCheck(func(t *rapid.T) {
 		edges, _ := convoy(t)
 		end := edges[len(edges)-1].At + time.Second
 		a := count(t, street(), &tape{edges: slices.Clone(edges), batch: 256, end: end}, end, end)

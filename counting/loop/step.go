@@ -10,173 +10,176 @@ import (
 	"kerb/counting"
 )
 
-// Step is what one Counter.Step brought. Its slices are valid until the next.
+// Step is the result of counting one batch of edges. Its slices are valid until
+// the next batch.
 type Step struct {
-	At       time.Duration // everything before this time of the edges' clock is decided
+	At       time.Duration // on the edges' clock; everything before it is decided
 	Passages []counting.Crossing
 	Events   []Event
-	Windows  []Window // one per lane, in order, when the time set with CutAt was reached; else none
+	Windows  []Window // one per lane, in order, when the end set with SetWindowEnd was reached; else none
 }
 
-// CutAt ends the current windows at a time of the edges' clock. The Step that
-// reaches it returns the windows and goes no further; without another CutAt
-// the new windows have no end. A change belongs to the window in which its
-// line came to rest, a passage to the one in which it was complete.
-func (c *Counter) CutAt(end time.Duration) { c.cut = end }
+// CutAt sets the end of the current windows, on the edges' clock. CountBatch stops
+// there and returns the windows; until the next call the new windows have no
+// end. A change belongs to the window in which its line came to rest, a passage
+// to the window in which it was complete.
+func (c *Counter) CutAt(end time.Duration) { c.windowEnd = end }
 
-// Step reads edges once, if none are left from before, and counts them up to
-// the end of the window at most. io.EOF: the recording has ended, and
-// everything in it has been returned; Cut gives the last windows. Any other
-// error ends the source. It does not allocate.
+// Step reads edges once, if none are left from before, and counts them up to the
+// end of the window at most. io.EOF: the recording has ended, and all of it has
+// been returned; CloseWindows gives the last windows. Any other error ends the
+// source. It does not allocate.
 func (c *Counter) Step(ctx context.Context) (Step, error) {
 	c.passages, c.events, c.windows = c.passages[:0], c.events[:0], c.windows[:0]
-	if c.done {
+	if c.ended {
 		return Step{At: c.clock}, c.err
 	}
-	if c.head == c.tail && c.err == nil && !c.full() {
-		c.read(ctx)
+	if c.head == c.tail && c.err == nil && !c.windowPending() {
+		c.readBatch(ctx)
 	}
 	for c.head < c.tail {
 		e := c.buf[c.head]
-		if e.Line < 0 || e.Line >= len(c.in) {
-			c.done, c.err = true, fmt.Errorf("edge of line %d: there are lines 0–%d", e.Line, len(c.in)-1)
-			return c.step(), c.err
+		if e.Line < 0 || e.Line >= len(c.inputs) {
+			c.ended, c.err = true, fmt.Errorf("edge of line %d: there are lines 0–%d", e.Line, len(c.inputs)-1)
+			return c.collectResult(), c.err
 		}
-		c.begin(e.At)
-		if c.advance(e.At - c.limits.Settle) {
-			return c.step(), nil
+		c.openAt(e.At)
+		if c.advanceTo(e.At - c.limits.Settle) {
+			return c.collectResult(), nil
 		}
-		c.feed(e)
+		c.addEdge(e)
 		c.head++
 	}
 	lag := c.limits.Settle
 	if errors.Is(c.err, io.EOF) {
 		lag = 0
 	}
-	if c.open && c.advance(c.seen-lag) {
-		return c.step(), nil
+	if c.opened && c.advanceTo(c.watermark-lag) {
+		return c.collectResult(), nil
 	}
 	if errors.Is(c.err, io.EOF) {
-		for i := range c.lanes { // nothing more can come to what was waiting
-			c.lanes[i].resolve(c, never)
+		for i := range c.lanes { // no further edge can pair the presences that wait
+			c.lanes[i].resolveQueues(c, never)
 		}
 	}
-	if c.done = c.err != nil; c.done && len(c.passages)+len(c.events) == 0 {
-		return c.step(), c.err
+	if c.ended = c.err != nil; c.ended && len(c.passages)+len(c.events) == 0 {
+		return c.collectResult(), c.err
 	}
-	return c.step(), nil
+	return c.collectResult(), nil
 }
 
-// full: the last Step stopped at a window's end before its watermark.
-func (c *Counter) full() bool {
-	return c.open && c.cut != never && c.cut <= c.seen-c.limits.Settle
+// windowPending is true when the last batch stopped at a window's end before its
+// watermark.
+func (c *Counter) windowPending() bool {
+	return c.opened && c.windowEnd != never && c.windowEnd <= c.watermark-c.limits.Settle
 }
 
-func (c *Counter) read(ctx context.Context) {
+// readBatch fills the buffer from the source.
+func (c *Counter) readBatch(ctx context.Context) {
 	n, now, err := c.src.ReadEdges(ctx, c.buf[:])
 	c.head, c.tail, c.err = 0, n, err
-	c.seen = max(c.seen, now)
+	c.watermark = max(c.watermark, now)
 	if n == 0 && err == nil {
-		c.begin(now)
+		c.openAt(now)
 	}
 }
 
-// begin opens the books at the first time that is heard of.
-func (c *Counter) begin(at time.Duration) {
-	if c.open {
+// openAt starts observation at the first time that an edge or a watermark gives.
+func (c *Counter) openAt(at time.Duration) {
+	if c.opened {
 		return
 	}
-	c.open, c.origin, c.clock = true, at, at-c.limits.Settle
-	for i := range c.in {
-		in := &c.in[i]
-		in.from, in.watched, in.quietAt, in.recheck = at, at, at, at
-		if in.day.from = at; c.wall != nil && c.limits.Daily && in.card == Presence && !in.relay && in.lane >= 0 {
+	c.opened, c.origin, c.clock = true, at, at-c.limits.Settle
+	for i := range c.inputs {
+		in := &c.inputs[i]
+		in.coveredTo, in.observedTo, in.silentSince, in.recheckAt = at, at, at, at
+		if in.day.sampleStart = at; c.wall != nil && c.limits.Daily && in.card == Presence && !in.relay && in.lane >= 0 {
 			in.day.due = at + sampleLength - time.Duration(c.wall(at).UnixNano())%sampleLength
 		}
-		c.schedule(in)
+		c.scheduleInput(in)
 	}
 	for i := range c.lanes {
-		c.lanes[i].from, c.lanes[i].win.Start = at, at
+		c.lanes[i].observedTo, c.lanes[i].window.Start = at, at
 	}
 }
 
-// advance moves the lagging clock to t and does everything that falls due, in
+// advanceTo moves the lagging clock to t and handles all deadlines up to there, in
 // order of time. It stops, and is true, at the end of a window.
-func (c *Counter) advance(t time.Duration) bool {
+func (c *Counter) advanceTo(t time.Duration) bool {
 	for {
-		next := min(c.next, c.cut)
+		next := min(c.nextDue, c.windowEnd)
 		if next > t {
 			c.clock = max(c.clock, t)
 			return false
 		}
 		c.clock = max(c.clock, next)
-		if c.cut <= c.next {
-			c.close(c.cut)
+		if c.windowEnd <= c.nextDue {
+			c.closeWindowsAt(c.windowEnd)
 			return true
 		}
-		c.fire(next)
+		c.runDue(next)
 	}
 }
 
-// fire does what is due at t.
-func (c *Counter) fire(t time.Duration) {
-	for i := range c.in {
-		if c.in[i].due <= t {
-			c.tick(&c.in[i], t)
+// runDue handles the deadlines of all inputs and lanes that are due at t.
+func (c *Counter) runDue(t time.Duration) {
+	for i := range c.inputs {
+		if c.inputs[i].due <= t {
+			c.runInput(&c.inputs[i], t)
 		}
 	}
 	for i := range c.lanes {
 		if c.lanes[i].due <= t {
-			c.lanes[i].resolve(c, t)
+			c.lanes[i].resolveQueues(c, t)
 		}
 	}
-	c.next = never
-	for i := range c.in {
-		c.next = min(c.next, c.in[i].due)
+	c.nextDue = never
+	for i := range c.inputs {
+		c.nextDue = min(c.nextDue, c.inputs[i].due)
 	}
 	for i := range c.lanes {
-		c.next = min(c.next, c.lanes[i].due)
+		c.nextDue = min(c.nextDue, c.lanes[i].due)
 	}
 }
 
-// close ends the windows at t and opens the next ones.
-func (c *Counter) close(t time.Duration) {
-	c.cut = never
+// closeWindowsAt ends the windows at t and opens the next ones.
+func (c *Counter) closeWindowsAt(t time.Duration) {
+	c.windowEnd = never
 	for i := range c.lanes {
 		l := &c.lanes[i]
 		for _, n := range l.Loops {
-			if in := &c.in[n]; in.trusted() {
-				in.account(&l.win, t, in.on)
+			if in := &c.inputs[n]; in.isTrusted() {
+				in.addObserved(&l.window, t, in.on)
 			}
 		}
-		if l.trusted > 0 {
-			l.win.Observed += max(0, t-l.from)
+		if l.trustedLoops > 0 {
+			l.window.Observed += max(0, t-l.observedTo)
 		}
-		l.win.End = t
-		l.win.judge()
-		c.windows = append(c.windows, l.win)
-		l.win, l.from = l.blank(t), t
+		l.window.End = t
+		l.window.setQuality()
+		c.windows = append(c.windows, l.window)
+		l.window, l.observedTo = l.newWindow(t), t
 		for _, n := range l.Loops {
-			in := &c.in[n]
-			in.from, in.watched, in.grid, in.lossy = t, t, 0, false
-			l.win.Faults |= in.faults
+			in := &c.inputs[n]
+			in.coveredTo, in.observedTo, in.bitsCounted, in.missedReported = t, t, 0, false
+			l.window.Faults |= in.faults
 		}
 		for _, n := range l.Relays {
-			c.in[n].lossy = false
+			c.inputs[n].missedReported = false
 		}
 	}
 }
 
-// Cut ends the windows where the clock stands, which is up to now less
-// Limits.Settle and what the source has not said yet: for the last, short
-// windows of a recording or of a source that was lost. Like a Step's they are
-// valid until the next Step or Cut.
+// Cut closes the windows where the counter's clock stands: at the last watermark
+// less Limits.Settle. It is for the last, short windows of a recording or of a
+// source that was lost. The slice is valid until the next batch or call.
 func (c *Counter) Cut() []Window {
 	c.windows = c.windows[:0]
-	c.close(c.clock)
+	c.closeWindowsAt(c.clock)
 	return c.windows
 }
 
-func (c *Counter) step() Step {
+// collectResult is the result of the batch so far.
+func (c *Counter) collectResult() Step {
 	return Step{At: c.clock, Passages: c.passages, Events: c.events, Windows: c.windows}
 }

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// LineState is what one input line is doing now, for whoever stands at the
+// LineState is the present state of one input line, for a technician at the
 // cabinet. Like a Crossing it is for memory and for a terminal only.
 type LineState struct {
 	Line   string
-	Stream string // the lane it belongs to, "" if none
+	Stream string // the stream of its lane, "" if none
 	Relay  bool   // a fault relay
-	Known  bool   // whether its level has been seen
+	Known  bool   // the level has been seen
 	On     bool
-	Onsets int           // vehicles that began to cover it since the start
+	Onsets int           // onsets since the start
 	LastOn time.Duration // the last on-time
-	Speed  float64       // m/s, of the last vehicle of the lane that had one
+	Speed  float64       // m/s, of the last vehicle of the lane with a speed
 	Total  uint32        // passages of the lane since the start
 	Faults Fault
 	Bits   uint16 // the last 16 presence bits of SCOOT, 250 ms each, newest lowest
@@ -26,20 +26,20 @@ type LineState struct {
 
 // Lines appends the state of every line to dst.
 func (c *Counter) Lines(dst []LineState) []LineState {
-	for i := range c.in {
-		in := &c.in[i]
-		in.roll(c.clock - c.origin)
-		s := LineState{Line: in.name, Relay: in.relay, Known: in.known, On: in.on, Onsets: in.onset, LastOn: in.lastOn, Faults: in.faults, Bits: in.bits}
+	for i := range c.inputs {
+		in := &c.inputs[i]
+		in.rollBits(c.clock - c.origin)
+		s := LineState{Line: in.name, Relay: in.relay, Known: in.levelKnown, On: in.on, Onsets: in.onsetCount, LastOn: in.lastOn, Faults: in.faults, Bits: in.bits}
 		if in.lane >= 0 {
 			l := &c.lanes[in.lane]
-			s.Stream, s.Speed, s.Total = l.Stream, l.speed, l.total
+			s.Stream, s.Speed, s.Total = l.Stream, l.lastSpeed, l.total
 		}
 		dst = append(dst, s)
 	}
 	return dst
 }
 
-// WriteTable prints lines for a terminal, one a row.
+// WriteTable prints line states as a table for a terminal, one line a row.
 func WriteTable(w io.Writer, lines []LineState) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "LINE\tSTREAM\tSTATE\tVEHICLES\tPASSAGES\tLAST ON\tSPEED\tLAST 4 S\tFAULTS")
@@ -57,7 +57,7 @@ func WriteTable(w io.Writer, lines []LineState) error {
 		}
 		speed, last, stream := "–", "–", l.Stream
 		if l.Speed > 0 {
-			speed = fmt.Sprintf("%.0f km/h", l.Speed*3.6)
+			speed = fmt.Sprintf("%.0f km/h", l.Speed*kmh)
 		}
 		if l.LastOn > 0 {
 			last = l.LastOn.Round(time.Millisecond).String()
@@ -70,7 +70,7 @@ func WriteTable(w io.Writer, lines []LineState) error {
 	return t.Flush()
 }
 
-// bitString is oldest first, · for free and # for covered.
+// bitString is oldest first, . for free and # for covered.
 func bitString(b uint16) string {
 	var s [16]byte
 	for i := range s {
@@ -81,8 +81,9 @@ func bitString(b uint16) string {
 	return string(s[:])
 }
 
-// WriteWindows prints windows for a terminal, one a row: for recordings and
-// for whoever stands at the cabinet. They are not cleared by any policy.
+// WriteWindows prints windows as a table for a terminal, one a row: for
+// recordings and for a technician at the cabinet. They are not cleared by any
+// policy.
 func WriteWindows(w io.Writer, windows []Window) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "STREAM\tFROM\tTO\tPASSAGES\tOCCUPANCY\tSPEED\tLENGTHS\tQUALITY")
@@ -92,8 +93,8 @@ func WriteWindows(w io.Writer, windows []Window) error {
 		if o, ok := v.Occupancy(); ok {
 			occupancy = fmt.Sprintf("%.1f %%", 100*o)
 		}
-		if b, ok := median(v.Speeds[:]); ok {
-			speed = fmt.Sprintf("%d–%d km/h", 10*b, 10*b+10)
+		if b, ok := medianBin(v.Speeds[:]); ok {
+			speed = fmt.Sprintf("%d–%d km/h", kmhPerBin*b, kmhPerBin*b+kmhPerBin)
 			if v.Estimated {
 				speed += " (estimated)"
 			}
@@ -114,8 +115,9 @@ func WriteWindows(w io.Writer, windows []Window) error {
 	return t.Flush()
 }
 
-// median is the bin that holds the median of a histogram.
-func median(h []uint32) (bin int, ok bool) {
+// medianBin is the bin with the median of a histogram; ok is false where the
+// histogram is empty.
+func medianBin(h []uint32) (bin int, ok bool) {
 	half, sum := (Total(h)+1)/2, uint32(0)
 	for i, n := range h {
 		if sum += n; sum >= half && half > 0 {

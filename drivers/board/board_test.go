@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// tree writes a /sys; a name that ends in @ is a link.
+// tree writes a fake /sys; a name that ends in @ is a symbolic link.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,7 +29,7 @@ func tree(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func TestABoardTellsHowItIs(t *testing.T) {
+func TestLookReadsAllFacts(t *testing.T) {
 	const block = "devices/platform/emmc2bus/mmc_host/mmc0/mmc0:0001/block/mmcblk0"
 	dir := tree(t, map[string]string{
 		"class/thermal/thermal_zone0/temp":                            "54530\n",
@@ -57,7 +57,7 @@ func TestABoardTellsHowItIs(t *testing.T) {
 	}
 }
 
-func TestAKernelWithoutFirmwareFlagsTellsOfTheVoltage(t *testing.T) {
+func TestVoltageAlarmReplacesMissingFirmwareFlags(t *testing.T) {
 	dir := tree(t, map[string]string{"class/hwmon/hwmon0/name": "cpu_thermal\n", "class/hwmon/hwmon3/name": "rpi_volt\n", "class/hwmon/hwmon3/in0_lcrit_alarm": "1\n"})
 	h := Look(os.DirFS(dir), "8:1")
 	if !h.HasThrottled || len(h.Throttled.Now()) != 1 || h.Throttled.Now()[0] != "under_voltage" {
@@ -65,7 +65,7 @@ func TestAKernelWithoutFirmwareFlagsTellsOfTheVoltage(t *testing.T) {
 	}
 }
 
-func TestWhatABoardDoesNotTellIsMissing(t *testing.T) {
+func TestMissingFactsStayZero(t *testing.T) {
 	if h := Look(os.DirFS(tree(t, map[string]string{"class/thermal/thermal_zone0/temp": "warm\n"})), "8:1"); h != (Health{}) {
 		t.Errorf("made up: %+v", h)
 	}

@@ -1,6 +1,7 @@
-// Package lamp blinks what the device is doing on one LED, for someone in front
-// of the cabinet who has nothing else. It never shows traffic: a lamp that
-// followed a loop would tell passers-by what is counted.
+// Package lamp blinks a code for the device's state on one LED, for a technician
+// in front of the cabinet without a screen. The caller decides which code holds.
+// It never shows traffic: a lamp that followed a loop would let passers-by read
+// the counts.
 //
 //	code      meaning                                   the lamp
 //	Counting  all is well                               one short flash every 3 s
@@ -10,7 +11,7 @@
 //	Aiming    commissioning: the page is open           half a second on, half a second off
 //	Dark      stopped                                   off
 //
-// A lamp that is off or on for longer than 3 s means that nobody runs it.
+// A lamp that is off or on for longer than 3 s means that kerb does not run.
 package lamp
 
 import (
@@ -22,10 +23,10 @@ import (
 	"periph.io/x/conn/v3/gpio"
 )
 
-// Code is what the lamp says.
+// Code is a state of the device that the lamp can show.
 type Code uint32
 
-// The codes, by urgency: a device shows the greatest that is true.
+// The codes, in order of urgency: a device shows the highest that holds.
 const (
 	Dark Code = iota
 	Counting
@@ -35,40 +36,47 @@ const (
 	Fault
 )
 
-var names = [...]string{"dark", "counting", "offline", "unsighted", "aiming", "fault"}
+var codeNames = [...]string{"dark", "counting", "offline", "unsighted", "aiming", "fault"}
 
+// String is the word of the code, such as "counting".
 func (c Code) String() string {
-	if int(c) < len(names) {
-		return names[c]
+	if int(c) < len(codeNames) {
+		return codeNames[c]
 	}
 	return fmt.Sprintf("code(%d)", uint32(c))
 }
 
-const flash = 80 * time.Millisecond
+// The times of the patterns, chosen by hand.
+const (
+	flashTime  = 80 * time.Millisecond  // a short flash
+	roundTime  = 3 * time.Second        // a round of short flashes
+	fastTime   = 100 * time.Millisecond // on, and off: five flashes a second
+	aimingTime = 500 * time.Millisecond // on, and off
+)
 
-// pattern is on, off, on, off… of one round.
-func (c Code) pattern() []time.Duration {
+// blinkPattern is the on, off, on, off… times of one round.
+func (c Code) blinkPattern() []time.Duration {
 	switch c {
 	case Counting:
-		return []time.Duration{flash, 3*time.Second - flash}
+		return []time.Duration{flashTime, roundTime - flashTime}
 	case Offline:
-		return []time.Duration{flash, 3 * flash, flash, 3*time.Second - 5*flash}
+		return []time.Duration{flashTime, 3 * flashTime, flashTime, roundTime - 5*flashTime}
 	case Unsighted:
-		return []time.Duration{flash, 3 * flash, flash, 3 * flash, flash, 3*time.Second - 9*flash}
+		return []time.Duration{flashTime, 3 * flashTime, flashTime, 3 * flashTime, flashTime, roundTime - 9*flashTime}
 	case Aiming:
-		return []time.Duration{500 * time.Millisecond, 500 * time.Millisecond}
+		return []time.Duration{aimingTime, aimingTime}
 	case Fault:
-		return []time.Duration{100 * time.Millisecond, 100 * time.Millisecond}
+		return []time.Duration{fastTime, fastTime}
 	}
 	return []time.Duration{0, time.Second}
 }
 
-// Pin is the output: a periph pin, such as loop.Found gives.
+// Pin is the output of the lamp: a periph pin, such as that of a loop.Found.
 type Pin interface {
 	Out(gpio.Level) error
 }
 
-// Lamp blinks. Show may be called from anywhere.
+// Lamp blinks an LED. It is safe for concurrent use.
 type Lamp struct {
 	pin       Pin
 	activeLow bool
@@ -76,12 +84,12 @@ type Lamp struct {
 	changed   chan struct{}
 }
 
-// New is a dark lamp on a pin. activeLow: the LED shines when the pin is low.
+// New makes a dark lamp on a pin. activeLow: the LED shines when the pin is low.
 func New(pin Pin, activeLow bool) *Lamp {
 	return &Lamp{pin: pin, activeLow: activeLow, changed: make(chan struct{}, 1)}
 }
 
-// Show changes what the lamp says, at once.
+// Show changes the code at once.
 func (l *Lamp) Show(c Code) {
 	if l.code.Swap(uint32(c)) == uint32(c) {
 		return
@@ -92,31 +100,32 @@ func (l *Lamp) Show(c Code) {
 	}
 }
 
-// Run blinks until ctx ends, and leaves the lamp dark. An error is the pin's.
+// Run blinks until ctx ends and leaves the lamp dark. It returns the error of the
+// pin, if any.
 func (l *Lamp) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		select {
-		case <-l.changed: // the code below is the new one
+		case <-l.changed: // the load below reads the new code
 		default:
 		}
-		if err := l.round(ctx, Code(l.code.Load())); err != nil {
-			l.set(false)
+		if err := l.blinkOnce(ctx, Code(l.code.Load())); err != nil {
+			l.switchLED(false)
 			return fmt.Errorf("status lamp: %w", err)
 		}
 	}
-	if err := l.set(false); err != nil {
+	if err := l.switchLED(false); err != nil {
 		return fmt.Errorf("status lamp: %w", err)
 	}
 	return nil
 }
 
-// round is one round of a pattern, cut short when the code changes.
-func (l *Lamp) round(ctx context.Context, c Code) error {
-	for i, d := range c.pattern() {
+// blinkOnce shows one round of the code's pattern, cut short when the code changes.
+func (l *Lamp) blinkOnce(ctx context.Context, c Code) error {
+	for i, d := range c.blinkPattern() {
 		if d == 0 {
 			continue
 		}
-		if err := l.set(i%2 == 0); err != nil {
+		if err := l.switchLED(i%2 == 0); err != nil {
 			return err
 		}
 		wait := time.NewTimer(d)
@@ -133,4 +142,5 @@ func (l *Lamp) round(ctx context.Context, c Code) error {
 	return nil
 }
 
-func (l *Lamp) set(on bool) error { return l.pin.Out(gpio.Level(on != l.activeLow)) }
+// switchLED switches the LED on or off.
+func (l *Lamp) switchLED(on bool) error { return l.pin.Out(gpio.Level(on != l.activeLow)) }

@@ -14,14 +14,14 @@ import (
 	"kerb/drivers/lamp"
 )
 
-// film records what a pin shows and when.
-type film struct {
+// pinLog records the levels of a pin with their times.
+type pinLog struct {
 	start time.Time
 	text  strings.Builder
 	err   error
 }
 
-func (f *film) Out(l gpio.Level) error {
+func (f *pinLog) Out(l gpio.Level) error {
 	fmt.Fprintf(&f.text, "%v %v\n", time.Since(f.start), l)
 	return f.err
 }
@@ -40,7 +40,7 @@ func TestLampBlinksItsCode(t *testing.T) {
 	} {
 		t.Run(c.code.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &film{start: time.Now()}
+				f := &pinLog{start: time.Now()}
 				l := lamp.New(f, false)
 				l.Show(c.code)
 				ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
@@ -57,16 +57,16 @@ func TestLampBlinksItsCode(t *testing.T) {
 	}
 }
 
-func TestLampChangesAtOnce(t *testing.T) {
+func TestNewCodeIsShownAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &film{start: time.Now()}
+		f := &pinLog{start: time.Now()}
 		l := lamp.New(f, true) // shines when low
 		l.Show(lamp.Counting)
 		ctx, cancel := context.WithTimeout(t.Context(), 1700*time.Millisecond)
 		defer cancel()
 		go func() {
 			time.Sleep(1500 * time.Millisecond)
-			l.Show(lamp.Counting) // nothing new
+			l.Show(lamp.Counting) // no change
 			l.Show(lamp.Fault)
 		}()
 		if err := l.Run(ctx); err != nil {
@@ -78,9 +78,9 @@ func TestLampChangesAtOnce(t *testing.T) {
 	})
 }
 
-func TestLampSaysThatItsPinFailed(t *testing.T) {
+func TestRunReturnsTheErrorOfItsPin(t *testing.T) {
 	gone := errors.New("gone")
-	l := lamp.New(&film{err: gone}, false)
+	l := lamp.New(&pinLog{err: gone}, false)
 	if err := l.Run(t.Context()); !errors.Is(err, gone) {
 		t.Errorf("error %v", err)
 	}

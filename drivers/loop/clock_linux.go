@@ -6,22 +6,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clock is CLOCK_MONOTONIC, the edges' clock, read through Go's own monotonic
+// clock reads CLOCK_MONOTONIC, the edges' clock, through Go's own monotonic
 // clock, which is the same one without a system call.
 type clock struct {
-	base  time.Duration
-	start time.Time
+	bootOffset time.Duration
+	start      time.Time
 }
 
-// Now is CLOCK_MONOTONIC, the clock of a Port's edges.
+// Now is the time of CLOCK_MONOTONIC, the clock of a Port's edges.
 func Now() time.Duration { return newClock().now() }
 
+// newClock reads CLOCK_MONOTONIC once, as the offset of Go's own clock.
 func newClock() clock {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		panic(err) // every Linux has it
 	}
-	return clock{base: time.Duration(ts.Nano()), start: time.Now()}
+	return clock{bootOffset: time.Duration(ts.Nano()), start: time.Now()}
 }
 
-func (c clock) now() time.Duration { return c.base + time.Since(c.start) }
+// now is the time of CLOCK_MONOTONIC.
+func (c clock) now() time.Duration { return c.bootOffset + time.Since(c.start) }

@@ -11,7 +11,7 @@ import (
 	"periph.io/x/host/v3/gpioioctl"
 )
 
-// Line says which line of which chip, and how it speaks.
+// Line names one line of one chip, with its electrical settings.
 type Line struct {
 	// Chip is the chip's label, such as pinctrl-bcm2711 (Raspberry Pi 4) or
 	// pinctrl-rp1 (Raspberry Pi 5); never its number, which has changed
@@ -20,37 +20,37 @@ type Line struct {
 	Chip string
 	Name string // the line's name, such as GPIO17
 	// ActiveHigh: active is high. A detector's contact pulls low while the
-	// loop is covered; a fault relay that is held while all is well lets the
+	// loop is covered. A fault relay that is held while its card works lets the
 	// line go high when it falls.
 	ActiveHigh bool
 	Bias       Bias
 }
 
-// Bias is the line's own resistor.
+// Bias is the pull resistor of the line.
 type Bias uint8
 
 // The biases; a contact to ground needs PullUp.
 const (
 	PullUp Bias = iota
 	PullDown
-	NoBias // left as it is: there is a resistor on the board
+	NoBias // unchanged: there is a resistor on the board
 )
 
-// Found is a line that exists.
+// Found is a line that exists, with its chip.
 type Found struct {
 	Chip   string // its chip's label
-	Path   string // its chip's device, for this moment
+	Path   string // its chip's device; it may change at the next start
 	Offset uint32 // its number on the chip
 	Name   string
-	User   string // who holds it, "" if nobody does
+	User   string // name of the holder, "" if the line is free
 	pin    gpio.PinIO
 }
 
 // Pin is the line as a periph pin, for lamps and for OpenPins.
 func (f Found) Pin() gpio.PinIO { return f.pin }
 
-// Lines lists the named lines of all chips, as periph found them when it first
-// looked.
+// Lines lists the named lines of all GPIO chips. periph looks for the chips once,
+// at the first call.
 func Lines() ([]Found, error) {
 	if _, err := driverreg.Init(); err != nil {
 		return nil, fmt.Errorf("find gpio chips: %w", err)
@@ -68,13 +68,13 @@ func Lines() ([]Found, error) {
 	return all, nil
 }
 
-// Find looks up lines among those that Lines gave. All that are missing or
-// ambiguous are reported at once.
+// Find looks up lines among those of ListLines and returns them in order. Its
+// error lists all that are missing, ambiguous or named twice.
 func Find(all []Found, want []Line) ([]Found, error) {
 	var errs []error
 	found := make([]Found, 0, len(want))
 	for _, w := range want {
-		f, err := find(all, w)
+		f, err := findLine(all, w)
 		if err == nil && slices.ContainsFunc(found, func(o Found) bool { return o.Path == f.Path && o.Offset == f.Offset }) {
 			err = fmt.Errorf("line %s is named twice", w.Name)
 		}
@@ -90,7 +90,9 @@ func Find(all []Found, want []Line) ([]Found, error) {
 	return found, nil
 }
 
-func find(all []Found, w Line) (Found, error) {
+// findLine looks up one line. A name on several chips means the board's own chip
+// (pinctrl-…), if one of them is.
+func findLine(all []Found, w Line) (Found, error) {
 	var hits []Found
 	var chips []string
 	for _, f := range all {

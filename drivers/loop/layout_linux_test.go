@@ -10,8 +10,8 @@ func TestStructsHaveTheKernelsSize(t *testing.T) {
 		name      string
 		got, want uintptr
 	}{
-		{"gpio_v2_line_request", unsafe.Sizeof(lineRequest{}), getLine >> 16 & 0x3fff},
-		{"gpio_v2_line_values", unsafe.Sizeof(lineValues{}), getValues >> 16 & 0x3fff},
+		{"gpio_v2_line_request", unsafe.Sizeof(lineRequest{}), ioctlGetLine >> 16 & 0x3fff},
+		{"gpio_v2_line_values", unsafe.Sizeof(lineValues{}), ioctlGetValues >> 16 & 0x3fff},
 		{"gpio_v2_line_event", unsafe.Sizeof(lineEvent{}), 48},
 		{"gpio_v2_line_config", unsafe.Sizeof(lineConfig{}), 272},
 	} {

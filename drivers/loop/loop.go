@@ -6,8 +6,11 @@
 // periph finds the chip by its label and the line by its name. The edges come
 // from an own GPIO v2 line request per line (Linux 5.10), because periph's
 // wait returns neither the edge nor its time. Where the kernel refuses that
-// request, OpenPins reads any periph pin instead, timed when Go wakes up and
-// marked as coarse.
+// request, OpenPins reads any periph pin instead, with software timestamps.
+//
+// It neither removes bounce in software nor counts: the edges go out as the
+// kernel reported them. A recording with a wrong row is refused with its file
+// and row.
 package loop
 
 import (
@@ -16,23 +19,22 @@ import (
 )
 
 // Edge is one change of one line. It is an alias of an unnamed struct, so that
-// whoever counts can declare the same type without importing this package.
+// the counting package can declare the same type without importing this one.
 type Edge = struct {
 	Line   int           // index of the line, in the order in which they were opened
-	On     bool          // whether the line is active from At on
+	On     bool          // the line is active from At on
 	At     time.Duration // CLOCK_MONOTONIC
-	Missed uint32        // edges of this line that were lost right before this one
-	Level  bool          // not a change but the level found at At, when the line was opened
+	Missed uint32        // edges of this line lost right before this one
+	Level  bool          // the level found at At, when the line was opened, and not a change
 }
 
-// Wait is the longest time for which a live source's ReadEdges waits when
-// nothing happens.
+// Wait is the longest time for which ReadEdges of a live source waits for an edge.
 const Wait = 250 * time.Millisecond
 
 // ErrGone is wrapped by errors of a chip that has disappeared, such as an
 // unplugged USB expander. The lines must be opened anew.
 var ErrGone = errors.New("gpio chip is gone")
 
-// ErrRefused is wrapped by errors of a kernel that does not know the request
-// or does not allow it: OpenPins may still work.
+// ErrRefused is wrapped by errors of a kernel that does not know the line request
+// or does not allow it. OpenPins may still work.
 var ErrRefused = errors.New("gpio line request refused")

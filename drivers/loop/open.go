@@ -9,17 +9,17 @@ import (
 	"periph.io/x/conn/v3/gpio"
 )
 
-// Reader is what Port and Pins have in common.
+// Reader is a set of open lines, as Port and Pins are.
 type Reader interface {
 	ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error)
-	Coarse() bool // the edges are timed by Go, not by the kernel
+	Coarse() bool // the edges have software timestamps, not the kernel's
 	Lines() []string
 	Close() error
 }
 
-// OpenLines finds the lines and opens them: with the kernel's times (Open), or
-// where it refuses that, with Go's (OpenPins). Everything that is missing is
-// reported at once.
+// OpenLines finds the lines and opens them: with the kernel's timestamps
+// (OpenPort), or where the kernel refuses that, with software timestamps
+// (OpenPins). debounce is that of OpenPort. Its error lists all missing lines.
 func OpenLines(lines []Line, debounce time.Duration) (Reader, error) {
 	all, err := Lines()
 	if err != nil {

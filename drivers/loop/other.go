@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Port is a set of open lines. Only Linux has them.
+// Port is a set of open lines. Only Linux has it.
 type Port struct{}
 
-// Open is refused: only Linux has GPIO line requests.
+// Open returns ErrRefused: only Linux has GPIO line requests.
 func Open([]Found, []Line, time.Duration) (*Port, error) {
 	return nil, fmt.Errorf("%w: not linux", ErrRefused)
 }
@@ -22,20 +22,22 @@ func (p *Port) Coarse() bool { return false }
 // Lines is empty.
 func (p *Port) Lines() []string { return nil }
 
-// Close does nothing.
+// Close has no effect.
 func (p *Port) Close() error { return nil }
 
-// ReadEdges is an error.
+// ReadEdges returns ErrRefused.
 func (p *Port) ReadEdges(context.Context, []Edge) (int, time.Duration, error) {
 	return 0, 0, ErrRefused
 }
 
-// Now is 0: there is no Port to compare with.
+// Now is 0: there is no Port whose edges could be compared with it.
 func Now() time.Duration { return 0 }
 
-// clock runs since the lines were opened.
+// clock is the time since the lines were opened.
 type clock struct{ start time.Time }
 
+// newClock starts a clock.
 func newClock() clock { return clock{time.Now()} }
 
+// now is the time since newClock.
 func (c clock) now() time.Duration { return time.Since(c.start) }

@@ -10,25 +10,26 @@ import (
 	"periph.io/x/conn/v3/gpio"
 )
 
-// Pins are lines read through periph: for kernels that refuse the line
-// request, and for pins that are no kernel lines at all. Their edges are
-// timed when Go wakes up, so they are coarse: late by up to some milliseconds.
-// Two within that time are one edge to the old level, and nothing tells whether
-// that was bounce or a vehicle. Bounce must be removed by whoever counts.
+// Pins are lines read through periph: for kernels that refuse the line request,
+// and for pins that are no kernel lines. Their edges have software timestamps,
+// taken when Go wakes up, which are late by up to some milliseconds. Two edges
+// within that time arrive as one edge to the old level: bounce and a short
+// vehicle look the same. Pins do not remove bounce.
 type Pins struct {
-	names []string
-	pins  []gpio.PinIn
-	edges chan Edge
-	stop  chan struct{}
-	done  sync.WaitGroup
-	clock clock
-	start []Edge
-	timer *time.Timer
-	seen  time.Duration
+	names     []string
+	pins      []gpio.PinIn
+	edges     chan Edge
+	stop      chan struct{}
+	done      sync.WaitGroup
+	clock     clock
+	levels    []Edge
+	timer     *time.Timer
+	watermark time.Duration
 }
 
-// OpenPins configures the pins as inputs and starts listening, with one
-// goroutine each. Close ends them.
+// OpenPins configures the pins as inputs, line by line, and starts one goroutine
+// a pin, which Close ends. It returns an error where the numbers of pins and lines
+// differ or a pin refuses.
 func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 	if len(pins) != len(lines) {
 		return nil, fmt.Errorf("%d pins for %d lines", len(pins), len(lines))
@@ -41,15 +42,16 @@ func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 		}
 		p.pins = append(p.pins, pin)
 		p.names = append(p.names, lines[i].Name)
-		p.start = append(p.start, Edge{Line: i, On: bool(pin.Read()) == lines[i].ActiveHigh, At: p.clock.now(), Level: true})
+		p.levels = append(p.levels, Edge{Line: i, On: bool(pin.Read()) == lines[i].ActiveHigh, At: p.clock.now(), Level: true})
 	}
 	for i, pin := range pins {
-		p.done.Go(func() { p.listen(i, pin, lines[i].ActiveHigh) })
+		p.done.Go(func() { p.watchPin(i, pin, lines[i].ActiveHigh) })
 	}
 	return p, nil
 }
 
-func (p *Pins) listen(line int, pin gpio.PinIn, activeHigh bool) {
+// watchPin sends the pin's edges to the channel until Close.
+func (p *Pins) watchPin(line int, pin gpio.PinIn, activeHigh bool) {
 	var missed uint32
 	for {
 		select {
@@ -63,23 +65,23 @@ func (p *Pins) listen(line int, pin gpio.PinIn, activeHigh bool) {
 		}
 		at := p.clock.now()
 		on := bool(pin.Read()) == activeHigh
-		// The level can be what it was: away and back again before we looked.
+		// The level can be the old one: the contact changed twice before this read.
 		select {
 		case p.edges <- Edge{Line: line, On: on, At: at, Missed: missed}:
 			missed = 0
-		default: // nobody reads
+		default: // the channel is full
 			missed++
 		}
 	}
 }
 
-// Coarse is true: Go timed the edges, not the kernel.
+// Coarse is true: the edges have software timestamps.
 func (p *Pins) Coarse() bool { return true }
 
-// Lines are the names, in order.
+// Lines are the names of the lines, in order.
 func (p *Pins) Lines() []string { return p.names }
 
-// Close stops listening and waits for it.
+// Close ends the goroutines, waits for them and releases the pins.
 func (p *Pins) Close() error {
 	close(p.stop)
 	var errs []error
@@ -95,19 +97,20 @@ func (p *Pins) Close() error {
 	return errors.Join(errs...)
 }
 
-// ReadEdges waits for edges, at most Wait, and fills dst in the order in which
-// they were noticed. It does not allocate.
+// ReadEdges waits for edges, at most MaxWait, and fills dst in the order in which
+// Go noticed them. now is the time of the look, or that of the last edge where dst
+// was too small. It does not allocate.
 func (p *Pins) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error) {
-	if len(p.start) > 0 {
-		n = copy(dst, p.start)
-		p.start = p.start[n:]
-		p.seen = dst[n-1].At
-		return n, p.seen, nil
+	if len(p.levels) > 0 {
+		n = copy(dst, p.levels)
+		p.levels = p.levels[n:]
+		p.watermark = dst[n-1].At
+		return n, p.watermark, nil
 	}
 	p.timer.Reset(Wait)
 	select {
 	case <-ctx.Done():
-		return 0, p.seen, ctx.Err()
+		return 0, p.watermark, ctx.Err()
 	case <-p.timer.C:
 	case dst[0] = <-p.edges:
 		n = 1
@@ -120,9 +123,9 @@ func (p *Pins) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Durat
 			continue
 		default:
 		}
-		p.seen = max(p.seen, now)
-		return n, p.seen, nil
+		p.watermark = max(p.watermark, now)
+		return n, p.watermark, nil
 	}
-	p.seen = max(p.seen, dst[n-1].At)
-	return n, p.seen, nil
+	p.watermark = max(p.watermark, dst[n-1].At)
+	return n, p.watermark, nil
 }

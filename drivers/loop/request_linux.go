@@ -15,7 +15,7 @@ const (
 	nameSize   = 32
 	linesMax   = 64
 	attrsMax   = 10
-	bufferSize = 1024 // the most the kernel gives one request
+	bufferSize = 1024 // edges, the most that the kernel gives one request
 
 	flagActiveLow    = 1 << 1
 	flagInput        = 1 << 2
@@ -27,15 +27,17 @@ const (
 	attrDebounce = 3
 	eventRising  = 1 // active, after flagActiveLow
 
-	getLine   = 0xc250b407
-	getValues = 0xc010b40e
+	ioctlGetLine   = 0xc250b407
+	ioctlGetValues = 0xc010b40e
 )
 
+// lineAttr is gpio_v2_line_attribute.
 type lineAttr struct {
 	id, _ uint32
 	value uint64 // a union; debounce is the lower 32 bits on little-endian machines
 }
 
+// lineConfig is gpio_v2_line_config.
 type lineConfig struct {
 	flags uint64
 	num   uint32
@@ -46,6 +48,7 @@ type lineConfig struct {
 	}
 }
 
+// lineRequest is gpio_v2_line_request.
 type lineRequest struct {
 	offsets  [linesMax]uint32
 	consumer [nameSize]byte
@@ -56,8 +59,10 @@ type lineRequest struct {
 	fd       int32
 }
 
+// lineValues is gpio_v2_line_values.
 type lineValues struct{ bits, mask uint64 }
 
+// lineEvent is gpio_v2_line_event.
 type lineEvent struct {
 	ns      uint64
 	id      uint32
@@ -69,8 +74,9 @@ type lineEvent struct {
 
 const eventSize = int(unsafe.Sizeof(lineEvent{}))
 
-// request asks for one line with its own buffer.
-func request(f Found, l Line, debounce time.Duration) (int, error) {
+// requestLine requests one line, with its own buffer, and returns its descriptor,
+// which does not block.
+func requestLine(f Found, l Line, debounce time.Duration) (int, error) {
 	chip, err := unix.Open(f.Path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", f.Path, err)
@@ -94,7 +100,7 @@ func request(f Found, l Line, debounce time.Duration) (int, error) {
 		r.config.attrs[0].id, r.config.attrs[0].mask = attrDebounce, 1
 		*(*uint32)(unsafe.Pointer(&r.config.attrs[0].value)) = uint32(debounce.Microseconds())
 	}
-	if err := ioctl(chip, getLine, unsafe.Pointer(&r)); err != nil {
+	if err := ioctl(chip, ioctlGetLine, unsafe.Pointer(&r)); err != nil {
 		err = fmt.Errorf("request line %s of %s: %w", f.Name, f.Chip, err)
 		if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EOPNOTSUPP) {
 			err = fmt.Errorf("%w: %w", ErrRefused, err)
@@ -108,13 +114,14 @@ func request(f Found, l Line, debounce time.Duration) (int, error) {
 	return int(r.fd), nil
 }
 
-// level reads whether a requested line is active.
-func level(fd int) (bool, error) {
+// readLevel reads the level of a requested line; true is active.
+func readLevel(fd int) (bool, error) {
 	v := lineValues{mask: 1}
-	err := ioctl(fd, getValues, unsafe.Pointer(&v))
+	err := ioctl(fd, ioctlGetValues, unsafe.Pointer(&v))
 	return v.bits&1 == 1, err
 }
 
+// ioctl calls ioctl(2) and returns its errno.
 func ioctl(fd int, nr uintptr, arg unsafe.Pointer) error {
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nr, uintptr(arg)); errno != 0 {
 		return errno

@@ -1,13 +1,14 @@
 // Command image makes kerb's SD-card image: gokrazy's Linux, with a read-only
 // root, no shell, no listening port and two slots for the system, and in it the
-// very binary of the packages. Everything comes from modules pinned in go.mod.
+// same binary as in the packages. All other content comes from modules pinned in
+// go.mod. Two builds of one commit in one folder are equal, byte for byte.
 //
 //	go -C firmware-notes/image run . -kerb ../../out/kerb-linux-arm64 -out ../../out/kerb.img
 //
-// With -virt it is for a virtual machine (arm64, qemu -machine virt) instead of
-// a Raspberry Pi 3, 4, 5 or Zero 2 W. With -root it makes the system alone, as
-// an update wants it, and the update.json to be signed. It needs mkfs.ext4, mkfs.vfat,
-// mtools and squashfs-tools.
+// With -virt the image is for a virtual machine (arm64, qemu -machine virt) instead
+// of a Raspberry Pi 3, 4, 5 or Zero 2 W. With -root it makes the system alone, for
+// an update, and the update.json to be signed. It needs mkfs.ext4, mkfs.vfat,
+// mtools and squashfs-tools. It refuses to run beside another build of an image.
 package main
 
 import (
@@ -26,10 +27,10 @@ import (
 )
 
 const (
-	size    = 2 << 30 // of the smallest card; the rest of a larger one stays unused
-	modules = "github.com/gokrazy/"
-	here    = "kerb/firmware-notes/image"
-	pole    = here + "/pole"
+	cardBytes   = 2 << 30 // of the smallest card; the rest of a larger one stays unused
+	gokrazyPath = "github.com/gokrazy/"
+	modulePath  = "kerb/firmware-notes/image"
+	polePath    = modulePath + "/pole"
 )
 
 func main() {
@@ -41,32 +42,34 @@ func main() {
 	flag.BoolVar(&b.root, "root", false, "the system alone, for an update")
 	flag.StringVar(&b.configs, "configs", "../../configs", "where the two example files are")
 	flag.Parse()
-	if err := b.make(); err != nil {
+	if err := b.makeImage(); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
 }
 
+// build is one build of the image, with its flags.
 type build struct {
-	kerb, out, configs string
-	version            int64
-	begun, when        time.Time // of the build, and of the last commit
-	virt, root         bool
+	kerb, out, configs    string
+	version               int64
+	startTime, commitTime time.Time // of the build, and of the last commit
+	virt, root            bool
 }
 
-func (b build) make() error {
+// makeImage makes the image, or with root the system alone.
+func (b build) makeImage() error {
 	var err error
 	for _, path := range []*string{&b.kerb, &b.out, &b.configs} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}
 	}
-	b.begun = time.Now().UTC()
-	if b.when, err = commitTime(); err != nil {
+	b.startTime = time.Now().UTC()
+	if b.commitTime, err = lastCommitTime(); err != nil {
 		return err
 	}
 	if b.version == 0 {
-		b.version = b.when.Unix()
+		b.version = b.commitTime.Unix()
 	}
 	// gokrazy writes the name of this folder into the image.
 	parent := filepath.Join(os.TempDir(), "kerb-image")
@@ -74,31 +77,31 @@ func (b build) make() error {
 		return fmt.Errorf("%w: another image is being made, or remove it", err)
 	}
 	defer os.RemoveAll(parent)
-	if err := b.instance(filepath.Join(parent, "kerb")); err != nil {
+	if err := b.writeInstance(filepath.Join(parent, "kerb")); err != nil {
 		return err
 	}
 	words := []string{"tool", "gok", "--parent_dir", parent, "-i", "kerb", "overwrite"}
 	if b.root {
 		words = append(words, "--root", b.out)
 	} else {
-		words = append(words, "--full="+b.out, fmt.Sprintf("--target_storage_bytes=%d", size))
+		words = append(words, "--full="+b.out, fmt.Sprintf("--target_storage_bytes=%d", cardBytes))
 	}
-	if err := say(then(exec.Command("go", words...), b.when)); err != nil {
+	if err := runCommand(withFixedTime(exec.Command("go", words...), b.commitTime)); err != nil {
 		return err
 	}
 	if b.root {
-		return errors.Join(b.resquash(0), b.offer())
+		return errors.Join(b.rebuildSquashfs(0), b.writeOffer())
 	}
-	return b.finish()
+	return b.finishCard()
 }
 
-// instance writes gokrazy's description of the image.
-func (b build) instance(dir string) error {
+// writeInstance writes gokrazy's configuration of the image to dir.
+func (b build) writeInstance(dir string) error {
 	none := ""
-	kernel, firmware, eeprom := modules+"kernel.rpi", modules+"firmware", modules+"rpi-eeprom"
+	kernel, firmware, eeprom := gokrazyPath+"kernel.rpi", gokrazyPath+"firmware", gokrazyPath+"rpi-eeprom"
 	console := "serial0,115200"
 	if b.virt {
-		kernel, firmware, eeprom, console = modules+"kernel.arm64", none, none, "ttyAMA0,115200"
+		kernel, firmware, eeprom, console = gokrazyPath+"kernel.arm64", none, none, "ttyAMA0,115200"
 	}
 	about, err := json.Marshal(map[string]any{"version": b.version})
 	if err != nil {
@@ -106,15 +109,15 @@ func (b build) instance(dir string) error {
 	}
 	config, err := json.MarshalIndent(map[string]any{
 		"Hostname": "kerb",
-		// Nothing listens: without a password gokrazy's pages are a socket
+		// No port listens: without a password gokrazy's pages are a socket
 		// that root alone can open.
 		"Update":          map[string]any{"NoPassword": true},
 		"Environment":     []string{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"},
-		"Packages":        []string{pole},
-		"GokrazyPackages": []string{modules + "gokrazy/cmd/dhcp", modules + "gokrazy/cmd/randomd"},
+		"Packages":        []string{polePath},
+		"GokrazyPackages": []string{gokrazyPath + "gokrazy/cmd/dhcp", gokrazyPath + "gokrazy/cmd/randomd"},
 		"KernelPackage":   kernel, "FirmwarePackage": firmware, "EEPROMPackage": eeprom,
 		"SerialConsole": console,
-		"PackageConfig": map[string]any{pole: map[string]any{
+		"PackageConfig": map[string]any{polePath: map[string]any{
 			"ExtraFilePaths":    map[string]string{"/usr/bin/kerb": b.kerb},
 			"ExtraFileContents": map[string]string{"/etc/kerb-image.json": string(about) + "\n"},
 		}},
@@ -134,9 +137,9 @@ func (b build) instance(dir string) error {
 	if err != nil {
 		return err
 	}
-	// gokrazy builds every program in a module of its own choice: this one.
-	mod = []byte(strings.Replace(string(mod), "module "+here, "module image", 1) +
-		fmt.Sprintf("\nrequire %s v0.0.0\n\nreplace %s => %s\n", here, here, source))
+	// gokrazy builds every program in the module of its builddir: this one.
+	mod = []byte(strings.Replace(string(mod), "module "+modulePath, "module image", 1) +
+		fmt.Sprintf("\nrequire %s v0.0.0\n\nreplace %s => %s\n", modulePath, modulePath, source))
 	files := map[string][]byte{"config.json": config, "builddir/go.mod": mod, "builddir/go.sum": sum}
 	for name, content := range files {
 		path := filepath.Join(dir, name)
@@ -150,21 +153,22 @@ func (b build) instance(dir string) error {
 	return nil
 }
 
-// finish makes the file system for what is counted, and the boot partition
-// anew: gokrazy's has no room for a folder in which a laptop finds what to fill
-// in. gokrazy's init reads it, too, and expects FAT16 with one table.
-func (b build) finish() error {
-	ps, err := partitions(b.out)
+// finishCard makes the ext4 file system of the state directory, and a new boot
+// partition: gokrazy's has no room for the folder kerb with its examples. gokrazy's
+// init reads the boot partition too, and expects FAT16 with one table.
+func (b build) finishCard() error {
+	ps, err := readPartitions(b.out)
 	if err != nil {
 		return err
 	}
 	boot, system, perm := ps[0], ps[1], ps[3]
-	if err := b.resquash(system.at); err != nil {
+	if err := b.rebuildSquashfs(system.offset); err != nil {
 		return err
 	}
-	// Checksums over the journal: a power cut must not replay half of it.
-	if err := say(then(exec.Command("mkfs.ext4", "-q", "-F", "-L", "perm", "-U", uuid, "-O", "metadata_csum,^fast_commit",
-		"-E", fmt.Sprintf("hash_seed=%s,offset=%d,lazy_itable_init=0,lazy_journal_init=0", uuid, perm.at), b.out, fmt.Sprintf("%dk", perm.size>>10)), b.when)); err != nil {
+	// metadata_csum puts checksums over the journal: after a power cut no torn
+	// part of it is replayed.
+	if err := runCommand(withFixedTime(exec.Command("mkfs.ext4", "-q", "-F", "-L", "perm", "-U", permUUID, "-O", "metadata_csum,^fast_commit",
+		"-E", fmt.Sprintf("hash_seed=%s,offset=%d,lazy_itable_init=0,lazy_journal_init=0", permUUID, perm.offset), b.out, fmt.Sprintf("%dk", perm.size>>10)), b.commitTime)); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "kerb-card-")
@@ -173,10 +177,10 @@ func (b build) finish() error {
 	}
 	defer os.RemoveAll(dir)
 	card := filepath.Join(dir, "card")
-	if err := errors.Join(os.Mkdir(card, 0o755), say(exec.Command("mcopy", "-s", "-i", fmt.Sprintf("%s@@%d", b.out, boot.at), "::*", card))); err != nil {
+	if err := errors.Join(os.Mkdir(card, 0o755), runCommand(exec.Command("mcopy", "-s", "-i", fmt.Sprintf("%s@@%d", b.out, boot.offset), "::*", card))); err != nil {
 		return err
 	}
-	if err := b.examples(filepath.Join(card, "kerb")); err != nil {
+	if err := b.writeExamples(filepath.Join(card, "kerb")); err != nil {
 		return err
 	}
 	fat := filepath.Join(dir, "fat")
@@ -185,16 +189,16 @@ func (b build) finish() error {
 		return err
 	}
 	err = errors.Join(os.WriteFile(fat, nil, 0o644), os.Truncate(fat, boot.size),
-		say(exec.Command("mkfs.vfat", "--invariant", "-F", "16", "-f", "1", "-n", "KERB", fat)),
-		say(then(exec.Command("mcopy", append([]string{"-s", "-i", fat}, append(content, "::/")...)...), b.when)))
+		runCommand(exec.Command("mkfs.vfat", "--invariant", "-F", "16", "-f", "1", "-n", "KERB", fat)),
+		runCommand(withFixedTime(exec.Command("mcopy", append([]string{"-s", "-i", fat}, append(content, "::/")...)...), b.commitTime)))
 	if err != nil {
 		return err
 	}
-	return say(exec.Command("dd", "if="+fat, "of="+b.out, "bs=1M", fmt.Sprintf("seek=%d", boot.at), "oflag=seek_bytes", "conv=notrunc,sparse", "status=none"))
+	return runCommand(exec.Command("dd", "if="+fat, "of="+b.out, "bs=1M", fmt.Sprintf("seek=%d", boot.offset), "oflag=seek_bytes", "conv=notrunc,sparse", "status=none"))
 }
 
-// offer writes what update servers tell of a system, beside it.
-func (b build) offer() error {
+// writeOffer writes update.json, which describes the system, beside it.
+func (b build) writeOffer() error {
 	content, err := os.ReadFile(b.out)
 	if err != nil {
 		return err
@@ -208,11 +212,11 @@ func (b build) offer() error {
 	return os.WriteFile(filepath.Join(filepath.Dir(b.out), "update.json"), append(text, '\n'), 0o644)
 }
 
-// A partition is where one lies, in bytes.
-type partition struct{ at, size int64 }
+// A partition has its offset and size in the image, in bytes.
+type partition struct{ offset, size int64 }
 
-// partitions reads the image's GPT.
-func partitions(path string) (ps []partition, err error) {
+// readPartitions reads the first four partitions of the image's GPT.
+func readPartitions(path string) (ps []partition, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -232,8 +236,8 @@ func partitions(path string) (ps []partition, err error) {
 	return ps, nil
 }
 
-// examples are what a laptop finds on the card.
-func (b build) examples(dir string) error {
+// writeExamples writes the folder kerb of the card: a README and two examples.
+func (b build) writeExamples(dir string) error {
 	errs := []error{os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "README.txt"), []byte(readme), 0o644)}
 	for from, to := range map[string]string{"site-camera.toml": "site.toml.example", "policy-standard.toml": "policy.toml.example"} {
 		content, err := os.ReadFile(filepath.Join(b.configs, from))
@@ -257,7 +261,8 @@ the broker can be reached, in an event. To change something later, change it
 here and start the device again.
 `
 
-func say(c *exec.Cmd) error {
+// runCommand runs a program with its output on standard error.
+func runCommand(c *exec.Cmd) error {
 	c.Stdout, c.Stderr = os.Stderr, os.Stderr
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("%s: %w", strings.Join(c.Args[:min(3, len(c.Args))], " "), err)

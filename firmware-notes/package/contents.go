@@ -13,8 +13,8 @@ import (
 	"github.com/goreleaser/nfpm/v2/files"
 )
 
-// contents is everything in a package: where it comes from, where it goes.
-func contents(root, made, binary string, when time.Time) files.Contents {
+// packageContents lists all files of a package, with source, destination and mode.
+func packageContents(root, made, binary string, when time.Time) files.Contents {
 	var cs files.Contents
 	add := func(kind, mode, from, to string) {
 		m := os.FileMode(0o644)
@@ -61,14 +61,14 @@ func contents(root, made, binary string, when time.Time) files.Contents {
 	return cs
 }
 
-// derive writes into dir what is made and not kept: the manual, the shells'
+// writeDerived writes the generated files into dir: the manual, the shells'
 // completions, the change log, and site.toml as a new device gets it.
-func derive(root, dir, out, release string, when time.Time) error {
+func writeDerived(root, dir, out, release string, when time.Time) error {
 	site, err := os.ReadFile(filepath.Join(root, "configs/site-camera.toml"))
 	if err != nil {
 		return err
 	}
-	// The schema lies elsewhere on a device.
+	// The schema has another path on a device.
 	site = bytes.TrimLeft(bytes.Replace(site, []byte("#:schema site.schema.json\n"), nil, 1), "\n")
 	if err := os.WriteFile(filepath.Join(dir, "site.toml"), site, 0o644); err != nil {
 		return err
@@ -81,7 +81,7 @@ func derive(root, dir, out, release string, when time.Time) error {
 			return fmt.Errorf("kerb %v: %w", words, err)
 		}
 		if name == "kerb.1" {
-			name, text = "kerb.1.gz", zip(text)
+			name, text = "kerb.1.gz", gzipBest(text)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
@@ -89,14 +89,14 @@ func derive(root, dir, out, release string, when time.Time) error {
 	}
 	changes := fmt.Sprintf("kerb (%s) unstable; urgency=medium\n\n  * The changes are told by the log of its source.\n\n -- %s  %s\n",
 		release, maintainer, when.Format(time.RFC1123Z))
-	return os.WriteFile(filepath.Join(dir, "changelog.gz"), zip([]byte(changes)), 0o644)
+	return os.WriteFile(filepath.Join(dir, "changelog.gz"), gzipBest([]byte(changes)), 0o644)
 }
 
-// zip is gzip -9n.
-func zip(text []byte) []byte {
+// gzipBest compresses as gzip -9n does.
+func gzipBest(text []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is right
-	_, _ = w.Write(text)                                  // a buffer takes everything
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is valid
+	_, _ = w.Write(text)                                  // a buffer returns no error
 	_ = w.Close()
 	return b.Bytes()
 }

@@ -1,6 +1,6 @@
-// Command package makes the Debian packages of kerb from binaries that are
-// there. Their content is one table; see contents. Nothing in them depends on
-// when or where they were made, so two builds give the same bytes.
+// Command package makes the Debian packages of kerb from existing binaries. Their
+// content is one table; see packageContents. It depends neither on the time nor on
+// the place of the build, so two builds give the same bytes.
 //
 //	go -C firmware-notes/package run . -out DIR
 //
@@ -21,8 +21,8 @@ import (
 	"github.com/goreleaser/nfpm/v2/deb"
 )
 
-// binaries are Debian's names of the processors, and what make cross calls
-// the binaries for them. The one for armhf runs on a Pi Zero, too.
+// binaries are Debian's names of the architectures and the file names that make
+// cross gives their binaries. The binary for armhf runs on a Pi Zero, too.
 var binaries = []struct{ arch, file string }{
 	{"amd64", "kerb-linux-amd64"},
 	{"arm64", "kerb-linux-arm64"},
@@ -42,13 +42,14 @@ func main() {
 	}
 }
 
+// run makes the packages of all architectures.
 func run(root, out, release string) error {
 	when, commit, err := lastCommit(root)
 	if err != nil {
 		return err
 	}
 	if release == "" {
-		// Older than any release, and newer commits sort later.
+		// It sorts before any release, and newer commits sort later.
 		release = fmt.Sprintf("0~git%s.%s", when.Format("20060102150405"), commit)
 	}
 	dir, err := os.MkdirTemp("", "kerb-package-")
@@ -56,21 +57,21 @@ func run(root, out, release string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := derive(root, dir, out, release, when); err != nil {
+	if err := writeDerived(root, dir, out, release, when); err != nil {
 		return err
 	}
 	for _, b := range binaries {
 		path := filepath.Join(out, fmt.Sprintf("kerb_%s_%s.deb", release, b.arch))
-		if err := pack(path, &nfpm.Info{
+		if err := writeDeb(path, &nfpm.Info{
 			Name: "kerb", Arch: b.arch, Platform: "linux", Version: release, VersionSchema: "none", Section: "net", Priority: "optional",
 			Maintainer: maintainer, License: "Apache-2.0", MTime: when, DisableGlobbing: true, Description: description,
 			Overridables: nfpm.Overridables{
 				Recommends: []string{"systemd", "ca-certificates"},
 				Suggests:   []string{"mosquitto-clients", "minisign"},
-				Contents:   contents(root, dir, filepath.Join(out, b.file), when),
+				Contents:   packageContents(root, dir, filepath.Join(out, b.file), when),
 				Scripts: nfpm.Scripts{
-					PostInstall: debian(root, "postinst"),
-					PreRemove:   debian(root, "prerm"), PostRemove: debian(root, "postrm"),
+					PostInstall: scriptPath(root, "postinst"),
+					PreRemove:   scriptPath(root, "prerm"), PostRemove: scriptPath(root, "postrm"),
 				},
 				Deb: nfpm.Deb{Compression: "xz", Fields: map[string]string{"Multi-Arch": "foreign"}},
 			},
@@ -88,11 +89,13 @@ loop detector. Pictures are looked at in memory and overwritten; counts are
 cleared by a policy that a privacy reviewer wrote, spooled, and published over
 MQTT. Nobody is recognised, and no picture is stored or sent.`
 
-func debian(root, script string) string {
+// scriptPath is the path of a maintainer script.
+func scriptPath(root, script string) string {
 	return filepath.Join(root, "firmware-notes/package/debian", script)
 }
 
-func pack(path string, info *nfpm.Info) error {
+// writeDeb writes one package, and removes it again after an error.
+func writeDeb(path string, info *nfpm.Info) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -104,7 +107,8 @@ func pack(path string, info *nfpm.Info) error {
 	return nil
 }
 
-// lastCommit is the time that all files in the packages bear, and its name.
+// lastCommit is the time and the name of the last commit. All files in the packages
+// have that time.
 func lastCommit(root string) (time.Time, string, error) {
 	out, err := exec.Command("git", "-C", root, "log", "-1", "--format=%ct %h", "--abbrev=8").Output()
 	if err != nil {

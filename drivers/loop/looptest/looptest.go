@@ -1,5 +1,5 @@
-// Package looptest plays recorded edges to whoever counts them, and records
-// what a source says.
+// Package looptest is a fake edge source for tests: it plays batches of edges, and
+// records the batches of another source. It fails a test that leaves batches unread.
 package looptest
 
 import (
@@ -10,28 +10,28 @@ import (
 	"kerb/drivers/loop"
 )
 
-// TB is what of testing.TB is needed here.
+// TB is the part of testing.TB that NewPlayback uses.
 type TB interface {
 	Helper()
 	Errorf(format string, args ...any)
 	Cleanup(func())
 }
 
-// Batch is what one ReadEdges says.
+// Batch is the result of one call of ReadEdges.
 type Batch struct {
 	Edges []loop.Edge
 	Now   time.Duration // 0: the time of the last edge
 	Err   error
 }
 
-// Playback is a source that says what it was told to.
+// Playback is a source that returns given batches.
 type Playback struct {
 	batches []Batch
 	now     time.Duration
 }
 
-// Play returns a source that says the batches and then io.EOF. A batch that
-// nobody has read by the end of the test fails it.
+// Play makes a source that returns the batches and then io.EOF. A batch that is
+// unread at the end of the test fails it.
 func Play(t TB, batches ...Batch) *Playback {
 	p := &Playback{batches: batches}
 	t.Cleanup(func() {
@@ -43,7 +43,7 @@ func Play(t TB, batches ...Batch) *Playback {
 	return p
 }
 
-// ReadEdges says the next batch, in parts if dst is too small for it.
+// ReadEdges returns the next batch, in parts if dst is too small for it.
 func (p *Playback) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, p.now, err
@@ -66,18 +66,19 @@ func (p *Playback) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Du
 	return n, p.now, err
 }
 
-// Source is anything that gives edges.
+// Source is any source of edges.
 type Source interface {
 	ReadEdges(ctx context.Context, dst []loop.Edge) (n int, now time.Duration, err error)
 }
 
-// Record passes a source on and remembers what it said, as batches for Play.
+// Record is a source that passes another source's batches on and keeps them,
+// for NewPlayback.
 type Record struct {
 	Source
 	Batches []Batch
 }
 
-// ReadEdges is the source's.
+// ReadEdges reads from the source and keeps its batch.
 func (r *Record) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
 	n, now, err := r.Source.ReadEdges(ctx, dst)
 	r.Batches = append(r.Batches, Batch{append([]loop.Edge(nil), dst[:n]...), now, err})

@@ -13,19 +13,19 @@ import (
 	"kerb/drivers/loop/looptest"
 )
 
-// spy is a test that can fail without failing this one.
-type spy struct {
+// fakeTB records the failures of a test without failing this one.
+type fakeTB struct {
 	said string
 	ends []func()
 }
 
-func (s *spy) Helper()                        {}
-func (s *spy) Errorf(format string, a ...any) { s.said += fmt.Sprintf(format, a...) }
-func (s *spy) Cleanup(f func())               { s.ends = append(s.ends, f) }
+func (s *fakeTB) Helper()                        {}
+func (s *fakeTB) Errorf(format string, a ...any) { s.said += fmt.Sprintf(format, a...) }
+func (s *fakeTB) Cleanup(f func())               { s.ends = append(s.ends, f) }
 
 func TestLeftoversFailTheTest(t *testing.T) {
 	for _, read := range []int{0, 1, 2} {
-		s := &spy{}
+		s := &fakeTB{}
 		p := looptest.Play(s, looptest.Batch{Now: time.Second}, looptest.Batch{Edges: []loop.Edge{{At: 2}}})
 		for range read {
 			if _, _, err := p.ReadEdges(context.Background(), make([]loop.Edge, 4)); err != nil {

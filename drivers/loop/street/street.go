@@ -1,6 +1,8 @@
-// Package street drives made-up vehicles over made-up loops: a source of edges
-// for a demonstration without hardware, with the truth beside it. Vehicles come
-// at random and never touch; the same seed gives the same street.
+// Package street simulates vehicles over simulated loops: a source of edges for a
+// demonstration and for tests without hardware, with its ground truth. Vehicles
+// come at random (exponential pauses) and never touch; the same seed gives the
+// same street. It refuses more than 16 loops and more than 3,000 vehicles an hour
+// and lane.
 package street
 
 import (
@@ -15,24 +17,39 @@ import (
 	"kerb/drivers/loop"
 )
 
-// The loops' geometry, for whoever counts.
+// The geometry of the loops.
 const (
 	Spacing    = 4.0 // m between the leading edges of two loops
 	LoopLength = 2.0 // m along the road
 )
 
-// Opts describe a street. The zero value of a field gives what is said.
+// The bounds of Opts.
+const (
+	maxLoops       = 16
+	defaultPerHour = 900  // vehicles an hour and lane
+	maxPerHour     = 3000 // vehicles an hour and lane
+)
+
+// The traffic, chosen by hand for an ordinary city street.
+const (
+	minSpeed, maxSpeed = 3, 25                  // m/s
+	meanSpeed, speedSD = 12, 2.5                // m/s, normal distribution
+	minPause           = 500 * time.Millisecond // between two vehicles of a lane
+	rngStream          = 17                     // of the PCG generator
+)
+
+// Opts describe a street.
 type Opts struct {
 	Seed     uint64
 	Pairs    int                   // lanes with two loops
-	Singles  int                   // lanes with one; with no lane at all: one of each
+	Singles  int                   // lanes with one loop; without any lane: one of each
 	PerHour  float64               // vehicles an hour and lane at most; 0: 900
-	Lasts    time.Duration         // 0: endless
+	Lasts    time.Duration         // length of the street in time; 0: endless
 	Realtime bool                  // edges come when they happen, on the clock of loop.Now; else at once, from 0 on
-	Cut      map[int]time.Duration // lines that are cut off so long after the start
+	Cut      map[int]time.Duration // when a line is cut, since the start, by its number
 }
 
-// Vehicle is one that was driven.
+// Vehicle is one vehicle of the ground truth.
 type Vehicle struct {
 	Lane   int           // pairs first, then singles
 	At     time.Duration // when its front reached the first loop
@@ -41,38 +58,38 @@ type Vehicle struct {
 	Done   time.Duration // when it had left the last loop
 }
 
-// Street is the source.
+// Street is a source of edges.
 type Street struct {
-	o      Opts
-	rng    *rand.Rand
-	start  time.Duration
-	levels []loop.Edge
-	edges  []loop.Edge     // to come, in order
-	free   []time.Duration // per lane: when the next vehicle can come
-	known  time.Duration   // all edges up to here are in edges
-	said   time.Duration
-	driven []Vehicle
+	o        Opts
+	rng      *rand.Rand
+	start    time.Duration
+	levels   []loop.Edge     // as found at opening, not yet delivered
+	edges    []loop.Edge     // made and not yet delivered, in order of time
+	nextAt   []time.Duration // per lane: when the next vehicle comes
+	drivenTo time.Duration   // all edges up to here are made
+	handedTo time.Duration   // all edges up to here are delivered
+	driven   []Vehicle
 }
 
-// New is a street that begins now.
+// New makes a street that begins now. Its error names the bound that o exceeds.
 func New(o Opts) (*Street, error) {
 	if o.Pairs == 0 && o.Singles == 0 {
 		o.Pairs, o.Singles = 1, 1
 	}
-	o.PerHour = cmp.Or(o.PerHour, 900)
-	if o.Pairs < 0 || o.Singles < 0 || 2*o.Pairs+o.Singles > 16 {
+	o.PerHour = cmp.Or(o.PerHour, defaultPerHour)
+	if o.Pairs < 0 || o.Singles < 0 || 2*o.Pairs+o.Singles > maxLoops {
 		return nil, fmt.Errorf("%d pairs and %d single loops: must be 1–16 loops", o.Pairs, o.Singles)
 	}
-	if !(o.PerHour > 0 && o.PerHour <= 3000) {
+	if !(o.PerHour > 0 && o.PerHour <= maxPerHour) {
 		return nil, fmt.Errorf("%g vehicles an hour: must be above 0 and at most 3000", o.PerHour)
 	}
-	s := &Street{o: o, rng: rand.New(rand.NewPCG(o.Seed, 17)), free: make([]time.Duration, o.Pairs+o.Singles)}
+	s := &Street{o: o, rng: rand.New(rand.NewPCG(o.Seed, rngStream)), nextAt: make([]time.Duration, o.Pairs+o.Singles)}
 	if o.Realtime {
 		s.start = loop.Now()
 	}
-	s.known, s.said = s.start, s.start
-	for i := range s.free {
-		s.free[i] = s.start + s.pause()
+	s.drivenTo, s.handedTo = s.start, s.start
+	for i := range s.nextAt {
+		s.nextAt[i] = s.start + s.randomPause()
 	}
 	for i := range s.Lines() {
 		s.levels = append(s.levels, loop.Edge{Line: i, At: s.start, Level: true})
@@ -92,37 +109,37 @@ func (s *Street) Lines() (names []string) {
 	return names
 }
 
-// Coarse is false: nothing is more exact than what is made up.
+// Coarse is false: the simulated times are exact.
 func (s *Street) Coarse() bool { return false }
 
-// Close does nothing.
+// Close has no effect.
 func (s *Street) Close() error { return nil }
 
-// Driven are the vehicles that had left their last loop at a time of the
-// edges' clock, in the order in which they came.
+// Driven are the vehicles that had left their last loop at a time of the edges'
+// clock, in the order in which they came.
 func (s *Street) Driven(at time.Duration) []Vehicle {
 	return slices.DeleteFunc(slices.Clone(s.driven), func(v Vehicle) bool { return v.Done > at })
 }
 
-// ReadEdges gives what has happened: in real time after at most loop.Wait,
-// else the next second of the street. io.EOF: it was to last no longer.
+// ReadEdges delivers the edges that have happened: in real time after at most
+// loop.MaxWait, else those of the next second. io.EOF: Opts.Lasts has passed.
 func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, s.said, err
+		return 0, s.handedTo, err
 	}
 	if len(s.levels) > 0 {
 		n := copy(dst, s.levels)
 		s.levels = s.levels[n:]
-		return n, s.said, nil
+		return n, s.handedTo, nil
 	}
-	if s.o.Lasts > 0 && s.said >= s.start+s.o.Lasts {
-		return 0, s.said, io.EOF
+	if s.o.Lasts > 0 && s.handedTo >= s.start+s.o.Lasts {
+		return 0, s.handedTo, io.EOF
 	}
-	now := s.said + time.Second
+	now := s.handedTo + time.Second
 	if s.o.Realtime {
-		if now = loop.Now(); !s.due(now) {
-			if err := s.wait(ctx, now); err != nil {
-				return 0, s.said, err
+		if now = loop.Now(); !s.hasEdge(now) {
+			if err := s.waitForEdge(ctx, now); err != nil {
+				return 0, s.handedTo, err
 			}
 			now = loop.Now()
 		}
@@ -130,7 +147,7 @@ func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Dura
 	if s.o.Lasts > 0 {
 		now = min(now, s.start+s.o.Lasts)
 	}
-	s.drive(now)
+	s.driveUntil(now)
 	n := 0
 	for n < len(dst) && n < len(s.edges) && s.edges[n].At <= now {
 		dst[n] = s.edges[n]
@@ -140,18 +157,19 @@ func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Dura
 		now = dst[n-1].At
 	}
 	s.edges = s.edges[n:]
-	s.said = max(s.said, now)
-	return n, s.said, nil
+	s.handedTo = max(s.handedTo, now)
+	return n, s.handedTo, nil
 }
 
-func (s *Street) due(now time.Duration) bool {
-	s.drive(now)
+// hasEdge makes the edges up to now and reports whether one waits.
+func (s *Street) hasEdge(now time.Duration) bool {
+	s.driveUntil(now)
 	return len(s.edges) > 0 && s.edges[0].At <= now
 }
 
-// wait is until the next edge, but no longer than loop.Wait.
-func (s *Street) wait(ctx context.Context, now time.Duration) error {
-	s.drive(now + loop.Wait)
+// waitForEdge waits until the next edge, but no longer than loop.MaxWait.
+func (s *Street) waitForEdge(ctx context.Context, now time.Duration) error {
+	s.driveUntil(now + loop.Wait)
 	d := loop.Wait
 	if len(s.edges) > 0 {
 		d = min(d, s.edges[0].At-now)
@@ -166,37 +184,38 @@ func (s *Street) wait(ctx context.Context, now time.Duration) error {
 	}
 }
 
-// drive makes every vehicle that comes until t.
-func (s *Street) drive(t time.Duration) {
-	if t <= s.known {
+// driveUntil makes every vehicle that comes until t, with its edges.
+func (s *Street) driveUntil(t time.Duration) {
+	if t <= s.drivenTo {
 		return
 	}
-	s.known = t
-	for lane := range s.free {
-		for s.free[lane] <= t {
-			v := s.vehicle(lane)
+	s.drivenTo = t
+	for lane := range s.nextAt {
+		for s.nextAt[lane] <= t {
+			v := s.driveVehicle(lane)
 			s.driven = append(s.driven, v)
-			// The next one keeps a distance of at least half a second.
-			s.free[lane] = v.Done + 500*time.Millisecond + s.pause()
+			s.nextAt[lane] = v.Done + minPause + s.randomPause()
 		}
 	}
 	slices.SortStableFunc(s.edges, func(a, b loop.Edge) int { return cmp.Compare(a.At, b.At) })
 }
 
-func (s *Street) pause() time.Duration {
+// randomPause draws an exponential pause with a mean of one hour over Opts.PerHour.
+func (s *Street) randomPause() time.Duration {
 	return time.Duration(s.rng.ExpFloat64() * float64(time.Hour) / s.o.PerHour)
 }
 
-// kinds are lengths in m and their shares, of an ordinary city street.
-var kinds = [...]struct{ share, from, to float64 }{
+// lengthClasses are vehicle lengths in m and their shares, chosen by hand for an
+// ordinary city street.
+var lengthClasses = [...]struct{ share, from, to float64 }{
 	{0.04, 1.8, 2.4}, {0.76, 3.6, 4.9}, {0.11, 4.9, 6.2}, {0.06, 7, 11}, {0.03, 12, 17},
 }
 
-// vehicle drives one over its lane, beginning at s.free.
-func (s *Street) vehicle(lane int) Vehicle {
-	v := Vehicle{Lane: lane, At: s.free[lane], Speed: min(25, max(3, 12+2.5*s.rng.NormFloat64()))}
+// driveVehicle makes the lane's next vehicle and its edges.
+func (s *Street) driveVehicle(lane int) Vehicle {
+	v := Vehicle{Lane: lane, At: s.nextAt[lane], Speed: min(maxSpeed, max(minSpeed, meanSpeed+speedSD*s.rng.NormFloat64()))}
 	dice := s.rng.Float64()
-	for _, k := range kinds {
+	for _, k := range lengthClasses {
 		v.Length = k.from + (k.to-k.from)*s.rng.Float64()
 		if dice -= k.share; dice < 0 {
 			break
@@ -207,16 +226,16 @@ func (s *Street) vehicle(lane int) Vehicle {
 		first, loops = s.o.Pairs+lane, 1
 	}
 	for i := range loops {
-		on := v.At + seconds(float64(i)*Spacing/v.Speed)
-		v.Done = on + seconds((v.Length+LoopLength)/v.Speed)
-		s.edge(first+i, true, on)
-		s.edge(first+i, false, v.Done)
+		on := v.At + toDuration(float64(i)*Spacing/v.Speed)
+		v.Done = on + toDuration((v.Length+LoopLength)/v.Speed)
+		s.addEdge(first+i, true, on)
+		s.addEdge(first+i, false, v.Done)
 	}
 	return v
 }
 
-// edge happens, unless the line has been cut.
-func (s *Street) edge(line int, on bool, at time.Duration) {
+// addEdge makes an edge, unless its line has been cut. A cut ends a presence.
+func (s *Street) addEdge(line int, on bool, at time.Duration) {
 	if cut, ok := s.o.Cut[line]; ok && at >= s.start+cut {
 		if on {
 			return
@@ -229,4 +248,5 @@ func (s *Street) edge(line int, on bool, at time.Duration) {
 	s.edges = append(s.edges, loop.Edge{Line: line, On: on, At: at})
 }
 
-func seconds(v float64) time.Duration { return time.Duration(v * 1e9) }
+// toDuration converts seconds.
+func toDuration(v float64) time.Duration { return time.Duration(v * 1e9) }

@@ -15,38 +15,46 @@ import (
 )
 
 const (
-	stateHome = "/perm/var/lib/kerb" // /var/lib/kerb
-	notifyAt  = "/run/kerb-notify"
-	patience  = 90 * time.Second // without a sign of life kerb is ended
+	stateDir     = "/perm/var/lib/kerb" // /var/lib/kerb
+	notifySocket = "/run/kerb-notify"
+
+	// The times of the watch over kerb, chosen by hand.
+	watchdogTimeout = 90 * time.Second // without a heartbeat kerb is killed
+	stopTimeout     = 15 * time.Second // from SIGTERM to SIGKILL
+	minRestart      = time.Second      // the delay of a restart doubles from here
+	maxRestart      = time.Minute      // to here
+	stableAfter     = 10 * time.Minute // a run that lasts longer sets the delay back
 )
 
-// stateDir is where kerb may write.
-func stateDir() error {
-	return errors.Join(os.MkdirAll(filepath.Dir(stateHome), 0o755), os.MkdirAll(stateHome, 0o700), os.Chown(stateHome, kerbID, kerbID))
+// makeStateDir makes the directory in which kerb may write.
+func makeStateDir() error {
+	return errors.Join(os.MkdirAll(filepath.Dir(stateDir), 0o755), os.MkdirAll(stateDir, 0o700), os.Chown(stateDir, kerbID, kerbID))
 }
 
-// An agent is kerb run, and what it last said of its health.
+// An agent is the process kerb run, with its last heartbeat.
 type agent struct {
-	mu     sync.Mutex
-	alive  time.Time
-	health []string // of counting, view, broker and clock, those that are well
+	mu        sync.Mutex
+	heartbeat time.Time
+	health    []string // those of counting, view, broker and clock that are well
 }
 
-// well reports whether the agent counts, has its broker, and a clock.
-func (a *agent) well() (missing []string) {
+// missingHealth lists those of counting, broker and clock that are not well: all of
+// them after watchdogTimeout without a heartbeat.
+func (a *agent) missingHealth() (missing []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, want := range []string{"counting", "broker", "clock"} {
-		if time.Since(a.alive) > patience || !slices.Contains(a.health, want) {
+		if time.Since(a.heartbeat) > watchdogTimeout || !slices.Contains(a.health, want) {
 			missing = append(missing, want)
 		}
 	}
 	return missing
 }
 
-// run keeps kerb running until the context ends.
-func (a *agent) run(ctx context.Context, d *device, dir string) error {
-	if err := stateDir(); err != nil {
+// keepRunning gives kerb its devices and runs it until the context ends. It starts
+// a kerb that ended again, after a delay that doubles from 1 s to 1 min.
+func (a *agent) keepRunning(ctx context.Context, d *device, dir string) error {
+	if err := makeStateDir(); err != nil {
 		return err
 	}
 	for _, pattern := range []string{"/dev/video*", "/dev/gpiochip*"} {
@@ -57,36 +65,38 @@ func (a *agent) run(ctx context.Context, d *device, dir string) error {
 			}
 		}
 	}
-	_ = os.Remove(notifyAt)
-	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notifyAt, Net: "unixgram"})
+	_ = os.Remove(notifySocket)
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notifySocket, Net: "unixgram"})
 	if err != nil {
 		return err
 	}
-	if err := os.Chown(notifyAt, kerbID, kerbID); err != nil {
+	if err := os.Chown(notifySocket, kerbID, kerbID); err != nil {
 		return err
 	}
-	go a.listen(socket, d)
-	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, time.Minute) {
+	go a.readNotifications(socket, d)
+	for wait := minRestart; ctx.Err() == nil; wait = min(2*wait, maxRestart) {
 		begun := time.Now()
-		err := a.once(ctx, d, dir)
+		err := a.runOnce(ctx, d, dir)
 		if ctx.Err() != nil {
 			return nil
 		}
-		d.lamp.show(fault)
+		d.lamp.setCode(fault)
 		d.log.Printf("kerb ended: %v; again in %v", err, wait)
-		if time.Since(begun) > 10*time.Minute {
-			wait = time.Second
+		if time.Since(begun) > stableAfter {
+			wait = minRestart
 		}
 		time.Sleep(wait)
 	}
 	return nil
 }
 
-func (a *agent) once(ctx context.Context, d *device, dir string) error {
-	c := kerb(dir, "run")
-	c.Stdout, c.Stderr = d.words, d.words
-	c.Env = append(c.Env, "NOTIFY_SOCKET="+notifyAt, fmt.Sprintf("WATCHDOG_USEC=%d", (patience/2).Microseconds()))
-	a.saw(nil)
+// runOnce runs kerb until it ends, and kills its process group after
+// watchdogTimeout without a heartbeat.
+func (a *agent) runOnce(ctx context.Context, d *device, dir string) error {
+	c := kerbCommand(dir, "run")
+	c.Stdout, c.Stderr = d.console, d.console
+	c.Env = append(c.Env, "NOTIFY_SOCKET="+notifySocket, fmt.Sprintf("WATCHDOG_USEC=%d", (watchdogTimeout/2).Microseconds()))
+	a.setHealth(nil)
 	if err := c.Start(); err != nil {
 		return err
 	}
@@ -102,31 +112,33 @@ func (a *agent) once(ctx context.Context, d *device, dir string) error {
 			_ = c.Process.Signal(syscall.SIGTERM)
 			select {
 			case <-done:
-			case <-time.After(15 * time.Second):
+			case <-time.After(stopTimeout):
 				_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 			}
 			return ctx.Err()
 		case <-tick.C:
 			a.mu.Lock()
-			silent := time.Since(a.alive) > patience
+			silent := time.Since(a.heartbeat) > watchdogTimeout
 			a.mu.Unlock()
 			if silent {
 				_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 				<-done
-				return fmt.Errorf("no sign of life for %v", patience)
+				return fmt.Errorf("no sign of life for %v", watchdogTimeout)
 			}
 		}
 	}
 }
 
-func (a *agent) saw(health []string) {
+// setHealth records a heartbeat and its health words.
+func (a *agent) setHealth(health []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.alive, a.health = time.Now(), health
+	a.heartbeat, a.health = time.Now(), health
 }
 
-// listen hears what kerb would tell systemd (sd_notify(3)).
-func (a *agent) listen(socket *net.UnixConn, d *device) {
+// readNotifications reads kerb's messages to a service manager (sd_notify(3)): the
+// heartbeat WATCHDOG=1 and, beside it, the health words for the lamp.
+func (a *agent) readNotifications(socket *net.UnixConn, d *device) {
 	b := make([]byte, 4096)
 	for {
 		n, err := socket.Read(b)
@@ -147,16 +159,16 @@ func (a *agent) listen(socket *net.UnixConn, d *device) {
 				health = strings.Fields(words)
 			}
 		}
-		a.saw(health)
+		a.setHealth(health)
 		switch {
 		case !slices.Contains(health, "counting"):
-			d.lamp.show(fault)
+			d.lamp.setCode(fault)
 		case !slices.Contains(health, "view"):
-			d.lamp.show(unsighted)
+			d.lamp.setCode(unsighted)
 		case !slices.Contains(health, "broker"):
-			d.lamp.show(offline)
+			d.lamp.setCode(offline)
 		default:
-			d.lamp.show(counting)
+			d.lamp.setCode(counting)
 		}
 	}
 }

@@ -19,25 +19,27 @@ import (
 // Files go from the card to the device as one set, or not at all:
 //
 //	/perm/kerb/set-HASH     a set that kerb check has passed
-//	/perm/kerb/current      a link to the one in force
+//	/perm/kerb/current      a link to the set in force
 //	/perm/kerb/offered      a copy of the card's folder, being checked
 //
-// An update of the boot partition, and a card that goes bad there, do not take
-// them away.
+// The set in force survives an update of the boot partition, and a card that goes
+// bad there.
 const (
-	currentLink = permDir + "/current"
-	offeredDir  = permDir + "/offered"
-	mostBytes   = 8 << 20 // of all files in the folder; a network is a few megabytes
+	currentLink  = permDir + "/current"
+	offeredDir   = permDir + "/offered"
+	maxCardBytes = 8 << 20 // of all files in the folder; a network is a few megabytes
 )
 
-// refusedError is what is wrong with the files on the card, in kerb's words.
+// refusedError lists the mistakes in the files on the card, in kerb's words.
 type refusedError string
 
+// Error lists the mistakes, one a line.
 func (e refusedError) Error() string { return string(e) }
 
-// takeCard is the folder of the set in force, empty if there is none. The error
-// is why what is on the card is not in force.
-func (d *device) takeCard() (string, error) {
+// admitCard checks the files on the card, puts them in force and returns the folder
+// of the set in force, empty if there is none. Its error tells why the files on the
+// card are not in force.
+func (d *device) admitCard() (string, error) {
 	current, err := filepath.EvalSymlinks(currentLink)
 	if err != nil {
 		current = ""
@@ -47,7 +49,7 @@ func (d *device) takeCard() (string, error) {
 		if current == "" {
 			return "", refusedError("the card has no kerb/policy.toml and kerb/site.toml: write them on a computer, see kerb/README.txt there")
 		}
-		return current, nil // emptied, to keep nothing secret on it
+		return current, nil // the owner emptied it, so that it holds no secret
 	}
 	if err != nil {
 		return current, refusedError(fmt.Sprintf("read the card: %v", err))
@@ -56,13 +58,13 @@ func (d *device) takeCard() (string, error) {
 	if set == current {
 		return current, os.RemoveAll(offeredDir)
 	}
-	if err := d.check(); err != nil {
+	if err := d.checkOffered(); err != nil {
 		return current, err
 	}
 	if err := errors.Join(os.RemoveAll(set), os.Rename(offeredDir, set)); err != nil {
 		return current, err
 	}
-	if err := relink(set); err != nil {
+	if err := linkCurrent(set); err != nil {
 		return current, err
 	}
 	if current != "" {
@@ -72,9 +74,10 @@ func (d *device) takeCard() (string, error) {
 	return set, nil
 }
 
-// copyCard copies the folder kerb of the boot partition and names its content.
+// copyCard copies the folder kerb of the boot partition to offeredDir and returns
+// the hash of its content.
 func (d *device) copyCard() (string, error) {
-	mount, done, err := d.slot.mountCard()
+	mount, done, err := d.slot.mountBoot()
 	if err != nil {
 		return "", err
 	}
@@ -82,8 +85,9 @@ func (d *device) copyCard() (string, error) {
 	return copySet(filepath.Join(mount, "kerb"), offeredDir, kerbID)
 }
 
-// copySet copies the files of a folder, for the group to read, and gives the
-// hash of them all. fs.ErrNotExist: neither of the two files is there.
+// copySet copies the files of a folder, readable for the group, and returns the
+// hash of them all, 16 hexadecimal digits. fs.ErrNotExist: neither site.toml nor
+// policy.toml is there.
 func copySet(from, to string, group int) (string, error) {
 	if err := os.RemoveAll(to); err != nil {
 		return "", err
@@ -93,7 +97,7 @@ func copySet(from, to string, group int) (string, error) {
 	if noSite != nil && noPolicy != nil {
 		return "", fs.ErrNotExist
 	}
-	sum, left := sha256.New(), int64(mostBytes)
+	sum, left := sha256.New(), int64(maxCardBytes)
 	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -103,14 +107,14 @@ func copySet(from, to string, group int) (string, error) {
 			return err
 		}
 		if e.IsDir() {
-			return shared(os.MkdirAll(filepath.Join(to, name), 0o750), filepath.Join(to, name), 0o750, group)
+			return shareWithGroup(os.MkdirAll(filepath.Join(to, name), 0o750), filepath.Join(to, name), 0o750, group)
 		}
 		info, err := e.Info()
 		if err != nil {
 			return err
 		}
 		if left -= info.Size(); left < 0 {
-			return fmt.Errorf("the folder kerb holds more than %d MB", mostBytes>>20)
+			return fmt.Errorf("the folder kerb holds more than %d MB", maxCardBytes>>20)
 		}
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -118,7 +122,7 @@ func copySet(from, to string, group int) (string, error) {
 		}
 		fmt.Fprintf(sum, "%s %d\n", name, len(content))
 		sum.Write(content)
-		return shared(writeSynced(filepath.Join(to, name), content), filepath.Join(to, name), 0o640, group)
+		return shareWithGroup(writeSynced(filepath.Join(to, name), content), filepath.Join(to, name), 0o640, group)
 	})
 	if err != nil {
 		return "", err
@@ -126,13 +130,16 @@ func copySet(from, to string, group int) (string, error) {
 	return fmt.Sprintf("%x", sum.Sum(nil))[:16], nil
 }
 
-func shared(err error, path string, mode os.FileMode, group int) error {
+// shareWithGroup makes a file that was just written readable for the group, unless
+// err is set.
+func shareWithGroup(err error, path string, mode os.FileMode, group int) error {
 	if err != nil {
 		return err
 	}
 	return errors.Join(os.Chown(path, -1, group), os.Chmod(path, mode))
 }
 
+// writeSynced writes a file and syncs it to the disk.
 func writeSynced(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -142,8 +149,9 @@ func writeSynced(path string, content []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// relink makes a set the one in force, at once and for good.
-func relink(set string) error {
+// linkCurrent puts a set in force: it replaces the link by a rename, and syncs the
+// directory.
+func linkCurrent(set string) error {
 	if err := os.Remove(currentLink + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -158,16 +166,17 @@ func relink(set string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// check asks kerb, and pole's own files, whether what is offered can be taken.
-func (d *device) check() error {
+// checkOffered checks the offered files with pole's own parser and with kerb check.
+// A refusedError lists their mistakes.
+func (d *device) checkOffered() error {
 	_, err := readSettings(offeredDir)
 	if err != nil {
 		return refusedError(err.Error())
 	}
-	if err := stateDir(); err != nil {
+	if err := makeStateDir(); err != nil {
 		return err
 	}
-	c := offered("check")
+	c := offeredCommand("check")
 	var said bytes.Buffer
 	c.Stderr = &said
 	if err := c.Run(); err != nil {
@@ -176,9 +185,15 @@ func (d *device) check() error {
 	return nil
 }
 
-// refused says what is wrong: lamp, screen, and an event as soon as the broker
-// can be reached. idle: nothing counts.
-func (d *device) refused(ctx context.Context, wrong error, idle bool) {
+// The delay between two attempts to reach the broker doubles from minTell to maxTell.
+const (
+	minTell = 5 * time.Second
+	maxTell = 5 * time.Minute
+)
+
+// reportRefused reports refused files on the lamp, on the screen and, as soon as
+// the broker can be reached, in an event. idle: no set is in force.
+func (d *device) reportRefused(ctx context.Context, wrong error, idle bool) {
 	for line := range strings.Lines(wrong.Error()) {
 		d.log.Printf("CARD REFUSED: %s", strings.TrimRight(line, "\n"))
 	}
@@ -186,15 +201,15 @@ func (d *device) refused(ctx context.Context, wrong error, idle bool) {
 		d.log.Printf("counting goes on with the files that were in force before")
 		return
 	}
-	d.lamp.show(fault)
+	d.lamp.setCode(fault)
 	d.log.Printf("NOTHING IS COUNTED: mend the files on the card and start again")
 	if _, err := os.Stat(offeredDir); err != nil {
 		return
 	}
 	go func() {
-		for wait := 5 * time.Second; ctx.Err() == nil; wait = min(2*wait, 5*time.Minute) {
-			c := offered("check", "-tell")
-			out, _ := c.CombinedOutput() // it fails, because the files are wrong
+		for wait := minTell; ctx.Err() == nil; wait = min(2*wait, maxTell) {
+			c := offeredCommand("check", "-tell")
+			out, _ := c.CombinedOutput() // it exits with an error, because the files are wrong
 			if bytes.Contains(out, []byte("the broker was told")) {
 				d.log.Printf("the broker was told")
 				return
@@ -204,21 +219,21 @@ func (d *device) refused(ctx context.Context, wrong error, idle bool) {
 	}()
 }
 
-// offered is a command over the copy of the card's folder, which calls the files
-// what they are called on the card.
-func offered(command string, words ...string) *exec.Cmd {
-	c := kerb("", command, words...)
+// offeredCommand is a command of kerb over the copy of the card's folder, in that
+// folder, so that its messages name the files as on the card.
+func offeredCommand(command string, words ...string) *exec.Cmd {
+	c := kerbCommand("", command, words...)
 	c.Dir = offeredDir
 	return c
 }
 
-// kerb is a command of kerb's over a set of files, as its user.
-func kerb(dir, command string, words ...string) *exec.Cmd {
+// kerbCommand is a command of kerb over a set of files, as kerb's user.
+func kerbCommand(dir, command string, words ...string) *exec.Cmd {
 	words = append([]string{command, "-site", filepath.Join(dir, "site.toml"), "-policy", filepath.Join(dir, "policy.toml")}, words...)
 	c := exec.Command(kerbBin, words...)
 	c.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: kerbID, Gid: kerbID}, Pdeathsig: syscall.SIGKILL, Setpgid: true,
 	}
-	c.Env = []string{"PATH=/usr/bin", "HOME=" + stateHome}
+	c.Env = []string{"PATH=/usr/bin", "HOME=" + stateDir}
 	return c
 }

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The partitions of a card, as gokrazy lays them out.
+// The partitions of a card in gokrazy's layout.
 const (
 	bootPartition = 1 // FAT: kernel, cmdline.txt, the folder kerb
 	slotA         = 2
@@ -19,7 +19,7 @@ const (
 	// 4 is ext4 and mounted at /perm
 )
 
-// rootPartition is the partition that / is on, and the folder of its disk
+// rootPartition is the number of the partition of /, and the folder of its disk
 // below /sys.
 func rootPartition() (number int, disk string, err error) {
 	var st unix.Stat_t
@@ -35,6 +35,7 @@ func rootPartition() (number int, disk string, err error) {
 	return number, filepath.Dir(own), err
 }
 
+// partitionNumber reads the number of a partition from its folder below /sys.
 func partitionNumber(dir string) (int, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "partition"))
 	if err != nil {
@@ -43,8 +44,9 @@ func partitionNumber(dir string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(b)))
 }
 
-// partition is the device of a partition of the disk.
-func (s slot) partition(number int) string {
+// partitionDevice is the device file of a partition of the disk, or a name that does
+// not exist.
+func (s slot) partitionDevice(number int) string {
 	children, _ := filepath.Glob(filepath.Join(s.disk, "*", "partition")) // the pattern is right
 	for _, c := range children {
 		if n, err := partitionNumber(filepath.Dir(c)); err == nil && n == number {
@@ -54,14 +56,14 @@ func (s slot) partition(number int) string {
 	return filepath.Join("/dev", fmt.Sprintf("no-partition-%d", number))
 }
 
-// mountCard mounts the boot partition, to be read.
-func (s slot) mountCard() (dir string, done func(), err error) {
+// mountBoot mounts the boot partition read-only. done unmounts it.
+func (s slot) mountBoot() (dir string, done func(), err error) {
 	dir = filepath.Join(os.TempDir(), "card")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, err
 	}
 	const flags = unix.MS_RDONLY | unix.MS_NOEXEC | unix.MS_NODEV | unix.MS_NOSUID
-	if err := unix.Mount(s.partition(bootPartition), dir, "vfat", flags, ""); err != nil {
+	if err := unix.Mount(s.partitionDevice(bootPartition), dir, "vfat", flags, ""); err != nil {
 		return "", nil, fmt.Errorf("mount the boot partition: %w", err)
 	}
 	return dir, func() { _ = unix.Unmount(dir, 0) }, nil
@@ -73,8 +75,9 @@ const (
 	figetbsz = 2
 )
 
-// place is where on its partition a file lies that fits into one block.
-func place(path string) (at, length int64, err error) {
+// blockOffset gives the offset and length, in bytes on its partition, of a file that
+// fits into one block. Other files are an error.
+func blockOffset(path string) (at, length int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, 0, err

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The codes of the board's own green lamp, as those of kerb's status lamp; see
-// firmware-notes/lamp.md.
+// The codes of the board's own green lamp. They are those of kerb's status lamp;
+// see firmware-notes/lamp.md.
 const (
 	dark int32 = iota
 	counting
@@ -18,12 +18,14 @@ const (
 	fault
 )
 
-// A lamp is the board's own; there is none on some boards.
+// A lamp is the board's own LED, below /sys/class/leds. Its path is empty on a board
+// without one.
 type lamp struct {
 	path string
 	code atomic.Int32
 }
 
+// findLamp takes the LED over from the kernel's trigger.
 func findLamp() *lamp {
 	for _, name := range []string{"ACT", "led0", "PWR"} {
 		path := filepath.Join("/sys/class/leds", name)
@@ -35,26 +37,32 @@ func findLamp() *lamp {
 	return &lamp{}
 }
 
-func (l *lamp) show(code int32) { l.code.Store(code) }
+// setCode changes the code, from the next round on.
+func (l *lamp) setCode(code int32) { l.code.Store(code) }
 
-const flash = 80 * time.Millisecond
+// The times of the patterns, those of kerb's status lamp.
+const (
+	flashTime = 80 * time.Millisecond
+	roundTime = 3 * time.Second
+	fastTime  = 100 * time.Millisecond
+)
 
-// run blinks until the context ends.
-func (l *lamp) run(ctx context.Context) {
+// blinkUntil blinks the code until the context ends.
+func (l *lamp) blinkUntil(ctx context.Context) {
 	for l.path != "" && ctx.Err() == nil {
 		pattern := map[int32][]time.Duration{
 			dark:      {0, time.Second},
-			counting:  {flash, 3*time.Second - flash},
-			offline:   {flash, 3 * flash, flash, 3*time.Second - 5*flash},
-			unsighted: {flash, 3 * flash, flash, 3 * flash, flash, 3*time.Second - 9*flash},
-			fault:     {100 * time.Millisecond, 100 * time.Millisecond},
+			counting:  {flashTime, roundTime - flashTime},
+			offline:   {flashTime, 3 * flashTime, flashTime, roundTime - 5*flashTime},
+			unsighted: {flashTime, 3 * flashTime, flashTime, 3 * flashTime, flashTime, roundTime - 9*flashTime},
+			fault:     {fastTime, fastTime},
 		}[l.code.Load()]
 		for i, d := range pattern {
 			on := "0"
 			if i%2 == 0 && d > 0 {
 				on = "1"
 			}
-			_ = os.WriteFile(l.path, []byte(on), 0o644) // a lamp stops nothing
+			_ = os.WriteFile(l.path, []byte(on), 0o644) // a lamp that does not answer is ignored
 			time.Sleep(d)
 		}
 	}

@@ -1,10 +1,11 @@
 //go:build linux
 
-// Command pole runs kerb on a device that has nothing else: it is what gokrazy
-// starts. It takes the two files from the card, sets the clock, joins the
-// Wi-Fi, starts kerb and starts it again, and brings the system up to date.
+// Command pole is the only program that gokrazy starts on kerb's image: it runs
+// kerb. It copies the two files from the card, sets the clock, joins the Wi-Fi,
+// starts kerb and restarts it, and installs signed updates of the system.
 //
-// It has the rights of root; kerb runs as nobody in particular.
+// It runs as root; kerb runs as an unprivileged user. It refuses a card that kerb
+// check refuses, unknown settings, and a system that no key of the device signed.
 package main
 
 import (
@@ -19,36 +20,37 @@ import (
 )
 
 const (
-	permDir = "/perm/kerb"    // pole's own: files taken from the card, what it remembers
+	permDir = "/perm/kerb"    // pole's own: files copied from the card, the failed version
 	kerbBin = "/usr/bin/kerb" // the packages' binary
-	kerbID  = 2000            // the user and group that kerb runs as
+	kerbID  = 2000            // user and group of kerb
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	words := io.Writer(os.Stderr)
-	// What happens is told on the screen, for who stands before it.
+	// All messages go to the screen too, for a person in front of it.
 	if console, err := os.OpenFile("/dev/console", os.O_WRONLY, 0); err == nil {
 		words = io.MultiWriter(os.Stderr, console)
 	}
-	p := &device{words: words, log: log.New(words, "pole: ", log.LstdFlags|log.LUTC|log.Lmsgprefix), lamp: findLamp()}
+	p := &device{console: words, log: log.New(words, "pole: ", log.LstdFlags|log.LUTC|log.Lmsgprefix), lamp: findLamp()}
 	if err := p.run(ctx); err != nil {
 		p.log.Print(err)
 		os.Exit(1)
 	}
 }
 
-// A device is everything that pole looks after.
+// A device is the state of pole.
 type device struct {
-	words io.Writer
-	log   *log.Logger
-	lamp  *lamp
-	slot  slot
-	sys   settings
-	agent agent
+	console  io.Writer
+	log      *log.Logger
+	lamp     *lamp
+	slot     slot
+	settings settings
+	agent    agent
 }
 
+// run starts the parts of pole, then runs kerb until the context ends.
 func (d *device) run(ctx context.Context) error {
 	if err := os.MkdirAll(permDir, 0o755); err != nil {
 		return fmt.Errorf("the partition for what is counted cannot be written: %w", err)
@@ -63,20 +65,20 @@ func (d *device) run(ctx context.Context) error {
 	} else {
 		d.log.Printf("root can be written: %v", err)
 	}
-	go d.lamp.run(ctx)
-	dir, wrong := d.takeCard()
-	// Wi-Fi, clock and updates work with files that kerb would not take: the
-	// device must be able to say so, and to be mended.
-	d.system(ctx, dir)
+	go d.lamp.blinkUntil(ctx)
+	dir, wrong := d.admitCard()
+	// Wi-Fi, clock and updates work with files that kerb refuses: the device
+	// must be able to report that, and to be repaired.
+	d.startSystem(ctx, dir)
 	if d.slot.trial {
-		go d.judge(ctx)
+		go d.judgeTrial(ctx)
 	}
 	if wrong != nil {
-		d.refused(ctx, wrong, dir == "")
+		d.reportRefused(ctx, wrong, dir == "")
 	}
 	if dir == "" {
 		<-ctx.Done()
 		return nil
 	}
-	return d.agent.run(ctx, d, dir)
+	return d.agent.keepRunning(ctx, d, dir)
 }

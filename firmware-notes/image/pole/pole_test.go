@@ -10,13 +10,13 @@ import (
 
 const kernelWords = "console=tty1 root=PARTUUID=60c24cc1-f3f9-427a-8199-0a65fa0d0001/PARTNROFF=1 ro init=/gokrazy/init panic=10"
 
-func TestACommandLineStartsTheSlotItNames(t *testing.T) {
+func TestStartFromNamesTheSlot(t *testing.T) {
 	padded := kernelWords + strings.Repeat(" ", 64)
-	if n := named(padded); n != slotA {
+	if n := namedPartition(padded); n != slotA {
 		t.Errorf("names partition %d", n)
 	}
 	trial := startFrom(padded, slotA, true)
-	if named(trial) != slotA || !strings.HasSuffix(trial, tryWord) {
+	if namedPartition(trial) != slotA || !strings.HasSuffix(trial, tryWord) {
 		t.Errorf("trial: %q", trial)
 	}
 	kept := startFrom(strings.Replace(trial, tryWord, triedWord, 1), slotB, false)
@@ -25,7 +25,7 @@ func TestACommandLineStartsTheSlotItNames(t *testing.T) {
 	}
 }
 
-func TestCmdlineIsChangedInItsPlace(t *testing.T) {
+func TestCmdlineIsEditedInPlace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
 	text := kernelWords + strings.Repeat(" ", 64)
 	if err := os.WriteFile(path, []byte("before"+text+"after"), 0o600); err != nil {
@@ -41,7 +41,7 @@ func TestCmdlineIsChangedInItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, _ := os.ReadFile(path)
-	if s := string(b); len(s) != len(text)+11 || !strings.HasPrefix(s, "before") || !strings.HasSuffix(s, "after") || named(s) != slotB {
+	if s := string(b); len(s) != len(text)+11 || !strings.HasPrefix(s, "before") || !strings.HasSuffix(s, "after") || namedPartition(s) != slotB {
 		t.Errorf("%q", s)
 	}
 	if err := editAt(f, 6, 40, edit); err == nil {
@@ -52,7 +52,7 @@ func TestCmdlineIsChangedInItsPlace(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, dir string, files map[string]string) string {
+func writeFiles(t *testing.T, dir string, files map[string]string) string {
 	t.Helper()
 	for name, text := range files {
 		path := filepath.Join(dir, name)
@@ -66,8 +66,8 @@ func write(t *testing.T, dir string, files map[string]string) string {
 	return dir
 }
 
-func TestASetIsCopiedWholeAndNamedByItsContent(t *testing.T) {
-	from := write(t, t.TempDir(), map[string]string{"site.toml": "a", "policy.toml": "b", "keys/password": "c"})
+func TestCopySetCopiesAllFilesAndHashesThem(t *testing.T) {
+	from := writeFiles(t, t.TempDir(), map[string]string{"site.toml": "a", "policy.toml": "b", "keys/password": "c"})
 	to := filepath.Join(t.TempDir(), "offered")
 	one, err := copySet(from, to, os.Getgid())
 	if err != nil {
@@ -80,14 +80,14 @@ func TestASetIsCopiedWholeAndNamedByItsContent(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(to, "keys/password")); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("%v, %v: a password that everyone may read", info.Mode(), err)
 	}
-	write(t, from, map[string]string{"keys/password": "d"})
+	writeFiles(t, from, map[string]string{"keys/password": "d"})
 	if other, err := copySet(from, to, os.Getgid()); err != nil || other == one {
 		t.Errorf("another content has the same name: %s, %v", other, err)
 	}
 	if _, err := copySet(t.TempDir(), to, os.Getgid()); err != fs.ErrNotExist {
 		t.Errorf("an empty card: %v", err)
 	}
-	write(t, from, map[string]string{"large": strings.Repeat("x", mostBytes)})
+	writeFiles(t, from, map[string]string{"large": strings.Repeat("x", maxCardBytes)})
 	if _, err := copySet(from, to, os.Getgid()); err == nil {
 		t.Error("a folder of any size was taken")
 	}
@@ -107,7 +107,7 @@ func TestSettingsAreStrict(t *testing.T) {
 		"country: no such key":               {"wifi.toml": "ssid = \"a\"\npsk = \"long enough\"\ncountry = \"GB\"\n"},
 		"update.trial = \"1s\"":              {"system.toml": "[update]\ntrial = \"1s\"\n"},
 	} {
-		_, err := readSettings(write(t, t.TempDir(), files))
+		_, err := readSettings(writeFiles(t, t.TempDir(), files))
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%v: %v, want %q", files, err, want)
 		}

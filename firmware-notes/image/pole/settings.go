@@ -15,8 +15,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// settings are system.toml and wifi.toml, which are about the device and not
-// about what is counted. Both may be missing.
+// settings are system.toml and wifi.toml, which describe the device and not the
+// counting. Both may be missing.
 type settings struct {
 	Time struct {
 		Servers []string `toml:"servers"` // NTP, as host or host:port
@@ -25,7 +25,7 @@ type settings struct {
 		URL   string   `toml:"url"`  // of the folder that holds update.json
 		Keys  []string `toml:"keys"` // minisign public keys; each alone suffices
 		Every duration `toml:"every"`
-		Trial duration `toml:"trial"` // how long a new system has to show that it is well
+		Trial duration `toml:"trial"` // time in which a new system must become well
 	} `toml:"update"`
 
 	wifi struct {
@@ -35,26 +35,29 @@ type settings struct {
 	keys []minisign.PublicKey
 }
 
+// duration is a Go duration in TOML.
 type duration struct{ time.Duration }
 
+// UnmarshalText parses a duration such as 6h.
 func (d *duration) UnmarshalText(b []byte) (err error) {
 	d.Duration, err = time.ParseDuration(string(b))
 	return err
 }
 
-// readSettings reads and checks both files. What it returns beside an error can
-// be used as far as it goes: a device with a wrong one must be reachable.
+// readSettings reads and checks both files. Its error lists all mistakes. The
+// settings beside an error are valid as far as they go: a device with a wrong file
+// must be reachable.
 func readSettings(dir string) (settings, error) {
 	var s settings
 	s.Time.Servers = []string{"0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org"}
 	s.Update.Every.Duration, s.Update.Trial.Duration = 6*time.Hour, 10*time.Minute
-	err := errors.Join(strict(dir, "system.toml", &s), strict(dir, "wifi.toml", &s.wifi))
-	if w := s.wifi; there(dir, "wifi.toml") {
+	err := errors.Join(readStrict(dir, "system.toml", &s), readStrict(dir, "wifi.toml", &s.wifi))
+	if w := s.wifi; fileExists(dir, "wifi.toml") {
 		if len(w.SSID) < 1 || len(w.SSID) > 32 {
 			err = errors.Join(err, errors.New("wifi.toml: ssid: must be 1–32 bytes"))
 		}
 		if len(w.PSK) < 8 || len(w.PSK) > 63 {
-			err = errors.Join(err, errors.New("wifi.toml: psk: must be 8–63 characters")) // and not told which
+			err = errors.Join(err, errors.New("wifi.toml: psk: must be 8–63 characters")) // without its value
 		}
 	}
 	for i, text := range s.Update.Keys {
@@ -82,13 +85,14 @@ func readSettings(dir string) (settings, error) {
 	return s, err
 }
 
-func there(dir, name string) bool {
+// fileExists reports whether a file of the folder can be seen.
+func fileExists(dir, name string) bool {
 	_, err := os.Stat(filepath.Join(dir, name))
 	return err == nil
 }
 
-// strict reads a file that may be missing and refuses keys it does not know.
-func strict(dir, name string, v any) error {
+// readStrict reads a TOML file that may be missing, and refuses unknown keys.
+func readStrict(dir, name string, v any) error {
 	f, err := os.Open(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -115,20 +119,20 @@ func strict(dir, name string, v any) error {
 	return err
 }
 
-// system starts what does not depend on kerb: Wi-Fi, clock, updates.
-func (d *device) system(ctx context.Context, dir string) {
+// startSystem starts the parts that do not depend on kerb: Wi-Fi, clock, updates.
+func (d *device) startSystem(ctx context.Context, dir string) {
 	if dir == "" {
-		dir = offeredDir // as far as it can be read
+		dir = offeredDir // its valid part
 	}
 	var err error
-	if d.sys, err = readSettings(dir); err != nil {
+	if d.settings, err = readSettings(dir); err != nil {
 		d.log.Print(err)
 	}
-	if d.sys.wifi.SSID != "" {
-		go d.join(ctx)
+	if d.settings.wifi.SSID != "" {
+		go d.keepJoined(ctx)
 	}
 	go d.keepTime(ctx)
-	if d.sys.Update.URL != "" && len(d.sys.keys) > 0 {
-		go d.update(ctx)
+	if d.settings.Update.URL != "" && len(d.settings.keys) > 0 {
+		go d.keepUpdated(ctx)
 	}
 }

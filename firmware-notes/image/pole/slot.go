@@ -15,27 +15,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Two partitions hold a system each. Which one starts stands in cmdline.txt on
-// the boot partition, in one sector, so that it is changed at once or not.
+// Each of two partitions (slots) holds a system. cmdline.txt on the boot partition
+// names the slot that starts. It lies in one sector, so a change of it is atomic.
 //
-// tryWord is gokrazy's: its init, in the old slot, takes the word out of
-// cmdline.txt and then goes over to the other slot. However the new system ends
-// before it was found well (power cut, panic, watchdog, or pole's own verdict),
-// the next start is the old one's.
+// tryWord is gokrazy's: its init, in the old slot, removes the word from
+// cmdline.txt and then switches to the other slot. If the new system ends before it
+// was found well (power cut, panic, watchdog, or pole's own decision), the next
+// start is that of the old one.
 const (
 	tryWord   = "gokrazy.try_boot_inactive=1"
 	triedWord = "gokrazy.switch_on_boot=1"
 )
 
-// A slot is which system runs.
+// A slot describes the running system and where it lies.
 type slot struct {
 	version int64
 	running int    // its partition
-	spare   int    // the other's
+	spare   int    // the partition of the other slot
 	trial   bool   // this start is a trial: cmdline.txt still names the other slot
-	disk    string // below /sys
+	disk    string // folder of the disk below /sys
 }
 
+// findSlot reads the version of this system and finds its partition.
 func findSlot() (slot, error) {
 	var about struct{ Version int64 }
 	text, err := os.ReadFile("/etc/kerb-image.json")
@@ -51,17 +52,17 @@ func findSlot() (slot, error) {
 	}
 	s.spare = slotA + slotB - s.running
 	cmdline, err := os.ReadFile("/proc/cmdline")
-	s.trial = named(string(cmdline)) != s.running
+	s.trial = namedPartition(string(cmdline)) != s.running
 	return s, err
 }
 
-// offset is how a command line names a slot: by its distance from the first
+// slotPattern matches the slot in a command line: its distance from the first
 // partition, whose name is the same on every start.
-var offset = regexp.MustCompile(`(root=PARTUUID=[0-9a-fA-F-]+/PARTNROFF=)([0-9]+)`)
+var slotPattern = regexp.MustCompile(`(root=PARTUUID=[0-9a-fA-F-]+/PARTNROFF=)([0-9]+)`)
 
-// named is the partition that a command line starts; 0: it does not say.
-func named(cmdline string) int {
-	m := offset.FindStringSubmatch(cmdline)
+// namedPartition is the partition that a command line starts; 0 where it names none.
+func namedPartition(cmdline string) int {
+	m := slotPattern.FindStringSubmatch(cmdline)
 	if m == nil {
 		return 0
 	}
@@ -69,13 +70,14 @@ func named(cmdline string) int {
 	return bootPartition + n
 }
 
-// judge gives a system on trial its time to become well, then keeps it or goes
-// back.
-func (d *device) judge(ctx context.Context) {
-	d.log.Printf("trial: this system has %v to count, reach the broker and know the time", d.sys.Update.Trial)
+// judgeTrial waits until the system on trial is well, and keeps it then: it makes
+// its slot the one that starts. After settings.Update.Trial it reboots into the old
+// system.
+func (d *device) judgeTrial(ctx context.Context) {
+	d.log.Printf("trial: this system has %v to count, reach the broker and know the time", d.settings.Update.Trial)
 	missing := []string{"everything"}
-	for end := time.Now().Add(d.sys.Update.Trial.Duration); time.Now().Before(end); {
-		if missing = d.agent.well(); len(missing) == 0 {
+	for end := time.Now().Add(d.settings.Update.Trial.Duration); time.Now().Before(end); {
+		if missing = d.agent.missingHealth(); len(missing) == 0 {
 			err := d.slot.editCmdline(func(line string) string { return startFrom(line, d.slot.running, false) })
 			if err == nil {
 				d.log.Printf("trial: well, and kept: system %d starts from now on", d.slot.version)
@@ -94,9 +96,9 @@ func (d *device) judge(ctx context.Context) {
 	reboot()
 }
 
-// startFrom is a kernel command line that starts a slot; try: the other one, once.
+// startFrom changes a kernel command line to start a slot; try: the other slot, once.
 func startFrom(line string, partition int, try bool) string {
-	line = offset.ReplaceAllString(line, fmt.Sprintf("${1}%d", partition-bootPartition))
+	line = slotPattern.ReplaceAllString(line, fmt.Sprintf("${1}%d", partition-bootPartition))
 	var words []string
 	for _, w := range strings.Fields(line) {
 		if w != tryWord && w != triedWord {
@@ -109,30 +111,32 @@ func startFrom(line string, partition int, try bool) string {
 	return strings.Join(words, " ")
 }
 
-// editCmdline changes cmdline.txt in its place, padded with spaces.
+// editCmdline changes cmdline.txt in place, on the partition's device, padded with
+// spaces.
 func (s slot) editCmdline(edit func(string) string) error {
-	card, done, err := s.mountCard()
+	card, done, err := s.mountBoot()
 	if err != nil {
 		return err
 	}
-	at, length, err := place(filepath.Join(card, "cmdline.txt"))
+	at, length, err := blockOffset(filepath.Join(card, "cmdline.txt"))
 	done()
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(s.partition(bootPartition), os.O_RDWR|os.O_SYNC, 0)
+	f, err := os.OpenFile(s.partitionDevice(bootPartition), os.O_RDWR|os.O_SYNC, 0)
 	if err != nil {
 		return err
 	}
 	return errors.Join(editAt(f, at, length, edit), f.Close())
 }
 
+// editAt changes the command line of length bytes at an offset of a file.
 func editAt(f *os.File, at, length int64, edit func(string) string) error {
 	old := make([]byte, length)
 	if _, err := f.ReadAt(old, at); err != nil {
 		return err
 	}
-	if named(string(old)) == 0 {
+	if namedPartition(string(old)) == 0 {
 		return errors.New("cmdline.txt does not name a slot")
 	}
 	text := edit(string(old))
@@ -144,18 +148,20 @@ func editAt(f *os.File, at, length int64, edit func(string) string) error {
 	return err
 }
 
-const failedFile = permDir + "/failed-system" // the version on trial: not tried again if it is still there
+// failedFile holds the version on trial. While it exists that version is not tried
+// again.
+const failedFile = permDir + "/failed-system"
 
-// try makes the spare slot start once.
-func (d *device) try(version int64) error {
+// trySpare makes the spare slot start once, at the next start.
+func (d *device) trySpare(version int64) error {
 	if err := writeSynced(failedFile, fmt.Appendf(nil, "%d\n", version)); err != nil {
 		return err
 	}
 	return d.slot.editCmdline(func(line string) string { return startFrom(line, d.slot.running, true) })
 }
 
-// failed is the version that was tried last and did not do well.
-func failed() (version int64) {
+// readFailed is the version that was tried last and did not become well; 0: none.
+func readFailed() (version int64) {
 	b, err := os.ReadFile(failedFile)
 	if err == nil {
 		_, _ = fmt.Sscan(string(b), &version)
@@ -163,9 +169,10 @@ func failed() (version int64) {
 	return version
 }
 
+// reboot restarts the device.
 func reboot() {
 	unix.Sync()
-	time.Sleep(2 * time.Second) // for what was said to be seen
+	time.Sleep(2 * time.Second) // for the last messages to be seen
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {
 		fmt.Fprintln(os.Stderr, "reboot:", err)
 	}

@@ -18,8 +18,8 @@ import (
 	"aead.dev/minisign"
 )
 
-// An offer is update.json, which is signed in update.json.minisig and names the
-// system that lies beside it.
+// An offer is update.json. It is signed in update.json.minisig and names the system
+// that lies beside it.
 type offer struct {
 	Version int64  `json:"version"`
 	File    string `json:"file"`
@@ -27,18 +27,19 @@ type offer struct {
 	SHA256  string `json:"sha256"`
 }
 
-// update looks for a newer system and installs it into the spare slot.
-func (d *device) update(ctx context.Context) {
+// keepUpdated looks for a newer system and installs it into the spare slot. Its
+// delay is random, half to one and a half of settings.Update.Every.
+func (d *device) keepUpdated(ctx context.Context) {
 	for ctx.Err() == nil {
-		// Eleven thousand devices do not ask at once.
-		wait := d.sys.Update.Every.Duration/2 + rand.N(d.sys.Update.Every.Duration)
+		// The delay spreads the requests of 11,000 devices.
+		wait := d.settings.Update.Every.Duration/2 + rand.N(d.settings.Update.Every.Duration)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}
-		if len(d.agent.well()) > 0 && d.slot.trial {
-			continue // what is on trial itself replaces nothing
+		if len(d.agent.missingHealth()) > 0 && d.slot.trial {
+			continue // a system on trial that is not yet well installs no other
 		}
 		if err := d.updateOnce(ctx); err != nil {
 			d.log.Printf("update: %v", err)
@@ -46,8 +47,10 @@ func (d *device) update(ctx context.Context) {
 	}
 }
 
+// updateOnce installs the offered system and starts it on trial, if it is newer and
+// has not been tried.
 func (d *device) updateOnce(ctx context.Context) error {
-	o, err := d.offered(ctx)
+	o, err := d.fetchOffer(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,14 +59,14 @@ func (d *device) updateOnce(ctx context.Context) error {
 		return nil
 	case o.Version < d.slot.version:
 		return fmt.Errorf("version %d is older than what runs, %d", o.Version, d.slot.version)
-	case o.Version == failed():
-		return nil // said when it failed
+	case o.Version == readFailed():
+		return nil // logged when it failed
 	}
 	d.log.Printf("update: system %d goes into slot %d", o.Version, d.slot.spare)
-	if err := d.install(ctx, o); err != nil {
+	if err := d.installSystem(ctx, o); err != nil {
 		return err
 	}
-	if err := d.try(o.Version); err != nil {
+	if err := d.trySpare(o.Version); err != nil {
 		return err
 	}
 	d.log.Printf("update: system %d is tried now", o.Version)
@@ -71,41 +74,49 @@ func (d *device) updateOnce(ctx context.Context) error {
 	return nil
 }
 
-const mostOffer = 64 << 10
+// The bounds of an update, chosen by hand.
+const (
+	maxOfferBytes  = 64 << 10  // update.json, and its signature
+	maxSystemBytes = 500 << 20 // the size of a slot
+	installTimeout = time.Hour
+)
 
-// offered fetches the offer and believes it only if a key of this device signed it.
-func (d *device) offered(ctx context.Context) (o offer, err error) {
-	text, err := d.fetch(ctx, "update.json")
+// fetchOffer fetches the offer and verifies that a key of this device signed it.
+func (d *device) fetchOffer(ctx context.Context) (o offer, err error) {
+	text, err := d.fetchSmall(ctx, "update.json")
 	if err != nil {
 		return o, err
 	}
-	signature, err := d.fetch(ctx, "update.json.minisig")
+	signature, err := d.fetchSmall(ctx, "update.json.minisig")
 	if err != nil {
 		return o, err
 	}
-	if !slices.ContainsFunc(d.sys.keys, func(k minisign.PublicKey) bool { return minisign.Verify(k, text, signature) }) {
+	if !slices.ContainsFunc(d.settings.keys, func(k minisign.PublicKey) bool { return minisign.Verify(k, text, signature) }) {
 		return o, errors.New("update.json is not signed by a key of this device")
 	}
 	if err := json.Unmarshal(text, &o); err != nil {
 		return o, fmt.Errorf("update.json: %w", err)
 	}
-	if o.Version <= 0 || o.Size <= 0 || o.Size > 500<<20 || strings.ContainsAny(o.File, "/\\") || o.File == "" {
+	if o.Version <= 0 || o.Size <= 0 || o.Size > maxSystemBytes || strings.ContainsAny(o.File, "/\\") || o.File == "" {
 		return o, errors.New("update.json: version, size or file make no sense")
 	}
 	return o, nil
 }
 
-func (d *device) fetch(ctx context.Context, name string) ([]byte, error) {
-	body, err := d.get(ctx, name)
+// fetchSmall fetches a file of at most maxOfferBytes from the update folder.
+func (d *device) fetchSmall(ctx context.Context, name string) ([]byte, error) {
+	body, err := d.openURL(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	return io.ReadAll(io.LimitReader(body, mostOffer))
+	return io.ReadAll(io.LimitReader(body, maxOfferBytes))
 }
 
-func (d *device) get(ctx context.Context, name string) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(d.sys.Update.URL, "/")+"/"+name, nil)
+// openURL opens a file of the update folder by HTTP. A status other than 200 is an
+// error.
+func (d *device) openURL(ctx context.Context, name string) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(d.settings.Update.URL, "/")+"/"+name, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -120,16 +131,17 @@ func (d *device) get(ctx context.Context, name string) (io.ReadCloser, error) {
 	return answer.Body, nil
 }
 
-// install writes the system into the spare slot and reads it back.
-func (d *device) install(ctx context.Context, o offer) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+// installSystem writes the system into the spare slot, reads it back and compares its
+// hash.
+func (d *device) installSystem(ctx context.Context, o offer) error {
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
-	body, err := d.get(ctx, o.File)
+	body, err := d.openURL(ctx, o.File)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	f, err := os.OpenFile(d.slot.partition(d.slot.spare), os.O_RDWR, 0)
+	f, err := os.OpenFile(d.slot.partitionDevice(d.slot.spare), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}

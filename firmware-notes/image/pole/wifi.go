@@ -7,9 +7,10 @@ import (
 	"github.com/mdlayher/wifi"
 )
 
-// join keeps the device in its Wi-Fi. The radios of the Pi do the handshake
-// themselves (brcmfmac), so that no further program is needed.
-func (d *device) join(ctx context.Context) {
+// keepJoined keeps the device in its Wi-Fi. It looks every 10 s. The radios of the
+// Pi do the WPA handshake themselves (brcmfmac), so that no further program is
+// needed.
+func (d *device) keepJoined(ctx context.Context) {
 	said := ""
 	for ctx.Err() == nil {
 		err := d.joinOnce()
@@ -24,6 +25,7 @@ func (d *device) join(ctx context.Context) {
 	}
 }
 
+// joinOnce joins the Wi-Fi with the first radio, unless it has joined.
 func (d *device) joinOnce() error {
 	c, err := wifi.New()
 	if err != nil {
@@ -38,13 +40,13 @@ func (d *device) joinOnce() error {
 		if r.Type != wifi.InterfaceTypeStation {
 			continue
 		}
-		if b, err := c.BSS(r); err == nil && b.SSID == d.sys.wifi.SSID && b.Status == wifi.BSSStatusAssociated {
+		if b, err := c.BSS(r); err == nil && b.SSID == d.settings.wifi.SSID && b.Status == wifi.BSSStatusAssociated {
 			return nil
 		}
-		if err := c.ConnectWPAPSK(r, d.sys.wifi.SSID, d.sys.wifi.PSK); err != nil {
+		if err := c.ConnectWPAPSK(r, d.settings.wifi.SSID, d.settings.wifi.PSK); err != nil {
 			return err
 		}
-		d.log.Printf("Wi-Fi: joined %s", d.sys.wifi.SSID)
+		d.log.Printf("Wi-Fi: joined %s", d.settings.wifi.SSID)
 		return nil
 	}
 	return nil // no radio yet

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A zone that is seen in single pictures has instants instead of seconds.
+// A zone of single pictures counts instants instead of seconds.
 func TestInstantsAreCounted(t *testing.T) {
 	start := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
 	const whole = 15 * time.Minute
@@ -24,7 +24,7 @@ func TestInstantsAreCounted(t *testing.T) {
 		w.Presence[Person] != 6*time.Second || w.Peak[Person] != 4 {
 		t.Errorf("three pictures: %+v", w)
 	}
-	// The camera answers, and shows what it showed before.
+	// The camera answers with the same picture as before.
 	tally.Watched(20 * time.Minute)
 	if w := end(2 * whole); w.Quality != Gap || w.Reason != noPicture || w.Instants != 0 {
 		t.Errorf("no picture: %+v", w)
