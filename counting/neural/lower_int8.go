@@ -21,11 +21,11 @@ type Ranges map[string][]Range
 // dozens of pictures like those to come are enough.
 func (n *Net) Observe(r Ranges) {
 	look := func(i int) {
-		if i == len(n.pool.steps) {
+		if i == len(n.workers.steps) {
 			return
 		}
-		g, ok := n.pool.steps[i].step.(*gemmStep)
-		if !ok || !g.bytesFit() {
+		g, ok := n.workers.steps[i].step.(*gemmStep)
+		if !ok || !g.canQuantize() {
 			return
 		}
 		seen := r[g.name]
@@ -34,7 +34,7 @@ func (n *Net) Observe(r Ranges) {
 		}
 		for line := range g.lines[0] * g.lines[1] {
 			at := g.in.off + line/g.lines[1]*g.aLine[0] + line%g.lines[1]*g.aLine[1]
-			for m := range g.m {
+			for m := range g.linePixels {
 				for c, x := range g.in.mem[at+m*g.aStep:][:g.segLen] {
 					s := &seen[c]
 					s.Lo, s.Hi, s.N = min(s.Lo, x), max(s.Hi, x), s.N+1
@@ -45,35 +45,35 @@ func (n *Net) Observe(r Ranges) {
 		r[g.name] = seen
 	}
 	look(0)
-	n.pool.run(func(i int) { look(i + 1) })
+	n.workers.runSteps(func(i int) { look(i + 1) })
 }
 
-// bytesFit says whether a product can be done in eight bits: a 1×1
+// canQuantize says whether a product can be done in eight bits: a 1×1
 // convolution with enough columns and a depth that repays turning its input
 // into bytes. The few columns at a detector's end, places and confidences, stay
 // exact.
-func (g *gemmStep) bytesFit() bool {
+func (g *gemmStep) canQuantize() bool {
 	const columns, depth = 8, 32
 	last := g.panels[len(g.panels)-1]
-	return g.pointwise && g.group == 1 && g.kStep == 1 && g.segLen >= depth && last.First+last.N >= columns && !(g.res != nil && g.addFirst)
+	return g.pointwise && g.groups == 1 && g.kStep == 1 && g.segLen >= depth && last.First+last.N >= columns && !(g.residual != nil && g.addBeforeAct)
 }
 
-// bytesStep is a gemmStep in eight bits: each chunk of pixels is turned into
+// int8Step is a gemmStep in eight bits: each chunk of pixels is turned into
 // bytes, multiplied exactly, and scaled back, per column, as it is stored.
-type bytesStep struct {
+type int8Step struct {
 	*gemmStep
-	q           kernel.Quantize // without its tensors
-	depth       int             // rounded up
-	weights     []int8
-	zero        []int32
-	scale, plus []float32
+	quantize        kernel.Quantize // without its tensors
+	depth           int             // rounded up
+	weights         []int8
+	zero            []int32
+	scale, int8Bias []float32
 }
 
-// steps chooses, per input channel, how much one step of a byte is, and the
+// quantSteps chooses, per input channel, how much one step of a byte is, and the
 // zero point. A channel's own range would use its bytes best but spread the
 // weights that multiply it; the geometric mean of the channel's and the widest
 // range serves both (after Xiao et al., SmoothQuant, 2023).
-func steps(seen []Range, unsigned bool) (step, zero []float32, ok bool) {
+func quantSteps(seen []Range, unsigned bool) (step, zero []float32, ok bool) {
 	widest := float64(0)
 	for _, r := range seen {
 		widest = max(widest, float64(max(r.Hi, 0))-float64(min(r.Lo, 0)))
@@ -93,49 +93,49 @@ func steps(seen []Range, unsigned bool) (step, zero []float32, ok bool) {
 	return step, zero, true
 }
 
-// toBytes replaces a product by one in eight bits if its inputs' ranges are
+// quantizeGemm replaces a product by one in eight bits if its inputs' ranges are
 // known. W gives the weights as for pack.
-func (p *planner) toBytes(g *gemmStep, bias []float32, w func(depth, col int) float32) *bytesStep {
+func (p *planner) quantizeGemm(g *gemmStep, bias []float32, w func(depth, col int) float32) *int8Step {
 	seen := p.ranges[g.name]
-	if len(seen) != g.segLen || !p.set.HasBytes() || !g.bytesFit() {
+	if len(seen) != g.segLen || !p.set.HasBytes() || !g.canQuantize() {
 		return nil
 	}
-	step, zero, ok := steps(seen, p.set.Unsigned)
+	step, zero, ok := quantSteps(seen, p.set.Unsigned)
 	if !ok {
 		return nil
 	}
 	const round = kernel.ByteDepth
-	b := &bytesStep{gemmStep: g, depth: (g.segLen + round - 1) / round * round}
-	b.q = kernel.Quantize{Scale: make([]float32, len(step)), Zero: zero, SrcStep: g.aStep, DstStep: b.depth}
+	b := &int8Step{gemmStep: g, depth: (g.segLen + round - 1) / round * round}
+	b.quantize = kernel.Quantize{Scale: make([]float32, len(step)), Zero: zero, SrcStep: g.aStep, DstStep: b.depth}
 	for c, s := range step {
-		b.q.Scale[c] = 1 / s
+		b.quantize.Scale[c] = 1 / s
 	}
 	for _, panel := range g.panels {
 		packed := make([]int8, b.depth*panel.Width)
 		for j := range panel.N {
 			col := panel.First + j
-			b.column(packed[4*j:], panel.Width, step, zero, bias[col], seen, func(d int) float64 { return float64(w(d, col)) })
+			b.packColumn(packed[4*j:], panel.Width, step, zero, bias[col], seen, func(d int) float64 { return float64(w(d, col)) })
 		}
 		for range panel.Width - panel.N {
-			b.zero, b.scale, b.plus = append(b.zero, 0), append(b.scale, 0), append(b.plus, 0)
+			b.zero, b.scale, b.int8Bias = append(b.zero, 0), append(b.scale, 0), append(b.int8Bias, 0)
 		}
 		b.weights = append(b.weights, packed...)
 	}
 	const near = 32 << 10 // bytes
 	tiles := max(1, near/(b.depth*g.set.Rows))
 	if g.threads > 1 {
-		tiles = max(1, min(tiles, g.m/(g.set.Rows*4*g.threads)))
+		tiles = max(1, min(tiles, g.linePixels/(g.set.Rows*4*g.threads)))
 	}
-	g.chunk = min(g.m, tiles*g.set.Rows)
-	p.bytes = max(p.bytes, g.chunk*b.depth)
-	g.b, g.bias = nil, nil
+	g.chunkPixels = min(g.linePixels, tiles*g.set.Rows)
+	p.int8Bytes = max(p.int8Bytes, g.chunkPixels*b.depth)
+	g.weights, g.bias = nil, nil
 	return b
 }
 
-// column packs one output's weights, with a scale of their own. What rounding
+// packColumn packs one output's weights, with a scale of their own. What rounding
 // them does to the mean of the result goes into the bias (Nagel et al.,
 // Data-Free Quantization, 2019, section 4.2).
-func (b *bytesStep) column(packed []int8, width int, step, zero []float32, bias float32, seen []Range, w func(d int) float64) {
+func (b *int8Step) packColumn(packed []int8, width int, step, zero []float32, bias float32, seen []Range, w func(d int) float64) {
 	most, plus, sum := 0.0, float64(bias), int64(0)
 	for d := range step {
 		most = max(most, math.Abs(w(d)*float64(step[d])))
@@ -148,26 +148,26 @@ func (b *bytesStep) column(packed []int8, width int, step, zero []float32, bias 
 		sum += int64(zero[d]) * int64(v)
 		plus += seen[d].Mean * (w(d) - v*float64(scale)/float64(step[d]))
 	}
-	b.zero, b.scale, b.plus = append(b.zero, int32(-sum)), append(b.scale, scale), append(b.plus, float32(plus))
+	b.zero, b.scale, b.int8Bias = append(b.zero, int32(-sum)), append(b.scale, scale), append(b.int8Bias, float32(plus))
 }
 
-func (b *bytesStep) do(from, to int, s *scratch) {
-	g, k, q := b.gemmStep, &s.mul, &s.q
-	*q = b.q
-	q.Src, q.Dst = g.in.mem, s.bytes
-	*k = kernel.Bytes{A: s.bytes, C: g.out.mem, CStep: g.cStep, RStep: g.rStep, Depth: b.depth, Act: g.act}
-	if g.res != nil {
-		k.Res = g.res.mem
+func (b *int8Step) computeUnits(from, to int, s *scratch) {
+	g, k, q := b.gemmStep, &s.int8Gemm, &s.quantize
+	*q = b.quantize
+	q.Src, q.Dst = g.in.mem, s.int8s
+	*k = kernel.Bytes{A: s.int8s, C: g.out.mem, CStep: g.cStep, RStep: g.rStep, Depth: b.depth, Act: g.act}
+	if g.residual != nil {
+		k.Res = g.residual.mem
 	}
 	for u := from; u < to; u++ {
-		a, c, r, rows := g.unit(u)
+		a, c, r, rows := g.unitOffsets(u)
 		q.SrcOff, q.Rows = a, rows
 		g.set.Quantize(q)
 		k.M = rows
 		w, first := b.weights, 0
 		for _, panel := range g.panels {
 			size, end := b.depth*panel.Width, first+panel.Width
-			k.B, k.Zero, k.Scale, k.Bias = w[:size], b.zero[first:end], b.scale[first:end], b.plus[first:end]
+			k.B, k.Zero, k.Scale, k.Bias = w[:size], b.zero[first:end], b.scale[first:end], b.int8Bias[first:end]
 			k.N, k.COff, k.ROff = panel.N, c+panel.First, r+panel.First
 			g.set.Bytes(k, panel.Width)
 			w, first = w[size:], end

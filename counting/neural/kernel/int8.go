@@ -51,16 +51,16 @@ func (s *Set) HasBytes() bool { return s.bytes != nil }
 // Bytes computes one block for a panel of the given width.
 func (s *Set) Bytes(b *Bytes, width int) {
 	if s.bytes == nil {
-		bytesGo(b, width, s.Unsigned)
+		int8GemmGo(b, width, s.Unsigned)
 		return
 	}
 	least := s.Widths[len(s.Widths)-1]
-	b.check(width)
+	b.checkBounds(width)
 	b.mask = (b.N-1)%least + 1
 	b.aStep = b.Depth
 	whole := b.M - b.M%s.Rows
 	if b.M < s.Rows || s.Whole && b.N < width {
-		bytesGo(b, width, s.Unsigned)
+		int8GemmGo(b, width, s.Unsigned)
 		return
 	}
 	b.aOff, b.tiles = 0, whole/s.Rows
@@ -74,7 +74,7 @@ func (s *Set) Bytes(b *Bytes, width int) {
 	}
 }
 
-func (b *Bytes) check(width int) {
+func (b *Bytes) checkBounds(width int) {
 	last := b.M - 1
 	switch {
 	case b.M < 1 || b.N < 1 || b.N > width || b.Depth < ByteDepth || b.Depth%ByteDepth != 0 || b.CStep < 0 || b.RStep < 0:
@@ -88,8 +88,8 @@ func (b *Bytes) check(width int) {
 	panic(fmt.Sprintf("kernel: byte block %d×%d of width %d leaves its tensors", b.M, b.N, width))
 }
 
-// bytesGo is the product in plain Go.
-func bytesGo(b *Bytes, width int, unsigned bool) {
+// int8GemmGo is the product in plain Go.
+func int8GemmGo(b *Bytes, width int, unsigned bool) {
 	for m := range b.M {
 		row := b.A[m*b.Depth:][:b.Depth]
 		for n := range b.N {

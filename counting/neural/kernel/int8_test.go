@@ -17,7 +17,7 @@ func TestByteKernelsEqualGoBitForBit(t *testing.T) {
 				b, width := randomBytes(r, s)
 				want := b
 				want.C = append([]float32{}, b.C...)
-				bytesGo(&want, width, s.Unsigned)
+				int8GemmGo(&want, width, s.Unsigned)
 				s.Bytes(&b, width)
 				gated := b.Act.Kind == SiLU || b.Act.Kind == Sigmoid
 				for i := range want.C {

@@ -57,7 +57,7 @@ type Gemm struct {
 	tiles              int         // how many times the kernel's rows
 	mask               int         // columns of the last vector
 	bStep              int         // of a narrow kernel in a wide panel
-	aside              [64]float32 // a tile of which only some columns are stored
+	partialTile        [64]float32 // a tile of which only some columns are stored
 }
 
 // Taps is a row of N outputs of a depthwise convolution, or of a maximum, over
@@ -82,7 +82,7 @@ type Set struct {
 
 	gemm     func(g *Gemm, width, rows int) // rows is Rows or 1
 	taps     func(t *Taps, px int)          // whole vectors, px outputs at a time: 8, 4 or 1
-	most     func(t *Taps, px int)          // the same for a maximum
+	maximum  func(t *Taps, px int)          // the same for a maximum
 	bytes    func(b *Bytes, width int)      // whole tiles
 	quantize func(q *Quantize)              // the first cols columns, a multiple of 16
 	act      func(e *Elements)              // whole vectors
@@ -117,33 +117,33 @@ func (s *Set) Gemm(g *Gemm, width int) {
 		return
 	}
 	last := s.Widths[len(s.Widths)-1]
-	g.check(width, last)
+	g.checkBounds(width, last)
 	g.mask = (g.N-1)%last + 1
 	if s.Whole && g.N < width {
-		s.narrow(g, width)
+		s.gemmPartialPanel(g, width)
 		return
 	}
-	s.block(g, width)
+	s.gemmTiles(g, width)
 }
 
-// narrow computes whole panels aside, a tile at a time, and copies the columns
+// gemmPartialPanel computes whole panels aside, a tile at a time, and copies the columns
 // that are wanted.
-func (s *Set) narrow(g *Gemm, width int) {
+func (s *Set) gemmPartialPanel(g *Gemm, width int) {
 	own := *g
-	g.C, g.COff, g.CStep, g.N, g.Res, g.Act = g.aside[:], 0, width, width, nil, Act{}
+	g.C, g.COff, g.CStep, g.N, g.Res, g.Act = g.partialTile[:], 0, width, width, nil, Act{}
 	for m := 0; m < own.M; m += s.Rows {
 		g.AOff, g.M = own.AOff+m*own.AStep, min(s.Rows, own.M-m)
-		s.block(g, width)
+		s.gemmTiles(g, width)
 		for i := range g.M {
 			for j := range own.N {
-				own.store(m+i, j, 1, [4]float32{g.aside[i*width+j]})
+				own.storeRow(m+i, j, 1, [4]float32{g.partialTile[i*width+j]})
 			}
 		}
 	}
 	g.C, g.COff, g.CStep, g.N, g.Res, g.Act, g.AOff, g.M = own.C, own.COff, own.CStep, own.N, own.Res, own.Act, own.AOff, own.M
 }
 
-func (s *Set) block(g *Gemm, width int) {
+func (s *Set) gemmTiles(g *Gemm, width int) {
 	if g.M < s.Rows {
 		g.tiles = g.M
 		s.gemm(g, width, 1)
@@ -160,8 +160,8 @@ func (s *Set) block(g *Gemm, width int) {
 	}
 }
 
-// check panics where the assembly would leave a slice.
-func (g *Gemm) check(width, last int) {
+// checkBounds panics where the assembly would leave a slice.
+func (g *Gemm) checkBounds(width, last int) {
 	k := len(g.Segs) * g.SegLen
 	lo, hi := 0, 0
 	for _, s := range g.Segs {
@@ -181,13 +181,13 @@ func (g *Gemm) check(width, last int) {
 }
 
 // Taps computes a row of a depthwise convolution.
-func (s *Set) Taps(t *Taps) { s.row(t, s.taps, tapsGo) }
+func (s *Set) Taps(t *Taps) { s.windowRow(t, s.taps, tapsGo) }
 
 // Most computes a row of a maximum; W and Bias are not used.
-func (s *Set) Most(t *Taps) { s.row(t, s.most, mostGo) }
+func (s *Set) Most(t *Taps) { s.windowRow(t, s.maximum, maximumGo) }
 
-func (s *Set) row(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
-	t.check()
+func (s *Set) windowRow(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
+	t.checkBounds()
 	whole := 0
 	if fast != nil {
 		whole = t.C - t.C%s.lanes
@@ -195,7 +195,7 @@ func (s *Set) row(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
 	if whole > 0 {
 		n, in, out, c := t.N, t.InOff, t.OutOff, t.C
 		t.C = whole
-		s.spans(t, fast)
+		s.coverRow(t, fast)
 		t.N, t.InOff, t.OutOff, t.C = n, in, out, c
 	}
 	if whole < t.C {
@@ -203,9 +203,9 @@ func (s *Set) row(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
 	}
 }
 
-// spans covers the row by groups of eight, four and one outputs. Where four
+// coverRow covers the row by groups of eight, four and one outputs. Where four
 // fit, the last group overlaps the one before it.
-func (s *Set) spans(t *Taps, fast func(*Taps, int)) {
+func (s *Set) coverRow(t *Taps, fast func(*Taps, int)) {
 	n, in, out := t.N, t.InOff, t.OutOff
 	at := 0
 	do := func(count, px int) {
@@ -229,7 +229,7 @@ func (s *Set) spans(t *Taps, fast func(*Taps, int)) {
 	}
 }
 
-func (t *Taps) check() {
+func (t *Taps) checkBounds() {
 	lo, hi, whi, wlo := 0, 0, 0, 0
 	for i := 0; i+1 < len(t.Tab); i += 2 {
 		if i == 0 {
@@ -272,8 +272,8 @@ func (s *Set) Act(e *Elements) {
 	}
 }
 
-// each calls a kernel of one row and some columns for every column of g.
-func each(g *Gemm, width, cols int, narrow func(*Gemm)) {
+// eachColumnBlock calls a kernel of one row and some columns for every column of g.
+func eachColumnBlock(g *Gemm, width, cols int, narrow func(*Gemm)) {
 	b, bias, c, r, n := g.B, g.Bias, g.COff, g.ROff, g.N
 	g.bStep = 4 * width
 	for at := 0; at < n; at += cols {

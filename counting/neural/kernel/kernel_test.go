@@ -101,7 +101,7 @@ func TestWindowKernelsEqualGo(t *testing.T) {
 					tapsGo(&want, 0)
 					s.Taps(&p)
 				} else {
-					mostGo(&want, 0)
+					maximumGo(&want, 0)
 					s.Most(&p)
 				}
 				if err := differ(p.Out, want.Out); err != nil {
@@ -138,7 +138,7 @@ func TestFunctionKernelsEqualGo(t *testing.T) {
 
 func TestExpIsExact(t *testing.T) {
 	for x := float32(-87); x < 87; x += 0.0137 {
-		got, want := float64(exp(x)), math.Exp(float64(x))
+		got, want := float64(expFloat32(x)), math.Exp(float64(x))
 		if math.Abs(got-want) > 3e-7*want {
 			t.Fatalf("exp(%g) = %g, want %g", x, got, want)
 		}

@@ -15,11 +15,11 @@ func gemmGo(g *Gemm, width int) {
 		m := 0
 		for ; m+1 < g.M; m += 2 {
 			r0, r1 := gemm2x4(g, width, m, n)
-			g.store(m, n, cols, r0)
-			g.store(m+1, n, cols, r1)
+			g.storeRow(m, n, cols, r0)
+			g.storeRow(m+1, n, cols, r1)
 		}
 		if m < g.M {
-			g.store(m, n, cols, gemm1x4(g, width, m, n))
+			g.storeRow(m, n, cols, gemm1x4(g, width, m, n))
 		}
 	}
 }
@@ -67,7 +67,7 @@ func gemm1x4(g *Gemm, width, m, n int) [4]float32 {
 	return r
 }
 
-func (g *Gemm) store(m, n, cols int, r [4]float32) {
+func (g *Gemm) storeRow(m, n, cols int, r [4]float32) {
 	c := g.C[g.COff+m*g.CStep+n:]
 	for j := range cols {
 		x := r[j]
@@ -102,7 +102,7 @@ func tapsGo(t *Taps, c0 int) {
 	}
 }
 
-func mostGo(t *Taps, c0 int) {
+func maximumGo(t *Taps, c0 int) {
 	for j := range t.N {
 		out := t.Out[t.OutOff+j*t.OutStep:][c0:t.C]
 		for c := range out {
@@ -130,11 +130,11 @@ func (a Act) Of(x float32) float32 {
 	case Clip:
 		return min(max(x, a.Lo), a.Hi)
 	case SiLU:
-		return x / (1 + exp(-x))
+		return x / (1 + expFloat32(-x))
 	case Sigmoid:
-		return 1 / (1 + exp(-x))
+		return 1 / (1 + expFloat32(-x))
 	case ExpNeg:
-		return exp(-x)
+		return expFloat32(-x)
 	case Leaky:
 		if x < 0 {
 			return a.Lo * x
@@ -145,9 +145,9 @@ func (a Act) Of(x float32) float32 {
 	case HardSwish:
 		return x * min(max(a.Lo*x+a.Hi, 0), 1)
 	case Tanh:
-		return 2/(1+exp(-2*x)) - 1
+		return 2/(1+expFloat32(-2*x)) - 1
 	case Exp:
-		return exp(x)
+		return expFloat32(x)
 	}
 	return float32(math.Sqrt(float64(x)))
 }
@@ -166,7 +166,7 @@ const (
 	exp0   = 5.0000001201e-1
 )
 
-func exp(x float32) float32 {
+func expFloat32(x float32) float32 {
 	x = min(max(x, -expMax), expMax)
 	n := x*log2e + 12582912 // 1.5·2²³: the sum's low bits are the rounded quotient
 	n -= 12582912

@@ -121,22 +121,22 @@ func Parse(b []byte) (*Model, error) {
 	}
 	m := &Model{Meta: map[string]string{}, Weights: map[string]*Tensor{}}
 	graphs := 0
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
 		case 1:
-			m.IR = f.int()
+			m.IR = f.asInt()
 		case 2:
-			m.Producer = f.str()
+			m.Producer = f.asString()
 		case 7:
 			graphs++
 			if graphs > 1 {
 				return errors.New("two graphs")
 			}
-			return m.graph(f.b)
+			return m.parseGraph(f.b)
 		case 8:
-			return m.opset(f.b)
+			return m.parseOpset(f.b)
 		case 14:
-			k, v, err := pair(f.b)
+			k, v, err := parsePair(f.b)
 			m.Meta[k] = v
 			return err
 		}
@@ -151,15 +151,15 @@ func Parse(b []byte) (*Model, error) {
 	return m, nil
 }
 
-func (m *Model) opset(b []byte) error {
+func (m *Model) parseOpset(b []byte) error {
 	var domain string
 	var version int64
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
 		case 1:
-			domain = f.str()
+			domain = f.asString()
 		case 2:
-			version = f.int()
+			version = f.asInt()
 		}
 		return nil
 	})
@@ -169,22 +169,22 @@ func (m *Model) opset(b []byte) error {
 	return err
 }
 
-func pair(b []byte) (k, v string, err error) {
-	err = fields(b, func(f field) error {
+func parsePair(b []byte) (k, v string, err error) {
+	err = parseFields(b, func(f field) error {
 		switch f.num {
 		case 1:
-			k = f.str()
+			k = f.asString()
 		case 2:
-			v = f.str()
+			v = f.asString()
 		}
 		return nil
 	})
 	return k, v, err
 }
 
-func (m *Model) graph(b []byte) error {
+func (m *Model) parseGraph(b []byte) error {
 	var inputs []Value
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
 		case 1:
 			if len(m.Nodes) == MaxNodes {
@@ -196,7 +196,7 @@ func (m *Model) graph(b []byte) error {
 			}
 			m.Nodes = append(m.Nodes, n)
 		case 2:
-			m.Name = f.str()
+			m.Name = f.asString()
 		case 5:
 			t, err := parseTensor(f.b)
 			if err != nil {
@@ -228,16 +228,16 @@ func (m *Model) graph(b []byte) error {
 
 func parseNode(b []byte) (Node, error) {
 	n := Node{Attrs: map[string]Attr{}}
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
 		case 1:
-			n.In = append(n.In, f.str())
+			n.In = append(n.In, f.asString())
 		case 2:
-			n.Out = append(n.Out, f.str())
+			n.Out = append(n.Out, f.asString())
 		case 3:
-			n.Name = f.str()
+			n.Name = f.asString()
 		case 4:
-			n.Op = f.str()
+			n.Op = f.asString()
 		case 5:
 			name, a, err := parseAttr(f.b)
 			if err != nil {
@@ -245,7 +245,7 @@ func parseNode(b []byte) (Node, error) {
 			}
 			n.Attrs[name] = a
 		case 7:
-			n.Domain = f.str()
+			n.Domain = f.asString()
 		}
 		return nil
 	})
@@ -253,16 +253,16 @@ func parseNode(b []byte) (Node, error) {
 }
 
 func parseAttr(b []byte) (name string, a Attr, err error) {
-	err = fields(b, func(f field) error {
+	err = parseFields(b, func(f field) error {
 		switch f.num {
 		case 1:
-			name = f.str()
+			name = f.asString()
 		case 2:
-			a.F = math.Float32frombits(f.fixed32())
+			a.F = math.Float32frombits(f.asFixed32())
 		case 3:
-			a.I = f.int()
+			a.I = f.asInt()
 		case 4:
-			a.S = f.str()
+			a.S = f.asString()
 		case 5:
 			t, err := parseTensor(f.b)
 			a.T = t
@@ -270,10 +270,10 @@ func parseAttr(b []byte) (name string, a Attr, err error) {
 		case 6, 11:
 			return errors.New("subgraphs are not supported")
 		case 7:
-			a.Floats, err = f.floats(a.Floats)
+			a.Floats, err = f.appendFloats(a.Floats)
 			return err
 		case 8:
-			a.Ints, err = f.ints(a.Ints)
+			a.Ints, err = f.appendInts(a.Ints)
 			return err
 		}
 		return nil
@@ -283,16 +283,16 @@ func parseAttr(b []byte) (name string, a Attr, err error) {
 
 func parseValue(b []byte) (Value, error) {
 	v := Value{}
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
 		case 1:
-			v.Name = f.str()
+			v.Name = f.asString()
 		case 2:
-			return fields(f.b, func(f field) error { // TypeProto
+			return parseFields(f.b, func(f field) error { // TypeProto
 				if f.num != 1 {
 					return nil
 				}
-				return fields(f.b, v.tensorType)
+				return parseFields(f.b, v.parseTensorType)
 			})
 		}
 		return nil
@@ -300,12 +300,12 @@ func parseValue(b []byte) (Value, error) {
 	return v, err
 }
 
-func (v *Value) tensorType(f field) error {
+func (v *Value) parseTensorType(f field) error {
 	switch f.num {
 	case 1:
-		v.Type = Type(f.int())
+		v.Type = Type(f.asInt())
 	case 2:
-		return fields(f.b, func(f field) error { // TensorShapeProto
+		return parseFields(f.b, func(f field) error { // TensorShapeProto
 			if f.num != 1 {
 				return nil
 			}
@@ -313,9 +313,9 @@ func (v *Value) tensorType(f field) error {
 				return fmt.Errorf("more than %d dimensions", MaxDims)
 			}
 			dim := -1
-			err := fields(f.b, func(f field) error {
-				if f.num == 1 && f.int() > 0 && f.int() <= MaxElems {
-					dim = int(f.int())
+			err := parseFields(f.b, func(f field) error {
+				if f.num == 1 && f.asInt() > 0 && f.asInt() <= MaxElems {
+					dim = int(f.asInt())
 				}
 				return nil
 			})

@@ -13,11 +13,11 @@ func parseTensor(b []byte) (*Tensor, error) {
 	t := &Tensor{}
 	var raw []byte
 	var hasRaw bool
-	err := fields(b, func(f field) (err error) {
+	err := parseFields(b, func(f field) (err error) {
 		switch f.num {
 		case 1:
 			var dims []int64
-			if dims, err = f.ints(nil); err != nil {
+			if dims, err = f.appendInts(nil); err != nil {
 				return err
 			}
 			for _, d := range dims {
@@ -27,17 +27,17 @@ func parseTensor(b []byte) (*Tensor, error) {
 				t.Shape = append(t.Shape, int(d))
 			}
 		case 2:
-			t.Type = Type(f.int())
+			t.Type = Type(f.asInt())
 		case 4:
-			t.F, err = f.floats(t.F)
+			t.F, err = f.appendFloats(t.F)
 		case 5, 7, 11:
-			t.I, err = f.ints(t.I)
+			t.I, err = f.appendInts(t.I)
 		case 8:
-			t.Name = f.str()
+			t.Name = f.asString()
 		case 9:
 			raw, hasRaw = f.b, true
 		case 10:
-			err = t.doubles(f)
+			err = t.appendDoubles(f)
 		case 13, 14:
 			if f.num == 13 || f.n != 0 {
 				err = errors.New("weights in another file are not supported")
@@ -53,10 +53,10 @@ func parseTensor(b []byte) (*Tensor, error) {
 		return t, err
 	}
 	if hasRaw {
-		if err := t.raw(raw, n); err != nil {
+		if err := t.decodeRaw(raw, n); err != nil {
 			return t, err
 		}
-	} else if err := t.typed(); err != nil {
+	} else if err := t.settleTyped(); err != nil {
 		return t, err
 	}
 	if len(t.F)+len(t.I) != n {
@@ -65,7 +65,7 @@ func parseTensor(b []byte) (*Tensor, error) {
 	return t, nil
 }
 
-func (t *Tensor) doubles(f field) error {
+func (t *Tensor) appendDoubles(f field) error {
 	if f.typ == protowire.Fixed64Type {
 		t.F = append(t.F, float32(math.Float64frombits(f.n)))
 		return nil
@@ -80,23 +80,23 @@ func (t *Tensor) doubles(f field) error {
 	return nil
 }
 
-// typed settles values that came in a field of their own: half precision is
+// settleTyped settles values that came in a field of their own: half precision is
 // kept in int32_data.
-func (t *Tensor) typed() error {
+func (t *Tensor) settleTyped() error {
 	if t.Type == Float16 {
 		t.F = make([]float32, len(t.I))
 		for i, v := range t.I {
-			t.F[i] = half(uint16(v))
+			t.F[i] = halfToFloat(uint16(v))
 		}
 		t.I = nil
 	}
-	if len(t.F) > 0 && !t.Type.Real() || len(t.I) > 0 && t.Type.Real() || t.size() == 0 {
+	if len(t.F) > 0 && !t.Type.Real() || len(t.I) > 0 && t.Type.Real() || t.elemSize() == 0 {
 		return fmt.Errorf("element type %d: not supported here", t.Type)
 	}
 	return nil
 }
 
-func (t *Tensor) size() int {
+func (t *Tensor) elemSize() int {
 	switch t.Type {
 	case Double, Int64:
 		return 8
@@ -110,10 +110,10 @@ func (t *Tensor) size() int {
 	return 0
 }
 
-// raw decodes little-endian bytes. The length is checked before anything is
+// decodeRaw decodes little-endian bytes. The length is checked before anything is
 // allocated.
-func (t *Tensor) raw(b []byte, n int) error {
-	size := t.size()
+func (t *Tensor) decodeRaw(b []byte, n int) error {
+	size := t.elemSize()
 	if size == 0 {
 		return fmt.Errorf("element type %d: not supported", t.Type)
 	}
@@ -134,7 +134,7 @@ func (t *Tensor) raw(b []byte, n int) error {
 		case Double:
 			t.F[i] = float32(math.Float64frombits(le.Uint64(e)))
 		case Float16:
-			t.F[i] = half(le.Uint16(e))
+			t.F[i] = halfToFloat(le.Uint16(e))
 		case Int64:
 			t.I[i] = int64(le.Uint64(e))
 		case Int32:
@@ -148,8 +148,8 @@ func (t *Tensor) raw(b []byte, n int) error {
 	return nil
 }
 
-// half widens an IEEE 754 binary16.
-func half(h uint16) float32 {
+// halfToFloat widens an IEEE 754 binary16.
+func halfToFloat(h uint16) float32 {
 	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
 	switch exp {
 	case 0: // zero or subnormal: frac × 2⁻²⁴

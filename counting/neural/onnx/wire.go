@@ -14,9 +14,9 @@ type field struct {
 	b   []byte
 }
 
-// fields calls do for each field of a message. A field of another wire type
+// parseFields calls do for each field of a message. A field of another wire type
 // than its reader expects reads as zero.
-func fields(b []byte, do func(field) error) error {
+func parseFields(b []byte, do func(field) error) error {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -49,14 +49,14 @@ func fields(b []byte, do func(field) error) error {
 	return nil
 }
 
-func (f field) int() int64      { return int64(f.n) }
-func (f field) str() string     { return string(f.b) }
-func (f field) fixed32() uint32 { return uint32(f.n) }
+func (f field) asInt() int64      { return int64(f.n) }
+func (f field) asString() string  { return string(f.b) }
+func (f field) asFixed32() uint32 { return uint32(f.n) }
 
-// floats appends a repeated float, packed or not.
-func (f field) floats(to []float32) ([]float32, error) {
+// appendFloats appends a repeated float, packed or not.
+func (f field) appendFloats(to []float32) ([]float32, error) {
 	if f.typ == protowire.Fixed32Type {
-		return append(to, math.Float32frombits(f.fixed32())), nil
+		return append(to, math.Float32frombits(f.asFixed32())), nil
 	}
 	for b := f.b; len(b) > 0; b = b[4:] {
 		v, n := protowire.ConsumeFixed32(b)
@@ -68,10 +68,10 @@ func (f field) floats(to []float32) ([]float32, error) {
 	return to, nil
 }
 
-// ints appends a repeated varint, packed or not.
-func (f field) ints(to []int64) ([]int64, error) {
+// appendInts appends a repeated varint, packed or not.
+func (f field) appendInts(to []int64) ([]int64, error) {
 	if f.typ == protowire.VarintType {
-		return append(to, f.int()), nil
+		return append(to, f.asInt()), nil
 	}
 	for b := f.b; len(b) > 0; {
 		v, n := protowire.ConsumeVarint(b)

@@ -43,13 +43,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: day BROKER")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := measureDay(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "day:", err)
 		os.Exit(1)
 	}
 }
 
-func run(broker string) error {
+func measureDay(broker string) error {
 	dir, err := os.MkdirTemp("", "kerb-day-")
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func run(broker string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- up.Run(ctx) }()
-	passages, windows, err := day(ctx, pol, db, up.Wake)
+	passages, windows, err := countDay(ctx, pol, db, up.Wake)
 	for end := time.Now().Add(time.Minute); err == nil && db.Stats().Pending > 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			err = errors.New("the broker did not take it all within a minute")
@@ -86,12 +86,12 @@ func run(broker string) error {
 		return err
 	}
 	fmt.Printf("%d passages, %d windows acknowledged; CPU %.2f ms per 1,000 passages, all else included; peak RSS %s\n",
-		passages, windows, 1000*cpu().Seconds()/float64(passages)*1000, peak())
+		passages, windows, 1000*cpuTime().Seconds()/float64(passages)*1000, peakRSS())
 	return nil
 }
 
-// day counts 24 hours and stores a window of every lane each minute.
-func day(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) (passages, windows int, err error) {
+// countDay counts 24 hours and stores a window of every lane each minute.
+func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) (passages, windows int, err error) {
 	src, err := street.New(street.Opts{Seed: 7, Pairs: 2, Singles: 2, PerHour: 600, Lasts: 24 * time.Hour})
 	if err != nil {
 		return 0, 0, err
@@ -146,7 +146,7 @@ func day(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) 
 	}
 }
 
-func cpu() time.Duration {
+func cpuTime() time.Duration {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return 0
@@ -154,7 +154,7 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func peak() string {
+func peakRSS() string {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return "unknown"

@@ -40,14 +40,14 @@ func main() {
 	peer := flag.String("peer", filepath.Join("test", "bench", "neural", "peer.cjs"), "the peer's script")
 	flag.Parse()
 	for _, file := range flag.Args() {
-		if err := bench(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *only, *layers, *int8); err != nil {
+		if err := benchFile(file, *peer, neural.Opts{Threads: *threads, Kernels: *kernels}, *rounds, *only, *layers, *int8); err != nil {
 			fmt.Fprintln(os.Stderr, "neural:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bool) error {
+func benchFile(file, script string, o neural.Opts, rounds, only int, layers, int8 bool) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -79,12 +79,12 @@ func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bo
 		}
 		return nil
 	}
-	var other *rival
+	var other *peer
 	if os.Getenv("KERB_ORT") != "" {
-		if other, err = start(script, file, o.Threads); err != nil {
+		if other, err = startPeer(script, file, o.Threads); err != nil {
 			return err
 		}
-		defer other.stop()
+		defer other.stopPeer()
 	}
 	var ours, theirs []float64
 	for round := range rounds + 1 {
@@ -99,7 +99,7 @@ func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bo
 		var b []float64
 		if other != nil {
 			time.Sleep(settle)
-			if b, err = other.run(5); err != nil {
+			if b, err = other.measureRuns(5); err != nil {
 				return err
 			}
 		}
@@ -117,14 +117,14 @@ func bench(file, script string, o neural.Opts, rounds, only int, layers, int8 bo
 		fmt.Printf("  onnxruntime  min %6.2f  median %6.2f ms\n", theirs[0], theirs[len(theirs)/2])
 		fmt.Printf("  ratio        min %6.2f  median %6.2f\n", ours[0]/theirs[0], ours[len(ours)/2]/theirs[len(theirs)/2])
 	}
-	perKind(n, input, layers)
-	roof(info.Kernels)
+	printKinds(n, input, layers)
+	printRoof(info.Kernels)
 	return nil
 }
 
-// roof prints what one core can do at best: products whose operands stay in
+// printRoof prints what one core can do at best: products whose operands stay in
 // the first cache, and copying what does not fit any.
-func roof(name string) {
+func printRoof(name string) {
 	for _, s := range kernel.Sets() {
 		if s.Name != name {
 			continue
@@ -136,7 +136,7 @@ func roof(name string) {
 			Segs: []int{0}, SegLen: depth, KStep: 1, AStep: depth, CStep: width, M: 4 * s.Rows, N: width,
 		}
 		const runs = 2000
-		best := fastest(20, func() {
+		best := fastestOf(20, func() {
 			for range runs {
 				s.Gemm(&g, width)
 			}
@@ -144,11 +144,11 @@ func roof(name string) {
 		fmt.Printf("  roof       %.1f GFLOP/s in the first cache", gflops(int64(runs*g.M*width*depth), best))
 	}
 	from, to := make([]byte, 64<<20), make([]byte, 64<<20)
-	best := fastest(10, func() { copy(to, from) })
+	best := fastestOf(10, func() { copy(to, from) })
 	fmt.Printf(", %.1f GB/s copied in memory\n", 2*float64(len(to))/best.Seconds()/1e9)
 }
 
-func fastest(times int, do func()) time.Duration {
+func fastestOf(times int, do func()) time.Duration {
 	best := time.Duration(1 << 62)
 	for range times {
 		start := time.Now()
@@ -158,8 +158,8 @@ func fastest(times int, do func()) time.Duration {
 	return best
 }
 
-// perKind prints the time of each kind of step.
-func perKind(n *neural.Net, input []float32, layers bool) {
+// printKinds prints the time of each kind of step.
+func printKinds(n *neural.Net, input []float32, layers bool) {
 	const runs = 50
 	info := n.Info()
 	best := make([]time.Duration, len(info.Steps))
@@ -199,15 +199,15 @@ func perKind(n *neural.Net, input []float32, layers bool) {
 
 func gflops(macs int64, d time.Duration) float64 { return 2 * float64(macs) / d.Seconds() / 1e9 }
 
-// rival is the peer's process.
-type rival struct {
+// peer is the peer's process.
+type peer struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Scanner
 }
 
-func start(script, file string, threads int) (*rival, error) {
-	r := &rival{cmd: exec.Command("node", script, file, strconv.Itoa(max(1, threads)))}
+func startPeer(script, file string, threads int) (*peer, error) {
+	r := &peer{cmd: exec.Command("node", script, file, strconv.Itoa(max(1, threads)))}
 	r.cmd.Stderr = os.Stderr
 	var err error
 	if r.in, err = r.cmd.StdinPipe(); err != nil {
@@ -227,7 +227,7 @@ func start(script, file string, threads int) (*rival, error) {
 	return r, nil
 }
 
-func (r *rival) run(n int) (ms []float64, err error) {
+func (r *peer) measureRuns(n int) (ms []float64, err error) {
 	runtime.Gosched()
 	fmt.Fprintln(r.in, n)
 	if !r.out.Scan() {
@@ -243,7 +243,7 @@ func (r *rival) run(n int) (ms []float64, err error) {
 	return ms, nil
 }
 
-func (r *rival) stop() {
+func (r *peer) stopPeer() {
 	r.in.Close()
 	_ = r.cmd.Wait()
 }

@@ -5,7 +5,7 @@ import "golang.org/x/sys/cpu"
 // Sets lists what this processor can run, best first. Every 64-bit Arm has
 // NEON.
 func Sets() []*Set {
-	s := neon()
+	s := neonSet()
 	s.quantize = quantize128
 	s.bytes = func(b *Bytes, _ int) { bytes128wide(b) }
 	if cpu.ARM64.HasASIMDDP {
@@ -14,7 +14,7 @@ func Sets() []*Set {
 	return []*Set{s, Portable()}
 }
 
-func neon() *Set {
+func neonSet() *Set {
 	return &Set{
 		Name: "neon", Rows: 8, Widths: []int{8}, Whole: true, lanes: 8,
 		gemm: func(g *Gemm, width, rows int) {
@@ -34,7 +34,7 @@ func neon() *Set {
 				taps128x1(t)
 			}
 		},
-		most: func(t *Taps, px int) {
+		maximum: func(t *Taps, px int) {
 			switch px {
 			case 8:
 				most128x8(t)

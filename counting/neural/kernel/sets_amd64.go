@@ -7,14 +7,14 @@ func Sets() []*Set {
 	var out []*Set
 	x := &cpu.X86
 	if x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL {
-		s := avx512()
+		s := avx512Set()
 		if x.HasAVX512VNNI {
 			s.Unsigned, s.bytes, s.quantize = true, bytes512, quantize512
 		}
 		out = append(out, s)
 	}
 	if x.HasAVX2 && x.HasFMA {
-		out = append(out, avx2())
+		out = append(out, avx2Set())
 	}
 	return append(out, Portable())
 }
@@ -27,13 +27,13 @@ func bytes512(b *Bytes, width int) {
 	}
 }
 
-func avx512() *Set {
+func avx512Set() *Set {
 	return &Set{
 		Name: "avx512", Rows: 12, Widths: []int{32, 16}, Spaced: true, lanes: 1,
 		gemm: func(g *Gemm, width, rows int) {
 			switch {
 			case rows == 1:
-				each(g, width, 16, gemm512x1)
+				eachColumnBlock(g, width, 16, gemm512x1)
 			case width == 32:
 				gemm512x32(g)
 			default:
@@ -50,7 +50,7 @@ func avx512() *Set {
 				taps512x1(t)
 			}
 		},
-		most: func(t *Taps, px int) {
+		maximum: func(t *Taps, px int) {
 			switch px {
 			case 8:
 				most512x8(t)
@@ -64,13 +64,13 @@ func avx512() *Set {
 	}
 }
 
-func avx2() *Set {
+func avx2Set() *Set {
 	return &Set{
 		Name: "avx2", Rows: 6, Widths: []int{16, 8}, Spaced: true, lanes: 8,
 		gemm: func(g *Gemm, width, rows int) {
 			switch {
 			case rows == 1:
-				each(g, width, 8, gemm256x1)
+				eachColumnBlock(g, width, 8, gemm256x1)
 			case width == 16:
 				gemm256x16(g)
 			default:
@@ -87,7 +87,7 @@ func avx2() *Set {
 				taps256x1(t)
 			}
 		},
-		most: func(t *Taps, px int) {
+		maximum: func(t *Taps, px int) {
 			switch px {
 			case 8:
 				most256x8(t)

@@ -69,7 +69,7 @@ type Net struct {
 	arena   []float32
 	inputs  []port
 	outputs []port
-	pool    *pool
+	workers *workerPool
 	info    Info
 }
 
@@ -107,15 +107,15 @@ func Load(file []byte, name string, o Opts) (*Net, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	g, err := build(m, o.Shapes)
+	g, err := buildGraph(m, o.Shapes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	set, err := kernels(o.Kernels)
+	set, err := selectKernels(o.Kernels)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	n, err := plan(g, set, o)
+	n, err := planNet(g, set, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -127,7 +127,7 @@ func Load(file []byte, name string, o Opts) (*Net, error) {
 	return n, nil
 }
 
-func kernels(name string) (*kernel.Set, error) {
+func selectKernels(name string) (*kernel.Set, error) {
 	sets := kernel.Sets()
 	if name == "" {
 		return sets[0], nil
@@ -146,30 +146,30 @@ var errMemory = errors.New("the network's tensors do not fit the memory allowed"
 // maxArena bounds the arena, in elements.
 const maxArena = 1 << 26
 
-func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
-	g.fuse()
-	g.place()
-	p := &planner{set: set, ranges: o.Int8, most: maxArena, threads: min(max(o.Threads, 1), runtime.NumCPU())}
+func planNet(g *graph, set *kernel.Set, o Opts) (*Net, error) {
+	g.fuseNodes()
+	g.assignLayouts()
+	p := &planner{set: set, ranges: o.Int8, arenaLimit: maxArena, threads: min(max(o.Threads, 1), runtime.NumCPU())}
 	n := &Net{}
 	if o.Memory > 0 {
-		p.most = min(p.most, o.Memory/4)
+		p.arenaLimit = min(p.arenaLimit, o.Memory/4)
 	}
-	p.left = p.most
-	inputs := p.ports(g.inputs)
+	p.tableBudget = p.arenaLimit
+	inputs := p.portOperands(g.inputs)
 	for _, v := range g.nodes {
-		if err := p.lower(v); err != nil {
+		if err := p.lowerNode(v); err != nil {
 			return nil, fmt.Errorf("%s: %w", v, err)
 		}
 	}
 	for _, v := range g.outputs {
 		if len(v.shape) == 4 {
-			made := v.at
-			v.at = newView(v.shape, rowMajor(v.shape))
-			p.copy(v.by, p.reads(made), v.at)
+			made := v.layout
+			v.layout = newView(v.shape, rowMajorStrides(v.shape))
+			p.addCopy(v.producer, p.readOperand(made), v.layout)
 		}
 	}
-	outputs := p.ports(g.outputs)
-	size, err := p.layOut()
+	outputs := p.portOperands(g.outputs)
+	size, err := p.layOutArena()
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +179,8 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	if n.arena, err = o.Arena.Floats(max(size, 1)); err != nil {
 		return nil, err
 	}
-	for _, o := range p.bind {
-		o.mem = n.arena[o.buf.at : o.buf.at+o.buf.elems]
+	for _, o := range p.operands {
+		o.mem = n.arena[o.buf.offset : o.buf.offset+o.buf.elems]
 	}
 	for i, v := range g.inputs {
 		n.inputs = append(n.inputs, port{v.name, v.shape, inputs[i].mem})
@@ -188,7 +188,7 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	for i, v := range g.outputs {
 		n.outputs = append(n.outputs, port{v.name, v.shape, outputs[i].mem})
 	}
-	if n.pool, err = newPool(p.threads, p.bytes, p.row, p.steps, o.Arena); err != nil {
+	if n.workers, err = newWorkerPool(p.threads, p.int8Bytes, p.softmaxElems, p.steps, o.Arena); err != nil {
 		return nil, err
 	}
 	n.info = Info{Kernels: set.Name, Arena: 4 * size}
@@ -200,9 +200,9 @@ func plan(g *graph, set *kernel.Set, o Opts) (*Net, error) {
 	return n, nil
 }
 
-func (p *planner) ports(vs []*value) (out []*operand) {
+func (p *planner) portOperands(vs []*value) (out []*operand) {
 	for _, v := range vs {
-		out = append(out, p.use(v.at))
+		out = append(out, p.useBuffer(v.layout))
 	}
 	return out
 }
@@ -211,12 +211,12 @@ func (p *planner) ports(vs []*value) (out []*operand) {
 func (n *Net) Info() Info { return n.info }
 
 // Inputs and Outputs name the network's ends, in the file's order.
-func (n *Net) Inputs() []string { return names(n.inputs) }
+func (n *Net) Inputs() []string { return portNames(n.inputs) }
 
 // Outputs names the network's outputs, in the file's order.
-func (n *Net) Outputs() []string { return names(n.outputs) }
+func (n *Net) Outputs() []string { return portNames(n.outputs) }
 
-func names(ps []port) (out []string) {
+func portNames(ps []port) (out []string) {
 	for _, p := range ps {
 		out = append(out, p.name)
 	}
@@ -227,12 +227,12 @@ func names(ps []port) (out []string) {
 // file's order of axes (for a picture: channel, row, column). Run may
 // overwrite it. It is nil where the network has no such input; an empty name
 // is the first.
-func (n *Net) Input(name string) (mem []float32, shape []int) { return find(n.inputs, name) }
+func (n *Net) Input(name string) (mem []float32, shape []int) { return findPort(n.inputs, name) }
 
 // Output is a result after Run, row-major, valid until the next Run or Wipe.
-func (n *Net) Output(name string) (mem []float32, shape []int) { return find(n.outputs, name) }
+func (n *Net) Output(name string) (mem []float32, shape []int) { return findPort(n.outputs, name) }
 
-func find(ps []port, name string) ([]float32, []int) {
+func findPort(ps []port, name string) ([]float32, []int) {
 	for _, p := range ps {
 		if p.name == name || name == "" {
 			return p.mem, p.shape
@@ -242,12 +242,12 @@ func find(ps []port, name string) ([]float32, []int) {
 }
 
 // Run computes the outputs from the inputs. It allocates nothing.
-func (n *Net) Run() { n.pool.run(nil) }
+func (n *Net) Run() { n.workers.runSteps(nil) }
 
 // RunTimed is Run, adding to spent, one per step of Info, how long each took.
 func (n *Net) RunTimed(spent []time.Duration) {
 	last := time.Now()
-	n.pool.run(func(i int) {
+	n.workers.runSteps(func(i int) {
 		now := time.Now()
 		spent[i] += now.Sub(last)
 		last = now
@@ -257,11 +257,11 @@ func (n *Net) RunTimed(spent []time.Duration) {
 // Wipe overwrites every input, output and intermediate tensor.
 func (n *Net) Wipe() {
 	clear(n.arena)
-	n.pool.wipe()
+	n.workers.wipeScratch()
 }
 
 // Close wipes the network and ends its threads. It must not be run again.
 func (n *Net) Close() {
 	n.Wipe()
-	n.pool.close()
+	n.workers.stopWorkers()
 }

@@ -10,43 +10,43 @@ import (
 // viewOp only renames elements: some are left out, the axes are permuted, and
 // what is left is reshaped to the output's shape.
 type viewOp struct {
-	cuts []cut
-	perm []int // nil: as they are
+	slices []axisSlice
+	perm   []int // nil: as they are
 }
 
-type cut struct{ axis, first, step, n int }
+type axisSlice struct{ axis, first, step, n int }
 
-// apply is the output as a view of the input, where strides can express it.
-func (op viewOp) apply(v view, shape []int) (view, bool) {
-	for _, c := range op.cuts {
-		v = v.cut(c.axis, c.first, c.step, c.n)
+// outputView is the output as a view of the input, where strides can express it.
+func (op viewOp) outputView(v view, shape []int) (view, bool) {
+	for _, c := range op.slices {
+		v = v.sliceAxis(c.axis, c.first, c.step, c.n)
 	}
 	if op.perm != nil {
-		v = v.transpose(op.perm)
+		v = v.permuteAxes(op.perm)
 	}
-	return v.reshape(shape)
+	return v.reshapeView(shape)
 }
 
-// invert is the place of the input that makes the output lie at v.
-func (op viewOp) invert(v view, shape []int) (view, bool) {
-	if len(op.cuts) > 0 {
+// inputView is the place of the input that makes the output lie at v.
+func (op viewOp) inputView(v view, shape []int) (view, bool) {
+	if len(op.slices) > 0 {
 		return v, false
 	}
 	if op.perm == nil {
-		return v.reshape(shape)
+		return v.reshapeView(shape)
 	}
 	permuted, back := make([]int, len(shape)), make([]int, len(shape))
 	for i, p := range op.perm {
 		permuted[i], back[p] = shape[p], i
 	}
-	v, ok := v.reshape(permuted)
+	v, ok := v.reshapeView(permuted)
 	if !ok {
 		return v, false
 	}
-	return v.transpose(back), true
+	return v.permuteAxes(back), true
 }
 
-func permutation(n *node) ([]int, error) {
+func parsePermutation(n *node) ([]int, error) {
 	rank := len(n.in[0].shape)
 	perm := make([]int, rank)
 	a := n.attrs["perm"].Ints
@@ -67,42 +67,42 @@ func permutation(n *node) ([]int, error) {
 	return perm, nil
 }
 
-// axes is input 1 or, before opset 13, an attribute.
-func (n *node) axes(name string) ([]int64, error) {
-	v := n.arg(1)
+// inputOrAttr is input 1 or, before opset 13, an attribute.
+func (n *node) inputOrAttr(name string) ([]int64, error) {
+	v := n.inputAt(1)
 	if v == nil {
 		return n.attrs[name].Ints, nil
 	}
-	if v.k == nil || v.k.Type.Real() {
+	if v.known == nil || v.known.Type.Real() {
 		return nil, fmt.Errorf("%s computed from an input: %w", name, errUnsupported)
 	}
-	return v.k.I, nil
+	return v.known.I, nil
 }
 
-// reshaped gives the new shape of the operators that only reshape.
-func reshaped(n *node) ([]int, error) {
+// inferViewShape gives the new shape of the operators that only reshape.
+func inferViewShape(n *node) ([]int, error) {
 	x := n.in[0]
-	switch n.op {
+	switch n.opType {
 	case "Reshape":
-		return reshapeTo(n)
+		return inferReshape(n)
 	case "Flatten":
-		axis := n.int("axis", 1)
+		axis := n.intAttr("axis", 1)
 		if axis < 0 {
 			axis += len(x.shape)
 		}
 		if axis < 0 || axis > len(x.shape) {
 			return nil, fmt.Errorf("axis %d of %d: out of bounds", axis, len(x.shape))
 		}
-		return []int{elems(x.shape[:axis]), elems(x.shape[axis:])}, nil
+		return []int{elemCount(x.shape[:axis]), elemCount(x.shape[axis:])}, nil
 	case "Squeeze", "Unsqueeze":
-		return squeezed(n)
+		return inferSqueeze(n)
 	}
 	return x.shape, nil
 }
 
-func reshapeTo(n *node) ([]int, error) {
+func inferReshape(n *node) ([]int, error) {
 	x := n.in[0]
-	to, err := n.axes("shape")
+	to, err := n.inputOrAttr("shape")
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func reshapeTo(n *node) ([]int, error) {
 		case d == -1 && open < 0:
 			open = i
 			continue
-		case d == 0 && n.int("allowzero", 0) == 0 && i < len(x.shape):
+		case d == 0 && n.intAttr("allowzero", 0) == 0 && i < len(x.shape):
 			shape[i] = x.shape[i]
 		case d > 0 && d <= onnx.MaxElems:
 			shape[i] = int(d)
@@ -128,23 +128,23 @@ func reshapeTo(n *node) ([]int, error) {
 		size *= shape[i]
 	}
 	if open >= 0 {
-		shape[open] = elems(x.shape) / size
+		shape[open] = elemCount(x.shape) / size
 		size *= shape[open]
 	}
-	if size != elems(x.shape) {
+	if size != elemCount(x.shape) {
 		return nil, fmt.Errorf("shape %v for %v: sizes differ", to, x.shape)
 	}
 	return shape, nil
 }
 
-func squeezed(n *node) ([]int, error) {
+func inferSqueeze(n *node) ([]int, error) {
 	x := n.in[0]
-	list, err := n.axes("axes")
+	list, err := n.inputOrAttr("axes")
 	if err != nil {
 		return nil, err
 	}
 	rank := len(x.shape)
-	if n.op == "Unsqueeze" {
+	if n.opType == "Unsqueeze" {
 		rank += len(list)
 	}
 	if rank > onnx.MaxDims {
@@ -152,7 +152,7 @@ func squeezed(n *node) ([]int, error) {
 	}
 	marked := make([]bool, rank)
 	for _, a := range list {
-		axis, err := axisOf(int(a), rank)
+		axis, err := resolveAxis(int(a), rank)
 		if err != nil || marked[axis] {
 			return nil, fmt.Errorf("axes %v of %d: out of bounds or twice", list, rank)
 		}
@@ -161,7 +161,7 @@ func squeezed(n *node) ([]int, error) {
 	var shape []int
 	next := 0
 	for i := range rank {
-		if n.op == "Unsqueeze" {
+		if n.opType == "Unsqueeze" {
 			if marked[i] {
 				shape = append(shape, 1)
 			} else {
@@ -179,10 +179,10 @@ func squeezed(n *node) ([]int, error) {
 	return shape, nil
 }
 
-func inferCut(n *node) error {
+func inferSliceOrGather(n *node) error {
 	x := n.in[0]
-	if n.op == "Slice" {
-		cuts, err := slicing(n)
+	if n.opType == "Slice" {
+		cuts, err := parseSlice(n)
 		if err != nil {
 			return err
 		}
@@ -190,39 +190,39 @@ func inferCut(n *node) error {
 		for _, c := range cuts {
 			shape[c.axis] = c.n
 		}
-		n.out[0].shape, n.kind = shape, viewOp{cuts: cuts}
+		n.out[0].shape, n.operator = shape, viewOp{slices: cuts}
 		return nil
 	}
-	axis, err := axisOf(n.int("axis", 0), len(x.shape))
+	axis, err := resolveAxis(n.intAttr("axis", 0), len(x.shape))
 	if err != nil {
 		return err
 	}
-	idx := n.arg(1)
-	if idx == nil || idx.k == nil || len(idx.k.I) != 1 {
+	idx := n.inputAt(1)
+	if idx == nil || idx.known == nil || len(idx.known.I) != 1 {
 		return fmt.Errorf("more than one index: %w", errUnsupported)
 	}
-	at, err := axisOf(int(idx.k.I[0]), x.shape[axis])
+	at, err := resolveAxis(int(idx.known.I[0]), x.shape[axis])
 	if err != nil {
 		return err
 	}
 	shape := append([]int{}, x.shape[:axis]...)
 	shape = append(append(shape, idx.shape...), x.shape[axis+1:]...)
-	n.out[0].shape, n.kind = shape, viewOp{cuts: []cut{{axis, at, 1, 1}}}
+	n.out[0].shape, n.operator = shape, viewOp{slices: []axisSlice{{axis, at, 1, 1}}}
 	return nil
 }
 
-// slicing reads Slice's parameters: inputs since opset 10, attributes before.
-func slicing(n *node) ([]cut, error) {
+// parseSlice reads Slice's parameters: inputs since opset 10, attributes before.
+func parseSlice(n *node) ([]axisSlice, error) {
 	x := n.in[0]
 	list := func(i int, name string) ([]int64, error) {
-		v := n.arg(i)
+		v := n.inputAt(i)
 		if v == nil {
 			return n.attrs[name].Ints, nil
 		}
-		if v.k == nil || v.k.Type.Real() {
+		if v.known == nil || v.known.Type.Real() {
 			return nil, fmt.Errorf("%s computed from an input: %w", name, errUnsupported)
 		}
-		return v.k.I, nil
+		return v.known.I, nil
 	}
 	starts, err1 := list(1, "starts")
 	ends, err2 := list(2, "ends")
@@ -235,13 +235,13 @@ func slicing(n *node) ([]cut, error) {
 		return nil, errors.New("starts, ends, axes and steps differ in length")
 	}
 	shape := append([]int{}, x.shape...)
-	var cuts []cut
+	var cuts []axisSlice
 	for i := range starts {
 		axis := i
 		if axes != nil {
 			axis = int(axes[i])
 		}
-		axis, err := axisOf(axis, len(shape))
+		axis, err := resolveAxis(axis, len(shape))
 		if err != nil {
 			return nil, err
 		}
@@ -254,7 +254,7 @@ func slicing(n *node) ([]cut, error) {
 		}
 		d := int64(shape[axis])
 		first, end := clampIndex(starts[i], d), clampIndex(ends[i], d)
-		c := cut{axis: axis, first: int(first), step: int(step), n: int(max(0, (end-first+step-1)/step))}
+		c := axisSlice{axis: axis, first: int(first), step: int(step), n: int(max(0, (end-first+step-1)/step))}
 		shape[axis] = c.n
 		cuts = append(cuts, c)
 	}
@@ -269,15 +269,15 @@ func clampIndex(i, d int64) int64 {
 }
 
 // splitOp is one viewOp per output.
-type splitOp struct{ parts []viewOp }
+type splitOp struct{ outputs []viewOp }
 
 func inferSplit(n *node) error {
 	x := n.in[0]
-	axis, err := axisOf(n.int("axis", 0), len(x.shape))
+	axis, err := resolveAxis(n.intAttr("axis", 0), len(x.shape))
 	if err != nil {
 		return err
 	}
-	sizes, err := n.axes("split")
+	sizes, err := n.inputOrAttr("split")
 	if err != nil {
 		return err
 	}
@@ -295,7 +295,7 @@ func inferSplit(n *node) error {
 		if size < 1 || size > int64(x.shape[axis]-first) {
 			return fmt.Errorf("sizes %v of %d: out of bounds", sizes, x.shape[axis])
 		}
-		op.parts = append(op.parts, viewOp{cuts: []cut{{axis, first, 1, int(size)}}})
+		op.outputs = append(op.outputs, viewOp{slices: []axisSlice{{axis, first, 1, int(size)}}})
 		n.out[i].shape = append([]int{}, x.shape...)
 		n.out[i].shape[axis] = int(size)
 		first += int(size)
@@ -303,6 +303,6 @@ func inferSplit(n *node) error {
 	if first != x.shape[axis] {
 		return fmt.Errorf("sizes %v: must add up to %d", sizes, x.shape[axis])
 	}
-	n.kind = op
+	n.operator = op
 	return nil
 }
