@@ -8,11 +8,13 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// maxFold bounds what is computed at load: shape arithmetic and small tables.
+// maxFold bounds the elements of one tensor that is computed at load (2²²,
+// chosen by hand): shape arithmetic and small tables need far fewer.
 const maxFold = 1 << 22
 
-// evaluateNode computes a node all of whose inputs are known: the arithmetic on
-// shapes that exporters leave behind. Integers up to 2⁵³ are exact.
+// evaluateNode computes a node whose inputs are all known (constant folding).
+// Exporters leave such arithmetic on shapes in their files. It computes in
+// float64, so integers up to 2⁵³ are exact.
 func evaluateNode(n *node) (*onnx.Tensor, error) {
 	switch n.opType {
 	case "Constant":
@@ -63,6 +65,8 @@ func evaluateNode(n *node) (*onnx.Tensor, error) {
 	return nil, fmt.Errorf("%w with known inputs", errUnsupported)
 }
 
+// constantTensor returns the value of ONNX's operator Constant, which lies in
+// one of several attributes.
 func constantTensor(n *node) (*onnx.Tensor, error) {
 	switch {
 	case n.attrs["value"].T != nil:
@@ -81,7 +85,7 @@ func constantTensor(n *node) (*onnx.Tensor, error) {
 	return nil, fmt.Errorf("its value: %w", errUnsupported)
 }
 
-// foldTensor is a tensor for arithmetic at load.
+// foldTensor is a tensor in float64, row-major, for arithmetic at load.
 type foldTensor struct {
 	shape []int
 	elems []float64
@@ -98,13 +102,15 @@ func toFoldTensor(t *onnx.Tensor) foldTensor {
 	return s
 }
 
+// toTensor converts to an element type. Integers lose their fraction; numbers
+// that an int64 cannot hold are an error.
 func (s foldTensor) toTensor(typ onnx.Type) (*onnx.Tensor, error) {
 	t := &onnx.Tensor{Type: typ, Shape: s.shape}
 	for _, f := range s.elems {
 		switch {
 		case typ.Real():
 			t.F = append(t.F, float32(f))
-		case math.IsNaN(f) || math.Abs(f) >= 1<<63:
+		case math.IsNaN(f) || math.Abs(f) >= 1<<63: // beyond int64
 			return nil, fmt.Errorf("%g does not fit an integer", f)
 		case typ == onnx.Bool && f != 0:
 			t.I = append(t.I, 1)
@@ -126,6 +132,8 @@ func mapElems(op string, s foldTensor) foldTensor {
 	return s
 }
 
+// foldBinary computes an operator of two inputs with ONNX's broadcasting. A
+// quotient of integers is truncated towards zero.
 func foldBinary(n *node) (*onnx.Tensor, error) {
 	if len(n.in) != 2 || n.in[1] == nil {
 		return nil, fmt.Errorf("%d inputs: must be 2", len(n.in))
@@ -195,7 +203,7 @@ func constantOfShape(n *node) (*onnx.Tensor, error) {
 	return out.toTensor(typ)
 }
 
-// copyView copies a view of a known tensor, row-major.
+// copyView copies a view of a known tensor into a new one, row-major.
 func copyView(t *onnx.Tensor, v view) (*onnx.Tensor, error) {
 	out := &onnx.Tensor{Type: t.Type, Shape: v.shape}
 	size := elemCount(v.shape)

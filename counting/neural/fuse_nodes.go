@@ -6,24 +6,25 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// fuseNodes rewrites the graph into fewer, larger operators that compute the same.
+// fuseNodes rewrites the graph into fewer, larger operators that compute the
+// same function and pass over the memory less often.
 func (g *graph) fuseNodes() {
 	g.rewriteNodes(g.fuseGate)
 	g.rewriteNodes(g.fuseNorm)
 	g.rewriteNodes(g.fusePad)
 	g.rewriteNodes(g.fuseAct)
 	g.rewriteNodes(g.fuseSum)
-	g.rewriteNodes(g.fuseAct) // an activation after a sum
+	g.rewriteNodes(g.fuseAct) // again, for an activation after a sum
 	g.rewriteNodes(g.fuseFocus)
 	g.removeDeadNodes()
-	for _, n := range slices.Backward(g.nodes) { // the largest first
+	for _, n := range slices.Backward(g.nodes) { // the largest maximum first, while the smaller ones still read the picture
 		g.fuseCascade(n)
 	}
 	g.removeDeadNodes()
 }
 
-// rewriteNodes offers every node to a rewriting. Nodes that lost all readers are
-// swept before the next one looks at who reads what.
+// rewriteNodes calls rewrite for every node. It removes dead nodes first,
+// because a rewriting depends on the number of readers of each tensor.
 func (g *graph) rewriteNodes(rewrite func(*node)) {
 	g.removeDeadNodes()
 	for _, n := range g.nodes {
@@ -31,7 +32,8 @@ func (g *graph) rewriteNodes(rewrite func(*node)) {
 	}
 }
 
-// removeDeadNodes drops nodes whose outputs nobody reads and counts the readers anew.
+// removeDeadNodes drops the nodes that have no operator left or whose outputs
+// have no reader, and counts the readers of every tensor again.
 func (g *graph) removeDeadNodes() {
 	for _, n := range g.nodes {
 		for _, v := range n.runtimeInputs() {
@@ -54,7 +56,9 @@ func (g *graph) removeDeadNodes() {
 	g.nodes = slices.DeleteFunc(g.nodes, func(n *node) bool { return n == nil })
 }
 
-// runtimeInputs is what a node needs at run time.
+// runtimeInputs returns the tensors that a node reads at run time: both
+// operands of a binary operator, all parts of a concatenation, else input 0
+// and a convolution's residual. Weights and parameters are not among them.
 func (n *node) runtimeInputs() []*value {
 	switch k := n.operator.(type) {
 	case binaryOp, concatOp:
@@ -67,7 +71,8 @@ func (n *node) runtimeInputs() []*value {
 	return n.in[:1]
 }
 
-// soleProducer is the node that makes v if nobody else reads v.
+// soleProducer returns the node that produces v, or nil where v is missing, has
+// not exactly one reader, or is an input or output of the network.
 func soleProducer(v *value) *node {
 	if v == nil || v.readers != 1 || v.external {
 		return nil
@@ -75,13 +80,13 @@ func soleProducer(v *value) *node {
 	return v.producer
 }
 
-// adoptOutput makes n compute m's output; m has no output any more.
+// adoptOutput makes n the producer of m's output. m keeps no output of its own.
 func (n *node) adoptOutput(m *node) {
 	n.out[0] = m.out[0]
 	n.out[0].producer = n
 }
 
-// fuseGate finds x·sigmoid(x) and x·hardsigmoid(x).
+// fuseGate replaces x·sigmoid(x) by SiLU and x·hardsigmoid(x) by HardSwish.
 func (g *graph) fuseGate(n *node) {
 	if b, ok := n.operator.(binaryOp); !ok || b.op != kernel.Mul {
 		return
@@ -103,7 +108,8 @@ func (g *graph) fuseGate(n *node) {
 	}
 }
 
-// fuseNorm folds a per-channel scale and shift into the convolution before.
+// fuseNorm folds a per-channel scale and shift, a depthwise 1×1 convolution,
+// into the weights and biases of the convolution before it.
 func (g *graph) fuseNorm(n *node) {
 	scale, ok := n.operator.(convOp)
 	prev := soleProducer(n.in[0])
@@ -126,7 +132,7 @@ func (g *graph) fuseNorm(n *node) {
 	n.operator, n.in = conv, prev.in
 }
 
-// fusePad lets a convolution do the zero padding before it.
+// fusePad adds the zero padding before a convolution to the convolution's own.
 func (g *graph) fusePad(n *node) {
 	conv, ok := n.operator.(convOp)
 	prev := soleProducer(n.in[0])
@@ -144,7 +150,8 @@ func (g *graph) fusePad(n *node) {
 	n.operator, n.in = conv, slices.Concat(prev.in[:1], n.in[1:])
 }
 
-// fuseAct lets a convolution or product apply the function after it.
+// fuseAct moves an activation into the convolution or matrix product before it,
+// where the kernel can apply it to its registers.
 func (g *graph) fuseAct(n *node) {
 	m, ok := n.operator.(mapOp)
 	prev := soleProducer(n.in[0])
@@ -171,8 +178,9 @@ func (g *graph) fuseAct(n *node) {
 	n.operator = nil
 }
 
-// fuseSum lets a convolution add the other branch to its result. It moves to
-// where the sum was, because the other branch may be computed in between.
+// fuseSum moves a sum into one of its two convolutions, which then adds the
+// other branch as a residual. The convolution moves to the place of the sum,
+// because the other branch may be computed between the two.
 func (g *graph) fuseSum(n *node) {
 	if b, ok := n.operator.(binaryOp); !ok || b.op != kernel.Add || !slices.Equal(n.in[0].shape, n.in[1].shape) {
 		return
@@ -193,11 +201,14 @@ func (g *graph) fuseSum(n *node) {
 	}
 }
 
+// isDepthwise reports whether each output channel reads one input channel and
+// there are as many groups as output channels.
 func (c convOp) isDepthwise() bool { return c.groupInputs == 1 && c.group == len(c.bias) }
 
-// fuseFocus turns YOLOX's stem, a convolution over the four phases of the
-// picture stacked as channels, into one of twice the size and stride over the
-// picture itself.
+// fuseFocus rewrites the stem of YOLOX (Focus). The stem stacks the four phases
+// of the picture, every second pixel of every second row, as channels and
+// convolves them. A convolution of twice the kernel size and stride over the
+// picture itself computes the same.
 func (g *graph) fuseFocus(n *node) {
 	conv, ok := n.operator.(convOp)
 	prev := soleProducer(n.in[0])
@@ -239,8 +250,9 @@ func (g *graph) fuseFocus(n *node) {
 	n.operator, n.in = conv, []*value{src}
 }
 
-// phaseOf follows slices back to the picture of which v is every second pixel
-// of every second row, from phase on.
+// phaseOf follows slices back from v to the picture. It is ok where v is every
+// second pixel of every second row of root, from row phase[0] and column
+// phase[1] on.
 func phaseOf(v *value) (root *value, phase [2]int, ok bool) {
 	step := [2]int{1, 1}
 	half := v.shape
@@ -270,8 +282,9 @@ func phaseOf(v *value) (root *value, phase [2]int, ok bool) {
 	return v, phase, true
 }
 
-// fuseCascade computes the larger of two maxima over the same picture from
-// the smaller: 9×9 is 5×5 of 5×5. The picture's edge counts as -∞ in both.
+// fuseCascade computes the larger of two maximum poolings of the same picture
+// from the result of the smaller: 9×9 is 5×5 of 5×5. In both, pixels outside
+// the picture count as -∞.
 func (g *graph) fuseCascade(n *node) {
 	big, ok := n.operator.(poolOp)
 	if !ok || !big.max || !big.keepsSize() {
@@ -280,7 +293,7 @@ func (g *graph) fuseCascade(n *node) {
 	var best *node
 	for _, m := range g.nodes {
 		if m == n {
-			break // only what is computed before n
+			break // n can only use nodes that are computed before it
 		}
 		small, ok := m.operator.(poolOp)
 		if ok && small.max && small.keepsSize() && m.in[0] == n.in[0] && small.kernelSize[0] < big.kernelSize[0] && small.kernelSize[1] < big.kernelSize[1] {
@@ -299,7 +312,8 @@ func (g *graph) fuseCascade(n *node) {
 	n.operator, n.in = big, []*value{best.out[0]}
 }
 
-// keepsSize says that the output is as large as the input.
+// keepsSize reports whether the output is as large as the input: an odd window,
+// stride 1, no dilation, padded by half a window on each side.
 func (w window) keepsSize() bool {
 	one := [2]int{1, 1}
 	half := [2]int{w.kernelSize[0] / 2, w.kernelSize[1] / 2}

@@ -7,20 +7,22 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// value is a tensor of the graph while it is planned.
+// value is a tensor of the graph during planning: its shape, the node that
+// produces it, and the view of a buffer where it will lie.
 type value struct {
 	name     string
 	shape    []int
-	known    *onnx.Tensor // known at load
+	known    *onnx.Tensor // its elements, where they are known at load
 	producer *node        // nil for inputs and weights
-	readers  int
-	external bool // an input or output of the network: its place is given
+	readers  int          // uses as a runtime input; removeDeadNodes counts them
+	external bool         // an input or output of the network: fusion keeps it
 	layout   view
 }
 
-// node is one operator, its parameters decoded and its output shapes known.
+// node is one operator of the graph. inferNode decodes its attributes into
+// operator and sets the shapes of its outputs.
 type node struct {
-	opType   string // ONNX's name
+	opType   string // ONNX's name of the operator
 	name     string
 	in       []*value // nil where an optional input is left out
 	out      []*value
@@ -28,9 +30,13 @@ type node struct {
 	operator operator
 }
 
-// operator is what is left of an operator after import: its parameters, checked.
+// operator holds the checked parameters of a node: one of convOp, gemmOp,
+// poolOp, viewOp, splitOp, concatOp, resizeOp, mapOp, binaryOp, padOp,
+// softmaxOp and reduceOp. A node that fusion made unnecessary has none (nil).
 type operator interface{}
 
+// String names the node for errors and StepInfo: operator and name, or its
+// first output where the file gives no name.
 func (n *node) String() string {
 	if n.name == "" && len(n.out) > 0 {
 		return fmt.Sprintf("%s → %q", n.opType, n.out[0].name)
@@ -38,6 +44,7 @@ func (n *node) String() string {
 	return fmt.Sprintf("%s %q", n.opType, n.name)
 }
 
+// intAttr returns an integer attribute, or def where the node has none.
 func (n *node) intAttr(name string, def int) int {
 	if a, ok := n.attrs[name]; ok {
 		return int(a.I)
@@ -61,7 +68,8 @@ func (n *node) stringAttr(name, def string) string {
 
 func (n *node) hasAttr(name string) bool { _, ok := n.attrs[name]; return ok }
 
-// boundedInts gives an attribute of exactly want numbers in 0…limit, or def.
+// boundedInts returns an attribute of exactly want integers, each in 0…limit.
+// Where the node has none, every integer is def.
 func (n *node) boundedInts(name string, want, limit int, def int) ([]int, error) {
 	out := make([]int, want)
 	a, ok := n.attrs[name]
@@ -83,7 +91,7 @@ func (n *node) boundedInts(name string, want, limit int, def int) ([]int, error)
 	return out, nil
 }
 
-// inputAt is input i, nil where it is left out.
+// inputAt returns input i, or nil where the optional input is left out.
 func (n *node) inputAt(i int) *value {
 	if i < len(n.in) {
 		return n.in[i]
@@ -91,25 +99,32 @@ func (n *node) inputAt(i int) *value {
 	return nil
 }
 
-// graph is a network on its way from file to plan.
+// graph is the network between the parsed file and the plan: nodes in
+// topological order and their tensors by name.
 type graph struct {
 	opset     int
 	nodes     []*node
 	values    map[string]*value
 	inputs    []*value
 	outputs   []*value
-	elemTotal int // elements of all tensors: bounds a hostile graph
+	elemTotal int // elements of all tensors, bounded by maxTotal
 }
 
 var errUnsupported = errors.New("not supported")
 
-// maxTotal bounds the elements of all intermediate tensors together, before
-// any of them is allocated.
+// maxTotal bounds the elements of all intermediate tensors together (2²⁷, 512
+// MiB as float32; chosen by hand). It is checked before any of them is
+// allocated, so a hostile file cannot exhaust the memory.
 const maxTotal = 1 << 27
 
-// buildGraph resolves names, infers shapes and computes whatever is known at load.
-// Inputs whose size the file leaves open, or that shall differ from the
-// file's, take it from shapes.
+// foldedWeight is what one element that is folded at load counts against
+// maxTotal (chosen by hand): folding keeps it as a float64 and again as an
+// int64 or float32, and each operator it passes copies it.
+const foldedWeight = 16
+
+// buildGraph resolves names, infers shapes and folds constants. An input takes
+// its shape from shapes where they have its name: for a size that the file
+// leaves open, or another size than the file's.
 func buildGraph(m *onnx.Model, shapes map[string][]int) (*graph, error) {
 	g := &graph{opset: int(m.Opset), values: map[string]*value{}}
 	for name, t := range m.Weights {
@@ -150,6 +165,9 @@ func buildGraph(m *onnx.Model, shapes map[string][]int) (*graph, error) {
 	return g, nil
 }
 
+// inputValue checks an input of the network and returns its tensor. It refuses
+// element types other than float32, shapes of another rank than the file's,
+// and shapes that are open or empty.
 func inputValue(in onnx.Value, shape []int) (*value, error) {
 	if in.Type != onnx.Float {
 		return nil, fmt.Errorf("element type %d: %w: must be float32", in.Type, errUnsupported)
@@ -170,8 +188,8 @@ func inputValue(in onnx.Value, shape []int) (*value, error) {
 	return &value{name: in.Name, shape: shape, external: true}, nil
 }
 
-// addNode appends one node. A node all of whose inputs are known is computed here
-// and vanishes.
+// addNode appends one node and infers its output shapes. Where all inputs are
+// known, foldNode computes the node at load and the graph does not keep it.
 func (g *graph) addNode(f *onnx.Node) error {
 	n := &node{opType: f.Op, name: f.Name, attrs: f.Attrs}
 	if f.Domain != "" && f.Domain != "ai.onnx" {
@@ -218,13 +236,13 @@ func (g *graph) addNode(f *onnx.Node) error {
 	return nil
 }
 
-// foldNode computes a node at load.
+// foldNode computes a node at load and stores the result in its output.
 func (g *graph) foldNode(n *node) error {
 	k, err := evaluateNode(n)
 	if err != nil {
 		return fmt.Errorf("%s: at load: %w", n, err)
 	}
-	if g.elemTotal += 16 * (len(k.F) + len(k.I)); g.elemTotal > maxTotal {
+	if g.elemTotal += foldedWeight * (len(k.F) + len(k.I)); g.elemTotal > maxTotal {
 		return fmt.Errorf("%s: the network's tensors exceed %d elements", n, maxTotal)
 	}
 	n.out[0].shape, n.out[0].known, n.out[0].producer = k.Shape, k, nil

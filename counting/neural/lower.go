@@ -7,7 +7,7 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// lowerNode adds the steps of one node.
+// lowerNode appends the steps that compute one node.
 func (p *planner) lowerNode(n *node) error {
 	out := n.out[0]
 	switch k := n.operator.(type) {
@@ -61,12 +61,14 @@ func (p *planner) lowerNode(n *node) error {
 	return p.err
 }
 
+// addStep appends a step for node n to the plan. kind and macs are for Info.
 func (p *planner) addStep(s step, n *node, kind string, macs int64) *plannedStep {
 	p.steps = append(p.steps, plannedStep{step: s, info: StepInfo{Kind: kind, Name: n.String(), Shape: n.out[0].shape, MACs: macs}})
 	return &p.steps[len(p.steps)-1]
 }
 
-// sameElements says that two views are the same elements in the same places.
+// sameElements reports whether two views have the same elements at the same
+// offsets of the same buffer.
 func sameElements(a, b view) bool {
 	if a.buf != b.buf || a.off != b.off || !slices.Equal(a.shape, b.shape) {
 		return false
@@ -79,15 +81,15 @@ func sameElements(a, b view) bool {
 	return true
 }
 
-// lowerView makes v a view of the node's input, or copies where the two have
-// places of their own or strides cannot express it.
+// lowerView makes v a view of the node's input. It adds a copy where v already
+// has another place, and where strides cannot express the view.
 func (p *planner) lowerView(n *node, op viewOp, v *value) {
 	if v.name == "" && v.readers == 0 {
 		return
 	}
 	in := n.in[0].layout
 	at, ok := op.outputView(in, v.shape)
-	if !ok { // row-major first
+	if !ok { // copy the input to row-major order, of which it is a view
 		dense := newView(in.shape, rowMajorStrides(in.shape))
 		p.addCopy(n, p.readOperand(in), dense)
 		at, _ = op.outputView(dense, v.shape)
@@ -100,16 +102,18 @@ func (p *planner) lowerView(n *node, op viewOp, v *value) {
 	}
 }
 
+// addCopy appends a step that copies from to the view to.
 func (p *planner) addCopy(n *node, from *operand, to view) {
-	if from.buf != nil { // read by the step that is added now
+	if from.buf != nil { // keep the buffer alive for the step that is added now
 		from = p.readOperand(from.view)
 	}
 	w := newLoopNest(to.shape, to.stride, from.stride)
 	p.addStep(&copyStep{loopNest: w, in: from, out: p.writeOperand(to)}, n, "copy", 0)
 }
 
-// channelsLastOutput gives a place for an operator whose output's channels must lie side
-// by side, and what to do after it.
+// channelsLastOutput returns a view for an operator that writes the channels of
+// a pixel side by side, and a function to call after the operator's step, which
+// adds the copy to v where v has another order.
 func (p *planner) channelsLastOutput(n *node, v view) (at view, after func()) {
 	if v.shape[1] == 1 || v.stride[1] == 1 {
 		return v, func() {}
@@ -118,7 +122,8 @@ func (p *planner) channelsLastOutput(n *node, v view) (at view, after func()) {
 	return at, func() { p.addCopy(n, p.readOperand(at), v) }
 }
 
-// channelsLastInput is v with its channels side by side.
+// channelsLastInput returns v, or a copy of it, with the channels of a pixel side
+// by side.
 func (p *planner) channelsLastInput(n *node, v view) view {
 	if v.stride[1] == 1 || v.shape[1] == 1 {
 		return v
@@ -128,7 +133,7 @@ func (p *planner) channelsLastInput(n *node, v view) view {
 	return at
 }
 
-// copyStep moves a tensor between layouts.
+// copyStep copies a tensor from one layout to another.
 type copyStep struct {
 	loopNest
 	in, out *operand
@@ -152,6 +157,7 @@ func (s *copyStep) computeUnits(from, to int, _ *scratch) {
 	}
 }
 
+// fillStep sets all elements of a tensor to a constant.
 type fillStep struct {
 	loopNest
 	value float32
@@ -170,6 +176,7 @@ func (s *fillStep) computeUnits(from, to int, _ *scratch) {
 	}
 }
 
+// mapStep applies a function to each element.
 type mapStep struct {
 	loopNest
 	act     kernel.Act
@@ -196,6 +203,7 @@ func (s *mapStep) computeUnits(from, to int, own *scratch) {
 	}
 }
 
+// binaryStep combines two tensors element by element.
 type binaryStep struct {
 	loopNest
 	op        kernel.Binary
@@ -214,7 +222,7 @@ func (s *binaryStep) computeUnits(from, to int, _ *scratch) {
 	}
 }
 
-// elemOffsets lists the offsets of the elements over which a reduction runs.
+// elemOffsets returns the offset of every element of a shape, in row-major order.
 func elemOffsets(shape, stride []int) []int {
 	w := newLoopNest(shape, rowMajorStrides(shape), stride)
 	at := make([]int, elemCount(shape))
@@ -228,14 +236,17 @@ func elemOffsets(shape, stride []int) []int {
 	return at
 }
 
-// softmaxStep normalises groups of elements; all groups have the same offsets.
+// softmaxStep normalises groups of elements. The loops go over the groups; the
+// offsets of the elements within a group are the same for all.
 type softmaxStep struct {
 	loopNest    // over the groups
 	set         *kernel.Set
-	inAt, outAt []int // within one
+	inAt, outAt []int // offsets within a group
 	in, out     *operand
 }
 
+// lowerSoftmax adds a softmax. It reserves the offsets of one group in input and
+// output and a row of scratch memory per thread.
 func (p *planner) lowerSoftmax(n *node, k softmaxOp) {
 	in, out := n.in[0].layout, n.out[0].layout
 	outer, inner := slices.Clone(in.shape), slices.Clone(in.shape)
@@ -257,7 +268,8 @@ func (p *planner) lowerSoftmax(n *node, k softmaxOp) {
 	}, n, "softmax", 0)
 }
 
-// minGroups is how many groups a thread takes at least.
+// minGroups is the number of groups in a run's piece, the least that a thread
+// computes at once (chosen by hand).
 const minGroups = 32
 
 func (s *softmaxStep) unitCount() int { return s.pieceCount(minGroups) }
@@ -296,7 +308,7 @@ func (s *softmaxStep) computeUnits(from, to int, own *scratch) {
 	}
 }
 
-// reduceStep combines groups of elements into one each.
+// reduceStep combines each group of elements into one.
 type reduceStep struct {
 	loopNest
 	inAt    []int
@@ -304,6 +316,8 @@ type reduceStep struct {
 	in, out *operand
 }
 
+// lowerReduce adds a reduction, and a copy where strides cannot express the
+// output's shape.
 func (p *planner) lowerReduce(n *node, k reduceOp) {
 	in := n.in[0].layout
 	out, ok := n.out[0].layout.reshapeView(k.keptShape)

@@ -7,8 +7,9 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// lowerConv lowers a convolution: a depthwise one to rows of taps, every other to
-// matrix products over pixels.
+// lowerConv lowers a convolution: a depthwise one to a sliding window, every
+// other to matrix products over pixels. It needs no im2col buffer, because the
+// matrix kernel reads windows of the padded input by a list of segments.
 func (p *planner) lowerConv(n *node, k convOp) {
 	if k.isDepthwise() && k.residual == nil {
 		p.lowerDepthwise(n, k)
@@ -61,14 +62,15 @@ func (p *planner) lowerConv(n *node, k convOp) {
 		kind = "dense"
 	}
 	if b := p.quantizeGemm(g, k.bias, func(depth, col int) float32 { return weight(0, depth, col) }); b != nil {
-		p.addStep(b, n, "bytes", macs).weights = len(b.weights)/4 + 3*len(b.zero)
+		p.addStep(b, n, "bytes", macs).weights = len(b.weights)/floatBytes + len(b.zero) + len(b.scale) + len(b.int8Bias)
 	} else {
 		p.addStep(g, n, kind, macs).weights = len(g.weights) + len(g.bias)
 	}
 	after()
 }
 
-// lowerGemm lowers a matrix product with known weights.
+// lowerGemm lowers a matrix product with known weights. Input and output are
+// row-major; others are copied.
 func (p *planner) lowerGemm(n *node, k gemmOp) {
 	in, out := n.in[0].layout, n.out[0].layout
 	rank := len(in.shape)
@@ -95,56 +97,64 @@ func (p *planner) lowerGemm(n *node, k gemmOp) {
 	after()
 }
 
-// gemmStep computes lines of pixels as matrix products. A line is a row of
-// the picture, or all of it where rows follow each other.
+// gemmStep computes lines of pixels as matrix products C = act(A·B + bias). A
+// line is a row of the picture, or all of it where its rows follow each other
+// without a gap. A row of A is the window of a pixel: as many segments as segs
+// has offsets, each of segLen elements kStep apart (see kernel.Gemm). Names in
+// a, c and r are offsets in the input A, the output C and the residual R, in
+// elements.
 type gemmStep struct {
-	set                           *kernel.Set
-	threads                       int
-	in, residual, out             *operand
-	name                          string // of the output
-	act                           kernel.Act
-	addBeforeAct                  bool
-	pointwise                     bool
-	lines                         [2]int // pictures, lines of each
-	aLine, cLine, rLine           [2]int // from one to the next
-	linePixels                    int    // pixels of a line
-	aStep, cStep, rStep           int    // from one pixel to the next
-	segs                          []int
-	segLen, kStep                 int
-	weightIndex                   []int // per depth: the weight's place in the file's order
-	weights, bias                 []float32
+	set               *kernel.Set
+	threads           int
+	in, residual, out *operand
+	name              string // of the output's tensor, the key of Ranges
+	act               kernel.Act
+	addBeforeAct      bool // add the residual before act
+	pointwise         bool // the kernel is 1×1
+
+	lines               [2]int // number of pictures, lines of each
+	aLine, cLine, rLine [2]int // from one picture to the next, from one line to the next
+	linePixels          int    // pixels of a line
+	aStep, cStep, rStep int    // from one pixel to the next
+
+	segs          []int // offset of each segment from a pixel's window
+	segLen, kStep int   // elements of a segment; from one to the next
+	weightIndex   []int // per depth: index of the weight in the file's order
+
+	weights, bias                 []float32 // packed by packWeights
 	panels                        []kernel.Panel
-	groups, groupStep             int // groups; from one group's input to the next's
-	weightsPerGroup, biasPerGroup int
-	chunkPixels                   int // pixels of a unit
+	groups, groupStep             int // number of groups; from one group's input to the next's
+	weightsPerGroup, biasPerGroup int // elements
+	chunkPixels                   int // pixels of a unit, at most
 }
 
-// orderDepth chooses how the depth of the product runs through the window: over
-// channels where they lie side by side, else along the window's rows.
+// orderDepth chooses the order in which the product's depth passes through the
+// window: by channels where they lie side by side, else (planar) along the
+// window's rows. It sets segs, segLen, kStep and weightIndex.
 func (g *gemmStep) orderDepth(k convOp, in view, planar bool) {
 	kh, kw := k.kernelSize[0], k.kernelSize[1]
-	at := func(c, y, x int) int { return (c*kh+y)*kw + x }
+	index := func(c, y, x int) int { return (c*kh+y)*kw + x } // in the file's order
 	if planar {
 		g.segLen, g.kStep = kw, 1
 		for c := range k.groupInputs {
 			for y := range kh {
 				g.segs = append(g.segs, c*in.stride[1]+y*k.dilation[0]*in.stride[2])
 				for x := range kw {
-					g.weightIndex = append(g.weightIndex, at(c, y, x))
+					g.weightIndex = append(g.weightIndex, index(c, y, x))
 				}
 			}
 		}
 		return
 	}
 	g.segLen, g.kStep = k.groupInputs, in.stride[1]
-	joined := g.kStep == 1 && k.dilation[1]*in.stride[3] == k.groupInputs // a window's row is one stretch
+	joined := g.kStep == 1 && k.dilation[1]*in.stride[3] == k.groupInputs // a window's row is contiguous
 	for y := range kh {
 		for x := range kw {
 			if x == 0 || !joined {
 				g.segs = append(g.segs, y*k.dilation[0]*in.stride[2]+x*k.dilation[1]*in.stride[3])
 			}
 			for c := range k.groupInputs {
-				g.weightIndex = append(g.weightIndex, at(c, y, x))
+				g.weightIndex = append(g.weightIndex, index(c, y, x))
 			}
 		}
 	}
@@ -153,7 +163,8 @@ func (g *gemmStep) orderDepth(k convOp, in view, planar bool) {
 	}
 }
 
-// packedSize is how many elements pack will make, -1 if they are far too many.
+// packedSize returns the number of weights and biases after packing, or -1 where
+// they exceed maxArena.
 func (g *gemmStep) packedSize(groups, cout int) int {
 	wide := 0
 	for _, panel := range g.set.Panels(cout) {
@@ -166,7 +177,9 @@ func (g *gemmStep) packedSize(groups, cout int) int {
 	return wide * depth * groups
 }
 
-// packWeights lays the weights out in panels, one group after the other.
+// packWeights copies weights and biases into panels, one group after the other.
+// w returns the weight of a group, a depth of the product and an output column.
+// Columns beyond the last are zero.
 func (g *gemmStep) packWeights(groups, cout int, bias []float32, w func(group, depth, col int) float32) {
 	g.panels = g.set.Panels(cout)
 	depth := len(g.segs) * g.segLen
@@ -192,20 +205,34 @@ func (g *gemmStep) packWeights(groups, cout int, bias []float32, w func(group, d
 		}
 	}
 	g.weightsPerGroup, g.biasPerGroup = len(g.weights)/groups, len(g.bias)/groups
-	g.chunkPixels = chunkSize(g.set.Rows, g.linePixels, depth, g.threads)
+	g.chunkPixels = chunkSize(g.set.Rows, g.linePixels, depth, g.threads, cacheFloats)
 }
 
-// chunkSize is how many pixels a unit has: their input shall stay in the second
-// cache while the panels pass by, and there shall be enough units to share.
-func chunkSize(rows, m, depth, threads int) int {
-	const near = 24 << 10 // floats
-	tiles := max(1, near/(depth*rows))
+// The part of the second-level cache that the input of a unit may fill, in
+// elements (chosen by hand; the four cores of a Zero 2 W share 512 KiB).
+const (
+	cacheFloats = 24 << 10 // float32: 96 KiB
+	cacheInt8s  = 32 << 10 // int8: 32 KiB
+)
+
+// chunksPerThread is the least number of units of a line for each thread, where
+// its pixels suffice, so that threads of unequal speed end at about the same
+// time (chosen by hand).
+const chunksPerThread = 4
+
+// chunkSize returns the number of pixels of a unit, for a kernel of so many rows,
+// a line of m pixels and a product of the given depth. The input of a unit, at
+// most cache elements, stays in the second-level cache while all panels of the
+// weights are multiplied with it.
+func chunkSize(rows, m, depth, threads, cache int) int {
+	tiles := max(1, cache/(depth*rows))
 	if threads > 1 {
-		tiles = max(1, min(tiles, m/(rows*4*threads)))
+		tiles = max(1, min(tiles, m/(rows*chunksPerThread*threads)))
 	}
 	return min(m, tiles*rows)
 }
 
+// chunksPerLine returns the number of units of a line.
 func (g *gemmStep) chunksPerLine() int { return (g.linePixels + g.chunkPixels - 1) / g.chunkPixels }
 func (g *gemmStep) unitCount() int     { return g.lines[0] * g.lines[1] * g.chunksPerLine() }
 
@@ -235,13 +262,15 @@ func (g *gemmStep) computeUnits(from, to int, s *scratch) {
 	}
 }
 
-// unitOffsets gives where a unit's pixels lie in the input, the output and what is
-// added, and how many they are.
+// unitOffsets returns the offsets of a unit's first pixel in the input (a), the
+// output (c) and the residual (r), and the number of its pixels. Where fewer
+// pixels are left than a tile has rows, the unit starts earlier and computes
+// some pixels again.
 func (g *gemmStep) unitOffsets(u int) (a, c, r, rows int) {
 	per := g.chunksPerLine()
 	line, m := u/per, u%per*g.chunkPixels
 	rows = min(g.chunkPixels, g.linePixels-m)
-	if rows < g.set.Rows && g.linePixels >= g.set.Rows { // a short rest: again with some before it
+	if rows < g.set.Rows && g.linePixels >= g.set.Rows {
 		m, rows = g.linePixels-g.set.Rows, g.set.Rows
 	}
 	image, y := line/g.lines[1], line%g.lines[1]
@@ -253,17 +282,19 @@ func (g *gemmStep) unitOffsets(u int) (a, c, r, rows int) {
 	return a, c, r, rows
 }
 
-// borderStep copies a picture into a larger one whose border is zero, line by
-// line of memory.
+// borderStep copies a picture into a larger one with a border of zeros. A unit is
+// a row of the output in memory.
 type borderStep struct {
 	in, out                 *operand
-	lines                   [3]int // pictures, planes, rows of the output
-	inAt, outAt             [3]int // from one to the next
-	top, bottom             int    // first row that has input, first after
-	left, inElems, allElems int    // elements of a row: zeros, input's, in all
+	lines                   [3]int // number of pictures, planes of each, rows of each in the output
+	inAt, outAt             [3]int // from one picture, plane, row to the next
+	top, bottom             int    // first row with input, first row after those
+	left, inElems, allElems int    // elements of an output row: zeros before, the input's, all
 }
 
-// addBorder is the input with the window's padding around it, in the same order.
+// addBorder adds a step that copies the input with the window's padding around
+// it, and returns the copy. Rows or channels side by side stay so; an input of
+// any other order is first copied to channels-last.
 func (p *planner) addBorder(n *node, win window, in view) view {
 	shape := slices.Clone(in.shape)
 	for a := range 2 {
@@ -285,9 +316,9 @@ func (p *planner) addBorder(n *node, win window, in view) view {
 		s.lines = [3]int{shape[0], shape[1], shape[2]}
 		s.left, s.inElems, s.allElems = win.padBefore[1], in.shape[3], shape[3]
 	} else {
-		at := newView(in.shape, channelsLastStrides(in.shape))
-		p.addCopy(n, p.readOperand(in), at)
-		return p.addBorder(n, win, at)
+		dense := newView(in.shape, channelsLastStrides(in.shape))
+		p.addCopy(n, p.readOperand(in), dense)
+		return p.addBorder(n, win, dense)
 	}
 	s.inAt, s.outAt = [3]int(in.stride[:3]), [3]int(out.stride[:3])
 	s.in, s.out = p.readOperand(in), p.writeOperand(out)

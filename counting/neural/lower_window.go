@@ -4,31 +4,35 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// windowStep moves a window over each channel on its own: a depthwise
-// convolution, an average or a maximum.
+// windowStep slides a window over each channel separately: a depthwise
+// convolution, an average or a maximum pooling. A unit is a row of the output.
+// Distances are in elements.
 type windowStep struct {
 	set                   *kernel.Set
 	in, out               *operand
-	maximum               bool
+	maximum               bool // a maximum, without weights
 	act                   kernel.Act
 	weights, bias         []float32
 	channels              int
 	pictures              int
 	rows                  [][]span // per output row
-	inRow                 int      // from one output row's window to the next's
-	inStep                int
-	firstWindow           int // from the picture's corner to the first window's
-	inPicture, outPicture int
-	outRow                int
-	outStep               int
+	inRow                 int      // in the input, from one output row's window to the next's
+	inStep                int      // in the input, from one output pixel's window to the next's
+	firstWindow           int      // in the input, from the picture's first pixel to the first window's
+	inPicture, outPicture int      // from one picture to the next
+	outRow                int      // in the output, from one row to the next
+	outStep               int      // in the output, from one pixel to the next
 }
 
-// span is a stretch of a row whose windows touch the same taps.
+// span is a part of an output row, from pixel x on, whose windows have the same
+// taps inside the picture.
 type span struct {
 	x, width int
-	taps     []int
+	taps     []int // pairs, as kernel.Taps.Tab
 }
 
+// lowerDepthwise lowers a depthwise convolution. It reorders the weights from
+// [channel][tap] to [tap][channel].
 func (p *planner) lowerDepthwise(n *node, k convOp) {
 	c, area := len(k.bias), k.kernelSize[0]*k.kernelSize[1]
 	s := &windowStep{act: k.act, bias: k.bias, weights: make([]float32, c*area)}
@@ -40,13 +44,16 @@ func (p *planner) lowerDepthwise(n *node, k convOp) {
 	p.lowerWindow(n, s, k.window, func(y, x, _ int) int { return (y*k.kernelSize[1] + x) * c })
 }
 
+// lowerPool lowers a pooling. An average that does not count padding is a
+// depthwise convolution whose weights depend on how many taps lie inside the
+// picture.
 func (p *planner) lowerPool(n *node, k poolOp) {
 	c := n.in[0].shape[1]
 	if k.max {
 		p.lowerWindow(n, &windowStep{maximum: true}, k.window, func(_, _, _ int) int { return 0 })
 		return
 	}
-	area := k.kernelSize[0] * k.kernelSize[1] // a row of weights for every number of taps that a window at the edge may have
+	area := k.kernelSize[0] * k.kernelSize[1] // one row of weights for each number of taps inside the picture
 	s := &windowStep{bias: make([]float32, c), weights: make([]float32, c*area)}
 	for i := range s.weights {
 		s.weights[i] = 1 / float32(i/c+1)
@@ -54,8 +61,8 @@ func (p *planner) lowerPool(n *node, k poolOp) {
 	p.lowerWindow(n, s, k.window, func(_, _, taps int) int { return (taps - 1) * c })
 }
 
-// lowerWindow completes a step: weight gives the place of the weights for a tap of
-// a window that has a number of taps inside the picture.
+// lowerWindow completes the step s and adds it. weight returns the offset of the
+// weights of tap (y, x), for a window with so many taps inside the picture.
 func (p *planner) lowerWindow(n *node, s *windowStep, win window, weight func(y, x, taps int) int) {
 	in := p.channelsLastInput(n, n.in[0].layout)
 	out, after := p.channelsLastOutput(n, n.out[0].layout)
@@ -84,7 +91,8 @@ func (p *planner) lowerWindow(n *node, s *windowStep, win window, weight func(y,
 	after()
 }
 
-// tapsInside gives the taps of window o that lie in the picture: lo…hi-1.
+// tapsInside returns the taps lo…hi-1 of window o that lie inside the picture,
+// along axis a of length size.
 func (w window) tapsInside(a, o, size int) (lo, hi int) {
 	at := o*w.stride[a] - w.padBefore[a]
 	d := w.dilation[a]
@@ -98,8 +106,14 @@ func (w window) tapsInside(a, o, size int) (lo, hi int) {
 	return lo, max(lo, hi)
 }
 
+// spanElems is what a span counts against the budget for tables besides its taps,
+// in elements (chosen by hand).
+const spanElems = 8
+
+// buildSpans cuts an output row into spans. Taps y0…y1-1 of its windows lie
+// inside the picture vertically. tabs keeps the tap lists that rows share.
 func (p *planner) buildSpans(w window, in view, width, y0, y1 int, tabs map[[4]int][]int, weight func(y, x, taps int) int) []span {
-	out := []span{} // not nil: known
+	out := []span{} // not nil, which would mean that the row is not built yet
 	for ox := 0; ox < width; {
 		x0, x1 := w.tapsInside(1, ox, in.shape[3])
 		end := ox + 1
@@ -109,7 +123,7 @@ func (p *planner) buildSpans(w window, in view, width, y0, y1 int, tabs map[[4]i
 			}
 		}
 		key := [4]int{y0, y1, x0, x1}
-		if !p.reserveElems(8 + (y1-y0)*(x1-x0)) {
+		if !p.reserveElems(spanElems + (y1-y0)*(x1-x0)) {
 			return nil
 		}
 		if tabs[key] == nil {
@@ -147,12 +161,14 @@ func (s *windowStep) computeUnits(from, to int, own *scratch) {
 	}
 }
 
-// resizeStep scales a picture, row by row.
+// resizeStep scales a picture by nearest-neighbour or bilinear interpolation. A
+// unit is a row of the output.
 type resizeStep struct {
 	resizeOp
 	in, out *operand
 }
 
+// lowerResize lowers a scaling to one step over channels-last pictures.
 func (p *planner) lowerResize(n *node, k resizeOp) {
 	in := p.channelsLastInput(n, n.in[0].layout)
 	out, after := p.channelsLastOutput(n, n.out[0].layout)

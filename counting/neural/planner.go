@@ -7,7 +7,7 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// planner turns the fused graph into steps over one arena.
+// planner lowers the fused graph to steps whose operands lie in one arena.
 type planner struct {
 	set          *kernel.Set
 	threads      int
@@ -15,14 +15,16 @@ type planner struct {
 	bufs         []*buffer
 	operands     []*operand
 	ranges       Ranges
-	int8Bytes    int   // of the largest chunk of a product in bytes
-	softmaxElems int   // elements of the largest group of a softmax
-	arenaLimit   int   // elements of the arena
-	tableBudget  int   // elements of tables and packed weights that may still be made
-	err          error // of the node at hand
+	int8Bytes    int   // size of the largest chunk of a quantised product
+	softmaxElems int   // size of the largest group of a softmax
+	arenaLimit   int   // largest size of the arena, in elements
+	tableBudget  int   // elements of tables and packed weights that may still be allocated
+	err          error // of the node that is being lowered
 }
 
-// reserveElems bounds what a hostile file can make the plan allocate.
+// reserveElems takes n elements from the budget for tables and packed weights.
+// It is false, and sets p.err, where fewer are left or n is negative: a hostile
+// file cannot make the plan allocate more.
 func (p *planner) reserveElems(n int) bool {
 	if n < 0 || n > p.tableBudget {
 		p.err = errMemory
@@ -38,25 +40,29 @@ type operand struct {
 	mem []float32 // the buffer, or a constant's elements
 }
 
-// readOperand keeps v's buffer alive for the step that is added next.
+// readOperand returns an operand for an input of the step that is added next. It
+// keeps v's buffer alive until then.
 func (p *planner) readOperand(v view) *operand { return p.useBuffer(v) }
 
-// writeOperand is the same for an output.
+// writeOperand returns an operand for an output of the step that is added next.
 func (p *planner) writeOperand(v view) *operand { return p.useBuffer(v) }
 
+// useBuffer extends the lifetime of v's buffer to the step that is added next and
+// returns an operand. planNet sets its memory when the arena exists.
 func (p *planner) useBuffer(v view) *operand {
 	o := &operand{view: v}
-	at := len(p.steps)
+	i := len(p.steps)
 	if v.buf.firstStep < 0 {
-		v.buf.firstStep = at
+		v.buf.firstStep = i
 		p.bufs = append(p.bufs, v.buf)
 	}
-	v.buf.lastStep = max(v.buf.lastStep, at)
+	v.buf.lastStep = max(v.buf.lastStep, i)
 	p.operands = append(p.operands, o)
 	return o
 }
 
-// valueOperand is an operand for a tensor of the graph, which may be a constant.
+// valueOperand returns an operand for a tensor of the graph: a constant with its
+// own memory, or a view of the arena.
 func (p *planner) valueOperand(v *value) *operand {
 	if v.known != nil {
 		return &operand{view: view{shape: v.shape, stride: rowMajorStrides(v.shape)}, mem: v.known.F}
@@ -64,12 +70,13 @@ func (p *planner) valueOperand(v *value) *operand {
 	return p.readOperand(v.layout)
 }
 
-// assignLayouts decides where each tensor lies, last node first, so that the parts of
-// a concatenation are written where they belong and reshapes cost nothing.
+// assignLayouts gives each tensor a view, last node first. So the parts of a
+// concatenation are written in their place in the result, and reshapes need no
+// copy.
 func (g *graph) assignLayouts() {
 	for _, v := range slices.Concat(g.inputs, g.outputs) {
-		// A picture that is an output is made channels-last and copied at the
-		// end: its parts may be read by other nodes.
+		// An output of four axes is computed channels-last and copied at the end,
+		// because other nodes may read parts of it.
 		if !v.layout.isPlaced() && (v.producer == nil || len(v.shape) != 4) {
 			v.layout = newView(v.shape, rowMajorStrides(v.shape))
 		}
@@ -104,14 +111,14 @@ func (g *graph) assignLayouts() {
 	}
 }
 
-// layOutArena gives every buffer its place in the arena: the largest first, each as
-// low as the buffers alive at the same time allow. It returns the arena's
-// size.
+// layOutArena assigns every buffer an offset in the arena: the largest buffer
+// first, each at the lowest offset that no buffer alive at the same time covers
+// (first fit by decreasing size). It returns the arena's size in elements.
 func (p *planner) layOutArena() (int, error) {
-	const line = 16 // floats of a cache line
+	const line = 16 // floats of a cache line of 64 bytes
 	order := slices.Clone(p.bufs)
 	slices.SortStableFunc(order, func(a, b *buffer) int { return b.elems - a.elems })
-	var placed []*buffer // by place
+	var placed []*buffer // by offset
 	size := 0
 	for _, b := range order {
 		at := 0

@@ -9,8 +9,9 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// inferNode decodes a node's parameters into n.kind and sets the shapes of its
-// outputs. The operators are those of ONNX's Operators.md, opsets 7 to 21.
+// inferNode decodes a node's attributes into n.operator and sets the shapes of
+// its outputs (shape inference). Operators and the defaults of their attributes
+// are those of ONNX's Operators.md, opsets 7 to 21.
 func inferNode(n *node, opset int) error {
 	if n.inputAt(0) == nil {
 		return errors.New("no input")
@@ -70,9 +71,11 @@ func inferNode(n *node, opset int) error {
 	return inferMap(n)
 }
 
-// mapOp is a function of each element.
+// mapOp applies a function to each element.
 type mapOp struct{ act kernel.Act }
 
+// inferMap decodes the functions of one element. It refuses every operator that
+// inferNode does not know either.
 func inferMap(n *node) error {
 	n.out[0].shape = n.in[0].shape
 	inf := float32(math.Inf(1))
@@ -108,7 +111,8 @@ func inferMap(n *node) error {
 	return nil
 }
 
-// scalarInput is a known input of one number, or def where it is left out.
+// scalarInput returns input i, which must be one known float, or def where the
+// input is left out.
 func (n *node) scalarInput(i int, def float32) (float32, error) {
 	v := n.inputAt(i)
 	if v == nil {
@@ -143,7 +147,8 @@ func inferBinary(n *node) error {
 	return err
 }
 
-// broadcastShapes is ONNX's multidirectional broadcasting.
+// broadcastShapes returns the shape of ONNX's multidirectional broadcasting
+// (Broadcasting.md) of two shapes. Missing leading axes count as 1.
 func broadcastShapes(a, b []int) ([]int, error) {
 	out := make([]int, max(len(a), len(b)))
 	for i := range out {
@@ -165,7 +170,8 @@ func broadcastShapes(a, b []int) ([]int, error) {
 	return out, nil
 }
 
-// broadcastStrides gives the strides that repeat a tensor over a broadcast shape.
+// broadcastStrides returns the strides that repeat a tensor over the broadcast
+// shape to: 0 along every axis that the tensor lacks or has of length 1.
 func broadcastStrides(shape, stride, to []int) []int {
 	out := make([]int, len(to))
 	for i := range shape {
@@ -176,7 +182,9 @@ func broadcastStrides(shape, stride, to []int) []int {
 	return out
 }
 
-type softmaxOp struct{ axis, last int } // normalises over axes axis…last
+// softmaxOp normalises over the axes axis…last. Before opset 13 these are all
+// axes from axis on, since then it is one.
+type softmaxOp struct{ axis, last int }
 
 func inferSoftmax(n *node, opset int) error {
 	rank := len(n.in[0].shape)
@@ -193,10 +201,12 @@ func inferSoftmax(n *node, opset int) error {
 	return err
 }
 
+// reduceOp combines all elements along some axes by op, and divides the sum by
+// their number for a mean.
 type reduceOp struct {
-	op        kernel.Binary
+	op        kernel.Binary // Add, Max or Min
 	mean      bool
-	keptShape []int // the shape with reduced axes of length 1
+	keptShape []int // the input's shape with the reduced axes of length 1
 }
 
 func inferReduce(n *node) error {
@@ -211,7 +221,7 @@ func inferReduce(n *node) error {
 		axes = n.attrs["axes"].Ints
 	}
 	op := reduceOp{keptShape: append([]int{}, x.shape...), mean: n.opType == "ReduceMean"}
-	op.op = map[string]kernel.Binary{"ReduceMax": kernel.Max, "ReduceMin": kernel.Min}[n.opType] // else Add
+	op.op = map[string]kernel.Binary{"ReduceMax": kernel.Max, "ReduceMin": kernel.Min}[n.opType] // Add, the zero value, for ReduceMean and ReduceSum
 	drop := make([]bool, len(x.shape))
 	for _, a := range axes {
 		axis, err := resolveAxis(int(a), len(x.shape))
@@ -235,6 +245,7 @@ func inferReduce(n *node) error {
 	return nil
 }
 
+// concatOp joins its inputs along an axis.
 type concatOp struct{ axis int }
 
 func inferConcat(n *node) error {
@@ -268,7 +279,7 @@ func inferConcat(n *node) error {
 	return nil
 }
 
-// resolveAxis resolves an axis that may count from the end.
+// resolveAxis returns an axis in 0…rank-1. A negative one counts from the end.
 func resolveAxis(a, rank int) (int, error) {
 	if a < 0 {
 		a += rank

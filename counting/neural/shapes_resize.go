@@ -8,7 +8,7 @@ import (
 )
 
 // resizeOp scales the last two axes: pixel o of an axis is
-// (1-frac)·in[lo] + frac·in[hi]. Nearest has lo = hi.
+// (1-frac[o])·in[lo[o]] + frac[o]·in[hi[o]]. Nearest-neighbour has lo = hi.
 type resizeOp struct {
 	axis [2]struct {
 		lo, hi []int
@@ -17,6 +17,9 @@ type resizeOp struct {
 	nearest bool
 }
 
+// inferResize decodes Resize and Upsample with nearest-neighbour and linear
+// interpolation. Upsample has the coordinates of mode asymmetric and rounds
+// down.
 func inferResize(n *node) error {
 	x := n.in[0]
 	if len(x.shape) != 4 {
@@ -68,7 +71,9 @@ func inferResize(n *node) error {
 	return nil
 }
 
-// sourceCoord is the transformation of coordinates of ONNX's Resize.
+// sourceCoord transforms pixel o of the output to a coordinate in the input, as
+// coordinate_transformation_mode of ONNX's Resize says. It is false for a mode
+// that is not supported.
 func sourceCoord(mode string, o, scale float64, in, out int) (float64, bool) {
 	switch mode {
 	case "asymmetric":
@@ -89,6 +94,8 @@ func sourceCoord(mode string, o, scale float64, in, out int) (float64, bool) {
 	return 0, false
 }
 
+// roundNearest rounds a coordinate to a pixel, as nearest_mode of ONNX's Resize
+// says. It is false for a mode that is not known.
 func roundNearest(mode string, at float64) (float64, bool) {
 	switch mode {
 	case "round_prefer_floor":
@@ -103,10 +110,12 @@ func roundNearest(mode string, at float64) (float64, bool) {
 	return 0, false
 }
 
-// maxSide bounds the width and height of a scaled picture.
+// maxSide bounds the width and height of a scaled picture, in pixels (chosen by
+// hand).
 const maxSide = 1 << 14
 
-// inferResizeShape finds the output's shape from scales or sizes.
+// inferResizeShape returns the output's shape and the scale of each axis, from
+// the sizes or the scales among the inputs. It refuses to scale channels.
 func inferResizeShape(n *node) (shape []int, scale []float64, err error) {
 	x := n.in[0]
 	scales, sizes := n.inputAt(2), n.inputAt(3)

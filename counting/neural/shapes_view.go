@@ -7,16 +7,18 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// viewOp only renames elements: some are left out, the axes are permuted, and
-// what is left is reshaped to the output's shape.
+// viewOp changes no element. It slices axes, permutes them, and reshapes the
+// result to the output's shape.
 type viewOp struct {
 	slices []axisSlice
-	perm   []int // nil: as they are
+	perm   []int // nil: the axes keep their order
 }
 
+// axisSlice keeps n elements of an axis: first, first+step, ….
 type axisSlice struct{ axis, first, step, n int }
 
-// outputView is the output as a view of the input, where strides can express it.
+// outputView returns the output as a view of the input v. It is false where
+// strides cannot express it.
 func (op viewOp) outputView(v view, shape []int) (view, bool) {
 	for _, c := range op.slices {
 		v = v.sliceAxis(c.axis, c.first, c.step, c.n)
@@ -27,7 +29,8 @@ func (op viewOp) outputView(v view, shape []int) (view, bool) {
 	return v.reshapeView(shape)
 }
 
-// inputView is the place of the input that makes the output lie at v.
+// inputView returns the view of the input for which the output lies at v. It is
+// false for slices, and where strides cannot express it.
 func (op viewOp) inputView(v view, shape []int) (view, bool) {
 	if len(op.slices) > 0 {
 		return v, false
@@ -46,6 +49,8 @@ func (op viewOp) inputView(v view, shape []int) (view, bool) {
 	return v.permuteAxes(back), true
 }
 
+// parsePermutation returns the axes of a Transpose; without an attribute they
+// are reversed.
 func parsePermutation(n *node) ([]int, error) {
 	rank := len(n.in[0].shape)
 	perm := make([]int, rank)
@@ -67,7 +72,8 @@ func parsePermutation(n *node) ([]int, error) {
 	return perm, nil
 }
 
-// inputOrAttr is input 1 or, before opset 13, an attribute.
+// inputOrAttr returns the integers of input 1 or, where it is left out, of an
+// attribute: newer opsets have them as an input, older ones as an attribute.
 func (n *node) inputOrAttr(name string) ([]int64, error) {
 	v := n.inputAt(1)
 	if v == nil {
@@ -79,7 +85,8 @@ func (n *node) inputOrAttr(name string) ([]int64, error) {
 	return v.known.I, nil
 }
 
-// inferViewShape gives the new shape of the operators that only reshape.
+// inferViewShape returns the output shape of Identity, Dropout, Reshape,
+// Flatten, Squeeze and Unsqueeze.
 func inferViewShape(n *node) ([]int, error) {
 	x := n.in[0]
 	switch n.opType {
@@ -100,6 +107,8 @@ func inferViewShape(n *node) ([]int, error) {
 	return x.shape, nil
 }
 
+// inferReshape returns the shape that a Reshape asks for. 0 keeps the input's
+// dimension, one -1 takes the elements that are left over.
 func inferReshape(n *node) ([]int, error) {
 	x := n.in[0]
 	to, err := n.inputOrAttr("shape")
@@ -137,6 +146,8 @@ func inferReshape(n *node) ([]int, error) {
 	return shape, nil
 }
 
+// inferSqueeze returns the input's shape without axes of length 1 (Squeeze), or
+// with new ones (Unsqueeze).
 func inferSqueeze(n *node) ([]int, error) {
 	x := n.in[0]
 	list, err := n.inputOrAttr("axes")
@@ -159,14 +170,14 @@ func inferSqueeze(n *node) ([]int, error) {
 		marked[axis] = true
 	}
 	var shape []int
-	next := 0
+	nextAxis := 0
 	for i := range rank {
 		if n.opType == "Unsqueeze" {
 			if marked[i] {
 				shape = append(shape, 1)
 			} else {
-				shape = append(shape, x.shape[next])
-				next++
+				shape = append(shape, x.shape[nextAxis])
+				nextAxis++
 			}
 			continue
 		}
@@ -179,6 +190,8 @@ func inferSqueeze(n *node) ([]int, error) {
 	return shape, nil
 }
 
+// inferSliceOrGather decodes Slice, and Gather of a single known index, which is
+// a slice too.
 func inferSliceOrGather(n *node) error {
 	x := n.in[0]
 	if n.opType == "Slice" {
@@ -211,7 +224,8 @@ func inferSliceOrGather(n *node) error {
 	return nil
 }
 
-// parseSlice reads Slice's parameters: inputs since opset 10, attributes before.
+// parseSlice returns the slices of a Slice. Its parameters are inputs since
+// opset 10 and attributes before. It refuses steps below 1.
 func parseSlice(n *node) ([]axisSlice, error) {
 	x := n.in[0]
 	list := func(i int, name string) ([]int64, error) {
@@ -261,6 +275,7 @@ func parseSlice(n *node) ([]axisSlice, error) {
 	return cuts, nil
 }
 
+// clampIndex limits a start or end to 0…d. A negative one counts from the end.
 func clampIndex(i, d int64) int64 {
 	if i < 0 {
 		i += d
@@ -268,9 +283,11 @@ func clampIndex(i, d int64) int64 {
 	return min(max(i, 0), d)
 }
 
-// splitOp is one viewOp per output.
+// splitOp has one viewOp per output.
 type splitOp struct{ outputs []viewOp }
 
+// inferSplit decodes Split. Without sizes all parts are equal, except that the
+// last may be smaller.
 func inferSplit(n *node) error {
 	x := n.in[0]
 	axis, err := resolveAxis(n.intAttr("axis", 0), len(x.shape))

@@ -9,30 +9,38 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// window is how a convolution or pooling slides over a picture; index 0 is
-// vertical, 1 horizontal.
+// window holds the geometry of a convolution or pooling, in pixels. Index 0 is
+// vertical, 1 horizontal. Padding lies before the first and after the last
+// pixel of an axis.
 type window struct {
 	kernelSize, stride, dilation, padBefore, padAfter [2]int
 }
 
-// maxTaps bounds the tables of a window.
+// maxTaps bounds the weights of an average pooling, kernel pixels times
+// channels (2²⁴, chosen by hand).
 const maxTaps = 1 << 24
 
-// maxWindow bounds kernel sizes, strides, dilations and paddings.
+// maxWindow bounds kernel sizes, strides, dilations and paddings, in pixels
+// (chosen by hand).
 const maxWindow = 1 << 10
 
-// dilatedSize is the window's extent along an axis.
+// dilatedSize returns the kernel's extent along axis a, gaps included.
 func (w window) dilatedSize(a int) int { return (w.kernelSize[a]-1)*w.dilation[a] + 1 }
 
+// outputSize returns the length of the output's axis a for an input's of length
+// in.
 func (w window) outputSize(a, in int) int {
 	return (in+w.padBefore[a]+w.padAfter[a]-w.dilatedSize(a))/w.stride[a] + 1
 }
 
-// isPointwise says that the window is one pixel, every pixel.
+// isPointwise reports whether the window is 1×1 with stride 1 and no padding.
 func (w window) isPointwise() bool {
 	return w == window{kernelSize: [2]int{1, 1}, stride: [2]int{1, 1}, dilation: [2]int{1, 1}}
 }
 
+// parseWindow decodes the attributes of a window over a picture of h×w pixels.
+// kh×kw is the kernel size of the weights, or 0×0 for a pooling, whose size is
+// an attribute.
 func (n *node) parseWindow(h, w int, kh, kw int) (window, error) {
 	var win window
 	kernelShape, err1 := n.boundedInts("kernel_shape", 2, maxWindow, 0)
@@ -69,9 +77,9 @@ func (n *node) parseWindow(h, w int, kh, kw int) (window, error) {
 		default:
 			return win, fmt.Errorf("auto_pad %q: %w", auto, errUnsupported)
 		}
-		if n.intAttr("ceil_mode", 0) != 0 { // as much more padding as the last window needs
+		if n.intAttr("ceil_mode", 0) != 0 { // pad further until a last, partial window fits
 			over := (size[a] + win.padBefore[a] + win.padAfter[a] - win.dilatedSize(a)) % win.stride[a]
-			// a window that would start in the padding is left out
+			// ONNX leaves out a window that would start in the padding after
 			if last := win.outputSize(a, size[a]) * win.stride[a]; over > 0 && last < size[a]+win.padBefore[a] {
 				win.padAfter[a] += win.stride[a] - over
 			}
@@ -83,18 +91,20 @@ func (n *node) parseWindow(h, w int, kh, kw int) (window, error) {
 	return win, nil
 }
 
-// convOp is a convolution with everything that was fused into it.
+// convOp is a convolution together with the activation, residual, padding and
+// normalisation that fusion moved into it.
 type convOp struct {
 	window
 	group        int
-	weights      []float32 // [out][in/group][kh][kw]
-	bias         []float32 // [out]
+	weights      []float32 // [output][groupInputs][kh][kw]
+	bias         []float32 // [output]
 	groupInputs  int       // input channels of one group
 	act          kernel.Act
-	residual     *value // added to the result
-	addBeforeAct bool   // res is added before act, not after
+	residual     *value // added to the result; nil: none
+	addBeforeAct bool   // add the residual before act instead of after
 }
 
+// inferConv decodes Conv with known weights over a picture.
 func inferConv(n *node) error {
 	x, wt := n.in[0], n.inputAt(1)
 	if len(x.shape) != 4 {
@@ -124,13 +134,15 @@ func inferConv(n *node) error {
 	return nil
 }
 
-// gemmOp is a matrix product with known weights, over the last axis.
+// gemmOp is a matrix product of the last axis with known weights.
 type gemmOp struct {
-	weights []float32 // [in][out]
-	bias    []float32
+	weights []float32 // [input][output]
+	bias    []float32 // [output]
 	act     kernel.Act
 }
 
+// inferGemm decodes Gemm and MatMul with a known second matrix. Gemm's factors
+// alpha and beta go into weights and bias.
 func inferGemm(n *node) error {
 	x, wt := n.in[0], n.inputAt(1)
 	if wt == nil || wt.known == nil || len(wt.shape) != 2 || !wt.known.Type.Real() {
@@ -200,13 +212,16 @@ func inferNorm(n *node) error {
 	return nil
 }
 
-// poolOp is a pooling. An average over a window whose padding counts becomes
-// a depthwise convolution instead.
+// poolOp is a maximum or average pooling. Padded pixels do not count. An average
+// without padding, or in which padded pixels count, becomes a depthwise
+// convolution instead (see averageConv).
 type poolOp struct {
 	window
 	max bool
 }
 
+// inferPool decodes poolings over a window and over the whole picture. It
+// refuses padding of a whole window: its maximum would be -∞.
 func inferPool(n *node) error {
 	x := n.in[0]
 	if len(x.shape) != 4 {
@@ -236,7 +251,8 @@ func inferPool(n *node) error {
 	return nil
 }
 
-// averageConv is the depthwise convolution that averages.
+// averageConv returns a depthwise convolution of c channels with equal weights
+// of 1/area: it averages over the window.
 func averageConv(win window, c int) convOp {
 	area := win.kernelSize[0] * win.kernelSize[1]
 	op := convOp{window: win, group: c, groupInputs: 1, weights: make([]float32, c*area), bias: make([]float32, c)}
@@ -248,10 +264,12 @@ func averageConv(win window, c int) convOp {
 
 // padOp surrounds a tensor by a constant.
 type padOp struct {
-	before []int
+	before []int // elements before the first, per axis
 	value  float32
 }
 
+// inferPad decodes Pad with a constant. It refuses negative pads and a list of
+// axes.
 func inferPad(n *node) error {
 	x := n.in[0]
 	if mode := n.stringAttr("mode", "constant"); mode != "constant" {

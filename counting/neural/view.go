@@ -2,18 +2,18 @@ package neural
 
 import "slices"
 
-// buffer is a stretch of the arena, alive from the step that first writes it
-// to the step that last reads it.
+// buffer is a contiguous part of the arena. It is alive from the step that
+// first writes it to the step that last reads it.
 type buffer struct {
 	elems               int
-	firstStep, lastStep int // steps
-	offset              int // offset in the arena; set by layOutArena
+	firstStep, lastStep int // -1: no step uses it yet
+	offset              int // in the arena, in elements; layOutArena sets it
 }
 
-// view is a tensor in a buffer: element (i, j, …) lies at
-// off + i*stride[0] + j*stride[1] + …. Slices, transpositions, most reshapes
-// and the parts of a concatenation are views of one buffer, so they cost
-// nothing at run time.
+// view is a strided tensor in a buffer: element (i, j, …) lies at
+// off + i*stride[0] + j*stride[1] + …, counted in elements. Slices,
+// transpositions, most reshapes and the parts of a concatenation are views of
+// one buffer, so they take no time at run time.
 type view struct {
 	buf    *buffer
 	off    int
@@ -21,6 +21,7 @@ type view struct {
 	stride []int
 }
 
+// elemCount returns the number of elements of a shape.
 func elemCount(shape []int) int {
 	n := 1
 	for _, d := range shape {
@@ -29,7 +30,8 @@ func elemCount(shape []int) int {
 	return n
 }
 
-// rowMajorStrides is ONNX's own order.
+// rowMajorStrides returns the strides of ONNX's order: the last axis varies
+// fastest.
 func rowMajorStrides(shape []int) []int {
 	s := make([]int, len(shape))
 	n := 1
@@ -40,9 +42,10 @@ func rowMajorStrides(shape []int) []int {
 	return s
 }
 
-// channelsLastStrides keeps the channels of a pixel together (NHWC). It makes a 1×1
-// convolution a plain matrix product, lets a depthwise one run over channels
-// as vector lanes, and makes joining and splitting channels a matter of
+// channelsLastStrides returns the strides that store the channels of a pixel
+// side by side (NHWC); shapes of other than four axes are row-major. In this
+// order a 1×1 convolution is a plain matrix product, a depthwise one uses
+// channels as vector lanes, and joining or splitting channels only changes
 // strides.
 func channelsLastStrides(shape []int) []int {
 	if len(shape) != 4 {
@@ -52,12 +55,15 @@ func channelsLastStrides(shape []int) []int {
 	return []int{c * h * w, 1, w * c, c}
 }
 
+// newView returns a tensor in a new buffer of its own.
 func newView(shape, stride []int) view {
 	return view{buf: &buffer{elems: elemCount(shape), firstStep: -1, lastStep: -1}, shape: shape, stride: stride}
 }
 
+// isPlaced reports whether the view has a buffer.
 func (v view) isPlaced() bool { return v.buf != nil }
 
+// isRowMajor reports whether the elements lie in row-major order without gaps.
 func (v view) isRowMajor() bool {
 	want := rowMajorStrides(v.shape)
 	for i, d := range v.shape {
@@ -68,6 +74,7 @@ func (v view) isRowMajor() bool {
 	return true
 }
 
+// permuteAxes returns a view whose axis i is axis perm[i] of v.
 func (v view) permuteAxes(perm []int) view {
 	t := view{buf: v.buf, off: v.off}
 	for _, p := range perm {
@@ -77,7 +84,7 @@ func (v view) permuteAxes(perm []int) view {
 	return t
 }
 
-// sliceAxis keeps n elements of an axis, from the first one in steps.
+// sliceAxis keeps n elements of an axis: first, first+step, ….
 func (v view) sliceAxis(axis, first, step, n int) view {
 	v.shape, v.stride = slices.Clone(v.shape), slices.Clone(v.stride)
 	v.off += first * v.stride[axis]
@@ -85,14 +92,15 @@ func (v view) sliceAxis(axis, first, step, n int) view {
 	return v
 }
 
-// reshapeView keeps the elements in their row-major order. It is false where that
-// order cannot be expressed by strides: then the tensor has to be copied.
+// reshapeView gives the elements another shape and keeps their row-major order.
+// It is false where strides cannot express that order; then the tensor has to
+// be copied.
 func (v view) reshapeView(shape []int) (view, bool) {
 	r := view{buf: v.buf, off: v.off, shape: shape, stride: make([]int, len(shape))}
 	if elemCount(shape) != elemCount(v.shape) {
 		return r, false
 	}
-	i, j := 0, 0 // walk both shapes in groups of equal size
+	i, j := 0, 0 // go through both shapes by groups of axes with equally many elements
 	for i < len(v.shape) || j < len(shape) {
 		i0, j0, a, b := i, j, 1, 1
 		if i < len(v.shape) {
@@ -122,10 +130,10 @@ func (v view) reshapeView(shape []int) (view, bool) {
 	return r, true
 }
 
-// splitAxes fills the strides of a group of new axes that holds as many
-// elements as a group of old ones.
+// splitAxes sets the strides of a group of new axes that holds as many elements
+// as a group of old ones. It is false where the old axes have gaps between them.
 func splitAxes(oldShape, oldStride, shape, stride []int) bool {
-	inner, merged := 1, 1 // the merged axis' stride and length
+	inner, merged := 1, 1 // stride and length of the old axes, merged to one
 	for i := len(oldShape) - 1; i >= 0; i-- {
 		switch {
 		case oldShape[i] == 1:
@@ -144,14 +152,16 @@ func splitAxes(oldShape, oldStride, shape, stride []int) bool {
 	return true
 }
 
-// loopNest is a loop nest over tensors of one shape, longest runs innermost: axes
-// of length one dropped, axes that follow each other in every tensor merged.
+// loopNest is a loop nest over tensors of one shape. It has no axes of length 1,
+// and axes that follow each other without a gap in every tensor are merged, so
+// that its innermost loops, the runs, are long.
 type loopNest struct {
 	shape  []int
 	stride [][]int // [tensor][axis]
 }
 
-// newLoopNest orders the loops by the strides of the first tensor.
+// newLoopNest returns the loops over tensors with the given strides, ordered by
+// the strides of the first tensor, the smallest innermost.
 func newLoopNest(shape []int, strides ...[]int) loopNest {
 	var axes []int
 	for a, d := range shape {
@@ -183,6 +193,8 @@ func newLoopNest(shape []int, strides ...[]int) loopNest {
 	return w
 }
 
+// canMergeAxis reports whether an axis of length n continues the merged axis
+// last in every tensor.
 func canMergeAxis(merged, strides [][]int, last, axis, n int) bool {
 	for t := range strides {
 		if merged[t][last] != strides[t][axis]*n {
@@ -192,26 +204,30 @@ func canMergeAxis(merged, strides [][]int, last, axis, n int) bool {
 	return true
 }
 
-// minElems is how many elements of a run a thread takes at least.
+// minElems is the length of a run's piece, the least that a thread computes at
+// once, in elements (8 KiB; chosen by hand).
 const minElems = 2048
 
-// pieceCount is how many stretches of a run of at most size elements there are.
+// pieceCount returns the number of pieces of all runs, of at most size elements
+// each.
 func (w loopNest) pieceCount(size int) int {
 	return w.runCount() * ((w.runLength() + size - 1) / size)
 }
 
-// pieceAt is a stretch: its run, its first element there and its length.
+// pieceAt returns the run of piece u, its first element there and its length.
 func (w loopNest) pieceAt(u, size int) (row, first, n int) {
 	each := (w.runLength() + size - 1) / size
 	first = u % each * size
 	return u / each, first, min(size, w.runLength()-first)
 }
 
-// runCount is the number of innermost runs, run their length.
-func (w loopNest) runCount() int  { return elemCount(w.shape[:len(w.shape)-1]) }
+// runCount returns the number of innermost loops.
+func (w loopNest) runCount() int { return elemCount(w.shape[:len(w.shape)-1]) }
+
+// runLength returns the number of elements of an innermost loop.
 func (w loopNest) runLength() int { return w.shape[len(w.shape)-1] }
 
-// runStart gives where run i starts in tensor t, and its stride.
+// runStart returns the offset of run i in tensor t, and its stride there.
 func (w loopNest) runStart(t, i int) (off, step int) {
 	last := len(w.shape) - 1
 	for a := last - 1; a >= 0; a-- {
@@ -221,7 +237,8 @@ func (w loopNest) runStart(t, i int) (off, step int) {
 	return off, w.stride[t][last]
 }
 
-// elemOffset is where element first of run i lies in tensor t, and the stride.
+// elemOffset returns the offset of element first of run i in tensor t, and the
+// stride there.
 func (w loopNest) elemOffset(t, i, first int) (off, step int) {
 	off, step = w.runStart(t, i)
 	return off + first*step, step

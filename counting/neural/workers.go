@@ -7,21 +7,23 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// step is one operator of the plan, cut into units that may be computed in
-// any order and by any thread.
+// step is one operator of the plan. It consists of units, which any thread may
+// compute in any order.
 type step interface {
 	unitCount() int
+	// computeUnits computes the units from…to-1 with a thread's scratch memory.
 	computeUnits(from, to int, s *scratch)
 }
 
-// plannedStep is a step and what is known about it.
+// plannedStep is a step with its figures for Info.
 type plannedStep struct {
 	step
 	info    StepInfo
-	weights int // elements
+	weights int // elements of packed weights and biases, in units of a float32
 }
 
-// scratch is one thread's own memory.
+// scratch is the memory of one thread: the arguments of the kernels, which would
+// otherwise be allocated on the heap, and two work areas.
 type scratch struct {
 	gemm     kernel.Gemm
 	taps     kernel.Taps
@@ -30,78 +32,93 @@ type scratch struct {
 	quantize kernel.Quantize
 
 	int8s      []int8    // a chunk of pixels in eight bits
-	softmaxRow []float32 // a group of a softmax
+	softmaxRow []float32 // one group of a softmax
 }
 
-// workerPool computes steps with the caller's thread and some helpers. Steps take
-// tens of microseconds, less than it takes to wake a thread, so helpers are
-// woken once per run and then look for work until it ends. A helper that the
-// system delays holds nobody up: units belong to who takes them.
+// workerPool computes the steps of a plan with the caller's thread and worker
+// goroutines. A step takes tens of microseconds, less than it takes to wake a
+// thread, so the pool wakes its workers once per run and they spin for work
+// until the run ends. Threads claim units by compare-and-swap, so a worker that
+// the system delays does not delay the others.
 type workerPool struct {
 	steps         []plannedStep
 	callerScratch scratch
 	workers       []worker
-	// claimed is the current step in the upper half and its first unit that
-	// nobody took in the lower.
+	// claimed holds the number of the current step in its upper 32 bits and the
+	// first unit of the step that is not claimed in its lower.
 	claimed   atomic.Uint64
 	doneUnits atomic.Int64 // units of the current step that are computed
 }
 
+// worker is one goroutine of the pool.
 type worker struct {
-	wake    chan struct{}
-	ended   chan struct{}
+	wake    chan struct{} // one element per run; closed by stopWorkers
+	ended   chan struct{} // closed when the goroutine has ended
 	scratch scratch
 }
 
 const (
-	runEnded    = 1 << 30 // a step number that ends a run
-	runStarting = 1 << 29 // one that lets helpers wait for the first
-	spinLimit   = 1 << 14 // looks for work before a thread lets others run
+	runEnded    = 1 << 30 // in claimed, a step number after the end of a run
+	runStarting = 1 << 29 // in claimed, a step number before the first step of a run
+	stepShift   = 32      // of the step number in claimed, in bits
+
+	// spinLimit is how often a thread looks for work before it yields to the Go
+	// scheduler (chosen by hand).
+	spinLimit = 1 << 14
+
+	// claimsPerThread is the number of claims of a thread, if all threads are
+	// equally fast: more would cost more atomic operations, fewer would leave
+	// threads idle at a step's end (chosen by hand).
+	claimsPerThread = 4
 )
 
-func newWorkerPool(threads, bytes, row int, steps []plannedStep, in Arena) (*workerPool, error) {
-	// One block each for all threads: less than a page would take a whole one.
-	allBytes, err := in.Int8s(max(threads*bytes, 1))
+// newWorkerPool starts threads-1 workers. Each thread gets scratch memory of
+// int8Bytes bytes and softmaxElems floats from the arena.
+func newWorkerPool(threads, int8Bytes, softmaxElems int, steps []plannedStep, in Arena) (*workerPool, error) {
+	// One allocation for all threads: an arena may round each up to a page.
+	allBytes, err := in.Int8s(max(threads*int8Bytes, 1))
 	if err != nil {
 		return nil, err
 	}
-	allRows, err := in.Floats(max(threads*row, 1))
+	allRows, err := in.Floats(max(threads*softmaxElems, 1))
 	if err != nil {
 		return nil, err
 	}
-	share := func(s *scratch, i int) {
-		s.int8s, s.softmaxRow = allBytes[i*bytes:(i+1)*bytes], allRows[i*row:(i+1)*row]
+	assign := func(s *scratch, i int) {
+		s.int8s = allBytes[i*int8Bytes : (i+1)*int8Bytes]
+		s.softmaxRow = allRows[i*softmaxElems : (i+1)*softmaxElems]
 	}
 	p := &workerPool{steps: steps, workers: make([]worker, threads-1)}
-	share(&p.callerScratch, 0)
+	assign(&p.callerScratch, 0)
 	for i := range p.workers {
-		h := &p.workers[i]
-		share(&h.scratch, i+1)
-		h.wake, h.ended = make(chan struct{}, 1), make(chan struct{})
+		w := &p.workers[i]
+		assign(&w.scratch, i+1)
+		w.wake, w.ended = make(chan struct{}, 1), make(chan struct{})
 		go func() {
-			defer close(h.ended)
-			for range h.wake {
-				p.workUntilEnd(&h.scratch)
+			defer close(w.ended)
+			for range w.wake {
+				p.workUntilEnd(&w.scratch)
 			}
 		}()
 	}
 	return p, nil
 }
 
-// runSteps computes the steps one after the other; after is called behind each.
+// runSteps computes the steps one after the other and calls after(i) after step
+// i, if after is not nil.
 func (p *workerPool) runSteps(after func(int)) {
-	helped := len(p.workers) > 0
-	if helped {
-		p.claimed.Store(runStarting << 32)
+	shared := len(p.workers) > 0
+	if shared {
+		p.claimed.Store(runStarting << stepShift)
 		for i := range p.workers {
 			select {
 			case p.workers[i].wake <- struct{}{}:
-			default: // it has not noticed the end of the run before
+			default: // the worker has not taken the previous element yet, so it wakes anyway
 			}
 		}
 	}
 	for i := range p.steps {
-		if helped {
+		if shared {
 			p.computeShared(i)
 		} else {
 			p.steps[i].computeUnits(0, p.steps[i].unitCount(), &p.callerScratch)
@@ -110,15 +127,16 @@ func (p *workerPool) runSteps(after func(int)) {
 			after(i)
 		}
 	}
-	if helped {
-		p.claimed.Store(runEnded << 32)
+	if shared {
+		p.claimed.Store(runEnded << stepShift)
 	}
 }
 
-// computeShared computes step i together with the helpers.
+// computeShared computes step i together with the workers and returns when all
+// its units are done.
 func (p *workerPool) computeShared(i int) {
 	p.doneUnits.Store(0)
-	p.claimed.Store(uint64(i) << 32)
+	p.claimed.Store(uint64(i) << stepShift)
 	for p.claimUnits(&p.callerScratch) {
 	}
 	units := int64(p.steps[i].unitCount())
@@ -129,9 +147,10 @@ func (p *workerPool) computeShared(i int) {
 	}
 }
 
-// workUntilEnd takes units until the run is over.
+// workUntilEnd claims and computes units until the run ends. It is a worker's
+// loop.
 func (p *workerPool) workUntilEnd(own *scratch) {
-	for spins := 1; p.claimed.Load()>>32 != runEnded; spins++ {
+	for spins := 1; p.claimed.Load()>>stepShift != runEnded; spins++ {
 		if p.claimUnits(own) {
 			spins = 0
 		} else if spins%spinLimit == 0 {
@@ -140,11 +159,11 @@ func (p *workerPool) workUntilEnd(own *scratch) {
 	}
 }
 
-// claimUnits computes some units of the current step. It is false when none are
-// left.
+// claimUnits claims some units of the current step and computes them. It is
+// false when the step has no unclaimed unit.
 func (p *workerPool) claimUnits(own *scratch) bool {
 	c := p.claimed.Load()
-	i, from := int(c>>32), int(uint32(c))
+	i, from := int(c>>stepShift), int(uint32(c))
 	if i >= len(p.steps) {
 		return false
 	}
@@ -153,21 +172,24 @@ func (p *workerPool) claimUnits(own *scratch) bool {
 	if from >= units {
 		return false
 	}
-	to := min(from+max(1, units/(4*(len(p.workers)+1))), units)
-	if p.claimed.CompareAndSwap(c, uint64(i)<<32|uint64(to)) {
+	to := min(from+max(1, units/(claimsPerThread*(len(p.workers)+1))), units)
+	if p.claimed.CompareAndSwap(c, uint64(i)<<stepShift|uint64(to)) {
 		s.computeUnits(from, to, own)
 		p.doneUnits.Add(int64(to - from))
 	}
 	return true
 }
 
+// clearBuffers overwrites the work areas and drops the kernels' arguments, which
+// point at tensors.
 func (s *scratch) clearBuffers() {
 	clear(s.int8s)
 	clear(s.softmaxRow)
 	*s = scratch{int8s: s.int8s, softmaxRow: s.softmaxRow}
 }
 
-// wipeScratch overwrites what the threads keep and lets go of the tensors that the threads' arguments still point at.
+// wipeScratch overwrites the threads' work areas and drops their pointers to
+// tensors.
 func (p *workerPool) wipeScratch() {
 	p.callerScratch.clearBuffers()
 	for i := range p.workers {
@@ -175,7 +197,7 @@ func (p *workerPool) wipeScratch() {
 	}
 }
 
-// stopWorkers ends the threads and waits for them.
+// stopWorkers ends the workers and waits for them.
 func (p *workerPool) stopWorkers() {
 	for i := range p.workers {
 		close(p.workers[i].wake)

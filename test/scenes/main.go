@@ -1,7 +1,8 @@
 // Command scenes writes pictures of the built-in street with the boxes of all
-// that is in them, in the layout of a training set: images/*.png, labels/*.txt
-// with `class cx cy w h score kind`, and manifest.jsonl. They are drawings, of
-// no place and of nobody, so they may be kept.
+// objects in them, in the layout of a training set: images/*.png, labels/*.txt
+// with `class cx cy w h score kind`, and manifest.jsonl. The pictures are
+// drawings that show no real place or person, so they may be stored. It takes
+// no pictures from a camera.
 //
 //	go run ./test/scenes -seeds 40 -shots 4 DIR
 package main
@@ -27,13 +28,20 @@ var classNumbers = map[counting.Class]int{
 	counting.Person: 0, counting.Bicycle: 1, counting.Motorcycle: 2, counting.Car: 3, counting.Heavy: 4,
 }
 
-// framesBetween is how many pictures lie between two that are kept: with ten a second,
-// long enough for the street to change.
+const (
+	frameRate = 10   // frames per second of the street
+	firstSeed = 1000 // of each preset's streets
+)
+
+// framesBetween is the number of frames from one written picture to the next: six
+// seconds at ten frames per second, long enough for the street to change.
 const framesBetween = 60
 
-// minVisible is the visible share below which nobody could be asked to see it.
+// minVisible is the visible share of an object below which its box is ignored in
+// training (chosen by hand): a detector cannot be expected to find it.
 const minVisible = 0.3
 
+// sizes are the widths and heights of the pictures, in pixels, by seed.
 var sizes = [][2]int{{352, 288}, {416, 234}, {320, 240}, {384, 216}}
 
 func main() {
@@ -49,6 +57,8 @@ func main() {
 	}
 }
 
+// writeSet writes a training set to dir: shots pictures of each of so many streets
+// per preset.
 func writeSet(dir string, seeds, shots int) error {
 	for _, d := range []string{"images", "labels"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
@@ -61,17 +71,18 @@ func writeSet(dir string, seeds, shots int) error {
 	}
 	for p := scene.Calm; p <= scene.Jam; p++ {
 		for seed := range seeds {
-			if err := writeStreet(dir, m, p, uint64(1000+seed), shots); err != nil {
-				return fmt.Errorf("%s, seed %d: %w", p, 1000+seed, err)
+			if err := writeStreet(dir, m, p, uint64(firstSeed+seed), shots); err != nil {
+				return fmt.Errorf("%s, seed %d: %w", p, firstSeed+seed, err)
 			}
 		}
 	}
 	return m.Close()
 }
 
+// writeStreet writes shots pictures of one street.
 func writeStreet(dir string, manifest io.Writer, p scene.Preset, seed uint64, shots int) error {
 	size := sizes[seed%uint64(len(sizes))]
-	s, err := scene.New(scene.Opts{Seed: seed, Width: size[0], Height: size[1], Rate: 10, Boxes: true, Conditions: p.Conditions()})
+	s, err := scene.New(scene.Opts{Seed: seed, Width: size[0], Height: size[1], Rate: frameRate, Boxes: true, Conditions: p.Conditions()})
 	if err != nil {
 		return err
 	}
@@ -91,6 +102,7 @@ func writeStreet(dir string, manifest io.Writer, p scene.Preset, seed uint64, sh
 	return nil
 }
 
+// writePicture writes a picture, its labels and its line of the manifest.
 func writePicture(dir string, manifest io.Writer, name string, picture *image.Gray, boxes []scene.Box) error {
 	f, err := os.Create(filepath.Join(dir, "images", name+".png"))
 	if err != nil {

@@ -2,7 +2,8 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// Sets lists what this processor can run, best first.
+// Sets returns the kernels that this processor can run, the fastest first. The
+// last set is plain Go.
 func Sets() []*Set {
 	var out []*Set
 	x := &cpu.X86
@@ -16,9 +17,10 @@ func Sets() []*Set {
 	if x.HasAVX2 && x.HasFMA {
 		out = append(out, avx2Set())
 	}
-	return append(out, Portable())
+	return append(out, portableSet())
 }
 
+// bytes512 chooses the kernel in eight bits by the width of its panel.
 func bytes512(b *Bytes, width int) {
 	if width == 32 {
 		bytes512x32(b)
@@ -27,6 +29,8 @@ func bytes512(b *Bytes, width int) {
 	}
 }
 
+// avx512Set returns the kernels for AVX-512 (F, DQ, VL): tiles of 12 rows by 32
+// columns.
 func avx512Set() *Set {
 	return &Set{
 		Name: "avx512", Rows: 12, Widths: []int{32, 16}, Spaced: true, lanes: 1,
@@ -42,9 +46,9 @@ func avx512Set() *Set {
 		},
 		taps: func(t *Taps, px int) {
 			switch px {
-			case 8:
+			case wideGroup:
 				taps512x8(t)
-			case 4:
+			case narrowGroup:
 				taps512x4(t)
 			default:
 				taps512x1(t)
@@ -52,9 +56,9 @@ func avx512Set() *Set {
 		},
 		maximum: func(t *Taps, px int) {
 			switch px {
-			case 8:
+			case wideGroup:
 				most512x8(t)
-			case 4:
+			case narrowGroup:
 				most512x4(t)
 			default:
 				most512x1(t)
@@ -64,6 +68,7 @@ func avx512Set() *Set {
 	}
 }
 
+// avx2Set returns the kernels for AVX2 and FMA: tiles of 6 rows by 16 columns.
 func avx2Set() *Set {
 	return &Set{
 		Name: "avx2", Rows: 6, Widths: []int{16, 8}, Spaced: true, lanes: 8,
@@ -79,9 +84,9 @@ func avx2Set() *Set {
 		},
 		taps: func(t *Taps, px int) {
 			switch px {
-			case 8:
+			case wideGroup:
 				taps256x8(t)
-			case 4:
+			case narrowGroup:
 				taps256x4(t)
 			default:
 				taps256x1(t)
@@ -89,9 +94,9 @@ func avx2Set() *Set {
 		},
 		maximum: func(t *Taps, px int) {
 			switch px {
-			case 8:
+			case wideGroup:
 				most256x8(t)
-			case 4:
+			case narrowGroup:
 				most256x4(t)
 			default:
 				most256x1(t)

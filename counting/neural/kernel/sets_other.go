@@ -2,5 +2,5 @@
 
 package kernel
 
-// Sets lists what this processor can run, best first.
-func Sets() []*Set { return []*Set{Portable()} }
+// Sets returns the kernels that this processor can run: plain Go.
+func Sets() []*Set { return []*Set{portableSet()} }

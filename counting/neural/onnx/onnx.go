@@ -1,8 +1,11 @@
-// Package onnx reads the part of an ONNX file that a small network needs:
-// nodes, weights, inputs and outputs, straight from the protobuf wire format
-// (onnx.proto3 of ONNX IR version 3 to 10). It checks the file's structure,
-// not its meaning, and refuses anything that would make a reader of a foreign
-// file take more memory than a few times the file.
+// Package onnx reads the part of an ONNX file that a small network needs: nodes,
+// weights, inputs and outputs. It decodes the protobuf wire format directly
+// (onnx.proto3 of ONNX IR version 3 to 10), without generated code. It checks
+// the file's structure; package neural checks its meaning.
+//
+// It refuses subgraphs, sparse weights, weights in other files, element types
+// other than those below, and files or tensors beyond the bounds below. A
+// hostile file cannot make it allocate more than a few times the file's size.
 package onnx
 
 import (
@@ -11,39 +14,41 @@ import (
 	"math"
 )
 
-// The bounds on a file. A detector that a small computer can afford is far
-// inside of them.
+// The bounds on a file (chosen by hand). A detector that a small computer can
+// run stays far below them.
 const (
-	MaxBytes = 256 << 20 // of the file
-	MaxNodes = 20_000
-	MaxDims  = 8       // of one tensor
-	MaxElems = 1 << 26 // elements of one tensor
+	MaxBytes = 256 << 20 // bytes of the file
+	MaxNodes = 20_000    // nodes of the graph
+	MaxDims  = 8         // dimensions of one tensor
+	MaxElems = 1 << 26   // elements of one tensor
 )
 
-// ErrFormat is wrapped by every error about the file's structure.
+// ErrFormat is the error that every error of Parse wraps.
 var ErrFormat = errors.New("not a well-formed ONNX file")
 
-// Model is one file.
+// Model is the content of one file (ModelProto).
 type Model struct {
-	IR       int64
-	Producer string
-	Opset    int64             // of the default operator set
+	IR       int64             // version of the format
+	Producer string            // the program that wrote the file
+	Opset    int64             // version of the default operator set
 	Meta     map[string]string // metadata_props: author, license, …
 	Name     string            // of the graph
-	Nodes    []Node            // in the file's order, which ONNX demands to be topological
+	Nodes    []Node            // in the file's order, which ONNX requires to be topological
 	Weights  map[string]*Tensor
 	Inputs   []Value // without those that are weights
 	Outputs  []Value
 }
 
-// Node is one operator. An omitted optional input is the empty string.
+// Node is one operator (NodeProto) with the names of its tensors. An optional
+// input that is left out has the empty name.
 type Node struct {
 	Op, Name, Domain string
 	In, Out          []string
 	Attrs            map[string]Attr
 }
 
-// Attr is one attribute; which field holds it depends on the operator.
+// Attr is one attribute (AttributeProto). Its operator defines which field holds
+// the value.
 type Attr struct {
 	F      float32
 	I      int64
@@ -53,19 +58,19 @@ type Attr struct {
 	Ints   []int64
 }
 
-// Value is a named tensor of the graph. A dimension of -1 is left open by the
-// file.
+// Value is a named input or output of the graph (ValueInfoProto). A dimension
+// that the file leaves open is -1.
 type Value struct {
 	Name  string
 	Type  Type
 	Shape []int
 }
 
-// Type is ONNX's element type.
+// Type is ONNX's element type (TensorProto.DataType).
 type Type int32
 
-// The element types that are read. Float16 and Double arrive as float32, the
-// integers and booleans as int64.
+// The element types that Parse reads. It converts Float16 and Double to float32,
+// the integers and booleans to int64.
 const (
 	Float   Type = 1
 	Uint8   Type = 2
@@ -77,10 +82,11 @@ const (
 	Double  Type = 11
 )
 
-// Real says that a tensor of this type is kept as float32.
+// Real reports whether a tensor of this type is kept as float32, in Tensor.F.
 func (t Type) Real() bool { return t == Float || t == Float16 || t == Double }
 
-// Tensor is a constant: exactly one of F and I is filled, row-major.
+// Tensor is a constant (TensorProto), row-major. F holds the elements of real
+// types, I those of the others.
 type Tensor struct {
 	Name  string
 	Type  Type
@@ -89,8 +95,9 @@ type Tensor struct {
 	I     []int64
 }
 
-// Elems is the number of elements of a shape, or an error when it is negative
-// somewhere or exceeds MaxElems.
+// Elems returns the number of elements of a shape. A shape with a negative
+// dimension, more than MaxDims dimensions or more than MaxElems elements is an
+// error.
 func Elems(shape []int) (int, error) {
 	if len(shape) > MaxDims {
 		return 0, fmt.Errorf("%d dimensions: at most %d", len(shape), MaxDims)
@@ -114,7 +121,8 @@ func Elems(shape []int) (int, error) {
 	return n, nil
 }
 
-// Parse reads a model. The result shares no memory with b.
+// Parse decodes a file. The result shares no memory with b. Every error wraps
+// ErrFormat.
 func Parse(b []byte) (*Model, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrFormat, len(b), MaxBytes)
@@ -123,19 +131,19 @@ func Parse(b []byte) (*Model, error) {
 	graphs := 0
 	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
+		case modelIRVersion:
 			m.IR = f.asInt()
-		case 2:
+		case modelProducer:
 			m.Producer = f.asString()
-		case 7:
+		case modelGraph:
 			graphs++
 			if graphs > 1 {
 				return errors.New("two graphs")
 			}
 			return m.parseGraph(f.b)
-		case 8:
+		case modelOpsetImport:
 			return m.parseOpset(f.b)
-		case 14:
+		case modelMetadata:
 			k, v, err := parsePair(f.b)
 			m.Meta[k] = v
 			return err
@@ -151,14 +159,16 @@ func Parse(b []byte) (*Model, error) {
 	return m, nil
 }
 
+// parseOpset reads an entry of opset_import. It keeps the version of the default
+// domain only.
 func (m *Model) parseOpset(b []byte) error {
 	var domain string
 	var version int64
 	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
+		case opsetDomain:
 			domain = f.asString()
-		case 2:
+		case opsetVersion:
 			version = f.asInt()
 		}
 		return nil
@@ -169,12 +179,13 @@ func (m *Model) parseOpset(b []byte) error {
 	return err
 }
 
+// parsePair reads an entry of metadata_props.
 func parsePair(b []byte) (k, v string, err error) {
 	err = parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
+		case entryKey:
 			k = f.asString()
-		case 2:
+		case entryValue:
 			v = f.asString()
 		}
 		return nil
@@ -182,11 +193,12 @@ func parsePair(b []byte) (k, v string, err error) {
 	return k, v, err
 }
 
+// parseGraph reads nodes, weights, inputs and outputs. It refuses sparse weights.
 func (m *Model) parseGraph(b []byte) error {
 	var inputs []Value
 	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
+		case graphNode:
 			if len(m.Nodes) == MaxNodes {
 				return fmt.Errorf("more than %d nodes", MaxNodes)
 			}
@@ -195,25 +207,25 @@ func (m *Model) parseGraph(b []byte) error {
 				return fmt.Errorf("node %d (%s %q): %w", len(m.Nodes), n.Op, n.Name, err)
 			}
 			m.Nodes = append(m.Nodes, n)
-		case 2:
+		case graphName:
 			m.Name = f.asString()
-		case 5:
+		case graphInitializer:
 			t, err := parseTensor(f.b)
 			if err != nil {
 				return fmt.Errorf("weight %q: %w", t.Name, err)
 			}
 			m.Weights[t.Name] = t
-		case 11, 12:
+		case graphInput, graphOutput:
 			v, err := parseValue(f.b)
 			if err != nil {
 				return fmt.Errorf("value %q: %w", v.Name, err)
 			}
-			if f.num == 11 {
+			if f.num == graphInput {
 				inputs = append(inputs, v)
 			} else {
 				m.Outputs = append(m.Outputs, v)
 			}
-		case 15:
+		case graphSparse:
 			return errors.New("sparse weights are not supported")
 		}
 		return nil
@@ -230,21 +242,21 @@ func parseNode(b []byte) (Node, error) {
 	n := Node{Attrs: map[string]Attr{}}
 	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
+		case nodeInput:
 			n.In = append(n.In, f.asString())
-		case 2:
+		case nodeOutput:
 			n.Out = append(n.Out, f.asString())
-		case 3:
+		case nodeName:
 			n.Name = f.asString()
-		case 4:
+		case nodeOpType:
 			n.Op = f.asString()
-		case 5:
+		case nodeAttribute:
 			name, a, err := parseAttr(f.b)
 			if err != nil {
 				return fmt.Errorf("attribute %q: %w", name, err)
 			}
 			n.Attrs[name] = a
-		case 7:
+		case nodeDomain:
 			n.Domain = f.asString()
 		}
 		return nil
@@ -252,27 +264,28 @@ func parseNode(b []byte) (Node, error) {
 	return n, err
 }
 
+// parseAttr reads one attribute. It refuses subgraphs.
 func parseAttr(b []byte) (name string, a Attr, err error) {
 	err = parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
+		case attrName:
 			name = f.asString()
-		case 2:
+		case attrFloat:
 			a.F = math.Float32frombits(f.asFixed32())
-		case 3:
+		case attrInt:
 			a.I = f.asInt()
-		case 4:
+		case attrString:
 			a.S = f.asString()
-		case 5:
+		case attrTensor:
 			t, err := parseTensor(f.b)
 			a.T = t
 			return err
-		case 6, 11:
+		case attrGraph, attrGraphs:
 			return errors.New("subgraphs are not supported")
-		case 7:
+		case attrFloats:
 			a.Floats, err = f.appendFloats(a.Floats)
 			return err
-		case 8:
+		case attrInts:
 			a.Ints, err = f.appendInts(a.Ints)
 			return err
 		}
@@ -285,11 +298,11 @@ func parseValue(b []byte) (Value, error) {
 	v := Value{}
 	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
+		case valueName:
 			v.Name = f.asString()
-		case 2:
+		case valueType:
 			return parseFields(f.b, func(f field) error { // TypeProto
-				if f.num != 1 {
+				if f.num != typeTensor {
 					return nil
 				}
 				return parseFields(f.b, v.parseTensorType)
@@ -300,13 +313,15 @@ func parseValue(b []byte) (Value, error) {
 	return v, err
 }
 
+// parseTensorType reads element type and shape. A dimension that is no positive
+// number up to MaxElems is left open, as -1.
 func (v *Value) parseTensorType(f field) error {
 	switch f.num {
-	case 1:
+	case tensorTypeElem:
 		v.Type = Type(f.asInt())
-	case 2:
+	case tensorTypeShape:
 		return parseFields(f.b, func(f field) error { // TensorShapeProto
-			if f.num != 1 {
+			if f.num != shapeDim {
 				return nil
 			}
 			if len(v.Shape) == MaxDims {
@@ -314,7 +329,7 @@ func (v *Value) parseTensorType(f field) error {
 			}
 			dim := -1
 			err := parseFields(f.b, func(f field) error {
-				if f.num == 1 && f.asInt() > 0 && f.asInt() <= MaxElems {
+				if f.num == dimValue && f.asInt() > 0 && f.asInt() <= MaxElems {
 					dim = int(f.asInt())
 				}
 				return nil

@@ -9,13 +9,15 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
+// parseTensor reads a constant and checks that it has as many elements as its
+// shape. It refuses elements in another file.
 func parseTensor(b []byte) (*Tensor, error) {
 	t := &Tensor{}
 	var raw []byte
 	var hasRaw bool
 	err := parseFields(b, func(f field) (err error) {
 		switch f.num {
-		case 1:
+		case tensorDims:
 			var dims []int64
 			if dims, err = f.appendInts(nil); err != nil {
 				return err
@@ -26,20 +28,20 @@ func parseTensor(b []byte) (*Tensor, error) {
 				}
 				t.Shape = append(t.Shape, int(d))
 			}
-		case 2:
+		case tensorDataType:
 			t.Type = Type(f.asInt())
-		case 4:
+		case tensorFloatData:
 			t.F, err = f.appendFloats(t.F)
-		case 5, 7, 11:
+		case tensorInt32Data, tensorInt64Data, tensorUint64Data:
 			t.I, err = f.appendInts(t.I)
-		case 8:
+		case tensorName:
 			t.Name = f.asString()
-		case 9:
+		case tensorRawData:
 			raw, hasRaw = f.b, true
-		case 10:
+		case tensorDoubleData:
 			err = t.appendDoubles(f)
-		case 13, 14:
-			if f.num == 13 || f.n != 0 {
+		case tensorExternal, tensorLocation:
+			if f.num == tensorExternal || f.n != 0 {
 				err = errors.New("weights in another file are not supported")
 			}
 		}
@@ -65,6 +67,7 @@ func parseTensor(b []byte) (*Tensor, error) {
 	return t, nil
 }
 
+// appendDoubles appends a repeated double, packed or not, as float32.
 func (t *Tensor) appendDoubles(f field) error {
 	if f.typ == protowire.Fixed64Type {
 		t.F = append(t.F, float32(math.Float64frombits(f.n)))
@@ -80,8 +83,8 @@ func (t *Tensor) appendDoubles(f field) error {
 	return nil
 }
 
-// settleTyped settles values that came in a field of their own: half precision is
-// kept in int32_data.
+// settleTyped converts and checks elements that came in a typed field instead of
+// raw_data. Float16 lies in int32_data, as bits.
 func (t *Tensor) settleTyped() error {
 	if t.Type == Float16 {
 		t.F = make([]float32, len(t.I))
@@ -96,6 +99,8 @@ func (t *Tensor) settleTyped() error {
 	return nil
 }
 
+// elemSize returns the bytes of an element in raw_data, 0 for a type that is not
+// supported.
 func (t *Tensor) elemSize() int {
 	switch t.Type {
 	case Double, Int64:
@@ -110,8 +115,8 @@ func (t *Tensor) elemSize() int {
 	return 0
 }
 
-// decodeRaw decodes little-endian bytes. The length is checked before anything is
-// allocated.
+// decodeRaw decodes n elements from raw_data, little-endian. It checks the length
+// before it allocates.
 func (t *Tensor) decodeRaw(b []byte, n int) error {
 	size := t.elemSize()
 	if size == 0 {
@@ -148,15 +153,27 @@ func (t *Tensor) decodeRaw(b []byte, n int) error {
 	return nil
 }
 
-// halfToFloat widens an IEEE 754 binary16.
+// Fields of IEEE 754 binary16, and their distances from those of binary32.
+const (
+	halfSignShift   = 15
+	halfFracBits    = 10
+	halfExpMask     = 1<<5 - 1
+	halfFracMask    = 1<<halfFracBits - 1
+	floatExpMask    = 0xff
+	floatFracBits   = 23
+	fracShift       = floatFracBits - halfFracBits
+	expBiasDistance = 127 - 15
+)
+
+// halfToFloat widens an IEEE 754 binary16 to binary32. This is exact.
 func halfToFloat(h uint16) float32 {
-	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
+	sign, exp, frac := uint32(h>>halfSignShift)<<31, uint32(h>>halfFracBits)&halfExpMask, uint32(h)&halfFracMask
 	switch exp {
 	case 0: // zero or subnormal: frac × 2⁻²⁴
 		f := float32(frac) / (1 << 24)
 		return math.Float32frombits(math.Float32bits(f) | sign)
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
+	case halfExpMask: // infinity or NaN
+		return math.Float32frombits(sign | floatExpMask<<floatFracBits | frac<<fracShift)
 	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+	return math.Float32frombits(sign | (exp+expBiasDistance)<<floatFracBits | frac<<fracShift)
 }

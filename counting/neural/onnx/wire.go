@@ -6,7 +6,83 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// field is one field of a message: n for a number, b for bytes.
+// Numbers of the fields that are read, by message, from onnx.proto3.
+const (
+	// ModelProto
+	modelIRVersion   = 1
+	modelProducer    = 2
+	modelGraph       = 7
+	modelOpsetImport = 8
+	modelMetadata    = 14
+
+	// OperatorSetIdProto
+	opsetDomain  = 1
+	opsetVersion = 2
+
+	// StringStringEntryProto
+	entryKey   = 1
+	entryValue = 2
+
+	// GraphProto
+	graphNode        = 1
+	graphName        = 2
+	graphInitializer = 5
+	graphInput       = 11
+	graphOutput      = 12
+	graphSparse      = 15
+
+	// NodeProto
+	nodeInput     = 1
+	nodeOutput    = 2
+	nodeName      = 3
+	nodeOpType    = 4
+	nodeAttribute = 5
+	nodeDomain    = 7
+
+	// AttributeProto
+	attrName   = 1
+	attrFloat  = 2
+	attrInt    = 3
+	attrString = 4
+	attrTensor = 5
+	attrGraph  = 6
+	attrFloats = 7
+	attrInts   = 8
+	attrGraphs = 11
+
+	// ValueInfoProto
+	valueName = 1
+	valueType = 2
+
+	// TypeProto
+	typeTensor = 1
+
+	// TypeProto.Tensor
+	tensorTypeElem  = 1
+	tensorTypeShape = 2
+
+	// TensorShapeProto
+	shapeDim = 1
+
+	// TensorShapeProto.Dimension
+	dimValue = 1
+
+	// TensorProto
+	tensorDims       = 1
+	tensorDataType   = 2
+	tensorFloatData  = 4
+	tensorInt32Data  = 5
+	tensorInt64Data  = 7
+	tensorName       = 8
+	tensorRawData    = 9
+	tensorDoubleData = 10
+	tensorUint64Data = 11
+	tensorExternal   = 13
+	tensorLocation   = 14
+)
+
+// field is one field of a protobuf message. n holds a number of any wire type, b
+// the bytes of a string, submessage or packed list.
 type field struct {
 	num protowire.Number
 	typ protowire.Type
@@ -14,9 +90,9 @@ type field struct {
 	b   []byte
 }
 
-// parseFields calls do for each field of a message. A field of another wire type
-// than its reader expects reads as zero.
-func parseFields(b []byte, do func(field) error) error {
+// parseFields calls parse for each field of a message, until an error. A field
+// whose wire type its reader does not expect reads as zero.
+func parseFields(b []byte, parse func(field) error) error {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -42,7 +118,7 @@ func parseFields(b []byte, do func(field) error) error {
 			return protowire.ParseError(n)
 		}
 		b = b[n:]
-		if err := do(f); err != nil {
+		if err := parse(f); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,6 @@
-// Command day runs a day of a loop-only device as fast as it goes: four lanes
-// of made-up vehicles, one-minute windows, cleared, spooled and acknowledged by
-// the broker that is given. It prints what it cost.
+// Command day computes a day of a loop-only device as fast as it can: four lanes
+// of simulated vehicles, one-minute windows that are cleared, spooled and
+// acknowledged by the given broker. It prints CPU time and peak memory.
 //
 //	go build -o day ./test/bench/day && ./day mqtt://127.0.0.1:1883
 package main
@@ -90,7 +90,8 @@ func measureDay(broker string) error {
 	return nil
 }
 
-// countDay counts 24 hours and stores a window of every lane each minute.
+// countDay counts the vehicles of 24 hours, clears and stores a window of every
+// lane each minute, and calls wake after each.
 func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) (passages, windows int, err error) {
 	src, err := street.New(street.Opts{Seed: 7, Pairs: 2, Singles: 2, PerHour: 600, Lasts: 24 * time.Hour})
 	if err != nil {
@@ -112,8 +113,8 @@ func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake fun
 		return 0, 0, err
 	}
 	start := time.Now().Add(-25 * time.Hour).Truncate(time.Minute)
-	next := time.Minute
-	c.CutAt(next)
+	end := time.Minute // of the open windows, since start
+	c.CutAt(end)
 	for {
 		step, err := c.Step(ctx)
 		passages += len(step.Passages)
@@ -121,7 +122,7 @@ func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake fun
 			var rs []policy.Release
 			for i := range step.Windows {
 				t := step.Windows[i].Tally()
-				t.Start, t.End, t.Mono = start.Add(next-time.Minute), start.Add(next), next
+				t.Start, t.End, t.Mono = start.Add(end-time.Minute), start.Add(end), end
 				t.Observed = min(t.Observed, time.Minute)
 				r, err := pol.Clear(t)
 				if err != nil {
@@ -134,8 +135,8 @@ func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake fun
 			}
 			windows += len(rs)
 			wake()
-			next += time.Minute
-			c.CutAt(next)
+			end += time.Minute
+			c.CutAt(end)
 		}
 		if errors.Is(err, io.EOF) {
 			return passages, windows, nil
@@ -146,6 +147,7 @@ func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake fun
 	}
 }
 
+// cpuTime returns the CPU time of this process, user and system.
 func cpuTime() time.Duration {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
@@ -154,6 +156,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// peakRSS returns the peak resident set size of this process, with its unit.
 func peakRSS() string {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -63,8 +63,8 @@ func measureJPEG(args []string) error {
 	return nil
 }
 
-// cpuTime is the time that this process has computed: other programs on the machine
-// do not disturb it much.
+// cpuTime returns the CPU time of this process, user and system. Other programs
+// on the machine change it little.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -73,7 +73,8 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// splitPictures finds the pictures exactly as turbo.c does.
+// splitPictures returns the pictures of an AVI file, found in the same way as in
+// turbo.c.
 func splitPictures(file []byte) (pictures [][]byte) {
 	for p := 0; p+12 <= len(file); {
 		if bytes.HasPrefix(file[p:], []byte("RIFF")) || bytes.HasPrefix(file[p:], []byte("LIST")) {

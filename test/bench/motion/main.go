@@ -1,5 +1,5 @@
-// Motion times the motion detector over a clip's pictures in memory, and
-// writes the pictures out for a peer.
+// Command motion times the motion detector over a clip's pictures in memory, and
+// writes the pictures to a file for a peer.
 //
 //	motion time CLIP PASSES   prints nanoseconds and allocations per picture
 //	motion rss CLIP -         counts as the clip is read, prints peak RSS in MB
@@ -63,12 +63,12 @@ func runVerb(verb, clip, last string) error {
 	return nil
 }
 
-// memoryClip is a clip in memory.
+// memoryClip holds the luma of a clip's pictures and their times.
 type memoryClip struct {
 	w, h     int
 	pictures []byte
 	at       []time.Time
-	next     int
+	index    int // of the picture to read
 }
 
 func loadClip(clip string) (*memoryClip, error) {
@@ -92,23 +92,25 @@ func loadClip(clip string) (*memoryClip, error) {
 	}
 }
 
+// ReadInto copies the next picture into dst and returns its time, or io.EOF after
+// the last. It is a vision.Source.
 func (t *memoryClip) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
-	if t.next == len(t.at) {
+	if t.index == len(t.at) {
 		return time.Time{}, io.EOF
 	}
-	copy(dst, t.pictures[t.next*len(dst):])
-	t.next++
-	return t.at[t.next-1], nil
+	copy(dst, t.pictures[t.index*len(dst):])
+	t.index++
+	return t.at[t.index-1], nil
 }
 
-// timeDetector runs the detector over the tape.
+// timeDetector runs the detector over the clip from its first picture.
 func (t *memoryClip) timeDetector() (time.Duration, uint64, error) {
-	t.next = 0
+	t.index = 0
 	return timeDetector(t, t.w, t.h)
 }
 
-// timeDetector runs the detector over src on one worker, until it ends, and returns
-// how long that took and how often it allocated, New aside.
+// timeDetector runs the detector over src on one worker until the end. It returns
+// the duration and the number of allocations, both without those of New.
 func timeDetector(src vision.Source, w, h int) (spent time.Duration, allocs uint64, err error) {
 	line := counting.Line{ID: "middle", From: counting.Point{X: 0, Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}}
 	c, err := vision.New(src, vision.Opts{Width: w, Height: h, Lines: []counting.Line{line}, FollowMax: time.Minute, Workers: 1})
@@ -130,7 +132,8 @@ func timeDetector(src vision.Source, w, h int) (spent time.Duration, allocs uint
 	return spent, after.Mallocs - before.Mallocs, err
 }
 
-// printPeakRSS prints the peak resident set of counting a clip, in MB.
+// printPeakRSS counts a clip as it is read and prints the peak resident set size,
+// in MB.
 func printPeakRSS(clip string) error {
 	avi, err := camera.OpenAVI(clip, camera.Limits{MaxPixels: 1 << 20, MaxBytes: 1 << 20})
 	if err != nil {

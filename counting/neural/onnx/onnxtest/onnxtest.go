@@ -1,4 +1,6 @@
-// Package onnxtest writes small ONNX files for tests.
+// Package onnxtest writes small ONNX files for tests. The numbers of fields and
+// attribute types are those of onnx.proto3. It writes only what package onnx
+// reads, and refuses nothing: a test may write a broken file.
 package onnxtest
 
 import (
@@ -12,8 +14,9 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// Encode writes a model as an ONNX file that onnx.Parse reads back and
-// onnxruntime runs. Weights are written as raw bytes.
+// Encode returns a model as an ONNX file that onnx.Parse and onnxruntime read.
+// It writes weights as raw bytes, which is right for Float and Int64 only, and
+// names the graph "test".
 func Encode(m *onnx.Model) []byte {
 	var g []byte
 	for _, n := range m.Nodes {
@@ -67,8 +70,8 @@ func encodeNode(n onnx.Node) []byte {
 	return appendString(b, 7, n.Domain)
 }
 
-// encodeAttr guesses the attribute's type from which field is filled; a zero
-// integer is the default.
+// encodeAttr takes the attribute's type from the field that is filled; where none
+// is, it writes the integer zero.
 func encodeAttr(name string, a onnx.Attr) []byte {
 	b := appendString(nil, 1, name)
 	switch {
