@@ -68,8 +68,11 @@ type Arena interface {
 // heap allocates from Go's heap.
 type heap struct{}
 
+// Floats returns n elements of zero.
 func (heap) Floats(n int) ([]float32, error) { return make([]float32, n), nil }
-func (heap) Int8s(n int) ([]int8, error)     { return make([]int8, n), nil }
+
+// Int8s returns n elements of zero.
+func (heap) Int8s(n int) ([]int8, error) { return make([]int8, n), nil }
 
 // Net is a planned network. Only one goroutine may use it at a time.
 type Net struct {
