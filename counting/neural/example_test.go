@@ -8,7 +8,7 @@ import (
 )
 
 func ExampleLoad() {
-	net, err := neural.Load(onnxtest.Encode(network()), "small.onnx", neural.Opts{})
+	net, err := neural.Load(onnxtest.Encode(smallDetector()), "small.onnx", neural.Opts{})
 	if err != nil {
 		fmt.Println(err)
 		return

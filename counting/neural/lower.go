@@ -7,67 +7,69 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// lower adds the steps of one node.
-func (p *planner) lower(n *node) error {
+// lowerNode appends the steps that compute one node.
+func (p *planner) lowerNode(n *node) error {
 	out := n.out[0]
-	switch k := n.kind.(type) {
+	switch k := n.operator.(type) {
 	case viewOp:
-		p.rename(n, k, out)
+		p.lowerView(n, k, out)
 	case splitOp:
-		for i, part := range k.parts {
-			p.rename(n, part, n.out[i])
+		for i, part := range k.outputs {
+			p.lowerView(n, part, n.out[i])
 		}
 	case concatOp:
 		first := 0
 		for _, v := range n.in {
 			d := v.shape[k.axis]
-			to := out.at.cut(k.axis, first, 1, d)
-			if v.k != nil || !same(v.at, to) {
-				p.copy(n, p.value(v), to)
+			to := out.layout.sliceAxis(k.axis, first, 1, d)
+			if v.known != nil || !sameElements(v.layout, to) {
+				p.addCopy(n, p.valueOperand(v), to)
 			}
 			first += d
 		}
 	case convOp:
-		p.conv(n, k)
+		p.lowerConv(n, k)
 	case gemmOp:
-		p.product(n, k)
+		p.lowerGemm(n, k)
 	case poolOp:
-		p.pool(n, k)
+		p.lowerPool(n, k)
 	case resizeOp:
-		p.resize(n, k)
+		p.lowerResize(n, k)
 	case mapOp:
-		p.add(&mapStep{
-			act: k.act, set: p.set, walk: newWalk(out.shape, out.at.stride, n.in[0].at.stride),
-			in: p.reads(n.in[0].at), out: p.writes(out.at),
+		p.addStep(&mapStep{
+			act: k.act, set: p.set, loopNest: newLoopNest(out.shape, out.layout.stride, n.in[0].layout.stride),
+			in: p.readOperand(n.in[0].layout), out: p.writeOperand(out.layout),
 		}, n, "map", 0)
 	case binaryOp:
-		a, b := p.value(n.in[0]), p.value(n.in[1])
-		w := newWalk(out.shape, out.at.stride, spread(a.shape, a.stride, out.shape), spread(b.shape, b.stride, out.shape))
-		p.add(&binaryStep{op: k.op, walk: w, a: a, b: b, out: p.writes(out.at)}, n, "binary", 0)
+		a, b := p.valueOperand(n.in[0]), p.valueOperand(n.in[1])
+		w := newLoopNest(out.shape, out.layout.stride, broadcastStrides(a.shape, a.stride, out.shape), broadcastStrides(b.shape, b.stride, out.shape))
+		p.addStep(&binaryStep{op: k.op, loopNest: w, a: a, b: b, out: p.writeOperand(out.layout)}, n, "binary", 0)
 	case padOp:
-		p.add(&fillStep{value: k.value, walk: newWalk(out.shape, out.at.stride), out: p.writes(out.at)}, n, "pad", 0)
-		to := out.at
+		p.addStep(&fillStep{value: k.value, loopNest: newLoopNest(out.shape, out.layout.stride), out: p.writeOperand(out.layout)}, n, "pad", 0)
+		to := out.layout
 		for a, first := range k.before {
-			to = to.cut(a, first, 1, n.in[0].shape[a])
+			to = to.sliceAxis(a, first, 1, n.in[0].shape[a])
 		}
-		p.copy(n, p.value(n.in[0]), to)
+		p.addCopy(n, p.valueOperand(n.in[0]), to)
 	case softmaxOp:
-		p.softmax(n, k)
+		p.lowerSoftmax(n, k)
 	case reduceOp:
-		p.reduce(n, k)
+		p.lowerReduce(n, k)
 	default:
 		return fmt.Errorf("this operator is %w", errUnsupported)
 	}
 	return p.err
 }
 
-func (p *planner) add(s step, n *node, kind string, macs int64) *planned {
-	p.steps = append(p.steps, planned{step: s, info: StepInfo{Kind: kind, Name: n.String(), Shape: n.out[0].shape, MACs: macs}})
+// addStep appends a step for node n to the plan. kind and macs are for Info.
+func (p *planner) addStep(s step, n *node, kind string, macs int64) *plannedStep {
+	p.steps = append(p.steps, plannedStep{step: s, info: StepInfo{Kind: kind, Name: n.String(), Shape: n.out[0].shape, MACs: macs}})
 	return &p.steps[len(p.steps)-1]
 }
 
-// same says that two views are the same elements in the same places.
-func same(a, b view) bool {
+// sameElements reports whether two views have the same elements at the same
+// offsets of the same buffer.
+func sameElements(a, b view) bool {
 	if a.buf != b.buf || a.off != b.off || !slices.Equal(a.shape, b.shape) {
 		return false
 	}
@@ -79,68 +81,71 @@ func same(a, b view) bool {
 	return true
 }
 
-// rename makes v a view of the node's input, or copies where the two have
-// places of their own or strides cannot express it.
-func (p *planner) rename(n *node, op viewOp, v *value) {
-	if v.name == "" && v.uses == 0 {
+// lowerView makes v a view of the node's input. It adds a copy where v already
+// has another place, and where strides cannot express the view.
+func (p *planner) lowerView(n *node, op viewOp, v *value) {
+	if v.name == "" && v.readers == 0 {
 		return
 	}
-	in := n.in[0].at
-	at, ok := op.apply(in, v.shape)
-	if !ok { // row-major first
-		dense := newView(in.shape, rowMajor(in.shape))
-		p.copy(n, p.reads(in), dense)
-		at, _ = op.apply(dense, v.shape)
+	in := n.in[0].layout
+	at, ok := op.outputView(in, v.shape)
+	if !ok { // copy the input to row-major order, of which it is a view
+		dense := newView(in.shape, rowMajorStrides(in.shape))
+		p.addCopy(n, p.readOperand(in), dense)
+		at, _ = op.outputView(dense, v.shape)
 	}
 	switch {
-	case !v.at.placed():
-		v.at = at
-	case !same(at, v.at):
-		p.copy(n, p.reads(at), v.at)
+	case !v.layout.isPlaced():
+		v.layout = at
+	case !sameElements(at, v.layout):
+		p.addCopy(n, p.readOperand(at), v.layout)
 	}
 }
 
-func (p *planner) copy(n *node, from *operand, to view) {
-	if from.buf != nil { // read by the step that is added now
-		from = p.reads(from.view)
+// addCopy appends a step that copies from to the view to.
+func (p *planner) addCopy(n *node, from *operand, to view) {
+	if from.buf != nil { // keep the buffer alive for the step that is added now
+		from = p.readOperand(from.view)
 	}
-	w := newWalk(to.shape, to.stride, from.stride)
-	p.add(&copyStep{walk: w, in: from, out: p.writes(to)}, n, "copy", 0)
+	w := newLoopNest(to.shape, to.stride, from.stride)
+	p.addStep(&copyStep{loopNest: w, in: from, out: p.writeOperand(to)}, n, "copy", 0)
 }
 
-// beside gives a place for an operator whose output's channels must lie side
-// by side, and what to do after it.
-func (p *planner) beside(n *node, v view) (at view, after func()) {
+// channelsLastOutput returns a view for an operator that writes the channels of
+// a pixel side by side, and a function to call after the operator's step, which
+// adds the copy to v where v has another order.
+func (p *planner) channelsLastOutput(n *node, v view) (at view, after func()) {
 	if v.shape[1] == 1 || v.stride[1] == 1 {
 		return v, func() {}
 	}
-	at = newView(v.shape, channelsLast(v.shape))
-	return at, func() { p.copy(n, p.reads(at), v) }
+	at = newView(v.shape, channelsLastStrides(v.shape))
+	return at, func() { p.addCopy(n, p.readOperand(at), v) }
 }
 
-// dense is v with its channels side by side.
-func (p *planner) dense(n *node, v view) view {
+// channelsLastInput returns v, or a copy of it, with the channels of a pixel side
+// by side.
+func (p *planner) channelsLastInput(n *node, v view) view {
 	if v.stride[1] == 1 || v.shape[1] == 1 {
 		return v
 	}
-	at := newView(v.shape, channelsLast(v.shape))
-	p.copy(n, p.reads(v), at)
+	at := newView(v.shape, channelsLastStrides(v.shape))
+	p.addCopy(n, p.readOperand(v), at)
 	return at
 }
 
-// copyStep moves a tensor between layouts.
+// copyStep copies a tensor from one layout to another.
 type copyStep struct {
-	walk
+	loopNest
 	in, out *operand
 }
 
-func (s *copyStep) units() int { return s.pieces(walkPiece) }
+func (s *copyStep) unitCount() int { return s.pieceCount(minElems) }
 
-func (s *copyStep) do(from, to int, _ *scratch) {
+func (s *copyStep) computeUnits(from, to int, _ *scratch) {
 	for u := from; u < to; u++ {
-		r, first, n := s.piece(u, walkPiece)
-		o, os := s.at(0, r, first)
-		i, is := s.at(1, r, first)
+		r, first, n := s.pieceAt(u, minElems)
+		o, os := s.elemOffset(0, r, first)
+		i, is := s.elemOffset(1, r, first)
 		dst, src := s.out.mem[s.out.off+o:], s.in.mem[s.in.off+i:]
 		if os == 1 && is == 1 {
 			copy(dst[:n], src[:n])
@@ -152,38 +157,40 @@ func (s *copyStep) do(from, to int, _ *scratch) {
 	}
 }
 
+// fillStep sets all elements of a tensor to a constant.
 type fillStep struct {
-	walk
+	loopNest
 	value float32
 	out   *operand
 }
 
-func (s *fillStep) units() int { return s.pieces(walkPiece) }
+func (s *fillStep) unitCount() int { return s.pieceCount(minElems) }
 
-func (s *fillStep) do(from, to int, _ *scratch) {
+func (s *fillStep) computeUnits(from, to int, _ *scratch) {
 	for u := from; u < to; u++ {
-		r, first, n := s.piece(u, walkPiece)
-		o, os := s.at(0, r, first)
+		r, first, n := s.pieceAt(u, minElems)
+		o, os := s.elemOffset(0, r, first)
 		for j := range n {
 			s.out.mem[s.out.off+o+j*os] = s.value
 		}
 	}
 }
 
+// mapStep applies a function to each element.
 type mapStep struct {
-	walk
+	loopNest
 	act     kernel.Act
 	set     *kernel.Set
 	in, out *operand
 }
 
-func (s *mapStep) units() int { return s.pieces(walkPiece) }
+func (s *mapStep) unitCount() int { return s.pieceCount(minElems) }
 
-func (s *mapStep) do(from, to int, own *scratch) {
+func (s *mapStep) computeUnits(from, to int, own *scratch) {
 	for u := from; u < to; u++ {
-		r, first, n := s.piece(u, walkPiece)
-		o, os := s.at(0, r, first)
-		i, is := s.at(1, r, first)
+		r, first, n := s.pieceAt(u, minElems)
+		o, os := s.elemOffset(0, r, first)
+		i, is := s.elemOffset(1, r, first)
 		dst, src := s.out.mem[s.out.off+o:], s.in.mem[s.in.off+i:]
 		if os == 1 && is == 1 {
 			own.act.Dst, own.act.Src, own.act.Act = dst[:n], src[:n], s.act
@@ -196,48 +203,52 @@ func (s *mapStep) do(from, to int, own *scratch) {
 	}
 }
 
+// binaryStep combines two tensors element by element.
 type binaryStep struct {
-	walk
+	loopNest
 	op        kernel.Binary
 	a, b, out *operand
 }
 
-func (s *binaryStep) units() int { return s.pieces(walkPiece) }
+func (s *binaryStep) unitCount() int { return s.pieceCount(minElems) }
 
-func (s *binaryStep) do(from, to int, _ *scratch) {
+func (s *binaryStep) computeUnits(from, to int, _ *scratch) {
 	for u := from; u < to; u++ {
-		r, first, n := s.piece(u, walkPiece)
-		o, os := s.at(0, r, first)
-		a, as := s.at(1, r, first)
-		b, bs := s.at(2, r, first)
+		r, first, n := s.pieceAt(u, minElems)
+		o, os := s.elemOffset(0, r, first)
+		a, as := s.elemOffset(1, r, first)
+		b, bs := s.elemOffset(2, r, first)
 		kernel.Combine(s.op, s.out.mem[s.out.off+o:], s.a.mem[s.a.off+a:], s.b.mem[s.b.off+b:], n, os, as, bs)
 	}
 }
 
-// lanes lists the offsets of the elements over which a reduction runs.
-func lanes(shape, stride []int) []int {
-	w := newWalk(shape, rowMajor(shape), stride)
-	at := make([]int, elems(shape))
-	for r := range w.rows() {
-		o, os := w.row(0, r)
-		i, is := w.row(1, r)
-		for j := range w.run() {
+// elemOffsets returns the offset of every element of a shape, in row-major order.
+func elemOffsets(shape, stride []int) []int {
+	w := newLoopNest(shape, rowMajorStrides(shape), stride)
+	at := make([]int, elemCount(shape))
+	for r := range w.runCount() {
+		o, os := w.runStart(0, r)
+		i, is := w.runStart(1, r)
+		for j := range w.runLength() {
 			at[o+j*os] = i + j*is
 		}
 	}
 	return at
 }
 
-// softmaxStep normalises groups of elements; all groups have the same offsets.
+// softmaxStep normalises groups of elements. The loops go over the groups; the
+// offsets of the elements within a group are the same for all.
 type softmaxStep struct {
-	walk        // over the groups
+	loopNest    // over the groups
 	set         *kernel.Set
-	inAt, outAt []int // within one
+	inAt, outAt []int // offsets within a group
 	in, out     *operand
 }
 
-func (p *planner) softmax(n *node, k softmaxOp) {
-	in, out := n.in[0].at, n.out[0].at
+// lowerSoftmax adds a softmax. It reserves the offsets of one group in input and
+// output and a row of scratch memory per thread.
+func (p *planner) lowerSoftmax(n *node, k softmaxOp) {
+	in, out := n.in[0].layout, n.out[0].layout
 	outer, inner := slices.Clone(in.shape), slices.Clone(in.shape)
 	for a := range in.shape {
 		if a >= k.axis && a <= k.last {
@@ -246,30 +257,31 @@ func (p *planner) softmax(n *node, k softmaxOp) {
 			inner[a] = 1
 		}
 	}
-	if !p.afford((2 + p.threads) * elems(inner)) {
+	if !p.reserveElems((2 + p.threads) * elemCount(inner)) {
 		return
 	}
-	p.row = max(p.row, elems(inner))
-	p.add(&softmaxStep{
-		set:  p.set,
-		walk: newWalk(outer, out.stride, in.stride), inAt: lanes(inner, in.stride), outAt: lanes(inner, out.stride),
-		in: p.reads(in), out: p.writes(out),
+	p.softmaxElems = max(p.softmaxElems, elemCount(inner))
+	p.addStep(&softmaxStep{
+		set:      p.set,
+		loopNest: newLoopNest(outer, out.stride, in.stride), inAt: elemOffsets(inner, in.stride), outAt: elemOffsets(inner, out.stride),
+		in: p.readOperand(in), out: p.writeOperand(out),
 	}, n, "softmax", 0)
 }
 
-// groupPiece is how many groups a thread takes at least.
-const groupPiece = 32
+// minGroups is the number of groups in a run's piece, the least that a thread
+// computes at once (chosen by hand).
+const minGroups = 32
 
-func (s *softmaxStep) units() int { return s.pieces(groupPiece) }
+func (s *softmaxStep) unitCount() int { return s.pieceCount(minGroups) }
 
-func (s *softmaxStep) do(from, to int, own *scratch) {
+func (s *softmaxStep) computeUnits(from, to int, own *scratch) {
 	e := &own.act
-	row := own.row[:len(s.inAt)]
+	row := own.softmaxRow[:len(s.inAt)]
 	e.Act = kernel.Act{Kind: kernel.ExpNeg}
 	for u := from; u < to; u++ {
-		r, first, n := s.piece(u, groupPiece)
-		o, os := s.at(0, r, first)
-		i, is := s.at(1, r, first)
+		r, first, n := s.pieceAt(u, minGroups)
+		o, os := s.elemOffset(0, r, first)
+		i, is := s.elemOffset(1, r, first)
 		for j := range n {
 			out, in := s.out.mem[s.out.off+o+j*os:], s.in.mem[s.in.off+i+j*is:]
 			top := in[s.inAt[0]]
@@ -296,48 +308,50 @@ func (s *softmaxStep) do(from, to int, own *scratch) {
 	}
 }
 
-// reduceStep combines groups of elements into one each.
+// reduceStep combines each group of elements into one.
 type reduceStep struct {
-	walk
+	loopNest
 	inAt    []int
 	op      reduceOp
 	in, out *operand
 }
 
-func (p *planner) reduce(n *node, k reduceOp) {
-	in := n.in[0].at
-	out, ok := n.out[0].at.reshape(k.keep)
+// lowerReduce adds a reduction, and a copy where strides cannot express the
+// output's shape.
+func (p *planner) lowerReduce(n *node, k reduceOp) {
+	in := n.in[0].layout
+	out, ok := n.out[0].layout.reshapeView(k.keptShape)
 	after := func() {}
 	if !ok {
-		out = newView(k.keep, rowMajor(k.keep))
+		out = newView(k.keptShape, rowMajorStrides(k.keptShape))
 		after = func() {
-			at, _ := out.reshape(n.out[0].shape)
-			p.copy(n, p.reads(at), n.out[0].at)
+			at, _ := out.reshapeView(n.out[0].shape)
+			p.addCopy(n, p.readOperand(at), n.out[0].layout)
 		}
 	}
 	inner := slices.Clone(in.shape)
-	for a, d := range k.keep {
+	for a, d := range k.keptShape {
 		if d == in.shape[a] {
 			inner[a] = 1
 		}
 	}
-	if !p.afford(elems(inner)) {
+	if !p.reserveElems(elemCount(inner)) {
 		return
 	}
-	p.add(&reduceStep{
-		walk: newWalk(k.keep, out.stride, in.stride), inAt: lanes(inner, in.stride), op: k,
-		in: p.reads(in), out: p.writes(out),
+	p.addStep(&reduceStep{
+		loopNest: newLoopNest(k.keptShape, out.stride, in.stride), inAt: elemOffsets(inner, in.stride), op: k,
+		in: p.readOperand(in), out: p.writeOperand(out),
 	}, n, "reduce", 0)
 	after()
 }
 
-func (s *reduceStep) units() int { return s.pieces(groupPiece) }
+func (s *reduceStep) unitCount() int { return s.pieceCount(minGroups) }
 
-func (s *reduceStep) do(from, to int, _ *scratch) {
+func (s *reduceStep) computeUnits(from, to int, _ *scratch) {
 	for u := from; u < to; u++ {
-		r, first, n := s.piece(u, groupPiece)
-		o, os := s.at(0, r, first)
-		i, is := s.at(1, r, first)
+		r, first, n := s.pieceAt(u, minGroups)
+		o, os := s.elemOffset(0, r, first)
+		i, is := s.elemOffset(1, r, first)
 		for j := range n {
 			in := s.in.mem[s.in.off+i+j*is:]
 			sum := in[s.inAt[0]]

@@ -6,35 +6,38 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// Range says what numbers an input channel of an operator was seen to hold.
+// Range holds the smallest and largest element and the mean of one input channel
+// of a convolution, over the pictures of a calibration. Lo is at most 0 and Hi
+// at least 0, because padding and gates give zeros.
 type Range struct {
 	Lo, Hi float32
 	Mean   float64
-	N      int64 // how many numbers the mean is of
+	N      int64 // elements that the mean is of
 }
 
-// Ranges holds a Range per input channel of each 1×1 convolution, by the name
-// of its output. It is what Int8 needs to know; Observe fills it.
+// Ranges holds one Range per input channel of each 1×1 convolution, by the name
+// of the convolution's output. Opts.Int8 needs it; Observe fills it.
 type Ranges map[string][]Range
 
-// Observe is Run that widens r by the inputs of every 1×1 convolution. Some
-// dozens of pictures like those to come are enough.
+// Observe runs the network like Run and widens r by the inputs of every 1×1
+// convolution (calibration). Some dozens of pictures like those to come are
+// enough. Entries of another number of channels than the network's are replaced.
 func (n *Net) Observe(r Ranges) {
-	look := func(i int) {
-		if i == len(n.pool.steps) {
+	observe := func(i int) {
+		if i == len(n.workers.steps) {
 			return
 		}
-		g, ok := n.pool.steps[i].step.(*gemmStep)
-		if !ok || !g.bytesFit() {
+		g, ok := n.workers.steps[i].step.(*gemmStep)
+		if !ok || !g.canQuantize() {
 			return
 		}
 		seen := r[g.name]
 		if len(seen) != g.segLen {
-			seen = make([]Range, g.segLen) // from zero on: padding and gates give zeros
+			seen = make([]Range, g.segLen)
 		}
 		for line := range g.lines[0] * g.lines[1] {
 			at := g.in.off + line/g.lines[1]*g.aLine[0] + line%g.lines[1]*g.aLine[1]
-			for m := range g.m {
+			for m := range g.linePixels {
 				for c, x := range g.in.mem[at+m*g.aStep:][:g.segLen] {
 					s := &seen[c]
 					s.Lo, s.Hi, s.N = min(s.Lo, x), max(s.Hi, x), s.N+1
@@ -44,36 +47,53 @@ func (n *Net) Observe(r Ranges) {
 		}
 		r[g.name] = seen
 	}
-	look(0)
-	n.pool.run(func(i int) { look(i + 1) })
+	observe(0)
+	n.workers.runSteps(func(i int) { observe(i + 1) })
 }
 
-// bytesFit says whether a product can be done in eight bits: a 1×1
-// convolution with enough columns and a depth that repays turning its input
-// into bytes. The few columns at a detector's end, places and confidences, stay
-// exact.
-func (g *gemmStep) bytesFit() bool {
-	const columns, depth = 8, 32
+// The smallest 1×1 convolution that is quantised (chosen by hand).
+const (
+	minInt8Columns = 8  // outputs: a detector's last layers, boxes and confidences, have fewer and stay exact
+	minInt8Depth   = 32 // inputs: below, quantising them takes longer than the product saves
+)
+
+// canQuantize reports whether a product can run in eight bits: a 1×1 convolution
+// of one group with enough columns and depth, whose residual is not added
+// before the activation.
+func (g *gemmStep) canQuantize() bool {
 	last := g.panels[len(g.panels)-1]
-	return g.pointwise && g.group == 1 && g.kStep == 1 && g.segLen >= depth && last.First+last.N >= columns && !(g.res != nil && g.addFirst)
+	return g.pointwise && g.groups == 1 && g.kStep == 1 && g.segLen >= minInt8Depth && last.First+last.N >= minInt8Columns && !(g.residual != nil && g.addBeforeAct)
 }
 
-// bytesStep is a gemmStep in eight bits: each chunk of pixels is turned into
-// bytes, multiplied exactly, and scaled back, per column, as it is stored.
-type bytesStep struct {
+// int8Step is a gemmStep in eight bits. Each chunk of pixels is quantised,
+// multiplied exactly in int32, and scaled back per column when it is stored.
+type int8Step struct {
 	*gemmStep
-	q           kernel.Quantize // without its tensors
-	depth       int             // rounded up
-	weights     []int8
-	zero        []int32
-	scale, plus []float32
+	quantize        kernel.Quantize // without its tensors
+	depth           int             // rounded up to kernel.ByteDepth
+	weights         []int8          // packed by panels
+	zero            []int32         // per column: makes up for the inputs' zero points
+	scale, int8Bias []float32       // per column
 }
 
-// steps chooses, per input channel, how much one step of a byte is, and the
-// zero point. A channel's own range would use its bytes best but spread the
-// weights that multiply it; the geometric mean of the channel's and the widest
-// range serves both (after Xiao et al., SmoothQuant, 2023).
-func steps(seen []Range, unsigned bool) (step, zero []float32, ok bool) {
+// Properties of the quantisation to eight bits.
+const (
+	int8Steps    = 255 // steps between the smallest and the largest byte
+	signedOffset = 128 // subtracted from the zero point where bytes are signed
+	maxInt8      = 127 // largest magnitude of a weight, see kernel.Bytes
+
+	// maxRangeRatio bounds the ratio of the widest range to a channel's range
+	// (chosen by hand). A channel that was always zero in the calibration
+	// would otherwise get a step of zero, which has no inverse.
+	maxRangeRatio = 64
+)
+
+// quantSteps chooses, per input channel, the quantisation step and the zero
+// point. A channel's own range would use all its byte values but spread the
+// weights that multiply it; the geometric mean of the channel's range and the
+// widest range is a compromise (after Xiao et al., SmoothQuant, 2023). It is not
+// ok where the ranges are empty or infinite.
+func quantSteps(seen []Range, unsigned bool) (step, zero []float32, ok bool) {
 	widest := float64(0)
 	for _, r := range seen {
 		widest = max(widest, float64(max(r.Hi, 0))-float64(min(r.Lo, 0)))
@@ -83,91 +103,87 @@ func steps(seen []Range, unsigned bool) (step, zero []float32, ok bool) {
 	}
 	for _, r := range seen {
 		own := float64(max(r.Hi, 0)) - float64(min(r.Lo, 0))
-		s := math.Sqrt(max(own, widest/64)*widest) / 255
+		s := math.Sqrt(max(own, widest/maxRangeRatio)*widest) / int8Steps
 		z := math.Round(-float64(min(r.Lo, 0)) / s)
 		if !unsigned {
-			z -= 128
+			z -= signedOffset
 		}
 		step, zero = append(step, float32(s)), append(zero, float32(z))
 	}
 	return step, zero, true
 }
 
-// toBytes replaces a product by one in eight bits if its inputs' ranges are
-// known. W gives the weights as for pack.
-func (p *planner) toBytes(g *gemmStep, bias []float32, w func(depth, col int) float32) *bytesStep {
+// quantizeGemm returns a product in eight bits in place of g where the ranges of
+// its inputs are known, else nil. w returns the weights as for packWeights.
+func (p *planner) quantizeGemm(g *gemmStep, bias []float32, w func(depth, col int) float32) *int8Step {
 	seen := p.ranges[g.name]
-	if len(seen) != g.segLen || !p.set.HasBytes() || !g.bytesFit() {
+	if len(seen) != g.segLen || !p.set.HasBytes() || !g.canQuantize() {
 		return nil
 	}
-	step, zero, ok := steps(seen, p.set.Unsigned)
+	step, zero, ok := quantSteps(seen, p.set.Unsigned)
 	if !ok {
 		return nil
 	}
 	const round = kernel.ByteDepth
-	b := &bytesStep{gemmStep: g, depth: (g.segLen + round - 1) / round * round}
-	b.q = kernel.Quantize{Scale: make([]float32, len(step)), Zero: zero, SrcStep: g.aStep, DstStep: b.depth}
+	b := &int8Step{gemmStep: g, depth: (g.segLen + round - 1) / round * round}
+	b.quantize = kernel.Quantize{Scale: make([]float32, len(step)), Zero: zero, SrcStep: g.aStep, DstStep: b.depth}
 	for c, s := range step {
-		b.q.Scale[c] = 1 / s
+		b.quantize.Scale[c] = 1 / s
 	}
 	for _, panel := range g.panels {
 		packed := make([]int8, b.depth*panel.Width)
 		for j := range panel.N {
 			col := panel.First + j
-			b.column(packed[4*j:], panel.Width, step, zero, bias[col], seen, func(d int) float64 { return float64(w(d, col)) })
+			b.packColumn(packed[4*j:], panel.Width, step, zero, bias[col], seen, func(d int) float64 { return float64(w(d, col)) })
 		}
 		for range panel.Width - panel.N {
-			b.zero, b.scale, b.plus = append(b.zero, 0), append(b.scale, 0), append(b.plus, 0)
+			b.zero, b.scale, b.int8Bias = append(b.zero, 0), append(b.scale, 0), append(b.int8Bias, 0)
 		}
 		b.weights = append(b.weights, packed...)
 	}
-	const near = 32 << 10 // bytes
-	tiles := max(1, near/(b.depth*g.set.Rows))
-	if g.threads > 1 {
-		tiles = max(1, min(tiles, g.m/(g.set.Rows*4*g.threads)))
-	}
-	g.chunk = min(g.m, tiles*g.set.Rows)
-	p.bytes = max(p.bytes, g.chunk*b.depth)
-	g.b, g.bias = nil, nil
+	g.chunkPixels = chunkSize(g.set.Rows, g.linePixels, b.depth, g.threads, cacheInt8s)
+	p.int8Bytes = max(p.int8Bytes, g.chunkPixels*b.depth)
+	g.weights, g.bias = nil, nil
 	return b
 }
 
-// column packs one output's weights, with a scale of their own. What rounding
-// them does to the mean of the result goes into the bias (Nagel et al.,
-// Data-Free Quantization, 2019, section 4.2).
-func (b *bytesStep) column(packed []int8, width int, step, zero []float32, bias float32, seen []Range, w func(d int) float64) {
-	most, plus, sum := 0.0, float64(bias), int64(0)
+// packColumn quantises and packs the weights of one output column, with a scale
+// of their own. The mean error that their rounding causes goes into the bias
+// (Nagel et al., Data-Free Quantization, 2019, section 4.2). w returns the
+// weight of an input channel.
+func (b *int8Step) packColumn(packed []int8, width int, step, zero []float32, bias float32, seen []Range, w func(d int) float64) {
+	largest, corrected, sum := 0.0, float64(bias), int64(0)
 	for d := range step {
-		most = max(most, math.Abs(w(d)*float64(step[d])))
+		largest = max(largest, math.Abs(w(d)*float64(step[d])))
 	}
-	scale := float32(most / 127)
+	scale := float32(largest / maxInt8)
 	for d := 0; d < len(step) && scale > 0; d++ {
 		v := math.Round(w(d) * float64(step[d]) / float64(scale))
-		v = min(max(v, -127), 127)
+		v = min(max(v, -maxInt8), maxInt8)
 		packed[d/4*4*width+d%4] = int8(v)
 		sum += int64(zero[d]) * int64(v)
-		plus += seen[d].Mean * (w(d) - v*float64(scale)/float64(step[d]))
+		corrected += seen[d].Mean * (w(d) - v*float64(scale)/float64(step[d]))
 	}
-	b.zero, b.scale, b.plus = append(b.zero, int32(-sum)), append(b.scale, scale), append(b.plus, float32(plus))
+	b.zero, b.scale, b.int8Bias = append(b.zero, int32(-sum)), append(b.scale, scale), append(b.int8Bias, float32(corrected))
 }
 
-func (b *bytesStep) do(from, to int, s *scratch) {
-	g, k, q := b.gemmStep, &s.mul, &s.q
-	*q = b.q
-	q.Src, q.Dst = g.in.mem, s.bytes
-	*k = kernel.Bytes{A: s.bytes, C: g.out.mem, CStep: g.cStep, RStep: g.rStep, Depth: b.depth, Act: g.act}
-	if g.res != nil {
-		k.Res = g.res.mem
+func (b *int8Step) computeUnits(from, to int, s *scratch) {
+	g, k, q := b.gemmStep, &s.int8Gemm, &s.quantize
+	*q = b.quantize
+	q.Src, q.Dst = g.in.mem, s.int8s
+	*k = kernel.Bytes{A: s.int8s, C: g.out.mem, CStep: g.cStep, RStep: g.rStep, Depth: b.depth, Act: g.act}
+	if g.residual != nil {
+		k.Res = g.residual.mem
 	}
 	for u := from; u < to; u++ {
-		a, c, r, rows := g.unit(u)
+		a, c, r, rows := g.unitOffsets(u)
 		q.SrcOff, q.Rows = a, rows
 		g.set.Quantize(q)
 		k.M = rows
 		w, first := b.weights, 0
 		for _, panel := range g.panels {
 			size, end := b.depth*panel.Width, first+panel.Width
-			k.B, k.Zero, k.Scale, k.Bias = w[:size], b.zero[first:end], b.scale[first:end], b.plus[first:end]
+			k.B, k.Zero, k.Scale, k.Bias = w[:size], b.zero[first:end], b.scale[first:end], b.int8Bias[first:end]
 			k.N, k.COff, k.ROff = panel.N, c+panel.First, r+panel.First
 			g.set.Bytes(k, panel.Width)
 			w, first = w[size:], end

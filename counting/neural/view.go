@@ -2,18 +2,18 @@ package neural
 
 import "slices"
 
-// buffer is a stretch of the arena, alive from the step that first writes it
-// to the step that last reads it.
+// buffer is a contiguous part of the arena. It is alive from the step that
+// first writes it to the step that last reads it.
 type buffer struct {
-	elems       int
-	first, last int // steps
-	at          int // offset in the arena; set by layOut
+	elems               int
+	firstStep, lastStep int // -1: no step uses it yet
+	offset              int // in the arena, in elements; layOutArena sets it
 }
 
-// view is a tensor in a buffer: element (i, j, …) lies at
-// off + i*stride[0] + j*stride[1] + …. Slices, transpositions, most reshapes
-// and the parts of a concatenation are views of one buffer, so they cost
-// nothing at run time.
+// view is a strided tensor in a buffer: element (i, j, …) lies at
+// off + i*stride[0] + j*stride[1] + …, counted in elements. Slices,
+// transpositions, most reshapes and the parts of a concatenation are views of
+// one buffer, so they take no time at run time.
 type view struct {
 	buf    *buffer
 	off    int
@@ -21,7 +21,8 @@ type view struct {
 	stride []int
 }
 
-func elems(shape []int) int {
+// elemCount returns the number of elements of a shape.
+func elemCount(shape []int) int {
 	n := 1
 	for _, d := range shape {
 		n *= d
@@ -29,8 +30,9 @@ func elems(shape []int) int {
 	return n
 }
 
-// rowMajor is ONNX's own order.
-func rowMajor(shape []int) []int {
+// rowMajorStrides returns the strides of ONNX's order: the last axis varies
+// fastest.
+func rowMajorStrides(shape []int) []int {
 	s := make([]int, len(shape))
 	n := 1
 	for i := len(shape) - 1; i >= 0; i-- {
@@ -40,26 +42,30 @@ func rowMajor(shape []int) []int {
 	return s
 }
 
-// channelsLast keeps the channels of a pixel together (NHWC). It makes a 1×1
-// convolution a plain matrix product, lets a depthwise one run over channels
-// as vector lanes, and makes joining and splitting channels a matter of
+// channelsLastStrides returns the strides that store the channels of a pixel
+// side by side (NHWC); shapes of other than four axes are row-major. In this
+// order a 1×1 convolution is a plain matrix product, a depthwise one uses
+// channels as vector lanes, and joining or splitting channels only changes
 // strides.
-func channelsLast(shape []int) []int {
+func channelsLastStrides(shape []int) []int {
 	if len(shape) != 4 {
-		return rowMajor(shape)
+		return rowMajorStrides(shape)
 	}
 	c, h, w := shape[1], shape[2], shape[3]
 	return []int{c * h * w, 1, w * c, c}
 }
 
+// newView returns a tensor in a new buffer of its own.
 func newView(shape, stride []int) view {
-	return view{buf: &buffer{elems: elems(shape), first: -1, last: -1}, shape: shape, stride: stride}
+	return view{buf: &buffer{elems: elemCount(shape), firstStep: -1, lastStep: -1}, shape: shape, stride: stride}
 }
 
-func (v view) placed() bool { return v.buf != nil }
+// isPlaced reports whether the view has a buffer.
+func (v view) isPlaced() bool { return v.buf != nil }
 
+// isRowMajor reports whether the elements lie in row-major order without gaps.
 func (v view) isRowMajor() bool {
-	want := rowMajor(v.shape)
+	want := rowMajorStrides(v.shape)
 	for i, d := range v.shape {
 		if d > 1 && v.stride[i] != want[i] {
 			return false
@@ -68,7 +74,8 @@ func (v view) isRowMajor() bool {
 	return true
 }
 
-func (v view) transpose(perm []int) view {
+// permuteAxes returns a view whose axis i is axis perm[i] of v.
+func (v view) permuteAxes(perm []int) view {
 	t := view{buf: v.buf, off: v.off}
 	for _, p := range perm {
 		t.shape = append(t.shape, v.shape[p])
@@ -77,22 +84,23 @@ func (v view) transpose(perm []int) view {
 	return t
 }
 
-// cut keeps n elements of an axis, from the first one in steps.
-func (v view) cut(axis, first, step, n int) view {
+// sliceAxis keeps n elements of an axis: first, first+step, ….
+func (v view) sliceAxis(axis, first, step, n int) view {
 	v.shape, v.stride = slices.Clone(v.shape), slices.Clone(v.stride)
 	v.off += first * v.stride[axis]
 	v.shape[axis], v.stride[axis] = n, v.stride[axis]*step
 	return v
 }
 
-// reshape keeps the elements in their row-major order. It is false where that
-// order cannot be expressed by strides: then the tensor has to be copied.
-func (v view) reshape(shape []int) (view, bool) {
+// reshapeView gives the elements another shape and keeps their row-major order.
+// It is false where strides cannot express that order; then the tensor has to
+// be copied.
+func (v view) reshapeView(shape []int) (view, bool) {
 	r := view{buf: v.buf, off: v.off, shape: shape, stride: make([]int, len(shape))}
-	if elems(shape) != elems(v.shape) {
+	if elemCount(shape) != elemCount(v.shape) {
 		return r, false
 	}
-	i, j := 0, 0 // walk both shapes in groups of equal size
+	i, j := 0, 0 // go through both shapes by groups of axes with equally many elements
 	for i < len(v.shape) || j < len(shape) {
 		i0, j0, a, b := i, j, 1, 1
 		if i < len(v.shape) {
@@ -115,17 +123,17 @@ func (v view) reshape(shape []int) (view, bool) {
 				return r, false
 			}
 		}
-		if !splitGroup(v.shape[i0:i], v.stride[i0:i], shape[j0:j], r.stride[j0:j]) {
+		if !splitAxes(v.shape[i0:i], v.stride[i0:i], shape[j0:j], r.stride[j0:j]) {
 			return r, false
 		}
 	}
 	return r, true
 }
 
-// splitGroup fills the strides of a group of new axes that holds as many
-// elements as a group of old ones.
-func splitGroup(oldShape, oldStride, shape, stride []int) bool {
-	inner, merged := 1, 1 // the merged axis' stride and length
+// splitAxes sets the strides of a group of new axes that holds as many elements
+// as a group of old ones. It is false where the old axes have gaps between them.
+func splitAxes(oldShape, oldStride, shape, stride []int) bool {
+	inner, merged := 1, 1 // stride and length of the old axes, merged to one
 	for i := len(oldShape) - 1; i >= 0; i-- {
 		switch {
 		case oldShape[i] == 1:
@@ -144,15 +152,17 @@ func splitGroup(oldShape, oldStride, shape, stride []int) bool {
 	return true
 }
 
-// walk is a loop nest over tensors of one shape, longest runs innermost: axes
-// of length one dropped, axes that follow each other in every tensor merged.
-type walk struct {
+// loopNest is a loop nest over tensors of one shape. It has no axes of length 1,
+// and axes that follow each other without a gap in every tensor are merged, so
+// that its innermost loops, the runs, are long.
+type loopNest struct {
 	shape  []int
 	stride [][]int // [tensor][axis]
 }
 
-// newWalk orders the loops by the strides of the first tensor.
-func newWalk(shape []int, strides ...[]int) walk {
+// newLoopNest returns the loops over tensors with the given strides, ordered by
+// the strides of the first tensor, the smallest innermost.
+func newLoopNest(shape []int, strides ...[]int) loopNest {
 	var axes []int
 	for a, d := range shape {
 		if d != 1 {
@@ -160,9 +170,9 @@ func newWalk(shape []int, strides ...[]int) walk {
 		}
 	}
 	slices.SortStableFunc(axes, func(a, b int) int { return strides[0][b] - strides[0][a] })
-	w := walk{stride: make([][]int, len(strides))}
+	w := loopNest{stride: make([][]int, len(strides))}
 	for _, a := range axes {
-		if last := len(w.shape) - 1; last >= 0 && mergeable(w.stride, strides, last, a, shape[a]) {
+		if last := len(w.shape) - 1; last >= 0 && canMergeAxis(w.stride, strides, last, a, shape[a]) {
 			w.shape[last] *= shape[a]
 			for t := range strides {
 				w.stride[t][last] = strides[t][a]
@@ -183,7 +193,9 @@ func newWalk(shape []int, strides ...[]int) walk {
 	return w
 }
 
-func mergeable(merged, strides [][]int, last, axis, n int) bool {
+// canMergeAxis reports whether an axis of length n continues the merged axis
+// last in every tensor.
+func canMergeAxis(merged, strides [][]int, last, axis, n int) bool {
 	for t := range strides {
 		if merged[t][last] != strides[t][axis]*n {
 			return false
@@ -192,27 +204,31 @@ func mergeable(merged, strides [][]int, last, axis, n int) bool {
 	return true
 }
 
-// walkPiece is how many elements of a run a thread takes at least.
-const walkPiece = 2048
+// minElems is the length of a run's piece, the least that a thread computes at
+// once, in elements (8 KiB; chosen by hand).
+const minElems = 2048
 
-// pieces is how many stretches of a run of at most size elements there are.
-func (w walk) pieces(size int) int {
-	return w.rows() * ((w.run() + size - 1) / size)
+// pieceCount returns the number of pieces of all runs, of at most size elements
+// each.
+func (w loopNest) pieceCount(size int) int {
+	return w.runCount() * ((w.runLength() + size - 1) / size)
 }
 
-// piece is a stretch: its run, its first element there and its length.
-func (w walk) piece(u, size int) (row, first, n int) {
-	each := (w.run() + size - 1) / size
+// pieceAt returns the run of piece u, its first element there and its length.
+func (w loopNest) pieceAt(u, size int) (row, first, n int) {
+	each := (w.runLength() + size - 1) / size
 	first = u % each * size
-	return u / each, first, min(size, w.run()-first)
+	return u / each, first, min(size, w.runLength()-first)
 }
 
-// rows is the number of innermost runs, run their length.
-func (w walk) rows() int { return elems(w.shape[:len(w.shape)-1]) }
-func (w walk) run() int  { return w.shape[len(w.shape)-1] }
+// runCount returns the number of innermost loops.
+func (w loopNest) runCount() int { return elemCount(w.shape[:len(w.shape)-1]) }
 
-// row gives where run i starts in tensor t, and its stride.
-func (w walk) row(t, i int) (off, step int) {
+// runLength returns the number of elements of an innermost loop.
+func (w loopNest) runLength() int { return w.shape[len(w.shape)-1] }
+
+// runStart returns the offset of run i in tensor t, and its stride there.
+func (w loopNest) runStart(t, i int) (off, step int) {
 	last := len(w.shape) - 1
 	for a := last - 1; a >= 0; a-- {
 		off += i % w.shape[a] * w.stride[t][a]
@@ -221,8 +237,9 @@ func (w walk) row(t, i int) (off, step int) {
 	return off, w.stride[t][last]
 }
 
-// at is where element first of run i lies in tensor t, and the stride.
-func (w walk) at(t, i, first int) (off, step int) {
-	off, step = w.row(t, i)
+// elemOffset returns the offset of element first of run i in tensor t, and the
+// stride there.
+func (w loopNest) elemOffset(t, i, first int) (off, step int) {
+	off, step = w.runStart(t, i)
 	return off + first*step, step
 }

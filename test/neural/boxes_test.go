@@ -14,15 +14,16 @@ import (
 	"kerb/counting/neural"
 )
 
-// box is a decoded detection, in pixels of the network's input.
+// box is a decoded detection, its corners in pixels of the network's input.
 type box struct {
 	x0, y0, x1, y1, score float32
 	class                 int
 }
 
-// decode reads YOLOX's output: per cell of the grids of stride 8, 16 and 32
-// the offset and logarithmic size of a box, its objectness and 80 scores.
-func decode(out []float32, size int, least float32) []box {
+// decodeBoxes decodes YOLOX's output and suppresses overlapping boxes of a class.
+// Per cell of the grids of stride 8, 16 and 32 the output holds the offset and
+// logarithmic size of a box, its objectness and 80 scores.
+func decodeBoxes(out []float32, size int, least float32) []box {
 	var boxes []box
 	i := 0
 	for _, stride := range []int{8, 16, 32} {
@@ -67,9 +68,9 @@ func iou(a, b box) float32 {
 	return w * h / ((a.x1-a.x0)*(a.y1-a.y0) + (b.x1-b.x0)*(b.y1-b.y0) - w*h)
 }
 
-// luma scales a picture's brightness into all three planes, its sides in
-// proportion, what is left grey.
-func luma(dst []float32, size int, img image.Image) {
+// fillLuma scales a picture's luma into all three planes of an input and keeps the
+// ratio of its sides. The rest of the planes is grey (114, as in YOLOX).
+func fillLuma(dst []float32, size int, img image.Image) {
 	b := img.Bounds()
 	scale := float64(max(b.Dx(), b.Dy())) / float64(size)
 	plane := dst[:size*size]
@@ -91,8 +92,8 @@ func luma(dst []float32, size int, img image.Image) {
 	copy(dst[2*size*size:], plane)
 }
 
-// everySecond decodes about one frame per second of a clip.
-func everySecond(t *testing.T, path string, each func(image.Image)) {
+// decodeEverySecond calls each with about one frame per second of a clip.
+func decodeEverySecond(t *testing.T, path string, each func(image.Image)) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -121,10 +122,10 @@ func everySecond(t *testing.T, path string, each func(image.Image)) {
 	}
 }
 
-// TestEightBitsKeepTheBoxes calibrates on the stills and compares on the
-// clips.
+// TestEightBitsKeepTheBoxes calibrates on the stills and compares the boxes of
+// eight bits with those of float32 on the clips.
 func TestEightBitsKeepTheBoxes(t *testing.T) {
-	dir := shared(t)
+	dir := sharedDir(t)
 	file, err := os.ReadFile(filepath.Join(dir, "models", "yolox_nano.onnx"))
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +148,7 @@ func TestEightBitsKeepTheBoxes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		luma(in, size, img)
+		fillLuma(in, size, img)
 		exact.Observe(ranges)
 	}
 	small, err := neural.Load(file, "yolox_nano.onnx", neural.Opts{Int8: ranges})
@@ -161,16 +162,16 @@ func TestEightBitsKeepTheBoxes(t *testing.T) {
 	frames, boxes, kept, extra := 0, 0, 0, 0
 	clips, _ := filepath.Glob(filepath.Join(dir, "footage", "*.avi"))
 	for _, clip := range clips {
-		everySecond(t, clip, func(img image.Image) {
+		decodeEverySecond(t, clip, func(img image.Image) {
 			in, _ := exact.Input("")
 			in8, _ := small.Input("")
-			luma(in, size, img)
+			fillLuma(in, size, img)
 			copy(in8, in)
 			exact.Run()
 			small.Run()
 			out, _ := exact.Output("")
 			out8, _ := small.Output("")
-			want, got := decode(out, size, 0.3), decode(out8, size, 0.3)
+			want, got := decodeBoxes(out, size, 0.3), decodeBoxes(out8, size, 0.3)
 			frames, boxes, extra = frames+1, boxes+len(want), extra+len(got)
 			for _, b := range want {
 				if i := slices.IndexFunc(got, func(g box) bool { return g.class == b.class && iou(g, b) >= 0.5 }); i >= 0 {

@@ -19,8 +19,8 @@ import (
 	"kerb/counting/neural/kernel"
 )
 
-// shared finds the folder with clips and models, or skips.
-func shared(t testing.TB) string {
+// sharedDir returns the folder with clips and models, or skips the test.
+func sharedDir(t testing.TB) string {
 	if dir := os.Getenv("KERB_SHARED"); dir != "" {
 		return dir
 	}
@@ -40,9 +40,9 @@ func shared(t testing.TB) string {
 	return ""
 }
 
-// pictures takes one frame of each of ten places in the clips.
-func pictures(t testing.TB) []image.Image {
-	clips, err := filepath.Glob(filepath.Join(shared(t), "footage", "*.avi"))
+// clipPictures returns ten frames from different positions in the clips.
+func clipPictures(t testing.TB) []image.Image {
+	clips, err := filepath.Glob(filepath.Join(sharedDir(t), "footage", "*.avi"))
 	if err != nil || len(clips) == 0 {
 		t.Skip("no clips")
 	}
@@ -67,8 +67,8 @@ func pictures(t testing.TB) []image.Image {
 	return out
 }
 
-// fill scales a picture into a network's input: planes blue, green, red.
-func fill(dst []float32, shape []int, img image.Image, scale float32) {
+// fillInput scales a picture into a network's input: planes blue, green, red.
+func fillInput(dst []float32, shape []int, img image.Image, scale float32) {
 	h, w := shape[2], shape[3]
 	b := img.Bounds()
 	for y := range h {
@@ -90,9 +90,9 @@ func rgb(img image.Image, x, y int) (r, g, b uint8) {
 	return uint8(r32 >> 8), uint8(g32 >> 8), uint8(b32 >> 8)
 }
 
-// sets is the kernels to try; in short mode, as when another processor is
-// emulated, the best only.
-func sets() []*kernel.Set {
+// kernelSets returns the kernels to test: all, or in short mode, as when another
+// processor is emulated, the fastest only.
+func kernelSets() []*kernel.Set {
 	if testing.Short() {
 		return kernel.Sets()[:1]
 	}
@@ -106,14 +106,15 @@ type model struct {
 
 var models = []model{{"yolox_nano.onnx", 1}, {"FastestDet.onnx", 1.0 / 255}}
 
-// golden is what onnxruntime computes.
-func golden(t *testing.T, file string, in []float32, count int) []float32 {
+// runOnnxruntime returns the outputs of onnxruntime for count inputs, or skips the
+// test where it is not installed.
+func runOnnxruntime(t *testing.T, file string, in []float32, count int) []float32 {
 	if os.Getenv("KERB_ORT") == "" {
 		t.Skip("KERB_ORT is not set: no onnxruntime-node to compare with")
 	}
 	dir := t.TempDir()
 	from, to := filepath.Join(dir, "in"), filepath.Join(dir, "out")
-	if err := os.WriteFile(from, encode(in), 0o600); err != nil {
+	if err := os.WriteFile(from, encodeFloats(in), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("node", "golden.cjs", file, fmt.Sprint(count), from, to)
@@ -131,7 +132,7 @@ func golden(t *testing.T, file string, in []float32, count int) []float32 {
 	return out
 }
 
-func encode(v []float32) []byte {
+func encodeFloats(v []float32) []byte {
 	b := make([]byte, 0, 4*len(v))
 	for _, x := range v {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
@@ -139,9 +140,9 @@ func encode(v []float32) []byte {
 	return b
 }
 
-// distance is the largest difference, relative to the size of the numbers
-// compared, where numbers below one count as one.
-func distance(got, want []float32) (worst float64) {
+// maxDifference returns the largest difference relative to the size of the
+// expected number, which counts as one if it is smaller.
+func maxDifference(got, want []float32) (worst float64) {
 	for i, w := range want {
 		d := math.Abs(float64(got[i]-w)) / max(1, math.Abs(float64(w)))
 		if !(d <= worst) {
@@ -152,16 +153,16 @@ func distance(got, want []float32) (worst float64) {
 }
 
 func TestOutputsEqualOnnxruntimes(t *testing.T) {
-	imgs := pictures(t)
+	imgs := clipPictures(t)
 	for _, m := range models {
 		t.Run(m.file, func(t *testing.T) {
-			path := filepath.Join(shared(t), "models", m.file)
+			path := filepath.Join(sharedDir(t), "models", m.file)
 			file, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var want []float32
-			for _, set := range sets() {
+			for _, set := range kernelSets() {
 				n, err := neural.Load(file, m.file, neural.Opts{Kernels: set.Name, Threads: 2})
 				if err != nil {
 					t.Fatal(err)
@@ -170,19 +171,19 @@ func TestOutputsEqualOnnxruntimes(t *testing.T) {
 				out, _ := n.Output("")
 				var ins, got []float32
 				for _, img := range imgs {
-					fill(in, shape, img, m.scale)
+					fillInput(in, shape, img, m.scale)
 					ins = append(ins, in...)
 					n.Run()
 					got = append(got, out...)
 				}
 				n.Close()
 				if want == nil {
-					want = golden(t, path, ins, len(imgs))
+					want = runOnnxruntime(t, path, ins, len(imgs))
 				}
 				if len(want) != len(got) {
 					t.Fatalf("%d numbers, onnxruntime has %d", len(got), len(want))
 				}
-				d := distance(got, want)
+				d := maxDifference(got, want)
 				t.Logf("%s: largest relative difference %.2g", set.Name, d)
 				if !(d <= 1e-3) {
 					t.Errorf("%s: off by %g: must be at most 1e-3", set.Name, d)

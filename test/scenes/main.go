@@ -1,7 +1,8 @@
 // Command scenes writes pictures of the built-in street with the boxes of all
-// that is in them, in the layout of a training set: images/*.png, labels/*.txt
-// with `class cx cy w h score kind`, and manifest.jsonl. They are drawings, of
-// no place and of nobody, so they may be kept.
+// objects in them, in the layout of a training set: images/*.png, labels/*.txt
+// with `class cx cy w h score kind`, and manifest.jsonl. The pictures are
+// drawings that show no real place or person, so they may be stored. It takes
+// no pictures from a camera.
 //
 //	go run ./test/scenes -seeds 40 -shots 4 DIR
 package main
@@ -22,18 +23,25 @@ import (
 	"kerb/drivers/camera/scene"
 )
 
-// numbers are the classes of the label files.
-var numbers = map[counting.Class]int{
+// classNumbers are the classes of the label files.
+var classNumbers = map[counting.Class]int{
 	counting.Person: 0, counting.Bicycle: 1, counting.Motorcycle: 2, counting.Car: 3, counting.Heavy: 4,
 }
 
-// apart is how many pictures lie between two that are kept: with ten a second,
-// long enough for the street to change.
-const apart = 60
+const (
+	frameRate = 10   // frames per second of the street
+	firstSeed = 1000 // of each preset's streets
+)
 
-// hidden is the visible share below which nobody could be asked to see it.
-const hidden = 0.3
+// framesBetween is the number of frames from one written picture to the next: six
+// seconds at ten frames per second, long enough for the street to change.
+const framesBetween = 60
 
+// minVisible is the visible share of an object below which its box is ignored in
+// training (chosen by hand): a detector cannot be expected to find it.
+const minVisible = 0.3
+
+// sizes are the widths and heights of the pictures, in pixels, by seed.
 var sizes = [][2]int{{352, 288}, {416, 234}, {320, 240}, {384, 216}}
 
 func main() {
@@ -44,12 +52,14 @@ func main() {
 	if flag.NArg() != 1 {
 		log.Fatal("scenes: usage: scenes [-seeds N] [-shots N] DIR")
 	}
-	if err := write(flag.Arg(0), *seeds, *shots); err != nil {
+	if err := writeSet(flag.Arg(0), *seeds, *shots); err != nil {
 		log.Fatalf("scenes: %v", err)
 	}
 }
 
-func write(dir string, seeds, shots int) error {
+// writeSet writes a training set to dir: shots pictures of each of so many streets
+// per preset.
+func writeSet(dir string, seeds, shots int) error {
 	for _, d := range []string{"images", "labels"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return err
@@ -61,37 +71,39 @@ func write(dir string, seeds, shots int) error {
 	}
 	for p := scene.Calm; p <= scene.Jam; p++ {
 		for seed := range seeds {
-			if err := street(dir, m, p, uint64(1000+seed), shots); err != nil {
-				return fmt.Errorf("%s, seed %d: %w", p, 1000+seed, err)
+			if err := writeStreet(dir, m, p, uint64(firstSeed+seed), shots); err != nil {
+				return fmt.Errorf("%s, seed %d: %w", p, firstSeed+seed, err)
 			}
 		}
 	}
 	return m.Close()
 }
 
-func street(dir string, manifest io.Writer, p scene.Preset, seed uint64, shots int) error {
+// writeStreet writes shots pictures of one street.
+func writeStreet(dir string, manifest io.Writer, p scene.Preset, seed uint64, shots int) error {
 	size := sizes[seed%uint64(len(sizes))]
-	s, err := scene.New(scene.Opts{Seed: seed, Width: size[0], Height: size[1], Rate: 10, Boxes: true, Conditions: p.Conditions()})
+	s, err := scene.New(scene.Opts{Seed: seed, Width: size[0], Height: size[1], Rate: frameRate, Boxes: true, Conditions: p.Conditions()})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	picture := image.NewGray(image.Rect(0, 0, size[0], size[1]))
 	for shot := range shots {
-		for range apart {
+		for range framesBetween {
 			if _, err := s.ReadInto(context.Background(), picture.Pix); err != nil {
 				return err
 			}
 		}
 		name := fmt.Sprintf("%s_%d_%d", p, seed, shot)
-		if err := keep(dir, manifest, name, picture, s.Boxes(nil)); err != nil {
+		if err := writePicture(dir, manifest, name, picture, s.Boxes(nil)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func keep(dir string, manifest io.Writer, name string, picture *image.Gray, boxes []scene.Box) error {
+// writePicture writes a picture, its labels and its line of the manifest.
+func writePicture(dir string, manifest io.Writer, name string, picture *image.Gray, boxes []scene.Box) error {
 	f, err := os.Create(filepath.Join(dir, "images", name+".png"))
 	if err != nil {
 		return err
@@ -106,8 +118,8 @@ func keep(dir string, manifest io.Writer, name string, picture *image.Gray, boxe
 	}
 	defer l.Close()
 	for _, b := range boxes {
-		number, kind := numbers[b.Class], "h"
-		if b.Visible < hidden {
+		number, kind := classNumbers[b.Class], "h"
+		if b.Visible < minVisible {
 			number, kind = -1, "i"
 		}
 		x0, y0, x1, y1 := max(b.X0, 0), max(b.Y0, 0), min(b.X1, 1), min(b.Y1, 1)

@@ -5,18 +5,19 @@ import (
 	"math"
 )
 
-// Bytes is one block of a matrix product in eight bits:
-// C = act(float32(Zero + A·B)·Scale + Bias), with Res added after act.
+// Bytes holds the arguments of one block of a matrix product in eight bits:
+// C = act(float32(Zero + A·B)·Scale + Bias), with the residual Res added after
+// act.
 //
-// A holds M rows of Depth bytes, unsigned or signed as the set's Unsigned
-// says. B is one packed panel of signed bytes: for each four of the depth the
-// panel's columns, four bytes each. Sums are exact in 32 bits: with weights
-// from -127 to 127 the depth may reach 2¹⁶. The product with Scale is rounded
-// before Bias is added, so every kernel gives the same bits.
+// A holds M rows of Depth bytes, uint8 or int8 as the set's Unsigned says. B is
+// one packed panel of int8: for each four of the depth, the panel's columns,
+// four bytes each. Sums are exact in int32: with weights from -127 to 127 the
+// depth may reach 2¹⁶. The product with Scale is rounded before Bias is added,
+// so every kernel gives the same bits (no fused multiply-add).
 type Bytes struct {
 	A, B        []int8
-	Zero        []int32 // the panel's width; makes up for the inputs' zero point
-	Scale, Bias []float32
+	Zero        []int32   // one per column of the panel; makes up for the inputs' zero points
+	Scale, Bias []float32 // one per column of the panel
 	C, Res      []float32 // Res may be nil
 	Depth       int       // a multiple of ByteDepth
 	COff, CStep int
@@ -28,13 +29,15 @@ type Bytes struct {
 	aOff, aStep int
 }
 
-// ByteDepth is what the depth of a product in bytes is rounded up to, with
-// weights of zero.
+// ByteDepth is the unit of a Bytes' Depth: the caller rounds the depth up to a
+// multiple of it, with weights of zero.
 const ByteDepth = 16
 
-// Quantize is rows of numbers on their way to bytes: q = x·Scale[c] + Zero[c]
-// for column c, rounded to the nearest even and kept in a byte. Row i is read
-// from Src[SrcOff+i·SrcStep] on and written from Dst[i·DstStep] on.
+// Quantize holds the arguments of a quantisation of rows to eight bits:
+// q = x·Scale[c] + Zero[c] for column c, rounded to the nearest integer, halves to
+// even, and limited to the range of a byte. Scale is one over the step, Zero the
+// zero point. Row i is read from Src[SrcOff+i·SrcStep] on and written from
+// Dst[i·DstStep] on.
 type Quantize struct {
 	Dst             []int8
 	Src             []float32
@@ -45,27 +48,29 @@ type Quantize struct {
 	cols            int
 }
 
-// HasBytes says whether the set has a product in bytes that is worth its while.
+// HasBytes reports whether the set has a product in eight bits that is faster
+// than the one in float32.
 func (s *Set) HasBytes() bool { return s.bytes != nil }
 
-// Bytes computes one block for a panel of the given width.
+// Bytes computes one block in eight bits for a panel of the given width, one of
+// Widths. It panics where the block leaves its slices.
 func (s *Set) Bytes(b *Bytes, width int) {
 	if s.bytes == nil {
-		bytesGo(b, width, s.Unsigned)
+		int8GemmGo(b, width, s.Unsigned)
 		return
 	}
 	least := s.Widths[len(s.Widths)-1]
-	b.check(width)
+	b.checkBounds(width)
 	b.mask = (b.N-1)%least + 1
 	b.aStep = b.Depth
 	whole := b.M - b.M%s.Rows
 	if b.M < s.Rows || s.Whole && b.N < width {
-		bytesGo(b, width, s.Unsigned)
+		int8GemmGo(b, width, s.Unsigned)
 		return
 	}
 	b.aOff, b.tiles = 0, whole/s.Rows
 	s.bytes(b, width)
-	if whole < b.M { // the last rows again with some before them
+	if whole < b.M { // the last tile overlaps the one before it
 		c, r := b.COff, b.ROff
 		back := b.M - s.Rows
 		b.aOff, b.COff, b.ROff, b.tiles = back*b.Depth, c+back*b.CStep, r+back*b.RStep, 1
@@ -74,7 +79,8 @@ func (s *Set) Bytes(b *Bytes, width int) {
 	}
 }
 
-func (b *Bytes) check(width int) {
+// checkBounds panics where a kernel would leave a slice.
+func (b *Bytes) checkBounds(width int) {
 	last := b.M - 1
 	switch {
 	case b.M < 1 || b.N < 1 || b.N > width || b.Depth < ByteDepth || b.Depth%ByteDepth != 0 || b.CStep < 0 || b.RStep < 0:
@@ -88,8 +94,8 @@ func (b *Bytes) check(width int) {
 	panic(fmt.Sprintf("kernel: byte block %d×%d of width %d leaves its tensors", b.M, b.N, width))
 }
 
-// bytesGo is the product in plain Go.
-func bytesGo(b *Bytes, width int, unsigned bool) {
+// int8GemmGo computes the product in plain Go.
+func int8GemmGo(b *Bytes, width int, unsigned bool) {
 	for m := range b.M {
 		row := b.A[m*b.Depth:][:b.Depth]
 		for n := range b.N {
@@ -112,8 +118,12 @@ func bytesGo(b *Bytes, width int, unsigned bool) {
 	}
 }
 
-// Quantize turns numbers into bytes, unsigned or signed as the set's Unsigned
-// says.
+// quantizeColumns is the number of columns that a quantising kernel takes at a
+// time; Go computes the rest.
+const quantizeColumns = 16
+
+// Quantize converts rows of float32 to bytes, uint8 or int8 as the set's Unsigned
+// says. It panics where the rows leave their slices.
 func (s *Set) Quantize(q *Quantize) {
 	n, last := len(q.Scale), q.Rows-1
 	if last < 0 || n == 0 || len(q.Zero) != n || q.SrcOff < 0 || min(q.SrcStep, q.DstStep) < 0 ||
@@ -121,14 +131,14 @@ func (s *Set) Quantize(q *Quantize) {
 		panic(fmt.Sprintf("kernel: %d rows of %d bytes leave their tensors", q.Rows, n))
 	}
 	whole := 0
-	if s.quantize != nil && n >= 16 {
-		whole = n - n%16
+	if s.quantize != nil && n >= quantizeColumns {
+		whole = n - n%quantizeColumns
 		q.cols = whole
 		s.quantize(q)
 	}
-	lo, hi := float32(-128), float32(127)
+	lo, hi := float32(math.MinInt8), float32(math.MaxInt8)
 	if s.Unsigned {
-		lo, hi = 0, 255
+		lo, hi = 0, math.MaxUint8
 	}
 	if whole == n {
 		return

@@ -7,7 +7,7 @@ import (
 )
 
 func TestByteKernelsEqualGoBitForBit(t *testing.T) {
-	for _, s := range fast(t) {
+	for _, s := range assemblySets(t) {
 		if !s.HasBytes() {
 			continue
 		}
@@ -17,7 +17,7 @@ func TestByteKernelsEqualGoBitForBit(t *testing.T) {
 				b, width := randomBytes(r, s)
 				want := b
 				want.C = append([]float32{}, b.C...)
-				bytesGo(&want, width, s.Unsigned)
+				int8GemmGo(&want, width, s.Unsigned)
 				s.Bytes(&b, width)
 				gated := b.Act.Kind == SiLU || b.Act.Kind == Sigmoid
 				for i := range want.C {
@@ -33,7 +33,7 @@ func TestByteKernelsEqualGoBitForBit(t *testing.T) {
 func randomBytes(r *rand.Rand, s *Set) (Bytes, int) {
 	width := s.Widths[r.IntN(len(s.Widths))]
 	least := s.Widths[len(s.Widths)-1]
-	b := Bytes{M: 1 + r.IntN(3*s.Rows), N: width - r.IntN(least), Depth: ByteDepth * (1 + r.IntN(8)), Act: acts(r)}
+	b := Bytes{M: 1 + r.IntN(3*s.Rows), N: width - r.IntN(least), Depth: ByteDepth * (1 + r.IntN(8)), Act: randomAct(r)}
 	b.A, b.B = make([]int8, b.M*b.Depth), make([]int8, b.Depth*width)
 	for i := range b.A {
 		b.A[i] = int8(r.IntN(256) - 128)
@@ -53,21 +53,21 @@ func randomBytes(r *rand.Rand, s *Set) (Bytes, int) {
 	for i := range b.Zero {
 		b.Zero[i] = int32(r.IntN(20000) - 10000)
 	}
-	b.Scale, b.Bias = random(r, width), random(r, width)
+	b.Scale, b.Bias = randomFloats(r, width), randomFloats(r, width)
 	for i := range b.Scale {
 		b.Scale[i] /= 1 << 15
 	}
 	b.CStep, b.COff = b.N+r.IntN(30), r.IntN(9)
-	b.C = random(r, b.COff+(b.M-1)*b.CStep+b.N+40)
+	b.C = randomFloats(r, b.COff+(b.M-1)*b.CStep+b.N+40)
 	if r.IntN(2) == 0 {
 		b.RStep, b.ROff = b.N+r.IntN(9), r.IntN(9)
-		b.Res = random(r, b.ROff+(b.M-1)*b.RStep+b.N)
+		b.Res = randomFloats(r, b.ROff+(b.M-1)*b.RStep+b.N)
 	}
 	return b, width
 }
 
 func TestQuantizingKernelsEqualGoBitForBit(t *testing.T) {
-	for _, s := range fast(t) {
+	for _, s := range assemblySets(t) {
 		if !s.HasBytes() {
 			continue
 		}
@@ -75,8 +75,8 @@ func TestQuantizingKernelsEqualGoBitForBit(t *testing.T) {
 		slow := &Set{Unsigned: s.Unsigned}
 		for range 500 {
 			n, rows := 1+r.IntN(100), 1+r.IntN(9)
-			q := Quantize{Rows: rows, SrcOff: r.IntN(9), SrcStep: n + r.IntN(9), DstStep: n + r.IntN(9), Scale: random(r, n), Zero: random(r, n)}
-			q.Src, q.Dst = random(r, q.SrcOff+rows*q.SrcStep), make([]int8, rows*q.DstStep)
+			q := Quantize{Rows: rows, SrcOff: r.IntN(9), SrcStep: n + r.IntN(9), DstStep: n + r.IntN(9), Scale: randomFloats(r, n), Zero: randomFloats(r, n)}
+			q.Src, q.Dst = randomFloats(r, q.SrcOff+rows*q.SrcStep), make([]int8, rows*q.DstStep)
 			for i := range n {
 				q.Scale[i] *= 100
 				q.Zero[i] = float32(r.IntN(256))

@@ -1,19 +1,20 @@
 // Package kernel holds the inner loops of the network executor: a matrix
-// product, a depthwise convolution, a maximum over a window and a few
-// functions of one element. Each exists in plain Go and, where the processor
-// has the instructions, in assembly; Best chooses at run time.
+// product (GEMM) in float32 and in int8, a depthwise convolution, a maximum over
+// a window, quantisation, and functions of one element. Each exists in plain Go
+// and, where the processor has the instructions, in assembly (AVX-512, AVX2,
+// NEON); Sets lists what the processor can run.
 //
 // Every loop works on tensors whose channels lie side by side. Offsets and
-// steps count elements. The assembly is entered only after its bounds are
-// checked here.
+// steps count elements, not bytes. Set checks all bounds before it calls
+// assembly, and panics on arguments that leave their slices.
 package kernel
 
 import "fmt"
 
-// ActKind is a function of one element.
+// ActKind names a function of one element, an activation.
 type ActKind int
 
-// The functions. The first four can end a Gemm or a Taps.
+// The functions. Those up to Sigmoid can end a Gemm or a Taps.
 const (
 	None        ActKind = iota
 	Clip                // min(max(x, Lo), Hi)
@@ -23,9 +24,9 @@ const (
 	Leaky               // x, or Lo·x below zero
 	HardSigmoid         // min(max(Lo·x + Hi, 0), 1)
 	HardSwish           // x · min(max(Lo·x + Hi, 0), 1)
-	Tanh
-	Exp
-	Sqrt
+	Tanh                // (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)
+	Exp                 // eˣ
+	Sqrt                // √x
 )
 
 // Act is a function with its parameters.
@@ -34,16 +35,17 @@ type Act struct {
 	Lo, Hi float32
 }
 
-// Fusable says whether the function can end a Gemm or a Taps.
+// Fusable reports whether the function can end a Gemm or a Taps, in registers.
 func (a Act) Fusable() bool { return a.Kind <= Sigmoid }
 
-// Gemm is one block of a matrix product: C = act(A·B + Bias), with Res added
-// after act, or before it.
+// Gemm holds the arguments of one block of a matrix product in float32:
+// C = act(A·B + Bias), with the residual Res added after act, or before it.
 //
 // Row i of A begins at A[AOff+i·AStep]. Its element k = s·SegLen+j lies
 // Segs[s]+j·KStep further, so a row may be a pixel, a window of pixels or a
-// window of a planar picture. B is one packed panel: for each k the panel's
-// width of columns. Bias has the panel's width.
+// window of a planar picture; no im2col copy is needed. B is one packed panel:
+// for each k the panel's width of columns. Bias has the panel's width. Row i of
+// C begins at C[COff+i·CStep], that of Res at Res[ROff+i·RStep].
 type Gemm struct {
 	A, B, Bias, C, Res []float32 // Res may be nil
 	Segs               []int
@@ -54,14 +56,16 @@ type Gemm struct {
 	M, N               int // rows; columns that are written, at most the panel's width
 	Act                Act
 	Before             bool        // add Res before Act
-	tiles              int         // how many times the kernel's rows
+	tiles              int         // number of tiles, each of the kernel's rows
 	mask               int         // columns of the last vector
-	bStep              int         // of a narrow kernel in a wide panel
-	aside              [64]float32 // a tile of which only some columns are stored
+	bStep              int         // bytes from one k to the next, for a kernel narrower than its panel
+	partialTile        [64]float32 // a whole tile, of which gemmPartialPanel stores only some columns
 }
 
-// Taps is a row of N outputs of a depthwise convolution, or of a maximum, over
-// C channels: Out[j][c] = act(Bias[c] + Σₜ In[offₜ + j·InStep + c]·W[woffₜ + c]).
+// Taps holds the arguments of a row of N outputs of a depthwise convolution over
+// C channels: Out[j][c] = act(Bias[c] + Σₜ In[offₜ + j·InStep + c]·W[woffₜ + c]),
+// or of a maximum instead of the sum. In is read from InOff on, Out written from
+// OutOff on.
 type Taps struct {
 	In, W, Bias, Out []float32
 	Tab              []int // pairs: offₜ, woffₜ
@@ -71,35 +75,37 @@ type Taps struct {
 	Act              Act
 }
 
-// Set is the kernels of one instruction set.
+// Set holds the kernels of one instruction set and their tile sizes.
 type Set struct {
-	Name     string
-	Rows     int   // of the matrix kernel's tile
-	Widths   []int // of its panels, widest first
-	Spaced   bool  // the matrix kernel takes KStep ≠ 1
-	Whole    bool  // it stores whole panels only
-	Unsigned bool  // bytes of inputs are unsigned
+	Name     string // avx512, avx2, neon or go
+	Rows     int    // rows of a tile of the matrix kernel
+	Widths   []int  // widths of its panels in columns, widest first
+	Spaced   bool   // the matrix kernel accepts KStep ≠ 1
+	Whole    bool   // the matrix kernel stores whole panels only
+	Unsigned bool   // quantised inputs are uint8, not int8
 
-	gemm     func(g *Gemm, width, rows int) // rows is Rows or 1
-	taps     func(t *Taps, px int)          // whole vectors, px outputs at a time: 8, 4 or 1
-	most     func(t *Taps, px int)          // the same for a maximum
+	gemm     func(g *Gemm, width, rows int) // whole tiles; rows is Rows or 1
+	taps     func(t *Taps, px int)          // whole vectors, px outputs at a time: wideGroup, narrowGroup or 1
+	maximum  func(t *Taps, px int)          // the same for a maximum
 	bytes    func(b *Bytes, width int)      // whole tiles
-	quantize func(q *Quantize)              // the first cols columns, a multiple of 16
+	quantize func(q *Quantize)              // the first cols columns, a multiple of quantizeColumns
 	act      func(e *Elements)              // whole vectors
-	lanes    int                            // that taps, most and act need: the rest is done in Go
+	lanes    int                            // taps, maximum and act need a multiple of it; Go computes the rest
 }
 
-// Panel is a stretch of columns of a packed matrix.
+// Panel is a range of columns of a packed matrix: N columns from First on, padded
+// with zeros to Width.
 type Panel struct{ First, Width, N int }
 
-// Panels cuts n columns into panels.
+// Panels cuts n columns into panels. Each is as wide as the kernel's widest,
+// except at the end, where a narrower one suffices.
 func (s *Set) Panels(n int) []Panel {
 	var out []Panel
 	least := s.Widths[len(s.Widths)-1]
 	for at := 0; at < n; {
 		width := least
 		for _, w := range s.Widths {
-			if n-at > w-least { // the narrower one would not do
+			if n-at > w-least { // the narrowest does not suffice
 				width = w
 				break
 			}
@@ -110,40 +116,44 @@ func (s *Set) Panels(n int) []Panel {
 	return out
 }
 
-// Gemm computes one block for a panel of the given width.
+// Gemm computes one block for a panel of the given width, one of Widths. It
+// panics where the block leaves its slices.
 func (s *Set) Gemm(g *Gemm, width int) {
 	if s.gemm == nil {
 		gemmGo(g, width)
 		return
 	}
 	last := s.Widths[len(s.Widths)-1]
-	g.check(width, last)
+	g.checkBounds(width, last)
 	g.mask = (g.N-1)%last + 1
 	if s.Whole && g.N < width {
-		s.narrow(g, width)
+		s.gemmPartialPanel(g, width)
 		return
 	}
-	s.block(g, width)
+	s.gemmTiles(g, width)
 }
 
-// narrow computes whole panels aside, a tile at a time, and copies the columns
-// that are wanted.
-func (s *Set) narrow(g *Gemm, width int) {
+// gemmPartialPanel computes a panel of fewer columns than its width for a kernel
+// that stores whole panels only: tile by tile into a buffer, of which it then
+// stores the N columns.
+func (s *Set) gemmPartialPanel(g *Gemm, width int) {
 	own := *g
-	g.C, g.COff, g.CStep, g.N, g.Res, g.Act = g.aside[:], 0, width, width, nil, Act{}
+	g.C, g.COff, g.CStep, g.N, g.Res, g.Act = g.partialTile[:], 0, width, width, nil, Act{}
 	for m := 0; m < own.M; m += s.Rows {
 		g.AOff, g.M = own.AOff+m*own.AStep, min(s.Rows, own.M-m)
-		s.block(g, width)
+		s.gemmTiles(g, width)
 		for i := range g.M {
 			for j := range own.N {
-				own.store(m+i, j, 1, [4]float32{g.aside[i*width+j]})
+				own.storeRow(m+i, j, 1, [4]float32{g.partialTile[i*width+j]})
 			}
 		}
 	}
 	g.C, g.COff, g.CStep, g.N, g.Res, g.Act, g.AOff, g.M = own.C, own.COff, own.CStep, own.N, own.Res, own.Act, own.AOff, own.M
 }
 
-func (s *Set) block(g *Gemm, width int) {
+// gemmTiles computes all rows of a block. Where the last rows are fewer than a
+// tile's, the last tile overlaps the one before it.
+func (s *Set) gemmTiles(g *Gemm, width int) {
 	if g.M < s.Rows {
 		g.tiles = g.M
 		s.gemm(g, width, 1)
@@ -151,7 +161,7 @@ func (s *Set) block(g *Gemm, width int) {
 	}
 	g.tiles = g.M / s.Rows
 	s.gemm(g, width, s.Rows)
-	if g.M%s.Rows != 0 { // the last rows again with some before them
+	if g.M%s.Rows != 0 {
 		a, c, r := g.AOff, g.COff, g.ROff
 		back := g.M - s.Rows
 		g.AOff, g.COff, g.ROff, g.tiles = a+back*g.AStep, c+back*g.CStep, r+back*g.RStep, 1
@@ -160,8 +170,9 @@ func (s *Set) block(g *Gemm, width int) {
 	}
 }
 
-// check panics where the assembly would leave a slice.
-func (g *Gemm) check(width, last int) {
+// checkBounds panics where a kernel would leave a slice. last is the width of the
+// set's narrowest panel, in columns.
+func (g *Gemm) checkBounds(width, last int) {
 	k := len(g.Segs) * g.SegLen
 	lo, hi := 0, 0
 	for _, s := range g.Segs {
@@ -180,14 +191,18 @@ func (g *Gemm) check(width, last int) {
 	panic(fmt.Sprintf("kernel: matrix block %d×%d of width %d leaves its tensors", g.M, g.N, width))
 }
 
-// Taps computes a row of a depthwise convolution.
-func (s *Set) Taps(t *Taps) { s.row(t, s.taps, tapsGo) }
+// Taps computes a row of a depthwise convolution. It panics where the row leaves
+// its slices.
+func (s *Set) Taps(t *Taps) { s.windowRow(t, s.taps, tapsGo) }
 
-// Most computes a row of a maximum; W and Bias are not used.
-func (s *Set) Most(t *Taps) { s.row(t, s.most, mostGo) }
+// Most computes a row of a maximum over a window; it does not use W and Bias. It
+// panics where the row leaves its slices.
+func (s *Set) Most(t *Taps) { s.windowRow(t, s.maximum, maximumGo) }
 
-func (s *Set) row(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
-	t.check()
+// windowRow computes a row of outputs: whole vectors of channels by the kernel
+// fast, if there is one, and the remaining channels by the Go code slow.
+func (s *Set) windowRow(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
+	t.checkBounds()
 	whole := 0
 	if fast != nil {
 		whole = t.C - t.C%s.lanes
@@ -195,7 +210,7 @@ func (s *Set) row(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
 	if whole > 0 {
 		n, in, out, c := t.N, t.InOff, t.OutOff, t.C
 		t.C = whole
-		s.spans(t, fast)
+		s.coverRow(t, fast)
 		t.N, t.InOff, t.OutOff, t.C = n, in, out, c
 	}
 	if whole < t.C {
@@ -203,33 +218,40 @@ func (s *Set) row(t *Taps, fast func(*Taps, int), slow func(*Taps, int)) {
 	}
 }
 
-// spans covers the row by groups of eight, four and one outputs. Where four
-// fit, the last group overlaps the one before it.
-func (s *Set) spans(t *Taps, fast func(*Taps, int)) {
+// The outputs that a window kernel computes at a time, in pixels.
+const (
+	wideGroup   = 8
+	narrowGroup = 4
+)
+
+// coverRow computes a row by groups of eight, four and one outputs. Where the
+// row has four outputs or more, the last group overlaps the one before it.
+func (s *Set) coverRow(t *Taps, fast func(*Taps, int)) {
 	n, in, out := t.N, t.InOff, t.OutOff
 	at := 0
-	do := func(count, px int) {
+	compute := func(count, px int) {
 		t.N, t.InOff, t.OutOff = count, in+at*t.InStep, out+at*t.OutStep
 		fast(t, px)
 		at += count
 	}
-	if n >= 8 {
-		do(n/8*8, 8)
+	if n >= wideGroup {
+		compute(n/wideGroup*wideGroup, wideGroup)
 	}
-	if n-at >= 4 {
-		do(4, 4)
+	if n-at >= narrowGroup {
+		compute(narrowGroup, narrowGroup)
 	}
 	switch {
 	case n-at == 0:
-	case n >= 4:
-		at = n - 4
-		do(4, 4)
+	case n >= narrowGroup:
+		at = n - narrowGroup
+		compute(narrowGroup, narrowGroup)
 	default:
-		do(n-at, 1)
+		compute(n-at, 1)
 	}
 }
 
-func (t *Taps) check() {
+// checkBounds panics where a kernel would leave a slice.
+func (t *Taps) checkBounds() {
 	lo, hi, whi, wlo := 0, 0, 0, 0
 	for i := 0; i+1 < len(t.Tab); i += 2 {
 		if i == 0 {
@@ -250,13 +272,14 @@ func (t *Taps) check() {
 	panic(fmt.Sprintf("kernel: row of %d×%d leaves its tensors", t.N, t.C))
 }
 
-// Elements is a function of each element of Src; Dst may be Src.
+// Elements holds the arguments of a function of each element of Src, which has
+// at least the length of Dst; Dst may be Src.
 type Elements struct {
 	Dst, Src []float32
 	Act      Act
 }
 
-// Act applies a function to each element.
+// Act applies the function to each element: Dst[i] = act(Src[i]).
 func (s *Set) Act(e *Elements) {
 	e.Src = e.Src[:len(e.Dst)]
 	done := 0
@@ -272,10 +295,14 @@ func (s *Set) Act(e *Elements) {
 	}
 }
 
-// each calls a kernel of one row and some columns for every column of g.
-func each(g *Gemm, width, cols int, narrow func(*Gemm)) {
+// float32Bytes is the size of a float32, in bytes.
+const float32Bytes = 4
+
+// eachColumnBlock computes rows one at a time: it calls the kernel narrow, which
+// is cols columns wide, until all columns of a panel are done.
+func eachColumnBlock(g *Gemm, width, cols int, narrow func(*Gemm)) {
 	b, bias, c, r, n := g.B, g.Bias, g.COff, g.ROff, g.N
-	g.bStep = 4 * width
+	g.bStep = float32Bytes * width
 	for at := 0; at < n; at += cols {
 		g.B, g.Bias, g.COff, g.ROff = b[at:], bias[at:], c+at, r+at
 		g.mask = min(cols, n-at)

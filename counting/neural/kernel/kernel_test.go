@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func random(r *rand.Rand, n int) []float32 {
+func randomFloats(r *rand.Rand, n int) []float32 {
 	v := make([]float32, n)
 	for i := range v {
 		v[i] = float32(r.NormFloat64())
@@ -15,13 +15,13 @@ func random(r *rand.Rand, n int) []float32 {
 	return v
 }
 
-func acts(r *rand.Rand) Act {
+func randomAct(r *rand.Rand) Act {
 	return []Act{{}, {Kind: Clip, Hi: float32(math.Inf(1))}, {Kind: Clip, Lo: -0.5, Hi: 0.7}, {Kind: SiLU}, {Kind: Sigmoid}}[r.IntN(5)]
 }
 
-// differ is where two results are further apart than rounding explains; the
-// sums run in another order and may be fused.
-func differ(got, want []float32) error {
+// compareFloats returns an error where two results differ by more than rounding
+// explains: a kernel adds in another order and may fuse multiply and add.
+func compareFloats(got, want []float32) error {
 	for i, w := range want {
 		if d := math.Abs(float64(got[i] - w)); got[i] != w && !(d <= 5e-5*max(1, math.Abs(float64(w)))) {
 			return fmt.Errorf("element %d: %g, in Go %g", i, got[i], w)
@@ -30,8 +30,8 @@ func differ(got, want []float32) error {
 	return nil
 }
 
-// fast is every set of kernels that is not plain Go.
-func fast(t *testing.T) []*Set {
+// assemblySets returns every set of kernels but plain Go's, or skips the test.
+func assemblySets(t *testing.T) []*Set {
 	sets := Sets()
 	if len(sets) == 1 {
 		t.Skip("this processor has plain Go only")
@@ -40,7 +40,7 @@ func fast(t *testing.T) []*Set {
 }
 
 func TestMatrixKernelsEqualGo(t *testing.T) {
-	for _, s := range fast(t) {
+	for _, s := range assemblySets(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
 			for range 1500 {
@@ -49,7 +49,7 @@ func TestMatrixKernelsEqualGo(t *testing.T) {
 				want.C = append([]float32{}, g.C...)
 				gemmGo(&want, width)
 				s.Gemm(&g, width)
-				if err := differ(g.C, want.C); err != nil {
+				if err := compareFloats(g.C, want.C); err != nil {
 					t.Fatalf("%d×%d×%d, width %d, act %v, before %v, A step %d, k step %d, C step %d: %v",
 						g.M, len(g.Segs)*g.SegLen, g.N, width, g.Act, g.Before, g.AStep, g.KStep, g.CStep, err)
 				}
@@ -58,10 +58,11 @@ func TestMatrixKernelsEqualGo(t *testing.T) {
 	}
 }
 
-// randomGemm is a block with gaps everywhere that a kernel must not touch.
+// randomGemm returns a block with gaps between all rows, which a kernel must not
+// overwrite.
 func randomGemm(r *rand.Rand, s *Set) (Gemm, int) {
 	width := s.Widths[r.IntN(len(s.Widths))]
-	g := Gemm{M: 1 + r.IntN(3*s.Rows), N: width - r.IntN(s.Widths[len(s.Widths)-1]), SegLen: 1 + r.IntN(20), KStep: 1, Act: acts(r)}
+	g := Gemm{M: 1 + r.IntN(3*s.Rows), N: width - r.IntN(s.Widths[len(s.Widths)-1]), SegLen: 1 + r.IntN(20), KStep: 1, Act: randomAct(r)}
 	if s.Spaced {
 		g.KStep = 1 + r.IntN(3)
 	}
@@ -70,41 +71,41 @@ func randomGemm(r *rand.Rand, s *Set) (Gemm, int) {
 	}
 	k := len(g.Segs) * g.SegLen
 	g.AStep, g.AOff = r.IntN(50), r.IntN(9)
-	g.A = random(r, g.AOff+(g.M-1)*g.AStep+100+g.SegLen*g.KStep)
-	g.B, g.Bias = random(r, k*width), random(r, width)
+	g.A = randomFloats(r, g.AOff+(g.M-1)*g.AStep+100+g.SegLen*g.KStep)
+	g.B, g.Bias = randomFloats(r, k*width), randomFloats(r, width)
 	g.CStep, g.COff = g.N+r.IntN(40), r.IntN(9)
-	g.C = random(r, g.COff+(g.M-1)*g.CStep+g.N+40)
+	g.C = randomFloats(r, g.COff+(g.M-1)*g.CStep+g.N+40)
 	if r.IntN(2) == 0 {
 		g.RStep, g.ROff, g.Before = g.N+r.IntN(9), r.IntN(9), r.IntN(2) == 0
-		g.Res = random(r, g.ROff+(g.M-1)*g.RStep+g.N)
+		g.Res = randomFloats(r, g.ROff+(g.M-1)*g.RStep+g.N)
 	}
 	return g, width
 }
 
 func TestWindowKernelsEqualGo(t *testing.T) {
-	for _, s := range fast(t) {
+	for _, s := range assemblySets(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(3, 4))
 			for i := range 1500 {
-				p := Taps{N: 1 + r.IntN(30), C: 1 + r.IntN(70), InStep: r.IntN(100), Act: acts(r)}
+				p := Taps{N: 1 + r.IntN(30), C: 1 + r.IntN(70), InStep: r.IntN(100), Act: randomAct(r)}
 				taps := i%2 + r.IntN(26)
 				for range taps {
 					p.Tab = append(p.Tab, r.IntN(200)-50, r.IntN(300))
 				}
 				p.InOff, p.OutOff, p.OutStep = 50+r.IntN(9), r.IntN(9), p.C+r.IntN(20)
-				p.In = random(r, p.InOff+(p.N-1)*p.InStep+150+p.C)
-				p.W, p.Bias = random(r, 300+p.C), random(r, p.C)
-				p.Out = random(r, p.OutOff+p.N*p.OutStep)
+				p.In = randomFloats(r, p.InOff+(p.N-1)*p.InStep+150+p.C)
+				p.W, p.Bias = randomFloats(r, 300+p.C), randomFloats(r, p.C)
+				p.Out = randomFloats(r, p.OutOff+p.N*p.OutStep)
 				want := p
 				want.Out = append([]float32{}, p.Out...)
 				if i%2 == 0 {
 					tapsGo(&want, 0)
 					s.Taps(&p)
 				} else {
-					mostGo(&want, 0)
+					maximumGo(&want, 0)
 					s.Most(&p)
 				}
-				if err := differ(p.Out, want.Out); err != nil {
+				if err := compareFloats(p.Out, want.Out); err != nil {
 					t.Fatalf("%d outputs, %d channels, %d taps, act %v, maximum %v: %v", p.N, p.C, taps, p.Act, i%2 == 1, err)
 				}
 			}
@@ -117,7 +118,7 @@ func TestFunctionKernelsEqualGo(t *testing.T) {
 	for i := -2000; i < 2000; i++ {
 		x = append(x, float32(i)/100)
 	}
-	for _, s := range fast(t) {
+	for _, s := range assemblySets(t) {
 		for _, k := range []ActKind{None, Clip, SiLU, Sigmoid, ExpNeg} {
 			for _, n := range []int{1, 7, 8, 15, 16, 17, len(x)} {
 				e := Elements{Dst: make([]float32, n), Src: x[:n], Act: Act{Kind: k, Lo: -2, Hi: 3}}
@@ -125,7 +126,7 @@ func TestFunctionKernelsEqualGo(t *testing.T) {
 				for i, v := range e.Src {
 					want := e.Act.Of(v)
 					if k == ExpNeg && v < -86 {
-						continue // beyond what is promised
+						continue // outside the range in which the kernel is exact
 					}
 					if d := math.Abs(float64(e.Dst[i] - want)); !(d <= 1e-5*math.Abs(float64(want))+1e-30) {
 						t.Fatalf("%s: function %d of %g = %g, in Go %g", s.Name, k, v, e.Dst[i], want)
@@ -138,7 +139,7 @@ func TestFunctionKernelsEqualGo(t *testing.T) {
 
 func TestExpIsExact(t *testing.T) {
 	for x := float32(-87); x < 87; x += 0.0137 {
-		got, want := float64(exp(x)), math.Exp(float64(x))
+		got, want := float64(expFloat32(x)), math.Exp(float64(x))
 		if math.Abs(got-want) > 3e-7*want {
 			t.Fatalf("exp(%g) = %g, want %g", x, got, want)
 		}
@@ -163,7 +164,7 @@ func TestPanelsCoverAllColumns(t *testing.T) {
 }
 
 func TestBlockThatLeavesItsTensorsIsRefused(t *testing.T) {
-	sets := fast(t)
+	sets := assemblySets(t)
 	defer func() {
 		if recover() == nil {
 			t.Error("no panic for a block beyond its tensors")

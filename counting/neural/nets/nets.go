@@ -1,25 +1,26 @@
-// Package nets holds the networks that are part of the binary: kerb's own,
-// each a .kerb file as `kerb model import` wrote it. There is nothing to
-// download and nothing to configure; what they were trained on and how well
-// they see is in ../MODEL.md.
+// Package nets holds the detectors that are part of the binary, kerb's own. Each
+// is a .kerb file as `kerb model import` wrote it, embedded by the compiler, so
+// a device downloads no network. ../MODEL.md says on which pictures they were
+// trained and how well they detect. The package does not decode the files, and
+// has no other names than these.
 package nets
 
 import "embed"
 
-// The names of the networks, the most careful one first.
+// The names of the networks, the most accurate first.
 const (
 	Street = "street"       // for a Pi 4 and better
-	Small  = "street-small" // a fifth of the work, for a Zero 2 W
+	Small  = "street-small" // a fifth of the multiplications, for a Zero 2 W
 )
 
-// All are the names of the networks, the most careful one first.
+// All returns the names of the networks, the most accurate first.
 func All() []string { return []string{Street, Small} }
 
 //go:embed street*
-var files embed.FS // filled by the compiler, never written
+var files embed.FS // set by the compiler, read only
 
-// Read gives the .kerb file of that name, or nil where the binary was built
-// without it.
+// Read returns the .kerb file of the network with that name, or nil where the
+// binary has none.
 func Read(name string) []byte {
 	b, err := files.ReadFile(name + ".kerb")
 	if err != nil {

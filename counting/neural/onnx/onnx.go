@@ -1,8 +1,11 @@
-// Package onnx reads the part of an ONNX file that a small network needs:
-// nodes, weights, inputs and outputs, straight from the protobuf wire format
-// (onnx.proto3 of ONNX IR version 3 to 10). It checks the file's structure,
-// not its meaning, and refuses anything that would make a reader of a foreign
-// file take more memory than a few times the file.
+// Package onnx reads the part of an ONNX file that a small network needs: nodes,
+// weights, inputs and outputs. It decodes the protobuf wire format directly
+// (onnx.proto3 of ONNX IR version 3 to 10), without generated code. It checks
+// the file's structure; package neural checks its meaning.
+//
+// It refuses subgraphs, sparse weights, weights in other files, element types
+// other than those below, and files or tensors beyond the bounds below. A
+// hostile file cannot make it allocate more than a few times the file's size.
 package onnx
 
 import (
@@ -11,39 +14,41 @@ import (
 	"math"
 )
 
-// The bounds on a file. A detector that a small computer can afford is far
-// inside of them.
+// The bounds on a file (chosen by hand). A detector that a small computer can
+// run stays far below them.
 const (
-	MaxBytes = 256 << 20 // of the file
-	MaxNodes = 20_000
-	MaxDims  = 8       // of one tensor
-	MaxElems = 1 << 26 // elements of one tensor
+	MaxBytes = 256 << 20 // bytes of the file
+	MaxNodes = 20_000    // nodes of the graph
+	MaxDims  = 8         // dimensions of one tensor
+	MaxElems = 1 << 26   // elements of one tensor
 )
 
-// ErrFormat is wrapped by every error about the file's structure.
+// ErrFormat is the error that every error of Parse wraps.
 var ErrFormat = errors.New("not a well-formed ONNX file")
 
-// Model is one file.
+// Model is the content of one file (ModelProto).
 type Model struct {
-	IR       int64
-	Producer string
-	Opset    int64             // of the default operator set
+	IR       int64             // version of the format
+	Producer string            // the program that wrote the file
+	Opset    int64             // version of the default operator set
 	Meta     map[string]string // metadata_props: author, license, …
 	Name     string            // of the graph
-	Nodes    []Node            // in the file's order, which ONNX demands to be topological
+	Nodes    []Node            // in the file's order, which ONNX requires to be topological
 	Weights  map[string]*Tensor
 	Inputs   []Value // without those that are weights
 	Outputs  []Value
 }
 
-// Node is one operator. An omitted optional input is the empty string.
+// Node is one operator (NodeProto) with the names of its tensors. An optional
+// input that is left out has the empty name.
 type Node struct {
 	Op, Name, Domain string
 	In, Out          []string
 	Attrs            map[string]Attr
 }
 
-// Attr is one attribute; which field holds it depends on the operator.
+// Attr is one attribute (AttributeProto). Its operator defines which field holds
+// the value.
 type Attr struct {
 	F      float32
 	I      int64
@@ -53,19 +58,19 @@ type Attr struct {
 	Ints   []int64
 }
 
-// Value is a named tensor of the graph. A dimension of -1 is left open by the
-// file.
+// Value is a named input or output of the graph (ValueInfoProto). A dimension
+// that the file leaves open is -1.
 type Value struct {
 	Name  string
 	Type  Type
 	Shape []int
 }
 
-// Type is ONNX's element type.
+// Type is ONNX's element type (TensorProto.DataType).
 type Type int32
 
-// The element types that are read. Float16 and Double arrive as float32, the
-// integers and booleans as int64.
+// The element types that Parse reads. It converts Float16 and Double to float32,
+// the integers and booleans to int64.
 const (
 	Float   Type = 1
 	Uint8   Type = 2
@@ -77,10 +82,11 @@ const (
 	Double  Type = 11
 )
 
-// Real says that a tensor of this type is kept as float32.
+// Real reports whether a tensor of this type is kept as float32, in Tensor.F.
 func (t Type) Real() bool { return t == Float || t == Float16 || t == Double }
 
-// Tensor is a constant: exactly one of F and I is filled, row-major.
+// Tensor is a constant (TensorProto), row-major. F holds the elements of real
+// types, I those of the others.
 type Tensor struct {
 	Name  string
 	Type  Type
@@ -89,8 +95,9 @@ type Tensor struct {
 	I     []int64
 }
 
-// Elems is the number of elements of a shape, or an error when it is negative
-// somewhere or exceeds MaxElems.
+// Elems returns the number of elements of a shape. A shape with a negative
+// dimension, more than MaxDims dimensions or more than MaxElems elements is an
+// error.
 func Elems(shape []int) (int, error) {
 	if len(shape) > MaxDims {
 		return 0, fmt.Errorf("%d dimensions: at most %d", len(shape), MaxDims)
@@ -114,29 +121,30 @@ func Elems(shape []int) (int, error) {
 	return n, nil
 }
 
-// Parse reads a model. The result shares no memory with b.
+// Parse decodes a file. The result shares no memory with b. Every error wraps
+// ErrFormat.
 func Parse(b []byte) (*Model, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrFormat, len(b), MaxBytes)
 	}
 	m := &Model{Meta: map[string]string{}, Weights: map[string]*Tensor{}}
 	graphs := 0
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
-			m.IR = f.int()
-		case 2:
-			m.Producer = f.str()
-		case 7:
+		case modelIRVersion:
+			m.IR = f.asInt()
+		case modelProducer:
+			m.Producer = f.asString()
+		case modelGraph:
 			graphs++
 			if graphs > 1 {
 				return errors.New("two graphs")
 			}
-			return m.graph(f.b)
-		case 8:
-			return m.opset(f.b)
-		case 14:
-			k, v, err := pair(f.b)
+			return m.parseGraph(f.b)
+		case modelOpsetImport:
+			return m.parseOpset(f.b)
+		case modelMetadata:
+			k, v, err := parsePair(f.b)
 			m.Meta[k] = v
 			return err
 		}
@@ -151,15 +159,17 @@ func Parse(b []byte) (*Model, error) {
 	return m, nil
 }
 
-func (m *Model) opset(b []byte) error {
+// parseOpset reads an entry of opset_import. It keeps the version of the default
+// domain only.
+func (m *Model) parseOpset(b []byte) error {
 	var domain string
 	var version int64
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
-			domain = f.str()
-		case 2:
-			version = f.int()
+		case opsetDomain:
+			domain = f.asString()
+		case opsetVersion:
+			version = f.asInt()
 		}
 		return nil
 	})
@@ -169,24 +179,26 @@ func (m *Model) opset(b []byte) error {
 	return err
 }
 
-func pair(b []byte) (k, v string, err error) {
-	err = fields(b, func(f field) error {
+// parsePair reads an entry of metadata_props.
+func parsePair(b []byte) (k, v string, err error) {
+	err = parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
-			k = f.str()
-		case 2:
-			v = f.str()
+		case entryKey:
+			k = f.asString()
+		case entryValue:
+			v = f.asString()
 		}
 		return nil
 	})
 	return k, v, err
 }
 
-func (m *Model) graph(b []byte) error {
+// parseGraph reads nodes, weights, inputs and outputs. It refuses sparse weights.
+func (m *Model) parseGraph(b []byte) error {
 	var inputs []Value
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
+		case graphNode:
 			if len(m.Nodes) == MaxNodes {
 				return fmt.Errorf("more than %d nodes", MaxNodes)
 			}
@@ -195,25 +207,25 @@ func (m *Model) graph(b []byte) error {
 				return fmt.Errorf("node %d (%s %q): %w", len(m.Nodes), n.Op, n.Name, err)
 			}
 			m.Nodes = append(m.Nodes, n)
-		case 2:
-			m.Name = f.str()
-		case 5:
+		case graphName:
+			m.Name = f.asString()
+		case graphInitializer:
 			t, err := parseTensor(f.b)
 			if err != nil {
 				return fmt.Errorf("weight %q: %w", t.Name, err)
 			}
 			m.Weights[t.Name] = t
-		case 11, 12:
+		case graphInput, graphOutput:
 			v, err := parseValue(f.b)
 			if err != nil {
 				return fmt.Errorf("value %q: %w", v.Name, err)
 			}
-			if f.num == 11 {
+			if f.num == graphInput {
 				inputs = append(inputs, v)
 			} else {
 				m.Outputs = append(m.Outputs, v)
 			}
-		case 15:
+		case graphSparse:
 			return errors.New("sparse weights are not supported")
 		}
 		return nil
@@ -228,52 +240,53 @@ func (m *Model) graph(b []byte) error {
 
 func parseNode(b []byte) (Node, error) {
 	n := Node{Attrs: map[string]Attr{}}
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
-			n.In = append(n.In, f.str())
-		case 2:
-			n.Out = append(n.Out, f.str())
-		case 3:
-			n.Name = f.str()
-		case 4:
-			n.Op = f.str()
-		case 5:
+		case nodeInput:
+			n.In = append(n.In, f.asString())
+		case nodeOutput:
+			n.Out = append(n.Out, f.asString())
+		case nodeName:
+			n.Name = f.asString()
+		case nodeOpType:
+			n.Op = f.asString()
+		case nodeAttribute:
 			name, a, err := parseAttr(f.b)
 			if err != nil {
 				return fmt.Errorf("attribute %q: %w", name, err)
 			}
 			n.Attrs[name] = a
-		case 7:
-			n.Domain = f.str()
+		case nodeDomain:
+			n.Domain = f.asString()
 		}
 		return nil
 	})
 	return n, err
 }
 
+// parseAttr reads one attribute. It refuses subgraphs.
 func parseAttr(b []byte) (name string, a Attr, err error) {
-	err = fields(b, func(f field) error {
+	err = parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
-			name = f.str()
-		case 2:
-			a.F = math.Float32frombits(f.fixed32())
-		case 3:
-			a.I = f.int()
-		case 4:
-			a.S = f.str()
-		case 5:
+		case attrName:
+			name = f.asString()
+		case attrFloat:
+			a.F = math.Float32frombits(f.asFixed32())
+		case attrInt:
+			a.I = f.asInt()
+		case attrString:
+			a.S = f.asString()
+		case attrTensor:
 			t, err := parseTensor(f.b)
 			a.T = t
 			return err
-		case 6, 11:
+		case attrGraph, attrGraphs:
 			return errors.New("subgraphs are not supported")
-		case 7:
-			a.Floats, err = f.floats(a.Floats)
+		case attrFloats:
+			a.Floats, err = f.appendFloats(a.Floats)
 			return err
-		case 8:
-			a.Ints, err = f.ints(a.Ints)
+		case attrInts:
+			a.Ints, err = f.appendInts(a.Ints)
 			return err
 		}
 		return nil
@@ -283,16 +296,16 @@ func parseAttr(b []byte) (name string, a Attr, err error) {
 
 func parseValue(b []byte) (Value, error) {
 	v := Value{}
-	err := fields(b, func(f field) error {
+	err := parseFields(b, func(f field) error {
 		switch f.num {
-		case 1:
-			v.Name = f.str()
-		case 2:
-			return fields(f.b, func(f field) error { // TypeProto
-				if f.num != 1 {
+		case valueName:
+			v.Name = f.asString()
+		case valueType:
+			return parseFields(f.b, func(f field) error { // TypeProto
+				if f.num != typeTensor {
 					return nil
 				}
-				return fields(f.b, v.tensorType)
+				return parseFields(f.b, v.parseTensorType)
 			})
 		}
 		return nil
@@ -300,22 +313,24 @@ func parseValue(b []byte) (Value, error) {
 	return v, err
 }
 
-func (v *Value) tensorType(f field) error {
+// parseTensorType reads element type and shape. A dimension that is no positive
+// number up to MaxElems is left open, as -1.
+func (v *Value) parseTensorType(f field) error {
 	switch f.num {
-	case 1:
-		v.Type = Type(f.int())
-	case 2:
-		return fields(f.b, func(f field) error { // TensorShapeProto
-			if f.num != 1 {
+	case tensorTypeElem:
+		v.Type = Type(f.asInt())
+	case tensorTypeShape:
+		return parseFields(f.b, func(f field) error { // TensorShapeProto
+			if f.num != shapeDim {
 				return nil
 			}
 			if len(v.Shape) == MaxDims {
 				return fmt.Errorf("more than %d dimensions", MaxDims)
 			}
 			dim := -1
-			err := fields(f.b, func(f field) error {
-				if f.num == 1 && f.int() > 0 && f.int() <= MaxElems {
-					dim = int(f.int())
+			err := parseFields(f.b, func(f field) error {
+				if f.num == dimValue && f.asInt() > 0 && f.asInt() <= MaxElems {
+					dim = int(f.asInt())
 				}
 				return nil
 			})

@@ -12,7 +12,7 @@ import (
 	"kerb/counting/neural/onnx/onnxtest"
 )
 
-func small() *onnx.Model {
+func smallModel() *onnx.Model {
 	return &onnx.Model{
 		IR: 7, Producer: "test", Opset: 13, Name: "test", Meta: map[string]string{"license": "Apache-2.0"},
 		Nodes: []onnx.Node{
@@ -31,7 +31,7 @@ func small() *onnx.Model {
 }
 
 func TestWhatWasWrittenIsRead(t *testing.T) {
-	want := small()
+	want := smallModel()
 	got, err := onnx.Parse(onnxtest.Encode(want))
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 }
 
 func TestBrokenFilesAreNamed(t *testing.T) {
-	whole := onnxtest.Encode(small())
+	whole := onnxtest.Encode(smallModel())
 	for name, c := range map[string]struct {
 		file []byte
 		want string
@@ -50,8 +50,8 @@ func TestBrokenFilesAreNamed(t *testing.T) {
 		"empty":                  {nil, "no graph"},
 		"cut off":                {whole[:len(whole)-30], "unexpected EOF"},
 		"text":                   {[]byte("<html>"), "not a well-formed ONNX file"},
-		"weights that are short": {onnxtest.Encode(short()), `weight "w"`},
-		"huge tensor":            {onnxtest.Encode(huge()), "elements"},
+		"weights that are short": {onnxtest.Encode(shortWeights()), `weight "w"`},
+		"huge tensor":            {onnxtest.Encode(hugeTensor()), "elements"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := onnx.Parse(c.file)
@@ -62,14 +62,14 @@ func TestBrokenFilesAreNamed(t *testing.T) {
 	}
 }
 
-func short() *onnx.Model {
-	m := small()
+func shortWeights() *onnx.Model {
+	m := smallModel()
 	m.Weights["w"].F = m.Weights["w"].F[:4]
 	return m
 }
 
-func huge() *onnx.Model {
-	m := small()
+func hugeTensor() *onnx.Model {
+	m := smallModel()
 	m.Weights["w"].Shape = []int{1 << 20, 1 << 20}
 	return m
 }
@@ -92,9 +92,9 @@ func TestHalfPrecisionIsWidened(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(onnxtest.Encode(small()))
-	f.Add(onnxtest.Encode(short()))
-	f.Add(onnxtest.Encode(huge()))
+	f.Add(onnxtest.Encode(smallModel()))
+	f.Add(onnxtest.Encode(shortWeights()))
+	f.Add(onnxtest.Encode(hugeTensor()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := onnx.Parse(b)
 		if err != nil {

@@ -9,15 +9,17 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
+// parseTensor reads a constant and checks that it has as many elements as its
+// shape. It refuses elements in another file.
 func parseTensor(b []byte) (*Tensor, error) {
 	t := &Tensor{}
 	var raw []byte
 	var hasRaw bool
-	err := fields(b, func(f field) (err error) {
+	err := parseFields(b, func(f field) (err error) {
 		switch f.num {
-		case 1:
+		case tensorDims:
 			var dims []int64
-			if dims, err = f.ints(nil); err != nil {
+			if dims, err = f.appendInts(nil); err != nil {
 				return err
 			}
 			for _, d := range dims {
@@ -26,20 +28,20 @@ func parseTensor(b []byte) (*Tensor, error) {
 				}
 				t.Shape = append(t.Shape, int(d))
 			}
-		case 2:
-			t.Type = Type(f.int())
-		case 4:
-			t.F, err = f.floats(t.F)
-		case 5, 7, 11:
-			t.I, err = f.ints(t.I)
-		case 8:
-			t.Name = f.str()
-		case 9:
+		case tensorDataType:
+			t.Type = Type(f.asInt())
+		case tensorFloatData:
+			t.F, err = f.appendFloats(t.F)
+		case tensorInt32Data, tensorInt64Data, tensorUint64Data:
+			t.I, err = f.appendInts(t.I)
+		case tensorName:
+			t.Name = f.asString()
+		case tensorRawData:
 			raw, hasRaw = f.b, true
-		case 10:
-			err = t.doubles(f)
-		case 13, 14:
-			if f.num == 13 || f.n != 0 {
+		case tensorDoubleData:
+			err = t.appendDoubles(f)
+		case tensorExternal, tensorLocation:
+			if f.num == tensorExternal || f.n != 0 {
 				err = errors.New("weights in another file are not supported")
 			}
 		}
@@ -53,10 +55,10 @@ func parseTensor(b []byte) (*Tensor, error) {
 		return t, err
 	}
 	if hasRaw {
-		if err := t.raw(raw, n); err != nil {
+		if err := t.decodeRaw(raw, n); err != nil {
 			return t, err
 		}
-	} else if err := t.typed(); err != nil {
+	} else if err := t.settleTyped(); err != nil {
 		return t, err
 	}
 	if len(t.F)+len(t.I) != n {
@@ -65,7 +67,8 @@ func parseTensor(b []byte) (*Tensor, error) {
 	return t, nil
 }
 
-func (t *Tensor) doubles(f field) error {
+// appendDoubles appends a repeated double, packed or not, as float32.
+func (t *Tensor) appendDoubles(f field) error {
 	if f.typ == protowire.Fixed64Type {
 		t.F = append(t.F, float32(math.Float64frombits(f.n)))
 		return nil
@@ -80,23 +83,25 @@ func (t *Tensor) doubles(f field) error {
 	return nil
 }
 
-// typed settles values that came in a field of their own: half precision is
-// kept in int32_data.
-func (t *Tensor) typed() error {
+// settleTyped converts and checks elements that came in a typed field instead of
+// raw_data. Float16 lies in int32_data, as bits.
+func (t *Tensor) settleTyped() error {
 	if t.Type == Float16 {
 		t.F = make([]float32, len(t.I))
 		for i, v := range t.I {
-			t.F[i] = half(uint16(v))
+			t.F[i] = halfToFloat(uint16(v))
 		}
 		t.I = nil
 	}
-	if len(t.F) > 0 && !t.Type.Real() || len(t.I) > 0 && t.Type.Real() || t.size() == 0 {
+	if len(t.F) > 0 && !t.Type.Real() || len(t.I) > 0 && t.Type.Real() || t.elemSize() == 0 {
 		return fmt.Errorf("element type %d: not supported here", t.Type)
 	}
 	return nil
 }
 
-func (t *Tensor) size() int {
+// elemSize returns the bytes of an element in raw_data, 0 for a type that is not
+// supported.
+func (t *Tensor) elemSize() int {
 	switch t.Type {
 	case Double, Int64:
 		return 8
@@ -110,10 +115,10 @@ func (t *Tensor) size() int {
 	return 0
 }
 
-// raw decodes little-endian bytes. The length is checked before anything is
-// allocated.
-func (t *Tensor) raw(b []byte, n int) error {
-	size := t.size()
+// decodeRaw decodes n elements from raw_data, little-endian. It checks the length
+// before it allocates.
+func (t *Tensor) decodeRaw(b []byte, n int) error {
+	size := t.elemSize()
 	if size == 0 {
 		return fmt.Errorf("element type %d: not supported", t.Type)
 	}
@@ -134,7 +139,7 @@ func (t *Tensor) raw(b []byte, n int) error {
 		case Double:
 			t.F[i] = float32(math.Float64frombits(le.Uint64(e)))
 		case Float16:
-			t.F[i] = half(le.Uint16(e))
+			t.F[i] = halfToFloat(le.Uint16(e))
 		case Int64:
 			t.I[i] = int64(le.Uint64(e))
 		case Int32:
@@ -148,15 +153,27 @@ func (t *Tensor) raw(b []byte, n int) error {
 	return nil
 }
 
-// half widens an IEEE 754 binary16.
-func half(h uint16) float32 {
-	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
+// Fields of IEEE 754 binary16, and their distances from those of binary32.
+const (
+	halfSignShift   = 15
+	halfFracBits    = 10
+	halfExpMask     = 1<<5 - 1
+	halfFracMask    = 1<<halfFracBits - 1
+	floatExpMask    = 0xff
+	floatFracBits   = 23
+	fracShift       = floatFracBits - halfFracBits
+	expBiasDistance = 127 - 15
+)
+
+// halfToFloat widens an IEEE 754 binary16 to binary32. This is exact.
+func halfToFloat(h uint16) float32 {
+	sign, exp, frac := uint32(h>>halfSignShift)<<31, uint32(h>>halfFracBits)&halfExpMask, uint32(h)&halfFracMask
 	switch exp {
 	case 0: // zero or subnormal: frac × 2⁻²⁴
 		f := float32(frac) / (1 << 24)
 		return math.Float32frombits(math.Float32bits(f) | sign)
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
+	case halfExpMask: // infinity or NaN
+		return math.Float32frombits(sign | floatExpMask<<floatFracBits | frac<<fracShift)
 	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+	return math.Float32frombits(sign | (exp+expBiasDistance)<<floatFracBits | frac<<fracShift)
 }

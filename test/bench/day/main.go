@@ -1,6 +1,6 @@
-// Command day runs a day of a loop-only device as fast as it goes: four lanes
-// of made-up vehicles, one-minute windows, cleared, spooled and acknowledged by
-// the broker that is given. It prints what it cost.
+// Command day computes a day of a loop-only device as fast as it can: four lanes
+// of simulated vehicles, one-minute windows that are cleared, spooled and
+// acknowledged by the given broker. It prints CPU time and peak memory.
 //
 //	go build -o day ./test/bench/day && ./day mqtt://127.0.0.1:1883
 package main
@@ -43,13 +43,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: day BROKER")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := measureDay(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "day:", err)
 		os.Exit(1)
 	}
 }
 
-func run(broker string) error {
+func measureDay(broker string) error {
 	dir, err := os.MkdirTemp("", "kerb-day-")
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func run(broker string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- up.Run(ctx) }()
-	passages, windows, err := day(ctx, pol, db, up.Wake)
+	passages, windows, err := countDay(ctx, pol, db, up.Wake)
 	for end := time.Now().Add(time.Minute); err == nil && db.Stats().Pending > 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			err = errors.New("the broker did not take it all within a minute")
@@ -86,12 +86,13 @@ func run(broker string) error {
 		return err
 	}
 	fmt.Printf("%d passages, %d windows acknowledged; CPU %.2f ms per 1,000 passages, all else included; peak RSS %s\n",
-		passages, windows, 1000*cpu().Seconds()/float64(passages)*1000, peak())
+		passages, windows, 1000*cpuTime().Seconds()/float64(passages)*1000, peakRSS())
 	return nil
 }
 
-// day counts 24 hours and stores a window of every lane each minute.
-func day(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) (passages, windows int, err error) {
+// countDay counts the vehicles of 24 hours, clears and stores a window of every
+// lane each minute, and calls wake after each.
+func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) (passages, windows int, err error) {
 	src, err := street.New(street.Opts{Seed: 7, Pairs: 2, Singles: 2, PerHour: 600, Lasts: 24 * time.Hour})
 	if err != nil {
 		return 0, 0, err
@@ -112,8 +113,8 @@ func day(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) 
 		return 0, 0, err
 	}
 	start := time.Now().Add(-25 * time.Hour).Truncate(time.Minute)
-	next := time.Minute
-	c.CutAt(next)
+	end := time.Minute // of the open windows, since start
+	c.CutAt(end)
 	for {
 		step, err := c.Step(ctx)
 		passages += len(step.Passages)
@@ -121,7 +122,7 @@ func day(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) 
 			var rs []policy.Release
 			for i := range step.Windows {
 				t := step.Windows[i].Tally()
-				t.Start, t.End, t.Mono = start.Add(next-time.Minute), start.Add(next), next
+				t.Start, t.End, t.Mono = start.Add(end-time.Minute), start.Add(end), end
 				t.Observed = min(t.Observed, time.Minute)
 				r, err := pol.Clear(t)
 				if err != nil {
@@ -134,8 +135,8 @@ func day(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) 
 			}
 			windows += len(rs)
 			wake()
-			next += time.Minute
-			c.CutAt(next)
+			end += time.Minute
+			c.CutAt(end)
 		}
 		if errors.Is(err, io.EOF) {
 			return passages, windows, nil
@@ -146,7 +147,8 @@ func day(ctx context.Context, pol *policy.Policy, db *store.Store, wake func()) 
 	}
 }
 
-func cpu() time.Duration {
+// cpuTime returns the CPU time of this process, user and system.
+func cpuTime() time.Duration {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return 0
@@ -154,7 +156,8 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func peak() string {
+// peakRSS returns the peak resident set size of this process, with its unit.
+func peakRSS() string {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return "unknown"

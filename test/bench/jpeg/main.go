@@ -19,13 +19,13 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := measureJPEG(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "jpeg:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func measureJPEG(args []string) error {
 	if len(args) != 2 {
 		return fmt.Errorf("usage: jpeg CLIP PASSES")
 	}
@@ -37,7 +37,7 @@ func run(args []string) error {
 	if err != nil || passes < 1 {
 		return fmt.Errorf("passes: must be 1 or more")
 	}
-	pictures := split(file)
+	pictures := splitPictures(file)
 	if len(pictures) == 0 {
 		return fmt.Errorf("%s: no pictures", args[0])
 	}
@@ -49,13 +49,13 @@ func run(args []string) error {
 	var d luma.Decoder
 	var ns []int64
 	for range passes + 1 {
-		start := cpu()
+		start := cpuTime()
 		for i, p := range pictures {
 			if err := d.Decode(dst, p, luma.Full); err != nil {
 				return fmt.Errorf("picture %d: %w", i, err)
 			}
 		}
-		ns = append(ns, (cpu()-start).Nanoseconds()/int64(len(pictures)))
+		ns = append(ns, (cpuTime()-start).Nanoseconds()/int64(len(pictures)))
 	}
 	ns = ns[1:] // the first pass warms up
 	slices.Sort(ns)
@@ -63,9 +63,9 @@ func run(args []string) error {
 	return nil
 }
 
-// cpu is the time that this process has computed: other programs on the machine
-// do not disturb it much.
-func cpu() time.Duration {
+// cpuTime returns the CPU time of this process, user and system. Other programs
+// on the machine change it little.
+func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err) // cannot happen with these arguments
@@ -73,8 +73,9 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// split finds the pictures exactly as turbo.c does.
-func split(file []byte) (pictures [][]byte) {
+// splitPictures returns the pictures of an AVI file, found in the same way as in
+// turbo.c.
+func splitPictures(file []byte) (pictures [][]byte) {
 	for p := 0; p+12 <= len(file); {
 		if bytes.HasPrefix(file[p:], []byte("RIFF")) || bytes.HasPrefix(file[p:], []byte("LIST")) {
 			p += 12

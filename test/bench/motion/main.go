@@ -1,5 +1,5 @@
-// Motion times the motion detector over a clip's pictures in memory, and
-// writes the pictures out for a peer.
+// Command motion times the motion detector over a clip's pictures in memory, and
+// writes the pictures to a file for a peer.
 //
 //	motion time CLIP PASSES   prints nanoseconds and allocations per picture
 //	motion rss CLIP -         counts as the clip is read, prints peak RSS in MB
@@ -27,17 +27,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: motion time CLIP PASSES | motion raw CLIP FILE")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := runVerb(os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, "motion:", err)
 		os.Exit(1)
 	}
 }
 
-func run(verb, clip, last string) error {
+func runVerb(verb, clip, last string) error {
 	if verb == "rss" {
-		return footprint(clip)
+		return printPeakRSS(clip)
 	}
-	t, err := load(clip)
+	t, err := loadClip(clip)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func run(verb, clip, last string) error {
 	var spent time.Duration
 	var allocs uint64
 	for range passes {
-		d, a, err := t.count()
+		d, a, err := t.timeDetector()
 		if err != nil {
 			return err
 		}
@@ -63,21 +63,21 @@ func run(verb, clip, last string) error {
 	return nil
 }
 
-// tape is a clip in memory.
-type tape struct {
+// memoryClip holds the luma of a clip's pictures and their times.
+type memoryClip struct {
 	w, h     int
 	pictures []byte
 	at       []time.Time
-	next     int
+	index    int // of the picture to read
 }
 
-func load(clip string) (*tape, error) {
+func loadClip(clip string) (*memoryClip, error) {
 	avi, err := camera.OpenAVI(clip, camera.Limits{MaxPixels: 1 << 20, MaxBytes: 1 << 20})
 	if err != nil {
 		return nil, err
 	}
 	defer avi.Close()
-	t := &tape{}
+	t := &memoryClip{}
 	t.w, t.h = avi.Size()
 	buf := make([]byte, t.w*t.h)
 	for {
@@ -92,24 +92,26 @@ func load(clip string) (*tape, error) {
 	}
 }
 
-func (t *tape) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
-	if t.next == len(t.at) {
+// ReadInto copies the next picture into dst and returns its time, or io.EOF after
+// the last. It is a vision.Source.
+func (t *memoryClip) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
+	if t.index == len(t.at) {
 		return time.Time{}, io.EOF
 	}
-	copy(dst, t.pictures[t.next*len(dst):])
-	t.next++
-	return t.at[t.next-1], nil
+	copy(dst, t.pictures[t.index*len(dst):])
+	t.index++
+	return t.at[t.index-1], nil
 }
 
-// count runs the detector over the tape.
-func (t *tape) count() (time.Duration, uint64, error) {
-	t.next = 0
-	return count(t, t.w, t.h)
+// timeDetector runs the detector over the clip from its first picture.
+func (t *memoryClip) timeDetector() (time.Duration, uint64, error) {
+	t.index = 0
+	return timeDetector(t, t.w, t.h)
 }
 
-// count runs the detector over src on one worker, until it ends, and returns
-// how long that took and how often it allocated, New aside.
-func count(src vision.Source, w, h int) (spent time.Duration, allocs uint64, err error) {
+// timeDetector runs the detector over src on one worker until the end. It returns
+// the duration and the number of allocations, both without those of New.
+func timeDetector(src vision.Source, w, h int) (spent time.Duration, allocs uint64, err error) {
 	line := counting.Line{ID: "middle", From: counting.Point{X: 0, Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}}
 	c, err := vision.New(src, vision.Opts{Width: w, Height: h, Lines: []counting.Line{line}, FollowMax: time.Minute, Workers: 1})
 	if err != nil {
@@ -130,15 +132,16 @@ func count(src vision.Source, w, h int) (spent time.Duration, allocs uint64, err
 	return spent, after.Mallocs - before.Mallocs, err
 }
 
-// footprint prints the peak resident set of counting a clip, in MB.
-func footprint(clip string) error {
+// printPeakRSS counts a clip as it is read and prints the peak resident set size,
+// in MB.
+func printPeakRSS(clip string) error {
 	avi, err := camera.OpenAVI(clip, camera.Limits{MaxPixels: 1 << 20, MaxBytes: 1 << 20})
 	if err != nil {
 		return err
 	}
 	defer avi.Close()
 	w, h := avi.Size()
-	if _, _, err := count(avi, w, h); err != nil {
+	if _, _, err := timeDetector(avi, w, h); err != nil {
 		return err
 	}
 	var u syscall.Rusage

@@ -8,17 +8,19 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// maxFold bounds what is computed at load: shape arithmetic and small tables.
+// maxFold bounds the elements of one tensor that is computed at load (2²²,
+// chosen by hand): shape arithmetic and small tables need far fewer.
 const maxFold = 1 << 22
 
-// evaluate computes a node all of whose inputs are known: the arithmetic on
-// shapes that exporters leave behind. Integers up to 2⁵³ are exact.
-func evaluate(n *node) (*onnx.Tensor, error) {
-	switch n.op {
+// evaluateNode computes a node whose inputs are all known (constant folding).
+// Exporters leave such arithmetic on shapes in their files. It computes in
+// float64, so integers up to 2⁵³ are exact.
+func evaluateNode(n *node) (*onnx.Tensor, error) {
+	switch n.opType {
 	case "Constant":
-		return constant(n)
+		return constantTensor(n)
 	case "Shape":
-		if n.arg(0) == nil {
+		if n.inputAt(0) == nil {
 			return nil, errors.New("no input")
 		}
 		t := &onnx.Tensor{Type: onnx.Int64, Shape: []int{len(n.in[0].shape)}}
@@ -27,21 +29,21 @@ func evaluate(n *node) (*onnx.Tensor, error) {
 		}
 		return t, nil
 	}
-	x := n.arg(0)
+	x := n.inputAt(0)
 	if x == nil {
 		return nil, errors.New("no input")
 	}
-	switch n.op {
+	switch n.opType {
 	case "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten":
-		shape, err := reshaped(n)
+		shape, err := inferViewShape(n)
 		if err != nil {
 			return nil, err
 		}
-		return &onnx.Tensor{Type: x.k.Type, Shape: shape, F: x.k.F, I: x.k.I}, nil
+		return &onnx.Tensor{Type: x.known.Type, Shape: shape, F: x.known.F, I: x.known.I}, nil
 	case "Cast":
-		return numbers(x.k).tensor(onnx.Type(n.int("to", 1)))
+		return toFoldTensor(x.known).toTensor(onnx.Type(n.intAttr("to", 1)))
 	case "Floor", "Ceil", "Sqrt", "Neg", "Abs", "Exp":
-		return mapNumbers(n.op, numbers(x.k)).tensor(x.k.Type)
+		return mapElems(n.opType, toFoldTensor(x.known)).toTensor(x.known.Type)
 	case "Add", "Sub", "Mul", "Div", "Min", "Max", "Pow":
 		return foldBinary(n)
 	case "ConstantOfShape":
@@ -53,58 +55,62 @@ func evaluate(n *node) (*onnx.Tensor, error) {
 	case "Slice":
 		return foldSlice(n)
 	case "Transpose":
-		v := view{shape: x.shape, stride: rowMajor(x.shape)}
-		perm, err := permutation(n)
+		v := view{shape: x.shape, stride: rowMajorStrides(x.shape)}
+		perm, err := parsePermutation(n)
 		if err != nil {
 			return nil, err
 		}
-		return pick(x.k, v.transpose(perm))
+		return copyView(x.known, v.permuteAxes(perm))
 	}
 	return nil, fmt.Errorf("%w with known inputs", errUnsupported)
 }
 
-func constant(n *node) (*onnx.Tensor, error) {
+// constantTensor returns the value of ONNX's operator Constant, which lies in
+// one of several attributes.
+func constantTensor(n *node) (*onnx.Tensor, error) {
 	switch {
 	case n.attrs["value"].T != nil:
 		return n.attrs["value"].T, nil
-	case n.has("value_float"):
+	case n.hasAttr("value_float"):
 		return &onnx.Tensor{Type: onnx.Float, F: []float32{n.attrs["value_float"].F}}, nil
-	case n.has("value_int"):
+	case n.hasAttr("value_int"):
 		return &onnx.Tensor{Type: onnx.Int64, I: []int64{n.attrs["value_int"].I}}, nil
-	case n.has("value_ints"):
+	case n.hasAttr("value_ints"):
 		v := n.attrs["value_ints"].Ints
 		return &onnx.Tensor{Type: onnx.Int64, I: v, Shape: []int{len(v)}}, nil
-	case n.has("value_floats"):
+	case n.hasAttr("value_floats"):
 		v := n.attrs["value_floats"].Floats
 		return &onnx.Tensor{Type: onnx.Float, F: v, Shape: []int{len(v)}}, nil
 	}
 	return nil, fmt.Errorf("its value: %w", errUnsupported)
 }
 
-// nums is a tensor for arithmetic at load.
-type nums struct {
+// foldTensor is a tensor in float64, row-major, for arithmetic at load.
+type foldTensor struct {
 	shape []int
-	v     []float64
+	elems []float64
 }
 
-func numbers(t *onnx.Tensor) nums {
-	s := nums{shape: t.Shape, v: make([]float64, 0, len(t.F)+len(t.I))}
+func toFoldTensor(t *onnx.Tensor) foldTensor {
+	s := foldTensor{shape: t.Shape, elems: make([]float64, 0, len(t.F)+len(t.I))}
 	for _, f := range t.F {
-		s.v = append(s.v, float64(f))
+		s.elems = append(s.elems, float64(f))
 	}
 	for _, i := range t.I {
-		s.v = append(s.v, float64(i))
+		s.elems = append(s.elems, float64(i))
 	}
 	return s
 }
 
-func (s nums) tensor(typ onnx.Type) (*onnx.Tensor, error) {
+// toTensor converts to an element type. Integers lose their fraction; numbers
+// that an int64 cannot hold are an error.
+func (s foldTensor) toTensor(typ onnx.Type) (*onnx.Tensor, error) {
 	t := &onnx.Tensor{Type: typ, Shape: s.shape}
-	for _, f := range s.v {
+	for _, f := range s.elems {
 		switch {
 		case typ.Real():
 			t.F = append(t.F, float32(f))
-		case math.IsNaN(f) || math.Abs(f) >= 1<<63:
+		case math.IsNaN(f) || math.Abs(f) >= 1<<63: // beyond int64
 			return nil, fmt.Errorf("%g does not fit an integer", f)
 		case typ == onnx.Bool && f != 0:
 			t.I = append(t.I, 1)
@@ -115,53 +121,55 @@ func (s nums) tensor(typ onnx.Type) (*onnx.Tensor, error) {
 	return t, nil
 }
 
-func mapNumbers(op string, s nums) nums {
+func mapElems(op string, s foldTensor) foldTensor {
 	f := map[string]func(float64) float64{
 		"Floor": math.Floor, "Ceil": math.Ceil, "Sqrt": math.Sqrt, "Abs": math.Abs, "Exp": math.Exp,
 		"Neg": func(x float64) float64 { return -x },
 	}[op]
-	for i, x := range s.v {
-		s.v[i] = f(x)
+	for i, x := range s.elems {
+		s.elems[i] = f(x)
 	}
 	return s
 }
 
+// foldBinary computes an operator of two inputs with ONNX's broadcasting. A
+// quotient of integers is truncated towards zero.
 func foldBinary(n *node) (*onnx.Tensor, error) {
 	if len(n.in) != 2 || n.in[1] == nil {
 		return nil, fmt.Errorf("%d inputs: must be 2", len(n.in))
 	}
-	a, b := numbers(n.in[0].k), numbers(n.in[1].k)
-	shape, err := broadcast(a.shape, b.shape)
+	a, b := toFoldTensor(n.in[0].known), toFoldTensor(n.in[1].known)
+	shape, err := broadcastShapes(a.shape, b.shape)
 	if err != nil {
 		return nil, err
 	}
 	if size, err := onnx.Elems(shape); err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
-	out := nums{shape: shape, v: make([]float64, elems(shape))}
-	w := newWalk(shape, rowMajor(shape), spread(a.shape, rowMajor(a.shape), shape), spread(b.shape, rowMajor(b.shape), shape))
-	whole := !n.in[0].k.Type.Real()
-	for r := range w.rows() {
-		o, os := w.row(0, r)
-		p, ps := w.row(1, r)
-		q, qs := w.row(2, r)
-		for i := range w.run() {
-			x, y := a.v[p+i*ps], b.v[q+i*qs]
-			if n.op == "Div" && whole {
+	out := foldTensor{shape: shape, elems: make([]float64, elemCount(shape))}
+	w := newLoopNest(shape, rowMajorStrides(shape), broadcastStrides(a.shape, rowMajorStrides(a.shape), shape), broadcastStrides(b.shape, rowMajorStrides(b.shape), shape))
+	whole := !n.in[0].known.Type.Real()
+	for r := range w.runCount() {
+		o, os := w.runStart(0, r)
+		p, ps := w.runStart(1, r)
+		q, qs := w.runStart(2, r)
+		for i := range w.runLength() {
+			x, y := a.elems[p+i*ps], b.elems[q+i*qs]
+			if n.opType == "Div" && whole {
 				if y == 0 {
 					return nil, errors.New("division by zero")
 				}
 				x = math.Trunc(x / y)
 			} else {
-				x = binaries[n.op](x, y)
+				x = binaryFuncs[n.opType](x, y)
 			}
-			out.v[o+i*os] = x
+			out.elems[o+i*os] = x
 		}
 	}
-	return out.tensor(n.in[0].k.Type)
+	return out.toTensor(n.in[0].known.Type)
 }
 
-var binaries = map[string]func(x, y float64) float64{
+var binaryFuncs = map[string]func(x, y float64) float64{
 	"Add": func(x, y float64) float64 { return x + y },
 	"Sub": func(x, y float64) float64 { return x - y },
 	"Mul": func(x, y float64) float64 { return x * y },
@@ -173,7 +181,7 @@ var binaries = map[string]func(x, y float64) float64{
 
 func constantOfShape(n *node) (*onnx.Tensor, error) {
 	var shape []int
-	for _, d := range n.in[0].k.I {
+	for _, d := range n.in[0].known.I {
 		if d < 0 || d > maxFold {
 			return nil, fmt.Errorf("dimension %d: out of bounds", d)
 		}
@@ -183,22 +191,22 @@ func constantOfShape(n *node) (*onnx.Tensor, error) {
 	if err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
-	value := nums{v: []float64{0}}
+	value := foldTensor{elems: []float64{0}}
 	typ := onnx.Float
 	if t := n.attrs["value"].T; t != nil && len(t.F)+len(t.I) == 1 {
-		value, typ = numbers(t), t.Type
+		value, typ = toFoldTensor(t), t.Type
 	}
-	out := nums{shape: shape, v: make([]float64, size)}
-	for i := range out.v {
-		out.v[i] = value.v[0]
+	out := foldTensor{shape: shape, elems: make([]float64, size)}
+	for i := range out.elems {
+		out.elems[i] = value.elems[0]
 	}
-	return out.tensor(typ)
+	return out.toTensor(typ)
 }
 
-// pick copies a view of a known tensor, row-major.
-func pick(t *onnx.Tensor, v view) (*onnx.Tensor, error) {
+// copyView copies a view of a known tensor into a new one, row-major.
+func copyView(t *onnx.Tensor, v view) (*onnx.Tensor, error) {
 	out := &onnx.Tensor{Type: t.Type, Shape: v.shape}
-	size := elems(v.shape)
+	size := elemCount(v.shape)
 	if size > onnx.MaxElems {
 		return nil, fmt.Errorf("shape %v: out of bounds", v.shape)
 	}
@@ -207,14 +215,14 @@ func pick(t *onnx.Tensor, v view) (*onnx.Tensor, error) {
 	} else {
 		out.I = make([]int64, size)
 	}
-	w := newWalk(v.shape, rowMajor(v.shape), v.stride)
+	w := newLoopNest(v.shape, rowMajorStrides(v.shape), v.stride)
 	if size == 0 {
 		return out, nil
 	}
-	for r := range w.rows() {
-		o, os := w.row(0, r)
-		p, ps := w.row(1, r)
-		for i := range w.run() {
+	for r := range w.runCount() {
+		o, os := w.runStart(0, r)
+		p, ps := w.runStart(1, r)
+		for i := range w.runLength() {
 			if out.F != nil {
 				out.F[o+i*os] = t.F[v.off+p+i*ps]
 			} else {
@@ -226,12 +234,12 @@ func pick(t *onnx.Tensor, v view) (*onnx.Tensor, error) {
 }
 
 func foldGather(n *node) (*onnx.Tensor, error) {
-	idx := n.arg(1)
+	idx := n.inputAt(1)
 	if idx == nil {
 		return nil, errors.New("no indices")
 	}
 	x := n.in[0]
-	axis, err := axisOf(n.int("axis", 0), len(x.shape))
+	axis, err := resolveAxis(n.intAttr("axis", 0), len(x.shape))
 	if err != nil {
 		return nil, err
 	}
@@ -240,11 +248,11 @@ func foldGather(n *node) (*onnx.Tensor, error) {
 	if size, err := onnx.Elems(shape); err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
-	src := numbers(x.k)
-	out := nums{shape: shape}
-	inner, outer := elems(x.shape[axis+1:]), elems(x.shape[:axis])
+	src := toFoldTensor(x.known)
+	out := foldTensor{shape: shape}
+	inner, outer := elemCount(x.shape[axis+1:]), elemCount(x.shape[:axis])
 	for o := range outer {
-		for _, i := range idx.k.I {
+		for _, i := range idx.known.I {
 			if i < 0 {
 				i += int64(x.shape[axis])
 			}
@@ -252,39 +260,39 @@ func foldGather(n *node) (*onnx.Tensor, error) {
 				return nil, fmt.Errorf("index %d: out of bounds", i)
 			}
 			at := (o*x.shape[axis] + int(i)) * inner
-			out.v = append(out.v, src.v[at:at+inner]...)
+			out.elems = append(out.elems, src.elems[at:at+inner]...)
 		}
 	}
-	return out.tensor(x.k.Type)
+	return out.toTensor(x.known.Type)
 }
 
 func foldConcat(n *node) (*onnx.Tensor, error) {
 	if err := inferConcat(n); err != nil {
 		return nil, err
 	}
-	shape, axis := n.out[0].shape, n.kind.(concatOp).axis
+	shape, axis := n.out[0].shape, n.operator.(concatOp).axis
 	if size, err := onnx.Elems(shape); err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
-	out := nums{shape: shape}
-	for o := range elems(shape[:axis]) {
+	out := foldTensor{shape: shape}
+	for o := range elemCount(shape[:axis]) {
 		for _, x := range n.in {
-			inner := elems(x.shape[axis:])
-			out.v = append(out.v, numbers(x.k).v[o*inner:(o+1)*inner]...)
+			inner := elemCount(x.shape[axis:])
+			out.elems = append(out.elems, toFoldTensor(x.known).elems[o*inner:(o+1)*inner]...)
 		}
 	}
-	return out.tensor(n.in[0].k.Type)
+	return out.toTensor(n.in[0].known.Type)
 }
 
 func foldSlice(n *node) (*onnx.Tensor, error) {
 	x := n.in[0]
-	cuts, err := slicing(n)
+	cuts, err := parseSlice(n)
 	if err != nil {
 		return nil, err
 	}
-	v := view{shape: x.shape, stride: rowMajor(x.shape)}
+	v := view{shape: x.shape, stride: rowMajorStrides(x.shape)}
 	for _, c := range cuts {
-		v = v.cut(c.axis, c.first, c.step, c.n)
+		v = v.sliceAxis(c.axis, c.first, c.step, c.n)
 	}
-	return pick(x.k, v)
+	return copyView(x.known, v)
 }

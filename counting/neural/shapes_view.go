@@ -7,46 +7,51 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// viewOp only renames elements: some are left out, the axes are permuted, and
-// what is left is reshaped to the output's shape.
+// viewOp changes no element. It slices axes, permutes them, and reshapes the
+// result to the output's shape.
 type viewOp struct {
-	cuts []cut
-	perm []int // nil: as they are
+	slices []axisSlice
+	perm   []int // nil: the axes keep their order
 }
 
-type cut struct{ axis, first, step, n int }
+// axisSlice keeps n elements of an axis: first, first+step, ….
+type axisSlice struct{ axis, first, step, n int }
 
-// apply is the output as a view of the input, where strides can express it.
-func (op viewOp) apply(v view, shape []int) (view, bool) {
-	for _, c := range op.cuts {
-		v = v.cut(c.axis, c.first, c.step, c.n)
+// outputView returns the output as a view of the input v. It is false where
+// strides cannot express it.
+func (op viewOp) outputView(v view, shape []int) (view, bool) {
+	for _, c := range op.slices {
+		v = v.sliceAxis(c.axis, c.first, c.step, c.n)
 	}
 	if op.perm != nil {
-		v = v.transpose(op.perm)
+		v = v.permuteAxes(op.perm)
 	}
-	return v.reshape(shape)
+	return v.reshapeView(shape)
 }
 
-// invert is the place of the input that makes the output lie at v.
-func (op viewOp) invert(v view, shape []int) (view, bool) {
-	if len(op.cuts) > 0 {
+// inputView returns the view of the input for which the output lies at v. It is
+// false for slices, and where strides cannot express it.
+func (op viewOp) inputView(v view, shape []int) (view, bool) {
+	if len(op.slices) > 0 {
 		return v, false
 	}
 	if op.perm == nil {
-		return v.reshape(shape)
+		return v.reshapeView(shape)
 	}
 	permuted, back := make([]int, len(shape)), make([]int, len(shape))
 	for i, p := range op.perm {
 		permuted[i], back[p] = shape[p], i
 	}
-	v, ok := v.reshape(permuted)
+	v, ok := v.reshapeView(permuted)
 	if !ok {
 		return v, false
 	}
-	return v.transpose(back), true
+	return v.permuteAxes(back), true
 }
 
-func permutation(n *node) ([]int, error) {
+// parsePermutation returns the axes of a Transpose; without an attribute they
+// are reversed.
+func parsePermutation(n *node) ([]int, error) {
 	rank := len(n.in[0].shape)
 	perm := make([]int, rank)
 	a := n.attrs["perm"].Ints
@@ -67,42 +72,46 @@ func permutation(n *node) ([]int, error) {
 	return perm, nil
 }
 
-// axes is input 1 or, before opset 13, an attribute.
-func (n *node) axes(name string) ([]int64, error) {
-	v := n.arg(1)
+// inputOrAttr returns the integers of input 1 or, where it is left out, of an
+// attribute: newer opsets have them as an input, older ones as an attribute.
+func (n *node) inputOrAttr(name string) ([]int64, error) {
+	v := n.inputAt(1)
 	if v == nil {
 		return n.attrs[name].Ints, nil
 	}
-	if v.k == nil || v.k.Type.Real() {
+	if v.known == nil || v.known.Type.Real() {
 		return nil, fmt.Errorf("%s computed from an input: %w", name, errUnsupported)
 	}
-	return v.k.I, nil
+	return v.known.I, nil
 }
 
-// reshaped gives the new shape of the operators that only reshape.
-func reshaped(n *node) ([]int, error) {
+// inferViewShape returns the output shape of Identity, Dropout, Reshape,
+// Flatten, Squeeze and Unsqueeze.
+func inferViewShape(n *node) ([]int, error) {
 	x := n.in[0]
-	switch n.op {
+	switch n.opType {
 	case "Reshape":
-		return reshapeTo(n)
+		return inferReshape(n)
 	case "Flatten":
-		axis := n.int("axis", 1)
+		axis := n.intAttr("axis", 1)
 		if axis < 0 {
 			axis += len(x.shape)
 		}
 		if axis < 0 || axis > len(x.shape) {
 			return nil, fmt.Errorf("axis %d of %d: out of bounds", axis, len(x.shape))
 		}
-		return []int{elems(x.shape[:axis]), elems(x.shape[axis:])}, nil
+		return []int{elemCount(x.shape[:axis]), elemCount(x.shape[axis:])}, nil
 	case "Squeeze", "Unsqueeze":
-		return squeezed(n)
+		return inferSqueeze(n)
 	}
 	return x.shape, nil
 }
 
-func reshapeTo(n *node) ([]int, error) {
+// inferReshape returns the shape that a Reshape asks for. 0 keeps the input's
+// dimension, one -1 takes the elements that are left over.
+func inferReshape(n *node) ([]int, error) {
 	x := n.in[0]
-	to, err := n.axes("shape")
+	to, err := n.inputOrAttr("shape")
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +124,7 @@ func reshapeTo(n *node) ([]int, error) {
 		case d == -1 && open < 0:
 			open = i
 			continue
-		case d == 0 && n.int("allowzero", 0) == 0 && i < len(x.shape):
+		case d == 0 && n.intAttr("allowzero", 0) == 0 && i < len(x.shape):
 			shape[i] = x.shape[i]
 		case d > 0 && d <= onnx.MaxElems:
 			shape[i] = int(d)
@@ -128,23 +137,25 @@ func reshapeTo(n *node) ([]int, error) {
 		size *= shape[i]
 	}
 	if open >= 0 {
-		shape[open] = elems(x.shape) / size
+		shape[open] = elemCount(x.shape) / size
 		size *= shape[open]
 	}
-	if size != elems(x.shape) {
+	if size != elemCount(x.shape) {
 		return nil, fmt.Errorf("shape %v for %v: sizes differ", to, x.shape)
 	}
 	return shape, nil
 }
 
-func squeezed(n *node) ([]int, error) {
+// inferSqueeze returns the input's shape without axes of length 1 (Squeeze), or
+// with new ones (Unsqueeze).
+func inferSqueeze(n *node) ([]int, error) {
 	x := n.in[0]
-	list, err := n.axes("axes")
+	list, err := n.inputOrAttr("axes")
 	if err != nil {
 		return nil, err
 	}
 	rank := len(x.shape)
-	if n.op == "Unsqueeze" {
+	if n.opType == "Unsqueeze" {
 		rank += len(list)
 	}
 	if rank > onnx.MaxDims {
@@ -152,21 +163,21 @@ func squeezed(n *node) ([]int, error) {
 	}
 	marked := make([]bool, rank)
 	for _, a := range list {
-		axis, err := axisOf(int(a), rank)
+		axis, err := resolveAxis(int(a), rank)
 		if err != nil || marked[axis] {
 			return nil, fmt.Errorf("axes %v of %d: out of bounds or twice", list, rank)
 		}
 		marked[axis] = true
 	}
 	var shape []int
-	next := 0
+	nextAxis := 0
 	for i := range rank {
-		if n.op == "Unsqueeze" {
+		if n.opType == "Unsqueeze" {
 			if marked[i] {
 				shape = append(shape, 1)
 			} else {
-				shape = append(shape, x.shape[next])
-				next++
+				shape = append(shape, x.shape[nextAxis])
+				nextAxis++
 			}
 			continue
 		}
@@ -179,10 +190,12 @@ func squeezed(n *node) ([]int, error) {
 	return shape, nil
 }
 
-func inferCut(n *node) error {
+// inferSliceOrGather decodes Slice, and Gather of a single known index, which is
+// a slice too.
+func inferSliceOrGather(n *node) error {
 	x := n.in[0]
-	if n.op == "Slice" {
-		cuts, err := slicing(n)
+	if n.opType == "Slice" {
+		cuts, err := parseSlice(n)
 		if err != nil {
 			return err
 		}
@@ -190,39 +203,40 @@ func inferCut(n *node) error {
 		for _, c := range cuts {
 			shape[c.axis] = c.n
 		}
-		n.out[0].shape, n.kind = shape, viewOp{cuts: cuts}
+		n.out[0].shape, n.operator = shape, viewOp{slices: cuts}
 		return nil
 	}
-	axis, err := axisOf(n.int("axis", 0), len(x.shape))
+	axis, err := resolveAxis(n.intAttr("axis", 0), len(x.shape))
 	if err != nil {
 		return err
 	}
-	idx := n.arg(1)
-	if idx == nil || idx.k == nil || len(idx.k.I) != 1 {
+	idx := n.inputAt(1)
+	if idx == nil || idx.known == nil || len(idx.known.I) != 1 {
 		return fmt.Errorf("more than one index: %w", errUnsupported)
 	}
-	at, err := axisOf(int(idx.k.I[0]), x.shape[axis])
+	at, err := resolveAxis(int(idx.known.I[0]), x.shape[axis])
 	if err != nil {
 		return err
 	}
 	shape := append([]int{}, x.shape[:axis]...)
 	shape = append(append(shape, idx.shape...), x.shape[axis+1:]...)
-	n.out[0].shape, n.kind = shape, viewOp{cuts: []cut{{axis, at, 1, 1}}}
+	n.out[0].shape, n.operator = shape, viewOp{slices: []axisSlice{{axis, at, 1, 1}}}
 	return nil
 }
 
-// slicing reads Slice's parameters: inputs since opset 10, attributes before.
-func slicing(n *node) ([]cut, error) {
+// parseSlice returns the slices of a Slice. Its parameters are inputs since
+// opset 10 and attributes before. It refuses steps below 1.
+func parseSlice(n *node) ([]axisSlice, error) {
 	x := n.in[0]
 	list := func(i int, name string) ([]int64, error) {
-		v := n.arg(i)
+		v := n.inputAt(i)
 		if v == nil {
 			return n.attrs[name].Ints, nil
 		}
-		if v.k == nil || v.k.Type.Real() {
+		if v.known == nil || v.known.Type.Real() {
 			return nil, fmt.Errorf("%s computed from an input: %w", name, errUnsupported)
 		}
-		return v.k.I, nil
+		return v.known.I, nil
 	}
 	starts, err1 := list(1, "starts")
 	ends, err2 := list(2, "ends")
@@ -235,13 +249,13 @@ func slicing(n *node) ([]cut, error) {
 		return nil, errors.New("starts, ends, axes and steps differ in length")
 	}
 	shape := append([]int{}, x.shape...)
-	var cuts []cut
+	var cuts []axisSlice
 	for i := range starts {
 		axis := i
 		if axes != nil {
 			axis = int(axes[i])
 		}
-		axis, err := axisOf(axis, len(shape))
+		axis, err := resolveAxis(axis, len(shape))
 		if err != nil {
 			return nil, err
 		}
@@ -254,13 +268,14 @@ func slicing(n *node) ([]cut, error) {
 		}
 		d := int64(shape[axis])
 		first, end := clampIndex(starts[i], d), clampIndex(ends[i], d)
-		c := cut{axis: axis, first: int(first), step: int(step), n: int(max(0, (end-first+step-1)/step))}
+		c := axisSlice{axis: axis, first: int(first), step: int(step), n: int(max(0, (end-first+step-1)/step))}
 		shape[axis] = c.n
 		cuts = append(cuts, c)
 	}
 	return cuts, nil
 }
 
+// clampIndex limits a start or end to 0…d. A negative one counts from the end.
 func clampIndex(i, d int64) int64 {
 	if i < 0 {
 		i += d
@@ -268,16 +283,18 @@ func clampIndex(i, d int64) int64 {
 	return min(max(i, 0), d)
 }
 
-// splitOp is one viewOp per output.
-type splitOp struct{ parts []viewOp }
+// splitOp has one viewOp per output.
+type splitOp struct{ outputs []viewOp }
 
+// inferSplit decodes Split. Without sizes all parts are equal, except that the
+// last may be smaller.
 func inferSplit(n *node) error {
 	x := n.in[0]
-	axis, err := axisOf(n.int("axis", 0), len(x.shape))
+	axis, err := resolveAxis(n.intAttr("axis", 0), len(x.shape))
 	if err != nil {
 		return err
 	}
-	sizes, err := n.axes("split")
+	sizes, err := n.inputOrAttr("split")
 	if err != nil {
 		return err
 	}
@@ -295,7 +312,7 @@ func inferSplit(n *node) error {
 		if size < 1 || size > int64(x.shape[axis]-first) {
 			return fmt.Errorf("sizes %v of %d: out of bounds", sizes, x.shape[axis])
 		}
-		op.parts = append(op.parts, viewOp{cuts: []cut{{axis, first, 1, int(size)}}})
+		op.outputs = append(op.outputs, viewOp{slices: []axisSlice{{axis, first, 1, int(size)}}})
 		n.out[i].shape = append([]int{}, x.shape...)
 		n.out[i].shape[axis] = int(size)
 		first += int(size)
@@ -303,6 +320,6 @@ func inferSplit(n *node) error {
 	if first != x.shape[axis] {
 		return fmt.Errorf("sizes %v: must add up to %d", sizes, x.shape[axis])
 	}
-	n.kind = op
+	n.operator = op
 	return nil
 }

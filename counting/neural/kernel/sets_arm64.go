@@ -2,19 +2,21 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// Sets lists what this processor can run, best first. Every 64-bit Arm has
-// NEON.
+// Sets returns the kernels that this processor can run, the fastest first. The
+// last set is plain Go. Every 64-bit Arm has NEON; products in eight bits use
+// its dot product instructions where it has them (ASIMDDP).
 func Sets() []*Set {
-	s := neon()
+	s := neonSet()
 	s.quantize = quantize128
 	s.bytes = func(b *Bytes, _ int) { bytes128wide(b) }
 	if cpu.ARM64.HasASIMDDP {
 		s.bytes = func(b *Bytes, _ int) { bytes128x8(b) }
 	}
-	return []*Set{s, Portable()}
+	return []*Set{s, portableSet()}
 }
 
-func neon() *Set {
+// neonSet returns the kernels for NEON: tiles of 8 rows by 8 columns.
+func neonSet() *Set {
 	return &Set{
 		Name: "neon", Rows: 8, Widths: []int{8}, Whole: true, lanes: 8,
 		gemm: func(g *Gemm, width, rows int) {
@@ -26,19 +28,19 @@ func neon() *Set {
 		},
 		taps: func(t *Taps, px int) {
 			switch px {
-			case 8:
+			case wideGroup:
 				taps128x8(t)
-			case 4:
+			case narrowGroup:
 				taps128x4(t)
 			default:
 				taps128x1(t)
 			}
 		},
-		most: func(t *Taps, px int) {
+		maximum: func(t *Taps, px int) {
 			switch px {
-			case 8:
+			case wideGroup:
 				most128x8(t)
-			case 4:
+			case narrowGroup:
 				most128x4(t)
 			default:
 				most128x1(t)

@@ -12,9 +12,10 @@ import (
 	"kerb/counting/neural/onnx/onnxtest"
 )
 
-// network is a small detector: a strided stem, a depthwise and a pointwise
-// convolution with gates, a residual, a pool, a scaled branch and a join.
-func network() *onnx.Model {
+// smallDetector is a network of a strided stem, a depthwise and a pointwise
+// convolution with gates, a residual, a pooling, a scaled branch and a
+// concatenation.
+func smallDetector() *onnx.Model {
 	r := rand.New(rand.NewPCG(7, 8))
 	m := &onnx.Model{
 		IR: 7, Opset: 13, Weights: map[string]*onnx.Tensor{}, Meta: map[string]string{},
@@ -50,9 +51,9 @@ func network() *onnx.Model {
 	return m
 }
 
-func load(t testing.TB, o neural.Opts) *neural.Net {
+func loadSmall(t testing.TB, o neural.Opts) *neural.Net {
 	t.Helper()
-	n, err := neural.Load(onnxtest.Encode(network()), "small.onnx", o)
+	n, err := neural.Load(onnxtest.Encode(smallDetector()), "small.onnx", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func load(t testing.TB, o neural.Opts) *neural.Net {
 
 func TestRunAllocatesNothing(t *testing.T) {
 	for _, threads := range []int{1, 2} {
-		n := load(t, neural.Opts{Threads: threads})
+		n := loadSmall(t, neural.Opts{Threads: threads})
 		if got := testing.AllocsPerRun(50, n.Run); got != 0 {
 			t.Errorf("%d threads: %g allocations per run", threads, got)
 		}
@@ -74,7 +75,7 @@ func TestRunAllocatesNothing(t *testing.T) {
 }
 
 func TestThreadsComputeTheSame(t *testing.T) {
-	one, two := load(t, neural.Opts{Threads: 1}), load(t, neural.Opts{Threads: 2})
+	one, two := loadSmall(t, neural.Opts{Threads: 1}), loadSmall(t, neural.Opts{Threads: 2})
 	defer one.Close()
 	defer two.Close()
 	first, _ := one.Input("")
@@ -98,7 +99,7 @@ func TestThreadsComputeTheSame(t *testing.T) {
 func TestCloseEndsTheThreads(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
-		n := load(t, neural.Opts{Threads: 8})
+		n := loadSmall(t, neural.Opts{Threads: 8})
 		n.Run()
 		n.Close()
 	}
@@ -112,21 +113,21 @@ func TestCloseEndsTheThreads(t *testing.T) {
 }
 
 func TestPictureIsGoneAfterWipe(t *testing.T) {
-	n := load(t, neural.Opts{})
+	n := loadSmall(t, neural.Opts{})
 	defer n.Close()
 	n.Run()
 	out, _ := n.Output("")
-	if !nonzero(out) {
+	if !hasNonzero(out) {
 		t.Fatal("the output was zero before: nothing to see")
 	}
 	n.Wipe()
 	in, _ := n.Input("")
-	if nonzero(in) || nonzero(out) {
+	if hasNonzero(in) || hasNonzero(out) {
 		t.Error("something is left after Wipe")
 	}
 }
 
-func nonzero(v []float32) bool {
+func hasNonzero(v []float32) bool {
 	for _, x := range v {
 		if x != 0 {
 			return true
@@ -136,7 +137,7 @@ func nonzero(v []float32) bool {
 }
 
 func TestInputsTakeAnotherSize(t *testing.T) {
-	n := load(t, neural.Opts{Shapes: map[string][]int{"x": {1, 3, 64, 80}}})
+	n := loadSmall(t, neural.Opts{Shapes: map[string][]int{"x": {1, 3, 64, 80}}})
 	defer n.Close()
 	n.Run()
 	if _, shape := n.Output("y"); shape[2] != 32 || shape[3] != 40 {
@@ -149,26 +150,26 @@ func TestWhatIsNotSupportedIsNamed(t *testing.T) {
 		change func(*onnx.Model)
 		want   string
 	}{
-		"operator":           {func(m *onnx.Model) { m.Nodes[1].Op = "LSTM" }, `bad.onnx: LSTM "make-b": this operator is not supported`},
-		"domain":             {func(m *onnx.Model) { m.Nodes[1].Domain = "com.acme" }, `domain "com.acme"`},
-		"missing input":      {func(m *onnx.Model) { m.Nodes[1].In[0] = "q" }, `input "q": no node before it makes it`},
-		"two makers":         {func(m *onnx.Model) { m.Nodes[1].Out[0] = "a" }, `output "a": made twice`},
-		"no output":          {func(m *onnx.Model) { m.Outputs[0].Name = "q" }, `output "q": no node makes it`},
-		"unknown size":       {func(m *onnx.Model) { m.Inputs[0].Shape[2] = 0 }, `input "x"`},
-		"wrong channels":     {func(m *onnx.Model) { m.Inputs[0].Shape[1] = 4 }, `Conv "make-a": weights`},
-		"huge picture":       {func(m *onnx.Model) { m.Inputs[0].Shape = []int{1, 3, 1 << 13, 1 << 13} }, `more than`},
-		"many big tensors":   {func(m *onnx.Model) { m.Inputs[0].Shape = []int{1, 3, 1 << 12, 1 << 12} }, `elements`},
-		"kernel too large":   {func(m *onnx.Model) { m.Nodes[7].Attrs["kernel_shape"] = onnx.Attr{Ints: []int64{99, 99}} }, `exceeds the picture`},
-		"nonsense stride":    {func(m *onnx.Model) { m.Nodes[7].Attrs["strides"] = onnx.Attr{Ints: []int64{0, -1}} }, `strides`},
-		"wrong axis":         {func(m *onnx.Model) { m.Nodes[9].Attrs["axis"] = onnx.Attr{I: 7} }, `axis 7 of 4`},
-		"cubic":              {func(m *onnx.Model) { m.Nodes[8].Attrs["mode"] = onnx.Attr{S: "cubic"} }, `mode "cubic"`},
-		"input nobody knows": {func(*onnx.Model) {}, `input "z": the network has none`},
+		"operator":         {func(m *onnx.Model) { m.Nodes[1].Op = "LSTM" }, `bad.onnx: LSTM "make-b": this operator is not supported`},
+		"domain":           {func(m *onnx.Model) { m.Nodes[1].Domain = "com.acme" }, `domain "com.acme"`},
+		"missing input":    {func(m *onnx.Model) { m.Nodes[1].In[0] = "q" }, `input "q": no node before it makes it`},
+		"two producers":    {func(m *onnx.Model) { m.Nodes[1].Out[0] = "a" }, `output "a": made twice`},
+		"no output":        {func(m *onnx.Model) { m.Outputs[0].Name = "q" }, `output "q": no node makes it`},
+		"unknown size":     {func(m *onnx.Model) { m.Inputs[0].Shape[2] = 0 }, `input "x"`},
+		"wrong channels":   {func(m *onnx.Model) { m.Inputs[0].Shape[1] = 4 }, `Conv "make-a": weights`},
+		"huge picture":     {func(m *onnx.Model) { m.Inputs[0].Shape = []int{1, 3, 1 << 13, 1 << 13} }, `more than`},
+		"many big tensors": {func(m *onnx.Model) { m.Inputs[0].Shape = []int{1, 3, 1 << 12, 1 << 12} }, `elements`},
+		"kernel too large": {func(m *onnx.Model) { m.Nodes[7].Attrs["kernel_shape"] = onnx.Attr{Ints: []int64{99, 99}} }, `exceeds the picture`},
+		"nonsense stride":  {func(m *onnx.Model) { m.Nodes[7].Attrs["strides"] = onnx.Attr{Ints: []int64{0, -1}} }, `strides`},
+		"wrong axis":       {func(m *onnx.Model) { m.Nodes[9].Attrs["axis"] = onnx.Attr{I: 7} }, `axis 7 of 4`},
+		"cubic":            {func(m *onnx.Model) { m.Nodes[8].Attrs["mode"] = onnx.Attr{S: "cubic"} }, `mode "cubic"`},
+		"unknown input":    {func(*onnx.Model) {}, `input "z": the network has none`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := network()
+			m := smallDetector()
 			c.change(m)
 			o := neural.Opts{}
-			if name == "input nobody knows" {
+			if name == "unknown input" {
 				o.Shapes = map[string][]int{"z": {1}}
 			}
 			n, err := neural.Load(onnxtest.Encode(m), "bad.onnx", o)
@@ -184,7 +185,7 @@ func TestWhatIsNotSupportedIsNamed(t *testing.T) {
 }
 
 func TestConcatenationsCostNothing(t *testing.T) {
-	n := load(t, neural.Opts{})
+	n := loadSmall(t, neural.Opts{})
 	defer n.Close()
 	for _, s := range n.Info().Steps {
 		if s.Kind == "copy" && s.Name != `Concat "make-y"` {
@@ -196,17 +197,17 @@ func TestConcatenationsCostNothing(t *testing.T) {
 	}
 }
 
-// FuzzLoad plans and runs whatever a file asks for; memory is bounded by the
-// planner, so a crash or a hang is a finding.
+// FuzzLoad plans and runs any file. The planner bounds the memory, so a crash or
+// a hang is a finding.
 func FuzzLoad(f *testing.F) {
-	m := network()
+	m := smallDetector()
 	m.Inputs[0].Shape = []int{1, 3, 8, 8}
 	f.Add(onnxtest.Encode(m))
 	m.Nodes[0].Attrs["dilations"] = onnx.Attr{Ints: []int64{2, 2}}
 	m.Nodes[2].Attrs["auto_pad"] = onnx.Attr{S: "SAME_UPPER"}
 	f.Add(onnxtest.Encode(m))
 	for _, op := range []string{"Softmax", "ReduceMean", "Transpose", "Flatten", "GlobalAveragePool", "AveragePool", "HardSwish"} {
-		m := network()
+		m := smallDetector()
 		m.Inputs[0].Shape = []int{1, 3, 8, 8}
 		m.Nodes = m.Nodes[:2]
 		m.Nodes[1].Op, m.Nodes[1].Out[0] = op, "y"

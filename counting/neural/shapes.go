@@ -9,13 +9,14 @@ import (
 	"kerb/counting/neural/onnx"
 )
 
-// infer decodes a node's parameters into n.kind and sets the shapes of its
-// outputs. The operators are those of ONNX's Operators.md, opsets 7 to 21.
-func infer(n *node, opset int) error {
-	if n.arg(0) == nil {
+// inferNode decodes a node's attributes into n.operator and sets the shapes of
+// its outputs (shape inference). Operators and the defaults of their attributes
+// are those of ONNX's Operators.md, opsets 7 to 21.
+func inferNode(n *node, opset int) error {
+	if n.inputAt(0) == nil {
 		return errors.New("no input")
 	}
-	if n.op != "Split" && len(n.out) > 1 {
+	if n.opType != "Split" && len(n.out) > 1 {
 		for _, v := range n.out[1:] {
 			if v.name != "" {
 				return fmt.Errorf("more than one output: %w", errUnsupported)
@@ -23,7 +24,7 @@ func infer(n *node, opset int) error {
 		}
 	}
 	x := n.in[0]
-	switch n.op {
+	switch n.opType {
 	case "Conv":
 		return inferConv(n)
 	case "Gemm", "MatMul":
@@ -33,19 +34,19 @@ func infer(n *node, opset int) error {
 	case "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool":
 		return inferPool(n)
 	case "Identity", "Dropout", "Reshape", "Squeeze", "Unsqueeze", "Flatten":
-		shape, err := reshaped(n)
-		n.out[0].shape, n.kind = shape, viewOp{}
+		shape, err := inferViewShape(n)
+		n.out[0].shape, n.operator = shape, viewOp{}
 		return err
 	case "Transpose":
-		perm, err := permutation(n)
+		perm, err := parsePermutation(n)
 		if err != nil {
 			return err
 		}
-		n.out[0].shape = view{shape: x.shape, stride: x.shape}.transpose(perm).shape
-		n.kind = viewOp{perm: perm}
+		n.out[0].shape = view{shape: x.shape, stride: x.shape}.permuteAxes(perm).shape
+		n.operator = viewOp{perm: perm}
 		return nil
 	case "Slice", "Gather":
-		return inferCut(n)
+		return inferSliceOrGather(n)
 	case "Split":
 		return inferSplit(n)
 	case "Concat":
@@ -61,28 +62,30 @@ func infer(n *node, opset int) error {
 	case "Add", "Sub", "Mul", "Div", "Min", "Max", "Pow":
 		return inferBinary(n)
 	case "Cast":
-		if t := onnx.Type(n.int("to", 1)); t != onnx.Float {
+		if t := onnx.Type(n.intAttr("to", 1)); t != onnx.Float {
 			return fmt.Errorf("to element type %d: %w", t, errUnsupported)
 		}
-		n.out[0].shape, n.kind = x.shape, viewOp{}
+		n.out[0].shape, n.operator = x.shape, viewOp{}
 		return nil
 	}
 	return inferMap(n)
 }
 
-// mapOp is a function of each element.
+// mapOp applies a function to each element.
 type mapOp struct{ act kernel.Act }
 
+// inferMap decodes the functions of one element. It refuses every operator that
+// inferNode does not know either.
 func inferMap(n *node) error {
 	n.out[0].shape = n.in[0].shape
 	inf := float32(math.Inf(1))
 	act := kernel.Act{}
-	switch n.op {
+	switch n.opType {
 	case "Relu":
 		act = kernel.Act{Kind: kernel.Clip, Lo: 0, Hi: inf}
 	case "Clip":
-		lo, err1 := n.scalar(1, n.float("min", -inf))
-		hi, err2 := n.scalar(2, n.float("max", inf))
+		lo, err1 := n.scalarInput(1, n.floatAttr("min", -inf))
+		hi, err2 := n.scalarInput(2, n.floatAttr("max", inf))
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
@@ -90,9 +93,9 @@ func inferMap(n *node) error {
 	case "Sigmoid":
 		act.Kind = kernel.Sigmoid
 	case "LeakyRelu":
-		act = kernel.Act{Kind: kernel.Leaky, Lo: n.float("alpha", 0.01)}
+		act = kernel.Act{Kind: kernel.Leaky, Lo: n.floatAttr("alpha", 0.01)}
 	case "HardSigmoid":
-		act = kernel.Act{Kind: kernel.HardSigmoid, Lo: n.float("alpha", 0.2), Hi: n.float("beta", 0.5)}
+		act = kernel.Act{Kind: kernel.HardSigmoid, Lo: n.floatAttr("alpha", 0.2), Hi: n.floatAttr("beta", 0.5)}
 	case "HardSwish":
 		act = kernel.Act{Kind: kernel.HardSwish, Lo: 1.0 / 6, Hi: 0.5}
 	case "Tanh":
@@ -104,20 +107,21 @@ func inferMap(n *node) error {
 	default:
 		return fmt.Errorf("this operator is %w", errUnsupported)
 	}
-	n.kind = mapOp{act}
+	n.operator = mapOp{act}
 	return nil
 }
 
-// scalar is a known input of one number, or def where it is left out.
-func (n *node) scalar(i int, def float32) (float32, error) {
-	v := n.arg(i)
+// scalarInput returns input i, which must be one known float, or def where the
+// input is left out.
+func (n *node) scalarInput(i int, def float32) (float32, error) {
+	v := n.inputAt(i)
 	if v == nil {
 		return def, nil
 	}
-	if v.k == nil || len(v.k.F) != 1 {
+	if v.known == nil || len(v.known.F) != 1 {
 		return 0, fmt.Errorf("input %d: %w: must be one known number", i, errUnsupported)
 	}
-	return v.k.F[0], nil
+	return v.known.F[0], nil
 }
 
 // binaryOp combines two tensors element by element, with ONNX's broadcasting.
@@ -128,23 +132,24 @@ func inferBinary(n *node) error {
 		return fmt.Errorf("%d inputs: must be 2", len(n.in))
 	}
 	for _, v := range n.in {
-		if v.k != nil && !v.k.Type.Real() {
+		if v.known != nil && !v.known.Type.Real() {
 			return fmt.Errorf("integers: %w", errUnsupported)
 		}
 	}
 	op, ok := map[string]kernel.Binary{
 		"Add": kernel.Add, "Sub": kernel.Sub, "Mul": kernel.Mul, "Div": kernel.Div, "Min": kernel.Min, "Max": kernel.Max, "Pow": kernel.Pow,
-	}[n.op]
+	}[n.opType]
 	if !ok {
 		return errUnsupported
 	}
-	shape, err := broadcast(n.in[0].shape, n.in[1].shape)
-	n.out[0].shape, n.kind = shape, binaryOp{op}
+	shape, err := broadcastShapes(n.in[0].shape, n.in[1].shape)
+	n.out[0].shape, n.operator = shape, binaryOp{op}
 	return err
 }
 
-// broadcast is ONNX's multidirectional broadcasting.
-func broadcast(a, b []int) ([]int, error) {
+// broadcastShapes returns the shape of ONNX's multidirectional broadcasting
+// (Broadcasting.md) of two shapes. Missing leading axes count as 1.
+func broadcastShapes(a, b []int) ([]int, error) {
 	out := make([]int, max(len(a), len(b)))
 	for i := range out {
 		x, y := 1, 1
@@ -165,8 +170,9 @@ func broadcast(a, b []int) ([]int, error) {
 	return out, nil
 }
 
-// spread gives the strides that repeat a tensor over a broadcast shape.
-func spread(shape, stride, to []int) []int {
+// broadcastStrides returns the strides that repeat a tensor over the broadcast
+// shape to: 0 along every axis that the tensor lacks or has of length 1.
+func broadcastStrides(shape, stride, to []int) []int {
 	out := make([]int, len(to))
 	for i := range shape {
 		if shape[i] > 1 {
@@ -176,7 +182,9 @@ func spread(shape, stride, to []int) []int {
 	return out
 }
 
-type softmaxOp struct{ axis, last int } // normalises over axes axis…last
+// softmaxOp normalises over the axes axis…last. Before opset 13 these are all
+// axes from axis on, since then it is one.
+type softmaxOp struct{ axis, last int }
 
 func inferSoftmax(n *node, opset int) error {
 	rank := len(n.in[0].shape)
@@ -184,37 +192,39 @@ func inferSoftmax(n *node, opset int) error {
 	if opset < 13 {
 		def = 1
 	}
-	axis, err := axisOf(n.int("axis", def), rank)
+	axis, err := resolveAxis(n.intAttr("axis", def), rank)
 	op := softmaxOp{axis, axis}
 	if opset < 13 {
 		op.last = rank - 1
 	}
-	n.out[0].shape, n.kind = n.in[0].shape, op
+	n.out[0].shape, n.operator = n.in[0].shape, op
 	return err
 }
 
+// reduceOp combines all elements along some axes by op, and divides the sum by
+// their number for a mean.
 type reduceOp struct {
-	op   kernel.Binary
-	mean bool
-	keep []int // the shape with reduced axes of length 1
+	op        kernel.Binary // Add, Max or Min
+	mean      bool
+	keptShape []int // the input's shape with the reduced axes of length 1
 }
 
 func inferReduce(n *node) error {
 	x := n.in[0]
 	var axes []int64
-	switch v := n.arg(1); {
-	case v != nil && v.k != nil:
-		axes = v.k.I
+	switch v := n.inputAt(1); {
+	case v != nil && v.known != nil:
+		axes = v.known.I
 	case v != nil:
 		return fmt.Errorf("axes computed from an input: %w", errUnsupported)
 	default:
 		axes = n.attrs["axes"].Ints
 	}
-	op := reduceOp{keep: append([]int{}, x.shape...), mean: n.op == "ReduceMean"}
-	op.op = map[string]kernel.Binary{"ReduceMax": kernel.Max, "ReduceMin": kernel.Min}[n.op] // else Add
+	op := reduceOp{keptShape: append([]int{}, x.shape...), mean: n.opType == "ReduceMean"}
+	op.op = map[string]kernel.Binary{"ReduceMax": kernel.Max, "ReduceMin": kernel.Min}[n.opType] // Add, the zero value, for ReduceMean and ReduceSum
 	drop := make([]bool, len(x.shape))
 	for _, a := range axes {
-		axis, err := axisOf(int(a), len(x.shape))
+		axis, err := resolveAxis(int(a), len(x.shape))
 		if err != nil {
 			return err
 		}
@@ -223,18 +233,19 @@ func inferReduce(n *node) error {
 	var shape []int
 	for i, d := range x.shape {
 		if drop[i] || len(axes) == 0 {
-			op.keep[i] = 1
-			if n.int("keepdims", 1) == 0 {
+			op.keptShape[i] = 1
+			if n.intAttr("keepdims", 1) == 0 {
 				continue
 			}
 			d = 1
 		}
 		shape = append(shape, d)
 	}
-	n.out[0].shape, n.kind = shape, op
+	n.out[0].shape, n.operator = shape, op
 	return nil
 }
 
+// concatOp joins its inputs along an axis.
 type concatOp struct{ axis int }
 
 func inferConcat(n *node) error {
@@ -246,7 +257,7 @@ func inferConcat(n *node) error {
 		}
 		if i == 0 {
 			var err error
-			if axis, err = axisOf(n.int("axis", 1), len(v.shape)); err != nil {
+			if axis, err = resolveAxis(n.intAttr("axis", 1), len(v.shape)); err != nil {
 				return err
 			}
 			shape = append(shape, v.shape...)
@@ -264,12 +275,12 @@ func inferConcat(n *node) error {
 			return fmt.Errorf("shape %v: out of bounds", shape)
 		}
 	}
-	n.out[0].shape, n.kind = shape, concatOp{axis}
+	n.out[0].shape, n.operator = shape, concatOp{axis}
 	return nil
 }
 
-// axisOf resolves an axis that may count from the end.
-func axisOf(a, rank int) (int, error) {
+// resolveAxis returns an axis in 0…rank-1. A negative one counts from the end.
+func resolveAxis(a, rank int) (int, error) {
 	if a < 0 {
 		a += rank
 	}

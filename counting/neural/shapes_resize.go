@@ -8,7 +8,7 @@ import (
 )
 
 // resizeOp scales the last two axes: pixel o of an axis is
-// (1-frac)·in[lo] + frac·in[hi]. Nearest has lo = hi.
+// (1-frac[o])·in[lo[o]] + frac[o]·in[hi[o]]. Nearest-neighbour has lo = hi.
 type resizeOp struct {
 	axis [2]struct {
 		lo, hi []int
@@ -17,33 +17,36 @@ type resizeOp struct {
 	nearest bool
 }
 
+// inferResize decodes Resize and Upsample with nearest-neighbour and linear
+// interpolation. Upsample has the coordinates of mode asymmetric and rounds
+// down.
 func inferResize(n *node) error {
 	x := n.in[0]
 	if len(x.shape) != 4 {
 		return fmt.Errorf("input of shape %v: %w: must have 4 dimensions", x.shape, errUnsupported)
 	}
-	mode := n.str("mode", "nearest")
+	mode := n.stringAttr("mode", "nearest")
 	if mode != "nearest" && mode != "linear" {
 		return fmt.Errorf("mode %q: %w", mode, errUnsupported)
 	}
-	shape, scale, err := resizeShape(n)
+	shape, scale, err := inferResizeShape(n)
 	if err != nil {
 		return err
 	}
 	op := resizeOp{nearest: mode == "nearest"}
 	def := "half_pixel"
-	if n.op == "Upsample" {
+	if n.opType == "Upsample" {
 		def = "asymmetric"
 	}
-	coord, round := n.str("coordinate_transformation_mode", def), n.str("nearest_mode", "round_prefer_floor")
-	if n.op == "Upsample" {
+	coord, round := n.stringAttr("coordinate_transformation_mode", def), n.stringAttr("nearest_mode", "round_prefer_floor")
+	if n.opType == "Upsample" {
 		round = "floor"
 	}
 	for a := range 2 {
 		in, out := x.shape[2+a], shape[2+a]
 		t := &op.axis[a]
 		for o := range out {
-			at, ok := sourceAt(coord, float64(o), scale[2+a], in, out)
+			at, ok := sourceCoord(coord, float64(o), scale[2+a], in, out)
 			if !ok {
 				return fmt.Errorf("coordinate_transformation_mode %q: %w", coord, errUnsupported)
 			}
@@ -52,7 +55,7 @@ func inferResize(n *node) error {
 				at = min(max(at, 0), float64(in-1))
 				lo = math.Floor(at)
 				frac = at - lo
-			} else if lo, ok = nearest(round, at); !ok {
+			} else if lo, ok = roundNearest(round, at); !ok {
 				return fmt.Errorf("nearest_mode %q: %w", round, errUnsupported)
 			}
 			i := min(max(int(lo), 0), in-1)
@@ -64,12 +67,14 @@ func inferResize(n *node) error {
 			t.hi = append(t.hi, i)
 		}
 	}
-	n.out[0].shape, n.kind = shape, op
+	n.out[0].shape, n.operator = shape, op
 	return nil
 }
 
-// sourceAt is the transformation of coordinates of ONNX's Resize.
-func sourceAt(mode string, o, scale float64, in, out int) (float64, bool) {
+// sourceCoord transforms pixel o of the output to a coordinate in the input, as
+// coordinate_transformation_mode of ONNX's Resize says. It is false for a mode
+// that is not supported.
+func sourceCoord(mode string, o, scale float64, in, out int) (float64, bool) {
 	switch mode {
 	case "asymmetric":
 		return o / scale, true
@@ -89,7 +94,9 @@ func sourceAt(mode string, o, scale float64, in, out int) (float64, bool) {
 	return 0, false
 }
 
-func nearest(mode string, at float64) (float64, bool) {
+// roundNearest rounds a coordinate to a pixel, as nearest_mode of ONNX's Resize
+// says. It is false for a mode that is not known.
+func roundNearest(mode string, at float64) (float64, bool) {
 	switch mode {
 	case "round_prefer_floor":
 		return math.Ceil(at - 0.5), true
@@ -103,34 +110,36 @@ func nearest(mode string, at float64) (float64, bool) {
 	return 0, false
 }
 
-// maxSide bounds the width and height of a scaled picture.
+// maxSide bounds the width and height of a scaled picture, in pixels (chosen by
+// hand).
 const maxSide = 1 << 14
 
-// resizeShape finds the output's shape from scales or sizes.
-func resizeShape(n *node) (shape []int, scale []float64, err error) {
+// inferResizeShape returns the output's shape and the scale of each axis, from
+// the sizes or the scales among the inputs. It refuses to scale channels.
+func inferResizeShape(n *node) (shape []int, scale []float64, err error) {
 	x := n.in[0]
-	scales, sizes := n.arg(2), n.arg(3)
+	scales, sizes := n.inputAt(2), n.inputAt(3)
 	if len(n.in) == 2 { // Upsample, and Resize of opset 10
 		scales = n.in[1]
 	}
 	shape, scale = make([]int, 4), make([]float64, 4)
 	for a := range 4 {
 		switch {
-		case sizes != nil && sizes.k != nil && len(sizes.k.I) == 4:
-			d := sizes.k.I[a]
+		case sizes != nil && sizes.known != nil && len(sizes.known.I) == 4:
+			d := sizes.known.I[a]
 			if d < 1 || d > maxSide {
-				return nil, nil, fmt.Errorf("sizes %v: out of bounds", sizes.k.I)
+				return nil, nil, fmt.Errorf("sizes %v: out of bounds", sizes.known.I)
 			}
 			shape[a] = int(d)
 			scale[a] = float64(d) / float64(x.shape[a])
-		case scales != nil && scales.k != nil && len(scales.k.F) == 4:
-			scale[a] = float64(scales.k.F[a])
+		case scales != nil && scales.known != nil && len(scales.known.F) == 4:
+			scale[a] = float64(scales.known.F[a])
 			d := math.Floor(float64(x.shape[a]) * scale[a])
 			if !(d >= 1 && d <= maxSide) {
-				return nil, nil, fmt.Errorf("scales %v: out of bounds", scales.k.F)
+				return nil, nil, fmt.Errorf("scales %v: out of bounds", scales.known.F)
 			}
 			shape[a] = int(d)
-		case scales != nil && len(scales.shape) == 1 && scales.k != nil && len(scales.k.F) == 0:
+		case scales != nil && len(scales.shape) == 1 && scales.known != nil && len(scales.known.F) == 0:
 			return nil, nil, fmt.Errorf("scales and sizes both left out")
 		default:
 			return nil, nil, fmt.Errorf("scales or sizes: %w: must be 4 known numbers", errUnsupported)
