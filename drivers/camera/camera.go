@@ -71,7 +71,7 @@ type heap struct{}
 func (heap) Bytes(n int) ([]byte, error) { return make([]byte, n), nil }
 func (heap) Free(b []byte)               { clear(b) }
 
-func (l Limits) orDefault() Limits {
+func (l Limits) withDefaults() Limits {
 	if l.MaxPixels == 0 {
 		l.MaxPixels = 2 << 20
 	}
@@ -98,11 +98,11 @@ func newFormat(src []byte, l Limits) (format, error) {
 	if err != nil {
 		return format{}, err
 	}
-	return settle(c, l)
+	return fitFormat(c, l)
 }
 
-// settle finds the scale at which a picture is within the limits.
-func settle(c luma.Config, l Limits) (format, error) {
+// fitFormat finds the scale at which a picture is within the limits.
+func fitFormat(c luma.Config, l Limits) (format, error) {
 	s, ok := c.Fit(l.MaxPixels)
 	if !ok {
 		return format{}, fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels",
@@ -113,27 +113,27 @@ func settle(c luma.Config, l Limits) (format, error) {
 	return f, nil
 }
 
-// errSize says that a picture is not of the source's size.
-type errSize struct{ w, h, wantW, wantH int }
+// errSizeChanged says that a picture is not of the source's size.
+type errSizeChanged struct{ w, h, wantW, wantH int }
 
-func (e errSize) Error() string {
+func (e errSizeChanged) Error() string {
 	return fmt.Sprintf("is %d×%d, the ones before were %d×%d", e.w, e.h, e.wantW, e.wantH)
 }
 
-// decode writes the picture in src to dst.
-func (f *format) decode(d *luma.Decoder, dst, src []byte) error {
+// decodeLuma writes the picture in src to dst.
+func (f *format) decodeLuma(d *luma.Decoder, dst, src []byte) error {
 	c, err := luma.ReadConfig(src)
 	if err != nil {
 		return err
 	}
 	if c.Width != f.cfg.Width || c.Height != f.cfg.Height {
-		return errSize{c.Width, c.Height, f.cfg.Width, f.cfg.Height}
+		return errSizeChanged{c.Width, c.Height, f.cfg.Width, f.cfg.Height}
 	}
 	return d.Decode(dst, src, f.scale)
 }
 
-// admit checks what every ReadInto checks first.
-func admit(ctx context.Context, dst []byte, w, h int) error {
+// checkRead checks what every ReadInto checks first.
+func checkRead(ctx context.Context, dst []byte, w, h int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -143,15 +143,15 @@ func admit(ctx context.Context, dst []byte, w, h int) error {
 	return nil
 }
 
-// clock gives recorded pictures their times: they start at 1970 and follow at
+// recordedTime gives recorded pictures their times: they start at 1970 and follow at
 // the rate, in pictures per second.
-func clock(frame int, rate float64) time.Time {
+func recordedTime(frame int, rate float64) time.Time {
 	return time.Unix(0, 0).UTC().Add(time.Duration(math.Round(float64(frame) / rate * float64(time.Second))))
 }
 
-// grow is buf with n bytes, with room to spare when it is a new one: nothing of
+// growBuffer is buf with n bytes, with room to spare when it is a new one: nothing of
 // the old one is kept.
-func (l *Limits) grow(buf []byte, n int) ([]byte, error) {
+func (l *Limits) growBuffer(buf []byte, n int) ([]byte, error) {
 	if n <= cap(buf) {
 		return buf[:n], nil
 	}

@@ -30,21 +30,21 @@ type HTTP struct {
 // as multipart/x-mixed-replace or one after another. A picture's time is when
 // its first byte came.
 type MJPEG struct {
-	flow
+	jpegStream
 	name   string // the address without user, password and query
 	stall  time.Duration
 	timer  *time.Timer
-	client *client
+	client *httpClient
 }
 
-// body is a response's body that ends with its request.
-type body struct {
+// responseBody is a response's body that ends with its request.
+type responseBody struct {
 	io.Reader
 	close  func() error
 	cancel context.CancelFunc
 }
 
-func (b body) Close() error {
+func (b responseBody) Close() error {
 	b.cancel()
 	return b.close()
 }
@@ -63,40 +63,40 @@ func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTP) (*MJPEG, e
 	}
 	u.User = nil
 	m := &MJPEG{name: u.Scheme + "://" + u.Host + u.Path, stall: cmp.Or(o.Stall, defaultStall)}
-	if err := m.connect(ctx, u, l, o); err != nil {
+	if err := m.openStream(ctx, u, l, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)
 	}
 	return m, nil
 }
 
-// connect makes the request and waits for the first picture.
-func (m *MJPEG) connect(ctx context.Context, u *url.URL, l Limits, o HTTP) error {
+// openStream makes the request and waits for the first picture.
+func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTP) error {
 	ctx, done := context.WithTimeoutCause(ctx, cmp.Or(o.Connect, defaultConnect), errStall)
 	defer done()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, cancel)()
 	m.client = newClient(o)
-	res, err := m.client.get(life, u, nil)
+	res, err := m.client.getFinal(life, u, nil)
 	if err == nil {
-		m.split.parts, err = kind(res)
+		m.splitter.multipart, err = bodyScanner(res)
 		if err != nil {
 			res.Body.Close()
 		}
 	}
 	if err == nil {
-		if err = m.begin(body{res.Body, res.Body.Close, cancel}, l); err == nil {
-			err = m.settle(ctx, nil)
+		if err = m.startReading(responseBody{res.Body, res.Body.Close, cancel}, l); err == nil {
+			err = m.findFormat(ctx, nil)
 		}
 	}
 	if err == nil {
 		m.timer = time.NewTimer(m.stall)
 		if o.Newest {
-			m.live(o.Live)
+			m.startLive(o.Live)
 		}
 		return nil
 	}
-	if m.split.pump != nil {
-		m.flow.Close()
+	if m.splitter.pump != nil {
+		m.jpegStream.Close()
 	}
 	cancel()
 	m.client.http.CloseIdleConnections()
@@ -106,8 +106,8 @@ func (m *MJPEG) connect(ctx context.Context, u *url.URL, l Limits, o HTTP) error
 	return err
 }
 
-// kind tells by the response's head what the body is: parts, or JPEGs alone.
-func kind(res *http.Response) (*parts, error) {
+// bodyScanner tells by the response's head what the body is: parts, or JPEGs alone.
+func bodyScanner(res *http.Response) (*multipartScanner, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("camera answers %d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	}
@@ -116,7 +116,7 @@ func kind(res *http.Response) (*parts, error) {
 	t = strings.TrimSpace(t)
 	switch {
 	case strings.HasPrefix(t, "multipart/"):
-		return &parts{boundary: boundaryOf(full)}, nil
+		return &multipartScanner{boundary: parseBoundary(full)}, nil
 	case t == "" || t == "application/octet-stream" || strings.HasPrefix(t, "video/"):
 		return nil, nil
 	case t == "image/jpeg":
@@ -130,7 +130,7 @@ func (m *MJPEG) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	m.timer.Reset(m.stall)
 	at, err := m.readInto(ctx, m.timer.C, dst)
 	m.timer.Stop()
-	if err == nil || isBad(err) || err == io.EOF || err == ErrClosed || ctx.Err() != nil {
+	if err == nil || isBadFrame(err) || err == io.EOF || err == ErrClosed || ctx.Err() != nil {
 		return at, err
 	}
 	if err == errStall {
@@ -141,7 +141,7 @@ func (m *MJPEG) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 
 // Close ends the connection, and a ReadInto that waits.
 func (m *MJPEG) Close() error {
-	err := m.flow.Close()
+	err := m.jpegStream.Close()
 	m.client.http.CloseIdleConnections()
 	return err
 }

@@ -35,10 +35,10 @@ func nextBox(b []byte) (kind string, whole, content, rest []byte, err error) {
 	return string(b[4:8]), b[:size], b[head:size], b[size:], nil
 }
 
-// streamable is the file in an order in which it can be read from a pipe: what
+// moveIndexFirst is the file in an order in which it can be read from a pipe: what
 // says where the samples are goes before the samples, which then lie farther
 // back. The file is changed in place; the parts lie in it.
-func streamable(file []byte) (parts [][]byte, err error) {
+func moveIndexFirst(file []byte) (parts [][]byte, err error) {
 	data, moov := -1, -1
 	var index, content []byte
 	for rest := file; len(rest) > 0; {
@@ -69,15 +69,15 @@ func streamable(file []byte) (parts [][]byte, err error) {
 		}
 		return at
 	}
-	if err := shift(content, move); err != nil {
+	if err := shiftOffsets(content, move); err != nil {
 		return nil, err
 	}
 	return [][]byte{file[:data], index, file[data:moov], file[moov+len(index):]}, nil
 }
 
-// shift changes the places of all samples that the boxes in b name: stco and
+// shiftOffsets changes the places of all samples that the boxes in b name: stco and
 // co64, section 8.7.5.
-func shift(b []byte, move func(uint64) uint64) error {
+func shiftOffsets(b []byte, move func(uint64) uint64) error {
 	for len(b) > 0 {
 		kind, _, in, rest, err := nextBox(b)
 		if err != nil {
@@ -85,9 +85,9 @@ func shift(b []byte, move func(uint64) uint64) error {
 		}
 		switch kind {
 		case "trak", "mdia", "minf", "stbl":
-			err = shift(in, move)
+			err = shiftOffsets(in, move)
 		case "stco":
-			err = offsets(in, 4, func(p []byte) error {
+			err = eachOffset(in, 4, func(p []byte) error {
 				to := move(uint64(binary.BigEndian.Uint32(p)))
 				if to > math.MaxUint32 {
 					return errMP4
@@ -96,7 +96,7 @@ func shift(b []byte, move func(uint64) uint64) error {
 				return nil
 			})
 		case "co64":
-			err = offsets(in, 8, func(p []byte) error {
+			err = eachOffset(in, 8, func(p []byte) error {
 				binary.BigEndian.PutUint64(p, move(binary.BigEndian.Uint64(p)))
 				return nil
 			})
@@ -109,8 +109,8 @@ func shift(b []byte, move func(uint64) uint64) error {
 	return nil
 }
 
-// offsets calls f with each entry of a table: version and flags, how many, they.
-func offsets(table []byte, size int, f func([]byte) error) error {
+// eachOffset calls f with each entry of a table: version and flags, how many, they.
+func eachOffset(table []byte, size int, f func([]byte) error) error {
 	if len(table) < 8 {
 		return errMP4
 	}

@@ -25,71 +25,71 @@ type Pipe interface {
 // Close closes r if it is an io.Closer.
 func OpenPipe(ctx context.Context, r io.Reader, y Layout, l Limits, o Live) (Pipe, error) {
 	o.Stall, o.Connect = cmp.Or(o.Stall, defaultStall), cmp.Or(o.Connect, defaultConnect)
-	l = l.orDefault()
-	p, err := newPump(r, l.Memory)
+	l = l.withDefaults()
+	p, err := newChunkReader(r, l.Memory)
 	if err != nil {
 		return nil, err
 	}
 	first := time.NewTimer(o.Connect)
 	defer first.Stop()
-	src, err := openPipe(ctx, first.C, p, y, l, o)
+	src, err := detectPipe(ctx, first.C, p, y, l, o)
 	if err == nil {
 		return src, nil
 	}
 	if err == errStall {
 		err = fmt.Errorf("no picture in the first %v", o.Connect)
 	}
-	err = errors.Join(err, p.close())
-	p.release()
+	err = errors.Join(err, p.closeReader())
+	p.freeChunks()
 	return nil, err
 }
 
-func openPipe(ctx context.Context, limit <-chan time.Time, p *pump, y Layout, l Limits, o Live) (Pipe, error) {
+func detectPipe(ctx context.Context, limit <-chan time.Time, p *chunkReader, y Layout, l Limits, o Live) (Pipe, error) {
 	if y != (Layout{}) {
 		return openRaw(p, y, l, o)
 	}
-	mark, err := p.peek(ctx, limit)
+	mark, err := p.peekBytes(ctx, limit)
 	switch {
 	case err == io.EOF:
 		return nil, errors.New("no picture came")
 	case err != nil:
 		return nil, err
 	case bytes.HasPrefix(mark, []byte(y4mMark)[:min(len(mark), len(y4mMark))]):
-		if y, err = readY4M(ctx, limit, p); err != nil {
+		if y, err = readY4MHeader(ctx, limit, p); err != nil {
 			return nil, err
 		}
 		return openRaw(p, y, l, o)
 	}
-	s := &stalling{stall: o.Stall, timer: time.NewTimer(o.Stall)}
-	s.take(p, l)
-	if err := s.settle(ctx, limit); err != nil {
-		p.close()
-		s.split.free()
+	s := &timedStream{stall: o.Stall, timer: time.NewTimer(o.Stall)}
+	s.attachReader(p, l)
+	if err := s.findFormat(ctx, limit); err != nil {
+		p.closeReader()
+		s.splitter.freeBuffers()
 		return nil, err
 	}
 	if o.Newest {
-		s.live(o)
+		s.startLive(o)
 	}
 	return s, nil
 }
 
-func openRaw(p *pump, y Layout, l Limits, o Live) (Pipe, error) {
+func openRaw(p *chunkReader, y Layout, l Limits, o Live) (Pipe, error) {
 	r, err := newRaw(p, y, l, 0)
 	if err != nil {
 		return nil, err
 	}
-	r.live(o)
+	r.startLive(o)
 	return r, nil
 }
 
-// stalling is a flow that does not wait for ever.
-type stalling struct {
-	flow
+// timedStream is a flow that does not wait for ever.
+type timedStream struct {
+	jpegStream
 	stall time.Duration
 	timer *time.Timer
 }
 
-func (s *stalling) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+func (s *timedStream) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.timer.Reset(s.stall)
 	at, err := s.readInto(ctx, s.timer.C, dst)
 	s.timer.Stop()
@@ -118,5 +118,5 @@ func ParseLayout(s string) (Layout, error) {
 	default:
 		return Layout{}, errors.New("must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH")
 	}
-	return y, y.check()
+	return y, y.checkSize()
 }

@@ -12,97 +12,97 @@ import (
 // So the walk is flat: into RIFF and LIST, over all else. It needs no index
 // and takes OpenDML files of any size, since each RIFF part follows the other.
 
-// chunk is a leaf of the tree.
-type chunk struct {
+// riffChunk is a leaf of the tree.
+type riffChunk struct {
 	id   [4]byte
 	at   int64 // where its data starts
 	size int64
 }
 
-type riff struct {
-	r      io.ReaderAt
-	length int64
-	pos    int64
-	end    int64 // of the current RIFF part as declared; 0: not declared
-	movi   bool  // the walk has come to the frames
-	head   [12]byte
+type riffReader struct {
+	r       io.ReaderAt
+	length  int64
+	pos     int64
+	partEnd int64 // of the current RIFF part as declared; 0: not declared
+	inMovi  bool  // the walk has come to the frames
+	head    [12]byte
 }
 
-// errCut says that a file ends before what it declares.
-type errCut struct{ at, want, have int64 }
+// errShortFile says that a file ends before what it declares.
+type errShortFile struct{ at, want, have int64 }
 
-func (e errCut) Error() string {
+func (e errShortFile) Error() string {
 	return fmt.Sprintf("is cut short at byte %d: %d bytes are declared there and %d are present", e.at, e.want, e.have)
 }
 
-// next is the next leaf. io.EOF is the orderly end.
-func (w *riff) next() (chunk, error) {
+// nextChunk is the next leaf. io.EOF is the orderly end.
+func (w *riffReader) nextChunk() (riffChunk, error) {
 	for {
 		left := w.length - w.pos
-		outside := w.end > 0 && w.pos >= w.end // what follows the last part is no business of ours
-		if left <= 0 && w.end > w.length+1 {   // 1: the last byte may be padding, and missing
-			return chunk{}, errCut{w.length, w.end - w.length, 0}
+		outside := w.partEnd > 0 && w.pos >= w.partEnd // what follows the last part is no business of ours
+		if left <= 0 && w.partEnd > w.length+1 {       // 1: the last byte may be padding, and missing
+			return riffChunk{}, errShortFile{w.length, w.partEnd - w.length, 0}
 		}
 		if left <= 0 || outside && left < 12 {
-			return chunk{}, io.EOF
+			return riffChunk{}, io.EOF
 		}
 		head := w.head[:min(12, left)]
-		if err := w.read(head, w.pos); err != nil {
-			return chunk{}, err
+		if err := w.readFull(head, w.pos); err != nil {
+			return riffChunk{}, err
 		}
 		if outside && string(head[:4]) != "RIFF" {
-			return chunk{}, io.EOF
+			return riffChunk{}, io.EOF
 		}
 		if len(head) < 8 {
-			return chunk{}, errCut{w.pos, 8, left}
+			return riffChunk{}, errShortFile{w.pos, 8, left}
 		}
 		id, size := [4]byte(head), int64(binary.LittleEndian.Uint32(head[4:]))
 		list := string(id[:]) == "RIFF" || string(id[:]) == "LIST"
 		if list && len(head) < 12 {
-			return chunk{}, errCut{w.pos, 12, left}
+			return riffChunk{}, errShortFile{w.pos, 12, left}
 		}
 		if list {
-			w.enter(head, size)
+			w.enterList(head, size)
 			continue
 		}
-		if !printable(head[:4]) {
-			return chunk{}, fmt.Errorf("is damaged at byte %d: no chunk starts there", w.pos)
+		if !isPrintable(head[:4]) {
+			return riffChunk{}, fmt.Errorf("is damaged at byte %d: no chunk starts there", w.pos)
 		}
-		c := chunk{id: id, at: w.pos + 8, size: size}
+		c := riffChunk{id: id, at: w.pos + 8, size: size}
 		if c.at+size > w.length {
-			return chunk{}, errCut{w.pos, 8 + size, left}
+			return riffChunk{}, errShortFile{w.pos, 8 + size, left}
 		}
 		w.pos = c.at + size + size&1
 		return c, nil
 	}
 }
 
-// enter steps into a list. A recorder that was stopped hard leaves sizes of
+// enterList steps into a list. A recorder that was stopped hard leaves sizes of
 // zero, one that writes to a pipe leaves all ones: then there is no end.
-func (w *riff) enter(head []byte, size int64) {
+func (w *riffReader) enterList(head []byte, size int64) {
 	if string(head[:4]) == "RIFF" {
-		w.end = 0
+		w.partEnd = 0
 		if size > 4 && size < 0xfffffff0 {
-			w.end = w.pos + 8 + size
+			w.partEnd = w.pos + 8 + size
 		}
 	}
-	w.movi = w.movi || string(head[8:]) == "movi"
+	w.inMovi = w.inMovi || string(head[8:]) == "movi"
 	w.pos += 12
 }
 
-// read fills b from at.
-func (w *riff) read(b []byte, at int64) error {
+// readFull fills b from at.
+func (w *riffReader) readFull(b []byte, at int64) error {
 	n, err := w.r.ReadAt(b, at)
 	if n == len(b) {
 		return nil
 	}
 	if err == nil || errors.Is(err, io.EOF) {
-		return errCut{at, int64(len(b)), int64(n)}
+		return errShortFile{at, int64(len(b)), int64(n)}
 	}
 	return err
 }
 
-func printable(id []byte) bool {
+func isPrintable(id []byte) bool {
 	for _, c := range id {
 		if c < ' ' || c > '~' {
 			return false

@@ -19,9 +19,9 @@ type RTSP struct {
 	Pipe
 	name    string
 	session *rtsp.Session
-	queue   *queue
+	queue   *unitQueue
 	once    sync.Once
-	gone    sync.WaitGroup
+	workers sync.WaitGroup
 }
 
 // Decoder gives a program that reads H.264 or H.265 and writes YUV4MPEG2 or
@@ -50,31 +50,31 @@ func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live L
 		}
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
-	if err := r.begin(ctx, l, live, decode); err != nil {
-		r.stop()
+	if err := r.startPlaying(ctx, l, live, decode); err != nil {
+		r.closeSession()
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	return r, nil
 }
 
-func (r *RTSP) begin(ctx context.Context, l Limits, live Live, decode Decoder) error {
-	in, out, err := r.through(ctx, decode)
+func (r *RTSP) startPlaying(ctx context.Context, l Limits, live Live, decode Decoder) error {
+	in, out, err := r.openDecoder(ctx, decode)
 	if err != nil {
 		return err
 	}
-	r.queue = newQueue(in)
-	r.gone.Go(r.queue.run)
-	if err := r.session.Play(r.queue.add); err != nil {
+	r.queue = newUnitQueue(in)
+	r.workers.Go(r.queue.writeUnits)
+	if err := r.session.Play(r.queue.addUnit); err != nil {
 		return errors.Join(err, out.Close())
 	}
 	// The session's end ends the pictures, and they tell why.
-	r.gone.Go(func() { r.queue.end(r.session.Wait()) })
+	r.workers.Go(func() { r.queue.setEnd(r.session.Wait()) })
 	r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live)
 	return err
 }
 
-// through is what the pictures go through: the decoder, or nothing.
-func (r *RTSP) through(ctx context.Context, decode Decoder) (io.WriteCloser, io.ReadCloser, error) {
+// openDecoder is what the pictures go through: the decoder, or nothing.
+func (r *RTSP) openDecoder(ctx context.Context, decode Decoder) (io.WriteCloser, io.ReadCloser, error) {
 	if r.session.Codec() == rtsp.MJPEG {
 		out, in := io.Pipe()
 		return in, out, nil
@@ -92,10 +92,10 @@ func (r *RTSP) through(ctx context.Context, decode Decoder) (io.WriteCloser, io.
 // ReadInto fills dst, of width × height bytes, with the next picture.
 func (r *RTSP) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	at, err := r.Pipe.ReadInto(ctx, dst)
-	if err == nil || isBad(err) || err == ErrClosed || ctx.Err() != nil {
+	if err == nil || isBadFrame(err) || err == ErrClosed || ctx.Err() != nil {
 		return at, err
 	}
-	if why := r.queue.why(); why != nil && err == io.EOF {
+	if why := r.queue.endReason(); why != nil && err == io.EOF {
 		err = why
 	}
 	return at, fmt.Errorf("%s: %w", r.name, err)
@@ -103,21 +103,21 @@ func (r *RTSP) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 
 // Dropped is how many pictures came and were overtaken by the next one before
 // anyone looked at them.
-func (r *RTSP) Dropped() uint64 { return r.Pipe.Dropped() + r.queue.dropped() }
+func (r *RTSP) Dropped() uint64 { return r.Pipe.Dropped() + r.queue.droppedUnits() }
 
 // Close ends the session, and a ReadInto that waits.
 func (r *RTSP) Close() error {
-	r.stop()
+	r.closeSession()
 	return r.Pipe.Close()
 }
 
-func (r *RTSP) stop() {
+func (r *RTSP) closeSession() {
 	r.once.Do(func() {
 		r.session.Close()
 		if r.queue != nil {
-			r.queue.end(ErrClosed)
-			r.queue.close()
-			r.gone.Wait()
+			r.queue.setEnd(ErrClosed)
+			r.queue.interruptWrite()
+			r.workers.Wait()
 		}
 	})
 }

@@ -13,43 +13,43 @@ import (
 // YUV4MPEG2 is a line of the size and the layout of colour, then pictures, each
 // after a line that begins with FRAME: yuv4mpeg(5) of mjpegtools.
 const (
-	y4mMark  = "YUV4MPEG2"
-	y4mFrame = "FRAME"
-	y4mLine  = 512 // bytes of a line
+	y4mMark    = "YUV4MPEG2"
+	y4mFrame   = "FRAME"
+	y4mMaxLine = 512 // bytes of a line
 )
 
-// line takes one byte of the line before a picture.
-func (p *part) line(b byte) error {
+// parseHeadByte takes one byte of the line before a picture.
+func (p *rawProgress) parseHeadByte(b byte) error {
 	switch {
-	case p.head < len(y4mFrame) && b != y4mFrame[p.head]:
+	case p.headBytes < len(y4mFrame) && b != y4mFrame[p.headBytes]:
 		return luma.FormatError("YUV4MPEG2: FRAME expected")
-	case b == '\n' && p.head >= len(y4mFrame):
+	case b == '\n' && p.headBytes >= len(y4mFrame):
 		p.headed = true
-	case p.head > y4mLine:
+	case p.headBytes > y4mMaxLine:
 		return luma.FormatError("YUV4MPEG2: a line without end")
 	}
-	p.head++
+	p.headBytes++
 	return nil
 }
 
-// readY4M reads the first line.
-func readY4M(ctx context.Context, limit <-chan time.Time, p *pump) (Layout, error) {
+// readY4MHeader reads the first line.
+func readY4MHeader(ctx context.Context, limit <-chan time.Time, p *chunkReader) (Layout, error) {
 	var text []byte
 	for {
 		var b [1]byte
-		if _, _, err := p.read(ctx, limit, b[:]); err != nil {
+		if _, _, err := p.readBytes(ctx, limit, b[:]); err != nil {
 			return Layout{}, err
 		}
 		if b[0] == '\n' {
-			return parseY4M(string(text))
+			return parseY4MHeader(string(text))
 		}
-		if text = append(text, b[0]); len(text) > y4mLine {
+		if text = append(text, b[0]); len(text) > y4mMaxLine {
 			return Layout{}, luma.FormatError("YUV4MPEG2: a line without end")
 		}
 	}
 }
 
-func parseY4M(line string) (Layout, error) {
+func parseY4MHeader(line string) (Layout, error) {
 	words := strings.Fields(line)
 	if len(words) == 0 || words[0] != y4mMark {
 		return Layout{}, luma.FormatError("YUV4MPEG2 expected")
@@ -70,7 +70,7 @@ func parseY4M(line string) (Layout, error) {
 			return y, luma.FormatError("YUV4MPEG2: " + strconv.Quote(w))
 		}
 	}
-	if err := y.check(); err != nil {
+	if err := y.checkSize(); err != nil {
 		return y, err
 	}
 	half, size := (y.Width+1)/2, y.Width*y.Height

@@ -41,33 +41,33 @@ type Case struct {
 // enough is how many pictures of an endless source are looked at, and how long
 // anything may take before it is called stuck.
 const (
-	enough = 50
-	stuck  = 20 * time.Second
+	endlessPictures = 50
+	stopTimeout     = 20 * time.Second
 )
 
-// probe is one thing that every source must do.
-type probe struct {
+// property is one thing that every source must do.
+type property struct {
 	name string
 	run  func(Case) error
 }
 
-var probes = []probe{
-	{"fills a buffer of its size and nothing around it", fills},
-	{"refuses a buffer of another size and leaves it alone", refuses},
-	{"names bad pictures and goes on after them", names},
-	{"never goes back in time", ordered},
-	{"ends with EOF for good", ends},
-	{"heeds a context that has ended, and goes on with another", heeds},
-	{"can be closed twice, and is then over", closes},
-	{"stops waiting when the context ends", waits},
-	{"stops waiting when it is closed", unblocks},
-	{"allocates nothing for a picture", allocates},
+var properties = []property{
+	{"fills a buffer of its size and nothing around it", checkBounds},
+	{"refuses a buffer of another size and leaves it alone", checkSizeRefused},
+	{"names bad pictures and goes on after them", checkBadNamed},
+	{"never goes back in time", checkOrder},
+	{"ends with EOF for good", checkEOF},
+	{"heeds a context that has ended, and goes on with another", checkEndedContext},
+	{"can be closed twice, and is then over", checkClose},
+	{"stops waiting when the context ends", checkCancelStops},
+	{"stops waiting when it is closed", checkCloseStops},
+	{"allocates nothing for a picture", checkAllocations},
 }
 
 // Conform runs the kit over a source.
 func Conform(t *testing.T, c Case) {
 	t.Helper()
-	for _, p := range probes {
+	for _, p := range properties {
 		t.Run(p.name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
 			if err := p.run(c); err != nil {
@@ -80,8 +80,8 @@ func Conform(t *testing.T, c Case) {
 	}
 }
 
-// with opens a source and closes it after use.
-func with(open func() (Source, error), use func(s Source, dst []byte) error) (err error) {
+// withSource opens a source and closes it after use.
+func withSource(open func() (Source, error), use func(s Source, dst []byte) error) (err error) {
 	s, err := open()
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
@@ -98,8 +98,8 @@ func with(open func() (Source, error), use func(s Source, dst []byte) error) (er
 	return use(s, make([]byte, w*h))
 }
 
-// bad is the number of a picture in an error that is about one.
-func bad(err error) (frame int, ok bool) {
+// badFrameNumber is the number of a picture in an error that is about one.
+func badFrameNumber(err error) (frame int, ok bool) {
 	b, ok := errors.AsType[interface {
 		error
 		BadFrame() int
@@ -110,14 +110,14 @@ func bad(err error) (frame int, ok bool) {
 	return b.BadFrame(), true
 }
 
-// each reads all pictures, good and bad.
-func (c Case) each(s Source, dst []byte, do func(n int, at time.Time, err error) error) error {
-	for n := 0; c.Pictures > 0 || n < enough; n++ {
+// readAll reads all pictures, good and bad.
+func (c Case) readAll(s Source, dst []byte, do func(n int, at time.Time, err error) error) error {
+	for n := 0; c.Pictures > 0 || n < endlessPictures; n++ {
 		at, err := s.ReadInto(context.Background(), dst)
 		if err == io.EOF && n == c.Pictures {
 			return nil
 		}
-		if _, ok := bad(err); err != nil && !ok {
+		if _, ok := badFrameNumber(err); err != nil && !ok {
 			return fmt.Errorf("picture %d of %d: %w", n, c.Pictures, err)
 		}
 		if c.Pictures > 0 && n == c.Pictures {
@@ -130,13 +130,13 @@ func (c Case) each(s Source, dst []byte, do func(n int, at time.Time, err error)
 	return nil
 }
 
-func fills(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+func checkBounds(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		const guard = 4096
 		marks := bytes.Repeat([]byte{0xa5, 0x5a}, guard/2)
 		around := append(append(append([]byte{}, marks...), dst...), marks...)
 		inside := around[guard : guard+len(dst)] // with the rest as capacity
-		return c.each(s, inside, func(int, time.Time, error) error {
+		return c.readAll(s, inside, func(int, time.Time, error) error {
 			if !bytes.HasPrefix(around, marks) || !bytes.HasSuffix(around, marks) {
 				return errors.New("bytes beside the buffer were written")
 			}
@@ -145,8 +145,8 @@ func fills(c Case) error {
 	})
 }
 
-func refuses(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+func checkSizeRefused(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		for _, n := range []int{0, len(dst) - 1, len(dst) + 1} {
 			wrong := bytes.Repeat([]byte{0xa5}, n)
 			if _, err := s.ReadInto(context.Background(), wrong); err == nil || err == io.EOF {
@@ -159,16 +159,16 @@ func refuses(c Case) error {
 		if c.Pictures == 0 {
 			return nil
 		}
-		return c.each(s, dst, func(int, time.Time, error) error { return nil })
+		return c.readAll(s, dst, func(int, time.Time, error) error { return nil })
 	})
 }
 
-func names(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+func checkBadNamed(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		left := c.Bad
-		err := c.each(s, dst, func(n int, _ time.Time, err error) error {
+		err := c.readAll(s, dst, func(n int, _ time.Time, err error) error {
 			want := len(left) > 0 && left[0] == n
-			frame, is := bad(err)
+			frame, is := badFrameNumber(err)
 			switch {
 			case want != is:
 				return fmt.Errorf("bad: %v, must be %v (%w)", is, want, err)
@@ -186,10 +186,10 @@ func names(c Case) error {
 	})
 }
 
-func ordered(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+func checkOrder(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		var last time.Time
-		return c.each(s, dst, func(n int, at time.Time, err error) error {
+		return c.readAll(s, dst, func(n int, at time.Time, err error) error {
 			if err != nil {
 				return nil
 			}
@@ -202,12 +202,12 @@ func ordered(c Case) error {
 	})
 }
 
-func ends(c Case) error {
+func checkEOF(c Case) error {
 	if c.Pictures == 0 {
 		return nil
 	}
-	return with(c.Open, func(s Source, dst []byte) error {
-		if err := c.each(s, dst, func(int, time.Time, error) error { return nil }); err != nil {
+	return withSource(c.Open, func(s Source, dst []byte) error {
+		if err := c.readAll(s, dst, func(int, time.Time, error) error { return nil }); err != nil {
 			return err
 		}
 		for range 3 {
@@ -219,8 +219,8 @@ func ends(c Case) error {
 	})
 }
 
-func heeds(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+func checkEndedContext(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		over, cancel := context.WithCancel(context.Background())
 		cancel()
 		for range 3 {
@@ -235,8 +235,8 @@ func heeds(c Case) error {
 	})
 }
 
-func closes(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+func checkClose(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		for range 2 {
 			if err := s.Close(); err != nil {
 				return err
@@ -251,13 +251,13 @@ func closes(c Case) error {
 	})
 }
 
-// waiting reads from a source that stalls, has stop end that, and gives what
+// checkStop reads from a source that stalls, has stop end that, and gives what
 // the read said.
-func waiting(c Case, stop func(s Source, cancel func()), check func(error) error) error {
+func checkStop(c Case, stop func(s Source, cancel func()), check func(error) error) error {
 	if c.Stalled == nil {
 		return nil
 	}
-	return with(c.Stalled, func(s Source, dst []byte) error {
+	return withSource(c.Stalled, func(s Source, dst []byte) error {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		reads, over := make(chan struct{}), make(chan error, 1)
@@ -265,7 +265,7 @@ func waiting(c Case, stop func(s Source, cancel func()), check func(error) error
 			close(reads)
 			for {
 				_, err := s.ReadInto(ctx, dst)
-				if _, is := bad(err); err != nil && !is {
+				if _, is := badFrameNumber(err); err != nil && !is {
 					over <- err
 					return
 				}
@@ -277,14 +277,14 @@ func waiting(c Case, stop func(s Source, cancel func()), check func(error) error
 		select {
 		case err := <-over:
 			return check(err)
-		case <-time.After(stuck):
+		case <-time.After(stopTimeout):
 			return errors.New("read goes on waiting")
 		}
 	})
 }
 
-func waits(c Case) error {
-	return waiting(c, func(_ Source, cancel func()) { cancel() }, func(err error) error {
+func checkCancelStops(c Case) error {
+	return checkStop(c, func(_ Source, cancel func()) { cancel() }, func(err error) error {
 		if !errors.Is(err, context.Canceled) {
 			return fmt.Errorf("context has ended: error %w", err)
 		}
@@ -292,8 +292,8 @@ func waits(c Case) error {
 	})
 }
 
-func unblocks(c Case) error {
-	return waiting(c, func(s Source, _ func()) { s.Close() }, func(err error) error {
+func checkCloseStops(c Case) error {
+	return checkStop(c, func(s Source, _ func()) { s.Close() }, func(err error) error {
 		if err == io.EOF || errors.Is(err, context.Canceled) {
 			return fmt.Errorf("closed: error %w", err)
 		}
@@ -301,24 +301,24 @@ func unblocks(c Case) error {
 	})
 }
 
-// allocates counts over pictures that come after the first three, so that
+// checkAllocations counts over pictures that come after the first three, so that
 // buffers have their size.
-func allocates(c Case) error {
+func checkAllocations(c Case) error {
 	const first = 3
 	n := c.Pictures - len(c.Bad) - first - 1 // AllocsPerRun makes one run more
 	if c.Pictures == 0 {
-		n = enough
+		n = endlessPictures
 	}
 	if c.Allocates || n < 1 {
 		return nil
 	}
-	return with(c.Open, func(s Source, dst []byte) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 		var failed error
 		read := func() {
 			for {
 				_, err := s.ReadInto(context.Background(), dst)
-				if _, is := bad(err); is {
+				if _, is := badFrameNumber(err); is {
 					continue
 				}
 				if err != nil && failed == nil {

@@ -61,7 +61,7 @@ type Session struct {
 	format format.Format
 	codec  Codec
 	secret string
-	bad    atomic.Uint64
+	losses atomic.Uint64
 }
 
 // Open connects, and asks what the camera has; ctx bounds that and nothing after
@@ -71,32 +71,32 @@ func Open(ctx context.Context, address *url.URL, o Opts) (*Session, error) {
 	s.client = &gortsplib.Client{
 		Scheme: address.Scheme, Host: address.Host, TLSConfig: o.TLS, DialContext: o.Dial, UserAgent: "kerb",
 		ReadTimeout: o.Connect, WriteTimeout: o.Connect, DisableRTCPSenderReports: true,
-		OnPacketsLost:     func(uint64) { s.bad.Add(1) },
-		OnDecodeError:     func(error) { s.bad.Add(1) },
+		OnPacketsLost:     func(uint64) { s.losses.Add(1) },
+		OnDecodeError:     func(error) { s.losses.Add(1) },
 		OnTransportSwitch: func(error) {},
 	}
 	by := gortsplib.ProtocolTCP
 	if o.Packets != nil {
 		by = gortsplib.ProtocolUDP
-		s.client.ListenPacket = handedIn(ctx, o.Packets)
+		s.client.ListenPacket = listenPacketFrom(ctx, o.Packets)
 	}
 	s.client.Protocol = &by
 	if err := s.client.Start(); err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, s.client.Close)
-	err := s.setup(address, o)
+	err := s.setupVideo(address, o)
 	if !stop() {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
 		s.client.Close()
-		return nil, s.clean(err)
+		return nil, s.hidePassword(err)
 	}
 	return s, nil
 }
 
-func (s *Session) setup(address *url.URL, o Opts) error {
+func (s *Session) setupVideo(address *url.URL, o Opts) error {
 	u := base.URL(*address)
 	if o.User != "" {
 		u.User = url.UserPassword(o.User, o.Password)
@@ -135,8 +135,8 @@ func (s *Session) setup(address *url.URL, o Opts) error {
 	return err
 }
 
-// clean takes what may hold the password out of an error.
-func (s *Session) clean(err error) error {
+// hidePassword takes what may hold the password out of an error.
+func (s *Session) hidePassword(err error) error {
 	if err != nil && s.secret != "" && (strings.Contains(err.Error(), s.secret) || strings.Contains(err.Error(), url.QueryEscape(s.secret))) {
 		return errors.New("camera refuses, in words that hold the password")
 	}
@@ -147,54 +147,54 @@ func (s *Session) clean(err error) error {
 func (s *Session) Codec() Codec { return s.codec }
 
 // Bad is how often packets were lost or wrong.
-func (s *Session) Bad() uint64 { return s.bad.Load() }
+func (s *Session) Bad() uint64 { return s.losses.Load() }
 
 // Play asks for pictures. Each goes to take, from one goroutine, until Close: a
 // JPEG, or an access unit of H.264 or H.265 in the byte stream format of its
 // Annex B. After a loss H.26x goes on with the next picture that needs no other.
 // What take is given is its own.
 func (s *Session) Play(take func(unit []byte, random bool)) error {
-	on, err := s.unpack(take)
+	on, err := s.newDepacketizer(take)
 	if err != nil {
 		return err
 	}
 	s.client.OnPacketRTP(s.media, s.format, on)
 	_, err = s.client.Play(nil)
-	return s.clean(err)
+	return s.hidePassword(err)
 }
 
 // Wait waits for the end and tells its reason.
-func (s *Session) Wait() error { return s.clean(s.client.Wait()) }
+func (s *Session) Wait() error { return s.hidePassword(s.client.Wait()) }
 
 // Close ends the session.
 func (s *Session) Close() { s.client.Close() }
 
-// deaf is a UDP socket that is only read.
-type deaf struct{ *net.UDPConn }
+// readOnlyUDP is a UDP socket that is only read.
+type readOnlyUDP struct{ *net.UDPConn }
 
 // ReadFrom reads by recvmsg, the one call that a caged process has for it.
-func (d deaf) ReadFrom(b []byte) (int, net.Addr, error) {
+func (d readOnlyUDP) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, _, _, from, err := d.ReadMsgUDP(b, nil)
 	return n, from, err
 }
 
 // WriteTo says that it was sent.
-func (d deaf) WriteTo(b []byte, _ net.Addr) (int, error) { return len(b), nil }
+func (d readOnlyUDP) WriteTo(b []byte, _ net.Addr) (int, error) { return len(b), nil }
 
-// handedIn gives the library the one socket, then the other.
-func handedIn(ctx context.Context, packets func(context.Context) (rtp, rtcp *net.UDPConn, err error)) func(string, string) (net.PacketConn, error) {
+// listenPacketFrom gives the library the one socket, then the other.
+func listenPacketFrom(ctx context.Context, packets func(context.Context) (rtp, rtcp *net.UDPConn, err error)) func(string, string) (net.PacketConn, error) {
 	var second *net.UDPConn
 	return func(string, string) (net.PacketConn, error) {
 		if second != nil {
 			c := second
 			second = nil
-			return deaf{c}, nil
+			return readOnlyUDP{c}, nil
 		}
 		first, next, err := packets(ctx)
 		if err != nil {
 			return nil, err
 		}
 		second = next
-		return deaf{first}, nil
+		return readOnlyUDP{first}, nil
 	}
 }

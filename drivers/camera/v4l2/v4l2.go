@@ -64,7 +64,7 @@ var ErrNoCamera = errors.New("not a video capture device with memory-mapped buff
 func New(fd int) (*Device, error) {
 	d := &Device{fd: fd}
 	var c capability
-	if err := d.ask(queryCap, unsafe.Pointer(&c)); err != nil {
+	if err := d.ioctl(queryCap, unsafe.Pointer(&c)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrNoCamera, err), unix.Close(fd))
 	}
 	caps := c.capabilities
@@ -86,29 +86,29 @@ func (d *Device) Name() string { return d.name }
 func (d *Device) Formats() (all []Format) {
 	for i := range uint32(64) {
 		desc := fmtDesc{index: i, typ: typeCapture}
-		if d.ask(enumFmt, unsafe.Pointer(&desc)) != nil {
+		if d.ioctl(enumFmt, unsafe.Pointer(&desc)) != nil {
 			return all
 		}
-		switch p := letters(desc.pixel); p {
+		switch p := pixelOf(desc.pixel); p {
 		case Grey, NV12, YUV, YUYV, UYVY, MJPEG, JPEG:
-			all = append(all, d.sizes(p)...)
+			all = append(all, d.listSizes(p)...)
 		}
 	}
 	return all
 }
 
-func (d *Device) sizes(p Pixel) (all []Format) {
+func (d *Device) listSizes(p Pixel) (all []Format) {
 	for i := range uint32(256) {
-		s := frameSize{index: i, pixel: code(p)}
-		if d.ask(enumSizes, unsafe.Pointer(&s)) != nil {
+		s := frameSize{index: i, pixel: fourCC(p)}
+		if d.ioctl(enumSizes, unsafe.Pointer(&s)) != nil {
 			break
 		}
 		sizes := [][2]uint32{{s.size[0], s.size[1]}}
 		if s.typ != discrete {
-			sizes = stepwise(s.size)
+			sizes = usualSizes(s.size)
 		}
 		for _, wh := range sizes {
-			all = append(all, Format{Pixel: p, Width: int(wh[0]), Height: int(wh[1]), Rate: d.rate(p, wh[0], wh[1])})
+			all = append(all, Format{Pixel: p, Width: int(wh[0]), Height: int(wh[1]), Rate: d.maxRate(p, wh[0], wh[1])})
 		}
 		if s.typ != discrete {
 			break
@@ -125,9 +125,9 @@ func (d *Device) sizes(p Pixel) (all []Format) {
 	return nil
 }
 
-// stepwise picks usual sizes of a range: min and max width and the step, then
+// usualSizes picks usual sizes of a range: min and max width and the step, then
 // of the height.
-func stepwise(s [6]uint32) (out [][2]uint32) {
+func usualSizes(s [6]uint32) (out [][2]uint32) {
 	for _, wh := range [][2]uint32{{320, 240}, {640, 360}, {640, 480}, {1280, 720}} {
 		fits := func(v, least, most, step uint32) bool {
 			return v >= least && v <= most && (step == 0 || (v-least)%step == 0)
@@ -142,11 +142,11 @@ func stepwise(s [6]uint32) (out [][2]uint32) {
 	return out
 }
 
-// rate is the most pictures a second of a size.
-func (d *Device) rate(p Pixel, w, h uint32) (best float64) {
+// maxRate is the most pictures a second of a size.
+func (d *Device) maxRate(p Pixel, w, h uint32) (best float64) {
 	for i := range uint32(64) {
-		v := frameInterval{index: i, pixel: code(p), width: w, height: h}
-		if d.ask(enumIntervals, unsafe.Pointer(&v)) != nil {
+		v := frameInterval{index: i, pixel: fourCC(p), width: w, height: h}
+		if d.ioctl(enumIntervals, unsafe.Pointer(&v)) != nil {
 			return best
 		}
 		if v.fraction[0] > 0 { // the first of a range is its shortest
@@ -162,43 +162,43 @@ func (d *Device) rate(p Pixel, w, h uint32) (best float64) {
 // Now is the format that is set.
 func (d *Device) Now() (Format, error) {
 	f := format{typ: typeCapture}
-	if err := d.ask(getFmt, unsafe.Pointer(&f)); err != nil {
+	if err := d.ioctl(getFmt, unsafe.Pointer(&f)); err != nil {
 		return Format{}, fmt.Errorf("ask for the format: %w", err)
 	}
-	return f.read(), nil
+	return f.toFormat(), nil
 }
 
 // Set asks for a format and returns what the driver made of it: it may choose
 // another size, and the rate is a wish. 0 leaves the rate alone.
 func (d *Device) Set(want Format, rate float64) (Format, error) {
-	f := format{typ: typeCapture, pix: pixFormat{width: uint32(want.Width), height: uint32(want.Height), pixel: code(want.Pixel), field: fieldNone}}
-	if err := d.ask(setFmt, unsafe.Pointer(&f)); err != nil {
+	f := format{typ: typeCapture, pix: pixFormat{width: uint32(want.Width), height: uint32(want.Height), pixel: fourCC(want.Pixel), field: fieldNone}}
+	if err := d.ioctl(setFmt, unsafe.Pointer(&f)); err != nil {
 		return Format{}, fmt.Errorf("set the format to %s: %w", want, err)
 	}
 	if rate > 0 {
 		p := streamParm{typ: typeCapture, per: [2]uint32{1000, uint32(1000 * rate)}}
-		_ = d.ask(setParm, unsafe.Pointer(&p)) // many drivers have one rate only
+		_ = d.ioctl(setParm, unsafe.Pointer(&p)) // many drivers have one rate only
 	}
-	return f.read(), nil
+	return f.toFormat(), nil
 }
 
-func (f *format) read() Format {
-	return Format{Pixel: letters(f.pix.pixel), Width: int(f.pix.width), Height: int(f.pix.height), Stride: int(f.pix.stride)}
+func (f *format) toFormat() Format {
+	return Format{Pixel: pixelOf(f.pix.pixel), Width: int(f.pix.width), Height: int(f.pix.height), Stride: int(f.pix.stride)}
 }
 
-// buffersWanted is how many pictures the driver may hold: one being written,
+// wantedBuffers is how many pictures the driver may hold: one being written,
 // one that waits, one that is read, one to spare.
-const buffersWanted = 4
+const wantedBuffers = 4
 
 // Start maps the buffers and begins to capture.
 func (d *Device) Start() error {
-	r := requestBuffers{count: buffersWanted, typ: typeCapture, memory: memoryMap}
-	if err := d.ask(reqBufs, unsafe.Pointer(&r)); err != nil {
+	r := requestBuffers{count: wantedBuffers, typ: typeCapture, memory: memoryMap}
+	if err := d.ioctl(reqBufs, unsafe.Pointer(&r)); err != nil {
 		return fmt.Errorf("ask for buffers: %w", err)
 	}
 	for i := range r.count {
 		b := buffer{index: i, typ: typeCapture, memory: memoryMap}
-		if err := d.ask(queryBuf, unsafe.Pointer(&b)); err != nil {
+		if err := d.ioctl(queryBuf, unsafe.Pointer(&b)); err != nil {
 			return fmt.Errorf("ask for buffer %d: %w", i, err)
 		}
 		mem, err := unix.Mmap(d.fd, int64(uint32(b.offset)), int(b.length), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
@@ -211,7 +211,7 @@ func (d *Device) Start() error {
 		}
 	}
 	on := uint32(typeCapture)
-	if err := d.ask(streamOn, unsafe.Pointer(&on)); err != nil {
+	if err := d.ioctl(streamOn, unsafe.Pointer(&on)); err != nil {
 		return fmt.Errorf("begin to capture: %w", err)
 	}
 	// Not before: an idle device is in error to whoever waits for it.
@@ -238,7 +238,7 @@ func (d *Device) Next(wait bool) (p Picture, ok bool, err error) {
 	var got error
 	b := buffer{typ: typeCapture, memory: memoryMap}
 	err = raw.Read(func(uintptr) bool {
-		got = d.ask(dqBuf, unsafe.Pointer(&b))
+		got = d.ioctl(dqBuf, unsafe.Pointer(&b))
 		return !wait || got != unix.EAGAIN
 	})
 	switch {
@@ -262,7 +262,7 @@ func (d *Device) Next(wait bool) (p Picture, ok bool, err error) {
 func (d *Device) Return(index int) error {
 	clear(d.buffers[index])
 	b := buffer{index: uint32(index), typ: typeCapture, memory: memoryMap}
-	if err := d.ask(qBuf, unsafe.Pointer(&b)); err != nil {
+	if err := d.ioctl(qBuf, unsafe.Pointer(&b)); err != nil {
 		return fmt.Errorf("give buffer %d back: %w", index, err)
 	}
 	return nil
@@ -279,7 +279,7 @@ func (d *Device) SetDeadline(t time.Time) error {
 // Close stops the capture and wipes and unmaps the buffers. Nothing may wait.
 func (d *Device) Close() error {
 	off := uint32(typeCapture)
-	err := d.ask(streamOff, unsafe.Pointer(&off)) // the buffers are ours again
+	err := d.ioctl(streamOff, unsafe.Pointer(&off)) // the buffers are ours again
 	if err == unix.ENODEV {
 		err = nil // unplugged
 	}
@@ -294,7 +294,7 @@ func (d *Device) Close() error {
 	return errors.Join(err, unix.Close(d.fd))
 }
 
-func (d *Device) ask(request uintptr, arg unsafe.Pointer) error {
+func (d *Device) ioctl(request uintptr, arg unsafe.Pointer) error {
 	for {
 		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(d.fd), request, uintptr(arg))
 		switch errno {

@@ -78,30 +78,30 @@ const (
 
 // The requests: direction, size, 'V' and a number (asm-generic/ioctl.h).
 const (
-	reads  = 2 << 30
-	writes = 1 << 30
-	both   = reads | writes
-	video  = 'V' << 8
+	iocRead      = 2 << 30
+	iocWrite     = 1 << 30
+	iocReadWrite = iocRead | iocWrite
+	iocVideo     = 'V' << 8
 
-	queryCap      = reads | unsafe.Sizeof(capability{})<<16 | video
-	enumFmt       = both | unsafe.Sizeof(fmtDesc{})<<16 | video | 2
-	getFmt        = both | unsafe.Sizeof(format{})<<16 | video | 4
-	setFmt        = both | unsafe.Sizeof(format{})<<16 | video | 5
-	reqBufs       = both | unsafe.Sizeof(requestBuffers{})<<16 | video | 8
-	queryBuf      = both | unsafe.Sizeof(buffer{})<<16 | video | 9
-	qBuf          = both | unsafe.Sizeof(buffer{})<<16 | video | 15
-	dqBuf         = both | unsafe.Sizeof(buffer{})<<16 | video | 17
-	streamOn      = writes | 4<<16 | video | 18
-	streamOff     = writes | 4<<16 | video | 19
-	setParm       = both | unsafe.Sizeof(streamParm{})<<16 | video | 22
-	enumSizes     = both | unsafe.Sizeof(frameSize{})<<16 | video | 74
-	enumIntervals = both | unsafe.Sizeof(frameInterval{})<<16 | video | 75
+	queryCap      = iocRead | unsafe.Sizeof(capability{})<<16 | iocVideo
+	enumFmt       = iocReadWrite | unsafe.Sizeof(fmtDesc{})<<16 | iocVideo | 2
+	getFmt        = iocReadWrite | unsafe.Sizeof(format{})<<16 | iocVideo | 4
+	setFmt        = iocReadWrite | unsafe.Sizeof(format{})<<16 | iocVideo | 5
+	reqBufs       = iocReadWrite | unsafe.Sizeof(requestBuffers{})<<16 | iocVideo | 8
+	queryBuf      = iocReadWrite | unsafe.Sizeof(buffer{})<<16 | iocVideo | 9
+	qBuf          = iocReadWrite | unsafe.Sizeof(buffer{})<<16 | iocVideo | 15
+	dqBuf         = iocReadWrite | unsafe.Sizeof(buffer{})<<16 | iocVideo | 17
+	streamOn      = iocWrite | 4<<16 | iocVideo | 18
+	streamOff     = iocWrite | 4<<16 | iocVideo | 19
+	setParm       = iocReadWrite | unsafe.Sizeof(streamParm{})<<16 | iocVideo | 22
+	enumSizes     = iocReadWrite | unsafe.Sizeof(frameSize{})<<16 | iocVideo | 74
+	enumIntervals = iocReadWrite | unsafe.Sizeof(frameInterval{})<<16 | iocVideo | 75
 )
 
-func code(p Pixel) uint32 {
+func fourCC(p Pixel) uint32 {
 	return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
 }
 
-func letters(c uint32) Pixel {
+func pixelOf(c uint32) Pixel {
 	return Pixel([]byte{byte(c), byte(c >> 8), byte(c >> 16), byte(c >> 24)})
 }

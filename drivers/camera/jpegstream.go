@@ -16,7 +16,7 @@ import (
 // such as a program writes to a pipe. What lies between pictures is passed
 // over, and a damaged picture does not disturb those after it.
 type Stream struct {
-	flow
+	jpegStream
 	rate float64
 }
 
@@ -29,10 +29,10 @@ func OpenStream(r io.Reader, l Limits, rate float64) (*Stream, error) {
 		return nil, err
 	}
 	s := &Stream{rate: rate}
-	if err := s.begin(r, l); err != nil {
+	if err := s.startReading(r, l); err != nil {
 		return nil, err
 	}
-	if err := s.settle(context.Background(), nil); err != nil {
+	if err := s.findFormat(context.Background(), nil); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -51,50 +51,50 @@ func (s *Stream) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	n := s.frame
 	at, err := s.readInto(ctx, nil, dst)
 	if s.rate > 0 && !at.IsZero() {
-		at = clock(n, s.rate)
+		at = recordedTime(n, s.rate)
 	}
 	return at, err
 }
 
-// flow is what sources of JPEG pictures in a stream of bytes share.
-type flow struct {
-	split  splitter
-	limits Limits
-	format format
-	frame  int
-	dec    luma.Decoder
-	err    error      // why it ended
-	mu     sync.Mutex // held by a read, since Close takes its memory away
+// jpegStream is what sources of JPEG pictures in a stream of bytes share.
+type jpegStream struct {
+	splitter jpegSplitter
+	limits   Limits
+	format   format
+	frame    int
+	dec      luma.Decoder
+	err      error      // why it ended
+	mu       sync.Mutex // held by a read, since Close takes its memory away
 
-	box *box          // the newest picture; nil: every one, in order
-	fed chan struct{} // closed when nothing fills the box any more
+	latest      *latest       // the newest picture; nil: every one, in order
+	fillerEnded chan struct{} // closed when nothing fills the box any more
 }
 
-func (f *flow) begin(r io.Reader, l Limits) error {
-	l = l.orDefault()
-	p, err := newPump(r, l.Memory)
-	f.take(p, l)
+func (f *jpegStream) startReading(r io.Reader, l Limits) error {
+	l = l.withDefaults()
+	p, err := newChunkReader(r, l.Memory)
+	f.attachReader(p, l)
 	return err
 }
 
-func (f *flow) take(p *pump, l Limits) {
-	f.limits = l.orDefault()
-	f.dec.Memory, f.split.memory = f.limits.Memory, f.limits.Memory
-	f.split.pump = p
-	f.split.max = f.limits.MaxBytes
+func (f *jpegStream) attachReader(p *chunkReader, l Limits) {
+	f.limits = l.withDefaults()
+	f.dec.Memory, f.splitter.memory = f.limits.Memory, f.limits.Memory
+	f.splitter.pump = p
+	f.splitter.maxBytes = f.limits.MaxBytes
 }
 
-// settle waits for the first picture with a readable header, which gives the
+// findFormat waits for the first picture with a readable header, which gives the
 // size, and leaves it for the first read. A few others may come before it.
-func (f *flow) settle(ctx context.Context, limit <-chan time.Time) error {
+func (f *jpegStream) findFormat(ctx context.Context, limit <-chan time.Time) error {
 	var first error
 	for range 10 {
-		src, _, err := f.split.next(ctx, limit)
+		src, _, err := f.splitter.nextPicture(ctx, limit)
 		if err == nil {
 			if f.format, err = newFormat(src, f.limits); err == nil {
 				return nil
 			}
-			f.split.release()
+			f.splitter.releasePicture()
 		} else if _, ok := errors.AsType[errPicture](err); !ok {
 			if err == io.EOF && first == nil {
 				return errors.New("no JPEG picture came")
@@ -111,62 +111,62 @@ func (f *flow) settle(ctx context.Context, limit <-chan time.Time) error {
 	return fmt.Errorf("no picture that can be read: %w", first)
 }
 
-// live makes the source give its newest picture only.
-func (f *flow) live(l Live) {
-	f.box, f.fed = newBox(l, f.limits.Memory, f.limits.MaxBytes), make(chan struct{})
-	go f.feed()
+// startLive makes the source give its newest picture only.
+func (f *jpegStream) startLive(l Live) {
+	f.latest, f.fillerEnded = newLatest(l, f.limits.Memory, f.limits.MaxBytes), make(chan struct{})
+	go f.fillLatest()
 }
 
-func (f *flow) feed() {
-	defer close(f.fed)
+func (f *jpegStream) fillLatest() {
+	defer close(f.fillerEnded)
 	for {
-		src, at, err := f.split.next(context.Background(), nil)
+		src, at, err := f.splitter.nextPicture(context.Background(), nil)
 		if err == nil {
-			f.box.copy(src, at)
-			f.split.release()
+			f.latest.publishCopy(src, at)
+			f.splitter.releasePicture()
 			continue
 		}
 		if _, ok := errors.AsType[errPicture](err); !ok {
-			f.box.end(err)
+			f.latest.setEnd(err)
 			return
 		}
-		f.box.spoil(err)
+		f.latest.publishBad(err)
 	}
 }
 
-func (f *flow) next(ctx context.Context, limit <-chan time.Time) ([]byte, time.Time, error) {
-	if f.box != nil {
-		return f.box.take(ctx, limit)
+func (f *jpegStream) nextPicture(ctx context.Context, limit <-chan time.Time) ([]byte, time.Time, error) {
+	if f.latest != nil {
+		return f.latest.waitNewest(ctx, limit)
 	}
-	return f.split.next(ctx, limit)
+	return f.splitter.nextPicture(ctx, limit)
 }
 
-func (f *flow) release() {
-	if f.box != nil {
-		f.box.release()
+func (f *jpegStream) releasePicture() {
+	if f.latest != nil {
+		f.latest.clearTaken()
 	} else {
-		f.split.release()
+		f.splitter.releasePicture()
 	}
 }
 
 // readInto is ReadInto with a limit to the wait and the times of arrival.
-func (f *flow) readInto(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
+func (f *jpegStream) readInto(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.split.pump.closed() {
+	if f.splitter.pump.isClosed() {
 		return time.Time{}, ErrClosed
 	}
 	if f.err != nil {
 		return time.Time{}, f.err
 	}
-	if err := admit(ctx, dst, f.format.w, f.format.h); err != nil {
+	if err := checkRead(ctx, dst, f.format.w, f.format.h); err != nil {
 		return time.Time{}, err
 	}
-	src, at, err := f.next(ctx, limit)
+	src, at, err := f.nextPicture(ctx, limit)
 	if err == nil {
-		err = f.format.decode(&f.dec, dst, src)
-		f.release()
-		if changed, ok := errors.AsType[errSize](err); ok {
+		err = f.format.decodeLuma(&f.dec, dst, src)
+		f.releasePicture()
+		if changed, ok := errors.AsType[errSizeChanged](err); ok {
 			f.err = fmt.Errorf("pictures have changed: the new one %w: open the camera again", changed)
 			return time.Time{}, f.err
 		}
@@ -182,7 +182,7 @@ func (f *flow) readInto(ctx context.Context, limit <-chan time.Time, dst []byte)
 		f.frame++
 		return at, nil
 	}
-	if f.split.pump.closed() {
+	if f.splitter.pump.isClosed() {
 		err = ErrClosed
 	}
 	if ctx.Err() == nil {
@@ -192,30 +192,30 @@ func (f *flow) readInto(ctx context.Context, limit <-chan time.Time, dst []byte)
 }
 
 // Size is the width and height of the pictures that ReadInto delivers.
-func (f *flow) Size() (w, h int) { return f.format.w, f.format.h }
+func (f *jpegStream) Size() (w, h int) { return f.format.w, f.format.h }
 
 // Dropped is how many pictures came and were overtaken by the next one before
 // anyone looked at them.
-func (f *flow) Dropped() uint64 {
-	if f.box == nil {
+func (f *jpegStream) Dropped() uint64 {
+	if f.latest == nil {
 		return 0
 	}
-	return f.box.missed.Load()
+	return f.latest.dropped.Load()
 }
 
 // Close ends the source, and a ReadInto that waits.
-func (f *flow) Close() error {
-	err := f.split.pump.close()
-	if f.box != nil {
-		<-f.fed
-		f.box.end(ErrClosed)
+func (f *jpegStream) Close() error {
+	err := f.splitter.pump.closeReader()
+	if f.latest != nil {
+		<-f.fillerEnded
+		f.latest.setEnd(ErrClosed)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.box != nil {
-		f.box.free()
+	if f.latest != nil {
+		f.latest.freeBuffers()
 	}
 	f.dec.Close()
-	f.split.free()
+	f.splitter.freeBuffers()
 	return err
 }

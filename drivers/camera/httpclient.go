@@ -10,19 +10,19 @@ import (
 	"net/url"
 )
 
-// client asks a camera for its stream, or its picture: authentication when asked for, and
+// httpClient asks a camera for its stream, or its picture: authentication when asked for, and
 // redirects on the same host.
-type client struct {
+type httpClient struct {
 	http           http.Client
 	user, password string
 }
 
-// readAhead bounds what the HTTP client keeps of a stream in a buffer of its
+// maxReadAhead bounds what the HTTP client keeps of a stream in a buffer of its
 // own, which is nowhere wiped: a chunk's size and little more.
-const readAhead = 64
+const maxReadAhead = 64
 
-func newClient(o HTTP) *client {
-	return &client{
+func newClient(o HTTP) *httpClient {
+	return &httpClient{
 		user: o.User, password: o.Password,
 		http: http.Client{
 			Transport: &http.Transport{
@@ -30,21 +30,21 @@ func newClient(o HTTP) *client {
 				TLSClientConfig:        o.TLS,
 				DisableCompression:     true,
 				MaxResponseHeaderBytes: 64 << 10,
-				ReadBufferSize:         readAhead,
+				ReadBufferSize:         maxReadAhead,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 }
 
-// get returns the response that is neither a redirect nor a question for a
+// getFinal returns the response that is neither a redirect nor a question for a
 // password. The conditions are headers that go with every request.
-func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*http.Response, error) {
+func (c *httpClient) getFinal(ctx context.Context, u *url.URL, conditions http.Header) (*http.Response, error) {
 	auth := ""
 	for range 6 {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 		if err != nil {
-			return nil, bare(err)
+			return nil, stripURL(err)
 		}
 		maps.Copy(req.Header, conditions)
 		req.Header.Set("User-Agent", "kerb")
@@ -53,7 +53,7 @@ func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*
 		}
 		res, err := c.http.Do(req)
 		if err != nil {
-			return nil, bare(err)
+			return nil, stripURL(err)
 		}
 		switch res.StatusCode {
 		case http.StatusUnauthorized:
@@ -62,13 +62,13 @@ func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*
 			if auth != "" {
 				return nil, ErrRefused
 			}
-			if auth, err = c.answer(res, u); err != nil {
+			if auth, err = c.answerChallenge(res, u); err != nil {
 				return nil, err
 			}
 		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 			http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 			res.Body.Close()
-			if u, err = redirect(res, u); err != nil {
+			if u, err = redirectTarget(res, u); err != nil {
 				return nil, err
 			}
 			auth = ""
@@ -79,8 +79,8 @@ func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*
 	return nil, errors.New("camera redirects in circles")
 }
 
-// redirect is where a response points, if it is the same host.
-func redirect(res *http.Response, from *url.URL) (*url.URL, error) {
+// redirectTarget is where a response points, if it is the same host.
+func redirectTarget(res *http.Response, from *url.URL) (*url.URL, error) {
 	to, err := res.Location()
 	if err != nil {
 		return nil, errors.New("camera redirects to nowhere")
@@ -92,8 +92,8 @@ func redirect(res *http.Response, from *url.URL) (*url.URL, error) {
 	return to, nil
 }
 
-// bare takes the address, which may hold a password, out of an error.
-func bare(err error) error {
+// stripURL takes the address, which may hold a password, out of an error.
+func stripURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}

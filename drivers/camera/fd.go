@@ -14,7 +14,7 @@ func ReadAVI(f *os.File, l Limits) (*AVI, error) {
 	}
 	var a *AVI
 	if err == nil {
-		a, err = newAVI(f, info.Size(), f.Name(), l)
+		a, err = openAVIReader(f, info.Size(), f.Name(), l)
 	}
 	if err != nil {
 		f.Close()
