@@ -15,28 +15,28 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// AVI is a Motion-JPEG AVI file. Its pictures are numbered from 0; a chunk of
-// no bytes is no picture and takes no number. Picture n is at n/Rate seconds
-// after 1970.
+// AVI reads a Motion-JPEG AVI file. Pictures are numbered from 0; an empty chunk
+// takes no number. Picture n is at n/Rate seconds after 1970.
 type AVI struct {
 	name       string
 	file       io.Closer
 	chunks     riffReader
-	firstFrame riffReader // the walk as it was before the first frame
+	firstFrame riffReader // the reader's position before the first frame
 	stream     int        // number of the video stream
-	rate       float64
+	rate       float64    // pictures per second
 	limits     Limits
 	format     format
 	index      int
 	buf        []byte
 	dec        luma.Decoder
-	err        error // why it ended
+	err        error // of the end
 	closed     atomic.Bool
-	mu         sync.Mutex // held by a read, since Close takes its memory away
+	mu         sync.Mutex // held by a read, because Close frees the memory
 }
 
-// OpenAVI opens a Motion-JPEG AVI file. Its size is that of the first picture
-// that can be read.
+// OpenAVI opens a Motion-JPEG AVI file, of any length, with or without an index.
+// The first picture with a readable header sets the size. It refuses files that
+// are not regular, have no video stream, or hold another coding than Motion-JPEG.
 func OpenAVI(path string, l Limits) (*AVI, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -58,6 +58,7 @@ func OpenAVI(path string, l Limits) (*AVI, error) {
 	return a, nil
 }
 
+// openAVIReader reads the headers and the size. name stands in errors.
 func openAVIReader(r io.ReaderAt, length int64, name string, l Limits) (*AVI, error) {
 	a := &AVI{name: name, limits: l.withDefaults(), chunks: riffReader{r: r, length: length}}
 	a.dec.Memory = a.limits.Memory
@@ -73,14 +74,21 @@ func openAVIReader(r io.ReaderAt, length int64, name string, l Limits) (*AVI, er
 	return a, nil
 }
 
-// readHeaders reads up to the list of frames: which stream is video, its rate and
-// its coding.
+const (
+	aviHeaderLen = 40 // bytes of avih, strh and strf that are read
+	riffMagicLen = 12 // RIFF, length, AVI
+	// minAVIRate and maxRate bound the declared rate, in pictures per second.
+	minAVIRate = 1e-3
+)
+
+// readHeaders reads the header chunks up to the movi list: which stream is video,
+// its rate and its coding.
 func (a *AVI) readHeaders() error {
-	var magic [12]byte
-	if n, _ := a.chunks.r.ReadAt(magic[:], 0); n < 12 || string(magic[:4]) != "RIFF" || string(magic[8:]) != "AVI " {
+	var magic [riffMagicLen]byte
+	if n, _ := a.chunks.r.ReadAt(magic[:], 0); n < riffMagicLen || string(magic[:4]) != "RIFF" || string(magic[8:]) != "AVI " {
 		return errors.New("is not an AVI file")
 	}
-	var main, stream, format [40]byte
+	var main, stream, format [aviHeaderLen]byte
 	streams, video := 0, -1
 	for {
 		before := a.chunks
@@ -99,7 +107,7 @@ func (a *AVI) readHeaders() error {
 		case id == "avih":
 			err = a.readChunkStart(main[:], c)
 		case id == "strh":
-			var b [40]byte
+			var b [aviHeaderLen]byte
 			err = a.readChunkStart(b[:], c)
 			if video < 0 && string(b[:4]) == "vids" {
 				video, stream = streams, b
@@ -116,18 +124,18 @@ func (a *AVI) readHeaders() error {
 		return errors.New("has no video stream")
 	}
 	a.stream = video
-	if err := checkCoding(string(format[16:20])); err != nil {
+	if err := checkCoding(string(format[16:20])); err != nil { // biCompression
 		return err
 	}
 	return a.parseRate(main[:], stream[:])
 }
 
-// readChunkStart reads the start of a chunk; what the chunk lacks stays zero.
+// readChunkStart reads the first bytes of a chunk. Bytes beyond its end stay zero.
 func (a *AVI) readChunkStart(b []byte, c riffChunk) error {
 	return a.chunks.readFull(b[:min(int64(len(b)), c.size)], c.at)
 }
 
-// checkCoding refuses what is not Motion-JPEG, by the four characters that name it.
+// checkCoding refuses every coding but Motion-JPEG, by its FourCC.
 func checkCoding(fourcc string) error {
 	switch strings.ToUpper(fourcc) {
 	case "MJPG", "JPEG", "AVRN", "JPGL", "DMB1":
@@ -137,8 +145,8 @@ func checkCoding(fourcc string) error {
 		"ffmpeg -i IN -an -c:v mjpeg -q:v 3 OUT.avi", strings.TrimRight(fourcc, "\x00"))
 }
 
-// parseRate finds the pictures per second: rate/scale of the stream header, or the
-// microseconds per picture of the main header.
+// parseRate takes the pictures per second from dwRate/dwScale of the stream header
+// (strh), or else from dwMicroSecPerFrame of the main header (avih).
 func (a *AVI) parseRate(main, stream []byte) error {
 	scale := binary.LittleEndian.Uint32(stream[20:])
 	rate := binary.LittleEndian.Uint32(stream[24:])
@@ -149,13 +157,13 @@ func (a *AVI) parseRate(main, stream []byte) error {
 	case micros > 0:
 		a.rate = 1e6 / float64(micros)
 	}
-	if a.rate < 1e-3 || a.rate > 1e4 {
+	if a.rate < minAVIRate || a.rate > maxRate {
 		return fmt.Errorf("declares %g pictures a second", a.rate)
 	}
 	return nil
 }
 
-// findFormat finds the size of the pictures: that of the first one with a header.
+// findFormat takes the size from the first picture with a readable header.
 func (a *AVI) findFormat() error {
 	for first := error(nil); ; {
 		src, err := a.readFrame()
@@ -180,12 +188,13 @@ func (a *AVI) findFormat() error {
 	}
 }
 
+// isBadFrame reports whether an error is about one picture.
 func isBadFrame(err error) bool {
 	var b BadFrame
 	return errors.As(err, &b)
 }
 
-// readFrame reads the next picture, still compressed.
+// readFrame returns the next frame, compressed. It is valid until the next call.
 func (a *AVI) readFrame() ([]byte, error) {
 	for {
 		c, err := a.chunks.nextChunk()
@@ -210,13 +219,14 @@ func (a *AVI) readFrame() ([]byte, error) {
 	}
 }
 
-// isVideoFrame tells the frames of the video stream: "00dc", or "00db".
+// isVideoFrame reports whether a chunk is a frame of the video stream, by its
+// name: the number of the stream, then "dc" or "db".
 func (a *AVI) isVideoFrame(id [4]byte) bool {
 	return id[2] == 'd' && (id[3] == 'c' || id[3] == 'b') &&
 		int(id[0]-'0') == a.stream/10 && int(id[1]-'0') == a.stream%10
 }
 
-// addRepairHint says what to do about a file that is cut short.
+// addRepairHint adds to the error of a truncated file how to repair it.
 func (a *AVI) addRepairHint(err error) error {
 	var cut errShortFile
 	if errors.As(err, &cut) {
@@ -226,7 +236,8 @@ func (a *AVI) addRepairHint(err error) error {
 	return err
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// its time.
 func (a *AVI) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -259,14 +270,14 @@ func (a *AVI) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	return recordedTime(n, a.rate), err
 }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (a *AVI) Size() (w, h int) { return a.format.w, a.format.h }
 
-// Rate is how many pictures are shown a second.
+// Rate returns the declared rate, 0.001 to 10,000 pictures per second.
 func (a *AVI) Rate() float64 { return a.rate }
 
-// Frames is how many pictures the file has, up to where it may be cut short.
-// It walks over the whole file.
+// Frames counts the pictures of the file, up to the end or the first damaged
+// chunk. It reads every chunk's header.
 func (a *AVI) Frames() int {
 	w, n := a.firstFrame, 0
 	for {
@@ -280,7 +291,7 @@ func (a *AVI) Frames() int {
 	}
 }
 
-// Close closes the file.
+// Close closes the file and frees the memory.
 func (a *AVI) Close() error {
 	if a.closed.Swap(true) {
 		return nil

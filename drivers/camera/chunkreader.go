@@ -8,119 +8,127 @@ import (
 	"time"
 )
 
-// errStall says that nothing came for too long.
+// errStall reports that no picture came within the time limit.
 var errStall = errors.New("no picture within the time limit")
 
-// chunkReader reads from a reader that may block, so that waiting for it can be
-// interrupted. One goroutine reads; it holds two chunks at most.
+const (
+	chunkSize     = 32 << 10    // bytes of one Read; chosen by hand
+	maxEmptyReads = 100         // in a row, as in bufio; then io.ErrNoProgress
+	closeWait     = time.Second // for a Read that Close does not interrupt; chosen by hand
+)
+
+// chunkReader reads a blocking io.Reader in a goroutine of its own, so that the
+// caller's wait can end with a context or a time limit. It holds two chunks, and
+// overwrites each byte when it has been handed on.
 type chunkReader struct {
 	filled chan chunk
 	empty  chan []byte
-	stop   chan struct{} // closed by close
+	stop   chan struct{} // closed by closeReader
 	ended  chan struct{} // closed when the goroutine has ended
 	once   sync.Once
 	r      io.Reader
 
 	memory  Memory
-	chunks  [2][]byte // all there are
-	current chunk     // what the consumer is at
-	left    []byte
+	chunks  [2][]byte // all that were allocated
+	current chunk     // being consumed
+	left    []byte    // of current
 }
 
-// chunk is what one Read gave.
+// chunk is the result of one Read.
 type chunk struct {
 	buf []byte
 	n   int
-	at  time.Time // when it came
+	at  time.Time // of arrival
 	err error
 }
 
-// newChunkReader closes r when it cannot begin.
+// newChunkReader starts the goroutine. It closes r when memory is refused.
 func newChunkReader(r io.Reader, m Memory) (*chunkReader, error) {
-	p := &chunkReader{
+	c := &chunkReader{
 		filled: make(chan chunk), empty: make(chan []byte, 2),
 		stop: make(chan struct{}), ended: make(chan struct{}), r: r, memory: m,
 	}
-	for i := range p.chunks {
+	for i := range c.chunks {
 		var err error
-		if p.chunks[i], err = m.Bytes(32 << 10); err != nil {
-			m.Free(p.chunks[0])
+		if c.chunks[i], err = m.Bytes(chunkSize); err != nil {
+			m.Free(c.chunks[0])
 			if c, ok := r.(io.Closer); ok {
 				err = errors.Join(err, c.Close())
 			}
 			return nil, err
 		}
-		p.empty <- p.chunks[i]
+		c.empty <- c.chunks[i]
 	}
-	go p.readChunks()
-	return p, nil
+	go c.readChunks()
+	return c, nil
 }
 
-// freeChunks gives the chunks back, unless a reader that stays blocked may still
-// write to one. No read may be under way.
-func (p *chunkReader) freeChunks() {
+// freeChunks gives the chunks back, unless the goroutine is still blocked in Read
+// and may write to one. No readBytes may be under way.
+func (c *chunkReader) freeChunks() {
 	select {
-	case <-p.ended:
+	case <-c.ended:
 	default:
 		return
 	}
-	for i, b := range p.chunks {
-		p.memory.Free(b)
-		p.chunks[i] = nil
+	for i, b := range c.chunks {
+		c.memory.Free(b)
+		c.chunks[i] = nil
 	}
-	p.left, p.current = nil, chunk{}
+	c.left, c.current = nil, chunk{}
 }
 
-// peekBytes waits for the first bytes and leaves them to be read.
-func (p *chunkReader) peekBytes(ctx context.Context, limit <-chan time.Time) ([]byte, error) {
-	_, _, err := p.readBytes(ctx, limit, nil)
-	return p.left, err
+// peekBytes waits for the first bytes and returns them without consuming them.
+func (c *chunkReader) peekBytes(ctx context.Context, limit <-chan time.Time) ([]byte, error) {
+	_, _, err := c.readBytes(ctx, limit, nil)
+	return c.left, err
 }
 
-func (p *chunkReader) readChunks() {
-	defer close(p.ended)
+// readChunks fills empty chunks until an error or closeReader.
+func (c *chunkReader) readChunks() {
+	defer close(c.ended)
 	for idle := 0; ; {
-		var c chunk
+		var next chunk
 		select {
-		case c.buf = <-p.empty:
-		case <-p.stop:
+		case next.buf = <-c.empty:
+		case <-c.stop:
 			return
 		}
-		c.n, c.err = p.r.Read(c.buf)
-		c.at = time.Now()
-		if idle++; c.n > 0 {
+		next.n, next.err = c.r.Read(next.buf)
+		next.at = time.Now()
+		if idle++; next.n > 0 {
 			idle = 0
 		}
-		if idle > 100 && c.err == nil {
-			c.err = io.ErrNoProgress
+		if idle > maxEmptyReads && next.err == nil {
+			next.err = io.ErrNoProgress
 		}
 		select {
-		case p.filled <- c:
-		case <-p.stop:
-			clear(c.buf)
+		case c.filled <- next:
+		case <-c.stop:
+			clear(next.buf)
 			return
 		}
-		if c.err != nil {
+		if next.err != nil {
 			return
 		}
 	}
 }
 
-// readBytes copies what has come to dst, at least one byte, and says when it came.
-// The reader's error comes after its last byte, and again.
-func (p *chunkReader) readBytes(ctx context.Context, limit <-chan time.Time, dst []byte) (n int, at time.Time, err error) {
-	for len(p.left) == 0 {
-		if p.current.buf != nil {
-			p.empty <- p.current.buf
-			p.current.buf = nil
+// readBytes copies at least one byte to dst and returns the time of its arrival.
+// The reader's error is returned after its last byte, and again on later calls.
+func (c *chunkReader) readBytes(ctx context.Context, limit <-chan time.Time, dst []byte) (n int, at time.Time, err error) {
+	for len(c.left) == 0 {
+		if c.current.buf != nil {
+			c.empty <- c.current.buf
+			c.current.buf = nil
 		}
-		if p.current.err != nil {
-			return 0, p.current.at, p.current.err
+		if c.current.err != nil {
+			return 0, c.current.at, c.current.err
 		}
 		select {
-		case p.current = <-p.filled:
-			p.left = p.current.buf[:p.current.n]
-		case <-p.stop:
+		case c.current = <-c.filled:
+			c.left = c.current.buf[:c.current.n]
+		case <-c.stop:
 			return 0, time.Time{}, ErrClosed
 		case <-ctx.Done():
 			return 0, time.Time{}, ctx.Err()
@@ -128,35 +136,35 @@ func (p *chunkReader) readBytes(ctx context.Context, limit <-chan time.Time, dst
 			return 0, time.Time{}, errStall
 		}
 	}
-	n = copy(dst, p.left)
-	clear(p.left[:n])
-	p.left = p.left[n:]
-	return n, p.current.at, nil
+	n = copy(dst, c.left)
+	clear(c.left[:n])
+	c.left = c.left[n:]
+	return n, c.current.at, nil
 }
 
-func (p *chunkReader) isClosed() bool {
+func (c *chunkReader) isClosed() bool {
 	select {
-	case <-p.stop:
+	case <-c.stop:
 		return true
 	default:
 		return false
 	}
 }
 
-// closeReader ends the reading, and the reader where that is an io.Closer. It waits
-// for a read under way, but only for a moment: a terminal cannot be
+// closeReader stops the goroutine and closes the reader if it is an io.Closer. It
+// waits at most closeWait for a Read under way: a read of a terminal cannot be
 // interrupted.
-func (p *chunkReader) closeReader() (err error) {
-	p.once.Do(func() {
-		close(p.stop)
-		if c, ok := p.r.(io.Closer); ok {
-			err = c.Close()
+func (c *chunkReader) closeReader() (err error) {
+	c.once.Do(func() {
+		close(c.stop)
+		if closer, ok := c.r.(io.Closer); ok {
+			err = closer.Close()
 		}
-		moment := time.NewTimer(time.Second)
-		defer moment.Stop()
+		timeout := time.NewTimer(closeWait)
+		defer timeout.Stop()
 		select {
-		case <-p.ended:
-		case <-moment.C:
+		case <-c.ended:
+		case <-timeout.C:
 		}
 	})
 	return err

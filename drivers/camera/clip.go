@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// clipDecoder is a short recording on its way through a decoder.
+// clipDecoder runs one MP4 clip through a decoder that the caller hands in.
 type clipDecoder struct {
 	in        io.WriteCloser
 	out       Pipe
-	delivered int // pictures that came out
+	delivered int // pictures read
 	feeding   sync.WaitGroup
 	once      sync.Once
 }
 
-// startClip hands what came to a decoder and waits for the first picture.
+// startClip writes the fetched clip to a new decoder, moov first, and waits for
+// the first picture.
 func (s *Snapshot) startClip(ctx context.Context) (*clipDecoder, error) {
 	if s.opts.Clip == nil {
 		return nil, errors.New("camera sends a clip, which needs a decoder")
@@ -35,7 +36,7 @@ func (s *Snapshot) startClip(ctx context.Context) (*clipDecoder, error) {
 		defer in.Close()
 		for _, p := range parts {
 			if _, err := in.Write(p); err != nil {
-				return // its pictures tell
+				return // the missing pictures report it
 			}
 		}
 	})
@@ -46,21 +47,21 @@ func (s *Snapshot) startClip(ctx context.Context) (*clipDecoder, error) {
 	return c, nil
 }
 
-// readPicture is the number of the next picture, which is written to dst.
+// readPicture writes the next picture to dst and returns its number, from 0.
 func (c *clipDecoder) readPicture(ctx context.Context, dst []byte) (int, error) {
 	_, err := c.out.ReadInto(ctx, dst)
 	c.delivered++
 	return c.delivered - 1, err
 }
 
-// stopDecoder ends the decoder by taking both its ends away. What it is fed lies in
-// memory that is wiped next.
+// stopDecoder ends the decoder by closing both its ends, and waits until no more
+// bytes of the clip are read: the caller overwrites them next.
 func (c *clipDecoder) stopDecoder() {
 	c.once.Do(func() {
 		if c.out != nil {
 			_ = c.out.Close()
 		}
-		if d, ok := c.in.(interface{ SetWriteDeadline(time.Time) error }); !ok || d.SetWriteDeadline(time.Unix(1, 0)) != nil {
+		if d, ok := c.in.(interface{ SetWriteDeadline(time.Time) error }); !ok || d.SetWriteDeadline(longAgo()) != nil {
 			_ = c.in.Close()
 		}
 		c.feeding.Wait()

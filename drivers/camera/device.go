@@ -15,42 +15,58 @@ import (
 	"kerb/drivers/camera/v4l2"
 )
 
-// Device is a camera of the kernel: USB, or the old driver of a CSI one.
+// Device reads a Video4Linux camera: USB, or CSI with its legacy driver. It is not
+// safe for concurrent use.
 type Device struct {
 	dev          *v4l2.Device
 	set          v4l2.Format
 	limits       Limits
 	live         Live
 	w, h         int
-	reduction    int // so many pixels make one of the picture, each way; not of JPEGs
-	format       format
+	reduction    int    // captured pixels to one delivered, each way; 0: JPEG
+	format       format // of JPEGs
 	dec          luma.Decoder
-	pace         latest // its clock only
+	pace         pacer
 	frame        int
-	lastSequence uint32 // sequence
+	lastSequence uint32 // of the last dequeued buffer
 	dropped      uint64
 	closed       bool
 	err          error
 }
 
-// OpenDevice takes over the descriptor of an opened device, sets the format that
-// suits best, and waits for the first picture. An error closes it.
+// OpenDevice takes over the open descriptor of a capture device, sets the format
+// that ChooseFormat prefers, and waits for the first picture if that is a JPEG. An
+// error closes the descriptor.
 func OpenDevice(ctx context.Context, fd int, l Limits, o Live) (*Device, error) {
 	dev, err := v4l2.New(fd)
 	if err != nil {
 		return nil, err
 	}
 	d := &Device{dev: dev, limits: l.withDefaults(), live: o}
-	d.live.Stall, d.pace.pace, d.dec.Memory = cmp.Or(o.Stall, defaultStall), o, d.limits.Memory
+	d.live.Stall, d.pace.interval, d.dec.Memory = cmp.Or(o.Stall, defaultStall), o.Every, d.limits.Memory
 	if err := d.startCapture(ctx, cmp.Or(o.Connect, defaultConnect)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", dev.Name(), err), dev.Close())
 	}
 	return d, nil
 }
 
-// startCapture sets the format and starts. The size of JPEGs is known by the first.
+const (
+	defaultDeviceRate = 15.0 // pictures per second; chosen by hand
+	// minRateShare is the part of the wanted rate that counts as fast enough.
+	// Chosen by hand.
+	minRateShare = 0.9
+	// maxSequenceGap is the largest gap in the driver's numbers that is counted as
+	// dropped pictures; a larger one is a restart of the numbers.
+	maxSequenceGap = 1 << 16
+	// maxPictureAge is the largest age of a picture's monotonic time that is
+	// believed. Chosen by hand.
+	maxPictureAge = time.Minute
+)
+
+// startCapture sets the format and starts to stream. The size of JPEGs is taken
+// from the first one with a readable header.
 func (d *Device) startCapture(ctx context.Context, patience time.Duration) error {
-	rate := 15.0
+	rate := defaultDeviceRate
 	if d.live.Every > 0 {
 		rate = float64(time.Second) / float64(d.live.Every)
 	}
@@ -89,29 +105,28 @@ func (d *Device) startCapture(ctx context.Context, patience time.Duration) error
 	return nil
 }
 
-// fitSize finds the delivered size of uncompressed pictures.
-func (d *Device) fitSize() error {
-	for d.reduction = 1; d.reduction <= 8; d.reduction *= 2 {
-		if d.w, d.h = d.set.Width/d.reduction, d.set.Height/d.reduction; d.w > 0 && d.h > 0 && d.w*d.h <= d.limits.MaxPixels {
-			return nil
-		}
-	}
-	return fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels", d.set.Width, d.set.Height, d.limits.MaxPixels)
+// fitSize chooses the delivered size of uncompressed pictures.
+func (d *Device) fitSize() (err error) {
+	d.reduction, d.w, d.h, err = fitReduction(d.set.Width, d.set.Height, d.limits.MaxPixels)
+	return err
 }
 
 func isCompressed(p v4l2.Pixel) bool { return p == v4l2.MJPEG || p == v4l2.JPEG }
 
-// readingOrder is of the formats, the cheapest to read first.
+// readingOrder lists the pixel formats by the cost of reading their luma, the
+// cheapest first.
 var readingOrder = []v4l2.Pixel{v4l2.Grey, v4l2.NV12, v4l2.YUV, v4l2.YUYV, v4l2.UYVY, v4l2.MJPEG, v4l2.JPEG}
 
-// ChooseFormat is what kerb would set: the largest size within the limits, or
-// the smallest beyond them, which is scaled down; of that size what is fast
-// enough, and cheapest to read.
-func ChooseFormat(all []v4l2.Format, l Limits, rate float64) (v4l2.Format, bool) {
+// ChooseFormat returns the format that OpenDevice sets for a rate in pictures per
+// second; ok is false if there is none. Formats that reach nine tenths of the rate,
+// or do not state theirs, come first. Among these it prefers the largest size
+// within the limits, or the smallest beyond them, which is scaled down. Of that
+// size it takes the pixel format that is cheapest to read.
+func ChooseFormat(all []v4l2.Format, l Limits, rate float64) (f v4l2.Format, ok bool) {
 	l = l.withDefaults()
 	all = slices.Clone(all)
 	slow := func(f v4l2.Format) int {
-		if f.Rate > 0 && f.Rate < 0.9*rate {
+		if f.Rate > 0 && f.Rate < minRateShare*rate {
 			return 1
 		}
 		return 0
@@ -133,10 +148,11 @@ func ChooseFormat(all []v4l2.Format, l Limits, rate float64) (v4l2.Format, bool)
 	return all[0], true
 }
 
-// waitPicture waits for a picture.
+// waitPicture dequeues the next picture, and waits for it at most for limit or
+// until ctx ends.
 func (d *Device) waitPicture(ctx context.Context, limit time.Duration) (v4l2.Picture, error) {
 	_ = d.dev.SetDeadline(time.Now().Add(limit))
-	stop := context.AfterFunc(ctx, func() { _ = d.dev.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = d.dev.SetDeadline(longAgo()) })
 	p, _, err := d.dev.Next(true)
 	if !stop() && err != nil {
 		return p, ctx.Err()
@@ -147,7 +163,8 @@ func (d *Device) waitPicture(ctx context.Context, limit time.Duration) (v4l2.Pic
 	return p, err
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// when it was captured.
 func (d *Device) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	if d.closed {
 		return time.Time{}, ErrClosed
@@ -177,7 +194,8 @@ func (d *Device) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	return at, err
 }
 
-// waitDue is the last picture that waits, if it is due; all others go back.
+// waitDue returns the next picture that is due, the newest one if Live.Newest is
+// set. The buffers of all others go back to the driver.
 func (d *Device) waitDue(ctx context.Context) (v4l2.Picture, time.Time, error) {
 	for {
 		p, err := d.waitPicture(ctx, d.live.Stall)
@@ -198,7 +216,7 @@ func (d *Device) waitDue(ctx context.Context) (v4l2.Picture, time.Time, error) {
 			d.dropped++
 			p = q
 		}
-		if gap := p.Sequence - d.lastSequence; d.frame > 0 && gap > 1 && gap < 1<<16 {
+		if gap := p.Sequence - d.lastSequence; d.frame > 0 && gap > 1 && gap < maxSequenceGap {
 			d.dropped += uint64(gap - 1)
 		}
 		d.lastSequence = p.Sequence
@@ -212,20 +230,21 @@ func (d *Device) waitDue(ctx context.Context) (v4l2.Picture, time.Time, error) {
 	}
 }
 
-// wallTime is the wall-clock time of a picture, from its monotonic one.
+// wallTime returns the wall-clock time of a capture from its monotonic time, or
+// the present where the driver states none.
 func wallTime(p v4l2.Picture) time.Time {
 	now := time.Now()
 	var ts unix.Timespec
 	if p.At == 0 || unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
 		return now
 	}
-	if age := time.Duration(ts.Nano()) - p.At; age > 0 && age < time.Minute {
+	if age := time.Duration(ts.Nano()) - p.At; age > 0 && age < maxPictureAge {
 		return now.Add(-age)
 	}
 	return now
 }
 
-// decodePicture takes the luma out of a picture.
+// decodePicture writes the luma of a captured picture to dst.
 func (d *Device) decodePicture(dst []byte, p v4l2.Picture) error {
 	if p.Broken {
 		return errors.New("the driver says that it is damaged")
@@ -236,7 +255,9 @@ func (d *Device) decodePicture(dst []byte, p v4l2.Picture) error {
 	return extractLuma(dst, p.Bytes, d.set, d.w, d.h, d.reduction)
 }
 
-// extractLuma takes the luma out of an uncompressed picture, k×k pixels into one.
+// extractLuma writes the luma of an uncompressed picture to dst, reduced by the
+// mean of k×k pixels. Packed 4:2:2 (YUYV, UYVY) has luma in every second byte;
+// GREY and the planar formats begin with a plane of luma.
 func extractLuma(dst, src []byte, f v4l2.Format, w, h, k int) error {
 	apart, first := 1, 0
 	switch f.Pixel {
@@ -264,6 +285,7 @@ func extractLuma(dst, src []byte, f v4l2.Format, w, h, k int) error {
 	return nil
 }
 
+// copyEverySecond copies the bytes 0, 2, 4 … of src to row.
 func copyEverySecond(row, src []byte) {
 	src = src[:2*len(row)-1]
 	for x := range row {
@@ -271,17 +293,18 @@ func copyEverySecond(row, src []byte) {
 	}
 }
 
-// Format is what is captured.
+// Format returns the capture format that the driver has set.
 func (d *Device) Format() v4l2.Format { return d.set }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (d *Device) Size() (w, h int) { return d.w, d.h }
 
-// Dropped is how many pictures came and were overtaken by the next one before
-// anyone looked at them.
+// Dropped returns how many captured pictures were not read: those that a newer
+// one replaced, and those that the driver dropped.
 func (d *Device) Dropped() uint64 { return d.dropped }
 
-// Close ends the source. It must not be called while ReadInto waits.
+// Close stops the capture and closes the descriptor. It must not be called while
+// ReadInto waits.
 func (d *Device) Close() error {
 	if d.closed {
 		return nil

@@ -15,10 +15,11 @@ import (
 	"strings"
 )
 
+// errNoUser is returned when the camera challenges and no user is configured.
 var errNoUser = errors.New("camera asks for a user and a password")
 
-// answerChallenge makes the Authorization for what a camera asks: Digest of RFC 7616
-// where it is offered, else Basic of RFC 7617.
+// answerChallenge returns the Authorization header for the challenges of a 401
+// response: Digest (RFC 7616) where it is offered, else Basic (RFC 7617).
 func (c *httpClient) answerChallenge(res *http.Response, u *url.URL) (string, error) {
 	if c.user == "" {
 		return "", errNoUser
@@ -41,7 +42,8 @@ func (c *httpClient) answerChallenge(res *http.Response, u *url.URL) (string, er
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.user+":"+c.password)), nil
 }
 
-// parseChallenge reads key=value and key="value", separated by commas.
+// parseChallenge parses the parameters of a challenge: key=value and key="value",
+// separated by commas.
 func parseChallenge(s string) map[string]string {
 	m := map[string]string{}
 	for s != "" {
@@ -58,8 +60,9 @@ func parseChallenge(s string) map[string]string {
 	return m
 }
 
-// digestHeader computes the response of RFC 7616, section 3.4, for one GET. ok is
-// false where the challenge asks for what is not known.
+// digestHeader computes the Digest response of RFC 7616, section 3.4, for one GET.
+// ok is false for an algorithm other than MD5 and SHA-256, and for a qop without
+// auth.
 func digestHeader(p map[string]string, user, password, uri, cnonce string) (header string, ok bool) {
 	algorithm := strings.ToUpper(p["algorithm"])
 	base, session := strings.CutSuffix(algorithm, "-SESS")

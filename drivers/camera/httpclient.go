@@ -10,16 +10,21 @@ import (
 	"net/url"
 )
 
-// httpClient asks a camera for its stream, or its picture: authentication when asked for, and
-// redirects on the same host.
+// httpClient requests a stream or a picture from a camera. It authenticates when
+// the camera asks for it, and follows redirects on the same host.
 type httpClient struct {
 	http           http.Client
 	user, password string
 }
 
-// maxReadAhead bounds what the HTTP client keeps of a stream in a buffer of its
-// own, which is nowhere wiped: a chunk's size and little more.
-const maxReadAhead = 64
+const (
+	// maxReadAhead is the size of net/http's own read buffer, in bytes, which is
+	// never overwritten: it holds the length line of an HTTP chunk and little more.
+	maxReadAhead = 64
+	maxRespHead  = 64 << 10 // bytes of a response's head; chosen by hand
+	maxRequests  = 6        // challenges and redirects of one get; chosen by hand
+	maxDrained   = 4 << 10  // bytes of a 401's body that are read to reuse the connection
+)
 
 func newClient(o HTTP) *httpClient {
 	return &httpClient{
@@ -29,7 +34,7 @@ func newClient(o HTTP) *httpClient {
 				DialContext:            o.Dial,
 				TLSClientConfig:        o.TLS,
 				DisableCompression:     true,
-				MaxResponseHeaderBytes: 64 << 10,
+				MaxResponseHeaderBytes: maxRespHead,
 				ReadBufferSize:         maxReadAhead,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -37,11 +42,11 @@ func newClient(o HTTP) *httpClient {
 	}
 }
 
-// getFinal returns the response that is neither a redirect nor a question for a
-// password. The conditions are headers that go with every request.
+// getFinal requests u and returns the first response that is neither a redirect
+// nor a challenge for a password. conditions are added to every request.
 func (c *httpClient) getFinal(ctx context.Context, u *url.URL, conditions http.Header) (*http.Response, error) {
 	auth := ""
-	for range 6 {
+	for range maxRequests {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 		if err != nil {
 			return nil, stripURL(err)
@@ -57,7 +62,7 @@ func (c *httpClient) getFinal(ctx context.Context, u *url.URL, conditions http.H
 		}
 		switch res.StatusCode {
 		case http.StatusUnauthorized:
-			io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again
+			io.CopyN(io.Discard, res.Body, maxDrained) // so that the connection can be used again
 			res.Body.Close()
 			if auth != "" {
 				return nil, ErrRefused
@@ -79,7 +84,8 @@ func (c *httpClient) getFinal(ctx context.Context, u *url.URL, conditions http.H
 	return nil, errors.New("camera redirects in circles")
 }
 
-// redirectTarget is where a response points, if it is the same host.
+// redirectTarget returns the address of a redirect. It refuses another host, and
+// http after https.
 func redirectTarget(res *http.Response, from *url.URL) (*url.URL, error) {
 	to, err := res.Location()
 	if err != nil {
@@ -92,7 +98,7 @@ func redirectTarget(res *http.Response, from *url.URL) (*url.URL, error) {
 	return to, nil
 }
 
-// stripURL takes the address, which may hold a password, out of an error.
+// stripURL removes the address, which may hold a password, from an error.
 func stripURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

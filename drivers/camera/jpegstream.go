@@ -12,18 +12,18 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// Stream is a source of JPEG pictures one after another in a stream of bytes,
-// such as a program writes to a pipe. What lies between pictures is passed
-// over, and a damaged picture does not disturb those after it.
+// Stream reads concatenated JPEGs from a byte stream, such as a program writes to
+// a pipe. Bytes between pictures are skipped, and a damaged picture does not
+// disturb those after it.
 type Stream struct {
 	jpegStream
-	rate float64
+	rate float64 // pictures per second; 0: live
 }
 
-// OpenStream takes pictures from r and waits for the first. Where rate, in
-// pictures per second, is 0, a picture's time is when its first byte came;
-// otherwise picture n is at n/rate seconds after 1970. Close closes r if it is
-// an io.Closer; a reader that stays blocked even then keeps one goroutine.
+// OpenStream reads pictures from r and waits for the first. With rate 0 a
+// picture's time is the arrival of its first byte; with a rate of up to 10,000
+// pictures per second picture n is at n/rate seconds after 1970. Close closes r if
+// it is an io.Closer; a reader that stays blocked even then keeps one goroutine.
 func OpenStream(r io.Reader, l Limits, rate float64) (*Stream, error) {
 	if err := checkRate(rate); err != nil {
 		return nil, err
@@ -40,13 +40,14 @@ func OpenStream(r io.Reader, l Limits, rate float64) (*Stream, error) {
 }
 
 func checkRate(rate float64) error {
-	if rate < 0 || rate > 1e4 || math.IsNaN(rate) {
+	if rate < 0 || rate > maxRate || math.IsNaN(rate) {
 		return fmt.Errorf("%g pictures a second: must be 0 to 10000", rate)
 	}
 	return nil
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// its time.
 func (s *Stream) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	n := s.frame
 	at, err := s.readInto(ctx, nil, dst)
@@ -56,20 +57,22 @@ func (s *Stream) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	return at, err
 }
 
-// jpegStream is what sources of JPEG pictures in a stream of bytes share.
+// jpegStream is shared by all sources of JPEGs in a byte stream: the splitter, the
+// decoder, and for live sources the mailbox of the newest picture.
 type jpegStream struct {
 	splitter jpegSplitter
 	limits   Limits
 	format   format
 	frame    int
 	dec      luma.Decoder
-	err      error      // why it ended
-	mu       sync.Mutex // held by a read, since Close takes its memory away
+	err      error      // of the end
+	mu       sync.Mutex // held by a read, because Close frees the memory
 
-	latest      *latest       // the newest picture; nil: every one, in order
-	fillerEnded chan struct{} // closed when nothing fills the box any more
+	latest      *latest       // nil: every picture is delivered, in order
+	fillerEnded chan struct{} // closed when fillLatest has returned
 }
 
+// startReading starts to read r; findFormat comes next.
 func (f *jpegStream) startReading(r io.Reader, l Limits) error {
 	l = l.withDefaults()
 	p, err := newChunkReader(r, l.Memory)
@@ -77,18 +80,23 @@ func (f *jpegStream) startReading(r io.Reader, l Limits) error {
 	return err
 }
 
+// attachReader makes p the source of bytes.
 func (f *jpegStream) attachReader(p *chunkReader, l Limits) {
 	f.limits = l.withDefaults()
 	f.dec.Memory, f.splitter.memory = f.limits.Memory, f.limits.Memory
-	f.splitter.pump = p
+	f.splitter.chunks = p
 	f.splitter.maxBytes = f.limits.MaxBytes
 }
 
-// findFormat waits for the first picture with a readable header, which gives the
-// size, and leaves it for the first read. A few others may come before it.
+// maxTriedAtStart is how many pictures are tried before a stream is refused as
+// unreadable. Chosen by hand.
+const maxTriedAtStart = 10
+
+// findFormat waits for the first picture with a readable header, takes the size
+// from it, and leaves it for the first read.
 func (f *jpegStream) findFormat(ctx context.Context, limit <-chan time.Time) error {
 	var first error
-	for range 10 {
+	for range maxTriedAtStart {
 		src, _, err := f.splitter.nextPicture(ctx, limit)
 		if err == nil {
 			if f.format, err = newFormat(src, f.limits); err == nil {
@@ -111,12 +119,13 @@ func (f *jpegStream) findFormat(ctx context.Context, limit <-chan time.Time) err
 	return fmt.Errorf("no picture that can be read: %w", first)
 }
 
-// startLive makes the source give its newest picture only.
+// startLive starts the goroutine that fills the mailbox.
 func (f *jpegStream) startLive(l Live) {
 	f.latest, f.fillerEnded = newLatest(l, f.limits.Memory, f.limits.MaxBytes), make(chan struct{})
 	go f.fillLatest()
 }
 
+// fillLatest reads pictures into the mailbox until the source ends.
 func (f *jpegStream) fillLatest() {
 	defer close(f.fillerEnded)
 	for {
@@ -149,11 +158,12 @@ func (f *jpegStream) releasePicture() {
 	}
 }
 
-// readInto is ReadInto with a limit to the wait and the times of arrival.
+// readInto fills dst with the next picture and returns its arrival. limit ends
+// the wait with errStall; nil: it does not end.
 func (f *jpegStream) readInto(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.splitter.pump.isClosed() {
+	if f.splitter.chunks.isClosed() {
 		return time.Time{}, ErrClosed
 	}
 	if f.err != nil {
@@ -182,7 +192,7 @@ func (f *jpegStream) readInto(ctx context.Context, limit <-chan time.Time, dst [
 		f.frame++
 		return at, nil
 	}
-	if f.splitter.pump.isClosed() {
+	if f.splitter.chunks.isClosed() {
 		err = ErrClosed
 	}
 	if ctx.Err() == nil {
@@ -191,11 +201,11 @@ func (f *jpegStream) readInto(ctx context.Context, limit <-chan time.Time, dst [
 	return time.Time{}, err
 }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (f *jpegStream) Size() (w, h int) { return f.format.w, f.format.h }
 
-// Dropped is how many pictures came and were overtaken by the next one before
-// anyone looked at them.
+// Dropped returns how many pictures were replaced by a newer one before they were
+// read.
 func (f *jpegStream) Dropped() uint64 {
 	if f.latest == nil {
 		return 0
@@ -203,9 +213,9 @@ func (f *jpegStream) Dropped() uint64 {
 	return f.latest.dropped.Load()
 }
 
-// Close ends the source, and a ReadInto that waits.
+// Close ends the source and a waiting ReadInto, and frees the memory.
 func (f *jpegStream) Close() error {
-	err := f.splitter.pump.closeReader()
+	err := f.splitter.chunks.closeReader()
 	if f.latest != nil {
 		<-f.fillerEnded
 		f.latest.setEnd(ErrClosed)

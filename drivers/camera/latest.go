@@ -7,150 +7,163 @@ import (
 	"time"
 )
 
-// Live says how a source that does not end is read. The zero value takes every
+// Live says how a source without end is read. The zero value delivers every
 // picture, in order, however late it is.
 type Live struct {
-	// Newest drops a picture that was not looked at before the next one came:
-	// pictures never queue, and what is counted is the present.
+	// Newest delivers the newest picture only: one that was not read before the
+	// next one came is dropped. Pictures never queue, so the present is counted.
 	Newest bool
-	// Every is the least time between two pictures; those in between are passed
-	// over undecoded. 0: none are. It needs Newest.
+	// Every is the least time between two delivered pictures; those in between
+	// are dropped undecoded. 0: none are. It needs Newest.
 	Every time.Duration
-	// Connect is the time from opening to the first picture. Default 10 s.
+	// Connect is the longest time from opening to the first picture. 0: 10 s.
 	Connect time.Duration
-	// Stall is the longest wait for one picture. Default 3 s: a camera that
-	// was cut off is found dead before whoever repairs it is down the ladder.
+	// Stall is the longest wait for one later picture. 0: 3 s, so that a camera
+	// without power is reported while the engineer is still on the ladder.
 	Stall time.Duration
 }
 
+// The defaults of Live, chosen by hand.
 const (
 	defaultConnect = 10 * time.Second
 	defaultStall   = 3 * time.Second
 )
 
-// latest holds the newest picture of a live source, as it came, until it is
-// looked at. Whoever fills it never waits.
-type latest struct {
-	pace     Live
-	memory   Memory
-	maxBytes int // bytes of a picture
-
-	mu         sync.Mutex
-	ready      chan struct{} // there is something to take
-	spare      []byte        // lent to the filler
-	newest     slot
-	taken      []byte // lent to the taker
-	badPicture error  // of the newest picture, instead of one
-	endErr     error  // the end
-	next       time.Time
-	dropped    atomic.Uint64
+// pacer drops pictures that come sooner than one interval after the last. The
+// zero value drops none.
+type pacer struct {
+	interval time.Duration
+	next     time.Time // when the next picture is due
 }
 
-// slot is one picture in the box.
-type slot struct {
-	buf    []byte
-	at     time.Time
-	unread bool // not taken yet
-}
+// earlyShare is the part of an interval by which a picture may come too early and
+// still be taken: a quarter, chosen by hand. Without it jitter would drop every
+// second picture.
+const earlyShare = 4
 
-func newLatest(p Live, m Memory, most int) *latest {
-	return &latest{pace: p, memory: m, maxBytes: most, ready: make(chan struct{}, 1)}
-}
-
-// isDue says whether a picture that came at this time is wanted. One that comes a
-// little early is the one that was due: jitter must not drop every second one.
-func (b *latest) isDue(at time.Time) bool {
-	if b.pace.Every == 0 {
+// isDue reports whether to take a picture that came at this time, and if so sets
+// when the next one is due. After a pause the schedule starts anew.
+func (p *pacer) isDue(at time.Time) bool {
+	if p.interval == 0 {
 		return true
 	}
-	slack := b.pace.Every / 4
-	if b.next.Sub(at) > slack {
+	slack := p.interval / earlyShare
+	if p.next.Sub(at) > slack {
 		return false
 	}
-	if b.next = b.next.Add(b.pace.Every); b.next.Before(at.Add(-slack)) {
-		b.next = at.Add(b.pace.Every)
+	if p.next = p.next.Add(p.interval); p.next.Before(at.Add(-slack)) {
+		p.next = at.Add(p.interval)
 	}
 	return true
 }
 
-// reserveSpare is room for the next picture. Only one may fill.
-func (b *latest) reserveSpare(n int) (_ []byte, err error) {
-	if n > cap(b.spare) {
-		if b.spare != nil {
-			b.memory.Free(b.spare[:cap(b.spare)])
+// latest is a mailbox of one picture between the goroutine that reads a live
+// source and the caller of ReadInto. The reading goroutine never waits: an unread
+// picture is overwritten and counted as dropped. Pictures lie in it as they came,
+// compressed or raw.
+type latest struct {
+	pace     pacer
+	memory   Memory
+	maxBytes int // bytes of a picture
+
+	mu         sync.Mutex
+	ready      chan struct{} // has an element when the mailbox has changed
+	spare      []byte        // the filler writes here
+	newest     slot
+	taken      []byte // the caller reads here
+	badPicture error  // set instead of a picture
+	endErr     error  // set when the source has ended
+	dropped    atomic.Uint64
+}
+
+// slot is one picture in the mailbox.
+type slot struct {
+	buf    []byte
+	at     time.Time
+	unread bool
+}
+
+func newLatest(o Live, m Memory, most int) *latest {
+	return &latest{pace: pacer{interval: o.Every}, memory: m, maxBytes: most, ready: make(chan struct{}, 1)}
+}
+
+// reserveSpare returns n bytes for the next picture. Only one goroutine may fill.
+func (l *latest) reserveSpare(n int) (_ []byte, err error) {
+	if n > cap(l.spare) {
+		if l.spare != nil {
+			l.memory.Free(l.spare[:cap(l.spare)])
 		}
-		if b.spare, err = b.memory.Bytes(max(n, min(n*3/2+4096, b.maxBytes))); err != nil {
-			b.spare = nil
+		if l.spare, err = l.memory.Bytes(withSpareRoom(n, l.maxBytes)); err != nil {
+			l.spare = nil
 			return nil, err
 		}
 	}
-	b.spare = b.spare[:n]
-	return b.spare, nil
+	l.spare = l.spare[:n]
+	return l.spare, nil
 }
 
-// publishSpare posts what was written to the lent room. A picture that nobody has taken
-// is overwritten and counted as missed.
-func (b *latest) publishSpare(at time.Time) {
-	b.mu.Lock()
-	old := b.newest
-	b.newest, b.badPicture = slot{b.spare, at, true}, nil
-	b.mu.Unlock()
+// publishSpare makes the reserved bytes the newest picture. An unread one before
+// it is overwritten and counted.
+func (l *latest) publishSpare(at time.Time) {
+	l.mu.Lock()
+	old := l.newest
+	l.newest, l.badPicture = slot{l.spare, at, true}, nil
+	l.mu.Unlock()
 	if old.unread {
-		b.dropped.Add(1)
+		l.dropped.Add(1)
 		clear(old.buf)
 	}
-	b.spare = old.buf
-	b.wakeReader()
+	l.spare = old.buf
+	l.wakeReader()
 }
 
-// publishCopy posts a picture that lies elsewhere, if it is wanted.
-func (b *latest) publishCopy(src []byte, at time.Time) {
-	if !b.isDue(at) {
+// publishCopy publishes a copy of src if it is due.
+func (l *latest) publishCopy(src []byte, at time.Time) {
+	if !l.pace.isDue(at) {
 		return
 	}
-	dst, err := b.reserveSpare(len(src))
+	dst, err := l.reserveSpare(len(src))
 	if err != nil {
-		b.setEnd(err)
+		l.setEnd(err)
 		return
 	}
 	copy(dst, src)
-	b.publishSpare(at)
+	l.publishSpare(at)
 }
 
-// publishBad posts that a picture was none.
-func (b *latest) publishBad(why error) {
-	b.mu.Lock()
-	b.badPicture = why
-	b.mu.Unlock()
-	b.wakeReader()
+// publishBad publishes the error of a picture that cannot be used.
+func (l *latest) publishBad(why error) {
+	l.mu.Lock()
+	l.badPicture = why
+	l.mu.Unlock()
+	l.wakeReader()
 }
 
-// setEnd posts that nothing comes any more; the first reason stays.
-func (b *latest) setEnd(err error) {
-	b.mu.Lock()
-	if b.endErr == nil {
-		b.endErr = err
+// setEnd publishes that the source has ended. The first reason stays.
+func (l *latest) setEnd(err error) {
+	l.mu.Lock()
+	if l.endErr == nil {
+		l.endErr = err
 	}
-	b.mu.Unlock()
-	b.wakeReader()
+	l.mu.Unlock()
+	l.wakeReader()
 }
 
-func (b *latest) wakeReader() {
+func (l *latest) wakeReader() {
 	select {
-	case b.ready <- struct{}{}:
+	case l.ready <- struct{}{}:
 	default:
 	}
 }
 
-// waitNewest waits for a picture that was not taken before. It is valid until
-// release.
-func (b *latest) waitNewest(ctx context.Context, limit <-chan time.Time) ([]byte, time.Time, error) {
+// waitNewest waits for an unread picture. It is valid until clearTaken.
+func (l *latest) waitNewest(ctx context.Context, limit <-chan time.Time) ([]byte, time.Time, error) {
 	for {
-		if src, at, err, ok := b.takeNewest(); ok {
+		if src, at, err, ok := l.takeNewest(); ok {
 			return src, at, err
 		}
 		select {
-		case <-b.ready:
+		case <-l.ready:
 		case <-ctx.Done():
 			return nil, time.Time{}, ctx.Err()
 		case <-limit:
@@ -159,35 +172,37 @@ func (b *latest) waitNewest(ctx context.Context, limit <-chan time.Time) ([]byte
 	}
 }
 
-func (b *latest) takeNewest() (src []byte, at time.Time, err error, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// takeNewest takes the error of a picture, else the unread picture, else the
+// error of the end. ok is false where there is none of them.
+func (l *latest) takeNewest() (src []byte, at time.Time, err error, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
-	case b.badPicture != nil:
-		err, b.badPicture = b.badPicture, nil
+	case l.badPicture != nil:
+		err, l.badPicture = l.badPicture, nil
 		return nil, time.Time{}, err, true
-	case b.newest.unread:
-		b.taken, b.newest.buf = b.newest.buf, b.taken
-		b.newest.unread = false
-		return b.taken, b.newest.at, nil, true
-	case b.endErr != nil:
-		return nil, time.Time{}, b.endErr, true
+	case l.newest.unread:
+		l.taken, l.newest.buf = l.newest.buf, l.taken
+		l.newest.unread = false
+		return l.taken, l.newest.at, nil, true
+	case l.endErr != nil:
+		return nil, time.Time{}, l.endErr, true
 	}
 	return nil, time.Time{}, nil, false
 }
 
-// clearTaken overwrites what was taken.
-func (b *latest) clearTaken() { clear(b.taken) }
+// clearTaken overwrites the picture that was taken.
+func (l *latest) clearTaken() { clear(l.taken) }
 
-// freeBuffers gives all memory back; the filler must have ended.
-func (b *latest) freeBuffers() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, buf := range []*[]byte{&b.spare, &b.newest.buf, &b.taken} {
+// freeBuffers gives all memory back. The filling goroutine must have ended.
+func (l *latest) freeBuffers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, buf := range []*[]byte{&l.spare, &l.newest.buf, &l.taken} {
 		if *buf != nil {
-			b.memory.Free((*buf)[:cap(*buf)])
+			l.memory.Free((*buf)[:cap(*buf)])
 			*buf = nil
 		}
 	}
-	b.newest.unread = false
+	l.newest.unread = false
 }

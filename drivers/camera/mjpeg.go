@@ -14,21 +14,21 @@ import (
 	"time"
 )
 
-// HTTP says how to reach a network camera.
+// HTTP says how to reach a camera by HTTP.
 type HTTP struct {
-	// User and Password are sent as Digest or Basic authentication, but only
-	// when the camera asks for it. They go before what the address holds.
+	// User and Password are sent as Digest or Basic authentication when the camera
+	// asks for it. They take precedence over those in the address.
 	User, Password string
-	// TLS is for https; nil trusts what the system trusts.
+	// TLS is the configuration for https; nil: the system's roots.
 	TLS *tls.Config
-	// Dial makes the connection; nil dials.
+	// Dial opens the connection; nil: net/http's own dialler.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	Live
 }
 
-// MJPEG is a network camera that sends pictures in one endless HTTP response,
-// as multipart/x-mixed-replace or one after another. A picture's time is when
-// its first byte came.
+// MJPEG reads a network camera that sends JPEGs in one endless HTTP response, as
+// multipart/x-mixed-replace or concatenated. A picture's time is the arrival of its
+// first byte.
 type MJPEG struct {
 	jpegStream
 	name   string // the address without user, password and query
@@ -37,21 +37,23 @@ type MJPEG struct {
 	client *httpClient
 }
 
-// responseBody is a response's body that ends with its request.
+// responseBody is a response's body whose Close also cancels the request.
 type responseBody struct {
 	io.Reader
 	close  func() error
 	cancel context.CancelFunc
 }
 
+// Close cancels the request and closes the body.
 func (b responseBody) Close() error {
 	b.cancel()
 	return b.close()
 }
 
-// OpenMJPEG connects to a camera and waits for its first picture; ctx bounds
-// that and nothing after it. It follows redirects on the same host only. Its
-// errors name the camera by address, never by user, password or query.
+// OpenMJPEG connects to an http or https address and waits for the first picture,
+// until ctx or o.Connect ends; ctx does not end the source later. It follows
+// redirects on the same host only. Errors name the address without user, password
+// and query; ErrRefused is a refused password.
 func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTP) (*MJPEG, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -69,7 +71,7 @@ func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTP) (*MJPEG, e
 	return m, nil
 }
 
-// openStream makes the request and waits for the first picture.
+// openStream sends the request and waits for the first picture.
 func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTP) error {
 	ctx, done := context.WithTimeoutCause(ctx, cmp.Or(o.Connect, defaultConnect), errStall)
 	defer done()
@@ -95,7 +97,7 @@ func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTP) er
 		}
 		return nil
 	}
-	if m.splitter.pump != nil {
+	if m.splitter.chunks != nil {
 		m.jpegStream.Close()
 	}
 	cancel()
@@ -106,7 +108,8 @@ func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTP) er
 	return err
 }
 
-// bodyScanner tells by the response's head what the body is: parts, or JPEGs alone.
+// bodyScanner returns a scanner for a multipart body, and nil for a body of
+// concatenated JPEGs. It refuses other types by the head of the response.
 func bodyScanner(res *http.Response) (*multipartScanner, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("camera answers %d %s", res.StatusCode, http.StatusText(res.StatusCode))
@@ -122,10 +125,11 @@ func bodyScanner(res *http.Response) (*multipartScanner, error) {
 	case t == "image/jpeg":
 		return nil, errors.New("camera sends a single picture: look for the address of its MJPEG stream, or count by instants with every")
 	}
-	return nil, fmt.Errorf("camera sends %q: must be multipart/x-mixed-replace", t[:min(len(t), 80)])
+	return nil, fmt.Errorf("camera sends %q: must be multipart/x-mixed-replace", t[:min(len(t), maxShownType)])
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// the arrival of its first byte. It fails after o.Stall without one.
 func (m *MJPEG) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	m.timer.Reset(m.stall)
 	at, err := m.readInto(ctx, m.timer.C, dst)
@@ -139,7 +143,7 @@ func (m *MJPEG) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	return at, fmt.Errorf("%s: %w", m.name, err)
 }
 
-// Close ends the connection, and a ReadInto that waits.
+// Close ends the connection and a waiting ReadInto.
 func (m *MJPEG) Close() error {
 	err := m.jpegStream.Close()
 	m.client.http.CloseIdleConnections()

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	maxLine = 4 << 10 // bytes of a line between pictures
-	maxHead = 8 << 10 // bytes of the head of a part
+	maxLine      = 4 << 10 // bytes of a line between pictures; chosen by hand
+	maxHead      = 8 << 10 // bytes of the head of a part; chosen by hand
+	maxShownType = 80      // characters of a Content-Type in an error
 )
 
 var (
@@ -16,22 +17,26 @@ var (
 	contentTypeKey = []byte("Content-Type:")
 )
 
-// multipartScanner reads what a camera sends between pictures: the boundaries and heads
-// of multipart/x-mixed-replace, RFC 2046 section 5.1, as cameras get them
-// wrong. Boundaries come with more or fewer dashes than announced, lines end
-// without CR, heads and lengths are missing or false. So a picture's end is
-// found by its own markers, never by a length, and what is read here serves to
-// tell a part that is no picture.
+// multipartScanner parses the boundaries and part heads of
+// multipart/x-mixed-replace, RFC 2046 section 5.1, between two pictures. It serves
+// to name a part that is not a JPEG; the end of a picture is found by its own
+// markers, never by Content-Length.
+//
+// It is written by hand because cameras deviate: boundaries have more or fewer
+// dashes than announced, lines end without CR, heads and lengths are missing or
+// false. mime/multipart trusts the announced boundary, and keeps picture bytes in a
+// buffer that is never overwritten.
 type multipartScanner struct {
-	boundary     []byte // without its leading dashes; none takes any
+	boundary     []byte // without leading dashes; empty: any line that begins with --
 	inHead       bool
-	headBytes    int    // bytes of the head so far
-	partType     string // the part's Content-Type
-	wantsPicture bool   // the head has ended: the picture must follow
-	inLongLine   bool   // of a line that was too long to keep
+	headBytes    int    // read of the head
+	partType     string // Content-Type of the part
+	wantsPicture bool   // the head is complete, a picture must follow
+	inLongLine   bool   // the rest of a line beyond maxLine is skipped
 }
 
-// parseBoundary takes the boundary out of a Content-Type.
+// parseBoundary returns the boundary parameter of a Content-Type, without leading
+// dashes.
 func parseBoundary(header string) []byte {
 	i := strings.Index(strings.ToLower(header), "boundary=")
 	if i < 0 {
@@ -41,8 +46,8 @@ func parseBoundary(header string) []byte {
 	return []byte(strings.TrimLeft(strings.Trim(b, " \t\""), "-"))
 }
 
-// scanLine takes one line, or the start of a picture wherever it is: the head or
-// the boundary before it may be missing.
+// scanLine consumes one line, or the bytes before an SOI anywhere in it: the head
+// or the boundary before a picture may be missing.
 func (p *multipartScanner) scanLine(s *jpegSplitter) error {
 	have := s.buf[s.start:s.end]
 	n := bytes.IndexByte(have, '\n')
@@ -74,7 +79,7 @@ func (p *multipartScanner) scanLine(s *jpegSplitter) error {
 	case picture >= 0:
 		n = picture
 	case cut:
-		n = max(0, len(have)-len(jpegStart)+1) // what is left may begin a picture
+		n = max(0, len(have)-len(jpegStart)+1) // the last two bytes may begin an SOI
 	default:
 		n++
 	}
@@ -87,7 +92,8 @@ func (p *multipartScanner) scanLine(s *jpegSplitter) error {
 	return err
 }
 
-// endLongLine takes what is too long to be a line.
+// endLongLine leaves the head or the part in which a line is too long, and returns
+// its error.
 func (p *multipartScanner) endLongLine() error {
 	inHead, body := p.inHead, p.wantsPicture
 	p.inHead, p.wantsPicture = false, false
@@ -100,11 +106,12 @@ func (p *multipartScanner) endLongLine() error {
 	return nil
 }
 
+// notJPEG returns the error of a part without a picture.
 func (p *multipartScanner) notJPEG() error {
 	return errPicture{fmt.Errorf("part is no JPEG picture but %q", p.partType)}
 }
 
-// parseLine takes one line. The error is about the part that it belongs to.
+// parseLine parses one line between pictures. An error is about the current part.
 func (p *multipartScanner) parseLine(line []byte) error {
 	if p.isBoundary(line) {
 		none := p.wantsPicture
@@ -134,16 +141,17 @@ func (p *multipartScanner) parseLine(line []byte) error {
 	return nil
 }
 
-// printableType is a Content-Type fit to print; the usual one costs no memory.
+// printableType returns a Content-Type shortened for an error. The usual one is a
+// constant and allocates no memory.
 func printableType(val []byte) string {
 	val = bytes.TrimSpace(val)
 	if string(val) == "image/jpeg" {
 		return "image/jpeg"
 	}
-	return string(val[:min(len(val), 80)])
+	return string(val[:min(len(val), maxShownType)])
 }
 
-// isBoundary tells a line that separates parts.
+// isBoundary reports whether a line separates parts.
 func (p *multipartScanner) isBoundary(line []byte) bool {
 	return bytes.HasPrefix(line, boundaryDashes) && bytes.HasPrefix(bytes.TrimLeft(line, "-"), p.boundary)
 }

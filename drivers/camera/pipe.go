@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Pipe is a source of what a program writes.
+// Pipe is a live source that reads a byte stream, such as the output of a program.
+// Dropped counts the pictures that a newer one replaced before they were read.
 type Pipe interface {
 	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
 	Size() (w, h int)
@@ -19,10 +20,11 @@ type Pipe interface {
 	Close() error
 }
 
-// OpenPipe reads what a program writes to r. Where y is the zero value its first
-// bytes tell what that is: JPEGs one after another, or YUV4MPEG2; otherwise it
-// is raw pictures of that layout. A picture's time is when its first byte came.
-// Close closes r if it is an io.Closer.
+// OpenPipe reads the pictures that a program writes to r. With the zero Layout it
+// tells concatenated JPEGs and YUV4MPEG2 apart by the first bytes; any other
+// Layout means raw pictures. A picture's time is the arrival of its first byte. It
+// waits at most o.Connect for the first JPEG or header. Close closes r if it is an
+// io.Closer, and so does an error.
 func OpenPipe(ctx context.Context, r io.Reader, y Layout, l Limits, o Live) (Pipe, error) {
 	o.Stall, o.Connect = cmp.Or(o.Stall, defaultStall), cmp.Or(o.Connect, defaultConnect)
 	l = l.withDefaults()
@@ -44,6 +46,7 @@ func OpenPipe(ctx context.Context, r io.Reader, y Layout, l Limits, o Live) (Pip
 	return nil, err
 }
 
+// detectPipe opens the source for the layout, or for the first bytes.
 func detectPipe(ctx context.Context, limit <-chan time.Time, p *chunkReader, y Layout, l Limits, o Live) (Pipe, error) {
 	if y != (Layout{}) {
 		return openRaw(p, y, l, o)
@@ -74,7 +77,7 @@ func detectPipe(ctx context.Context, limit <-chan time.Time, p *chunkReader, y L
 }
 
 func openRaw(p *chunkReader, y Layout, l Limits, o Live) (Pipe, error) {
-	r, err := newRaw(p, y, l, 0)
+	r, err := newRaw(p, y, l)
 	if err != nil {
 		return nil, err
 	}
@@ -82,13 +85,14 @@ func openRaw(p *chunkReader, y Layout, l Limits, o Live) (Pipe, error) {
 	return r, nil
 }
 
-// timedStream is a flow that does not wait for ever.
+// timedStream is a jpegStream whose reads end with an error after the stall time.
 type timedStream struct {
 	jpegStream
 	stall time.Duration
 	timer *time.Timer
 }
 
+// ReadInto fills dst, of width × height bytes, with the next picture.
 func (s *timedStream) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.timer.Reset(s.stall)
 	at, err := s.readInto(ctx, s.timer.C, dst)
@@ -99,8 +103,9 @@ func (s *timedStream) ReadInto(ctx context.Context, dst []byte) (time.Time, erro
 	return at, err
 }
 
-// ParseLayout reads gray:640x480 or yuv420:640x480; the zero Layout of "" is for
-// what tells by itself.
+// ParseLayout parses the layout of a program's output: gray:WxH or yuv420:WxH.
+// "mjpeg", "yuv4mpeg" and "" return the zero Layout, for which OpenPipe reads the
+// first bytes. Any other text is an error.
 func ParseLayout(s string) (Layout, error) {
 	if s == "" || s == "mjpeg" || s == "yuv4mpeg" {
 		return Layout{}, nil

@@ -9,90 +9,104 @@ import (
 	"time"
 )
 
-// The bounds of the time between two askings for one picture. A camera whose
-// pictures change every few minutes gains nothing from more, and many devices
-// may ask one server.
+// MinPollEvery and MaxPollEvery bound the time between two requests for one
+// picture. A camera whose pictures change every few minutes needs no
+// more requests, and many devices may ask one server. Both were chosen by hand.
 const (
 	MinPollEvery = 10 * time.Second
 	MaxPollEvery = time.Hour
 )
 
-// Asked is what is remembered of an address between two askings: when it may be
-// asked again, and by what the same picture is known. It holds no picture, but
-// the hash of one, and belongs to one process. Its zero value knows nothing.
+const (
+	// pollJitter is the share of the interval that is added at random, so that
+	// devices started together do not ask together. Chosen by hand.
+	pollJitter = 0.1
+	// maxDoublings bounds the back-off after failures, so that the shift cannot
+	// overflow: 10 s × 2^10 is beyond MaxPollEvery.
+	maxDoublings = 10
+)
+
+// Asked is the state of one polled address between two requests: the earliest
+// time of the next one, and the validators (ETag, Last-Modified, SHA-256) by
+// which an unchanged picture is recognised. It holds the hash of a picture, never
+// a picture. It belongs to one process, outlives one Snapshot, and is not safe for
+// concurrent use. The zero value allows a request at once.
 type Asked struct {
 	etag, lastModified string
 	sum                [sha256.Size]byte
 	format             format
-	w, h               int
+	w, h               int // of the last picture; 0: none yet
 	nextPoll           time.Time
-	minWait            time.Duration // how long the camera wants to be left alone
+	minWait            time.Duration // as the last response asks for
 	failures           int           // in a row
 }
 
-// Due is the earliest time of the next asking.
-func (a *Asked) Due() time.Time { return a.nextPoll }
+// Due returns the earliest time of the next request.
+func (p *Asked) Due() time.Time { return p.nextPoll }
 
-// hasValidator reports whether the camera could say that nothing has changed.
-func (a *Asked) hasValidator() bool { return a.w > 0 && (a.etag != "" || a.lastModified != "") }
+// hasValidator reports whether the server can answer 304 Not Modified.
+func (p *Asked) hasValidator() bool { return p.w > 0 && (p.etag != "" || p.lastModified != "") }
 
-// forgetPicture makes the same picture a new one.
-func (a *Asked) forgetPicture() {
-	*a = Asked{nextPoll: a.nextPoll, minWait: a.minWait, failures: a.failures}
+// forgetPicture clears the validators and the size, so that the next picture is
+// new even if it is the same. The schedule stays.
+func (p *Asked) forgetPicture() {
+	*p = Asked{nextPoll: p.nextPoll, minWait: p.minWait, failures: p.failures}
 }
 
-// conditionalHeader ask for a picture only if it is another one: RFC 9110, section 13.1.
-func (a *Asked) conditionalHeader() http.Header {
+// conditionalHeader returns the headers of a conditional request, RFC 9110,
+// section 13.1: the server sends a picture only if it differs from the last one.
+func (p *Asked) conditionalHeader() http.Header {
 	h := http.Header{}
-	if a.w > 0 && a.etag != "" {
-		h.Set("If-None-Match", a.etag)
+	if p.w > 0 && p.etag != "" {
+		h.Set("If-None-Match", p.etag)
 	}
-	if a.w > 0 && a.lastModified != "" {
-		h.Set("If-Modified-Since", a.lastModified)
+	if p.w > 0 && p.lastModified != "" {
+		h.Set("If-Modified-Since", p.lastModified)
 	}
 	return h
 }
 
-// noteResponse reports whether what came is what came before, byte for byte, and
-// remembers what came.
-func (a *Asked) noteResponse(res *http.Response, sum [sha256.Size]byte) bool {
-	same := a.w > 0 && sum == a.sum
-	a.sum, a.etag, a.lastModified = sum, res.Header.Get("ETag"), res.Header.Get("Last-Modified")
+// storeValidators stores the validators of a response and the hash of its body.
+// It reports whether the body is the last one, byte for byte.
+func (p *Asked) storeValidators(res *http.Response, sum [sha256.Size]byte) (same bool) {
+	same = p.w > 0 && sum == p.sum
+	p.sum, p.etag, p.lastModified = sum, res.Header.Get("ETag"), res.Header.Get("Last-Modified")
 	return same
 }
 
-// readMinWait takes what the camera says of when to ask again: not before what it gave
-// has aged, or before the time that it names (RFC 9111, section 4.2; RFC 9110,
-// section 10.2.3).
-func (a *Asked) readMinWait(res *http.Response, now time.Time) {
-	a.minWait = parseRetryAfter(res.Header, now)
+// readMinWait sets minWait from a response: the time in Retry-After (RFC 9110,
+// section 10.2.3), and for a good response at least as long as it stays fresh
+// (RFC 9111, section 4.2).
+func (p *Asked) readMinWait(res *http.Response, now time.Time) {
+	p.minWait = parseRetryAfter(res.Header, now)
 	if res.StatusCode < http.StatusBadRequest {
-		a.minWait = max(a.minWait, freshFor(res.Header, now))
+		p.minWait = max(p.minWait, freshFor(res.Header, now))
 	}
 }
 
-// scheduleNext sets the time of the next asking after one that was answered.
-func (a *Asked) scheduleNext(begun time.Time, every time.Duration) {
-	a.failures = 0
-	a.setNextPoll(begun, every)
+// scheduleNext sets the time of the next request after an answered one.
+func (p *Asked) scheduleNext(begun time.Time, every time.Duration) {
+	p.failures = 0
+	p.setNextPoll(begun, every)
 }
 
-// scheduleRetry does so after one that brought nothing: at first it is repeated sooner
-// than usual.
-func (a *Asked) scheduleRetry(begun time.Time, every time.Duration) {
-	a.setNextPoll(begun, min(MinPollEvery<<min(a.failures, 10), every))
-	a.failures++
+// scheduleRetry sets the time of the next request after a failed one. The delay
+// doubles from MinPollEvery up to the usual interval.
+func (p *Asked) scheduleRetry(begun time.Time, every time.Duration) {
+	p.setNextPoll(begun, min(MinPollEvery<<min(p.failures, maxDoublings), every))
+	p.failures++
 }
 
-// setNextPoll adds up to a tenth, so that devices started together do not ask together,
-// and stays within MaxPollEvery.
-func (a *Asked) setNextPoll(begun time.Time, usual time.Duration) {
-	usual += time.Duration(rand.Float64() * 0.1 * float64(usual))
-	a.nextPoll = begun.Add(min(max(usual, a.minWait, MinPollEvery), MaxPollEvery))
-	a.minWait = 0
+// setNextPoll adds up to a tenth of jitter, obeys minWait, and stays within
+// MinPollEvery and MaxPollEvery.
+func (p *Asked) setNextPoll(begun time.Time, usual time.Duration) {
+	usual += time.Duration(rand.Float64() * pollJitter * float64(usual))
+	p.nextPoll = begun.Add(min(max(usual, p.minWait, MinPollEvery), MaxPollEvery))
+	p.minWait = 0
 }
 
-// freshFor is how long what came is said to stay as it is.
+// freshFor returns how long a response stays fresh: max-age less Age, else
+// Expires less Date; 0 where the headers say neither.
 func freshFor(h http.Header, now time.Time) time.Duration {
 	for _, word := range strings.Split(h.Get("Cache-Control"), ",") {
 		if age, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(word)), "max-age="); ok {
@@ -104,11 +118,13 @@ func freshFor(h http.Header, now time.Time) time.Duration {
 		return 0
 	}
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date // by the clock that set it
+		now = date // by the clock that set Expires
 	}
 	return expires.Sub(now)
 }
 
+// parseRetryAfter reads Retry-After, a date or a number of seconds; 0 where it is
+// neither.
 func parseRetryAfter(h http.Header, now time.Time) time.Duration {
 	at, err := http.ParseTime(h.Get("Retry-After"))
 	if err != nil {
@@ -120,7 +136,7 @@ func parseRetryAfter(h http.Header, now time.Time) time.Duration {
 	return at.Sub(now)
 }
 
-// parseSeconds is a number of them, or none.
+// parseSeconds reads a whole number of seconds below 2^31; 0 for any other text.
 func parseSeconds(s string) time.Duration {
 	n, err := strconv.ParseUint(strings.Trim(s, ` "`), 10, 31)
 	if err != nil {

@@ -11,100 +11,86 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// Layout is how uncompressed pictures follow each other in a stream of bytes:
-// width × height bytes of luma each, then so many bytes of colour, which are
-// passed over.
+// Layout describes concatenated uncompressed pictures: width × height bytes of
+// luma each, then the bytes of colour, which are skipped.
 type Layout struct {
-	Width, Height int
-	Colour        int  // bytes
-	Headed        bool // each picture is preceded by a line FRAME, as in YUV4MPEG2
+	Width, Height int  // pixels, 1 to 65535
+	Colour        int  // bytes of colour in one picture, at most three times the luma
+	Headed        bool // a line FRAME precedes each picture, as in YUV4MPEG2
 }
 
-// YUV420 is the layout of planar 4:2:0 without padding, as rpicam-vid writes
-// it for widths that are multiples of 64.
+// YUV420 returns the layout of planar 4:2:0 without padding, which rpicam-vid
+// writes for widths that are multiples of 64.
 func YUV420(w, h int) Layout {
 	return Layout{Width: w, Height: h, Colour: 2 * ((w + 1) / 2) * ((h + 1) / 2)}
 }
 
-const maxSide = 65535
+const (
+	maxSide     = 65535 // pixels; the largest side of a JPEG, too
+	maxColour   = 3     // bytes of colour a pixel: 4:4:4 with alpha
+	skipBufSize = 4 << 10
+)
 
 func (l Layout) checkSize() error {
-	if l.Width < 1 || l.Height < 1 || l.Width > maxSide || l.Height > maxSide || l.Colour < 0 || l.Colour > 3*l.Width*l.Height {
+	if l.Width < 1 || l.Height < 1 || l.Width > maxSide || l.Height > maxSide || l.Colour < 0 || l.Colour > maxColour*l.Width*l.Height {
 		return fmt.Errorf("raw pictures of %d×%d: must be 1×1 to %d×%d", l.Width, l.Height, maxSide, maxSide)
 	}
 	return nil
 }
 
-// Raw is a source of uncompressed pictures, one after another.
+// Raw reads concatenated uncompressed pictures from a byte stream. It is opened by
+// OpenPipe.
 type Raw struct {
-	pump      *chunkReader
+	chunks    *chunkReader
 	layout    Layout
 	memory    Memory
-	reduction int // so many pixels of the stream make one of the picture, each way
-	w, h      int // delivered
-	rows      []byte
-	rate      float64
+	reduction int    // pixels of the stream to one delivered, each way
+	w, h      int    // delivered
+	rows      []byte // reduction rows of the stream; nil: not reduced
 	frame     int
-	progress  rawProgress // of the picture under way
+	progress  rawProgress
 	err       error
 
 	latest      *latest
 	fillerEnded chan struct{}
 	stall       time.Duration
-	connect     time.Duration // the wait for the first picture
+	connect     time.Duration // limit of the wait for the first picture
 	timer       *time.Timer
-	mu          sync.Mutex // held by a read, since Close takes its memory away
+	mu          sync.Mutex // held by a read, because Close frees the memory
 }
 
-// rawProgress is how far the picture under way has come.
+// rawProgress is the part of the current picture that has been read.
 type rawProgress struct {
-	headed    bool // its line was read
-	headBytes int  // bytes of that line
-	luma      int  // bytes of luma read
-	colour    int  // bytes of colour passed over
-	first     time.Time
-	abandoned bool // given up: it is read to its end and thrown away
+	headed    bool      // its FRAME line is complete
+	headBytes int       // of the FRAME line
+	luma      int       // bytes of luma
+	colour    int       // bytes of colour, skipped
+	first     time.Time // arrival of the first byte
+	abandoned bool      // the read was interrupted: skip the rest
 }
 
-// OpenRaw takes pictures of w×h bytes from r; of the limits only Memory
-// matters. Times and Close are as with OpenStream.
-func OpenRaw(r io.Reader, w, h int, l Limits, rate float64) (*Raw, error) {
-	y := Layout{Width: w, Height: h}
-	if err := errors.Join(checkRate(rate), y.checkSize()); err != nil {
+// newRaw chooses the delivered size: the largest of 1, 1/2, 1/4 and 1/8 that is
+// within the limits.
+func newRaw(p *chunkReader, y Layout, l Limits) (*Raw, error) {
+	if err := y.checkSize(); err != nil {
 		return nil, err
 	}
 	l = l.withDefaults()
-	l.MaxPixels = w * h
-	p, err := newChunkReader(r, l.Memory)
+	k, w, h, err := fitReduction(y.Width, y.Height, l.MaxPixels)
 	if err != nil {
 		return nil, err
 	}
-	return newRaw(p, y, l, rate)
-}
-
-// newRaw settles the delivered size: the largest of 1, 1/2, 1/4 and 1/8 that is
-// within the limits.
-func newRaw(p *chunkReader, y Layout, l Limits, rate float64) (*Raw, error) {
-	err := y.checkSize()
-	if err == nil {
-		l = l.withDefaults()
-		for k := 1; k <= 8; k *= 2 {
-			if w, h := y.Width/k, y.Height/k; w > 0 && h > 0 && w*h <= l.MaxPixels {
-				r := &Raw{pump: p, layout: y, memory: l.Memory, reduction: k, w: w, h: h, rate: rate}
-				if k > 1 {
-					if r.rows, err = l.Memory.Bytes(k * y.Width); err != nil {
-						return nil, err
-					}
-				}
-				return r, nil
-			}
+	r := &Raw{chunks: p, layout: y, memory: l.Memory, reduction: k, w: w, h: h}
+	if k > 1 {
+		if r.rows, err = l.Memory.Bytes(k * y.Width); err != nil {
+			return nil, err
 		}
-		err = fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels", y.Width, y.Height, l.MaxPixels)
 	}
-	return nil, err
+	return r, nil
 }
 
-// startLive makes the source give its newest picture only, and never wait for long.
+// startLive sets the time limits, and starts the goroutine that fills the mailbox
+// if only the newest picture is wanted.
 func (r *Raw) startLive(l Live) {
 	r.stall, r.connect, r.timer = l.Stall, l.Connect, time.NewTimer(l.Stall)
 	if l.Newest {
@@ -113,6 +99,7 @@ func (r *Raw) startLive(l Live) {
 	}
 }
 
+// fillLatest reads pictures into the mailbox until the source ends.
 func (r *Raw) fillLatest() {
 	defer close(r.fillerEnded)
 	for {
@@ -127,18 +114,18 @@ func (r *Raw) fillLatest() {
 		case err != nil:
 			r.latest.setEnd(err)
 			return
-		case r.latest.isDue(at):
+		case r.latest.pace.isDue(at):
 			r.latest.publishSpare(at)
 		}
 	}
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture. A
-// picture during which ctx ends is lost.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// the arrival of its first byte. A picture during which ctx ends is lost.
 func (r *Raw) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.pump.isClosed() {
+	if r.chunks.isClosed() {
 		return time.Time{}, ErrClosed
 	}
 	if r.err != nil {
@@ -150,30 +137,27 @@ func (r *Raw) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	at, err := r.nextPicture(ctx, dst)
 	if bad, ok := errors.AsType[errPicture](err); ok {
 		r.frame++
-		return r.time(at), BadFrame{r.frame - 1, bad.error}
+		return at, BadFrame{r.frame - 1, bad.error}
 	}
 	if err != nil {
 		return time.Time{}, r.recordEnd(ctx, err)
 	}
 	r.frame++
-	return r.time(at), nil
+	return at, nil
 }
 
+// nextPicture reads or takes the next picture within the time limit.
 func (r *Raw) nextPicture(ctx context.Context, dst []byte) (time.Time, error) {
-	var limit <-chan time.Time
-	if r.timer != nil {
-		wait := r.stall
-		if r.frame == 0 {
-			wait = r.connect // a program has to start first
-		}
-		r.timer.Reset(wait)
-		defer r.timer.Stop()
-		limit = r.timer.C
+	wait := r.stall
+	if r.frame == 0 {
+		wait = r.connect // the program is starting
 	}
+	r.timer.Reset(wait)
+	defer r.timer.Stop()
 	if r.latest == nil {
-		return r.readPicture(ctx, limit, dst)
+		return r.readPicture(ctx, r.timer.C, dst)
 	}
-	src, at, err := r.latest.waitNewest(ctx, limit)
+	src, at, err := r.latest.waitNewest(ctx, r.timer.C)
 	if err == nil {
 		copy(dst, src)
 		r.latest.clearTaken()
@@ -181,8 +165,8 @@ func (r *Raw) nextPicture(ctx context.Context, dst []byte) (time.Time, error) {
 	return at, err
 }
 
-// readPicture reads one picture. One that was given up before is read to its end
-// first.
+// readPicture reads one picture into dst, after the rest of an abandoned one. The
+// end of the stream inside a picture is an errPicture.
 func (r *Raw) readPicture(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
 	for {
 		lost := r.progress.abandoned
@@ -206,12 +190,13 @@ func (r *Raw) readPicture(ctx context.Context, limit <-chan time.Time, dst []byt
 	}
 }
 
-// resumePicture goes on with the picture under way.
+// resumePicture reads the rest of the current picture: head, luma, colour. After
+// an error, the next call goes on at the same byte.
 func (r *Raw) resumePicture(ctx context.Context, limit <-chan time.Time, dst []byte) error {
 	p, y := &r.progress, r.layout
 	for y.Headed && !p.headed {
 		var b [1]byte
-		if _, _, err := r.pump.readBytes(ctx, limit, b[:]); err != nil {
+		if _, _, err := r.chunks.readBytes(ctx, limit, b[:]); err != nil {
 			return err
 		}
 		if err := p.parseHeadByte(b[0]); err != nil {
@@ -220,7 +205,7 @@ func (r *Raw) resumePicture(ctx context.Context, limit <-chan time.Time, dst []b
 	}
 	for p.luma < y.Width*y.Height {
 		room := r.lumaSpan(dst)
-		n, at, err := r.pump.readBytes(ctx, limit, room)
+		n, at, err := r.chunks.readBytes(ctx, limit, room)
 		if err != nil {
 			return err
 		}
@@ -231,9 +216,9 @@ func (r *Raw) resumePicture(ctx context.Context, limit <-chan time.Time, dst []b
 			r.reduceBand(dst)
 		}
 	}
-	var waste [4 << 10]byte
+	var waste [skipBufSize]byte
 	for p.colour < y.Colour {
-		n, _, err := r.pump.readBytes(ctx, limit, waste[:min(len(waste), y.Colour-p.colour)])
+		n, _, err := r.chunks.readBytes(ctx, limit, waste[:min(len(waste), y.Colour-p.colour)])
 		if err != nil {
 			return err
 		}
@@ -242,8 +227,8 @@ func (r *Raw) resumePicture(ctx context.Context, limit <-chan time.Time, dst []b
 	return nil
 }
 
-// lumaSpan is where the next bytes of luma go: into the picture, or into so many
-// rows as make one of the picture.
+// lumaSpan returns the destination of the next bytes of luma: the picture itself,
+// or the band of rows that is reduced to one row.
 func (r *Raw) lumaSpan(dst []byte) []byte {
 	if r.reduction == 1 {
 		return dst[r.progress.luma:]
@@ -253,8 +238,8 @@ func (r *Raw) lumaSpan(dst []byte) []byte {
 	return r.rows[in:min(band, in+r.layout.Width*r.layout.Height-r.progress.luma)]
 }
 
-// reduceBand writes the row of the picture that the rows just read make. A rest of
-// rows at the lower edge makes none.
+// reduceBand averages a complete band of rows into one row of dst. Rows that are
+// left over at the lower edge are dropped.
 func (r *Raw) reduceBand(dst []byte) {
 	if r.progress.luma%len(r.rows) != 0 {
 		return
@@ -264,8 +249,8 @@ func (r *Raw) reduceBand(dst []byte) {
 	clear(r.rows)
 }
 
-// averageBlocks makes one row of k×k pixels each. The pixels of a row are so many
-// bytes apart.
+// averageBlocks writes the rounded mean of each k×k block of rows to dst (box
+// filter). The rows are stride bytes apart, the pixels of a row apart bytes.
 func averageBlocks(dst, rows []byte, stride, apart, k int) {
 	n := uint32(k * k)
 	for x := range dst {
@@ -280,9 +265,9 @@ func averageBlocks(dst, rows []byte, stride, apart, k int) {
 	}
 }
 
-// recordEnd remembers an error that is for good.
+// recordEnd stores the error that ends the source, unless ctx has ended.
 func (r *Raw) recordEnd(ctx context.Context, err error) error {
-	if r.pump.isClosed() {
+	if r.chunks.isClosed() {
 		err = ErrClosed
 	}
 	if err == errStall {
@@ -294,19 +279,11 @@ func (r *Raw) recordEnd(ctx context.Context, err error) error {
 	return err
 }
 
-// time is that of the picture just read.
-func (r *Raw) time(arrived time.Time) time.Time {
-	if r.rate > 0 {
-		return recordedTime(r.frame-1, r.rate)
-	}
-	return arrived
-}
-
-// Size is the width and height of the pictures.
+// Size returns the width and height of the delivered pictures.
 func (r *Raw) Size() (w, h int) { return r.w, r.h }
 
-// Dropped is how many pictures came and were overtaken by the next one before
-// anyone looked at them.
+// Dropped returns how many pictures were replaced by a newer one before they were
+// read.
 func (r *Raw) Dropped() uint64 {
 	if r.latest == nil {
 		return 0
@@ -314,9 +291,9 @@ func (r *Raw) Dropped() uint64 {
 	return r.latest.dropped.Load()
 }
 
-// Close ends the source, and a ReadInto that waits.
+// Close ends the source and a waiting ReadInto, and frees the memory.
 func (r *Raw) Close() error {
-	err := r.pump.closeReader()
+	err := r.chunks.closeReader()
 	if r.latest != nil {
 		<-r.fillerEnded
 		r.latest.setEnd(ErrClosed)
@@ -330,6 +307,6 @@ func (r *Raw) Close() error {
 		r.memory.Free(r.rows)
 		r.rows = nil
 	}
-	r.pump.freeChunks()
+	r.chunks.freeChunks()
 	return err
 }

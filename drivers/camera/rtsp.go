@@ -13,8 +13,8 @@ import (
 	"kerb/drivers/camera/rtsp"
 )
 
-// RTSP is a network camera that speaks RTSP. M-JPEG is read here; H.264 and
-// H.265 go through a decoder, and its pictures are read here.
+// RTSP reads a network camera by RTSP. M-JPEG is decoded here; H.264 and H.265 go
+// through a Decoder, whose output is read as by OpenPipe.
 type RTSP struct {
 	Pipe
 	name    string
@@ -24,13 +24,14 @@ type RTSP struct {
 	workers sync.WaitGroup
 }
 
-// Decoder gives a program that reads H.264 or H.265 and writes YUV4MPEG2 or
-// JPEGs: what is written to in, and what it writes.
+// Decoder starts a program that decodes an H.264 or H.265 byte stream, written to
+// in, to YUV4MPEG2 or JPEGs, read from out.
 type Decoder func(ctx context.Context, c rtsp.Codec) (in io.WriteCloser, out io.ReadCloser, err error)
 
-// OpenRTSP connects to a camera and waits for its first picture; ctx bounds that
-// and nothing after it. Its errors name the camera by address, never by user,
-// password or query.
+// OpenRTSP connects to an rtsp or rtsps address and waits for the first picture,
+// until ctx or live.Connect ends; ctx does not end the source later. decode may be
+// nil for a camera with M-JPEG. Errors name the address without user, password and
+// query; ErrRefused is a refused password.
 func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live Live, decode Decoder) (*RTSP, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "rtsp" && u.Scheme != "rtsps" {
@@ -57,6 +58,7 @@ func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live L
 	return r, nil
 }
 
+// startPlaying connects session, queue, decoder and pipe, and sends PLAY.
 func (r *RTSP) startPlaying(ctx context.Context, l Limits, live Live, decode Decoder) error {
 	in, out, err := r.openDecoder(ctx, decode)
 	if err != nil {
@@ -67,13 +69,13 @@ func (r *RTSP) startPlaying(ctx context.Context, l Limits, live Live, decode Dec
 	if err := r.session.Play(r.queue.addUnit); err != nil {
 		return errors.Join(err, out.Close())
 	}
-	// The session's end ends the pictures, and they tell why.
+	// The end of the session ends the queue; ReadInto returns the reason.
 	r.workers.Go(func() { r.queue.setEnd(r.session.Wait()) })
 	r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live)
 	return err
 }
 
-// openDecoder is what the pictures go through: the decoder, or nothing.
+// openDecoder starts the decoder; M-JPEG goes through a plain pipe instead.
 func (r *RTSP) openDecoder(ctx context.Context, decode Decoder) (io.WriteCloser, io.ReadCloser, error) {
 	if r.session.Codec() == rtsp.MJPEG {
 		out, in := io.Pipe()
@@ -89,7 +91,8 @@ func (r *RTSP) openDecoder(ctx context.Context, decode Decoder) (io.WriteCloser,
 	return in, out, nil
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// the arrival of its first byte from the decoder.
 func (r *RTSP) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	at, err := r.Pipe.ReadInto(ctx, dst)
 	if err == nil || isBadFrame(err) || err == ErrClosed || ctx.Err() != nil {
@@ -101,16 +104,17 @@ func (r *RTSP) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	return at, fmt.Errorf("%s: %w", r.name, err)
 }
 
-// Dropped is how many pictures came and were overtaken by the next one before
-// anyone looked at them.
+// Dropped returns how many pictures were replaced by a newer one before they were
+// read, and how many access units a slow decoder cost.
 func (r *RTSP) Dropped() uint64 { return r.Pipe.Dropped() + r.queue.droppedUnits() }
 
-// Close ends the session, and a ReadInto that waits.
+// Close ends the session, the decoder and a waiting ReadInto.
 func (r *RTSP) Close() error {
 	r.closeSession()
 	return r.Pipe.Close()
 }
 
+// closeSession ends the session and the queue, and waits for both.
 func (r *RTSP) closeSession() {
 	r.once.Do(func() {
 		r.session.Close()

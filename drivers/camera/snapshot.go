@@ -17,13 +17,13 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// ErrSame is about one asking: the camera shows what it showed before. The next
-// call waits for the next asking.
+// ErrSame is returned for one request that brought the same picture as the one
+// before. The source goes on: the next call waits for the next request.
 var ErrSame = errors.New("camera shows the same picture as before")
 
-// Snapshot is a network camera of which an address gives one picture, or one
-// short clip, that is another one every few minutes. Of a clip, one picture a
-// second is delivered.
+// Snapshot polls a network camera: its address returns one JPEG, or one short MP4
+// clip, that changes every few minutes. A clip is delivered as one picture a
+// second.
 type Snapshot struct {
 	address *url.URL
 	name    string // the address without user, password and query
@@ -32,45 +32,46 @@ type Snapshot struct {
 	client  *httpClient
 	poll    *Asked
 
-	buf        []byte // what came, compressed
-	length     int    // bytes of it
+	buf        []byte // the body of the last response
+	length     int    // of the body; 0: none
 	fetched    time.Time
-	unchanged  bool // an opening found nothing new
+	unchanged  bool // the request of OpenSnapshot brought no new picture
 	format     format
 	dec        luma.Decoder
-	clip       *clipDecoder // nil: a picture
+	clip       *clipDecoder // nil: the body is a picture
 	w, h       int
 	frame      int
 	err        error
 	life       context.Context // ends with Close
 	cancelLife context.CancelFunc
-	mu         sync.Mutex // held by a read, since Close takes its memory away
+	mu         sync.Mutex // held by a read, because Close frees the memory
 }
 
-// SnapshotOpts says how to reach such a camera. Connect is the longest that one
-// asking may take; Stall is of a clip's decoder; the rest of Live is not used.
+// SnapshotOpts says how to poll a camera. Connect is the time limit of one request,
+// Stall that of a clip's decoder. Newest and the interval of Live are not used.
 type SnapshotOpts struct {
 	HTTP
-	// Every is the usual time between two askings, MinPollEvery to MaxPollEvery.
+	// Every is the usual time between two requests, MinPollEvery to MaxPollEvery; a
+	// value outside is set to the nearer bound.
 	Every time.Duration
-	// Clip gives a program that reads MP4 and writes one picture a second as
-	// YUV4MPEG2: what is written to in, and what it writes. nil: clips are refused.
+	// Clip starts a program that decodes an MP4 file, written to in, to YUV4MPEG2
+	// with one picture a second, read from out. nil: clips are refused.
 	Clip func(ctx context.Context) (in io.WriteCloser, out io.ReadCloser, err error)
 }
 
-// OpenSnapshot waits until the camera may be asked, and asks; ctx bounds both,
-// and nothing after it. It follows redirects on the same host only. Its errors
-// name the camera by address, never by user, password or query. What was asked
-// before, by another Snapshot of the same address, is not asked again too soon
-// and not delivered again.
-func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts, asked *Asked) (*Snapshot, error) {
+// OpenSnapshot waits until a request is due and sends it; ctx ends both, and
+// does not end the source later. It follows redirects on the same host only. Errors
+// name the address without user, password and query; ErrRefused is a refused
+// password. poll must be the state of this address: with it, a source that is
+// opened again does not poll too soon, nor deliver the same picture again.
+func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts, poll *Asked) (*Snapshot, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("camera address: must be like https://camera/picture.jpg")
 	}
 	u.User = nil
 	s := &Snapshot{
-		address: u, name: u.Scheme + "://" + u.Host + u.Path, limits: l.withDefaults(), opts: o, poll: asked,
+		address: u, name: u.Scheme + "://" + u.Host + u.Path, limits: l.withDefaults(), opts: o, poll: poll,
 		client: newClient(o.HTTP),
 	}
 	s.life, s.cancelLife = context.WithCancel(context.Background())
@@ -78,8 +79,8 @@ func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts,
 	s.opts.Connect, s.opts.Stall = cmp.Or(o.Connect, defaultConnect), cmp.Or(o.Stall, defaultStall)
 	s.dec.Memory = s.limits.Memory
 	err = s.waitAndPoll(ctx)
-	if err == ErrSame && asked.w > 0 {
-		s.w, s.h, s.format, s.unchanged, err = asked.w, asked.h, asked.format, true, nil
+	if err == ErrSame && poll.w > 0 {
+		s.w, s.h, s.format, s.unchanged, err = poll.w, poll.h, poll.format, true, nil
 	}
 	if err != nil {
 		s.Close()
@@ -88,7 +89,7 @@ func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts,
 	return s, nil
 }
 
-// waitAndPoll waits until it may ask, and asks.
+// waitAndPoll waits until a request is due, sends it, and schedules the next.
 func (s *Snapshot) waitAndPoll(ctx context.Context) error {
 	wait := time.NewTimer(time.Until(s.poll.nextPoll))
 	defer wait.Stop()
@@ -113,7 +114,8 @@ func (s *Snapshot) waitAndPoll(ctx context.Context) error {
 	return fmt.Errorf("%s: %w", s.name, err)
 }
 
-// fetchBody loads what the address gives now, unless it is what it gave before.
+// fetchBody reads the body of one response, or returns ErrSame if it is the last
+// one.
 func (s *Snapshot) fetchBody(ctx context.Context) error {
 	ctx, done := context.WithTimeoutCause(ctx, s.opts.Connect, fmt.Errorf("no picture in %v", s.opts.Connect))
 	defer done()
@@ -123,7 +125,7 @@ func (s *Snapshot) fetchBody(ctx context.Context) error {
 		defer res.Body.Close()
 		s.fetched = time.Now()
 		s.poll.readMinWait(res, s.fetched)
-		if err = s.readBody(res); err == nil && s.poll.noteResponse(res, sha256.Sum256(s.buf[:s.length])) {
+		if err = s.readBody(res); err == nil && s.poll.storeValidators(res, sha256.Sum256(s.buf[:s.length])) {
 			s.wipeBody()
 			return ErrSame
 		}
@@ -134,7 +136,7 @@ func (s *Snapshot) fetchBody(ctx context.Context) error {
 	return err
 }
 
-// readBody takes the body, whole.
+// readBody reads the whole body into the buffer, at most MaxBytes.
 func (s *Snapshot) readBody(res *http.Response) error {
 	t, _, _ := strings.Cut(strings.ToLower(res.Header.Get("Content-Type")), ";")
 	switch {
@@ -168,10 +170,13 @@ func (s *Snapshot) readBody(res *http.Response) error {
 	}
 }
 
-// growBody makes room, for a body whose length is told for the whole of it and one
-// byte more, by which its end is seen.
-func (s *Snapshot) growBody(told int) error {
-	larger, err := s.limits.Memory.Bytes(max(told+1, 2*len(s.buf), 64<<10))
+// minBodyBuf is the smallest buffer for a body, in bytes. Chosen by hand.
+const minBodyBuf = 64 << 10
+
+// growBody enlarges the buffer: at least to the declared length and one byte more,
+// by which the end is detected, and to twice its size.
+func (s *Snapshot) growBody(declared int) error {
+	larger, err := s.limits.Memory.Bytes(max(declared+1, 2*len(s.buf), minBodyBuf))
 	if err != nil {
 		return err
 	}
@@ -181,7 +186,8 @@ func (s *Snapshot) growBody(told int) error {
 	return nil
 }
 
-// openBody finds what came: its size is that of all before it.
+// openBody tells a JPEG from an MP4 clip by the first bytes, and prepares to
+// deliver it. Its size must be that of the pictures before.
 func (s *Snapshot) openBody(ctx context.Context) (err error) {
 	w, h := 0, 0
 	switch came := s.buf[:s.length]; {
@@ -210,9 +216,9 @@ func (s *Snapshot) openBody(ctx context.Context) (err error) {
 	return nil
 }
 
-// ReadInto waits for a picture that was not there before and fills dst, of
-// width × height bytes, with it. It returns ErrSame after each asking that
-// brought none.
+// ReadInto waits for a new picture, fills dst, of width × height bytes, with it,
+// and returns when it was fetched; of a clip, that and its place in the clip. It
+// returns ErrSame after each request that brought no new picture.
 func (s *Snapshot) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,7 +255,7 @@ func (s *Snapshot) ReadInto(ctx context.Context, dst []byte) (time.Time, error) 
 	}
 }
 
-// decodeNext gives the next picture of what came; io.EOF where nothing is left.
+// decodeNext delivers the next picture of the body; io.EOF when there are no more.
 func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, err error) {
 	switch {
 	case s.clip != nil:
@@ -261,7 +267,7 @@ func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, er
 			return at, io.EOF
 		}
 		if at = s.fetched.Add(time.Duration(n) * time.Second); err != nil {
-			s.wipeBody() // a clip that cannot be read to its end is at its end
+			s.wipeBody() // a clip that cannot be decoded further has ended
 		}
 	case s.length > 0:
 		at, err = s.fetched, s.format.decodeLuma(&s.dec, dst, s.buf[:s.length])
@@ -276,7 +282,7 @@ func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, er
 	return at, nil
 }
 
-// wipeBody forgets what came.
+// wipeBody ends the clip's decoder and overwrites the body.
 func (s *Snapshot) wipeBody() {
 	if s.clip != nil {
 		s.clip.stopDecoder()
@@ -293,6 +299,7 @@ func (s *Snapshot) freeBuffer() {
 	}
 }
 
+// closedError replaces an error by ErrClosed after Close.
 func (s *Snapshot) closedError(err error) error {
 	if err != nil && s.life.Err() != nil {
 		return ErrClosed
@@ -300,10 +307,10 @@ func (s *Snapshot) closedError(err error) error {
 	return err
 }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (s *Snapshot) Size() (w, h int) { return s.w, s.h }
 
-// Close ends the source, and a ReadInto that waits.
+// Close ends the source and a waiting ReadInto, and frees the memory.
 func (s *Snapshot) Close() error {
 	s.cancelLife()
 	s.mu.Lock()

@@ -15,7 +15,8 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// ListStills gives the JPEG files in a directory, by name.
+// ListStills returns the paths of the .jpg and .jpeg files in a directory, sorted
+// by name. None is an error.
 func ListStills(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -36,8 +37,7 @@ func ListStills(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// Stills is a source of JPEG files, one a picture; picture n is at n seconds
-// after 1970.
+// Stills reads JPEG files, one picture each. Picture n is at n seconds after 1970.
 type Stills struct {
 	paths  []string
 	limits Limits
@@ -46,11 +46,12 @@ type Stills struct {
 	buf    []byte
 	dec    luma.Decoder
 	closed atomic.Bool
-	mu     sync.Mutex // held by a read, since Close takes its memory away
+	mu     sync.Mutex // held by a read, because Close frees the memory
 }
 
-// OpenStills takes its pictures from files, in this order. All must be of one
-// size; those without a readable header are left for ReadInto to report.
+// OpenStills reads the headers of the files, in this order. All must be of one
+// size. ReadInto reports a file without a readable header; if no file has one, the
+// first error is returned here.
 func OpenStills(paths []string, l Limits) (*Stills, error) {
 	s := &Stills{paths: paths, limits: l.withDefaults()}
 	s.dec.Memory = s.limits.Memory
@@ -83,14 +84,18 @@ func OpenStills(paths []string, l Limits) (*Stills, error) {
 	return nil, first
 }
 
-// readConfig reads a file's header: its start is mostly enough.
+// firstRead is how many bytes of a file are read to find the JPEG header; if it is
+// longer, the whole file is read. Chosen by hand.
+const firstRead = 16 << 10
+
+// readConfig reads a file's JPEG header.
 func (s *Stills) readConfig(path string) (luma.Config, error) {
-	src, err := s.loadFile(path, 16<<10)
+	src, err := s.loadFile(path, firstRead)
 	if err != nil {
 		return luma.Config{}, err
 	}
 	c, err := luma.ReadConfig(src)
-	if errors.Is(err, luma.ErrTruncated) && len(src) == 16<<10 {
+	if errors.Is(err, luma.ErrTruncated) && len(src) == firstRead {
 		if src, err = s.loadFile(path, s.limits.MaxBytes); err != nil {
 			return luma.Config{}, err
 		}
@@ -103,7 +108,8 @@ func (s *Stills) readConfig(path string) (luma.Config, error) {
 	return c, nil
 }
 
-// loadFile reads a file, or its first most bytes.
+// loadFile reads a file, or its first most bytes, into s.buf. It refuses files
+// that are not regular or are larger than MaxBytes.
 func (s *Stills) loadFile(path string, most int) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -128,7 +134,8 @@ func (s *Stills) loadFile(path string, most int) ([]byte, error) {
 	return s.buf, nil
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// its time.
 func (s *Stills) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,10 +163,10 @@ func (s *Stills) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	return recordedTime(n, 1), err
 }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (s *Stills) Size() (w, h int) { return s.format.w, s.format.h }
 
-// Close ends the source.
+// Close ends the source and frees the memory.
 func (s *Stills) Close() error {
 	s.closed.Store(true)
 	s.mu.Lock()

@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// maxQueuedUnits is how many access units may wait for a decoder that is busy: a
-// burst of a camera that holds pictures back, and no more.
+// maxQueuedUnits is the number of access units that may wait for a busy decoder:
+// one burst of a camera that holds pictures back. Chosen by hand.
 const maxQueuedUnits = 8
 
-// unitQueue hands access units to a decoder and never makes whoever brings them
-// wait. When the decoder cannot follow, it goes on with the next picture that
-// needs no other.
+// unitQueue passes access units of H.264 or H.265 to a decoder's input and never
+// makes the network side wait. When it is full it drops what waits, and all units
+// up to the next random access picture, which needs no other. Dropped units are
+// overwritten.
 type unitQueue struct {
 	to           io.WriteCloser
 	mu           sync.Mutex
 	cond         *sync.Cond
 	waiting      [][]byte
-	awaitsRandom bool // until a random access picture
+	awaitsRandom bool // drop units until a random access picture
 	dropped      uint64
 	endErr       error
 	ended        bool
@@ -30,7 +31,7 @@ func newUnitQueue(to io.WriteCloser) *unitQueue {
 	return q
 }
 
-// addUnit takes a unit over.
+// addUnit appends one access unit, which then belongs to the queue.
 func (q *unitQueue) addUnit(unit []byte, random bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -47,6 +48,7 @@ func (q *unitQueue) addUnit(unit []byte, random bool) {
 	q.cond.Signal()
 }
 
+// dropWaiting overwrites and counts all waiting units. q.mu is held.
 func (q *unitQueue) dropWaiting() {
 	for _, unit := range q.waiting {
 		clear(unit)
@@ -55,7 +57,7 @@ func (q *unitQueue) dropWaiting() {
 	q.waiting = q.waiting[:0]
 }
 
-// writeUnits writes until the end, and closes.
+// writeUnits writes units to the decoder until setEnd, then closes its input.
 func (q *unitQueue) writeUnits() {
 	for {
 		q.mu.Lock()
@@ -79,8 +81,7 @@ func (q *unitQueue) writeUnits() {
 	q.to.Close()
 }
 
-// setEnd says that nothing comes any more; the first reason stays. What waits is
-// thrown away.
+// setEnd ends the queue; the first reason stays. Waiting units are dropped.
 func (q *unitQueue) setEnd(why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -91,10 +92,10 @@ func (q *unitQueue) setEnd(why error) {
 	q.cond.Signal()
 }
 
-// interruptWrite ends a write under way.
+// interruptWrite ends a Write under way, by a deadline in the past or by Close.
 func (q *unitQueue) interruptWrite() {
 	if d, ok := q.to.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		_ = d.SetWriteDeadline(time.Unix(1, 0))
+		_ = d.SetWriteDeadline(longAgo())
 		return
 	}
 	_ = q.to.Close()

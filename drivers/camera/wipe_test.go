@@ -47,11 +47,11 @@ func TestSourcesKeepNothingOfAPicture(t *testing.T) {
 	if _, err := f.ReadInto(t.Context(), dst); err != io.EOF || set(f.splitter.buf) > 2 {
 		t.Errorf("stream: %d bytes at the end (%v)", set(f.splitter.buf), err)
 	}
-	for range cap(f.splitter.pump.empty) {
+	for range cap(f.splitter.chunks.empty) {
 		select {
-		case b := <-f.splitter.pump.empty:
+		case b := <-f.splitter.chunks.empty:
 			if n := set(b); n > 0 {
-				t.Errorf("pump: %d bytes", n)
+				t.Errorf("chunks: %d bytes", n)
 			}
 		default:
 		}
@@ -98,7 +98,7 @@ func TestAClosedSourceHasGivenItsMemoryBack(t *testing.T) {
 		"stills": func(l Limits) (source, error) { return opened(OpenStills(paths, l)) },
 		"stream": func(l Limits) (source, error) { return opened(OpenStream(bytes.NewReader(bytes.Join(all, nil)), l, 0)) },
 		"raw": func(l Limits) (source, error) {
-			return opened(OpenRaw(bytes.NewReader(make([]byte, 83*61*3)), 83, 61, l, 0))
+			return opened(openGray(bytes.NewReader(make([]byte, 83*61*3)), 83, 61, l))
 		},
 		"a stream without a picture": func(l Limits) (source, error) {
 			return opened(OpenStream(bytes.NewReader(make([]byte, 1000)), l, 0))

@@ -10,15 +10,16 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// YUV4MPEG2 is a line of the size and the layout of colour, then pictures, each
-// after a line that begins with FRAME: yuv4mpeg(5) of mjpegtools.
+// A YUV4MPEG2 stream is one header line with the size and the colour layout, then
+// pictures, each after a line that begins with FRAME: yuv4mpeg(5) of mjpegtools.
 const (
 	y4mMark    = "YUV4MPEG2"
 	y4mFrame   = "FRAME"
-	y4mMaxLine = 512 // bytes of a line
+	y4mMaxLine = 512 // bytes of a line; chosen by hand
+	maxShown   = 20  // characters of an unknown colour layout in an error
 )
 
-// parseHeadByte takes one byte of the line before a picture.
+// parseHeadByte checks one byte of the FRAME line.
 func (p *rawProgress) parseHeadByte(b byte) error {
 	switch {
 	case p.headBytes < len(y4mFrame) && b != y4mFrame[p.headBytes]:
@@ -32,7 +33,7 @@ func (p *rawProgress) parseHeadByte(b byte) error {
 	return nil
 }
 
-// readY4MHeader reads the first line.
+// readY4MHeader reads the header line.
 func readY4MHeader(ctx context.Context, limit <-chan time.Time, p *chunkReader) (Layout, error) {
 	var text []byte
 	for {
@@ -49,6 +50,8 @@ func readY4MHeader(ctx context.Context, limit <-chan time.Time, p *chunkReader) 
 	}
 }
 
+// parseY4MHeader reads W, H and C of the header line, and refuses colour layouts
+// of more than eight bits. Without C the layout is 4:2:0.
 func parseY4MHeader(line string) (Layout, error) {
 	words := strings.Fields(line)
 	if len(words) == 0 || words[0] != y4mMark {
@@ -87,7 +90,7 @@ func parseY4MHeader(line string) (Layout, error) {
 	case colour == "444alpha":
 		y.Colour = 3 * size
 	default:
-		return y, fmt.Errorf("YUV4MPEG2 of colour %q: must have eight bits: ask for gray or yuv420p", colour[:min(len(colour), 20)])
+		return y, fmt.Errorf("YUV4MPEG2 of colour %q: must have eight bits: ask for gray or yuv420p", colour[:min(len(colour), maxShown)])
 	}
 	return y, nil
 }

@@ -1,5 +1,9 @@
-// Package cameratest holds the conformance kit that every source of pictures
-// passes, and what tests of sources need.
+// Package cameratest tests that a source of pictures keeps the contract of
+// drivers/camera: bounds, order, numbering of bad pictures, end, cancellation,
+// Close, goroutines and allocations.
+//
+// Each property is one subtest that opens its own source. It tests the interface
+// only: it does not check what a picture shows, or the time from outside.
 package cameratest
 
 import (
@@ -15,37 +19,40 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Source is what every camera has.
+// Source is the interface of every camera, as drivers/camera documents it.
 type Source interface {
 	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
 	Size() (w, h int)
 	Close() error
 }
 
-// Case is a source under test.
+// Case describes a source under test.
 type Case struct {
-	// Open gives a fresh source that stands before its first picture.
+	// Open opens a new source, before its first picture.
 	Open func() (Source, error)
-	// Pictures is how many there are, bad ones included; 0: without end.
+	// Pictures is the number of pictures, bad ones included; 0: without end.
 	Pictures int
-	// Bad are the numbers, from 0, of the pictures that are BadFrames. Not the
-	// first.
+	// Bad lists the numbers, from 0, of the pictures for which a BadFrame is
+	// expected. The first picture must be good.
 	Bad []int
-	// Stalled, where a source can wait, gives one that delivers a picture or
-	// more and then waits for ever.
+	// Stalled opens a source that delivers at least one picture and then waits
+	// for ever; nil: this source never waits.
 	Stalled func() (Source, error)
-	// Allocates says that reading a picture may allocate memory.
+	// Allocates is true if reading a picture may allocate memory.
 	Allocates bool
 }
 
-// enough is how many pictures of an endless source are looked at, and how long
-// anything may take before it is called stuck.
+// The limits of a test, chosen by hand.
 const (
-	endlessPictures = 50
-	stopTimeout     = 20 * time.Second
+	endlessPictures = 50                    // pictures read of a source without end
+	stopTimeout     = 20 * time.Second      // after which a read counts as stuck
+	waitBefore      = 20 * time.Millisecond // for a read to begin its wait
+	guardBytes      = 4096                  // marked before and after the buffer
+	warmUp          = 3                     // pictures read until buffers have their size
+	repeats         = 3                     // reads after the end, or with an ended context
 )
 
-// property is one thing that every source must do.
+// property is one rule of the contract, and its check.
 type property struct {
 	name string
 	run  func(Case) error
@@ -64,7 +71,7 @@ var properties = []property{
 	{"allocates nothing for a picture", checkAllocations},
 }
 
-// Conform runs the kit over a source.
+// Conform checks all properties of a source, and that each leaves no goroutine behind.
 func Conform(t *testing.T, c Case) {
 	t.Helper()
 	for _, p := range properties {
@@ -80,7 +87,7 @@ func Conform(t *testing.T, c Case) {
 	}
 }
 
-// withSource opens a source and closes it after use.
+// withSource opens a source, calls use with a buffer of its size, and closes it.
 func withSource(open func() (Source, error), use func(s Source, dst []byte) error) (err error) {
 	s, err := open()
 	if err != nil {
@@ -98,7 +105,8 @@ func withSource(open func() (Source, error), use func(s Source, dst []byte) erro
 	return use(s, make([]byte, w*h))
 }
 
-// badFrameNumber is the number of a picture in an error that is about one.
+// badFrameNumber returns the number of the picture that an error is about; ok is
+// false for all other errors.
 func badFrameNumber(err error) (frame int, ok bool) {
 	b, ok := errors.AsType[interface {
 		error
@@ -110,7 +118,7 @@ func badFrameNumber(err error) (frame int, ok bool) {
 	return b.BadFrame(), true
 }
 
-// readAll reads all pictures, good and bad.
+// readAll reads all pictures, and calls do for each, good or bad.
 func (c Case) readAll(s Source, dst []byte, do func(n int, at time.Time, err error) error) error {
 	for n := 0; c.Pictures > 0 || n < endlessPictures; n++ {
 		at, err := s.ReadInto(context.Background(), dst)
@@ -130,12 +138,12 @@ func (c Case) readAll(s Source, dst []byte, do func(n int, at time.Time, err err
 	return nil
 }
 
+// checkBounds checks that reads write to the buffer only, not to bytes beside it.
 func checkBounds(c Case) error {
 	return withSource(c.Open, func(s Source, dst []byte) error {
-		const guard = 4096
-		marks := bytes.Repeat([]byte{0xa5, 0x5a}, guard/2)
+		marks := bytes.Repeat([]byte{0xa5, 0x5a}, guardBytes/2)
 		around := append(append(append([]byte{}, marks...), dst...), marks...)
-		inside := around[guard : guard+len(dst)] // with the rest as capacity
+		inside := around[guardBytes : guardBytes+len(dst)] // with the rest as capacity
 		return c.readAll(s, inside, func(int, time.Time, error) error {
 			if !bytes.HasPrefix(around, marks) || !bytes.HasSuffix(around, marks) {
 				return errors.New("bytes beside the buffer were written")
@@ -145,6 +153,8 @@ func checkBounds(c Case) error {
 	})
 }
 
+// checkSizeRefused checks that a buffer of another size is refused, not written,
+// and costs no picture.
 func checkSizeRefused(c Case) error {
 	return withSource(c.Open, func(s Source, dst []byte) error {
 		for _, n := range []int{0, len(dst) - 1, len(dst) + 1} {
@@ -163,6 +173,7 @@ func checkSizeRefused(c Case) error {
 	})
 }
 
+// checkBadNamed checks that just the expected pictures are BadFrames, by number.
 func checkBadNamed(c Case) error {
 	return withSource(c.Open, func(s Source, dst []byte) error {
 		left := c.Bad
@@ -186,6 +197,7 @@ func checkBadNamed(c Case) error {
 	})
 }
 
+// checkOrder checks that good pictures have times, in order.
 func checkOrder(c Case) error {
 	return withSource(c.Open, func(s Source, dst []byte) error {
 		var last time.Time
@@ -202,6 +214,7 @@ func checkOrder(c Case) error {
 	})
 }
 
+// checkEOF checks that io.EOF is returned again after the end.
 func checkEOF(c Case) error {
 	if c.Pictures == 0 {
 		return nil
@@ -210,7 +223,7 @@ func checkEOF(c Case) error {
 		if err := c.readAll(s, dst, func(int, time.Time, error) error { return nil }); err != nil {
 			return err
 		}
-		for range 3 {
+		for range repeats {
 			if _, err := s.ReadInto(context.Background(), dst); err != io.EOF {
 				return fmt.Errorf("after the end: %v", err)
 			}
@@ -219,11 +232,12 @@ func checkEOF(c Case) error {
 	})
 }
 
+// checkEndedContext checks that an ended context fails a read, and costs no picture.
 func checkEndedContext(c Case) error {
 	return withSource(c.Open, func(s Source, dst []byte) error {
 		over, cancel := context.WithCancel(context.Background())
 		cancel()
-		for range 3 {
+		for range repeats {
 			if _, err := s.ReadInto(over, dst); !errors.Is(err, context.Canceled) {
 				return fmt.Errorf("context has ended: error %v", err)
 			}
@@ -235,6 +249,7 @@ func checkEndedContext(c Case) error {
 	})
 }
 
+// checkClose checks that Close can be called twice, and that reads then fail.
 func checkClose(c Case) error {
 	return withSource(c.Open, func(s Source, dst []byte) error {
 		for range 2 {
@@ -251,8 +266,8 @@ func checkClose(c Case) error {
 	})
 }
 
-// checkStop reads from a source that stalls, has stop end that, and gives what
-// the read said.
+// checkStop reads from a stalled source until it waits, calls stop, and passes the
+// error of the read to check. It fails if the read goes on waiting.
 func checkStop(c Case, stop func(s Source, cancel func()), check func(error) error) error {
 	if c.Stalled == nil {
 		return nil
@@ -272,7 +287,7 @@ func checkStop(c Case, stop func(s Source, cancel func()), check func(error) err
 			}
 		}()
 		<-reads
-		time.Sleep(20 * time.Millisecond) // so that it most likely waits; either way it must stop
+		time.Sleep(waitBefore) // most likely it waits by then; it must stop in any case
 		stop(s, cancel)
 		select {
 		case err := <-over:
@@ -283,6 +298,7 @@ func checkStop(c Case, stop func(s Source, cancel func()), check func(error) err
 	})
 }
 
+// checkCancelStops checks that the end of the context ends a wait.
 func checkCancelStops(c Case) error {
 	return checkStop(c, func(_ Source, cancel func()) { cancel() }, func(err error) error {
 		if !errors.Is(err, context.Canceled) {
@@ -292,6 +308,7 @@ func checkCancelStops(c Case) error {
 	})
 }
 
+// checkCloseStops checks that Close ends a wait.
 func checkCloseStops(c Case) error {
 	return checkStop(c, func(s Source, _ func()) { s.Close() }, func(err error) error {
 		if err == io.EOF || errors.Is(err, context.Canceled) {
@@ -301,11 +318,9 @@ func checkCloseStops(c Case) error {
 	})
 }
 
-// checkAllocations counts over pictures that come after the first three, so that
-// buffers have their size.
+// checkAllocations checks that reads after the warm-up allocate no memory.
 func checkAllocations(c Case) error {
-	const first = 3
-	n := c.Pictures - len(c.Bad) - first - 1 // AllocsPerRun makes one run more
+	n := c.Pictures - len(c.Bad) - warmUp - 1 // AllocsPerRun makes one run more
 	if c.Pictures == 0 {
 		n = endlessPictures
 	}
@@ -327,7 +342,7 @@ func checkAllocations(c Case) error {
 				return
 			}
 		}
-		for range first {
+		for range warmUp {
 			read()
 		}
 		if allocs := testing.AllocsPerRun(n, read); allocs > 0 && len(c.Bad) == 0 {

@@ -10,7 +10,8 @@ import (
 	"github.com/pion/rtp"
 )
 
-// newDepacketizer makes pictures of packets.
+// newDepacketizer returns the function that joins RTP packets to pictures and
+// passes them to take.
 func (s *Session) newDepacketizer(take func(unit []byte, random bool)) (func(*rtp.Packet), error) {
 	switch f := s.format.(type) {
 	case *format.MJPEG:
@@ -26,6 +27,7 @@ func (s *Session) newDepacketizer(take func(unit []byte, random bool)) (func(*rt
 	return nil, errors.New("no such codec")
 }
 
+// jpegDepacketizer joins the packets of a JPEG, RFC 2435, and counts losses.
 func (s *Session) jpegDepacketizer(d *rtpmjpeg.Decoder, take func([]byte, bool)) func(*rtp.Packet) {
 	return func(p *rtp.Packet) {
 		picture, err := d.Decode(p)
@@ -38,6 +40,8 @@ func (s *Session) jpegDepacketizer(d *rtpmjpeg.Decoder, take func([]byte, bool))
 	}
 }
 
+// unitDepacketizer joins the packets of an access unit, RFC 6184 or RFC 7798, and
+// counts losses.
 func (s *Session) unitDepacketizer(b *byteStream, decode func(*rtp.Packet) ([][]byte, error), take func([]byte, bool)) func(*rtp.Packet) {
 	return func(p *rtp.Packet) {
 		lost := s.losses.Load()
@@ -55,43 +59,53 @@ func (s *Session) unitDepacketizer(b *byteStream, decode func(*rtp.Packet) ([][]
 	}
 }
 
-// nalSyntax is what differs between H.264 and H.265, as far as it matters here.
+// nalSyntax describes the NAL units of one codec, as far as a byte stream needs
+// it.
 type nalSyntax struct {
 	nalType        func(nal []byte) uint8
 	isRandomAccess func(kind uint8) bool // a picture that needs no other
 	delimiterType  uint8
-	delimiter      []byte // an access unit delimiter
+	delimiter      []byte // an access unit delimiter with its start code
 }
 
-// H.264, table 7-1; H.265, table 7-1.
+// NAL unit types: H.264, table 7-1; H.265, table 7-1.
+const (
+	avcIDR        = 5 // coded slice of an IDR picture
+	avcDelimiter  = 9
+	hevcFirstIRAP = 16 // BLA, IDR and CRA pictures
+	hevcLastIRAP  = 21
+	hevcDelimiter = 35
+)
+
 var (
 	avc = nalSyntax{
 		nalType:        func(n []byte) uint8 { return n[0] & 0x1f },
-		isRandomAccess: func(k uint8) bool { return k == 5 },
-		delimiterType:  9, delimiter: []byte{0, 0, 0, 1, 0x09, 0xf0},
+		isRandomAccess: func(k uint8) bool { return k == avcIDR },
+		delimiterType:  avcDelimiter, delimiter: []byte{0, 0, 0, 1, 0x09, 0xf0},
 	}
 	hevc = nalSyntax{
 		nalType:        func(n []byte) uint8 { return n[0] >> 1 & 0x3f },
-		isRandomAccess: func(k uint8) bool { return k >= 16 && k <= 21 },
-		delimiterType:  35, delimiter: []byte{0, 0, 0, 1, 0x46, 0x01, 0x50},
+		isRandomAccess: func(k uint8) bool { return k >= hevcFirstIRAP && k <= hevcLastIRAP },
+		delimiterType:  hevcDelimiter, delimiter: []byte{0, 0, 0, 1, 0x46, 0x01, 0x50},
 	}
 )
 
-// byteStream makes a byte stream of access units.
+// byteStream converts access units to byte stream format: Annex B of H.264 and
+// H.265.
 type byteStream struct {
 	nalSyntax
-	params [][]byte // from the session's description
-	synced bool     // since the last loss there was a random access picture
-	losses uint64   // up to which loss that is so
+	params [][]byte // parameter sets of the session's description
+	synced bool     // a random access picture has come since the last loss
+	losses uint64   // the count of losses at that time
 }
 
 func newByteStream(y nalSyntax, params ...[]byte) *byteStream {
 	return &byteStream{nalSyntax: y, params: params}
 }
 
-// joinUnit is one access unit as bytes, with a delimiter behind it, so that the
-// decoder need not wait for the next one to know that it is whole; nil while it
-// cannot be decoded.
+// joinUnit returns one access unit with start codes, and nil while it cannot be
+// decoded. Parameter sets precede a random access picture. A delimiter follows each
+// unit, so that the decoder knows the end without waiting for the next one.
 func (b *byteStream) joinUnit(nals [][]byte, lost uint64) (out []byte, random bool) {
 	for _, n := range nals {
 		if len(n) > 0 {

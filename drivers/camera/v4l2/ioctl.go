@@ -7,7 +7,9 @@ import (
 )
 
 // The structures of include/uapi/linux/videodev2.h, as far as they are used.
-// uintptr and unix.Timeval give them the machine's own sizes.
+// uintptr and unix.Timeval have the size of the machine, as in C. They are written
+// by hand because Go libraries open the device by its path (blackjack/webcam) or
+// need cgo (go4vl); here the descriptor is handed in.
 type (
 	capability struct {
 		driver       [16]byte
@@ -29,14 +31,14 @@ type (
 	}
 	format struct {
 		typ uint32
-		_   [unsafe.Sizeof(uintptr(0)) - 4]byte // the union holds pointers
+		_   [unsafe.Sizeof(uintptr(0)) - 4]byte // alignment of a union that holds pointers
 		pix pixFormat
 		_   [200 - unsafe.Sizeof(pixFormat{})]byte
 	}
 	streamParm struct {
 		typ              uint32
 		capability, mode uint32
-		per              [2]uint32 // seconds per picture, a fraction
+		per              [2]uint32 // seconds per picture: numerator, denominator
 		_                [200 - 16]byte
 	}
 	requestBuffers struct {
@@ -48,13 +50,13 @@ type (
 		stamp                          unix.Timeval
 		_                              [16]byte // timecode
 		sequence, memory               uint32
-		offset                         uintptr // a union with pointers
+		offset                         uintptr // in a union with pointers
 		length                         uint32
 		_                              [2]uint32
 	}
 	frameSize struct {
 		index, pixel, typ uint32
-		size              [6]uint32 // width, height; or least, most and step of each
+		size              [6]uint32 // width, height; or least, most, step of each
 		_                 [2]uint32
 	}
 	frameInterval struct {
@@ -76,7 +78,8 @@ const (
 	flagMonotonic = 0x2000
 )
 
-// The requests: direction, size, 'V' and a number (asm-generic/ioctl.h).
+// The requests: direction, size of the argument, type 'V', number
+// (asm-generic/ioctl.h).
 const (
 	iocRead      = 2 << 30
 	iocWrite     = 1 << 30
@@ -98,10 +101,12 @@ const (
 	enumIntervals = iocReadWrite | unsafe.Sizeof(frameInterval{})<<16 | iocVideo | 75
 )
 
+// fourCC returns the number of a pixel format, first letter lowest.
 func fourCC(p Pixel) uint32 {
 	return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
 }
 
+// pixelOf returns the pixel format of a number.
 func pixelOf(c uint32) Pixel {
 	return Pixel([]byte{byte(c), byte(c >> 8), byte(c >> 16), byte(c >> 24)})
 }
