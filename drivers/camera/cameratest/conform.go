@@ -3,7 +3,7 @@
 // Close, goroutines and allocations.
 //
 // Each property is one subtest that opens its own source. It tests the interface
-// only: it does not check what a picture shows, or the time from outside.
+// only: it does not check the content of a picture.
 package cameratest
 
 import (
