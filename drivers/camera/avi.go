@@ -15,28 +15,28 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// AVI is a Motion-JPEG AVI file. Its pictures are numbered from 0; a chunk of
-// no bytes is no picture and takes no number. Picture n is at n/Rate seconds
-// after 1970.
+// AVI reads a Motion-JPEG AVI file. Pictures are numbered from 0; an empty chunk
+// takes no number. Picture n is at n/Rate seconds after 1970.
 type AVI struct {
-	name   string
-	file   io.Closer
-	walk   riff
-	start  riff // the walk as it was before the first frame
-	stream int  // number of the video stream
-	rate   float64
-	limits Limits
-	format format
-	frame  int
-	buf    []byte
-	dec    luma.Decoder
-	err    error // why it ended
-	closed atomic.Bool
-	mu     sync.Mutex // held by a read, since Close takes its memory away
+	name       string
+	file       io.Closer
+	chunks     riffReader
+	firstFrame riffReader // the reader's position before the first frame
+	stream     int        // number of the video stream
+	rate       float64    // pictures per second
+	limits     Limits
+	format     format
+	index      int
+	buf        []byte
+	dec        luma.Decoder
+	err        error // of the end
+	closed     atomic.Bool
+	mu         sync.Mutex // held by a read, because Close frees the memory
 }
 
-// OpenAVI opens a Motion-JPEG AVI file. Its size is that of the first picture
-// that can be read.
+// OpenAVI opens a Motion-JPEG AVI file, of any length, with or without an index.
+// The first picture with a readable header sets the size. It refuses files that
+// are not regular, have no video stream, or hold another coding than Motion-JPEG.
 func OpenAVI(path string, l Limits) (*AVI, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -49,7 +49,7 @@ func OpenAVI(path string, l Limits) (*AVI, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := newAVI(f, info.Size(), path, l)
+	a, err := openAVIReader(f, info.Size(), path, l)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -58,77 +58,85 @@ func OpenAVI(path string, l Limits) (*AVI, error) {
 	return a, nil
 }
 
-func newAVI(r io.ReaderAt, length int64, name string, l Limits) (*AVI, error) {
-	a := &AVI{name: name, limits: l.orDefault(), walk: riff{r: r, length: length}}
+// openAVIReader reads the headers and the size. name stands in errors.
+func openAVIReader(r io.ReaderAt, length int64, name string, l Limits) (*AVI, error) {
+	a := &AVI{name: name, limits: l.withDefaults(), chunks: riffReader{r: r, length: length}}
 	a.dec.Memory = a.limits.Memory
-	if err := a.header(); err != nil {
+	if err := a.readHeaders(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	a.start = a.walk
-	if err := a.settle(); err != nil {
+	a.firstFrame = a.chunks
+	if err := a.findFormat(); err != nil {
 		a.limits.Memory.Free(a.buf)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	a.walk = a.start
+	a.chunks = a.firstFrame
 	return a, nil
 }
 
-// header reads up to the list of frames: which stream is video, its rate and
-// its coding.
-func (a *AVI) header() error {
-	var magic [12]byte
-	if n, _ := a.walk.r.ReadAt(magic[:], 0); n < 12 || string(magic[:4]) != "RIFF" || string(magic[8:]) != "AVI " {
+const (
+	aviHeaderLen = 40 // bytes of avih, strh and strf that are read
+	riffMagicLen = 12 // RIFF, length, AVI
+	// minAVIRate and maxRate bound the declared rate, in pictures per second.
+	minAVIRate = 1e-3
+)
+
+// readHeaders reads the header chunks up to the movi list: which stream is video,
+// its rate and its coding.
+func (a *AVI) readHeaders() error {
+	var magic [riffMagicLen]byte
+	if n, _ := a.chunks.r.ReadAt(magic[:], 0); n < riffMagicLen || string(magic[:4]) != "RIFF" || string(magic[8:]) != "AVI " {
 		return errors.New("is not an AVI file")
 	}
-	var main, stream, format [40]byte
+	var main, stream, format [aviHeaderLen]byte
 	streams, video := 0, -1
 	for {
-		before := a.walk
-		c, err := a.walk.next()
+		before := a.chunks
+		c, err := a.chunks.nextChunk()
 		if err == io.EOF {
 			return errors.New("has no frames")
 		}
 		if err != nil {
-			return a.hint(err)
+			return a.addRepairHint(err)
 		}
-		if a.walk.movi {
-			a.walk = before
+		if a.chunks.inMovi {
+			a.chunks = before
 			break
 		}
 		switch id := string(c.id[:]); {
 		case id == "avih":
-			err = a.load(main[:], c)
+			err = a.readChunkStart(main[:], c)
 		case id == "strh":
-			var b [40]byte
-			err = a.load(b[:], c)
+			var b [aviHeaderLen]byte
+			err = a.readChunkStart(b[:], c)
 			if video < 0 && string(b[:4]) == "vids" {
 				video, stream = streams, b
 			}
 			streams++
 		case id == "strf" && video == streams-1 && video >= 0:
-			err = a.load(format[:], c)
+			err = a.readChunkStart(format[:], c)
 		}
 		if err != nil {
-			return a.hint(err)
+			return a.addRepairHint(err)
 		}
 	}
 	if video < 0 {
 		return errors.New("has no video stream")
 	}
 	a.stream = video
-	if err := coding(string(format[16:20])); err != nil {
+	if err := checkCoding(string(format[16:20])); err != nil { // biCompression
 		return err
 	}
-	return a.tempo(main[:], stream[:])
+	return a.parseRate(main[:], stream[:])
 }
 
-// load reads the start of a chunk; what the chunk lacks stays zero.
-func (a *AVI) load(b []byte, c chunk) error {
-	return a.walk.read(b[:min(int64(len(b)), c.size)], c.at)
+// readChunkStart reads the first bytes of a chunk. Bytes beyond its end stay zero.
+func (a *AVI) readChunkStart(b []byte, c riffChunk) error {
+	return a.chunks.readFull(b[:min(int64(len(b)), c.size)], c.at)
 }
 
-// coding refuses what is not Motion-JPEG, by the four characters that name it.
-func coding(fourcc string) error {
+// checkCoding refuses every coding but Motion-JPEG, by its FourCC.
+func checkCoding(fourcc string) error {
 	switch strings.ToUpper(fourcc) {
 	case "MJPG", "JPEG", "AVRN", "JPGL", "DMB1":
 		return nil
@@ -137,9 +145,9 @@ func coding(fourcc string) error {
 		"ffmpeg -i IN -an -c:v mjpeg -q:v 3 OUT.avi", strings.TrimRight(fourcc, "\x00"))
 }
 
-// tempo finds the pictures per second: rate/scale of the stream header, or the
-// microseconds per picture of the main header.
-func (a *AVI) tempo(main, stream []byte) error {
+// parseRate takes the pictures per second from dwRate/dwScale of the stream header
+// (strh), or else from dwMicroSecPerFrame of the main header (avih).
+func (a *AVI) parseRate(main, stream []byte) error {
 	scale := binary.LittleEndian.Uint32(stream[20:])
 	rate := binary.LittleEndian.Uint32(stream[24:])
 	micros := binary.LittleEndian.Uint32(main)
@@ -149,29 +157,29 @@ func (a *AVI) tempo(main, stream []byte) error {
 	case micros > 0:
 		a.rate = 1e6 / float64(micros)
 	}
-	if a.rate < 1e-3 || a.rate > 1e4 {
+	if a.rate < minAVIRate || a.rate > maxRate {
 		return fmt.Errorf("declares %g pictures a second", a.rate)
 	}
 	return nil
 }
 
-// settle finds the size of the pictures: that of the first one with a header.
-func (a *AVI) settle() error {
+// findFormat takes the size from the first picture with a readable header.
+func (a *AVI) findFormat() error {
 	for first := error(nil); ; {
-		src, err := a.next()
+		src, err := a.readFrame()
 		switch {
 		case err == io.EOF && first == nil:
 			return errors.New("has no pictures")
 		case err == io.EOF:
 			return fmt.Errorf("has no picture that can be read: %w", first)
-		case err != nil && !isBad(err):
+		case err != nil && !isBadFrame(err):
 			return err
 		case err == nil:
 			a.format, err = newFormat(src, a.limits)
 			clear(src)
 		}
 		if err == nil {
-			a.frame = 0
+			a.index = 0
 			return nil
 		}
 		if first == nil {
@@ -180,53 +188,56 @@ func (a *AVI) settle() error {
 	}
 }
 
-func isBad(err error) bool {
+// isBadFrame reports whether an error is about one picture.
+func isBadFrame(err error) bool {
 	var b BadFrame
 	return errors.As(err, &b)
 }
 
-// next reads the next picture, still compressed.
-func (a *AVI) next() ([]byte, error) {
+// readFrame returns the next frame, compressed. It is valid until the next call.
+func (a *AVI) readFrame() ([]byte, error) {
 	for {
-		c, err := a.walk.next()
+		c, err := a.chunks.nextChunk()
 		if err != nil {
-			return nil, a.hint(err)
+			return nil, a.addRepairHint(err)
 		}
-		if c.size == 0 || !a.wanted(c.id) {
+		if c.size == 0 || !a.isVideoFrame(c.id) {
 			continue
 		}
-		n := a.frame
-		a.frame++
+		n := a.index
+		a.index++
 		if c.size > int64(a.limits.MaxBytes) {
 			return nil, BadFrame{n, fmt.Errorf("has %d bytes: more than %d", c.size, a.limits.MaxBytes)}
 		}
-		if a.buf, err = a.limits.grow(a.buf, int(c.size)); err != nil {
+		if a.buf, err = a.limits.growBuffer(a.buf, int(c.size)); err != nil {
 			return nil, err
 		}
-		if err := a.walk.read(a.buf, c.at); err != nil {
-			return nil, a.hint(err)
+		if err := a.chunks.readFull(a.buf, c.at); err != nil {
+			return nil, a.addRepairHint(err)
 		}
 		return a.buf, nil
 	}
 }
 
-// wanted tells the frames of the video stream: "00dc", or "00db".
-func (a *AVI) wanted(id [4]byte) bool {
+// isVideoFrame reports whether a chunk is a frame of the video stream, by its
+// name: the number of the stream, then "dc" or "db".
+func (a *AVI) isVideoFrame(id [4]byte) bool {
 	return id[2] == 'd' && (id[3] == 'c' || id[3] == 'b') &&
 		int(id[0]-'0') == a.stream/10 && int(id[1]-'0') == a.stream%10
 }
 
-// hint says what to do about a file that is cut short.
-func (a *AVI) hint(err error) error {
-	var cut errCut
+// addRepairHint adds to the error of a truncated file how to repair it.
+func (a *AVI) addRepairHint(err error) error {
+	var cut errShortFile
 	if errors.As(err, &cut) {
 		return fmt.Errorf("%w; %d pictures before it are whole: copy it again, or keep those with "+
-			"ffmpeg -i IN -c copy OUT.avi", err, a.frame)
+			"ffmpeg -i IN -c copy OUT.avi", err, a.index)
 	}
 	return err
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// its time.
 func (a *AVI) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -236,51 +247,51 @@ func (a *AVI) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	if a.err != nil {
 		return time.Time{}, a.err
 	}
-	if err := admit(ctx, dst, a.format.w, a.format.h); err != nil {
+	if err := checkRead(ctx, dst, a.format.w, a.format.h); err != nil {
 		return time.Time{}, err
 	}
-	n := a.frame
-	src, err := a.next()
+	n := a.index
+	src, err := a.readFrame()
 	switch {
 	case err == nil:
-		if err = a.format.decode(&a.dec, dst, src); err != nil {
+		if err = a.format.decodeLuma(&a.dec, dst, src); err != nil {
 			err = BadFrame{n, err}
 		}
 		clear(src)
 	case a.closed.Load():
 		return time.Time{}, ErrClosed
-	case !isBad(err):
+	case !isBadFrame(err):
 		if err != io.EOF {
 			err = fmt.Errorf("%s: %w", a.name, err)
 		}
 		a.err = err
 		return time.Time{}, err
 	}
-	return clock(n, a.rate), err
+	return recordedTime(n, a.rate), err
 }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (a *AVI) Size() (w, h int) { return a.format.w, a.format.h }
 
-// Rate is how many pictures are shown a second.
+// Rate returns the declared rate, 0.001 to 10,000 pictures per second.
 func (a *AVI) Rate() float64 { return a.rate }
 
-// Frames is how many pictures the file has, up to where it may be cut short.
-// It walks over the whole file.
+// Frames counts the pictures of the file, up to the end or the first damaged
+// chunk. It reads every chunk's header.
 func (a *AVI) Frames() int {
-	w, n := a.start, 0
+	w, n := a.firstFrame, 0
 	for {
-		c, err := w.next()
+		c, err := w.nextChunk()
 		if err != nil {
 			return n
 		}
-		if c.size > 0 && a.wanted(c.id) {
+		if c.size > 0 && a.isVideoFrame(c.id) {
 			n++
 		}
 	}
 }
 
-// Close closes the file.
+// Close closes the file and frees the memory.
 func (a *AVI) Close() error {
 	if a.closed.Swap(true) {
 		return nil

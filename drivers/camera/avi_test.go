@@ -21,7 +21,7 @@ func read(tb testing.TB, s cameratest.Source) (all [][]byte, end error) {
 		dst := make([]byte, w*h)
 		_, err := s.ReadInto(context.Background(), dst)
 		switch {
-		case isBad(err):
+		case isBadFrame(err):
 			all = append(all, nil)
 		case err != nil:
 			return all, err
@@ -56,32 +56,32 @@ func open(tb testing.TB, data []byte, l Limits) *AVI {
 
 func TestAVIDeliversItsPictures(t *testing.T) {
 	all := pictures(t, 5)
-	body := riffList("LIST", "movi", riffChunk("01dc", all[0]), riffChunk("01dc", all[1]))
-	rec := riffList("LIST", "movi",
-		riffList("LIST", "rec ", riffChunk("01dc", all[0]), riffChunk("00wb", []byte("x"))),
-		riffList("LIST", "rec ", riffChunk("01db", all[1])))
-	more := riffList("RIFF", "AVIX", riffList("LIST", "movi", riffChunk("ix01", make([]byte, 24)), riffChunk("01dc", all[2])))
+	body := packList("LIST", "movi", packChunk("01dc", all[0]), packChunk("01dc", all[1]))
+	rec := packList("LIST", "movi",
+		packList("LIST", "rec ", packChunk("01dc", all[0]), packChunk("00wb", []byte("x"))),
+		packList("LIST", "rec ", packChunk("01db", all[1])))
+	more := packList("RIFF", "AVIX", packList("LIST", "movi", packChunk("ix01", make([]byte, 24)), packChunk("01dc", all[2])))
 	head := aviHead("MJPG", 10)
-	unfinished := riffList("RIFF", "AVI ", head, body)
+	unfinished := packList("RIFF", "AVI ", head, body)
 	copy(unfinished[4:], "\x00\x00\x00\x00")
-	piped := riffList("RIFF", "AVI ", head, body)
+	piped := packList("RIFF", "AVI ", head, body)
 	copy(piped[4:], "\xff\xff\xff\xff")
 	last := append(bytes.Clone(all[0]), make([]byte, 1-len(all[0])&1)...) // of an odd number of bytes
-	odd := riffList("RIFF", "AVI ", head, riffList("LIST", "movi", riffChunk("01dc", last)))
+	odd := packList("RIFF", "AVI ", head, packList("LIST", "movi", packChunk("01dc", last)))
 	for name, c := range map[string]struct {
 		file []byte
 		want [][]byte
 	}{
 		"in one list":                      {avi(all...), all},
-		"in lists of records":              {riffList("RIFF", "AVI ", head, rec), all[:2]},
-		"in OpenDML parts":                 {append(riffList("RIFF", "AVI ", head, body), more...), all[:3]},
+		"in lists of records":              {packList("RIFF", "AVI ", head, rec), all[:2]},
+		"in OpenDML parts":                 {append(packList("RIFF", "AVI ", head, body), more...), all[:3]},
 		"of a recorder that was stopped":   {unfinished, all[:2]},
 		"written to a pipe":                {piped, all[:2]},
-		"before bytes that are no part":    {append(riffList("RIFF", "AVI ", head, body), "some tail"...), all[:2]},
-		"named in small letters":           {riffList("RIFF", "AVI ", aviHead("mjpg", 10), body), all[:2]},
+		"before bytes that are no part":    {append(packList("RIFF", "AVI ", head, body), "some tail"...), all[:2]},
+		"named in small letters":           {packList("RIFF", "AVI ", aviHead("mjpg", 10), body), all[:2]},
 		"and not empty chunks":             {avi(all[0], nil, all[1], nil, nil, all[2]), all[:3]},
 		"without the last byte of padding": {odd[:len(odd)-1], all[:1]},
-		"in a file padded with many zeros": {append(riffList("RIFF", "AVI ", head, body), make([]byte, 5000)...), all[:2]},
+		"in a file padded with many zeros": {append(packList("RIFF", "AVI ", head, body), make([]byte, 5000)...), all[:2]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := open(t, c.file, Limits{})
@@ -143,7 +143,7 @@ func TestTruncatedAVIPlaysUpToThereAndSaysWhere(t *testing.T) {
 func TestAVICutAnywhereNeverPlaysAsWhole(t *testing.T) {
 	whole := avi(picture(t, 24, 16, 0), picture(t, 24, 16, 1))
 	for n := range whole {
-		a, err := newAVI(bytes.NewReader(whole[:n]), int64(n), "clip.avi", Limits{})
+		a, err := openAVIReader(bytes.NewReader(whole[:n]), int64(n), "clip.avi", Limits{})
 		if err != nil {
 			continue
 		}
@@ -155,17 +155,17 @@ func TestAVICutAnywhereNeverPlaysAsWhole(t *testing.T) {
 
 func TestAVIRefusesWhatItCannotPlay(t *testing.T) {
 	one := picture(t, 24, 16, 0)
-	movi := riffList("LIST", "movi", riffChunk("01dc", one))
+	movi := packList("LIST", "movi", packChunk("01dc", one))
 	for name, c := range map[string]struct {
 		file []byte
 		want string
 	}{
 		"another file":      {[]byte("%PDF-1.4 and so on"), "is not an AVI file"},
 		"an empty file":     {nil, "is not an AVI file"},
-		"another coding":    {riffList("RIFF", "AVI ", aviHead("H264", 10), movi), `holds "H264" video, not Motion-JPEG: convert it with ffmpeg`},
-		"no rate":           {riffList("RIFF", "AVI ", aviHead("MJPG", 0), movi), "declares 0 pictures a second"},
-		"no header":         {riffList("RIFF", "AVI ", movi), "has no video stream"},
-		"no frames":         {riffList("RIFF", "AVI ", aviHead("MJPG", 10)), "has no frames"},
+		"another coding":    {packList("RIFF", "AVI ", aviHead("H264", 10), movi), `holds "H264" video, not Motion-JPEG: convert it with ffmpeg`},
+		"no rate":           {packList("RIFF", "AVI ", aviHead("MJPG", 0), movi), "declares 0 pictures a second"},
+		"no header":         {packList("RIFF", "AVI ", movi), "has no video stream"},
+		"no frames":         {packList("RIFF", "AVI ", aviHead("MJPG", 10)), "has no frames"},
 		"no pictures":       {avi(nil, nil), "has no pictures"},
 		"only bad pictures": {avi([]byte("one"), []byte("two")), "has no picture that can be read: jpeg: does not start with a JPEG marker"},
 		"a damaged chunk":   {bytes.Replace(avi(one), []byte("01dc"), []byte("\x01\x02\x03\x04"), 1), "is damaged at byte"},
@@ -225,7 +225,7 @@ func TestLargePicturesAreScaledWhileTheyAreDecoded(t *testing.T) {
 			}
 		}
 	}
-	if _, err := newAVI(bytes.NewReader(avi(src)), int64(len(avi(src))), "clip.avi", Limits{MaxPixels: 21*13 - 1}); err == nil {
+	if _, err := openAVIReader(bytes.NewReader(avi(src)), int64(len(avi(src))), "clip.avi", Limits{MaxPixels: 21*13 - 1}); err == nil {
 		t.Error("larger than the limit even at 1/8: no error")
 	}
 }
@@ -239,9 +239,9 @@ func TestHugeDeclaredPictureCostsNoMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, bad := a.ReadInto(t.Context(), dst)
-	_, err := newAVI(bytes.NewReader(avi(src)), int64(len(avi(src))), "clip.avi", Limits{})
+	_, err := openAVIReader(bytes.NewReader(avi(src)), int64(len(avi(src))), "clip.avi", Limits{})
 	runtime.ReadMemStats(&after)
-	if !isBad(bad) || err == nil {
+	if !isBadFrame(bad) || err == nil {
 		t.Errorf("errors %v and %v", bad, err)
 	}
 	if used := after.TotalAlloc - before.TotalAlloc; used > 1<<20 {
@@ -279,7 +279,7 @@ func TestAVIOverFourGigabytesPlays(t *testing.T) {
 		if i == 0 {
 			kind, head = "AVI ", aviHead("MJPG", 25)
 		}
-		frame := riffChunk("01dc", p)
+		frame := packChunk("01dc", p)
 		const gap = 1<<30 - 1<<20
 		size := uint32(4 + len(head) + 12 + len(frame) + 8 + gap)
 		le := func(v uint32) []byte { return []byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)} }
@@ -293,7 +293,7 @@ func TestAVIOverFourGigabytesPlays(t *testing.T) {
 	if at < 4<<30 {
 		t.Fatalf("file has only %d bytes", at)
 	}
-	a, err := newAVI(s, at, "clip.avi", Limits{})
+	a, err := openAVIReader(s, at, "clip.avi", Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

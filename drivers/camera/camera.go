@@ -1,16 +1,22 @@
-// Package camera reads pictures from files, pipes and network cameras, as
-// brightness only, straight into the caller's bytes.
+// Package camera reads pictures from files, pipes, kernel devices and network
+// cameras (HTTP, RTSP, polled addresses) as 8-bit luma, into the caller's buffer.
 //
-// Every source is opened by its own function and has the same three methods:
-// ReadInto fills the caller's buffer with the next picture and says when it
-// was taken, Size gives its width and height, Close ends it and a read that
-// waits. A source keeps no picture: what it needed to decode one is
-// overwritten before ReadInto returns.
+// Each source has its own open function and the same three methods: ReadInto
+// fills the buffer with the next picture and returns when it was taken, Size
+// returns width and height, Close ends the source and a read that waits. A source
+// overwrites the bytes of a picture before ReadInto returns, or when a newer one
+// replaces it.
 //
-// ReadInto returns io.EOF when there are no more pictures. An error that is a
-// BadFrame is about one picture, and the next call goes on with the next one.
-// Every other error ends the source: it is returned again, and the caller
-// opens a fresh one.
+// ReadInto returns io.EOF after the last picture. A BadFrame error is about one
+// picture; the next call goes on with the next one. Every other error ends the
+// source and is returned again; the caller opens a new one. ErrSame is the
+// exception: the source goes on.
+//
+// It refuses colour, sound, buffers of another size than the picture, pictures
+// beyond Limits even at an eighth of their size, pictures that change their size,
+// and redirects to another host. H.264, H.265 and MP4 go to a decoder that the
+// caller hands in. No error holds bytes of a picture, a user, a password or a
+// query.
 package camera
 
 import (
@@ -26,57 +32,70 @@ import (
 // ErrClosed is returned by ReadInto after Close.
 var ErrClosed = errors.New("camera is closed")
 
-// ErrRefused is a wrong user or password. Who asks again soon may be locked out.
+// ErrRefused is returned when the camera refuses the user or the password. Retry
+// late: cameras lock accounts after a few attempts.
 var ErrRefused = errors.New("camera refuses the user or the password")
 
-// BadFrame is an error about one picture of a source that goes on: truncated,
-// too large, of another size, or no picture at all.
+// BadFrame is the error of one unusable picture of a source that goes on: it is
+// truncated, damaged, too large, or not a picture.
 type BadFrame struct {
-	Frame int // counted from 0, bad ones included
-	Err   error
+	Frame int   // counted from 0, bad ones included
+	Err   error // the reason
 }
 
+// Error names the picture and the reason.
 func (b BadFrame) Error() string { return fmt.Sprintf("picture %d: %v", b.Frame, b.Err) }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (b BadFrame) Unwrap() error { return b.Err }
 
-// BadFrame is the number of the picture.
+// BadFrame returns the number of the picture, for callers that know the method but
+// not the type.
 func (b BadFrame) BadFrame() int { return b.Frame }
 
-// Limits bound what a source accepts and delivers. A zero field has the
-// default.
+// Limits bounds the pictures that a source accepts and delivers. A zero field has
+// its default.
 type Limits struct {
-	// MaxPixels of a delivered picture. A larger JPEG is scaled down to 1/2,
-	// 1/4 or 1/8 while it is decoded, so its full size never exists; one that
-	// is larger even then is refused. Default 2,097,152.
+	// MaxPixels is the largest delivered picture. A larger one is reduced to 1/2,
+	// 1/4 or 1/8 each way, a JPEG while it is decoded, so that its full size never
+	// exists. One that is larger even then is refused. Default 2,097,152.
 	MaxPixels int
-	// MaxBytes of one compressed picture. Default 4 MiB.
+	// MaxBytes is the largest compressed picture. Default 4 MiB.
 	MaxBytes int
-	// Memory is where everything lies that a source keeps of a picture, from
-	// its compressed bytes to a decoder's scratch; nil: Go's heap. A source
-	// gives back what it took when it is closed.
+	// Memory allocates everything that a source keeps of a picture, from its
+	// compressed bytes to a decoder's scratch; nil: Go's heap. Close gives all of
+	// it back.
 	Memory Memory
 }
 
-// Memory gives n zero bytes, until Free wipes them and takes them back.
+// Memory allocates buffers for pictures, for example locked memory. Bytes returns
+// n zero bytes. Free overwrites and releases them.
 type Memory interface {
 	Bytes(n int) ([]byte, error)
 	Free([]byte)
 }
 
-// heap is Go's own memory.
+// heap is a Memory on Go's own heap.
 type heap struct{}
 
+// Bytes allocates n zero bytes.
 func (heap) Bytes(n int) ([]byte, error) { return make([]byte, n), nil }
-func (heap) Free(b []byte)               { clear(b) }
 
-func (l Limits) orDefault() Limits {
+// Free overwrites b; the garbage collector frees it.
+func (heap) Free(b []byte) { clear(b) }
+
+// The defaults of Limits, chosen by hand.
+const (
+	defaultMaxPixels = 2 << 20
+	defaultMaxBytes  = 4 << 20
+)
+
+func (l Limits) withDefaults() Limits {
 	if l.MaxPixels == 0 {
-		l.MaxPixels = 2 << 20
+		l.MaxPixels = defaultMaxPixels
 	}
 	if l.MaxBytes == 0 {
-		l.MaxBytes = 4 << 20
+		l.MaxBytes = defaultMaxBytes
 	}
 	if l.Memory == nil {
 		l.Memory = heap{}
@@ -84,25 +103,25 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// format is what all pictures of a source have in common: the size in the
-// file, and the size delivered.
+// format is the size that all JPEGs of a source share: as coded, and as
+// delivered.
 type format struct {
 	cfg   luma.Config
 	scale luma.Scale
-	w, h  int
+	w, h  int // delivered
 }
 
-// newFormat settles the format by the first picture.
+// newFormat reads the format from the header of the first picture.
 func newFormat(src []byte, l Limits) (format, error) {
 	c, err := luma.ReadConfig(src)
 	if err != nil {
 		return format{}, err
 	}
-	return settle(c, l)
+	return fitFormat(c, l)
 }
 
-// settle finds the scale at which a picture is within the limits.
-func settle(c luma.Config, l Limits) (format, error) {
+// fitFormat chooses the largest scale at which a picture is within the limits.
+func fitFormat(c luma.Config, l Limits) (format, error) {
 	s, ok := c.Fit(l.MaxPixels)
 	if !ok {
 		return format{}, fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels",
@@ -113,27 +132,30 @@ func settle(c luma.Config, l Limits) (format, error) {
 	return f, nil
 }
 
-// errSize says that a picture is not of the source's size.
-type errSize struct{ w, h, wantW, wantH int }
+// errSizeChanged reports a picture of another size than the source's.
+type errSizeChanged struct{ w, h, wantW, wantH int }
 
-func (e errSize) Error() string {
+// Error names both sizes.
+func (e errSizeChanged) Error() string {
 	return fmt.Sprintf("is %d×%d, the ones before were %d×%d", e.w, e.h, e.wantW, e.wantH)
 }
 
-// decode writes the picture in src to dst.
-func (f *format) decode(d *luma.Decoder, dst, src []byte) error {
+// decodeLuma decodes the JPEG in src to dst. Another size than the source's is
+// an errSizeChanged.
+func (f *format) decodeLuma(d *luma.Decoder, dst, src []byte) error {
 	c, err := luma.ReadConfig(src)
 	if err != nil {
 		return err
 	}
 	if c.Width != f.cfg.Width || c.Height != f.cfg.Height {
-		return errSize{c.Width, c.Height, f.cfg.Width, f.cfg.Height}
+		return errSizeChanged{c.Width, c.Height, f.cfg.Width, f.cfg.Height}
 	}
 	return d.Decode(dst, src, f.scale)
 }
 
-// admit checks what every ReadInto checks first.
-func admit(ctx context.Context, dst []byte, w, h int) error {
+// checkRead checks the arguments of ReadInto: ctx must not have ended, and dst
+// must be of the picture's size.
+func checkRead(ctx context.Context, dst []byte, w, h int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -143,19 +165,47 @@ func admit(ctx context.Context, dst []byte, w, h int) error {
 	return nil
 }
 
-// clock gives recorded pictures their times: they start at 1970 and follow at
-// the rate, in pictures per second.
-func clock(frame int, rate float64) time.Time {
+// maxReduction is the largest number of pixels that become one, each way: the
+// JPEG decoder's smallest scale is 1/8.
+const maxReduction = 8
+
+// fitReduction returns the smallest of 1, 2, 4 and 8 at which an uncompressed
+// picture is within the limits, and the delivered size.
+func fitReduction(width, height, maxPixels int) (k, w, h int, err error) {
+	for k = 1; k <= maxReduction; k *= 2 {
+		if w, h = width/k, height/k; w > 0 && h > 0 && w*h <= maxPixels {
+			return k, w, h, nil
+		}
+	}
+	return 0, 0, 0, fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels", width, height, maxPixels)
+}
+
+// maxRate is the highest accepted rate of a recording, in pictures per second.
+const maxRate = 1e4
+
+// recordedTime returns the time of a recorded picture: picture 0 is at 1970, the
+// others follow at the rate, in pictures per second.
+func recordedTime(frame int, rate float64) time.Time {
 	return time.Unix(0, 0).UTC().Add(time.Duration(math.Round(float64(frame) / rate * float64(time.Second))))
 }
 
-// grow is buf with n bytes, with room to spare when it is a new one: nothing of
-// the old one is kept.
-func (l *Limits) grow(buf []byte, n int) ([]byte, error) {
+// longAgo is a deadline in the past: it ends a read or a write under way.
+func longAgo() time.Time { return time.Unix(1, 0) }
+
+// extraRoom is added to a new buffer beside half its size, so that pictures of
+// slightly different length seldom need another one. In bytes, chosen by hand.
+const extraRoom = 4096
+
+// withSpareRoom returns the capacity of a new buffer for n bytes.
+func withSpareRoom(n, most int) int { return max(n, min(n*3/2+extraRoom, most)) }
+
+// growBuffer returns buf with length n, or a new buffer with spare room in which
+// no bytes of the old one are kept.
+func (l *Limits) growBuffer(buf []byte, n int) ([]byte, error) {
 	if n <= cap(buf) {
 		return buf[:n], nil
 	}
-	larger, err := l.Memory.Bytes(max(n, min(n*3/2+4096, l.MaxBytes)))
+	larger, err := l.Memory.Bytes(withSpareRoom(n, l.MaxBytes))
 	if err != nil {
 		return buf, err
 	}

@@ -8,61 +8,62 @@ import (
 	"time"
 )
 
-// clip is a short recording on its way through a decoder.
-type clip struct {
-	in   io.WriteCloser
-	out  Pipe
-	n    int // pictures that came out
-	fed  sync.WaitGroup
-	once sync.Once
+// clipDecoder runs one MP4 clip through a decoder that the caller hands in.
+type clipDecoder struct {
+	in        io.WriteCloser
+	out       Pipe
+	delivered int // pictures read
+	feeding   sync.WaitGroup
+	once      sync.Once
 }
 
-// play hands what came to a decoder and waits for the first picture.
-func (s *Snapshot) play(ctx context.Context) (*clip, error) {
-	if s.o.Clip == nil {
+// startClip writes the fetched clip to a new decoder, moov first, and waits for
+// the first picture.
+func (s *Snapshot) startClip(ctx context.Context) (*clipDecoder, error) {
+	if s.opts.Clip == nil {
 		return nil, errors.New("camera sends a clip, which needs a decoder")
 	}
-	parts, err := streamable(s.buf[:s.have])
+	parts, err := moveIndexFirst(s.buf[:s.length])
 	if err != nil {
 		return nil, err
 	}
-	in, out, err := s.o.Clip(ctx)
+	in, out, err := s.opts.Clip(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &clip{in: in}
-	c.fed.Go(func() {
+	c := &clipDecoder{in: in}
+	c.feeding.Go(func() {
 		defer in.Close()
 		for _, p := range parts {
 			if _, err := in.Write(p); err != nil {
-				return // its pictures tell
+				return // the missing pictures report it
 			}
 		}
 	})
-	if c.out, err = OpenPipe(ctx, out, Layout{}, s.limits, Live{Connect: s.o.Connect, Stall: s.o.Stall}); err != nil {
-		c.close()
+	if c.out, err = OpenPipe(ctx, out, Layout{}, s.limits, Live{Connect: s.opts.Connect, Stall: s.opts.Stall}); err != nil {
+		c.stopDecoder()
 		return nil, err
 	}
 	return c, nil
 }
 
-// read is the number of the next picture, which is written to dst.
-func (c *clip) read(ctx context.Context, dst []byte) (int, error) {
+// readPicture writes the next picture to dst and returns its number, from 0.
+func (c *clipDecoder) readPicture(ctx context.Context, dst []byte) (int, error) {
 	_, err := c.out.ReadInto(ctx, dst)
-	c.n++
-	return c.n - 1, err
+	c.delivered++
+	return c.delivered - 1, err
 }
 
-// close ends the decoder by taking both its ends away. What it is fed lies in
-// memory that is wiped next.
-func (c *clip) close() {
+// stopDecoder ends the decoder by closing both its ends, and waits until no more
+// bytes of the clip are read: the caller overwrites them next.
+func (c *clipDecoder) stopDecoder() {
 	c.once.Do(func() {
 		if c.out != nil {
 			_ = c.out.Close()
 		}
-		if d, ok := c.in.(interface{ SetWriteDeadline(time.Time) error }); !ok || d.SetWriteDeadline(time.Unix(1, 0)) != nil {
+		if d, ok := c.in.(interface{ SetWriteDeadline(time.Time) error }); !ok || d.SetWriteDeadline(longAgo()) != nil {
 			_ = c.in.Close()
 		}
-		c.fed.Wait()
+		c.feeding.Wait()
 	})
 }

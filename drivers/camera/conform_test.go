@@ -2,11 +2,13 @@ package camera
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"kerb/drivers/camera/cameratest"
 )
@@ -100,12 +102,17 @@ func TestStreamConforms(t *testing.T) {
 	}
 }
 
+// openGray opens raw pictures of w×h bytes, with an hour to wait for each.
+func openGray(r io.Reader, w, h int, l Limits) (Pipe, error) {
+	return OpenPipe(context.Background(), r, Layout{Width: w, Height: h}, l, Live{Stall: time.Hour, Connect: time.Hour})
+}
+
 func TestRawConforms(t *testing.T) {
 	data := make([]byte, 40*30*9)
 	cameratest.Conform(t, cameratest.Case{
-		Open: func() (cameratest.Source, error) { return opened(OpenRaw(bytes.NewReader(data), 40, 30, Limits{}, 10)) },
+		Open: func() (cameratest.Source, error) { return opened(openGray(bytes.NewReader(data), 40, 30, Limits{})) },
 		Stalled: func() (cameratest.Source, error) {
-			return opened(OpenRaw(&endless{bytes.NewReader(data), make(chan struct{})}, 40, 30, Limits{}, 0))
+			return opened(openGray(&endless{bytes.NewReader(data), make(chan struct{})}, 40, 30, Limits{}))
 		},
 		Pictures: 9,
 	})
@@ -114,7 +121,7 @@ func TestRawConforms(t *testing.T) {
 func TestRawThatEndsInsideAPictureConforms(t *testing.T) {
 	data := make([]byte, 40*30*9+100)
 	cameratest.Conform(t, cameratest.Case{
-		Open:     func() (cameratest.Source, error) { return opened(OpenRaw(bytes.NewReader(data), 40, 30, Limits{}, 10)) },
+		Open:     func() (cameratest.Source, error) { return opened(openGray(bytes.NewReader(data), 40, 30, Limits{})) },
 		Pictures: 10,
 		Bad:      []int{9},
 	})

@@ -15,42 +15,58 @@ import (
 	"kerb/drivers/camera/v4l2"
 )
 
-// Device is a camera of the kernel: USB, or the old driver of a CSI one.
+// Device reads a Video4Linux camera: USB, or CSI with its legacy driver. It is not
+// safe for concurrent use.
 type Device struct {
-	dev    *v4l2.Device
-	set    v4l2.Format
-	limits Limits
-	live   Live
-	w, h   int
-	k      int // so many pixels make one of the picture, each way; not of JPEGs
-	format format
-	dec    luma.Decoder
-	due    box // its clock only
-	frame  int
-	last   uint32 // sequence
-	missed uint64
-	closed bool
-	err    error
+	dev          *v4l2.Device
+	set          v4l2.Format
+	limits       Limits
+	live         Live
+	w, h         int
+	reduction    int    // captured pixels to one delivered, each way; 0: JPEG
+	format       format // of JPEGs
+	dec          luma.Decoder
+	pace         pacer
+	frame        int
+	lastSequence uint32 // of the last dequeued buffer
+	dropped      uint64
+	closed       bool
+	err          error
 }
 
-// OpenDevice takes over the descriptor of an opened device, sets the format that
-// suits best, and waits for the first picture. An error closes it.
+// OpenDevice takes over the open descriptor of a capture device, sets the format
+// that ChooseFormat prefers, and waits for the first picture if that is a JPEG. An
+// error closes the descriptor.
 func OpenDevice(ctx context.Context, fd int, l Limits, o Live) (*Device, error) {
 	dev, err := v4l2.New(fd)
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{dev: dev, limits: l.orDefault(), live: o}
-	d.live.Stall, d.due.pace, d.dec.Memory = cmp.Or(o.Stall, defaultStall), o, d.limits.Memory
-	if err := d.begin(ctx, cmp.Or(o.Connect, defaultConnect)); err != nil {
+	d := &Device{dev: dev, limits: l.withDefaults(), live: o}
+	d.live.Stall, d.pace.interval, d.dec.Memory = cmp.Or(o.Stall, defaultStall), o.Every, d.limits.Memory
+	if err := d.startCapture(ctx, cmp.Or(o.Connect, defaultConnect)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", dev.Name(), err), dev.Close())
 	}
 	return d, nil
 }
 
-// begin sets the format and starts. The size of JPEGs is known by the first.
-func (d *Device) begin(ctx context.Context, patience time.Duration) error {
-	rate := 15.0
+const (
+	defaultDeviceRate = 15.0 // pictures per second; chosen by hand
+	// minRateShare is the part of the wanted rate that counts as fast enough.
+	// Chosen by hand.
+	minRateShare = 0.9
+	// maxSequenceGap is the largest gap in the driver's numbers that is counted as
+	// dropped pictures; a larger one is a restart of the numbers.
+	maxSequenceGap = 1 << 16
+	// maxPictureAge is the largest age of a picture's monotonic time that is
+	// believed. Chosen by hand.
+	maxPictureAge = time.Minute
+)
+
+// startCapture sets the format and starts to stream. The size of JPEGs is taken
+// from the first one with a readable header.
+func (d *Device) startCapture(ctx context.Context, patience time.Duration) error {
+	rate := defaultDeviceRate
 	if d.live.Every > 0 {
 		rate = float64(time.Second) / float64(d.live.Every)
 	}
@@ -62,8 +78,8 @@ func (d *Device) begin(ctx context.Context, patience time.Duration) error {
 	if d.set, err = d.dev.Set(want, rate); err != nil {
 		return err
 	}
-	if !compressed(d.set.Pixel) {
-		if err := d.settle(); err != nil {
+	if !isCompressed(d.set.Pixel) {
+		if err := d.fitSize(); err != nil {
 			return err
 		}
 		return d.dev.Start()
@@ -72,7 +88,7 @@ func (d *Device) begin(ctx context.Context, patience time.Duration) error {
 		return err
 	}
 	for end := time.Now().Add(patience); d.w == 0; {
-		p, err := d.take(ctx, time.Until(end))
+		p, err := d.waitPicture(ctx, time.Until(end))
 		if err != nil {
 			return err
 		}
@@ -89,29 +105,28 @@ func (d *Device) begin(ctx context.Context, patience time.Duration) error {
 	return nil
 }
 
-// settle finds the delivered size of uncompressed pictures.
-func (d *Device) settle() error {
-	for d.k = 1; d.k <= 8; d.k *= 2 {
-		if d.w, d.h = d.set.Width/d.k, d.set.Height/d.k; d.w > 0 && d.h > 0 && d.w*d.h <= d.limits.MaxPixels {
-			return nil
-		}
-	}
-	return fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels", d.set.Width, d.set.Height, d.limits.MaxPixels)
+// fitSize chooses the delivered size of uncompressed pictures.
+func (d *Device) fitSize() (err error) {
+	d.reduction, d.w, d.h, err = fitReduction(d.set.Width, d.set.Height, d.limits.MaxPixels)
+	return err
 }
 
-func compressed(p v4l2.Pixel) bool { return p == v4l2.MJPEG || p == v4l2.JPEG }
+func isCompressed(p v4l2.Pixel) bool { return p == v4l2.MJPEG || p == v4l2.JPEG }
 
-// order is of the formats, the cheapest to read first.
-var order = []v4l2.Pixel{v4l2.Grey, v4l2.NV12, v4l2.YUV, v4l2.YUYV, v4l2.UYVY, v4l2.MJPEG, v4l2.JPEG}
+// readingOrder lists the pixel formats by the cost of reading their luma, the
+// cheapest first.
+var readingOrder = []v4l2.Pixel{v4l2.Grey, v4l2.NV12, v4l2.YUV, v4l2.YUYV, v4l2.UYVY, v4l2.MJPEG, v4l2.JPEG}
 
-// ChooseFormat is what kerb would set: the largest size within the limits, or
-// the smallest beyond them, which is scaled down; of that size what is fast
-// enough, and cheapest to read.
-func ChooseFormat(all []v4l2.Format, l Limits, rate float64) (v4l2.Format, bool) {
-	l = l.orDefault()
+// ChooseFormat returns the format that OpenDevice sets for a rate in pictures per
+// second; ok is false if there is none. Formats that reach nine tenths of the rate,
+// or do not state theirs, come first. Among these it prefers the largest size
+// within the limits, or the smallest beyond them, which is scaled down. Of that
+// size it takes the pixel format that is cheapest to read.
+func ChooseFormat(all []v4l2.Format, l Limits, rate float64) (f v4l2.Format, ok bool) {
+	l = l.withDefaults()
 	all = slices.Clone(all)
 	slow := func(f v4l2.Format) int {
-		if f.Rate > 0 && f.Rate < 0.9*rate {
+		if f.Rate > 0 && f.Rate < minRateShare*rate {
 			return 1
 		}
 		return 0
@@ -125,7 +140,7 @@ func ChooseFormat(all []v4l2.Format, l Limits, rate float64) (v4l2.Format, bool)
 	}
 	slices.SortStableFunc(all, func(a, b v4l2.Format) int {
 		return cmp.Or(cmp.Compare(slow(a), slow(b)), cmp.Compare(size(a), size(b)),
-			cmp.Compare(slices.Index(order, a.Pixel), slices.Index(order, b.Pixel)))
+			cmp.Compare(slices.Index(readingOrder, a.Pixel), slices.Index(readingOrder, b.Pixel)))
 	})
 	if len(all) == 0 {
 		return v4l2.Format{}, false
@@ -133,10 +148,11 @@ func ChooseFormat(all []v4l2.Format, l Limits, rate float64) (v4l2.Format, bool)
 	return all[0], true
 }
 
-// take waits for a picture.
-func (d *Device) take(ctx context.Context, limit time.Duration) (v4l2.Picture, error) {
+// waitPicture dequeues the next picture, and waits for it at most for limit or
+// until ctx ends.
+func (d *Device) waitPicture(ctx context.Context, limit time.Duration) (v4l2.Picture, error) {
 	_ = d.dev.SetDeadline(time.Now().Add(limit))
-	stop := context.AfterFunc(ctx, func() { _ = d.dev.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = d.dev.SetDeadline(longAgo()) })
 	p, _, err := d.dev.Next(true)
 	if !stop() && err != nil {
 		return p, ctx.Err()
@@ -147,7 +163,8 @@ func (d *Device) take(ctx context.Context, limit time.Duration) (v4l2.Picture, e
 	return p, err
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// when it was captured.
 func (d *Device) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	if d.closed {
 		return time.Time{}, ErrClosed
@@ -155,10 +172,10 @@ func (d *Device) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	if d.err != nil {
 		return time.Time{}, d.err
 	}
-	if err := admit(ctx, dst, d.w, d.h); err != nil {
+	if err := checkRead(ctx, dst, d.w, d.h); err != nil {
 		return time.Time{}, err
 	}
-	p, at, err := d.newest(ctx)
+	p, at, err := d.waitDue(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.err = err
@@ -166,7 +183,7 @@ func (d *Device) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 		return time.Time{}, err
 	}
 	d.frame++
-	err = d.read(dst, p)
+	err = d.decodePicture(dst, p)
 	if e := d.dev.Return(p.Index); e != nil {
 		d.err = e
 		return at, e
@@ -177,10 +194,11 @@ func (d *Device) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	return at, err
 }
 
-// newest is the last picture that waits, if it is due; all others go back.
-func (d *Device) newest(ctx context.Context) (v4l2.Picture, time.Time, error) {
+// waitDue returns the next picture that is due, the newest one if Live.Newest is
+// set. The buffers of all others go back to the driver.
+func (d *Device) waitDue(ctx context.Context) (v4l2.Picture, time.Time, error) {
 	for {
-		p, err := d.take(ctx, d.live.Stall)
+		p, err := d.waitPicture(ctx, d.live.Stall)
 		if err != nil {
 			return p, time.Time{}, err
 		}
@@ -195,15 +213,15 @@ func (d *Device) newest(ctx context.Context) (v4l2.Picture, time.Time, error) {
 			if err := d.dev.Return(p.Index); err != nil {
 				return q, time.Time{}, err
 			}
-			d.missed++
+			d.dropped++
 			p = q
 		}
-		if gap := p.Sequence - d.last; d.frame > 0 && gap > 1 && gap < 1<<16 {
-			d.missed += uint64(gap - 1)
+		if gap := p.Sequence - d.lastSequence; d.frame > 0 && gap > 1 && gap < maxSequenceGap {
+			d.dropped += uint64(gap - 1)
 		}
-		d.last = p.Sequence
-		at := stamp(p)
-		if d.due.due(at) {
+		d.lastSequence = p.Sequence
+		at := wallTime(p)
+		if d.pace.isDue(at) {
 			return p, at, nil
 		}
 		if err := d.dev.Return(p.Index); err != nil {
@@ -212,32 +230,35 @@ func (d *Device) newest(ctx context.Context) (v4l2.Picture, time.Time, error) {
 	}
 }
 
-// stamp is the wall-clock time of a picture, from its monotonic one.
-func stamp(p v4l2.Picture) time.Time {
+// wallTime returns the wall-clock time of a capture from its monotonic time, or
+// the present where the driver states none.
+func wallTime(p v4l2.Picture) time.Time {
 	now := time.Now()
 	var ts unix.Timespec
 	if p.At == 0 || unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
 		return now
 	}
-	if age := time.Duration(ts.Nano()) - p.At; age > 0 && age < time.Minute {
+	if age := time.Duration(ts.Nano()) - p.At; age > 0 && age < maxPictureAge {
 		return now.Add(-age)
 	}
 	return now
 }
 
-// read takes the luma out of a picture.
-func (d *Device) read(dst []byte, p v4l2.Picture) error {
+// decodePicture writes the luma of a captured picture to dst.
+func (d *Device) decodePicture(dst []byte, p v4l2.Picture) error {
 	if p.Broken {
 		return errors.New("the driver says that it is damaged")
 	}
-	if compressed(d.set.Pixel) {
-		return d.format.decode(&d.dec, dst, p.Bytes)
+	if isCompressed(d.set.Pixel) {
+		return d.format.decodeLuma(&d.dec, dst, p.Bytes)
 	}
-	return unpack(dst, p.Bytes, d.set, d.w, d.h, d.k)
+	return extractLuma(dst, p.Bytes, d.set, d.w, d.h, d.reduction)
 }
 
-// unpack takes the luma out of an uncompressed picture, k×k pixels into one.
-func unpack(dst, src []byte, f v4l2.Format, w, h, k int) error {
+// extractLuma writes the luma of an uncompressed picture to dst, reduced by the
+// mean of k×k pixels. Packed 4:2:2 (YUYV, UYVY) has luma in every second byte;
+// GREY and the planar formats begin with a plane of luma.
+func extractLuma(dst, src []byte, f v4l2.Format, w, h, k int) error {
 	apart, first := 1, 0
 	switch f.Pixel {
 	case v4l2.YUYV:
@@ -256,32 +277,34 @@ func unpack(dst, src []byte, f v4l2.Format, w, h, k int) error {
 		case k == 1 && apart == 1:
 			copy(row, rows)
 		case k == 1:
-			every2nd(row, rows)
+			copyEverySecond(row, rows)
 		default:
-			average(row, rows, stride, apart, k)
+			averageBlocks(row, rows, stride, apart, k)
 		}
 	}
 	return nil
 }
 
-func every2nd(row, src []byte) {
+// copyEverySecond copies the bytes 0, 2, 4 … of src to row.
+func copyEverySecond(row, src []byte) {
 	src = src[:2*len(row)-1]
 	for x := range row {
 		row[x] = src[2*x]
 	}
 }
 
-// Format is what is captured.
+// Format returns the capture format that the driver has set.
 func (d *Device) Format() v4l2.Format { return d.set }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (d *Device) Size() (w, h int) { return d.w, d.h }
 
-// Dropped is how many pictures came and were overtaken by the next one before
-// anyone looked at them.
-func (d *Device) Dropped() uint64 { return d.missed }
+// Dropped returns how many captured pictures were not read: those that a newer
+// one replaced, and those that the driver dropped.
+func (d *Device) Dropped() uint64 { return d.dropped }
 
-// Close ends the source. It must not be called while ReadInto waits.
+// Close stops the capture and closes the descriptor. It must not be called while
+// ReadInto waits.
 func (d *Device) Close() error {
 	if d.closed {
 		return nil

@@ -15,11 +15,12 @@ import (
 	"strings"
 )
 
+// errNoUser is returned when the camera challenges and no user is configured.
 var errNoUser = errors.New("camera asks for a user and a password")
 
-// answer makes the Authorization for what a camera asks: Digest of RFC 7616
-// where it is offered, else Basic of RFC 7617.
-func (c *client) answer(res *http.Response, u *url.URL) (string, error) {
+// answerChallenge returns the Authorization header for the challenges of a 401
+// response: Digest (RFC 7616) where it is offered, else Basic (RFC 7617).
+func (c *httpClient) answerChallenge(res *http.Response, u *url.URL) (string, error) {
 	if c.user == "" {
 		return "", errNoUser
 	}
@@ -28,7 +29,7 @@ func (c *client) answer(res *http.Response, u *url.URL) (string, error) {
 		scheme, rest, _ := strings.Cut(strings.TrimSpace(challenge), " ")
 		switch strings.ToLower(scheme) {
 		case "digest":
-			if a, ok := digest(parameters(rest), c.user, c.password, u.RequestURI(), rand.Text()); ok {
+			if a, ok := digestHeader(parseChallenge(rest), c.user, c.password, u.RequestURI(), rand.Text()); ok {
 				return a, nil
 			}
 		case "basic":
@@ -41,8 +42,9 @@ func (c *client) answer(res *http.Response, u *url.URL) (string, error) {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.user+":"+c.password)), nil
 }
 
-// parameters reads key=value and key="value", separated by commas.
-func parameters(s string) map[string]string {
+// parseChallenge parses the parameters of a challenge: key=value and key="value",
+// separated by commas.
+func parseChallenge(s string) map[string]string {
 	m := map[string]string{}
 	for s != "" {
 		var key, val string
@@ -58,9 +60,10 @@ func parameters(s string) map[string]string {
 	return m
 }
 
-// digest computes the response of RFC 7616, section 3.4, for one GET. ok is
-// false where the challenge asks for what is not known.
-func digest(p map[string]string, user, password, uri, cnonce string) (header string, ok bool) {
+// digestHeader computes the Digest response of RFC 7616, section 3.4, for one GET.
+// ok is false for an algorithm other than MD5 and SHA-256, and for a qop without
+// auth.
+func digestHeader(p map[string]string, user, password, uri, cnonce string) (header string, ok bool) {
 	algorithm := strings.ToUpper(p["algorithm"])
 	base, session := strings.CutSuffix(algorithm, "-SESS")
 	var fresh func() hash.Hash

@@ -60,9 +60,9 @@ func FuzzAVI(f *testing.F) {
 	one, two := picture(f, 24, 16, 0), picture(f, 24, 16, 1)
 	f.Add(avi(one, nil, two))
 	f.Add(avi(one, two[:100], two))
-	f.Add(append(avi(one), riffList("RIFF", "AVIX", riffList("LIST", "movi", riffList("LIST", "rec ", riffChunk("01dc", two))))...))
+	f.Add(append(avi(one), packList("RIFF", "AVIX", packList("LIST", "movi", packList("LIST", "rec ", packChunk("01dc", two))))...))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		a, err := newAVI(bytes.NewReader(data), int64(len(data)), "clip.avi", small)
+		a, err := openAVIReader(bytes.NewReader(data), int64(len(data)), "clip.avi", small)
 		if err != nil {
 			return
 		}
@@ -102,9 +102,9 @@ func FuzzMultipart(f *testing.F) {
 		var good [2]int
 		for i, r := range []io.Reader{bytes.NewReader(data), &drips{data}} {
 			s := &Stream{rate: 10}
-			s.split.parts = &parts{boundary: boundaryOf("multipart/x-mixed-replace; boundary=" + boundary)}
-			s.begin(r, small)
-			if err := s.settle(context.Background(), nil); err == nil {
+			s.splitter.multipart = &multipartScanner{boundary: parseBoundary("multipart/x-mixed-replace; boundary=" + boundary)}
+			s.startReading(r, small)
+			if err := s.findFormat(context.Background(), nil); err == nil {
 				good[i] = drain(t, s)
 			}
 			s.Close()
@@ -120,7 +120,7 @@ func FuzzChallenge(f *testing.F) {
 	f.Add(`realm="x", nonce="y", qop="auth,auth-int", algorithm=MD5`)
 	f.Add(`realm=x,nonce="a=b,c",,opaque`)
 	f.Fuzz(func(t *testing.T, s string) {
-		header, ok := digest(parameters(s), "user", "password", "/", "c")
+		header, ok := digestHeader(parseChallenge(s), "user", "password", "/", "c")
 		if ok && !bytes.HasPrefix([]byte(header), []byte("Digest ")) {
 			t.Errorf("%q", header)
 		}

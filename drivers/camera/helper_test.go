@@ -85,8 +85,8 @@ func bomb(tb testing.TB) []byte {
 	return src
 }
 
-// riffChunk and riffList build an AVI file.
-func riffChunk(id string, body ...[]byte) []byte {
+// packChunk and packList build an AVI file.
+func packChunk(id string, body ...[]byte) []byte {
 	data := bytes.Join(body, nil)
 	out := binary.LittleEndian.AppendUint32([]byte(id), uint32(len(data)))
 	out = append(out, data...)
@@ -96,8 +96,8 @@ func riffChunk(id string, body ...[]byte) []byte {
 	return out
 }
 
-func riffList(id, kind string, body ...[]byte) []byte {
-	return riffChunk(id, append([][]byte{[]byte(kind)}, body...)...)
+func packList(id, kind string, body ...[]byte) []byte {
+	return packChunk(id, append([][]byte{[]byte(kind)}, body...)...)
 }
 
 // aviHead is the header list of an AVI file with one video stream, after one
@@ -111,19 +111,19 @@ func aviHead(fourcc string, rate uint32) []byte {
 	copy(format[16:], fourcc)
 	sound := make([]byte, 56)
 	copy(sound, "auds")
-	return riffList("LIST", "hdrl",
-		riffChunk("avih", make([]byte, 56)),
-		riffList("LIST", "strl", riffChunk("strh", sound), riffChunk("strf", make([]byte, 16))),
-		riffList("LIST", "strl", riffChunk("strh", video), riffChunk("strf", format)))
+	return packList("LIST", "hdrl",
+		packChunk("avih", make([]byte, 56)),
+		packList("LIST", "strl", packChunk("strh", sound), packChunk("strf", make([]byte, 16))),
+		packList("LIST", "strl", packChunk("strh", video), packChunk("strf", format)))
 }
 
 // avi is an AVI file of 10 pictures a second.
 func avi(frames ...[]byte) []byte {
 	var movi [][]byte
 	for _, f := range frames {
-		movi = append(movi, riffChunk("01dc", f), riffChunk("00wb", []byte("sound")))
+		movi = append(movi, packChunk("01dc", f), packChunk("00wb", []byte("sound")))
 	}
-	return riffList("RIFF", "AVI ", aviHead("MJPG", 10), riffList("LIST", "movi", movi...), riffChunk("idx1", []byte{1, 2, 3, 4}))
+	return packList("RIFF", "AVI ", aviHead("MJPG", 10), packList("LIST", "movi", movi...), packChunk("idx1", []byte{1, 2, 3, 4}))
 }
 
 // file writes data to a fresh file.

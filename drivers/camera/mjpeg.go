@@ -14,44 +14,46 @@ import (
 	"time"
 )
 
-// HTTP says how to reach a network camera.
+// HTTP says how to reach a camera by HTTP.
 type HTTP struct {
-	// User and Password are sent as Digest or Basic authentication, but only
-	// when the camera asks for it. They go before what the address holds.
+	// User and Password are sent as Digest or Basic authentication when the camera
+	// asks for it. They take precedence over those in the address.
 	User, Password string
-	// TLS is for https; nil trusts what the system trusts.
+	// TLS is the configuration for https; nil: the system's roots.
 	TLS *tls.Config
-	// Dial makes the connection; nil dials.
+	// Dial opens the connection; nil: net/http's own dialler.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	Live
 }
 
-// MJPEG is a network camera that sends pictures in one endless HTTP response,
-// as multipart/x-mixed-replace or one after another. A picture's time is when
-// its first byte came.
+// MJPEG reads a network camera that sends JPEGs in one endless HTTP response, as
+// multipart/x-mixed-replace or concatenated. A picture's time is the arrival of its
+// first byte.
 type MJPEG struct {
-	flow
+	jpegStream
 	name   string // the address without user, password and query
 	stall  time.Duration
 	timer  *time.Timer
-	client *client
+	client *httpClient
 }
 
-// body is a response's body that ends with its request.
-type body struct {
+// responseBody is a response's body whose Close also cancels the request.
+type responseBody struct {
 	io.Reader
 	close  func() error
 	cancel context.CancelFunc
 }
 
-func (b body) Close() error {
+// Close cancels the request and closes the body.
+func (b responseBody) Close() error {
 	b.cancel()
 	return b.close()
 }
 
-// OpenMJPEG connects to a camera and waits for its first picture; ctx bounds
-// that and nothing after it. It follows redirects on the same host only. Its
-// errors name the camera by address, never by user, password or query.
+// OpenMJPEG connects to an http or https address and waits for the first picture,
+// until ctx or o.Connect ends; ctx does not end the source later. It follows
+// redirects on the same host only. Errors name the address without user, password
+// and query; ErrRefused is a refused password.
 func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTP) (*MJPEG, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -63,40 +65,40 @@ func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTP) (*MJPEG, e
 	}
 	u.User = nil
 	m := &MJPEG{name: u.Scheme + "://" + u.Host + u.Path, stall: cmp.Or(o.Stall, defaultStall)}
-	if err := m.connect(ctx, u, l, o); err != nil {
+	if err := m.openStream(ctx, u, l, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)
 	}
 	return m, nil
 }
 
-// connect makes the request and waits for the first picture.
-func (m *MJPEG) connect(ctx context.Context, u *url.URL, l Limits, o HTTP) error {
+// openStream sends the request and waits for the first picture.
+func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTP) error {
 	ctx, done := context.WithTimeoutCause(ctx, cmp.Or(o.Connect, defaultConnect), errStall)
 	defer done()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, cancel)()
 	m.client = newClient(o)
-	res, err := m.client.get(life, u, nil)
+	res, err := m.client.getFinal(life, u, nil)
 	if err == nil {
-		m.split.parts, err = kind(res)
+		m.splitter.multipart, err = bodyScanner(res)
 		if err != nil {
 			res.Body.Close()
 		}
 	}
 	if err == nil {
-		if err = m.begin(body{res.Body, res.Body.Close, cancel}, l); err == nil {
-			err = m.settle(ctx, nil)
+		if err = m.startReading(responseBody{res.Body, res.Body.Close, cancel}, l); err == nil {
+			err = m.findFormat(ctx, nil)
 		}
 	}
 	if err == nil {
 		m.timer = time.NewTimer(m.stall)
 		if o.Newest {
-			m.live(o.Live)
+			m.startLive(o.Live)
 		}
 		return nil
 	}
-	if m.split.pump != nil {
-		m.flow.Close()
+	if m.splitter.chunks != nil {
+		m.jpegStream.Close()
 	}
 	cancel()
 	m.client.http.CloseIdleConnections()
@@ -106,8 +108,9 @@ func (m *MJPEG) connect(ctx context.Context, u *url.URL, l Limits, o HTTP) error
 	return err
 }
 
-// kind tells by the response's head what the body is: parts, or JPEGs alone.
-func kind(res *http.Response) (*parts, error) {
+// bodyScanner returns a scanner for a multipart body, and nil for a body of
+// concatenated JPEGs. It refuses other types by the head of the response.
+func bodyScanner(res *http.Response) (*multipartScanner, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("camera answers %d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	}
@@ -116,21 +119,22 @@ func kind(res *http.Response) (*parts, error) {
 	t = strings.TrimSpace(t)
 	switch {
 	case strings.HasPrefix(t, "multipart/"):
-		return &parts{boundary: boundaryOf(full)}, nil
+		return &multipartScanner{boundary: parseBoundary(full)}, nil
 	case t == "" || t == "application/octet-stream" || strings.HasPrefix(t, "video/"):
 		return nil, nil
 	case t == "image/jpeg":
 		return nil, errors.New("camera sends a single picture: look for the address of its MJPEG stream, or count by instants with every")
 	}
-	return nil, fmt.Errorf("camera sends %q: must be multipart/x-mixed-replace", t[:min(len(t), 80)])
+	return nil, fmt.Errorf("camera sends %q: must be multipart/x-mixed-replace", t[:min(len(t), maxShownType)])
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// the arrival of its first byte. It fails after o.Stall without one.
 func (m *MJPEG) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	m.timer.Reset(m.stall)
 	at, err := m.readInto(ctx, m.timer.C, dst)
 	m.timer.Stop()
-	if err == nil || isBad(err) || err == io.EOF || err == ErrClosed || ctx.Err() != nil {
+	if err == nil || isBadFrame(err) || err == io.EOF || err == ErrClosed || ctx.Err() != nil {
 		return at, err
 	}
 	if err == errStall {
@@ -139,9 +143,9 @@ func (m *MJPEG) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	return at, fmt.Errorf("%s: %w", m.name, err)
 }
 
-// Close ends the connection, and a ReadInto that waits.
+// Close ends the connection and a waiting ReadInto.
 func (m *MJPEG) Close() error {
-	err := m.flow.Close()
+	err := m.jpegStream.Close()
 	m.client.http.CloseIdleConnections()
 	return err
 }

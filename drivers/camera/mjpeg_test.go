@@ -111,7 +111,7 @@ func TestForeignPartIsNamedAndPassedOver(t *testing.T) {
 			_, err := m.ReadInto(t.Context(), dst)
 			_, after := m.ReadInto(t.Context(), dst)
 			_, end := m.ReadInto(t.Context(), dst)
-			if before != nil || !isBad(err) || err.Error() != c.want || after != nil || end != io.EOF {
+			if before != nil || !isBadFrame(err) || err.Error() != c.want || after != nil || end != io.EOF {
 				t.Errorf("errors %v, %v, %v, %v; the second must be %q", before, err, after, end, c.want)
 			}
 		})
@@ -173,8 +173,8 @@ func TestCameraGetsThePasswordThatItAsksFor(t *testing.T) {
 	o := HTTP{User: "admin", Password: "hunter2"}
 	digests := func(algorithm string) func(string) bool {
 		return func(auth string) bool {
-			p := parameters(strings.TrimPrefix(auth, "Digest "))
-			want, _ := digest(map[string]string{
+			p := parseChallenge(strings.TrimPrefix(auth, "Digest "))
+			want, _ := digestHeader(map[string]string{
 				"realm": "cam, era", "nonce": "n0", "qop": "auth", "opaque": "o0", "algorithm": algorithm,
 			}, "admin", "hunter2", "/video?ch=1", p["cnonce"])
 			return strings.HasPrefix(auth, "Digest ") && auth == want
@@ -231,7 +231,7 @@ func TestDigestAgreesWithTheStandardsExamples(t *testing.T) {
 		"RFC 7616, SHA-256": {sha, "Circle of Life", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
 		"RFC 2617":          {rfc2617, "Circle Of Life", "0a4f113b", "6629fae49393a05397450978507c4ef1"},
 	} {
-		got, ok := digest(c.p, "Mufasa", c.password, "/dir/index.html", c.cnonce)
+		got, ok := digestHeader(c.p, "Mufasa", c.password, "/dir/index.html", c.cnonce)
 		if !ok || !strings.Contains(got, `response="`+c.want+`"`) {
 			t.Errorf("%s: %s", name, got)
 		}
@@ -385,7 +385,7 @@ func TestClipOverHTTPIsTheClip(t *testing.T) {
 	defer from.Close()
 	var parts [][]byte
 	for {
-		src, err := from.next()
+		src, err := from.readFrame()
 		if err != nil {
 			break
 		}

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Pipe is a source of what a program writes.
+// Pipe is a live source that reads a byte stream, such as the output of a program.
+// Dropped counts the pictures that a newer one replaced before they were read.
 type Pipe interface {
 	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
 	Size() (w, h int)
@@ -19,77 +20,80 @@ type Pipe interface {
 	Close() error
 }
 
-// OpenPipe reads what a program writes to r. Where y is the zero value its first
-// bytes tell what that is: JPEGs one after another, or YUV4MPEG2; otherwise it
-// is raw pictures of that layout. A picture's time is when its first byte came.
-// Close closes r if it is an io.Closer.
+// OpenPipe reads the pictures that a program writes to r. With the zero Layout it
+// tells concatenated JPEGs and YUV4MPEG2 apart by the first bytes; any other
+// Layout means raw pictures. A picture's time is the arrival of its first byte. It
+// waits at most o.Connect for the first JPEG or header. Close closes r if it is an
+// io.Closer, and so does an error.
 func OpenPipe(ctx context.Context, r io.Reader, y Layout, l Limits, o Live) (Pipe, error) {
 	o.Stall, o.Connect = cmp.Or(o.Stall, defaultStall), cmp.Or(o.Connect, defaultConnect)
-	l = l.orDefault()
-	p, err := newPump(r, l.Memory)
+	l = l.withDefaults()
+	p, err := newChunkReader(r, l.Memory)
 	if err != nil {
 		return nil, err
 	}
 	first := time.NewTimer(o.Connect)
 	defer first.Stop()
-	src, err := openPipe(ctx, first.C, p, y, l, o)
+	src, err := detectPipe(ctx, first.C, p, y, l, o)
 	if err == nil {
 		return src, nil
 	}
 	if err == errStall {
 		err = fmt.Errorf("no picture in the first %v", o.Connect)
 	}
-	err = errors.Join(err, p.close())
-	p.release()
+	err = errors.Join(err, p.closeReader())
+	p.freeChunks()
 	return nil, err
 }
 
-func openPipe(ctx context.Context, limit <-chan time.Time, p *pump, y Layout, l Limits, o Live) (Pipe, error) {
+// detectPipe opens the source for the layout, or for the first bytes.
+func detectPipe(ctx context.Context, limit <-chan time.Time, p *chunkReader, y Layout, l Limits, o Live) (Pipe, error) {
 	if y != (Layout{}) {
 		return openRaw(p, y, l, o)
 	}
-	mark, err := p.peek(ctx, limit)
+	mark, err := p.peekBytes(ctx, limit)
 	switch {
 	case err == io.EOF:
 		return nil, errors.New("no picture came")
 	case err != nil:
 		return nil, err
 	case bytes.HasPrefix(mark, []byte(y4mMark)[:min(len(mark), len(y4mMark))]):
-		if y, err = readY4M(ctx, limit, p); err != nil {
+		if y, err = readY4MHeader(ctx, limit, p); err != nil {
 			return nil, err
 		}
 		return openRaw(p, y, l, o)
 	}
-	s := &stalling{stall: o.Stall, timer: time.NewTimer(o.Stall)}
-	s.take(p, l)
-	if err := s.settle(ctx, limit); err != nil {
-		p.close()
-		s.split.free()
+	s := &timedStream{stall: o.Stall, timer: time.NewTimer(o.Stall)}
+	s.attachReader(p, l)
+	if err := s.findFormat(ctx, limit); err != nil {
+		p.closeReader()
+		s.splitter.freeBuffers()
 		return nil, err
 	}
 	if o.Newest {
-		s.live(o)
+		s.startLive(o)
 	}
 	return s, nil
 }
 
-func openRaw(p *pump, y Layout, l Limits, o Live) (Pipe, error) {
-	r, err := newRaw(p, y, l, 0)
+func openRaw(p *chunkReader, y Layout, l Limits, o Live) (Pipe, error) {
+	r, err := newRaw(p, y, l)
 	if err != nil {
 		return nil, err
 	}
-	r.live(o)
+	r.startLive(o)
 	return r, nil
 }
 
-// stalling is a flow that does not wait for ever.
-type stalling struct {
-	flow
+// timedStream is a jpegStream whose reads end with an error after the stall time.
+type timedStream struct {
+	jpegStream
 	stall time.Duration
 	timer *time.Timer
 }
 
-func (s *stalling) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+// ReadInto fills dst, of width × height bytes, with the next picture.
+func (s *timedStream) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.timer.Reset(s.stall)
 	at, err := s.readInto(ctx, s.timer.C, dst)
 	s.timer.Stop()
@@ -99,8 +103,9 @@ func (s *stalling) ReadInto(ctx context.Context, dst []byte) (time.Time, error) 
 	return at, err
 }
 
-// ParseLayout reads gray:640x480 or yuv420:640x480; the zero Layout of "" is for
-// what tells by itself.
+// ParseLayout parses the layout of a program's output: gray:WxH or yuv420:WxH.
+// "mjpeg", "yuv4mpeg" and "" return the zero Layout, for which OpenPipe reads the
+// first bytes. Any other text is an error.
 func ParseLayout(s string) (Layout, error) {
 	if s == "" || s == "mjpeg" || s == "yuv4mpeg" {
 		return Layout{}, nil
@@ -118,5 +123,5 @@ func ParseLayout(s string) (Layout, error) {
 	default:
 		return Layout{}, errors.New("must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH")
 	}
-	return y, y.check()
+	return y, y.checkSize()
 }

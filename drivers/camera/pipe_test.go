@@ -129,7 +129,7 @@ func TestLayouts(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"", "YUV4MPEG2", "YUV4MPEG2 W4", "YUV4MPEG2 Wx H2", "YUV4MPEG2 W4 H2 Cmono16", "YUV4MPEG2 W4 H2 C420p10"} {
-		if _, err := parseY4M(line); err == nil {
+		if _, err := parseY4MHeader(line); err == nil {
 			t.Errorf("%q is taken", line)
 		}
 	}

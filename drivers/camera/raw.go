@@ -11,229 +11,214 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// Layout is how uncompressed pictures follow each other in a stream of bytes:
-// width × height bytes of luma each, then so many bytes of colour, which are
-// passed over.
+// Layout describes concatenated uncompressed pictures: width × height bytes of
+// luma each, then the bytes of colour, which are skipped.
 type Layout struct {
-	Width, Height int
-	Colour        int  // bytes
-	Headed        bool // each picture is preceded by a line FRAME, as in YUV4MPEG2
+	Width, Height int  // pixels, 1 to 65535
+	Colour        int  // bytes of colour in one picture, at most three times the luma
+	Headed        bool // a line FRAME precedes each picture, as in YUV4MPEG2
 }
 
-// YUV420 is the layout of planar 4:2:0 without padding, as rpicam-vid writes
-// it for widths that are multiples of 64.
+// YUV420 returns the layout of planar 4:2:0 without padding, which rpicam-vid
+// writes for widths that are multiples of 64.
 func YUV420(w, h int) Layout {
 	return Layout{Width: w, Height: h, Colour: 2 * ((w + 1) / 2) * ((h + 1) / 2)}
 }
 
-const maxSide = 65535
+const (
+	maxSide     = 65535 // pixels; the largest side of a JPEG, too
+	maxColour   = 3     // bytes of colour a pixel: 4:4:4 with alpha
+	skipBufSize = 4 << 10
+)
 
-func (l Layout) check() error {
-	if l.Width < 1 || l.Height < 1 || l.Width > maxSide || l.Height > maxSide || l.Colour < 0 || l.Colour > 3*l.Width*l.Height {
+func (l Layout) checkSize() error {
+	if l.Width < 1 || l.Height < 1 || l.Width > maxSide || l.Height > maxSide || l.Colour < 0 || l.Colour > maxColour*l.Width*l.Height {
 		return fmt.Errorf("raw pictures of %d×%d: must be 1×1 to %d×%d", l.Width, l.Height, maxSide, maxSide)
 	}
 	return nil
 }
 
-// Raw is a source of uncompressed pictures, one after another.
+// Raw reads concatenated uncompressed pictures from a byte stream. It is opened by
+// OpenPipe.
 type Raw struct {
-	pump   *pump
-	layout Layout
-	memory Memory
-	k      int // so many pixels of the stream make one of the picture, each way
-	w, h   int // delivered
-	rows   []byte
-	rate   float64
-	frame  int
-	part   part // of the picture under way
-	err    error
+	chunks    *chunkReader
+	layout    Layout
+	memory    Memory
+	reduction int    // pixels of the stream to one delivered, each way
+	w, h      int    // delivered
+	rows      []byte // reduction rows of the stream; nil: not reduced
+	frame     int
+	progress  rawProgress
+	err       error
 
-	box   *box
-	fed   chan struct{}
-	stall time.Duration
-	begin time.Duration // the wait for the first picture
-	timer *time.Timer
-	mu    sync.Mutex // held by a read, since Close takes its memory away
+	latest      *latest
+	fillerEnded chan struct{}
+	stall       time.Duration
+	connect     time.Duration // limit of the wait for the first picture
+	timer       *time.Timer
+	mu          sync.Mutex // held by a read, because Close frees the memory
 }
 
-// part is how far the picture under way has come.
-type part struct {
-	headed bool // its line was read
-	head   int  // bytes of that line
-	luma   int  // bytes of luma read
-	colour int  // bytes of colour passed over
-	first  time.Time
-	lost   bool // given up: it is read to its end and thrown away
+// rawProgress is the part of the current picture that has been read.
+type rawProgress struct {
+	headed    bool      // its FRAME line is complete
+	headBytes int       // of the FRAME line
+	luma      int       // bytes of luma
+	colour    int       // bytes of colour, skipped
+	first     time.Time // arrival of the first byte
+	abandoned bool      // the read was interrupted: skip the rest
 }
 
-// OpenRaw takes pictures of w×h bytes from r; of the limits only Memory
-// matters. Times and Close are as with OpenStream.
-func OpenRaw(r io.Reader, w, h int, l Limits, rate float64) (*Raw, error) {
-	y := Layout{Width: w, Height: h}
-	if err := errors.Join(checkRate(rate), y.check()); err != nil {
+// newRaw chooses the delivered size: the largest of 1, 1/2, 1/4 and 1/8 that is
+// within the limits.
+func newRaw(p *chunkReader, y Layout, l Limits) (*Raw, error) {
+	if err := y.checkSize(); err != nil {
 		return nil, err
 	}
-	l = l.orDefault()
-	l.MaxPixels = w * h
-	p, err := newPump(r, l.Memory)
+	l = l.withDefaults()
+	k, w, h, err := fitReduction(y.Width, y.Height, l.MaxPixels)
 	if err != nil {
 		return nil, err
 	}
-	return newRaw(p, y, l, rate)
-}
-
-// newRaw settles the delivered size: the largest of 1, 1/2, 1/4 and 1/8 that is
-// within the limits.
-func newRaw(p *pump, y Layout, l Limits, rate float64) (*Raw, error) {
-	err := y.check()
-	if err == nil {
-		l = l.orDefault()
-		for k := 1; k <= 8; k *= 2 {
-			if w, h := y.Width/k, y.Height/k; w > 0 && h > 0 && w*h <= l.MaxPixels {
-				r := &Raw{pump: p, layout: y, memory: l.Memory, k: k, w: w, h: h, rate: rate}
-				if k > 1 {
-					if r.rows, err = l.Memory.Bytes(k * y.Width); err != nil {
-						return nil, err
-					}
-				}
-				return r, nil
-			}
+	r := &Raw{chunks: p, layout: y, memory: l.Memory, reduction: k, w: w, h: h}
+	if k > 1 {
+		if r.rows, err = l.Memory.Bytes(k * y.Width); err != nil {
+			return nil, err
 		}
-		err = fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels", y.Width, y.Height, l.MaxPixels)
 	}
-	return nil, err
+	return r, nil
 }
 
-// live makes the source give its newest picture only, and never wait for long.
-func (r *Raw) live(l Live) {
-	r.stall, r.begin, r.timer = l.Stall, l.Connect, time.NewTimer(l.Stall)
+// startLive sets the time limits, and starts the goroutine that fills the mailbox
+// if only the newest picture is wanted.
+func (r *Raw) startLive(l Live) {
+	r.stall, r.connect, r.timer = l.Stall, l.Connect, time.NewTimer(l.Stall)
 	if l.Newest {
-		r.box, r.fed = newBox(l, r.memory, r.w*r.h), make(chan struct{})
-		go r.feed()
+		r.latest, r.fillerEnded = newLatest(l, r.memory, r.w*r.h), make(chan struct{})
+		go r.fillLatest()
 	}
 }
 
-func (r *Raw) feed() {
-	defer close(r.fed)
+// fillLatest reads pictures into the mailbox until the source ends.
+func (r *Raw) fillLatest() {
+	defer close(r.fillerEnded)
 	for {
-		dst, err := r.box.lend(r.w * r.h)
+		dst, err := r.latest.reserveSpare(r.w * r.h)
 		var at time.Time
 		if err == nil {
-			at, err = r.fill(context.Background(), nil, dst)
+			at, err = r.readPicture(context.Background(), nil, dst)
 		}
 		switch _, bad := errors.AsType[errPicture](err); {
 		case bad:
-			r.box.spoil(err)
+			r.latest.publishBad(err)
 		case err != nil:
-			r.box.end(err)
+			r.latest.setEnd(err)
 			return
-		case r.box.due(at):
-			r.box.put(at)
+		case r.latest.pace.isDue(at):
+			r.latest.publishSpare(at)
 		}
 	}
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture. A
-// picture during which ctx ends is lost.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// the arrival of its first byte. A picture during which ctx ends is lost.
 func (r *Raw) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.pump.closed() {
+	if r.chunks.isClosed() {
 		return time.Time{}, ErrClosed
 	}
 	if r.err != nil {
 		return time.Time{}, r.err
 	}
-	if err := admit(ctx, dst, r.w, r.h); err != nil {
+	if err := checkRead(ctx, dst, r.w, r.h); err != nil {
 		return time.Time{}, err
 	}
-	at, err := r.next(ctx, dst)
+	at, err := r.nextPicture(ctx, dst)
 	if bad, ok := errors.AsType[errPicture](err); ok {
 		r.frame++
-		return r.time(at), BadFrame{r.frame - 1, bad.error}
+		return at, BadFrame{r.frame - 1, bad.error}
 	}
 	if err != nil {
-		return time.Time{}, r.ended(ctx, err)
+		return time.Time{}, r.recordEnd(ctx, err)
 	}
 	r.frame++
-	return r.time(at), nil
+	return at, nil
 }
 
-func (r *Raw) next(ctx context.Context, dst []byte) (time.Time, error) {
-	var limit <-chan time.Time
-	if r.timer != nil {
-		wait := r.stall
-		if r.frame == 0 {
-			wait = r.begin // a program has to start first
-		}
-		r.timer.Reset(wait)
-		defer r.timer.Stop()
-		limit = r.timer.C
+// nextPicture reads or takes the next picture within the time limit.
+func (r *Raw) nextPicture(ctx context.Context, dst []byte) (time.Time, error) {
+	wait := r.stall
+	if r.frame == 0 {
+		wait = r.connect // the program is starting
 	}
-	if r.box == nil {
-		return r.fill(ctx, limit, dst)
+	r.timer.Reset(wait)
+	defer r.timer.Stop()
+	if r.latest == nil {
+		return r.readPicture(ctx, r.timer.C, dst)
 	}
-	src, at, err := r.box.take(ctx, limit)
+	src, at, err := r.latest.waitNewest(ctx, r.timer.C)
 	if err == nil {
 		copy(dst, src)
-		r.box.release()
+		r.latest.clearTaken()
 	}
 	return at, err
 }
 
-// fill reads one picture. One that was given up before is read to its end
-// first.
-func (r *Raw) fill(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
+// readPicture reads one picture into dst, after the rest of an abandoned one. The
+// end of the stream inside a picture is an errPicture.
+func (r *Raw) readPicture(ctx context.Context, limit <-chan time.Time, dst []byte) (time.Time, error) {
 	for {
-		lost := r.part.lost
-		if err := r.fillPart(ctx, limit, dst); err != nil {
-			if err == io.EOF && r.part.luma > 0 && !lost {
-				begun := r.part.first
-				r.part = part{}
+		lost := r.progress.abandoned
+		if err := r.resumePicture(ctx, limit, dst); err != nil {
+			if err == io.EOF && r.progress.luma > 0 && !lost {
+				begun := r.progress.first
+				r.progress = rawProgress{}
 				return begun, errPicture{luma.ErrTruncated}
 			}
-			if r.part.luma > 0 && !lost {
-				r.part.lost = true
+			if r.progress.luma > 0 && !lost {
+				r.progress.abandoned = true
 				r.frame++
 			}
 			return time.Time{}, err
 		}
-		begun := r.part.first
-		r.part = part{}
+		begun := r.progress.first
+		r.progress = rawProgress{}
 		if !lost {
 			return begun, nil
 		}
 	}
 }
 
-// fillPart goes on with the picture under way.
-func (r *Raw) fillPart(ctx context.Context, limit <-chan time.Time, dst []byte) error {
-	p, y := &r.part, r.layout
+// resumePicture reads the rest of the current picture: head, luma, colour. After
+// an error, the next call goes on at the same byte.
+func (r *Raw) resumePicture(ctx context.Context, limit <-chan time.Time, dst []byte) error {
+	p, y := &r.progress, r.layout
 	for y.Headed && !p.headed {
 		var b [1]byte
-		if _, _, err := r.pump.read(ctx, limit, b[:]); err != nil {
+		if _, _, err := r.chunks.readBytes(ctx, limit, b[:]); err != nil {
 			return err
 		}
-		if err := p.line(b[0]); err != nil {
+		if err := p.parseHeadByte(b[0]); err != nil {
 			return err
 		}
 	}
 	for p.luma < y.Width*y.Height {
-		room := r.room(dst)
-		n, at, err := r.pump.read(ctx, limit, room)
+		room := r.lumaSpan(dst)
+		n, at, err := r.chunks.readBytes(ctx, limit, room)
 		if err != nil {
 			return err
 		}
 		if p.luma == 0 {
 			p.first = at
 		}
-		if p.luma += n; n == len(room) && r.k > 1 {
-			r.reduce(dst)
+		if p.luma += n; n == len(room) && r.reduction > 1 {
+			r.reduceBand(dst)
 		}
 	}
-	var waste [4 << 10]byte
+	var waste [skipBufSize]byte
 	for p.colour < y.Colour {
-		n, _, err := r.pump.read(ctx, limit, waste[:min(len(waste), y.Colour-p.colour)])
+		n, _, err := r.chunks.readBytes(ctx, limit, waste[:min(len(waste), y.Colour-p.colour)])
 		if err != nil {
 			return err
 		}
@@ -242,31 +227,31 @@ func (r *Raw) fillPart(ctx context.Context, limit <-chan time.Time, dst []byte) 
 	return nil
 }
 
-// room is where the next bytes of luma go: into the picture, or into so many
-// rows as make one of the picture.
-func (r *Raw) room(dst []byte) []byte {
-	if r.k == 1 {
-		return dst[r.part.luma:]
+// lumaSpan returns the destination of the next bytes of luma: the picture itself,
+// or the band of rows that is reduced to one row.
+func (r *Raw) lumaSpan(dst []byte) []byte {
+	if r.reduction == 1 {
+		return dst[r.progress.luma:]
 	}
 	band := len(r.rows)
-	in := r.part.luma % band
-	return r.rows[in:min(band, in+r.layout.Width*r.layout.Height-r.part.luma)]
+	in := r.progress.luma % band
+	return r.rows[in:min(band, in+r.layout.Width*r.layout.Height-r.progress.luma)]
 }
 
-// reduce writes the row of the picture that the rows just read make. A rest of
-// rows at the lower edge makes none.
-func (r *Raw) reduce(dst []byte) {
-	if r.part.luma%len(r.rows) != 0 {
+// reduceBand averages a complete band of rows into one row of dst. Rows that are
+// left over at the lower edge are dropped.
+func (r *Raw) reduceBand(dst []byte) {
+	if r.progress.luma%len(r.rows) != 0 {
 		return
 	}
-	row := r.part.luma/len(r.rows) - 1
-	average(dst[row*r.w:(row+1)*r.w], r.rows, r.layout.Width, 1, r.k)
+	row := r.progress.luma/len(r.rows) - 1
+	averageBlocks(dst[row*r.w:(row+1)*r.w], r.rows, r.layout.Width, 1, r.reduction)
 	clear(r.rows)
 }
 
-// average makes one row of k×k pixels each. The pixels of a row are so many
-// bytes apart.
-func average(dst, rows []byte, stride, apart, k int) {
+// averageBlocks writes the rounded mean of each k×k block of rows to dst (box
+// filter). The rows are stride bytes apart, the pixels of a row apart bytes.
+func averageBlocks(dst, rows []byte, stride, apart, k int) {
 	n := uint32(k * k)
 	for x := range dst {
 		sum := n / 2
@@ -280,9 +265,9 @@ func average(dst, rows []byte, stride, apart, k int) {
 	}
 }
 
-// ended remembers an error that is for good.
-func (r *Raw) ended(ctx context.Context, err error) error {
-	if r.pump.closed() {
+// recordEnd stores the error that ends the source, unless ctx has ended.
+func (r *Raw) recordEnd(ctx context.Context, err error) error {
+	if r.chunks.isClosed() {
 		err = ErrClosed
 	}
 	if err == errStall {
@@ -294,42 +279,34 @@ func (r *Raw) ended(ctx context.Context, err error) error {
 	return err
 }
 
-// time is that of the picture just read.
-func (r *Raw) time(arrived time.Time) time.Time {
-	if r.rate > 0 {
-		return clock(r.frame-1, r.rate)
-	}
-	return arrived
-}
-
-// Size is the width and height of the pictures.
+// Size returns the width and height of the delivered pictures.
 func (r *Raw) Size() (w, h int) { return r.w, r.h }
 
-// Dropped is how many pictures came and were overtaken by the next one before
-// anyone looked at them.
+// Dropped returns how many pictures were replaced by a newer one before they were
+// read.
 func (r *Raw) Dropped() uint64 {
-	if r.box == nil {
+	if r.latest == nil {
 		return 0
 	}
-	return r.box.missed.Load()
+	return r.latest.dropped.Load()
 }
 
-// Close ends the source, and a ReadInto that waits.
+// Close ends the source and a waiting ReadInto, and frees the memory.
 func (r *Raw) Close() error {
-	err := r.pump.close()
-	if r.box != nil {
-		<-r.fed
-		r.box.end(ErrClosed)
+	err := r.chunks.closeReader()
+	if r.latest != nil {
+		<-r.fillerEnded
+		r.latest.setEnd(ErrClosed)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.box != nil {
-		r.box.free()
+	if r.latest != nil {
+		r.latest.freeBuffers()
 	}
 	if r.rows != nil {
 		r.memory.Free(r.rows)
 		r.rows = nil
 	}
-	r.pump.release()
+	r.chunks.freeChunks()
 	return err
 }

@@ -13,24 +13,25 @@ import (
 	"kerb/drivers/camera/rtsp"
 )
 
-// RTSP is a network camera that speaks RTSP. M-JPEG is read here; H.264 and
-// H.265 go through a decoder, and its pictures are read here.
+// RTSP reads a network camera by RTSP. M-JPEG is decoded here; H.264 and H.265 go
+// through a Decoder, whose output is read as by OpenPipe.
 type RTSP struct {
 	Pipe
 	name    string
 	session *rtsp.Session
-	queue   *queue
+	queue   *unitQueue
 	once    sync.Once
-	gone    sync.WaitGroup
+	workers sync.WaitGroup
 }
 
-// Decoder gives a program that reads H.264 or H.265 and writes YUV4MPEG2 or
-// JPEGs: what is written to in, and what it writes.
+// Decoder starts a program that decodes an H.264 or H.265 byte stream, written to
+// in, to YUV4MPEG2 or JPEGs, read from out.
 type Decoder func(ctx context.Context, c rtsp.Codec) (in io.WriteCloser, out io.ReadCloser, err error)
 
-// OpenRTSP connects to a camera and waits for its first picture; ctx bounds that
-// and nothing after it. Its errors name the camera by address, never by user,
-// password or query.
+// OpenRTSP connects to an rtsp or rtsps address and waits for the first picture,
+// until ctx or live.Connect ends; ctx does not end the source later. decode may be
+// nil for a camera with M-JPEG. Errors name the address without user, password and
+// query; ErrRefused is a refused password.
 func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live Live, decode Decoder) (*RTSP, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "rtsp" && u.Scheme != "rtsps" {
@@ -50,31 +51,32 @@ func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live L
 		}
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
-	if err := r.begin(ctx, l, live, decode); err != nil {
-		r.stop()
+	if err := r.startPlaying(ctx, l, live, decode); err != nil {
+		r.closeSession()
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	return r, nil
 }
 
-func (r *RTSP) begin(ctx context.Context, l Limits, live Live, decode Decoder) error {
-	in, out, err := r.through(ctx, decode)
+// startPlaying connects session, queue, decoder and pipe, and sends PLAY.
+func (r *RTSP) startPlaying(ctx context.Context, l Limits, live Live, decode Decoder) error {
+	in, out, err := r.openDecoder(ctx, decode)
 	if err != nil {
 		return err
 	}
-	r.queue = newQueue(in)
-	r.gone.Go(r.queue.run)
-	if err := r.session.Play(r.queue.add); err != nil {
+	r.queue = newUnitQueue(in)
+	r.workers.Go(r.queue.writeUnits)
+	if err := r.session.Play(r.queue.addUnit); err != nil {
 		return errors.Join(err, out.Close())
 	}
-	// The session's end ends the pictures, and they tell why.
-	r.gone.Go(func() { r.queue.end(r.session.Wait()) })
+	// The end of the session ends the queue; ReadInto returns the reason.
+	r.workers.Go(func() { r.queue.setEnd(r.session.Wait()) })
 	r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live)
 	return err
 }
 
-// through is what the pictures go through: the decoder, or nothing.
-func (r *RTSP) through(ctx context.Context, decode Decoder) (io.WriteCloser, io.ReadCloser, error) {
+// openDecoder starts the decoder; M-JPEG goes through a plain pipe instead.
+func (r *RTSP) openDecoder(ctx context.Context, decode Decoder) (io.WriteCloser, io.ReadCloser, error) {
 	if r.session.Codec() == rtsp.MJPEG {
 		out, in := io.Pipe()
 		return in, out, nil
@@ -89,35 +91,37 @@ func (r *RTSP) through(ctx context.Context, decode Decoder) (io.WriteCloser, io.
 	return in, out, nil
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// the arrival of its first byte from the decoder.
 func (r *RTSP) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	at, err := r.Pipe.ReadInto(ctx, dst)
-	if err == nil || isBad(err) || err == ErrClosed || ctx.Err() != nil {
+	if err == nil || isBadFrame(err) || err == ErrClosed || ctx.Err() != nil {
 		return at, err
 	}
-	if why := r.queue.why(); why != nil && err == io.EOF {
+	if why := r.queue.endReason(); why != nil && err == io.EOF {
 		err = why
 	}
 	return at, fmt.Errorf("%s: %w", r.name, err)
 }
 
-// Dropped is how many pictures came and were overtaken by the next one before
-// anyone looked at them.
-func (r *RTSP) Dropped() uint64 { return r.Pipe.Dropped() + r.queue.dropped() }
+// Dropped returns how many pictures were replaced by a newer one before they were
+// read, and how many access units a slow decoder cost.
+func (r *RTSP) Dropped() uint64 { return r.Pipe.Dropped() + r.queue.droppedUnits() }
 
-// Close ends the session, and a ReadInto that waits.
+// Close ends the session, the decoder and a waiting ReadInto.
 func (r *RTSP) Close() error {
-	r.stop()
+	r.closeSession()
 	return r.Pipe.Close()
 }
 
-func (r *RTSP) stop() {
+// closeSession ends the session and the queue, and waits for both.
+func (r *RTSP) closeSession() {
 	r.once.Do(func() {
 		r.session.Close()
 		if r.queue != nil {
-			r.queue.end(ErrClosed)
-			r.queue.close()
-			r.gone.Wait()
+			r.queue.setEnd(ErrClosed)
+			r.queue.interruptWrite()
+			r.workers.Wait()
 		}
 	})
 }

@@ -17,69 +17,70 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// ErrSame is about one asking: the camera shows what it showed before. The next
-// call waits for the next asking.
+// ErrSame is returned for one request that brought the same picture as the one
+// before. The source goes on: the next call waits for the next request.
 var ErrSame = errors.New("camera shows the same picture as before")
 
-// Snapshot is a network camera of which an address gives one picture, or one
-// short clip, that is another one every few minutes. Of a clip, one picture a
-// second is delivered.
+// Snapshot polls a network camera: its address returns one JPEG, or one short MP4
+// clip, that changes every few minutes. A clip is delivered as one picture a
+// second.
 type Snapshot struct {
 	address *url.URL
 	name    string // the address without user, password and query
 	limits  Limits
-	o       SnapshotOpts
-	client  *client
-	asked   *Asked
+	opts    SnapshotOpts
+	client  *httpClient
+	poll    *Asked
 
-	buf    []byte // what came, compressed
-	have   int    // bytes of it
-	took   time.Time
-	same   bool // an opening found nothing new
-	format format
-	dec    luma.Decoder
-	clip   *clip // nil: a picture
-	w, h   int
-	frame  int
-	err    error
-	life   context.Context // ends with Close
-	end    context.CancelFunc
-	mu     sync.Mutex // held by a read, since Close takes its memory away
+	buf        []byte // the body of the last response
+	length     int    // of the body; 0: none
+	fetched    time.Time
+	unchanged  bool // the request of OpenSnapshot brought no new picture
+	format     format
+	dec        luma.Decoder
+	clip       *clipDecoder // nil: the body is a picture
+	w, h       int
+	frame      int
+	err        error
+	life       context.Context // ends with Close
+	cancelLife context.CancelFunc
+	mu         sync.Mutex // held by a read, because Close frees the memory
 }
 
-// SnapshotOpts says how to reach such a camera. Connect is the longest that one
-// asking may take; Stall is of a clip's decoder; the rest of Live is not used.
+// SnapshotOpts says how to poll a camera. Connect is the time limit of one request,
+// Stall that of a clip's decoder. Newest and the interval of Live are not used.
 type SnapshotOpts struct {
 	HTTP
-	// Every is the usual time between two askings, LeastEvery to MostEvery.
+	// Every is the usual time between two requests, MinPollEvery to MaxPollEvery; a
+	// value outside is set to the nearer bound.
 	Every time.Duration
-	// Clip gives a program that reads MP4 and writes one picture a second as
-	// YUV4MPEG2: what is written to in, and what it writes. nil: clips are refused.
+	// Clip starts a program that decodes an MP4 file, written to in, to YUV4MPEG2
+	// with one picture a second, read from out. nil: clips are refused.
 	Clip func(ctx context.Context) (in io.WriteCloser, out io.ReadCloser, err error)
 }
 
-// OpenSnapshot waits until the camera may be asked, and asks; ctx bounds both,
-// and nothing after it. It follows redirects on the same host only. Its errors
-// name the camera by address, never by user, password or query. What was asked
-// before, by another Snapshot of the same address, is not asked again too soon
-// and not delivered again.
-func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts, asked *Asked) (*Snapshot, error) {
+// OpenSnapshot waits until a request is due and sends it; ctx ends both, and
+// does not end the source later. It follows redirects on the same host only. Errors
+// name the address without user, password and query; ErrRefused is a refused
+// password. poll must be the state of this address: with it, a source that is
+// opened again does not poll too soon, nor deliver the same picture again.
+func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts, poll *Asked) (*Snapshot, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("camera address: must be like https://camera/picture.jpg")
 	}
 	u.User = nil
 	s := &Snapshot{
-		address: u, name: u.Scheme + "://" + u.Host + u.Path, limits: l.orDefault(), o: o, asked: asked,
+		address: u, name: u.Scheme + "://" + u.Host + u.Path, limits: l.withDefaults(), opts: o, poll: poll,
 		client: newClient(o.HTTP),
 	}
-	s.life, s.end = context.WithCancel(context.Background())
-	s.o.Every = min(max(o.Every, LeastEvery), MostEvery)
-	s.o.Connect, s.o.Stall = cmp.Or(o.Connect, defaultConnect), cmp.Or(o.Stall, defaultStall)
+	s.life, s.cancelLife = context.WithCancel(context.Background())
+	s.opts.Every = min(max(o.Every, MinPollEvery), MaxPollEvery)
+	s.opts.Connect, s.opts.Stall = cmp.Or(o.Connect, defaultConnect), cmp.Or(o.Stall, defaultStall)
 	s.dec.Memory = s.limits.Memory
-	err = s.next(ctx)
-	if err == ErrSame && asked.w > 0 {
-		s.w, s.h, s.format, s.same, err = asked.w, asked.h, asked.format, true, nil
+	err = s.waitAndPoll(ctx)
+	if err == ErrSame && poll.w > 0 {
+		s.w, s.h, s.format, s.unchanged, err = poll.w, poll.h, poll.format, true, nil
 	}
 	if err != nil {
 		s.Close()
@@ -88,9 +89,9 @@ func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts,
 	return s, nil
 }
 
-// next waits until it may ask, and asks.
-func (s *Snapshot) next(ctx context.Context) error {
-	wait := time.NewTimer(time.Until(s.asked.due))
+// waitAndPoll waits until a request is due, sends it, and schedules the next.
+func (s *Snapshot) waitAndPoll(ctx context.Context) error {
+	wait := time.NewTimer(time.Until(s.poll.nextPoll))
 	defer wait.Stop()
 	select {
 	case <-wait.C:
@@ -98,33 +99,34 @@ func (s *Snapshot) next(ctx context.Context) error {
 		return ctx.Err()
 	}
 	begun := time.Now()
-	err := s.ask(ctx)
+	err := s.fetchBody(ctx)
 	if err == nil {
-		err = s.settle(ctx)
+		err = s.openBody(ctx)
 	}
 	if err == nil || err == ErrSame {
-		s.asked.answered(begun, s.o.Every)
+		s.poll.scheduleNext(begun, s.opts.Every)
 		return err
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	s.asked.fail(begun, s.o.Every)
+	s.poll.scheduleRetry(begun, s.opts.Every)
 	return fmt.Errorf("%s: %w", s.name, err)
 }
 
-// ask loads what the address gives now, unless it is what it gave before.
-func (s *Snapshot) ask(ctx context.Context) error {
-	ctx, done := context.WithTimeoutCause(ctx, s.o.Connect, fmt.Errorf("no picture in %v", s.o.Connect))
+// fetchBody reads the body of one response, or returns ErrSame if it is the last
+// one.
+func (s *Snapshot) fetchBody(ctx context.Context) error {
+	ctx, done := context.WithTimeoutCause(ctx, s.opts.Connect, fmt.Errorf("no picture in %v", s.opts.Connect))
 	defer done()
 	defer s.client.http.CloseIdleConnections()
-	res, err := s.client.get(ctx, s.address, s.asked.conditions())
+	res, err := s.client.getFinal(ctx, s.address, s.poll.conditionalHeader())
 	if err == nil {
 		defer res.Body.Close()
-		s.took = time.Now()
-		s.asked.hear(res, s.took)
-		if err = s.read(res); err == nil && s.asked.again(res, sha256.Sum256(s.buf[:s.have])) {
-			s.wipe()
+		s.fetched = time.Now()
+		s.poll.readMinWait(res, s.fetched)
+		if err = s.readBody(res); err == nil && s.poll.storeValidators(res, sha256.Sum256(s.buf[:s.length])) {
+			s.wipeBody()
 			return ErrSame
 		}
 	}
@@ -134,11 +136,11 @@ func (s *Snapshot) ask(ctx context.Context) error {
 	return err
 }
 
-// read takes the body, whole.
-func (s *Snapshot) read(res *http.Response) error {
+// readBody reads the whole body into the buffer, at most MaxBytes.
+func (s *Snapshot) readBody(res *http.Response) error {
 	t, _, _ := strings.Cut(strings.ToLower(res.Header.Get("Content-Type")), ";")
 	switch {
-	case res.StatusCode == http.StatusNotModified && s.asked.known():
+	case res.StatusCode == http.StatusNotModified && s.poll.hasValidator():
 		return ErrSame
 	case res.StatusCode != http.StatusOK:
 		return fmt.Errorf("camera answers %d %s", res.StatusCode, http.StatusText(res.StatusCode))
@@ -147,72 +149,76 @@ func (s *Snapshot) read(res *http.Response) error {
 	case res.ContentLength > int64(s.limits.MaxBytes):
 		return fmt.Errorf("camera sends %d bytes: more than %d", res.ContentLength, s.limits.MaxBytes)
 	}
-	for s.have = 0; ; {
-		if s.have == len(s.buf) {
-			if err := s.grow(int(max(res.ContentLength, 0))); err != nil {
+	for s.length = 0; ; {
+		if s.length == len(s.buf) {
+			if err := s.growBody(int(max(res.ContentLength, 0))); err != nil {
 				return err
 			}
 		}
-		n, err := res.Body.Read(s.buf[s.have:])
-		s.have += n
+		n, err := res.Body.Read(s.buf[s.length:])
+		s.length += n
 		switch {
-		case err == io.EOF && s.have > 0:
+		case err == io.EOF && s.length > 0:
 			return nil
 		case err == io.EOF:
 			return errors.New("camera sends nothing")
 		case err != nil:
-			return bare(err)
-		case s.have > s.limits.MaxBytes:
+			return stripURL(err)
+		case s.length > s.limits.MaxBytes:
 			return fmt.Errorf("camera sends more than %d bytes", s.limits.MaxBytes)
 		}
 	}
 }
 
-// grow makes room, for a body whose length is told for the whole of it and one
-// byte more, by which its end is seen.
-func (s *Snapshot) grow(told int) error {
-	larger, err := s.limits.Memory.Bytes(max(told+1, 2*len(s.buf), 64<<10))
+// minBodyBuf is the smallest buffer for a body, in bytes. Chosen by hand.
+const minBodyBuf = 64 << 10
+
+// growBody enlarges the buffer: at least to the declared length and one byte more,
+// by which the end is detected, and to twice its size.
+func (s *Snapshot) growBody(declared int) error {
+	larger, err := s.limits.Memory.Bytes(max(declared+1, 2*len(s.buf), minBodyBuf))
 	if err != nil {
 		return err
 	}
-	copy(larger, s.buf[:s.have])
-	s.free()
+	copy(larger, s.buf[:s.length])
+	s.freeBuffer()
 	s.buf = larger
 	return nil
 }
 
-// settle finds what came: its size is that of all before it.
-func (s *Snapshot) settle(ctx context.Context) (err error) {
+// openBody tells a JPEG from an MP4 clip by the first bytes, and prepares to
+// deliver it. Its size must be that of the pictures before.
+func (s *Snapshot) openBody(ctx context.Context) (err error) {
 	w, h := 0, 0
-	switch came := s.buf[:s.have]; {
-	case bytes.HasPrefix(came, start):
+	switch came := s.buf[:s.length]; {
+	case bytes.HasPrefix(came, jpegStart):
 		var f format
 		if f, err = newFormat(came, s.limits); err == nil {
 			s.format, w, h = f, f.w, f.h
 		}
 	case isMP4(came):
-		if s.clip, err = s.play(ctx); err == nil {
+		if s.clip, err = s.startClip(ctx); err == nil {
 			w, h = s.clip.out.Size()
 		}
 	default:
 		err = errors.New("camera sends neither a JPEG picture nor an MP4 clip")
 	}
 	if err == nil && s.w > 0 && (w != s.w || h != s.h) {
-		err = fmt.Errorf("pictures have changed: the new one %w: open the camera again", errSize{w, h, s.w, s.h})
-		s.asked.forget()
+		err = fmt.Errorf("pictures have changed: the new one %w: open the camera again", errSizeChanged{w, h, s.w, s.h})
+		s.poll.forgetPicture()
 	}
 	if err != nil {
-		s.wipe()
+		s.wipeBody()
 		return err
 	}
 	s.w, s.h = w, h
-	s.asked.w, s.asked.h, s.asked.format = w, h, s.format
+	s.poll.w, s.poll.h, s.poll.format = w, h, s.format
 	return nil
 }
 
-// ReadInto waits for a picture that was not there before and fills dst, of
-// width × height bytes, with it. It returns ErrSame after each asking that
-// brought none.
+// ReadInto waits for a new picture, fills dst, of width × height bytes, with it,
+// and returns when it was fetched; of a clip, that and its place in the clip. It
+// returns ErrSame after each request that brought no new picture.
 func (s *Snapshot) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,50 +228,50 @@ func (s *Snapshot) ReadInto(ctx context.Context, dst []byte) (time.Time, error) 
 	case s.err != nil:
 		return time.Time{}, s.err
 	}
-	if err := admit(ctx, dst, s.w, s.h); err != nil {
+	if err := checkRead(ctx, dst, s.w, s.h); err != nil {
 		return time.Time{}, err
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	defer context.AfterFunc(s.life, done)()
 	for {
-		if s.same {
-			s.same = false
+		if s.unchanged {
+			s.unchanged = false
 			return time.Now(), ErrSame
 		}
-		at, err := s.deliver(ctx, dst)
+		at, err := s.decodeNext(ctx, dst)
 		if err != io.EOF {
-			return at, s.closedOr(err)
+			return at, s.closedError(err)
 		}
-		switch err := s.next(ctx); {
+		switch err := s.waitAndPoll(ctx); {
 		case err == ErrSame:
 			return time.Now(), ErrSame
 		case err != nil:
 			if ctx.Err() == nil {
 				s.err = err
 			}
-			return time.Time{}, s.closedOr(err)
+			return time.Time{}, s.closedError(err)
 		}
 	}
 }
 
-// deliver gives the next picture of what came; io.EOF where nothing is left.
-func (s *Snapshot) deliver(ctx context.Context, dst []byte) (at time.Time, err error) {
+// decodeNext delivers the next picture of the body; io.EOF when there are no more.
+func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, err error) {
 	switch {
 	case s.clip != nil:
 		var n int
-		if n, err = s.clip.read(ctx, dst); err == io.EOF || ctx.Err() != nil {
-			if s.wipe(); ctx.Err() != nil {
+		if n, err = s.clip.readPicture(ctx, dst); err == io.EOF || ctx.Err() != nil {
+			if s.wipeBody(); ctx.Err() != nil {
 				return at, ctx.Err()
 			}
 			return at, io.EOF
 		}
-		if at = s.took.Add(time.Duration(n) * time.Second); err != nil {
-			s.wipe() // a clip that cannot be read to its end is at its end
+		if at = s.fetched.Add(time.Duration(n) * time.Second); err != nil {
+			s.wipeBody() // a clip that cannot be decoded further has ended
 		}
-	case s.have > 0:
-		at, err = s.took, s.format.decode(&s.dec, dst, s.buf[:s.have])
-		s.wipe()
+	case s.length > 0:
+		at, err = s.fetched, s.format.decodeLuma(&s.dec, dst, s.buf[:s.length])
+		s.wipeBody()
 	default:
 		return at, io.EOF
 	}
@@ -276,40 +282,41 @@ func (s *Snapshot) deliver(ctx context.Context, dst []byte) (at time.Time, err e
 	return at, nil
 }
 
-// wipe forgets what came.
-func (s *Snapshot) wipe() {
+// wipeBody ends the clip's decoder and overwrites the body.
+func (s *Snapshot) wipeBody() {
 	if s.clip != nil {
-		s.clip.close()
+		s.clip.stopDecoder()
 		s.clip = nil
 	}
-	clear(s.buf[:s.have])
-	s.have = 0
+	clear(s.buf[:s.length])
+	s.length = 0
 }
 
-func (s *Snapshot) free() {
+func (s *Snapshot) freeBuffer() {
 	if s.buf != nil {
 		s.limits.Memory.Free(s.buf)
 		s.buf = nil
 	}
 }
 
-func (s *Snapshot) closedOr(err error) error {
+// closedError replaces an error by ErrClosed after Close.
+func (s *Snapshot) closedError(err error) error {
 	if err != nil && s.life.Err() != nil {
 		return ErrClosed
 	}
 	return err
 }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (s *Snapshot) Size() (w, h int) { return s.w, s.h }
 
-// Close ends the source, and a ReadInto that waits.
+// Close ends the source and a waiting ReadInto, and frees the memory.
 func (s *Snapshot) Close() error {
-	s.end()
+	s.cancelLife()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wipe()
-	s.free()
+	s.wipeBody()
+	s.freeBuffer()
 	s.dec.Close()
 	return nil
 }

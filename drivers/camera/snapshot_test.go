@@ -81,7 +81,7 @@ func (s *street) look(t *testing.T, o SnapshotOpts, patience time.Duration) (pic
 				case err == ErrSame:
 					same++
 					err = nil
-				case isBad(err):
+				case isBadFrame(err):
 					errs = append(errs, err)
 					err = nil
 				default:
@@ -168,7 +168,7 @@ func TestACameraIsLeftAlone(t *testing.T) {
 		most  time.Duration
 		falls bool // what comes is an error
 	}{
-		"never more often than it may be": {every: time.Millisecond, least: LeastEvery, most: 11 * time.Second},
+		"never more often than it may be": {every: time.Millisecond, least: MinPollEvery, most: 11 * time.Second},
 		"as long as its picture is fresh": {every: time.Minute, least: 10 * time.Minute, most: 10 * time.Minute, serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "public, max-age=660")
 			w.Header().Set("Age", "60")
@@ -177,17 +177,17 @@ func TestACameraIsLeftAlone(t *testing.T) {
 			w.Header().Set("Date", time.Unix(0, 0).UTC().Format(http.TimeFormat))
 			w.Header().Set("Expires", time.Unix(180, 0).UTC().Format(http.TimeFormat))
 		}},
-		"but not for ever": {every: time.Minute, least: MostEvery, most: MostEvery, serve: func(w http.ResponseWriter, _ *http.Request) {
+		"but not for ever": {every: time.Minute, least: MaxPollEvery, most: MaxPollEvery, serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "max-age=99999999")
 		}},
 		"when it asks for it": {every: time.Minute, least: 7 * time.Minute, most: 7 * time.Minute, falls: true, serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "420")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}},
-		"when it is broken": {every: time.Minute, least: LeastEvery, most: 66 * time.Second, falls: true, serve: func(w http.ResponseWriter, _ *http.Request) {
+		"when it is broken": {every: time.Minute, least: MinPollEvery, most: 66 * time.Second, falls: true, serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}},
-		"when it sends nonsense": {every: time.Minute, least: LeastEvery, most: 66 * time.Second, falls: true, serve: func(w http.ResponseWriter, _ *http.Request) {
+		"when it sends nonsense": {every: time.Minute, least: MinPollEvery, most: 66 * time.Second, falls: true, serve: func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "<html>")
 		}},
 	}
@@ -397,7 +397,7 @@ func FuzzMP4(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x08ftyp\x00\x00\x00\x0cmdatabcd\x00\x00\x00\x38moov\x00\x00\x00\x30trak\x00\x00\x00\x28mdia\x00\x00\x00\x20minf\x00\x00\x00\x18stbl\x00\x00\x00\x10stco\x00\x00\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte("\x00\x00\x00\x08ftyp\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00moov"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		parts, err := streamable(slices.Clone(file))
+		parts, err := moveIndexFirst(slices.Clone(file))
 		if err != nil {
 			return
 		}

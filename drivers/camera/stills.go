@@ -15,7 +15,8 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// ListStills gives the JPEG files in a directory, by name.
+// ListStills returns the paths of the .jpg and .jpeg files in a directory, sorted
+// by name. None is an error.
 func ListStills(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -36,27 +37,27 @@ func ListStills(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// Stills is a source of JPEG files, one a picture; picture n is at n seconds
-// after 1970.
+// Stills reads JPEG files, one picture each. Picture n is at n seconds after 1970.
 type Stills struct {
 	paths  []string
 	limits Limits
 	format format
-	frame  int
+	index  int
 	buf    []byte
 	dec    luma.Decoder
 	closed atomic.Bool
-	mu     sync.Mutex // held by a read, since Close takes its memory away
+	mu     sync.Mutex // held by a read, because Close frees the memory
 }
 
-// OpenStills takes its pictures from files, in this order. All must be of one
-// size; those without a readable header are left for ReadInto to report.
+// OpenStills reads the headers of the files, in this order. All must be of one
+// size. ReadInto reports a file without a readable header; if no file has one, the
+// first error is returned here.
 func OpenStills(paths []string, l Limits) (*Stills, error) {
-	s := &Stills{paths: paths, limits: l.orDefault()}
+	s := &Stills{paths: paths, limits: l.withDefaults()}
 	s.dec.Memory = s.limits.Memory
 	model, first := "", error(nil)
 	for _, path := range paths {
-		c, err := s.config(path)
+		c, err := s.readConfig(path)
 		if err != nil {
 			if first == nil {
 				first = err
@@ -64,7 +65,7 @@ func OpenStills(paths []string, l Limits) (*Stills, error) {
 			continue
 		}
 		if model == "" {
-			if s.format, err = settle(c, s.limits); err != nil {
+			if s.format, err = fitFormat(c, s.limits); err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			model = path
@@ -83,15 +84,19 @@ func OpenStills(paths []string, l Limits) (*Stills, error) {
 	return nil, first
 }
 
-// config reads a file's header: its start is mostly enough.
-func (s *Stills) config(path string) (luma.Config, error) {
-	src, err := s.load(path, 16<<10)
+// firstRead is how many bytes of a file are read to find the JPEG header; if it is
+// longer, the whole file is read. Chosen by hand.
+const firstRead = 16 << 10
+
+// readConfig reads a file's JPEG header.
+func (s *Stills) readConfig(path string) (luma.Config, error) {
+	src, err := s.loadFile(path, firstRead)
 	if err != nil {
 		return luma.Config{}, err
 	}
 	c, err := luma.ReadConfig(src)
-	if errors.Is(err, luma.ErrTruncated) && len(src) == 16<<10 {
-		if src, err = s.load(path, s.limits.MaxBytes); err != nil {
+	if errors.Is(err, luma.ErrTruncated) && len(src) == firstRead {
+		if src, err = s.loadFile(path, s.limits.MaxBytes); err != nil {
 			return luma.Config{}, err
 		}
 		c, err = luma.ReadConfig(src)
@@ -103,8 +108,9 @@ func (s *Stills) config(path string) (luma.Config, error) {
 	return c, nil
 }
 
-// load reads a file, or its first most bytes.
-func (s *Stills) load(path string, most int) ([]byte, error) {
+// loadFile reads a file, or its first most bytes, into s.buf. It refuses files
+// that are not regular or are larger than MaxBytes.
+func (s *Stills) loadFile(path string, most int) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -119,7 +125,7 @@ func (s *Stills) load(path string, most int) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if s.buf, err = s.limits.grow(s.buf, min(int(info.Size()), most)); err != nil {
+	if s.buf, err = s.limits.growBuffer(s.buf, min(int(info.Size()), most)); err != nil {
 		return nil, err
 	}
 	if _, err := io.ReadFull(f, s.buf); err != nil {
@@ -128,24 +134,25 @@ func (s *Stills) load(path string, most int) ([]byte, error) {
 	return s.buf, nil
 }
 
-// ReadInto fills dst, of width × height bytes, with the next picture.
+// ReadInto fills dst, of width × height bytes, with the next picture and returns
+// its time.
 func (s *Stills) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() {
 		return time.Time{}, ErrClosed
 	}
-	if err := admit(ctx, dst, s.format.w, s.format.h); err != nil {
+	if err := checkRead(ctx, dst, s.format.w, s.format.h); err != nil {
 		return time.Time{}, err
 	}
-	if s.frame == len(s.paths) {
+	if s.index == len(s.paths) {
 		return time.Time{}, io.EOF
 	}
-	n := s.frame
-	s.frame++
-	src, err := s.load(s.paths[n], s.limits.MaxBytes)
+	n := s.index
+	s.index++
+	src, err := s.loadFile(s.paths[n], s.limits.MaxBytes)
 	if err == nil {
-		if err = s.format.decode(&s.dec, dst, src); err != nil {
+		if err = s.format.decodeLuma(&s.dec, dst, src); err != nil {
 			err = fmt.Errorf("%s: %w", s.paths[n], err)
 		}
 		clear(src)
@@ -153,13 +160,13 @@ func (s *Stills) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	if err != nil {
 		err = BadFrame{n, err}
 	}
-	return clock(n, 1), err
+	return recordedTime(n, 1), err
 }
 
-// Size is the width and height of the pictures that ReadInto delivers.
+// Size returns the width and height of the delivered pictures.
 func (s *Stills) Size() (w, h int) { return s.format.w, s.format.h }
 
-// Close ends the source.
+// Close ends the source and frees the memory.
 func (s *Stills) Close() error {
 	s.closed.Store(true)
 	s.mu.Lock()

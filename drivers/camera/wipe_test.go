@@ -25,10 +25,10 @@ func TestSourcesKeepNothingOfAPicture(t *testing.T) {
 	f := stream(t, bytes.NewReader(bytes.Join(all, nil)), Limits{})
 	dst := make([]byte, 83*61)
 
-	if _, err := a.next(); err != nil || set(a.buf) < 1000 {
+	if _, err := a.readFrame(); err != nil || set(a.buf) < 1000 {
 		t.Fatalf("the test finds nothing in a picture at hand: %d bytes (%v)", set(a.buf), err)
 	}
-	a.walk, a.frame = a.start, 0
+	a.chunks, a.index = a.firstFrame, 0
 	for i := range all {
 		a.ReadInto(t.Context(), dst)
 		s.ReadInto(t.Context(), dst)
@@ -39,19 +39,19 @@ func TestSourcesKeepNothingOfAPicture(t *testing.T) {
 		if n := set(s.buf[:cap(s.buf)]); n > 0 {
 			t.Errorf("stills, picture %d: %d bytes", i, n)
 		}
-		before, after := f.split.buf[:f.split.start], f.split.buf[f.split.end:]
+		before, after := f.splitter.buf[:f.splitter.start], f.splitter.buf[f.splitter.end:]
 		if n := set(before) + set(after); n > 0 {
 			t.Errorf("stream, picture %d: %d bytes beside those to come", i, n)
 		}
 	}
-	if _, err := f.ReadInto(t.Context(), dst); err != io.EOF || set(f.split.buf) > 2 {
-		t.Errorf("stream: %d bytes at the end (%v)", set(f.split.buf), err)
+	if _, err := f.ReadInto(t.Context(), dst); err != io.EOF || set(f.splitter.buf) > 2 {
+		t.Errorf("stream: %d bytes at the end (%v)", set(f.splitter.buf), err)
 	}
-	for range cap(f.split.pump.free) {
+	for range cap(f.splitter.chunks.empty) {
 		select {
-		case b := <-f.split.pump.free:
+		case b := <-f.splitter.chunks.empty:
 			if n := set(b); n > 0 {
-				t.Errorf("pump: %d bytes", n)
+				t.Errorf("chunks: %d bytes", n)
 			}
 		default:
 		}
@@ -98,7 +98,7 @@ func TestAClosedSourceHasGivenItsMemoryBack(t *testing.T) {
 		"stills": func(l Limits) (source, error) { return opened(OpenStills(paths, l)) },
 		"stream": func(l Limits) (source, error) { return opened(OpenStream(bytes.NewReader(bytes.Join(all, nil)), l, 0)) },
 		"raw": func(l Limits) (source, error) {
-			return opened(OpenRaw(bytes.NewReader(make([]byte, 83*61*3)), 83, 61, l, 0))
+			return opened(openGray(bytes.NewReader(make([]byte, 83*61*3)), 83, 61, l))
 		},
 		"a stream without a picture": func(l Limits) (source, error) {
 			return opened(OpenStream(bytes.NewReader(make([]byte, 1000)), l, 0))

@@ -10,46 +10,49 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// YUV4MPEG2 is a line of the size and the layout of colour, then pictures, each
-// after a line that begins with FRAME: yuv4mpeg(5) of mjpegtools.
+// A YUV4MPEG2 stream is one header line with the size and the colour layout, then
+// pictures, each after a line that begins with FRAME: yuv4mpeg(5) of mjpegtools.
 const (
-	y4mMark  = "YUV4MPEG2"
-	y4mFrame = "FRAME"
-	y4mLine  = 512 // bytes of a line
+	y4mMark    = "YUV4MPEG2"
+	y4mFrame   = "FRAME"
+	y4mMaxLine = 512 // bytes of a line; chosen by hand
+	maxShown   = 20  // characters of an unknown colour layout in an error
 )
 
-// line takes one byte of the line before a picture.
-func (p *part) line(b byte) error {
+// parseHeadByte checks one byte of the FRAME line.
+func (p *rawProgress) parseHeadByte(b byte) error {
 	switch {
-	case p.head < len(y4mFrame) && b != y4mFrame[p.head]:
+	case p.headBytes < len(y4mFrame) && b != y4mFrame[p.headBytes]:
 		return luma.FormatError("YUV4MPEG2: FRAME expected")
-	case b == '\n' && p.head >= len(y4mFrame):
+	case b == '\n' && p.headBytes >= len(y4mFrame):
 		p.headed = true
-	case p.head > y4mLine:
+	case p.headBytes > y4mMaxLine:
 		return luma.FormatError("YUV4MPEG2: a line without end")
 	}
-	p.head++
+	p.headBytes++
 	return nil
 }
 
-// readY4M reads the first line.
-func readY4M(ctx context.Context, limit <-chan time.Time, p *pump) (Layout, error) {
+// readY4MHeader reads the header line.
+func readY4MHeader(ctx context.Context, limit <-chan time.Time, p *chunkReader) (Layout, error) {
 	var text []byte
 	for {
 		var b [1]byte
-		if _, _, err := p.read(ctx, limit, b[:]); err != nil {
+		if _, _, err := p.readBytes(ctx, limit, b[:]); err != nil {
 			return Layout{}, err
 		}
 		if b[0] == '\n' {
-			return parseY4M(string(text))
+			return parseY4MHeader(string(text))
 		}
-		if text = append(text, b[0]); len(text) > y4mLine {
+		if text = append(text, b[0]); len(text) > y4mMaxLine {
 			return Layout{}, luma.FormatError("YUV4MPEG2: a line without end")
 		}
 	}
 }
 
-func parseY4M(line string) (Layout, error) {
+// parseY4MHeader reads W, H and C of the header line, and refuses colour layouts
+// of more than eight bits. Without C the layout is 4:2:0.
+func parseY4MHeader(line string) (Layout, error) {
 	words := strings.Fields(line)
 	if len(words) == 0 || words[0] != y4mMark {
 		return Layout{}, luma.FormatError("YUV4MPEG2 expected")
@@ -70,7 +73,7 @@ func parseY4M(line string) (Layout, error) {
 			return y, luma.FormatError("YUV4MPEG2: " + strconv.Quote(w))
 		}
 	}
-	if err := y.check(); err != nil {
+	if err := y.checkSize(); err != nil {
 		return y, err
 	}
 	half, size := (y.Width+1)/2, y.Width*y.Height
@@ -87,7 +90,7 @@ func parseY4M(line string) (Layout, error) {
 	case colour == "444alpha":
 		y.Colour = 3 * size
 	default:
-		return y, fmt.Errorf("YUV4MPEG2 of colour %q: must have eight bits: ask for gray or yuv420p", colour[:min(len(colour), 20)])
+		return y, fmt.Errorf("YUV4MPEG2 of colour %q: must have eight bits: ask for gray or yuv420p", colour[:min(len(colour), maxShown)])
 	}
 	return y, nil
 }

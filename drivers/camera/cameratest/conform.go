@@ -1,5 +1,9 @@
-// Package cameratest holds the conformance kit that every source of pictures
-// passes, and what tests of sources need.
+// Package cameratest tests that a source of pictures keeps the contract of
+// drivers/camera: bounds, order, numbering of bad pictures, end, cancellation,
+// Close, goroutines and allocations.
+//
+// Each property is one subtest that opens its own source. It tests the interface
+// only: it does not check the content of a picture.
 package cameratest
 
 import (
@@ -15,59 +19,62 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Source is what every camera has.
+// Source is the interface of every camera, as drivers/camera documents it.
 type Source interface {
 	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
 	Size() (w, h int)
 	Close() error
 }
 
-// Case is a source under test.
+// Case describes a source under test.
 type Case struct {
-	// Open gives a fresh source that stands before its first picture.
+	// Open opens a new source, before its first picture.
 	Open func() (Source, error)
-	// Pictures is how many there are, bad ones included; 0: without end.
+	// Pictures is the number of pictures, bad ones included; 0: without end.
 	Pictures int
-	// Bad are the numbers, from 0, of the pictures that are BadFrames. Not the
-	// first.
+	// Bad lists the numbers, from 0, of the pictures for which a BadFrame is
+	// expected. The first picture must be good.
 	Bad []int
-	// Stalled, where a source can wait, gives one that delivers a picture or
-	// more and then waits for ever.
+	// Stalled opens a source that delivers at least one picture and then waits
+	// for ever; nil: this source never waits.
 	Stalled func() (Source, error)
-	// Allocates says that reading a picture may allocate memory.
+	// Allocates is true if reading a picture may allocate memory.
 	Allocates bool
 }
 
-// enough is how many pictures of an endless source are looked at, and how long
-// anything may take before it is called stuck.
+// The limits of a test, chosen by hand.
 const (
-	enough = 50
-	stuck  = 20 * time.Second
+	endlessPictures = 50                    // pictures read of a source without end
+	stopTimeout     = 20 * time.Second      // after which a read counts as stuck
+	waitBefore      = 20 * time.Millisecond // for a read to begin its wait
+	guardBytes      = 4096                  // marked before and after the buffer
+	warmUp          = 3                     // pictures read until buffers have their size
+	repeats         = 3                     // reads after the end, or with an ended context
 )
 
-// probe is one thing that every source must do.
-type probe struct {
+// property is one rule of the contract, and its check.
+type property struct {
 	name string
 	run  func(Case) error
 }
 
-var probes = []probe{
-	{"fills a buffer of its size and nothing around it", fills},
-	{"refuses a buffer of another size and leaves it alone", refuses},
-	{"names bad pictures and goes on after them", names},
-	{"never goes back in time", ordered},
-	{"ends with EOF for good", ends},
-	{"heeds a context that has ended, and goes on with another", heeds},
-	{"can be closed twice, and is then over", closes},
-	{"stops waiting when the context ends", waits},
-	{"stops waiting when it is closed", unblocks},
-	{"allocates nothing for a picture", allocates},
+var properties = []property{
+	{"fills a buffer of its size and nothing around it", checkBounds},
+	{"refuses a buffer of another size and leaves it alone", checkSizeRefused},
+	{"names bad pictures and goes on after them", checkBadNamed},
+	{"never goes back in time", checkOrder},
+	{"ends with EOF for good", checkEOF},
+	{"heeds a context that has ended, and goes on with another", checkEndedContext},
+	{"can be closed twice, and is then over", checkClose},
+	{"stops waiting when the context ends", checkCancelStops},
+	{"stops waiting when it is closed", checkCloseStops},
+	{"allocates nothing for a picture", checkAllocations},
 }
 
-// Conform runs the kit over a source.
+// Conform checks all properties of a source, and that each leaves no goroutine behind.
 func Conform(t *testing.T, c Case) {
 	t.Helper()
-	for _, p := range probes {
+	for _, p := range properties {
 		t.Run(p.name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
 			if err := p.run(c); err != nil {
@@ -80,8 +87,8 @@ func Conform(t *testing.T, c Case) {
 	}
 }
 
-// with opens a source and closes it after use.
-func with(open func() (Source, error), use func(s Source, dst []byte) error) (err error) {
+// withSource opens a source, calls use with a buffer of its size, and closes it.
+func withSource(open func() (Source, error), use func(s Source, dst []byte) error) (err error) {
 	s, err := open()
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
@@ -98,8 +105,9 @@ func with(open func() (Source, error), use func(s Source, dst []byte) error) (er
 	return use(s, make([]byte, w*h))
 }
 
-// bad is the number of a picture in an error that is about one.
-func bad(err error) (frame int, ok bool) {
+// badFrameNumber returns the number of the picture that an error is about; ok is
+// false for all other errors.
+func badFrameNumber(err error) (frame int, ok bool) {
 	b, ok := errors.AsType[interface {
 		error
 		BadFrame() int
@@ -110,14 +118,14 @@ func bad(err error) (frame int, ok bool) {
 	return b.BadFrame(), true
 }
 
-// each reads all pictures, good and bad.
-func (c Case) each(s Source, dst []byte, do func(n int, at time.Time, err error) error) error {
-	for n := 0; c.Pictures > 0 || n < enough; n++ {
+// readAll reads all pictures, and calls do for each, good or bad.
+func (c Case) readAll(s Source, dst []byte, do func(n int, at time.Time, err error) error) error {
+	for n := 0; c.Pictures > 0 || n < endlessPictures; n++ {
 		at, err := s.ReadInto(context.Background(), dst)
 		if err == io.EOF && n == c.Pictures {
 			return nil
 		}
-		if _, ok := bad(err); err != nil && !ok {
+		if _, ok := badFrameNumber(err); err != nil && !ok {
 			return fmt.Errorf("picture %d of %d: %w", n, c.Pictures, err)
 		}
 		if c.Pictures > 0 && n == c.Pictures {
@@ -130,13 +138,13 @@ func (c Case) each(s Source, dst []byte, do func(n int, at time.Time, err error)
 	return nil
 }
 
-func fills(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
-		const guard = 4096
-		marks := bytes.Repeat([]byte{0xa5, 0x5a}, guard/2)
+// checkBounds checks that reads write to the buffer only, not to bytes beside it.
+func checkBounds(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
+		marks := bytes.Repeat([]byte{0xa5, 0x5a}, guardBytes/2)
 		around := append(append(append([]byte{}, marks...), dst...), marks...)
-		inside := around[guard : guard+len(dst)] // with the rest as capacity
-		return c.each(s, inside, func(int, time.Time, error) error {
+		inside := around[guardBytes : guardBytes+len(dst)] // with the rest as capacity
+		return c.readAll(s, inside, func(int, time.Time, error) error {
 			if !bytes.HasPrefix(around, marks) || !bytes.HasSuffix(around, marks) {
 				return errors.New("bytes beside the buffer were written")
 			}
@@ -145,8 +153,10 @@ func fills(c Case) error {
 	})
 }
 
-func refuses(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+// checkSizeRefused checks that a buffer of another size is refused, not written,
+// and costs no picture.
+func checkSizeRefused(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		for _, n := range []int{0, len(dst) - 1, len(dst) + 1} {
 			wrong := bytes.Repeat([]byte{0xa5}, n)
 			if _, err := s.ReadInto(context.Background(), wrong); err == nil || err == io.EOF {
@@ -159,16 +169,17 @@ func refuses(c Case) error {
 		if c.Pictures == 0 {
 			return nil
 		}
-		return c.each(s, dst, func(int, time.Time, error) error { return nil })
+		return c.readAll(s, dst, func(int, time.Time, error) error { return nil })
 	})
 }
 
-func names(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+// checkBadNamed checks that just the expected pictures are BadFrames, by number.
+func checkBadNamed(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		left := c.Bad
-		err := c.each(s, dst, func(n int, _ time.Time, err error) error {
+		err := c.readAll(s, dst, func(n int, _ time.Time, err error) error {
 			want := len(left) > 0 && left[0] == n
-			frame, is := bad(err)
+			frame, is := badFrameNumber(err)
 			switch {
 			case want != is:
 				return fmt.Errorf("bad: %v, must be %v (%w)", is, want, err)
@@ -186,10 +197,11 @@ func names(c Case) error {
 	})
 }
 
-func ordered(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+// checkOrder checks that good pictures have times, in order.
+func checkOrder(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		var last time.Time
-		return c.each(s, dst, func(n int, at time.Time, err error) error {
+		return c.readAll(s, dst, func(n int, at time.Time, err error) error {
 			if err != nil {
 				return nil
 			}
@@ -202,15 +214,16 @@ func ordered(c Case) error {
 	})
 }
 
-func ends(c Case) error {
+// checkEOF checks that io.EOF is returned again after the end.
+func checkEOF(c Case) error {
 	if c.Pictures == 0 {
 		return nil
 	}
-	return with(c.Open, func(s Source, dst []byte) error {
-		if err := c.each(s, dst, func(int, time.Time, error) error { return nil }); err != nil {
+	return withSource(c.Open, func(s Source, dst []byte) error {
+		if err := c.readAll(s, dst, func(int, time.Time, error) error { return nil }); err != nil {
 			return err
 		}
-		for range 3 {
+		for range repeats {
 			if _, err := s.ReadInto(context.Background(), dst); err != io.EOF {
 				return fmt.Errorf("after the end: %v", err)
 			}
@@ -219,11 +232,12 @@ func ends(c Case) error {
 	})
 }
 
-func heeds(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+// checkEndedContext checks that an ended context fails a read, and costs no picture.
+func checkEndedContext(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		over, cancel := context.WithCancel(context.Background())
 		cancel()
-		for range 3 {
+		for range repeats {
 			if _, err := s.ReadInto(over, dst); !errors.Is(err, context.Canceled) {
 				return fmt.Errorf("context has ended: error %v", err)
 			}
@@ -235,8 +249,9 @@ func heeds(c Case) error {
 	})
 }
 
-func closes(c Case) error {
-	return with(c.Open, func(s Source, dst []byte) error {
+// checkClose checks that Close can be called twice, and that reads then fail.
+func checkClose(c Case) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		for range 2 {
 			if err := s.Close(); err != nil {
 				return err
@@ -251,13 +266,13 @@ func closes(c Case) error {
 	})
 }
 
-// waiting reads from a source that stalls, has stop end that, and gives what
-// the read said.
-func waiting(c Case, stop func(s Source, cancel func()), check func(error) error) error {
+// checkStop reads from a stalled source until it waits, calls stop, and passes the
+// error of the read to check. It fails if the read goes on waiting.
+func checkStop(c Case, stop func(s Source, cancel func()), check func(error) error) error {
 	if c.Stalled == nil {
 		return nil
 	}
-	return with(c.Stalled, func(s Source, dst []byte) error {
+	return withSource(c.Stalled, func(s Source, dst []byte) error {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		reads, over := make(chan struct{}), make(chan error, 1)
@@ -265,26 +280,27 @@ func waiting(c Case, stop func(s Source, cancel func()), check func(error) error
 			close(reads)
 			for {
 				_, err := s.ReadInto(ctx, dst)
-				if _, is := bad(err); err != nil && !is {
+				if _, is := badFrameNumber(err); err != nil && !is {
 					over <- err
 					return
 				}
 			}
 		}()
 		<-reads
-		time.Sleep(20 * time.Millisecond) // so that it most likely waits; either way it must stop
+		time.Sleep(waitBefore) // most likely it waits by then; it must stop in any case
 		stop(s, cancel)
 		select {
 		case err := <-over:
 			return check(err)
-		case <-time.After(stuck):
+		case <-time.After(stopTimeout):
 			return errors.New("read goes on waiting")
 		}
 	})
 }
 
-func waits(c Case) error {
-	return waiting(c, func(_ Source, cancel func()) { cancel() }, func(err error) error {
+// checkCancelStops checks that the end of the context ends a wait.
+func checkCancelStops(c Case) error {
+	return checkStop(c, func(_ Source, cancel func()) { cancel() }, func(err error) error {
 		if !errors.Is(err, context.Canceled) {
 			return fmt.Errorf("context has ended: error %w", err)
 		}
@@ -292,8 +308,9 @@ func waits(c Case) error {
 	})
 }
 
-func unblocks(c Case) error {
-	return waiting(c, func(s Source, _ func()) { s.Close() }, func(err error) error {
+// checkCloseStops checks that Close ends a wait.
+func checkCloseStops(c Case) error {
+	return checkStop(c, func(s Source, _ func()) { s.Close() }, func(err error) error {
 		if err == io.EOF || errors.Is(err, context.Canceled) {
 			return fmt.Errorf("closed: error %w", err)
 		}
@@ -301,24 +318,22 @@ func unblocks(c Case) error {
 	})
 }
 
-// allocates counts over pictures that come after the first three, so that
-// buffers have their size.
-func allocates(c Case) error {
-	const first = 3
-	n := c.Pictures - len(c.Bad) - first - 1 // AllocsPerRun makes one run more
+// checkAllocations checks that reads after the warm-up allocate no memory.
+func checkAllocations(c Case) error {
+	n := c.Pictures - len(c.Bad) - warmUp - 1 // AllocsPerRun makes one run more
 	if c.Pictures == 0 {
-		n = enough
+		n = endlessPictures
 	}
 	if c.Allocates || n < 1 {
 		return nil
 	}
-	return with(c.Open, func(s Source, dst []byte) error {
+	return withSource(c.Open, func(s Source, dst []byte) error {
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 		var failed error
 		read := func() {
 			for {
 				_, err := s.ReadInto(context.Background(), dst)
-				if _, is := bad(err); is {
+				if _, is := badFrameNumber(err); is {
 					continue
 				}
 				if err != nil && failed == nil {
@@ -327,7 +342,7 @@ func allocates(c Case) error {
 				return
 			}
 		}
-		for range first {
+		for range warmUp {
 			read()
 		}
 		if allocs := testing.AllocsPerRun(n, read); allocs > 0 && len(c.Bad) == 0 {

@@ -130,7 +130,7 @@ func TestKitFindsEachFault(t *testing.T) {
 		"allocate":           "allocates nothing for a picture",
 	} {
 		t.Run(fault, func(t *testing.T) {
-			for _, p := range probes {
+			for _, p := range properties {
 				if p.name == want && p.run(fakeCase(fault)) == nil {
 					t.Errorf("%q found nothing", want)
 				}

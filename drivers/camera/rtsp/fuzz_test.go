@@ -19,7 +19,7 @@ func FuzzRTP(f *testing.F) {
 		s := &Session{codec: Codec(codec % 3)}
 		s.format = []format.Format{&format.MJPEG{}, &format.H264{PayloadTyp: 96, PacketizationMode: 1}, &format.H265{PayloadTyp: 96}}[s.codec]
 		began := false
-		on, err := s.unpack(func(unit []byte, random bool) {
+		on, err := s.newDepacketizer(func(unit []byte, random bool) {
 			switch {
 			case len(unit) == 0:
 				t.Error("an empty picture")

@@ -1,13 +1,16 @@
 // Package rtsp receives the pictures of a network camera by RTSP, RFC 2326, with
 // gortsplib: M-JPEG as JPEGs, H.264 and H.265 as access units for a decoder
-// elsewhere. It asks for video and nothing else; sound is never set up.
+// elsewhere.
 //
-// The library may dial by itself; here it is handed what is open already. By
-// TCP, pictures come over the one connection. By UDP they come over two sockets
-// that are handed in as well, and that are only ever read: what the library
-// wants to send through them is thrown away, so that whoever holds them needs no
-// right to send. The camera's reports go unanswered; it is kept alive by
-// requests over TCP.
+// The caller opens all sockets. By TCP, pictures come over the RTSP connection. By
+// UDP they come over two sockets that are only read: packets that the library
+// sends through them are dropped, so that a process without the right to send may
+// hold them. So the camera's RTCP reports are not answered; requests over TCP keep
+// the session alive.
+//
+// It sets up one video stream and refuses sound, back channels, other codecs, and
+// access units before the first random access picture and between a loss and the
+// next one. No error holds the password.
 package rtsp
 
 import (
@@ -28,75 +31,79 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 )
 
-// ErrRefused is a wrong user or password.
+// ErrRefused is returned when the camera answers 401 Unauthorized.
 var ErrRefused = errors.New("the user or the password is refused")
 
-// Codec is how the pictures are compressed.
+// Codec is the compression of the pictures.
 type Codec uint8
 
-// The codecs.
+// The supported codecs.
 const (
 	MJPEG Codec = iota
 	H264
 	H265
 )
 
+// String returns the usual name, such as H.264.
 func (c Codec) String() string { return [...]string{"M-JPEG", "H.264", "H.265"}[c] }
 
 // Opts says how to reach a camera.
 type Opts struct {
-	User, Password string // sent as Digest or Basic, when the camera asks
-	TLS            *tls.Config
-	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Packets gives two UDP sockets at an even port and the one after it; nil:
+	User, Password string      // sent as Digest or Basic when the camera asks for it
+	TLS            *tls.Config // for rtsps; nil: the system's roots
+	// Dial opens the TCP connection; nil: the library's own dialler.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Packets opens two UDP sockets, at an even port and the next one; nil:
 	// pictures come by TCP.
 	Packets func(ctx context.Context) (rtp, rtcp *net.UDPConn, err error)
-	Connect time.Duration // for each step until pictures are to come
+	Connect time.Duration // time limit of each read and write
 }
 
-// Session is a camera that is about to play.
+// Session is one RTSP session, set up and ready to play.
 type Session struct {
 	client *gortsplib.Client
 	media  *description.Media
 	format format.Format
 	codec  Codec
 	secret string
-	bad    atomic.Uint64
+	losses atomic.Uint64
 }
 
-// Open connects, and asks what the camera has; ctx bounds that and nothing after
-// it. Errors name neither user nor password.
+// Open connects, sends DESCRIBE, and sets up the first video stream with a known
+// codec; ctx ends that, and does not end the session later. Errors name neither
+// user nor password; ErrRefused is a refused password.
 func Open(ctx context.Context, address *url.URL, o Opts) (*Session, error) {
 	s := &Session{secret: o.Password}
 	s.client = &gortsplib.Client{
 		Scheme: address.Scheme, Host: address.Host, TLSConfig: o.TLS, DialContext: o.Dial, UserAgent: "kerb",
 		ReadTimeout: o.Connect, WriteTimeout: o.Connect, DisableRTCPSenderReports: true,
-		OnPacketsLost:     func(uint64) { s.bad.Add(1) },
-		OnDecodeError:     func(error) { s.bad.Add(1) },
+		OnPacketsLost:     func(uint64) { s.losses.Add(1) },
+		OnDecodeError:     func(error) { s.losses.Add(1) },
 		OnTransportSwitch: func(error) {},
 	}
 	by := gortsplib.ProtocolTCP
 	if o.Packets != nil {
 		by = gortsplib.ProtocolUDP
-		s.client.ListenPacket = handedIn(ctx, o.Packets)
+		s.client.ListenPacket = listenPacketFrom(ctx, o.Packets)
 	}
 	s.client.Protocol = &by
 	if err := s.client.Start(); err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, s.client.Close)
-	err := s.setup(address, o)
+	err := s.setupVideo(address, o)
 	if !stop() {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
 		s.client.Close()
-		return nil, s.clean(err)
+		return nil, s.hidePassword(err)
 	}
 	return s, nil
 }
 
-func (s *Session) setup(address *url.URL, o Opts) error {
+// setupVideo sends DESCRIBE and SETUP for the first medium with a known codec.
+func (s *Session) setupVideo(address *url.URL, o Opts) error {
 	u := base.URL(*address)
 	if o.User != "" {
 		u.User = url.UserPassword(o.User, o.Password)
@@ -135,66 +142,64 @@ func (s *Session) setup(address *url.URL, o Opts) error {
 	return err
 }
 
-// clean takes what may hold the password out of an error.
-func (s *Session) clean(err error) error {
+// hidePassword replaces an error whose text holds the password.
+func (s *Session) hidePassword(err error) error {
 	if err != nil && s.secret != "" && (strings.Contains(err.Error(), s.secret) || strings.Contains(err.Error(), url.QueryEscape(s.secret))) {
 		return errors.New("camera refuses, in words that hold the password")
 	}
 	return err
 }
 
-// Codec is how the pictures are compressed.
+// Codec returns the compression of the pictures.
 func (s *Session) Codec() Codec { return s.codec }
 
-// Bad is how often packets were lost or wrong.
-func (s *Session) Bad() uint64 { return s.bad.Load() }
-
-// Play asks for pictures. Each goes to take, from one goroutine, until Close: a
-// JPEG, or an access unit of H.264 or H.265 in the byte stream format of its
-// Annex B. After a loss H.26x goes on with the next picture that needs no other.
-// What take is given is its own.
+// Play sends PLAY. Each picture then goes to take, from one goroutine, until Close:
+// a JPEG, or an access unit of H.264 or H.265 in byte stream format (Annex B), with
+// random true for a random access picture. The first unit of H.26x, and the first
+// after a loss, is always one. The bytes belong to take.
 func (s *Session) Play(take func(unit []byte, random bool)) error {
-	on, err := s.unpack(take)
+	on, err := s.newDepacketizer(take)
 	if err != nil {
 		return err
 	}
 	s.client.OnPacketRTP(s.media, s.format, on)
 	_, err = s.client.Play(nil)
-	return s.clean(err)
+	return s.hidePassword(err)
 }
 
-// Wait waits for the end and tells its reason.
-func (s *Session) Wait() error { return s.clean(s.client.Wait()) }
+// Wait waits for the end of the session and returns the reason.
+func (s *Session) Wait() error { return s.hidePassword(s.client.Wait()) }
 
-// Close ends the session.
+// Close ends the session and its connection.
 func (s *Session) Close() { s.client.Close() }
 
-// deaf is a UDP socket that is only read.
-type deaf struct{ *net.UDPConn }
+// readOnlyUDP is a UDP socket that drops all writes.
+type readOnlyUDP struct{ *net.UDPConn }
 
-// ReadFrom reads by recvmsg, the one call that a caged process has for it.
-func (d deaf) ReadFrom(b []byte) (int, net.Addr, error) {
+// ReadFrom reads by recvmsg, the only call for it that the cage allows.
+func (d readOnlyUDP) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, _, _, from, err := d.ReadMsgUDP(b, nil)
 	return n, from, err
 }
 
-// WriteTo says that it was sent.
-func (d deaf) WriteTo(b []byte, _ net.Addr) (int, error) { return len(b), nil }
+// WriteTo drops the packet and reports success.
+func (d readOnlyUDP) WriteTo(b []byte, _ net.Addr) (int, error) { return len(b), nil }
 
-// handedIn gives the library the one socket, then the other.
-func handedIn(ctx context.Context, packets func(context.Context) (rtp, rtcp *net.UDPConn, err error)) func(string, string) (net.PacketConn, error) {
+// listenPacketFrom returns a ListenPacket function for the library: the first call
+// opens both sockets and returns the one for RTP, the second that for RTCP.
+func listenPacketFrom(ctx context.Context, packets func(context.Context) (rtp, rtcp *net.UDPConn, err error)) func(string, string) (net.PacketConn, error) {
 	var second *net.UDPConn
 	return func(string, string) (net.PacketConn, error) {
 		if second != nil {
 			c := second
 			second = nil
-			return deaf{c}, nil
+			return readOnlyUDP{c}, nil
 		}
 		first, next, err := packets(ctx)
 		if err != nil {
 			return nil, err
 		}
 		second = next
-		return deaf{first}, nil
+		return readOnlyUDP{first}, nil
 	}
 }

@@ -1,10 +1,11 @@
-// Package v4l2 exchanges buffers with a camera of the kernel: Video4Linux 2,
-// single-planar capture, memory-mapped. It is the thin layer of calls below
-// drivers/camera, which knows what a picture is.
+// Package v4l2 captures from a Video4Linux 2 device: single-planar, with
+// memory-mapped streaming buffers. It is the layer of ioctl calls below
+// drivers/camera, which decodes the pictures.
 //
-// It opens nothing: a process that may open nothing is handed the device. All
-// it ever asks of the kernel is in the table of requests below, and the cage
-// lets nothing else through.
+// It opens no file: the process that captures may not, and receives the open
+// descriptor. It refuses devices without streaming capture, and drivers that name a
+// buffer that does not exist. All its ioctl requests are in the table in ioctl.go;
+// the cage allows no others.
 //
 // The kernel's documentation: userspace-api/media/v4l.
 package v4l2
@@ -19,28 +20,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pixel is a pixel format by its four letters.
+// Pixel is a pixel format, by its FourCC.
 type Pixel string
 
-// The formats that kerb reads.
+// The pixel formats that kerb reads. Luma is 8 bits in all of them.
 const (
-	Grey  Pixel = "GREY"
-	NV12  Pixel = "NV12"
-	YUV   Pixel = "YU12"
-	YUYV  Pixel = "YUYV"
-	UYVY  Pixel = "UYVY"
+	Grey  Pixel = "GREY" // luma only
+	NV12  Pixel = "NV12" // planar 4:2:0
+	YUV   Pixel = "YU12" // planar 4:2:0
+	YUYV  Pixel = "YUYV" // packed 4:2:2, luma first
+	UYVY  Pixel = "UYVY" // packed 4:2:2, colour first
 	MJPEG Pixel = "MJPG"
 	JPEG  Pixel = "JPEG"
 )
 
-// Format is a kind of picture that a camera delivers.
+// Format is a capture format: pixel format, size and rate.
 type Format struct {
 	Pixel         Pixel
-	Width, Height int
-	Rate          float64 // the most pictures a second; 0: it does not say
-	Stride        int     // bytes from one row to the next; 0 until it is set, and of compressed ones
+	Width, Height int     // pixels
+	Rate          float64 // highest rate, in pictures per second; 0: the driver does not state it
+	Stride        int     // bytes from one row to the next; 0 before the format is set, and for JPEG
 }
 
+// String returns pixel format, size and rate, such as "YUYV 640×480 30/s".
 func (f Format) String() string {
 	s := fmt.Sprintf("%s %d×%d", f.Pixel, f.Width, f.Height)
 	if f.Rate > 0 {
@@ -49,22 +51,23 @@ func (f Format) String() string {
 	return s
 }
 
-// Device is an open camera. It is not safe for concurrent use, but for Close.
+// Device is an open capture device. It is not safe for concurrent use.
 type Device struct {
 	fd      int
-	file    *os.File // of fd while it streams; waits without a thread
+	file    *os.File // of fd while it streams: its wait is the runtime's poller, not a thread
 	name    string
 	buffers [][]byte
 }
 
-// ErrNoCamera is what is no camera that can be read this way.
+// ErrNoCamera is returned for a device without capture by memory-mapped buffers.
 var ErrNoCamera = errors.New("not a video capture device with memory-mapped buffers")
 
-// New takes over a device that was opened for reading and writing, non-blocking.
+// New takes over the descriptor of a device that was opened with O_RDWR and
+// O_NONBLOCK. An error closes it.
 func New(fd int) (*Device, error) {
 	d := &Device{fd: fd}
 	var c capability
-	if err := d.ask(queryCap, unsafe.Pointer(&c)); err != nil {
+	if err := d.ioctl(queryCap, unsafe.Pointer(&c)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrNoCamera, err), unix.Close(fd))
 	}
 	caps := c.capabilities
@@ -78,37 +81,46 @@ func New(fd int) (*Device, error) {
 	return d, nil
 }
 
-// Name is what the driver calls the camera.
+// Name returns the driver's name of the camera.
 func (d *Device) Name() string { return d.name }
 
-// Formats are those that kerb can read, with every size, or the limits of the
-// sizes, and its highest rate.
+// How many pixel formats, sizes and rates of a driver are enumerated at most, in
+// case its list does not end. Chosen by hand.
+const (
+	maxFormats   = 64
+	maxSizes     = 256
+	maxIntervals = 64
+)
+
+// Formats lists the formats that kerb can read, with each size and its highest
+// rate. For a range of sizes it lists the usual ones.
 func (d *Device) Formats() (all []Format) {
-	for i := range uint32(64) {
+	for i := range uint32(maxFormats) {
 		desc := fmtDesc{index: i, typ: typeCapture}
-		if d.ask(enumFmt, unsafe.Pointer(&desc)) != nil {
+		if d.ioctl(enumFmt, unsafe.Pointer(&desc)) != nil {
 			return all
 		}
-		switch p := letters(desc.pixel); p {
+		switch p := pixelOf(desc.pixel); p {
 		case Grey, NV12, YUV, YUYV, UYVY, MJPEG, JPEG:
-			all = append(all, d.sizes(p)...)
+			all = append(all, d.listSizes(p)...)
 		}
 	}
 	return all
 }
 
-func (d *Device) sizes(p Pixel) (all []Format) {
-	for i := range uint32(256) {
-		s := frameSize{index: i, pixel: code(p)}
-		if d.ask(enumSizes, unsafe.Pointer(&s)) != nil {
+// listSizes lists the sizes of a pixel format.
+func (d *Device) listSizes(p Pixel) (all []Format) {
+	for i := range uint32(maxSizes) {
+		s := frameSize{index: i, pixel: fourCC(p)}
+		if d.ioctl(enumSizes, unsafe.Pointer(&s)) != nil {
 			break
 		}
 		sizes := [][2]uint32{{s.size[0], s.size[1]}}
 		if s.typ != discrete {
-			sizes = stepwise(s.size)
+			sizes = usualSizes(s.size)
 		}
 		for _, wh := range sizes {
-			all = append(all, Format{Pixel: p, Width: int(wh[0]), Height: int(wh[1]), Rate: d.rate(p, wh[0], wh[1])})
+			all = append(all, Format{Pixel: p, Width: int(wh[0]), Height: int(wh[1]), Rate: d.maxRate(p, wh[0], wh[1])})
 		}
 		if s.typ != discrete {
 			break
@@ -117,7 +129,7 @@ func (d *Device) sizes(p Pixel) (all []Format) {
 	if len(all) > 0 {
 		return all
 	}
-	// A driver that does not enumerate sizes has the one that is set.
+	// A driver that does not enumerate sizes has only the current one.
 	if f, err := d.Now(); err == nil {
 		f.Pixel, f.Stride = p, 0
 		return []Format{f}
@@ -125,9 +137,9 @@ func (d *Device) sizes(p Pixel) (all []Format) {
 	return nil
 }
 
-// stepwise picks usual sizes of a range: min and max width and the step, then
-// of the height.
-func stepwise(s [6]uint32) (out [][2]uint32) {
+// usualSizes returns the usual sizes within a range: least, most and step of the
+// width, then of the height. If none fits it returns the least size.
+func usualSizes(s [6]uint32) (out [][2]uint32) {
 	for _, wh := range [][2]uint32{{320, 240}, {640, 360}, {640, 480}, {1280, 720}} {
 		fits := func(v, least, most, step uint32) bool {
 			return v >= least && v <= most && (step == 0 || (v-least)%step == 0)
@@ -142,11 +154,12 @@ func stepwise(s [6]uint32) (out [][2]uint32) {
 	return out
 }
 
-// rate is the most pictures a second of a size.
-func (d *Device) rate(p Pixel, w, h uint32) (best float64) {
-	for i := range uint32(64) {
-		v := frameInterval{index: i, pixel: code(p), width: w, height: h}
-		if d.ask(enumIntervals, unsafe.Pointer(&v)) != nil {
+// maxRate returns the highest rate of a size, in pictures per second; 0 where the
+// driver does not state it.
+func (d *Device) maxRate(p Pixel, w, h uint32) (best float64) {
+	for i := range uint32(maxIntervals) {
+		v := frameInterval{index: i, pixel: fourCC(p), width: w, height: h}
+		if d.ioctl(enumIntervals, unsafe.Pointer(&v)) != nil {
 			return best
 		}
 		if v.fraction[0] > 0 { // the first of a range is its shortest
@@ -159,46 +172,51 @@ func (d *Device) rate(p Pixel, w, h uint32) (best float64) {
 	return best
 }
 
-// Now is the format that is set.
+// Now returns the current format.
 func (d *Device) Now() (Format, error) {
 	f := format{typ: typeCapture}
-	if err := d.ask(getFmt, unsafe.Pointer(&f)); err != nil {
+	if err := d.ioctl(getFmt, unsafe.Pointer(&f)); err != nil {
 		return Format{}, fmt.Errorf("ask for the format: %w", err)
 	}
-	return f.read(), nil
+	return f.toFormat(), nil
 }
 
-// Set asks for a format and returns what the driver made of it: it may choose
-// another size, and the rate is a wish. 0 leaves the rate alone.
+// Set sets a format and a rate in pictures per second, and returns the format that
+// the driver chose: it may be another size. The driver may ignore the rate; 0 leaves
+// it as it is.
 func (d *Device) Set(want Format, rate float64) (Format, error) {
-	f := format{typ: typeCapture, pix: pixFormat{width: uint32(want.Width), height: uint32(want.Height), pixel: code(want.Pixel), field: fieldNone}}
-	if err := d.ask(setFmt, unsafe.Pointer(&f)); err != nil {
+	f := format{typ: typeCapture, pix: pixFormat{width: uint32(want.Width), height: uint32(want.Height), pixel: fourCC(want.Pixel), field: fieldNone}}
+	if err := d.ioctl(setFmt, unsafe.Pointer(&f)); err != nil {
 		return Format{}, fmt.Errorf("set the format to %s: %w", want, err)
 	}
 	if rate > 0 {
-		p := streamParm{typ: typeCapture, per: [2]uint32{1000, uint32(1000 * rate)}}
-		_ = d.ask(setParm, unsafe.Pointer(&p)) // many drivers have one rate only
+		p := streamParm{typ: typeCapture, per: [2]uint32{rateUnit, uint32(rateUnit * rate)}}
+		_ = d.ioctl(setParm, unsafe.Pointer(&p)) // many drivers have one rate only
 	}
-	return f.read(), nil
+	return f.toFormat(), nil
 }
 
-func (f *format) read() Format {
-	return Format{Pixel: letters(f.pix.pixel), Width: int(f.pix.width), Height: int(f.pix.height), Stride: int(f.pix.stride)}
+// rateUnit is the numerator of the interval that is set: rates are set to a
+// thousandth.
+const rateUnit = 1000
+
+func (f *format) toFormat() Format {
+	return Format{Pixel: pixelOf(f.pix.pixel), Width: int(f.pix.width), Height: int(f.pix.height), Stride: int(f.pix.stride)}
 }
 
-// buffersWanted is how many pictures the driver may hold: one being written,
-// one that waits, one that is read, one to spare.
-const buffersWanted = 4
+// wantedBuffers is how many buffers are requested: one being written, one that
+// waits, one that is read, one to spare.
+const wantedBuffers = 4
 
-// Start maps the buffers and begins to capture.
+// Start maps the buffers, queues them, and starts the capture (STREAMON).
 func (d *Device) Start() error {
-	r := requestBuffers{count: buffersWanted, typ: typeCapture, memory: memoryMap}
-	if err := d.ask(reqBufs, unsafe.Pointer(&r)); err != nil {
+	r := requestBuffers{count: wantedBuffers, typ: typeCapture, memory: memoryMap}
+	if err := d.ioctl(reqBufs, unsafe.Pointer(&r)); err != nil {
 		return fmt.Errorf("ask for buffers: %w", err)
 	}
 	for i := range r.count {
 		b := buffer{index: i, typ: typeCapture, memory: memoryMap}
-		if err := d.ask(queryBuf, unsafe.Pointer(&b)); err != nil {
+		if err := d.ioctl(queryBuf, unsafe.Pointer(&b)); err != nil {
 			return fmt.Errorf("ask for buffer %d: %w", i, err)
 		}
 		mem, err := unix.Mmap(d.fd, int64(uint32(b.offset)), int(b.length), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
@@ -211,25 +229,25 @@ func (d *Device) Start() error {
 		}
 	}
 	on := uint32(typeCapture)
-	if err := d.ask(streamOn, unsafe.Pointer(&on)); err != nil {
+	if err := d.ioctl(streamOn, unsafe.Pointer(&on)); err != nil {
 		return fmt.Errorf("begin to capture: %w", err)
 	}
-	// Not before: an idle device is in error to whoever waits for it.
+	// Not before: poll reports an error for a device that does not stream.
 	d.file = os.NewFile(uintptr(d.fd), "camera")
 	return nil
 }
 
-// Picture is one that the kernel has lent.
+// Picture is one dequeued buffer.
 type Picture struct {
-	Bytes    []byte // in the kernel's memory, until Return
-	Index    int
-	Sequence uint32        // gaps are pictures that the driver dropped
-	At       time.Duration // CLOCK_MONOTONIC; 0: the driver stamps otherwise
-	Broken   bool
+	Bytes    []byte        // the mapped buffer, valid until it is queued again
+	Index    int           // of the buffer
+	Sequence uint32        // counts pictures; a gap means that the driver dropped some
+	At       time.Duration // of capture, on CLOCK_MONOTONIC; 0: the driver uses another clock
+	Broken   bool          // the driver reports damaged data
 }
 
-// Next waits for a picture; SetDeadline bounds the wait. Where wait is false and
-// none is there, ok is false.
+// Next dequeues a filled buffer (DQBUF). With wait it waits for one, at most until
+// SetDeadline; without, ok is false if there is none.
 func (d *Device) Next(wait bool) (p Picture, ok bool, err error) {
 	raw, err := d.file.SyscallConn()
 	if err != nil {
@@ -238,7 +256,7 @@ func (d *Device) Next(wait bool) (p Picture, ok bool, err error) {
 	var got error
 	b := buffer{typ: typeCapture, memory: memoryMap}
 	err = raw.Read(func(uintptr) bool {
-		got = d.ask(dqBuf, unsafe.Pointer(&b))
+		got = d.ioctl(dqBuf, unsafe.Pointer(&b))
 		return !wait || got != unix.EAGAIN
 	})
 	switch {
@@ -258,17 +276,18 @@ func (d *Device) Next(wait bool) (p Picture, ok bool, err error) {
 	return p, true, nil
 }
 
-// Return overwrites a picture and gives its buffer back.
+// Return overwrites a picture and queues its buffer again (QBUF).
 func (d *Device) Return(index int) error {
 	clear(d.buffers[index])
 	b := buffer{index: uint32(index), typ: typeCapture, memory: memoryMap}
-	if err := d.ask(qBuf, unsafe.Pointer(&b)); err != nil {
+	if err := d.ioctl(qBuf, unsafe.Pointer(&b)); err != nil {
 		return fmt.Errorf("give buffer %d back: %w", index, err)
 	}
 	return nil
 }
 
-// SetDeadline ends a wait under way at that time.
+// SetDeadline sets the time at which a wait ends with os.ErrDeadlineExceeded, also
+// one under way. Before the capture it has no effect.
 func (d *Device) SetDeadline(t time.Time) error {
 	if d.file == nil {
 		return nil
@@ -276,10 +295,11 @@ func (d *Device) SetDeadline(t time.Time) error {
 	return d.file.SetReadDeadline(t)
 }
 
-// Close stops the capture and wipes and unmaps the buffers. Nothing may wait.
+// Close stops the capture (STREAMOFF), overwrites and unmaps the buffers, and
+// closes the descriptor. No wait may be under way.
 func (d *Device) Close() error {
 	off := uint32(typeCapture)
-	err := d.ask(streamOff, unsafe.Pointer(&off)) // the buffers are ours again
+	err := d.ioctl(streamOff, unsafe.Pointer(&off)) // the driver no longer writes to the buffers
 	if err == unix.ENODEV {
 		err = nil // unplugged
 	}
@@ -294,7 +314,8 @@ func (d *Device) Close() error {
 	return errors.Join(err, unix.Close(d.fd))
 }
 
-func (d *Device) ask(request uintptr, arg unsafe.Pointer) error {
+// ioctl makes one request, again after a signal (EINTR).
+func (d *Device) ioctl(request uintptr, arg unsafe.Pointer) error {
 	for {
 		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(d.fd), request, uintptr(arg))
 		switch errno {

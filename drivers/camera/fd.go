@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// ReadAVI is OpenAVI for a file that someone else opened: a process that may
-// open nothing is handed it. Close closes it, and so does an error.
+// ReadAVI is like OpenAVI for an open file, for a process that may not open files
+// and receives descriptors. Close closes it, and so does an error.
 func ReadAVI(f *os.File, l Limits) (*AVI, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -14,7 +14,7 @@ func ReadAVI(f *os.File, l Limits) (*AVI, error) {
 	}
 	var a *AVI
 	if err == nil {
-		a, err = newAVI(f, info.Size(), f.Name(), l)
+		a, err = openAVIReader(f, info.Size(), f.Name(), l)
 	}
 	if err != nil {
 		f.Close()

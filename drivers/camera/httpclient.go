@@ -10,41 +10,46 @@ import (
 	"net/url"
 )
 
-// client asks a camera for its stream, or its picture: authentication when asked for, and
-// redirects on the same host.
-type client struct {
+// httpClient requests a stream or a picture from a camera. It authenticates when
+// the camera asks for it, and follows redirects on the same host.
+type httpClient struct {
 	http           http.Client
 	user, password string
 }
 
-// readAhead bounds what the HTTP client keeps of a stream in a buffer of its
-// own, which is nowhere wiped: a chunk's size and little more.
-const readAhead = 64
+const (
+	// maxReadAhead is the size of net/http's own read buffer, in bytes, which is
+	// never overwritten: it holds the length line of an HTTP chunk and little more.
+	maxReadAhead = 64
+	maxRespHead  = 64 << 10 // bytes of a response's head; chosen by hand
+	maxRequests  = 6        // challenges and redirects of one get; chosen by hand
+	maxDrained   = 4 << 10  // bytes of a 401's body that are read to reuse the connection
+)
 
-func newClient(o HTTP) *client {
-	return &client{
+func newClient(o HTTP) *httpClient {
+	return &httpClient{
 		user: o.User, password: o.Password,
 		http: http.Client{
 			Transport: &http.Transport{
 				DialContext:            o.Dial,
 				TLSClientConfig:        o.TLS,
 				DisableCompression:     true,
-				MaxResponseHeaderBytes: 64 << 10,
-				ReadBufferSize:         readAhead,
+				MaxResponseHeaderBytes: maxRespHead,
+				ReadBufferSize:         maxReadAhead,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 }
 
-// get returns the response that is neither a redirect nor a question for a
-// password. The conditions are headers that go with every request.
-func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*http.Response, error) {
+// getFinal requests u and returns the first response that is neither a redirect
+// nor a challenge for a password. conditions are added to every request.
+func (c *httpClient) getFinal(ctx context.Context, u *url.URL, conditions http.Header) (*http.Response, error) {
 	auth := ""
-	for range 6 {
+	for range maxRequests {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 		if err != nil {
-			return nil, bare(err)
+			return nil, stripURL(err)
 		}
 		maps.Copy(req.Header, conditions)
 		req.Header.Set("User-Agent", "kerb")
@@ -53,22 +58,22 @@ func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*
 		}
 		res, err := c.http.Do(req)
 		if err != nil {
-			return nil, bare(err)
+			return nil, stripURL(err)
 		}
 		switch res.StatusCode {
 		case http.StatusUnauthorized:
-			io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again
+			io.CopyN(io.Discard, res.Body, maxDrained) // so that the connection can be used again
 			res.Body.Close()
 			if auth != "" {
 				return nil, ErrRefused
 			}
-			if auth, err = c.answer(res, u); err != nil {
+			if auth, err = c.answerChallenge(res, u); err != nil {
 				return nil, err
 			}
 		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 			http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 			res.Body.Close()
-			if u, err = redirect(res, u); err != nil {
+			if u, err = redirectTarget(res, u); err != nil {
 				return nil, err
 			}
 			auth = ""
@@ -79,8 +84,9 @@ func (c *client) get(ctx context.Context, u *url.URL, conditions http.Header) (*
 	return nil, errors.New("camera redirects in circles")
 }
 
-// redirect is where a response points, if it is the same host.
-func redirect(res *http.Response, from *url.URL) (*url.URL, error) {
+// redirectTarget returns the address of a redirect. It refuses another host, and
+// http after https.
+func redirectTarget(res *http.Response, from *url.URL) (*url.URL, error) {
 	to, err := res.Location()
 	if err != nil {
 		return nil, errors.New("camera redirects to nowhere")
@@ -92,8 +98,8 @@ func redirect(res *http.Response, from *url.URL) (*url.URL, error) {
 	return to, nil
 }
 
-// bare takes the address, which may hold a password, out of an error.
-func bare(err error) error {
+// stripURL removes the address, which may hold a password, from an error.
+func stripURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}

@@ -191,7 +191,7 @@ func TestRawDeliversItsBytes(t *testing.T) {
 	for i := range data {
 		data[i] = byte(i * 7)
 	}
-	r, err := OpenRaw(iotest.HalfReader(bytes.NewReader(data)), 20, 10, Limits{}, 5)
+	r, err := openGray(iotest.HalfReader(bytes.NewReader(data)), 20, 10, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestRawDeliversItsBytes(t *testing.T) {
 		t.Errorf("%d pictures, then %v", len(got), end)
 	}
 	for _, c := range [][2]int{{0, 10}, {10, 0}, {-1, 5}, {70000, 1}} {
-		if _, err := OpenRaw(bytes.NewReader(nil), c[0], c[1], Limits{}, 5); err == nil {
+		if _, err := openGray(bytes.NewReader(nil), c[0], c[1], Limits{}); err == nil {
 			t.Errorf("%v: no error", c)
 		}
 	}

@@ -33,17 +33,17 @@ func TestRequestsAreTheKernels(t *testing.T) {
 			t.Errorf("VIDIOC_%s is %#x, want %#x", name, n[0], n[1])
 		}
 	}
-	if got := letters(code(YUYV)); got != YUYV || code(Grey) != 0x59455247 {
-		t.Errorf("%q, %#x", got, code(Grey))
+	if got := pixelOf(fourCC(YUYV)); got != YUYV || fourCC(Grey) != 0x59455247 {
+		t.Errorf("%q, %#x", got, fourCC(Grey))
 	}
 }
 
 // What has no size in steps gets the usual ones within its range.
 func TestRangesOfSizes(t *testing.T) {
-	if got := stepwise([6]uint32{16, 1920, 2, 16, 1080, 2}); len(got) != 4 || got[2] != [2]uint32{640, 480} {
+	if got := usualSizes([6]uint32{16, 1920, 2, 16, 1080, 2}); len(got) != 4 || got[2] != [2]uint32{640, 480} {
 		t.Errorf("%v", got)
 	}
-	if got := stepwise([6]uint32{1000, 1920, 8, 1000, 1080, 8}); len(got) != 1 || got[0] != [2]uint32{1000, 1000} {
+	if got := usualSizes([6]uint32{1000, 1920, 8, 1000, 1080, 8}); len(got) != 1 || got[0] != [2]uint32{1000, 1000} {
 		t.Errorf("%v", got)
 	}
 }
