@@ -121,7 +121,7 @@ func (c Camera) Streams() (all []counting.Stream) {
 func (s *Site) Dir() string { return filepath.Dir(s.file) }
 
 // At is the place of a key, such as camera[0].line[1].classes, as file:line.
-func (s *Site) At(key string) string { return s.sheet.At(key) }
+func (s *Site) At(key string) string { return s.sheet.Locate(key) }
 
 // Load reads and checks the file. The error is a mistake.List when the file
 // could be read.
@@ -135,23 +135,23 @@ func Load(path string) (*Site, error) {
 
 // Parse is Load for a file that is already in memory.
 func Parse(name string, data []byte) (*Site, error) {
-	var f file
-	sheet := mistake.Read(name, data, &f)
-	if sheet.Torn() {
+	var f siteFile
+	sheet := mistake.DecodeTOML(name, data, &f)
+	if sheet.Malformed() {
 		return nil, sheet.Err()
 	}
 	dir := filepath.Dir(name)
-	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, shelves: shelves(dir, f.Device.State)}
-	c.device(f.Device)
-	c.broker(f.Broker)
-	c.cameras(f.Camera)
-	c.loops(f.Loop)
-	c.compares(f.Compare)
-	trust := c.trust(f.Trust)
+	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, modelDirs: modelDirs(dir, f.Device.State)}
+	c.checkDevice(f.Device)
+	c.checkBroker(f.Broker)
+	c.checkCameras(f.Camera)
+	c.checkLoops(f.Loop)
+	c.checkComparisons(f.Compare)
+	trust := c.checkTrust(f.Trust)
 	if err := sheet.Err(); err != nil {
 		return nil, err
 	}
-	s := f.site(name, sheet)
+	s := f.toSite(name, sheet)
 	s.Trust = trust
 	return s, nil
 }
@@ -164,18 +164,18 @@ func Reach(path string) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
 	}
-	var f file
-	sheet := mistake.Read(path, data, &f)
+	var f siteFile
+	sheet := mistake.DecodeTOML(path, data, &f)
 	var wrong mistake.List
-	if sheet.Torn() && errors.As(sheet.Err(), &wrong) {
+	if sheet.Malformed() && errors.As(sheet.Err(), &wrong) {
 		lines := bytes.SplitAfter(data, []byte("\n"))
 		data = bytes.Join(lines[:min(max(wrong[0].Line-1, 0), len(lines))], nil)
-		sheet = mistake.Read(path, data, &f)
+		sheet = mistake.DecodeTOML(path, data, &f)
 	}
-	f = file{Device: f.Device, Broker: f.Broker}
+	f = siteFile{Device: f.Device, Broker: f.Broker}
 	c := checker{Sheet: sheet, dir: filepath.Dir(path)}
-	c.device(f.Device)
-	c.broker(f.Broker)
+	c.checkDevice(f.Device)
+	c.checkBroker(f.Broker)
 	if errors.As(sheet.Err(), &wrong) {
 		for _, m := range wrong {
 			if m.Key == "" || strings.HasPrefix(m.Key, "device.") || strings.HasPrefix(m.Key, "broker.") {
@@ -183,11 +183,11 @@ func Reach(path string) (*Site, error) {
 			}
 		}
 	}
-	return f.site(path, sheet), nil
+	return f.toSite(path, sheet), nil
 }
 
-// resolve takes a path of the file against the file's own directory.
-func resolve(dir, path string) string {
+// resolvePath takes a path of the file against the file's own directory.
+func resolvePath(dir, path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
 	}
@@ -205,6 +205,6 @@ func (c Camera) Every() time.Duration {
 // Wrong adds a mistake that only the use of a key's value has shown, and
 // returns all that is wrong with the file.
 func (s *Site) Wrong(key, want, hint string) error {
-	s.sheet.Wrong(key, want, hint)
+	s.sheet.Reject(key, want, hint)
 	return s.sheet.Err()
 }

@@ -39,28 +39,28 @@ func Redraw(name string, data []byte, camera int, d Drawing) ([]byte, error) {
 	} else {
 		e.lines[last] += "\n"
 	}
-	d.round()
+	d.roundPlaces()
 	was := before.Cameras[camera].Drawing()
-	e.section("line", items(was.Lines, lineItem), items(d.Lines, lineItem))
-	e.section("zone", items(was.Zones, zoneItem), items(d.Zones, zoneItem))
-	e.section("mask", items(was.Masks, maskItem), items(d.Masks, maskItem))
-	e.section("height", items(was.Heights, heightItem), items(d.Heights, heightItem))
+	e.editTables("line", toItems(was.Lines, lineToItem), toItems(d.Lines, lineToItem))
+	e.editTables("zone", toItems(was.Zones, zoneToItem), toItems(d.Zones, zoneToItem))
+	e.editTables("mask", toItems(was.Masks, maskToItem), toItems(d.Masks, maskToItem))
+	e.editTables("height", toItems(was.Heights, heightToItem), toItems(d.Heights, heightToItem))
 	if e.err != nil {
 		return nil, e.err
 	}
-	text := e.text()
+	text := e.applyEdits()
 	after, err := Parse(name, text)
 	if err != nil {
 		return nil, err
 	}
-	if !same(before, after, camera, d) {
+	if !onlyDrawingDiffers(before, after, camera, d) {
 		return nil, fmt.Errorf("%s: what was drawn cannot be written into this file without changing more of it: write [[camera]] and its tables one after another", name)
 	}
 	return text, nil
 }
 
-// same reports whether after is before with the drawing d for that camera.
-func same(before, after *Site, camera int, d Drawing) bool {
+// onlyDrawingDiffers reports whether after is before with the drawing d for that camera.
+func onlyDrawingDiffers(before, after *Site, camera int, d Drawing) bool {
 	if len(after.Cameras) != len(before.Cameras) {
 		return false
 	}
@@ -79,9 +79,9 @@ func same(before, after *Site, camera int, d Drawing) bool {
 // decimals is how finely a place is written: a tenth of a pixel.
 const decimals = 4
 
-func (d *Drawing) round() {
+func (d *Drawing) roundPlaces() {
 	at := func(p counting.Point) counting.Point {
-		return counting.Point{X: rounded(p.X), Y: rounded(p.Y)}
+		return counting.Point{X: roundDecimals(p.X), Y: roundDecimals(p.Y)}
 	}
 	area := func(g counting.Polygon) (out counting.Polygon) {
 		for _, p := range g {
@@ -101,11 +101,11 @@ func (d *Drawing) round() {
 	}
 	for i := range d.Heights {
 		h := &d.Heights[i]
-		h.Foot, h.Top, h.Metres = at(h.Foot), at(h.Top), rounded(h.Metres)
+		h.Foot, h.Top, h.Metres = at(h.Foot), at(h.Top), roundDecimals(h.Metres)
 	}
 }
 
-func rounded(v float64) float64 {
+func roundDecimals(v float64) float64 {
 	scale := math.Pow(10, decimals)
 	return math.Round(v*scale) / scale
 }
@@ -118,40 +118,40 @@ type item struct {
 
 type pair struct{ key, value string }
 
-func items[T any](vs []T, of func(T) item) (is []item) {
+func toItems[T any](vs []T, of func(T) item) (is []item) {
 	for _, v := range vs {
 		is = append(is, of(v))
 	}
 	return is
 }
 
-func lineItem(l Line) item {
-	return item{l.ID, []pair{{"id", strconv.Quote(l.ID)}, {"from", pointText(l.From)}, {"to", pointText(l.To)}, {"classes", classText(l.Classes)}}}
+func lineToItem(l Line) item {
+	return item{l.ID, []pair{{"id", strconv.Quote(l.ID)}, {"from", formatPoint(l.From)}, {"to", formatPoint(l.To)}, {"classes", formatClasses(l.Classes)}}}
 }
 
-func zoneItem(z Zone) item {
-	return item{z.ID, []pair{{"id", strconv.Quote(z.ID)}, {"polygon", areaText(z.Polygon)}, {"classes", classText(z.Classes)}}}
+func zoneToItem(z Zone) item {
+	return item{z.ID, []pair{{"id", strconv.Quote(z.ID)}, {"polygon", formatPolygon(z.Polygon)}, {"classes", formatClasses(z.Classes)}}}
 }
 
-func maskItem(g counting.Polygon) item { return item{"", []pair{{"polygon", areaText(g)}}} }
+func maskToItem(g counting.Polygon) item { return item{"", []pair{{"polygon", formatPolygon(g)}}} }
 
-func heightItem(h counting.Height) item {
-	return item{"", []pair{{"foot", pointText(h.Foot)}, {"top", pointText(h.Top)}, {"metres", number(h.Metres)}}}
+func heightToItem(h counting.Height) item {
+	return item{"", []pair{{"foot", formatPoint(h.Foot)}, {"top", formatPoint(h.Top)}, {"metres", formatNumber(h.Metres)}}}
 }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+func formatNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-func pointText(p counting.Point) string { return "[" + number(p.X) + ", " + number(p.Y) + "]" }
+func formatPoint(p counting.Point) string { return "[" + formatNumber(p.X) + ", " + formatNumber(p.Y) + "]" }
 
-func areaText(g counting.Polygon) string {
+func formatPolygon(g counting.Polygon) string {
 	ps := make([]string, len(g))
 	for i, p := range g {
-		ps[i] = pointText(p)
+		ps[i] = formatPoint(p)
 	}
 	return "[" + strings.Join(ps, ", ") + "]"
 }
 
-func classText(cs []counting.Class) string {
+func formatClasses(cs []counting.Class) string {
 	names := make([]string, len(cs))
 	for i, c := range cs {
 		names[i] = strconv.Quote(c.String())
@@ -172,31 +172,31 @@ type editor struct {
 type edit struct {
 	from, to int
 	text     string
-	table    bool // a new one: it comes after new keys in the same place
+	newTable    bool // a new one: it comes after new keys in the same place
 }
 
-// section brings the tables of one kind from was to now.
-func (e *editor) section(kind string, was, now []item) {
-	if len(was) > 0 && e.sheet.Line(e.path(kind, 0)) == 0 {
+// editTables brings the tables of one kind from was to now.
+func (e *editor) editTables(kind string, was, now []item) {
+	if len(was) > 0 && e.sheet.KeyLine(e.tablePath(kind, 0)) == 0 {
 		if !reflect.DeepEqual(was, now) {
-			e.err = fmt.Errorf("%s: %s.%s is written within one value: write each as a table, [[camera.%s]]", e.sheet.At(e.camera+"."+kind), e.camera, kind, kind)
+			e.err = fmt.Errorf("%s: %s.%s is written within one value: write each as a table, [[camera.%s]]", e.sheet.Locate(e.camera+"."+kind), e.camera, kind, kind)
 		}
 		return
 	}
-	old := pairUp(was, now)
+	old := matchItems(was, now)
 	kept := map[int]bool{}
 	for i, n := range now {
 		if old[i] >= 0 {
 			kept[old[i]] = true
-			e.change(e.path(kind, old[i]), was[old[i]], n)
+			e.changeValues(e.tablePath(kind, old[i]), was[old[i]], n)
 		}
 	}
 	for i := range was {
 		if !kept[i] {
-			e.remove(e.path(kind, i))
+			e.removeTable(e.tablePath(kind, i))
 		}
 	}
-	at := e.end(kind)
+	at := e.insertionLine(kind)
 	for i, n := range now {
 		if old[i] >= 0 {
 			continue
@@ -209,11 +209,11 @@ func (e *editor) section(kind string, was, now []item) {
 	}
 }
 
-func (e *editor) path(kind string, i int) string { return fmt.Sprintf("%s.%s[%d]", e.camera, kind, i) }
+func (e *editor) tablePath(kind string, i int) string { return fmt.Sprintf("%s.%s[%d]", e.camera, kind, i) }
 
-// pairUp says of each new item which old one it was: the one of its name, or,
+// matchItems says of each new item which old one it was: the one of its name, or,
 // if that is gone, the one in its place.
-func pairUp(was, now []item) []int {
+func matchItems(was, now []item) []int {
 	old := make([]int, len(now))
 	taken := map[int]bool{}
 	for i, n := range now {
@@ -230,9 +230,9 @@ func pairUp(was, now []item) []int {
 	return old
 }
 
-// span is a table's lines, from its header to behind its last key.
-func (e *editor) span(path string) (from, to int) {
-	from = e.sheet.Line(path) - 1
+// tableLines is a table's lines, from its header to behind its last key.
+func (e *editor) tableLines(path string) (from, to int) {
+	from = e.sheet.KeyLine(path) - 1
 	to = len(e.lines)
 	for _, t := range e.sheet.Tables() {
 		if t.Line-1 > from {
@@ -249,9 +249,9 @@ func (e *editor) span(path string) (from, to int) {
 	return from, to
 }
 
-// end is the line before which another table of the kind goes: behind the last
+// insertionLine is the line before which another table of the kind goes: behind the last
 // one of its kind, or of its camera.
-func (e *editor) end(kind string) int {
+func (e *editor) insertionLine(kind string) int {
 	last := e.camera
 	for _, t := range e.sheet.Tables() {
 		if strings.HasPrefix(t.Path, e.camera+"."+kind+"[") {
@@ -265,30 +265,30 @@ func (e *editor) end(kind string) int {
 			}
 		}
 	}
-	_, to := e.span(last)
+	_, to := e.tableLines(last)
 	return to
 }
 
-func (e *editor) change(path string, was, now item) {
+func (e *editor) changeValues(path string, was, now item) {
 	for i, p := range now.keys {
 		if was.keys[i].value == p.value {
 			continue
 		}
-		line := e.sheet.Line(path+"."+p.key) - 1
+		line := e.sheet.KeyLine(path+"."+p.key) - 1
 		if line < 0 {
-			_, to := e.span(path)
+			_, to := e.tableLines(path)
 			e.edits = append(e.edits, edit{from: to, to: to, text: p.key + " = " + p.value + "\n"})
 			continue
 		}
-		to, rest := e.value(line)
+		to, rest := e.valueEnd(line)
 		indent := e.lines[line][:len(e.lines[line])-len(strings.TrimLeft(e.lines[line], " \t"))]
 		e.edits = append(e.edits, edit{from: line, to: to, text: indent + p.key + " = " + p.value + rest + "\n"})
 	}
 }
 
-// value finds the end of the value that begins in a line: the line behind it,
+// valueEnd finds the end of the value that begins in a line: the line behind it,
 // and the comment after it.
-func (e *editor) value(line int) (to int, comment string) {
+func (e *editor) valueEnd(line int) (to int, comment string) {
 	depth, quote := 0, byte(0)
 	for to = line; to < len(e.lines); to++ {
 		text := strings.TrimRight(e.lines[to], "\r\n")
@@ -320,10 +320,10 @@ func (e *editor) value(line int) (to int, comment string) {
 	return to, ""
 }
 
-// remove takes a table out, with the comment right above it unless that may be
+// removeTable takes a table out, with the comment right above it unless that may be
 // about all that follow.
-func (e *editor) remove(path string) {
-	from, to := e.span(path)
+func (e *editor) removeTable(path string) {
+	from, to := e.tableLines(path)
 	if !strings.HasSuffix(path, "[0]") {
 		for from > 0 && strings.HasPrefix(strings.TrimSpace(e.lines[from-1]), "#") {
 			from--
@@ -335,13 +335,13 @@ func (e *editor) remove(path string) {
 	e.edits = append(e.edits, edit{from: from, to: to})
 }
 
-// text is the file with all edits.
-func (e *editor) text() []byte {
+// applyEdits is the file with all edits.
+func (e *editor) applyEdits() []byte {
 	slices.SortStableFunc(e.edits, func(a, b edit) int {
-		if a.from != b.from || a.table == b.table {
+		if a.from != b.from || a.newTable == b.newTable {
 			return a.from - b.from
 		}
-		if a.table {
+		if a.newTable {
 			return 1
 		}
 		return -1

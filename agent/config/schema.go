@@ -28,8 +28,8 @@ const (
 	secretDoc  = "; a file, relative to this one, or credential:NAME for one of systemd's LoadCredential="
 )
 
-// Keys are all keys of site.toml, in the order of the file.
-func Keys() []Key {
+// siteKeys are all keys of site.toml, in the order of the file.
+func siteKeys() []Key {
 	return []Key{
 		{"device", "which device this is", "", true},
 		{"device.name", "its name: a level of its topics", levelShape, true},
@@ -56,7 +56,7 @@ func Keys() []Key {
 		{"camera[].name", "its name, unique", levelShape, true},
 		{"camera[].source", "rtsp(s)://…; http(s)://… for Motion-JPEG, or with every for one picture at a time; /dev/… for a camera of the kernel, best by its stable path in /dev/v4l/by-id; csi:N for a Raspberry Pi's own; the path of a recording; scene:NAME for the built-in street", "", false},
 		{"camera[].command", "a program that writes pictures to its standard output, instead of a source: its full path, then its words; never a password", `"minItems": 1`, false},
-		{"camera[].format", "what the program writes; JPEGs and YUV4MPEG2 tell by themselves, raw pictures need gray:WxH or yuv420:WxH", `"pattern": "` + pixelShape + `"`, false},
+		{"camera[].format", "what the program writes; JPEGs and YUV4MPEG2 tell by themselves, raw pictures need gray:WxH or yuv420:WxH", `"pattern": "` + formatShape + `"`, false},
 		{"camera[].user", "the user to log in as at the camera", "", false},
 		{"camera[].password_file", "its password" + secretDoc, "", false},
 		{"camera[].ca_file", "who may vouch for the camera, PEM; the system's if left out" + fileDoc, "", false},
@@ -64,7 +64,7 @@ func Keys() []Key {
 		{"camera[].transport", "how RTSP carries pictures; tcp if left out", `"enum": ["tcp", "udp"]`, false},
 		{"camera[].fps", "pictures a second that are looked at; every one if left out", `"minimum": 1, "maximum": 30`, false},
 		{"camera[].every", "of an http(s):// address that gives one JPEG picture, or one short MP4 clip: how often it is asked for, 10s–1h; only zones can be counted in it", "", false},
-		{"camera[].hours", "days and hours in which the camera is open, in the time zone of the policy's hours; at others it is closed; always if left out", `"minItems": 1, "items": {"type": "string", "pattern": "` + week.Pattern + `"}`, false},
+		{"camera[].hours", "days and hours in which the camera is open, in the time zone of the policy's hours; at others it is closed; always if left out", `"minItems": 1, "items": {"type": "string", "pattern": "` + week.SpanPattern + `"}`, false},
 		{"camera[].detector", "how objects are found: auto lets a network do it at the rate that the device sustains, or motion alone where that is too slow", `"enum": ["auto", "neural", "motion"]`, false},
 		{"camera[].model", "the network: an ONNX or .kerb file, its path against this file's directory; the sha256:… of a .kerb file in the folder models beside this file or in device.state; or street or street-small, which are part of kerb; left out, the best of these two that the device sustains", "", false},
 		{"camera[].line", "a line, over which is counted; drawn from left to right, side a is above it", "", false},
@@ -119,10 +119,10 @@ func Keys() []Key {
 // keys is Parse's affair.
 func JSONSchema() []byte {
 	keys := map[string]Key{}
-	for _, k := range Keys() {
+	for _, k := range siteKeys() {
 		keys[k.Name] = k
 	}
-	root := shapeOf("", reflect.TypeFor[file](), keys)
+	root := shapeOf("", reflect.TypeFor[siteFile](), keys)
 	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema", "kerb site.toml"
 	b, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {

@@ -32,7 +32,7 @@ const (
 
 // Feed is the kind of this camera's source.
 func (c Camera) Feed() Feed {
-	f := feedOf(c.Source, len(c.Command) > 0)
+	f := sourceKind(c.Source, len(c.Command) > 0)
 	if f == StreamFeed && c.Asked > 0 {
 		return SnapshotFeed
 	}
@@ -44,32 +44,32 @@ func (c Camera) Still() bool { return c.Feed() == SnapshotFeed }
 
 // The bounds of the time between two askings for a picture.
 const (
-	leastAsked = 10 * time.Second
-	mostAsked  = time.Hour
+	minPollEvery = 10 * time.Second
+	maxPollEvery  = time.Hour
 )
 
-// still says what is wrong with a camera that is seen at instants.
-func (c checker) still(key string, cam camera) {
+// checkPolled says what is wrong with a camera that is seen at instants.
+func (c checker) checkPolled(key string, cam cameraFile) {
 	switch d := cam.Every.Duration; {
-	case !c.Has(key + ".every"):
+	case !c.HasKey(key + ".every"):
 		return
-	case feedOf(cam.Source, len(cam.Command) > 0) != StreamFeed:
-		c.Wrong(key+".every", "must go with an http(s):// source", "it is for an address that gives one picture; fps is for all others")
-	case d < leastAsked || d > mostAsked:
-		c.Wrong(key+".every", `must be "10s"–"1h"`, "about as often as the picture changes")
+	case sourceKind(cam.Source, len(cam.Command) > 0) != StreamFeed:
+		c.Reject(key+".every", "must go with an http(s):// source", "it is for an address that gives one picture; fps is for all others")
+	case d < minPollEvery || d > maxPollEvery:
+		c.Reject(key+".every", `must be "10s"–"1h"`, "about as often as the picture changes")
 	}
 	for i := range cam.Lines {
-		c.Wrong(fmt.Sprintf("%s.line[%d]", key, i), "must not lie in a picture that is seen at instants: what passes in between is not seen", "count who is there, in a [[camera.zone]]")
+		c.Reject(fmt.Sprintf("%s.line[%d]", key, i), "must not lie in a picture that is seen at instants: what passes in between is not seen", "count who is there, in a [[camera.zone]]")
 	}
-	if c.Has(key + ".fps") {
-		c.Wrong(key+".fps", "must be left out beside every", "")
+	if c.HasKey(key + ".fps") {
+		c.Reject(key+".fps", "must be left out beside every", "")
 	}
 	if cam.Detector == "motion" {
-		c.Wrong(key+".detector", "must be auto or neural beside every: in one picture nothing moves", "leave it out")
+		c.Reject(key+".detector", "must be auto or neural beside every: in one picture nothing moves", "leave it out")
 	}
 }
 
-func feedOf(source string, command bool) Feed {
+func sourceKind(source string, command bool) Feed {
 	scheme, _, _ := strings.Cut(source, ":")
 	switch {
 	case command:
@@ -168,101 +168,101 @@ func ParseCSI(source string) (CSI, error) {
 	return c, nil
 }
 
-// pixelShape is what a program may write.
-const pixelShape = `^(mjpeg|yuv4mpeg|(gray|yuv420):[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$`
+// formatShape is what a program may write.
+const formatShape = `^(mjpeg|yuv4mpeg|(gray|yuv420):[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$`
 
 var (
-	pixels      = regexp.MustCompile(pixelShape)
-	certificate = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+	formatPattern      = regexp.MustCompile(formatShape)
+	fingerprintPattern = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
 )
 
 const sourceExample = `for example "rtsp://camera.example/stream", "http://camera.example/mjpeg", "/dev/v4l/by-id/…", "csi:0", a file, or "scene:calm"`
 
-// source says what is wrong with where pictures come from. What a scene is
+// checkSource says what is wrong with where pictures come from. What a scene is
 // called is known to those who draw it.
-func (c checker) source(key string, cam camera) {
+func (c checker) checkSource(key string, cam cameraFile) {
 	at, source := key+".source", cam.Source
 	scheme, rest, addressed := strings.Cut(source, "://")
-	switch feed := feedOf(source, len(cam.Command) > 0); {
+	switch feed := sourceKind(source, len(cam.Command) > 0); {
 	case feed == CommandFeed:
-		c.command(key, cam)
+		c.checkCommand(key, cam)
 	case source == "":
-		c.Wrong(at, "is missing", sourceExample)
+		c.Reject(at, "is missing", sourceExample)
 	case feed == CSIFeed:
 		if _, err := ParseCSI(source); err != nil {
-			c.Wrong(at, err.Error(), "")
+			c.Reject(at, err.Error(), "")
 		}
 	case feed == SceneFeed || feed == DeviceFeed:
 	case addressed && strings.Contains(rest, "@"):
-		c.WrongSecret(at, "must not hold a user or password", "use user and password_file")
+		c.RejectSecret(at, "must not hold a user or password", "use user and password_file")
 	case addressed && !slices.Contains([]string{"http", "https", "rtsp", "rtsps"}, scheme):
-		c.Wrong(at, "must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME", sourceExample)
+		c.Reject(at, "must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME", sourceExample)
 	case addressed:
-		if u, err := url.Parse(source); err != nil || u.Hostname() == "" || !port(u.Port()) {
-			c.Wrong(at, "must be a URL with a host", sourceExample)
+		if u, err := url.Parse(source); err != nil || u.Hostname() == "" || !isPort(u.Port()) {
+			c.Reject(at, "must be a URL with a host", sourceExample)
 		}
 	default:
-		c.file(at, source)
+		c.checkFile(at, source)
 	}
-	c.secrets(key, cam)
-	c.still(key, cam)
+	c.checkSecrets(key, cam)
+	c.checkPolled(key, cam)
 }
 
-func (c checker) command(key string, cam camera) {
+func (c checker) checkCommand(key string, cam cameraFile) {
 	if cam.Source != "" {
-		c.Wrong(key+".source", "must be left out beside command", "pictures come from one place")
+		c.Reject(key+".source", "must be left out beside command", "pictures come from one place")
 	}
 	if !filepath.IsAbs(cam.Command[0]) {
-		c.Wrong(key+".command", "must begin with the full path of a program", `for example ["/usr/bin/rpicam-vid", "-n", "-t", "0", "-o", "-"]`)
+		c.Reject(key+".command", "must begin with the full path of a program", `for example ["/usr/bin/rpicam-vid", "-n", "-t", "0", "-o", "-"]`)
 	} else if info, err := os.Stat(cam.Command[0]); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		c.Wrong(key+".command", "must begin with a program that can be started", "looked for "+cam.Command[0])
+		c.Reject(key+".command", "must begin with a program that can be started", "looked for "+cam.Command[0])
 	}
 	for _, word := range cam.Command {
 		if _, after, ok := strings.Cut(word, "://"); ok && strings.Contains(after, "@") {
-			c.WrongSecret(key+".command", "must not hold a password: every user of this device could see it in ps", "use source with user and password_file")
+			c.RejectSecret(key+".command", "must not hold a password: every user of this device could see it in ps", "use source with user and password_file")
 		}
 	}
-	if cam.Format != "" && !pixels.MatchString(cam.Format) {
-		c.Wrong(key+".format", "must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH", "leave it out for the first two")
+	if cam.Format != "" && !formatPattern.MatchString(cam.Format) {
+		c.Reject(key+".format", "must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH", "leave it out for the first two")
 	}
 }
 
-// secrets are the keys that go with an address.
-func (c checker) secrets(key string, cam camera) {
-	c.file(key+".password_file", cam.PasswordFile)
-	c.file(key+".ca_file", cam.CAFile)
-	if cam.Certificate != "" && !certificate.MatchString(strings.ReplaceAll(cam.Certificate, ":", "")) {
-		c.Wrong(key+".certificate", "must be the SHA-256 of the camera's certificate, 64 digits", "kerb probe shows it")
+// checkSecrets are the keys that go with an address.
+func (c checker) checkSecrets(key string, cam cameraFile) {
+	c.checkFile(key+".password_file", cam.PasswordFile)
+	c.checkFile(key+".ca_file", cam.CAFile)
+	if cam.Certificate != "" && !fingerprintPattern.MatchString(strings.ReplaceAll(cam.Certificate, ":", "")) {
+		c.Reject(key+".certificate", "must be the SHA-256 of the camera's certificate, 64 digits", "kerb probe shows it")
 	}
 	secure := strings.HasPrefix(cam.Source, "https://") || strings.HasPrefix(cam.Source, "rtsps://")
 	if (cam.CAFile != "" || cam.Certificate != "") && !secure {
-		c.Wrong(key+".source", "must be https:// or rtsps:// beside ca_file or certificate", "")
+		c.Reject(key+".source", "must be https:// or rtsps:// beside ca_file or certificate", "")
 	}
 	switch cam.Transport {
 	case "", "tcp", "udp":
 	default:
-		c.Wrong(key+".transport", "must be tcp or udp", "leave it out for tcp, which loses nothing")
+		c.Reject(key+".transport", "must be tcp or udp", "leave it out for tcp, which loses nothing")
 	}
 	if cam.Transport == "udp" && !strings.HasPrefix(cam.Source, "rtsp") {
-		c.Wrong(key+".transport", "must go with an rtsp:// source", "")
+		c.Reject(key+".transport", "must go with an rtsp:// source", "")
 	}
 }
 
-// credential is where systemd puts a secret of that name: systemd.exec(5),
+// credentialPrefix is where systemd puts a secret of that name: systemd.exec(5),
 // LoadCredential=.
-const credential = "credential:"
+const credentialPrefix = "credential:"
 
-// secret takes the place of a secret against the file's own directory, or
+// resolveSecret takes the place of a secret against the file's own directory, or
 // against that of the service's credentials.
-func secret(dir, path string) string {
-	if name, ok := strings.CutPrefix(path, credential); ok {
+func resolveSecret(dir, path string) string {
+	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
 		return filepath.Join(os.Getenv("CREDENTIALS_DIRECTORY"), name)
 	}
-	return resolve(dir, path)
+	return resolvePath(dir, path)
 }
 
-// fingerprint is the SHA-256 that text spells.
-func fingerprint(text string) string {
+// parseFingerprint is the SHA-256 that text spells.
+func parseFingerprint(text string) string {
 	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
 	if err != nil {
 		return ""

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// fill sets the fields of the struct from the tree. It walks by itself,
+// decodeTree sets the fields of the struct from the tree. It walks by itself,
 // because a decoder that stops at the first wrong value would show an engineer
 // on a ladder one mistake per attempt.
-func (s *Sheet) fill(tree map[string]any, into any) {
-	s.table("", tree, reflect.ValueOf(into).Elem())
+func (s *Sheet) decodeTree(tree map[string]any, into any) {
+	s.decodeTable("", tree, reflect.ValueOf(into).Elem())
 }
 
-func (s *Sheet) table(path string, tree map[string]any, v reflect.Value) {
+func (s *Sheet) decodeTable(path string, tree map[string]any, v reflect.Value) {
 	fields := map[string]reflect.Value{}
 	for i := range v.NumField() {
 		if tag := v.Type().Field(i).Tag.Get("toml"); tag != "" {
@@ -28,78 +28,78 @@ func (s *Sheet) table(path string, tree map[string]any, v reflect.Value) {
 			sub = path + "." + key
 		}
 		if f, ok := fields[key]; ok {
-			s.value(sub, value, f)
+			s.decodeValue(sub, value, f)
 		} else {
-			s.unknown(sub, key, fields)
+			s.reportUnknown(sub, key, fields)
 		}
 	}
 }
 
-func (s *Sheet) unknown(path, key string, fields map[string]reflect.Value) {
+func (s *Sheet) reportUnknown(path, key string, fields map[string]reflect.Value) {
 	known := make([]string, 0, len(fields))
 	for k := range fields {
 		known = append(known, k)
 	}
 	slices.Sort(known)
 	hint := "known here: " + strings.Join(known, ", ")
-	if c := Closest(key, known); c != "" {
+	if c := closestName(key, known); c != "" {
 		hint = "did you mean " + c + "?"
 	}
-	p := s.find(path)
+	p := s.nearestPlace(path)
 	if _, exact := s.keys[path]; !exact {
-		p = s.find(path + "[0]")
+		p = s.nearestPlace(path + "[0]")
 	}
-	s.add(Mistake{Line: p.line, Key: path, Want: "no such key", Hint: hint})
+	s.addMistake(Mistake{Line: p.line, Key: path, Want: "no such key", Hint: hint})
 }
 
-func (s *Sheet) value(path string, value any, v reflect.Value) {
+func (s *Sheet) decodeValue(path string, value any, v reflect.Value) {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		text, isText := value.(string)
 		if !isText {
-			s.Wrong(path, "must be text in quotes", "")
+			s.Reject(path, "must be text in quotes", "")
 		} else if err := u.UnmarshalText([]byte(text)); err != nil {
-			s.Wrong(path, err.Error(), "")
+			s.Reject(path, err.Error(), "")
 		}
 		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		s.value(path, value, v.Elem())
+		s.decodeValue(path, value, v.Elem())
 	case reflect.Struct:
 		if t, ok := value.(map[string]any); ok {
-			s.table(path, t, v)
+			s.decodeTable(path, t, v)
 		} else {
-			s.Wrong(path, "must be a table", "")
+			s.Reject(path, "must be a table", "")
 		}
 	case reflect.Slice, reflect.Array:
-		s.list(path, value, v)
+		s.decodeList(path, value, v)
 	default:
-		if want := scalar(value, v); want != "" {
-			s.Wrong(path, want, "")
+		if want := decodeScalar(value, v); want != "" {
+			s.Reject(path, want, "")
 		}
 	}
 }
 
-func (s *Sheet) list(path string, value any, v reflect.Value) {
+func (s *Sheet) decodeList(path string, value any, v reflect.Value) {
 	items, ok := value.([]any)
 	switch {
 	case !ok:
-		s.Wrong(path, "must be a list", "")
+		s.Reject(path, "must be a list", "")
 		return
 	case v.Kind() == reflect.Array && len(items) != v.Len():
-		s.Wrong(path, fmt.Sprintf("must have %d members", v.Len()), "")
+		s.Reject(path, fmt.Sprintf("must have %d members", v.Len()), "")
 		return
 	case v.Kind() == reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
 	}
 	for i, item := range items {
-		s.value(fmt.Sprintf("%s[%d]", path, i), item, v.Index(i))
+		s.decodeValue(fmt.Sprintf("%s[%d]", path, i), item, v.Index(i))
 	}
 }
 
-// scalar sets v and returns "", or says what is allowed.
-func scalar(value any, v reflect.Value) string {
+// decodeScalar sets v and returns "", or says what is allowed.
+func decodeScalar(value any, v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.String:
 		if x, ok := value.(string); ok {

@@ -52,20 +52,20 @@ func (l List) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Closest is the member of known that s was probably meant to be, or "" if
+// closestName is the member of known that s was probably meant to be, or "" if
 // none is within a typing slip or two.
-func Closest(s string, known []string) string {
+func closestName(s string, known []string) string {
 	best, name := 3, ""
 	for _, k := range known {
-		if d := distance(s, k); d < best && d < len(k) {
+		if d := editDistance(s, k); d < best && d < len(k) {
 			best, name = d, k
 		}
 	}
 	return name
 }
 
-// distance is Levenshtein's.
-func distance(a, b string) int {
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -60,9 +60,9 @@ func TestNoWithheldNumberCanBeRecovered(t *testing.T) {
 		{below: 7, round: 20, totals: true},
 	} {
 		u.method = Suppress
-		w := worker{rule: u}
+		w := clearer{rule: u}
 		clear := func(a, b uint32) (s seen) {
-			copy(s[:], w.line(counting.Person, [2]uint32{a, b}))
+			copy(s[:], w.clearLine(counting.Person, [2]uint32{a, b}))
 			return s
 		}
 		if n := recovered(clear, uint32(u.below), 21); n > 0 {
@@ -77,8 +77,8 @@ func TestNoWithheldNumberCanBeRecovered_control(t *testing.T) {
 		primary := func(a, b uint32) (s seen) {
 			for i, n := range [3]int64{int64(a), int64(b), int64(a) + int64(b)} {
 				s[i] = cell{dir: counting.Direction(i), a: n}
-				if !s[i].withhold(10) {
-					s[i].a = rounded(n, round, maxCount)
+				if !s[i].withholdBelow(10) {
+					s[i].a = roundToStep(n, round, maxCount)
 				}
 			}
 			return s
@@ -106,14 +106,14 @@ func TestTwoStreamsOfOneSensorAreCharged(t *testing.T) {
 	}
 	with := parse(t, noisy)
 	ledger := with.Ledger(two(counting.Person))
-	if len(ledger) != 1 || ledger[0].Epsilon != 2 || ledger[0].Excess() {
+	if len(ledger) != 1 || ledger[0].Epsilon != 2 || ledger[0].ExceedsLimit() {
 		t.Errorf("ledger: %+v", ledger)
 	}
 	three := append(two(counting.Person), Stream{Stream: counting.Stream{ID: "third", Sensor: "north", Classes: []counting.Class{counting.Person}}})
-	if ledger := with.Ledger(three); !ledger[0].Excess() || ledger[0].Epsilon != 3 {
+	if ledger := with.Ledger(three); !ledger[0].ExceedsLimit() || ledger[0].Epsilon != 3 {
 		t.Errorf("ledger: %+v", ledger)
 	}
-	if ledger := with.Ledger(append(two(counting.Person), Stream{Stream: counting.Stream{ID: "elsewhere", Sensor: "south", Classes: []counting.Class{counting.Person}}})); len(ledger) != 2 || ledger[0].Excess() || ledger[1].Excess() {
+	if ledger := with.Ledger(append(two(counting.Person), Stream{Stream: counting.Stream{ID: "elsewhere", Sensor: "south", Classes: []counting.Class{counting.Person}}})); len(ledger) != 2 || ledger[0].ExceedsLimit() || ledger[1].ExceedsLimit() {
 		t.Errorf("another sensor has another account: %+v", ledger)
 	}
 }

@@ -55,12 +55,12 @@ func (p *Policy) Check(site Site) []Conflict {
 	}
 	for i, m := range p.terms.Mask {
 		if !slices.ContainsFunc(site.Cameras, func(c Camera) bool { return c.Name == m.Camera }) {
-			add(site.At, fmt.Sprintf("mask[%d].camera", i), "there is no camera %s: the policy has a mask for it", quote(m.Camera))
+			add(site.At, fmt.Sprintf("mask[%d].camera", i), "there is no camera %s: the policy has a mask for it", quoteTOML(m.Camera))
 		}
 	}
 	for _, c := range p.Ledger(site.Streams) {
-		if c.Excess() {
-			add(c.At, "clear.overlap", "%s", p.excess(c))
+		if c.ExceedsLimit() {
+			add(c.At, "clear.overlap", "%s", p.describeExcess(c))
 		}
 	}
 	return out
@@ -72,24 +72,24 @@ func (p *Policy) checkStream(s Stream, add func(at, key, format string, args ...
 		if s.Kind == counting.LineStream && p.FollowMax() == 0 {
 			hint = ", as nothing may be followed"
 		}
-		add(s.At, "count.streams", "stream %s is a %s: the policy allows %s%s", s.ID, kindName(s.Kind), join(p.terms.Count.Streams), hint)
+		add(s.At, "count.streams", "stream %s is a %s: the policy allows %s%s", s.ID, nameKind(s.Kind), joinNames(p.terms.Count.Streams), hint)
 	}
 	var counted [counting.Classes]bool
 	for _, c := range s.Classes {
 		counted[c] = true
 		if !p.Allows(c) {
-			add(s.At, "count.classes", "stream %s counts %s: the policy allows %s", s.ID, c, join(p.terms.Count.Classes))
+			add(s.At, "count.classes", "stream %s counts %s: the policy allows %s", s.ID, c, joinNames(p.terms.Count.Classes))
 		}
 	}
-	if err := oneSplit(counted); err != nil {
+	if err := checkSplit(counted); err != nil {
 		add(s.At, "count.classes", "stream %s: %v", s.ID, err)
 	}
 }
 
 // At is the place of a key of the policy file, as file:line.
-func (p *Policy) At(key string) string { return p.sheet.At(key) }
+func (p *Policy) At(key string) string { return p.sheet.Locate(key) }
 
-func join[T fmt.Stringer](vs []T) string {
+func joinNames[T fmt.Stringer](vs []T) string {
 	names := make([]string, len(vs))
 	for i, v := range vs {
 		names[i] = v.String()
@@ -111,8 +111,8 @@ type Charge struct {
 	mixed   bool           // whole in one and split in another, without noise
 }
 
-// Excess reports whether the charge is more than the policy allows.
-func (c Charge) Excess() bool { return len(c.Streams) > c.Limit || c.mixed }
+// ExceedsLimit reports whether the charge is more than the policy allows.
+func (c Charge) ExceedsLimit() bool { return len(c.Streams) > c.Limit || c.mixed }
 
 // Ledger adds up what each class of objects is charged at each sensor, in the
 // order of the streams.
@@ -140,7 +140,7 @@ func (p *Policy) Ledger(streams []Stream) []Charge {
 	return out
 }
 
-func (p *Policy) excess(c Charge) string {
+func (p *Policy) describeExcess(c Charge) string {
 	where := fmt.Sprintf("sensor %s: a %s can be counted in %d streams (%s)", c.Sensor, c.Class, len(c.Streams), strings.Join(c.Streams, ", "))
 	switch {
 	case c.mixed:

@@ -23,10 +23,10 @@ keep.retention = "1h"
 // for streets that do not exist and clips that are public already; no file can
 // say what it says.
 func Demo() *Policy {
-	t := defaults()
-	s := mistake.Read("demo", []byte(demoText), &t)
+	t := defaultTerms()
+	s := mistake.DecodeTOML("demo", []byte(demoText), &t)
 	t.Purpose = demonstration
-	p, err := check("demo", t, s, true)
+	p, err := newPolicy("demo", t, s, true)
 	if err != nil {
 		panic(err) // the text is a constant, and a test reads it
 	}

@@ -24,7 +24,7 @@ const (
 // ParseLanguage accepts the languages there are.
 func ParseLanguage(s string) (Language, error) {
 	var l Language
-	if err := oneOf(&l, []byte(s), English, Finnish); err != nil {
+	if err := parseOneOf(&l, []byte(s), English, Finnish); err != nil {
 		return "", fmt.Errorf("language %q: %w", s, err)
 	}
 	return l, nil
@@ -38,7 +38,7 @@ func (p *Policy) Explain(w io.Writer, l Language) error {
 	if l == Finnish {
 		text, say = finnish, finnishWords
 	}
-	t, err := template.New(string(l)).Funcs(say.functions()).Parse(text)
+	t, err := template.New(string(l)).Funcs(say.templateFuncs()).Parse(text)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (p *Policy) Explain(w io.Writer, l Language) error {
 	if err := t.Execute(&b, page{terms: &p.terms, p: p, say: say}); err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, wrap(b.String(), 78))
+	_, err = io.WriteString(w, wrapText(b.String(), 78))
 	return err
 }
 
@@ -58,48 +58,48 @@ type page struct {
 }
 
 func (g page) Hash() string      { return g.p.Hash() }
-func (g page) Noise() bool       { return g.Clear.Method == Noise }
-func (g page) Suppress() bool    { return g.Clear.Method == Suppress }
-func (g page) Demo() bool        { return g.Purpose == demonstration }
-func (g page) Lines() bool       { return g.p.AllowsKind(counting.LineStream) }
-func (g page) Zones() bool       { return g.p.AllowsKind(counting.ZoneStream) }
-func (g page) Loops() bool       { return g.p.AllowsKind(counting.LoopStream) }
+func (g page) UsesNoise() bool       { return g.Clear.Method == Noise }
+func (g page) UsesSuppression() bool    { return g.Clear.Method == Suppress }
+func (g page) IsDemo() bool        { return g.Purpose == demonstration }
+func (g page) CountsLines() bool       { return g.p.AllowsKind(counting.LineStream) }
+func (g page) CountsZones() bool       { return g.p.AllowsKind(counting.ZoneStream) }
+func (g page) CountsLoops() bool       { return g.p.AllowsKind(counting.LoopStream) }
 func (g page) UsesCamera() bool  { return g.usesCamera() }
-func (g page) AllHours() bool    { return g.week() == allWeek() }
-func (g page) Passing() bool     { return g.Lines() || g.Loops() }
-func (g page) Operational() bool { return g.Purpose == Operational }
-func (g page) Silhouettes() bool { return g.Aim.Show == ShowSilhouettes }
-func (g page) Loss() float64     { return g.Clear.Epsilon * float64(g.Clear.Overlap) }
-func (g page) Belief() float64   { return belief(g.Clear.Epsilon) }
-func (g page) LossFact() float64 { return belief(g.Loss()) }
-func (g page) FloorKeep() length { return length(maxRetention) }
-func (g page) Low() int          { return 41 - within(g.Clear.Epsilon, 0.9) }
-func (g page) High() int         { return 41 + within(g.Clear.Epsilon, 0.9) }
+func (g page) OpenAllHours() bool    { return g.openMinutes() == wholeWeek() }
+func (g page) CountsPassages() bool     { return g.CountsLines() || g.CountsLoops() }
+func (g page) IsOperational() bool { return g.Purpose == Operational }
+func (g page) ShowsSilhouettes() bool { return g.Aim.Show == ShowSilhouettes }
+func (g page) SensorLoss() float64     { return g.Clear.Epsilon * float64(g.Clear.Overlap) }
+func (g page) PassageBelief() float64   { return posteriorBelief(g.Clear.Epsilon) }
+func (g page) SensorBelief() float64 { return posteriorBelief(g.SensorLoss()) }
+func (g page) LongestRetention() duration { return duration(maxRetention) }
+func (g page) ExampleLow() int          { return 41 - noiseQuantile(g.Clear.Epsilon, 0.9) }
+func (g page) ExampleHigh() int         { return 41 + noiseQuantile(g.Clear.Epsilon, 0.9) }
 
-// FloorWindow is the least window that the program takes in a file like this.
-func (g page) FloorWindow() length { return length(g.leastWindow()) }
+// ShortestWindow is the least window that the program takes in a file like this.
+func (g page) ShortestWindow() duration { return duration(g.leastWindow()) }
 
-// ZoneMean is the mean error of the average in a zone.
-func (g page) ZoneMean() float64 { return meanError(g.Clear.Epsilon/(2*10)) / 10 }
+// ZoneMeanError is the mean error of the average in a zone.
+func (g page) ZoneMeanError() float64 { return meanAbsNoise(g.Clear.Epsilon/(2*10)) / 10 }
 
-// ZonePeak is the mean error of the most objects at once.
-func (g page) ZonePeak() float64 { return meanError(g.Clear.Epsilon / 2) }
+// ZonePeakError is the mean error of the most objects at once.
+func (g page) ZonePeakError() float64 { return meanAbsNoise(g.Clear.Epsilon / 2) }
 
-// Things are what records are made for.
-func (g page) Things() string {
+// StreamKinds are what records are made for.
+func (g page) StreamKinds() string {
 	var names []string
 	for _, k := range g.Count.Streams {
-		names = append(names, g.say.things[k])
+		names = append(names, g.say.streamKinds[k])
 	}
-	return strings.Replace(g.say.list(names), " "+g.say.and+" ", " "+g.say.or+" ", 1)
+	return strings.Replace(g.say.joinList(names), " "+g.say.and+" ", " "+g.say.or+" ", 1)
 }
 
-// Round41 is what 41 is rounded to.
-func (g page) Round41() int64 { return rounded(41, int64(g.Clear.Round), maxCount) }
+// ExampleRounded is what 41 is rounded to.
+func (g page) ExampleRounded() int64 { return roundToStep(41, int64(g.Clear.Round), maxCount) }
 
-// Hides3 is the part of the windows in which 3 is withheld.
-func (g page) Hides3() float64 {
-	shown, _ := g.p.rule().at(3)
+// ExampleWithheld is the part of the windows in which 3 is withheld.
+func (g page) ExampleWithheld() float64 {
+	shown, _ := g.p.newRule().errorAt(3)
 	return 1 - shown
 }
 
@@ -113,8 +113,8 @@ func (g page) BandNames() []string {
 	return append(names, strconv.Itoa(from)+" "+g.say.more)
 }
 
-// BandOf7 is the band that 7 is in.
-func (g page) BandOf7() string {
+// ExampleBand is the band that 7 is in.
+func (g page) ExampleBand() string {
 	i := 0
 	for i < len(g.Clear.Bands) && g.Clear.Bands[i] <= 7 {
 		i++
@@ -140,39 +140,39 @@ func (g page) MaskNames() (names []string) {
 	return names
 }
 
-// Errors is the table of what to expect at 5, 50 and 500 a window.
-func (g page) Errors(mean, hidden, wrong string) string {
+// ErrorTable is the table of what to expect at 5, 50 and 500 a window.
+func (g page) ErrorTable(mean, hidden, wrong string) string {
 	rows := [][]string{{mean}, {hidden}, {wrong}}
 	for _, m := range []float64{5, 50, 500} {
-		w, e := g.p.rule().expect(m)
+		w, e := g.p.newRule().expectError(m)
 		wrong := "–"
 		if w < 0.9995 {
-			wrong = g.say.number(e, 1)
+			wrong = g.say.formatNumber(e, 1)
 		}
-		rows[0] = append(rows[0], g.say.number(m, 0))
-		rows[1] = append(rows[1], g.say.percent(w))
+		rows[0] = append(rows[0], g.say.formatNumber(m, 0))
+		rows[1] = append(rows[1], g.say.formatPercent(w))
 		rows[2] = append(rows[2], wrong)
 	}
 	if g.Clear.Below == 0 {
 		rows = append(rows[:1], rows[2])
 	}
-	return table(rows)
+	return formatTable(rows)
 }
 
-// Exposure is the table of what 1, 2, 4 and 10 passages cost together.
-func (g page) Exposure(passages, loss, sure string) string {
+// ExposureTable is the table of what 1, 2, 4 and 10 passages cost together.
+func (g page) ExposureTable(passages, loss, sure string) string {
 	rows := [][]string{{passages}, {loss}, {sure}}
 	for _, n := range []int{1, 2, 4, 10} {
 		eps := float64(n) * g.Clear.Epsilon
 		rows[0] = append(rows[0], strconv.Itoa(n))
-		rows[1] = append(rows[1], g.say.short(eps))
-		rows[2] = append(rows[2], g.say.percent(belief(eps)))
+		rows[1] = append(rows[1], g.say.formatShort(eps))
+		rows[2] = append(rows[2], g.say.formatPercent(posteriorBelief(eps)))
 	}
-	return table(rows)
+	return formatTable(rows)
 }
 
-// table sets rows of a heading and numbers; the bar keeps wrap away from them.
-func table(rows [][]string) string {
+// formatTable sets rows of a heading and numbers; the bar keeps wrap away from them.
+func formatTable(rows [][]string) string {
 	wide := 0
 	for _, r := range rows {
 		wide = max(wide, utf8.RuneCountInString(r[0]))
@@ -188,9 +188,9 @@ func table(rows [][]string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// wrap breaks paragraphs at width; a line that begins with a dash keeps its
+// wrapText breaks paragraphs at width; a line that begins with a dash keeps its
 // indent, one that begins with a bar is left alone. Blank lines never double.
-func wrap(text string, width int) string {
+func wrapText(text string, width int) string {
 	var b strings.Builder
 	blank := true
 	for _, line := range strings.Split(text, "\n") {
@@ -240,10 +240,10 @@ func ExplainDiff(w io.Writer, old, new *Policy, l Language) error {
 	}
 	var b strings.Builder
 	changes := Diff(old, new)
-	for _, way := range []Way{Looser, Stricter, Neutral} {
-		head := say.ways[way] + "\n"
+	for _, way := range []Effect{Looser, Stricter, Neutral} {
+		head := say.effects[way] + "\n"
 		for _, c := range changes {
-			if c.Way == way {
+			if c.Effect == way {
 				fmt.Fprintf(&b, "%s  %s: %s → %s\n", head, c.Key, c.Old, c.New)
 				head = ""
 			}

@@ -57,31 +57,31 @@ func Parse(name string, data []byte) (*Policy, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: %d bytes: a policy has at most %d", name, len(data), maxFile)
 	}
-	t := defaults()
-	s := mistake.Read(name, data, &t)
-	if s.Torn() {
+	t := defaultTerms()
+	s := mistake.DecodeTOML(name, data, &t)
+	if s.Malformed() {
 		return nil, s.Err()
 	}
-	return check(name, t, s, false)
+	return newPolicy(name, t, s, false)
 }
 
-// check completes a Policy from the terms of a sheet.
-func check(name string, t terms, s *mistake.Sheet, demo bool) (*Policy, error) {
-	t.sort()
-	zone := t.zone(s)
-	t.complete(s)
-	t.floors(s, demo)
+// newPolicy completes a Policy from the terms of a sheet.
+func newPolicy(name string, t terms, s *mistake.Sheet, demo bool) (*Policy, error) {
+	t.sortSets()
+	zone := t.loadTimeZone(s)
+	t.checkComplete(s)
+	t.checkFloors(s, demo)
 	if err := s.Err(); err != nil {
-		return nil, once(err)
+		return nil, firstOfEachKey(err)
 	}
-	p := &Policy{terms: t, name: name, zone: zone, sheet: s, canon: canonical(&t), always: t.week() == allWeek()}
+	p := &Policy{terms: t, name: name, zone: zone, sheet: s, canon: formatCanonical(&t), always: t.openMinutes() == wholeWeek()}
 	p.hash = sha256.Sum256(p.canon)
 	return p, nil
 }
 
-// once leaves the first mistake of each key: a value that could not be read
+// firstOfEachKey leaves the first mistake of each key: a value that could not be read
 // would otherwise be told to be too small as well.
-func once(err error) error {
+func firstOfEachKey(err error) error {
 	var l mistake.List
 	if !errors.As(err, &l) {
 		return err
@@ -151,7 +151,7 @@ func (p *Policy) Masks(camera string) []counting.Polygon {
 	var out []counting.Polygon
 	for _, m := range p.terms.Mask {
 		if m.Camera == camera {
-			out = append(out, m.polygon())
+			out = append(out, m.toPolygon())
 		}
 	}
 	return out

@@ -11,7 +11,7 @@ import (
 // the floors that hold between keys are Parse's.
 func JSONSchema() []byte {
 	root := &node{needs: []string{"schema", "version", "purpose", "count", "clear", "keep"}}
-	for _, k := range Keys() {
+	for _, k := range policyKeys() {
 		n, rest := root, k.Name
 		for {
 			head, tail, nested := strings.Cut(rest, ".")
@@ -73,9 +73,9 @@ func (n *node) body(b *strings.Builder, indent string) {
 		if i == 0 {
 			comma = ""
 		}
-		fmt.Fprintf(b, "%s\n%s  %s: {", comma, indent, quote(n.names[i]))
+		fmt.Fprintf(b, "%s\n%s  %s: {", comma, indent, quoteTOML(n.names[i]))
 		if c.key.Name != "" {
-			fmt.Fprintf(b, "\"description\": %s, %s", quote(c.key.Doc), strings.TrimPrefix(c.key.Shape, "{"))
+			fmt.Fprintf(b, "\"description\": %s, %s", quoteTOML(c.key.Doc), strings.TrimPrefix(c.key.Shape, "{"))
 			continue
 		}
 		b.WriteString("\n")

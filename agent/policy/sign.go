@@ -55,14 +55,14 @@ func ParseKey(text []byte) (minisign.PublicKey, error) {
 // nil on a new device; the caller keeps its canonical form to compare with,
 // and goes on under it when p is refused. The error is one line that says why.
 func (t Trust) Admit(p, last *Policy, signatures ...[]byte) error {
-	if err := t.admit(p, last, signatures); err != nil {
+	if err := t.checkAdmission(p, last, signatures); err != nil {
 		return fmt.Errorf("%s: refused: %w", p.name, err)
 	}
 	return nil
 }
 
-func (t Trust) admit(p, last *Policy, signatures [][]byte) error {
-	if last != nil && !same(p, last) {
+func (t Trust) checkAdmission(p, last *Policy, signatures [][]byte) error {
+	if last != nil && !samePolicy(p, last) {
 		switch old := last.Version(); {
 		case p.Version() < old:
 			return fmt.Errorf("version %d is older than version %d, which is in force", p.Version(), old)
@@ -73,11 +73,11 @@ func (t Trust) admit(p, last *Policy, signatures [][]byte) error {
 	if p.Purpose() == demonstration && t.Mode != OpenMode {
 		return errors.New("the demonstration's policy is never signed")
 	}
-	need, why := t.needed(p, last)
+	need, why := t.neededSigners(p, last)
 	if need == 0 {
 		return nil
 	}
-	signers, err := t.signers(p, signatures)
+	signers, err := t.countSigners(p, signatures)
 	switch {
 	case err != nil:
 		return err
@@ -89,8 +89,8 @@ func (t Trust) admit(p, last *Policy, signatures [][]byte) error {
 	return nil
 }
 
-// needed is how many people must have signed p, and why.
-func (t Trust) needed(p, last *Policy) (int, string) {
+// neededSigners is how many people must have signed p, and why.
+func (t Trust) neededSigners(p, last *Policy) (int, string) {
 	if p.Purpose() == Operational {
 		return 2, "its purpose is operational"
 	}
@@ -105,16 +105,16 @@ func (t Trust) needed(p, last *Policy) (int, string) {
 	return 1, "mode " + t.Mode.String() + " wants a signature"
 }
 
-// signers counts the different keys that signed p. One bad signature spoils
+// countSigners counts the different keys that signed p. One bad signature spoils
 // them all: somebody meant it to be looked at.
-func (t Trust) signers(p *Policy, signatures [][]byte) (int, error) {
+func (t Trust) countSigners(p *Policy, signatures [][]byte) (int, error) {
 	seen := map[string]bool{}
 	for _, text := range signatures {
 		var s minisign.Signature
 		if err := s.UnmarshalText(text); err != nil {
 			return 0, errors.New("a signature is not one of minisign's")
 		}
-		key, err := t.signer(s.KeyID, p.canon, text)
+		key, err := t.verifySigner(s.KeyID, p.canon, text)
 		if err != nil {
 			return 0, err
 		}
@@ -123,9 +123,9 @@ func (t Trust) signers(p *Policy, signatures [][]byte) (int, error) {
 	return len(seen), nil
 }
 
-// signer is the trusted key that made the signature, without its ID: one key
+// verifySigner is the trusted key that made the signature, without its ID: one key
 // under two IDs is one person.
-func (t Trust) signer(id uint64, message, signature []byte) (string, error) {
+func (t Trust) verifySigner(id uint64, message, signature []byte) (string, error) {
 	known := false
 	for _, k := range t.Keys {
 		if k.ID() != id {
@@ -136,7 +136,7 @@ func (t Trust) signer(id uint64, message, signature []byte) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			return string(b[idEnd:]), nil
+			return string(b[keyStart:]), nil
 		}
 	}
 	if known {
@@ -145,6 +145,6 @@ func (t Trust) signer(id uint64, message, signature []byte) (string, error) {
 	return "", fmt.Errorf("it is signed by key %X, which this device does not trust", id)
 }
 
-// idEnd is where the key proper begins in minisign's form: two bytes of
+// keyStart is where the key proper begins in minisign's form: two bytes of
 // algorithm and eight of ID come first.
-const idEnd = 10
+const keyStart = 10

@@ -42,7 +42,7 @@ type count struct {
 
 type camera struct {
 	Pixels        pixels `toml:"pixels"`
-	FollowMax     length `toml:"follow_max"`
+	FollowMax     duration `toml:"follow_max"`
 	MasksRequired bool   `toml:"masks_required"`
 }
 
@@ -51,7 +51,7 @@ type mask struct {
 	Area   [][2]float64 `toml:"area"`
 }
 
-func (m mask) polygon() counting.Polygon {
+func (m mask) toPolygon() counting.Polygon {
 	g := make(counting.Polygon, len(m.Area))
 	for i, p := range m.Area {
 		g[i] = counting.Point{X: p[0], Y: p[1]}
@@ -65,7 +65,7 @@ type hours struct {
 }
 
 type clearing struct {
-	Window  length  `toml:"window"`
+	Window  duration  `toml:"window"`
 	Method  Method  `toml:"method"`
 	Epsilon float64 `toml:"epsilon"`
 	Below   int     `toml:"below"`
@@ -76,21 +76,21 @@ type clearing struct {
 }
 
 type keep struct {
-	Retention length `toml:"retention"`
+	Retention duration `toml:"retention"`
 }
 
 type aim struct {
 	Show    Show   `toml:"show"`
-	Session length `toml:"session"`
+	Session duration `toml:"session"`
 }
 
 type broker struct {
 	Commands []Command `toml:"commands"`
 }
 
-// defaults are the values of keys that a file need not give. Each is the
+// defaultTerms are the values of keys that a file need not give. Each is the
 // strictest there is, but for hours, which a reviewer narrows on purpose.
-func defaults() terms {
+func defaultTerms() terms {
 	return terms{
 		Camera: camera{Pixels: pixels{640, 480}},
 		Hours:  hours{Open: week.Shifts{{First: 0, Last: 6, From: 0, To: 24 * 60}}, Timezone: "UTC"},
@@ -99,8 +99,8 @@ func defaults() terms {
 	}
 }
 
-// sort puts lists that are sets into their one order.
-func (t *terms) sort() {
+// sortSets puts lists that are sets into their one order.
+func (t *terms) sortSets() {
 	slices.Sort(t.Count.Streams)
 	slices.Sort(t.Count.Classes)
 	slices.Sort(t.Broker.Commands)
@@ -122,7 +122,7 @@ const (
 )
 
 // UnmarshalText accepts the purposes that a file may name.
-func (p *Purpose) UnmarshalText(b []byte) error { return oneOf(p, b, Statistical, Operational) }
+func (p *Purpose) UnmarshalText(b []byte) error { return parseOneOf(p, b, Statistical, Operational) }
 
 // Method is how counts are cleared.
 type Method string
@@ -135,7 +135,7 @@ const (
 )
 
 // UnmarshalText accepts the names of the methods.
-func (m *Method) UnmarshalText(b []byte) error { return oneOf(m, b, Noise, Suppress, Bands) }
+func (m *Method) UnmarshalText(b []byte) error { return parseOneOf(m, b, Noise, Suppress, Bands) }
 
 // Show is what the commissioning page may show of a picture.
 type Show string
@@ -147,7 +147,7 @@ const (
 )
 
 // UnmarshalText accepts what the page can show.
-func (v *Show) UnmarshalText(b []byte) error { return oneOf(v, b, ShowNothing, ShowSilhouettes) }
+func (v *Show) UnmarshalText(b []byte) error { return parseOneOf(v, b, ShowNothing, ShowSilhouettes) }
 
 // Command is a verb that the broker may send.
 type Command string
@@ -159,9 +159,9 @@ const (
 )
 
 // UnmarshalText accepts the commands there are.
-func (c *Command) UnmarshalText(b []byte) error { return oneOf(c, b, Resend, Watermark) }
+func (c *Command) UnmarshalText(b []byte) error { return parseOneOf(c, b, Resend, Watermark) }
 
-func oneOf[T ~string](v *T, b []byte, allowed ...T) error {
+func parseOneOf[T ~string](v *T, b []byte, allowed ...T) error {
 	if !slices.Contains(allowed, T(b)) {
 		names := make([]string, len(allowed))
 		for i, a := range allowed {
@@ -197,19 +197,19 @@ func (k *kind) UnmarshalText(b []byte) error {
 
 func (k kind) String() string { return counting.Kind(k).String() }
 
-// length is a stretch of time in whole seconds.
-type length time.Duration
+// duration is a stretch of time in whole seconds.
+type duration time.Duration
 
-func (l *length) UnmarshalText(b []byte) error {
+func (l *duration) UnmarshalText(b []byte) error {
 	d, err := time.ParseDuration(string(b))
 	if err != nil || d < 0 || d%time.Second != 0 {
 		return errors.New(`must be whole seconds, such as "90s", "15m" or "1h"`)
 	}
-	*l = length(d)
+	*l = duration(d)
 	return nil
 }
 
-func (l length) String() string {
+func (l duration) String() string {
 	s := time.Duration(l).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

@@ -7,9 +7,9 @@ import (
 	"kerb/counting"
 )
 
-// window is how far a counted crossing may lie from its truth: a counter that
+// matchWindow is how far a counted crossing may lie from its truth: a counter that
 // follows an object's middle reaches a line up to a second before its wheels.
-const window = 1.5 // seconds
+const matchWindow = 1.5 // seconds
 
 // Report is what one clip's count was worth. Its JSON is one object of
 // `kerb replay -json`.
@@ -71,18 +71,18 @@ func (t *Truth) Score(crossings []counting.Crossing, seen []Sample) Report {
 		e := Error{}
 		for i := range t.Lines {
 			for d := range counting.Direction(counting.Directions) {
-				t.cell(&r, &e, &t.Lines[i], class, d, crossings)
+				t.scoreCell(&r, &e, &t.Lines[i], class, d, crossings)
 			}
 		}
 		r.Error[class.String()] = e
-		if m, ok := t.occupancy(class, seen); ok {
+		if m, ok := t.scoreOccupancy(class, seen); ok {
 			r.Occupancy[class.String()] = m
 		}
 	}
 	return r
 }
 
-func (t *Truth) cell(r *Report, e *Error, l *Line, class counting.Class, d counting.Direction, crossings []counting.Crossing) {
+func (t *Truth) scoreCell(r *Report, e *Error, l *Line, class counting.Class, d counting.Direction, crossings []counting.Crossing) {
 	var counted []float64
 	for _, c := range crossings {
 		if c.Stream == l.ID && c.Class.Coarse() == class && c.Dir == d {
@@ -99,8 +99,8 @@ func (t *Truth) cell(r *Report, e *Error, l *Line, class counting.Class, d count
 			}
 		}
 	}
-	matched, rest := pair(counted, sure)
-	_, extra := pair(rest, marginal)
+	matched, rest := matchTimes(counted, sure)
+	_, extra := matchTimes(rest, marginal)
 	n, want, ok := len(counted), l.Counts[class][d], l.Accept[class][d]
 	e.Truth += want
 	e.Matched += matched
@@ -108,23 +108,23 @@ func (t *Truth) cell(r *Report, e *Error, l *Line, class counting.Class, d count
 	if n < ok.Min || n > ok.Max {
 		e.AbsError += max(n-want, want-n)
 	}
-	if l.told[class][d] || n > 0 {
+	if l.given[class][d] || n > 0 {
 		r.Lines = append(r.Lines, Cell{l.ID, class.String(), d.String(), n, want, [2]int{ok.Min, ok.Max}, matched})
 	}
 }
 
-// pair matches times one to one within the window and returns how many pairs
+// matchTimes matches times one to one within the window and returns how many pairs
 // there are and which of a have none. Taking both lists in order is optimal,
 // because all windows are equally long.
-func pair(a, b []float64) (matched int, rest []float64) {
+func matchTimes(a, b []float64) (matched int, rest []float64) {
 	slices.Sort(a)
 	slices.Sort(b)
 	j := 0
 	for _, at := range a {
-		for j < len(b) && b[j] < at-window {
+		for j < len(b) && b[j] < at-matchWindow {
 			j++
 		}
-		if j < len(b) && b[j] <= at+window {
+		if j < len(b) && b[j] <= at+matchWindow {
 			matched++
 			j++
 			continue
@@ -134,7 +134,7 @@ func pair(a, b []float64) (matched int, rest []float64) {
 	return matched, rest
 }
 
-func (t *Truth) occupancy(class counting.Class, seen []Sample) (Mean, bool) {
+func (t *Truth) scoreOccupancy(class counting.Class, seen []Sample) (Mean, bool) {
 	m, sum := Mean{}, 0.0
 	for _, want := range t.Occupancy {
 		i := slices.IndexFunc(seen, func(s Sample) bool { return s.Frame == want.Frame })

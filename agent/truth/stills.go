@@ -51,9 +51,9 @@ type roi struct {
 	BottomYMin float64 `json:"bottom_y_min"`
 }
 
-// zone is the region, or the whole picture. It reaches past the picture: an
+// toZone is the region, or the whole picture. It reaches past the picture: an
 // object cut by its lower edge stands there.
-func (r *roi) zone(height int) counting.Zone {
+func (r *roi) toZone(height int) counting.Zone {
 	top := 0.0
 	if r != nil {
 		top = r.BottomYMin / float64(height)
@@ -75,19 +75,19 @@ func ParseStills(b []byte) ([]Still, error) {
 		if m.Image == "" || m.Width <= 0 || m.Height <= 0 {
 			return nil, fmt.Errorf("image %d: must have a name, and width and height above 0", i)
 		}
-		s := Still{Image: m.Image, Zone: m.ROI.zone(m.Height)}
+		s := Still{Image: m.Image, Zone: m.ROI.toZone(m.Height)}
 		for c := range s.Count {
 			s.Count[c], s.Accept[c] = -1, Range{-1, -1}
 		}
-		s.set(counting.Person, m.Person, m.PersonRange)
-		s.set(counting.Bicycle, m.Bicycle, m.BicycleRange)
-		s.set(counting.Vehicle, m.Vehicle, m.VehicleRange)
+		s.setCount(counting.Person, m.Person, m.PersonRange)
+		s.setCount(counting.Bicycle, m.Bicycle, m.BicycleRange)
+		s.setCount(counting.Vehicle, m.Vehicle, m.VehicleRange)
 		stills = append(stills, s)
 	}
 	return stills, nil
 }
 
-func (s *Still) set(c counting.Class, n *int, accept *[2]int) {
+func (s *Still) setCount(c counting.Class, n *int, accept *[2]int) {
 	if n == nil {
 		return
 	}

@@ -30,7 +30,7 @@ type Line struct {
 	Counts        [counting.Classes][counting.Directions]int   // coarse classes only
 	Accept        [counting.Classes][counting.Directions]Range // counts that are as good as Counts
 	Crossings     []Crossing                                   // in the file's order
-	told          [counting.Classes][counting.Directions]bool  // which cells the file speaks about
+	given          [counting.Classes][counting.Directions]bool  // which cells the file speaks about
 }
 
 // Range is least and most, both included.
@@ -71,14 +71,14 @@ func Load(path string) (*Truth, error) {
 	return t, nil
 }
 
-// file mirrors the JSON; keys that tell where a clip came from are left out.
-type file struct {
+// truthFile mirrors the JSON; keys that tell where a clip came from are left out.
+type truthFile struct {
 	Clip      string     `json:"clip"`
 	Width     int        `json:"width"`
 	Height    int        `json:"height"`
 	FPS       float64    `json:"fps"`
 	Frames    int        `json:"frames"`
-	Lines     []fileLine `json:"lines"`
+	Lines     []lineFile `json:"lines"`
 	Occupancy []struct {
 		Frame   int  `json:"frame"`
 		Person  *int `json:"person"`
@@ -88,7 +88,7 @@ type file struct {
 	ROI *roi `json:"occupancy_roi"`
 }
 
-type fileLine struct {
+type lineFile struct {
 	ID        string                       `json:"id"`
 	From      [2]float64                   `json:"from"`
 	To        [2]float64                   `json:"to"`
@@ -105,7 +105,7 @@ type fileLine struct {
 // Parse reads the bytes of a truth file. Unknown keys are ignored: such files
 // carry prose about their making.
 func Parse(b []byte) (*Truth, error) {
-	var f file
+	var f truthFile
 	if err := json.Unmarshal(b, &f); err != nil {
 		return nil, err
 	}
@@ -114,13 +114,13 @@ func Parse(b []byte) (*Truth, error) {
 	}
 	t := &Truth{Clip: f.Clip, Width: f.Width, Height: f.Height, Rate: f.FPS, Frames: f.Frames}
 	for _, fl := range f.Lines {
-		l, err := fl.line(float64(f.Width), float64(f.Height))
+		l, err := fl.toLine(float64(f.Width), float64(f.Height))
 		if err != nil {
 			return nil, fmt.Errorf("line %q: %w", fl.ID, err)
 		}
 		t.Lines = append(t.Lines, l)
 	}
-	t.Zone = f.ROI.zone(f.Height)
+	t.Zone = f.ROI.toZone(f.Height)
 	for _, o := range f.Occupancy {
 		s := Sample{Frame: o.Frame}
 		for c := range s.Count {
@@ -136,19 +136,19 @@ func Parse(b []byte) (*Truth, error) {
 	return t, nil
 }
 
-func (fl fileLine) line(w, h float64) (Line, error) {
+func (fl lineFile) toLine(w, h float64) (Line, error) {
 	l := Line{Line: counting.Line{
 		ID:   fl.ID,
 		From: counting.Point{X: fl.From[0] / w, Y: fl.From[1] / h},
 		To:   counting.Point{X: fl.To[0] / w, Y: fl.To[1] / h},
 	}}
-	err := cells(fl.Counts, func(c counting.Class, d counting.Direction, n int) {
-		l.Counts[c][d], l.Accept[c][d], l.told[c][d] = n, Range{n, n}, true
+	err := eachCell(fl.Counts, func(c counting.Class, d counting.Direction, n int) {
+		l.Counts[c][d], l.Accept[c][d], l.given[c][d] = n, Range{n, n}, true
 	})
 	if err != nil {
 		return l, err
 	}
-	err = cells(fl.Accept, func(c counting.Class, d counting.Direction, r [2]int) {
+	err = eachCell(fl.Accept, func(c counting.Class, d counting.Direction, r [2]int) {
 		l.Accept[c][d] = Range{r[0], r[1]}
 	})
 	if err != nil {
@@ -168,8 +168,8 @@ func (fl fileLine) line(w, h float64) (Line, error) {
 	return l, nil
 }
 
-// cells hands every value of a class → direction table to set.
-func cells[V any](m map[string]map[string]V, set func(counting.Class, counting.Direction, V)) error {
+// eachCell hands every value of a class → direction table to set.
+func eachCell[V any](m map[string]map[string]V, set func(counting.Class, counting.Direction, V)) error {
 	for cs, ds := range m {
 		c, err := counting.ParseClass(cs)
 		if err != nil {
