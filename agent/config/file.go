@@ -19,7 +19,7 @@ type siteFile struct {
 	Camera  []cameraFile  `toml:"camera"`
 	Loop    loopsFile     `toml:"loop"`
 	Compare []compareFile `toml:"compare"`
-	Lamp    lampFile  `toml:"lamp"`
+	Lamp    lampFile      `toml:"lamp"`
 }
 
 type lampFile struct {
@@ -33,7 +33,7 @@ type deviceFile struct {
 	Site   string `toml:"site"`
 	Tenant string `toml:"tenant"`
 	State  string `toml:"state"`
-	Floor  day  `toml:"clock_floor"`
+	Floor  day    `toml:"clock_floor"`
 	Strict bool   `toml:"strict"`
 	Place  struct {
 		Lat         float64 `toml:"lat"`
@@ -62,24 +62,24 @@ type brokerFile struct {
 }
 
 type cameraFile struct {
-	Name         string      `toml:"name"`
-	Source       string      `toml:"source"`
-	Command      []string    `toml:"command"`
-	Format       string      `toml:"format"`
-	User         string      `toml:"user"`
-	PasswordFile string      `toml:"password_file"`
-	CAFile       string      `toml:"ca_file"`
-	Certificate  string      `toml:"certificate"`
-	Transport    string      `toml:"transport"`
-	FPS          float64     `toml:"fps"`
-	Every        duration        `toml:"every"`
-	Hours        week.Shifts `toml:"hours"`
-	Detector     string      `toml:"detector"`
-	Model        string      `toml:"model"`
-	Lines        []lineFile      `toml:"line"`
-	Zones        []zoneFile      `toml:"zone"`
-	Masks        []maskFile      `toml:"mask"`
-	Heights      []heightFile    `toml:"height"`
+	Name         string       `toml:"name"`
+	Source       string       `toml:"source"`
+	Command      []string     `toml:"command"`
+	Format       string       `toml:"format"`
+	User         string       `toml:"user"`
+	PasswordFile string       `toml:"password_file"`
+	CAFile       string       `toml:"ca_file"`
+	Certificate  string       `toml:"certificate"`
+	Transport    string       `toml:"transport"`
+	FPS          float64      `toml:"fps"`
+	Every        duration     `toml:"every"`
+	Hours        week.Shifts  `toml:"hours"`
+	Detector     string       `toml:"detector"`
+	Model        string       `toml:"model"`
+	Lines        []lineFile   `toml:"line"`
+	Zones        []zoneFile   `toml:"zone"`
+	Masks        []maskFile   `toml:"mask"`
+	Heights      []heightFile `toml:"height"`
 }
 
 type lineFile struct {
@@ -156,19 +156,6 @@ func (c cameraFile) toCamera() Camera {
 		v.Heights = append(v.Heights, counting.Height{Foot: toPoint(h.Foot), Top: toPoint(h.Top), Metres: h.Metres})
 	}
 	return v
-}
-
-// parseClasses are the named ones; all coarse ones when none is named.
-func parseClasses(names []string) (cs []counting.Class) {
-	for _, n := range names {
-		if c, err := counting.ParseClass(n); err == nil {
-			cs = append(cs, c)
-		}
-	}
-	if len(cs) == 0 {
-		return []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
-	}
-	return cs
 }
 
 func toPoint(p [2]float64) counting.Point { return counting.Point{X: p[0], Y: p[1]} }

@@ -57,7 +57,7 @@ func (l Loops) Streams() (all []counting.Stream) {
 var loopNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
 type loopsFile struct {
-	Source   string     `toml:"source"`
+	Source   string         `toml:"source"`
 	Debounce duration       `toml:"debounce"`
 	Lines    []loopLineFile `toml:"line"`
 	Lanes    []loopLaneFile `toml:"lane"`

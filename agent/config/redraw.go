@@ -141,7 +141,9 @@ func heightToItem(h counting.Height) item {
 
 func formatNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-func formatPoint(p counting.Point) string { return "[" + formatNumber(p.X) + ", " + formatNumber(p.Y) + "]" }
+func formatPoint(p counting.Point) string {
+	return "[" + formatNumber(p.X) + ", " + formatNumber(p.Y) + "]"
+}
 
 func formatPolygon(g counting.Polygon) string {
 	ps := make([]string, len(g))
@@ -172,7 +174,7 @@ type editor struct {
 type edit struct {
 	from, to int
 	text     string
-	newTable    bool // a new one: it comes after new keys in the same place
+	newTable bool // a new one: it comes after new keys in the same place
 }
 
 // editTables brings the tables of one kind from was to now.
@@ -209,7 +211,9 @@ func (e *editor) editTables(kind string, was, now []item) {
 	}
 }
 
-func (e *editor) tablePath(kind string, i int) string { return fmt.Sprintf("%s.%s[%d]", e.camera, kind, i) }
+func (e *editor) tablePath(kind string, i int) string {
+	return fmt.Sprintf("%s.%s[%d]", e.camera, kind, i)
+}
 
 // matchItems says of each new item which old one it was: the one of its name, or,
 // if that is gone, the one in its place.

@@ -45,7 +45,7 @@ func (c Camera) Still() bool { return c.Feed() == SnapshotFeed }
 // The bounds of the time between two askings for a picture.
 const (
 	minPollEvery = 10 * time.Second
-	maxPollEvery  = time.Hour
+	maxPollEvery = time.Hour
 )
 
 // checkPolled says what is wrong with a camera that is seen at instants.

@@ -12,42 +12,46 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// maxMistakes bounds the list: a file with more of them is something else.
+// maxMistakes is the largest length of a List. A file with more is probably not
+// a file of kerb's, and a longer list would not be read. Chosen by hand.
 const maxMistakes = 50
 
-// A Sheet is a file that was read, with the place of every key in it and the
-// mistakes found so far.
+// A Sheet is a decoded file with the line of every key in it, and the mistakes
+// found so far.
 type Sheet struct {
-	name  string
-	keys  map[string]place // by path, such as camera[0].line[1].from
-	mistakes List
-	malformed  bool // not TOML at all: nothing was read
+	name      string
+	keys      map[string]place // by path, such as camera[0].line[1].from
+	mistakes  List
+	malformed bool // not TOML: no key was read
 
 	tables []Table // in their order
 }
 
-// A Table is where a table begins in the file.
+// A Table is the position of one table in the file.
 type Table struct {
 	Path string // such as camera[0].line[1]
 	Line int    // of its header, from 1
 }
 
-// Tables are the tables of the file, in their order.
+// Tables returns the tables of the file, in their order.
 func (s *Sheet) Tables() []Table { return slices.Clone(s.tables) }
 
-// KeyLine is the line of a key that the file gives, 0 for one that it does not.
+// KeyLine is the line of a key, from 1; 0 for a key that the file does not
+// have.
 func (s *Sheet) KeyLine(key string) int { return s.keys[key].line }
 
+// place is the line of a key and its value as written, shortened for a message.
 type place struct {
 	line  int
 	value string
 }
 
-// DecodeTOML decodes TOML into the struct that into points to, by the toml tags of
-// its fields. Syntax errors, keys that the struct does not have and values of
-// the wrong type become mistakes of the returned Sheet; all else in the file
-// is decoded nevertheless, so that the caller can add what it finds wrong and
-// report everything at once.
+// DecodeTOML decodes TOML into the struct that into points to, by the toml tags
+// of its fields. Syntax errors, keys without a field and values of a wrong type
+// become mistakes of the returned Sheet. All other values are decoded
+// nevertheless, so that the caller can add its own mistakes and report all of
+// them together. A file with a syntax error is not decoded at all: see
+// Malformed.
 func DecodeTOML(name string, data []byte, into any) *Sheet {
 	s := &Sheet{name: name, keys: map[string]place{}}
 	var tree map[string]any
@@ -70,8 +74,8 @@ func DecodeTOML(name string, data []byte, into any) *Sheet {
 	return s
 }
 
-// hasByteOrderMark is whether an editor wrote a byte order mark first, as those of
-// Windows do; TOML has none.
+// hasByteOrderMark reports whether the file begins with a byte order mark of
+// UTF-8 or UTF-16, as editors on Windows write it. TOML does not allow one.
 func hasByteOrderMark(data []byte) bool {
 	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(data, []byte(mark)) {
@@ -81,29 +85,31 @@ func hasByteOrderMark(data []byte) bool {
 	return false
 }
 
-// Reject records a mistake in the value of a key that the struct does have.
-// For a key that is missing in the file, the place is the table it belongs to.
+// Reject adds a mistake in the value of a key that the struct has. Want is the
+// values that are allowed. For a key that the file does not have, the line is
+// that of the nearest table around it.
 func (s *Sheet) Reject(key, want, hint string) {
 	p := s.nearestPlace(key)
 	s.addMistake(Mistake{Line: p.line, Key: key, Value: p.value, Want: want, Hint: hint})
 }
 
-// RejectSecret is Wrong for a value that may hold a password: it is not shown.
+// RejectSecret is Reject without the value, for a key that may hold a password.
 func (s *Sheet) RejectSecret(key, want, hint string) {
 	s.addMistake(Mistake{Line: s.nearestPlace(key).line, Key: key, Want: want, Hint: hint})
 }
 
-// Malformed reports whether the file is not TOML: then its values are all missing,
-// and there is no point in saying so of each.
+// Malformed reports whether the file is not TOML. Then no key of it is known,
+// and checks for missing keys would only add noise.
 func (s *Sheet) Malformed() bool { return s.malformed }
 
-// HasKey reports whether the file gives the key.
+// HasKey reports whether the file has the key.
 func (s *Sheet) HasKey(key string) bool {
 	_, ok := s.keys[key]
 	return ok
 }
 
-// Locate is the place of a key: file:line.
+// Locate is the position of a key as file:line; the file alone if no line is
+// known.
 func (s *Sheet) Locate(key string) string {
 	if p := s.nearestPlace(key); p.line > 0 {
 		return fmt.Sprintf("%s:%d", s.name, p.line)
@@ -111,7 +117,7 @@ func (s *Sheet) Locate(key string) string {
 	return s.name
 }
 
-// Err is the List of all mistakes in the order of the file, or nil.
+// Err is the List of all mistakes, in the order of the file, or nil.
 func (s *Sheet) Err() error {
 	if len(s.mistakes) == 0 {
 		return nil
@@ -123,6 +129,7 @@ func (s *Sheet) Err() error {
 	return sorted
 }
 
+// addMistake adds m, up to maxMistakes.
 func (s *Sheet) addMistake(m Mistake) {
 	m.File = s.name
 	if len(s.mistakes) < maxMistakes {
@@ -130,7 +137,8 @@ func (s *Sheet) addMistake(m Mistake) {
 	}
 }
 
-// nearestPlace is the place of the key, or of the nearest table around it.
+// nearestPlace is the place of the key, or the line of the innermost table or
+// list around it.
 func (s *Sheet) nearestPlace(key string) place {
 	if p, ok := s.keys[key]; ok {
 		return p
@@ -147,7 +155,8 @@ func (s *Sheet) nearestPlace(key string) place {
 	}
 }
 
-// indexKeys notes where every key of a well-formed file stands.
+// indexKeys records the line of every key and table of a well-formed file, with
+// the low-level parser of go-toml: its decoder does not give lines.
 func (s *Sheet) indexKeys(data []byte) {
 	var p unstable.Parser
 	p.Reset(data)
@@ -171,7 +180,7 @@ func (s *Sheet) indexKeys(data []byte) {
 	}
 }
 
-// indexPair notes one key = value, and the keys inside an inline table.
+// indexPair records one key = value, and the keys inside an inline table.
 func (s *Sheet) indexPair(p *unstable.Parser, path string, line, from int, e *unstable.Node, data []byte) {
 	text, _, _ := strings.Cut(string(data[from:]), "\n")
 	_, text, _ = strings.Cut(text, "=")
@@ -184,8 +193,9 @@ func (s *Sheet) indexPair(p *unstable.Parser, path string, line, from int, e *un
 	}
 }
 
-// joinPath is the path of a key below a table, the line and the offset of its
-// start. Tables that are members of arrays get the number of the last member.
+// joinPath is the path of a key below a table, with the line and the byte
+// offset of its start. A part of the path that names an array of tables gets
+// the number of that array's last member, from count.
 func joinPath(p *unstable.Parser, table string, key unstable.Iterator, count map[string]int) (path string, line, from int) {
 	path = table
 	for first := true; key.Next(); first = false {
@@ -203,14 +213,19 @@ func joinPath(p *unstable.Parser, table string, key unstable.Iterator, count map
 	return path, line, from
 }
 
-// shortenValue is a value without its comment, short enough for a line.
+// maxShownValue is the most characters of a value in a message, so that the
+// message stays on one line. Chosen by hand.
+const maxShownValue = 48
+
+// shortenValue is a value as written, without its comment, cut to maxShownValue
+// characters.
 func shortenValue(v string) string {
 	if i := strings.Index(v, " #"); i >= 0 && strings.Count(v[:i], `"`)%2 == 0 {
 		v = v[:i]
 	}
 	v = strings.TrimSpace(v)
-	if r := []rune(v); len(r) > 48 {
-		v = string(r[:47]) + "…"
+	if r := []rune(v); len(r) > maxShownValue {
+		v = string(r[:maxShownValue-1]) + "…"
 	}
 	return v
 }

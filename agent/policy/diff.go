@@ -9,7 +9,7 @@ import (
 // A Change is one key that differs between two policies.
 type Change struct {
 	Key, Old, New string // the values in TOML
-	Effect           Effect
+	Effect        Effect
 }
 
 // Diff lists every key in which the policies differ, in canonical order.

@@ -16,10 +16,10 @@ import (
 // then the cells. Its length depends on the stream's name, its declared cells,
 // the quality and the reason, and on no count.
 const (
-	releaseMagic    = "KRL\x01"
-	cellSize = 1 + 1 + 1 + 8 + 8
-	maxTime  = 253402300799999 // ms: the last of the year 9999
-	maxMono  = int64(1<<63-1) / int64(time.Millisecond)
+	releaseMagic = "KRL\x01"
+	cellSize     = 1 + 1 + 1 + 8 + 8
+	maxTime      = 253402300799999 // ms: the last of the year 9999
+	maxMono      = int64(1<<63-1) / int64(time.Millisecond)
 
 	stillZone = byte(counting.LoopStream) + 1 // in the place of the kind: a zone that was seen at instants
 )

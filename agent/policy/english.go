@@ -1,6 +1,9 @@
 package policy
 
-import "kerb/agent/week"
+import (
+	"kerb/agent/week"
+	"kerb/counting"
+)
 
 // english is the explanation in English: a template over page.
 const english = `{{or .Title "A policy without a title"}}, version {{.Version}}
@@ -55,8 +58,11 @@ A habit is hidden less well than a single passage: of somebody who is known to p
 
 var englishWords = words{
 	and: "and", or: "or", streamKinds: [...]string{"line", "zone", "loop"}, point: ".", more: "or more",
-	classes: [...]string{"people", "bicycles with their riders", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+	classes: [...]string{
+		counting.Person: "people", counting.Bicycle: "bicycles with their riders", counting.Vehicle: "vehicles",
+		counting.Motorcycle: "motorcycles", counting.Car: "cars", counting.Heavy: "heavy vehicles",
+	},
 	units:   [...]unit{{"second", "seconds", "seconds", "second"}, {"minute", "minutes", "minutes", "minute"}, {"hour", "hours", "hours", "hour"}, {"day", "days", "days", "day"}},
 	week:    week.DayNames(),
-	effects:    [...]string{"CHANGED", "STRICTER", "LOOSER"},
+	effects: [...]string{"CHANGED", "STRICTER", "LOOSER"},
 }

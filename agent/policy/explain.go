@@ -57,24 +57,24 @@ type page struct {
 	say words
 }
 
-func (g page) Hash() string      { return g.p.Hash() }
-func (g page) UsesNoise() bool       { return g.Clear.Method == Noise }
-func (g page) UsesSuppression() bool    { return g.Clear.Method == Suppress }
-func (g page) IsDemo() bool        { return g.Purpose == demonstration }
-func (g page) CountsLines() bool       { return g.p.AllowsKind(counting.LineStream) }
-func (g page) CountsZones() bool       { return g.p.AllowsKind(counting.ZoneStream) }
-func (g page) CountsLoops() bool       { return g.p.AllowsKind(counting.LoopStream) }
-func (g page) UsesCamera() bool  { return g.usesCamera() }
-func (g page) OpenAllHours() bool    { return g.openMinutes() == wholeWeek() }
-func (g page) CountsPassages() bool     { return g.CountsLines() || g.CountsLoops() }
-func (g page) IsOperational() bool { return g.Purpose == Operational }
-func (g page) ShowsSilhouettes() bool { return g.Aim.Show == ShowSilhouettes }
-func (g page) SensorLoss() float64     { return g.Clear.Epsilon * float64(g.Clear.Overlap) }
-func (g page) PassageBelief() float64   { return posteriorBelief(g.Clear.Epsilon) }
-func (g page) SensorBelief() float64 { return posteriorBelief(g.SensorLoss()) }
+func (g page) Hash() string               { return g.p.Hash() }
+func (g page) UsesNoise() bool            { return g.Clear.Method == Noise }
+func (g page) UsesSuppression() bool      { return g.Clear.Method == Suppress }
+func (g page) IsDemo() bool               { return g.Purpose == demonstration }
+func (g page) CountsLines() bool          { return g.p.AllowsKind(counting.LineStream) }
+func (g page) CountsZones() bool          { return g.p.AllowsKind(counting.ZoneStream) }
+func (g page) CountsLoops() bool          { return g.p.AllowsKind(counting.LoopStream) }
+func (g page) UsesCamera() bool           { return g.usesCamera() }
+func (g page) OpenAllHours() bool         { return g.openMinutes() == wholeWeek() }
+func (g page) CountsPassages() bool       { return g.CountsLines() || g.CountsLoops() }
+func (g page) IsOperational() bool        { return g.Purpose == Operational }
+func (g page) ShowsSilhouettes() bool     { return g.Aim.Show == ShowSilhouettes }
+func (g page) SensorLoss() float64        { return g.Clear.Epsilon * float64(g.Clear.Overlap) }
+func (g page) PassageBelief() float64     { return posteriorBelief(g.Clear.Epsilon) }
+func (g page) SensorBelief() float64      { return posteriorBelief(g.SensorLoss()) }
 func (g page) LongestRetention() duration { return duration(maxRetention) }
-func (g page) ExampleLow() int          { return 41 - noiseQuantile(g.Clear.Epsilon, 0.9) }
-func (g page) ExampleHigh() int         { return 41 + noiseQuantile(g.Clear.Epsilon, 0.9) }
+func (g page) ExampleLow() int            { return 41 - noiseQuantile(g.Clear.Epsilon, 0.9) }
+func (g page) ExampleHigh() int           { return 41 + noiseQuantile(g.Clear.Epsilon, 0.9) }
 
 // ShortestWindow is the least window that the program takes in a file like this.
 func (g page) ShortestWindow() duration { return duration(g.leastWindow()) }

@@ -1,5 +1,7 @@
 package policy
 
+import "kerb/counting"
+
 // finnish is the explanation in Finnish: a template over page.
 const finnish = `{{or .Title "Nimetön sääntö"}}, versio {{.Version}}
 {{.Hash}}
@@ -53,8 +55,11 @@ Tapa on piilossa huonommin kuin yksittäinen kulku: jonkun sellaisen kohdalla, j
 
 var finnishWords = words{
 	and: "ja", or: "tai", streamKinds: [...]string{"linjaa", "aluetta", "silmukkaa"}, point: ",", more: "tai enemmän",
-	classes: [...]string{"jalankulkijat", "polkupyörät ajajineen", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
+	classes: [...]string{
+		counting.Person: "jalankulkijat", counting.Bicycle: "polkupyörät ajajineen", counting.Vehicle: "ajoneuvot",
+		counting.Motorcycle: "moottoripyörät", counting.Car: "henkilöautot", counting.Heavy: "raskaat ajoneuvot",
+	},
 	units:   [...]unit{{"sekunti", "sekuntia", "sekunnin", "Sekunnin"}, {"minuutti", "minuuttia", "minuutin", "Minuutin"}, {"tunti", "tuntia", "tunnin", "Tunnin"}, {"vuorokausi", "vuorokautta", "vuorokauden", "Vuorokauden"}},
 	week:    [...]string{"ma", "ti", "ke", "to", "pe", "la", "su"},
-	effects:    [...]string{"MUUTTUNUT", "TIUKEMPI", "VÄLJEMPI"},
+	effects: [...]string{"MUUTTUNUT", "TIUKEMPI", "VÄLJEMPI"},
 }

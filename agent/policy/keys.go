@@ -5,17 +5,17 @@ import (
 	"slices"
 	"time"
 
+	"kerb/agent/mistake"
 	"kerb/agent/week"
 )
 
-// A Key is one key of policy.toml: what documents, the JSON Schema and the
-// comparison of two policies know about it.
-type Key struct {
-	Name  string // dotted
-	Doc   string // what it is, in one line
-	Shape string // the values it may have, as JSON Schema
+// key is one key of policy.toml, with the rule by which two of its values are
+// compared.
+type key struct {
+	mistake.Key
 
-	// effect compares two values; it is not asked when they are the same.
+	// effect compares the values of two policies; it is called only when they
+	// differ.
 	effect func(old, new *terms) Effect
 }
 
@@ -25,8 +25,8 @@ type Effect uint8
 // The ways.
 const (
 	Neutral  Effect = iota // neither: who answers, how it is called
-	Stricter            // less may be known
-	Looser              // more may be known, or it cannot be compared
+	Stricter               // less may be known
+	Looser                 // more may be known, or it cannot be compared
 )
 
 func (w Effect) String() string { return [...]string{"changed", "stricter", "looser"}[w] }
@@ -45,40 +45,40 @@ func keyDoc(name string) string {
 const textShape = `{"type": "string", "maxLength": 200}`
 
 // policyKeys are all keys of policy.toml, in the order of the canonical form.
-func policyKeys() []Key {
-	return []Key{
-		{"schema", "the form of this file", `{"const": "` + Schema + `"}`, alwaysNeutral},
-		{"version", "the number of this version of the policy; a later one must be higher", `{"type": "integer", "minimum": 1, "maximum": 2147483648}`, alwaysNeutral},
-		{"title", "what its author calls the policy", textShape, alwaysNeutral},
-		{"purpose", "statistical, or operational when the numbers steer something now", `{"enum": ["statistical", "operational"]}`, moreIsLooser(func(t *terms) int { return boolToInt(t.Purpose != Statistical) })},
-		{"controller.name", "who answers for the counting", textShape, alwaysNeutral},
-		{"controller.contact", "how to reach them", textShape, alwaysNeutral},
-		{"count.streams", "what may be counted: line, zone, loop", setShape(`{"enum": ["line", "zone", "loop"]}`, 1), membersLoosen(func(t *terms) []kind { return t.Count.Streams })},
-		{"count.classes", "which objects may be counted", setShape(`{"enum": ["person", "bicycle", "vehicle", "motorcycle", "car", "heavy"]}`, 1), membersLoosen(func(t *terms) []class { return t.Count.Classes })},
-		{"camera.pixels", "the largest picture that may be looked at, such as 640x480, or any shape of as many pixels", `{"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"}`, moreIsLooser(func(t *terms) int { return t.Camera.Pixels.Area() })},
-		{"camera.follow_max", "the longest that one object may be followed, at most 60s; 0s: nothing is followed, and no line counted", durationShape, moreIsLooser(func(t *terms) duration { return t.Camera.FollowMax })},
-		{"camera.masks_required", "whether a camera without a mask is refused", `{"type": "boolean"}`, lessIsLooser(func(t *terms) int { return boolToInt(t.Camera.MasksRequired) })},
-		{"mask", "an area of one camera that is blackened before anything looks at its picture", masksShape, maskEffect},
-		{"hours.open", "days and hours in which counting is allowed, such as \"Mon-Fri 07:00-19:00\"", setShape(`{"type": "string", "pattern": "`+week.SpanPattern+`"}`, 1), hoursEffect},
-		{"hours.timezone", "the time zone of these hours, such as Europe/Helsinki", `{"type": "string", "minLength": 1}`, hoursEffect},
-		{"clear.window", "the time that one number stands for; at least 15m for camera counts without noise, 5m for loop counts without noise, 1m for anything; a whole part of a day", durationShape, lessIsLooser(func(t *terms) duration { return t.Clear.Window })},
-		{"clear.method", "noise: exact random noise on every number; suppress: small numbers withheld, others rounded; bands: zones only, how busy", `{"enum": ["noise", "suppress", "bands"]}`, alwaysEffect(Looser)},
-		{"clear.epsilon", "noise: the privacy loss that one passage over one line, or one presence in a zone, can cause", `{"type": "number", "minimum": 0.01, "maximum": 2}`, moreIsLooser(func(t *terms) float64 { return t.Clear.Epsilon })},
-		{"clear.below", "noise, suppress: numbers smaller than this are withheld; at least 5 with suppress", `{"type": "integer", "minimum": 0, "maximum": 1000}`, lessIsLooser(func(t *terms) int { return t.Clear.Below })},
-		{"clear.round", "suppress: numbers are rounded to multiples of this; at least 5 for cameras", `{"type": "integer", "minimum": 1, "maximum": 1000}`, lessIsLooser(func(t *terms) int { return t.Clear.Round })},
-		{"clear.totals", "suppress: whether both directions together are given too", `{"type": "boolean"}`, moreIsLooser(func(t *terms) int { return boolToInt(t.Clear.Totals) })},
-		{"clear.bands", "bands: where each band but the first begins; [5, 10] means 0–4, 5–9, 10 and more", `{"type": "array", "items": {"type": "integer", "minimum": 5, "maximum": 1000}, "minItems": 1, "maxItems": 7, "uniqueItems": true}`, membersLoosen(func(t *terms) []int { return t.Clear.Bands })},
-		{"clear.overlap", "in how many streams of one sensor the same object may be counted; times epsilon at most 4", `{"type": "integer", "minimum": 1, "maximum": 8}`, moreIsLooser(func(t *terms) int { return t.Clear.Overlap })},
-		{"keep.retention", "how long a released number may stay on the device, 1h–168h", durationShape, moreIsLooser(func(t *terms) duration { return t.Keep.Retention })},
-		{"aim.show", "what the commissioning page may show of a picture", `{"enum": ["nothing", "silhouettes"]}`, moreIsLooser(func(t *terms) int { return boolToInt(t.Aim.Show != ShowNothing) })},
-		{"aim.session", "the longest that it may do so at a time, at most 1h", durationShape, moreIsLooser(func(t *terms) duration { return t.Aim.Session })},
-		{"broker.commands", "which commands the broker may give", setShape(`{"enum": ["resend", "watermark"]}`, 0), membersLoosen(func(t *terms) []Command { return t.Broker.Commands })},
+func policyKeys() []key {
+	return []key{
+		{mistake.Required("schema", "the form of this file", `{"const": "`+Schema+`"}`), alwaysNeutral},
+		{mistake.Required("version", "the number of this version of the policy; a later one must be higher", `{"type": "integer", "minimum": 1, "maximum": 2147483648}`), alwaysNeutral},
+		{mistake.Optional("title", "what its author calls the policy", textShape), alwaysNeutral},
+		{mistake.Required("purpose", "statistical, or operational when the numbers steer something now", `{"enum": ["statistical", "operational"]}`), moreIsLooser(func(t *terms) int { return boolToInt(t.Purpose != Statistical) })},
+		{mistake.Optional("controller.name", "who answers for the counting", textShape), alwaysNeutral},
+		{mistake.Optional("controller.contact", "how to reach them", textShape), alwaysNeutral},
+		{mistake.Required("count.streams", "what may be counted: line, zone, loop", setShape(`{"enum": ["line", "zone", "loop"]}`, 1)), membersLoosen(func(t *terms) []kind { return t.Count.Streams })},
+		{mistake.Required("count.classes", "which objects may be counted", setShape(`{"enum": `+classList()+`}`, 1)), membersLoosen(func(t *terms) []class { return t.Count.Classes })},
+		{mistake.Optional("camera.pixels", "the largest picture that may be looked at, such as 640x480, or any shape of as many pixels", `{"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"}`), moreIsLooser(func(t *terms) int { return t.Camera.Pixels.Area() })},
+		{mistake.Optional("camera.follow_max", "the longest that one object may be followed, at most 60s; 0s: nothing is followed, and no line counted", durationShape), moreIsLooser(func(t *terms) duration { return t.Camera.FollowMax })},
+		{mistake.Optional("camera.masks_required", "whether a camera without a mask is refused", `{"type": "boolean"}`), lessIsLooser(func(t *terms) int { return boolToInt(t.Camera.MasksRequired) })},
+		{mistake.Optional("mask", "an area of one camera that is blackened before anything looks at its picture", masksShape), maskEffect},
+		{mistake.Optional("hours.open", "days and hours in which counting is allowed, such as \"Mon-Fri 07:00-19:00\"", setShape(`{"type": "string", "pattern": "`+week.SpanPattern+`"}`, 1)), hoursEffect},
+		{mistake.Optional("hours.timezone", "the time zone of these hours, such as Europe/Helsinki", `{"type": "string", "minLength": 1}`), hoursEffect},
+		{mistake.Required("clear.window", "the time that one number stands for; at least 15m for camera counts without noise, 5m for loop counts without noise, 1m for anything; a whole part of a day", durationShape), lessIsLooser(func(t *terms) duration { return t.Clear.Window })},
+		{mistake.Required("clear.method", "noise: exact random noise on every number; suppress: small numbers withheld, others rounded; bands: zones only, how busy", `{"enum": ["noise", "suppress", "bands"]}`), alwaysEffect(Looser)},
+		{mistake.Optional("clear.epsilon", "noise: the privacy loss that one passage over one line, or one presence in a zone, can cause", `{"type": "number", "minimum": 0.01, "maximum": 2}`), moreIsLooser(func(t *terms) float64 { return t.Clear.Epsilon })},
+		{mistake.Optional("clear.below", "noise, suppress: numbers smaller than this are withheld; at least 5 with suppress", `{"type": "integer", "minimum": 0, "maximum": 1000}`), lessIsLooser(func(t *terms) int { return t.Clear.Below })},
+		{mistake.Optional("clear.round", "suppress: numbers are rounded to multiples of this; at least 5 for cameras", `{"type": "integer", "minimum": 1, "maximum": 1000}`), lessIsLooser(func(t *terms) int { return t.Clear.Round })},
+		{mistake.Optional("clear.totals", "suppress: whether both directions together are given too", `{"type": "boolean"}`), moreIsLooser(func(t *terms) int { return boolToInt(t.Clear.Totals) })},
+		{mistake.Optional("clear.bands", "bands: where each band but the first begins; [5, 10] means 0–4, 5–9, 10 and more", `{"type": "array", "items": {"type": "integer", "minimum": 5, "maximum": 1000}, "minItems": 1, "maxItems": 7, "uniqueItems": true}`), membersLoosen(func(t *terms) []int { return t.Clear.Bands })},
+		{mistake.Optional("clear.overlap", "in how many streams of one sensor the same object may be counted; times epsilon at most 4", `{"type": "integer", "minimum": 1, "maximum": 8}`), moreIsLooser(func(t *terms) int { return t.Clear.Overlap })},
+		{mistake.Required("keep.retention", "how long a released number may stay on the device, 1h–168h", durationShape), moreIsLooser(func(t *terms) duration { return t.Keep.Retention })},
+		{mistake.Optional("aim.show", "what the commissioning page may show of a picture", `{"enum": ["nothing", "silhouettes"]}`), moreIsLooser(func(t *terms) int { return boolToInt(t.Aim.Show != ShowNothing) })},
+		{mistake.Optional("aim.session", "the longest that it may do so at a time, at most 1h", durationShape), moreIsLooser(func(t *terms) duration { return t.Aim.Session })},
+		{mistake.Optional("broker.commands", "which commands the broker may give", setShape(`{"enum": ["resend", "watermark"]}`, 0)), membersLoosen(func(t *terms) []Command { return t.Broker.Commands })},
 	}
 }
 
 const (
 	durationShape = `{"type": "string", "pattern": "^([0-9.]+(h|m|s))+$|^0$"}`
-	masksShape   = `{"type": "array", "maxItems": 64, "items": {"type": "object", "additionalProperties": false, "required": ["camera", "area"], "properties": {` +
+	masksShape    = `{"type": "array", "maxItems": 64, "items": {"type": "object", "additionalProperties": false, "required": ["camera", "area"], "properties": {` +
 		`"camera": {"description": "the camera's name in site.toml", "type": "string", "minLength": 1, "maxLength": 200}, ` +
 		`"area": {"description": "its corners, x and y from 0 (left, top) to 1 (right, bottom)", "type": "array", "minItems": 3, "maxItems": 64, ` +
 		`"items": {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number", "minimum": 0, "maximum": 1}}}}}}`
@@ -90,7 +90,9 @@ func setShape(items string, least int) string {
 
 func alwaysNeutral(_, _ *terms) Effect { return Neutral }
 
-func alwaysEffect(w Effect) func(old, new *terms) Effect { return func(_, _ *terms) Effect { return w } }
+func alwaysEffect(w Effect) func(old, new *terms) Effect {
+	return func(_, _ *terms) Effect { return w }
+}
 
 // moreIsLooser is for keys of which more is looser.
 func moreIsLooser[T cmp.Ordered](f func(*terms) T) func(old, new *terms) Effect {

@@ -430,7 +430,7 @@ func TestHoursAreThoseOfThePolicysOwnClock(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{noisy, suppressed, banded, demoText, "[[mask]]\ncamera = \"a\"\narea = [[0, 0], [1, 1], [0.5, 1e-9]]\n" + noisy} {
+	for _, seed := range []string{noisy, suppressed, banded, demoText(), "[[mask]]\ncamera = \"a\"\narea = [[0, 0], [1, 1], [0.5, 1e-9]]\n" + noisy} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

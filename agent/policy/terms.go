@@ -41,9 +41,9 @@ type count struct {
 }
 
 type camera struct {
-	Pixels        pixels `toml:"pixels"`
+	Pixels        pixels   `toml:"pixels"`
 	FollowMax     duration `toml:"follow_max"`
-	MasksRequired bool   `toml:"masks_required"`
+	MasksRequired bool     `toml:"masks_required"`
 }
 
 type mask struct {
@@ -65,14 +65,14 @@ type hours struct {
 }
 
 type clearing struct {
-	Window  duration  `toml:"window"`
-	Method  Method  `toml:"method"`
-	Epsilon float64 `toml:"epsilon"`
-	Below   int     `toml:"below"`
-	Round   int     `toml:"round"`
-	Totals  bool    `toml:"totals"`
-	Bands   []int   `toml:"bands"`
-	Overlap int     `toml:"overlap"`
+	Window  duration `toml:"window"`
+	Method  Method   `toml:"method"`
+	Epsilon float64  `toml:"epsilon"`
+	Below   int      `toml:"below"`
+	Round   int      `toml:"round"`
+	Totals  bool     `toml:"totals"`
+	Bands   []int    `toml:"bands"`
+	Overlap int      `toml:"overlap"`
 }
 
 type keep struct {
@@ -80,7 +80,7 @@ type keep struct {
 }
 
 type aim struct {
-	Show    Show   `toml:"show"`
+	Show    Show     `toml:"show"`
 	Session duration `toml:"session"`
 }
 
@@ -182,6 +182,16 @@ func (c *class) UnmarshalText(b []byte) error {
 }
 
 func (c class) String() string { return counting.Class(c).String() }
+
+// classList is the list of all classes of package counting, in the order of
+// the wire, in a form that is both TOML and JSON.
+func classList() string {
+	names := make([]string, counting.Classes)
+	for c := range names {
+		names[c] = quoteTOML(counting.Class(c).String())
+	}
+	return "[" + strings.Join(names, ", ") + "]"
+}
 
 type kind counting.Kind
 

@@ -15,11 +15,11 @@ import (
 type words struct {
 	and, or     string
 	point, more string
-	streamKinds      [3]string                // line, zone, loop, after "for each"
+	streamKinds [3]string                // line, zone, loop, after "for each"
 	classes     [counting.Classes]string // several of them
 	units       [4]unit                  // second, minute, hour, day
 	week        [7]string
-	effects        [3]string
+	effects     [3]string
 }
 
 func (s words) templateFuncs() template.FuncMap {

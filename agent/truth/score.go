@@ -67,7 +67,7 @@ func (t *Truth) Score(crossings []counting.Crossing, seen []Sample) Report {
 	for _, c := range crossings {
 		r.Crossings = append(r.Crossings, Event{Frame(c, t.Rate), c.Stream, c.Class.String(), c.Dir.String()})
 	}
-	for _, class := range coarse {
+	for _, class := range coarseClasses() {
 		e := Error{}
 		for i := range t.Lines {
 			for d := range counting.Direction(counting.Directions) {
@@ -141,10 +141,7 @@ func (t *Truth) scoreOccupancy(class counting.Class, seen []Sample) (Mean, bool)
 		if i < 0 || want.Count[class] < 0 {
 			continue
 		}
-		got := seen[i].Count[class]
-		if class == counting.Vehicle {
-			got += seen[i].Count[counting.Motorcycle] + seen[i].Count[counting.Car] + seen[i].Count[counting.Heavy]
-		}
+		got := addCoarse(seen[i].Count, class)
 		m.Samples++
 		sum += math.Abs(float64(got - want.Count[class]))
 	}

@@ -32,18 +32,15 @@ func LoadStills(path string) ([]Still, error) {
 }
 
 type stillsFile struct {
-	Images []struct {
-		Image        string  `json:"image"`
-		Width        int     `json:"width"`
-		Height       int     `json:"height"`
-		ROI          *roi    `json:"occupancy_roi"`
-		Person       *int    `json:"person"`
-		Bicycle      *int    `json:"bicycle"`
-		Vehicle      *int    `json:"vehicle"`
-		PersonRange  *[2]int `json:"person_range"`
-		BicycleRange *[2]int `json:"bicycle_range"`
-		VehicleRange *[2]int `json:"vehicle_range"`
-	} `json:"images"`
+	Images []object[stillFile] `json:"images"`
+}
+
+// stillFile is one picture of the file, but for its counts.
+type stillFile struct {
+	Image  string `json:"image"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	ROI    *roi   `json:"occupancy_roi"`
 }
 
 // roi is the region in which a file counts: what stands at or below a row.
@@ -71,30 +68,41 @@ func ParseStills(b []byte) ([]Still, error) {
 		return nil, errors.New("holds no images: it is not the truth of stills")
 	}
 	var stills []Still
-	for i, m := range f.Images {
+	for i, o := range f.Images {
+		m := o.keys
 		if m.Image == "" || m.Width <= 0 || m.Height <= 0 {
 			return nil, fmt.Errorf("image %d: must have a name, and width and height above 0", i)
 		}
 		s := Still{Image: m.Image, Zone: m.ROI.toZone(m.Height)}
-		for c := range s.Count {
-			s.Count[c], s.Accept[c] = -1, Range{-1, -1}
+		if err := s.setCounts(o.all); err != nil {
+			return nil, fmt.Errorf("image %d: %w", i, err)
 		}
-		s.setCount(counting.Person, m.Person, m.PersonRange)
-		s.setCount(counting.Bicycle, m.Bicycle, m.BicycleRange)
-		s.setCount(counting.Vehicle, m.Vehicle, m.VehicleRange)
 		stills = append(stills, s)
 	}
 	return stills, nil
 }
 
-func (s *Still) setCount(c counting.Class, n *int, accept *[2]int) {
-	if n == nil {
-		return
+// setCounts sets Count and Accept from the keys that are named by class.
+func (s *Still) setCounts(all map[string]json.RawMessage) error {
+	counts, err := parseByClass[int](all, "")
+	if err != nil {
+		return err
 	}
-	s.Count[c], s.Accept[c] = *n, Range{*n, *n}
-	if accept != nil {
-		s.Accept[c] = Range{accept[0], accept[1]}
+	ranges, err := parseByClass[[2]int](all, "_range")
+	if err != nil {
+		return err
 	}
+	for c, n := range counts {
+		s.Count[c], s.Accept[c] = notCounted, Range{notCounted, notCounted}
+		if n == nil {
+			continue
+		}
+		s.Count[c], s.Accept[c] = *n, Range{*n, *n}
+		if r := ranges[c]; r != nil {
+			s.Accept[c] = Range{r[0], r[1]}
+		}
+	}
+	return nil
 }
 
 // Standing compares one class of a still. Truth is nil where nobody counted.
@@ -110,13 +118,9 @@ type Standing struct {
 
 // Score compares what was seen in the Zone with the truth, by coarse class.
 func (s *Still) Score(seen [counting.Classes]int) map[string]Standing {
-	var sums [counting.Classes]int
-	for c, n := range seen {
-		sums[counting.Class(c).Coarse()] += n
-	}
 	out := map[string]Standing{}
-	for _, c := range coarse {
-		v := Standing{Counted: sums[c], Inside: true}
+	for _, c := range coarseClasses() {
+		v := Standing{Counted: addCoarse(seen, c), Inside: true}
 		if n := s.Count[c]; n >= 0 {
 			a := s.Accept[c]
 			v.Truth, v.Accept = &n, &[2]int{a.Min, a.Max}

@@ -30,7 +30,7 @@ type Line struct {
 	Counts        [counting.Classes][counting.Directions]int   // coarse classes only
 	Accept        [counting.Classes][counting.Directions]Range // counts that are as good as Counts
 	Crossings     []Crossing                                   // in the file's order
-	given          [counting.Classes][counting.Directions]bool  // which cells the file speaks about
+	given         [counting.Classes][counting.Directions]bool  // which cells the file speaks about
 }
 
 // Range is least and most, both included.
@@ -52,11 +52,11 @@ type Sample struct {
 	Count [counting.Classes]int
 }
 
+// notCounted stands for the count of a class that was not counted.
+const notCounted = -1
+
 // ZoneID is the stream under which occupancy is compared.
 const ZoneID = "occupancy"
-
-// coarse are the classes a truth file tells apart.
-var coarse = [...]counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
 
 // Load reads a truth file. Errors name the file and what is wrong in it.
 func Load(path string) (*Truth, error) {
@@ -73,19 +73,19 @@ func Load(path string) (*Truth, error) {
 
 // truthFile mirrors the JSON; keys that tell where a clip came from are left out.
 type truthFile struct {
-	Clip      string     `json:"clip"`
-	Width     int        `json:"width"`
-	Height    int        `json:"height"`
-	FPS       float64    `json:"fps"`
-	Frames    int        `json:"frames"`
-	Lines     []lineFile `json:"lines"`
-	Occupancy []struct {
-		Frame   int  `json:"frame"`
-		Person  *int `json:"person"`
-		Bicycle *int `json:"bicycle"`
-		Vehicle *int `json:"vehicle"`
-	} `json:"occupancy"`
-	ROI *roi `json:"occupancy_roi"`
+	Clip      string               `json:"clip"`
+	Width     int                  `json:"width"`
+	Height    int                  `json:"height"`
+	FPS       float64              `json:"fps"`
+	Frames    int                  `json:"frames"`
+	Lines     []lineFile           `json:"lines"`
+	Occupancy []object[sampleFile] `json:"occupancy"`
+	ROI       *roi                 `json:"occupancy_roi"`
+}
+
+// sampleFile is one sample of occupancy, but for its counts.
+type sampleFile struct {
+	Frame int `json:"frame"`
 }
 
 type lineFile struct {
@@ -121,13 +121,14 @@ func Parse(b []byte) (*Truth, error) {
 		t.Lines = append(t.Lines, l)
 	}
 	t.Zone = f.ROI.toZone(f.Height)
-	for _, o := range f.Occupancy {
-		s := Sample{Frame: o.Frame}
-		for c := range s.Count {
-			s.Count[c] = -1
+	for i, o := range f.Occupancy {
+		counts, err := parseByClass[int](o.all, "")
+		if err != nil {
+			return nil, fmt.Errorf("occupancy %d: %w", i, err)
 		}
-		for c, n := range map[counting.Class]*int{counting.Person: o.Person, counting.Bicycle: o.Bicycle, counting.Vehicle: o.Vehicle} {
-			if n != nil {
+		s := Sample{Frame: o.keys.Frame}
+		for c, n := range counts {
+			if s.Count[c] = notCounted; n != nil {
 				s.Count[c] = *n
 			}
 		}

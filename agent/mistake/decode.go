@@ -8,13 +8,15 @@ import (
 	"strings"
 )
 
-// decodeTree sets the fields of the struct from the tree. It walks by itself,
-// because a decoder that stops at the first wrong value would show an engineer
-// on a ladder one mistake per attempt.
+// decodeTree sets the fields of the struct that into points to from the tree of
+// a TOML file, by reflection. go-toml's own decoder stops at the first wrong
+// value; an engineer would then see one mistake per attempt.
 func (s *Sheet) decodeTree(tree map[string]any, into any) {
 	s.decodeTable("", tree, reflect.ValueOf(into).Elem())
 }
 
+// decodeTable sets the fields of v from the table at path. A key without a
+// field of that toml tag is a mistake.
 func (s *Sheet) decodeTable(path string, tree map[string]any, v reflect.Value) {
 	fields := map[string]reflect.Value{}
 	for i := range v.NumField() {
@@ -35,6 +37,8 @@ func (s *Sheet) decodeTable(path string, tree map[string]any, v reflect.Value) {
 	}
 }
 
+// reportUnknown adds the mistake for a key without a field. The hint is the
+// known key with the closest spelling, or the list of all known keys.
 func (s *Sheet) reportUnknown(path, key string, fields map[string]reflect.Value) {
 	known := make([]string, 0, len(fields))
 	for k := range fields {
@@ -52,6 +56,8 @@ func (s *Sheet) reportUnknown(path, key string, fields map[string]reflect.Value)
 	s.addMistake(Mistake{Line: p.line, Key: path, Want: "no such key", Hint: hint})
 }
 
+// decodeValue sets v from the value at path: by UnmarshalText if v has it, else
+// by its kind.
 func (s *Sheet) decodeValue(path string, value any, v reflect.Value) {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		text, isText := value.(string)
@@ -81,6 +87,7 @@ func (s *Sheet) decodeValue(path string, value any, v reflect.Value) {
 	}
 }
 
+// decodeList sets a slice, or an array of exactly as many members.
 func (s *Sheet) decodeList(path string, value any, v reflect.Value) {
 	items, ok := value.([]any)
 	switch {
@@ -98,7 +105,8 @@ func (s *Sheet) decodeList(path string, value any, v reflect.Value) {
 	}
 }
 
-// decodeScalar sets v and returns "", or says what is allowed.
+// decodeScalar sets v and returns "", or returns the values that are allowed. A
+// whole number is accepted for a float.
 func decodeScalar(value any, v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.String:
