@@ -14,15 +14,16 @@ import (
 	"kerb/counting"
 )
 
-// checker adds what is wrong with well-formed values to the sheet.
+// checker adds mistakes in well-formed values to the sheet.
 type checker struct {
 	*mistake.Sheet
-	ids map[string]string // stream → its key, for doubles
+	ids map[string]string // stream → its key, to find doubles
 	dir string
 
-	modelDirs []string // where networks lie that are named by their hash
+	modelDirs []string // directories of networks that are named by their hash
 }
 
+// namePattern is the form of a topic level and so of every name in the file.
 var namePattern = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 
 const nameRule = "must be 1–32 of a–z, 0–9, _ and -"
@@ -37,7 +38,8 @@ func (c checker) checkName(key, value string) {
 	}
 }
 
-// suggestName is the nearest allowed name.
+// suggestName turns s into an allowed name: lower case, with - for other
+// characters.
 func suggestName(s string) string {
 	s = regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(strings.ToLower(s), "-")
 	s = strings.Trim(s, "-")
@@ -100,17 +102,19 @@ func (c checker) checkFile(key, path string) {
 	}
 }
 
+// isLoopback reports whether host is this machine.
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
+// isPort reports whether s is a port of 1–65535, or empty.
 func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return s == "" || err == nil && n > 0
 }
 
-// isOutside is true for what is no number, too.
+// isOutside reports whether v is outside least…most. NaN is outside.
 func isOutside(v, least, most float64) bool { return !(v >= least && v <= most) }
 
 func (c checker) checkCameras(cams []cameraFile) {

@@ -24,8 +24,8 @@ func coarseClasses() (cs []counting.Class) {
 	return cs
 }
 
-// parseClasses are the named classes; all coarse ones when the file names
-// none. A name that is no class was reported by the checker.
+// parseClasses are the named classes, or all coarse ones for an empty list. A
+// name that is no class is skipped: the checker has reported it.
 func parseClasses(names []string) (cs []counting.Class) {
 	for _, n := range names {
 		if c, err := counting.ParseClass(n); err == nil {

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// Compare are two streams that see the same road, such as a loop and a
-// camera's line: their ratio drifts when one of them fails.
+// Compare names two streams that observe the same road, such as a loop and a
+// camera's line. The ratio of their counts drifts when one of them fails.
 type Compare struct {
 	A, B      string
-	Expect    float64 // a/b when both are well
-	Tolerance float64 // share of Expect, either way
+	Expect    float64 // count of A divided by that of B when both work
+	Tolerance float64 // allowed deviation from Expect, as a part of it
 }
 
 type compareFile struct {

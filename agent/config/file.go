@@ -11,7 +11,8 @@ import (
 	"kerb/counting"
 )
 
-// siteFile is site.toml as it is written.
+// siteFile mirrors site.toml, key by key. The types that end in File are its
+// tables.
 type siteFile struct {
 	Device  deviceFile    `toml:"device"`
 	Broker  brokerFile    `toml:"broker"`
@@ -42,7 +43,7 @@ type deviceFile struct {
 	} `toml:"place"`
 }
 
-// day is a day, from its first instant in UTC.
+// day is a date; its time is the first instant of that day in UTC.
 type day struct{ time.Time }
 
 func (f *day) UnmarshalText(b []byte) (err error) {
@@ -105,10 +106,11 @@ type heightFile struct {
 	Metres float64    `toml:"metres"`
 }
 
-// DefaultState is where a packaged kerb keeps its spool.
+// DefaultState is the spool's directory where the file gives none. The packages
+// of kerb create it.
 const DefaultState = "/var/lib/kerb"
 
-// toSite is the checked file as values.
+// toSite makes the values of a checked file, with defaults and absolute paths.
 func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 	s := &Site{file: name, sheet: sheet}
 	d := f.Device

@@ -10,39 +10,42 @@ import (
 	"kerb/counting"
 )
 
-// Loops are the inductive loops at this device; none where Lanes is empty.
+// Loops are the inductive loops at this device. There are none where Lanes is
+// empty.
 type Loops struct {
-	Source   string        // gpio, or street: made-up vehicles, for a demonstration
-	Debounce time.Duration // contact bounce that the kernel swallows; 0: kerb removes it
+	Source   string        // gpio, or street: simulated vehicles, for a demonstration
+	Debounce time.Duration // the kernel's debounce period; 0: kerb itself removes contact bounce
 	Lines    []LoopLine
 	Lanes    []LoopLane
 }
 
-// LoopLine is one contact: a loop's detector output, or a card's fault relay.
+// LoopLine is one contact on a GPIO line: the output of a loop detector card,
+// or the fault relay of the card.
 type LoopLine struct {
-	Name       string // by which lanes and recordings call it
+	Name       string // its name in lanes and recordings
 	GPIO       string // the line's name in the kernel, such as GPIO17
 	Chip       string // the chip's label; empty: the board's own
-	Pulse      bool   // the card gives a pulse a vehicle instead of its presence
+	Pulse      bool   // the card gives one pulse for each vehicle instead of its presence
 	ActiveHigh bool
 	Bias       string // up, down or none
 }
 
-// LoopLane is one stream: one loop, or two behind each other.
+// LoopLane is one stream, measured with one loop, or with two in the direction
+// of travel.
 type LoopLane struct {
 	ID         string
 	Loops      []string // names of one or two lines, in the direction a to b
-	Relays     []string // fault relays that speak for it
+	Relays     []string // names of the fault relays of its cards
 	Reverse    bool     // Loops are in the direction b to a
-	Spacing    float64  // m, leading edge to leading edge
+	Spacing    float64  // m, from the leading edge of the first loop to that of the second
 	LoopLength float64  // m along the road
-	MeanLength float64  // m, declared: a single loop's speed is estimated with it
-	Lengths    string   // uk or tls
-	Split      bool     // motorcycle, car and heavy by length
+	MeanLength float64  // m, of vehicles, declared: with it the speed at a single loop is estimated
+	Lengths    string   // the length classes: uk or tls
+	Split      bool     // motorcycle, car and heavy are told apart by length
 }
 
-// Streams is the stream of every lane. Each lane is a sensor of its own: one
-// passage is over one of them.
+// Streams returns one stream for each lane. Each lane is a sensor of its own,
+// because one vehicle passes over one lane only.
 func (l Loops) Streams() (all []counting.Stream) {
 	for _, lane := range l.Lanes {
 		classes := []counting.Class{counting.Vehicle}

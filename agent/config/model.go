@@ -16,14 +16,15 @@ import (
 
 var modelSumPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// modelDirs are the folders in which a network can be named by its hash.
+// modelDirs are the directories in which a network can be named by its hash.
 func modelDirs(dir, state string) []string {
 	state = resolvePath(dir, cmp.Or(state, DefaultState))
 	return []string{filepath.Join(state, "models"), filepath.Join(dir, "models")}
 }
 
-// resolveModel is where the file of a network lies, and what it must hold. It is for
-// a checked file: that a network on a shelf is there is known.
+// resolveModel is the path of a network's file and the hash that the file must
+// have; for a network in the binary, its name and no hash. The file must be
+// checked: then a network that is named by its hash was found.
 func (s *Site) resolveModel(name string) (path, sum string) {
 	if name == "" || slices.Contains(nets.All(), name) {
 		return name, ""
@@ -46,7 +47,8 @@ func (c checker) checkModel(key, name string) {
 	}
 }
 
-// findModel finds a file by its hash; empty: it is not there.
+// findModel searches the directories for the .kerb file with the hash sum. It
+// returns "" if none has it.
 func findModel(shelves []string, sum string) string {
 	for _, dir := range shelves {
 		entries, err := os.ReadDir(dir)
@@ -63,7 +65,7 @@ func findModel(shelves []string, sum string) string {
 	return ""
 }
 
-// hashFile is a file's hash; what cannot be read has none.
+// hashFile is the hash of a regular file as sha256:…; "" if it cannot be read.
 func hashFile(path string) string {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return ""

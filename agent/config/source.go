@@ -15,19 +15,20 @@ import (
 	"time"
 )
 
-// Feed is the kind of a camera's source.
+// Feed is the kind of a camera's source. The driver of the camera follows from
+// it.
 type Feed uint8
 
 // The kinds.
 const (
 	SceneFeed     Feed = iota // scene:NAME, the built-in street
-	RecordingFeed             // a file, played in a loop
-	StreamFeed                // http(s)://…, Motion-JPEG without end
+	RecordingFeed             // path of a recording, played in a loop
+	StreamFeed                // http(s)://…, an endless Motion-JPEG stream
 	RTSPFeed                  // rtsp(s)://…
-	DeviceFeed                // /dev/…, a camera of the kernel
-	CSIFeed                   // csi:N, a Raspberry Pi's own, by rpicam-vid
-	CommandFeed               // whatever a program writes
-	SnapshotFeed              // http(s)://…, one picture or short clip at a time
+	DeviceFeed                // /dev/…, a V4L2 device
+	CSIFeed                   // csi:N, a camera on a Raspberry Pi's connector, read with rpicam-vid
+	CommandFeed               // the output of a program
+	SnapshotFeed              // http(s)://…, polled: one picture or short clip for each request
 )
 
 // Feed is the kind of this camera's source.
@@ -39,16 +40,17 @@ func (c Camera) Feed() Feed {
 	return f
 }
 
-// Still reports whether its picture is seen at instants, not all the time.
+// Still reports whether the camera is polled: its picture is then seen at
+// instants, not all the time.
 func (c Camera) Still() bool { return c.Feed() == SnapshotFeed }
 
-// The bounds of the time between two askings for a picture.
+// The bounds of the polling interval.
 const (
 	minPollEvery = 10 * time.Second
 	maxPollEvery = time.Hour
 )
 
-// checkPolled says what is wrong with a camera that is seen at instants.
+// checkPolled checks the keys of a camera with the key every.
 func (c checker) checkPolled(key string, cam cameraFile) {
 	switch d := cam.Every.Duration; {
 	case !c.HasKey(key + ".every"):
@@ -69,6 +71,8 @@ func (c checker) checkPolled(key string, cam cameraFile) {
 	}
 }
 
+// sourceKind tells the kind from the form of the source alone. A polled address
+// is a StreamFeed here: see Camera.Feed.
 func sourceKind(source string, command bool) Feed {
 	scheme, _, _ := strings.Cut(source, ":")
 	switch {
@@ -88,13 +92,13 @@ func sourceKind(source string, command bool) Feed {
 	return RecordingFeed
 }
 
-// Secure reports whether a camera is spoken to by TLS.
+// Secure reports whether the connection to the camera uses TLS.
 func (c Camera) Secure() bool {
 	return strings.HasPrefix(c.Source, "https://") || strings.HasPrefix(c.Source, "rtsps://")
 }
 
-// Address is the one address of a network camera, host and port; "" if the
-// camera has none.
+// Address is the one network address of the camera, host:port; "" if it has
+// none.
 func (c Camera) Address() string {
 	switch c.Feed() {
 	case StreamFeed, RTSPFeed, SnapshotFeed:
@@ -112,8 +116,8 @@ func (c Camera) Address() string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// CSI is a camera on a Raspberry Pi's own connector: its number, the size and
-// the rate that are asked of it.
+// CSI is a camera on the CSI connector of a Raspberry Pi: its number, and the
+// size, the rate and the codec that rpicam-vid is asked for.
 type CSI struct {
 	Number        int
 	Width, Height int
@@ -121,9 +125,10 @@ type CSI struct {
 	Codec         string // mjpeg or yuv420
 }
 
-// ParseCSI reads csi:0?size=640x480&rate=15&codec=yuv420. Left out, the size is
-// 640×480, the rate 15, and the codec yuv420, which no one has to compress and
-// decompress. That is without padding only where the width is a multiple of 64.
+// ParseCSI parses csi:0?size=640x480&rate=15&codec=yuv420. The defaults are
+// 640×480, 15 pictures a second, and yuv420, which needs neither compression
+// nor decompression. Rows of yuv420 are without padding only where the width is
+// a multiple of 64, so other widths are refused for it.
 func ParseCSI(source string) (CSI, error) {
 	wrong := errors.New("must be like csi:0 or csi:0?size=640x480&rate=15&codec=yuv420")
 	c := CSI{Width: 640, Height: 480, Rate: 15, Codec: "yuv420"}
@@ -168,7 +173,8 @@ func ParseCSI(source string) (CSI, error) {
 	return c, nil
 }
 
-// formatShape is what a program may write.
+// formatShape is the pattern of the key format: the pixel formats that a
+// program may write.
 const formatShape = `^(mjpeg|yuv4mpeg|(gray|yuv420):[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$`
 
 var (
@@ -178,8 +184,8 @@ var (
 
 const sourceExample = `for example "rtsp://camera.example/stream", "http://camera.example/mjpeg", "/dev/v4l/by-id/…", "csi:0", a file, or "scene:calm"`
 
-// checkSource says what is wrong with where pictures come from. What a scene is
-// called is known to those who draw it.
+// checkSource checks the source of pictures and the keys that go with it. The
+// names of scenes are checked by their driver.
 func (c checker) checkSource(key string, cam cameraFile) {
 	at, source := key+".source", cam.Source
 	scheme, rest, addressed := strings.Cut(source, "://")
@@ -227,7 +233,8 @@ func (c checker) checkCommand(key string, cam cameraFile) {
 	}
 }
 
-// checkSecrets are the keys that go with an address.
+// checkSecrets checks the keys that go with an address: files, certificate and
+// transport.
 func (c checker) checkSecrets(key string, cam cameraFile) {
 	c.checkFile(key+".password_file", cam.PasswordFile)
 	c.checkFile(key+".ca_file", cam.CAFile)
@@ -248,12 +255,12 @@ func (c checker) checkSecrets(key string, cam cameraFile) {
 	}
 }
 
-// credentialPrefix is where systemd puts a secret of that name: systemd.exec(5),
-// LoadCredential=.
+// credentialPrefix names a secret in systemd's credentials directory: see
+// LoadCredential= in systemd.exec(5).
 const credentialPrefix = "credential:"
 
-// resolveSecret takes the place of a secret against the file's own directory, or
-// against that of the service's credentials.
+// resolveSecret makes the path of a secret absolute: in systemd's credentials
+// directory, or starting at dir.
 func resolveSecret(dir, path string) string {
 	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
 		return filepath.Join(os.Getenv("CREDENTIALS_DIRECTORY"), name)
@@ -261,7 +268,8 @@ func resolveSecret(dir, path string) string {
 	return resolvePath(dir, path)
 }
 
-// parseFingerprint is the SHA-256 that text spells.
+// parseFingerprint decodes a SHA-256 in hexadecimal, with or without colons. It
+// returns "" if the text is not hexadecimal.
 func parseFingerprint(text string) string {
 	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"aead.dev/minisign"
 )
 
-// Trust is how much proof the device wants before it takes a policy. It stands
-// in the engineer's file because it belongs to the device: whoever writes
+// Trust is the proof that the device asks for before it accepts a policy. It is
+// in the engineer's file, because it belongs to the device: the authors of
 // policies must not be able to appoint themselves.
 type Trust struct {
 	Mode string // open, signed or two-person; empty: open
@@ -24,7 +24,7 @@ type trustFile struct {
 
 var trustModes = []string{"open", "signed", "two-person"}
 
-// checkTrust checks the table and reads the keys that stand in files.
+// checkTrust checks the table and reads the keys that are in files.
 func (c checker) checkTrust(t trustFile) Trust {
 	out := Trust{Mode: t.Mode}
 	if c.HasKey("trust.mode") && !slices.Contains(trustModes, t.Mode) {
@@ -45,7 +45,8 @@ func (c checker) checkTrust(t trustFile) Trust {
 	return out
 }
 
-// readKey reads a key, or the file that holds one.
+// readKey parses a minisign public key, or reads it from the file that text
+// names.
 func (c checker) readKey(text string) (k minisign.PublicKey, err error) {
 	if k.UnmarshalText([]byte(text)) == nil {
 		return k, nil

@@ -12,7 +12,7 @@ import (
 	"kerb/counting"
 )
 
-// Drawing is what is drawn over one camera's picture.
+// Drawing holds the geometry that a person draws over one camera's picture.
 type Drawing struct {
 	Lines   []Line
 	Zones   []Zone
@@ -20,13 +20,14 @@ type Drawing struct {
 	Heights []counting.Height // none or two
 }
 
-// Drawing is what is drawn over the camera's picture.
+// Drawing returns the lines, zones, masks and heights of the camera.
 func (c Camera) Drawing() Drawing { return Drawing{c.Lines, c.Zones, c.Masks, c.Heights} }
 
-// Redraw is the text of a site file with another drawing for one camera, by its
-// place in the file. What was not drawn anew stays as it is written, comments
-// included. The result was read back: it says what was drawn, and of all else
-// the same as before. What is wrong with the drawing comes back as a
+// Redraw replaces the drawing of one camera in the text of a site file; camera
+// is its index in the file. Tables and keys with an unchanged value stay as
+// they are written, comments included. The new text is parsed again and
+// compared: it must give d for this camera and the old values for everything
+// else, or Redraw returns an error. Mistakes in d are returned as a
 // mistake.List.
 func Redraw(name string, data []byte, camera int, d Drawing) ([]byte, error) {
 	before, err := Parse(name, data)
@@ -59,7 +60,8 @@ func Redraw(name string, data []byte, camera int, d Drawing) ([]byte, error) {
 	return text, nil
 }
 
-// onlyDrawingDiffers reports whether after is before with the drawing d for that camera.
+// onlyDrawingDiffers reports whether after has the drawing d for that camera
+// and is equal to before in everything else.
 func onlyDrawingDiffers(before, after *Site, camera int, d Drawing) bool {
 	if len(after.Cameras) != len(before.Cameras) {
 		return false
@@ -76,9 +78,12 @@ func onlyDrawingDiffers(before, after *Site, camera int, d Drawing) bool {
 	return fmt.Sprint(got) == fmt.Sprint(d) && reflect.DeepEqual(plain(before), plain(after))
 }
 
-// decimals is how finely a place is written: a tenth of a pixel.
+// decimals is the precision of a written coordinate: 10⁻⁴ of the picture is
+// less than a tenth of a pixel at 640 × 480.
 const decimals = 4
 
+// roundPlaces rounds all coordinates and heights to decimals, in copies of the
+// slices.
 func (d *Drawing) roundPlaces() {
 	at := func(p counting.Point) counting.Point {
 		return counting.Point{X: roundDecimals(p.X), Y: roundDecimals(p.Y)}
@@ -110,7 +115,8 @@ func roundDecimals(v float64) float64 {
 	return math.Round(v*scale) / scale
 }
 
-// item is one table as keys and values, in their order.
+// item is one table of the drawing as text: its id, and keys with values in
+// their order.
 type item struct {
 	id   string
 	keys []pair
@@ -161,23 +167,26 @@ func formatClasses(cs []counting.Class) string {
 	return "[" + strings.Join(names, ", ") + "]"
 }
 
-// editor changes a file line by line, by what the sheet knows of its places.
+// editor collects edits of a file by lines. The sheet gives the lines of tables
+// and keys.
 type editor struct {
 	sheet  *mistake.Sheet
-	lines  []string // with their ends
+	lines  []string // with their line ends
 	camera string
 	edits  []edit
 	err    error
 }
 
-// edit puts other text in the place of lines [from, to), counted from 0.
+// edit replaces the lines [from, to), counted from 0, by text.
 type edit struct {
 	from, to int
 	text     string
-	newTable bool // a new one: it comes after new keys in the same place
+	newTable bool // text is a new table: it follows new keys at the same line
 }
 
-// editTables brings the tables of one kind from was to now.
+// editTables adds the edits that change the tables of one kind from was to now.
+// Tables that are written as one inline value cannot be edited and are an
+// error, unless they stay equal.
 func (e *editor) editTables(kind string, was, now []item) {
 	if len(was) > 0 && e.sheet.KeyLine(e.tablePath(kind, 0)) == 0 {
 		if !reflect.DeepEqual(was, now) {
@@ -215,8 +224,8 @@ func (e *editor) tablePath(kind string, i int) string {
 	return fmt.Sprintf("%s.%s[%d]", e.camera, kind, i)
 }
 
-// matchItems says of each new item which old one it was: the one of its name, or,
-// if that is gone, the one in its place.
+// matchItems gives for each new item the index of the old one that it replaces,
+// or -1: the old item with the same id, or else the one at the same index.
 func matchItems(was, now []item) []int {
 	old := make([]int, len(now))
 	taken := map[int]bool{}
@@ -234,7 +243,8 @@ func matchItems(was, now []item) []int {
 	return old
 }
 
-// tableLines is a table's lines, from its header to behind its last key.
+// tableLines is the range of a table's lines [from, to): its header to its last
+// key. Blank lines and comments after that belong to the next table.
 func (e *editor) tableLines(path string) (from, to int) {
 	from = e.sheet.KeyLine(path) - 1
 	to = len(e.lines)
@@ -253,8 +263,8 @@ func (e *editor) tableLines(path string) (from, to int) {
 	return from, to
 }
 
-// insertionLine is the line before which another table of the kind goes: behind the last
-// one of its kind, or of its camera.
+// insertionLine is the line at which a new table of the kind is inserted: after
+// the last one of its kind, or after the last table of its camera.
 func (e *editor) insertionLine(kind string) int {
 	last := e.camera
 	for _, t := range e.sheet.Tables() {
@@ -273,6 +283,8 @@ func (e *editor) insertionLine(kind string) int {
 	return to
 }
 
+// changeValues adds edits for the keys with a new value. A key that the table
+// does not have is added at its end.
 func (e *editor) changeValues(path string, was, now item) {
 	for i, p := range now.keys {
 		if was.keys[i].value == p.value {
@@ -290,8 +302,9 @@ func (e *editor) changeValues(path string, was, now item) {
 	}
 }
 
-// valueEnd finds the end of the value that begins in a line: the line behind it,
-// and the comment after it.
+// valueEnd is the line after a value that begins in the given line and may go
+// on over several, and the comment behind the value. It counts brackets and
+// skips strings in quotes.
 func (e *editor) valueEnd(line int) (to int, comment string) {
 	depth, quote := 0, byte(0)
 	for to = line; to < len(e.lines); to++ {
@@ -324,8 +337,9 @@ func (e *editor) valueEnd(line int) (to int, comment string) {
 	return to, ""
 }
 
-// removeTable takes a table out, with the comment right above it unless that may be
-// about all that follow.
+// removeTable adds the edit that removes a table with the comment right above
+// it. Above the first table of a kind the comment stays: it may describe all of
+// them.
 func (e *editor) removeTable(path string) {
 	from, to := e.tableLines(path)
 	if !strings.HasSuffix(path, "[0]") {
@@ -339,7 +353,8 @@ func (e *editor) removeTable(path string) {
 	e.edits = append(e.edits, edit{from: from, to: to})
 }
 
-// applyEdits is the file with all edits.
+// applyEdits is the text of the file with all edits, in the order of their
+// lines.
 func (e *editor) applyEdits() []byte {
 	slices.SortStableFunc(e.edits, func(a, b edit) int {
 		if a.from != b.from || a.newTable == b.newTable {
