@@ -43,17 +43,17 @@ func (c checker) checkName(key, value string) {
 func suggestName(s string) string {
 	s = regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(strings.ToLower(s), "-")
 	s = strings.Trim(s, "-")
-	return s[:min(len(s), 32)]
+	return s[:min(len(s), maxName)]
 }
 
 func (c checker) checkDevice(d deviceFile) {
 	c.checkName("device.name", d.Name)
 	c.checkName("device.site", d.Site)
 	c.checkName("device.tenant", d.Tenant)
-	if isOutside(d.Place.Lat, -90, 90) {
+	if isOutside(d.Place.Lat, -maxLatitude, maxLatitude) {
 		c.Reject("device.place.lat", "must be -90–90 degrees", "")
 	}
-	if isOutside(d.Place.Lon, -180, 180) {
+	if isOutside(d.Place.Lon, -maxLongitude, maxLongitude) {
 		c.Reject("device.place.lon", "must be -180–180 degrees", "")
 	}
 }
@@ -135,7 +135,7 @@ func (c checker) checkCameras(cams []cameraFile) {
 
 func (c checker) checkCamera(key string, cam cameraFile) {
 	c.checkSource(key, cam)
-	if c.HasKey(key+".fps") && isOutside(cam.FPS, 1, 30) {
+	if c.HasKey(key+".fps") && isOutside(cam.FPS, minFPS, maxFPS) {
 		c.Reject(key+".fps", "must be 1–30", "leave it out to look at every picture")
 	}
 	if c.HasKey(key+".hours") && len(cam.Hours) == 0 {
@@ -220,7 +220,7 @@ func (c checker) checkPoint(key string, p [2]float64) {
 }
 
 func (c checker) checkPolygon(key string, g [][2]float64) {
-	if len(g) < 3 || len(g) > 32 {
+	if len(g) < minCorners || len(g) > maxCorners {
 		c.Reject(key, "must have 3–32 corners", "for example [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]")
 		return
 	}
@@ -237,7 +237,7 @@ func (c checker) checkHeights(key string, hs []heightFile) {
 		k := fmt.Sprintf("%s.height[%d]", key, i)
 		c.checkPoint(k+".foot", h.Foot)
 		c.checkPoint(k+".top", h.Top)
-		if isOutside(h.Metres, 0.5, 20) {
+		if isOutside(h.Metres, minHeight, maxHeight) {
 			c.Reject(k+".metres", "must be 0.5–20", "")
 		}
 		if h.Top[1] >= h.Foot[1] {

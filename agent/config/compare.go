@@ -21,7 +21,7 @@ type compareFile struct {
 }
 
 func (c compareFile) toCompare() Compare {
-	return Compare{c.A, c.B, cmp.Or(c.Expect, 1), cmp.Or(c.Tolerance, 0.25)}
+	return Compare{c.A, c.B, cmp.Or(c.Expect, defaultExpect), cmp.Or(c.Tolerance, defaultTolerance)}
 }
 
 func (c checker) checkComparisons(all []compareFile) {
@@ -35,10 +35,10 @@ func (c checker) checkComparisons(all []compareFile) {
 		if v.A == v.B {
 			c.Reject(key+".b", "must be another stream than a", "")
 		}
-		if c.HasKey(key+".expect") && isOutside(v.Expect, 0.01, 100) {
+		if c.HasKey(key+".expect") && isOutside(v.Expect, minExpect, maxExpect) {
 			c.Reject(key+".expect", "must be 0.01–100", "a divided by b when both are well; leave it out for 1")
 		}
-		if c.HasKey(key+".tolerance") && isOutside(v.Tolerance, 0.01, 0.9) {
+		if c.HasKey(key+".tolerance") && isOutside(v.Tolerance, minTolerance, maxTolerance) {
 			c.Reject(key+".tolerance", "must be 0.01–0.9", "leave it out for 0.25")
 		}
 	}

@@ -107,7 +107,7 @@ type heightFile struct {
 }
 
 // DefaultState is the spool's directory where the file gives none. The packages
-// of kerb create it.
+// of kerb use it.
 const DefaultState = "/var/lib/kerb"
 
 // toSite makes the values of a checked file, with defaults and absolute paths.

@@ -115,7 +115,7 @@ func (c checker) checkLoops(l loopsFile) {
 		return
 	}
 	c.checkOneOf("loop.source", l.Source, "gpio", "street")
-	if d := l.Debounce.Duration; d < 0 || d > 20*time.Millisecond {
+	if d := l.Debounce.Duration; d < 0 || d > maxDebounce {
 		c.Reject("loop.debounce", `must be "0s"–"20ms"`, "leave it out: kerb removes bounce without losing the first edge's time")
 	}
 	if len(l.Lanes) == 0 {
@@ -159,13 +159,13 @@ func (c checker) checkLane(key string, n loopLaneFile, names map[string]bool) {
 			}
 		}
 	}
-	if len(n.Loops) == 2 && isOutside(n.Spacing, 1, 50) {
+	if len(n.Loops) == 2 && isOutside(n.Spacing, minSpacing, maxSpacing) {
 		c.Reject(key+".spacing", "must be 1–50 m for two loops", "from the leading edge of the first loop to that of the second")
 	}
-	if (c.HasKey(key+".loop_length") || len(n.Loops) == 2 || n.MeanLength > 0) && isOutside(n.LoopLength, 0.3, 30) {
+	if (c.HasKey(key+".loop_length") || len(n.Loops) == 2 || n.MeanLength > 0) && isOutside(n.LoopLength, minLoopLength, maxLoopLength) {
 		c.Reject(key+".loop_length", "must be 0.3–30 m", "along the road; 2 m is usual")
 	}
-	if c.HasKey(key+".mean_length") && isOutside(n.MeanLength, 1, 20) {
+	if c.HasKey(key+".mean_length") && isOutside(n.MeanLength, minMeanLength, maxMeanLength) {
 		c.Reject(key+".mean_length", "must be 1–20 m", "the mean length of vehicles here; it makes a single loop's speed an estimate")
 	}
 	c.checkOneOf(key+".lengths", n.Lengths, "uk", "tls")

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Feed is the kind of a camera's source. The driver of the camera follows from
@@ -43,12 +42,6 @@ func (c Camera) Feed() Feed {
 // Still reports whether the camera is polled: its picture is then seen at
 // instants, not all the time.
 func (c Camera) Still() bool { return c.Feed() == SnapshotFeed }
-
-// The bounds of the polling interval.
-const (
-	minPollEvery = 10 * time.Second
-	maxPollEvery = time.Hour
-)
 
 // checkPolled checks the keys of a camera with the key every.
 func (c checker) checkPolled(key string, cam cameraFile) {
@@ -134,7 +127,7 @@ func ParseCSI(source string) (CSI, error) {
 	c := CSI{Width: 640, Height: 480, Rate: 15, Codec: "yuv420"}
 	name, query, _ := strings.Cut(strings.TrimPrefix(source, "csi:"), "?")
 	var err error
-	if c.Number, err = strconv.Atoi(name); err != nil || c.Number < 0 || c.Number > 9 {
+	if c.Number, err = strconv.Atoi(name); err != nil || c.Number < 0 || c.Number > maxCSINumber {
 		return c, wrong
 	}
 	words, err := url.ParseQuery(query)
@@ -161,13 +154,13 @@ func ParseCSI(source string) (CSI, error) {
 		}
 	}
 	switch {
-	case c.Width < 64 || c.Width > 4096 || c.Height < 64 || c.Height > 4096 || c.Width%2+c.Height%2 > 0:
+	case c.Width < minCSISide || c.Width > maxCSISide || c.Height < minCSISide || c.Height > maxCSISide || c.Width%2+c.Height%2 > 0:
 		return c, errors.New("must have a size of 64–4096, even")
-	case c.Rate < 1 || c.Rate > 60:
+	case c.Rate < 1 || c.Rate > maxCSIRate:
 		return c, errors.New("must have a rate of 1–60")
 	case c.Codec != "yuv420" && c.Codec != "mjpeg":
 		return c, errors.New("must have the codec yuv420 or mjpeg")
-	case c.Codec == "yuv420" && c.Width%64 != 0:
+	case c.Codec == "yuv420" && c.Width%yuvAlignment != 0:
 		return c, errors.New("must have a width that is a multiple of 64, or codec=mjpeg")
 	}
 	return c, nil
