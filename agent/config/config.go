@@ -65,7 +65,7 @@ type Broker struct {
 // Camera is one camera with the lines, zones and masks in its picture.
 type Camera struct {
 	Name         string
-	Source       string   // see the constants of Feed; empty beside Command
+	Source       string   // address, path or name, with a form for each kind; empty beside Command
 	Command      []string // a program that writes pictures, instead of a source
 	Format       string   // of its pictures: formatShape; empty: the data itself tells
 	User         string

@@ -46,6 +46,7 @@ type deviceFile struct {
 // day is a date; its time is the first instant of that day in UTC.
 type day struct{ time.Time }
 
+// UnmarshalText accepts YYYY-MM-DD.
 func (f *day) UnmarshalText(b []byte) (err error) {
 	if f.Time, err = time.Parse(time.DateOnly, string(b)); err != nil {
 		return errors.New(`must be a day in quotes, such as "2026-11-01"`)

@@ -90,6 +90,7 @@ type loopLaneFile struct {
 // duration is a Go duration in quotes.
 type duration struct{ time.Duration }
 
+// UnmarshalText accepts the form of time.ParseDuration.
 func (w *duration) UnmarshalText(b []byte) (err error) {
 	if w.Duration, err = time.ParseDuration(string(b)); err != nil {
 		return fmt.Errorf("must be a duration in quotes, such as %q", "5ms")

@@ -65,7 +65,7 @@ func (c checker) checkPolled(key string, cam cameraFile) {
 }
 
 // sourceKind tells the kind from the form of the source alone. A polled address
-// is a StreamFeed here: see Camera.Feed.
+// is Motion-JPEG here; only its polling interval tells the difference.
 func sourceKind(source string, command bool) Feed {
 	scheme, _, _ := strings.Cut(source, ":")
 	switch {

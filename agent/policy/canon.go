@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// formatCanonical writes every key of the terms as one line of TOML, but for those
-// that its method does not know. It walks the struct itself, so that a key
-// which is added later cannot be forgotten here. (Such a key is to be left out
-// while it has its default, or every signature given before it would break.)
+// formatCanonical writes every key of the terms as one line of TOML, except
+// those that have no meaning for the method. It walks the struct by reflection,
+// so that a key that is added later cannot be forgotten here. (Such a key must
+// be left out while it has its default value, or every signature given before
+// it would become invalid.)
 func formatCanonical(t *terms) []byte {
 	var b bytes.Buffer
 	walkKeys("", reflect.ValueOf(t).Elem(), func(path string, v reflect.Value) {
@@ -22,7 +23,7 @@ func formatCanonical(t *terms) []byte {
 	return b.Bytes()
 }
 
-// walkKeys calls f for every key below the struct v.
+// walkKeys calls f for every key below the struct v, with its dotted path.
 func walkKeys(path string, v reflect.Value, f func(path string, v reflect.Value)) {
 	for i := range v.NumField() {
 		sub := path + v.Type().Field(i).Tag.Get("toml")
@@ -34,6 +35,7 @@ func walkKeys(path string, v reflect.Value, f func(path string, v reflect.Value)
 	}
 }
 
+// isTextual reports whether v is written as text, by its String method.
 func isTextual(v reflect.Value) bool {
 	_, ok := v.Interface().(fmt.Stringer)
 	return ok

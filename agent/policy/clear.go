@@ -9,17 +9,19 @@ import (
 	"kerb/counting"
 )
 
-// Clear turns one window into the only form of it that may be stored or sent.
-// Noise is drawn here, once: to clear the same window twice would give an
-// observer two looks at it, so keep the Release and resend that.
+// Clear turns one window into a Release, the only form in which it may be
+// stored or sent. Noise is drawn here, once. Clearing the same window twice
+// would give an observer two draws of the same number, so the caller keeps the
+// Release and resends that.
 //
 // The Tally must be of a kind and of classes that the policy allows, and lie in
-// one of the policy's windows, which are aligned in UTC; anything else is an
-// error, and nothing of the Tally is in it. A Tally that covers a part of the
-// window, at a start or a stop, is released as that window with less observed:
-// no shorter one ever leaves. Outside the policy's hours the Release is a gap,
-// whatever was counted. Without noise so is a window of which less than half
-// was seen: stopping and starting the device must not make windows shorter.
+// one of the policy's windows, which are aligned in UTC. Otherwise Clear
+// returns an error that holds no number of the Tally. A Tally of a part of a
+// window, at a start or a stop, is released as the whole window with less time
+// observed: no shorter window leaves the device. Outside the policy's hours the
+// Release is a gap, whatever was counted. Without noise, a window of which less
+// than half was observed is a gap too, because stopping and starting the device
+// must not make windows shorter.
 func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	if err := p.checkTally(&t); err != nil {
 		return Release{}, fmt.Errorf("clear %s: %w", t.Stream, err)
@@ -64,9 +66,11 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	return r, nil
 }
 
+// appendCells adds cells behind those that r has.
 func (r *Release) appendCells(cs ...cell) { r.count += copy(r.cells[r.count:], cs) }
 
-// checkTally refuses a Tally that the policy does not allow at all.
+// checkTally returns an error for a Tally that the policy does not allow at
+// all.
 func (p *Policy) checkTally(t *counting.Tally) error {
 	start := t.Start.Truncate(p.Window())
 	switch length := t.End.Sub(t.Start); {
@@ -90,6 +94,8 @@ func (p *Policy) checkTally(t *counting.Tally) error {
 	return p.checkClasses(t.Counted)
 }
 
+// checkClasses returns an error if a class is counted that the policy does not
+// allow.
 func (p *Policy) checkClasses(counted [counting.Classes]bool) error {
 	for c, yes := range counted {
 		if yes && !p.Allows(counting.Class(c)) {
@@ -99,7 +105,8 @@ func (p *Policy) checkClasses(counted [counting.Classes]bool) error {
 	return checkSplit(counted)
 }
 
-// checkSplit refuses a stream that counts nothing, or vehicles twice over.
+// checkSplit returns an error for a stream that counts no class, or vehicles
+// both as a whole and by parts.
 func checkSplit(counted [counting.Classes]bool) error {
 	if counted == [counting.Classes]bool{} {
 		return errors.New("no class is counted")
@@ -110,6 +117,7 @@ func checkSplit(counted [counting.Classes]bool) error {
 	return nil
 }
 
+// nameKind is the name of a kind, "unknown" for a value that is none.
 func nameKind(k counting.Kind) string {
 	if k > counting.LoopStream {
 		return "unknown"
@@ -117,6 +125,7 @@ func nameKind(k counting.Kind) string {
 	return k.String()
 }
 
+// newRule is the policy's clearing as the parameters of a Release.
 func (p *Policy) newRule() rule {
 	c := p.terms.Clear
 	r := rule{
@@ -136,7 +145,7 @@ type clearer struct {
 	noise *sampler
 }
 
-// clearLine clears what crossed a line or loop in one class.
+// clearLine clears the crossings of a line or loop in one class.
 func (w clearer) clearLine(c counting.Class, n [counting.Directions]uint32) []cell {
 	cells := make([]cell, 0, counting.Directions+1)
 	for d, n := range n {
@@ -157,10 +166,10 @@ func (w clearer) clearLine(c counting.Class, n [counting.Directions]uint32) []ce
 	return cells
 }
 
-// suppressCells withholds what is below the threshold and rounds the rest. Where a
-// total is given, a direction that stands alone could be taken from it to find
-// the other one: if either is withheld, both are, and all that is said of them
-// is what the total says anyhow.
+// suppressCells withholds counts below the threshold and rounds the others.
+// Where a total is given, a single withheld direction could be computed as the
+// total minus the other direction. So if either is withheld, both are, and
+// their upper bound is the one that follows from the total anyway.
 func (w clearer) suppressCells(cells []cell) {
 	hidden := false
 	for i := range cells {
@@ -185,8 +194,8 @@ func (w clearer) suppressCells(cells []cell) {
 	}
 }
 
-// withholdBelow replaces a number below the threshold by just that. Threshold 0
-// withholds nothing, also not what noise has taken below zero.
+// withholdBelow replaces a number below the threshold by "below the threshold".
+// Threshold 0 withholds no number, not even one that noise made negative.
 func (c *cell) withholdBelow(below int64) bool {
 	if c.ranged = below > 0 && c.a < below; c.ranged {
 		c.a, c.b = 0, below
@@ -194,13 +203,13 @@ func (c *cell) withholdBelow(below int64) bool {
 	return c.ranged
 }
 
-// clearZone clears how many objects of one class were present.
+// clearZone clears the number of objects of one class that were present.
 //
 // One presence adds at most its own time in the window to the object-seconds,
-// so at most 1 to the mean, and at most 1 to the peak; seen at instants, at most
-// each of them. Half of ε is spent on
-// each. The mean is rounded to tenths first, in whole numbers, which keeps its
-// sensitivity: two numbers at most 1 apart round to tenths at most 10 apart.
+// so at most 1 to the mean, and at most 1 to the peak; observed at instants, at
+// most each of them. Half of ε is spent on each. The mean is rounded to tenths
+// first, in whole numbers, which keeps its sensitivity: two numbers at most 1
+// apart round to tenths at most 10 apart.
 func (w clearer) clearZone(c counting.Class, present, observed time.Duration, peak uint32) cell {
 	tenths := meanTenths(present, observed)
 	o := cell{class: c, a: tenths, b: int64(peak)}
@@ -225,7 +234,7 @@ func (w clearer) clearZone(c counting.Class, present, observed time.Duration, pe
 	return o
 }
 
-// meanTenths is present over observed in tenths, halves up, or maxMean if it is
+// meanTenths is present/observed in tenths, halves up, or maxMean if it is
 // more: ⌊(20·present + observed) / (2·observed)⌋ without overflow.
 func meanTenths(present, observed time.Duration) int64 {
 	hi, lo := bits.Mul64(20, uint64(max(0, present)))
@@ -237,7 +246,8 @@ func meanTenths(present, observed time.Duration) int64 {
 	return int64(min(tenths, maxMean))
 }
 
-// bandAround is the band that n is in: its lower end, and the next one's or 0.
+// bandAround is the band that contains n: its lower end, and the lower end of
+// the next band or 0.
 func (w clearer) bandAround(n int64) (from, below int64) {
 	for _, b := range w.bands {
 		if b == 0 {
@@ -251,8 +261,8 @@ func (w clearer) bandAround(n int64) (from, below int64) {
 	return from, 0
 }
 
-// roundToStep is the multiple of step nearest to n, halves up, for n ≥ 0, or the
-// largest multiple that is at most most.
+// roundToStep is the multiple of step nearest to n, halves up, for n ≥ 0; or
+// the largest multiple that does not exceed most.
 func roundToStep(n, step, most int64) int64 {
 	return min((n+step/2)/step, most/step) * step
 }

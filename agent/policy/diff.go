@@ -30,16 +30,16 @@ func Diff(old, new *Policy) []Change {
 			c.Effect = way(&old.terms, &new.terms)
 		}
 		if old.Method() != new.Method() && methodsKnowing(path) != nil {
-			c.Effect = Neutral // the change of method has said it
+			c.Effect = Neutral // the change of clear.method is listed as looser already
 		}
 		changes = append(changes, c)
 	})
 	return changes
 }
 
-// Loosens says in what the new policy is looser than the old one, one line for
-// each key; nothing if it is at least as strict in everything. What cannot be
-// compared, such as another method, counts as looser.
+// Loosens lists the keys in which the new policy is looser than the old one,
+// one line each with both values; nil if it is at least as strict in every key.
+// Values that cannot be compared, such as another method, count as looser.
 func Loosens(old, new *Policy) []string {
 	var lines []string
 	for _, c := range Diff(old, new) {
@@ -50,5 +50,5 @@ func Loosens(old, new *Policy) []string {
 	return lines
 }
 
-// samePolicy reports whether two policies say the same.
+// samePolicy reports whether two policies have the same canonical form.
 func samePolicy(a, b *Policy) bool { return bytes.Equal(a.canon, b.canon) }

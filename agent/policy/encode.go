@@ -14,19 +14,19 @@ import (
 
 // The stored form of a Release: magic, then fixed-width big-endian fields,
 // then the cells. Its length depends on the stream's name, its declared cells,
-// the quality and the reason, and on no count.
+// the quality and the reason, and not on any count.
 const (
 	releaseMagic = "KRL\x01"
 	cellSize     = 1 + 1 + 1 + 8 + 8
 	maxTime      = 253402300799999 // ms: the last of the year 9999
 	maxMono      = int64(1<<63-1) / int64(time.Millisecond)
 
-	stillZone = byte(counting.LoopStream) + 1 // in the place of the kind: a zone that was seen at instants
+	stillZone = byte(counting.LoopStream) + 1 // in the place of the kind: a zone that was observed at instants
 )
 
 var methods = [...]Method{Noise, Suppress, Bands}
 
-// MarshalBinary is the stored form. It is an error for the zero Release.
+// MarshalBinary is the stored form. It returns an error for the zero Release.
 func (r Release) MarshalBinary() ([]byte, error) {
 	if r.IsZero() {
 		return nil, errors.New("marshal release: it is the zero value")
@@ -64,9 +64,9 @@ func flagByte(v bool) byte {
 	return 0
 }
 
-// Restore is the inverse of MarshalBinary, for the store only. It refuses
-// whatever Clear could not have made: bytes are not cleared by being well
-// formed, and a Release that came back must say what was once said.
+// Restore decodes the stored form; only package store uses it. It returns an
+// error for every value that Clear cannot have made under any policy:
+// well-formed bytes alone are no proof that a number was cleared.
 func Restore(b []byte) (Release, error) {
 	r, err := decodeRelease(b)
 	if err == nil {
@@ -78,7 +78,8 @@ func Restore(b []byte) (Release, error) {
 	return r, nil
 }
 
-// fieldReader takes fields off the front of b; after a short read everything is 0.
+// fieldReader takes fields off the front of b. After a short read all fields
+// are 0, and short is set.
 type fieldReader struct {
 	b     []byte
 	short bool
@@ -138,7 +139,8 @@ func decodeRelease(b []byte) (r Release, err error) {
 	return r, nil
 }
 
-// checkFields refuses a Release that Clear could not have made under any policy.
+// checkFields returns an error for a Release that Clear cannot have made under
+// any policy.
 func (r *Release) checkFields() error {
 	length := r.end - r.start
 	gap := r.quality == counting.Gap
@@ -162,6 +164,7 @@ func (r *Release) checkFields() error {
 	return r.checkCells()
 }
 
+// checkRule returns an error for parameters that no policy can have.
 func (u rule) checkRule(k counting.Kind) error {
 	noise, suppress, bands := u.method == Noise, u.method == Suppress, u.method == Bands
 	switch {
@@ -186,8 +189,8 @@ func (u rule) checkRule(k counting.Kind) error {
 	return nil
 }
 
-// checkCells checks that the cells are those of some set of classes, in
-// order, and that each is one that its rule can give.
+// checkCells checks that the cells are those of some set of classes, in order,
+// and that each is a possible result of the rule.
 func (r *Release) checkCells() error {
 	var counted [counting.Classes]bool
 	per, last := 1, -1
@@ -222,7 +225,8 @@ func (r *Release) checkCells() error {
 	return checkSplit(counted)
 }
 
-// allowsGroup reports whether the rule can give the cells of one class.
+// allowsGroup reports whether the cells of one class are a possible result of
+// the rule.
 func (u rule) allowsGroup(k counting.Kind, cs []cell) bool {
 	switch {
 	case k == counting.ZoneStream:
@@ -238,17 +242,18 @@ func (u rule) allowsGroup(k counting.Kind, cs []cell) bool {
 	return !slices.ContainsFunc(cs, func(c cell) bool { return !isWithheld(c, u.below) && !u.allowsShown(c) })
 }
 
-// allowsShown reports whether c is a count that suppression left to be seen.
+// allowsShown reports whether c is a count that suppression can leave visible.
 func (u rule) allowsShown(c cell) bool {
 	step := int64(u.round)
 	return !c.ranged && c.b == 0 && c.a%step == 0 && c.a >= roundToStep(int64(u.below), step, maxCount) && c.a <= maxCount
 }
 
+// isWithheld reports whether c is "below the threshold".
 func isWithheld(c cell, below uint16) bool {
 	return below > 0 && c.ranged && c.a == 0 && c.b == int64(below)
 }
 
-// leastShown is the least number that is not withheld.
+// leastShown is the smallest number that is not withheld.
 func leastShown(below uint16) int64 {
 	if below == 0 {
 		return minCount
@@ -256,8 +261,9 @@ func leastShown(below uint16) int64 {
 	return int64(below)
 }
 
-// allowsTotals reports whether two directions and their total can have come
-// out of suppress: all shown, both bounded by the total, or all withheld.
+// allowsTotals reports whether two directions and their total are a possible
+// result of suppressCells: all shown, both bounded by the total, or all
+// withheld.
 func (u rule) allowsTotals(a, b, total cell) bool {
 	switch {
 	case isWithheld(total, u.below):
@@ -275,7 +281,7 @@ func (u rule) allowsTotals(a, b, total cell) bool {
 	return fromA+fromB <= to && from <= toA+toB
 }
 
-// countsRoundedTo are the least and the largest count that are shown as n.
+// countsRoundedTo gives the smallest and the largest count that are shown as n.
 func (u rule) countsRoundedTo(n int64) (from, to int64) {
 	step := int64(u.round)
 	from = max(n-step/2, int64(u.below))
@@ -285,7 +291,8 @@ func (u rule) countsRoundedTo(n int64) (from, to int64) {
 	return from, n - step/2 + step - 1
 }
 
-// allowsZone reports whether the rule can give the cell of a zone.
+// allowsZone reports whether the cell of a zone is a possible result of the
+// rule.
 func (u rule) allowsZone(c cell) bool {
 	switch u.method {
 	case Bands:
@@ -301,12 +308,14 @@ func (u rule) allowsZone(c cell) bool {
 	}
 }
 
-// isName reports whether s can be a stream's name, and so a topic's level.
+// isName reports whether s can be the name of a stream, and so a level of a
+// topic.
 func isName(s string) bool { return len(s) >= 1 && len(s) <= 64 && consistsOf(s, "-") }
 
-// isWord reports whether s is a short fixed word, such as camera_lost.
+// isWord reports whether s is a short word, such as camera_lost.
 func isWord(s string) bool { return len(s) >= 1 && len(s) <= 32 && consistsOf(s, "") }
 
+// consistsOf reports whether s has only a–z, 0–9, _ and the characters in more.
 func consistsOf(s, more string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || strings.ContainsRune(more, r))

@@ -12,7 +12,7 @@ import (
 	"kerb/counting"
 )
 
-// A Language is one that a policy can be explained in.
+// A Language is a language in which a policy can be explained.
 type Language string
 
 // The languages.
@@ -21,7 +21,7 @@ const (
 	Finnish Language = "fi"
 )
 
-// ParseLanguage accepts the languages there are.
+// ParseLanguage accepts en and fi.
 func ParseLanguage(s string) (Language, error) {
 	var l Language
 	if err := parseOneOf(&l, []byte(s), English, Finnish); err != nil {
@@ -30,9 +30,10 @@ func ParseLanguage(s string) (Language, error) {
 	return l, nil
 }
 
-// Explain writes on about a page, for somebody who knows nothing of kerb, what
-// the policy lets be known, what it makes impossible, and what that means for
-// those who pass. Every sentence is there because of a value in force.
+// Explain writes about one page for readers who do not know kerb: which numbers
+// leave the device under this policy, which uses of it are impossible, and the
+// meaning for the people who pass. Every sentence follows from a value in
+// force.
 func (p *Policy) Explain(w io.Writer, l Language) error {
 	text, say := english, englishWords
 	if l == Finnish {
@@ -50,42 +51,80 @@ func (p *Policy) Explain(w io.Writer, l Language) error {
 	return err
 }
 
-// page is what the text of an explanation may ask for.
+// page holds the values that the text of an explanation uses. Its methods are
+// exported for text/template.
 type page struct {
 	*terms
 	p   *Policy
 	say words
 }
 
-func (g page) Hash() string               { return g.p.Hash() }
-func (g page) UsesNoise() bool            { return g.Clear.Method == Noise }
-func (g page) UsesSuppression() bool      { return g.Clear.Method == Suppress }
-func (g page) IsDemo() bool               { return g.Purpose == demonstration }
-func (g page) CountsLines() bool          { return g.p.AllowsKind(counting.LineStream) }
-func (g page) CountsZones() bool          { return g.p.AllowsKind(counting.ZoneStream) }
-func (g page) CountsLoops() bool          { return g.p.AllowsKind(counting.LoopStream) }
-func (g page) UsesCamera() bool           { return g.usesCamera() }
-func (g page) OpenAllHours() bool         { return g.openMinutes() == wholeWeek() }
-func (g page) CountsPassages() bool       { return g.CountsLines() || g.CountsLoops() }
-func (g page) IsOperational() bool        { return g.Purpose == Operational }
-func (g page) ShowsSilhouettes() bool     { return g.Aim.Show == ShowSilhouettes }
-func (g page) SensorLoss() float64        { return g.Clear.Epsilon * float64(g.Clear.Overlap) }
-func (g page) PassageBelief() float64     { return posteriorBelief(g.Clear.Epsilon) }
-func (g page) SensorBelief() float64      { return posteriorBelief(g.SensorLoss()) }
-func (g page) LongestRetention() duration { return duration(maxRetention) }
-func (g page) ExampleLow() int            { return 41 - noiseQuantile(g.Clear.Epsilon, 0.9) }
-func (g page) ExampleHigh() int           { return 41 + noiseQuantile(g.Clear.Epsilon, 0.9) }
+// Hash is the hash of the policy.
+func (g page) Hash() string { return g.p.Hash() }
 
-// ShortestWindow is the least window that the program takes in a file like this.
+// UsesNoise reports whether the method is noise.
+func (g page) UsesNoise() bool { return g.Clear.Method == Noise }
+
+// UsesSuppression reports whether the method is suppression.
+func (g page) UsesSuppression() bool { return g.Clear.Method == Suppress }
+
+// IsDemo reports whether this is the policy of the demonstration.
+func (g page) IsDemo() bool { return g.Purpose == demonstration }
+
+// CountsLines reports whether lines may be counted.
+func (g page) CountsLines() bool { return g.p.AllowsKind(counting.LineStream) }
+
+// CountsZones reports whether zones may be counted.
+func (g page) CountsZones() bool { return g.p.AllowsKind(counting.ZoneStream) }
+
+// CountsLoops reports whether loops may be counted.
+func (g page) CountsLoops() bool { return g.p.AllowsKind(counting.LoopStream) }
+
+// UsesCamera reports whether lines or zones may be counted.
+func (g page) UsesCamera() bool { return g.usesCamera() }
+
+// OpenAllHours reports whether no minute of the week is closed.
+func (g page) OpenAllHours() bool { return g.openMinutes() == wholeWeek() }
+
+// CountsPassages reports whether lines or loops may be counted.
+func (g page) CountsPassages() bool { return g.CountsLines() || g.CountsLoops() }
+
+// IsOperational reports whether the purpose is operational.
+func (g page) IsOperational() bool { return g.Purpose == Operational }
+
+// ShowsSilhouettes reports whether the commissioning page shows silhouettes.
+func (g page) ShowsSilhouettes() bool { return g.Aim.Show == ShowSilhouettes }
+
+// SensorLoss is the privacy loss of an object that every allowed stream of a
+// sensor counts.
+func (g page) SensorLoss() float64 { return g.Clear.Epsilon * float64(g.Clear.Overlap) }
+
+// PassageBelief is the largest belief after one passage, from 50 %.
+func (g page) PassageBelief() float64 { return posteriorBelief(g.Clear.Epsilon) }
+
+// SensorBelief is the largest belief after SensorLoss, from 50 %.
+func (g page) SensorBelief() float64 { return posteriorBelief(g.SensorLoss()) }
+
+// LongestRetention is the longest retention that Parse accepts.
+func (g page) LongestRetention() duration { return duration(maxRetention) }
+
+// ExampleLow is the lower end of the range that 41 stays in with 90 %
+// probability.
+func (g page) ExampleLow() int { return 41 - noiseQuantile(g.Clear.Epsilon, 0.9) }
+
+// ExampleHigh is the upper end of that range.
+func (g page) ExampleHigh() int { return 41 + noiseQuantile(g.Clear.Epsilon, 0.9) }
+
+// ShortestWindow is the shortest window that Parse accepts in a file like this.
 func (g page) ShortestWindow() duration { return duration(g.leastWindow()) }
 
-// ZoneMeanError is the mean error of the average in a zone.
+// ZoneMeanError is the mean absolute error of the average in a zone.
 func (g page) ZoneMeanError() float64 { return meanAbsNoise(g.Clear.Epsilon/(2*10)) / 10 }
 
-// ZonePeakError is the mean error of the most objects at once.
+// ZonePeakError is the mean absolute error of the peak in a zone.
 func (g page) ZonePeakError() float64 { return meanAbsNoise(g.Clear.Epsilon / 2) }
 
-// StreamKinds are what records are made for.
+// StreamKinds names the kinds of streams: "line, zone or loop".
 func (g page) StreamKinds() string {
 	var names []string
 	for _, k := range g.Count.Streams {
@@ -94,7 +133,7 @@ func (g page) StreamKinds() string {
 	return strings.Replace(g.say.joinList(names), " "+g.say.and+" ", " "+g.say.or+" ", 1)
 }
 
-// ExampleRounded is what 41 is rounded to.
+// ExampleRounded is the rounded value of 41.
 func (g page) ExampleRounded() int64 { return roundToStep(41, int64(g.Clear.Round), maxCount) }
 
 // ExampleWithheld is the part of the windows in which 3 is withheld.
@@ -103,7 +142,7 @@ func (g page) ExampleWithheld() float64 {
 	return 1 - shown
 }
 
-// BandNames are the occupancy bands, as 0–4.
+// BandNames are the occupancy bands, such as 0–4.
 func (g page) BandNames() []string {
 	from, names := 0, []string{}
 	for _, b := range g.Clear.Bands {
@@ -113,7 +152,7 @@ func (g page) BandNames() []string {
 	return append(names, strconv.Itoa(from)+" "+g.say.more)
 }
 
-// ExampleBand is the band that 7 is in.
+// ExampleBand is the band that contains 7.
 func (g page) ExampleBand() string {
 	i := 0
 	for i < len(g.Clear.Bands) && g.Clear.Bands[i] <= 7 {
@@ -122,7 +161,7 @@ func (g page) ExampleBand() string {
 	return g.BandNames()[i]
 }
 
-// CommandNames are the commands that the broker may give.
+// CommandNames are the commands that the broker may send.
 func (g page) CommandNames() (names []string) {
 	for _, c := range g.Broker.Commands {
 		names = append(names, string(c))
@@ -130,7 +169,7 @@ func (g page) CommandNames() (names []string) {
 	return names
 }
 
-// MaskNames are the cameras that the policy has masks for.
+// MaskNames are the cameras for which the policy has masks.
 func (g page) MaskNames() (names []string) {
 	for _, m := range g.Mask {
 		if !slices.Contains(names, m.Camera) {
@@ -140,7 +179,8 @@ func (g page) MaskNames() (names []string) {
 	return names
 }
 
-// ErrorTable is the table of what to expect at 5, 50 and 500 a window.
+// ErrorTable is the table of expected errors at 5, 50 and 500 passages a
+// window.
 func (g page) ErrorTable(mean, hidden, wrong string) string {
 	rows := [][]string{{mean}, {hidden}, {wrong}}
 	for _, m := range []float64{5, 50, 500} {
@@ -159,7 +199,8 @@ func (g page) ErrorTable(mean, hidden, wrong string) string {
 	return formatTable(rows)
 }
 
-// ExposureTable is the table of what 1, 2, 4 and 10 passages cost together.
+// ExposureTable is the table of the privacy loss of 1, 2, 4 and 10 passages
+// together.
 func (g page) ExposureTable(passages, loss, sure string) string {
 	rows := [][]string{{passages}, {loss}, {sure}}
 	for _, n := range []int{1, 2, 4, 10} {
@@ -171,7 +212,8 @@ func (g page) ExposureTable(passages, loss, sure string) string {
 	return formatTable(rows)
 }
 
-// formatTable sets rows of a heading and numbers; the bar keeps wrap away from them.
+// formatTable aligns rows of a heading and numbers. Each row begins with a bar,
+// so that wrapText leaves it as it is.
 func formatTable(rows [][]string) string {
 	wide := 0
 	for _, r := range rows {
@@ -188,8 +230,9 @@ func formatTable(rows [][]string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// wrapText breaks paragraphs at width; a line that begins with a dash keeps its
-// indent, one that begins with a bar is left alone. Blank lines never double.
+// wrapText breaks paragraphs at width. A line that begins with a dash keeps its
+// indent; a line that begins with a bar is not broken. Blank lines never
+// double.
 func wrapText(text string, width int) string {
 	var b strings.Builder
 	blank := true
@@ -231,8 +274,8 @@ func wrapText(text string, width int) string {
 	return b.String()
 }
 
-// ExplainDiff writes what is looser, stricter or otherwise changed in the new
-// policy, looser first.
+// ExplainDiff writes the keys that are looser, stricter or otherwise changed in
+// the new policy, looser ones first.
 func ExplainDiff(w io.Writer, old, new *Policy, l Language) error {
 	say, none := englishWords, "The two policies say the same."
 	if l == Finnish {

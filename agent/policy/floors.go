@@ -14,7 +14,7 @@ import (
 )
 
 // The floors: a file may be stricter than any of them, never looser. They are
-// constants on purpose: to loosen one, somebody has to publish another program.
+// constants, not keys: loosening one takes another release of the program.
 const (
 	maxPixels    = 640 * 480
 	maxFollow    = time.Minute
@@ -22,7 +22,7 @@ const (
 	maxSession   = time.Hour
 	maxEpsilon   = 2.0 // for one passage over one line
 	minEpsilon   = 0.01
-	maxLoss      = 4.0 // for one object on its way past one sensor: ε × overlap
+	maxLoss      = 4.0 // for one object at one sensor: ε × overlap
 	maxOverlap   = 8
 	minBelow     = 5 // where no noise is added: smaller counts are withheld
 	minRound     = 5 // for cameras, where no noise is added
@@ -38,10 +38,11 @@ const (
 	maxWindow       = 24 * time.Hour
 )
 
-// Schema is the value of the key schema: the form of the file.
+// Schema is the value of the key schema: the version of the file's format.
 const Schema = "kerb.policy/1"
 
-// checkComplete finds what is missing, doubled or does not belong to the method.
+// checkComplete reports keys that are missing, list members that are doubled,
+// and keys that do not belong to the method.
 func (t *terms) checkComplete(s *mistake.Sheet) {
 	if t.Schema != Schema {
 		s.Reject("schema", "must be "+quoteTOML(Schema), "it says which form of file this is")
@@ -71,12 +72,13 @@ func (t *terms) checkComplete(s *mistake.Sheet) {
 	}
 }
 
-// isLine reports whether v is one line of text, short enough for a page.
+// isLine reports whether v is one line of text of at most 200 bytes.
 func isLine(v string) bool {
 	return len(v) <= 200 && utf8.ValidString(v) && !strings.ContainsFunc(v, unicode.IsControl)
 }
 
-// checkMethodKeys finds keys that the method lacks or does not know.
+// checkMethodKeys reports keys that the method needs and the file lacks, and
+// keys that have no meaning for the method.
 func (t *terms) checkMethodKeys(s *mistake.Sheet) {
 	for _, k := range policyKeys() {
 		has, wants, must := s.HasKey(k.Name), keyBelongs(k.Name, t.Clear.Method), k.Name != "clear.round" && k.Name != "clear.totals"
@@ -90,7 +92,7 @@ func (t *terms) checkMethodKeys(s *mistake.Sheet) {
 	}
 }
 
-// methodsKnowing are the methods that a key has a meaning for; nil means all.
+// methodsKnowing are the methods for which a key has a meaning; nil means all.
 func methodsKnowing(key string) []Method {
 	switch key {
 	case "clear.epsilon":
@@ -147,8 +149,9 @@ func (t *terms) loadTimeZone(s *mistake.Sheet) *time.Location {
 	return zone
 }
 
-// checkFloors finds everything that is looser than the program allows, or beyond
-// what makes sense. Keys that the file lacks are not looked at: complete did.
+// checkFloors reports every value that is looser than the program allows, or
+// out of range. It skips keys that the file lacks: checkComplete has reported
+// them.
 func (t *terms) checkFloors(s *mistake.Sheet, demo bool) {
 	t.checkCaptureFloors(s)
 	t.checkClearFloors(s)

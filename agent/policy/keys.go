@@ -9,8 +9,7 @@ import (
 	"kerb/agent/week"
 )
 
-// key is one key of policy.toml, with the rule by which two of its values are
-// compared.
+// key is one key of policy.toml, with the rule that compares two of its values.
 type key struct {
 	mistake.Key
 
@@ -19,19 +18,21 @@ type key struct {
 	effect func(old, new *terms) Effect
 }
 
-// Effect says what a change of one key means for those who are counted.
+// Effect is the meaning of a changed key for the people who are counted.
 type Effect uint8
 
-// The ways.
+// The effects.
 const (
-	Neutral  Effect = iota // neither: who answers, how it is called
+	Neutral  Effect = iota // no effect on them: names and addresses
 	Stricter               // less may be known
 	Looser                 // more may be known, or it cannot be compared
 )
 
+// String is the effect in one English word.
 func (w Effect) String() string { return [...]string{"changed", "stricter", "looser"}[w] }
 
-// keyDoc is what a key of policy.toml is, in one line; empty if there is no such key.
+// keyDoc is the documentation of a key in one line; empty if there is no such
+// key.
 func keyDoc(name string) string {
 	for _, k := range policyKeys() {
 		if k.Name == name {
@@ -94,7 +95,7 @@ func alwaysEffect(w Effect) func(old, new *terms) Effect {
 	return func(_, _ *terms) Effect { return w }
 }
 
-// moreIsLooser is for keys of which more is looser.
+// moreIsLooser compares keys of which a larger value is looser.
 func moreIsLooser[T cmp.Ordered](f func(*terms) T) func(old, new *terms) Effect {
 	return func(old, new *terms) Effect {
 		switch cmp.Compare(f(old), f(new)) {
@@ -107,12 +108,13 @@ func moreIsLooser[T cmp.Ordered](f func(*terms) T) func(old, new *terms) Effect 
 	}
 }
 
-// lessIsLooser is for keys of which less is looser.
+// lessIsLooser compares keys of which a smaller value is looser.
 func lessIsLooser[T cmp.Ordered](f func(*terms) T) func(old, new *terms) Effect {
 	return func(old, new *terms) Effect { return moreIsLooser(f)(new, old) }
 }
 
-// membersLoosen is for lists of which every member allows, or tells, something more.
+// membersLoosen compares lists of which every member allows or reveals
+// something more: stricter is a subset only.
 func membersLoosen[T comparable](f func(*terms) []T) func(old, new *terms) Effect {
 	return func(old, new *terms) Effect {
 		if isSubset(f(new), f(old)) {
@@ -136,8 +138,8 @@ func maskEffect(old, new *terms) Effect {
 	return Stricter
 }
 
-// hoursEffect is looser if any minute of the week was closed and is open now, or
-// if the clock is another one and the hours are not all hours.
+// hoursEffect is looser if a minute of the week was closed and is open now, or
+// if the time zone is another one and not all hours were open before.
 func hoursEffect(old, new *terms) Effect {
 	was, is := old.openMinutes(), new.openMinutes()
 	if old.Hours.Timezone != new.Hours.Timezone {
@@ -161,6 +163,7 @@ func (w Effect) exceptIf(yes bool, other Effect) Effect {
 	return w
 }
 
+// weekMinutes has one entry for each minute of a week.
 type weekMinutes [7 * 24 * 60]bool
 
 func wholeWeek() (w weekMinutes) {
@@ -170,7 +173,8 @@ func wholeWeek() (w weekMinutes) {
 	return w
 }
 
-// openMinutes says for every minute from Monday 00:00 on whether counting is allowed.
+// openMinutes tells for every minute of the week, from Monday 00:00, whether
+// counting is allowed. The Monday of the computation is an arbitrary one.
 func (t *terms) openMinutes() (w weekMinutes) {
 	monday := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range w {

@@ -7,18 +7,18 @@ import (
 	"io"
 )
 
-// A sampler draws exact discrete Laplace noise. It computes with whole numbers
-// only: a floating-point sampler leaks what it is to hide through the low bits
-// of its results (Mironov 2012). The algorithms are those of Canonne, Kamath
-// and Steinke, "The Discrete Gaussian for Differential Privacy", 2020,
-// sections 5.1 and 5.2.
+// A sampler draws exact discrete Laplace noise, with integer arithmetic alone:
+// the low bits of a floating-point sampler reveal part of the number that the
+// noise is to hide (Mironov 2012). The algorithms are those of Canonne, Kamath
+// and Steinke, "The Discrete Gaussian for Differential Privacy", 2020, sections
+// 5.1 and 5.2.
 type sampler struct{ random io.Reader }
 
-// newSampler draws from the operating system's generator.
+// newSampler draws from the operating system's generator, crypto/rand.
 func newSampler() *sampler { return &sampler{bufio.NewReaderSize(rand.Reader, 512)} }
 
-// drawLaplace draws z with probability proportional to exp(-|z|·s/t). Both s and t
-// are at least 1 and below 2³¹.
+// drawLaplace draws z with probability proportional to exp(-|z|·s/t). Both s
+// and t are at least 1 and below 2³¹.
 func (r *sampler) drawLaplace(s, t uint64) int64 {
 	for {
 		u := r.drawBelow(t)
@@ -49,7 +49,7 @@ func (r *sampler) drawExpBernoulli(num, den uint64) bool {
 	return k%2 == 1
 }
 
-// drawBelow draws evenly from 0…n-1.
+// drawBelow draws uniformly from 0…n-1, by rejection.
 func (r *sampler) drawBelow(n uint64) uint64 {
 	if n == 1 {
 		return 0
@@ -64,8 +64,8 @@ func (r *sampler) drawBelow(n uint64) uint64 {
 	}
 }
 
-// drawUint64 draws 64 bits. Without random numbers there is no privacy, so there is
-// nothing sensible to do without them.
+// drawUint64 draws 64 random bits. It panics if there are none: without random
+// numbers a count cannot be protected, so it must not be released.
 func (r *sampler) drawUint64() uint64 {
 	var b [8]byte
 	if _, err := io.ReadFull(r.random, b[:]); err != nil {

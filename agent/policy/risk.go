@@ -2,13 +2,13 @@ package policy
 
 import "math"
 
-// posteriorBelief is how sure somebody can be at most, after seeing a number that spent
-// eps, of what they held for as likely as not before: e^ε/(1+e^ε). It is what
-// ε means (Dwork and Roth 2014, section 2.3), said as a percentage.
+// posteriorBelief is the largest probability that an observer can assign to a
+// fact after seeing a number that spent eps, if it was 1/2 before: e^ε/(1+e^ε).
+// This is the meaning of ε (Dwork and Roth 2014, section 2.3) as a probability.
 func posteriorBelief(eps float64) float64 { return 1 / (1 + math.Exp(-eps)) }
 
-// noiseQuantile is the least h for which noise of eps stays in -h…h with at least the
-// given probability.
+// noiseQuantile is the smallest h for which noise of eps stays in -h…h with at
+// least the given probability.
 func noiseQuantile(eps, probability float64) int {
 	p := math.Exp(-eps)
 	for h := 0; ; h++ {
@@ -18,16 +18,18 @@ func noiseQuantile(eps, probability float64) int {
 	}
 }
 
-// meanAbsNoise is the mean of |z| for discrete Laplace noise: 2p/(1-p²), p = e^-ε.
+// meanAbsNoise is the mean of |z| for discrete Laplace noise: 2p/(1-p²), p =
+// e^-ε.
 func meanAbsNoise(eps float64) float64 {
 	p := math.Exp(-eps)
 	return 2 * p / (1 - p*p)
 }
 
-// expectError says what a rule does to a line with mean passages a window that come
-// independently (a Poisson number of them): the part of the windows that is
-// withheld, and the mean error of the others. With totals the other direction
-// has as many, and hides this one when it is withheld itself.
+// expectError gives the effect of a rule on a line with a Poisson number of
+// passages in each window, with the given mean: the part of the windows that is
+// withheld, and the mean absolute error of the others. With totals the other
+// direction has as many passages, and hides this one when it is withheld
+// itself.
 func (u rule) expectError(mean float64) (withheld, err float64) {
 	pmf, shown := math.Exp(-mean), 0.0
 	for n := 0; n < int(mean+20*math.Sqrt(mean)+20); n++ {
@@ -46,8 +48,8 @@ func (u rule) expectError(mean float64) (withheld, err float64) {
 	return max(0, 1-shown), err
 }
 
-// errorAt is the probability that n is shown, and the mean error of n where it is,
-// times that probability.
+// errorAt is the probability that n is shown, and the mean absolute error of n
+// where it is, times that probability.
 func (u rule) errorAt(n int) (shown, err float64) {
 	if u.method != Noise {
 		if n < int(u.below) {

@@ -6,7 +6,7 @@ import (
 	"kerb/agent/mistake"
 )
 
-// methodRules say which keys each method needs, and which it does not know.
+// methodRules are the conditions of the schema on the keys of each method.
 const methodRules = `"allOf": [
       {"if": {"properties": {"method": {"const": "noise"}}}, "then": {"required": ["epsilon", "below"], "properties": {"round": false, "totals": false, "bands": false}}},
       {"if": {"properties": {"method": {"const": "suppress"}}}, "then": {"required": ["below"], "properties": {"below": {"minimum": 5}, "epsilon": false, "bands": false}}},

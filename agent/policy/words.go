@@ -11,7 +11,8 @@ import (
 	"kerb/counting"
 )
 
-// words is what differs between languages below the sentence.
+// words holds the words of one language that the sentences of the explanation
+// are filled with.
 type words struct {
 	and, or     string
 	point, more string
@@ -56,11 +57,12 @@ func (s words) formatHours(hs week.Shifts) string {
 	return s.joinList(out)
 }
 
-// unit is a unit of time: one, several, "of" several, and "every" one.
+// unit is a unit of time in four forms: singular, plural, the form after "of",
+// and the form after "every".
 type unit struct{ one, several, of, every string }
 
-// largestUnit is a length in the largest unit that it has whole ones of; a single day
-// is 24 hours.
+// largestUnit is a duration as a whole number of the largest unit that divides
+// it; a single day stays 24 hours.
 func (s words) largestUnit(l duration) (int64, unit) {
 	n, u := int64(time.Duration(l)/time.Second), 0
 	for i, per := range []int64{60, 60, 24} {
@@ -72,7 +74,7 @@ func (s words) largestUnit(l duration) (int64, unit) {
 	return n, s.units[u]
 }
 
-// formatSpan is a length such as "15 minutes".
+// formatSpan is a duration such as "15 minutes".
 func (s words) formatSpan(l duration) string {
 	n, u := s.largestUnit(l)
 	if n == 1 {
@@ -81,13 +83,14 @@ func (s words) formatSpan(l duration) string {
 	return strconv.FormatInt(n, 10) + " " + u.several
 }
 
-// formatGenitive is a length that something has: in Finnish its genitive.
+// formatGenitive is a duration as an attribute of something: in Finnish the
+// genitive.
 func (s words) formatGenitive(l duration) string {
 	n, u := s.largestUnit(l)
 	return strconv.FormatInt(n, 10) + " " + u.of
 }
 
-// formatInterval is how often something is: "15 minutes", or "hour".
+// formatInterval is a duration after "every": "15 minutes", or "hour".
 func (s words) formatInterval(l duration) string {
 	if n, u := s.largestUnit(l); n == 1 {
 		return u.every
@@ -99,12 +102,13 @@ func (s words) formatNumber(v float64, decimals int) string {
 	return strings.Replace(strconv.FormatFloat(v, 'f', decimals, 64), ".", s.point, 1)
 }
 
-// formatShort is v with as few decimals as it takes, up to three.
+// formatShort is v with as few decimals as possible, up to three.
 func (s words) formatShort(v float64) string {
 	return s.formatNumber(math.Round(v*1000)/1000, -1)
 }
 
-// formatPercent never rounds to a certainty that is not there.
+// formatPercent is v as a percentage. It does not round to 0 % or to 100 % if v
+// is neither: it writes <0.1 % or >99.9 %.
 func (s words) formatPercent(v float64) string {
 	switch {
 	case v > 0 && v < 0.001:

@@ -9,16 +9,17 @@ import (
 	"kerb/counting"
 )
 
-// Still is one picture of which a person counted what stands in its Zone.
+// Still is one picture with the number of objects that a person counted in its
+// Zone.
 type Still struct {
 	Image  string // its file name
 	Zone   counting.Zone
 	Count  [counting.Classes]int   // coarse classes; -1: not counted
-	Accept [counting.Classes]Range // what is as good as Count
+	Accept [counting.Classes]Range // counts that are accepted as correct
 }
 
-// LoadStills reads a file of checked stills. Errors name the file and what is
-// wrong in it.
+// LoadStills reads a file of checked stills. Errors name the file and the
+// mistake.
 func LoadStills(path string) ([]Still, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -43,13 +44,14 @@ type stillFile struct {
 	ROI    *roi   `json:"occupancy_roi"`
 }
 
-// roi is the region in which a file counts: what stands at or below a row.
+// roi is the region in which a file counts: objects whose lower edge is at or
+// below a row of pixels.
 type roi struct {
 	BottomYMin float64 `json:"bottom_y_min"`
 }
 
-// toZone is the region, or the whole picture. It reaches past the picture: an
-// object cut by its lower edge stands there.
+// toZone is the region as a zone, or the whole picture. It reaches beyond the
+// picture, because an object that the lower border cuts stands there.
 func (r *roi) toZone(height int) counting.Zone {
 	top := 0.0
 	if r != nil {
@@ -58,7 +60,7 @@ func (r *roi) toZone(height int) counting.Zone {
 	return counting.Zone{ID: ZoneID, Polygon: counting.Polygon{{X: -1, Y: top}, {X: 2, Y: top}, {X: 2, Y: 2}, {X: -1, Y: 2}}}
 }
 
-// ParseStills reads the bytes of such a file. Unknown keys are ignored.
+// ParseStills parses the text of such a file. Unknown keys are ignored.
 func ParseStills(b []byte) ([]Still, error) {
 	var f stillsFile
 	if err := json.Unmarshal(b, &f); err != nil {
@@ -105,9 +107,9 @@ func (s *Still) setCounts(all map[string]json.RawMessage) error {
 	return nil
 }
 
-// Standing compares one class of a still. Truth is nil where nobody counted.
-// AbsError is |counted − truth|; Inside tells whether the count is as good as
-// the truth.
+// Standing is the result for one class of a still. Truth is nil where the class
+// was not counted. AbsError is |counted − truth|; Inside tells whether the
+// count is in Accept.
 type Standing struct {
 	Counted  int     `json:"counted"`
 	Truth    *int    `json:"truth"`
@@ -116,7 +118,8 @@ type Standing struct {
 	Inside   bool    `json:"inside"`
 }
 
-// Score compares what was seen in the Zone with the truth, by coarse class.
+// Score compares the numbers of objects that a counter found in the Zone with
+// the truth, by coarse class.
 func (s *Still) Score(seen [counting.Classes]int) map[string]Standing {
 	out := map[string]Standing{}
 	for _, c := range coarseClasses() {

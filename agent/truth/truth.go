@@ -1,7 +1,10 @@
-// Package truth holds what a person counted in a clip and compares a counter
-// with it. A truth file gives lines and crossings in pixels and 0-based
-// frames of the clip; it exists for tests and for the engineer who aims a
-// camera, and never reaches a device's release path.
+// Package truth holds checked counts of a clip or of still pictures, made by a
+// person, and compares a counter with them. A truth file has lines and
+// crossings in pixels and 0-based frames of the clip. Crossings are matched one
+// to one within 1.5 s, because totals can be right by chance.
+//
+// It is for tests and for kerb replay. It refuses files that are incomplete or
+// name an unknown class or direction. A running device does not use it.
 package truth
 
 import (
@@ -13,7 +16,7 @@ import (
 	"kerb/counting"
 )
 
-// Truth is one clip's checked counts, as read from NAME.truth.json.
+// Truth is the checked counts of one clip, as read from NAME.truth.json.
 type Truth struct {
 	Clip          string
 	Width, Height int     // of the clip, pixels
@@ -21,23 +24,23 @@ type Truth struct {
 	Frames        int
 	Lines         []Line
 	Occupancy     []Sample
-	Zone          counting.Zone // where Occupancy was sampled; the whole picture if the file does not say
+	Zone          counting.Zone // where Occupancy was sampled; the whole picture if the file has no region
 }
 
-// Line is one counting line with what crossed it.
+// Line is one counting line and its crossings.
 type Line struct {
 	counting.Line                                              // in fractions of the picture
 	Counts        [counting.Classes][counting.Directions]int   // coarse classes only
-	Accept        [counting.Classes][counting.Directions]Range // counts that are as good as Counts
+	Accept        [counting.Classes][counting.Directions]Range // counts that are accepted as correct
 	Crossings     []Crossing                                   // in the file's order
-	given         [counting.Classes][counting.Directions]bool  // which cells the file speaks about
+	given         [counting.Classes][counting.Directions]bool  // whether the file has the cell
 }
 
-// Range is least and most, both included.
+// Range is a range of counts, both ends included.
 type Range struct{ Min, Max int }
 
-// Crossing is one object over a line. Marginal ones stepped over it and back:
-// they are inside Accept but not in Counts.
+// Crossing is one object that crossed a line. A marginal one stepped over the
+// line and back: it is inside Accept but not in Counts.
 type Crossing struct {
 	Frame    int
 	Class    counting.Class
@@ -45,8 +48,8 @@ type Crossing struct {
 	Marginal bool
 }
 
-// Sample is how many objects stood in the Zone at a frame. A class that was
-// not counted is -1.
+// Sample is the number of objects in the Zone at one frame, by class; -1 for a
+// class that was not counted.
 type Sample struct {
 	Frame int
 	Count [counting.Classes]int
@@ -55,10 +58,10 @@ type Sample struct {
 // notCounted stands for the count of a class that was not counted.
 const notCounted = -1
 
-// ZoneID is the stream under which occupancy is compared.
+// ZoneID is the id of the stream with which occupancy is compared.
 const ZoneID = "occupancy"
 
-// Load reads a truth file. Errors name the file and what is wrong in it.
+// Load reads a truth file. Errors name the file and the mistake.
 func Load(path string) (*Truth, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -71,7 +74,7 @@ func Load(path string) (*Truth, error) {
 	return t, nil
 }
 
-// truthFile mirrors the JSON; keys that tell where a clip came from are left out.
+// truthFile mirrors the JSON, without the keys on the origin of the clip.
 type truthFile struct {
 	Clip      string               `json:"clip"`
 	Width     int                  `json:"width"`
@@ -102,8 +105,8 @@ type lineFile struct {
 	} `json:"crossings"`
 }
 
-// Parse reads the bytes of a truth file. Unknown keys are ignored: such files
-// carry prose about their making.
+// Parse parses a truth file. Unknown keys are ignored: such files carry prose
+// about their making.
 func Parse(b []byte) (*Truth, error) {
 	var f truthFile
 	if err := json.Unmarshal(b, &f); err != nil {
@@ -169,7 +172,7 @@ func (fl lineFile) toLine(w, h float64) (Line, error) {
 	return l, nil
 }
 
-// eachCell hands every value of a class → direction table to set.
+// eachCell calls set for every value of a table class → direction → value.
 func eachCell[V any](m map[string]map[string]V, set func(counting.Class, counting.Direction, V)) error {
 	for cs, ds := range m {
 		c, err := counting.ParseClass(cs)
