@@ -30,6 +30,15 @@ func ParseLanguage(s string) (Language, error) {
 	return l, nil
 }
 
+// The layout and the examples of an explanation, chosen by hand.
+const (
+	pageWidth    = 78     // characters in a line
+	numberWidth  = 9      // characters of a column in a table
+	exampleCount = 41     // the true number in the text's example
+	exampleShare = 0.9    // part of the windows for which the example's range holds
+	neverShown   = 0.9995 // from this part of withheld windows on, no error is given
+)
+
 // Explain writes about one page for readers who do not know kerb: which numbers
 // leave the device under this policy, which uses of it are impossible, and the
 // meaning for the people who pass. Every sentence follows from a value in
@@ -47,7 +56,7 @@ func (p *Policy) Explain(w io.Writer, l Language) error {
 	if err := t.Execute(&b, page{terms: &p.terms, p: p, say: say}); err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, wrapText(b.String(), 78))
+	_, err = io.WriteString(w, wrapText(b.String(), pageWidth))
 	return err
 }
 
@@ -110,10 +119,10 @@ func (g page) LongestRetention() duration { return duration(maxRetention) }
 
 // ExampleLow is the lower end of the range that 41 stays in with 90 %
 // probability.
-func (g page) ExampleLow() int { return 41 - noiseQuantile(g.Clear.Epsilon, 0.9) }
+func (g page) ExampleLow() int { return exampleCount - noiseQuantile(g.Clear.Epsilon, exampleShare) }
 
 // ExampleHigh is the upper end of that range.
-func (g page) ExampleHigh() int { return 41 + noiseQuantile(g.Clear.Epsilon, 0.9) }
+func (g page) ExampleHigh() int { return exampleCount + noiseQuantile(g.Clear.Epsilon, exampleShare) }
 
 // ShortestWindow is the shortest window that Parse accepts in a file like this.
 func (g page) ShortestWindow() duration { return duration(g.leastWindow()) }
@@ -134,7 +143,9 @@ func (g page) StreamKinds() string {
 }
 
 // ExampleRounded is the rounded value of 41.
-func (g page) ExampleRounded() int64 { return roundToStep(41, int64(g.Clear.Round), maxCount) }
+func (g page) ExampleRounded() int64 {
+	return roundToStep(exampleCount, int64(g.Clear.Round), maxCount)
+}
 
 // ExampleWithheld is the part of the windows in which 3 is withheld.
 func (g page) ExampleWithheld() float64 {
@@ -186,7 +197,7 @@ func (g page) ErrorTable(mean, hidden, wrong string) string {
 	for _, m := range []float64{5, 50, 500} {
 		w, e := g.p.newRule().expectError(m)
 		wrong := "–"
-		if w < 0.9995 {
+		if w < neverShown {
 			wrong = g.say.formatNumber(e, 1)
 		}
 		rows[0] = append(rows[0], g.say.formatNumber(m, 0))
@@ -223,7 +234,7 @@ func formatTable(rows [][]string) string {
 	for _, r := range rows {
 		b.WriteString("|" + r[0] + strings.Repeat(" ", wide-utf8.RuneCountInString(r[0])))
 		for _, v := range r[1:] {
-			b.WriteString(strings.Repeat(" ", max(1, 9-utf8.RuneCountInString(v))) + v)
+			b.WriteString(strings.Repeat(" ", max(1, numberWidth-utf8.RuneCountInString(v))) + v)
 		}
 		b.WriteByte('\n')
 	}

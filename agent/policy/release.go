@@ -33,9 +33,9 @@ const (
 const maxCells = counting.Classes * (counting.Directions + 1)
 
 // A Release is one window of one stream as the policy cleared it, and the only
-// value that is stored or sent. Only Clear makes one; Restore brings one back
-// from its stored form. The zero value is invalid. Two Releases are equal under
-// == if they hold the same.
+// value that is stored or sent. Clear makes it, and the decoder of its stored
+// form brings it back; there is no other way to one. The zero value is invalid.
+// Two Releases are equal under == if they hold the same.
 type Release struct {
 	stream     string
 	kind       counting.Kind

@@ -25,6 +25,11 @@ func meanAbsNoise(eps float64) float64 {
 	return 2 * p / (1 - p*p)
 }
 
+// poissonTail is the number of standard deviations above the mean after which
+// the sum over a Poisson distribution ends. The rest is below the precision of a
+// float64. Chosen by hand.
+const poissonTail = 20
+
 // expectError gives the effect of a rule on a line with a Poisson number of
 // passages in each window, with the given mean: the part of the windows that is
 // withheld, and the mean absolute error of the others. With totals the other
@@ -32,7 +37,8 @@ func meanAbsNoise(eps float64) float64 {
 // itself.
 func (u rule) expectError(mean float64) (withheld, err float64) {
 	pmf, shown := math.Exp(-mean), 0.0
-	for n := 0; n < int(mean+20*math.Sqrt(mean)+20); n++ {
+	last := int(mean + poissonTail*math.Sqrt(mean) + poissonTail)
+	for n := 0; n < last; n++ {
 		s, e := u.errorAt(n)
 		shown += pmf * s
 		err += pmf * e
