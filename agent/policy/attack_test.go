@@ -6,10 +6,10 @@ import (
 	"kerb/counting"
 )
 
-// An attacker knows the policy, the program, and everything that was released,
-// resent or added up. What is left to them is every world in which the same
-// would have been released: here all of them are tried. A number is hidden if,
-// wherever it is withheld for being small, every small number is still possible.
+// The attacker knows the policy, the program, and everything that was released,
+// resent or added up. The tests enumerate every world (a pair of true counts)
+// with the same release. A number is hidden if, in each release that withholds
+// it as small, every small number is still possible.
 
 // worlds are all counts of one class, both ways, up to most each.
 func worlds(most uint32, f func(a, b uint32)) {
@@ -90,10 +90,10 @@ func TestNoWithheldNumberCanBeRecovered_control(t *testing.T) {
 }
 
 func TestTwoStreamsOfOneSensorAreCharged(t *testing.T) {
-	// Two lines one behind the other: everybody passes both but those who turn
-	// into the door between. Their difference is what a single stream would
-	// hide, so without noise the second stream is refused, and with noise it is
-	// paid for.
+	// Two lines one behind the other, with a door between them. The difference
+	// of the two counts is the number of people at the door, which a single
+	// stream would hide. So without noise the second stream is refused, and with
+	// noise its ε is charged.
 	two := func(classes ...counting.Class) []Stream {
 		return []Stream{
 			{Stream: counting.Stream{ID: "before-door", Sensor: "north", Classes: classes}, At: "site.toml:10"},

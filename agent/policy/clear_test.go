@@ -11,7 +11,7 @@ import (
 	"kerb/counting"
 )
 
-// release clears a Tally that must be cleared.
+// release clears a Tally; a refusal fails the test.
 func release(t testing.TB, p *Policy, w counting.Tally) Release {
 	t.Helper()
 	r, err := p.Clear(w)

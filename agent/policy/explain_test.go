@@ -67,8 +67,8 @@ func TestAnExplanationSaysWhatIsInForce(t *testing.T) {
 	}
 }
 
-// TestNoSettingLeavesTheExplanationAsItWas: a key that nobody is told of could
-// make a sentence false.
+// TestNoSettingLeavesTheExplanationAsItWas: a key that the text does not depend
+// on could make a sentence false.
 func TestNoSettingLeavesTheExplanationAsItWas(t *testing.T) {
 	weekdays := noisy + "hours = {open = [\"Mon-Fri 07:00-19:00\"], timezone = \"UTC\"}\naim = {show = \"silhouettes\", session = \"10m\"}\n"
 	masked := noisy + "[[mask]]\ncamera = \"north\"\narea = [[0, 0], [1, 0], [1, 1]]\n"

@@ -20,7 +20,7 @@ func draws(t *testing.T, full int) int {
 
 // oddity is Pearson's chi-square of the draws against discrete Laplace noise
 // with rate s/t, as a standard normal deviate (Wilson and Hilferty 1931): below
-// 4 is nothing to wonder at, beyond it once in 30,000 tests.
+// 4 is expected; a larger value comes once in 30,000 tests.
 func oddity(rate float64, seen map[int64]int, n int) float64 {
 	p := math.Exp(-rate)
 	q := (1 - p) / (1 + p)

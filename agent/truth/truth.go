@@ -131,7 +131,8 @@ func Parse(b []byte) (*Truth, error) {
 		}
 		s := Sample{Frame: o.keys.Frame}
 		for c, n := range counts {
-			if s.Count[c] = notCounted; n != nil {
+			s.Count[c] = notCounted
+			if n != nil {
 				s.Count[c] = *n
 			}
 		}
