@@ -1,5 +1,7 @@
-// Package configs holds the files that ship with kerb: policies, sites,
-// schemas. They are embedded so that one binary is all there is to flash.
+// Package configs embeds the files that ship with kerb, so that one binary is
+// all there is to install: policies, sites, JSON Schemas and the AsyncAPI
+// document. It does not parse them; a test gives each of them to its real
+// consumer.
 package configs
 
 import (
@@ -11,7 +13,7 @@ import (
 //go:embed *.toml *.json *.yaml
 var files embed.FS
 
-// Schemas are the names of the embedded JSON Schemas, such as "count".
+// Schemas returns the names of the embedded JSON Schemas, such as "count".
 func Schemas() ([]string, error) {
 	paths, err := fs.Glob(files, "*.schema.json")
 	for i, p := range paths {
@@ -20,11 +22,12 @@ func Schemas() ([]string, error) {
 	return paths, err
 }
 
-// Schema is one embedded JSON Schema by its name.
+// Schema returns one embedded JSON Schema by its name.
 func Schema(name string) ([]byte, error) { return files.ReadFile(name + ".schema.json") }
 
-// Policy is one shipped policy by the name of its profile, such as "standard".
+// Policy returns one shipped policy file by the name of its profile, such as
+// "standard".
 func Policy(name string) ([]byte, error) { return files.ReadFile("policy-" + name + ".toml") }
 
-// AsyncAPI describes all topics and messages as one document.
+// AsyncAPI returns the AsyncAPI document of all topics and messages.
 func AsyncAPI() ([]byte, error) { return files.ReadFile("asyncapi.yaml") }

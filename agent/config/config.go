@@ -1,6 +1,12 @@
-// Package config reads site.toml, the engineer's file: which device, which
-// sensors, which lines and zones, which broker. It turns the file into plain
-// values and refuses a wrong one with every mistake at once.
+// Package config reads site.toml, the file of the engineer: the device, its
+// cameras and loops, their lines and zones, and the broker. Parse decodes the
+// file, checks every key and every relation between keys, and returns plain
+// values in which paths are absolute and defaults are set.
+//
+// It refuses a file with any mistake, and reports all of them in one
+// mistake.List. It refuses secrets in the file: passwords and keys are named by
+// their files. Whether the policy allows what the site counts is checked by
+// package policy.
 package config
 
 import (
@@ -18,7 +24,7 @@ import (
 	"kerb/counting"
 )
 
-// Site is what site.toml says, checked.
+// Site is a checked site.toml.
 type Site struct {
 	Device  Device
 	Broker  Broker
@@ -32,22 +38,22 @@ type Site struct {
 	sheet *mistake.Sheet
 }
 
-// Device says who this device is. The three names are levels of its topics.
+// Device names this device. Name, Site and Tenant are levels of its topics.
 type Device struct {
 	Name, Site, Tenant string
 	Place              Place
-	State              string    // the directory of the spool
-	ClockFloor         time.Time // a clock that shows at least this is believed without a time server; zero: never
-	Strict             bool      // not to run where a wall around a process does not hold
+	State              string    // path of the spool's directory
+	ClockFloor         time.Time // a clock that shows this time or a later one is accepted without a time server; zero: never
+	Strict             bool      // refuse to run where a wall around a process does not hold
 }
 
-// Place is where the device hangs; the zero value is "not told".
+// Place is the position of the device; the zero value means that none is given.
 type Place struct {
 	Lat, Lon    float64 // degrees, WGS 84
 	Description string
 }
 
-// Broker is where the messages go.
+// Broker is the MQTT broker that the messages go to.
 type Broker struct {
 	URL               string // mqtt, mqtts, ws or wss
 	User              string
@@ -56,49 +62,50 @@ type Broker struct {
 	CertFile, KeyFile string // PEM, for mutual TLS
 }
 
-// Camera is one camera and what is counted in its picture.
+// Camera is one camera with the lines, zones and masks in its picture.
 type Camera struct {
 	Name         string
-	Source       string   // see Feed
+	Source       string   // address, path or name, with a form for each kind; empty beside Command
 	Command      []string // a program that writes pictures, instead of a source
-	Format       string   // of what it writes; empty: that tells by itself
+	Format       string   // of its pictures: formatShape; empty: the data itself tells
 	User         string
 	PasswordFile string        // never the password itself
 	CAFile       string        // PEM; empty: the system's
-	Certificate  string        // SHA-256 of the camera's own, 32 bytes; empty: who vouches decides
-	UDP          bool          // of RTSP: pictures by UDP
-	FPS          float64       // pictures a second that are looked at; 0: every one
-	Asked        time.Duration // the time between two askings for one picture; 0: they come by themselves
-	Hours        week.Shifts   // when it is open, in the time zone of the policy's hours; nil: always
+	Certificate  string        // SHA-256 of the camera's certificate, 32 bytes; empty: CAFile decides
+	UDP          bool          // RTSP only: pictures come by UDP
+	FPS          float64       // pictures a second that are processed, 1–30; 0: all
+	Asked        time.Duration // the polling interval, 10 s–1 h; 0: the camera sends pictures by itself
+	Hours        week.Shifts   // when the camera is open, in the time zone of the policy's hours; nil: always
 	Detector     string        // auto, neural or motion
-	Model        string        // the network's file, or the name of one in the binary; empty: as auto chooses
-	ModelSum     string        // what that file must hold, as sha256:…; empty: whatever it holds
+	Model        string        // the network's file, or the name of one in the binary; empty: auto chooses
+	ModelSum     string        // the hash that the file must have, as sha256:…; empty: not checked
 	Lines        []Line
 	Zones        []Zone
 	Masks        []counting.Polygon
 	Heights      []counting.Height // none or two
 }
 
-// Lamp is the status lamp; none where GPIO is empty.
+// Lamp is the status lamp. There is none where GPIO is empty.
 type Lamp struct {
 	GPIO      string // the line's name in the kernel
 	Chip      string // the chip's label; empty: the board's own
 	ActiveLow bool
 }
 
-// Line is a line and what is counted over it.
+// Line is a counting line with the classes that are counted over it.
 type Line struct {
 	counting.Line
 	Classes []counting.Class
 }
 
-// Zone is a zone and what is counted in it.
+// Zone is a zone with the classes that are counted in it.
 type Zone struct {
 	counting.Zone
 	Classes []counting.Class
 }
 
-// Streams is every stream that the site declares, in the order of the file.
+// Streams returns every stream that the site declares, in the order of the
+// file.
 func (s *Site) Streams() (all []counting.Stream) {
 	for _, c := range s.Cameras {
 		all = append(all, c.Streams()...)
@@ -106,7 +113,7 @@ func (s *Site) Streams() (all []counting.Stream) {
 	return append(all, s.Loops.Streams()...)
 }
 
-// Streams is every stream of one camera: its lines, then its zones.
+// Streams returns the streams of one camera: its lines, then its zones.
 func (c Camera) Streams() (all []counting.Stream) {
 	for _, l := range c.Lines {
 		all = append(all, counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes})
@@ -117,14 +124,14 @@ func (c Camera) Streams() (all []counting.Stream) {
 	return all
 }
 
-// Dir is the directory of the file, against which its paths are taken.
+// Dir is the directory of the file. Relative paths in the file start there.
 func (s *Site) Dir() string { return filepath.Dir(s.file) }
 
-// At is the place of a key, such as camera[0].line[1].classes, as file:line.
-func (s *Site) At(key string) string { return s.sheet.At(key) }
+// At is the position of a key, such as camera[0].line[1].classes, as file:line.
+func (s *Site) At(key string) string { return s.sheet.Locate(key) }
 
-// Load reads and checks the file. The error is a mistake.List when the file
-// could be read.
+// Load reads and checks the file. The error is a mistake.List if the file could
+// be read.
 func Load(path string) (*Site, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -133,49 +140,50 @@ func Load(path string) (*Site, error) {
 	return Parse(path, data)
 }
 
-// Parse is Load for a file that is already in memory.
+// Parse checks the text of a file; the directory of name is the start of its
+// relative paths. It reads the files that the text names, to check them.
 func Parse(name string, data []byte) (*Site, error) {
-	var f file
-	sheet := mistake.Read(name, data, &f)
-	if sheet.Torn() {
+	var f siteFile
+	sheet := mistake.DecodeTOML(name, data, &f)
+	if sheet.Malformed() {
 		return nil, sheet.Err()
 	}
 	dir := filepath.Dir(name)
-	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, shelves: shelves(dir, f.Device.State)}
-	c.device(f.Device)
-	c.broker(f.Broker)
-	c.cameras(f.Camera)
-	c.loops(f.Loop)
-	c.compares(f.Compare)
-	trust := c.trust(f.Trust)
+	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, modelDirs: modelDirs(dir, f.Device.State)}
+	c.checkDevice(f.Device)
+	c.checkBroker(f.Broker)
+	c.checkCameras(f.Camera)
+	c.checkLoops(f.Loop)
+	c.checkComparisons(f.Compare)
+	trust := c.checkTrust(f.Trust)
 	if err := sheet.Err(); err != nil {
 		return nil, err
 	}
-	s := f.site(name, sheet)
+	s := f.toSite(name, sheet)
 	s.Trust = trust
 	return s, nil
 }
 
-// Reach reads no more of a file than it takes to tell its broker that the rest
-// is wrong: [device] and [broker], which must hold. Where the file is not even
-// TOML, what stands before the fault is read.
+// Reach reads only [device] and [broker] of a file, and checks these two. kerb
+// can then report to the broker that the rest is wrong. If the file is not
+// TOML, the lines before the first syntax error are used.
 func Reach(path string) (*Site, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
 	}
-	var f file
-	sheet := mistake.Read(path, data, &f)
+	var f siteFile
+	sheet := mistake.DecodeTOML(path, data, &f)
 	var wrong mistake.List
-	if sheet.Torn() && errors.As(sheet.Err(), &wrong) {
+	if sheet.Malformed() && errors.As(sheet.Err(), &wrong) {
 		lines := bytes.SplitAfter(data, []byte("\n"))
 		data = bytes.Join(lines[:min(max(wrong[0].Line-1, 0), len(lines))], nil)
-		sheet = mistake.Read(path, data, &f)
+		sheet = mistake.DecodeTOML(path, data, &f)
 	}
-	f = file{Device: f.Device, Broker: f.Broker}
+	f = siteFile{Device: f.Device, Broker: f.Broker}
 	c := checker{Sheet: sheet, dir: filepath.Dir(path)}
-	c.device(f.Device)
-	c.broker(f.Broker)
+	c.checkDevice(f.Device)
+	c.checkBroker(f.Broker)
 	if errors.As(sheet.Err(), &wrong) {
 		for _, m := range wrong {
 			if m.Key == "" || strings.HasPrefix(m.Key, "device.") || strings.HasPrefix(m.Key, "broker.") {
@@ -183,18 +191,20 @@ func Reach(path string) (*Site, error) {
 			}
 		}
 	}
-	return f.site(path, sheet), nil
+	return f.toSite(path, sheet), nil
 }
 
-// resolve takes a path of the file against the file's own directory.
-func resolve(dir, path string) string {
+// resolvePath makes a path of the file absolute, starting at dir. An empty path
+// stays empty.
+func resolvePath(dir, path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
 	}
 	return filepath.Join(dir, path)
 }
 
-// Every is the time between two pictures that are looked at; 0: all of them.
+// Every is the time between two pictures that are processed, 1/FPS; 0 where
+// every picture is processed.
 func (c Camera) Every() time.Duration {
 	if c.FPS == 0 {
 		return 0
@@ -202,10 +212,10 @@ func (c Camera) Every() time.Duration {
 	return time.Duration(float64(time.Second) / cmp.Or(c.FPS, 1))
 }
 
-// Wrong adds a mistake that only the use of a key's value has shown, and
-// returns all that is wrong with the file.
+// Wrong adds a mistake that was found only when the value of the key was used,
+// and returns all mistakes of the file.
 func (s *Site) Wrong(key, want, hint string) error {
-	s.sheet.Wrong(key, want, hint)
+	s.sheet.Reject(key, want, hint)
 	return s.sheet.Err()
 }
 

@@ -147,7 +147,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := Parse("/nowhere/site.toml", data); err == nil {
 			for _, st := range s.Streams() {
-				if !level.MatchString(st.ID) {
+				if !namePattern.MatchString(st.ID) {
 					t.Errorf("stream %q passed", st.ID)
 				}
 			}

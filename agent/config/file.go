@@ -11,15 +11,16 @@ import (
 	"kerb/counting"
 )
 
-// file is site.toml as it is written.
-type file struct {
-	Device  device    `toml:"device"`
-	Broker  broker    `toml:"broker"`
-	Trust   trust     `toml:"trust"`
-	Camera  []camera  `toml:"camera"`
-	Loop    loops     `toml:"loop"`
-	Compare []compare `toml:"compare"`
-	Lamp    lampFile  `toml:"lamp"`
+// siteFile mirrors site.toml, key by key. The types that end in File are its
+// tables.
+type siteFile struct {
+	Device  deviceFile    `toml:"device"`
+	Broker  brokerFile    `toml:"broker"`
+	Trust   trustFile     `toml:"trust"`
+	Camera  []cameraFile  `toml:"camera"`
+	Loop    loopsFile     `toml:"loop"`
+	Compare []compareFile `toml:"compare"`
+	Lamp    lampFile      `toml:"lamp"`
 }
 
 type lampFile struct {
@@ -28,12 +29,12 @@ type lampFile struct {
 	ActiveLow bool   `toml:"active_low"`
 }
 
-type device struct {
+type deviceFile struct {
 	Name   string `toml:"name"`
 	Site   string `toml:"site"`
 	Tenant string `toml:"tenant"`
 	State  string `toml:"state"`
-	Floor  floor  `toml:"clock_floor"`
+	Floor  day    `toml:"clock_floor"`
 	Strict bool   `toml:"strict"`
 	Place  struct {
 		Lat         float64 `toml:"lat"`
@@ -42,17 +43,18 @@ type device struct {
 	} `toml:"place"`
 }
 
-// floor is a day, from its first instant in UTC.
-type floor struct{ time.Time }
+// day is a date; its time is the first instant of that day in UTC.
+type day struct{ time.Time }
 
-func (f *floor) UnmarshalText(b []byte) (err error) {
+// UnmarshalText accepts YYYY-MM-DD.
+func (f *day) UnmarshalText(b []byte) (err error) {
 	if f.Time, err = time.Parse(time.DateOnly, string(b)); err != nil {
 		return errors.New(`must be a day in quotes, such as "2026-11-01"`)
 	}
 	return nil
 }
 
-type broker struct {
+type brokerFile struct {
 	URL          string `toml:"url"`
 	User         string `toml:"user"`
 	PasswordFile string `toml:"password_file"`
@@ -61,121 +63,109 @@ type broker struct {
 	KeyFile      string `toml:"key_file"`
 }
 
-type camera struct {
-	Name         string      `toml:"name"`
-	Source       string      `toml:"source"`
-	Command      []string    `toml:"command"`
-	Format       string      `toml:"format"`
-	User         string      `toml:"user"`
-	PasswordFile string      `toml:"password_file"`
-	CAFile       string      `toml:"ca_file"`
-	Certificate  string      `toml:"certificate"`
-	Transport    string      `toml:"transport"`
-	FPS          float64     `toml:"fps"`
-	Every        wait        `toml:"every"`
-	Hours        week.Shifts `toml:"hours"`
-	Detector     string      `toml:"detector"`
-	Model        string      `toml:"model"`
-	Lines        []line      `toml:"line"`
-	Zones        []zone      `toml:"zone"`
-	Masks        []mask      `toml:"mask"`
-	Heights      []height    `toml:"height"`
+type cameraFile struct {
+	Name         string       `toml:"name"`
+	Source       string       `toml:"source"`
+	Command      []string     `toml:"command"`
+	Format       string       `toml:"format"`
+	User         string       `toml:"user"`
+	PasswordFile string       `toml:"password_file"`
+	CAFile       string       `toml:"ca_file"`
+	Certificate  string       `toml:"certificate"`
+	Transport    string       `toml:"transport"`
+	FPS          float64      `toml:"fps"`
+	Every        duration     `toml:"every"`
+	Hours        week.Shifts  `toml:"hours"`
+	Detector     string       `toml:"detector"`
+	Model        string       `toml:"model"`
+	Lines        []lineFile   `toml:"line"`
+	Zones        []zoneFile   `toml:"zone"`
+	Masks        []maskFile   `toml:"mask"`
+	Heights      []heightFile `toml:"height"`
 }
 
-type line struct {
+type lineFile struct {
 	ID      string     `toml:"id"`
 	From    [2]float64 `toml:"from"`
 	To      [2]float64 `toml:"to"`
 	Classes []string   `toml:"classes"`
 }
 
-type zone struct {
+type zoneFile struct {
 	ID      string       `toml:"id"`
 	Polygon [][2]float64 `toml:"polygon"`
 	Classes []string     `toml:"classes"`
 }
 
-type mask struct {
+type maskFile struct {
 	Polygon [][2]float64 `toml:"polygon"`
 }
 
-type height struct {
+type heightFile struct {
 	Foot   [2]float64 `toml:"foot"`
 	Top    [2]float64 `toml:"top"`
 	Metres float64    `toml:"metres"`
 }
 
-// DefaultState is where a packaged kerb keeps its spool.
+// DefaultState is the spool's directory where the file gives none. The packages
+// of kerb use it.
 const DefaultState = "/var/lib/kerb"
 
-// site is the checked file as values.
-func (f file) site(name string, sheet *mistake.Sheet) *Site {
+// toSite makes the values of a checked file, with defaults and absolute paths.
+func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 	s := &Site{file: name, sheet: sheet}
 	d := f.Device
 	s.Device = Device{
 		Name: d.Name, Site: d.Site, Tenant: d.Tenant,
 		Place: Place{d.Place.Lat, d.Place.Lon, d.Place.Description},
-		State: resolve(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict,
+		State: resolvePath(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict,
 	}
 	b := f.Broker
 	s.Broker = Broker{
-		URL: b.URL, User: b.User, PasswordFile: secret(s.Dir(), b.PasswordFile),
-		CAFile: resolve(s.Dir(), b.CAFile), CertFile: resolve(s.Dir(), b.CertFile), KeyFile: secret(s.Dir(), b.KeyFile),
+		URL: b.URL, User: b.User, PasswordFile: resolveSecret(s.Dir(), b.PasswordFile),
+		CAFile: resolvePath(s.Dir(), b.CAFile), CertFile: resolvePath(s.Dir(), b.CertFile), KeyFile: resolveSecret(s.Dir(), b.KeyFile),
 	}
 	for _, c := range f.Camera {
-		v := c.values()
-		v.PasswordFile, v.CAFile = secret(s.Dir(), c.PasswordFile), resolve(s.Dir(), c.CAFile)
-		v.Model, v.ModelSum = s.model(c.Model)
+		v := c.toCamera()
+		v.PasswordFile, v.CAFile = resolveSecret(s.Dir(), c.PasswordFile), resolvePath(s.Dir(), c.CAFile)
+		v.Model, v.ModelSum = s.resolveModel(c.Model)
 		if !strings.Contains(c.Source, ":") {
-			v.Source = resolve(s.Dir(), c.Source)
+			v.Source = resolvePath(s.Dir(), c.Source)
 		}
 		s.Cameras = append(s.Cameras, v)
 	}
-	s.Loops = f.Loop.values()
+	s.Loops = f.Loop.toLoops()
 	s.Lamp = Lamp(f.Lamp)
 	for _, c := range f.Compare {
-		s.Compare = append(s.Compare, c.values())
+		s.Compare = append(s.Compare, c.toCompare())
 	}
 	return s
 }
 
-func (c camera) values() Camera {
+func (c cameraFile) toCamera() Camera {
 	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
-	v.Command, v.Format, v.Certificate = c.Command, c.Format, fingerprint(c.Certificate)
+	v.Command, v.Format, v.Certificate = c.Command, c.Format, parseFingerprint(c.Certificate)
 	v.UDP, v.Asked, v.Hours = c.Transport == "udp", c.Every.Duration, c.Hours
 	for _, l := range c.Lines {
-		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: point(l.From), To: point(l.To)}, classes(l.Classes)})
+		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: toPoint(l.From), To: toPoint(l.To)}, parseClasses(l.Classes)})
 	}
 	for _, z := range c.Zones {
-		v.Zones = append(v.Zones, Zone{counting.Zone{ID: z.ID, Polygon: polygon(z.Polygon)}, classes(z.Classes)})
+		v.Zones = append(v.Zones, Zone{counting.Zone{ID: z.ID, Polygon: toPolygon(z.Polygon)}, parseClasses(z.Classes)})
 	}
 	for _, m := range c.Masks {
-		v.Masks = append(v.Masks, polygon(m.Polygon))
+		v.Masks = append(v.Masks, toPolygon(m.Polygon))
 	}
 	for _, h := range c.Heights {
-		v.Heights = append(v.Heights, counting.Height{Foot: point(h.Foot), Top: point(h.Top), Metres: h.Metres})
+		v.Heights = append(v.Heights, counting.Height{Foot: toPoint(h.Foot), Top: toPoint(h.Top), Metres: h.Metres})
 	}
 	return v
 }
 
-// classes are the named ones; all coarse ones when none is named.
-func classes(names []string) (cs []counting.Class) {
-	for _, n := range names {
-		if c, err := counting.ParseClass(n); err == nil {
-			cs = append(cs, c)
-		}
-	}
-	if len(cs) == 0 {
-		return []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
-	}
-	return cs
-}
+func toPoint(p [2]float64) counting.Point { return counting.Point{X: p[0], Y: p[1]} }
 
-func point(p [2]float64) counting.Point { return counting.Point{X: p[0], Y: p[1]} }
-
-func polygon(ps [][2]float64) (g counting.Polygon) {
+func toPolygon(ps [][2]float64) (g counting.Polygon) {
 	for _, p := range ps {
-		g = append(g, point(p))
+		g = append(g, toPoint(p))
 	}
 	return g
 }

@@ -10,39 +10,42 @@ import (
 	"kerb/counting"
 )
 
-// Loops are the inductive loops at this device; none where Lanes is empty.
+// Loops are the inductive loops at this device. There are none where Lanes is
+// empty.
 type Loops struct {
-	Source   string        // gpio, or street: made-up vehicles, for a demonstration
-	Debounce time.Duration // contact bounce that the kernel swallows; 0: kerb removes it
+	Source   string        // gpio, or street: simulated vehicles, for a demonstration
+	Debounce time.Duration // the kernel's debounce period; 0: kerb itself removes contact bounce
 	Lines    []LoopLine
 	Lanes    []LoopLane
 }
 
-// LoopLine is one contact: a loop's detector output, or a card's fault relay.
+// LoopLine is one contact on a GPIO line: the output of a loop detector card,
+// or the fault relay of the card.
 type LoopLine struct {
-	Name       string // by which lanes and recordings call it
+	Name       string // its name in lanes and recordings
 	GPIO       string // the line's name in the kernel, such as GPIO17
 	Chip       string // the chip's label; empty: the board's own
-	Pulse      bool   // the card gives a pulse a vehicle instead of its presence
+	Pulse      bool   // the card gives one pulse for each vehicle instead of its presence
 	ActiveHigh bool
 	Bias       string // up, down or none
 }
 
-// LoopLane is one stream: one loop, or two behind each other.
+// LoopLane is one stream, measured with one loop, or with two in the direction
+// of travel.
 type LoopLane struct {
 	ID         string
 	Loops      []string // names of one or two lines, in the direction a to b
-	Relays     []string // fault relays that speak for it
+	Relays     []string // names of the fault relays of its cards
 	Reverse    bool     // Loops are in the direction b to a
-	Spacing    float64  // m, leading edge to leading edge
+	Spacing    float64  // m, from the leading edge of the first loop to that of the second
 	LoopLength float64  // m along the road
-	MeanLength float64  // m, declared: a single loop's speed is estimated with it
-	Lengths    string   // uk or tls
-	Split      bool     // motorcycle, car and heavy by length
+	MeanLength float64  // m, of vehicles, declared: with it the speed at a single loop is estimated
+	Lengths    string   // the length classes: uk or tls
+	Split      bool     // motorcycle, car and heavy are told apart by length
 }
 
-// Streams is the stream of every lane. Each lane is a sensor of its own: one
-// passage is over one of them.
+// Streams returns one stream for each lane. Each lane is a sensor of its own,
+// because one vehicle passes over one lane only.
 func (l Loops) Streams() (all []counting.Stream) {
 	for _, lane := range l.Lanes {
 		classes := []counting.Class{counting.Vehicle}
@@ -54,16 +57,16 @@ func (l Loops) Streams() (all []counting.Stream) {
 	return all
 }
 
-var lineName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
+var loopNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
-type loops struct {
-	Source   string     `toml:"source"`
-	Debounce wait       `toml:"debounce"`
-	Lines    []loopLine `toml:"line"`
-	Lanes    []loopLane `toml:"lane"`
+type loopsFile struct {
+	Source   string         `toml:"source"`
+	Debounce duration       `toml:"debounce"`
+	Lines    []loopLineFile `toml:"line"`
+	Lanes    []loopLaneFile `toml:"lane"`
 }
 
-type loopLine struct {
+type loopLineFile struct {
 	Name       string `toml:"name"`
 	GPIO       string `toml:"gpio"`
 	Chip       string `toml:"chip"`
@@ -72,7 +75,7 @@ type loopLine struct {
 	Bias       string `toml:"bias"`
 }
 
-type loopLane struct {
+type loopLaneFile struct {
 	ID         string   `toml:"id"`
 	Loops      []string `toml:"loops"`
 	Relays     []string `toml:"relays"`
@@ -84,17 +87,18 @@ type loopLane struct {
 	Split      bool     `toml:"split"`
 }
 
-// wait is a Go duration in quotes.
-type wait struct{ time.Duration }
+// duration is a Go duration in quotes.
+type duration struct{ time.Duration }
 
-func (w *wait) UnmarshalText(b []byte) (err error) {
+// UnmarshalText accepts the form of time.ParseDuration.
+func (w *duration) UnmarshalText(b []byte) (err error) {
 	if w.Duration, err = time.ParseDuration(string(b)); err != nil {
 		return fmt.Errorf("must be a duration in quotes, such as %q", "5ms")
 	}
 	return nil
 }
 
-func (l loops) values() Loops {
+func (l loopsFile) toLoops() Loops {
 	v := Loops{Source: cmp.Or(l.Source, "gpio"), Debounce: l.Debounce.Duration}
 	for _, n := range l.Lines {
 		v.Lines = append(v.Lines, LoopLine{n.Name, n.GPIO, n.Chip, n.Card == "pulse", n.ActiveHigh, cmp.Or(n.Bias, "up")})
@@ -107,44 +111,44 @@ func (l loops) values() Loops {
 	return v
 }
 
-func (c checker) loops(l loops) {
-	if !c.Has("loop") && len(l.Lines)+len(l.Lanes) == 0 {
+func (c checker) checkLoops(l loopsFile) {
+	if !c.HasKey("loop") && len(l.Lines)+len(l.Lanes) == 0 {
 		return
 	}
-	c.oneOf("loop.source", l.Source, "gpio", "street")
-	if d := l.Debounce.Duration; d < 0 || d > 20*time.Millisecond {
-		c.Wrong("loop.debounce", `must be "0s"–"20ms"`, "leave it out: kerb removes bounce without losing the first edge's time")
+	c.checkOneOf("loop.source", l.Source, "gpio", "street")
+	if d := l.Debounce.Duration; d < 0 || d > maxDebounce {
+		c.Reject("loop.debounce", `must be "0s"–"20ms"`, "leave it out: kerb removes bounce without losing the first edge's time")
 	}
 	if len(l.Lanes) == 0 {
-		c.Wrong("loop.lane", "is missing: nothing is counted over these loops", "add a [[loop.lane]]")
+		c.Reject("loop.lane", "is missing: nothing is counted over these loops", "add a [[loop.lane]]")
 	}
 	names := map[string]bool{}
 	for i, n := range l.Lines {
 		key := fmt.Sprintf("loop.line[%d]", i)
-		c.loopName(key+".name", n.Name)
+		c.checkLoopName(key+".name", n.Name)
 		if names[n.Name] {
-			c.Wrong(key+".name", "must be unique", "another line has it")
+			c.Reject(key+".name", "must be unique", "another line has it")
 		}
 		names[n.Name] = true
 		if n.GPIO == "" && l.Source != "street" {
-			c.Wrong(key+".gpio", "is missing", `the line's name in the kernel, such as "GPIO17"`)
+			c.Reject(key+".gpio", "is missing", `the line's name in the kernel, such as "GPIO17"`)
 		}
-		c.oneOf(key+".card", n.Card, "presence", "pulse")
-		c.oneOf(key+".bias", n.Bias, "up", "down", "none")
+		c.checkOneOf(key+".card", n.Card, "presence", "pulse")
+		c.checkOneOf(key+".bias", n.Bias, "up", "down", "none")
 	}
-	pairs := slices.ContainsFunc(l.Lanes, func(n loopLane) bool { return len(n.Loops) == 2 })
+	pairs := slices.ContainsFunc(l.Lanes, func(n loopLaneFile) bool { return len(n.Loops) == 2 })
 	if pairs && l.Debounce.Duration > 0 {
-		c.Wrong("loop.debounce", "must be left out where a lane has two loops", "the kernel's debounce moves edges by 10 ms and more; a speed would be wrong by several per cent")
+		c.Reject("loop.debounce", "must be left out where a lane has two loops", "the kernel's debounce moves edges by 10 ms and more; a speed would be wrong by several per cent")
 	}
 	for i, n := range l.Lanes {
-		c.lane(fmt.Sprintf("loop.lane[%d]", i), n, names)
+		c.checkLane(fmt.Sprintf("loop.lane[%d]", i), n, names)
 	}
 }
 
-func (c checker) lane(key string, n loopLane, names map[string]bool) {
-	c.stream(key, n.ID, nil)
+func (c checker) checkLane(key string, n loopLaneFile, names map[string]bool) {
+	c.checkStream(key, n.ID, nil)
 	if len(n.Loops) < 1 || len(n.Loops) > 2 {
-		c.Wrong(key+".loops", "must name one or two lines", "two give direction, speed and length")
+		c.Reject(key+".loops", "must name one or two lines", "two give direction, speed and length")
 	}
 	for _, list := range []struct {
 		key   string
@@ -152,33 +156,33 @@ func (c checker) lane(key string, n loopLane, names map[string]bool) {
 	}{{".loops", n.Loops}, {".relays", n.Relays}} {
 		for _, name := range list.lines {
 			if !names[name] {
-				c.Wrong(key+list.key, "there is no line "+name, "add a [[loop.line]] of that name")
+				c.Reject(key+list.key, "there is no line "+name, "add a [[loop.line]] of that name")
 			}
 		}
 	}
-	if len(n.Loops) == 2 && outside(n.Spacing, 1, 50) {
-		c.Wrong(key+".spacing", "must be 1–50 m for two loops", "from the leading edge of the first loop to that of the second")
+	if len(n.Loops) == 2 && isOutside(n.Spacing, minSpacing, maxSpacing) {
+		c.Reject(key+".spacing", "must be 1–50 m for two loops", "from the leading edge of the first loop to that of the second")
 	}
-	if (c.Has(key+".loop_length") || len(n.Loops) == 2 || n.MeanLength > 0) && outside(n.LoopLength, 0.3, 30) {
-		c.Wrong(key+".loop_length", "must be 0.3–30 m", "along the road; 2 m is usual")
+	if (c.HasKey(key+".loop_length") || len(n.Loops) == 2 || n.MeanLength > 0) && isOutside(n.LoopLength, minLoopLength, maxLoopLength) {
+		c.Reject(key+".loop_length", "must be 0.3–30 m", "along the road; 2 m is usual")
 	}
-	if c.Has(key+".mean_length") && outside(n.MeanLength, 1, 20) {
-		c.Wrong(key+".mean_length", "must be 1–20 m", "the mean length of vehicles here; it makes a single loop's speed an estimate")
+	if c.HasKey(key+".mean_length") && isOutside(n.MeanLength, minMeanLength, maxMeanLength) {
+		c.Reject(key+".mean_length", "must be 1–20 m", "the mean length of vehicles here; it makes a single loop's speed an estimate")
 	}
-	c.oneOf(key+".lengths", n.Lengths, "uk", "tls")
+	c.checkOneOf(key+".lengths", n.Lengths, "uk", "tls")
 	if n.Split && len(n.Loops) != 2 {
-		c.Wrong(key+".split", "must be false for a single loop", "one loop does not know how long a vehicle is")
+		c.Reject(key+".split", "must be false for a single loop", "one loop does not know how long a vehicle is")
 	}
 }
 
-func (c checker) loopName(key, name string) {
-	if !lineName.MatchString(name) {
-		c.Wrong(key, "must be 1–32 of A–Z, a–z, 0–9, _ and -", "it is the line's name in recordings")
+func (c checker) checkLoopName(key, name string) {
+	if !loopNamePattern.MatchString(name) {
+		c.Reject(key, "must be 1–32 of A–Z, a–z, 0–9, _ and -", "it is the line's name in recordings")
 	}
 }
 
-func (c checker) oneOf(key, value string, allowed ...string) {
+func (c checker) checkOneOf(key, value string, allowed ...string) {
 	if value != "" && !slices.Contains(allowed, value) {
-		c.Wrong(key, fmt.Sprintf("must be one of %v", allowed), "leave it out for "+allowed[0])
+		c.Reject(key, fmt.Sprintf("must be one of %v", allowed), "leave it out for "+allowed[0])
 	}
 }

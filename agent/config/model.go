@@ -14,40 +14,42 @@ import (
 	"kerb/counting/neural/nets"
 )
 
-var modelSum = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var modelSumPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// shelves are the folders in which a network can be named by its hash.
-func shelves(dir, state string) []string {
-	state = resolve(dir, cmp.Or(state, DefaultState))
+// modelDirs are the directories in which a network can be named by its hash.
+func modelDirs(dir, state string) []string {
+	state = resolvePath(dir, cmp.Or(state, DefaultState))
 	return []string{filepath.Join(state, "models"), filepath.Join(dir, "models")}
 }
 
-// model is where the file of a network lies, and what it must hold. It is for
-// a checked file: that a network on a shelf is there is known.
-func (s *Site) model(name string) (path, sum string) {
+// resolveModel is the path of a network's file and the hash that the file must
+// have; for a network in the binary, its name and no hash. The file must be
+// checked: then a network that is named by its hash was found.
+func (s *Site) resolveModel(name string) (path, sum string) {
 	if name == "" || slices.Contains(nets.All(), name) {
 		return name, ""
 	}
 	if !strings.HasPrefix(name, "sha256:") {
-		return resolve(s.Dir(), name), ""
+		return resolvePath(s.Dir(), name), ""
 	}
-	return shelved(shelves(s.Dir(), s.Device.State), name), name
+	return findModel(modelDirs(s.Dir(), s.Device.State), name), name
 }
 
-func (c checker) model(key, name string) {
+func (c checker) checkModel(key, name string) {
 	switch {
 	case slices.Contains(nets.All(), name):
 	case !strings.HasPrefix(name, "sha256:"):
-		c.file(key, name)
-	case !modelSum.MatchString(name):
-		c.Wrong(key, "must be sha256: and 64 digits of 0–9 and a–f", "kerb model info FILE tells it")
-	case shelved(c.shelves, name) == "":
-		c.Wrong(key, "is missing: no .kerb file that is there has this hash", "looked in "+strings.Join(c.shelves, " and "))
+		c.checkFile(key, name)
+	case !modelSumPattern.MatchString(name):
+		c.Reject(key, "must be sha256: and 64 digits of 0–9 and a–f", "kerb model info FILE tells it")
+	case findModel(c.modelDirs, name) == "":
+		c.Reject(key, "is missing: no .kerb file that is there has this hash", "looked in "+strings.Join(c.modelDirs, " and "))
 	}
 }
 
-// shelved finds a file by its hash; empty: it is not there.
-func shelved(shelves []string, sum string) string {
+// findModel searches the directories for the .kerb file with the hash sum. It
+// returns "" if none has it.
+func findModel(shelves []string, sum string) string {
 	for _, dir := range shelves {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
@@ -55,7 +57,7 @@ func shelved(shelves []string, sum string) string {
 		}
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
-			if filepath.Ext(path) == ".kerb" && sumOf(path) == sum {
+			if filepath.Ext(path) == ".kerb" && hashFile(path) == sum {
 				return path
 			}
 		}
@@ -63,8 +65,8 @@ func shelved(shelves []string, sum string) string {
 	return ""
 }
 
-// sumOf is a file's hash; what cannot be read has none.
-func sumOf(path string) string {
+// hashFile is the hash of a regular file as sha256:…; "" if it cannot be read.
+func hashFile(path string) string {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return ""
 	}

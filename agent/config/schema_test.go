@@ -35,7 +35,7 @@ func TestEveryKeyIsDocumentedOnce(t *testing.T) {
 	}
 	found := map[string]bool{}
 	walk(t, "", root, found)
-	for _, k := range Keys() {
+	for _, k := range siteKeys() {
 		if !found[k.Name] {
 			t.Errorf("%s is documented, but there is no such key, or it is documented twice", k.Name)
 		}

@@ -12,64 +12,61 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// Feed is the kind of a camera's source.
+// Feed is the kind of a camera's source. The driver of the camera follows from
+// it.
 type Feed uint8
 
 // The kinds.
 const (
 	SceneFeed     Feed = iota // scene:NAME, the built-in street
-	RecordingFeed             // a file, played in a loop
-	StreamFeed                // http(s)://…, Motion-JPEG without end
+	RecordingFeed             // path of a recording, played in a loop
+	StreamFeed                // http(s)://…, an endless Motion-JPEG stream
 	RTSPFeed                  // rtsp(s)://…
-	DeviceFeed                // /dev/…, a camera of the kernel
-	CSIFeed                   // csi:N, a Raspberry Pi's own, by rpicam-vid
-	CommandFeed               // whatever a program writes
-	SnapshotFeed              // http(s)://…, one picture or short clip at a time
+	DeviceFeed                // /dev/…, a V4L2 device
+	CSIFeed                   // csi:N, a camera on a Raspberry Pi's connector, read with rpicam-vid
+	CommandFeed               // the output of a program
+	SnapshotFeed              // http(s)://…, polled: one picture or short clip for each request
 )
 
 // Feed is the kind of this camera's source.
 func (c Camera) Feed() Feed {
-	f := feedOf(c.Source, len(c.Command) > 0)
+	f := sourceKind(c.Source, len(c.Command) > 0)
 	if f == StreamFeed && c.Asked > 0 {
 		return SnapshotFeed
 	}
 	return f
 }
 
-// Still reports whether its picture is seen at instants, not all the time.
+// Still reports whether the camera is polled: its picture is then seen at
+// instants, not all the time.
 func (c Camera) Still() bool { return c.Feed() == SnapshotFeed }
 
-// The bounds of the time between two askings for a picture.
-const (
-	leastAsked = 10 * time.Second
-	mostAsked  = time.Hour
-)
-
-// still says what is wrong with a camera that is seen at instants.
-func (c checker) still(key string, cam camera) {
+// checkPolled checks the keys of a camera with the key every.
+func (c checker) checkPolled(key string, cam cameraFile) {
 	switch d := cam.Every.Duration; {
-	case !c.Has(key + ".every"):
+	case !c.HasKey(key + ".every"):
 		return
-	case feedOf(cam.Source, len(cam.Command) > 0) != StreamFeed:
-		c.Wrong(key+".every", "must go with an http(s):// source", "it is for an address that gives one picture; fps is for all others")
-	case d < leastAsked || d > mostAsked:
-		c.Wrong(key+".every", `must be "10s"–"1h"`, "about as often as the picture changes")
+	case sourceKind(cam.Source, len(cam.Command) > 0) != StreamFeed:
+		c.Reject(key+".every", "must go with an http(s):// source", "it is for an address that gives one picture; fps is for all others")
+	case d < minPollEvery || d > maxPollEvery:
+		c.Reject(key+".every", `must be "10s"–"1h"`, "about as often as the picture changes")
 	}
 	for i := range cam.Lines {
-		c.Wrong(fmt.Sprintf("%s.line[%d]", key, i), "must not lie in a picture that is seen at instants: what passes in between is not seen", "count who is there, in a [[camera.zone]]")
+		c.Reject(fmt.Sprintf("%s.line[%d]", key, i), "must not lie in a picture that is seen at instants: what passes in between is not seen", "count who is there, in a [[camera.zone]]")
 	}
-	if c.Has(key + ".fps") {
-		c.Wrong(key+".fps", "must be left out beside every", "")
+	if c.HasKey(key + ".fps") {
+		c.Reject(key+".fps", "must be left out beside every", "")
 	}
 	if cam.Detector == "motion" {
-		c.Wrong(key+".detector", "must be auto or neural beside every: in one picture nothing moves", "leave it out")
+		c.Reject(key+".detector", "must be auto or neural beside every: in one picture nothing moves", "leave it out")
 	}
 }
 
-func feedOf(source string, command bool) Feed {
+// sourceKind tells the kind from the form of the source alone. A polled address
+// is Motion-JPEG here; only its polling interval tells the difference.
+func sourceKind(source string, command bool) Feed {
 	scheme, _, _ := strings.Cut(source, ":")
 	switch {
 	case command:
@@ -88,13 +85,13 @@ func feedOf(source string, command bool) Feed {
 	return RecordingFeed
 }
 
-// Secure reports whether a camera is spoken to by TLS.
+// Secure reports whether the connection to the camera uses TLS.
 func (c Camera) Secure() bool {
 	return strings.HasPrefix(c.Source, "https://") || strings.HasPrefix(c.Source, "rtsps://")
 }
 
-// Address is the one address of a network camera, host and port; "" if the
-// camera has none.
+// Address is the one network address of the camera, host:port; "" if it has
+// none.
 func (c Camera) Address() string {
 	switch c.Feed() {
 	case StreamFeed, RTSPFeed, SnapshotFeed:
@@ -112,8 +109,8 @@ func (c Camera) Address() string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// CSI is a camera on a Raspberry Pi's own connector: its number, the size and
-// the rate that are asked of it.
+// CSI is a camera on the CSI connector of a Raspberry Pi: its number, and the
+// size, the rate and the codec that rpicam-vid is asked for.
 type CSI struct {
 	Number        int
 	Width, Height int
@@ -121,15 +118,16 @@ type CSI struct {
 	Codec         string // mjpeg or yuv420
 }
 
-// ParseCSI reads csi:0?size=640x480&rate=15&codec=yuv420. Left out, the size is
-// 640×480, the rate 15, and the codec yuv420, which no one has to compress and
-// decompress. That is without padding only where the width is a multiple of 64.
+// ParseCSI parses csi:0?size=640x480&rate=15&codec=yuv420. The defaults are
+// 640×480, 15 pictures a second, and yuv420, which needs neither compression
+// nor decompression. Rows of yuv420 are without padding only where the width is
+// a multiple of 64, so other widths are refused for it.
 func ParseCSI(source string) (CSI, error) {
 	wrong := errors.New("must be like csi:0 or csi:0?size=640x480&rate=15&codec=yuv420")
 	c := CSI{Width: 640, Height: 480, Rate: 15, Codec: "yuv420"}
 	name, query, _ := strings.Cut(strings.TrimPrefix(source, "csi:"), "?")
 	var err error
-	if c.Number, err = strconv.Atoi(name); err != nil || c.Number < 0 || c.Number > 9 {
+	if c.Number, err = strconv.Atoi(name); err != nil || c.Number < 0 || c.Number > maxCSINumber {
 		return c, wrong
 	}
 	words, err := url.ParseQuery(query)
@@ -156,113 +154,116 @@ func ParseCSI(source string) (CSI, error) {
 		}
 	}
 	switch {
-	case c.Width < 64 || c.Width > 4096 || c.Height < 64 || c.Height > 4096 || c.Width%2+c.Height%2 > 0:
+	case c.Width < minCSISide || c.Width > maxCSISide || c.Height < minCSISide || c.Height > maxCSISide || c.Width%2+c.Height%2 > 0:
 		return c, errors.New("must have a size of 64–4096, even")
-	case c.Rate < 1 || c.Rate > 60:
+	case c.Rate < 1 || c.Rate > maxCSIRate:
 		return c, errors.New("must have a rate of 1–60")
 	case c.Codec != "yuv420" && c.Codec != "mjpeg":
 		return c, errors.New("must have the codec yuv420 or mjpeg")
-	case c.Codec == "yuv420" && c.Width%64 != 0:
+	case c.Codec == "yuv420" && c.Width%yuvAlignment != 0:
 		return c, errors.New("must have a width that is a multiple of 64, or codec=mjpeg")
 	}
 	return c, nil
 }
 
-// pixelShape is what a program may write.
-const pixelShape = `^(mjpeg|yuv4mpeg|(gray|yuv420):[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$`
+// formatShape is the pattern of the key format: the pixel formats that a
+// program may write.
+const formatShape = `^(mjpeg|yuv4mpeg|(gray|yuv420):[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$`
 
 var (
-	pixels      = regexp.MustCompile(pixelShape)
-	certificate = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+	formatPattern      = regexp.MustCompile(formatShape)
+	fingerprintPattern = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
 )
 
 const sourceExample = `for example "rtsp://camera.example/stream", "http://camera.example/mjpeg", "/dev/v4l/by-id/…", "csi:0", a file, or "scene:calm"`
 
-// source says what is wrong with where pictures come from. What a scene is
-// called is known to those who draw it.
-func (c checker) source(key string, cam camera) {
+// checkSource checks the source of pictures and the keys that go with it. The
+// names of scenes are checked by their driver.
+func (c checker) checkSource(key string, cam cameraFile) {
 	at, source := key+".source", cam.Source
 	scheme, rest, addressed := strings.Cut(source, "://")
-	switch feed := feedOf(source, len(cam.Command) > 0); {
+	switch feed := sourceKind(source, len(cam.Command) > 0); {
 	case feed == CommandFeed:
-		c.command(key, cam)
+		c.checkCommand(key, cam)
 	case source == "":
-		c.Wrong(at, "is missing", sourceExample)
+		c.Reject(at, "is missing", sourceExample)
 	case feed == CSIFeed:
 		if _, err := ParseCSI(source); err != nil {
-			c.Wrong(at, err.Error(), "")
+			c.Reject(at, err.Error(), "")
 		}
 	case feed == SceneFeed || feed == DeviceFeed:
 	case addressed && strings.Contains(rest, "@"):
-		c.WrongSecret(at, "must not hold a user or password", "use user and password_file")
+		c.RejectSecret(at, "must not hold a user or password", "use user and password_file")
 	case addressed && !slices.Contains([]string{"http", "https", "rtsp", "rtsps"}, scheme):
-		c.Wrong(at, "must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME", sourceExample)
+		c.Reject(at, "must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME", sourceExample)
 	case addressed:
-		if u, err := url.Parse(source); err != nil || u.Hostname() == "" || !port(u.Port()) {
-			c.Wrong(at, "must be a URL with a host", sourceExample)
+		if u, err := url.Parse(source); err != nil || u.Hostname() == "" || !isPort(u.Port()) {
+			c.Reject(at, "must be a URL with a host", sourceExample)
 		}
 	default:
-		c.file(at, source)
+		c.checkFile(at, source)
 	}
-	c.secrets(key, cam)
-	c.still(key, cam)
+	c.checkSecrets(key, cam)
+	c.checkPolled(key, cam)
 }
 
-func (c checker) command(key string, cam camera) {
+func (c checker) checkCommand(key string, cam cameraFile) {
 	if cam.Source != "" {
-		c.Wrong(key+".source", "must be left out beside command", "pictures come from one place")
+		c.Reject(key+".source", "must be left out beside command", "pictures come from one place")
 	}
 	if !filepath.IsAbs(cam.Command[0]) {
-		c.Wrong(key+".command", "must begin with the full path of a program", `for example ["/usr/bin/rpicam-vid", "-n", "-t", "0", "-o", "-"]`)
+		c.Reject(key+".command", "must begin with the full path of a program", `for example ["/usr/bin/rpicam-vid", "-n", "-t", "0", "-o", "-"]`)
 	} else if info, err := os.Stat(cam.Command[0]); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		c.Wrong(key+".command", "must begin with a program that can be started", "looked for "+cam.Command[0])
+		c.Reject(key+".command", "must begin with a program that can be started", "looked for "+cam.Command[0])
 	}
 	for _, word := range cam.Command {
 		if _, after, ok := strings.Cut(word, "://"); ok && strings.Contains(after, "@") {
-			c.WrongSecret(key+".command", "must not hold a password: every user of this device could see it in ps", "use source with user and password_file")
+			c.RejectSecret(key+".command", "must not hold a password: every user of this device could see it in ps", "use source with user and password_file")
 		}
 	}
-	if cam.Format != "" && !pixels.MatchString(cam.Format) {
-		c.Wrong(key+".format", "must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH", "leave it out for the first two")
+	if cam.Format != "" && !formatPattern.MatchString(cam.Format) {
+		c.Reject(key+".format", "must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH", "leave it out for the first two")
 	}
 }
 
-// secrets are the keys that go with an address.
-func (c checker) secrets(key string, cam camera) {
-	c.file(key+".password_file", cam.PasswordFile)
-	c.file(key+".ca_file", cam.CAFile)
-	if cam.Certificate != "" && !certificate.MatchString(strings.ReplaceAll(cam.Certificate, ":", "")) {
-		c.Wrong(key+".certificate", "must be the SHA-256 of the camera's certificate, 64 digits", "kerb probe shows it")
+// checkSecrets checks the keys that go with an address: files, certificate and
+// transport.
+func (c checker) checkSecrets(key string, cam cameraFile) {
+	c.checkFile(key+".password_file", cam.PasswordFile)
+	c.checkFile(key+".ca_file", cam.CAFile)
+	if cam.Certificate != "" && !fingerprintPattern.MatchString(strings.ReplaceAll(cam.Certificate, ":", "")) {
+		c.Reject(key+".certificate", "must be the SHA-256 of the camera's certificate, 64 digits", "kerb probe shows it")
 	}
 	secure := strings.HasPrefix(cam.Source, "https://") || strings.HasPrefix(cam.Source, "rtsps://")
 	if (cam.CAFile != "" || cam.Certificate != "") && !secure {
-		c.Wrong(key+".source", "must be https:// or rtsps:// beside ca_file or certificate", "")
+		c.Reject(key+".source", "must be https:// or rtsps:// beside ca_file or certificate", "")
 	}
 	switch cam.Transport {
 	case "", "tcp", "udp":
 	default:
-		c.Wrong(key+".transport", "must be tcp or udp", "leave it out for tcp, which loses nothing")
+		c.Reject(key+".transport", "must be tcp or udp", "leave it out for tcp, which loses nothing")
 	}
 	if cam.Transport == "udp" && !strings.HasPrefix(cam.Source, "rtsp") {
-		c.Wrong(key+".transport", "must go with an rtsp:// source", "")
+		c.Reject(key+".transport", "must go with an rtsp:// source", "")
 	}
 }
 
-// credential is where systemd puts a secret of that name: systemd.exec(5),
-// LoadCredential=.
-const credential = "credential:"
+// credentialPrefix names a secret in systemd's credentials directory: see
+// LoadCredential= in systemd.exec(5).
+const credentialPrefix = "credential:"
 
-// secret takes the place of a secret against the file's own directory, or
-// against that of the service's credentials.
-func secret(dir, path string) string {
-	if name, ok := strings.CutPrefix(path, credential); ok {
+// resolveSecret makes the path of a secret absolute: in systemd's credentials
+// directory, or starting at dir.
+func resolveSecret(dir, path string) string {
+	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
 		return filepath.Join(os.Getenv("CREDENTIALS_DIRECTORY"), name)
 	}
-	return resolve(dir, path)
+	return resolvePath(dir, path)
 }
 
-// fingerprint is the SHA-256 that text spells.
-func fingerprint(text string) string {
+// parseFingerprint decodes a SHA-256 in hexadecimal, with or without colons. It
+// returns "" if the text is not hexadecimal.
+func parseFingerprint(text string) string {
 	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
 	if err != nil {
 		return ""

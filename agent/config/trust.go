@@ -9,53 +9,54 @@ import (
 	"aead.dev/minisign"
 )
 
-// Trust is how much proof the device wants before it takes a policy. It stands
-// in the engineer's file because it belongs to the device: whoever writes
+// Trust is the proof that the device asks for before it accepts a policy. It is
+// in the engineer's file, because it belongs to the device: the authors of
 // policies must not be able to appoint themselves.
 type Trust struct {
 	Mode string // open, signed or two-person; empty: open
 	Keys []minisign.PublicKey
 }
 
-type trust struct {
+type trustFile struct {
 	Mode string   `toml:"mode"`
 	Keys []string `toml:"keys"`
 }
 
 var trustModes = []string{"open", "signed", "two-person"}
 
-// trust checks the table and reads the keys that stand in files.
-func (c checker) trust(t trust) Trust {
+// checkTrust checks the table and reads the keys that are in files.
+func (c checker) checkTrust(t trustFile) Trust {
 	out := Trust{Mode: t.Mode}
-	if c.Has("trust.mode") && !slices.Contains(trustModes, t.Mode) {
-		c.Wrong("trust.mode", "must be one of "+strings.Join(trustModes, ", "), "open takes any policy, and state says so")
+	if c.HasKey("trust.mode") && !slices.Contains(trustModes, t.Mode) {
+		c.Reject("trust.mode", "must be one of "+strings.Join(trustModes, ", "), "open takes any policy, and state says so")
 	}
 	for i, text := range t.Keys {
-		k, err := c.key(text)
+		k, err := c.readKey(text)
 		if err != nil {
-			c.Wrong("trust.keys", fmt.Sprintf("member %d must be a minisign public key, or a file with one", i+1), err.Error())
+			c.Reject("trust.keys", fmt.Sprintf("member %d must be a minisign public key, or a file with one", i+1), err.Error())
 			continue
 		}
 		out.Keys = append(out.Keys, k)
 	}
 	if need := slices.Index(trustModes, t.Mode); need > 0 && len(t.Keys) < need {
-		c.Wrong("trust.keys", fmt.Sprintf("must name %d or more: mode %s wants as many people", need, t.Mode),
+		c.Reject("trust.keys", fmt.Sprintf("must name %d or more: mode %s wants as many people", need, t.Mode),
 			"minisign -G makes a key; its public half is one line that begins with RW")
 	}
 	return out
 }
 
-// key reads a key, or the file that holds one.
-func (c checker) key(text string) (k minisign.PublicKey, err error) {
+// readKey parses a minisign public key, or reads it from the file that text
+// names.
+func (c checker) readKey(text string) (k minisign.PublicKey, err error) {
 	if k.UnmarshalText([]byte(text)) == nil {
 		return k, nil
 	}
-	b, err := os.ReadFile(resolve(c.dir, text))
+	b, err := os.ReadFile(resolvePath(c.dir, text))
 	if err != nil {
-		return k, fmt.Errorf("looked for %s", resolve(c.dir, text))
+		return k, fmt.Errorf("looked for %s", resolvePath(c.dir, text))
 	}
 	if err := k.UnmarshalText(b); err != nil {
-		return k, fmt.Errorf("%s holds something else", resolve(c.dir, text))
+		return k, fmt.Errorf("%s holds something else", resolvePath(c.dir, text))
 	}
 	return k, nil
 }

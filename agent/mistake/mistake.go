@@ -1,6 +1,11 @@
-// Package mistake reads a TOML file of kerb's and collects everything that is
-// wrong with it, each mistake with its place, what is allowed there and, where
-// one can be given, a hint. It edits nothing and guesses nothing.
+// Package mistake decodes kerb's TOML files into structs and collects every
+// mistake in them: its line, its key, the values that are allowed and, where
+// there is one, a hint. Decoding goes on after a mistake, because an engineer
+// at a device can then repair all of them at once. From the same structs and a
+// list of keys the package writes the JSON Schema of a file, for editors.
+//
+// It refuses keys that the struct does not have and values of another type. It
+// changes no file and puts no default in the place of a wrong value.
 package mistake
 
 import (
@@ -8,14 +13,14 @@ import (
 	"strings"
 )
 
-// A Mistake is one thing wrong with a file.
+// A Mistake is one mistake in a file.
 type Mistake struct {
 	File  string
 	Line  int    // 0: the file as a whole
 	Key   string // such as camera[0].fps; empty for a syntax error
-	Value string // as written; empty where there is none
-	Want  string // what is allowed: "must be 1–30"
-	Hint  string // what to do, or empty
+	Value string // as written in the file; empty where there is none, and for secrets
+	Want  string // the values that are allowed: "must be 1–30"
+	Hint  string // how to repair it, or empty
 }
 
 // Error is one line: site.toml:14: camera[0].fps = 0: must be 1–30.
@@ -37,10 +42,11 @@ func (m Mistake) Error() string {
 	return b.String()
 }
 
-// A List is all that is wrong with a file. It is an error when it is not empty.
+// A List holds all mistakes of one file. It is used as an error, and only when
+// it is not empty.
 type List []Mistake
 
-// Error is one line per mistake, each followed by its hint.
+// Error is one line for each mistake, each followed by its hint.
 func (l List) Error() string {
 	var lines []string
 	for _, m := range l {
@@ -52,20 +58,26 @@ func (l List) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Closest is the member of known that s was probably meant to be, or "" if
-// none is within a typing slip or two.
-func Closest(s string, known []string) string {
-	best, name := 3, ""
+// maxSlips is the largest edit distance that counts as a slip of the keyboard.
+// Chosen by hand.
+const maxSlips = 2
+
+// closestName is the member of known with the smallest edit distance to s, for
+// "did you mean". It returns "" where every distance is above maxSlips, or not
+// below the length of the member.
+func closestName(s string, known []string) string {
+	best, name := maxSlips+1, ""
 	for _, k := range known {
-		if d := distance(s, k); d < best && d < len(k) {
+		if d := editDistance(s, k); d < best && d < len(k) {
 			best, name = d, k
 		}
 	}
 	return name
 }
 
-// distance is Levenshtein's.
-func distance(a, b string) int {
+// editDistance is the Levenshtein distance of a and b in bytes, computed with
+// one row of the matrix (Wagner and Fischer 1974).
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

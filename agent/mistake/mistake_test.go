@@ -53,9 +53,9 @@ fps = 1
 
 func TestEveryMistakeIsReportedAtOnceWithItsLine(t *testing.T) {
 	var got sample
-	s := Read("site.toml", []byte(text), &got)
-	s.Wrong("camera[0].fps", "must be 1–9", "leave it out for 5")
-	s.Wrong("camera[1].wait", "is missing", "")
+	s := DecodeTOML("site.toml", []byte(text), &got)
+	s.Reject("camera[0].fps", "must be 1–9", "leave it out for 5")
+	s.Reject("camera[1].wait", "is missing", "")
 	want := `site.toml:1: name = 7: must be text in quotes
 site.toml:3: broker.ulr: no such key
 hint: did you mean url?
@@ -78,7 +78,7 @@ hint: did you mean camera?`
 }
 
 func TestASyntaxErrorHasItsLine(t *testing.T) {
-	s := Read("f", []byte("a = 1\nb = = 2\n"), &struct{}{})
+	s := DecodeTOML("f", []byte("a = 1\nb = = 2\n"), &struct{}{})
 	if err := s.Err(); err == nil || !strings.HasPrefix(err.Error(), "f:2: ") {
 		t.Errorf("got %v", err)
 	}
@@ -86,12 +86,12 @@ func TestASyntaxErrorHasItsLine(t *testing.T) {
 
 func TestASoundFileHasNoMistake(t *testing.T) {
 	var got sample
-	s := Read("f", []byte("broker = { url = \"u\", on = true }\ncamera = [{fps = 3, wait = \"2s\"}]\n"), &got)
+	s := DecodeTOML("f", []byte("broker = { url = \"u\", on = true }\ncamera = [{fps = 3, wait = \"2s\"}]\n"), &got)
 	if err := s.Err(); err != nil || got.Broker.URL != "u" || got.Camera[0].Wait.Duration != 2*time.Second {
 		t.Errorf("%v %+v", err, got)
 	}
-	if !s.Has("broker.url") || s.At("broker.url") != "f:1" {
-		t.Errorf("place of an inline key: %s", s.At("broker.url"))
+	if !s.HasKey("broker.url") || s.Locate("broker.url") != "f:1" {
+		t.Errorf("place of an inline key: %s", s.Locate("broker.url"))
 	}
 }
 
@@ -100,8 +100,8 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("a.b.c = {d = [[1], {e = 2}]}\n[[x.y]]\n[x.y.z]\nq=1"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var got sample
-		s := Read("f", data, &got)
-		s.Wrong("camera[0].line[0].id", "w", "h")
+		s := DecodeTOML("f", data, &got)
+		s.Reject("camera[0].line[0].id", "w", "h")
 		_ = fmt.Sprint(s.Err())
 	})
 }
@@ -109,13 +109,13 @@ func FuzzRead(f *testing.F) {
 func TestAByteOrderMarkIsCalledThat(t *testing.T) {
 	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
 		var into sample
-		err := Read("site.toml", []byte(mark+"name = \"x\"\r\n"), &into).Err()
+		err := DecodeTOML("site.toml", []byte(mark+"name = \"x\"\r\n"), &into).Err()
 		if err == nil || !strings.Contains(err.Error(), "site.toml:1") || !strings.Contains(err.Error(), "byte order mark") {
 			t.Errorf("%q: %v", mark, err)
 		}
 	}
 	var into sample
-	if err := Read("site.toml", []byte("name = \"x\"\r\n"), &into).Err(); err != nil {
+	if err := DecodeTOML("site.toml", []byte("name = \"x\"\r\n"), &into).Err(); err != nil {
 		t.Errorf("lines that end as those of Windows do: %v", err)
 	}
 }

@@ -12,48 +12,52 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// maxMistakes bounds the list: a file with more of them is something else.
+// maxMistakes is the largest length of a List. A file with more is probably not
+// a file of kerb's, and a longer list would not be read. Chosen by hand.
 const maxMistakes = 50
 
-// A Sheet is a file that was read, with the place of every key in it and the
-// mistakes found so far.
+// A Sheet is a decoded file with the line of every key in it, and the mistakes
+// found so far.
 type Sheet struct {
-	name  string
-	keys  map[string]place // by path, such as camera[0].line[1].from
-	wrong List
-	torn  bool // not TOML at all: nothing was read
+	name      string
+	keys      map[string]place // by path, such as camera[0].line[1].from
+	mistakes  List
+	malformed bool // not TOML: no key was read
 
 	tables []Table // in their order
 }
 
-// A Table is where a table begins in the file.
+// A Table is the position of one table in the file.
 type Table struct {
 	Path string // such as camera[0].line[1]
 	Line int    // of its header, from 1
 }
 
-// Tables are the tables of the file, in their order.
+// Tables returns the tables of the file, in their order.
 func (s *Sheet) Tables() []Table { return slices.Clone(s.tables) }
 
-// Line is the line of a key that the file gives, 0 for one that it does not.
-func (s *Sheet) Line(key string) int { return s.keys[key].line }
+// KeyLine is the line of a key, from 1; 0 for a key that the file does not
+// have.
+func (s *Sheet) KeyLine(key string) int { return s.keys[key].line }
 
+// place is the line of a key and its value as written, shortened for a message.
 type place struct {
 	line  int
 	value string
 }
 
-// Read decodes TOML into the struct that into points to, by the toml tags of
-// its fields. Syntax errors, keys that the struct does not have and values of
-// the wrong type become mistakes of the returned Sheet; all else in the file
-// is decoded nevertheless, so that the caller can add what it finds wrong and
-// report everything at once.
-func Read(name string, data []byte, into any) *Sheet {
+// DecodeTOML decodes TOML into the struct that into points to, by the toml tags
+// of its fields. Syntax errors, keys without a field and values of a wrong type
+// become mistakes of the returned Sheet. All other values are decoded
+// nevertheless, so that the caller can add its own mistakes and report all of
+// them together. A file with a syntax error is not decoded at all: see
+// Malformed.
+func DecodeTOML(name string, data []byte, into any) *Sheet {
 	s := &Sheet{name: name, keys: map[string]place{}}
 	var tree map[string]any
 	if err := toml.Unmarshal(data, &tree); err != nil {
 		m := Mistake{Want: err.Error(), Hint: `the file is TOML: key = value, one a line, text in "quotes"`}
-		if marked(data) {
+		if hasByteOrderMark(data) {
 			m.Hint = "it begins with a byte order mark: save it as UTF-8 without one (in Notepad: Save as, Encoding: UTF-8)"
 		}
 		var bad *toml.DecodeError
@@ -61,18 +65,18 @@ func Read(name string, data []byte, into any) *Sheet {
 			m.Line, _ = bad.Position()
 			m.Want = strings.TrimPrefix(bad.Error(), "toml: ")
 		}
-		s.add(m)
-		s.torn = true
+		s.addMistake(m)
+		s.malformed = true
 		return s
 	}
-	s.index(data)
-	s.fill(tree, into)
+	s.indexKeys(data)
+	s.decodeTree(tree, into)
 	return s
 }
 
-// marked is whether an editor wrote a byte order mark first, as those of
-// Windows do; TOML has none.
-func marked(data []byte) bool {
+// hasByteOrderMark reports whether the file begins with a byte order mark of
+// UTF-8 or UTF-16, as editors on Windows write it. TOML does not allow one.
+func hasByteOrderMark(data []byte) bool {
 	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(data, []byte(mark)) {
 			return true
@@ -81,57 +85,61 @@ func marked(data []byte) bool {
 	return false
 }
 
-// Wrong records a mistake in the value of a key that the struct does have.
-// For a key that is missing in the file, the place is the table it belongs to.
-func (s *Sheet) Wrong(key, want, hint string) {
-	p := s.find(key)
-	s.add(Mistake{Line: p.line, Key: key, Value: p.value, Want: want, Hint: hint})
+// Reject adds a mistake in the value of a key that the struct has. Want is the
+// values that are allowed. For a key that the file does not have, the line is
+// that of the nearest table around it.
+func (s *Sheet) Reject(key, want, hint string) {
+	p := s.nearestPlace(key)
+	s.addMistake(Mistake{Line: p.line, Key: key, Value: p.value, Want: want, Hint: hint})
 }
 
-// WrongSecret is Wrong for a value that may hold a password: it is not shown.
-func (s *Sheet) WrongSecret(key, want, hint string) {
-	s.add(Mistake{Line: s.find(key).line, Key: key, Want: want, Hint: hint})
+// RejectSecret is Reject without the value, for a key that may hold a password.
+func (s *Sheet) RejectSecret(key, want, hint string) {
+	s.addMistake(Mistake{Line: s.nearestPlace(key).line, Key: key, Want: want, Hint: hint})
 }
 
-// Torn reports whether the file is not TOML: then its values are all missing,
-// and there is no point in saying so of each.
-func (s *Sheet) Torn() bool { return s.torn }
+// Malformed reports whether the file is not TOML. Then no key of it is known,
+// and checks for missing keys would only add noise.
+func (s *Sheet) Malformed() bool { return s.malformed }
 
-// Has reports whether the file gives the key.
-func (s *Sheet) Has(key string) bool {
+// HasKey reports whether the file has the key.
+func (s *Sheet) HasKey(key string) bool {
 	_, ok := s.keys[key]
 	return ok
 }
 
-// At is the place of a key: file:line.
-func (s *Sheet) At(key string) string {
-	if p := s.find(key); p.line > 0 {
+// Locate is the position of a key as file:line; the file alone if no line is
+// known.
+func (s *Sheet) Locate(key string) string {
+	if p := s.nearestPlace(key); p.line > 0 {
 		return fmt.Sprintf("%s:%d", s.name, p.line)
 	}
 	return s.name
 }
 
-// Err is the List of all mistakes in the order of the file, or nil.
+// Err is the List of all mistakes, in the order of the file, or nil.
 func (s *Sheet) Err() error {
-	if len(s.wrong) == 0 {
+	if len(s.mistakes) == 0 {
 		return nil
 	}
-	sorted := slices.Clone(s.wrong)
+	sorted := slices.Clone(s.mistakes)
 	slices.SortStableFunc(sorted, func(a, b Mistake) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key))
 	})
 	return sorted
 }
 
-func (s *Sheet) add(m Mistake) {
+// addMistake adds m, up to maxMistakes.
+func (s *Sheet) addMistake(m Mistake) {
 	m.File = s.name
-	if len(s.wrong) < maxMistakes {
-		s.wrong = append(s.wrong, m)
+	if len(s.mistakes) < maxMistakes {
+		s.mistakes = append(s.mistakes, m)
 	}
 }
 
-// find is the place of the key, or of the nearest table around it.
-func (s *Sheet) find(key string) place {
+// nearestPlace is the place of the key, or the line of the innermost table or
+// list around it.
+func (s *Sheet) nearestPlace(key string) place {
 	if p, ok := s.keys[key]; ok {
 		return p
 	}
@@ -147,17 +155,18 @@ func (s *Sheet) find(key string) place {
 	}
 }
 
-// index notes where every key of a well-formed file stands.
-func (s *Sheet) index(data []byte) {
+// indexKeys records the line of every key and table of a well-formed file, with
+// the low-level parser of go-toml: its decoder does not give lines.
+func (s *Sheet) indexKeys(data []byte) {
 	var p unstable.Parser
 	p.Reset(data)
 	table, count := "", map[string]int{}
 	for p.NextExpression() {
 		e := p.Expression()
-		path, line, from := join(&p, table, e.Key(), nil)
+		path, line, from := joinPath(&p, table, e.Key(), nil)
 		switch e.Kind {
 		case unstable.Table, unstable.ArrayTable:
-			path, line, _ = join(&p, "", e.Key(), count)
+			path, line, _ = joinPath(&p, "", e.Key(), count)
 			if e.Kind == unstable.ArrayTable {
 				count[path]++
 				path = fmt.Sprintf("%s[%d]", path, count[path]-1)
@@ -166,27 +175,28 @@ func (s *Sheet) index(data []byte) {
 			s.keys[path] = place{line: line}
 			s.tables = append(s.tables, Table{path, line})
 		case unstable.KeyValue:
-			s.pair(&p, path, line, from, e, data)
+			s.indexPair(&p, path, line, from, e, data)
 		}
 	}
 }
 
-// pair notes one key = value, and the keys inside an inline table.
-func (s *Sheet) pair(p *unstable.Parser, path string, line, from int, e *unstable.Node, data []byte) {
+// indexPair records one key = value, and the keys inside an inline table.
+func (s *Sheet) indexPair(p *unstable.Parser, path string, line, from int, e *unstable.Node, data []byte) {
 	text, _, _ := strings.Cut(string(data[from:]), "\n")
 	_, text, _ = strings.Cut(text, "=")
-	s.keys[path] = place{line: line, value: brief(text)}
+	s.keys[path] = place{line: line, value: shortenValue(text)}
 	if v := e.Value(); v.Kind == unstable.InlineTable {
 		for it := v.Children(); it.Next(); {
-			sub, line, from := join(p, path, it.Node().Key(), nil)
-			s.pair(p, sub, line, from, it.Node(), data)
+			sub, line, from := joinPath(p, path, it.Node().Key(), nil)
+			s.indexPair(p, sub, line, from, it.Node(), data)
 		}
 	}
 }
 
-// join is the path of a key below a table, the line and the offset of its
-// start. Tables that are members of arrays get the number of the last member.
-func join(p *unstable.Parser, table string, key unstable.Iterator, count map[string]int) (path string, line, from int) {
+// joinPath is the path of a key below a table, with the line and the byte
+// offset of its start. A part of the path that names an array of tables gets
+// the number of that array's last member, from count.
+func joinPath(p *unstable.Parser, table string, key unstable.Iterator, count map[string]int) (path string, line, from int) {
 	path = table
 	for first := true; key.Next(); first = false {
 		if first {
@@ -203,14 +213,19 @@ func join(p *unstable.Parser, table string, key unstable.Iterator, count map[str
 	return path, line, from
 }
 
-// brief is a value without its comment, short enough for a line.
-func brief(v string) string {
+// maxShownValue is the most characters of a value in a message, so that the
+// message stays on one line. Chosen by hand.
+const maxShownValue = 48
+
+// shortenValue is a value as written, without its comment, cut to maxShownValue
+// characters.
+func shortenValue(v string) string {
 	if i := strings.Index(v, " #"); i >= 0 && strings.Count(v[:i], `"`)%2 == 0 {
 		v = v[:i]
 	}
 	v = strings.TrimSpace(v)
-	if r := []rune(v); len(r) > 48 {
-		v = string(r[:47]) + "…"
+	if r := []rune(v); len(r) > maxShownValue {
+		v = string(r[:maxShownValue-1]) + "…"
 	}
 	return v
 }

@@ -6,10 +6,10 @@ import (
 	"kerb/counting"
 )
 
-// An attacker knows the policy, the program, and everything that was released,
-// resent or added up. What is left to them is every world in which the same
-// would have been released: here all of them are tried. A number is hidden if,
-// wherever it is withheld for being small, every small number is still possible.
+// The attacker knows the policy, the program, and everything that was released,
+// resent or added up. The tests enumerate every world (a pair of true counts)
+// with the same release. A number is hidden if, in each release that withholds
+// it as small, every small number is still possible.
 
 // worlds are all counts of one class, both ways, up to most each.
 func worlds(most uint32, f func(a, b uint32)) {
@@ -60,9 +60,9 @@ func TestNoWithheldNumberCanBeRecovered(t *testing.T) {
 		{below: 7, round: 20, totals: true},
 	} {
 		u.method = Suppress
-		w := worker{rule: u}
+		w := clearer{rule: u}
 		clear := func(a, b uint32) (s seen) {
-			copy(s[:], w.line(counting.Person, [2]uint32{a, b}))
+			copy(s[:], w.clearLine(counting.Person, [2]uint32{a, b}))
 			return s
 		}
 		if n := recovered(clear, uint32(u.below), 21); n > 0 {
@@ -77,8 +77,8 @@ func TestNoWithheldNumberCanBeRecovered_control(t *testing.T) {
 		primary := func(a, b uint32) (s seen) {
 			for i, n := range [3]int64{int64(a), int64(b), int64(a) + int64(b)} {
 				s[i] = cell{dir: counting.Direction(i), a: n}
-				if !s[i].withhold(10) {
-					s[i].a = rounded(n, round, maxCount)
+				if !s[i].withholdBelow(10) {
+					s[i].a = roundToStep(n, round, maxCount)
 				}
 			}
 			return s
@@ -90,10 +90,10 @@ func TestNoWithheldNumberCanBeRecovered_control(t *testing.T) {
 }
 
 func TestTwoStreamsOfOneSensorAreCharged(t *testing.T) {
-	// Two lines one behind the other: everybody passes both but those who turn
-	// into the door between. Their difference is what a single stream would
-	// hide, so without noise the second stream is refused, and with noise it is
-	// paid for.
+	// Two lines one behind the other, with a door between them. The difference
+	// of the two counts is the number of people at the door, which a single
+	// stream would hide. So without noise the second stream is refused, and with
+	// noise its ε is charged.
 	two := func(classes ...counting.Class) []Stream {
 		return []Stream{
 			{Stream: counting.Stream{ID: "before-door", Sensor: "north", Classes: classes}, At: "site.toml:10"},
@@ -106,14 +106,14 @@ func TestTwoStreamsOfOneSensorAreCharged(t *testing.T) {
 	}
 	with := parse(t, noisy)
 	ledger := with.Ledger(two(counting.Person))
-	if len(ledger) != 1 || ledger[0].Epsilon != 2 || ledger[0].Excess() {
+	if len(ledger) != 1 || ledger[0].Epsilon != 2 || ledger[0].ExceedsLimit() {
 		t.Errorf("ledger: %+v", ledger)
 	}
 	three := append(two(counting.Person), Stream{Stream: counting.Stream{ID: "third", Sensor: "north", Classes: []counting.Class{counting.Person}}})
-	if ledger := with.Ledger(three); !ledger[0].Excess() || ledger[0].Epsilon != 3 {
+	if ledger := with.Ledger(three); !ledger[0].ExceedsLimit() || ledger[0].Epsilon != 3 {
 		t.Errorf("ledger: %+v", ledger)
 	}
-	if ledger := with.Ledger(append(two(counting.Person), Stream{Stream: counting.Stream{ID: "elsewhere", Sensor: "south", Classes: []counting.Class{counting.Person}}})); len(ledger) != 2 || ledger[0].Excess() || ledger[1].Excess() {
+	if ledger := with.Ledger(append(two(counting.Person), Stream{Stream: counting.Stream{ID: "elsewhere", Sensor: "south", Classes: []counting.Class{counting.Person}}})); len(ledger) != 2 || ledger[0].ExceedsLimit() || ledger[1].ExceedsLimit() {
 		t.Errorf("another sensor has another account: %+v", ledger)
 	}
 }

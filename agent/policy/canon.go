@@ -8,54 +8,56 @@ import (
 	"strings"
 )
 
-// canonical writes every key of the terms as one line of TOML, but for those
-// that its method does not know. It walks the struct itself, so that a key
-// which is added later cannot be forgotten here. (Such a key is to be left out
-// while it has its default, or every signature given before it would break.)
-func canonical(t *terms) []byte {
+// formatCanonical writes every key of the terms as one line of TOML, except
+// those that have no meaning for the method. It walks the struct by reflection,
+// so that a key that is added later cannot be forgotten here. (Such a key must
+// be left out while it has its default value, or every signature given before
+// it would become invalid.)
+func formatCanonical(t *terms) []byte {
 	var b bytes.Buffer
-	each("", reflect.ValueOf(t).Elem(), func(path string, v reflect.Value) {
-		if belongs(path, t.Clear.Method) {
-			fmt.Fprintf(&b, "%s = %s\n", path, literal(v))
+	walkKeys("", reflect.ValueOf(t).Elem(), func(path string, v reflect.Value) {
+		if keyBelongs(path, t.Clear.Method) {
+			fmt.Fprintf(&b, "%s = %s\n", path, formatLiteral(v))
 		}
 	})
 	return b.Bytes()
 }
 
-// each calls f for every key below the struct v.
-func each(path string, v reflect.Value, f func(path string, v reflect.Value)) {
+// walkKeys calls f for every key below the struct v, with its dotted path.
+func walkKeys(path string, v reflect.Value, f func(path string, v reflect.Value)) {
 	for i := range v.NumField() {
 		sub := path + v.Type().Field(i).Tag.Get("toml")
-		if field := v.Field(i); field.Kind() == reflect.Struct && !isText(field) {
-			each(sub+".", field, f)
+		if field := v.Field(i); field.Kind() == reflect.Struct && !isTextual(field) {
+			walkKeys(sub+".", field, f)
 		} else {
 			f(sub, field)
 		}
 	}
 }
 
-func isText(v reflect.Value) bool {
+// isTextual reports whether v is written as text, by its String method.
+func isTextual(v reflect.Value) bool {
 	_, ok := v.Interface().(fmt.Stringer)
 	return ok
 }
 
-// literal is a value in TOML.
-func literal(v reflect.Value) string {
+// formatLiteral is a value in TOML.
+func formatLiteral(v reflect.Value) string {
 	if s, ok := v.Interface().(fmt.Stringer); ok {
-		return quote(s.String())
+		return quoteTOML(s.String())
 	}
 	switch v.Kind() {
 	case reflect.String:
-		return quote(v.String())
+		return quoteTOML(v.String())
 	case reflect.Slice, reflect.Array:
 		items := make([]string, v.Len())
 		for i := range items {
-			items[i] = literal(v.Index(i))
+			items[i] = formatLiteral(v.Index(i))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	case reflect.Struct:
 		var items []string
-		each("", v, func(path string, v reflect.Value) { items = append(items, path+" = "+literal(v)) })
+		walkKeys("", v, func(path string, v reflect.Value) { items = append(items, path+" = "+formatLiteral(v)) })
 		return "{" + strings.Join(items, ", ") + "}"
 	case reflect.Float64:
 		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
@@ -64,8 +66,8 @@ func literal(v reflect.Value) string {
 	}
 }
 
-// quote is s as a basic string of TOML.
-func quote(s string) string {
+// quoteTOML is s as a basic string of TOML.
+func quoteTOML(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range s {

@@ -8,8 +8,8 @@ import (
 	"kerb/counting"
 )
 
-// A Site is what a site asks for, in plain values, each with its place in
-// site.toml as file:line.
+// A Site holds the parts of a site that a policy limits, each with its position
+// in site.toml as file:line.
 type Site struct {
 	At      string // the file
 	Cameras []Camera
@@ -20,7 +20,7 @@ type Site struct {
 type Camera struct {
 	Name  string
 	At    string
-	Masks int // how many areas the site itself blackens
+	Masks int // number of areas that the site itself blackens
 }
 
 // A Stream is one line, zone or loop of a site.
@@ -29,17 +29,17 @@ type Stream struct {
 	At string
 }
 
-// A Conflict is something that a site asks for and the policy does not allow.
+// A Conflict is one request of the site that the policy does not allow.
 type Conflict struct {
-	Site, Policy string // both places, file:line
+	Site, Policy string // both positions, file:line
 	What         string
 }
 
-// Error is one line with both places.
+// Error is one line with both positions.
 func (c Conflict) Error() string { return fmt.Sprintf("%s: %s (%s)", c.Site, c.What, c.Policy) }
 
-// Check lists everything that the site asks for and the policy does not allow,
-// in the order of the site; nothing if they fit.
+// Check lists all requests of the site that the policy does not allow, in the
+// order of the site. It returns nil if there are none.
 func (p *Policy) Check(site Site) []Conflict {
 	var out []Conflict
 	add := func(at, key, format string, args ...any) {
@@ -55,12 +55,12 @@ func (p *Policy) Check(site Site) []Conflict {
 	}
 	for i, m := range p.terms.Mask {
 		if !slices.ContainsFunc(site.Cameras, func(c Camera) bool { return c.Name == m.Camera }) {
-			add(site.At, fmt.Sprintf("mask[%d].camera", i), "there is no camera %s: the policy has a mask for it", quote(m.Camera))
+			add(site.At, fmt.Sprintf("mask[%d].camera", i), "there is no camera %s: the policy has a mask for it", quoteTOML(m.Camera))
 		}
 	}
 	for _, c := range p.Ledger(site.Streams) {
-		if c.Excess() {
-			add(c.At, "clear.overlap", "%s", p.excess(c))
+		if c.ExceedsLimit() {
+			add(c.At, "clear.overlap", "%s", p.describeExcess(c))
 		}
 	}
 	return out
@@ -72,24 +72,24 @@ func (p *Policy) checkStream(s Stream, add func(at, key, format string, args ...
 		if s.Kind == counting.LineStream && p.FollowMax() == 0 {
 			hint = ", as nothing may be followed"
 		}
-		add(s.At, "count.streams", "stream %s is a %s: the policy allows %s%s", s.ID, kindName(s.Kind), join(p.terms.Count.Streams), hint)
+		add(s.At, "count.streams", "stream %s is a %s: the policy allows %s%s", s.ID, nameKind(s.Kind), joinNames(p.terms.Count.Streams), hint)
 	}
 	var counted [counting.Classes]bool
 	for _, c := range s.Classes {
 		counted[c] = true
 		if !p.Allows(c) {
-			add(s.At, "count.classes", "stream %s counts %s: the policy allows %s", s.ID, c, join(p.terms.Count.Classes))
+			add(s.At, "count.classes", "stream %s counts %s: the policy allows %s", s.ID, c, joinNames(p.terms.Count.Classes))
 		}
 	}
-	if err := oneSplit(counted); err != nil {
+	if err := checkSplit(counted); err != nil {
 		add(s.At, "count.classes", "stream %s: %v", s.ID, err)
 	}
 }
 
-// At is the place of a key of the policy file, as file:line.
-func (p *Policy) At(key string) string { return p.sheet.At(key) }
+// At is the position of a key of the policy file, as file:line.
+func (p *Policy) At(key string) string { return p.sheet.Locate(key) }
 
-func join[T fmt.Stringer](vs []T) string {
+func joinNames[T fmt.Stringer](vs []T) string {
 	names := make([]string, len(vs))
 	for i, v := range vs {
 		names[i] = v.String()
@@ -97,25 +97,25 @@ func join[T fmt.Stringer](vs []T) string {
 	return strings.Join(names, ", ")
 }
 
-// A Charge is the account of one class of objects at one sensor: what one of
-// them can spend by being counted in every stream that it may come to.
-// Streams of one sensor overlap, as far as anybody can know; that is why the
-// difference of two of them must not tell more than one of them may.
+// A Charge is the account of one coarse class at one sensor: the largest
+// privacy loss that one object can cause there, by being counted in every
+// stream of the sensor. Streams of one sensor must be assumed to overlap. The
+// difference of two of them must not reveal more than one of them may.
 type Charge struct {
 	Sensor  string
-	Class   counting.Class // motorcycle, car and heavy are vehicles here
-	Streams []string       // that count it
-	Epsilon float64        // Σ over them; 0 without noise
-	Limit   int            // of streams; times the policy's ε, the limit of Epsilon
-	At      string         // the last of the streams
-	mixed   bool           // whole in one and split in another, without noise
+	Class   counting.Class // coarse: motorcycle, car and heavy are vehicles
+	Streams []string       // the streams that count it
+	Epsilon float64        // sum over the streams; 0 without noise
+	Limit   int            // number of streams allowed; times the policy's ε it limits Epsilon
+	At      string         // position of the last of the streams
+	mixed   bool           // without noise: one stream counts the class, another one its parts
 }
 
-// Excess reports whether the charge is more than the policy allows.
-func (c Charge) Excess() bool { return len(c.Streams) > c.Limit || c.mixed }
+// ExceedsLimit reports whether the charge is more than the policy allows.
+func (c Charge) ExceedsLimit() bool { return len(c.Streams) > c.Limit || c.mixed }
 
-// Ledger adds up what each class of objects is charged at each sensor, in the
-// order of the streams.
+// Ledger adds up the charges of every class at every sensor, in the order of
+// the streams.
 func (p *Policy) Ledger(streams []Stream) []Charge {
 	var out []Charge
 	whole := map[int]counting.Class{}
@@ -140,7 +140,7 @@ func (p *Policy) Ledger(streams []Stream) []Charge {
 	return out
 }
 
-func (p *Policy) excess(c Charge) string {
+func (p *Policy) describeExcess(c Charge) string {
 	where := fmt.Sprintf("sensor %s: a %s can be counted in %d streams (%s)", c.Sensor, c.Class, len(c.Streams), strings.Join(c.Streams, ", "))
 	switch {
 	case c.mixed:

@@ -88,7 +88,7 @@ func TestTheWholeBesideItsPartsIsNeverGivenWithoutNoise(t *testing.T) {
 		excess bool
 	}{{suppressed, true}, {noisy, false}} {
 		text := strings.NewReplacer(`"vehicle"]`, `"vehicle", "car", "heavy"]`, "totals = true", "overlap = 2").Replace(c.policy)
-		if l := parse(t, text).Ledger(streams); len(l) != 1 || l[0].Excess() != c.excess || len(l[0].Streams) != 2 {
+		if l := parse(t, text).Ledger(streams); len(l) != 1 || l[0].ExceedsLimit() != c.excess || len(l[0].Streams) != 2 {
 			t.Errorf("%+v", l)
 		}
 	}

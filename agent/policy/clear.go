@@ -9,19 +9,21 @@ import (
 	"kerb/counting"
 )
 
-// Clear turns one window into the only form of it that may be stored or sent.
-// Noise is drawn here, once: to clear the same window twice would give an
-// observer two looks at it, so keep the Release and resend that.
+// Clear turns one window into a Release, the only form in which it may be
+// stored or sent. Noise is drawn here, once. Clearing the same window twice
+// would give an observer two draws of the same number, so the caller keeps the
+// Release and resends that.
 //
 // The Tally must be of a kind and of classes that the policy allows, and lie in
-// one of the policy's windows, which are aligned in UTC; anything else is an
-// error, and nothing of the Tally is in it. A Tally that covers a part of the
-// window, at a start or a stop, is released as that window with less observed:
-// no shorter one ever leaves. Outside the policy's hours the Release is a gap,
-// whatever was counted. Without noise so is a window of which less than half
-// was seen: stopping and starting the device must not make windows shorter.
+// one of the policy's windows, which are aligned in UTC. Otherwise Clear
+// returns an error that holds no number of the Tally. A Tally of a part of a
+// window, at a start or a stop, is released as the whole window with less time
+// observed: no shorter window leaves the device. Outside the policy's hours the
+// Release is a gap, whatever was counted. Without noise, a window of which less
+// than half was observed is a gap too, because stopping and starting the device
+// must not make windows shorter.
 func (p *Policy) Clear(t counting.Tally) (Release, error) {
-	if err := p.admit(&t); err != nil {
+	if err := p.checkTally(&t); err != nil {
 		return Release{}, fmt.Errorf("clear %s: %w", t.Stream, err)
 	}
 	start := t.Start.Truncate(p.Window())
@@ -30,7 +32,7 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason,
 		start: start.UnixMilli(), end: end.UnixMilli(), mono: t.Mono.Milliseconds(),
 		observed: int64(t.Seen().Round(time.Second) / time.Second), still: t.Still,
-		policy: p.hash, rule: p.rule(),
+		policy: p.hash, rule: p.newRule(),
 	}
 	if !p.openAll(start, end) {
 		r.quality, r.reason = counting.Gap, reasonClosed
@@ -50,30 +52,32 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	if r.quality == counting.Gap {
 		return r, nil
 	}
-	w := worker{rule: r.rule, kind: t.Kind, noise: newSampler()}
+	w := clearer{rule: r.rule, kind: t.Kind, noise: newSampler()}
 	for c := range counting.Class(counting.Classes) {
 		if !t.Counted[c] {
 			continue
 		}
 		if t.Kind == counting.ZoneStream {
-			r.add(w.zone(c, t.Presence[c], t.Seen(), t.Peak[c]))
+			r.appendCells(w.clearZone(c, t.Presence[c], t.Seen(), t.Peak[c]))
 		} else {
-			r.add(w.line(c, t.Crossings[c])...)
+			r.appendCells(w.clearLine(c, t.Crossings[c])...)
 		}
 	}
 	return r, nil
 }
 
-func (r *Release) add(cs ...cell) { r.count += copy(r.cells[r.count:], cs) }
+// appendCells adds cells behind those that r has.
+func (r *Release) appendCells(cs ...cell) { r.count += copy(r.cells[r.count:], cs) }
 
-// admit refuses a Tally that the policy does not allow at all.
-func (p *Policy) admit(t *counting.Tally) error {
+// checkTally returns an error for a Tally that the policy does not allow at
+// all.
+func (p *Policy) checkTally(t *counting.Tally) error {
 	start := t.Start.Truncate(p.Window())
 	switch length := t.End.Sub(t.Start); {
 	case !isName(t.Stream):
 		return errors.New("stream name must be 1–64 of a–z, 0–9, _ and -")
 	case t.Kind > counting.LoopStream || !p.AllowsKind(t.Kind):
-		return fmt.Errorf("the policy does not allow %s streams", kindName(t.Kind))
+		return fmt.Errorf("the policy does not allow %s streams", nameKind(t.Kind))
 	case t.Quality > counting.Gap:
 		return fmt.Errorf("quality %d is none", uint8(t.Quality))
 	case length <= 0 || t.End.After(start.Add(p.Window())):
@@ -83,24 +87,27 @@ func (p *Policy) admit(t *counting.Tally) error {
 	case t.Quality != counting.Gap && (t.Observed <= 0 || t.Observed > length):
 		return fmt.Errorf("observed %s of %s", t.Observed, length)
 	case t.Still && t.Kind != counting.ZoneStream:
-		return fmt.Errorf("a %s is not seen at instants", kindName(t.Kind))
+		return fmt.Errorf("a %s is not seen at instants", nameKind(t.Kind))
 	case t.Quality != counting.Gap && (t.Seen() <= 0 || t.Seen() > length):
 		return fmt.Errorf("%d instants in %s", t.Instants, length)
 	}
-	return p.admitClasses(t.Counted)
+	return p.checkClasses(t.Counted)
 }
 
-func (p *Policy) admitClasses(counted [counting.Classes]bool) error {
+// checkClasses returns an error if a class is counted that the policy does not
+// allow.
+func (p *Policy) checkClasses(counted [counting.Classes]bool) error {
 	for c, yes := range counted {
 		if yes && !p.Allows(counting.Class(c)) {
 			return fmt.Errorf("the policy does not allow class %s", counting.Class(c))
 		}
 	}
-	return oneSplit(counted)
+	return checkSplit(counted)
 }
 
-// oneSplit refuses a stream that counts nothing, or vehicles twice over.
-func oneSplit(counted [counting.Classes]bool) error {
+// checkSplit returns an error for a stream that counts no class, or vehicles
+// both as a whole and by parts.
+func checkSplit(counted [counting.Classes]bool) error {
 	if counted == [counting.Classes]bool{} {
 		return errors.New("no class is counted")
 	}
@@ -110,14 +117,16 @@ func oneSplit(counted [counting.Classes]bool) error {
 	return nil
 }
 
-func kindName(k counting.Kind) string {
+// nameKind is the name of a kind, "unknown" for a value that is none.
+func nameKind(k counting.Kind) string {
 	if k > counting.LoopStream {
 		return "unknown"
 	}
 	return k.String()
 }
 
-func (p *Policy) rule() rule {
+// newRule is the policy's clearing as the parameters of a Release.
+func (p *Policy) newRule() rule {
 	c := p.terms.Clear
 	r := rule{
 		method: c.Method, epsilon: uint16(c.Epsilon*1000 + 0.5),
@@ -129,46 +138,46 @@ func (p *Policy) rule() rule {
 	return r
 }
 
-// worker clears the cells of one window.
-type worker struct {
+// clearer clears the cells of one window.
+type clearer struct {
 	rule
 	kind  counting.Kind
 	noise *sampler
 }
 
-// line clears what crossed a line or loop in one class.
-func (w worker) line(c counting.Class, n [counting.Directions]uint32) []cell {
+// clearLine clears the crossings of a line or loop in one class.
+func (w clearer) clearLine(c counting.Class, n [counting.Directions]uint32) []cell {
 	cells := make([]cell, 0, counting.Directions+1)
 	for d, n := range n {
 		cells = append(cells, cell{class: c, dir: counting.Direction(d), a: int64(n)})
 	}
 	if w.method == Noise {
 		for i := range cells {
-			n := cells[i].a + w.noise.laplace(uint64(w.epsilon), 1000)
+			n := cells[i].a + w.noise.drawLaplace(uint64(w.epsilon), 1000)
 			cells[i].a = min(max(n, minCount), maxCount)
-			cells[i].withhold(int64(w.below))
+			cells[i].withholdBelow(int64(w.below))
 		}
 		return cells
 	}
 	if w.totals {
 		cells = append(cells, cell{class: c, dir: Both, a: cells[0].a + cells[1].a})
 	}
-	w.suppress(cells)
+	w.suppressCells(cells)
 	return cells
 }
 
-// suppress withholds what is below the threshold and rounds the rest. Where a
-// total is given, a direction that stands alone could be taken from it to find
-// the other one: if either is withheld, both are, and all that is said of them
-// is what the total says anyhow.
-func (w worker) suppress(cells []cell) {
+// suppressCells withholds counts below the threshold and rounds the others.
+// Where a total is given, a single withheld direction could be computed as the
+// total minus the other direction. So if either is withheld, both are, and
+// their upper bound is the one that follows from the total anyway.
+func (w clearer) suppressCells(cells []cell) {
 	hidden := false
 	for i := range cells {
 		c := &cells[i]
-		if c.withhold(int64(w.below)) {
+		if c.withholdBelow(int64(w.below)) {
 			hidden = hidden || c.dir != Both
 		} else {
-			c.a = rounded(c.a, int64(w.round), maxCount)
+			c.a = roundToStep(c.a, int64(w.round), maxCount)
 		}
 	}
 	if !w.totals || !hidden {
@@ -185,29 +194,29 @@ func (w worker) suppress(cells []cell) {
 	}
 }
 
-// withhold replaces a number below the threshold by just that. Threshold 0
-// withholds nothing, also not what noise has taken below zero.
-func (c *cell) withhold(below int64) bool {
+// withholdBelow replaces a number below the threshold by "below the threshold".
+// Threshold 0 withholds no number, not even one that noise made negative.
+func (c *cell) withholdBelow(below int64) bool {
 	if c.ranged = below > 0 && c.a < below; c.ranged {
 		c.a, c.b = 0, below
 	}
 	return c.ranged
 }
 
-// zone clears how many objects of one class were present.
+// clearZone clears the number of objects of one class that were present.
 //
 // One presence adds at most its own time in the window to the object-seconds,
-// so at most 1 to the mean, and at most 1 to the peak; seen at instants, at most
-// each of them. Half of ε is spent on
-// each. The mean is rounded to tenths first, in whole numbers, which keeps its
-// sensitivity: two numbers at most 1 apart round to tenths at most 10 apart.
-func (w worker) zone(c counting.Class, present, observed time.Duration, peak uint32) cell {
-	tenths := tenthsOf(present, observed)
+// so at most 1 to the mean, and at most 1 to the peak; observed at instants, at
+// most each of them. Half of ε is spent on each. The mean is rounded to tenths
+// first, in whole numbers, which keeps its sensitivity: two numbers at most 1
+// apart round to tenths at most 10 apart.
+func (w clearer) clearZone(c counting.Class, present, observed time.Duration, peak uint32) cell {
+	tenths := meanTenths(present, observed)
 	o := cell{class: c, a: tenths, b: int64(peak)}
 	switch w.method {
 	case Noise:
-		o.a = min(max(o.a+w.noise.laplace(uint64(w.epsilon), 2*10*1000), minMean), maxMean)
-		o.b = min(max(o.b+w.noise.laplace(uint64(w.epsilon), 2*1000), minCount), maxCount)
+		o.a = min(max(o.a+w.noise.drawLaplace(uint64(w.epsilon), 2*10*1000), minMean), maxMean)
+		o.b = min(max(o.b+w.noise.drawLaplace(uint64(w.epsilon), 2*1000), minCount), maxCount)
 		if w.below > 0 && o.a < 10*int64(w.below) {
 			o.ranged, o.a, o.b = true, 0, int64(w.below)
 		}
@@ -216,18 +225,18 @@ func (w worker) zone(c counting.Class, present, observed time.Duration, peak uin
 			o.ranged, o.a, o.b = true, 0, int64(w.below)
 			return o
 		}
-		o.a = rounded(o.a, 10*int64(w.round), maxMean)
-		o.b = rounded(o.b, int64(w.round), maxCount)
+		o.a = roundToStep(o.a, 10*int64(w.round), maxMean)
+		o.b = roundToStep(o.b, int64(w.round), maxCount)
 	case Bands:
 		o.ranged = true
-		o.a, o.b = w.band((tenths + 5) / 10)
+		o.a, o.b = w.bandAround((tenths + 5) / 10)
 	}
 	return o
 }
 
-// tenthsOf is present over observed in tenths, halves up, or maxMean if it is
+// meanTenths is present/observed in tenths, halves up, or maxMean if it is
 // more: ⌊(20·present + observed) / (2·observed)⌋ without overflow.
-func tenthsOf(present, observed time.Duration) int64 {
+func meanTenths(present, observed time.Duration) int64 {
 	hi, lo := bits.Mul64(20, uint64(max(0, present)))
 	lo, carry := bits.Add64(lo, uint64(observed), 0)
 	if hi += carry; hi >= 2*uint64(observed) {
@@ -237,8 +246,9 @@ func tenthsOf(present, observed time.Duration) int64 {
 	return int64(min(tenths, maxMean))
 }
 
-// band is the band that n is in: its lower end, and the next one's or 0.
-func (w worker) band(n int64) (from, below int64) {
+// bandAround is the band that contains n: its lower end, and the lower end of
+// the next band or 0.
+func (w clearer) bandAround(n int64) (from, below int64) {
 	for _, b := range w.bands {
 		if b == 0 {
 			break
@@ -251,8 +261,8 @@ func (w worker) band(n int64) (from, below int64) {
 	return from, 0
 }
 
-// rounded is the multiple of step nearest to n, halves up, for n ≥ 0, or the
-// largest multiple that is at most most.
-func rounded(n, step, most int64) int64 {
+// roundToStep is the multiple of step nearest to n, halves up, for n ≥ 0; or
+// the largest multiple that does not exceed most.
+func roundToStep(n, step, most int64) int64 {
 	return min((n+step/2)/step, most/step) * step
 }

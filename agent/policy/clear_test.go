@@ -11,7 +11,7 @@ import (
 	"kerb/counting"
 )
 
-// release clears a Tally that must be cleared.
+// release clears a Tally; a refusal fails the test.
 func release(t testing.TB, p *Policy, w counting.Tally) Release {
 	t.Helper()
 	r, err := p.Clear(w)
@@ -216,12 +216,12 @@ func TestOnePresenceMovesTheMeanByAtMostTenTenths(t *testing.T) {
 	// The sensitivity that the noise of a zone is scaled to: any Tally, and the
 	// same with one object more that stays as long as it can.
 	random := rand.New(rand.NewChaCha8([32]byte{3}))
-	w := worker{rule: rule{method: Suppress, round: 1}}
+	w := clearer{rule: rule{method: Suppress, round: 1}}
 	for range 100_000 {
 		observed := 1 + time.Duration(random.Int64N(int64(time.Hour)))
 		present := time.Duration(random.Int64N(int64(20 * time.Hour)))
 		more := present + time.Duration(random.Int64N(int64(observed)+1))
-		a, b := w.zone(0, present, observed, 0), w.zone(0, more, observed, 0)
+		a, b := w.clearZone(0, present, observed, 0), w.clearZone(0, more, observed, 0)
 		if d := b.a - a.a; d < 0 || d > 10 {
 			t.Fatalf("%s and %s of %s: %d tenths apart", present, more, observed, d)
 		}

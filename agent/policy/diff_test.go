@@ -45,16 +45,16 @@ func TestEveryKeyIsComparedBothWays(t *testing.T) {
 		"controller.name":    {masks, `"N"`, `"M"`},
 		"controller.contact": {masks, `"C"`, `"D"`},
 	}
-	way := func(key string, old, new *Policy) Way {
+	way := func(key string, old, new *Policy) Effect {
 		for _, c := range Diff(old, new) {
 			if c.Key == key {
-				return c.Way
+				return c.Effect
 			}
 		}
 		t.Errorf("%s is not in the difference", key)
 		return 99
 	}
-	for _, k := range Keys() {
+	for _, k := range policyKeys() {
 		if c, ok := same[k.Name]; ok {
 			if a, b := parse(t, c[0]), changed(t, c[0], c[1], c[2]); way(k.Name, a, b) != Neutral || len(Loosens(a, b)) > 0 {
 				t.Errorf("%s: %v", k.Name, Diff(a, b))

@@ -14,31 +14,31 @@ import (
 
 // The stored form of a Release: magic, then fixed-width big-endian fields,
 // then the cells. Its length depends on the stream's name, its declared cells,
-// the quality and the reason, and on no count.
+// the quality and the reason, and not on any count.
 const (
-	magic    = "KRL\x01"
-	cellSize = 1 + 1 + 1 + 8 + 8
-	maxTime  = 253402300799999 // ms: the last of the year 9999
-	maxMono  = int64(1<<63-1) / int64(time.Millisecond)
+	releaseMagic = "KRL\x01"
+	cellSize     = 1 + 1 + 1 + 8 + 8
+	maxTime      = 253402300799999 // ms: the last of the year 9999
+	maxMono      = int64(1<<63-1) / int64(time.Millisecond)
 
-	stillZone = byte(counting.LoopStream) + 1 // in the place of the kind: a zone that was seen at instants
+	stillZone = byte(counting.LoopStream) + 1 // in the place of the kind: a zone that was observed at instants
 )
 
 var methods = [...]Method{Noise, Suppress, Bands}
 
-// MarshalBinary is the stored form. It is an error for the zero Release.
+// MarshalBinary is the stored form. It returns an error for the zero Release.
 func (r Release) MarshalBinary() ([]byte, error) {
 	if r.IsZero() {
 		return nil, errors.New("marshal release: it is the zero value")
 	}
 	b := make([]byte, 0, 160+len(r.stream)+cellSize*r.count)
-	b = append(b, magic...)
+	b = append(b, releaseMagic...)
 	b = append(b, r.policy[:]...)
 	kind := byte(r.kind)
 	if r.still {
 		kind = stillZone
 	}
-	b = append(b, kind, byte(r.quality), byte(slices.Index(methods[:], r.rule.method)), flag(r.rule.totals))
+	b = append(b, kind, byte(r.quality), byte(slices.Index(methods[:], r.rule.method)), flagByte(r.rule.totals))
 	for _, v := range []int64{r.start, r.end, r.mono, r.observed} {
 		b = binary.BigEndian.AppendUint64(b, uint64(v))
 	}
@@ -50,27 +50,27 @@ func (r Release) MarshalBinary() ([]byte, error) {
 	}
 	b = append(b, byte(r.count))
 	for _, c := range r.cells[:r.count] {
-		b = append(b, byte(c.class), byte(c.dir), flag(c.ranged))
+		b = append(b, byte(c.class), byte(c.dir), flagByte(c.ranged))
 		b = binary.BigEndian.AppendUint64(b, uint64(c.a))
 		b = binary.BigEndian.AppendUint64(b, uint64(c.b))
 	}
 	return b, nil
 }
 
-func flag(v bool) byte {
+func flagByte(v bool) byte {
 	if v {
 		return 1
 	}
 	return 0
 }
 
-// Restore is the inverse of MarshalBinary, for the store only. It refuses
-// whatever Clear could not have made: bytes are not cleared by being well
-// formed, and a Release that came back must say what was once said.
+// Restore decodes the stored form; only package store uses it. It returns an
+// error for every value that Clear cannot have made under any policy:
+// well-formed bytes alone are no proof that a number was cleared.
 func Restore(b []byte) (Release, error) {
-	r, err := decode(b)
+	r, err := decodeRelease(b)
 	if err == nil {
-		err = r.possible()
+		err = r.checkFields()
 	}
 	if err != nil {
 		return Release{}, fmt.Errorf("restore release: %w", err)
@@ -78,13 +78,14 @@ func Restore(b []byte) (Release, error) {
 	return r, nil
 }
 
-// reader takes fields off the front of b; after a short read everything is 0.
-type reader struct {
+// fieldReader takes fields off the front of b. After a short read all fields
+// are 0, and short is set.
+type fieldReader struct {
 	b     []byte
 	short bool
 }
 
-func (d *reader) take(n int) []byte {
+func (d *fieldReader) takeBytes(n int) []byte {
 	if len(d.b) < n {
 		d.b, d.short = nil, true
 		return make([]byte, n)
@@ -94,43 +95,43 @@ func (d *reader) take(n int) []byte {
 	return v
 }
 
-func (d *reader) byte() byte     { return d.take(1)[0] }
-func (d *reader) uint16() uint16 { return binary.BigEndian.Uint16(d.take(2)) }
-func (d *reader) int64() int64   { return int64(binary.BigEndian.Uint64(d.take(8))) }
-func (d *reader) text() string   { return string(d.take(int(d.byte()))) }
+func (d *fieldReader) takeByte() byte     { return d.takeBytes(1)[0] }
+func (d *fieldReader) takeUint16() uint16 { return binary.BigEndian.Uint16(d.takeBytes(2)) }
+func (d *fieldReader) takeInt64() int64   { return int64(binary.BigEndian.Uint64(d.takeBytes(8))) }
+func (d *fieldReader) takeText() string   { return string(d.takeBytes(int(d.takeByte()))) }
 
-func (d *reader) flag() bool {
-	v := d.byte()
+func (d *fieldReader) takeFlag() bool {
+	v := d.takeByte()
 	d.short = d.short || v > 1
 	return v == 1
 }
 
-func decode(b []byte) (r Release, err error) {
-	d := reader{b: b}
-	if string(d.take(len(magic))) != magic {
+func decodeRelease(b []byte) (r Release, err error) {
+	d := fieldReader{b: b}
+	if string(d.takeBytes(len(releaseMagic))) != releaseMagic {
 		return r, errors.New("not a release of this version")
 	}
-	copy(r.policy[:], d.take(len(r.policy)))
-	r.kind, r.quality = counting.Kind(d.byte()), counting.Quality(d.byte())
+	copy(r.policy[:], d.takeBytes(len(r.policy)))
+	r.kind, r.quality = counting.Kind(d.takeByte()), counting.Quality(d.takeByte())
 	if byte(r.kind) == stillZone {
 		r.kind, r.still = counting.ZoneStream, true
 	}
-	method := int(d.byte())
+	method := int(d.takeByte())
 	if method >= len(methods) {
 		return r, errors.New("unknown method")
 	}
-	r.rule.method, r.rule.totals = methods[method], d.flag()
-	r.start, r.end, r.mono, r.observed = d.int64(), d.int64(), d.int64(), d.int64()
-	r.rule.epsilon, r.rule.below, r.rule.round = d.uint16(), d.uint16(), d.uint16()
+	r.rule.method, r.rule.totals = methods[method], d.takeFlag()
+	r.start, r.end, r.mono, r.observed = d.takeInt64(), d.takeInt64(), d.takeInt64(), d.takeInt64()
+	r.rule.epsilon, r.rule.below, r.rule.round = d.takeUint16(), d.takeUint16(), d.takeUint16()
 	for i := range r.rule.bands {
-		r.rule.bands[i] = d.uint16()
+		r.rule.bands[i] = d.takeUint16()
 	}
-	r.stream, r.reason = d.text(), d.text()
-	if r.count = int(d.byte()); r.count > maxCells {
+	r.stream, r.reason = d.takeText(), d.takeText()
+	if r.count = int(d.takeByte()); r.count > maxCells {
 		return r, errors.New("too many cells")
 	}
 	for i := range r.count {
-		r.cells[i] = cell{counting.Class(d.byte()), counting.Direction(d.byte()), d.flag(), d.int64(), d.int64()}
+		r.cells[i] = cell{counting.Class(d.takeByte()), counting.Direction(d.takeByte()), d.takeFlag(), d.takeInt64(), d.takeInt64()}
 	}
 	if d.short || len(d.b) > 0 {
 		return r, errors.New("wrong length or flag")
@@ -138,8 +139,9 @@ func decode(b []byte) (r Release, err error) {
 	return r, nil
 }
 
-// possible refuses a Release that Clear could not have made under any policy.
-func (r *Release) possible() error {
+// checkFields returns an error for a Release that Clear cannot have made under
+// any policy.
+func (r *Release) checkFields() error {
 	length := r.end - r.start
 	gap := r.quality == counting.Gap
 	switch {
@@ -156,13 +158,14 @@ func (r *Release) possible() error {
 	case gap != (r.count == 0):
 		return errors.New("a gap has no cells, and only a gap")
 	}
-	if err := r.rule.possible(r.kind); err != nil {
+	if err := r.rule.checkRule(r.kind); err != nil {
 		return err
 	}
-	return r.possibleCells()
+	return r.checkCells()
 }
 
-func (u rule) possible(k counting.Kind) error {
+// checkRule returns an error for parameters that no policy can have.
+func (u rule) checkRule(k counting.Kind) error {
 	noise, suppress, bands := u.method == Noise, u.method == Suppress, u.method == Bands
 	switch {
 	case u.below > maxBelow || u.round < 1 || u.round > maxBelow:
@@ -186,9 +189,9 @@ func (u rule) possible(k counting.Kind) error {
 	return nil
 }
 
-// possibleCells checks that the cells are those of some set of classes, in
-// order, and that each is one that its rule can give.
-func (r *Release) possibleCells() error {
+// checkCells checks that the cells are those of some set of classes, in order,
+// and that each is a possible result of the rule.
+func (r *Release) checkCells() error {
 	var counted [counting.Classes]bool
 	per, last := 1, -1
 	if r.kind != counting.ZoneStream {
@@ -212,71 +215,74 @@ func (r *Release) possibleCells() error {
 				return errors.New("cells out of order")
 			}
 		}
-		if !r.rule.possibleGroup(r.kind, group) {
+		if !r.rule.allowsGroup(r.kind, group) {
 			return fmt.Errorf("impossible cells for %s", class)
 		}
 	}
 	if r.count == 0 {
 		return nil
 	}
-	return oneSplit(counted)
+	return checkSplit(counted)
 }
 
-// possibleGroup reports whether the rule can give the cells of one class.
-func (u rule) possibleGroup(k counting.Kind, cs []cell) bool {
+// allowsGroup reports whether the cells of one class are a possible result of
+// the rule.
+func (u rule) allowsGroup(k counting.Kind, cs []cell) bool {
 	switch {
 	case k == counting.ZoneStream:
-		return u.possibleZone(cs[0])
+		return u.allowsZone(cs[0])
 	case u.method == Noise:
 		return !slices.ContainsFunc(cs, func(c cell) bool {
-			return !withheld(c, u.below) && (c.ranged || c.b != 0 || c.a > maxCount || c.a < max(minCount, floor(u.below)))
+			return !isWithheld(c, u.below) && (c.ranged || c.b != 0 || c.a > maxCount || c.a < max(minCount, leastShown(u.below)))
 		})
 	}
 	if u.totals {
-		return u.possibleTotals(cs[0], cs[1], cs[2])
+		return u.allowsTotals(cs[0], cs[1], cs[2])
 	}
-	return !slices.ContainsFunc(cs, func(c cell) bool { return !withheld(c, u.below) && !u.shown(c) })
+	return !slices.ContainsFunc(cs, func(c cell) bool { return !isWithheld(c, u.below) && !u.allowsShown(c) })
 }
 
-// shown reports whether c is a count that suppression left to be seen.
-func (u rule) shown(c cell) bool {
+// allowsShown reports whether c is a count that suppression can leave visible.
+func (u rule) allowsShown(c cell) bool {
 	step := int64(u.round)
-	return !c.ranged && c.b == 0 && c.a%step == 0 && c.a >= rounded(int64(u.below), step, maxCount) && c.a <= maxCount
+	return !c.ranged && c.b == 0 && c.a%step == 0 && c.a >= roundToStep(int64(u.below), step, maxCount) && c.a <= maxCount
 }
 
-func withheld(c cell, below uint16) bool {
+// isWithheld reports whether c is "below the threshold".
+func isWithheld(c cell, below uint16) bool {
 	return below > 0 && c.ranged && c.a == 0 && c.b == int64(below)
 }
 
-// floor is the least number that is not withheld.
-func floor(below uint16) int64 {
+// leastShown is the smallest number that is not withheld.
+func leastShown(below uint16) int64 {
 	if below == 0 {
 		return minCount
 	}
 	return int64(below)
 }
 
-// possibleTotals reports whether two directions and their total can have come
-// out of suppress: all shown, both bounded by the total, or all withheld.
-func (u rule) possibleTotals(a, b, total cell) bool {
+// allowsTotals reports whether two directions and their total are a possible
+// result of suppressCells: all shown, both bounded by the total, or all
+// withheld.
+func (u rule) allowsTotals(a, b, total cell) bool {
 	switch {
-	case withheld(total, u.below):
-		return withheld(a, u.below) && withheld(b, u.below)
-	case !u.shown(total):
+	case isWithheld(total, u.below):
+		return isWithheld(a, u.below) && isWithheld(b, u.below)
+	case !u.allowsShown(total):
 		return false
 	case a.ranged:
 		return a.a == 0 && a.b == total.a+int64(u.round)/2+1 && b == cell{b.class, b.dir, true, a.a, a.b}
-	case !u.shown(a) || !u.shown(b):
+	case !u.allowsShown(a) || !u.allowsShown(b):
 		return false
 	}
-	fromA, toA := u.unrounded(a.a)
-	fromB, toB := u.unrounded(b.a)
-	from, to := u.unrounded(total.a)
+	fromA, toA := u.countsRoundedTo(a.a)
+	fromB, toB := u.countsRoundedTo(b.a)
+	from, to := u.countsRoundedTo(total.a)
 	return fromA+fromB <= to && from <= toA+toB
 }
 
-// unrounded are the least and the largest count that are shown as n.
-func (u rule) unrounded(n int64) (from, to int64) {
+// countsRoundedTo gives the smallest and the largest count that are shown as n.
+func (u rule) countsRoundedTo(n int64) (from, to int64) {
 	step := int64(u.round)
 	from = max(n-step/2, int64(u.below))
 	if n+step > maxCount {
@@ -285,29 +291,32 @@ func (u rule) unrounded(n int64) (from, to int64) {
 	return from, n - step/2 + step - 1
 }
 
-// possibleZone reports whether the rule can give the cell of a zone.
-func (u rule) possibleZone(c cell) bool {
+// allowsZone reports whether the cell of a zone is a possible result of the
+// rule.
+func (u rule) allowsZone(c cell) bool {
 	switch u.method {
 	case Bands:
-		from, below := worker{rule: u}.band(c.a)
+		from, below := clearer{rule: u}.bandAround(c.a)
 		return c.ranged && c.a == from && c.b == below
 	case Noise:
-		return withheld(c, u.below) || !c.ranged && c.a >= max(minMean, 10*floor(u.below)) && c.a <= maxMean &&
+		return isWithheld(c, u.below) || !c.ranged && c.a >= max(minMean, 10*leastShown(u.below)) && c.a <= maxMean &&
 			c.b >= minCount && c.b <= maxCount
 	default:
 		step := int64(u.round)
-		return withheld(c, u.below) || !c.ranged && c.a%(10*step) == 0 && c.b%step == 0 &&
-			c.a >= rounded(10*int64(u.below), 10*step, maxMean) && c.a <= maxMean && c.b >= 0 && c.b <= maxCount
+		return isWithheld(c, u.below) || !c.ranged && c.a%(10*step) == 0 && c.b%step == 0 &&
+			c.a >= roundToStep(10*int64(u.below), 10*step, maxMean) && c.a <= maxMean && c.b >= 0 && c.b <= maxCount
 	}
 }
 
-// isName reports whether s can be a stream's name, and so a topic's level.
-func isName(s string) bool { return len(s) >= 1 && len(s) <= 64 && only(s, "-") }
+// isName reports whether s can be the name of a stream, and so a level of a
+// topic.
+func isName(s string) bool { return len(s) >= 1 && len(s) <= 64 && consistsOf(s, "-") }
 
-// isWord reports whether s is a short fixed word, such as camera_lost.
-func isWord(s string) bool { return len(s) >= 1 && len(s) <= 32 && only(s, "") }
+// isWord reports whether s is a short word, such as camera_lost.
+func isWord(s string) bool { return len(s) >= 1 && len(s) <= 32 && consistsOf(s, "") }
 
-func only(s, more string) bool {
+// consistsOf reports whether s has only a–z, 0–9, _ and the characters in more.
+func consistsOf(s, more string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || strings.ContainsRune(more, r))
 	})

@@ -135,7 +135,7 @@ func bytesOf(t testing.TB, p *Policy, k counting.Kind, n uint32) []byte {
 
 // Where things are in the stored form of a window of "north-kerb".
 const (
-	atKind     = len(magic) + 32
+	atKind     = len(releaseMagic) + 32
 	atTimes    = atKind + 4
 	atRule     = atTimes + 4*8
 	atStream   = atRule + 2*(3+maxBands-1)

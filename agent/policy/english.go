@@ -1,6 +1,9 @@
 package policy
 
-import "kerb/agent/week"
+import (
+	"kerb/agent/week"
+	"kerb/counting"
+)
 
 // english is the explanation in English: a template over page.
 const english = `{{or .Title "A policy without a title"}}, version {{.Version}}
@@ -8,55 +11,58 @@ const english = `{{or .Title "A policy without a title"}}, version {{.Version}}
 
 WHO ANSWERS FOR IT
 Controller: {{or .Controller.Name "not provided"}}. Contact: {{or .Controller.Contact "not provided"}}.
-{{if .Demo}}This is for demonstrations, with a window that no policy file may have.
-{{else if .Operational}}The purpose is operational: the numbers steer something now. That is why a device takes this policy only with two people's signatures.
+{{if .IsDemo}}This is for demonstrations, with a window that no policy file may have.
+{{else if .IsOperational}}The purpose is operational: the numbers steer something now. That is why a device takes this policy only with two people's signatures.
 {{else}}The purpose is statistics: the numbers describe a place. They are not for steering anything at once.{{end}}
 
 WHAT IS COUNTED
-{{if .Lines}}- Over lines in a camera's picture: how many cross, and to which side.
-{{end}}{{if .Zones}}- In zones of a camera's picture: how many are there{{if or .Noise .Suppress}}, on average and at most at once{{else}} on average{{end}}.
-{{end}}{{if .Loops}}- Over loops in the road: how many pass.
-{{end}}Only these: {{classes .Count.Classes}}. {{if .AllHours}}At all hours of every day.{{else}}Only {{shifts .Hours.Open}} ({{.Hours.Timezone}}); a window that is not wholly within these hours leaves as a gap, without numbers.{{end}}
+{{if .CountsLines}}- Over lines in a camera's picture: how many cross, and to which side.
+{{end}}{{if .CountsZones}}- In zones of a camera's picture: how many are there{{if or .UsesNoise .UsesSuppression}}, on average and at most at once{{else}} on average{{end}}.
+{{end}}{{if .CountsLoops}}- Over loops in the road: how many pass.
+{{end}}Only these: {{classes .Count.Classes}}. {{if .OpenAllHours}}At all hours of every day.{{else}}Only {{shifts .Hours.Open}} ({{.Hours.Timezone}}); a window that is not wholly within these hours leaves as a gap, without numbers.{{end}}
 
 WHAT LEAVES THE DEVICE, AND WHEN
-Every {{every .Clear.Window}}, one record for each {{.Things}}. It can hold its name, the time, how much of that time was seen and why not all of it, the fingerprint above, and for each class{{if .Passing}} and direction{{end}}{{if .Clear.Totals}}, and for both directions together,{{end}} {{if or .Noise .Suppress}}a number{{else}}a band{{end}}. It has no place for anything else. Every {{if or .Noise .Suppress}}number{{else}}band{{end}} is there every time, also when nothing passed.
-{{if .Noise}}Before a number is stored, a random amount is added to it, once: exact discrete Laplace noise, ε = {{short .Clear.Epsilon}}. A record that is sent again is the same record. {{if .Clear.Below}}A number below {{.Clear.Below}} is then given only as "below {{.Clear.Below}}".{{else}}It is given as drawn, so that sums come out right on average; a small one can be below zero.{{end}}{{if .Zones}} In a zone half of ε goes to the average and half to the most at once{{if .Clear.Below}}, and both are withheld if the average is below {{.Clear.Below}}{{end}}; their mean errors are {{number .ZoneMean 1}} and {{number .ZonePeak 1}}.{{end}}
-{{else if .Suppress}}No noise is added. A number below {{.Clear.Below}} is withheld: the record says "below {{.Clear.Below}}". {{if gt .Clear.Round 1}}Every other is rounded to the nearest {{.Clear.Round}}.{{else}}Every other is given exactly.{{end}}{{if .Clear.Totals}} If one of two directions is withheld, so is the other, or the total would tell it.{{end}}
+Every {{every .Clear.Window}}, one record for each {{.StreamKinds}}. It can hold its name, the time, how much of that time was seen and why not all of it, the fingerprint above, and for each class{{if .CountsPassages}} and direction{{end}}{{if .Clear.Totals}}, and for both directions together,{{end}} {{if or .UsesNoise .UsesSuppression}}a number{{else}}a band{{end}}. It has no place for anything else. Every {{if or .UsesNoise .UsesSuppression}}number{{else}}band{{end}} is there every time, also when nothing passed.
+{{if .UsesNoise}}Before a number is stored, a random amount is added to it, once: exact discrete Laplace noise, ε = {{short .Clear.Epsilon}}. A record that is sent again is the same record. {{if .Clear.Below}}A number below {{.Clear.Below}} is then given only as "below {{.Clear.Below}}".{{else}}It is given as drawn, so that sums come out right on average; a small one can be below zero.{{end}}{{if .CountsZones}} In a zone half of ε goes to the average and half to the most at once{{if .Clear.Below}}, and both are withheld if the average is below {{.Clear.Below}}{{end}}; their mean errors are {{number .ZoneMeanError 1}} and {{number .ZonePeakError 1}}.{{end}}
+{{else if .UsesSuppression}}No noise is added. A number below {{.Clear.Below}} is withheld: the record says "below {{.Clear.Below}}". {{if gt .Clear.Round 1}}Every other is rounded to the nearest {{.Clear.Round}}.{{else}}Every other is given exactly.{{end}}{{if .Clear.Totals}} If one of two directions is withheld, so is the other, or the total would tell it.{{end}}
 {{else}}No noise is added, and no number is given, only the band that the average is in: {{list .BandNames}}.
-{{end}}An example: {{if .Noise}}a true 41 leaves as a number from {{.Low}} to {{.High}} in nine windows of ten{{if .Clear.Below}}; a true 3 leaves as "below {{.Clear.Below}}" in {{percent .Hides3}} of the windows{{end}}.{{else if .Suppress}}a true 41 leaves as {{if gt .Clear.Below 41}}"below {{.Clear.Below}}"{{else}}{{.Round41}}{{end}}, a true 3 as "below {{.Clear.Below}}".{{else}}seven present on average leave as "{{.BandOf7}}".{{end}}
-Sums over hours and days are made from these {{if or .Noise .Suppress}}numbers{{else}}bands{{end}}. No exact count is kept to make better ones.
-{{if and .Passing (or .Noise .Suppress)}}
+{{end}}An example: {{if .UsesNoise}}a true 41 leaves as a number from {{.ExampleLow}} to {{.ExampleHigh}} in nine windows of ten{{if .Clear.Below}}; a true 3 leaves as "below {{.Clear.Below}}" in {{percent .ExampleWithheld}} of the windows{{end}}.{{else if .UsesSuppression}}a true 41 leaves as {{if gt .Clear.Below 41}}"below {{.Clear.Below}}"{{else}}{{.ExampleRounded}}{{end}}, a true 3 as "below {{.Clear.Below}}".{{else}}seven present on average leave as "{{.ExampleBand}}".{{end}}
+Sums over hours and days are made from these {{if or .UsesNoise .UsesSuppression}}numbers{{else}}bands{{end}}. No exact count is kept to make better ones.
+{{if and .CountsPassages (or .UsesNoise .UsesSuppression)}}
 ERROR TO EXPECT
-{{.Errors "passing one way in a window, on average" (printf "windows given as \"below %d\"" .Clear.Below) "mean error of a number given"}}
+{{.ErrorTable "passing one way in a window, on average" (printf "windows given as \"below %d\"" .Clear.Below) "mean error of a number given"}}
 {{end}}
 WHAT CANNOT HAPPEN, AND WHY
 - No picture, sound, face, number plate or route can leave by this way: a record has no place for it.
-- Nobody can ask for windows shorter than {{span .Clear.Window}}: no others are made.{{if not .Demo}} A policy with less than {{span .FloorWindow}} does not load with this method.{{end}} A record covers less only if the device started, stopped or lost its view, and says so{{if not .Noise}}; if less than half was seen, it gives nothing{{end}}.
+- Nobody can ask for windows shorter than {{span .Clear.Window}}: no others are made.{{if not .IsDemo}} A policy with less than {{span .ShortestWindow}} does not load with this method.{{end}} A record covers less only if the device started, stopped or lost its view, and says so{{if not .UsesNoise}}; if less than half was seen, it gives nothing{{end}}.
 {{if .UsesCamera}}- {{if .Camera.FollowMax}}Nobody can be followed for longer than {{span .Camera.FollowMax}}, nor from one camera to another or from one day to the next: after that an object is a new one.{{else}}Nobody can be followed at all: objects are counted where they are, and lines cannot be counted.{{end}}
 - No picture larger than {{.Camera.Pixels}}, or as many pixels in another shape, is looked at.
 {{if .Camera.MasksRequired}}- No camera can be used without a mask: {{else if .Mask}}- Masked areas cannot be looked at: {{end}}{{if or .Mask .Camera.MasksRequired}}what is masked is blackened before anything looks at the picture.{{if .Mask}} This policy itself masks areas of {{list .MaskNames}}.{{end}}
-{{end}}- The page for aiming a camera {{if .Silhouettes}}can show flat shapes of what moves, for at most {{span .Aim.Session}} at a time. It cannot show a picture.{{else}}shows nothing of the picture.{{end}}
+{{end}}- The page for aiming a camera {{if .ShowsSilhouettes}}can show flat shapes of what moves, for at most {{span .Aim.Session}} at a time. It cannot show a picture.{{else}}shows nothing of the picture.{{end}}
 {{end}}- The broker {{if .Broker.Commands}}can ask for this and nothing else: {{list .CommandNames}}. It{{else}}cannot command anything. It{{end}} cannot change what is counted.
 {{if eq .Clear.Overlap 1}}- No two records of a sensor can be taken from each other to find what one of them hides: the same object may be counted in one only.
-{{else if .Noise}}- Taking records from each other tells no more than is reckoned below: the same object may be counted in at most {{.Clear.Overlap}} streams of one sensor.
+{{else if .UsesNoise}}- Taking records from each other tells no more than is reckoned below: the same object may be counted in at most {{.Clear.Overlap}} streams of one sensor.
 {{else}}- The same object cannot be counted in more than {{.Clear.Overlap}} streams of one sensor. (But in so many it can, and without noise their difference may tell of single passages.)
 {{end}}
 HOW LONG ANYTHING STAYS
-Exact counts: in memory, until the window ends. Records: on the device for at most {{span .Keep.Retention}}{{if not .Demo}}; a policy with more than {{span .FloorKeep}} does not load{{end}}.
+Exact counts: in memory, until the window ends. Records: on the device for at most {{span .Keep.Retention}}{{if not .IsDemo}}; a policy with more than {{span .LongestRetention}} does not load{{end}}.
 
 WHAT IT MEANS FOR SOMEBODY WHO PASSES
-{{if .Noise}}One passage over one line{{if .Zones}}, or one stay in one zone during one window,{{end}} costs at most ε = {{short .Clear.Epsilon}}. That is: whoever held it for as likely as not (50 %) that you passed, and knows everything about everybody else, can be at most {{percent .Belief}} sure after seeing the number.{{if gt .Clear.Overlap 1}} Being counted in all {{.Clear.Overlap}} streams of a sensor that may count you costs ε = {{short .Loss}}: at most {{percent .LossFact}}.{{end}} Every passage costs again, past another sensor as well, and who is counted twice by mistake pays twice. Over the same line C passages cost C times ε together:
-{{.Exposure "passages" "ε together" "from 50 % sure to at most"}}
+{{if .UsesNoise}}One passage over one line{{if .CountsZones}}, or one stay in one zone during one window,{{end}} costs at most ε = {{short .Clear.Epsilon}}. That is: whoever held it for as likely as not (50 %) that you passed, and knows everything about everybody else, can be at most {{percent .PassageBelief}} sure after seeing the number.{{if gt .Clear.Overlap 1}} Being counted in all {{.Clear.Overlap}} streams of a sensor that may count you costs ε = {{short .SensorLoss}}: at most {{percent .SensorBelief}}.{{end}} Every passage costs again, past another sensor as well, and who is counted twice by mistake pays twice. Over the same line C passages cost C times ε together:
+{{.ExposureTable "passages" "ε together" "from 50 % sure to at most"}}
 A habit is hidden less well than a single passage: of somebody who is known to pass often, at known times, the sum of many windows tells more.
-{{else if .Suppress}}There is no noise, so nothing bounds what can be told by somebody who knows everything about everybody else in the window. What protects you is that small numbers are withheld{{if gt .Clear.Round 1}} and others rounded: of {{.Clear.Round}} numbers in a row, one passage more changes what is given in one{{end}}. Each passage, of C in a day, stands in a window of {{span .Clear.Window}} with at least {{.Clear.Below}} of its class in all, or the number is withheld.
+{{else if .UsesSuppression}}There is no noise, so nothing bounds what can be told by somebody who knows everything about everybody else in the window. What protects you is that small numbers are withheld{{if gt .Clear.Round 1}} and others rounded: of {{.Clear.Round}} numbers in a row, one passage more changes what is given in one{{end}}. Each passage, of C in a day, stands in a window of {{span .Clear.Window}} with at least {{.Clear.Below}} of its class in all, or the number is withheld.
 {{else}}There is no noise, so nothing bounds what can be told by somebody who knows everything about everybody else in the window. What protects you is that bands are wide: one person more shows only where one band ends and the next begins. Each of C visits is hidden in that way, each by itself.
-{{end}}The numbers are data-minimised{{if .Noise}} and protected per passage{{end}}. {{if .UsesCamera}}Pictures are processed on the device all the same, so{{else}}The device stands in a public place all the same, so check whether{{end}} an impact assessment, a notice on the spot and a legal basis are needed.
+{{end}}The numbers are data-minimised{{if .UsesNoise}} and protected per passage{{end}}. {{if .UsesCamera}}Pictures are processed on the device all the same, so{{else}}The device stands in a public place all the same, so check whether{{end}} an impact assessment, a notice on the spot and a legal basis are needed.
 `
 
 var englishWords = words{
-	and: "and", or: "or", things: [...]string{"line", "zone", "loop"}, point: ".", more: "or more",
-	classes: [...]string{"people", "bicycles with their riders", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+	and: "and", or: "or", streamKinds: [...]string{"line", "zone", "loop"}, point: ".", more: "or more",
+	classes: [...]string{
+		counting.Person: "people", counting.Bicycle: "bicycles with their riders", counting.Vehicle: "vehicles",
+		counting.Motorcycle: "motorcycles", counting.Car: "cars", counting.Heavy: "heavy vehicles",
+	},
 	units:   [...]unit{{"second", "seconds", "seconds", "second"}, {"minute", "minutes", "minutes", "minute"}, {"hour", "hours", "hours", "hour"}, {"day", "days", "days", "day"}},
-	week:    week.Days(),
-	ways:    [...]string{"CHANGED", "STRICTER", "LOOSER"},
+	week:    week.DayNames(),
+	effects: [...]string{"CHANGED", "STRICTER", "LOOSER"},
 }

@@ -12,7 +12,7 @@ import (
 	"kerb/counting"
 )
 
-// A Language is one that a policy can be explained in.
+// A Language is a language in which a policy can be explained.
 type Language string
 
 // The languages.
@@ -21,24 +21,34 @@ const (
 	Finnish Language = "fi"
 )
 
-// ParseLanguage accepts the languages there are.
+// ParseLanguage accepts en and fi.
 func ParseLanguage(s string) (Language, error) {
 	var l Language
-	if err := oneOf(&l, []byte(s), English, Finnish); err != nil {
+	if err := parseOneOf(&l, []byte(s), English, Finnish); err != nil {
 		return "", fmt.Errorf("language %q: %w", s, err)
 	}
 	return l, nil
 }
 
-// Explain writes on about a page, for somebody who knows nothing of kerb, what
-// the policy lets be known, what it makes impossible, and what that means for
-// those who pass. Every sentence is there because of a value in force.
+// The layout and the examples of an explanation, chosen by hand.
+const (
+	pageWidth    = 78     // characters in a line
+	numberWidth  = 9      // characters of a column in a table
+	exampleCount = 41     // the true number in the text's example
+	exampleShare = 0.9    // part of the windows for which the example's range holds
+	neverShown   = 0.9995 // from this part of withheld windows on, no error is given
+)
+
+// Explain writes about one page for readers who do not know kerb: which numbers
+// leave the device under this policy, which uses of it are impossible, and the
+// meaning for the people who pass. Every sentence follows from a value in
+// force.
 func (p *Policy) Explain(w io.Writer, l Language) error {
 	text, say := english, englishWords
 	if l == Finnish {
 		text, say = finnish, finnishWords
 	}
-	t, err := template.New(string(l)).Funcs(say.functions()).Parse(text)
+	t, err := template.New(string(l)).Funcs(say.templateFuncs()).Parse(text)
 	if err != nil {
 		return err
 	}
@@ -46,64 +56,104 @@ func (p *Policy) Explain(w io.Writer, l Language) error {
 	if err := t.Execute(&b, page{terms: &p.terms, p: p, say: say}); err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, wrap(b.String(), 78))
+	_, err = io.WriteString(w, wrapText(b.String(), pageWidth))
 	return err
 }
 
-// page is what the text of an explanation may ask for.
+// page holds the values that the text of an explanation uses. Its methods are
+// exported for text/template.
 type page struct {
 	*terms
 	p   *Policy
 	say words
 }
 
-func (g page) Hash() string      { return g.p.Hash() }
-func (g page) Noise() bool       { return g.Clear.Method == Noise }
-func (g page) Suppress() bool    { return g.Clear.Method == Suppress }
-func (g page) Demo() bool        { return g.Purpose == demonstration }
-func (g page) Lines() bool       { return g.p.AllowsKind(counting.LineStream) }
-func (g page) Zones() bool       { return g.p.AllowsKind(counting.ZoneStream) }
-func (g page) Loops() bool       { return g.p.AllowsKind(counting.LoopStream) }
-func (g page) UsesCamera() bool  { return g.usesCamera() }
-func (g page) AllHours() bool    { return g.week() == allWeek() }
-func (g page) Passing() bool     { return g.Lines() || g.Loops() }
-func (g page) Operational() bool { return g.Purpose == Operational }
-func (g page) Silhouettes() bool { return g.Aim.Show == ShowSilhouettes }
-func (g page) Loss() float64     { return g.Clear.Epsilon * float64(g.Clear.Overlap) }
-func (g page) Belief() float64   { return belief(g.Clear.Epsilon) }
-func (g page) LossFact() float64 { return belief(g.Loss()) }
-func (g page) FloorKeep() length { return length(maxRetention) }
-func (g page) Low() int          { return 41 - within(g.Clear.Epsilon, 0.9) }
-func (g page) High() int         { return 41 + within(g.Clear.Epsilon, 0.9) }
+// Hash is the hash of the policy.
+func (g page) Hash() string { return g.p.Hash() }
 
-// FloorWindow is the least window that the program takes in a file like this.
-func (g page) FloorWindow() length { return length(g.leastWindow()) }
+// UsesNoise reports whether the method is noise.
+func (g page) UsesNoise() bool { return g.Clear.Method == Noise }
 
-// ZoneMean is the mean error of the average in a zone.
-func (g page) ZoneMean() float64 { return meanError(g.Clear.Epsilon/(2*10)) / 10 }
+// UsesSuppression reports whether the method is suppression.
+func (g page) UsesSuppression() bool { return g.Clear.Method == Suppress }
 
-// ZonePeak is the mean error of the most objects at once.
-func (g page) ZonePeak() float64 { return meanError(g.Clear.Epsilon / 2) }
+// IsDemo reports whether this is the policy of the demonstration.
+func (g page) IsDemo() bool { return g.Purpose == demonstration }
 
-// Things are what records are made for.
-func (g page) Things() string {
+// CountsLines reports whether lines may be counted.
+func (g page) CountsLines() bool { return g.p.AllowsKind(counting.LineStream) }
+
+// CountsZones reports whether zones may be counted.
+func (g page) CountsZones() bool { return g.p.AllowsKind(counting.ZoneStream) }
+
+// CountsLoops reports whether loops may be counted.
+func (g page) CountsLoops() bool { return g.p.AllowsKind(counting.LoopStream) }
+
+// UsesCamera reports whether lines or zones may be counted.
+func (g page) UsesCamera() bool { return g.usesCamera() }
+
+// OpenAllHours reports whether no minute of the week is closed.
+func (g page) OpenAllHours() bool { return g.openMinutes() == wholeWeek() }
+
+// CountsPassages reports whether lines or loops may be counted.
+func (g page) CountsPassages() bool { return g.CountsLines() || g.CountsLoops() }
+
+// IsOperational reports whether the purpose is operational.
+func (g page) IsOperational() bool { return g.Purpose == Operational }
+
+// ShowsSilhouettes reports whether the commissioning page shows silhouettes.
+func (g page) ShowsSilhouettes() bool { return g.Aim.Show == ShowSilhouettes }
+
+// SensorLoss is the privacy loss of an object that every allowed stream of a
+// sensor counts.
+func (g page) SensorLoss() float64 { return g.Clear.Epsilon * float64(g.Clear.Overlap) }
+
+// PassageBelief is the largest belief after one passage, from 50 %.
+func (g page) PassageBelief() float64 { return posteriorBelief(g.Clear.Epsilon) }
+
+// SensorBelief is the largest belief after SensorLoss, from 50 %.
+func (g page) SensorBelief() float64 { return posteriorBelief(g.SensorLoss()) }
+
+// LongestRetention is the longest retention that Parse accepts.
+func (g page) LongestRetention() duration { return duration(maxRetention) }
+
+// ExampleLow is the lower end of the range that 41 stays in with 90 %
+// probability.
+func (g page) ExampleLow() int { return exampleCount - noiseQuantile(g.Clear.Epsilon, exampleShare) }
+
+// ExampleHigh is the upper end of that range.
+func (g page) ExampleHigh() int { return exampleCount + noiseQuantile(g.Clear.Epsilon, exampleShare) }
+
+// ShortestWindow is the shortest window that Parse accepts in a file like this.
+func (g page) ShortestWindow() duration { return duration(g.leastWindow()) }
+
+// ZoneMeanError is the mean absolute error of the average in a zone.
+func (g page) ZoneMeanError() float64 { return meanAbsNoise(g.Clear.Epsilon/(2*10)) / 10 }
+
+// ZonePeakError is the mean absolute error of the peak in a zone.
+func (g page) ZonePeakError() float64 { return meanAbsNoise(g.Clear.Epsilon / 2) }
+
+// StreamKinds names the kinds of streams: "line, zone or loop".
+func (g page) StreamKinds() string {
 	var names []string
 	for _, k := range g.Count.Streams {
-		names = append(names, g.say.things[k])
+		names = append(names, g.say.streamKinds[k])
 	}
-	return strings.Replace(g.say.list(names), " "+g.say.and+" ", " "+g.say.or+" ", 1)
+	return strings.Replace(g.say.joinList(names), " "+g.say.and+" ", " "+g.say.or+" ", 1)
 }
 
-// Round41 is what 41 is rounded to.
-func (g page) Round41() int64 { return rounded(41, int64(g.Clear.Round), maxCount) }
+// ExampleRounded is the rounded value of 41.
+func (g page) ExampleRounded() int64 {
+	return roundToStep(exampleCount, int64(g.Clear.Round), maxCount)
+}
 
-// Hides3 is the part of the windows in which 3 is withheld.
-func (g page) Hides3() float64 {
-	shown, _ := g.p.rule().at(3)
+// ExampleWithheld is the part of the windows in which 3 is withheld.
+func (g page) ExampleWithheld() float64 {
+	shown, _ := g.p.newRule().errorAt(3)
 	return 1 - shown
 }
 
-// BandNames are the occupancy bands, as 0–4.
+// BandNames are the occupancy bands, such as 0–4.
 func (g page) BandNames() []string {
 	from, names := 0, []string{}
 	for _, b := range g.Clear.Bands {
@@ -113,8 +163,8 @@ func (g page) BandNames() []string {
 	return append(names, strconv.Itoa(from)+" "+g.say.more)
 }
 
-// BandOf7 is the band that 7 is in.
-func (g page) BandOf7() string {
+// ExampleBand is the band that contains 7.
+func (g page) ExampleBand() string {
 	i := 0
 	for i < len(g.Clear.Bands) && g.Clear.Bands[i] <= 7 {
 		i++
@@ -122,7 +172,7 @@ func (g page) BandOf7() string {
 	return g.BandNames()[i]
 }
 
-// CommandNames are the commands that the broker may give.
+// CommandNames are the commands that the broker may send.
 func (g page) CommandNames() (names []string) {
 	for _, c := range g.Broker.Commands {
 		names = append(names, string(c))
@@ -130,7 +180,7 @@ func (g page) CommandNames() (names []string) {
 	return names
 }
 
-// MaskNames are the cameras that the policy has masks for.
+// MaskNames are the cameras for which the policy has masks.
 func (g page) MaskNames() (names []string) {
 	for _, m := range g.Mask {
 		if !slices.Contains(names, m.Camera) {
@@ -140,39 +190,42 @@ func (g page) MaskNames() (names []string) {
 	return names
 }
 
-// Errors is the table of what to expect at 5, 50 and 500 a window.
-func (g page) Errors(mean, hidden, wrong string) string {
+// ErrorTable is the table of expected errors at 5, 50 and 500 passages a
+// window.
+func (g page) ErrorTable(mean, hidden, wrong string) string {
 	rows := [][]string{{mean}, {hidden}, {wrong}}
 	for _, m := range []float64{5, 50, 500} {
-		w, e := g.p.rule().expect(m)
+		w, e := g.p.newRule().expectError(m)
 		wrong := "–"
-		if w < 0.9995 {
-			wrong = g.say.number(e, 1)
+		if w < neverShown {
+			wrong = g.say.formatNumber(e, 1)
 		}
-		rows[0] = append(rows[0], g.say.number(m, 0))
-		rows[1] = append(rows[1], g.say.percent(w))
+		rows[0] = append(rows[0], g.say.formatNumber(m, 0))
+		rows[1] = append(rows[1], g.say.formatPercent(w))
 		rows[2] = append(rows[2], wrong)
 	}
 	if g.Clear.Below == 0 {
 		rows = append(rows[:1], rows[2])
 	}
-	return table(rows)
+	return formatTable(rows)
 }
 
-// Exposure is the table of what 1, 2, 4 and 10 passages cost together.
-func (g page) Exposure(passages, loss, sure string) string {
+// ExposureTable is the table of the privacy loss of 1, 2, 4 and 10 passages
+// together.
+func (g page) ExposureTable(passages, loss, sure string) string {
 	rows := [][]string{{passages}, {loss}, {sure}}
 	for _, n := range []int{1, 2, 4, 10} {
 		eps := float64(n) * g.Clear.Epsilon
 		rows[0] = append(rows[0], strconv.Itoa(n))
-		rows[1] = append(rows[1], g.say.short(eps))
-		rows[2] = append(rows[2], g.say.percent(belief(eps)))
+		rows[1] = append(rows[1], g.say.formatShort(eps))
+		rows[2] = append(rows[2], g.say.formatPercent(posteriorBelief(eps)))
 	}
-	return table(rows)
+	return formatTable(rows)
 }
 
-// table sets rows of a heading and numbers; the bar keeps wrap away from them.
-func table(rows [][]string) string {
+// formatTable aligns rows of a heading and numbers. Each row begins with a bar,
+// so that wrapText leaves it as it is.
+func formatTable(rows [][]string) string {
 	wide := 0
 	for _, r := range rows {
 		wide = max(wide, utf8.RuneCountInString(r[0]))
@@ -181,16 +234,17 @@ func table(rows [][]string) string {
 	for _, r := range rows {
 		b.WriteString("|" + r[0] + strings.Repeat(" ", wide-utf8.RuneCountInString(r[0])))
 		for _, v := range r[1:] {
-			b.WriteString(strings.Repeat(" ", max(1, 9-utf8.RuneCountInString(v))) + v)
+			b.WriteString(strings.Repeat(" ", max(1, numberWidth-utf8.RuneCountInString(v))) + v)
 		}
 		b.WriteByte('\n')
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// wrap breaks paragraphs at width; a line that begins with a dash keeps its
-// indent, one that begins with a bar is left alone. Blank lines never double.
-func wrap(text string, width int) string {
+// wrapText breaks paragraphs at width. A line that begins with a dash keeps its
+// indent; a line that begins with a bar is not broken. Blank lines never
+// double.
+func wrapText(text string, width int) string {
 	var b strings.Builder
 	blank := true
 	for _, line := range strings.Split(text, "\n") {
@@ -231,8 +285,8 @@ func wrap(text string, width int) string {
 	return b.String()
 }
 
-// ExplainDiff writes what is looser, stricter or otherwise changed in the new
-// policy, looser first.
+// ExplainDiff writes the keys that are looser, stricter or otherwise changed in
+// the new policy, looser ones first.
 func ExplainDiff(w io.Writer, old, new *Policy, l Language) error {
 	say, none := englishWords, "The two policies say the same."
 	if l == Finnish {
@@ -240,10 +294,10 @@ func ExplainDiff(w io.Writer, old, new *Policy, l Language) error {
 	}
 	var b strings.Builder
 	changes := Diff(old, new)
-	for _, way := range []Way{Looser, Stricter, Neutral} {
-		head := say.ways[way] + "\n"
+	for _, way := range []Effect{Looser, Stricter, Neutral} {
+		head := say.effects[way] + "\n"
 		for _, c := range changes {
-			if c.Way == way {
+			if c.Effect == way {
 				fmt.Fprintf(&b, "%s  %s: %s → %s\n", head, c.Key, c.Old, c.New)
 				head = ""
 			}

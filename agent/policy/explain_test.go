@@ -67,8 +67,8 @@ func TestAnExplanationSaysWhatIsInForce(t *testing.T) {
 	}
 }
 
-// TestNoSettingLeavesTheExplanationAsItWas: a key that nobody is told of could
-// make a sentence false.
+// TestNoSettingLeavesTheExplanationAsItWas: a key that the text does not depend
+// on could make a sentence false.
 func TestNoSettingLeavesTheExplanationAsItWas(t *testing.T) {
 	weekdays := noisy + "hours = {open = [\"Mon-Fri 07:00-19:00\"], timezone = \"UTC\"}\naim = {show = \"silhouettes\", session = \"10m\"}\n"
 	masked := noisy + "[[mask]]\ncamera = \"north\"\narea = [[0, 0], [1, 0], [1, 1]]\n"
@@ -100,7 +100,7 @@ func TestNoSettingLeavesTheExplanationAsItWas(t *testing.T) {
 		"broker.commands":       {"broker.commands = [\"resend\"]\n" + noisy, `["resend"]`, "[]"},
 	}
 	changes["clear.method"] = [3]string{noisy, `method = "noise", epsilon = 1, below = 5, overlap = 2`, `method = "suppress", round = 5, below = 5, overlap = 2`}
-	for _, k := range Keys() {
+	for _, k := range policyKeys() {
 		c, ok := changes[k.Name]
 		if !ok {
 			if k.Name != "schema" {
@@ -136,11 +136,11 @@ func TestBothLanguagesHaveTheSameShape(t *testing.T) {
 
 func TestPercentNeverRoundsToCertainty(t *testing.T) {
 	for v, want := range map[float64]string{0: "0.0 %", 0.00001: "<0.1 %", 0.5: "50 %", 0.731: "73 %", 0.982: "98.2 %", 0.99995: ">99.9 %"} {
-		if got := englishWords.percent(v); got != want {
+		if got := englishWords.formatPercent(v); got != want {
 			t.Errorf("%g: %s, want %s", v, got, want)
 		}
 	}
-	if got := finnishWords.percent(0.982); got != "98,2 %" {
+	if got := finnishWords.formatPercent(0.982); got != "98,2 %" {
 		t.Errorf("got %s", got)
 	}
 }

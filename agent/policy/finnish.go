@@ -1,60 +1,65 @@
 package policy
 
+import "kerb/counting"
+
 // finnish is the explanation in Finnish: a template over page.
 const finnish = `{{or .Title "Nimetön sääntö"}}, versio {{.Version}}
 {{.Hash}}
 
 KUKA VASTAA
 Rekisterinpitäjä: {{or .Controller.Name "ei ilmoitettu"}}. Yhteys: {{or .Controller.Contact "ei ilmoitettu"}}.
-{{if .Demo}}Tämä on esittelyä varten, ja sen jakso on lyhyempi kuin missään sääntötiedostossa saa olla.
-{{else if .Operational}}Tarkoitus on operatiivinen: luvuilla ohjataan jotakin juuri nyt. Siksi laite ottaa tämän säännön käyttöön vain kahden ihmisen allekirjoituksella.
+{{if .IsDemo}}Tämä on esittelyä varten, ja sen jakso on lyhyempi kuin missään sääntötiedostossa saa olla.
+{{else if .IsOperational}}Tarkoitus on operatiivinen: luvuilla ohjataan jotakin juuri nyt. Siksi laite ottaa tämän säännön käyttöön vain kahden ihmisen allekirjoituksella.
 {{else}}Tarkoitus on tilasto: luvut kuvaavat paikkaa. Niillä ei ole tarkoitus ohjata mitään heti.{{end}}
 
 MITÄ LASKETAAN
-{{if .Lines}}- Kameran kuvaan piirretyillä linjoilla: kuinka moni ylittää linjan, ja kummalle puolelle.
-{{end}}{{if .Zones}}- Kameran kuvaan piirretyillä alueilla: kuinka moni on paikalla{{if or .Noise .Suppress}}, keskimäärin ja enintään yhtä aikaa{{else}} keskimäärin{{end}}.
-{{end}}{{if .Loops}}- Tien silmukoilla: kuinka moni ajaa yli.
-{{end}}Vain nämä: {{classes .Count.Classes}}. {{if .AllHours}}Kaikkina vuorokauden aikoina, joka päivä.{{else}}Vain {{shifts .Hours.Open}} ({{.Hours.Timezone}}); jakso, joka ei kokonaan osu näihin aikoihin, lähtee aukkona, ilman lukuja.{{end}}
+{{if .CountsLines}}- Kameran kuvaan piirretyillä linjoilla: kuinka moni ylittää linjan, ja kummalle puolelle.
+{{end}}{{if .CountsZones}}- Kameran kuvaan piirretyillä alueilla: kuinka moni on paikalla{{if or .UsesNoise .UsesSuppression}}, keskimäärin ja enintään yhtä aikaa{{else}} keskimäärin{{end}}.
+{{end}}{{if .CountsLoops}}- Tien silmukoilla: kuinka moni ajaa yli.
+{{end}}Vain nämä: {{classes .Count.Classes}}. {{if .OpenAllHours}}Kaikkina vuorokauden aikoina, joka päivä.{{else}}Vain {{shifts .Hours.Open}} ({{.Hours.Timezone}}); jakso, joka ei kokonaan osu näihin aikoihin, lähtee aukkona, ilman lukuja.{{end}}
 
 MITÄ LAITTEESTA LÄHTEE JA MILLOIN
-{{every .Clear.Window}} välein yksi tietue kutakin {{.Things}} kohti. Siihen mahtuu sen nimi, aika, kuinka suuri osa ajasta nähtiin ja miksi ei kaikkea, yllä oleva tunniste, ja kutakin luokkaa{{if .Passing}} ja suuntaa{{end}}{{if .Clear.Totals}} sekä suuntien summaa{{end}} kohti {{if or .Noise .Suppress}}yksi luku{{else}}yksi luokkaväli{{end}}. Muulle siinä ei ole paikkaa. Jokainen {{if or .Noise .Suppress}}luku{{else}}väli{{end}} on mukana joka kerta, myös kun kukaan ei kulkenut.
-{{if .Noise}}Ennen kuin luku tallennetaan, siihen lisätään kerran satunnainen määrä: tarkka diskreetti Laplace-kohina, ε = {{short .Clear.Epsilon}}. Uudelleen lähetetty tietue on sama tietue. {{if .Clear.Below}}Jos luku on sen jälkeen alle {{.Clear.Below}}, siitä kerrotaan vain "alle {{.Clear.Below}}".{{else}}Luku annetaan niin kuin se arvottiin, jotta summat osuvat keskimäärin oikeaan; pieni luku voi olla alle nollan.{{end}}{{if .Zones}} Alueella puolet ε:sta menee keskiarvoon ja puolet suurimpaan määrään{{if .Clear.Below}}, ja molemmat jätetään pois, jos keskiarvo on alle {{.Clear.Below}}{{end}}; niiden keskivirheet ovat {{number .ZoneMean 1}} ja {{number .ZonePeak 1}}.{{end}}
-{{else if .Suppress}}Kohinaa ei lisätä. Alle {{.Clear.Below}} olevaa lukua ei anneta: tietueessa lukee "alle {{.Clear.Below}}". {{if gt .Clear.Round 1}}Muut pyöristetään lähimpään {{.Clear.Round}}:n kerrannaiseen.{{else}}Muut annetaan tarkkoina.{{end}}{{if .Clear.Totals}} Jos toinen kahdesta suunnasta jätetään pois, jätetään toinenkin, sillä summa paljastaisi sen.{{end}}
+{{every .Clear.Window}} välein yksi tietue kutakin {{.StreamKinds}} kohti. Siihen mahtuu sen nimi, aika, kuinka suuri osa ajasta nähtiin ja miksi ei kaikkea, yllä oleva tunniste, ja kutakin luokkaa{{if .CountsPassages}} ja suuntaa{{end}}{{if .Clear.Totals}} sekä suuntien summaa{{end}} kohti {{if or .UsesNoise .UsesSuppression}}yksi luku{{else}}yksi luokkaväli{{end}}. Muulle siinä ei ole paikkaa. Jokainen {{if or .UsesNoise .UsesSuppression}}luku{{else}}väli{{end}} on mukana joka kerta, myös kun kukaan ei kulkenut.
+{{if .UsesNoise}}Ennen kuin luku tallennetaan, siihen lisätään kerran satunnainen määrä: tarkka diskreetti Laplace-kohina, ε = {{short .Clear.Epsilon}}. Uudelleen lähetetty tietue on sama tietue. {{if .Clear.Below}}Jos luku on sen jälkeen alle {{.Clear.Below}}, siitä kerrotaan vain "alle {{.Clear.Below}}".{{else}}Luku annetaan niin kuin se arvottiin, jotta summat osuvat keskimäärin oikeaan; pieni luku voi olla alle nollan.{{end}}{{if .CountsZones}} Alueella puolet ε:sta menee keskiarvoon ja puolet suurimpaan määrään{{if .Clear.Below}}, ja molemmat jätetään pois, jos keskiarvo on alle {{.Clear.Below}}{{end}}; niiden keskivirheet ovat {{number .ZoneMeanError 1}} ja {{number .ZonePeakError 1}}.{{end}}
+{{else if .UsesSuppression}}Kohinaa ei lisätä. Alle {{.Clear.Below}} olevaa lukua ei anneta: tietueessa lukee "alle {{.Clear.Below}}". {{if gt .Clear.Round 1}}Muut pyöristetään lähimpään {{.Clear.Round}}:n kerrannaiseen.{{else}}Muut annetaan tarkkoina.{{end}}{{if .Clear.Totals}} Jos toinen kahdesta suunnasta jätetään pois, jätetään toinenkin, sillä summa paljastaisi sen.{{end}}
 {{else}}Kohinaa ei lisätä eikä lukua anneta, vain väli, johon keskiarvo osuu: {{list .BandNames}}.
-{{end}}Esimerkki: {{if .Noise}}todellinen 41 lähtee lukuna väliltä {{.Low}}–{{.High}} yhdeksässä jaksossa kymmenestä{{if .Clear.Below}}; todellinen 3 lähtee muodossa "alle {{.Clear.Below}}" {{percent .Hides3}}:ssa jaksoista{{end}}.{{else if .Suppress}}todellinen 41 lähtee muodossa {{if gt .Clear.Below 41}}"alle {{.Clear.Below}}"{{else}}{{.Round41}}{{end}}, todellinen 3 muodossa "alle {{.Clear.Below}}".{{else}}keskimäärin seitsemän paikallaolijaa lähtee muodossa "{{.BandOf7}}".{{end}}
-Tuntien ja päivien summat lasketaan näistä {{if or .Noise .Suppress}}luvuista{{else}}väleistä{{end}}. Tarkkoja määriä ei säilytetä parempia varten.
-{{if and .Passing (or .Noise .Suppress)}}
+{{end}}Esimerkki: {{if .UsesNoise}}todellinen 41 lähtee lukuna väliltä {{.ExampleLow}}–{{.ExampleHigh}} yhdeksässä jaksossa kymmenestä{{if .Clear.Below}}; todellinen 3 lähtee muodossa "alle {{.Clear.Below}}" {{percent .ExampleWithheld}}:ssa jaksoista{{end}}.{{else if .UsesSuppression}}todellinen 41 lähtee muodossa {{if gt .Clear.Below 41}}"alle {{.Clear.Below}}"{{else}}{{.ExampleRounded}}{{end}}, todellinen 3 muodossa "alle {{.Clear.Below}}".{{else}}keskimäärin seitsemän paikallaolijaa lähtee muodossa "{{.ExampleBand}}".{{end}}
+Tuntien ja päivien summat lasketaan näistä {{if or .UsesNoise .UsesSuppression}}luvuista{{else}}väleistä{{end}}. Tarkkoja määriä ei säilytetä parempia varten.
+{{if and .CountsPassages (or .UsesNoise .UsesSuppression)}}
 VIRHE, JOHON ON VARAUDUTTAVA
-{{.Errors "kulkijoita yhteen suuntaan jaksossa keskimäärin" (printf "jaksoja, joissa \"alle %d\"" .Clear.Below) "annetun luvun keskivirhe"}}
+{{.ErrorTable "kulkijoita yhteen suuntaan jaksossa keskimäärin" (printf "jaksoja, joissa \"alle %d\"" .Clear.Below) "annetun luvun keskivirhe"}}
 {{end}}
 MITÄ EI VOI TAPAHTUA JA MIKSI
 - Kuvaa, ääntä, kasvoja, rekisterikilpeä tai reittiä ei voi lähteä tätä tietä: tietueessa ei ole niille paikkaa.
-- Kukaan ei voi pyytää lyhyempiä jaksoja kuin {{span .Clear.Window}}: muita ei tehdä.{{if not .Demo}} Sääntöä, jossa jakso on tällä menetelmällä alle {{of .FloorWindow}}, ei voi ladata.{{end}} Tietue kattaa vähemmän vain, jos laite käynnistyi, pysähtyi tai menetti näkymänsä, ja kertoo sen{{if not .Noise}}; jos alle puolet nähtiin, se ei anna mitään{{end}}.
+- Kukaan ei voi pyytää lyhyempiä jaksoja kuin {{span .Clear.Window}}: muita ei tehdä.{{if not .IsDemo}} Sääntöä, jossa jakso on tällä menetelmällä alle {{of .ShortestWindow}}, ei voi ladata.{{end}} Tietue kattaa vähemmän vain, jos laite käynnistyi, pysähtyi tai menetti näkymänsä, ja kertoo sen{{if not .UsesNoise}}; jos alle puolet nähtiin, se ei anna mitään{{end}}.
 {{if .UsesCamera}}- {{if .Camera.FollowMax}}Ketään ei voi seurata kauempaa kuin {{span .Camera.FollowMax}}, ei kamerasta toiseen eikä päivästä toiseen: sen jälkeen kohde on uusi kohde.{{else}}Ketään ei voi seurata lainkaan: kohteet lasketaan siinä missä ne ovat, eikä linjoja voi laskea.{{end}}
 - Kuvaa, joka on suurempi kuin {{.Camera.Pixels}} tai yhtä monta kuvapistettä muussa muodossa, ei katsota.
 {{if .Camera.MasksRequired}}- Kameraa ei voi käyttää ilman peittoa: {{else if .Mask}}- Peitettyjä alueita ei voi katsoa: {{end}}{{if or .Mask .Camera.MasksRequired}}peitetty mustataan, ennen kuin mikään katsoo kuvaa.{{if .Mask}} Tämä sääntö peittää itse alueita näistä kameroista: {{list .MaskNames}}.{{end}}
-{{end}}- Kameran suuntaussivu {{if .Silhouettes}}voi näyttää liikkuvan litteitä hahmoja, enintään {{span .Aim.Session}} kerrallaan. Kuvaa se ei voi näyttää.{{else}}ei näytä kuvasta mitään.{{end}}
+{{end}}- Kameran suuntaussivu {{if .ShowsSilhouettes}}voi näyttää liikkuvan litteitä hahmoja, enintään {{span .Aim.Session}} kerrallaan. Kuvaa se ei voi näyttää.{{else}}ei näytä kuvasta mitään.{{end}}
 {{end}}- Viestinvälittäjä {{if .Broker.Commands}}voi pyytää vain tätä: {{list .CommandNames}}. Se{{else}}ei voi käskeä mitään. Se{{end}} ei voi muuttaa sitä, mitä lasketaan.
 {{if eq .Clear.Overlap 1}}- Anturin kahta tietuetta ei voi vähentää toisistaan niin, että selviäisi, mitä toinen salaa: sama kohde saa tulla lasketuksi vain yhdessä virrassa.
-{{else if .Noise}}- Tietueiden erotus ei kerro enempää kuin mitä alla lasketaan: sama kohde saa tulla lasketuksi enintään {{.Clear.Overlap}} virrassa anturia kohti.
+{{else if .UsesNoise}}- Tietueiden erotus ei kerro enempää kuin mitä alla lasketaan: sama kohde saa tulla lasketuksi enintään {{.Clear.Overlap}} virrassa anturia kohti.
 {{else}}- Sama kohde ei voi tulla lasketuksi useammassa kuin {{.Clear.Overlap}} virrassa anturia kohti. (Mutta niin monessa voi, ja ilman kohinaa niiden erotus voi kertoa yksittäisistä kuluista.)
 {{end}}
 KUINKA KAUAN MIKÄÄN SÄILYY
-Tarkat määrät: muistissa, kunnes jakso päättyy. Tietueet: laitteessa enintään {{span .Keep.Retention}}{{if not .Demo}}; sääntöä, jossa aika on yli {{of .FloorKeep}}, ei voi ladata{{end}}.
+Tarkat määrät: muistissa, kunnes jakso päättyy. Tietueet: laitteessa enintään {{span .Keep.Retention}}{{if not .IsDemo}}; sääntöä, jossa aika on yli {{of .LongestRetention}}, ei voi ladata{{end}}.
 
 MITÄ SE MERKITSEE OHIKULKIJALLE
-{{if .Noise}}Yksi kulku yhden linjan yli{{if .Zones}} tai yksi oleskelu yhdellä alueella yhden jakson aikana{{end}} maksaa enintään ε = {{short .Clear.Epsilon}}. Se tarkoittaa: joka piti yhtä todennäköisenä kuin epätodennäköisenä (50 %), että kuljit, ja tietää kaiken kaikista muista, voi luvun nähtyään olla asiasta enintään {{percent .Belief}} varma.{{if gt .Clear.Overlap 1}} Jos tulet lasketuksi kaikissa {{.Clear.Overlap}} saman anturin virrassa, joissa se on sallittu, se maksaa ε = {{short .Loss}}: enintään {{percent .LossFact}}.{{end}} Jokainen kulku maksaa uudestaan, myös toisen anturin ohi, ja vahingossa kahdesti laskettu maksaa kahdesti. Saman linjan yli C kulkua maksaa yhteensä C kertaa ε:
-{{.Exposure "kulkuja" "ε yhteensä" "50 %:n varmuudesta enintään"}}
+{{if .UsesNoise}}Yksi kulku yhden linjan yli{{if .CountsZones}} tai yksi oleskelu yhdellä alueella yhden jakson aikana{{end}} maksaa enintään ε = {{short .Clear.Epsilon}}. Se tarkoittaa: joka piti yhtä todennäköisenä kuin epätodennäköisenä (50 %), että kuljit, ja tietää kaiken kaikista muista, voi luvun nähtyään olla asiasta enintään {{percent .PassageBelief}} varma.{{if gt .Clear.Overlap 1}} Jos tulet lasketuksi kaikissa {{.Clear.Overlap}} saman anturin virrassa, joissa se on sallittu, se maksaa ε = {{short .SensorLoss}}: enintään {{percent .SensorBelief}}.{{end}} Jokainen kulku maksaa uudestaan, myös toisen anturin ohi, ja vahingossa kahdesti laskettu maksaa kahdesti. Saman linjan yli C kulkua maksaa yhteensä C kertaa ε:
+{{.ExposureTable "kulkuja" "ε yhteensä" "50 %:n varmuudesta enintään"}}
 Tapa on piilossa huonommin kuin yksittäinen kulku: jonkun sellaisen kohdalla, jonka tiedetään kulkevan usein ja tunnettuina aikoina, monen jakson summa kertoo enemmän.
-{{else if .Suppress}}Kohinaa ei ole, joten mikään ei rajaa sitä, mitä voi päätellä joku, joka tietää kaiken kaikista muista samassa jaksossa. Suojana on, että pieniä lukuja ei anneta{{if gt .Clear.Round 1}} ja muut pyöristetään: {{.Clear.Round}} peräkkäisestä luvusta yhdessä yksi kulku lisää muuttaa sitä, mitä annetaan{{end}}. Jokainen kulku, päivän C kulusta, on jaksossa ({{span .Clear.Window}}), jossa sen luokkaa on yhteensä vähintään {{.Clear.Below}}, tai lukua ei anneta.
+{{else if .UsesSuppression}}Kohinaa ei ole, joten mikään ei rajaa sitä, mitä voi päätellä joku, joka tietää kaiken kaikista muista samassa jaksossa. Suojana on, että pieniä lukuja ei anneta{{if gt .Clear.Round 1}} ja muut pyöristetään: {{.Clear.Round}} peräkkäisestä luvusta yhdessä yksi kulku lisää muuttaa sitä, mitä annetaan{{end}}. Jokainen kulku, päivän C kulusta, on jaksossa ({{span .Clear.Window}}), jossa sen luokkaa on yhteensä vähintään {{.Clear.Below}}, tai lukua ei anneta.
 {{else}}Kohinaa ei ole, joten mikään ei rajaa sitä, mitä voi päätellä joku, joka tietää kaiken kaikista muista samassa jaksossa. Suojana on, että välit ovat leveitä: yksi ihminen lisää näkyy vain siinä, missä väli vaihtuu toiseen. Jokainen C käynnistä on piilossa näin, kukin erikseen.
-{{end}}Luvut on minimoitu{{if .Noise}} ja suojattu kulku kulultaan{{end}}. {{if .UsesCamera}}Laite käsittelee silti kuvia, joten{{else}}Laite on silti julkisella paikalla, joten on selvitettävä, tarvitaanko{{end}} vaikutustenarviointi, tiedote paikan päällä ja oikeusperuste{{if .UsesCamera}} tarvitaan{{end}}.
+{{end}}Luvut on minimoitu{{if .UsesNoise}} ja suojattu kulku kulultaan{{end}}. {{if .UsesCamera}}Laite käsittelee silti kuvia, joten{{else}}Laite on silti julkisella paikalla, joten on selvitettävä, tarvitaanko{{end}} vaikutustenarviointi, tiedote paikan päällä ja oikeusperuste{{if .UsesCamera}} tarvitaan{{end}}.
 `
 
 var finnishWords = words{
-	and: "ja", or: "tai", things: [...]string{"linjaa", "aluetta", "silmukkaa"}, point: ",", more: "tai enemmän",
-	classes: [...]string{"jalankulkijat", "polkupyörät ajajineen", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
+	and: "ja", or: "tai", streamKinds: [...]string{"linjaa", "aluetta", "silmukkaa"}, point: ",", more: "tai enemmän",
+	classes: [...]string{
+		counting.Person: "jalankulkijat", counting.Bicycle: "polkupyörät ajajineen", counting.Vehicle: "ajoneuvot",
+		counting.Motorcycle: "moottoripyörät", counting.Car: "henkilöautot", counting.Heavy: "raskaat ajoneuvot",
+	},
 	units:   [...]unit{{"sekunti", "sekuntia", "sekunnin", "Sekunnin"}, {"minuutti", "minuuttia", "minuutin", "Minuutin"}, {"tunti", "tuntia", "tunnin", "Tunnin"}, {"vuorokausi", "vuorokautta", "vuorokauden", "Vuorokauden"}},
 	week:    [...]string{"ma", "ti", "ke", "to", "pe", "la", "su"},
-	ways:    [...]string{"MUUTTUNUT", "TIUKEMPI", "VÄLJEMPI"},
+	effects: [...]string{"MUUTTUNUT", "TIUKEMPI", "VÄLJEMPI"},
 }

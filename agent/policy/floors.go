@@ -14,7 +14,7 @@ import (
 )
 
 // The floors: a file may be stricter than any of them, never looser. They are
-// constants on purpose: to loosen one, somebody has to publish another program.
+// constants, not keys: loosening one takes another release of the program.
 const (
 	maxPixels    = 640 * 480
 	maxFollow    = time.Minute
@@ -22,7 +22,7 @@ const (
 	maxSession   = time.Hour
 	maxEpsilon   = 2.0 // for one passage over one line
 	minEpsilon   = 0.01
-	maxLoss      = 4.0 // for one object on its way past one sensor: ε × overlap
+	maxLoss      = 4.0 // for one object at one sensor: ε × overlap
 	maxOverlap   = 8
 	minBelow     = 5 // where no noise is added: smaller counts are withheld
 	minRound     = 5 // for cameras, where no noise is added
@@ -38,60 +38,62 @@ const (
 	maxWindow       = 24 * time.Hour
 )
 
-// Schema is the value of the key schema: the form of the file.
+// Schema is the value of the key schema: the version of the file's format.
 const Schema = "kerb.policy/1"
 
-// complete finds what is missing, doubled or does not belong to the method.
-func (t *terms) complete(s *mistake.Sheet) {
+// checkComplete reports keys that are missing, list members that are doubled,
+// and keys that do not belong to the method.
+func (t *terms) checkComplete(s *mistake.Sheet) {
 	if t.Schema != Schema {
-		s.Wrong("schema", "must be "+quote(Schema), "it says which form of file this is")
+		s.Reject("schema", "must be "+quoteTOML(Schema), "it says which form of file this is")
 	}
 	for _, k := range []string{"purpose", "clear.method", "clear.window", "keep.retention"} {
-		if !s.Has(k) {
-			s.Wrong(k, "is missing", "a policy states this itself: "+Doc(k))
+		if !s.HasKey(k) {
+			s.Reject(k, "is missing", "a policy states this itself: "+keyDoc(k))
 		}
 	}
-	list(s, "count.streams", t.Count.Streams, true)
-	list(s, "count.classes", t.Count.Classes, true)
-	list(s, "broker.commands", t.Broker.Commands, false)
-	list(s, "hours.open", t.Hours.Open, true)
+	checkList(s, "count.streams", t.Count.Streams, true)
+	checkList(s, "count.classes", t.Count.Classes, true)
+	checkList(s, "broker.commands", t.Broker.Commands, false)
+	checkList(s, "hours.open", t.Hours.Open, true)
 	for _, f := range []struct{ key, v string }{
 		{"title", t.Title}, {"controller.name", t.Controller.Name}, {"controller.contact", t.Controller.Contact},
 	} {
 		if !isLine(f.v) {
-			s.Wrong(f.key, "must be one line of at most 200 bytes", "")
+			s.Reject(f.key, "must be one line of at most 200 bytes", "")
 		}
 	}
-	t.method(s)
+	t.checkMethodKeys(s)
 	if len(t.Mask) > maxMasks {
-		s.Wrong("mask", fmt.Sprintf("must be at most %d areas", maxMasks), "")
+		s.Reject("mask", fmt.Sprintf("must be at most %d areas", maxMasks), "")
 	}
 	for i, m := range t.Mask {
-		t.mask(s, fmt.Sprintf("mask[%d]", i), m)
+		t.checkMask(s, fmt.Sprintf("mask[%d]", i), m)
 	}
 }
 
-// isLine reports whether v is one line of text, short enough for a page.
+// isLine reports whether v is one line of text of at most 200 bytes.
 func isLine(v string) bool {
 	return len(v) <= 200 && utf8.ValidString(v) && !strings.ContainsFunc(v, unicode.IsControl)
 }
 
-// method finds keys that the method lacks or does not know.
-func (t *terms) method(s *mistake.Sheet) {
-	for _, k := range Keys() {
-		has, wants, must := s.Has(k.Name), belongs(k.Name, t.Clear.Method), k.Name != "clear.round" && k.Name != "clear.totals"
+// checkMethodKeys reports keys that the method needs and the file lacks, and
+// keys that have no meaning for the method.
+func (t *terms) checkMethodKeys(s *mistake.Sheet) {
+	for _, k := range policyKeys() {
+		has, wants, must := s.HasKey(k.Name), keyBelongs(k.Name, t.Clear.Method), k.Name != "clear.round" && k.Name != "clear.totals"
 		switch {
-		case knownTo(k.Name) == nil || t.Clear.Method == "":
+		case methodsKnowing(k.Name) == nil || t.Clear.Method == "":
 		case has && !wants:
-			s.Wrong(k.Name, "does not go with method "+quote(string(t.Clear.Method)), "take it out")
+			s.Reject(k.Name, "does not go with method "+quoteTOML(string(t.Clear.Method)), "take it out")
 		case !has && wants && must:
-			s.Wrong(k.Name, "is missing", "method "+quote(string(t.Clear.Method))+" needs it: "+k.Doc)
+			s.Reject(k.Name, "is missing", "method "+quoteTOML(string(t.Clear.Method))+" needs it: "+k.Doc)
 		}
 	}
 }
 
-// knownTo are the methods that a key has a meaning for; nil means all.
-func knownTo(key string) []Method {
+// methodsKnowing are the methods for which a key has a meaning; nil means all.
+func methodsKnowing(key string) []Method {
 	switch key {
 	case "clear.epsilon":
 		return []Method{Noise}
@@ -105,82 +107,83 @@ func knownTo(key string) []Method {
 	return nil
 }
 
-// belongs reports whether a key has a meaning for the method.
-func belongs(key string, m Method) bool {
-	known := knownTo(key)
+// keyBelongs reports whether a key has a meaning for the method.
+func keyBelongs(key string, m Method) bool {
+	known := methodsKnowing(key)
 	return known == nil || slices.Contains(known, m)
 }
 
-func list[T comparable](s *mistake.Sheet, key string, v []T, needed bool) {
+func checkList[T comparable](s *mistake.Sheet, key string, v []T, needed bool) {
 	if needed && len(v) == 0 {
-		s.Wrong(key, "must name at least one", Doc(key))
+		s.Reject(key, "must name at least one", keyDoc(key))
 	}
 	for i, x := range v {
 		if slices.Contains(v[:i], x) {
-			s.Wrong(key, fmt.Sprintf("names %v twice", x), "")
+			s.Reject(key, fmt.Sprintf("names %v twice", x), "")
 			return
 		}
 	}
 }
 
-func (t *terms) mask(s *mistake.Sheet, key string, m mask) {
+func (t *terms) checkMask(s *mistake.Sheet, key string, m mask) {
 	if m.Camera == "" || !isLine(m.Camera) {
-		s.Wrong(key+".camera", "must be the camera's name in site.toml", "")
+		s.Reject(key+".camera", "must be the camera's name in site.toml", "")
 	}
 	if n := len(m.Area); n < 3 || n > maxCorners {
-		s.Wrong(key+".area", fmt.Sprintf("must have 3–%d corners", maxCorners), "such as [[0, 0], [0.3, 0], [0, 0.5]]")
+		s.Reject(key+".area", fmt.Sprintf("must have 3–%d corners", maxCorners), "such as [[0, 0], [0.3, 0], [0, 0.5]]")
 	}
 	for _, p := range m.Area {
 		if !(p[0] >= 0 && p[0] <= 1 && p[1] >= 0 && p[1] <= 1) {
-			s.Wrong(key+".area", "must lie in the picture, 0–1", "x from left to right, y from top to bottom")
+			s.Reject(key+".area", "must lie in the picture, 0–1", "x from left to right, y from top to bottom")
 			return
 		}
 	}
 }
 
-func (t *terms) zone(s *mistake.Sheet) *time.Location {
+func (t *terms) loadTimeZone(s *mistake.Sheet) *time.Location {
 	zone, err := time.LoadLocation(t.Hours.Timezone)
 	if err != nil || t.Hours.Timezone == "Local" || t.Hours.Timezone == "" {
-		s.Wrong("hours.timezone", "must be UTC or a name such as Europe/Helsinki", "it must not depend on the device's own setting")
+		s.Reject("hours.timezone", "must be UTC or a name such as Europe/Helsinki", "it must not depend on the device's own setting")
 		return time.UTC
 	}
 	return zone
 }
 
-// floors finds everything that is looser than the program allows, or beyond
-// what makes sense. Keys that the file lacks are not looked at: complete did.
-func (t *terms) floors(s *mistake.Sheet, demo bool) {
-	t.captureFloors(s)
-	t.clearFloors(s)
+// checkFloors reports every value that is looser than the program allows, or
+// out of range. It skips keys that the file lacks: checkComplete has reported
+// them.
+func (t *terms) checkFloors(s *mistake.Sheet, demo bool) {
+	t.checkCaptureFloors(s)
+	t.checkClearFloors(s)
 	if t.Clear.Method == Noise {
-		t.noiseFloors(s)
+		t.checkNoiseFloors(s)
 	}
-	if s.Has("clear.window") && !demo {
-		t.windowFloor(s)
+	if s.HasKey("clear.window") && !demo {
+		t.checkWindowFloor(s)
 	}
-	if d := time.Duration(t.Keep.Retention); s.Has("keep.retention") && (d < time.Hour || d > maxRetention) {
-		s.Wrong("keep.retention", "must be 1h–168h", "a week is the longest that anything may stay on a device")
+	if d := time.Duration(t.Keep.Retention); s.HasKey("keep.retention") && (d < time.Hour || d > maxRetention) {
+		s.Reject("keep.retention", "must be 1h–168h", "a week is the longest that anything may stay on a device")
 	}
 	if d := time.Duration(t.Aim.Session); d > maxSession {
-		s.Wrong("aim.session", "must be at most 1h", "")
+		s.Reject("aim.session", "must be at most 1h", "")
 	} else if (d > 0) != (t.Aim.Show != ShowNothing) {
-		s.Wrong("aim.session", "must be given if, and only if, aim.show shows something", "")
+		s.Reject("aim.session", "must be given if, and only if, aim.show shows something", "")
 	}
 }
 
-func (t *terms) captureFloors(s *mistake.Sheet) {
+func (t *terms) checkCaptureFloors(s *mistake.Sheet) {
 	if t.Version < 1 || t.Version > 1<<31 {
-		s.Wrong("version", "must be 1 or more, and higher than the last", "it keeps an old policy from being brought back")
+		s.Reject("version", "must be 1 or more, and higher than the last", "it keeps an old policy from being brought back")
 	}
 	if t.Camera.Pixels.Area() > maxPixels {
-		s.Wrong("camera.pixels", fmt.Sprintf("must be at most 640x480, or as many pixels (%d) in another shape", maxPixels), "")
+		s.Reject("camera.pixels", fmt.Sprintf("must be at most 640x480, or as many pixels (%d) in another shape", maxPixels), "")
 	}
 	d := time.Duration(t.Camera.FollowMax)
 	if d > maxFollow {
-		s.Wrong("camera.follow_max", "must be at most 60s", "an object that is lost is counted, or not, where it was lost")
+		s.Reject("camera.follow_max", "must be at most 60s", "an object that is lost is counted, or not, where it was lost")
 	}
 	if d == 0 && slices.Contains(t.Count.Streams, kind(counting.LineStream)) {
-		s.Wrong("camera.follow_max", "must be 1s–60s where lines are counted", `with 0 nothing is followed: then count.streams must not name "line"`)
+		s.Reject("camera.follow_max", "must be 1s–60s where lines are counted", `with 0 nothing is followed: then count.streams must not name "line"`)
 	}
 }
 
@@ -200,70 +203,70 @@ func (t *terms) leastWindow() time.Duration {
 	return minWindow
 }
 
-func (t *terms) windowFloor(s *mistake.Sheet) {
+func (t *terms) checkWindowFloor(s *mistake.Sheet) {
 	switch d, least := time.Duration(t.Clear.Window), t.leastWindow(); {
 	case d < least:
-		s.Wrong("clear.window", "must be at least "+length(least).String(), "15m for camera counts without noise, 5m for loop counts without noise, 1m for anything")
+		s.Reject("clear.window", "must be at least "+duration(least).String(), "15m for camera counts without noise, 5m for loop counts without noise, 1m for anything")
 	case d > maxWindow || maxWindow%d != 0:
-		s.Wrong("clear.window", "must go evenly into a day", "such as 15m or 1h")
+		s.Reject("clear.window", "must go evenly into a day", "such as 15m or 1h")
 	}
 }
 
-func (t *terms) clearFloors(s *mistake.Sheet) {
+func (t *terms) checkClearFloors(s *mistake.Sheet) {
 	c := &t.Clear
 	if c.Overlap < 1 || c.Overlap > maxOverlap {
-		s.Wrong("clear.overlap", fmt.Sprintf("must be 1–%d", maxOverlap), Doc("clear.overlap"))
+		s.Reject("clear.overlap", fmt.Sprintf("must be 1–%d", maxOverlap), keyDoc("clear.overlap"))
 	}
 	switch c.Method {
 	case Suppress:
-		if s.Has("clear.below") && (c.Below < minBelow || c.Below > maxBelow) {
-			s.Wrong("clear.below", fmt.Sprintf("must be %d–%d", minBelow, maxBelow), "smaller counts are withheld")
+		if s.HasKey("clear.below") && (c.Below < minBelow || c.Below > maxBelow) {
+			s.Reject("clear.below", fmt.Sprintf("must be %d–%d", minBelow, maxBelow), "smaller counts are withheld")
 		}
 		lo := 1
 		if t.usesCamera() {
 			lo = minRound
 		}
 		if c.Round < lo || c.Round > maxBelow {
-			s.Wrong("clear.round", fmt.Sprintf("must be %d–%d", lo, maxBelow), "camera counts without noise are always rounded")
+			s.Reject("clear.round", fmt.Sprintf("must be %d–%d", lo, maxBelow), "camera counts without noise are always rounded")
 		}
 	case Bands:
-		t.bandFloors(s)
+		t.checkBandFloors(s)
 	}
 }
 
-func (t *terms) bandFloors(s *mistake.Sheet) {
+func (t *terms) checkBandFloors(s *mistake.Sheet) {
 	if len(t.Count.Streams) > 0 && !slices.Equal(t.Count.Streams, []kind{kind(counting.ZoneStream)}) {
-		s.Wrong("count.streams", `must be ["zone"] with method "bands"`, "a band says how busy a place is, not how many came by")
+		s.Reject("count.streams", `must be ["zone"] with method "bands"`, "a band says how busy a place is, not how many came by")
 	}
 	last := 0
 	for _, b := range t.Clear.Bands {
 		if b < last+minBand || b > maxBelow {
-			s.Wrong("clear.bands", fmt.Sprintf("must rise by at least %d, up to %d", minBand, maxBelow), "[5, 10, 20] means 0–4, 5–9, 10–19 and 20 or more")
+			s.Reject("clear.bands", fmt.Sprintf("must rise by at least %d, up to %d", minBand, maxBelow), "[5, 10, 20] means 0–4, 5–9, 10–19 and 20 or more")
 			return
 		}
 		last = b
 	}
-	if n := len(t.Clear.Bands); n > maxBands-1 || n == 0 && s.Has("clear.bands") {
-		s.Wrong("clear.bands", fmt.Sprintf("must have 1–%d members", maxBands-1), "")
+	if n := len(t.Clear.Bands); n > maxBands-1 || n == 0 && s.HasKey("clear.bands") {
+		s.Reject("clear.bands", fmt.Sprintf("must have 1–%d members", maxBands-1), "")
 	}
 }
 
-func (t *terms) noiseFloors(s *mistake.Sheet) {
+func (t *terms) checkNoiseFloors(s *mistake.Sheet) {
 	c := &t.Clear
 	if c.Below < 0 || c.Below > maxBelow {
-		s.Wrong("clear.below", fmt.Sprintf("must be 0–%d", maxBelow), "0 publishes every number as it was drawn, also a negative one")
+		s.Reject("clear.below", fmt.Sprintf("must be 0–%d", maxBelow), "0 publishes every number as it was drawn, also a negative one")
 	}
-	if !s.Has("clear.epsilon") {
+	if !s.HasKey("clear.epsilon") {
 		return
 	}
 	thousandths := math.Round(c.Epsilon * 1000)
 	switch {
 	case !(c.Epsilon >= minEpsilon && c.Epsilon <= maxEpsilon):
-		s.Wrong("clear.epsilon", "must be 0.01–2", "smaller is stricter; 1 is usual")
+		s.Reject("clear.epsilon", "must be 0.01–2", "smaller is stricter; 1 is usual")
 	case thousandths/1000 != c.Epsilon:
-		s.Wrong("clear.epsilon", "must have at most three decimals", "the noise is drawn with whole numbers only")
+		s.Reject("clear.epsilon", "must have at most three decimals", "the noise is drawn with whole numbers only")
 	case c.Epsilon*float64(c.Overlap) > maxLoss:
-		s.Wrong("clear.overlap", fmt.Sprintf("times epsilon must be at most %g", maxLoss), "fewer streams, or more noise in each")
+		s.Reject("clear.overlap", fmt.Sprintf("times epsilon must be at most %g", maxLoss), "fewer streams, or more noise in each")
 	}
 }
 

@@ -7,30 +7,30 @@ import (
 	"io"
 )
 
-// A sampler draws exact discrete Laplace noise. It computes with whole numbers
-// only: a floating-point sampler leaks what it is to hide through the low bits
-// of its results (Mironov 2012). The algorithms are those of Canonne, Kamath
-// and Steinke, "The Discrete Gaussian for Differential Privacy", 2020,
-// sections 5.1 and 5.2.
+// A sampler draws exact discrete Laplace noise, with integer arithmetic alone:
+// the low bits of a floating-point sampler reveal part of the number that the
+// noise is to hide (Mironov 2012). The algorithms are those of Canonne, Kamath
+// and Steinke, "The Discrete Gaussian for Differential Privacy", 2020, sections
+// 5.1 and 5.2.
 type sampler struct{ random io.Reader }
 
-// newSampler draws from the operating system's generator.
+// newSampler draws from the operating system's generator, crypto/rand.
 func newSampler() *sampler { return &sampler{bufio.NewReaderSize(rand.Reader, 512)} }
 
-// laplace draws z with probability proportional to exp(-|z|·s/t). Both s and t
-// are at least 1 and below 2³¹.
-func (r *sampler) laplace(s, t uint64) int64 {
+// drawLaplace draws z with probability proportional to exp(-|z|·s/t). Both s
+// and t are at least 1 and below 2³¹.
+func (r *sampler) drawLaplace(s, t uint64) int64 {
 	for {
-		u := r.below(t)
-		if !r.expLess1(u, t) {
+		u := r.drawBelow(t)
+		if !r.drawExpBernoulli(u, t) {
 			continue
 		}
 		v := uint64(0)
-		for r.expLess1(1, 1) {
+		for r.drawExpBernoulli(1, 1) {
 			v++
 		}
 		y := int64((u + t*v) / s)
-		negative := r.below(2) == 1
+		negative := r.drawBelow(2) == 1
 		switch {
 		case !negative:
 			return y
@@ -40,33 +40,33 @@ func (r *sampler) laplace(s, t uint64) int64 {
 	}
 }
 
-// expLess1 is true with probability exp(-num/den), for num ≤ den.
-func (r *sampler) expLess1(num, den uint64) bool {
+// drawExpBernoulli is true with probability exp(-num/den), for num ≤ den.
+func (r *sampler) drawExpBernoulli(num, den uint64) bool {
 	k := uint64(1)
-	for r.below(den*k) < num {
+	for r.drawBelow(den*k) < num {
 		k++
 	}
 	return k%2 == 1
 }
 
-// below draws evenly from 0…n-1.
-func (r *sampler) below(n uint64) uint64 {
+// drawBelow draws uniformly from 0…n-1, by rejection.
+func (r *sampler) drawBelow(n uint64) uint64 {
 	if n == 1 {
 		return 0
 	}
 	// The values from the last multiple of n on would make small results
 	// likelier: draw again.
 	for {
-		x := r.word()
+		x := r.drawUint64()
 		if y := x % n; x-y <= -n {
 			return y
 		}
 	}
 }
 
-// word draws 64 bits. Without random numbers there is no privacy, so there is
-// nothing sensible to do without them.
-func (r *sampler) word() uint64 {
+// drawUint64 draws 64 random bits. It panics if there are none: without random
+// numbers a count cannot be protected, so it must not be released.
+func (r *sampler) drawUint64() uint64 {
 	var b [8]byte
 	if _, err := io.ReadFull(r.random, b[:]); err != nil {
 		panic("policy: no random numbers: " + err.Error())

@@ -20,7 +20,7 @@ func draws(t *testing.T, full int) int {
 
 // oddity is Pearson's chi-square of the draws against discrete Laplace noise
 // with rate s/t, as a standard normal deviate (Wilson and Hilferty 1931): below
-// 4 is nothing to wonder at, beyond it once in 30,000 tests.
+// 4 is expected; a larger value comes once in 30,000 tests.
 func oddity(rate float64, seen map[int64]int, n int) float64 {
 	p := math.Exp(-rate)
 	q := (1 - p) / (1 + p)
@@ -62,7 +62,7 @@ func TestNoiseIsExactlyDiscreteLaplace(t *testing.T) {
 	for i, c := range scales {
 		r, seen, n := seeded(byte(i)), map[int64]int{}, draws(t, c.n)
 		for range n {
-			seen[r.laplace(c.s, c.t)]++
+			seen[r.drawLaplace(c.s, c.t)]++
 		}
 		odd := oddity(float64(c.s)/float64(c.t), seen, n)
 		t.Logf("rate %d/%d, %d draws: deviate %.2f", c.s, c.t, n, odd)
@@ -96,9 +96,9 @@ func TestMeanErrorIsAsTheory(t *testing.T) {
 	for i, eps := range []uint64{100, 200, 500, 1000, 1500, 2000} {
 		r, sum, n := seeded(byte(20+i)), 0.0, draws(t, 200_000)
 		for range n {
-			sum += math.Abs(float64(r.laplace(eps, 1000)))
+			sum += math.Abs(float64(r.drawLaplace(eps, 1000)))
 		}
-		got, want := sum/float64(n), meanError(float64(eps)/1000)
+		got, want := sum/float64(n), meanAbsNoise(float64(eps)/1000)
 		t.Logf("ε %.1f: mean error %.3f, theory %.3f", float64(eps)/1000, got, want)
 		if math.Abs(got-want) > 0.02*want+0.005 {
 			t.Errorf("ε %.1f: mean error %.3f, theory %.3f", float64(eps)/1000, got, want)
@@ -111,7 +111,7 @@ func TestBelowIsEven(t *testing.T) {
 	for _, m := range []uint64{1, 2, 3, 7, 1000} {
 		seen := make([]int, m)
 		for range n {
-			seen[r.below(m)]++
+			seen[r.drawBelow(m)]++
 		}
 		want := float64(n) / float64(m)
 		for v, got := range seen {
@@ -137,7 +137,7 @@ func TestBelowDrawsAgainBeyondTheLastMultiple(t *testing.T) {
 	// 2⁶⁴ = 3·k + 1: the very last word would make 0 likelier than 1 and 2.
 	w := words64{math.MaxUint64, math.MaxUint64 - 1}
 	r := sampler{&w}
-	if got := r.below(3); got != 2 || len(w) != 0 {
+	if got := r.drawBelow(3); got != 2 || len(w) != 0 {
 		t.Errorf("got %d, %d words left", got, len(w))
 	}
 }
@@ -154,17 +154,17 @@ func TestTheExpectedErrorsAreThoseOfManyWindows(t *testing.T) {
 	} {
 		for _, mean := range []float64{5, 12} {
 			random := rand.New(rand.NewChaCha8([32]byte{40}))
-			w := worker{rule: u, noise: seeded(41)}
+			w := clearer{rule: u, noise: seeded(41)}
 			hidden, errors, n := 0, 0.0, 40_000
 			for range n {
 				a, b := poisson(random, mean), poisson(random, mean)
-				if c := w.line(0, [2]uint32{a, b})[0]; c.ranged {
+				if c := w.clearLine(0, [2]uint32{a, b})[0]; c.ranged {
 					hidden++
 				} else {
 					errors += math.Abs(float64(c.a) - float64(a))
 				}
 			}
-			wantHidden, wantErr := u.expect(mean)
+			wantHidden, wantErr := u.expectError(mean)
 			if got := float64(hidden) / float64(n); math.Abs(got-wantHidden) > 0.01 {
 				t.Errorf("%+v, mean %g: %.3f withheld, expected %.3f", u, mean, got, wantHidden)
 			}
@@ -186,6 +186,6 @@ func poisson(r *rand.Rand, mean float64) (n uint32) {
 func BenchmarkLaplace(b *testing.B) {
 	r := newSampler()
 	for b.Loop() {
-		r.laplace(1000, 1000)
+		r.drawLaplace(1000, 1000)
 	}
 }

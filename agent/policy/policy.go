@@ -1,15 +1,17 @@
-// Package policy decides what may be known. A Policy is the reviewer's file,
-// checked against floors that are compiled in; its Clear is the only thing in
-// kerb that turns what was counted into a Release, and a Release is the only
-// thing that is ever stored or sent.
+// Package policy decides which numbers may leave the device. A Policy is the
+// reviewer's file policy.toml, checked against floors that are compiled in. Its
+// method Clear turns a counting.Tally into a Release, by exact discrete Laplace
+// noise, by suppression and rounding, or by bands; a Release is the only value
+// that kerb stores or sends.
 //
-// What is protected is one passage: one object over one line, once, as it was
-// counted. For a zone it is one presence: one object, seen as one class, in one
-// zone during one window. Somebody who passes C times, or is counted C times, is
-// exposed C times, and Explain says so.
+// The unit of protection is one passage: one object over one line, once, as it
+// was counted. For a zone it is one presence: one object, seen as one class, in
+// one zone during one window. A person who passes C times, or is counted C
+// times, is exposed C times, and Explain says so.
 //
-// The package never decides what an operator may see in a picture: it does not
-// know that there are pictures.
+// The package refuses files that are looser than a floor, and Tallies that the
+// policy does not allow. It knows no pictures: it gives limits for the
+// commissioning page, and the page enforces them.
 package policy
 
 import (
@@ -25,8 +27,8 @@ import (
 	"kerb/counting"
 )
 
-// A Policy is a checked policy file. It never changes after it was made, and
-// may be used by several goroutines at once.
+// A Policy is a checked policy file. It does not change after Parse, and
+// several goroutines may use it at once.
 type Policy struct {
 	terms terms
 	name  string // of the file, for messages
@@ -35,14 +37,14 @@ type Policy struct {
 	zone  *time.Location
 	sheet *mistake.Sheet
 
-	always bool // open all week: asked several times a second
+	always bool // whether all of the week is open; stored, because it is needed several times a second
 }
 
-// maxFile bounds a policy file: a page of prose fits many times over.
+// maxFile is the largest policy file in bytes. A page of prose is about 3 KB.
 const maxFile = 64 << 10
 
-// Load reads and checks a policy file. What is wrong with it comes back all at
-// once, as a mistake.List.
+// Load reads and checks a policy file. All mistakes in it come back together,
+// as a mistake.List.
 func Load(path string) (*Policy, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -51,37 +53,39 @@ func Load(path string) (*Policy, error) {
 	return Parse(path, data)
 }
 
-// Parse checks a policy that was read from the named file. What is wrong with
-// it comes back all at once, as a mistake.List.
+// Parse checks a policy that was read from the named file. All mistakes in it
+// come back together, as a mistake.List.
 func Parse(name string, data []byte) (*Policy, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: %d bytes: a policy has at most %d", name, len(data), maxFile)
 	}
-	t := defaults()
-	s := mistake.Read(name, data, &t)
-	if s.Torn() {
+	t := defaultTerms()
+	s := mistake.DecodeTOML(name, data, &t)
+	if s.Malformed() {
 		return nil, s.Err()
 	}
-	return check(name, t, s, false)
+	return newPolicy(name, t, s, false)
 }
 
-// check completes a Policy from the terms of a sheet.
-func check(name string, t terms, s *mistake.Sheet, demo bool) (*Policy, error) {
-	t.sort()
-	zone := t.zone(s)
-	t.complete(s)
-	t.floors(s, demo)
+// newPolicy checks the terms of a decoded file and makes the Policy. The window
+// of the demonstration is not held against its floor.
+func newPolicy(name string, t terms, s *mistake.Sheet, demo bool) (*Policy, error) {
+	t.sortSets()
+	zone := t.loadTimeZone(s)
+	t.checkComplete(s)
+	t.checkFloors(s, demo)
 	if err := s.Err(); err != nil {
-		return nil, once(err)
+		return nil, firstOfEachKey(err)
 	}
-	p := &Policy{terms: t, name: name, zone: zone, sheet: s, canon: canonical(&t), always: t.week() == allWeek()}
+	p := &Policy{terms: t, name: name, zone: zone, sheet: s, canon: formatCanonical(&t), always: t.openMinutes() == wholeWeek()}
 	p.hash = sha256.Sum256(p.canon)
 	return p, nil
 }
 
-// once leaves the first mistake of each key: a value that could not be read
-// would otherwise be told to be too small as well.
-func once(err error) error {
+// firstOfEachKey removes all mistakes of a key but the first. A value that
+// could not be decoded has its zero value, which the floors would report a
+// second time.
+func firstOfEachKey(err error) error {
 	var l mistake.List
 	if !errors.As(err, &l) {
 		return err
@@ -89,28 +93,28 @@ func once(err error) error {
 	return slices.CompactFunc(l, func(a, b mistake.Mistake) bool { return a.Line == b.Line && a.Key == b.Key })
 }
 
-// Name is the file that the policy was read from.
+// Name is the path of the file, or "demo".
 func (p *Policy) Name() string { return p.name }
 
-// Title is what its author calls the policy.
+// Title is the title that the author gave the policy.
 func (p *Policy) Title() string { return p.terms.Title }
 
-// Version is the number by which a later policy is told from an earlier one.
+// Version is the number of this version. A later policy has a higher one.
 func (p *Policy) Version() int64 { return p.terms.Version }
 
-// Purpose says what the numbers are for.
+// Purpose is the use of the numbers: statistical or operational.
 func (p *Policy) Purpose() Purpose { return p.terms.Purpose }
 
-// Controller is who answers for the counting, and Contact how to reach them.
-// Both may be empty: not provided.
+// Controller is the name of the organisation that is responsible for the
+// counting (the controller of the GDPR); empty: not provided.
 func (p *Policy) Controller() string { return p.terms.Controller.Name }
 
-// Contact is how to reach the controller; it may be empty: not provided.
+// Contact is the address of the controller; empty: not provided.
 func (p *Policy) Contact() string { return p.terms.Controller.Contact }
 
-// Canonical is the policy in its one canonical form: TOML, every key of it, in
-// a fixed order, without comments. Parse reads it back to an equal policy. It
-// is what is hashed and signed.
+// Canonical is the policy in its one canonical form: TOML with every key, in a
+// fixed order, without comments. Parse reads it back to an equal policy. Hash
+// and signatures are computed over these bytes.
 func (p *Policy) Canonical() []byte { return slices.Clone(p.canon) }
 
 // Hash is "sha256:" and the hexadecimal SHA-256 of the canonical form.
@@ -118,14 +122,14 @@ func (p *Policy) Hash() string { return hashText(p.hash) }
 
 func hashText(h [sha256.Size]byte) string { return "sha256:" + hex.EncodeToString(h[:]) }
 
-// Window is the length of every window that this policy clears.
+// Window is the length of every window that this policy clears, aligned in UTC.
 func (p *Policy) Window() time.Duration { return time.Duration(p.terms.Clear.Window) }
 
-// Method is how counts are cleared.
+// Method is the method by which counts are cleared.
 func (p *Policy) Method() Method { return p.terms.Clear.Method }
 
-// Epsilon is the privacy loss that one passage over one line, or one presence
-// in one zone, can cause; 0 where no noise is added.
+// Epsilon is the privacy loss ε of one passage over one line, or of one
+// presence in one zone; 0 without noise.
 func (p *Policy) Epsilon() float64 { return p.terms.Clear.Epsilon }
 
 // Allows reports whether objects of the class may be counted.
@@ -138,20 +142,20 @@ func (p *Policy) AllowsKind(k counting.Kind) bool {
 	return slices.Contains(p.terms.Count.Streams, kind(k))
 }
 
-// MaxPixels is the most pixels a delivered picture may have.
+// MaxPixels is the largest number of pixels that a delivered picture may have.
 func (p *Policy) MaxPixels() int { return p.terms.Camera.Pixels.Area() }
 
-// FollowMax is the longest that an object may be followed; 0 means not at all,
-// and then lines cannot be counted.
+// FollowMax is the longest time for which an object may be tracked. 0: not at
+// all; then lines cannot be counted.
 func (p *Policy) FollowMax() time.Duration { return time.Duration(p.terms.Camera.FollowMax) }
 
-// Masks are the areas of the named camera's picture that must be blackened
-// before any detector sees them, over and above the site's own.
+// Masks are the areas of the named camera's picture that are blackened before
+// detection, in addition to the site's own.
 func (p *Policy) Masks(camera string) []counting.Polygon {
 	var out []counting.Polygon
 	for _, m := range p.terms.Mask {
 		if m.Camera == camera {
-			out = append(out, m.polygon())
+			out = append(out, m.toPolygon())
 		}
 	}
 	return out
@@ -160,7 +164,7 @@ func (p *Policy) Masks(camera string) []counting.Polygon {
 // MasksRequired reports whether a camera without any mask is refused.
 func (p *Policy) MasksRequired() bool { return p.terms.Camera.MasksRequired }
 
-// Open reports whether counting is allowed at the moment at.
+// Open reports whether counting is allowed at the time at.
 func (p *Policy) Open(at time.Time) bool { return p.terms.Hours.Open.Open(at.In(p.zone)) }
 
 // Zone is the time zone of the policy's hours.
@@ -170,6 +174,7 @@ func (p *Policy) Zone() *time.Location { return p.zone }
 func (p *Policy) AlwaysOpen() bool { return p.always }
 
 // openAll reports whether counting is allowed all the time from start to end.
+// It tests every minute, the resolution of the hours.
 func (p *Policy) openAll(start, end time.Time) bool {
 	for at := start; at.Before(end); at = at.Add(time.Minute) {
 		if !p.Open(at) {
@@ -179,15 +184,16 @@ func (p *Policy) openAll(start, end time.Time) bool {
 	return p.Open(end.Add(-time.Nanosecond))
 }
 
-// Retention is how long a Release may stay on the device.
+// Retention is the longest time for which a Release may stay on the device.
 func (p *Policy) Retention() time.Duration { return time.Duration(p.terms.Keep.Retention) }
 
-// Aiming says what the commissioning page may show, and for how long at most.
+// Aiming gives the content that the commissioning page may show, and the
+// longest duration of one session.
 func (p *Policy) Aiming() (Show, time.Duration) {
 	return p.terms.Aim.Show, time.Duration(p.terms.Aim.Session)
 }
 
-// AllowsCommand reports whether the broker may give the command.
+// AllowsCommand reports whether the broker may send the command.
 func (p *Policy) AllowsCommand(verb string) bool {
 	return slices.Contains(p.terms.Broker.Commands, Command(verb))
 }

@@ -207,11 +207,11 @@ func TestEveryKeyIsInTheHash(t *testing.T) {
 	masked := parse(t, noisy+"[[mask]]\ncamera = \"north\"\narea = [[0, 0], [1, 0], [1, 1]]\n")
 	all["mask"] = masked
 	left := map[string]bool{}
-	each("", reflect.ValueOf(&masked.terms).Elem(), func(path string, _ reflect.Value) { left[path] = true })
+	walkKeys("", reflect.ValueOf(&masked.terms).Elem(), func(path string, _ reflect.Value) { left[path] = true })
 	for _, p := range all {
-		before := canonical(&p.terms)
-		each("", reflect.ValueOf(&p.terms).Elem(), func(path string, v reflect.Value) {
-			if !belongs(path, p.Method()) {
+		before := formatCanonical(&p.terms)
+		walkKeys("", reflect.ValueOf(&p.terms).Elem(), func(path string, v reflect.Value) {
+			if !keyBelongs(path, p.Method()) {
 				return
 			}
 			old := reflect.New(v.Type()).Elem()
@@ -224,7 +224,7 @@ func TestEveryKeyIsInTheHash(t *testing.T) {
 			} else {
 				v.Set(flipped(t, path, v))
 			}
-			if !bytes.Equal(canonical(&p.terms), before) {
+			if !bytes.Equal(formatCanonical(&p.terms), before) {
 				delete(left, path)
 			}
 			v.Set(old)
@@ -268,13 +268,13 @@ func flipped(t *testing.T, path string, v reflect.Value) reflect.Value {
 func TestKeysAreThoseOfTheFile(t *testing.T) {
 	p := Demo()
 	var got, want []string
-	for _, k := range Keys() {
+	for _, k := range policyKeys() {
 		got = append(got, k.Name)
-		if k.Doc == "" || k.way == nil {
+		if k.Doc == "" || k.effect == nil {
 			t.Errorf("%s lacks its words", k.Name)
 		}
 	}
-	each("", reflect.ValueOf(&p.terms).Elem(), func(path string, _ reflect.Value) { want = append(want, path) })
+	walkKeys("", reflect.ValueOf(&p.terms).Elem(), func(path string, _ reflect.Value) { want = append(want, path) })
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
@@ -430,7 +430,7 @@ func TestHoursAreThoseOfThePolicysOwnClock(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{noisy, suppressed, banded, demoText, "[[mask]]\ncamera = \"a\"\narea = [[0, 0], [1, 1], [0.5, 1e-9]]\n" + noisy} {
+	for _, seed := range []string{noisy, suppressed, banded, demoText(), "[[mask]]\ncamera = \"a\"\narea = [[0, 0], [1, 1], [0.5, 1e-9]]\n" + noisy} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -9,7 +9,7 @@ import (
 	"aead.dev/minisign"
 )
 
-// Mode says how much proof a device wants before it takes a policy.
+// Mode is the proof that a device asks for before it accepts a policy.
 type Mode uint8
 
 // The modes. Whatever the mode, an older policy is refused, and an operational
@@ -22,6 +22,7 @@ const (
 
 var modeNames = [...]string{"open", "signed", "two-person"}
 
+// String is the mode as in site.toml.
 func (m Mode) String() string { return modeNames[m] }
 
 // ParseMode is the inverse of String.
@@ -34,14 +35,15 @@ func ParseMode(s string) (Mode, error) {
 	return 0, fmt.Errorf("mode %q: must be one of %s", s, strings.Join(modeNames[:], ", "))
 }
 
-// Trust is what a device holds against a new policy: a mode, and the keys of
-// those who may sign. It comes with the device, never with the policy.
+// Trust is the device's condition for a new policy: a mode, and the public keys
+// that may sign. It is part of the device, not of the policy.
 type Trust struct {
 	Mode Mode
 	Keys []minisign.PublicKey
 }
 
-// ParseKey reads a minisign public key: the file, or its last line alone.
+// ParseKey parses a minisign public key: its file, or the last line of it
+// alone.
 func ParseKey(text []byte) (minisign.PublicKey, error) {
 	var k minisign.PublicKey
 	if err := k.UnmarshalText(text); err != nil {
@@ -50,19 +52,21 @@ func ParseKey(text []byte) (minisign.PublicKey, error) {
 	return k, nil
 }
 
-// Admit decides whether the device may run under p. The signatures are
-// minisign's, over p's canonical form. Last is the policy in force until now,
-// nil on a new device; the caller keeps its canonical form to compare with,
-// and goes on under it when p is refused. The error is one line that says why.
+// Admit checks whether the device may run under p, and returns an error of one
+// line with the reason if not. The signatures are minisign's, over p's
+// canonical form. Last is the policy in force until now, nil on a new device.
+// The caller stores its canonical form for the next comparison, and goes on
+// under last when p is refused.
 func (t Trust) Admit(p, last *Policy, signatures ...[]byte) error {
-	if err := t.admit(p, last, signatures); err != nil {
+	if err := t.checkAdmission(p, last, signatures); err != nil {
 		return fmt.Errorf("%s: refused: %w", p.name, err)
 	}
 	return nil
 }
 
-func (t Trust) admit(p, last *Policy, signatures [][]byte) error {
-	if last != nil && !same(p, last) {
+// checkAdmission checks version, purpose and signatures, in this order.
+func (t Trust) checkAdmission(p, last *Policy, signatures [][]byte) error {
+	if last != nil && !samePolicy(p, last) {
 		switch old := last.Version(); {
 		case p.Version() < old:
 			return fmt.Errorf("version %d is older than version %d, which is in force", p.Version(), old)
@@ -73,11 +77,11 @@ func (t Trust) admit(p, last *Policy, signatures [][]byte) error {
 	if p.Purpose() == demonstration && t.Mode != OpenMode {
 		return errors.New("the demonstration's policy is never signed")
 	}
-	need, why := t.needed(p, last)
+	need, why := t.neededSigners(p, last)
 	if need == 0 {
 		return nil
 	}
-	signers, err := t.signers(p, signatures)
+	signers, err := t.countSigners(p, signatures)
 	switch {
 	case err != nil:
 		return err
@@ -89,8 +93,9 @@ func (t Trust) admit(p, last *Policy, signatures [][]byte) error {
 	return nil
 }
 
-// needed is how many people must have signed p, and why.
-func (t Trust) needed(p, last *Policy) (int, string) {
+// neededSigners is the number of people that must have signed p, and the
+// reason.
+func (t Trust) neededSigners(p, last *Policy) (int, string) {
 	if p.Purpose() == Operational {
 		return 2, "its purpose is operational"
 	}
@@ -105,16 +110,16 @@ func (t Trust) needed(p, last *Policy) (int, string) {
 	return 1, "mode " + t.Mode.String() + " wants a signature"
 }
 
-// signers counts the different keys that signed p. One bad signature spoils
-// them all: somebody meant it to be looked at.
-func (t Trust) signers(p *Policy, signatures [][]byte) (int, error) {
+// countSigners counts the different keys that signed p. One bad signature is an
+// error for all: its author wanted it to be checked.
+func (t Trust) countSigners(p *Policy, signatures [][]byte) (int, error) {
 	seen := map[string]bool{}
 	for _, text := range signatures {
 		var s minisign.Signature
 		if err := s.UnmarshalText(text); err != nil {
 			return 0, errors.New("a signature is not one of minisign's")
 		}
-		key, err := t.signer(s.KeyID, p.canon, text)
+		key, err := t.verifySigner(s.KeyID, p.canon, text)
 		if err != nil {
 			return 0, err
 		}
@@ -123,9 +128,9 @@ func (t Trust) signers(p *Policy, signatures [][]byte) (int, error) {
 	return len(seen), nil
 }
 
-// signer is the trusted key that made the signature, without its ID: one key
-// under two IDs is one person.
-func (t Trust) signer(id uint64, message, signature []byte) (string, error) {
+// verifySigner returns the trusted key that made the signature, without its ID:
+// one key under two IDs is one person.
+func (t Trust) verifySigner(id uint64, message, signature []byte) (string, error) {
 	known := false
 	for _, k := range t.Keys {
 		if k.ID() != id {
@@ -136,7 +141,7 @@ func (t Trust) signer(id uint64, message, signature []byte) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			return string(b[idEnd:]), nil
+			return string(b[keyStart:]), nil
 		}
 	}
 	if known {
@@ -145,6 +150,6 @@ func (t Trust) signer(id uint64, message, signature []byte) (string, error) {
 	return "", fmt.Errorf("it is signed by key %X, which this device does not trust", id)
 }
 
-// idEnd is where the key proper begins in minisign's form: two bytes of
-// algorithm and eight of ID come first.
-const idEnd = 10
+// keyStart is the offset of the key proper in minisign's form, behind two bytes
+// of algorithm and eight of ID.
+const keyStart = 10

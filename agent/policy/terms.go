@@ -12,8 +12,8 @@ import (
 	"kerb/counting"
 )
 
-// terms are the keys of a policy file, as they stand in it. Every one of them
-// is in the canonical form, in this order, and has its line in keys.
+// terms mirrors policy.toml, key by key. Every key is in the canonical form, in
+// this order, and in policyKeys.
 type terms struct {
 	Schema     string     `toml:"schema"`
 	Version    int64      `toml:"version"`
@@ -41,9 +41,9 @@ type count struct {
 }
 
 type camera struct {
-	Pixels        pixels `toml:"pixels"`
-	FollowMax     length `toml:"follow_max"`
-	MasksRequired bool   `toml:"masks_required"`
+	Pixels        pixels   `toml:"pixels"`
+	FollowMax     duration `toml:"follow_max"`
+	MasksRequired bool     `toml:"masks_required"`
 }
 
 type mask struct {
@@ -51,7 +51,7 @@ type mask struct {
 	Area   [][2]float64 `toml:"area"`
 }
 
-func (m mask) polygon() counting.Polygon {
+func (m mask) toPolygon() counting.Polygon {
 	g := make(counting.Polygon, len(m.Area))
 	for i, p := range m.Area {
 		g[i] = counting.Point{X: p[0], Y: p[1]}
@@ -65,32 +65,33 @@ type hours struct {
 }
 
 type clearing struct {
-	Window  length  `toml:"window"`
-	Method  Method  `toml:"method"`
-	Epsilon float64 `toml:"epsilon"`
-	Below   int     `toml:"below"`
-	Round   int     `toml:"round"`
-	Totals  bool    `toml:"totals"`
-	Bands   []int   `toml:"bands"`
-	Overlap int     `toml:"overlap"`
+	Window  duration `toml:"window"`
+	Method  Method   `toml:"method"`
+	Epsilon float64  `toml:"epsilon"`
+	Below   int      `toml:"below"`
+	Round   int      `toml:"round"`
+	Totals  bool     `toml:"totals"`
+	Bands   []int    `toml:"bands"`
+	Overlap int      `toml:"overlap"`
 }
 
 type keep struct {
-	Retention length `toml:"retention"`
+	Retention duration `toml:"retention"`
 }
 
 type aim struct {
-	Show    Show   `toml:"show"`
-	Session length `toml:"session"`
+	Show    Show     `toml:"show"`
+	Session duration `toml:"session"`
 }
 
 type broker struct {
 	Commands []Command `toml:"commands"`
 }
 
-// defaults are the values of keys that a file need not give. Each is the
-// strictest there is, but for hours, which a reviewer narrows on purpose.
-func defaults() terms {
+// defaultTerms are the values of keys that a file may leave out. Each is the
+// strictest possible one, except the hours, which a reviewer narrows
+// explicitly.
+func defaultTerms() terms {
 	return terms{
 		Camera: camera{Pixels: pixels{640, 480}},
 		Hours:  hours{Open: week.Shifts{{First: 0, Last: 6, From: 0, To: 24 * 60}}, Timezone: "UTC"},
@@ -99,8 +100,8 @@ func defaults() terms {
 	}
 }
 
-// sort puts lists that are sets into their one order.
-func (t *terms) sort() {
+// sortSets puts lists whose order has no meaning into their canonical order.
+func (t *terms) sortSets() {
 	slices.Sort(t.Count.Streams)
 	slices.Sort(t.Count.Classes)
 	slices.Sort(t.Broker.Commands)
@@ -110,7 +111,7 @@ func (t *terms) sort() {
 	})
 }
 
-// Purpose says what the numbers are for.
+// Purpose is the use of the numbers.
 type Purpose string
 
 // The purposes. Operational numbers steer something now, so they are
@@ -122,32 +123,32 @@ const (
 )
 
 // UnmarshalText accepts the purposes that a file may name.
-func (p *Purpose) UnmarshalText(b []byte) error { return oneOf(p, b, Statistical, Operational) }
+func (p *Purpose) UnmarshalText(b []byte) error { return parseOneOf(p, b, Statistical, Operational) }
 
-// Method is how counts are cleared.
+// Method is the method by which counts are cleared.
 type Method string
 
 // The methods.
 const (
 	Noise    Method = "noise"    // exact discrete Laplace noise, drawn once
 	Suppress Method = "suppress" // small counts withheld, others rounded
-	Bands    Method = "bands"    // zones only: the band that the occupancy is in
+	Bands    Method = "bands"    // zones only: the band that contains the mean occupancy
 )
 
 // UnmarshalText accepts the names of the methods.
-func (m *Method) UnmarshalText(b []byte) error { return oneOf(m, b, Noise, Suppress, Bands) }
+func (m *Method) UnmarshalText(b []byte) error { return parseOneOf(m, b, Noise, Suppress, Bands) }
 
-// Show is what the commissioning page may show of a picture.
+// Show is the content that the commissioning page may show of a picture.
 type Show string
 
-// What can be shown. There is no value that shows a picture.
+// The contents. There is no value that shows a picture.
 const (
 	ShowNothing     Show = "nothing"
-	ShowSilhouettes Show = "silhouettes" // flat shapes of what moves
+	ShowSilhouettes Show = "silhouettes" // flat shapes of moving objects
 )
 
-// UnmarshalText accepts what the page can show.
-func (v *Show) UnmarshalText(b []byte) error { return oneOf(v, b, ShowNothing, ShowSilhouettes) }
+// UnmarshalText accepts the names of the contents.
+func (v *Show) UnmarshalText(b []byte) error { return parseOneOf(v, b, ShowNothing, ShowSilhouettes) }
 
 // Command is a verb that the broker may send.
 type Command string
@@ -155,13 +156,14 @@ type Command string
 // The closed set of commands.
 const (
 	Resend    Command = "resend"    // send a range of windows again, byte for byte
-	Watermark Command = "watermark" // forget what the platform says that it has
+	Watermark Command = "watermark" // delete windows that the platform confirms
 )
 
-// UnmarshalText accepts the commands there are.
-func (c *Command) UnmarshalText(b []byte) error { return oneOf(c, b, Resend, Watermark) }
+// UnmarshalText accepts the names of the commands.
+func (c *Command) UnmarshalText(b []byte) error { return parseOneOf(c, b, Resend, Watermark) }
 
-func oneOf[T ~string](v *T, b []byte, allowed ...T) error {
+// parseOneOf sets v to b if it is one of the allowed values.
+func parseOneOf[T ~string](v *T, b []byte, allowed ...T) error {
 	if !slices.Contains(allowed, T(b)) {
 		names := make([]string, len(allowed))
 		for i, a := range allowed {
@@ -175,16 +177,29 @@ func oneOf[T ~string](v *T, b []byte, allowed ...T) error {
 
 type class counting.Class
 
+// UnmarshalText accepts the names of the classes.
 func (c *class) UnmarshalText(b []byte) error {
 	v, err := counting.ParseClass(string(b))
 	*c = class(v)
 	return err
 }
 
+// String is the name of the class.
 func (c class) String() string { return counting.Class(c).String() }
+
+// classList is the list of all classes of package counting, in the order of
+// the wire, in a form that is both TOML and JSON.
+func classList() string {
+	names := make([]string, counting.Classes)
+	for c := range names {
+		names[c] = quoteTOML(counting.Class(c).String())
+	}
+	return "[" + strings.Join(names, ", ") + "]"
+}
 
 type kind counting.Kind
 
+// UnmarshalText accepts the names of the kinds of streams.
 func (k *kind) UnmarshalText(b []byte) error {
 	for v := counting.LineStream; v <= counting.LoopStream; v++ {
 		if v.String() == string(b) {
@@ -195,21 +210,24 @@ func (k *kind) UnmarshalText(b []byte) error {
 	return errors.New("must be one of line, zone, loop")
 }
 
+// String is the name of the kind.
 func (k kind) String() string { return counting.Kind(k).String() }
 
-// length is a stretch of time in whole seconds.
-type length time.Duration
+// duration is a time in whole seconds.
+type duration time.Duration
 
-func (l *length) UnmarshalText(b []byte) error {
+// UnmarshalText accepts a Go duration of whole seconds, not negative.
+func (l *duration) UnmarshalText(b []byte) error {
 	d, err := time.ParseDuration(string(b))
 	if err != nil || d < 0 || d%time.Second != 0 {
 		return errors.New(`must be whole seconds, such as "90s", "15m" or "1h"`)
 	}
-	*l = length(d)
+	*l = duration(d)
 	return nil
 }
 
-func (l length) String() string {
+// String is the shortest form that UnmarshalText accepts, such as 15m.
+func (l duration) String() string {
 	s := time.Duration(l).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -226,6 +244,7 @@ type pixels struct{ w, h int }
 // Area is the number of pixels.
 func (p pixels) Area() int { return p.w * p.h }
 
+// UnmarshalText accepts WIDTHxHEIGHT, each 1–32768.
 func (p *pixels) UnmarshalText(b []byte) error {
 	var v pixels
 	if n, err := fmt.Sscanf(string(b), "%dx%d", &v.w, &v.h); n != 2 || err != nil || v.String() != string(b) ||
@@ -236,4 +255,5 @@ func (p *pixels) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// String is the size as WIDTHxHEIGHT.
 func (p pixels) String() string { return fmt.Sprintf("%dx%d", p.w, p.h) }

@@ -11,57 +11,59 @@ import (
 	"kerb/counting"
 )
 
-// words is what differs between languages below the sentence.
+// words holds the words of one language that the sentences of the explanation
+// are filled with.
 type words struct {
 	and, or     string
 	point, more string
-	things      [3]string                // line, zone, loop, after "for each"
+	streamKinds [3]string                // line, zone, loop, after "for each"
 	classes     [counting.Classes]string // several of them
 	units       [4]unit                  // second, minute, hour, day
 	week        [7]string
-	ways        [3]string
+	effects     [3]string
 }
 
-func (s words) functions() template.FuncMap {
+func (s words) templateFuncs() template.FuncMap {
 	return template.FuncMap{
-		"list": s.list, "classes": s.names, "span": s.span, "of": s.of, "every": s.every,
-		"percent": s.percent, "short": s.short, "number": s.number, "shifts": s.shifts,
+		"list": s.joinList, "classes": s.joinClasses, "span": s.formatSpan, "of": s.formatGenitive, "every": s.formatInterval,
+		"percent": s.formatPercent, "short": s.formatShort, "number": s.formatNumber, "shifts": s.formatHours,
 	}
 }
 
-func (s words) list(v []string) string {
+func (s words) joinList(v []string) string {
 	if len(v) < 2 {
 		return strings.Join(v, "")
 	}
 	return strings.Join(v[:len(v)-1], ", ") + " " + s.and + " " + v[len(v)-1]
 }
 
-func (s words) names(cs []class) string {
+func (s words) joinClasses(cs []class) string {
 	var names []string
 	for _, c := range cs {
 		names = append(names, s.classes[c])
 	}
-	return s.list(names)
+	return s.joinList(names)
 }
 
-func (s words) shifts(hs week.Shifts) string {
+func (s words) formatHours(hs week.Shifts) string {
 	var out []string
 	for _, h := range hs {
 		d := s.week[h.First]
 		if h.Last != h.First {
 			d += "–" + s.week[h.Last]
 		}
-		out = append(out, d+" "+week.Clock(h.From)+"–"+week.Clock(h.To))
+		out = append(out, d+" "+week.FormatClock(h.From)+"–"+week.FormatClock(h.To))
 	}
-	return s.list(out)
+	return s.joinList(out)
 }
 
-// unit is a unit of time: one, several, "of" several, and "every" one.
+// unit is a unit of time in four forms: singular, plural, the form after "of",
+// and the form after "every".
 type unit struct{ one, several, of, every string }
 
-// in is a length in the largest unit that it has whole ones of; a single day
-// is 24 hours.
-func (s words) in(l length) (int64, unit) {
+// largestUnit is a duration as a whole number of the largest unit that divides
+// it; a single day stays 24 hours.
+func (s words) largestUnit(l duration) (int64, unit) {
 	n, u := int64(time.Duration(l)/time.Second), 0
 	for i, per := range []int64{60, 60, 24} {
 		if n == 0 || n%per != 0 || n == per && i == 2 {
@@ -72,47 +74,49 @@ func (s words) in(l length) (int64, unit) {
 	return n, s.units[u]
 }
 
-// span is a length such as "15 minutes".
-func (s words) span(l length) string {
-	n, u := s.in(l)
+// formatSpan is a duration such as "15 minutes".
+func (s words) formatSpan(l duration) string {
+	n, u := s.largestUnit(l)
 	if n == 1 {
 		return "1 " + u.one
 	}
 	return strconv.FormatInt(n, 10) + " " + u.several
 }
 
-// of is a length that something has: in Finnish its genitive.
-func (s words) of(l length) string {
-	n, u := s.in(l)
+// formatGenitive is a duration as an attribute of something: in Finnish the
+// genitive.
+func (s words) formatGenitive(l duration) string {
+	n, u := s.largestUnit(l)
 	return strconv.FormatInt(n, 10) + " " + u.of
 }
 
-// every is how often something is: "15 minutes", or "hour".
-func (s words) every(l length) string {
-	if n, u := s.in(l); n == 1 {
+// formatInterval is a duration after "every": "15 minutes", or "hour".
+func (s words) formatInterval(l duration) string {
+	if n, u := s.largestUnit(l); n == 1 {
 		return u.every
 	}
-	return s.of(l)
+	return s.formatGenitive(l)
 }
 
-func (s words) number(v float64, decimals int) string {
+func (s words) formatNumber(v float64, decimals int) string {
 	return strings.Replace(strconv.FormatFloat(v, 'f', decimals, 64), ".", s.point, 1)
 }
 
-// short is v with as few decimals as it takes, up to three.
-func (s words) short(v float64) string {
-	return s.number(math.Round(v*1000)/1000, -1)
+// formatShort is v with as few decimals as possible, up to three.
+func (s words) formatShort(v float64) string {
+	return s.formatNumber(math.Round(v*1000)/1000, -1)
 }
 
-// percent never rounds to a certainty that is not there.
-func (s words) percent(v float64) string {
+// formatPercent is v as a percentage. It does not round to 0 % or to 100 % if v
+// is neither: it writes <0.1 % or >99.9 %.
+func (s words) formatPercent(v float64) string {
 	switch {
 	case v > 0 && v < 0.001:
-		return "<" + s.number(0.1, 1) + " %"
+		return "<" + s.formatNumber(0.1, 1) + " %"
 	case v < 1 && v > 0.999:
-		return ">" + s.number(99.9, 1) + " %"
+		return ">" + s.formatNumber(99.9, 1) + " %"
 	case v < 0.1 || v > 0.9:
-		return s.number(100*v, 1) + " %"
+		return s.formatNumber(100*v, 1) + " %"
 	}
-	return s.number(100*v, 0) + " %"
+	return s.formatNumber(100*v, 0) + " %"
 }

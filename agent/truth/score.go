@@ -7,12 +7,13 @@ import (
 	"kerb/counting"
 )
 
-// window is how far a counted crossing may lie from its truth: a counter that
-// follows an object's middle reaches a line up to a second before its wheels.
-const window = 1.5 // seconds
+// matchWindow is the largest distance in time between a counted crossing and
+// its truth, in seconds. A counter that tracks the middle of an object reaches
+// a line up to one second before the wheels do.
+const matchWindow = 1.5 // seconds
 
-// Report is what one clip's count was worth. Its JSON is one object of
-// `kerb replay -json`.
+// Report compares the counts of one clip with its truth. Its JSON is part of
+// the object of kerb replay -json.
 type Report struct {
 	Lines     []Cell           `json:"lines"`
 	Occupancy map[string]Mean  `json:"occupancy"`
@@ -20,7 +21,7 @@ type Report struct {
 	Crossings []Event          `json:"crossings"`
 }
 
-// Cell is one line, class and direction.
+// Cell is the result for one line, class and direction.
 type Cell struct {
 	ID      string `json:"id"`
 	Class   string `json:"class"`
@@ -28,17 +29,18 @@ type Cell struct {
 	Counted int    `json:"counted"`
 	Truth   int    `json:"truth"`
 	Accept  [2]int `json:"accept"`
-	Matched int    `json:"matched"` // truths that have a counted crossing within 1.5 s, one to one
+	Matched int    `json:"matched"` // true crossings with a counted one within 1.5 s, one to one
 }
 
-// Mean is how far sampled occupancy was off, on average.
+// Mean is the mean absolute error of the sampled occupancy of one class.
 type Mean struct {
 	Samples      int     `json:"samples"`
 	MeanAbsError float64 `json:"mean_abs_error"`
 }
 
-// Error adds up a class over all lines and both directions. AbsError counts
-// 0 inside Accept; Extra is what was counted and matches nothing.
+// Error adds up one class over all lines and both directions. AbsError counts 0
+// inside Accept; Extra is the number of counted crossings that match no true
+// one.
 type Error struct {
 	Truth    int `json:"truth"`
 	AbsError int `json:"abs_error"`
@@ -46,7 +48,7 @@ type Error struct {
 	Extra    int `json:"extra"`
 }
 
-// Event is one counted crossing, at the 0-based frame in which it happened.
+// Event is one counted crossing, at its 0-based frame.
 type Event struct {
 	Frame int    `json:"frame"`
 	Line  string `json:"line"`
@@ -59,30 +61,30 @@ func Frame(c counting.Crossing, rate float64) int {
 	return int(math.Round(c.At.Seconds() * rate))
 }
 
-// Score compares what a counter said with the truth. The samples are what it
-// saw in the truth's Zone, at the frames of t.Occupancy; frames without a
-// sample are left out.
+// Score compares the crossings of a counter with the truth. Seen holds the
+// numbers of objects that it found in the truth's Zone, at the frames of
+// t.Occupancy; frames without a sample are left out.
 func (t *Truth) Score(crossings []counting.Crossing, seen []Sample) Report {
 	r := Report{Occupancy: map[string]Mean{}, Error: map[string]Error{}, Lines: []Cell{}, Crossings: []Event{}}
 	for _, c := range crossings {
 		r.Crossings = append(r.Crossings, Event{Frame(c, t.Rate), c.Stream, c.Class.String(), c.Dir.String()})
 	}
-	for _, class := range coarse {
+	for _, class := range coarseClasses() {
 		e := Error{}
 		for i := range t.Lines {
 			for d := range counting.Direction(counting.Directions) {
-				t.cell(&r, &e, &t.Lines[i], class, d, crossings)
+				t.scoreCell(&r, &e, &t.Lines[i], class, d, crossings)
 			}
 		}
 		r.Error[class.String()] = e
-		if m, ok := t.occupancy(class, seen); ok {
+		if m, ok := t.scoreOccupancy(class, seen); ok {
 			r.Occupancy[class.String()] = m
 		}
 	}
 	return r
 }
 
-func (t *Truth) cell(r *Report, e *Error, l *Line, class counting.Class, d counting.Direction, crossings []counting.Crossing) {
+func (t *Truth) scoreCell(r *Report, e *Error, l *Line, class counting.Class, d counting.Direction, crossings []counting.Crossing) {
 	var counted []float64
 	for _, c := range crossings {
 		if c.Stream == l.ID && c.Class.Coarse() == class && c.Dir == d {
@@ -99,8 +101,8 @@ func (t *Truth) cell(r *Report, e *Error, l *Line, class counting.Class, d count
 			}
 		}
 	}
-	matched, rest := pair(counted, sure)
-	_, extra := pair(rest, marginal)
+	matched, rest := matchTimes(counted, sure)
+	_, extra := matchTimes(rest, marginal)
 	n, want, ok := len(counted), l.Counts[class][d], l.Accept[class][d]
 	e.Truth += want
 	e.Matched += matched
@@ -108,23 +110,23 @@ func (t *Truth) cell(r *Report, e *Error, l *Line, class counting.Class, d count
 	if n < ok.Min || n > ok.Max {
 		e.AbsError += max(n-want, want-n)
 	}
-	if l.told[class][d] || n > 0 {
+	if l.given[class][d] || n > 0 {
 		r.Lines = append(r.Lines, Cell{l.ID, class.String(), d.String(), n, want, [2]int{ok.Min, ok.Max}, matched})
 	}
 }
 
-// pair matches times one to one within the window and returns how many pairs
-// there are and which of a have none. Taking both lists in order is optimal,
-// because all windows are equally long.
-func pair(a, b []float64) (matched int, rest []float64) {
+// matchTimes matches times one to one within matchWindow. It returns the number
+// of pairs, and the times of a without a partner. It sorts both lists and takes
+// them in order, which is optimal because all windows are equally long.
+func matchTimes(a, b []float64) (matched int, rest []float64) {
 	slices.Sort(a)
 	slices.Sort(b)
 	j := 0
 	for _, at := range a {
-		for j < len(b) && b[j] < at-window {
+		for j < len(b) && b[j] < at-matchWindow {
 			j++
 		}
-		if j < len(b) && b[j] <= at+window {
+		if j < len(b) && b[j] <= at+matchWindow {
 			matched++
 			j++
 			continue
@@ -134,17 +136,14 @@ func pair(a, b []float64) (matched int, rest []float64) {
 	return matched, rest
 }
 
-func (t *Truth) occupancy(class counting.Class, seen []Sample) (Mean, bool) {
+func (t *Truth) scoreOccupancy(class counting.Class, seen []Sample) (Mean, bool) {
 	m, sum := Mean{}, 0.0
 	for _, want := range t.Occupancy {
 		i := slices.IndexFunc(seen, func(s Sample) bool { return s.Frame == want.Frame })
 		if i < 0 || want.Count[class] < 0 {
 			continue
 		}
-		got := seen[i].Count[class]
-		if class == counting.Vehicle {
-			got += seen[i].Count[counting.Motorcycle] + seen[i].Count[counting.Car] + seen[i].Count[counting.Heavy]
-		}
+		got := addCoarse(seen[i].Count, class)
 		m.Samples++
 		sum += math.Abs(float64(got - want.Count[class]))
 	}

@@ -9,16 +9,17 @@ import (
 	"kerb/counting"
 )
 
-// Still is one picture of which a person counted what stands in its Zone.
+// Still is one picture with the number of objects that a person counted in its
+// Zone.
 type Still struct {
 	Image  string // its file name
 	Zone   counting.Zone
 	Count  [counting.Classes]int   // coarse classes; -1: not counted
-	Accept [counting.Classes]Range // what is as good as Count
+	Accept [counting.Classes]Range // counts that are accepted as correct
 }
 
-// LoadStills reads a file of checked stills. Errors name the file and what is
-// wrong in it.
+// LoadStills reads a file of checked stills. Errors name the file and the
+// mistake.
 func LoadStills(path string) ([]Still, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -32,28 +33,26 @@ func LoadStills(path string) ([]Still, error) {
 }
 
 type stillsFile struct {
-	Images []struct {
-		Image        string  `json:"image"`
-		Width        int     `json:"width"`
-		Height       int     `json:"height"`
-		ROI          *roi    `json:"occupancy_roi"`
-		Person       *int    `json:"person"`
-		Bicycle      *int    `json:"bicycle"`
-		Vehicle      *int    `json:"vehicle"`
-		PersonRange  *[2]int `json:"person_range"`
-		BicycleRange *[2]int `json:"bicycle_range"`
-		VehicleRange *[2]int `json:"vehicle_range"`
-	} `json:"images"`
+	Images []object[stillFile] `json:"images"`
 }
 
-// roi is the region in which a file counts: what stands at or below a row.
+// stillFile is one picture of the file, but for its counts.
+type stillFile struct {
+	Image  string `json:"image"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	ROI    *roi   `json:"occupancy_roi"`
+}
+
+// roi is the region in which a file counts: objects whose lower edge is at or
+// below a row of pixels.
 type roi struct {
 	BottomYMin float64 `json:"bottom_y_min"`
 }
 
-// zone is the region, or the whole picture. It reaches past the picture: an
-// object cut by its lower edge stands there.
-func (r *roi) zone(height int) counting.Zone {
+// toZone is the region as a zone, or the whole picture. It reaches beyond the
+// picture, because an object that the lower border cuts stands there.
+func (r *roi) toZone(height int) counting.Zone {
 	top := 0.0
 	if r != nil {
 		top = r.BottomYMin / float64(height)
@@ -61,7 +60,7 @@ func (r *roi) zone(height int) counting.Zone {
 	return counting.Zone{ID: ZoneID, Polygon: counting.Polygon{{X: -1, Y: top}, {X: 2, Y: top}, {X: 2, Y: 2}, {X: -1, Y: 2}}}
 }
 
-// ParseStills reads the bytes of such a file. Unknown keys are ignored.
+// ParseStills parses the text of such a file. Unknown keys are ignored.
 func ParseStills(b []byte) ([]Still, error) {
 	var f stillsFile
 	if err := json.Unmarshal(b, &f); err != nil {
@@ -71,35 +70,46 @@ func ParseStills(b []byte) ([]Still, error) {
 		return nil, errors.New("holds no images: it is not the truth of stills")
 	}
 	var stills []Still
-	for i, m := range f.Images {
+	for i, o := range f.Images {
+		m := o.keys
 		if m.Image == "" || m.Width <= 0 || m.Height <= 0 {
 			return nil, fmt.Errorf("image %d: must have a name, and width and height above 0", i)
 		}
-		s := Still{Image: m.Image, Zone: m.ROI.zone(m.Height)}
-		for c := range s.Count {
-			s.Count[c], s.Accept[c] = -1, Range{-1, -1}
+		s := Still{Image: m.Image, Zone: m.ROI.toZone(m.Height)}
+		if err := s.setCounts(o.all); err != nil {
+			return nil, fmt.Errorf("image %d: %w", i, err)
 		}
-		s.set(counting.Person, m.Person, m.PersonRange)
-		s.set(counting.Bicycle, m.Bicycle, m.BicycleRange)
-		s.set(counting.Vehicle, m.Vehicle, m.VehicleRange)
 		stills = append(stills, s)
 	}
 	return stills, nil
 }
 
-func (s *Still) set(c counting.Class, n *int, accept *[2]int) {
-	if n == nil {
-		return
+// setCounts sets Count and Accept from the keys that are named by class.
+func (s *Still) setCounts(all map[string]json.RawMessage) error {
+	counts, err := parseByClass[int](all, "")
+	if err != nil {
+		return err
 	}
-	s.Count[c], s.Accept[c] = *n, Range{*n, *n}
-	if accept != nil {
-		s.Accept[c] = Range{accept[0], accept[1]}
+	ranges, err := parseByClass[[2]int](all, "_range")
+	if err != nil {
+		return err
 	}
+	for c, n := range counts {
+		s.Count[c], s.Accept[c] = notCounted, Range{notCounted, notCounted}
+		if n == nil {
+			continue
+		}
+		s.Count[c], s.Accept[c] = *n, Range{*n, *n}
+		if r := ranges[c]; r != nil {
+			s.Accept[c] = Range{r[0], r[1]}
+		}
+	}
+	return nil
 }
 
-// Standing compares one class of a still. Truth is nil where nobody counted.
-// AbsError is |counted − truth|; Inside tells whether the count is as good as
-// the truth.
+// Standing is the result for one class of a still. Truth is nil where the class
+// was not counted. AbsError is |counted − truth|; Inside tells whether the
+// count is in Accept.
 type Standing struct {
 	Counted  int     `json:"counted"`
 	Truth    *int    `json:"truth"`
@@ -108,15 +118,12 @@ type Standing struct {
 	Inside   bool    `json:"inside"`
 }
 
-// Score compares what was seen in the Zone with the truth, by coarse class.
+// Score compares the numbers of objects that a counter found in the Zone with
+// the truth, by coarse class.
 func (s *Still) Score(seen [counting.Classes]int) map[string]Standing {
-	var sums [counting.Classes]int
-	for c, n := range seen {
-		sums[counting.Class(c).Coarse()] += n
-	}
 	out := map[string]Standing{}
-	for _, c := range coarse {
-		v := Standing{Counted: sums[c], Inside: true}
+	for _, c := range coarseClasses() {
+		v := Standing{Counted: addCoarse(seen, c), Inside: true}
 		if n := s.Count[c]; n >= 0 {
 			a := s.Accept[c]
 			v.Truth, v.Accept = &n, &[2]int{a.Min, a.Max}

@@ -1,7 +1,10 @@
-// Package truth holds what a person counted in a clip and compares a counter
-// with it. A truth file gives lines and crossings in pixels and 0-based
-// frames of the clip; it exists for tests and for the engineer who aims a
-// camera, and never reaches a device's release path.
+// Package truth holds checked counts of a clip or of still pictures, made by a
+// person, and compares a counter with them. A truth file has lines and
+// crossings in pixels and 0-based frames of the clip. Crossings are matched one
+// to one within 1.5 s, because totals can be right by chance.
+//
+// It is for tests and for kerb replay. It refuses files that are incomplete or
+// name an unknown class or direction. A running device does not use it.
 package truth
 
 import (
@@ -13,7 +16,7 @@ import (
 	"kerb/counting"
 )
 
-// Truth is one clip's checked counts, as read from NAME.truth.json.
+// Truth is the checked counts of one clip, as read from NAME.truth.json.
 type Truth struct {
 	Clip          string
 	Width, Height int     // of the clip, pixels
@@ -21,23 +24,23 @@ type Truth struct {
 	Frames        int
 	Lines         []Line
 	Occupancy     []Sample
-	Zone          counting.Zone // where Occupancy was sampled; the whole picture if the file does not say
+	Zone          counting.Zone // where Occupancy was sampled; the whole picture if the file has no region
 }
 
-// Line is one counting line with what crossed it.
+// Line is one counting line and its crossings.
 type Line struct {
 	counting.Line                                              // in fractions of the picture
 	Counts        [counting.Classes][counting.Directions]int   // coarse classes only
-	Accept        [counting.Classes][counting.Directions]Range // counts that are as good as Counts
+	Accept        [counting.Classes][counting.Directions]Range // counts that are accepted as correct
 	Crossings     []Crossing                                   // in the file's order
-	told          [counting.Classes][counting.Directions]bool  // which cells the file speaks about
+	given         [counting.Classes][counting.Directions]bool  // whether the file has the cell
 }
 
-// Range is least and most, both included.
+// Range is a range of counts, both ends included.
 type Range struct{ Min, Max int }
 
-// Crossing is one object over a line. Marginal ones stepped over it and back:
-// they are inside Accept but not in Counts.
+// Crossing is one object that crossed a line. A marginal one stepped over the
+// line and back: it is inside Accept but not in Counts.
 type Crossing struct {
 	Frame    int
 	Class    counting.Class
@@ -45,20 +48,20 @@ type Crossing struct {
 	Marginal bool
 }
 
-// Sample is how many objects stood in the Zone at a frame. A class that was
-// not counted is -1.
+// Sample is the number of objects in the Zone at one frame, by class; -1 for a
+// class that was not counted.
 type Sample struct {
 	Frame int
 	Count [counting.Classes]int
 }
 
-// ZoneID is the stream under which occupancy is compared.
+// notCounted stands for the count of a class that was not counted.
+const notCounted = -1
+
+// ZoneID is the id of the stream with which occupancy is compared.
 const ZoneID = "occupancy"
 
-// coarse are the classes a truth file tells apart.
-var coarse = [...]counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
-
-// Load reads a truth file. Errors name the file and what is wrong in it.
+// Load reads a truth file. Errors name the file and the mistake.
 func Load(path string) (*Truth, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -71,24 +74,24 @@ func Load(path string) (*Truth, error) {
 	return t, nil
 }
 
-// file mirrors the JSON; keys that tell where a clip came from are left out.
-type file struct {
-	Clip      string     `json:"clip"`
-	Width     int        `json:"width"`
-	Height    int        `json:"height"`
-	FPS       float64    `json:"fps"`
-	Frames    int        `json:"frames"`
-	Lines     []fileLine `json:"lines"`
-	Occupancy []struct {
-		Frame   int  `json:"frame"`
-		Person  *int `json:"person"`
-		Bicycle *int `json:"bicycle"`
-		Vehicle *int `json:"vehicle"`
-	} `json:"occupancy"`
-	ROI *roi `json:"occupancy_roi"`
+// truthFile mirrors the JSON, without the keys on the origin of the clip.
+type truthFile struct {
+	Clip      string               `json:"clip"`
+	Width     int                  `json:"width"`
+	Height    int                  `json:"height"`
+	FPS       float64              `json:"fps"`
+	Frames    int                  `json:"frames"`
+	Lines     []lineFile           `json:"lines"`
+	Occupancy []object[sampleFile] `json:"occupancy"`
+	ROI       *roi                 `json:"occupancy_roi"`
 }
 
-type fileLine struct {
+// sampleFile is one sample of occupancy, but for its counts.
+type sampleFile struct {
+	Frame int `json:"frame"`
+}
+
+type lineFile struct {
 	ID        string                       `json:"id"`
 	From      [2]float64                   `json:"from"`
 	To        [2]float64                   `json:"to"`
@@ -102,10 +105,10 @@ type fileLine struct {
 	} `json:"crossings"`
 }
 
-// Parse reads the bytes of a truth file. Unknown keys are ignored: such files
-// carry prose about their making.
+// Parse parses a truth file. Unknown keys are ignored: such files carry prose
+// about their making.
 func Parse(b []byte) (*Truth, error) {
-	var f file
+	var f truthFile
 	if err := json.Unmarshal(b, &f); err != nil {
 		return nil, err
 	}
@@ -114,19 +117,21 @@ func Parse(b []byte) (*Truth, error) {
 	}
 	t := &Truth{Clip: f.Clip, Width: f.Width, Height: f.Height, Rate: f.FPS, Frames: f.Frames}
 	for _, fl := range f.Lines {
-		l, err := fl.line(float64(f.Width), float64(f.Height))
+		l, err := fl.toLine(float64(f.Width), float64(f.Height))
 		if err != nil {
 			return nil, fmt.Errorf("line %q: %w", fl.ID, err)
 		}
 		t.Lines = append(t.Lines, l)
 	}
-	t.Zone = f.ROI.zone(f.Height)
-	for _, o := range f.Occupancy {
-		s := Sample{Frame: o.Frame}
-		for c := range s.Count {
-			s.Count[c] = -1
+	t.Zone = f.ROI.toZone(f.Height)
+	for i, o := range f.Occupancy {
+		counts, err := parseByClass[int](o.all, "")
+		if err != nil {
+			return nil, fmt.Errorf("occupancy %d: %w", i, err)
 		}
-		for c, n := range map[counting.Class]*int{counting.Person: o.Person, counting.Bicycle: o.Bicycle, counting.Vehicle: o.Vehicle} {
+		s := Sample{Frame: o.keys.Frame}
+		for c, n := range counts {
+			s.Count[c] = notCounted
 			if n != nil {
 				s.Count[c] = *n
 			}
@@ -136,19 +141,19 @@ func Parse(b []byte) (*Truth, error) {
 	return t, nil
 }
 
-func (fl fileLine) line(w, h float64) (Line, error) {
+func (fl lineFile) toLine(w, h float64) (Line, error) {
 	l := Line{Line: counting.Line{
 		ID:   fl.ID,
 		From: counting.Point{X: fl.From[0] / w, Y: fl.From[1] / h},
 		To:   counting.Point{X: fl.To[0] / w, Y: fl.To[1] / h},
 	}}
-	err := cells(fl.Counts, func(c counting.Class, d counting.Direction, n int) {
-		l.Counts[c][d], l.Accept[c][d], l.told[c][d] = n, Range{n, n}, true
+	err := eachCell(fl.Counts, func(c counting.Class, d counting.Direction, n int) {
+		l.Counts[c][d], l.Accept[c][d], l.given[c][d] = n, Range{n, n}, true
 	})
 	if err != nil {
 		return l, err
 	}
-	err = cells(fl.Accept, func(c counting.Class, d counting.Direction, r [2]int) {
+	err = eachCell(fl.Accept, func(c counting.Class, d counting.Direction, r [2]int) {
 		l.Accept[c][d] = Range{r[0], r[1]}
 	})
 	if err != nil {
@@ -168,8 +173,8 @@ func (fl fileLine) line(w, h float64) (Line, error) {
 	return l, nil
 }
 
-// cells hands every value of a class → direction table to set.
-func cells[V any](m map[string]map[string]V, set func(counting.Class, counting.Direction, V)) error {
+// eachCell calls set for every value of a table class → direction → value.
+func eachCell[V any](m map[string]map[string]V, set func(counting.Class, counting.Direction, V)) error {
 	for cs, ds := range m {
 		c, err := counting.ParseClass(cs)
 		if err != nil {

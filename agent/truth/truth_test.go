@@ -111,7 +111,7 @@ func TestPairsAreOneToOne(t *testing.T) {
 		{[]float64{0, 3.2}, []float64{1.6}, 0, []float64{0, 3.2}},
 		{[]float64{0}, []float64{1.5}, 1, nil},
 	} {
-		if n, rest := pair(c.a, c.b); n != c.matched || !slices.Equal(rest, c.rest) {
+		if n, rest := matchTimes(c.a, c.b); n != c.matched || !slices.Equal(rest, c.rest) {
 			t.Errorf("pair(%v, %v) = %d, %v; want %d, %v", c.a, c.b, n, rest, c.matched, c.rest)
 		}
 	}

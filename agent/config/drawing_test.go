@@ -98,8 +98,9 @@ polygon = [
   [1, 1],
 ]`
 
-// Whatever is drawn, the file then says it, and nothing else changed: Redraw
-// reads back and refuses otherwise, so it must never refuse.
+// Any drawing can be written, and everything else stays equal. The function
+// under test parses its result and refuses it otherwise, so it must never
+// refuse here.
 func TestAnyDrawingCanBeWrittenIntoAnyFile(t *testing.T) {
 	point := rapid.Custom(func(t *rapid.T) counting.Point {
 		return counting.Point{X: rapid.Float64Range(0, 1).Draw(t, "x"), Y: rapid.Float64Range(0, 1).Draw(t, "y")}

@@ -1,0 +1,142 @@
+package mistake
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// decodeTree sets the fields of the struct that into points to from the tree of
+// a TOML file, by reflection. go-toml's own decoder stops at the first wrong
+// value; an engineer would then see one mistake per attempt.
+func (s *Sheet) decodeTree(tree map[string]any, into any) {
+	s.decodeTable("", tree, reflect.ValueOf(into).Elem())
+}
+
+// decodeTable sets the fields of v from the table at path. A key without a
+// field of that toml tag is a mistake.
+func (s *Sheet) decodeTable(path string, tree map[string]any, v reflect.Value) {
+	fields := map[string]reflect.Value{}
+	for i := range v.NumField() {
+		if tag := v.Type().Field(i).Tag.Get("toml"); tag != "" {
+			fields[tag] = v.Field(i)
+		}
+	}
+	for key, value := range tree {
+		sub := key
+		if path != "" {
+			sub = path + "." + key
+		}
+		if f, ok := fields[key]; ok {
+			s.decodeValue(sub, value, f)
+		} else {
+			s.reportUnknown(sub, key, fields)
+		}
+	}
+}
+
+// reportUnknown adds the mistake for a key without a field. The hint is the
+// known key with the closest spelling, or the list of all known keys.
+func (s *Sheet) reportUnknown(path, key string, fields map[string]reflect.Value) {
+	known := make([]string, 0, len(fields))
+	for k := range fields {
+		known = append(known, k)
+	}
+	slices.Sort(known)
+	hint := "known here: " + strings.Join(known, ", ")
+	if c := closestName(key, known); c != "" {
+		hint = "did you mean " + c + "?"
+	}
+	p := s.nearestPlace(path)
+	if _, exact := s.keys[path]; !exact {
+		p = s.nearestPlace(path + "[0]")
+	}
+	s.addMistake(Mistake{Line: p.line, Key: path, Want: "no such key", Hint: hint})
+}
+
+// decodeValue sets v from the value at path: by UnmarshalText if v has it, else
+// by its kind.
+func (s *Sheet) decodeValue(path string, value any, v reflect.Value) {
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		text, isText := value.(string)
+		if !isText {
+			s.Reject(path, "must be text in quotes", "")
+		} else if err := u.UnmarshalText([]byte(text)); err != nil {
+			s.Reject(path, err.Error(), "")
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		s.decodeValue(path, value, v.Elem())
+	case reflect.Struct:
+		if t, ok := value.(map[string]any); ok {
+			s.decodeTable(path, t, v)
+		} else {
+			s.Reject(path, "must be a table", "")
+		}
+	case reflect.Slice, reflect.Array:
+		s.decodeList(path, value, v)
+	default:
+		if want := decodeScalar(value, v); want != "" {
+			s.Reject(path, want, "")
+		}
+	}
+}
+
+// decodeList sets a slice, or an array of exactly as many members.
+func (s *Sheet) decodeList(path string, value any, v reflect.Value) {
+	items, ok := value.([]any)
+	switch {
+	case !ok:
+		s.Reject(path, "must be a list", "")
+		return
+	case v.Kind() == reflect.Array && len(items) != v.Len():
+		s.Reject(path, fmt.Sprintf("must have %d members", v.Len()), "")
+		return
+	case v.Kind() == reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	}
+	for i, item := range items {
+		s.decodeValue(fmt.Sprintf("%s[%d]", path, i), item, v.Index(i))
+	}
+}
+
+// decodeScalar sets v and returns "", or returns the values that are allowed. A
+// whole number is accepted for a float.
+func decodeScalar(value any, v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.String:
+		if x, ok := value.(string); ok {
+			v.SetString(x)
+			return ""
+		}
+		return "must be text in quotes"
+	case reflect.Bool:
+		if x, ok := value.(bool); ok {
+			v.SetBool(x)
+			return ""
+		}
+		return "must be true or false"
+	case reflect.Int, reflect.Int64:
+		if x, ok := value.(int64); ok {
+			v.SetInt(x)
+			return ""
+		}
+		return "must be a whole number"
+	case reflect.Float64:
+		switch x := value.(type) {
+		case float64:
+			v.SetFloat(x)
+			return ""
+		case int64:
+			v.SetFloat(float64(x))
+			return ""
+		}
+		return "must be a number"
+	}
+	return fmt.Sprintf("cannot be read into %s", v.Type())
+}
