@@ -5,8 +5,8 @@ type blob struct {
 	x0, y0, x1, y1 int    // bounding box of what moves in it, x1 and y1 excluded
 	area           int    // mask pixels in the box
 	active         int    // of these, lately changed ones
-	lit            int    // of these, ones that no shadow explains
-	all            [4]int // the box if shadows were part of it
+	unshaded       int    // of these, ones that no shadow explains
+	withShadow     [4]int // the box if shadows were part of it
 	fresh          int    // pixels that changed since the look before
 }
 
@@ -20,12 +20,12 @@ type run struct {
 	blob      int32 // -1: none
 }
 
-// labels finds blobs: a run-based two-pass labelling with union-find
+// labeller finds blobs: a run-based two-pass labelling with union-find
 // (He, Chao, Suzuki 2008), eight-connected.
-type labels struct {
-	runs  []run
-	blobs []blob
-	of    []int32 // root run → blob
+type labeller struct {
+	runs   []run
+	blobs  []blob
+	blobOf []int32 // root run → blob
 }
 
 const (
@@ -33,14 +33,14 @@ const (
 	maxBlobs = 256
 )
 
-func newLabels() *labels {
-	return &labels{runs: make([]run, 0, maxRuns), blobs: make([]blob, 0, maxBlobs), of: make([]int32, maxRuns)}
+func newLabeller() *labeller {
+	return &labeller{runs: make([]run, 0, maxRuns), blobs: make([]blob, 0, maxBlobs), blobOf: make([]int32, maxRuns)}
 }
 
-// wipe overwrites the outlines of what moved.
-func (l *labels) wipe() { clear(l.runs[:cap(l.runs)]) }
+// wipeOutlines overwrites the outlines of what moved.
+func (l *labeller) wipeOutlines() { clear(l.runs[:cap(l.runs)]) }
 
-func (l *labels) root(i int32) int32 {
+func (l *labeller) findRoot(i int32) int32 {
 	for l.runs[i].root != i {
 		l.runs[i].root = l.runs[l.runs[i].root].root
 		i = l.runs[i].root
@@ -48,9 +48,9 @@ func (l *labels) root(i int32) int32 {
 	return i
 }
 
-// find labels the mask. Runs beyond maxRuns are dropped: a picture with that
+// labelMask labels the mask. Runs beyond maxRuns are dropped: a picture with that
 // many is noise.
-func (l *labels) find(a *arena, w, h int) {
+func (l *labeller) labelMask(a *arena, w, h int) {
 	l.runs = l.runs[:0]
 	prev0, prev1 := 0, 0
 	for y := range h {
@@ -74,21 +74,21 @@ func (l *labels) find(a *arena, w, h int) {
 			n := int32(len(l.runs))
 			l.runs = append(l.runs, run{int32(y), int32(x0), int32(x), n, -1})
 		}
-		l.join(prev0, prev1, start)
+		l.uniteRows(prev0, prev1, start)
 		prev0, prev1 = start, len(l.runs)
 	}
-	l.measure(a, w)
+	l.measureBlobs(a, w)
 }
 
-// join unites the runs from start on with those of the row above that touch them.
-func (l *labels) join(prev0, prev1, start int) {
+// uniteRows unites the runs from start on with those of the row above that touch them.
+func (l *labeller) uniteRows(prev0, prev1, start int) {
 	p := prev0
 	for i := start; i < len(l.runs); i++ {
 		for p < prev1 && l.runs[p].x1 < l.runs[i].x0 {
 			p++
 		}
 		for q := p; q < prev1 && l.runs[q].x0 <= l.runs[i].x1; q++ {
-			a, b := l.root(int32(i)), l.root(int32(q))
+			a, b := l.findRoot(int32(i)), l.findRoot(int32(q))
 			if a != b {
 				l.runs[max(a, b)].root = min(a, b)
 			}
@@ -96,45 +96,45 @@ func (l *labels) join(prev0, prev1, start int) {
 	}
 }
 
-// measure makes a blob of every root; runs then name their blob.
-func (l *labels) measure(a *arena, w int) {
+// measureBlobs makes a blob of every root; runs then name their blob.
+func (l *labeller) measureBlobs(a *arena, w int) {
 	l.blobs = l.blobs[:0]
 	for i := range l.runs {
-		r := l.root(int32(i))
+		r := l.findRoot(int32(i))
 		if int(r) == i {
-			l.of[i] = -1
+			l.blobOf[i] = -1
 			if len(l.blobs) < maxBlobs {
-				l.of[i] = int32(len(l.blobs))
-				l.blobs = append(l.blobs, empty)
+				l.blobOf[i] = int32(len(l.blobs))
+				l.blobs = append(l.blobs, emptyBlob)
 			}
 		}
-		if k := l.of[r]; k >= 0 {
-			l.blobs[k].add(a, w, &l.runs[i])
+		if k := l.blobOf[r]; k >= 0 {
+			l.blobs[k].addRun(a, w, &l.runs[i])
 		}
 	}
 	for k := range l.blobs {
-		l.blobs[k].close()
+		l.blobs[k].includeDominantShadow()
 	}
 	for i := range l.runs {
 		r := &l.runs[i]
-		r.blob = l.of[l.root(int32(i))]
+		r.blob = l.blobOf[l.findRoot(int32(i))]
 	}
 }
 
-var empty = blob{x0: 1 << 30, y0: 1 << 30, all: [4]int{1 << 30, 1 << 30, 0, 0}}
+var emptyBlob = blob{x0: 1 << 30, y0: 1 << 30, withShadow: [4]int{1 << 30, 1 << 30, 0, 0}}
 
-// add enlarges b by the run. Only what moves or is claimed stretches the box.
-func (b *blob) add(a *arena, w int, r *run) {
-	linger := a.linger
+// addRun enlarges b by the run. Only what moves or is claimed stretches the box.
+func (b *blob) addRun(a *arena, w int, r *run) {
+	linger := a.maxActivity
 	b.area += int(r.x1 - r.x0)
 	y := int(r.y)
-	act, claim, raw := a.act[y*w:(y+1)*w], a.claim[y*w:(y+1)*w], a.raw[y*w:(y+1)*w]
+	act, claim, raw := a.activity[y*w:(y+1)*w], a.covered[y*w:(y+1)*w], a.evidence[y*w:(y+1)*w]
 	for x := int(r.x0); x < int(r.x1); x++ {
-		if act[x] > 0 || claim[x] > 1 || a.uncovered(w, y*w+x) {
-			b.all[0], b.all[2] = min(b.all[0], x), max(b.all[2], x+1)
-			b.all[1], b.all[3] = min(b.all[1], y), max(b.all[3], y+1)
+		if act[x] > 0 || claim[x] > 1 || a.justUncovered(w, y*w+x) {
+			b.withShadow[0], b.withShadow[2] = min(b.withShadow[0], x), max(b.withShadow[2], x+1)
+			b.withShadow[1], b.withShadow[3] = min(b.withShadow[1], y), max(b.withShadow[3], y+1)
 			if raw[x] != 0 && raw[x]&shaded == 0 {
-				b.lit++
+				b.unshaded++
 				b.x0, b.x1 = min(b.x0, x), max(b.x1, x+1)
 				b.y0, b.y1 = min(b.y0, y), max(b.y1, y+1)
 			}
@@ -148,26 +148,26 @@ func (b *blob) add(a *arena, w int, r *run) {
 	}
 }
 
-// uncovered tells whether something has just left the place beside pixel p:
+// justUncovered tells whether something has just left the place beside pixel p:
 // p is then the end of what moves, even if its own level does not change, as on
 // the side of a van. At the end of a ghost nothing moves.
-func (a *arena) uncovered(w, p int) bool {
-	if p < 2*w || p >= len(a.act)-2*w {
+func (a *arena) justUncovered(w, p int) bool {
+	if p < 2*w || p >= len(a.activity)-2*w {
 		return false
 	}
 	for _, q := range [4]int{p - 2, p + 2, p - 2*w, p + 2*w} {
-		if a.act[q]+2 > a.linger && a.raw[q] == 0 {
+		if a.activity[q]+2 > a.maxActivity && a.evidence[q] == 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// close takes shadows in where there is little else: a dull car on a dull
+// includeDominantShadow takes shadows in where there is little else: a dull car on a dull
 // road looks like a shadow all over.
-func (b *blob) close() {
-	if 2*b.lit < b.area {
-		b.x0, b.y0, b.x1, b.y1 = b.all[0], b.all[1], b.all[2], b.all[3]
-		b.lit = 0
+func (b *blob) includeDominantShadow() {
+	if 2*b.unshaded < b.area {
+		b.x0, b.y0, b.x1, b.y1 = b.withShadow[0], b.withShadow[1], b.withShadow[2], b.withShadow[3]
+		b.unshaded = 0
 	}
 }

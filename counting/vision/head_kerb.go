@@ -17,30 +17,30 @@ const kerbPlanes = len(kerbClasses) + 4
 
 var kerbStrides = [...]int{8, 16}
 
-// kerb is the head of kerb's own networks: no anchors and no objectness, one
+// kerbHead is the head of kerb's own networks: no anchors and no objectness, one
 // map of places per stride. A class's score says how well the box fits, too
 // (after Li et al. 2020, Generalized Focal Loss, arXiv 2006.04388), so it is
 // the detection's.
-type kerb struct{ w, h int }
+type kerbHead struct{ w, h int }
 
-func (k kerb) places() (n int) {
+func (k kerbHead) cellCount() (n int) {
 	for _, s := range kerbStrides {
 		n += (k.w / s) * (k.h / s)
 	}
 	return n
 }
 
-// kerbPresent is a little below a half, since a half of those that score a half
+// kerbPresenceScore is a little below a half, since a half of those that score a half
 // are right (train/calibrate.py) and some are never found at all.
-const kerbPresent = 0.35
+const kerbPresenceScore = 0.35
 
-func (kerb) present(counting.Class) float64 { return kerbPresent }
+func (kerbHead) presenceScore(counting.Class) float64 { return kerbPresenceScore }
 
-func (kerb) unit() float32 { return 1.0 / 255 }
-func (kerb) name() string  { return "kerb" }
+func (kerbHead) greyUnit() float32 { return 1.0 / 255 }
+func (kerbHead) name() string      { return "kerb" }
 
-// fits reports whether outputs of these shapes are this head's.
-func (k kerb) fits(shapes [][]int) bool {
+// matchesShapes reports whether outputs of these shapes are this head's.
+func (k kerbHead) matchesShapes(shapes [][]int) bool {
 	if len(shapes) != len(kerbStrides) {
 		return false
 	}
@@ -53,7 +53,7 @@ func (k kerb) fits(shapes [][]int) bool {
 	return true
 }
 
-func (k kerb) decode(dst []detection, outs [][]float32, least float64) []detection {
+func (k kerbHead) decode(dst []detection, outs [][]float32, least float64) []detection {
 	for level, stride := range kerbStrides {
 		gw, gh, s := k.w/stride, k.h/stride, float64(stride)
 		n, out := gw*gh, outs[level]
@@ -71,7 +71,7 @@ func (k kerb) decode(dst []detection, outs [][]float32, least float64) []detecti
 			at := out[len(kerbClasses)*n+i:]
 			cx := (float64(i%gw) + 0.5 + float64(at[0])) * s
 			cy := (float64(i/gw) + 0.5 + float64(at[n])) * s
-			bw, bh := grow(at[2*n])*s, grow(at[3*n])*s
+			bw, bh := expSize(at[2*n])*s, expSize(at[3*n])*s
 			if math.IsNaN(cx + cy + bw + bh) {
 				continue
 			}

@@ -14,11 +14,11 @@ import (
 // that uses a street. Before the first vote stands what street cameras are
 // like: 3–12 m up, horizon near the upper edge.
 type scale struct {
-	h, f           float64 // rows of the grid; focal length, grid pixels
-	votes          [heights][horizons]float64
-	fixed          bool
-	horizon, mount float64 // expected horizon (row) and camera height (m)
-	unsure         float64 // standard deviation of the logarithm of the scale
+	rows, focalLength     float64 // rows of the grid; focal length, grid pixels
+	votes                 [heights][horizons]float64
+	fixed                 bool
+	horizon, cameraHeight float64 // expected horizon (row) and camera height (m)
+	unsure                float64 // standard deviation of the logarithm of the scale
 }
 
 const (
@@ -26,40 +26,40 @@ const (
 	horizons = 13
 )
 
-func mountOf(i int) float64              { return 2.2 * math.Pow(16/2.2, float64(i)/(heights-1)) }
-func (s *scale) horizonOf(j int) float64 { return s.h * (-0.7 + 1.0*float64(j)/(horizons-1)) }
+func cameraHeightAt(i int) float64       { return 2.2 * math.Pow(16/2.2, float64(i)/(heights-1)) }
+func (s *scale) horizonAt(j int) float64 { return s.rows * (-0.7 + 1.0*float64(j)/(horizons-1)) }
 
 func newScale(w, h float64, known []counting.Height) *scale {
-	s := &scale{h: h, f: 1.2 * w}
+	s := &scale{rows: h, focalLength: 1.2 * w}
 	for i := range heights {
 		for j := range horizons {
-			a := (math.Log(mountOf(i)) - math.Log(6.5)) / 0.45
-			b := (s.horizonOf(j)/h + 0.08) / 0.2
+			a := (math.Log(cameraHeightAt(i)) - math.Log(6.5)) / 0.45
+			b := (s.horizonAt(j)/h + 0.08) / 0.2
 			s.votes[i][j] = -(a*a + b*b) / 2
 		}
 	}
-	s.settle()
+	s.updateEstimate()
 	if len(known) == 2 {
-		s.fix(known[0], known[1])
+		s.setFromHeights(known[0], known[1])
 	}
 	return s
 }
 
-func (s *scale) fix(a, b counting.Height) {
-	ya, yb := a.Foot.Y*s.h, b.Foot.Y*s.h
-	pa, pb := (a.Foot.Y-a.Top.Y)*s.h/a.Metres, (b.Foot.Y-b.Top.Y)*s.h/b.Metres
+func (s *scale) setFromHeights(a, b counting.Height) {
+	ya, yb := a.Foot.Y*s.rows, b.Foot.Y*s.rows
+	pa, pb := (a.Foot.Y-a.Top.Y)*s.rows/a.Metres, (b.Foot.Y-b.Top.Y)*s.rows/b.Metres
 	slope := (pb - pa) / (yb - ya)
 	if !(slope > 1e-6) || pa <= 0 || pb <= 0 {
 		return
 	}
-	s.mount, s.horizon, s.unsure, s.fixed = 1/slope, ya-pa/slope, 0.05, true
+	s.cameraHeight, s.horizon, s.unsure, s.fixed = 1/slope, ya-pa/slope, 0.05, true
 }
 
-// at is pixels per metre for something that stands at row y.
-func (s *scale) at(y float64) float64 { return max((y-s.horizon)/s.mount, 0.5) }
+// pixelsPerMetre is pixels per metre for something that stands at row y.
+func (s *scale) pixelsPerMetre(y float64) float64 { return max((y-s.horizon)/s.cameraHeight, 0.5) }
 
-// settle computes the expectation over the hypotheses.
-func (s *scale) settle() {
+// updateEstimate computes the expectation over the hypotheses.
+func (s *scale) updateEstimate() {
 	best := math.Inf(-1)
 	for i := range s.votes {
 		for _, v := range s.votes[i] {
@@ -67,11 +67,11 @@ func (s *scale) settle() {
 		}
 	}
 	var sum, slope, off, l1, l2 float64
-	y := 0.7 * s.h
+	y := 0.7 * s.rows
 	for i := range s.votes {
 		for j, v := range s.votes[i] {
 			p := math.Exp(v - best)
-			m, hz := mountOf(i), s.horizonOf(j)
+			m, hz := cameraHeightAt(i), s.horizonAt(j)
 			sum += p
 			slope += p / m
 			off += p * hz / m
@@ -80,7 +80,7 @@ func (s *scale) settle() {
 			l2 += p * l * l
 		}
 	}
-	s.mount = sum / slope
+	s.cameraHeight = sum / slope
 	s.horizon = off / slope
 	s.unsure = math.Sqrt(max(l2/sum-l1/sum*l1/sum, 0))
 }
@@ -101,8 +101,8 @@ var kinds = [...]kind{
 	{counting.Vehicle, 0.5, 2.1, 0.40, 2.4, 0.42, 8, 1.5},
 }
 
-// likelihood is log p(size, speed | kind), of metres and m/s.
-func (k *kind) likelihood(h, w, speed float64) float64 {
+// logDensity is log p(size, speed | kind), of metres and m/s.
+func (k *kind) logDensity(h, w, speed float64) float64 {
 	a := math.Log(h/k.height) / k.dh
 	b := math.Log(w/k.width) / k.dw
 	l := -(min(a*a, 25)+min(b*b, 25))/2 - math.Log(k.dh*k.dw)
@@ -113,54 +113,54 @@ func (k *kind) likelihood(h, w, speed float64) float64 {
 	return l
 }
 
-// speedAt is a speed over the ground in m/s, of grid pixels a second at row y.
+// groundSpeed is a speed over the ground in m/s, of grid pixels a second at row y.
 // Away from the camera a row is ppm²·mount/f metres deep.
-func speedAt(vx, vy, y, horizon, mount, f float64) float64 {
+func groundSpeed(vx, vy, y, horizon, mount, f float64) float64 {
 	ppm := max((y-horizon)/mount, 0.5)
 	return math.Hypot(vx/ppm, f*vy/(ppm*ppm*mount))
 }
 
-// speed is o's over the ground, in m/s, if it stands at row y.
-func (s *scale) speed(o *object, y float64) float64 {
-	return speedAt(o.vx, o.vy, y, s.horizon, s.mount, s.f)
+// trackSpeed is o's over the ground, in m/s, if it stands at row y.
+func (s *scale) trackSpeed(o *blobTrack, y float64) float64 {
+	return groundSpeed(o.vx, o.vy, y, s.horizon, s.cameraHeight, s.focalLength)
 }
 
-// vote lets an object seen whole narrow the scale.
-func (s *scale) vote(b box, vx, vy float64, weight float64) {
+// addVote lets an object seen whole narrow the scale.
+func (s *scale) addVote(b box, vx, vy float64, weight float64) {
 	if s.fixed {
 		return
 	}
 	y := b.y1
 	for i := range s.votes {
-		m := mountOf(i)
+		m := cameraHeightAt(i)
 		for j := range s.votes[i] {
-			hz := s.horizonOf(j)
+			hz := s.horizonAt(j)
 			ppm := (y - hz) / m
 			if ppm < 0.5 {
 				s.votes[i][j] -= weight * 8
 				continue
 			}
-			v := speedAt(vx, vy, y, hz, m, s.f)
+			v := groundSpeed(vx, vy, y, hz, m, s.focalLength)
 			sum := 0.0 // 0.1 below: it may also be none of these
 			for k := range kinds {
-				sum += kinds[k].prior * math.Exp(kinds[k].likelihood(b.h()/ppm, b.w()/ppm, v))
+				sum += kinds[k].prior * math.Exp(kinds[k].logDensity(b.h()/ppm, b.w()/ppm, v))
 			}
 			s.votes[i][j] += weight * math.Log(sum+0.1)
 		}
 	}
-	s.settle()
+	s.updateEstimate()
 }
 
-// judge adds to e the logarithm of how well b suits each kind, over what the
+// addLogLikelihoods adds to e the logarithm of how well b suits each kind, over what the
 // scale may be.
-func (s *scale) judge(b box, vx, vy float64, e *[len(kinds)]float64) {
-	ppm := s.at(b.y1)
-	v := speedAt(vx, vy, b.y1, s.horizon, s.mount, s.f)
+func (s *scale) addLogLikelihoods(b box, vx, vy float64, e *[len(kinds)]float64) {
+	ppm := s.pixelsPerMetre(b.y1)
+	v := groundSpeed(vx, vy, b.y1, s.horizon, s.cameraHeight, s.focalLength)
 	for k := range kinds {
 		sum := 0.0
 		for _, d := range [...]float64{-1.6, -0.8, 0, 0.8, 1.6} {
 			r := math.Exp(d * s.unsure)
-			sum += math.Exp(-d*d/2 + kinds[k].likelihood(b.h()*r/ppm, b.w()*r/ppm, v*r))
+			sum += math.Exp(-d*d/2 + kinds[k].logDensity(b.h()*r/ppm, b.w()*r/ppm, v*r))
 		}
 		e[k] += math.Log(sum + 1e-9)
 	}

@@ -15,28 +15,28 @@ type splitter struct {
 	size        [512]int32 // last - first + 1, smoothed
 }
 
-// refine cuts blobs until none can be cut.
-func (s *splitter) refine(l *labels, a *arena, w int, sc *scale) {
+// splitBlobs cuts blobs until none can be cut.
+func (s *splitter) splitBlobs(l *labeller, a *arena, w int, sc *scale) {
 	for k := 0; k < len(l.blobs); k++ {
 		for range 6 {
 			if len(l.blobs) == maxBlobs || l.blobs[k].x1 <= l.blobs[k].x0 {
 				break
 			}
-			if at, ok := s.column(l, k, sc); ok {
-				l.cut(a, w, k, at, false)
+			if at, ok := s.columnCut(l, k, sc); ok {
+				l.cutBlob(a, w, k, at, false)
 				continue
 			}
-			at, ok := s.row(l, k, sc)
+			at, ok := s.rowCut(l, k, sc)
 			if !ok {
 				break
 			}
-			l.cut(a, w, k, at, true)
+			l.cutBlob(a, w, k, at, true)
 		}
 	}
 }
 
-// cut moves what lies from column or row at on into a new blob.
-func (l *labels) cut(a *arena, w, k int, at int32, row bool) {
+// cutBlob moves what lies from column or row at on into a new blob.
+func (l *labeller) cutBlob(a *arena, w, k int, at int32, row bool) {
 	n := int32(len(l.blobs))
 	for i := range l.runs {
 		r := &l.runs[i]
@@ -50,23 +50,23 @@ func (l *labels) cut(a *arena, w, k int, at int32, row bool) {
 			r.x1 = at
 		}
 	}
-	b, c := empty, empty
+	b, c := emptyBlob, emptyBlob
 	for i := range l.runs {
 		switch l.runs[i].blob {
 		case int32(k):
-			b.add(a, w, &l.runs[i])
+			b.addRun(a, w, &l.runs[i])
 		case n:
-			c.add(a, w, &l.runs[i])
+			c.addRun(a, w, &l.runs[i])
 		}
 	}
-	b.close()
-	c.close()
+	b.includeDominantShadow()
+	c.includeDominantShadow()
 	l.blobs[k] = b
 	l.blobs = append(l.blobs, c)
 }
 
-// silhouette fills first, last and size of blob k, by columns or rows.
-func (s *splitter) silhouette(l *labels, k int, row bool) (n int) {
+// measureSilhouette fills first, last and size of blob k, by columns or rows.
+func (s *splitter) measureSilhouette(l *labeller, k int, row bool) (n int) {
 	b := &l.blobs[k]
 	n = b.x1 - b.x0
 	if row {
@@ -99,9 +99,9 @@ func (s *splitter) silhouette(l *labels, k int, row bool) (n int) {
 	return n
 }
 
-// valley finds the cut that leaves the deepest valley between two peaks:
+// deepestValley finds the cut that leaves the deepest valley between two peaks:
 // depth is 1 - valley / lower peak. least is the least size of either part.
-func (s *splitter) valley(n, least int) (at int, depth float64, left, right int32) {
+func (s *splitter) deepestValley(n, least int) (at int, depth float64, left, right int32) {
 	for i := least; i <= n-least; i++ {
 		l, r := slices.Max(s.size[:i]), slices.Max(s.size[i:n])
 		v := min(s.size[i], s.size[i-1])
@@ -112,16 +112,16 @@ func (s *splitter) valley(n, least int) (at int, depth float64, left, right int3
 	return at, depth, left, right
 }
 
-// column finds where blob k falls into things side by side.
-func (s *splitter) column(l *labels, k int, sc *scale) (int32, bool) {
+// columnCut finds where blob k falls into things side by side.
+func (s *splitter) columnCut(l *labeller, k int, sc *scale) (int32, bool) {
 	b := &l.blobs[k]
-	ppm := sc.at(float64(b.y1))
+	ppm := sc.pixelsPerMetre(float64(b.y1))
 	least := max(int(0.3*ppm), 3)
 	if b.x1-b.x0 < 2*least || b.x1-b.x0 > len(s.size) {
 		return 0, false
 	}
-	n := s.silhouette(l, k, false)
-	at, depth, left, right := s.valley(n, least)
+	n := s.measureSilhouette(l, k, false)
+	at, depth, left, right := s.deepestValley(n, least)
 	lower := float64(min(left, right))
 	if lower < 0.5*float64(max(left, right)) || lower < 0.9*ppm {
 		return 0, false
@@ -130,12 +130,12 @@ func (s *splitter) column(l *labels, k int, sc *scale) (int32, bool) {
 	if depth > 0.6 || depth > 0.2 && slim {
 		return int32(b.x0 + at), true
 	}
-	return s.heads(b, n, least, ppm, sc.unsure)
+	return s.headCut(b, n, least, ppm, sc.unsure)
 }
 
-// heads finds the dip between two heads in the upper outline of a blob as
+// headCut finds the dip between two heads in the upper outline of a blob as
 // tall as a person, whatever the bodies below do.
-func (s *splitter) heads(b *blob, n, least int, ppm, unsure float64) (int32, bool) {
+func (s *splitter) headCut(b *blob, n, least int, ppm, unsure float64) (int32, bool) {
 	slack := math.Exp(unsure)
 	if b.h() > 2.3*ppm*slack || b.h() < 1.2*ppm/slack {
 		return 0, false
@@ -143,7 +143,7 @@ func (s *splitter) heads(b *blob, n, least int, ppm, unsure float64) (int32, boo
 	for i := range n {
 		s.size[i] = max(int32(b.y1)-s.first[i], 0)
 	}
-	at, depth, left, right := s.valley(n, least)
+	at, depth, left, right := s.deepestValley(n, least)
 	lower := float64(min(left, right))
 	widest := max(at, n-at)
 	if widest >= 2*min(at, n-at) {
@@ -155,29 +155,29 @@ func (s *splitter) heads(b *blob, n, least int, ppm, unsure float64) (int32, boo
 	return 0, false
 }
 
-// row finds where blob k falls into things one behind the other.
-func (s *splitter) row(l *labels, k int, sc *scale) (int32, bool) {
+// rowCut finds where blob k falls into things one behind the other.
+func (s *splitter) rowCut(l *labeller, k int, sc *scale) (int32, bool) {
 	b := &l.blobs[k]
-	ppm := sc.at(float64(b.y1))
+	ppm := sc.pixelsPerMetre(float64(b.y1))
 	least := max(int(1.0*ppm), 4)
 	if b.y1-b.y0 < 2*least || b.y1-b.y0 > len(s.size) {
 		return 0, false
 	}
-	n := s.silhouette(l, k, true)
-	at, depth, left, right := s.valley(n, least)
+	n := s.measureSilhouette(l, k, true)
+	at, depth, left, right := s.deepestValley(n, least)
 	lower := float64(min(left, right))
 	if depth > 0.5 && lower > 0.4*float64(max(left, right)) && lower > 0.5*ppm {
 		return int32(b.y0 + at), true
 	}
-	if at, gain := s.sparse(n); gain > 0.3 && at >= least && n-at >= least {
+	if at, gain := s.sparseCut(n); gain > 0.3 && at >= least && n-at >= least {
 		return int32(b.y0 + at), true
 	}
 	return 0, false
 }
 
-// sparse finds the cut after which two boxes hold the silhouette in the least
+// sparseCut finds the cut after which two boxes hold the silhouette in the least
 // area, and which part of the one box they save.
-func (s *splitter) sparse(n int) (at int, gain float64) {
+func (s *splitter) sparseCut(n int) (at int, gain float64) {
 	lo, hi := int32(1<<30), int32(-1)
 	for i := range n {
 		lo, hi = min(lo, s.first[i]), max(hi, s.last[i])

@@ -7,8 +7,8 @@ import (
 	"kerb/counting"
 )
 
-// sameThing is the overlap from which two detections of one kind are one.
-const sameThing = 0.5
+// sameObjectIoU is the overlap from which two detections of one kind are one.
+const sameObjectIoU = 0.5
 
 // suppress keeps the surest of detections that overlap, and no more than can
 // be followed. A car and a lorry in one place are one vehicle.
@@ -21,7 +21,7 @@ next:
 			break
 		}
 		for _, k := range kept {
-			if kin(k.class, d.class) && k.box.iou(d.box) > sameThing {
+			if sameFamily(k.class, d.class) && k.box.iou(d.box) > sameObjectIoU {
 				continue next
 			}
 		}
@@ -30,14 +30,14 @@ next:
 	return kept
 }
 
-// kin reports whether two classes could be two opinions of one object.
-func kin(a, b counting.Class) bool {
+// sameFamily reports whether two classes could be two opinions of one object.
+func sameFamily(a, b counting.Class) bool {
 	two := func(c counting.Class) bool { return c == counting.Bicycle || c == counting.Motorcycle }
 	return a.Coarse() == b.Coarse() || two(a) && two(b)
 }
 
-// mount makes one of a bicycle or motorcycle and the person who sits on it.
-func mount(ds []detection) []detection {
+// mergeRiders makes one of a bicycle or motorcycle and the person who sits on it.
+func mergeRiders(ds []detection) []detection {
 	for i := range ds {
 		if c := ds[i].class; c != counting.Bicycle && c != counting.Motorcycle {
 			continue
@@ -47,7 +47,7 @@ func mount(ds []detection) []detection {
 			if r.class != counting.Person || r.score == 0 || r.box.y1 < b.y0 || r.box.y1 > b.y1+0.25*b.h() {
 				continue
 			}
-			if x := r.box.middle().x; x > b.x0 && x < b.x1 && r.box.overlap(b) > 0.2*min(r.box.area(), b.area()) {
+			if x := r.box.center().x; x > b.x0 && x < b.x1 && r.box.overlapArea(b) > 0.2*min(r.box.area(), b.area()) {
 				ds[i].box = b.union(r.box)
 				r.score = 0
 				break
@@ -58,6 +58,6 @@ func mount(ds []detection) []detection {
 }
 
 func (b box) iou(c box) float64 {
-	v := b.overlap(c)
+	v := b.overlapArea(c)
 	return v / (b.area() + c.area() - v)
 }

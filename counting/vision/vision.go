@@ -76,27 +76,27 @@ type Presence struct {
 // Counter counts what crosses lines in one stream of pictures. It is not safe
 // for concurrent use.
 type Counter struct {
-	src     Source
-	o       Opts
-	w, h, k int    // working grid, and how many pixels of the picture make one of it
-	blind   []bool // grid pixels that Masks cover; nil: none
-	arena   *arena
-	crew    *crew
-	labels  *labels
-	split   splitter
-	follow  *follower
-	tempo   tempo
+	src      Source
+	o        Opts
+	w, h, k  int    // working grid, and how many pixels of the picture make one of it
+	masked   []bool // grid pixels that Masks cover; nil: none
+	arena    *arena
+	workers  *workers
+	labeller *labeller
+	splitter splitter
+	blobs    *blobTracker
+	rates    rates
 
 	begun     bool
 	start     time.Time
 	looks     int
-	looked    time.Duration // Mono of the last look
-	pace      float64       // seconds between looks, smoothed
+	lastLook  time.Duration // Mono of the last look
+	interval  float64       // seconds between looks, smoothed
 	noise     float64       // median change of a pixel between two looks, in levels
 	crossings []counting.Crossing
 	zones     []Presence
-	eye       *eye // a network's; nil: motion is looked for
-	ill       health.Fault
+	network   *neuralPath // a network's; nil: motion is looked for
+	fault     health.Fault
 }
 
 // The grid is the picture reduced until no side is longer than this; more
@@ -106,15 +106,15 @@ const (
 	maxGridHeight = 512
 )
 
-// between is the least time from one look to the next. Following needs 8–9
+// minInterval is the least time from one look to the next. Following needs 8–9
 // looks a second; a faster camera's other pictures are dropped unseen.
-const between = 60 * time.Millisecond
+const minInterval = 60 * time.Millisecond
 
 // New makes a Counter. Lines, zones and masks are copied. It refuses sizes
 // outside 16–8192 pixels, lines without length, polygons with fewer than
 // three corners, and lines when nothing may be followed.
 func New(src Source, o Opts) (*Counter, error) {
-	if err := check(&o); err != nil {
+	if err := checkOpts(&o); err != nil {
 		return nil, err
 	}
 	o.Lines, o.Zones = slices.Clone(o.Lines), slices.Clone(o.Zones)
@@ -127,20 +127,20 @@ func New(src Source, o Opts) (*Counter, error) {
 		c.k++
 	}
 	c.w, c.h = o.Width/c.k, o.Height/c.k
-	c.blind = blinds(c.w, c.h, o.Masks)
-	block, err := o.memory(arenaSize(o.Width*o.Height, c.w*c.h))
+	c.masked = maskPixels(c.w, c.h, o.Masks)
+	block, err := o.allocate(arenaSize(o.Width*o.Height, c.w*c.h))
 	if err != nil {
 		return nil, err
 	}
-	c.arena = carve(block, o.Width*o.Height, c.w*c.h)
-	c.labels = newLabels()
-	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
+	c.arena = carveArena(block, o.Width*o.Height, c.w*c.h)
+	c.labeller = newLabeller()
+	c.blobs = newBlobTracker(c.w, c.h, o.Lines, o.Heights)
 	if o.Network != nil {
-		if c.eye, err = newEye(&c.o, c.k); err != nil {
+		if c.network, err = newNeuralPath(&c.o, c.k); err != nil {
 			return nil, err
 		}
 	}
-	c.crossings = make([]counting.Crossing, 0, max(maxObjects, maxTracks)*len(o.Lines))
+	c.crossings = make([]counting.Crossing, 0, max(maxBlobTracks, maxTracks)*len(o.Lines))
 	c.zones = make([]Presence, len(o.Zones))
 	for i, z := range o.Zones {
 		c.zones[i].Zone = z.ID
@@ -148,18 +148,18 @@ func New(src Source, o Opts) (*Counter, error) {
 	if o.Workers <= 0 {
 		o.Workers = min(runtime.GOMAXPROCS(0), 2)
 	}
-	c.crew = newCrew(min(o.Workers, 8), c.band)
+	c.workers = newWorkers(min(o.Workers, 8), c.runBand)
 	return c, nil
 }
 
-func (o *Opts) memory(bytes int) ([]byte, error) {
+func (o *Opts) allocate(bytes int) ([]byte, error) {
 	if o.Memory == nil {
 		return make([]byte, bytes), nil
 	}
 	return o.Memory(bytes)
 }
 
-func check(o *Opts) error {
+func checkOpts(o *Opts) error {
 	if o.Width < 16 || o.Height < 16 || o.Width > 1<<13 || o.Height > 1<<13 {
 		return fmt.Errorf("picture of %d×%d: each side must be 16–8192 pixels", o.Width, o.Height)
 	}
@@ -184,8 +184,8 @@ func check(o *Opts) error {
 	return nil
 }
 
-// blinds marks the grid pixels whose middle lies in a mask.
-func blinds(w, h int, masks []counting.Polygon) []bool {
+// maskPixels marks the grid pixels whose middle lies in a mask.
+func maskPixels(w, h int, masks []counting.Polygon) []bool {
 	if len(masks) == 0 {
 		return nil
 	}
@@ -201,7 +201,7 @@ func blinds(w, h int, masks []counting.Polygon) []bool {
 // returns an error or panics. Errors are the Source's, for errors.Is and
 // errors.As. It allocates nothing.
 func (c *Counter) Step(ctx context.Context) (Step, error) {
-	defer c.forget()
+	defer c.clearTraces()
 	at, err := c.src.ReadInto(ctx, c.arena.picture)
 	if err != nil {
 		return Step{At: at}, err
@@ -211,23 +211,23 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	}
 	s := Step{At: at, Mono: at.Sub(c.start), Zones: c.zones}
 	c.crossings = c.crossings[:0]
-	if dt := s.Mono - c.looked; c.looks == 0 || dt >= between {
-		c.look(s.Mono, dt.Seconds())
+	if dt := s.Mono - c.lastLook; c.looks == 0 || dt >= minInterval {
+		c.processPicture(s.Mono, dt.Seconds())
 	}
-	s.Crossings, s.Health = c.crossings, c.ill
+	s.Crossings, s.Health = c.crossings, c.fault
 	return s, nil
 }
 
-// forget overwrites the picture and the outlines that were drawn from it.
-func (c *Counter) forget() {
-	c.arena.forget()
-	c.labels.wipe()
-	c.split = splitter{}
+// clearTraces overwrites the picture and the outlines that were drawn from it.
+func (c *Counter) clearTraces() {
+	c.arena.clearPicture()
+	c.labeller.wipeOutlines()
+	c.splitter = splitter{}
 }
 
 // Close ends the workers and wipes the arena. The Counter is dead afterwards.
 // Closing twice is harmless.
 func (c *Counter) Close() {
-	c.crew.close()
-	c.arena.wipe()
+	c.workers.close()
+	c.arena.wipeBlock()
 }

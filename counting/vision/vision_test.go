@@ -208,7 +208,7 @@ func (s *trouble) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 
 // outlines tells whether any are kept of what moved.
 func outlines(c *Counter) bool {
-	return slices.ContainsFunc(c.labels.runs[:cap(c.labels.runs)], func(r run) bool { return r != run{} }) || c.split != splitter{}
+	return slices.ContainsFunc(c.labeller.runs[:cap(c.labeller.runs)], func(r run) bool { return r != run{} }) || c.splitter != splitter{}
 }
 
 func TestOutlinesAreGoneAfterEveryStep(t *testing.T) {
@@ -229,7 +229,7 @@ func TestOutlinesAreGoneAfterEveryStep(t *testing.T) {
 	if _, err := s.ReadInto(t.Context(), c.arena.picture); err != nil {
 		t.Fatal(err)
 	}
-	if c.look(c.looked+100*time.Millisecond, 0.1); !outlines(c) {
+	if c.processPicture(c.lastLook+100*time.Millisecond, 0.1); !outlines(c) {
 		t.Error("control: a look without the wipe leaves none: the test sees nothing")
 	}
 }
@@ -284,15 +284,15 @@ func TestPictureIsGone(t *testing.T) {
 
 func TestArenaIsOneBlock(t *testing.T) {
 	a := newArena(100, 10)
-	for i, p := range [][]byte{a.picture, a.now, a.before, a.bgHi, a.bgWas, a.bgLo, a.dev, a.age, a.cand, a.held, a.act, a.claim, a.raw, a.mask} {
+	for i, p := range [][]byte{a.picture, a.now, a.before, a.bgHi, a.bgBefore, a.bgLo, a.dev, a.age, a.cand, a.candAge, a.activity, a.covered, a.evidence, a.mask} {
 		for j := range p {
 			p[j] = uint8(i + 1)
 		}
 	}
-	if n := bytes.Count(a.block, []byte{0}); n != 0 || len(a.block) != 100+planes*10 {
+	if n := bytes.Count(a.block, []byte{0}); n != 0 || len(a.block) != 100+gridPlanes*10 {
 		t.Errorf("%d bytes of %d belong to no plane", n, len(a.block))
 	}
-	for i, p := range [][]byte{a.picture, a.now, a.before, a.bgHi, a.bgWas, a.bgLo, a.dev, a.age, a.cand, a.held, a.act, a.claim, a.raw, a.mask} {
+	for i, p := range [][]byte{a.picture, a.now, a.before, a.bgHi, a.bgBefore, a.bgLo, a.dev, a.age, a.cand, a.candAge, a.activity, a.covered, a.evidence, a.mask} {
 		if p[0] != uint8(i+1) || p[len(p)-1] != uint8(i+1) || cap(p) != len(p) {
 			t.Errorf("plane %d overlaps another", i)
 		}

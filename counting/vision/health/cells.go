@@ -35,11 +35,11 @@ type survey struct {
 	noise float32    // median change of a pixel since the picture before, in levels
 }
 
-// take surveys a picture. Every second row is enough for what cells of hundreds
+// surveyPicture surveys a picture. Every second row is enough for what cells of hundreds
 // of pixels tell. An edge is a difference of least levels over two pixels, half
 // a one of half so many; sure holds the pixels whose neighbours no mask covers,
 // or is nil.
-func (s *survey) take(p *Picture, sure []bool, least, half int32) {
+func (s *survey) surveyPicture(p *Picture, sure []bool, least, half int32) {
 	*s = survey{}
 	w, h := p.Width, p.Height
 	for row := range Rows {
@@ -47,16 +47,16 @@ func (s *survey) take(p *Picture, sure []bool, least, half int32) {
 		for col := range Columns {
 			x0, x1 := w*col/Columns, w*(col+1)/Columns
 			c := &s.cells[row*Columns+col]
-			s.edges(c, p, sure, least*least, half*half, max(x0, 1), max(y0, 1), min(x1, w-1), min(y1, h-1))
-			c.moved = p.Before != nil && differs(p, x0, y0, x1, y1)
+			s.countEdges(c, p, sure, least*least, half*half, max(x0, 1), max(y0, 1), min(x1, w-1), min(y1, h-1))
+			c.moved = p.Before != nil && bytesDiffer(p, x0, y0, x1, y1)
 		}
 	}
-	s.noise = p.noise()
+	s.noise = p.medianChange()
 }
 
-// edges sums up one cell. A gradient is the difference over two pixels; its
+// countEdges sums up one cell. A gradient is the difference over two pixels; its
 // direction falls into one of four.
-func (s *survey) edges(c *cell, p *Picture, sure []bool, least, half int32, x0, y0, x1, y1 int) {
+func (s *survey) countEdges(c *cell, p *Picture, sure []bool, least, half int32, x0, y0, x1, y1 int) {
 	w := p.Width
 	for y := y0; y < y1; y += 2 {
 		up, mid, low := p.Now[(y-1)*w:y*w], p.Now[y*w:(y+1)*w], p.Now[(y+1)*w:(y+2)*w]
@@ -93,7 +93,7 @@ func (s *survey) edges(c *cell, p *Picture, sure []bool, least, half int32, x0, 
 	s.seen += c.pixels
 }
 
-func differs(p *Picture, x0, y0, x1, y1 int) bool {
+func bytesDiffer(p *Picture, x0, y0, x1, y1 int) bool {
 	for y := y0; y < y1; y++ {
 		at := y * p.Width
 		if string(p.Now[at+x0:at+x1]) != string(p.Before[at+x0:at+x1]) {
@@ -103,9 +103,9 @@ func differs(p *Picture, x0, y0, x1, y1 int) bool {
 	return false
 }
 
-// noise is the median change of a pixel since the picture before: 0.95
+// medianChange is the median change of a pixel since the picture before: 0.95
 // standard deviations of one picture's noise.
-func (p *Picture) noise() float32 {
+func (p *Picture) medianChange() float32 {
 	if p.Before == nil {
 		return 0
 	}
@@ -129,8 +129,8 @@ func (p *Picture) noise() float32 {
 	return 0
 }
 
-// above is the share of the pixels looked at that are at least at a level.
-func (s *survey) above(level int) float32 {
+// shareAbove is the share of the pixels looked at that are at least at a level.
+func (s *survey) shareAbove(level int) float32 {
 	n := int32(0)
 	for _, k := range s.hist[level:] {
 		n += k
@@ -138,8 +138,8 @@ func (s *survey) above(level int) float32 {
 	return float32(n) / float32(max(s.seen, 1))
 }
 
-// mean level.
-func (s *survey) mean() float32 {
+// meanLevel level.
+func (s *survey) meanLevel() float32 {
 	sum := int64(0)
 	for v, n := range s.hist {
 		sum += int64(v) * int64(n)

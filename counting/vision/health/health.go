@@ -56,156 +56,158 @@ func (f Fault) Pauses() bool { return f != Good && f != Drops }
 // How long a state must hold, in seconds that were seen: pictures more than two
 // seconds apart count as two.
 const (
-	longest   = 2.0  // of one look
-	freeze    = 30.0 // longer than cameras wait between two whole pictures of a still street
-	believe   = 20.0 // until any other fault is told
-	linger    = 60.0 // until drops are told
-	relief    = 3.0  // until a fault is over
-	returned  = 10.0 // until a camera that moved is back
-	firstView = 60.0 // until the reference can be held against anything
+	maxInterval  = 2.0  // of one look
+	frozenAfter  = 30.0 // longer than cameras wait between two whole pictures of a still street
+	faultAfter   = 20.0 // until any other fault is told
+	dropsAfter   = 60.0 // until drops are told
+	goodAfter    = 3.0  // until a fault is over
+	backAfter    = 10.0 // until a camera that moved is back
+	minReference = 60.0 // until the reference can be held against anything
 )
 
 // A Watch judges the pictures of one camera. Its zero value has seen nothing.
 // It outlives the counters that it serves: a camera that is opened again is
 // held against what it showed before.
 type Watch struct {
-	short     [cells]trait // averaged over seconds
+	short     [cells]structure // averaged over seconds
 	reference reference
 	changed   [cells]float64 // when a byte of the cell last changed, in seconds seen
 	survey    survey
-	sure      []bool // pixels whose neighbours no mask covers; nil: all
+	unmasked  []bool // pixels whose neighbours no mask covers; nil: all
 	blind     []bool // what sure was made for
 
-	clock    float64 // seconds seen
-	noise    float32 // levels
-	light    float32 // mean level, smoothed
-	shifted  float32 // how much more alike the view is to the reference when it is shifted
-	searched float64 // when that was found out
-	is       Fault
-	suspect  [faults]float32 // seconds for which each was suspected, less those for which it was not
-	wrong    float32         // the same for any that cannot be counted through
-	fine     float32         // seconds for which nothing was
-	begun    bool
-	learning float32 // seconds since the reference's last step
+	clock      float64 // seconds seen
+	noise      float32 // levels
+	light      float32 // mean level, smoothed
+	shiftGain  float32 // how much more alike the view is to the reference when it is shifted
+	lastSearch float64 // when that was found out
+	fault      Fault
+	suspect    [faults]float32 // seconds for which each was suspected, less those for which it was not
+	pausing    float32         // the same for any that cannot be counted through
+	good       float32         // seconds for which nothing was
+	begun      bool
+	learning   float32 // seconds since the reference's last step
 }
 
 // Look judges one picture, dt after the one before it, and says what is wrong
 // with the camera. It allocates only when the masks are new.
 func (w *Watch) Look(p Picture, dt time.Duration) Fault {
-	t := float32(min(max(dt.Seconds(), 0), longest))
+	t := float32(min(max(dt.Seconds(), 0), maxInterval))
 	w.clock += float64(t)
-	w.cover(&p)
-	w.survey.take(&p, w.sure, w.edge(1), w.edge(0.5))
+	w.excludeMaskRims(&p)
+	w.survey.surveyPicture(&p, w.unmasked, w.edgeThreshold(1), w.edgeThreshold(0.5))
 	if w.survey.seen == 0 {
-		return w.is // all of it is masked
+		return w.fault // all of it is masked
 	}
-	w.average(t)
-	if w.clock-w.searched >= 1 {
-		w.searched, w.shifted = w.clock, w.search()
+	w.averageSurvey(t)
+	if w.clock-w.lastSearch >= 1 {
+		w.lastSearch, w.shiftGain = w.clock, w.searchShift()
 	}
-	f := w.suspicion()
-	w.weigh(f, t)
-	if w.is == Good && f == Good && w.fine >= relief {
-		w.learn(t)
+	f := w.suspectFault()
+	w.weighSuspicion(f, t)
+	if w.fault == Good && f == Good && w.good >= goodAfter {
+		w.learnReference(t)
 	}
-	return w.is
+	return w.fault
 }
 
 // Is the latest verdict.
-func (w *Watch) Is() Fault { return w.is }
+func (w *Watch) Is() Fault { return w.fault }
 
 // Forget makes the next pictures the reference: somebody has aimed the camera.
 func (w *Watch) Forget() { *w = Watch{} }
 
-// edge is the least difference over two pixels that is an edge, or a part of
+// edgeThreshold is the least difference over two pixels that is an edge, or a part of
 // one, in levels. It follows the light, so that a gain changes little, and lies
 // above what noise makes: a gradient of noise of deviation σ is above r in
 // exp(−r²/4σ²) of the pixels (Rayleigh), at σ = 3 in less than one of 400.
-func (w *Watch) edge(part float32) int32 { return int32(part*(6+w.light/12) + 3.5*w.noise + 0.5) }
+func (w *Watch) edgeThreshold(part float32) int32 {
+	return int32(part*(6+w.light/12) + 3.5*w.noise + 0.5)
+}
 
-// cover keeps which pixels have no masked neighbour: a mask's rim is no edge.
-func (w *Watch) cover(p *Picture) {
+// excludeMaskRims keeps which pixels have no masked neighbour: a mask's rim is no edge.
+func (w *Watch) excludeMaskRims(p *Picture) {
 	if p.Blind == nil {
-		w.sure, w.blind = nil, nil
+		w.unmasked, w.blind = nil, nil
 		return
 	}
 	if len(w.blind) == len(p.Blind) && &w.blind[0] == &p.Blind[0] {
 		return
 	}
-	w.blind, w.sure = p.Blind, make([]bool, len(p.Blind))
+	w.blind, w.unmasked = p.Blind, make([]bool, len(p.Blind))
 	for y := 1; y+1 < p.Height; y++ {
 		for x := 1; x+1 < p.Width; x++ {
 			i := y*p.Width + x
-			w.sure[i] = !p.Blind[i] && !p.Blind[i-1] && !p.Blind[i+1] && !p.Blind[i-p.Width] && !p.Blind[i+p.Width]
+			w.unmasked[i] = !p.Blind[i] && !p.Blind[i-1] && !p.Blind[i+1] && !p.Blind[i-p.Width] && !p.Blind[i+p.Width]
 		}
 	}
 }
 
-// average takes the survey into what is remembered of the last seconds.
-func (w *Watch) average(t float32) {
+// averageSurvey takes the survey into what is remembered of the last seconds.
+func (w *Watch) averageSurvey(t float32) {
 	const memory = 3 // seconds
 	f := t / (memory + t)
 	if !w.begun {
 		f, w.begun = 1, true
-		w.light = w.survey.mean()
+		w.light = w.survey.meanLevel()
 	}
-	w.light += f * (w.survey.mean() - w.light)
+	w.light += f * (w.survey.meanLevel() - w.light)
 	w.noise += f * (w.survey.noise - w.noise)
 	for i := range w.survey.cells {
 		c := &w.survey.cells[i]
 		if c.moved {
 			w.changed[i] = w.clock
 		}
-		w.short[i].follow(c, f)
+		w.short[i].followCell(c, f)
 	}
 }
 
-// weigh lets suspicions grow and fade, and changes the verdict when one has
+// weighSuspicion lets suspicions grow and fade, and changes the verdict when one has
 // held for long enough. Where two take turns the more frequent one is told: that
 // something is wrong is what they have in common.
-func (w *Watch) weigh(f Fault, t float32) {
-	w.fine = grow(w.fine, t, f == Good, linger)
+func (w *Watch) weighSuspicion(f Fault, t float32) {
+	w.good = growTimer(w.good, t, f == Good, dropsAfter)
 	if f != Good {
-		w.fine = 0
+		w.good = 0
 	}
-	w.wrong = grow(w.wrong, t, f.Pauses(), linger)
+	w.pausing = growTimer(w.pausing, t, f.Pauses(), dropsAfter)
 	most := f
 	for i := Frozen; i < faults; i++ {
-		w.suspect[i] = grow(w.suspect[i], t, i == f, linger)
+		w.suspect[i] = growTimer(w.suspect[i], t, i == f, dropsAfter)
 		if i.Pauses() && w.suspect[i] > w.suspect[most] {
 			most = i
 		}
 	}
-	back := float32(relief)
-	if w.is == Moved {
-		back = returned
+	back := float32(goodAfter)
+	if w.fault == Moved {
+		back = backAfter
 	}
 	switch {
-	case f == w.is:
+	case f == w.fault:
 	case f == Frozen: // has held for long already
-		w.become(f)
-	case f.Pauses() && !w.is.Pauses() && w.wrong >= believe:
-		w.become(most)
-	case f.Pauses() && w.is.Pauses() && w.suspect[f] >= believe:
-		w.become(f)
-	case f == Drops && w.is == Good && w.suspect[f] >= linger:
-		w.become(f)
-	case f == Good && w.fine >= back, f == Drops && w.suspect[f] >= back && w.is.Pauses():
-		w.become(Good)
+		w.setFault(f)
+	case f.Pauses() && !w.fault.Pauses() && w.pausing >= faultAfter:
+		w.setFault(most)
+	case f.Pauses() && w.fault.Pauses() && w.suspect[f] >= faultAfter:
+		w.setFault(f)
+	case f == Drops && w.fault == Good && w.suspect[f] >= dropsAfter:
+		w.setFault(f)
+	case f == Good && w.good >= back, f == Drops && w.suspect[f] >= back && w.fault.Pauses():
+		w.setFault(Good)
 	}
 }
 
-// grow adds seconds to a timer, or takes them off it.
-func grow(timer, t float32, on bool, most float32) float32 {
+// growTimer adds seconds to a timer, or takes them off it.
+func growTimer(timer, t float32, on bool, most float32) float32 {
 	if on {
 		return min(timer+t, most)
 	}
 	return max(timer-t, 0)
 }
 
-func (w *Watch) become(f Fault) {
-	w.is = f
+func (w *Watch) setFault(f Fault) {
+	w.fault = f
 	if f == Good {
-		w.suspect, w.wrong = [faults]float32{}, 0
+		w.suspect, w.pausing = [faults]float32{}, 0
 	}
 }

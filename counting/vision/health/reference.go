@@ -2,18 +2,18 @@ package health
 
 import "math"
 
-// A trait is what is known of a cell's structure: the root of the share of its
+// A structure is what is known of a cell's structure: the root of the share of its
 // pixels that lie on edges, and which way those run: upright against flat,
 // rising against falling, each divided by that root, so that a few clear edges
 // and many weigh alike.
-type trait struct {
+type structure struct {
 	dense, upright, rising float32
 	edges, faint           float32 // shares, before the root
 	sighted                bool    // a mask leaves enough of it
 }
 
-// follow moves the trait towards one survey's cell by a share of the way.
-func (t *trait) follow(c *cell, f float32) {
+// followCell moves the trait towards one survey's cell by a share of the way.
+func (t *structure) followCell(c *cell, f float32) {
 	t.sighted = c.pixels >= 16
 	if !t.sighted {
 		return
@@ -45,24 +45,24 @@ type reference struct {
 }
 
 const (
-	tenths  = 10
-	deepest = 7     // levels either way: four bits
-	quick   = 2.0   // seconds for a step of a level while the view is learnt
-	slow    = 120.0 // the same later: from one end to the other in half an hour, as day becomes night
+	levelSteps = 10
+	maxLevel   = 7     // levels either way: four bits
+	learnStep  = 2.0   // seconds for a step of a level while the view is learnt
+	followStep = 120.0 // the same later: from one end to the other in half an hour, as day becomes night
 )
 
-func quantum(v float32) int8 {
-	return int8(min(max(math.Round(float64(v*tenths)), -deepest), deepest))
+func quantize(v float32) int8 {
+	return int8(min(max(math.Round(float64(v*levelSteps)), -maxLevel), maxLevel))
 }
 
-// learn lets the reference follow the view, by a level at a time.
-func (w *Watch) learn(t float32) {
+// learnReference lets the reference follow the view, by a level at a time.
+func (w *Watch) learnReference(t float32) {
 	r := &w.reference
 	first := r.age == 0
-	r.age = min(r.age+t, firstView)
-	pace := float32(slow)
-	if r.age < firstView {
-		pace = quick
+	r.age = min(r.age+t, minReference)
+	pace := float32(followStep)
+	if r.age < minReference {
+		pace = learnStep
 	}
 	if w.learning += t; w.learning < pace && !first {
 		return
@@ -71,7 +71,7 @@ func (w *Watch) learn(t float32) {
 	for i := range r.level {
 		s := &w.short[i]
 		for k, v := range [3]float32{s.dense, s.upright, s.rising} {
-			to := quantum(v)
+			to := quantize(v)
 			switch at := &r.level[i][k]; {
 			case first:
 				*at = to
@@ -86,17 +86,17 @@ func (w *Watch) learn(t float32) {
 	if first {
 		f = 1
 	}
-	v := w.compare()
+	v := w.compareReference()
 	r.usual += f * (v.same - r.usual)
-	r.burnt += f * (w.survey.above(white) - r.burnt)
-	r.spread += f * (w.spread() - r.spread)
+	r.burnt += f * (w.survey.shareAbove(burntLevel) - r.burnt)
+	r.spread += f * (w.levelSpread() - r.spread)
 	r.light += f * (w.light - r.light)
 	r.noise += f * (w.noise - r.noise)
 }
 
-// compare holds the last seconds against the reference.
-func (w *Watch) compare() (v verdict) {
-	var all, rest [3]likening
+// compareReference holds the last seconds against the reference.
+func (w *Watch) compareReference() (v verdict) {
+	var all, rest [3]correlation
 	var lost [cells]bool
 	for i := range w.short {
 		s := &w.short[i]
@@ -104,73 +104,73 @@ func (w *Watch) compare() (v verdict) {
 			continue
 		}
 		v.sighted++
-		if s.edges >= structured {
+		if s.edges >= minEdgeShare {
 			v.structured++
 		}
 		level := &w.reference.level[i]
-		was := float32(level[0]) / tenths
-		if was*was >= structured {
+		was := float32(level[0]) / levelSteps
+		if was*was >= minEdgeShare {
 			v.expected++
-			if lost[i] = s.faint < faded*was*was; lost[i] {
+			if lost[i] = s.faint < lostShare*was*was; lost[i] {
 				v.lost++
 			}
-			if s.edges < faded*was*was {
+			if s.edges < lostShare*was*was {
 				v.dull++
 			}
 		}
 		for k, now := range [3]float32{s.dense, s.upright, s.rising} {
-			all[k].add(float32(level[k])/tenths, now)
+			all[k].addPair(float32(level[k])/levelSteps, now)
 			if !lost[i] {
-				rest[k].add(float32(level[k])/tenths, now)
+				rest[k].addPair(float32(level[k])/levelSteps, now)
 			}
 		}
 	}
-	v.same = (all[0].value() + all[1].value() + all[2].value()) / 3
-	v.rest = (rest[0].value() + rest[1].value() + rest[2].value()) / 3
-	v.spots = patches(&lost)
+	v.same = (all[0].coefficient() + all[1].coefficient() + all[2].coefficient()) / 3
+	v.rest = (rest[0].coefficient() + rest[1].coefficient() + rest[2].coefficient()) / 3
+	v.spots = countPatches(&lost)
 	return v
 }
 
-// farthest is how far the view is shifted against the reference, in cells: an
+// maxShift is how far the view is shifted against the reference, in cells: an
 // eighth of the width, a sixth of the height. A turn of less is found by it
 // and a turn of more by what is no longer alike.
-const farthest = 2
+const maxShift = 2
 
-// search tells by how much the view is more like the reference at some shift
+// searchShift tells by how much the view is more like the reference at some shift
 // than where it is. A change of the light makes the view less alike, but not
 // more so elsewhere.
-func (w *Watch) search() float32 {
-	here, best := w.alike(0, 0), float32(-1)
-	for dy := -farthest; dy <= farthest; dy++ {
-		for dx := -farthest; dx <= farthest; dx++ {
+func (w *Watch) searchShift() float32 {
+	here, best := w.likenessAt(0, 0), float32(-1)
+	for dy := -maxShift; dy <= maxShift; dy++ {
+		for dx := -maxShift; dx <= maxShift; dx++ {
 			if dx != 0 || dy != 0 {
-				best = max(best, w.alike(dx, dy))
+				best = max(best, w.likenessAt(dx, dy))
 			}
 		}
 	}
 	return best - here
 }
 
-// alike is the likeness of the view to the reference, shifted by cells.
-func (w *Watch) alike(dx, dy int) float32 {
-	var l [3]likening
+// likenessAt is the likeness of the view to the reference, shifted by cells.
+func (w *Watch) likenessAt(dx, dy int) float32 {
+	var l [3]correlation
 	for y := max(0, -dy); y < min(Rows, Rows-dy); y++ {
 		for x := max(0, -dx); x < min(Columns, Columns-dx); x++ {
 			s, level := &w.short[y*Columns+x], &w.reference.level[(y+dy)*Columns+x+dx]
 			if s.sighted {
-				l[0].add(float32(level[0])/tenths, s.dense)
-				l[1].add(float32(level[1])/tenths, s.upright)
-				l[2].add(float32(level[2])/tenths, s.rising)
+				l[0].addPair(float32(level[0])/levelSteps, s.dense)
+				l[1].addPair(float32(level[1])/levelSteps, s.upright)
+				l[2].addPair(float32(level[2])/levelSteps, s.rising)
 			}
 		}
 	}
-	return (l[0].value() + l[1].value() + l[2].value()) / 3
+	return (l[0].coefficient() + l[1].coefficient() + l[2].coefficient()) / 3
 }
 
-// A likening is a correlation (Pearson) that is being summed up.
-type likening struct{ n, x, y, xx, yy, xy float32 }
+// A correlation is a correlation (Pearson) that is being summed up.
+type correlation struct{ n, x, y, xx, yy, xy float32 }
 
-func (l *likening) add(x, y float32) {
+func (l *correlation) addPair(x, y float32) {
 	l.n++
 	l.x += x
 	l.y += y
@@ -179,7 +179,7 @@ func (l *likening) add(x, y float32) {
 	l.xy += x * y
 }
 
-func (l *likening) value() float32 {
+func (l *correlation) coefficient() float32 {
 	if l.n < 2 {
 		return 0
 	}
@@ -190,8 +190,8 @@ func (l *likening) value() float32 {
 	return (l.xy - l.x*l.y/l.n) / root(xx*yy)
 }
 
-// patches counts the connected groups of marked cells, and unmarks them.
-func patches(mark *[cells]bool) (n int) {
+// countPatches counts the connected groups of marked cells, and unmarks them.
+func countPatches(mark *[cells]bool) (n int) {
 	var stack [cells]uint8
 	for i := range mark {
 		if !mark[i] {

@@ -18,7 +18,7 @@ type sentry struct {
 	sees   func(t float64) (detection, bool)
 }
 
-func (s *sentry) see([]byte, int, int, float64) []detection {
+func (s *sentry) detect([]byte, int, int, float64) []detection {
 	s.looks++
 	if d, ok := s.sees(float64(s.street.i-1) / s.street.rate); ok {
 		return []detection{d}
@@ -38,7 +38,7 @@ func watched(t *testing.T, src *street, every time.Duration, sees func(float64) 
 	}
 	defer c.Close()
 	s := &sentry{street: src, sees: sees}
-	c.eye.seer = s
+	c.network.detector = s
 	for {
 		step, err := c.Step(context.Background())
 		if errors.Is(err, io.EOF) {
@@ -102,7 +102,7 @@ func TestWhatStandsIsPresentAndCrossesNothing(t *testing.T) {
 	got, last, looks := watched(t, newStreet(320, 240, 100, func(s *street, dst []byte, _ float64) {
 		s.rect(dst, b.x0, b.y0, b.x1, b.y1, 200)
 	}), 250*time.Millisecond, func(float64) (detection, bool) {
-		return detection{box: b, class: counting.Car, score: 0.6, here: true}, true
+		return detection{box: b, class: counting.Car, score: 0.6, present: true}, true
 	})
 	if len(got) != 0 || last.Zones[0].Count[counting.Vehicle] != 1 {
 		t.Errorf("crossings %v, zone %v; want a car that stands", got, last.Zones)

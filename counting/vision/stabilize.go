@@ -2,8 +2,8 @@ package vision
 
 import "math"
 
-// begin takes the first picture for the background.
-func (a *arena) begin() {
+// initBackground takes the first picture for the background.
+func (a *arena) initBackground() {
 	copy(a.before, a.now)
 	copy(a.bgHi, a.now)
 	copy(a.cand, a.now)
@@ -12,9 +12,9 @@ func (a *arena) begin() {
 	}
 }
 
-// noise is the median change of a pixel since the look before, in levels: 0.95
+// medianChange is the median change of a pixel since the look before, in levels: 0.95
 // standard deviations of one picture's noise, and untouched by what moves.
-func (a *arena) noise() float64 {
+func (a *arena) medianChange() float64 {
 	var hist [64]int
 	n := 0
 	for i := 0; i < len(a.now); i += 7 {
@@ -32,21 +32,21 @@ func (a *arena) noise() float64 {
 	return 63
 }
 
-// shake is how far steady looks, in grid pixels. Less than one pixel of sway
+// maxShake is how far steady looks, in grid pixels. Less than one pixel of sway
 // is left to the deviations that the background learns.
-const shake = 2
+const maxShake = 2
 
-// steady undoes a shift of the whole picture against the background: the
+// stabilize undoes a shift of the whole picture against the background: the
 // least difference at the grid's sharpest places decides.
-func (a *arena) steady(w, h int) {
+func (a *arena) stabilize(w, h int) {
 	const most = 400
 	var at [most]int32
 	n, step := 0, max(w*h/6000, 1)|1
-	for i := (shake + 1) * w; i < len(a.now)-(shake+1)*w && n < most; i += step {
-		if x := i % w; x <= shake || x >= w-shake-1 || a.age[i] < 4 {
+	for i := (maxShake + 1) * w; i < len(a.now)-(maxShake+1)*w && n < most; i += step {
+		if x := i % w; x <= maxShake || x >= w-maxShake-1 || a.age[i] < 4 {
 			continue
 		}
-		if distance(a.bgHi[i+1], a.bgHi[i-1])+distance(a.bgHi[i+w], a.bgHi[i-w]) > 24 {
+		if absDiff(a.bgHi[i+1], a.bgHi[i-1])+absDiff(a.bgHi[i+w], a.bgHi[i-w]) > 24 {
 			at[n] = int32(i)
 			n++
 		}
@@ -55,11 +55,11 @@ func (a *arena) steady(w, h int) {
 		return
 	}
 	still, best, off := 0, math.MaxInt, 0
-	for dy := -shake; dy <= shake; dy++ {
-		for dx := -shake; dx <= shake; dx++ {
+	for dy := -maxShake; dy <= maxShake; dy++ {
+		for dx := -maxShake; dx <= maxShake; dx++ {
 			o, sum := dy*w+dx, 0
 			for _, p := range at[:n] {
-				sum += min(distance(a.now[int(p)+o], a.bgHi[p]), 40)
+				sum += min(absDiff(a.now[int(p)+o], a.bgHi[p]), 40)
 			}
 			if o == 0 {
 				still = sum
@@ -80,10 +80,10 @@ func (a *arena) steady(w, h int) {
 	}
 }
 
-// expose follows steps of the exposure or the light: if the middle pixel is
+// followExposure follows steps of the exposure or the light: if the middle pixel is
 // brighter or darker than its background by a factor, all the background is
 // multiplied by it.
-func (a *arena) expose() {
+func (a *arena) followExposure() {
 	var hist [256]int // ratio now / background, in 1/128
 	n := 0
 	for i := 0; i < len(a.now); i += 7 {
@@ -110,7 +110,7 @@ func (a *arena) expose() {
 	}
 }
 
-func distance(a, b uint8) int {
+func absDiff(a, b uint8) int {
 	if a < b {
 		a, b = b, a
 	}

@@ -34,7 +34,7 @@ func one(class counting.Class, a actor) cast { return cast{class, a} }
 // right: above it is side a.
 func play(rate, seconds, shake float64, who ...cast) (crossings []counting.Crossing) {
 	line := segment{a: point{20, 120}, b: point{300, 120}, length: 280}
-	tr := newTracker([]segment{line}, 320, 240)
+	tr := newNetTracker([]segment{line}, 320, 240)
 	r := rand.New(rand.NewPCG(1, 2))
 	last := 0.0
 	for i := range int(seconds * rate) {
@@ -49,8 +49,8 @@ func play(rate, seconds, shake float64, who ...cast) (crossings []counting.Cross
 			seen = append(seen, detection{box: box{b.x0 + j(), b.y0 + j(), b.x1 + j(), b.y1 + j()}, class: c.class, score: 0.6})
 		}
 		now := time.Duration(t * float64(time.Second))
-		tr.step(mount(suppress(seen)), now, t-last, time.Minute, func(_ int, _ float64, k *track, d counting.Direction, at time.Duration) {
-			crossings = append(crossings, counting.Crossing{Class: k.class(), Dir: d, At: at})
+		tr.step(mergeRiders(suppress(seen)), now, t-last, time.Minute, func(_ int, _ float64, k *netTrack, d counting.Direction, at time.Duration) {
+			crossings = append(crossings, counting.Crossing{Class: k.majorityClass(), Dir: d, At: at})
 		})
 		last = t
 	}
@@ -129,7 +129,7 @@ func TestFollowing(t *testing.T) {
 func TestAClassIsWhatWasSeenForTheMostPart(t *testing.T) {
 	i := 0
 	_, act := going(counting.Car, 40, 30, point{160, 60}, point{160, 200}, 0, 4)
-	tr := newTracker([]segment{{a: point{20, 120}, b: point{300, 120}, length: 280}}, 320, 240)
+	tr := newNetTracker([]segment{{a: point{20, 120}, b: point{300, 120}, length: 280}}, 320, 240)
 	var got []counting.Class
 	for k := range 48 {
 		b, _ := act(float64(k) / 12)
@@ -138,7 +138,9 @@ func TestAClassIsWhatWasSeenForTheMostPart(t *testing.T) {
 			class = counting.Heavy
 		}
 		tr.step([]detection{{box: b, class: class, score: 0.6}}, time.Duration(k)*time.Second/12, 1.0/12, time.Minute,
-			func(_ int, _ float64, k *track, _ counting.Direction, _ time.Duration) { got = append(got, k.class()) })
+			func(_ int, _ float64, k *netTrack, _ counting.Direction, _ time.Duration) {
+				got = append(got, k.majorityClass())
+			})
 	}
 	if len(got) != 1 || got[0] != counting.Car {
 		t.Errorf("counted %v; want one car", got)
@@ -146,7 +148,7 @@ func TestAClassIsWhatWasSeenForTheMostPart(t *testing.T) {
 }
 
 func TestWhatANearerCarHidesKeepsItsFoot(t *testing.T) {
-	tr := newTracker(nil, 320, 240)
+	tr := newNetTracker(nil, 320, 240)
 	far := box{100, 60, 140, 100}
 	for i := range 12 {
 		tr.step([]detection{{box: far, class: counting.Car, score: 0.7}}, time.Duration(i)*80*time.Millisecond, 0.08, time.Minute, nil)
@@ -163,7 +165,7 @@ func TestWhatANearerCarHidesKeepsItsFoot(t *testing.T) {
 }
 
 func TestNobodyIsFollowedLongerThanAllowed(t *testing.T) {
-	tr := newTracker(nil, 320, 240)
+	tr := newNetTracker(nil, 320, 240)
 	for i := range 100 {
 		now := time.Duration(i) * 100 * time.Millisecond
 		tr.step([]detection{{box: box{100, 60, 140, 100}, class: counting.Car, score: 0.7}}, now, 0.1, 2*time.Second, nil)
@@ -176,7 +178,7 @@ func TestNobodyIsFollowedLongerThanAllowed(t *testing.T) {
 }
 
 func TestMoreThanCanBeFollowedIsLeftOut(t *testing.T) {
-	tr := newTracker(nil, 4000, 4000)
+	tr := newNetTracker(nil, 4000, 4000)
 	var seen []detection
 	for i := range 2 * maxTracks {
 		x, y := float64(i%20)*100, float64(i/20)*100
@@ -190,18 +192,18 @@ func TestMoreThanCanBeFollowedIsLeftOut(t *testing.T) {
 }
 
 func TestFilterFindsTheSpeedAndResistsAnOutlier(t *testing.T) {
-	var f filter
-	f.start(0, 1, 50)
+	var f kalman
+	f.startAt(0, 1, 50)
 	for i := 1; i <= 30; i++ {
 		f.predict(0.1, 5)
-		f.correct(float64(i)*2, 1)
+		f.correctPosition(float64(i)*2, 1)
 	}
 	if math.Abs(f.v-20) > 1 || math.Abs(f.x-60) > 1 {
 		t.Errorf("at %.1f with %.1f; want 60 with 20", f.x, f.v)
 	}
 	before := f
-	f.correct(300, 1)
-	if d := f.x - before.x; d > outlier*math.Sqrt(before.pxx+1) {
+	f.correctPosition(300, 1)
+	if d := f.x - before.x; d > huberLimit*math.Sqrt(before.pxx+1) {
 		t.Errorf("an outlier pulled by %.1f", d)
 	}
 }

@@ -2,22 +2,22 @@ package vision
 
 import "math"
 
-// pairing finds which rows go with which columns so that the sum of what the
+// assignment finds which rows go with which columns so that the sum of what the
 // pairs are worth is the most: the assignment problem, by shortest augmenting
 // paths (Kuhn 1955; Jonker and Volgenant 1987). It is bounded and allocates
 // nothing. A pair worth 0 or less is never made: every row has a column of its
 // own besides, in which it stays alone for nothing.
-type pairing struct {
-	worth [maxTracks][maxTracks]float64 // by row and column, filled by the caller
+type assignment struct {
+	value [maxTracks][maxTracks]float64 // by row and column, filled by the caller
 
-	u         [maxTracks + 1]float64
-	v, least  [2*maxTracks + 1]float64
-	row, back [2*maxTracks + 1]int // of a column: its row; the column before it on the path
-	done      [2*maxTracks + 1]bool
+	u             [maxTracks + 1]float64
+	v, minReduced [2*maxTracks + 1]float64
+	row, back     [2*maxTracks + 1]int // of a column: its row; the column before it on the path
+	done          [2*maxTracks + 1]bool
 }
 
 // solve pairs rows with columns; of is the column of each row, -1 for none.
-func (p *pairing) solve(rows, cols int, of *[maxTracks]int) {
+func (p *assignment) solve(rows, cols int, of *[maxTracks]int) {
 	all := cols + rows
 	clear(p.u[:rows+1])
 	clear(p.v[:all+1])
@@ -29,7 +29,7 @@ func (p *pairing) solve(rows, cols int, of *[maxTracks]int) {
 		of[i] = -1
 	}
 	for j := 1; j <= cols; j++ {
-		if i := p.row[j]; i > 0 && p.worth[i-1][j-1] > 0 {
+		if i := p.row[j]; i > 0 && p.value[i-1][j-1] > 0 {
 			of[i-1] = j - 1
 		}
 	}
@@ -37,9 +37,9 @@ func (p *pairing) solve(rows, cols int, of *[maxTracks]int) {
 
 // augment finds row i a column, moving others where the sum gains by it. Rows
 // and columns count from 1.
-func (p *pairing) augment(i, cols, all int) {
+func (p *assignment) augment(i, cols, all int) {
 	for j := range all + 1 {
-		p.least[j], p.done[j] = math.Inf(1), false
+		p.minReduced[j], p.done[j] = math.Inf(1), false
 	}
 	p.row[0] = i
 	at := 0
@@ -50,11 +50,11 @@ func (p *pairing) augment(i, cols, all int) {
 			if p.done[j] {
 				continue
 			}
-			if c := p.cost(r, j, cols) - p.u[r] - p.v[j]; c < p.least[j] {
-				p.least[j], p.back[j] = c, at
+			if c := p.pairCost(r, j, cols) - p.u[r] - p.v[j]; c < p.minReduced[j] {
+				p.minReduced[j], p.back[j] = c, at
 			}
-			if p.least[j] < delta {
-				delta, next = p.least[j], j
+			if p.minReduced[j] < delta {
+				delta, next = p.minReduced[j], j
 			}
 		}
 		for j := range all + 1 {
@@ -62,7 +62,7 @@ func (p *pairing) augment(i, cols, all int) {
 				p.u[p.row[j]] += delta
 				p.v[j] -= delta
 			} else {
-				p.least[j] -= delta
+				p.minReduced[j] -= delta
 			}
 		}
 		at = next
@@ -74,17 +74,17 @@ func (p *pairing) augment(i, cols, all int) {
 	}
 }
 
-// never is what a pair that must not be costs: more than any sum of those that may.
-const never = 1e6
+// forbidden is what a pair that must not be costs: more than any sum of those that may.
+const forbidden = 1e6
 
-func (p *pairing) cost(row, col, cols int) float64 {
+func (p *assignment) pairCost(row, col, cols int) float64 {
 	switch {
 	case col > cols && col-cols == row:
 		return 0
 	case col > cols:
-		return never
-	case p.worth[row-1][col-1] > 0:
-		return -p.worth[row-1][col-1]
+		return forbidden
+	case p.value[row-1][col-1] > 0:
+		return -p.value[row-1][col-1]
 	}
-	return never
+	return forbidden
 }

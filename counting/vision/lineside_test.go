@@ -13,11 +13,11 @@ import (
 // walk leads one object along a path, one second a step, and returns what it
 // counted: +1 for a_to_b, -1 for b_to_a.
 func walk(s segment, dead float64, path ...point) (counted []int, at []time.Duration) {
-	var g gate
-	g.move(&s, path[0], path[0], 0, 0, dead)
+	var g lineSide
+	g.advancePath(&s, path[0], path[0], 0, 0, dead)
 	for i := 1; i < len(path); i++ {
 		t0, t1 := time.Duration(i-1)*time.Second, time.Duration(i)*time.Second
-		if d, ok := g.move(&s, path[i-1], path[i], t0, t1, dead); ok {
+		if d, ok := g.advancePath(&s, path[i-1], path[i], t0, t1, dead); ok {
 			at = append(at, g.at)
 			if d == counting.AToB {
 				counted = append(counted, 1)
@@ -85,8 +85,8 @@ func TestSidesAreThoseOfCounting(t *testing.T) {
 		l := counting.Line{From: counting.Point{X: f.Draw(t, "x1"), Y: f.Draw(t, "y1")}, To: counting.Point{X: f.Draw(t, "x2"), Y: f.Draw(t, "y2")}}
 		p := counting.Point{X: f.Draw(t, "x"), Y: f.Draw(t, "y")}
 		s := newSegment(l, 160, 90)
-		if side := l.Side(p); math.Abs(side) > 1e-9 && side*s.distance(point{p.X * 160, p.Y * 90}) <= 0 {
-			t.Fatalf("side %v, distance %v", side, s.distance(point{p.X * 160, p.Y * 90}))
+		if side := l.Side(p); math.Abs(side) > 1e-9 && side*s.signedDistance(point{p.X * 160, p.Y * 90}) <= 0 {
+			t.Fatalf("side %v, distance %v", side, s.signedDistance(point{p.X * 160, p.Y * 90}))
 		}
 	})
 }
@@ -105,7 +105,7 @@ func TestCrossingsAlternateUnlessItWentRoundTheEnd(t *testing.T) {
 		counted, _ := walk(endless, dead, path...)
 		var sides []int8
 		for _, p := range path {
-			if d := endless.distance(p); math.Abs(d) > dead && (len(sides) == 0 || sides[len(sides)-1] != sign(d)) {
+			if d := endless.signedDistance(p); math.Abs(d) > dead && (len(sides) == 0 || sides[len(sides)-1] != sign(d)) {
 				sides = append(sides, sign(d))
 			}
 		}

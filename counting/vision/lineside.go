@@ -23,37 +23,37 @@ func newSegment(l counting.Line, w, h float64) segment {
 	return s
 }
 
-// distance is how far p lies from the infinite line, positive on side b.
-func (s *segment) distance(p point) float64 {
+// signedDistance is how far p lies from the infinite line, positive on side b.
+func (s *segment) signedDistance(p point) float64 {
 	return ((s.b.x-s.a.x)*(p.y-s.a.y) - (s.b.y-s.a.y)*(p.x-s.a.x)) / s.length
 }
 
-// along is where p's foot lies on the line: 0 at a, 1 at b.
-func (s *segment) along(p point) float64 {
+// fractionAlong is where p's foot lies on the line: 0 at a, 1 at b.
+func (s *segment) fractionAlong(p point) float64 {
 	return ((s.b.x-s.a.x)*(p.x-s.a.x) + (s.b.y-s.a.y)*(p.y-s.a.y)) / (s.length * s.length)
 }
 
-// gate is one object's standing with one line. A side holds only once the
+// lineSide is one object's standing with one line. A side holds only once the
 // object was farther from the line than the dead band, so that stopping on
 // the line, jitter and turning back count nothing. A change of side is a
 // crossing only if the path went through the segment on balance: an object
 // that goes round the end changes its side without being counted.
-type gate struct {
+type lineSide struct {
 	side    int8          // the side that holds: -1 a, +1 b, 0 none yet
 	through int8          // passages through the segment since, b-wards positive
 	at      time.Duration // of the latest passage
 	along   float64       // and where, 0 at the segment's start, 1 at its end
 }
 
-// move takes the object from p at t0 to q at t1. dead is the width of the
+// advancePath takes the object from p at t0 to q at t1. dead is the width of the
 // dead band to either side. A path that ends exactly on the line is on side b,
 // so every passage belongs to exactly one move; the segment has its start and
 // lacks its end.
-func (g *gate) move(s *segment, p, q point, t0, t1 time.Duration, dead float64) (counting.Direction, bool) {
-	dp, dq := s.distance(p), s.distance(q)
+func (g *lineSide) advancePath(s *segment, p, q point, t0, t1 time.Duration, dead float64) (counting.Direction, bool) {
+	dp, dq := s.signedDistance(p), s.signedDistance(q)
 	if (dp < 0) != (dq < 0) {
 		f := dp / (dp - dq)
-		u := s.along(point{p.x + f*(q.x-p.x), p.y + f*(q.y-p.y)})
+		u := s.fractionAlong(point{p.x + f*(q.x-p.x), p.y + f*(q.y-p.y)})
 		if u >= 0 && u < 1 {
 			g.along = u
 			g.at = t0 + time.Duration(f*float64(t1-t0))

@@ -79,14 +79,14 @@ func TestVehiclesAreCountedWholeOrSplitAsAsked(t *testing.T) {
 		{[]counting.Class{counting.Person}, counting.Bicycle, counting.Bicycle, false},
 	} {
 		n := &Counter{o: Opts{Classes: c.may}}
-		if as, ok := n.counted(c.seen); as != c.as || ok != c.isCounted {
+		if as, ok := n.countableClass(c.seen); as != c.as || ok != c.isCounted {
 			t.Errorf("%v of %v: %v, %v", c.seen, c.may, as, ok)
 		}
 	}
 }
 
 // stumble is a head that fails while the picture's traces are still there.
-type stumble struct{ yolox }
+type stumble struct{ yoloxHead }
 
 func (stumble) decode([]detection, [][]float32, float64) []detection { panic("stumbled") }
 
@@ -103,7 +103,7 @@ func TestNothingOfThePictureStaysInTheNetwork(t *testing.T) {
 			}
 			defer n.Close()
 			if c.panic {
-				n.eye.seer.(*seer).head = stumble{}
+				n.network.detector.(*netDetector).head = stumble{}
 			}
 			func() {
 				defer func() {
@@ -129,11 +129,11 @@ func TestNothingOfThePictureStaysInTheNetwork(t *testing.T) {
 	}
 	t.Run("and a look without the wipe would show it", func(t *testing.T) {
 		net := newWatchman(t)
-		s, err := newSeer(net, 64, 64)
+		s, err := newNetDetector(net, 64, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.fill(bytes.Repeat([]byte{200}, 64*64), 64)
+		s.fillInput(bytes.Repeat([]byte{200}, 64*64), 64)
 		net.Run()
 		if out, _ := net.Output(""); !slices.ContainsFunc(out, func(v float32) bool { return v != 0 }) {
 			t.Error("the test above would see nothing")

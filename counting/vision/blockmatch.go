@@ -2,10 +2,10 @@ package vision
 
 import "math"
 
-// shifted finds by how much the pixels of box that no object explains moved
+// estimateShift finds by how much the pixels of box that no object explains moved
 // between the look before and now: least mean absolute difference around the expected shift,
 // refined by a parabola. sure is 0 if the pixels say nothing, up to 1.
-func (a *arena) shifted(w, h int, b box, ex, ey float64) (x, y, sure float64) {
+func (a *arena) estimateShift(w, h int, b box, ex, ey float64) (x, y, sure float64) {
 	x0, y0 := max(int(b.x0), 0), max(int(b.y0), 0)
 	x1, y1 := min(int(b.x1+0.5), w), min(int(b.y1+0.5), h)
 	if x1-x0 < 3 || y1-y0 < 3 {
@@ -64,16 +64,16 @@ func (a *arena) shifted(w, h int, b box, ex, ey float64) (x, y, sure float64) {
 	}
 	sx, sy := 0.0, 0.0
 	if bx > -r && bx < r {
-		sx = vertex(cost[by+r][bx+r-1], best, cost[by+r][bx+r+1])
+		sx = parabolaVertex(cost[by+r][bx+r-1], best, cost[by+r][bx+r+1])
 	}
 	if by > -r && by < r {
-		sy = vertex(cost[by+r-1][bx+r], best, cost[by+r+1][bx+r])
+		sy = parabolaVertex(cost[by+r-1][bx+r], best, cost[by+r+1][bx+r])
 	}
 	return float64(ix+bx) + sx, float64(iy+by) + sy, sure
 }
 
-// vertex is where between -½ and ½ the parabola through three costs is least.
-func vertex(l, c, r int32) float64 {
+// parabolaVertex is where between -½ and ½ the parabola through three costs is least.
+func parabolaVertex(l, c, r int32) float64 {
 	den := float64(l - 2*c + r)
 	if den <= 0 {
 		return 0
