@@ -1,36 +1,28 @@
-// Package health tells from a camera's pictures whether they can be counted in:
-// frozen, dark, blinded, covered, blurred or moved, or with drops on the lens.
+// Package health judges from a camera's pictures whether they can be counted: frozen,
+// dark, blinded, covered, blurred or moved pictures, or drops on the lens. It compares the
+// edges of 192 cells, as means over seconds, with a reference that is learnt over minutes.
 //
-// It keeps no picture. What it knows of a view is, for each of 192 cells, how
-// dense edges are in it and which way most of them run: averaged over seconds,
-// and as a reference that is learnt over minutes, three numbers of four bits a
-// cell, 2,304 bits in all. Which side of an edge is the brighter one is thrown
-// away before anything is summed up, so that there is nothing from which levels
-// could be integrated: a picture and its negative are the same. A cell of some
-// 200 pixels of the reduced picture has one answer. Of levels it knows the mean,
-// the spread and the burnt out share of the whole picture. Fewer bits, two for
-// each number or 108 cells, tell places apart less well: on fixed cameras at all
-// hours the worst likeness of a view to itself falls from 0.55 to 0.46–0.49,
-// while that of other places stays.
+// It keeps no picture. Of edges it keeps density and main direction (reference.go), of
+// levels the mean, the spread and the burnt out share of the whole picture.
 //
-// It refuses to judge what masks cover. It cannot tell a slow change from the
-// street's own: a mount that sags over an hour is followed.
+// It refuses to judge pixels under masks. It cannot tell a slow change from the street's
+// own: a mount that sags over an hour is followed.
 package health
 
 import "time"
 
-// Fault is what is wrong with a camera's pictures.
+// Fault is the fault of a camera's pictures, or Good.
 type Fault uint8
 
-// The faults. Only Drops can be counted through.
+// The faults. Counting goes on with Drops only.
 const (
 	Good    Fault = iota
 	Frozen        // the same picture again and again
-	Dark          // too dark for anything to be seen
+	Dark          // too dark to see edges
 	Blinded       // glare, or a veil of light over most of it
-	Covered       // a large part shows nothing where there was structure
+	Covered       // a large part has lost its structure
 	Blurred       // no detail, but light and shade are where they were
-	Moved         // structure, but not that of the place the lines were drawn for
+	Moved         // structure, but not that of the place for which the lines were drawn
 	Drops         // rain, snow or dirt on the lens: spots without detail
 	faults
 )
@@ -39,7 +31,7 @@ var names = [faults]string{
 	"", "camera_frozen", "camera_dark", "camera_blinded", "camera_covered", "camera_blurred", "camera_moved", "camera_drops",
 }
 
-// String is the word of a fault on the wire; empty: none.
+// String is the word of a fault on the wire; it is empty for Good.
 func (f Fault) String() string {
 	if f < faults {
 		return names[f]
@@ -47,60 +39,75 @@ func (f Fault) String() string {
 	return "unknown"
 }
 
-// Known reports whether f is one of the faults, or Good.
+// Known reports whether f is Good or one of the faults.
 func (f Fault) Known() bool { return f < faults }
 
-// Pauses reports whether a count made under this fault would be a lie.
+// Pauses reports whether counting pauses during this fault, because a count would be wrong.
 func (f Fault) Pauses() bool { return f != Good && f != Drops }
 
-// How long a state must hold, in seconds that were seen: pictures more than two
-// seconds apart count as two.
+// How long a state must hold, in seconds of pictures: an interval above maxInterval counts
+// as maxInterval. Chosen by hand, so that a fault is reported within a minute
+// (TestFaultsAreFoundAndEnd).
 const (
 	maxInterval  = 2.0  // of one look
-	frozenAfter  = 30.0 // longer than cameras wait between two whole pictures of a still street
-	faultAfter   = 20.0 // until any other fault is told
-	dropsAfter   = 60.0 // until drops are told
+	frozenAfter  = 30.0 // without change: longer than cameras wait between two whole pictures of a still street
+	faultAfter   = 20.0 // until any other fault is reported
+	dropsAfter   = 60.0 // until drops are reported
 	goodAfter    = 3.0  // until a fault is over
 	backAfter    = 10.0 // until a camera that moved is back
-	minReference = 60.0 // until the reference can be held against anything
+	minReference = 60.0 // until the reference is used
+
+	searchEvery  = 1 // between two searches for a shift
+	surveyMemory = 3 // of the running mean of surveys
 )
 
-// A Watch judges the pictures of one camera. Its zero value has seen nothing.
-// It outlives the counters that it serves: a camera that is opened again is
-// held against what it showed before.
+// The least difference over two pixels that is an edge, in levels. It follows the mean
+// level, so that a gain changes little, and is above noise: a gradient of noise of
+// deviation σ exceeds r in exp(−r²/4σ²) of the pixels (Rayleigh), at σ = 3 in less than
+// one of 400.
+const (
+	edgeLevels = 6   // levels,
+	edgeLight  = 12  // and a twelfth of the mean level,
+	edgeNoise  = 3.5 // and so many times the noise
+	faintEdge  = 0.5 // of it: part of an edge
+)
+
+// Watch judges the pictures of one camera. Its zero value has no reference yet. It
+// outlives the Counters that it serves: a camera that is opened again is compared with its
+// former view.
 type Watch struct {
 	short     [cells]structure // averaged over seconds
 	reference reference
-	changed   [cells]float64 // when a byte of the cell last changed, in seconds seen
+	changed   [cells]float64 // clock when a byte of the cell last changed
 	survey    survey
-	unmasked  []bool // pixels whose neighbours no mask covers; nil: all
-	blind     []bool // what sure was made for
+	unmasked  []bool // pixels without a masked neighbour; nil: all
+	blind     []bool // the masks for which unmasked was made
 
-	clock      float64 // seconds seen
+	clock      float64 // seconds of pictures so far
 	noise      float32 // levels
 	light      float32 // mean level, smoothed
-	shiftGain  float32 // how much more alike the view is to the reference when it is shifted
-	lastSearch float64 // when that was found out
+	shiftGain  float32 // by how much the view is more like the reference at its best shift
+	lastSearch float64 // clock of that search
 	fault      Fault
 	suspect    [faults]float32 // seconds for which each was suspected, less those for which it was not
-	pausing    float32         // the same for any that cannot be counted through
-	good       float32         // seconds for which nothing was
+	pausing    float32         // the same for all faults that pause counting
+	good       float32         // seconds without suspicion
 	begun      bool
 	learning   float32 // seconds since the reference's last step
 }
 
-// Look judges one picture, dt after the one before it, and says what is wrong
-// with the camera. It allocates only when the masks are new.
+// Look judges one picture, dt after the one before, and returns the camera's fault. It
+// allocates only when the masks are new.
 func (w *Watch) Look(p Picture, dt time.Duration) Fault {
 	t := float32(min(max(dt.Seconds(), 0), maxInterval))
 	w.clock += float64(t)
 	w.excludeMaskRims(&p)
-	w.survey.surveyPicture(&p, w.unmasked, w.edgeThreshold(1), w.edgeThreshold(0.5))
+	w.survey.surveyPicture(&p, w.unmasked, w.edgeThreshold(1), w.edgeThreshold(faintEdge))
 	if w.survey.seen == 0 {
 		return w.fault // all of it is masked
 	}
 	w.averageSurvey(t)
-	if w.clock-w.lastSearch >= 1 {
+	if w.clock-w.lastSearch >= searchEvery {
 		w.lastSearch, w.shiftGain = w.clock, w.searchShift()
 	}
 	f := w.suspectFault()
@@ -111,21 +118,19 @@ func (w *Watch) Look(p Picture, dt time.Duration) Fault {
 	return w.fault
 }
 
-// Is the latest verdict.
+// Is returns the latest fault.
 func (w *Watch) Is() Fault { return w.fault }
 
-// Forget makes the next pictures the reference: somebody has aimed the camera.
+// Forget discards the reference: the next pictures become it, after the camera was aimed.
 func (w *Watch) Forget() { *w = Watch{} }
 
-// edgeThreshold is the least difference over two pixels that is an edge, or a part of
-// one, in levels. It follows the light, so that a gain changes little, and lies
-// above what noise makes: a gradient of noise of deviation σ is above r in
-// exp(−r²/4σ²) of the pixels (Rayleigh), at σ = 3 in less than one of 400.
+// edgeThreshold is the least difference over two pixels that is an edge, times part, in
+// levels.
 func (w *Watch) edgeThreshold(part float32) int32 {
-	return int32(part*(6+w.light/12) + 3.5*w.noise + 0.5)
+	return int32(part*(edgeLevels+w.light/edgeLight) + edgeNoise*w.noise + 0.5)
 }
 
-// excludeMaskRims keeps which pixels have no masked neighbour: a mask's rim is no edge.
+// excludeMaskRims computes which pixels have no masked neighbour: a mask's rim is no edge.
 func (w *Watch) excludeMaskRims(p *Picture) {
 	if p.Blind == nil {
 		w.unmasked, w.blind = nil, nil
@@ -143,10 +148,9 @@ func (w *Watch) excludeMaskRims(p *Picture) {
 	}
 }
 
-// averageSurvey takes the survey into what is remembered of the last seconds.
+// averageSurvey adds the survey to the running means.
 func (w *Watch) averageSurvey(t float32) {
-	const memory = 3 // seconds
-	f := t / (memory + t)
+	f := t / (surveyMemory + t)
 	if !w.begun {
 		f, w.begun = 1, true
 		w.light = w.survey.meanLevel()
@@ -162,9 +166,8 @@ func (w *Watch) averageSurvey(t float32) {
 	}
 }
 
-// weighSuspicion lets suspicions grow and fade, and changes the verdict when one has
-// held for long enough. Where two take turns the more frequent one is told: that
-// something is wrong is what they have in common.
+// weighSuspicion runs the timers of the suspicions and changes the fault when one has held
+// for long enough. Where two alternate, the more frequent one is reported.
 func (w *Watch) weighSuspicion(f Fault, t float32) {
 	w.good = growTimer(w.good, t, f == Good, dropsAfter)
 	if f != Good {
@@ -184,7 +187,7 @@ func (w *Watch) weighSuspicion(f Fault, t float32) {
 	}
 	switch {
 	case f == w.fault:
-	case f == Frozen: // has held for long already
+	case f == Frozen: // it has held for frozenAfter already
 		w.setFault(f)
 	case f.Pauses() && !w.fault.Pauses() && w.pausing >= faultAfter:
 		w.setFault(most)
@@ -197,7 +200,7 @@ func (w *Watch) weighSuspicion(f Fault, t float32) {
 	}
 }
 
-// growTimer adds seconds to a timer, or takes them off it.
+// growTimer adds t seconds to a timer, up to most, or subtracts them, down to 0.
 func growTimer(timer, t float32, on bool, most float32) float32 {
 	if on {
 		return min(timer+t, most)
@@ -205,6 +208,7 @@ func growTimer(timer, t float32, on bool, most float32) float32 {
 	return max(timer-t, 0)
 }
 
+// setFault changes the fault. Good resets the suspicions.
 func (w *Watch) setFault(f Fault) {
 	w.fault = f
 	if f == Good {
