@@ -1,9 +1,8 @@
 package vision
 
-// arena holds every byte that bears a picture or could be turned back into
-// one: the picture itself, its reduction, the models and the masks derived
-// from them. It is one block, asked for here and nowhere else, and wiped as a
-// whole.
+// arena holds every byte that bears a picture or from which one could be restored:
+// the picture, its reduction, the background model and the masks computed from them.
+// It is one block, allocated here only and wiped as a whole.
 type arena struct {
 	block []byte
 
@@ -11,33 +10,35 @@ type arena struct {
 
 	// Planes of the working grid.
 	now      []byte // the picture, reduced
-	before   []byte // the one before it
+	before   []byte // the one before
 	bgHi     []byte // background, whole levels
-	bgBefore []byte // bgHi of the look before; the two take turns
+	bgBefore []byte // bgHi of the look before; the two swap
 	bgLo     []byte // background, 1/256 levels
 	dev      []byte // mean deviation from the background, 1/8 levels
-	age      []byte // how long the background has held, in looks, saturating
-	cand     []byte // what may become the background
-	candAge  []byte // how long it has held, in looks, saturating
+	age      []byte // looks that the background has held, saturating
+	cand     []byte // candidate for the background, levels
+	candAge  []byte // looks that it has held, saturating
 	activity []byte // looks until a change of the pixel is forgotten
-	covered  []byte // 1: a followed object covers the pixel
-	evidence []byte // evidence per pixel: bits different, changed
-	mask     []byte // raw, filtered
+	covered  []byte // coveredMoving or coveredStopped: a track covers the pixel
+	evidence []byte // bits: different, changed, shaded
+	mask     []byte // evidence, filtered: 0 or 1
 
-	maxActivity uint8 // what act is set to by a change
+	maxActivity uint8 // looks that a change is remembered
 }
 
+// gridPlanes is the number of planes that have one byte per pixel of the grid.
 const gridPlanes = 13
 
-// arenaSize is how many bytes the block must have.
+// arenaSize is the size of the block in bytes, of a picture and a grid with so many
+// pixels.
 func arenaSize(picture, grid int) int { return picture + gridPlanes*grid }
 
-// newArena is an arena on Go's heap.
+// newArena makes an arena on Go's heap.
 func newArena(picture, grid int) *arena {
 	return carveArena(make([]byte, arenaSize(picture, grid)), picture, grid)
 }
 
-// carveArena makes an arena of a block.
+// carveArena divides a block of arenaSize bytes into the planes.
 func carveArena(block []byte, picture, grid int) *arena {
 	a := &arena{block: block}
 	rest := a.block
@@ -56,8 +57,8 @@ func carveArena(block []byte, picture, grid int) *arena {
 	return a
 }
 
-// clearPicture overwrites the delivered picture.
+// clearPicture overwrites the picture as delivered.
 func (a *arena) clearPicture() { clear(a.picture) }
 
-// wipeBlock overwrites everything.
+// wipeBlock overwrites the whole block.
 func (a *arena) wipeBlock() { clear(a.block) }

@@ -2,21 +2,21 @@ package vision
 
 import "math"
 
-// assignment finds which rows go with which columns so that the sum of what the
-// pairs are worth is the most: the assignment problem, by shortest augmenting
-// paths (Kuhn 1955; Jonker and Volgenant 1987). It is bounded and allocates
-// nothing. A pair worth 0 or less is never made: every row has a column of its
-// own besides, in which it stays alone for nothing.
+// assignment solves the assignment problem: it pairs rows with columns so that the sum
+// of the pairs' values is greatest, by shortest augmenting paths (Kuhn 1955; Jonker
+// and Volgenant 1987). It is bounded by maxTracks and does not allocate. A pair of
+// value 0 or less is never made: every row has, besides, a column of its own of value
+// 0, in which it stays alone.
 type assignment struct {
 	value [maxTracks][maxTracks]float64 // by row and column, filled by the caller
 
 	u             [maxTracks + 1]float64
-	v, minReduced [2*maxTracks + 1]float64
-	row, back     [2*maxTracks + 1]int // of a column: its row; the column before it on the path
+	v, minReduced [2*maxTracks + 1]float64 // u and v: dual variables; least reduced cost of each column
+	row, back     [2*maxTracks + 1]int     // of a column: its row; the column before it on the path
 	done          [2*maxTracks + 1]bool
 }
 
-// solve pairs rows with columns; of is the column of each row, -1 for none.
+// solve pairs rows with columns and fills of with the column of each row, -1 for none.
 func (p *assignment) solve(rows, cols int, of *[maxTracks]int) {
 	all := cols + rows
 	clear(p.u[:rows+1])
@@ -35,8 +35,8 @@ func (p *assignment) solve(rows, cols int, of *[maxTracks]int) {
 	}
 }
 
-// augment finds row i a column, moving others where the sum gains by it. Rows
-// and columns count from 1.
+// augment finds a column for row i along a shortest augmenting path, and moves other
+// rows where the sum gains by it. Rows and columns count from 1.
 func (p *assignment) augment(i, cols, all int) {
 	for j := range all + 1 {
 		p.minReduced[j], p.done[j] = math.Inf(1), false
@@ -74,9 +74,11 @@ func (p *assignment) augment(i, cols, all int) {
 	}
 }
 
-// forbidden is what a pair that must not be costs: more than any sum of those that may.
+// forbidden is the cost of a pair that must not be made: more than any sum of values
+// (at most 4 for each of maxTracks pairs).
 const forbidden = 1e6
 
+// pairCost is the cost of a pair: its value, negated. Rows and columns count from 1.
 func (p *assignment) pairCost(row, col, cols int) float64 {
 	switch {
 	case col > cols && col-cols == row:

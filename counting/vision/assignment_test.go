@@ -6,21 +6,21 @@ import (
 	"testing"
 )
 
-// most is the best sum, by trying everything.
-func most(p *assignment, row, rows, cols int, taken uint) float64 {
+// bestSum is the greatest sum of values, by exhaustive search.
+func bestSum(p *assignment, row, rows, cols int, taken uint) float64 {
 	if row == rows {
 		return 0
 	}
-	best := most(p, row+1, rows, cols, taken)
+	best := bestSum(p, row+1, rows, cols, taken)
 	for j := range cols {
 		if w := p.value[row][j]; w > 0 && taken>>j&1 == 0 {
-			best = max(best, w+most(p, row+1, rows, cols, taken|1<<j))
+			best = max(best, w+bestSum(p, row+1, rows, cols, taken|1<<j))
 		}
 	}
 	return best
 }
 
-func TestPairsAreWorthTheMost(t *testing.T) {
+func TestAssignmentIsOptimal(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	p := new(assignment)
 	var of [maxTracks]int
@@ -44,13 +44,13 @@ func TestPairsAreWorthTheMost(t *testing.T) {
 			taken[j] = true
 			sum += p.value[i][j]
 		}
-		if want := most(p, 0, rows, cols, 0); math.Abs(sum-want) > 1e-9 {
-			t.Fatalf("%d×%d: worth %v; the most is %v", rows, cols, sum, want)
+		if want := bestSum(p, 0, rows, cols, 0); math.Abs(sum-want) > 1e-9 {
+			t.Fatalf("%d×%d: value %v; the greatest is %v", rows, cols, sum, want)
 		}
 	}
 }
 
-func TestThePairingOfAFullStreetAllocatesNothing(t *testing.T) {
+func TestAFullAssignmentDoesNotAllocate(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	p := new(assignment)
 	for i := range p.value {

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// What is evidence and what becomes background must not depend on how many
-// goroutines share a picture: every byte that the model keeps is the same.
-func TestBandsSeeTheSame(t *testing.T) {
+// Evidence and background must not depend on the number of goroutines that share a
+// picture: every byte of the model is the same.
+func TestEvidenceDoesNotDependOnBands(t *testing.T) {
 	const w, h, looks = 40, 31, 120
 	run := func(bands int) *arena {
 		rng := rand.New(rand.NewPCG(3, 1))

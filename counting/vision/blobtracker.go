@@ -7,271 +7,150 @@ import (
 	"kerb/counting"
 )
 
-// box is an upright rectangle on the working grid.
-type box struct{ x0, y0, x1, y1 float64 }
+// Limits and life of a blob track. A hit is a look in which a blob that moves
+// continued the track. All numbers of the blob tracker, in this file and in
+// blobmatch.go, blobupdate.go and bloblife.go, were chosen by hand and tuned on
+// the eight development clips (test/footage) unless a line says otherwise.
+const (
+	maxBlobTracks = 64
 
-func (b box) w() float64                 { return b.x1 - b.x0 }
-func (b box) h() float64                 { return b.y1 - b.y0 }
-func (b box) area() float64              { return max(b.w(), 0) * max(b.h(), 0) }
-func (b box) groundPoint() point         { return point{(b.x0 + b.x1) / 2, b.y1} }
-func (b box) center() point              { return point{(b.x0 + b.x1) / 2, (b.y0 + b.y1) / 2} }
-func (b box) shiftedBy(x, y float64) box { return box{b.x0 + x, b.y0 + y, b.x1 + x, b.y1 + y} }
+	confirmHits = 4 // from here a track is confirmed: it may be counted, and its gains are those of a track that runs
+	coverHits   = 3 // from here the background is not learnt under the track, and its class is judged
+	travelHits  = 6 // least hits of a track that has travelled
 
-func (b box) overlapArea(c box) float64 {
-	return max(min(b.x1, c.x1)-max(b.x0, c.x0), 0) * max(min(b.y1, c.y1)-max(b.y0, c.y0), 0)
-}
+	shiftTrust  = 0.6  // weight of a measured shift of pixels against the predicted one, at full confidence
+	startTravel = 0.25 // way from its origin before a track may cross a line, in its box's shorter sides
+	farTravel   = 0.6  // way from its origin after which a track has travelled on purpose, in the same unit
 
-func (b box) union(c box) box {
-	return box{min(b.x0, c.x0), min(b.y0, c.y0), max(b.x1, c.x1), max(b.y1, c.y1)}
-}
+	blobDeadBand = 0.1 // to either side of a line, in heights of the box
+)
 
-func (b blob) box() box {
-	return box{float64(b.x0), float64(b.y0), float64(b.x1), float64(b.y1)}
-}
-
-// blobTrack is something that moves or has moved. It is known by its geometry
-// alone and forgotten with its slot.
-type blobTrack struct {
-	live          bool
-	box           box
-	vx, vy        float64 // grid pixels per second
-	born          time.Duration
-	lastSeen      time.Duration // last look with a blob
-	hits          int
-	origin        point // ground where it was born
-	path          point // where the path over the lines has got to
-	pathAt        time.Duration
-	lastMoved     time.Duration // last look in which its pixels changed
-	lineSides     []lineSide
-	logLikelihood [len(kinds)]float64 // mean log-likelihood over the looks it was seen whole
-	wholeViews    int
-	lastVote      time.Duration
-	blobs         [4]int
-	blobCount     int
-	shared        bool
-	twoPeople     int // looks in which it looked like two people
-	outgrown      int // looks in which its blob was larger than it
-	joined        int // looks in which it moved as one with another object
-
-	networkLooks int                       // pictures that a network saw since it was born
-	votes        [counting.Classes]float64 // what the network took it for, by score
-}
-
-const maxBlobTracks = 64
-
-// priorWeight is how many objects a street's first guess at what is common weighs;
-// of those that were followed the latest few times as many weigh in.
+// priorWeight is how many objects the first guess of the class priors weighs.
+// Of the objects that were tracked the latest few times as many weigh in. Chosen
+// by hand.
 const priorWeight = 4
 
+// blobTrack is one moving object in the blob tracker. It holds geometry alone,
+// no appearance, and is forgotten with its slot. A box is in grid pixels.
+type blobTrack struct {
+	live      bool
+	box       box
+	vx, vy    float64 // grid pixels per second
+	born      time.Duration
+	lastSeen  time.Duration // latest look with a blob
+	lastMoved time.Duration // latest look in which its pixels changed
+	hits      int
+	origin    point // ground point at birth
+	path      point // ground point up to which lines were checked
+	pathAt    time.Duration
+	lineSides []lineSide // one per line
+
+	logLikelihood [len(kinds)]float64 // per kind, mean over the looks in which it was seen whole
+	wholeViews    int                 // how many those are
+	lastVote      time.Duration       // when it last voted on the scale
+
+	blobs     [4]int // indices of its blobs in this look, the best first
+	blobCount int
+	shared    bool // its best blob belongs to other tracks, too
+	twoPeople int  // looks in which it looked like two people
+	outgrown  int  // looks in which its blob was larger than its box
+	joined    int  // looks in which it moved as one with another track
+
+	networkLooks int                       // pictures that a network saw since its birth
+	votes        [counting.Classes]float64 // scores that the network gave it, by class
+}
+
+// blobTracker tracks blobs of moving pixels: it predicts each box by its speed,
+// assigns blobs by overlap, and smooths boxes with fixed gains.
 type blobTracker struct {
-	w, h      float64
+	w, h      float64 // of the working grid
 	tracks    [maxBlobTracks]blobTrack
 	scale     *scale
 	lines     []segment
-	owners    [maxBlobs]int       // objects that lay claim to a blob
-	crossings []blobCrossing      // what crossed in the latest look
-	priors    [len(kinds)]float64 // how many of each kind were followed of late, and some before all
+	owners    [maxBlobs]int       // how many tracks chose a blob
+	crossings []blobCrossing      // of the latest look
+	priors    [len(kinds)]float64 // how many objects of each kind were tracked of late, the first guess included
 }
 
-// blobCrossing is an object over a line.
+// blobCrossing is a line crossing of a blob track.
 type blobCrossing struct {
 	line  int
 	track *blobTrack
 	dir   counting.Direction
 	at    time.Duration
-	along float64 // where on the line
+	along float64 // place on the line, 0 at its start, 1 at its end
 }
 
 func newBlobTracker(w, h int, lines []counting.Line, known []counting.Height) *blobTracker {
-	f := &blobTracker{w: float64(w), h: float64(h), scale: newScale(float64(w), float64(h), known)}
+	t := &blobTracker{w: float64(w), h: float64(h), scale: newScale(float64(w), float64(h), known)}
 	for k := range kinds {
-		f.priors[k] = priorWeight * kinds[k].prior
+		t.priors[k] = priorWeight * kinds[k].prior
 	}
-	f.crossings = make([]blobCrossing, 0, maxBlobTracks*len(lines))
+	t.crossings = make([]blobCrossing, 0, maxBlobTracks*len(lines))
 	for _, l := range lines {
-		f.lines = append(f.lines, newSegment(l, float64(w), float64(h)))
+		t.lines = append(t.lines, newSegment(l, float64(w), float64(h)))
 	}
-	gates := make([]lineSide, maxBlobTracks*len(lines))
-	for i := range f.tracks {
-		f.tracks[i].lineSides = gates[i*len(lines) : (i+1)*len(lines)]
+	sides := make([]lineSide, maxBlobTracks*len(lines))
+	for i := range t.tracks {
+		t.tracks[i].lineSides = sides[i*len(lines) : (i+1)*len(lines)]
 	}
-	return f
+	return t
 }
 
-// forgetTracks forgets all objects.
-func (f *blobTracker) forgetTracks() {
-	for i := range f.tracks {
-		f.tracks[i].live = false
+// forgetTracks ends all tracks.
+func (t *blobTracker) forgetTracks() {
+	for i := range t.tracks {
+		t.tracks[i].live = false
 	}
 }
 
-// predictTracks moves every object on by its speed. One that had no blob in the look
-// before goes where the mask left over in its box went. It must run before the
-// mask is renewed.
-func (f *blobTracker) predictTracks(a *arena, dt float64) {
-	for i := range f.tracks {
-		o := &f.tracks[i]
+// predictTracks moves every track on by its speed over dt seconds. A track that
+// had no blob in the look before follows the shift of the unexplained pixels in
+// its box. It must run before the mask is renewed.
+func (t *blobTracker) predictTracks(a *arena, dt float64) {
+	for i := range t.tracks {
+		o := &t.tracks[i]
 		if !o.live {
 			continue
 		}
 		px, py := o.vx*dt, o.vy*dt
 		if o.blobCount == 0 {
-			mx, my, sure := a.estimateShift(int(f.w), int(f.h), o.box, px, py)
-			px += 0.6 * sure * (mx - px)
-			py += 0.6 * sure * (my - py)
+			mx, my, sure := a.estimateShift(int(t.w), int(t.h), o.box, px, py)
+			px += shiftTrust * sure * (mx - px)
+			py += shiftTrust * sure * (my - py)
 			o.vx, o.vy = px/dt, py/dt
 		}
 		o.box = o.box.shiftedBy(px, py)
 	}
 }
 
-// detectCrossings moves every object's ground point over the lines and hands out what
-// crossed. A path starts to count when its object is confirmed, and then from
-// its birth.
-func (f *blobTracker) detectCrossings(now time.Duration) {
-	f.crossings = f.crossings[:0]
-	for i := range f.tracks {
-		o := &f.tracks[i]
+// detectCrossings moves every confirmed track's ground point over the lines and
+// fills t.crossings. A path counts from the track's birth on.
+func (t *blobTracker) detectCrossings(now time.Duration) {
+	t.crossings = t.crossings[:0]
+	for i := range t.tracks {
+		o := &t.tracks[i]
 		p := o.box.groundPoint()
-		if !o.live || o.hits < 4 || math.Hypot(p.x-o.origin.x, p.y-o.origin.y) < 0.25*min(o.box.h(), o.box.w()) {
+		if !o.live || o.hits < confirmHits || math.Hypot(p.x-o.origin.x, p.y-o.origin.y) < startTravel*min(o.box.h(), o.box.w()) {
 			continue
 		}
-		dead := 0.1 * o.box.h()
+		dead := blobDeadBand * o.box.h()
 		for k := range o.lineSides {
-			g, l := &o.lineSides[k], &f.lines[k]
+			s, l := &o.lineSides[k], &t.lines[k]
 			if o.pathAt == o.born {
-				g.advancePath(l, o.path, o.path, o.born, o.born, dead)
+				s.advancePath(l, o.path, o.path, o.born, o.born, dead)
 			}
-			if d, ok := g.advancePath(l, o.path, p, o.pathAt, now, dead); ok {
-				f.crossings = append(f.crossings, blobCrossing{k, o, d, g.at, g.along})
+			if d, ok := s.advancePath(l, o.path, p, o.pathAt, now, dead); ok {
+				t.crossings = append(t.crossings, blobCrossing{k, o, d, s.at, s.along})
 			}
 		}
 		o.path, o.pathAt = p, now
 	}
 }
 
-// mergeVehicleParts joins objects that are parts of one vehicle: they touch, move as one,
-// faster than people do, and make a vehicle's size together.
-func (f *blobTracker) mergeVehicleParts() {
-	for i := range f.tracks {
-		o := &f.tracks[i]
-		if !o.live || o.hits < 4 {
-			continue
-		}
-		together := false
-		for j := range f.tracks {
-			q := &f.tracks[j]
-			if j == i || !q.live || q.hits < o.hits || q.hits == o.hits && j > i {
-				continue
-			}
-			u := o.box.union(q.box)
-			ppm := f.scale.pixelsPerMetre(u.y1)
-			gap := max(o.box.x0-q.box.x1, q.box.x0-o.box.x1, o.box.y0-q.box.y1, q.box.y0-o.box.y1)
-			v := math.Hypot(q.vx, q.vy)
-			if gap > 0.2*ppm+1 || u.w() > 2.8*ppm || u.h() > 3*ppm || math.Hypot(o.vx-q.vx, o.vy-q.vy) > 0.15*v ||
-				f.scale.trackSpeed(q, u.y1) < 2.5 {
-				continue
-			}
-			together = true
-			if o.joined++; o.joined >= 5 {
-				q.box = u
-				o.live = false
-			}
-			break
-		}
-		if !together && o.joined > 0 {
-			o.joined--
-		}
-	}
-}
-
-// dropGhosts drops objects that stand still where the background has the edges and
-// the picture has not: what is seen there is the street that something left.
-func (f *blobTracker) dropGhosts(a *arena, now time.Duration) {
-	for i := range f.tracks {
-		o := &f.tracks[i]
-		if !o.live || now-o.lastMoved < 500*time.Millisecond {
-			continue
-		}
-		w, h := int(f.w), int(f.h)
-		x0, x1 := max(int(o.box.x0)-1, 1), min(int(o.box.x1)+2, w-1)
-		y0, y1 := max(int(o.box.y0)-1, 1), min(int(o.box.y1)+2, h-1)
-		var in, bg int
-		for y := y0; y < y1; y++ {
-			for x := x0; x < x1; x++ {
-				p := y*w + x
-				if m := a.evidence[p] & different; m != a.evidence[p+1]&different || m != a.evidence[p+w]&different {
-					in += absDiff(a.now[p+1], a.now[p-1]) + absDiff(a.now[p+w], a.now[p-w])
-					bg += absDiff(a.bgHi[p+1], a.bgHi[p-1]) + absDiff(a.bgHi[p+w], a.bgHi[p-w])
-				}
-			}
-		}
-		if bg > in+in/4 {
-			o.live = false
-		}
-	}
-}
-
-// hasTravelled tells whether o has come some way since its birth, on purpose.
-func (f *blobTracker) hasTravelled(o *blobTrack) bool {
+// hasTravelled reports whether o has gone some way from its origin: farther than
+// jitter carries it.
+func (t *blobTracker) hasTravelled(o *blobTrack) bool {
 	p := o.box.groundPoint()
-	return o.hits >= 6 && math.Hypot(p.x-o.origin.x, p.y-o.origin.y) > 0.6*min(o.box.w(), o.box.h())
-}
-
-// retireTracks drops objects that left, were lost or were followed for too long.
-func (f *blobTracker) retireTracks(now, longest time.Duration) {
-	for i := range f.tracks {
-		o := &f.tracks[i]
-		if !o.live {
-			continue
-		}
-		m := o.box.center()
-		lost := time.Second
-		if o.hits < 4 {
-			lost = 250 * time.Millisecond
-		}
-		if now-o.lastMoved > 800*time.Millisecond && !f.hasTravelled(o) {
-			o.live = false
-			continue
-		}
-		if now-o.lastSeen > lost || now-o.born > longest || m.x < 0 || m.y < 0 || m.x > f.w || m.y > f.h {
-			o.live = false
-			continue
-		}
-		for j := range f.tracks {
-			q := &f.tracks[j]
-			if j == i || !q.live || q.hits < o.hits || q.hits == o.hits && j > i {
-				continue
-			}
-			v := o.box.overlapArea(q.box)
-			if v > 0.6*(o.box.area()+q.box.area()-v) || v > 0.8*o.box.area() && !o.isEstablished() {
-				o.live = false
-				break
-			}
-		}
-	}
-}
-
-// markCovered marks the pixels that objects cover, so that the background does not
-// learn them: 1 under what moves, 2 under what has stopped and is known to be
-// there by its pixels' difference alone.
-func (f *blobTracker) markCovered(a *arena, now time.Duration) {
-	clear(a.covered)
-	w, h := int(f.w), int(f.h)
-	for i := range f.tracks {
-		o := &f.tracks[i]
-		if !o.live || o.hits < 3 {
-			continue
-		}
-		level := uint8(1)
-		if now-o.lastMoved > 300*time.Millisecond {
-			level = 2
-		}
-		x0, x1 := max(int(o.box.x0), 0), min(int(o.box.x1+0.5), w)
-		for y := max(int(o.box.y0), 0); y < min(int(o.box.y1+0.5), h); y++ {
-			for x := x0; x < x1; x++ {
-				a.covered[y*w+x] = max(a.covered[y*w+x], level)
-			}
-		}
-	}
+	return o.hits >= travelHits && math.Hypot(p.x-o.origin.x, p.y-o.origin.y) > farTravel*min(o.box.w(), o.box.h())
 }

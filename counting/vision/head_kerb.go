@@ -6,21 +6,21 @@ import (
 	"kerb/counting"
 )
 
-// kerbClasses are what kerb's own network tells apart, in the order of its
-// planes. A rider and what is ridden are one.
+// kerbClasses are the classes of kerb's own networks, in the order of their planes. A
+// rider belongs to the bicycle or motorcycle.
 var kerbClasses = [...]counting.Class{counting.Person, counting.Bicycle, counting.Motorcycle, counting.Car, counting.Heavy}
 
-// kerbPlanes is what kerb's own network says of one place: class scores, the
-// middle's offset from the place's in strides, the logarithms of width and
+// kerbPlanes is the number of planes of kerb's own networks: class scores, the offset
+// of the object's middle from the cell's in strides, the logarithms of width and
 // height in strides.
 const kerbPlanes = len(kerbClasses) + 4
 
+// kerbStrides are pixels of the input per cell of each grid.
 var kerbStrides = [...]int{8, 16}
 
-// kerbHead is the head of kerb's own networks: no anchors and no objectness, one
-// map of places per stride. A class's score says how well the box fits, too
-// (after Li et al. 2020, Generalized Focal Loss, arXiv 2006.04388), so it is
-// the detection's.
+// kerbHead is the head of kerb's own networks: no anchors and no objectness, one grid
+// per stride. A class's score says how well the box fits, too (after Li et al. 2020,
+// Generalized Focal Loss, arXiv 2006.04388), so it is the detection's score.
 type kerbHead struct{ w, h int }
 
 func (k kerbHead) cellCount() (n int) {
@@ -30,8 +30,8 @@ func (k kerbHead) cellCount() (n int) {
 	return n
 }
 
-// kerbPresenceScore is a little below a half, since a half of those that score a half
-// are right (train/calibrate.py) and some are never found at all.
+// kerbPresenceScore is a little below 0.5: of the detections that score 0.5, half are
+// right (train/calibrate.py), and some objects are never found at all.
 const kerbPresenceScore = 0.35
 
 func (kerbHead) presenceScore(counting.Class) float64 { return kerbPresenceScore }
@@ -39,7 +39,7 @@ func (kerbHead) presenceScore(counting.Class) float64 { return kerbPresenceScore
 func (kerbHead) greyUnit() float32 { return 1.0 / 255 }
 func (kerbHead) name() string      { return "kerb" }
 
-// matchesShapes reports whether outputs of these shapes are this head's.
+// matchesShapes reports whether outputs of these shapes belong to this head.
 func (k kerbHead) matchesShapes(shapes [][]int) bool {
 	if len(shapes) != len(kerbStrides) {
 		return false
@@ -53,11 +53,11 @@ func (k kerbHead) matchesShapes(shapes [][]int) bool {
 	return true
 }
 
-func (k kerbHead) decode(dst []detection, outs [][]float32, least float64) []detection {
+func (k kerbHead) decode(dst []detection, outs [][]float32, minScore float64) []detection {
 	for level, stride := range kerbStrides {
 		gw, gh, s := k.w/stride, k.h/stride, float64(stride)
 		n, out := gw*gh, outs[level]
-		low := float32(least)
+		low := float32(minScore)
 		for i := range n {
 			class, score := 0, low
 			for c := range kerbClasses {

@@ -8,17 +8,17 @@ import (
 	"kerb/counting"
 )
 
-// yoloxOutput is what a YOLOX network says of a 64×64 picture in which it sees
-// nothing, with a way to say of one row that it sees something.
+// yoloxOutput is the output of a YOLOX network for a 64×64 picture without objects.
+// setRow sets one of its rows.
 func yoloxOutput() []float32 { return make([]float32, yoloxRows(64, 64)*cocoRow) }
 
-func say(out []float32, row int, values map[int]float32) {
+func setRow(out []float32, row int, values map[int]float32) {
 	for k, v := range values {
 		out[row*cocoRow+k] = v
 	}
 }
 
-func near(a, b box) bool {
+func boxesEqual(a, b box) bool {
 	return math.Abs(a.x0-b.x0)+math.Abs(a.y0-b.y0)+math.Abs(a.x1-b.x1)+math.Abs(a.y1-b.y1) < 0.01
 }
 
@@ -48,22 +48,22 @@ func TestYOLOXRowsAreDecoded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := yoloxOutput()
-			say(out, c.row, c.values)
+			setRow(out, c.row, c.values)
 			got := yoloxHead{64, 64}.decode(nil, [][]float32{out}, 0.1)
-			if len(got) != 1 || !near(got[0].box, c.want.box) || got[0].class != c.want.class || math.Abs(got[0].score-c.want.score) > 1e-6 {
+			if len(got) != 1 || !boxesEqual(got[0].box, c.want.box) || got[0].class != c.want.class || math.Abs(got[0].score-c.want.score) > 1e-6 {
 				t.Errorf("got %+v; want %+v", got, c.want)
 			}
 		})
 	}
 }
 
-func TestYOLOXLeavesOutWhatIsUnsureAndSurvivesNonsense(t *testing.T) {
+func TestYOLOXDropsLowScoresAndSurvivesNonsense(t *testing.T) {
 	out := yoloxOutput()
-	say(out, 0, map[int]float32{4: 0.3, 5: 0.3})
+	setRow(out, 0, map[int]float32{4: 0.3, 5: 0.3})
 	if got := (yoloxHead{64, 64}).decode(nil, [][]float32{out}, 0.1); len(got) != 0 {
 		t.Errorf("0.09 is below 0.1: %+v", got)
 	}
-	say(out, 0, map[int]float32{2: 1e9, 3: float32(math.Inf(1)), 4: 1, 5: 1})
+	setRow(out, 0, map[int]float32{2: 1e9, 3: float32(math.Inf(1)), 4: 1, 5: 1})
 	for _, d := range (yoloxHead{64, 64}).decode(nil, [][]float32{out}, 0.1) {
 		if math.IsInf(d.box.h(), 0) || math.IsInf(d.box.w(), 0) {
 			t.Errorf("an infinite box: %+v", d)
@@ -81,7 +81,7 @@ func TestFastestDetPlanesAreDecoded(t *testing.T) {
 	out[(5+1)*n+at] = 0.8
 	got := f.decode(nil, [][]float32{out}, 0.1)
 	want := box{32 - 16, 16 - 18, 32 + 16, 16 + 18}
-	if len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Bicycle {
+	if len(got) != 1 || !boxesEqual(got[0].box, want) || got[0].class != counting.Bicycle {
 		t.Fatalf("got %+v; want %+v", got, want)
 	}
 	if s := math.Pow(0.8, 0.4*fastestExponent); math.Abs(got[0].score-s) > 1e-6 {
@@ -112,7 +112,7 @@ func TestAHeadIsRecognisedByItsShape(t *testing.T) {
 	}
 }
 
-func TestSuppressKeepsTheSurestOfOneThing(t *testing.T) {
+func TestSuppressKeepsTheHighestScoreOfAnObject(t *testing.T) {
 	at := func(x, y, w, h float64) box { return box{x, y, x + w, y + h} }
 	for _, c := range []struct {
 		name string
@@ -158,7 +158,7 @@ func TestARiderIsNoPerson(t *testing.T) {
 	}
 }
 
-func TestFitKeepsTheLongSideAndWastesNothing(t *testing.T) {
+func TestFitKeepsTheLongSideAndTheShape(t *testing.T) {
 	for _, c := range [][5]int{
 		{352, 288, 416, 416, 352},
 		{480, 270, 416, 416, 256},
@@ -187,7 +187,7 @@ func TestKerbsOwnMapsAreDecoded(t *testing.T) {
 		say(o[0], 48, 2*8+3, [9]float32{0.1, 0.7, 0.2, 0, 0, 0.25, -0.5, ln2, 2 * ln2})
 		got := k.decode(nil, o, 0.05)
 		want := box{30 - 8, 0, 30 + 8, 16 + 16}
-		if len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Bicycle || math.Abs(got[0].score-0.7) > 1e-6 {
+		if len(got) != 1 || !boxesEqual(got[0].box, want) || got[0].class != counting.Bicycle || math.Abs(got[0].score-0.7) > 1e-6 {
 			t.Errorf("got %+v; want a bicycle of 0.7 in %v", got, want)
 		}
 	})
@@ -195,7 +195,7 @@ func TestKerbsOwnMapsAreDecoded(t *testing.T) {
 		o := outs()
 		say(o[1], 12, 1*4+2, [9]float32{4: 0.5})
 		got := k.decode(nil, o, 0.05)
-		if want := (box{40 - 8, 24 - 8, 40 + 8, 24 + 8}); len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Heavy {
+		if want := (box{40 - 8, 24 - 8, 40 + 8, 24 + 8}); len(got) != 1 || !boxesEqual(got[0].box, want) || got[0].class != counting.Heavy {
 			t.Errorf("got %+v; want something heavy in %v", got, want)
 		}
 	})

@@ -10,8 +10,8 @@ import (
 	"kerb/counting"
 )
 
-// walk leads one object along a path, one second a step, and returns what it
-// counted: +1 for a_to_b, -1 for b_to_a.
+// walk moves one object along a path, one second a step, and returns its crossings:
+// +1 for a_to_b, -1 for b_to_a.
 func walk(s segment, dead float64, path ...point) (counted []int, at []time.Duration) {
 	var g lineSide
 	g.advancePath(&s, path[0], path[0], 0, 0, dead)
@@ -29,7 +29,7 @@ func walk(s segment, dead float64, path ...point) (counted []int, at []time.Dura
 	return counted, at
 }
 
-func TestGate(t *testing.T) {
+func TestLineSide(t *testing.T) {
 	// From left to right: a is above (y < 50), b below; the dead band is 4 wide.
 	flat := segment{a: point{20, 50}, b: point{80, 50}, length: 60}
 	for _, c := range []struct {
@@ -71,7 +71,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-func TestCrossingIsDatedWhenTheLineWasPassedNotWhenItWasSure(t *testing.T) {
+func TestCrossingHasTheTimeOfThePassage(t *testing.T) {
 	s := segment{a: point{0, 50}, b: point{100, 50}, length: 100}
 	_, at := walk(s, 4, point{50, 40}, point{50, 48}, point{50, 52}, point{50, 80})
 	if len(at) != 1 || at[0] != 1500*time.Millisecond {
@@ -91,8 +91,8 @@ func TestSidesAreThoseOfCounting(t *testing.T) {
 	})
 }
 
-// Whatever the path, crossings of one object alternate, and their sum is what
-// the path did through the segment between sides that were sure.
+// For every path, crossings of one object alternate, and follow its changes of side
+// outside the dead band.
 func TestCrossingsAlternateUnlessItWentRoundTheEnd(t *testing.T) {
 	endless := segment{a: point{-1e6, 50}, b: point{1e6, 50}, length: 2e6}
 	rapid.Check(t, func(t *rapid.T) {
@@ -120,7 +120,7 @@ func TestCrossingsAlternateUnlessItWentRoundTheEnd(t *testing.T) {
 	})
 }
 
-// Cutting a step in two must not change what is counted.
+// Dividing a step in two must not change the count.
 func TestMoreLooksCountTheSame(t *testing.T) {
 	s := segment{a: point{30, 20}, b: point{70, 80}, length: math.Hypot(40, 60)}
 	rapid.Check(t, func(t *rapid.T) {

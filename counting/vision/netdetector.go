@@ -8,31 +8,34 @@ import (
 	"kerb/counting/neural"
 )
 
-// A netDetector is a network with all that stands between it and a picture.
+// netDetector detects objects with a network: it scales the picture into the input,
+// runs the network and decodes its output.
 type netDetector struct {
 	net        *neural.Net
 	head       outputHead
 	in         []float32
 	outs       [][]float32
 	planes     int
-	w, h       int     // of the network's input
-	scale      float64 // network pixels per picture pixel
-	columns    []tap
-	rows       []tap
-	greyValue  [256]float32 // what the network takes for a level of grey
+	w, h       int          // of the network's input
+	scale      float64      // network pixels per picture pixel
+	columns    []tap        // of the input, one per pixel across
+	rows       []tap        // the same per pixel down
+	greyValue  [256]float32 // value of each level of grey in the input
 	detections []detection
 }
 
-// tap says between which two pixels one of the input lies, and how far
-// from the first.
+// tap is the position of a pixel of the input between two pixels of the picture:
+// part of the way from i to j (linear interpolation).
 type tap struct {
 	i, j int
 	part float32
 }
 
-// paddingGrey is the grey that YOLOX was trained to see outside the picture.
+// paddingGrey is the level outside the picture that YOLOX was trained with.
 const paddingGrey = 114
 
+// newNetDetector prepares a network for pictures of w×h pixels. It refuses networks
+// whose input is not one picture of one or three planes, and unknown outputs.
 func newNetDetector(net *neural.Net, w, h int) (*netDetector, error) {
 	in, shape := net.Input("")
 	if len(shape) != 4 || shape[0] != 1 || shape[1] != 1 && shape[1] != 3 {
@@ -57,7 +60,7 @@ func newNetDetector(net *neural.Net, w, h int) (*netDetector, error) {
 	return s, nil
 }
 
-// scaleTaps scales a side of n pixels, linearly, to at most so many.
+// scaleTaps makes the taps that scale a side of n pixels to at most so many.
 func scaleTaps(n, most int, scale float64) []tap {
 	to := make([]tap, min(int(float64(n)*scale+0.5), most))
 	for x := range to {
@@ -68,14 +71,13 @@ func scaleTaps(n, most int, scale float64) []tap {
 	return to
 }
 
-// detect looks at one picture of w×h luma bytes and finds what scores at least
-// least. The result is valid until the next look. No copy of the picture stays
-// behind, whatever happens.
-func (s *netDetector) detect(picture []byte, w, h int, least float64) []detection {
+// detect finds the objects in a picture of w×h luma bytes that score at least minScore.
+// The result is valid until the next call. The network's memory is wiped, on panic too.
+func (s *netDetector) detect(picture []byte, w, h int, minScore float64) []detection {
 	defer s.net.Wipe()
 	s.fillInput(picture, w)
 	s.net.Run()
-	s.detections = s.head.decode(s.detections[:0], s.outs, least)
+	s.detections = s.head.decode(s.detections[:0], s.outs, minScore)
 	for i := range s.detections {
 		b := &s.detections[i].box
 		b.x0, b.x1 = max(b.x0/s.scale, 0), min(b.x1/s.scale, float64(w))
@@ -90,8 +92,8 @@ func (s *netDetector) detect(picture []byte, w, h int, least float64) []detectio
 }
 
 // fillInput scales the picture into the upper left of the input, as YOLOX's own
-// preprocessing does, and repeats it in every plane: luma stands for all three
-// colours.
+// preprocessing does, pads the rest with grey, and repeats it in every plane: luma
+// stands for all three colours.
 func (s *netDetector) fillInput(picture []byte, w int) {
 	plane := s.in[:s.w*s.h]
 	for y := range s.h {
@@ -111,6 +113,8 @@ func (s *netDetector) fillInput(picture []byte, w int) {
 	}
 }
 
+// interpolateRow fills a row of the input, part of the way from the upper to the lower
+// row of the picture.
 func (s *netDetector) interpolateRow(dst []float32, upper, lower []byte, part float32) {
 	for x, c := range s.columns {
 		a := s.greyValue[upper[c.i]]*(1-c.part) + s.greyValue[upper[c.j]]*c.part
@@ -119,18 +123,18 @@ func (s *netDetector) interpolateRow(dst []float32, upper, lower []byte, part fl
 	}
 }
 
-// A Sight is what a network is to this package.
+// Sight describes a network that can detect objects for a Counter.
 type Sight struct {
-	Head          string // the kind of output that was recognised
-	Width, Height int    // of its input, pixels
-	Planes        int    // 1 luma, 3 colour
-	Classes       []counting.Class
+	Head          string           // kind of output: kerb, YOLOX or FastestDet
+	Width, Height int              // of its input, pixels
+	Planes        int              // of its input: 1 luma, 3 colour
+	Classes       []counting.Class // that it tells apart, sorted
 }
 
-// Recognise says whether a network can be the eye of a Counter, and what it
-// sees. The error says what is wrong with its input or its output.
+// Recognise checks whether a network can detect objects for a Counter and describes it.
+// The error says which shape of its input or output does not fit.
 func Recognise(net *neural.Net) (Sight, error) {
-	s, err := newNetDetector(net, 64, 64)
+	s, err := newNetDetector(net, trialSide, trialSide)
 	if err != nil {
 		return Sight{}, err
 	}
@@ -144,13 +148,17 @@ func Recognise(net *neural.Net) (Sight, error) {
 	return v, nil
 }
 
-// coarsestStride is what both sides of an input must be a multiple of: the coarsest
-// stride of a detector's grids.
+// trialSide is the side in pixels of the picture for which a network is prepared when it
+// is only described; the description does not depend on it.
+const trialSide = 64
+
+// coarsestStride is the coarsest stride of a detector's grids, in pixels. Both sides of
+// an input must be multiples of it.
 const coarsestStride = 32
 
-// Fit is the input of the least area that shows a picture of w×h as large as
-// an input whose longer side is long: the padding of a square costs time and
-// tells nothing.
+// Fit returns the size of the smallest input that shows a picture of w×h pixels as
+// large as a square input of side long, in pixels: the padding of a square costs time
+// and adds no information. Both sides are multiples of 32 if long is.
 func Fit(w, h, long int) (inW, inH int) {
 	up := func(n, of int) int { return (n*long + of*coarsestStride - 1) / (of * coarsestStride) * coarsestStride }
 	if w >= h {

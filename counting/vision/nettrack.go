@@ -7,61 +7,66 @@ import (
 	"kerb/counting"
 )
 
-// Lengths are parts of a box's height, so that near and far are treated
-// alike, and times are seconds, so that fast and slow cameras are. The numbers
-// were chosen by the mean over thirty variants of eight clips (mirrored,
-// darker, noisier, smaller, at 5 to 16 looks a second, with the lines moved,
-// with square and fitted inputs); their neighbours count much the same.
+// Numbers of a network's track. Lengths are parts of the box's height, so that near
+// and far objects are treated alike; times are seconds, so that slow and fast
+// cameras are. The values were chosen by the mean over thirty variants of the eight
+// development clips (mirrored, darker, noisier, smaller, at 5 to 16 looks a second,
+// with the lines moved, with square and fitted inputs). Neighbouring values count
+// much the same.
 const (
-	measurementNoise = 0.06 // of the edges of a sure box from one look to the next
-	initialSpeed     = 4.0  // heights per second: what a new track may turn out to do
-	sizeGain         = 0.3  // weight of a new look in the size
-	confirmScore     = 2.0  // sum of scores from which a track is believed
+	measurementNoise = 0.06 // heights: standard deviation of the edges of a detection that scores 1
+	initialSpeed     = 4.0  // heights per second: standard deviation of a new track's speed
+	sizeGain         = 0.3  // least weight of a detection in the size
+	confirmScore     = 2.0  // sum of scores from which a track is confirmed
 
-	// What a user of the street changes speed by, in heights per second².
-	walkingAcceleration = 0.7
-	drivingAcceleration = 2.0
+	// Standard deviation of acceleration, in heights per second².
+	walkingAcceleration = 0.7 // of a person
+	drivingAcceleration = 2.0 // of any other class
 )
 
-// netTrack is an object that a network sees, known by its geometry alone and
-// forgotten with its slot.
+// netTrack is one object that a network detects. It holds geometry alone, no
+// appearance, and is forgotten with its slot.
 type netTrack struct {
-	live       bool
-	matched    bool   // seen in this look
-	x, y       kalman // of the ground: middle of the lower edge
-	w, h       float64
-	born, seen time.Duration
-	advectedAt time.Duration // when its pixels last told how it moves
-	hits       int
-	scoreSum   float64                   // sum of scores
-	votes      [counting.Classes]float64 // the same by class
-	path       point                     // how far it has been taken over the lines
-	pathAt     time.Duration
-	lineSides  []trackLineSide // one per line
+	live           bool
+	matched        bool   // with a detection of this look
+	x, y           kalman // of the ground point, in pixels of the picture
+	w, h           float64
+	born, lastSeen time.Duration
+	advectedAt     time.Duration             // when the shift of its pixels was last measured
+	hits           int                       // detections so far
+	scoreSum       float64                   // of the detections
+	votes          [counting.Classes]float64 // the same by class
+	path           point                     // ground point up to which lines were checked
+	pathAt         time.Duration
+	lineSides      []trackLineSide // one per line
 }
 
-// startAt makes the slot the track of what was seen once.
+// startAt makes the slot the track of a first detection.
 func (k *netTrack) startAt(d *detection, now time.Duration) {
 	g, h := d.box.groundPoint(), d.box.h()
-	transits := k.lineSides
-	clear(transits)
-	*k = netTrack{live: true, matched: true, w: d.box.w(), h: h, born: now, seen: now, hits: 1, scoreSum: d.score, path: g, pathAt: now, lineSides: transits}
+	sides := k.lineSides
+	clear(sides)
+	*k = netTrack{
+		live: true, matched: true, w: d.box.w(), h: h, born: now, lastSeen: now, hits: 1, scoreSum: d.score,
+		path: g, pathAt: now, lineSides: sides,
+	}
 	k.x.startAt(g.x, measurementNoise*h, initialSpeed*h)
 	k.y.startAt(g.y, measurementNoise*h, initialSpeed*h)
 	k.votes[d.class] = d.score
 }
 
-// predict moves the track on by dt seconds.
+// predict advances the track by dt seconds.
 func (k *netTrack) predict(dt float64) {
-	push := drivingAcceleration * k.h
+	acceleration := drivingAcceleration * k.h
 	if k.majorityClass() == counting.Person {
-		push = walkingAcceleration * k.h
+		acceleration = walkingAcceleration * k.h
 	}
-	k.x.predict(dt, push)
-	k.y.predict(dt, push)
+	k.x.predict(dt, acceleration)
+	k.y.predict(dt, acceleration)
 }
 
-// correct continues the track with a detection that fills b when whole.
+// correct updates the track with a detection; b is the box of the whole object. The
+// noise grows by half as the score falls from 1 to 0.
 func (k *netTrack) correct(d *detection, b box, now time.Duration) {
 	g := b.groundPoint()
 	r := measurementNoise * b.h() * (1 + (1-d.score)/2)
@@ -73,17 +78,18 @@ func (k *netTrack) correct(d *detection, b box, now time.Duration) {
 	k.votes[d.class] += d.score
 	k.scoreSum += d.score
 	k.hits++
-	k.seen, k.matched = now, true
+	k.lastSeen, k.matched = now, true
 }
 
 func (k *netTrack) box() box {
 	return box{k.x.x - k.w/2, k.y.x - k.h, k.x.x + k.w/2, k.y.x}
 }
 
-// isConfirmed reports whether it was seen often and well enough to be counted.
+// isConfirmed reports whether the track was seen often and surely enough to be
+// counted.
 func (k *netTrack) isConfirmed() bool { return k.hits > 1 && k.scoreSum >= confirmScore }
 
-// majorityClass is what it was seen as for the most part.
+// majorityClass is the class with the largest sum of scores.
 func (k *netTrack) majorityClass() (c counting.Class) {
 	for i, v := range k.votes {
 		if v > k.votes[c] {

@@ -8,8 +8,8 @@ import (
 	"kerb/counting"
 )
 
-// drawn is an arena whose mask is a drawing: anything but a blank is set.
-func drawn(rows ...string) (*arena, int, int) {
+// drawMask makes an arena whose mask is a drawing: every character but a blank is set.
+func drawMask(rows ...string) (*arena, int, int) {
 	w, h := len(rows[0]), len(rows)
 	a := newArena(1, w*h)
 	for y, r := range rows {
@@ -23,8 +23,8 @@ func drawn(rows ...string) (*arena, int, int) {
 	return a, w, h
 }
 
-func TestBlobsAreWhatTouches(t *testing.T) {
-	a, w, h := drawn(
+func TestBlobsAreEightConnected(t *testing.T) {
+	a, w, h := drawMask(
 		"            ",
 		" ##   ##    ",
 		" ##    ##   ",
@@ -42,8 +42,8 @@ func TestBlobsAreWhatTouches(t *testing.T) {
 	}
 }
 
-func TestShadowIsNoPartOfTheBoxUnlessItIsAllThereIs(t *testing.T) {
-	a, w, h := drawn(
+func TestTheBoxExcludesShadowUnlessItDominates(t *testing.T) {
+	a, w, h := drawMask(
 		"          ",
 		" ####     ",
 		" #### ss  ",
@@ -108,7 +108,7 @@ func TestSplitter(t *testing.T) {
 		}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, w, h := drawn(c.rows...)
+			a, w, h := drawMask(c.rows...)
 			sc.cameraHeight = float64(h-1) / 4
 			l := newLabeller()
 			l.labelMask(a, w, h)
@@ -169,7 +169,7 @@ func TestScaleIsLearntFromPeople(t *testing.T) {
 	}
 }
 
-// texture fills a picture with something that has edges everywhere.
+// texture makes a picture with edges everywhere.
 func texture(w, h, dx, dy int) []byte {
 	p := make([]byte, w*h)
 	for i := range p {
@@ -179,7 +179,7 @@ func texture(w, h, dx, dy int) []byte {
 	return p
 }
 
-func TestSteadyUndoesAShift(t *testing.T) {
+func TestStabilizeUndoesAShift(t *testing.T) {
 	const w, h = 96, 64
 	for dy := -maxShake; dy <= maxShake; dy++ {
 		for dx := -maxShake; dx <= maxShake; dx++ {
@@ -218,7 +218,7 @@ func TestExposureStepMovesTheBackground(t *testing.T) {
 	}
 }
 
-func TestShiftOfLeftOverPixelsIsFound(t *testing.T) {
+func TestEstimateShiftFindsTheShiftOfMaskedPixels(t *testing.T) {
 	const w, h = 96, 64
 	a := newArena(1, w*h)
 	copy(a.before, texture(w, h, 0, 0))

@@ -6,36 +6,44 @@ import (
 	"kerb/counting"
 )
 
-// A Sketcher makes sketches of what a Counter sees, for whoever aims the
-// camera. A Counter without one, as every counting agent has it, has nothing
-// that could be shown.
+// Sketcher draws sketches of a Counter's view for the aiming page. A Counter without one,
+// as in every counting agent, cannot draw.
 //
-// It takes its blocks from the background alone, from pixels that have held
-// for some seconds, and follows them over many more: who lingers leaves a trace
-// of a few shades in blocks of a sixty-fourth of the picture. Under whatever
-// moves a block stays what it was. One Sketcher may serve several Counters of
-// one camera in turn: what is known of the street goes on.
+// It takes its blocks from the background only, from pixels that have held for some
+// seconds, and averages them over many more: a person who lingers leaves a trace of a few
+// shades in blocks of a sixty-fourth of the picture. Under a moving object a block stays
+// as it was. One Sketcher may serve several Counters of one camera in turn: its blocks
+// are kept. Its zero value knows no block.
 type Sketcher struct {
-	level [counting.SketchBlocks * counting.SketchBlocks]float32 // 0: not known
+	level [counting.SketchBlocks * counting.SketchBlocks]float32 // mean level plus 1; 0: not known
 }
 
+// Numbers of the sketch, by hand.
 const (
-	minHeld           = 2.0  // seconds a pixel's background must have held
+	minHeld           = 2.0  // seconds that a pixel's background must have held,
+	minHeldLooks      = 2    // and looks
 	blockTimeConstant = 20.0 // seconds over which a block follows the street
+
+	viewStep    = 3   // pixels from one that the view measures to the next
+	brightLevel = 250 // levels: from here a pixel is burnt out
+	darkLevel   = 20  // levels: to here a pixel is black
+	litShare    = 2   // half of a cell's pixels make it lit
+	hardlyLit   = 4   // an object with less than a quarter of its cells lit is drawn as a box
 )
 
-// keepBackground keeps a background beside a network, which needs none itself.
+// keepBackground updates the background for the sketch, beside a network that needs
+// none itself.
 func (c *Counter) keepBackground(dt float64) {
 	if c.looks == 1 {
 		c.arena.initBackground()
 		return
 	}
-	c.adaptRates(min(dt, 1.5))
+	c.adaptRates(min(dt, maxGap))
 	c.learnBackground()
 }
 
-// Sketch fills into with what may be shown after the latest Step. It reports
-// false, and shows nothing, for a Counter without a Sketcher.
+// Sketch fills into with a sketch of the view after the latest Step. Without a Sketcher
+// it empties into and reports false.
 func (c *Counter) Sketch(into *counting.Sketch) bool {
 	k := c.o.Sketcher
 	*into = counting.Sketch{}
@@ -58,10 +66,10 @@ func (c *Counter) Sketch(into *counting.Sketch) bool {
 	return true
 }
 
-// drawBlocks shows the street where nothing moves.
+// drawBlocks draws the background, in blocks.
 func (c *Counter) drawBlocks(k *Sketcher, s *counting.Sketch) {
 	b, cols := int(s.Block), s.Columns()
-	held := uint8(min(max(minHeld/c.interval, 2), 250))
+	held := uint8(min(max(minHeld/c.interval, minHeldLooks), maxRateLooks))
 	follow := float32(min(c.interval/blockTimeConstant, 1))
 	for i := range s.Rows() * cols {
 		mean, masked := c.meanBlock(i%cols*b, i/cols*b, b, held)
@@ -81,8 +89,9 @@ func (c *Counter) drawBlocks(k *Sketcher, s *counting.Sketch) {
 	}
 }
 
-// meanBlock is the mean background of b×b pixels from (x, y) on, or -1 if
-// something in it moves or has not held for long enough.
+// meanBlock is the mean background of b×b pixels from (x, y) on, or -1 if a pixel in it
+// moves or has not held for long enough. masked reports whether masks cover
+// at least half of it.
 func (c *Counter) meanBlock(x, y, b int, held uint8) (mean float32, masked bool) {
 	a, sum, n, blind := c.arena, 0, 0, 0
 	for yy := y; yy < min(y+b, c.h); yy++ {
@@ -104,19 +113,19 @@ func (c *Counter) meanBlock(x, y, b int, held uint8) (mean float32, masked bool)
 	return float32(sum) / float32(n), false
 }
 
-// drawShapes shows what moves by the pixels that differ from the street,
-// filled with nothing but its class.
+// drawShapes draws the silhouettes of moving objects from the pixels that differ from the
+// background, filled with the class alone.
 func (c *Counter) drawShapes(s *counting.Sketch) {
-	c.workers.runBands(phaseFilter) // again: following erases what it has explained
+	c.workers.runBands(phaseFilter) // again: tracking has erased what it explains
 	cell, cols := int(s.Cell), s.CellColumns()
 	for i := range s.CellRows() * cols {
 		if c.isCellLit(i%cols*cell, i/cols*cell, cell) {
 			s.Cells[i] = counting.CellNothing
 		}
 	}
-	for i := range c.blobs.tracks {
-		o := &c.blobs.tracks[i]
-		if !o.live || o.hits < 4 {
+	for i := range c.motion.tracks {
+		o := &c.motion.tracks[i]
+		if !o.live || o.hits < confirmHits {
 			continue
 		}
 		is := uint8(counting.CellNothing)
@@ -129,7 +138,7 @@ func (c *Counter) drawShapes(s *counting.Sketch) {
 	}
 }
 
-// isCellLit reports whether half of a cell's pixels differ from the street.
+// isCellLit reports whether at least half of a cell's pixels differ from the background.
 func (c *Counter) isCellLit(x, y, cell int) bool {
 	n, all := 0, 0
 	for yy := y; yy < min(y+cell, c.h); yy++ {
@@ -138,12 +147,12 @@ func (c *Counter) isCellLit(x, y, cell int) bool {
 			all++
 		}
 	}
-	return 2*n >= all
+	return litShare*n >= all
 }
 
-// fillSilhouette gives an object's cells its class, in each row from the first lit one to
-// the last: where a thing looks like the street behind it must not show. One
-// that is hardly lit, as it stands or is hidden, is shown as its box.
+// fillSilhouette sets the cells of an object to its class, in each row from the first
+// lit cell to the last: gaps, where the object looks like the street behind it, must not
+// show. An object with few lit cells, as it stands or is hidden, is drawn as its box.
 func fillSilhouette(s *counting.Sketch, o counting.Outline) {
 	cell, cols := int(s.Cell), s.CellColumns()
 	x0, x1 := int(o.X0)/cell, (int(o.X1)+cell-1)/cell
@@ -156,7 +165,7 @@ func fillSilhouette(s *counting.Sketch, o counting.Outline) {
 			}
 		}
 	}
-	whole := 4*lit < (x1-x0)*(y1-y0)
+	whole := hardlyLit*lit < (x1-x0)*(y1-y0)
 	for y := y0; y < y1; y++ {
 		row := s.Cells[y*cols+x0 : y*cols+x1]
 		from, to := 0, len(row)
@@ -172,8 +181,8 @@ func fillSilhouette(s *counting.Sketch, o counting.Outline) {
 	}
 }
 
-// drawBoxes shows what a network follows, or finds where nobody is followed, as
-// the boxes that it knows.
+// drawBoxes draws the boxes of the network's tracks, or of its detections where no object
+// may be tracked.
 func (c *Counter) drawBoxes(s *counting.Sketch) {
 	if c.o.FollowMax <= 0 {
 		for i := range c.network.latestDetections {
@@ -190,6 +199,7 @@ func (c *Counter) drawBoxes(s *counting.Sketch) {
 	}
 }
 
+// drawBox draws one box, in pixels of the picture, and fills its cells.
 func (c *Counter) drawBox(s *counting.Sketch, b box, class counting.Class) {
 	is := uint8(counting.CellNothing)
 	if class, ok := c.countableClass(class); ok {
@@ -207,8 +217,8 @@ func (c *Counter) drawBox(s *counting.Sketch, b box, class counting.Class) {
 	}
 }
 
-// addOutline adds an object to the sketch, its box given in units of k places. It
-// is false for one that lies outside.
+// addOutline adds an object to the sketch; k units of b are one grid pixel. It reports
+// false for a box outside the picture.
 func addOutline(s *counting.Sketch, b box, k float64, is uint8) (counting.Outline, bool) {
 	clip := func(v float64, most uint16) uint16 { return uint16(min(max(math.Round(v/k), 0), float64(most))) }
 	o := counting.Outline{X0: clip(b.x0, s.Width), Y0: clip(b.y0, s.Height), X1: clip(b.x1, s.Width), Y1: clip(b.y1, s.Height), Is: is}
@@ -222,9 +232,9 @@ func addOutline(s *counting.Sketch, b box, k float64, is uint8) (counting.Outlin
 	return o, true
 }
 
-// describeView says what the picture is like as a whole.
+// describeView fills v with the scale, the rate, the noise and the light of the view.
 func (c *Counter) describeView(v *counting.View) {
-	h, f := float64(c.h), c.blobs.scale
+	h, f := float64(c.h), c.motion.scale
 	v.Horizon = float32(f.horizon / h)
 	v.PerUnit = float32(h * float64(c.k) / f.cameraHeight)
 	v.Unsure, v.Known = float32(f.unsure), f.fixed
@@ -233,17 +243,17 @@ func (c *Counter) describeView(v *counting.View) {
 	}
 	v.Noise = float32(c.noise)
 	sum, bright, dark, n := 0, 0, 0, 0
-	for i := 0; i < len(c.arena.bgHi); i += 3 {
+	for i := 0; i < len(c.arena.bgHi); i += viewStep {
 		if c.masked != nil && c.masked[i] {
 			continue
 		}
 		l := int(c.arena.bgHi[i])
 		sum += l
 		n++
-		if l >= 250 {
+		if l >= brightLevel {
 			bright++
 		}
-		if l <= 20 {
+		if l <= darkLevel {
 			dark++
 		}
 	}

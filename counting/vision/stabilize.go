@@ -2,24 +2,48 @@ package vision
 
 import "math"
 
+// Corrections of the whole picture before it is compared with the background.
+// Chosen by hand and tuned on the eight development clips (test/footage).
+const (
+	noiseStep = 7  // pixels from one that is measured to the next
+	maxNoise  = 63 // levels
+
+	maxShake      = 2    // grid pixels: farthest shift. Less than one pixel of sway is left to the background's deviations
+	shakePixels   = 400  // most pixels compared
+	minShake      = 40   // least
+	shakeGrid     = 6000 // pixels of the grid are looked at for sharp places
+	shakeAge      = 4    // looks that a pixel's background must hold
+	sharpGradient = 24   // levels: sum of both gradients of a sharp place
+	shakeTenths   = 8    // tenths of the cost without a shift that the best shift may cost
+	maxShakeCost  = 40   // levels: a pixel that does not fit at all costs no more
+
+	exposureUnit   = 128 // ratios are in 1/128
+	minExposed     = 24  // levels: a darker background gives no ratio
+	maxExposed     = 250 // levels: a pixel as bright is burnt out
+	exposedShare   = 40  // at least 1/40 of the pixels must give a ratio
+	leastDarker    = 122 // 1/128: a median ratio between this one
+	leastBrighter  = 133 // 1/128: and this one is noise
+	saturatedRatio = 255 // 1/128: from here the ratio is unknown
+)
+
 // initBackground takes the first picture for the background.
 func (a *arena) initBackground() {
 	copy(a.before, a.now)
 	copy(a.bgHi, a.now)
 	copy(a.cand, a.now)
 	for i := range a.now {
-		a.dev[i], a.age[i] = 8, 1
+		a.dev[i], a.age[i] = firstDeviation, 1
 	}
 }
 
-// medianChange is the median change of a pixel since the look before, in levels: 0.95
-// standard deviations of one picture's noise, and untouched by what moves.
+// medianChange is the median change of a pixel since the look before, in levels:
+// 0.95 standard deviations of one picture's noise. What moves does not affect it.
 func (a *arena) medianChange() float64 {
-	var hist [64]int
+	var hist [maxNoise + 1]int
 	n := 0
-	for i := 0; i < len(a.now); i += 7 {
+	for i := 0; i < len(a.now); i += noiseStep {
 		d := int(a.now[i]) - int(a.before[i])
-		hist[min(max(d, -d), 63)]++
+		hist[min(max(d, -d), maxNoise)]++
 		n++
 	}
 	below := 0
@@ -29,29 +53,25 @@ func (a *arena) medianChange() float64 {
 		}
 		below += k
 	}
-	return 63
+	return maxNoise
 }
 
-// maxShake is how far steady looks, in grid pixels. Less than one pixel of sway
-// is left to the deviations that the background learns.
-const maxShake = 2
-
-// stabilize undoes a shift of the whole picture against the background: the
-// least difference at the grid's sharpest places decides.
+// stabilize undoes a shift of the whole picture against the background: the shift
+// with the least sum of absolute differences at the sharpest places, if it is a
+// fifth less than without a shift.
 func (a *arena) stabilize(w, h int) {
-	const most = 400
-	var at [most]int32
-	n, step := 0, max(w*h/6000, 1)|1
-	for i := (maxShake + 1) * w; i < len(a.now)-(maxShake+1)*w && n < most; i += step {
-		if x := i % w; x <= maxShake || x >= w-maxShake-1 || a.age[i] < 4 {
+	var at [shakePixels]int32
+	n, step := 0, max(w*h/shakeGrid, 1)|1
+	for i := (maxShake + 1) * w; i < len(a.now)-(maxShake+1)*w && n < shakePixels; i += step {
+		if x := i % w; x <= maxShake || x >= w-maxShake-1 || a.age[i] < shakeAge {
 			continue
 		}
-		if absDiff(a.bgHi[i+1], a.bgHi[i-1])+absDiff(a.bgHi[i+w], a.bgHi[i-w]) > 24 {
+		if absDiff(a.bgHi[i+1], a.bgHi[i-1])+absDiff(a.bgHi[i+w], a.bgHi[i-w]) > sharpGradient {
 			at[n] = int32(i)
 			n++
 		}
 	}
-	if n < 40 {
+	if n < minShake {
 		return
 	}
 	still, best, off := 0, math.MaxInt, 0
@@ -59,7 +79,7 @@ func (a *arena) stabilize(w, h int) {
 		for dx := -maxShake; dx <= maxShake; dx++ {
 			o, sum := dy*w+dx, 0
 			for _, p := range at[:n] {
-				sum += min(absDiff(a.now[int(p)+o], a.bgHi[p]), 40)
+				sum += min(absDiff(a.now[int(p)+o], a.bgHi[p]), maxShakeCost)
 			}
 			if o == 0 {
 				still = sum
@@ -69,10 +89,10 @@ func (a *arena) stabilize(w, h int) {
 			}
 		}
 	}
-	if off == 0 || best*10 > still*8 {
+	if off == 0 || best*10 > still*shakeTenths {
 		return
 	}
-	// The rows and columns that come from outside keep what they show.
+	// Rows and columns that would come from outside keep their content.
 	if off > 0 {
 		copy(a.now, a.now[off:])
 	} else {
@@ -80,19 +100,18 @@ func (a *arena) stabilize(w, h int) {
 	}
 }
 
-// followExposure follows steps of the exposure or the light: if the middle pixel is
-// brighter or darker than its background by a factor, all the background is
-// multiplied by it.
+// followExposure multiplies the background by the median ratio of picture to
+// background when it is not 1: a step of the exposure or of the light.
 func (a *arena) followExposure() {
-	var hist [256]int // ratio now / background, in 1/128
+	var hist [saturatedRatio + 1]int
 	n := 0
-	for i := 0; i < len(a.now); i += 7 {
-		if b := int(a.bgHi[i]); b >= 24 && a.now[i] < 250 {
-			hist[min(int(a.now[i])*128/b, 255)]++
+	for i := 0; i < len(a.now); i += noiseStep {
+		if b := int(a.bgHi[i]); b >= minExposed && a.now[i] < maxExposed {
+			hist[min(int(a.now[i])*exposureUnit/b, saturatedRatio)]++
 			n++
 		}
 	}
-	if n < len(a.now)/40 {
+	if n < len(a.now)/exposedShare {
 		return
 	}
 	ratio, below := 0, 0
@@ -100,16 +119,17 @@ func (a *arena) followExposure() {
 		below += hist[ratio]
 		ratio++
 	}
-	if ratio >= 122 && ratio <= 133 || ratio == 255 {
+	if ratio >= leastDarker && ratio <= leastBrighter || ratio == saturatedRatio {
 		return
 	}
 	for i := range a.bgHi {
-		a.bgHi[i] = uint8(min(int(a.bgHi[i])*ratio/128, 255))
-		a.cand[i] = uint8(min(int(a.cand[i])*ratio/128, 255))
-		a.before[i] = uint8(min(int(a.before[i])*ratio/128, 255))
+		a.bgHi[i] = uint8(min(int(a.bgHi[i])*ratio/exposureUnit, 255))
+		a.cand[i] = uint8(min(int(a.cand[i])*ratio/exposureUnit, 255))
+		a.before[i] = uint8(min(int(a.before[i])*ratio/exposureUnit, 255))
 	}
 }
 
+// absDiff is |a - b|.
 func absDiff(a, b uint8) int {
 	if a < b {
 		a, b = b, a

@@ -7,26 +7,28 @@ import (
 	"kerb/counting"
 )
 
-// How a track crosses a line. Boxes jitter: an object counts only once it has
-// moved over the line by more than they do, and more again to come back.
+// How a network's track crosses a line. Boxes jitter, so an object counts only after
+// it has moved over the line by more than that, and by more again to come back. The
+// numbers were chosen like those of nettrack.go.
 const (
-	deadBand      = 0.15        // of the height to either side of a line
-	firstCrossing = 0.4         // heights that an object goes from one side to the other
-	nextCrossing  = 0.9         // the same after it has crossed before
+	deadBand      = 0.15        // heights, to either side of a line
+	firstCrossing = 0.4         // heights: least way from the farthest point on one side to the other side
+	nextCrossing  = 0.9         // the same after the track has crossed before
 	twinIoU       = 0.3         // overlap of two tracks of one object
-	twinWindow    = time.Second // within which twins cross
+	twinWindow    = time.Second // most between the crossings of two tracks of one object
 )
 
-// trackLineSide is one track's standing with one line.
+// trackLineSide is the state of one track at one line: its side, with a dead band
+// that grows until the track has gone far enough.
 type trackLineSide struct {
 	side    lineSide
-	reach   float64 // how far from the line it has been on the side that holds
-	crossed bool    // it has crossed
-	dir     counting.Direction
-	at      time.Duration // when it was seen to have crossed
+	reach   float64 // farthest distance from the line on its side, pixels
+	crossed bool
+	dir     counting.Direction // of the latest crossing,
+	at      time.Duration      // and when it was recognised
 }
 
-// advancePath takes the track's path on to p.
+// advancePath moves the track's path on to p and reports a crossing.
 func (g *trackLineSide) advancePath(s *segment, k *netTrack, p point, now time.Duration) (counting.Direction, bool) {
 	dead := deadBand * k.h
 	if k.pathAt == k.born {
@@ -48,7 +50,8 @@ func (g *trackLineSide) advancePath(s *segment, k *netTrack, p point, now time.D
 	return d, ok
 }
 
-// detectCrossings moves every believed track's ground point over the lines.
+// detectCrossings moves the ground point of every confirmed track that was seen or
+// advected now over the lines, and hands crossings to emit.
 func (t *netTracker) detectCrossings(now time.Duration, emit emitter) {
 	for i := range t.tracks {
 		k := &t.tracks[i]
@@ -58,7 +61,7 @@ func (t *netTracker) detectCrossings(now time.Duration, emit emitter) {
 		p := k.box().groundPoint()
 		for l := range t.lines {
 			g := &k.lineSides[l]
-			if d, ok := g.advancePath(&t.lines[l], k, p, now); ok && !t.duplicateTrack(k, l, d, now) {
+			if d, ok := g.advancePath(&t.lines[l], k, p, now); ok && !t.hasTwin(k, l, d, now) {
 				emit(l, g.side.along, k, d, g.side.at)
 			}
 		}
@@ -66,8 +69,9 @@ func (t *netTracker) detectCrossings(now time.Duration, emit emitter) {
 	}
 }
 
-// duplicateTrack reports whether another track of the same object has just crossed.
-func (t *netTracker) duplicateTrack(k *netTrack, line int, d counting.Direction, now time.Duration) bool {
+// hasTwin reports whether another track of the same object has just crossed the
+// line in the same direction.
+func (t *netTracker) hasTwin(k *netTrack, line int, d counting.Direction, now time.Duration) bool {
 	for i := range t.tracks {
 		o := &t.tracks[i]
 		if g := &o.lineSides[line]; o != k && o.live && g.crossed && g.dir == d && now-g.at < twinWindow &&

@@ -2,8 +2,8 @@ package vision
 
 import "sync"
 
-// workers is a few goroutines that share a picture by bands of rows. One band is
-// always done by the caller; a crew of one has no goroutine.
+// workers are goroutines that process a picture by bands of rows. The caller of
+// runBands processes the first band itself, so a size of 1 has no goroutine.
 type workers struct {
 	size    int
 	runBand func(phase, band, bands int)
@@ -14,29 +14,30 @@ type workers struct {
 }
 
 func newWorkers(size int, do func(phase, band, bands int)) *workers {
-	c := &workers{size: size, runBand: do, work: make(chan [2]int)}
+	w := &workers{size: size, runBand: do, work: make(chan [2]int)}
 	for range size - 1 {
-		c.ended.Go(func() {
-			for w := range c.work {
-				do(w[0], w[1], size)
-				c.done.Done()
+		w.ended.Go(func() {
+			for job := range w.work {
+				do(job[0], job[1], size)
+				w.done.Done()
 			}
 		})
 	}
-	return c
+	return w
 }
 
-// runBands does a phase on every band and returns when it is done.
-func (c *workers) runBands(phase int) {
-	c.done.Add(c.size - 1)
-	for b := 1; b < c.size; b++ {
-		c.work <- [2]int{phase, b}
+// runBands runs a phase on every band and waits for all.
+func (w *workers) runBands(phase int) {
+	w.done.Add(w.size - 1)
+	for b := 1; b < w.size; b++ {
+		w.work <- [2]int{phase, b}
 	}
-	c.runBand(phase, 0, c.size)
-	c.done.Wait()
+	w.runBand(phase, 0, w.size)
+	w.done.Wait()
 }
 
-func (c *workers) close() {
-	c.once.Do(func() { close(c.work) })
-	c.ended.Wait()
+// close ends the goroutines and waits for them. Closing twice is harmless.
+func (w *workers) close() {
+	w.once.Do(func() { close(w.work) })
+	w.ended.Wait()
 }
