@@ -1,44 +1,45 @@
 package vision
 
-// arena holds every byte that bears a picture or could be turned back into
-// one: the picture itself, its reduction, the models and the masks derived
-// from them. It is one block, asked for here and nowhere else, and wiped as a
-// whole.
+// arena holds every byte that bears a picture or from which one could be restored:
+// the picture, its reduction, the background model and the masks computed from them.
+// It is one block, allocated here only and wiped as a whole.
 type arena struct {
 	block []byte
 
 	picture []byte // as delivered, full size
 
 	// Planes of the working grid.
-	now    []byte // the picture, reduced
-	before []byte // the one before it
-	bgHi   []byte // background, whole levels
-	bgWas  []byte // bgHi of the look before; the two take turns
-	bgLo   []byte // background, 1/256 levels
-	dev    []byte // mean deviation from the background, 1/8 levels
-	age    []byte // how long the background has held, in looks, saturating
-	cand   []byte // what may become the background
-	held   []byte // how long it has held, in looks, saturating
-	act    []byte // looks until a change of the pixel is forgotten
-	claim  []byte // 1: a followed object covers the pixel
-	raw    []byte // evidence per pixel: bits different, changed
-	mask   []byte // raw, filtered
+	now      []byte // the picture, reduced
+	before   []byte // the one before
+	bgHi     []byte // background, whole levels
+	bgBefore []byte // bgHi of the look before; the two swap
+	bgLo     []byte // background, 1/256 levels
+	dev      []byte // mean deviation from the background, 1/8 levels
+	age      []byte // looks that the background has held, saturating
+	cand     []byte // candidate for the background, levels
+	candAge  []byte // looks that it has held, saturating
+	activity []byte // looks until a change of the pixel is forgotten
+	covered  []byte // coveredMoving or coveredStopped: a track covers the pixel
+	evidence []byte // bits: different, changed, shaded
+	mask     []byte // evidence, filtered: 0 or 1
 
-	linger uint8 // what act is set to by a change
+	maxActivity uint8 // looks that a change is remembered
 }
 
-const planes = 13
+// gridPlanes is the number of planes that have one byte per pixel of the grid.
+const gridPlanes = 13
 
-// arenaSize is how many bytes the block must have.
-func arenaSize(picture, grid int) int { return picture + planes*grid }
+// arenaSize is the size of the block in bytes, of a picture and a grid with so many
+// pixels.
+func arenaSize(picture, grid int) int { return picture + gridPlanes*grid }
 
-// newArena is an arena on Go's heap.
+// newArena makes an arena on Go's heap.
 func newArena(picture, grid int) *arena {
-	return carve(make([]byte, arenaSize(picture, grid)), picture, grid)
+	return carveArena(make([]byte, arenaSize(picture, grid)), picture, grid)
 }
 
-// carve makes an arena of a block.
-func carve(block []byte, picture, grid int) *arena {
+// carveArena divides a block of arenaSize bytes into the planes.
+func carveArena(block []byte, picture, grid int) *arena {
 	a := &arena{block: block}
 	rest := a.block
 	cut := func(n int) []byte {
@@ -48,16 +49,16 @@ func carve(block []byte, picture, grid int) *arena {
 	}
 	a.picture = cut(picture)
 	for _, p := range []*[]byte{
-		&a.now, &a.before, &a.bgHi, &a.bgWas, &a.bgLo, &a.dev, &a.age,
-		&a.cand, &a.held, &a.act, &a.claim, &a.raw, &a.mask,
+		&a.now, &a.before, &a.bgHi, &a.bgBefore, &a.bgLo, &a.dev, &a.age,
+		&a.cand, &a.candAge, &a.activity, &a.covered, &a.evidence, &a.mask,
 	} {
 		*p = cut(grid)
 	}
 	return a
 }
 
-// forget overwrites the delivered picture.
-func (a *arena) forget() { clear(a.picture) }
+// clearPicture overwrites the picture as delivered.
+func (a *arena) clearPicture() { clear(a.picture) }
 
-// wipe overwrites everything.
-func (a *arena) wipe() { clear(a.block) }
+// wipeBlock overwrites the whole block.
+func (a *arena) wipeBlock() { clear(a.block) }

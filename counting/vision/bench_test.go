@@ -8,7 +8,7 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// What a picture costs, and what of that the camera's health does.
+// BenchmarkStep measures one picture, without and with the health check.
 func BenchmarkStep(b *testing.B) {
 	for _, c := range []struct {
 		name  string
@@ -24,7 +24,7 @@ func BenchmarkStep(b *testing.B) {
 				}
 				src.rect(film[i], 40+float64(20*i), 200, 120+float64(20*i), 280, 60)
 			}
-			k, err := New(&loop{film: film}, Opts{Width: 640, Height: 480, FollowMax: time.Minute, Workers: 1, Health: c.watch})
+			k, err := New(&filmLoop{film: film}, Opts{Width: 640, Height: 480, FollowMax: time.Minute, Workers: 1, Health: c.watch})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -39,13 +39,13 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// loop plays a film over and over, twelve pictures a second.
-type loop struct {
+// filmLoop plays a film over and over, twelve pictures a second.
+type filmLoop struct {
 	film [][]byte
 	n    int
 }
 
-func (l *loop) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
+func (l *filmLoop) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 	copy(dst, l.film[l.n%len(l.film)])
 	l.n++
 	return time.Unix(0, 0).Add(time.Duration(l.n) * 80 * time.Millisecond), nil

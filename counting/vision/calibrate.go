@@ -8,20 +8,20 @@ import (
 	"kerb/counting/neural"
 )
 
-// Calibrate shows a network every picture of src, w×h pixels each, as a Counter
-// would, and widens into by the numbers met inside: neural.Opts.Int8 wants
-// them. It returns how many pictures there were. The pictures are forgotten as
-// a Counter forgets them; an error of the Source ends it.
+// Calibrate runs a network on every picture of src, w×h pixels each, as a Counter
+// would, and widens into by the values inside the network: neural.Opts.Int8 needs
+// these ranges. It returns the number of pictures. It wipes the pictures as a Counter
+// does. An error of the Source other than io.EOF ends it.
 func Calibrate(ctx context.Context, net *neural.Net, src Source, w, h int, into neural.Ranges) (n int, err error) {
-	if err := check(&Opts{Width: w, Height: h}); err != nil {
+	if err := checkOpts(&Opts{Width: w, Height: h}); err != nil {
 		return 0, err
 	}
-	s, err := newSeer(net, w, h)
+	s, err := newNetDetector(net, w, h)
 	if err != nil {
 		return 0, err
 	}
 	a := newArena(w*h, 0)
-	defer a.wipe()
+	defer a.wipeBlock()
 	defer net.Wipe()
 	for ; ; n++ {
 		if _, err := src.ReadInto(ctx, a.picture); errors.Is(err, io.EOF) {
@@ -29,7 +29,7 @@ func Calibrate(ctx context.Context, net *neural.Net, src Source, w, h int, into 
 		} else if err != nil {
 			return n, err
 		}
-		s.fill(a.picture, w)
+		s.fillInput(a.picture, w)
 		net.Observe(into)
 	}
 }

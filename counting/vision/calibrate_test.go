@@ -10,15 +10,15 @@ import (
 	"kerb/counting/neural"
 )
 
-// album delivers n pictures of one grey, then err, and keeps the buffer that
+// greySource delivers n pictures of one grey, then err, and keeps the buffer that
 // they went into.
-type album struct {
+type greySource struct {
 	n    int
 	err  error
 	last []byte
 }
 
-func (a *album) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
+func (a *greySource) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 	a.last = dst
 	for i := range dst {
 		dst[i] = 200
@@ -32,7 +32,7 @@ func (a *album) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 func TestCalibrationForgetsItsPictures(t *testing.T) {
 	torn := errors.New("torn")
 	for _, end := range []error{io.EOF, torn} {
-		a, net := &album{n: 3, err: end}, newWatchman(t)
+		a, net := &greySource{n: 3, err: end}, newTinyNetwork(t)
 		n, err := Calibrate(t.Context(), net, a, 80, 60, neural.Ranges{})
 		if n != 3 || errors.Is(end, torn) != errors.Is(err, torn) {
 			t.Errorf("%d pictures, %v", n, err)

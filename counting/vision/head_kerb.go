@@ -6,41 +6,41 @@ import (
 	"kerb/counting"
 )
 
-// kerbClasses are what kerb's own network tells apart, in the order of its
-// planes. A rider and what is ridden are one.
+// kerbClasses are the classes of kerb's own networks, in the order of their planes. A
+// rider belongs to the bicycle or motorcycle.
 var kerbClasses = [...]counting.Class{counting.Person, counting.Bicycle, counting.Motorcycle, counting.Car, counting.Heavy}
 
-// kerbPlanes is what kerb's own network says of one place: class scores, the
-// middle's offset from the place's in strides, the logarithms of width and
+// kerbPlanes is the number of planes of kerb's own networks: class scores, the offset
+// of the object's middle from the cell's in strides, the logarithms of width and
 // height in strides.
 const kerbPlanes = len(kerbClasses) + 4
 
+// kerbStrides are pixels of the input per cell of each grid.
 var kerbStrides = [...]int{8, 16}
 
-// kerb is the head of kerb's own networks: no anchors and no objectness, one
-// map of places per stride. A class's score says how well the box fits, too
-// (after Li et al. 2020, Generalized Focal Loss, arXiv 2006.04388), so it is
-// the detection's.
-type kerb struct{ w, h int }
+// kerbHead is the head of kerb's own networks: no anchors and no objectness, one grid
+// per stride. A class's score says how well the box fits, too (after Li et al. 2020,
+// Generalized Focal Loss, arXiv 2006.04388), so it is the detection's score.
+type kerbHead struct{ w, h int }
 
-func (k kerb) places() (n int) {
+func (k kerbHead) cellCount() (n int) {
 	for _, s := range kerbStrides {
 		n += (k.w / s) * (k.h / s)
 	}
 	return n
 }
 
-// kerbPresent is a little below a half, since a half of those that score a half
-// are right (train/calibrate.py) and some are never found at all.
-const kerbPresent = 0.35
+// kerbPresenceScore is a little below 0.5: of the detections that score 0.5, half are
+// right (train/calibrate.py), and some objects are never found at all.
+const kerbPresenceScore = 0.35
 
-func (kerb) present(counting.Class) float64 { return kerbPresent }
+func (kerbHead) presenceScore(counting.Class) float64 { return kerbPresenceScore }
 
-func (kerb) unit() float32 { return 1.0 / 255 }
-func (kerb) name() string  { return "kerb" }
+func (kerbHead) greyUnit() float32 { return 1.0 / 255 }
+func (kerbHead) name() string      { return "kerb" }
 
-// fits reports whether outputs of these shapes are this head's.
-func (k kerb) fits(shapes [][]int) bool {
+// matchesShapes reports whether outputs of these shapes belong to this head.
+func (k kerbHead) matchesShapes(shapes [][]int) bool {
 	if len(shapes) != len(kerbStrides) {
 		return false
 	}
@@ -53,11 +53,11 @@ func (k kerb) fits(shapes [][]int) bool {
 	return true
 }
 
-func (k kerb) decode(dst []detection, outs [][]float32, least float64) []detection {
+func (k kerbHead) decode(dst []detection, outs [][]float32, minScore float64) []detection {
 	for level, stride := range kerbStrides {
 		gw, gh, s := k.w/stride, k.h/stride, float64(stride)
 		n, out := gw*gh, outs[level]
-		low := float32(least)
+		low := float32(minScore)
 		for i := range n {
 			class, score := 0, low
 			for c := range kerbClasses {
@@ -71,7 +71,7 @@ func (k kerb) decode(dst []detection, outs [][]float32, least float64) []detecti
 			at := out[len(kerbClasses)*n+i:]
 			cx := (float64(i%gw) + 0.5 + float64(at[0])) * s
 			cy := (float64(i/gw) + 0.5 + float64(at[n])) * s
-			bw, bh := grow(at[2*n])*s, grow(at[3*n])*s
+			bw, bh := expSize(at[2*n])*s, expSize(at[3*n])*s
 			if math.IsNaN(cx + cy + bw + bh) {
 				continue
 			}

@@ -7,29 +7,29 @@ import (
 	"kerb/counting"
 )
 
-// detection is one object that a network sees in a picture, in pixels of it.
+// detection is one object that a network detects, in pixels of the picture.
 type detection struct {
-	box   box
-	class counting.Class
-	score float64 // 0–1
-	here  bool    // sure enough to be counted as present
-	used  bool    // continues a track
+	box      box
+	class    counting.Class
+	score    float64 // 0–1
+	present  bool    // its score is high enough to count it in a zone
+	assigned bool    // to a track
 }
 
-// A head turns a network's output into detections in pixels of its input.
-type head interface {
-	// decode appends to dst what the outputs say that scores at least least.
-	decode(dst []detection, outs [][]float32, least float64) []detection
-	// present is the score from which something of a class is there: where as
-	// many are wrong above as are left out below.
-	present(c counting.Class) float64
-	places() int   // where there may be an object: most detections of a look
-	unit() float32 // the input's value of one level of grey
+// outputHead decodes a network's output into detections in pixels of its input.
+type outputHead interface {
+	// decode appends to dst the detections that score at least minScore.
+	decode(dst []detection, outs [][]float32, minScore float64) []detection
+	// presenceScore is the score from which an object of a class counts as present:
+	// where as many are wrong above as are left out below.
+	presenceScore(c counting.Class) float64
+	cellCount() int    // most detections of one picture: cells of all grids
+	greyUnit() float32 // value of one level of grey in the input
 	name() string
 }
 
-// cocoClasses are the classes of the COCO data set that use a street, by their
-// number there; the other seventy-four are furniture here.
+// cocoClasses are the classes of the COCO data set that use a street, by their number
+// there. The other 74 are not counted.
 var cocoClasses = [...]struct {
 	number int
 	class  counting.Class
@@ -37,30 +37,38 @@ var cocoClasses = [...]struct {
 	{0, counting.Person}, {1, counting.Bicycle}, {2, counting.Car}, {3, counting.Motorcycle}, {5, counting.Heavy}, {7, counting.Heavy},
 }
 
-// cocoRow is what a COCO network says of one place: box, objectness, classes.
-const cocoRow = 5 + 80
+// cocoRow is the length of a COCO network's output for one cell: box, objectness,
+// classes.
+const cocoRow = cocoFirst + cocoCount
 
-// headOf recognises the head by the shapes of the outputs.
-func headOf(shapes [][]int, w, h int) (head, error) {
+const (
+	cocoFirst = 5  // index of the first class in a row; before it are box and objectness
+	cocoCount = 80 // classes of COCO
+)
+
+// chooseHead finds the head that outputs of these shapes belong to, for an input of
+// w×h pixels.
+func chooseHead(shapes [][]int, w, h int) (outputHead, error) {
 	shape := shapes[0]
 	switch {
-	case kerb{w, h}.fits(shapes):
-		return kerb{w, h}, nil
+	case kerbHead{w, h}.matchesShapes(shapes):
+		return kerbHead{w, h}, nil
 	case len(shape) == 3 && shape[2] == cocoRow && shape[1] == yoloxRows(w, h):
-		return yolox{w, h}, nil
+		return yoloxHead{w, h}, nil
 	case len(shape) == 4 && shape[1] == cocoRow && shape[2] > 0 && shape[3] > 0 && w%shape[3] == 0 && h%shape[2] == 0:
-		return fastest{shape[3], shape[2], float64(w), float64(h)}, nil
+		return fastestHead{shape[3], shape[2], float64(w), float64(h)}, nil
 	}
 	return nil, fmt.Errorf("outputs of shapes %v for a picture of %d×%d: neither kerb's own head nor that of YOLOX or FastestDet for 80 classes", shapes, w, h)
 }
 
-// yolox is the anchor-free head of YOLOX (Ge et al. 2021, arXiv 2107.08430,
-// §2.1): at strides 8, 16 and 32 each place gives offsets and log sizes in
-// units of its stride, objectness and class scores.
-type yolox struct{ w, h int }
+// yoloxHead is the anchor-free head of YOLOX (Ge et al. 2021, arXiv 2107.08430, §2.1):
+// at strides 8, 16 and 32 each cell gives offsets and log sizes in units of its
+// stride, objectness and class scores.
+type yoloxHead struct{ w, h int }
 
 var yoloxStrides = [...]int{8, 16, 32}
 
+// yoloxRows is the number of cells for an input of w×h pixels.
 func yoloxRows(w, h int) (n int) {
 	for _, s := range yoloxStrides {
 		n += (w / s) * (h / s)
@@ -68,24 +76,29 @@ func yoloxRows(w, h int) (n int) {
 	return n
 }
 
-// cocoPresent is for scores like YOLOX's: vehicles in a queue hide each other
-// and score low, while posts and bins pass for people at less. Both lie where
-// stills and sampled clips count best.
-func cocoPresent(c counting.Class) float64 {
+// Presence scores for scores like YOLOX's. Vehicles in a queue hide each other and
+// score low. Posts and bins are mistaken for people at low scores, so the other classes
+// need more. With both values stills and sampled clips are counted best.
+const (
+	cocoVehiclePresence = 0.17
+	cocoOtherPresence   = 0.25
+)
+
+func cocoPresenceScore(c counting.Class) float64 {
 	if c.Coarse() == counting.Vehicle {
-		return 0.17
+		return cocoVehiclePresence
 	}
-	return 0.25
+	return cocoOtherPresence
 }
 
-func (yolox) present(c counting.Class) float64   { return cocoPresent(c) }
-func (fastest) present(c counting.Class) float64 { return cocoPresent(c) }
+func (yoloxHead) presenceScore(c counting.Class) float64   { return cocoPresenceScore(c) }
+func (fastestHead) presenceScore(c counting.Class) float64 { return cocoPresenceScore(c) }
 
-func (y yolox) places() int { return yoloxRows(y.w, y.h) }
-func (yolox) unit() float32 { return 1 }
-func (yolox) name() string  { return "YOLOX" }
+func (y yoloxHead) cellCount() int  { return yoloxRows(y.w, y.h) }
+func (yoloxHead) greyUnit() float32 { return 1 }
+func (yoloxHead) name() string      { return "YOLOX" }
 
-func (y yolox) decode(dst []detection, outs [][]float32, least float64) []detection {
+func (y yoloxHead) decode(dst []detection, outs [][]float32, minScore float64) []detection {
 	out, row := outs[0], 0
 	for _, stride := range yoloxStrides {
 		s := float64(stride)
@@ -93,15 +106,15 @@ func (y yolox) decode(dst []detection, outs [][]float32, least float64) []detect
 			for gx := range y.w / stride {
 				r := out[row*cocoRow : (row+1)*cocoRow]
 				row++
-				if float64(r[4]) < least {
+				if float64(r[4]) < minScore {
 					continue
 				}
-				class, score := best(r[5:])
-				if score *= float64(r[4]); score < least {
+				class, score := bestClass(r[cocoFirst:])
+				if score *= float64(r[4]); score < minScore {
 					continue
 				}
 				cx, cy := (float64(r[0])+float64(gx))*s, (float64(r[1])+float64(gy))*s
-				bw, bh := grow(r[2])*s, grow(r[3])*s
+				bw, bh := expSize(r[2])*s, expSize(r[3])*s
 				dst = append(dst, detection{box: box{cx - bw/2, cy - bh/2, cx + bw/2, cy + bh/2}, class: class, score: score})
 			}
 		}
@@ -109,35 +122,41 @@ func (y yolox) decode(dst []detection, outs [][]float32, least float64) []detect
 	return dst
 }
 
-// fastestCalm makes this head's scores mean what YOLOX's do: its author
-// believes what scores 0.65, which becomes the 0.3 of YOLOX.
-const fastestCalm = 2.8
+// fastestExponent maps this head's scores to the meaning of YOLOX's: its author accepts
+// objects from 0.65, which becomes the 0.3 of YOLOX.
+const fastestExponent = 2.8
 
-// fastest is the head of FastestDet (dog-qiuqiu): one grid, planes instead of
-// rows; the score weighs objectness by 0.6 and class by 0.4 in the exponent.
-type fastest struct {
+// The score of FastestDet is objectness to the power of objWeight times class score to
+// the power of classWeight (its author's numbers).
+const (
+	objWeight   = 0.6
+	classWeight = 0.4
+)
+
+// fastestHead is the head of FastestDet (dog-qiuqiu): one grid, planes instead of rows.
+type fastestHead struct {
 	gw, gh int
 	w, h   float64
 }
 
-func (f fastest) places() int { return f.gw * f.gh }
-func (fastest) unit() float32 { return 1.0 / 255 }
-func (fastest) name() string  { return "FastestDet" }
+func (f fastestHead) cellCount() int  { return f.gw * f.gh }
+func (fastestHead) greyUnit() float32 { return 1.0 / 255 }
+func (fastestHead) name() string      { return "FastestDet" }
 
-func (f fastest) decode(dst []detection, outs [][]float32, least float64) []detection {
+func (f fastestHead) decode(dst []detection, outs [][]float32, minScore float64) []detection {
 	n, out := f.gw*f.gh, outs[0]
-	var scores [80]float32
+	var scores [cocoCount]float32
 	for i := range n {
 		obj := float64(out[i])
-		if obj < least {
-			// even a class of 1 makes no more than obj^(0.6×2.8)
+		if obj < minScore {
+			// With a class score of 1 the score is obj^(0.6×2.8), which is less than obj.
 			continue
 		}
 		for k := range scores {
-			scores[k] = out[(5+k)*n+i]
+			scores[k] = out[(cocoFirst+k)*n+i]
 		}
-		class, score := best(scores[:])
-		if score = math.Pow(math.Pow(obj, 0.6)*math.Pow(score, 0.4), fastestCalm); score < least {
+		class, score := bestClass(scores[:])
+		if score = math.Pow(math.Pow(obj, objWeight)*math.Pow(score, classWeight), fastestExponent); score < minScore {
 			continue
 		}
 		cx := (float64(i%f.gw) + math.Tanh(float64(out[n+i]))) / float64(f.gw) * f.w
@@ -148,14 +167,18 @@ func (f fastest) decode(dst []detection, outs [][]float32, least float64) []dete
 	return dst
 }
 
-// grow is the size that a logarithm tells, of at most a thousand strides: no
-// network's slip may become infinite.
-func grow(x float32) float64 { return math.Exp(min(float64(x), 7)) }
+// maxLogSize is the largest logarithm of a size in strides: e⁷ is 1,097 strides. It
+// keeps a faulty output finite.
+const maxLogSize = 7
 
+// expSize is the size in strides of which x is the logarithm.
+func expSize(x float32) float64 { return math.Exp(min(float64(x), maxLogSize)) }
+
+// sigmoid is the logistic function.
 func sigmoid(x float32) float64 { return 1 / (1 + math.Exp(-float64(x))) }
 
-// best is the likeliest class that uses a street.
-func best(scores []float32) (class counting.Class, score float64) {
+// bestClass is the street class with the highest score.
+func bestClass(scores []float32) (class counting.Class, score float64) {
 	for _, c := range cocoClasses {
 		if s := float64(scores[c.number]); s > score {
 			class, score = c.class, s

@@ -8,17 +8,17 @@ import (
 	"kerb/counting"
 )
 
-// yoloxOutput is what a YOLOX network says of a 64×64 picture in which it sees
-// nothing, with a way to say of one row that it sees something.
+// yoloxOutput is the output of a YOLOX network for a 64×64 picture without objects.
+// setRow sets one of its rows.
 func yoloxOutput() []float32 { return make([]float32, yoloxRows(64, 64)*cocoRow) }
 
-func say(out []float32, row int, values map[int]float32) {
+func setRow(out []float32, row int, values map[int]float32) {
 	for k, v := range values {
 		out[row*cocoRow+k] = v
 	}
 }
 
-func near(a, b box) bool {
+func boxesEqual(a, b box) bool {
 	return math.Abs(a.x0-b.x0)+math.Abs(a.y0-b.y0)+math.Abs(a.x1-b.x1)+math.Abs(a.y1-b.y1) < 0.01
 }
 
@@ -48,23 +48,23 @@ func TestYOLOXRowsAreDecoded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := yoloxOutput()
-			say(out, c.row, c.values)
-			got := yolox{64, 64}.decode(nil, [][]float32{out}, 0.1)
-			if len(got) != 1 || !near(got[0].box, c.want.box) || got[0].class != c.want.class || math.Abs(got[0].score-c.want.score) > 1e-6 {
+			setRow(out, c.row, c.values)
+			got := yoloxHead{64, 64}.decode(nil, [][]float32{out}, 0.1)
+			if len(got) != 1 || !boxesEqual(got[0].box, c.want.box) || got[0].class != c.want.class || math.Abs(got[0].score-c.want.score) > 1e-6 {
 				t.Errorf("got %+v; want %+v", got, c.want)
 			}
 		})
 	}
 }
 
-func TestYOLOXLeavesOutWhatIsUnsureAndSurvivesNonsense(t *testing.T) {
+func TestYOLOXDropsLowScoresAndSurvivesNonsense(t *testing.T) {
 	out := yoloxOutput()
-	say(out, 0, map[int]float32{4: 0.3, 5: 0.3})
-	if got := (yolox{64, 64}).decode(nil, [][]float32{out}, 0.1); len(got) != 0 {
+	setRow(out, 0, map[int]float32{4: 0.3, 5: 0.3})
+	if got := (yoloxHead{64, 64}).decode(nil, [][]float32{out}, 0.1); len(got) != 0 {
 		t.Errorf("0.09 is below 0.1: %+v", got)
 	}
-	say(out, 0, map[int]float32{2: 1e9, 3: float32(math.Inf(1)), 4: 1, 5: 1})
-	for _, d := range (yolox{64, 64}).decode(nil, [][]float32{out}, 0.1) {
+	setRow(out, 0, map[int]float32{2: 1e9, 3: float32(math.Inf(1)), 4: 1, 5: 1})
+	for _, d := range (yoloxHead{64, 64}).decode(nil, [][]float32{out}, 0.1) {
 		if math.IsInf(d.box.h(), 0) || math.IsInf(d.box.w(), 0) {
 			t.Errorf("an infinite box: %+v", d)
 		}
@@ -72,7 +72,7 @@ func TestYOLOXLeavesOutWhatIsUnsureAndSurvivesNonsense(t *testing.T) {
 }
 
 func TestFastestDetPlanesAreDecoded(t *testing.T) {
-	f := fastest{gw: 4, gh: 3, w: 64, h: 48}
+	f := fastestHead{gw: 4, gh: 3, w: 64, h: 48}
 	n := 12
 	out := make([]float32, cocoRow*n)
 	at := 1*4 + 2 // second row, third column
@@ -81,10 +81,10 @@ func TestFastestDetPlanesAreDecoded(t *testing.T) {
 	out[(5+1)*n+at] = 0.8
 	got := f.decode(nil, [][]float32{out}, 0.1)
 	want := box{32 - 16, 16 - 18, 32 + 16, 16 + 18}
-	if len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Bicycle {
+	if len(got) != 1 || !boxesEqual(got[0].box, want) || got[0].class != counting.Bicycle {
 		t.Fatalf("got %+v; want %+v", got, want)
 	}
-	if s := math.Pow(0.8, 0.4*fastestCalm); math.Abs(got[0].score-s) > 1e-6 {
+	if s := math.Pow(0.8, 0.4*fastestExponent); math.Abs(got[0].score-s) > 1e-6 {
 		t.Errorf("score %v; want %v", got[0].score, s)
 	}
 }
@@ -102,7 +102,7 @@ func TestAHeadIsRecognisedByItsShape(t *testing.T) {
 		{[]int{1, 85, 0, 0}, 352, 352, ""},
 		{[]int{1, 1000}, 224, 224, ""},
 	} {
-		h, err := headOf([][]int{c.shape}, c.w, c.h)
+		h, err := chooseHead([][]int{c.shape}, c.w, c.h)
 		switch {
 		case c.want == "" && (err == nil || !strings.Contains(err.Error(), "neither kerb's own head")):
 			t.Errorf("%v: %v, %v", c.shape, h, err)
@@ -112,7 +112,7 @@ func TestAHeadIsRecognisedByItsShape(t *testing.T) {
 	}
 }
 
-func TestSuppressKeepsTheSurestOfOneThing(t *testing.T) {
+func TestSuppressKeepsTheHighestScoreOfAnObject(t *testing.T) {
 	at := func(x, y, w, h float64) box { return box{x, y, x + w, y + h} }
 	for _, c := range []struct {
 		name string
@@ -143,7 +143,7 @@ func TestARiderIsNoPerson(t *testing.T) {
 	bike := detection{box: box{10, 40, 50, 80}, class: counting.Bicycle, score: 0.6}
 	rider := detection{box: box{18, 10, 42, 66}, class: counting.Person, score: 0.8}
 	walker := detection{box: box{60, 10, 80, 80}, class: counting.Person, score: 0.7}
-	got := mount([]detection{rider, walker, bike})
+	got := mergeRiders([]detection{rider, walker, bike})
 	if len(got) != 2 || got[0].class != counting.Person || got[1].class != counting.Bicycle {
 		t.Fatalf("%+v", got)
 	}
@@ -153,12 +153,12 @@ func TestARiderIsNoPerson(t *testing.T) {
 	behind := walker
 	behind.box = box{20, 5, 40, 50}
 	behind.box.y1 = 30 // ends above the bicycle
-	if got := mount([]detection{behind, bike}); len(got) != 2 {
+	if got := mergeRiders([]detection{behind, bike}); len(got) != 2 {
 		t.Errorf("who ends above a bicycle does not sit on it: %+v", got)
 	}
 }
 
-func TestFitKeepsTheLongSideAndWastesNothing(t *testing.T) {
+func TestFitKeepsTheLongSideAndTheShape(t *testing.T) {
 	for _, c := range [][5]int{
 		{352, 288, 416, 416, 352},
 		{480, 270, 416, 416, 256},
@@ -175,7 +175,7 @@ func TestFitKeepsTheLongSideAndWastesNothing(t *testing.T) {
 
 func TestKerbsOwnMapsAreDecoded(t *testing.T) {
 	ln2 := float32(math.Ln2)
-	k := kerb{64, 48}
+	k := kerbHead{64, 48}
 	outs := func() [][]float32 { return [][]float32{make([]float32, 9*8*6), make([]float32, 9*4*3)} }
 	say := func(out []float32, n, place int, values [9]float32) {
 		for p, v := range values {
@@ -187,7 +187,7 @@ func TestKerbsOwnMapsAreDecoded(t *testing.T) {
 		say(o[0], 48, 2*8+3, [9]float32{0.1, 0.7, 0.2, 0, 0, 0.25, -0.5, ln2, 2 * ln2})
 		got := k.decode(nil, o, 0.05)
 		want := box{30 - 8, 0, 30 + 8, 16 + 16}
-		if len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Bicycle || math.Abs(got[0].score-0.7) > 1e-6 {
+		if len(got) != 1 || !boxesEqual(got[0].box, want) || got[0].class != counting.Bicycle || math.Abs(got[0].score-0.7) > 1e-6 {
 			t.Errorf("got %+v; want a bicycle of 0.7 in %v", got, want)
 		}
 	})
@@ -195,7 +195,7 @@ func TestKerbsOwnMapsAreDecoded(t *testing.T) {
 		o := outs()
 		say(o[1], 12, 1*4+2, [9]float32{4: 0.5})
 		got := k.decode(nil, o, 0.05)
-		if want := (box{40 - 8, 24 - 8, 40 + 8, 24 + 8}); len(got) != 1 || !near(got[0].box, want) || got[0].class != counting.Heavy {
+		if want := (box{40 - 8, 24 - 8, 40 + 8, 24 + 8}); len(got) != 1 || !boxesEqual(got[0].box, want) || got[0].class != counting.Heavy {
 			t.Errorf("got %+v; want something heavy in %v", got, want)
 		}
 	})
@@ -210,11 +210,11 @@ func TestKerbsOwnMapsAreDecoded(t *testing.T) {
 		}
 	})
 	t.Run("is recognised by both shapes", func(t *testing.T) {
-		if h, err := headOf([][]int{{1, 9, 6, 8}, {1, 9, 3, 4}}, 64, 48); err != nil || h.name() != "kerb" || h.places() != 60 {
+		if h, err := chooseHead([][]int{{1, 9, 6, 8}, {1, 9, 3, 4}}, 64, 48); err != nil || h.name() != "kerb" || h.cellCount() != 60 {
 			t.Errorf("%v, %v", h, err)
 		}
 		for _, shapes := range [][][]int{{{1, 9, 6, 8}}, {{1, 9, 6, 8}, {1, 9, 3, 3}}, {{1, 8, 6, 8}, {1, 8, 3, 4}}} {
-			if h, err := headOf(shapes, 64, 48); err == nil {
+			if h, err := chooseHead(shapes, 64, 48); err == nil {
 				t.Errorf("%v passes for %s", shapes, h.name())
 			}
 		}

@@ -6,36 +6,44 @@ import (
 	"kerb/counting"
 )
 
-// A Sketcher makes sketches of what a Counter sees, for whoever aims the
-// camera. A Counter without one, as every counting agent has it, has nothing
-// that could be shown.
+// Sketcher draws sketches of a Counter's view for the aiming page. A Counter without one,
+// as in every counting agent, cannot draw.
 //
-// It takes its blocks from the background alone, from pixels that have held
-// for some seconds, and follows them over many more: who lingers leaves a trace
-// of a few shades in blocks of a sixty-fourth of the picture. Under whatever
-// moves a block stays what it was. One Sketcher may serve several Counters of
-// one camera in turn: what is known of the street goes on.
+// It takes its blocks from the background only, from pixels that have held for some
+// seconds, and averages them over many more: a person who lingers leaves a trace of a few
+// shades in blocks of a sixty-fourth of the picture. Under a moving object a block stays
+// as it was. One Sketcher may serve several Counters of one camera in turn: its blocks
+// are kept. Its zero value knows no block.
 type Sketcher struct {
-	level [counting.SketchBlocks * counting.SketchBlocks]float32 // 0: not known
+	level [counting.SketchBlocks * counting.SketchBlocks]float32 // mean level plus 1; 0: not known
 }
 
+// Numbers of the sketch, by hand.
 const (
-	settling = 2.0  // seconds a pixel's background must have held
-	patience = 20.0 // seconds over which a block follows the street
+	minHeld           = 2.0  // seconds that a pixel's background must have held,
+	minHeldLooks      = 2    // and looks
+	blockTimeConstant = 20.0 // seconds over which a block follows the street
+
+	viewStep    = 3   // pixels from one that the view measures to the next
+	brightLevel = 250 // levels: from here a pixel is burnt out
+	darkLevel   = 20  // levels: to here a pixel is black
+	litShare    = 2   // half of a cell's pixels make it lit
+	hardlyLit   = 4   // an object with less than a quarter of its cells lit is drawn as a box
 )
 
-// background keeps a background beside a network, which needs none itself.
-func (c *Counter) background(dt float64) {
+// keepBackground updates the background for the sketch, beside a network that needs
+// none itself.
+func (c *Counter) keepBackground(dt float64) {
 	if c.looks == 1 {
-		c.arena.begin()
+		c.arena.initBackground()
 		return
 	}
-	c.adapt(min(dt, 1.5))
-	c.learn()
+	c.adaptRates(min(dt, maxGap))
+	c.learnBackground()
 }
 
-// Sketch fills into with what may be shown after the latest Step. It reports
-// false, and shows nothing, for a Counter without a Sketcher.
+// Sketch fills into with a sketch of the view after the latest Step. Without a Sketcher
+// it empties into and reports false.
 func (c *Counter) Sketch(into *counting.Sketch) bool {
 	k := c.o.Sketcher
 	*into = counting.Sketch{}
@@ -45,12 +53,12 @@ func (c *Counter) Sketch(into *counting.Sketch) bool {
 	into.Width, into.Height = uint16(c.w), uint16(c.h)
 	into.Block = uint8((max(c.w, c.h) + counting.SketchBlocks - 1) / counting.SketchBlocks)
 	into.Cell = (into.Block + 1) / 2
-	c.view(&into.View)
+	c.describeView(&into.View)
 	if c.looks < 2 {
 		return true
 	}
 	c.drawBlocks(k, into)
-	if c.eye != nil {
+	if c.network != nil {
 		c.drawBoxes(into)
 	} else {
 		c.drawShapes(into)
@@ -58,13 +66,13 @@ func (c *Counter) Sketch(into *counting.Sketch) bool {
 	return true
 }
 
-// drawBlocks shows the street where nothing moves.
+// drawBlocks draws the background, in blocks.
 func (c *Counter) drawBlocks(k *Sketcher, s *counting.Sketch) {
 	b, cols := int(s.Block), s.Columns()
-	held := uint8(min(max(settling/c.pace, 2), 250))
-	follow := float32(min(c.pace/patience, 1))
+	held := uint8(min(max(minHeld/c.interval, minHeldLooks), maxRateLooks))
+	follow := float32(min(c.interval/blockTimeConstant, 1))
 	for i := range s.Rows() * cols {
-		mean, masked := c.block(i%cols*b, i/cols*b, b, held)
+		mean, masked := c.meanBlock(i%cols*b, i/cols*b, b, held)
 		switch {
 		case masked:
 			k.level[i] = 0
@@ -81,16 +89,17 @@ func (c *Counter) drawBlocks(k *Sketcher, s *counting.Sketch) {
 	}
 }
 
-// block is the mean background of b×b pixels from (x, y) on, or -1 if
-// something in it moves or has not held for long enough.
-func (c *Counter) block(x, y, b int, held uint8) (mean float32, masked bool) {
+// meanBlock is the mean background of b×b pixels from (x, y) on, or -1 if a pixel in it
+// moves or has not held for long enough. masked reports whether masks cover
+// at least half of it.
+func (c *Counter) meanBlock(x, y, b int, held uint8) (mean float32, masked bool) {
 	a, sum, n, blind := c.arena, 0, 0, 0
 	for yy := y; yy < min(y+b, c.h); yy++ {
 		for i := yy*c.w + x; i < yy*c.w+min(x+b, c.w); i++ {
 			switch {
-			case c.blind != nil && c.blind[i]:
+			case c.masked != nil && c.masked[i]:
 				blind++
-			case a.age[i] < held || a.raw[i] != 0 || a.act[i] > 0:
+			case a.age[i] < held || a.evidence[i] != 0 || a.activity[i] > 0:
 				return -1, false
 			default:
 				sum += int(a.bgHi[i])
@@ -104,33 +113,33 @@ func (c *Counter) block(x, y, b int, held uint8) (mean float32, masked bool) {
 	return float32(sum) / float32(n), false
 }
 
-// drawShapes shows what moves by the pixels that differ from the street,
-// filled with nothing but its class.
+// drawShapes draws the silhouettes of moving objects from the pixels that differ from the
+// background, filled with the class alone.
 func (c *Counter) drawShapes(s *counting.Sketch) {
-	c.crew.all(phaseFilter) // again: following erases what it has explained
+	c.workers.runBands(phaseFilter) // again: tracking has erased what it explains
 	cell, cols := int(s.Cell), s.CellColumns()
 	for i := range s.CellRows() * cols {
-		if c.lit(i%cols*cell, i/cols*cell, cell) {
+		if c.isCellLit(i%cols*cell, i/cols*cell, cell) {
 			s.Cells[i] = counting.CellNothing
 		}
 	}
-	for i := range c.follow.objects {
-		o := &c.follow.objects[i]
-		if !o.live || o.hits < 4 {
+	for i := range c.motion.tracks {
+		o := &c.motion.tracks[i]
+		if !o.live || o.hits < confirmHits {
 			continue
 		}
 		is := uint8(counting.CellNothing)
-		if class, ok := c.class(o); ok {
+		if class, ok := c.likeliestClass(o); ok {
 			is = counting.CellClass + uint8(class)
 		}
-		if out, ok := outline(s, o.box, 1, is); ok {
-			fill(s, out)
+		if out, ok := addOutline(s, o.box, 1, is); ok {
+			fillSilhouette(s, out)
 		}
 	}
 }
 
-// lit reports whether half of a cell's pixels differ from the street.
-func (c *Counter) lit(x, y, cell int) bool {
+// isCellLit reports whether at least half of a cell's pixels differ from the background.
+func (c *Counter) isCellLit(x, y, cell int) bool {
 	n, all := 0, 0
 	for yy := y; yy < min(y+cell, c.h); yy++ {
 		for xx := x; xx < min(x+cell, c.w); xx++ {
@@ -138,13 +147,13 @@ func (c *Counter) lit(x, y, cell int) bool {
 			all++
 		}
 	}
-	return 2*n >= all
+	return litShare*n >= all
 }
 
-// fill gives an object's cells its class, in each row from the first lit one to
-// the last: where a thing looks like the street behind it must not show. One
-// that is hardly lit, as it stands or is hidden, is shown as its box.
-func fill(s *counting.Sketch, o counting.Outline) {
+// fillSilhouette sets the cells of an object to its class, in each row from the first
+// lit cell to the last: gaps, where the object looks like the street behind it, must not
+// show. An object with few lit cells, as it stands or is hidden, is drawn as its box.
+func fillSilhouette(s *counting.Sketch, o counting.Outline) {
 	cell, cols := int(s.Cell), s.CellColumns()
 	x0, x1 := int(o.X0)/cell, (int(o.X1)+cell-1)/cell
 	y0, y1 := int(o.Y0)/cell, (int(o.Y1)+cell-1)/cell
@@ -156,7 +165,7 @@ func fill(s *counting.Sketch, o counting.Outline) {
 			}
 		}
 	}
-	whole := 4*lit < (x1-x0)*(y1-y0)
+	whole := hardlyLit*lit < (x1-x0)*(y1-y0)
 	for y := y0; y < y1; y++ {
 		row := s.Cells[y*cols+x0 : y*cols+x1]
 		from, to := 0, len(row)
@@ -172,30 +181,31 @@ func fill(s *counting.Sketch, o counting.Outline) {
 	}
 }
 
-// drawBoxes shows what a network follows, or finds where nobody is followed, as
-// the boxes that it knows.
+// drawBoxes draws the boxes of the network's tracks, or of its detections where no object
+// may be tracked.
 func (c *Counter) drawBoxes(s *counting.Sketch) {
 	if c.o.FollowMax <= 0 {
-		for i := range c.eye.latest {
-			if d := &c.eye.latest[i]; d.here {
+		for i := range c.network.latestDetections {
+			if d := &c.network.latestDetections[i]; d.present {
 				c.drawBox(s, d.box, d.class)
 			}
 		}
 		return
 	}
-	for i := range c.eye.tracker.tracks {
-		if t := &c.eye.tracker.tracks[i]; t.live && (t.taken || t.believed()) {
-			c.drawBox(s, t.box(), t.class())
+	for i := range c.network.tracker.tracks {
+		if t := &c.network.tracker.tracks[i]; t.live && (t.matched || t.isConfirmed()) {
+			c.drawBox(s, t.box(), t.majorityClass())
 		}
 	}
 }
 
+// drawBox draws one box, in pixels of the picture, and fills its cells.
 func (c *Counter) drawBox(s *counting.Sketch, b box, class counting.Class) {
 	is := uint8(counting.CellNothing)
-	if class, ok := c.counted(class); ok {
+	if class, ok := c.countableClass(class); ok {
 		is = counting.CellClass + uint8(class)
 	}
-	out, ok := outline(s, b, float64(c.k), is)
+	out, ok := addOutline(s, b, float64(c.k), is)
 	if !ok {
 		return
 	}
@@ -207,9 +217,9 @@ func (c *Counter) drawBox(s *counting.Sketch, b box, class counting.Class) {
 	}
 }
 
-// outline adds an object to the sketch, its box given in units of k places. It
-// is false for one that lies outside.
-func outline(s *counting.Sketch, b box, k float64, is uint8) (counting.Outline, bool) {
+// addOutline adds an object to the sketch; k units of b are one grid pixel. It reports
+// false for a box outside the picture.
+func addOutline(s *counting.Sketch, b box, k float64, is uint8) (counting.Outline, bool) {
 	clip := func(v float64, most uint16) uint16 { return uint16(min(max(math.Round(v/k), 0), float64(most))) }
 	o := counting.Outline{X0: clip(b.x0, s.Width), Y0: clip(b.y0, s.Height), X1: clip(b.x1, s.Width), Y1: clip(b.y1, s.Height), Is: is}
 	if o.X0 >= o.X1 || o.Y0 >= o.Y1 {
@@ -222,28 +232,28 @@ func outline(s *counting.Sketch, b box, k float64, is uint8) (counting.Outline, 
 	return o, true
 }
 
-// view says what the picture is like as a whole.
-func (c *Counter) view(v *counting.View) {
-	h, f := float64(c.h), c.follow.scale
+// describeView fills v with the scale, the rate, the noise and the light of the view.
+func (c *Counter) describeView(v *counting.View) {
+	h, f := float64(c.h), c.motion.scale
 	v.Horizon = float32(f.horizon / h)
-	v.PerUnit = float32(h * float64(c.k) / f.mount)
+	v.PerUnit = float32(h * float64(c.k) / f.cameraHeight)
 	v.Unsure, v.Known = float32(f.unsure), f.fixed
-	if c.pace > 0 {
-		v.Pace = float32(1 / c.pace)
+	if c.interval > 0 {
+		v.Pace = float32(1 / c.interval)
 	}
 	v.Noise = float32(c.noise)
 	sum, bright, dark, n := 0, 0, 0, 0
-	for i := 0; i < len(c.arena.bgHi); i += 3 {
-		if c.blind != nil && c.blind[i] {
+	for i := 0; i < len(c.arena.bgHi); i += viewStep {
+		if c.masked != nil && c.masked[i] {
 			continue
 		}
 		l := int(c.arena.bgHi[i])
 		sum += l
 		n++
-		if l >= 250 {
+		if l >= brightLevel {
 			bright++
 		}
-		if l <= 20 {
+		if l <= darkLevel {
 			dark++
 		}
 	}

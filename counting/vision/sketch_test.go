@@ -9,11 +9,11 @@ import (
 	"kerb/counting"
 )
 
-// stage is a source that draws: a still street, and a thing that goes over it.
+// stage is a source that draws a still street and an object that crosses it.
 type stage struct {
 	w, h   int
 	street func(x, y int) uint8
-	thing  func(x, y int) uint8 // inside of it, from its corner; nil: nothing goes
+	thing  func(x, y int) uint8 // its inside, from its corner; nil: no object
 	n      int
 }
 
@@ -32,8 +32,8 @@ func (s *stage) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 	return time.Unix(0, 0).Add(time.Duration(s.n) * 100 * time.Millisecond), nil
 }
 
-// sketched are the sketches of so many pictures of a stage.
-func sketched(t *testing.T, s *stage, pictures int) (all []counting.Sketch) {
+// drawSketches returns the sketches of so many pictures of a stage.
+func drawSketches(t *testing.T, s *stage, pictures int) (all []counting.Sketch) {
 	t.Helper()
 	c, err := New(s, Opts{Width: s.w, Height: s.h, FollowMax: time.Minute, Sketcher: new(Sketcher)})
 	if err != nil {
@@ -65,8 +65,8 @@ func noise(seed uint64, around, by int) func(x, y int) uint8 {
 	return func(x, y int) uint8 { return grain[(x*61+y*127)%len(grain)] }
 }
 
-// Two streets that differ in every detail smaller than a block, and in nothing
-// larger, have one sketch: what is within a block is not in it.
+// Two streets that differ only in details smaller than a block have the same sketch: no
+// detail within a block is in it.
 func TestASketchHoldsNothingSmallerThanABlock(t *testing.T) {
 	const w, h = 480, 270
 	plain := func(x, y int) uint8 { return uint8(60 + 8*(x/64) + 16*(y/64)) }
@@ -78,8 +78,8 @@ func TestASketchHoldsNothingSmallerThanABlock(t *testing.T) {
 		}
 		return plain(x, y) - 30
 	}
-	a := sketched(t, &stage{w: w, h: h, street: plain}, 60)
-	b := sketched(t, &stage{w: w, h: h, street: fine}, 60)
+	a := drawSketches(t, &stage{w: w, h: h, street: plain}, 60)
+	b := drawSketches(t, &stage{w: w, h: h, street: fine}, 60)
 	last := len(a) - 1
 	if a[last].Columns() > counting.SketchBlocks || a[last].Columns() < counting.SketchBlocks/2 {
 		t.Errorf("%d blocks across", a[last].Columns())
@@ -98,18 +98,18 @@ func TestASketchHoldsNothingSmallerThanABlock(t *testing.T) {
 	}
 }
 
-// A thing is flat: what it looks like inside changes no byte but those of its
-// outline, and the street under it stays what it was.
+// A silhouette is flat: the inside of an object changes no byte but those of its outline,
+// and the blocks under it stay as they were.
 func TestASilhouetteIsEmptyAndTheStreetUnderItStays(t *testing.T) {
 	const w, h = 480, 270
 	street := noise(1, 90, 3)
-	empty := sketched(t, &stage{w: w, h: h, street: street}, 110)
+	empty := drawSketches(t, &stage{w: w, h: h, street: street}, 110)
 	faces := []func(x, y int) uint8{
 		func(int, int) uint8 { return 230 },
 		func(x, y int) uint8 { return uint8(200 + 50*((x/5+y/7)%2)) },
 	}
 	for i, face := range faces {
-		moving := sketched(t, &stage{w: w, h: h, street: street, thing: face}, 110)
+		moving := drawSketches(t, &stage{w: w, h: h, street: street, thing: face}, 110)
 		lit := 0
 		for n, k := range moving {
 			for j, b := range k.Blocks {
@@ -129,7 +129,7 @@ func TestASilhouetteIsEmptyAndTheStreetUnderItStays(t *testing.T) {
 	}
 }
 
-// The agent's Counters have no Sketcher, and then there is nothing to show.
+// The agent's Counters have no Sketcher, and cannot draw.
 func TestWithoutASketcherNothingCanBeShown(t *testing.T) {
 	s := &stage{w: 320, h: 240, street: noise(1, 90, 3), thing: func(int, int) uint8 { return 230 }}
 	c, err := New(s, Opts{Width: s.w, Height: s.h, FollowMax: time.Minute})

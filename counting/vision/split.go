@@ -5,38 +5,66 @@ import (
 	"slices"
 )
 
-// splitter cuts blobs that cannot be one thing: two people whose shoulders
-// touch, cars of a queue that hide the road between them. A cut is a column
-// or a row; it is made where the silhouette narrows between two parts that
-// could each stand alone, or where it divides one sparse box into two full
-// ones.
+// Where a blob is cut. ppm is pixels per metre, a peak and a valley are sizes of the
+// silhouette. Chosen by hand and tuned on the eight development clips (test/footage).
+const (
+	maxSilhouette = 512 // columns or rows of a blob that is cut
+	maxCuts       = 6   // in a row, of one blob
+
+	columnPart   = 0.3 // m: least width of a part,
+	columnPixels = 3   // and pixels
+	columnPeak   = 0.9 // m: least height of the lower part,
+	columnRatio  = 0.5 // and of the lower part by the higher one
+	columnDepth  = 0.6 // depth of a valley that is cut in any case,
+	slimDepth    = 0.2 // and between two slim parts:
+	slimNarrow   = 1.1 // height by width of the narrower part,
+	slimWide     = 0.9 // and of the wider part
+
+	headDepth  = 0.08 // least depth of the dip between two heads,
+	headPixels = 1.9  // and pixels
+	headRatio  = 0.75 // of the lower person by the higher one
+	headSlim   = 1.25 // height by width of the wider part
+
+	rowPart   = 1.0 // m: least height of a part,
+	rowPixels = 4   // and pixels
+	rowDepth  = 0.5 // depth of a valley that is cut
+	rowRatio  = 0.4 // of the narrower part by the wider one
+	rowPeak   = 0.5 // m: least width of the narrower part
+
+	sparseGain = 0.3 // of the area of one box that two boxes save
+)
+
+// splitter cuts blobs of several objects: two people whose shoulders touch, cars of a
+// queue that hide the road between them. A cut is a column or a row. It is made where the
+// silhouette narrows between two parts that could each be an object, or where it divides
+// one sparse box into two full ones.
 type splitter struct {
-	first, last [512]int32 // silhouette per column or row
-	size        [512]int32 // last - first + 1, smoothed
+	first, last [maxSilhouette]int32 // silhouette per column or row
+	size        [maxSilhouette]int32 // last - first + 1
 }
 
-// refine cuts blobs until none can be cut.
-func (s *splitter) refine(l *labels, a *arena, w int, sc *scale) {
+// splitBlobs cuts blobs until no cut is found.
+func (s *splitter) splitBlobs(l *labeller, a *arena, w int, sc *scale) {
 	for k := 0; k < len(l.blobs); k++ {
-		for range 6 {
+		for range maxCuts {
 			if len(l.blobs) == maxBlobs || l.blobs[k].x1 <= l.blobs[k].x0 {
 				break
 			}
-			if at, ok := s.column(l, k, sc); ok {
-				l.cut(a, w, k, at, false)
+			if at, ok := s.columnCut(l, k, sc); ok {
+				l.cutBlob(a, w, k, at, false)
 				continue
 			}
-			at, ok := s.row(l, k, sc)
+			at, ok := s.rowCut(l, k, sc)
 			if !ok {
 				break
 			}
-			l.cut(a, w, k, at, true)
+			l.cutBlob(a, w, k, at, true)
 		}
 	}
 }
 
-// cut moves what lies from column or row at on into a new blob.
-func (l *labels) cut(a *arena, w, k int, at int32, row bool) {
+// cutBlob moves the pixels from column or row at on into a new blob.
+func (l *labeller) cutBlob(a *arena, w, k int, at int32, row bool) {
 	n := int32(len(l.blobs))
 	for i := range l.runs {
 		r := &l.runs[i]
@@ -50,23 +78,24 @@ func (l *labels) cut(a *arena, w, k int, at int32, row bool) {
 			r.x1 = at
 		}
 	}
-	b, c := empty, empty
+	b, c := emptyBlob, emptyBlob
 	for i := range l.runs {
 		switch l.runs[i].blob {
 		case int32(k):
-			b.add(a, w, &l.runs[i])
+			b.addRun(a, w, &l.runs[i])
 		case n:
-			c.add(a, w, &l.runs[i])
+			c.addRun(a, w, &l.runs[i])
 		}
 	}
-	b.close()
-	c.close()
+	b.includeDominantShadow()
+	c.includeDominantShadow()
 	l.blobs[k] = b
 	l.blobs = append(l.blobs, c)
 }
 
-// silhouette fills first, last and size of blob k, by columns or rows.
-func (s *splitter) silhouette(l *labels, k int, row bool) (n int) {
+// measureSilhouette fills first, last and size of blob k, by columns or rows, and returns
+// how many those are.
+func (s *splitter) measureSilhouette(l *labeller, k int, row bool) (n int) {
 	b := &l.blobs[k]
 	n = b.x1 - b.x0
 	if row {
@@ -99,9 +128,10 @@ func (s *splitter) silhouette(l *labels, k int, row bool) (n int) {
 	return n
 }
 
-// valley finds the cut that leaves the deepest valley between two peaks:
-// depth is 1 - valley / lower peak. least is the least size of either part.
-func (s *splitter) valley(n, least int) (at int, depth float64, left, right int32) {
+// deepestValley finds the cut at the deepest valley between two peaks, left and right:
+// depth is 1 - valley / lower peak. Each part has at least least of the n columns or
+// rows.
+func (s *splitter) deepestValley(n, least int) (at int, depth float64, left, right int32) {
 	for i := least; i <= n-least; i++ {
 		l, r := slices.Max(s.size[:i]), slices.Max(s.size[i:n])
 		v := min(s.size[i], s.size[i-1])
@@ -112,80 +142,80 @@ func (s *splitter) valley(n, least int) (at int, depth float64, left, right int3
 	return at, depth, left, right
 }
 
-// column finds where blob k falls into things side by side.
-func (s *splitter) column(l *labels, k int, sc *scale) (int32, bool) {
+// columnCut finds the column that divides blob k into objects side by side.
+func (s *splitter) columnCut(l *labeller, k int, sc *scale) (int32, bool) {
 	b := &l.blobs[k]
-	ppm := sc.at(float64(b.y1))
-	least := max(int(0.3*ppm), 3)
+	ppm := sc.pixelsPerMetre(float64(b.y1))
+	least := max(int(columnPart*ppm), columnPixels)
 	if b.x1-b.x0 < 2*least || b.x1-b.x0 > len(s.size) {
 		return 0, false
 	}
-	n := s.silhouette(l, k, false)
-	at, depth, left, right := s.valley(n, least)
+	n := s.measureSilhouette(l, k, false)
+	at, depth, left, right := s.deepestValley(n, least)
 	lower := float64(min(left, right))
-	if lower < 0.5*float64(max(left, right)) || lower < 0.9*ppm {
+	if lower < columnRatio*float64(max(left, right)) || lower < columnPeak*ppm {
 		return 0, false
 	}
-	slim := lower > 1.1*float64(min(at, n-at)) && lower > 0.9*float64(max(at, n-at))
-	if depth > 0.6 || depth > 0.2 && slim {
+	slim := lower > slimNarrow*float64(min(at, n-at)) && lower > slimWide*float64(max(at, n-at))
+	if depth > columnDepth || depth > slimDepth && slim {
 		return int32(b.x0 + at), true
 	}
-	return s.heads(b, n, least, ppm, sc.unsure)
+	return s.headCut(b, n, least, ppm, sc.unsure)
 }
 
-// heads finds the dip between two heads in the upper outline of a blob as
-// tall as a person, whatever the bodies below do.
-func (s *splitter) heads(b *blob, n, least int, ppm, unsure float64) (int32, bool) {
+// headCut finds the dip between two heads in the upper outline of a blob as tall as a
+// person. The bodies below may touch.
+func (s *splitter) headCut(b *blob, n, least int, ppm, unsure float64) (int32, bool) {
 	slack := math.Exp(unsure)
-	if b.h() > 2.3*ppm*slack || b.h() < 1.2*ppm/slack {
+	if b.h() > maxPerson*ppm*slack || b.h() < minPerson*ppm/slack {
 		return 0, false
 	}
 	for i := range n {
 		s.size[i] = max(int32(b.y1)-s.first[i], 0)
 	}
-	at, depth, left, right := s.valley(n, least)
+	at, depth, left, right := s.deepestValley(n, least)
 	lower := float64(min(left, right))
 	widest := max(at, n-at)
 	if widest >= 2*min(at, n-at) {
-		widest /= 2 // two on that side
+		widest /= 2 // two people on that side
 	}
-	if depth > 0.08 && depth*lower >= 1.9 && lower > 0.75*float64(max(left, right)) && lower > 1.25*float64(widest) {
+	if depth > headDepth && depth*lower >= headPixels && lower > headRatio*float64(max(left, right)) && lower > headSlim*float64(widest) {
 		return int32(b.x0 + at), true
 	}
 	return 0, false
 }
 
-// row finds where blob k falls into things one behind the other.
-func (s *splitter) row(l *labels, k int, sc *scale) (int32, bool) {
+// rowCut finds the row that divides blob k into objects one behind the other.
+func (s *splitter) rowCut(l *labeller, k int, sc *scale) (int32, bool) {
 	b := &l.blobs[k]
-	ppm := sc.at(float64(b.y1))
-	least := max(int(1.0*ppm), 4)
+	ppm := sc.pixelsPerMetre(float64(b.y1))
+	least := max(int(rowPart*ppm), rowPixels)
 	if b.y1-b.y0 < 2*least || b.y1-b.y0 > len(s.size) {
 		return 0, false
 	}
-	n := s.silhouette(l, k, true)
-	at, depth, left, right := s.valley(n, least)
+	n := s.measureSilhouette(l, k, true)
+	at, depth, left, right := s.deepestValley(n, least)
 	lower := float64(min(left, right))
-	if depth > 0.5 && lower > 0.4*float64(max(left, right)) && lower > 0.5*ppm {
+	if depth > rowDepth && lower > rowRatio*float64(max(left, right)) && lower > rowPeak*ppm {
 		return int32(b.y0 + at), true
 	}
-	if at, gain := s.sparse(n); gain > 0.3 && at >= least && n-at >= least {
+	if at, gain := s.sparseCut(n); gain > sparseGain && at >= least && n-at >= least {
 		return int32(b.y0 + at), true
 	}
 	return 0, false
 }
 
-// sparse finds the cut after which two boxes hold the silhouette in the least
-// area, and which part of the one box they save.
-func (s *splitter) sparse(n int) (at int, gain float64) {
+// sparseCut finds the cut after which two boxes contain the silhouette in the least area.
+// gain is the part of the one box's area that they save.
+func (s *splitter) sparseCut(n int) (at int, gain float64) {
 	lo, hi := int32(1<<30), int32(-1)
 	for i := range n {
 		lo, hi = min(lo, s.first[i]), max(hi, s.last[i])
 	}
 	whole := float64(int32(n) * (hi - lo + 1))
-	// the box of the part behind each cut
+	// Area of the box of the part behind each cut.
 	l2, h2 := int32(1<<30), int32(-1)
-	var rest [512]int32
+	var rest [maxSilhouette]int32
 	for i := n - 1; i >= 0; i-- {
 		l2, h2 = min(l2, s.first[i]), max(h2, s.last[i])
 		rest[i] = max(h2-l2+1, 0) * int32(n-i)

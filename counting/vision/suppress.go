@@ -7,11 +7,13 @@ import (
 	"kerb/counting"
 )
 
-// sameThing is the overlap from which two detections of one kind are one.
-const sameThing = 0.5
+// sameObjectIoU is the intersection over union from which two detections of one family
+// are of one object. Chosen by hand: the usual value of non-maximum suppression.
+const sameObjectIoU = 0.5
 
-// suppress keeps the surest of detections that overlap, and no more than can
-// be followed. A car and a lorry in one place are one vehicle.
+// suppress is non-maximum suppression: of detections of one family that overlap it
+// keeps the one with the highest score, and at most maxTracks in all. A car and a
+// lorry in one place are one vehicle. It reorders ds and returns a part of it.
 func suppress(ds []detection) []detection {
 	slices.SortFunc(ds, func(a, b detection) int { return cmp.Compare(b.score, a.score) })
 	kept := ds[:0]
@@ -21,7 +23,7 @@ next:
 			break
 		}
 		for _, k := range kept {
-			if kin(k.class, d.class) && k.box.iou(d.box) > sameThing {
+			if sameFamily(k.class, d.class) && k.box.iou(d.box) > sameObjectIoU {
 				continue next
 			}
 		}
@@ -30,24 +32,32 @@ next:
 	return kept
 }
 
-// kin reports whether two classes could be two opinions of one object.
-func kin(a, b counting.Class) bool {
+// sameFamily reports whether a and b may be two classifications of one object: two
+// kinds of vehicle, or a bicycle and a motorcycle.
+func sameFamily(a, b counting.Class) bool {
 	two := func(c counting.Class) bool { return c == counting.Bicycle || c == counting.Motorcycle }
 	return a.Coarse() == b.Coarse() || two(a) && two(b)
 }
 
-// mount makes one of a bicycle or motorcycle and the person who sits on it.
-func mount(ds []detection) []detection {
+// When a person rides a bicycle or motorcycle. Chosen by hand.
+const (
+	riderFoot    = 0.25 // of the bicycle's height: most by which the rider's box ends below it
+	riderOverlap = 0.2  // of the smaller box: least overlap
+)
+
+// mergeRiders makes one detection of a bicycle or motorcycle and its rider. The person's
+// score becomes 0 and the detection is deleted.
+func mergeRiders(ds []detection) []detection {
 	for i := range ds {
 		if c := ds[i].class; c != counting.Bicycle && c != counting.Motorcycle {
 			continue
 		}
 		for j := range ds {
 			r, b := &ds[j], ds[i].box
-			if r.class != counting.Person || r.score == 0 || r.box.y1 < b.y0 || r.box.y1 > b.y1+0.25*b.h() {
+			if r.class != counting.Person || r.score == 0 || r.box.y1 < b.y0 || r.box.y1 > b.y1+riderFoot*b.h() {
 				continue
 			}
-			if x := r.box.middle().x; x > b.x0 && x < b.x1 && r.box.overlap(b) > 0.2*min(r.box.area(), b.area()) {
+			if x := r.box.center().x; x > b.x0 && x < b.x1 && r.box.overlapArea(b) > riderOverlap*min(r.box.area(), b.area()) {
 				ds[i].box = b.union(r.box)
 				r.score = 0
 				break
@@ -55,9 +65,4 @@ func mount(ds []detection) []detection {
 		}
 	}
 	return slices.DeleteFunc(ds, func(d detection) bool { return d.score == 0 })
-}
-
-func (b box) iou(c box) float64 {
-	v := b.overlap(c)
-	return v / (b.area() + c.area() - v)
 }

@@ -8,7 +8,7 @@ import (
 	"kerb/counting/neural"
 )
 
-// A proto is a message of Protocol Buffers under construction.
+// proto is a message of Protocol Buffers under construction.
 type proto []byte
 
 func (p proto) num(field, v int) proto {
@@ -51,14 +51,13 @@ func value(name string, dims ...int) proto {
 	return proto{}.text(1, name).bytes(2, proto{}.bytes(1, proto{}.num(1, 1).bytes(2, shape)))
 }
 
-// watchman is a network in ONNX that looks at 64×64 and sees, from a picture's
-// mean alone, one person of 32×32 in the middle: its objectness is the mean
-// over 255. The output is that of a YOLOX of 64×64.
-func watchman() []byte {
+// tinyNetwork is an ONNX network for 64×64 pixels that detects, from a picture's mean
+// alone, one person of 32×32 in the middle: its objectness is the mean over 255. The output is that of a YOLOX of 64×64.
+func tinyNetwork() []byte {
 	n := yoloxRows(64, 64) * cocoRow
 	weights, bias := make([]float32, 3*n), make([]float32, n)
 	row := 64 + 16 // of the coarse grid, first place
-	say(bias, row, map[int]float32{0: 1, 1: 1, 5: 1})
+	setRow(bias, row, map[int]float32{0: 1, 1: 1, 5: 1})
 	weights[row*cocoRow+4] = 1.0 / 255
 	var shape []byte
 	for _, d := range []int{1, yoloxRows(64, 64), cocoRow} {
@@ -78,10 +77,10 @@ func watchman() []byte {
 	return proto{}.num(1, 8).bytes(7, graph).bytes(8, proto{}.text(1, "").num(2, 13))
 }
 
-// newWatchman is that network, planned.
-func newWatchman(t *testing.T) *neural.Net {
+// newTinyNetwork loads and plans that network.
+func newTinyNetwork(t *testing.T) *neural.Net {
 	t.Helper()
-	net, err := neural.Load(watchman(), "watchman.onnx", neural.Opts{})
+	net, err := neural.Load(tinyNetwork(), "watchman.onnx", neural.Opts{})
 	if err != nil {
 		t.Fatal(err)
 	}

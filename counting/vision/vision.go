@@ -1,18 +1,11 @@
-// Package vision is the dark room: it turns pictures into crossings and
-// forgets the pictures. Luma goes in through a Source; lines crossed and
-// zones occupied come out. No type and no method of this package hands out a
-// pixel: the picture, the background models and every scratch that bears one
-// lie in one arena that belongs to the Counter and is wiped with it.
+// Package vision counts line crossings and zone presence in luma pictures and keeps no
+// picture. A Source delivers pictures; a Counter returns the lines crossed and the zones
+// occupied. Objects are found by motion against a learnt background, by a network, or by
+// both; they are tracked by geometry alone, without any appearance.
 //
-// The detector is called motion. About twelve times a second it looks: the
-// picture is reduced to a grid some 200 pixels wide, steadied, and compared
-// with a background that is learnt within seconds (model.go). What differs
-// and moves falls into blobs, cut where two things touch (blobs.go,
-// split.go). Objects are boxes that follow the shift of their own pixels from
-// one look to the next and are corrected by blobs (follow.go, match.go); their
-// class comes from their size on the ground, whose scale is learnt from what
-// uses the street (scale.go). The path of an object's ground contact is held
-// against the lines (gate.go).
+// It refuses to hand out a pixel: no type and no method returns one. The picture, the
+// background model and all planes computed from them lie in one arena that belongs to the
+// Counter and is wiped with it.
 package vision
 
 import (
@@ -28,93 +21,101 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// Source delivers luma pictures of a fixed size. ReadInto fills dst (width ×
-// height bytes, row by row, 0 black to 255 white) with the next picture and
-// returns when it was taken. io.EOF ends the stream; an error that has the
-// method BadFrame() int is about one picture only and the stream goes on;
-// any other error ends the source.
+// Source delivers luma pictures of a fixed size. ReadInto fills dst (width × height
+// bytes, row by row, 0 black to 255 white) with the next picture and returns the time at
+// which it was taken. io.EOF ends the stream. An error that has the method BadFrame()
+// int concerns one picture only, and the stream goes on. Any other error ends the
+// source.
 type Source interface {
 	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
 }
 
-// Opts says what to count and where. Points are fractions of the picture.
+// Opts are the options of a Counter. Points are fractions of the picture, 0–1.
 type Opts struct {
-	Width, Height int                // of the Source's pictures, in pixels
+	Width, Height int                // of the Source's pictures, in pixels: 16–8192
 	Lines         []counting.Line    // where crossings are counted
 	Zones         []counting.Zone    // where presence is counted
-	Masks         []counting.Polygon // blacked out before anything looks
-	Classes       []counting.Class   // what may be counted; nil: person, bicycle and vehicle
-	Heights       []counting.Height  // two known heights, or none: self-calibrated
-	FollowMax     time.Duration      // longest time an object is followed; 0: never, zones only
-	Network       *neural.Net        // finds the objects, and motion helps; nil: motion does alone
-	Every         time.Duration      // least time from one picture that the network sees to the next; 0: it sees what motion sees
-	Share         float64            // most of one core's time that the network may take, measured; 0: as much as it wants
+	Masks         []counting.Polygon // blacked out before any detection
+	Classes       []counting.Class   // that may be counted; nil: person, bicycle and vehicle
+	Heights       []counting.Height  // two known heights, or none: the scale is learnt
+	FollowMax     time.Duration      // longest time an object is tracked; 0: never, zones only
+	Network       *neural.Net        // detects the objects, with help from motion; nil: motion alone
+	Every         time.Duration      // least time between two pictures that the network sees; 0: all that motion sees
+	Share         float64            // most of one core's time that the network may take, measured; 0: no limit
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
-	Health        *health.Watch      // judges the camera; nil: nobody does. One may serve several Counters of one camera in turn
-	Sketcher      *Sketcher          // what draws for whoever aims the camera; nil: nothing can be shown
+	Health        *health.Watch      // judges the camera's health; nil: off. One may serve several Counters of one camera in turn
+	Sketcher      *Sketcher          // draws for the aiming page; nil: no sketch can be made
 
-	// Memory gives the block of so many zero bytes in which everything that
-	// bears a picture lives until Close; nil: Go's heap.
+	// Memory allocates the block of so many zero bytes in which all planes that bear a
+	// picture lie until Close; nil: Go's heap.
 	Memory func(bytes int) ([]byte, error)
 }
 
-// Step is what one picture told.
+// Step is the result of one picture.
 type Step struct {
 	At        time.Time           // when the picture was taken
 	Mono      time.Duration       // since the first picture
 	Crossings []counting.Crossing // valid until the next Step
 	Zones     []Presence          // one per Opts.Zones, in their order; valid until the next Step
-	Health    health.Fault        // what is wrong with the camera, as Opts.Health says; what is counted meanwhile may be wrong
+	Health    health.Fault        // of the camera, by Opts.Health; counts made during a fault may be wrong
 }
 
-// Presence is how many objects stand on a zone's ground.
+// Presence is the number of objects whose ground point lies in a zone, by class.
 type Presence struct {
-	Zone  string
+	Zone  string // its ID
 	Count [counting.Classes]int
 }
 
-// Counter counts what crosses lines in one stream of pictures. It is not safe
-// for concurrent use.
+// Counter counts line crossings and zone presence in one stream of pictures. It is not
+// safe for concurrent use.
 type Counter struct {
-	src     Source
-	o       Opts
-	w, h, k int    // working grid, and how many pixels of the picture make one of it
-	blind   []bool // grid pixels that Masks cover; nil: none
-	arena   *arena
-	crew    *crew
-	labels  *labels
-	split   splitter
-	follow  *follower
-	tempo   tempo
+	src      Source
+	o        Opts
+	w, h, k  int    // size of the working grid; k×k pixels of the picture make one of the grid
+	masked   []bool // grid pixels that Masks cover; nil: none
+	arena    *arena
+	workers  *workers
+	labeller *labeller
+	splitter splitter
+	motion   *blobTracker
+	rates    rates
 
 	begun     bool
 	start     time.Time
 	looks     int
-	looked    time.Duration // Mono of the last look
-	pace      float64       // seconds between looks, smoothed
+	lastLook  time.Duration // Mono of the last look
+	interval  float64       // seconds between looks, smoothed
 	noise     float64       // median change of a pixel between two looks, in levels
 	crossings []counting.Crossing
 	zones     []Presence
-	eye       *eye // a network's; nil: motion is looked for
-	ill       health.Fault
+	network   *neuralPath // nil: motion alone detects
+	fault     health.Fault
 }
 
-// The grid is the picture reduced until no side is longer than this; more
-// detail costs four times the work and counts no better.
+// Longest sides of the working grid, in pixels: the picture is reduced by a whole factor
+// until it fits. Half the factor costs four times the work and counts no better.
 const (
 	maxGridWidth  = 256
 	maxGridHeight = 512
 )
 
-// between is the least time from one look to the next. Following needs 8–9
-// looks a second; a faster camera's other pictures are dropped unseen.
-const between = 60 * time.Millisecond
+// minLookInterval is the least time from one look to the next. Tracking needs 8–9 looks
+// a second; the other pictures of a faster camera are skipped.
+const minLookInterval = 60 * time.Millisecond
 
-// New makes a Counter. Lines, zones and masks are copied. It refuses sizes
-// outside 16–8192 pixels, lines without length, polygons with fewer than
-// three corners, and lines when nothing may be followed.
+const (
+	minSide        = 16      // pixels: least width and height of a picture
+	maxSide        = 1 << 13 // pixels: most
+	minCorners     = 3       // of a polygon
+	defaultWorkers = 2       // most goroutines without Opts.Workers
+	maxWorkers     = 8
+)
+
+// New makes a Counter. Lines, zones and masks are copied. It refuses sizes outside
+// 16–8192 pixels, lines without length, polygons with fewer than three corners, lines
+// when FollowMax is 0, and networks whose input or output it does not know.
 func New(src Source, o Opts) (*Counter, error) {
-	if err := check(&o); err != nil {
+	if err := checkOpts(&o); err != nil {
 		return nil, err
 	}
 	o.Lines, o.Zones = slices.Clone(o.Lines), slices.Clone(o.Zones)
@@ -127,40 +128,42 @@ func New(src Source, o Opts) (*Counter, error) {
 		c.k++
 	}
 	c.w, c.h = o.Width/c.k, o.Height/c.k
-	c.blind = blinds(c.w, c.h, o.Masks)
-	block, err := o.memory(arenaSize(o.Width*o.Height, c.w*c.h))
+	c.masked = maskPixels(c.w, c.h, o.Masks)
+	block, err := o.allocate(arenaSize(o.Width*o.Height, c.w*c.h))
 	if err != nil {
 		return nil, err
 	}
-	c.arena = carve(block, o.Width*o.Height, c.w*c.h)
-	c.labels = newLabels()
-	c.follow = newFollower(c.w, c.h, o.Lines, o.Heights)
+	c.arena = carveArena(block, o.Width*o.Height, c.w*c.h)
+	c.labeller = newLabeller()
+	c.motion = newBlobTracker(c.w, c.h, o.Lines, o.Heights)
 	if o.Network != nil {
-		if c.eye, err = newEye(&c.o, c.k); err != nil {
+		if c.network, err = newNeuralPath(&c.o, c.k); err != nil {
 			return nil, err
 		}
 	}
-	c.crossings = make([]counting.Crossing, 0, max(maxObjects, maxTracks)*len(o.Lines))
+	c.crossings = make([]counting.Crossing, 0, max(maxBlobTracks, maxTracks)*len(o.Lines))
 	c.zones = make([]Presence, len(o.Zones))
 	for i, z := range o.Zones {
 		c.zones[i].Zone = z.ID
 	}
 	if o.Workers <= 0 {
-		o.Workers = min(runtime.GOMAXPROCS(0), 2)
+		o.Workers = min(runtime.GOMAXPROCS(0), defaultWorkers)
 	}
-	c.crew = newCrew(min(o.Workers, 8), c.band)
+	c.workers = newWorkers(min(o.Workers, maxWorkers), c.runBand)
 	return c, nil
 }
 
-func (o *Opts) memory(bytes int) ([]byte, error) {
+// allocate returns the block for the arena.
+func (o *Opts) allocate(bytes int) ([]byte, error) {
 	if o.Memory == nil {
 		return make([]byte, bytes), nil
 	}
 	return o.Memory(bytes)
 }
 
-func check(o *Opts) error {
-	if o.Width < 16 || o.Height < 16 || o.Width > 1<<13 || o.Height > 1<<13 {
+// checkOpts refuses options that make no Counter.
+func checkOpts(o *Opts) error {
+	if o.Width < minSide || o.Height < minSide || o.Width > maxSide || o.Height > maxSide {
 		return fmt.Errorf("picture of %d×%d: each side must be 16–8192 pixels", o.Width, o.Height)
 	}
 	if len(o.Lines) > 0 && o.FollowMax <= 0 {
@@ -172,20 +175,20 @@ func check(o *Opts) error {
 		}
 	}
 	for _, z := range o.Zones {
-		if len(z.Polygon) < 3 {
+		if len(z.Polygon) < minCorners {
 			return fmt.Errorf("zone %q: %d corners: must be 3 or more", z.ID, len(z.Polygon))
 		}
 	}
 	for i, m := range o.Masks {
-		if len(m) < 3 {
+		if len(m) < minCorners {
 			return fmt.Errorf("mask %d: %d corners: must be 3 or more", i, len(m))
 		}
 	}
 	return nil
 }
 
-// blinds marks the grid pixels whose middle lies in a mask.
-func blinds(w, h int, masks []counting.Polygon) []bool {
+// maskPixels marks the pixels of a w×h grid whose middle lies in a mask; nil: no masks.
+func maskPixels(w, h int, masks []counting.Polygon) []bool {
 	if len(masks) == 0 {
 		return nil
 	}
@@ -197,11 +200,11 @@ func blinds(w, h int, masks []counting.Polygon) []bool {
 	return b
 }
 
-// Step reads one picture, counts, and overwrites the picture, also when it
-// returns an error or panics. Errors are the Source's, for errors.Is and
-// errors.As. It allocates nothing.
+// Step reads one picture, counts, and overwrites the picture, also when it returns an
+// error or panics. Errors are those of the Source, for errors.Is and errors.As. It does
+// not allocate.
 func (c *Counter) Step(ctx context.Context) (Step, error) {
-	defer c.forget()
+	defer c.clearTraces()
 	at, err := c.src.ReadInto(ctx, c.arena.picture)
 	if err != nil {
 		return Step{At: at}, err
@@ -211,23 +214,23 @@ func (c *Counter) Step(ctx context.Context) (Step, error) {
 	}
 	s := Step{At: at, Mono: at.Sub(c.start), Zones: c.zones}
 	c.crossings = c.crossings[:0]
-	if dt := s.Mono - c.looked; c.looks == 0 || dt >= between {
-		c.look(s.Mono, dt.Seconds())
+	if dt := s.Mono - c.lastLook; c.looks == 0 || dt >= minLookInterval {
+		c.processPicture(s.Mono, dt.Seconds())
 	}
-	s.Crossings, s.Health = c.crossings, c.ill
+	s.Crossings, s.Health = c.crossings, c.fault
 	return s, nil
 }
 
-// forget overwrites the picture and the outlines that were drawn from it.
-func (c *Counter) forget() {
-	c.arena.forget()
-	c.labels.wipe()
-	c.split = splitter{}
+// clearTraces overwrites the picture and the outlines that were computed from it.
+func (c *Counter) clearTraces() {
+	c.arena.clearPicture()
+	c.labeller.wipeOutlines()
+	c.splitter = splitter{}
 }
 
-// Close ends the workers and wipes the arena. The Counter is dead afterwards.
+// Close ends the workers and wipes the arena. The Counter must not be used afterwards.
 // Closing twice is harmless.
 func (c *Counter) Close() {
-	c.crew.close()
-	c.arena.wipe()
+	c.workers.close()
+	c.arena.wipeBlock()
 }

@@ -53,7 +53,7 @@ func (s *street) rect(dst []byte, x0, y0, x1, y1 float64, level int) {
 	}
 }
 
-func count(t *testing.T, src Source, o Opts) (all []counting.Crossing, last Step) {
+func countAll(t *testing.T, src Source, o Opts) (all []counting.Crossing, last Step) {
 	t.Helper()
 	c, err := New(src, o)
 	if err != nil {
@@ -116,7 +116,7 @@ func TestCounting(t *testing.T) {
 		}, []counting.Crossing{{Class: counting.Vehicle, Dir: counting.AToB}, {Class: counting.Person, Dir: counting.BToA}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, _ := count(t, newStreet(320, 240, 170, c.draw), Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute})
+			got, _ := countAll(t, newStreet(320, 240, 170, c.draw), Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute})
 			if len(got) != len(c.want) {
 				t.Fatalf("counted %v; want %v", got, c.want)
 			}
@@ -133,27 +133,27 @@ func TestOnlyAllowedClassesAreCounted(t *testing.T) {
 	src := newStreet(320, 240, 170, func(s *street, dst []byte, sec float64) {
 		s.rect(dst, 20+18*sec, 100, 36+18*sec, 144, 40)
 	})
-	got, _ := count(t, src, Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute, Classes: []counting.Class{counting.Vehicle}})
+	got, _ := countAll(t, src, Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute, Classes: []counting.Class{counting.Vehicle}})
 	if len(got) != 0 {
 		t.Errorf("counted %v; only vehicles may be", got)
 	}
 }
 
-func TestMaskedPartsAreNotLookedAt(t *testing.T) {
+func TestMaskedPartsAreNotCounted(t *testing.T) {
 	src := newStreet(320, 240, 170, func(s *street, dst []byte, sec float64) {
 		s.rect(dst, 20+18*sec, 100, 36+18*sec, 144, 40)
 	})
 	all := counting.Polygon{{X: -1, Y: -1}, {X: 2, Y: -1}, {X: 2, Y: 2}, {X: -1, Y: 2}}
-	got, _ := count(t, src, Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute, Masks: []counting.Polygon{all}})
+	got, _ := countAll(t, src, Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute, Masks: []counting.Polygon{all}})
 	if len(got) != 0 {
 		t.Errorf("counted %v behind a mask", got)
 	}
 }
 
-func TestZoneHoldsOneWhoStopped(t *testing.T) {
+func TestZoneCountsAStoppedPerson(t *testing.T) {
 	zone := counting.Zone{ID: "bench", Polygon: counting.Polygon{{X: 0.5, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0.5, Y: 1}}}
-	// Who stands in the very first picture is taken for background; this one
-	// comes when the street is known.
+	// A person in the very first picture would be part of the background; this one comes
+	// later.
 	draw := func(s *street, dst []byte, sec float64) {
 		if sec > 3 {
 			x := 22 * min(sec-3, 9)
@@ -171,7 +171,7 @@ func TestZoneHoldsOneWhoStopped(t *testing.T) {
 		{"half a minute later", 530, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, last := count(t, newStreet(320, 240, c.frames, draw), Opts{Width: 320, Height: 240, Zones: []counting.Zone{zone}, FollowMax: time.Minute})
+			_, last := countAll(t, newStreet(320, 240, c.frames, draw), Opts{Width: 320, Height: 240, Zones: []counting.Zone{zone}, FollowMax: time.Minute})
 			if got := last.Zones[0]; got.Zone != "bench" || got.Count[counting.Person] != c.want {
 				t.Errorf("zone = %v; want %d", got, c.want)
 			}
@@ -184,19 +184,19 @@ func TestZoneIsCountedWithoutFollowing(t *testing.T) {
 	src := newStreet(320, 240, 60, func(s *street, dst []byte, sec float64) {
 		s.rect(dst, 20+22*sec, 100, 36+22*sec, 144, 40)
 	})
-	_, last := count(t, src, Opts{Width: 320, Height: 240, Zones: []counting.Zone{zone}})
+	_, last := countAll(t, src, Opts{Width: 320, Height: 240, Zones: []counting.Zone{zone}})
 	if got := last.Zones[0].Count[counting.Person]; got != 1 {
 		t.Errorf("zone = %v; want one person", last.Zones[0])
 	}
 }
 
-// trouble is a source that fails in its own way after filling the buffer.
-type trouble struct {
+// failingSource is a source that fails after it has filled the buffer.
+type failingSource struct {
 	fail func()
 	err  error
 }
 
-func (s *trouble) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
+func (s *failingSource) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 	for i := range dst {
 		dst[i] = 0xAA
 	}
@@ -206,9 +206,9 @@ func (s *trouble) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 	return time.Unix(0, 0), s.err
 }
 
-// outlines tells whether any are kept of what moved.
-func outlines(c *Counter) bool {
-	return slices.ContainsFunc(c.labels.runs[:cap(c.labels.runs)], func(r run) bool { return r != run{} }) || c.split != splitter{}
+// keepsOutlines reports whether outlines of moving objects are kept.
+func keepsOutlines(c *Counter) bool {
+	return slices.ContainsFunc(c.labeller.runs[:cap(c.labeller.runs)], func(r run) bool { return r != run{} }) || c.splitter != splitter{}
 }
 
 func TestOutlinesAreGoneAfterEveryStep(t *testing.T) {
@@ -222,14 +222,14 @@ func TestOutlinesAreGoneAfterEveryStep(t *testing.T) {
 		if _, err := c.Step(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if outlines(c) {
+		if keepsOutlines(c) {
 			t.Fatal("outlines are kept")
 		}
 	}
 	if _, err := s.ReadInto(t.Context(), c.arena.picture); err != nil {
 		t.Fatal(err)
 	}
-	if c.look(c.looked+100*time.Millisecond, 0.1); !outlines(c) {
+	if c.processPicture(c.lastLook+100*time.Millisecond, 0.1); !keepsOutlines(c) {
 		t.Error("control: a look without the wipe leaves none: the test sees nothing")
 	}
 }
@@ -238,11 +238,11 @@ func TestPictureIsGone(t *testing.T) {
 	boom := errors.New("boom")
 	for _, c := range []struct {
 		name string
-		src  *trouble
+		src  *failingSource
 	}{
-		{"after a step", &trouble{}},
-		{"after an error", &trouble{err: boom}},
-		{"after a panic", &trouble{fail: func() { panic(boom) }}},
+		{"after a step", &failingSource{}},
+		{"after an error", &failingSource{err: boom}},
+		{"after a panic", &failingSource{fail: func() { panic(boom) }}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n, err := New(c.src, Opts{Width: 64, Height: 48, FollowMax: time.Second})
@@ -259,13 +259,13 @@ func TestPictureIsGone(t *testing.T) {
 			if len(bytes.Trim(n.arena.picture, "\x00")) > 0 {
 				t.Error("the picture is still there")
 			}
-			if outlines(n) {
+			if keepsOutlines(n) {
 				t.Error("outlines of it are still there")
 			}
 		})
 	}
 	t.Run("with its models after Close", func(t *testing.T) {
-		n, err := New(&trouble{}, Opts{Width: 64, Height: 48, FollowMax: time.Second})
+		n, err := New(&failingSource{}, Opts{Width: 64, Height: 48, FollowMax: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,15 +284,15 @@ func TestPictureIsGone(t *testing.T) {
 
 func TestArenaIsOneBlock(t *testing.T) {
 	a := newArena(100, 10)
-	for i, p := range [][]byte{a.picture, a.now, a.before, a.bgHi, a.bgWas, a.bgLo, a.dev, a.age, a.cand, a.held, a.act, a.claim, a.raw, a.mask} {
+	for i, p := range [][]byte{a.picture, a.now, a.before, a.bgHi, a.bgBefore, a.bgLo, a.dev, a.age, a.cand, a.candAge, a.activity, a.covered, a.evidence, a.mask} {
 		for j := range p {
 			p[j] = uint8(i + 1)
 		}
 	}
-	if n := bytes.Count(a.block, []byte{0}); n != 0 || len(a.block) != 100+planes*10 {
+	if n := bytes.Count(a.block, []byte{0}); n != 0 || len(a.block) != 100+gridPlanes*10 {
 		t.Errorf("%d bytes of %d belong to no plane", n, len(a.block))
 	}
-	for i, p := range [][]byte{a.picture, a.now, a.before, a.bgHi, a.bgWas, a.bgLo, a.dev, a.age, a.cand, a.held, a.act, a.claim, a.raw, a.mask} {
+	for i, p := range [][]byte{a.picture, a.now, a.before, a.bgHi, a.bgBefore, a.bgLo, a.dev, a.age, a.cand, a.candAge, a.activity, a.covered, a.evidence, a.mask} {
 		if p[0] != uint8(i+1) || p[len(p)-1] != uint8(i+1) || cap(p) != len(p) {
 			t.Errorf("plane %d overlaps another", i)
 		}
@@ -340,7 +340,7 @@ func TestWorkersCountTheSame(t *testing.T) {
 			s.rect(dst, 20+18*sec, 100, 36+18*sec, 144, 40)
 			s.rect(dst, 300-80*(sec-2), 150, 390-80*(sec-2), 200, 200)
 		})
-		got, _ := count(t, src, Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute, Workers: workers})
+		got, _ := countAll(t, src, Opts{Width: 320, Height: 240, Lines: []counting.Line{middle}, FollowMax: time.Minute, Workers: workers})
 		if workers == 1 {
 			want = got
 		}
@@ -372,7 +372,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			o := ok
 			c.edit(&o)
-			if _, err := New(&trouble{}, o); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := New(&failingSource{}, o); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("New = %v; want %q", err, c.want)
 			}
 		})

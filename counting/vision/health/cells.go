@@ -1,45 +1,55 @@
 package health
 
-// The picture is judged in Columns × Rows cells, whatever its size.
+// Columns and Rows are the cells of a picture of any size.
 const (
 	Columns = 16
 	Rows    = 12
 	cells   = Columns * Rows
 )
 
-// A cell is one part of one picture, summed up.
+// cell sums up one part of one picture.
 type cell struct {
-	pixels int32 // looked at
+	pixels int32 // examined
 	sum    int32 // of their levels
-	edges  int32 // of them that lie on an edge
-	faint  int32 // that lie on an edge, if only on half a one
-	across int32 // of the edges, those that stand upright
-	along  int32 // that lie flat
-	rising int32 // that go up to the right
+	edges  int32 // pixels on an edge
+	faint  int32 // pixels on at least a faint edge
+	across int32 // of the edges, the upright ones
+	along  int32 // the flat ones
+	rising int32 // those that rise to the right
 	moved  bool  // a byte differs from the picture before
 }
 
-// A Picture is what is lent for one look: the reduced luma, row by row, and the
-// one before it, which may be nil. Blind marks what masks cover; nil: nothing.
+// Picture is the reduced luma of one look, row by row, and that of the look before. It is
+// read only while it is judged.
 type Picture struct {
-	Width, Height int
-	Now, Before   []byte
-	Blind         []bool
+	Width, Height int    // pixels
+	Now, Before   []byte // Width × Height levels; Before may be nil
+	Blind         []bool // pixels that masks cover; nil: none
 }
 
-// survey is what one look at a picture finds. It bears no picture.
+// survey is the result of one look. It bears no picture.
 type survey struct {
 	cells [cells]cell
-	hist  [256]int32 // levels of the pixels looked at
+	hist  [256]int32 // levels of the examined pixels
 	seen  int32      // how many those are
-	noise float32    // median change of a pixel since the picture before, in levels
+	noise float32    // median change of a pixel since the picture before, levels
 }
 
-// take surveys a picture. Every second row is enough for what cells of hundreds
-// of pixels tell. An edge is a difference of least levels over two pixels, half
-// a one of half so many; sure holds the pixels whose neighbours no mask covers,
-// or is nil.
-func (s *survey) take(p *Picture, sure []bool, least, half int32) {
+// Numbers of a survey, by hand.
+const (
+	rowStep   = 2  // every second row is enough for cells of hundreds of pixels
+	noiseStep = 13 // pixels from one whose change is measured to the next
+	maxNoise  = 63 // levels
+
+	// tan 22.5° in thousandths: the four directions of edges have equal shares.
+	directionTan  = 414
+	directionUnit = 1000
+)
+
+// surveyPicture surveys a picture. An edge is a difference of at least least levels over
+// two pixels, a faint edge one of at least half. unmasked marks the pixels without a masked
+// neighbour; nil: all.
+func (s *survey) surveyPicture(p *Picture, unmasked []bool, least, half int32) {
 	*s = survey{}
 	w, h := p.Width, p.Height
 	for row := range Rows {
@@ -47,21 +57,21 @@ func (s *survey) take(p *Picture, sure []bool, least, half int32) {
 		for col := range Columns {
 			x0, x1 := w*col/Columns, w*(col+1)/Columns
 			c := &s.cells[row*Columns+col]
-			s.edges(c, p, sure, least*least, half*half, max(x0, 1), max(y0, 1), min(x1, w-1), min(y1, h-1))
-			c.moved = p.Before != nil && differs(p, x0, y0, x1, y1)
+			s.countEdges(c, p, unmasked, least*least, half*half, max(x0, 1), max(y0, 1), min(x1, w-1), min(y1, h-1))
+			c.moved = p.Before != nil && bytesDiffer(p, x0, y0, x1, y1)
 		}
 	}
-	s.noise = p.noise()
+	s.noise = p.medianChange()
 }
 
-// edges sums up one cell. A gradient is the difference over two pixels; its
-// direction falls into one of four.
-func (s *survey) edges(c *cell, p *Picture, sure []bool, least, half int32, x0, y0, x1, y1 int) {
+// countEdges sums up one cell, of columns [x0, x1) and rows [y0, y1). A gradient is the
+// difference over two pixels, in one of four directions; least and half are squared.
+func (s *survey) countEdges(c *cell, p *Picture, unmasked []bool, least, half int32, x0, y0, x1, y1 int) {
 	w := p.Width
-	for y := y0; y < y1; y += 2 {
+	for y := y0; y < y1; y += rowStep {
 		up, mid, low := p.Now[(y-1)*w:y*w], p.Now[y*w:(y+1)*w], p.Now[(y+1)*w:(y+2)*w]
 		for x := x0; x < x1; x++ {
-			if sure != nil && !sure[y*w+x] {
+			if unmasked != nil && !unmasked[y*w+x] {
 				continue
 			}
 			v := int32(mid[x])
@@ -78,12 +88,11 @@ func (s *survey) edges(c *cell, p *Picture, sure []bool, least, half int32, x0, 
 				continue
 			}
 			c.edges++
-			// tan 22.5° is 0.414: the four directions have equal shares.
 			ax, ay := max(gx, -gx), max(gy, -gy)
 			switch {
-			case 1000*ay < 414*ax:
+			case directionUnit*ay < directionTan*ax:
 				c.across++
-			case 1000*ax < 414*ay:
+			case directionUnit*ax < directionTan*ay:
 				c.along++
 			case (gx < 0) != (gy < 0):
 				c.rising++
@@ -93,7 +102,8 @@ func (s *survey) edges(c *cell, p *Picture, sure []bool, least, half int32, x0, 
 	s.seen += c.pixels
 }
 
-func differs(p *Picture, x0, y0, x1, y1 int) bool {
+// bytesDiffer reports whether a cell differs from the picture before.
+func bytesDiffer(p *Picture, x0, y0, x1, y1 int) bool {
 	for y := y0; y < y1; y++ {
 		at := y * p.Width
 		if string(p.Now[at+x0:at+x1]) != string(p.Before[at+x0:at+x1]) {
@@ -103,20 +113,20 @@ func differs(p *Picture, x0, y0, x1, y1 int) bool {
 	return false
 }
 
-// noise is the median change of a pixel since the picture before: 0.95
+// medianChange is the median change of a pixel since the picture before, in levels: 0.95
 // standard deviations of one picture's noise.
-func (p *Picture) noise() float32 {
+func (p *Picture) medianChange() float32 {
 	if p.Before == nil {
 		return 0
 	}
-	var hist [64]int32
+	var hist [maxNoise + 1]int32
 	n := int32(0)
-	for i := 0; i < len(p.Now); i += 13 {
+	for i := 0; i < len(p.Now); i += noiseStep {
 		if p.Blind != nil && p.Blind[i] {
 			continue
 		}
 		d := int(p.Now[i]) - int(p.Before[i])
-		hist[min(max(d, -d), 63)]++
+		hist[min(max(d, -d), maxNoise)]++
 		n++
 	}
 	below := int32(0)
@@ -129,8 +139,8 @@ func (p *Picture) noise() float32 {
 	return 0
 }
 
-// above is the share of the pixels looked at that are at least at a level.
-func (s *survey) above(level int) float32 {
+// shareAbove is the share of the examined pixels that have at least a level.
+func (s *survey) shareAbove(level int) float32 {
 	n := int32(0)
 	for _, k := range s.hist[level:] {
 		n += k
@@ -138,8 +148,8 @@ func (s *survey) above(level int) float32 {
 	return float32(n) / float32(max(s.seen, 1))
 }
 
-// mean level.
-func (s *survey) mean() float32 {
+// meanLevel is the mean level of the examined pixels.
+func (s *survey) meanLevel() float32 {
 	sum := int64(0)
 	for v, n := range s.hist {
 		sum += int64(v) * int64(n)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A street is a view of walls, kerbs and marks that stay where they are, with
+// street is a view of walls, kerbs and marks that stay where they are, with
 // a sensor's noise.
 type street struct {
 	w, h    int
@@ -49,7 +49,7 @@ func newStreet(seed uint64) *street {
 
 const perSecond = 4
 
-// long leaves out what shows hours of pictures to one goroutine.
+// long skips tests that need hours of pictures.
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -57,9 +57,8 @@ func long(t *testing.T) {
 	}
 }
 
-// play shows the street for some seconds, changed by what is done to it, and
-// tells what the watch says at the end and when it first said something else
-// than at the beginning.
+// play shows the street for some seconds, changed by do, and returns the fault at the end
+// and the seconds after which the fault first changed.
 func (s *street) play(w *Watch, seconds float64, dx, dy int, do func(p []byte, sec float64)) (is Fault, after float64) {
 	first := w.Is()
 	for i := range int(seconds * perSecond) {
@@ -189,8 +188,8 @@ func TestFaultsAreFoundAndEnd(t *testing.T) {
 	}
 }
 
-// What happens in every street is no fault.
-func TestWhatIsNoFault(t *testing.T) {
+// Events of every street are no fault.
+func TestOrdinaryStreetsHaveNoFault(t *testing.T) {
 	long(t)
 	box := func(p []byte, x0, y0, x1, y1 int, level byte) {
 		for y := max(y0, 0); y < min(y1, 150); y++ {
@@ -270,7 +269,7 @@ func TestNightIsNotDark(t *testing.T) {
 
 // A camera of which only one corner moves is frozen with a clock in it; one
 // that is still because its codec repeats itself for ten seconds is not.
-func TestFrozenKnowsClocksAndCodecs(t *testing.T) {
+func TestFrozenIgnoresClocksAndCodecs(t *testing.T) {
 	long(t)
 	s, w := newStreet(4), new(Watch)
 	s.play(w, 120, 0, 0, nil)
@@ -305,7 +304,7 @@ func TestAWhiteSkyIsNoGlare(t *testing.T) {
 	}
 }
 
-// What masks cover is not judged, and the mask's rim is no structure.
+// Pixels under masks are not judged, and a mask's rim is no structure.
 func TestMasksAreNotJudged(t *testing.T) {
 	s, w := newStreet(5), new(Watch)
 	s.blind = make([]bool, s.w*s.h)
@@ -338,17 +337,16 @@ func TestMasksAreNotJudged(t *testing.T) {
 }
 
 // A camera that starts covered has no reference, and is found all the same.
-func TestWhatIsCoveredFromTheStartIsFound(t *testing.T) {
+func TestACameraCoveredFromTheStartIsFound(t *testing.T) {
 	s, w := newStreet(6), new(Watch)
 	if is, after := s.play(w, 60, 0, 0, grey(1)); is != Covered {
 		t.Errorf("%v after %v s", is, after)
 	}
 }
 
-// Of a picture and its negative, and of one that is brighter on the left, the
-// reference knows no difference: nothing in it says which side of an edge is
-// the lighter one.
-func TestReferenceKnowsNoLightFromShade(t *testing.T) {
+// A picture, its negative and a brighter picture have the same reference: it does not
+// hold which side of an edge is the brighter one.
+func TestReferenceIsTheSameForANegative(t *testing.T) {
 	learn := func(do func([]byte, float64)) [cells][3]int8 {
 		s, w := newStreet(7), new(Watch)
 		s.quality = 0
@@ -381,8 +379,8 @@ func TestReferenceKnowsNoLightFromShade(t *testing.T) {
 	}
 }
 
-// After Forget the view is taken for the right one.
-func TestForgetTakesTheViewAsItIs(t *testing.T) {
+// After Forget the view becomes the reference.
+func TestForgetMakesTheViewTheReference(t *testing.T) {
 	long(t)
 	s, w := newStreet(8), new(Watch)
 	s.play(w, 150, 0, 0, nil)

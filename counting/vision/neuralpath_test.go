@@ -13,13 +13,13 @@ import (
 	"kerb/counting/neural"
 )
 
-// glow is a source of pictures of one level, twelve and a half a second.
-type glow struct {
+// flatSource is a source of pictures of one level, twelve and a half a second.
+type flatSource struct {
 	level func(i int) byte
 	i     int
 }
 
-func (g *glow) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
+func (g *flatSource) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 	for k := range dst {
 		dst[k] = g.level(g.i)
 	}
@@ -27,11 +27,11 @@ func (g *glow) ReadInto(_ context.Context, dst []byte) (time.Time, error) {
 	return time.Unix(0, 0).Add(time.Duration(g.i) * 80 * time.Millisecond), nil
 }
 
-func always(v byte) *glow { return &glow{level: func(int) byte { return v }} }
+func constantLevel(v byte) *flatSource { return &flatSource{level: func(int) byte { return v }} }
 
 var whole = counting.Zone{ID: "all", Polygon: counting.Polygon{{X: -1, Y: -1}, {X: 2, Y: -1}, {X: 2, Y: 2}, {X: -1, Y: 2}}}
 
-func TestWhatTheNetworkSeesIsPresent(t *testing.T) {
+func TestDetectionsArePresentInTheirZones(t *testing.T) {
 	left := counting.Zone{ID: "left", Polygon: counting.Polygon{{X: 0, Y: 0}, {X: 0.3, Y: 0}, {X: 0.3, Y: 1}, {X: 0, Y: 1}}}
 	all := counting.Polygon{{X: -1, Y: -1}, {X: 2, Y: -1}, {X: 2, Y: 2}, {X: -1, Y: 2}}
 	for _, c := range []struct {
@@ -47,9 +47,9 @@ func TestWhatTheNetworkSeesIsPresent(t *testing.T) {
 		{"also when somebody may be followed", 255, Opts{FollowMax: time.Minute, Lines: []counting.Line{middle}}, []int{1, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.o.Width, c.o.Height, c.o.Network = 64, 64, newWatchman(t)
+			c.o.Width, c.o.Height, c.o.Network = 64, 64, newTinyNetwork(t)
 			c.o.Zones = []counting.Zone{whole, left}
-			n, err := New(always(c.level), c.o)
+			n, err := New(constantLevel(c.level), c.o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,31 +79,31 @@ func TestVehiclesAreCountedWholeOrSplitAsAsked(t *testing.T) {
 		{[]counting.Class{counting.Person}, counting.Bicycle, counting.Bicycle, false},
 	} {
 		n := &Counter{o: Opts{Classes: c.may}}
-		if as, ok := n.counted(c.seen); as != c.as || ok != c.isCounted {
+		if as, ok := n.countableClass(c.seen); as != c.as || ok != c.isCounted {
 			t.Errorf("%v of %v: %v, %v", c.seen, c.may, as, ok)
 		}
 	}
 }
 
-// stumble is a head that fails while the picture's traces are still there.
-type stumble struct{ yolox }
+// panickingHead panics while the network still holds the picture.
+type panickingHead struct{ yoloxHead }
 
-func (stumble) decode([]detection, [][]float32, float64) []detection { panic("stumbled") }
+func (panickingHead) decode([]detection, [][]float32, float64) []detection { panic("stumbled") }
 
-func TestNothingOfThePictureStaysInTheNetwork(t *testing.T) {
+func TestThePictureIsWipedFromTheNetwork(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		panic bool
 	}{{"after a step", false}, {"after a panic", true}} {
 		t.Run(c.name, func(t *testing.T) {
-			net := newWatchman(t)
-			n, err := New(always(200), Opts{Width: 48, Height: 64, Zones: []counting.Zone{whole}, Network: net})
+			net := newTinyNetwork(t)
+			n, err := New(constantLevel(200), Opts{Width: 48, Height: 64, Zones: []counting.Zone{whole}, Network: net})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer n.Close()
 			if c.panic {
-				n.eye.seer.(*seer).head = stumble{}
+				n.network.detector.(*netDetector).head = panickingHead{}
 			}
 			func() {
 				defer func() {
@@ -128,12 +128,12 @@ func TestNothingOfThePictureStaysInTheNetwork(t *testing.T) {
 		})
 	}
 	t.Run("and a look without the wipe would show it", func(t *testing.T) {
-		net := newWatchman(t)
-		s, err := newSeer(net, 64, 64)
+		net := newTinyNetwork(t)
+		s, err := newNetDetector(net, 64, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.fill(bytes.Repeat([]byte{200}, 64*64), 64)
+		s.fillInput(bytes.Repeat([]byte{200}, 64*64), 64)
 		net.Run()
 		if out, _ := net.Output(""); !slices.ContainsFunc(out, func(v float32) bool { return v != 0 }) {
 			t.Error("the test above would see nothing")
@@ -144,9 +144,9 @@ func TestNothingOfThePictureStaysInTheNetwork(t *testing.T) {
 func TestALookAllocatesNothing(t *testing.T) {
 	o := Opts{
 		Width: 80, Height: 60, FollowMax: time.Minute, Lines: []counting.Line{middle}, Zones: []counting.Zone{whole},
-		Masks: []counting.Polygon{{{X: 0, Y: 0}, {X: 0.1, Y: 0}, {X: 0.1, Y: 0.1}}}, Network: newWatchman(t),
+		Masks: []counting.Polygon{{{X: 0, Y: 0}, {X: 0.1, Y: 0}, {X: 0.1, Y: 0.1}}}, Network: newTinyNetwork(t),
 	}
-	n, err := New(&glow{level: func(i int) byte { return byte(i * 9) }}, o)
+	n, err := New(&flatSource{level: func(i int) byte { return byte(i * 9) }}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,13 +157,13 @@ func TestALookAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestPicturesInBetweenAreNotLookedAt(t *testing.T) {
+func TestPicturesBetweenLooksAreSkipped(t *testing.T) {
 	looks := 0
-	g := always(255)
+	g := constantLevel(255)
 	n, err := New(sourceFunc(func(ctx context.Context, dst []byte) (time.Time, error) {
 		_, err := g.ReadInto(ctx, dst)
 		return time.Unix(0, 0).Add(time.Duration(g.i) * 20 * time.Millisecond), err
-	}), Opts{Width: 64, Height: 64, Zones: []counting.Zone{whole}, Network: newWatchman(t)})
+	}), Opts{Width: 64, Height: 64, Zones: []counting.Zone{whole}, Network: newTinyNetwork(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,8 +184,8 @@ type sourceFunc func(context.Context, []byte) (time.Time, error)
 
 func (f sourceFunc) ReadInto(ctx context.Context, dst []byte) (time.Time, error) { return f(ctx, dst) }
 
-func TestOnlyADetectorIsAnEye(t *testing.T) {
-	v, err := Recognise(newWatchman(t))
+func TestOnlyADetectorIsAccepted(t *testing.T) {
+	v, err := Recognise(newTinyNetwork(t))
 	if err != nil || v.Head != "YOLOX" || v.Width != 64 || v.Planes != 3 || !slices.Contains(v.Classes, counting.Heavy) {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -198,7 +198,7 @@ func TestOnlyADetectorIsAnEye(t *testing.T) {
 	if _, err := Recognise(net); err == nil || !strings.Contains(err.Error(), "must be one picture of one or three planes") {
 		t.Errorf("Recognise = %v", err)
 	}
-	if _, err := New(&trouble{err: errors.ErrUnsupported}, Opts{Width: 64, Height: 64, Network: net}); err == nil {
+	if _, err := New(&failingSource{err: errors.ErrUnsupported}, Opts{Width: 64, Height: 64, Network: net}); err == nil {
 		t.Error("New took it")
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"kerb/counting"
 )
 
-// walk leads one object along a path, one second a step, and returns what it
-// counted: +1 for a_to_b, -1 for b_to_a.
+// walk moves one object along a path, one second a step, and returns its crossings:
+// +1 for a_to_b, -1 for b_to_a.
 func walk(s segment, dead float64, path ...point) (counted []int, at []time.Duration) {
-	var g gate
-	g.move(&s, path[0], path[0], 0, 0, dead)
+	var g lineSide
+	g.advancePath(&s, path[0], path[0], 0, 0, dead)
 	for i := 1; i < len(path); i++ {
 		t0, t1 := time.Duration(i-1)*time.Second, time.Duration(i)*time.Second
-		if d, ok := g.move(&s, path[i-1], path[i], t0, t1, dead); ok {
+		if d, ok := g.advancePath(&s, path[i-1], path[i], t0, t1, dead); ok {
 			at = append(at, g.at)
 			if d == counting.AToB {
 				counted = append(counted, 1)
@@ -29,7 +29,7 @@ func walk(s segment, dead float64, path ...point) (counted []int, at []time.Dura
 	return counted, at
 }
 
-func TestGate(t *testing.T) {
+func TestLineSide(t *testing.T) {
 	// From left to right: a is above (y < 50), b below; the dead band is 4 wide.
 	flat := segment{a: point{20, 50}, b: point{80, 50}, length: 60}
 	for _, c := range []struct {
@@ -71,7 +71,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-func TestCrossingIsDatedWhenTheLineWasPassedNotWhenItWasSure(t *testing.T) {
+func TestCrossingHasTheTimeOfThePassage(t *testing.T) {
 	s := segment{a: point{0, 50}, b: point{100, 50}, length: 100}
 	_, at := walk(s, 4, point{50, 40}, point{50, 48}, point{50, 52}, point{50, 80})
 	if len(at) != 1 || at[0] != 1500*time.Millisecond {
@@ -85,14 +85,14 @@ func TestSidesAreThoseOfCounting(t *testing.T) {
 		l := counting.Line{From: counting.Point{X: f.Draw(t, "x1"), Y: f.Draw(t, "y1")}, To: counting.Point{X: f.Draw(t, "x2"), Y: f.Draw(t, "y2")}}
 		p := counting.Point{X: f.Draw(t, "x"), Y: f.Draw(t, "y")}
 		s := newSegment(l, 160, 90)
-		if side := l.Side(p); math.Abs(side) > 1e-9 && side*s.distance(point{p.X * 160, p.Y * 90}) <= 0 {
-			t.Fatalf("side %v, distance %v", side, s.distance(point{p.X * 160, p.Y * 90}))
+		if side := l.Side(p); math.Abs(side) > 1e-9 && side*s.signedDistance(point{p.X * 160, p.Y * 90}) <= 0 {
+			t.Fatalf("side %v, distance %v", side, s.signedDistance(point{p.X * 160, p.Y * 90}))
 		}
 	})
 }
 
-// Whatever the path, crossings of one object alternate, and their sum is what
-// the path did through the segment between sides that were sure.
+// For every path, crossings of one object alternate, and follow its changes of side
+// outside the dead band.
 func TestCrossingsAlternateUnlessItWentRoundTheEnd(t *testing.T) {
 	endless := segment{a: point{-1e6, 50}, b: point{1e6, 50}, length: 2e6}
 	rapid.Check(t, func(t *rapid.T) {
@@ -105,7 +105,7 @@ func TestCrossingsAlternateUnlessItWentRoundTheEnd(t *testing.T) {
 		counted, _ := walk(endless, dead, path...)
 		var sides []int8
 		for _, p := range path {
-			if d := endless.distance(p); math.Abs(d) > dead && (len(sides) == 0 || sides[len(sides)-1] != sign(d)) {
+			if d := endless.signedDistance(p); math.Abs(d) > dead && (len(sides) == 0 || sides[len(sides)-1] != sign(d)) {
 				sides = append(sides, sign(d))
 			}
 		}
@@ -120,7 +120,7 @@ func TestCrossingsAlternateUnlessItWentRoundTheEnd(t *testing.T) {
 	})
 }
 
-// Cutting a step in two must not change what is counted.
+// Dividing a step in two must not change the count.
 func TestMoreLooksCountTheSame(t *testing.T) {
 	s := segment{a: point{30, 20}, b: point{70, 80}, length: math.Hypot(40, 60)}
 	rapid.Check(t, func(t *rapid.T) {

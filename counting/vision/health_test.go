@@ -11,9 +11,9 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// Every way of counting judges the camera: motion, a network with motion's
-// help, and a network that counts zones alone. One watch may go from a counter
-// to the next, as a camera's does when it is opened again.
+// The camera's health is judged by every way of counting: motion, a network with motion,
+// and a network that counts zones alone. One of them may serve several Counters in turn, as
+// when a camera is opened again.
 func TestEveryWayOfCountingJudgesTheCamera(t *testing.T) {
 	zone := counting.Zone{ID: "all", Polygon: counting.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}}}
 	for _, c := range []struct {
@@ -24,7 +24,7 @@ func TestEveryWayOfCountingJudgesTheCamera(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var net *neural.Net
 			if c.net {
-				net = newWatchman(t)
+				net = newTinyNetwork(t)
 			}
 			w := new(health.Watch)
 			src := newStreet(96, 72, 1<<30, func(s *street, dst []byte, _ float64) {
@@ -33,7 +33,7 @@ func TestEveryWayOfCountingJudgesTheCamera(t *testing.T) {
 				}
 			})
 			play := func(seconds int, stuck bool) (last health.Fault) {
-				k, err := New(stutter{src, stuck}, Opts{Width: 96, Height: 72, FollowMax: c.follow, Zones: []counting.Zone{zone}, Network: net, Health: w})
+				k, err := New(stuckStreet{src, stuck}, Opts{Width: 96, Height: 72, FollowMax: c.follow, Zones: []counting.Zone{zone}, Network: net, Health: w})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -60,13 +60,13 @@ func TestEveryWayOfCountingJudgesTheCamera(t *testing.T) {
 	}
 }
 
-// stutter is a street whose camera may give its first picture for ever.
-type stutter struct {
+// stuckStreet is a street whose camera may repeat its first picture.
+type stuckStreet struct {
 	*street
 	stuck bool
 }
 
-func (s stutter) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
+func (s stuckStreet) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	if s.stuck {
 		s.rand = rand.New(rand.NewPCG(3, 3))
 	}

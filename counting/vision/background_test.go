@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// What is evidence and what becomes background must not depend on how many
-// goroutines share a picture: every byte that the model keeps is the same.
-func TestBandsSeeTheSame(t *testing.T) {
+// Evidence and background must not depend on the number of goroutines that share a
+// picture: every byte of the model is the same.
+func TestEvidenceDoesNotDependOnBands(t *testing.T) {
 	const w, h, looks = 40, 31, 120
 	run := func(bands int) *arena {
 		rng := rand.New(rand.NewPCG(3, 1))
@@ -17,7 +17,7 @@ func TestBandsSeeTheSame(t *testing.T) {
 			street[i] = uint8(60 + 40*(i%w/8%2) + 40*(i/w/6%2))
 		}
 		a := newArena(1, w*h)
-		tempo := tempo{believe: 4, linger: 4, least: 3, most: 15, peel: 3, settle: 40, level: 70, motion: 70}
+		tempo := rates{minAge: 4, activity: 4, minCandAge: 3, maxCandAge: 15, peelAge: 3, memory: 40, minDifference: 70, minChange: 70}
 		for n := range looks {
 			a.now, a.before = a.before, a.now
 			for i := range a.now {
@@ -28,33 +28,33 @@ func TestBandsSeeTheSame(t *testing.T) {
 				a.now[i] = uint8(v)
 			}
 			if n == 0 {
-				a.begin()
+				a.initBackground()
 				continue
 			}
 			if n%10 == 0 {
-				for i := range a.claim {
-					a.claim[i] = uint8(rng.IntN(2))
+				for i := range a.covered {
+					a.covered[i] = uint8(rng.IntN(2))
 				}
 			}
-			a.bgWas, a.bgHi = a.bgHi, a.bgWas
+			a.bgBefore, a.bgHi = a.bgHi, a.bgBefore
 			for b := range bands {
-				a.look(w, h*b/bands, h*(b+1)/bands, &tempo)
+				a.updateBackground(w, h*b/bands, h*(b+1)/bands, &tempo)
 			}
 			for b := range bands {
-				a.filter(w, h, h*b/bands, h*(b+1)/bands)
+				a.filterMask(w, h, h*b/bands, h*(b+1)/bands)
 			}
 		}
 		return a
 	}
 	one := run(1)
-	if bytes.Count(one.raw, []byte{0}) == len(one.raw) || bytes.Equal(one.bgHi, one.bgWas) {
+	if bytes.Count(one.evidence, []byte{0}) == len(one.evidence) || bytes.Equal(one.bgHi, one.bgBefore) {
 		t.Fatal("nothing happened that could differ")
 	}
 	for _, bands := range []int{2, 3, 8} {
 		more := run(bands)
 		for name, p := range map[string][2][]byte{
-			"raw": {one.raw, more.raw}, "mask": {one.mask, more.mask}, "background": {one.bgHi, more.bgHi},
-			"age": {one.age, more.age}, "held": {one.held, more.held}, "deviation": {one.dev, more.dev},
+			"raw": {one.evidence, more.evidence}, "mask": {one.mask, more.mask}, "background": {one.bgHi, more.bgHi},
+			"age": {one.age, more.age}, "held": {one.candAge, more.candAge}, "deviation": {one.dev, more.dev},
 		} {
 			if !bytes.Equal(p[0], p[1]) {
 				t.Errorf("%d bands: %s is not what one band makes it", bands, name)

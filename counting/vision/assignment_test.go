@@ -6,29 +6,29 @@ import (
 	"testing"
 )
 
-// most is the best sum, by trying everything.
-func most(p *pairing, row, rows, cols int, taken uint) float64 {
+// bestSum is the greatest sum of values, by exhaustive search.
+func bestSum(p *assignment, row, rows, cols int, taken uint) float64 {
 	if row == rows {
 		return 0
 	}
-	best := most(p, row+1, rows, cols, taken)
+	best := bestSum(p, row+1, rows, cols, taken)
 	for j := range cols {
-		if w := p.worth[row][j]; w > 0 && taken>>j&1 == 0 {
-			best = max(best, w+most(p, row+1, rows, cols, taken|1<<j))
+		if w := p.value[row][j]; w > 0 && taken>>j&1 == 0 {
+			best = max(best, w+bestSum(p, row+1, rows, cols, taken|1<<j))
 		}
 	}
 	return best
 }
 
-func TestPairsAreWorthTheMost(t *testing.T) {
+func TestAssignmentIsOptimal(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	p := new(pairing)
+	p := new(assignment)
 	var of [maxTracks]int
 	for range 2000 {
 		rows, cols := r.IntN(6), r.IntN(6)
 		for i := range rows {
 			for j := range cols {
-				p.worth[i][j] = max(0, 2*r.Float64()-0.8)
+				p.value[i][j] = max(0, 2*r.Float64()-0.8)
 			}
 		}
 		p.solve(rows, cols, &of)
@@ -38,24 +38,24 @@ func TestPairsAreWorthTheMost(t *testing.T) {
 			if j < 0 {
 				continue
 			}
-			if j >= cols || taken[j] || p.worth[i][j] <= 0 {
+			if j >= cols || taken[j] || p.value[i][j] <= 0 {
 				t.Fatalf("%d×%d: row %d got column %d", rows, cols, i, j)
 			}
 			taken[j] = true
-			sum += p.worth[i][j]
+			sum += p.value[i][j]
 		}
-		if want := most(p, 0, rows, cols, 0); math.Abs(sum-want) > 1e-9 {
-			t.Fatalf("%d×%d: worth %v; the most is %v", rows, cols, sum, want)
+		if want := bestSum(p, 0, rows, cols, 0); math.Abs(sum-want) > 1e-9 {
+			t.Fatalf("%d×%d: value %v; the greatest is %v", rows, cols, sum, want)
 		}
 	}
 }
 
-func TestThePairingOfAFullStreetAllocatesNothing(t *testing.T) {
+func TestAFullAssignmentDoesNotAllocate(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	p := new(pairing)
-	for i := range p.worth {
-		for j := range p.worth[i] {
-			p.worth[i][j] = r.Float64()
+	p := new(assignment)
+	for i := range p.value {
+		for j := range p.value[i] {
+			p.value[i][j] = r.Float64()
 		}
 	}
 	var of [maxTracks]int

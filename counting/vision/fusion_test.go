@@ -10,15 +10,15 @@ import (
 	"kerb/counting"
 )
 
-// A sentry is what a network would see of one thing t seconds into the scene.
-// It looks at no pixel.
-type sentry struct {
+// fakeDetector returns what a network would detect of one object t seconds into the
+// scene. It reads no pixel.
+type fakeDetector struct {
 	street *street
 	looks  int
 	sees   func(t float64) (detection, bool)
 }
 
-func (s *sentry) see([]byte, int, int, float64) []detection {
+func (s *fakeDetector) detect([]byte, int, int, float64) []detection {
 	s.looks++
 	if d, ok := s.sees(float64(s.street.i-1) / s.street.rate); ok {
 		return []detection{d}
@@ -26,19 +26,19 @@ func (s *sentry) see([]byte, int, int, float64) []detection {
 	return []detection{}
 }
 
-// watched counts a street with motion and a sentry.
-func watched(t *testing.T, src *street, every time.Duration, sees func(float64) (detection, bool)) (all []counting.Crossing, last Step, looks int) {
+// countWithDetector counts a street with motion and a fakeDetector.
+func countWithDetector(t *testing.T, src *street, every time.Duration, sees func(float64) (detection, bool)) (all []counting.Crossing, last Step, looks int) {
 	t.Helper()
 	c, err := New(src, Opts{
 		Width: src.w, Height: src.h, Lines: []counting.Line{middle}, Zones: []counting.Zone{whole},
-		FollowMax: time.Minute, Network: newWatchman(t), Every: every,
+		FollowMax: time.Minute, Network: newTinyNetwork(t), Every: every,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	s := &sentry{street: src, sees: sees}
-	c.eye.seer = s
+	s := &fakeDetector{street: src, sees: sees}
+	c.network.detector = s
 	for {
 		step, err := c.Step(context.Background())
 		if errors.Is(err, io.EOF) {
@@ -53,7 +53,7 @@ func watched(t *testing.T, src *street, every time.Duration, sees func(float64) 
 	}
 }
 
-func TestTwoWitnessesCountOneCrossingOnce(t *testing.T) {
+func TestNetworkAndMotionCountOneCrossingOnce(t *testing.T) {
 	at := func(sec float64) box { return box{300 - 80*(sec-2), 120, 390 - 80*(sec-2), 170} }
 	drawn := func(s *street, dst []byte, sec float64) {
 		b := at(sec)
@@ -66,7 +66,7 @@ func TestTwoWitnessesCountOneCrossingOnce(t *testing.T) {
 			return detection{box: b, class: class, score: 0.7}, sec >= from && sec < to && b.w() > 20
 		}
 	}
-	// Its middle is on the line at 4.3 s, its front at 3.75 s.
+	// Its middle is on the line after 4.3 s, its front after 3.75 s.
 	for _, c := range []struct {
 		name  string
 		every time.Duration
@@ -84,12 +84,12 @@ func TestTwoWitnessesCountOneCrossingOnce(t *testing.T) {
 		}, counting.Vehicle},
 		{"the network knows better what it is", 0, func(sec float64) (detection, bool) {
 			d, ok := car(counting.Bicycle, 0, 3.6)(sec)
-			d.score = 0.25 // too little to be followed, enough to be heard
+			d.score = 0.25 // too low to start a track, high enough to vote
 			return d, ok
 		}, counting.Bicycle},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, _, _ := watched(t, newStreet(320, 240, 110, drawn), c.every, c.sees)
+			got, _, _ := countWithDetector(t, newStreet(320, 240, 110, drawn), c.every, c.sees)
 			if len(got) != 1 || got[0].Class != c.class || got[0].Dir != counting.AToB {
 				t.Errorf("counted %v; want one %v from a to b", got, c.class)
 			}
@@ -97,12 +97,12 @@ func TestTwoWitnessesCountOneCrossingOnce(t *testing.T) {
 	}
 }
 
-func TestWhatStandsIsPresentAndCrossesNothing(t *testing.T) {
-	b := box{120, 120, 210, 170} // its foot is beside the line
-	got, last, looks := watched(t, newStreet(320, 240, 100, func(s *street, dst []byte, _ float64) {
+func TestAStandingCarIsPresentAndDoesNotCross(t *testing.T) {
+	b := box{120, 120, 210, 170} // its ground point is beside the line
+	got, last, looks := countWithDetector(t, newStreet(320, 240, 100, func(s *street, dst []byte, _ float64) {
 		s.rect(dst, b.x0, b.y0, b.x1, b.y1, 200)
 	}), 250*time.Millisecond, func(float64) (detection, bool) {
-		return detection{box: b, class: counting.Car, score: 0.6, here: true}, true
+		return detection{box: b, class: counting.Car, score: 0.6, present: true}, true
 	})
 	if len(got) != 0 || last.Zones[0].Count[counting.Vehicle] != 1 {
 		t.Errorf("crossings %v, zone %v; want a car that stands", got, last.Zones)

@@ -1,0 +1,212 @@
+package vision
+
+import (
+	"math"
+	"time"
+
+	"kerb/counting"
+)
+
+// Fusion of two sources of crossings. The network knows what an object is,
+// standing or moving, a few times a second. Motion sees every moving object in
+// every picture and knows little of its class. The network's tracks count. Motion
+// advects them between the network's looks, and counts by itself only the objects
+// that the network never saw.
+//
+// The numbers were chosen by hand and tuned on the eight development clips
+// (test/footage). duplicateDistance is wide because on the clips that costs no true
+// crossing and avoids doubles.
+const (
+	minShiftConfidence = 0.3 // least confidence of a shift that corrects a track's speed
+	shiftError         = 0.5 // grid pixels: standard deviation of a shift at full confidence
+
+	duplicateWindow   = 2 * time.Second         // most between the two sources' crossings of one object,
+	duplicateDistance = 1.2                     // and most along the line, in heights of the object
+	trackGrace        = 1500 * time.Millisecond // that a motion crossing waits for the track at its place to cross
+	minBoxOverlap     = 0.3                     // of the smaller box, or intersection over union, from which two boxes are of one object
+	minVoteSum        = 0.3                     // sum of scores from which the network's class of a moving object counts
+	minNetworkLooks   = 2                       // of the network, without which motion does not count an object
+)
+
+// candidate is a crossing that one of the two sources saw.
+type candidate struct {
+	line       int
+	dir        counting.Direction
+	at         time.Duration
+	along      float64 // pixels on the line
+	height     float64 // of the object, pixels
+	class      counting.Class
+	fromMotion bool
+	matched    bool // the other source saw it, too
+
+	// A motion candidate at the place of a network track waits for that track.
+	pending  bool
+	track    int           // its slot
+	born     time.Duration // of that track: the slot may be used anew
+	deadline time.Duration
+}
+
+// advectTracks predicts the network's tracks, dt seconds after the last look, with
+// the shift of their pixels as a measurement of speed. It must run before the mask
+// is renewed.
+func (e *neuralPath) advectTracks(a *arena, now time.Duration, dt float64) {
+	t := e.tracker
+	w, h := int(t.w/e.gridScale), int(t.h/e.gridScale)
+	for i := range t.tracks {
+		k := &t.tracks[i]
+		if !k.live || k.hits < 2 {
+			continue
+		}
+		b := k.box()
+		b = box{b.x0 / e.gridScale, b.y0 / e.gridScale, b.x1 / e.gridScale, b.y1 / e.gridScale}
+		x, y, confidence := a.estimateShift(w, h, b, k.x.v*dt/e.gridScale, k.y.v*dt/e.gridScale)
+		if confidence < minShiftConfidence {
+			continue
+		}
+		r := e.gridScale * shiftError / confidence / dt
+		k.x.correctSpeed(x*e.gridScale/dt, r)
+		k.y.correctSpeed(y*e.gridScale/dt, r)
+		k.advectedAt = now
+	}
+	t.predictTracks(dt)
+}
+
+// fuseCrossings collects the crossings of the network's tracks and of motion, and
+// counts each object once.
+func (c *Counter) fuseCrossings(now time.Duration) {
+	e, t := c.network, c.network.tracker
+	c.detectObjects(now)
+	if e.detections != nil {
+		t.updateTracks(e.detections, now, c.o.FollowMax)
+		c.voteClasses()
+	} else {
+		t.retireTracks(now, c.o.FollowMax)
+	}
+	t.detectCrossings(now, func(line int, along float64, k *netTrack, d counting.Direction, at time.Duration) {
+		n := candidate{line: line, dir: d, at: at, along: along * t.lines[line].length, height: k.h}
+		if !e.isDuplicate(n) {
+			c.countCrossing(line, k.majorityClass(), d, at)
+		}
+	})
+	for _, p := range c.motion.crossings {
+		c.addMotionCandidate(&p, now)
+	}
+	c.countPending(now)
+}
+
+// countPending counts the motion candidates whose track died before it crossed. A
+// track that lives on and has not crossed by the deadline is right.
+func (c *Counter) countPending(now time.Duration) {
+	e, t := c.network, c.network.tracker
+	for i := range e.candidates {
+		n := &e.candidates[i]
+		if !n.pending || n.matched {
+			continue
+		}
+		if k := &t.tracks[n.track]; k.live && k.born == n.born {
+			n.pending = now < n.deadline
+			continue
+		}
+		n.pending = false
+		c.countCrossing(n.line, n.class, n.dir, n.at)
+	}
+}
+
+// addMotionCandidate handles a crossing of a blob track. Where a network track is,
+// the candidate waits for it.
+func (c *Counter) addMotionCandidate(p *blobCrossing, now time.Duration) {
+	e, o := c.network, p.track
+	class, ok := c.votedClass(o)
+	if !ok || o.networkLooks < minNetworkLooks {
+		return
+	}
+	n := candidate{
+		line: p.line, dir: p.dir, at: p.at, along: p.along * e.tracker.lines[p.line].length,
+		height: o.box.h() * e.gridScale, class: class, fromMotion: true,
+	}
+	if i := e.trackAt(o.box); i >= 0 {
+		n.pending, n.track, n.born, n.deadline = true, i, e.tracker.tracks[i].born, now+trackGrace
+	}
+	if !e.isDuplicate(n) && !n.pending {
+		c.countCrossing(n.line, n.class, n.dir, n.at)
+	}
+}
+
+// votedClass is the class of a blob track: the network's, if it ever saw it.
+func (c *Counter) votedClass(o *blobTrack) (counting.Class, bool) {
+	best, sum := counting.Class(0), 0.0
+	for i, v := range o.votes {
+		if sum += v; v > o.votes[best] {
+			best = counting.Class(i)
+		}
+	}
+	if sum >= minVoteSum {
+		return best, true
+	}
+	return c.likeliestClass(o)
+}
+
+// trackAt is the slot of the confirmed track at the place of a box on the grid;
+// -1: none.
+func (e *neuralPath) trackAt(b box) int {
+	b = e.toPicture(b)
+	for i := range e.tracker.tracks {
+		k := &e.tracker.tracks[i]
+		if !k.live || !k.isConfirmed() {
+			continue
+		}
+		if kb := k.box(); b.overlapArea(kb) > minBoxOverlap*min(b.area(), kb.area()) {
+			return i
+		}
+	}
+	return -1
+}
+
+// toPicture converts a box on the grid to pixels of the picture.
+func (e *neuralPath) toPicture(b box) box {
+	return box{b.x0 * e.gridScale, b.y0 * e.gridScale, b.x1 * e.gridScale, b.y1 * e.gridScale}
+}
+
+// countCrossing counts a crossing if its class may be counted.
+func (c *Counter) countCrossing(line int, class counting.Class, d counting.Direction, at time.Duration) {
+	if class, ok := c.countableClass(class); ok {
+		c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[line].ID, Class: class, Dir: d, At: at})
+	}
+}
+
+// voteClasses adds the scores of the network's detections to the blob tracks that
+// they overlap.
+func (c *Counter) voteClasses() {
+	e := c.network
+	for i := range c.motion.tracks {
+		o := &c.motion.tracks[i]
+		if !o.live {
+			continue
+		}
+		o.networkLooks++
+		b := e.toPicture(o.box)
+		for j := range e.detections {
+			if d := &e.detections[j]; d.box.iou(b) > minBoxOverlap {
+				o.votes[d.class] += d.score
+			}
+		}
+	}
+}
+
+// isDuplicate reports whether the other source has counted n already. If not, it
+// keeps n for comparison.
+func (e *neuralPath) isDuplicate(n candidate) bool {
+	for i := range e.candidates {
+		o := &e.candidates[i]
+		if o.fromMotion == n.fromMotion || o.matched || o.line != n.line || o.dir != n.dir || o.height == 0 {
+			continue
+		}
+		if (o.at-n.at).Abs() < duplicateWindow && math.Abs(o.along-n.along) < duplicateDistance*max(o.height, n.height) {
+			o.matched = true
+			return !o.pending
+		}
+	}
+	e.candidates[e.candidateCount%len(e.candidates)] = n
+	e.candidateCount++
+	return false
+}

@@ -1,0 +1,133 @@
+package vision
+
+import (
+	"slices"
+	"time"
+
+	"kerb/counting"
+)
+
+// objectDetector finds objects in one picture of w×h luma bytes, those that score
+// at least minScore.
+type objectDetector interface {
+	detect(picture []byte, w, h int, minScore float64) []detection
+}
+
+// Measured times are smoothed over so many looks of the network. Chosen by hand.
+const (
+	costGain     = 0.2 // weight of the latest look
+	networkGain  = 0.1 // weight of the latest interval
+	rateMinLooks = 20  // before which a rate is not told
+)
+
+// neuralPath detects objects with a network, in some of the pictures, and tracks
+// them by geometry. In the pictures between, motion advects its tracks.
+type neuralPath struct {
+	detector         objectDetector
+	tracker          *netTracker
+	masked           []bool        // pixels of the picture that masks cover; nil: none
+	gridScale        float64       // pixels of the picture per pixel of the grid, along a side
+	minInterval      time.Duration // least time between two looks of the network
+	maxShare         float64       // most of one core's time that they may take; 0: any
+	cost             float64       // seconds per look, smoothed
+	interval         float64       // seconds from one to the next, smoothed
+	looks            int
+	lastLook         time.Duration
+	detections       []detection   // in this picture; nil: the network did not look
+	latestDetections []detection   // in the latest picture at which it did
+	candidates       [64]candidate // the latest crossings, as a ring
+	candidateCount   int
+}
+
+func newNeuralPath(o *Opts, k int) (*neuralPath, error) {
+	s, err := newNetDetector(o.Network, o.Width, o.Height)
+	if err != nil {
+		return nil, err
+	}
+	w, h := float64(o.Width), float64(o.Height)
+	lines := make([]segment, len(o.Lines))
+	for i, l := range o.Lines {
+		lines[i] = newSegment(l, w, h)
+	}
+	return &neuralPath{
+		detector: s, tracker: newNetTracker(lines, w, h), masked: maskPixels(o.Width, o.Height, o.Masks),
+		gridScale: float64(k), minInterval: o.Every, maxShare: o.Share,
+	}, nil
+}
+
+// detectObjects runs the network on the picture, if it is due, and counts the
+// objects in the zones.
+func (c *Counter) detectObjects(now time.Duration) {
+	e := c.network
+	e.detections = nil
+	if !e.isDue(now) {
+		return
+	}
+	picture := c.arena.picture
+	for i, hidden := range e.masked {
+		if hidden {
+			picture[i] = paddingGrey
+		}
+	}
+	begun := time.Now()
+	e.detections = e.detector.detect(picture, c.o.Width, c.o.Height, lowScore)
+	e.latestDetections = e.detections
+	e.cost += costGain * (time.Since(begun).Seconds() - e.cost)
+	c.countDetectedPresence(e.detections)
+}
+
+// isDue reports whether the network looks at this picture, by its least interval
+// and its share of a core, and measures its rate.
+func (e *neuralPath) isDue(now time.Duration) bool {
+	every := e.minInterval
+	if e.maxShare > 0 {
+		every = max(every, time.Duration(e.cost/e.maxShare*float64(time.Second)))
+	}
+	since := now - e.lastLook
+	if e.looks > 0 && since < every-every/8 { // an eighth early: pictures do not come evenly
+		return false
+	}
+	if e.looks > 0 && since > 0 {
+		if e.looks == 1 {
+			e.interval = since.Seconds()
+		}
+		e.interval += networkGain * (since.Seconds() - e.interval)
+	}
+	e.looks++
+	e.lastLook = now
+	return true
+}
+
+// Pace is the mean number of pictures per second that the network has looked at of
+// late. It is 0 without a network and before its twentieth look.
+func (c *Counter) Pace() float64 {
+	if c.network == nil || c.network.looks < rateMinLooks {
+		return 0
+	}
+	return 1 / c.network.interval
+}
+
+// countDetectedPresence counts the detections in each zone, moving or standing.
+func (c *Counter) countDetectedPresence(found []detection) {
+	for i, z := range c.o.Zones {
+		c.zones[i].Count = [counting.Classes]int{}
+		for j := range found {
+			d := &found[j]
+			class, ok := c.countableClass(d.class)
+			g := d.box.groundPoint()
+			if ok && d.present && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
+				c.zones[i].Count[class]++
+			}
+		}
+	}
+}
+
+// countableClass is the class as which an object may be counted: itself or, for a
+// kind of vehicle, vehicle. It reports false if neither may.
+func (c *Counter) countableClass(class counting.Class) (counting.Class, bool) {
+	if slices.Contains(c.o.Classes, class) {
+		return class, true
+	}
+	class = class.Coarse()
+	return class, slices.Contains(c.o.Classes, class)
+}
