@@ -49,7 +49,7 @@ func others(t *testing.T, footage string) (all []supplied) {
 		change(&c)
 		all = append(all, supplied{camera: c})
 	}
-	still := func(c *config.Camera) { c.FPS, c.Lines, c.Detector, c.Asked = 0, nil, "auto", 10*time.Second }
+	still := func(c *config.Camera) { c.FPS, c.Lines, c.Detector, c.PollEvery = 0, nil, "auto", 10*time.Second }
 	recording := clip(t, "recording.mp4", "-t", "4", "-c:v", "libx264", "-pix_fmt", "yuv420p")
 	add("still", serveChanging(t, 3*time.Second, jamcams(t, footage)...), still)
 	add("clip", serveChanging(t, 15*time.Second, recording, clip(t, "later.mp4", "-t", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p")), still)
@@ -126,8 +126,8 @@ func siteOf(broker string, all []supplied) string {
 		c := s.camera
 		site += fmt.Sprintf("[[camera]]\nname = %q\ndetector = %q\n", c.Name, c.Detector)
 		switch {
-		case c.Asked > 0:
-			site += fmt.Sprintf("source = %q\nevery = %q\n", c.Source, c.Asked)
+		case c.PollEvery > 0:
+			site += fmt.Sprintf("source = %q\nevery = %q\n", c.Source, c.PollEvery)
 		case c.Command != nil:
 			site += fmt.Sprintf("command = [\"%s\"]\nfps = %g\n", strings.Join(c.Command, "\", \""), c.FPS)
 			if c.Format != "" {
@@ -142,7 +142,7 @@ func siteOf(broker string, all []supplied) string {
 		if c.UDP {
 			site += "transport = \"udp\"\n"
 		}
-		if c.Asked == 0 {
+		if c.PollEvery == 0 {
 			site += fmt.Sprintf("[[camera.line]]\nid = %q\nfrom = [0.0, 0.5]\nto = [1.0, 0.5]\nclasses = [\"person\"]\n", c.Name)
 		} else {
 			site += fmt.Sprintf("[[camera.zone]]\nid = %q\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\nclasses = [\"person\", \"vehicle\"]\n", c.Name)

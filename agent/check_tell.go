@@ -28,7 +28,7 @@ const maxRetention = 7 * 24 * time.Hour
 // read as far as its broker. A device that does not count is then heard of
 // where all devices are watched, and not only by who stands before it.
 func tellRefused(f admission.Files, ctx context.Context, wrong error) error {
-	site, err := config.Reach(f.Site)
+	site, err := config.LoadBroker(f.Site)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,8 @@ func checkLoops(site *config.Site) error {
 	if len(site.Loops.Lanes) == 0 {
 		return nil
 	}
-	if err := source.LoopOpts(site.Loops, nil).Check(); err != nil {
-		return site.Wrong("loop", "cannot be counted: "+err.Error(), "mend the lane that it names")
+	if err := source.LoopOpts(site.Loops, nil).Validate(); err != nil {
+		return site.RejectKey("loop", "cannot be counted: "+err.Error(), "mend the lane that it names")
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func checkModels(site *config.Site) (err error) {
 		}
 		net, broken := model.LoadCameraNetwork(c)
 		if broken != nil {
-			err = site.Wrong(fmt.Sprintf("camera[%d].model", i), "must be a network that finds street users: "+broken.Error(), "kerb model FILE tells what a file holds")
+			err = site.RejectKey(fmt.Sprintf("camera[%d].model", i), "must be a network that finds street users: "+broken.Error(), "kerb model FILE tells what a file holds")
 			continue
 		}
 		net.Close()

@@ -38,9 +38,9 @@ func startChild(i admission.ChildFlags) (*config.Site, admission.Decision, *slog
 // builtInNetworks lists the networks in this binary with the hashes of their
 // files, in the order in which the processes number them.
 func builtInNetworks() (all []publisher.Network) {
-	for _, name := range nets.All() {
+	for _, name := range nets.Names() {
 		n := publisher.Network{Name: name}
-		if b := nets.Read(name); b != nil {
+		if b := nets.ReadNet(name); b != nil {
 			n.SHA256 = model.Sum(b)
 		}
 		all = append(all, n)

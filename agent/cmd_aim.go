@@ -45,7 +45,7 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	if c := site.Cameras[camera]; c.Still() {
+	if c := site.Cameras[camera]; c.Polled() {
 		return fmt.Errorf("camera %s shows one picture at a time, and outlines are drawn of what moves: write the corners of its zones into %s, as fractions of the picture", c.Name, a.Site)
 	}
 	sketches, longest := v.Policy.AimTerms()

@@ -38,7 +38,7 @@ func loadFiles(f admission.Files) (*config.Site, admission.Decision, error) {
 	if err != nil {
 		return nil, v, err
 	}
-	if cs := v.Policy.Check(admission.SiteRequests(site)); len(cs) > 0 {
+	if cs := v.Policy.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
 		return nil, v, admission.ConflictError(cs)
 	}
 	return site, v, nil
@@ -86,11 +86,11 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		if cam.Model != "" {
 			with = " with " + cam.Model
 		}
-		if cam.Still() {
-			with += fmt.Sprintf(", one picture every %s", cam.Asked)
+		if cam.Polled() {
+			with += fmt.Sprintf(", one picture every %s", cam.PollEvery)
 		}
 		if len(cam.Hours) > 0 {
-			with += fmt.Sprintf(", open %v (%s)", cam.Hours, pol.Zone())
+			with += fmt.Sprintf(", open %v (%s)", cam.Hours, pol.TimeZone())
 		}
 		fmt.Fprintf(t.Out, "camera  %s: %s%s\n", cam.Name, cam.Detector, with)
 	}
@@ -137,7 +137,7 @@ func connectOnce(ctx context.Context, site *config.Site, pol *policy.Policy) err
 // ledgerLines is what each class of objects can spend at each sensor, one line for
 // each: a passage may be counted by every stream that looks at the same place.
 func ledgerLines(p *policy.Policy, site policy.Site) (lines []string) {
-	for _, c := range p.Ledger(site.Streams) {
+	for _, c := range p.SensorCharges(site.Streams) {
 		spent := fmt.Sprintf("%d of at most %d streams", len(c.Streams), c.Limit)
 		if p.Method() == policy.Noise {
 			spent = fmt.Sprintf("ε %.4g of at most %.4g", c.Epsilon, p.Epsilon()*float64(c.Limit))

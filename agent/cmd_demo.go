@@ -196,7 +196,7 @@ func (d *demoCmd) printSummary(t terminal.Terminal, a *inProcessAgent, street *s
 
 func countsClass(classes []counting.Class, c counting.Class) bool {
 	for _, k := range classes {
-		if k == c || k == c.Coarse() {
+		if k == c || k == c.WithoutSplit() {
 			return true
 		}
 	}

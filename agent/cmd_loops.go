@@ -87,7 +87,7 @@ func (c *loopsCmd) showTable(ctx context.Context, t terminal.Terminal, counter *
 	rows := 0
 	var shown time.Time
 	for {
-		step, err := counter.Step(ctx)
+		step, err := counter.CountBatch(ctx)
 		for _, e := range step.Events {
 			fmt.Fprintf(t.Err, "kerb: %s: %s: %s, begins: %v\n", e.Stream, e.Line, e.Fault, e.On)
 			rows = 0
@@ -102,7 +102,7 @@ func (c *loopsCmd) showTable(ctx context.Context, t terminal.Terminal, counter *
 			continue
 		}
 		shown = time.Now()
-		lines = counter.Lines(lines[:0])
+		lines = counter.AppendLineStates(lines[:0])
 		if c.JSON {
 			if err := json.NewEncoder(t.Out).Encode(lines); err != nil {
 				return err
@@ -112,7 +112,7 @@ func (c *loopsCmd) showTable(ctx context.Context, t terminal.Terminal, counter *
 		if rows > 0 && terminal.IsTerminal(t.Out) {
 			fmt.Fprintf(t.Out, "\x1b[%dA\x1b[J", rows)
 		}
-		if err := loop.WriteTable(t.Out, lines); err != nil {
+		if err := loop.WriteLineTable(t.Out, lines); err != nil {
 			return err
 		}
 		rows = len(lines) + 1

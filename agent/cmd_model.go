@@ -29,8 +29,8 @@ func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
 		return m.describe(ctx, t)
 	}
 	none := true
-	for _, name := range nets.All() {
-		if nets.Read(name) == nil {
+	for _, name := range nets.Names() {
+		if nets.ReadNet(name) == nil {
 			continue
 		}
 		if !none && !m.JSON {

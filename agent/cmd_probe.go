@@ -30,7 +30,7 @@ type probeCmd struct {
 }
 
 func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	f := probe.Inventory{Machine: runtime.GOARCH, Model: board.Model(), Cores: runtime.NumCPU(), Devices: []string{}}
+	f := probe.Inventory{Machine: runtime.GOARCH, Model: board.ReadModel(), Cores: runtime.NumCPU(), Devices: []string{}}
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err == nil {
 		f.Memory = uint64(info.Totalram) * uint64(info.Unit)

@@ -14,7 +14,7 @@ type schemaCmd struct {
 }
 
 func (s *schemaCmd) Run(t terminal.Terminal) error {
-	names, err := configs.Schemas()
+	names, err := configs.SchemaNames()
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (s *schemaCmd) Run(t terminal.Terminal) error {
 		return err
 	}
 	if s.Name == "asyncapi" {
-		b, err := configs.AsyncAPI()
+		b, err := configs.ReadAsyncAPI()
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (s *schemaCmd) Run(t terminal.Terminal) error {
 	if !slices.Contains(names, s.Name) {
 		return terminal.UsageError(fmt.Sprintf("schema %q: must be one of %s", s.Name, strings.Join(names, ", ")))
 	}
-	b, err := configs.Schema(s.Name)
+	b, err := configs.ReadSchema(s.Name)
 	if err != nil {
 		return err
 	}

@@ -71,6 +71,6 @@ func (s *spoolCmd) printItem(t terminal.Terminal, i store.Item) error {
 		state = "pending"
 	}
 	_, err := fmt.Fprintf(t.Out, "%-9s %s %-20s %7d  %s  %s\n", state, i.Epoch[:8], i.Release.Stream(), i.Seq,
-		i.Release.Start().Format(time.RFC3339), i.Release.Quality())
+		i.Release.StartTime().Format(time.RFC3339), i.Release.Quality())
 	return err
 }

@@ -201,7 +201,7 @@ func TestWhatEachSourceCosts(t *testing.T) {
 			name := c.camera.Name
 			m["kerb "+name] = sum(senseAnd(run.Process.Pid, name, "sense", name))
 			m["luma "+name] = sum(append(senseAnd(peers["luma "+name].Process.Pid, name, "none"), peers["luma "+name].Process.Pid))
-			if m["ffmpeg "+name] = spent(peers[name].Process.Pid); c.camera.Feed() == config.CommandFeed {
+			if m["ffmpeg "+name] = spent(peers[name].Process.Pid); c.camera.Kind() == config.CommandSource {
 				m["ffmpeg "+name] = sum(under(peers[name].Process.Pid, "/dev/null"))
 			}
 			if p := peers["motion "+name]; p != nil {

@@ -68,7 +68,7 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, k
 	if len(site.Loops.Lanes) > 0 {
 		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.LoopFaultNoter(db), log))
 	}
-	for _, c := range site.Compare {
+	for _, c := range site.Comparisons {
 		p, err := publisher.NewComparison(c)
 		if err != nil {
 			return nil, errors.Join(err, db.Close())
@@ -94,7 +94,7 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	var sensors, up sync.WaitGroup
 	for _, s := range a.windows.sensors {
-		var own week.Shifts
+		var own week.Spans
 		if c, ok := s.(*sensor.Camera); ok {
 			own = c.Config.Hours
 		}

@@ -205,7 +205,7 @@ func median(as []arrival) time.Duration {
 
 func profile(t *testing.T, name string) *policy.Policy {
 	t.Helper()
-	text, err := configs.Policy(name)
+	text, err := configs.ReadPolicy(name)
 	if err != nil {
 		t.Fatal(err)
 	}

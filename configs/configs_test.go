@@ -44,12 +44,12 @@ func TestEveryShippedFileLoads(t *testing.T) {
 func compiler(t *testing.T) *jsonschema.Compiler {
 	t.Helper()
 	c := jsonschema.NewCompiler()
-	names, err := configs.Schemas()
+	names, err := configs.SchemaNames()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range names {
-		b, err := configs.Schema(n)
+		b, err := configs.ReadSchema(n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,16 +70,16 @@ func compiler(t *testing.T) *jsonschema.Compiler {
 }
 
 func TestTheBinaryHoldsTheSchemas(t *testing.T) {
-	names, err := configs.Schemas()
+	names, err := configs.SchemaNames()
 	if err != nil || len(names) < 3 {
 		t.Fatalf("%v, %v", names, err)
 	}
 	for _, n := range names {
-		if b, err := configs.Schema(n); err != nil || !json.Valid(b) {
+		if b, err := configs.ReadSchema(n); err != nil || !json.Valid(b) {
 			t.Errorf("%s: %v", n, err)
 		}
 	}
-	if _, err := configs.Policy("standard"); err != nil {
+	if _, err := configs.ReadPolicy("standard"); err != nil {
 		t.Error(err)
 	}
 }

@@ -42,8 +42,8 @@ func (c Class) String() string {
 	return fmt.Sprintf("class(%d)", uint8(c))
 }
 
-// Coarse maps Motorcycle, Car and Heavy to Vehicle; the other classes stay.
-func (c Class) Coarse() Class {
+// WithoutSplit maps Motorcycle, Car and Heavy to Vehicle; the other classes stay.
+func (c Class) WithoutSplit() Class {
 	if c >= Motorcycle {
 		return Vehicle
 	}

@@ -18,8 +18,8 @@ func (l Line) Side(p Point) float64 {
 	return (l.To.X-l.From.X)*(p.Y-l.From.Y) - (l.To.Y-l.From.Y)*(p.X-l.From.X)
 }
 
-// Scaled is the line in pixels of a picture of w×h. Its sides stay the same.
-func (l Line) Scaled(w, h float64) Line {
+// ScaledTo is the line in pixels of a picture of w×h. Its sides stay the same.
+func (l Line) ScaledTo(w, h float64) Line {
 	l.From.X, l.From.Y = l.From.X*w, l.From.Y*h
 	l.To.X, l.To.Y = l.To.X*w, l.To.Y*h
 	return l

@@ -9,29 +9,29 @@ import (
 func TestInstantsAreCounted(t *testing.T) {
 	start := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
 	const whole = 15 * time.Minute
-	tally := NewTallier([]Stream{{ID: "square", Kind: ZoneStream, Still: true, Classes: []Class{Person}}})
-	end := func(now time.Duration) Tally { return tally.End(now, start, start.Add(whole), whole)[0] }
+	tally := NewTallier([]Stream{{ID: "square", Kind: ZoneStream, Polled: true, Classes: []Class{Person}}})
+	end := func(now time.Duration) Tally { return tally.CloseWindows(now, start, start.Add(whole), whole)[0] }
 
-	tally.Watched(0)
+	tally.MarkWatched(0)
 	for i, n := range []int{2, 0, 4} {
 		now := time.Duration(i) * 5 * time.Minute
-		tally.Watched(now)
+		tally.MarkWatched(now)
 		var count [Classes]int
 		count[Person] = n
-		tally.Present("square", count, 0)
+		tally.AddPresence("square", count, 0)
 	}
-	if w := end(whole); w.Quality != OK || w.Instants != 3 || w.Seen() != 3*time.Second || w.Observed != whole ||
+	if w := end(whole); w.Quality != OK || w.Instants != 3 || w.SampledTime() != 3*time.Second || w.Observed != whole ||
 		w.Presence[Person] != 6*time.Second || w.Peak[Person] != 4 {
 		t.Errorf("three pictures: %+v", w)
 	}
 	// The camera answers with the same picture as before.
-	tally.Watched(20 * time.Minute)
+	tally.MarkWatched(20 * time.Minute)
 	if w := end(2 * whole); w.Quality != Gap || w.Reason != noPicture || w.Instants != 0 {
 		t.Errorf("no picture: %+v", w)
 	}
-	tally.Watched(31 * time.Minute)
-	tally.Present("square", [Classes]int{}, 0)
-	tally.Lost("camera_lost")
+	tally.MarkWatched(31 * time.Minute)
+	tally.AddPresence("square", [Classes]int{}, 0)
+	tally.MarkLost("camera_lost")
 	if w := end(3 * whole); w.Quality != Partial || w.Reason != "camera_lost" || w.Instants != 1 || w.Observed != time.Minute {
 		t.Errorf("lost after one: %+v", w)
 	}

@@ -45,34 +45,34 @@ type Sketch struct {
 // Sketch, and the cell value of its class.
 type Outline struct {
 	X0, Y0, X1, Y1 uint16 // X1 and Y1 excluded
-	Is             uint8
+	Value             uint8
 }
 
 // View describes the picture as a whole, in numbers: the ground's perspective,
 // the rate, the exposure and the noise.
 type View struct {
 	Horizon float32 // where the ground ends, in heights of the picture; above it: negative
-	PerUnit float32 // pixels per metre on the ground, per height of the picture below the horizon
-	Unsure  float32 // standard deviation of the logarithm of that scale
-	Known   bool    // the scale was measured by hand
-	Pace    float32 // rate of the looks at the picture, 1/s
+	ScaleSlope float32 // pixels per metre on the ground, per height of the picture below the horizon
+	ScaleLogSD  float32 // standard deviation of the logarithm of that scale
+	ScaleMeasured   bool    // the scale was measured by hand
+	LooksPerSecond    float32 // rate of the looks at the picture, 1/s
 	Bright  uint8   // part of the picture that is burnt out, %
 	Dark    uint8   // part that is black, %
 	Mean    uint8   // mean shade, 0–255
 	Noise   float32 // grey levels between two looks of a place without motion
 }
 
-// Scale gives the pixels per metre on the ground at a row y, in heights of the
+// PixelsPerMetre gives the pixels per metre on the ground at a row y, in heights of the
 // picture; 0 above the horizon.
-func (v View) Scale(y float64) float64 {
-	return max((y-float64(v.Horizon))*float64(v.PerUnit), 0)
+func (v View) PixelsPerMetre(y float64) float64 {
+	return max((y-float64(v.Horizon))*float64(v.ScaleSlope), 0)
 }
 
-// Columns is the number of blocks across.
-func (s *Sketch) Columns() int { return ceilDiv(s.Width, s.Block) }
+// BlockColumns is the number of blocks across.
+func (s *Sketch) BlockColumns() int { return ceilDiv(s.Width, s.Block) }
 
-// Rows is the number of blocks down.
-func (s *Sketch) Rows() int { return ceilDiv(s.Height, s.Block) }
+// BlockRows is the number of blocks down.
+func (s *Sketch) BlockRows() int { return ceilDiv(s.Height, s.Block) }
 
 // CellColumns is the number of cells across.
 func (s *Sketch) CellColumns() int { return ceilDiv(s.Width, s.Cell) }
@@ -88,10 +88,10 @@ func ceilDiv(places uint16, each uint8) int {
 	return (int(places) + int(each) - 1) / int(each)
 }
 
-// Fits reports whether sizes, values and outlines keep to the bounds of a Sketch.
+// InBounds reports whether sizes, values and outlines keep to the bounds of a Sketch.
 // A process checks it for every sketch that it receives from another process.
-func (s *Sketch) Fits() bool {
-	if s.Block == 0 || s.Cell == 0 || s.Columns() > SketchBlocks || s.Rows() > SketchBlocks ||
+func (s *Sketch) InBounds() bool {
+	if s.Block == 0 || s.Cell == 0 || s.BlockColumns() > SketchBlocks || s.BlockRows() > SketchBlocks ||
 		s.CellColumns() > SketchCells || s.CellRows() > SketchCells || int(s.N) > SketchObjects {
 		return false
 	}
@@ -106,7 +106,7 @@ func (s *Sketch) Fits() bool {
 		}
 	}
 	for _, o := range s.Objects[:s.N] {
-		if o.X0 > o.X1 || o.Y0 > o.Y1 || o.X1 > s.Width || o.Y1 > s.Height || o.Is == CellClear || o.Is >= cellEnd {
+		if o.X0 > o.X1 || o.Y0 > o.Y1 || o.X1 > s.Width || o.Y1 > s.Height || o.Value == CellClear || o.Value >= cellEnd {
 			return false
 		}
 	}

@@ -46,7 +46,7 @@ type Tallier struct {
 // call of MarkWatched is not observed.
 func NewTallier(streams []Stream) *Tallier {
 	t := &Tallier{streams: slices.Clone(streams), reason: starting, maxPause: videoPause}
-	if slices.ContainsFunc(streams, func(s Stream) bool { return s.Still }) {
+	if slices.ContainsFunc(streams, func(s Stream) bool { return s.Polled }) {
 		t.maxPause = polledPause
 	}
 	t.windows = t.newWindows()
@@ -57,7 +57,7 @@ func NewTallier(streams []Stream) *Tallier {
 func (t *Tallier) newWindows() []Tally {
 	ts := make([]Tally, len(t.streams))
 	for i, s := range t.streams {
-		ts[i] = Tally{Stream: s.ID, Kind: s.Kind, Still: s.Still}
+		ts[i] = Tally{Stream: s.ID, Kind: s.Kind, Polled: s.Polled}
 		for _, c := range s.Classes {
 			ts[i].Counted[c] = true
 		}
@@ -65,11 +65,11 @@ func (t *Tallier) newWindows() []Tally {
 	return ts
 }
 
-// Cross counts one crossing in its stream's open window and reports whether it
+// AddCrossing counts one crossing in its stream's open window and reports whether it
 // was counted. A part of the vehicle split counts as vehicle where the stream
 // does not split. A crossing of an unknown stream, or of a class that the stream
 // does not count, is dropped.
-func (t *Tallier) Cross(c Crossing) (counted bool) {
+func (t *Tallier) AddCrossing(c Crossing) (counted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range t.windows {
@@ -91,13 +91,13 @@ func (w *Tally) classCell(c Class) (Class, bool) {
 	if w.Counted[c] {
 		return c, true
 	}
-	return c.Coarse(), w.Counted[c.Coarse()]
+	return c.WithoutSplit(), w.Counted[c.WithoutSplit()]
 }
 
-// Present adds the number of objects of each class in a zone over the last d, as
+// AddPresence adds the number of objects of each class in a zone over the last d, as
 // MarkWatched returned it. Where the zone is seen at instants, it adds one instant
 // instead, which counts as one second.
-func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
+func (t *Tallier) AddPresence(stream string, count [Classes]int, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range t.windows {
@@ -105,7 +105,7 @@ func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 		if w.Stream != stream {
 			continue
 		}
-		if w.Still {
+		if w.Polled {
 			w.Instants++
 			d = time.Second
 		}
@@ -122,10 +122,10 @@ func (t *Tallier) Present(stream string, count [Classes]int, d time.Duration) {
 	}
 }
 
-// Watched records a heartbeat of the sensor at now. The time since the last call
+// MarkWatched records a heartbeat of the sensor at now. The time since the last call
 // counts as observed, unless it is longer than the pause allowed (2 s; 2 h for a
 // sensor with instants). It returns the time that it added.
-func (t *Tallier) Watched(now time.Duration) time.Duration {
+func (t *Tallier) MarkWatched(now time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.addObserved(now)
@@ -152,9 +152,9 @@ func (t *Tallier) addObserved(now time.Duration) time.Duration {
 	return d
 }
 
-// Lost marks the sensor as lost, for a reason in one short word that may go on
+// MarkLost marks the sensor as lost, for a reason in one short word that may go on
 // the wire. The time until the next call of MarkWatched is not observed.
-func (t *Tallier) Lost(reason string) {
+func (t *Tallier) MarkLost(reason string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	// A stop of the agent does not replace the reason of a sensor lost before.
@@ -164,10 +164,10 @@ func (t *Tallier) Lost(reason string) {
 	t.live = false
 }
 
-// End closes the window of every stream at now and opens the next. Start and
+// CloseWindows closes the window of every stream at now and opens the next. Start and
 // end are the wall-clock times of the window, and whole is the length of a whole
 // window: the first and the last window of a process are shorter.
-func (t *Tallier) End(now time.Duration, start, end time.Time, whole time.Duration) []Tally {
+func (t *Tallier) CloseWindows(now time.Duration, start, end time.Time, whole time.Duration) []Tally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	// The rest of the window belongs to it only if the sensor is not overdue.
@@ -201,7 +201,7 @@ func (w *Tally) closeAt(now time.Duration, start, end time.Time, whole time.Dura
 	switch {
 	case w.Observed <= 0:
 		w.Quality = Gap
-	case w.Still && w.Instants == 0:
+	case w.Polled && w.Instants == 0:
 		w.Quality = Gap
 		if reason == "" {
 			reason = noPicture

@@ -18,18 +18,18 @@ func lineAndZone() *Tallier {
 
 func watch(t *Tallier, from, to time.Duration) {
 	for at := from; at <= to; at += sec / 10 {
-		t.Watched(at)
+		t.MarkWatched(at)
 	}
 }
 
 func TestAWindowWatchedFromStartToEndIsOK(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 60*sec)
-	k.Cross(Crossing{Stream: "kerb", Class: Person, Dir: AToB})
-	k.Cross(Crossing{Stream: "kerb", Class: Car, Dir: BToA})
-	k.Cross(Crossing{Stream: "kerb", Class: Bicycle})
-	k.Cross(Crossing{Stream: "nowhere", Class: Person})
-	w := k.End(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
+	k.AddCrossing(Crossing{Stream: "kerb", Class: Person, Dir: AToB})
+	k.AddCrossing(Crossing{Stream: "kerb", Class: Car, Dir: BToA})
+	k.AddCrossing(Crossing{Stream: "kerb", Class: Bicycle})
+	k.AddCrossing(Crossing{Stream: "nowhere", Class: Person})
+	w := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
 	if w.Quality != OK || w.Reason != "" || w.Observed != 60*sec {
 		t.Errorf("quality %v %q, observed %v; want ok, 1m0s", w.Quality, w.Reason, w.Observed)
 	}
@@ -42,22 +42,22 @@ func TestAWindowWatchedFromStartToEndIsOK(t *testing.T) {
 func TestLostSensorGivesAPartialWindowAndThenAGap(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 30*sec)
-	k.Lost("camera_lost")
-	first := k.End(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
+	k.MarkLost("camera_lost")
+	first := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
 	if first.Quality != Partial || first.Reason != "camera_lost" || first.Observed != 30*sec {
 		t.Errorf("first: %v %q %v", first.Quality, first.Reason, first.Observed)
 	}
-	second := k.End(120*sec, noon.Add(60*sec), noon.Add(120*sec), 60*sec)[0]
+	second := k.CloseWindows(120*sec, noon.Add(60*sec), noon.Add(120*sec), 60*sec)[0]
 	if second.Quality != Gap || second.Reason != "camera_lost" || second.Observed != 0 {
 		t.Errorf("second: %v %q %v; zero is not missing", second.Quality, second.Reason, second.Observed)
 	}
 	watch(k, 150*sec, 180*sec)
-	third := k.End(180*sec, noon.Add(120*sec), noon.Add(180*sec), 60*sec)[0]
+	third := k.CloseWindows(180*sec, noon.Add(120*sec), noon.Add(180*sec), 60*sec)[0]
 	if third.Quality != Partial || third.Observed != 30*sec {
 		t.Errorf("third: %v %q %v", third.Quality, third.Reason, third.Observed)
 	}
 	watch(k, 180*sec, 240*sec)
-	fourth := k.End(240*sec, noon.Add(180*sec), noon.Add(240*sec), 60*sec)[0]
+	fourth := k.CloseWindows(240*sec, noon.Add(180*sec), noon.Add(240*sec), 60*sec)[0]
 	if fourth.Quality != OK || fourth.Reason != "" {
 		t.Errorf("fourth: %v %q; an old reason must not stick", fourth.Quality, fourth.Reason)
 	}
@@ -66,14 +66,14 @@ func TestLostSensorGivesAPartialWindowAndThenAGap(t *testing.T) {
 func TestStopKeepsTheReasonOfALostCamera(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 10*sec)
-	k.Lost("camera_lost")
-	k.Lost("stopped")
-	if w := k.End(60*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != "camera_lost" {
+	k.MarkLost("camera_lost")
+	k.MarkLost("stopped")
+	if w := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != "camera_lost" {
 		t.Errorf("reason %q", w.Reason)
 	}
-	k.Watched(60 * sec)
-	k.Lost("stopped")
-	if w := k.End(120*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != "stopped" {
+	k.MarkWatched(60 * sec)
+	k.MarkLost("stopped")
+	if w := k.CloseWindows(120*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != "stopped" {
 		t.Errorf("reason %q", w.Reason)
 	}
 }
@@ -82,7 +82,7 @@ func TestASilentPauseIsNotObserved(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 10*sec)
 	watch(k, 40*sec, 60*sec)
-	w := k.End(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
+	w := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
 	if w.Observed != 30*sec || w.Quality != Partial || w.Reason != "stalled" {
 		t.Errorf("%v %q %v; want 30 s partial stalled", w.Quality, w.Reason, w.Observed)
 	}
@@ -91,7 +91,7 @@ func TestASilentPauseIsNotObserved(t *testing.T) {
 func TestFirstWindowOfAProcessIsPartial(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 20*sec)
-	w := k.End(20*sec, noon.Add(40*sec), noon.Add(60*sec), 60*sec)[0]
+	w := k.CloseWindows(20*sec, noon.Add(40*sec), noon.Add(60*sec), 60*sec)[0]
 	if w.Quality != Partial || w.Reason != "starting" || w.Observed != 20*sec {
 		t.Errorf("%v %q %v; want 20 s partial starting", w.Quality, w.Reason, w.Observed)
 	}
@@ -99,10 +99,10 @@ func TestFirstWindowOfAProcessIsPartial(t *testing.T) {
 
 func TestPresenceIsObjectSecondsAndPeak(t *testing.T) {
 	k := lineAndZone()
-	k.Watched(0)
-	k.Present("plaza", [Classes]int{Person: 3, Vehicle: 9}, 2*sec)
-	k.Present("plaza", [Classes]int{Person: 1}, 4*sec)
-	w := k.End(sec, noon, noon.Add(sec), sec)[1]
+	k.MarkWatched(0)
+	k.AddPresence("plaza", [Classes]int{Person: 3, Vehicle: 9}, 2*sec)
+	k.AddPresence("plaza", [Classes]int{Person: 1}, 4*sec)
+	w := k.CloseWindows(sec, noon, noon.Add(sec), sec)[1]
 	if w.Presence[Person] != 10*sec || w.Peak[Person] != 3 || w.Presence[Vehicle] != 0 {
 		t.Errorf("presence %v peak %v", w.Presence, w.Peak)
 	}
@@ -124,7 +124,7 @@ func TestSidesFollowTheConvention(t *testing.T) {
 	if l.Side(Point{0.5, 0.4}) >= 0 || l.Side(Point{0.5, 0.6}) <= 0 {
 		t.Error("for a line from left to right, a (negative) is above and b (positive) below")
 	}
-	if s := l.Scaled(352, 288); s.Side(Point{100, 100}) >= 0 || s.Side(Point{100, 200}) <= 0 {
+	if s := l.ScaledTo(352, 288); s.Side(Point{100, 100}) >= 0 || s.Side(Point{100, 200}) <= 0 {
 		t.Error("scaling must keep the sides")
 	}
 }

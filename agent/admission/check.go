@@ -30,20 +30,20 @@ func (e ConflictError) Error() string {
 
 // asked is the site in the policy's words.
 func SiteRequests(s *config.Site) policy.Site {
-	out := policy.Site{At: s.At("")}
+	out := policy.Site{At: s.LocateKey("")}
 	for i, c := range s.Cameras {
 		key := fmt.Sprintf("camera[%d]", i)
-		out.Cameras = append(out.Cameras, policy.Camera{Name: c.Name, At: s.At(key + ".name"), Masks: len(c.Masks)})
+		out.Cameras = append(out.Cameras, policy.Camera{Name: c.Name, At: s.LocateKey(key + ".name"), Masks: len(c.Masks)})
 		for j, st := range c.Streams() {
 			at := fmt.Sprintf("%s.line[%d].id", key, j)
 			if j >= len(c.Lines) {
 				at = fmt.Sprintf("%s.zone[%d].id", key, j-len(c.Lines))
 			}
-			out.Streams = append(out.Streams, policy.Stream{Stream: st, At: s.At(at)})
+			out.Streams = append(out.Streams, policy.Stream{Stream: st, At: s.LocateKey(at)})
 		}
 	}
 	for i, st := range s.Loops.Streams() {
-		out.Streams = append(out.Streams, policy.Stream{Stream: st, At: s.At(fmt.Sprintf("loop.lane[%d].id", i))})
+		out.Streams = append(out.Streams, policy.Stream{Stream: st, At: s.LocateKey(fmt.Sprintf("loop.lane[%d].id", i))})
 	}
 	return out
 }

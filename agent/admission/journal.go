@@ -74,7 +74,7 @@ func (b *Journal) writeDecision(dir string) {
 	entry := map[string]any{"policy": v.Policy.Hash(), "version": v.Policy.Version(), "signatures": len(v.Signatures)}
 	if v.last != nil {
 		entry["previous"] = v.last.Hash()
-		entry["looser"] = policy.Loosens(v.last, v.Policy)
+		entry["looser"] = policy.LooserChanges(v.last, v.Policy)
 	}
 	if err := v.keepReference(dir); err != nil {
 		b.Log.Error("the policy in force cannot be kept: an older one would be taken after a restart", "err", err)

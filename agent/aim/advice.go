@@ -37,8 +37,8 @@ const (
 func advise(p Plan, s *counting.Sketch) (as []Advice) {
 	v := s.View
 	warn := func(key string, value float64) { as = append(as, Advice{Key: key, Value: round(value), Warn: true}) }
-	if v.Pace > 0 && v.Pace < leastLooks {
-		warn("looks", float64(v.Pace))
+	if v.LooksPerSecond > 0 && v.LooksPerSecond < leastLooks {
+		warn("looks", float64(v.LooksPerSecond))
 	}
 	switch {
 	case v.Bright >= burntOut && v.Dark >= blackedOut:
@@ -49,14 +49,14 @@ func advise(p Plan, s *counting.Sketch) (as []Advice) {
 	if v.Noise >= grainy {
 		warn("noise", float64(v.Noise))
 	}
-	guess := !v.Known && v.Unsure > doubt
+	guess := !v.ScaleMeasured && v.ScaleLogSD > doubt
 	if s.Width > 0 && !guess {
 		down := math.Atan((0.5-float64(v.Horizon))*float64(s.Height)/(focal*float64(s.Width))) * 180 / math.Pi
 		if down < flatAngle {
 			warn("flat", down)
 		}
 	}
-	if !v.Known {
+	if !v.ScaleMeasured {
 		as = append(as, Advice{Key: "scale"})
 	}
 	for _, l := range p.Lines {
@@ -83,7 +83,7 @@ func (l Line) advise(v counting.View, guess bool) (as []Advice) {
 	if room := min(side(x, nx), side(y, ny)); room < nearEdge {
 		as = append(as, Advice{Key: "edge", Line: l.ID, Warn: true})
 	}
-	scale := v.Scale(y)
+	scale := v.PixelsPerMetre(y)
 	if scale <= 0 || guess {
 		return as
 	}

@@ -259,7 +259,7 @@ func (s *Server) pass(p Pass) {
 
 // counts is the class as which the line counts an object.
 func (l Line) counts(c counting.Class) (counting.Class, bool) {
-	for _, try := range []counting.Class{c, c.Coarse()} {
+	for _, try := range []counting.Class{c, c.WithoutSplit()} {
 		for _, name := range l.Classes {
 			if name == try.String() {
 				return try, true

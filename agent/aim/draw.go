@@ -55,7 +55,7 @@ func (d *Drawer) Draw(s *counting.Sketch) ([]byte, error) {
 	}
 	block, cell := k*int(s.Block), k*int(s.Cell)
 	for y := range h {
-		blocks, cells := y/block*s.Columns(), y/cell*s.CellColumns()
+		blocks, cells := y/block*s.BlockColumns(), y/cell*s.CellColumns()
 		for x := range w {
 			c := d.street(s.Blocks[blocks+x/block], x, y)
 			if is := s.Cells[cells+x/cell]; is != counting.CellClear {
@@ -74,7 +74,7 @@ func (d *Drawer) Draw(s *counting.Sketch) ([]byte, error) {
 // the sun can show.
 func (d *Drawer) stretch(s *counting.Sketch) {
 	low, high := uint8(counting.SketchGreys), uint8(1)
-	for _, b := range s.Blocks[:s.Columns()*s.Rows()] {
+	for _, b := range s.Blocks[:s.BlockColumns()*s.BlockRows()] {
 		if b != counting.BlockUnknown && b != counting.BlockMasked {
 			low, high = min(low, b), max(high, b)
 		}

@@ -178,7 +178,7 @@ func report(n int) *Report {
 	r := &Report{Watching: true, Pictures: uint64(n)}
 	s := &r.Sketch
 	s.Width, s.Height, s.Block, s.Cell = 128, 72, 2, 1
-	for i := range s.Columns() * s.Rows() {
+	for i := range s.BlockColumns() * s.BlockRows() {
 		s.Blocks[i] = 1 + uint8((i+n)%counting.SketchGreys)
 	}
 	for i := range n % 40 {

@@ -85,7 +85,7 @@ func (s *Server) tell() told {
 	if r == nil || now-s.heard > stale {
 		return t
 	}
-	t.Watching, t.Pictures, t.Pace = r.Watching, r.Pictures, round(float64(r.Sketch.View.Pace))
+	t.Watching, t.Pictures, t.Pace = r.Watching, r.Pictures, round(float64(r.Sketch.View.LooksPerSecond))
 	if r.Watching {
 		t.Fault = Faults()[r.Fault]
 	}
@@ -118,8 +118,8 @@ func things(s *counting.Sketch) []thing {
 	ts := []thing{}
 	for _, o := range s.Objects[:s.N] {
 		class := "none"
-		if o.Is < counting.CellNothing {
-			class = counting.Class(o.Is - counting.CellClass).String()
+		if o.Value < counting.CellNothing {
+			class = counting.Class(o.Value - counting.CellClass).String()
 		}
 		w, h := float64(s.Width), float64(s.Height)
 		ts = append(ts, thing{class, [4]float64{float64(o.X0) / w, float64(o.Y0) / h, float64(o.X1) / w, float64(o.Y1) / h}})
@@ -134,7 +134,7 @@ func present(z Zone, n [counting.Classes]uint8) map[string]int {
 		in[name] = 0
 	}
 	for c := range counting.Class(counting.Classes) {
-		for _, try := range []counting.Class{c, c.Coarse()} {
+		for _, try := range []counting.Class{c, c.WithoutSplit()} {
 			if _, ok := in[try.String()]; ok {
 				in[try.String()] += int(n[c])
 				break

@@ -118,7 +118,7 @@ func ReadReport(r io.Reader) (*Report, error) {
 	if err := read(r, m); err != nil {
 		return nil, err
 	}
-	if !m.Sketch.Fits() && m.Sketch.Width > 0 || int(m.N) > len(m.Passes) || int(m.Fault) >= len(Faults()) {
+	if !m.Sketch.InBounds() && m.Sketch.Width > 0 || int(m.N) > len(m.Passes) || int(m.Fault) >= len(Faults()) {
 		return nil, fmt.Errorf("%w: a sketch beyond its bounds", ErrForeign)
 	}
 	for _, p := range m.Passes[:m.N] {
@@ -127,7 +127,7 @@ func ReadReport(r io.Reader) (*Report, error) {
 		}
 	}
 	v := m.Sketch.View
-	for _, f := range []float32{v.Horizon, v.PerUnit, v.Unsure, v.Pace, v.Noise} {
+	for _, f := range []float32{v.Horizon, v.ScaleSlope, v.ScaleLogSD, v.LooksPerSecond, v.Noise} {
 		if f != f || math.IsInf(float64(f), 0) {
 			return nil, fmt.Errorf("%w: a view that is no number", ErrForeign)
 		}

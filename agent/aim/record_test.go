@@ -39,7 +39,7 @@ func TestWhatNoSketchCanBeIsRefused(t *testing.T) {
 		"more shades":          func(r *Report) { r.Sketch.Blocks[5] = counting.SketchGreys + 1 },
 		"something inside":     func(r *Report) { r.Sketch.Cells[5] = counting.CellNothing + 1 },
 		"too many objects":     func(r *Report) { r.Sketch.N = counting.SketchObjects + 1 },
-		"an object outside":    func(r *Report) { r.Sketch.N = 1; r.Sketch.Objects[0] = counting.Outline{X1: 999, Is: 1} },
+		"an object outside":    func(r *Report) { r.Sketch.N = 1; r.Sketch.Objects[0] = counting.Outline{X1: 999, Value: 1} },
 		"an unknown fault":     func(r *Report) { r.Fault = uint8(len(Faults())) },
 		"a crossing of no one": func(r *Report) { r.N = 1; r.Passes[0].Class = counting.Classes },
 	} {
@@ -110,7 +110,7 @@ func TestAdvice(t *testing.T) {
 	line := func(y float64, classes ...string) Line {
 		return Line{ID: "l", From: Point{0.2, y}, To: Point{0.8, y}, Classes: classes}
 	}
-	good := counting.View{Horizon: -0.3, PerUnit: 80, Known: true, Pace: 10, Mean: 120, Noise: 1}
+	good := counting.View{Horizon: -0.3, ScaleSlope: 80, ScaleMeasured: true, LooksPerSecond: 10, Mean: 120, Noise: 1}
 	for what, c := range map[string]struct {
 		view counting.View
 		line Line
@@ -121,11 +121,11 @@ func TestAdvice(t *testing.T) {
 		"cars are larger": {good, line(0.3, "vehicle"), "enough"},
 		"cars too far":    {good, line(0.07, "vehicle"), "cars"},
 		"at the edge":     {good, line(0.97, "vehicle"), "edge"},
-		"slow":            {with(good, func(v *counting.View) { v.Pace = 5 }), line(0.6, "person"), "looks"},
+		"slow":            {with(good, func(v *counting.View) { v.LooksPerSecond = 5 }), line(0.6, "person"), "looks"},
 		"backlight":       {with(good, func(v *counting.View) { v.Bright, v.Dark = 20, 40 }), line(0.6, "person"), "backlight"},
 		"night":           {with(good, func(v *counting.View) { v.Mean = 30 }), line(0.6, "person"), "dark"},
 		"flat":            {with(good, func(v *counting.View) { v.Horizon = 0.3 }), line(0.9, "vehicle"), "flat"},
-		"no scale":        {with(good, func(v *counting.View) { v.Known = false }), line(0.6, "person"), "scale"},
+		"no scale":        {with(good, func(v *counting.View) { v.ScaleMeasured = false }), line(0.6, "person"), "scale"},
 	} {
 		s := &counting.Sketch{Width: 240, Height: 135, View: c.view}
 		found := false

@@ -119,7 +119,7 @@ func endCode(word string) uint8 {
 // classNames are those that the policy lets be counted.
 func (s *Session) classNames() (names []string) {
 	for c := range counting.Class(counting.Classes) {
-		if s.Decision.Policy.Allows(c) {
+		if s.Decision.Policy.AllowsClass(c) {
 			names = append(names, c.String())
 		}
 	}

@@ -36,14 +36,14 @@ func (r *siteEditor) renderSite(p aim.Plan) (old, text []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if text, err = config.Redraw(r.path, old, r.camera, d); err != nil {
+	if text, err = config.ReplaceDrawing(r.path, old, r.camera, d); err != nil {
 		return nil, nil, err
 	}
 	site, err := config.Parse(r.path, text)
 	if err != nil {
 		return nil, nil, err
 	}
-	if cs := r.policy.Check(admission.SiteRequests(site)); len(cs) > 0 {
+	if cs := r.policy.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
 		return nil, nil, admission.ConflictError(cs)
 	}
 	return old, text, nil

@@ -188,7 +188,7 @@ func (c checker) checkStream(key, id string, classes []string) {
 			return
 		}
 		whole = whole || class == counting.Vehicle
-		split = split || class.Coarse() != class
+		split = split || class.WithoutSplit() != class
 	}
 	if whole && split {
 		c.Reject(key+".classes", "must name vehicle or its parts, not both", "one car would count twice")

@@ -17,7 +17,7 @@ func allClasses() (cs []counting.Class) {
 // coarseClasses are those that are no part of another one.
 func coarseClasses() (cs []counting.Class) {
 	for _, c := range allClasses() {
-		if c.Coarse() == c {
+		if c.WithoutSplit() == c {
 			cs = append(cs, c)
 		}
 	}

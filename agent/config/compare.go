@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Compare names two streams that observe the same road, such as a loop and a
+// Comparison names two streams that observe the same road, such as a loop and a
 // camera's line. The ratio of their counts drifts when one of them fails.
-type Compare struct {
+type Comparison struct {
 	A, B      string
 	Expect    float64 // count of A divided by that of B when both work
 	Tolerance float64 // allowed deviation from Expect, as a part of it
@@ -20,8 +20,8 @@ type compareFile struct {
 	Tolerance float64 `toml:"tolerance"`
 }
 
-func (c compareFile) toCompare() Compare {
-	return Compare{c.A, c.B, cmp.Or(c.Expect, defaultExpect), cmp.Or(c.Tolerance, defaultTolerance)}
+func (c compareFile) toCompare() Comparison {
+	return Comparison{c.A, c.B, cmp.Or(c.Expect, defaultExpect), cmp.Or(c.Tolerance, defaultTolerance)}
 }
 
 func (c checker) checkComparisons(all []compareFile) {

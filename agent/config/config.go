@@ -31,7 +31,7 @@ type Site struct {
 	Trust   Trust
 	Cameras []Camera
 	Loops   Loops
-	Compare []Compare
+	Comparisons []Comparison
 	Lamp    Lamp
 
 	file  string
@@ -74,8 +74,8 @@ type Camera struct {
 	Certificate  string        // SHA-256 of the camera's certificate, 32 bytes; empty: CAFile decides
 	UDP          bool          // RTSP only: pictures come by UDP
 	FPS          float64       // pictures a second that are processed, 1–30; 0: all
-	Asked        time.Duration // the polling interval, 10 s–1 h; 0: the camera sends pictures by itself
-	Hours        week.Shifts   // when the camera is open, in the time zone of the policy's hours; nil: always
+	PollEvery        time.Duration // the polling interval, 10 s–1 h; 0: the camera sends pictures by itself
+	Hours        week.Spans   // when the camera is open, in the time zone of the policy's hours; nil: always
 	Detector     string        // auto, neural or motion
 	Model        string        // the network's file, or the name of one in the binary; empty: auto chooses
 	ModelSum     string        // the hash that the file must have, as sha256:…; empty: not checked
@@ -119,7 +119,7 @@ func (c Camera) Streams() (all []counting.Stream) {
 		all = append(all, counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes})
 	}
 	for _, z := range c.Zones {
-		all = append(all, counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Still: c.Still(), Classes: z.Classes})
+		all = append(all, counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Polled: c.Polled(), Classes: z.Classes})
 	}
 	return all
 }
@@ -127,8 +127,8 @@ func (c Camera) Streams() (all []counting.Stream) {
 // Dir is the directory of the file. Relative paths in the file start there.
 func (s *Site) Dir() string { return filepath.Dir(s.file) }
 
-// At is the position of a key, such as camera[0].line[1].classes, as file:line.
-func (s *Site) At(key string) string { return s.sheet.Locate(key) }
+// LocateKey is the position of a key, such as camera[0].line[1].classes, as file:line.
+func (s *Site) LocateKey(key string) string { return s.sheet.Locate(key) }
 
 // Load reads and checks the file. The error is a mistake.List if the file could
 // be read.
@@ -164,10 +164,10 @@ func Parse(name string, data []byte) (*Site, error) {
 	return s, nil
 }
 
-// Reach reads only [device] and [broker] of a file, and checks these two. kerb
+// LoadBroker reads only [device] and [broker] of a file, and checks these two. kerb
 // can then report to the broker that the rest is wrong. If the file is not
 // TOML, the lines before the first syntax error are used.
-func Reach(path string) (*Site, error) {
+func LoadBroker(path string) (*Site, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
@@ -203,18 +203,18 @@ func resolvePath(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// Every is the time between two pictures that are processed, 1/FPS; 0 where
+// FrameInterval is the time between two pictures that are processed, 1/FPS; 0 where
 // every picture is processed.
-func (c Camera) Every() time.Duration {
+func (c Camera) FrameInterval() time.Duration {
 	if c.FPS == 0 {
 		return 0
 	}
 	return time.Duration(float64(time.Second) / cmp.Or(c.FPS, 1))
 }
 
-// Wrong adds a mistake that was found only when the value of the key was used,
+// RejectKey adds a mistake that was found only when the value of the key was used,
 // and returns all mistakes of the file.
-func (s *Site) Wrong(key, want, hint string) error {
+func (s *Site) RejectKey(key, want, hint string) error {
 	s.sheet.Reject(key, want, hint)
 	return s.sheet.Err()
 }

@@ -57,8 +57,8 @@ func TestASoundFileBecomesValues(t *testing.T) {
 	if len(streams) != 2 || streams[0].ID != "north-kerb" || streams[1].Kind != counting.ZoneStream || len(streams[1].Classes) != 3 {
 		t.Errorf("streams %+v", streams)
 	}
-	if len(s.Cameras[0].Heights) != 2 || s.At("camera[0].line[0].classes") != "/etc/kerb/site.toml:20" {
-		t.Errorf("place: %s", s.At("camera[0].line[0].classes"))
+	if len(s.Cameras[0].Heights) != 2 || s.LocateKey("camera[0].line[0].classes") != "/etc/kerb/site.toml:20" {
+		t.Errorf("place: %s", s.LocateKey("camera[0].line[0].classes"))
 	}
 }
 
@@ -127,7 +127,7 @@ func TestANetworkIsFoundBesideTheFile(t *testing.T) {
 	if c := s.Cameras[0]; c.Detector != "neural" || c.Model != filepath.Join(dir, "eye.onnx") {
 		t.Errorf("%+v", c)
 	}
-	err = s.Wrong("camera[0].model", "must be a network", "")
+	err = s.RejectKey("camera[0].model", "must be a network", "")
 	if err == nil || !strings.Contains(err.Error(), `site.toml:15: camera[0].model = "eye.onnx": must be a network`) {
 		t.Errorf("Wrong = %v", err)
 	}

@@ -22,13 +22,13 @@ type Drawing struct {
 // Drawing returns the lines, zones, masks and heights of the camera.
 func (c Camera) Drawing() Drawing { return Drawing{c.Lines, c.Zones, c.Masks, c.Heights} }
 
-// Redraw replaces the drawing of one camera in the text of a site file; camera
+// ReplaceDrawing replaces the drawing of one camera in the text of a site file; camera
 // is its index in the file. Tables and keys with an unchanged value stay as
 // they are written, comments included. The new text is parsed again and
 // compared: it must give d for this camera and the old values for everything
 // else; otherwise the result is an error. Mistakes in d are returned as a
 // mistake.List.
-func Redraw(name string, data []byte, camera int, d Drawing) ([]byte, error) {
+func ReplaceDrawing(name string, data []byte, camera int, d Drawing) ([]byte, error) {
 	before, err := Parse(name, data)
 	if err != nil {
 		return nil, err

@@ -27,13 +27,13 @@ func TestRedrawingLeavesEveryOtherByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := site.Cameras[0].Drawing()
-	out, err := Redraw("site.toml", data, 0, d)
+	out, err := ReplaceDrawing("site.toml", data, 0, d)
 	if err != nil || string(out) != string(data) {
 		t.Fatalf("drawn as it was, the file is not as it was: %v\n%s", err, out)
 	}
 	d.Lines = append([]Line{}, d.Lines...)
 	d.Lines[0].To = counting.Point{X: 0.5, Y: 0.25}
-	out, err = Redraw("site.toml", data, 0, d)
+	out, err = ReplaceDrawing("site.toml", data, 0, d)
 	want := strings.Replace(string(data), "to = [0.45, 0.62]", "to = [0.5, 0.25]", 1)
 	if err != nil || string(out) != want {
 		t.Fatalf("%v\n%s", err, out)
@@ -46,7 +46,7 @@ func TestWhatIsRemovedTakesItsCommentAndNoOther(t *testing.T) {
 	d := site.Cameras[0].Drawing()
 	d.Lines, d.Masks, d.Heights = d.Lines[:1], nil, nil
 	d.Zones = append(d.Zones, Zone{counting.Zone{ID: "new", Polygon: counting.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}}}, []counting.Class{counting.Person}})
-	out, err := Redraw("site.toml", data, 0, d)
+	out, err := ReplaceDrawing("site.toml", data, 0, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,11 +67,11 @@ func TestAWrongDrawingIsToldAsKerbCheckWould(t *testing.T) {
 	site, _ := Parse("site.toml", data)
 	d := site.Cameras[0].Drawing()
 	d.Lines = []Line{d.Lines[0], d.Lines[0]}
-	if _, err := Redraw("site.toml", data, 0, d); err == nil || !strings.Contains(err.Error(), "must be unique") {
+	if _, err := ReplaceDrawing("site.toml", data, 0, d); err == nil || !strings.Contains(err.Error(), "must be unique") {
 		t.Errorf("two lines of one name: %v", err)
 	}
 	d.Lines[1].ID = "Not A Name"
-	if _, err := Redraw("site.toml", data, 0, d); err == nil || !strings.Contains(err.Error(), "try not-a-name") {
+	if _, err := ReplaceDrawing("site.toml", data, 0, d); err == nil || !strings.Contains(err.Error(), "try not-a-name") {
 		t.Errorf("a name that is none: %v", err)
 	}
 }
@@ -130,7 +130,7 @@ func TestAnyDrawingCanBeWrittenIntoAnyFile(t *testing.T) {
 			for range rapid.IntRange(0, 2).Draw(t, "masks") {
 				d.Masks = append(d.Masks, rapid.SliceOfN(point, 3, 8).Draw(t, "mask"))
 			}
-			out, err := Redraw("site.toml", data, camera, d)
+			out, err := ReplaceDrawing("site.toml", data, camera, d)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, data)
 			}

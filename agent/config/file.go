@@ -75,7 +75,7 @@ type cameraFile struct {
 	Transport    string       `toml:"transport"`
 	FPS          float64      `toml:"fps"`
 	Every        duration     `toml:"every"`
-	Hours        week.Shifts  `toml:"hours"`
+	Hours        week.Spans  `toml:"hours"`
 	Detector     string       `toml:"detector"`
 	Model        string       `toml:"model"`
 	Lines        []lineFile   `toml:"line"`
@@ -137,7 +137,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 	s.Loops = f.Loop.toLoops()
 	s.Lamp = Lamp(f.Lamp)
 	for _, c := range f.Compare {
-		s.Compare = append(s.Compare, c.toCompare())
+		s.Comparisons = append(s.Comparisons, c.toCompare())
 	}
 	return s
 }
@@ -145,7 +145,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 func (c cameraFile) toCamera() Camera {
 	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
 	v.Command, v.Format, v.Certificate = c.Command, c.Format, parseFingerprint(c.Certificate)
-	v.UDP, v.Asked, v.Hours = c.Transport == "udp", c.Every.Duration, c.Hours
+	v.UDP, v.PollEvery, v.Hours = c.Transport == "udp", c.Every.Duration, c.Hours
 	for _, l := range c.Lines {
 		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: toPoint(l.From), To: toPoint(l.To)}, parseClasses(l.Classes)})
 	}

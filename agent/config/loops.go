@@ -40,7 +40,7 @@ type LoopLane struct {
 	Spacing    float64  // m, from the leading edge of the first loop to that of the second
 	LoopLength float64  // m along the road
 	MeanLength float64  // m, of vehicles, declared: with it the speed at a single loop is estimated
-	Lengths    string   // the length classes: uk or tls
+	LengthClasses    string   // the length classes: uk or tls
 	Split      bool     // motorcycle, car and heavy are told apart by length
 }
 

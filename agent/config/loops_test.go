@@ -69,7 +69,7 @@ func TestEachMistakeInLoopsIsNamed(t *testing.T) {
 func TestComparedStreamsMustExist(t *testing.T) {
 	good := loopsOnly + "[[loop.line]]\nname = \"L2A\"\ngpio = \"GPIO5\"\n[[loop.lane]]\nid = \"two\"\nloops = [\"L2A\"]\n[[compare]]\na = \"two\"\nb = \"a40-east-1\"\n"
 	s, err := Parse("site.toml", []byte(good))
-	if err != nil || s.Compare[0].Expect != 1 || s.Compare[0].Tolerance != 0.25 {
+	if err != nil || s.Comparisons[0].Expect != 1 || s.Comparisons[0].Tolerance != 0.25 {
 		t.Errorf("%v %+v", err, s)
 	}
 	_, err = Parse("site.toml", []byte(strings.Replace(good, `a = "two"`, `a = "three"`, 1)))

@@ -26,7 +26,7 @@ func modelDirs(dir, state string) []string {
 // have; for a network in the binary, its name and no hash. The file must be
 // checked: then a network that is named by its hash was found.
 func (s *Site) resolveModel(name string) (path, sum string) {
-	if name == "" || slices.Contains(nets.All(), name) {
+	if name == "" || slices.Contains(nets.Names(), name) {
 		return name, ""
 	}
 	if !strings.HasPrefix(name, "sha256:") {
@@ -37,7 +37,7 @@ func (s *Site) resolveModel(name string) (path, sum string) {
 
 func (c checker) checkModel(key, name string) {
 	switch {
-	case slices.Contains(nets.All(), name):
+	case slices.Contains(nets.Names(), name):
 	case !strings.HasPrefix(name, "sha256:"):
 		c.checkFile(key, name)
 	case !modelSumPattern.MatchString(name):

@@ -14,41 +14,41 @@ import (
 	"strings"
 )
 
-// Feed is the kind of a camera's source. The driver of the camera follows from
+// SourceKind is the kind of a camera's source. The driver of the camera follows from
 // it.
-type Feed uint8
+type SourceKind uint8
 
 // The kinds.
 const (
-	SceneFeed     Feed = iota // scene:NAME, the built-in street
-	RecordingFeed             // path of a recording, played in a loop
-	StreamFeed                // http(s)://…, an endless Motion-JPEG stream
-	RTSPFeed                  // rtsp(s)://…
-	DeviceFeed                // /dev/…, a V4L2 device
-	CSIFeed                   // csi:N, a camera on a Raspberry Pi's connector, read with rpicam-vid
-	CommandFeed               // the output of a program
-	SnapshotFeed              // http(s)://…, polled: one picture or short clip for each request
+	SceneSource     SourceKind = iota // scene:NAME, the built-in street
+	RecordingSource             // path of a recording, played in a loop
+	MJPEGSource                // http(s)://…, an endless Motion-JPEG stream
+	RTSPSource                  // rtsp(s)://…
+	DeviceSource                // /dev/…, a V4L2 device
+	CSISource                   // csi:N, a camera on a Raspberry Pi's connector, read with rpicam-vid
+	CommandSource               // the output of a program
+	SnapshotSource              // http(s)://…, polled: one picture or short clip for each request
 )
 
-// Feed is the kind of this camera's source.
-func (c Camera) Feed() Feed {
+// Kind is the kind of this camera's source.
+func (c Camera) Kind() SourceKind {
 	f := sourceKind(c.Source, len(c.Command) > 0)
-	if f == StreamFeed && c.Asked > 0 {
-		return SnapshotFeed
+	if f == MJPEGSource && c.PollEvery > 0 {
+		return SnapshotSource
 	}
 	return f
 }
 
-// Still reports whether the camera is polled: its picture is then seen at
+// Polled reports whether the camera is polled: its picture is then seen at
 // instants, not all the time.
-func (c Camera) Still() bool { return c.Feed() == SnapshotFeed }
+func (c Camera) Polled() bool { return c.Kind() == SnapshotSource }
 
 // checkPolled checks the keys of a camera with the key every.
 func (c checker) checkPolled(key string, cam cameraFile) {
 	switch d := cam.Every.Duration; {
 	case !c.HasKey(key + ".every"):
 		return
-	case sourceKind(cam.Source, len(cam.Command) > 0) != StreamFeed:
+	case sourceKind(cam.Source, len(cam.Command) > 0) != MJPEGSource:
 		c.Reject(key+".every", "must go with an http(s):// source", "it is for an address that gives one picture; fps is for all others")
 	case d < minPollEvery || d > maxPollEvery:
 		c.Reject(key+".every", `must be "10s"–"1h"`, "about as often as the picture changes")
@@ -66,35 +66,35 @@ func (c checker) checkPolled(key string, cam cameraFile) {
 
 // sourceKind tells the kind from the form of the source alone. A polled address
 // is Motion-JPEG here; only its polling interval tells the difference.
-func sourceKind(source string, command bool) Feed {
+func sourceKind(source string, command bool) SourceKind {
 	scheme, _, _ := strings.Cut(source, ":")
 	switch {
 	case command:
-		return CommandFeed
+		return CommandSource
 	case scheme == "scene":
-		return SceneFeed
+		return SceneSource
 	case scheme == "csi":
-		return CSIFeed
+		return CSISource
 	case strings.HasPrefix(source, "/dev/"):
-		return DeviceFeed
+		return DeviceSource
 	case scheme == "rtsp" || scheme == "rtsps":
-		return RTSPFeed
+		return RTSPSource
 	case scheme == "http" || scheme == "https":
-		return StreamFeed
+		return MJPEGSource
 	}
-	return RecordingFeed
+	return RecordingSource
 }
 
-// Secure reports whether the connection to the camera uses TLS.
-func (c Camera) Secure() bool {
+// UsesTLS reports whether the connection to the camera uses TLS.
+func (c Camera) UsesTLS() bool {
 	return strings.HasPrefix(c.Source, "https://") || strings.HasPrefix(c.Source, "rtsps://")
 }
 
-// Address is the one network address of the camera, host:port; "" if it has
+// HostPort is the one network address of the camera, host:port; "" if it has
 // none.
-func (c Camera) Address() string {
-	switch c.Feed() {
-	case StreamFeed, RTSPFeed, SnapshotFeed:
+func (c Camera) HostPort() string {
+	switch c.Kind() {
+	case MJPEGSource, RTSPSource, SnapshotSource:
 	default:
 		return ""
 	}
@@ -183,15 +183,15 @@ func (c checker) checkSource(key string, cam cameraFile) {
 	at, source := key+".source", cam.Source
 	scheme, rest, addressed := strings.Cut(source, "://")
 	switch feed := sourceKind(source, len(cam.Command) > 0); {
-	case feed == CommandFeed:
+	case feed == CommandSource:
 		c.checkCommand(key, cam)
 	case source == "":
 		c.Reject(at, "is missing", sourceExample)
-	case feed == CSIFeed:
+	case feed == CSISource:
 		if _, err := ParseCSI(source); err != nil {
 			c.Reject(at, err.Error(), "")
 		}
-	case feed == SceneFeed || feed == DeviceFeed:
+	case feed == SceneSource || feed == DeviceSource:
 	case addressed && strings.Contains(rest, "@"):
 		c.RejectSecret(at, "must not hold a user or password", "use user and password_file")
 	case addressed && !slices.Contains([]string{"http", "https", "rtsp", "rtsps"}, scheme):

@@ -16,7 +16,7 @@ func ReadBoard(state string) *ipc.Board {
 	var st unix.Stat_t
 	_ = unix.Stat(state, &st) // without one, the disk's facts are missing
 	dev := uint64(st.Dev)
-	h := board.Look(os.DirFS("/sys"), fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)))
+	h := board.ReadHealth(os.DirFS("/sys"), fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)))
 	m := &ipc.Board{Throttled: uint32(h.Throttled), Written: h.Written, Errors: h.Errors, Life: h.Life}
 	if h.HasTemperature {
 		m.Known |= ipc.BoardTemperature
@@ -41,7 +41,7 @@ func DescribeBoard(b *ipc.Board) map[string]any {
 	}
 	if b.Known&ipc.BoardThrottled != 0 {
 		t := board.Throttle(b.Throttled)
-		out["throttled"], out["throttled_since_start"] = t.Now(), t.Since()
+		out["throttled"], out["throttled_since_start"] = t.ActiveFlags(), t.PastFlags()
 	}
 	if b.Written > 0 {
 		out["written_bytes"], out["disk_errors"] = b.Written, b.Errors

@@ -104,7 +104,7 @@ func (t *Tally) validate() error {
 func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 	out := counting.Tally{
 		Stream: s.ID, Kind: s.Kind, Start: w.Start.Time(), End: w.End.Time(), Mono: w.Mono,
-		Observed: t.Observed, Still: s.Still, Instants: t.Instants, Quality: counting.Quality(t.Quality), Reason: reasons[t.Reason],
+		Observed: t.Observed, Polled: s.Polled, Instants: t.Instants, Quality: counting.Quality(t.Quality), Reason: reasons[t.Reason],
 		Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
 	}
 	for _, c := range s.Classes {
@@ -115,7 +115,7 @@ func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 		return out, fmt.Errorf("stream %s: window %d where %d was asked for", s.ID, t.N, w.N)
 	case out.Observed > out.End.Sub(out.Start):
 		return out, fmt.Errorf("stream %s: observed %s of %s", s.ID, out.Observed, out.End.Sub(out.Start))
-	case out.Instants > 0 && !s.Still:
+	case out.Instants > 0 && !s.Polled:
 		return out, fmt.Errorf("stream %s: is not seen at instants", s.ID)
 	}
 	for c := range counting.Classes {

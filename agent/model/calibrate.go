@@ -25,7 +25,7 @@ func StartImport(f *Network, path string) (File, error) {
 		return File{}, err
 	}
 	defer net.Close()
-	sight, err := vision.Recognise(net)
+	sight, err := vision.InspectNetwork(net)
 	if err != nil {
 		return File{}, fmt.Errorf("%s: %w", path, err)
 	}

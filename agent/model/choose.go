@@ -34,8 +34,8 @@ func Candidates(model string) []string {
 		return []string{model}
 	}
 	var there []string
-	for _, name := range nets.All() {
-		if nets.Read(name) != nil {
+	for _, name := range nets.Names() {
+		if nets.ReadNet(name) != nil {
 			there = append(there, name)
 		}
 	}

@@ -52,13 +52,13 @@ func Inspect(ctx context.Context, f *Network, path string, w, h, threads int) (I
 	if err != nil {
 		return Info{}, err
 	}
-	sight, useless := vision.Recognise(net)
+	sight, useless := vision.InspectNetwork(net)
 	if useless == nil && w > 0 {
 		net.Close()
 		if net, err = PlanNetwork(f, path, w, h, threads, nil); err != nil {
 			return Info{}, err
 		}
-		if sight, err = vision.Recognise(net); err != nil {
+		if sight, err = vision.InspectNetwork(net); err != nil {
 			return Info{}, err
 		}
 	}
@@ -73,7 +73,7 @@ func Inspect(ctx context.Context, f *Network, path string, w, h, threads int) (I
 	return c, nil
 }
 
-func describe(net *neural.Net, sight vision.Sight) Info {
+func describe(net *neural.Net, sight vision.NetworkInfo) Info {
 	info := net.Info()
 	c := Info{
 		Head: sight.Head, Input: [2]int{sight.Width, sight.Height}, MMAC: float64(info.MACs) / 1e6,

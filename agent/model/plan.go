@@ -47,11 +47,11 @@ func shapesFor(f *Network, path string, w, h int, o neural.Opts) (map[string][]i
 		return nil, err
 	}
 	defer net.Close()
-	sight, err := vision.Recognise(net)
+	sight, err := vision.InspectNetwork(net)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	inW, inH := vision.Fit(w, h, min(MaxInputSide, max(sight.Width, sight.Height)))
+	inW, inH := vision.FitInput(w, h, min(MaxInputSide, max(sight.Width, sight.Height)))
 	if inW == sight.Width && inH == sight.Height {
 		return nil, nil
 	}
@@ -61,7 +61,7 @@ func shapesFor(f *Network, path string, w, h int, o neural.Opts) (map[string][]i
 		return nil, nil // a graph of one size only
 	}
 	defer fitted.Close()
-	if _, err := vision.Recognise(fitted); err != nil {
+	if _, err := vision.InspectNetwork(fitted); err != nil {
 		return nil, nil
 	}
 	return o.Shapes, nil
@@ -78,10 +78,10 @@ type Network struct {
 
 // readModel reads a network's file, or the one of that name in the binary.
 func ReadNetwork(path string) (*Network, error) {
-	if b := nets.Read(path); b != nil {
+	if b := nets.ReadNet(path); b != nil {
 		return decodeNetwork(path, b)
 	}
-	if slices.Contains(nets.All(), path) {
+	if slices.Contains(nets.Names(), path) {
 		return nil, fmt.Errorf("open the network: this binary was built without %s", path)
 	}
 	info, err := os.Stat(path)

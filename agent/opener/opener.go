@@ -60,19 +60,19 @@ func (d *Opener) Open(ctx context.Context, what byte) ([]*os.File, error) {
 }
 
 func (d *Opener) openCamera(ctx context.Context) ([]*os.File, error) {
-	switch c := d.camera; c.Feed() {
-	case config.SceneFeed:
+	switch c := d.camera; c.Kind() {
+	case config.SceneSource:
 		return nil, errors.New("a scene is not opened")
-	case config.StreamFeed, config.RTSPFeed, config.SnapshotFeed:
-		conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", c.Address())
+	case config.MJPEGSource, config.RTSPSource, config.SnapshotSource:
+		conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", c.HostPort())
 		if err != nil {
 			return nil, err
 		}
 		defer conn.Close()
 		return oneFile(conn.(*net.TCPConn).File())
-	case config.DeviceFeed:
+	case config.DeviceSource:
 		return oneFile(OpenDevice(c.Source))
-	case config.CSIFeed, config.CommandFeed:
+	case config.CSISource, config.CommandSource:
 		words, err := cameraProgram(c)
 		if err != nil {
 			return nil, err
@@ -85,7 +85,7 @@ func (d *Opener) openCamera(ctx context.Context) ([]*os.File, error) {
 
 // lasting says what speaks against a camera that no opening again can mend.
 func CheckPermanent(c config.Camera) error {
-	if c.Feed() != config.RecordingFeed {
+	if c.Kind() != config.RecordingSource {
 		return nil
 	}
 	switch info, err := os.Stat(c.Source); {
@@ -127,7 +127,7 @@ func OpenDevice(path string) (*os.File, error) {
 
 // cameraProgram is what makes the pictures of a camera, as words.
 func cameraProgram(c config.Camera) ([]string, error) {
-	if c.Feed() == config.CommandFeed {
+	if c.Kind() == config.CommandSource {
 		return c.Command, nil
 	}
 	csi, err := config.ParseCSI(c.Source)
@@ -159,7 +159,7 @@ func (d *Opener) startDecoder(what byte) ([]*os.File, error) {
 	}
 	words := clipDecoderArgs(d.pixels)
 	if what != handover.RequestClip {
-		words = streamDecoderArgs(map[byte]string{handover.RequestAVC: "h264", handover.RequestHEVC: "hevc"}[what], d.camera.Every(), d.pixels)
+		words = streamDecoderArgs(map[byte]string{handover.RequestAVC: "h264", handover.RequestHEVC: "hevc"}[what], d.camera.FrameInterval(), d.pixels)
 	}
 	in, out, err := d.startProgram(what, append([]string{path}, words...), true)
 	if err != nil {

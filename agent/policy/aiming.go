@@ -9,7 +9,7 @@ const maxBlindAiming = 10 * time.Minute
 // AimTerms returns whether an aiming session may show silhouettes, and the
 // longest session that the policy allows.
 func (p *Policy) AimTerms() (silhouettes bool, longest time.Duration) {
-	show, longest := p.Aiming()
+	show, longest := p.AimingLimits()
 	if show != ShowSilhouettes {
 		return false, maxBlindAiming
 	}

@@ -101,19 +101,19 @@ func TestTwoStreamsOfOneSensorAreCharged(t *testing.T) {
 		}
 	}
 	without := parse(t, suppressed)
-	if cs := without.Check(Site{Streams: two(counting.Person)}); len(cs) != 1 {
+	if cs := without.CheckSite(Site{Streams: two(counting.Person)}); len(cs) != 1 {
 		t.Errorf("conflicts: %v", cs)
 	}
 	with := parse(t, noisy)
-	ledger := with.Ledger(two(counting.Person))
+	ledger := with.SensorCharges(two(counting.Person))
 	if len(ledger) != 1 || ledger[0].Epsilon != 2 || ledger[0].ExceedsLimit() {
 		t.Errorf("ledger: %+v", ledger)
 	}
 	three := append(two(counting.Person), Stream{Stream: counting.Stream{ID: "third", Sensor: "north", Classes: []counting.Class{counting.Person}}})
-	if ledger := with.Ledger(three); !ledger[0].ExceedsLimit() || ledger[0].Epsilon != 3 {
+	if ledger := with.SensorCharges(three); !ledger[0].ExceedsLimit() || ledger[0].Epsilon != 3 {
 		t.Errorf("ledger: %+v", ledger)
 	}
-	if ledger := with.Ledger(append(two(counting.Person), Stream{Stream: counting.Stream{ID: "elsewhere", Sensor: "south", Classes: []counting.Class{counting.Person}}})); len(ledger) != 2 || ledger[0].ExceedsLimit() || ledger[1].ExceedsLimit() {
+	if ledger := with.SensorCharges(append(two(counting.Person), Stream{Stream: counting.Stream{ID: "elsewhere", Sensor: "south", Classes: []counting.Class{counting.Person}}})); len(ledger) != 2 || ledger[0].ExceedsLimit() || ledger[1].ExceedsLimit() {
 		t.Errorf("another sensor has another account: %+v", ledger)
 	}
 }

@@ -38,15 +38,15 @@ type Conflict struct {
 // Error is one line with both positions.
 func (c Conflict) Error() string { return fmt.Sprintf("%s: %s (%s)", c.Site, c.What, c.Policy) }
 
-// Check lists all requests of the site that the policy does not allow, in the
+// CheckSite lists all requests of the site that the policy does not allow, in the
 // order of the site. It returns nil if there are none.
-func (p *Policy) Check(site Site) []Conflict {
+func (p *Policy) CheckSite(site Site) []Conflict {
 	var out []Conflict
 	add := func(at, key, format string, args ...any) {
-		out = append(out, Conflict{Site: at, Policy: p.At(key), What: fmt.Sprintf(format, args...)})
+		out = append(out, Conflict{Site: at, Policy: p.LocateKey(key), What: fmt.Sprintf(format, args...)})
 	}
 	for _, c := range site.Cameras {
-		if p.MasksRequired() && c.Masks+len(p.Masks(c.Name)) == 0 {
+		if p.MasksRequired() && c.Masks+len(p.CameraMasks(c.Name)) == 0 {
 			add(c.At, "camera.masks_required", "camera %s has no mask: the policy wants at least one", c.Name)
 		}
 	}
@@ -58,7 +58,7 @@ func (p *Policy) Check(site Site) []Conflict {
 			add(site.At, fmt.Sprintf("mask[%d].camera", i), "there is no camera %s: the policy has a mask for it", quoteTOML(m.Camera))
 		}
 	}
-	for _, c := range p.Ledger(site.Streams) {
+	for _, c := range p.SensorCharges(site.Streams) {
 		if c.ExceedsLimit() {
 			add(c.At, "clear.overlap", "%s", p.describeExcess(c))
 		}
@@ -77,7 +77,7 @@ func (p *Policy) checkStream(s Stream, add func(at, key, format string, args ...
 	var counted [counting.Classes]bool
 	for _, c := range s.Classes {
 		counted[c] = true
-		if !p.Allows(c) {
+		if !p.AllowsClass(c) {
 			add(s.At, "count.classes", "stream %s counts %s: the policy allows %s", s.ID, c, joinNames(p.terms.Count.Classes))
 		}
 	}
@@ -86,8 +86,8 @@ func (p *Policy) checkStream(s Stream, add func(at, key, format string, args ...
 	}
 }
 
-// At is the position of a key of the policy file, as file:line.
-func (p *Policy) At(key string) string { return p.sheet.Locate(key) }
+// LocateKey is the position of a key of the policy file, as file:line.
+func (p *Policy) LocateKey(key string) string { return p.sheet.Locate(key) }
 
 func joinNames[T fmt.Stringer](vs []T) string {
 	names := make([]string, len(vs))
@@ -114,14 +114,14 @@ type Charge struct {
 // ExceedsLimit reports whether the charge is more than the policy allows.
 func (c Charge) ExceedsLimit() bool { return len(c.Streams) > c.Limit || c.mixed }
 
-// Ledger adds up the charges of every class at every sensor, in the order of
+// SensorCharges adds up the charges of every class at every sensor, in the order of
 // the streams.
-func (p *Policy) Ledger(streams []Stream) []Charge {
+func (p *Policy) SensorCharges(streams []Stream) []Charge {
 	var out []Charge
 	whole := map[int]counting.Class{}
 	for _, s := range streams {
 		for _, class := range s.Classes {
-			coarse := class.Coarse()
+			coarse := class.WithoutSplit()
 			i := slices.IndexFunc(out, func(c Charge) bool { return c.Sensor == s.Sensor && c.Class == coarse })
 			if i < 0 {
 				i = len(out)

@@ -53,7 +53,7 @@ area = [[0, 0], [1, 0], [1, 1]]
 		"site.toml:66: sensor loop-1: a vehicle can be counted in 2 streams (lane, lane-split), as a whole and in parts: the difference would tell what is withheld (policy.toml:9)",
 	}
 	var got []string
-	for _, c := range p.Check(site) {
+	for _, c := range p.CheckSite(site) {
 		got = append(got, c.Error())
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -68,12 +68,12 @@ func TestASiteThatFitsHasNoConflict(t *testing.T) {
 		{Stream: counting.Stream{ID: "road", Sensor: "north", Classes: []counting.Class{counting.Bicycle, counting.Vehicle}}},
 		{Stream: counting.Stream{ID: "wait", Kind: counting.ZoneStream, Sensor: "north", Classes: []counting.Class{counting.Person}}},
 	}}
-	if cs := p.Check(site); len(cs) > 0 {
+	if cs := p.CheckSite(site); len(cs) > 0 {
 		t.Errorf("%v", cs)
 	}
 	site.Streams = append(site.Streams, Stream{Stream: counting.Stream{ID: "again", Sensor: "north", Classes: []counting.Class{counting.Person}}, At: "site.toml:9"})
 	want := "site.toml:9: sensor north: a person can be counted in 3 streams (kerb, wait, again) and so spend ε 3: the policy allows 2 (policy.toml:8)"
-	if cs := p.Check(site); len(cs) != 1 || cs[0].Error() != want {
+	if cs := p.CheckSite(site); len(cs) != 1 || cs[0].Error() != want {
 		t.Errorf("got  %v\nwant %s", cs, want)
 	}
 }
@@ -88,7 +88,7 @@ func TestTheWholeBesideItsPartsIsNeverGivenWithoutNoise(t *testing.T) {
 		excess bool
 	}{{suppressed, true}, {noisy, false}} {
 		text := strings.NewReplacer(`"vehicle"]`, `"vehicle", "car", "heavy"]`, "totals = true", "overlap = 2").Replace(c.policy)
-		if l := parse(t, text).Ledger(streams); len(l) != 1 || l[0].ExceedsLimit() != c.excess || len(l[0].Streams) != 2 {
+		if l := parse(t, text).SensorCharges(streams); len(l) != 1 || l[0].ExceedsLimit() != c.excess || len(l[0].Streams) != 2 {
 			t.Errorf("%+v", l)
 		}
 	}

@@ -31,7 +31,7 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	r := Release{
 		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason,
 		start: start.UnixMilli(), end: end.UnixMilli(), mono: t.Mono.Milliseconds(),
-		observed: int64(t.Seen().Round(time.Second) / time.Second), still: t.Still,
+		observed: int64(t.SampledTime().Round(time.Second) / time.Second), still: t.Polled,
 		policy: p.hash, rule: p.newRule(),
 	}
 	if !p.openAll(start, end) {
@@ -58,7 +58,7 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 			continue
 		}
 		if t.Kind == counting.ZoneStream {
-			r.appendCells(w.clearZone(c, t.Presence[c], t.Seen(), t.Peak[c]))
+			r.appendCells(w.clearZone(c, t.Presence[c], t.SampledTime(), t.Peak[c]))
 		} else {
 			r.appendCells(w.clearLine(c, t.Crossings[c])...)
 		}
@@ -86,9 +86,9 @@ func (p *Policy) checkTally(t *counting.Tally) error {
 		return errors.New("window lies before 1970 or after 9999")
 	case t.Quality != counting.Gap && (t.Observed <= 0 || t.Observed > length):
 		return fmt.Errorf("observed %s of %s", t.Observed, length)
-	case t.Still && t.Kind != counting.ZoneStream:
+	case t.Polled && t.Kind != counting.ZoneStream:
 		return fmt.Errorf("a %s is not seen at instants", nameKind(t.Kind))
-	case t.Quality != counting.Gap && (t.Seen() <= 0 || t.Seen() > length):
+	case t.Quality != counting.Gap && (t.SampledTime() <= 0 || t.SampledTime() > length):
 		return fmt.Errorf("%d instants in %s", t.Instants, length)
 	}
 	return p.checkClasses(t.Counted)
@@ -98,7 +98,7 @@ func (p *Policy) checkTally(t *counting.Tally) error {
 // allow.
 func (p *Policy) checkClasses(counted [counting.Classes]bool) error {
 	for c, yes := range counted {
-		if yes && !p.Allows(counting.Class(c)) {
+		if yes && !p.AllowsClass(counting.Class(c)) {
 			return fmt.Errorf("the policy does not allow class %s", counting.Class(c))
 		}
 	}

@@ -112,7 +112,7 @@ func TestAPartOfAWindowIsReleasedAsThatWindow(t *testing.T) {
 	w := window(p, counting.LineStream)
 	w.Start, w.End, w.Observed, w.Quality, w.Reason = noon.Add(4*time.Minute), noon.Add(9*time.Minute), 299600*time.Millisecond, counting.Partial, "starting"
 	r := release(t, p, w)
-	if !r.Start().Equal(noon) || !r.End().Equal(noon.Add(15*time.Minute)) || r.Observed() != 5*time.Minute || r.Reason() != "starting" {
+	if !r.StartTime().Equal(noon) || !r.EndTime().Equal(noon.Add(15*time.Minute)) || r.Observed() != 5*time.Minute || r.Reason() != "starting" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -294,7 +294,7 @@ func (r Release) again(t testing.TB) Release {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := Restore(b)
+	q, err := RestoreRelease(b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,10 +37,10 @@ func Diff(old, new *Policy) []Change {
 	return changes
 }
 
-// Loosens lists the keys in which the new policy is looser than the old one,
+// LooserChanges lists the keys in which the new policy is looser than the old one,
 // one line each with both values; nil if it is at least as strict in every key.
 // Values that cannot be compared, such as another method, count as looser.
-func Loosens(old, new *Policy) []string {
+func LooserChanges(old, new *Policy) []string {
 	var lines []string
 	for _, c := range Diff(old, new) {
 		if c.Effect == Looser {

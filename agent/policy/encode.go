@@ -64,10 +64,10 @@ func flagByte(v bool) byte {
 	return 0
 }
 
-// Restore decodes the stored form; only package store uses it. It returns an
+// RestoreRelease decodes the stored form; only package store uses it. It returns an
 // error for every value that Clear cannot have made under any policy:
 // well-formed bytes alone are no proof that a number was cleared.
-func Restore(b []byte) (Release, error) {
+func RestoreRelease(b []byte) (Release, error) {
 	r, err := decodeRelease(b)
 	if err == nil {
 		err = r.checkFields()

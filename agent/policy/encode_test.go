@@ -29,13 +29,13 @@ func anyTally(t *rapid.T, p *Policy) counting.Tally {
 	w.Reason = rapid.SampledFrom([]string{"", "camera_lost", "Not a word"}).Draw(t, "reason")
 	w.Observed = time.Duration(rapid.Int64Range(1, int64(p.Window())).Draw(t, "observed"))
 	if w.Kind == counting.ZoneStream && rapid.Bool().Draw(t, "still") {
-		w.Still, w.Instants = true, uint32(rapid.IntRange(1, int(p.Window()/time.Second)).Draw(t, "instants"))
+		w.Polled, w.Instants = true, uint32(rapid.IntRange(1, int(p.Window()/time.Second)).Draw(t, "instants"))
 	}
-	if p.Allows(counting.Car) && rapid.Bool().Draw(t, "split") {
+	if p.AllowsClass(counting.Car) && rapid.Bool().Draw(t, "split") {
 		w.Counted[counting.Vehicle], w.Counted[counting.Car] = false, true
 	}
 	for c := range w.Counted {
-		if p.Allows(counting.Class(c)) && rapid.Bool().Draw(t, "leave out") {
+		if p.AllowsClass(counting.Class(c)) && rapid.Bool().Draw(t, "leave out") {
 			w.Counted[c] = false
 		}
 		for d := range w.Crossings[c] {
@@ -69,7 +69,7 @@ func TestEveryReleaseComesBackAsItWas(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				q, err := Restore(b)
+				q, err := RestoreRelease(b)
 				if err != nil {
 					t.Fatalf("%v\n%+v", err, r)
 				}
@@ -78,7 +78,7 @@ func TestEveryReleaseComesBackAsItWas(t *testing.T) {
 					t.Fatalf("got  %+v\nwant %+v", q, r)
 				}
 				if q.Stream() != w.Stream || q.Kind() != w.Kind || q.Policy() != p.Hash() || q.Epsilon() != p.Epsilon() ||
-					!q.Start().Equal(w.Start) || !q.End().Equal(w.End) || q.Mono() != w.Mono.Truncate(time.Millisecond) {
+					!q.StartTime().Equal(w.Start) || !q.EndTime().Equal(w.End) || q.Mono() != w.Mono.Truncate(time.Millisecond) {
 					t.Fatalf("got %+v of %+v", q, w)
 				}
 			})
@@ -267,10 +267,10 @@ func TestWhatClearCouldNotHaveMadeIsNotRestored(t *testing.T) {
 		{"a mean that is not rounded", s, zone, put(cell(0)+cellA, 5001)},
 	} {
 		b := bytesOf(t, c.p, c.kind, 500)
-		if _, err := Restore(b); err != nil {
+		if _, err := RestoreRelease(b); err != nil {
 			t.Fatalf("%s: before the change: %v", c.name, err)
 		}
-		if r, err := Restore(c.change(b)); err == nil || !r.IsZero() {
+		if r, err := RestoreRelease(c.change(b)); err == nil || !r.IsZero() {
 			t.Errorf("%s: restored as %+v", c.name, r)
 		}
 	}
@@ -296,7 +296,7 @@ func FuzzRestore(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := Restore(b)
+		r, err := RestoreRelease(b)
 		if err != nil {
 			if !r.IsZero() {
 				t.Fatal("an error, and a Release")
@@ -315,7 +315,7 @@ func FuzzRestore(f *testing.F) {
 				t.Fatalf("below zero without noise: %+v", c)
 			}
 		}
-		if r.End().Sub(r.Start()) < r.Observed() || (r.Quality() == counting.Gap) != (len(r.Cells()) == 0) {
+		if r.EndTime().Sub(r.StartTime()) < r.Observed() || (r.Quality() == counting.Gap) != (len(r.Cells()) == 0) {
 			t.Fatalf("%+v", r)
 		}
 	})

@@ -14,16 +14,16 @@ const HoursMargin = 250 * time.Millisecond
 // time now, or "" where it is allowed. own holds the camera's own hours, nil for
 // none. While the clock is not synchronised, counting is allowed only where all
 // hours are open, because the hour is then unknown.
-func (p *Policy) ClosedReason(own week.Shifts, now time.Time, synced bool) string {
+func (p *Policy) ClosedReason(own week.Spans, now time.Time, synced bool) string {
 	within := func(open func(time.Time) bool) bool { return open(now) && open(now.Add(HoursMargin)) }
 	switch {
 	case p.AlwaysOpen() && own == nil:
 		return ""
-	case !within(p.Open):
+	case !within(p.OpenAt):
 		return "closed"
 	case !synced:
 		return "clock"
-	case own != nil && !within(func(at time.Time) bool { return own.Open(at.In(p.Zone())) }):
+	case own != nil && !within(func(at time.Time) bool { return own.Contains(at.In(p.TimeZone())) }):
 		return "camera_closed"
 	}
 	return ""

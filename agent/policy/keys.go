@@ -178,7 +178,7 @@ func wholeWeek() (w weekMinutes) {
 func (t *terms) openMinutes() (w weekMinutes) {
 	monday := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range w {
-		w[i] = t.Hours.Open.Open(monday.Add(time.Duration(i) * time.Minute))
+		w[i] = t.Hours.Open.Contains(monday.Add(time.Duration(i) * time.Minute))
 	}
 	return w
 }

@@ -132,8 +132,8 @@ func (p *Policy) Method() Method { return p.terms.Clear.Method }
 // presence in one zone; 0 without noise.
 func (p *Policy) Epsilon() float64 { return p.terms.Clear.Epsilon }
 
-// Allows reports whether objects of the class may be counted.
-func (p *Policy) Allows(c counting.Class) bool {
+// AllowsClass reports whether objects of the class may be counted.
+func (p *Policy) AllowsClass(c counting.Class) bool {
 	return slices.Contains(p.terms.Count.Classes, class(c))
 }
 
@@ -149,9 +149,9 @@ func (p *Policy) MaxPixels() int { return p.terms.Camera.Pixels.Area() }
 // all; then lines cannot be counted.
 func (p *Policy) FollowMax() time.Duration { return time.Duration(p.terms.Camera.FollowMax) }
 
-// Masks are the areas of the named camera's picture that are blackened before
+// CameraMasks are the areas of the named camera's picture that are blackened before
 // detection, in addition to the site's own.
-func (p *Policy) Masks(camera string) []counting.Polygon {
+func (p *Policy) CameraMasks(camera string) []counting.Polygon {
 	var out []counting.Polygon
 	for _, m := range p.terms.Mask {
 		if m.Camera == camera {
@@ -164,11 +164,11 @@ func (p *Policy) Masks(camera string) []counting.Polygon {
 // MasksRequired reports whether a camera without any mask is refused.
 func (p *Policy) MasksRequired() bool { return p.terms.Camera.MasksRequired }
 
-// Open reports whether counting is allowed at the time at.
-func (p *Policy) Open(at time.Time) bool { return p.terms.Hours.Open.Open(at.In(p.zone)) }
+// OpenAt reports whether counting is allowed at the time at.
+func (p *Policy) OpenAt(at time.Time) bool { return p.terms.Hours.Open.Contains(at.In(p.zone)) }
 
-// Zone is the time zone of the policy's hours.
-func (p *Policy) Zone() *time.Location { return p.zone }
+// TimeZone is the time zone of the policy's hours.
+func (p *Policy) TimeZone() *time.Location { return p.zone }
 
 // AlwaysOpen reports whether no hour of the week is closed.
 func (p *Policy) AlwaysOpen() bool { return p.always }
@@ -177,19 +177,19 @@ func (p *Policy) AlwaysOpen() bool { return p.always }
 // It tests every minute, the resolution of the hours.
 func (p *Policy) openAll(start, end time.Time) bool {
 	for at := start; at.Before(end); at = at.Add(time.Minute) {
-		if !p.Open(at) {
+		if !p.OpenAt(at) {
 			return false
 		}
 	}
-	return p.Open(end.Add(-time.Nanosecond))
+	return p.OpenAt(end.Add(-time.Nanosecond))
 }
 
 // Retention is the longest time for which a Release may stay on the device.
 func (p *Policy) Retention() time.Duration { return time.Duration(p.terms.Keep.Retention) }
 
-// Aiming gives the content that the commissioning page may show, and the
+// AimingLimits gives the content that the commissioning page may show, and the
 // longest duration of one session.
-func (p *Policy) Aiming() (Show, time.Duration) {
+func (p *Policy) AimingLimits() (Show, time.Duration) {
 	return p.terms.Aim.Show, time.Duration(p.terms.Aim.Session)
 }
 

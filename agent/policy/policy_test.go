@@ -27,7 +27,7 @@ func window(p *Policy, k counting.Kind) counting.Tally {
 		Mono: time.Hour, Observed: p.Window(),
 	}
 	for c := counting.Person; c <= counting.Vehicle; c++ {
-		t.Counted[c] = p.Allows(c)
+		t.Counted[c] = p.AllowsClass(c)
 	}
 	return t
 }
@@ -242,8 +242,8 @@ func flipped(t *testing.T, path string, v reflect.Value) reflect.Value {
 	switch x := v.Interface().(type) {
 	case pixels:
 		return reflect.ValueOf(pixels{x.w, x.h - 1})
-	case week.Shifts:
-		return reflect.ValueOf(week.Shifts{{First: 0, Last: 4, From: 60, To: 120}})
+	case week.Spans:
+		return reflect.ValueOf(week.Spans{{First: 0, Last: 4, From: 60, To: 120}})
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -379,7 +379,7 @@ func belowFloor(p *Policy) string {
 			least = 900 * time.Second
 		}
 	}
-	_, session := p.Aiming()
+	_, session := p.AimingLimits()
 	switch {
 	case p.Window() < least || (24*time.Hour)%p.Window() != 0:
 		return "window"
@@ -423,7 +423,7 @@ func TestHoursAreThoseOfThePolicysOwnClock(t *testing.T) {
 		{"2026-07-20T04:30:00Z", true}, // summer time
 	} {
 		at, _ := time.Parse(time.RFC3339, c.at)
-		if p.Open(at) != c.open {
+		if p.OpenAt(at) != c.open {
 			t.Errorf("%s: open is %t", c.at, !c.open)
 		}
 	}

@@ -101,11 +101,11 @@ func (r Release) Quality() counting.Quality { return r.quality }
 // Reason is the reason for a quality other than OK, in one word; empty for OK.
 func (r Release) Reason() string { return r.reason }
 
-// Start is the beginning of the window, to the millisecond, in UTC.
-func (r Release) Start() time.Time { return time.UnixMilli(r.start).UTC() }
+// StartTime is the beginning of the window, to the millisecond, in UTC.
+func (r Release) StartTime() time.Time { return time.UnixMilli(r.start).UTC() }
 
-// End is the end of the window, to the millisecond, in UTC.
-func (r Release) End() time.Time { return time.UnixMilli(r.end).UTC() }
+// EndTime is the end of the window, to the millisecond, in UTC.
+func (r Release) EndTime() time.Time { return time.UnixMilli(r.end).UTC() }
 
 // Mono is the monotonic time of End since boot, to the millisecond.
 func (r Release) Mono() time.Duration { return time.Duration(r.mono) * time.Millisecond }

@@ -100,7 +100,7 @@ func (t Trust) neededSigners(p, last *Policy) (int, string) {
 		return 2, "its purpose is operational"
 	}
 	if t.Mode == TwoPerson && last != nil {
-		if looser := Loosens(last, p); len(looser) > 0 {
+		if looser := LooserChanges(last, p); len(looser) > 0 {
 			return 2, fmt.Sprintf("it is looser than version %d: %s", last.Version(), strings.Join(looser, ", "))
 		}
 	}

@@ -60,7 +60,7 @@ func (m mask) toPolygon() counting.Polygon {
 }
 
 type hours struct {
-	Open     week.Shifts `toml:"open"`
+	Open     week.Spans `toml:"open"`
 	Timezone string      `toml:"timezone"`
 }
 
@@ -94,7 +94,7 @@ type broker struct {
 func defaultTerms() terms {
 	return terms{
 		Camera: camera{Pixels: pixels{640, 480}},
-		Hours:  hours{Open: week.Shifts{{First: 0, Last: 6, From: 0, To: 24 * 60}}, Timezone: "UTC"},
+		Hours:  hours{Open: week.Spans{{First: 0, Last: 6, From: 0, To: 24 * 60}}, Timezone: "UTC"},
 		Clear:  clearing{Round: 1, Overlap: 1},
 		Aim:    aim{Show: ShowNothing},
 	}
@@ -105,7 +105,7 @@ func (t *terms) sortSets() {
 	slices.Sort(t.Count.Streams)
 	slices.Sort(t.Count.Classes)
 	slices.Sort(t.Broker.Commands)
-	slices.SortFunc(t.Hours.Open, func(a, b week.Shift) int {
+	slices.SortFunc(t.Hours.Open, func(a, b week.Span) int {
 		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.From, b.From),
 			cmp.Compare(a.Last, b.Last), cmp.Compare(a.To, b.To))
 	})

@@ -45,7 +45,7 @@ func (s words) joinClasses(cs []class) string {
 	return s.joinList(names)
 }
 
-func (s words) formatHours(hs week.Shifts) string {
+func (s words) formatHours(hs week.Spans) string {
 	var out []string
 	for _, h := range hs {
 		d := s.week[h.First]

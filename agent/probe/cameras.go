@@ -85,7 +85,7 @@ func videoNode(node string) (attachedCamera, bool) {
 		return attachedCamera{}, false
 	}
 	defer dev.Close()
-	formats := dev.Formats()
+	formats := dev.ListFormats()
 	if len(formats) == 0 || stages.MatchString(dev.Name()) {
 		return attachedCamera{}, false
 	}
@@ -146,7 +146,7 @@ const ribbonRate = 15
 
 // chips are the GPIO chips whose lines have names.
 func FindChips() (all []attachedChip) {
-	lines, err := loopdriver.Lines()
+	lines, err := loopdriver.ListLines()
 	if err != nil {
 		return nil
 	}

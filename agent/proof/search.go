@@ -153,7 +153,7 @@ func declared(m message) error {
 	if len(levels) < 6 || levels[0] != "kerb" || levels[1] != "v1" {
 		return errors.New("not a topic of kerb")
 	}
-	b, err := configs.Schema(levels[5])
+	b, err := configs.ReadSchema(levels[5])
 	if err != nil {
 		return fmt.Errorf("no schema for %s", levels[5])
 	}

@@ -90,7 +90,7 @@ func NewTrial() (t *trial, err error) {
 	}
 	t.camera = &http.Server{Handler: http.HandlerFunc(t.serveCamera)}
 	go func() { _ = t.camera.Serve(l) }() // until close
-	policy, err := configs.Policy("standard")
+	policy, err := configs.ReadPolicy("standard")
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func (a *Clearer) FillDownGaps(r clock.Reading) error {
 	a.resumed = true
 	last := map[string]time.Time{}
 	err := a.Store.Each(func(i store.Item) error {
-		if end := i.Release.End(); i.Synced && end.After(last[i.Release.Stream()]) {
+		if end := i.Release.EndTime(); i.Synced && end.After(last[i.Release.Stream()]) {
 			last[i.Release.Stream()] = end
 		}
 		return nil

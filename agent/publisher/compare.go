@@ -14,7 +14,7 @@ import (
 // compared is a declared pair of streams. It is fed with what the policy
 // released, so that its verdict tells nothing that is not public already.
 type Comparison struct {
-	config.Compare
+	config.Comparison
 	run *loop.Comparison
 }
 
@@ -25,7 +25,7 @@ const (
 	patient   = 3
 )
 
-func NewComparison(c config.Compare) (Comparison, error) {
+func NewComparison(c config.Comparison) (Comparison, error) {
 	run, err := loop.NewComparison(c.Expect, c.Tolerance, leastPool, patient)
 	return Comparison{c, run}, err
 }
@@ -37,7 +37,7 @@ func (c Comparison) noteWindow(rs []policy.Release, db *store.Store, log *slog.L
 	if !okA || !okB {
 		return
 	}
-	v := c.run.Window(a, b)
+	v := c.run.AddWindow(a, b)
 	if v.Enough {
 		log.Info("streams compared", "a", c.A, "b", c.B, "ratio", v.Ratio, "expected", c.Expect)
 	}

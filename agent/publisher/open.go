@@ -49,7 +49,7 @@ func UplinkOpts(site *config.Site, pol *policy.Policy, version string, db *store
 		o.Birth.Place = &uplink.Place{Name: p.Description, Lat: &p.Lat, Lon: &p.Lon}
 	}
 	for _, s := range site.Streams() {
-		st := uplink.Stream{ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor, Instants: s.Still}
+		st := uplink.Stream{ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor, Instants: s.Polled}
 		for _, c := range s.Classes {
 			st.Classes = append(st.Classes, c.String())
 		}

@@ -41,7 +41,7 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 		return errors.Join(err, db.Close())
 	}
 	w.Clearer = Clearer{Policy: pol, Store: db, Stored: up.Wake, Streams: site.Streams(), Believed: believed, Log: log}
-	for _, c := range site.Compare {
+	for _, c := range site.Comparisons {
 		p, err := NewComparison(c)
 		if err != nil {
 			return errors.Join(err, db.Close())

@@ -55,7 +55,7 @@ func (r *Command) replayTrace(ctx context.Context, path string, t terminal.Termi
 	}
 	res := traceResult{Trace: path, Events: []string{}}
 	for {
-		step, err := counter.Step(ctx)
+		step, err := counter.CountBatch(ctx)
 		for _, e := range step.Events {
 			res.Events = append(res.Events, fmt.Sprintf("%.3f s: %s: %s: %s, begins: %v", e.At.Seconds(), e.Stream, e.Line, e.Fault, e.On))
 		}
@@ -66,7 +66,7 @@ func (r *Command) replayTrace(ctx context.Context, path string, t terminal.Termi
 			return err
 		}
 	}
-	for _, w := range counter.Cut() {
+	for _, w := range counter.CloseWindows() {
 		res.Seconds = max(res.Seconds, (w.End - w.Start).Seconds())
 		res.Lanes = append(res.Lanes, laneOf(&w))
 	}

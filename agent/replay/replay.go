@@ -114,7 +114,7 @@ func (r *Command) ReplayClip(ctx context.Context, path string, t terminal.Termin
 	w, h := src.Size()
 	o := where.visionOpts(w, h)
 	o.FollowMax, o.Workers = r.Follow, r.Workers
-	if every := (config.Camera{FPS: r.FPS}).Every(); every > 0 {
+	if every := (config.Camera{FPS: r.FPS}).FrameInterval(); every > 0 {
 		src = &source.RateLimiter{Pictures: src, Interval: every}
 	}
 	d, err := r.chooseDetector(w, h)
@@ -123,9 +123,9 @@ func (r *Command) ReplayClip(ctx context.Context, path string, t terminal.Termin
 	}
 	defer d.Close()
 	if o.Network = d.Net; r.Looks > 0 {
-		o.Every = time.Duration(float64(time.Second) / r.Looks)
+		o.NetworkInterval = time.Duration(float64(time.Second) / r.Looks)
 	}
-	o.Health = new(health.Watch)
+	o.Health = new(health.Monitor)
 	counter, err := vision.New(src, o)
 	if err != nil {
 		return nil, err
@@ -217,7 +217,7 @@ func sceneTruth(s *scene.Scene) *truth.Truth {
 			if e.Stream != l.ID {
 				continue
 			}
-			c := e.Class.Coarse()
+			c := e.Class.WithoutSplit()
 			line.Counts[c][e.Dir]++
 			line.Crossings = append(line.Crossings, truth.Crossing{Frame: e.Frame, Class: c, Dir: e.Dir})
 		}
@@ -287,7 +287,7 @@ func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter,
 	if known == nil {
 		known = &truth.Truth{Rate: rate(len(ms), last)}
 	}
-	res.Report = known.Score(crossings, seen)
+	res.Report = known.ScoreCrossings(crossings, seen)
 	return res, nil
 }
 

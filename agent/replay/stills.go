@@ -33,7 +33,7 @@ type still struct {
 	Network  string                    `json:"network"`
 	MS       float64                   `json:"ms"`
 	Region   counting.Polygon          `json:"region"` // in fractions of the picture
-	Classes  map[string]truth.Standing `json:"classes"`
+	Classes  map[string]truth.StillResult `json:"classes"`
 }
 
 // replayStills looks at every image on its own and compares what stands in its
@@ -110,7 +110,7 @@ func (r *Command) countStill(ctx context.Context, path string, known *truth.Stil
 		return out, err
 	}
 	out.MS = float64(time.Since(begun).Microseconds()) / 1000
-	out.Classes = known.Score(step.Zones[0].Count)
+	out.Classes = known.ScoreCounts(step.Zones[0].Count)
 	return out, nil
 }
 

@@ -41,7 +41,7 @@ type Camera struct {
 	memory *cage.Vault
 
 	View View         // how well the camera sees
-	poll camera.Asked // of a camera that is seen at instants: what outlives one opening
+	poll camera.PollState // of a camera that is seen at instants: what outlives one opening
 
 	Crossings atomic.Int64 // since the start, for the summary of a demo
 	Pictures  atomic.Int64
@@ -55,11 +55,11 @@ type Camera struct {
 
 func (s *Camera) Streams() []counting.Stream { return s.Config.Streams() }
 
-func (s *Camera) MarkLost(reason string) { s.tallier.Lost(reason) }
+func (s *Camera) MarkLost(reason string) { s.tallier.MarkLost(reason) }
 
 func (s *Camera) CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
 	defer s.View.reportChanges()
-	return s.tallier.End(mono, start, end, whole)
+	return s.tallier.CloseWindows(mono, start, end, whole)
 }
 
 // New returns the sensor of camera c. It gets descriptors of the open camera
@@ -103,7 +103,7 @@ func (s *Camera) Run(ctx context.Context) {
 			return
 		}
 		stood := s.Watching.Swap(false)
-		s.tallier.Lost("camera_lost")
+		s.tallier.MarkLost("camera_lost")
 		s.extendDeadline(again.delayAfter(err, time.Since(begun), stood))
 		again.logLoss(s.log, "camera lost", err, time.Now())
 	}
@@ -128,14 +128,14 @@ func (s *Camera) Stalled() bool {
 
 // countUntilLost opens the camera and counts until it fails or the context ends.
 func (s *Camera) countUntilLost(ctx context.Context) error {
-	s.extendDeadline(time.Until(s.poll.Due()))
+	s.extendDeadline(time.Until(s.poll.NextPoll()))
 	src, err := s.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
 	overtaken, _ := src.(interface{ Dropped() uint64 })
-	if d := s.Config.Every(); d > 0 && overtaken == nil {
+	if d := s.Config.FrameInterval(); d > 0 && overtaken == nil {
 		src = &source.RateLimiter{Pictures: src, Interval: d}
 	}
 	before := s.Dropped.Load()
@@ -149,8 +149,8 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		return err
 	}
 	defer d.Close()
-	if o.Network = d.Net; !s.Config.Still() {
-		o.Share, o.Health = model.MaxCoreShare, s.View.watchForOpening()
+	if o.Network = d.Net; !s.Config.Polled() {
+		o.NetworkShare, o.Health = model.MaxCoreShare, s.View.watchForOpening()
 	}
 	c, err := vision.New(src, o)
 	if err != nil {
@@ -162,10 +162,10 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	}
 	s.log.Info("camera open", "width", w, "height", h, "detector", d.Kind, "network", d.Name)
 	for {
-		s.extendDeadline(time.Until(s.poll.Due()))
+		s.extendDeadline(time.Until(s.poll.NextPoll()))
 		step, err := c.Step(ctx)
-		if errors.Is(err, camera.ErrSame) {
-			s.tallier.Watched(s.now())
+		if errors.Is(err, camera.ErrUnchanged) {
+			s.tallier.MarkWatched(s.now())
 			s.Watching.Store(true)
 			continue
 		}
@@ -183,7 +183,7 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		}
 		s.Latency.addSample(time.Since(step.At))
 		s.countStep(step)
-		s.noteDetector(d, c.Pace())
+		s.noteDetector(d, c.NetworkRate())
 	}
 }
 
@@ -201,11 +201,11 @@ func (s *Camera) chooseDetector(ctx context.Context, w, h int, arena neural.Aren
 		s.extendDeadline(0) // it was planned; to try it is another step
 		return looks(net)
 	}
-	if s.Config.Still() {
+	if s.Config.Polled() {
 		fast = model.AcceptAll // there are minutes for each picture
 	}
 	d, err := model.Choose(s.Config, w, h, 1, arena, s.readModel, fast)
-	if err == nil && s.Config.Still() && d.Net == nil {
+	if err == nil && s.Config.Polled() && d.Net == nil {
 		err = model.ErrNoNetwork
 	}
 	return d, err
@@ -259,10 +259,10 @@ func (s *Camera) Detection() ipc.Detection {
 
 func (s *Camera) visionOpts(w, h int) vision.Opts {
 	o := vision.Opts{
-		Width: w, Height: h, Masks: append(s.policy.Masks(s.Config.Name), s.Config.Masks...),
+		Width: w, Height: h, Masks: append(s.policy.CameraMasks(s.Config.Name), s.Config.Masks...),
 		Heights: s.Config.Heights, FollowMax: s.policy.FollowMax(),
 	}
-	if s.Config.Still() {
+	if s.Config.Polled() {
 		o.FollowMax = 0 // nobody can be followed, and one picture tells all
 	}
 	for _, l := range s.Config.Lines {
@@ -272,7 +272,7 @@ func (s *Camera) visionOpts(w, h int) vision.Opts {
 		o.Zones = append(o.Zones, z.Zone)
 	}
 	for c := range counting.Class(counting.Classes) {
-		if s.policy.Allows(c) {
+		if s.policy.AllowsClass(c) {
 			o.Classes = append(o.Classes, c)
 		}
 	}
@@ -284,17 +284,17 @@ func (s *Camera) countStep(step vision.Step) {
 	s.Watching.Store(true)
 	s.View.setFault(step.Health, s.log)
 	if step.Health.Pauses() { // what is counted now would be a lie
-		s.tallier.Lost(step.Health.String())
+		s.tallier.MarkLost(step.Health.String())
 		return
 	}
-	d := s.tallier.Watched(s.now())
+	d := s.tallier.MarkWatched(s.now())
 	for _, c := range step.Crossings {
-		if s.tallier.Cross(c) {
+		if s.tallier.AddCrossing(c) {
 			s.Crossings.Add(1)
 		}
 	}
 	for _, z := range step.Zones {
-		s.tallier.Present(z.Zone, z.Count, d)
+		s.tallier.AddPresence(z.Zone, z.Count, d)
 	}
 }
 
@@ -304,7 +304,7 @@ func packDetection(s detectorInfo) ipc.Detection {
 		return ipc.Detection{Detector: ipc.Motion}
 	}
 	p := ipc.Detection{Detector: ipc.Neural, Network: 1, Looks: uint16(min(math.Round(10*s.pace), math.MaxUint16))}
-	if i := slices.Index(nets.All(), s.name); i >= 0 {
+	if i := slices.Index(nets.Names(), s.name); i >= 0 {
 		p.Network = uint8(2 + i)
 	}
 	return p

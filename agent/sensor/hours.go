@@ -19,7 +19,7 @@ type Schedule struct {
 }
 
 // newShifts are the policy's hours, and within them the camera's own.
-func NewSchedule(p *policy.Policy, own week.Shifts, read func() clock.Reading) Schedule {
+func NewSchedule(p *policy.Policy, own week.Spans, read func() clock.Reading) Schedule {
 	return Schedule{Interval: policy.HoursMargin, Closed: func() string { r := read(); return p.ClosedReason(own, r.Wall, r.Synced) }}
 }
 

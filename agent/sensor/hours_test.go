@@ -117,9 +117,9 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 // A camera's own hours are in the policy's time zone, and narrow the policy's.
 func TestACameraHasHoursOfItsOwn(t *testing.T) {
 	p := policytest.Parse(t, policytest.Daytime)
-	var own week.Shifts
+	var own week.Spans
 	for _, text := range []string{"Sat-Sun 00:00-24:00", "Mon 05:00-09:00"} {
-		var s week.Shift
+		var s week.Span
 		if err := s.UnmarshalText([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestACameraHasHoursOfItsOwn(t *testing.T) {
 		"2026-11-24 08:00:00": "camera_closed",
 		"2026-11-28 12:00:00": "closed",
 	} {
-		wall, err := time.ParseInLocation(time.DateTime, at, p.Zone())
+		wall, err := time.ParseInLocation(time.DateTime, at, p.TimeZone())
 		if err != nil {
 			t.Fatal(err)
 		}

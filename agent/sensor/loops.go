@@ -82,10 +82,10 @@ func (l *loops) countUntilLost(ctx context.Context) error {
 	for {
 		l.mu.Lock()
 		if l.cutAt > 0 {
-			c.CutAt(l.cutAt)
+			c.SetWindowEnd(l.cutAt)
 		}
 		l.mu.Unlock()
-		step, err := c.Step(ctx)
+		step, err := c.CountBatch(ctx)
 		l.noteStep(step)
 		if err != nil {
 			l.closeCounter(c, err)
@@ -95,7 +95,7 @@ func (l *loops) countUntilLost(ctx context.Context) error {
 }
 
 // note takes over what a step brought.
-func (l *loops) noteStep(step loop.Step) {
+func (l *loops) noteStep(step loop.BatchResult) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range step.Events {
@@ -137,8 +137,8 @@ func (l *loops) closeCounter(c *loop.Counter, err error) {
 	case l.reason != "stopped":
 		l.reason = "loops_lost"
 	}
-	for _, w := range c.Cut() {
-		l.parts = append(l.parts, part{w.Tally(), w.Faults})
+	for _, w := range c.CloseWindows() {
+		l.parts = append(l.parts, part{w.ToTally(), w.Faults})
 	}
 	if l.cutAt > 0 {
 		l.handOver(nil)
@@ -148,7 +148,7 @@ func (l *loops) closeCounter(c *loop.Counter, err error) {
 // handOver gives the closed window to whoever waits for it in end.
 func (l *loops) handOver(ws []loop.Window) {
 	for _, w := range ws {
-		l.parts = append(l.parts, part{w.Tally(), w.Faults})
+		l.parts = append(l.parts, part{w.ToTally(), w.Faults})
 	}
 	l.closed <- l.parts
 	l.parts, l.cutAt = nil, 0

@@ -28,7 +28,7 @@ const MaxGrowth = 768 << 20
 // cageOf is what a process that sees this camera is held by.
 func CameraRole(c config.Camera) cage.SenseRole {
 	role := cage.Sense().Handover().Memory(MaxGrowth)
-	if c.Feed() == config.DeviceFeed {
+	if c.Kind() == config.DeviceSource {
 		role = role.Video()
 	}
 	return role

@@ -28,7 +28,7 @@ type Sketcher struct {
 	layout atomic.Pointer[aim.Layout]
 
 	sketcher vision.Sketcher
-	view     health.Watch
+	view     health.Monitor
 	report   aim.Report
 	sent     time.Duration
 	masks    [aim.MaxMasks]aim.Area
@@ -68,13 +68,13 @@ func (a *Sketcher) sketchUntilLost(ctx context.Context) error {
 		return err
 	}
 	defer src.Close()
-	if d := s.Config.Every(); d > 0 {
+	if d := s.Config.FrameInterval(); d > 0 {
 		src = &source.RateLimiter{Pictures: src, Interval: d}
 	}
 	w, h := src.Size()
 	o := s.visionOpts(w, h)
 	o.Sketcher = &a.sketcher
-	if !s.Config.Still() {
+	if !s.Config.Polled() {
 		o.Health = &a.view
 	}
 	arena := new(cage.Vault)
@@ -84,7 +84,7 @@ func (a *Sketcher) sketchUntilLost(ctx context.Context) error {
 		return err
 	}
 	defer d.Close()
-	o.Network, o.Share = d.Net, model.MaxCoreShare
+	o.Network, o.NetworkShare = d.Net, model.MaxCoreShare
 	for {
 		if err := a.sketchLayout(ctx, src, o, a.layout.Load()); err != nil {
 			return err
@@ -117,7 +117,7 @@ func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o visi
 		a.report.Watching, a.report.Fault = true, uint8(step.Health)
 		a.addStep(step)
 		if now := a.Sensor.now(); now-a.sent >= minReportInterval {
-			c.Sketch(&a.report.Sketch)
+			c.DrawSketch(&a.report.Sketch)
 			a.sent = now
 			if err := a.sendReport(); err != nil {
 				return err
@@ -141,7 +141,7 @@ func (a *Sketcher) applyLayout(o *vision.Opts, l *aim.Layout) {
 	for i, z := range l.Zones[:l.NZones] {
 		o.Zones = append(o.Zones, counting.Zone{ID: streamID(i), Polygon: z.Polygon()})
 	}
-	o.Masks = a.Sensor.policy.Masks(a.Sensor.Config.Name)
+	o.Masks = a.Sensor.policy.CameraMasks(a.Sensor.Config.Name)
 	for _, m := range l.Masks[:l.NMasks] {
 		o.Masks = append(o.Masks, m.Polygon())
 	}
@@ -153,10 +153,10 @@ func (a *Sketcher) applyLayout(o *vision.Opts, l *aim.Layout) {
 	if a.masks != l.Masks {
 		a.masks = l.Masks
 		a.sketcher = vision.Sketcher{} // what a mask covered until now is forgotten
-		a.view.Forget()
+		a.view.ResetReference()
 	}
-	if a.view.Is() == health.Moved { // somebody draws over what is to be seen now
-		a.view.Forget()
+	if a.view.CurrentFault() == health.Moved { // somebody draws over what is to be seen now
+		a.view.ResetReference()
 	}
 }
 

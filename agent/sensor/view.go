@@ -13,7 +13,7 @@ import (
 // A view is how well a camera sees: what its watch says, and what of that is
 // not told yet.
 type View struct {
-	Watch    health.Watch  // of the goroutine that counts
+	Watch    health.Monitor  // of the goroutine that counts
 	is       atomic.Uint32 // the latest verdict
 	Forget   atomic.Bool   // somebody aims: the next view is the right one
 	OnChange func(f health.Fault, on bool)
@@ -72,9 +72,9 @@ func (v *View) Fault() health.Fault { return health.Fault(v.is.Load()) }
 
 // fresh is the watch of a camera that is opened: the one that it had, unless
 // somebody aimed it meanwhile.
-func (v *View) watchForOpening() *health.Watch {
+func (v *View) watchForOpening() *health.Monitor {
 	if v.Forget.Swap(false) {
-		v.Watch.Forget()
+		v.Watch.ResetReference()
 	}
 	return &v.Watch
 }

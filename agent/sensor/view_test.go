@@ -78,8 +78,8 @@ func TestATurningCameraTellsFew(t *testing.T) {
 // After aiming the view is taken as it is.
 func TestAimingMakesTheViewTheRightOne(t *testing.T) {
 	var v View
-	look := func(w *health.Watch) {
-		w.Look(health.Picture{Width: 64, Height: 48, Now: make([]byte, 64*48)}, time.Second)
+	look := func(w *health.Monitor) {
+		w.JudgePicture(health.Picture{Width: 64, Height: 48, Now: make([]byte, 64*48)}, time.Second)
 	}
 	look(v.watchForOpening())
 	if reflect.ValueOf(&v.Watch).Elem().IsZero() {

@@ -92,7 +92,7 @@ func openJPEGs(path string, l camera.Limits) (Pictures, error) {
 // openScene reads scene:PRESET?seed=7&size=480x270&rate=15. Played as a clip, a
 // scene without an end is half a minute long.
 func OpenScene(words string, paced bool) (*scene.Scene, error) {
-	o, err := scene.Parse(words)
+	o, err := scene.ParseOpts(words)
 	if err != nil {
 		return nil, err
 	}

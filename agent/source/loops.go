@@ -50,7 +50,7 @@ func lineOptions(conf config.Loops) []loopdriver.Line {
 
 // loopOpts is the site's loops in the counter's words.
 func LoopOpts(conf config.Loops, wall func(time.Duration) time.Time) loop.Opts {
-	o := loop.Opts{Limits: loop.Default(), Wall: wall}
+	o := loop.Opts{Limits: loop.DefaultLimits(), Wall: wall}
 	if conf.Debounce > 0 {
 		o.Limits.Settle = 0
 	}
@@ -66,10 +66,10 @@ func LoopOpts(conf config.Loops, wall func(time.Duration) time.Time) loop.Opts {
 	for _, n := range conf.Lanes {
 		lane := loop.Lane{
 			Stream: n.ID, Reverse: n.Reverse, Spacing: n.Spacing, LoopLength: n.LoopLength,
-			MeanLength: n.MeanLength, Split: n.Split, Lengths: loop.UK(),
+			MeanLength: n.MeanLength, Split: n.Split, LengthBins: loop.UK(),
 		}
-		if n.Lengths == "tls" {
-			lane.Lengths = loop.TLS()
+		if n.LengthClasses == "tls" {
+			lane.LengthBins = loop.TLS()
 		}
 		for _, name := range n.Loops {
 			lane.Loops = append(lane.Loops, number[name])

@@ -27,7 +27,7 @@ type Opener struct {
 	Camera    config.Camera
 	Limits    camera.Limits
 	Secrets   Secrets
-	Poll      *camera.Asked
+	Poll      *camera.PollState
 	Requester handover.Requester
 }
 
@@ -73,28 +73,28 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 // open is the visible switch from the words of site.toml to a driver. Recorded
 // sources are played at their own pace when paced is set.
 func (f Opener) Open(ctx context.Context, paced bool) (Pictures, error) {
-	c, live := f.Camera, camera.Live{Newest: true, Every: f.Camera.Every()}
-	switch c.Feed() {
-	case config.SceneFeed:
+	c, live := f.Camera, camera.Live{Newest: true, FrameInterval: f.Camera.FrameInterval()}
+	switch c.Kind() {
+	case config.SceneSource:
 		return OpenScene(strings.TrimPrefix(c.Source, "scene:"), paced)
-	case config.StreamFeed:
-		o := camera.HTTP{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn, Live: live}
+	case config.MJPEGSource:
+		o := camera.HTTPOpts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn, Live: live}
 		return camera.OpenMJPEG(ctx, c.Source, f.Limits, o)
-	case config.SnapshotFeed:
+	case config.SnapshotSource:
 		return f.openSnapshot(ctx)
-	case config.RTSPFeed:
+	case config.RTSPSource:
 		o := rtsp.Opts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn}
 		if c.UDP {
-			o.Packets = f.requestUDP
+			o.OpenUDP = f.requestUDP
 		}
 		return camera.OpenRTSP(ctx, c.Source, f.Limits, o, live, f.openStreamDecoder)
-	case config.DeviceFeed:
+	case config.DeviceSource:
 		fds, err := f.requestFDs(ctx, handover.RequestCamera, 1)
 		if err != nil {
 			return nil, err
 		}
 		return camera.OpenDevice(ctx, fds[0], f.Limits, live)
-	case config.CSIFeed, config.CommandFeed:
+	case config.CSISource, config.CommandSource:
 		return f.openPipe(ctx, live)
 	}
 	return f.openRecording(ctx, paced)
@@ -105,7 +105,7 @@ const snapshotTimeout = 20 * time.Second
 
 // openSnapshot is one picture, or one short clip, at a time.
 func (f Opener) openSnapshot(ctx context.Context) (Pictures, error) {
-	o := camera.SnapshotOpts{Every: f.Camera.Asked, Clip: f.openClipDecoder}
+	o := camera.SnapshotOpts{PollEvery: f.Camera.PollEvery, OpenClipDecoder: f.openClipDecoder}
 	o.User, o.Password, o.TLS, o.Dial = f.Camera.User, f.Secrets.password, f.Secrets.tls, f.requestConn
 	o.Connect = snapshotTimeout
 	return camera.OpenSnapshot(ctx, f.Camera.Source, f.Limits, o, f.Poll)
@@ -114,7 +114,7 @@ func (f Opener) openSnapshot(ctx context.Context) (Pictures, error) {
 // openPipe is what a program writes.
 func (f Opener) openPipe(ctx context.Context, live camera.Live) (Pictures, error) {
 	format := f.Camera.Format
-	if f.Camera.Feed() == config.CSIFeed {
+	if f.Camera.Kind() == config.CSISource {
 		csi, err := config.ParseCSI(f.Camera.Source)
 		if err != nil {
 			return nil, err
@@ -141,7 +141,7 @@ func (f Opener) openRecording(ctx context.Context, paced bool) (Pictures, error)
 			return nil, err
 		}
 		if ext := strings.ToLower(filepath.Ext(f.Camera.Source)); ext != ".mjpeg" && ext != ".mjpg" {
-			return camera.ReadAVI(file, f.Limits)
+			return camera.NewAVI(file, f.Limits)
 		}
 		s, err := camera.OpenStream(file, f.Limits, ClipRate)
 		if err != nil {
@@ -175,7 +175,7 @@ func (f Opener) requestFile(ctx context.Context) (*os.File, error) {
 // requestConn is what a client uses instead of the network. Another address than the
 // camera's own is refused here, and could not be reached from a cage.
 func (f Opener) requestConn(ctx context.Context, _, addr string) (net.Conn, error) {
-	if addr != f.Camera.Address() {
+	if addr != f.Camera.HostPort() {
 		return nil, fmt.Errorf("camera leads to %s: not followed", addr)
 	}
 	file, err := f.requestFile(ctx)

@@ -142,7 +142,7 @@ func (s *Store) sweep(tx *bolt.Tx, windows *bolt.Bucket, next *state, added, roo
 // expired reports a window whose retention is over. A window from the far
 // future was stamped by a wrong clock and goes too.
 func (s *Store) expired(r policy.Release, now time.Time) bool {
-	return !now.IsZero() && (r.End().Before(now.Add(-s.keep)) || r.End().After(now.Add(s.keep)))
+	return !now.IsZero() && (r.EndTime().Before(now.Add(-s.keep)) || r.EndTime().After(now.Add(s.keep)))
 }
 
 func (s *Store) crowded(tx *bolt.Tx) bool {

@@ -84,7 +84,7 @@ func decodeRecord(order uint64, b []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	r, err := policy.Restore(h.release)
+	r, err := policy.RestoreRelease(h.release)
 	if err != nil {
 		return Entry{}, fmt.Errorf("%w: %w", errRecord, err)
 	}

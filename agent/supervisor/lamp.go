@@ -25,7 +25,7 @@ func (s *Supervisor) runLamp(ctx context.Context) {
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
 	for tick := time.NewTicker(time.Second); ; {
-		l.Show(s.lampCode())
+		l.SetCode(s.lampCode())
 		select {
 		case <-tick.C:
 		case err := <-done:
@@ -39,15 +39,15 @@ func (s *Supervisor) runLamp(ctx context.Context) {
 }
 
 func lampPin(c config.Lamp) (lamp.Pin, error) {
-	all, err := loopdriver.Lines()
+	all, err := loopdriver.ListLines()
 	if err != nil {
 		return nil, err
 	}
-	found, err := loopdriver.Find(all, []loopdriver.Line{{Chip: c.Chip, Name: c.GPIO}})
+	found, err := loopdriver.FindLines(all, []loopdriver.Line{{Chip: c.Chip, Name: c.GPIO}})
 	if err != nil {
 		return nil, err
 	}
-	return found[0].Pin(), nil
+	return found[0].PeriphPin(), nil
 }
 
 // code is what the lamp says: a sensor that does not deliver before one that

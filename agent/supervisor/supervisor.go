@@ -61,7 +61,7 @@ type slot struct {
 	firstStream int // of its streams among all
 	streams     []counting.Stream
 	watcher     *process.Watcher
-	hours       week.Shifts // of the camera; nil: always
+	hours       week.Spans // of the camera; nil: always
 
 	// Under the supervisor's lock.
 	process   *process.Process // nil while it is not counting
@@ -103,7 +103,7 @@ func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, 
 }
 
 // addSlot adds a sensing process.
-func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Shifts, w *process.Watcher) {
+func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Spans, w *process.Watcher) {
 	p := &slot{number: len(s.slots), streams: streams, hours: hours, watcher: w}
 	for _, before := range s.slots {
 		p.firstStream += len(before.streams)

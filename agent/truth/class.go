@@ -11,7 +11,7 @@ import (
 // no part of another one.
 func coarseClasses() (cs []counting.Class) {
 	for c := range counting.Class(counting.Classes) {
-		if c.Coarse() == c {
+		if c.WithoutSplit() == c {
 			cs = append(cs, c)
 		}
 	}
@@ -21,7 +21,7 @@ func coarseClasses() (cs []counting.Class) {
 // addCoarse adds up the counts of all classes that are c or a part of it.
 func addCoarse(counts [counting.Classes]int, c counting.Class) (sum int) {
 	for part, n := range counts {
-		if counting.Class(part).Coarse() == c {
+		if counting.Class(part).WithoutSplit() == c {
 			sum += n
 		}
 	}

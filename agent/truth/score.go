@@ -15,14 +15,14 @@ const matchWindow = 1.5 // seconds
 // Report compares the counts of one clip with its truth. Its JSON is part of
 // the object of kerb replay -json.
 type Report struct {
-	Lines     []Cell           `json:"lines"`
-	Occupancy map[string]Mean  `json:"occupancy"`
-	Error     map[string]Error `json:"error"`
-	Crossings []Event          `json:"crossings"`
+	Lines     []LineResult           `json:"lines"`
+	Occupancy map[string]OccupancyError  `json:"occupancy"`
+	Error     map[string]ClassError `json:"error"`
+	Crossings []CountedCrossing          `json:"crossings"`
 }
 
-// Cell is the result for one line, class and direction.
-type Cell struct {
+// LineResult is the result for one line, class and direction.
+type LineResult struct {
 	ID      string `json:"id"`
 	Class   string `json:"class"`
 	Dir     string `json:"dir"`
@@ -32,45 +32,45 @@ type Cell struct {
 	Matched int    `json:"matched"` // true crossings with a counted one within 1.5 s, one to one
 }
 
-// Mean is the mean absolute error of the sampled occupancy of one class.
-type Mean struct {
+// OccupancyError is the mean absolute error of the sampled occupancy of one class.
+type OccupancyError struct {
 	Samples      int     `json:"samples"`
 	MeanAbsError float64 `json:"mean_abs_error"`
 }
 
-// Error adds up one class over all lines and both directions. AbsError counts 0
+// ClassError adds up one class over all lines and both directions. AbsError counts 0
 // inside Accept; Extra is the number of counted crossings that match no true
 // one.
-type Error struct {
+type ClassError struct {
 	Truth    int `json:"truth"`
 	AbsError int `json:"abs_error"`
 	Matched  int `json:"matched"`
 	Extra    int `json:"extra"`
 }
 
-// Event is one counted crossing, at its 0-based frame.
-type Event struct {
+// CountedCrossing is one counted crossing, at its 0-based frame.
+type CountedCrossing struct {
 	Frame int    `json:"frame"`
 	Line  string `json:"line"`
 	Class string `json:"class"`
 	Dir   string `json:"dir"`
 }
 
-// Frame is the 0-based frame of a crossing in a clip of rate pictures a second.
-func Frame(c counting.Crossing, rate float64) int {
+// CrossingFrame is the 0-based frame of a crossing in a clip of rate pictures a second.
+func CrossingFrame(c counting.Crossing, rate float64) int {
 	return int(math.Round(c.At.Seconds() * rate))
 }
 
-// Score compares the crossings of a counter with the truth. Seen holds the
+// ScoreCrossings compares the crossings of a counter with the truth. Seen holds the
 // numbers of objects that it found in the truth's Zone, at the frames of
 // t.Occupancy; frames without a sample are left out.
-func (t *Truth) Score(crossings []counting.Crossing, seen []Sample) Report {
-	r := Report{Occupancy: map[string]Mean{}, Error: map[string]Error{}, Lines: []Cell{}, Crossings: []Event{}}
+func (t *Truth) ScoreCrossings(crossings []counting.Crossing, seen []Sample) Report {
+	r := Report{Occupancy: map[string]OccupancyError{}, Error: map[string]ClassError{}, Lines: []LineResult{}, Crossings: []CountedCrossing{}}
 	for _, c := range crossings {
-		r.Crossings = append(r.Crossings, Event{Frame(c, t.Rate), c.Stream, c.Class.String(), c.Dir.String()})
+		r.Crossings = append(r.Crossings, CountedCrossing{CrossingFrame(c, t.Rate), c.Stream, c.Class.String(), c.Dir.String()})
 	}
 	for _, class := range coarseClasses() {
-		e := Error{}
+		e := ClassError{}
 		for i := range t.Lines {
 			for d := range counting.Direction(counting.Directions) {
 				t.scoreCell(&r, &e, &t.Lines[i], class, d, crossings)
@@ -84,10 +84,10 @@ func (t *Truth) Score(crossings []counting.Crossing, seen []Sample) Report {
 	return r
 }
 
-func (t *Truth) scoreCell(r *Report, e *Error, l *Line, class counting.Class, d counting.Direction, crossings []counting.Crossing) {
+func (t *Truth) scoreCell(r *Report, e *ClassError, l *Line, class counting.Class, d counting.Direction, crossings []counting.Crossing) {
 	var counted []float64
 	for _, c := range crossings {
-		if c.Stream == l.ID && c.Class.Coarse() == class && c.Dir == d {
+		if c.Stream == l.ID && c.Class.WithoutSplit() == class && c.Dir == d {
 			counted = append(counted, c.At.Seconds())
 		}
 	}
@@ -111,7 +111,7 @@ func (t *Truth) scoreCell(r *Report, e *Error, l *Line, class counting.Class, d 
 		e.AbsError += max(n-want, want-n)
 	}
 	if l.given[class][d] || n > 0 {
-		r.Lines = append(r.Lines, Cell{l.ID, class.String(), d.String(), n, want, [2]int{ok.Min, ok.Max}, matched})
+		r.Lines = append(r.Lines, LineResult{l.ID, class.String(), d.String(), n, want, [2]int{ok.Min, ok.Max}, matched})
 	}
 }
 
@@ -136,8 +136,8 @@ func matchTimes(a, b []float64) (matched int, rest []float64) {
 	return matched, rest
 }
 
-func (t *Truth) scoreOccupancy(class counting.Class, seen []Sample) (Mean, bool) {
-	m, sum := Mean{}, 0.0
+func (t *Truth) scoreOccupancy(class counting.Class, seen []Sample) (OccupancyError, bool) {
+	m, sum := OccupancyError{}, 0.0
 	for _, want := range t.Occupancy {
 		i := slices.IndexFunc(seen, func(s Sample) bool { return s.Frame == want.Frame })
 		if i < 0 || want.Count[class] < 0 {

@@ -107,10 +107,10 @@ func (s *Still) setCounts(all map[string]json.RawMessage) error {
 	return nil
 }
 
-// Standing is the result for one class of a still. Truth is nil where the class
+// StillResult is the result for one class of a still. Truth is nil where the class
 // was not counted. AbsError is |counted − truth|; Inside tells whether the
 // count is in Accept.
-type Standing struct {
+type StillResult struct {
 	Counted  int     `json:"counted"`
 	Truth    *int    `json:"truth"`
 	Accept   *[2]int `json:"accept,omitempty"`
@@ -118,12 +118,12 @@ type Standing struct {
 	Inside   bool    `json:"inside"`
 }
 
-// Score compares the numbers of objects that a counter found in the Zone with
+// ScoreCounts compares the numbers of objects that a counter found in the Zone with
 // the truth, by coarse class.
-func (s *Still) Score(seen [counting.Classes]int) map[string]Standing {
-	out := map[string]Standing{}
+func (s *Still) ScoreCounts(seen [counting.Classes]int) map[string]StillResult {
+	out := map[string]StillResult{}
 	for _, c := range coarseClasses() {
-		v := Standing{Counted: addCoarse(seen, c), Inside: true}
+		v := StillResult{Counted: addCoarse(seen, c), Inside: true}
 		if n := s.Count[c]; n >= 0 {
 			a := s.Accept[c]
 			v.Truth, v.Accept = &n, &[2]int{a.Min, a.Max}

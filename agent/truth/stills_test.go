@@ -35,7 +35,7 @@ func TestAStillIsScoredByCoarseClass(t *testing.T) {
 	}
 	var seen [counting.Classes]int
 	seen[counting.Person], seen[counting.Car], seen[counting.Heavy], seen[counting.Motorcycle] = 5, 4, 2, 1
-	r := ss[0].Score(seen)
+	r := ss[0].ScoreCounts(seen)
 	if v := r["vehicle"]; v.Counted != 7 || *v.Truth != 6 || v.AbsError != 1 || !v.Inside {
 		t.Errorf("vehicle: %+v", v)
 	}
@@ -45,7 +45,7 @@ func TestAStillIsScoredByCoarseClass(t *testing.T) {
 	if v := r["bicycle"]; v.AbsError != 1 || v.Inside {
 		t.Errorf("bicycle: %+v", v)
 	}
-	if v := ss[1].Score(seen)["person"]; v.Truth != nil || v.AbsError != 0 || v.Counted != 5 || !v.Inside {
+	if v := ss[1].ScoreCounts(seen)["person"]; v.Truth != nil || v.AbsError != 0 || v.Counted != 5 || !v.Inside {
 		t.Errorf("what nobody counted: %+v", v)
 	}
 }
@@ -71,7 +71,7 @@ func FuzzParseStills(f *testing.F) {
 			return
 		}
 		for i := range ss {
-			ss[i].Score([counting.Classes]int{})
+			ss[i].ScoreCounts([counting.Classes]int{})
 		}
 	})
 }

@@ -168,7 +168,7 @@ func (fl lineFile) toLine(w, h float64) (Line, error) {
 		if err != nil {
 			return l, fmt.Errorf("crossing %d: %w", i, err)
 		}
-		l.Crossings = append(l.Crossings, Crossing{c.Frame, class.Coarse(), dir, c.Marginal})
+		l.Crossings = append(l.Crossings, Crossing{c.Frame, class.WithoutSplit(), dir, c.Marginal})
 	}
 	return l, nil
 }
@@ -185,7 +185,7 @@ func eachCell[V any](m map[string]map[string]V, set func(counting.Class, countin
 			if err != nil {
 				return err
 			}
-			set(c.Coarse(), d, v)
+			set(c.WithoutSplit(), d, v)
 		}
 	}
 	return nil

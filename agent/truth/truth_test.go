@@ -46,36 +46,36 @@ func TestScoreCountsErrorsAndPairs(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		crossings       []counting.Crossing
-		person, vehicle Error
+		person, vehicle ClassError
 	}{
-		{"nothing counted", nil, Error{2, 2, 0, 0}, Error{1, 1, 0, 0}},
+		{"nothing counted", nil, ClassError{2, 2, 0, 0}, ClassError{1, 1, 0, 0}},
 		{
 			"all right",
 			[]counting.Crossing{at(11, counting.Person, 0), at(19, counting.Person, 0), at(45, counting.Car, 1)},
-			Error{2, 0, 2, 0},
-			Error{1, 0, 1, 0},
+			ClassError{2, 0, 2, 0},
+			ClassError{1, 0, 1, 0},
 		},
 		{
 			"right by luck",
 			[]counting.Crossing{at(45, counting.Person, 0), at(46, counting.Person, 0)},
-			Error{2, 0, 0, 2},
-			Error{1, 1, 0, 0},
+			ClassError{2, 0, 0, 2},
+			ClassError{1, 1, 0, 0},
 		},
 		{
 			"a marginal crossing is no extra one",
 			[]counting.Crossing{at(26, counting.Person, 1)},
-			Error{2, 2, 0, 0},
-			Error{1, 1, 0, 0},
+			ClassError{2, 2, 0, 0},
+			ClassError{1, 1, 0, 0},
 		},
 		{
 			"wrong class counts twice",
 			[]counting.Crossing{at(42, counting.Person, 1), at(43, counting.Person, 1)},
-			Error{2, 4, 0, 2},
-			Error{1, 1, 0, 0},
+			ClassError{2, 4, 0, 2},
+			ClassError{1, 1, 0, 0},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := tr.Score(c.crossings, nil)
+			r := tr.ScoreCrossings(c.crossings, nil)
 			if r.Error["person"] != c.person || r.Error["vehicle"] != c.vehicle {
 				t.Errorf("person %+v, vehicle %+v; want %+v, %+v", r.Error["person"], r.Error["vehicle"], c.person, c.vehicle)
 			}
@@ -88,14 +88,14 @@ func TestOccupancyAddsTheVehiclesPartsAndSkipsWhatWasNotCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := tr.Score(nil, []Sample{
+	r := tr.ScoreCrossings(nil, []Sample{
 		{Frame: 0, Count: [counting.Classes]int{counting.Person: 9, counting.Car: 2}},
 		{Frame: 10, Count: [counting.Classes]int{counting.Person: 3, counting.Heavy: 1, counting.Vehicle: 1}},
 	})
-	if got := r.Occupancy["person"]; got != (Mean{1, 2}) {
+	if got := r.Occupancy["person"]; got != (OccupancyError{1, 2}) {
 		t.Errorf("person = %+v", got)
 	}
-	if got := r.Occupancy["vehicle"]; got != (Mean{2, 0.5}) {
+	if got := r.Occupancy["vehicle"]; got != (OccupancyError{2, 0.5}) {
 		t.Errorf("vehicle = %+v", got)
 	}
 }
@@ -136,7 +136,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"lines":[{}]}`))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		if t, err := Parse(b); err == nil {
-			t.Score([]counting.Crossing{at(1, counting.Person, 0)}, nil)
+			t.ScoreCrossings([]counting.Crossing{at(1, counting.Person, 0)}, nil)
 		}
 	})
 }

@@ -37,9 +37,9 @@ func appendWindow(b []byte, device string, e store.Entry) []byte {
 	b = append(b, `","seq":`...)
 	b = strconv.AppendUint(b, e.Seq, 10)
 	b = append(b, `,"start":"`...)
-	b = r.Start().AppendFormat(b, time.RFC3339Nano)
+	b = r.StartTime().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","end":"`...)
-	b = r.End().AppendFormat(b, time.RFC3339Nano)
+	b = r.EndTime().AppendFormat(b, time.RFC3339Nano)
 	if r.Still() {
 		b = append(b, `","observed_instants":`...)
 		b = strconv.AppendInt(b, r.Instants(), 10)

@@ -28,7 +28,7 @@ func loadSchemas(t testing.TB) schemas {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	for _, name := range []string{"count", "backfill", "state", "meta", "event", "cmd", "ack"} {
-		b, err := configs.Schema(name)
+		b, err := configs.ReadSchema(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func (s schemas) valid(name string, b []byte) error {
 func everyWindow(t *testing.T) (out []store.Entry) {
 	t.Helper()
 	for _, name := range []string{"standard", "strict", "traffic", "suppress", "busyness"} {
-		text, err := configs.Policy(name)
+		text, err := configs.ReadPolicy(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,13 +77,13 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 					Mono: 8642 * time.Second, Observed: p.Window(),
 				}
 				if k == counting.ZoneStream && n%3 == 0 {
-					y.Still, y.Instants = true, 3
+					y.Polled, y.Instants = true, 3
 				}
 				if n%5 == 4 {
 					y.Quality, y.Reason, y.Observed = counting.Gap, "camera_lost", 0
 				}
 				for c := counting.Person; c <= counting.Vehicle; c++ {
-					if y.Counted[c] = p.Allows(c); y.Counted[c] {
+					if y.Counted[c] = p.AllowsClass(c); y.Counted[c] {
 						y.Crossings[c][counting.AToB] = uint32(n * n)
 						y.Presence[c] = time.Duration(n) * y.Observed / 4
 						y.Peak[c] = uint32(n)

@@ -19,23 +19,23 @@ var dayNames = [7]string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
 // hours up to 29 pass, which UnmarshalText refuses.
 const SpanPattern = `^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)(-(Mon|Tue|Wed|Thu|Fri|Sat|Sun))? [0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$`
 
-// A Shift is one stretch of the day, on one or more days of the week.
-type Shift struct {
+// A Span is one stretch of the day, on one or more days of the week.
+type Span struct {
 	First, Last int // days of the week, 0 is Monday
 	From, To    int // minutes since midnight, To excluded
 }
 
-// Shifts is a set of stretches, which may overlap.
-type Shifts []Shift
+// Spans is a set of stretches, which may overlap.
+type Spans []Span
 
 // UnmarshalText parses a form such as Mon-Fri 07:00-19:00 or Sun 00:00-24:00.
-func (s *Shift) UnmarshalText(b []byte) error {
+func (s *Span) UnmarshalText(b []byte) error {
 	span, hours, ok := strings.Cut(string(b), " ")
 	first, last, isRange := strings.Cut(span, "-")
 	if !isRange {
 		last = first
 	}
-	v := Shift{First: slices.Index(dayNames[:], first), Last: slices.Index(dayNames[:], last)}
+	v := Span{First: slices.Index(dayNames[:], first), Last: slices.Index(dayNames[:], last)}
 	from, to, isRange := strings.Cut(hours, "-")
 	v.From, v.To = parseMinutes(from), parseMinutes(to)
 	if !ok || !isRange || v.First < 0 || v.Last < v.First || v.From < 0 || v.To <= v.From {
@@ -59,7 +59,7 @@ func parseMinutes(s string) int {
 func FormatClock(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60) }
 
 // String is the form that UnmarshalText parses.
-func (s Shift) String() string {
+func (s Span) String() string {
 	d := dayNames[s.First]
 	if s.Last != s.First {
 		d += "-" + dayNames[s.Last]
@@ -67,10 +67,10 @@ func (s Shift) String() string {
 	return d + " " + FormatClock(s.From) + "-" + FormatClock(s.To)
 }
 
-// Open reports whether the local time at lies in one of the stretches.
-func (s Shifts) Open(at time.Time) bool {
+// Contains reports whether the local time at lies in one of the stretches.
+func (s Spans) Contains(at time.Time) bool {
 	day, minute := (int(at.Weekday())+6)%7, at.Hour()*60+at.Minute()
-	return slices.ContainsFunc(s, func(s Shift) bool {
+	return slices.ContainsFunc(s, func(s Span) bool {
 		return s.First <= day && day <= s.Last && s.From <= minute && minute < s.To
 	})
 }

@@ -14,7 +14,7 @@ import (
 // configs.Schema) and returns what is wrong with it.
 func Validate(t testing.TB, name string, message []byte) error {
 	t.Helper()
-	text, err := configs.Schema(name)
+	text, err := configs.ReadSchema(name)
 	if err != nil {
 		t.Fatal(err)
 	}

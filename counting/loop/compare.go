@@ -46,9 +46,9 @@ type ComparisonResult struct {
 	Changed bool    // Drifted has just changed: an event
 }
 
-// Window adds the counts of one window of both streams. The caller leaves out
+// AddWindow adds the counts of one window of both streams. The caller leaves out
 // windows that either stream did not observe in full.
-func (c *Comparison) Window(a, b uint64) ComparisonResult {
+func (c *Comparison) AddWindow(a, b uint64) ComparisonResult {
 	c.a, c.b = c.a+a, c.b+b
 	if c.a+c.b < c.minPool {
 		return ComparisonResult{Drifted: c.drifted}

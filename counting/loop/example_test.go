@@ -27,21 +27,21 @@ func Example() {
 	c, err := loop.New(edges, loop.Opts{
 		Lines:  []loop.Line{{Name: "GPIO17"}, {Name: "GPIO27"}},
 		Lanes:  []loop.Lane{{Stream: "north", Loops: []int{0, 1}, Spacing: 4, LoopLength: 2}},
-		Limits: loop.Default(),
+		Limits: loop.DefaultLimits(),
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	for err == nil {
-		var s loop.Step
-		s, err = c.Step(context.Background())
+		var s loop.BatchResult
+		s, err = c.CountBatch(context.Background())
 		for _, p := range s.Passages {
 			fmt.Printf("%v %s %v at %.0f km/h, %.1f m long\n", p.At, p.Stream, p.Dir, 3.6*p.Speed, p.Length)
 		}
 	}
 	if err == io.EOF {
-		loop.WriteWindows(os.Stdout, c.Cut())
+		loop.WriteWindowTable(os.Stdout, c.CloseWindows())
 	}
 	// Output:
 	// 1s north a_to_b at 72 km/h, 4.2 m long

@@ -75,8 +75,8 @@ type lane struct {
 // newLane makes lane i of the counter, whose inputs are set.
 
 func newLane(c *Counter, i int, o Lane) lane {
-	if o.Lengths.n == 0 {
-		o.Lengths = UK()
+	if o.LengthBins.n == 0 {
+		o.LengthBins = UK()
 	}
 	l := lane{Lane: o, pair: len(o.Loops) == 2, trustedLoops: len(o.Loops), due: never}
 	copy(l.inputs[:], o.Loops)
@@ -92,7 +92,7 @@ func newLane(c *Counter, i int, o Lane) lane {
 
 // newWindow makes an empty window that begins at start.
 func (l *lane) newWindow(start time.Duration) Window {
-	w := Window{Stream: l.Stream, Start: start, Bins: l.Lengths, Estimated: !l.pair && l.MeanLength > 0}
+	w := Window{Stream: l.Stream, Start: start, LengthBins: l.LengthBins, Estimated: !l.pair && l.MeanLength > 0}
 	for slot := range w.Loops {
 		w.Loops[slot].Pulse = l.window.Loops[slot].Pulse
 	}
@@ -306,7 +306,7 @@ func (l *lane) addPassage(c *Counter, f presence, dir counting.Direction, speed,
 		l.lastSpeed = speed
 	}
 	if length > 0 {
-		w.Lengths[w.Bins.binOf(length)]++
+		w.Lengths[w.LengthBins.binOf(length)]++
 	}
 	c.passages = append(c.passages, counting.Crossing{Stream: l.Stream, Class: class, Dir: dir, At: f.on, Speed: speed, Length: length})
 }

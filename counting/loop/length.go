@@ -9,9 +9,9 @@ import (
 // MaxBins is the most bins that a length histogram has.
 const MaxBins = 16
 
-// Lengths are the bins of a length histogram, with their bounds in metres and
+// LengthBins are the bins of a length histogram, with their bounds in metres and
 // their labels. The zero value has no bins; a Lane with it uses those of UK.
-type Lengths struct {
+type LengthBins struct {
 	n      int // bins; bounds are one fewer
 	bounds [MaxBins - 1]float64
 	labels [MaxBins]string
@@ -19,8 +19,8 @@ type Lengths struct {
 
 // UK gives the four length classes of British counters: up to 5.2 m, to 6.6 m,
 // to 11.6 m, and longer.
-func UK() Lengths {
-	l, _ := NewLengths([]float64{5.2, 6.6, 11.6}, nil)
+func UK() LengthBins {
+	l, _ := NewLengthBins([]float64{5.2, 6.6, 11.6}, nil)
 	return l
 }
 
@@ -29,8 +29,8 @@ func UK() Lengths {
 // label lists every code that fits: 10 motorcycle, 7 car, 2 car with trailer,
 // 11 van, 3 lorry, 5 bus, 8 lorry with trailer, 9 articulated, and 6
 // (unclassified) outside of all. TLSCode gives a single code.
-func TLS() Lengths {
-	l, _ := NewLengths(
+func TLS() LengthBins {
+	l, _ := NewLengthBins(
 		[]float64{1.5, 3, 4, 5, 5.5, 6, 6.5, 8, 10, 12, 18, 20},
 		[]string{"6", "10", "7", "7/11", "2/7/11", "2/11", "2/3/11", "2/3", "3/5", "3/5/8", "5/8/9", "9", "6"},
 	)
@@ -51,11 +51,11 @@ func TLSCode(m float64) int {
 	return code
 }
 
-// NewLengths makes bins from ascending bounds in metres, 1–15 of them, above 0. A
+// NewLengthBins makes bins from ascending bounds in metres, 1–15 of them, above 0. A
 // length on a bound belongs to the bin above it. Without labels a bin is named
 // by its bounds; with labels there must be one more than bounds.
-func NewLengths(bounds []float64, labels []string) (Lengths, error) {
-	var l Lengths
+func NewLengthBins(bounds []float64, labels []string) (LengthBins, error) {
+	var l LengthBins
 	if len(bounds) < 1 || len(bounds) > MaxBins-1 {
 		return l, fmt.Errorf("%d bounds: must be 1–%d", len(bounds), MaxBins-1)
 	}
@@ -81,14 +81,14 @@ func NewLengths(bounds []float64, labels []string) (Lengths, error) {
 	return l, nil
 }
 
-// Bins is the number of bins.
-func (l Lengths) Bins() int { return l.n }
+// Len is the number of bins.
+func (l LengthBins) Len() int { return l.n }
 
-// Label is the label of bin i.
-func (l Lengths) Label(i int) string { return l.labels[i] }
+// BinLabel is the label of bin i.
+func (l LengthBins) BinLabel(i int) string { return l.labels[i] }
 
 // binOf is the bin of a length of m metres.
-func (l *Lengths) binOf(m float64) int {
+func (l *LengthBins) binOf(m float64) int {
 	for i := range l.n - 1 {
 		if m < l.bounds[i] {
 			return i

@@ -68,7 +68,7 @@ type Lane struct {
 	Spacing    float64 // m from the leading edge of the first loop to that of the second; 1–50, needed for two loops
 	LoopLength float64 // m along the road; 0.3–30, needed for length and for any estimate
 	MeanLength float64 // m, declared mean vehicle length, 0–30: a single loop's speed is estimated with it; 0: no speed
-	Lengths    Lengths // bins of the length histogram; the zero value is UK
+	LengthBins    LengthBins // bins of the length histogram; the zero value is UK
 	Split      bool    // count motorcycle, car and heavy by length instead of vehicle; two loops with presence cards only
 }
 
@@ -112,10 +112,10 @@ const (
 	maxSettle                    = 100 * time.Millisecond
 )
 
-// Default gives the usual limits: presence over 10 min, silence over 12 h
+// DefaultLimits gives the usual limits: presence over 10 min, silence over 12 h
 // at any hour, 8 passages on one loop only, more than 10 onsets in 2 s,
 // on-times that differ by a tenth, bounce of 5 ms, vehicles of at least 30 ms.
-func Default() Limits {
+func DefaultLimits() Limits {
 	l := Limits{
 		Settle: 5 * time.Millisecond, MinOn: 30 * time.Millisecond,
 		StuckOn: 10 * time.Minute, Pair: 8, PairClear: 3, Chatter: 10, Drift: 0.1,
@@ -160,7 +160,7 @@ type Counter struct {
 // New checks o and returns a counter that reads src. Its error lists all mistakes
 // of o.
 func New(src Source, o Opts) (*Counter, error) {
-	if err := o.Check(); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	c := &Counter{src: src, limits: o.Limits, wall: o.Wall, windowEnd: never, nextDue: never}
@@ -189,8 +189,8 @@ func New(src Source, o Opts) (*Counter, error) {
 	return c, nil
 }
 
-// Check lists all mistakes for which New refuses o, or returns nil.
-func (o Opts) Check() error {
+// Validate lists all mistakes for which New refuses o, or returns nil.
+func (o Opts) Validate() error {
 	var errs []error
 	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	if len(o.Lines) == 0 || len(o.Lines) > MaxLines {

@@ -45,7 +45,7 @@ func TestEdgeOfAnUnknownLineEndsTheSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := c.Step(context.Background()); err == nil || err == io.EOF || !strings.Contains(err.Error(), "line 9: there are lines 0–3") {
+		if _, err := c.CountBatch(context.Background()); err == nil || err == io.EOF || !strings.Contains(err.Error(), "line 9: there are lines 0–3") {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -53,10 +53,10 @@ func TestEdgeOfAnUnknownLineEndsTheSource(t *testing.T) {
 
 func TestLengthsHaveTheirBins(t *testing.T) {
 	uk, tls := loop.UK(), loop.TLS()
-	if uk.Bins() != 4 || uk.Label(0) != "<5.2" || uk.Label(3) != "≥11.6" || uk.Label(1) != "5.2–6.6" {
+	if uk.Len() != 4 || uk.BinLabel(0) != "<5.2" || uk.BinLabel(3) != "≥11.6" || uk.BinLabel(1) != "5.2–6.6" {
 		t.Errorf("UK: %+v", uk)
 	}
-	if tls.Bins() != 13 || tls.Label(3) != "7/11" {
+	if tls.Len() != 13 || tls.BinLabel(3) != "7/11" {
 		t.Errorf("TLS: %+v", tls)
 	}
 	for m, want := range map[float64]int{1: 6, 2: 10, 3.5: 7, 4.5: 6, 13: 6, 19: 9, 25: 6} {
@@ -65,11 +65,11 @@ func TestLengthsHaveTheirBins(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]float64{nil, {0}, {3, 3}, {2, 1}, make([]float64, 16)} {
-		if _, err := loop.NewLengths(bad, nil); err == nil {
+		if _, err := loop.NewLengthBins(bad, nil); err == nil {
 			t.Errorf("bounds %v were accepted", bad)
 		}
 	}
-	if _, err := loop.NewLengths([]float64{5}, []string{"a"}); err == nil {
+	if _, err := loop.NewLengthBins([]float64{5}, []string{"a"}); err == nil {
 		t.Error("one label for two bins was accepted")
 	}
 }
@@ -108,7 +108,7 @@ func TestTwoStreamsOfOneRoadAreCompared(t *testing.T) {
 		{100, 0, true, false, false},  // the other is blind
 		{100, 0, true, true, true},
 	} {
-		if r := c.Window(w.a, w.b); r.Enough != w.enough || r.Drifted != w.drifted || r.Changed != w.changed {
+		if r := c.AddWindow(w.a, w.b); r.Enough != w.enough || r.Drifted != w.drifted || r.Changed != w.changed {
 			t.Errorf("window %d, %d and %d: %+v", i, w.a, w.b, r)
 		}
 	}
@@ -138,11 +138,11 @@ func TestTableShowsEveryLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Step(context.Background()); err != nil {
+	if _, err := c.CountBatch(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := loop.WriteTable(&b, c.Lines(nil)); err != nil {
+	if err := loop.WriteLineTable(&b, c.AppendLineStates(nil)); err != nil {
 		t.Fatal(err)
 	}
 	got := strings.Split(strings.TrimSpace(b.String()), "\n")
@@ -195,16 +195,16 @@ func TestEdgesAreCountedWithoutAllocating(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.CutAt(10 * time.Second)
+	c.SetWindowEnd(10 * time.Second)
 	var passages int
 	allocs := testing.AllocsPerRun(5000, func() {
-		s, err := c.Step(context.Background())
+		s, err := c.CountBatch(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
 		passages += len(s.Passages)
 		if len(s.Windows) > 0 {
-			c.CutAt(s.Windows[0].End + 10*time.Second)
+			c.SetWindowEnd(s.Windows[0].End + 10*time.Second)
 		}
 	})
 	if allocs != 0 || passages < 9000 {
@@ -219,7 +219,7 @@ func BenchmarkPassage(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for n := 0; n < b.N; {
-		s, err := c.Step(context.Background())
+		s, err := c.CountBatch(context.Background())
 		if err != nil {
 			b.Fatal(err)
 		}

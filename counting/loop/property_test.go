@@ -56,17 +56,17 @@ func count(t rapidT, o loop.Opts, s *tape, first, every time.Duration) (r outcom
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.CutAt(first)
+	c.SetWindowEnd(first)
 	for {
-		step, err := c.Step(context.Background())
+		step, err := c.CountBatch(context.Background())
 		r.Passages = append(r.Passages, step.Passages...)
 		r.Events = append(r.Events, step.Events...)
 		r.Windows = append(r.Windows, step.Windows...)
 		if len(step.Windows) > 0 {
-			c.CutAt(step.Windows[0].End + every)
+			c.SetWindowEnd(step.Windows[0].End + every)
 		}
 		if errors.Is(err, io.EOF) {
-			r.Windows = append(r.Windows, c.Cut()...)
+			r.Windows = append(r.Windows, c.CloseWindows()...)
 			return r
 		}
 		if err != nil {
@@ -84,7 +84,7 @@ func street() loop.Opts {
 			{Stream: "pair", Loops: []int{0, 1}, Spacing: 4, LoopLength: 2},
 			{Stream: "one", Loops: []int{2}, Relays: []int{3}, LoopLength: 2, MeanLength: 4.5},
 		},
-		Limits: loop.Default(),
+		Limits: loop.DefaultLimits(),
 	}
 	o.Limits.StuckOn = 8 * time.Second
 	o.Limits.Silent = [24]time.Duration{20 * time.Second}
@@ -136,11 +136,11 @@ func TestAnyEdgesKeepTheInvariants(t *testing.T) {
 			if (w.Quality == counting.Gap) != (w.Observed == 0) || (w.Quality == counting.OK) != (w.Reason == "") {
 				t.Fatalf("quality %v %q of %+v", w.Quality, w.Reason, w)
 			}
-			if y := w.Tally(); y.Crossings != w.Passages || y.Observed != w.Observed || y.Quality != w.Quality || y.Kind != counting.LoopStream {
+			if y := w.ToTally(); y.Crossings != w.Passages || y.Observed != w.Observed || y.Quality != w.Quality || y.Kind != counting.LoopStream {
 				t.Fatalf("tally %+v of window %+v", y, w)
 			}
-			h := loop.Total(w.Headways[:])
-			if h > w.Flow() || loop.Total(w.Gaps[:]) != h || loop.Total(w.Speeds[:]) > w.Flow() || loop.Total(w.Lengths[:]) > w.Flow() {
+			h := loop.SumBins(w.Headways[:])
+			if h > w.Flow() || loop.SumBins(w.Gaps[:]) != h || loop.SumBins(w.Speeds[:]) > w.Flow() || loop.SumBins(w.Lengths[:]) > w.Flow() {
 				t.Fatalf("histograms of more than the %d passages: %+v", w.Flow(), w)
 			}
 		}

@@ -10,29 +10,29 @@ import (
 	"kerb/counting"
 )
 
-// Step is the result of counting one batch of edges. Its slices are valid until
+// BatchResult is the result of counting one batch of edges. Its slices are valid until
 // the next batch.
-type Step struct {
+type BatchResult struct {
 	At       time.Duration // on the edges' clock; everything before it is decided
 	Passages []counting.Crossing
 	Events   []Event
 	Windows  []Window // one per lane, in order, when the end set with SetWindowEnd was reached; else none
 }
 
-// CutAt sets the end of the current windows, on the edges' clock. CountBatch stops
+// SetWindowEnd sets the end of the current windows, on the edges' clock. CountBatch stops
 // there and returns the windows; until the next call the new windows have no
 // end. A change belongs to the window in which its line came to rest, a passage
 // to the window in which it was complete.
-func (c *Counter) CutAt(end time.Duration) { c.windowEnd = end }
+func (c *Counter) SetWindowEnd(end time.Duration) { c.windowEnd = end }
 
-// Step reads edges once, if none are left from before, and counts them up to the
+// CountBatch reads edges once, if none are left from before, and counts them up to the
 // end of the window at most. io.EOF: the recording has ended, and all of it has
 // been returned; CloseWindows gives the last windows. Any other error ends the
 // source. It does not allocate.
-func (c *Counter) Step(ctx context.Context) (Step, error) {
+func (c *Counter) CountBatch(ctx context.Context) (BatchResult, error) {
 	c.passages, c.events, c.windows = c.passages[:0], c.events[:0], c.windows[:0]
 	if c.ended {
-		return Step{At: c.clock}, c.err
+		return BatchResult{At: c.clock}, c.err
 	}
 	if c.head == c.tail && c.err == nil && !c.windowPending() {
 		c.readBatch(ctx)
@@ -170,16 +170,16 @@ func (c *Counter) closeWindowsAt(t time.Duration) {
 	}
 }
 
-// Cut closes the windows where the counter's clock stands: at the last watermark
+// CloseWindows closes the windows where the counter's clock stands: at the last watermark
 // less Limits.Settle. It is for the last, short windows of a recording or of a
 // source that was lost. The slice is valid until the next batch or call.
-func (c *Counter) Cut() []Window {
+func (c *Counter) CloseWindows() []Window {
 	c.windows = c.windows[:0]
 	c.closeWindowsAt(c.clock)
 	return c.windows
 }
 
 // collectResult is the result of the batch so far.
-func (c *Counter) collectResult() Step {
-	return Step{At: c.clock, Passages: c.passages, Events: c.events, Windows: c.windows}
+func (c *Counter) collectResult() BatchResult {
+	return BatchResult{At: c.clock, Passages: c.passages, Events: c.events, Windows: c.windows}
 }

@@ -24,8 +24,8 @@ type LineState struct {
 	Bits   uint16 // the last 16 presence bits of SCOOT, 250 ms each, newest lowest
 }
 
-// Lines appends the state of every line to dst.
-func (c *Counter) Lines(dst []LineState) []LineState {
+// AppendLineStates appends the state of every line to dst.
+func (c *Counter) AppendLineStates(dst []LineState) []LineState {
 	for i := range c.inputs {
 		in := &c.inputs[i]
 		in.rollBits(c.clock - c.origin)
@@ -39,8 +39,8 @@ func (c *Counter) Lines(dst []LineState) []LineState {
 	return dst
 }
 
-// WriteTable prints line states as a table for a terminal, one line a row.
-func WriteTable(w io.Writer, lines []LineState) error {
+// WriteLineTable prints line states as a table for a terminal, one line a row.
+func WriteLineTable(w io.Writer, lines []LineState) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "LINE\tSTREAM\tSTATE\tVEHICLES\tPASSAGES\tLAST ON\tSPEED\tLAST 4 S\tFAULTS")
 	for _, l := range lines {
@@ -81,10 +81,10 @@ func bitString(b uint16) string {
 	return string(s[:])
 }
 
-// WriteWindows prints windows as a table for a terminal, one a row: for
+// WriteWindowTable prints windows as a table for a terminal, one a row: for
 // recordings and for a technician at the cabinet. They are not cleared by any
 // policy.
-func WriteWindows(w io.Writer, windows []Window) error {
+func WriteWindowTable(w io.Writer, windows []Window) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "STREAM\tFROM\tTO\tPASSAGES\tOCCUPANCY\tSPEED\tLENGTHS\tQUALITY")
 	for i := range windows {
@@ -99,10 +99,10 @@ func WriteWindows(w io.Writer, windows []Window) error {
 				speed += " (estimated)"
 			}
 		}
-		if Total(v.Lengths[:]) > 0 {
+		if SumBins(v.Lengths[:]) > 0 {
 			lengths = ""
-			for b := range v.Bins.Bins() {
-				lengths += fmt.Sprintf("%s: %d  ", v.Bins.Label(b), v.Lengths[b])
+			for b := range v.LengthBins.Len() {
+				lengths += fmt.Sprintf("%s: %d  ", v.LengthBins.BinLabel(b), v.Lengths[b])
 			}
 		}
 		quality := v.Quality.String()
@@ -118,7 +118,7 @@ func WriteWindows(w io.Writer, windows []Window) error {
 // medianBin is the bin with the median of a histogram; ok is false where the
 // histogram is empty.
 func medianBin(h []uint32) (bin int, ok bool) {
-	half, sum := (Total(h)+1)/2, uint32(0)
+	half, sum := (SumBins(h)+1)/2, uint32(0)
 	for i, n := range h {
 		if sum += n; sum >= half && half > 0 {
 			return i, true

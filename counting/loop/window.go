@@ -61,9 +61,9 @@ type Window struct {
 	Estimated bool   // the speeds rest on the declared mean length of a vehicle
 	Doubtful  uint32 // speeds whose trailing edges differ from the leading ones by more than a quarter; they are in Speeds
 	Lengths   [MaxBins]uint32
-	Bins      Lengths // the bins of Lengths
+	LengthBins      LengthBins // the bins of Lengths
 
-	Loops  [2]LoopPart // the second is empty for a single loop
+	Loops  [2]LoopSums // the second is empty for a single loop
 	Slow   uint32      // vehicles of at least 2.0 s on the first loop
 	Stood  uint32      // vehicles of at least 2.9 s
 	Missed uint32      // edges lost, over all lines of the lane
@@ -71,8 +71,8 @@ type Window struct {
 	Bounce uint32      // edges that were contact bounce
 }
 
-// LoopPart holds the sums of one loop in a window.
-type LoopPart struct {
+// LoopSums holds the sums of one loop in a window.
+type LoopSums struct {
 	Pulse     bool          // a pulse card: only Onsets and Observed are valid
 	Onsets    uint32        // vehicles that began to cover the loop
 	On        time.Duration // Σ on-time while the loop was trusted
@@ -81,9 +81,9 @@ type LoopPart struct {
 	Congested uint32        // intervals of 4 s in which the loop was covered throughout
 }
 
-// Tally is the part of the window that every sensor has: passages, observation
+// ToTally is the part of the window that every sensor has: passages, observation
 // and quality. The caller sets its wall-clock times.
-func (w *Window) Tally() counting.Tally {
+func (w *Window) ToTally() counting.Tally {
 	return counting.Tally{
 		Stream: w.Stream, Kind: counting.LoopStream, Observed: w.Observed,
 		Quality: w.Quality, Reason: w.Reason, Counted: w.Counted, Crossings: w.Passages,
@@ -116,8 +116,8 @@ func (w *Window) Occupancy() (float64, bool) {
 // LinkProfile is the window's flow in SCOOT's link profile units.
 func (w *Window) LinkProfile() uint32 { return LPU * w.Flow() }
 
-// Total is the sum of the bins of a histogram.
-func Total(h []uint32) (n uint32) {
+// SumBins is the sum of the bins of a histogram.
+func SumBins(h []uint32) (n uint32) {
 	for _, v := range h {
 		n += v
 	}

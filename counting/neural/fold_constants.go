@@ -108,7 +108,7 @@ func (s foldTensor) toTensor(typ onnx.Type) (*onnx.Tensor, error) {
 	t := &onnx.Tensor{Type: typ, Shape: s.shape}
 	for _, f := range s.elems {
 		switch {
-		case typ.Real():
+		case typ.IsReal():
 			t.F = append(t.F, float32(f))
 		case math.IsNaN(f) || math.Abs(f) >= 1<<63: // beyond int64
 			return nil, fmt.Errorf("%g does not fit an integer", f)
@@ -143,12 +143,12 @@ func foldBinary(n *node) (*onnx.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size, err := onnx.Elems(shape); err != nil || size > maxFold {
+	if size, err := onnx.ElemCount(shape); err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
 	out := foldTensor{shape: shape, elems: make([]float64, elemCount(shape))}
 	w := newLoopNest(shape, rowMajorStrides(shape), broadcastStrides(a.shape, rowMajorStrides(a.shape), shape), broadcastStrides(b.shape, rowMajorStrides(b.shape), shape))
-	whole := !n.in[0].known.Type.Real()
+	whole := !n.in[0].known.Type.IsReal()
 	for r := range w.runCount() {
 		o, os := w.runStart(0, r)
 		p, ps := w.runStart(1, r)
@@ -187,7 +187,7 @@ func constantOfShape(n *node) (*onnx.Tensor, error) {
 		}
 		shape = append(shape, int(d))
 	}
-	size, err := onnx.Elems(shape)
+	size, err := onnx.ElemCount(shape)
 	if err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
@@ -210,7 +210,7 @@ func copyView(t *onnx.Tensor, v view) (*onnx.Tensor, error) {
 	if size > onnx.MaxElems {
 		return nil, fmt.Errorf("shape %v: out of bounds", v.shape)
 	}
-	if t.Type.Real() {
+	if t.Type.IsReal() {
 		out.F = make([]float32, size)
 	} else {
 		out.I = make([]int64, size)
@@ -245,7 +245,7 @@ func foldGather(n *node) (*onnx.Tensor, error) {
 	}
 	shape := append([]int{}, x.shape[:axis]...)
 	shape = append(append(shape, idx.shape...), x.shape[axis+1:]...)
-	if size, err := onnx.Elems(shape); err != nil || size > maxFold {
+	if size, err := onnx.ElemCount(shape); err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
 	src := toFoldTensor(x.known)
@@ -271,7 +271,7 @@ func foldConcat(n *node) (*onnx.Tensor, error) {
 		return nil, err
 	}
 	shape, axis := n.out[0].shape, n.operator.(concatOp).axis
-	if size, err := onnx.Elems(shape); err != nil || size > maxFold {
+	if size, err := onnx.ElemCount(shape); err != nil || size > maxFold {
 		return nil, fmt.Errorf("shape %v: out of bounds", shape)
 	}
 	out := foldTensor{shape: shape}

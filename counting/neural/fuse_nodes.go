@@ -155,7 +155,7 @@ func (g *graph) fusePad(n *node) {
 func (g *graph) fuseAct(n *node) {
 	m, ok := n.operator.(mapOp)
 	prev := soleProducer(n.in[0])
-	if !ok || prev == nil || !m.act.Fusable() {
+	if !ok || prev == nil || !m.act.IsFusable() {
 		return
 	}
 	switch k := prev.operator.(type) {

@@ -178,7 +178,7 @@ func inputValue(in onnx.Value, shape []int) (*value, error) {
 	if len(shape) != len(in.Shape) {
 		return nil, fmt.Errorf("shape %v: the file has %v", shape, in.Shape)
 	}
-	n, err := onnx.Elems(shape)
+	n, err := onnx.ElemCount(shape)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +224,7 @@ func (g *graph) addNode(f *onnx.Node) error {
 		return fmt.Errorf("%s: %w", n, err)
 	}
 	for _, v := range n.out {
-		size, err := onnx.Elems(v.shape)
+		size, err := onnx.ElemCount(v.shape)
 		if err != nil || size == 0 {
 			return fmt.Errorf("%s: output %q: shape %v: empty or out of bounds", n, v.name, v.shape)
 		}

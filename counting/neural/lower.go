@@ -194,11 +194,11 @@ func (s *mapStep) computeUnits(from, to int, own *scratch) {
 		dst, src := s.out.mem[s.out.off+o:], s.in.mem[s.in.off+i:]
 		if os == 1 && is == 1 {
 			own.act.Dst, own.act.Src, own.act.Act = dst[:n], src[:n], s.act
-			s.set.Act(&own.act)
+			s.set.ApplyAct(&own.act)
 			continue
 		}
 		for j := range n {
-			dst[j*os] = s.act.Of(src[j*is])
+			dst[j*os] = s.act.Apply(src[j*is])
 		}
 	}
 }
@@ -295,7 +295,7 @@ func (s *softmaxStep) computeUnits(from, to int, own *scratch) {
 				row[l] = top - row[l]
 			}
 			e.Dst, e.Src = row, row
-			s.set.Act(e)
+			s.set.ApplyAct(e)
 			sum := float32(0)
 			for _, x := range row {
 				sum += x

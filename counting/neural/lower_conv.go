@@ -167,7 +167,7 @@ func (g *gemmStep) orderDepth(k convOp, in view, planar bool) {
 // they exceed maxArena.
 func (g *gemmStep) packedSize(groups, cout int) int {
 	wide := 0
-	for _, panel := range g.set.Panels(cout) {
+	for _, panel := range g.set.SplitColumns(cout) {
 		wide += panel.Width
 	}
 	depth := len(g.segs)*g.segLen + 1
@@ -181,7 +181,7 @@ func (g *gemmStep) packedSize(groups, cout int) int {
 // w returns the weight of a group, a depth of the product and an output column.
 // Columns beyond the last are zero.
 func (g *gemmStep) packWeights(groups, cout int, bias []float32, w func(group, depth, col int) float32) {
-	g.panels = g.set.Panels(cout)
+	g.panels = g.set.SplitColumns(cout)
 	depth := len(g.segs) * g.segLen
 	g.weights = make([]float32, 0, g.packedSize(groups, cout))
 	for part := range groups {
@@ -300,7 +300,7 @@ func (p *planner) addBorder(n *node, win window, in view) view {
 	for a := range 2 {
 		shape[2+a] += win.padBefore[a] + win.padAfter[a]
 	}
-	if _, err := onnx.Elems(shape); err != nil {
+	if _, err := onnx.ElemCount(shape); err != nil {
 		p.err = err
 		return in
 	}

@@ -19,10 +19,10 @@ type Range struct {
 // of the convolution's output. Opts.Int8 needs it; Observe fills it.
 type Ranges map[string][]Range
 
-// Observe runs the network like Run and widens r by the inputs of every 1×1
+// ObserveRanges runs the network like Run and widens r by the inputs of every 1×1
 // convolution (calibration). Some dozens of pictures like those to come are
 // enough. Entries of another number of channels than the network's are replaced.
-func (n *Net) Observe(r Ranges) {
+func (n *Net) ObserveRanges(r Ranges) {
 	observe := func(i int) {
 		if i == len(n.workers.steps) {
 			return
@@ -117,14 +117,14 @@ func quantSteps(seen []Range, unsigned bool) (step, zero []float32, ok bool) {
 // its inputs are known, else nil. w returns the weights as for packWeights.
 func (p *planner) quantizeGemm(g *gemmStep, bias []float32, w func(depth, col int) float32) *int8Step {
 	seen := p.ranges[g.name]
-	if len(seen) != g.segLen || !p.set.HasBytes() || !g.canQuantize() {
+	if len(seen) != g.segLen || !p.set.HasInt8() || !g.canQuantize() {
 		return nil
 	}
 	step, zero, ok := quantSteps(seen, p.set.Unsigned)
 	if !ok {
 		return nil
 	}
-	const round = kernel.ByteDepth
+	const round = kernel.Int8DepthUnit
 	b := &int8Step{gemmStep: g, depth: (g.segLen + round - 1) / round * round}
 	b.quantize = kernel.Quantize{Scale: make([]float32, len(step)), Zero: zero, SrcStep: g.aStep, DstStep: b.depth}
 	for c, s := range step {
@@ -185,7 +185,7 @@ func (b *int8Step) computeUnits(from, to int, s *scratch) {
 			size, end := b.depth*panel.Width, first+panel.Width
 			k.B, k.Zero, k.Scale, k.Bias = w[:size], b.zero[first:end], b.scale[first:end], b.int8Bias[first:end]
 			k.N, k.COff, k.ROff = panel.N, c+panel.First, r+panel.First
-			g.set.Bytes(k, panel.Width)
+			g.set.GemmInt8(k, panel.Width)
 			w, first = w[size:], end
 		}
 	}

@@ -153,9 +153,9 @@ func (s *windowStep) computeUnits(from, to int, own *scratch) {
 			t.InOff = s.in.off + picture*s.inPicture + s.firstWindow + y*s.inRow + sp.x*s.inStep
 			t.OutOff = s.out.off + picture*s.outPicture + y*s.outRow + sp.x*s.outStep
 			if s.maximum {
-				s.set.Most(t)
+				s.set.MaxRow(t)
 			} else {
-				s.set.Taps(t)
+				s.set.DepthwiseRow(t)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func smallDetector() *onnx.Model {
 		Outputs: []onnx.Value{{Name: "y", Type: onnx.Float}},
 	}
 	weights := func(name string, shape ...int) {
-		n, _ := onnx.Elems(shape)
+		n, _ := onnx.ElemCount(shape)
 		t := &onnx.Tensor{Type: onnx.Float, Shape: shape, F: make([]float32, n)}
 		for i := range t.F {
 			t.F[i] = float32(r.NormFloat64()) / 4

@@ -132,7 +132,7 @@ func inferBinary(n *node) error {
 		return fmt.Errorf("%d inputs: must be 2", len(n.in))
 	}
 	for _, v := range n.in {
-		if v.known != nil && !v.known.Type.Real() {
+		if v.known != nil && !v.known.Type.IsReal() {
 			return fmt.Errorf("integers: %w", errUnsupported)
 		}
 	}

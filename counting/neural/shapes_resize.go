@@ -148,7 +148,7 @@ func inferResizeShape(n *node) (shape []int, scale []float64, err error) {
 	if shape[0] != x.shape[0] || shape[1] != x.shape[1] {
 		return nil, nil, fmt.Errorf("scaling channels: %w", errUnsupported)
 	}
-	if _, err := onnx.Elems(shape); err != nil {
+	if _, err := onnx.ElemCount(shape); err != nil {
 		return nil, nil, err
 	}
 	return shape, scale, nil

@@ -79,7 +79,7 @@ func (n *node) inputOrAttr(name string) ([]int64, error) {
 	if v == nil {
 		return n.attrs[name].Ints, nil
 	}
-	if v.known == nil || v.known.Type.Real() {
+	if v.known == nil || v.known.Type.IsReal() {
 		return nil, fmt.Errorf("%s computed from an input: %w", name, errUnsupported)
 	}
 	return v.known.I, nil
@@ -233,7 +233,7 @@ func parseSlice(n *node) ([]axisSlice, error) {
 		if v == nil {
 			return n.attrs[name].Ints, nil
 		}
-		if v.known == nil || v.known.Type.Real() {
+		if v.known == nil || v.known.Type.IsReal() {
 			return nil, fmt.Errorf("%s computed from an input: %w", name, errUnsupported)
 		}
 		return v.known.I, nil

@@ -110,7 +110,7 @@ func inferConv(n *node) error {
 	if len(x.shape) != 4 {
 		return fmt.Errorf("input of shape %v: %w: must have 4 dimensions", x.shape, errUnsupported)
 	}
-	if wt == nil || wt.known == nil || len(wt.shape) != 4 || !wt.known.Type.Real() {
+	if wt == nil || wt.known == nil || len(wt.shape) != 4 || !wt.known.Type.IsReal() {
 		return fmt.Errorf("weights: %w: must be known and have 4 dimensions", errUnsupported)
 	}
 	op := convOp{group: n.intAttr("group", 1), weights: wt.known.F, groupInputs: wt.shape[1]}
@@ -145,7 +145,7 @@ type gemmOp struct {
 // alpha and beta go into weights and bias.
 func inferGemm(n *node) error {
 	x, wt := n.in[0], n.inputAt(1)
-	if wt == nil || wt.known == nil || len(wt.shape) != 2 || !wt.known.Type.Real() {
+	if wt == nil || wt.known == nil || len(wt.shape) != 2 || !wt.known.Type.IsReal() {
 		return fmt.Errorf("product with other than a known matrix: %w", errUnsupported)
 	}
 	k, m := wt.shape[0], wt.shape[1]

@@ -12,8 +12,8 @@ import (
 func BenchmarkStep(b *testing.B) {
 	for _, c := range []struct {
 		name  string
-		watch *health.Watch
-	}{{"counted", nil}, {"counted and watched", new(health.Watch)}} {
+		watch *health.Monitor
+	}{{"counted", nil}, {"counted and watched", new(health.Monitor)}} {
 		b.Run(c.name, func(b *testing.B) {
 			src := newStreet(640, 480, 1<<30, func(s *street, dst []byte, sec float64) {})
 			film := make([][]byte, 16)

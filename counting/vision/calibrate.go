@@ -30,6 +30,6 @@ func Calibrate(ctx context.Context, net *neural.Net, src Source, w, h int, into 
 			return n, err
 		}
 		s.fillInput(a.picture, w)
-		net.Observe(into)
+		net.ObserveRanges(into)
 	}
 }

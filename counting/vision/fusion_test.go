@@ -31,7 +31,7 @@ func countWithDetector(t *testing.T, src *street, every time.Duration, sees func
 	t.Helper()
 	c, err := New(src, Opts{
 		Width: src.w, Height: src.h, Lines: []counting.Line{middle}, Zones: []counting.Zone{whole},
-		FollowMax: time.Minute, Network: newTinyNetwork(t), Every: every,
+		FollowMax: time.Minute, Network: newTinyNetwork(t), NetworkInterval: every,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -85,7 +85,7 @@ const (
 )
 
 func cocoPresenceScore(c counting.Class) float64 {
-	if c.Coarse() == counting.Vehicle {
+	if c.WithoutSplit() == counting.Vehicle {
 		return cocoVehiclePresence
 	}
 	return cocoOtherPresence

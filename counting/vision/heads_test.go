@@ -167,7 +167,7 @@ func TestFitKeepsTheLongSideAndTheShape(t *testing.T) {
 		{300, 300, 416, 416, 416},
 		{4000, 16, 416, 416, 32},
 	} {
-		if w, h := Fit(c[0], c[1], c[2]); w != c[3] || h != c[4] {
+		if w, h := FitInput(c[0], c[1], c[2]); w != c[3] || h != c[4] {
 			t.Errorf("Fit(%d, %d, %d) = %d, %d; want %d, %d", c[0], c[1], c[2], w, h, c[3], c[4])
 		}
 	}

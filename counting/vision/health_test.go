@@ -26,7 +26,7 @@ func TestEveryWayOfCountingJudgesTheCamera(t *testing.T) {
 			if c.net {
 				net = newTinyNetwork(t)
 			}
-			w := new(health.Watch)
+			w := new(health.Monitor)
 			src := newStreet(96, 72, 1<<30, func(s *street, dst []byte, _ float64) {
 				for i := range 12 {
 					s.rect(dst, float64(7*i), float64(5*i%60), float64(7*i+12), float64(5*i%60+9), 40+15*i)

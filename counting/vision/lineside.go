@@ -15,7 +15,7 @@ type segment struct {
 }
 
 func newSegment(l counting.Line, w, h float64) segment {
-	l = l.Scaled(w, h)
+	l = l.ScaledTo(w, h)
 	s := segment{a: point{l.From.X, l.From.Y}, b: point{l.To.X, l.To.Y}}
 	s.length = math.Hypot(s.b.x-s.a.x, s.b.y-s.a.y)
 	return s

@@ -123,22 +123,22 @@ func (s *netDetector) interpolateRow(dst []float32, upper, lower []byte, part fl
 	}
 }
 
-// Sight describes a network that can detect objects for a Counter.
-type Sight struct {
+// NetworkInfo describes a network that can detect objects for a Counter.
+type NetworkInfo struct {
 	Head          string           // kind of output: kerb, YOLOX or FastestDet
 	Width, Height int              // of its input, pixels
 	Planes        int              // of its input: 1 luma, 3 colour
 	Classes       []counting.Class // that it tells apart, sorted
 }
 
-// Recognise checks whether a network can detect objects for a Counter and describes it.
+// InspectNetwork checks whether a network can detect objects for a Counter and describes it.
 // The error says which shape of its input or output does not fit.
-func Recognise(net *neural.Net) (Sight, error) {
+func InspectNetwork(net *neural.Net) (NetworkInfo, error) {
 	s, err := newNetDetector(net, trialSide, trialSide)
 	if err != nil {
-		return Sight{}, err
+		return NetworkInfo{}, err
 	}
-	v := Sight{Head: s.head.name(), Width: s.w, Height: s.h, Planes: s.planes}
+	v := NetworkInfo{Head: s.head.name(), Width: s.w, Height: s.h, Planes: s.planes}
 	for _, c := range cocoClasses {
 		if !slices.Contains(v.Classes, c.class) {
 			v.Classes = append(v.Classes, c.class)
@@ -156,10 +156,10 @@ const trialSide = 64
 // an input must be multiples of it.
 const coarsestStride = 32
 
-// Fit returns the size of the smallest input that shows a picture of w×h pixels as
+// FitInput returns the size of the smallest input that shows a picture of w×h pixels as
 // large as a square input of side long, in pixels: the padding of a square costs time
 // and adds no information. Both sides are multiples of 32 if long is.
-func Fit(w, h, long int) (inW, inH int) {
+func FitInput(w, h, long int) (inW, inH int) {
 	up := func(n, of int) int { return (n*long + of*coarsestStride - 1) / (of * coarsestStride) * coarsestStride }
 	if w >= h {
 		return long, min(up(h, w), long)

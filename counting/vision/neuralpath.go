@@ -51,7 +51,7 @@ func newNeuralPath(o *Opts, k int) (*neuralPath, error) {
 	}
 	return &neuralPath{
 		detector: s, tracker: newNetTracker(lines, w, h), masked: maskPixels(o.Width, o.Height, o.Masks),
-		gridScale: float64(k), minInterval: o.Every, maxShare: o.Share,
+		gridScale: float64(k), minInterval: o.NetworkInterval, maxShare: o.NetworkShare,
 	}, nil
 }
 
@@ -98,9 +98,9 @@ func (e *neuralPath) isDue(now time.Duration) bool {
 	return true
 }
 
-// Pace is the mean number of pictures per second that the network has looked at of
+// NetworkRate is the mean number of pictures per second that the network has looked at of
 // late. It is 0 without a network and before its twentieth look.
-func (c *Counter) Pace() float64 {
+func (c *Counter) NetworkRate() float64 {
 	if c.network == nil || c.network.looks < rateMinLooks {
 		return 0
 	}
@@ -128,6 +128,6 @@ func (c *Counter) countableClass(class counting.Class) (counting.Class, bool) {
 	if slices.Contains(c.o.Classes, class) {
 		return class, true
 	}
-	class = class.Coarse()
+	class = class.WithoutSplit()
 	return class, slices.Contains(c.o.Classes, class)
 }

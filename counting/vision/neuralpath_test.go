@@ -185,7 +185,7 @@ type sourceFunc func(context.Context, []byte) (time.Time, error)
 func (f sourceFunc) ReadInto(ctx context.Context, dst []byte) (time.Time, error) { return f(ctx, dst) }
 
 func TestOnlyADetectorIsAccepted(t *testing.T) {
-	v, err := Recognise(newTinyNetwork(t))
+	v, err := InspectNetwork(newTinyNetwork(t))
 	if err != nil || v.Head != "YOLOX" || v.Width != 64 || v.Planes != 3 || !slices.Contains(v.Classes, counting.Heavy) {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -195,7 +195,7 @@ func TestOnlyADetectorIsAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer net.Close()
-	if _, err := Recognise(net); err == nil || !strings.Contains(err.Error(), "must be one picture of one or three planes") {
+	if _, err := InspectNetwork(net); err == nil || !strings.Contains(err.Error(), "must be one picture of one or three planes") {
 		t.Errorf("Recognise = %v", err)
 	}
 	if _, err := New(&failingSource{err: errors.ErrUnsupported}, Opts{Width: 64, Height: 64, Network: net}); err == nil {

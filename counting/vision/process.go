@@ -168,7 +168,7 @@ func (c *Counter) reducePicture(dt float64) {
 	} else {
 		dt = 0
 	}
-	c.fault = c.o.Health.Look(p, time.Duration(dt*float64(time.Second)))
+	c.fault = c.o.Health.JudgePicture(p, time.Duration(dt*float64(time.Second)))
 }
 
 // learnBackground updates the background from the picture. The old background goes

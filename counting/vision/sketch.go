@@ -42,9 +42,9 @@ func (c *Counter) keepBackground(dt float64) {
 	c.learnBackground()
 }
 
-// Sketch fills into with a sketch of the view after the latest Step. Without a Sketcher
+// DrawSketch fills into with a sketch of the view after the latest Step. Without a Sketcher
 // it empties into and reports false.
-func (c *Counter) Sketch(into *counting.Sketch) bool {
+func (c *Counter) DrawSketch(into *counting.Sketch) bool {
 	k := c.o.Sketcher
 	*into = counting.Sketch{}
 	if k == nil {
@@ -68,10 +68,10 @@ func (c *Counter) Sketch(into *counting.Sketch) bool {
 
 // drawBlocks draws the background, in blocks.
 func (c *Counter) drawBlocks(k *Sketcher, s *counting.Sketch) {
-	b, cols := int(s.Block), s.Columns()
+	b, cols := int(s.Block), s.BlockColumns()
 	held := uint8(min(max(minHeld/c.interval, minHeldLooks), maxRateLooks))
 	follow := float32(min(c.interval/blockTimeConstant, 1))
-	for i := range s.Rows() * cols {
+	for i := range s.BlockRows() * cols {
 		mean, masked := c.meanBlock(i%cols*b, i/cols*b, b, held)
 		switch {
 		case masked:
@@ -176,7 +176,7 @@ func fillSilhouette(s *counting.Sketch, o counting.Outline) {
 			to--
 		}
 		for i := from; i < to; i++ {
-			row[i] = o.Is
+			row[i] = o.Value
 		}
 	}
 }
@@ -221,7 +221,7 @@ func (c *Counter) drawBox(s *counting.Sketch, b box, class counting.Class) {
 // false for a box outside the picture.
 func addOutline(s *counting.Sketch, b box, k float64, is uint8) (counting.Outline, bool) {
 	clip := func(v float64, most uint16) uint16 { return uint16(min(max(math.Round(v/k), 0), float64(most))) }
-	o := counting.Outline{X0: clip(b.x0, s.Width), Y0: clip(b.y0, s.Height), X1: clip(b.x1, s.Width), Y1: clip(b.y1, s.Height), Is: is}
+	o := counting.Outline{X0: clip(b.x0, s.Width), Y0: clip(b.y0, s.Height), X1: clip(b.x1, s.Width), Y1: clip(b.y1, s.Height), Value: is}
 	if o.X0 >= o.X1 || o.Y0 >= o.Y1 {
 		return o, false
 	}
@@ -236,10 +236,10 @@ func addOutline(s *counting.Sketch, b box, k float64, is uint8) (counting.Outlin
 func (c *Counter) describeView(v *counting.View) {
 	h, f := float64(c.h), c.motion.scale
 	v.Horizon = float32(f.horizon / h)
-	v.PerUnit = float32(h * float64(c.k) / f.cameraHeight)
-	v.Unsure, v.Known = float32(f.unsure), f.fixed
+	v.ScaleSlope = float32(h * float64(c.k) / f.cameraHeight)
+	v.ScaleLogSD, v.ScaleMeasured = float32(f.unsure), f.fixed
 	if c.interval > 0 {
-		v.Pace = float32(1 / c.interval)
+		v.LooksPerSecond = float32(1 / c.interval)
 	}
 	v.Noise = float32(c.noise)
 	sum, bright, dark, n := 0, 0, 0, 0

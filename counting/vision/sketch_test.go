@@ -45,10 +45,10 @@ func drawSketches(t *testing.T, s *stage, pictures int) (all []counting.Sketch) 
 			t.Fatal(err)
 		}
 		var k counting.Sketch
-		if !c.Sketch(&k) {
+		if !c.DrawSketch(&k) {
 			t.Fatal("no sketch")
 		}
-		if !k.Fits() {
+		if !k.InBounds() {
 			t.Fatal("a sketch beyond its bounds")
 		}
 		all = append(all, k)
@@ -81,20 +81,20 @@ func TestASketchHoldsNothingSmallerThanABlock(t *testing.T) {
 	a := drawSketches(t, &stage{w: w, h: h, street: plain}, 60)
 	b := drawSketches(t, &stage{w: w, h: h, street: fine}, 60)
 	last := len(a) - 1
-	if a[last].Columns() > counting.SketchBlocks || a[last].Columns() < counting.SketchBlocks/2 {
-		t.Errorf("%d blocks across", a[last].Columns())
+	if a[last].BlockColumns() > counting.SketchBlocks || a[last].BlockColumns() < counting.SketchBlocks/2 {
+		t.Errorf("%d blocks across", a[last].BlockColumns())
 	}
 	if a[last].Blocks != b[last].Blocks {
 		t.Error("detail smaller than a block shows in the sketch")
 	}
 	shown := 0
-	for _, v := range a[last].Blocks[:a[last].Columns()*a[last].Rows()] {
+	for _, v := range a[last].Blocks[:a[last].BlockColumns()*a[last].BlockRows()] {
 		if v != counting.BlockUnknown {
 			shown++
 		}
 	}
-	if shown < a[last].Columns()*a[last].Rows()*9/10 {
-		t.Errorf("after six seconds %d of %d blocks show the street", shown, a[last].Columns()*a[last].Rows())
+	if shown < a[last].BlockColumns()*a[last].BlockRows()*9/10 {
+		t.Errorf("after six seconds %d of %d blocks show the street", shown, a[last].BlockColumns()*a[last].BlockRows())
 	}
 }
 
@@ -142,7 +142,7 @@ func TestWithoutASketcherNothingCanBeShown(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := counting.Sketch{Width: 1}
-		if c.Sketch(&k) || k != (counting.Sketch{}) {
+		if c.DrawSketch(&k) || k != (counting.Sketch{}) {
 			t.Fatal("a Counter without a Sketcher shows something")
 		}
 	}
@@ -163,12 +163,12 @@ func TestAMaskedBlockIsMaskedInTheSketch(t *testing.T) {
 		if _, err := c.Step(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		c.Sketch(&k)
+		c.DrawSketch(&k)
 	}
-	for i := range k.Rows() * k.Columns() {
-		left := (i%k.Columns()+1)*int(k.Block) <= int(k.Width)/2
-		if (k.Blocks[i] == counting.BlockMasked) != left && i%k.Columns()*int(k.Block) != int(k.Width)/2 {
-			t.Fatalf("block %d of row %d: %d", i%k.Columns(), i/k.Columns(), k.Blocks[i])
+	for i := range k.BlockRows() * k.BlockColumns() {
+		left := (i%k.BlockColumns()+1)*int(k.Block) <= int(k.Width)/2
+		if (k.Blocks[i] == counting.BlockMasked) != left && i%k.BlockColumns()*int(k.Block) != int(k.Width)/2 {
+			t.Fatalf("block %d of row %d: %d", i%k.BlockColumns(), i/k.BlockColumns(), k.Blocks[i])
 		}
 	}
 }

@@ -36,7 +36,7 @@ next:
 // kinds of vehicle, or a bicycle and a motorcycle.
 func sameFamily(a, b counting.Class) bool {
 	two := func(c counting.Class) bool { return c == counting.Bicycle || c == counting.Motorcycle }
-	return a.Coarse() == b.Coarse() || two(a) && two(b)
+	return a.WithoutSplit() == b.WithoutSplit() || two(a) && two(b)
 }
 
 // When a person rides a bicycle or motorcycle. Chosen by hand.

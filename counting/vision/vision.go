@@ -40,10 +40,10 @@ type Opts struct {
 	Heights       []counting.Height  // two known heights, or none: the scale is learnt
 	FollowMax     time.Duration      // longest time an object is tracked; 0: never, zones only
 	Network       *neural.Net        // detects the objects, with help from motion; nil: motion alone
-	Every         time.Duration      // least time between two pictures that the network sees; 0: all that motion sees
-	Share         float64            // most of one core's time that the network may take, measured; 0: no limit
+	NetworkInterval         time.Duration      // least time between two pictures that the network sees; 0: all that motion sees
+	NetworkShare         float64            // most of one core's time that the network may take, measured; 0: no limit
 	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
-	Health        *health.Watch      // judges the camera's health; nil: off. One may serve several Counters of one camera in turn
+	Health        *health.Monitor      // judges the camera's health; nil: off. One may serve several Counters of one camera in turn
 	Sketcher      *Sketcher          // draws for the aiming page; nil: no sketch can be made
 
 	// Memory allocates the block of so many zero bytes in which all planes that bear a

@@ -48,11 +48,11 @@ var throttleNames = []struct {
 	name string
 }{{UnderVoltage, "under_voltage"}, {Capped, "frequency_capped"}, {Slowed, "throttled"}, {Hot, "soft_temperature_limit"}}
 
-// Now lists the words of the flags that hold now, such as under_voltage.
-func (t Throttle) Now() []string { return t.flagNames() }
+// ActiveFlags lists the words of the flags that hold now, such as under_voltage.
+func (t Throttle) ActiveFlags() []string { return t.flagNames() }
 
-// Since lists the words of the flags that held at any time since the start.
-func (t Throttle) Since() []string { return (t >> sinceShift).flagNames() }
+// PastFlags lists the words of the flags that held at any time since the start.
+func (t Throttle) PastFlags() []string { return (t >> sinceShift).flagNames() }
 
 // flagNames lists the words of the low half.
 func (t Throttle) flagNames() []string {
@@ -65,18 +65,18 @@ func (t Throttle) flagNames() []string {
 	return words
 }
 
-// Model is the name of the board, such as "Raspberry Pi 4 Model B Rev 1.4", or ""
+// ReadModel is the name of the board, such as "Raspberry Pi 4 Model B Rev 1.4", or ""
 // where it is unknown.
-func Model() string {
+func ReadModel() string {
 	if m := distro.DTModel(); !strings.HasPrefix(m, "<") {
 		return m
 	}
 	return ""
 }
 
-// Look reads the facts from sys, which is /sys. device is the block device of the
+// ReadHealth reads the facts from sys, which is /sys. device is the block device of the
 // state directory as major:minor.
-func Look(sys fs.FS, device string) Health {
+func ReadHealth(sys fs.FS, device string) Health {
 	var h Health
 	if text, ok := readFirstMatch(sys, "class/thermal/thermal_zone0/temp"); ok {
 		if milli, err := strconv.Atoi(text); err == nil {

@@ -43,7 +43,7 @@ func TestLookReadsAllFacts(t *testing.T) {
 		"fs/ext4/mmcblk0p4/lifetime_write_kbytes":                     "1048576\n",
 		"fs/ext4/mmcblk0p4/errors_count":                              "2\n",
 	})
-	h := Look(os.DirFS(dir), "179:4")
+	h := ReadHealth(os.DirFS(dir), "179:4")
 	want := Health{
 		Temperature: 54.53, HasTemperature: true, Throttled: 0x50005, HasThrottled: true,
 		Written: 1 << 30, Errors: 2, Life: 5,
@@ -52,21 +52,21 @@ func TestLookReadsAllFacts(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", h, want)
 	}
 	both := []string{"under_voltage", "throttled"}
-	if !reflect.DeepEqual(h.Throttled.Now(), both) || !reflect.DeepEqual(h.Throttled.Since(), both) {
-		t.Errorf("flags: now %q, since %q", h.Throttled.Now(), h.Throttled.Since())
+	if !reflect.DeepEqual(h.Throttled.ActiveFlags(), both) || !reflect.DeepEqual(h.Throttled.PastFlags(), both) {
+		t.Errorf("flags: now %q, since %q", h.Throttled.ActiveFlags(), h.Throttled.PastFlags())
 	}
 }
 
 func TestVoltageAlarmReplacesMissingFirmwareFlags(t *testing.T) {
 	dir := tree(t, map[string]string{"class/hwmon/hwmon0/name": "cpu_thermal\n", "class/hwmon/hwmon3/name": "rpi_volt\n", "class/hwmon/hwmon3/in0_lcrit_alarm": "1\n"})
-	h := Look(os.DirFS(dir), "8:1")
-	if !h.HasThrottled || len(h.Throttled.Now()) != 1 || h.Throttled.Now()[0] != "under_voltage" {
+	h := ReadHealth(os.DirFS(dir), "8:1")
+	if !h.HasThrottled || len(h.Throttled.ActiveFlags()) != 1 || h.Throttled.ActiveFlags()[0] != "under_voltage" {
 		t.Errorf("got %+v", h)
 	}
 }
 
 func TestMissingFactsStayZero(t *testing.T) {
-	if h := Look(os.DirFS(tree(t, map[string]string{"class/thermal/thermal_zone0/temp": "warm\n"})), "8:1"); h != (Health{}) {
+	if h := ReadHealth(os.DirFS(tree(t, map[string]string{"class/thermal/thermal_zone0/temp": "warm\n"})), "8:1"); h != (Health{}) {
 		t.Errorf("made up: %+v", h)
 	}
 }

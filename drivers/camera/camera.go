@@ -1,5 +1,5 @@
 // Package camera reads pictures from files, pipes, kernel devices and network
-// cameras (HTTP, RTSP, polled addresses) as 8-bit luma, into the caller's buffer.
+// cameras (HTTPOpts, RTSP, polled addresses) as 8-bit luma, into the caller's buffer.
 //
 // Each source has its own open function and the same three methods: ReadInto
 // fills the buffer with the next picture and returns when it was taken, Size
@@ -9,7 +9,7 @@
 //
 // ReadInto returns io.EOF after the last picture. A BadFrame error is about one
 // picture; the next call goes on with the next one. Every other error ends the
-// source and is returned again; the caller opens a new one. ErrSame is the
+// source and is returned again; the caller opens a new one. ErrUnchanged is the
 // exception: the source goes on.
 //
 // It refuses colour, sound, buffers of another size than the picture, pictures
@@ -122,7 +122,7 @@ func newFormat(src []byte, l Limits) (format, error) {
 
 // fitFormat chooses the largest scale at which a picture is within the limits.
 func fitFormat(c luma.Config, l Limits) (format, error) {
-	s, ok := c.Fit(l.MaxPixels)
+	s, ok := c.ScaleToFit(l.MaxPixels)
 	if !ok {
 		return format{}, fmt.Errorf("picture of %d×%d is too large: even an eighth of it has more than %d pixels",
 			c.Width, c.Height, l.MaxPixels)

@@ -20,14 +20,14 @@ type clipDecoder struct {
 // startClip writes the fetched clip to a new decoder, moov first, and waits for
 // the first picture.
 func (s *Snapshot) startClip(ctx context.Context) (*clipDecoder, error) {
-	if s.opts.Clip == nil {
+	if s.opts.OpenClipDecoder == nil {
 		return nil, errors.New("camera sends a clip, which needs a decoder")
 	}
 	parts, err := moveIndexFirst(s.buf[:s.length])
 	if err != nil {
 		return nil, err
 	}
-	in, out, err := s.opts.Clip(ctx)
+	in, out, err := s.opts.OpenClipDecoder(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func opened[S cameratest.Source](s S, err error) (cameratest.Source, error) { re
 
 func TestAVIConforms(t *testing.T) {
 	path := file(t, "good.avi", avi(pictures(t, 12)...))
-	cameratest.Conform(t, cameratest.Case{
+	cameratest.TestSource(t, cameratest.Case{
 		Open:     func() (cameratest.Source, error) { return opened(OpenAVI(path, Limits{})) },
 		Pictures: 12,
 	})
@@ -34,10 +34,10 @@ func TestAVIConforms(t *testing.T) {
 
 func TestAVIWithBadPicturesConforms(t *testing.T) {
 	path := file(t, "bad.avi", avi(spoiled(t)...))
-	cameratest.Conform(t, cameratest.Case{
+	cameratest.TestSource(t, cameratest.Case{
 		Open:     func() (cameratest.Source, error) { return opened(OpenAVI(path, Limits{})) },
 		Pictures: 9,
-		Bad:      []int{3, 5},
+		BadPictures:      []int{3, 5},
 	})
 }
 
@@ -52,10 +52,10 @@ func TestStillsConform(t *testing.T) {
 			for i, p := range all {
 				paths = append(paths, file(t, fmt.Sprintf("%d.jpg", i), p))
 			}
-			cameratest.Conform(t, cameratest.Case{
+			cameratest.TestSource(t, cameratest.Case{
 				Open:     func() (cameratest.Source, error) { return opened(OpenStills(paths, Limits{})) },
 				Pictures: 9,
-				Bad:      bad,
+				BadPictures:      bad,
 				// A file cannot be opened without it.
 				Allocates: true,
 			})
@@ -88,15 +88,15 @@ func TestStreamConforms(t *testing.T) {
 				all = spoiled(t)
 			}
 			data := bytes.Join(all, []byte("\r\ngarbage \xff\xff\x00 \xff\xd9"))
-			cameratest.Conform(t, cameratest.Case{
+			cameratest.TestSource(t, cameratest.Case{
 				Open: func() (cameratest.Source, error) {
 					return opened(OpenStream(bytes.NewReader(data), Limits{}, 10))
 				},
-				Stalled: func() (cameratest.Source, error) {
+				OpenStalled: func() (cameratest.Source, error) {
 					return opened(OpenStream(&endless{bytes.NewReader(data), make(chan struct{})}, Limits{}, 0))
 				},
 				Pictures: 9,
-				Bad:      bad,
+				BadPictures:      bad,
 			})
 		})
 	}
@@ -109,9 +109,9 @@ func openGray(r io.Reader, w, h int, l Limits) (Pipe, error) {
 
 func TestRawConforms(t *testing.T) {
 	data := make([]byte, 40*30*9)
-	cameratest.Conform(t, cameratest.Case{
+	cameratest.TestSource(t, cameratest.Case{
 		Open: func() (cameratest.Source, error) { return opened(openGray(bytes.NewReader(data), 40, 30, Limits{})) },
-		Stalled: func() (cameratest.Source, error) {
+		OpenStalled: func() (cameratest.Source, error) {
 			return opened(openGray(&endless{bytes.NewReader(data), make(chan struct{})}, 40, 30, Limits{}))
 		},
 		Pictures: 9,
@@ -120,10 +120,10 @@ func TestRawConforms(t *testing.T) {
 
 func TestRawThatEndsInsideAPictureConforms(t *testing.T) {
 	data := make([]byte, 40*30*9+100)
-	cameratest.Conform(t, cameratest.Case{
+	cameratest.TestSource(t, cameratest.Case{
 		Open:     func() (cameratest.Source, error) { return opened(openGray(bytes.NewReader(data), 40, 30, Limits{})) },
 		Pictures: 10,
-		Bad:      []int{9},
+		BadPictures:      []int{9},
 	})
 }
 
@@ -158,15 +158,15 @@ func TestMJPEGConforms(t *testing.T) {
 				all = spoiled(t)
 			}
 			whole, stalled := serve(t, all, false), serve(t, all, true)
-			cameratest.Conform(t, cameratest.Case{
+			cameratest.TestSource(t, cameratest.Case{
 				Open: func() (cameratest.Source, error) {
-					return opened(OpenMJPEG(t.Context(), whole, Limits{}, HTTP{}))
+					return opened(OpenMJPEG(t.Context(), whole, Limits{}, HTTPOpts{}))
 				},
-				Stalled: func() (cameratest.Source, error) {
-					return opened(OpenMJPEG(t.Context(), stalled, Limits{}, HTTP{}))
+				OpenStalled: func() (cameratest.Source, error) {
+					return opened(OpenMJPEG(t.Context(), stalled, Limits{}, HTTPOpts{}))
 				},
 				Pictures:  9,
-				Bad:       bad,
+				BadPictures:       bad,
 				Allocates: true, // net/http does
 			})
 		})

@@ -43,7 +43,7 @@ func OpenDevice(ctx context.Context, fd int, l Limits, o Live) (*Device, error) 
 		return nil, err
 	}
 	d := &Device{dev: dev, limits: l.withDefaults(), live: o}
-	d.live.Stall, d.pace.interval, d.dec.Memory = cmp.Or(o.Stall, defaultStall), o.Every, d.limits.Memory
+	d.live.Stall, d.pace.interval, d.dec.Memory = cmp.Or(o.Stall, defaultStall), o.FrameInterval, d.limits.Memory
 	if err := d.startCapture(ctx, cmp.Or(o.Connect, defaultConnect)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", dev.Name(), err), dev.Close())
 	}
@@ -67,24 +67,24 @@ const (
 // from the first one with a readable header.
 func (d *Device) startCapture(ctx context.Context, patience time.Duration) error {
 	rate := defaultDeviceRate
-	if d.live.Every > 0 {
-		rate = float64(time.Second) / float64(d.live.Every)
+	if d.live.FrameInterval > 0 {
+		rate = float64(time.Second) / float64(d.live.FrameInterval)
 	}
-	want, ok := ChooseFormat(d.dev.Formats(), d.limits, rate)
+	want, ok := ChooseFormat(d.dev.ListFormats(), d.limits, rate)
 	if !ok {
 		return errors.New("has no format that can be read: GREY, NV12, YU12, YUYV, UYVY or MJPG")
 	}
 	var err error
-	if d.set, err = d.dev.Set(want, rate); err != nil {
+	if d.set, err = d.dev.SetFormat(want, rate); err != nil {
 		return err
 	}
 	if !isCompressed(d.set.Pixel) {
 		if err := d.fitSize(); err != nil {
 			return err
 		}
-		return d.dev.Start()
+		return d.dev.StartCapture()
 	}
-	if err := d.dev.Start(); err != nil {
+	if err := d.dev.StartCapture(); err != nil {
 		return err
 	}
 	for end := time.Now().Add(patience); d.w == 0; {
@@ -95,7 +95,7 @@ func (d *Device) startCapture(ctx context.Context, patience time.Duration) error
 		if f, err := newFormat(p.Bytes, d.limits); err == nil {
 			d.format, d.w, d.h = f, f.w, f.h
 		}
-		if err := d.dev.Return(p.Index); err != nil {
+		if err := d.dev.RequeueBuffer(p.Index); err != nil {
 			return err
 		}
 		if time.Now().After(end) {
@@ -111,11 +111,11 @@ func (d *Device) fitSize() (err error) {
 	return err
 }
 
-func isCompressed(p v4l2.Pixel) bool { return p == v4l2.MJPEG || p == v4l2.JPEG }
+func isCompressed(p v4l2.PixelFormat) bool { return p == v4l2.MJPEG || p == v4l2.JPEG }
 
 // readingOrder lists the pixel formats by the cost of reading their luma, the
 // cheapest first.
-var readingOrder = []v4l2.Pixel{v4l2.Grey, v4l2.NV12, v4l2.YUV, v4l2.YUYV, v4l2.UYVY, v4l2.MJPEG, v4l2.JPEG}
+var readingOrder = []v4l2.PixelFormat{v4l2.Grey, v4l2.NV12, v4l2.YU12, v4l2.YUYV, v4l2.UYVY, v4l2.MJPEG, v4l2.JPEG}
 
 // ChooseFormat returns the format that OpenDevice sets for a rate in pictures per
 // second; ok is false if there is none. Formats that reach nine tenths of the rate,
@@ -153,7 +153,7 @@ func ChooseFormat(all []v4l2.Format, l Limits, rate float64) (f v4l2.Format, ok 
 func (d *Device) waitPicture(ctx context.Context, limit time.Duration) (v4l2.Picture, error) {
 	_ = d.dev.SetDeadline(time.Now().Add(limit))
 	stop := context.AfterFunc(ctx, func() { _ = d.dev.SetDeadline(longAgo()) })
-	p, _, err := d.dev.Next(true)
+	p, _, err := d.dev.DequeuePicture(true)
 	if !stop() && err != nil {
 		return p, ctx.Err()
 	}
@@ -184,7 +184,7 @@ func (d *Device) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	}
 	d.frame++
 	err = d.decodePicture(dst, p)
-	if e := d.dev.Return(p.Index); e != nil {
+	if e := d.dev.RequeueBuffer(p.Index); e != nil {
 		d.err = e
 		return at, e
 	}
@@ -203,14 +203,14 @@ func (d *Device) waitDue(ctx context.Context) (v4l2.Picture, time.Time, error) {
 			return p, time.Time{}, err
 		}
 		for d.live.Newest {
-			q, ok, err := d.dev.Next(false)
+			q, ok, err := d.dev.DequeuePicture(false)
 			if err != nil {
 				return p, time.Time{}, err
 			}
 			if !ok {
 				break
 			}
-			if err := d.dev.Return(p.Index); err != nil {
+			if err := d.dev.RequeueBuffer(p.Index); err != nil {
 				return q, time.Time{}, err
 			}
 			d.dropped++
@@ -224,7 +224,7 @@ func (d *Device) waitDue(ctx context.Context) (v4l2.Picture, time.Time, error) {
 		if d.pace.isDue(at) {
 			return p, at, nil
 		}
-		if err := d.dev.Return(p.Index); err != nil {
+		if err := d.dev.RequeueBuffer(p.Index); err != nil {
 			return p, at, err
 		}
 	}
@@ -293,8 +293,8 @@ func copyEverySecond(row, src []byte) {
 	}
 }
 
-// Format returns the capture format that the driver has set.
-func (d *Device) Format() v4l2.Format { return d.set }
+// CaptureFormat returns the capture format that the driver has set.
+func (d *Device) CaptureFormat() v4l2.Format { return d.set }
 
 // Size returns the width and height of the delivered pictures.
 func (d *Device) Size() (w, h int) { return d.w, d.h }

@@ -5,9 +5,9 @@ import (
 	"os"
 )
 
-// ReadAVI is like OpenAVI for an open file, for a process that may not open files
+// NewAVI is like OpenAVI for an open file, for a process that may not open files
 // and receives descriptors. Close closes it, and so does an error.
-func ReadAVI(f *os.File, l Limits) (*AVI, error) {
+func NewAVI(f *os.File, l Limits) (*AVI, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s: is not a file", f.Name())

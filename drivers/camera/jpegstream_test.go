@@ -97,7 +97,7 @@ func TestThumbnailOfADamagedPictureIsNoPicture(t *testing.T) {
 		data := bytes.Join([][]byte{all[0], with[:cut], all[2]}, []byte("\r\n--frame\r\n\r\n"))
 		for _, s := range []cameratest.Source{
 			stream(t, bytes.NewReader(data), Limits{}),
-			dial(t, camera(t, "multipart/x-mixed-replace", data), Limits{}, HTTP{}),
+			dial(t, camera(t, "multipart/x-mixed-replace", data), Limits{}, HTTPOpts{}),
 		} {
 			got, err := read(t, s)
 			if len(got) != 3 || got[1] != nil || got[2] == nil || err != io.EOF {

@@ -13,9 +13,9 @@ type Live struct {
 	// Newest delivers the newest picture only: one that was not read before the
 	// next one came is dropped. Pictures never queue, so the present is counted.
 	Newest bool
-	// Every is the least time between two delivered pictures; those in between
+	// FrameInterval is the least time between two delivered pictures; those in between
 	// are dropped undecoded. 0: none are. It needs Newest.
-	Every time.Duration
+	FrameInterval time.Duration
 	// Connect is the longest time from opening to the first picture. 0: 10 s.
 	Connect time.Duration
 	// Stall is the longest wait for one later picture. 0: 3 s, so that a camera
@@ -84,7 +84,7 @@ type slot struct {
 }
 
 func newLatest(o Live, m Memory, most int) *latest {
-	return &latest{pace: pacer{interval: o.Every}, memory: m, maxBytes: most, ready: make(chan struct{}, 1)}
+	return &latest{pace: pacer{interval: o.FrameInterval}, memory: m, maxBytes: most, ready: make(chan struct{}, 1)}
 }
 
 // reserveSpare returns n bytes for the next picture. Only one goroutine may fill.

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// HTTP says how to reach a camera by HTTP.
-type HTTP struct {
+// HTTPOpts says how to reach a camera by HTTPOpts.
+type HTTPOpts struct {
 	// User and Password are sent as Digest or Basic authentication when the camera
 	// asks for it. They take precedence over those in the address.
 	User, Password string
@@ -26,7 +26,7 @@ type HTTP struct {
 	Live
 }
 
-// MJPEG reads a network camera that sends JPEGs in one endless HTTP response, as
+// MJPEG reads a network camera that sends JPEGs in one endless HTTPOpts response, as
 // multipart/x-mixed-replace or concatenated. A picture's time is the arrival of its
 // first byte.
 type MJPEG struct {
@@ -54,7 +54,7 @@ func (b responseBody) Close() error {
 // until ctx or o.Connect ends; ctx does not end the source later. It follows
 // redirects on the same host only. Errors name the address without user, password
 // and query; ErrRefused is a refused password.
-func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTP) (*MJPEG, error) {
+func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTPOpts) (*MJPEG, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("camera address: must be like http://camera/stream.mjpg")
@@ -72,7 +72,7 @@ func OpenMJPEG(ctx context.Context, address string, l Limits, o HTTP) (*MJPEG, e
 }
 
 // openStream sends the request and waits for the first picture.
-func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTP) error {
+func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTPOpts) error {
 	ctx, done := context.WithTimeoutCause(ctx, cmp.Or(o.Connect, defaultConnect), errStall)
 	defer done()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))

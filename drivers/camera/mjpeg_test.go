@@ -34,7 +34,7 @@ func camera(tb testing.TB, contentType string, body []byte) string {
 }
 
 // dial is OpenMJPEG for a test.
-func dial(tb testing.TB, address string, l Limits, o HTTP) *MJPEG {
+func dial(tb testing.TB, address string, l Limits, o HTTPOpts) *MJPEG {
 	tb.Helper()
 	m, err := OpenMJPEG(tb.Context(), address, l, o)
 	if err != nil {
@@ -85,7 +85,7 @@ func TestCamerasThatBendTheRulesAreRead(t *testing.T) {
 		"no Content-Type":              {"", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			plays(t, dial(t, camera(t, c.kind, join(c.before, c.after)), Limits{}, HTTP{}), all)
+			plays(t, dial(t, camera(t, c.kind, join(c.before, c.after)), Limits{}, HTTPOpts{}), all)
 		})
 	}
 }
@@ -105,7 +105,7 @@ func TestForeignPartIsNamedAndPassedOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := good + string(all[0]) + "\r\n" + c.part + good + string(all[1]) + "\r\n--frame--\r\n"
-			m := dial(t, camera(t, "multipart/x-mixed-replace; boundary=frame", []byte(body)), Limits{MaxBytes: 10000}, HTTP{})
+			m := dial(t, camera(t, "multipart/x-mixed-replace; boundary=frame", []byte(body)), Limits{MaxBytes: 10000}, HTTPOpts{})
 			dst := make([]byte, 83*61)
 			_, before := m.ReadInto(t.Context(), dst)
 			_, err := m.ReadInto(t.Context(), dst)
@@ -136,13 +136,13 @@ func TestCameraThatIsNoneIsRefused(t *testing.T) {
 		"a huge picture":     {camera(t, std, bomb(t)), "picture of 30000×30000 is too large"},
 		"nobody there":       {"http://127.0.0.1:1/", "connection refused"},
 	} {
-		_, err := OpenMJPEG(t.Context(), c.address, Limits{MaxBytes: 30000}, HTTP{})
+		_, err := OpenMJPEG(t.Context(), c.address, Limits{MaxBytes: 30000}, HTTPOpts{})
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), c.address+": ") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
 	for _, address := range []string{"", "camera", "ftp://camera/", "http://", "http://bad%zzhost/", "://"} {
-		if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{}); err == nil || !strings.HasPrefix(err.Error(), "camera address:") {
+		if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTPOpts{}); err == nil || !strings.HasPrefix(err.Error(), "camera address:") {
 			t.Errorf("%q: error %v", address, err)
 		}
 	}
@@ -170,7 +170,7 @@ func guarded(tb testing.TB, challenge []string, accept func(auth string) bool) s
 
 func TestCameraGetsThePasswordThatItAsksFor(t *testing.T) {
 	const basic = "Basic YWRtaW46aHVudGVyMg=="
-	o := HTTP{User: "admin", Password: "hunter2"}
+	o := HTTPOpts{User: "admin", Password: "hunter2"}
 	digests := func(algorithm string) func(string) bool {
 		return func(auth string) bool {
 			p := parseChallenge(strings.TrimPrefix(auth, "Digest "))
@@ -196,12 +196,12 @@ func TestCameraGetsThePasswordThatItAsksFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address := guarded(t, c.challenge, c.accept)
 			dial(t, address, Limits{}, o)
-			dial(t, strings.Replace(address, "//", "//admin:hunter2@", 1), Limits{}, HTTP{})
-			if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{User: "admin", Password: "wrong"}); err == nil ||
+			dial(t, strings.Replace(address, "//", "//admin:hunter2@", 1), Limits{}, HTTPOpts{})
+			if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTPOpts{User: "admin", Password: "wrong"}); err == nil ||
 				!strings.HasSuffix(err.Error(), "camera refuses the user or the password") {
 				t.Errorf("wrong password: %v", err)
 			}
-			if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{}); err == nil ||
+			if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTPOpts{}); err == nil ||
 				!strings.HasSuffix(err.Error(), "camera asks for a user and a password") {
 				t.Errorf("no password: %v", err)
 			}
@@ -257,7 +257,7 @@ func TestErrorsNeverHoldWhatIsSecret(t *testing.T) {
 		"control characters": "http://admin:hunter2@camera/\x01?token=s3cret",
 		"no port":            "http://admin:hunter2@camera:http/?token=s3cret",
 	} {
-		_, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{Live: Live{Connect: 100 * time.Millisecond}})
+		_, err := OpenMJPEG(t.Context(), address, Limits{}, HTTPOpts{Live: Live{Connect: 100 * time.Millisecond}})
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue
@@ -284,20 +284,20 @@ func TestRedirectsAreFollowedOnTheSameHostOnly(t *testing.T) {
 		w.Header().Set("Content-Type", "video/mjpeg")
 		w.Write(body)
 	}))
-	plays(t, dial(t, s.URL+"/first", Limits{}, HTTP{}), [][]byte{body})
+	plays(t, dial(t, s.URL+"/first", Limits{}, HTTPOpts{}), [][]byte{body})
 	for path, want := range map[string]string{
 		"/circle":  "camera redirects in circles",
 		"/away":    "camera redirects to another host, http://other.example: not followed",
 		"/nowhere": "camera redirects to nowhere",
 	} {
-		if _, err := OpenMJPEG(t.Context(), s.URL+path, Limits{}, HTTP{}); err == nil || !strings.HasSuffix(err.Error(), want) {
+		if _, err := OpenMJPEG(t.Context(), s.URL+path, Limits{}, HTTPOpts{}); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s: error %v", path, err)
 		}
 	}
 }
 
 func TestCameraThatStallsIsGivenUp(t *testing.T) {
-	m := dial(t, serve(t, pictures(t, 2), true), Limits{}, HTTP{Live: Live{Stall: 50 * time.Millisecond}})
+	m := dial(t, serve(t, pictures(t, 2), true), Limits{}, HTTPOpts{Live: Live{Stall: 50 * time.Millisecond}})
 	got, err := read(t, m)
 	if len(got) != 2 || err == nil || !strings.HasSuffix(err.Error(), "no picture for 50ms") {
 		t.Errorf("%d pictures, then %v", len(got), err)
@@ -314,15 +314,15 @@ func TestCameraThatNeverAnswersIsGivenUp(t *testing.T) {
 	}
 	defer l.Close()
 	address := "http://" + l.Addr().String() + "/"
-	if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTP{Live: Live{Connect: 50 * time.Millisecond}}); !errors.Is(err, errStall) {
+	if _, err := OpenMJPEG(t.Context(), address, Limits{}, HTTPOpts{Live: Live{Connect: 50 * time.Millisecond}}); !errors.Is(err, errStall) {
 		t.Errorf("limit: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	if _, err := OpenMJPEG(ctx, address, Limits{}, HTTP{}); !errors.Is(err, context.Canceled) {
+	if _, err := OpenMJPEG(ctx, address, Limits{}, HTTPOpts{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if _, err := OpenMJPEG(t.Context(), serve(t, nil, true), Limits{}, HTTP{Live: Live{Connect: 50 * time.Millisecond}}); !errors.Is(err, errStall) {
+	if _, err := OpenMJPEG(t.Context(), serve(t, nil, true), Limits{}, HTTPOpts{Live: Live{Connect: 50 * time.Millisecond}}); !errors.Is(err, errStall) {
 		t.Errorf("no first picture: %v", err)
 	}
 }
@@ -330,7 +330,7 @@ func TestCameraThatNeverAnswersIsGivenUp(t *testing.T) {
 func TestCameraOutlivesTheContextItWasOpenedWith(t *testing.T) {
 	all := pictures(t, 5)
 	ctx, cancel := context.WithCancel(t.Context())
-	m, err := OpenMJPEG(ctx, serve(t, all, false), Limits{}, HTTP{})
+	m, err := OpenMJPEG(ctx, serve(t, all, false), Limits{}, HTTPOpts{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +350,7 @@ func TestCameraOverTLSIsReachedByACustomDialler(t *testing.T) {
 	defer s.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	o := HTTP{
+	o := HTTPOpts{
 		TLS: &tls.Config{RootCAs: roots},
 		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, s.Listener.Addr().String())
@@ -396,7 +396,7 @@ func TestClipOverHTTPIsTheClip(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	m := dial(t, serve(t, parts, false), Limits{}, HTTP{})
+	m := dial(t, serve(t, parts, false), Limits{}, HTTPOpts{})
 	w, h := m.Size()
 	a, b := make([]byte, w*h), make([]byte, w*h)
 	for i := range again.Frames() {

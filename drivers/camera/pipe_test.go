@@ -27,11 +27,11 @@ func TestWhatProgramsWriteConforms(t *testing.T) {
 	all := pictures(t, 9)
 	for name, data := range map[string][]byte{"JPEGs": bytes.Join(all, nil), "YUV4MPEG2": y4m(83, 61, 9)} {
 		t.Run(name, func(t *testing.T) {
-			cameratest.Conform(t, cameratest.Case{
+			cameratest.TestSource(t, cameratest.Case{
 				Open: func() (cameratest.Source, error) {
 					return opened(OpenPipe(t.Context(), bytes.NewReader(data), Layout{}, Limits{}, Live{}))
 				},
-				Stalled: func() (cameratest.Source, error) {
+				OpenStalled: func() (cameratest.Source, error) {
 					return opened(OpenPipe(t.Context(), &endless{bytes.NewReader(data), make(chan struct{})}, Layout{}, Limits{}, Live{Stall: time.Hour}))
 				},
 				Pictures: 9,

@@ -26,12 +26,12 @@ const (
 	maxDoublings = 10
 )
 
-// Asked is the state of one polled address between two requests: the earliest
+// PollState is the state of one polled address between two requests: the earliest
 // time of the next one, and the validators (ETag, Last-Modified, SHA-256) by
 // which an unchanged picture is recognised. It holds the hash of a picture, never
 // a picture. It belongs to one process, outlives one Snapshot, and is not safe for
 // concurrent use. The zero value allows a request at once.
-type Asked struct {
+type PollState struct {
 	etag, lastModified string
 	sum                [sha256.Size]byte
 	format             format
@@ -41,21 +41,21 @@ type Asked struct {
 	failures           int           // in a row
 }
 
-// Due returns the earliest time of the next request.
-func (p *Asked) Due() time.Time { return p.nextPoll }
+// NextPoll returns the earliest time of the next request.
+func (p *PollState) NextPoll() time.Time { return p.nextPoll }
 
 // hasValidator reports whether the server can answer 304 Not Modified.
-func (p *Asked) hasValidator() bool { return p.w > 0 && (p.etag != "" || p.lastModified != "") }
+func (p *PollState) hasValidator() bool { return p.w > 0 && (p.etag != "" || p.lastModified != "") }
 
 // forgetPicture clears the validators and the size, so that the next picture is
 // new even if it is the same. The schedule stays.
-func (p *Asked) forgetPicture() {
-	*p = Asked{nextPoll: p.nextPoll, minWait: p.minWait, failures: p.failures}
+func (p *PollState) forgetPicture() {
+	*p = PollState{nextPoll: p.nextPoll, minWait: p.minWait, failures: p.failures}
 }
 
 // conditionalHeader returns the headers of a conditional request, RFC 9110,
 // section 13.1: the server sends a picture only if it differs from the last one.
-func (p *Asked) conditionalHeader() http.Header {
+func (p *PollState) conditionalHeader() http.Header {
 	h := http.Header{}
 	if p.w > 0 && p.etag != "" {
 		h.Set("If-None-Match", p.etag)
@@ -68,7 +68,7 @@ func (p *Asked) conditionalHeader() http.Header {
 
 // storeValidators stores the validators of a response and the hash of its body.
 // It reports whether the body is the last one, byte for byte.
-func (p *Asked) storeValidators(res *http.Response, sum [sha256.Size]byte) (same bool) {
+func (p *PollState) storeValidators(res *http.Response, sum [sha256.Size]byte) (same bool) {
 	same = p.w > 0 && sum == p.sum
 	p.sum, p.etag, p.lastModified = sum, res.Header.Get("ETag"), res.Header.Get("Last-Modified")
 	return same
@@ -77,7 +77,7 @@ func (p *Asked) storeValidators(res *http.Response, sum [sha256.Size]byte) (same
 // readMinWait sets minWait from a response: the time in Retry-After (RFC 9110,
 // section 10.2.3), and for a good response at least as long as it stays fresh
 // (RFC 9111, section 4.2).
-func (p *Asked) readMinWait(res *http.Response, now time.Time) {
+func (p *PollState) readMinWait(res *http.Response, now time.Time) {
 	p.minWait = parseRetryAfter(res.Header, now)
 	if res.StatusCode < http.StatusBadRequest {
 		p.minWait = max(p.minWait, freshFor(res.Header, now))
@@ -85,21 +85,21 @@ func (p *Asked) readMinWait(res *http.Response, now time.Time) {
 }
 
 // scheduleNext sets the time of the next request after an answered one.
-func (p *Asked) scheduleNext(begun time.Time, every time.Duration) {
+func (p *PollState) scheduleNext(begun time.Time, every time.Duration) {
 	p.failures = 0
 	p.setNextPoll(begun, every)
 }
 
 // scheduleRetry sets the time of the next request after a failed one. The delay
 // doubles from MinPollEvery up to the usual interval.
-func (p *Asked) scheduleRetry(begun time.Time, every time.Duration) {
+func (p *PollState) scheduleRetry(begun time.Time, every time.Duration) {
 	p.setNextPoll(begun, min(MinPollEvery<<min(p.failures, maxDoublings), every))
 	p.failures++
 }
 
 // setNextPoll adds up to a tenth of jitter, obeys minWait, and stays within
 // MinPollEvery and MaxPollEvery.
-func (p *Asked) setNextPoll(begun time.Time, usual time.Duration) {
+func (p *PollState) setNextPoll(begun time.Time, usual time.Duration) {
 	usual += time.Duration(rand.Float64() * pollJitter * float64(usual))
 	p.nextPoll = begun.Add(min(max(usual, p.minWait, MinPollEvery), MaxPollEvery))
 	p.minWait = 0

@@ -17,9 +17,9 @@ import (
 	"kerb/drivers/camera/luma"
 )
 
-// ErrSame is returned for one request that brought the same picture as the one
+// ErrUnchanged is returned for one request that brought the same picture as the one
 // before. The source goes on: the next call waits for the next request.
-var ErrSame = errors.New("camera shows the same picture as before")
+var ErrUnchanged = errors.New("camera shows the same picture as before")
 
 // Snapshot polls a network camera: its address returns one JPEG, or one short MP4
 // clip, that changes every few minutes. A clip is delivered as one picture a
@@ -30,7 +30,7 @@ type Snapshot struct {
 	limits  Limits
 	opts    SnapshotOpts
 	client  *httpClient
-	poll    *Asked
+	poll    *PollState
 
 	buf        []byte // the body of the last response
 	length     int    // of the body; 0: none
@@ -50,13 +50,13 @@ type Snapshot struct {
 // SnapshotOpts says how to poll a camera. Connect is the time limit of one request,
 // Stall that of a clip's decoder. Newest and the interval of Live are not used.
 type SnapshotOpts struct {
-	HTTP
-	// Every is the usual time between two requests, MinPollEvery to MaxPollEvery; a
+	HTTPOpts
+	// PollEvery is the usual time between two requests, MinPollEvery to MaxPollEvery; a
 	// value outside is set to the nearer bound.
-	Every time.Duration
-	// Clip starts a program that decodes an MP4 file, written to in, to YUV4MPEG2
+	PollEvery time.Duration
+	// OpenClipDecoder starts a program that decodes an MP4 file, written to in, to YUV4MPEG2
 	// with one picture a second, read from out. nil: clips are refused.
-	Clip func(ctx context.Context) (in io.WriteCloser, out io.ReadCloser, err error)
+	OpenClipDecoder func(ctx context.Context) (in io.WriteCloser, out io.ReadCloser, err error)
 }
 
 // OpenSnapshot waits until a request is due and sends it; ctx ends both, and
@@ -64,7 +64,7 @@ type SnapshotOpts struct {
 // name the address without user, password and query; ErrRefused is a refused
 // password. poll must be the state of this address: with it, a source that is
 // opened again does not poll too soon, nor deliver the same picture again.
-func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts, poll *Asked) (*Snapshot, error) {
+func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts, poll *PollState) (*Snapshot, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("camera address: must be like https://camera/picture.jpg")
@@ -72,14 +72,14 @@ func OpenSnapshot(ctx context.Context, address string, l Limits, o SnapshotOpts,
 	u.User = nil
 	s := &Snapshot{
 		address: u, name: u.Scheme + "://" + u.Host + u.Path, limits: l.withDefaults(), opts: o, poll: poll,
-		client: newClient(o.HTTP),
+		client: newClient(o.HTTPOpts),
 	}
 	s.life, s.cancelLife = context.WithCancel(context.Background())
-	s.opts.Every = min(max(o.Every, MinPollEvery), MaxPollEvery)
+	s.opts.PollEvery = min(max(o.PollEvery, MinPollEvery), MaxPollEvery)
 	s.opts.Connect, s.opts.Stall = cmp.Or(o.Connect, defaultConnect), cmp.Or(o.Stall, defaultStall)
 	s.dec.Memory = s.limits.Memory
 	err = s.waitAndPoll(ctx)
-	if err == ErrSame && poll.w > 0 {
+	if err == ErrUnchanged && poll.w > 0 {
 		s.w, s.h, s.format, s.unchanged, err = poll.w, poll.h, poll.format, true, nil
 	}
 	if err != nil {
@@ -103,18 +103,18 @@ func (s *Snapshot) waitAndPoll(ctx context.Context) error {
 	if err == nil {
 		err = s.openBody(ctx)
 	}
-	if err == nil || err == ErrSame {
-		s.poll.scheduleNext(begun, s.opts.Every)
+	if err == nil || err == ErrUnchanged {
+		s.poll.scheduleNext(begun, s.opts.PollEvery)
 		return err
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	s.poll.scheduleRetry(begun, s.opts.Every)
+	s.poll.scheduleRetry(begun, s.opts.PollEvery)
 	return fmt.Errorf("%s: %w", s.name, err)
 }
 
-// fetchBody reads the body of one response, or returns ErrSame if it is the last
+// fetchBody reads the body of one response, or returns ErrUnchanged if it is the last
 // one.
 func (s *Snapshot) fetchBody(ctx context.Context) error {
 	ctx, done := context.WithTimeoutCause(ctx, s.opts.Connect, fmt.Errorf("no picture in %v", s.opts.Connect))
@@ -127,10 +127,10 @@ func (s *Snapshot) fetchBody(ctx context.Context) error {
 		s.poll.readMinWait(res, s.fetched)
 		if err = s.readBody(res); err == nil && s.poll.storeValidators(res, sha256.Sum256(s.buf[:s.length])) {
 			s.wipeBody()
-			return ErrSame
+			return ErrUnchanged
 		}
 	}
-	if cause := context.Cause(ctx); err != nil && err != ErrSame && cause != nil {
+	if cause := context.Cause(ctx); err != nil && err != ErrUnchanged && cause != nil {
 		return cause
 	}
 	return err
@@ -141,7 +141,7 @@ func (s *Snapshot) readBody(res *http.Response) error {
 	t, _, _ := strings.Cut(strings.ToLower(res.Header.Get("Content-Type")), ";")
 	switch {
 	case res.StatusCode == http.StatusNotModified && s.poll.hasValidator():
-		return ErrSame
+		return ErrUnchanged
 	case res.StatusCode != http.StatusOK:
 		return fmt.Errorf("camera answers %d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	case strings.HasPrefix(t, "multipart/"):
@@ -218,7 +218,7 @@ func (s *Snapshot) openBody(ctx context.Context) (err error) {
 
 // ReadInto waits for a new picture, fills dst, of width × height bytes, with it,
 // and returns when it was fetched; of a clip, that and its place in the clip. It
-// returns ErrSame after each request that brought no new picture.
+// returns ErrUnchanged after each request that brought no new picture.
 func (s *Snapshot) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,15 +237,15 @@ func (s *Snapshot) ReadInto(ctx context.Context, dst []byte) (time.Time, error) 
 	for {
 		if s.unchanged {
 			s.unchanged = false
-			return time.Now(), ErrSame
+			return time.Now(), ErrUnchanged
 		}
 		at, err := s.decodeNext(ctx, dst)
 		if err != io.EOF {
 			return at, s.closedError(err)
 		}
 		switch err := s.waitAndPoll(ctx); {
-		case err == ErrSame:
-			return time.Now(), ErrSame
+		case err == ErrUnchanged:
+			return time.Now(), ErrUnchanged
 		case err != nil:
 			if ctx.Err() == nil {
 				s.err = err

@@ -65,7 +65,7 @@ func (s *street) look(t *testing.T, o SnapshotOpts, patience time.Duration) (pic
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = server.Serve(net) })
 		s.begun, o.Dial = time.Now(), net.dial
-		asked := new(Asked)
+		asked := new(PollState)
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		for ctx.Err() == nil {
@@ -78,7 +78,7 @@ func (s *street) look(t *testing.T, o SnapshotOpts, patience time.Duration) (pic
 				switch {
 				case err == nil:
 					pictures++
-				case err == ErrSame:
+				case err == ErrUnchanged:
 					same++
 					err = nil
 				case isBadFrame(err):
@@ -108,7 +108,7 @@ func (s *street) now(t *testing.T, every time.Duration) []byte {
 	return picture(t, 48, 32, int(time.Since(s.begun)/every))
 }
 
-func every(d time.Duration) SnapshotOpts { return SnapshotOpts{Every: d} }
+func every(d time.Duration) SnapshotOpts { return SnapshotOpts{PollEvery: d} }
 
 func TestAPictureIsCountedOnce(t *testing.T) {
 	for name, by := range map[string]func(w http.ResponseWriter, r *http.Request, n int) bool{
@@ -299,7 +299,7 @@ func TestASnapshotThatWaitsCanBeClosed(t *testing.T) {
 		serving.Go(func() { _ = server.Serve(net) })
 		o := every(time.Hour)
 		o.Dial = net.dial
-		c, err := OpenSnapshot(t.Context(), "http://camera/", small, o, new(Asked))
+		c, err := OpenSnapshot(t.Context(), "http://camera/", small, o, new(PollState))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -365,8 +365,8 @@ func TestAClipIsSeenOncePerSecond(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(file) }))
 			defer server.Close()
 			o := every(time.Minute)
-			o.Clip = func(context.Context) (io.WriteCloser, io.ReadCloser, error) { return decoded(t.Context()) }
-			c, err := OpenSnapshot(t.Context(), server.URL, small, o, new(Asked))
+			o.OpenClipDecoder = func(context.Context) (io.WriteCloser, io.ReadCloser, error) { return decoded(t.Context()) }
+			c, err := OpenSnapshot(t.Context(), server.URL, small, o, new(PollState))
 			if err != nil {
 				t.Fatal(err)
 			}

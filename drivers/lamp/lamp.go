@@ -89,8 +89,8 @@ func New(pin Pin, activeLow bool) *Lamp {
 	return &Lamp{pin: pin, activeLow: activeLow, changed: make(chan struct{}, 1)}
 }
 
-// Show changes the code at once.
-func (l *Lamp) Show(c Code) {
+// SetCode changes the code at once.
+func (l *Lamp) SetCode(c Code) {
 	if l.code.Swap(uint32(c)) == uint32(c) {
 		return
 	}

@@ -42,7 +42,7 @@ func TestLampBlinksItsCode(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &pinLog{start: time.Now()}
 				l := lamp.New(f, false)
-				l.Show(c.code)
+				l.SetCode(c.code)
 				ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 				defer cancel()
 				if err := l.Run(ctx); err != nil {
@@ -61,13 +61,13 @@ func TestNewCodeIsShownAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &pinLog{start: time.Now()}
 		l := lamp.New(f, true) // shines when low
-		l.Show(lamp.Counting)
+		l.SetCode(lamp.Counting)
 		ctx, cancel := context.WithTimeout(t.Context(), 1700*time.Millisecond)
 		defer cancel()
 		go func() {
 			time.Sleep(1500 * time.Millisecond)
-			l.Show(lamp.Counting) // no change
-			l.Show(lamp.Fault)
+			l.SetCode(lamp.Counting) // no change
+			l.SetCode(lamp.Fault)
 		}()
 		if err := l.Run(ctx); err != nil {
 			t.Fatal(err)

@@ -13,8 +13,8 @@ type clock struct {
 	start      time.Time
 }
 
-// Now is the time of CLOCK_MONOTONIC, the clock of a Port's edges.
-func Now() time.Duration { return newClock().now() }
+// MonotonicNow is the time of CLOCK_MONOTONIC, the clock of a Port's edges.
+func MonotonicNow() time.Duration { return newClock().now() }
 
 // newClock reads CLOCK_MONOTONIC once, as the offset of Go's own clock.
 func newClock() clock {

@@ -36,8 +36,8 @@ const (
 	NoBias // unchanged: there is a resistor on the board
 )
 
-// Found is a line that exists, with its chip.
-type Found struct {
+// FoundLine is a line that exists, with its chip.
+type FoundLine struct {
 	Chip   string // its chip's label
 	Path   string // its chip's device; it may change at the next start
 	Offset uint32 // its number on the chip
@@ -46,36 +46,36 @@ type Found struct {
 	pin    gpio.PinIO
 }
 
-// Pin is the line as a periph pin, for lamps and for OpenPins.
-func (f Found) Pin() gpio.PinIO { return f.pin }
+// PeriphPin is the line as a periph pin, for lamps and for OpenPins.
+func (f FoundLine) PeriphPin() gpio.PinIO { return f.pin }
 
-// Lines lists the named lines of all GPIO chips. periph looks for the chips once,
+// ListLines lists the named lines of all GPIO chips. periph looks for the chips once,
 // at the first call.
-func Lines() ([]Found, error) {
+func ListLines() ([]FoundLine, error) {
 	if _, err := driverreg.Init(); err != nil {
 		return nil, fmt.Errorf("find gpio chips: %w", err)
 	}
-	var all []Found
+	var all []FoundLine
 	for _, c := range gpioioctl.Chips {
 		for i, l := range c.Lines() {
 			// periph puts the chip's name before a name that two chips have.
 			name := strings.TrimPrefix(l.Name(), c.Name()+"-")
 			if name != "" && name != "-" && name != "_" {
-				all = append(all, Found{Chip: c.Label(), Path: c.Path(), Offset: uint32(i), Name: name, User: l.Consumer(), pin: l})
+				all = append(all, FoundLine{Chip: c.Label(), Path: c.Path(), Offset: uint32(i), Name: name, User: l.Consumer(), pin: l})
 			}
 		}
 	}
 	return all, nil
 }
 
-// Find looks up lines among those of ListLines and returns them in order. Its
+// FindLines looks up lines among those of ListLines and returns them in order. Its
 // error lists all that are missing, ambiguous or named twice.
-func Find(all []Found, want []Line) ([]Found, error) {
+func FindLines(all []FoundLine, want []Line) ([]FoundLine, error) {
 	var errs []error
-	found := make([]Found, 0, len(want))
+	found := make([]FoundLine, 0, len(want))
 	for _, w := range want {
 		f, err := findLine(all, w)
-		if err == nil && slices.ContainsFunc(found, func(o Found) bool { return o.Path == f.Path && o.Offset == f.Offset }) {
+		if err == nil && slices.ContainsFunc(found, func(o FoundLine) bool { return o.Path == f.Path && o.Offset == f.Offset }) {
 			err = fmt.Errorf("line %s is named twice", w.Name)
 		}
 		if err != nil {
@@ -92,8 +92,8 @@ func Find(all []Found, want []Line) ([]Found, error) {
 
 // findLine looks up one line. A name on several chips means the board's own chip
 // (pinctrl-…), if one of them is.
-func findLine(all []Found, w Line) (Found, error) {
-	var hits []Found
+func findLine(all []FoundLine, w Line) (FoundLine, error) {
+	var hits []FoundLine
 	var chips []string
 	for _, f := range all {
 		if !slices.Contains(chips, f.Chip) {
@@ -104,7 +104,7 @@ func findLine(all []Found, w Line) (Found, error) {
 		}
 	}
 	if len(hits) > 1 {
-		own := slices.DeleteFunc(slices.Clone(hits), func(f Found) bool { return !strings.HasPrefix(f.Chip, "pinctrl-") })
+		own := slices.DeleteFunc(slices.Clone(hits), func(f FoundLine) bool { return !strings.HasPrefix(f.Chip, "pinctrl-") })
 		if len(own) == 1 {
 			hits = own
 		}
@@ -117,11 +117,11 @@ func findLine(all []Found, w Line) (Found, error) {
 		for _, h := range hits {
 			on = append(on, h.Chip)
 		}
-		return Found{}, fmt.Errorf("line %s is on several chips: name one of %s", w.Name, strings.Join(on, ", "))
+		return FoundLine{}, fmt.Errorf("line %s is on several chips: name one of %s", w.Name, strings.Join(on, ", "))
 	case w.Chip != "" && !slices.Contains(chips, w.Chip):
-		return Found{}, fmt.Errorf("no gpio chip %s: there are %s", w.Chip, strings.Join(chips, ", "))
+		return FoundLine{}, fmt.Errorf("no gpio chip %s: there are %s", w.Chip, strings.Join(chips, ", "))
 	case w.Chip != "":
-		return Found{}, fmt.Errorf("gpio chip %s has no line %s", w.Chip, w.Name)
+		return FoundLine{}, fmt.Errorf("gpio chip %s has no line %s", w.Chip, w.Name)
 	}
-	return Found{}, fmt.Errorf("no gpio line %s on any of %d chips", w.Name, len(chips))
+	return FoundLine{}, fmt.Errorf("no gpio line %s on any of %d chips", w.Name, len(chips))
 }

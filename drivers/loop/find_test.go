@@ -9,7 +9,7 @@ import (
 
 // The chips of a Raspberry Pi 5, of which the first was gpiochip4 and is now
 // gpiochip0, and a USB expander.
-var pi5 = []loop.Found{
+var pi5 = []loop.FoundLine{
 	{Chip: "gpio-brcmstb@107d508500", Path: "/dev/gpiochip10", Offset: 0, Name: "2712_WAKE"},
 	{Chip: "gpio-brcmstb@107d517c00", Path: "/dev/gpiochip12", Offset: 3, Name: "2712_WAKE"},
 	{Chip: "pinctrl-rp1", Path: "/dev/gpiochip0", Offset: 17, Name: "GPIO17"},
@@ -32,7 +32,7 @@ func TestLineIsFoundByLabelAndName(t *testing.T) {
 		{loop.Line{Chip: "pinctrl-rp1", Name: "GPIO99"}, "gpio chip pinctrl-rp1 has no line GPIO99"},
 		{loop.Line{Name: "GPIO99"}, "no gpio line GPIO99 on any of 4 chips"},
 	} {
-		found, err := loop.Find(pi5, []loop.Line{c.line})
+		found, err := loop.FindLines(pi5, []loop.Line{c.line})
 		switch {
 		case err != nil && !strings.HasPrefix(err.Error(), c.path):
 			t.Errorf("%+v: %v, want %s", c.line, err, c.path)
@@ -40,7 +40,7 @@ func TestLineIsFoundByLabelAndName(t *testing.T) {
 			t.Errorf("%+v: found %+v, want %s", c.line, found[0], c.path)
 		}
 	}
-	if _, err := loop.Find(pi5, []loop.Line{{Name: "GPIO17"}, {Chip: "pinctrl-rp1", Name: "GPIO17"}}); err == nil || !strings.Contains(err.Error(), "named twice") {
+	if _, err := loop.FindLines(pi5, []loop.Line{{Name: "GPIO17"}, {Chip: "pinctrl-rp1", Name: "GPIO17"}}); err == nil || !strings.Contains(err.Error(), "named twice") {
 		t.Errorf("the same line twice: %v", err)
 	}
 }

@@ -28,8 +28,8 @@ type Edge = struct {
 	Level  bool          // the level found at At, when the line was opened, and not a change
 }
 
-// Wait is the longest time for which ReadEdges of a live source waits for an edge.
-const Wait = 250 * time.Millisecond
+// MaxWait is the longest time for which ReadEdges of a live source waits for an edge.
+const MaxWait = 250 * time.Millisecond
 
 // ErrGone is wrapped by errors of a chip that has disappeared, such as an
 // unplugged USB expander. The lines must be opened anew.

@@ -12,8 +12,8 @@ import (
 // Reader is a set of open lines, as Port and Pins are.
 type Reader interface {
 	ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Duration, err error)
-	Coarse() bool // the edges have software timestamps, not the kernel's
-	Lines() []string
+	SoftwareTimed() bool // the edges have software timestamps, not the kernel's
+	LineNames() []string
 	Close() error
 }
 
@@ -21,15 +21,15 @@ type Reader interface {
 // (OpenPort), or where the kernel refuses that, with software timestamps
 // (OpenPins). debounce is that of OpenPort. Its error lists all missing lines.
 func OpenLines(lines []Line, debounce time.Duration) (Reader, error) {
-	all, err := Lines()
+	all, err := ListLines()
 	if err != nil {
 		return nil, err
 	}
-	found, err := Find(all, lines)
+	found, err := FindLines(all, lines)
 	if err != nil {
 		return nil, err
 	}
-	port, refused := Open(found, lines, debounce)
+	port, refused := OpenPort(found, lines, debounce)
 	if refused == nil {
 		return port, nil
 	}
@@ -38,7 +38,7 @@ func OpenLines(lines []Line, debounce time.Duration) (Reader, error) {
 	}
 	var pins []gpio.PinIn
 	for _, f := range found {
-		pins = append(pins, f.Pin())
+		pins = append(pins, f.PeriphPin())
 	}
 	p, err := OpenPins(pins, lines)
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 // Port is a set of open lines. Only Linux has it.
 type Port struct{}
 
-// Open returns ErrRefused: only Linux has GPIO line requests.
-func Open([]Found, []Line, time.Duration) (*Port, error) {
+// OpenPort returns ErrRefused: only Linux has GPIO line requests.
+func OpenPort([]FoundLine, []Line, time.Duration) (*Port, error) {
 	return nil, fmt.Errorf("%w: not linux", ErrRefused)
 }
 
-// Coarse is false.
-func (p *Port) Coarse() bool { return false }
+// SoftwareTimed is false.
+func (p *Port) SoftwareTimed() bool { return false }
 
-// Lines is empty.
-func (p *Port) Lines() []string { return nil }
+// LineNames is empty.
+func (p *Port) LineNames() []string { return nil }
 
 // Close has no effect.
 func (p *Port) Close() error { return nil }
@@ -30,8 +30,8 @@ func (p *Port) ReadEdges(context.Context, []Edge) (int, time.Duration, error) {
 	return 0, 0, ErrRefused
 }
 
-// Now is 0: there is no Port whose edges could be compared with it.
-func Now() time.Duration { return 0 }
+// MonotonicNow is 0: there is no Port whose edges could be compared with it.
+func MonotonicNow() time.Duration { return 0 }
 
 // clock is the time since the lines were opened.
 type clock struct{ start time.Time }

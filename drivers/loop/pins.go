@@ -34,7 +34,7 @@ func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 	if len(pins) != len(lines) {
 		return nil, fmt.Errorf("%d pins for %d lines", len(pins), len(lines))
 	}
-	p := &Pins{edges: make(chan Edge, 1024), stop: make(chan struct{}), clock: newClock(), timer: time.NewTimer(Wait)}
+	p := &Pins{edges: make(chan Edge, 1024), stop: make(chan struct{}), clock: newClock(), timer: time.NewTimer(MaxWait)}
 	for i, pin := range pins {
 		pull := [...]gpio.Pull{PullUp: gpio.PullUp, PullDown: gpio.PullDown, NoBias: gpio.PullNoChange}
 		if err := pin.In(pull[lines[i].Bias], gpio.BothEdges); err != nil {
@@ -60,7 +60,7 @@ func (p *Pins) watchPin(line int, pin gpio.PinIn, activeHigh bool) {
 		default:
 		}
 		// Not -1: periph's gpioioctl returns from that at once (host#78).
-		if !pin.WaitForEdge(Wait) {
+		if !pin.WaitForEdge(MaxWait) {
 			continue
 		}
 		at := p.clock.now()
@@ -75,11 +75,11 @@ func (p *Pins) watchPin(line int, pin gpio.PinIn, activeHigh bool) {
 	}
 }
 
-// Coarse is true: the edges have software timestamps.
-func (p *Pins) Coarse() bool { return true }
+// SoftwareTimed is true: the edges have software timestamps.
+func (p *Pins) SoftwareTimed() bool { return true }
 
-// Lines are the names of the lines, in order.
-func (p *Pins) Lines() []string { return p.names }
+// LineNames are the names of the lines, in order.
+func (p *Pins) LineNames() []string { return p.names }
 
 // Close ends the goroutines, waits for them and releases the pins.
 func (p *Pins) Close() error {
@@ -107,7 +107,7 @@ func (p *Pins) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Durat
 		p.watermark = dst[n-1].At
 		return n, p.watermark, nil
 	}
-	p.timer.Reset(Wait)
+	p.timer.Reset(MaxWait)
 	select {
 	case <-ctx.Done():
 		return 0, p.watermark, ctx.Err()

@@ -40,8 +40,8 @@ func TestPinsGiveBothEdgesAndAreCoarse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if !p.Coarse() || p.Lines()[0] != "GPIO17" {
-		t.Errorf("coarse = %v, lines = %v", p.Coarse(), p.Lines())
+	if !p.SoftwareTimed() || p.LineNames()[0] != "GPIO17" {
+		t.Errorf("coarse = %v, lines = %v", p.SoftwareTimed(), p.LineNames())
 	}
 	next := func() loop.Edge {
 		var buf [1]loop.Edge

@@ -33,7 +33,7 @@ type eventBuffer struct {
 	drained bool // the last read left no event in the kernel
 }
 
-// Open requests the lines, each with a kernel buffer for 1,024 edges. found
+// OpenPort requests the lines, each with a kernel buffer for 1,024 edges. found
 // and lines are in the same order. Times are CLOCK_MONOTONIC.
 //
 // With debounce above 0 the kernel removes contact bounce of up to that time. It
@@ -41,7 +41,7 @@ type eventBuffer struct {
 // (1–10 ms, by kernel), and a short one may vanish. With 0 every bounce arrives,
 // timed to the microsecond: right where speeds are measured, and the counter
 // then removes the bounce. Where an error wraps ErrRefused, OpenPins may still work.
-func Open(found []Found, lines []Line, debounce time.Duration) (*Port, error) {
+func OpenPort(found []FoundLine, lines []Line, debounce time.Duration) (*Port, error) {
 	p := &Port{clock: newClock()}
 	for i, f := range found {
 		fd, err := requestLine(f, lines[i], debounce)
@@ -63,11 +63,11 @@ func Open(found []Found, lines []Line, debounce time.Duration) (*Port, error) {
 	return p, nil
 }
 
-// Coarse is false: the edges have kernel timestamps.
-func (p *Port) Coarse() bool { return false }
+// SoftwareTimed is false: the edges have kernel timestamps.
+func (p *Port) SoftwareTimed() bool { return false }
 
-// Lines are the names of the lines, in order.
-func (p *Port) Lines() []string { return p.names }
+// LineNames are the names of the lines, in order.
+func (p *Port) LineNames() []string { return p.names }
 
 // Close closes the line requests.
 func (p *Port) Close() error {
@@ -124,7 +124,7 @@ func (p *Port) ReadEdges(ctx context.Context, dst []Edge) (n int, now time.Durat
 
 // pollLines returns when there may be an edge, or after MaxWait.
 func (p *Port) pollLines() error {
-	if _, err := unix.Poll(p.polls, int(Wait.Milliseconds())); err != nil && err != unix.EINTR {
+	if _, err := unix.Poll(p.polls, int(MaxWait.Milliseconds())); err != nil && err != unix.EINTR {
 		return fmt.Errorf("wait for edges: %w", err)
 	}
 	for i, f := range p.polls {

@@ -76,7 +76,7 @@ const eventSize = int(unsafe.Sizeof(lineEvent{}))
 
 // requestLine requests one line, with its own buffer, and returns its descriptor,
 // which does not block.
-func requestLine(f Found, l Line, debounce time.Duration) (int, error) {
+func requestLine(f FoundLine, l Line, debounce time.Duration) (int, error) {
 	chip, err := unix.Open(f.Path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", f.Path, err)

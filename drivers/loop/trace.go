@@ -98,8 +98,8 @@ func TraceLines(path string) ([]string, error) {
 	}
 }
 
-// Lines are the names of the lines known so far.
-func (t *Trace) Lines() []string { return t.names }
+// LineNames are the names of the lines known so far.
+func (t *Trace) LineNames() []string { return t.names }
 
 // Close closes the file.
 func (t *Trace) Close() error { return t.close() }

@@ -38,7 +38,7 @@ func TestRecordingPlaysBackWhatWasRecorded(t *testing.T) {
 		{Line: 0, At: 2_000_000_000},
 	}
 	var file bytes.Buffer
-	r, err := loop.NewRecorder(looptest.Play(t, looptest.Batch{Edges: edges}, looptest.Batch{Now: 3 * time.Second}), &file, []string{"GPIO17", "GPIO27"})
+	r, err := loop.NewRecorder(looptest.NewPlayback(t, looptest.Batch{Edges: edges}, looptest.Batch{Now: 3 * time.Second}), &file, []string{"GPIO17", "GPIO27"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,8 +99,8 @@ func FuzzTrace(f *testing.F) {
 		for {
 			n, now, err := trace.ReadEdges(context.Background(), buf[:])
 			for _, e := range buf[:n] {
-				if e.Line < 0 || e.Line >= len(trace.Lines()) || e.At < last[e.Line] || e.At > now {
-					t.Fatalf("edge %+v at %v of %d lines", e, now, len(trace.Lines()))
+				if e.Line < 0 || e.Line >= len(trace.LineNames()) || e.At < last[e.Line] || e.At > now {
+					t.Fatalf("edge %+v at %v of %d lines", e, now, len(trace.LineNames()))
 				}
 				last[e.Line] = e.At
 			}

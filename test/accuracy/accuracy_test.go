@@ -28,7 +28,7 @@ var monday = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 
 func profile(t *testing.T, name string) *policy.Policy {
 	t.Helper()
-	text, err := configs.Policy(name)
+	text, err := configs.ReadPolicy(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func clear(t *testing.T, p *policy.Policy, at time.Time, n passages) []policy.Ce
 		y.Kind = counting.LoopStream
 	}
 	for _, c := range counted {
-		y.Counted[c] = p.Allows(c)
+		y.Counted[c] = p.AllowsClass(c)
 	}
 	r, err := p.Clear(y)
 	if err != nil {

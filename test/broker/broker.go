@@ -69,9 +69,9 @@ func New(t *testing.T) *Broker {
 	return b
 }
 
-// On returns the messages that came after since on topics that contain part, in
+// MessagesOn returns the messages that came after since on topics that contain part, in
 // order.
-func (b *Broker) On(part string, since time.Time) (ms []Message) {
+func (b *Broker) MessagesOn(part string, since time.Time) (ms []Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.messages {
@@ -89,9 +89,9 @@ type Window struct {
 	Seq    uint64 `json:"seq"`
 }
 
-// Windows returns the bytes of all windows received, live and as backfill, by
+// WindowsByID returns the bytes of all windows received, live and as backfill, by
 // their identity.
-func (b *Broker) Windows(t *testing.T) map[Window][]string {
+func (b *Broker) WindowsByID(t *testing.T) map[Window][]string {
 	t.Helper()
 	out := map[Window][]string{}
 	add := func(raw json.RawMessage) {
@@ -101,10 +101,10 @@ func (b *Broker) Windows(t *testing.T) map[Window][]string {
 		}
 		out[w] = append(out[w], string(raw))
 	}
-	for _, m := range b.On("/count/", time.Time{}) {
+	for _, m := range b.MessagesOn("/count/", time.Time{}) {
 		add(m.Body)
 	}
-	for _, m := range b.On("/backfill/", time.Time{}) {
+	for _, m := range b.MessagesOn("/backfill/", time.Time{}) {
 		var many []json.RawMessage
 		if err := json.Unmarshal(m.Body, &many); err != nil {
 			t.Fatal(err)

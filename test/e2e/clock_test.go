@@ -78,8 +78,8 @@ func TestTheClockMayLieButTheAccountDoesNot(t *testing.T) {
 			}
 			seq, mono := uint64(0), time.Duration(0)
 			err = s.Each(func(i store.Item) error {
-				if seq++; i.Seq != seq || i.Release.Mono() < mono || !i.Release.Start().Before(i.Release.End()) {
-					t.Errorf("window %d: number %d, %s–%s, mono %s", seq, i.Seq, i.Release.Start(), i.Release.End(), i.Release.Mono())
+				if seq++; i.Seq != seq || i.Release.Mono() < mono || !i.Release.StartTime().Before(i.Release.EndTime()) {
+					t.Errorf("window %d: number %d, %s–%s, mono %s", seq, i.Seq, i.Release.StartTime(), i.Release.EndTime(), i.Release.Mono())
 				}
 				mono = i.Release.Mono()
 				return nil

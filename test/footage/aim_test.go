@@ -90,7 +90,7 @@ func (m *measure) clip(t *testing.T, path string, n int, o vision.Opts, eye func
 		if i < 40 { // what it looks like once it runs
 			continue
 		}
-		c.Sketch(&s)
+		c.DrawSketch(&s)
 		b, err := d.Draw(&s)
 		if err != nil {
 			t.Fatal(err)
@@ -102,11 +102,11 @@ func (m *measure) clip(t *testing.T, path string, n int, o vision.Opts, eye func
 
 func (m *measure) look(t *testing.T, s *counting.Sketch, b []byte) {
 	t.Helper()
-	if !s.Fits() {
+	if !s.InBounds() {
 		t.Fatal("a sketch beyond its bounds")
 	}
 	m.sketches++
-	m.blocks = max(m.blocks, s.Columns(), s.Rows())
+	m.blocks = max(m.blocks, s.BlockColumns(), s.BlockRows())
 	img, err := jpeg.Decode(bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func (m *measure) look(t *testing.T, s *counting.Sketch, b []byte) {
 	k := img.Bounds().Dx() / int(s.Width) // pixels of a place
 	is := func(cx, cy int) (cell, block uint8) {
 		x, y := cx*int(s.Cell), cy*int(s.Cell)
-		return s.Cells[cy*s.CellColumns()+cx], s.Blocks[y/int(s.Block)*s.Columns()+x/int(s.Block)]
+		return s.Cells[cy*s.CellColumns()+cx], s.Blocks[y/int(s.Block)*s.BlockColumns()+x/int(s.Block)]
 	}
 	for cy := away; cy < s.CellRows()-away; cy++ {
 		for cx := away; cx < s.CellColumns()-away; cx++ {

@@ -154,7 +154,7 @@ func countWith(t *testing.T, path string, ch change, eye func(w, h int) *neural.
 		o.Lines = append(o.Lines, l.Line)
 	}
 	crossings, samples := run(t, src, o, tr.Rate)
-	return tr.Score(crossings, samples)
+	return tr.ScoreCrossings(crossings, samples)
 }
 
 // run counts until the source ends.
@@ -180,8 +180,8 @@ func run(t *testing.T, src vision.Source, o vision.Opts, rate float64) (all []co
 	}
 }
 
-func plus(a, b truth.Error) truth.Error {
-	return truth.Error{Truth: a.Truth + b.Truth, AbsError: a.AbsError + b.AbsError, Matched: a.Matched + b.Matched, Extra: a.Extra + b.Extra}
+func plus(a, b truth.ClassError) truth.ClassError {
+	return truth.ClassError{Truth: a.Truth + b.Truth, AbsError: a.AbsError + b.AbsError, Matched: a.Matched + b.Matched, Extra: a.Extra + b.Extra}
 }
 
 func TestEightClipsInOneSettingBeatThePeer(t *testing.T) {
@@ -190,7 +190,7 @@ func TestEightClipsInOneSettingBeatThePeer(t *testing.T) {
 		t.Skip("no clips in the folder")
 	}
 	var table strings.Builder
-	var person, vehicle truth.Error
+	var person, vehicle truth.ClassError
 	for _, p := range paths {
 		r := count(t, p, changes[0])
 		for _, l := range r.Lines {
@@ -217,9 +217,9 @@ func TestChangedClipsCountNoWorseOnAverage(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Skip("no clips in the folder")
 	}
-	var persons, vehicles truth.Error
+	var persons, vehicles truth.ClassError
 	for _, ch := range changes[1:] {
-		var person, vehicle truth.Error
+		var person, vehicle truth.ClassError
 		for _, p := range paths {
 			r := count(t, p, ch)
 			person, vehicle = plus(person, r.Error["person"]), plus(vehicle, r.Error["vehicle"])
@@ -254,7 +254,7 @@ func TestSceneIsCountedByItsExactTruth(t *testing.T) {
 			defer s.Close()
 			o := vision.Opts{Width: 352, Height: 288, FollowMax: time.Minute, Lines: s.Lines()}
 			crossings, _ := run(t, s, o, s.Rate())
-			r := exact(s).Score(crossings, nil)
+			r := exact(s).ScoreCrossings(crossings, nil)
 			v := r.Error["vehicle"]
 			t.Logf("person %+v bicycle %+v vehicle %+v", r.Error["person"], r.Error["bicycle"], v)
 			if float64(v.Matched) < c.matched*float64(v.Truth) {
@@ -271,7 +271,7 @@ func exact(s *scene.Scene) *truth.Truth {
 		tl := truth.Line{Line: l}
 		for _, e := range s.Truth() {
 			if e.Stream == l.ID {
-				c := e.Class.Coarse()
+				c := e.Class.WithoutSplit()
 				tl.Crossings = append(tl.Crossings, truth.Crossing{Frame: e.Frame, Class: c, Dir: e.Dir})
 				tl.Counts[c][e.Dir]++
 			}

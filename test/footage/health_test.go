@@ -142,7 +142,7 @@ func develop(t *testing.T, name string, src vision.Source, w, h, keep int) *film
 
 // watcher plays a film to a watch.
 type watcher struct {
-	health.Watch
+	health.Monitor
 	f           *film
 	now, before []byte
 	n           int
@@ -169,7 +169,7 @@ func (w *watcher) play(seconds float64, s *shot, a *ailment, told func(sec float
 			p.Before = w.before
 		}
 		w.n++
-		told(float64(i+1)/rate, w.Look(p, time.Second/rate))
+		told(float64(i+1)/rate, w.JudgePicture(p, time.Second/rate))
 	}
 }
 
@@ -214,7 +214,7 @@ func (f *findings) found(t *testing.T, film *film, a *ailment) {
 		}
 	})
 	if f.backs = append(f.backs, back); back < 0 || back > 30 {
-		t.Errorf("%s: %s is over, and a minute later it is %v", film.name, a.name, w.Is())
+		t.Errorf("%s: %s is over, and a minute later it is %v", film.name, a.name, w.CurrentFault())
 	}
 }
 
@@ -271,7 +271,7 @@ func TestCleanClipsRaiseNoFault(t *testing.T) {
 // quiet counts the faults that are told of a film that has none.
 func quiet(t *testing.T, what string, w *watcher, seconds float64, s *shot) (alarms int) {
 	t.Helper()
-	was := w.Is()
+	was := w.CurrentFault()
 	w.play(seconds, s, nil, func(sec float64, is health.Fault) {
 		if is != was && is != health.Good {
 			alarms++
@@ -377,7 +377,7 @@ func TestTheLightMayChangeAtOnce(t *testing.T) {
 					}
 				})
 				changes++
-				if w.Is() == health.Drops {
+				if w.CurrentFault() == health.Drops {
 					spots++
 				}
 			}

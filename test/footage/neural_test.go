@@ -34,7 +34,7 @@ func eye(t *testing.T, w, h int) *neural.Net {
 	if err != nil {
 		t.Skipf("no network: %v", err)
 	}
-	inW, inH := vision.Fit(w, h, 416)
+	inW, inH := vision.FitInput(w, h, 416)
 	net, err := neural.Load(b, path, neural.Opts{Shapes: map[string][]int{"images": {1, 3, inH, inW}}})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestANetworkCountsTheClipsAtEightPicturesASecond(t *testing.T) {
 		t.Skip("no clips in the folder")
 	}
 	var table strings.Builder
-	var person, vehicle truth.Error
+	var person, vehicle truth.ClassError
 	for _, p := range paths {
 		ch := change{every: 8}
 		if strings.Contains(p, "pets") {
@@ -90,7 +90,7 @@ func TestANetworkCountsTheStills(t *testing.T) {
 		}
 		w, h := src.Size()
 		_, seen := run(t, src, vision.Opts{Width: w, Height: h, Zones: []counting.Zone{s.Zone}, Network: eye(t, w, h)}, 1)
-		for class, v := range s.Score(seen[0].Count) {
+		for class, v := range s.ScoreCounts(seen[0].Count) {
 			off[class] += v.AbsError
 			if v.Truth != nil {
 				t.Logf("%-24s %-8s %2d/%2d %v", s.Image, class, v.Counted, *v.Truth, *v.Accept)
@@ -113,9 +113,9 @@ func TestANetworkCountsChangedClipsNoWorseOnAverage(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Skip("no clips in the folder")
 	}
-	var persons, vehicles truth.Error
+	var persons, vehicles truth.ClassError
 	for _, ch := range changes {
-		var person, vehicle truth.Error
+		var person, vehicle truth.ClassError
 		for _, p := range paths {
 			r := countWith(t, p, ch, func(w, h int) *neural.Net { return eye(t, w, h) })
 			person, vehicle = plus(person, r.Error["person"]), plus(vehicle, r.Error["vehicle"])

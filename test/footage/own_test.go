@@ -26,7 +26,7 @@ const (
 // own plans a network of the binary for a picture's shape, or skips the test.
 func own(t *testing.T, name string, w, h int) *neural.Net {
 	t.Helper()
-	b := nets.Read(name)
+	b := nets.ReadNet(name)
 	if b == nil {
 		t.Skipf("no network %s in this build", name)
 	}
@@ -34,7 +34,7 @@ func own(t *testing.T, name string, w, h int) *neural.Net {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inW, inH := vision.Fit(w, h, max(f.Input[0], f.Input[1]))
+	inW, inH := vision.FitInput(w, h, max(f.Input[0], f.Input[1]))
 	net, err := neural.Load(f.ONNX, name, neural.Opts{Shapes: map[string][]int{"images": {1, 1, inH, inW}}, Int8: f.Ranges})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func own(t *testing.T, name string, w, h int) *neural.Net {
 }
 
 // total counts all clips under a change.
-func total(t *testing.T, ch change, eye func(w, h int) *neural.Net) (person, vehicle truth.Error) {
+func total(t *testing.T, ch change, eye func(w, h int) *neural.Net) (person, vehicle truth.ClassError) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(clips(t), "*.avi"))
 	if err != nil || len(paths) == 0 {
@@ -86,7 +86,7 @@ func TestDetectorsSideBySide(t *testing.T) {
 		{"motion", func(int, int) *neural.Net { return nil }},
 		{"street", func(w, h int) *neural.Net { return own(t, nets.Street, w, h) }},
 		{"street-small", func(w, h int) *neural.Net {
-			if nets.Read(nets.Small) == nil {
+			if nets.ReadNet(nets.Small) == nil {
 				return nil // as auto would
 			}
 			return own(t, nets.Small, w, h)
@@ -131,7 +131,7 @@ func onStills(t *testing.T, eye func(w, h int) *neural.Net) (person, vehicle, n 
 			return 0, 0, 0 // motion cannot see a still
 		}
 		_, seen := run(t, src, vision.Opts{Width: w, Height: h, Zones: []counting.Zone{s.Zone}, Network: net}, 1)
-		off := s.Score(seen[0].Count)
+		off := s.ScoreCounts(seen[0].Count)
 		person, vehicle, n = person+off["person"].AbsError, vehicle+off["vehicle"].AbsError, n+1
 	}
 	return person, vehicle, n

@@ -41,13 +41,13 @@ func TestPowerCutsLoseNothingAcknowledged(t *testing.T) {
 			t.Fatalf("cut %d: the kernel does not start:\n%s", done, m.console())
 		}
 		m.cut()
-		t.Logf("cut %d, %.0f s after the power: %d ready, %d windows", done+1, time.Since(m.begun).Seconds(), ready, len(b.Windows(t)))
+		t.Logf("cut %d, %.0f s after the power: %d ready, %d windows", done+1, time.Since(m.begun).Seconds(), ready, len(b.WindowsByID(t)))
 	}
 	m.start()
 	before := time.Now()
-	m.until("a window after the last cut", patience, func() bool { return len(b.On("/count/square", before)) > 0 })
+	m.until("a window after the last cut", patience, func() bool { return len(b.MessagesOn("/count/square", before)) > 0 })
 	time.Sleep(5 * time.Second) // for what is late
-	all := b.Windows(t)
+	all := b.WindowsByID(t)
 	for _, fault := range faults(all) {
 		t.Error(fault)
 	}

@@ -61,7 +61,7 @@ type zone struct{ id, class string }
 // signatures by keys that a device is told to trust.
 func everyMinute(t *testing.T) (files map[string]string, trust string) {
 	t.Helper()
-	text, err := configs.Policy("busyness")
+	text, err := configs.ReadPolicy("busyness")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,24 +127,24 @@ func TestFromPowerToTheFirstMessage(t *testing.T) {
 	files["system.toml"] = fmt.Sprintf("[time]\nservers = [%q]\n", timeServer(t))
 	m := newMachine(t, files)
 	m.start()
-	m.until("the first message", patience, func() bool { return len(b.On("/state", m.begun)) > 0 })
-	t.Logf("first message %.1f s after the power", b.On("", m.begun)[0].At.Sub(m.begun).Seconds())
-	m.until("the first window", patience, func() bool { return len(b.On("/count/square", m.begun)) > 0 })
-	w := b.On("/count/square", m.begun)[0]
+	m.until("the first message", patience, func() bool { return len(b.MessagesOn("/state", m.begun)) > 0 })
+	t.Logf("first message %.1f s after the power", b.MessagesOn("", m.begun)[0].At.Sub(m.begun).Seconds())
+	m.until("the first window", patience, func() bool { return len(b.MessagesOn("/count/square", m.begun)) > 0 })
+	w := b.MessagesOn("/count/square", m.begun)[0]
 	t.Logf("first window %.1f s after the power: %s", w.At.Sub(m.begun).Seconds(), w.Body)
 	if !bytes.Contains(w.Body, []byte(`"synced":true`)) {
 		t.Errorf("the clock of the window is not believed: %s", w.Body)
 	}
 	seen := func() int {
-		return slices.IndexFunc(b.On("/count/square", m.begun), func(w broker.Message) bool { return bytes.Contains(w.Body, []byte(`"quality":"ok"`)) })
+		return slices.IndexFunc(b.MessagesOn("/count/square", m.begun), func(w broker.Message) bool { return bytes.Contains(w.Body, []byte(`"quality":"ok"`)) })
 	}
 	m.until("a window that was seen whole", patience, func() bool { return seen() >= 0 })
-	w = b.On("/count/square", m.begun)[seen()]
+	w = b.MessagesOn("/count/square", m.begun)[seen()]
 	t.Logf("first whole window %.1f s after the power: %s", w.At.Sub(m.begun).Seconds(), w.Body)
 	m.until("root is read-only", time.Minute, func() bool { return m.said("root is read-only") })
 	var walls map[string]wall
 	m.until("the walls of what sees", patience, func() bool {
-		states := b.On("/state", m.begun)
+		states := b.MessagesOn("/state", m.begun)
 		walls = wallsIn(t, states[len(states)-1].Body)
 		_, ok := walls["sense street"]
 		return ok
@@ -181,8 +181,8 @@ func TestWrongFilesAreToldAndNothingStarts(t *testing.T) {
 	files["site.toml"] = site(b.Port, trust) + "nonsense = true\n"
 	m := newMachine(t, files)
 	m.start()
-	m.until("the event", patience, func() bool { return len(b.On("/event", m.begun)) > 0 })
-	e := b.On("/event", m.begun)[0]
+	m.until("the event", patience, func() bool { return len(b.MessagesOn("/event", m.begun)) > 0 })
+	e := b.MessagesOn("/event", m.begun)[0]
 	t.Logf("told %.1f s after the power: %s", e.At.Sub(m.begun).Seconds(), e.Body)
 	if !bytes.Contains(e.Body, []byte(`"config_refused"`)) || !bytes.Contains(e.Body, []byte(`["site.toml:`)) || !bytes.Contains(e.Body, []byte("nonsense")) {
 		t.Errorf("the event does not say what is wrong: %s", e.Body)
@@ -190,7 +190,7 @@ func TestWrongFilesAreToldAndNothingStarts(t *testing.T) {
 	for _, line := range []string{"CARD REFUSED: kerb: site.toml:", "NOTHING IS COUNTED"} {
 		m.until(line, time.Minute, func() bool { return m.said(line) })
 	}
-	if n := len(b.On("/count/", time.Time{})) + len(b.On("/meta", time.Time{})); n > 0 || m.said("kerb is ready") {
+	if n := len(b.MessagesOn("/count/", time.Time{})) + len(b.MessagesOn("/meta", time.Time{})); n > 0 || m.said("kerb is ready") {
 		t.Errorf("it started half-configured: %d messages", n)
 	}
 }
@@ -264,5 +264,5 @@ func TestUpdatesAreTriedKeptOrTakenBack(t *testing.T) {
 	m.start()
 	m.until("after a power cut too", patience, func() bool { return m.said("system 103 in slot 3, trial false") })
 	since := time.Now()
-	m.until("and counts", patience, func() bool { return len(b.On("/count/square", since)) > 0 })
+	m.until("and counts", patience, func() bool { return len(b.MessagesOn("/count/square", since)) > 0 })
 }

@@ -149,7 +149,7 @@ func TestEightBitsKeepTheBoxes(t *testing.T) {
 			t.Fatal(err)
 		}
 		fillLuma(in, size, img)
-		exact.Observe(ranges)
+		exact.ObserveRanges(ranges)
 	}
 	small, err := neural.Load(file, "yolox_nano.onnx", neural.Opts{Int8: ranges})
 	if err != nil {

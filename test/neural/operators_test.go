@@ -43,7 +43,7 @@ func (g graph) model(r *rand.Rand) *onnx.Model {
 		m.Opset = 13
 	}
 	for name, shape := range g.weights {
-		n, _ := onnx.Elems(shape)
+		n, _ := onnx.ElemCount(shape)
 		t := &onnx.Tensor{Type: onnx.Float, Shape: shape, F: make([]float32, n)}
 		for i := range t.F {
 			t.F[i] = float32(r.NormFloat64())
@@ -171,7 +171,7 @@ func TestOperatorsEqualOnnxruntimes(t *testing.T) {
 			if err := os.WriteFile(path, file, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			n, _ := onnx.Elems(g.in)
+			n, _ := onnx.ElemCount(g.in)
 			in := make([]float32, n)
 			for i := range in {
 				in[i] = float32(r.NormFloat64())

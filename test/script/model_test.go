@@ -20,7 +20,7 @@ import (
 func nightWatch() ([]byte, error) {
 	const rows, row, deep = 84, 85, 32
 	t := func(shape ...int) *onnx.Tensor {
-		n, _ := onnx.Elems(shape)
+		n, _ := onnx.ElemCount(shape)
 		return &onnx.Tensor{Type: onnx.Float, Shape: shape, F: make([]float32, n)}
 	}
 	w1, w2, all, bias := t(deep, 3, 1, 1), t(deep, deep, 1, 1), t(deep, rows*row), t(rows*row)

@@ -110,7 +110,7 @@ func TestCameraIsPublished(t *testing.T) {
 	results := film(t, host, fmt.Sprintf("kerb.film=publish kerb.broker=mqtt://10.0.2.2:%d", b.Port), "host/e1000.ko")
 	counted(t, results["published"])
 	whole := 0
-	for _, m := range b.On("/count/usb1-line", time.Time{}) {
+	for _, m := range b.MessagesOn("/count/usb1-line", time.Time{}) {
 		var w struct {
 			Quality string
 			Seconds int `json:"observed_s"`

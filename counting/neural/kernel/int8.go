@@ -19,7 +19,7 @@ type Bytes struct {
 	Zero        []int32   // one per column of the panel; makes up for the inputs' zero points
 	Scale, Bias []float32 // one per column of the panel
 	C, Res      []float32 // Res may be nil
-	Depth       int       // a multiple of ByteDepth
+	Depth       int       // a multiple of Int8DepthUnit
 	COff, CStep int
 	ROff, RStep int
 	M, N        int
@@ -29,9 +29,9 @@ type Bytes struct {
 	aOff, aStep int
 }
 
-// ByteDepth is the unit of a Bytes' Depth: the caller rounds the depth up to a
+// Int8DepthUnit is the unit of a Bytes' Depth: the caller rounds the depth up to a
 // multiple of it, with weights of zero.
-const ByteDepth = 16
+const Int8DepthUnit = 16
 
 // Quantize holds the arguments of a quantisation of rows to eight bits:
 // q = x·Scale[c] + Zero[c] for column c, rounded to the nearest integer, halves to
@@ -48,13 +48,13 @@ type Quantize struct {
 	cols            int
 }
 
-// HasBytes reports whether the set has a product in eight bits that is faster
+// HasInt8 reports whether the set has a product in eight bits that is faster
 // than the one in float32.
-func (s *Set) HasBytes() bool { return s.bytes != nil }
+func (s *Set) HasInt8() bool { return s.bytes != nil }
 
-// Bytes computes one block in eight bits for a panel of the given width, one of
+// GemmInt8 computes one block in eight bits for a panel of the given width, one of
 // Widths. It panics where the block leaves its slices.
-func (s *Set) Bytes(b *Bytes, width int) {
+func (s *Set) GemmInt8(b *Bytes, width int) {
 	if s.bytes == nil {
 		int8GemmGo(b, width, s.Unsigned)
 		return
@@ -83,7 +83,7 @@ func (s *Set) Bytes(b *Bytes, width int) {
 func (b *Bytes) checkBounds(width int) {
 	last := b.M - 1
 	switch {
-	case b.M < 1 || b.N < 1 || b.N > width || b.Depth < ByteDepth || b.Depth%ByteDepth != 0 || b.CStep < 0 || b.RStep < 0:
+	case b.M < 1 || b.N < 1 || b.N > width || b.Depth < Int8DepthUnit || b.Depth%Int8DepthUnit != 0 || b.CStep < 0 || b.RStep < 0:
 	case len(b.A) < b.M*b.Depth || len(b.B) < b.Depth*width:
 	case len(b.Zero) < width || len(b.Scale) < width || len(b.Bias) < width:
 	case b.COff < 0 || b.COff+last*b.CStep+b.N > len(b.C):
@@ -109,7 +109,7 @@ func int8GemmGo(b *Bytes, width int, unsigned bool) {
 					sum += int32(x[0])*int32(w[0]) + int32(x[1])*int32(w[1]) + int32(x[2])*int32(w[2]) + int32(x[3])*int32(w[3])
 				}
 			}
-			y := b.Act.Of(float32(float32(sum)*b.Scale[n]) + b.Bias[n])
+			y := b.Act.Apply(float32(float32(sum)*b.Scale[n]) + b.Bias[n])
 			if len(b.Res) > 0 {
 				y += b.Res[b.ROff+m*b.RStep+n]
 			}

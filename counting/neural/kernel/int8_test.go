@@ -8,7 +8,7 @@ import (
 
 func TestByteKernelsEqualGoBitForBit(t *testing.T) {
 	for _, s := range assemblySets(t) {
-		if !s.HasBytes() {
+		if !s.HasInt8() {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
@@ -18,7 +18,7 @@ func TestByteKernelsEqualGoBitForBit(t *testing.T) {
 				want := b
 				want.C = append([]float32{}, b.C...)
 				int8GemmGo(&want, width, s.Unsigned)
-				s.Bytes(&b, width)
+				s.GemmInt8(&b, width)
 				gated := b.Act.Kind == SiLU || b.Act.Kind == Sigmoid
 				for i := range want.C {
 					if b.C[i] != want.C[i] && !(gated && math.Abs(float64(b.C[i]-want.C[i])) < 1e-4*max(1, math.Abs(float64(want.C[i])))) {
@@ -33,7 +33,7 @@ func TestByteKernelsEqualGoBitForBit(t *testing.T) {
 func randomBytes(r *rand.Rand, s *Set) (Bytes, int) {
 	width := s.Widths[r.IntN(len(s.Widths))]
 	least := s.Widths[len(s.Widths)-1]
-	b := Bytes{M: 1 + r.IntN(3*s.Rows), N: width - r.IntN(least), Depth: ByteDepth * (1 + r.IntN(8)), Act: randomAct(r)}
+	b := Bytes{M: 1 + r.IntN(3*s.Rows), N: width - r.IntN(least), Depth: Int8DepthUnit * (1 + r.IntN(8)), Act: randomAct(r)}
 	b.A, b.B = make([]int8, b.M*b.Depth), make([]int8, b.Depth*width)
 	for i := range b.A {
 		b.A[i] = int8(r.IntN(256) - 128)
@@ -68,7 +68,7 @@ func randomBytes(r *rand.Rand, s *Set) (Bytes, int) {
 
 func TestQuantizingKernelsEqualGoBitForBit(t *testing.T) {
 	for _, s := range assemblySets(t) {
-		if !s.HasBytes() {
+		if !s.HasInt8() {
 			continue
 		}
 		r := rand.New(rand.NewPCG(11, 12))

@@ -35,8 +35,8 @@ type Act struct {
 	Lo, Hi float32
 }
 
-// Fusable reports whether the function can end a Gemm or a Taps, in registers.
-func (a Act) Fusable() bool { return a.Kind <= Sigmoid }
+// IsFusable reports whether the function can end a Gemm or a Taps, in registers.
+func (a Act) IsFusable() bool { return a.Kind <= Sigmoid }
 
 // Gemm holds the arguments of one block of a matrix product in float32:
 // C = act(A·B + Bias), with the residual Res added after act, or before it.
@@ -97,9 +97,9 @@ type Set struct {
 // with zeros to Width.
 type Panel struct{ First, Width, N int }
 
-// Panels cuts n columns into panels. Each is as wide as the kernel's widest,
+// SplitColumns cuts n columns into panels. Each is as wide as the kernel's widest,
 // except at the end, where a narrower one suffices.
-func (s *Set) Panels(n int) []Panel {
+func (s *Set) SplitColumns(n int) []Panel {
 	var out []Panel
 	least := s.Widths[len(s.Widths)-1]
 	for at := 0; at < n; {
@@ -191,13 +191,13 @@ func (g *Gemm) checkBounds(width, last int) {
 	panic(fmt.Sprintf("kernel: matrix block %d×%d of width %d leaves its tensors", g.M, g.N, width))
 }
 
-// Taps computes a row of a depthwise convolution. It panics where the row leaves
+// DepthwiseRow computes a row of a depthwise convolution. It panics where the row leaves
 // its slices.
-func (s *Set) Taps(t *Taps) { s.windowRow(t, s.taps, tapsGo) }
+func (s *Set) DepthwiseRow(t *Taps) { s.windowRow(t, s.taps, tapsGo) }
 
-// Most computes a row of a maximum over a window; it does not use W and Bias. It
+// MaxRow computes a row of a maximum over a window; it does not use W and Bias. It
 // panics where the row leaves its slices.
-func (s *Set) Most(t *Taps) { s.windowRow(t, s.maximum, maximumGo) }
+func (s *Set) MaxRow(t *Taps) { s.windowRow(t, s.maximum, maximumGo) }
 
 // windowRow computes a row of outputs: whole vectors of channels by the kernel
 // fast, if there is one, and the remaining channels by the Go code slow.
@@ -279,8 +279,8 @@ type Elements struct {
 	Act      Act
 }
 
-// Act applies the function to each element: Dst[i] = act(Src[i]).
-func (s *Set) Act(e *Elements) {
+// ApplyAct applies the function to each element: Dst[i] = act(Src[i]).
+func (s *Set) ApplyAct(e *Elements) {
 	e.Src = e.Src[:len(e.Dst)]
 	done := 0
 	if s.act != nil && e.Act.Kind <= ExpNeg && len(e.Dst) >= s.lanes {
@@ -291,7 +291,7 @@ func (s *Set) Act(e *Elements) {
 		e.Dst, e.Src = rest.Dst, rest.Src
 	}
 	for i := done; i < len(e.Dst); i++ {
-		e.Dst[i] = e.Act.Of(e.Src[i])
+		e.Dst[i] = e.Act.Apply(e.Src[i])
 	}
 }
 

@@ -100,10 +100,10 @@ func TestWindowKernelsEqualGo(t *testing.T) {
 				want.Out = append([]float32{}, p.Out...)
 				if i%2 == 0 {
 					tapsGo(&want, 0)
-					s.Taps(&p)
+					s.DepthwiseRow(&p)
 				} else {
 					maximumGo(&want, 0)
-					s.Most(&p)
+					s.MaxRow(&p)
 				}
 				if err := compareFloats(p.Out, want.Out); err != nil {
 					t.Fatalf("%d outputs, %d channels, %d taps, act %v, maximum %v: %v", p.N, p.C, taps, p.Act, i%2 == 1, err)
@@ -122,9 +122,9 @@ func TestFunctionKernelsEqualGo(t *testing.T) {
 		for _, k := range []ActKind{None, Clip, SiLU, Sigmoid, ExpNeg} {
 			for _, n := range []int{1, 7, 8, 15, 16, 17, len(x)} {
 				e := Elements{Dst: make([]float32, n), Src: x[:n], Act: Act{Kind: k, Lo: -2, Hi: 3}}
-				s.Act(&e)
+				s.ApplyAct(&e)
 				for i, v := range e.Src {
-					want := e.Act.Of(v)
+					want := e.Act.Apply(v)
 					if k == ExpNeg && v < -86 {
 						continue // outside the range in which the kernel is exact
 					}
@@ -150,7 +150,7 @@ func TestPanelsCoverAllColumns(t *testing.T) {
 	for _, s := range append(Sets(), &Set{Widths: []int{32, 16}}, &Set{Widths: []int{16, 8}}) {
 		for n := 1; n < 200; n++ {
 			at := 0
-			for _, p := range s.Panels(n) {
+			for _, p := range s.SplitColumns(n) {
 				if p.First != at || p.N < 1 || p.N > p.Width {
 					t.Fatalf("%v: %d columns: panel %+v at %d", s.Widths, n, p, at)
 				}

@@ -81,7 +81,7 @@ func (g *Gemm) storeRow(m, n, cols int, r [4]float32) {
 		if len(g.Res) > 0 && g.Before {
 			x += g.Res[g.ROff+m*g.RStep+n+j]
 		}
-		x = g.Act.Of(x)
+		x = g.Act.Apply(x)
 		if len(g.Res) > 0 && !g.Before {
 			x += g.Res[g.ROff+m*g.RStep+n+j]
 		}
@@ -103,7 +103,7 @@ func tapsGo(t *Taps, c0 int) {
 		}
 		if t.Act.Kind != None {
 			for c := range out {
-				out[c] = t.Act.Of(out[c])
+				out[c] = t.Act.Apply(out[c])
 			}
 		}
 	}
@@ -124,16 +124,16 @@ func maximumGo(t *Taps, c0 int) {
 		}
 		if t.Act.Kind != None {
 			for c := range out {
-				out[c] = t.Act.Of(out[c])
+				out[c] = t.Act.Apply(out[c])
 			}
 		}
 	}
 }
 
-// Of returns the function of one element. Exp and the functions made of it have
+// Apply returns the function of one element. Exp and the functions made of it have
 // a relative error of at most 3·10⁻⁷ (measured) for exponents within ±87; beyond
 // ±expMax the exponent is limited.
-func (a Act) Of(x float32) float32 {
+func (a Act) Apply(x float32) float32 {
 	switch a.Kind {
 	case None:
 		return x

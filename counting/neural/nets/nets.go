@@ -13,15 +13,15 @@ const (
 	Small  = "street-small" // a fifth of the multiplications, for a Zero 2 W
 )
 
-// All returns the names of the networks, the most accurate first.
-func All() []string { return []string{Street, Small} }
+// Names returns the names of the networks, the most accurate first.
+func Names() []string { return []string{Street, Small} }
 
 //go:embed street*
 var files embed.FS // set by the compiler, read only
 
-// Read returns the .kerb file of the network with that name, or nil where the
+// ReadNet returns the .kerb file of the network with that name, or nil where the
 // binary has none.
-func Read(name string) []byte {
+func ReadNet(name string) []byte {
 	b, err := files.ReadFile(name + ".kerb")
 	if err != nil {
 		return nil

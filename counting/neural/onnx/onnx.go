@@ -82,8 +82,8 @@ const (
 	Double  Type = 11
 )
 
-// Real reports whether a tensor of this type is kept as float32, in Tensor.F.
-func (t Type) Real() bool { return t == Float || t == Float16 || t == Double }
+// IsReal reports whether a tensor of this type is kept as float32, in Tensor.F.
+func (t Type) IsReal() bool { return t == Float || t == Float16 || t == Double }
 
 // Tensor is a constant (TensorProto), row-major. F holds the elements of real
 // types, I those of the others.
@@ -95,10 +95,10 @@ type Tensor struct {
 	I     []int64
 }
 
-// Elems returns the number of elements of a shape. A shape with a negative
+// ElemCount returns the number of elements of a shape. A shape with a negative
 // dimension, more than MaxDims dimensions or more than MaxElems elements is an
 // error.
-func Elems(shape []int) (int, error) {
+func ElemCount(shape []int) (int, error) {
 	if len(shape) > MaxDims {
 		return 0, fmt.Errorf("%d dimensions: at most %d", len(shape), MaxDims)
 	}

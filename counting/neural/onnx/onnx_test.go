@@ -101,7 +101,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for name, w := range m.Weights {
-			if n, err := onnx.Elems(w.Shape); err != nil || n != len(w.F)+len(w.I) {
+			if n, err := onnx.ElemCount(w.Shape); err != nil || n != len(w.F)+len(w.I) {
 				t.Errorf("weight %q: shape %v with %d elements: %v", name, w.Shape, len(w.F)+len(w.I), err)
 			}
 			if 4*len(w.F)+len(w.I) > 8*len(b) {

@@ -50,7 +50,7 @@ func parseTensor(b []byte) (*Tensor, error) {
 	if err != nil {
 		return t, err
 	}
-	n, err := Elems(t.Shape)
+	n, err := ElemCount(t.Shape)
 	if err != nil {
 		return t, err
 	}
@@ -93,7 +93,7 @@ func (t *Tensor) settleTyped() error {
 		}
 		t.I = nil
 	}
-	if len(t.F) > 0 && !t.Type.Real() || len(t.I) > 0 && t.Type.Real() || t.elemSize() == 0 {
+	if len(t.F) > 0 && !t.Type.IsReal() || len(t.I) > 0 && t.Type.IsReal() || t.elemSize() == 0 {
 		return fmt.Errorf("element type %d: not supported here", t.Type)
 	}
 	return nil
@@ -125,7 +125,7 @@ func (t *Tensor) decodeRaw(b []byte, n int) error {
 	if len(b) != n*size || len(t.F)+len(t.I) > 0 {
 		return fmt.Errorf("%d bytes for shape %v of %d-byte elements", len(b), t.Shape, size)
 	}
-	if t.Type.Real() {
+	if t.Type.IsReal() {
 		t.F = make([]float32, n)
 	} else {
 		t.I = make([]int64, n)

@@ -72,10 +72,10 @@ const (
 	faintEdge  = 0.5 // of it: part of an edge
 )
 
-// Watch judges the pictures of one camera. Its zero value has no reference yet. It
+// Monitor judges the pictures of one camera. Its zero value has no reference yet. It
 // outlives the Counters that it serves: a camera that is opened again is compared with its
 // former view.
-type Watch struct {
+type Monitor struct {
 	short     [cells]structure // averaged over seconds
 	reference reference
 	changed   [cells]float64 // clock when a byte of the cell last changed
@@ -96,9 +96,9 @@ type Watch struct {
 	learning   float32 // seconds since the reference's last step
 }
 
-// Look judges one picture, dt after the one before, and returns the camera's fault. It
+// JudgePicture judges one picture, dt after the one before, and returns the camera's fault. It
 // allocates only when the masks are new.
-func (w *Watch) Look(p Picture, dt time.Duration) Fault {
+func (w *Monitor) JudgePicture(p Picture, dt time.Duration) Fault {
 	t := float32(min(max(dt.Seconds(), 0), maxInterval))
 	w.clock += float64(t)
 	w.excludeMaskRims(&p)
@@ -118,20 +118,20 @@ func (w *Watch) Look(p Picture, dt time.Duration) Fault {
 	return w.fault
 }
 
-// Is returns the latest fault.
-func (w *Watch) Is() Fault { return w.fault }
+// CurrentFault returns the latest fault.
+func (w *Monitor) CurrentFault() Fault { return w.fault }
 
-// Forget discards the reference: the next pictures become it, after the camera was aimed.
-func (w *Watch) Forget() { *w = Watch{} }
+// ResetReference discards the reference: the next pictures become it, after the camera was aimed.
+func (w *Monitor) ResetReference() { *w = Monitor{} }
 
 // edgeThreshold is the least difference over two pixels that is an edge, times part, in
 // levels.
-func (w *Watch) edgeThreshold(part float32) int32 {
+func (w *Monitor) edgeThreshold(part float32) int32 {
 	return int32(part*(edgeLevels+w.light/edgeLight) + edgeNoise*w.noise + 0.5)
 }
 
 // excludeMaskRims computes which pixels have no masked neighbour: a mask's rim is no edge.
-func (w *Watch) excludeMaskRims(p *Picture) {
+func (w *Monitor) excludeMaskRims(p *Picture) {
 	if p.Blind == nil {
 		w.unmasked, w.blind = nil, nil
 		return
@@ -149,7 +149,7 @@ func (w *Watch) excludeMaskRims(p *Picture) {
 }
 
 // averageSurvey adds the survey to the running means.
-func (w *Watch) averageSurvey(t float32) {
+func (w *Monitor) averageSurvey(t float32) {
 	f := t / (surveyMemory + t)
 	if !w.begun {
 		f, w.begun = 1, true
@@ -168,7 +168,7 @@ func (w *Watch) averageSurvey(t float32) {
 
 // weighSuspicion runs the timers of the suspicions and changes the fault when one has held
 // for long enough. Where two alternate, the more frequent one is reported.
-func (w *Watch) weighSuspicion(f Fault, t float32) {
+func (w *Monitor) weighSuspicion(f Fault, t float32) {
 	w.good = growTimer(w.good, t, f == Good, dropsAfter)
 	if f != Good {
 		w.good = 0
@@ -209,7 +209,7 @@ func growTimer(timer, t float32, on bool, most float32) float32 {
 }
 
 // setFault changes the fault. Good resets the suspicions.
-func (w *Watch) setFault(f Fault) {
+func (w *Monitor) setFault(f Fault) {
 	w.fault = f
 	if f == Good {
 		w.suspect, w.pausing = [faults]float32{}, 0

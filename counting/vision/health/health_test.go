@@ -59,8 +59,8 @@ func long(t *testing.T) {
 
 // play shows the street for some seconds, changed by do, and returns the fault at the end
 // and the seconds after which the fault first changed.
-func (s *street) play(w *Watch, seconds float64, dx, dy int, do func(p []byte, sec float64)) (is Fault, after float64) {
-	first := w.Is()
+func (s *street) play(w *Monitor, seconds float64, dx, dy int, do func(p []byte, sec float64)) (is Fault, after float64) {
+	first := w.CurrentFault()
 	for i := range int(seconds * perSecond) {
 		s.now, s.before = s.before, s.now
 		for y := range s.h {
@@ -79,7 +79,7 @@ func (s *street) play(w *Watch, seconds float64, dx, dy int, do func(p []byte, s
 		if s.n++; s.n > 1 {
 			p.Before = s.before
 		}
-		is = w.Look(p, time.Second/perSecond)
+		is = w.JudgePicture(p, time.Second/perSecond)
 		if after == 0 && is != first {
 			after = float64(i+1) / perSecond
 		}
@@ -166,7 +166,7 @@ func TestFaultsAreFoundAndEnd(t *testing.T) {
 		{name: "turned by a fifth", want: Moved, dx: -30, dy: 30},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, w := newStreet(1), new(Watch)
+			s, w := newStreet(1), new(Monitor)
 			if is, after := s.play(w, 150, 0, 0, nil); is != Good || after != 0 {
 				t.Fatalf("well, it is %v after %v s", is, after)
 			}
@@ -231,7 +231,7 @@ func TestOrdinaryStreetsHaveNoFault(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, w := newStreet(2), new(Watch)
+			s, w := newStreet(2), new(Monitor)
 			s.play(w, 150, 0, 0, c.before)
 			if is, after := s.play(w, 60*c.minutes, 0, 0, c.do); is != Good || after != 0 {
 				t.Errorf("%v, and told something after %v s", is, after)
@@ -257,7 +257,7 @@ func TestNightIsNotDark(t *testing.T) {
 			}
 		}
 	}
-	s, w := newStreet(3), new(Watch)
+	s, w := newStreet(3), new(Monitor)
 	s.quality = 2.5
 	if is, after := s.play(w, 300, 0, 0, lamps(0.9)); is != Good || after != 0 {
 		t.Errorf("a lit night: %v after %v s", is, after)
@@ -271,7 +271,7 @@ func TestNightIsNotDark(t *testing.T) {
 // that is still because its codec repeats itself for ten seconds is not.
 func TestFrozenIgnoresClocksAndCodecs(t *testing.T) {
 	long(t)
-	s, w := newStreet(4), new(Watch)
+	s, w := newStreet(4), new(Monitor)
 	s.play(w, 120, 0, 0, nil)
 	s.quality = 0
 	n := byte(0)
@@ -284,7 +284,7 @@ func TestFrozenIgnoresClocksAndCodecs(t *testing.T) {
 	if is != Frozen {
 		t.Errorf("with a clock: %v", is)
 	}
-	s, w = newStreet(4), new(Watch)
+	s, w = newStreet(4), new(Monitor)
 	s.quality = 0
 	is, after := s.play(w, 300, 0, 0, func(p []byte, sec float64) {
 		for i := range p {
@@ -298,7 +298,7 @@ func TestFrozenIgnoresClocksAndCodecs(t *testing.T) {
 
 // A sky that is burnt out from the start, over half of the picture, is a sky.
 func TestAWhiteSkyIsNoGlare(t *testing.T) {
-	s, w := newStreet(12), new(Watch)
+	s, w := newStreet(12), new(Monitor)
 	if is, after := s.play(w, 150, 0, 0, sky(255)); is != Good || after != 0 {
 		t.Errorf("%v after %v s", is, after)
 	}
@@ -306,7 +306,7 @@ func TestAWhiteSkyIsNoGlare(t *testing.T) {
 
 // Pixels under masks are not judged, and a mask's rim is no structure.
 func TestMasksAreNotJudged(t *testing.T) {
-	s, w := newStreet(5), new(Watch)
+	s, w := newStreet(5), new(Monitor)
 	s.blind = make([]bool, s.w*s.h)
 	for i := range s.blind {
 		s.blind[i] = i%s.w >= 100
@@ -330,7 +330,7 @@ func TestMasksAreNotJudged(t *testing.T) {
 	for i := range s.blind {
 		s.blind[i] = true
 	}
-	w = new(Watch)
+	w = new(Monitor)
 	if is, after := s.play(w, 90, 0, 0, nil); is != Good || after != 0 {
 		t.Errorf("all is masked: %v", is)
 	}
@@ -338,7 +338,7 @@ func TestMasksAreNotJudged(t *testing.T) {
 
 // A camera that starts covered has no reference, and is found all the same.
 func TestACameraCoveredFromTheStartIsFound(t *testing.T) {
-	s, w := newStreet(6), new(Watch)
+	s, w := newStreet(6), new(Monitor)
 	if is, after := s.play(w, 60, 0, 0, grey(1)); is != Covered {
 		t.Errorf("%v after %v s", is, after)
 	}
@@ -348,7 +348,7 @@ func TestACameraCoveredFromTheStartIsFound(t *testing.T) {
 // hold which side of an edge is the brighter one.
 func TestReferenceIsTheSameForANegative(t *testing.T) {
 	learn := func(do func([]byte, float64)) [cells][3]int8 {
-		s, w := newStreet(7), new(Watch)
+		s, w := newStreet(7), new(Monitor)
 		s.quality = 0
 		// The mean sets what an edge is; here it is the same for both.
 		s.play(w, 100, 0, 0, func(p []byte, sec float64) {
@@ -382,7 +382,7 @@ func TestReferenceIsTheSameForANegative(t *testing.T) {
 // After Forget the view becomes the reference.
 func TestForgetMakesTheViewTheReference(t *testing.T) {
 	long(t)
-	s, w := newStreet(8), new(Watch)
+	s, w := newStreet(8), new(Monitor)
 	s.play(w, 150, 0, 0, nil)
 	if is, _ := s.play(w, 60, 40, 0, nil); is != Moved {
 		t.Fatalf("moved: %v", is)
@@ -390,7 +390,7 @@ func TestForgetMakesTheViewTheReference(t *testing.T) {
 	if is, _ := s.play(w, 600, 40, 0, nil); is != Moved {
 		t.Errorf("ten minutes later: %v", is)
 	}
-	w.Forget()
+	w.ResetReference()
 	if is, after := s.play(w, 200, 40, 0, nil); is != Good || after != 0 {
 		t.Errorf("forgotten: %v after %v s", is, after)
 	}
@@ -401,7 +401,7 @@ func TestForgetMakesTheViewTheReference(t *testing.T) {
 
 // A month of seconds must not stop the timers.
 func TestALongLifeChangesNothing(t *testing.T) {
-	s, w := newStreet(9), new(Watch)
+	s, w := newStreet(9), new(Monitor)
 	s.play(w, 100, 0, 0, nil)
 	w.clock += 1e8
 	for i := range w.changed {
@@ -417,10 +417,10 @@ func TestALongLifeChangesNothing(t *testing.T) {
 }
 
 func TestLookAllocatesNothing(t *testing.T) {
-	s, w := newStreet(10), new(Watch)
+	s, w := newStreet(10), new(Monitor)
 	s.play(w, 100, 0, 0, nil)
 	p := Picture{Width: s.w, Height: s.h, Now: s.now, Before: s.before}
-	if n := testing.AllocsPerRun(100, func() { w.Look(p, time.Second) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { w.JudgePicture(p, time.Second) }); n != 0 {
 		t.Errorf("%v allocations a picture", n)
 	}
 }
@@ -439,11 +439,11 @@ func TestFaultsHaveWords(t *testing.T) {
 }
 
 func BenchmarkLook(b *testing.B) {
-	s, w := newStreet(11), new(Watch)
+	s, w := newStreet(11), new(Monitor)
 	s.play(w, 100, 0, 0, nil)
 	p := Picture{Width: s.w, Height: s.h, Now: s.now, Before: s.before}
 	b.ReportAllocs()
 	for b.Loop() {
-		w.Look(p, time.Second/perSecond)
+		w.JudgePicture(p, time.Second/perSecond)
 	}
 }

@@ -69,7 +69,7 @@ func quantize(v float32) int8 {
 }
 
 // learnReference moves the reference towards the view, by one level at a time.
-func (w *Watch) learnReference(t float32) {
+func (w *Monitor) learnReference(t float32) {
 	r := &w.reference
 	first := r.age == 0
 	r.age = min(r.age+t, minReference)
@@ -108,7 +108,7 @@ func (w *Watch) learnReference(t float32) {
 }
 
 // compareReference compares the running means with the reference.
-func (w *Watch) compareReference() (v verdict) {
+func (w *Monitor) compareReference() (v verdict) {
 	var all, rest [3]correlation
 	var lost [cells]bool
 	for i := range w.short {
@@ -151,7 +151,7 @@ const maxShift = 2
 // searchShift returns by how much the view is more like the reference at the best shift
 // than without one. A change of the light makes the view less alike, but not more alike
 // at a shift.
-func (w *Watch) searchShift() float32 {
+func (w *Monitor) searchShift() float32 {
 	here, best := w.likenessAt(0, 0), float32(-1)
 	for dy := -maxShift; dy <= maxShift; dy++ {
 		for dx := -maxShift; dx <= maxShift; dx++ {
@@ -164,7 +164,7 @@ func (w *Watch) searchShift() float32 {
 }
 
 // likenessAt is the likeness of the view to the reference shifted by (dx, dy) cells, -1…1.
-func (w *Watch) likenessAt(dx, dy int) float32 {
+func (w *Monitor) likenessAt(dx, dy int) float32 {
 	var l [3]correlation
 	for y := max(0, -dy); y < min(Rows, Rows-dy); y++ {
 		for x := max(0, -dx); x < min(Columns, Columns-dx); x++ {

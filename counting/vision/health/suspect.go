@@ -44,7 +44,7 @@ type verdict struct {
 }
 
 // suspectFault is the fault that the running means suggest now.
-func (w *Watch) suspectFault() Fault {
+func (w *Monitor) suspectFault() Fault {
 	v := w.compareReference()
 	if v.sighted == 0 {
 		return Good
@@ -76,7 +76,7 @@ func (w *Watch) suspectFault() Fault {
 }
 
 // classifyHidden tells the faults apart that hide structure, everywhere or in a part.
-func (w *Watch) classifyHidden(everywhere bool) Fault {
+func (w *Monitor) classifyHidden(everywhere bool) Fault {
 	burnt := w.survey.shareAbove(burntLevel)
 	switch {
 	case burnt >= w.reference.burnt+burntGlare || w.light > veilMean:
@@ -89,13 +89,13 @@ func (w *Watch) classifyHidden(everywhere bool) Fault {
 
 // isLightEven reports whether the light is as usual. If it is not, dim corners lose their
 // edges as behind spots on a lens.
-func (w *Watch) isLightEven() bool {
+func (w *Monitor) isLightEven() bool {
 	r := &w.reference
 	return w.light > evenDarker*r.light && w.light < evenLighter*r.light && w.noise < evenNoise*r.noise+evenLevels
 }
 
 // isFrozen reports whether at most frozenCells of the cells have changed within frozenAfter.
-func (w *Watch) isFrozen(v *verdict) bool {
+func (w *Monitor) isFrozen(v *verdict) bool {
 	if w.clock < frozenAfter {
 		return false
 	}
@@ -110,7 +110,7 @@ func (w *Watch) isFrozen(v *verdict) bool {
 
 // levelSpread is the standard deviation of the cells' mean levels: light and shade without
 // detail.
-func (w *Watch) levelSpread() float32 {
+func (w *Monitor) levelSpread() float32 {
 	n, sum, sq := float32(0), float32(0), float32(0)
 	for i := range w.survey.cells {
 		c := &w.survey.cells[i]

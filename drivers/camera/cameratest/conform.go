@@ -32,12 +32,12 @@ type Case struct {
 	Open func() (Source, error)
 	// Pictures is the number of pictures, bad ones included; 0: without end.
 	Pictures int
-	// Bad lists the numbers, from 0, of the pictures for which a BadFrame is
+	// BadPictures lists the numbers, from 0, of the pictures for which a BadFrame is
 	// expected. The first picture must be good.
-	Bad []int
-	// Stalled opens a source that delivers at least one picture and then waits
+	BadPictures []int
+	// OpenStalled opens a source that delivers at least one picture and then waits
 	// for ever; nil: this source never waits.
-	Stalled func() (Source, error)
+	OpenStalled func() (Source, error)
 	// Allocates is true if reading a picture may allocate memory.
 	Allocates bool
 }
@@ -71,8 +71,8 @@ var properties = []property{
 	{"allocates nothing for a picture", checkAllocations},
 }
 
-// Conform checks all properties of a source, and that each leaves no goroutine behind.
-func Conform(t *testing.T, c Case) {
+// TestSource checks all properties of a source, and that each leaves no goroutine behind.
+func TestSource(t *testing.T, c Case) {
 	t.Helper()
 	for _, p := range properties {
 		t.Run(p.name, func(t *testing.T) {
@@ -176,7 +176,7 @@ func checkSizeRefused(c Case) error {
 // checkBadNamed checks that just the expected pictures are BadFrames, by number.
 func checkBadNamed(c Case) error {
 	return withSource(c.Open, func(s Source, dst []byte) error {
-		left := c.Bad
+		left := c.BadPictures
 		err := c.readAll(s, dst, func(n int, _ time.Time, err error) error {
 			want := len(left) > 0 && left[0] == n
 			frame, is := badFrameNumber(err)
@@ -269,10 +269,10 @@ func checkClose(c Case) error {
 // checkStop reads from a stalled source until it waits, calls stop, and passes the
 // error of the read to check. It fails if the read goes on waiting.
 func checkStop(c Case, stop func(s Source, cancel func()), check func(error) error) error {
-	if c.Stalled == nil {
+	if c.OpenStalled == nil {
 		return nil
 	}
-	return withSource(c.Stalled, func(s Source, dst []byte) error {
+	return withSource(c.OpenStalled, func(s Source, dst []byte) error {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		reads, over := make(chan struct{}), make(chan error, 1)
@@ -320,7 +320,7 @@ func checkCloseStops(c Case) error {
 
 // checkAllocations checks that reads after the warm-up allocate no memory.
 func checkAllocations(c Case) error {
-	n := c.Pictures - len(c.Bad) - warmUp - 1 // AllocsPerRun makes one run more
+	n := c.Pictures - len(c.BadPictures) - warmUp - 1 // AllocsPerRun makes one run more
 	if c.Pictures == 0 {
 		n = endlessPictures
 	}
@@ -345,7 +345,7 @@ func checkAllocations(c Case) error {
 		for range warmUp {
 			read()
 		}
-		if allocs := testing.AllocsPerRun(n, read); allocs > 0 && len(c.Bad) == 0 {
+		if allocs := testing.AllocsPerRun(n, read); allocs > 0 && len(c.BadPictures) == 0 {
 			return fmt.Errorf("%v allocations for a picture", allocs)
 		}
 		return failed

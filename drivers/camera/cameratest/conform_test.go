@@ -105,14 +105,14 @@ func fakeCase(fault string) Case {
 			return &fake{fault: fault, stop: make(chan struct{}), stall: stall}, nil
 		}
 	}
-	c := Case{Open: fresh(false), Stalled: fresh(true), Pictures: fakePictures, Bad: []int{5}}
+	c := Case{Open: fresh(false), OpenStalled: fresh(true), Pictures: fakePictures, BadPictures: []int{5}}
 	if fault == "allocate" { // the numbers of bad pictures are boxed in errors
-		c.Bad = nil
+		c.BadPictures = nil
 	}
 	return c
 }
 
-func TestKitAcceptsASourceWithoutFault(t *testing.T) { Conform(t, fakeCase("")) }
+func TestKitAcceptsASourceWithoutFault(t *testing.T) { TestSource(t, fakeCase("")) }
 
 func TestKitFindsEachFault(t *testing.T) {
 	for fault, want := range map[string]string{

@@ -64,9 +64,9 @@ func (c Config) Size(s Scale) (w, h int) {
 	return (c.Width + round) >> s, (c.Height + round) >> s
 }
 
-// Fit returns the least reduction at which the picture has at most pixels
+// ScaleToFit returns the least reduction at which the picture has at most pixels
 // samples. ok is false where even an eighth is larger.
-func (c Config) Fit(pixels int) (s Scale, ok bool) {
+func (c Config) ScaleToFit(pixels int) (s Scale, ok bool) {
 	for s = Full; s <= Eighth; s++ {
 		if w, h := c.Size(s); int64(w)*int64(h) <= int64(pixels) {
 			return s, true

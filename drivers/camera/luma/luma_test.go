@@ -436,14 +436,14 @@ func TestOddButLegalPicturesAreRead(t *testing.T) {
 func TestFitChoosesTheLeastReduction(t *testing.T) {
 	c := luma.Config{Width: 30000, Height: 30000}
 	for pixels, want := range map[int]luma.Scale{900000000: luma.Full, 899999999: luma.Half, 60000000: luma.Quarter, 3750 * 3750: luma.Eighth} {
-		if s, ok := c.Fit(pixels); !ok || s != want {
+		if s, ok := c.ScaleToFit(pixels); !ok || s != want {
 			t.Errorf("%d pixels: scale %d, %v", pixels, s, ok)
 		}
 	}
-	if s, ok := (luma.Config{Width: 65535, Height: 65535}).Fit(8191 * 8191); ok { // overflows 32 bits
+	if s, ok := (luma.Config{Width: 65535, Height: 65535}).ScaleToFit(8191 * 8191); ok { // overflows 32 bits
 		t.Errorf("the largest picture: scale %d", s)
 	}
-	if s, ok := c.Fit(3750*3750 - 1); ok {
+	if s, ok := c.ScaleToFit(3750*3750 - 1); ok {
 		t.Errorf("too few pixels: scale %d", s)
 	}
 }

@@ -53,9 +53,9 @@ type Opts struct {
 	TLS            *tls.Config // for rtsps; nil: the system's roots
 	// Dial opens the TCP connection; nil: the library's own dialler.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Packets opens two UDP sockets, at an even port and the next one; nil:
+	// OpenUDP opens two UDP sockets, at an even port and the next one; nil:
 	// pictures come by TCP.
-	Packets func(ctx context.Context) (rtp, rtcp *net.UDPConn, err error)
+	OpenUDP func(ctx context.Context) (rtp, rtcp *net.UDPConn, err error)
 	Connect time.Duration // time limit of each read and write
 }
 
@@ -82,9 +82,9 @@ func Open(ctx context.Context, address *url.URL, o Opts) (*Session, error) {
 		OnTransportSwitch: func(error) {},
 	}
 	by := gortsplib.ProtocolTCP
-	if o.Packets != nil {
+	if o.OpenUDP != nil {
 		by = gortsplib.ProtocolUDP
-		s.client.ListenPacket = listenPacketFrom(ctx, o.Packets)
+		s.client.ListenPacket = listenPacketFrom(ctx, o.OpenUDP)
 	}
 	s.client.Protocol = &by
 	if err := s.client.Start(); err != nil {

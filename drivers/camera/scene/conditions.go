@@ -168,11 +168,11 @@ func (c *Conditions) checkRanges() error {
 	return errors.Join(errs...)
 }
 
-// Parse reads "PRESET[?key=value&…]", the part after "scene:" in site.toml,
+// ParseOpts reads "PRESET[?key=value&…]", the part after "scene:" in site.toml,
 // such as "busy?seed=7&size=640x480&rate=15&frames=600". Keys may come in any
 // order. It refuses unknown keys, a key given twice, and values out of the
 // range of Opts.
-func Parse(s string) (Opts, error) {
+func ParseOpts(s string) (Opts, error) {
 	name, query, more := strings.Cut(s, "?")
 	p, err := ParsePreset(name)
 	if err != nil {

@@ -129,7 +129,7 @@ func sceneDigest(t *testing.T, o Opts, pictures int) string {
 			t.Fatal(err)
 		}
 		h.Write(buf)
-		fmt.Fprintln(h, at.UnixNano(), s.Present(0), s.Present(1), s.Present(2), s.Boxes(nil))
+		fmt.Fprintln(h, at.UnixNano(), s.PresentIn(0), s.PresentIn(1), s.PresentIn(2), s.Boxes(nil))
 	}
 	fmt.Fprintln(h, s.Lines(), s.Zones(), s.Heights(), s.Truth())
 	return fmt.Sprintf("%016x", h.Sum64())

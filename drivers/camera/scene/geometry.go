@@ -84,7 +84,7 @@ type Camera struct {
 	Tilt   float64 // below the horizon, degrees, 2–80
 	Yaw    float64 // to the right of the street's direction, degrees, -40–40
 	Roll   float64 // clockwise, degrees, -10–10
-	View   float64 // horizontal angle of view, degrees, 20–100
+	FieldOfView   float64 // horizontal angle of view, degrees, 20–100
 }
 
 // pinhole projects places of the street to canvas pixels.
@@ -101,7 +101,7 @@ func newPinhole(c Camera, w, h, margin int) pinhole {
 	sy, cy := sin(float64(c.Yaw*degree)), cos(float64(c.Yaw*degree))
 	st, ct := sin(float64(c.Tilt*degree)), cos(float64(c.Tilt*degree))
 	sr, cr := sin(float64(c.Roll*degree)), cos(float64(c.Roll*degree))
-	half := float64(c.View * degree / 2)
+	half := float64(c.FieldOfView * degree / 2)
 	v := pinhole{
 		eye:   vec3{c.Across, 0, c.Height},
 		ahead: vec3{float64(sy * ct), float64(cy * ct), -st},

@@ -24,7 +24,7 @@ func (s *Scene) placeCamera() error {
 	}
 	c := s.opts.Camera
 	if !(c.Height >= 5 && c.Height <= 30 && c.Across >= -10 && c.Across <= 30 && c.Tilt >= 2 && c.Tilt <= 80 &&
-		c.Yaw >= -40 && c.Yaw <= 40 && c.Roll >= -10 && c.Roll <= 10 && c.View >= 20 && c.View <= 100) {
+		c.Yaw >= -40 && c.Yaw <= 40 && c.Roll >= -10 && c.Roll <= 10 && c.FieldOfView >= 20 && c.FieldOfView <= 100) {
 		return errors.New("scene: camera: out of range: height 5–30, across -10–30, tilt 2–80, yaw ±40, roll ±10, view 20–100")
 	}
 	s.view = newPinhole(c, s.width, s.height, s.margin)
@@ -52,7 +52,7 @@ func (s *Scene) chooseCamera() Camera {
 	for {
 		k := Camera{
 			Height: c.floatIn(6.5, 10), Across: c.floatIn(-2.5, s.street.width+2.5),
-			Tilt: c.floatIn(17, 24), Roll: c.floatIn(-1.5, 1.5), View: c.floatIn(46, 62),
+			Tilt: c.floatIn(17, 24), Roll: c.floatIn(-1.5, 1.5), FieldOfView: c.floatIn(46, 62),
 		}
 		t := (s.street.width/2 - k.Across) / c.floatIn(18, 30)
 		k.Yaw = float64(57.3*t*(1-float64(t*t)/3)) + c.floatIn(-3, 3)

@@ -185,10 +185,10 @@ func (s *Scene) Heights() []counting.Height { return append([]counting.Height(ni
 // entries a minute; the caller must not change it.
 func (s *Scene) Truth() []Event { return s.events }
 
-// Present returns the number of objects of each class in the zone of that index
+// PresentIn returns the number of objects of each class in the zone of that index
 // in Zones, in the last picture, by their place on the ground, seen or hidden.
 // Parked vehicles are in no zone.
-func (s *Scene) Present(zone int) [counting.Classes]int { return s.present[zone] }
+func (s *Scene) PresentIn(zone int) [counting.Classes]int { return s.present[zone] }
 
 // Close ends the scene, also a ReadInto that waits: that one and every later
 // one return ErrClosed. It clears the canvas. The truth and the counts in zones

@@ -29,14 +29,14 @@ func smallOpts(p Preset) Opts {
 }
 
 func TestConforms(t *testing.T) {
-	cameratest.Conform(t, cameratest.Case{
+	cameratest.TestSource(t, cameratest.Case{
 		Open: func() (cameratest.Source, error) {
 			o := smallOpts(Windy)
 			o.Frames = 30
 			return New(o)
 		},
 		Pictures: 30,
-		Stalled: func() (cameratest.Source, error) {
+		OpenStalled: func() (cameratest.Source, error) {
 			o := smallOpts(Calm)
 			o.Rate, o.Realtime = 1, true
 			return New(o)
@@ -45,7 +45,7 @@ func TestConforms(t *testing.T) {
 }
 
 func TestEndlessConforms(t *testing.T) {
-	cameratest.Conform(t, cameratest.Case{Open: func() (cameratest.Source, error) {
+	cameratest.TestSource(t, cameratest.Case{Open: func() (cameratest.Source, error) {
 		o := smallOpts(Busy)
 		o.Boxes = true
 		return New(o)
@@ -182,25 +182,25 @@ func TestEveryBadOptionIsReported(t *testing.T) {
 			t.Errorf("%q is not reported in:\n%v", want, err)
 		}
 	}
-	if _, err := New(Opts{Camera: Camera{Height: 6, Tilt: 70, View: 20, Across: 4}}); err == nil {
+	if _, err := New(Opts{Camera: Camera{Height: 6, Tilt: 70, FieldOfView: 20, Across: 4}}); err == nil {
 		t.Error("a camera that sees no pavement is accepted")
 	}
 }
 
 func TestParseOfASource(t *testing.T) {
-	got, err := Parse("busy?seed=7&size=640x480&rate=12.5&frames=9")
+	got, err := ParseOpts("busy?seed=7&size=640x480&rate=12.5&frames=9")
 	want := Opts{Seed: 7, Width: 640, Height: 480, Rate: 12.5, Frames: 9, Conditions: Busy.Conditions()}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
-	if got, err := Parse("night"); err != nil || got.Width != 480 || got.Rate != 10 || got.Conditions != Night.Conditions() {
+	if got, err := ParseOpts("night"); err != nil || got.Width != 480 || got.Rate != 10 || got.Conditions != Night.Conditions() {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, bad := range []string{
 		"", "noon", "busy?", "busy?seed", "busy?seed=-1", "busy?size=640", "busy?size=9x9", "busy?size=640x480x3",
 		"busy?rate=0.1", "busy?rate=NaN", "busy?frames=-4", "busy?colour=1", "busy?seed=1&seed=2", "busy?&", "busy?seed=1&",
 	} {
-		if _, err := Parse(bad); err == nil {
+		if _, err := ParseOpts(bad); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
 	}
@@ -210,7 +210,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("busy?seed=7&size=640x480&rate=15&frames=600")
 	f.Add("jam")
 	f.Fuzz(func(t *testing.T, s string) {
-		o, err := Parse(s)
+		o, err := ParseOpts(s)
 		if err != nil {
 			return
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // wideCamera is a camera that sees both house fronts where the lines lie.
-var wideCamera = Camera{Height: 9, Across: 4, Tilt: 20, Roll: 1, View: 75}
+var wideCamera = Camera{Height: 9, Across: 4, Tilt: 20, Roll: 1, FieldOfView: 75}
 
 // newWideScene is a scene whose lines reach from house to house, so that no
 // mover can pass beside them.
@@ -139,7 +139,7 @@ func TestOccupancyIsARecountOfThePlaces(t *testing.T) {
 					most = max(most, want[m.class])
 				}
 			}
-			if got := s.Present(z); got != want {
+			if got := s.PresentIn(z); got != want {
 				t.Fatalf("picture %d, %s: %v, want %v", s.frame, s.zones[z].ID, got, want)
 			}
 		}
@@ -150,7 +150,7 @@ func TestOccupancyIsARecountOfThePlaces(t *testing.T) {
 }
 
 func TestCameraIsAPinhole(t *testing.T) {
-	v := newPinhole(Camera{Height: 8, Across: 3, Tilt: 30, View: 60}, 480, 270, 0)
+	v := newPinhole(Camera{Height: 8, Across: 3, Tilt: 30, FieldOfView: 60}, 480, 270, 0)
 	// On the optical axis the ground lies h/tan(tilt) away.
 	x, y, depth := v.projectPoint(vec3{3, 8 / math.Tan(math.Pi/6), 0})
 	if math.Abs(x-240) > 1e-6 || math.Abs(y-135) > 1e-6 || math.Abs(depth-16) > 1e-6 {
@@ -161,7 +161,7 @@ func TestCameraIsAPinhole(t *testing.T) {
 	if x, y, _ := v.projectPoint(p); math.Abs(x-480) > 1e-6 || math.Abs(y-135) > 1e-6 {
 		t.Errorf("edge: %v,%v", x, y)
 	}
-	turned := newPinhole(Camera{Height: 8, Across: -2, Tilt: 17, Yaw: -13, Roll: 5, View: 60}, 480, 270, 9)
+	turned := newPinhole(Camera{Height: 8, Across: -2, Tilt: 17, Yaw: -13, Roll: 5, FieldOfView: 60}, 480, 270, 9)
 	for _, p := range []vec3{{0, 12, 0}, {5, 40, 0}, {-3, 25, 0}} {
 		x, y, _ := turned.projectPoint(p)
 		if q, ok := turned.groundPoint(x, y); !ok || q.sub(p).dot(q.sub(p)) > 1e-12 {

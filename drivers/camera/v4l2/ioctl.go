@@ -102,11 +102,11 @@ const (
 )
 
 // fourCC returns the number of a pixel format, first letter lowest.
-func fourCC(p Pixel) uint32 {
+func fourCC(p PixelFormat) uint32 {
 	return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
 }
 
 // pixelOf returns the pixel format of a number.
-func pixelOf(c uint32) Pixel {
-	return Pixel([]byte{byte(c), byte(c >> 8), byte(c >> 16), byte(c >> 24)})
+func pixelOf(c uint32) PixelFormat {
+	return PixelFormat([]byte{byte(c), byte(c >> 8), byte(c >> 16), byte(c >> 24)})
 }

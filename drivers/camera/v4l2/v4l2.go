@@ -20,23 +20,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pixel is a pixel format, by its FourCC.
-type Pixel string
+// PixelFormat is a pixel format, by its FourCC.
+type PixelFormat string
 
 // The pixel formats that kerb reads. Luma is 8 bits in all of them.
 const (
-	Grey  Pixel = "GREY" // luma only
-	NV12  Pixel = "NV12" // planar 4:2:0
-	YUV   Pixel = "YU12" // planar 4:2:0
-	YUYV  Pixel = "YUYV" // packed 4:2:2, luma first
-	UYVY  Pixel = "UYVY" // packed 4:2:2, colour first
-	MJPEG Pixel = "MJPG"
-	JPEG  Pixel = "JPEG"
+	Grey  PixelFormat = "GREY" // luma only
+	NV12  PixelFormat = "NV12" // planar 4:2:0
+	YU12   PixelFormat = "YU12" // planar 4:2:0
+	YUYV  PixelFormat = "YUYV" // packed 4:2:2, luma first
+	UYVY  PixelFormat = "UYVY" // packed 4:2:2, colour first
+	MJPEG PixelFormat = "MJPG"
+	JPEG  PixelFormat = "JPEG"
 )
 
 // Format is a capture format: pixel format, size and rate.
 type Format struct {
-	Pixel         Pixel
+	Pixel         PixelFormat
 	Width, Height int     // pixels
 	Rate          float64 // highest rate, in pictures per second; 0: the driver does not state it
 	Stride        int     // bytes from one row to the next; 0 before the format is set, and for JPEG
@@ -92,16 +92,16 @@ const (
 	maxIntervals = 64
 )
 
-// Formats lists the formats that kerb can read, with each size and its highest
+// ListFormats lists the formats that kerb can read, with each size and its highest
 // rate. For a range of sizes it lists the usual ones.
-func (d *Device) Formats() (all []Format) {
+func (d *Device) ListFormats() (all []Format) {
 	for i := range uint32(maxFormats) {
 		desc := fmtDesc{index: i, typ: typeCapture}
 		if d.ioctl(enumFmt, unsafe.Pointer(&desc)) != nil {
 			return all
 		}
 		switch p := pixelOf(desc.pixel); p {
-		case Grey, NV12, YUV, YUYV, UYVY, MJPEG, JPEG:
+		case Grey, NV12, YU12, YUYV, UYVY, MJPEG, JPEG:
 			all = append(all, d.listSizes(p)...)
 		}
 	}
@@ -109,7 +109,7 @@ func (d *Device) Formats() (all []Format) {
 }
 
 // listSizes lists the sizes of a pixel format.
-func (d *Device) listSizes(p Pixel) (all []Format) {
+func (d *Device) listSizes(p PixelFormat) (all []Format) {
 	for i := range uint32(maxSizes) {
 		s := frameSize{index: i, pixel: fourCC(p)}
 		if d.ioctl(enumSizes, unsafe.Pointer(&s)) != nil {
@@ -130,7 +130,7 @@ func (d *Device) listSizes(p Pixel) (all []Format) {
 		return all
 	}
 	// A driver that does not enumerate sizes has only the current one.
-	if f, err := d.Now(); err == nil {
+	if f, err := d.CurrentFormat(); err == nil {
 		f.Pixel, f.Stride = p, 0
 		return []Format{f}
 	}
@@ -156,7 +156,7 @@ func usualSizes(s [6]uint32) (out [][2]uint32) {
 
 // maxRate returns the highest rate of a size, in pictures per second; 0 where the
 // driver does not state it.
-func (d *Device) maxRate(p Pixel, w, h uint32) (best float64) {
+func (d *Device) maxRate(p PixelFormat, w, h uint32) (best float64) {
 	for i := range uint32(maxIntervals) {
 		v := frameInterval{index: i, pixel: fourCC(p), width: w, height: h}
 		if d.ioctl(enumIntervals, unsafe.Pointer(&v)) != nil {
@@ -172,8 +172,8 @@ func (d *Device) maxRate(p Pixel, w, h uint32) (best float64) {
 	return best
 }
 
-// Now returns the current format.
-func (d *Device) Now() (Format, error) {
+// CurrentFormat returns the current format.
+func (d *Device) CurrentFormat() (Format, error) {
 	f := format{typ: typeCapture}
 	if err := d.ioctl(getFmt, unsafe.Pointer(&f)); err != nil {
 		return Format{}, fmt.Errorf("ask for the format: %w", err)
@@ -181,10 +181,10 @@ func (d *Device) Now() (Format, error) {
 	return f.toFormat(), nil
 }
 
-// Set sets a format and a rate in pictures per second, and returns the format that
+// SetFormat sets a format and a rate in pictures per second, and returns the format that
 // the driver chose: it may be another size. The driver may ignore the rate; 0 leaves
 // it as it is.
-func (d *Device) Set(want Format, rate float64) (Format, error) {
+func (d *Device) SetFormat(want Format, rate float64) (Format, error) {
 	f := format{typ: typeCapture, pix: pixFormat{width: uint32(want.Width), height: uint32(want.Height), pixel: fourCC(want.Pixel), field: fieldNone}}
 	if err := d.ioctl(setFmt, unsafe.Pointer(&f)); err != nil {
 		return Format{}, fmt.Errorf("set the format to %s: %w", want, err)
@@ -208,8 +208,8 @@ func (f *format) toFormat() Format {
 // waits, one that is read, one to spare.
 const wantedBuffers = 4
 
-// Start maps the buffers, queues them, and starts the capture (STREAMON).
-func (d *Device) Start() error {
+// StartCapture maps the buffers, queues them, and starts the capture (STREAMON).
+func (d *Device) StartCapture() error {
 	r := requestBuffers{count: wantedBuffers, typ: typeCapture, memory: memoryMap}
 	if err := d.ioctl(reqBufs, unsafe.Pointer(&r)); err != nil {
 		return fmt.Errorf("ask for buffers: %w", err)
@@ -224,7 +224,7 @@ func (d *Device) Start() error {
 			return fmt.Errorf("map buffer %d: %w", i, err)
 		}
 		d.buffers = append(d.buffers, mem)
-		if err := d.Return(int(i)); err != nil {
+		if err := d.RequeueBuffer(int(i)); err != nil {
 			return err
 		}
 	}
@@ -246,9 +246,9 @@ type Picture struct {
 	Broken   bool          // the driver reports damaged data
 }
 
-// Next dequeues a filled buffer (DQBUF). With wait it waits for one, at most until
+// DequeuePicture dequeues a filled buffer (DQBUF). With wait it waits for one, at most until
 // SetDeadline; without, ok is false if there is none.
-func (d *Device) Next(wait bool) (p Picture, ok bool, err error) {
+func (d *Device) DequeuePicture(wait bool) (p Picture, ok bool, err error) {
 	raw, err := d.file.SyscallConn()
 	if err != nil {
 		return p, false, err
@@ -276,8 +276,8 @@ func (d *Device) Next(wait bool) (p Picture, ok bool, err error) {
 	return p, true, nil
 }
 
-// Return overwrites a picture and queues its buffer again (QBUF).
-func (d *Device) Return(index int) error {
+// RequeueBuffer overwrites a picture and queues its buffer again (QBUF).
+func (d *Device) RequeueBuffer(index int) error {
 	clear(d.buffers[index])
 	b := buffer{index: uint32(index), typ: typeCapture, memory: memoryMap}
 	if err := d.ioctl(qBuf, unsafe.Pointer(&b)); err != nil {

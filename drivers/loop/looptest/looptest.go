@@ -30,9 +30,9 @@ type Playback struct {
 	now     time.Duration
 }
 
-// Play makes a source that returns the batches and then io.EOF. A batch that is
+// NewPlayback makes a source that returns the batches and then io.EOF. A batch that is
 // unread at the end of the test fails it.
-func Play(t TB, batches ...Batch) *Playback {
+func NewPlayback(t TB, batches ...Batch) *Playback {
 	p := &Playback{batches: batches}
 	t.Cleanup(func() {
 		t.Helper()
@@ -71,15 +71,15 @@ type Source interface {
 	ReadEdges(ctx context.Context, dst []loop.Edge) (n int, now time.Duration, err error)
 }
 
-// Record is a source that passes another source's batches on and keeps them,
+// Recording is a source that passes another source's batches on and keeps them,
 // for NewPlayback.
-type Record struct {
+type Recording struct {
 	Source
 	Batches []Batch
 }
 
 // ReadEdges reads from the source and keeps its batch.
-func (r *Record) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
+func (r *Recording) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Duration, error) {
 	n, now, err := r.Source.ReadEdges(ctx, dst)
 	r.Batches = append(r.Batches, Batch{append([]loop.Edge(nil), dst[:n]...), now, err})
 	return n, now, err

@@ -26,7 +26,7 @@ func (s *fakeTB) Cleanup(f func())               { s.ends = append(s.ends, f) }
 func TestLeftoversFailTheTest(t *testing.T) {
 	for _, read := range []int{0, 1, 2} {
 		s := &fakeTB{}
-		p := looptest.Play(s, looptest.Batch{Now: time.Second}, looptest.Batch{Edges: []loop.Edge{{At: 2}}})
+		p := looptest.NewPlayback(s, looptest.Batch{Now: time.Second}, looptest.Batch{Edges: []loop.Edge{{At: 2}}})
 		for range read {
 			if _, _, err := p.ReadEdges(context.Background(), make([]loop.Edge, 4)); err != nil {
 				t.Fatal(err)
@@ -52,9 +52,9 @@ func TestRecordPlaysBackTheSame(t *testing.T) {
 			said += fmt.Sprintln(buf[:n], now, err)
 		}
 	}
-	r := &looptest.Record{Source: looptest.Play(t, batches...)}
+	r := &looptest.Recording{Source: looptest.NewPlayback(t, batches...)}
 	first := say(r)
-	again := say(looptest.Play(t, r.Batches[:len(r.Batches)-1]...))
+	again := say(looptest.NewPlayback(t, r.Batches[:len(r.Batches)-1]...))
 	if first != again || !strings.Contains(first, "gone") {
 		t.Errorf("recorded\n%splayed back\n%s", first, again)
 	}

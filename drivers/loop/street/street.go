@@ -85,21 +85,21 @@ func New(o Opts) (*Street, error) {
 	}
 	s := &Street{o: o, rng: rand.New(rand.NewPCG(o.Seed, rngStream)), nextAt: make([]time.Duration, o.Pairs+o.Singles)}
 	if o.Realtime {
-		s.start = loop.Now()
+		s.start = loop.MonotonicNow()
 	}
 	s.drivenTo, s.handedTo = s.start, s.start
 	for i := range s.nextAt {
 		s.nextAt[i] = s.start + s.randomPause()
 	}
-	for i := range s.Lines() {
+	for i := range s.LineNames() {
 		s.levels = append(s.levels, loop.Edge{Line: i, At: s.start, Level: true})
 	}
 	return s, nil
 }
 
-// Lines are the names of the lines: L1A and L1B for the loops of the first
+// LineNames are the names of the lines: L1A and L1B for the loops of the first
 // lane, and so on.
-func (s *Street) Lines() (names []string) {
+func (s *Street) LineNames() (names []string) {
 	for lane := range s.o.Pairs {
 		names = append(names, fmt.Sprintf("L%dA", lane+1), fmt.Sprintf("L%dB", lane+1))
 	}
@@ -109,15 +109,15 @@ func (s *Street) Lines() (names []string) {
 	return names
 }
 
-// Coarse is false: the simulated times are exact.
-func (s *Street) Coarse() bool { return false }
+// SoftwareTimed is false: the simulated times are exact.
+func (s *Street) SoftwareTimed() bool { return false }
 
 // Close has no effect.
 func (s *Street) Close() error { return nil }
 
-// Driven are the vehicles that had left their last loop at a time of the edges'
+// DrivenUntil are the vehicles that had left their last loop at a time of the edges'
 // clock, in the order in which they came.
-func (s *Street) Driven(at time.Duration) []Vehicle {
+func (s *Street) DrivenUntil(at time.Duration) []Vehicle {
 	return slices.DeleteFunc(slices.Clone(s.driven), func(v Vehicle) bool { return v.Done > at })
 }
 
@@ -137,11 +137,11 @@ func (s *Street) ReadEdges(ctx context.Context, dst []loop.Edge) (int, time.Dura
 	}
 	now := s.handedTo + time.Second
 	if s.o.Realtime {
-		if now = loop.Now(); !s.hasEdge(now) {
+		if now = loop.MonotonicNow(); !s.hasEdge(now) {
 			if err := s.waitForEdge(ctx, now); err != nil {
 				return 0, s.handedTo, err
 			}
-			now = loop.Now()
+			now = loop.MonotonicNow()
 		}
 	}
 	if s.o.Lasts > 0 {
@@ -169,8 +169,8 @@ func (s *Street) hasEdge(now time.Duration) bool {
 
 // waitForEdge waits until the next edge, but no longer than loop.MaxWait.
 func (s *Street) waitForEdge(ctx context.Context, now time.Duration) error {
-	s.driveUntil(now + loop.Wait)
-	d := loop.Wait
+	s.driveUntil(now + loop.MaxWait)
+	d := loop.MaxWait
 	if len(s.edges) > 0 {
 		d = min(d, s.edges[0].At-now)
 	}

@@ -97,8 +97,8 @@ func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake fun
 	if err != nil {
 		return 0, 0, err
 	}
-	o := loop.Opts{Limits: loop.Default()}
-	for i, name := range src.Lines() {
+	o := loop.Opts{Limits: loop.DefaultLimits()}
+	for i, name := range src.LineNames() {
 		o.Lines = append(o.Lines, loop.Line{Name: name})
 		if i < 4 && i%2 == 0 {
 			o.Lanes = append(o.Lanes, loop.Lane{
@@ -114,14 +114,14 @@ func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake fun
 	}
 	start := time.Now().Add(-25 * time.Hour).Truncate(time.Minute)
 	end := time.Minute // of the open windows, since start
-	c.CutAt(end)
+	c.SetWindowEnd(end)
 	for {
-		step, err := c.Step(ctx)
+		step, err := c.CountBatch(ctx)
 		passages += len(step.Passages)
 		if len(step.Windows) > 0 {
 			var rs []policy.Release
 			for i := range step.Windows {
-				t := step.Windows[i].Tally()
+				t := step.Windows[i].ToTally()
 				t.Start, t.End, t.Mono = start.Add(end-time.Minute), start.Add(end), end
 				t.Observed = min(t.Observed, time.Minute)
 				r, err := pol.Clear(t)
@@ -136,7 +136,7 @@ func countDay(ctx context.Context, pol *policy.Policy, db *store.Store, wake fun
 			windows += len(rs)
 			wake()
 			end += time.Minute
-			c.CutAt(end)
+			c.SetWindowEnd(end)
 		}
 		if errors.Is(err, io.EOF) {
 			return passages, windows, nil

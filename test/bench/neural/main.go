@@ -126,7 +126,7 @@ func loadNet(file string, o options) (n *neural.Net, input []float32, err error)
 	}
 	copy(in, input)
 	o.Int8 = neural.Ranges{}
-	n.Observe(o.Int8)
+	n.ObserveRanges(o.Int8)
 	n.Close()
 	n, err = neural.Load(b, filepath.Base(file), o.Opts)
 	return n, input, err

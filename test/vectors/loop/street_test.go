@@ -19,7 +19,7 @@ func opts() count.Opts {
 			{Stream: "pair", Loops: []int{0, 1}, Spacing: street.Spacing, LoopLength: street.LoopLength},
 			{Stream: "one", Loops: []int{2}},
 		},
-		Limits: count.Default(),
+		Limits: count.DefaultLimits(),
 	}
 }
 
@@ -35,8 +35,8 @@ func TestStreetIsCountedAsItWasDriven(t *testing.T) {
 	pairs, total, end := 0, 0, time.Duration(0)
 	driven := map[time.Duration]street.Vehicle{}
 	for {
-		step, err := c.Step(context.Background())
-		for _, v := range s.Driven(math.MaxInt64) {
+		step, err := c.CountBatch(context.Background())
+		for _, v := range s.DrivenUntil(math.MaxInt64) {
 			if v.Lane == 0 {
 				driven[v.At] = v
 			}
@@ -63,7 +63,7 @@ func TestStreetIsCountedAsItWasDriven(t *testing.T) {
 			t.Errorf("event %+v on a street without faults", e)
 		}
 	}
-	if n := len(s.Driven(end)); n != total || n < 1500 || pairs < 700 {
+	if n := len(s.DrivenUntil(end)); n != total || n < 1500 || pairs < 700 {
 		t.Errorf("%d driven, %d counted, %d of them over the pair", n, total, pairs)
 	}
 }
@@ -78,7 +78,7 @@ func TestCutLineIsAFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	for {
-		step, err := c.Step(context.Background())
+		step, err := c.CountBatch(context.Background())
 		for _, e := range step.Events {
 			if e.Line == "L1B" && e.Fault == count.Pair && e.On {
 				return

@@ -156,10 +156,10 @@ func (v *vector) run(t *testing.T) (ps []passage, es []event, ws []window) {
 	cuts := v.Cuts
 	for {
 		if len(ws) == len(o.Lanes)*(len(v.Cuts)-len(cuts)) && len(cuts) > 0 {
-			c.CutAt(cuts[0])
+			c.SetWindowEnd(cuts[0])
 			cuts = cuts[1:]
 		}
-		s, err := c.Step(context.Background())
+		s, err := c.CountBatch(context.Background())
 		for _, p := range s.Passages {
 			ps = append(ps, passage{p.Stream, p.Class.String(), p.Dir.String(), p.At, near(p.Speed), near(p.Length)})
 		}
@@ -198,11 +198,11 @@ func (v *vector) opts(t *testing.T) (o count.Opts) {
 		var bounds []float64
 		if json.Unmarshal(l.Lengths, &bounds) == nil && bounds != nil {
 			var err error
-			if lane.Lengths, err = count.NewLengths(bounds, nil); err != nil {
+			if lane.LengthBins, err = count.NewLengthBins(bounds, nil); err != nil {
 				t.Fatal(err)
 			}
 		} else if string(l.Lengths) == `"tls"` {
-			lane.Lengths = count.TLS()
+			lane.LengthBins = count.TLS()
 		}
 		o.Lanes = append(o.Lanes, lane)
 	}
@@ -242,7 +242,7 @@ func summary(w *count.Window, loops int) window {
 	s := window{
 		Stream: w.Stream, Start: w.Start, End: w.End, Observed: w.Observed, Quality: w.Quality.String(), Reason: w.Reason,
 		Flow: w.Flow(), Counts: map[string]uint32{}, Headways: slices.Clone(w.Headways[:]), Gaps: slices.Clone(w.Gaps[:]), Speeds: slices.Clone(w.Speeds[:]),
-		Lengths: slices.Clone(w.Lengths[:w.Bins.Bins()]), LPU: w.LinkProfile(), Slow: w.Slow, Stood: w.Stood,
+		Lengths: slices.Clone(w.Lengths[:w.LengthBins.Len()]), LPU: w.LinkProfile(), Slow: w.Slow, Stood: w.Stood,
 		Lone: w.Lone, Doubtful: w.Doubtful, Missed: w.Missed, Short: w.Short, Unsized: w.Unsized,
 	}
 	for c := range w.Passages {

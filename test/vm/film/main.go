@@ -129,7 +129,7 @@ func listFormats() (any, error) {
 	}
 	defer dev.Close()
 	all := []string{dev.Name()}
-	for _, f := range dev.Formats() {
+	for _, f := range dev.ListFormats() {
 		all = append(all, f.String())
 	}
 	return all, nil
@@ -193,7 +193,7 @@ func readPictures(fd, pixels int, pause time.Duration) (w watched, err error) {
 		return w, err
 	}
 	defer d.Close()
-	w.Set = d.Format().String()
+	w.Set = d.CaptureFormat().String()
 	w.Width, w.Height = d.Size()
 	dst, before := make([]byte, w.Width*w.Height), make([]byte, w.Width*w.Height)
 	for range 20 {

@@ -34,7 +34,7 @@ func loopLayout() count.Opts {
 			{Stream: "left", Loops: []int{2}},
 			{Stream: "right", Loops: []int{3}},
 		},
-		Limits: count.Default(),
+		Limits: count.DefaultLimits(),
 	}
 	for _, n := range lineNames {
 		o.Lines = append(o.Lines, count.Line{Name: n})
@@ -55,7 +55,7 @@ func loopLines() (ls []loop.Line) {
 // openTimed opens the lines with the kernel's time for every edge.
 func openTimed() (loop.Reader, error) {
 	r, err := loop.OpenLines(loopLines(), 0)
-	if err == nil && r.Coarse() {
+	if err == nil && r.SoftwareTimed() {
 		err = errors.New("the kernel refused the line request")
 	}
 	return r, err
@@ -67,17 +67,17 @@ func openDebounced() (loop.Reader, error) { return loop.OpenLines(loopLines(), 5
 // openCoarse polls the pins, the fallback where the kernel refuses the line
 // request.
 func openCoarse() (loop.Reader, error) {
-	all, err := loop.Lines()
+	all, err := loop.ListLines()
 	if err != nil {
 		return nil, err
 	}
-	found, err := loop.Find(all, loopLines())
+	found, err := loop.FindLines(all, loopLines())
 	if err != nil {
 		return nil, err
 	}
 	var pins []gpio.PinIn
 	for _, f := range found {
-		pins = append(pins, f.Pin())
+		pins = append(pins, f.PeriphPin())
 	}
 	return loop.OpenPins(pins, loopLines())
 }
@@ -200,7 +200,7 @@ func runTraffic(s *simChip, n int, opener func() (loop.Reader, error), stall tim
 	end := never
 	stallAt := start + moves[len(moves)/2].at
 	for {
-		st, err := counter.Step(context.Background())
+		st, err := counter.CountBatch(context.Background())
 		if err != nil {
 			return nil, err
 		}
@@ -224,7 +224,7 @@ func runTraffic(s *simChip, n int, opener func() (loop.Reader, error), stall tim
 			break
 		}
 	}
-	for _, w := range counter.Cut() {
+	for _, w := range counter.CloseWindows() {
 		r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
 		r.Quality[w.Stream] = w.Quality.String()
 	}
@@ -374,9 +374,9 @@ func runUnplugged(s *simChip) (any, error) {
 	pair := make([]drivenVehicle, len(moves))
 	go func() { done <- s.playMoves(cut, start, pair, &late) }()
 	var r result
-	counter.CutAt(start + 3*time.Second)
+	counter.SetWindowEnd(start + 3*time.Second)
 	for len(r.Windows) < 4*3 {
-		st, err := counter.Step(context.Background())
+		st, err := counter.CountBatch(context.Background())
 		if err != nil {
 			return nil, err
 		}
@@ -387,7 +387,7 @@ func runUnplugged(s *simChip) (any, error) {
 			r.Windows = append(r.Windows, fmt.Sprint(w.Stream, " ", w.Flow() > 0, " ", w.Quality, " ", w.Reason))
 		}
 		if len(st.Windows) > 0 {
-			counter.CutAt(start + 3*time.Second*time.Duration(1+len(r.Windows)/3))
+			counter.SetWindowEnd(start + 3*time.Second*time.Duration(1+len(r.Windows)/3))
 		}
 	}
 	return r, <-done
