@@ -22,7 +22,7 @@ func TestATokenNeverSucceedsByItself(t *testing.T) {
 	}
 	b := newLiar(t, honest)
 	u := testUplink(t, nil)
-	u.broker.Host, u.tempo = b.Addr().String(), newTempo(300*time.Millisecond)
+	u.broker.Host, u.tuning = b.Addr().String(), newLinkTuning(300*time.Millisecond)
 	var mu sync.Mutex
 	tried, acked, connections, slowest := 0, 0, 0, time.Duration(0)
 	for ; tried < goal; connections++ {
@@ -31,11 +31,11 @@ func TestATokenNeverSucceedsByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		var wg sync.WaitGroup
-		for w := range inFlight {
+		for w := range maxUnacked {
 			wg.Go(func() {
-				for j := range 60 / inFlight {
+				for j := range 60 / maxUnacked {
 					payload, begin := fmt.Sprintf("%d/%d/%d", connections, w, j), time.Now()
-					err := l.publish(message{topic: "t", payload: []byte(payload)})
+					err := l.publishAndWait(message{topic: "t", payload: []byte(payload)})
 					mu.Lock()
 					tried, slowest = tried+1, max(slowest, time.Since(begin))
 					if err == nil {
@@ -52,7 +52,7 @@ func TestATokenNeverSucceedsByItself(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		l.hangUp(0)
+		l.disconnect(0)
 	}
 	t.Logf("%d publishes over %d connections, %d acknowledged, none falsely; slowest %s", tried, connections, acked, slowest)
 	if slowest > 30*time.Second || acked == 0 || acked == tried {
@@ -95,9 +95,9 @@ func TestReconnectingLeavesNoGoroutineBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for l.publish(message{topic: "t", payload: []byte("x")}) == nil {
+		for l.publishAndWait(message{topic: "t", payload: []byte("x")}) == nil {
 		}
-		l.hangUp(0)
+		l.disconnect(0)
 		if i%10 == 9 {
 			time.Sleep(20 * time.Millisecond)
 			counts = append(counts, runtime.NumGoroutine())

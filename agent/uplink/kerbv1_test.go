@@ -110,8 +110,8 @@ func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 			t.Fatalf("%s\n%v", b, sch.valid("count", b))
 		}
 	}
-	for _, m := range lateMessages("kerb/v1/a/b/c/backfill/d", "pi-0a1b", lateWindows, es) {
-		if err := sch.valid("backfill", m.payload); err != nil || len(m.payload) > lateBytes {
+	for _, m := range testUplink(t, nil).packLate("d", maxLateWindows, es) {
+		if err := sch.valid("backfill", m.payload); err != nil || len(m.payload) > maxLateBytes {
 			t.Fatalf("%d bytes: %v", len(m.payload), err)
 		}
 	}
@@ -163,21 +163,21 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	st := u.o.Store.Stats()
 	failed := st
 	failed.Fault = syscall.ENOSPC
-	if b := u.state(failed, time.Now()).payload; sch.valid("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
+	if b := u.encodeState(failed, time.Now()).payload; sch.valid("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
 		t.Errorf("%s\n%v", b, sch.valid("state", b))
 	}
 	for name, b := range map[string][]byte{
-		"meta": u.meta().payload, "state": u.state(st, time.Now()).payload, "event": u.event(u.o.Store.Notes()[0]).payload,
+		"meta": u.encodeMeta().payload, "state": u.encodeState(st, time.Now()).payload, "event": u.encodeEvent(u.o.Store.Notes()[0]).payload,
 	} {
 		if err := sch.valid(name, b); err != nil {
 			t.Errorf("%s\n%v", b, err)
 		}
 	}
-	if err := sch.valid("state", u.lastWill()); err != nil {
+	if err := sch.valid("state", u.encodeLastWill()); err != nil {
 		t.Errorf("Last Will: %v", err)
 	}
 	var will map[string]any
-	if err := json.Unmarshal(u.lastWill(), &will); err != nil || len(will) != 3 || will["online"] != false {
+	if err := json.Unmarshal(u.encodeLastWill(), &will); err != nil || len(will) != 3 || will["online"] != false {
 		t.Errorf("Last Will %v, %v", will, err)
 	}
 }

@@ -124,7 +124,7 @@ func TestTheBrokerMustBeTheOneThatTheAuthorityVouchesFor(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			if err == nil {
-				l.hangUp(0)
+				l.disconnect(0)
 				if got := <-alpn; got != c.alpn {
 					t.Errorf("ALPN %q", got)
 				}
