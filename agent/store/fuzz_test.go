@@ -48,11 +48,11 @@ func FuzzAnAccountThatParsesCanBeUsed(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n := st.Pending.len()
+		n := st.Pending.total()
 		e := Entry{Release: storetest.Window("a", 0)}
-		st.give(&e)
-		if !st.Pending.has(e.order) || st.Pending.len() != n+1 {
-			t.Errorf("%d pending of %s", st.Pending.len(), b)
+		st.numberWindow(&e)
+		if !st.Pending.contains(e.order) || st.Pending.total() != n+1 {
+			t.Errorf("%d pending of %s", st.Pending.total(), b)
 		}
 	})
 }
@@ -108,5 +108,5 @@ func FuzzAFileThatPassesDoesNotKillBbolt(f *testing.F) {
 }
 
 func sum(b []byte) {
-	binary.LittleEndian.PutUint32(b[1:], crc(b[5:]))
+	binary.LittleEndian.PutUint32(b[1:], crc32c(b[5:]))
 }
