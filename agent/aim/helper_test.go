@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/aim/record"
 	"kerb/counting"
 )
 
@@ -174,8 +175,8 @@ func (b *browser) post(path string, body any, headers ...string) (int, string) {
 }
 
 // report is a sketch of n's own: its shades tell it from every other one.
-func report(n int) *Report {
-	r := &Report{Watching: true, Pictures: uint64(n)}
+func report(n int) *record.Report {
+	r := &record.Report{Watching: true, Pictures: uint64(n)}
 	s := &r.Sketch
 	s.Width, s.Height, s.Block, s.Cell = 128, 72, 2, 1
 	for i := range s.Columns() * s.Rows() {
@@ -205,7 +206,7 @@ func frames(r io.Reader, each func(jpeg []byte) bool) error {
 		n, err := r.Read(chunk)
 		buf = append(buf, chunk[:n]...)
 		for {
-			size := exact(buf)
+			size := pictureLength(buf)
 			if size == 0 {
 				break
 			}

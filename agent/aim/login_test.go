@@ -41,7 +41,7 @@ func TestTheThirdViewerIsRefusedWithAPage(t *testing.T) {
 func TestWhoIsAwayForAMinuteGivesUpThePlace(t *testing.T) {
 	d := open(t, nil)
 	first, second := d.guest(), d.guest()
-	d.lock(func() { d.now += idle + time.Second })
+	d.lock(func() { d.now += idleAfter + time.Second })
 	if status, _ := second.get("/plan"); status != http.StatusOK {
 		t.Fatalf("the second: %d", status)
 	}
@@ -80,7 +80,7 @@ func TestGuessingEndsTheSession(t *testing.T) {
 		t.Errorf("the account has: %s", n)
 	}
 	// The right code comes too late, too.
-	if _, _, err := d.door.enter(d.code); err != errLocked {
+	if _, _, err := d.login.admit(d.code); err != errLocked {
 		t.Errorf("the right code afterwards: %v", err)
 	}
 }
@@ -108,7 +108,7 @@ func TestChangesComeFromThePageOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale.c.Jar.SetCookies(u, []*http.Cookie{{Name: cookie, Value: strings.Repeat("0", 64)}})
+	stale.c.Jar.SetCookies(u, []*http.Cookie{{Name: cookieName, Value: strings.Repeat("0", 64)}})
 	stale.token = b.token
 	for what, got := range map[string]func() (int, string){
 		"without a cookie":      func() (int, string) { return stranger.post("/save", plan) },
@@ -148,7 +148,7 @@ func TestANameIsNoAddress(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	for _, h := range []string{"192.168.4.1", "192.168.4.1:8080", "[fe80::1]:8080", "localhost:1"} {
-		if !numeric(h) {
+		if !isNumericHost(h) {
 			t.Errorf("%s is an address", h)
 		}
 	}
@@ -164,14 +164,14 @@ func TestEveryAnswerIsFenced(t *testing.T) {
 		}
 		r.Body.Close()
 		h := r.Header
-		if h.Get("Content-Security-Policy") != policyOfPage || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+		if h.Get("Content-Security-Policy") != contentSecurityPolicy || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", path, h)
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
 	d.guest()
-	if !strings.Contains(policyOfPage, "default-src 'none'") || strings.Contains(policyOfPage, "unsafe") {
-		t.Error(policyOfPage)
+	if !strings.Contains(contentSecurityPolicy, "default-src 'none'") || strings.Contains(contentSecurityPolicy, "unsafe") {
+		t.Error(contentSecurityPolicy)
 	}
 }
 

@@ -122,7 +122,7 @@ func TestFiftyViewersThatVanishLeaveNothingBehind(t *testing.T) {
 			vanish()
 			watching.Wait()
 		}
-		await(t, "the last viewer is gone", func() bool { d.Server.mu.Lock(); defer d.Server.mu.Unlock(); return len(d.screen) == 0 })
+		await(t, "the last viewer is gone", func() bool { d.Server.mu.Lock(); defer d.Server.mu.Unlock(); return len(d.streams) == 0 })
 	})
 }
 
@@ -132,11 +132,11 @@ func TestTheLibraryAloneWouldSendWhatIsLeftOfALargerPicture(t *testing.T) {
 	large, small := bytes.Repeat([]byte("L"), 4000), []byte("small")
 	left := append(fmt.Appendf(nil, "\r\n--MJPEGBOUNDARY\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\nX-Timestamp: 0.000000\r\n\r\n", len(small)), small...)
 	buffer := append(bytes.Clone(left), large...) // as UpdateJPEG leaves it
-	if n := exact(buffer); n != len(left) {
+	if n := pictureLength(buffer); n != len(left) {
 		t.Errorf("%d of %d bytes would be sent, want %d", n, len(buffer), len(left))
 	}
 	for _, bad := range []string{"", "\r\n\r\n", "Content-Length: 5\r\n\r\nab", "Content-Length: -1\r\n\r\nab", "Content-Length: x\r\n\r\nab"} {
-		if n := exact([]byte(bad)); n != 0 {
+		if n := pictureLength([]byte(bad)); n != 0 {
 			t.Errorf("%q: %d bytes", bad, n)
 		}
 	}
