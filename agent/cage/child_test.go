@@ -375,7 +375,7 @@ func liveAsForeigner(o *outcome) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	loaded, err := install(assemble(other, living, uint32(unix.Getpid())))
+	loaded, err := loadFilter(assembleFilter(other, living, uint32(unix.Getpid())))
 	o.Locked = strconv.FormatBool(loaded)
 	return err
 }
