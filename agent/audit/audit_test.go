@@ -89,7 +89,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 			bad := bytes.Clone(good)
 			bad[i] ^= bit
 			var v verifier
-			err := v.file(path, bad, true, func(Entry) error { return nil })
+			err := v.checkFile(path, bad, true, func(Entry) error { return nil })
 			if err == nil && v.report.Intact() == nil {
 				t.Fatalf("byte %d (%q) is another, and nobody sees it: %v", i, good[i], v.report)
 			}
@@ -114,12 +114,12 @@ func TestWhatALineCannotTellTheChainDoes(t *testing.T) {
 		{"two lines swapped", func(l []string) []string { return []string{l[0], l[2], l[1], l[3]} }, "entry 3 follows entry 1"},
 		{"a line twice", func(l []string) []string { return []string{l[0], l[0], l[1]} }, "entry 1 follows entry 1"},
 		{"a line written anew", func(l []string) []string {
-			e, err := parse([]byte(l[1]))
+			e, err := parseLine([]byte(l[1]))
 			if err != nil {
 				panic(err)
 			}
 			e.Kind = "nothing"
-			b, _, err := e.line()
+			b, _, err := e.encodeLine()
 			if err != nil {
 				panic(err)
 			}
@@ -224,7 +224,7 @@ func TestTheLogIsBoundedAndItsChainGoesOn(t *testing.T) {
 	l.limit = 1 << 10
 	for i := range 100 {
 		if i == 50 { // a power cut in the midst of turning
-			if err := l.turn(51); err != nil {
+			if err := l.rotateFile(51); err != nil {
 				t.Fatal(err)
 			}
 			if err := l.Close(); err != nil {
@@ -331,16 +331,16 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		verify := func(data []byte) (r Report, n int, err error) {
 			var v verifier
-			err = v.file("0000000001.log", data, true, func(Entry) error { n++; return nil })
+			err = v.checkFile("0000000001.log", data, true, func(Entry) error { n++; return nil })
 			return v.report, n, err
 		}
 		before, n, err := verify(data)
 		// What Open does.
 		var l Log
-		data = data[:wholeLines(data)]
-		l.follow(data)
+		data = data[:wholeLength(data)]
+		l.advanceHead(data)
 		e := Entry{Seq: l.head.Seq + 1, At: noon, Kind: "start", Prev: cmp.Or(l.head.Sum, genesis)}
-		line, sum, lerr := e.line()
+		line, sum, lerr := e.encodeLine()
 		if lerr != nil {
 			t.Fatal(lerr)
 		}

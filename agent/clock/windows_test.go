@@ -207,7 +207,7 @@ func TestTheKernelOrTheFloorVouchesForTheClock(t *testing.T) {
 		{noon, time.Unix(0, 0), false, "none"},
 		{noon, time.Unix(0, 0), true, "ntp"},
 	} {
-		r := Clock{Floor: c.floor}.judge(Reading{Wall: c.wall}, c.ntp)
+		r := Clock{Floor: c.floor}.setSource(Reading{Wall: c.wall}, c.ntp)
 		if r.Source != c.want || r.Synced != (c.want != "none") {
 			t.Errorf("%+v: %+v", c, r)
 		}
