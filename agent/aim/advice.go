@@ -16,9 +16,9 @@ type Advice struct {
 	Warn  bool    `json:"warn"`
 }
 
-// The bounds of the advice. The scales for people and cars are those of the product
-// brief; the others were chosen by hand on the development clips, at values at which
-// they are counted well.
+// The bounds of the advice. The scales for people and cars are those of the
+// product brief; the others were chosen by hand on the development clips, at
+// values at which they are counted well.
 const (
 	peopleScale = 60.0 // pixels per metre, for lines that count people or bicycles
 	carScale    = 30.0 // pixels per metre, for other lines

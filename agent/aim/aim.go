@@ -90,9 +90,9 @@ type Opts struct {
 	Note func(id, what string)
 	// Check returns the mistakes of a plan, as kerb check does.
 	Check func(Plan) []Complaint
-	// Save writes a plan without mistakes to site.toml; Undo restores the plan
-	// before the last Save and returns it.
+	// Save writes a plan without mistakes to site.toml.
 	Save func(Plan) error
+	// Undo restores the plan before the last one that was written, and returns it.
 	Undo func() (Plan, error)
 	// Accept stores the result of a tally by hand.
 	Accept func(Result) error
@@ -160,7 +160,7 @@ const (
 )
 
 // Serve serves the page on a listener until the session or ctx ends, and
-// returns the word of End. The error is that of the listener.
+// returns the word with which it ended. The error is that of the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -286,13 +286,13 @@ func (l Line) countedClass(c counting.Class) (counting.Class, bool) {
 	return c, false
 }
 
-// pointLine is the length of a line whose ends are equal, in widths of the picture:
-// vision refuses a line of length 0.
+// pointLine is the length of a line whose ends are equal, in widths of the
+// picture: vision refuses a line of length 0.
 const pointLine = 1e-6
 
 // toLayout converts the plan to numbers for the sensing process. It leaves out
-// elements above the bounds, and moves points into the picture; Opts.Check
-// reports both.
+// elements above the bounds, and moves points into the picture; the check of the
+// plan reports both.
 func (p Plan) toLayout(number uint32) *record.Layout {
 	l := &record.Layout{Number: number}
 	clip := func(v float64) float32 { return float32(min(max(v, 0), 1)) }

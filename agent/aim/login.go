@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// The rules of the login. Each code admits one viewer. After maxWrong wrong codes
-// in a row, from all peers together, the session ends: guessing forces the engineer to walk to
-// the device, and five of a million codes are a chance of 0.0005 %.
+// The rules of the login. Each code admits one viewer. After maxWrong wrong
+// codes in a row, from all peers together, the session ends: guessing forces
+// the engineer to walk to the device, and five of a million codes are a chance
+// of 0.0005 %.
 const (
 	maxViewers = 2
 	maxWrong   = 5

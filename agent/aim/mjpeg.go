@@ -12,11 +12,12 @@ import (
 	"github.com/hybridgroup/mjpeg"
 )
 
-// hybridgroup/mjpeg has one buffer for all viewers, which is twice as large as the
-// largest picture, is sent whole, and is written while it is read. Therefore each
-// viewer gets a Stream of its own, reader and writer share a lock, and mjpegWriter
-// passes on the bytes of one picture alone. A Stream that waits for a picture when its
-// viewer is gone gets a last, empty one, so that its goroutine ends.
+// hybridgroup/mjpeg has one buffer for all viewers, which is twice as large as
+// the largest picture, is sent whole, and is written while it is read.
+// Therefore each viewer gets a Stream of its own, reader and writer share a
+// lock, and mjpegWriter passes on the bytes of one picture alone. A Stream that
+// waits for a picture when its viewer is gone gets a last, empty one, so that
+// its goroutine ends.
 
 // The times of a stream, chosen by hand.
 const (

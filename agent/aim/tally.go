@@ -33,9 +33,9 @@ const (
 // belongs to: a thumb may be early or late. Chosen by hand.
 const matchWindow = 3 * time.Second
 
-// The bounds of a verdict. The UK's guidance asks for a GEH below 5 of a modelled flow
-// (TAG unit M3.1, table 2); 10 % of error is kerb's own aim, and 20 % the widest
-// interval around it.
+// The bounds of a verdict. The UK's guidance asks for a GEH below 5 of a
+// modelled flow (TAG unit M3.1, table 2); 10 % of error is kerb's own aim, and
+// 20 % the widest interval around it.
 const (
 	goodGEH, badGEH       = 5.0, 10.0
 	goodError, wideEnough = 0.10, 0.20
@@ -95,8 +95,8 @@ func (t *tally) computeResult(now time.Duration) Result {
 	return r
 }
 
-// normal95 is the 97.5 % quantile of the normal distribution: an interval of ±1.96
-// standard deviations covers 95 %.
+// normal95 is the 97.5 % quantile of the normal distribution: an interval of
+// ±1.96 standard deviations covers 95 %.
 const normal95 = 1.96
 
 // computeVerdict sets error, interval, GEH and verdict; took is the length of

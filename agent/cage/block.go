@@ -8,8 +8,8 @@ import (
 
 // Block is memory outside Go's heap for data that must not outlive its use: the
 // garbage collector neither moves nor copies it, it is in no core dump, a child
-// process does not inherit it, and it is not swapped when Locked is nil. Make
-// one with [Arena]. A Block is for one goroutine at a time.
+// process does not inherit it, and it is not swapped unless mlock failed. A
+// Block is for one goroutine at a time.
 type Block struct {
 	mem    []byte
 	locked error
@@ -18,7 +18,7 @@ type Block struct {
 // Arena maps a block of so many bytes, all zero, for code that may not map
 // memory itself. It works before and after Apply. A block that cannot be locked
 // is not an error, because the limit is 8 MiB for an ordinary user
-// (RLIMIT_MEMLOCK): see [Block.Locked]. It returns an error of mmap or madvise.
+// (RLIMIT_MEMLOCK): the Block reports it. The error is that of mmap or madvise.
 func Arena(size int) (*Block, error) {
 	if size < 1 {
 		return nil, fmt.Errorf("arena of %d bytes: must be at least 1", size)

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The rights that Landlock grants to a path that is read, and to the state directory.
-// Execution is in neither.
+// The rights that Landlock grants to a path that is read, and to the state
+// directory. Execution is in neither.
 const (
 	mayRead  = ll.AccessFSReadFile | ll.AccessFSReadDir
 	mayWrite = mayRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile

@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The largest number of open descriptors: those handed over, netpoll's two, and for
-// the uplink its database, a connection and name lookups. Chosen by hand, with room.
+// The largest number of open descriptors: those handed over, netpoll's two, and
+// for the uplink its database, a connection and name lookups. Chosen by hand,
+// with room.
 const (
 	senseFiles  = 64
 	uplinkFiles = 256

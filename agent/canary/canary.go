@@ -19,7 +19,8 @@ import (
 	"image/jpeg"
 )
 
-// The pattern: vertical stripes, dark or bright at random, as wide as a JPEG block.
+// The pattern: vertical stripes, dark or bright at random, as wide as a JPEG
+// block.
 const (
 	Width, Height = 640, 480
 	stripe        = 8

@@ -58,7 +58,7 @@ func NewWindows(length time.Duration, r Reading) *Windows {
 	return &Windows{length: length, last: r, start: r.Wall, from: r.Mono, current: trustedSpan{r.Wall, r.Wall}}
 }
 
-// Next returns how long to wait before the next Advance: until the end of the
+// Next returns how long to wait before the next reading: until the end of the
 // open window, and at most a second, so that a step is detected soon.
 func (w *Windows) Next() time.Duration {
 	return max(min(w.windowEnd().Sub(w.last.Wall), time.Second), time.Millisecond)

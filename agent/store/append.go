@@ -128,10 +128,10 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 	return err
 }
 
-// deleteDue deletes, in this order: windows that a failed commit may have left in
-// the file and those that a watermark settled; acknowledged windows past their retention;
-// and when the file is nearly full, the oldest acknowledged windows, and then
-// the oldest pending ones, which leaves tombstones.
+// deleteDue deletes, in this order: windows that a failed commit may have left
+// in the file and those that a watermark settled; acknowledged windows past
+// their retention; and when the file is nearly full, the oldest acknowledged
+// windows, and then the oldest pending ones, which leaves tombstones.
 func (s *Store) deleteDue(tx *bolt.Tx, windows *bolt.Bucket, next *state, added, room int) error {
 	d := deleter{windows: windows, next: next, at: s.now()}
 	if !s.failedSpan.isEmpty() {

@@ -74,9 +74,9 @@ func (s *Store) keepInMemory(es []Entry) {
 // mayRetry reports whether the delay before the next attempt to write is over.
 func (s *Store) mayRetry() bool { return !time.Now().Before(s.retryAt) }
 
-// Tend tries to write the windows in memory to the file, once the retry delay is
-// over. While the file can be written it returns at once. The uplink calls it every
-// ten seconds at most and after every failed connection.
+// Tend tries to write the windows in memory to the file, once the retry delay
+// is over. While the file can be written it returns at once. The uplink calls
+// it every ten seconds at most and after every failed connection.
 func (s *Store) Tend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,7 +21,8 @@ import (
 // It has a checksum because bbolt's pages have none and SD cards lose bits.
 const recordFormat = 1
 
-// flagSynced is bit 0 of the flags: the wall clock was synced when the window ended.
+// flagSynced is bit 0 of the flags: the wall clock was synced when the window
+// ended.
 const flagSynced = 1
 
 // errRecord reports a record with a wrong checksum or form.

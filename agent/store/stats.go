@@ -45,15 +45,14 @@ func (s *Store) Stats() Stats {
 	return st
 }
 
-// Item is a stored window with Pending: whether it is still to be sent.
+// Item is a stored window, and whether it is still to be sent.
 type Item struct {
 	Entry
 	Pending bool
 }
 
-// Each calls f with every stored window, oldest first, until f returns an
-// error, which Each returns. It also returns an error for a record that cannot
-// be decoded.
+// Each calls f with every stored window, oldest first, and returns the first
+// error of f. A record that cannot be decoded is an error too.
 func (s *Store) Each(f func(Item) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -93,8 +93,7 @@ func Now(f func() time.Time) Option { return func(s *Store) { s.now = f } }
 func Stamp(f func() (boot string, synced bool)) Option { return func(s *Store) { s.stamp = f } }
 
 // Confirmed turns on watermark mode: a window is settled by the consumer's
-// watermark, not by the broker's acknowledgement. See Store.Watermark and
-// Store.Doubt.
+// watermark, not by the broker's acknowledgement.
 func Confirmed() Option { return func(s *Store) { s.confirm = true } }
 
 // Store is an open spool. Its methods may be called from several goroutines.
@@ -123,7 +122,7 @@ type Store struct {
 	blind       bool // the file could not be read when the spool was opened
 	readOnly    bool // opened by Read, or while loadReadOnly runs
 	closed      bool
-	sent        [2]spans // watermark mode: acknowledged and unconfirmed, since the last Doubt and before
+	sent        [2]spans // watermark mode: acknowledged and unconfirmed, in two generations by age
 	writes      writeCounter
 	compactAt   time.Time // when compaction may be tried again
 }

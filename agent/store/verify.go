@@ -12,8 +12,8 @@ import (
 )
 
 // The layout of a bbolt file, version 2 (bbolt's internal/common/page.go and
-// meta.go). Numbers are in the byte order of the machine: little endian on all that
-// kerb runs on.
+// meta.go). Numbers are in the byte order of the machine: little endian on all
+// that kerb runs on.
 const (
 	boltMagic    = 0xED0CDAED
 	boltVersion  = 2

@@ -44,8 +44,9 @@ type answer struct {
 	*store.Account
 }
 
-// parseCommand decodes a command and checks its members, without clock and store.
-// The id is set in the result whenever it is valid, so that the error can be answered.
+// parseCommand decodes a command and checks its members, without clock and
+// store. The id is set in the result whenever it is valid, so that the error
+// can be answered.
 func parseCommand(b []byte) (command, error) {
 	var c command
 	if len(b) > maxCommandBytes {
@@ -100,9 +101,9 @@ func (s *session) handleCommand(b []byte) {
 	s.scheduler.urgent = append(s.scheduler.urgent, message{topic: s.u.base + "ack", payload: mustMarshal(a)})
 }
 
-// executeCommand checks permission, validity and repetition, and calls the store.
-// A command is refused while the clock is not synced, because its expiry cannot be
-// judged then. The account is nil for a watermark.
+// executeCommand checks permission, validity and repetition, and calls the
+// store. A command is refused while the clock is not synced, because its expiry
+// cannot be judged then. The account is nil for a watermark.
 func (u *Uplink) executeCommand(c command) (*store.Account, error) {
 	now := u.now()
 	switch {

@@ -30,9 +30,9 @@ type TLS struct {
 	Floor time.Time
 }
 
-// clientConfig reads the files and returns the configuration of one connection, TLS
-// 1.2 or later. It is called for every connection, so that certificates can be
-// renewed while the agent runs.
+// clientConfig reads the files and returns the configuration of one connection,
+// TLS 1.2 or later. It is called for every connection, so that certificates can
+// be renewed while the agent runs.
 func (t TLS) clientConfig(host string) (*tls.Config, error) {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS12, ServerName: t.ServerName, NextProtos: t.ALPN,
@@ -172,8 +172,8 @@ func (u *Uplink) dialBroker(ctx context.Context, b *url.URL) (net.Conn, error) {
 	}
 }
 
-// publishAndWait publishes one message at QoS 1 and waits for its PUBACK until the
-// timeout. nil means that the broker has it.
+// publishAndWait publishes one message at QoS 1 and waits for its PUBACK until
+// the timeout. nil means that the broker has it.
 func (l *link) publishAndWait(m message) error {
 	t := l.client.Publish(m.topic, 1, m.retained, m.payload)
 	switch {
@@ -189,15 +189,16 @@ func (l *link) publishAndWait(m message) error {
 	return nil
 }
 
-// closeSocket closes the socket under the client, which ends all its waiting calls.
+// closeSocket closes the socket under the client, which ends all its waiting
+// calls.
 func (l *link) closeSocket() {
 	if c := l.conn.Load(); c != nil {
 		(*c).Close()
 	}
 }
 
-// disconnect ends the connection. With a wait it sends DISCONNECT first, so that the
-// broker does not publish the Last Will.
+// disconnect ends the connection. With a wait it sends DISCONNECT first, so
+// that the broker does not publish the Last Will.
 func (l *link) disconnect(wait time.Duration) {
 	if wait == 0 {
 		l.closeSocket()

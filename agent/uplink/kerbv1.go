@@ -90,8 +90,8 @@ func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	return append(b, "}}"...)
 }
 
-// cellWidth is the width, in bytes, to which the numbers of a cell are padded: that
-// of the longest ones, mean and peak of a zone.
+// cellWidth is the width, in bytes, to which the numbers of a cell are padded:
+// that of the longest ones, mean and peak of a zone.
 const cellWidth = len(`"mean":-999999.9,"peak":`) + policy.Digits
 
 // appendCells appends the member "counts": class, direction (not for zones) and
@@ -124,8 +124,9 @@ func appendCells(b []byte, kind string, cells []policy.Cell) []byte {
 	return append(b, ']')
 }
 
-// appendNumbers appends the numbers of a cell: "n" for a count, "mean" and "peak"
-// for an occupancy, "min" and "below" for a range, of which one end may be missing.
+// appendNumbers appends the numbers of a cell: "n" for a count, "mean" and
+// "peak" for an occupancy, "min" and "below" for a range, of which one end may
+// be missing.
 func appendNumbers(b []byte, kind string, c policy.Cell) []byte {
 	switch {
 	case c.Ranged:

@@ -148,15 +148,15 @@ type spoolJSON struct {
 	Pages  int64  `json:"pages_per_day,omitempty"`
 }
 
-// diskJSON is the condition of the disk under the spool: free bytes, and used life
-// as eMMC reports it.
+// diskJSON is the condition of the disk under the spool: free bytes, and used
+// life as eMMC reports it.
 type diskJSON struct {
 	Free int64  `json:"free_bytes"`
 	Life string `json:"life,omitempty"`
 }
 
 // stateTriggers are the parts of the state whose change is published at once,
-// without waiting for Opts.Every.
+// without waiting for the interval of the state message.
 type stateTriggers struct {
 	synced  bool
 	fault   string
@@ -217,8 +217,8 @@ func (u *Uplink) encodeEvent(n store.Note) message {
 	})}
 }
 
-// mustMarshal encodes one of the message types above, which are sent seldom. Their
-// fields cannot fail to encode, so an error panics.
+// mustMarshal encodes one of the message types above, which are sent seldom.
+// Their fields cannot fail to encode, so an error panics.
 func mustMarshal(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

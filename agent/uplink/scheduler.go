@@ -156,8 +156,8 @@ func (s *scheduler) packByStream(es []store.Entry, newest bool) (late []message)
 	return late
 }
 
-// lateDelay returns how long Opts.Pace and Opts.Cap hold back the next late
-// message. The bucket holds at most the bytes of one second.
+// lateDelay returns how long the pace and the cap of Opts hold back the next
+// late message. The bucket holds at most the bytes of one second.
 func (s *scheduler) lateDelay(now time.Time) time.Duration {
 	wait := s.nextLateAt.Sub(now)
 	if limit := float64(s.u.o.Cap); limit > 0 {

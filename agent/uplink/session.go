@@ -69,8 +69,8 @@ type session struct {
 	lastStateAt  time.Time
 }
 
-// serve subscribes, publishes meta and state, and then sends messages and executes
-// commands until the connection fails or ctx ends.
+// serve subscribes, publishes meta and state, and then sends messages and
+// executes commands until the connection fails or ctx ends.
 func (s *session) serve(ctx context.Context) error {
 	u := s.u
 	s.scheduler = newScheduler(u, u.o.Store.Stats(), time.Now())
@@ -116,8 +116,9 @@ func (s *session) serve(ctx context.Context) error {
 	}
 }
 
-// sendReady publishes messages until maxUnacked are under way or none is ready. It
-// returns how long to wait before the next late message may go; 0: until an event.
+// sendReady publishes messages until maxUnacked are under way or none is ready.
+// It returns how long to wait before the next late message may go; 0: until an
+// event.
 func (s *session) sendReady() (time.Duration, error) {
 	for s.unacked < maxUnacked {
 		m, ok, wait, err := s.scheduler.nextMessage(time.Now(), s.unacked == 0)
@@ -169,8 +170,8 @@ func (s *session) queueMeta() {
 	}
 }
 
-// queueState queues the state message: at once with now, when a trigger changed,
-// or when Opts.Every is over.
+// queueState queues the state message: at once with now, when a trigger
+// changed, or when the interval of the state message is over.
 func (s *session) queueState(now bool) {
 	st := s.u.o.Store.Stats()
 	v := s.u.readTriggers(st)
@@ -206,8 +207,8 @@ func (s *session) subscribeCommands() error {
 }
 
 // publishOffline waits up to drainTimeout for the messages under way, publishes
-// the offline state itself (the broker sends no Last Will after a DISCONNECT), and
-// disconnects.
+// the offline state itself (the broker sends no Last Will after a DISCONNECT),
+// and disconnects.
 func (s *session) publishOffline() {
 	limit := time.After(drainTimeout)
 	for s.unacked > 0 {
@@ -224,7 +225,8 @@ func (s *session) publishOffline() {
 	s.link.disconnect(quiesceTime)
 }
 
-// timerOrNever returns a channel that fires after d, or never if d is not positive.
+// timerOrNever returns a channel that fires after d, or never if d is not
+// positive.
 func timerOrNever(d time.Duration) <-chan time.Time {
 	if d <= 0 {
 		return nil

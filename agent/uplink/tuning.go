@@ -2,10 +2,11 @@ package uplink
 
 import "time"
 
-// linkTuning adapts the batch size of late windows and the acknowledgement timeout
-// to the link, by additive increase and multiplicative decrease. A link that
-// cannot carry ten full messages within the timeout gets smaller ones, connection
-// by connection, until they pass: 60 windows need 27 kB/s, one window 0.5 kB/s.
+// linkTuning adapts the batch size of late windows and the acknowledgement
+// timeout to the link, by additive increase and multiplicative decrease. A link
+// that cannot carry ten full messages within the timeout gets smaller ones,
+// connection by connection, until they pass: 60 windows need 27 kB/s, one
+// window 0.5 kB/s.
 type linkTuning struct {
 	baseTimeout time.Duration // on a link that has not missed an acknowledgement
 	timeout     time.Duration

@@ -5,7 +5,7 @@
 // It refuses to send a count that no policy has cleared: windows are
 // policy.Release values from the store. It refuses to settle a window before the
 // broker acknowledged that very message. It obeys two commands only, resend and
-// watermark, and only those that Opts.Allow lets through; a broker cannot change
+// watermark, and only those that the caller allows; a broker cannot change
 // the configuration or start a program.
 //
 // A connection is used once: each one is a new MQTT client with a clean session,
@@ -67,7 +67,8 @@ type Clock struct {
 }
 
 // Uplink publishes for one device to one broker. Make one with New, start it with
-// Run. Wake and Online may be called from any goroutine.
+// Run. Waking it and asking whether it
+// is online are safe from any goroutine.
 type Uplink struct {
 	o       Opts
 	broker  *url.URL
@@ -184,9 +185,10 @@ func (u *Uplink) Try(ctx context.Context) error {
 	return nil
 }
 
-// Tell publishes the pending events of the spool alone and disconnects. It is for
-// a device that does not count, as when kerb run refuses its files. It returns the
-// first error; the events that were acknowledged before it are settled.
+// Tell publishes the pending events of the spool alone and disconnects. It is
+// for a device that does not count, as when kerb run refuses its files. It
+// returns the first error; the events that were acknowledged before it are
+// settled.
 func (u *Uplink) Tell(ctx context.Context) error {
 	l, err := u.connectAs(ctx, u.o.ClientID+"-tell")
 	if err != nil {

@@ -43,7 +43,7 @@ type Report struct {
 	Fault    uint8  // fault of the camera's view: an index of Faults
 	Sketch   counting.Sketch
 	Passes   [MaxPasses]Pass
-	N        uint8                             // used entries of Passes
+	N        uint8                             // used entries of the array above
 	Zones    [MaxZones][counting.Classes]uint8 // objects present, by zone and class
 }
 
