@@ -12,13 +12,13 @@ import (
 )
 
 func TestTheThirdViewerIsRefusedWithAPage(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	d.guest()
 	second := d.guest()
 	third := d.browser()
 	for what, got := range map[string]func() (int, string){
 		"the front page": func() (int, string) { return third.get("/") },
-		"a right code":   func() (int, string) { return third.enter(d.code) },
+		"a right code":   func() (int, string) { return third.enterCode(d.code) },
 	} {
 		if status, body := got(); status != http.StatusServiceUnavailable || !strings.Contains(body, "Two are looking already") {
 			t.Errorf("%s: %d\n%s", what, status, body)
@@ -30,7 +30,7 @@ func TestTheThirdViewerIsRefusedWithAPage(t *testing.T) {
 	if status, body := second.post("/leave", nil); status != http.StatusOK {
 		t.Fatalf("leave: %d %s", status, body)
 	}
-	if status, _ := third.enter(d.code); status != http.StatusOK {
+	if status, _ := third.enterCode(d.code); status != http.StatusOK {
 		t.Errorf("after one left: %d", status)
 	}
 	if status, _ := second.get("/plan"); status != http.StatusUnauthorized {
@@ -39,7 +39,7 @@ func TestTheThirdViewerIsRefusedWithAPage(t *testing.T) {
 }
 
 func TestWhoIsAwayForAMinuteGivesUpThePlace(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	first, second := d.guest(), d.guest()
 	d.lock(func() { d.now += idleAfter + time.Second })
 	if status, _ := second.get("/plan"); status != http.StatusOK {
@@ -55,7 +55,7 @@ func TestWhoIsAwayForAMinuteGivesUpThePlace(t *testing.T) {
 }
 
 func TestGuessingEndsTheSession(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	b := d.browser()
 	wrong := func(i int) string { return fmt.Sprintf("%06d", i) }
 	for i := range maxWrong {
@@ -63,7 +63,7 @@ func TestGuessingEndsTheSession(t *testing.T) {
 		if code == d.code {
 			code = wrong(i + 500)
 		}
-		status, body := b.enter(code)
+		status, body := b.enterCode(code)
 		if status != http.StatusForbidden {
 			t.Fatalf("wrong code %d: %d\n%s", i, status, body)
 		}
@@ -76,7 +76,7 @@ func TestGuessingEndsTheSession(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("the session goes on")
 	}
-	if n := d.noted(); n != "locked" {
+	if n := d.hasNoted(); n != "locked" {
 		t.Errorf("the account has: %s", n)
 	}
 	// The right code comes too late, too.
@@ -86,19 +86,19 @@ func TestGuessingEndsTheSession(t *testing.T) {
 }
 
 func TestACodeIsGoodOnce(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	code := d.code
 	d.guest()
 	if d.code == code {
 		t.Skip("one in a million: the next code is the same")
 	}
-	if status, _ := d.browser().enter(code); status != http.StatusForbidden {
+	if status, _ := d.browser().enterCode(code); status != http.StatusForbidden {
 		t.Errorf("the same code again: %d", status)
 	}
 }
 
 func TestChangesComeFromThePageOnly(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	b := d.guest()
 	plan := Plan{Lines: []Line{{ID: "kerb", From: Point{0, 0.25}, To: Point{1, 0.25}, Classes: []string{"person"}}}}
 	stranger := d.browser()
@@ -132,7 +132,7 @@ func TestChangesComeFromThePageOnly(t *testing.T) {
 }
 
 func TestANameIsNoAddress(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	r, err := http.NewRequest(http.MethodGet, d.url+"/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -154,9 +154,9 @@ func TestANameIsNoAddress(t *testing.T) {
 	}
 }
 
-// The answers say what a browser may do with the page: nothing but show it.
+// The headers allow a browser to show the page and no more.
 func TestEveryAnswerIsFenced(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	for _, path := range []string{"/", "/style.css", "/page.js", "/words.json", "/picture", "/nothing"} {
 		r, err := http.Get(d.url + path)
 		if err != nil {
@@ -175,9 +175,9 @@ func TestEveryAnswerIsFenced(t *testing.T) {
 	}
 }
 
-// Who sends headers a byte at a time is cut off, and cannot take all places.
+// A peer that sends headers a byte at a time is cut off, and cannot use all places.
 func TestASlowHandIsCutOffAndTheEngineerGetsIn(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	var slow []net.Conn
 	for range 60 {
 		c, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
@@ -199,9 +199,9 @@ func TestASlowHandIsCutOffAndTheEngineerGetsIn(t *testing.T) {
 	d.guest()
 }
 
-// The time is that of a clock that nobody sets.
+// The session ends by the monotonic clock, which cannot be set.
 func TestTheSessionEndsByTheMonotonicClock(t *testing.T) {
-	d := open(t, func(o *Opts) { o.Until = 10 * time.Minute })
+	d := openSession(t, func(o *Opts) { o.Until = 10 * time.Minute })
 	d.guest()
 	d.lock(func() { d.now = 10*time.Minute - time.Second })
 	time.Sleep(500 * time.Millisecond)

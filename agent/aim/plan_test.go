@@ -26,7 +26,7 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
-// A word that one language lacks would show as its key.
+// A word that is missing in one language would be shown as its key.
 func TestBothLanguagesHaveAllWords(t *testing.T) {
 	all := loadWords()
 	for key := range all["en"] {
@@ -63,11 +63,11 @@ func TestAdvice(t *testing.T) {
 		"cars are larger": {good, line(0.3, "vehicle"), "enough"},
 		"cars too far":    {good, line(0.07, "vehicle"), "cars"},
 		"at the edge":     {good, line(0.97, "vehicle"), "edge"},
-		"slow":            {with(good, func(v *counting.View) { v.Pace = 5 }), line(0.6, "person"), "looks"},
-		"backlight":       {with(good, func(v *counting.View) { v.Bright, v.Dark = 20, 40 }), line(0.6, "person"), "backlight"},
-		"night":           {with(good, func(v *counting.View) { v.Mean = 30 }), line(0.6, "person"), "dark"},
-		"flat":            {with(good, func(v *counting.View) { v.Horizon = 0.3 }), line(0.9, "vehicle"), "flat"},
-		"no scale":        {with(good, func(v *counting.View) { v.Known = false }), line(0.6, "person"), "scale"},
+		"slow":            {changedView(good, func(v *counting.View) { v.Pace = 5 }), line(0.6, "person"), "looks"},
+		"backlight":       {changedView(good, func(v *counting.View) { v.Bright, v.Dark = 20, 40 }), line(0.6, "person"), "backlight"},
+		"night":           {changedView(good, func(v *counting.View) { v.Mean = 30 }), line(0.6, "person"), "dark"},
+		"flat":            {changedView(good, func(v *counting.View) { v.Horizon = 0.3 }), line(0.9, "vehicle"), "flat"},
+		"no scale":        {changedView(good, func(v *counting.View) { v.Known = false }), line(0.6, "person"), "scale"},
 	} {
 		s := &counting.Sketch{Width: 240, Height: 135, View: c.view}
 		found := false
@@ -80,7 +80,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-func with(v counting.View, change func(*counting.View)) counting.View {
+func changedView(v counting.View, change func(*counting.View)) counting.View {
 	change(&v)
 	return v
 }

@@ -63,9 +63,8 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// The interval holds what it says: over many streets whose device misses and
-// makes up at known rates, the true error lies in it at least nineteen times in
-// twenty.
+// The coverage of the interval: over many streets whose device misses and invents
+// passages at known rates, the true error lies in it at least 95 % of the time.
 func TestTheIntervalHoldsTheTrueError(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, rate := range []struct{ miss, extra float64 }{{0.02, 0.02}, {0.1, 0.05}, {0, 0.1}, {0.3, 0}} {
@@ -94,7 +93,7 @@ func TestTheIntervalHoldsTheTrueError(t *testing.T) {
 }
 
 func TestATallyFromStartToAcceptance(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	b := d.guest()
 	ask := func(path string, body any) (r Result) {
 		t.Helper()
@@ -127,7 +126,7 @@ func TestATallyFromStartToAcceptance(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	ask("accept", nil)
-	if len(d.kept) != 1 || d.noted() != "entered accepted" {
-		t.Errorf("kept %v, noted %s", d.kept, d.noted())
+	if len(d.kept) != 1 || d.hasNoted() != "entered accepted" {
+		t.Errorf("kept %v, noted %s", d.kept, d.hasNoted())
 	}
 }

@@ -101,6 +101,9 @@ func (s *Store) Check() error {
 	return s.Each(func(Item) error { return nil })
 }
 
+// ratePeriod is the period of the write rate, in hours.
+const ratePeriod = 24
+
 // writeCounter estimates the pages written per day from bbolt's statistics,
 // over a period of one to two days.
 type writeCounter struct {
@@ -118,9 +121,9 @@ func (w *writeCounter) recordCommit(db *bolt.DB, now time.Time) {
 	if w.since.IsZero() {
 		w.since = now
 	}
-	if now.Sub(w.since) > 48*time.Hour {
+	if now.Sub(w.since) > 2*ratePeriod*time.Hour {
 		rate := float64(w.pages+w.last-w.base) / now.Sub(w.since).Hours()
-		*w = writeCounter{since: now.Add(-24 * time.Hour), pages: int64(24 * rate), base: w.last, last: w.last}
+		*w = writeCounter{since: now.Add(-ratePeriod * time.Hour), pages: int64(ratePeriod * rate), base: w.last, last: w.last}
 	}
 }
 
@@ -136,7 +139,7 @@ func (w *writeCounter) perDay(now time.Time) float64 {
 	if w.since.IsZero() || d < time.Hour {
 		return 0
 	}
-	return float64(w.pages+w.last-w.base) / d.Hours() * 24
+	return float64(w.pages+w.last-w.base) / d.Hours() * ratePeriod
 }
 
 // MachineID returns a hashed identity of the machine that a cloned card does

@@ -71,10 +71,10 @@ func TestACommandIsObeyedOnceWhileItIsValidAndAllowed(t *testing.T) {
 		if err := json.Unmarshal(b, &a); err != nil || a.OK != (c.want == "") || !strings.Contains(a.Error, c.want) {
 			t.Errorf("%s: %s", c.cmd, b)
 		}
-		if err := sch.valid("ack", b); err != nil {
+		if err := sch.validate("ack", b); err != nil {
 			t.Errorf("%s: %v", b, err)
 		}
-		if err := sch.valid("cmd", []byte(c.cmd)); (err == nil) != (a.Error != "unknown verb") {
+		if err := sch.validate("cmd", []byte(c.cmd)); (err == nil) != (a.Error != "unknown verb") {
 			t.Errorf("schema of cmd on %s: %v", c.cmd, err)
 		}
 	}

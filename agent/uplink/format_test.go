@@ -52,13 +52,13 @@ func (lines) Frame(late bool) Frame {
 
 func TestAnotherFormatChangesTopicsAndBytesOfWindowsOnly(t *testing.T) {
 	streams := storetest.Streams(1)
-	u := backlogged(t, streams, 3)
+	u := uplinkWithBacklog(t, streams, 3)
 	u.o.Format = lines{}
-	give(t, u, streams, 3, 4)
+	appendWindows(t, u, streams, 3, 4)
 	u.o.Store.Note("clock_step", nil)
 	now := storetest.Begin
 	var got []string
-	for _, m := range drain(t, newScheduler(u, u.o.Store.Stats(), now), &now) {
+	for _, m := range drainAll(t, newScheduler(u, u.o.Store.Stats(), now), &now) {
 		text := string(m.payload)
 		if m.note != nil {
 			text = "event"

@@ -12,15 +12,16 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
-// long is set for the full figures; the tests take seconds without.
-func long() bool { return os.Getenv("KERB_LONG") != "" }
+// longRun reports whether the long figures are asked for; the tests take
+// seconds without.
+func longRun() bool { return os.Getenv("KERB_LONG") != "" }
 
 func TestATokenNeverSucceedsByItself(t *testing.T) {
 	goal := 1000
-	if long() {
+	if longRun() {
 		goal = 12000
 	}
-	b := newLiar(t, honest)
+	b := newFaultyBroker(t, noFault)
 	u := testUplink(t, nil)
 	u.broker.Host, u.tuning = b.Addr().String(), newLinkTuning(300*time.Millisecond)
 	var mu sync.Mutex
@@ -60,10 +61,10 @@ func TestATokenNeverSucceedsByItself(t *testing.T) {
 	}
 }
 
-// The control: with the client's own reconnecting, tokens do succeed by
-// themselves, so the test above would see it.
+// The control: with the client's own reconnecting, tokens do succeed without a
+// PUBACK, and the test above would detect that.
 func TestTheClientsOwnReconnectingAcknowledgesWhatIsLost(t *testing.T) {
-	b := newLiar(t, cuts)
+	b := newFaultyBroker(t, cuts)
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID("control").
 		SetAutoReconnect(true).SetCleanSession(true).SetMaxReconnectInterval(10 * time.Millisecond)
 	c := mqtt.NewClient(o)
@@ -83,10 +84,10 @@ func TestTheClientsOwnReconnectingAcknowledgesWhatIsLost(t *testing.T) {
 
 func TestReconnectingLeavesNoGoroutineBehind(t *testing.T) {
 	reconnects := 50
-	if long() {
+	if longRun() {
 		reconnects = 500
 	}
-	b := newLiar(t, acksAndGo)
+	b := newFaultyBroker(t, acksAndGo)
 	u := testUplink(t, nil)
 	u.broker.Host = b.Addr().String()
 	var counts []int

@@ -7,7 +7,7 @@ import (
 	"kerb/counting"
 )
 
-func written(t testing.TB, record any) []byte {
+func encoded(t testing.TB, record any) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := NewWriter(&b).Write(record); err != nil {
@@ -30,14 +30,14 @@ func report(n int) *Report {
 func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	r := report(7)
 	r.N, r.Passes[0] = 1, Pass{1, 2, 1}
-	got, err := ReadReport(bytes.NewReader(written(t, r)))
+	got, err := ReadReport(bytes.NewReader(encoded(t, r)))
 	if err != nil || *got != *r {
 		t.Errorf("%v: %+v", err, got)
 	}
 	l := &Layout{Number: 3, NLines: 1, NZones: 1}
 	l.Lines[0] = [4]float32{0, 0.5, 1, 0.5}
 	l.Zones[0] = Area{N: 3, At: [MaxCorners][2]float32{{0, 0}, {1, 0}, {1, 1}}}
-	back, err := ReadLayout(bytes.NewReader(written(t, l)))
+	back, err := ReadLayout(bytes.NewReader(encoded(t, l)))
 	if err != nil || *back != *l {
 		t.Errorf("%v: %+v", err, back)
 	}
@@ -56,11 +56,11 @@ func TestWhatNoSketchCanBeIsRefused(t *testing.T) {
 	} {
 		r := report(1)
 		spoil(r)
-		if _, err := ReadReport(bytes.NewReader(written(t, r))); err == nil {
+		if _, err := ReadReport(bytes.NewReader(encoded(t, r))); err == nil {
 			t.Errorf("%s: taken", what)
 		}
 	}
-	b := written(t, report(1))
+	b := encoded(t, report(1))
 	b[100] ^= 1
 	if _, err := ReadReport(bytes.NewReader(b)); err == nil {
 		t.Error("a flipped bit: taken")
@@ -68,7 +68,7 @@ func TestWhatNoSketchCanBeIsRefused(t *testing.T) {
 }
 
 func FuzzLayout(f *testing.F) {
-	f.Add(written(f, &Layout{Number: 1}))
+	f.Add(encoded(f, &Layout{Number: 1}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l, err := ReadLayout(bytes.NewReader(b))
 		if err != nil {
