@@ -89,7 +89,10 @@ func (m *Mark) JPEG(n int) ([]byte, error) {
 // *image.Gray would become a file of one component.
 type ycbcrGray struct{ *image.Gray }
 
+// ColorModel returns YCbCr, of three components.
 func (ycbcrGray) ColorModel() color.Model { return color.YCbCrModel }
+
+// At returns the luma of a pixel with neutral colour.
 func (g ycbcrGray) At(x, y int) color.Color {
 	return color.YCbCr{Y: g.Pix[y*g.Stride+x], Cb: 128, Cr: 128}
 }
