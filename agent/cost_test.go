@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -97,12 +98,12 @@ func readLuma(file, camera string) error {
 	if err != nil {
 		return err
 	}
-	c, ok := sensor.FindCamera(site, camera)
-	if !ok {
+	i := slices.IndexFunc(site.Cameras, func(c config.Camera) bool { return c.Name == camera })
+	if i < 0 {
 		return fmt.Errorf("no camera %s", camera)
 	}
-	s, door := newLocalCamera(c, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
-	door.startFunc = process.NewStarter().Start
+	c := site.Cameras[i]
+	s, _ := newLocalCamera(c, policy.Demo(), process.NewStarter().Start, clock.Mono, slog.New(slog.DiscardHandler))
 	src, err := s.Open(context.Background())
 	if err != nil {
 		return err
@@ -260,8 +261,7 @@ func TestHowLongAPictureWaits(t *testing.T) {
 		var sensors []*sensor.Camera
 		for _, c := range all {
 			c.camera.Detector, c.camera.FPS = detector, 15
-			s, door := newLocalCamera(c.camera, policy.Demo(), clock.Mono, slog.New(slog.DiscardHandler))
-			door.startFunc = process.NewStarter().Start
+			s, door := newLocalCamera(c.camera, policy.Demo(), process.NewStarter().Start, clock.Mono, slog.New(slog.DiscardHandler))
 			sensors = append(sensors, s)
 			running.Go(func() { s.Run(ctx); door.Close() })
 		}

@@ -60,7 +60,7 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, k
 	a.windows = windowLoop{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
 	now := func() time.Duration { return clk.Read().Mono }
 	for _, c := range site.Cameras {
-		s, _ := newLocalCamera(c, pol, now, log)
+		s, _ := newLocalCamera(c, pol, (*exec.Cmd).Start, now, log)
 		s.View.OnChange = publisher.CameraFaultNoter(db, c.Name)
 		a.cameras = append(a.cameras, s)
 		a.windows.sensors = append(a.windows.sensors, s)
@@ -80,8 +80,8 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, k
 
 // newLocalCamera returns the sensor of a camera that this process opens itself, and
 // its opener, whose programs end with its Close.
-func newLocalCamera(c config.Camera, pol *policy.Policy, now func() time.Duration, log *slog.Logger) (*sensor.Camera, *opener.Opener) {
-	door := opener.New(c, pol.MaxPixels(), (*exec.Cmd).Start, io.Discard, log)
+func newLocalCamera(c config.Camera, pol *policy.Policy, start func(*exec.Cmd) error, now func() time.Duration, log *slog.Logger) (*sensor.Camera, *opener.Opener) {
+	door := opener.New(c, pol.MaxPixels(), start, io.Discard, log)
 	return sensor.New(c, pol, opener.Local{Opener: door}, now, log), door
 }
 

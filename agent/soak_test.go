@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -123,8 +124,7 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var running sync.WaitGroup
 	for _, s := range all {
-		sensor, door := newLocalCamera(s.camera, policy.Demo(), clock.Mono, log)
-		door.log, door.childOutput = log, io.Discard
+		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.Mono, log)
 		running.Go(func() { sensor.Run(ctx); door.Close() })
 		running.Go(func() { trouble(ctx, t, sensor, door, s) })
 	}

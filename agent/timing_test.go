@@ -38,9 +38,9 @@ var kerbLine = counting.Stream{ID: "kerb", Kind: counting.LineStream, Sensor: "n
 
 func (b *busyLine) Streams() []counting.Stream { return []counting.Stream{kerbLine} }
 func (b *busyLine) Run(context.Context)        {}
-func (b *busyLine) Lose(string)                {}
+func (b *busyLine) MarkLost(string)            {}
 
-func (b *busyLine) End(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
+func (b *busyLine) CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
 	time.Sleep(time.Duration(b.crossings) * b.delay)
 	t := counting.Tally{Stream: kerbLine.ID, Kind: kerbLine.Kind, Start: start, End: end, Mono: mono, Observed: whole}
 	for _, c := range kerbLine.Classes {

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"kerb/agent/aim"
+	"kerb/agent/aim/record"
 	"kerb/agent/ipc"
 	"kerb/counting"
 	"kerb/counting/vision/health"
@@ -12,7 +12,7 @@ import (
 
 // The page has words for every fault that the camera's watch knows.
 func TestEveryCameraFaultHasItsWordsOnThePage(t *testing.T) {
-	names := aim.Faults()
+	names := record.Faults()
 	if last := health.Fault(len(names) - 1); !last.Known() || (last + 1).Known() {
 		t.Fatalf("the page knows %d faults, health others", len(names))
 	}

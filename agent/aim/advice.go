@@ -7,8 +7,8 @@ import (
 	"kerb/counting"
 )
 
-// Advice is one thing that could be better, or one that is good to know. The
-// page has the words.
+// Advice is one finding about the picture or a line. The page has the words for
+// its key.
 type Advice struct {
 	Key   string  `json:"key"`
 	Line  string  `json:"line,omitempty"`
@@ -16,28 +16,31 @@ type Advice struct {
 	Warn  bool    `json:"warn"`
 }
 
-// What a picture should be like. The scales are those of the brief for people
-// and cars; the others were chosen by what the clips count well at.
+// The bounds of the advice. The scales for people and cars are those of the
+// product brief; the others were chosen by hand on the development clips, at
+// values at which they are counted well.
 const (
-	peopleScale = 60.0 // pixels a metre
-	carScale    = 30.0
-	leastLooks  = 8.0  // a second: following needs them
-	burntOut    = 12   // % of the picture,
-	blackedOut  = 25   // and so much, at once: backlight
-	night       = 45   // mean shade below which it is dark
-	grainy      = 6.0  // levels of noise
-	flatAngle   = 15.0 // degrees below the horizon
-	nearEdge    = 0.08 // of the picture
-	shortLine   = 0.08
-	doubt       = 0.30 // of the scale's logarithm: it is a guess
-	focal       = 1.2  // in widths of the picture: an ordinary lens, as the scale is learnt with
+	peopleScale = 60.0 // pixels per metre, for lines that count people or bicycles
+	carScale    = 30.0 // pixels per metre, for other lines
+	minLooks    = 8.0  // detections per second, which following needs
+	burntOut    = 12   // % of the picture burnt out,
+	blackedOut  = 25   // % of it black at the same time: backlight
+	night       = 45   // mean grey level, 0–255, below which it is dark
+	grainy      = 6.0  // noise in grey levels
+	flatAngle   = 15.0 // degrees of the optical axis below the horizon
+	nearEdge    = 0.08 // least distance from the middle of a line to the border, in pictures
+	shortLine   = 0.08 // least length of a line, in pictures
+	doubt       = 0.30 // deviation of the scale's logarithm above which the scale is a guess
+	focal       = 1.2  // focal length in widths of the picture: an ordinary lens, as the scale estimate assumes
 )
 
-// advise looks over the picture and the plan.
-func advise(p Plan, s *counting.Sketch) (as []Advice) {
+// advisePlan compares the view and the plan with the bounds of the advice.
+func advisePlan(p Plan, s *counting.Sketch) (as []Advice) {
 	v := s.View
-	warn := func(key string, value float64) { as = append(as, Advice{Key: key, Value: round(value), Warn: true}) }
-	if v.LooksPerSecond > 0 && v.LooksPerSecond < leastLooks {
+	warn := func(key string, value float64) {
+		as = append(as, Advice{Key: key, Value: roundToTenth(value), Warn: true})
+	}
+	if v.LooksPerSecond > 0 && v.LooksPerSecond < minLooks {
 		warn("looks", float64(v.LooksPerSecond))
 	}
 	switch {
@@ -60,19 +63,22 @@ func advise(p Plan, s *counting.Sketch) (as []Advice) {
 		as = append(as, Advice{Key: "scale"})
 	}
 	for _, l := range p.Lines {
-		as = append(as, l.advise(v, guess)...)
+		as = append(as, l.adviseLine(v, guess)...)
 	}
 	return as
 }
 
-func (l Line) advise(v counting.View, guess bool) (as []Advice) {
+// adviseLine checks the length of a line, its distance to the border, and the
+// scale of the picture at its middle. guess says that the scale is too
+// uncertain to judge.
+func (l Line) adviseLine(v counting.View, guess bool) (as []Advice) {
 	dx, dy := l.To[0]-l.From[0], l.To[1]-l.From[1]
 	long := math.Hypot(dx, dy)
 	if long < shortLine {
 		return []Advice{{Key: "short", Line: l.ID, Warn: true}}
 	}
 	x, y := (l.From[0]+l.To[0])/2, (l.From[1]+l.To[1])/2
-	// How far the picture goes on to either side of the line's middle.
+	// Distance from the line's middle to the border, at right angles to the line.
 	nx, ny := math.Abs(dy)/long, math.Abs(dx)/long
 	side := func(at, n float64) float64 {
 		if n < 1e-9 {
@@ -90,13 +96,14 @@ func (l Line) advise(v counting.View, guess bool) (as []Advice) {
 	people := slices.Contains(l.Classes, "person") || slices.Contains(l.Classes, "bicycle")
 	switch {
 	case people && scale < peopleScale:
-		as = append(as, Advice{Key: "people", Line: l.ID, Value: round(scale), Warn: true})
+		as = append(as, Advice{Key: "people", Line: l.ID, Value: roundToTenth(scale), Warn: true})
 	case !people && scale < carScale:
-		as = append(as, Advice{Key: "cars", Line: l.ID, Value: round(scale), Warn: true})
+		as = append(as, Advice{Key: "cars", Line: l.ID, Value: roundToTenth(scale), Warn: true})
 	default:
-		as = append(as, Advice{Key: "enough", Line: l.ID, Value: round(scale)})
+		as = append(as, Advice{Key: "enough", Line: l.ID, Value: roundToTenth(scale)})
 	}
 	return as
 }
 
-func round(v float64) float64 { return math.Round(v*10) / 10 }
+// roundToTenth rounds to one decimal.
+func roundToTenth(v float64) float64 { return math.Round(v*10) / 10 }

@@ -1,14 +1,16 @@
 // Package aim is the commissioning page: an engineer with a telephone sees
-// silhouettes of what a camera's detector sees, draws lines and zones over
-// them, watches them count, and holds the counts against a tally by hand.
+// silhouettes of a camera's objects, draws lines and zones over them, watches
+// the live counts, and compares them with a tally by hand.
 //
-// It is never shown a picture. The process that sees the camera sends Reports,
-// which have a fixed size and hold nothing finer than a counting.Sketch; this
-// package draws them. It opens no file and no camera: what is to be kept is
-// handed to whoever serves the page.
+// It refuses to hold a picture: the process that reads the camera sends
+// record.Report values of fixed size, no finer than a counting.Sketch, and this
+// package draws them. It opens no file and no camera; results to keep go
+// to the functions of Opts.
 //
-// The page is let out only to who has read a code off the device itself, at
-// most two at a time, and for so long as the policy lets it.
+// Login needs a one-time code that is shown on the device itself. At most two
+// viewers are logged in at a time, and the session ends when the policy says
+// so. Every request must come to the device's numeric address, from its own
+// network, and from the page.
 package aim
 
 import (
@@ -19,11 +21,12 @@ import (
 	"sync"
 	"time"
 
+	"kerb/agent/aim/record"
 	"kerb/counting"
 )
 
-// Plan is what is counted in one camera's picture, as the page draws it.
-// Points are x and y from 0 (left, top) to 1 (right, bottom).
+// Plan is the layout of one camera as the page edits it. Points are x and y
+// from 0 (left, top) to 1 (right, bottom).
 type Plan struct {
 	Lines   []Line   `json:"lines"`
 	Zones   []Zone   `json:"zones"`
@@ -31,7 +34,7 @@ type Plan struct {
 	Heights []Height `json:"heights"` // none or two
 }
 
-// Line is a line to be crossed.
+// Line is a counting line.
 type Line struct {
 	ID      string   `json:"id"`
 	From    Point    `json:"from"`
@@ -39,105 +42,111 @@ type Line struct {
 	Classes []string `json:"classes"`
 }
 
-// Zone is an area to stand in.
+// Zone is an area in which the objects present are counted.
 type Zone struct {
 	ID      string   `json:"id"`
 	Polygon []Point  `json:"polygon"`
 	Classes []string `json:"classes"`
 }
 
-// Mask is an area that nobody sees.
+// Mask is an area that the detector does not see.
 type Mask struct {
 	Polygon []Point `json:"polygon"`
 }
 
-// Height is something upright of known height, which gives the scale.
+// Height is an upright object of known height, which gives the scale of the
+// picture.
 type Height struct {
 	Foot   Point   `json:"foot"`
 	Top    Point   `json:"top"`
 	Metres float64 `json:"metres"`
 }
 
-// Point is x and y.
+// Point is x and y, as fractions of the picture.
 type Point [2]float64
 
-// Complaint is one thing wrong with a plan.
+// Complaint is one mistake in a plan.
 type Complaint struct {
-	Key  string `json:"key"` // such as camera[0].line[1].id; empty for the whole
-	Want string `json:"want"`
+	Key  string `json:"key"`  // such as camera[0].line[1].id; empty: the whole plan
+	Want string `json:"want"` // the allowed values
 	Hint string `json:"hint,omitempty"`
 }
 
-// Opts says whose page it is and who keeps what comes of it.
+// Opts configures a Server. All functions must be set. They must not
+// call methods of the Server, which may hold its lock.
 type Opts struct {
 	Device, Camera string
-	Classes        []string             // what the policy lets be counted
-	Sketches       bool                 // the policy lets silhouettes be shown
-	Plan           Plan                 // as it stands in the file
+	Classes        []string             // the classes that the policy allows
+	Sketches       bool                 // the policy allows silhouettes
+	Plan           Plan                 // the plan in site.toml
 	Now            func() time.Duration // monotonic
-	Until          time.Duration        // on that clock: when the page ends
+	Until          time.Duration        // on the clock of Now: the end of the session
 
-	// Code is told of every new code and of the name under which the account
-	// knows it.
+	// Code receives every new login code, with the id that stands for it in the
+	// audit log.
 	Code func(code, id string)
-	// Note enters what was done: entered, changed, undone, accepted, locked.
+	// Note logs an action: entered, changed, undone, accepted or locked. id is
+	// that of the login code, "" for locked.
 	Note func(id, what string)
-	// Check says what is wrong with a plan, as kerb check would.
+	// Check returns the mistakes of a plan, as kerb check does.
 	Check func(Plan) []Complaint
-	// Save writes a plan that has nothing wrong; Undo takes the last one back
-	// and returns the plan before it.
+	// Save writes a plan without mistakes to site.toml.
 	Save func(Plan) error
+	// Undo restores the plan before the last one that was written, and returns it.
 	Undo func() (Plan, error)
-	// Accept keeps what a tally by hand has shown.
+	// Accept stores the result of a tally by hand.
 	Accept func(Result) error
 }
 
-// Server is one session of aiming.
+// Server is one aiming session. Its methods may be called from several
+// goroutines.
 type Server struct {
 	o       Opts
-	door    *door
-	layouts chan *Layout
+	login   *login
+	layouts chan *record.Layout
 	ended   chan struct{}
-	end     sync.Once
+	endOnce sync.Once
 	why     string
 
-	mu     sync.Mutex
-	plan   Plan
-	number uint32 // of the plan, and of its layout
-	saved  bool
-	undoes int
-	last   *Report
-	heard  time.Duration
-	counts map[string]*[counting.Classes][counting.Directions]int
-	tally  *tally
-	screen map[chan []byte]*guest
-	drawer Drawer
+	mu         sync.Mutex
+	plan       Plan
+	number     uint32 // of the plan and its layout; it grows with every change
+	saved      bool
+	undoes     int
+	lastReport *record.Report
+	reportedAt time.Duration
+	counts     map[string]*[counting.Classes][counting.Directions]int
+	tally      *tally
+	streams    map[chan []byte]*viewer
+	drawer     Drawer
 }
 
-// New is a session that begins now.
+// New returns a server with its first login code and the layout of the plan.
+// The session begins at once.
 func New(o Opts) *Server {
 	s := &Server{
-		o: o, layouts: make(chan *Layout, 1), ended: make(chan struct{}), plan: o.Plan, saved: true,
-		counts: map[string]*[counting.Classes][counting.Directions]int{}, screen: map[chan []byte]*guest{},
+		o: o, layouts: make(chan *record.Layout, 1), ended: make(chan struct{}), plan: o.Plan, saved: true,
+		counts: map[string]*[counting.Classes][counting.Directions]int{}, streams: map[chan []byte]*viewer{},
 	}
-	s.door = newDoor(o.Now, o.Code)
-	s.lay()
+	s.login = newLogin(o.Now, o.Code)
+	s.publishLayout()
 	return s
 }
 
-// Layouts are what the process that sees is to count over: the newest one
-// only, first the one that the file holds.
-func (s *Server) Layouts() <-chan *Layout { return s.layouts }
+// Layouts returns the channel of layouts for the sensing process. It holds the
+// newest one only; the first is that of the file.
+func (s *Server) Layouts() <-chan *record.Layout { return s.layouts }
 
-// End ends the session. Why is one word: ended, expired, locked, stopped.
+// End ends the session. why is one word: ended, expired, locked, stopped or
+// failed. Only the first call has an effect.
 func (s *Server) End(why string) {
-	s.end.Do(func() {
+	s.endOnce.Do(func() {
 		s.why = why
 		close(s.ended)
 	})
 }
 
-// The bounds of what a stranger on the same wire can take.
+// The resources that an unknown peer on the same network can use. Chosen by hand.
 const (
 	headerTime  = 5 * time.Second
 	requestTime = 10 * time.Second
@@ -145,20 +154,23 @@ const (
 	headerBytes = 8 << 10
 	bodyBytes   = 64 << 10
 	connections = 36
+
+	shutdownTime = 2 * time.Second        // for answers under way when the session ends
+	expiryPoll   = 200 * time.Millisecond // between two looks at the monotonic clock
 )
 
-// Serve serves the page on a listener until the session ends or the context
-// does, and says in a word why it ended.
+// Serve serves the page on a listener until the session or ctx ends, and
+// returns the word with which it ended. The error is that of the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: requestTime,
+		Handler: s.newHandler(), ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: requestTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes, BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog: silent(),
+		ErrorLog: discardLog(),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(limited(l, connections)) }()
+	go func() { failed <- server.Serve(limitListener(l, connections)) }()
 	var err error
 	select {
 	case <-s.ended:
@@ -166,11 +178,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (string, error) {
 		s.End("failed")
 	case <-ctx.Done():
 		s.End("stopped")
-	case <-s.expiry(ctx):
+	case <-s.waitForExpiry(ctx):
 		s.End("expired")
 	}
 	cancel()
-	bye, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	bye, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer done()
 	if server.Shutdown(bye) != nil {
 		_ = server.Close()
@@ -182,14 +194,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (string, error) {
 	return s.why, err
 }
 
-// expiry is closed when the time is up on the monotonic clock, whatever the
-// clock on the wall does meanwhile.
-func (s *Server) expiry(ctx context.Context) <-chan struct{} {
+// waitForExpiry returns a channel that is closed at Opts.Until. It polls the
+// monotonic clock of Opts.Now, so that a step of the wall clock has no effect.
+func (s *Server) waitForExpiry(ctx context.Context) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		for s.o.Now() < s.o.Until && ctx.Err() == nil {
 			select {
-			case <-time.After(min(s.o.Until-s.o.Now(), 200*time.Millisecond)):
+			case <-time.After(min(s.o.Until-s.o.Now(), expiryPoll)):
 			case <-ctx.Done():
 			}
 		}
@@ -198,11 +210,12 @@ func (s *Server) expiry(ctx context.Context) <-chan struct{} {
 	return done
 }
 
-// lay hands the plan on to the process that sees. It is called under the lock,
-// or before there is anybody.
-func (s *Server) lay() {
+// publishLayout gives the plan a new number, sends its layout to the sensing
+// process, and resets counts and tally. The caller holds the lock, or no
+// goroutine runs yet.
+func (s *Server) publishLayout() {
 	s.number++
-	l := s.plan.layout(s.number)
+	l := s.plan.toLayout(s.number)
 	select {
 	case <-s.layouts:
 	default:
@@ -215,24 +228,26 @@ func (s *Server) lay() {
 	s.tally = nil
 }
 
-// Take is told what the process that sees has to say.
-func (s *Server) Take(r *Report) {
+// Take processes one report of the sensing process: it counts the crossings of
+// the current layout and sends the sketch to all streams. A stream that has not
+// sent its last sketch yet skips it.
+func (s *Server) Take(r *record.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last, s.heard = r, s.o.Now()
+	s.lastReport, s.reportedAt = r, s.o.Now()
 	if r.Layout == s.number {
 		for _, p := range r.Passes[:r.N] {
-			s.pass(p)
+			s.countPass(p)
 		}
 	}
-	if !s.o.Sketches || r.Sketch.Width == 0 || len(s.screen) == 0 {
+	if !s.o.Sketches || r.Sketch.Width == 0 || len(s.streams) == 0 {
 		return
 	}
 	jpeg, err := s.drawer.Draw(&r.Sketch)
 	if err != nil {
-		return // a canvas too large for JPEG: no sketch is
+		return // a canvas too large for JPEG, which no valid sketch has
 	}
-	for c := range s.screen {
+	for c := range s.streams {
 		select {
 		case <-c:
 		default:
@@ -241,24 +256,26 @@ func (s *Server) Take(r *Report) {
 	}
 }
 
-// pass counts one crossing.
-func (s *Server) pass(p Pass) {
+// countPass adds one crossing to the live counts, and to the running tally of
+// its line.
+func (s *Server) countPass(p record.Pass) {
 	if int(p.Line) >= len(s.plan.Lines) {
 		return
 	}
 	line := s.plan.Lines[p.Line]
-	class, ok := line.counts(counting.Class(p.Class))
+	class, ok := line.countedClass(counting.Class(p.Class))
 	if !ok {
 		return
 	}
 	s.counts[line.ID][class][p.Dir]++
 	if s.tally != nil && s.tally.line == line.ID && s.tally.ended == 0 {
-		s.tally.device = append(s.tally.device, press{class: class, dir: counting.Direction(p.Dir), at: s.o.Now()})
+		s.tally.device = append(s.tally.device, passage{class: class, dir: counting.Direction(p.Dir), at: s.o.Now()})
 	}
 }
 
-// counts is the class as which the line counts an object.
-func (l Line) counts(c counting.Class) (counting.Class, bool) {
+// countedClass returns the class under which the line counts an object: its
+// own, or the coarse one.
+func (l Line) countedClass(c counting.Class) (counting.Class, bool) {
 	for _, try := range []counting.Class{c, c.WithoutSplit()} {
 		for _, name := range l.Classes {
 			if name == try.String() {
@@ -269,38 +286,43 @@ func (l Line) counts(c counting.Class) (counting.Class, bool) {
 	return c, false
 }
 
-// layout is the plan as numbers. What is too much is left out here and told by
-// Check.
-func (p Plan) layout(number uint32) *Layout {
-	l := &Layout{Number: number}
+// pointLine is the length of a line whose ends are equal, in widths of the
+// picture: vision refuses a line of length 0.
+const pointLine = 1e-6
+
+// toLayout converts the plan to numbers for the sensing process. It leaves out
+// elements above the bounds, and moves points into the picture; the check of the
+// plan reports both.
+func (p Plan) toLayout(number uint32) *record.Layout {
+	l := &record.Layout{Number: number}
 	clip := func(v float64) float32 { return float32(min(max(v, 0), 1)) }
-	for _, line := range p.Lines[:min(len(p.Lines), MaxLines)] {
+	for _, line := range p.Lines[:min(len(p.Lines), record.MaxLines)] {
 		at := [4]float32{clip(line.From[0]), clip(line.From[1]), clip(line.To[0]), clip(line.To[1])}
-		if at[0] == at[2] && at[1] == at[3] { // keeps its number, and counts nothing
-			at = [4]float32{0, 0, 1e-6, 0}
+		if at[0] == at[2] && at[1] == at[3] { // keeps its index, and counts no object
+			at = [4]float32{0, 0, pointLine, 0}
 		}
 		l.Lines[l.NLines] = at
 		l.NLines++
 	}
-	area := func(ps []Point) (a Area) {
-		for _, q := range ps[:min(len(ps), MaxCorners)] {
+	area := func(ps []Point) (a record.Area) {
+		for _, q := range ps[:min(len(ps), record.MaxCorners)] {
 			a.At[a.N] = [2]float32{clip(q[0]), clip(q[1])}
 			a.N++
 		}
 		a.N = max(a.N, 3)
 		return a
 	}
-	for _, z := range p.Zones[:min(len(p.Zones), MaxZones)] {
+	for _, z := range p.Zones[:min(len(p.Zones), record.MaxZones)] {
 		l.Zones[l.NZones] = area(z.Polygon)
 		l.NZones++
 	}
-	for _, m := range p.Masks[:min(len(p.Masks), MaxMasks)] {
+	for _, m := range p.Masks[:min(len(p.Masks), record.MaxMasks)] {
 		l.Masks[l.NMasks] = area(m.Polygon)
 		l.NMasks++
 	}
 	if len(p.Heights) == 2 {
 		for i, h := range p.Heights {
-			l.Heights[i] = [5]float32{clip(h.Foot[0]), clip(h.Foot[1]), clip(h.Top[0]), clip(h.Top[1]), float32(min(max(h.Metres, 0.5), 20))}
+			l.Heights[i] = [5]float32{clip(h.Foot[0]), clip(h.Foot[1]), clip(h.Top[0]), clip(h.Top[1]), float32(min(max(h.Metres, record.MinHeight), record.MaxHeight))}
 		}
 		l.NHeight = 2
 	}

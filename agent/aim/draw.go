@@ -9,14 +9,23 @@ import (
 	"kerb/counting"
 )
 
-// across is how wide a sketch is drawn at least, in pixels: enough for the
-// edges of its blocks to be sharp on a telephone.
-const across = 480
+// minWidth is the least width of a drawn sketch in pixels: enough for sharp
+// block edges on a telephone. Chosen by hand.
+const minWidth = 480
 
-// Colours of silhouettes, by their cell value: Okabe and Ito's, which people
-// who see few colours can tell apart, on a street without any.
+// The look of a sketch, chosen by hand on a telephone in the sun.
+const (
+	contrastRate = 0.2 // weight of a new sketch in the contrast range
+	minContrast  = 4   // least contrast range, in sketch levels
+	darkest      = 40  // luma of the darkest level
+	lumaRange    = 130 // luma between the darkest and the brightest level
+	hatchWidth   = 6   // pixels
+	jpegQuality  = 80  // of 100
+)
 
-func shade(is uint8) color.YCbCr {
+// cellColour returns the colour of a cell value, from the palette of Okabe and
+// Ito (2008), which people with colour-deficient vision can tell apart.
+func cellColour(is uint8) color.YCbCr {
 	c := [counting.CellNothing + 1][3]uint8{
 		counting.CellClass + uint8(counting.Person):     {230, 159, 0},
 		counting.CellClass + uint8(counting.Bicycle):    {86, 180, 233},
@@ -30,34 +39,34 @@ func shade(is uint8) color.YCbCr {
 	return color.YCbCr{Y: y, Cb: cb, Cr: cr}
 }
 
-// Drawer turns sketches into JPEGs. The zero value is ready; it is not safe for
+// Drawer draws sketches as JPEGs. The zero value is ready. It is not safe for
 // concurrent use.
 type Drawer struct {
 	canvas *image.YCbCr
 	out    bytes.Buffer
-	low    float64 // the shades that are used, smoothed
+	low    float64 // darkest and brightest level of the street, smoothed over sketches
 	high   float64
 }
 
-// Draw is the sketch as a JPEG, valid until the next call. Each place of the
-// grid becomes k×k equal pixels.
+// Draw returns the sketch as a JPEG, valid until the next call. Each cell of
+// the grid becomes k×k equal pixels. The error is that of the JPEG encoder.
 func (d *Drawer) Draw(s *counting.Sketch) ([]byte, error) {
-	k := max((across+int(s.Width)-1)/max(int(s.Width), 1), 1)
+	k := max((minWidth+int(s.Width)-1)/max(int(s.Width), 1), 1)
 	w, h := k*int(s.Width), k*int(s.Height)
 	if d.canvas == nil || d.canvas.Rect.Dx() != w || d.canvas.Rect.Dy() != h {
 		d.canvas = image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio444)
 		d.low, d.high = 1, counting.SketchGreys
 	}
-	d.stretch(s)
+	d.updateContrast(s)
 	var palette [counting.CellNothing + 1]color.YCbCr
 	for i := range palette {
-		palette[i] = shade(uint8(i))
+		palette[i] = cellColour(uint8(i))
 	}
 	block, cell := k*int(s.Block), k*int(s.Cell)
 	for y := range h {
 		blocks, cells := y/block*s.BlockColumns(), y/cell*s.CellColumns()
 		for x := range w {
-			c := d.street(s.Blocks[blocks+x/block], x, y)
+			c := d.blockColour(s.Blocks[blocks+x/block], x, y)
 			if is := s.Cells[cells+x/cell]; is != counting.CellClear {
 				c = palette[is]
 			}
@@ -66,13 +75,13 @@ func (d *Drawer) Draw(s *counting.Sketch) ([]byte, error) {
 		}
 	}
 	d.out.Reset()
-	err := jpeg.Encode(&d.out, d.canvas, &jpeg.Options{Quality: 80})
+	err := jpeg.Encode(&d.out, d.canvas, &jpeg.Options{Quality: jpegQuality})
 	return d.out.Bytes(), err
 }
 
-// stretch spreads the shades that the street has over those that a screen in
-// the sun can show.
-func (d *Drawer) stretch(s *counting.Sketch) {
+// updateContrast moves the contrast range towards the levels of this sketch, by
+// an exponential average, so that a screen in sunlight shows them all.
+func (d *Drawer) updateContrast(s *counting.Sketch) {
 	low, high := uint8(counting.SketchGreys), uint8(1)
 	for _, b := range s.Blocks[:s.BlockColumns()*s.BlockRows()] {
 		if b != counting.BlockUnknown && b != counting.BlockMasked {
@@ -80,23 +89,23 @@ func (d *Drawer) stretch(s *counting.Sketch) {
 		}
 	}
 	if low < high {
-		d.low += 0.2 * (float64(low) - d.low)
-		d.high += 0.2 * (float64(high) - d.high)
+		d.low += contrastRate * (float64(low) - d.low)
+		d.high += contrastRate * (float64(high) - d.high)
 	}
 }
 
-// street is a block's colour: bluish grey; unknown ones are dark, masked ones
-// hatched.
-func (d *Drawer) street(b uint8, x, y int) color.YCbCr {
+// blockColour returns the colour of a block at a pixel: bluish grey by its
+// level, dark when it is unknown, hatched when it is masked.
+func (d *Drawer) blockColour(b uint8, x, y int) color.YCbCr {
 	switch b {
 	case counting.BlockUnknown:
 		return color.YCbCr{Y: 28, Cb: 134, Cr: 126}
 	case counting.BlockMasked:
-		if (x+y)/6%2 == 0 {
+		if (x+y)/hatchWidth%2 == 0 {
 			return color.YCbCr{Y: 12, Cb: 128, Cr: 128}
 		}
 		return color.YCbCr{Y: 40, Cb: 128, Cr: 128}
 	}
-	at := (float64(b) - d.low) / max(d.high-d.low, 4)
-	return color.YCbCr{Y: uint8(40 + 130*min(max(at, 0), 1)), Cb: 134, Cr: 124}
+	at := (float64(b) - d.low) / max(d.high-d.low, minContrast)
+	return color.YCbCr{Y: uint8(darkest + lumaRange*min(max(at, 0), 1)), Cb: 134, Cr: 124}
 }

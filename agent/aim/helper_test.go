@@ -15,11 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/aim/record"
 	"kerb/counting"
 )
 
-// desk is a session with everything that it is told and asked to keep.
-type desk struct {
+// testSession is a session that records the calls of its Opts.
+type testSession struct {
 	*Server
 	t    *testing.T
 	url  string
@@ -33,9 +34,9 @@ type desk struct {
 	saved []Plan
 }
 
-func open(t *testing.T, change func(*Opts)) *desk {
+func openSession(t *testing.T, change func(*Opts)) *testSession {
 	t.Helper()
-	d := &desk{t: t, done: make(chan string, 1)}
+	d := &testSession{t: t, done: make(chan string, 1)}
 	o := Opts{
 		Device: "pi-0a1b", Camera: "north", Classes: []string{"person", "vehicle"}, Sketches: true,
 		Plan: Plan{Lines: []Line{{ID: "kerb", From: Point{0, 0.5}, To: Point{1, 0.5}, Classes: []string{"person", "vehicle"}}}},
@@ -73,18 +74,18 @@ func open(t *testing.T, change func(*Opts)) *desk {
 	return d
 }
 
-func (d *desk) lock(do func()) {
+func (d *testSession) lock(do func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	do()
 }
 
-func (d *desk) clock() (now time.Duration) {
+func (d *testSession) clock() (now time.Duration) {
 	d.lock(func() { now = d.now })
 	return now
 }
 
-func (d *desk) noted() (n string) {
+func (d *testSession) hasNoted() (n string) {
 	d.lock(func() { n = strings.Join(d.notes, " ") })
 	return n
 }
@@ -97,7 +98,7 @@ type browser struct {
 	token string
 }
 
-func (d *desk) browser() *browser {
+func (d *testSession) browser() *browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		d.t.Fatal(err)
@@ -107,32 +108,32 @@ func (d *desk) browser() *browser {
 	return &browser{t: d.t, c: &http.Client{Jar: jar, Transport: tr}, url: d.url}
 }
 
-// enter types a code and returns the answer.
-func (b *browser) enter(code string) (int, string) {
+// enterCode types a code and returns the answer.
+func (b *browser) enterCode(code string) (int, string) {
 	b.t.Helper()
 	r, err := b.c.PostForm(b.url+"/enter", url.Values{"code": {code}})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	body := all(b.t, r)
+	body := readAll(b.t, r)
 	if _, rest, ok := strings.Cut(body, `data-token="`); ok {
 		b.token, _, _ = strings.Cut(rest, `"`)
 	}
 	return r.StatusCode, body
 }
 
-func (d *desk) guest() *browser {
+func (d *testSession) guest() *browser {
 	d.t.Helper()
 	b := d.browser()
 	var code string
 	d.lock(func() { code = d.code })
-	if status, body := b.enter(code); status != http.StatusOK || b.token == "" {
+	if status, body := b.enterCode(code); status != http.StatusOK || b.token == "" {
 		d.t.Fatalf("not let in: %d\n%s", status, body)
 	}
 	return b
 }
 
-func all(t *testing.T, r *http.Response) string {
+func readAll(t *testing.T, r *http.Response) string {
 	t.Helper()
 	defer r.Body.Close()
 	b, err := io.ReadAll(r.Body)
@@ -148,7 +149,7 @@ func (b *browser) get(path string) (int, string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return r.StatusCode, all(b.t, r)
+	return r.StatusCode, readAll(b.t, r)
 }
 
 func (b *browser) post(path string, body any, headers ...string) (int, string) {
@@ -170,12 +171,13 @@ func (b *browser) post(path string, body any, headers ...string) (int, string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return a.StatusCode, all(b.t, a)
+	return a.StatusCode, readAll(b.t, a)
 }
 
-// report is a sketch of n's own: its shades tell it from every other one.
-func report(n int) *Report {
-	r := &Report{Watching: true, Pictures: uint64(n)}
+// report returns a sketch whose grey levels depend on n, different from all
+// others.
+func report(n int) *record.Report {
+	r := &record.Report{Watching: true, Pictures: uint64(n)}
 	s := &r.Sketch
 	s.Width, s.Height, s.Block, s.Cell = 128, 72, 2, 1
 	for i := range s.BlockColumns() * s.BlockRows() {
@@ -187,8 +189,8 @@ func report(n int) *Report {
 	return r
 }
 
-// await waits for what must come, and fails when it does not for long.
-func await(t *testing.T, what string, holds func() bool) {
+// waitFor waits until holds returns true, at most 30 s.
+func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -197,15 +199,16 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// frames reads a stream picture by picture, and refuses any byte between them.
-func frames(r io.Reader, each func(jpeg []byte) bool) error {
+// readFrames reads a stream picture by picture and refuses any byte between
+// them.
+func readFrames(r io.Reader, each func(jpeg []byte) bool) error {
 	buf := make([]byte, 0, 1<<20)
 	chunk := make([]byte, 4096)
 	for {
 		n, err := r.Read(chunk)
 		buf = append(buf, chunk[:n]...)
 		for {
-			size := exact(buf)
+			size := pictureLength(buf)
 			if size == 0 {
 				break
 			}

@@ -12,52 +12,55 @@ import (
 	"strings"
 	"time"
 
+	"kerb/agent/aim/record"
 	"kerb/counting"
 )
 
 //go:embed page
 var pages embed.FS
 
-// policyOfPage is the Content-Security-Policy: nothing but this server's own
-// files, and nobody may frame it.
-const policyOfPage = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; " +
+// contentSecurityPolicy allows the page's own files alone, and no frame around
+// it.
+const contentSecurityPolicy = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-const cookie = "kerb_aim"
+// cookieName names the session cookie.
+const cookieName = "kerb_aim"
 
-// handler is everything that the server answers.
-func (s *Server) handler() http.Handler {
+// newHandler returns the handler of all requests.
+func (s *Server) newHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.front)
-	mux.HandleFunc("POST /enter", s.enter)
+	mux.HandleFunc("GET /{$}", s.serveFront)
+	mux.HandleFunc("POST /enter", s.handleCode)
 	for _, name := range []string{"style.css", "page.js", "words.json", "icon.svg"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, pages, "page/"+name) })
 	}
-	mux.HandleFunc("GET /picture", s.guests(s.picture))
-	mux.HandleFunc("GET /news", s.guests(s.news))
-	mux.HandleFunc("GET /plan", s.guests(s.showPlan))
-	for path, do := range map[string]func(*guest, []byte) (any, error){
-		"try": s.try, "save": s.save, "undo": s.undo, "reset": s.reset,
-		"tally/start": s.tallyStart, "tally/press": s.tallyPress, "tally/undo": s.tallyUndo, "tally/finish": s.tallyFinish,
-		"tally/accept": s.tallyAccept, "leave": s.leave, "end": s.finish,
+	mux.HandleFunc("GET /picture", s.requireLogin(s.streamSketches))
+	mux.HandleFunc("GET /news", s.requireLogin(s.streamStatus))
+	mux.HandleFunc("GET /plan", s.requireLogin(s.servePlan))
+	for path, do := range map[string]func(*viewer, []byte) (any, error){
+		"try": s.tryPlan, "save": s.savePlan, "undo": s.undoPlan, "reset": s.resetCounts,
+		"tally/start": s.startTally, "tally/press": s.addPress, "tally/undo": s.undoPress, "tally/finish": s.finishTally,
+		"tally/accept": s.acceptTally, "leave": s.logOut, "end": s.endSession,
 	} {
-		mux.HandleFunc("POST /"+path, s.guests(change(do)))
+		mux.HandleFunc("POST /"+path, s.requireLogin(jsonHandler(do)))
 	}
-	return s.fence(http.NewCrossOriginProtection().Handler(mux))
+	return s.secureAnswers(http.NewCrossOriginProtection().Handler(mux))
 }
 
-// fence is what holds for every answer.
-func (s *Server) fence(next http.Handler) http.Handler {
+// secureAnswers sets the security headers of every answer, bounds the body, and
+// refuses host names, against DNS rebinding.
+func (s *Server) secureAnswers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policyOfPage)
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if !numeric(r.Host) {
-			// A name that leads here today may have led elsewhere a moment ago.
+		if !isNumericHost(r.Host) {
+			// A host name can be made to point here by its owner (DNS rebinding).
 			http.Error(w, "kerb aim answers to its address only, as it is shown on the device", http.StatusMisdirectedRequest)
 			return
 		}
@@ -66,8 +69,8 @@ func (s *Server) fence(next http.Handler) http.Handler {
 	})
 }
 
-// numeric reports whether a host is an address, or this machine.
-func numeric(host string) bool {
+// isNumericHost reports whether a Host header is an IP address or localhost.
+func isNumericHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
@@ -75,10 +78,11 @@ func numeric(host string) bool {
 	return host == "localhost" || net.ParseIP(host) != nil
 }
 
-// guests lets only those through who have entered.
-func (s *Server) guests(next func(http.ResponseWriter, *http.Request, *guest)) http.HandlerFunc {
+// requireLogin passes on requests of logged-in viewers alone; those that change
+// state must carry the viewer's token.
+func (s *Server) requireLogin(next func(http.ResponseWriter, *http.Request, *viewer)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		g := s.guest(r)
+		g := s.viewerOf(r)
 		if g == nil {
 			http.Error(w, "enter the code first", http.StatusUnauthorized)
 			return
@@ -91,24 +95,26 @@ func (s *Server) guests(next func(http.ResponseWriter, *http.Request, *guest)) h
 	}
 }
 
-func (s *Server) guest(r *http.Request) *guest {
-	c, err := r.Cookie(cookie)
+// viewerOf returns the logged-in viewer of a request, or nil.
+func (s *Server) viewerOf(r *http.Request) *viewer {
+	c, err := r.Cookie(cookieName)
 	if err != nil {
 		return nil
 	}
-	return s.door.known(c.Value)
+	return s.login.findViewer(c.Value)
 }
 
-// page is what the templates know.
-type page struct {
+// pageData is the data of the HTML templates.
+type pageData struct {
 	Lang, Device, Camera, Token string
-	Classes                     string // what may be counted, by commas
+	Classes                     string // the allowed classes, separated by commas
 	Sketches, Wrong             bool
 	Words                       map[string]string
 }
 
-func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
-	p.Lang, p.Words = language(r)
+// renderPage answers with an HTML template in the viewer's language.
+func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, status int, name string, p pageData) {
+	p.Lang, p.Words = chooseLanguage(r)
 	p.Device, p.Camera, p.Sketches = s.o.Device, s.o.Camera, s.o.Sketches
 	p.Classes = strings.Join(s.o.Classes, ",")
 	t, err := template.ParseFS(pages, "page/"+name, "page/head.html")
@@ -118,75 +124,79 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, name s
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_ = t.Execute(w, p) // a viewer who hangs up
+	_ = t.Execute(w, p) // the viewer may disconnect
 }
 
-func (s *Server) front(w http.ResponseWriter, r *http.Request) {
-	switch g := s.guest(r); {
+// serveFront answers with the page, or with the form for the code.
+func (s *Server) serveFront(w http.ResponseWriter, r *http.Request) {
+	switch g := s.viewerOf(r); {
 	case g != nil:
-		s.show(w, r, http.StatusOK, "aim.html", page{Token: g.token})
-	case s.door.locked():
-		s.show(w, r, http.StatusForbidden, "locked.html", page{})
-	case s.door.isFull():
-		s.show(w, r, http.StatusServiceUnavailable, "full.html", page{})
+		s.renderPage(w, r, http.StatusOK, "aim.html", pageData{Token: g.token})
+	case s.login.isLocked():
+		s.renderPage(w, r, http.StatusForbidden, "locked.html", pageData{})
+	case s.login.isFull():
+		s.renderPage(w, r, http.StatusServiceUnavailable, "full.html", pageData{})
 	default:
-		s.show(w, r, http.StatusOK, "enter.html", page{})
+		s.renderPage(w, r, http.StatusOK, "enter.html", pageData{})
 	}
 }
 
-func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
+// handleCode checks a login code, ignoring all but its digits, and sets the
+// cookie. The last wrong code ends the session.
+func (s *Server) handleCode(w http.ResponseWriter, r *http.Request) {
 	code := strings.Map(func(c rune) rune {
 		if c < '0' || c > '9' {
 			return -1
 		}
 		return c
 	}, r.PostFormValue("code"))
-	key, g, err := s.door.enter(code)
+	key, g, err := s.login.admit(code)
 	switch {
 	case errors.Is(err, errLocked):
-		s.show(w, r, http.StatusForbidden, "locked.html", page{})
+		s.renderPage(w, r, http.StatusForbidden, "locked.html", pageData{})
 		s.o.Note("", "locked")
 		s.End("locked")
 		return
 	case errors.Is(err, errFull):
-		s.show(w, r, http.StatusServiceUnavailable, "full.html", page{})
+		s.renderPage(w, r, http.StatusServiceUnavailable, "full.html", pageData{})
 		return
 	case err != nil:
-		s.show(w, r, http.StatusForbidden, "enter.html", page{Wrong: true})
+		s.renderPage(w, r, http.StatusForbidden, "enter.html", pageData{Wrong: true})
 		return
 	}
 	s.o.Note(g.id, "entered")
-	http.SetCookie(w, &http.Cookie{Name: cookie, Value: key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	lang, _ := language(r)
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	lang, _ := chooseLanguage(r)
 	http.Redirect(w, r, "/?lang="+lang, http.StatusSeeOther)
 }
 
-// picture streams sketches. Whoever opens it anew ends the stream opened before
-// with the same code.
-func (s *Server) picture(w http.ResponseWriter, r *http.Request, g *guest) {
+// streamSketches streams sketches as multipart JPEG. A new stream of the same
+// viewer ends the one before.
+func (s *Server) streamSketches(w http.ResponseWriter, r *http.Request, g *viewer) {
 	if !s.o.Sketches {
 		http.Error(w, "the policy lets nothing be shown", http.StatusForbidden)
 		return
 	}
 	mine := make(chan []byte, 1)
 	s.mu.Lock()
-	for c, of := range s.screen {
+	for c, of := range s.streams {
 		if of == g {
-			delete(s.screen, c)
+			delete(s.streams, c)
 			close(c)
 		}
 	}
-	s.screen[mine] = g
+	s.streams[mine] = g
 	s.mu.Unlock()
-	watch(w, r, mine)
+	streamMJPEG(w, r, mine)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.screen, mine)
+	delete(s.streams, mine)
 }
 
-// change is a handler that takes JSON and answers with JSON.
-func change(do func(*guest, []byte) (any, error)) func(http.ResponseWriter, *http.Request, *guest) {
-	return func(w http.ResponseWriter, r *http.Request, g *guest) {
+// jsonHandler returns a handler that passes the body to do and answers with its
+// result as JSON, or with status 400 and the error.
+func jsonHandler(do func(*viewer, []byte) (any, error)) func(http.ResponseWriter, *http.Request, *viewer) {
+	return func(w http.ResponseWriter, r *http.Request, g *viewer) {
 		body, err := io.ReadAll(r.Body)
 		var answer any
 		if err == nil {
@@ -201,15 +211,16 @@ func change(do func(*guest, []byte) (any, error)) func(http.ResponseWriter, *htt
 	}
 }
 
-func (s *Server) showPlan(w http.ResponseWriter, _ *http.Request, _ *guest) {
+// servePlan answers with the current plan.
+func (s *Server) servePlan(w http.ResponseWriter, _ *http.Request, _ *viewer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(planned{s.number, s.saved, s.undoes, s.plan, nil})
+	_ = json.NewEncoder(w).Encode(planAnswer{s.number, s.saved, s.undoes, s.plan, nil})
 }
 
-// planned answers every change of the plan.
-type planned struct {
+// planAnswer is the answer to every change of the plan.
+type planAnswer struct {
 	Number     uint32      `json:"number"`
 	Saved      bool        `json:"saved"`
 	Undoes     int         `json:"undoes"`
@@ -217,18 +228,19 @@ type planned struct {
 	Complaints []Complaint `json:"complaints"`
 }
 
+// parsePlan decodes a plan and checks the number of its elements.
 func parsePlan(body []byte) (p Plan, err error) {
 	if err := json.Unmarshal(body, &p); err != nil {
 		return p, fmt.Errorf("read the plan: %w", err)
 	}
-	if len(p.Lines) > MaxLines || len(p.Zones) > MaxZones || len(p.Masks) > MaxMasks {
-		return p, fmt.Errorf("at most %d lines, %d zones and %d masks", MaxLines, MaxZones, MaxMasks)
+	if len(p.Lines) > record.MaxLines || len(p.Zones) > record.MaxZones || len(p.Masks) > record.MaxMasks {
+		return p, fmt.Errorf("at most %d lines, %d zones and %d masks", record.MaxLines, record.MaxZones, record.MaxMasks)
 	}
 	return p, nil
 }
 
-// try counts over a plan without keeping it.
-func (s *Server) try(_ *guest, body []byte) (any, error) {
+// tryPlan counts with a plan without saving it.
+func (s *Server) tryPlan(_ *viewer, body []byte) (any, error) {
 	p, err := parsePlan(body)
 	if err != nil {
 		return nil, err
@@ -237,11 +249,13 @@ func (s *Server) try(_ *guest, body []byte) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.plan, s.saved = p, false
-	s.lay()
-	return planned{s.number, s.saved, s.undoes, p, complaints}, nil
+	s.publishLayout()
+	return planAnswer{s.number, s.saved, s.undoes, p, complaints}, nil
 }
 
-func (s *Server) save(g *guest, body []byte) (any, error) {
+// savePlan saves a plan without mistakes; a plan with mistakes is kept in
+// memory alone.
+func (s *Server) savePlan(g *viewer, body []byte) (any, error) {
 	p, err := parsePlan(body)
 	if err != nil {
 		return nil, err
@@ -259,10 +273,11 @@ func (s *Server) save(g *guest, body []byte) (any, error) {
 	if s.saved {
 		s.undoes++
 	}
-	return planned{s.number, s.saved, s.undoes, p, complaints}, nil
+	return planAnswer{s.number, s.saved, s.undoes, p, complaints}, nil
 }
 
-func (s *Server) undo(g *guest, _ []byte) (any, error) {
+// undoPlan restores the plan before the last save.
+func (s *Server) undoPlan(g *viewer, _ []byte) (any, error) {
 	p, err := s.o.Undo()
 	if err != nil {
 		return nil, err
@@ -272,12 +287,12 @@ func (s *Server) undo(g *guest, _ []byte) (any, error) {
 	defer s.mu.Unlock()
 	s.plan, s.saved = p, true
 	s.undoes--
-	s.lay()
-	return planned{s.number, s.saved, s.undoes, p, nil}, nil
+	s.publishLayout()
+	return planAnswer{s.number, s.saved, s.undoes, p, nil}, nil
 }
 
-// reset begins the live counts anew.
-func (s *Server) reset(*guest, []byte) (any, error) {
+// resetCounts sets the live counts to zero.
+func (s *Server) resetCounts(*viewer, []byte) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.counts {
@@ -286,12 +301,17 @@ func (s *Server) reset(*guest, []byte) (any, error) {
 	return struct{}{}, nil
 }
 
-func (s *Server) leave(g *guest, _ []byte) (any, error) {
-	s.door.leave(g)
+// logOut removes the viewer, who needs a new code to come back.
+func (s *Server) logOut(g *viewer, _ []byte) (any, error) {
+	s.login.removeViewer(g)
 	return struct{}{}, nil
 }
 
-func (s *Server) finish(*guest, []byte) (any, error) {
-	time.AfterFunc(200*time.Millisecond, func() { s.End("ended") }) // the answer gets out first
+// answerTime is the delay of the end of the session after a viewer asked for it.
+const answerTime = 200 * time.Millisecond
+
+// endSession ends the session shortly after the answer was sent.
+func (s *Server) endSession(*viewer, []byte) (any, error) {
+	time.AfterFunc(answerTime, func() { s.End("ended") })
 	return struct{}{}, nil
 }

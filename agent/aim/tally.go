@@ -7,65 +7,66 @@ import (
 	"kerb/counting"
 )
 
-// press is one passage: seen by hand or by the device.
-type press struct {
-	class counting.Class
-	dir   counting.Direction
-	at    time.Duration
-	taken bool
+// passage is one passage over the line, seen by hand or by the device.
+type passage struct {
+	class  counting.Class
+	dir    counting.Direction
+	at     time.Duration
+	paired bool
 }
 
-// tally is a count by hand over one line, beside the device's own.
+// tally is a count by hand over one line, beside the count of the device.
 type tally struct {
 	line         string
 	began, ended time.Duration
-	hand, device []press
+	hand, device []passage
 }
 
-// A tally is worth something after that long, or that many passages.
+// A tally is ready after enoughTime or enoughPassages. Chosen by hand.
 const (
 	enoughTime     = 15 * time.Minute
 	enoughPassages = 50
-	fewest         = 20 // below which there is no verdict, and nothing is kept
+	minPassages    = 20 // below it there is no verdict, and no record is kept
 )
 
-// apart is how long a thumb may be early or late.
-const apart = 3 * time.Second
+// matchWindow is the largest time between a press and the crossing that it
+// belongs to: a thumb may be early or late. Chosen by hand.
+const matchWindow = 3 * time.Second
 
-// The bounds of a verdict. A GEH below 5 is what the UK's guidance asks of a
-// modelled flow (TAG unit M3.1, table 2), and a tenth of error is what kerb
-// asks of itself.
+// The bounds of a verdict. The UK's guidance asks for a GEH below 5 of a
+// modelled flow (TAG unit M3.1, table 2); 10 % of error is kerb's own aim, and
+// 20 % the widest interval around it.
 const (
 	goodGEH, badGEH       = 5.0, 10.0
 	goodError, wideEnough = 0.10, 0.20
 )
 
-// Verdicts.
+// The verdicts of a tally.
 const (
-	VerdictFew  = "few"  // too few passages to say
-	VerdictGood = "good" // the device counts as the engineer does
-	VerdictPoor = "poor" // it does not
-	VerdictOpen = "open" // more passages would tell
+	VerdictFew  = "few"  // too few passages for a verdict
+	VerdictGood = "good" // the device agrees with the engineer
+	VerdictPoor = "poor" // the device disagrees
+	VerdictOpen = "open" // more passages are needed
 )
 
-// Result is what a tally by hand has shown.
+// Result is the result of a tally by hand.
 type Result struct {
 	Line    string  `json:"line"`
 	Seconds int     `json:"seconds"`
 	Hand    int     `json:"hand"`    // passages seen by hand
-	Device  int     `json:"device"`  // passages that the device counted meanwhile
-	Matched int     `json:"matched"` // of both, of one class and direction and within three seconds
+	Device  int     `json:"device"`  // passages that the device counted in the same time
+	Matched int     `json:"matched"` // pairs of the same class and direction within matchWindow
 	Error   float64 `json:"error"`   // (device - hand) / hand
-	Low     float64 `json:"low"`     // of a 95 % interval around Error
+	Low     float64 `json:"low"`     // bounds of a 95 % interval around Error
 	High    float64 `json:"high"`
-	GEH     float64 `json:"geh"` // of the flows in an hour
+	GEH     float64 `json:"geh"` // of the hourly flows
 	Verdict string  `json:"verdict"`
-	Ready   bool    `json:"ready"` // it went on for long enough
-	Done    bool    `json:"done"`
+	Ready   bool    `json:"ready"` // long enough, or enough passages
+	Done    bool    `json:"done"`  // finished by the engineer
 	Cells   []Cell  `json:"cells"`
 }
 
-// Cell is one class in one direction.
+// Cell holds the two counts of one class in one direction.
 type Cell struct {
 	Class  string `json:"class"`
 	Dir    string `json:"dir"`
@@ -73,28 +74,34 @@ type Cell struct {
 	Device int    `json:"device"`
 }
 
-// result compares the two counts.
+// computeResult compares the two counts.
 //
-// Both counted the same street, so the two totals are not independent: the
-// error is that of the passages in which they differ, seen by one and not by
-// the other. Each of the two kinds is taken for Poisson's; one is added to
-// their sum, so that no difference in a few passages is not taken for none
-// ever (after Agresti & Coull 1998).
-func (t *tally) result(now time.Duration) Result {
+// Both counted the same street, so the two totals are not independent. The
+// error comes from the passages in which they differ: missed (seen by hand
+// alone) and extra (counted by the device alone). Both are taken as Poisson
+// variables. One is added to their sum, so that a few passages without a
+// difference do not give an interval of width 0 (after Agresti & Coull 1998).
+func (t *tally) computeResult(now time.Duration) Result {
 	until := now
 	if t.ended > 0 {
 		until = t.ended
 	}
 	r := Result{
 		Line: t.line, Seconds: int((until - t.began) / time.Second), Hand: len(t.hand), Device: len(t.device),
-		Matched: t.match(), Done: t.ended > 0, Cells: t.cells(),
+		Matched: t.matchPassages(), Done: t.ended > 0, Cells: t.sumCells(),
 	}
 	r.Ready = until-t.began >= enoughTime || r.Hand >= enoughPassages
-	r.judge(until - t.began)
+	r.computeVerdict(until - t.began)
 	return r
 }
 
-func (r *Result) judge(took time.Duration) {
+// normal95 is the 97.5 % quantile of the normal distribution: an interval of
+// ±1.96 standard deviations covers 95 %.
+const normal95 = 1.96
+
+// computeVerdict sets error, interval, GEH and verdict; took is the length of
+// the tally.
+func (r *Result) computeVerdict(took time.Duration) {
 	r.Verdict = VerdictFew
 	if took <= 0 || r.Hand == 0 {
 		return
@@ -102,11 +109,11 @@ func (r *Result) judge(took time.Duration) {
 	missed, extra := float64(r.Hand-r.Matched), float64(r.Device-r.Matched)
 	hand := float64(r.Hand)
 	r.Error = (extra - missed) / hand
-	half := 1.96 * math.Sqrt(missed+extra+1) / hand
+	half := normal95 * math.Sqrt(missed+extra+1) / hand
 	r.Low, r.High = r.Error-half, r.Error+half
 	r.GEH = GEH(float64(r.Device)*float64(time.Hour)/float64(took), hand*float64(time.Hour)/float64(took))
 	switch {
-	case r.Hand < fewest:
+	case r.Hand < minPassages:
 	case r.GEH < goodGEH && math.Abs(r.Error) <= goodError && -wideEnough <= r.Low && r.High <= wideEnough:
 		r.Verdict = VerdictGood
 	case r.GEH >= badGEH || r.Low > goodError || r.High < -goodError:
@@ -116,9 +123,9 @@ func (r *Result) judge(took time.Duration) {
 	}
 }
 
-// GEH is Geoffrey E. Havers's statistic of two flows in vehicles an hour: the
-// modelled or measured one m and the counted one c. It weighs a difference by
-// the size of the flow.
+// GEH returns Geoffrey E. Havers's statistic √(2(m−c)²/(m+c)) of two flows in
+// vehicles per hour, the modelled or measured one m and the counted one c. It
+// weighs a difference by the size of the flow.
 func GEH(m, c float64) float64 {
 	if m+c == 0 {
 		return 0
@@ -126,28 +133,30 @@ func GEH(m, c float64) float64 {
 	return math.Sqrt(2 * (m - c) * (m - c) / (m + c))
 }
 
-// match pairs the presses with the device's crossings, nearest first in the
-// order of the presses.
-func (t *tally) match() (n int) {
+// matchPassages pairs the presses with the device's crossings and returns the
+// number of pairs. Each press, in order, gets the nearest free crossing of its
+// class and direction within matchWindow.
+func (t *tally) matchPassages() (n int) {
 	for i := range t.device {
-		t.device[i].taken = false
+		t.device[i].paired = false
 	}
 	for _, h := range t.hand {
-		best, least := -1, apart+1
+		best, least := -1, matchWindow+1
 		for i, d := range t.device {
-			if away := (d.at - h.at).Abs(); !d.taken && d.class == h.class && d.dir == h.dir && away < least {
+			if away := (d.at - h.at).Abs(); !d.paired && d.class == h.class && d.dir == h.dir && away < least {
 				best, least = i, away
 			}
 		}
 		if best >= 0 {
-			t.device[best].taken = true
+			t.device[best].paired = true
 			n++
 		}
 	}
 	return n
 }
 
-func (t *tally) cells() (cs []Cell) {
+// sumCells sums both counts by class and direction.
+func (t *tally) sumCells() (cs []Cell) {
 	var hand, device [counting.Classes][counting.Directions]int
 	for _, p := range t.hand {
 		hand[p.class][p.dir]++

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/aim/record"
 	"kerb/counting"
 )
 
@@ -22,15 +23,15 @@ func TestGEH(t *testing.T) {
 
 func TestATallyMatchesWhatBothSaw(t *testing.T) {
 	s := time.Second
-	p := func(at time.Duration, c counting.Class, d counting.Direction) press {
-		return press{class: c, dir: d, at: at}
+	p := func(at time.Duration, c counting.Class, d counting.Direction) passage {
+		return passage{class: c, dir: d, at: at}
 	}
-	tally := &tally{line: "kerb", hand: []press{
+	tally := &tally{line: "kerb", hand: []passage{
 		p(10*s, counting.Person, counting.AToB), p(11*s, counting.Person, counting.AToB), p(20*s, counting.Vehicle, counting.BToA), p(30*s, counting.Person, counting.AToB),
-	}, device: []press{
+	}, device: []passage{
 		p(9*s, counting.Person, counting.AToB), p(12*s, counting.Person, counting.AToB), p(20*s, counting.Person, counting.BToA), p(34*s, counting.Person, counting.AToB),
 	}}
-	r := tally.result(60 * s)
+	r := tally.computeResult(60 * s)
 	if r.Matched != 2 || r.Hand != 4 || r.Device != 4 || r.Error != 0 {
 		t.Errorf("%+v: right by luck is no match: another class, and four seconds late", r)
 	}
@@ -56,15 +57,14 @@ func TestVerdicts(t *testing.T) {
 		{0, 0, 0, VerdictFew},
 	} {
 		r := Result{Hand: c.hand, Device: c.device, Matched: c.matched}
-		if r.judge(15 * time.Minute); r.Verdict != c.want {
+		if r.computeVerdict(15 * time.Minute); r.Verdict != c.want {
 			t.Errorf("%d by hand, %d by device, %d of both: %s, want %s (%+v)", c.hand, c.device, c.matched, r.Verdict, c.want, r)
 		}
 	}
 }
 
-// The interval holds what it says: over many streets whose device misses and
-// makes up at known rates, the true error lies in it at least nineteen times in
-// twenty.
+// The coverage of the interval: over many streets whose device misses and invents
+// passages at known rates, the true error lies in it at least 95 % of the time.
 func TestTheIntervalHoldsTheTrueError(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, rate := range []struct{ miss, extra float64 }{{0.02, 0.02}, {0.1, 0.05}, {0, 0.1}, {0.3, 0}} {
@@ -81,7 +81,7 @@ func TestTheIntervalHoldsTheTrueError(t *testing.T) {
 				}
 			}
 			r := Result{Hand: passages, Matched: passages - missed, Device: passages - missed + extra}
-			r.judge(15 * time.Minute)
+			r.computeVerdict(15 * time.Minute)
 			if truth := rate.extra - rate.miss; r.Low <= truth && truth <= r.High {
 				held++
 			}
@@ -93,7 +93,7 @@ func TestTheIntervalHoldsTheTrueError(t *testing.T) {
 }
 
 func TestATallyFromStartToAcceptance(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	b := d.guest()
 	ask := func(path string, body any) (r Result) {
 		t.Helper()
@@ -110,7 +110,7 @@ func TestATallyFromStartToAcceptance(t *testing.T) {
 	for range 24 {
 		d.lock(func() { d.now += 10 * time.Second })
 		r := report(1)
-		r.Layout, r.N, r.Passes[0] = 1, 1, Pass{Line: 0, Class: uint8(counting.Car), Dir: uint8(counting.BToA)}
+		r.Layout, r.N, r.Passes[0] = 1, 1, record.Pass{Line: 0, Class: uint8(counting.Car), Dir: uint8(counting.BToA)}
 		d.Take(r) // counted as vehicle
 		ask("press", map[string]string{"class": "vehicle", "dir": "b_to_a"})
 	}
@@ -126,7 +126,7 @@ func TestATallyFromStartToAcceptance(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	ask("accept", nil)
-	if len(d.kept) != 1 || d.noted() != "entered accepted" {
-		t.Errorf("kept %v, noted %s", d.kept, d.noted())
+	if len(d.kept) != 1 || d.hasNoted() != "entered accepted" {
+		t.Errorf("kept %v, noted %s", d.kept, d.hasNoted())
 	}
 }

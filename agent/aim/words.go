@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// language is what the viewer reads: as the address says, or the browser.
-func language(r *http.Request) (string, map[string]string) {
+// chooseLanguage returns the language of the page, en or fi, and its words:
+// from the query parameter lang, else from Accept-Language.
+func chooseLanguage(r *http.Request) (string, map[string]string) {
 	lang := "en"
 	asked := r.FormValue("lang") + "," + r.Header.Get("Accept-Language")
 	for word := range strings.SplitSeq(asked, ",") {
@@ -18,18 +19,18 @@ func language(r *http.Request) (string, map[string]string) {
 			break
 		}
 	}
-	return lang, words()[lang]
+	return lang, loadWords()[lang]
 }
 
-// words are all words of the page, by language.
-func words() map[string]map[string]string {
+// loadWords returns all words of the page by language and key.
+func loadWords() map[string]map[string]string {
 	b, err := pages.ReadFile("page/words.json")
 	if err != nil {
-		panic(err) // it is embedded
+		panic(err) // the file is embedded
 	}
 	var all map[string]map[string]string
 	if err := json.Unmarshal(b, &all); err != nil {
-		panic(err) // a test reads it
+		panic(err) // a test parses the file
 	}
 	return all
 }

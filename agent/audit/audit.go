@@ -1,15 +1,17 @@
-// Package audit keeps an account of what was done to a device: an append-only
-// log in which every line holds the SHA-256 of the line before it. Whoever has
-// seen the head once can tell later whether anything up to there was changed.
+// Package audit is an append-only log of changes to a device and its policy.
+// Every line holds the SHA-256 of the line before it (a hash chain), so that a
+// reader who has stored the head once can prove later whether any entry up to
+// it was changed.
 //
-// It is about the device and its rules, never about the street: no count and
-// no picture has a place in it. It does not keep anybody with the rights of
-// root from writing the whole log anew; it makes that show, because the head
-// is in the state message, and so out of the device, at least once a day.
+// It refuses counts and pictures: the log is about the device, not about the
+// street. It refuses to repair damage other than a line that a power cut left
+// unfinished. It does not prevent root from rewriting the whole log; it makes
+// that visible, because the head is in the state message and so leaves the
+// device at least once a day.
 //
-// The log is a directory of files, each named by the first number in it. The
-// oldest go when there are more than a few; the chain goes on from file to
-// file. A line is synced before Append returns.
+// The log is a directory of files, each named by the number of its first entry.
+// The oldest are deleted when there are more than four; the chain continues
+// from file to file. A line is synced before Append returns.
 package audit
 
 import (
@@ -25,16 +27,16 @@ import (
 	"time"
 )
 
-// ErrInUse is a log that another process writes.
+// ErrInUse reports that another process has the log open for writing.
 var ErrInUse = errors.New("in use by another process")
 
-// Head is the last entry's number and sum; zero for an empty log.
+// Head is number and sum of the last entry; zero for an empty log.
 type Head struct {
 	Seq uint64 `json:"seq"`
 	Sum string `json:"sum"`
 }
 
-// The bounds: a device writes a few entries a day, so this is years.
+// The bounds of the log. A device writes a few entries a day, so they hold years.
 const (
 	fileBytes = 256 << 10
 	keptFiles = 4
@@ -44,19 +46,20 @@ const (
 type Log struct {
 	dir  string
 	now  func() (time.Time, bool)
-	lock *os.File // the directory: one writer
+	lock *os.File // the directory, locked: one writer at a time
 
 	mu    sync.Mutex
 	file  *os.File // the newest; nil before the first entry
-	size  int64    // of it, up to its last whole line
+	size  int64    // of the newest file, up to its last whole line
 	limit int64
 	head  Head
-	clean bool // nothing lies behind size
+	clean bool // the file ends at size
 }
 
-// Open opens the log in dir, or makes one. Now tells the time and whether it
-// can be believed. What a power cut left of a line is cut off and the log says
-// so; any other damage is left as it is, for Verify to find.
+// Open opens the log in dir, or creates it. now returns the time and whether
+// the clock is synced. A line that a power cut left unfinished is cut off,
+// which is logged; other damage is left as it is, for Verify to report. It
+// returns ErrInUse when another process has the log.
 func Open(dir string, now func() (time.Time, bool)) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
@@ -70,13 +73,13 @@ func Open(dir string, now func() (time.Time, bool)) (*Log, error) {
 		err = fmt.Errorf("open the audit log: %w", errors.Join(ErrInUse, err))
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := l.resume(); err != nil {
+	if err := l.recoverHead(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the audit log: %w", err), l.Close())
 	}
 	return l, nil
 }
 
-// Close lets others write. Nothing is lost without it.
+// Close releases the lock. Entries are on the disk already.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,22 +91,23 @@ func (l *Log) Close() error {
 	return err
 }
 
-// Head is where the log stands.
+// Head returns the head of the log.
 func (l *Log) Head() Head {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.head
 }
 
-// Append writes one entry and returns when it is on the disk. Kind is a word
-// of a–z and _; data is anything that JSON can hold, or nil.
+// Append writes one entry and returns when it is synced to the disk. kind is a
+// word of a–z and _; data is any value that JSON can encode, or nil.
 func (l *Log) Append(kind string, data any) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.append(kind, data)
+	return l.appendEntry(kind, data)
 }
 
-func (l *Log) append(kind string, data any) error {
+// appendEntry is Append without the lock.
+func (l *Log) appendEntry(kind string, data any) error {
 	at, synced := l.now()
 	e := Entry{Seq: l.head.Seq + 1, At: at.UTC().Truncate(time.Millisecond), Synced: synced, Kind: kind, Prev: l.head.Sum}
 	if e.Prev == "" {
@@ -119,21 +123,22 @@ func (l *Log) append(kind string, data any) error {
 	if !isWord(kind) {
 		return fmt.Errorf("audit %q: a kind is a word of a–z and _", kind)
 	}
-	b, sum, err := e.line()
+	b, sum, err := e.encodeLine()
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", kind, err)
 	}
-	if err := l.write(e.Seq, append(b, '\n')); err != nil {
+	if err := l.writeLine(e.Seq, append(b, '\n')); err != nil {
 		return fmt.Errorf("audit %s: %w", kind, err)
 	}
 	l.head = Head{e.Seq, sum}
 	return nil
 }
 
-// write adds a line behind the last whole one.
-func (l *Log) write(seq uint64, line []byte) error {
+// writeLine writes a line behind the last whole one, into a new file when this
+// one is full, and syncs it.
+func (l *Log) writeLine(seq uint64, line []byte) error {
 	if l.file == nil || l.size > 0 && l.size+int64(len(line)) > l.limit {
-		if err := l.turn(seq); err != nil {
+		if err := l.rotateFile(seq); err != nil {
 			return err
 		}
 	}
@@ -154,8 +159,8 @@ func (l *Log) write(seq uint64, line []byte) error {
 	return nil
 }
 
-// turn begins a file and lets the oldest go.
-func (l *Log) turn(seq uint64) error {
+// rotateFile begins a new file and deletes the oldest ones.
+func (l *Log) rotateFile(seq uint64) error {
 	f, err := os.OpenFile(filepath.Join(l.dir, fmt.Sprintf("%010d.log", seq)), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -164,7 +169,7 @@ func (l *Log) turn(seq uint64) error {
 		err = l.file.Close()
 	}
 	l.file, l.size, l.clean = f, 0, false
-	names, listErr := list(l.dir)
+	names, listErr := listFiles(l.dir)
 	for len(names) > keptFiles {
 		err = errors.Join(err, os.Remove(names[0]))
 		names = names[1:]
@@ -172,16 +177,17 @@ func (l *Log) turn(seq uint64) error {
 	return errors.Join(err, listErr, l.lock.Sync())
 }
 
-// list is the log's files, oldest first.
-func list(dir string) ([]string, error) {
+// listFiles returns the paths of the log's files, oldest first.
+func listFiles(dir string) ([]string, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	slices.Sort(names)
 	return names, err
 }
 
-// resume finds the head and cuts off what a power cut left of a line.
-func (l *Log) resume() error {
-	names, err := list(l.dir)
+// recoverHead reads all files to find the head, and replaces an unfinished last
+// line by an entry "repaired".
+func (l *Log) recoverHead() error {
+	names, err := listFiles(l.dir)
 	if err != nil {
 		return err
 	}
@@ -191,28 +197,28 @@ func (l *Log) resume() error {
 		if err != nil {
 			return err
 		}
-		// In the newest file alone can a line be torn.
+		// Only the newest file can end in an unfinished line.
 		whole := len(data)
 		if name == names[len(names)-1] {
-			whole = wholeLines(data)
+			whole = wholeLength(data)
 			torn = data[whole:]
 			l.size = int64(whole)
 			if l.file, err = os.OpenFile(name, os.O_RDWR, 0o600); err != nil {
 				return err
 			}
 		}
-		l.follow(data[:whole])
+		l.advanceHead(data[:whole])
 	}
 	if len(torn) == 0 {
 		return nil
 	}
 	l.clean = false
-	return l.append("repaired", map[string]any{"torn_bytes": len(torn), "sha256": sumOf(torn)})
+	return l.appendEntry("repaired", map[string]any{"torn_bytes": len(torn), "sha256": sumOf(torn)})
 }
 
-// wholeLines is how much of the newest file stays: all of it, but for a last
-// line without an end, or with one, that is no entry.
-func wholeLines(data []byte) int {
+// wholeLength returns how many bytes of the newest file are kept: all but an
+// unfinished last line, or a last line that is not a valid entry.
+func wholeLength(data []byte) int {
 	end, last := 0, 0
 	for i, c := range data {
 		if c == '\n' {
@@ -220,18 +226,18 @@ func wholeLines(data []byte) int {
 		}
 	}
 	if end == len(data) && end > 0 {
-		if _, err := parse(data[last : end-1]); err != nil {
+		if _, err := parseLine(data[last : end-1]); err != nil {
 			return last
 		}
 	}
 	return end
 }
 
-// follow moves the head over the lines. Behind one that is damaged it goes on
+// advanceHead moves the head over the lines. After a damaged line it continues
 // counting, so that no number is given twice.
-func (l *Log) follow(data []byte) {
-	for line := range lines(data) {
-		e, err := parse(line)
+func (l *Log) advanceHead(data []byte) {
+	for line := range splitLines(data) {
+		e, err := parseLine(line)
 		if err != nil {
 			l.head = Head{l.head.Seq + 1, sumOf(line)}
 			continue
@@ -240,10 +246,11 @@ func (l *Log) follow(data []byte) {
 	}
 }
 
-// Files are the paths of the log's files in dir, oldest first.
+// Files returns the paths of the log's files in dir, oldest first; none when
+// there is no log.
 func Files(dir string) ([]string, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return list(dir)
+	return listFiles(dir)
 }

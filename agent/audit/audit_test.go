@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-func open(t testing.TB, dir string) *Log {
+func openLog(t testing.TB, dir string) *Log {
 	t.Helper()
 	l, err := Open(dir, func() (time.Time, bool) { return noon, true })
 	if err != nil {
@@ -29,11 +29,11 @@ func open(t testing.TB, dir string) *Log {
 	return l
 }
 
-// written is a closed log of n entries.
-func written(t testing.TB, n int) (dir string, head Head) {
+// writeLog writes a log of n entries, closes it, and returns its directory.
+func writeLog(t testing.TB, n int) (dir string, head Head) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "audit")
-	l := open(t, dir)
+	l := openLog(t, dir)
 	for i := range n {
 		if err := l.Append("policy_admitted", map[string]any{"version": i + 1, "why": "<a> & \u2028 “b”"}); err != nil {
 			t.Fatal(err)
@@ -46,7 +46,7 @@ func written(t testing.TB, n int) (dir string, head Head) {
 	return dir, head
 }
 
-func verify(t testing.TB, dir string) (Report, int, error) {
+func verifyLog(t testing.TB, dir string) (Report, int, error) {
 	t.Helper()
 	n := 0
 	r, err := Verify(dir, func(Entry) error { n++; return nil })
@@ -54,8 +54,8 @@ func verify(t testing.TB, dir string) (Report, int, error) {
 }
 
 func TestALogHoldsWhatWasWritten(t *testing.T) {
-	dir, head := written(t, 3)
-	r, n, err := verify(t, dir)
+	dir, head := writeLog(t, 3)
+	r, n, err := verifyLog(t, dir)
 	if err != nil || n != 3 || r.First != 1 || r.Head != head || r.Intact() != nil || head.Seq != 3 {
 		t.Fatalf("%+v, %d entries, %v", r, n, err)
 	}
@@ -66,7 +66,7 @@ func TestALogHoldsWhatWasWritten(t *testing.T) {
 	if _, err := Find(dir, 4); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("entry 4: %v", err)
 	}
-	l := open(t, dir)
+	l := openLog(t, dir)
 	if l.Head() != head {
 		t.Errorf("reopened at %v", l.Head())
 	}
@@ -75,10 +75,9 @@ func TestALogHoldsWhatWasWritten(t *testing.T) {
 	}
 }
 
-// The control: nothing is found in a log that nobody touched, and whatever
-// byte of it is another, it is.
+// The control: an unchanged log is valid, and a change of any byte is detected.
 func TestEveryFlippedByteIsFound(t *testing.T) {
-	dir, head := written(t, 4)
+	dir, head := writeLog(t, 4)
 	path := filepath.Join(dir, "0000000001.log")
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -89,7 +88,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 			bad := bytes.Clone(good)
 			bad[i] ^= bit
 			var v verifier
-			err := v.file(path, bad, true, func(Entry) error { return nil })
+			err := v.checkFile(path, bad, true, func(Entry) error { return nil })
 			if err == nil && v.report.Intact() == nil {
 				t.Fatalf("byte %d (%q) is another, and nobody sees it: %v", i, good[i], v.report)
 			}
@@ -99,7 +98,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 			}
 		}
 	}
-	if r, _, err := verify(t, dir); err != nil || r.Head != head {
+	if r, _, err := verifyLog(t, dir); err != nil || r.Head != head {
 		t.Errorf("the untouched log: %v %v", r, err)
 	}
 }
@@ -114,19 +113,19 @@ func TestWhatALineCannotTellTheChainDoes(t *testing.T) {
 		{"two lines swapped", func(l []string) []string { return []string{l[0], l[2], l[1], l[3]} }, "entry 3 follows entry 1"},
 		{"a line twice", func(l []string) []string { return []string{l[0], l[0], l[1]} }, "entry 1 follows entry 1"},
 		{"a line written anew", func(l []string) []string {
-			e, err := parse([]byte(l[1]))
+			e, err := parseLine([]byte(l[1]))
 			if err != nil {
 				panic(err)
 			}
 			e.Kind = "nothing"
-			b, _, err := e.line()
+			b, _, err := e.encodeLine()
 			if err != nil {
 				panic(err)
 			}
 			return []string{l[0], string(b), l[2]}
 		}, "entry 3: it does not follow"},
 	} {
-		dir, _ := written(t, 4)
+		dir, _ := writeLog(t, 4)
 		path := filepath.Join(dir, "0000000001.log")
 		good, err := os.ReadFile(path)
 		if err != nil {
@@ -136,15 +135,15 @@ func TestWhatALineCannotTellTheChainDoes(t *testing.T) {
 		if err := os.WriteFile(path, []byte(strings.Join(bad, "\n")+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := verify(t, dir); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := verifyLog(t, dir); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }
 
-// Only a head that was seen earlier tells that the end is missing.
+// Only a head that was stored earlier shows that the end is missing.
 func TestAShortenedLogHasAnotherHead(t *testing.T) {
-	dir, head := written(t, 4)
+	dir, head := writeLog(t, 4)
 	path := filepath.Join(dir, "0000000001.log")
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -154,7 +153,7 @@ func TestAShortenedLogHasAnotherHead(t *testing.T) {
 	if err := os.Truncate(path, int64(cut)); err != nil {
 		t.Fatal(err)
 	}
-	if r, _, err := verify(t, dir); err != nil || r.Head == head {
+	if r, _, err := verifyLog(t, dir); err != nil || r.Head == head {
 		t.Errorf("%v %v", r, err)
 	}
 	if _, err := Find(dir, head.Seq); err == nil {
@@ -163,7 +162,7 @@ func TestAShortenedLogHasAnotherHead(t *testing.T) {
 }
 
 func TestALineThatAPowerCutToreIsCutOffAndSaid(t *testing.T) {
-	dir, head := written(t, 3)
+	dir, head := writeLog(t, 3)
 	path := filepath.Join(dir, "0000000001.log")
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -184,7 +183,7 @@ func TestALineThatAPowerCutToreIsCutOffAndSaid(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = errors.Join(l.Append("start", nil), l.Close())
-		r, n, verr := verify(t, dir)
+		r, n, verr := verifyLog(t, dir)
 		if err := errors.Join(err, verr, r.Intact()); err != nil || n != 5 || r.Head.Seq != head.Seq+2 {
 			t.Fatalf("%d bytes of a line: %v, %d entries, %v", cut, r, n, err)
 		}
@@ -195,10 +194,10 @@ func TestALineThatAPowerCutToreIsCutOffAndSaid(t *testing.T) {
 	}
 }
 
-// Damage in the middle is no power cut: it stays for all to see, and the log
-// goes on behind it.
+// Damage in the middle is not from a power cut: it is kept, and the log continues
+// behind it.
 func TestDamageInTheMiddleIsNeverRepaired(t *testing.T) {
-	dir, head := written(t, 3)
+	dir, head := writeLog(t, 3)
 	path := filepath.Join(dir, "0000000001.log")
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -208,29 +207,29 @@ func TestDamageInTheMiddleIsNeverRepaired(t *testing.T) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := open(t, dir)
+	l := openLog(t, dir)
 	if err := l.Append("start", nil); err != nil || l.Head().Seq != head.Seq+1 {
 		t.Fatalf("%v %v", l.Head(), err)
 	}
 	var b *Break
-	if _, _, err := verify(t, dir); !errors.As(err, &b) || b.Seq != 2 || b.Line != 2 {
+	if _, _, err := verifyLog(t, dir); !errors.As(err, &b) || b.Seq != 2 || b.Line != 2 {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestTheLogIsBoundedAndItsChainGoesOn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
-	l := open(t, dir)
+	l := openLog(t, dir)
 	l.limit = 1 << 10
 	for i := range 100 {
 		if i == 50 { // a power cut in the midst of turning
-			if err := l.turn(51); err != nil {
+			if err := l.rotateFile(51); err != nil {
 				t.Fatal(err)
 			}
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
-			l = open(t, dir)
+			l = openLog(t, dir)
 			l.limit = 1 << 10
 		}
 		if err := l.Append("start", map[string]int{"i": i}); err != nil {
@@ -241,34 +240,34 @@ func TestTheLogIsBoundedAndItsChainGoesOn(t *testing.T) {
 	if err != nil || len(files) != keptFiles {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
-	r, n, err := verify(t, dir)
+	r, n, err := verifyLog(t, dir)
 	if err != nil || r.Head.Seq != 100 || r.First == 1 || n != int(101-r.First) {
 		t.Errorf("%+v, %d entries, %v", r, n, err)
 	}
 	if err := os.Remove(files[1]); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := verify(t, dir); err == nil {
+	if _, _, err := verifyLog(t, dir); err == nil {
 		t.Error("a file is missing, and nobody sees it")
 	}
 }
 
 func TestALogHasOneWriter(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir)
+	l := openLog(t, dir)
 	if _, err := Open(dir, l.now); !errors.Is(err, ErrInUse) {
 		t.Errorf("a second writer: %v", err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	open(t, dir)
+	openLog(t, dir)
 }
 
-// What a full disk left of a line must not lie in front of the next one.
+// An incomplete line that a full disk left must not lie in front of the next one.
 func TestAfterAFaultTheNextEntryStandsWhereItBelongs(t *testing.T) {
-	dir, _ := written(t, 1)
-	l := open(t, dir)
+	dir, _ := writeLog(t, 1)
+	l := openLog(t, dir)
 	good := l.file
 	path := good.Name()
 	var err error
@@ -286,13 +285,13 @@ func TestAfterAFaultTheNextEntryStandsWhereItBelongs(t *testing.T) {
 	if err := l.Append("stop", nil); err != nil {
 		t.Fatal(err)
 	}
-	if r, n, err := verify(t, dir); err != nil || n != 2 || r.Torn != 0 {
+	if r, n, err := verifyLog(t, dir); err != nil || n != 2 || r.Torn != 0 {
 		t.Errorf("%v, %d entries, %v", r, n, err)
 	}
 }
 
 func TestWhatIsNoEntryIsNotWritten(t *testing.T) {
-	l := open(t, t.TempDir())
+	l := openLog(t, t.TempDir())
 	for _, kind := range []string{"", "Start", "a-b", "a b", strings.Repeat("a", 33)} {
 		if l.Append(kind, nil) == nil {
 			t.Errorf("kind %q", kind)
@@ -308,7 +307,7 @@ func TestWhatIsNoEntryIsNotWritten(t *testing.T) {
 
 func TestALogThatIsNotThereIsAnError(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
-	if _, _, err := verify(t, none); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := verifyLog(t, none); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 	if files, err := Files(none); err != nil || len(files) != 0 {
@@ -316,10 +315,10 @@ func TestALogThatIsNotThereIsAnError(t *testing.T) {
 	}
 }
 
-// FuzzVerify: whatever lies there, it is read without a panic; what passes is
-// as long as it says, goes on where it ended, and passes again.
+// FuzzVerify: any file is read without a panic; a log that is valid has the reported
+// length, continues at its head, and is valid again.
 func FuzzVerify(f *testing.F) {
-	dir, _ := written(f, 3)
+	dir, _ := writeLog(f, 3)
 	good, err := os.ReadFile(filepath.Join(dir, "0000000001.log"))
 	if err != nil {
 		f.Fatal(err)
@@ -331,16 +330,16 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		verify := func(data []byte) (r Report, n int, err error) {
 			var v verifier
-			err = v.file("0000000001.log", data, true, func(Entry) error { n++; return nil })
+			err = v.checkFile("0000000001.log", data, true, func(Entry) error { n++; return nil })
 			return v.report, n, err
 		}
 		before, n, err := verify(data)
 		// What Open does.
 		var l Log
-		data = data[:wholeLines(data)]
-		l.follow(data)
+		data = data[:wholeLength(data)]
+		l.advanceHead(data)
 		e := Entry{Seq: l.head.Seq + 1, At: noon, Kind: "start", Prev: cmp.Or(l.head.Sum, genesis)}
-		line, sum, lerr := e.line()
+		line, sum, lerr := e.encodeLine()
 		if lerr != nil {
 			t.Fatal(lerr)
 		}

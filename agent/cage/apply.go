@@ -10,18 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// apply builds the walls in the order in which each still allows the next.
-func apply(r Role) (Report, error) {
-	p := r.plan()
-	report := Report{Role: r.name(), Machine: runtime.GOARCH, Kernel: kernel()}
+// applyRole puts up the walls in the order in which each still allows the next:
+// limits, Landlock, seccomp. Then it runs the attempts.
+func applyRole(r Role) (Report, error) {
+	p := r.makePlan()
+	report := Report{Role: r.roleName(), Machine: runtime.GOARCH, Kernel: kernelRelease()}
 	fail := func(err error) (Report, error) {
-		return report, fmt.Errorf("cage for %s: %w", r.name(), err)
+		return report, fmt.Errorf("cage for %s: %w", r.roleName(), err)
 	}
-	m, err := host()
+	m, err := hostMachine()
 	if err != nil {
 		return fail(err)
 	}
-	if err := p.check(); err != nil {
+	if err := p.checkPaths(); err != nil {
 		return fail(err)
 	}
 	_, _ = time.Now().Zone() // the local time zone is a file, read at first use
@@ -30,32 +31,32 @@ func apply(r Role) (Report, error) {
 	defer runtime.UnlockOSThread()
 	spare, err := unix.MemfdCreate("growth", unix.MFD_CLOEXEC)
 	if err != nil {
-		spare = -1 // the limit is then reported as a number
+		spare = -1 // the limit is reported as a number then
 	} else {
 		defer unix.Close(spare)
 	}
-	w := newWitness()
-	defer w.dismiss()
+	w := startOtherThread()
+	defer w.stopThread()
 
-	if err := limit(p); err != nil {
+	if err := setLimits(p); err != nil {
 		return fail(err)
 	}
-	report.Walls = []Wall{descriptors(p), capabilities(p), neighbours(p)} // before these calls are gone
-	if report.Landlock, err = lock(p); err != nil {
+	report.Walls = []Wall{measureDescriptors(p), measureCapabilities(p), measureInterfaces(p)} // before the filter refuses these calls
+	if report.Landlock, err = restrictLandlock(p); err != nil {
 		return fail(err)
 	}
-	report.Walls = append(report.Walls, landlocked(p, report.Landlock))
-	loaded, err := install(assemble(m, p.grants, uint32(unix.Getpid())))
+	report.Walls = append(report.Walls, measureLandlock(p, report.Landlock))
+	loaded, err := loadFilter(assembleFilter(m, p.grants, uint32(unix.Getpid())))
 	if err != nil {
 		return fail(err)
 	}
-	report.Walls = append(report.Walls, filtered(loaded), w.testify(loaded))
-	report.Walls = append(report.Walls, try(p, spare)...)
+	report.Walls = append(report.Walls, measureFilter(loaded), w.measureThread(loaded))
+	report.Walls = append(report.Walls, runAttempts(p, spare)...)
 	return report, nil
 }
 
-// check finds mistakes in a plan while nothing is done yet.
-func (p plan) check() error {
+// checkPaths finds paths that do not exist before the first wall is put up.
+func (p plan) checkPaths() error {
 	for _, path := range p.read {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("to be read: %w", err)
@@ -74,10 +75,11 @@ func (p plan) check() error {
 	return nil
 }
 
-// install hands the filter to the kernel for all threads. A kernel without
-// seccomp filters is no error: loaded is false.
-func install(filter []unix.SockFilter) (loaded bool, err error) {
-	if !takesFilters() {
+// loadFilter loads the seccomp filter on all threads
+// (SECCOMP_FILTER_FLAG_TSYNC). A kernel without seccomp filters is not an
+// error: loaded is false.
+func loadFilter(filter []unix.SockFilter) (loaded bool, err error) {
+	if !supportsFilters() {
 		return false, nil
 	}
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
@@ -93,51 +95,57 @@ func install(filter []unix.SockFilter) (loaded bool, err error) {
 	return true, nil
 }
 
-// takesFilters asks with no filter at all: a kernel that would take one finds
-// nothing at that address (seccomp(2), "Checking for support").
-func takesFilters() bool {
+// supportsFilters asks the kernel with a null pointer in place of a filter: one
+// that supports filters answers EFAULT (seccomp(2), "Checking for support").
+func supportsFilters() bool {
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, 0)
 	return errno == unix.EFAULT
 }
 
-// witness is a thread from before the filter, which afterwards tries a
-// forbidden call: a filter on the loading thread alone would not stop it.
-type witness struct {
+// otherThread is a thread that was started before the filter was loaded.
+// Afterwards it tries a forbidden call, which a filter on the loading thread
+// alone would not stop.
+type otherThread struct {
 	ask    chan bool
 	answer chan unix.Errno
 }
 
-func newWitness() witness {
-	w := witness{make(chan bool), make(chan unix.Errno, 1)}
+// startOtherThread starts the thread and waits until it runs.
+func startOtherThread() otherThread {
+	w := otherThread{make(chan bool), make(chan unix.Errno, 1)}
 	ready := make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		close(ready)
 		if <-w.ask {
-			w.answer <- unshare()
+			w.answer <- tryUnshare()
 		}
 	}()
 	<-ready
 	return w
 }
 
-func (w witness) testify(loaded bool) Wall {
+// measureThread makes the thread try unshare.
+func (w otherThread) measureThread(loaded bool) Wall {
 	if !loaded {
 		return Wall{Name: "hold every thread", How: "no filter to hold them"}
 	}
 	w.ask <- true
-	return judge("hold every thread", "unshare(0) on a thread from before the filter", <-w.answer)
+	return wallFromErrno("hold every thread", "unshare(0) on a thread from before the filter", <-w.answer)
 }
 
-func (w witness) dismiss() { close(w.ask) }
+// stopThread ends the thread.
+func (w otherThread) stopThread() { close(w.ask) }
 
-// unshare with no flags changes nothing; no role may call it.
-func unshare() unix.Errno {
+// tryUnshare calls unshare with no flags, which has no effect; no role may call
+// it.
+func tryUnshare() unix.Errno {
 	_, _, errno := unix.Syscall(unix.SYS_UNSHARE, 0, 0, 0)
 	return errno
 }
 
-func kernel() string {
+// kernelRelease returns the release of the kernel from uname.
+func kernelRelease() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
 		return ""

@@ -1,89 +1,93 @@
-// Package cage puts walls around a process and measures whether they stand.
+// Package cage restricts a process to the system calls, files and ports of its
+// role, and measures whether the restrictions hold.
 //
 // kerb runs as three kinds of process. The one that sees pixels ([Sense])
-// cannot open a file, a socket or a program; the one that speaks ([Uplink])
+// cannot open a file, a socket or a program; the one with a network ([Uplink])
 // never sees a pixel and can only dial out; the one that starts both
-// ([Supervisor]) parses nothing from outside. The walls are seccomp filters
-// made from one table for amd64, arm64 and arm, resource limits, no core
-// dumps, no capabilities, and Landlock where the kernel has it.
+// ([Supervisor]) parses no input from outside. The walls are seccomp filters
+// made from one table for amd64, arm64 and arm, resource limits, no core dumps,
+// no capabilities, and Landlock where the kernel has it.
 //
 //	report, err := cage.Sense().Apply()
 //	report, err := cage.Uplink(8883).Names().State("/var/lib/kerb").Apply()
 //
-// Nothing is assumed: Apply ends by trying every forbidden call from inside,
-// and the [Report] says of each wall whether it holds and what the kernel
-// answered. On a kernel without seccomp or Landlock, Apply is no error but its
-// Report says so; [Report.Strict] is for those who want no less than all of it.
+// Apply assumes no wall: it ends by trying every forbidden call from inside,
+// and the [Report] says of each wall whether it holds and which errno the
+// kernel returned. A kernel without seccomp or Landlock is not an error of
+// Apply, but its Report says so; [Report.Strict] makes it one.
 //
-// Before Apply, a process opens what it will need: descriptors it was started
-// with are its own, named time zones and certificates are to be loaded, a
+// Before Apply, a process opens all that it will need: descriptors it was
+// started with stay open, named time zones and certificates are to be loaded, a
 // database may be opened. Standard output and error of [Sense] must be pipes:
 // it cannot make a file longer, not even one that was handed to it.
 //
-// What the cage refuses to do: it does not filter what is written to a
-// descriptor that is already open. Whoever starts a caged process decides,
-// by what it hands over, where that process can speak to.
+// The cage refuses to filter the bytes that are written to a descriptor that is
+// already open: the process that starts a caged one decides, by the descriptors
+// it hands over, where the caged one can send to.
 //
-// Filters hold for all threads of the process, present and future, and can
-// never be taken off. Builds with cgo are not supported.
+// Filters hold for all threads of the process, present and future, and cannot
+// be removed. Builds with cgo are not supported.
 package cage
 
 import "slices"
 
 // Role is one of [SenseRole], [UplinkRole] and [SupervisorRole].
 type Role interface {
-	// Apply builds the walls around this process, for good, and measures them.
-	// An error is a mistake in the role, a second cage, or a call the kernel
-	// should have taken; the process may be caged in part then, and should end.
+	// Apply puts the walls around this process, permanently, and measures them.
+	// It returns an error for a mistake in the role, a second cage, or a call
+	// that the kernel should have accepted; the process may be caged in part
+	// then, and should end.
 	Apply() (Report, error)
 
-	name() string
-	plan() plan
+	roleName() string
+	makePlan() plan
 }
 
 // plan is a role in the terms of the walls.
 type plan struct {
 	grants grant
-	memory uint64   // bytes the address space may still grow by; 0: no limit
+	memory uint64   // bytes by which the address space may still grow; 0: no limit
 	dir    string   // the one directory that may be written
 	read   []string // files and directories that may be read
 	ports  []uint16 // TCP ports that may be dialled
 }
 
-// SenseRole is the role of the process that sees. Its zero value is [Sense].
+// SenseRole is the role of the process that sees pixels. Its zero value is
+// [Sense].
 type SenseRole struct {
 	extra grant
 	bytes uint64
 }
 
-// Sense is the role of the process that sees pixels: it reads descriptors that
-// are open already and writes to others. It opens nothing, not even for
-// reading, and makes no socket call.
+// Sense returns the role of the process that sees pixels: it reads and writes
+// descriptors that are open already. It opens no file, not even for reading,
+// and makes no socket call.
 func Sense() SenseRole { return SenseRole{} }
 
-// Handover adds recvmsg, for descriptors that arrive over a Unix socket.
+// Handover adds recvmsg, for descriptors that arrive over a Unix socket
+// (SCM_RIGHTS).
 func (r SenseRole) Handover() SenseRole { r.extra |= handover; return r }
 
-// Video adds setting up and reading a V4L2 device that is already open: which
-// formats it has, which one is set, the exchange of buffers, and shared
-// mappings. What changes the picture otherwise, and all output, is refused.
+// Video adds setting up and reading a V4L2 device that is already open: its
+// formats, the exchange of buffers, and shared mappings. Controls that change
+// the picture, and all output, are refused.
 func (r SenseRole) Video() SenseRole { r.extra |= video; return r }
 
-// Lines adds waiting for, and GPIO_V2_LINE_GET_VALUES on, GPIO lines that are
-// already requested.
+// Lines adds waiting for GPIO lines that are already requested, and
+// GPIO_V2_LINE_GET_VALUES on them.
 func (r SenseRole) Lines() SenseRole { r.extra |= lines; return r }
 
-// Memory limits the address space to what is mapped now and so many bytes
-// more. A Go program that meets the limit dies; leave room for its heap.
+// Memory limits the address space to the present mappings and so many bytes
+// more. A Go program that reaches the limit dies; leave room for its heap.
 func (r SenseRole) Memory(bytes uint64) SenseRole { r.bytes = bytes; return r }
 
-// Apply builds the walls around this process, for good, and measures them.
-func (r SenseRole) Apply() (Report, error) { return apply(r) }
+// Apply puts the walls around this process, permanently, and measures them.
+func (r SenseRole) Apply() (Report, error) { return applyRole(r) }
 
-func (r SenseRole) name() string { return "sense" }
-func (r SenseRole) plan() plan   { return plan{grants: living | r.extra, memory: r.bytes} }
+func (r SenseRole) roleName() string { return "sense" }
+func (r SenseRole) makePlan() plan   { return plan{grants: living | r.extra, memory: r.bytes} }
 
-// UplinkRole is the role of the process that speaks. Make one with [Uplink].
+// UplinkRole is the role of the process with a network. Make one with [Uplink].
 type UplinkRole struct {
 	extra grant
 	dir   string
@@ -92,46 +96,47 @@ type UplinkRole struct {
 	bytes uint64
 }
 
-// Uplink is the role of the process that speaks: a TCP client of one port,
-// IPv4 and IPv6. It does not listen, and opens no file unless told which.
-// Only Landlock (ABI 4) holds it to the port, and to the files.
+// Uplink returns the role of the process with a network: a TCP client of one
+// port, IPv4 and IPv6. It does not listen, and opens only the files that are
+// added to the role. The port and the files are enforced by Landlock alone (ABI
+// 4).
 func Uplink(port uint16) UplinkRole { return UplinkRole{ports: []uint16{port}} }
 
-// Names lets it ask name servers over UDP and TCP port 53, and read the files
-// that Go's resolver reads. As resolv.conf is replaced by renaming, the whole
-// directory it lies in may be read.
+// Names adds DNS queries over UDP and TCP port 53, and reading the files of
+// Go's resolver. As resolv.conf is replaced by renaming, its whole directory
+// may be read.
 func (r UplinkRole) Names() UplinkRole { r.extra |= names; return r }
 
-// Read lets it open these files and directories for reading.
+// Read adds opening these files and directories for reading.
 func (r UplinkRole) Read(paths ...string) UplinkRole {
 	r.extra |= reading
 	r.read = append(slices.Clip(r.read), paths...)
 	return r
 }
 
-// Database lets it go on with a database that is open already: write, map,
-// lock and sync it. Nothing is opened, which holds without Landlock too.
+// Database adds writing, mapping, locking and syncing a database that is open
+// already. It opens no file, which holds without Landlock too.
 func (r UplinkRole) Database() UplinkRole { r.extra |= database; return r }
 
-// State lets it keep databases in one directory: also create, rename and
-// remove files there. The directory must exist. Without Landlock only file
-// permissions hold it to that directory, and the Report says so.
+// State adds databases in one directory: creating, renaming and removing files
+// there. The directory must exist. Without Landlock, file permissions alone
+// confine the process to that directory, and the Report says so.
 func (r UplinkRole) State(dir string) UplinkRole {
 	r.extra |= state | database
 	r.dir = dir
 	return r
 }
 
-// Memory limits the address space to what is mapped now and so many bytes
+// Memory limits the address space to the present mappings and so many bytes
 // more; the database is mapped and counts.
 func (r UplinkRole) Memory(bytes uint64) UplinkRole { r.bytes = bytes; return r }
 
-// Apply builds the walls around this process, for good, and measures them.
-func (r UplinkRole) Apply() (Report, error) { return apply(r) }
+// Apply puts the walls around this process, permanently, and measures them.
+func (r UplinkRole) Apply() (Report, error) { return applyRole(r) }
 
-func (r UplinkRole) name() string { return "uplink" }
+func (r UplinkRole) roleName() string { return "uplink" }
 
-func (r UplinkRole) plan() plan {
+func (r UplinkRole) makePlan() plan {
 	return plan{
 		grants: living | network | r.extra, memory: r.bytes,
 		dir: r.dir, read: r.read, ports: r.ports,
@@ -142,16 +147,16 @@ func (r UplinkRole) plan() plan {
 // value is [Supervisor].
 type SupervisorRole struct{}
 
-// Supervisor is the role of the process that dials cameras and starts the
+// Supervisor returns the role of the process that dials cameras and starts the
 // others. It keeps files, sockets and programs, and so do the programs it
-// starts (ffmpeg, rpicam-vid), which inherit its walls. It gives up, for all
-// of them: other processes' memory, io_uring, bpf, mounts, namespaces, keys,
+// starts (ffmpeg, rpicam-vid), which inherit its walls. It gives up, for all of
+// them: other processes' memory, io_uring, bpf, mounts, namespaces, keys,
 // modules, the clock, more privileges, core dumps, and programs of another
 // architecture than its own.
 func Supervisor() SupervisorRole { return SupervisorRole{} }
 
-// Apply builds the walls around this process, for good, and measures them.
-func (r SupervisorRole) Apply() (Report, error) { return apply(r) }
+// Apply puts the walls around this process, permanently, and measures them.
+func (r SupervisorRole) Apply() (Report, error) { return applyRole(r) }
 
-func (r SupervisorRole) name() string { return "supervisor" }
-func (r SupervisorRole) plan() plan   { return plan{grants: keeping} }
+func (r SupervisorRole) roleName() string { return "supervisor" }
+func (r SupervisorRole) makePlan() plan   { return plan{grants: keeping} }

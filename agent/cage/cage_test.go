@@ -25,9 +25,9 @@ import (
 
 const nobody = 65534
 
-// emulator is the program that runs other machines' tests, such as
-// qemu-arm-static. It takes no seccomp filter, and that is tested then: the
-// cage is built as far as it can be, and says what is missing.
+// emulator is the program that runs other machines' tests, such as qemu-arm-static.
+// It supports no seccomp filter. That case is tested then: the other walls are put
+// up, and the report names the missing one.
 var emulator = os.Getenv("KERB_EMULATOR")
 
 // users are who the children run as: root is told apart, since the kernel
@@ -43,8 +43,8 @@ func users(t *testing.T, test func(t *testing.T, user int)) {
 	}
 }
 
-// child is the test binary as a role. The binary lies where others may not
-// look, so it is handed over as a descriptor and started by that.
+// child is the test binary in a role. The binary lies where other users may not
+// read, so it is handed over as a descriptor and started from that.
 func child(t *testing.T, role string, user int, env ...string) (*exec.Cmd, *os.File) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -77,10 +77,10 @@ func run(t *testing.T, cmd *exec.Cmd) (o outcome) {
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, tail(complaint.String()))
+		t.Fatalf("%v\n%s", err, lastLines(complaint.String()))
 	}
 	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
-		t.Fatalf("%v: %q\n%s", err, tail(out.String()), tail(complaint.String()))
+		t.Fatalf("%v: %q\n%s", err, lastLines(out.String()), lastLines(complaint.String()))
 	}
 	if o.Err != "" {
 		t.Fatalf("%s\n%s", o.Err, o.Report)
@@ -88,10 +88,10 @@ func run(t *testing.T, cmd *exec.Cmd) (o outcome) {
 	return o
 }
 
-func tail(s string) string { return s[max(0, len(s)-4000):] }
+func lastLines(s string) string { return s[max(0, len(s)-4000):] }
 
-// strict checks a report, or on a kernel without the walls that it says so.
-func strict(t *testing.T, r Report) {
+// checkStrict checks a report; on a kernel without the walls, that it says so.
+func checkStrict(t *testing.T, r Report) {
 	t.Helper()
 	t.Log("\n" + r.String())
 	err := r.Strict()
@@ -114,8 +114,8 @@ func strict(t *testing.T, r Report) {
 	}
 }
 
-// The control of all that follows: without a cage, each attempt goes through.
-// Where it does not, the kernel or the user's rights stood in its way.
+// The control: without a cage each attempt succeeds, unless the kernel or the user's
+// rights refuse it.
 func TestWithoutACageEveryAttemptGoesThrough(t *testing.T) {
 	users(t, func(t *testing.T, user int) {
 		cmd, _ := child(t, "free", user)
@@ -132,8 +132,8 @@ func TestWithoutACageEveryAttemptGoesThrough(t *testing.T) {
 	})
 }
 
-// refusedAnyway knows what a kernel may refuse without our doing: because it
-// was built or set up without the feature, or to an ordinary user.
+// refusedAnyway reports attempts that a kernel may refuse without a cage: it
+// was built or set up without the feature, or refuses it to an ordinary user.
 func refusedAnyway(w Wall, user int) bool {
 	switch w.Name {
 	case "leave a core", "gain privileges by starting a program", "make a file longer":
@@ -164,9 +164,9 @@ func TestSenseWorksAndCanDoNothingElse(t *testing.T) {
 		if o.Locked != "" {
 			t.Log(o.Locked)
 		}
-		strict(t, o.Report)
+		checkStrict(t, o.Report)
 		o.Again.Landlock = o.Report.Landlock // the filter covers the question
-		strict(t, o.Again)
+		checkStrict(t, o.Again)
 	})
 }
 
@@ -179,9 +179,9 @@ func TestUplinkWorksAndCanDoNothingElse(t *testing.T) {
 		}
 		cmd, _ := child(t, "uplink", user, append(env, "KERB_CAGE_READ="+readable)...)
 		o := run(t, cmd)
-		strict(t, o.Report)
+		checkStrict(t, o.Report)
 		o.Again.Landlock = o.Report.Landlock // the filter covers the question
-		strict(t, o.Again)
+		checkStrict(t, o.Again)
 	})
 }
 
@@ -189,9 +189,9 @@ func TestUplinkKeepsADatabaseThatIsOpenAndOpensNothing(t *testing.T) {
 	users(t, func(t *testing.T, user int) {
 		cmd, _ := child(t, "database", user, "KERB_CAGE_STATE="+stateFor(t, user))
 		o := run(t, cmd)
-		strict(t, o.Report)
+		checkStrict(t, o.Report)
 		o.Again.Landlock = o.Report.Landlock
-		strict(t, o.Again)
+		checkStrict(t, o.Again)
 	})
 }
 
@@ -248,9 +248,9 @@ func TestSupervisorStartsASenseAndGivesUpTheWorst(t *testing.T) {
 			t.Skip("an emulated program cannot start itself")
 		}
 		o := run(t, cmd)
-		strict(t, o.Report)
+		checkStrict(t, o.Report)
 		o.Again.Landlock = o.Report.Landlock // the filter covers the question
-		strict(t, o.Again)
+		checkStrict(t, o.Again)
 	})
 }
 
@@ -316,8 +316,8 @@ func readableBy(t *testing.T, user int, path string) bool {
 	return cmd.Run() == nil
 }
 
-// The limit would refuse to write to it, but whoever started the process made
-// a mistake, and ought to hear of it.
+// The limit refuses to write to it, but the descriptor is a mistake of the parent and
+// must be reported.
 func TestAFileLeftOpenIsReported(t *testing.T) {
 	users(t, func(t *testing.T, user int) {
 		cmd, pipe := child(t, "sense", user)
@@ -358,7 +358,7 @@ func TestMemoryIsLimited(t *testing.T) {
 		cmd.Stderr = &complaint
 		out, err := cmd.Output()
 		if err == nil || !strings.Contains(complaint.String(), "out of memory") {
-			t.Errorf("%v: %s %s", err, tail(string(out)), tail(complaint.String()))
+			t.Errorf("%v: %s %s", err, lastLines(string(out)), lastLines(complaint.String()))
 		}
 	})
 }

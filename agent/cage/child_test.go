@@ -28,8 +28,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary starts itself again as the process to be caged: a cage
-// cannot be taken off.
+// The test binary starts itself again as the process to be caged: a cage cannot be
+// removed.
 const childEnv = "KERB_CAGE_CHILD"
 
 func TestMain(m *testing.M) {
@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// outcome is what a child tells its parent on standard output.
+// outcome is the result that a child prints for its parent.
 type outcome struct {
 	Report Report // of Apply
 	Again  Report // of Try, after the work
@@ -69,10 +69,10 @@ var children = map[string]func(*outcome) error{
 	"database":   liveWithADatabase,
 	"supervisor": liveAsSupervisor,
 	"foreign":    liveAsForeigner,
-	"crash":      func(*outcome) error { crash(); return nil },
+	"crash":      func(*outcome) error { panicNow(); return nil },
 	"caged crash": func(o *outcome) (err error) {
 		if o.Report, err = Sense().Apply(); err == nil {
-			crash()
+			panicNow()
 		}
 		return err
 	},
@@ -85,7 +85,7 @@ var children = map[string]func(*outcome) error{
 	},
 	"caged and waiting": func(o *outcome) (err error) {
 		if o.Report, err = Sense().Apply(); err == nil {
-			wait()
+			waitForEnd()
 		}
 		return err
 	},
@@ -96,16 +96,16 @@ var children = map[string]func(*outcome) error{
 		}
 		return f.Close()
 	},
-	"waiting": func(*outcome) error { wait(); return nil },
+	"waiting": func(*outcome) error { waitForEnd(); return nil },
 }
 
-// wait tells the parent that it is there, and lives until the pipe is closed.
-func wait() {
+// waitForEnd prints that the process runs, and waits until the pipe is closed.
+func waitForEnd() {
 	fmt.Println("here")
 	_, _ = io.Copy(io.Discard, os.NewFile(3, "pipe"))
 }
 
-func crash() {
+func panicNow() {
 	debug.SetTraceback("crash")
 	panic("as asked")
 }
@@ -122,7 +122,7 @@ func liveAsSense(o *outcome) (err error) {
 		return fmt.Errorf("read the pipe: %w", err)
 	}
 	o.Sum = hash.Sum(nil)
-	if err := work(); err != nil {
+	if err := useRuntime(); err != nil {
 		return err
 	}
 	arena, err := Arena(2 << 20)
@@ -138,7 +138,7 @@ func liveAsSense(o *outcome) (err error) {
 	return nil
 }
 
-func work() error {
+func useRuntime() error {
 	var asked unix.Timex // no modes: only asks
 	if _, err := unix.Adjtimex(&asked); err != nil {
 		return fmt.Errorf("ask for the clock's state: %w", err)
@@ -196,8 +196,8 @@ func liveWithLittleMemory(o *outcome) (err error) {
 	return nil
 }
 
-// liveAsUplink keeps a database and speaks TLS to the parent, over both
-// families, and UDP.
+// liveAsUplink keeps a database and sends to the parent by TLS, over IPv4 and
+// IPv6, and by UDP.
 func liveAsUplink(o *outcome) (err error) {
 	dir := os.Getenv("KERB_CAGE_STATE")
 	_, text, _ := net.SplitHostPort(os.Getenv("KERB_CAGE_TLS"))
@@ -217,11 +217,11 @@ func liveAsUplink(o *outcome) (err error) {
 		return fmt.Errorf("a file it may read: %w", err)
 	}
 	for _, step := range []func() error{
-		func() error { return keep(db, dir) },
-		func() error { return speak(os.Getenv("KERB_CAGE_TLS"), os.Getenv("KERB_CAGE_CERT")) },
-		func() error { return echo(os.Getenv("KERB_CAGE_UDP")) },
+		func() error { return keepDatabase(db, dir) },
+		func() error { return speakTLS(os.Getenv("KERB_CAGE_TLS"), os.Getenv("KERB_CAGE_CERT")) },
+		func() error { return echoUDP(os.Getenv("KERB_CAGE_UDP")) },
 		func() error { _, err := net.LookupHost("localhost"); return err },
-		work,
+		useRuntime,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -241,14 +241,14 @@ func liveWithADatabase(o *outcome) (err error) {
 	if o.Report, err = role.Apply(); err != nil {
 		return err
 	}
-	if err := errors.Join(fill(db), db.Close()); err != nil {
+	if err := errors.Join(fillDatabase(db), db.Close()); err != nil {
 		return err
 	}
 	o.Again = Try(role)
 	return nil
 }
 
-func fill(db *bolt.DB) error {
+func fillDatabase(db *bolt.DB) error {
 	for i := range 50 {
 		err := db.Update(func(tx *bolt.Tx) error {
 			b, err := tx.CreateBucketIfNotExists([]byte("windows"))
@@ -264,8 +264,8 @@ func fill(db *bolt.DB) error {
 	return nil
 }
 
-func keep(db *bolt.DB, dir string) error {
-	if err := fill(db); err != nil {
+func keepDatabase(db *bolt.DB, dir string) error {
+	if err := fillDatabase(db); err != nil {
 		return err
 	}
 	fresh, err := bolt.Open(filepath.Join(dir, "compacting"), 0o600, nil)
@@ -294,7 +294,7 @@ func keep(db *bolt.DB, dir string) error {
 	return errors.Join(db.Close(), os.Remove(filepath.Join(dir, "spool")))
 }
 
-func speak(address, cert string) error {
+func speakTLS(address, cert string) error {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(cert)) {
 		return errors.New("no certificate")
@@ -314,7 +314,7 @@ func speak(address, cert string) error {
 	return nil
 }
 
-func echo(address string) error {
+func echoUDP(address string) error {
 	if address == "" {
 		return nil
 	}
@@ -341,7 +341,7 @@ func liveAsSupervisor(o *outcome) (err error) {
 		return err
 	}
 	o.Again = Try(Supervisor())
-	if err := work(); err != nil {
+	if err := useRuntime(); err != nil {
 		return err
 	}
 	c, err := net.Listen("tcp", "127.0.0.1:0")
@@ -368,14 +368,14 @@ func liveAsSupervisor(o *outcome) (err error) {
 	return inner.Report.Strict()
 }
 
-// liveAsForeigner loads a filter for another machine, as the kernel would
-// meet it when a call came in through another architecture's entry.
+// liveAsForeigner loads a filter for another machine, which the kernel applies
+// to a call through another architecture's entry.
 func liveAsForeigner(o *outcome) error {
 	other := machines[(1+indexOf(runtime.GOARCH))%len(machines)]
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	loaded, err := install(assemble(other, living, uint32(unix.Getpid())))
+	loaded, err := loadFilter(assembleFilter(other, living, uint32(unix.Getpid())))
 	o.Locked = strconv.FormatBool(loaded)
 	return err
 }

@@ -7,21 +7,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is one of the three architectures a filter can be made for.
+// machine is one of the three architectures for which a filter can be made.
 type machine struct {
-	name  string // GOARCH
-	audit uint32 // AUDIT_ARCH_… that the kernel puts before the filter
-	nr    func(on) int
-	x32   bool // numbers with bit 30 are a second interface to the same kernel
+	name  string       // GOARCH
+	audit uint32       // AUDIT_ARCH_… that the kernel passes to the filter
+	nr    func(on) int // number of a call on this machine
+	x32   bool         // numbers with bit 30 are a second interface to the same kernel
 }
 
+// machines are the architectures that the table of calls covers.
 var machines = []machine{
 	{"amd64", unix.AUDIT_ARCH_X86_64, func(n on) int { return n.amd64 }, true},
 	{"arm64", unix.AUDIT_ARCH_AARCH64, func(n on) int { return n.arm64 }, false},
 	{"arm", unix.AUDIT_ARCH_ARM, func(n on) int { return n.arm }, false},
 }
 
-func host() (machine, error) {
+// hostMachine returns the machine of this program.
+func hostMachine() (machine, error) {
 	for _, m := range machines {
 		if m.name == runtime.GOARCH {
 			return m, nil
@@ -39,67 +41,69 @@ const (
 )
 
 const (
-	verdictAllow = uint32(unix.SECCOMP_RET_ALLOW)
-	verdictKill  = uint32(unix.SECCOMP_RET_KILL_PROCESS)
-	x32Bit       = 0x40000000
+	actionAllow = uint32(unix.SECCOMP_RET_ALLOW)
+	actionKill  = uint32(unix.SECCOMP_RET_KILL_PROCESS)
+	x32Bit      = 0x40000000
 )
 
-func verdictErrno(errno uint32) uint32 {
+// actionErrno returns the action that refuses a call with an errno; 0 is EPERM.
+func actionErrno(errno uint32) uint32 {
 	if errno == 0 {
 		errno = uint32(unix.EPERM)
 	}
 	return unix.SECCOMP_RET_ERRNO | errno
 }
 
-// assemble makes the filter of a role for a machine.
+// assembleFilter makes the BPF filter of a role for a machine.
 //
-// A refused call gives an errno rather than death, so that what is in force
-// can be measured by trying, on the device, at every start. Death is for what
-// no code of ours could ever ask for: a system call through another
-// architecture's entry or through x32.
-func assemble(m machine, g grant, pid uint32) []unix.SockFilter {
+// A refused call returns an errno and does not kill the process, so that the
+// walls can be measured by trying, on the device, at every start.
+// SECCOMP_RET_KILL_PROCESS is for calls that kerb's code cannot make: through
+// the entry of another architecture or through x32.
+func assembleFilter(m machine, g grant, pid uint32) []unix.SockFilter {
 	p := program{
-		load(offArch),
-		jump(unix.BPF_JEQ, m.audit, 1, 0),
-		ret(verdictKill),
-		load(offNr),
+		loadWord(offArch),
+		jumpIf(unix.BPF_JEQ, m.audit, 1, 0),
+		returnAction(actionKill),
+		loadWord(offNr),
 	}
 	if m.x32 {
-		p = append(p, jump(unix.BPF_JGE, x32Bit, 0, 1), ret(verdictKill))
+		p = append(p, jumpIf(unix.BPF_JGE, x32Bit, 0, 1), returnAction(actionKill))
 	}
-	rest := verdictErrno(0)
+	rest := actionErrno(0)
 	if g&keeping != 0 {
-		rest = verdictAllow
+		rest = actionAllow
 	}
 	for _, c := range calls {
 		if nr := m.nr(c.nr); nr != none {
-			p = append(p, c.assemble(uint32(nr), g, pid)...)
+			p = append(p, c.assembleCall(uint32(nr), g, pid)...)
 		}
 	}
-	return append(p, ret(rest))
+	return append(p, returnAction(rest))
 }
 
-// assemble gives the row's instructions, or none where they would only repeat
-// what the end of the filter says.
-func (c call) assemble(nr uint32, g grant, pid uint32) program {
-	if g&keeping != 0 && len(c.may) != 0 || g&keeping == 0 && !c.granted(g) && c.as == 0 {
+// assembleCall returns the instructions of a row, or none where they would
+// repeat the end of the filter.
+func (c call) assembleCall(nr uint32, g grant, pid uint32) program {
+	if g&keeping != 0 && len(c.may) != 0 || g&keeping == 0 && !c.isGranted(g) && c.as == 0 {
 		return nil
 	}
 	var body program
-	open := false // a rule without tests: nothing after it is reached
+	open := false // after a rule without tests, further rules are not reached
 	for _, r := range c.may {
 		if r.to&g != 0 && !open {
-			body = append(body, r.assemble(pid)...)
+			body = append(body, r.assembleRule(pid)...)
 			open = len(r.when) == 0
 		}
 	}
 	if !open {
-		body = append(body, ret(verdictErrno(c.as)))
+		body = append(body, returnAction(actionErrno(c.as)))
 	}
-	return append(program{jump(unix.BPF_JEQ, nr, 0, uint8(len(body)))}, body...)
+	return append(program{jumpIf(unix.BPF_JEQ, nr, 0, uint8(len(body)))}, body...)
 }
 
-func (c call) granted(g grant) bool {
+// isGranted reports whether one of the grants allows the call in some form.
+func (c call) isGranted(g grant) bool {
 	for _, r := range c.may {
 		if r.to&g != 0 {
 			return true
@@ -108,25 +112,26 @@ func (c call) granted(g grant) bool {
 	return false
 }
 
-// assemble allows the call when all tests hold and falls through otherwise.
-func (r rule) assemble(pid uint32) program {
-	p := program{ret(verdictAllow)}
+// assembleRule allows the call when all tests hold, and falls through
+// otherwise.
+func (r rule) assembleRule(pid uint32) program {
+	p := program{returnAction(actionAllow)}
 	for i := len(r.when) - 1; i >= 0; i-- {
 		t := r.when[i]
-		p = append(t.assemble(pid, uint8(len(p))), p...)
+		p = append(t.assembleTest(pid, uint8(len(p))), p...)
 	}
 	return p
 }
 
-// assemble goes on when the test holds and jumps over the rest of the rule,
-// skip instructions, otherwise.
-func (t test) assemble(pid uint32, skip uint8) program {
+// assembleTest continues when the test holds, and otherwise jumps over the rest
+// of the rule, skip instructions.
+func (t test) assembleTest(pid uint32, skip uint8) program {
 	values := t.is
 	if values == nil {
 		values = []uint32{pid}
 	}
 	n := uint8(len(values))
-	low := program{load(offArgs + 8*uint32(t.arg))}
+	low := program{loadWord(offArgs + 8*uint32(t.arg))}
 	if t.mask != every {
 		low = append(low, unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: t.mask})
 	}
@@ -135,25 +140,29 @@ func (t test) assemble(pid uint32, skip uint8) program {
 		if i == len(values)-1 {
 			miss = skip
 		}
-		low = append(low, jump(unix.BPF_JEQ, v, n-1-uint8(i), miss))
+		low = append(low, jumpIf(unix.BPF_JEQ, v, n-1-uint8(i), miss))
 	}
 	high := program{
-		load(offArgs + 8*uint32(t.arg) + 4),
-		jump(unix.BPF_JEQ, 0, 0, uint8(len(low))+skip),
+		loadWord(offArgs + 8*uint32(t.arg) + 4),
+		jumpIf(unix.BPF_JEQ, 0, 0, uint8(len(low))+skip),
 	}
 	return append(high, low...)
 }
 
+// program is a sequence of BPF instructions.
 type program = []unix.SockFilter
 
-func load(at uint32) unix.SockFilter {
+// loadWord loads 32 bits of struct seccomp_data at an offset.
+func loadWord(at uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
 }
 
-func jump(how uint16, k uint32, yes, no uint8) unix.SockFilter {
+// jumpIf compares the accumulator with k and jumps over yes or no instructions.
+func jumpIf(how uint16, k uint32, yes, no uint8) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_JMP | how | unix.BPF_K, K: k, Jt: yes, Jf: no}
 }
 
-func ret(k uint32) unix.SockFilter {
+// returnAction ends the filter with an action.
+func returnAction(k uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k}
 }

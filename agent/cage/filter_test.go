@@ -21,8 +21,8 @@ const (
 	pid    = 4242
 	eperm  = uint32(unix.SECCOMP_RET_ERRNO | unix.EPERM)
 	nosys  = uint32(unix.SECCOMP_RET_ERRNO | unix.ENOSYS)
-	allow  = verdictAllow
-	killed = verdictKill
+	allow  = actionAllow
+	killed = actionKill
 )
 
 // asked is struct seccomp_data without the instruction pointer.
@@ -31,10 +31,10 @@ type asked struct {
 	args     [6]uint64
 }
 
-// judgeOf runs filters on an interpreter that is not ours. It reads a packet
-// in network order where the kernel reads the struct in the machine's, so the
-// words are put in its order.
-func judgeOf(t testing.TB, filter []unix.SockFilter) func(asked) uint32 {
+// interpreterOf runs filters on the BPF interpreter of golang.org/x/net. It
+// reads a packet in network byte order where the kernel reads the struct in the
+// machine's, so the words are written big-endian.
+func interpreterOf(t testing.TB, filter []unix.SockFilter) func(asked) uint32 {
 	t.Helper()
 	raw := make([]bpf.RawInstruction, len(filter))
 	for i, f := range filter {
@@ -183,9 +183,9 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 			if nr == 1<<20 {
 				continue
 			}
-			got := judgeOf(t, assemble(m, c.role.plan().grants, pid))(asked{nr, m.audit, c.args})
+			got := interpreterOf(t, assembleFilter(m, c.role.makePlan().grants, pid))(asked{nr, m.audit, c.args})
 			if got != c.verdict {
-				t.Errorf("%s: %s: %s: %s(%#x) = %#x, want %#x", m.name, c.role.name(), c.what, c.name, c.args, got, c.verdict)
+				t.Errorf("%s: %s: %s: %s(%#x) = %#x, want %#x", m.name, c.role.roleName(), c.what, c.name, c.args, got, c.verdict)
 			}
 		}
 	}
@@ -262,17 +262,17 @@ func TestTheWorstCallsAreInNoRole(t *testing.T) {
 				if nr == none {
 					continue
 				}
-				if got := judgeOf(t, assemble(m, role.plan().grants, pid))(asked{uint32(nr), m.audit, [6]uint64{}}); got != eperm {
-					t.Errorf("%s: %s: %s = %#x", m.name, role.name(), name, got)
+				if got := interpreterOf(t, assembleFilter(m, role.makePlan().grants, pid))(asked{uint32(nr), m.audit, [6]uint64{}}); got != eperm {
+					t.Errorf("%s: %s: %s = %#x", m.name, role.roleName(), name, got)
 				}
 			}
 		}
 	}
 }
 
-// reads says whether the table lets a role make a call, in the plainest words:
-// it is the specification the filters are compared with.
-func reads(m machine, g grant, a asked) uint32 {
+// specifiedAction reads from the table, in the plainest code, whether a role
+// may make a call. The filters are compared with it.
+func specifiedAction(m machine, g grant, a asked) uint32 {
 	if a.arch != m.audit || m.x32 && a.nr >= x32Bit {
 		return killed
 	}
@@ -325,8 +325,8 @@ func TestFiltersSayWhatTheTableSays(t *testing.T) {
 	}
 	for _, m := range machines {
 		for _, role := range append(everyRole, Supervisor()) {
-			g := role.plan().grants
-			verdict := judgeOf(t, assemble(m, g, pid))
+			g := role.makePlan().grants
+			verdict := interpreterOf(t, assembleFilter(m, g, pid))
 			for i := range rounds {
 				a := asked{nr: uint32(i), arch: m.audit}
 				switch {
@@ -345,8 +345,8 @@ func TestFiltersSayWhatTheTableSays(t *testing.T) {
 						a.args[j] = r.Uint64() >> r.IntN(64)
 					}
 				}
-				if got, want := verdict(a), reads(m, g, a); got != want {
-					t.Fatalf("%s: %s %#x: %+v = %#x, want %#x", m.name, role.name(), g, a, got, want)
+				if got, want := verdict(a), specifiedAction(m, g, a); got != want {
+					t.Fatalf("%s: %s %#x: %+v = %#x, want %#x", m.name, role.roleName(), g, a, got, want)
 				}
 			}
 		}
@@ -360,22 +360,22 @@ func FuzzFiltersSayWhatTheTableSays(f *testing.F) {
 	f.Add(uint8(0), uint8(0), uint32(x32Bit|1), uint32(unix.AUDIT_ARCH_X86_64), uint64(1), uint64(0), uint64(0), uint64(0))
 	f.Fuzz(func(t *testing.T, machineNo, roleNo uint8, nr, arch uint32, a0, a1, a2, a3 uint64) {
 		m := machines[int(machineNo)%len(machines)]
-		g := everyRole[int(roleNo)%len(everyRole)].plan().grants
+		g := everyRole[int(roleNo)%len(everyRole)].makePlan().grants
 		a := asked{nr, arch, [6]uint64{a0, a1, a2, a3}}
-		if got, want := judgeOf(t, assemble(m, g, pid))(a), reads(m, g, a); got != want {
+		if got, want := interpreterOf(t, assembleFilter(m, g, pid))(a), specifiedAction(m, g, a); got != want {
 			t.Errorf("%s, grants %#x: %+v = %#x, want %#x", m.name, g, a, got, want)
 		}
 	})
 }
 
-// The control of the property: a filter with one row too many is noticed.
+// The control of the property: a filter with one row too many is detected.
 func TestARowTooManyIsNoticed(t *testing.T) {
 	m := machines[0]
-	filter := assemble(m, living, pid)
-	execve := []unix.SockFilter{jump(unix.BPF_JEQ, 59, 0, 1), ret(verdictAllow)}
+	filter := assembleFilter(m, living, pid)
+	execve := []unix.SockFilter{jumpIf(unix.BPF_JEQ, 59, 0, 1), returnAction(actionAllow)}
 	planted := slices.Insert(slices.Clone(filter), len(filter)-1, execve...)
 	a := asked{59, m.audit, [6]uint64{}}
-	if judgeOf(t, planted)(a) == reads(m, living, a) {
+	if interpreterOf(t, planted)(a) == specifiedAction(m, living, a) {
 		t.Error("execve was planted, and nobody noticed")
 	}
 }
@@ -383,13 +383,13 @@ func TestARowTooManyIsNoticed(t *testing.T) {
 func TestFiltersAreWithinTheKernelsLimits(t *testing.T) {
 	for _, m := range machines {
 		for _, role := range append(everyRole, Supervisor()) {
-			g := role.plan().grants
-			if n := len(assemble(m, g, pid)); n > unix.BPF_MAXINSNS {
-				t.Errorf("%s: %s has %d instructions", m.name, role.name(), n)
+			g := role.makePlan().grants
+			if n := len(assembleFilter(m, g, pid)); n > unix.BPF_MAXINSNS {
+				t.Errorf("%s: %s has %d instructions", m.name, role.roleName(), n)
 			}
 			for _, c := range calls {
-				if n := len(c.assemble(0, g, pid)); n > 256 {
-					t.Errorf("%s: the row of %s has %d instructions, a jump reaches 255", role.name(), c.name, n)
+				if n := len(c.assembleCall(0, g, pid)); n > 256 {
+					t.Errorf("%s: the row of %s has %d instructions, a jump reaches 255", role.roleName(), c.name, n)
 				}
 			}
 		}

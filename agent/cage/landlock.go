@@ -10,26 +10,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What Landlock may grant to a file of the state directory, and to one that is
-// read. Executing is in neither.
+// The rights that Landlock grants to a path that is read, and to the state
+// directory. Execution is in neither.
 const (
 	mayRead  = ll.AccessFSReadFile | ll.AccessFSReadDir
 	mayWrite = mayRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
-	// Rights that make sense on something that is no directory.
+	// The rights that apply to a file.
 	mayFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate
 )
 
-// Landlock ABIs that brought what we look for: Linux 6.7 and a later one.
+// The Landlock ABIs with rules for TCP ports (Linux 6.7) and for UDP.
 const (
 	abiPorts = 4
 	abiUDP   = 10
 )
 
-// lock applies Landlock to all threads, with everything that this kernel's ABI
-// can restrict, and returns that ABI; 0 is a kernel without. The supervisor is
-// left out. The library's
-// best effort is not used: it would say nothing when it does nothing.
-func lock(p plan) (abi int, err error) {
+// restrictLandlock applies Landlock to all threads, with all rights that this
+// kernel's ABI can restrict, and returns that ABI; 0 is a kernel without
+// Landlock. The supervisor is left out. The library's best-effort mode is not
+// used: it does not report when it restricts no right.
+func restrictLandlock(p plan) (abi int, err error) {
 	abi, err = ll.LandlockGetABIVersion()
 	if err != nil || abi < 1 {
 		return 0, nil
@@ -42,7 +42,7 @@ func lock(p plan) (abi int, err error) {
 		landlock.V7, landlock.V8, landlock.V9, landlock.V10, landlock.V11,
 	}
 	config := known[min(abi, len(known))-1]
-	rules, err := p.rules(abi, config)
+	rules, err := p.landlockRules(abi, config)
 	if err != nil {
 		return abi, err
 	}
@@ -52,8 +52,8 @@ func lock(p plan) (abi int, err error) {
 	return abi, nil
 }
 
-// rules are the exceptions of a plan: none for sense.
-func (p plan) rules(abi int, config landlock.Config) (rules []landlock.Rule, err error) {
+// landlockRules returns the exceptions of a plan: none for sense.
+func (p plan) landlockRules(abi int, config landlock.Config) (rules []landlock.Rule, err error) {
 	allow := func(access landlock.AccessFSSet, path string) error {
 		st, err := os.Stat(path)
 		if err != nil {
@@ -76,7 +76,7 @@ func (p plan) rules(abi int, config landlock.Config) (rules []landlock.Rule, err
 		}
 	}
 	if p.grants&names != 0 {
-		for _, path := range nameFiles() {
+		for _, path := range resolverFiles() {
 			if err := allow(mayRead, path); err != nil {
 				return nil, fmt.Errorf("to look up names: %w", err)
 			}
@@ -85,6 +85,7 @@ func (p plan) rules(abi int, config landlock.Config) (rules []landlock.Rule, err
 	return append(rules, p.portRules(abi)...), nil
 }
 
+// portRules returns the rules for the plan's ports, and port 53 for names.
 func (p plan) portRules(abi int) (rules []landlock.Rule) {
 	if abi < abiPorts {
 		return nil
@@ -101,10 +102,10 @@ func (p plan) portRules(abi int) (rules []landlock.Rule) {
 	return rules
 }
 
-// nameFiles are what Go's resolver reads (net/conf.go, net/hosts.go), as far
-// as they exist. Whoever keeps resolv.conf replaces it by renaming, so the
-// directory it really lies in is the thing to allow.
-func nameFiles() (paths []string) {
+// resolverFiles returns the files that Go's resolver reads (net/conf.go,
+// net/hosts.go), as far as they exist. Network managers replace resolv.conf by
+// renaming, so the directory of the real file is allowed.
+func resolverFiles() (paths []string) {
 	if real, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil {
 		paths = append(paths, filepath.Dir(real))
 	}
@@ -116,20 +117,21 @@ func nameFiles() (paths []string) {
 	return paths
 }
 
-// landlocked measures Landlock before seccomp covers it.
-func landlocked(p plan, abi int) Wall {
+// measureLandlock tries to open the root directory before seccomp refuses it.
+func measureLandlock(p plan, abi int) Wall {
 	const name = "pass Landlock"
 	switch {
 	case p.grants&keeping != 0:
-		return Wall{Name: name, How: fmt.Sprintf("ABI %d, not used", abi), May: reason(keeping)}
+		return Wall{Name: name, How: fmt.Sprintf("ABI %d, not used", abi), May: reasonFor(keeping)}
 	case abi == 0 && p.grants&(files|network) == 0:
 		return Wall{Name: name, How: "this kernel has none", May: "seccomp refuses all that it would"}
 	case abi == 0:
 		return Wall{Name: name, How: "this kernel has none"}
 	}
-	return judge(name, fmt.Sprintf("ABI %d; open(\"/\") before the filter", abi), openRoot())
+	return wallFromErrno(name, fmt.Sprintf("ABI %d; open(\"/\") before the filter", abi), tryOpenRoot())
 }
 
-func openRoot() unix.Errno {
-	return undo(unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
+// tryOpenRoot opens the root directory for reading.
+func tryOpenRoot() unix.Errno {
+	return closeAgain(unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 }

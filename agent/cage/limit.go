@@ -13,16 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Descriptors a caged process may hold at once: what it was given, netpoll's
-// two, and for the uplink its database, a connection and name lookups.
+// The largest number of open descriptors: those handed over, netpoll's two, and
+// for the uplink its database, a connection and name lookups. Chosen by hand,
+// with room.
 const (
 	senseFiles  = 64
 	uplinkFiles = 256
 )
 
-// limit sets what is not a filter: resource limits, no dumps, no capabilities,
-// no new privileges.
-func limit(p plan) error {
+// setLimits sets the restrictions beside the filters: resource limits, no core
+// dumps, no capabilities, no new privileges.
+func setLimits(p plan) error {
 	limits := []struct {
 		what int
 		name string
@@ -31,7 +32,7 @@ func limit(p plan) error {
 	}{
 		{unix.RLIMIT_CORE, "core", 0, true},
 		{unix.RLIMIT_FSIZE, "file size", 0, p.grants&(database|keeping) == 0},
-		{unix.RLIMIT_NOFILE, "open files", openFiles(p), p.grants&keeping == 0},
+		{unix.RLIMIT_NOFILE, "open files", maxOpenFiles(p), p.grants&keeping == 0},
 	}
 	for _, l := range limits {
 		if !l.to {
@@ -61,30 +62,34 @@ func limit(p plan) error {
 	return nil
 }
 
-// openFiles keeps the lower of our limit and the one that is set.
-func openFiles(p plan) uint64 {
+// maxOpenFiles returns the lower one of the role's limit of descriptors and the
+// present one.
+func maxOpenFiles(p plan) uint64 {
 	want := uint64(senseFiles)
 	if p.grants&network != 0 {
 		want = uplinkFiles
 	}
-	if now, err := askLimit(unix.RLIMIT_NOFILE); err == nil {
+	if now, err := hardLimit(unix.RLIMIT_NOFILE); err == nil {
 		want = min(want, now)
 	}
 	return want
 }
 
-// setLimit and askLimit are for the hard limit, and are prlimit64 on every
-// machine: the older calls are in no table.
+// setLimit sets soft and hard limit by prlimit64 on every machine: the older
+// system calls are not in the table.
 func setLimit(what int, max uint64) error {
 	return unix.Prlimit(0, what, &unix.Rlimit{Cur: max, Max: max}, nil)
 }
 
-func askLimit(what int) (uint64, error) {
+// hardLimit returns the hard limit, by prlimit64.
+func hardLimit(what int) (uint64, error) {
 	var now unix.Rlimit
 	err := unix.Prlimit(0, what, nil, &now)
 	return now.Max, err
 }
 
+// limitMemory limits the address space to its present size and so many bytes
+// more.
 func limitMemory(more uint64) error {
 	// proc_pid_statm(5): the first field is the size in pages.
 	statm, err := os.ReadFile("/proc/self/statm")
@@ -101,9 +106,10 @@ func limitMemory(more uint64) error {
 }
 
 // dropCapabilities empties the three sets on every thread, so that root inside
-// the cage is an ordinary user who owns root's files. Who has none, as under
-// systemd, makes no such call. The supervisor loses only the right to set the
-// clock, and with no_new_privs no program that it starts gets it back.
+// the cage is an ordinary user who owns root's files. A process without
+// capabilities, as under systemd, makes no such call. The supervisor loses only
+// the right to set the clock, and with no_new_privs no program that it starts
+// gets it back.
 func dropCapabilities(clockOnly bool) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var had, data [2]unix.CapUserData
@@ -126,9 +132,9 @@ func dropCapabilities(clockOnly bool) error {
 	return nil
 }
 
-// capabilities measures what is left.
-func capabilities(p plan) Wall {
-	w := Wall{Name: "hold a capability", May: reason(p.grants & keeping)}
+// measureCapabilities reports whether a permitted capability is left.
+func measureCapabilities(p plan) Wall {
+	w := Wall{Name: "hold a capability", May: reasonFor(p.grants & keeping)}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {
@@ -140,10 +146,11 @@ func capabilities(p plan) Wall {
 	return w
 }
 
-// descriptors looks for one that could carry pixels to a disk. Sockets and
-// pipes are counted: they are what the role was given to speak through.
-func descriptors(p plan) Wall {
-	w := Wall{Name: "write to a file that was left open", May: reason(p.grants & (database | keeping))}
+// measureDescriptors looks for a descriptor that could carry pixels to a disk:
+// a regular file or block device open for writing. Sockets and pipes are
+// counted in How: they are the outputs that the role was given.
+func measureDescriptors(p plan) Wall {
+	w := Wall{Name: "write to a file that was left open", May: reasonFor(p.grants & (database | keeping))}
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		w.How = "cannot list descriptors: " + err.Error()
@@ -173,11 +180,11 @@ func descriptors(p plan) Wall {
 	return w
 }
 
-// neighbours looks for a network: only one with nothing but a loopback that is
-// down is none. It is a second wall behind the filter, so that sense may do
-// without where the kernel gives no namespace.
-func neighbours(p plan) Wall {
-	w := Wall{Name: "be in a network", May: reason(p.grants & (network | keeping))}
+// measureInterfaces reports whether the process is in a network: one whose only
+// interface is a loopback that is down is none. This wall stands behind the
+// filter, so that sense may do without it where the kernel gives no namespace.
+func measureInterfaces(p plan) Wall {
+	w := Wall{Name: "be in a network", May: reasonFor(p.grants & (network | keeping))}
 	if w.May == "" {
 		w.May = "seccomp refuses every socket"
 	}

@@ -8,30 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Report says what holds a process, as measured from inside it.
+// Report lists the walls around a process, as measured from inside it.
 type Report struct {
 	Role     string `json:"role"`
 	Machine  string `json:"machine"`  // GOARCH
 	Kernel   string `json:"kernel"`   // release, as uname gives it
-	Landlock int    `json:"landlock"` // the kernel's ABI; 0: none, or not asked by Try
+	Landlock int    `json:"landlock"` // the kernel's ABI; 0: none, or a Report of Try
 	Walls    []Wall `json:"walls"`
 }
 
-// Wall is one thing a role must not be able to do, and what came of trying.
+// Wall is one ability that a role must not have, and the result of trying it.
 type Wall struct {
 	Name  string `json:"name"`            // completes "it cannot …"
 	Holds bool   `json:"holds"`           // the attempt was refused
-	Errno string `json:"errno,omitempty"` // what the kernel answered; none: it did as asked, or How is no call
-	How   string `json:"how"`             // how it was tried
+	Errno string `json:"errno,omitempty"` // the kernel's answer; empty: the call succeeded, or How is not a call
+	How   string `json:"how"`             // the attempt
 	May   string `json:"may,omitempty"`   // why this role may do it, or do without the wall; empty: it must hold
 }
 
-// Strict is an error that names every wall that should hold and does not.
+// Strict returns an error that names every wall that should hold and does not.
 func (r Report) Strict() error {
 	var faults []error
 	for _, w := range r.Walls {
 		if !w.Holds && w.May == "" {
-			faults = append(faults, fmt.Errorf("it can %s: %s: %s", w.Name, w.How, w.answer()))
+			faults = append(faults, fmt.Errorf("it can %s: %s: %s", w.Name, w.How, w.errnoText()))
 		}
 	}
 	if len(r.Walls) == 0 {
@@ -43,7 +43,7 @@ func (r Report) Strict() error {
 	return fmt.Errorf("cage for %s: %w", r.Role, errors.Join(faults...))
 }
 
-// String is a table for people: one wall a line.
+// String returns a table for people: one wall a line.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s on %s, Linux %s\n", r.Role, r.Machine, r.Kernel)
@@ -55,7 +55,7 @@ func (r Report) String() string {
 		case !w.Holds:
 			mark = "CAN   "
 		}
-		fmt.Fprintf(&b, "%s %-36s %-13s %s", mark, w.Name, w.answer(), w.How)
+		fmt.Fprintf(&b, "%s %-36s %-13s %s", mark, w.Name, w.errnoText(), w.How)
 		if w.May != "" {
 			fmt.Fprintf(&b, " (%s)", w.May)
 		}
@@ -64,16 +64,17 @@ func (r Report) String() string {
 	return b.String()
 }
 
-func (w Wall) answer() string {
+// errnoText returns the errno, or "-" without one.
+func (w Wall) errnoText() string {
 	if w.Errno == "" {
 		return "-"
 	}
 	return w.Errno
 }
 
-// judge makes a wall of an attempt's answer. Any other errno than a refusal
-// means that the kernel took the call and only disliked the arguments.
-func judge(name, how string, errno unix.Errno) Wall {
+// wallFromErrno makes a wall of an attempt's errno. Any errno but a refusal
+// means that the kernel accepted the call and refused only its arguments.
+func wallFromErrno(name, how string, errno unix.Errno) Wall {
 	w := Wall{Name: name, How: how}
 	switch errno {
 	case 0:
@@ -89,8 +90,9 @@ func judge(name, how string, errno unix.Errno) Wall {
 	return w
 }
 
-// reason says why a role with one of the grants may do what others may not.
-func reason(g grant) string {
+// reasonFor returns why a role with one of the grants may do an otherwise
+// forbidden call.
+func reasonFor(g grant) string {
 	for _, r := range []struct {
 		grant
 		why string

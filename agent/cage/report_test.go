@@ -16,7 +16,7 @@ func TestOnlyARefusalIsARefusal(t *testing.T) {
 		unix.EBADF: false, unix.EINVAL: false, unix.ENOENT: false, unix.ECONNREFUSED: false, unix.EFAULT: false,
 		unix.ESRCH: false, unix.EINPROGRESS: false, unix.EIO: false, unix.EMFILE: false,
 	} {
-		if w := judge("x", "y", errno); w.Holds != holds {
+		if w := wallFromErrno("x", "y", errno); w.Holds != holds {
 			t.Errorf("%v: holds is %v", errno, w.Holds)
 		}
 	}
@@ -24,9 +24,9 @@ func TestOnlyARefusalIsARefusal(t *testing.T) {
 
 func TestStrictNamesEveryWallThatIsMissing(t *testing.T) {
 	r := Report{Role: "sense", Walls: []Wall{
-		judge("listen", "bind", unix.EPERM),
-		judge("fork", "clone(SIGCHLD)", 0),
-		judge("connect", "connect(-1)", unix.EBADF),
+		wallFromErrno("listen", "bind", unix.EPERM),
+		wallFromErrno("fork", "clone(SIGCHLD)", 0),
+		wallFromErrno("connect", "connect(-1)", unix.EBADF),
 		{Name: "dial", May: "speaks to its broker"},
 	}}
 	err := r.Strict()
@@ -52,7 +52,7 @@ func TestAnEmptyReportIsNotStrict(t *testing.T) {
 }
 
 func TestReportSurvivesJSON(t *testing.T) {
-	r := Report{"sense", "arm", "6.12", 6, []Wall{judge("listen", "bind", unix.EPERM), {Name: "dial", May: "why"}}}
+	r := Report{"sense", "arm", "6.12", 6, []Wall{wallFromErrno("listen", "bind", unix.EPERM), {Name: "dial", May: "why"}}}
 	text, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestAMistakenPlanIsRefusedBeforeAnythingIsDone(t *testing.T) {
 		"nothing to be read":   Uplink(1).Read(file),
 		"one of two is absent": Uplink(1).Read("/", file),
 	} {
-		if err := role.plan().check(); err == nil {
+		if err := role.makePlan().checkPaths(); err == nil {
 			t.Errorf("%s: no error", what)
 		}
 	}
@@ -82,7 +82,7 @@ func TestAMistakenPlanIsRefusedBeforeAnythingIsDone(t *testing.T) {
 func TestRolesDoNotShareWhatTheyAdd(t *testing.T) {
 	base := Uplink(1).Read("/a")
 	one, two := base.Read("/b"), base.Read("/c")
-	if got := one.plan().read; !reflect.DeepEqual(got, []string{"/a", "/b"}) {
-		t.Errorf("%v, after %v was made", got, two.plan().read)
+	if got := one.makePlan().read; !reflect.DeepEqual(got, []string{"/a", "/b"}) {
+		t.Errorf("%v, after %v was made", got, two.makePlan().read)
 	}
 }

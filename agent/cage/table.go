@@ -1,10 +1,11 @@
 package cage
 
-// grant is one ability a role may be given; a role is a set of them.
+// grant is a set of abilities; each constant is one ability that a role may
+// have.
 type grant uint16
 
 const (
-	living   grant = 1 << iota // what any Go program needs to go on running
+	living   grant = 1 << iota // the calls of the Go runtime
 	handover                   // receive descriptors over a Unix socket
 	video                      // exchange buffers with an opened V4L2 device
 	lines                      // read the levels of requested GPIO lines
@@ -16,17 +17,17 @@ const (
 	keeping                    // the supervisor: everything but the worst
 )
 
-const files = names | reading | state // opens something, so it may also look at it
+const files = names | reading | state // these roles open files, so they may also read their metadata
 
-// none stands where a machine has no such call.
+// none is the number of a call that a machine does not have.
 const none = -1
 
 // on holds one call's number on each machine.
 type on struct{ amd64, arm64, arm int }
 
-// call is one row: a system call, its numbers, who may make it and how. A call
-// with no rules is refused to every role, the supervisor included; a call that
-// has no row is refused to every role but the supervisor.
+// call is one row: a system call, its numbers, and the rules by which roles may
+// make it. A call without rules is refused to every role, the supervisor
+// included; a call without a row is refused to every role but the supervisor.
 type call struct {
 	name string
 	nr   on
@@ -196,7 +197,7 @@ var calls = []call{
 	{"statfs64", on{none, none, 266}, []rule{to(database)}, 0},
 	{"fstatfs64", on{none, none, 267}, []rule{to(database)}, 0},
 
-	// Nobody: other processes' memory, the kernel's own doors, the clock.
+	// No role: other processes' memory, the kernel's own doors, the clock.
 	{"ptrace", on{101, 117, 26}, nil, 0},
 	{"process_vm_readv", on{310, 270, 376}, nil, 0},
 	{"process_vm_writev", on{311, 271, 377}, nil, 0},

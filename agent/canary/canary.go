@@ -1,12 +1,12 @@
-// Package canary makes pictures that can be recognised again, and looks for
-// what is left of them. A device is shown such pictures; whatever is then found
-// outside the process that saw them got out.
+// Package canary makes pictures with a secret mark and searches data for the
+// mark. A test camera shows such pictures to a device; a mark that is found
+// outside the process that read them has leaked.
 //
-// A mark is found as the compressed bytes of the file, as the same in hex,
+// It finds the mark as the compressed bytes of the file, the same in hex,
 // base64 or gzip, and as the pattern of light in decoded pixels, at full size
-// and reduced. What was encrypted, or written in a way of its own, is not
-// found: the search shows leaks by accident, and the walls stand against the
-// rest.
+// and reduced. It refuses to claim more: data that was encrypted or encoded in
+// another way is not found. The search shows leaks by accident; against intent
+// there are the walls of agent/cage.
 package canary
 
 import (
@@ -19,22 +19,28 @@ import (
 	"image/jpeg"
 )
 
-// The pattern is vertical stripes, dark or bright by chance, as wide as a JPEG
+// The pattern: vertical stripes, dark or bright at random, as wide as a JPEG
 // block.
 const (
 	Width, Height = 640, 480
 	stripe        = 8
 	stripes       = Width / stripe
-	dark, bright  = 50, 205
+	dark, bright  = 50, 205 // luma
+
+	boxWidth, boxHeight = 60, 90 // pixels
+	boxStep             = 6      // pixels between two pictures
+	boxLuma             = 128
+
+	jpegQuality = 90 // of 100
 )
 
-// Mark is what the pictures of one trial have in common.
+// Mark is the secret that the pictures of one trial have in common.
 type Mark struct {
-	bytes [24]byte      // stands in every file
-	light [stripes]bool // of every row of pixels
+	bytes [24]byte      // in a comment of every file
+	light [stripes]bool // bright stripes, the same in every row of pixels
 }
 
-// New makes a mark that nobody had before.
+// New returns a random mark.
 func New() *Mark {
 	m := new(Mark)
 	_, _ = rand.Read(m.bytes[:]) // never fails: crypto/rand
@@ -46,8 +52,8 @@ func New() *Mark {
 	return m
 }
 
-// Pixels is a marked picture as luma, row by row. A box that moves with n makes
-// something happen in it.
+// Pixels returns a marked picture of Width × Height as luma, row by row, with a
+// grey box that moves with n, so that there is motion to detect.
 func (m *Mark) Pixels(n int) []byte {
 	pix := make([]byte, Width*Height)
 	for i := range pix {
@@ -56,21 +62,22 @@ func (m *Mark) Pixels(n int) []byte {
 			pix[i] = bright
 		}
 	}
-	x, y := 6*n%(Width-60), Height/3
-	for row := y; row < y+90; row++ {
-		for col := x; col < x+60; col++ {
-			pix[row*Width+col] = 128
+	x, y := boxStep*n%(Width-boxWidth), Height/3
+	for row := y; row < y+boxHeight; row++ {
+		for col := x; col < x+boxWidth; col++ {
+			pix[row*Width+col] = boxLuma
 		}
 	}
 	return pix
 }
 
-// JPEG is a marked picture as a camera would send it: the pattern in its light,
-// and the bytes of the mark in a comment.
+// JPEG returns a marked picture as a camera sends it: the pattern in its
+// pixels, and the bytes of the mark in a comment segment. n moves the box. The
+// error is the encoder's.
 func (m *Mark) JPEG(n int) ([]byte, error) {
 	img := &image.Gray{Pix: m.Pixels(n), Stride: Width, Rect: image.Rect(0, 0, Width, Height)}
 	var b bytes.Buffer
-	if err := jpeg.Encode(&b, gray{img}, &jpeg.Options{Quality: 90}); err != nil {
+	if err := jpeg.Encode(&b, ycbcrGray{img}, &jpeg.Options{Quality: jpegQuality}); err != nil {
 		return nil, fmt.Errorf("make a marked picture: %w", err)
 	}
 	comment := binary.BigEndian.AppendUint16([]byte{0xff, 0xfe}, uint16(2+len(m.bytes)))
@@ -78,9 +85,14 @@ func (m *Mark) JPEG(n int) ([]byte, error) {
 	return append(append([]byte{0xff, 0xd8}, comment...), b.Bytes()[2:]...), nil
 }
 
-// gray hides the picture's type: as *image.Gray it would become a file of one
-// component, and cameras send three.
-type gray struct{ *image.Gray }
+// ycbcrGray makes the encoder write three components, as cameras do: an
+// *image.Gray would become a file of one component.
+type ycbcrGray struct{ *image.Gray }
 
-func (gray) ColorModel() color.Model   { return color.YCbCrModel }
-func (g gray) At(x, y int) color.Color { return color.YCbCr{Y: g.Pix[y*g.Stride+x], Cb: 128, Cr: 128} }
+// ColorModel returns YCbCr, of three components.
+func (ycbcrGray) ColorModel() color.Model { return color.YCbCrModel }
+
+// At returns the luma of a pixel with neutral colour.
+func (g ycbcrGray) At(x, y int) color.Color {
+	return color.YCbCr{Y: g.Pix[y*g.Stride+x], Cb: 128, Cr: 128}
+}

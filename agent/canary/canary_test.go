@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func decoded(t *testing.T, b []byte) []byte {
+func decodeLuma(t *testing.T, b []byte) []byte {
 	t.Helper()
 	img, err := jpeg.Decode(bytes.NewReader(b))
 	if err != nil {
@@ -24,7 +24,7 @@ func decoded(t *testing.T, b []byte) []byte {
 	return y.Y
 }
 
-func reduced(pix []byte, k int) (out []byte) {
+func reduceBy(pix []byte, k int) (out []byte) {
 	for y := 0; y+k <= Height; y += k {
 		for x := 0; x+k <= Width; x += k {
 			sum := 0
@@ -37,7 +37,7 @@ func reduced(pix []byte, k int) (out []byte) {
 	return out
 }
 
-func packed(b []byte) []byte {
+func gzipped(b []byte) []byte {
 	var z bytes.Buffer
 	w := gzip.NewWriter(&z)
 	_, _ = w.Write(b)
@@ -51,20 +51,20 @@ func TestAMarkIsFoundInEveryForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pix := decoded(t, file)
+	pix := decodeLuma(t, file)
 	around := func(b []byte) []byte { return slices.Concat(make([]byte, 1001), b, []byte("the end")) }
 	for want, data := range map[string][]byte{
 		"compressed bytes":           file,
 		"compressed bytes in hex":    []byte(hex.EncodeToString(file)),
 		"compressed bytes in base64": []byte(base64.StdEncoding.EncodeToString(file)),
-		"compressed bytes in gzip":   packed(file),
+		"compressed bytes in gzip":   gzipped(file),
 		"pixels":                     pix,
-		"pixels in gzip":             packed(pix),
-		"pixels at 1/2":              reduced(pix, 2),
-		"pixels at 1/3":              reduced(pix, 3),
-		"pixels at 1/4":              reduced(pix, 4),
-		"pixels at 1/6":              reduced(pix, 6),
-		"pixels at 1/8":              reduced(pix, 8),
+		"pixels in gzip":             gzipped(pix),
+		"pixels at 1/2":              reduceBy(pix, 2),
+		"pixels at 1/3":              reduceBy(pix, 3),
+		"pixels at 1/4":              reduceBy(pix, 4),
+		"pixels at 1/6":              reduceBy(pix, 6),
+		"pixels at 1/8":              reduceBy(pix, 8),
 	} {
 		if got := m.Find(around(data)); !slices.Contains(got, want) {
 			t.Errorf("%s: found %q", want, got)
@@ -84,7 +84,7 @@ func TestAnotherMarkIsNotFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := New()
-	for _, data := range [][]byte{file, decoded(t, file), nil, make([]byte, 1<<20)} {
+	for _, data := range [][]byte{file, decodeLuma(t, file), nil, make([]byte, 1<<20)} {
 		if got := other.Find(data); got != nil {
 			t.Errorf("found %q in %d bytes of another", got, len(data))
 		}

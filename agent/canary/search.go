@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// scales are the widths of a stripe in which the pattern is looked for: full
+// scales are the widths of a stripe at which the pattern is searched: full
 // size, halves, and the thirds to which 640 pixels are reduced for counting.
 var scales = [...]struct {
 	name  string
@@ -22,16 +22,17 @@ var scales = [...]struct {
 	{"pixels at 1/8", stripe / 8.0},
 }
 
-// sure is how many stripes in a row must be right. Chance gets that once in
-// 2^60 places.
-const sure = 60
+// minStripes is how many stripes in a row must match. A random match has a
+// probability of 2^-60 at each place.
+const minStripes = 60
 
-// maxUnpacked bounds what one gzip stream is unpacked to.
+// maxUnpacked bounds the bytes unpacked from one gzip stream.
 const maxUnpacked = 64 << 20
 
-// Find names the forms in which something of the mark is in data.
+// Find returns the forms in which the mark is in data, such as "pixels" or
+// "compressed bytes in hex"; none when it was not found.
 func (m *Mark) Find(data []byte) (forms []string) {
-	forms = m.find(data)
+	forms = m.findRaw(data)
 	for at := 0; ; at++ {
 		i := bytes.Index(data[at:], []byte{0x1f, 0x8b, 0x08})
 		if i < 0 {
@@ -42,34 +43,36 @@ func (m *Mark) Find(data []byte) (forms []string) {
 		if err != nil {
 			continue
 		}
-		inner, _ := io.ReadAll(io.LimitReader(z, maxUnpacked)) // as far as it is whole
-		for _, f := range m.find(inner) {
+		inner, _ := io.ReadAll(io.LimitReader(z, maxUnpacked)) // as far as it can be unpacked
+		for _, f := range m.findRaw(inner) {
 			forms = append(forms, f+" in gzip")
 		}
 	}
 }
 
-func (m *Mark) find(data []byte) (forms []string) {
+// findRaw searches data without unpacking it.
+func (m *Mark) findRaw(data []byte) (forms []string) {
 	if bytes.Contains(data, m.bytes[:]) {
 		forms = append(forms, "compressed bytes")
 	}
 	if bytes.Contains(bytes.ToLower(data), []byte(hex.EncodeToString(m.bytes[:]))) {
 		forms = append(forms, "compressed bytes in hex")
 	}
-	if m.inBase64(data) {
+	if m.hasBase64(data) {
 		forms = append(forms, "compressed bytes in base64")
 	}
 	for _, s := range scales {
-		if m.inLight(data, s.width) {
+		if m.hasPattern(data, s.width) {
 			forms = append(forms, s.name)
 		}
 	}
 	return forms
 }
 
-// inBase64 looks for the mark at each of the three places where it may begin
-// within a group of base64; what depends on its neighbours is left out.
-func (m *Mark) inBase64(data []byte) bool {
+// hasBase64 searches the mark in base64 at each of the three places where it
+// may begin within a group of four characters. Characters that depend on
+// neighbouring bytes are left out.
+func (m *Mark) hasBase64(data []byte) bool {
 	for shift := range 3 {
 		text := base64.StdEncoding.EncodeToString(append(make([]byte, shift), m.bytes[:21+shift%3]...))
 		if bytes.Contains(data, []byte(text[4:28])) {
@@ -79,18 +82,18 @@ func (m *Mark) inBase64(data []byte) bool {
 	return false
 }
 
-// inLight looks for the pattern in rows of pixels with stripes of that width.
-func (m *Mark) inLight(data []byte, width float64) bool {
-	var at [sure]int
+// hasPattern searches the pattern in rows of pixels with stripes of that width.
+func (m *Mark) hasPattern(data []byte, width float64) bool {
+	var at [minStripes]int
 	for i := range at {
 		at[i] = int((float64(i) + 0.5) * width)
 	}
-	for from := 0; from+at[sure-1] < len(data); from++ {
+	for from := 0; from+at[minStripes-1] < len(data); from++ {
 		i := 0
-		for i < sure && (data[from+at[i]] > (dark+bright)/2) == m.light[i] {
+		for i < minStripes && (data[from+at[i]] > (dark+bright)/2) == m.light[i] {
 			i++
 		}
-		if i == sure {
+		if i == minStripes {
 			return true
 		}
 	}

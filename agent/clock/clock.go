@@ -1,10 +1,11 @@
-// Package clock reads the time, says how far it can be believed, and cuts it
-// into windows.
+// Package clock reads the system's clocks, reports whether the wall clock is
+// synced, and cuts time into windows.
 //
 // Windows run on the monotonic clock and are labelled by the wall clock. When
 // the wall clock steps, the open window ends under the old time and the next
-// one begins under the new: every instant lies in exactly one window, however
-// wrong the clock was, and whoever reads a label can see whether to believe it.
+// one begins under the new one. So every instant lies in exactly one window,
+// and each label says whether it can be trusted. The package refuses to set a
+// clock, and it never moves a window that has ended.
 package clock
 
 import (
@@ -15,32 +16,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reading is one look at all clocks.
+// Reading is one reading of all clocks.
 type Reading struct {
 	Wall   time.Time     // UTC
 	Mono   time.Duration // since boot, suspended time included (CLOCK_BOOTTIME)
-	Awake  time.Duration // since boot, without it (CLOCK_MONOTONIC)
-	Synced bool          // Wall can be believed
-	Source string        // why: "ntp", "floor" or "none"
+	Awake  time.Duration // since boot, without suspended time (CLOCK_MONOTONIC)
+	Synced bool          // Wall is disciplined, or not below the floor
+	Source string        // why it is synced: "ntp", "floor" or "none"
 }
 
-// Clock reads the system's clocks. The wall clock is believed when the kernel
-// says that something disciplines it, or when it shows at least Floor, if that
-// is set: for a device without a time server whose clock someone sets. The
-// zero Clock believes the kernel only.
+// Clock reads the system's clocks. The wall clock counts as synced when the
+// kernel says that it is disciplined, or when it shows at least Floor, if that
+// is set: for a device without a time server, whose clock is set by hand. The
+// zero Clock relies on the kernel alone.
 type Clock struct {
 	Floor time.Time
 }
 
-// Read looks at the clocks. On a kernel that does not answer, a clock reads 0.
+// Read reads the clocks. Where the kernel returns an error, a clock reads 0.
 func (c Clock) Read() Reading {
-	r := Reading{Wall: time.Now().UTC().Round(0), Mono: Mono(), Awake: since(unix.CLOCK_MONOTONIC)}
-	var t unix.Timex // no modes: reads, changes nothing, needs no right
+	r := Reading{Wall: time.Now().UTC().Round(0), Mono: Mono(), Awake: readClock(unix.CLOCK_MONOTONIC)}
+	var t unix.Timex // no modes: it only reads, and needs no capability
 	state, err := unix.Adjtimex(&t)
-	return c.judge(r, err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0)
+	return c.setSource(r, err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0)
 }
 
-func (c Clock) judge(r Reading, disciplined bool) Reading {
+// setSource sets Synced and Source of a reading; disciplined is the kernel's
+// answer.
+func (c Clock) setSource(r Reading, disciplined bool) Reading {
 	switch {
 	case disciplined:
 		r.Synced, r.Source = true, "ntp"
@@ -52,11 +55,12 @@ func (c Clock) judge(r Reading, disciplined bool) Reading {
 	return r
 }
 
-// Mono is the time since boot, suspended time included, as in a Reading. Every
-// process of a machine reads the same.
-func Mono() time.Duration { return since(unix.CLOCK_BOOTTIME) }
+// Mono returns the time since boot, suspended time included, as in a Reading.
+// All processes of a machine read the same clock.
+func Mono() time.Duration { return readClock(unix.CLOCK_BOOTTIME) }
 
-func since(id int32) time.Duration {
+// readClock returns the time of a clock, 0 on an error.
+func readClock(id int32) time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(id, &ts); err != nil {
 		return 0
@@ -64,8 +68,8 @@ func since(id int32) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// BootID is the kernel's UUID of this boot, "" if it has none. Monotonic times
-// can be compared within one boot only.
+// BootID returns the kernel's UUID of this boot, "" if there is none. Monotonic
+// times can be compared within one boot only.
 func BootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

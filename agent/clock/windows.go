@@ -6,90 +6,92 @@ import (
 )
 
 // stepSize is the least jump of the wall clock against the monotonic one that
-// is a step. What NTP slews, at most 500 ppm, stays far below it between two
-// readings.
+// counts as a step. NTP slews by at most 500 ppm, which stays far below it
+// between two readings.
 const stepSize = 500 * time.Millisecond
 
-// maxRuns bounds what is remembered of earlier times; the oldest go first.
+// maxRuns bounds the spans of trusted labels that are remembered; the oldest
+// are dropped.
 const maxRuns = 32
 
-// Window is a span that lies within one multiple of the window length in UTC,
-// and is it whole unless the clock stepped or the process began or ended in it.
+// Window is a span within one multiple of the window length in UTC. It is that
+// whole multiple unless the clock stepped or the process began or ended in it.
 type Window struct {
-	Start, End time.Time     // as the wall clock labelled it; End is after Start
-	From, Mono time.Duration // its monotonic ends
-	Suspended  time.Duration // of it, while the machine slept
-	Synced     bool          // the label can be believed, and no other believed window overlaps it
+	Start, End time.Time     // labels by the wall clock; End is after Start
+	From, Mono time.Duration // the monotonic times of Start and End
+	Suspended  time.Duration // the part in which the machine was suspended
+	Synced     bool          // the labels can be trusted, and no other trusted window overlaps them
 }
 
-// Observed is how much of the window the machine was awake, at most its length:
-// a clock that is slewed makes a window a little longer or shorter than its
-// label says.
+// Observed returns for how long the machine was awake in the window, at most
+// its length: a clock that is slewed makes a window slightly longer or shorter
+// than its label.
 func (w Window) Observed() time.Duration {
 	return max(min(w.Mono-w.From-w.Suspended, w.End.Sub(w.Start)), 0)
 }
 
 // Step is a jump of the wall clock.
 type Step struct {
-	Mono   time.Duration // when it was seen
-	From   time.Time     // what the clock would have shown
-	To     time.Time     // what it shows
-	Synced bool          // To can be believed
+	Mono   time.Duration // when it was detected
+	From   time.Time     // the time without the jump
+	To     time.Time     // the time after it
+	Synced bool          // To can be trusted
 }
 
 // Windows cuts time into windows. Every window begins on the monotonic clock
 // exactly where the one before ended.
 type Windows struct {
-	length time.Duration
-	last   Reading
-	start  time.Time     // of the open window, on the wall
-	from   time.Duration // of the open window, monotonic
-	slept  time.Duration // in the open window, up to the last look
-	runs   []run         // believed stretches of wall time before the last step
-	run    run           // since the last step
+	length  time.Duration
+	last    Reading
+	start   time.Time     // of the open window, by the wall clock
+	from    time.Duration // of the open window, monotonic
+	slept   time.Duration // suspended time in the open window, up to the last reading
+	trusted []trustedSpan // spans of trusted labels before the last step
+	current trustedSpan   // the span since the last step
 }
 
-// run is a stretch of wall time that was given away under believed labels.
-type run struct{ from, to time.Time }
+// trustedSpan is a span of wall time whose windows had trusted labels.
+type trustedSpan struct{ from, to time.Time }
 
 // NewWindows opens the first window at r. The length must divide a day.
 func NewWindows(length time.Duration, r Reading) *Windows {
-	return &Windows{length: length, last: r, start: r.Wall, from: r.Mono, run: run{r.Wall, r.Wall}}
+	return &Windows{length: length, last: r, start: r.Wall, from: r.Mono, current: trustedSpan{r.Wall, r.Wall}}
 }
 
-// Next is how long to wait before the next Advance: to the end of the open
-// window, but no more than a second, so that a step is seen soon.
+// Next returns how long to wait before the next reading: until the end of the
+// open window, and at most a second, so that a step is detected soon.
 func (w *Windows) Next() time.Duration {
-	return max(min(w.end().Sub(w.last.Wall), time.Second), time.Millisecond)
+	return max(min(w.windowEnd().Sub(w.last.Wall), time.Second), time.Millisecond)
 }
 
-func (w *Windows) end() time.Time { return w.start.Truncate(w.length).Add(w.length) }
+// windowEnd returns the end of the open window by the wall clock.
+func (w *Windows) windowEnd() time.Time { return w.start.Truncate(w.length).Add(w.length) }
 
-// Advance goes on to r, which must be later than the reading before, and gives
-// the windows that ended and the step of the clock that was seen, if any.
+// Advance moves to r, which must be later than the reading before, and returns
+// the windows that ended and the step of the clock that was detected, if any.
 func (w *Windows) Advance(r Reading) (ended []Window, step *Step) {
 	jump := r.Wall.Sub(w.last.Wall) - (r.Mono - w.last.Mono)
-	// The machine sleeps, if at all, right after the last look.
+	// Suspended time is taken to lie directly after the last reading.
 	sleep := max((r.Mono-w.last.Mono)-(r.Awake-w.last.Awake), 0)
-	asleep := span{w.last.Mono, w.last.Mono + sleep}
+	asleep := interval{w.last.Mono, w.last.Mono + sleep}
 	before := r
 	if jump.Abs() > stepSize {
 		before.Wall = r.Wall.Add(-jump)
 		before.Synced = w.last.Synced
 		step = &Step{Mono: r.Mono, From: before.Wall, To: r.Wall, Synced: r.Synced}
 	}
-	for end := w.end(); !before.Wall.Before(end); end = w.end() {
+	for end := w.windowEnd(); !before.Wall.Before(end); end = w.windowEnd() {
 		mono := before.Mono - before.Wall.Sub(end)
-		ended = append(ended, w.close(end, max(mono, w.from), before.Synced, asleep))
+		ended = append(ended, w.closeWindow(end, max(mono, w.from), before.Synced, asleep))
 	}
 	if step != nil {
 		if before.Wall.After(w.start) {
-			ended = append(ended, w.close(before.Wall, r.Mono, before.Synced, asleep))
+			ended = append(ended, w.closeWindow(before.Wall, r.Mono, before.Synced, asleep))
 		}
 		w.start = r.Wall
-		w.newRun(r.Wall)
+		w.startTrusted(r.Wall)
 	}
-	w.slept += asleep.within(w.from, r.Mono)
+	w.slept += asleep.overlap(w.from, r.Mono)
 	w.last = r
 	return ended, step
 }
@@ -98,39 +100,42 @@ func (w *Windows) Advance(r Reading) (ended []Window, step *Step) {
 func (w *Windows) Stop(r Reading) (ended []Window, step *Step) {
 	ended, step = w.Advance(r)
 	if r.Wall.After(w.start) {
-		ended = append(ended, w.close(r.Wall, r.Mono, r.Synced, span{}))
+		ended = append(ended, w.closeWindow(r.Wall, r.Mono, r.Synced, interval{}))
 	}
 	return ended, step
 }
 
-func (w *Windows) close(end time.Time, mono time.Duration, synced bool, asleep span) Window {
+// closeWindow ends the open window and opens the next one.
+func (w *Windows) closeWindow(end time.Time, mono time.Duration, synced bool, asleep interval) Window {
 	o := Window{
 		Start: w.start, End: end, From: w.from, Mono: mono, Synced: synced,
-		Suspended: w.slept + asleep.within(w.from, mono),
+		Suspended: w.slept + asleep.overlap(w.from, mono),
 	}
 	if synced {
-		o.Synced = !slices.ContainsFunc(w.runs, func(r run) bool { return r.from.Before(end) && w.start.Before(r.to) })
+		o.Synced = !slices.ContainsFunc(w.trusted, func(r trustedSpan) bool { return r.from.Before(end) && w.start.Before(r.to) })
 	}
 	if o.Synced {
-		w.run.to = end
+		w.current.to = end
 	} else {
-		w.newRun(end) // what was not believed may be labelled again
+		w.startTrusted(end) // labels that are not trusted may be given again
 	}
 	w.start, w.from, w.slept = end, mono, 0
 	return o
 }
 
-func (w *Windows) newRun(at time.Time) {
-	if w.run.from.Before(w.run.to) {
-		w.runs = append(w.runs, w.run)
-		w.runs = w.runs[max(0, len(w.runs)-maxRuns):]
+// startTrusted stores the current span of trusted labels and starts another.
+func (w *Windows) startTrusted(at time.Time) {
+	if w.current.from.Before(w.current.to) {
+		w.trusted = append(w.trusted, w.current)
+		w.trusted = w.trusted[max(0, len(w.trusted)-maxRuns):]
 	}
-	w.run = run{at, at}
+	w.current = trustedSpan{at, at}
 }
 
-// span is a stretch of monotonic time.
-type span struct{ from, to time.Duration }
+// interval is a span of monotonic time.
+type interval struct{ from, to time.Duration }
 
-func (s span) within(from, to time.Duration) time.Duration {
+// overlap returns the length that the interval has in common with from…to.
+func (s interval) overlap(from, to time.Duration) time.Duration {
 	return max(min(s.to, to)-max(s.from, from), 0)
 }

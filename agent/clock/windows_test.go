@@ -11,29 +11,29 @@ const length = 15 * time.Minute
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// street is a machine whose clocks the test turns.
-type street struct {
+// machine is a machine whose clocks the test sets.
+type machine struct {
 	Reading
 	w     *Windows
 	ended []Window
 	steps []Step
 }
 
-func newStreet(wall time.Time, synced bool) *street {
-	s := &street{Reading: Reading{Wall: wall, Mono: time.Minute, Awake: time.Minute, Synced: synced}}
+func newMachine(wall time.Time, synced bool) *machine {
+	s := &machine{Reading: Reading{Wall: wall, Mono: time.Minute, Awake: time.Minute, Synced: synced}}
 	s.w = NewWindows(length, s.Reading)
 	return s
 }
 
-func (s *street) pass(d time.Duration) {
+func (s *machine) advance(d time.Duration) {
 	for d > 0 {
 		n := min(d, s.w.Next())
 		s.Wall, s.Mono, s.Awake, d = s.Wall.Add(n), s.Mono+n, s.Awake+n, d-n
-		s.look()
+		s.readClocks()
 	}
 }
 
-func (s *street) look() {
+func (s *machine) readClocks() {
 	ended, step := s.w.Advance(s.Reading)
 	s.ended = append(s.ended, ended...)
 	if step != nil {
@@ -41,13 +41,13 @@ func (s *street) look() {
 	}
 }
 
-func (s *street) turn(d time.Duration) {
+func (s *machine) stepWall(d time.Duration) {
 	s.Wall = s.Wall.Add(d)
-	s.look()
+	s.readClocks()
 }
 
-// sound is what must hold whatever the clock did.
-func (s *street) sound(t *testing.T) {
+// checkInvariants checks what must hold after any steps of the clock.
+func (s *machine) checkInvariants(t *testing.T) {
 	t.Helper()
 	mono := time.Minute
 	for i, w := range s.ended {
@@ -77,65 +77,65 @@ func TestWindowsRunOnWhateverTheClockDoes(t *testing.T) {
 	for name, c := range map[string]struct {
 		wall   time.Time
 		synced bool
-		do     func(s *street)
+		do     func(s *machine)
 		want   []string
 		steps  int
 	}{
-		"an ordinary start": {noon.Add(7 * time.Minute), true, func(s *street) { s.pass(30 * time.Minute) }, []string{
+		"an ordinary start": {noon.Add(7 * time.Minute), true, func(s *machine) { s.advance(30 * time.Minute) }, []string{
 			"2026 12:07:00–12:15:00 true", "2026 12:15:00–12:30:00 true",
 		}, 0},
-		"a start in 1970": {time.Unix(30, 0).UTC(), false, func(s *street) {
-			s.pass(20 * time.Minute)
-			s.turn(noon.Sub(s.Wall))
+		"a start in 1970": {time.Unix(30, 0).UTC(), false, func(s *machine) {
+			s.advance(20 * time.Minute)
+			s.stepWall(noon.Sub(s.Wall))
 			s.Synced = true
-			s.pass(15 * time.Minute)
+			s.advance(15 * time.Minute)
 		}, []string{
 			"1970 00:00:30–00:15:00 false", "1970 00:15:00–00:20:30 false", "2026 12:00:00–12:15:00 true",
 		}, 1},
-		"one hour back": {noon, true, func(s *street) {
-			s.pass(20 * time.Minute)
-			s.turn(-time.Hour)
-			s.pass(70 * time.Minute)
+		"one hour back": {noon, true, func(s *machine) {
+			s.advance(20 * time.Minute)
+			s.stepWall(-time.Hour)
+			s.advance(70 * time.Minute)
 		}, []string{
 			"2026 12:00:00–12:15:00 true", "2026 12:15:00–12:20:00 true",
 			"2026 11:20:00–11:30:00 true", "2026 11:30:00–11:45:00 true", "2026 11:45:00–12:00:00 true",
 			"2026 12:00:00–12:15:00 false", "2026 12:15:00–12:30:00 false",
 		}, 1},
-		"ten years on and back": {noon, true, func(s *street) {
-			s.pass(5 * time.Minute)
-			s.turn(s.Wall.AddDate(10, 0, 0).Sub(s.Wall))
-			s.pass(5 * time.Minute)
-			s.turn(s.Wall.AddDate(-10, 0, 0).Sub(s.Wall))
-			s.pass(5 * time.Minute)
+		"ten years on and back": {noon, true, func(s *machine) {
+			s.advance(5 * time.Minute)
+			s.stepWall(s.Wall.AddDate(10, 0, 0).Sub(s.Wall))
+			s.advance(5 * time.Minute)
+			s.stepWall(s.Wall.AddDate(-10, 0, 0).Sub(s.Wall))
+			s.advance(5 * time.Minute)
 		}, []string{
 			"2026 12:00:00–12:05:00 true", "2036 12:05:00–12:10:00 true", "2026 12:10:00–12:15:00 true",
 		}, 2},
-		"a leap into the next window": {noon, true, func(s *street) {
-			s.pass(14*time.Minute + 58*time.Second)
-			s.turn(5 * time.Second)
-			s.pass(15 * time.Minute)
+		"a leap into the next window": {noon, true, func(s *machine) {
+			s.advance(14*time.Minute + 58*time.Second)
+			s.stepWall(5 * time.Second)
+			s.advance(15 * time.Minute)
 		}, []string{
 			"2026 12:00:00–12:14:58 true", "2026 12:15:03–12:30:00 true",
 		}, 1},
-		"back over the boundary": {noon, true, func(s *street) {
-			s.pass(15*time.Minute + 2*time.Second)
-			s.turn(-5 * time.Second)
-			s.pass(16 * time.Minute)
+		"back over the boundary": {noon, true, func(s *machine) {
+			s.advance(15*time.Minute + 2*time.Second)
+			s.stepWall(-5 * time.Second)
+			s.advance(16 * time.Minute)
 		}, []string{
 			"2026 12:00:00–12:15:00 true", "2026 12:15:00–12:15:02 true",
 			"2026 12:14:57–12:15:00 false", "2026 12:15:00–12:30:00 false",
 		}, 1},
-		"too small to be a step": {noon, true, func(s *street) {
+		"too small to be a step": {noon, true, func(s *machine) {
 			for range 16 * 60 {
-				s.turn(400 * time.Microsecond)
-				s.pass(time.Second)
+				s.stepWall(400 * time.Microsecond)
+				s.advance(time.Second)
 			}
 		}, []string{"2026 12:00:00–12:15:00 true"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStreet(c.wall, c.synced)
+			s := newMachine(c.wall, c.synced)
 			c.do(s)
-			s.sound(t)
+			s.checkInvariants(t)
 			if len(s.steps) != c.steps {
 				t.Errorf("steps %v, want %d", s.steps, c.steps)
 			}
@@ -151,12 +151,12 @@ func TestWindowsRunOnWhateverTheClockDoes(t *testing.T) {
 }
 
 func TestTimeAsleepIsTakenFromTheWindowsItFellIn(t *testing.T) {
-	s := newStreet(noon, true)
-	s.pass(10 * time.Minute)
+	s := newMachine(noon, true)
+	s.advance(10 * time.Minute)
 	s.Wall, s.Mono = s.Wall.Add(30*time.Minute), s.Mono+30*time.Minute // Awake stands still
-	s.look()
-	s.pass(5 * time.Minute)
-	s.sound(t)
+	s.readClocks()
+	s.advance(5 * time.Minute)
+	s.checkInvariants(t)
 	want := []time.Duration{5 * time.Minute, 15 * time.Minute, 10 * time.Minute}
 	for i, w := range s.ended {
 		if w.Suspended != want[i] {
@@ -171,14 +171,14 @@ func TestTimeAsleepIsTakenFromTheWindowsItFellIn(t *testing.T) {
 func TestNoTurnOfTheClockDoublesOrLosesAnInstant(t *testing.T) {
 	for seed := range uint64(300) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		s := newStreet(noon.Add(time.Duration(rnd.Int64N(int64(length)))), rnd.IntN(2) == 0)
+		s := newMachine(noon.Add(time.Duration(rnd.Int64N(int64(length)))), rnd.IntN(2) == 0)
 		for range 12 {
-			s.pass(time.Duration(rnd.Int64N(int64(20 * time.Minute))))
+			s.advance(time.Duration(rnd.Int64N(int64(20 * time.Minute))))
 			switch rnd.IntN(4) {
 			case 0:
-				s.turn(time.Duration(rnd.Int64N(int64(3*time.Hour))) - 90*time.Minute)
+				s.stepWall(time.Duration(rnd.Int64N(int64(3*time.Hour))) - 90*time.Minute)
 			case 1:
-				s.turn(time.Duration(rnd.Int64N(int64(4*time.Second))) - 2*time.Second)
+				s.stepWall(time.Duration(rnd.Int64N(int64(4*time.Second))) - 2*time.Second)
 			case 2:
 				d := time.Duration(rnd.Int64N(int64(time.Hour)))
 				s.Wall, s.Mono = s.Wall.Add(d), s.Mono+d
@@ -188,7 +188,7 @@ func TestNoTurnOfTheClockDoublesOrLosesAnInstant(t *testing.T) {
 		}
 		ended, _ := s.w.Stop(s.Reading)
 		s.ended = append(s.ended, ended...)
-		s.sound(t)
+		s.checkInvariants(t)
 		if n := len(s.ended); n == 0 || s.ended[n-1].Mono != s.Mono && s.w.start.Before(s.Wall) {
 			t.Errorf("seed %d: the account ends before time does", seed)
 		}
@@ -207,7 +207,7 @@ func TestTheKernelOrTheFloorVouchesForTheClock(t *testing.T) {
 		{noon, time.Unix(0, 0), false, "none"},
 		{noon, time.Unix(0, 0), true, "ntp"},
 	} {
-		r := Clock{Floor: c.floor}.judge(Reading{Wall: c.wall}, c.ntp)
+		r := Clock{Floor: c.floor}.setSource(Reading{Wall: c.wall}, c.ntp)
 		if r.Source != c.want || r.Synced != (c.want != "none") {
 			t.Errorf("%+v: %+v", c, r)
 		}

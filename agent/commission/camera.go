@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"kerb/agent/admission"
-	"kerb/agent/aim"
+	"kerb/agent/aim/record"
 	"kerb/agent/config"
 	"kerb/agent/opener"
 	"kerb/agent/process"
@@ -21,7 +21,7 @@ func (s *Session) runSketchProcess(ctx context.Context, cam config.Camera) {
 	defer close(nursery)
 	door := opener.New(cam, s.Decision.Policy.MaxPixels(), nursery.Start, s.ChildOutput, s.Log)
 	defer door.Close()
-	var last *aim.Layout
+	var last *record.Layout
 	for ctx.Err() == nil {
 		agreed, err := s.ReadFingerprint(s.Decision) // the page may have written the file
 		if err != nil {
@@ -51,7 +51,7 @@ func (s *Session) runSketchProcess(ctx context.Context, cam config.Camera) {
 }
 
 // relayUntilExit is one life of that process. It returns the layout that was told last.
-func (s *Session) relayUntilExit(ctx context.Context, w *process.Watcher, c *process.Process, last *aim.Layout, hatch func(context.Context)) (*aim.Layout, error) {
+func (s *Session) relayUntilExit(ctx context.Context, w *process.Watcher, c *process.Process, last *record.Layout, hatch func(context.Context)) (*record.Layout, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { w.CopyStderr(c.Stderr) })
@@ -60,8 +60,8 @@ func (s *Session) relayUntilExit(ctx context.Context, w *process.Watcher, c *pro
 	stop := context.AfterFunc(ctx, func() { _ = c.Stdout.SetReadDeadline(time.Unix(1, 0)) })
 	var err error
 	for err == nil {
-		var r *aim.Report
-		if r, err = aim.ReadReport(c.Stdout); err == nil {
+		var r *record.Report
+		if r, err = record.ReadReport(c.Stdout); err == nil {
 			s.server.Take(r)
 		}
 	}
@@ -78,8 +78,8 @@ func (s *Session) relayUntilExit(ctx context.Context, w *process.Watcher, c *pro
 }
 
 // sendLayouts hands on the layout that was told last, and then each new one.
-func (s *Session) sendLayouts(ctx context.Context, c *process.Process, last *aim.Layout) *aim.Layout {
-	pen := aim.NewPen(c.Stdin)
+func (s *Session) sendLayouts(ctx context.Context, c *process.Process, last *record.Layout) *record.Layout {
+	pen := record.NewWriter(c.Stdin)
 	for {
 		if last != nil {
 			_ = c.Stdin.SetWriteDeadline(time.Now().Add(process.WriteTimeout))

@@ -40,7 +40,7 @@ type Camera struct {
 	// reader that hangs keeps what it reads into.
 	memory *cage.Vault
 
-	View View         // how well the camera sees
+	View View             // how well the camera sees
 	poll camera.PollState // of a camera that is seen at instants: what outlives one opening
 
 	Crossings atomic.Int64 // since the start, for the summary of a demo

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"kerb/agent/aim"
+	"kerb/agent/aim/record"
 	"kerb/agent/cage"
 	"kerb/agent/child"
 	"kerb/agent/clock"
@@ -157,7 +157,7 @@ func RunSketch(ctx context.Context, site *config.Site, name string, pol *policy.
 	if err := report.Strict(); err != nil && site.Device.Strict {
 		return child.RefusedError(err.Error())
 	}
-	s := &Sketcher{Sensor: c, Pen: aim.NewPen(os.Stdout), Log: log}
+	s := &Sketcher{Sensor: c, Pen: record.NewWriter(os.Stdout), Log: log}
 	gone := make(chan error, 1)
 	go func() { gone <- s.ReadLayouts() }()
 	go s.Run(ctx)

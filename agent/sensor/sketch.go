@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"kerb/agent/aim"
+	"kerb/agent/aim/record"
 	"kerb/agent/cage"
 	"kerb/agent/model"
 	"kerb/agent/source"
@@ -23,21 +23,21 @@ const minReportInterval = 95 * time.Millisecond
 // artist counts over the newest layout and reports.
 type Sketcher struct {
 	Sensor *Camera
-	Pen    *aim.Pen
+	Pen    *record.Writer
 	Log    *slog.Logger
-	layout atomic.Pointer[aim.Layout]
+	layout atomic.Pointer[record.Layout]
 
 	sketcher vision.Sketcher
 	view     health.Monitor
-	report   aim.Report
+	report   record.Report
 	sent     time.Duration
-	masks    [aim.MaxMasks]aim.Area
+	masks    [record.MaxMasks]record.Area
 }
 
 // listen takes layouts until nobody sends any more.
 func (a *Sketcher) ReadLayouts() error {
 	for {
-		l, err := aim.ReadLayout(os.Stdin)
+		l, err := record.ReadLayout(os.Stdin)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (a *Sketcher) sketchUntilLost(ctx context.Context) error {
 }
 
 // sketchLayout counts over one layout until there is another one.
-func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o vision.Opts, l *aim.Layout) error {
+func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o vision.Opts, l *record.Layout) error {
 	a.applyLayout(&o, l)
 	arena := new(cage.Vault)
 	defer arena.Close()
@@ -129,7 +129,7 @@ func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o visi
 
 // applyLayout puts the layout in the place of the file's lines. Streams are named by
 // their places.
-func (a *Sketcher) applyLayout(o *vision.Opts, l *aim.Layout) {
+func (a *Sketcher) applyLayout(o *vision.Opts, l *record.Layout) {
 	o.Lines, o.Zones, o.Heights = nil, nil, nil
 	if o.FollowMax > 0 {
 		for i, s := range l.Lines[:l.NLines] {
@@ -173,7 +173,7 @@ func streamIndex(id string) (i uint8) {
 func (a *Sketcher) addStep(step vision.Step) {
 	for _, x := range step.Crossings {
 		if int(a.report.N) < len(a.report.Passes) {
-			a.report.Passes[a.report.N] = aim.Pass{Line: streamIndex(x.Stream), Class: uint8(x.Class), Dir: uint8(x.Dir)}
+			a.report.Passes[a.report.N] = record.Pass{Line: streamIndex(x.Stream), Class: uint8(x.Class), Dir: uint8(x.Dir)}
 			a.report.N++
 		}
 	}

@@ -13,9 +13,9 @@ import (
 // A view is how well a camera sees: what its watch says, and what of that is
 // not told yet.
 type View struct {
-	Watch    health.Monitor  // of the goroutine that counts
-	is       atomic.Uint32 // the latest verdict
-	Forget   atomic.Bool   // somebody aims: the next view is the right one
+	Watch    health.Monitor // of the goroutine that counts
+	is       atomic.Uint32  // the latest verdict
+	Forget   atomic.Bool    // somebody aims: the next view is the right one
 	OnChange func(f health.Fault, on bool)
 
 	mu      sync.Mutex

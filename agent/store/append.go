@@ -6,17 +6,26 @@ import (
 	"fmt"
 	"time"
 
+	"kerb/agent/policy"
+
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
-
-	"kerb/agent/policy"
 )
 
-// Append stores the windows of all streams that ended together, in one synced
-// transaction in which each gets the next number of its stream. When it
-// returns, the windows survive a power cut, or Stats.Fault says why they are in
-// memory only. The only errors are a zero Release and a closed store: a full or
-// failing disk is not one.
+// The bounds of deleting, chosen by hand.
+const (
+	fullQuarters = 3    // the file is nearly full above this many quarters of its limit
+	minEvicted   = 64   // windows deleted at once from a nearly full file, at least
+	evictFactor  = 4    // … and this many times the windows that are added
+	retryRoom    = 256  // windows deleted before the second attempt on a full disk
+	fillPercent  = 0.95 // of a bbolt page before it is split: keys are only appended
+)
+
+// Append stores the windows of all streams that ended together in one synced
+// transaction, in which each gets the next number of its stream. When it
+// returns, the windows survive a power cut, or Stats.Fault holds the reason why
+// they are in memory only. It returns an error for a zero Release and for a
+// closed or read-only spool; a full or failing disk is not an error.
 func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	for i, r := range rs {
 		if r.IsZero() {
@@ -40,44 +49,45 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 		_ = s.recoverLocked() // its error is in s.fault
 	}
 	if s.fault == nil {
-		err := s.commit(es)
+		err := s.commitWindows(es)
 		if err == nil {
 			s.batch = es[0].order
-			s.compactWhenHollow()
-			s.shed()
+			s.compactIfSparse()
+			s.releasePages()
 			return es, nil
 		}
-		s.failed = span{s.st.Last + 1, s.st.Last + uint64(len(es))}
-		s.degrade(err)
+		s.failedSpan = span{s.st.Last + 1, s.st.Last + uint64(len(es))}
+		s.degradeToMemory(err)
 	}
-	s.hold(es)
+	s.keepInMemory(es)
 	s.batch = es[0].order
 	return es, nil
 }
 
-// commit numbers es and writes them with the account. A full disk gets a
-// second try that drops what was acknowledged.
-func (s *Store) commit(es []Entry) error {
-	for _, room := range []int{0, 256} {
+// commitWindows numbers es and writes them with the account. On a full disk it
+// tries once more and deletes retryRoom acknowledged windows.
+func (s *Store) commitWindows(es []Entry) error {
+	for _, room := range []int{0, retryRoom} {
 		next := s.st.clone()
 		for i := range es {
-			next.give(&es[i])
+			next.numberWindow(&es[i])
 		}
-		err := s.write(&next, es, room)
+		err := s.writeTransaction(&next, es, room)
 		if err == nil {
 			s.st, s.dirty = next, false
 			return nil
 		}
-		if room > 0 || !noRoom(err) {
+		if room > 0 || !isOutOfSpace(err) {
 			return err
 		}
 	}
 	panic("unreachable")
 }
 
-// write is one transaction: es, the account next, and the dropping of what is
-// due. room asks to drop that many acknowledged windows more.
-func (s *Store) write(next *state, es []Entry, room int) (err error) {
+// writeTransaction writes es and the account next, and deletes due windows, in
+// one bbolt transaction. room is a number of acknowledged windows to delete in
+// addition. A panic of bbolt becomes ErrDamaged.
+func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", ErrDamaged, p)
@@ -92,7 +102,7 @@ func (s *Store) write(next *state, es []Entry, room int) (err error) {
 		if err != nil {
 			return err
 		}
-		windows.FillPercent = 0.95 // keys only ever grow
+		windows.FillPercent = fillPercent
 		for _, e := range es {
 			b, err := encodeRecord(e)
 			if err != nil {
@@ -102,7 +112,7 @@ func (s *Store) write(next *state, es []Entry, room int) (err error) {
 				return err
 			}
 		}
-		if err := s.sweep(tx, windows, next, len(es), room); err != nil {
+		if err := s.deleteDue(tx, windows, next, len(es), room); err != nil {
 			return err
 		}
 		b, err := json.Marshal(next)
@@ -112,56 +122,59 @@ func (s *Store) write(next *state, es []Entry, room int) (err error) {
 		return account.Put(stateKey, b)
 	})
 	if err == nil {
-		s.wrote.count(s.db, time.Now())
-		s.failed, s.freed = span{}, nil
+		s.writes.recordCommit(s.db, time.Now())
+		s.failedSpan, s.freed = span{}, nil
 	}
 	return err
 }
 
-// sweep drops from the file what may go: first what a failed commit may have
-// left and what a watermark freed, then acknowledged windows past their time,
-// then, when more than three quarters of the file are in use, the oldest
-// acknowledged and at last the oldest windows at all.
-func (s *Store) sweep(tx *bolt.Tx, windows *bolt.Bucket, next *state, added, room int) error {
-	d := drop{windows: windows, next: next, at: s.now()}
-	if !s.failed.empty() {
-		d.all(spans{s.failed})
+// deleteDue deletes, in this order: windows that a failed commit may have left
+// in the file and those that a watermark settled; acknowledged windows past
+// their retention; and when the file is nearly full, the oldest acknowledged
+// windows, and then the oldest pending ones, which leaves tombstones.
+func (s *Store) deleteDue(tx *bolt.Tx, windows *bolt.Bucket, next *state, added, room int) error {
+	d := deleter{windows: windows, next: next, at: s.now()}
+	if !s.failedSpan.isEmpty() {
+		d.deleteSpans(spans{s.failedSpan})
 	}
-	d.all(s.freed)
-	d.settled(func(h policy.Release) bool { return s.expired(h, d.at) }, -1)
-	if s.crowded(tx) {
-		n := max(64, 4*added)
-		n -= d.settled(nil, n)
-		d.oldest(n)
+	d.deleteSpans(s.freed)
+	d.deleteAcked(func(h policy.Release) bool { return s.isExpired(h, d.at) }, -1)
+	if s.isNearlyFull(tx) {
+		n := max(minEvicted, evictFactor*added)
+		n -= d.deleteAcked(nil, n)
+		d.evictOldest(n)
 	} else if room > 0 {
-		d.settled(nil, room)
+		d.deleteAcked(nil, room)
 	}
 	return d.err
 }
 
-// expired reports a window whose retention is over. A window from the far
-// future was stamped by a wrong clock and goes too.
-func (s *Store) expired(r policy.Release, now time.Time) bool {
+// isExpired reports whether the retention of a window is over. A window whose
+// end lies further in the future than the retention was stamped by a wrong
+// clock and is expired as well.
+func (s *Store) isExpired(r policy.Release, now time.Time) bool {
 	return !now.IsZero() && (r.EndTime().Before(now.Add(-s.keep)) || r.EndTime().After(now.Add(s.keep)))
 }
 
-func (s *Store) crowded(tx *bolt.Tx) bool {
+// isNearlyFull reports whether more than three quarters of the largest file
+// size are in use.
+func (s *Store) isNearlyFull(tx *bolt.Tx) bool {
 	st := s.db.Stats()
 	free := int64(st.FreePageN+st.PendingPageN) * int64(s.db.Info().PageSize)
-	return tx.Size()-free > s.limit/4*3
+	return tx.Size()-free > s.limit/4*fullQuarters
 }
 
-// drop deletes windows within one transaction.
-type drop struct {
+// deleter deletes windows within one transaction and keeps the first error.
+type deleter struct {
 	windows *bolt.Bucket
 	next    *state
 	at      time.Time
 	err     error
 }
 
-// each calls f with the windows whose orders lie in r, oldest first, until f
-// says to stop, and deletes those f chose.
-func (d *drop) each(r span, f func(order uint64, v []byte) (del, stop bool)) {
+// deleteWhere calls f with the windows whose orders lie in r, oldest first,
+// until f returns stop, and deletes those for which f returned del.
+func (d *deleter) deleteWhere(r span, f func(order uint64, v []byte) (del, stop bool)) {
 	if d.err != nil {
 		return
 	}
@@ -184,21 +197,23 @@ func (d *drop) each(r span, f func(order uint64, v []byte) (del, stop bool)) {
 	}
 }
 
-func (d *drop) all(rs spans) {
+// deleteSpans deletes all windows whose orders lie in rs.
+func (d *deleter) deleteSpans(rs spans) {
 	for _, r := range rs {
-		d.each(r, func(uint64, []byte) (bool, bool) { return true, false })
+		d.deleteWhere(r, func(uint64, []byte) (bool, bool) { return true, false })
 	}
 }
 
-// settled drops acknowledged windows, oldest first: at most n of them (-1: no
-// bound), up to the first that is not due. It returns how many.
-func (d *drop) settled(due func(policy.Release) bool, n int) (dropped int) {
-	for _, r := range d.next.Pending.outside(d.next.Last) {
+// deleteAcked deletes acknowledged windows, oldest first, at most n of them
+// (-1: no bound), up to the first that is not due (nil: all are due). It
+// returns how many.
+func (d *deleter) deleteAcked(due func(policy.Release) bool, n int) (dropped int) {
+	for _, r := range d.next.Pending.complementTo(d.next.Last) {
 		over := n >= 0 && dropped >= n
 		if over {
 			break
 		}
-		d.each(r, func(order uint64, v []byte) (bool, bool) {
+		d.deleteWhere(r, func(order uint64, v []byte) (bool, bool) {
 			if due != nil {
 				e, err := decodeRecord(order, v)
 				if err == nil && !due(e.Release) {
@@ -216,18 +231,18 @@ func (d *drop) settled(due func(policy.Release) bool, n int) (dropped int) {
 	return dropped
 }
 
-// oldest drops n windows that nobody acknowledged and leaves tombstones.
-func (d *drop) oldest(n int) {
+// evictOldest deletes the n oldest pending windows and leaves tombstones.
+func (d *deleter) evictOldest(n int) {
 	for n > 0 && len(d.next.Pending) > 0 && d.err == nil {
 		r := d.next.Pending[0]
 		r[1] = min(r[1], r[0]+uint64(n)-1)
 		n -= int(r[1] - r[0] + 1)
-		d.each(r, func(order uint64, v []byte) (bool, bool) {
+		d.deleteWhere(r, func(order uint64, v []byte) (bool, bool) {
 			if h, err := decodeHead(v); err == nil {
-				d.next.bury(h.epoch, h.stream, h.seq, "full", d.at)
+				d.next.addTombstone(h.epoch, h.stream, h.seq, "full", d.at)
 			}
 			return true, false
 		})
-		d.next.Pending.remove(r[0], r[1])
+		d.next.Pending.removeRange(r[0], r[1])
 	}
 }

@@ -11,36 +11,37 @@ import (
 )
 
 const (
-	hollowSize   = 1 << 20   // smaller files are not worth the copy
-	compactAgain = time.Hour // after a copy that did not work
-	copyBatch    = 256 << 10 // bytes a transaction of the copy
+	minCompactSize = 1 << 20   // bytes; a smaller file is not copied. Chosen by hand
+	compactRetry   = time.Hour // delay after a copy that failed
+	copyTxBytes    = 256 << 10 // bytes in one transaction of the copy
 )
 
-// compactWhenHollow copies the file when over half of it is free: bbolt's files
-// never shrink. A copy that does not work changes nothing.
-func (s *Store) compactWhenHollow() {
-	st, size := s.db.Stats(), s.pages()
+// compactIfSparse copies the file when more than half of it is free, because
+// bbolt never shrinks a file. A copy that fails changes only the notes.
+func (s *Store) compactIfSparse() {
+	st, size := s.db.Stats(), s.fileExtent()
 	free := int64(st.FreePageN+st.PendingPageN) * int64(s.db.Info().PageSize)
-	if size < hollowSize || free <= size/2 || time.Now().Before(s.compact) {
+	if size < minCompactSize || free <= size/2 || time.Now().Before(s.compactAt) {
 		return
 	}
 	if err := s.rewriteFile(); err != nil {
-		s.compact = time.Now().Add(compactAgain)
-		s.note("compaction_failed", map[string]any{"why": err.Error()})
+		s.compactAt = time.Now().Add(compactRetry)
+		s.addNote("compaction_failed", map[string]any{"why": err.Error()})
 	}
 }
 
-// pages is how far the file has ever been used, in bytes.
-func (s *Store) pages() (n int64) {
+// fileExtent returns the size of the file up to its last page ever used, in
+// bytes.
+func (s *Store) fileExtent() (n int64) {
 	_ = s.db.View(func(tx *bolt.Tx) error { n = tx.Size(); return nil })
 	return n
 }
 
-// rewriteFile writes the file anew and puts it in the place of the old one.
-// Until the rename the old file is whole, and the new one is synced before it,
-// so a power cut leaves one or the other.
+// rewriteFile copies the spool into a new file and renames it over the old one.
+// The new file is synced before the rename, so a power cut leaves one of the
+// two, whole.
 func (s *Store) rewriteFile() (err error) {
-	tmp := s.path + compacting
+	tmp := s.path + compactSuffix
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", ErrDamaged, p)
@@ -49,27 +50,28 @@ func (s *Store) rewriteFile() (err error) {
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	o := s.options()
+	o := s.boltOptions()
 	o.NoSync = true // synced once, at the end
 	fresh, err := openBolt(tmp, o)
 	if err != nil {
 		return err
 	}
-	if err := s.copyTo(fresh); err != nil {
+	if err := s.copyInto(fresh); err != nil {
 		return errors.Join(err, fresh.Close(), os.Remove(tmp))
 	}
 	if err := os.Rename(tmp, s.path); err != nil {
 		return errors.Join(err, fresh.Close(), os.Remove(tmp))
 	}
-	// From here the new file is the spool, whatever else goes wrong.
+	// From here the new file is the spool, even if an error follows.
 	old := s.db
 	s.db = fresh
-	s.wrote.moved()
+	s.writes.changeHandle()
 	return errors.Join(syncDir(s.path), old.Close())
 }
 
-func (s *Store) copyTo(fresh *bolt.DB) error {
-	if err := bolt.Compact(fresh, s.db, copyBatch); err != nil {
+// copyInto copies all buckets into fresh and syncs it.
+func (s *Store) copyInto(fresh *bolt.DB) error {
+	if err := bolt.Compact(fresh, s.db, copyTxBytes); err != nil {
 		return err
 	}
 	if err := fresh.Sync(); err != nil {
@@ -79,14 +81,14 @@ func (s *Store) copyTo(fresh *bolt.DB) error {
 	return primeStats(fresh)
 }
 
-// shed gives back the memory under the parts of the file that were looked at.
-// bbolt maps the whole file, and looks at every page of it on opening: that
-// would count as the agent's for as long as it runs. What is needed again comes
-// from the page cache.
-func (s *Store) shed() {
+// releasePages gives the memory of the mapped file back to the kernel
+// (MADV_DONTNEED). bbolt maps the whole file and reads every page of it in
+// Open, which would count as the agent's memory for as long as it runs. Pages
+// that are needed again come from the page cache.
+func (s *Store) releasePages() {
 	if s.db == nil {
 		return
 	}
-	// Nothing depends on it, so its error says nothing.
-	_, _, _ = unix.Syscall(unix.SYS_MADVISE, s.db.Info().Data, uintptr(s.pages()), unix.MADV_DONTNEED)
+	// Only the memory figure depends on it, so its error is ignored.
+	_, _, _ = unix.Syscall(unix.SYS_MADVISE, s.db.Info().Data, uintptr(s.fileExtent()), unix.MADV_DONTNEED)
 }

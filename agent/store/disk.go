@@ -11,13 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Disk is the state of the disk under the spool.
+// Disk is the condition of the disk under the spool.
 type Disk struct {
-	Free int64  // bytes free to this user
-	Life string // used life in tenths as eMMC reports it (JEDEC JESD84-B51, EXT_CSD 268/269), "" if unknown
+	Free int64  // bytes free for an ordinary user
+	Life string // used life in steps of 10 %, as eMMC reports it (JEDEC JESD84-B51, EXT_CSD 268/269); "" if unknown
 }
 
-// Disk asks the kernel about the disk under the spool.
+// Disk returns the free space from statfs and the used life from sysfs. Its
+// error is that of statfs.
 func (s *Store) Disk() (Disk, error) {
 	dir := filepath.Dir(s.path)
 	var fs unix.Statfs_t
@@ -40,7 +41,8 @@ func (s *Store) Disk() (Disk, error) {
 	return d, nil
 }
 
-// hashID keeps serial numbers off the disk and off the wire.
+// hashID returns 16 hexadecimal digits of a SHA-256, so that serial numbers are
+// neither stored nor sent.
 func hashID(kind string, id []byte) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "kerb machine %s %s", kind, id)

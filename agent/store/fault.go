@@ -8,68 +8,75 @@ import (
 	"time"
 )
 
-// blind is where orders begin when the file could not even be read: above any
-// that it can hold, so that both accounts can be joined later.
-const blind = 1 << 40
+// blindBase is added to the orders of windows while the file could not be read
+// even once: it is above every order that a file can hold, so that both
+// accounts can be merged later.
+const blindBase = 1 << 40
 
-// Between two tries to write again. The first comes with the next window.
+// The delay between two attempts to write again doubles from the first to the
+// second of these. The first attempt comes with the next window.
 const (
-	firstRetry = time.Second
-	lastRetry  = 10 * time.Minute
+	minRetryDelay = time.Second
+	maxRetryDelay = 10 * time.Minute
 )
 
-// degrade turns to memory because of err. The epoch that the file knows ends
-// here: what is numbered from now on might never reach the file, and its
+// degradeToMemory continues in memory after err. The epoch of the file ends
+// here: windows numbered from now on may never reach the file, and their
 // numbers must not be given twice.
-func (s *Store) degrade(err error) {
+func (s *Store) degradeToMemory(err error) {
 	s.fault = err
-	s.rewrite = s.db != nil && syncFault(err)
-	s.pause, s.retry = firstRetry, time.Time{}
-	if !s.failed.empty() {
-		s.st.Last = s.failed[1]
+	s.mustRewrite = s.db != nil && isSyncFault(err)
+	s.retryDelay, s.retryAt = minRetryDelay, time.Time{}
+	if !s.failedSpan.isEmpty() {
+		s.st.Last = s.failedSpan[1]
 	}
 	if s.db == nil {
-		s.st.Last += blind
+		s.st.Last += blindBase
 		s.blind = true
 	}
 	s.newEpoch("store_failed")
-	s.note("store_failed", map[string]any{"why": err.Error()})
+	s.addNote("store_failed", map[string]any{"why": err.Error()})
 }
 
-// newEpoch ends the current number space and begins another. The note closes
-// the account of the old one.
+// newEpoch ends the current number space and begins another. Its note holds the
+// last number of each stream of the old one.
 func (s *Store) newEpoch(why string) {
 	old, last := s.st.Epoch, maps.Clone(s.st.Seq)
 	s.st.Epoch, s.st.Seq = newUUID(), map[string]uint64{}
-	s.note("epoch", map[string]any{"epoch": s.st.Epoch, "previous": old, "last": last, "reason": why})
+	s.addNote("epoch", map[string]any{"epoch": s.st.Epoch, "previous": old, "last": last, "reason": why})
 }
 
-func (s *Store) note(kind string, data map[string]any) {
-	s.st.note(kind, s.now(), data)
+// addNote adds a note with the current time to the account.
+func (s *Store) addNote(kind string, data map[string]any) {
+	s.st.addNote(kind, s.now(), data)
 	s.dirty = true
 }
 
-// hold numbers es and keeps them in memory.
-func (s *Store) hold(es []Entry) {
+// keepInMemory numbers es and appends them to the ring. When the ring is full,
+// it drops the oldest acknowledged window, or else the oldest one, which leaves
+// a tombstone.
+func (s *Store) keepInMemory(es []Entry) {
 	for i := range es {
-		s.st.give(&es[i])
+		s.st.numberWindow(&es[i])
 		s.ring = append(s.ring, es[i])
 	}
 	s.dirty = true
 	for len(s.ring) > s.ringMax {
-		i := max(0, slices.IndexFunc(s.ring, func(e Entry) bool { return !s.st.Pending.has(e.order) }))
-		if e := s.ring[i]; s.st.Pending.has(e.order) {
-			s.st.bury(e.Epoch, e.Release.Stream(), e.Seq, "memory", s.now())
-			s.st.Pending.remove(e.order, e.order)
+		i := max(0, slices.IndexFunc(s.ring, func(e Entry) bool { return !s.st.Pending.contains(e.order) }))
+		if e := s.ring[i]; s.st.Pending.contains(e.order) {
+			s.st.addTombstone(e.Epoch, e.Release.Stream(), e.Seq, "memory", s.now())
+			s.st.Pending.removeRange(e.order, e.order)
 		}
 		s.ring = slices.Delete(s.ring, i, i+1)
 	}
 }
 
-func (s *Store) mayRetry() bool { return !time.Now().Before(s.retry) }
+// mayRetry reports whether the delay before the next attempt to write is over.
+func (s *Store) mayRetry() bool { return !time.Now().Before(s.retryAt) }
 
-// Tend tries to write again what is in memory only. It does nothing while the
-// file is well; call it now and then.
+// Tend tries to write the windows in memory to the file, once the retry delay
+// is over. While the file can be written it returns at once. The uplink calls
+// it every ten seconds at most and after every failed connection.
 func (s *Store) Tend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,32 +85,33 @@ func (s *Store) Tend() {
 	}
 }
 
-// recoverLocked brings the ring into the file, if the file can be written again.
+// recoverLocked reopens the file and writes the ring into it. On an error the
+// spool stays in memory and the retry delay doubles. The caller holds the lock.
 func (s *Store) recoverLocked() error {
-	err := s.reopen()
-	if err == nil && s.rewrite {
-		// Nothing that an fsync failed on can be believed: copy it all.
+	err := s.reopenFile()
+	if err == nil && s.mustRewrite {
+		// The pages of a file whose fsync failed may be lost: copy all of it.
 		err = s.rewriteFile()
 	}
 	if err == nil {
 		next := s.st.clone()
-		next.note("store_recovered", s.now(), map[string]any{"windows": len(s.ring)})
-		if err = s.write(&next, s.ring, 0); err == nil {
+		next.addNote("store_recovered", s.now(), map[string]any{"windows": len(s.ring)})
+		if err = s.writeTransaction(&next, s.ring, 0); err == nil {
 			s.st, s.dirty = next, false
-			s.ring, s.fault, s.rewrite = nil, nil, false
+			s.ring, s.fault, s.mustRewrite = nil, nil, false
 			return nil
 		}
-		s.rewrite = s.rewrite || syncFault(err)
+		s.mustRewrite = s.mustRewrite || isSyncFault(err)
 	}
 	s.fault = err
-	s.retry = time.Now().Add(s.pause)
-	s.pause = min(2*s.pause, lastRetry)
+	s.retryAt = time.Now().Add(s.retryDelay)
+	s.retryDelay = min(2*s.retryDelay, maxRetryDelay)
 	return err
 }
 
-// reopen makes s.db a handle that may write, joining what the file knows with
-// what memory knows.
-func (s *Store) reopen() error {
+// reopenFile makes s.db a writable handle and merges the account of the file
+// with the one in memory.
+func (s *Store) reopenFile() error {
 	if s.db != nil && !s.db.IsReadOnly() && !errors.Is(s.fault, ErrDamaged) {
 		return nil
 	}
@@ -115,13 +123,13 @@ func (s *Store) reopen() error {
 		}
 	}
 	mine := s.st
-	err := s.load()
+	err := s.loadFile()
 	if errors.Is(err, ErrDamaged) {
 		var kept string
 		why := err
-		if kept, err = quarantine(s.path); err == nil {
-			if err = s.load(); err == nil {
-				mine.note("spool_damaged", s.now(), map[string]any{"why": why.Error(), "kept": kept})
+		if kept, err = quarantineFile(s.path); err == nil {
+			if err = s.loadFile(); err == nil {
+				mine.addNote("spool_damaged", s.now(), map[string]any{"why": why.Error(), "kept": kept})
 			}
 		}
 	}
@@ -129,40 +137,41 @@ func (s *Store) reopen() error {
 	s.st = mine
 	if err != nil {
 		if !s.blind {
-			s.loadReading()
+			s.reloadReadOnly()
 		}
 		return err
 	}
 	if s.blind {
-		s.join(theirs)
+		s.mergeState(theirs)
 		s.blind = false
 	}
 	return nil
 }
 
-// loadReading opens the file for reading beside the account in memory.
-func (s *Store) loadReading() {
+// reloadReadOnly opens the file read-only and keeps the account in memory.
+func (s *Store) reloadReadOnly() {
 	mine := s.st
 	s.loadReadOnly()
 	s.st = mine
 }
 
-// join takes over what a file knows that could not be read before.
-func (s *Store) join(file state) {
+// mergeState adds the account of a file that could not be read before to the
+// account in memory.
+func (s *Store) mergeState(file state) {
 	for _, r := range file.Pending {
-		s.st.Pending.add(r[0], r[1])
+		s.st.Pending.addRange(r[0], r[1])
 	}
 	for k, v := range file.Marks {
-		s.mark(k, v)
+		s.raiseMark(k, v)
 	}
 	for k, v := range file.Heard {
-		s.hear(k, v)
+		s.rememberID(k, v)
 	}
 	s.st.Tombs = append(file.Tombs, s.st.Tombs...)
 	s.st.Evicted += file.Evicted
 	mine := s.st.Notes
 	s.st.Notes, s.st.NoteSeq = file.Notes, file.NoteSeq
 	for _, n := range mine {
-		s.st.note(n.Kind, n.At, n.Data)
+		s.st.addNote(n.Kind, n.At, n.Data)
 	}
 }

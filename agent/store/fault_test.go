@@ -13,8 +13,8 @@ import (
 	"kerb/agent/store/storetest"
 )
 
-// breakDisk takes from the open spool at path the right to write its file,
-// until mend is called. Reading goes on.
+// breakDisk revokes the right to write of the open spool at path until the
+// returned function is called. Reading continues.
 func breakDisk(t interface{ Fatal(...any) }, path string) (mend func()) {
 	swap := func(mode int) {
 		fd := openAs(t, path) // another one, if the file was written anew
@@ -30,7 +30,7 @@ func breakDisk(t interface{ Fatal(...any) }, path string) (mend func()) {
 	return func() { swap(syscall.O_RDWR) }
 }
 
-// openAs is the descriptor under which this process has path open.
+// openAs returns the descriptor under which this process has path open.
 func openAs(t interface{ Fatal(...any) }, path string) int {
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -48,7 +48,7 @@ func openAs(t interface{ Fatal(...any) }, path string) int {
 
 func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := open(t, path)
+	s := openStore(t, path)
 	before := appendWindows(t, s, storetest.Streams(2), 0, 5)
 	mend := breakDisk(t, path)
 	during := appendWindows(t, s, storetest.Streams(2), 5, 10)
@@ -58,7 +58,7 @@ func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 	if e := during[0]; e.Epoch == before[0].Epoch || e.Seq != 1 {
 		t.Errorf("numbers that may never reach the file: %+v", e)
 	}
-	same(t, pending(t, s), append(before, during...))
+	checkEqual(t, pending(t, s), append(before, during...))
 	if err := s.Ack(during[:2]); err != nil {
 		t.Fatal(err)
 	}
@@ -71,10 +71,10 @@ func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 	if e := after[0]; e.Epoch != during[0].Epoch || e.Seq != 6 {
 		t.Errorf("after recovery: %+v", e)
 	}
-	s = reopen(t, s, path)
+	s = reopenStore(t, s, path)
 	want := append(append(before, during[2:]...), after...)
-	same(t, pending(t, s), want)
-	if n := stored(t, s); n != 24 {
+	checkEqual(t, pending(t, s), want)
+	if n := countStored(t, s); n != 24 {
 		t.Errorf("%d windows stored", n)
 	}
 	var kinds []string
@@ -88,10 +88,10 @@ func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 
 func TestTheRingIsBoundedAndWhatFallsOutHasATombstone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := open(t, path, store.Ring(10))
+	s := openStore(t, path, store.Ring(10))
 	defer breakDisk(t, path)()
 	all := appendWindows(t, s, storetest.Streams(1), 0, 15)
-	same(t, pending(t, s), all[5:])
+	checkEqual(t, pending(t, s), all[5:])
 	st := s.Stats()
 	if len(st.Tombs) != 1 || st.Tombs[0].To != 5 || st.Tombs[0].Reason != "memory" || st.Evicted != 5 {
 		t.Errorf("tombstones %v, %d evicted", st.Tombs, st.Evicted)

@@ -15,7 +15,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// Buckets and keys of the file.
+// Buckets and keys of the bbolt file.
 var (
 	windowsBucket = []byte("windows")
 	accountBucket = []byte("account")
@@ -23,11 +23,13 @@ var (
 )
 
 const (
-	compacting = ".compact" // the new file while it is not whole
-	keptFiles  = 4          // damaged files kept; the last is replaced when there are more
+	compactSuffix  = ".compact" // suffix of a new file until it is whole
+	maxQuarantined = 4          // damaged files that are kept; the last one is replaced when there are more
 )
 
-func (s *Store) options() *bolt.Options {
+// boltOptions returns the options of bbolt: the free list is kept in memory
+// alone, which saves its pages in every transaction and is rebuilt in Open.
+func (s *Store) boltOptions() *bolt.Options {
 	return &bolt.Options{
 		Timeout:        time.Second,
 		NoFreelistSync: true,
@@ -37,11 +39,12 @@ func (s *Store) options() *bolt.Options {
 	}
 }
 
-// load opens, checks and reads the file, and makes it when there is none.
-func (s *Store) load() error {
+// loadFile opens, verifies and reads the file, and creates it when there is
+// none.
+func (s *Store) loadFile() error {
 	switch info, err := os.Stat(s.path); {
 	case errors.Is(err, fs.ErrNotExist) && !s.readOnly:
-		return s.create()
+		return s.createFile()
 	case err != nil:
 		return err
 	case info.IsDir():
@@ -49,14 +52,14 @@ func (s *Store) load() error {
 	case info.Size() == 0 && s.readOnly:
 		return fmt.Errorf("%w: empty", ErrDamaged)
 	case info.Size() == 0:
-		return s.create()
-	case plainlyElse(s.path):
+		return s.createFile()
+	case looksLikeText(s.path):
 		return fmt.Errorf("%w: text", ErrForeign)
 	}
-	if err := verify(s.path, !s.readOnly); err != nil {
+	if err := verifyFile(s.path, !s.readOnly); err != nil {
 		return err
 	}
-	db, err := openBolt(s.path, s.options())
+	db, err := openBolt(s.path, s.boltOptions())
 	if err != nil {
 		return err
 	}
@@ -67,20 +70,20 @@ func (s *Store) load() error {
 	return nil
 }
 
-// create makes a spool under another name and gives it its own when it is
-// whole: a power cut leaves no half of one.
-func (s *Store) create() error {
-	tmp := s.path + compacting
+// createFile creates a spool under another name and renames it when it is
+// whole, so that a power cut leaves no incomplete file.
+func (s *Store) createFile() error {
+	tmp := s.path + compactSuffix
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	db, err := openBolt(tmp, s.options())
+	db, err := openBolt(tmp, s.boltOptions())
 	if err != nil {
 		return err
 	}
 	s.db, s.st = db, newState()
 	s.st.Machine = s.machine
-	if err = s.commit(nil); err == nil {
+	if err = s.commitWindows(nil); err == nil {
 		err = os.Rename(tmp, s.path)
 	}
 	if err == nil {
@@ -93,22 +96,22 @@ func (s *Store) create() error {
 	return nil
 }
 
-// loadReadOnly makes the best of a file that cannot be written: its backlog
-// can still be sent.
+// loadReadOnly reads a file that cannot be written, so that its backlog is
+// still sent. When that fails as well, the spool begins empty.
 func (s *Store) loadReadOnly() {
 	if s.db != nil {
 		return
 	}
 	s.readOnly = true
-	if err := s.load(); err != nil {
+	if err := s.loadFile(); err != nil {
 		s.st = newState()
 		s.st.Machine = s.machine
 	}
 	s.readOnly = false
 }
 
-// openBolt is bolt.Open with its panics and errors sorted: bbolt has panicked
-// on files that a power cut spoiled.
+// openBolt calls bolt.Open and sorts its errors into those of the spool. bbolt
+// has panicked on files that a power cut damaged; a panic becomes ErrDamaged.
 func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -124,13 +127,13 @@ func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum),
 		errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrInvalidMapping):
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	case storageFault(err), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+	case isStorageFault(err), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
 	return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
-// readState gives the account that a file holds.
+// readState returns the account of a file.
 func readState(db *bolt.DB) (st state, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -157,7 +160,7 @@ func readState(db *bolt.DB) (st state, err error) {
 	return st, err
 }
 
-// primeStats makes db.Stats know the free pages: bbolt counts them when a
+// primeStats makes db.Stats report the free pages: bbolt counts them when a
 // writing transaction ends.
 func primeStats(db *bolt.DB) error {
 	tx, err := db.Begin(true)
@@ -167,10 +170,10 @@ func primeStats(db *bolt.DB) error {
 	return tx.Rollback()
 }
 
-// plainlyElse reports a file that begins with eight printable characters: text,
-// TOML, SQLite. A bbolt file begins with eight zeros, and so does one that a
-// power cut left empty.
-func plainlyElse(path string) bool {
+// looksLikeText reports a file that begins with eight printable characters, as
+// text, TOML and SQLite do. A bbolt file begins with eight zeros, and so does a
+// file that a power cut left empty.
+func looksLikeText(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -185,10 +188,11 @@ func plainlyElse(path string) bool {
 	})
 }
 
-// quarantine renames a damaged file out of the way and says to what.
-func quarantine(path string) (string, error) {
+// quarantineFile renames a damaged file to path.damaged-N and returns the new
+// name.
+func quarantineFile(path string) (string, error) {
 	kept := ""
-	for i := 1; i <= keptFiles; i++ {
+	for i := 1; i <= maxQuarantined; i++ {
 		kept = fmt.Sprintf("%s.damaged-%d", path, i)
 		if _, err := os.Lstat(kept); errors.Is(err, fs.ErrNotExist) {
 			break
@@ -200,7 +204,7 @@ func quarantine(path string) (string, error) {
 	return kept, syncDir(path)
 }
 
-// syncDir makes the name of path durable.
+// syncDir syncs the directory of path, which makes its name durable.
 func syncDir(path string) error {
 	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
@@ -209,9 +213,10 @@ func syncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// storageFault reports errors that the disk may recover from by itself or by
-// the hand of someone else; all others are mistakes to report at once.
-func storageFault(err error) bool {
+// isStorageFault reports errors of the disk that may go away (a full or
+// read-only file system, an I/O error, a removed device). The spool continues
+// in memory then; all other errors are returned at once.
+func isStorageFault(err error) bool {
 	for _, e := range []error{
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, syscall.EFBIG,
 		syscall.EUCLEAN, syscall.ENODEV, syscall.ENXIO, berrors.ErrMaxSizeReached, berrors.ErrDatabaseReadOnly,
@@ -223,17 +228,17 @@ func storageFault(err error) bool {
 	return false
 }
 
-// noRoom reports errors that making room in the file may cure.
-func noRoom(err error) bool {
+// isOutOfSpace reports errors that deleting windows may solve.
+func isOutOfSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) ||
 		errors.Is(err, berrors.ErrMaxSizeReached)
 }
 
-// syncFault reports an error of fsync: the kernel may have dropped the pages
-// that it could not write, so what the file seems to hold is not what the disk
-// holds, and the next fsync would not say so. Writes fail as *fs.PathError.
-func syncFault(err error) bool {
+// isSyncFault reports an error of fsync. The kernel may have dropped the pages
+// that it could not write, and the next fsync does not report that, so the file
+// has to be copied. Failed writes are *fs.PathError and no such fault.
+func isSyncFault(err error) bool {
 	var w *fs.PathError
-	return !errors.As(err, &w) && !noRoom(err) && !errors.Is(err, syscall.EROFS) &&
+	return !errors.As(err, &w) && !isOutOfSpace(err) && !errors.Is(err, syscall.EROFS) &&
 		!errors.Is(err, berrors.ErrDatabaseReadOnly)
 }

@@ -24,7 +24,7 @@ func FuzzARecordThatDecodesIsTheOneThatWasEncoded(f *testing.F) {
 		// The checksum would keep every mutation out: give it the right one.
 		if len(b) > 5 {
 			b = bytes.Clone(b)
-			sum(b)
+			fixChecksum(b)
 		}
 		e, err := decodeRecord(1, b)
 		if err != nil {
@@ -48,17 +48,17 @@ func FuzzAnAccountThatParsesCanBeUsed(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n := st.Pending.len()
+		n := st.Pending.total()
 		e := Entry{Release: storetest.Window("a", 0)}
-		st.give(&e)
-		if !st.Pending.has(e.order) || st.Pending.len() != n+1 {
-			t.Errorf("%d pending of %s", st.Pending.len(), b)
+		st.numberWindow(&e)
+		if !st.Pending.contains(e.order) || st.Pending.total() != n+1 {
+			t.Errorf("%d pending of %s", st.Pending.total(), b)
 		}
 	})
 }
 
-// base is the image of a small spool with several levels of pages.
-func base(f *testing.F) []byte {
+// imageOfSpool returns the bytes of a small spool with several levels of pages.
+func imageOfSpool(f *testing.F) []byte {
 	path := filepath.Join(f.TempDir(), "spool")
 	s, err := Open(path)
 	if err != nil {
@@ -79,10 +79,10 @@ func base(f *testing.F) []byte {
 	return b
 }
 
-// A panic of bbolt comes in a goroutine of its own and ends the process: no
-// file that verify lets pass may do that.
+// bbolt can panic in a goroutine of its own, which ends the process: no file that
+// verifyFile accepts may cause that.
 func FuzzAFileThatPassesDoesNotKillBbolt(f *testing.F) {
-	image := base(f)
+	image := imageOfSpool(f)
 	f.Add([]byte{0, 0, 0, 0, 0})
 	f.Add(binary.LittleEndian.AppendUint32([]byte{3}, 4096*4+8))
 	f.Add([]byte("\x03@@\x00\x00")) // a leaf element that is a bucket by one flag too many
@@ -107,6 +107,6 @@ func FuzzAFileThatPassesDoesNotKillBbolt(f *testing.F) {
 	})
 }
 
-func sum(b []byte) {
-	binary.LittleEndian.PutUint32(b[1:], crc(b[5:]))
+func fixChecksum(b []byte) {
+	binary.LittleEndian.PutUint32(b[1:], crc32c(b[5:]))
 }

@@ -13,12 +13,12 @@ import (
 	"kerb/agent/store/storetest"
 )
 
-// A wall clock that the test turns.
+// wall is a wall clock that the test sets.
 type wall struct{ time.Time }
 
 func (w *wall) now() time.Time { return w.Time }
 
-func stored(t *testing.T, s *store.Store) (n int) {
+func countStored(t *testing.T, s *store.Store) (n int) {
 	t.Helper()
 	if err := s.Each(func(store.Item) error { n++; return nil }); err != nil {
 		t.Fatal(err)
@@ -28,24 +28,24 @@ func stored(t *testing.T, s *store.Store) (n int) {
 
 func TestAcknowledgedWindowsGoAfterTheirRetentionAndOthersStay(t *testing.T) {
 	w := &wall{storetest.Begin}
-	s := open(t, filepath.Join(t.TempDir(), "spool"), store.Now(w.now), store.Keep(time.Hour))
+	s := openStore(t, filepath.Join(t.TempDir(), "spool"), store.Now(w.now), store.Keep(time.Hour))
 	all := appendWindows(t, s, storetest.Streams(2), 0, 10)
 	if err := s.Ack(all[4:]); err != nil {
 		t.Fatal(err)
 	}
 	w.Time = w.Add(time.Hour)
 	appendWindows(t, s, storetest.Streams(2), 10, 11)
-	if n := stored(t, s); n != 22 {
+	if n := countStored(t, s); n != 22 {
 		t.Errorf("%d windows stored within the retention", n)
 	}
 	w.Time = time.Time{} // not to be trusted
 	appendWindows(t, s, storetest.Streams(2), 11, 12)
-	if n := stored(t, s); n != 24 {
+	if n := countStored(t, s); n != 24 {
 		t.Errorf("%d windows stored: some expired by a clock that nobody trusts", n)
 	}
 	w.Time = storetest.Begin.Add(2 * time.Hour)
 	appendWindows(t, s, storetest.Streams(2), 12, 13)
-	if n := stored(t, s); n != 4+6 {
+	if n := countStored(t, s); n != 4+6 {
 		t.Errorf("%d windows stored after the retention", n)
 	}
 	if p := pending(t, s); len(p) != 10 || p[0] != all[0] {
@@ -55,7 +55,7 @@ func TestAcknowledgedWindowsGoAfterTheirRetentionAndOthersStay(t *testing.T) {
 
 func TestAWindowStampedFarAheadDoesNotStopTheExpiryOfOthers(t *testing.T) {
 	w := &wall{storetest.Begin.Add(3 * time.Hour)}
-	s := open(t, filepath.Join(t.TempDir(), "spool"), store.Now(w.now), store.Keep(time.Hour))
+	s := openStore(t, filepath.Join(t.TempDir(), "spool"), store.Now(w.now), store.Keep(time.Hour))
 	day := int(24 * time.Hour / (5 * time.Second))
 	for _, i := range []int{3650 * day, 0, 1, 2} {
 		es, err := s.Append(storetest.Windows(storetest.Streams(1), i))
@@ -64,7 +64,7 @@ func TestAWindowStampedFarAheadDoesNotStopTheExpiryOfOthers(t *testing.T) {
 		}
 	}
 	appendWindows(t, s, storetest.Streams(1), 4, 5)
-	if n := stored(t, s); n != 1 {
+	if n := countStored(t, s); n != 1 {
 		t.Errorf("%d windows stored", n)
 	}
 }
@@ -73,18 +73,18 @@ func TestAFullSpoolDropsAcknowledgedWindowsFirstAndThenLeavesTombstones(t *testi
 	w := &wall{storetest.Begin}
 	path := filepath.Join(t.TempDir(), "spool")
 	opts := []store.Option{store.Now(w.now), store.Limit(256 << 10)}
-	s := open(t, path, opts...)
+	s := openStore(t, path, opts...)
 	first := appendWindows(t, s, storetest.Streams(4), 0, 20)
 	if err := s.Ack(first); err != nil {
 		t.Fatal(err)
 	}
 	all := appendWindows(t, s, storetest.Streams(4), 20, 200)
-	s = reopen(t, s, path, opts...)
+	s = reopenStore(t, s, path, opts...)
 	st := s.Stats()
 	if st.Fault != nil || st.Evicted == 0 {
 		t.Fatalf("%+v", st)
 	}
-	if n := stored(t, s); uint64(n) != st.Pending {
+	if n := countStored(t, s); uint64(n) != st.Pending {
 		t.Errorf("%d windows stored, %d pending: acknowledged ones outlived others", n, st.Pending)
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() > 256<<10 {
@@ -132,7 +132,7 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "spool")
-			s := open(t, path)
+			s := openStore(t, path)
 			old := appendWindows(t, s, storetest.Streams(3), 0, 30)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -148,7 +148,7 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 			if _, err := store.Read(path); err == nil {
 				t.Error("read without complaint")
 			}
-			s = open(t, path)
+			s = openStore(t, path)
 			fresh := appendWindows(t, s, storetest.Streams(3), 30, 31)
 			if fresh[0].Epoch == old[0].Epoch || fresh[0].Seq != 1 {
 				t.Errorf("goes on with %+v", fresh[0])
@@ -165,7 +165,7 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 
 func TestAFileThatIsSpoiledWhileItIsOpenIsReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := open(t, path)
+	s := openStore(t, path)
 	appendWindows(t, s, storetest.Streams(3), 0, 60)
 	info, err := os.Stat(path)
 	if err != nil {
@@ -185,20 +185,20 @@ func TestAFileThatIsSpoiledWhileItIsOpenIsReplaced(t *testing.T) {
 	if st := s.Stats(); st.Fault != nil {
 		t.Fatal(st.Fault)
 	}
-	same(t, pending(t, s), fresh)
+	checkEqual(t, pending(t, s), fresh)
 	if st := s.Stats(); st.Evicted != 180 {
 		t.Errorf("%d windows accounted as lost, want 180", st.Evicted)
 	}
 	if _, err := os.Stat(path + ".damaged-1"); err != nil {
 		t.Error(err)
 	}
-	s = reopen(t, s, path)
-	same(t, pending(t, s), fresh)
+	s = reopenStore(t, s, path)
+	checkEqual(t, pending(t, s), fresh)
 }
 
 func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := open(t, path)
+	s := openStore(t, path)
 	all := appendWindows(t, s, storetest.Streams(1), 0, 30)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -224,8 +224,8 @@ func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {
 	if hit == 0 || os.WriteFile(path, b, 0o600) != nil {
 		t.Fatal("record not found in the file")
 	}
-	s = open(t, path)
-	same(t, pending(t, s), append(all[:12:12], all[13:]...))
+	s = openStore(t, path)
+	checkEqual(t, pending(t, s), append(all[:12:12], all[13:]...))
 	if n := s.Notes(); len(n) != 1 || n[0].Kind != "record_damaged" {
 		t.Errorf("notes %v", n)
 	}
@@ -233,19 +233,19 @@ func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {
 
 func TestACardInAnotherMachineGoesOnUnderAFreshEpoch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := open(t, path, store.Machine("a"))
+	s := openStore(t, path, store.Machine("a"))
 	old := appendWindows(t, s, storetest.Streams(1), 0, 3)
-	s = reopen(t, s, path, store.Machine("b"))
+	s = reopenStore(t, s, path, store.Machine("b"))
 	fresh := appendWindows(t, s, storetest.Streams(1), 3, 4)
 	if fresh[0].Epoch == old[0].Epoch || fresh[0].Seq != 1 {
 		t.Errorf("goes on with %+v", fresh[0])
 	}
-	same(t, pending(t, s), append(old, fresh...))
+	checkEqual(t, pending(t, s), append(old, fresh...))
 	n := s.Notes()
 	if len(n) != 1 || n[0].Kind != "epoch" || n[0].Data["previous"] != old[0].Epoch {
 		t.Errorf("notes %v", n)
 	}
-	s = reopen(t, s, path, store.Machine("b"))
+	s = reopenStore(t, s, path, store.Machine("b"))
 	if e := appendWindows(t, s, storetest.Streams(1), 4, 5)[0]; e.Epoch != fresh[0].Epoch || e.Seq != 2 {
 		t.Errorf("after a restart: %+v", e)
 	}
@@ -255,7 +255,7 @@ func TestAHollowFileIsCopiedIntoASmallOne(t *testing.T) {
 	w := &wall{storetest.Begin}
 	path := filepath.Join(t.TempDir(), "spool")
 	opts := []store.Option{store.Now(w.now), store.Keep(time.Hour)}
-	s := open(t, path, opts...)
+	s := openStore(t, path, opts...)
 	all := appendWindows(t, s, storetest.Streams(50), 0, 100)
 	before, err := os.Stat(path)
 	if err != nil || s.Ack(all[:4990]) != nil {
@@ -272,9 +272,9 @@ func TestAHollowFileIsCopiedIntoASmallOne(t *testing.T) {
 	if err := s.Check(); err != nil {
 		t.Error(err)
 	}
-	same(t, pending(t, s), all[4990:])
-	s = reopen(t, s, path, opts...)
-	same(t, pending(t, s), all[4990:])
+	checkEqual(t, pending(t, s), all[4990:])
+	s = reopenStore(t, s, path, opts...)
+	checkEqual(t, pending(t, s), all[4990:])
 	if left, _ := filepath.Glob(path + ".*"); left != nil {
 		t.Errorf("left behind: %v", left)
 	}
@@ -284,7 +284,7 @@ func TestAWatermarkIsTheOnlyEndWhereItIsAskedFor(t *testing.T) {
 	w := &wall{storetest.Begin}
 	path := filepath.Join(t.TempDir(), "spool")
 	opts := []store.Option{store.Now(w.now), store.Confirmed()}
-	s := open(t, path, opts...)
+	s := openStore(t, path, opts...)
 	all := appendWindows(t, s, storetest.Streams(1), 0, 10)
 	if err := s.Ack(all); err != nil || len(pending(t, s)) != 0 {
 		t.Fatalf("%v, %d pending after the acknowledgement", err, len(pending(t, s)))
@@ -298,27 +298,27 @@ func TestAWatermarkIsTheOnlyEndWhereItIsAskedFor(t *testing.T) {
 	if n := s.Doubt(); n != 6 {
 		t.Errorf("%d windows doubted, want 6", n)
 	}
-	same(t, pending(t, s), all[4:])
+	checkEqual(t, pending(t, s), all[4:])
 	if err := s.Ack(all[4:]); err != nil {
 		t.Fatal(err)
 	}
-	s = reopen(t, s, path, opts...)
-	same(t, pending(t, s), all[4:]) // the broker's word alone did not survive
-	if n := stored(t, s); n != 6 {
+	s = reopenStore(t, s, path, opts...)
+	checkEqual(t, pending(t, s), all[4:]) // the broker's word alone did not survive
+	if n := countStored(t, s); n != 6 {
 		t.Errorf("%d windows stored: the confirmed ones were not freed", n)
 	}
 }
 
 func TestReadingLooksAndDoesNotTouch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := open(t, path)
+	s := openStore(t, path)
 	appendWindows(t, s, storetest.Streams(2), 0, 5)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := os.ReadFile(path)
 	r, err := store.Read(path)
-	if err != nil || r.Check() != nil || stored(t, r) != 10 {
+	if err != nil || r.Check() != nil || countStored(t, r) != 10 {
 		t.Fatal(err)
 	}
 	if _, err := r.Append([]policy.Release{storetest.Window("a", 0)}); err == nil {

@@ -11,8 +11,9 @@ import (
 	"kerb/agent/store/storetest"
 )
 
-// mapped is how much of the file at path is resident in this process, in kB.
-func mapped(t *testing.T, path string) (kb int) {
+// residentKB returns how much of the file at path is resident in this process,
+// in kB.
+func residentKB(t *testing.T, path string) (kb int) {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
@@ -33,22 +34,22 @@ func mapped(t *testing.T, path string) (kb int) {
 
 func TestALargeSpoolTakesLittleMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := open(t, path, store.Now(storetest.Begin.UTC))
+	s := openStore(t, path, store.Now(storetest.Begin.UTC))
 	for i := range 20 {
 		if _, err := s.Append(storetest.Series("a", 500*i, 500*i+500)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s = reopen(t, s, path, store.Now(storetest.Begin.UTC))
-	if n := mapped(t, path); n > 1000 {
+	s = reopenStore(t, s, path, store.Now(storetest.Begin.UTC))
+	if n := residentKB(t, path); n > 1000 {
 		t.Errorf("%d kB resident after opening", n)
 	}
 	pending(t, s)
-	if n := mapped(t, path); n < 2000 {
+	if n := residentKB(t, path); n < 2000 {
 		t.Errorf("%d kB resident after reading all: the test shows nothing", n)
 	}
 	appendWindows(t, s, storetest.Streams(1), 0, 1)
-	if n := mapped(t, path); n > 1000 {
+	if n := residentKB(t, path); n > 1000 {
 		t.Errorf("%d kB resident after a window", n)
 	}
 }

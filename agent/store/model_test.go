@@ -19,10 +19,12 @@ type modelled struct {
 	acked, ackedOnDisk, onDisk bool
 }
 
-func key(e store.Entry) string { return fmt.Sprintf("%s %s %d", e.Epoch, e.Release.Stream(), e.Seq) }
+func entryKey(e store.Entry) string {
+	return fmt.Sprintf("%s %s %d", e.Epoch, e.Release.Stream(), e.Seq)
+}
 
-// model is what a spool should be: a list. Everything that a spool ever gave
-// is in ever, so that a number given twice shows even after a crash.
+// model is the expected content of a spool, as a list. ever holds every number
+// that was given, so that a number given twice is detected even after a crash.
 type model struct {
 	t       *rapid.T
 	dir     string
@@ -31,12 +33,12 @@ type model struct {
 	windows []*modelled
 	ever    map[string]bool
 	next    int
-	mendIt  func() // nil while the disk is well
+	repair  func() // nil while the disk is well
 }
 
 func (m *model) path() string { return filepath.Join(m.dir, fmt.Sprint(m.files)) }
 
-func (m *model) open() {
+func (m *model) openStore() {
 	s, err := store.Open(m.path(), store.Ring(1<<20), store.Now(storetest.Begin.UTC))
 	if err != nil {
 		m.t.Fatal(err)
@@ -44,8 +46,9 @@ func (m *model) open() {
 	m.s = s
 }
 
-// settle says that the account of the moment is on the disk, if it is.
-func (m *model) settle() {
+// markDurable records that the account is on the disk now, unless there is a
+// fault.
+func (m *model) markDurable() {
 	if m.s.Stats().Fault != nil {
 		return
 	}
@@ -54,7 +57,7 @@ func (m *model) settle() {
 	}
 }
 
-func (m *model) append() {
+func (m *model) appendWindow() {
 	streams := rapid.SliceOfNDistinct(rapid.SampledFrom(storetest.Streams(4)), 1, 4, rapid.ID).Draw(m.t, "streams")
 	es, err := m.s.Append(storetest.Windows(streams, m.next))
 	if err != nil {
@@ -64,16 +67,16 @@ func (m *model) append() {
 	for _, e := range es {
 		before := e
 		before.Seq--
-		if m.ever[key(e)] || e.Seq == 0 || e.Seq > 1 && !m.ever[key(before)] {
-			m.t.Fatalf("%s given twice, or with a hole before it", key(e))
+		if m.ever[entryKey(e)] || e.Seq == 0 || e.Seq > 1 && !m.ever[entryKey(before)] {
+			m.t.Fatalf("%s given twice, or with a hole before it", entryKey(e))
 		}
-		m.ever[key(e)] = true
+		m.ever[entryKey(e)] = true
 		m.windows = append(m.windows, &modelled{Entry: e})
 	}
-	m.settle()
+	m.markDurable()
 }
 
-func (m *model) ack() {
+func (m *model) ackSome() {
 	var es []store.Entry
 	for _, w := range m.windows {
 		if !w.acked && rapid.IntRange(0, 2).Draw(m.t, "ack") == 0 {
@@ -86,7 +89,7 @@ func (m *model) ack() {
 	}
 }
 
-func (m *model) resend() {
+func (m *model) resendSome() {
 	if len(m.windows) == 0 {
 		return
 	}
@@ -101,24 +104,24 @@ func (m *model) resend() {
 	}
 	a, err := m.s.Resend(w.Epoch, w.Release.Stream(), w.Seq, to)
 	if err != nil || a.Resend != n || a.Gone != nil {
-		m.t.Fatalf("resend %s to %d: %+v, want %d; %v", key(w.Entry), to, a, n, err)
+		m.t.Fatalf("resend %s to %d: %+v, want %d; %v", entryKey(w.Entry), to, a, n, err)
 	}
 }
 
 func (m *model) restart() {
-	m.mend() // or memory would be lost, which crash is for
+	m.repairFile() // or memory would be lost, which crash is for
 	if err := m.s.Close(); err != nil {
 		m.t.Fatal(err)
 	}
 	for _, w := range m.windows {
 		w.onDisk, w.ackedOnDisk = true, w.acked
 	}
-	m.open()
+	m.openStore()
 }
 
 // crash goes on with the file as it is, and forgets what only memory knew.
 func (m *model) crash() {
-	m.mend()
+	m.repairFile()
 	b, err := os.ReadFile(m.path())
 	if err != nil {
 		m.t.Fatal(err)
@@ -134,24 +137,24 @@ func (m *model) crash() {
 	for _, w := range m.windows {
 		w.acked = w.ackedOnDisk
 	}
-	m.open()
+	m.openStore()
 }
 
-func (m *model) smash() {
-	if m.mendIt == nil {
-		m.mendIt = breakDisk(m.t, m.path())
+func (m *model) breakFile() {
+	if m.repair == nil {
+		m.repair = breakDisk(m.t, m.path())
 	}
 }
 
-func (m *model) mend() {
-	if m.mendIt != nil {
-		m.mendIt()
-		m.mendIt = nil
+func (m *model) repairFile() {
+	if m.repair != nil {
+		m.repair()
+		m.repair = nil
 	}
 }
 
-// agrees compares the spool with the model.
-func (m *model) agrees(t *rapid.T) {
+// checkAgainst compares the spool with the model.
+func (m *model) checkAgainst(t *rapid.T) {
 	var want []store.Entry
 	for _, w := range m.windows {
 		if !w.acked {
@@ -162,10 +165,10 @@ func (m *model) agrees(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byKey := func(a, b store.Entry) int { return slices.Compare([]byte(key(a)), []byte(key(b))) }
+	byKey := func(a, b store.Entry) int { return slices.Compare([]byte(entryKey(a)), []byte(entryKey(b))) }
 	slices.SortFunc(want, byKey)
 	slices.SortFunc(got, byKey)
-	if !slices.EqualFunc(got, want, func(a, b store.Entry) bool { return key(a) == key(b) && a.Release == b.Release }) {
+	if !slices.EqualFunc(got, want, func(a, b store.Entry) bool { return entryKey(a) == entryKey(b) && a.Release == b.Release }) {
 		t.Fatalf("%d windows pending, want %d", len(got), len(want))
 	}
 	n := 0
@@ -188,15 +191,15 @@ func TestTheSpoolIsWhatTheModelSays(t *testing.T) {
 			rt.Fatal(err)
 		}
 		defer os.RemoveAll(m.dir)
-		m.open()
+		m.openStore()
 		defer func() {
-			m.mend()
+			m.repairFile()
 			m.s.Close()
 		}()
 		do := func(f func()) func(*rapid.T) { return func(t *rapid.T) { m.t = t; f() } }
 		rt.Repeat(map[string]func(*rapid.T){
-			"append": do(m.append), "append more": do(m.append), "ack": do(m.ack), "resend": do(m.resend),
-			"restart": do(m.restart), "crash": do(m.crash), "smash": do(m.smash), "mend": do(m.mend), "": m.agrees,
+			"append": do(m.appendWindow), "append more": do(m.appendWindow), "ack": do(m.ackSome), "resend": do(m.resendSome),
+			"restart": do(m.restart), "crash": do(m.crash), "smash": do(m.breakFile), "mend": do(m.repairFile), "": m.checkAgainst,
 		})
 	})
 	t.Logf("%d sequences", runs)

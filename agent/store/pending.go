@@ -11,41 +11,42 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// Pending gives up to n windows that are not acknowledged, oldest first.
+// Pending returns up to n windows that are not acknowledged, oldest first.
 func (s *Store) Pending(n int) ([]Entry, error) { return s.Between(1, 1<<63, false, n) }
 
-// Between gives up to n unacknowledged windows whose Order is lo…hi, oldest or
-// newest first. A record that cannot be read any more is dropped, and noted.
+// Between returns up to n unacknowledged windows with orders from lo to hi,
+// oldest or newest first. A record that cannot be read is dropped and noted.
 func (s *Store) Between(lo, hi uint64, newest bool, n int) ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	orders := s.wanted(lo, hi, newest, n)
+	orders := s.pendingOrders(lo, hi, newest, n)
 	if len(orders) == 0 {
 		return nil, nil
 	}
 	es := make([]Entry, 0, len(orders))
-	lost, err := s.read(orders, func(e Entry) { es = append(es, e) })
+	lost, err := s.readWindows(orders, func(e Entry) { es = append(es, e) })
 	if errors.Is(err, ErrDamaged) && s.fault == nil {
-		s.degrade(err) // the next window finds out what is left of the file
+		s.degradeToMemory(err) // the next Append reopens the file
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read spool: %w", err)
 	}
 	for _, o := range lost {
-		s.st.Pending.remove(o, o)
+		s.st.Pending.removeRange(o, o)
 		s.st.Evicted++
 	}
 	if len(lost) > 0 {
-		s.note("record_damaged", map[string]any{"windows": len(lost)})
+		s.addNote("record_damaged", map[string]any{"windows": len(lost)})
 	}
 	return es, nil
 }
 
-// wanted are up to n pending orders in lo…hi.
-func (s *Store) wanted(lo, hi uint64, newest bool, n int) []uint64 {
+// pendingOrders returns up to n pending orders from lo to hi, oldest or newest
+// first.
+func (s *Store) pendingOrders(lo, hi uint64, newest bool, n int) []uint64 {
 	var out []uint64
 	pick := func(o uint64) bool {
-		if o >= lo && o <= hi && !s.sent[0].has(o) && !s.sent[1].has(o) {
+		if o >= lo && o <= hi && !s.sent[0].contains(o) && !s.sent[1].contains(o) {
 			out = append(out, o)
 		}
 		return len(out) < n
@@ -61,7 +62,7 @@ func (s *Store) wanted(lo, hi uint64, newest bool, n int) []uint64 {
 		}
 		return out
 	}
-	for _, r := range p[p.at(lo):] {
+	for _, r := range p[p.indexFrom(lo):] {
 		for o := max(r[0], lo); o <= r[1] && o <= hi; o++ {
 			if !pick(o) {
 				return out
@@ -71,9 +72,10 @@ func (s *Store) wanted(lo, hi uint64, newest bool, n int) []uint64 {
 	return out
 }
 
-// read calls f with the windows of the given orders, from ring or file, and
-// says which it could not find or read.
-func (s *Store) read(orders []uint64, f func(Entry)) (lost []uint64, err error) {
+// readWindows calls f with the windows of the given orders, from the ring or
+// the file, and returns the orders that it could not find or decode. A panic of
+// bbolt becomes ErrDamaged.
+func (s *Store) readWindows(orders []uint64, f func(Entry)) (lost []uint64, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", ErrDamaged, p)
@@ -82,7 +84,7 @@ func (s *Store) read(orders []uint64, f func(Entry)) (lost []uint64, err error) 
 	if s.db == nil && len(s.ring) == 0 {
 		return nil, berrors.ErrDatabaseNotOpen
 	}
-	look := func(windows *bolt.Bucket) error {
+	visit := func(windows *bolt.Bucket) error {
 		for _, o := range orders {
 			if i, ok := slices.BinarySearchFunc(s.ring, o, func(e Entry, o uint64) int {
 				return int(min(max(int64(e.order-o), -1), 1))
@@ -91,7 +93,7 @@ func (s *Store) read(orders []uint64, f func(Entry)) (lost []uint64, err error) 
 				continue
 			}
 			if windows == nil {
-				continue // a backlog in a file that cannot be read for now
+				continue // the window is in a file that cannot be read now
 			}
 			e, err := decodeRecord(o, windows.Get(orderKey(o)))
 			if err != nil {
@@ -103,13 +105,14 @@ func (s *Store) read(orders []uint64, f func(Entry)) (lost []uint64, err error) 
 		return nil
 	}
 	if s.db == nil {
-		return nil, look(nil)
+		return nil, visit(nil)
 	}
-	return lost, s.db.View(func(tx *bolt.Tx) error { return look(tx.Bucket(windowsBucket)) })
+	return lost, s.db.View(func(tx *bolt.Tx) error { return visit(tx.Bucket(windowsBucket)) })
 }
 
-// Ack settles windows that the broker acknowledged. It is written with the
-// next window: after a crash in between they are sent once more, the same.
+// Ack settles windows that the broker acknowledged. It is written to disk with
+// the next window: after a crash in between, they are sent once more,
+// unchanged. It returns an error for an Entry of another origin.
 func (s *Store) Ack(es []Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,40 +121,42 @@ func (s *Store) Ack(es []Entry) error {
 			return errors.New("acknowledge: an entry that this spool did not give")
 		}
 		if s.confirm {
-			s.sent[0].add(e.order, e.order)
+			s.sent[0].addRange(e.order, e.order)
 			continue
 		}
-		s.st.Pending.remove(e.order, e.order)
+		s.st.Pending.removeRange(e.order, e.order)
 		s.dirty = true
 	}
 	return nil
 }
 
-// An Account says what became of a range of numbers that a consumer asked for.
+// Account is the answer to a Resend: which windows of the range are sent again,
+// and which are gone.
 type Account struct {
-	Resend uint64      `json:"resend"` // windows that will be sent again
+	Resend uint64      `json:"resend"` // number of windows that are sent again
 	Gone   []Tombstone `json:"gone,omitempty"`
-	Last   uint64      `json:"last"` // the last number given in that epoch and stream, 0 if unknown
+	Last   uint64      `json:"last"` // last number given in the epoch and stream; 0: unknown
 }
 
-// Resend makes the windows from…to of a stream pending again. What is neither
-// resent nor in a tombstone is past its retention, or never was.
+// Resend makes the windows from…to of a stream pending again. A number of the
+// range that is neither resent nor in a tombstone is past its retention or was
+// never given.
 func (s *Store) Resend(epoch, stream string, from, to uint64) (Account, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var a Account
-	err := s.scan(epoch, stream, from, func(o, seq uint64) bool {
+	err := s.scanStream(epoch, stream, from, func(o, seq uint64) bool {
 		a.Last = max(a.Last, seq)
 		if seq <= to {
-			s.st.Pending.add(o, o)
-			s.sent[0].remove(o, o)
-			s.sent[1].remove(o, o)
+			s.st.Pending.addRange(o, o)
+			s.sent[0].removeRange(o, o)
+			s.sent[1].removeRange(o, o)
 			a.Resend++
 			s.dirty = true
 		}
 		return seq < to || epoch != s.st.Epoch
 	})
-	s.st.Pending.coarsen(maxSpans)
+	s.st.Pending.mergeNearest(maxSpans)
 	if epoch == s.st.Epoch {
 		a.Last = s.st.Seq[stream]
 	}
@@ -163,9 +168,10 @@ func (s *Store) Resend(epoch, stream string, from, to uint64) (Account, error) {
 	return a, err
 }
 
-// scan calls f with order and number of each stored window of a stream from
-// number from on, until it says no. An order is never below its number.
-func (s *Store) scan(epoch, stream string, from uint64, f func(order, seq uint64) bool) error {
+// scanStream calls f with order and number of each stored window of a stream,
+// from number from on, until f returns false. It starts at the order that
+// equals the number, because an order is never below its number.
+func (s *Store) scanStream(epoch, stream string, from uint64, f func(order, seq uint64) bool) error {
 	stop := false
 	if s.db != nil {
 		err := s.db.View(func(tx *bolt.Tx) error {
@@ -190,9 +196,9 @@ func (s *Store) scan(epoch, stream string, from uint64, f func(order, seq uint64
 	return nil
 }
 
-// Watermark says that the consumer has every window of a stream up to and
-// including number to, for good. They are settled, and freed without waiting
-// for their retention. A watermark never goes back.
+// Watermark records that the consumer has every window of a stream up to and
+// including number to. They are settled, and deleted without waiting for their
+// retention. A lower watermark than the last one has no effect.
 func (s *Store) Watermark(epoch, stream string, to uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,25 +206,32 @@ func (s *Store) Watermark(epoch, stream string, to uint64) error {
 	if to < from {
 		return nil
 	}
-	err := s.scan(epoch, stream, from, func(o, seq uint64) bool {
+	err := s.scanStream(epoch, stream, from, func(o, seq uint64) bool {
 		if seq <= to {
-			s.st.Pending.remove(o, o)
-			s.sent[0].remove(o, o)
-			s.sent[1].remove(o, o)
-			s.freed.add(o, o)
+			s.st.Pending.removeRange(o, o)
+			s.sent[0].removeRange(o, o)
+			s.sent[1].removeRange(o, o)
+			s.freed.addRange(o, o)
 		}
 		return seq < to
 	})
 	if err != nil {
 		return err
 	}
-	s.mark(epoch+" "+stream, to)
+	s.raiseMark(epoch+" "+stream, to)
 	return nil
 }
 
+// maxMarks bounds the watermarks in the account, one per epoch and stream.
+// Chosen by hand.
 const maxMarks = 1024
 
-func (s *Store) mark(key string, to uint64) {
+// maxHeard bounds the ids of commands that are remembered. Chosen by hand.
+const maxHeard = 256
+
+// raiseMark raises the watermark of a key, "epoch stream". Above maxMarks, new
+// keys are ignored.
+func (s *Store) raiseMark(key string, to uint64) {
 	if s.st.Marks == nil {
 		s.st.Marks = map[string]uint64{}
 	}
@@ -228,19 +241,20 @@ func (s *Store) mark(key string, to uint64) {
 	}
 }
 
-// Doubt makes pending again, in watermark mode, what the broker acknowledged
-// before the last call of Doubt and no watermark has confirmed since. Call it
-// at the pace at which the consumer sends watermarks, or slower.
+// Doubt makes pending again, in watermark mode, the windows that the broker
+// acknowledged before the previous call and that no watermark has settled
+// since. Call it at most as often as the consumer sends watermarks. It returns
+// how many windows.
 func (s *Store) Doubt() (again uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	again = s.sent[1].len()
+	again = s.sent[1].total()
 	s.sent[1], s.sent[0] = s.sent[0], nil
 	return again
 }
 
-// Hear remembers a command's id until it expires, and says whether it is new.
-// With more than 256 unexpired ones every further command is refused.
+// Hear remembers the id of a command until it expires and reports whether it is
+// new. With maxHeard unexpired ids, every further command is refused.
 func (s *Store) Hear(id string, expires, now time.Time) (fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,14 +263,15 @@ func (s *Store) Hear(id string, expires, now time.Time) (fresh bool) {
 			delete(s.st.Heard, k)
 		}
 	}
-	if _, ok := s.st.Heard[id]; ok || len(s.st.Heard) >= 256 {
+	if _, ok := s.st.Heard[id]; ok || len(s.st.Heard) >= maxHeard {
 		return false
 	}
-	s.hear(id, expires.Unix())
+	s.rememberID(id, expires.Unix())
 	return true
 }
 
-func (s *Store) hear(id string, at int64) {
+// rememberID stores the id of a command with its expiry in Unix seconds.
+func (s *Store) rememberID(id string, at int64) {
 	if s.st.Heard == nil {
 		s.st.Heard = map[string]int64{}
 	}
@@ -264,27 +279,27 @@ func (s *Store) hear(id string, at int64) {
 	s.dirty = true
 }
 
-// Note remembers something that happened until someone is told.
+// Note stores an event until it has been published.
 func (s *Store) Note(kind string, data map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.note(kind, data)
+	s.addNote(kind, data)
 }
 
-// Notes are those nobody was told yet, oldest first.
+// Notes returns the events that are not yet published, oldest first.
 func (s *Store) Notes() []Note {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.st.Notes)
 }
 
-// Told forgets a note if it still is what was told: an eviction that went on
-// in the meantime stays, to be told again whole.
+// Told removes a published event, unless it has changed since: an eviction that
+// went on in the meantime stays and is published again.
 func (s *Store) Told(n Note) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.st.Notes = slices.DeleteFunc(slices.Clone(s.st.Notes), func(o Note) bool {
-		return o.N == n.N && number(o.Data["to"]) == number(n.Data["to"])
+		return o.N == n.N && toUint64(o.Data["to"]) == toUint64(n.Data["to"])
 	})
 	s.dirty = true
 }

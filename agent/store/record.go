@@ -9,7 +9,7 @@ import (
 	"kerb/agent/policy"
 )
 
-// A record is what the file holds of one window, under its order as key:
+// A record holds one window in the file, under its order as key:
 //
 //	1 byte    format, 1
 //	4 bytes   CRC-32C of all that follows, little endian
@@ -18,23 +18,29 @@ import (
 //	3 ×       uvarint length and bytes: epoch, boot, stream
 //	rest      the Release, as policy marshals it
 //
-// bbolt's pages carry no checksum, and cards forget bits.
+// It has a checksum because bbolt's pages have none and SD cards lose bits.
 const recordFormat = 1
 
+// flagSynced is bit 0 of the flags: the wall clock was synced when the window
+// ended.
 const flagSynced = 1
 
+// errRecord reports a record with a wrong checksum or form.
 var errRecord = errors.New("damaged record")
 
-func crc(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+// crc32c returns the CRC-32 with Castagnoli's polynomial (RFC 3720, appendix
+// B.4).
+func crc32c(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
-// head is what can be known of a record without the Release.
-type head struct {
+// recordHead holds the fields of a record in front of the Release.
+type recordHead struct {
 	epoch, boot, stream string
 	seq                 uint64
 	synced              bool
 	release             []byte // aliases the record
 }
 
+// encodeRecord returns the record of a window.
 func encodeRecord(e Entry) ([]byte, error) {
 	body, err := e.Release.MarshalBinary()
 	if err != nil {
@@ -51,13 +57,14 @@ func encodeRecord(e Entry) ([]byte, error) {
 		b = append(b, s...)
 	}
 	b = append(b, body...)
-	binary.LittleEndian.PutUint32(b[1:], crc(b[5:]))
+	binary.LittleEndian.PutUint32(b[1:], crc32c(b[5:]))
 	return b, nil
 }
 
-func decodeHead(b []byte) (head, error) {
-	var h head
-	if len(b) < 7 || b[0] != recordFormat || binary.LittleEndian.Uint32(b[1:]) != crc(b[5:]) {
+// decodeHead checks the checksum of a record and decodes its head.
+func decodeHead(b []byte) (recordHead, error) {
+	var h recordHead
+	if len(b) < 7 || b[0] != recordFormat || binary.LittleEndian.Uint32(b[1:]) != crc32c(b[5:]) {
 		return h, errRecord
 	}
 	h.synced = b[5]&flagSynced != 0
@@ -79,6 +86,7 @@ func decodeHead(b []byte) (head, error) {
 	return h, nil
 }
 
+// decodeRecord decodes a whole record, whose key is order.
 func decodeRecord(order uint64, b []byte) (Entry, error) {
 	h, err := decodeHead(b)
 	if err != nil {
@@ -94,4 +102,6 @@ func decodeRecord(order uint64, b []byte) (Entry, error) {
 	return Entry{Epoch: h.epoch, Seq: h.seq, Boot: h.boot, Synced: h.synced, Release: r, order: order}, nil
 }
 
+// orderKey returns the key of a record: its order, big endian, so that bbolt's
+// byte order is the order of the windows.
 func orderKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

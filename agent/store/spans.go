@@ -10,31 +10,34 @@ import (
 // span is a range of orders, both ends included.
 type span [2]uint64
 
-func (a span) empty() bool { return a[0] == 0 || a[1] < a[0] }
+func (a span) isEmpty() bool { return a[0] == 0 || a[1] < a[0] }
 
-// spans is a set of orders as disjoint ranges, ascending, never touching.
+// spans is a set of orders as disjoint ranges in ascending order, with a gap of
+// at least one order between two of them.
 type spans []span
 
-// at is the index of the first range that ends at x or later.
-func (s spans) at(x uint64) int {
+// indexFrom returns the index of the first range that ends at x or later.
+func (s spans) indexFrom(x uint64) int {
 	return sort.Search(len(s), func(i int) bool { return s[i][1] >= x })
 }
 
-func (s spans) has(x uint64) bool {
-	i := s.at(x)
+// contains reports whether x is in the set.
+func (s spans) contains(x uint64) bool {
+	i := s.indexFrom(x)
 	return i < len(s) && s[i][0] <= x
 }
 
-// len is how many orders the set holds.
-func (s spans) len() (n uint64) {
+// total returns the number of orders in the set.
+func (s spans) total() (n uint64) {
 	for _, r := range s {
 		n += r[1] - r[0] + 1
 	}
 	return n
 }
 
-func (s *spans) add(lo, hi uint64) {
-	i := s.at(max(lo, 1) - 1) // a range that ends just before lo is joined
+// addRange adds lo…hi and joins the ranges that it overlaps or touches.
+func (s *spans) addRange(lo, hi uint64) {
+	i := s.indexFrom(max(lo, 1) - 1) // a range that ends just before lo is joined
 	j := i
 	for j < len(*s) && ((*s)[j][0] <= hi || (*s)[j][0] == hi+1) {
 		lo, hi = min(lo, (*s)[j][0]), max(hi, (*s)[j][1])
@@ -43,8 +46,9 @@ func (s *spans) add(lo, hi uint64) {
 	*s = slices.Replace(*s, i, j, span{lo, hi})
 }
 
-func (s *spans) remove(lo, hi uint64) {
-	i := s.at(lo)
+// removeRange removes lo…hi, cutting ranges where needed.
+func (s *spans) removeRange(lo, hi uint64) {
+	i := s.indexFrom(lo)
 	j := i
 	var rest spans
 	for j < len(*s) && (*s)[j][0] <= hi {
@@ -60,8 +64,8 @@ func (s *spans) remove(lo, hi uint64) {
 	*s = slices.Replace(*s, i, j, rest...)
 }
 
-// outside gives the ranges within 1…last that are not in the set.
-func (s spans) outside(last uint64) spans {
+// complementTo returns the ranges within 1…last that are not in the set.
+func (s spans) complementTo(last uint64) spans {
 	var out spans
 	from := uint64(1)
 	for _, r := range s {
@@ -76,9 +80,10 @@ func (s spans) outside(last uint64) spans {
 	return out
 }
 
-// coarsen joins the nearest ranges until at most n are left. What falls in is
-// sent once more: a duplicate that is equal, and a bounded account.
-func (s *spans) coarsen(n int) {
+// mergeNearest joins the ranges with the smallest gaps until at most n are
+// left, which bounds the account. The orders in the gaps become pending and are
+// sent once more, unchanged.
+func (s *spans) mergeNearest(n int) {
 	if len(*s) <= n {
 		return
 	}
@@ -100,13 +105,15 @@ func (s *spans) coarsen(n int) {
 	*s = out
 }
 
+// UnmarshalJSON reads a list of ranges and refuses one that is not in ascending
+// order.
 func (s *spans) UnmarshalJSON(b []byte) error {
 	var raw []span
 	if err := json.Unmarshal(b, &raw); err != nil {
 		return err
 	}
 	for i, r := range raw {
-		if r.empty() || i > 0 && r[0] <= raw[i-1][1]+1 {
+		if r.isEmpty() || i > 0 && r[0] <= raw[i-1][1]+1 {
 			return errors.New("ranges out of order")
 		}
 	}

@@ -11,13 +11,13 @@ import (
 
 const (
 	stateFormat = "kerb.spool/1"
-	maxSpans    = 4096 // ranges of unacknowledged orders, 20 bytes each at most
-	maxTombs    = 256
-	maxNotes    = 64
+	maxSpans    = 4096 // ranges of unacknowledged orders, at most 20 bytes each
+	maxTombs    = 256  // tombstones; the oldest are dropped first
+	maxNotes    = 64   // notes; the oldest are dropped first
 )
 
-// state is the account: everything but the windows themselves, one JSON value
-// of about a kilobyte, rewritten in every transaction.
+// state is the account: all that the file holds beside the windows, one JSON
+// value of about a kilobyte, rewritten in every transaction.
 type state struct {
 	Format  string            `json:"format"`
 	Machine string            `json:"machine,omitempty"`
@@ -26,15 +26,15 @@ type state struct {
 	Last    uint64            `json:"last"`              // last order given
 	Pending spans             `json:"pending,omitempty"` // orders not acknowledged
 	Tombs   []Tombstone       `json:"tombs,omitempty"`
-	Evicted uint64            `json:"evicted,omitempty"` // windows lost for want of room
+	Evicted uint64            `json:"evicted,omitempty"` // windows dropped because the file or the ring was full
 	Marks   map[string]uint64 `json:"marks,omitempty"`   // "epoch stream" → consumer's watermark
 	Notes   []Note            `json:"notes,omitempty"`
 	NoteSeq uint64            `json:"note_seq,omitempty"`
-	Heard   map[string]int64  `json:"heard,omitempty"` // command id → when it expires, Unix seconds
+	Heard   map[string]int64  `json:"heard,omitempty"` // command id → expiry, Unix seconds
 }
 
-// Tombstone stands for windows that were dropped before they were
-// acknowledged: numbers From…To of one stream in one epoch.
+// Tombstone records windows that were dropped before they were acknowledged:
+// numbers From…To of one stream in one epoch.
 type Tombstone struct {
 	Epoch  string `json:"epoch"`
 	Stream string `json:"stream"`
@@ -43,21 +43,22 @@ type Tombstone struct {
 	Reason string `json:"reason"` // "full", "memory" or "damaged"
 }
 
-// Note is something that happened and that someone should be told once: an
-// eviction, a new epoch, a step of the clock. Notes are written with the next
-// window; the newest 64 are kept.
+// Note is an event that is published once, such as an eviction, a new epoch or
+// a step of the clock. Notes are written with the next window; the newest 64
+// are kept.
 type Note struct {
-	N    uint64         `json:"n"` // from 1, contiguous per spool file
-	At   time.Time      `json:"at"`
-	Kind string         `json:"kind"`
+	N    uint64         `json:"n"`    // from 1, contiguous per spool file
+	At   time.Time      `json:"at"`   // zero while the clock was not synced
+	Kind string         `json:"kind"` // such as "evicted", "epoch" or "clock_step"
 	Data map[string]any `json:"data,omitempty"`
 }
 
+// newState returns the account of a new spool, with an epoch of its own.
 func newState() state {
 	return state{Format: stateFormat, Epoch: newUUID(), Seq: map[string]uint64{}}
 }
 
-// newUUID is a random UUID, version 4 (RFC 9562 §5.4).
+// newUUID returns a random UUID, version 4 (RFC 9562 §5.4).
 func newUUID() string {
 	var u [16]byte
 	rand.Read(u[:]) // never fails
@@ -66,6 +67,8 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
+// parseState decodes an account and checks its format and that its orders are
+// plausible.
 func parseState(b []byte) (state, error) {
 	var st state
 	if err := json.Unmarshal(b, &st); err != nil {
@@ -83,7 +86,7 @@ func parseState(b []byte) (state, error) {
 	return st, nil
 }
 
-// clone is a copy that can be changed without changing st.
+// clone returns a deep copy.
 func (st state) clone() state {
 	st.Seq = maps.Clone(st.Seq)
 	st.Marks = maps.Clone(st.Marks)
@@ -94,18 +97,21 @@ func (st state) clone() state {
 	return st
 }
 
-// give numbers e as the next window of its stream.
-func (st *state) give(e *Entry) {
+// numberWindow gives e the next number of its stream and the next order, and
+// makes it pending.
+func (st *state) numberWindow(e *Entry) {
 	stream := e.Release.Stream()
 	st.Last++
 	st.Seq[stream]++
 	e.Epoch, e.Seq, e.order = st.Epoch, st.Seq[stream], st.Last
-	st.Pending.add(e.order, e.order)
-	st.Pending.coarsen(maxSpans)
+	st.Pending.addRange(e.order, e.order)
+	st.Pending.mergeNearest(maxSpans)
 }
 
-// bury accounts for a window that is dropped unacknowledged, and notes it.
-func (st *state) bury(epoch, stream string, seq uint64, reason string, at time.Time) {
+// addTombstone records a window that is dropped unacknowledged, in a tombstone
+// and in a note. Both are extended when the window follows the last one that
+// they hold.
+func (st *state) addTombstone(epoch, stream string, seq uint64, reason string, at time.Time) {
 	st.Evicted++
 	t := Tombstone{Epoch: epoch, Stream: stream, From: seq, To: seq, Reason: reason}
 	i := slices.IndexFunc(st.Tombs, func(o Tombstone) bool {
@@ -120,19 +126,20 @@ func (st *state) bury(epoch, stream string, seq uint64, reason string, at time.T
 	for i := len(st.Notes) - 1; i >= 0; i-- {
 		n := &st.Notes[i]
 		if n.Kind == "evicted" && n.Data["epoch"] == epoch && n.Data["stream"] == stream &&
-			n.Data["reason"] == reason && number(n.Data["to"])+1 == seq {
+			n.Data["reason"] == reason && toUint64(n.Data["to"])+1 == seq {
 			n.Data = maps.Clone(n.Data)
 			n.Data["to"] = seq
 			return
 		}
 	}
-	st.note("evicted", at, map[string]any{
+	st.addNote("evicted", at, map[string]any{
 		"epoch": epoch, "stream": stream, "from": seq, "to": seq, "reason": reason,
 	})
 }
 
-// number reads a number that was set in Go or came back from JSON.
-func number(v any) uint64 {
+// toUint64 returns a number of a note's data, which is a uint64 when Go set it
+// and a float64 when it was read from JSON; 0 for any other type.
+func toUint64(v any) uint64 {
 	switch v := v.(type) {
 	case uint64:
 		return v
@@ -142,7 +149,9 @@ func number(v any) uint64 {
 	return 0
 }
 
-func (st *state) note(kind string, at time.Time, data map[string]any) {
+// addNote appends a note with the next number and drops the oldest above
+// maxNotes.
+func (st *state) addNote(kind string, at time.Time, data map[string]any) {
 	st.NoteSeq++
 	st.Notes = append(st.Notes, Note{N: st.NoteSeq, At: at, Kind: kind, Data: data})
 	st.Notes = st.Notes[max(0, len(st.Notes)-maxNotes):]

@@ -10,27 +10,27 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Stats is how the spool is.
+// Stats describes the condition of the spool.
 type Stats struct {
 	Epoch       string
-	Last        uint64      // the highest Order given
+	Last        uint64      // the highest Order so far
 	Batch       uint64      // the first Order of the last Append; 0 before the first
 	Stored      int         // windows in the file
-	Pending     uint64      // windows not acknowledged, or in watermark mode not confirmed
+	Pending     uint64      // windows not acknowledged; in watermark mode, not below a watermark
 	InMemory    int         // windows in the ring
-	Evicted     uint64      // windows lost for want of room since the file was made
-	Tombs       []Tombstone // which they were
-	Used, Limit int64       // bytes of the file in use and at most
-	Pages       float64     // pages written a day, over the last day or since opening
-	Fault       error       // why the file is not written; nil while it is well
+	Evicted     uint64      // windows dropped because the file or the ring was full since the file was made
+	Tombs       []Tombstone // the ranges of dropped windows
+	Used, Limit int64       // bytes of the file in use, and the limit
+	Pages       float64     // pages written per day, over one to two days or since opening; 0 in the first hour
+	Fault       error       // why the file is not written; nil while it is
 }
 
-// Stats says how the spool is. It does not touch the disk.
+// Stats returns the condition of the spool without reading from the disk.
 func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{
-		Epoch: s.st.Epoch, Last: s.st.Last, Batch: s.batch, Pending: s.st.Pending.len(), InMemory: len(s.ring), Evicted: s.st.Evicted,
+		Epoch: s.st.Epoch, Last: s.st.Last, Batch: s.batch, Pending: s.st.Pending.total(), InMemory: len(s.ring), Evicted: s.st.Evicted,
 		Tombs: slices.Clone(s.st.Tombs), Limit: s.limit, Fault: s.fault,
 	}
 	if s.db == nil {
@@ -41,22 +41,22 @@ func (s *Store) Stats() Stats {
 		st.Used = tx.Size() - int64(b.FreePageN+b.PendingPageN)*int64(s.db.Info().PageSize)
 		return nil
 	})
-	st.Pages = s.wrote.perDay(time.Now())
+	st.Pages = s.writes.perDay(time.Now())
 	return st
 }
 
-// Item is a stored window and whether it is still to be sent.
+// Item is a stored window, and whether it is still to be sent.
 type Item struct {
 	Entry
 	Pending bool
 }
 
-// Each calls f with every stored window, oldest first, until f returns an
-// error, which Each returns. A record that cannot be read is an error too.
+// Each calls f with every stored window, oldest first, and returns the first
+// error of f. A record that cannot be decoded is an error too.
 func (s *Store) Each(f func(Item) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	visit := func(e Entry) error { return f(Item{e, s.st.Pending.has(e.order)}) }
+	visit := func(e Entry) error { return f(Item{e, s.st.Pending.contains(e.order)}) }
 	if s.db != nil {
 		err := s.db.View(func(tx *bolt.Tx) error {
 			return tx.Bucket(windowsBucket).ForEach(func(k, v []byte) error {
@@ -82,10 +82,11 @@ func (s *Store) Each(f func(Item) error) error {
 	return nil
 }
 
-// Check reads the whole file and reports the first thing wrong with it.
+// Check reads the whole file and returns the first error in its pages and
+// records.
 func (s *Store) Check() error {
 	s.mu.Lock()
-	f, err := os.Open(s.path) // the lock is held already, by this very process
+	f, err := os.Open(s.path) // without locking: this process holds the lock
 	if err == nil {
 		defer f.Close()
 		var info os.FileInfo
@@ -100,43 +101,50 @@ func (s *Store) Check() error {
 	return s.Each(func(Item) error { return nil })
 }
 
-// written counts pages written, by bbolt's own figures, over a day or two.
-type written struct {
+// ratePeriod is the period of the write rate, in hours.
+const ratePeriod = 24
+
+// writeCounter estimates the pages written per day from bbolt's statistics,
+// over a period of one to two days.
+type writeCounter struct {
 	since time.Time
 	pages int64 // since then, of handles before the present one
 	base  int64 // of the present handle at since
 	last  int64 // of the present handle at the last commit
 }
 
-func (w *written) count(db *bolt.DB, now time.Time) {
+// recordCommit reads bbolt's counter after a commit. After 48 h it restarts the
+// period and carries over 24 h at the old rate.
+func (w *writeCounter) recordCommit(db *bolt.DB, now time.Time) {
 	st := db.Stats()
 	w.last = st.TxStats.GetWrite()
 	if w.since.IsZero() {
 		w.since = now
 	}
-	if now.Sub(w.since) > 48*time.Hour { // start again, with a day's worth of the old rate
+	if now.Sub(w.since) > 2*ratePeriod*time.Hour {
 		rate := float64(w.pages+w.last-w.base) / now.Sub(w.since).Hours()
-		*w = written{since: now.Add(-24 * time.Hour), pages: int64(24 * rate), base: w.last, last: w.last}
+		*w = writeCounter{since: now.Add(-ratePeriod * time.Hour), pages: int64(ratePeriod * rate), base: w.last, last: w.last}
 	}
 }
 
-func (w *written) moved() {
+// changeHandle accounts for a new bbolt handle, whose counter starts at zero.
+func (w *writeCounter) changeHandle() {
 	w.pages += w.last - w.base
 	w.base, w.last = 0, 0
 }
 
-// perDay is 0 until the first hour is over.
-func (w *written) perDay(now time.Time) float64 {
+// perDay returns the pages written per day, and 0 until the first hour is over.
+func (w *writeCounter) perDay(now time.Time) float64 {
 	d := now.Sub(w.since)
 	if w.since.IsZero() || d < time.Hour {
 		return 0
 	}
-	return float64(w.pages+w.last-w.base) / d.Hours() * 24
+	return float64(w.pages+w.last-w.base) / d.Hours() * ratePeriod
 }
 
-// MachineID tells machines apart by what a cloned card does not carry along:
-// the board's serial number, else the system's product UUID, else the machine
-// id. It is empty where there is none of these.
+// MachineID returns a hashed identity of the machine that a cloned card does
+// not carry along: from the serial number of the board, or the product UUID of
+// the system, or the machine id. It is empty when none of them exists.
 func MachineID() string {
 	for _, f := range []string{
 		"/sys/firmware/devicetree/base/serial-number",

@@ -1,18 +1,23 @@
-// Package store is the spool: the windows that a policy cleared, on disk until
-// the broker has them and for the retention time after that.
+// Package store is the spool: one bbolt file with the windows that a policy
+// cleared, until the broker has acknowledged them and for the retention time
+// after that.
 //
-// It accepts a policy.Release and nothing else. Every window gets its sequence
-// number in the transaction that stores it, one synced transaction for all
-// streams of a window; acknowledgements, tombstones and notes travel in the
-// transaction of the next window, so the card is written once a window and no
-// more. Sequence numbers are contiguous from 1 per (epoch, stream); an epoch is
-// a fresh number space and begins when the file is new, when the card has moved
-// to another machine, and when the file could not be written.
+// It refuses to store a count that no policy has cleared: it accepts
+// policy.Release values alone. It refuses to lose a window without a record:
+// every window gets a sequence number in the transaction that stores it, and a
+// dropped one leaves a tombstone. It refuses to work on a file of another
+// program, and never writes to it.
 //
-// A file that cannot be written does not stop anything: windows go to a bounded
-// ring in memory under an epoch of their own and into the file, unchanged, once
-// it can be written again. What had to be dropped, on disk or in memory, leaves
-// a tombstone.
+// All streams of a window are stored in one synced transaction;
+// acknowledgements, tombstones and notes go into the transaction of the next
+// window, so that the card is written once a window. Sequence numbers are
+// contiguous from 1 per (epoch, stream). An epoch is a number space of its own;
+// a new one begins when the file is new, when the card has moved to another
+// machine, and when the file could not be written.
+//
+// A file that cannot be written does not stop the counting: windows go to a
+// bounded ring in memory under an epoch of their own, and unchanged into the
+// file as soon as it can be written again.
 package store
 
 import (
@@ -27,15 +32,16 @@ import (
 	"kerb/agent/policy"
 )
 
-// The ways in which a file is not a spool to work with.
+// The reasons for which a file cannot be used as a spool, and for which a window
+// cannot be stored.
 var (
-	ErrForeign = errors.New("not a kerb spool") // a whole file of something else
-	ErrDamaged = errors.New("damaged spool")    // a spool once, or nothing that can be read
+	ErrForeign = errors.New("not a kerb spool") // a whole file of another program
+	ErrDamaged = errors.New("damaged spool")    // no longer a valid spool, or unreadable
 	ErrInUse   = errors.New("in use by another process")
 	ErrZero    = errors.New("a release that no policy made")
 )
 
-// Entry is one stored window with its place in the account.
+// Entry is one stored window with its sequence number.
 type Entry struct {
 	Epoch   string // UUID of the number space
 	Seq     uint64 // from 1, contiguous per epoch and stream
@@ -46,39 +52,48 @@ type Entry struct {
 	order uint64
 }
 
-// Order is the window's place in the spool: later windows have higher ones.
-// It says nothing to anyone else.
+// Order returns the place of the window in the spool: later windows have higher
+// orders. It has a meaning within one spool only.
 func (e Entry) Order() uint64 { return e.order }
 
-// Option is what a caller may choose about a spool.
+// The defaults of the options.
+const (
+	defaultKeep  = 7 * 24 * time.Hour
+	defaultLimit = 64 << 20  // bytes
+	minLimit     = 256 << 10 // bytes
+	defaultRing  = 4096      // windows, about 2 MB
+)
+
+// Option sets one property of a spool in Open.
 type Option func(*Store)
 
-// Keep holds acknowledged windows for d after their end, so that a consumer
-// can ask for them again. The default is seven days.
+// Keep sets for how long after its end an acknowledged window is kept, so that
+// a consumer can request it again. The default is seven days.
 func Keep(d time.Duration) Option { return func(s *Store) { s.keep = d } }
 
-// Limit bounds the file to n bytes, at least 256 KiB, rounded down to a power
-// of two because the file grows by doubling. The default is 64 MiB.
-func Limit(n int64) Option { return func(s *Store) { s.limit = max(n, 256<<10) } }
+// Limit sets the largest size of the file in bytes, at least 256 KiB, rounded
+// down to a power of two because bbolt grows a file by doubling. The default is
+// 64 MiB.
+func Limit(n int64) Option { return func(s *Store) { s.limit = max(n, minLimit) } }
 
-// Ring bounds the windows held in memory while the file cannot be written.
-// The default is 4096, about 2 MB.
+// Ring sets how many windows are kept in memory while the file cannot be
+// written. The default is 4096, about 2 MB.
 func Ring(n int) Option { return func(s *Store) { s.ringMax = max(n, 1) } }
 
-// Machine names the hardware (see MachineID). A spool that was written on
-// another machine, as on a cloned card, goes on under a fresh epoch.
+// Machine sets the identity of the hardware (see MachineID). A spool that was
+// written on another machine, as on a cloned card, continues under a new epoch.
 func Machine(id string) Option { return func(s *Store) { s.machine = id } }
 
-// Now gives the wall clock for retention and notes. It must return the zero
-// time while the clock cannot be trusted: then nothing expires.
+// Now sets the wall clock of retention and notes. It must return the zero time
+// while the clock is not synced: no window expires then.
 func Now(f func() time.Time) Option { return func(s *Store) { s.now = f } }
 
-// Stamp tells in which boot a window ended and whether the wall clock could be
-// trusted then.
+// Stamp sets the function that returns the boot in which a window ended and
+// whether the wall clock was synced then.
 func Stamp(f func() (boot string, synced bool)) Option { return func(s *Store) { s.stamp = f } }
 
-// Confirmed turns on watermark mode: the broker's acknowledgement is not the
-// end, only the consumer's watermark is. See Store.Watermark and Store.Doubt.
+// Confirmed turns on watermark mode: a window is settled by the consumer's
+// watermark, not by the broker's acknowledgement.
 func Confirmed() Option { return func(s *Store) { s.confirm = true } }
 
 // Store is an open spool. Its methods may be called from several goroutines.
@@ -92,80 +107,81 @@ type Store struct {
 	stamp   func() (string, bool)
 	confirm bool
 
-	mu       sync.Mutex
-	db       *bolt.DB // nil when not even reading works
-	st       state    // the account; on disk as of the last commit
-	dirty    bool     // st differs from the disk
-	ring     []Entry  // oldest first; empty while the file is well
-	fault    error    // why the file is not written; nil while it is well
-	failed   span     // orders of the batch whose commit failed: in the file or not
-	batch    uint64   // first order of the last Append
-	freed    spans    // orders that a watermark freed, still in the file
-	retry    time.Time
-	pause    time.Duration
-	rewrite  bool // the fault was a sync: the file must be written anew
-	blind    bool // the file could not even be read when the spool was opened
-	readOnly bool // opened by Read
-	closed   bool
-	sent     [2]spans // watermark mode: acknowledged but unconfirmed, by age
-	wrote    written
-	compact  time.Time // when compaction may be tried again
+	mu          sync.Mutex
+	db          *bolt.DB // nil when not even reading works
+	st          state    // the account; equal to the disk after a commit
+	dirty       bool     // st differs from the disk
+	ring        []Entry  // oldest first; empty while the file can be written
+	fault       error    // why the file is not written; nil while it is
+	failedSpan  span     // orders of the batch whose commit failed: they may be in the file or not
+	batch       uint64   // first order of the last Append
+	freed       spans    // orders that a watermark settled, still in the file
+	retryAt     time.Time
+	retryDelay  time.Duration
+	mustRewrite bool // fsync failed: the file must be copied, see isSyncFault
+	blind       bool // the file could not be read when the spool was opened
+	readOnly    bool // opened by Read, or while loadReadOnly runs
+	closed      bool
+	sent        [2]spans // watermark mode: acknowledged and unconfirmed, in two generations by age
+	writes      writeCounter
+	compactAt   time.Time // when compaction may be tried again
 }
 
-// Open opens the spool at path or makes one. A damaged file is renamed to
-// path.damaged-N, kept, noted, and a fresh one begun; a whole file of something
-// else is left alone and ErrForeign returned. On a file system that is full,
-// failing or read-only the spool opens in memory (see Stats.Fault). Open takes
-// as long as reading the whole file.
+// Open opens the spool at path, or creates it. A damaged file is renamed to
+// path.damaged-N, kept and noted, and a new one is created; a whole file of
+// another program is left unchanged and ErrForeign returned. When the file
+// system is full, failing or read-only, the spool opens in memory (see
+// Stats.Fault). Open reads the whole file.
 func Open(path string, opts ...Option) (*Store, error) {
 	s := newStore(path, opts)
 	// A compaction that a power cut ended left this behind; path is still whole.
-	if err := os.Remove(s.path + compacting); err != nil && !errors.Is(err, os.ErrNotExist) && !storageFault(err) {
+	if err := os.Remove(s.path + compactSuffix); err != nil && !errors.Is(err, os.ErrNotExist) && !isStorageFault(err) {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	err := s.load()
+	err := s.loadFile()
 	if errors.Is(err, ErrDamaged) {
 		var kept string
 		why := err
-		if kept, err = quarantine(path); err == nil {
-			if err = s.load(); err == nil {
-				s.note("spool_damaged", map[string]any{"why": why.Error(), "kept": kept})
+		if kept, err = quarantineFile(path); err == nil {
+			if err = s.loadFile(); err == nil {
+				s.addNote("spool_damaged", map[string]any{"why": why.Error(), "kept": kept})
 			}
 		}
 	}
 	switch {
 	case err == nil:
-	case storageFault(err):
+	case isStorageFault(err):
 		s.loadReadOnly()
-		s.degrade(err)
+		s.degradeToMemory(err)
 	default:
 		return nil, fmt.Errorf("open spool %s: %w", path, err)
 	}
-	s.adopt()
-	s.shed()
+	s.adoptMachine()
+	s.releasePages()
 	return s, nil
 }
 
-// Read opens the spool at path for looking only. A file that is damaged,
-// foreign or in use is an error that says so; nothing is renamed or made.
+// Read opens the spool at path read-only. It returns an error for a file that
+// is damaged, foreign or in use, and neither renames nor creates a file.
 func Read(path string) (*Store, error) {
 	s := newStore(path, nil)
 	s.readOnly = true
-	if err := s.load(); err != nil {
+	if err := s.loadFile(); err != nil {
 		return nil, fmt.Errorf("read spool %s: %w", path, err)
 	}
 	return s, nil
 }
 
+// newStore returns a closed spool with the defaults and the options.
 func newStore(path string, opts []Option) *Store {
 	s := &Store{
-		path: path, keep: 7 * 24 * time.Hour, limit: 64 << 20, ringMax: 4096,
+		path: path, keep: defaultKeep, limit: defaultLimit, ringMax: defaultRing,
 		now: time.Now, stamp: func() (string, bool) { return "", true },
 	}
 	for _, o := range opts {
 		o(s)
 	}
-	size := int64(256 << 10)
+	size := int64(minLimit)
 	for size*2 <= s.limit {
 		size *= 2
 	}
@@ -173,8 +189,9 @@ func newStore(path string, opts []Option) *Store {
 	return s
 }
 
-// adopt makes the opened spool this machine's.
-func (s *Store) adopt() {
+// adoptMachine writes this machine into the account, under a new epoch when the
+// spool came from another machine.
+func (s *Store) adoptMachine() {
 	switch {
 	case s.machine == "" || s.st.Machine == s.machine:
 	case s.st.Machine == "":
@@ -185,8 +202,8 @@ func (s *Store) adopt() {
 	}
 }
 
-// Close writes what only memory knew and closes the file. Its error says that
-// what was in memory is lost.
+// Close writes the acknowledgements and windows that are in memory, and closes
+// the file. An error means that they are lost.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,7 +216,7 @@ func (s *Store) Close() error {
 		if s.fault != nil {
 			err = s.recoverLocked()
 		} else if s.dirty {
-			err = s.commit(nil)
+			err = s.commitWindows(nil)
 		}
 	}
 	if s.db != nil {

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t *testing.T, path string, opts ...store.Option) *store.Store {
+func openStore(t *testing.T, path string, opts ...store.Option) *store.Store {
 	t.Helper()
 	s, err := store.Open(path, opts...)
 	if err != nil {
@@ -30,12 +30,12 @@ func open(t *testing.T, path string, opts ...store.Option) *store.Store {
 	return s
 }
 
-func reopen(t *testing.T, s *store.Store, path string, opts ...store.Option) *store.Store {
+func reopenStore(t *testing.T, s *store.Store, path string, opts ...store.Option) *store.Store {
 	t.Helper()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return open(t, path, opts...)
+	return openStore(t, path, opts...)
 }
 
 func appendWindows(t *testing.T, s *store.Store, streams []string, from, to int) []store.Entry {
@@ -60,7 +60,7 @@ func pending(t *testing.T, s *store.Store) []store.Entry {
 	return es
 }
 
-func same(t *testing.T, got, want []store.Entry) {
+func checkEqual(t *testing.T, got, want []store.Entry) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d windows, want %d", len(got), len(want))
@@ -75,15 +75,15 @@ func same(t *testing.T, got, want []store.Entry) {
 func TestWindowsComeBackAsTheyWereNumberedFromOneEach(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
 	stamp := store.Stamp(func() (string, bool) { return "b194", true })
-	s := open(t, path, stamp)
+	s := openStore(t, path, stamp)
 	want := appendWindows(t, s, storetest.Streams(3), 0, 20)
 	for i, e := range want {
 		if e.Seq != uint64(i/3+1) || e.Epoch != want[0].Epoch || e.Boot != "b194" || !e.Synced {
 			t.Fatalf("window %d is %+v", i, e)
 		}
 	}
-	s = reopen(t, s, path, stamp)
-	same(t, pending(t, s), want)
+	s = reopenStore(t, s, path, stamp)
+	checkEqual(t, pending(t, s), want)
 	more := appendWindows(t, s, storetest.Streams(3), 20, 21)
 	if more[0].Seq != 21 || more[0].Epoch != want[0].Epoch {
 		t.Errorf("after reopening: %+v", more[0])
@@ -92,13 +92,13 @@ func TestWindowsComeBackAsTheyWereNumberedFromOneEach(t *testing.T) {
 
 func TestAcknowledgedWindowsAreNotPendingButCanBeHadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := open(t, path, store.Now(storetest.Begin.Local))
+	s := openStore(t, path, store.Now(storetest.Begin.Local))
 	all := appendWindows(t, s, storetest.Streams(2), 0, 10)
 	if err := s.Ack(all[:8]); err != nil {
 		t.Fatal(err)
 	}
-	s = reopen(t, s, path, store.Now(storetest.Begin.Local))
-	same(t, pending(t, s), all[8:])
+	s = reopenStore(t, s, path, store.Now(storetest.Begin.Local))
+	checkEqual(t, pending(t, s), all[8:])
 	a, err := s.Resend(all[0].Epoch, "stream-1", 2, 5)
 	if err != nil || a.Resend != 4 || a.Last != 10 || a.Gone != nil {
 		t.Errorf("account %+v, %v", a, err)
@@ -110,7 +110,7 @@ func TestAcknowledgedWindowsAreNotPendingButCanBeHadAgain(t *testing.T) {
 }
 
 func TestTheZeroReleaseIsRefusedAndNothingOfTheBatchStored(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "spool"))
+	s := openStore(t, filepath.Join(t.TempDir(), "spool"))
 	if _, err := s.Append([]policy.Release{storetest.Window("a", 0), {}}); !errors.Is(err, store.ErrZero) {
 		t.Errorf("got %v", err)
 	}
@@ -153,7 +153,7 @@ func TestAFileOfSomethingElseIsLeftAlone(t *testing.T) {
 
 func TestASpoolThatIsOpenIsInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	open(t, path)
+	openStore(t, path)
 	if _, err := store.Read(path); !errors.Is(err, store.ErrInUse) {
 		t.Errorf("got %v", err)
 	}

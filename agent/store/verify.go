@@ -12,27 +12,29 @@ import (
 )
 
 // The layout of a bbolt file, version 2 (bbolt's internal/common/page.go and
-// meta.go). All numbers are little endian on the machines that kerb runs on.
+// meta.go). Numbers are in the byte order of the machine: little endian on all
+// that kerb runs on.
 const (
 	boltMagic    = 0xED0CDAED
 	boltVersion  = 2
-	pageHead     = 16 // id u64, flags u16, count u16, overflow u32
+	pageHeader   = 16 // id u64, flags u16, count u16, overflow u32
 	pageElement  = 16 // leaf: flags, pos, key, value u32; branch: pos, key u32, id u64
-	bucketHead   = 16 // root u64, sequence u64; a root of 0: the page follows
+	bucketHeader = 16 // root u64, sequence u64; a root of 0: the page follows
 	metaSum      = 56 // offset of the checksum in a meta
 	branchPage   = 1
 	leafPage     = 2
 	bucketLeaf   = 1
 	maxDepth     = 32
 	maxPageBytes = 1 << 24
-	noFreelist   = 1<<64 - 1 // what NoFreelistSync writes, and few others use
+	noFreelist   = 1<<64 - 1 // written with NoFreelistSync, which few other programs use
 )
 
-// verify walks every page of a bbolt file that its newest meta reaches. bbolt
-// itself must not see a file before: it checks pages while it opens one, in a
-// goroutine whose panic nobody can catch, and a file that is too short kills
-// the process by SIGBUS.
-func verify(path string, exclusive bool) error {
+// verifyFile reads every page of a bbolt file that its newest meta page
+// reaches, before bbolt opens the file. bbolt checks pages while it opens a
+// file, in a goroutine whose panic cannot be recovered, and a file that is too
+// short ends the process by SIGBUS. exclusive asks for the lock of a writer;
+// ErrInUse reports that another process has it.
+func verifyFile(path string, exclusive bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -54,40 +56,43 @@ func verify(path string, exclusive bool) error {
 	return verifyPages(f, info.Size())
 }
 
+// verifyPages walks the pages of a file of size bytes. Errors wrap ErrDamaged,
+// but for those of the disk and ErrForeign.
 func verifyPages(f io.ReaderAt, size int64) error {
-	v := walk{f: f, seen: map[uint64]bool{}}
-	root, err := v.meta(size)
+	v := pageWalker{f: f, seen: map[uint64]bool{}}
+	root, err := v.readMeta(size)
 	if err == nil {
-		err = v.page(root, 0)
+		err = v.checkPage(root, 0)
 	}
-	if err != nil && !storageFault(err) && !errors.Is(err, ErrForeign) {
+	if err != nil && !isStorageFault(err) && !errors.Is(err, ErrForeign) {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
 }
 
-type walk struct {
+// pageWalker walks the tree of pages and refuses a page that is used twice.
+type pageWalker struct {
 	f    io.ReaderAt
 	size uint64 // of a page
 	end  uint64 // the first page that was never used
 	seen map[uint64]bool
 }
 
-// meta finds the newer of the two metas that is whole, as bbolt does, and
-// gives its root page. The second lies one page after the first, and only the
-// first says how large a page is: without it all sizes are tried.
-func (v *walk) meta(size int64) (root uint64, err error) {
+// readMeta returns the root page of the newer valid meta page, as bbolt does.
+// The second meta page lies one page after the first, and only the first holds
+// the page size: without it all sizes from 1 to 64 KiB are tried.
+func (v *pageWalker) readMeta(size int64) (root uint64, err error) {
 	var newest, freelist uint64
 	found := false
 	for _, at := range []int64{0, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16} {
-		b := make([]byte, pageHead+metaSum+8)
+		b := make([]byte, pageHeader+metaSum+8)
 		if _, err := v.f.ReadAt(b, at); err != nil {
 			if errors.Is(err, io.EOF) {
 				continue
 			}
 			return 0, err
 		}
-		m := b[pageHead:]
+		m := b[pageHeader:]
 		sum := fnv.New64a()
 		sum.Write(m[:metaSum])
 		page := binary.LittleEndian.Uint32(m[8:])
@@ -114,7 +119,9 @@ func (v *walk) meta(size int64) (root uint64, err error) {
 	return root, nil
 }
 
-func (v *walk) page(id uint64, depth int) error {
+// checkPage reads a page with its overflow pages and checks its header and
+// elements.
+func (v *pageWalker) checkPage(id uint64, depth int) error {
 	if id < 2 || id >= v.end || depth > maxDepth {
 		return fmt.Errorf("no page %d", id)
 	}
@@ -138,22 +145,23 @@ func (v *walk) page(id uint64, depth int) error {
 			return fmt.Errorf("page %d: %w", id, err)
 		}
 	}
-	if err := v.content(b, depth); err != nil {
+	if err := v.checkElements(b, depth); err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
 	}
 	return nil
 }
 
-// content checks the elements of a page and what they refer to.
-func (v *walk) content(b []byte, depth int) error {
+// checkElements checks that the keys of a page are in order, and the pages and
+// buckets to which its elements refer.
+func (v *pageWalker) checkElements(b []byte, depth int) error {
 	flags, count := binary.LittleEndian.Uint16(b[8:]), int(binary.LittleEndian.Uint16(b[10:]))
-	if flags != branchPage && flags != leafPage || flags == branchPage && count == 0 || pageHead+count*pageElement > len(b) {
+	if flags != branchPage && flags != leafPage || flags == branchPage && count == 0 || pageHeader+count*pageElement > len(b) {
 		return fmt.Errorf("flags %#x, %d elements", flags, count)
 	}
 	var last []byte
 	for i := range count {
-		at := pageHead + i*pageElement
-		key, value, err := element(b, at, flags == leafPage)
+		at := pageHeader + i*pageElement
+		key, value, err := readElement(b, at, flags == leafPage)
 		if err != nil {
 			return fmt.Errorf("element %d: %w", i, err)
 		}
@@ -163,9 +171,9 @@ func (v *walk) content(b []byte, depth int) error {
 		last = key
 		switch {
 		case flags == branchPage:
-			err = v.page(binary.LittleEndian.Uint64(b[at+8:]), depth+1)
+			err = v.checkPage(binary.LittleEndian.Uint64(b[at+8:]), depth+1)
 		case binary.LittleEndian.Uint32(b[at:]) == bucketLeaf:
-			err = v.bucket(value, depth)
+			err = v.checkBucket(value, depth)
 		case binary.LittleEndian.Uint32(b[at:]) != 0:
 			err = fmt.Errorf("element %d has unknown flags", i)
 		}
@@ -176,7 +184,9 @@ func (v *walk) content(b []byte, depth int) error {
 	return nil
 }
 
-func element(b []byte, at int, leaf bool) (key, value []byte, err error) {
+// readElement returns key and value of the element at offset at; a branch
+// element has no value.
+func readElement(b []byte, at int, leaf bool) (key, value []byte, err error) {
 	var pos, ksize, vsize uint64
 	if leaf {
 		vsize = uint64(binary.LittleEndian.Uint32(b[at+12:]))
@@ -193,16 +203,17 @@ func element(b []byte, at int, leaf bool) (key, value []byte, err error) {
 	return b[pos : pos+ksize], b[pos+ksize : pos+ksize+vsize], nil
 }
 
-func (v *walk) bucket(value []byte, depth int) error {
-	if len(value) < bucketHead {
+// checkBucket checks the page of a bucket, or the bucket's inline page.
+func (v *pageWalker) checkBucket(value []byte, depth int) error {
+	if len(value) < bucketHeader {
 		return errors.New("bucket without a head")
 	}
 	if root := binary.LittleEndian.Uint64(value); root != 0 {
-		return v.page(root, depth+1)
+		return v.checkPage(root, depth+1)
 	}
-	inline := value[bucketHead:]
-	if len(inline) < pageHead || binary.LittleEndian.Uint16(inline[8:]) != leafPage || depth > maxDepth {
+	inline := value[bucketHeader:]
+	if len(inline) < pageHeader || binary.LittleEndian.Uint16(inline[8:]) != leafPage || depth > maxDepth {
 		return errors.New("bucket without a page")
 	}
-	return v.content(inline, depth+1)
+	return v.checkElements(inline, depth+1)
 }

@@ -13,41 +13,42 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// temper is how a connection of the lying broker goes wrong after a while.
-type temper int
+// faultKind is the way in which a connection of the broker fails after some
+// messages.
+type faultKind int
 
 const (
-	honest    temper = iota
-	cuts             // closes without answering the last message
-	cutsInAck        // closes in the middle of an acknowledgement
-	acksAndGo        // acknowledges and closes in the same breath
-	mute             // reads on, acknowledges no more
-	stalls           // reads no more
-	lies             // acknowledges numbers that nobody used, answers twice
-	babbles          // sends what is no MQTT
-	tempers
+	noFault   faultKind = iota
+	cuts                // closes without acknowledging the last message
+	cutsInAck           // closes in the middle of an acknowledgement
+	acksAndGo           // acknowledges and closes at once
+	mute                // continues reading and stops acknowledging
+	stalls              // stops reading
+	lies                // acknowledges packet ids that were not used, and twice
+	babbles             // sends bytes that are not MQTT
+	faultKinds
 )
 
-// liar is a broker that knows exactly which messages it has, and whose
-// connections go wrong in every way that a network or a broker has.
-type liar struct {
+// faultyBroker is a broker that records which messages it has, and whose
+// connections fail in the ways in which networks and brokers fail.
+type faultyBroker struct {
 	net.Listener
 	mu   sync.Mutex
 	rnd  *rand.Rand
 	has  map[string]bool // payloads received
-	only temper          // if not honest, the temper of every connection
+	only faultKind       // if not noFault, the fault of every connection
 	wg   sync.WaitGroup
 
 	config atomic.Pointer[tls.Config] // nil: no TLS
 }
 
-func newLiar(t *testing.T, only temper) *liar {
+func newFaultyBroker(t *testing.T, only faultKind) *faultyBroker {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &liar{Listener: l, rnd: rand.New(rand.NewPCG(1, 2)), has: map[string]bool{}, only: only}
+	b := &faultyBroker{Listener: l, rnd: rand.New(rand.NewPCG(1, 2)), has: map[string]bool{}, only: only}
 	b.wg.Go(func() {
 		for {
 			c, err := b.Accept()
@@ -64,21 +65,21 @@ func newLiar(t *testing.T, only temper) *liar {
 	return b
 }
 
-func (b *liar) received(payload string) bool {
+func (b *faultyBroker) received(payload string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.has[payload]
 }
 
-func (b *liar) serve(c net.Conn) {
+func (b *faultyBroker) serve(c net.Conn) {
 	defer c.Close()
 	if conf := b.config.Load(); conf != nil {
 		c = tls.Server(c, conf)
 	}
 	b.mu.Lock()
-	temper, good := temper(b.rnd.IntN(int(tempers))), b.rnd.IntN(60)
+	temper, good := faultKind(b.rnd.IntN(int(faultKinds))), b.rnd.IntN(60)
 	b.mu.Unlock()
-	if b.only != honest {
+	if b.only != noFault {
 		temper = b.only
 	}
 	for {
@@ -90,11 +91,11 @@ func (b *liar) serve(c net.Conn) {
 		case *packets.ConnectPacket:
 			err = packets.NewControlPacket(packets.Connack).Write(c)
 		case *packets.PublishPacket:
-			if good--; good < 0 && !b.misbehave(c, temper, p) {
+			if good--; good < 0 && !b.injectFault(c, temper, p) {
 				return
 			} else if good >= 0 {
-				b.keep(p)
-				err = ack(c, p.MessageID)
+				b.record(p)
+				err = writePuback(c, p.MessageID)
 			}
 		case *packets.DisconnectPacket:
 			return
@@ -105,35 +106,34 @@ func (b *liar) serve(c net.Conn) {
 	}
 }
 
-func (b *liar) keep(p *packets.PublishPacket) {
+func (b *faultyBroker) record(p *packets.PublishPacket) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.has[string(p.Payload)] = true
 }
 
-func ack(c net.Conn, id uint16) error {
+func writePuback(c net.Conn, id uint16) error {
 	a := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
 	a.MessageID = id
 	return a.Write(c)
 }
 
-// misbehave handles a message badly and says whether the connection goes on.
-// What it does not keep it never acknowledges.
-func (b *liar) misbehave(c net.Conn, temper temper, p *packets.PublishPacket) bool {
+// injectFault handles a message wrongly and reports whether the connection
+// continues. A message that it does not record is never acknowledged.
+func (b *faultyBroker) injectFault(c net.Conn, temper faultKind, p *packets.PublishPacket) bool {
 	switch temper {
-	case honest:
-		b.keep(p)
-		return ack(c, p.MessageID) == nil
+	case noFault:
+		b.record(p)
+		return writePuback(c, p.MessageID) == nil
 	case cutsInAck:
 		c.Write([]byte{packets.Puback << 4, 2, byte(p.MessageID >> 8)})
 	case acksAndGo:
-		b.keep(p)
-		_ = ack(c, p.MessageID)
+		b.record(p)
+		_ = writePuback(c, p.MessageID)
 	case mute:
 		return true
 	case stalls:
-		// Until the client gives up: its end of the connection is closed then,
-		// which only a write will tell.
+		// Until the client closes its end, which only a write detects.
 		for {
 			time.Sleep(10 * time.Millisecond)
 			if _, err := c.Write([]byte{packets.Pingresp << 4, 0}); err != nil {
@@ -141,7 +141,7 @@ func (b *liar) misbehave(c net.Conn, temper temper, p *packets.PublishPacket) bo
 			}
 		}
 	case lies:
-		return errors.Join(ack(c, p.MessageID+30000), ack(c, 0), ack(c, p.MessageID+30000)) == nil
+		return errors.Join(writePuback(c, p.MessageID+30000), writePuback(c, 0), writePuback(c, p.MessageID+30000)) == nil
 	case babbles:
 		c.Write([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	}

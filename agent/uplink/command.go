@@ -11,18 +11,18 @@ import (
 	"kerb/agent/store"
 )
 
-// The verbs that a device may obey.
+// The verbs of commands.
 const (
 	verbResend    = "resend"    // send windows from…to of a stream again
-	verbWatermark = "watermark" // the consumer has everything up to and including to
+	verbWatermark = "watermark" // the consumer has every window up to and including to
 )
 
 const (
-	commandBytes = 4 << 10
-	commandAhead = 24 * time.Hour // no command may be valid longer
+	maxCommandBytes = 4 << 10        // chosen by hand; a command has about 250 bytes
+	maxCommandAhead = 24 * time.Hour // longest validity of a command
 )
 
-// command is one message on …/cmd.
+// command is a message on …/cmd, schema kerb.cmd/1.
 type command struct {
 	Schema  string    `json:"schema"`
 	ID      string    `json:"id"`
@@ -34,7 +34,7 @@ type command struct {
 	To      uint64    `json:"to"`
 }
 
-// answer is one message on …/ack.
+// answer is a message on …/ack, schema kerb.ack/1.
 type answer struct {
 	Schema string `json:"schema"`
 	Device string `json:"device"`
@@ -44,11 +44,13 @@ type answer struct {
 	*store.Account
 }
 
-// parseCommand reads a command and checks all that needs neither clock nor store.
+// parseCommand decodes a command and checks its members, without clock and
+// store. The id is set in the result whenever it is valid, so that the error
+// can be answered.
 func parseCommand(b []byte) (command, error) {
 	var c command
-	if len(b) > commandBytes {
-		return c, fmt.Errorf("longer than %d bytes", commandBytes)
+	if len(b) > maxCommandBytes {
+		return c, fmt.Errorf("longer than %d bytes", maxCommandBytes)
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
@@ -61,11 +63,11 @@ func parseCommand(b []byte) (command, error) {
 	switch {
 	case c.Schema != schemaCmd:
 		return command{}, errors.New("not a command")
-	case !isLevel(c.ID):
+	case !isTopicLevel(c.ID):
 		return command{}, errors.New("id: must be 1–64 of a–z, 0–9, _ and -")
 	case c.Verb != verbResend && c.Verb != verbWatermark:
 		return c, errors.New("unknown verb")
-	case !isLevel(c.Stream) || !isLevel(c.Epoch):
+	case !isTopicLevel(c.Stream) || !isTopicLevel(c.Epoch):
 		return c, errors.New("stream and epoch must be given")
 	case c.To == 0 || c.Verb == verbResend && (c.From == 0 || c.From > c.To):
 		return c, errors.New("from and to must be at least 1 and in order")
@@ -73,14 +75,15 @@ func parseCommand(b []byte) (command, error) {
 	return c, nil
 }
 
-// listens reports whether any verb is allowed.
-func (u *Uplink) listens() bool {
+// acceptsCommands reports whether any verb is allowed.
+func (u *Uplink) acceptsCommands() bool {
 	return u.o.Allow != nil && (u.o.Allow(verbResend) || u.o.Allow(verbWatermark))
 }
 
-// obey does what a command says, once, and queues the answer. What is not a
-// command at all gets none: an answer to anything is a way to make noise.
-func (s *session) obey(b []byte) {
+// handleCommand executes a command and queues its answer. A message without a
+// valid id is logged and not answered: answers to anything could be provoked
+// without limit.
+func (s *session) handleCommand(b []byte) {
 	c, err := parseCommand(b)
 	if c.ID == "" {
 		s.u.o.Log.Warn("uplink: command refused", "err", err)
@@ -88,17 +91,20 @@ func (s *session) obey(b []byte) {
 	}
 	a := answer{Schema: schemaAck, Device: s.u.o.Device, ID: c.ID}
 	if err == nil {
-		a.Account, err = s.u.do(c)
+		a.Account, err = s.u.executeCommand(c)
 	}
 	if a.OK = err == nil; err != nil {
 		a.Error = err.Error()
 	}
 	s.u.o.Log.Info("uplink: command", "verb", c.Verb, "id", c.ID, "err", err)
-	s.feed.again = true
-	s.feed.urgent = append(s.feed.urgent, message{topic: s.u.base + "ack", payload: encode(a)})
+	s.scheduler.rescan = true
+	s.scheduler.urgent = append(s.scheduler.urgent, message{topic: s.u.base + "ack", payload: mustMarshal(a)})
 }
 
-func (u *Uplink) do(c command) (*store.Account, error) {
+// executeCommand checks permission, validity and repetition, and calls the
+// store. A command is refused while the clock is not synced, because its expiry
+// cannot be judged then. The account is nil for a watermark.
+func (u *Uplink) executeCommand(c command) (*store.Account, error) {
 	now := u.now()
 	switch {
 	case !u.o.Allow(c.Verb):
@@ -107,8 +113,8 @@ func (u *Uplink) do(c command) (*store.Account, error) {
 		return nil, errors.New("clock is not synced: cannot tell whether this expired")
 	case !now.Before(c.Expires):
 		return nil, errors.New("expired")
-	case c.Expires.After(now.Add(commandAhead)):
-		return nil, fmt.Errorf("expires more than %s ahead", commandAhead)
+	case c.Expires.After(now.Add(maxCommandAhead)):
+		return nil, fmt.Errorf("expires more than %s ahead", maxCommandAhead)
 	case !u.o.Store.Hear(c.ID, c.Expires, now):
 		return nil, errors.New("heard before")
 	}

@@ -52,29 +52,29 @@ func TestACommandIsObeyedOnceWhileItIsValidAndAllowed(t *testing.T) {
 		{strings.Replace(command("g", "resend", soon), `"from":1`, `"from":1,"shell":"rm"`, 1), "none"},
 		{`[]`, "none"},
 		{``, "none"},
-		{strings.Repeat(" ", commandBytes) + command("h", "resend", soon), "none"},
+		{strings.Repeat(" ", maxCommandBytes) + command("h", "resend", soon), "none"},
 	} {
-		s := &session{u: u, feed: newFeed(u, u.o.Store.Stats(), time.Now())}
-		s.obey([]byte(c.cmd))
+		s := &session{u: u, scheduler: newScheduler(u, u.o.Store.Stats(), time.Now())}
+		s.handleCommand([]byte(c.cmd))
 		if c.want == "none" {
-			if len(s.feed.urgent) != 0 {
+			if len(s.scheduler.urgent) != 0 {
 				t.Errorf("%s was answered", c.cmd)
 			}
 			continue
 		}
-		if len(s.feed.urgent) != 1 {
-			t.Errorf("%s: %d answers", c.cmd, len(s.feed.urgent))
+		if len(s.scheduler.urgent) != 1 {
+			t.Errorf("%s: %d answers", c.cmd, len(s.scheduler.urgent))
 			continue
 		}
-		b := s.feed.urgent[0].payload
+		b := s.scheduler.urgent[0].payload
 		var a answer
 		if err := json.Unmarshal(b, &a); err != nil || a.OK != (c.want == "") || !strings.Contains(a.Error, c.want) {
 			t.Errorf("%s: %s", c.cmd, b)
 		}
-		if err := sch.valid("ack", b); err != nil {
+		if err := sch.validate("ack", b); err != nil {
 			t.Errorf("%s: %v", b, err)
 		}
-		if err := sch.valid("cmd", []byte(c.cmd)); (err == nil) != (a.Error != "unknown verb") {
+		if err := sch.validate("cmd", []byte(c.cmd)); (err == nil) != (a.Error != "unknown verb") {
 			t.Errorf("schema of cmd on %s: %v", c.cmd, err)
 		}
 	}
@@ -92,7 +92,7 @@ func TestNoCommandIsHeardUnlessOneIsAllowed(t *testing.T) {
 		{func(string) bool { return false }, false},
 		{func(v string) bool { return v == verbWatermark }, true},
 	} {
-		if got := testUplink(t, c.allow).listens(); got != c.want {
+		if got := testUplink(t, c.allow).acceptsCommands(); got != c.want {
 			t.Errorf("listens: %v, want %v", got, c.want)
 		}
 	}
@@ -107,7 +107,7 @@ func FuzzACommandThatPassesIsOneThatTheSchemaAllows(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !isLevel(c.ID) || !isLevel(c.Stream) || !isLevel(c.Epoch) || c.To == 0 || c.Verb == verbResend && c.From > c.To {
+		if !isTopicLevel(c.ID) || !isTopicLevel(c.Stream) || !isTopicLevel(c.Epoch) || c.To == 0 || c.Verb == verbResend && c.From > c.To {
 			t.Errorf("%q gave %+v", b, c)
 		}
 	})
@@ -135,7 +135,7 @@ func TestRetriesSpreadOverABoundThatDoubles(t *testing.T) {
 	for tries, bound := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
 		var least, most time.Duration = time.Hour, 0
 		for range 2000 {
-			d := u.backOff(tries)
+			d := u.retryDelay(tries)
 			least, most = min(least, d), max(most, d)
 		}
 		if bound *= time.Second; most > bound+time.Millisecond || most < bound*9/10 || least > bound/10 {

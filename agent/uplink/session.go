@@ -10,92 +10,104 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
-// inFlight is how many messages may wait for their acknowledgements.
-const inFlight = 10
+const (
+	maxUnacked   = 10                     // messages that may wait for their PUBACK at once
+	maxCommands  = 16                     // commands that may wait for execution; further ones are dropped
+	beatInterval = 10 * time.Second       // between looks at the state and at the spool, at most
+	lostGrace    = 100 * time.Millisecond // wait for the reason of a lost connection
+	drainTimeout = time.Second            // wait for the PUBACKs under way at the end
+	willTimeout  = time.Second            // wait for the PUBACK of the offline state
+	quiesceTime  = 100 * time.Millisecond // given to paho to write its DISCONNECT
+)
 
-// session is one connection from CONNECT to its end. Its error says why it
-// ended; it is nil only when ctx did.
-func (u *Uplink) session(ctx context.Context) error {
+// runConnection makes one connection and serves it from CONNECT to its end. It
+// returns the reason of the end, and nil only when ctx ended.
+func (u *Uplink) runConnection(ctx context.Context) error {
 	l, err := u.connect(ctx)
 	if err != nil {
 		return err
 	}
 	s := &session{
-		u: u, link: l, begin: u.now(),
-		done: make(chan outcome, inFlight), commands: make(chan []byte, 16),
+		u: u, link: l, connectedAt: u.now(),
+		results: make(chan publishResult, maxUnacked), commands: make(chan []byte, maxCommands),
 	}
-	err = s.run(ctx)
+	err = s.serve(ctx)
 	if errors.Is(err, errNoAck) {
-		u.tempo.missed()
+		u.tuning.onMissedAck()
 	}
 	if ctx.Err() != nil {
-		s.goodbye()
+		s.publishOffline()
 		err = nil
 	} else {
-		l.hangUp(0)
+		l.disconnect(0)
 	}
-	for s.flying > 0 {
-		s.landed(<-s.done)
+	for s.unacked > 0 {
+		s.handleResult(<-s.results)
 	}
 	return err
 }
 
-type outcome struct {
+// publishResult is the result of one PUBLISH: how long its PUBACK took, or why
+// there was none.
+type publishResult struct {
 	m    message
 	took time.Duration
 	err  error
 }
 
+// session is the state of one connection.
 type session struct {
-	u        *Uplink
-	link     *link
-	feed     *feed
-	begin    time.Time
-	flying   int
-	done     chan outcome
-	commands chan []byte
-	born     []byte // the meta that was told last
-	told     vital
-	toldAt   time.Time
+	u            *Uplink
+	link         *link
+	scheduler    *scheduler
+	connectedAt  time.Time
+	unacked      int // messages sent and not acknowledged
+	results      chan publishResult
+	commands     chan []byte
+	lastMeta     []byte // payload of the last meta message
+	lastTriggers stateTriggers
+	lastStateAt  time.Time
 }
 
-func (s *session) run(ctx context.Context) error {
+// serve subscribes, publishes meta and state, and then sends messages and
+// executes commands until the connection fails or ctx ends.
+func (s *session) serve(ctx context.Context) error {
 	u := s.u
-	s.feed = newFeed(u, u.o.Store.Stats(), time.Now())
-	if err := s.listen(); err != nil {
+	s.scheduler = newScheduler(u, u.o.Store.Stats(), time.Now())
+	if err := s.subscribeCommands(); err != nil {
 		return err
 	}
-	s.tellMeta()
-	s.tellState(true)
+	s.queueMeta()
+	s.queueState(true)
 	u.online.Store(true)
 	defer u.online.Store(false)
 	u.o.Log.Info("uplink: connected", "broker", u.broker.Redacted(), "backlog", u.o.Store.Stats().Pending)
-	beat := time.NewTicker(min(u.o.Every, 10*time.Second))
+	beat := time.NewTicker(min(u.o.Every, beatInterval))
 	defer beat.Stop()
-	doubt := newTicker(u.o.Confirm)
+	doubt := tickerOrNever(u.o.Confirm)
 	defer doubt.Stop()
 	for {
-		wait, err := s.fill()
+		wait, err := s.sendReady()
 		if err != nil {
 			return err
 		}
 		select {
-		case o := <-s.done:
-			if err := s.landed(o); err != nil {
-				return s.because(err)
+		case o := <-s.results:
+			if err := s.handleResult(o); err != nil {
+				return s.endReason(err)
 			}
 		case <-u.wake:
-			s.tellMeta()
-			s.tellState(false)
-		case <-after(wait):
+			s.queueMeta()
+			s.queueState(false)
+		case <-timerOrNever(wait):
 		case <-beat.C:
 			u.o.Store.Tend()
-			s.tellMeta()
-			s.tellState(false)
+			s.queueMeta()
+			s.queueState(false)
 		case <-doubt.C:
-			s.feed.again = u.o.Store.Doubt() > 0 || s.feed.again
+			s.scheduler.rescan = u.o.Store.Doubt() > 0 || s.scheduler.rescan
 		case b := <-s.commands:
-			s.obey(b)
+			s.handleCommand(b)
 		case err := <-s.link.lost:
 			return fmt.Errorf("connection lost: %w", err)
 		case <-ctx.Done():
@@ -104,80 +116,85 @@ func (s *session) run(ctx context.Context) error {
 	}
 }
 
-// fill sends until the window of messages is full or there is nothing to send.
-func (s *session) fill() (time.Duration, error) {
-	for s.flying < inFlight {
-		m, ok, wait, err := s.feed.take(time.Now(), s.flying == 0)
+// sendReady publishes messages until maxUnacked are under way or none is ready.
+// It returns how long to wait before the next late message may go; 0: until an
+// event.
+func (s *session) sendReady() (time.Duration, error) {
+	for s.unacked < maxUnacked {
+		m, ok, wait, err := s.scheduler.nextMessage(time.Now(), s.unacked == 0)
 		if err != nil {
 			return 0, err
 		}
 		if !ok {
 			return wait, nil
 		}
-		s.flying++
+		s.unacked++
 		go func() {
-			begin := time.Now()
-			err := s.link.publish(m)
-			s.done <- outcome{m, time.Since(begin), err}
+			start := time.Now()
+			err := s.link.publishAndWait(m)
+			s.results <- publishResult{m, time.Since(start), err}
 		}()
 	}
 	return 0, nil
 }
 
-func (s *session) landed(o outcome) error {
-	s.flying--
+// handleResult settles an acknowledged message, or returns why it was not.
+func (s *session) handleResult(o publishResult) error {
+	s.unacked--
 	if o.err != nil {
 		return fmt.Errorf("publish %s: %w", o.m.topic, o.err)
 	}
-	s.u.tempo.acked(o.took)
-	return s.feed.settled(o.m)
+	s.u.tuning.onAck(o.took)
+	return s.scheduler.settleMessage(o.m)
 }
 
-// because prefers the reason that the connection gives for its end to what a
-// message that was under way makes of it.
-func (s *session) because(err error) error {
+// endReason returns why the connection ended. The reason that the connection
+// itself reports is preferred to the error of a message that was under way.
+func (s *session) endReason(err error) error {
 	if errors.Is(err, errNoAck) {
 		return err
 	}
 	select {
 	case lost := <-s.link.lost:
 		return fmt.Errorf("connection lost: %w", lost)
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(lostGrace):
 		return err
 	}
 }
 
-// tellMeta queues the meta message when it says something new.
-func (s *session) tellMeta() {
-	if m := s.u.meta(); !bytes.Equal(m.payload, s.born) {
-		s.born = m.payload
-		s.feed.urgent = append(s.feed.urgent, m)
+// queueMeta queues the meta message when its content changed.
+func (s *session) queueMeta() {
+	if m := s.u.encodeMeta(); !bytes.Equal(m.payload, s.lastMeta) {
+		s.lastMeta = m.payload
+		s.scheduler.urgent = append(s.scheduler.urgent, m)
 	}
 }
 
-// tellState queues the state message when it is due or something vital changed.
-func (s *session) tellState(now bool) {
+// queueState queues the state message: at once with now, when a trigger
+// changed, or when the interval of the state message is over.
+func (s *session) queueState(now bool) {
 	st := s.u.o.Store.Stats()
-	v := s.u.vital(st)
-	if !now && v == s.told && time.Since(s.toldAt) < s.u.o.Every {
+	v := s.u.readTriggers(st)
+	if !now && v == s.lastTriggers && time.Since(s.lastStateAt) < s.u.o.Every {
 		return
 	}
-	s.told, s.toldAt = v, time.Now()
-	s.feed.urgent = append(s.feed.urgent, s.u.state(st, s.begin))
+	s.lastTriggers, s.lastStateAt = v, time.Now()
+	s.scheduler.urgent = append(s.scheduler.urgent, s.u.encodeState(st, s.connectedAt))
 }
 
-// listen subscribes to commands, if any are allowed.
-func (s *session) listen() error {
-	if !s.u.listens() {
+// subscribeCommands subscribes to …/cmd when a verb is allowed. Retained messages
+// are dropped: a command is for the moment at which it was sent.
+func (s *session) subscribeCommands() error {
+	if !s.u.acceptsCommands() {
 		return nil
 	}
 	t := s.link.client.Subscribe(s.u.base+"cmd", 1, func(_ mqtt.Client, m mqtt.Message) {
 		if m.Retained() {
-			return // a command is for now, not for whoever connects next
+			return
 		}
 		select {
 		case s.commands <- m.Payload():
-		default: // more than anyone sends in earnest
+		default: // maxCommands are waiting already
 		}
 	})
 	if !t.WaitTimeout(ackTimeout) {
@@ -189,33 +206,36 @@ func (s *session) listen() error {
 	return nil
 }
 
-// goodbye waits a moment for what is under way and says that the device is gone.
-func (s *session) goodbye() {
-	limit := time.After(time.Second)
-	for s.flying > 0 {
+// publishOffline waits up to drainTimeout for the messages under way, publishes
+// the offline state itself (the broker sends no Last Will after a DISCONNECT),
+// and disconnects.
+func (s *session) publishOffline() {
+	limit := time.After(drainTimeout)
+	for s.unacked > 0 {
 		select {
-		case o := <-s.done:
-			_ = s.landed(o) // what was not acknowledged stays pending
+		case o := <-s.results:
+			_ = s.handleResult(o) // an unacknowledged window stays pending
 			continue
 		case <-limit:
 		}
 		break
 	}
-	t := s.link.client.Publish(s.u.base+"state", 1, true, s.u.lastWill())
-	t.WaitTimeout(time.Second)
-	s.link.hangUp(100 * time.Millisecond)
+	t := s.link.client.Publish(s.u.base+"state", 1, true, s.u.encodeLastWill())
+	t.WaitTimeout(willTimeout)
+	s.link.disconnect(quiesceTime)
 }
 
-// after is a channel that speaks after d, or never if d is 0.
-func after(d time.Duration) <-chan time.Time {
+// timerOrNever returns a channel that fires after d, or never if d is not
+// positive.
+func timerOrNever(d time.Duration) <-chan time.Time {
 	if d <= 0 {
 		return nil
 	}
 	return time.After(d)
 }
 
-// newTicker is a ticker that never ticks if d is 0.
-func newTicker(d time.Duration) *time.Ticker {
+// tickerOrNever returns a ticker with interval d, stopped if d is not positive.
+func tickerOrNever(d time.Duration) *time.Ticker {
 	t := time.NewTicker(max(d, 1))
 	if d <= 0 {
 		t.Stop()

@@ -12,17 +12,18 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
-// long is set for the full figures; the tests take seconds without.
-func long() bool { return os.Getenv("KERB_LONG") != "" }
+// longRun reports whether the long figures are asked for; the tests take
+// seconds without.
+func longRun() bool { return os.Getenv("KERB_LONG") != "" }
 
 func TestATokenNeverSucceedsByItself(t *testing.T) {
 	goal := 1000
-	if long() {
+	if longRun() {
 		goal = 12000
 	}
-	b := newLiar(t, honest)
+	b := newFaultyBroker(t, noFault)
 	u := testUplink(t, nil)
-	u.broker.Host, u.tempo = b.Addr().String(), newTempo(300*time.Millisecond)
+	u.broker.Host, u.tuning = b.Addr().String(), newLinkTuning(300*time.Millisecond)
 	var mu sync.Mutex
 	tried, acked, connections, slowest := 0, 0, 0, time.Duration(0)
 	for ; tried < goal; connections++ {
@@ -31,11 +32,11 @@ func TestATokenNeverSucceedsByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		var wg sync.WaitGroup
-		for w := range inFlight {
+		for w := range maxUnacked {
 			wg.Go(func() {
-				for j := range 60 / inFlight {
+				for j := range 60 / maxUnacked {
 					payload, begin := fmt.Sprintf("%d/%d/%d", connections, w, j), time.Now()
-					err := l.publish(message{topic: "t", payload: []byte(payload)})
+					err := l.publishAndWait(message{topic: "t", payload: []byte(payload)})
 					mu.Lock()
 					tried, slowest = tried+1, max(slowest, time.Since(begin))
 					if err == nil {
@@ -52,7 +53,7 @@ func TestATokenNeverSucceedsByItself(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		l.hangUp(0)
+		l.disconnect(0)
 	}
 	t.Logf("%d publishes over %d connections, %d acknowledged, none falsely; slowest %s", tried, connections, acked, slowest)
 	if slowest > 30*time.Second || acked == 0 || acked == tried {
@@ -60,10 +61,10 @@ func TestATokenNeverSucceedsByItself(t *testing.T) {
 	}
 }
 
-// The control: with the client's own reconnecting, tokens do succeed by
-// themselves, so the test above would see it.
+// The control: with the client's own reconnecting, tokens do succeed without a
+// PUBACK, and the test above would detect that.
 func TestTheClientsOwnReconnectingAcknowledgesWhatIsLost(t *testing.T) {
-	b := newLiar(t, cuts)
+	b := newFaultyBroker(t, cuts)
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID("control").
 		SetAutoReconnect(true).SetCleanSession(true).SetMaxReconnectInterval(10 * time.Millisecond)
 	c := mqtt.NewClient(o)
@@ -83,10 +84,10 @@ func TestTheClientsOwnReconnectingAcknowledgesWhatIsLost(t *testing.T) {
 
 func TestReconnectingLeavesNoGoroutineBehind(t *testing.T) {
 	reconnects := 50
-	if long() {
+	if longRun() {
 		reconnects = 500
 	}
-	b := newLiar(t, acksAndGo)
+	b := newFaultyBroker(t, acksAndGo)
 	u := testUplink(t, nil)
 	u.broker.Host = b.Addr().String()
 	var counts []int
@@ -95,9 +96,9 @@ func TestReconnectingLeavesNoGoroutineBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for l.publish(message{topic: "t", payload: []byte("x")}) == nil {
+		for l.publishAndWait(message{topic: "t", payload: []byte("x")}) == nil {
 		}
-		l.hangUp(0)
+		l.disconnect(0)
 		if i%10 == 9 {
 			time.Sleep(20 * time.Millisecond)
 			counts = append(counts, runtime.NumGoroutine())

@@ -1,10 +1,16 @@
-// Package uplink carries what the spool holds to an MQTT broker, and says how
-// the device is. It sends a policy.Release and nothing else that was counted,
-// and settles a window only when the broker acknowledged that very message.
+// Package uplink publishes the windows of the spool to an MQTT 3.1.1 broker, at
+// QoS 1, with the state, the birth message and the events of the device. Payload
+// and topics of windows come from a [Format], one file each.
 //
-// A connection is used once: a new client for each, no session kept on either
-// side, so that a token can succeed only through an acknowledgement that came
-// over its own connection (see TestATokenNeverSucceedsByItself).
+// It refuses to send a count that no policy has cleared: windows are
+// policy.Release values from the store. It refuses to settle a window before the
+// broker acknowledged that very message. It obeys two commands only, resend and
+// watermark, and only those that the caller allows; a broker cannot change
+// the configuration or start a program.
+//
+// A connection is used once: each one is a new MQTT client with a clean session,
+// so that a token can succeed only through a PUBACK of its own connection (see
+// TestATokenNeverSucceedsByItself).
 package uplink
 
 import (
@@ -21,77 +27,82 @@ import (
 	"kerb/agent/store"
 )
 
-// ErrRefused is a broker that answered and said no: wrong password, not
-// authorised, or a client id that it does not take. Waiting seldom helps.
+// ErrRefused reports that the broker answered the CONNECT with a refusal: wrong
+// password, not authorised, or a client id that it does not accept (MQTT 3.1.1
+// §3.2.2.3, codes 2, 4 and 5). Waiting seldom helps.
 var ErrRefused = errors.New("broker refuses")
 
-// Opts is what the uplink is to do. Store, Broker, Tenant, Site and Device
-// must be set.
+// Opts configures an Uplink. Store, Broker, Tenant, Site and Device must be set.
 type Opts struct {
 	Broker       string // mqtt[s]://host[:port] or ws[s]://host[:port]/path
 	User         string
-	PasswordFile string // read at every connection; a last newline does not count
+	PasswordFile string // read at every connection; a newline at the end is dropped
 	ClientID     string // "": made from Device and the machine, the same after a restart
 	TLS          TLS    // for mqtts and wss
 
 	Tenant, Site, Device string // levels of the topics: 1–64 of a–z, 0–9, _ and -
-	Birth                Birth  // the meta message
+	Birth                Birth  // contents of the meta message
+	Format               Format // encodes the windows; nil: kerb/v1 JSON
 
 	Store   *store.Store
-	Allow   func(verb string) bool // which commands are heard; nil: none, and the topic is not subscribed
-	Confirm time.Duration          // watermark mode: how long to wait for one before sending again; 0: never
-	Newest  bool                   // late windows newest first; otherwise oldest first
+	Allow   func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
+	Confirm time.Duration          // watermark mode: how long to wait for a watermark before sending again; 0: never
+	Newest  bool                   // late windows go newest first; otherwise oldest first
 	Pace    time.Duration          // least time between two messages of late windows
-	Cap     int                    // bytes a second for late windows, what live ones used taken off; 0: no cap
+	Cap     int                    // bytes a second for late windows, less what other messages used; 0: no cap
 
-	Clock  func() Clock          // nil: always synced
-	Report func() map[string]any // more for the state message, under "agent"; may be nil
-	Every  time.Duration         // of the state message; 0: five minutes
+	Clock  func() Clock          // quality of the wall clock; nil: always synced
+	Report func() map[string]any // member "agent" of the state message; may be nil
+	Every  time.Duration         // longest time between two state messages; 0: five minutes
 
-	RetryMin, RetryMax time.Duration // between connections; 0: 1 s and 300 s
+	RetryMin, RetryMax time.Duration // bounds of the delay between connections; 0: 1 s and 300 s
 
 	Log *slog.Logger // nil: no log
 }
 
-// Clock is what the state message says of the clock.
+// Clock is the quality of the wall clock, as the state message reports it.
 type Clock struct {
 	Synced bool   `json:"synced"`
 	Source string `json:"source,omitempty"` // "ntp", "floor" or "none"
 }
 
-// Uplink is one device's way to its broker.
+// Uplink publishes for one device to one broker. Make one with New, start it with
+// Run. Waking it and asking whether it
+// is online are safe from any goroutine.
 type Uplink struct {
-	o      Opts
-	broker *url.URL
-	base   string // kerb/v1/tenant/site/device/
-	wake   chan struct{}
-	now    func() time.Time
-	tempo  tempo
-	online atomic.Bool
+	o       Opts
+	broker  *url.URL
+	address Address
+	base    string // kerb/v1/tenant/site/device/: topics of the device's own messages
+	wake    chan struct{}
+	now     func() time.Time
+	tuning  linkTuning
+	online  atomic.Bool
 }
 
-// New checks the options. It does not connect.
+// New checks the options and returns an Uplink that is not connected yet. It
+// returns an error for a broker URL, topic level or store that cannot be used.
 func New(o Opts) (*Uplink, error) {
-	u := &Uplink{o: o, wake: make(chan struct{}, 1), now: time.Now, tempo: newTempo(ackTimeout)}
+	u := &Uplink{o: o, wake: make(chan struct{}, 1), now: time.Now, tuning: newLinkTuning(ackTimeout)}
 	var err error
 	if u.broker, err = parseBroker(o.Broker); err != nil {
 		return nil, err
 	}
 	for _, l := range [...]struct{ what, s string }{{"tenant", o.Tenant}, {"site", o.Site}, {"device", o.Device}} {
-		if !isLevel(l.s) {
+		if !isTopicLevel(l.s) {
 			return nil, fmt.Errorf("%s %q: must be 1–64 of a–z, 0–9, _ and -", l.what, l.s)
 		}
 	}
 	if o.Store == nil {
 		return nil, errors.New("no store")
 	}
-	u.base = "kerb/v1/" + o.Tenant + "/" + o.Site + "/" + o.Device + "/"
+	u.address = Address{Tenant: o.Tenant, Site: o.Site, Device: o.Device}
+	u.base = u.address.ownTopics()
+	if o.Format == nil {
+		u.o.Format = formats()[0]
+	}
 	if o.ClientID == "" {
-		id := store.MachineID()
-		if id == "" {
-			id = fmt.Sprintf("%016x", rand.Uint64())
-		}
-		u.o.ClientID = "kerb-" + o.Device + "-" + id[:8]
+		u.o.ClientID = makeClientID(o.Device)
 	}
 	setDefault(&u.o.Every, 5*time.Minute)
 	setDefault(&u.o.RetryMin, time.Second)
@@ -105,12 +116,25 @@ func New(o Opts) (*Uplink, error) {
 	return u, nil
 }
 
+// makeClientID returns kerb-{device}-{machine}: the same after a restart where
+// the machine has an identity, so that the broker ends the old connection.
+func makeClientID(device string) string {
+	id := store.MachineID()
+	if id == "" {
+		id = fmt.Sprintf("%016x", rand.Uint64())
+	}
+	return "kerb-" + device + "-" + id[:8]
+}
+
+// setDefault sets d to the given value when d is not positive.
 func setDefault(d *time.Duration, to time.Duration) {
 	if *d <= 0 {
 		*d = to
 	}
 }
 
+// parseBroker parses a broker's URL and adds the standard port of its scheme. A
+// password in the URL is refused: URLs are logged.
 func parseBroker(s string) (*url.URL, error) {
 	b, err := url.Parse(s)
 	if err != nil {
@@ -130,18 +154,19 @@ func parseBroker(s string) (*url.URL, error) {
 	return b, nil
 }
 
-// isLevel reports whether s can stand between two slashes of a topic with
-// every broker that kerb knows.
-func isLevel(s string) bool {
+// isTopicLevel reports whether s is a topic level that all brokers kerb was
+// tested with accept: 1–64 of a–z, 0–9, _ and -.
+func isTopicLevel(s string) bool {
 	return len(s) >= 1 && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-')
 	})
 }
 
-// Online reports whether there is a broker to talk to now.
+// Online reports whether the uplink is connected and has subscribed to its
+// commands, if any are allowed.
 func (u *Uplink) Online() bool { return u.online.Load() }
 
-// Wake says that the spool has something new. It never blocks.
+// Wake reports that the spool has new windows or notes. It never blocks.
 func (u *Uplink) Wake() {
 	select {
 	case u.wake <- struct{}{}:
@@ -149,27 +174,29 @@ func (u *Uplink) Wake() {
 	}
 }
 
-// Try connects once, as a client of its own beside one that may be running,
-// and hangs up. The error says in one line what is wrong.
+// Try connects once and disconnects, under a client id of its own, so that a
+// running agent keeps its connection. The error is one line with the cause.
 func (u *Uplink) Try(ctx context.Context) error {
 	l, err := u.connectAs(ctx, u.o.ClientID+"-try")
 	if err != nil {
 		return err
 	}
-	l.hangUp(time.Second)
+	l.disconnect(time.Second)
 	return nil
 }
 
-// Tell sends the events of the spool and nothing else, and hangs up: for a
-// device that has something to say and does not count.
+// Tell publishes the pending events of the spool alone and disconnects. It is
+// for a device that does not count, as when kerb run refuses its files. It
+// returns the first error; the events that were acknowledged before it are
+// settled.
 func (u *Uplink) Tell(ctx context.Context) error {
 	l, err := u.connectAs(ctx, u.o.ClientID+"-tell")
 	if err != nil {
 		return err
 	}
-	defer l.hangUp(time.Second)
+	defer l.disconnect(time.Second)
 	for _, n := range u.o.Store.Notes() {
-		if err := l.publish(u.event(n)); err != nil {
+		if err := l.publishAndWait(u.encodeEvent(n)); err != nil {
 			return fmt.Errorf("tell %s: %w", n.Kind, err)
 		}
 		u.o.Store.Told(n)
@@ -177,39 +204,46 @@ func (u *Uplink) Tell(ctx context.Context) error {
 	return nil
 }
 
-// steady is how long a connection must have lasted for the bound of the delays
-// to begin anew. Two devices with one client id throw each other out sooner.
-const steady = 5 * time.Second
+// stableAfter is how long a connection must last before the retry delay starts
+// from RetryMin again. Two devices with the same client id end each other's
+// connections sooner than that. Chosen by hand.
+const stableAfter = 5 * time.Second
 
-// Run sends until ctx ends, which is its only way to end. On the way out it
-// says goodbye, if that takes no more than two seconds.
+// Run connects, publishes and reconnects until ctx ends; it always returns nil.
+// At the end it publishes the offline state, for which it takes at most about two
+// seconds. A failed connection is logged once until the error changes.
 func (u *Uplink) Run(ctx context.Context) error {
-	for tries, said := 0, ""; ; tries++ {
-		begin := time.Now()
-		err := u.session(ctx)
+	for tries, logged := 0, ""; ; tries++ {
+		start := time.Now()
+		err := u.runConnection(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(begin) > steady {
-			tries, said = 0, ""
+		if time.Since(start) > stableAfter {
+			tries, logged = 0, ""
 		}
-		if text := err.Error(); text != said { // once, not at every try
+		if text := err.Error(); text != logged {
 			u.o.Log.Warn("uplink", "broker", u.broker.Redacted(), "err", err)
-			said = text
+			logged = text
 		}
 		u.o.Store.Tend()
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(u.backOff(tries)):
+		case <-time.After(u.retryDelay(tries)):
 		}
 	}
 }
 
-// backOff is full jitter: anything up to a bound that doubles with each try.
-// A thousand devices that lost the same broker do not come back as one.
-func (u *Uplink) backOff(tries int) time.Duration {
-	bound := u.o.RetryMin << min(tries, 30)
+// maxDoublings keeps the shift in retryDelay inside 64 bits; 30 doublings of the
+// least delay exceed every RetryMax.
+const maxDoublings = 30
+
+// retryDelay returns an exponential back-off with full jitter: a uniform random
+// time up to a bound that doubles with each try, from RetryMin to RetryMax. It
+// spreads the reconnects of a thousand devices that lost the same broker.
+func (u *Uplink) retryDelay(tries int) time.Duration {
+	bound := u.o.RetryMin << min(tries, maxDoublings)
 	if bound <= 0 || bound > u.o.RetryMax {
 		bound = u.o.RetryMax
 	}

@@ -96,14 +96,15 @@ var seeing = map[string]string{
 var rooms = []room{
 	{path: "agent", ours: []string{everything}, libs: []string{kongLib, minisignLib, pahoLib, sysLib}, bans: command},
 	{path: "agent/admission", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, bans: outside},
-	{path: "agent/aim", ours: []string{"counting"}, libs: []string{mjpegLib}, bans: page},
+	{path: "agent/aim", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
+	{path: "agent/aim/record", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/audit", bans: speaker},
 	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
 	{path: "agent/canary", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
 	{path: "agent/child", ours: []string{"agent/cage", "agent/ipc"}, bans: outside},
 	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
 	{path: "agent/commission", ours: []string{
-		"agent/admission", "agent/aim", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
+		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
 		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/uplink", "counting",
 	}, bans: pictures},
 	{path: "agent/config", ours: []string{"agent/mistake", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
@@ -135,7 +136,7 @@ var rooms = []room{
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
 	{path: "agent/sensor", ours: []string{
-		"agent/aim", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
+		"agent/aim/record", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
 		"agent/policy", "agent/source", "agent/week", "counting", "counting/loop", "counting/neural", "counting/neural/nets",
 		"counting/vision", "counting/vision/health", "drivers/camera", "drivers/loop",
 	}, bans: seeing},

@@ -76,7 +76,7 @@ func plants(t *testing.T, file string) map[string]plant {
 			caught: "canary: in what kerb run said: compressed bytes in hex",
 		},
 		"one more field in a message": {
-			file: "agent/uplink/payload.go", old: "`{\"schema\":\"`+schemaCount", leak: "`{\"debug\":\"pixels\",\"schema\":\"`+schemaCount",
+			file: "agent/uplink/kerbv1.go", old: "`{\"schema\":\"`+schemaCount", leak: "`{\"debug\":\"pixels\",\"schema\":\"`+schemaCount",
 			caught: "wire: kerb/v1/kerb/trial/canary/count/canary: .debug is not declared",
 		},
 	}

@@ -1,4 +1,6 @@
-// Package storetest makes cleared windows for tests of the spool and the wire.
+// Package storetest makes cleared windows for tests of the spool and the
+// uplink. Its windows are deterministic but for the noise of the policy of kerb
+// demo.
 package storetest
 
 import (
@@ -9,24 +11,25 @@ import (
 	"kerb/counting"
 )
 
-// Begin is when window 0 starts.
+// Begin is the start of window 0.
 var Begin = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
-// Window is the i-th five-second window of a stream, cleared by the policy of
-// kerb demo; every seventh is a gap. It panics if the policy refuses it.
-func Window(stream string, i int) policy.Release { return window(policy.Demo(), stream, i) }
+// Window returns the i-th five-second window of a stream, cleared by the policy
+// of kerb demo; every seventh is a gap. It panics if the policy refuses it.
+func Window(stream string, i int) policy.Release { return clearWindow(policy.Demo(), stream, i) }
 
-// Series is windows from…to-1 of a stream.
+// Series returns the windows from…to-1 of a stream.
 func Series(stream string, from, to int) []policy.Release {
 	p := policy.Demo()
 	out := make([]policy.Release, 0, to-from)
 	for i := from; i < to; i++ {
-		out = append(out, window(p, stream, i))
+		out = append(out, clearWindow(p, stream, i))
 	}
 	return out
 }
 
-func window(p *policy.Policy, stream string, i int) policy.Release {
+// clearWindow clears the i-th window of a stream with p.
+func clearWindow(p *policy.Policy, stream string, i int) policy.Release {
 	t := counting.Tally{
 		Stream: stream, Kind: counting.LineStream,
 		Start: Begin.Add(time.Duration(i) * p.Window()), Mono: time.Hour + time.Duration(i+1)*p.Window(),
@@ -47,7 +50,7 @@ func window(p *policy.Policy, stream string, i int) policy.Release {
 	return r
 }
 
-// Streams are the names of n streams.
+// Streams returns n names of streams.
 func Streams(n int) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -56,12 +59,12 @@ func Streams(n int) []string {
 	return out
 }
 
-// Windows is the i-th window of each stream.
+// Windows returns the i-th window of each stream.
 func Windows(streams []string, i int) []policy.Release {
 	p := policy.Demo()
 	out := make([]policy.Release, len(streams))
 	for j, s := range streams {
-		out[j] = window(p, s, i)
+		out[j] = clearWindow(p, s, i)
 	}
 	return out
 }

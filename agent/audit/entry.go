@@ -12,32 +12,34 @@ import (
 
 // Entry is one line of the log.
 type Entry struct {
-	Seq    uint64          `json:"seq"` // from 1, contiguous
-	At     time.Time       `json:"at"`  // UTC, to the millisecond
-	Synced bool            `json:"synced"`
-	Kind   string          `json:"kind"` // one word of a–z and _
+	Seq    uint64          `json:"seq"`    // from 1, contiguous
+	At     time.Time       `json:"at"`     // UTC, to the millisecond
+	Synced bool            `json:"synced"` // the wall clock was synced at At
+	Kind   string          `json:"kind"`   // one word of a–z and _
 	Data   json.RawMessage `json:"data,omitempty"`
-	Prev   string          `json:"prev"` // Sum of the entry before; of the first one: 64 zeros
+	Prev   string          `json:"prev"` // Sum of the entry before; 64 zeros in the first entry
 
-	// Sum is the SHA-256 of the line as it stands, without its own member.
+	// Sum is the SHA-256 of the line as written, without the member "sum".
 	Sum string `json:"-"`
 }
 
+// The form of the member "sum" at the end of a line, and the bounds of an entry.
 const (
 	sumStart = `,"sum":"`
 	sumEnd   = `"}`
 	sumHex   = 2 * sha256.Size
-	tail     = len(sumStart) + sumHex + len(sumEnd)
+	sumSize  = len(sumStart) + sumHex + len(sumEnd)
 
 	maxLine = 64 << 10
 	maxKind = 32
 )
 
-// genesis stands before the first entry.
+// genesis is the member "prev" of the first entry.
 var genesis = hex.EncodeToString(make([]byte, sha256.Size))
 
-// line is the entry as it stands in the log, without the newline, and its sum.
-func (e Entry) line() ([]byte, string, error) {
+// encodeLine returns the entry as a line of the log, without the newline, and
+// its sum.
+func (e Entry) encodeLine() ([]byte, string, error) {
 	body, err := json.Marshal(e)
 	if err != nil {
 		return nil, "", err
@@ -50,27 +52,28 @@ func (e Entry) line() ([]byte, string, error) {
 	return b, sum, nil
 }
 
+// sumOf returns the SHA-256 in lower-case hexadecimal.
 func sumOf(body []byte) string {
 	h := sha256.Sum256(body)
 	return hex.EncodeToString(h[:])
 }
 
-// parse reads one line back. Only what line wrote passes, byte for byte: an
-// entry has one form, so that nothing in it can change unseen.
-func parse(b []byte) (Entry, error) {
+// parseLine decodes one line. It accepts only the exact bytes that encodeLine
+// writes: an entry has one form, so that a change of any byte is detected.
+func parseLine(b []byte) (Entry, error) {
 	var e Entry
-	if len(b) <= tail || len(b) > maxLine {
+	if len(b) <= sumSize || len(b) > maxLine {
 		return e, errors.New("it is not an entry")
 	}
-	body := append(b[:len(b)-tail:len(b)-tail], '}')
+	body := append(b[:len(b)-sumSize:len(b)-sumSize], '}')
 	if err := json.Unmarshal(body, &e); err != nil {
 		return e, errors.New("it is not an entry")
 	}
-	again, sum, err := e.line()
+	again, sum, err := e.encodeLine()
 	switch {
 	case err != nil:
 		return e, err
-	case !bytes.Equal(again[:len(again)-tail], b[:len(b)-tail]):
+	case !bytes.Equal(again[:len(again)-sumSize], b[:len(b)-sumSize]):
 		return e, errors.New("it is not written as this log writes")
 	case !bytes.Equal(again, b):
 		return e, errors.New("its sum does not fit: it was changed")
@@ -81,6 +84,7 @@ func parse(b []byte) (Entry, error) {
 	return e, nil
 }
 
+// isWord reports whether s is a valid kind: 1–32 of a–z and _.
 func isWord(s string) bool {
 	for _, r := range s {
 		if (r < 'a' || r > 'z') && r != '_' {
@@ -90,6 +94,7 @@ func isWord(s string) bool {
 	return s != "" && len(s) <= maxKind
 }
 
+// isSum reports whether s is a SHA-256 in lower-case hexadecimal.
 func isSum(s string) bool {
 	b, err := hex.DecodeString(s)
 	return err == nil && len(b) == sha256.Size && hex.EncodeToString(b) == s

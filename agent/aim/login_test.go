@@ -12,13 +12,13 @@ import (
 )
 
 func TestTheThirdViewerIsRefusedWithAPage(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	d.guest()
 	second := d.guest()
 	third := d.browser()
 	for what, got := range map[string]func() (int, string){
 		"the front page": func() (int, string) { return third.get("/") },
-		"a right code":   func() (int, string) { return third.enter(d.code) },
+		"a right code":   func() (int, string) { return third.enterCode(d.code) },
 	} {
 		if status, body := got(); status != http.StatusServiceUnavailable || !strings.Contains(body, "Two are looking already") {
 			t.Errorf("%s: %d\n%s", what, status, body)
@@ -30,7 +30,7 @@ func TestTheThirdViewerIsRefusedWithAPage(t *testing.T) {
 	if status, body := second.post("/leave", nil); status != http.StatusOK {
 		t.Fatalf("leave: %d %s", status, body)
 	}
-	if status, _ := third.enter(d.code); status != http.StatusOK {
+	if status, _ := third.enterCode(d.code); status != http.StatusOK {
 		t.Errorf("after one left: %d", status)
 	}
 	if status, _ := second.get("/plan"); status != http.StatusUnauthorized {
@@ -39,9 +39,9 @@ func TestTheThirdViewerIsRefusedWithAPage(t *testing.T) {
 }
 
 func TestWhoIsAwayForAMinuteGivesUpThePlace(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	first, second := d.guest(), d.guest()
-	d.lock(func() { d.now += idle + time.Second })
+	d.lock(func() { d.now += idleAfter + time.Second })
 	if status, _ := second.get("/plan"); status != http.StatusOK {
 		t.Fatalf("the second: %d", status)
 	}
@@ -55,7 +55,7 @@ func TestWhoIsAwayForAMinuteGivesUpThePlace(t *testing.T) {
 }
 
 func TestGuessingEndsTheSession(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	b := d.browser()
 	wrong := func(i int) string { return fmt.Sprintf("%06d", i) }
 	for i := range maxWrong {
@@ -63,7 +63,7 @@ func TestGuessingEndsTheSession(t *testing.T) {
 		if code == d.code {
 			code = wrong(i + 500)
 		}
-		status, body := b.enter(code)
+		status, body := b.enterCode(code)
 		if status != http.StatusForbidden {
 			t.Fatalf("wrong code %d: %d\n%s", i, status, body)
 		}
@@ -76,29 +76,29 @@ func TestGuessingEndsTheSession(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("the session goes on")
 	}
-	if n := d.noted(); n != "locked" {
+	if n := d.hasNoted(); n != "locked" {
 		t.Errorf("the account has: %s", n)
 	}
 	// The right code comes too late, too.
-	if _, _, err := d.door.enter(d.code); err != errLocked {
+	if _, _, err := d.login.admit(d.code); err != errLocked {
 		t.Errorf("the right code afterwards: %v", err)
 	}
 }
 
 func TestACodeIsGoodOnce(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	code := d.code
 	d.guest()
 	if d.code == code {
 		t.Skip("one in a million: the next code is the same")
 	}
-	if status, _ := d.browser().enter(code); status != http.StatusForbidden {
+	if status, _ := d.browser().enterCode(code); status != http.StatusForbidden {
 		t.Errorf("the same code again: %d", status)
 	}
 }
 
 func TestChangesComeFromThePageOnly(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	b := d.guest()
 	plan := Plan{Lines: []Line{{ID: "kerb", From: Point{0, 0.25}, To: Point{1, 0.25}, Classes: []string{"person"}}}}
 	stranger := d.browser()
@@ -108,7 +108,7 @@ func TestChangesComeFromThePageOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale.c.Jar.SetCookies(u, []*http.Cookie{{Name: cookie, Value: strings.Repeat("0", 64)}})
+	stale.c.Jar.SetCookies(u, []*http.Cookie{{Name: cookieName, Value: strings.Repeat("0", 64)}})
 	stale.token = b.token
 	for what, got := range map[string]func() (int, string){
 		"without a cookie":      func() (int, string) { return stranger.post("/save", plan) },
@@ -132,7 +132,7 @@ func TestChangesComeFromThePageOnly(t *testing.T) {
 }
 
 func TestANameIsNoAddress(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	r, err := http.NewRequest(http.MethodGet, d.url+"/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -148,15 +148,15 @@ func TestANameIsNoAddress(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	for _, h := range []string{"192.168.4.1", "192.168.4.1:8080", "[fe80::1]:8080", "localhost:1"} {
-		if !numeric(h) {
+		if !isNumericHost(h) {
 			t.Errorf("%s is an address", h)
 		}
 	}
 }
 
-// The answers say what a browser may do with the page: nothing but show it.
+// The headers allow a browser to show the page and no more.
 func TestEveryAnswerIsFenced(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	for _, path := range []string{"/", "/style.css", "/page.js", "/words.json", "/picture", "/nothing"} {
 		r, err := http.Get(d.url + path)
 		if err != nil {
@@ -164,20 +164,20 @@ func TestEveryAnswerIsFenced(t *testing.T) {
 		}
 		r.Body.Close()
 		h := r.Header
-		if h.Get("Content-Security-Policy") != policyOfPage || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+		if h.Get("Content-Security-Policy") != contentSecurityPolicy || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", path, h)
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
 	d.guest()
-	if !strings.Contains(policyOfPage, "default-src 'none'") || strings.Contains(policyOfPage, "unsafe") {
-		t.Error(policyOfPage)
+	if !strings.Contains(contentSecurityPolicy, "default-src 'none'") || strings.Contains(contentSecurityPolicy, "unsafe") {
+		t.Error(contentSecurityPolicy)
 	}
 }
 
-// Who sends headers a byte at a time is cut off, and cannot take all places.
+// A peer that sends headers a byte at a time is cut off, and cannot use all places.
 func TestASlowHandIsCutOffAndTheEngineerGetsIn(t *testing.T) {
-	d := open(t, nil)
+	d := openSession(t, nil)
 	var slow []net.Conn
 	for range 60 {
 		c, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
@@ -199,9 +199,9 @@ func TestASlowHandIsCutOffAndTheEngineerGetsIn(t *testing.T) {
 	d.guest()
 }
 
-// The time is that of a clock that nobody sets.
+// The session ends by the monotonic clock, which cannot be set.
 func TestTheSessionEndsByTheMonotonicClock(t *testing.T) {
-	d := open(t, func(o *Opts) { o.Until = 10 * time.Minute })
+	d := openSession(t, func(o *Opts) { o.Until = 10 * time.Minute })
 	d.guest()
 	d.lock(func() { d.now = 10*time.Minute - time.Second })
 	time.Sleep(500 * time.Millisecond)

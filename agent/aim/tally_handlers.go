@@ -9,9 +9,11 @@ import (
 	"kerb/counting"
 )
 
+// errNoTally is returned for a press without a running tally.
 var errNoTally = errors.New("no tally is being counted")
 
-func (s *Server) tallyStart(_ *guest, body []byte) (any, error) {
+// startTally starts a tally on one line and drops the one before.
+func (s *Server) startTally(_ *viewer, body []byte) (any, error) {
 	var ask struct{ Line string }
 	if err := json.Unmarshal(body, &ask); err != nil {
 		return nil, err
@@ -22,10 +24,11 @@ func (s *Server) tallyStart(_ *guest, body []byte) (any, error) {
 		return nil, fmt.Errorf("no line is called %q", ask.Line)
 	}
 	s.tally = &tally{line: ask.Line, began: s.o.Now()}
-	return s.tally.result(s.o.Now()), nil
+	return s.tally.computeResult(s.o.Now()), nil
 }
 
-func (s *Server) tallyPress(_ *guest, body []byte) (any, error) {
+// addPress adds a passage that the engineer saw.
+func (s *Server) addPress(_ *viewer, body []byte) (any, error) {
 	var ask struct{ Class, Dir string }
 	if err := json.Unmarshal(body, &ask); err != nil {
 		return nil, err
@@ -38,31 +41,33 @@ func (s *Server) tallyPress(_ *guest, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.tallied(func(t *tally) error {
+	return s.updateTally(func(t *tally) error {
 		if t.ended > 0 {
 			return errNoTally
 		}
-		t.hand = append(t.hand, press{class: class, dir: dir, at: s.o.Now()})
+		t.hand = append(t.hand, passage{class: class, dir: dir, at: s.o.Now()})
 		return nil
 	})
 }
 
-// tallyUndo takes the last press back: thumbs slip.
-func (s *Server) tallyUndo(*guest, []byte) (any, error) {
-	return s.tallied(func(t *tally) error {
+// undoPress removes the last press, which may have been a slip of the thumb.
+func (s *Server) undoPress(*viewer, []byte) (any, error) {
+	return s.updateTally(func(t *tally) error {
 		t.hand = t.hand[:max(len(t.hand)-1, 0)]
 		return nil
 	})
 }
 
-func (s *Server) tallyFinish(*guest, []byte) (any, error) {
-	return s.tallied(func(t *tally) error {
+// finishTally ends the tally; its result is final.
+func (s *Server) finishTally(*viewer, []byte) (any, error) {
+	return s.updateTally(func(t *tally) error {
 		t.ended = s.o.Now()
 		return nil
 	})
 }
 
-func (s *Server) tallied(do func(*tally) error) (any, error) {
+// updateTally changes the tally under the lock and returns its result.
+func (s *Server) updateTally(do func(*tally) error) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tally == nil {
@@ -71,17 +76,19 @@ func (s *Server) tallied(do func(*tally) error) (any, error) {
 	if err := do(s.tally); err != nil {
 		return nil, err
 	}
-	return s.tally.result(s.o.Now()), nil
+	return s.tally.computeResult(s.o.Now()), nil
 }
 
-// tallyAccept keeps the result as the site's acceptance record.
-func (s *Server) tallyAccept(g *guest, _ []byte) (any, error) {
+// acceptTally stores the result of a finished tally as the acceptance record of
+// the line. It refuses a plan that is not saved and a tally of fewer than
+// minPassages.
+func (s *Server) acceptTally(g *viewer, _ []byte) (any, error) {
 	s.mu.Lock()
 	t := s.tally
 	saved := s.saved
 	var r Result
 	if t != nil {
-		r = t.result(s.o.Now())
+		r = t.computeResult(s.o.Now())
 	}
 	s.mu.Unlock()
 	switch {
@@ -89,8 +96,8 @@ func (s *Server) tallyAccept(g *guest, _ []byte) (any, error) {
 		return nil, errNoTally
 	case !saved:
 		return nil, errors.New("save the lines first: the record is about what site.toml says")
-	case r.Hand < fewest:
-		return nil, fmt.Errorf("%d passages: a record needs %d at least", r.Hand, fewest)
+	case r.Hand < minPassages:
+		return nil, fmt.Errorf("%d passages: a record needs %d at least", r.Hand, minPassages)
 	}
 	if err := s.o.Accept(r); err != nil {
 		return nil, err

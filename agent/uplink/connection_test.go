@@ -28,12 +28,13 @@ type authority struct {
 
 func newAuthority(t *testing.T) *authority {
 	a := &authority{t: t}
-	a.cert, a.key, a.file, _ = a.sign("authority", time.Now().Add(-time.Hour))
+	a.cert, a.key, a.file, _ = a.signCertificate("authority", time.Now().Add(-time.Hour))
 	return a
 }
 
-// sign makes a certificate, by a or by itself, and gives its files.
-func (a *authority) sign(name string, from time.Time) (*x509.Certificate, *ecdsa.PrivateKey, string, string) {
+// signCertificate makes a certificate, signed by a or self-signed, and returns
+// its files.
+func (a *authority) signCertificate(name string, from time.Time) (*x509.Certificate, *ecdsa.PrivateKey, string, string) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -75,10 +76,10 @@ func (a *authority) sign(name string, from time.Time) (*x509.Certificate, *ecdsa
 
 func TestTheBrokerMustBeTheOneThatTheAuthorityVouchesFor(t *testing.T) {
 	ours, theirs := newAuthority(t), newAuthority(t)
-	_, _, cert, key := ours.sign("broker", time.Now().Add(-time.Minute))
-	_, _, lateCert, lateKey := ours.sign("broker", time.Now().Add(time.Hour))
-	_, _, deviceCert, deviceKey := ours.sign("device", time.Now().Add(-time.Minute))
-	_, _, strangeCert, strangeKey := theirs.sign("device", time.Now().Add(-time.Minute))
+	_, _, cert, key := ours.signCertificate("broker", time.Now().Add(-time.Minute))
+	_, _, lateCert, lateKey := ours.signCertificate("broker", time.Now().Add(time.Hour))
+	_, _, deviceCert, deviceKey := ours.signCertificate("device", time.Now().Add(-time.Minute))
+	_, _, strangeCert, strangeKey := theirs.signCertificate("device", time.Now().Add(-time.Minute))
 	pinned := TLS{CAFile: ours.file}
 	for name, c := range map[string]struct {
 		cert, key string
@@ -115,7 +116,7 @@ func TestTheBrokerMustBeTheOneThatTheAuthorityVouchesFor(t *testing.T) {
 				alpn <- s.NegotiatedProtocol
 				return nil
 			}
-			b := newLiar(t, honest)
+			b := newFaultyBroker(t, noFault)
 			b.config.Store(c.server)
 			u := testUplink(t, nil)
 			u.broker.Scheme, u.broker.Host, u.o.TLS = "mqtts", b.Addr().String(), c.client
@@ -124,7 +125,7 @@ func TestTheBrokerMustBeTheOneThatTheAuthorityVouchesFor(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			if err == nil {
-				l.hangUp(0)
+				l.disconnect(0)
 				if got := <-alpn; got != c.alpn {
 					t.Errorf("ALPN %q", got)
 				}

@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -9,27 +8,43 @@ import (
 	"kerb/agent/store"
 )
 
-// Schemas of the messages; configs holds them as JSON Schema.
-const (
-	schemaCount = "kerb.count/1"
-	schemaState = "kerb.state/1"
-	schemaMeta  = "kerb.meta/1"
-	schemaEvent = "kerb.event/1"
-	schemaCmd   = "kerb.cmd/1"
-	schemaAck   = "kerb.ack/1"
-)
+// kerbV1 is the payload format kerb/v1: one JSON object a window, by the schema
+// kerb.count/1, on …/count/{stream}, and arrays of them on …/backfill/{stream}.
+type kerbV1 struct{}
 
-// Window is one window as it stands in a message.
-func Window(device string, e store.Entry) []byte { return appendWindow(nil, device, e) }
+// schemaCount names the schema of a window; configs ships it as JSON Schema.
+const schemaCount = "kerb.count/1"
 
-// appendWindow appends one window as JSON. The same entry gives the same
-// bytes, whenever and however often it is sent. Cells are padded with spaces to
-// a width that no number exceeds, so that the length of a message says nothing
-// about the street to someone who sees it encrypted.
-func appendWindow(b []byte, device string, e store.Entry) []byte {
+// Topic returns kerb/v1/{tenant}/{site}/{device}/count/{stream}, or …/backfill/….
+func (kerbV1) Topic(a Address, stream string, late bool) string {
+	kind := "/count/"
+	if late {
+		kind = "/backfill/"
+	}
+	return topicRoot + a.Tenant + "/" + a.Site + "/" + a.Device + kind + stream
+}
+
+// Frame returns an empty frame for a live window and a JSON array for late ones.
+func (kerbV1) Frame(late bool) Frame {
+	if late {
+		return Frame{Open: "[", Between: ",", Close: "]"}
+	}
+	return Frame{}
+}
+
+// Window returns one window as the JSON object that kerb/v1 publishes.
+func Window(device string, e store.Entry) []byte {
+	return kerbV1{}.Append(nil, Address{Device: device}, e)
+}
+
+// Append appends one window as JSON, without an allocation of its own beside the
+// growth of b. Cells are padded with spaces to a width that no number exceeds,
+// so that the length of a message does not tell the counts to an observer of the
+// encrypted connection.
+func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	r := e.Release
 	b = append(b, `{"schema":"`+schemaCount+`","device":"`...)
-	b = append(b, device...)
+	b = append(b, a.Device...)
 	b = append(b, `","stream":"`...)
 	b = append(b, r.Stream()...)
 	b = append(b, `","epoch":"`...)
@@ -75,9 +90,12 @@ func appendWindow(b []byte, device string, e store.Entry) []byte {
 	return append(b, "}}"...)
 }
 
-// cellWidth is the longest form of a cell's numbers: those of a zone.
+// cellWidth is the width, in bytes, to which the numbers of a cell are padded:
+// that of the longest ones, mean and peak of a zone.
 const cellWidth = len(`"mean":-999999.9,"peak":`) + policy.Digits
 
+// appendCells appends the member "counts": class, direction (not for zones) and
+// padded numbers of each cell.
 func appendCells(b []byte, kind string, cells []policy.Cell) []byte {
 	b = append(b, `,"counts":[`...)
 	for i, c := range cells {
@@ -106,8 +124,9 @@ func appendCells(b []byte, kind string, cells []policy.Cell) []byte {
 	return append(b, ']')
 }
 
-// appendNumbers: "n" is a count, "mean" and "peak" an occupancy, "min" and
-// "below" a range of which either end may be missing.
+// appendNumbers appends the numbers of a cell: "n" for a count, "mean" and
+// "peak" for an occupancy, "min" and "below" for a range, of which one end may
+// be missing.
 func appendNumbers(b []byte, kind string, c policy.Cell) []byte {
 	switch {
 	case c.Ranged:
@@ -130,50 +149,6 @@ func appendNumbers(b []byte, kind string, c policy.Cell) []byte {
 	default:
 		b = append(b, `"n":`...)
 		b = strconv.AppendInt(b, c.N, 10)
-	}
-	return b
-}
-
-// The bounds of a message of late windows.
-const (
-	lateWindows = 60
-	lateBytes   = 64 << 10
-)
-
-// lateMessages packs windows of one stream, oldest first, into arrays of at
-// most n.
-func lateMessages(topic, device string, n int, es []store.Entry) []message {
-	var out []message
-	m := message{topic: topic}
-	flush := func() {
-		if len(m.entries) > 0 {
-			m.payload = append(m.payload, ']')
-			out = append(out, m)
-		}
-		m = message{topic: topic}
-	}
-	for _, e := range es {
-		w := appendWindow(nil, device, e)
-		if len(m.entries) == n || len(m.payload)+len(w)+2 > lateBytes {
-			flush()
-		}
-		if len(m.entries) == 0 {
-			m.payload = append(m.payload, '[')
-		} else {
-			m.payload = append(m.payload, ',')
-		}
-		m.payload = append(m.payload, w...)
-		m.entries = append(m.entries, e)
-	}
-	flush()
-	return out
-}
-
-// encode is for messages that are seldom sent. Their types cannot fail.
-func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
 	}
 	return b
 }

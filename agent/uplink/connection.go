@@ -18,20 +18,22 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// TLS is how the broker is known, and how it knows the device.
+// TLS configures how the broker is authenticated, and the device to the broker.
 type TLS struct {
-	CAFile            string // PEM; only these may vouch for the broker. "": the system's
-	CertFile, KeyFile string // PEM; of the device, for mutual TLS. "": none
+	CAFile            string // PEM; the only authorities accepted for the broker. "": the system's
+	CertFile, KeyFile string // PEM; the device's, for mutual TLS. "": none
 	ServerName        string // "": the broker's host name
 	ALPN              []string
-	// Floor is a time that is past for sure, such as that of the build. A
-	// device that starts in 1970 checks certificates against it.
+	// Floor is a time that is certainly over, such as that of the build. While
+	// the clock shows less (a device that starts in 1970), certificates are
+	// checked against Floor.
 	Floor time.Time
 }
 
-// config reads the files anew for every connection, so that certificates can
-// be renewed under a running agent.
-func (t TLS) config(host string) (*tls.Config, error) {
+// clientConfig reads the files and returns the configuration of one connection,
+// TLS 1.2 or later. It is called for every connection, so that certificates can
+// be renewed while the agent runs.
+func (t TLS) clientConfig(host string) (*tls.Config, error) {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS12, ServerName: t.ServerName, NextProtos: t.ALPN,
 		Time: func() time.Time {
@@ -65,44 +67,47 @@ func (t TLS) config(host string) (*tls.Config, error) {
 }
 
 const (
-	dialTimeout  = 15 * time.Second // name, TCP, TLS, WebSocket and CONNACK
-	writeTimeout = 5 * time.Second
-	ackTimeout   = 10 * time.Second // of one message, to begin with
-	ackLimit     = 30 * time.Second // of one message, on the slowest link
-	keepAlive    = 30 * time.Second
-	pingTimeout  = 10 * time.Second
+	dialTimeout   = 15 * time.Second // name, TCP, TLS, WebSocket and CONNACK
+	writeTimeout  = 5 * time.Second
+	ackTimeout    = 10 * time.Second // of one message, before any was missed
+	maxAckTimeout = 30 * time.Second // of one message, on the slowest link
+	keepAlive     = 30 * time.Second
+	pingTimeout   = 10 * time.Second
 )
 
 var errNoAck = errors.New("no acknowledgement")
 
-// link is one connection.
+// link is one MQTT connection and the socket under it.
 type link struct {
-	client mqtt.Client
-	wait   time.Duration            // for an acknowledgement
-	conn   atomic.Pointer[net.Conn] // to cut what no longer answers
-	lost   chan error
+	client  mqtt.Client
+	ackWait time.Duration            // timeout of an acknowledgement
+	conn    atomic.Pointer[net.Conn] // closed directly when the client does not answer
+	lost    chan error
 }
 
+// connect connects under the configured client id.
 func (u *Uplink) connect(ctx context.Context) (*link, error) {
 	return u.connectAs(ctx, u.o.ClientID)
 }
 
+// connectAs makes a new client and waits for its CONNACK, with the Last Will set.
+// The error is one line; it wraps ErrRefused when the broker refused the client.
 func (u *Uplink) connectAs(ctx context.Context, id string) (*link, error) {
-	l := &link{wait: u.tempo.patience, lost: make(chan error, 1)}
-	var refused error // of the socket, before paho wraps it
+	l := &link{ackWait: u.tuning.timeout, lost: make(chan error, 1)}
+	var dialErr error // of the socket; paho wraps it in a text of its own
 	o := mqtt.NewClientOptions().
 		SetClientID(id).
 		SetUsername(u.o.User).
 		SetProtocolVersion(4).
 		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetConnectTimeout(dialTimeout).SetWriteTimeout(min(writeTimeout, u.tempo.patience)).
+		SetConnectTimeout(dialTimeout).SetWriteTimeout(min(writeTimeout, u.tuning.timeout)).
 		SetKeepAlive(keepAlive).SetPingTimeout(pingTimeout).
 		SetOrderMatters(false).
-		SetBinaryWill(u.base+"state", u.lastWill(), 1, true).
+		SetBinaryWill(u.base+"state", u.encodeLastWill(), 1, true).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.lost <- err }).
 		SetCustomOpenConnectionFn(func(b *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
-			conn, err := u.dial(ctx, b)
-			if refused = err; err == nil {
+			conn, err := u.dialBroker(ctx, b)
+			if dialErr = err; err == nil {
 				l.conn.Store(&conn)
 			}
 			return conn, err
@@ -116,25 +121,26 @@ func (u *Uplink) connectAs(ctx context.Context, id string) (*link, error) {
 		o.SetPassword(string(bytes.TrimRight(p, "\r\n")))
 	}
 	l.client = mqtt.NewClient(o)
-	stop := context.AfterFunc(ctx, l.cut)
+	stop := context.AfterFunc(ctx, l.closeSocket)
 	defer stop()
 	t := l.client.Connect()
 	if !t.WaitTimeout(dialTimeout + writeTimeout) {
-		l.hangUp(0)
+		l.disconnect(0)
 		return nil, fmt.Errorf("connect to %s: no answer", u.broker.Host)
 	}
 	if err := t.Error(); err != nil {
-		l.hangUp(0)
-		if refused != nil {
-			err = refused
+		l.disconnect(0)
+		if dialErr != nil {
+			err = dialErr
 		}
-		return nil, explain(u.broker.Host, err)
+		return nil, wrapConnectError(u.broker.Host, err)
 	}
 	return l, nil
 }
 
-// explain turns paho's errors into one line.
-func explain(host string, err error) error {
+// wrapConnectError makes one line of paho's error and wraps ErrRefused where the
+// broker refused.
+func wrapConnectError(host string, err error) error {
 	for _, code := range []byte{
 		packets.ErrRefusedIDRejected, packets.ErrRefusedBadUsernameOrPassword, packets.ErrRefusedNotAuthorised,
 	} {
@@ -145,13 +151,14 @@ func explain(host string, err error) error {
 	return fmt.Errorf("connect to %s: %w", host, err)
 }
 
-func (u *Uplink) dial(ctx context.Context, b *url.URL) (net.Conn, error) {
+// dialBroker opens the TCP, TLS or WebSocket connection that the URL asks for.
+func (u *Uplink) dialBroker(ctx context.Context, b *url.URL) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	var c *tls.Config
 	if b.Scheme == "mqtts" || b.Scheme == "wss" {
 		var err error
-		if c, err = u.o.TLS.config(b.Hostname()); err != nil {
+		if c, err = u.o.TLS.clientConfig(b.Hostname()); err != nil {
 			return nil, err
 		}
 	}
@@ -165,35 +172,37 @@ func (u *Uplink) dial(ctx context.Context, b *url.URL) (net.Conn, error) {
 	}
 }
 
-// publish sends one message and waits for its acknowledgement, as long as
-// the tempo allows. nil means: the broker has it.
-func (l *link) publish(m message) error {
+// publishAndWait publishes one message at QoS 1 and waits for its PUBACK until
+// the timeout. nil means that the broker has it.
+func (l *link) publishAndWait(m message) error {
 	t := l.client.Publish(m.topic, 1, m.retained, m.payload)
 	switch {
-	case !t.WaitTimeout(l.wait):
+	case !t.WaitTimeout(l.ackWait):
 		return errNoAck
 	case t.Error() != nil:
 		return t.Error()
 	case !l.client.IsConnectionOpen():
-		// paho ends some tokens without error when it shuts down. Rather once
-		// more than not at all.
+		// paho completes some tokens without error when it shuts down. The
+		// message is sent again: twice is better than not at all.
 		return errors.New("connection lost at the acknowledgement")
 	}
 	return nil
 }
 
-// cut closes the socket under the client: everything that waits on it ends.
-func (l *link) cut() {
+// closeSocket closes the socket under the client, which ends all its waiting
+// calls.
+func (l *link) closeSocket() {
 	if c := l.conn.Load(); c != nil {
 		(*c).Close()
 	}
 }
 
-// hangUp ends the connection, after a goodbye if wait is not 0.
-func (l *link) hangUp(wait time.Duration) {
+// disconnect ends the connection. With a wait it sends DISCONNECT first, so
+// that the broker does not publish the Last Will.
+func (l *link) disconnect(wait time.Duration) {
 	if wait == 0 {
-		l.cut()
+		l.closeSocket()
 	}
 	l.client.Disconnect(uint(wait.Milliseconds()))
-	l.cut()
+	l.closeSocket()
 }

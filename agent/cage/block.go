@@ -6,19 +6,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Block is memory outside Go's heap for what must not outlive its use: the
-// collector neither moves nor copies it, it is in no core, a child process
-// does not inherit it, and it is not swapped when Locked is nil. Make one with
-// [Arena]. A Block is for one goroutine at a time.
+// Block is memory outside Go's heap for data that must not outlive its use: the
+// garbage collector neither moves nor copies it, it is in no core dump, a child
+// process does not inherit it, and it is not swapped unless mlock failed. A
+// Block is for one goroutine at a time.
 type Block struct {
 	mem    []byte
 	locked error
 }
 
-// Arena maps a block of so many bytes, all zero, to be handed to those who
-// may not map memory themselves. It works before and after Apply. That it
-// cannot be locked is no error, as the limit is 8 MiB for an ordinary user
-// (RLIMIT_MEMLOCK): see [Block.Locked]. An error is from mmap or madvise.
+// Arena maps a block of so many bytes, all zero, for code that may not map
+// memory itself. It works before and after Apply. A block that cannot be locked
+// is not an error, because the limit is 8 MiB for an ordinary user
+// (RLIMIT_MEMLOCK): the Block reports it. The error is that of mmap or madvise.
 func Arena(size int) (*Block, error) {
 	if size < 1 {
 		return nil, fmt.Errorf("arena of %d bytes: must be at least 1", size)
@@ -45,17 +45,17 @@ func Arena(size int) (*Block, error) {
 	return b, nil
 }
 
-// Bytes is the block, lent until Close: a slice kept longer points nowhere,
-// and to touch it ends the process. After Close it is nil.
+// Bytes returns the block, which is valid until Close: an access to it after
+// that ends the process. After Close it returns nil.
 func (b *Block) Bytes() []byte { return b.mem }
 
-// Locked is nil when the block is kept from being swapped, or says why not.
+// Locked returns nil when the block cannot be swapped, or the error of mlock.
 func (b *Block) Locked() error { return b.locked }
 
 // Wipe overwrites the block with zeros.
 func (b *Block) Wipe() { clear(b.mem) }
 
-// Close wipes the block and gives it back. Closing twice is harmless.
+// Close wipes and unmaps the block. A second Close has no effect.
 func (b *Block) Close() error {
 	if b.mem == nil {
 		return nil

@@ -43,7 +43,7 @@ func loadSchemas(t testing.TB) schemas {
 	return schemas{c}
 }
 
-func (s schemas) valid(name string, b []byte) error {
+func (s schemas) validate(name string, b []byte) error {
 	sch, err := s.c.Compile("urn:kerb:" + name + ":1")
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (s schemas) valid(name string, b []byte) error {
 	return sch.Validate(v)
 }
 
-// every policy that ships clears a window of every kind that it allows.
+// everyWindow returns windows of every kind that a shipped policy allows, cleared by it.
 func everyWindow(t *testing.T) (out []store.Entry) {
 	t.Helper()
 	for _, name := range []string{"standard", "strict", "traffic", "suppress", "busyness"} {
@@ -106,25 +106,25 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 	sch, es := loadSchemas(t), everyWindow(t)
 	for _, e := range es {
-		if b := Window("pi-0a1b", e); sch.valid("count", b) != nil {
-			t.Fatalf("%s\n%v", b, sch.valid("count", b))
+		if b := Window("pi-0a1b", e); sch.validate("count", b) != nil {
+			t.Fatalf("%s\n%v", b, sch.validate("count", b))
 		}
 	}
-	for _, m := range lateMessages("kerb/v1/a/b/c/backfill/d", "pi-0a1b", lateWindows, es) {
-		if err := sch.valid("backfill", m.payload); err != nil || len(m.payload) > lateBytes {
+	for _, m := range testUplink(t, nil).packLate("d", maxLateWindows, es) {
+		if err := sch.validate("backfill", m.payload); err != nil || len(m.payload) > maxLateBytes {
 			t.Fatalf("%d bytes: %v", len(m.payload), err)
 		}
 	}
 }
 
-// The control: a schema that takes anything shows nothing.
+// The control: a schema that accepts anything would prove no property.
 func TestTheSchemaRefusesAGapWithCountsAndAWindowWithout(t *testing.T) {
 	sch := loadSchemas(t)
 	b := Window("pi-0a1b", everyWindow(t)[0])
 	for _, swap := range [][2]string{
 		{`"quality":"ok"`, `"quality":"gap"`}, {`"counts":[`, `"cuonts":[`}, {`"seq":184467`, `"seq":0`}, {`"person"`, `"dog"`},
 	} {
-		if bad := bytes.Replace(b, []byte(swap[0]), []byte(swap[1]), 1); bytes.Equal(bad, b) || sch.valid("count", bad) == nil {
+		if bad := bytes.Replace(b, []byte(swap[0]), []byte(swap[1]), 1); bytes.Equal(bad, b) || sch.validate("count", bad) == nil {
 			t.Errorf("accepted %s", bad)
 		}
 	}
@@ -163,21 +163,21 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	st := u.o.Store.Stats()
 	failed := st
 	failed.Fault = syscall.ENOSPC
-	if b := u.state(failed, time.Now()).payload; sch.valid("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
-		t.Errorf("%s\n%v", b, sch.valid("state", b))
+	if b := u.encodeState(failed, time.Now()).payload; sch.validate("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
+		t.Errorf("%s\n%v", b, sch.validate("state", b))
 	}
 	for name, b := range map[string][]byte{
-		"meta": u.meta().payload, "state": u.state(st, time.Now()).payload, "event": u.event(u.o.Store.Notes()[0]).payload,
+		"meta": u.encodeMeta().payload, "state": u.encodeState(st, time.Now()).payload, "event": u.encodeEvent(u.o.Store.Notes()[0]).payload,
 	} {
-		if err := sch.valid(name, b); err != nil {
+		if err := sch.validate(name, b); err != nil {
 			t.Errorf("%s\n%v", b, err)
 		}
 	}
-	if err := sch.valid("state", u.lastWill()); err != nil {
+	if err := sch.validate("state", u.encodeLastWill()); err != nil {
 		t.Errorf("Last Will: %v", err)
 	}
 	var will map[string]any
-	if err := json.Unmarshal(u.lastWill(), &will); err != nil || len(will) != 3 || will["online"] != false {
+	if err := json.Unmarshal(u.encodeLastWill(), &will); err != nil || len(will) != 3 || will["online"] != false {
 		t.Errorf("Last Will %v, %v", will, err)
 	}
 }

@@ -12,15 +12,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-// feed sends reports from first on until the context ends, and remembers what
-// each one looks like.
-type feed struct {
+// reportFeed sends reports until the context ends, and remembers each of them.
+type reportFeed struct {
 	mu    sync.Mutex
 	drawn map[string]int // JPEG → number
 	next  int
 }
 
-func (f *feed) run(ctx context.Context, s *Server) {
+func (f *reportFeed) run(ctx context.Context, s *Server) {
 	d := Drawer{}
 	for ctx.Err() == nil {
 		f.mu.Lock()
@@ -39,14 +38,14 @@ func (f *feed) run(ctx context.Context, s *Server) {
 	}
 }
 
-func (f *feed) number(jpeg []byte) (n int, ok bool) {
+func (f *reportFeed) number(jpeg []byte) (n int, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n, ok = f.drawn[string(jpeg)]
 	return n, ok
 }
 
-func (b *browser) watch(ctx context.Context) (*http.Response, error) {
+func (b *browser) watchStream(ctx context.Context) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/picture", nil)
 	if err != nil {
 		return nil, err
@@ -54,33 +53,33 @@ func (b *browser) watch(ctx context.Context) (*http.Response, error) {
 	return b.c.Do(r)
 }
 
-// Every picture that a viewer gets is byte for byte one that was drawn after
-// the viewer came, with nothing before, between or behind.
+// Every picture that a viewer gets is, byte for byte, one that was drawn after the
+// viewer connected, with no byte before, between or behind.
 func TestAViewerGetsWholePicturesAndNoByteOfAnEarlierOne(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	t.Run("two viewers, one after the other", func(t *testing.T) {
-		d := open(t, nil)
-		f := &feed{drawn: map[string]int{}}
+		d := openSession(t, nil)
+		f := &reportFeed{drawn: map[string]int{}}
 		ctx, stop := context.WithCancel(t.Context())
 		var feeding sync.WaitGroup
 		first, second := d.guest(), d.guest()
 		feeding.Go(func() { f.run(ctx, d.Server) })
 		defer feeding.Wait()
 		defer stop()
-		await(t, "the first pictures", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.next > 20 })
+		waitFor(t, "the first pictures", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.next > 20 })
 		var watching sync.WaitGroup
 		for name, b := range map[string]*browser{"first": first, "second": second} {
 			f.mu.Lock()
 			before := f.next
 			f.mu.Unlock()
-			r, err := b.watch(t.Context())
+			r, err := b.watchStream(t.Context())
 			if err != nil || r.StatusCode != http.StatusOK {
 				t.Fatalf("%s: %v %v", name, r, err)
 			}
 			watching.Go(func() {
 				defer r.Body.Close()
 				last, got := before-1, 0
-				err := frames(r.Body, func(jpeg []byte) bool {
+				err := readFrames(r.Body, func(jpeg []byte) bool {
 					n, ok := f.number(jpeg)
 					if !ok {
 						t.Errorf("%s: got %d bytes that are no picture that was drawn", name, len(jpeg))
@@ -103,13 +102,13 @@ func TestAViewerGetsWholePicturesAndNoByteOfAnEarlierOne(t *testing.T) {
 func TestFiftyViewersThatVanishLeaveNothingBehind(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	t.Run("with and without pictures", func(t *testing.T) {
-		d := open(t, nil)
+		d := openSession(t, nil)
 		b := d.guest()
 		for i := range 50 {
 			ctx, vanish := context.WithCancel(t.Context())
 			var watching sync.WaitGroup
 			watching.Go(func() {
-				r, err := b.watch(ctx) // the answer comes with the first picture
+				r, err := b.watchStream(ctx) // the answer comes with the first picture
 				if err == nil {
 					r.Body.Close()
 				}
@@ -122,21 +121,21 @@ func TestFiftyViewersThatVanishLeaveNothingBehind(t *testing.T) {
 			vanish()
 			watching.Wait()
 		}
-		await(t, "the last viewer is gone", func() bool { d.Server.mu.Lock(); defer d.Server.mu.Unlock(); return len(d.screen) == 0 })
+		waitFor(t, "the last viewer is gone", func() bool { d.Server.mu.Lock(); defer d.Server.mu.Unlock(); return len(d.streams) == 0 })
 	})
 }
 
-// The control: what the library does by itself. It sends a later viewer what an
-// earlier, larger picture left in its buffer; the containment must not.
+// The control: the library by itself sends a later viewer the rest of an earlier,
+// larger picture in its buffer; mjpegWriter must not.
 func TestTheLibraryAloneWouldSendWhatIsLeftOfALargerPicture(t *testing.T) {
 	large, small := bytes.Repeat([]byte("L"), 4000), []byte("small")
 	left := append(fmt.Appendf(nil, "\r\n--MJPEGBOUNDARY\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\nX-Timestamp: 0.000000\r\n\r\n", len(small)), small...)
 	buffer := append(bytes.Clone(left), large...) // as UpdateJPEG leaves it
-	if n := exact(buffer); n != len(left) {
+	if n := pictureLength(buffer); n != len(left) {
 		t.Errorf("%d of %d bytes would be sent, want %d", n, len(buffer), len(left))
 	}
 	for _, bad := range []string{"", "\r\n\r\n", "Content-Length: 5\r\n\r\nab", "Content-Length: -1\r\n\r\nab", "Content-Length: x\r\n\r\nab"} {
-		if n := exact([]byte(bad)); n != 0 {
+		if n := pictureLength([]byte(bad)); n != 0 {
 			t.Errorf("%q: %d bytes", bad, n)
 		}
 	}

@@ -10,35 +10,36 @@ import (
 	"path/filepath"
 )
 
-// A Break is the first place at which the chain does not hold.
+// Break is the first entry at which the chain is broken.
 type Break struct {
-	File string
-	Line int // from 1
-	Seq  uint64
-	Why  string
+	File string // path
+	Line int    // from 1
+	Seq  uint64 // the expected number
+	Why  string // one line
 }
 
-// Error is one line.
+// Error returns file, line, number and reason in one line.
 func (b *Break) Error() string {
 	return fmt.Sprintf("%s:%d: the chain is broken at entry %d: %s", b.File, b.Line, b.Seq, b.Why)
 }
 
-// Report is what Verify found.
+// Report is the result of Verify.
 type Report struct {
-	First uint64 // the oldest entry that is still there; 0: none
-	Head  Head   // of the chain as far as it holds
+	First uint64 // number of the oldest entry that is kept; 0: none
+	Head  Head   // of the chain, up to its first break
 	Torn  int    // bytes of an unfinished line at the very end
 }
 
-// Verify reads the log in dir and checks every entry and every link. The error
-// is a *Break where the chain does not hold. What is cut off at the end, or
-// written anew from the first entry on, only a head seen earlier can tell: see
-// Report.Head and Find.
+// Verify reads the log in dir, checks every entry and every link, and calls
+// visit with each valid entry. The error is a *Break where the chain is broken.
+// It cannot detect entries that were cut off at the end, or a log that was
+// rewritten from the first entry on; a head stored earlier can: see Report.Head
+// and Find.
 func Verify(dir string, visit func(Entry) error) (Report, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return Report{}, err
 	}
-	names, err := list(dir)
+	names, err := listFiles(dir)
 	if err != nil {
 		return Report{}, err
 	}
@@ -48,14 +49,15 @@ func Verify(dir string, visit func(Entry) error) (Report, error) {
 		if err != nil {
 			return v.report, err
 		}
-		if err := v.file(name, data, i == len(names)-1, visit); err != nil {
+		if err := v.checkFile(name, data, i == len(names)-1, visit); err != nil {
 			return v.report, err
 		}
 	}
 	return v.report, nil
 }
 
-// Find is the sum of the entry seq of the log in dir.
+// Find returns the sum of the entry seq of the log in dir, or an error that
+// wraps fs.ErrNotExist.
 func Find(dir string, seq uint64) (sum string, err error) {
 	_, err = Verify(dir, func(e Entry) error {
 		if e.Seq == seq {
@@ -69,16 +71,18 @@ func Find(dir string, seq uint64) (sum string, err error) {
 	return sum, err
 }
 
+// verifier checks the files one after the other.
 type verifier struct{ report Report }
 
-func (v *verifier) file(name string, data []byte, newest bool, visit func(Entry) error) error {
+// checkFile checks the lines of one file.
+func (v *verifier) checkFile(name string, data []byte, newest bool, visit func(Entry) error) error {
 	n := 0
 	broken := func(why string) error {
 		return &Break{File: name, Line: n, Seq: v.report.Head.Seq + 1, Why: why}
 	}
-	for line := range lines(data) {
+	for line := range splitLines(data) {
 		n++
-		e, err := parse(line)
+		e, err := parseLine(line)
 		if err != nil {
 			return broken(err.Error())
 		}
@@ -109,8 +113,8 @@ func (v *verifier) file(name string, data []byte, newest bool, visit func(Entry)
 	return nil
 }
 
-// Intact is nil, or the error that says that an unfinished line lies at the
-// end: a power cut leaves one, and the next start of kerb run cuts it off.
+// Intact returns an error when an unfinished line lies at the end: a power cut
+// leaves one, and the next start of kerb run cuts it off.
 func (r Report) Intact() error {
 	if r.Torn > 0 {
 		return errors.New("the last line is unfinished")
@@ -118,8 +122,8 @@ func (r Report) Intact() error {
 	return nil
 }
 
-// lines are the whole lines of data, without their ends.
-func lines(data []byte) iter.Seq[[]byte] {
+// splitLines returns the whole lines of data, without their newlines.
+func splitLines(data []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for {
 			i := bytes.IndexByte(data, '\n')

@@ -10,7 +10,7 @@ import (
 	"kerb/agent/store/storetest"
 )
 
-func give(t *testing.T, u *Uplink, streams []string, from, to int) {
+func appendWindows(t *testing.T, u *Uplink, streams []string, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		if _, err := u.o.Store.Append(storetest.Windows(streams, i)); err != nil {
@@ -19,8 +19,8 @@ func give(t *testing.T, u *Uplink, streams []string, from, to int) {
 	}
 }
 
-// reopened is a store with a backlog from before: nothing of it is live.
-func reopened(t *testing.T, u *Uplink, path string) {
+// reopenStore reopens the store at path, so that its backlog is late.
+func reopenStore(t *testing.T, u *Uplink, path string) {
 	t.Helper()
 	if err := u.o.Store.Close(); err != nil {
 		t.Fatal(err)
@@ -33,16 +33,16 @@ func reopened(t *testing.T, u *Uplink, path string) {
 	u.o.Store = s
 }
 
-// drain takes all that there is, settles it, and gives what it was.
-func drain(t *testing.T, f *feed, now *time.Time) (out []message) {
+// drainAll takes and settles all messages, and returns them.
+func drainAll(t *testing.T, f *scheduler, now *time.Time) (out []message) {
 	t.Helper()
 	for {
-		m, ok, wait, err := f.take(*now, true)
+		m, ok, wait, err := f.nextMessage(*now, true)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if ok {
-			if err := f.settled(m); err != nil {
+			if err := f.settleMessage(m); err != nil {
 				t.Fatal(err)
 			}
 			out = append(out, m)
@@ -53,11 +53,11 @@ func drain(t *testing.T, f *feed, now *time.Time) (out []message) {
 	}
 }
 
-func backlogged(t *testing.T, streams []string, n int) *Uplink {
+func uplinkWithBacklog(t *testing.T, streams []string, n int) *Uplink {
 	t.Helper()
 	u := testUplink(t, nil)
 	path := t.TempDir() + "/spool"
-	reopened(t, u, path)
+	reopenStore(t, u, path)
 	var rs []policy.Release
 	for i := range n {
 		rs = append(rs, storetest.Windows(streams, i)...)
@@ -65,22 +65,22 @@ func backlogged(t *testing.T, streams []string, n int) *Uplink {
 	if _, err := u.o.Store.Append(rs); err != nil {
 		t.Fatal(err)
 	}
-	reopened(t, u, path)
+	reopenStore(t, u, path)
 	return u
 }
 
 func TestLateWindowsGoInArraysOfOneStreamBehindLiveOnes(t *testing.T) {
 	streams := storetest.Streams(2)
-	u := backlogged(t, streams, 100)
-	f, now := newFeed(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
-	first, ok, _, err := f.take(now, true)
+	u := uplinkWithBacklog(t, streams, 100)
+	f, now := newScheduler(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+	first, ok, _, err := f.nextMessage(now, true)
 	if err != nil || !ok || !first.late || len(first.entries) != 60 {
 		t.Fatalf("%d windows, late %v, %v", len(first.entries), first.late, err)
 	}
-	give(t, u, streams, 100, 102)
+	appendWindows(t, u, streams, 100, 102)
 	var kinds []string
-	for _, m := range append(drain(t, f, &now), first) {
-		if len(m.payload) > lateBytes {
+	for _, m := range append(drainAll(t, f, &now), first) {
+		if len(m.payload) > maxLateBytes {
 			t.Errorf("%d bytes", len(m.payload))
 		}
 		for i, e := range m.entries {
@@ -100,10 +100,10 @@ func TestLateWindowsGoInArraysOfOneStreamBehindLiveOnes(t *testing.T) {
 
 func TestLateWindowsGoOldestOrNewestFirst(t *testing.T) {
 	for newest, want := range map[bool]uint64{false: 1, true: 941} {
-		u := backlogged(t, storetest.Streams(1), 1000)
+		u := uplinkWithBacklog(t, storetest.Streams(1), 1000)
 		u.o.Newest = newest
-		f := newFeed(u, u.o.Store.Stats(), storetest.Begin)
-		m, _, _, err := f.take(storetest.Begin, true)
+		f := newScheduler(u, u.o.Store.Stats(), storetest.Begin)
+		m, _, _, err := f.nextMessage(storetest.Begin, true)
 		if err != nil || m.entries == nil {
 			t.Fatal(err)
 		}
@@ -119,22 +119,22 @@ func TestPaceAndCapHoldLateWindowsBackAndNoOthers(t *testing.T) {
 		"cap":  func(o *Opts) { o.Cap = 2000 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := backlogged(t, storetest.Streams(4), 200)
+			u := uplinkWithBacklog(t, storetest.Streams(4), 200)
 			set(&u.o)
-			f, now := newFeed(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
-			if _, ok, _, err := f.take(now, true); !ok || err != nil {
+			f, now := newScheduler(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+			if _, ok, _, err := f.nextMessage(now, true); !ok || err != nil {
 				t.Fatal(err)
 			}
-			if _, ok, wait, err := f.take(now, true); ok || wait <= 0 || err != nil {
+			if _, ok, wait, err := f.nextMessage(now, true); ok || wait <= 0 || err != nil {
 				t.Fatalf("not held back: %v, %s, %v", ok, wait, err)
 			}
-			give(t, u, storetest.Streams(4), 200, 201)
-			if m, ok, _, err := f.take(now, true); !ok || m.late || err != nil {
+			appendWindows(t, u, storetest.Streams(4), 200, 201)
+			if m, ok, _, err := f.nextMessage(now, true); !ok || m.late || err != nil {
 				t.Fatalf("a live window was held back: %v", err)
 			}
 			bytes := 0
-			for _, m := range drain(t, f, &now) {
-				bytes += m.size()
+			for _, m := range drainAll(t, f, &now) {
+				bytes += m.wireSize()
 			}
 			took := now.Sub(storetest.Begin).Seconds()
 			if rate := float64(bytes) / took; name == "cap" && (rate > 2300 || rate < 1500) || name == "pace" && took < 130 {
@@ -146,27 +146,27 @@ func TestPaceAndCapHoldLateWindowsBackAndNoOthers(t *testing.T) {
 
 func TestWindowsAskedForAgainAreSentAgainAndLiveOnesThatPileUpTurnLate(t *testing.T) {
 	streams := storetest.Streams(1)
-	u := backlogged(t, streams, 10)
-	f, now := newFeed(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
-	if n := len(drain(t, f, &now)); n != 1 {
+	u := uplinkWithBacklog(t, streams, 10)
+	f, now := newScheduler(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+	if n := len(drainAll(t, f, &now)); n != 1 {
 		t.Fatalf("%d messages", n)
 	}
 	if _, err := u.o.Store.Resend(u.o.Store.Stats().Epoch, "stream-0", 3, 5); err != nil {
 		t.Fatal(err)
 	}
-	f.again = true
-	if m := drain(t, f, &now); len(m) != 1 || len(m[0].entries) != 3 {
+	f.rescan = true
+	if m := drainAll(t, f, &now); len(m) != 1 || len(m[0].entries) != 3 {
 		t.Errorf("%d messages", len(m))
 	}
-	give(t, u, streams, 10, 110) // while nothing could be sent
-	m := drain(t, f, &now)
+	appendWindows(t, u, streams, 10, 110) // while nothing could be sent
+	m := drainAll(t, f, &now)
 	live := 0
 	for _, m := range m {
 		if !m.late {
 			live++
 		}
 	}
-	if u.o.Store.Stats().Pending != 0 || live > liveBatch || live == 0 {
+	if u.o.Store.Stats().Pending != 0 || live > maxLive || live == 0 {
 		t.Errorf("%d pending, %d of %d messages live", u.o.Store.Stats().Pending, live, len(m))
 	}
 	var rs []policy.Release // gaps of a night without power, all at once
@@ -176,30 +176,30 @@ func TestWindowsAskedForAgainAreSentAgainAndLiveOnesThatPileUpTurnLate(t *testin
 	if _, err := u.o.Store.Append(rs); err != nil {
 		t.Fatal(err)
 	}
-	m = drain(t, f, &now)
-	if u.o.Store.Stats().Pending != 0 || len(m) > liveBatch+300/lateWindows+1 {
+	m = drainAll(t, f, &now)
+	if u.o.Store.Stats().Pending != 0 || len(m) > maxLive+300/maxLateWindows+1 {
 		t.Errorf("%d pending, %d messages", u.o.Store.Stats().Pending, len(m))
 	}
 }
 
 func TestASlowLinkGetsSmallerMessagesUntilTheyPass(t *testing.T) {
-	o := newTempo(10 * time.Second)
+	o := newLinkTuning(10 * time.Second)
 	var late []int
 	for range 7 {
-		late = append(late, o.late)
-		o.missed()
+		late = append(late, o.batch)
+		o.onMissedAck()
 	}
-	if got := late[6]; got != 1 || o.patience != 30*time.Second {
-		t.Errorf("windows a message %v, patience %s", late, o.patience)
+	if got := late[6]; got != 1 || o.timeout != 30*time.Second {
+		t.Errorf("windows a message %v, patience %s", late, o.timeout)
 	}
-	o.acked(5 * time.Second) // passes, but not well
-	if o.late != 1 || o.patience != 30*time.Second {
-		t.Errorf("%d windows, patience %s after a slow acknowledgement", o.late, o.patience)
+	o.onAck(5 * time.Second) // passes, but not well
+	if o.batch != 1 || o.timeout != 30*time.Second {
+		t.Errorf("%d windows, patience %s after a slow acknowledgement", o.batch, o.timeout)
 	}
 	for range 40 {
-		o.acked(time.Second)
+		o.onAck(time.Second)
 	}
-	if o.late != lateWindows || o.patience != 10*time.Second {
-		t.Errorf("%d windows, patience %s on a link that is well again", o.late, o.patience)
+	if o.batch != maxLateWindows || o.timeout != 10*time.Second {
+		t.Errorf("%d windows, patience %s on a link that is well again", o.batch, o.timeout)
 	}
 }

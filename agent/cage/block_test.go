@@ -52,7 +52,7 @@ func flagsOf(t *testing.T, m []byte) string {
 	if err != nil {
 		t.Skip(err)
 	}
-	at, inside := uint64(address(m)), false
+	at, inside := uint64(sliceAddress(m)), false
 	for line := range strings.Lines(string(smaps)) {
 		var from, to uint64
 		if n, _ := fmt.Sscanf(line, "%x-%x ", &from, &to); n == 2 {

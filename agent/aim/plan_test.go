@@ -1,0 +1,86 @@
+package aim
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"kerb/agent/aim/record"
+	"kerb/counting"
+)
+
+func FuzzPlan(f *testing.F) {
+	f.Add([]byte(`{"lines":[{"id":"a","from":[0,0],"to":[1,1]}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := parsePlan(text)
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if err := record.NewWriter(&b).Write(p.toLayout(1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := record.ReadLayout(&b); err != nil {
+			t.Errorf("a plan makes a layout that is refused: %v", err)
+		}
+	})
+}
+
+// A word that is missing in one language would be shown as its key.
+func TestBothLanguagesHaveAllWords(t *testing.T) {
+	all := loadWords()
+	for key := range all["en"] {
+		if all["fi"][key] == "" {
+			t.Errorf("Finnish lacks %s", key)
+		}
+	}
+	if len(all["en"]) < 100 || len(all["en"]) != len(all["fi"]) {
+		t.Errorf("%d and %d words", len(all["en"]), len(all["fi"]))
+	}
+	for _, name := range record.Faults()[1:] {
+		if all["en"]["fault_"+name] == "" {
+			t.Errorf("no words for a view that is %s", name)
+		}
+	}
+	b, err := pages.ReadFile("page/words.json")
+	if err != nil || !json.Valid(b) {
+		t.Error(err)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	line := func(y float64, classes ...string) Line {
+		return Line{ID: "l", From: Point{0.2, y}, To: Point{0.8, y}, Classes: classes}
+	}
+	good := counting.View{Horizon: -0.3, ScaleSlope: 80, ScaleMeasured: true, LooksPerSecond: 10, Mean: 120, Noise: 1}
+	for what, c := range map[string]struct {
+		view counting.View
+		line Line
+		want string
+	}{
+		"all well":        {good, line(0.6, "person"), "enough"},
+		"people too far":  {good, line(0.3, "person"), "people"},
+		"cars are larger": {good, line(0.3, "vehicle"), "enough"},
+		"cars too far":    {good, line(0.07, "vehicle"), "cars"},
+		"at the edge":     {good, line(0.97, "vehicle"), "edge"},
+		"slow":            {changedView(good, func(v *counting.View) { v.LooksPerSecond = 5 }), line(0.6, "person"), "looks"},
+		"backlight":       {changedView(good, func(v *counting.View) { v.Bright, v.Dark = 20, 40 }), line(0.6, "person"), "backlight"},
+		"night":           {changedView(good, func(v *counting.View) { v.Mean = 30 }), line(0.6, "person"), "dark"},
+		"flat":            {changedView(good, func(v *counting.View) { v.Horizon = 0.3 }), line(0.9, "vehicle"), "flat"},
+		"no scale":        {changedView(good, func(v *counting.View) { v.ScaleMeasured = false }), line(0.6, "person"), "scale"},
+	} {
+		s := &counting.Sketch{Width: 240, Height: 135, View: c.view}
+		found := false
+		for _, a := range advisePlan(Plan{Lines: []Line{c.line}}, s) {
+			found = found || a.Key == c.want
+		}
+		if !found {
+			t.Errorf("%s: %v", what, advisePlan(Plan{Lines: []Line{c.line}}, s))
+		}
+	}
+}
+
+func changedView(v counting.View, change func(*counting.View)) counting.View {
+	change(&v)
+	return v
+}

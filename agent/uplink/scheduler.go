@@ -1,0 +1,191 @@
+package uplink
+
+import (
+	"slices"
+	"time"
+
+	"kerb/agent/store"
+)
+
+const (
+	maxLive       = 64      // windows that may be live at once; when more wait, the older ones are late
+	maxLateLoaded = 960     // late windows in memory at once, about 0.6 MB
+	maxOrder      = 1 << 63 // above every order that the spool gives
+)
+
+// scheduler is a priority queue: it returns the next message of a connection, the
+// state and answers first, then live windows, events, and late windows last.
+// Live are the windows of the newest batch at the time of connecting, and all
+// later ones. Late windows are paced and capped by a token bucket.
+type scheduler struct {
+	u                *Uplink
+	urgent           []message       // state, meta and answers
+	notesSent        map[uint64]bool // by Note.N: sent on this connection
+	nextLive         uint64          // the next order to send live
+	live             []store.Entry
+	lateFrom, lateTo uint64 // range of late orders still to load; empty when lateFrom > lateTo
+	late             []message
+	rescan           bool // late windows may have come back: load from the first order again
+	nextLateAt       time.Time
+	budget           float64 // tokens of the bucket, in bytes; below 0 is debt
+	budgetAt         time.Time
+}
+
+func newScheduler(u *Uplink, st store.Stats, now time.Time) *scheduler {
+	at := firstLiveOrder(st)
+	return &scheduler{u: u, notesSent: map[uint64]bool{}, nextLive: at, lateFrom: 1, lateTo: at - 1, budgetAt: now, nextLateAt: now}
+}
+
+// firstLiveOrder returns the first order that is live on a new connection: the
+// first one of the newest batch. When the batch has more than maxLive windows (a
+// backlog, or the gaps of a night without power), only its last maxLive are live.
+func firstLiveOrder(st store.Stats) uint64 {
+	if st.Batch == 0 {
+		return st.Last + 1
+	}
+	return max(st.Batch, st.Last+1-min(st.Last, maxLive))
+}
+
+// nextMessage returns the next message; with ok false, there is none now, and
+// wait says how long pace and cap still hold back late windows (0: no late ones).
+// idle reports that every message sent so far is acknowledged.
+func (s *scheduler) nextMessage(now time.Time, idle bool) (m message, ok bool, wait time.Duration, err error) {
+	if len(s.urgent) > 0 {
+		m, s.urgent = s.urgent[0], s.urgent[1:]
+		return s.chargeBudget(m), true, 0, nil
+	}
+	if err := s.loadLive(); err != nil {
+		return m, false, 0, err
+	}
+	if len(s.live) > 0 {
+		e := s.live[0]
+		s.live = s.live[1:]
+		return s.chargeBudget(s.u.packLive(e)), true, 0, nil
+	}
+	for _, n := range s.u.o.Store.Notes() {
+		if !s.notesSent[n.N] {
+			s.notesSent[n.N] = true
+			return s.chargeBudget(s.u.encodeEvent(n)), true, 0, nil
+		}
+	}
+	if err := s.loadLate(idle); err != nil || len(s.late) == 0 {
+		return m, false, 0, err
+	}
+	if wait = s.lateDelay(now); wait > 0 {
+		return m, false, wait, nil
+	}
+	m, s.late = s.late[0], s.late[1:]
+	s.nextLateAt = now.Add(s.u.o.Pace)
+	return s.chargeBudget(m), true, 0, nil
+}
+
+// loadLive reads the next live windows from the spool when none are loaded. When
+// they arrive faster than the link carries them, the older ones become late.
+func (s *scheduler) loadLive() error {
+	if len(s.live) > 0 {
+		return nil
+	}
+	es, err := s.u.o.Store.Between(s.nextLive, maxOrder, false, maxLive)
+	if err == nil && len(es) == maxLive {
+		if at := firstLiveOrder(s.u.o.Store.Stats()); at > s.nextLive {
+			s.nextLive, s.rescan = at, true
+			es, err = s.u.o.Store.Between(at, maxOrder, false, maxLive)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if len(es) > 0 {
+		s.live, s.nextLive = es, es[len(es)-1].Order()+1
+	}
+	return nil
+}
+
+// loadLate reads the next maxLateLoaded late windows when none are loaded, and
+// packs them stream by stream. A rescan begins only when the connection is idle:
+// before, windows that wait for their PUBACK would be sent twice.
+func (s *scheduler) loadLate(idle bool) error {
+	if len(s.late) > 0 {
+		return nil
+	}
+	if s.lateFrom > s.lateTo && s.rescan && idle {
+		s.lateFrom, s.lateTo, s.rescan = 1, s.nextLive-1, false
+	}
+	if s.lateFrom > s.lateTo {
+		return nil
+	}
+	newest := s.u.o.Newest
+	es, err := s.u.o.Store.Between(s.lateFrom, s.lateTo, newest, maxLateLoaded)
+	if err != nil {
+		return err
+	}
+	if len(es) < maxLateLoaded {
+		s.lateFrom, s.lateTo = 1, 0
+	} else if newest {
+		s.lateTo = es[len(es)-1].Order() - 1
+	} else {
+		s.lateFrom = es[len(es)-1].Order() + 1
+	}
+	s.late = s.packByStream(es, newest)
+	return nil
+}
+
+// packByStream groups windows by stream and packs each group into late messages.
+// Within a message the oldest window is always first; newest says that es, and
+// so the messages, go from the newest to the oldest.
+func (s *scheduler) packByStream(es []store.Entry, newest bool) (late []message) {
+	var streams []string
+	groups := map[string][]store.Entry{}
+	for i := range es {
+		e := es[i]
+		if newest {
+			e = es[len(es)-1-i]
+		}
+		name := e.Release.Stream()
+		if groups[name] == nil {
+			streams = append(streams, name)
+		}
+		groups[name] = append(groups[name], e)
+	}
+	for _, name := range streams {
+		late = append(late, s.u.packLate(name, s.u.tuning.batch, groups[name])...)
+	}
+	if newest {
+		slices.Reverse(late)
+	}
+	return late
+}
+
+// lateDelay returns how long the pace and the cap of Opts hold back the next
+// late message. The bucket holds at most the bytes of one second.
+func (s *scheduler) lateDelay(now time.Time) time.Duration {
+	wait := s.nextLateAt.Sub(now)
+	if limit := float64(s.u.o.Cap); limit > 0 {
+		s.budget = min(s.budget+limit*now.Sub(s.budgetAt).Seconds(), limit)
+		s.budgetAt = now
+		if s.budget < 0 {
+			wait = max(wait, time.Duration(-s.budget/limit*float64(time.Second))+time.Millisecond)
+		}
+	}
+	return wait
+}
+
+// chargeBudget takes the message's bytes out of the bucket. Live messages pay as
+// well, so that late ones get only the rest of the cap.
+func (s *scheduler) chargeBudget(m message) message {
+	s.budget -= float64(m.wireSize())
+	return m
+}
+
+// settleMessage records an acknowledgement in the spool: the note is
+// forgotten, the windows are no longer pending.
+func (s *scheduler) settleMessage(m message) error {
+	if m.note != nil {
+		s.u.o.Store.Told(*m.note)
+		delete(s.notesSent, m.note.N)
+	}
+	if len(m.entries) == 0 {
+		return nil
+	}
+	return s.u.o.Store.Ack(m.entries)
+}
