@@ -36,7 +36,7 @@ func TestACameraThatRefusesIsNotAskedAgainSoon(t *testing.T) {
 		c.Source = strings.Replace(server.URL, "//", "//viewer:wrong@", 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		s, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.Mono, slog.New(slog.DiscardHandler))
+		s, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
 		s.Run(ctx)
 		return asked.Load()
 	}
@@ -56,7 +56,7 @@ func TestAnRTSPCameraThatRefusesSaysSo(t *testing.T) {
 		if err := os.WriteFile(c.PasswordFile, []byte(password), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.Mono, slog.New(slog.DiscardHandler))
+		s, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
 		src, err := s.Open(t.Context())
 		if err == nil {
 			src.Close()

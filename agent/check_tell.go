@@ -50,18 +50,18 @@ func tellRefused(f admission.Files, ctx context.Context, wrong error) error {
 	if len(lines) > 20 {
 		lines = append(lines[:20], fmt.Sprintf("and %d more", len(lines)-20))
 	}
-	db.Note("config_refused", map[string]any{"mistakes": lines, "kerb": versionName()})
+	db.AddNote("config_refused", map[string]any{"mistakes": lines, "kerb": versionName()})
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	return up.Tell(ctx)
+	return up.SendEvents(ctx)
 }
 
 // openNoteStore opens the device's own spool, which numbers its events; where that
 // cannot be had, because kerb runs or this is a desk, one that is thrown away.
 func openNoteStore(stateDir string) (*store.Store, func(), error) {
 	open := func(dir string) (*store.Store, error) {
-		return store.Open(filepath.Join(dir, state.SpoolFile), store.Keep(maxRetention), store.Machine(store.MachineID()),
-			store.Stamp(func() (string, bool) { return clock.BootID(), false }))
+		return store.Open(filepath.Join(dir, state.SpoolFile), store.KeepFor(maxRetention), store.MachineIs(store.MachineID()),
+			store.StampWith(func() (string, bool) { return clock.BootID(), false }))
 	}
 	if _, err := os.Stat(stateDir); err == nil {
 		if db, err := open(stateDir); err == nil {

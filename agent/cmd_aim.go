@@ -53,7 +53,7 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
 	}
 	closed := func() string {
-		r := clock.Clock{Floor: site.Device.ClockFloor}.Read()
+		r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
 		return v.Policy.ClosedReason(nil, r.Wall, r.Synced)
 	}
 	if why := closed(); why != "" {
@@ -67,7 +67,7 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	log.SetOutput(io.Discard) // hybridgroup/mjpeg tells it who looks
 	words := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s := &commission.Session{
-		Files: a.Files, Config: site, Decision: v, Camera: camera, Until: clock.Mono() + a.For, Out: t.Out, JSON: a.JSON,
+		Files: a.Files, Config: site, Decision: v, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
 		Sketches: sketches, Listeners: listeners, Log: words, ChildOutput: t.Err, Closed: closed,
 	}
 	return s.Run(ctx, a.For)

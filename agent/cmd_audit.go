@@ -46,7 +46,7 @@ func (a *auditList) Run(t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	_, err = audit.Verify(dir, func(e audit.Entry) error {
+	_, err = audit.VerifyLog(dir, func(e audit.Entry) error {
 		if a.JSON {
 			return json.NewEncoder(t.Out).Encode(struct {
 				audit.Entry
@@ -79,7 +79,7 @@ func (a *auditVerify) Run(t terminal.Terminal) error {
 		return err
 	}
 	found := told.Seq == 0
-	r, err := audit.Verify(dir, func(e audit.Entry) error {
+	r, err := audit.VerifyLog(dir, func(e audit.Entry) error {
 		if e.Seq == told.Seq {
 			found = e.Sum == told.Sum
 		}
@@ -94,8 +94,8 @@ func (a *auditVerify) Run(t terminal.Terminal) error {
 		return fmt.Errorf("%s: the log was cut off: it ends at entry %d, and entry %d was told", dir, r.Head.Seq, told.Seq)
 	case !found:
 		return fmt.Errorf("%s: the log was written anew: entry %d is not the one that was told", dir, told.Seq)
-	case r.Intact() != nil:
-		return fmt.Errorf("%s: behind entry %d: %w: a power cut, or a hand; kerb run cuts it off and says so", dir, r.Head.Seq, r.Intact())
+	case r.UnfinishedError() != nil:
+		return fmt.Errorf("%s: behind entry %d: %w: a power cut, or a hand; kerb run cuts it off and says so", dir, r.Head.Seq, r.UnfinishedError())
 	}
 	if a.JSON {
 		return json.NewEncoder(t.Out).Encode(map[string]any{"ok": true, "first": r.First, "head": r.Head})

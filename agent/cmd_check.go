@@ -131,7 +131,7 @@ func connectOnce(ctx context.Context, site *config.Site, pol *policy.Policy) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	return up.Try(ctx)
+	return up.CheckConnection(ctx)
 }
 
 // ledgerLines is what each class of objects can spend at each sensor, one line for

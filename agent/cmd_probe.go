@@ -61,7 +61,7 @@ func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		f.NoSite = mistake.First(err).Error()
 		site = &config.Site{}
 	}
-	r := clock.Clock{Floor: site.Device.ClockFloor}.Read()
+	r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
 	f.Clock = probe.ClockFacts{Wall: r.Wall, Synced: r.Synced, Source: r.Source}
 	for _, c := range site.Cameras {
 		f.Cameras = append(f.Cameras, probe.TryCamera(ctx, c))

@@ -28,13 +28,13 @@ func (s *spoolCmd) Run(t terminal.Terminal) error {
 		}
 		path = filepath.Join(site.Device.State, state.SpoolFile)
 	}
-	db, err := store.Read(path)
+	db, err := store.OpenReadOnly(path)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	windows, pending := 0, 0
-	err = db.Each(func(i store.Item) error {
+	err = db.EachWindow(func(i store.Item) error {
 		windows++
 		if i.Pending {
 			pending++
@@ -44,14 +44,14 @@ func (s *spoolCmd) Run(t terminal.Terminal) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err := db.Check(); err != nil {
+	if err := db.CheckFile(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if s.JSON {
 		return nil
 	}
 	st := db.Stats()
-	for _, tomb := range st.Tombs {
+	for _, tomb := range st.Tombstones {
 		fmt.Fprintf(t.Out, "dropped  %s %s %d–%d: %s\n", tomb.Epoch[:8], tomb.Stream, tomb.From, tomb.To, tomb.Reason)
 	}
 	_, err = fmt.Fprintf(t.Out, "%s: whole; epoch %s, %d windows, %d not delivered, %d KiB of at most %d\n",
@@ -64,7 +64,7 @@ func (s *spoolCmd) printItem(t terminal.Terminal, i store.Item) error {
 		return json.NewEncoder(t.Out).Encode(struct {
 			Window  json.RawMessage `json:"window"`
 			Pending bool            `json:"pending"`
-		}{uplink.Window("", i.Entry), i.Pending})
+		}{uplink.EncodeWindow("", i.Entry), i.Pending})
 	}
 	state := "delivered"
 	if i.Pending {

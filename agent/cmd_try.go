@@ -20,7 +20,7 @@ func (y *tryCmd) Run(t terminal.Terminal) (err error) {
 	var r cage.Report
 	switch y.Role {
 	case "free":
-		r = cage.Try(cage.Sense())
+		r = cage.MeasureWalls(cage.Sense())
 		r.Role = "free"
 	case "sense":
 		r, err = cage.Sense().Handover().Memory(sensor.MaxGrowth).Apply()

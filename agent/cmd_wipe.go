@@ -63,7 +63,7 @@ func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
 		return err
 	}
 	defer log.Close()
-	c := wipe.NewCertificate(site, versionName(), clk.Read(), left)
+	c := wipe.NewCertificate(site, versionName(), clk.ReadAll(), left)
 	for i := range things {
 		if things[i].Kind != wipe.AuditKind {
 			c.Destroy(&things[i])
@@ -79,12 +79,12 @@ func (w *wipeCmd) writeAndDestroyAudit(t terminal.Terminal, site *config.Site, l
 		return err
 	}
 	dir := filepath.Join(site.Device.State, state.AuditDir)
-	report, err := audit.Verify(dir, func(audit.Entry) error { return nil })
+	report, err := audit.VerifyLog(dir, func(audit.Entry) error { return nil })
 	c.Audit = wipe.AuditEnd{First: report.First, Head: log.Head(), Holds: err == nil}
 	if err != nil {
 		c.Audit.Why = err.Error()
 	}
-	files, err := audit.Files(dir)
+	files, err := audit.LogFiles(dir)
 	if err != nil {
 		return err
 	}

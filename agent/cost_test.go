@@ -103,7 +103,7 @@ func readLuma(file, camera string) error {
 		return fmt.Errorf("no camera %s", camera)
 	}
 	c := site.Cameras[i]
-	s, _ := newLocalCamera(c, policy.Demo(), process.NewStarter().Start, clock.Mono, slog.New(slog.DiscardHandler))
+	s, _ := newLocalCamera(c, policy.Demo(), process.NewStarter().Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
 	src, err := s.Open(context.Background())
 	if err != nil {
 		return err
@@ -261,7 +261,7 @@ func TestHowLongAPictureWaits(t *testing.T) {
 		var sensors []*sensor.Camera
 		for _, c := range all {
 			c.camera.Detector, c.camera.FPS = detector, 15
-			s, door := newLocalCamera(c.camera, policy.Demo(), process.NewStarter().Start, clock.Mono, slog.New(slog.DiscardHandler))
+			s, door := newLocalCamera(c.camera, policy.Demo(), process.NewStarter().Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
 			sensors = append(sensors, s)
 			running.Go(func() { s.Run(ctx); door.Close() })
 		}

@@ -205,7 +205,7 @@ func TestEveryFaultOfADevice(t *testing.T) {
 	c.Source = path
 	v := &vivid{t: t, path: path}
 	s := supplied{c, func(*opener.Opener) []fault { return v.faults() }}
-	sensor, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.Mono, log)
+	sensor, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() { sensor.Run(ctx) })

@@ -447,7 +447,7 @@ func TestEverySourceComesBack(t *testing.T) {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	for _, s := range all {
-		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.Mono, log)
+		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 		running.Go(func() { sensor.Run(ctx); door.Close() })
 		trying.Go(func() { tryAll(t, sensor, door, s, rounds) })
 	}

@@ -46,7 +46,7 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, k
 		return nil, err
 	}
 	opts := publisher.UplinkOpts(site, pol, versionName(), db, clk, log)
-	opts.Report = keep.StateReport
+	opts.AgentReport = keep.StateReport
 	a := &inProcessAgent{}
 	see := publisher.NewDetectorReport(site, builtInNetworks())
 	opts.Birth.Sensors = func() []uplink.Sensor {
@@ -58,7 +58,7 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, k
 	}
 	a.uplink, a.store, a.log = up, db, log
 	a.windows = windowLoop{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
-	now := func() time.Duration { return clk.Read().Mono }
+	now := func() time.Duration { return clk.ReadAll().Mono }
 	for _, c := range site.Cameras {
 		s, _ := newLocalCamera(c, pol, (*exec.Cmd).Start, now, log)
 		s.View.OnChange = publisher.CameraFaultNoter(db, c.Name)
@@ -98,7 +98,7 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 		if c, ok := s.(*sensor.Camera); ok {
 			own = c.Config.Hours
 		}
-		sensors.Go(func() { sensor.NewSchedule(a.windows.policy, own, a.windows.clock.Read).Run(ctx, s) })
+		sensors.Go(func() { sensor.NewSchedule(a.windows.policy, own, a.windows.clock.ReadAll).Run(ctx, s) })
 	}
 	up.Go(func() {
 		if err := a.uplink.Run(sending); err != nil && !errors.Is(err, context.Canceled) {
@@ -138,11 +138,11 @@ type windowLoop struct {
 // run cuts time into the policy's windows until the context ends; the open
 // window is then stored as far as it came.
 func (w *windowLoop) Run(ctx context.Context) error {
-	begun := w.clock.Read()
+	begun := w.clock.ReadAll()
 	a := w.newClearer()
 	a.Begun = begun.Mono
 	return clock.RunWindows(ctx, w.clock, begun, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
-		if err := a.FillDownGaps(w.clock.Read()); err != nil {
+		if err := a.FillDownGaps(w.clock.ReadAll()); err != nil {
 			return err
 		}
 		if last {
@@ -153,7 +153,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 		if err := w.endWindows(ended, step); err != nil {
 			return err
 		}
-		w.store.Tend()
+		w.store.RetryWrites()
 		return nil
 	})
 }
@@ -170,7 +170,7 @@ func (w *windowLoop) newClearer() *publisher.Clearer {
 func (w *windowLoop) endWindows(ended []clock.Window, step *clock.Step) error {
 	if step != nil {
 		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
-		w.store.Note("clock_step", step.EventData())
+		w.store.AddNote("clock_step", step.EventData())
 		w.book.Write("clock_step", step.EventData())
 	}
 	for _, e := range ended {

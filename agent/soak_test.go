@@ -124,7 +124,7 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var running sync.WaitGroup
 	for _, s := range all {
-		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.Mono, log)
+		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 		running.Go(func() { sensor.Run(ctx); door.Close() })
 		running.Go(func() { trouble(ctx, t, sensor, door, s) })
 	}

@@ -12,7 +12,7 @@ import (
 
 // The page has words for every fault that the camera's watch knows.
 func TestEveryCameraFaultHasItsWordsOnThePage(t *testing.T) {
-	names := record.Faults()
+	names := record.FaultWords()
 	if last := health.Fault(len(names) - 1); !last.Known() || (last + 1).Known() {
 		t.Fatalf("the page knows %d faults, health others", len(names))
 	}

@@ -11,7 +11,7 @@ import (
 
 // lastEntry is the data of the newest entry of a kind, nil if there is none.
 func lastEntry(dir, kind string) (data json.RawMessage, err error) {
-	_, err = audit.Verify(dir, func(e audit.Entry) error {
+	_, err = audit.VerifyLog(dir, func(e audit.Entry) error {
 		if e.Kind == kind {
 			data = e.Data
 		}

@@ -50,7 +50,7 @@ func OpenJournal(site *config.Site, v Decision, version string, clk clock.Clock,
 // believed is the clock as the audit log reads it.
 func WallClock(clk clock.Clock) func() (time.Time, bool) {
 	return func() (time.Time, bool) {
-		r := clk.Read()
+		r := clk.ReadAll()
 		return r.Wall, r.Synced
 	}
 }

@@ -82,20 +82,20 @@ type Opts struct {
 	Now            func() time.Duration // monotonic
 	Until          time.Duration        // on the clock of Now: the end of the session
 
-	// Code receives every new login code, with the id that stands for it in the
+	// AnnounceCode receives every new login code, with the id that stands for it in the
 	// audit log.
-	Code func(code, id string)
-	// Note logs an action: entered, changed, undone, accepted or locked. id is
+	AnnounceCode func(code, id string)
+	// LogAction logs an action: entered, changed, undone, accepted or locked. id is
 	// that of the login code, "" for locked.
-	Note func(id, what string)
-	// Check returns the mistakes of a plan, as kerb check does.
-	Check func(Plan) []Complaint
-	// Save writes a plan without mistakes to site.toml.
-	Save func(Plan) error
-	// Undo restores the plan before the last one that was written, and returns it.
-	Undo func() (Plan, error)
-	// Accept stores the result of a tally by hand.
-	Accept func(Result) error
+	LogAction func(id, what string)
+	// CheckPlan returns the mistakes of a plan, as kerb check does.
+	CheckPlan func(Plan) []Complaint
+	// SavePlan writes a plan without mistakes to site.toml.
+	SavePlan func(Plan) error
+	// UndoPlan restores the plan before the last one that was written, and returns it.
+	UndoPlan func() (Plan, error)
+	// StoreResult stores the result of a tally by hand.
+	StoreResult func(Result) error
 }
 
 // Server is one aiming session. Its methods may be called from several
@@ -128,18 +128,18 @@ func New(o Opts) *Server {
 		o: o, layouts: make(chan *record.Layout, 1), ended: make(chan struct{}), plan: o.Plan, saved: true,
 		counts: map[string]*[counting.Classes][counting.Directions]int{}, streams: map[chan []byte]*viewer{},
 	}
-	s.login = newLogin(o.Now, o.Code)
+	s.login = newLogin(o.Now, o.AnnounceCode)
 	s.publishLayout()
 	return s
 }
 
-// Layouts returns the channel of layouts for the sensing process. It holds the
+// LayoutUpdates returns the channel of layouts for the sensing process. It holds the
 // newest one only; the first is that of the file.
-func (s *Server) Layouts() <-chan *record.Layout { return s.layouts }
+func (s *Server) LayoutUpdates() <-chan *record.Layout { return s.layouts }
 
-// End ends the session. why is one word: ended, expired, locked, stopped or
+// EndSession ends the session. why is one word: ended, expired, locked, stopped or
 // failed. Only the first call has an effect.
-func (s *Server) End(why string) {
+func (s *Server) EndSession(why string) {
 	s.endOnce.Do(func() {
 		s.why = why
 		close(s.ended)
@@ -175,11 +175,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (string, error) {
 	select {
 	case <-s.ended:
 	case err = <-failed:
-		s.End("failed")
+		s.EndSession("failed")
 	case <-ctx.Done():
-		s.End("stopped")
+		s.EndSession("stopped")
 	case <-s.waitForExpiry(ctx):
-		s.End("expired")
+		s.EndSession("expired")
 	}
 	cancel()
 	bye, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
@@ -228,22 +228,22 @@ func (s *Server) publishLayout() {
 	s.tally = nil
 }
 
-// Take processes one report of the sensing process: it counts the crossings of
+// HandleReport processes one report of the sensing process: it counts the crossings of
 // the current layout and sends the sketch to all streams. A stream that has not
 // sent its last sketch yet skips it.
-func (s *Server) Take(r *record.Report) {
+func (s *Server) HandleReport(r *record.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastReport, s.reportedAt = r, s.o.Now()
 	if r.Layout == s.number {
-		for _, p := range r.Passes[:r.N] {
+		for _, p := range r.Crossings[:r.NCrossings] {
 			s.countPass(p)
 		}
 	}
 	if !s.o.Sketches || r.Sketch.Width == 0 || len(s.streams) == 0 {
 		return
 	}
-	jpeg, err := s.drawer.Draw(&r.Sketch)
+	jpeg, err := s.drawer.DrawJPEG(&r.Sketch)
 	if err != nil {
 		return // a canvas too large for JPEG, which no valid sketch has
 	}
@@ -258,7 +258,7 @@ func (s *Server) Take(r *record.Report) {
 
 // countPass adds one crossing to the live counts, and to the running tally of
 // its line.
-func (s *Server) countPass(p record.Pass) {
+func (s *Server) countPass(p record.Crossing) {
 	if int(p.Line) >= len(s.plan.Lines) {
 		return
 	}
@@ -324,7 +324,7 @@ func (p Plan) toLayout(number uint32) *record.Layout {
 		for i, h := range p.Heights {
 			l.Heights[i] = [5]float32{clip(h.Foot[0]), clip(h.Foot[1]), clip(h.Top[0]), clip(h.Top[1]), float32(min(max(h.Metres, record.MinHeight), record.MaxHeight))}
 		}
-		l.NHeight = 2
+		l.NHeights = 2
 	}
 	return l
 }

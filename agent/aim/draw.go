@@ -48,9 +48,9 @@ type Drawer struct {
 	high   float64
 }
 
-// Draw returns the sketch as a JPEG, valid until the next call. Each cell of
+// DrawJPEG returns the sketch as a JPEG, valid until the next call. Each cell of
 // the grid becomes k×k equal pixels. The error is that of the JPEG encoder.
-func (d *Drawer) Draw(s *counting.Sketch) ([]byte, error) {
+func (d *Drawer) DrawJPEG(s *counting.Sketch) ([]byte, error) {
 	k := max((minWidth+int(s.Width)-1)/max(int(s.Width), 1), 1)
 	w, h := k*int(s.Width), k*int(s.Height)
 	if d.canvas == nil || d.canvas.Rect.Dx() != w || d.canvas.Rect.Dy() != h {

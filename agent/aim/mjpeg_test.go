@@ -25,7 +25,7 @@ func (f *reportFeed) run(ctx context.Context, s *Server) {
 		f.mu.Lock()
 		r := report(f.next)
 		f.mu.Unlock()
-		b, err := d.Draw(&r.Sketch)
+		b, err := d.DrawJPEG(&r.Sketch)
 		if err != nil {
 			panic(err)
 		}
@@ -33,7 +33,7 @@ func (f *reportFeed) run(ctx context.Context, s *Server) {
 		f.drawn[string(b)] = f.next
 		f.next++
 		f.mu.Unlock()
-		s.Take(r)
+		s.HandleReport(r)
 		time.Sleep(3 * time.Millisecond)
 	}
 }
@@ -114,7 +114,7 @@ func TestFiftyViewersThatVanishLeaveNothingBehind(t *testing.T) {
 				}
 			})
 			for n := range i % 3 { // some see nothing, some see a little
-				d.Take(report(i + n))
+				d.HandleReport(report(i + n))
 				time.Sleep(5 * time.Millisecond)
 			}
 			time.Sleep(5 * time.Millisecond)

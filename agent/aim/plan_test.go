@@ -17,7 +17,7 @@ func FuzzPlan(f *testing.F) {
 			return
 		}
 		var b bytes.Buffer
-		if err := record.NewWriter(&b).Write(p.toLayout(1)); err != nil {
+		if err := record.NewWriter(&b).WriteRecord(p.toLayout(1)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := record.ReadLayout(&b); err != nil {
@@ -37,7 +37,7 @@ func TestBothLanguagesHaveAllWords(t *testing.T) {
 	if len(all["en"]) < 100 || len(all["en"]) != len(all["fi"]) {
 		t.Errorf("%d and %d words", len(all["en"]), len(all["fi"]))
 	}
-	for _, name := range record.Faults()[1:] {
+	for _, name := range record.FaultWords()[1:] {
 		if all["en"]["fault_"+name] == "" {
 			t.Errorf("no words for a view that is %s", name)
 		}

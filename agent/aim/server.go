@@ -154,8 +154,8 @@ func (s *Server) handleCode(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, errLocked):
 		s.renderPage(w, r, http.StatusForbidden, "locked.html", pageData{})
-		s.o.Note("", "locked")
-		s.End("locked")
+		s.o.LogAction("", "locked")
+		s.EndSession("locked")
 		return
 	case errors.Is(err, errFull):
 		s.renderPage(w, r, http.StatusServiceUnavailable, "full.html", pageData{})
@@ -164,7 +164,7 @@ func (s *Server) handleCode(w http.ResponseWriter, r *http.Request) {
 		s.renderPage(w, r, http.StatusForbidden, "enter.html", pageData{Wrong: true})
 		return
 	}
-	s.o.Note(g.id, "entered")
+	s.o.LogAction(g.id, "entered")
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	lang, _ := chooseLanguage(r)
 	http.Redirect(w, r, "/?lang="+lang, http.StatusSeeOther)
@@ -245,7 +245,7 @@ func (s *Server) tryPlan(_ *viewer, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	complaints := s.o.Check(p)
+	complaints := s.o.CheckPlan(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.plan, s.saved = p, false
@@ -260,12 +260,12 @@ func (s *Server) savePlan(g *viewer, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	complaints := s.o.Check(p)
+	complaints := s.o.CheckPlan(p)
 	if len(complaints) == 0 {
-		if err := s.o.Save(p); err != nil {
+		if err := s.o.SavePlan(p); err != nil {
 			return nil, err
 		}
-		s.o.Note(g.id, "changed")
+		s.o.LogAction(g.id, "changed")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -278,11 +278,11 @@ func (s *Server) savePlan(g *viewer, body []byte) (any, error) {
 
 // undoPlan restores the plan before the last save.
 func (s *Server) undoPlan(g *viewer, _ []byte) (any, error) {
-	p, err := s.o.Undo()
+	p, err := s.o.UndoPlan()
 	if err != nil {
 		return nil, err
 	}
-	s.o.Note(g.id, "undone")
+	s.o.LogAction(g.id, "undone")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.plan, s.saved = p, true
@@ -312,6 +312,6 @@ const answerTime = 200 * time.Millisecond
 
 // endSession ends the session shortly after the answer was sent.
 func (s *Server) endSession(*viewer, []byte) (any, error) {
-	time.AfterFunc(answerTime, func() { s.End("ended") })
+	time.AfterFunc(answerTime, func() { s.EndSession("ended") })
 	return struct{}{}, nil
 }

@@ -92,7 +92,7 @@ func (s *Server) currentStatus() status {
 	}
 	t.Watching, t.Pictures, t.Pace = r.Watching, r.Pictures, roundToTenth(float64(r.Sketch.View.LooksPerSecond))
 	if r.Watching {
-		t.Fault = record.Faults()[r.Fault]
+		t.Fault = record.FaultWords()[r.Fault]
 	}
 	t.Advice = append(t.Advice, advisePlan(s.plan, &r.Sketch)...)
 	t.Size = [2]int{int(r.Sketch.Width), int(r.Sketch.Height)}

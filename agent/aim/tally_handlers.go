@@ -99,9 +99,9 @@ func (s *Server) acceptTally(g *viewer, _ []byte) (any, error) {
 	case r.Hand < minPassages:
 		return nil, fmt.Errorf("%d passages: a record needs %d at least", r.Hand, minPassages)
 	}
-	if err := s.o.Accept(r); err != nil {
+	if err := s.o.StoreResult(r); err != nil {
 		return nil, err
 	}
-	s.o.Note(g.id, "accepted")
+	s.o.LogAction(g.id, "accepted")
 	return r, nil
 }

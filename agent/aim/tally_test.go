@@ -110,8 +110,8 @@ func TestATallyFromStartToAcceptance(t *testing.T) {
 	for range 24 {
 		d.lock(func() { d.now += 10 * time.Second })
 		r := report(1)
-		r.Layout, r.N, r.Passes[0] = 1, 1, record.Pass{Line: 0, Class: uint8(counting.Car), Dir: uint8(counting.BToA)}
-		d.Take(r) // counted as vehicle
+		r.Layout, r.NCrossings, r.Crossings[0] = 1, 1, record.Crossing{Line: 0, Class: uint8(counting.Car), Dir: uint8(counting.BToA)}
+		d.HandleReport(r) // counted as vehicle
 		ask("press", map[string]string{"class": "vehicle", "dir": "b_to_a"})
 	}
 	ask("press", map[string]string{"class": "person", "dir": "b_to_a"})

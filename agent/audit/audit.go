@@ -246,9 +246,9 @@ func (l *Log) advanceHead(data []byte) {
 	}
 }
 
-// Files returns the paths of the log's files in dir, oldest first; none when
+// LogFiles returns the paths of the log's files in dir, oldest first; none when
 // there is no log.
-func Files(dir string) ([]string, error) {
+func LogFiles(dir string) ([]string, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

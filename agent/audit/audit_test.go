@@ -49,21 +49,21 @@ func writeLog(t testing.TB, n int) (dir string, head Head) {
 func verifyLog(t testing.TB, dir string) (Report, int, error) {
 	t.Helper()
 	n := 0
-	r, err := Verify(dir, func(Entry) error { n++; return nil })
+	r, err := VerifyLog(dir, func(Entry) error { n++; return nil })
 	return r, n, err
 }
 
 func TestALogHoldsWhatWasWritten(t *testing.T) {
 	dir, head := writeLog(t, 3)
 	r, n, err := verifyLog(t, dir)
-	if err != nil || n != 3 || r.First != 1 || r.Head != head || r.Intact() != nil || head.Seq != 3 {
+	if err != nil || n != 3 || r.First != 1 || r.Head != head || r.UnfinishedError() != nil || head.Seq != 3 {
 		t.Fatalf("%+v, %d entries, %v", r, n, err)
 	}
-	sum, err := Find(dir, 3)
+	sum, err := FindSum(dir, 3)
 	if err != nil || sum != head.Sum {
 		t.Errorf("entry 3: %s %v", sum, err)
 	}
-	if _, err := Find(dir, 4); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := FindSum(dir, 4); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("entry 4: %v", err)
 	}
 	l := openLog(t, dir)
@@ -89,10 +89,10 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 			bad[i] ^= bit
 			var v verifier
 			err := v.checkFile(path, bad, true, func(Entry) error { return nil })
-			if err == nil && v.report.Intact() == nil {
+			if err == nil && v.report.UnfinishedError() == nil {
 				t.Fatalf("byte %d (%q) is another, and nobody sees it: %v", i, good[i], v.report)
 			}
-			var b *Break
+			var b *ChainBreak
 			if line := 1 + bytes.Count(good[:i], []byte("\n")); errors.As(err, &b) && b.Line != line && b.Line != line+1 {
 				t.Fatalf("byte %d lies in line %d, but the break is said to be in %d", i, line, b.Line)
 			}
@@ -156,7 +156,7 @@ func TestAShortenedLogHasAnotherHead(t *testing.T) {
 	if r, _, err := verifyLog(t, dir); err != nil || r.Head == head {
 		t.Errorf("%v %v", r, err)
 	}
-	if _, err := Find(dir, head.Seq); err == nil {
+	if _, err := FindSum(dir, head.Seq); err == nil {
 		t.Error("the lost entry is found")
 	}
 }
@@ -184,7 +184,7 @@ func TestALineThatAPowerCutToreIsCutOffAndSaid(t *testing.T) {
 		}
 		err = errors.Join(l.Append("start", nil), l.Close())
 		r, n, verr := verifyLog(t, dir)
-		if err := errors.Join(err, verr, r.Intact()); err != nil || n != 5 || r.Head.Seq != head.Seq+2 {
+		if err := errors.Join(err, verr, r.UnfinishedError()); err != nil || n != 5 || r.Head.Seq != head.Seq+2 {
 			t.Fatalf("%d bytes of a line: %v, %d entries, %v", cut, r, n, err)
 		}
 		b, _ := os.ReadFile(path)
@@ -211,7 +211,7 @@ func TestDamageInTheMiddleIsNeverRepaired(t *testing.T) {
 	if err := l.Append("start", nil); err != nil || l.Head().Seq != head.Seq+1 {
 		t.Fatalf("%v %v", l.Head(), err)
 	}
-	var b *Break
+	var b *ChainBreak
 	if _, _, err := verifyLog(t, dir); !errors.As(err, &b) || b.Seq != 2 || b.Line != 2 {
 		t.Errorf("%v", err)
 	}
@@ -236,7 +236,7 @@ func TestTheLogIsBoundedAndItsChainGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := Files(dir)
+	files, err := LogFiles(dir)
 	if err != nil || len(files) != keptFiles {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
@@ -285,7 +285,7 @@ func TestAfterAFaultTheNextEntryStandsWhereItBelongs(t *testing.T) {
 	if err := l.Append("stop", nil); err != nil {
 		t.Fatal(err)
 	}
-	if r, n, err := verifyLog(t, dir); err != nil || n != 2 || r.Torn != 0 {
+	if r, n, err := verifyLog(t, dir); err != nil || n != 2 || r.UnfinishedBytes != 0 {
 		t.Errorf("%v, %d entries, %v", r, n, err)
 	}
 }
@@ -310,7 +310,7 @@ func TestALogThatIsNotThereIsAnError(t *testing.T) {
 	if _, _, err := verifyLog(t, none); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
-	if files, err := Files(none); err != nil || len(files) != 0 {
+	if files, err := LogFiles(none); err != nil || len(files) != 0 {
 		t.Errorf("%v %v", files, err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// Break is the first entry at which the chain is broken.
-type Break struct {
+// ChainBreak is the first entry at which the chain is broken.
+type ChainBreak struct {
 	File string // path
 	Line int    // from 1
 	Seq  uint64 // the expected number
@@ -19,7 +19,7 @@ type Break struct {
 }
 
 // Error returns file, line, number and reason in one line.
-func (b *Break) Error() string {
+func (b *ChainBreak) Error() string {
 	return fmt.Sprintf("%s:%d: the chain is broken at entry %d: %s", b.File, b.Line, b.Seq, b.Why)
 }
 
@@ -27,15 +27,15 @@ func (b *Break) Error() string {
 type Report struct {
 	First uint64 // number of the oldest entry that is kept; 0: none
 	Head  Head   // of the chain, up to its first break
-	Torn  int    // bytes of an unfinished line at the very end
+	UnfinishedBytes  int    // bytes of an unfinished line at the very end
 }
 
-// Verify reads the log in dir, checks every entry and every link, and calls
+// VerifyLog reads the log in dir, checks every entry and every link, and calls
 // visit with each valid entry. The error is a *Break where the chain is broken.
 // It cannot detect entries that were cut off at the end, or a log that was
 // rewritten from the first entry on; a head stored earlier can: see Report.Head
 // and Find.
-func Verify(dir string, visit func(Entry) error) (Report, error) {
+func VerifyLog(dir string, visit func(Entry) error) (Report, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return Report{}, err
 	}
@@ -56,10 +56,10 @@ func Verify(dir string, visit func(Entry) error) (Report, error) {
 	return v.report, nil
 }
 
-// Find returns the sum of the entry seq of the log in dir, or an error that
+// FindSum returns the sum of the entry seq of the log in dir, or an error that
 // wraps fs.ErrNotExist.
-func Find(dir string, seq uint64) (sum string, err error) {
-	_, err = Verify(dir, func(e Entry) error {
+func FindSum(dir string, seq uint64) (sum string, err error) {
+	_, err = VerifyLog(dir, func(e Entry) error {
 		if e.Seq == seq {
 			sum = e.Sum
 		}
@@ -78,7 +78,7 @@ type verifier struct{ report Report }
 func (v *verifier) checkFile(name string, data []byte, newest bool, visit func(Entry) error) error {
 	n := 0
 	broken := func(why string) error {
-		return &Break{File: name, Line: n, Seq: v.report.Head.Seq + 1, Why: why}
+		return &ChainBreak{File: name, Line: n, Seq: v.report.Head.Seq + 1, Why: why}
 	}
 	for line := range splitLines(data) {
 		n++
@@ -108,15 +108,15 @@ func (v *verifier) checkFile(name string, data []byte, newest bool, visit func(E
 		if !newest {
 			return broken("a line without an end")
 		}
-		v.report.Torn = len(rest)
+		v.report.UnfinishedBytes = len(rest)
 	}
 	return nil
 }
 
-// Intact returns an error when an unfinished line lies at the end: a power cut
+// UnfinishedError returns an error when an unfinished line lies at the end: a power cut
 // leaves one, and the next start of kerb run cuts it off.
-func (r Report) Intact() error {
-	if r.Torn > 0 {
+func (r Report) UnfinishedError() error {
+	if r.UnfinishedBytes > 0 {
 		return errors.New("the last line is unfinished")
 	}
 	return nil

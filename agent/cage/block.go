@@ -15,11 +15,11 @@ type Block struct {
 	locked error
 }
 
-// Arena maps a block of so many bytes, all zero, for code that may not map
+// NewBlock maps a block of so many bytes, all zero, for code that may not map
 // memory itself. It works before and after Apply. A block that cannot be locked
 // is not an error, because the limit is 8 MiB for an ordinary user
 // (RLIMIT_MEMLOCK): the Block reports it. The error is that of mmap or madvise.
-func Arena(size int) (*Block, error) {
+func NewBlock(size int) (*Block, error) {
 	if size < 1 {
 		return nil, fmt.Errorf("arena of %d bytes: must be at least 1", size)
 	}
@@ -49,8 +49,8 @@ func Arena(size int) (*Block, error) {
 // that ends the process. After Close it returns nil.
 func (b *Block) Bytes() []byte { return b.mem }
 
-// Locked returns nil when the block cannot be swapped, or the error of mlock.
-func (b *Block) Locked() error { return b.locked }
+// LockError returns nil when the block cannot be swapped, or the error of mlock.
+func (b *Block) LockError() error { return b.locked }
 
 // Wipe overwrites the block with zeros.
 func (b *Block) Wipe() { clear(b.mem) }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestArenaIsLockedAndInNoDumpAndNoChild(t *testing.T) {
-	b, err := Arena(100_000)
+	b, err := NewBlock(100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,8 +22,8 @@ func TestArenaIsLockedAndInNoDumpAndNoChild(t *testing.T) {
 	}
 	flags := flagsOf(t, b.Bytes())
 	for flag, what := range map[string]string{"dd": "MADV_DONTDUMP", "dc": "MADV_DONTFORK", "lo": "mlock"} {
-		if flag == "lo" && b.Locked() != nil {
-			t.Log(b.Locked())
+		if flag == "lo" && b.LockError() != nil {
+			t.Log(b.LockError())
 		} else if !strings.Contains(flags, " "+flag) {
 			t.Errorf("no %s in the kernel's flags:%s", what, flags)
 		}
@@ -67,7 +67,7 @@ func flagsOf(t *testing.T, m []byte) string {
 }
 
 func TestArenaIsWipedAndGone(t *testing.T) {
-	b, err := Arena(4096)
+	b, err := NewBlock(4096)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestArenaIsWipedAndGone(t *testing.T) {
 
 func TestArenaOfNothingIsRefused(t *testing.T) {
 	for _, size := range []int{0, -1} {
-		if _, err := Arena(size); err == nil {
+		if _, err := NewBlock(size); err == nil {
 			t.Errorf("made an arena of %d bytes", size)
 		}
 	}
@@ -109,13 +109,13 @@ func TestArenaBeyondTheLimitSaysSo(t *testing.T) {
 		t.Skip(err)
 	}
 	defer unix.Setrlimit(unix.RLIMIT_MEMLOCK, &was)
-	b, err := Arena(1 << 20)
+	b, err := NewBlock(1 << 20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer b.Close()
 	b.Bytes()[1<<20-1] = 1
-	if b.Locked() == nil && unix.Geteuid() != 0 { // root is not limited
+	if b.LockError() == nil && unix.Geteuid() != 0 { // root is not limited
 		t.Error("1 MiB is said to be locked within a limit of 4 KiB")
 	}
 }

@@ -107,8 +107,8 @@ func Uplink(port uint16) UplinkRole { return UplinkRole{ports: []uint16{port}} }
 // may be read.
 func (r UplinkRole) Names() UplinkRole { r.extra |= names; return r }
 
-// Read adds opening these files and directories for reading.
-func (r UplinkRole) Read(paths ...string) UplinkRole {
+// ReadPaths adds opening these files and directories for reading.
+func (r UplinkRole) ReadPaths(paths ...string) UplinkRole {
 	r.extra |= reading
 	r.read = append(slices.Clip(r.read), paths...)
 	return r

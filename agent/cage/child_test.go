@@ -62,7 +62,7 @@ type outcome struct {
 }
 
 var children = map[string]func(*outcome) error{
-	"free":       func(o *outcome) error { o.Again = Try(Sense()); return nil },
+	"free":       func(o *outcome) error { o.Again = MeasureWalls(Sense()); return nil },
 	"sense":      liveAsSense,
 	"memory":     liveWithLittleMemory,
 	"uplink":     liveAsUplink,
@@ -125,16 +125,16 @@ func liveAsSense(o *outcome) (err error) {
 	if err := useRuntime(); err != nil {
 		return err
 	}
-	arena, err := Arena(2 << 20)
+	arena, err := NewBlock(2 << 20)
 	if err != nil {
 		return err
 	}
 	defer arena.Close()
 	copy(arena.Bytes(), "pixels")
-	if err := arena.Locked(); err != nil {
+	if err := arena.LockError(); err != nil {
 		o.Locked = err.Error()
 	}
-	o.Again = Try(Sense().Handover())
+	o.Again = MeasureWalls(Sense().Handover())
 	return nil
 }
 
@@ -209,7 +209,7 @@ func liveAsUplink(o *outcome) (err error) {
 	if err != nil {
 		return err
 	}
-	role := Uplink(uint16(port)).Names().Read(os.Getenv("KERB_CAGE_READ")).State(dir)
+	role := Uplink(uint16(port)).Names().ReadPaths(os.Getenv("KERB_CAGE_READ")).State(dir)
 	if o.Report, err = role.Apply(); err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func liveAsUplink(o *outcome) (err error) {
 			return err
 		}
 	}
-	o.Again = Try(role)
+	o.Again = MeasureWalls(role)
 	return nil
 }
 
@@ -244,7 +244,7 @@ func liveWithADatabase(o *outcome) (err error) {
 	if err := errors.Join(fillDatabase(db), db.Close()); err != nil {
 		return err
 	}
-	o.Again = Try(role)
+	o.Again = MeasureWalls(role)
 	return nil
 }
 
@@ -340,7 +340,7 @@ func liveAsSupervisor(o *outcome) (err error) {
 	if o.Report, err = Supervisor().Apply(); err != nil {
 		return err
 	}
-	o.Again = Try(Supervisor())
+	o.Again = MeasureWalls(Supervisor())
 	if err := useRuntime(); err != nil {
 		return err
 	}

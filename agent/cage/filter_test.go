@@ -65,9 +65,9 @@ func interpreterOf(t testing.TB, filter []unix.SockFilter) func(asked) uint32 {
 
 var everyRole = []Role{
 	Sense(), Sense().Handover(), Sense().Video(), Sense().Lines(), Sense().Handover().Video().Lines(),
-	Uplink(8883), Uplink(8883).Names(), Uplink(8883).Read("/etc"), Uplink(8883).State("/var/lib/kerb"),
+	Uplink(8883), Uplink(8883).Names(), Uplink(8883).ReadPaths("/etc"), Uplink(8883).State("/var/lib/kerb"),
 	Uplink(8883).Database(), Uplink(8883).Database().Names(),
-	Uplink(8883).Names().Read("/etc").State("/var/lib/kerb"),
+	Uplink(8883).Names().ReadPaths("/etc").State("/var/lib/kerb"),
 }
 
 func numberOf(t testing.TB, m machine, name string) uint32 {
@@ -158,10 +158,10 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 		{"bind to a device", Uplink(1), "setsockopt", [6]uint64{5, 1, 25}, eperm},
 		{"open to read", Uplink(1).Names(), "openat", [6]uint64{0, 0, cloexec}, allow},
 		{"open to read", Uplink(1), "openat", [6]uint64{0, 0, cloexec}, eperm},
-		{"open to write", Uplink(1).Names().Read("/"), "openat", [6]uint64{0, 0, 1}, eperm},
-		{"open to both", Uplink(1).Names().Read("/"), "openat", [6]uint64{0, 0, 2}, eperm},
-		{"truncate as it opens", Uplink(1).Read("/"), "openat", [6]uint64{0, 0, 0x200}, eperm},
-		{"create", Uplink(1).Read("/"), "openat", [6]uint64{0, 0, 0x40}, eperm},
+		{"open to write", Uplink(1).Names().ReadPaths("/"), "openat", [6]uint64{0, 0, 1}, eperm},
+		{"open to both", Uplink(1).Names().ReadPaths("/"), "openat", [6]uint64{0, 0, 2}, eperm},
+		{"truncate as it opens", Uplink(1).ReadPaths("/"), "openat", [6]uint64{0, 0, 0x200}, eperm},
+		{"create", Uplink(1).ReadPaths("/"), "openat", [6]uint64{0, 0, 0x40}, eperm},
 		{"create in its state", Uplink(1).State("/s"), "openat", [6]uint64{0, 0, 2 | 0x40 | cloexec}, allow},
 		{"create without a name", Uplink(1).State("/s"), "openat", [6]uint64{0, 0, 2 | 0x410000}, eperm},
 

@@ -122,9 +122,9 @@ func measureLandlock(p plan, abi int) Wall {
 	const name = "pass Landlock"
 	switch {
 	case p.grants&keeping != 0:
-		return Wall{Name: name, How: fmt.Sprintf("ABI %d, not used", abi), May: reasonFor(keeping)}
+		return Wall{Name: name, How: fmt.Sprintf("ABI %d, not used", abi), Reason: reasonFor(keeping)}
 	case abi == 0 && p.grants&(files|network) == 0:
-		return Wall{Name: name, How: "this kernel has none", May: "seccomp refuses all that it would"}
+		return Wall{Name: name, How: "this kernel has none", Reason: "seccomp refuses all that it would"}
 	case abi == 0:
 		return Wall{Name: name, How: "this kernel has none"}
 	}

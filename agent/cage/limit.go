@@ -134,7 +134,7 @@ func dropCapabilities(clockOnly bool) error {
 
 // measureCapabilities reports whether a permitted capability is left.
 func measureCapabilities(p plan) Wall {
-	w := Wall{Name: "hold a capability", May: reasonFor(p.grants & keeping)}
+	w := Wall{Name: "hold a capability", Reason: reasonFor(p.grants & keeping)}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {
@@ -150,7 +150,7 @@ func measureCapabilities(p plan) Wall {
 // a regular file or block device open for writing. Sockets and pipes are
 // counted in How: they are the outputs that the role was given.
 func measureDescriptors(p plan) Wall {
-	w := Wall{Name: "write to a file that was left open", May: reasonFor(p.grants & (database | keeping))}
+	w := Wall{Name: "write to a file that was left open", Reason: reasonFor(p.grants & (database | keeping))}
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		w.How = "cannot list descriptors: " + err.Error()
@@ -184,9 +184,9 @@ func measureDescriptors(p plan) Wall {
 // interface is a loopback that is down is none. This wall stands behind the
 // filter, so that sense may do without it where the kernel gives no namespace.
 func measureInterfaces(p plan) Wall {
-	w := Wall{Name: "be in a network", May: reasonFor(p.grants & (network | keeping))}
-	if w.May == "" {
-		w.May = "seccomp refuses every socket"
+	w := Wall{Name: "be in a network", Reason: reasonFor(p.grants & (network | keeping))}
+	if w.Reason == "" {
+		w.Reason = "seccomp refuses every socket"
 	}
 	all, err := net.Interfaces()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Try measures the walls of this process from inside, by trying every call that
+// MeasureWalls measures the walls of this process from inside, by trying every call that
 // the role must not be able to make. It has no effect where no wall holds: the
 // calls have arguments without effect, and opened or created files are closed
 // and removed. Call it in a caged process at any time, or in a free one to see
@@ -22,7 +22,7 @@ import (
 // It leaves out the walls that only Apply can measure, because the filter
 // covers them: capabilities, open descriptors, Landlock by itself, and the
 // other threads.
-func Try(r Role) Report {
+func MeasureWalls(r Role) Report {
 	p := r.makePlan()
 	spare, err := unix.MemfdCreate("growth", unix.MFD_CLOEXEC)
 	if err == nil {
@@ -41,7 +41,7 @@ func runAttempts(p plan, spare int) []Wall {
 	}
 	for _, a := range slices.Concat(fileAttempts(), networkAttempts(), executionAttempts(), processAttempts(), kernelAttempts()) {
 		w := wallFromErrno(a.name, a.how, a.run(t))
-		w.May = reasonFor(a.may & p.grants)
+		w.Reason = reasonFor(a.may & p.grants)
 		walls = append(walls, w)
 	}
 	return walls
@@ -131,11 +131,11 @@ func (t environment) measureGrowth() Wall {
 	may := reasonFor(t.grants & (database | keeping))
 	if t.spare < 0 {
 		size, err := hardLimit(unix.RLIMIT_FSIZE)
-		return Wall{Name: name, Holds: err == nil && size == 0, How: fmt.Sprintf("RLIMIT_FSIZE %d", size), May: may}
+		return Wall{Name: name, Holds: err == nil && size == 0, How: fmt.Sprintf("RLIMIT_FSIZE %d", size), Reason: may}
 	}
 	_, err := unix.Write(t.spare, []byte{0})
 	w := wallFromErrno(name, "write to a file of 0 bytes", toErrno(err))
-	w.May = may
+	w.Reason = may
 	return w
 }
 

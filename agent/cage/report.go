@@ -23,14 +23,14 @@ type Wall struct {
 	Holds bool   `json:"holds"`           // the attempt was refused
 	Errno string `json:"errno,omitempty"` // the kernel's answer; empty: the call succeeded, or How is not a call
 	How   string `json:"how"`             // the attempt
-	May   string `json:"may,omitempty"`   // why this role may do it, or do without the wall; empty: it must hold
+	Reason   string `json:"may,omitempty"`   // why this role may do it, or do without the wall; empty: it must hold
 }
 
 // Strict returns an error that names every wall that should hold and does not.
 func (r Report) Strict() error {
 	var faults []error
 	for _, w := range r.Walls {
-		if !w.Holds && w.May == "" {
+		if !w.Holds && w.Reason == "" {
 			faults = append(faults, fmt.Errorf("it can %s: %s: %s", w.Name, w.How, w.errnoText()))
 		}
 	}
@@ -50,14 +50,14 @@ func (r Report) String() string {
 	for _, w := range r.Walls {
 		mark := "cannot"
 		switch {
-		case !w.Holds && w.May != "":
+		case !w.Holds && w.Reason != "":
 			mark = "may   "
 		case !w.Holds:
 			mark = "CAN   "
 		}
 		fmt.Fprintf(&b, "%s %-36s %-13s %s", mark, w.Name, w.errnoText(), w.How)
-		if w.May != "" {
-			fmt.Fprintf(&b, " (%s)", w.May)
+		if w.Reason != "" {
+			fmt.Fprintf(&b, " (%s)", w.Reason)
 		}
 		b.WriteByte('\n')
 	}

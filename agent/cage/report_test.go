@@ -27,7 +27,7 @@ func TestStrictNamesEveryWallThatIsMissing(t *testing.T) {
 		wallFromErrno("listen", "bind", unix.EPERM),
 		wallFromErrno("fork", "clone(SIGCHLD)", 0),
 		wallFromErrno("connect", "connect(-1)", unix.EBADF),
-		{Name: "dial", May: "speaks to its broker"},
+		{Name: "dial", Reason: "speaks to its broker"},
 	}}
 	err := r.Strict()
 	if err == nil {
@@ -52,7 +52,7 @@ func TestAnEmptyReportIsNotStrict(t *testing.T) {
 }
 
 func TestReportSurvivesJSON(t *testing.T) {
-	r := Report{"sense", "arm", "6.12", 6, []Wall{wallFromErrno("listen", "bind", unix.EPERM), {Name: "dial", May: "why"}}}
+	r := Report{"sense", "arm", "6.12", 6, []Wall{wallFromErrno("listen", "bind", unix.EPERM), {Name: "dial", Reason: "why"}}}
 	text, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -69,9 +69,9 @@ func TestAMistakenPlanIsRefusedBeforeAnythingIsDone(t *testing.T) {
 		"no state directory":   Uplink(1).State(file),
 		"a file for a state":   Uplink(1).State("/proc/self/stat"),
 		"a state nowhere":      Uplink(1).State(""),
-		"to read nowhere":      Uplink(1).Read(""),
-		"nothing to be read":   Uplink(1).Read(file),
-		"one of two is absent": Uplink(1).Read("/", file),
+		"to read nowhere":      Uplink(1).ReadPaths(""),
+		"nothing to be read":   Uplink(1).ReadPaths(file),
+		"one of two is absent": Uplink(1).ReadPaths("/", file),
 	} {
 		if err := role.makePlan().checkPaths(); err == nil {
 			t.Errorf("%s: no error", what)
@@ -80,8 +80,8 @@ func TestAMistakenPlanIsRefusedBeforeAnythingIsDone(t *testing.T) {
 }
 
 func TestRolesDoNotShareWhatTheyAdd(t *testing.T) {
-	base := Uplink(1).Read("/a")
-	one, two := base.Read("/b"), base.Read("/c")
+	base := Uplink(1).ReadPaths("/a")
+	one, two := base.ReadPaths("/b"), base.ReadPaths("/c")
 	if got := one.makePlan().read; !reflect.DeepEqual(got, []string{"/a", "/b"}) {
 		t.Errorf("%v, after %v was made", got, two.makePlan().read)
 	}

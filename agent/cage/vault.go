@@ -19,7 +19,7 @@ type Vault struct {
 // Bytes returns a block of n zero bytes, n at least 1. It returns the error of
 // mmap.
 func (v *Vault) Bytes(n int) ([]byte, error) {
-	b, err := Arena(n)
+	b, err := NewBlock(n)
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +67,9 @@ func (v *Vault) Free(b []byte) {
 	}
 }
 
-// Locked returns nil when no block so far can be swapped, or the error of
+// LockError returns nil when no block so far can be swapped, or the error of
 // mlock.
-func (v *Vault) Locked() error {
+func (v *Vault) LockError() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.locked

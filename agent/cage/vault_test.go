@@ -25,7 +25,7 @@ func TestWhatAVaultGivesIsLockedZeroAndTakenBack(t *testing.T) {
 		}
 		f[k] = 1.5
 	}
-	if flags := flagsOf(t, b); !strings.Contains(flags, " dd") || v.Locked() == nil && !strings.Contains(flags, " lo") {
+	if flags := flagsOf(t, b); !strings.Contains(flags, " dd") || v.LockError() == nil && !strings.Contains(flags, " lo") {
 		t.Errorf("flags:%s", flags)
 	}
 	v.Free(b[:5])

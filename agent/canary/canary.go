@@ -19,7 +19,7 @@ import (
 	"image/jpeg"
 )
 
-// The pattern: vertical stripes, dark or bright at random, as wide as a JPEG
+// The pattern: vertical stripes, dark or bright at random, as wide as a EncodeJPEG
 // block.
 const (
 	Width, Height = 640, 480
@@ -52,9 +52,9 @@ func New() *Mark {
 	return m
 }
 
-// Pixels returns a marked picture of Width × Height as luma, row by row, with a
+// LumaPixels returns a marked picture of Width × Height as luma, row by row, with a
 // grey box that moves with n, so that there is motion to detect.
-func (m *Mark) Pixels(n int) []byte {
+func (m *Mark) LumaPixels(n int) []byte {
 	pix := make([]byte, Width*Height)
 	for i := range pix {
 		pix[i] = dark
@@ -71,11 +71,11 @@ func (m *Mark) Pixels(n int) []byte {
 	return pix
 }
 
-// JPEG returns a marked picture as a camera sends it: the pattern in its
+// EncodeJPEG returns a marked picture as a camera sends it: the pattern in its
 // pixels, and the bytes of the mark in a comment segment. n moves the box. The
 // error is the encoder's.
-func (m *Mark) JPEG(n int) ([]byte, error) {
-	img := &image.Gray{Pix: m.Pixels(n), Stride: Width, Rect: image.Rect(0, 0, Width, Height)}
+func (m *Mark) EncodeJPEG(n int) ([]byte, error) {
+	img := &image.Gray{Pix: m.LumaPixels(n), Stride: Width, Rect: image.Rect(0, 0, Width, Height)}
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, ycbcrGray{img}, &jpeg.Options{Quality: jpegQuality}); err != nil {
 		return nil, fmt.Errorf("make a marked picture: %w", err)

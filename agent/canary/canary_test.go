@@ -47,7 +47,7 @@ func gzipped(b []byte) []byte {
 
 func TestAMarkIsFoundInEveryForm(t *testing.T) {
 	m := New()
-	file, err := m.JPEG(3)
+	file, err := m.EncodeJPEG(3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,26 +66,26 @@ func TestAMarkIsFoundInEveryForm(t *testing.T) {
 		"pixels at 1/6":              reduceBy(pix, 6),
 		"pixels at 1/8":              reduceBy(pix, 8),
 	} {
-		if got := m.Find(around(data)); !slices.Contains(got, want) {
+		if got := m.FindForms(around(data)); !slices.Contains(got, want) {
 			t.Errorf("%s: found %q", want, got)
 		}
 	}
 	for shift := range 3 {
 		text := base64.StdEncoding.EncodeToString(slices.Concat(make([]byte, shift), m.bytes[:], []byte("more")))
-		if got := m.Find([]byte(text)); !slices.Contains(got, "compressed bytes in base64") {
+		if got := m.FindForms([]byte(text)); !slices.Contains(got, "compressed bytes in base64") {
 			t.Errorf("base64 from place %d: found %q", shift, got)
 		}
 	}
 }
 
 func TestAnotherMarkIsNotFound(t *testing.T) {
-	file, err := New().JPEG(0)
+	file, err := New().EncodeJPEG(0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := New()
 	for _, data := range [][]byte{file, decodeLuma(t, file), nil, make([]byte, 1<<20)} {
-		if got := other.Find(data); got != nil {
+		if got := other.FindForms(data); got != nil {
 			t.Errorf("found %q in %d bytes of another", got, len(data))
 		}
 	}

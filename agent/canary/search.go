@@ -29,9 +29,9 @@ const minStripes = 60
 // maxUnpacked bounds the bytes unpacked from one gzip stream.
 const maxUnpacked = 64 << 20
 
-// Find returns the forms in which the mark is in data, such as "pixels" or
+// FindForms returns the forms in which the mark is in data, such as "pixels" or
 // "compressed bytes in hex"; none when it was not found.
-func (m *Mark) Find(data []byte) (forms []string) {
+func (m *Mark) FindForms(data []byte) (forms []string) {
 	forms = m.findRaw(data)
 	for at := 0; ; at++ {
 		i := bytes.Index(data[at:], []byte{0x1f, 0x8b, 0x08})

@@ -59,7 +59,7 @@ func PackWalls(r cage.Report) *ipc.Walls {
 		switch {
 		case one.Holds:
 			w.State[i] = ipc.Holds
-		case one.May != "":
+		case one.Reason != "":
 			w.State[i] = ipc.May
 		default:
 			w.State[i] = ipc.Open

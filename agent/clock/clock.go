@@ -33,9 +33,9 @@ type Clock struct {
 	Floor time.Time
 }
 
-// Read reads the clocks. Where the kernel returns an error, a clock reads 0.
-func (c Clock) Read() Reading {
-	r := Reading{Wall: time.Now().UTC().Round(0), Mono: Mono(), Awake: readClock(unix.CLOCK_MONOTONIC)}
+// ReadAll reads the clocks. Where the kernel returns an error, a clock reads 0.
+func (c Clock) ReadAll() Reading {
+	r := Reading{Wall: time.Now().UTC().Round(0), Mono: SinceBoot(), Awake: readClock(unix.CLOCK_MONOTONIC)}
 	var t unix.Timex // no modes: it only reads, and needs no capability
 	state, err := unix.Adjtimex(&t)
 	return c.setSource(r, err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0)
@@ -55,9 +55,9 @@ func (c Clock) setSource(r Reading, disciplined bool) Reading {
 	return r
 }
 
-// Mono returns the time since boot, suspended time included, as in a Reading.
+// SinceBoot returns the time since boot, suspended time included, as in a Reading.
 // All processes of a machine read the same clock.
-func Mono() time.Duration { return readClock(unix.CLOCK_BOOTTIME) }
+func SinceBoot() time.Duration { return readClock(unix.CLOCK_BOOTTIME) }
 
 // readClock returns the time of a clock, 0 on an error.
 func readClock(id int32) time.Duration {

@@ -15,12 +15,12 @@ func RunWindows(ctx context.Context, c Clock, begun Reading, length time.Duratio
 	windows := NewWindows(length, begun)
 	for {
 		select {
-		case <-time.After(windows.Next()):
+		case <-time.After(windows.NextWait()):
 		case <-ctx.Done():
-			ended, step := windows.Stop(c.Read())
+			ended, step := windows.StopAt(c.ReadAll())
 			return onEnd(ended, step, true)
 		}
-		ended, step := windows.Advance(c.Read())
+		ended, step := windows.AdvanceTo(c.ReadAll())
 		if err := onEnd(ended, step, false); err != nil {
 			return err
 		}

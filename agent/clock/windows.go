@@ -58,18 +58,18 @@ func NewWindows(length time.Duration, r Reading) *Windows {
 	return &Windows{length: length, last: r, start: r.Wall, from: r.Mono, current: trustedSpan{r.Wall, r.Wall}}
 }
 
-// Next returns how long to wait before the next reading: until the end of the
+// NextWait returns how long to wait before the next reading: until the end of the
 // open window, and at most a second, so that a step is detected soon.
-func (w *Windows) Next() time.Duration {
+func (w *Windows) NextWait() time.Duration {
 	return max(min(w.windowEnd().Sub(w.last.Wall), time.Second), time.Millisecond)
 }
 
 // windowEnd returns the end of the open window by the wall clock.
 func (w *Windows) windowEnd() time.Time { return w.start.Truncate(w.length).Add(w.length) }
 
-// Advance moves to r, which must be later than the reading before, and returns
+// AdvanceTo moves to r, which must be later than the reading before, and returns
 // the windows that ended and the step of the clock that was detected, if any.
-func (w *Windows) Advance(r Reading) (ended []Window, step *Step) {
+func (w *Windows) AdvanceTo(r Reading) (ended []Window, step *Step) {
 	jump := r.Wall.Sub(w.last.Wall) - (r.Mono - w.last.Mono)
 	// Suspended time is taken to lie directly after the last reading.
 	sleep := max((r.Mono-w.last.Mono)-(r.Awake-w.last.Awake), 0)
@@ -96,9 +96,9 @@ func (w *Windows) Advance(r Reading) (ended []Window, step *Step) {
 	return ended, step
 }
 
-// Stop closes the open window at r, if it has any length.
-func (w *Windows) Stop(r Reading) (ended []Window, step *Step) {
-	ended, step = w.Advance(r)
+// StopAt closes the open window at r, if it has any length.
+func (w *Windows) StopAt(r Reading) (ended []Window, step *Step) {
+	ended, step = w.AdvanceTo(r)
 	if r.Wall.After(w.start) {
 		ended = append(ended, w.closeWindow(r.Wall, r.Mono, r.Synced, interval{}))
 	}

@@ -27,14 +27,14 @@ func newMachine(wall time.Time, synced bool) *machine {
 
 func (s *machine) advance(d time.Duration) {
 	for d > 0 {
-		n := min(d, s.w.Next())
+		n := min(d, s.w.NextWait())
 		s.Wall, s.Mono, s.Awake, d = s.Wall.Add(n), s.Mono+n, s.Awake+n, d-n
 		s.readClocks()
 	}
 }
 
 func (s *machine) readClocks() {
-	ended, step := s.w.Advance(s.Reading)
+	ended, step := s.w.AdvanceTo(s.Reading)
 	s.ended = append(s.ended, ended...)
 	if step != nil {
 		s.steps = append(s.steps, *step)
@@ -186,7 +186,7 @@ func TestNoTurnOfTheClockDoublesOrLosesAnInstant(t *testing.T) {
 				s.Synced = !s.Synced
 			}
 		}
-		ended, _ := s.w.Stop(s.Reading)
+		ended, _ := s.w.StopAt(s.Reading)
 		s.ended = append(s.ended, ended...)
 		s.checkInvariants(t)
 		if n := len(s.ended); n == 0 || s.ended[n-1].Mono != s.Mono && s.w.start.Before(s.Wall) {
@@ -212,7 +212,7 @@ func TestTheKernelOrTheFloorVouchesForTheClock(t *testing.T) {
 			t.Errorf("%+v: %+v", c, r)
 		}
 	}
-	r := Clock{}.Read()
+	r := Clock{}.ReadAll()
 	if r.Mono <= 0 || r.Awake <= 0 || r.Awake > r.Mono+time.Second || r.Source == "" {
 		t.Errorf("this machine reads %+v", r)
 	}

@@ -145,7 +145,7 @@ func (k *localLog) writeAct(m *ipc.Aim) {
 		return
 	}
 	data["act"] = m.Word()
-	db.Note("aim", data)
+	db.AddNote("aim", data)
 	if err := db.Close(); err != nil {
 		k.log.Warn("the spool is not told", "err", err)
 	}
@@ -175,7 +175,7 @@ func (s *Session) keepAcceptance(r aim.Result) error {
 		Stream: r.Line, Minutes: (r.Seconds + 30) / 60, Passages: r.Hand / 10 * 10,
 		Error: percent(r.Error), Low: percent(r.Low), High: percent(r.High), GEH: math.Round(r.GEH), Verdict: r.Verdict,
 	}
-	if now := (clock.Clock{Floor: s.Config.Device.ClockFloor}).Read(); now.Synced {
+	if now := (clock.Clock{Floor: s.Config.Device.ClockFloor}).ReadAll(); now.Synced {
 		a.Day = now.Wall.UTC().Format(time.DateOnly)
 	}
 	b, err := json.MarshalIndent(append(all, a), "", "  ")

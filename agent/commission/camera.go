@@ -62,7 +62,7 @@ func (s *Session) relayUntilExit(ctx context.Context, w *process.Watcher, c *pro
 	for err == nil {
 		var r *record.Report
 		if r, err = record.ReadReport(c.Stdout); err == nil {
-			s.server.Take(r)
+			s.server.HandleReport(r)
 		}
 	}
 	stop()
@@ -83,12 +83,12 @@ func (s *Session) sendLayouts(ctx context.Context, c *process.Process, last *rec
 	for {
 		if last != nil {
 			_ = c.Stdin.SetWriteDeadline(time.Now().Add(process.WriteTimeout))
-			if pen.Write(last) != nil {
+			if pen.WriteRecord(last) != nil {
 				return last // its end is seen where it is read
 			}
 		}
 		select {
-		case l := <-s.server.Layouts():
+		case l := <-s.server.LayoutUpdates():
 			last = l
 		case <-ctx.Done():
 			return last

@@ -69,8 +69,8 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 	s.redraw = siteEditor{path: s.Site, camera: s.Camera, policy: s.Decision.Policy}
 	s.server = aim.New(aim.Opts{
 		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.classNames(), Sketches: s.Sketches, Plan: plan(cam.Drawing()),
-		Now: clock.Mono, Until: s.Until, Code: s.printCode, Note: s.noteAct,
-		Check: s.redraw.checkPlan, Save: s.redraw.savePlan, Undo: s.redraw.undoSave, Accept: s.keepAcceptance,
+		Now: clock.SinceBoot, Until: s.Until, AnnounceCode: s.printCode, LogAction: s.noteAct,
+		CheckPlan: s.redraw.checkPlan, SavePlan: s.redraw.savePlan, UndoPlan: s.redraw.undoSave, StoreResult: s.keepAcceptance,
 	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -83,7 +83,7 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 	go func() {
 		select {
 		case <-s.log.agentGone():
-			s.server.End("stopped")
+			s.server.EndSession("stopped")
 		case <-ctx.Done():
 		}
 	}()
@@ -99,7 +99,7 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 func (s *Session) watchHours(ctx context.Context) {
 	for ctx.Err() == nil {
 		if s.Closed() != "" {
-			s.server.End("closed")
+			s.server.EndSession("closed")
 			return
 		}
 		select {
@@ -133,11 +133,11 @@ func (s *Session) printCode(code, id string) {
 		urls = append(urls, "http://"+l.Addr().String()+"/")
 	}
 	if s.JSON {
-		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int((s.Until - clock.Mono()).Seconds())})
+		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int((s.Until - clock.SinceBoot()).Seconds())})
 		return
 	}
 	fmt.Fprintf(s.Out, "page  %s\ncode  %s %s   (good once; the account calls it %s)\nleft  %s\n",
-		strings.Join(urls, "\n      "), code[:3], code[3:], id, (s.Until - clock.Mono()).Round(time.Second))
+		strings.Join(urls, "\n      "), code[:3], code[3:], id, (s.Until - clock.SinceBoot()).Round(time.Second))
 }
 
 func (s *Session) printEnd(why string) {

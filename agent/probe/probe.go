@@ -77,7 +77,7 @@ func SummariseWalls(r cage.Report) wallFacts {
 		switch {
 		case one.Holds:
 			w.Hold++
-		case one.May == "":
+		case one.Reason == "":
 			w.Open = append(w.Open, one.Name)
 		}
 	}

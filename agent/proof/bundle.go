@@ -59,7 +59,7 @@ func (p *Bundle) JudgeWalls() {
 	}
 	for _, r := range p.Walls[1:] {
 		for _, w := range r.Walls {
-			if !w.Holds && w.May == "" {
+			if !w.Holds && w.Reason == "" {
 				p.Faults = append(p.Faults, fmt.Sprintf("walls: %s can %s", r.Role, w.Name))
 			}
 		}

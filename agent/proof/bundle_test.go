@@ -13,7 +13,7 @@ func TestAWallThatDoesNotHoldIsAFault(t *testing.T) {
 		want  int
 	}{
 		"all hold":                            {[]cage.Report{through, {Role: "sense", Walls: []cage.Wall{{Name: "listen", Holds: true}}}}, 0},
-		"one may":                             {[]cage.Report{through, {Role: "uplink", Walls: []cage.Wall{{Name: "listen", May: "why"}}}}, 0},
+		"one may":                             {[]cage.Report{through, {Role: "uplink", Walls: []cage.Wall{{Name: "listen", Reason: "why"}}}}, 0},
 		"one does not hold":                   {[]cage.Report{through, {Role: "sense", Walls: []cage.Wall{{Name: "listen"}}}}, 1},
 		"the attempts themselves do not work": {[]cage.Report{{Walls: []cage.Wall{{Name: "listen", Holds: true}}}}, 1},
 	} {

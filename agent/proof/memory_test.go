@@ -10,7 +10,7 @@ import (
 
 func TestAMarkBetweenPagesOfZerosIsFound(t *testing.T) {
 	m := canary.New()
-	pix := m.Pixels(0)
+	pix := m.LumaPixels(0)
 	for _, before := range []int{0, 1, 4095, 4096, 100_000} {
 		for _, after := range []int{0, 1, 5000, 100_000} {
 			var p finding

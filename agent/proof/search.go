@@ -83,11 +83,11 @@ func (t *trial) Search() (canaryProof, error) {
 // plantControls leaks a picture into the state directory in every form, sees that it
 // is found, and takes it away.
 func (t *trial) plantControls() (controls []finding, err error) {
-	jpeg, err := t.mark.JPEG(0)
+	jpeg, err := t.mark.EncodeJPEG(0)
 	if err != nil {
 		return nil, err
 	}
-	pixels := t.mark.Pixels(0)
+	pixels := t.mark.LumaPixels(0)
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)
 	_, err = z.Write(pixels)

@@ -114,7 +114,7 @@ func (t *trial) Close() {
 func (t *trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 	for n := 0; ; n++ {
-		p, err := t.mark.JPEG(n)
+		p, err := t.mark.EncodeJPEG(n)
 		if err != nil {
 			return
 		}
@@ -275,7 +275,7 @@ func (t *trial) searchMemory(role string, pid int) (p, loose finding, err error)
 func (p *finding) search(m *canary.Mark, b []byte) {
 	p.Bytes += len(b)
 	for part := range nonZeroParts(b) {
-		p.addForms(m.Find(part)...)
+		p.addForms(m.FindForms(part)...)
 	}
 }
 

@@ -64,7 +64,7 @@ func (a *Clearer) FillDownGaps(r clock.Reading) error {
 	}
 	a.resumed = true
 	last := map[string]time.Time{}
-	err := a.Store.Each(func(i store.Item) error {
+	err := a.Store.EachWindow(func(i store.Item) error {
 		if end := i.Release.EndTime(); i.Synced && end.After(last[i.Release.Stream()]) {
 			last[i.Release.Stream()] = end
 		}

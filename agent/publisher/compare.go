@@ -47,7 +47,7 @@ func (c Comparison) noteWindow(rs []policy.Release, db *store.Store, log *slog.L
 		if !math.IsInf(v.Ratio, 0) { // b saw nothing: no number in JSON
 			data["ratio"] = v.Ratio
 		}
-		db.Note("streams_drift", data)
+		db.AddNote("streams_drift", data)
 	}
 }
 

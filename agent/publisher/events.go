@@ -9,14 +9,14 @@ import (
 // noteView tells the platform of a camera's fault.
 func CameraFaultNoter(db *store.Store, camera string) func(health.Fault, bool) {
 	return func(f health.Fault, on bool) {
-		db.Note("camera_fault", map[string]any{"camera": camera, "fault": f.String(), "on": on, "counting": !on || !f.Pauses()})
+		db.AddNote("camera_fault", map[string]any{"camera": camera, "fault": f.String(), "on": on, "counting": !on || !f.Pauses()})
 	}
 }
 
 // noteFault tells the platform of a fault.
 func LoopFaultNoter(db *store.Store) func(loop.Event) {
 	return func(e loop.Event) {
-		db.Note("loop_fault", map[string]any{
+		db.AddNote("loop_fault", map[string]any{
 			"stream": e.Stream, "line": e.Line, "fault": e.Fault.String(), "on": e.On, "n": e.N,
 		})
 	}

@@ -18,10 +18,10 @@ import (
 // stamped as believed while believed says so.
 func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, believed *atomic.Bool) (*store.Store, error) {
 	boot := clock.BootID()
-	return store.Open(filepath.Join(dir, state.SpoolFile), store.Keep(pol.Retention()), store.Machine(store.MachineID()),
-		store.Stamp(func() (string, bool) { return boot, believed.Load() }),
-		store.Now(func() time.Time {
-			if r := clk.Read(); r.Synced {
+	return store.Open(filepath.Join(dir, state.SpoolFile), store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
+		store.StampWith(func() (string, bool) { return boot, believed.Load() }),
+		store.WallClock(func() time.Time {
+			if r := clk.ReadAll(); r.Synced {
 				return r.Wall
 			}
 			return time.Time{}
@@ -39,9 +39,9 @@ func UplinkOpts(site *config.Site, pol *policy.Policy, version string, db *store
 			Acceptance: ReadAcceptances(site.Device.State),
 			Policy:     uplink.Policy{Hash: pol.Hash(), Title: pol.Title(), Controller: pol.Controller(), Contact: pol.Contact()},
 		},
-		Store: db, Allow: pol.AllowsCommand, Log: log,
+		Store: db, AllowVerb: pol.AllowsCommand, Log: log,
 		Clock: func() uplink.Clock {
-			r := clk.Read()
+			r := clk.ReadAll()
 			return uplink.Clock{Synced: r.Synced, Source: r.Source}
 		},
 	}

@@ -48,7 +48,7 @@ func WallRole(site *config.Site) (cage.UplinkRole, error) {
 	for _, file := range []string{b.PasswordFile, b.CAFile, b.CertFile, b.KeyFile} {
 		if dir := filepath.Dir(file); file != "" && !seen[dir] {
 			seen[dir] = true
-			role = role.Read(dir)
+			role = role.ReadPaths(dir)
 		}
 	}
 	return role, nil
@@ -71,7 +71,7 @@ type Publisher struct {
 // again must not be cleared again, since noise is drawn once.
 func (w *Publisher) recallLastWindow() error {
 	boot := clock.BootID()
-	return w.Store.Each(func(i store.Item) error {
+	return w.Store.EachWindow(func(i store.Item) error {
 		if i.Boot == boot {
 			w.recalled = max(w.recalled, i.Release.Mono())
 		}
@@ -90,7 +90,7 @@ func (w *Publisher) Serve(ctx context.Context, up *uplink.Uplink) error {
 		}
 	})
 	heart.Go(func() {
-		for sending.Err() == nil && ipc.Write(w.Out, &ipc.Heartbeat{Watching: up.Online()}) == nil {
+		for sending.Err() == nil && ipc.Write(w.Out, &ipc.Heartbeat{Watching: up.IsOnline()}) == nil {
 			select {
 			case <-time.After(time.Second):
 			case <-sending.Done():
@@ -146,7 +146,7 @@ func (w *Publisher) handleRecord(m ipc.Message) (uint64, error) {
 	case *ipc.Begin:
 		w.Begun = m.Mono
 		if v := w.State.book.Decision; m.First && v.Refused != nil {
-			w.Store.Note("policy_refused", map[string]any{"why": v.Refused.Error(), "in_force": v.Policy.Hash()})
+			w.Store.AddNote("policy_refused", map[string]any{"why": v.Refused.Error(), "in_force": v.Policy.Hash()})
 		}
 	case *ipc.Window:
 		if int(m.Tallies) != len(w.Streams) {
@@ -156,7 +156,7 @@ func (w *Publisher) handleRecord(m ipc.Message) (uint64, error) {
 	case *ipc.Tally:
 		return w.addTally(m)
 	case *ipc.Step:
-		w.Store.Note("clock_step", clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}.EventData())
+		w.Store.AddNote("clock_step", clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}.EventData())
 		return m.N, nil
 	case *ipc.SensorLost:
 		w.noteSensorLost(m)
@@ -176,7 +176,7 @@ func (w *Publisher) handleRecord(m ipc.Message) (uint64, error) {
 	case *ipc.Aim:
 		data := m.Data(w.Site.CameraName(int(m.Sensor)))
 		data["act"] = m.Word()
-		w.Store.Note("aim", data)
+		w.Store.AddNote("aim", data)
 		return m.N, nil
 	case *ipc.AuditHead:
 		w.State.setAuditHead(m)
@@ -202,7 +202,7 @@ func (w *Publisher) addTally(m *ipc.Tally) (uint64, error) {
 	}
 	window := w.window
 	w.window = nil
-	if err := w.FillDownGaps(w.Clock.Read()); err != nil {
+	if err := w.FillDownGaps(w.Clock.ReadAll()); err != nil {
 		return 0, err
 	}
 	if window.Mono > w.recalled {
@@ -210,13 +210,13 @@ func (w *Publisher) addTally(m *ipc.Tally) (uint64, error) {
 			return 0, err
 		}
 	}
-	w.Store.Tend()
+	w.Store.RetryWrites()
 	return window.N, nil
 }
 
 func (w *Publisher) noteSensorLost(e *ipc.SensorLost) {
 	if names := sensorNames(w.Site); int(e.Sensor) < len(names) {
-		w.Store.Note("sense_lost", map[string]any{"sensor": names[e.Sensor], "why": ipc.LostWord(e.Why)})
+		w.Store.AddNote("sense_lost", map[string]any{"sensor": names[e.Sensor], "why": ipc.LostWord(e.Why)})
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 func writerOn(t *testing.T, path string, p *policy.Policy) *Publisher {
 	t.Helper()
 	boot := clock.BootID()
-	db, err := store.Open(path, store.Stamp(func() (string, bool) { return boot, true }))
+	db, err := store.Open(path, store.StampWith(func() (string, bool) { return boot, true }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestAWindowThatComesAgainIsNotClearedAgain(t *testing.T) {
 			}
 		}
 		stored := 0
-		if err := w.Store.Each(func(store.Item) error { stored++; return nil }); err != nil {
+		if err := w.Store.EachWindow(func(store.Item) error { stored++; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if want := 2 + life; stored != want {

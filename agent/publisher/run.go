@@ -33,7 +33,7 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 	}
 	w := &Publisher{Site: site, Clock: clk, Out: os.Stdout, State: newDeviceState(site, d)}
 	o := UplinkOpts(site, pol, build.Version, db, clk, log)
-	o.Report = w.State.Report
+	o.AgentReport = w.State.Report
 	see := NewDetectorReport(site, build.Networks)
 	o.Birth.Sensors = func() []uplink.Sensor { return see.Sensors(w.State.detection) }
 	up, err := uplink.New(o)

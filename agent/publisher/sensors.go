@@ -36,7 +36,7 @@ func (s DetectorReport) Sensors(said func(camera int) ipc.Detection) (out []upli
 		}
 		t := uplink.Sensor{ID: c.Name, Detector: config.MotionDetector}
 		if p.Detector == ipc.Neural {
-			t.Detector, t.Looks = config.NeuralDetector, math.Round(float64(p.Looks)/10)
+			t.Detector, t.DetectionRate = config.NeuralDetector, math.Round(float64(p.Looks)/10)
 			if n := int(p.Network) - 2; n >= 0 && n < len(s.networks) {
 				t.Network, t.SHA256 = s.networks[n].Name, s.networks[n].SHA256
 			} else {

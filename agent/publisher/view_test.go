@@ -23,7 +23,7 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	var note store.Note
-	for _, n := range w.Store.Notes() {
+	for _, n := range w.Store.PendingNotes() {
 		note = n
 	}
 	text, err := json.Marshal(map[string]any{"schema": "kerb.event/1", "device": "pi", "n": 1, "kind": note.Kind, "data": note.Data})

@@ -157,7 +157,7 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	if err := errors.Join(arena.Locked(), s.memory.Locked()); err != nil {
+	if err := errors.Join(arena.LockError(), s.memory.LockError()); err != nil {
 		s.log.Warn("pictures may be swapped", "err", err)
 	}
 	s.log.Info("camera open", "width", w, "height", h, "detector", d.Kind, "network", d.Name)

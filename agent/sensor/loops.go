@@ -167,7 +167,7 @@ const patience = 3 * time.Second
 // end closes the window of every lane at mono, and waits for the counter,
 // which is behind by as long as edges may still come in.
 func (l *loops) CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
-	r := l.clock.Read()
+	r := l.clock.ReadAll()
 	l.mu.Lock()
 	select {
 	case <-l.closed: // of a window that was not waited for any longer
@@ -236,7 +236,7 @@ func merge(s counting.Stream, parts []part, reason string, mono time.Duration, s
 
 // wallTime is the local time at a time of the edges' clock.
 func (l *loops) wallTime(at time.Duration) time.Time {
-	r := l.clock.Read()
+	r := l.clock.ReadAll()
 	return r.Wall.Add(at - r.Awake).Local()
 }
 

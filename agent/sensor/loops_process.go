@@ -23,7 +23,7 @@ import (
 // ends, too, when the lines are gone.
 func RunLoops(ctx context.Context, site *config.Site, pol *policy.Policy, log *slog.Logger) error {
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	hours := NewSchedule(pol, nil, clk.Read)
+	hours := NewSchedule(pol, nil, clk.ReadAll)
 	l := NewLoops(site.Loops, clk, sendFaults(site.Loops), log)
 	open := hours.Closed() == ""
 	if open {

@@ -98,7 +98,7 @@ func newCagedCamera(site *config.Site, name string, pol *policy.Policy, log *slo
 	if err != nil {
 		return nil, err
 	}
-	c := New(conf, pol, conn, clock.Mono, log)
+	c := New(conf, pol, conn, clock.SinceBoot, log)
 	if err := c.KeepSecrets(); err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func RunCamera(ctx context.Context, site *config.Site, name string, pol *policy.
 		return err
 	}
 	c.View.OnChange = SendCameraFaults(os.Stdout)
-	hours := NewSchedule(pol, c.Config.Hours, clock.Clock{Floor: site.Device.ClockFloor}.Read)
+	hours := NewSchedule(pol, c.Config.Hours, clock.Clock{Floor: site.Device.ClockFloor}.ReadAll)
 	var aimed atomic.Bool
 	hours.Closed = PauseWhileAimed(&aimed, hours.Closed)
 	go hours.Run(ctx, c)

@@ -103,11 +103,11 @@ func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o visi
 		return err
 	}
 	defer c.Close()
-	a.report.Layout, a.report.N = l.Number, 0
+	a.report.Layout, a.report.NCrossings = l.Number, 0
 	for a.layout.Load() == l {
 		step, err := c.Step(ctx)
 		if source.IsBadPicture(err) {
-			a.report.Bad++
+			a.report.Undecoded++
 			continue
 		}
 		if err != nil {
@@ -145,7 +145,7 @@ func (a *Sketcher) applyLayout(o *vision.Opts, l *record.Layout) {
 	for _, m := range l.Masks[:l.NMasks] {
 		o.Masks = append(o.Masks, m.Polygon())
 	}
-	for _, h := range l.Heights[:l.NHeight] {
+	for _, h := range l.Heights[:l.NHeights] {
 		o.Heights = append(o.Heights, counting.Height{
 			Foot: counting.Point{X: float64(h[0]), Y: float64(h[1])}, Top: counting.Point{X: float64(h[2]), Y: float64(h[3])}, Metres: float64(h[4]),
 		})
@@ -172,9 +172,9 @@ func streamIndex(id string) (i uint8) {
 // note keeps what a step told for the next report.
 func (a *Sketcher) addStep(step vision.Step) {
 	for _, x := range step.Crossings {
-		if int(a.report.N) < len(a.report.Passes) {
-			a.report.Passes[a.report.N] = record.Pass{Line: streamIndex(x.Stream), Class: uint8(x.Class), Dir: uint8(x.Dir)}
-			a.report.N++
+		if int(a.report.NCrossings) < len(a.report.Crossings) {
+			a.report.Crossings[a.report.NCrossings] = record.Crossing{Line: streamIndex(x.Stream), Class: uint8(x.Class), Dir: uint8(x.Dir)}
+			a.report.NCrossings++
 		}
 	}
 	for i, z := range step.Zones {
@@ -185,7 +185,7 @@ func (a *Sketcher) addStep(step vision.Step) {
 }
 
 func (a *Sketcher) sendReport() error {
-	err := a.Pen.Write(&a.report)
-	a.report.N = 0
+	err := a.Pen.WriteRecord(&a.report)
+	a.report.NCrossings = 0
 	return err
 }

@@ -29,7 +29,7 @@ const (
 func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	for i, r := range rs {
 		if r.IsZero() {
-			return nil, fmt.Errorf("append window %d of %d: %w", i+1, len(rs), ErrZero)
+			return nil, fmt.Errorf("append window %d of %d: %w", i+1, len(rs), ErrZeroRelease)
 		}
 	}
 	if len(rs) == 0 {

@@ -17,9 +17,9 @@ type Disk struct {
 	Life string // used life in steps of 10 %, as eMMC reports it (JEDEC JESD84-B51, EXT_CSD 268/269); "" if unknown
 }
 
-// Disk returns the free space from statfs and the used life from sysfs. Its
+// DiskState returns the free space from statfs and the used life from sysfs. Its
 // error is that of statfs.
-func (s *Store) Disk() (Disk, error) {
+func (s *Store) DiskState() (Disk, error) {
 	dir := filepath.Dir(s.path)
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {

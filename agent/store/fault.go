@@ -74,10 +74,10 @@ func (s *Store) keepInMemory(es []Entry) {
 // mayRetry reports whether the delay before the next attempt to write is over.
 func (s *Store) mayRetry() bool { return !time.Now().Before(s.retryAt) }
 
-// Tend tries to write the windows in memory to the file, once the retry delay
+// RetryWrites tries to write the windows in memory to the file, once the retry delay
 // is over. While the file can be written it returns at once. The uplink calls
 // it every ten seconds at most and after every failed connection.
-func (s *Store) Tend() {
+func (s *Store) RetryWrites() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fault != nil && !s.closed && s.mayRetry() {

@@ -49,9 +49,9 @@ func openAs(t interface{ Fatal(...any) }, path string) int {
 func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
 	s := openStore(t, path)
-	before := appendWindows(t, s, storetest.Streams(2), 0, 5)
+	before := appendWindows(t, s, storetest.StreamNames(2), 0, 5)
 	mend := breakDisk(t, path)
-	during := appendWindows(t, s, storetest.Streams(2), 5, 10)
+	during := appendWindows(t, s, storetest.StreamNames(2), 5, 10)
 	if st := s.Stats(); st.Fault == nil || st.InMemory != 10 {
 		t.Fatalf("%+v", st)
 	}
@@ -59,12 +59,12 @@ func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 		t.Errorf("numbers that may never reach the file: %+v", e)
 	}
 	checkEqual(t, pending(t, s), append(before, during...))
-	if err := s.Ack(during[:2]); err != nil {
+	if err := s.AckWindows(during[:2]); err != nil {
 		t.Fatal(err)
 	}
 	mend()
 	time.Sleep(1100 * time.Millisecond)
-	after := appendWindows(t, s, storetest.Streams(2), 10, 12)
+	after := appendWindows(t, s, storetest.StreamNames(2), 10, 12)
 	if st := s.Stats(); st.Fault != nil || st.InMemory != 0 {
 		t.Fatalf("%+v", st)
 	}
@@ -78,7 +78,7 @@ func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 		t.Errorf("%d windows stored", n)
 	}
 	var kinds []string
-	for _, n := range s.Notes() {
+	for _, n := range s.PendingNotes() {
 		kinds = append(kinds, n.Kind)
 	}
 	if len(kinds) != 3 || kinds[0] != "epoch" || kinds[1] != "store_failed" || kinds[2] != "store_recovered" {
@@ -88,12 +88,12 @@ func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 
 func TestTheRingIsBoundedAndWhatFallsOutHasATombstone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := openStore(t, path, store.Ring(10))
+	s := openStore(t, path, store.MaxInMemory(10))
 	defer breakDisk(t, path)()
-	all := appendWindows(t, s, storetest.Streams(1), 0, 15)
+	all := appendWindows(t, s, storetest.StreamNames(1), 0, 15)
 	checkEqual(t, pending(t, s), all[5:])
 	st := s.Stats()
-	if len(st.Tombs) != 1 || st.Tombs[0].To != 5 || st.Tombs[0].Reason != "memory" || st.Evicted != 5 {
-		t.Errorf("tombstones %v, %d evicted", st.Tombs, st.Evicted)
+	if len(st.Tombstones) != 1 || st.Tombstones[0].To != 5 || st.Tombstones[0].Reason != "memory" || st.Evicted != 5 {
+		t.Errorf("tombstones %v, %d evicted", st.Tombstones, st.Evicted)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 func FuzzARecordThatDecodesIsTheOneThatWasEncoded(f *testing.F) {
 	for i := range 8 {
-		b, err := encodeRecord(Entry{Epoch: newUUID(), Boot: newUUID(), Seq: uint64(i + 1), Synced: i%2 == 0, Release: storetest.Window("a", i)})
+		b, err := encodeRecord(Entry{Epoch: newUUID(), Boot: newUUID(), Seq: uint64(i + 1), Synced: i%2 == 0, Release: storetest.MakeWindow("a", i)})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func FuzzAnAccountThatParsesCanBeUsed(f *testing.F) {
 			return
 		}
 		n := st.Pending.total()
-		e := Entry{Release: storetest.Window("a", 0)}
+		e := Entry{Release: storetest.MakeWindow("a", 0)}
 		st.numberWindow(&e)
 		if !st.Pending.contains(e.order) || st.Pending.total() != n+1 {
 			t.Errorf("%d pending of %s", st.Pending.total(), b)
@@ -65,7 +65,7 @@ func imageOfSpool(f *testing.F) []byte {
 		f.Fatal(err)
 	}
 	for i := range 60 {
-		if _, err := s.Append(storetest.Windows(storetest.Streams(2), i)); err != nil {
+		if _, err := s.Append(storetest.MakeWindows(storetest.StreamNames(2), i)); err != nil {
 			f.Fatal(err)
 		}
 	}

@@ -20,31 +20,31 @@ func (w *wall) now() time.Time { return w.Time }
 
 func countStored(t *testing.T, s *store.Store) (n int) {
 	t.Helper()
-	if err := s.Each(func(store.Item) error { n++; return nil }); err != nil {
+	if err := s.EachWindow(func(store.Item) error { n++; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
 func TestAcknowledgedWindowsGoAfterTheirRetentionAndOthersStay(t *testing.T) {
-	w := &wall{storetest.Begin}
-	s := openStore(t, filepath.Join(t.TempDir(), "spool"), store.Now(w.now), store.Keep(time.Hour))
-	all := appendWindows(t, s, storetest.Streams(2), 0, 10)
-	if err := s.Ack(all[4:]); err != nil {
+	w := &wall{storetest.FirstStart}
+	s := openStore(t, filepath.Join(t.TempDir(), "spool"), store.WallClock(w.now), store.KeepFor(time.Hour))
+	all := appendWindows(t, s, storetest.StreamNames(2), 0, 10)
+	if err := s.AckWindows(all[4:]); err != nil {
 		t.Fatal(err)
 	}
 	w.Time = w.Add(time.Hour)
-	appendWindows(t, s, storetest.Streams(2), 10, 11)
+	appendWindows(t, s, storetest.StreamNames(2), 10, 11)
 	if n := countStored(t, s); n != 22 {
 		t.Errorf("%d windows stored within the retention", n)
 	}
 	w.Time = time.Time{} // not to be trusted
-	appendWindows(t, s, storetest.Streams(2), 11, 12)
+	appendWindows(t, s, storetest.StreamNames(2), 11, 12)
 	if n := countStored(t, s); n != 24 {
 		t.Errorf("%d windows stored: some expired by a clock that nobody trusts", n)
 	}
-	w.Time = storetest.Begin.Add(2 * time.Hour)
-	appendWindows(t, s, storetest.Streams(2), 12, 13)
+	w.Time = storetest.FirstStart.Add(2 * time.Hour)
+	appendWindows(t, s, storetest.StreamNames(2), 12, 13)
 	if n := countStored(t, s); n != 4+6 {
 		t.Errorf("%d windows stored after the retention", n)
 	}
@@ -54,31 +54,31 @@ func TestAcknowledgedWindowsGoAfterTheirRetentionAndOthersStay(t *testing.T) {
 }
 
 func TestAWindowStampedFarAheadDoesNotStopTheExpiryOfOthers(t *testing.T) {
-	w := &wall{storetest.Begin.Add(3 * time.Hour)}
-	s := openStore(t, filepath.Join(t.TempDir(), "spool"), store.Now(w.now), store.Keep(time.Hour))
+	w := &wall{storetest.FirstStart.Add(3 * time.Hour)}
+	s := openStore(t, filepath.Join(t.TempDir(), "spool"), store.WallClock(w.now), store.KeepFor(time.Hour))
 	day := int(24 * time.Hour / (5 * time.Second))
 	for _, i := range []int{3650 * day, 0, 1, 2} {
-		es, err := s.Append(storetest.Windows(storetest.Streams(1), i))
-		if err != nil || s.Ack(es) != nil {
+		es, err := s.Append(storetest.MakeWindows(storetest.StreamNames(1), i))
+		if err != nil || s.AckWindows(es) != nil {
 			t.Fatal(err)
 		}
 	}
-	appendWindows(t, s, storetest.Streams(1), 4, 5)
+	appendWindows(t, s, storetest.StreamNames(1), 4, 5)
 	if n := countStored(t, s); n != 1 {
 		t.Errorf("%d windows stored", n)
 	}
 }
 
 func TestAFullSpoolDropsAcknowledgedWindowsFirstAndThenLeavesTombstones(t *testing.T) {
-	w := &wall{storetest.Begin}
+	w := &wall{storetest.FirstStart}
 	path := filepath.Join(t.TempDir(), "spool")
-	opts := []store.Option{store.Now(w.now), store.Limit(256 << 10)}
+	opts := []store.Option{store.WallClock(w.now), store.MaxBytes(256 << 10)}
 	s := openStore(t, path, opts...)
-	first := appendWindows(t, s, storetest.Streams(4), 0, 20)
-	if err := s.Ack(first); err != nil {
+	first := appendWindows(t, s, storetest.StreamNames(4), 0, 20)
+	if err := s.AckWindows(first); err != nil {
 		t.Fatal(err)
 	}
-	all := appendWindows(t, s, storetest.Streams(4), 20, 200)
+	all := appendWindows(t, s, storetest.StreamNames(4), 20, 200)
 	s = reopenStore(t, s, path, opts...)
 	st := s.Stats()
 	if st.Fault != nil || st.Evicted == 0 {
@@ -98,7 +98,7 @@ func TestAFullSpoolDropsAcknowledgedWindowsFirstAndThenLeavesTombstones(t *testi
 	buried := 0
 	for _, e := range all {
 		dead := false
-		for _, b := range st.Tombs {
+		for _, b := range st.Tombstones {
 			dead = dead || b.Epoch == e.Epoch && b.Stream == e.Release.Stream() && b.From <= e.Seq && e.Seq <= b.To && b.Reason == "full"
 		}
 		if dead {
@@ -108,10 +108,10 @@ func TestAFullSpoolDropsAcknowledgedWindowsFirstAndThenLeavesTombstones(t *testi
 			t.Fatalf("window %s %d: pending %v, tombstone %v", e.Release.Stream(), e.Seq, held[e], dead)
 		}
 	}
-	if uint64(buried) != st.Evicted || len(st.Tombs) != 4 {
-		t.Errorf("%d buried, %d evicted, tombstones %v", buried, st.Evicted, st.Tombs)
+	if uint64(buried) != st.Evicted || len(st.Tombstones) != 4 {
+		t.Errorf("%d buried, %d evicted, tombstones %v", buried, st.Evicted, st.Tombstones)
 	}
-	if n := s.Notes(); len(n) != 4 || n[0].Kind != "evicted" {
+	if n := s.PendingNotes(); len(n) != 4 || n[0].Kind != "evicted" {
 		t.Errorf("notes %v", n)
 	}
 	a, err := s.Resend(all[0].Epoch, "stream-0", 1, 1000)
@@ -133,7 +133,7 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "spool")
 			s := openStore(t, path)
-			old := appendWindows(t, s, storetest.Streams(3), 0, 30)
+			old := appendWindows(t, s, storetest.StreamNames(3), 0, 30)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -145,15 +145,15 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 			if err := os.WriteFile(path, spoiled, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := store.Read(path); err == nil {
+			if _, err := store.OpenReadOnly(path); err == nil {
 				t.Error("read without complaint")
 			}
 			s = openStore(t, path)
-			fresh := appendWindows(t, s, storetest.Streams(3), 30, 31)
+			fresh := appendWindows(t, s, storetest.StreamNames(3), 30, 31)
 			if fresh[0].Epoch == old[0].Epoch || fresh[0].Seq != 1 {
 				t.Errorf("goes on with %+v", fresh[0])
 			}
-			if n := s.Notes(); len(n) != 1 || n[0].Kind != "spool_damaged" {
+			if n := s.PendingNotes(); len(n) != 1 || n[0].Kind != "spool_damaged" {
 				t.Errorf("notes %v", n)
 			}
 			if kept, err := os.ReadFile(path + ".damaged-1"); err != nil || !bytes.Equal(kept, spoiled) {
@@ -166,7 +166,7 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 func TestAFileThatIsSpoiledWhileItIsOpenIsReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
 	s := openStore(t, path)
-	appendWindows(t, s, storetest.Streams(3), 0, 60)
+	appendWindows(t, s, storetest.StreamNames(3), 0, 60)
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -178,10 +178,10 @@ func TestAFileThatIsSpoiledWhileItIsOpenIsReplaced(t *testing.T) {
 	if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, int(info.Size())-8192), 8192); err != nil || f.Close() != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Pending(100); !errors.Is(err, store.ErrDamaged) {
+	if _, err := s.PendingWindows(100); !errors.Is(err, store.ErrDamaged) {
 		t.Fatalf("got %v", err)
 	}
-	fresh := appendWindows(t, s, storetest.Streams(3), 60, 62)
+	fresh := appendWindows(t, s, storetest.StreamNames(3), 60, 62)
 	if st := s.Stats(); st.Fault != nil {
 		t.Fatal(st.Fault)
 	}
@@ -199,7 +199,7 @@ func TestAFileThatIsSpoiledWhileItIsOpenIsReplaced(t *testing.T) {
 func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
 	s := openStore(t, path)
-	all := appendWindows(t, s, storetest.Streams(1), 0, 30)
+	all := appendWindows(t, s, storetest.StreamNames(1), 0, 30)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -226,50 +226,50 @@ func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {
 	}
 	s = openStore(t, path)
 	checkEqual(t, pending(t, s), append(all[:12:12], all[13:]...))
-	if n := s.Notes(); len(n) != 1 || n[0].Kind != "record_damaged" {
+	if n := s.PendingNotes(); len(n) != 1 || n[0].Kind != "record_damaged" {
 		t.Errorf("notes %v", n)
 	}
 }
 
 func TestACardInAnotherMachineGoesOnUnderAFreshEpoch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := openStore(t, path, store.Machine("a"))
-	old := appendWindows(t, s, storetest.Streams(1), 0, 3)
-	s = reopenStore(t, s, path, store.Machine("b"))
-	fresh := appendWindows(t, s, storetest.Streams(1), 3, 4)
+	s := openStore(t, path, store.MachineIs("a"))
+	old := appendWindows(t, s, storetest.StreamNames(1), 0, 3)
+	s = reopenStore(t, s, path, store.MachineIs("b"))
+	fresh := appendWindows(t, s, storetest.StreamNames(1), 3, 4)
 	if fresh[0].Epoch == old[0].Epoch || fresh[0].Seq != 1 {
 		t.Errorf("goes on with %+v", fresh[0])
 	}
 	checkEqual(t, pending(t, s), append(old, fresh...))
-	n := s.Notes()
+	n := s.PendingNotes()
 	if len(n) != 1 || n[0].Kind != "epoch" || n[0].Data["previous"] != old[0].Epoch {
 		t.Errorf("notes %v", n)
 	}
-	s = reopenStore(t, s, path, store.Machine("b"))
-	if e := appendWindows(t, s, storetest.Streams(1), 4, 5)[0]; e.Epoch != fresh[0].Epoch || e.Seq != 2 {
+	s = reopenStore(t, s, path, store.MachineIs("b"))
+	if e := appendWindows(t, s, storetest.StreamNames(1), 4, 5)[0]; e.Epoch != fresh[0].Epoch || e.Seq != 2 {
 		t.Errorf("after a restart: %+v", e)
 	}
 }
 
 func TestAHollowFileIsCopiedIntoASmallOne(t *testing.T) {
-	w := &wall{storetest.Begin}
+	w := &wall{storetest.FirstStart}
 	path := filepath.Join(t.TempDir(), "spool")
-	opts := []store.Option{store.Now(w.now), store.Keep(time.Hour)}
+	opts := []store.Option{store.WallClock(w.now), store.KeepFor(time.Hour)}
 	s := openStore(t, path, opts...)
-	all := appendWindows(t, s, storetest.Streams(50), 0, 100)
+	all := appendWindows(t, s, storetest.StreamNames(50), 0, 100)
 	before, err := os.Stat(path)
-	if err != nil || s.Ack(all[:4990]) != nil {
+	if err != nil || s.AckWindows(all[:4990]) != nil {
 		t.Fatal(err)
 	}
 	w.Time = w.Add(24 * time.Hour)
 	for i := range 3 { // bbolt frees what a transaction deleted when the next begins
-		all = append(all, appendWindows(t, s, storetest.Streams(50), 100+i, 101+i)...)
+		all = append(all, appendWindows(t, s, storetest.StreamNames(50), 100+i, 101+i)...)
 	}
 	after, err := os.Stat(path)
 	if err != nil || after.Size() > before.Size()/4 {
 		t.Errorf("%d bytes, before %d", after.Size(), before.Size())
 	}
-	if err := s.Check(); err != nil {
+	if err := s.CheckFile(); err != nil {
 		t.Error(err)
 	}
 	checkEqual(t, pending(t, s), all[4990:])
@@ -281,25 +281,25 @@ func TestAHollowFileIsCopiedIntoASmallOne(t *testing.T) {
 }
 
 func TestAWatermarkIsTheOnlyEndWhereItIsAskedFor(t *testing.T) {
-	w := &wall{storetest.Begin}
+	w := &wall{storetest.FirstStart}
 	path := filepath.Join(t.TempDir(), "spool")
-	opts := []store.Option{store.Now(w.now), store.Confirmed()}
+	opts := []store.Option{store.WallClock(w.now), store.WatermarkMode()}
 	s := openStore(t, path, opts...)
-	all := appendWindows(t, s, storetest.Streams(1), 0, 10)
-	if err := s.Ack(all); err != nil || len(pending(t, s)) != 0 {
+	all := appendWindows(t, s, storetest.StreamNames(1), 0, 10)
+	if err := s.AckWindows(all); err != nil || len(pending(t, s)) != 0 {
 		t.Fatalf("%v, %d pending after the acknowledgement", err, len(pending(t, s)))
 	}
-	if err := s.Watermark(all[0].Epoch, "stream-0", 4); err != nil {
+	if err := s.SetWatermark(all[0].Epoch, "stream-0", 4); err != nil {
 		t.Fatal(err)
 	}
-	if n := s.Doubt(); n != 0 {
+	if n := s.RequeueUnconfirmed(); n != 0 {
 		t.Errorf("%d windows doubted at once", n)
 	}
-	if n := s.Doubt(); n != 6 {
+	if n := s.RequeueUnconfirmed(); n != 6 {
 		t.Errorf("%d windows doubted, want 6", n)
 	}
 	checkEqual(t, pending(t, s), all[4:])
-	if err := s.Ack(all[4:]); err != nil {
+	if err := s.AckWindows(all[4:]); err != nil {
 		t.Fatal(err)
 	}
 	s = reopenStore(t, s, path, opts...)
@@ -312,16 +312,16 @@ func TestAWatermarkIsTheOnlyEndWhereItIsAskedFor(t *testing.T) {
 func TestReadingLooksAndDoesNotTouch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
 	s := openStore(t, path)
-	appendWindows(t, s, storetest.Streams(2), 0, 5)
+	appendWindows(t, s, storetest.StreamNames(2), 0, 5)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := os.ReadFile(path)
-	r, err := store.Read(path)
-	if err != nil || r.Check() != nil || countStored(t, r) != 10 {
+	r, err := store.OpenReadOnly(path)
+	if err != nil || r.CheckFile() != nil || countStored(t, r) != 10 {
 		t.Fatal(err)
 	}
-	if _, err := r.Append([]policy.Release{storetest.Window("a", 0)}); err == nil {
+	if _, err := r.Append([]policy.Release{storetest.MakeWindow("a", 0)}); err == nil {
 		t.Error("appended to a spool that is only read")
 	}
 	if err := r.Close(); err != nil {

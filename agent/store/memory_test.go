@@ -34,13 +34,13 @@ func residentKB(t *testing.T, path string) (kb int) {
 
 func TestALargeSpoolTakesLittleMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := openStore(t, path, store.Now(storetest.Begin.UTC))
+	s := openStore(t, path, store.WallClock(storetest.FirstStart.UTC))
 	for i := range 20 {
-		if _, err := s.Append(storetest.Series("a", 500*i, 500*i+500)); err != nil {
+		if _, err := s.Append(storetest.MakeSeries("a", 500*i, 500*i+500)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s = reopenStore(t, s, path, store.Now(storetest.Begin.UTC))
+	s = reopenStore(t, s, path, store.WallClock(storetest.FirstStart.UTC))
 	if n := residentKB(t, path); n > 1000 {
 		t.Errorf("%d kB resident after opening", n)
 	}
@@ -48,7 +48,7 @@ func TestALargeSpoolTakesLittleMemory(t *testing.T) {
 	if n := residentKB(t, path); n < 2000 {
 		t.Errorf("%d kB resident after reading all: the test shows nothing", n)
 	}
-	appendWindows(t, s, storetest.Streams(1), 0, 1)
+	appendWindows(t, s, storetest.StreamNames(1), 0, 1)
 	if n := residentKB(t, path); n > 1000 {
 		t.Errorf("%d kB resident after a window", n)
 	}

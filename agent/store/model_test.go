@@ -39,7 +39,7 @@ type model struct {
 func (m *model) path() string { return filepath.Join(m.dir, fmt.Sprint(m.files)) }
 
 func (m *model) openStore() {
-	s, err := store.Open(m.path(), store.Ring(1<<20), store.Now(storetest.Begin.UTC))
+	s, err := store.Open(m.path(), store.MaxInMemory(1<<20), store.WallClock(storetest.FirstStart.UTC))
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -58,8 +58,8 @@ func (m *model) markDurable() {
 }
 
 func (m *model) appendWindow() {
-	streams := rapid.SliceOfNDistinct(rapid.SampledFrom(storetest.Streams(4)), 1, 4, rapid.ID).Draw(m.t, "streams")
-	es, err := m.s.Append(storetest.Windows(streams, m.next))
+	streams := rapid.SliceOfNDistinct(rapid.SampledFrom(storetest.StreamNames(4)), 1, 4, rapid.ID).Draw(m.t, "streams")
+	es, err := m.s.Append(storetest.MakeWindows(streams, m.next))
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func (m *model) ackSome() {
 			es = append(es, w.Entry)
 		}
 	}
-	if err := m.s.Ack(es); err != nil {
+	if err := m.s.AckWindows(es); err != nil {
 		m.t.Fatal(err)
 	}
 }
@@ -161,7 +161,7 @@ func (m *model) checkAgainst(t *rapid.T) {
 			want = append(want, w.Entry)
 		}
 	}
-	got, err := m.s.Pending(1 << 20)
+	got, err := m.s.PendingWindows(1 << 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func (m *model) checkAgainst(t *rapid.T) {
 		t.Fatalf("%d windows pending, want %d", len(got), len(want))
 	}
 	n := 0
-	if err := m.s.Each(func(store.Item) error { n++; return nil }); err != nil || n != len(m.windows) {
+	if err := m.s.EachWindow(func(store.Item) error { n++; return nil }); err != nil || n != len(m.windows) {
 		t.Fatalf("%d windows stored, want %d; %v", n, len(m.windows), err)
 	}
 }

@@ -11,12 +11,12 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// Pending returns up to n windows that are not acknowledged, oldest first.
-func (s *Store) Pending(n int) ([]Entry, error) { return s.Between(1, 1<<63, false, n) }
+// PendingWindows returns up to n windows that are not acknowledged, oldest first.
+func (s *Store) PendingWindows(n int) ([]Entry, error) { return s.PendingBetween(1, 1<<63, false, n) }
 
-// Between returns up to n unacknowledged windows with orders from lo to hi,
+// PendingBetween returns up to n unacknowledged windows with orders from lo to hi,
 // oldest or newest first. A record that cannot be read is dropped and noted.
-func (s *Store) Between(lo, hi uint64, newest bool, n int) ([]Entry, error) {
+func (s *Store) PendingBetween(lo, hi uint64, newest bool, n int) ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	orders := s.pendingOrders(lo, hi, newest, n)
@@ -110,10 +110,10 @@ func (s *Store) readWindows(orders []uint64, f func(Entry)) (lost []uint64, err 
 	return lost, s.db.View(func(tx *bolt.Tx) error { return visit(tx.Bucket(windowsBucket)) })
 }
 
-// Ack settles windows that the broker acknowledged. It is written to disk with
+// AckWindows settles windows that the broker acknowledged. It is written to disk with
 // the next window: after a crash in between, they are sent once more,
 // unchanged. It returns an error for an Entry of another origin.
-func (s *Store) Ack(es []Entry) error {
+func (s *Store) AckWindows(es []Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range es {
@@ -196,10 +196,10 @@ func (s *Store) scanStream(epoch, stream string, from uint64, f func(order, seq 
 	return nil
 }
 
-// Watermark records that the consumer has every window of a stream up to and
+// SetWatermark records that the consumer has every window of a stream up to and
 // including number to. They are settled, and deleted without waiting for their
 // retention. A lower watermark than the last one has no effect.
-func (s *Store) Watermark(epoch, stream string, to uint64) error {
+func (s *Store) SetWatermark(epoch, stream string, to uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from := s.st.Marks[epoch+" "+stream] + 1
@@ -241,11 +241,11 @@ func (s *Store) raiseMark(key string, to uint64) {
 	}
 }
 
-// Doubt makes pending again, in watermark mode, the windows that the broker
+// RequeueUnconfirmed makes pending again, in watermark mode, the windows that the broker
 // acknowledged before the previous call and that no watermark has settled
 // since. Call it at most as often as the consumer sends watermarks. It returns
 // how many windows.
-func (s *Store) Doubt() (again uint64) {
+func (s *Store) RequeueUnconfirmed() (again uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	again = s.sent[1].total()
@@ -253,9 +253,9 @@ func (s *Store) Doubt() (again uint64) {
 	return again
 }
 
-// Hear remembers the id of a command until it expires and reports whether it is
+// RememberCommand remembers the id of a command until it expires and reports whether it is
 // new. With maxHeard unexpired ids, every further command is refused.
-func (s *Store) Hear(id string, expires, now time.Time) (fresh bool) {
+func (s *Store) RememberCommand(id string, expires, now time.Time) (fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, at := range s.st.Heard {
@@ -279,23 +279,23 @@ func (s *Store) rememberID(id string, at int64) {
 	s.dirty = true
 }
 
-// Note stores an event until it has been published.
-func (s *Store) Note(kind string, data map[string]any) {
+// AddNote stores an event until it has been published.
+func (s *Store) AddNote(kind string, data map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.addNote(kind, data)
 }
 
-// Notes returns the events that are not yet published, oldest first.
-func (s *Store) Notes() []Note {
+// PendingNotes returns the events that are not yet published, oldest first.
+func (s *Store) PendingNotes() []Note {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.st.Notes)
 }
 
-// Told removes a published event, unless it has changed since: an eviction that
+// RemoveNote removes a published event, unless it has changed since: an eviction that
 // went on in the meantime stays and is published again.
-func (s *Store) Told(n Note) {
+func (s *Store) RemoveNote(n Note) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.st.Notes = slices.DeleteFunc(slices.Clone(s.st.Notes), func(o Note) bool {

@@ -14,14 +14,14 @@ import (
 type Stats struct {
 	Epoch       string
 	Last        uint64      // the highest Order so far
-	Batch       uint64      // the first Order of the last Append; 0 before the first
+	LastBatch       uint64      // the first Order of the last Append; 0 before the first
 	Stored      int         // windows in the file
 	Pending     uint64      // windows not acknowledged; in watermark mode, not below a watermark
 	InMemory    int         // windows in the ring
 	Evicted     uint64      // windows dropped because the file or the ring was full since the file was made
-	Tombs       []Tombstone // the ranges of dropped windows
+	Tombstones       []Tombstone // the ranges of dropped windows
 	Used, Limit int64       // bytes of the file in use, and the limit
-	Pages       float64     // pages written per day, over one to two days or since opening; 0 in the first hour
+	PagesPerDay       float64     // pages written per day, over one to two days or since opening; 0 in the first hour
 	Fault       error       // why the file is not written; nil while it is
 }
 
@@ -30,8 +30,8 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{
-		Epoch: s.st.Epoch, Last: s.st.Last, Batch: s.batch, Pending: s.st.Pending.total(), InMemory: len(s.ring), Evicted: s.st.Evicted,
-		Tombs: slices.Clone(s.st.Tombs), Limit: s.limit, Fault: s.fault,
+		Epoch: s.st.Epoch, Last: s.st.Last, LastBatch: s.batch, Pending: s.st.Pending.total(), InMemory: len(s.ring), Evicted: s.st.Evicted,
+		Tombstones: slices.Clone(s.st.Tombs), Limit: s.limit, Fault: s.fault,
 	}
 	if s.db == nil {
 		return st
@@ -41,7 +41,7 @@ func (s *Store) Stats() Stats {
 		st.Used = tx.Size() - int64(b.FreePageN+b.PendingPageN)*int64(s.db.Info().PageSize)
 		return nil
 	})
-	st.Pages = s.writes.perDay(time.Now())
+	st.PagesPerDay = s.writes.perDay(time.Now())
 	return st
 }
 
@@ -51,9 +51,9 @@ type Item struct {
 	Pending bool
 }
 
-// Each calls f with every stored window, oldest first, and returns the first
+// EachWindow calls f with every stored window, oldest first, and returns the first
 // error of f. A record that cannot be decoded is an error too.
-func (s *Store) Each(f func(Item) error) error {
+func (s *Store) EachWindow(f func(Item) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	visit := func(e Entry) error { return f(Item{e, s.st.Pending.contains(e.order)}) }
@@ -82,9 +82,9 @@ func (s *Store) Each(f func(Item) error) error {
 	return nil
 }
 
-// Check reads the whole file and returns the first error in its pages and
+// CheckFile reads the whole file and returns the first error in its pages and
 // records.
-func (s *Store) Check() error {
+func (s *Store) CheckFile() error {
 	s.mu.Lock()
 	f, err := os.Open(s.path) // without locking: this process holds the lock
 	if err == nil {
@@ -98,7 +98,7 @@ func (s *Store) Check() error {
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
-	return s.Each(func(Item) error { return nil })
+	return s.EachWindow(func(Item) error { return nil })
 }
 
 // ratePeriod is the period of the write rate, in hours.

@@ -38,7 +38,7 @@ var (
 	ErrForeign = errors.New("not a kerb spool") // a whole file of another program
 	ErrDamaged = errors.New("damaged spool")    // no longer a valid spool, or unreadable
 	ErrInUse   = errors.New("in use by another process")
-	ErrZero    = errors.New("a release that no policy made")
+	ErrZeroRelease    = errors.New("a release that no policy made")
 )
 
 // Entry is one stored window with its sequence number.
@@ -67,34 +67,34 @@ const (
 // Option sets one property of a spool in Open.
 type Option func(*Store)
 
-// Keep sets for how long after its end an acknowledged window is kept, so that
+// KeepFor sets for how long after its end an acknowledged window is kept, so that
 // a consumer can request it again. The default is seven days.
-func Keep(d time.Duration) Option { return func(s *Store) { s.keep = d } }
+func KeepFor(d time.Duration) Option { return func(s *Store) { s.keep = d } }
 
-// Limit sets the largest size of the file in bytes, at least 256 KiB, rounded
+// MaxBytes sets the largest size of the file in bytes, at least 256 KiB, rounded
 // down to a power of two because bbolt grows a file by doubling. The default is
 // 64 MiB.
-func Limit(n int64) Option { return func(s *Store) { s.limit = max(n, minLimit) } }
+func MaxBytes(n int64) Option { return func(s *Store) { s.limit = max(n, minLimit) } }
 
-// Ring sets how many windows are kept in memory while the file cannot be
+// MaxInMemory sets how many windows are kept in memory while the file cannot be
 // written. The default is 4096, about 2 MB.
-func Ring(n int) Option { return func(s *Store) { s.ringMax = max(n, 1) } }
+func MaxInMemory(n int) Option { return func(s *Store) { s.ringMax = max(n, 1) } }
 
-// Machine sets the identity of the hardware (see MachineID). A spool that was
+// MachineIs sets the identity of the hardware (see MachineID). A spool that was
 // written on another machine, as on a cloned card, continues under a new epoch.
-func Machine(id string) Option { return func(s *Store) { s.machine = id } }
+func MachineIs(id string) Option { return func(s *Store) { s.machine = id } }
 
-// Now sets the wall clock of retention and notes. It must return the zero time
+// WallClock sets the wall clock of retention and notes. It must return the zero time
 // while the clock is not synced: no window expires then.
-func Now(f func() time.Time) Option { return func(s *Store) { s.now = f } }
+func WallClock(f func() time.Time) Option { return func(s *Store) { s.now = f } }
 
-// Stamp sets the function that returns the boot in which a window ended and
+// StampWith sets the function that returns the boot in which a window ended and
 // whether the wall clock was synced then.
-func Stamp(f func() (boot string, synced bool)) Option { return func(s *Store) { s.stamp = f } }
+func StampWith(f func() (boot string, synced bool)) Option { return func(s *Store) { s.stamp = f } }
 
-// Confirmed turns on watermark mode: a window is settled by the consumer's
+// WatermarkMode turns on watermark mode: a window is settled by the consumer's
 // watermark, not by the broker's acknowledgement.
-func Confirmed() Option { return func(s *Store) { s.confirm = true } }
+func WatermarkMode() Option { return func(s *Store) { s.confirm = true } }
 
 // Store is an open spool. Its methods may be called from several goroutines.
 type Store struct {
@@ -161,9 +161,9 @@ func Open(path string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-// Read opens the spool at path read-only. It returns an error for a file that
+// OpenReadOnly opens the spool at path read-only. It returns an error for a file that
 // is damaged, foreign or in use, and neither renames nor creates a file.
-func Read(path string) (*Store, error) {
+func OpenReadOnly(path string) (*Store, error) {
 	s := newStore(path, nil)
 	s.readOnly = true
 	if err := s.loadFile(); err != nil {

@@ -42,7 +42,7 @@ func appendWindows(t *testing.T, s *store.Store, streams []string, from, to int)
 	t.Helper()
 	var all []store.Entry
 	for i := from; i < to; i++ {
-		es, err := s.Append(storetest.Windows(streams, i))
+		es, err := s.Append(storetest.MakeWindows(streams, i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func appendWindows(t *testing.T, s *store.Store, streams []string, from, to int)
 
 func pending(t *testing.T, s *store.Store) []store.Entry {
 	t.Helper()
-	es, err := s.Pending(1 << 20)
+	es, err := s.PendingWindows(1 << 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,9 +74,9 @@ func checkEqual(t *testing.T, got, want []store.Entry) {
 
 func TestWindowsComeBackAsTheyWereNumberedFromOneEach(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	stamp := store.Stamp(func() (string, bool) { return "b194", true })
+	stamp := store.StampWith(func() (string, bool) { return "b194", true })
 	s := openStore(t, path, stamp)
-	want := appendWindows(t, s, storetest.Streams(3), 0, 20)
+	want := appendWindows(t, s, storetest.StreamNames(3), 0, 20)
 	for i, e := range want {
 		if e.Seq != uint64(i/3+1) || e.Epoch != want[0].Epoch || e.Boot != "b194" || !e.Synced {
 			t.Fatalf("window %d is %+v", i, e)
@@ -84,7 +84,7 @@ func TestWindowsComeBackAsTheyWereNumberedFromOneEach(t *testing.T) {
 	}
 	s = reopenStore(t, s, path, stamp)
 	checkEqual(t, pending(t, s), want)
-	more := appendWindows(t, s, storetest.Streams(3), 20, 21)
+	more := appendWindows(t, s, storetest.StreamNames(3), 20, 21)
 	if more[0].Seq != 21 || more[0].Epoch != want[0].Epoch {
 		t.Errorf("after reopening: %+v", more[0])
 	}
@@ -92,12 +92,12 @@ func TestWindowsComeBackAsTheyWereNumberedFromOneEach(t *testing.T) {
 
 func TestAcknowledgedWindowsAreNotPendingButCanBeHadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
-	s := openStore(t, path, store.Now(storetest.Begin.Local))
-	all := appendWindows(t, s, storetest.Streams(2), 0, 10)
-	if err := s.Ack(all[:8]); err != nil {
+	s := openStore(t, path, store.WallClock(storetest.FirstStart.Local))
+	all := appendWindows(t, s, storetest.StreamNames(2), 0, 10)
+	if err := s.AckWindows(all[:8]); err != nil {
 		t.Fatal(err)
 	}
-	s = reopenStore(t, s, path, store.Now(storetest.Begin.Local))
+	s = reopenStore(t, s, path, store.WallClock(storetest.FirstStart.Local))
 	checkEqual(t, pending(t, s), all[8:])
 	a, err := s.Resend(all[0].Epoch, "stream-1", 2, 5)
 	if err != nil || a.Resend != 4 || a.Last != 10 || a.Gone != nil {
@@ -111,7 +111,7 @@ func TestAcknowledgedWindowsAreNotPendingButCanBeHadAgain(t *testing.T) {
 
 func TestTheZeroReleaseIsRefusedAndNothingOfTheBatchStored(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "spool"))
-	if _, err := s.Append([]policy.Release{storetest.Window("a", 0), {}}); !errors.Is(err, store.ErrZero) {
+	if _, err := s.Append([]policy.Release{storetest.MakeWindow("a", 0), {}}); !errors.Is(err, store.ErrZeroRelease) {
 		t.Errorf("got %v", err)
 	}
 	if n := s.Stats().Pending; n != 0 {
@@ -139,7 +139,7 @@ func TestAFileOfSomethingElseIsLeftAlone(t *testing.T) {
 	for _, path := range []string{other, text, dir} {
 		for what, f := range map[string]func() error{
 			"opened": func() error { _, err := store.Open(path); return err },
-			"read":   func() error { _, err := store.Read(path); return err },
+			"read":   func() error { _, err := store.OpenReadOnly(path); return err },
 		} {
 			if err := f(); !errors.Is(err, store.ErrForeign) {
 				t.Errorf("%s %s: %v", what, filepath.Base(path), err)
@@ -154,7 +154,7 @@ func TestAFileOfSomethingElseIsLeftAlone(t *testing.T) {
 func TestASpoolThatIsOpenIsInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
 	openStore(t, path)
-	if _, err := store.Read(path); !errors.Is(err, store.ErrInUse) {
+	if _, err := store.OpenReadOnly(path); !errors.Is(err, store.ErrInUse) {
 		t.Errorf("got %v", err)
 	}
 }

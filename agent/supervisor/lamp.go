@@ -54,7 +54,7 @@ func lampPin(c config.Lamp) (lamp.Pin, error) {
 // shows nothing that could be counted, and that before a broker that is not
 // reached. Outside the policy's hours, and a camera's own, nothing has to deliver.
 func (s *Supervisor) lampCode() lamp.Code {
-	r := s.Clock.Read()
+	r := s.Clock.ReadAll()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	unsighted := false

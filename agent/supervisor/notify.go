@@ -90,7 +90,7 @@ func (s *Supervisor) healthWords() string {
 	if s.online.Load() {
 		words = append(words, "broker")
 	}
-	if s.Clock.Read().Synced {
+	if s.Clock.ReadAll().Synced {
 		words = append(words, "clock")
 	}
 	return strings.Join(words, " ")

@@ -147,7 +147,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 	wards.Go(func() { s.runLamp(living) })
 	wards.Go(func() { s.serveAim(living) })
-	s.begun = s.Clock.Read()
+	s.begun = s.Clock.ReadAll()
 	err = clock.RunWindows(ctx, s.Clock, s.begun, s.Policy.Window(), s.endWindows)
 	s.drainQueue()
 	s.stopping.Store(true)

@@ -77,7 +77,7 @@ func parseCommand(b []byte) (command, error) {
 
 // acceptsCommands reports whether any verb is allowed.
 func (u *Uplink) acceptsCommands() bool {
-	return u.o.Allow != nil && (u.o.Allow(verbResend) || u.o.Allow(verbWatermark))
+	return u.o.AllowVerb != nil && (u.o.AllowVerb(verbResend) || u.o.AllowVerb(verbWatermark))
 }
 
 // handleCommand executes a command and queues its answer. A message without a
@@ -107,7 +107,7 @@ func (s *session) handleCommand(b []byte) {
 func (u *Uplink) executeCommand(c command) (*store.Account, error) {
 	now := u.now()
 	switch {
-	case !u.o.Allow(c.Verb):
+	case !u.o.AllowVerb(c.Verb):
 		return nil, errors.New("not allowed")
 	case !u.o.Clock().Synced:
 		return nil, errors.New("clock is not synced: cannot tell whether this expired")
@@ -115,11 +115,11 @@ func (u *Uplink) executeCommand(c command) (*store.Account, error) {
 		return nil, errors.New("expired")
 	case c.Expires.After(now.Add(maxCommandAhead)):
 		return nil, fmt.Errorf("expires more than %s ahead", maxCommandAhead)
-	case !u.o.Store.Hear(c.ID, c.Expires, now):
+	case !u.o.Store.RememberCommand(c.ID, c.Expires, now):
 		return nil, errors.New("heard before")
 	}
 	if c.Verb == verbWatermark {
-		return nil, u.o.Store.Watermark(c.Epoch, c.Stream, c.To)
+		return nil, u.o.Store.SetWatermark(c.Epoch, c.Stream, c.To)
 	}
 	a, err := u.o.Store.Resend(c.Epoch, c.Stream, c.From, c.To)
 	return &a, err

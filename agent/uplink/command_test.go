@@ -14,33 +14,33 @@ import (
 
 func testUplink(t *testing.T, allow func(string) bool) *Uplink {
 	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "spool"), store.Now(func() time.Time { return storetest.Begin }))
+	s, err := store.Open(filepath.Join(t.TempDir(), "spool"), store.WallClock(func() time.Time { return storetest.FirstStart }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	u, err := New(Opts{
-		Broker: "mqtt://127.0.0.1:1", Tenant: "acme", Site: "north", Device: "pi-0a1b", Store: s, Allow: allow,
+		Broker: "mqtt://127.0.0.1:1", Tenant: "acme", Site: "north", Device: "pi-0a1b", Store: s, AllowVerb: allow,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.now = func() time.Time { return storetest.Begin }
+	u.now = func() time.Time { return storetest.FirstStart }
 	return u
 }
 
 func TestACommandIsObeyedOnceWhileItIsValidAndAllowed(t *testing.T) {
 	sch := loadSchemas(t)
 	u := testUplink(t, func(verb string) bool { return verb == verbResend })
-	es, err := u.o.Store.Append(storetest.Windows(storetest.Streams(1), 0))
-	if err != nil || u.o.Store.Ack(es) != nil {
+	es, err := u.o.Store.Append(storetest.MakeWindows(storetest.StreamNames(1), 0))
+	if err != nil || u.o.Store.AckWindows(es) != nil {
 		t.Fatal(err)
 	}
 	command := func(id, verb, expires string) string {
 		return fmt.Sprintf(`{"schema":"kerb.cmd/1","id":%q,"verb":%q,"expires":%q,"epoch":%q,"stream":"stream-0","from":1,"to":9}`,
 			id, verb, expires, es[0].Epoch)
 	}
-	soon := storetest.Begin.Add(time.Minute).Format(time.RFC3339)
+	soon := storetest.FirstStart.Add(time.Minute).Format(time.RFC3339)
 	for _, c := range []struct{ cmd, want string }{
 		{command("a", "resend", soon), ""},
 		{command("a", "resend", soon), "heard before"},

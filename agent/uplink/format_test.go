@@ -51,12 +51,12 @@ func (lines) Frame(late bool) Frame {
 }
 
 func TestAnotherFormatChangesTopicsAndBytesOfWindowsOnly(t *testing.T) {
-	streams := storetest.Streams(1)
+	streams := storetest.StreamNames(1)
 	u := uplinkWithBacklog(t, streams, 3)
 	u.o.Format = lines{}
 	appendWindows(t, u, streams, 3, 4)
-	u.o.Store.Note("clock_step", nil)
-	now := storetest.Begin
+	u.o.Store.AddNote("clock_step", nil)
+	now := storetest.FirstStart
 	var got []string
 	for _, m := range drainAll(t, newScheduler(u, u.o.Store.Stats(), now), &now) {
 		text := string(m.payload)

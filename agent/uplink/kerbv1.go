@@ -32,8 +32,8 @@ func (kerbV1) Frame(late bool) Frame {
 	return Frame{}
 }
 
-// Window returns one window as the JSON object that kerb/v1 publishes.
-func Window(device string, e store.Entry) []byte {
+// EncodeWindow returns one window as the JSON object that kerb/v1 publishes.
+func EncodeWindow(device string, e store.Entry) []byte {
 	return kerbV1{}.Append(nil, Address{Device: device}, e)
 }
 

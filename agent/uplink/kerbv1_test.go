@@ -73,7 +73,7 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 			}
 			for n := range 200 {
 				y := counting.Tally{
-					Stream: "north-kerb", Kind: k, Start: storetest.Begin, End: storetest.Begin.Add(p.Window()),
+					Stream: "north-kerb", Kind: k, Start: storetest.FirstStart, End: storetest.FirstStart.Add(p.Window()),
 					Mono: 8642 * time.Second, Observed: p.Window(),
 				}
 				if k == counting.ZoneStream && n%3 == 0 {
@@ -106,7 +106,7 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 	sch, es := loadSchemas(t), everyWindow(t)
 	for _, e := range es {
-		if b := Window("pi-0a1b", e); sch.validate("count", b) != nil {
+		if b := EncodeWindow("pi-0a1b", e); sch.validate("count", b) != nil {
 			t.Fatalf("%s\n%v", b, sch.validate("count", b))
 		}
 	}
@@ -120,7 +120,7 @@ func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 // The control: a schema that accepts anything would prove no property.
 func TestTheSchemaRefusesAGapWithCountsAndAWindowWithout(t *testing.T) {
 	sch := loadSchemas(t)
-	b := Window("pi-0a1b", everyWindow(t)[0])
+	b := EncodeWindow("pi-0a1b", everyWindow(t)[0])
 	for _, swap := range [][2]string{
 		{`"quality":"ok"`, `"quality":"gap"`}, {`"counts":[`, `"cuonts":[`}, {`"seq":184467`, `"seq":0`}, {`"person"`, `"dog"`},
 	} {
@@ -137,7 +137,7 @@ func TestTheLengthOfAWindowSaysNothingAboutTheStreet(t *testing.T) {
 			continue
 		}
 		e.Synced = true
-		key, n := fmt.Sprint(e.Release.Policy(), e.Release.Kind(), e.Release.Still()), len(Window("pi-0a1b", e))
+		key, n := fmt.Sprint(e.Release.Policy(), e.Release.Kind(), e.Release.Still()), len(EncodeWindow("pi-0a1b", e))
 		if was, ok := lengths[key]; ok && was != n {
 			t.Fatalf("%d and %d bytes", was, n)
 		}
@@ -153,13 +153,13 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 		Streams: []Stream{{ID: "north", Kind: "line", Classes: []string{"person"}, Sides: &Sides{"house", "road"}}},
 		Policy:  Policy{Hash: policy.Demo().Hash()},
 	}
-	u.o.Report = func() map[string]any {
+	u.o.AgentReport = func() map[string]any {
 		return map[string]any{"walls": map[string]any{"uplink": map[string]any{"hold": 46, "open": []string{}, "landlock": 7}}}
 	}
-	if _, err := u.o.Store.Append(storetest.Windows(storetest.Streams(2), 0)); err != nil {
+	if _, err := u.o.Store.Append(storetest.MakeWindows(storetest.StreamNames(2), 0)); err != nil {
 		t.Fatal(err)
 	}
-	u.o.Store.Note("clock_step", map[string]any{"by_s": 3600})
+	u.o.Store.AddNote("clock_step", map[string]any{"by_s": 3600})
 	st := u.o.Store.Stats()
 	failed := st
 	failed.Fault = syscall.ENOSPC
@@ -167,7 +167,7 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 		t.Errorf("%s\n%v", b, sch.validate("state", b))
 	}
 	for name, b := range map[string][]byte{
-		"meta": u.encodeMeta().payload, "state": u.encodeState(st, time.Now()).payload, "event": u.encodeEvent(u.o.Store.Notes()[0]).payload,
+		"meta": u.encodeMeta().payload, "state": u.encodeState(st, time.Now()).payload, "event": u.encodeEvent(u.o.Store.PendingNotes()[0]).payload,
 	} {
 		if err := sch.validate(name, b); err != nil {
 			t.Errorf("%s\n%v", b, err)

@@ -49,7 +49,7 @@ type Sensor struct {
 	Detector string  `json:"detector"`              // neural or motion
 	Network  string  `json:"network,omitempty"`     // name of a shipped network, or "own" for the site's
 	SHA256   string  `json:"sha256,omitempty"`      // of the network's file, hexadecimal
-	Looks    float64 `json:"looks_per_s,omitempty"` // detections a second
+	DetectionRate    float64 `json:"looks_per_s,omitempty"` // detections a second
 }
 
 // Stream declares the content of one count topic.
@@ -180,16 +180,16 @@ func (u *Uplink) encodeState(st store.Stats, since time.Time) message {
 	m := stateJSON{
 		Schema: schemaState, Device: u.o.Device, Online: true, At: &now, Since: &since,
 		Backlog: &backlogJSON{Windows: st.Pending, Memory: st.InMemory}, Evicted: &st.Evicted, Clock: &clock,
-		Store: &spoolJSON{Health: "ok", Epoch: st.Epoch, Used: st.Used, Limit: st.Limit, Pages: int64(st.Pages)},
+		Store: &spoolJSON{Health: "ok", Epoch: st.Epoch, Used: st.Used, Limit: st.Limit, Pages: int64(st.PagesPerDay)},
 	}
 	if st.Fault != nil {
 		m.Store.Health, m.Store.Why = "memory", st.Fault.Error()
 	}
-	if d, err := u.o.Store.Disk(); err == nil {
+	if d, err := u.o.Store.DiskState(); err == nil {
 		m.Disk = &diskJSON{Free: d.Free, Life: d.Life}
 	}
-	if u.o.Report != nil {
-		m.Agent = u.o.Report()
+	if u.o.AgentReport != nil {
+		m.Agent = u.o.AgentReport()
 	}
 	return message{topic: u.base + "state", retained: true, payload: mustMarshal(m)}
 }

@@ -40,10 +40,10 @@ func newScheduler(u *Uplink, st store.Stats, now time.Time) *scheduler {
 // first one of the newest batch. When the batch has more than maxLive windows (a
 // backlog, or the gaps of a night without power), only its last maxLive are live.
 func firstLiveOrder(st store.Stats) uint64 {
-	if st.Batch == 0 {
+	if st.LastBatch == 0 {
 		return st.Last + 1
 	}
-	return max(st.Batch, st.Last+1-min(st.Last, maxLive))
+	return max(st.LastBatch, st.Last+1-min(st.Last, maxLive))
 }
 
 // nextMessage returns the next message; with ok false, there is none now, and
@@ -62,7 +62,7 @@ func (s *scheduler) nextMessage(now time.Time, idle bool) (m message, ok bool, w
 		s.live = s.live[1:]
 		return s.chargeBudget(s.u.packLive(e)), true, 0, nil
 	}
-	for _, n := range s.u.o.Store.Notes() {
+	for _, n := range s.u.o.Store.PendingNotes() {
 		if !s.notesSent[n.N] {
 			s.notesSent[n.N] = true
 			return s.chargeBudget(s.u.encodeEvent(n)), true, 0, nil
@@ -75,7 +75,7 @@ func (s *scheduler) nextMessage(now time.Time, idle bool) (m message, ok bool, w
 		return m, false, wait, nil
 	}
 	m, s.late = s.late[0], s.late[1:]
-	s.nextLateAt = now.Add(s.u.o.Pace)
+	s.nextLateAt = now.Add(s.u.o.LateInterval)
 	return s.chargeBudget(m), true, 0, nil
 }
 
@@ -85,11 +85,11 @@ func (s *scheduler) loadLive() error {
 	if len(s.live) > 0 {
 		return nil
 	}
-	es, err := s.u.o.Store.Between(s.nextLive, maxOrder, false, maxLive)
+	es, err := s.u.o.Store.PendingBetween(s.nextLive, maxOrder, false, maxLive)
 	if err == nil && len(es) == maxLive {
 		if at := firstLiveOrder(s.u.o.Store.Stats()); at > s.nextLive {
 			s.nextLive, s.rescan = at, true
-			es, err = s.u.o.Store.Between(at, maxOrder, false, maxLive)
+			es, err = s.u.o.Store.PendingBetween(at, maxOrder, false, maxLive)
 		}
 	}
 	if err != nil {
@@ -114,8 +114,8 @@ func (s *scheduler) loadLate(idle bool) error {
 	if s.lateFrom > s.lateTo {
 		return nil
 	}
-	newest := s.u.o.Newest
-	es, err := s.u.o.Store.Between(s.lateFrom, s.lateTo, newest, maxLateLoaded)
+	newest := s.u.o.NewestFirst
+	es, err := s.u.o.Store.PendingBetween(s.lateFrom, s.lateTo, newest, maxLateLoaded)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *scheduler) packByStream(es []store.Entry, newest bool) (late []message)
 // late message. The bucket holds at most the bytes of one second.
 func (s *scheduler) lateDelay(now time.Time) time.Duration {
 	wait := s.nextLateAt.Sub(now)
-	if limit := float64(s.u.o.Cap); limit > 0 {
+	if limit := float64(s.u.o.LateByteRate); limit > 0 {
 		s.budget = min(s.budget+limit*now.Sub(s.budgetAt).Seconds(), limit)
 		s.budgetAt = now
 		if s.budget < 0 {
@@ -181,11 +181,11 @@ func (s *scheduler) chargeBudget(m message) message {
 // forgotten, the windows are no longer pending.
 func (s *scheduler) settleMessage(m message) error {
 	if m.note != nil {
-		s.u.o.Store.Told(*m.note)
+		s.u.o.Store.RemoveNote(*m.note)
 		delete(s.notesSent, m.note.N)
 	}
 	if len(m.entries) == 0 {
 		return nil
 	}
-	return s.u.o.Store.Ack(m.entries)
+	return s.u.o.Store.AckWindows(m.entries)
 }

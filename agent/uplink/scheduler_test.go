@@ -13,7 +13,7 @@ import (
 func appendWindows(t *testing.T, u *Uplink, streams []string, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
-		if _, err := u.o.Store.Append(storetest.Windows(streams, i)); err != nil {
+		if _, err := u.o.Store.Append(storetest.MakeWindows(streams, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -25,7 +25,7 @@ func reopenStore(t *testing.T, u *Uplink, path string) {
 	if err := u.o.Store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(path, store.Now(func() time.Time { return storetest.Begin }))
+	s, err := store.Open(path, store.WallClock(func() time.Time { return storetest.FirstStart }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func uplinkWithBacklog(t *testing.T, streams []string, n int) *Uplink {
 	reopenStore(t, u, path)
 	var rs []policy.Release
 	for i := range n {
-		rs = append(rs, storetest.Windows(streams, i)...)
+		rs = append(rs, storetest.MakeWindows(streams, i)...)
 	}
 	if _, err := u.o.Store.Append(rs); err != nil {
 		t.Fatal(err)
@@ -70,9 +70,9 @@ func uplinkWithBacklog(t *testing.T, streams []string, n int) *Uplink {
 }
 
 func TestLateWindowsGoInArraysOfOneStreamBehindLiveOnes(t *testing.T) {
-	streams := storetest.Streams(2)
+	streams := storetest.StreamNames(2)
 	u := uplinkWithBacklog(t, streams, 100)
-	f, now := newScheduler(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+	f, now := newScheduler(u, u.o.Store.Stats(), storetest.FirstStart), storetest.FirstStart
 	first, ok, _, err := f.nextMessage(now, true)
 	if err != nil || !ok || !first.late || len(first.entries) != 60 {
 		t.Fatalf("%d windows, late %v, %v", len(first.entries), first.late, err)
@@ -100,10 +100,10 @@ func TestLateWindowsGoInArraysOfOneStreamBehindLiveOnes(t *testing.T) {
 
 func TestLateWindowsGoOldestOrNewestFirst(t *testing.T) {
 	for newest, want := range map[bool]uint64{false: 1, true: 941} {
-		u := uplinkWithBacklog(t, storetest.Streams(1), 1000)
-		u.o.Newest = newest
-		f := newScheduler(u, u.o.Store.Stats(), storetest.Begin)
-		m, _, _, err := f.nextMessage(storetest.Begin, true)
+		u := uplinkWithBacklog(t, storetest.StreamNames(1), 1000)
+		u.o.NewestFirst = newest
+		f := newScheduler(u, u.o.Store.Stats(), storetest.FirstStart)
+		m, _, _, err := f.nextMessage(storetest.FirstStart, true)
 		if err != nil || m.entries == nil {
 			t.Fatal(err)
 		}
@@ -115,20 +115,20 @@ func TestLateWindowsGoOldestOrNewestFirst(t *testing.T) {
 
 func TestPaceAndCapHoldLateWindowsBackAndNoOthers(t *testing.T) {
 	for name, set := range map[string]func(*Opts){
-		"pace": func(o *Opts) { o.Pace = 10 * time.Second },
-		"cap":  func(o *Opts) { o.Cap = 2000 },
+		"pace": func(o *Opts) { o.LateInterval = 10 * time.Second },
+		"cap":  func(o *Opts) { o.LateByteRate = 2000 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := uplinkWithBacklog(t, storetest.Streams(4), 200)
+			u := uplinkWithBacklog(t, storetest.StreamNames(4), 200)
 			set(&u.o)
-			f, now := newScheduler(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+			f, now := newScheduler(u, u.o.Store.Stats(), storetest.FirstStart), storetest.FirstStart
 			if _, ok, _, err := f.nextMessage(now, true); !ok || err != nil {
 				t.Fatal(err)
 			}
 			if _, ok, wait, err := f.nextMessage(now, true); ok || wait <= 0 || err != nil {
 				t.Fatalf("not held back: %v, %s, %v", ok, wait, err)
 			}
-			appendWindows(t, u, storetest.Streams(4), 200, 201)
+			appendWindows(t, u, storetest.StreamNames(4), 200, 201)
 			if m, ok, _, err := f.nextMessage(now, true); !ok || m.late || err != nil {
 				t.Fatalf("a live window was held back: %v", err)
 			}
@@ -136,7 +136,7 @@ func TestPaceAndCapHoldLateWindowsBackAndNoOthers(t *testing.T) {
 			for _, m := range drainAll(t, f, &now) {
 				bytes += m.wireSize()
 			}
-			took := now.Sub(storetest.Begin).Seconds()
+			took := now.Sub(storetest.FirstStart).Seconds()
 			if rate := float64(bytes) / took; name == "cap" && (rate > 2300 || rate < 1500) || name == "pace" && took < 130 {
 				t.Errorf("%d bytes in %.0f s", bytes, took)
 			}
@@ -145,9 +145,9 @@ func TestPaceAndCapHoldLateWindowsBackAndNoOthers(t *testing.T) {
 }
 
 func TestWindowsAskedForAgainAreSentAgainAndLiveOnesThatPileUpTurnLate(t *testing.T) {
-	streams := storetest.Streams(1)
+	streams := storetest.StreamNames(1)
 	u := uplinkWithBacklog(t, streams, 10)
-	f, now := newScheduler(u, u.o.Store.Stats(), storetest.Begin), storetest.Begin
+	f, now := newScheduler(u, u.o.Store.Stats(), storetest.FirstStart), storetest.FirstStart
 	if n := len(drainAll(t, f, &now)); n != 1 {
 		t.Fatalf("%d messages", n)
 	}
@@ -171,7 +171,7 @@ func TestWindowsAskedForAgainAreSentAgainAndLiveOnesThatPileUpTurnLate(t *testin
 	}
 	var rs []policy.Release // gaps of a night without power, all at once
 	for i := range 300 {
-		rs = append(rs, storetest.Windows(streams, 200+i)...)
+		rs = append(rs, storetest.MakeWindows(streams, 200+i)...)
 	}
 	if _, err := u.o.Store.Append(rs); err != nil {
 		t.Fatal(err)

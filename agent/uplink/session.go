@@ -82,9 +82,9 @@ func (s *session) serve(ctx context.Context) error {
 	u.online.Store(true)
 	defer u.online.Store(false)
 	u.o.Log.Info("uplink: connected", "broker", u.broker.Redacted(), "backlog", u.o.Store.Stats().Pending)
-	beat := time.NewTicker(min(u.o.Every, beatInterval))
+	beat := time.NewTicker(min(u.o.StateInterval, beatInterval))
 	defer beat.Stop()
-	doubt := tickerOrNever(u.o.Confirm)
+	doubt := tickerOrNever(u.o.ConfirmTimeout)
 	defer doubt.Stop()
 	for {
 		wait, err := s.sendReady()
@@ -101,11 +101,11 @@ func (s *session) serve(ctx context.Context) error {
 			s.queueState(false)
 		case <-timerOrNever(wait):
 		case <-beat.C:
-			u.o.Store.Tend()
+			u.o.Store.RetryWrites()
 			s.queueMeta()
 			s.queueState(false)
 		case <-doubt.C:
-			s.scheduler.rescan = u.o.Store.Doubt() > 0 || s.scheduler.rescan
+			s.scheduler.rescan = u.o.Store.RequeueUnconfirmed() > 0 || s.scheduler.rescan
 		case b := <-s.commands:
 			s.handleCommand(b)
 		case err := <-s.link.lost:
@@ -175,7 +175,7 @@ func (s *session) queueMeta() {
 func (s *session) queueState(now bool) {
 	st := s.u.o.Store.Stats()
 	v := s.u.readTriggers(st)
-	if !now && v == s.lastTriggers && time.Since(s.lastStateAt) < s.u.o.Every {
+	if !now && v == s.lastTriggers && time.Since(s.lastStateAt) < s.u.o.StateInterval {
 		return
 	}
 	s.lastTriggers, s.lastStateAt = v, time.Now()

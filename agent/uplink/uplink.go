@@ -45,15 +45,15 @@ type Opts struct {
 	Format               Format // encodes the windows; nil: kerb/v1 JSON
 
 	Store   *store.Store
-	Allow   func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
-	Confirm time.Duration          // watermark mode: how long to wait for a watermark before sending again; 0: never
-	Newest  bool                   // late windows go newest first; otherwise oldest first
-	Pace    time.Duration          // least time between two messages of late windows
-	Cap     int                    // bytes a second for late windows, less what other messages used; 0: no cap
+	AllowVerb   func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
+	ConfirmTimeout time.Duration          // watermark mode: how long to wait for a watermark before sending again; 0: never
+	NewestFirst  bool                   // late windows go newest first; otherwise oldest first
+	LateInterval    time.Duration          // least time between two messages of late windows
+	LateByteRate     int                    // bytes a second for late windows, less what other messages used; 0: no cap
 
 	Clock  func() Clock          // quality of the wall clock; nil: always synced
-	Report func() map[string]any // member "agent" of the state message; may be nil
-	Every  time.Duration         // longest time between two state messages; 0: five minutes
+	AgentReport func() map[string]any // member "agent" of the state message; may be nil
+	StateInterval  time.Duration         // longest time between two state messages; 0: five minutes
 
 	RetryMin, RetryMax time.Duration // bounds of the delay between connections; 0: 1 s and 300 s
 
@@ -104,7 +104,7 @@ func New(o Opts) (*Uplink, error) {
 	if o.ClientID == "" {
 		u.o.ClientID = makeClientID(o.Device)
 	}
-	setDefault(&u.o.Every, 5*time.Minute)
+	setDefault(&u.o.StateInterval, 5*time.Minute)
 	setDefault(&u.o.RetryMin, time.Second)
 	setDefault(&u.o.RetryMax, 300*time.Second)
 	if o.Clock == nil {
@@ -162,9 +162,9 @@ func isTopicLevel(s string) bool {
 	})
 }
 
-// Online reports whether the uplink is connected and has subscribed to its
+// IsOnline reports whether the uplink is connected and has subscribed to its
 // commands, if any are allowed.
-func (u *Uplink) Online() bool { return u.online.Load() }
+func (u *Uplink) IsOnline() bool { return u.online.Load() }
 
 // Wake reports that the spool has new windows or notes. It never blocks.
 func (u *Uplink) Wake() {
@@ -174,9 +174,9 @@ func (u *Uplink) Wake() {
 	}
 }
 
-// Try connects once and disconnects, under a client id of its own, so that a
+// CheckConnection connects once and disconnects, under a client id of its own, so that a
 // running agent keeps its connection. The error is one line with the cause.
-func (u *Uplink) Try(ctx context.Context) error {
+func (u *Uplink) CheckConnection(ctx context.Context) error {
 	l, err := u.connectAs(ctx, u.o.ClientID+"-try")
 	if err != nil {
 		return err
@@ -185,21 +185,21 @@ func (u *Uplink) Try(ctx context.Context) error {
 	return nil
 }
 
-// Tell publishes the pending events of the spool alone and disconnects. It is
+// SendEvents publishes the pending events of the spool alone and disconnects. It is
 // for a device that does not count, as when kerb run refuses its files. It
 // returns the first error; the events that were acknowledged before it are
 // settled.
-func (u *Uplink) Tell(ctx context.Context) error {
+func (u *Uplink) SendEvents(ctx context.Context) error {
 	l, err := u.connectAs(ctx, u.o.ClientID+"-tell")
 	if err != nil {
 		return err
 	}
 	defer l.disconnect(time.Second)
-	for _, n := range u.o.Store.Notes() {
+	for _, n := range u.o.Store.PendingNotes() {
 		if err := l.publishAndWait(u.encodeEvent(n)); err != nil {
 			return fmt.Errorf("tell %s: %w", n.Kind, err)
 		}
-		u.o.Store.Told(n)
+		u.o.Store.RemoveNote(n)
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			u.o.Log.Warn("uplink", "broker", u.broker.Redacted(), "err", err)
 			logged = text
 		}
-		u.o.Store.Tend()
+		u.o.Store.RetryWrites()
 		select {
 		case <-ctx.Done():
 			return nil

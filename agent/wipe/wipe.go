@@ -64,7 +64,7 @@ func ListItems(site *config.Site) (things []Item, left []string, err error) {
 		case strings.HasPrefix(n.Name(), state.AdmittedFile):
 			things = append(things, Item{Path: path, Kind: policyKind})
 		case n.Name() == state.AuditDir:
-			files, err := audit.Files(path)
+			files, err := audit.LogFiles(path)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -62,7 +62,7 @@ func TestTheWallsMarkIsNotInThePreview(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := luma(img)
-		if forms := mark.Find(seen); len(forms) > 0 {
+		if forms := mark.FindForms(seen); len(forms) > 0 {
 			t.Fatalf("picture %d holds the mark: %v", all, forms)
 		}
 		w, h = img.Bounds().Dx(), img.Bounds().Dy()
@@ -70,16 +70,16 @@ func TestTheWallsMarkIsNotInThePreview(t *testing.T) {
 			shown++
 		}
 	}
-	if forms := mark.Find(raw.Bytes()); len(forms) > 0 {
+	if forms := mark.FindForms(raw.Bytes()); len(forms) > 0 {
 		t.Errorf("the stream holds the mark: %v", forms)
 	}
 	t.Logf("%d pictures of %d×%d, %d of them with a street: no mark in %d bytes", all, w, h, shown, raw.Len())
 
-	sent, err := mark.JPEG(0)
-	if err != nil || len(mark.Find(sent)) == 0 {
+	sent, err := mark.EncodeJPEG(0)
+	if err != nil || len(mark.FindForms(sent)) == 0 {
 		t.Errorf("control: no mark in what the camera sent: %v", err)
 	}
-	if forms := mark.Find(leak(t, mark, w, h)); len(forms) == 0 {
+	if forms := mark.FindForms(leak(t, mark, w, h)); len(forms) == 0 {
 		t.Error("control: a preview that showed the detector's grid would not be caught")
 	}
 }
@@ -90,7 +90,7 @@ func markedCamera(t *testing.T, mark *canary.Mark) string {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 		for n := 0; r.Context().Err() == nil; n++ {
-			b, err := mark.JPEG(n)
+			b, err := mark.EncodeJPEG(n)
 			if err != nil {
 				return
 			}
@@ -112,7 +112,7 @@ func markedCamera(t *testing.T, mark *canary.Mark) string {
 // detector reduces 640×480 pixels, a third of each side, sent as the real one is.
 func leak(t *testing.T, mark *canary.Mark, w, h int) []byte {
 	t.Helper()
-	pix := mark.Pixels(0)
+	pix := mark.LumaPixels(0)
 	img := image.NewGray(image.Rect(0, 0, w, h))
 	k := w / (canary.Width / 3)
 	for y := range h {

@@ -22,18 +22,18 @@ func TestTheClockMayLieButTheAccountDoesNot(t *testing.T) {
 		start time.Time
 		turns []time.Duration
 	}{
-		"1970":                 {time.Unix(20, 0).UTC(), []time.Duration{storetest.Begin.Sub(time.Unix(60, 0))}},
-		"ten years on":         {storetest.Begin, []time.Duration{long, -long}},
-		"ten years back":       {storetest.Begin, []time.Duration{-long, long}},
-		"one hour back":        {storetest.Begin, []time.Duration{-time.Hour}},
-		"into the next window": {storetest.Begin, []time.Duration{3 * time.Second}},
-		"to and fro":           {storetest.Begin, []time.Duration{-3 * time.Second, 3 * time.Second, -time.Hour, time.Hour}},
+		"1970":                 {time.Unix(20, 0).UTC(), []time.Duration{storetest.FirstStart.Sub(time.Unix(60, 0))}},
+		"ten years on":         {storetest.FirstStart, []time.Duration{long, -long}},
+		"ten years back":       {storetest.FirstStart, []time.Duration{-long, long}},
+		"one hour back":        {storetest.FirstStart, []time.Duration{-time.Hour}},
+		"into the next window": {storetest.FirstStart, []time.Duration{3 * time.Second}},
+		"to and fro":           {storetest.FirstStart, []time.Duration{-3 * time.Second, 3 * time.Second, -time.Hour, time.Hour}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := clock.Reading{Wall: c.start, Mono: time.Minute, Awake: time.Minute, Synced: c.start.Year() > 2000}
 			synced := r.Synced
 			s, err := store.Open(filepath.Join(t.TempDir(), "spool"),
-				store.Stamp(func() (string, bool) { return "b194", synced }), store.Now(func() time.Time { return time.Time{} }))
+				store.StampWith(func() (string, bool) { return "b194", synced }), store.WallClock(func() time.Time { return time.Time{} }))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,18 +66,18 @@ func TestTheClockMayLieButTheAccountDoesNot(t *testing.T) {
 				for end := r.Mono + 23*time.Second; r.Mono < end; {
 					d := time.Duration(1 + rnd.Int64N(int64(time.Second)))
 					r.Wall, r.Mono, r.Awake = r.Wall.Add(d), r.Mono+d, r.Awake+d
-					take(w.Advance(r))
+					take(w.AdvanceTo(r))
 				}
 				if i < len(c.turns) {
 					r.Wall, r.Synced = r.Wall.Add(c.turns[i]), true
 				}
 			}
-			take(w.Stop(r))
+			take(w.StopAt(r))
 			if steps != len(c.turns) {
 				t.Errorf("%d steps seen of %d", steps, len(c.turns))
 			}
 			seq, mono := uint64(0), time.Duration(0)
-			err = s.Each(func(i store.Item) error {
+			err = s.EachWindow(func(i store.Item) error {
 				if seq++; i.Seq != seq || i.Release.Mono() < mono || !i.Release.StartTime().Before(i.Release.EndTime()) {
 					t.Errorf("window %d: number %d, %s–%s, mono %s", seq, i.Seq, i.Release.StartTime(), i.Release.EndTime(), i.Release.Mono())
 				}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func openStore(t *testing.T, opts ...store.Option) *store.Store {
 	t.Helper()
-	opts = append([]store.Option{store.Now(func() time.Time { return storetest.Begin })}, opts...)
+	opts = append([]store.Option{store.WallClock(func() time.Time { return storetest.FirstStart })}, opts...)
 	s, err := store.Open(filepath.Join(t.TempDir(), "spool"), opts...)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func run(t *testing.T, o uplink.Opts) (u *uplink.Uplink, stop func()) {
 func fill(t *testing.T, s *store.Store, streams []string, from, to int, between func(i int)) {
 	t.Helper()
 	for i := from; i < to; i++ {
-		if _, err := s.Append(storetest.Windows(streams, i)); err != nil {
+		if _, err := s.Append(storetest.MakeWindows(streams, i)); err != nil {
 			t.Fatal(err)
 		}
 		if between != nil {
@@ -77,7 +77,7 @@ func fill(t *testing.T, s *store.Store, streams []string, from, to int, between 
 func TestEveryWindowArrivesAlthoughTheBrokerStopsAgainAndAgain(t *testing.T) {
 	b := startMosquitto(t, persistent(t)...)
 	k := newSink(t, b.url())
-	s, streams := openStore(t), storetest.Streams(3)
+	s, streams := openStore(t), storetest.StreamNames(3)
 	fill(t, s, streams, 0, 50, nil) // a backlog from before
 	u, _ := run(t, uplink.Opts{Broker: b.url(), Store: s})
 	fill(t, s, streams, 50, 250, func(i int) {
@@ -102,7 +102,7 @@ func TestABrokerThatRefusesThePasswordIsOneClearLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = u.Try(t.Context())
+	err = u.CheckConnection(t.Context())
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "broker refuses") {
 		t.Errorf("got %v", err)
 	}

@@ -42,8 +42,8 @@ func TestWhatTheBrokerAcknowledgedAndLostComesAgainWhenAsked(t *testing.T) {
 	b := startMosquitto(t)
 	k := newSink(t, b.url())
 	k.client.Disconnect(100) // its session stays; the broker keeps messages for it, in memory
-	s, streams := openStore(t), storetest.Streams(4)
-	u, _ := run(t, uplink.Opts{Broker: b.url(), Store: s, Allow: allowed})
+	s, streams := openStore(t), storetest.StreamNames(4)
+	u, _ := run(t, uplink.Opts{Broker: b.url(), Store: s, AllowVerb: allowed})
 	fill(t, s, streams, 0, 250, func(int) { u.Wake() })
 	settled(t, s, 20*time.Second)
 	b.kill()
@@ -90,8 +90,8 @@ func answered(t *testing.T, k *sink, id string) bool {
 
 func TestWithWatermarksNothingNeedsToBeAsked(t *testing.T) {
 	b := startMosquitto(t)
-	s, streams := openStore(t, store.Confirmed()), storetest.Streams(2)
-	u, _ := run(t, uplink.Opts{Broker: b.url(), Store: s, Allow: allowed, Confirm: 300 * time.Millisecond})
+	s, streams := openStore(t, store.WatermarkMode()), storetest.StreamNames(2)
+	u, _ := run(t, uplink.Opts{Broker: b.url(), Store: s, AllowVerb: allowed, ConfirmTimeout: 300 * time.Millisecond})
 	fill(t, s, streams, 0, 100, func(int) { u.Wake() }) // nobody listens: all is acknowledged and lost
 	time.Sleep(300 * time.Millisecond)
 	k := newSink(t, b.url())
@@ -121,7 +121,7 @@ func TestStateSaysWhetherTheDeviceIsThereAndHowItIs(t *testing.T) {
 	}
 	eventually(t, state(`"online":true`))
 	eventually(t, func() bool { return len(k.messages("meta")) > 0 })
-	s.Note("clock_step", map[string]any{"by_s": 3600})
+	s.AddNote("clock_step", map[string]any{"by_s": 3600})
 	stop()
 	eventually(t, state(`"online":false`))
 
@@ -233,11 +233,11 @@ func TestThreeDaysDrainInSeconds(t *testing.T) {
 	}
 	b := startMosquitto(t)
 	k := newSink(t, b.url())
-	s, streams := openStore(t), storetest.Streams(4)
+	s, streams := openStore(t), storetest.StreamNames(4)
 	for i := 0; i < minutes; i += 60 { // an hour a transaction, to be done sooner
 		var batch []policy.Release
 		for j := i; j < min(i+60, minutes-1); j++ {
-			batch = append(batch, storetest.Windows(streams, j)...)
+			batch = append(batch, storetest.MakeWindows(streams, j)...)
 		}
 		if _, err := s.Append(batch); err != nil {
 			t.Fatal(err)

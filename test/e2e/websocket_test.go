@@ -39,12 +39,12 @@ func TestWindowsTravelOverAWebSocket(t *testing.T) {
 	}
 	defer srv.Close()
 	s := openStore(t)
-	fill(t, s, storetest.Streams(2), 0, 30, nil)
+	fill(t, s, storetest.StreamNames(2), 0, 30, nil)
 	u, stop := run(t, uplink.Opts{Broker: "ws://" + address + "/mqtt", Store: s})
 	defer stop() // before the server, whose close would wait
-	fill(t, s, storetest.Streams(2), 30, 40, func(int) { u.Wake() })
+	fill(t, s, storetest.StreamNames(2), 30, 40, func(int) { u.Wake() })
 	settled(t, s, 20*time.Second)
-	if err := u.Try(context.Background()); err != nil {
+	if err := u.CheckConnection(context.Background()); err != nil {
 		t.Error(err)
 	}
 }

@@ -91,7 +91,7 @@ func (m *measure) clip(t *testing.T, path string, n int, o vision.Opts, eye func
 			continue
 		}
 		c.DrawSketch(&s)
-		b, err := d.Draw(&s)
+		b, err := d.DrawJPEG(&s)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,7 +66,7 @@ func mount(t *testing.T) (mnt, fault string) {
 
 func pendingIs(t *testing.T, s *store.Store, want []store.Entry) {
 	t.Helper()
-	got, err := s.Pending(1 << 20)
+	got, err := s.PendingWindows(1 << 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestAFailingFsyncStopsNothing(t *testing.T) {
 	fill := func(n int) {
 		t.Helper()
 		for range n {
-			es, err := s.Append(storetest.Windows(storetest.Streams(4), next))
+			es, err := s.Append(storetest.MakeWindows(storetest.StreamNames(4), next))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -91,7 +91,7 @@ func TestTheConnectedNodeOfAClusterIsKilledAgainAndAgain(t *testing.T) {
 	front, back := newBalancer(t, c, 0), newBalancer(t, c, 1)
 	k := &sink{seen: map[window]json.RawMessage{}}
 	k.subscribe(t, back)
-	s, err := store.Open(filepath.Join(t.TempDir(), "spool"), store.Now(func() time.Time { return storetest.Begin }))
+	s, err := store.Open(filepath.Join(t.TempDir(), "spool"), store.WallClock(func() time.Time { return storetest.FirstStart }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestTheConnectedNodeOfAClusterIsKilledAgainAndAgain(t *testing.T) {
 				return
 			case <-tick.C:
 			}
-			if _, err := s.Append(storetest.Windows(storetest.Streams(4), n)); err != nil {
+			if _, err := s.Append(storetest.MakeWindows(storetest.StreamNames(4), n)); err != nil {
 				t.Error(err)
 			}
 			u.Wake()

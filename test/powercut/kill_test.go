@@ -33,15 +33,15 @@ func fillUntilKilled(dir, from string) error {
 	if err != nil {
 		return err
 	}
-	now := storetest.Begin
+	now := storetest.FirstStart
 	s, err := store.Open(filepath.Join(dir, "spool"), spoolOptions(&now)...)
 	if err != nil {
 		return err
 	}
 	rnd := rand.New(rand.NewPCG(uint64(window), 1))
 	for ; ; window++ {
-		now = storetest.Begin.Add(time.Duration(window) * 5 * time.Second)
-		es, err := s.Append(storetest.Windows(storetest.Streams(4), window))
+		now = storetest.FirstStart.Add(time.Duration(window) * 5 * time.Second)
+		es, err := s.Append(storetest.MakeWindows(storetest.StreamNames(4), window))
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func fillUntilKilled(dir, from string) error {
 			mark += fmt.Sprintf("A %s %x\n", entryName(e), entryDigest(e))
 		}
 		if s.Stats().Pending > 400 {
-			if es, err = s.Pending(100 + rnd.IntN(200)); err != nil {
+			if es, err = s.PendingWindows(100 + rnd.IntN(200)); err != nil {
 				return err
 			}
 			for _, e := range es {
@@ -62,7 +62,7 @@ func fillUntilKilled(dir, from string) error {
 		if _, err := os.Stdout.WriteString(mark); err != nil {
 			return err
 		}
-		if err := s.Ack(es); err != nil {
+		if err := s.AckWindows(es); err != nil {
 			return err
 		}
 	}
@@ -128,13 +128,13 @@ func (a *windowAccount) auditKilled(t *testing.T, path string) {
 	if err != nil || db.Close() != nil {
 		t.Fatal(err)
 	}
-	s, err = store.Read(path)
+	s, err = store.OpenReadOnly(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	has := map[string]bool{}
-	err = s.Each(func(i store.Item) error {
+	err = s.EachWindow(func(i store.Item) error {
 		n := entryName(i.Entry)
 		if has[n] {
 			t.Errorf("%s twice", n)

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 func spoolOptions(now *time.Time) []store.Option {
-	return []store.Option{store.Keep(time.Hour), store.Now(func() time.Time { return *now })}
+	return []store.Option{store.KeepFor(time.Hour), store.WallClock(func() time.Time { return *now })}
 }
 
 // fillAndCompact fills, empties and compacts a spool. It marks each window once
@@ -42,7 +42,7 @@ func fillAndCompact(dir string) error {
 	if err != nil {
 		return err
 	}
-	now := storetest.Begin
+	now := storetest.FirstStart
 	path := filepath.Join(dir, "spool")
 	s, err := store.Open(path, spoolOptions(&now)...)
 	if err != nil {
@@ -52,14 +52,14 @@ func fillAndCompact(dir string) error {
 	var open []store.Entry
 	window := 0
 	for round := range 3 {
-		streams := storetest.Streams(4)
+		streams := storetest.StreamNames(4)
 		for i := range 120 {
 			if i >= 60 && i < 90 {
-				streams = storetest.Streams(120) // fill it up, so that it can be hollowed out
+				streams = storetest.StreamNames(120) // fill it up, so that it can be hollowed out
 			} else {
 				streams = streams[:4]
 			}
-			es, err := s.Append(storetest.Windows(streams, window))
+			es, err := s.Append(storetest.MakeWindows(streams, window))
 			if err != nil {
 				return err
 			}
@@ -80,7 +80,7 @@ func fillAndCompact(dir string) error {
 					mark += fmt.Sprintf("S %s\n", entryName(e))
 				}
 				fmt.Fprint(marks, mark)
-				if err := s.Ack(open[:n]); err != nil {
+				if err := s.AckWindows(open[:n]); err != nil {
 					return err
 				}
 				open = open[n:]

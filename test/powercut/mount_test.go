@@ -65,7 +65,7 @@ func newWindowLedger(t *testing.T, s *store.Store) *windowLedger {
 func (l *windowLedger) appendWindows(windows int) {
 	l.t.Helper()
 	for range windows {
-		es, err := l.s.Append(storetest.Windows(storetest.Streams(4), l.next))
+		es, err := l.s.Append(storetest.MakeWindows(storetest.StreamNames(4), l.next))
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func (l *windowLedger) appendWindows(windows int) {
 // checkPending checks that every window is pending, unchanged.
 func (l *windowLedger) checkPending() {
 	l.t.Helper()
-	es, err := l.s.Pending(1 << 20)
+	es, err := l.s.PendingWindows(1 << 20)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func fillDisk(t *testing.T, path string) {
 func waitRecovered(t *testing.T, s *store.Store) {
 	t.Helper()
 	for range 200 {
-		if s.Tend(); s.Stats().Fault == nil {
+		if s.RetryWrites(); s.Stats().Fault == nil {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -200,7 +200,7 @@ func TestADiskThatTurnsReadOnlyStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	held, err := s.Pending(1 << 20)
+	held, err := s.PendingWindows(1 << 20)
 	if err != nil || len(held) != 80 {
 		t.Fatalf("%d windows of the file, %v", len(held), err)
 	}

@@ -168,14 +168,14 @@ func (a *windowAccount) auditSpool(t *testing.T, left map[string][]byte) string 
 	}
 	defer s.Close()
 	if kept, _ := filepath.Glob(filepath.Join(dir, "*.damaged*")); kept != nil {
-		return fmt.Sprint("damaged: ", s.Notes()[0].Data["why"])
+		return fmt.Sprint("damaged: ", s.PendingNotes()[0].Data["why"])
 	}
-	if err := s.Check(); err != nil {
+	if err := s.CheckFile(); err != nil {
 		return err.Error()
 	}
 	has := map[string]bool{}
 	fault := ""
-	err = s.Each(func(i store.Item) error {
+	err = s.EachWindow(func(i store.Item) error {
 		has[entryName(i.Entry)] = true
 		if want := a.all[entryName(i.Entry)]; want != "" && want != fmt.Sprintf("%x", entryDigest(i.Entry)) {
 			fault = entryName(i.Entry) + " is another window"
@@ -190,7 +190,7 @@ func (a *windowAccount) auditSpool(t *testing.T, left map[string][]byte) string 
 			return w + " is lost"
 		}
 	}
-	es, err := s.Append(storetest.Windows(storetest.Streams(4), 1<<20))
+	es, err := s.Append(storetest.MakeWindows(storetest.StreamNames(4), 1<<20))
 	if err != nil {
 		return err.Error()
 	}

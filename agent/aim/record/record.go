@@ -27,7 +27,7 @@ const (
 	MaxZones   = 16
 	MaxMasks   = 16
 	MaxCorners = 32
-	MaxPasses  = 32 // crossings in one report
+	MaxCrossings  = 32 // crossings in one report
 
 	MinHeight = 0.5 // metres, of an upright object that gives the scale
 	MaxHeight = 20  // metres
@@ -39,23 +39,23 @@ type Report struct {
 	Layout   uint32 // Number of the Layout that was counted with
 	Watching bool   // the camera delivers
 	Pictures uint64 // pictures so far
-	Bad      uint64 // pictures so far that could not be decoded
+	Undecoded      uint64 // pictures so far that could not be decoded
 	Fault    uint8  // fault of the camera's view: an index of Faults
 	Sketch   counting.Sketch
-	Passes   [MaxPasses]Pass
-	N        uint8                             // used entries of the array above
+	Crossings   [MaxCrossings]Crossing
+	NCrossings        uint8                             // used entries of the array above
 	Zones    [MaxZones][counting.Classes]uint8 // objects present, by zone and class
 }
 
-// Faults returns the words of the faults of a camera's view, in the order of
+// FaultWords returns the words of the faults of a camera's view, in the order of
 // counting/vision/health, which reads pictures and is therefore not imported
 // here.
-func Faults() []string {
+func FaultWords() []string {
 	return []string{"", "frozen", "dark", "blinded", "covered", "blurred", "moved", "drops"}
 }
 
-// Pass is one crossing: index of the line in the Layout, class and direction.
-type Pass struct{ Line, Class, Dir uint8 }
+// Crossing is one crossing: index of the line in the Layout, class and direction.
+type Crossing struct{ Line, Class, Dir uint8 }
 
 // Layout says where to count: numbers alone, in fractions of the picture,
 // without names.
@@ -68,7 +68,7 @@ type Layout struct {
 	NLines  uint8
 	NZones  uint8
 	NMasks  uint8
-	NHeight uint8 // 0 or 2
+	NHeights uint8 // 0 or 2
 }
 
 // Area is a polygon of N corners.
@@ -97,9 +97,9 @@ type Writer struct {
 // NewWriter returns a Writer to w.
 func NewWriter(w io.Writer) *Writer { return &Writer{to: w} }
 
-// Write encodes and writes a *Report or a *Layout. It allocates in the first
+// WriteRecord encodes and writes a *Report or a *Layout. It allocates in the first
 // call only.
-func (p *Writer) Write(record any) error {
+func (p *Writer) WriteRecord(record any) error {
 	n := binary.Size(record)
 	if n < 0 {
 		return fmt.Errorf("write %T: not of a fixed size", record)
@@ -136,10 +136,10 @@ func ReadReport(r io.Reader) (*Report, error) {
 	if err := readRecord(r, m); err != nil {
 		return nil, err
 	}
-	if !m.Sketch.InBounds() && m.Sketch.Width > 0 || int(m.N) > len(m.Passes) || int(m.Fault) >= len(Faults()) {
+	if !m.Sketch.InBounds() && m.Sketch.Width > 0 || int(m.NCrossings) > len(m.Crossings) || int(m.Fault) >= len(FaultWords()) {
 		return nil, fmt.Errorf("%w: a sketch beyond its bounds", ErrForeign)
 	}
-	for _, p := range m.Passes[:m.N] {
+	for _, p := range m.Crossings[:m.NCrossings] {
 		if p.Line >= MaxLines || p.Class >= counting.Classes || p.Dir >= counting.Directions {
 			return nil, fmt.Errorf("%w: a crossing of nothing", ErrForeign)
 		}
@@ -160,7 +160,7 @@ func ReadLayout(r io.Reader) (*Layout, error) {
 	if err := readRecord(r, l); err != nil {
 		return nil, err
 	}
-	if l.NLines > MaxLines || l.NZones > MaxZones || l.NMasks > MaxMasks || l.NHeight != 0 && l.NHeight != 2 {
+	if l.NLines > MaxLines || l.NZones > MaxZones || l.NMasks > MaxMasks || l.NHeights != 0 && l.NHeights != 2 {
 		return nil, fmt.Errorf("%w: more than there is room for", ErrForeign)
 	}
 	in := func(vs ...float32) bool {
@@ -183,7 +183,7 @@ func ReadLayout(r io.Reader) (*Layout, error) {
 			}
 		}
 	}
-	for _, h := range l.Heights[:l.NHeight] {
+	for _, h := range l.Heights[:l.NHeights] {
 		ok = ok && in(h[:4]...) && h[4] >= MinHeight && h[4] <= MaxHeight
 	}
 	if !ok {

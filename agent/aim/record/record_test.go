@@ -10,7 +10,7 @@ import (
 func encoded(t testing.TB, record any) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := NewWriter(&b).Write(record); err != nil {
+	if err := NewWriter(&b).WriteRecord(record); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -29,7 +29,7 @@ func report(n int) *Report {
 
 func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	r := report(7)
-	r.N, r.Passes[0] = 1, Pass{1, 2, 1}
+	r.NCrossings, r.Crossings[0] = 1, Crossing{1, 2, 1}
 	got, err := ReadReport(bytes.NewReader(encoded(t, r)))
 	if err != nil || *got != *r {
 		t.Errorf("%v: %+v", err, got)
@@ -51,8 +51,8 @@ func TestWhatNoSketchCanBeIsRefused(t *testing.T) {
 		"something inside":     func(r *Report) { r.Sketch.Cells[5] = counting.CellNothing + 1 },
 		"too many objects":     func(r *Report) { r.Sketch.N = counting.SketchObjects + 1 },
 		"an object outside":    func(r *Report) { r.Sketch.N = 1; r.Sketch.Objects[0] = counting.Outline{X1: 999, Value: 1} },
-		"an unknown fault":     func(r *Report) { r.Fault = uint8(len(Faults())) },
-		"a crossing of no one": func(r *Report) { r.N = 1; r.Passes[0].Class = counting.Classes },
+		"an unknown fault":     func(r *Report) { r.Fault = uint8(len(FaultWords())) },
+		"a crossing of no one": func(r *Report) { r.NCrossings = 1; r.Crossings[0].Class = counting.Classes },
 	} {
 		r := report(1)
 		spoil(r)

@@ -11,15 +11,15 @@ import (
 	"kerb/counting"
 )
 
-// Begin is the start of window 0.
-var Begin = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+// FirstStart is the start of window 0.
+var FirstStart = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
-// Window returns the i-th five-second window of a stream, cleared by the policy
+// MakeWindow returns the i-th five-second window of a stream, cleared by the policy
 // of kerb demo; every seventh is a gap. It panics if the policy refuses it.
-func Window(stream string, i int) policy.Release { return clearWindow(policy.Demo(), stream, i) }
+func MakeWindow(stream string, i int) policy.Release { return clearWindow(policy.Demo(), stream, i) }
 
-// Series returns the windows from…to-1 of a stream.
-func Series(stream string, from, to int) []policy.Release {
+// MakeSeries returns the windows from…to-1 of a stream.
+func MakeSeries(stream string, from, to int) []policy.Release {
 	p := policy.Demo()
 	out := make([]policy.Release, 0, to-from)
 	for i := from; i < to; i++ {
@@ -32,7 +32,7 @@ func Series(stream string, from, to int) []policy.Release {
 func clearWindow(p *policy.Policy, stream string, i int) policy.Release {
 	t := counting.Tally{
 		Stream: stream, Kind: counting.LineStream,
-		Start: Begin.Add(time.Duration(i) * p.Window()), Mono: time.Hour + time.Duration(i+1)*p.Window(),
+		Start: FirstStart.Add(time.Duration(i) * p.Window()), Mono: time.Hour + time.Duration(i+1)*p.Window(),
 		Observed: p.Window(),
 	}
 	t.End = t.Start.Add(p.Window())
@@ -50,8 +50,8 @@ func clearWindow(p *policy.Policy, stream string, i int) policy.Release {
 	return r
 }
 
-// Streams returns n names of streams.
-func Streams(n int) []string {
+// StreamNames returns n names of streams.
+func StreamNames(n int) []string {
 	out := make([]string, n)
 	for i := range out {
 		out[i] = fmt.Sprintf("stream-%d", i)
@@ -59,8 +59,8 @@ func Streams(n int) []string {
 	return out
 }
 
-// Windows returns the i-th window of each stream.
-func Windows(streams []string, i int) []policy.Release {
+// MakeWindows returns the i-th window of each stream.
+func MakeWindows(streams []string, i int) []policy.Release {
 	p := policy.Demo()
 	out := make([]policy.Release, len(streams))
 	for j, s := range streams {

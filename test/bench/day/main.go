@@ -59,7 +59,7 @@ func measureDay(broker string) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(filepath.Join(dir, "spool.db"), store.Keep(pol.Retention()))
+	db, err := store.Open(filepath.Join(dir, "spool.db"), store.KeepFor(pol.Retention()))
 	if err != nil {
 		return err
 	}
