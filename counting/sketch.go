@@ -45,21 +45,21 @@ type Sketch struct {
 // Sketch, and the cell value of its class.
 type Outline struct {
 	X0, Y0, X1, Y1 uint16 // X1 and Y1 excluded
-	Value             uint8
+	Value          uint8
 }
 
 // View describes the picture as a whole, in numbers: the ground's perspective,
 // the rate, the exposure and the noise.
 type View struct {
-	Horizon float32 // where the ground ends, in heights of the picture; above it: negative
-	ScaleSlope float32 // pixels per metre on the ground, per height of the picture below the horizon
-	ScaleLogSD  float32 // standard deviation of the logarithm of that scale
-	ScaleMeasured   bool    // the scale was measured by hand
-	LooksPerSecond    float32 // rate of the looks at the picture, 1/s
-	Bright  uint8   // part of the picture that is burnt out, %
-	Dark    uint8   // part that is black, %
-	Mean    uint8   // mean shade, 0–255
-	Noise   float32 // grey levels between two looks of a place without motion
+	Horizon        float32 // where the ground ends, in heights of the picture; above it: negative
+	ScaleSlope     float32 // pixels per metre on the ground, per height of the picture below the horizon
+	ScaleLogSD     float32 // standard deviation of the logarithm of that scale
+	ScaleMeasured  bool    // the scale was measured by hand
+	LooksPerSecond float32 // rate of the looks at the picture, 1/s
+	Bright         uint8   // part of the picture that is burnt out, %
+	Dark           uint8   // part that is black, %
+	Mean           uint8   // mean shade, 0–255
+	Noise          float32 // grey levels between two looks of a place without motion
 }
 
 // PixelsPerMetre gives the pixels per metre on the ground at a row y, in heights of the

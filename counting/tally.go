@@ -22,7 +22,7 @@ type Stream struct {
 	ID      string
 	Kind    Kind
 	Sensor  string  // the camera or loop that feeds it
-	Polled   bool    // of a zone: it is seen at instants, minutes apart, not all the time
+	Polled  bool    // of a zone: it is seen at instants, minutes apart, not all the time
 	Classes []Class // which cells its windows have, in wire order
 }
 
@@ -49,7 +49,7 @@ type Tally struct {
 	Start, End time.Time     // wall clock, UTC, aligned to the window length
 	Mono       time.Duration // monotonic time of End, since boot
 	Observed   time.Duration // how much of the window was seen, 0…End-Start
-	Polled      bool          // of a zone: it was seen at instants
+	Polled     bool          // of a zone: it was seen at instants
 	Instants   uint32        // number of instants; each counts as a second of Presence
 	Quality    Quality
 	Reason     string // why Quality is not OK: a short fixed word, such as "camera_lost"

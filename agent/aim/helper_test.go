@@ -41,12 +41,12 @@ func openSession(t *testing.T, change func(*Opts)) *testSession {
 		Device: "pi-0a1b", Camera: "north", Classes: []string{"person", "vehicle"}, Sketches: true,
 		Plan: Plan{Lines: []Line{{ID: "kerb", From: Point{0, 0.5}, To: Point{1, 0.5}, Classes: []string{"person", "vehicle"}}}},
 		Now:  d.clock, Until: time.Hour,
-		AnnounceCode:   func(code, _ string) { d.lock(func() { d.code = code }) },
-		LogAction:   func(_, what string) { d.lock(func() { d.notes = append(d.notes, what) }) },
-		CheckPlan:  func(Plan) []Complaint { return nil },
-		SavePlan:   func(p Plan) error { d.lock(func() { d.saved = append(d.saved, p) }); return nil },
-		UndoPlan:   func() (Plan, error) { return Plan{}, nil },
-		StoreResult: func(r Result) error { d.lock(func() { d.kept = append(d.kept, r) }); return nil },
+		AnnounceCode: func(code, _ string) { d.lock(func() { d.code = code }) },
+		LogAction:    func(_, what string) { d.lock(func() { d.notes = append(d.notes, what) }) },
+		CheckPlan:    func(Plan) []Complaint { return nil },
+		SavePlan:     func(p Plan) error { d.lock(func() { d.saved = append(d.saved, p) }); return nil },
+		UndoPlan:     func() (Plan, error) { return Plan{}, nil },
+		StoreResult:  func(r Result) error { d.lock(func() { d.kept = append(d.kept, r) }); return nil },
 	}
 	if change != nil {
 		change(&o)

@@ -25,9 +25,9 @@ func (b *ChainBreak) Error() string {
 
 // Report is the result of Verify.
 type Report struct {
-	First uint64 // number of the oldest entry that is kept; 0: none
-	Head  Head   // of the chain, up to its first break
-	UnfinishedBytes  int    // bytes of an unfinished line at the very end
+	First           uint64 // number of the oldest entry that is kept; 0: none
+	Head            Head   // of the chain, up to its first break
+	UnfinishedBytes int    // bytes of an unfinished line at the very end
 }
 
 // VerifyLog reads the log in dir, checks every entry and every link, and calls

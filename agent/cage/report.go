@@ -19,11 +19,11 @@ type Report struct {
 
 // Wall is one ability that a role must not have, and the result of trying it.
 type Wall struct {
-	Name  string `json:"name"`            // completes "it cannot …"
-	Holds bool   `json:"holds"`           // the attempt was refused
-	Errno string `json:"errno,omitempty"` // the kernel's answer; empty: the call succeeded, or How is not a call
-	How   string `json:"how"`             // the attempt
-	Reason   string `json:"may,omitempty"`   // why this role may do it, or do without the wall; empty: it must hold
+	Name   string `json:"name"`            // completes "it cannot …"
+	Holds  bool   `json:"holds"`           // the attempt was refused
+	Errno  string `json:"errno,omitempty"` // the kernel's answer; empty: the call succeeded, or How is not a call
+	How    string `json:"how"`             // the attempt
+	Reason string `json:"may,omitempty"`   // why this role may do it, or do without the wall; empty: it must hold
 }
 
 // Strict returns an error that names every wall that should hold and does not.

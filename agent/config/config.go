@@ -26,13 +26,13 @@ import (
 
 // Site is a checked site.toml.
 type Site struct {
-	Device  Device
-	Broker  Broker
-	Trust   Trust
-	Cameras []Camera
-	Loops   Loops
+	Device      Device
+	Broker      Broker
+	Trust       Trust
+	Cameras     []Camera
+	Loops       Loops
 	Comparisons []Comparison
-	Lamp    Lamp
+	Lamp        Lamp
 
 	file  string
 	sheet *mistake.Sheet
@@ -74,8 +74,8 @@ type Camera struct {
 	Certificate  string        // SHA-256 of the camera's certificate, 32 bytes; empty: CAFile decides
 	UDP          bool          // RTSP only: pictures come by UDP
 	FPS          float64       // pictures a second that are processed, 1–30; 0: all
-	PollEvery        time.Duration // the polling interval, 10 s–1 h; 0: the camera sends pictures by itself
-	Hours        week.Spans   // when the camera is open, in the time zone of the policy's hours; nil: always
+	PollEvery    time.Duration // the polling interval, 10 s–1 h; 0: the camera sends pictures by itself
+	Hours        week.Spans    // when the camera is open, in the time zone of the policy's hours; nil: always
 	Detector     string        // auto, neural or motion
 	Model        string        // the network's file, or the name of one in the binary; empty: auto chooses
 	ModelSum     string        // the hash that the file must have, as sha256:…; empty: not checked

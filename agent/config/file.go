@@ -75,7 +75,7 @@ type cameraFile struct {
 	Transport    string       `toml:"transport"`
 	FPS          float64      `toml:"fps"`
 	Every        duration     `toml:"every"`
-	Hours        week.Spans  `toml:"hours"`
+	Hours        week.Spans   `toml:"hours"`
 	Detector     string       `toml:"detector"`
 	Model        string       `toml:"model"`
 	Lines        []lineFile   `toml:"line"`

@@ -33,15 +33,15 @@ type LoopLine struct {
 // LoopLane is one stream, measured with one loop, or with two in the direction
 // of travel.
 type LoopLane struct {
-	ID         string
-	Loops      []string // names of one or two lines, in the direction a to b
-	Relays     []string // names of the fault relays of its cards
-	Reverse    bool     // Loops are in the direction b to a
-	Spacing    float64  // m, from the leading edge of the first loop to that of the second
-	LoopLength float64  // m along the road
-	MeanLength float64  // m, of vehicles, declared: with it the speed at a single loop is estimated
-	LengthClasses    string   // the length classes: uk or tls
-	Split      bool     // motorcycle, car and heavy are told apart by length
+	ID            string
+	Loops         []string // names of one or two lines, in the direction a to b
+	Relays        []string // names of the fault relays of its cards
+	Reverse       bool     // Loops are in the direction b to a
+	Spacing       float64  // m, from the leading edge of the first loop to that of the second
+	LoopLength    float64  // m along the road
+	MeanLength    float64  // m, of vehicles, declared: with it the speed at a single loop is estimated
+	LengthClasses string   // the length classes: uk or tls
+	Split         bool     // motorcycle, car and heavy are told apart by length
 }
 
 // Streams returns one stream for each lane. Each lane is a sensor of its own,

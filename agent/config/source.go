@@ -21,13 +21,13 @@ type SourceKind uint8
 // The kinds.
 const (
 	SceneSource     SourceKind = iota // scene:NAME, the built-in street
-	RecordingSource             // path of a recording, played in a loop
-	MJPEGSource                // http(s)://…, an endless Motion-JPEG stream
-	RTSPSource                  // rtsp(s)://…
-	DeviceSource                // /dev/…, a V4L2 device
-	CSISource                   // csi:N, a camera on a Raspberry Pi's connector, read with rpicam-vid
-	CommandSource               // the output of a program
-	SnapshotSource              // http(s)://…, polled: one picture or short clip for each request
+	RecordingSource                   // path of a recording, played in a loop
+	MJPEGSource                       // http(s)://…, an endless Motion-JPEG stream
+	RTSPSource                        // rtsp(s)://…
+	DeviceSource                      // /dev/…, a V4L2 device
+	CSISource                         // csi:N, a camera on a Raspberry Pi's connector, read with rpicam-vid
+	CommandSource                     // the output of a program
+	SnapshotSource                    // http(s)://…, polled: one picture or short clip for each request
 )
 
 // Kind is the kind of this camera's source.

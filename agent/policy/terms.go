@@ -61,7 +61,7 @@ func (m mask) toPolygon() counting.Polygon {
 
 type hours struct {
 	Open     week.Spans `toml:"open"`
-	Timezone string      `toml:"timezone"`
+	Timezone string     `toml:"timezone"`
 }
 
 type clearing struct {

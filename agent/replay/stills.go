@@ -28,11 +28,11 @@ var errStill = errors.New("motion is seen between pictures, and a still is alone
 
 // still is what `kerb replay -json` prints for one image.
 type still struct {
-	Image    string                    `json:"image"`
-	Detector string                    `json:"detector"`
-	Network  string                    `json:"network"`
-	MS       float64                   `json:"ms"`
-	Region   counting.Polygon          `json:"region"` // in fractions of the picture
+	Image    string                       `json:"image"`
+	Detector string                       `json:"detector"`
+	Network  string                       `json:"network"`
+	MS       float64                      `json:"ms"`
+	Region   counting.Polygon             `json:"region"` // in fractions of the picture
 	Classes  map[string]truth.StillResult `json:"classes"`
 }
 

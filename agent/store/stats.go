@@ -14,14 +14,14 @@ import (
 type Stats struct {
 	Epoch       string
 	Last        uint64      // the highest Order so far
-	LastBatch       uint64      // the first Order of the last Append; 0 before the first
+	LastBatch   uint64      // the first Order of the last Append; 0 before the first
 	Stored      int         // windows in the file
 	Pending     uint64      // windows not acknowledged; in watermark mode, not below a watermark
 	InMemory    int         // windows in the ring
 	Evicted     uint64      // windows dropped because the file or the ring was full since the file was made
-	Tombstones       []Tombstone // the ranges of dropped windows
+	Tombstones  []Tombstone // the ranges of dropped windows
 	Used, Limit int64       // bytes of the file in use, and the limit
-	PagesPerDay       float64     // pages written per day, over one to two days or since opening; 0 in the first hour
+	PagesPerDay float64     // pages written per day, over one to two days or since opening; 0 in the first hour
 	Fault       error       // why the file is not written; nil while it is
 }
 

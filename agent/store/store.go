@@ -35,10 +35,10 @@ import (
 // The reasons for which a file cannot be used as a spool, and for which a window
 // cannot be stored.
 var (
-	ErrForeign = errors.New("not a kerb spool") // a whole file of another program
-	ErrDamaged = errors.New("damaged spool")    // no longer a valid spool, or unreadable
-	ErrInUse   = errors.New("in use by another process")
-	ErrZeroRelease    = errors.New("a release that no policy made")
+	ErrForeign     = errors.New("not a kerb spool") // a whole file of another program
+	ErrDamaged     = errors.New("damaged spool")    // no longer a valid spool, or unreadable
+	ErrInUse       = errors.New("in use by another process")
+	ErrZeroRelease = errors.New("a release that no policy made")
 )
 
 // Entry is one stored window with its sequence number.

@@ -15,10 +15,10 @@ const matchWindow = 1.5 // seconds
 // Report compares the counts of one clip with its truth. Its JSON is part of
 // the object of kerb replay -json.
 type Report struct {
-	Lines     []LineResult           `json:"lines"`
-	Occupancy map[string]OccupancyError  `json:"occupancy"`
-	Error     map[string]ClassError `json:"error"`
-	Crossings []CountedCrossing          `json:"crossings"`
+	Lines     []LineResult              `json:"lines"`
+	Occupancy map[string]OccupancyError `json:"occupancy"`
+	Error     map[string]ClassError     `json:"error"`
+	Crossings []CountedCrossing         `json:"crossings"`
 }
 
 // LineResult is the result for one line, class and direction.

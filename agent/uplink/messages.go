@@ -45,11 +45,11 @@ type Acceptance struct {
 
 // Sensor names the detector that finds the objects of one camera.
 type Sensor struct {
-	ID       string  `json:"id"`
-	Detector string  `json:"detector"`              // neural or motion
-	Network  string  `json:"network,omitempty"`     // name of a shipped network, or "own" for the site's
-	SHA256   string  `json:"sha256,omitempty"`      // of the network's file, hexadecimal
-	DetectionRate    float64 `json:"looks_per_s,omitempty"` // detections a second
+	ID            string  `json:"id"`
+	Detector      string  `json:"detector"`              // neural or motion
+	Network       string  `json:"network,omitempty"`     // name of a shipped network, or "own" for the site's
+	SHA256        string  `json:"sha256,omitempty"`      // of the network's file, hexadecimal
+	DetectionRate float64 `json:"looks_per_s,omitempty"` // detections a second
 }
 
 // Stream declares the content of one count topic.

@@ -44,16 +44,16 @@ type Opts struct {
 	Birth                Birth  // contents of the meta message
 	Format               Format // encodes the windows; nil: kerb/v1 JSON
 
-	Store   *store.Store
-	AllowVerb   func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
+	Store          *store.Store
+	AllowVerb      func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
 	ConfirmTimeout time.Duration          // watermark mode: how long to wait for a watermark before sending again; 0: never
-	NewestFirst  bool                   // late windows go newest first; otherwise oldest first
-	LateInterval    time.Duration          // least time between two messages of late windows
-	LateByteRate     int                    // bytes a second for late windows, less what other messages used; 0: no cap
+	NewestFirst    bool                   // late windows go newest first; otherwise oldest first
+	LateInterval   time.Duration          // least time between two messages of late windows
+	LateByteRate   int                    // bytes a second for late windows, less what other messages used; 0: no cap
 
-	Clock  func() Clock          // quality of the wall clock; nil: always synced
-	AgentReport func() map[string]any // member "agent" of the state message; may be nil
-	StateInterval  time.Duration         // longest time between two state messages; 0: five minutes
+	Clock         func() Clock          // quality of the wall clock; nil: always synced
+	AgentReport   func() map[string]any // member "agent" of the state message; may be nil
+	StateInterval time.Duration         // longest time between two state messages; 0: five minutes
 
 	RetryMin, RetryMax time.Duration // bounds of the delay between connections; 0: 1 s and 300 s
 

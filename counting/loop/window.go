@@ -50,18 +50,18 @@ type Window struct {
 	Reason     string // why Quality is not OK: a fixed word, such as loop_stuck_on
 	Faults     Fault  // every fault that held at some time of the window
 
-	Counted   [counting.Classes]bool
-	Passages  [counting.Classes][counting.Directions]uint32
-	Lone      uint32 // passages that only one of two loops saw; they are in Passages
-	Unsized   uint32 // passages of a lane with Split without a known length; they are in Passages as cars
-	Headways  [TimeBins]uint32
-	Gaps      [TimeBins]uint32
-	Headway   time.Duration // Σ of the headways, for checks: mean headway × passages = time
-	Speeds    [SpeedBins]uint32
-	Estimated bool   // the speeds rest on the declared mean length of a vehicle
-	Doubtful  uint32 // speeds whose trailing edges differ from the leading ones by more than a quarter; they are in Speeds
-	Lengths   [MaxBins]uint32
-	LengthBins      LengthBins // the bins of Lengths
+	Counted    [counting.Classes]bool
+	Passages   [counting.Classes][counting.Directions]uint32
+	Lone       uint32 // passages that only one of two loops saw; they are in Passages
+	Unsized    uint32 // passages of a lane with Split without a known length; they are in Passages as cars
+	Headways   [TimeBins]uint32
+	Gaps       [TimeBins]uint32
+	Headway    time.Duration // Σ of the headways, for checks: mean headway × passages = time
+	Speeds     [SpeedBins]uint32
+	Estimated  bool   // the speeds rest on the declared mean length of a vehicle
+	Doubtful   uint32 // speeds whose trailing edges differ from the leading ones by more than a quarter; they are in Speeds
+	Lengths    [MaxBins]uint32
+	LengthBins LengthBins // the bins of Lengths
 
 	Loops  [2]LoopSums // the second is empty for a single loop
 	Slow   uint32      // vehicles of at least 2.0 s on the first loop

@@ -32,19 +32,19 @@ type Source interface {
 
 // Opts are the options of a Counter. Points are fractions of the picture, 0–1.
 type Opts struct {
-	Width, Height int                // of the Source's pictures, in pixels: 16–8192
-	Lines         []counting.Line    // where crossings are counted
-	Zones         []counting.Zone    // where presence is counted
-	Masks         []counting.Polygon // blacked out before any detection
-	Classes       []counting.Class   // that may be counted; nil: person, bicycle and vehicle
-	Heights       []counting.Height  // two known heights, or none: the scale is learnt
-	FollowMax     time.Duration      // longest time an object is tracked; 0: never, zones only
-	Network       *neural.Net        // detects the objects, with help from motion; nil: motion alone
-	NetworkInterval         time.Duration      // least time between two pictures that the network sees; 0: all that motion sees
-	NetworkShare         float64            // most of one core's time that the network may take, measured; 0: no limit
-	Workers       int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
-	Health        *health.Monitor      // judges the camera's health; nil: off. One may serve several Counters of one camera in turn
-	Sketcher      *Sketcher          // draws for the aiming page; nil: no sketch can be made
+	Width, Height   int                // of the Source's pictures, in pixels: 16–8192
+	Lines           []counting.Line    // where crossings are counted
+	Zones           []counting.Zone    // where presence is counted
+	Masks           []counting.Polygon // blacked out before any detection
+	Classes         []counting.Class   // that may be counted; nil: person, bicycle and vehicle
+	Heights         []counting.Height  // two known heights, or none: the scale is learnt
+	FollowMax       time.Duration      // longest time an object is tracked; 0: never, zones only
+	Network         *neural.Net        // detects the objects, with help from motion; nil: motion alone
+	NetworkInterval time.Duration      // least time between two pictures that the network sees; 0: all that motion sees
+	NetworkShare    float64            // most of one core's time that the network may take, measured; 0: no limit
+	Workers         int                // goroutines that share a picture; 0: GOMAXPROCS, at most 2
+	Health          *health.Monitor    // judges the camera's health; nil: off. One may serve several Counters of one camera in turn
+	Sketcher        *Sketcher          // draws for the aiming page; nil: no sketch can be made
 
 	// Memory allocates the block of so many zero bytes in which all planes that bear a
 	// picture lie until Close; nil: Go's heap.

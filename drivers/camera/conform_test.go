@@ -35,9 +35,9 @@ func TestAVIConforms(t *testing.T) {
 func TestAVIWithBadPicturesConforms(t *testing.T) {
 	path := file(t, "bad.avi", avi(spoiled(t)...))
 	cameratest.TestSource(t, cameratest.Case{
-		Open:     func() (cameratest.Source, error) { return opened(OpenAVI(path, Limits{})) },
-		Pictures: 9,
-		BadPictures:      []int{3, 5},
+		Open:        func() (cameratest.Source, error) { return opened(OpenAVI(path, Limits{})) },
+		Pictures:    9,
+		BadPictures: []int{3, 5},
 	})
 }
 
@@ -53,9 +53,9 @@ func TestStillsConform(t *testing.T) {
 				paths = append(paths, file(t, fmt.Sprintf("%d.jpg", i), p))
 			}
 			cameratest.TestSource(t, cameratest.Case{
-				Open:     func() (cameratest.Source, error) { return opened(OpenStills(paths, Limits{})) },
-				Pictures: 9,
-				BadPictures:      bad,
+				Open:        func() (cameratest.Source, error) { return opened(OpenStills(paths, Limits{})) },
+				Pictures:    9,
+				BadPictures: bad,
 				// A file cannot be opened without it.
 				Allocates: true,
 			})
@@ -95,8 +95,8 @@ func TestStreamConforms(t *testing.T) {
 				OpenStalled: func() (cameratest.Source, error) {
 					return opened(OpenStream(&endless{bytes.NewReader(data), make(chan struct{})}, Limits{}, 0))
 				},
-				Pictures: 9,
-				BadPictures:      bad,
+				Pictures:    9,
+				BadPictures: bad,
 			})
 		})
 	}
@@ -121,9 +121,9 @@ func TestRawConforms(t *testing.T) {
 func TestRawThatEndsInsideAPictureConforms(t *testing.T) {
 	data := make([]byte, 40*30*9+100)
 	cameratest.TestSource(t, cameratest.Case{
-		Open:     func() (cameratest.Source, error) { return opened(openGray(bytes.NewReader(data), 40, 30, Limits{})) },
-		Pictures: 10,
-		BadPictures:      []int{9},
+		Open:        func() (cameratest.Source, error) { return opened(openGray(bytes.NewReader(data), 40, 30, Limits{})) },
+		Pictures:    10,
+		BadPictures: []int{9},
 	})
 }
 
@@ -165,9 +165,9 @@ func TestMJPEGConforms(t *testing.T) {
 				OpenStalled: func() (cameratest.Source, error) {
 					return opened(OpenMJPEG(t.Context(), stalled, Limits{}, HTTPOpts{}))
 				},
-				Pictures:  9,
-				BadPictures:       bad,
-				Allocates: true, // net/http does
+				Pictures:    9,
+				BadPictures: bad,
+				Allocates:   true, // net/http does
 			})
 		})
 	}

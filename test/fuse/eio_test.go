@@ -122,7 +122,7 @@ func TestAFailingFsyncStopsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := 0; s.Stats().Fault != nil; i++ {
-			if s.Tend(); i > 200 {
+			if s.RetryWrites(); i > 200 {
 				t.Fatalf("no recovery: %v", s.Stats().Fault)
 			}
 			time.Sleep(50 * time.Millisecond)

@@ -23,11 +23,11 @@ import (
 // The bounds of the layout of one camera.
 const (
 	// The bounds of the layout of one camera.
-	MaxLines   = 16
-	MaxZones   = 16
-	MaxMasks   = 16
-	MaxCorners = 32
-	MaxCrossings  = 32 // crossings in one report
+	MaxLines     = 16
+	MaxZones     = 16
+	MaxMasks     = 16
+	MaxCorners   = 32
+	MaxCrossings = 32 // crossings in one report
 
 	MinHeight = 0.5 // metres, of an upright object that gives the scale
 	MaxHeight = 20  // metres
@@ -36,15 +36,15 @@ const (
 // Report is one message of the process that reads the camera: a sketch, and the
 // crossings since the sketch before.
 type Report struct {
-	Layout   uint32 // Number of the Layout that was counted with
-	Watching bool   // the camera delivers
-	Pictures uint64 // pictures so far
-	Undecoded      uint64 // pictures so far that could not be decoded
-	Fault    uint8  // fault of the camera's view: an index of Faults
-	Sketch   counting.Sketch
-	Crossings   [MaxCrossings]Crossing
-	NCrossings        uint8                             // used entries of the array above
-	Zones    [MaxZones][counting.Classes]uint8 // objects present, by zone and class
+	Layout     uint32 // Number of the Layout that was counted with
+	Watching   bool   // the camera delivers
+	Pictures   uint64 // pictures so far
+	Undecoded  uint64 // pictures so far that could not be decoded
+	Fault      uint8  // fault of the camera's view: an index of Faults
+	Sketch     counting.Sketch
+	Crossings  [MaxCrossings]Crossing
+	NCrossings uint8                             // used entries of the array above
+	Zones      [MaxZones][counting.Classes]uint8 // objects present, by zone and class
 }
 
 // FaultWords returns the words of the faults of a camera's view, in the order of
@@ -60,14 +60,14 @@ type Crossing struct{ Line, Class, Dir uint8 }
 // Layout says where to count: numbers alone, in fractions of the picture,
 // without names.
 type Layout struct {
-	Number  uint32
-	Lines   [MaxLines][4]float32 // x, y, x, y
-	Zones   [MaxZones]Area
-	Masks   [MaxMasks]Area
-	Heights [2][5]float32 // foot x, y, top x, y, metres
-	NLines  uint8
-	NZones  uint8
-	NMasks  uint8
+	Number   uint32
+	Lines    [MaxLines][4]float32 // x, y, x, y
+	Zones    [MaxZones]Area
+	Masks    [MaxMasks]Area
+	Heights  [2][5]float32 // foot x, y, top x, y, metres
+	NLines   uint8
+	NZones   uint8
+	NMasks   uint8
 	NHeights uint8 // 0 or 2
 }
 

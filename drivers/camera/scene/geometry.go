@@ -79,12 +79,12 @@ func cos(turns float64) float64 { return sin(turns + 0.25) }
 // Camera is the pose and the horizontal field of view of the camera, an ideal
 // pinhole without distortion: x = cx + f·X/Z.
 type Camera struct {
-	Height float64 // of the lens above the ground, m, 5–30
-	Across float64 // from the left kerb to the right, m, -10–30
-	Tilt   float64 // below the horizon, degrees, 2–80
-	Yaw    float64 // to the right of the street's direction, degrees, -40–40
-	Roll   float64 // clockwise, degrees, -10–10
-	FieldOfView   float64 // horizontal angle of view, degrees, 20–100
+	Height      float64 // of the lens above the ground, m, 5–30
+	Across      float64 // from the left kerb to the right, m, -10–30
+	Tilt        float64 // below the horizon, degrees, 2–80
+	Yaw         float64 // to the right of the street's direction, degrees, -40–40
+	Roll        float64 // clockwise, degrees, -10–10
+	FieldOfView float64 // horizontal angle of view, degrees, 20–100
 }
 
 // pinhole projects places of the street to canvas pixels.

@@ -27,7 +27,7 @@ type PixelFormat string
 const (
 	Grey  PixelFormat = "GREY" // luma only
 	NV12  PixelFormat = "NV12" // planar 4:2:0
-	YU12   PixelFormat = "YU12" // planar 4:2:0
+	YU12  PixelFormat = "YU12" // planar 4:2:0
 	YUYV  PixelFormat = "YUYV" // packed 4:2:2, luma first
 	UYVY  PixelFormat = "UYVY" // packed 4:2:2, colour first
 	MJPEG PixelFormat = "MJPG"
