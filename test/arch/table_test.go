@@ -129,7 +129,7 @@ var rooms = []room{
 	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", ours: []string{
 		"agent/admission", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
-		"agent/policy", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop", "counting/vision/health",
+		"agent/policy", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
@@ -149,7 +149,7 @@ var rooms = []room{
 	{path: "agent/store/storetest", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", ours: []string{
 		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/opener",
-		"agent/policy", "agent/process", "agent/state", "agent/week", "counting", "counting/vision/health", "drivers/lamp", "drivers/loop",
+		"agent/policy", "agent/process", "agent/state", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", libs: []string{sysLib}, bans: outside},
 	{path: "agent/truth", ours: []string{"counting"}, bans: speaker},
@@ -166,7 +166,7 @@ var rooms = []room{
 	{path: "counting/neural/onnx", libs: []string{protoLib}, bans: darkRoom},
 	{path: "counting/neural/onnx/onnxtest", ours: []string{"counting/neural/onnx"}, libs: []string{protoLib}},
 	{path: "counting/vision", ours: []string{"counting", "counting/neural", "counting/vision/health"}, bans: darkRoom},
-	{path: "counting/vision/health", bans: darkRoom},
+	{path: "counting/vision/health", ours: []string{"counting"}, bans: darkRoom},
 	{path: "drivers/board", libs: []string{periphHostLib}, bans: eyes},
 	{path: "drivers/camera", ours: []string{"drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
 	{path: "drivers/camera/cameratest", libs: []string{goleakLib}},
