@@ -121,7 +121,7 @@ var rooms = []room{
 		"agent/cage", "agent/config", "agent/handover", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
 		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
-	{path: "agent/process", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc"}, bans: map[string]string{
+	{path: "agent/process", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
 		"net": "only the opener dials", "image": noPictureTyp, "image/jpeg": noPictureTyp,
 	}},
 	{path: "agent/proof", ours: []string{
@@ -135,9 +135,10 @@ var rooms = []room{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
+	{path: "agent/retry", bans: values},
 	{path: "agent/sensor", ours: []string{
 		"agent/aim/record", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
-		"agent/policy", "agent/source", "agent/week", "counting", "counting/loop", "counting/neural", "counting/neural/nets",
+		"agent/policy", "agent/retry", "agent/source", "agent/week", "counting", "counting/loop", "counting/neural", "counting/neural/nets",
 		"counting/vision", "counting/vision/health", "drivers/camera", "drivers/loop",
 	}, bans: seeing},
 	{path: "agent/source", ours: []string{
@@ -153,7 +154,7 @@ var rooms = []room{
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", libs: []string{sysLib}, bans: outside},
 	{path: "agent/truth", ours: []string{"counting"}, bans: speaker},
-	{path: "agent/uplink", ours: []string{"agent/policy", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/uplink", ours: []string{"agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
 	{path: "agent/week", bans: values},
 	{path: "agent/wipe", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
 	{path: "configs", bans: speaker},
