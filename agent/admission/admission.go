@@ -179,7 +179,7 @@ func (v Decision) keepReference(dir string) error {
 			b = append(b, signatureComment+string(bytes.TrimRight(line, "\r"))+"\n"...)
 		}
 	}
-	return state.ReplaceFile(filepath.Join(dir, state.AdmittedFile), b)
+	return state.Replace(filepath.Join(dir, state.AdmittedFile), b, "")
 }
 
 func NewRefusal(err error) Refusal { return Refusal{err} }
