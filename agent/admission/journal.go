@@ -17,8 +17,8 @@ import (
 
 // Journal writes the audit log of a running agent and reports the policy for the
 // state message. An audit log that cannot be written is logged and does not stop
-// the counting. Write and StateReport of a nil Journal do nothing, for the
-// demonstration, which has none.
+// the counting. A nil Journal has no entries and an empty report: the
+// demonstration needs none.
 type Journal struct {
 	Audit    *audit.Log // nil: it cannot be written
 	Decision Decision   // of this start

@@ -62,7 +62,7 @@ func (c *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
 // goes back no further than the retention, after which a gap would be deleted
 // anyway.
 //
-// While r is not synced it does nothing: without a synced clock the length of
+// While r is not synced it only returns: without a synced clock the length of
 // the time is unknown. The caller calls it again with each window. A spool that
 // cannot be read is logged and gets no gaps; other errors are those of
 // ClearAndStore.

@@ -2,9 +2,10 @@
 // site.toml) and replaces a file so that a power cut leaves the old or the new
 // one.
 //
-// It refuses to know what the files hold: the spool is read by store, the audit
+// It does not read the contents: the spool is read by store, the audit
 // log by audit, the policy that was last in force by admission, the acceptance
-// records by publisher. It reaches no network and starts no program.
+// records by publisher. It refuses the network and other programs: it imports
+// neither.
 package state
 
 import (
