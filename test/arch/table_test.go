@@ -43,7 +43,7 @@ var eyes = map[string]string{
 
 // speaker is what the packages that store and send may not touch.
 var speaker = map[string]string{
-	"image": "whoever speaks must not be able to see", "image/jpeg": "whoever speaks must not be able to see",
+	"image": "the process that sends must not be able to see", "image/jpeg": "the process that sends must not be able to see",
 	"unsafe": "stored bytes are read with checks", "os/exec": "nothing that a broker says may start a program",
 }
 
