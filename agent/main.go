@@ -1,7 +1,3 @@
-// Command kerb counts people and vehicles at the kerb and forgets what it saw.
-//
-// This package holds the commands, one file each, and the wiring between the
-// rooms. Everything that can be known without a terminal lives elsewhere.
 package main
 
 import (
