@@ -209,7 +209,7 @@ func (s *Supervisor) sendPauseState(place int, c *process.Process) {
 
 // recordAim enters what aiming did into the audit log and tells the uplink.
 func (s *Supervisor) recordAim(m *ipc.Aim) {
-	s.Journal.Write("aim_"+m.Word(), m.Data(s.Site.CameraName(int(m.Sensor))))
+	s.Journal.WriteEntry("aim_"+m.Word(), m.Data(s.Site.CameraName(int(m.Sensor))))
 	s.queue.pushNote(func(n uint64) []ipc.Message {
 		told := *m
 		told.N = n

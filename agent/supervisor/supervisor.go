@@ -265,7 +265,7 @@ func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 	if s.stopping.Load() {
 		return
 	}
-	s.Journal.Write("sense_lost", map[string]any{"process": p.watcher.Name, "why": ipc.LostWord(why)})
+	s.Journal.WriteEntry("sense_lost", map[string]any{"process": p.watcher.Name, "why": ipc.LostWord(why)})
 	s.queue.pushNote(func(n uint64) []ipc.Message {
 		return []ipc.Message{&ipc.SensorLost{N: n, Sensor: uint16(p.number), Why: why}}
 	})

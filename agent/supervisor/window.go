@@ -26,7 +26,7 @@ const answerTimeout = 5 * time.Second
 func (s *Supervisor) endWindows(ended []clock.Window, step *clock.Step, last bool) error {
 	if step != nil {
 		s.Log.Warn("clock stepped", "from", step.From, "to", step.To)
-		s.Journal.Write("clock_step", step.EventData())
+		s.Journal.WriteEntry("clock_step", step.EventData())
 		s.queue.push(func(n uint64) []ipc.Message {
 			return []ipc.Message{&ipc.Step{
 				N: n, From: ipc.At(step.From), To: ipc.At(step.To), Mono: step.Mono, Synced: step.Synced,
