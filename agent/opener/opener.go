@@ -28,7 +28,7 @@ import (
 // of what comes out.
 type Opener struct {
 	camera      config.Camera
-	pixels      int
+	maxPixels      int
 	startFunc   func(*exec.Cmd) error
 	childOutput io.Writer
 	log         *slog.Logger
@@ -38,7 +38,7 @@ type Opener struct {
 }
 
 func New(c config.Camera, pixels int, start func(*exec.Cmd) error, words io.Writer, log *slog.Logger) *Opener {
-	return &Opener{camera: c, pixels: pixels, startFunc: start, childOutput: words, log: log, programs: map[byte]*exec.Cmd{}}
+	return &Opener{camera: c, maxPixels: pixels, startFunc: start, childOutput: words, log: log, programs: map[byte]*exec.Cmd{}}
 }
 
 // dialTimeout is how long a camera may take to answer. A second packet is sent
@@ -69,18 +69,18 @@ func (d *Opener) openCamera(ctx context.Context) ([]*os.File, error) {
 			return nil, err
 		}
 		defer conn.Close()
-		return oneFile(conn.(*net.TCPConn).File())
+		return wrapFile(conn.(*net.TCPConn).File())
 	case config.DeviceSource:
-		return oneFile(OpenDevice(c.Source))
+		return wrapFile(OpenDevice(c.Source))
 	case config.CSISource, config.CommandSource:
 		words, err := cameraProgram(c)
 		if err != nil {
 			return nil, err
 		}
 		_, out, err := d.startProgram(handover.RequestCamera, words, false)
-		return oneFile(out, err)
+		return wrapFile(out, err)
 	}
-	return oneFile(os.Open(d.camera.Source))
+	return wrapFile(os.Open(d.camera.Source))
 }
 
 // lasting says what speaks against a camera that no opening again can mend.
@@ -96,7 +96,7 @@ func CheckPermanent(c config.Camera) error {
 	return nil
 }
 
-func oneFile(f *os.File, err error) ([]*os.File, error) {
+func wrapFile(f *os.File, err error) ([]*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -157,9 +157,9 @@ func (d *Opener) startDecoder(what byte) ([]*os.File, error) {
 	if err != nil {
 		return nil, errNoDecoder
 	}
-	words := clipDecoderArgs(d.pixels)
+	words := clipDecoderArgs(d.maxPixels)
 	if what != handover.RequestClip {
-		words = streamDecoderArgs(map[byte]string{handover.RequestAVC: "h264", handover.RequestHEVC: "hevc"}[what], d.camera.FrameInterval(), d.pixels)
+		words = streamDecoderArgs(map[byte]string{handover.RequestAVC: "h264", handover.RequestHEVC: "hevc"}[what], d.camera.FrameInterval(), d.maxPixels)
 	}
 	in, out, err := d.startProgram(what, append([]string{path}, words...), true)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func newWard(words io.Writer, role string) *Watcher {
+func newWatcher(words io.Writer, role string) *Watcher {
 	return &Watcher{
 		Name: role, Args: []string{role}, Log: slog.New(slog.DiscardHandler), ChildOutput: words, Starter: NewStarter(),
 		OnStart:  func(context.Context, *Process) {},
@@ -42,7 +42,7 @@ func newWard(words io.Writer, role string) *Watcher {
 }
 
 func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
-	w := newWard(io.Discard, "liar")
+	w := newWatcher(io.Discard, "liar")
 	var pid int
 	w.OnStart = func(_ context.Context, c *Process) { pid = c.Cmd.Process.Pid }
 	why, err := w.runOnce(t.Context())
@@ -57,7 +57,7 @@ func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
 // Words could carry a picture out line by line.
 func TestAProcessHasFewAndPlainWords(t *testing.T) {
 	var words bytes.Buffer
-	w := newWard(&words, "chatter")
+	w := newWatcher(&words, "chatter")
 	if why, _ := w.runOnce(t.Context()); why != ipc.Ended {
 		t.Errorf("it ended because %d", why)
 	}

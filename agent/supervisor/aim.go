@@ -42,9 +42,9 @@ func listenAimSocket(dir string) (*net.UnixListener, error) {
 
 // serveAim lets one at a time aim, until the context ends.
 func (s *Supervisor) serveAim(ctx context.Context) {
-	l, err := listenAimSocket(s.Site.Device.State)
+	l, err := listenAimSocket(s.site.Device.State)
 	if err != nil {
-		s.Log.Warn("kerb aim will not find this agent", "err", err)
+		s.log.Warn("kerb aim will not find this agent", "err", err)
 		return
 	}
 	defer l.Close()
@@ -58,7 +58,7 @@ func (s *Supervisor) serveAim(ctx context.Context) {
 			return
 		}
 		if err := checkPeer(c); err != nil {
-			s.Log.Warn("not let in to aim", "err", err)
+			s.log.Warn("not let in to aim", "err", err)
 			c.Close()
 			continue
 		}
@@ -121,7 +121,7 @@ func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 		return
 	}
 	s.recordAim(ask)
-	s.Log.Info("aiming: the camera is closed", "process", a.slot.watcher.Name, "for", ask.For)
+	s.log.Info("aiming: the camera is closed", "process", a.slot.watcher.Name, "for", ask.For)
 	s.setPaused(a.slot, true)
 	end := &ipc.Aim{Sensor: ask.Sensor, Act: ipc.AimEnd, Why: ipc.AimLost}
 	if ipc.Write(c, &ipc.Aim{Act: ipc.AimGranted}) == nil {
@@ -132,7 +132,7 @@ func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 		end.Why = ipc.AimStopped
 	}
 	s.recordAim(end)
-	s.Log.Info("aiming ended", "process", a.slot.watcher.Name, "changed", a.changed)
+	s.log.Info("aiming ended", "process", a.slot.watcher.Name, "changed", a.changed)
 	if a.changed {
 		s.restart(ErrFilesChanged)
 		return
@@ -173,11 +173,11 @@ func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16,
 
 // admitAimSession decides whether somebody may aim, or says why not.
 func (s *Supervisor) admitAimSession(ask *ipc.Aim) (*aimSession, uint8) {
-	_, longest := s.Policy.AimTerms()
+	_, longest := s.policy.AimTerms()
 	switch {
 	case hex.EncodeToString(ask.Sum[:]) != s.Fingerprint:
 		return nil, ipc.AimStale
-	case int(ask.Sensor) >= len(s.Site.Cameras) || ask.For <= 0 || ask.For > longest:
+	case int(ask.Sensor) >= len(s.site.Cameras) || ask.For <= 0 || ask.For > longest:
 		return nil, ipc.AimNever
 	}
 	return &aimSession{slot: s.slots[ask.Sensor]}, 0
@@ -192,7 +192,7 @@ func (s *Supervisor) setPaused(p *slot, on bool) {
 	s.mu.Unlock()
 	if c != nil {
 		if err := c.Send(&ipc.Pause{On: on}); err != nil {
-			s.Log.Warn("not heard", "process", p.watcher.Name, "err", err)
+			s.log.Warn("not heard", "process", p.watcher.Name, "err", err)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func (s *Supervisor) sendPauseState(place int, c *process.Process) {
 
 // recordAim enters what aiming did into the audit log and tells the uplink.
 func (s *Supervisor) recordAim(m *ipc.Aim) {
-	s.Journal.Write("aim_"+m.Word(), m.Data(s.Site.CameraName(int(m.Sensor))))
+	s.journal.Write("aim_"+m.Word(), m.Data(s.site.CameraName(int(m.Sensor))))
 	s.queue.pushNote(func(n uint64) []ipc.Message {
 		told := *m
 		told.N = n

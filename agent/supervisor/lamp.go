@@ -13,15 +13,15 @@ import (
 // runLamp blinks on the site's lamp what the agent is doing, until the context
 // ends. A lamp that is not there stops nothing.
 func (s *Supervisor) runLamp(ctx context.Context) {
-	if s.Site.Lamp.GPIO == "" {
+	if s.site.Lamp.GPIO == "" {
 		return
 	}
-	pin, err := lampPin(s.Site.Lamp)
+	pin, err := lampPin(s.site.Lamp)
 	if err != nil {
-		s.Log.Warn("no lamp", "err", err)
+		s.log.Warn("no lamp", "err", err)
 		return
 	}
-	l := lamp.New(pin, s.Site.Lamp.ActiveLow)
+	l := lamp.New(pin, s.site.Lamp.ActiveLow)
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
 	for tick := time.NewTicker(time.Second); ; {
@@ -31,7 +31,7 @@ func (s *Supervisor) runLamp(ctx context.Context) {
 		case err := <-done:
 			tick.Stop()
 			if ctx.Err() == nil {
-				s.Log.Warn("lamp failed", "err", err)
+				s.log.Warn("lamp failed", "err", err)
 			}
 			return
 		}
@@ -54,12 +54,12 @@ func lampPin(c config.Lamp) (lamp.Pin, error) {
 // shows nothing that could be counted, and that before a broker that is not
 // reached. Outside the policy's hours, and a camera's own, nothing has to deliver.
 func (s *Supervisor) lampCode() lamp.Code {
-	r := s.Clock.ReadAll()
+	r := s.clock.ReadAll()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	unsighted := false
 	for _, p := range s.slots {
-		open := s.Policy.ClosedReason(p.hours, r.Wall, r.Synced) == counting.NoReason
+		open := s.policy.ClosedReason(p.hours, r.Wall, r.Synced) == counting.NoReason
 		if open && !p.aimed && (p.process == nil || p.heartbeat == nil || !p.heartbeat.Watching) {
 			return lamp.Fault
 		}
@@ -68,7 +68,7 @@ func (s *Supervisor) lampCode() lamp.Code {
 	if unsighted {
 		return lamp.Unsighted
 	}
-	if s.publishing == nil || !s.online.Load() {
+	if s.publisherProcess == nil || !s.online.Load() {
 		return lamp.Offline
 	}
 	return lamp.Counting

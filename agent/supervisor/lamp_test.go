@@ -12,7 +12,7 @@ import (
 )
 
 func TestTheLampSaysTheWorstThatIsTrue(t *testing.T) {
-	s := &Supervisor{Policy: policy.Demo(), Clock: clock.Clock{}}
+	s := &Supervisor{policy: policy.Demo(), clock: clock.Clock{}}
 	p := &slot{}
 	s.slots = []*slot{p}
 	check := func(what string, want lamp.Code) {
@@ -26,7 +26,7 @@ func TestTheLampSaysTheWorstThatIsTrue(t *testing.T) {
 	check("a camera that has not said anything", lamp.Fault)
 	p.heartbeat = &ipc.Heartbeat{Watching: true}
 	check("no uplink", lamp.Offline)
-	s.publishing = &process.Process{}
+	s.publisherProcess = &process.Process{}
 	check("an uplink without a broker", lamp.Offline)
 	s.online.Store(true)
 	check("all is well", lamp.Counting)

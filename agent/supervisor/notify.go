@@ -19,7 +19,7 @@ type notifier struct {
 	lastSent time.Time // of the last sign of life
 }
 
-func (n *notifier) send(text string) {
+func (n *notifier) sendDatagram(text string) {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
 		return
@@ -38,12 +38,12 @@ func (n *notifier) send(text string) {
 // ready is told once; then runs with it, for who watches.
 func (n *notifier) notifyReady(then func()) {
 	n.once.Do(func() {
-		n.send("READY=1")
+		n.sendDatagram("READY=1")
 		then()
 	})
 }
 
-func (n *notifier) notifyStopping() { n.send("STOPPING=1") }
+func (n *notifier) notifyStopping() { n.sendDatagram("STOPPING=1") }
 
 // alive feeds the watchdog four times as often as systemd asks for. Beside the
 // line for people stands which of counting, view, broker and clock are well, for
@@ -55,7 +55,7 @@ func (n *notifier) feedWatchdog(status, well func() string) {
 	}
 	if time.Since(n.lastSent) >= every {
 		n.lastSent = time.Now()
-		n.send("WATCHDOG=1\nSTATUS=" + status() + "\nX_KERB_WELL=" + well())
+		n.sendDatagram("WATCHDOG=1\nSTATUS=" + status() + "\nX_KERB_WELL=" + well())
 	}
 }
 
@@ -66,10 +66,10 @@ func (s *Supervisor) notifyIfReady() {
 			return
 		}
 	}
-	if s.publishing != nil {
-		d := s.Site.Device
+	if s.publisherProcess != nil {
+		d := s.site.Device
 		s.notify.notifyReady(func() {
-			s.Log.Info("all is there", "window", s.Policy.Window(),
+			s.log.Info("all is there", "window", s.policy.Window(),
 				"next", fmt.Sprintf("kerb spool; mosquitto_sub -v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name))
 		})
 	}
@@ -90,7 +90,7 @@ func (s *Supervisor) healthWords() string {
 	if s.online.Load() {
 		words = append(words, "broker")
 	}
-	if s.Clock.ReadAll().Synced {
+	if s.clock.ReadAll().Synced {
 		words = append(words, "clock")
 	}
 	return strings.Join(words, " ")
@@ -108,7 +108,7 @@ func (s *Supervisor) statusLine() string {
 		}
 	}
 	speaking := "speaking"
-	if s.publishing == nil {
+	if s.publisherProcess == nil {
 		speaking = "no uplink"
 	}
 	return fmt.Sprintf("%d of %d cameras deliver, %d pictures, %s", watching, len(s.slots), pictures, speaking)

@@ -12,28 +12,28 @@ import (
 type queue struct {
 	mu    sync.Mutex
 	items []queueItem
-	n     uint64        // the last number given
-	more  chan struct{} // closed when there is something new, or less
+	lastNumber     uint64        // the last number given
+	changed  chan struct{} // closed when there is something new, or less
 }
 
 // queueItem is what must be stored together.
 type queueItem struct {
-	n       uint64
+	number       uint64
 	records []ipc.Message
 }
 
 // maxQueueItems is three days of one-minute windows; with ten streams, 12 MB.
 const maxQueueItems = 4320
 
-func newQueue() *queue { return &queue{more: make(chan struct{})} }
+func newQueue() *queue { return &queue{changed: make(chan struct{})} }
 
 // put adds what make gives for the next number. The oldest goes when there is
 // no room.
-func (o *queue) push(make func(n uint64) []ipc.Message) {
+func (o *queue) pushItem(make func(n uint64) []ipc.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.n++
-	o.items = append(o.items, queueItem{o.n, make(o.n)})
+	o.lastNumber++
+	o.items = append(o.items, queueItem{o.lastNumber, make(o.lastNumber)})
 	if len(o.items) > maxQueueItems {
 		o.items = o.items[1:]
 	}
@@ -50,20 +50,20 @@ func (o *queue) pushNote(make func(n uint64) []ipc.Message) {
 	full := len(o.items) >= maxQueuedNotes
 	o.mu.Unlock()
 	if !full {
-		o.push(make)
+		o.pushItem(make)
 	}
 }
 
 func (o *queue) wakeWaiters() {
-	close(o.more)
-	o.more = make(chan struct{})
+	close(o.changed)
+	o.changed = make(chan struct{})
 }
 
 // stored forgets everything up to n.
 func (o *queue) dropStored(n uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.items) > 0 && o.items[0].n <= n {
+	for len(o.items) > 0 && o.items[0].number <= n {
 		o.items = o.items[1:]
 	}
 	o.wakeWaiters()
@@ -73,9 +73,9 @@ func (o *queue) dropStored(n uint64) {
 func (o *queue) waitAfter(ctx context.Context, n uint64) (queueItem, bool) {
 	for {
 		o.mu.Lock()
-		more := o.more
+		more := o.changed
 		for _, i := range o.items {
-			if i.n > n {
+			if i.number > n {
 				o.mu.Unlock()
 				return i, true
 			}
@@ -93,7 +93,7 @@ func (o *queue) waitAfter(ctx context.Context, n uint64) (queueItem, bool) {
 func (o *queue) waitEmpty(ctx context.Context) bool {
 	for {
 		o.mu.Lock()
-		more, left := o.more, len(o.items)
+		more, left := o.changed, len(o.items)
 		o.mu.Unlock()
 		if left == 0 {
 			return true

@@ -31,11 +31,11 @@ import (
 // the windows, because it alone lives as long as the agent. It opens cameras
 // for those who may open nothing, and reads nothing of what comes from them.
 type Supervisor struct {
-	Site    *config.Site
-	Policy  *policy.Policy
-	Clock   clock.Clock
-	Journal *admission.Journal
-	Log     *slog.Logger
+	site    *config.Site
+	policy  *policy.Policy
+	clock   clock.Clock
+	journal *admission.Journal
+	log     *slog.Logger
 	notify  notifier
 
 	Fingerprint      string      // what the two files are: see inner
@@ -44,7 +44,7 @@ type Supervisor struct {
 	streams          []counting.Stream
 	publisher        *process.Watcher
 	queue            *queue
-	begun            clock.Reading
+	startReading            clock.Reading
 	walls            *ipc.Walls  // its own
 	online           atomic.Bool // the uplink has a broker
 	publisherStarted atomic.Bool // an uplink was told to begin
@@ -52,7 +52,7 @@ type Supervisor struct {
 
 	mu         sync.Mutex
 	collection *collection      // the window that is being collected
-	publishing *process.Process // nil while there is none
+	publisherProcess *process.Process // nil while there is none
 }
 
 // A post is the place of one camera, or of the loops, among the processes.
@@ -72,7 +72,7 @@ type slot struct {
 }
 
 func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, keep *admission.Journal, words io.Writer, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{Site: site, Policy: pol, Clock: clk, Journal: keep, Log: log, streams: site.Streams(), queue: newQueue()}
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: keep, log: log, streams: site.Streams(), queue: newQueue()}
 	nursery := process.NewStarter()
 	s.publisher = &process.Watcher{
 		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, ChildOutput: words, Starter: nursery,
@@ -115,7 +115,7 @@ func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Spans, w *pro
 
 // run is the agent until the context ends.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if err := os.MkdirAll(s.Site.Device.State, 0o700); err != nil {
+	if err := os.MkdirAll(s.site.Device.State, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
 	report, err := cage.Supervisor().Apply()
@@ -123,10 +123,10 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return err
 	}
 	if err := report.Strict(); err != nil {
-		if s.Site.Device.Strict {
+		if s.site.Device.Strict {
 			return err
 		}
-		s.Log.Warn("walls are missing", "err", err)
+		s.log.Warn("walls are missing", "err", err)
 	}
 	child.ShrinkHeap()
 	debug.FreeOSMemory()
@@ -147,8 +147,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 	wards.Go(func() { s.runLamp(living) })
 	wards.Go(func() { s.serveAim(living) })
-	s.begun = s.Clock.ReadAll()
-	err = clock.RunWindows(ctx, s.Clock, s.begun, s.Policy.Window(), s.endWindows)
+	s.startReading = s.clock.ReadAll()
+	err = clock.RunWindows(ctx, s.clock, s.startReading, s.policy.Window(), s.endWindows)
 	s.drainQueue()
 	s.stopping.Store(true)
 	end()
@@ -179,19 +179,19 @@ func (s *Supervisor) drainQueue() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if !s.queue.waitEmpty(ctx) {
-		s.Log.Error("the last windows could not be stored")
+		s.log.Error("the last windows could not be stored")
 		return
 	}
 	s.publisher.Stopping.Store(true)
 	s.mu.Lock()
-	c := s.publishing
+	c := s.publisherProcess
 	s.mu.Unlock()
 	if c == nil || c.Send(&ipc.Finish{}) != nil {
 		return
 	}
 	for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
-		gone := s.publishing == nil
+		gone := s.publisherProcess == nil
 		s.mu.Unlock()
 		if gone {
 			return
@@ -206,7 +206,7 @@ func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Messa
 	switch m := m.(type) {
 	case *ipc.Walls:
 		if p.process == nil {
-			s.Log.Info("counting", "process", p.watcher.Name, "pid", c.Cmd.Process.Pid)
+			s.log.Info("counting", "process", p.watcher.Name, "pid", c.Cmd.Process.Pid)
 		}
 		m.Sensor, p.walls, p.process = uint16(p.number), m, c
 		s.notifyIfReady()
@@ -237,7 +237,7 @@ func (s *Supervisor) handleLoopFault(p *slot, f *ipc.LoopFault) error {
 }
 
 func (s *Supervisor) handleCameraFault(p *slot, v *ipc.CameraFault) error {
-	if p.number >= len(s.Site.Cameras) {
+	if p.number >= len(s.site.Cameras) {
 		return errors.New("a fault of what is no camera")
 	}
 	if p.sentFault = 0; v.On {
@@ -265,7 +265,7 @@ func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 	if s.stopping.Load() {
 		return
 	}
-	s.Journal.Write("sense_lost", map[string]any{"process": p.watcher.Name, "why": ipc.LostWord(why)})
+	s.journal.Write("sense_lost", map[string]any{"process": p.watcher.Name, "why": ipc.LostWord(why)})
 	s.queue.pushNote(func(n uint64) []ipc.Message {
 		return []ipc.Message{&ipc.SensorLost{N: n, Sensor: uint16(p.number), Why: why}}
 	})
@@ -273,7 +273,7 @@ func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 
 // sendQueue tells a fresh uplink everything that is not stored, then what comes.
 func (s *Supervisor) sendQueue(ctx context.Context, c *process.Process) {
-	if c.Send(&ipc.Begin{Wall: ipc.At(s.begun.Wall), Mono: s.begun.Mono, First: s.publisherStarted.CompareAndSwap(false, true)}) != nil {
+	if c.Send(&ipc.Begin{Wall: ipc.At(s.startReading.Wall), Mono: s.startReading.Mono, First: s.publisherStarted.CompareAndSwap(false, true)}) != nil {
 		return
 	}
 	var told sync.WaitGroup
@@ -286,12 +286,12 @@ func (s *Supervisor) sendQueue(ctx context.Context, c *process.Process) {
 		}
 		if err := c.Send(i.records...); err != nil {
 			if ctx.Err() == nil {
-				s.Log.Warn("not heard", "process", "uplink", "err", err)
+				s.log.Warn("not heard", "process", "uplink", "err", err)
 				c.Kill()
 			}
 			return
 		}
-		sent = i.n
+		sent = i.number
 	}
 }
 
@@ -315,10 +315,10 @@ func (s *Supervisor) statusRecords() (ms []ipc.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ms = append(ms, s.walls)
-	if h := s.Journal.AuditHead(); h != nil {
+	if h := s.journal.AuditHead(); h != nil {
 		ms = append(ms, h)
 	}
-	ms = append(ms, hardware.ReadBoard(s.Site.Device.State))
+	ms = append(ms, hardware.ReadBoard(s.site.Device.State))
 	for _, p := range s.slots {
 		if p.walls != nil {
 			ms = append(ms, p.walls)
@@ -338,8 +338,8 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Message) er
 	case *ipc.Walls:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.Log.Info("speaking", "process", "uplink", "pid", c.Cmd.Process.Pid)
-		s.publishing = c
+		s.log.Info("speaking", "process", "uplink", "pid", c.Cmd.Process.Pid)
+		s.publisherProcess = c
 		s.notifyIfReady()
 		return nil
 	case *ipc.Heartbeat:
@@ -354,7 +354,7 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Message) er
 
 func (s *Supervisor) handlePublisherExit() {
 	s.mu.Lock()
-	s.publishing = nil
+	s.publisherProcess = nil
 	s.mu.Unlock()
 	s.online.Store(false)
 }

@@ -14,7 +14,7 @@ import (
 // The state tells of a fault only when the event does.
 func TestACameraFaultReachesTheUplink(t *testing.T) {
 	site := &config.Site{Cameras: []config.Camera{{Name: "north"}}}
-	s := &Supervisor{Site: site, queue: newQueue(), Journal: &admission.Journal{}, Log: slog.New(slog.DiscardHandler)}
+	s := &Supervisor{site: site, queue: newQueue(), journal: &admission.Journal{}, log: slog.New(slog.DiscardHandler)}
 	s.slots = []*slot{{heartbeat: &ipc.Heartbeat{View: uint8(counting.ViewMoved), Watching: true}, process: &process.Process{}}}
 	m := &ipc.CameraFault{Fault: uint8(counting.ViewMoved), On: true}
 	known := func() (f counting.ViewFault) {

@@ -16,7 +16,7 @@ type collection struct {
 	window  *ipc.Window
 	tallies []*ipc.Tally   // of all streams
 	open    map[*slot]bool // asked, and not complete
-	done    chan struct{}  // closed when nothing is open
+	complete    chan struct{}  // closed when nothing is open
 }
 
 // answerTimeout is how long a sensing process may take to say what it counted.
@@ -25,9 +25,9 @@ const answerTimeout = 5 * time.Second
 // end collects the windows that ended and puts them out for the uplink.
 func (s *Supervisor) endWindows(ended []clock.Window, step *clock.Step, last bool) error {
 	if step != nil {
-		s.Log.Warn("clock stepped", "from", step.From, "to", step.To)
-		s.Journal.Write("clock_step", step.EventData())
-		s.queue.push(func(n uint64) []ipc.Message {
+		s.log.Warn("clock stepped", "from", step.From, "to", step.To)
+		s.journal.Write("clock_step", step.EventData())
+		s.queue.pushItem(func(n uint64) []ipc.Message {
 			return []ipc.Message{&ipc.Step{
 				N: n, From: ipc.At(step.From), To: ipc.At(step.To), Mono: step.Mono, Synced: step.Synced,
 			}}
@@ -48,21 +48,21 @@ func (s *Supervisor) collectWindow(e clock.Window, last bool) {
 	question := &ipc.CloseWindow{N: g.n, Start: w.Start, End: w.End, Mono: w.Mono, Last: last}
 	for p, c := range s.openCollection(g) {
 		if err := c.Send(question); err != nil {
-			s.Log.Warn("not heard", "process", p.watcher.Name, "err", err)
+			s.log.Warn("not heard", "process", p.watcher.Name, "err", err)
 		}
 	}
 	select {
-	case <-g.done:
+	case <-g.complete:
 	case <-time.After(answerTimeout):
 	}
 	s.mu.Lock()
 	s.collection = nil
 	for p := range g.open {
-		s.Log.Error("no answer", "process", p.watcher.Name)
+		s.log.Error("no answer", "process", p.watcher.Name)
 		p.process.Kill()
 	}
 	s.mu.Unlock()
-	s.queue.push(func(n uint64) []ipc.Message { return g.records(n, s.streams) })
+	s.queue.pushItem(func(n uint64) []ipc.Message { return g.records(n, s.streams) })
 }
 
 func (s *Supervisor) newCollection(w *ipc.Window) *collection {
@@ -70,7 +70,7 @@ func (s *Supervisor) newCollection(w *ipc.Window) *collection {
 	defer s.mu.Unlock()
 	return &collection{
 		n: uint64(w.Mono), window: w, tallies: make([]*ipc.Tally, len(s.streams)),
-		open: map[*slot]bool{}, done: make(chan struct{}),
+		open: map[*slot]bool{}, complete: make(chan struct{}),
 	}
 }
 
@@ -93,10 +93,10 @@ func (s *Supervisor) openCollection(g *collection) map[*slot]*process.Process {
 // closeIfComplete sees whether anything is still to come. It is called under the lock.
 func (g *collection) closeIfComplete() {
 	select {
-	case <-g.done:
+	case <-g.complete:
 	default:
 		if len(g.open) == 0 {
-			close(g.done)
+			close(g.complete)
 		}
 	}
 }

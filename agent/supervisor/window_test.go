@@ -16,7 +16,7 @@ func TestATallyThatNobodyAskedForIsRefused(t *testing.T) {
 		return ipc.Pack(7, 0, counting.Tally{Observed: time.Minute, Quality: counting.Partial, Reason: counting.ReasonStarting})
 	}
 	asked := func() *collection {
-		return &collection{n: 7, window: w, tallies: make([]*ipc.Tally, 2), open: map[*slot]bool{p: true}, done: make(chan struct{})}
+		return &collection{n: 7, window: w, tallies: make([]*ipc.Tally, 2), open: map[*slot]bool{p: true}, complete: make(chan struct{})}
 	}
 	if err := asked().addTally(p, answer()); err != nil {
 		t.Error(err)
@@ -47,12 +47,12 @@ func TestATallyThatNobodyAskedForIsRefused(t *testing.T) {
 func TestWhatIsNotStoredComesAgain(t *testing.T) {
 	o := newQueue()
 	for range 3 {
-		o.push(func(n uint64) []ipc.Message { return []ipc.Message{&ipc.Step{N: n}} })
+		o.pushItem(func(n uint64) []ipc.Message { return []ipc.Message{&ipc.Step{N: n}} })
 	}
 	o.dropStored(1)
 	for _, after := range []uint64{0, 1} {
-		if i, ok := o.waitAfter(t.Context(), after); !ok || i.n != 2 {
-			t.Errorf("after %d comes %d", after, i.n)
+		if i, ok := o.waitAfter(t.Context(), after); !ok || i.number != 2 {
+			t.Errorf("after %d comes %d", after, i.number)
 		}
 	}
 	o.dropStored(3)
