@@ -2,7 +2,7 @@
 // and the report on them, heartbeats, and the exit status of a refusal. Package
 // process is the parent's side.
 //
-// It opens nothing but the system's certificates. It refuses to continue inside
+// The system's certificates are the only files that it opens. It refuses to run in
 // walls that do not hold where site.toml says strict.
 package child
 
@@ -19,7 +19,7 @@ import (
 
 // ShrinkHeap makes the garbage collector run after 25 % of growth. Go's default
 // of 100 % lets a heap grow to 4 MB before the first collection, which is much
-// for a process that allocates next to nothing while it works.
+// for a process that hardly allocates while it works.
 func ShrinkHeap() { debug.SetGCPercent(gcPercent) }
 
 // gcPercent is the growth of the heap between two collections, chosen by hand.
@@ -38,7 +38,7 @@ func LoadRootCAs(address string) {
 }
 
 // DropTime is a slog ReplaceAttr function that removes the time of a log line.
-// The journal of the parent adds its own.
+// The log of the service adds its own.
 func DropTime(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.TimeKey {
 		return slog.Attr{}

@@ -4,7 +4,7 @@
 // A request is one byte, one of the Request constants. The answer is one byte
 // with at most two descriptors, or one byte that refuses. It carries no address,
 // no path and no text in either direction. So a process that was taken over
-// cannot choose what is opened.
+// cannot choose a file or an address.
 package handover
 
 import (

@@ -2,9 +2,9 @@
 // process without the right to open: it dials, opens a device or a recording, and
 // starts the program of a command source or ffmpeg.
 //
-// It refuses requests other than those of package handover, and reads nothing
-// from a camera: it returns open descriptors. The one text that it reads is the
-// standard error of the programs, within the bounds of process.CopyStderr.
+// It refuses requests other than those of package handover. It does not read from
+// a camera: it returns open descriptors. The one text that it reads is the standard
+// error of the programs, within the bounds of process.CopyStderr.
 package opener
 
 import (
@@ -30,7 +30,8 @@ import (
 	"kerb/agent/process"
 )
 
-// Opener opens one camera. It is safe for concurrent use.
+// Opener opens one camera, for one request at a time. Signal may be called at the
+// same time.
 type Opener struct {
 	camera      config.Camera
 	maxPixels   int

@@ -7,7 +7,7 @@ import (
 )
 
 // StartIsolated starts a command in a new, empty network namespace
-// (CLONE_NEWNET), where it reaches nothing but its inherited descriptors. Without
+// (CLONE_NEWNET), where its inherited descriptors are all that it reaches. Without
 // the right to that (CAP_SYS_ADMIN) it adds a user namespace, in which no
 // user is mapped. Where the kernel refuses both, the command starts without
 // either, and its own report on the walls says so. An exec.Cmd cannot be started

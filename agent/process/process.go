@@ -282,8 +282,8 @@ const (
 )
 
 // CopyStderr copies the lines of r to ChildOutput, each after the name of the
-// child and as PlainText, until r ends. Lines beyond the bounds above are dropped
-// and their number is logged.
+// child and as PlainText, until r ends. It passes 40 lines at once and one more
+// every two seconds; lines beyond that are dropped and their number is logged.
 func (w *Watcher) CopyStderr(r io.Reader) {
 	lines := bufio.NewReaderSize(r, lineBuffer)
 	left, refill, dropped := maxLineBurst, time.Now(), 0
