@@ -33,8 +33,7 @@ const (
 	checksumAt    = recordSize - 4
 )
 
-// ErrForeign is wrapped by the error of Read where the bytes are not a valid
-// record.
+// ErrForeign is wrapped by the error of a read whose bytes are not a valid record.
 var ErrForeign = errors.New("not a record")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -61,7 +60,7 @@ func newRecord(kind byte) Message {
 	return nil
 }
 
-// Write encodes m and writes it to w in one call. A record that Read would
+// Write encodes m and writes it to w in one call. A record that a reader would
 // refuse is an error and is not written.
 func Write(w io.Writer, m Message) error {
 	if err := m.checkRanges(); err != nil {

@@ -125,7 +125,7 @@ const (
 
 // Detection names the detector of a camera.
 type Detection struct {
-	Detector uint8  // Motion or Neural; 0: not known yet
+	Detector uint8  // one of the detectors; 0: not known yet
 	Network  uint8  // 0: none, 1: the camera's own, from 2 on those in the binary
 	Looks    uint16 // pictures that the network looks at, in tenths per second
 }
@@ -193,7 +193,7 @@ const MaxWalls = 96
 // Walls is the report of a process on its own walls (seccomp, Landlock, rlimits,
 // namespaces), as it measured them. It is the first record that a child writes.
 type Walls struct {
-	Sensor   uint16          // as in Heartbeat; Supervisor for the supervisor's own report
+	Sensor   uint16          // as in Heartbeat; 0xffff for the supervisor's own report
 	Landlock uint8           // version of the kernel's Landlock ABI; 0: none
 	State    [MaxWalls]uint8 // in the order of the cage's table; 0 beyond the last
 }
@@ -237,7 +237,7 @@ func LostWord(why uint8) string {
 type SensorLost struct {
 	N      uint64 // number in the supervisor's queue
 	Sensor uint16 // as in Heartbeat
-	Why    uint8  // Ended, Stalled or Malformed
+	Why    uint8  // one of the reasons above
 }
 
 func (*SensorLost) recordKind() byte { return 7 }

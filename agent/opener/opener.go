@@ -359,7 +359,7 @@ func openUDPPair() ([]*os.File, error) {
 // opened in the process that reads it, which needs no walls then.
 type Local struct{ *Opener }
 
-// Request is Open with the descriptors taken out of the files.
+// Request opens the files of a request and returns their descriptors.
 func (o Local) Request(ctx context.Context, what byte) ([]int, error) {
 	files, err := o.Opener.Open(ctx, what)
 	if err != nil {

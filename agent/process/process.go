@@ -45,7 +45,7 @@ type Watcher struct {
 
 	OnStart  func(ctx context.Context, c *Process) // runs beside the reading of records; ctx ends with the child
 	OnRecord func(c *Process, m ipc.Message) error // called for each record, in order; an error kills the child
-	OnExit   func(why uint8)                       // called after each end, and after a failed start: ipc.Ended, …
+	OnExit   func(why uint8)                       // called after each end, and after a failed start, with the reason as in ipc.SensorLost
 }
 
 // Process is one run of a child process.
