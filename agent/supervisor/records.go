@@ -175,6 +175,7 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 		return nil
 	case *ipc.Heartbeat:
 		s.online.Store(m.Delivering)
+		s.storeFault.Store(m.StoreFault)
 		return nil
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
@@ -189,4 +190,5 @@ func (s *Supervisor) handlePublisherExit() {
 	s.publisherProcess = nil
 	s.mu.Unlock()
 	s.online.Store(false)
+	s.storeFault.Store(false)
 }
