@@ -169,7 +169,7 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 	case *ipc.Walls:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.log.Info("publishing", "process", "uplink", "pid", c.Cmd.Process.Pid)
+		s.log.Info("speaking", "process", "uplink", "pid", c.Cmd.Process.Pid)
 		s.publisherProcess = c
 		s.notifyIfReady()
 		return nil
