@@ -110,15 +110,15 @@ func (c completionCmd) Run(k *kong.Context, t terminal.Terminal) error {
 		var inner []string
 		for _, sub := range visibleCommands(n) {
 			inner = append(inner, sub.Name)
-			fmt.Fprintf(t.Out, "\t'%s %s '*) words='%s' ;;\n", n.Name, sub.Name, flagList(sub))
+			fmt.Fprintf(t.Out, "\t'%s %s '*) words='%s' ;;\n", n.Name, sub.Name, joinFlags(sub))
 		}
-		fmt.Fprintf(t.Out, "\t'%s '*) words='%s' ;;\n", n.Name, strings.TrimSpace(strings.Join(inner, " ")+" "+flagList(n)))
+		fmt.Fprintf(t.Out, "\t'%s '*) words='%s' ;;\n", n.Name, strings.TrimSpace(strings.Join(inner, " ")+" "+joinFlags(n)))
 	}
 	_, err := fmt.Fprintf(t.Out, "\t*) words='%s' ;;\n\tesac\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\ncomplete -o default -F _kerb kerb\n", strings.Join(names, " "))
 	return err
 }
 
-func flagList(n *kong.Node) string {
+func joinFlags(n *kong.Node) string {
 	var fs []string
 	for _, f := range visibleFlags(n) {
 		fs = append(fs, "-"+f.Name)

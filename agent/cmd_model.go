@@ -26,7 +26,7 @@ type modelInfo struct {
 
 func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
 	if m.File != "" {
-		return m.describe(ctx, t)
+		return m.describeFile(ctx, t)
 	}
 	none := true
 	for _, name := range nets.Names() {
@@ -38,7 +38,7 @@ func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
 		}
 		one := *m
 		one.File, none = name, false
-		if err := one.describe(ctx, t); err != nil {
+		if err := one.describeFile(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -48,8 +48,8 @@ func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
 	return nil
 }
 
-// describe prints one network.
-func (m *modelInfo) describe(ctx context.Context, t terminal.Terminal) error {
+// describeFile prints one network.
+func (m *modelInfo) describeFile(ctx context.Context, t terminal.Terminal) error {
 	f, err := model.ReadNetwork(m.File)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		devices, _ := filepath.Glob(pattern) // the pattern is right
 		f.Devices = append(f.Devices, devices...)
 	}
-	f.Attached, f.GPIO = probe.FindCameras(ctx), probe.FindChips()
+	f.Attached, f.GPIO = probe.FindCameras(ctx), probe.ListChips()
 	if p.Write != "" {
 		if err := probe.WriteSite(p.Write, p.Force, f); err != nil {
 			return err
@@ -64,11 +64,11 @@ func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
 	f.Clock = probe.ClockFacts{Wall: r.Wall, Synced: r.Synced, Source: r.Source}
 	for _, c := range site.Cameras {
-		f.Cameras = append(f.Cameras, probe.TryCamera(ctx, c))
+		f.Cameras = append(f.Cameras, probe.DialCamera(ctx, c))
 	}
 	f.Board = hardware.DescribeBoard(hardware.ReadBoard(cmp.Or(site.Device.State, config.DefaultState)))
 	if site.Device.State != "" {
-		f.Disk = probe.DiskSpace(site.Device.State)
+		f.Disk = probe.MeasureDisk(site.Device.State)
 	}
 	if p.JSON {
 		return json.NewEncoder(t.Out).Encode(f)

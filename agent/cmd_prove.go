@@ -35,7 +35,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("make a place for the bundle: %w", err)
 	}
 	begun := time.Now()
-	bundle := proof.Bundle{Schema: "kerb.proof/1", At: begun.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Caveats()}
+	bundle := proof.Bundle{Schema: "kerb.proof/1", At: begun.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Limits()}
 	var err error
 	if bundle.Walls, err = process.MeasureRoles("free", "sense", "uplink", "supervisor"); err != nil {
 		return err
@@ -50,12 +50,12 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err := trial.Run(ctx, p.For); err != nil {
 		return err
 	}
-	if bundle.Canary, err = trial.Search(); err != nil {
+	if bundle.Canary, err = trial.SearchMark(); err != nil {
 		return err
 	}
-	if faults := bundle.Canary.Faults(); len(faults) > 0 {
+	if faults := bundle.Canary.ListFaults(); len(faults) > 0 {
 		bundle.Faults = append(bundle.Faults, faults...)
-		fmt.Fprintf(t.Err, "kerb: what the kerb of the trial said:\n%s", trial.Words.Bytes())
+		fmt.Fprintf(t.Err, "kerb: what the kerb of the trial said:\n%s", trial.Output.Bytes())
 	}
 	bundle.Wire = trial.CheckWire()
 	bundle.Faults = append(bundle.Faults, bundle.Wire.Faults...)

@@ -66,7 +66,7 @@ func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
 	c := wipe.NewCertificate(site, versionName(), clk.ReadAll(), left)
 	for i := range things {
 		if things[i].Kind != wipe.AuditKind {
-			c.Destroy(&things[i])
+			c.DestroyItem(&things[i])
 		}
 	}
 	return w.writeAndDestroyAudit(t, site, log, c)
@@ -91,7 +91,7 @@ func (w *wipeCmd) writeAndDestroyAudit(t terminal.Terminal, site *config.Site, l
 	var last []wipe.Item
 	for _, f := range files {
 		a := wipe.Item{Path: f, Kind: wipe.AuditKind}
-		if err := a.Measure(); err != nil {
+		if err := a.HashFile(); err != nil {
 			return err
 		}
 		a.How = "destroyed after this certificate was written"
@@ -100,14 +100,14 @@ func (w *wipeCmd) writeAndDestroyAudit(t terminal.Terminal, site *config.Site, l
 	if c.Complete {
 		c.Destroyed = append(c.Destroyed, last...)
 	}
-	if err := c.Write(t.Out, w.JSON); err != nil {
+	if err := c.Print(t.Out, w.JSON); err != nil {
 		return fmt.Errorf("the certificate could not be written, so the audit log is kept: %w", err)
 	}
 	if !c.Complete {
 		return errors.New("not everything could be destroyed: the audit log is kept")
 	}
 	for i := range last {
-		if err := last[i].Destroy(); err != nil {
+		if err := last[i].DestroyFile(); err != nil {
 			return fmt.Errorf("the certificate is wrong: %w", err)
 		}
 	}

@@ -57,12 +57,12 @@ func TestTheBrokerCommandsOnlyWhatThePolicyAllows(t *testing.T) {
 // client of that broker, and what the agent answers to commands.
 func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Client, chan []byte) {
 	t.Helper()
-	b, err := localbroker.Start()
+	b, err := localbroker.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.Url, "mqtt", "tcp", 1)).SetClientID("platform"))
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.URL, "mqtt", "tcp", 1)).SetClientID("platform"))
 	if tok := client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -76,9 +76,9 @@ func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Cl
 	}
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
-		Broker: config.Broker{URL: b.Url},
+		Broker: config.Broker{URL: b.URL},
 	}
-	a, err := newInProcessAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, p, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,13 +96,13 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 // the broker from its line.
 func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte) {
 	t.Helper()
-	b, err := localbroker.Start()
+	b, err := localbroker.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
 	messages := make(chan []byte, 8)
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.Url, "mqtt", "tcp", 1)).SetClientID("observer"))
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.URL, "mqtt", "tcp", 1)).SetClientID("observer"))
 	if tok := client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -113,9 +113,9 @@ func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte)
 	}
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
-		Broker: config.Broker{URL: b.Url},
+		Broker: config.Broker{URL: b.URL},
 	}
-	a, err := newInProcessAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, p, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func runWhole(args []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

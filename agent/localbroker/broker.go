@@ -16,10 +16,10 @@ import (
 // long as the demonstration runs.
 type Broker struct {
 	Server *mochi.Server
-	Url    string
+	URL    string
 }
 
-func Start() (*Broker, error) {
+func New() (*Broker, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded broker: %w", err)

@@ -35,12 +35,12 @@ type Inventory struct {
 	Memory   uint64           `json:"memory_bytes"`
 	Board    map[string]any   `json:"board,omitempty"`
 	Clock    ClockFacts       `json:"clock"`
-	Walls    []wallFacts      `json:"walls"`
+	Walls    []WallFacts      `json:"walls"`
 	Devices  []string         `json:"devices"`
-	Attached []attachedCamera `json:"attached,omitempty"` // cameras that site.toml may name
-	GPIO     []attachedChip   `json:"gpio,omitempty"`
-	Cameras  []cameraFacts    `json:"cameras,omitempty"` // those that it names
-	Disk     *diskFacts       `json:"disk,omitempty"`
+	Attached []AttachedCamera `json:"attached,omitempty"` // cameras that site.toml may name
+	GPIO     []Chip           `json:"gpio,omitempty"`
+	Cameras  []CameraFacts    `json:"cameras,omitempty"` // those that it names
+	Disk     *DiskFacts       `json:"disk,omitempty"`
 	NoSite   string           `json:"no_site,omitempty"` // why cameras and disk are not told
 }
 
@@ -50,7 +50,7 @@ type ClockFacts struct {
 	Source string    `json:"source"`
 }
 
-type wallFacts struct {
+type WallFacts struct {
 	Role     string   `json:"role"`
 	Hold     int      `json:"hold"`
 	Open     []string `json:"open"`
@@ -58,21 +58,21 @@ type wallFacts struct {
 	Landlock int      `json:"landlock"`
 }
 
-type cameraFacts struct {
+type CameraFacts struct {
 	Name        string `json:"name"`
 	Source      string `json:"source"`
 	Error       string `json:"error,omitempty"`
 	Certificate string `json:"certificate,omitempty"` // the SHA-256 of the one that it shows
 }
 
-type diskFacts struct {
+type DiskFacts struct {
 	State string `json:"state"`
 	Free  uint64 `json:"free_bytes"`
 	Error string `json:"error,omitempty"`
 }
 
-func SummariseWalls(r cage.Report) wallFacts {
-	w := wallFacts{Role: r.Role, Kernel: r.Kernel, Landlock: r.Landlock, Open: []string{}}
+func SummariseWalls(r cage.Report) WallFacts {
+	w := WallFacts{Role: r.Role, Kernel: r.Kernel, Landlock: r.Landlock, Open: []string{}}
 	for _, one := range r.Walls {
 		switch {
 		case one.Holds:
@@ -85,8 +85,8 @@ func SummariseWalls(r cage.Report) wallFacts {
 }
 
 // reach asks whether the camera is there, and nothing of it.
-func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
-	f := cameraFacts{Name: c.Name, Source: c.Source}
+func DialCamera(ctx context.Context, c config.Camera) CameraFacts {
+	f := CameraFacts{Name: c.Name, Source: c.Source}
 	if c.Kind() == config.SceneSource {
 		return f
 	}
@@ -96,7 +96,7 @@ func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
 	defer d.Close()
 	files, err := d.Open(ctx, handover.RequestCamera)
 	if err == nil && len(files) == 1 && c.UsesTLS() {
-		f.Certificate, err = certificateOf(ctx, files[0])
+		f.Certificate, err = readCertificateHash(ctx, files[0])
 	}
 	for _, file := range files {
 		err = errors.Join(err, file.Close())
@@ -107,9 +107,9 @@ func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
 	return f
 }
 
-// certificateOf is the one that a camera shows, whoever vouches for it: for
+// readCertificateHash is the one that a camera shows, whoever vouches for it: for
 // certificate in site.toml.
-func certificateOf(ctx context.Context, file *os.File) (string, error) {
+func readCertificateHash(ctx context.Context, file *os.File) (string, error) {
 	conn, err := net.FileConn(file)
 	if err != nil {
 		return "", err
@@ -123,8 +123,8 @@ func certificateOf(ctx context.Context, file *os.File) (string, error) {
 }
 
 // room is the disk under a directory, or under the nearest one that exists.
-func DiskSpace(dir string) *diskFacts {
-	d := &diskFacts{State: dir}
+func MeasureDisk(dir string) *DiskFacts {
+	d := &DiskFacts{State: dir}
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
 			break

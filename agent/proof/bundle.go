@@ -21,13 +21,13 @@ type Bundle struct {
 	OK     bool          `json:"ok"`
 	Faults []string      `json:"faults"`
 	Walls  []cage.Report `json:"walls"` // free is the control: there the attempts must go through
-	Canary canaryProof   `json:"canary"`
-	Wire   wireProof     `json:"wire"`
-	Build  buildProof    `json:"build"`
+	Canary CanaryResult  `json:"canary"`
+	Wire   WireResult    `json:"wire"`
+	Build  BuildFacts    `json:"build"`
 	Limits []string      `json:"limits"`
 }
 
-type buildProof struct {
+type BuildFacts struct {
 	Version  string            `json:"version"`
 	Go       string            `json:"go"`
 	Binary   string            `json:"binary_sha256"`
@@ -39,7 +39,7 @@ type buildProof struct {
 const recipe = "CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=RELEASE' ./agent"
 
 // caveats are what a reader must not take the bundle for.
-func Caveats() []string {
+func Limits() []string {
 	return []string{
 		"The canary shows leaks by accident. What a changed program would hide is held by the walls and by the build facts.",
 		"The clock of this device dates the bundle; its key signs it. Who holds the device can make another.",
@@ -66,8 +66,8 @@ func (p *Bundle) JudgeWalls() {
 	}
 }
 
-func ReadBuild(version string) (buildProof, error) {
-	b := buildProof{Version: version, Go: runtime.Version(), Settings: map[string]string{}, Modules: map[string]string{}, Recipe: recipe}
+func ReadBuild(version string) (BuildFacts, error) {
+	b := BuildFacts{Version: version, Go: runtime.Version(), Settings: map[string]string{}, Modules: map[string]string{}, Recipe: recipe}
 	self, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		return b, err

@@ -21,14 +21,14 @@ import (
 	"kerb/configs"
 )
 
-// canaryProof is where was looked for the marked pictures.
-type canaryProof struct {
+// CanaryResult is where was looked for the marked pictures.
+type CanaryResult struct {
 	Pictures uint64    `json:"pictures"`
-	Controls []finding `json:"controls"` // where the mark must be found
-	Places   []finding `json:"places"`   // where it must not
+	Controls []Finding `json:"controls"` // where the mark must be found
+	Places   []Finding `json:"places"`   // where it must not
 }
 
-func (c canaryProof) Faults() (faults []string) {
+func (c CanaryResult) ListFaults() (faults []string) {
 	for _, p := range c.Controls {
 		if len(p.Found) == 0 && p.Refused == "" {
 			faults = append(faults, "control: the mark is not found in "+p.Place)
@@ -44,8 +44,8 @@ func (c canaryProof) Faults() (faults []string) {
 
 // search looks everywhere after the trial, and for the controls at what was
 // leaked on purpose.
-func (t *trial) Search() (canaryProof, error) {
-	c := canaryProof{Pictures: uint64(t.shown.Load())}
+func (t *Trial) SearchMark() (CanaryResult, error) {
+	c := CanaryResult{Pictures: uint64(t.shown.Load())}
 	planted, err := t.plantControls()
 	if err != nil {
 		return c, err
@@ -59,8 +59,8 @@ func (t *trial) Search() (canaryProof, error) {
 		}
 	}
 	for _, where := range []struct{ name, dir, skip string }{
-		{"state directory", t.path("state"), ""},
-		{"working directory and cores", t.dir, t.path("state")},
+		{"state directory", t.filePath("state"), ""},
+		{"working directory and cores", t.dir, t.filePath("state")},
 		{"temporary directory", os.TempDir(), t.dir},
 		{"/dev/shm", "/dev/shm", ""},
 	} {
@@ -70,11 +70,11 @@ func (t *trial) Search() (canaryProof, error) {
 		}
 		c.Places = append(c.Places, p)
 	}
-	words := finding{Place: "what kerb run said", Found: []string{}}
-	words.search(t.mark, t.Words.Bytes())
-	wire := finding{Place: "what the broker got", Found: []string{}}
-	for _, m := range t.wires.messages() {
-		wire.search(t.mark, append([]byte(m.topic), m.payload...))
+	words := Finding{Place: "what kerb run said", Found: []string{}}
+	words.searchBytes(t.mark, t.Output.Bytes())
+	wire := Finding{Place: "what the broker got", Found: []string{}}
+	for _, m := range t.wiretap.copyMessages() {
+		wire.searchBytes(t.mark, append([]byte(m.topic), m.payload...))
 	}
 	c.Places = append(c.Places, words, wire)
 	return c, nil
@@ -82,7 +82,7 @@ func (t *trial) Search() (canaryProof, error) {
 
 // plantControls leaks a picture into the state directory in every form, sees that it
 // is found, and takes it away.
-func (t *trial) plantControls() (controls []finding, err error) {
+func (t *Trial) plantControls() (controls []Finding, err error) {
 	jpeg, err := t.mark.EncodeJPEG(0)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (t *trial) plantControls() (controls []finding, err error) {
 	if err = errors.Join(err, z.Close()); err != nil {
 		return nil, err
 	}
-	dir := t.path("leak")
+	dir := t.filePath("leak")
 	for name, b := range map[string][]byte{
 		"JPEG": jpeg, "pixels": pixels, "pixels in gzip": zipped.Bytes(),
 		"JPEG in base64": []byte(base64.StdEncoding.EncodeToString(jpeg)), "JPEG in hex": []byte(hex.EncodeToString(jpeg)),
@@ -108,20 +108,20 @@ func (t *trial) plantControls() (controls []finding, err error) {
 		}
 		controls = append(controls, p)
 	}
-	slices.SortFunc(controls, func(a, b finding) int { return strings.Compare(a.Place, b.Place) })
+	slices.SortFunc(controls, func(a, b Finding) int { return strings.Compare(a.Place, b.Place) })
 	return controls, nil
 }
 
 // pipes tells of a process that was ended because it said what is no record.
-func (t *trial) CheckPipes() []string {
-	if bytes.Contains(t.Words.Bytes(), []byte(ipc.ErrForeign.Error())) {
+func (t *Trial) CheckPipes() []string {
+	if bytes.Contains(t.Output.Bytes(), []byte(ipc.ErrForeign.Error())) {
 		return []string{"pipe: a process said something else than numbers, and was ended"}
 	}
 	return nil
 }
 
-// wireProof is what left by the network.
-type wireProof struct {
+// WireResult is what left by the network.
+type WireResult struct {
 	Messages int            `json:"messages"`
 	Windows  int            `json:"windows"`
 	Topics   map[string]int `json:"topics"`
@@ -130,12 +130,12 @@ type wireProof struct {
 
 // wire compares every message with the schema of its topic: no key may be in
 // it that is not declared there.
-func (t *trial) CheckWire() wireProof {
-	w := wireProof{Topics: map[string]int{}, Faults: []string{}}
-	for _, m := range t.wires.messages() {
+func (t *Trial) CheckWire() WireResult {
+	w := WireResult{Topics: map[string]int{}, Faults: []string{}}
+	for _, m := range t.wiretap.copyMessages() {
 		w.Messages++
 		w.Topics[m.topic]++
-		if err := declared(m); err != nil {
+		if err := checkDeclared(m); err != nil {
 			w.Faults = append(w.Faults, fmt.Sprintf("wire: %s: %v", m.topic, err))
 		}
 		if strings.Contains(m.topic, "/count/") {
@@ -148,7 +148,7 @@ func (t *trial) CheckWire() wireProof {
 	return w
 }
 
-func declared(m message) error {
+func checkDeclared(m message) error {
 	levels := strings.Split(m.topic, "/")
 	if len(levels) < 6 || levels[0] != "kerb" || levels[1] != "v1" {
 		return errors.New("not a topic of kerb")
@@ -165,12 +165,12 @@ func declared(m message) error {
 	if err := json.Unmarshal(m.payload, &value); err != nil {
 		return fmt.Errorf("not JSON: %w", err)
 	}
-	return keys(schema, schema, value, "")
+	return checkKeys(schema, schema, value, "")
 }
 
-// keys walks a value along its schema. Objects that the schema leaves open, the
+// checkKeys walks a value along its schema. Objects that the schema leaves open, the
 // data of events, are let through: the canary looks into those.
-func keys(root, schema map[string]any, value any, at string) error {
+func checkKeys(root, schema map[string]any, value any, at string) error {
 	if ref, ok := schema["$ref"].(string); ok {
 		schema = resolveRef(root, ref)
 	}
@@ -190,7 +190,7 @@ func keys(root, schema map[string]any, value any, at string) error {
 			default:
 				return fmt.Errorf("%s.%s is not declared", at, k)
 			}
-			if err := keys(root, sub, inner, at+"."+k); err != nil {
+			if err := checkKeys(root, sub, inner, at+"."+k); err != nil {
 				return err
 			}
 		}
@@ -200,7 +200,7 @@ func keys(root, schema map[string]any, value any, at string) error {
 			return nil
 		}
 		for _, inner := range v {
-			if err := keys(root, items, inner, at+"[]"); err != nil {
+			if err := checkKeys(root, items, inner, at+"[]"); err != nil {
 				return err
 			}
 		}
@@ -247,7 +247,7 @@ func (w *wiretap) OnPublish(_ *mochi.Client, p packets.Packet) (packets.Packet, 
 	return p, nil
 }
 
-func (w *wiretap) messages() []message {
+func (w *wiretap) copyMessages() []message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.all)

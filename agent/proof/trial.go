@@ -25,24 +25,24 @@ import (
 	"kerb/configs"
 )
 
-// A trial is a kerb of its own that is shown marked pictures: the same program
+// A Trial is a kerb of its own that is shown marked pictures: the same program
 // and the same processes as on the street, with a camera and a broker that
 // belong to the one who looks.
-type trial struct {
-	dir    string
-	mark   *canary.Mark
-	shown  atomic.Int64 // pictures that were sent
-	camera *http.Server
-	broker *localbroker.Broker
-	wires  *wiretap
-	Words  bytes.Buffer // everything that kerb run said
-	begun  time.Time
+type Trial struct {
+	dir     string
+	mark    *canary.Mark
+	shown   atomic.Int64 // pictures that were sent
+	camera  *http.Server
+	broker  *localbroker.Broker
+	wiretap *wiretap
+	Output  bytes.Buffer // everything that kerb run said
+	begun   time.Time
 
-	places []finding // what was looked at while it ran
+	places []Finding // what was looked at while it ran
 }
 
 // spot is where was looked and what was found of the mark.
-type finding struct {
+type Finding struct {
 	Place   string   `json:"place"`
 	Bytes   int      `json:"bytes"`
 	Found   []string `json:"found"`
@@ -67,8 +67,8 @@ to = [0.5, 1]
 classes = ["person", "vehicle"]
 `
 
-func NewTrial() (t *trial, err error) {
-	t = &trial{mark: canary.New(), begun: time.Now()}
+func NewTrial() (t *Trial, err error) {
+	t = &Trial{mark: canary.New(), begun: time.Now()}
 	if t.dir, err = os.MkdirTemp("", "kerb-prove-"); err != nil {
 		return nil, err
 	}
@@ -77,11 +77,11 @@ func NewTrial() (t *trial, err error) {
 			t.Close()
 		}
 	}()
-	if t.broker, err = localbroker.Start(); err != nil {
+	if t.broker, err = localbroker.New(); err != nil {
 		return nil, err
 	}
-	t.wires = new(wiretap)
-	if err := t.broker.Server.AddHook(t.wires, nil); err != nil {
+	t.wiretap = new(wiretap)
+	if err := t.broker.Server.AddHook(t.wiretap, nil); err != nil {
 		return nil, err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -94,13 +94,13 @@ func NewTrial() (t *trial, err error) {
 	if err != nil {
 		return nil, err
 	}
-	site := fmt.Sprintf(trialSite, t.broker.Url, l.Addr())
-	return t, errors.Join(os.WriteFile(t.path("site.toml"), []byte(site), 0o600), os.WriteFile(t.path("policy.toml"), policy, 0o600))
+	site := fmt.Sprintf(trialSite, t.broker.URL, l.Addr())
+	return t, errors.Join(os.WriteFile(t.filePath("site.toml"), []byte(site), 0o600), os.WriteFile(t.filePath("policy.toml"), policy, 0o600))
 }
 
-func (t *trial) path(name string) string { return filepath.Join(t.dir, name) }
+func (t *Trial) filePath(name string) string { return filepath.Join(t.dir, name) }
 
-func (t *trial) Close() {
+func (t *Trial) Close() {
 	if t.camera != nil {
 		t.camera.Close()
 	}
@@ -111,7 +111,7 @@ func (t *trial) Close() {
 }
 
 // serveCamera is a camera of marked pictures.
-func (t *trial) serveCamera(w http.ResponseWriter, r *http.Request) {
+func (t *Trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 	for n := 0; ; n++ {
 		p, err := t.mark.EncodeJPEG(n)
@@ -133,10 +133,10 @@ func (t *trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 
 // run lets kerb run count for a while, looks into its processes, asks the
 // kernel for a core of the one that sees, and ends it as systemd does.
-func (t *trial) Run(ctx context.Context, long time.Duration) error {
-	kerb := exec.Command("/proc/self/exe", "run", "--site", t.path("site.toml"), "--policy", t.path("policy.toml"))
+func (t *Trial) Run(ctx context.Context, long time.Duration) error {
+	kerb := exec.Command("/proc/self/exe", "run", "--site", t.filePath("site.toml"), "--policy", t.filePath("policy.toml"))
 	kerb.Dir = t.dir
-	kerb.Stdout, kerb.Stderr = &t.Words, &t.Words
+	kerb.Stdout, kerb.Stderr = &t.Output, &t.Output
 	kerb.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := process.NewStarter().Start(kerb); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (t *trial) Run(ctx context.Context, long time.Duration) error {
 	if err != nil {
 		_ = kerb.Process.Kill()
 		_ = kerb.Wait()
-		return fmt.Errorf("%w:\n%s", err, t.Words.Bytes())
+		return fmt.Errorf("%w:\n%s", err, t.Output.Bytes())
 	}
 	// A core, if one can be had, lands in the trial's directory or where
 	// core_pattern says; both are searched. A fresh process is started.
@@ -163,13 +163,13 @@ func (t *trial) Run(ctx context.Context, long time.Duration) error {
 	overdue := time.AfterFunc(20*time.Second, func() { _ = kerb.Process.Kill() })
 	defer overdue.Stop()
 	if err := kerb.Wait(); err != nil {
-		return fmt.Errorf("the trial's kerb: %w\n%s", err, t.Words.Bytes())
+		return fmt.Errorf("the trial's kerb: %w\n%s", err, t.Output.Bytes())
 	}
 	return ctx.Err()
 }
 
-// family are the children of a kerb run by their roles, and it by its own.
-func family(pid int) map[string]int {
+// childrenByRole are the children of a kerb run by their roles, and it by its own.
+func childrenByRole(pid int) map[string]int {
 	all := map[string]int{"supervisor": pid}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
 	for _, path := range stats {
@@ -190,19 +190,19 @@ func family(pid int) map[string]int {
 
 // searchProcesses looks into every process of a kerb run, into sense first. One that
 // has just been started again, as on a slow machine, is looked at later.
-func (t *trial) searchProcesses(ctx context.Context, kerb int) (sense int, err error) {
+func (t *Trial) searchProcesses(ctx context.Context, kerb int) (sense int, err error) {
 	held, err := t.waitForMark(ctx, kerb)
 	if err != nil {
 		return 0, err
 	}
 	for _, role := range []string{"sense", "uplink", "supervisor"} {
-		var all, loose finding
+		var all, loose Finding
 		pid := 0
 		for try := range 5 {
 			if try > 0 {
 				time.Sleep(time.Second)
 			}
-			pid = family(kerb)[role]
+			pid = childrenByRole(kerb)[role]
 			if all, loose, err = t.searchMemory(role, pid); err == nil {
 				break
 			}
@@ -221,22 +221,22 @@ func (t *trial) searchProcesses(ctx context.Context, kerb int) (sense int, err e
 	return sense, nil
 }
 
-// meeting is how long a picture is looked for in the memory of sense: it lies
+// markTimeout is how long a picture is looked for in the memory of sense: it lies
 // there for a part of the time only, and a slow machine starts slowly.
-const meeting = 2 * time.Minute
+const markTimeout = 2 * time.Minute
 
 // waitForMark looks into the arena of sense until a picture lies there. None at all
 // is for the caller to judge.
-func (t *trial) waitForMark(ctx context.Context, kerb int) (held finding, err error) {
-	overdue := time.Now().Add(meeting)
+func (t *Trial) waitForMark(ctx context.Context, kerb int) (held Finding, err error) {
+	overdue := time.Now().Add(markTimeout)
 	for ctx.Err() == nil && time.Now().Before(overdue) {
 		var m *processMemory
-		if m, err = openMemory(family(kerb)["sense"]); errors.Is(err, fs.ErrPermission) {
+		if m, err = openMemory(childrenByRole(kerb)["sense"]); errors.Is(err, fs.ErrPermission) {
 			return held, nil
 		}
 		if err == nil {
-			for _, b := range m.copyAreas() { // all at one time, and then the long search
-				held.search(t.mark, b)
+			for _, b := range m.copyArena() { // all at one time, and then the long search
+				held.searchBytes(t.mark, b)
 			}
 			m.Close()
 			if len(held.Found) > 0 {
@@ -250,9 +250,9 @@ func (t *trial) waitForMark(ctx context.Context, kerb int) (held finding, err er
 
 // searchMemory looks into a process, where the kernel lets us: only root may, and
 // not everywhere. Loose is the part of it that a core would have.
-func (t *trial) searchMemory(role string, pid int) (p, loose finding, err error) {
-	p = finding{Place: "memory of " + role, Found: []string{}}
-	loose = finding{Place: p.Place + " outside the arena", Found: []string{}}
+func (t *Trial) searchMemory(role string, pid int) (p, loose Finding, err error) {
+	p = Finding{Place: "memory of " + role, Found: []string{}}
+	loose = Finding{Place: p.Place + " outside the arena", Found: []string{}}
 	m, err := openMemory(pid)
 	if errors.Is(err, fs.ErrPermission) {
 		p.Refused, loose.Refused = err.Error(), err.Error()
@@ -262,24 +262,24 @@ func (t *trial) searchMemory(role string, pid int) (p, loose finding, err error)
 		return p, loose, fmt.Errorf("look into the memory of %s: %w", role, err)
 	}
 	defer m.Close()
-	for _, a := range m.areas {
-		b := m.readArea(a)
-		p.search(t.mark, b)
-		if !a.arena {
-			loose.search(t.mark, b)
+	for _, a := range m.mappings {
+		b := m.readMapping(a)
+		p.searchBytes(t.mark, b)
+		if !a.noCore {
+			loose.searchBytes(t.mark, b)
 		}
 	}
 	return p, loose, nil
 }
 
-func (p *finding) search(m *canary.Mark, b []byte) {
+func (p *Finding) searchBytes(m *canary.Mark, b []byte) {
 	p.Bytes += len(b)
 	for part := range nonZeroParts(b) {
 		p.addForms(m.FindForms(part)...)
 	}
 }
 
-func (p *finding) addForms(forms ...string) {
+func (p *Finding) addForms(forms ...string) {
 	for _, form := range forms {
 		if !slices.Contains(p.Found, form) {
 			p.Found = append(p.Found, form)
@@ -310,8 +310,8 @@ func nonZeroParts(b []byte) iter.Seq[[]byte] {
 }
 
 // searchFiles looks through every file below a directory that is younger than since.
-func (t *trial) searchFiles(name, dir string, since time.Time, skip string) (finding, error) {
-	p := finding{Place: name, Found: []string{}}
+func (t *Trial) searchFiles(name, dir string, since time.Time, skip string) (Finding, error) {
+	p := Finding{Place: name, Found: []string{}}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			if path == dir {
@@ -328,7 +328,7 @@ func (t *trial) searchFiles(name, dir string, since time.Time, skip string) (fin
 		}
 		b, err := os.ReadFile(path)
 		if err == nil {
-			p.search(t.mark, b)
+			p.searchBytes(t.mark, b)
 		}
 		return nil
 	})

@@ -68,12 +68,12 @@ func (r *Command) replayTrace(ctx context.Context, path string, t terminal.Termi
 	}
 	for _, w := range counter.CloseWindows() {
 		res.Seconds = max(res.Seconds, (w.End - w.Start).Seconds())
-		res.Lanes = append(res.Lanes, laneOf(&w))
+		res.Lanes = append(res.Lanes, describeLane(&w))
 	}
 	if r.JSON {
 		return json.NewEncoder(t.Out).Encode(res)
 	}
-	return res.print(t.Out)
+	return res.printText(t.Out)
 }
 
 func (r *Command) traceLayout(path string) (config.Loops, error) {
@@ -99,7 +99,7 @@ func (r *Command) traceLayout(path string) (config.Loops, error) {
 	return conf, nil
 }
 
-func laneOf(w *loop.Window) traceLane {
+func describeLane(w *loop.Window) traceLane {
 	l := traceLane{
 		ID: w.Stream, Counts: map[string]map[string]int{}, Observed: w.Observed.Seconds(),
 		Quality: w.Quality.String(), Reason: w.Reason, Missed: w.Missed,
@@ -117,7 +117,7 @@ func laneOf(w *loop.Window) traceLane {
 	return l
 }
 
-func (res *traceResult) print(w io.Writer) error {
+func (res *traceResult) printText(w io.Writer) error {
 	fmt.Fprintf(w, "%s: %.1f s\n", res.Trace, res.Seconds)
 	for _, l := range res.Lanes {
 		fmt.Fprintf(w, "  %-14s %s %s", l.ID, l.Quality, l.Reason)

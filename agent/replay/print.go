@@ -8,7 +8,7 @@ import (
 )
 
 // print is the result for a person.
-func (res *result) Print(w io.Writer) {
+func (res *result) printText(w io.Writer) {
 	fmt.Fprintf(w, "%s: %d pictures, %.1f s, %s, %.2f ms a picture (95 %%: %.2f), %d MB\n",
 		res.Clip, res.Frames, res.Seconds, res.Detector, res.MS.P50, res.MS.P95, res.PeakRSS)
 	for _, s := range res.Health {

@@ -55,8 +55,8 @@ type result struct {
 	// out, as kerb run does.
 	Health []faultSpan `json:"health,omitempty"`
 	truth.Report
-	ill   bool // something is wrong with the camera
-	known bool // there was a truth to compare with
+	faulty bool // something is wrong with the camera
+	known  bool // there was a truth to compare with
 }
 
 func (r *Command) Run(ctx context.Context, t terminal.Terminal) error {
@@ -85,7 +85,7 @@ func (r *Command) Run(ctx context.Context, t terminal.Terminal) error {
 			}
 			continue
 		}
-		res, err := r.ReplayClip(ctx, clip, t)
+		res, err := r.replayClip(ctx, clip, t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", clip, err)
 		}
@@ -95,13 +95,13 @@ func (r *Command) Run(ctx context.Context, t terminal.Terminal) error {
 			}
 			continue
 		}
-		res.Print(t.Out)
+		res.printText(t.Out)
 	}
 	return nil
 }
 
 // clip counts one clip.
-func (r *Command) ReplayClip(ctx context.Context, path string, t terminal.Terminal) (*result, error) {
+func (r *Command) replayClip(ctx context.Context, path string, t terminal.Terminal) (*result, error) {
 	src, err := source.OpenClip(path)
 	if err != nil {
 		return nil, err
@@ -141,12 +141,12 @@ func (r *Command) chooseDetector(w, h int) (model.Detector, error) {
 
 // A layout is where to count in a clip, and what is known of it.
 type layout struct {
-	lines   []counting.Line
-	zones   []counting.Zone
-	masks   []counting.Polygon
-	heights []counting.Height
-	known   *truth.Truth        // nil: nothing to compare with
-	late    func() *truth.Truth // what only the end of the clip tells; nil: nothing
+	lines      []counting.Line
+	zones      []counting.Zone
+	masks      []counting.Polygon
+	heights    []counting.Height
+	known      *truth.Truth        // nil: nothing to compare with
+	knownAtEnd func() *truth.Truth // what only the end of the clip tells; nil: nothing
 }
 
 func (p layout) visionOpts(w, h int) vision.Opts {
@@ -162,10 +162,10 @@ func (r *Command) findLayout(clip string, src source.Pictures) (layout, error) {
 	case r.Site != "":
 		return r.layoutFromSite()
 	case drawn:
-		return layout{lines: street.Lines(), heights: street.Heights(), late: func() *truth.Truth { return sceneTruth(street) }}, nil
+		return layout{lines: street.Lines(), heights: street.Heights(), knownAtEnd: func() *truth.Truth { return sceneTruth(street) }}, nil
 	}
 	var p layout
-	for _, l := range MiddleLine() {
+	for _, l := range MiddleLines() {
 		p.lines = append(p.lines, l.Line)
 	}
 	return p, nil
@@ -232,7 +232,7 @@ func sceneTruth(s *scene.Scene) *truth.Truth {
 }
 
 // middle is where a clip is counted of which nothing is known.
-func MiddleLine() []config.Line {
+func MiddleLines() []config.Line {
 	classes := []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
 	return []config.Line{
 		{Line: counting.Line{ID: "across", From: counting.Point{X: 0, Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}}, Classes: classes},
@@ -273,19 +273,19 @@ func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter,
 			seen = append(seen, truth.Sample{Frame: frame, Count: step.Zones[0].Count})
 		}
 		last = step.Mono
-		p.Show(len(ms))
+		p.ShowPictures(len(ms))
 	}
-	p.Clear()
+	p.EraseLine()
 	if len(ms) == 0 {
 		return nil, errors.New("not one whole picture in it")
 	}
-	res.summarise(ms, last)
-	if where.late != nil {
-		known = where.late()
+	res.summarisePictures(ms, last)
+	if where.knownAtEnd != nil {
+		known = where.knownAtEnd()
 	}
 	res.known = known != nil
 	if known == nil {
-		known = &truth.Truth{Rate: rate(len(ms), last)}
+		known = &truth.Truth{Rate: pictureRate(len(ms), last)}
 	}
 	res.Report = known.ScoreCrossings(crossings, seen)
 	return res, nil
@@ -301,24 +301,24 @@ type faultSpan struct {
 // noteFault notes the verdict of one picture.
 func (res *result) noteFault(f health.Fault, at time.Duration) {
 	sec := math.Round(at.Seconds()*10) / 10
-	if n := len(res.Health); n > 0 && res.Health[n-1].Fault == f.String() && res.ill {
+	if n := len(res.Health); n > 0 && res.Health[n-1].Fault == f.String() && res.faulty {
 		res.Health[n-1].To = sec
 	} else if f != health.Good {
 		res.Health = append(res.Health, faultSpan{f.String(), sec, sec})
 	}
-	res.ill = f != health.Good
+	res.faulty = f != health.Good
 }
 
-func rate(frames int, last time.Duration) float64 {
+func pictureRate(frames int, last time.Duration) float64 {
 	if frames < 2 || last <= 0 {
 		return 1
 	}
 	return float64(frames-1) / last.Seconds()
 }
 
-func (res *result) summarise(ms []float64, last time.Duration) {
+func (res *result) summarisePictures(ms []float64, last time.Duration) {
 	res.Frames = len(ms)
-	res.Seconds = math.Round((last.Seconds()+1/rate(len(ms), last))*100) / 100
+	res.Seconds = math.Round((last.Seconds()+1/pictureRate(len(ms), last))*100) / 100
 	slices.Sort(ms)
 	res.MS.P50, res.MS.P95 = ms[len(ms)/2], ms[len(ms)*95/100]
 	res.PeakRSS = PeakRSS()

@@ -23,11 +23,11 @@ import (
 	"kerb/drivers/camera"
 )
 
-// errStill is why the motion detector refuses stills.
-var errStill = errors.New("motion is seen between pictures, and a still is alone: use a network, with -detector neural")
+// errMotionStill is why the motion detector refuses stills.
+var errMotionStill = errors.New("motion is seen between pictures, and a still is alone: use a network, with -detector neural")
 
-// still is what `kerb replay -json` prints for one image.
-type still struct {
+// stillResult is what `kerb replay -json` prints for one image.
+type stillResult struct {
 	Image    string                       `json:"image"`
 	Detector string                       `json:"detector"`
 	Network  string                       `json:"network"`
@@ -40,13 +40,13 @@ type still struct {
 // region with what a person counted there.
 func (r *Command) replayStills(ctx context.Context, known []truth.Still, t terminal.Terminal) error {
 	if r.Detector == config.MotionDetector || len(model.Candidates(r.Model)) == 0 {
-		return fmt.Errorf("%s: %w", r.Truth, errStill)
+		return fmt.Errorf("%s: %w", r.Truth, errMotionStill)
 	}
 	paths, err := ListImages(r.Clips)
 	if err != nil {
 		return err
 	}
-	var all []still
+	var all []stillResult
 	for _, path := range paths {
 		i := slices.IndexFunc(known, func(s truth.Still) bool { return s.Image == filepath.Base(path) })
 		if i < 0 {
@@ -85,8 +85,8 @@ func ListImages(named []string) (paths []string, err error) {
 	return paths, nil
 }
 
-func (r *Command) countStill(ctx context.Context, path string, known *truth.Still) (still, error) {
-	out := still{Image: known.Image, Region: known.Zone.Polygon}
+func (r *Command) countStill(ctx context.Context, path string, known *truth.Still) (stillResult, error) {
+	out := stillResult{Image: known.Image, Region: known.Zone.Polygon}
 	src, err := source.OpenFile(path, source.Limits(policy.ClipPixels))
 	if err != nil {
 		return out, err
@@ -115,7 +115,7 @@ func (r *Command) countStill(ctx context.Context, path string, known *truth.Stil
 }
 
 // printStills is the result for a person.
-func printStills(w io.Writer, all []still) {
+func printStills(w io.Writer, all []stillResult) {
 	classes := []string{"person", "bicycle", "vehicle"}
 	wide := len("image")
 	for _, s := range all {

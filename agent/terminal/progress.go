@@ -16,17 +16,17 @@ type Progress struct {
 	shown time.Time
 }
 
-const redraw = 200 * time.Millisecond
+const minRedraw = 200 * time.Millisecond
 
-func (p *Progress) Show(pictures int) {
-	if time.Since(p.shown) < redraw || !IsTerminal(p.To) {
+func (p *Progress) ShowPictures(pictures int) {
+	if time.Since(p.shown) < minRedraw || !IsTerminal(p.To) {
 		return
 	}
 	p.shown = time.Now()
 	fmt.Fprintf(p.To, "\r%s: %d pictures", p.What, pictures)
 }
 
-func (p *Progress) Clear() {
+func (p *Progress) EraseLine() {
 	if !p.shown.IsZero() {
 		fmt.Fprint(p.To, "\r\x1b[K")
 	}

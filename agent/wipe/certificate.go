@@ -53,10 +53,10 @@ func NewCertificate(site *config.Site, version string, r clock.Reading, left []s
 }
 
 // destroy destroys a thing and certifies it, or says why it could not.
-func (c *Certificate) Destroy(x *Item) {
-	err := x.Measure()
+func (c *Certificate) DestroyItem(x *Item) {
+	err := x.HashFile()
 	if err == nil {
-		err = x.Destroy()
+		err = x.DestroyFile()
 	}
 	if err != nil {
 		c.Complete, x.How, x.Error = false, "", err.Error()
@@ -64,16 +64,16 @@ func (c *Certificate) Destroy(x *Item) {
 	c.Destroyed = append(c.Destroyed, *x)
 }
 
-func (c *Certificate) Write(w io.Writer, asJSON bool) error {
+func (c *Certificate) Print(w io.Writer, asJSON bool) error {
 	if asJSON {
-		return encodeTo(w, c)
+		return encodeJSON(w, c)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "CERTIFICATE OF DESTRUCTION\n\ndevice   %s/%s/%s\n", c.Tenant, c.Site, c.Device)
 	if c.Machine != "" {
 		fmt.Fprintf(&b, "machine  %s\n", c.Machine)
 	}
-	fmt.Fprintf(&b, "time     %s\nkerb     %s\n", clockWord(c.At, c.Synced), c.Kerb)
+	fmt.Fprintf(&b, "time     %s\nkerb     %s\n", formatTime(c.At, c.Synced), c.Kerb)
 	if !c.Complete {
 		b.WriteString("NOT COMPLETE: what is marked FAILED is still there\n")
 	}
@@ -103,9 +103,9 @@ func (c *Certificate) Write(w io.Writer, asJSON bool) error {
 	return err
 }
 
-// copyOnWriteReason says why writing over a file does not reach the place where it
+// movedWriteReason says why writing over a file does not reach the place where it
 // lay; empty where it does, as far as the file system can tell.
-func copyOnWriteReason(path string) string {
+func movedWriteReason(path string) string {
 	const (
 		zfs, bcachefs, ubifs, jffs2 = 0x2fc12fc1, 0xca451a4e, 0x24051905, 0x72b6
 		moves                       = "this file system puts what is written in another place"

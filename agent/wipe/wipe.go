@@ -96,7 +96,7 @@ func LockSpool(dir string) (release func(), err error) {
 }
 
 // measure notes size and hash of a thing that is no secret.
-func (x *Item) Measure() error {
+func (x *Item) HashFile() error {
 	if x.Kind == secretKind {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (x *Item) Measure() error {
 // destroy writes zeros over the file and unlinks it. A secret's file stays and
 // is empty: site.toml still names it, and an interrupted wipe is begun again
 // from that.
-func (x *Item) Destroy() error {
+func (x *Item) DestroyFile() error {
 	info, err := os.Lstat(x.Path)
 	if err != nil {
 		return err
@@ -125,10 +125,10 @@ func (x *Item) Destroy() error {
 		return fmt.Errorf("%s: not a plain file", x.Path)
 	}
 	x.How = "overwritten with zeros"
-	if why := copyOnWriteReason(x.Path); why != "" {
+	if why := movedWriteReason(x.Path); why != "" {
 		x.How += " (" + why + ")"
 	}
-	err = overwrite(x.Path, info.Size())
+	err = overwriteZeros(x.Path, info.Size())
 	if x.Kind == secretKind {
 		x.How += " and emptied"
 		return err
@@ -143,8 +143,8 @@ func (x *Item) Destroy() error {
 	return state.SyncDir(filepath.Dir(x.Path))
 }
 
-// overwrite leaves the file empty, after zeros went where its content was.
-func overwrite(path string, size int64) error {
+// overwriteZeros leaves the file empty, after zeros went where its content was.
+func overwriteZeros(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
@@ -158,13 +158,13 @@ func overwrite(path string, size int64) error {
 	return errors.Join(err, f.Sync(), f.Truncate(0), f.Sync(), f.Close())
 }
 
-// clockWord says how far a time can be believed.
-func clockWord(at time.Time, synced bool) string {
+// formatTime says how far a time can be believed.
+func formatTime(at time.Time, synced bool) string {
 	if synced {
 		return at.Format(time.RFC3339)
 	}
 	return at.Format(time.RFC3339) + ", by a clock that cannot be believed"
 }
 
-// encodeTo writes one JSON object on one line.
-func encodeTo(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+// encodeJSON writes one JSON object on one line.
+func encodeJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
