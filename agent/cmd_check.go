@@ -27,6 +27,8 @@ type checkCmd struct {
 	JSON    bool `help:"As one JSON object."`
 }
 
+// Run fails where a file is wrong or the policy is refused, and with -tell also
+// reports that to the broker.
 func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	site, d, err := loadFiles(c.Files)
 	if err == nil && d.Refused != nil {

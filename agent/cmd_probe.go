@@ -21,7 +21,8 @@ import (
 	"kerb/drivers/board"
 )
 
-// probe says what this device has.
+// probeCmd is kerb probe: it lists the walls, cameras, GPIO lines, clock and disk of
+// this device, and may write a first site.toml.
 type probeCmd struct {
 	Site  string `help:"Look at what this site needs." default:"/etc/kerb/site.toml" placeholder:"F"`
 	Write string `help:"Write a site.toml to begin with, for what is there." placeholder:"F"`
@@ -29,6 +30,8 @@ type probeCmd struct {
 	JSON  bool   `help:"As one JSON object."`
 }
 
+// Run gathers the inventory and prints it. A missing or wrong site.toml is part of
+// the inventory, not an error.
 func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	f := probe.Inventory{Machine: runtime.GOARCH, Model: board.ReadModel(), Cores: runtime.NumCPU(), Devices: []string{}}
 	var info unix.Sysinfo_t
