@@ -17,6 +17,7 @@ import (
 	"kerb/agent/commission"
 	"kerb/agent/config"
 	"kerb/agent/terminal"
+	"kerb/counting"
 )
 
 // aimCmd is kerb aim: it serves the commissioning page. This process has a network
@@ -55,11 +56,11 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if a.For <= 0 || a.For > longest {
 		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
 	}
-	closed := func() string {
+	closed := func() counting.Reason {
 		r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
 		return d.Policy.ClosedReason(nil, r.Wall, r.Synced)
 	}
-	if why := closed(); why != "" {
+	if why := closed(); why != counting.NoReason {
 		return fmt.Errorf("the policy lets nothing look through this camera now (%s): aim within its hours", why)
 	}
 	listeners, err := a.openListeners()

@@ -155,7 +155,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 		}
 		if last {
 			for _, s := range w.sensors {
-				s.MarkLost("stopped")
+				s.MarkLost(counting.ReasonStopped)
 			}
 		}
 		if err := w.endWindows(ended, step); err != nil {

@@ -1,17 +1,3 @@
-// Command kerb counts people and vehicles at the kerb and forgets what it saw.
-//
-// Package main holds one cmd_*.go file for each command: its flags, its help, the
-// text and JSON that it prints, and the calls into the packages below agent/ that
-// do the work. The file inprocess.go connects those packages inside one process,
-// for kerb demo; kerb run starts a process for each of them instead.
-//
-// Standard output is for data and standard error for messages, each line of which
-// begins with "kerb: ". The exit status is 0 for success, 1 for a failure and 2 for
-// a wrong command line or a wrong file; a child process of kerb run also uses
-// child.ExitRefused.
-//
-// The package refuses to import counting/vision, counting/neural, drivers/camera,
-// image and unsafe: main connects values and reads no picture.
 package main
 
 import (

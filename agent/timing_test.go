@@ -38,7 +38,7 @@ var kerbLine = counting.Stream{ID: "kerb", Kind: counting.LineStream, Sensor: "n
 
 func (b *busyLine) Streams() []counting.Stream { return []counting.Stream{kerbLine} }
 func (b *busyLine) Run(context.Context)        {}
-func (b *busyLine) MarkLost(string)            {}
+func (b *busyLine) MarkLost(counting.Reason)   {}
 
 func (b *busyLine) CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
 	time.Sleep(time.Duration(b.crossings) * b.delay)

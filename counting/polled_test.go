@@ -26,16 +26,16 @@ func TestInstantsAreCounted(t *testing.T) {
 	}
 	// The camera answers with the same picture as before.
 	tally.MarkWatched(20 * time.Minute)
-	if w := end(2 * whole); w.Quality != Gap || w.Reason != noPicture || w.Instants != 0 {
+	if w := end(2 * whole); w.Quality != Gap || w.Reason != ReasonNoPicture || w.Instants != 0 {
 		t.Errorf("no picture: %+v", w)
 	}
 	tally.MarkWatched(31 * time.Minute)
 	tally.AddPresence("square", [Classes]int{}, 0)
-	tally.MarkLost("camera_lost")
-	if w := end(3 * whole); w.Quality != Partial || w.Reason != "camera_lost" || w.Instants != 1 || w.Observed != time.Minute {
+	tally.MarkLost(ReasonCameraLost)
+	if w := end(3 * whole); w.Quality != Partial || w.Reason != ReasonCameraLost || w.Instants != 1 || w.Observed != time.Minute {
 		t.Errorf("lost after one: %+v", w)
 	}
-	if w := end(4 * whole); w.Quality != Gap || w.Reason != "camera_lost" {
+	if w := end(4 * whole); w.Quality != Gap || w.Reason != ReasonCameraLost {
 		t.Errorf("lost: %+v", w)
 	}
 }

@@ -16,18 +16,6 @@ const videoPause = 2 * time.Second
 // process that stops waiting ends, and its window with it.
 const polledPause = 2 * time.Hour
 
-// The reasons that are no fault: before the sensor's first heartbeat, after its
-// last, and between two that are too far apart.
-const (
-	starting = "starting"
-	stopped  = "stopped"
-	stalled  = "stalled"
-)
-
-// noPicture is the reason of a window without an instant although its camera
-// answered.
-const noPicture = "no_picture"
-
 // A Tallier adds the crossings and presences of one sensor up into windows. It is
 // safe for concurrent use by the sensor and by the clock that closes the windows.
 //
@@ -38,14 +26,14 @@ type Tallier struct {
 	windows    []Tally
 	observedTo time.Duration // end of the time that the sensor has watched
 	live       bool          // false until the first heartbeat, and after MarkLost
-	reason     string        // why the open window is not fully observed
+	reason     Reason        // why the open window is not fully observed
 	maxPause   time.Duration // longest time between two heartbeats that counts as observed
 }
 
 // NewTallier opens the first window of every stream. The time before the first
 // call of MarkWatched is not observed.
 func NewTallier(streams []Stream) *Tallier {
-	t := &Tallier{streams: slices.Clone(streams), reason: starting, maxPause: videoPause}
+	t := &Tallier{streams: slices.Clone(streams), reason: ReasonStarting, maxPause: videoPause}
 	if slices.ContainsFunc(streams, func(s Stream) bool { return s.Polled }) {
 		t.maxPause = polledPause
 	}
@@ -143,7 +131,7 @@ func (t *Tallier) addObserved(now time.Duration) time.Duration {
 		return 0
 	}
 	if d > t.maxPause {
-		t.reason = stalled
+		t.reason = ReasonStalled
 		return 0
 	}
 	for i := range t.windows {
@@ -152,13 +140,12 @@ func (t *Tallier) addObserved(now time.Duration) time.Duration {
 	return d
 }
 
-// MarkLost marks the sensor as lost, for a reason in one short word that may go on
-// the wire. The time until the next call of MarkWatched is not observed.
-func (t *Tallier) MarkLost(reason string) {
+// MarkLost marks the sensor as lost, for a reason. The time until the next call of MarkWatched is not observed.
+func (t *Tallier) MarkLost(reason Reason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	// A stop of the agent does not replace the reason of a sensor lost before.
-	if reason != stopped || t.live || t.reason == "" || t.reason == starting {
+	if reason != ReasonStopped || t.live || t.reason == NoReason || t.reason == ReasonStarting {
 		t.reason = reason
 	}
 	t.live = false
@@ -180,7 +167,7 @@ func (t *Tallier) CloseWindows(now time.Duration, start, end time.Time, whole ti
 	}
 	t.windows = t.newWindows()
 	if t.live {
-		t.reason = ""
+		t.reason = NoReason
 	}
 	return closed
 }
@@ -194,7 +181,7 @@ const (
 
 // closeAt stamps the window with its times and sets its quality and reason.
 
-func (w *Tally) closeAt(now time.Duration, start, end time.Time, whole time.Duration, reason string) {
+func (w *Tally) closeAt(now time.Duration, start, end time.Time, whole time.Duration, reason Reason) {
 	w.Mono, w.Start, w.End = now, start.UTC(), end.UTC()
 	w.Observed = min(w.Observed, end.Sub(start))
 	missing := whole - w.Observed
@@ -203,8 +190,8 @@ func (w *Tally) closeAt(now time.Duration, start, end time.Time, whole time.Dura
 		w.Quality = Gap
 	case w.Polled && w.Instants == 0:
 		w.Quality = Gap
-		if reason == "" {
-			reason = noPicture
+		if reason == NoReason {
+			reason = ReasonNoPicture
 		}
 	case float64(missing) > unobservedShare*float64(whole) && missing > unobservedTime:
 		w.Quality = Partial
@@ -212,7 +199,7 @@ func (w *Tally) closeAt(now time.Duration, start, end time.Time, whole time.Dura
 		return
 	}
 	w.Reason = reason
-	if w.Reason == "" {
-		w.Reason = stalled
+	if w.Reason == NoReason {
+		w.Reason = ReasonStalled
 	}
 }

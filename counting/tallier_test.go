@@ -30,7 +30,7 @@ func TestAWindowWatchedFromStartToEndIsOK(t *testing.T) {
 	k.AddCrossing(Crossing{Stream: "kerb", Class: Bicycle})
 	k.AddCrossing(Crossing{Stream: "nowhere", Class: Person})
 	w := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
-	if w.Quality != OK || w.Reason != "" || w.Observed != 60*sec {
+	if w.Quality != OK || w.Reason != NoReason || w.Observed != 60*sec {
 		t.Errorf("quality %v %q, observed %v; want ok, 1m0s", w.Quality, w.Reason, w.Observed)
 	}
 	want := [Classes][Directions]uint32{Person: {1, 0}, Vehicle: {0, 1}}
@@ -42,13 +42,13 @@ func TestAWindowWatchedFromStartToEndIsOK(t *testing.T) {
 func TestLostSensorGivesAPartialWindowAndThenAGap(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 30*sec)
-	k.MarkLost("camera_lost")
+	k.MarkLost(ReasonCameraLost)
 	first := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
-	if first.Quality != Partial || first.Reason != "camera_lost" || first.Observed != 30*sec {
+	if first.Quality != Partial || first.Reason != ReasonCameraLost || first.Observed != 30*sec {
 		t.Errorf("first: %v %q %v", first.Quality, first.Reason, first.Observed)
 	}
 	second := k.CloseWindows(120*sec, noon.Add(60*sec), noon.Add(120*sec), 60*sec)[0]
-	if second.Quality != Gap || second.Reason != "camera_lost" || second.Observed != 0 {
+	if second.Quality != Gap || second.Reason != ReasonCameraLost || second.Observed != 0 {
 		t.Errorf("second: %v %q %v; zero is not missing", second.Quality, second.Reason, second.Observed)
 	}
 	watch(k, 150*sec, 180*sec)
@@ -58,7 +58,7 @@ func TestLostSensorGivesAPartialWindowAndThenAGap(t *testing.T) {
 	}
 	watch(k, 180*sec, 240*sec)
 	fourth := k.CloseWindows(240*sec, noon.Add(180*sec), noon.Add(240*sec), 60*sec)[0]
-	if fourth.Quality != OK || fourth.Reason != "" {
+	if fourth.Quality != OK || fourth.Reason != NoReason {
 		t.Errorf("fourth: %v %q; an old reason must not stick", fourth.Quality, fourth.Reason)
 	}
 }
@@ -66,14 +66,14 @@ func TestLostSensorGivesAPartialWindowAndThenAGap(t *testing.T) {
 func TestStopKeepsTheReasonOfALostCamera(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 10*sec)
-	k.MarkLost("camera_lost")
-	k.MarkLost("stopped")
-	if w := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != "camera_lost" {
+	k.MarkLost(ReasonCameraLost)
+	k.MarkLost(ReasonStopped)
+	if w := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != ReasonCameraLost {
 		t.Errorf("reason %q", w.Reason)
 	}
 	k.MarkWatched(60 * sec)
-	k.MarkLost("stopped")
-	if w := k.CloseWindows(120*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != "stopped" {
+	k.MarkLost(ReasonStopped)
+	if w := k.CloseWindows(120*sec, noon, noon.Add(60*sec), 60*sec)[0]; w.Reason != ReasonStopped {
 		t.Errorf("reason %q", w.Reason)
 	}
 }
@@ -83,7 +83,7 @@ func TestASilentPauseIsNotObserved(t *testing.T) {
 	watch(k, 0, 10*sec)
 	watch(k, 40*sec, 60*sec)
 	w := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)[0]
-	if w.Observed != 30*sec || w.Quality != Partial || w.Reason != "stalled" {
+	if w.Observed != 30*sec || w.Quality != Partial || w.Reason != ReasonStalled {
 		t.Errorf("%v %q %v; want 30 s partial stalled", w.Quality, w.Reason, w.Observed)
 	}
 }
@@ -92,7 +92,7 @@ func TestFirstWindowOfAProcessIsPartial(t *testing.T) {
 	k := lineAndZone()
 	watch(k, 0, 20*sec)
 	w := k.CloseWindows(20*sec, noon.Add(40*sec), noon.Add(60*sec), 60*sec)[0]
-	if w.Quality != Partial || w.Reason != "starting" || w.Observed != 20*sec {
+	if w.Quality != Partial || w.Reason != ReasonStarting || w.Observed != 20*sec {
 		t.Errorf("%v %q %v; want 20 s partial starting", w.Quality, w.Reason, w.Observed)
 	}
 }

@@ -52,7 +52,7 @@ type Tally struct {
 	Polled     bool          // of a zone: it was seen at instants
 	Instants   uint32        // number of instants; each counts as a second of Presence
 	Quality    Quality
-	Reason     string // why Quality is not OK: a short fixed word, such as "camera_lost"
+	Reason     Reason // why Quality is not OK
 	Counted    [Classes]bool
 	Crossings  [Classes][Directions]uint32
 	Presence   [Classes]time.Duration // Σ over time of objects present in a zone; divide by SampledTime for the mean

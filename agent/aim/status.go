@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"kerb/agent/aim/record"
 	"kerb/counting"
 )
 
@@ -92,7 +91,7 @@ func (s *Server) currentStatus() status {
 	}
 	t.Watching, t.Pictures, t.Pace = r.Watching, r.Pictures, roundToTenth(float64(r.Sketch.View.LooksPerSecond))
 	if r.Watching {
-		t.Fault = record.FaultWords()[r.Fault]
+		t.Fault = counting.ViewFault(r.Fault).ShortWord()
 	}
 	t.Advice = append(t.Advice, advisePlan(s.plan, &r.Sketch)...)
 	t.Size = [2]int{int(r.Sketch.Width), int(r.Sketch.Height)}

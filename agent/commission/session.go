@@ -36,7 +36,7 @@ type Session struct {
 	Until     time.Duration // monotonic
 	Sketches  bool
 	Listeners []net.Listener
-	Closed    func() string // why no camera may be used now; "" where it may
+	Closed    func() counting.Reason // why no camera may be used now; "" where it may
 
 	Out         io.Writer
 	JSON        bool
@@ -98,7 +98,7 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 // watchHours ends the session with the policy's hours.
 func (s *Session) watchHours(ctx context.Context) {
 	for ctx.Err() == nil {
-		if s.Closed() != "" {
+		if s.Closed() != counting.NoReason {
 			s.server.EndSession("closed")
 			return
 		}

@@ -51,9 +51,9 @@ func samples() []Message {
 		&CloseWindow{4, 10, 20, time.Minute, true},
 		&Window{4, 10, 20, time.Minute, true, 65535},
 		&Step{9, 20, 10, time.Second, true},
-		&Heartbeat{2, 1 << 50, 3, 4, true, Views, Detection{Neural, 2, 83}, 5, time.Millisecond, time.Second},
+		&Heartbeat{2, 1 << 50, 3, 4, true, counting.ViewFaults - 1, Detection{Neural, 2, 83}, 5, time.Millisecond, time.Second},
 		walls, &SensorLost{1, 2, Malformed}, &Stored{1 << 63}, &Finish{}, full(),
-		&LoopFault{1, 2, 3, 1 << 5, true, 9}, &CameraFault{8, 1, Views, true}, &AuditHead{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
+		&LoopFault{1, 2, 3, 1 << 5, true, 9}, &CameraFault{8, 1, counting.ViewFaults - 1, true}, &AuditHead{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
 	}
 }
 
@@ -130,7 +130,7 @@ func TestATallyComesBackAsItWas(t *testing.T) {
 	s := counting.Stream{ID: "kerb", Kind: counting.LineStream, Classes: []counting.Class{counting.Person}}
 	in := counting.Tally{
 		Stream: "kerb", Start: w.Start.Time(), End: w.End.Time(), Mono: time.Hour,
-		Observed: 10 * time.Minute, Quality: counting.Partial, Reason: "camera_lost",
+		Observed: 10 * time.Minute, Quality: counting.Partial, Reason: counting.ReasonCameraLost,
 	}
 	in.Counted[counting.Person] = true
 	in.Crossings[counting.Person][counting.BToA] = 7

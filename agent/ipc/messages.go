@@ -3,6 +3,7 @@ package ipc
 import (
 	"errors"
 	"fmt"
+	"kerb/counting"
 	"time"
 )
 
@@ -142,21 +143,17 @@ func (a *Heartbeat) validate() error {
 	if s := a.Detection; s.Detector > Neural || s.Network > maxNetworks || (s.Network != 0 || s.Looks != 0) && s.Detector != Neural {
 		return fmt.Errorf("a sight of %+v", s)
 	}
-	if a.View > Views {
+	if a.View >= counting.ViewFaults {
 		return fmt.Errorf("fault %d of a camera", a.View)
 	}
 	return nil
 }
 
-// Views is how many kinds of fault a camera's pictures can have, numbered from 1
-// on; see kerb/counting/vision/health.
-const Views = 7
-
 // CameraFault tells that a fault of a camera's pictures begins or ends.
 type CameraFault struct {
 	N      uint64
 	Sensor uint16 // as in Alive
-	Fault  uint8  // 1…Views
+	Fault  uint8  // a counting.ViewFault, never ViewGood
 	On     bool   // it begins
 }
 
@@ -170,7 +167,7 @@ func (v *CameraFault) layout(p *cursor) {
 }
 
 func (v *CameraFault) validate() error {
-	if v.Fault == 0 || v.Fault > Views {
+	if v.Fault == 0 || v.Fault >= counting.ViewFaults {
 		return fmt.Errorf("fault %d of a camera", v.Fault)
 	}
 	return nil

@@ -8,24 +8,6 @@ import (
 	"kerb/counting"
 )
 
-// reasons is the closed set of words that cross a pipe, as numbers.
-var reasons = [...]string{
-	"", "unknown", "starting", "stopped", "stalled", "camera_lost", "sense_lost", "down",
-	"loops_lost", "ended", "not_observed", "loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
-	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
-	"aiming", "camera_frozen", "camera_dark", "camera_blinded", "camera_covered", "camera_blurred", "camera_moved",
-	"no_picture", "closed", "clock", "camera_closed",
-}
-
-func reason(word string) uint8 {
-	for i, r := range reasons {
-		if r == word {
-			return uint8(i)
-		}
-	}
-	return 1
-}
-
 // Tally is one window of one stream, in numbers only: which stream and which
 // window is a place in a list that both ends have.
 type Tally struct {
@@ -43,7 +25,7 @@ type Tally struct {
 // Pack is a window's tally without what its reader knows.
 func Pack(n uint64, stream int, t counting.Tally) *Tally {
 	return &Tally{
-		N: n, Stream: uint16(stream), Quality: uint8(t.Quality), Reason: reason(t.Reason),
+		N: n, Stream: uint16(stream), Quality: uint8(t.Quality), Reason: uint8(t.Reason),
 		Observed: t.Observed, Instants: t.Instants, Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
 	}
 }
@@ -76,7 +58,7 @@ func (t *Tally) validate() error {
 	switch {
 	case t.Quality > uint8(counting.Gap):
 		return fmt.Errorf("quality %d", t.Quality)
-	case int(t.Reason) >= len(reasons):
+	case !counting.Reason(t.Reason).IsKnown():
 		return fmt.Errorf("reason %d", t.Reason)
 	case (t.Quality == uint8(counting.OK)) != (t.Reason == 0):
 		return errors.New("quality and reason contradict each other")
@@ -104,7 +86,7 @@ func (t *Tally) validate() error {
 func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 	out := counting.Tally{
 		Stream: s.ID, Kind: s.Kind, Start: w.Start.Time(), End: w.End.Time(), Mono: w.Mono,
-		Observed: t.Observed, Polled: s.Polled, Instants: t.Instants, Quality: counting.Quality(t.Quality), Reason: reasons[t.Reason],
+		Observed: t.Observed, Polled: s.Polled, Instants: t.Instants, Quality: counting.Quality(t.Quality), Reason: counting.Reason(t.Reason),
 		Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
 	}
 	for _, c := range s.Classes {

@@ -29,7 +29,7 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	start := t.Start.Truncate(p.Window())
 	end := start.Add(p.Window())
 	r := Release{
-		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason,
+		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason.String(),
 		start: start.UnixMilli(), end: end.UnixMilli(), mono: t.Mono.Milliseconds(),
 		observed: int64(t.SampledTime().Round(time.Second) / time.Second), still: t.Polled,
 		policy: p.hash, rule: p.newRule(),

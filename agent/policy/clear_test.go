@@ -83,16 +83,16 @@ func TestAGapHasNoCells(t *testing.T) {
 		p            *Policy
 		change       func(*counting.Tally)
 	}{
-		{"not observed", "camera_lost", open, func(w *counting.Tally) { w.Quality, w.Reason = counting.Gap, "camera_lost" }},
+		{"not observed", "camera_lost", open, func(w *counting.Tally) { w.Quality, w.Reason = counting.Gap, counting.ReasonCameraLost }},
 		{"not observed, and nobody says why", "unknown", open, func(w *counting.Tally) { w.Quality = counting.Gap }},
-		{"for a reason that is no word", "unknown", open, func(w *counting.Tally) { w.Quality, w.Reason = counting.Gap, "seen: a red car" }},
+		{"for a reason that is no reason", "unknown", open, func(w *counting.Tally) { w.Quality, w.Reason = counting.Gap, counting.Reason(200) }},
 		{"on a day without counting", "closed", closed, nil},
 		{"partly outside the hours", "closed", half, nil},
 		{"partly outside the hours, though not the part that was seen", "closed", half, func(w *counting.Tally) {
-			w.End, w.Observed, w.Quality, w.Reason = noon.Add(9*time.Minute), 9*time.Minute, counting.Partial, "stopped"
+			w.End, w.Observed, w.Quality, w.Reason = noon.Add(9*time.Minute), 9*time.Minute, counting.Partial, counting.ReasonStopped
 		}},
 		{"hardly seen, without noise", "too_short", short, func(w *counting.Tally) {
-			w.Observed, w.Quality, w.Reason = 7*time.Minute, counting.Partial, "starting"
+			w.Observed, w.Quality, w.Reason = 7*time.Minute, counting.Partial, counting.ReasonStarting
 		}},
 	} {
 		w := window(c.p, counting.LineStream)
@@ -110,7 +110,7 @@ func TestAGapHasNoCells(t *testing.T) {
 func TestAPartOfAWindowIsReleasedAsThatWindow(t *testing.T) {
 	p := parse(t, noisy)
 	w := window(p, counting.LineStream)
-	w.Start, w.End, w.Observed, w.Quality, w.Reason = noon.Add(4*time.Minute), noon.Add(9*time.Minute), 299600*time.Millisecond, counting.Partial, "starting"
+	w.Start, w.End, w.Observed, w.Quality, w.Reason = noon.Add(4*time.Minute), noon.Add(9*time.Minute), 299600*time.Millisecond, counting.Partial, counting.ReasonStarting
 	r := release(t, p, w)
 	if !r.StartTime().Equal(noon) || !r.EndTime().Equal(noon.Add(15*time.Minute)) || r.Observed() != 5*time.Minute || r.Reason() != "starting" {
 		t.Errorf("%+v", r)

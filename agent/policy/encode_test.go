@@ -26,7 +26,7 @@ func anyTally(t *rapid.T, p *Policy) counting.Tally {
 	w.End = w.Start.Add(p.Window())
 	w.Mono = time.Duration(rapid.Int64Range(0, 1<<62).Draw(t, "mono"))
 	w.Quality = counting.Quality(rapid.IntRange(0, 2).Draw(t, "quality"))
-	w.Reason = rapid.SampledFrom([]string{"", "camera_lost", "Not a word"}).Draw(t, "reason")
+	w.Reason = rapid.SampledFrom([]counting.Reason{counting.ReasonCameraLost, counting.ReasonStarting, counting.ReasonUnknown}).Draw(t, "reason")
 	w.Observed = time.Duration(rapid.Int64Range(1, int64(p.Window())).Draw(t, "observed"))
 	if w.Kind == counting.ZoneStream && rapid.Bool().Draw(t, "still") {
 		w.Polled, w.Instants = true, uint32(rapid.IntRange(1, int(p.Window()/time.Second)).Draw(t, "instants"))
@@ -288,7 +288,7 @@ func FuzzRestore(f *testing.F) {
 			}
 		}
 		w := window(p, p.kinds()[0])
-		w.Quality, w.Reason = counting.Gap, "camera_lost"
+		w.Quality, w.Reason = counting.Gap, counting.ReasonCameraLost
 		b, err := release(f, p, w).MarshalBinary()
 		if err != nil {
 			f.Fatal(err)

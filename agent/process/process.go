@@ -19,6 +19,7 @@ import (
 	"kerb/agent/child"
 	"kerb/agent/handover"
 	"kerb/agent/ipc"
+	"kerb/agent/retry"
 )
 
 // A ward is one child process, started again whenever it ends. It speaks in
@@ -78,10 +79,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		}
 		rest := restartDelay(quick)
 		w.Log.Error("process ended", "process", w.Name, "err", err, "again_in", rest)
-		select {
-		case <-time.After(rest):
-		case <-ctx.Done():
-		}
+		retry.Sleep(ctx, rest)
 	}
 	return nil
 }
@@ -89,7 +87,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 // pause is how long to rest after so many short lives in a row. Somebody who
 // kills at random gives a few of them; from then on each rest is twice as long.
 func restartDelay(quick int) time.Duration {
-	return min(minDelay<<min(max(quick-5, 0), 16), maxDelay)
+	return retry.Delay(minDelay, maxDelay, max(quick-5, 0))
 }
 
 // live is one life, from the start of the process until nothing is left of it.

@@ -97,7 +97,7 @@ const gapBatch = 512
 func (a *Clearer) downGaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
 	for _, st := range a.Streams {
 		if end, known := last[st.ID]; known && !start.Before(end) {
-			gaps = append(gaps, counting.NewGap(st, start, start.Add(a.Policy.Window()), mono, "down"))
+			gaps = append(gaps, counting.NewGap(st, start, start.Add(a.Policy.Window()), mono, counting.ReasonDown))
 		}
 	}
 	return gaps

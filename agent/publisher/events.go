@@ -2,13 +2,13 @@ package publisher
 
 import (
 	"kerb/agent/store"
+	"kerb/counting"
 	"kerb/counting/loop"
-	"kerb/counting/vision/health"
 )
 
 // noteView tells the platform of a camera's fault.
-func CameraFaultNoter(db *store.Store, camera string) func(health.Fault, bool) {
-	return func(f health.Fault, on bool) {
+func CameraFaultNoter(db *store.Store, camera string) func(counting.ViewFault, bool) {
+	return func(f counting.ViewFault, on bool) {
 		db.AddNote("camera_fault", map[string]any{"camera": camera, "fault": f.String(), "on": on, "counting": !on || !f.Pauses()})
 	}
 }

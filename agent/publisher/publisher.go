@@ -21,7 +21,6 @@ import (
 	"kerb/agent/uplink"
 	"kerb/counting"
 	"kerb/counting/loop"
-	"kerb/counting/vision/health"
 )
 
 // speaker is the role that fits the site's broker.
@@ -170,7 +169,7 @@ func (w *Publisher) handleRecord(m ipc.Message) (uint64, error) {
 		return m.N, nil
 	case *ipc.CameraFault:
 		if int(m.Sensor) < len(w.Site.Cameras) {
-			CameraFaultNoter(w.Store, w.Site.Cameras[m.Sensor].Name)(health.Fault(m.Fault), m.On)
+			CameraFaultNoter(w.Store, w.Site.Cameras[m.Sensor].Name)(counting.ViewFault(m.Fault), m.On)
 		}
 		return m.N, nil
 	case *ipc.Aim:

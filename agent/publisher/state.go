@@ -11,7 +11,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/hardware"
 	"kerb/agent/ipc"
-	"kerb/counting/vision/health"
+	"kerb/counting"
 )
 
 // deviceState is what the state message says of the agent's processes.
@@ -96,7 +96,7 @@ func (c *deviceState) Report() map[string]any {
 				"watching": a.Watching, "pictures": a.Pictures, "bad": a.Bad, "dropped": a.Dropped,
 				"delay_ms": map[string]any{"p50": a.LatencyP50.Milliseconds(), "p95": a.LatencyP95.Milliseconds()},
 			}
-			if f := health.Fault(a.View); f != health.Good {
+			if f := counting.ViewFault(a.View); f != counting.ViewGood {
 				one["fault"] = f.String()
 			}
 			sensors[name] = one

@@ -11,7 +11,7 @@ import (
 	"kerb/agent/policy"
 	"kerb/agent/store"
 	"kerb/configs/configstest"
-	"kerb/counting/vision/health"
+	"kerb/counting"
 )
 
 // A camera's fault becomes an event, and stands in the state message.
@@ -19,7 +19,7 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 	site := &config.Site{Cameras: []config.Camera{{Name: "north"}}}
 	w := writerOn(t, filepath.Join(t.TempDir(), "spool"), policy.Demo())
 	w.Site, w.State.Site = site, site
-	if _, err := w.handleRecord(&ipc.CameraFault{N: 1, Fault: uint8(health.Moved), On: true}); err != nil {
+	if _, err := w.handleRecord(&ipc.CameraFault{N: 1, Fault: uint8(counting.ViewMoved), On: true}); err != nil {
 		t.Fatal(err)
 	}
 	var note store.Note
@@ -33,7 +33,7 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 	if err := configstest.Validate(t, "event", text); err != nil || note.Kind != "camera_fault" || note.Data["fault"] != "camera_moved" || note.Data["camera"] != "north" {
 		t.Errorf("%s: %v", text, err)
 	}
-	w.State.setHeartbeat(0, &ipc.Heartbeat{View: uint8(health.Moved), Watching: true})
+	w.State.setHeartbeat(0, &ipc.Heartbeat{View: uint8(counting.ViewMoved), Watching: true})
 	text, err = json.Marshal(map[string]any{"schema": "kerb.state/1", "device": "pi", "online": false, "agent": map[string]any{"sensors": w.State.Report()["sensors"]}})
 	if err != nil || !bytes.Contains(text, []byte(`"fault":"camera_moved"`)) {
 		t.Errorf("state: %s, %v", text, err)

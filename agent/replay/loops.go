@@ -102,7 +102,7 @@ func (r *Command) traceLayout(path string) (config.Loops, error) {
 func describeLane(w *loop.Window) traceLane {
 	l := traceLane{
 		ID: w.Stream, Counts: map[string]map[string]int{}, Observed: w.Observed.Seconds(),
-		Quality: w.Quality.String(), Reason: w.Reason, Missed: w.Missed,
+		Quality: w.Quality.String(), Reason: w.Reason.String(), Missed: w.Missed,
 	}
 	if o, ok := w.Occupancy(); ok {
 		l.Occupancy = &o

@@ -299,14 +299,14 @@ type faultSpan struct {
 }
 
 // noteFault notes the verdict of one picture.
-func (res *result) noteFault(f health.Fault, at time.Duration) {
+func (res *result) noteFault(f counting.ViewFault, at time.Duration) {
 	sec := math.Round(at.Seconds()*10) / 10
 	if n := len(res.Health); n > 0 && res.Health[n-1].Fault == f.String() && res.faulty {
 		res.Health[n-1].To = sec
-	} else if f != health.Good {
+	} else if f != counting.ViewGood {
 		res.Health = append(res.Health, faultSpan{f.String(), sec, sec})
 	}
-	res.faulty = f != health.Good
+	res.faulty = f != counting.ViewGood
 }
 
 func pictureRate(frames int, last time.Duration) float64 {

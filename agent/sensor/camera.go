@@ -21,7 +21,6 @@ import (
 	"kerb/counting/neural"
 	"kerb/counting/neural/nets"
 	"kerb/counting/vision"
-	"kerb/counting/vision/health"
 	"kerb/drivers/camera"
 )
 
@@ -55,7 +54,7 @@ type Camera struct {
 
 func (s *Camera) Streams() []counting.Stream { return s.Config.Streams() }
 
-func (s *Camera) MarkLost(reason string) { s.tallier.MarkLost(reason) }
+func (s *Camera) MarkLost(reason counting.Reason) { s.tallier.MarkLost(reason) }
 
 func (s *Camera) CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
 	defer s.View.reportChanges()
@@ -70,7 +69,7 @@ func New(c config.Camera, p *policy.Policy, from handover.Requester, now func() 
 		Config: c, policy: p, tallier: counting.NewTallier(c.Streams()), from: from, now: now,
 		log: log.With("camera", c.Name), memory: new(cage.Vault),
 	}
-	s.View.OnChange = func(health.Fault, bool) {}
+	s.View.OnChange = func(counting.ViewFault, bool) {}
 	s.Open = func(ctx context.Context) (source.Pictures, error) {
 		k, err := source.ReadSecrets(c)
 		if err != nil {
@@ -103,7 +102,7 @@ func (s *Camera) Run(ctx context.Context) {
 			return
 		}
 		stood := s.Watching.Swap(false)
-		s.tallier.MarkLost("camera_lost")
+		s.tallier.MarkLost(counting.ReasonCameraLost)
 		s.extendDeadline(again.delayAfter(err, time.Since(begun), stood))
 		again.logLoss(s.log, "camera lost", err, time.Now())
 	}
@@ -284,7 +283,7 @@ func (s *Camera) countStep(step vision.Step) {
 	s.Watching.Store(true)
 	s.View.setFault(step.Health, s.log)
 	if step.Health.Pauses() { // what is counted now would be a lie
-		s.tallier.MarkLost(step.Health.String())
+		s.tallier.MarkLost(step.Health.Reason())
 		return
 	}
 	d := s.tallier.MarkWatched(s.now())

@@ -7,6 +7,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/policy"
 	"kerb/agent/week"
+	"kerb/counting"
 )
 
 // shifts are the stretches of time in which the policy lets a sensor count, and
@@ -14,19 +15,19 @@ import (
 // Between them the sensor does not run at all: its camera is closed, not merely
 // ignored.
 type Schedule struct {
-	Closed   func() string // why nothing may be counted now: one word for the window; empty: it may
-	Interval time.Duration // between two looks at the clock
+	Closed   func() counting.Reason // why nothing may be counted now: one word for the window; empty: it may
+	Interval time.Duration          // between two looks at the clock
 }
 
 // newShifts are the policy's hours, and within them the camera's own.
 func NewSchedule(p *policy.Policy, own week.Spans, read func() clock.Reading) Schedule {
-	return Schedule{Interval: policy.HoursMargin, Closed: func() string { r := read(); return p.ClosedReason(own, r.Wall, r.Synced) }}
+	return Schedule{Interval: policy.HoursMargin, Closed: func() counting.Reason { r := read(); return p.ClosedReason(own, r.Wall, r.Synced) }}
 }
 
 // run lets the sensor count in its hours until the context ends.
 func (s Schedule) Run(ctx context.Context, c Sensor) {
 	for ctx.Err() == nil {
-		if why := s.Closed(); why != "" {
+		if why := s.Closed(); why != counting.NoReason {
 			c.MarkLost(why)
 			s.wait(ctx)
 			continue
@@ -42,7 +43,7 @@ func (s Schedule) runOpenHours(ctx context.Context, c Sensor) {
 	go func() {
 		defer close(watching)
 		defer off()
-		for on.Err() == nil && s.Closed() == "" {
+		for on.Err() == nil && s.Closed() == counting.NoReason {
 			s.wait(on)
 		}
 	}()

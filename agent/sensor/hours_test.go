@@ -100,14 +100,14 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 		if g.looks.Load() != seen || len(g.opened) > 0 {
 			t.Errorf("%s: somebody looks through a closed camera", end)
 		}
-		if ts := s.CloseWindow(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Reason != "closed" {
+		if ts := s.CloseWindow(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Reason != counting.ReasonClosed {
 			t.Errorf("%s: the window says %q", end, ts[0].Reason)
 		}
 	}
 	// At a time that nobody believes the camera stays closed, too.
 	turn("2026-11-23 12:00:00", false)
 	time.Sleep(20 * time.Millisecond)
-	if ts := s.CloseWindow(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Quality != counting.Gap || ts[0].Reason != "clock" || len(g.opened) > 0 {
+	if ts := s.CloseWindow(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Quality != counting.Gap || ts[0].Reason != counting.ReasonClock || len(g.opened) > 0 {
 		t.Errorf("with a wrong clock: %v, %q", ts[0].Quality, ts[0].Reason)
 	}
 	cancel()
@@ -136,10 +136,10 @@ func TestACameraHasHoursOfItsOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if why := p.ClosedReason(own, wall.UTC(), true); why != want {
+		if why := p.ClosedReason(own, wall.UTC(), true); why.String() != want {
 			t.Errorf("%s: %q, want %q", at, why, want)
 		}
-		if why := policy.Demo().ClosedReason(own, wall.UTC(), false); why == "" {
+		if why := policy.Demo().ClosedReason(own, wall.UTC(), false); why == counting.NoReason {
 			t.Errorf("%s: open by a clock that nobody believes", at)
 		}
 	}
@@ -147,7 +147,7 @@ func TestACameraHasHoursOfItsOwn(t *testing.T) {
 
 func TestWithoutHoursNobodyWaitsForAClock(t *testing.T) {
 	p := policytest.Parse(t, strings.Replace(policytest.Daytime, `hours = { open = ["Mon-Fri 07:00-19:00"], timezone = "Europe/Helsinki" }`, "", 1))
-	if why := NewSchedule(p, nil, func() clock.Reading { return clock.Reading{} }).Closed(); why != "" {
+	if why := NewSchedule(p, nil, func() clock.Reading { return clock.Reading{} }).Closed(); why != counting.NoReason {
 		t.Error(why)
 	}
 }

@@ -31,7 +31,7 @@ type loops struct {
 	closed chan []part      // its pieces, when the counter has got there
 	parts  []part           // of the open window, from counters that were lost
 	alive  bool             // there is a counter
-	reason string           // why there is none, or will be none
+	reason counting.Reason  // why there is none, or will be none
 	faults []loop.Event     // of the open window, not told yet
 	total  map[string]int64 // passages per stream since the start, for a summary
 }
@@ -43,7 +43,7 @@ type part struct {
 }
 
 func NewLoops(conf config.Loops, clk clock.Clock, fault func(loop.Event), log *slog.Logger) *loops {
-	l := &loops{conf: conf, clock: clk, fault: fault, log: log, reason: "starting", closed: make(chan []part, 1), total: map[string]int64{}}
+	l := &loops{conf: conf, clock: clk, fault: fault, log: log, reason: counting.ReasonStarting, closed: make(chan []part, 1), total: map[string]int64{}}
 	l.open = func() (source.Edges, error) { return source.OpenLoops(conf) }
 	return l
 }
@@ -67,7 +67,7 @@ func (l *loops) Run(ctx context.Context) {
 func (l *loops) countUntilLost(ctx context.Context) error {
 	src, err := l.open()
 	if err != nil {
-		l.MarkLost("loops_lost")
+		l.MarkLost(counting.ReasonLoopsLost)
 		return fmt.Errorf("open the loops: %w", err)
 	}
 	defer src.Close()
@@ -133,9 +133,9 @@ func (l *loops) closeCounter(c *loop.Counter, err error) {
 	l.alive = false
 	switch {
 	case errors.Is(err, io.EOF):
-		l.reason = "ended"
-	case l.reason != "stopped":
-		l.reason = "loops_lost"
+		l.reason = counting.ReasonEnded
+	case l.reason != counting.ReasonStopped:
+		l.reason = counting.ReasonLoopsLost
 	}
 	for _, w := range c.CloseWindows() {
 		l.parts = append(l.parts, part{w.ToTally(), w.Faults})
@@ -154,7 +154,7 @@ func (l *loops) handOver(ws []loop.Window) {
 	l.parts, l.cutAt = nil, 0
 }
 
-func (l *loops) MarkLost(reason string) {
+func (l *loops) MarkLost(reason counting.Reason) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reason = reason
@@ -185,7 +185,7 @@ func (l *loops) CloseWindow(mono time.Duration, start, end time.Time, whole time
 	case parts = <-l.closed:
 	case <-time.After(patience):
 		l.mu.Lock()
-		l.cutAt, reason = 0, "stalled"
+		l.cutAt, reason = 0, counting.ReasonStalled
 		l.mu.Unlock()
 	}
 	l.reportFaults()
@@ -194,15 +194,15 @@ func (l *loops) CloseWindow(mono time.Duration, start, end time.Time, whole time
 		tallies = append(tallies, merge(s, parts, reason, mono, start, end, whole))
 	}
 	l.mu.Lock()
-	if l.alive && l.reason == "starting" {
-		l.reason = "loops_lost"
+	if l.alive && l.reason == counting.ReasonStarting {
+		l.reason = counting.ReasonLoopsLost
 	}
 	l.mu.Unlock()
 	return tallies
 }
 
 // merge makes one window of a stream of what one or more counters saw of it.
-func merge(s counting.Stream, parts []part, reason string, mono time.Duration, start, end time.Time, whole time.Duration) counting.Tally {
+func merge(s counting.Stream, parts []part, reason counting.Reason, mono time.Duration, start, end time.Time, whole time.Duration) counting.Tally {
 	t := counting.Tally{Stream: s.ID, Kind: s.Kind, Mono: mono, Start: start.UTC(), End: end.UTC()}
 	for _, c := range s.Classes {
 		t.Counted[c] = true
@@ -228,7 +228,7 @@ func merge(s counting.Stream, parts []part, reason string, mono time.Duration, s
 	case t.Quality == counting.OK && missing > max(whole/100, 250*time.Millisecond):
 		t.Quality = counting.Partial
 	}
-	if t.Quality != counting.OK && t.Reason == "" {
+	if t.Quality != counting.OK && t.Reason == counting.NoReason {
 		t.Reason = reason
 	}
 	return t

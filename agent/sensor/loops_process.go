@@ -14,6 +14,7 @@ import (
 	"kerb/agent/ipc"
 	"kerb/agent/policy"
 	"kerb/agent/source"
+	"kerb/counting"
 	"kerb/counting/loop"
 )
 
@@ -25,7 +26,7 @@ func RunLoops(ctx context.Context, site *config.Site, pol *policy.Policy, log *s
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	hours := NewSchedule(pol, nil, clk.ReadAll)
 	l := NewLoops(site.Loops, clk, sendFaults(site.Loops), log)
-	open := hours.Closed() == ""
+	open := hours.Closed() == counting.NoReason
 	if open {
 		src, err := source.OpenLoops(site.Loops)
 		if err != nil {
@@ -48,11 +49,11 @@ func countInHours(ctx context.Context, l *loops, hours Schedule, open bool) erro
 	if open {
 		once := singleRun{l, nil}
 		hours.runOpenHours(ctx, &once)
-		if hours.Closed() == "" {
+		if hours.Closed() == counting.NoReason {
 			return errors.Join(errors.New("loops lost"), once.err)
 		}
 	}
-	for why := hours.Closed(); why != ""; why = hours.Closed() {
+	for why := hours.Closed(); why != counting.NoReason; why = hours.Closed() {
 		l.MarkLost(why)
 		hours.wait(ctx)
 	}

@@ -19,6 +19,7 @@ import (
 	"kerb/agent/ipc"
 	"kerb/agent/model"
 	"kerb/agent/policy"
+	"kerb/counting"
 )
 
 // senseMemory is how much the process may still grow by once it is caged. A
@@ -35,10 +36,10 @@ func CameraRole(c config.Camera) cage.SenseRole {
 }
 
 // whileAimed closes a camera that somebody aims.
-func PauseWhileAimed(aimed *atomic.Bool, closed func() string) func() string {
-	return func() string {
+func PauseWhileAimed(aimed *atomic.Bool, closed func() counting.Reason) func() counting.Reason {
+	return func() counting.Reason {
 		if aimed.Load() {
-			return "aiming"
+			return counting.ReasonAiming
 		}
 		return closed()
 	}
@@ -73,7 +74,7 @@ func ServeWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pa
 			return fmt.Errorf("told something else than to cut: %T", m)
 		}
 		if c.Last {
-			s.MarkLost("stopped")
+			s.MarkLost(counting.ReasonStopped)
 		}
 		for i, t := range s.CloseWindow(c.Mono, c.Start.Time(), c.End.Time(), whole) {
 			if err := ipc.Write(out, ipc.Pack(c.N, i, t)); err != nil {

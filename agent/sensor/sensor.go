@@ -14,7 +14,7 @@ type Sensor interface {
 	// run counts until the context ends, and survives what it counts with.
 	Run(ctx context.Context)
 	// lose says that nothing is seen from now on, and why.
-	MarkLost(reason string)
+	MarkLost(reason counting.Reason)
 	// end closes the open window of every stream at a monotonic time and opens
 	// the next. A whole window is as long as whole says.
 	CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally

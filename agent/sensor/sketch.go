@@ -155,7 +155,7 @@ func (a *Sketcher) applyLayout(o *vision.Opts, l *record.Layout) {
 		a.sketcher = vision.Sketcher{} // what a mask covered until now is forgotten
 		a.view.ResetReference()
 	}
-	if a.view.CurrentFault() == health.Moved { // somebody draws over what is to be seen now
+	if a.view.CurrentFault() == counting.ViewMoved { // somebody draws over what is to be seen now
 		a.view.ResetReference()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"kerb/agent/ipc"
+	"kerb/counting"
 	"kerb/counting/vision/health"
 )
 
@@ -16,7 +17,7 @@ type View struct {
 	Watch    health.Monitor // of the goroutine that counts
 	is       atomic.Uint32  // the latest verdict
 	Forget   atomic.Bool    // somebody aims: the next view is the right one
-	OnChange func(f health.Fault, on bool)
+	OnChange func(f counting.ViewFault, on bool)
 
 	mu      sync.Mutex
 	changes []viewChange // of the open window
@@ -24,7 +25,7 @@ type View struct {
 
 // viewChange is a fault that begins or ends.
 type viewChange struct {
-	fault health.Fault
+	fault counting.ViewFault
 	on    bool
 }
 
@@ -33,12 +34,12 @@ type viewChange struct {
 const maxViewChanges = 16
 
 // note takes the verdict of one picture.
-func (v *View) setFault(now health.Fault, log *slog.Logger) {
-	was := health.Fault(v.is.Swap(uint32(now)))
+func (v *View) setFault(now counting.ViewFault, log *slog.Logger) {
+	was := counting.ViewFault(v.is.Swap(uint32(now)))
 	if was == now {
 		return
 	}
-	if now == health.Good {
+	if now == counting.ViewGood {
 		log.Info("the camera's view is well again")
 	} else {
 		log.Warn("the camera's view", "fault", now, "counting", !now.Pauses())
@@ -46,7 +47,7 @@ func (v *View) setFault(now health.Fault, log *slog.Logger) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, t := range []viewChange{{was, false}, {now, true}} {
-		if t.fault != health.Good {
+		if t.fault != counting.ViewGood {
 			v.changes = append(v.changes, t)
 		}
 	}
@@ -68,7 +69,7 @@ func (v *View) reportChanges() {
 }
 
 // now is the latest verdict.
-func (v *View) Fault() health.Fault { return health.Fault(v.is.Load()) }
+func (v *View) Fault() counting.ViewFault { return counting.ViewFault(v.is.Load()) }
 
 // fresh is the watch of a camera that is opened: the one that it had, unless
 // somebody aimed it meanwhile.
@@ -80,8 +81,8 @@ func (v *View) watchForOpening() *health.Monitor {
 }
 
 // sendView tells the supervisor of it, in numbers.
-func SendCameraFaults(out io.Writer) func(health.Fault, bool) {
-	return func(f health.Fault, on bool) {
+func SendCameraFaults(out io.Writer) func(counting.ViewFault, bool) {
+	return func(f counting.ViewFault, on bool) {
 		_ = ipc.Write(out, &ipc.CameraFault{Fault: uint8(f), On: on}) // a supervisor that is gone says so on standard input
 	}
 }

@@ -22,9 +22,9 @@ func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 	var now time.Duration
 	s := New(c, policy.Demo(), nil, func() time.Duration { return now }, slog.New(slog.DiscardHandler))
 	var told []string
-	s.View.OnChange = func(f health.Fault, on bool) { told = append(told, fmt.Sprint(f, " ", on)) }
+	s.View.OnChange = func(f counting.ViewFault, on bool) { told = append(told, fmt.Sprint(f, " ", on)) }
 	crossing := []counting.Crossing{{Stream: "kerb", Class: counting.Person}}
-	second := func(f health.Fault, n int) {
+	second := func(f counting.ViewFault, n int) {
 		for range n {
 			now += time.Second
 			s.countStep(vision.Step{Health: f, Crossings: crossing})
@@ -34,24 +34,24 @@ func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 		at := time.Unix(1e9, 0)
 		return s.CloseWindow(now, at, at.Add(time.Minute), time.Minute)[0]
 	}
-	second(health.Good, 11)
-	second(health.Moved, 30)
+	second(counting.ViewGood, 11)
+	second(counting.ViewMoved, 30)
 	if len(told) > 0 {
 		t.Errorf("%v was told before the window ended", told)
 	}
-	second(health.Good, 20)
-	if w := end(); w.Quality != counting.Partial || w.Reason != "camera_moved" || w.Observed != 29*time.Second || w.Crossings[counting.Person][0] != 31 {
+	second(counting.ViewGood, 20)
+	if w := end(); w.Quality != counting.Partial || w.Reason != counting.ReasonCameraMoved || w.Observed != 29*time.Second || w.Crossings[counting.Person][0] != 31 {
 		t.Errorf("with a pause: %+v", w)
 	}
-	second(health.Covered, 60)
-	if w := end(); w.Quality != counting.Gap || w.Reason != "camera_covered" || w.Crossings[counting.Person][0] != 0 {
+	second(counting.ViewCovered, 60)
+	if w := end(); w.Quality != counting.Gap || w.Reason != counting.ReasonCameraCovered || w.Crossings[counting.Person][0] != 0 {
 		t.Errorf("covered all the time: %+v", w)
 	}
-	second(health.Drops, 61)
-	if w := end(); w.Quality != counting.OK || w.Reason != "" || w.Crossings[counting.Person][0] != 61 {
+	second(counting.ViewDrops, 61)
+	if w := end(); w.Quality != counting.OK || w.Reason != counting.NoReason || w.Crossings[counting.Person][0] != 61 {
 		t.Errorf("drops: %+v", w)
 	}
-	second(health.Good, 1)
+	second(counting.ViewGood, 1)
 	end()
 	want := []string{"camera_moved true", "camera_moved false", "camera_covered true", "camera_covered false", "camera_drops true", "camera_drops false"}
 	if !slices.Equal(told, want) {
@@ -64,10 +64,10 @@ func TestATurningCameraTellsFew(t *testing.T) {
 	var v View
 	var last string
 	n := 0
-	v.OnChange = func(f health.Fault, on bool) { last, n = fmt.Sprint(f, on), n+1 }
+	v.OnChange = func(f counting.ViewFault, on bool) { last, n = fmt.Sprint(f, on), n+1 }
 	for range 1000 {
-		v.setFault(health.Dark, slog.New(slog.DiscardHandler))
-		v.setFault(health.Blurred, slog.New(slog.DiscardHandler))
+		v.setFault(counting.ViewDark, slog.New(slog.DiscardHandler))
+		v.setFault(counting.ViewBlurred, slog.New(slog.DiscardHandler))
 	}
 	v.reportChanges()
 	if n != maxViewChanges || last != "camera_blurred true" {

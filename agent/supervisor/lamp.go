@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"kerb/agent/config"
-	"kerb/counting/vision/health"
+	"kerb/counting"
 	"kerb/drivers/lamp"
 	loopdriver "kerb/drivers/loop"
 )
@@ -59,11 +59,11 @@ func (s *Supervisor) lampCode() lamp.Code {
 	defer s.mu.Unlock()
 	unsighted := false
 	for _, p := range s.slots {
-		open := s.Policy.ClosedReason(p.hours, r.Wall, r.Synced) == ""
+		open := s.Policy.ClosedReason(p.hours, r.Wall, r.Synced) == counting.NoReason
 		if open && !p.aimed && (p.process == nil || p.heartbeat == nil || !p.heartbeat.Watching) {
 			return lamp.Fault
 		}
-		unsighted = unsighted || open && !p.aimed && p.heartbeat != nil && health.Fault(p.heartbeat.View) != health.Good
+		unsighted = unsighted || open && !p.aimed && p.heartbeat != nil && counting.ViewFault(p.heartbeat.View) != counting.ViewGood
 	}
 	if unsighted {
 		return lamp.Unsighted

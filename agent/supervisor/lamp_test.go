@@ -7,7 +7,7 @@ import (
 	"kerb/agent/ipc"
 	"kerb/agent/policy"
 	"kerb/agent/process"
-	"kerb/counting/vision/health"
+	"kerb/counting"
 	"kerb/drivers/lamp"
 )
 
@@ -30,7 +30,7 @@ func TestTheLampSaysTheWorstThatIsTrue(t *testing.T) {
 	check("an uplink without a broker", lamp.Offline)
 	s.online.Store(true)
 	check("all is well", lamp.Counting)
-	for f := health.Frozen; f.Known(); f++ {
+	for f := counting.ViewFrozen; f.IsKnown(); f++ {
 		p.heartbeat = &ipc.Heartbeat{Watching: true, View: uint8(f)}
 		check(f.String(), lamp.Unsighted)
 		if got := s.healthWords(); got != "counting broker" {

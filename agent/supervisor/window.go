@@ -107,7 +107,7 @@ func (g *collection) records(n uint64, streams []counting.Stream) []ipc.Message 
 	ms := []ipc.Message{g.window}
 	for i, t := range g.tallies {
 		if t == nil {
-			t = ipc.Pack(n, i, counting.NewGap(streams[i], g.window.Start.Time(), g.window.End.Time(), g.window.Mono, "sense_lost"))
+			t = ipc.Pack(n, i, counting.NewGap(streams[i], g.window.Start.Time(), g.window.End.Time(), g.window.Mono, counting.ReasonSenseLost))
 		}
 		t.N, t.Stream = n, uint16(i)
 		ms = append(ms, t)

@@ -13,7 +13,7 @@ func TestATallyThatNobodyAskedForIsRefused(t *testing.T) {
 	w := &ipc.Window{N: 7, Start: 0, End: ipc.At(time.Unix(900, 0)), Tallies: 2}
 	p := &slot{streams: []counting.Stream{stream}, firstStream: 1}
 	answer := func() *ipc.Tally {
-		return ipc.Pack(7, 0, counting.Tally{Observed: time.Minute, Quality: counting.Partial, Reason: "starting"})
+		return ipc.Pack(7, 0, counting.Tally{Observed: time.Minute, Quality: counting.Partial, Reason: counting.ReasonStarting})
 	}
 	asked := func() *collection {
 		return &collection{n: 7, window: w, tallies: make([]*ipc.Tally, 2), open: map[*slot]bool{p: true}, done: make(chan struct{})}

@@ -80,7 +80,7 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 					y.Polled, y.Instants = true, 3
 				}
 				if n%5 == 4 {
-					y.Quality, y.Reason, y.Observed = counting.Gap, "camera_lost", 0
+					y.Quality, y.Reason, y.Observed = counting.Gap, counting.ReasonCameraLost, 0
 				}
 				for c := counting.Person; c <= counting.Vehicle; c++ {
 					if y.Counted[c] = p.AllowsClass(c); y.Counted[c] {

@@ -24,6 +24,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"kerb/agent/retry"
 	"kerb/agent/store"
 )
 
@@ -227,25 +228,8 @@ func (u *Uplink) Run(ctx context.Context) error {
 			logged = text
 		}
 		u.o.Store.RetryWrites()
-		select {
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, retry.Jittered(u.o.RetryMin, u.o.RetryMax, tries)) {
 			return nil
-		case <-time.After(u.retryDelay(tries)):
 		}
 	}
-}
-
-// maxDoublings keeps the shift in retryDelay inside 64 bits; 30 doublings of the
-// least delay exceed every RetryMax.
-const maxDoublings = 30
-
-// retryDelay returns an exponential back-off with full jitter: a uniform random
-// time up to a bound that doubles with each try, from RetryMin to RetryMax. It
-// spreads the reconnects of a thousand devices that lost the same broker.
-func (u *Uplink) retryDelay(tries int) time.Duration {
-	bound := u.o.RetryMin << min(tries, maxDoublings)
-	if bound <= 0 || bound > u.o.RetryMax {
-		bound = u.o.RetryMax
-	}
-	return rand.N(bound) + time.Millisecond
 }

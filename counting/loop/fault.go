@@ -32,9 +32,12 @@ const untrustedFaults = Relay | StuckOn | Chatter | Silent
 // qualityFaults are the faults that lower the quality of a window.
 const qualityFaults = untrustedFaults | Pair | Missed | Drift | Daily
 
-var faultNames = [faultCount]string{
-	"loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
-	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
+// faultReasons maps each fault to the reason of a window, whose word is the
+// fault's word as well.
+var faultReasons = [faultCount]counting.Reason{
+	counting.ReasonLoopRelay, counting.ReasonLoopStuckOn, counting.ReasonLoopChatter, counting.ReasonLoopSilent,
+	counting.ReasonLoopPair, counting.ReasonEdgesMissed, counting.ReasonLoopDrift, counting.ReasonLoopDaily,
+	counting.ReasonLoopSlow, counting.ReasonLoopStanding,
 }
 
 // String is the fixed word of the wire, such as loop_stuck_on; for several
@@ -44,33 +47,36 @@ func (f Fault) String() string {
 		return "ok"
 	}
 	var words []string
-	for i, n := range faultNames {
+	for i, r := range faultReasons {
 		if f&(1<<i) != 0 {
-			words = append(words, n)
+			words = append(words, r.String())
 		}
 	}
 	return strings.Join(words, "+")
 }
 
-// worstName is the word of the first fault in f, "" for none. It does not allocate.
-func (f Fault) worstName() string {
-	for i, n := range faultNames {
+// worstReason returns the reason of the first fault in f, NoReason for none. It
+// does not allocate.
+func (f Fault) worstReason() counting.Reason {
+	for i, r := range faultReasons {
 		if f&(1<<i) != 0 {
-			return n
+			return r
 		}
 	}
-	return ""
+	return counting.NoReason
 }
 
 // ParseFault is the inverse of Fault.String for a single fault. Its error lists
 // the words allowed.
 func ParseFault(s string) (Fault, error) {
-	for i, n := range faultNames {
-		if n == s {
+	var words []string
+	for i, r := range faultReasons {
+		if r.String() == s {
 			return 1 << i, nil
 		}
+		words = append(words, r.String())
 	}
-	return 0, fmt.Errorf("fault %q: must be one of %s", s, strings.Join(faultNames[:], ", "))
+	return 0, fmt.Errorf("fault %q: must be one of %s", s, strings.Join(words, ", "))
 }
 
 // Event is the beginning or the end of a fault. Missed has no end.
@@ -150,12 +156,12 @@ func (w *Window) setQuality() {
 	f := w.Faults & qualityFaults
 	switch {
 	case w.Observed == 0 && f == 0:
-		w.Quality, w.Reason = counting.Gap, "not_observed"
+		w.Quality, w.Reason = counting.Gap, counting.ReasonNotObserved
 	case w.Observed == 0:
-		w.Quality, w.Reason = counting.Gap, f.worstName()
+		w.Quality, w.Reason = counting.Gap, f.worstReason()
 	case f != 0:
-		w.Quality, w.Reason = counting.Partial, f.worstName()
+		w.Quality, w.Reason = counting.Partial, f.worstReason()
 	default:
-		w.Quality, w.Reason = counting.OK, ""
+		w.Quality, w.Reason = counting.OK, counting.NoReason
 	}
 }

@@ -133,7 +133,7 @@ func TestAnyEdgesKeepTheInvariants(t *testing.T) {
 					t.Fatalf("books %+v of a window of %v observed", p, w.Observed)
 				}
 			}
-			if (w.Quality == counting.Gap) != (w.Observed == 0) || (w.Quality == counting.OK) != (w.Reason == "") {
+			if (w.Quality == counting.Gap) != (w.Observed == 0) || (w.Quality == counting.OK) != (w.Reason == counting.NoReason) {
 				t.Fatalf("quality %v %q of %+v", w.Quality, w.Reason, w)
 			}
 			if y := w.ToTally(); y.Crossings != w.Passages || y.Observed != w.Observed || y.Quality != w.Quality || y.Kind != counting.LoopStream {

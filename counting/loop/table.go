@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"io"
+	"kerb/counting"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -106,8 +107,8 @@ func WriteWindowTable(w io.Writer, windows []Window) error {
 			}
 		}
 		quality := v.Quality.String()
-		if v.Reason != "" {
-			quality += ", " + v.Reason
+		if v.Reason != counting.NoReason {
+			quality += ", " + v.Reason.String()
 		}
 		fmt.Fprintf(t, "%s\t%v\t%v\t%d\t%s\t%s\t%s\t%s\n", v.Stream, v.Start.Round(time.Millisecond), v.End.Round(time.Millisecond),
 			v.Flow(), occupancy, speed, strings.TrimSpace(lengths), quality)

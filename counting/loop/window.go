@@ -47,8 +47,8 @@ type Window struct {
 	Start, End time.Duration
 	Observed   time.Duration // time during which at least one loop of the lane was trusted
 	Quality    counting.Quality
-	Reason     string // why Quality is not OK: a fixed word, such as loop_stuck_on
-	Faults     Fault  // every fault that held at some time of the window
+	Reason     counting.Reason // why Quality is not OK: a fixed word, such as loop_stuck_on
+	Faults     Fault           // every fault that held at some time of the window
 
 	Counted    [counting.Classes]bool
 	Passages   [counting.Classes][counting.Directions]uint32

@@ -32,7 +32,7 @@ func TestEveryWayOfCountingJudgesTheCamera(t *testing.T) {
 					s.rect(dst, float64(7*i), float64(5*i%60), float64(7*i+12), float64(5*i%60+9), 40+15*i)
 				}
 			})
-			play := func(seconds int, stuck bool) (last health.Fault) {
+			play := func(seconds int, stuck bool) (last counting.ViewFault) {
 				k, err := New(stuckStreet{src, stuck}, Opts{Width: 96, Height: 72, FollowMax: c.follow, Zones: []counting.Zone{zone}, Network: net, Health: w})
 				if err != nil {
 					t.Fatal(err)
@@ -47,13 +47,13 @@ func TestEveryWayOfCountingJudgesTheCamera(t *testing.T) {
 				}
 				return last
 			}
-			if is := play(40, false); is != health.Good {
+			if is := play(40, false); is != counting.ViewGood {
 				t.Errorf("a street that lives: %v", is)
 			}
-			if is := play(40, true); is != health.Frozen {
+			if is := play(40, true); is != counting.ViewFrozen {
 				t.Errorf("a picture that stands: %v", is)
 			}
-			if is := play(10, false); is != health.Good {
+			if is := play(10, false); is != counting.ViewGood {
 				t.Errorf("it lives again: %v", is)
 			}
 		})

@@ -57,7 +57,7 @@ type Step struct {
 	Mono      time.Duration       // since the first picture
 	Crossings []counting.Crossing // valid until the next Step
 	Zones     []Presence          // one per Opts.Zones, in their order; valid until the next Step
-	Health    health.Fault        // of the camera, by Opts.Health; counts made during a fault may be wrong
+	Health    counting.ViewFault  // of the camera, by Opts.Health; counts made during a fault may be wrong
 }
 
 // Presence is the number of objects whose ground point lies in a zone, by class.
@@ -89,7 +89,7 @@ type Counter struct {
 	crossings []counting.Crossing
 	zones     []Presence
 	network   *neuralPath // nil: motion alone detects
-	fault     health.Fault
+	fault     counting.ViewFault
 }
 
 // Longest sides of the working grid, in pixels: the picture is reduced by a whole factor

@@ -93,6 +93,33 @@ func TestThePlantedEdgesAreFound(t *testing.T) {
 	}
 }
 
+// TestEveryRowIsEnforced plants a violation into each row of the table: each of
+// its bans, a room that it may not import, and a module that it may not import.
+func TestEveryRowIsEnforced(t *testing.T) {
+	const foreign = "example.org/lib"
+	for _, r := range rooms {
+		if r.why == "" {
+			t.Errorf("%s: the table gives no reason for the room", r.path)
+		}
+		for imp, why := range r.bans {
+			if fault := r.judge(r.path, imp, ""); why == "" || !strings.Contains(fault, imp) {
+				t.Errorf("%s imports %s: planted, but not found", r.path, imp)
+			}
+		}
+		if fault := r.judge(r.path, foreign, foreign); fault == "" {
+			t.Errorf("%s imports %s: planted, but not found", r.path, foreign)
+		}
+		if slices.Contains(r.ours, everything) {
+			continue
+		}
+		for _, other := range rooms {
+			if !slices.Contains(r.ours, other.path) && r.judge(r.path, module+"/"+other.path, "") == "" {
+				t.Errorf("%s imports %s: planted, but not found", r.path, other.path)
+			}
+		}
+	}
+}
+
 // The control of the transitive rule: a room that reaches both sides through
 // other rooms is found, and a room that may is not.
 func TestAPlantedWayIsFound(t *testing.T) {

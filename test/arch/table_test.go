@@ -4,6 +4,7 @@ package arch
 // table does not build; an edge that is not in it is a mistake in the design.
 type room struct {
 	path string   // below the module
+	why  string   // the job of the room, by which its edges are judged
 	ours []string // packages of this module that it may import
 	libs []string // modules from outside; each has its reason in libraries
 	// bans are packages of the standard library that must not be imported
@@ -42,7 +43,7 @@ var eyes = map[string]string{
 
 // speaker is what the packages that store and send may not touch.
 var speaker = map[string]string{
-	"image": "whoever speaks must not be able to see", "image/jpeg": "whoever speaks must not be able to see",
+	"image": "the process that sends must not be able to see", "image/jpeg": "the process that sends must not be able to see",
 	"unsafe": "stored bytes are read with checks", "os/exec": "nothing that a broker says may start a program",
 }
 
@@ -94,90 +95,91 @@ var seeing = map[string]string{
 }
 
 var rooms = []room{
-	{path: "agent", ours: []string{everything}, libs: []string{kongLib, minisignLib, pahoLib, sysLib}, bans: command},
-	{path: "agent/admission", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, bans: outside},
-	{path: "agent/aim", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
-	{path: "agent/aim/record", ours: []string{"counting"}, bans: speaker},
-	{path: "agent/audit", bans: speaker},
-	{path: "agent/cage", libs: []string{sysLib, landlockLib}},
-	{path: "agent/canary", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
-	{path: "agent/child", ours: []string{"agent/cage", "agent/ipc"}, bans: outside},
-	{path: "agent/clock", libs: []string{sysLib}, bans: speaker},
-	{path: "agent/commission", ours: []string{
+	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, minisignLib, pahoLib, sysLib}, bans: command},
+	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, bans: outside},
+	{path: "agent/aim", why: "the commissioning page; it draws silhouettes from blocks of numbers", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
+	{path: "agent/aim/record", why: "the fixed records between the page and the sketching process", ours: []string{"counting"}, bans: speaker},
+	{path: "agent/audit", why: "an append-only log of facts about the device", bans: speaker},
+	{path: "agent/cage", why: "the walls are system calls", libs: []string{sysLib, landlockLib}},
+	{path: "agent/canary", why: "makes marked pictures and finds them again, in memory only", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
+	{path: "agent/child", why: "the start of a child process: walls, heartbeats, log", ours: []string{"agent/cage", "agent/ipc"}, bans: outside},
+	{path: "agent/clock", why: "reads the kernel's clocks", libs: []string{sysLib}, bans: speaker},
+	{path: "agent/commission", why: "one aiming session beside kerb run, or without it", ours: []string{
 		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
 		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/uplink", "counting",
 	}, bans: pictures},
-	{path: "agent/config", ours: []string{"agent/mistake", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
-	{path: "agent/handover", libs: []string{sysLib}, bans: programs},
-	{path: "agent/hardware", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
-	{path: "agent/ipc", ours: []string{"counting"}, bans: speaker},
-	{path: "agent/localbroker", libs: []string{mochiLib}, bans: pictures},
-	{path: "agent/mistake", libs: []string{tomlLib}, bans: speaker},
-	{path: "agent/model", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
-	{path: "agent/opener", ours: []string{"agent/config", "agent/handover", "agent/process"}, libs: []string{sysLib}, bans: pictures},
-	{path: "agent/policy", ours: []string{"agent/mistake", "agent/week", "counting"}, libs: []string{minisignLib}, bans: speaker},
-	{path: "agent/policy/policytest", ours: []string{"agent/policy"}},
-	{path: "agent/probe", ours: []string{
+	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
+	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
+	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
+	{path: "agent/localbroker", why: "the broker of demo and proof", libs: []string{mochiLib}, bans: pictures},
+	{path: "agent/mistake", why: "tells every mistake of a TOML file at once", libs: []string{tomlLib}, bans: speaker},
+	{path: "agent/model", why: "chooses and plans the network for a camera", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
+	{path: "agent/opener", why: "opens cameras and programs for processes that may not, and reads nothing from them", ours: []string{"agent/config", "agent/handover", "agent/process"}, libs: []string{sysLib}, bans: pictures},
+	{path: "agent/policy", why: "the only room that makes a Release", ours: []string{"agent/mistake", "agent/week", "counting"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/policy/policytest", why: "policies for tests", ours: []string{"agent/policy"}},
+	{path: "agent/probe", why: "lists the hardware of this device", ours: []string{
 		"agent/cage", "agent/config", "agent/handover", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
 		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
-	{path: "agent/process", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc"}, bans: map[string]string{
+	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
 		"net": "only the opener dials", "image": noPictureTyp, "image/jpeg": noPictureTyp,
 	}},
-	{path: "agent/proof", ours: []string{
+	{path: "agent/proof", why: "searches memory, files and wire for a marked picture", ours: []string{
 		"agent/cage", "agent/canary", "agent/ipc", "agent/localbroker", "agent/process", "agent/terminal", "configs",
 	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
-	{path: "agent/publisher", ours: []string{
+	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
 		"agent/admission", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
-		"agent/policy", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop", "counting/vision/health",
+		"agent/policy", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
-	{path: "agent/replay", ours: []string{
+	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
-	{path: "agent/sensor", ours: []string{
+	{path: "agent/retry", why: "computes delays", bans: values},
+	{path: "agent/sensor", why: "the process that sees pixels: no network, no program, no file", ours: []string{
 		"agent/aim/record", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
-		"agent/policy", "agent/source", "agent/week", "counting", "counting/loop", "counting/neural", "counting/neural/nets",
+		"agent/policy", "agent/retry", "agent/source", "agent/week", "counting", "counting/loop", "counting/neural", "counting/neural/nets",
 		"counting/vision", "counting/vision/health", "drivers/camera", "drivers/loop",
 	}, bans: seeing},
-	{path: "agent/source", ours: []string{
+	{path: "agent/source", why: "the switch from the words of site.toml to a driver", ours: []string{
 		"agent/child", "agent/config", "agent/handover", "agent/policy", "counting/loop",
 		"drivers/camera", "drivers/camera/rtsp", "drivers/camera/scene", "drivers/loop", "drivers/loop/street",
 	}, bans: programs},
-	{path: "agent/state", bans: outside},
-	{path: "agent/store", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
-	{path: "agent/store/storetest", ours: []string{"agent/policy", "counting"}},
-	{path: "agent/supervisor", ours: []string{
+	{path: "agent/state", why: "the layout of the state directory", bans: outside},
+	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
+	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
+	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
 		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/opener",
-		"agent/policy", "agent/process", "agent/state", "agent/week", "counting", "counting/vision/health", "drivers/lamp", "drivers/loop",
+		"agent/policy", "agent/process", "agent/state", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
-	{path: "agent/terminal", libs: []string{sysLib}, bans: outside},
-	{path: "agent/truth", ours: []string{"counting"}, bans: speaker},
-	{path: "agent/uplink", ours: []string{"agent/policy", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
-	{path: "agent/week", bans: values},
-	{path: "agent/wipe", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
-	{path: "configs", bans: speaker},
-	{path: "configs/configstest", ours: []string{"configs"}, libs: []string{schemaLib}},
-	{path: "counting", bans: values},
-	{path: "counting/loop", ours: []string{"counting"}, bans: values},
-	{path: "counting/neural", ours: []string{"counting/neural/kernel", "counting/neural/onnx"}, bans: darkRoom},
-	{path: "counting/neural/nets", bans: darkRoom},
-	{path: "counting/neural/kernel", libs: []string{sysLib}, bans: darkRoom},
-	{path: "counting/neural/onnx", libs: []string{protoLib}, bans: darkRoom},
-	{path: "counting/neural/onnx/onnxtest", ours: []string{"counting/neural/onnx"}, libs: []string{protoLib}},
-	{path: "counting/vision", ours: []string{"counting", "counting/neural", "counting/vision/health"}, bans: darkRoom},
-	{path: "counting/vision/health", bans: darkRoom},
-	{path: "drivers/board", libs: []string{periphHostLib}, bans: eyes},
-	{path: "drivers/camera", ours: []string{"drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
-	{path: "drivers/camera/cameratest", libs: []string{goleakLib}},
-	{path: "drivers/camera/luma", bans: darkRoom},
-	{path: "drivers/camera/rtsp", libs: []string{gortsplibLib, rtpLib}, bans: eyes},
-	{path: "drivers/camera/v4l2", libs: []string{sysLib}},
-	{path: "drivers/camera/scene", ours: []string{"counting"}, bans: eyes},
-	{path: "drivers/lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
-	{path: "drivers/loop", libs: []string{sysLib, periphConnLib, periphHostLib}},
-	{path: "drivers/loop/street", ours: []string{"drivers/loop"}},
-	{path: "drivers/loop/looptest", ours: []string{"drivers/loop"}},
+	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
+	{path: "agent/truth", why: "compares counts with ground truth", ours: []string{"counting"}, bans: speaker},
+	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/week", why: "opening hours", bans: values},
+	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
+	{path: "configs", why: "shipped policies, sites and schemas", bans: speaker},
+	{path: "configs/configstest", why: "checks messages of tests against the schemas", ours: []string{"configs"}, libs: []string{schemaLib}},
+	{path: "counting", why: "plain values", bans: values},
+	{path: "counting/loop", why: "edges to passages and traffic", ours: []string{"counting"}, bans: values},
+	{path: "counting/neural", why: "networks on the processor, in the memory of the dark room", ours: []string{"counting/neural/kernel", "counting/neural/onnx"}, bans: darkRoom},
+	{path: "counting/neural/nets", why: "the networks in the binary", bans: darkRoom},
+	{path: "counting/neural/kernel", why: "arithmetic kernels", libs: []string{sysLib}, bans: darkRoom},
+	{path: "counting/neural/onnx", why: "reads a network's graph", libs: []string{protoLib}, bans: darkRoom},
+	{path: "counting/neural/onnx/onnxtest", why: "graphs for tests", ours: []string{"counting/neural/onnx"}, libs: []string{protoLib}},
+	{path: "counting/vision", why: "the dark room: pictures in, crossings out", ours: []string{"counting", "counting/neural", "counting/vision/health"}, bans: darkRoom},
+	{path: "counting/vision/health", why: "judges the view from numbers about pictures", ours: []string{"counting"}, bans: darkRoom},
+	{path: "drivers/board", why: "facts of a Raspberry Pi", libs: []string{periphHostLib}, bans: eyes},
+	{path: "drivers/camera", why: "fills the caller's buffer", ours: []string{"drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
+	{path: "drivers/camera/cameratest", why: "what every camera driver must do", libs: []string{goleakLib}},
+	{path: "drivers/camera/luma", why: "decodes the luma of a JPEG", bans: darkRoom},
+	{path: "drivers/camera/rtsp", why: "RTSP over a socket that is handed in", libs: []string{gortsplibLib, rtpLib}, bans: eyes},
+	{path: "drivers/camera/v4l2", why: "the kernel's camera interface", libs: []string{sysLib}},
+	{path: "drivers/camera/scene", why: "the built-in street with its truth", ours: []string{"counting"}, bans: eyes},
+	{path: "drivers/lamp", why: "the status lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
+	{path: "drivers/loop", why: "edges of GPIO lines", libs: []string{sysLib, periphConnLib, periphHostLib}},
+	{path: "drivers/loop/street", why: "made-up loops", ours: []string{"drivers/loop"}},
+	{path: "drivers/loop/looptest", why: "recorded edges for tests", ours: []string{"drivers/loop"}},
 }
 
 // apart lists pairs of packages that no room may reach both, by any way of

@@ -49,7 +49,7 @@ func TestTheClockMayLieButTheAccountDoesNot(t *testing.T) {
 					y := counting.Tally{Stream: "a", Start: o.Start, End: o.End, Mono: o.Mono, Observed: o.Observed()}
 					y.Counted[counting.Person] = true
 					if y.Observed == 0 {
-						y.Quality, y.Reason = counting.Gap, "suspended"
+						y.Quality, y.Reason = counting.Gap, counting.ReasonStalled
 					}
 					rel, err := p.Clear(y)
 					if err != nil {

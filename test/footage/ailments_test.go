@@ -1,53 +1,52 @@
 package footage
 
 import (
+	"kerb/counting"
 	"math/rand/v2"
-
-	"kerb/counting/vision/health"
 )
 
 // An ailment is something that happens to a camera.
 type ailment struct {
 	name  string
-	want  []health.Fault // any of them finds it
-	least float64        // share of the films in which it must be found; 0: the figure is told, no more
-	quick bool           // in every check
-	dx    float64        // turned by so much of the picture's width
-	dy    float64        // and of its height
+	want  []counting.ViewFault // any of them finds it
+	least float64              // share of the films in which it must be found; 0: the figure is told, no more
+	quick bool                 // in every check
+	dx    float64              // turned by so much of the picture's width
+	dy    float64              // and of its height
 	turn  func(p []byte, f *film, r *rand.Rand, sec float64)
 	hold  bool // the picture stands
 }
 
 var ailments = []ailment{
-	{name: "frozen", want: []health.Fault{health.Frozen}, least: 1, quick: true, hold: true},
-	{name: "frozen, clock runs", want: []health.Fault{health.Frozen}, least: 1, hold: true, turn: clockface},
-	{name: "cap on", want: []health.Fault{health.Dark}, least: 1, turn: func(p []byte, _ *film, r *rand.Rand, _ float64) {
+	{name: "frozen", want: []counting.ViewFault{counting.ViewFrozen}, least: 1, quick: true, hold: true},
+	{name: "frozen, clock runs", want: []counting.ViewFault{counting.ViewFrozen}, least: 1, hold: true, turn: clockface},
+	{name: "cap on", want: []counting.ViewFault{counting.ViewDark}, least: 1, turn: func(p []byte, _ *film, r *rand.Rand, _ float64) {
 		for i := range p {
 			p[i] = level(6 + 2*r.NormFloat64())
 		}
 	}},
-	{name: "lights out", want: []health.Fault{health.Dark}, least: 1, quick: true, turn: func(p []byte, _ *film, r *rand.Rand, _ float64) {
+	{name: "lights out", want: []counting.ViewFault{counting.ViewDark}, least: 1, quick: true, turn: func(p []byte, _ *film, r *rand.Rand, _ float64) {
 		for i, v := range p {
 			p[i] = level(float64(v)*0.08 + 2*r.NormFloat64())
 		}
 	}},
-	{name: "sun in the lens", want: []health.Fault{health.Blinded}, least: 1, quick: true, turn: sun},
-	{name: "veil of light", want: []health.Fault{health.Blinded}, least: 1, turn: func(p []byte, _ *film, r *rand.Rand, _ float64) {
+	{name: "sun in the lens", want: []counting.ViewFault{counting.ViewBlinded}, least: 1, quick: true, turn: sun},
+	{name: "veil of light", want: []counting.ViewFault{counting.ViewBlinded}, least: 1, turn: func(p []byte, _ *film, r *rand.Rand, _ float64) {
 		for i, v := range p {
 			p[i] = level(float64(v)*0.12 + 215 + r.NormFloat64())
 		}
 	}},
-	{name: "hand over all", want: []health.Fault{health.Covered, health.Blurred}, least: 1, turn: cover(1)},
-	{name: "sprayed 70 %", want: []health.Fault{health.Covered}, least: 1, quick: true, turn: cover(0.7)},
-	{name: "covered 50 %", want: []health.Fault{health.Covered, health.Moved, health.Drops}, least: 0.7, turn: cover(0.5)},
-	{name: "blur 2 %", want: []health.Fault{health.Blurred, health.Covered}, least: 0.9, quick: true, turn: defocus(0.02)},
-	{name: "blur 4 %", want: []health.Fault{health.Blurred, health.Covered}, least: 1, turn: defocus(0.04)},
-	{name: "turned 5 %", want: []health.Fault{health.Moved}, dx: 0.05},
-	{name: "turned 10 %", want: []health.Fault{health.Moved}, least: 1, quick: true, dx: 0.10},
-	{name: "turned 12 % up", want: []health.Fault{health.Moved}, least: 0.8, dy: -0.12},
-	{name: "turned 12,12 %", want: []health.Fault{health.Moved}, least: 1, quick: true, dx: -0.12, dy: 0.12},
-	{name: "12 drops", want: []health.Fault{health.Drops}, turn: drops(12)},
-	{name: "30 drops", want: []health.Fault{health.Drops, health.Covered}, turn: drops(30)},
+	{name: "hand over all", want: []counting.ViewFault{counting.ViewCovered, counting.ViewBlurred}, least: 1, turn: cover(1)},
+	{name: "sprayed 70 %", want: []counting.ViewFault{counting.ViewCovered}, least: 1, quick: true, turn: cover(0.7)},
+	{name: "covered 50 %", want: []counting.ViewFault{counting.ViewCovered, counting.ViewMoved, counting.ViewDrops}, least: 0.7, turn: cover(0.5)},
+	{name: "blur 2 %", want: []counting.ViewFault{counting.ViewBlurred, counting.ViewCovered}, least: 0.9, quick: true, turn: defocus(0.02)},
+	{name: "blur 4 %", want: []counting.ViewFault{counting.ViewBlurred, counting.ViewCovered}, least: 1, turn: defocus(0.04)},
+	{name: "turned 5 %", want: []counting.ViewFault{counting.ViewMoved}, dx: 0.05},
+	{name: "turned 10 %", want: []counting.ViewFault{counting.ViewMoved}, least: 1, quick: true, dx: 0.10},
+	{name: "turned 12 % up", want: []counting.ViewFault{counting.ViewMoved}, least: 0.8, dy: -0.12},
+	{name: "turned 12,12 %", want: []counting.ViewFault{counting.ViewMoved}, least: 1, quick: true, dx: -0.12, dy: 0.12},
+	{name: "12 drops", want: []counting.ViewFault{counting.ViewDrops}, turn: drops(12)},
+	{name: "30 drops", want: []counting.ViewFault{counting.ViewDrops, counting.ViewCovered}, turn: drops(30)},
 }
 
 func clockface(p []byte, f *film, r *rand.Rand, _ float64) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kerb/agent/truth"
+	"kerb/counting"
 	"kerb/counting/vision"
 	"kerb/counting/vision/health"
 	"kerb/drivers/camera"
@@ -153,7 +154,7 @@ func watch(f *film) *watcher {
 }
 
 // play shows so many seconds and tells each look's verdict.
-func (w *watcher) play(seconds float64, s *shot, a *ailment, told func(sec float64, f health.Fault)) {
+func (w *watcher) play(seconds float64, s *shot, a *ailment, told func(sec float64, f counting.ViewFault)) {
 	at := w.n
 	for i := range int(seconds * rate) {
 		w.now, w.before = w.before, w.now
@@ -186,15 +187,15 @@ type findings struct {
 func (f *findings) found(t *testing.T, film *film, a *ailment) {
 	t.Helper()
 	w := watch(film)
-	w.play(120, newShot(), nil, func(sec float64, is health.Fault) {
-		if is != health.Good {
+	w.play(120, newShot(), nil, func(sec float64, is counting.ViewFault) {
+		if is != counting.ViewGood {
 			t.Errorf("%s: %v after %.0f s, and %s was not there yet", film.name, is, sec, a.name)
 		}
 	})
 	s := newShot()
 	s.dx, s.dy = a.dx, a.dy
-	delay, last := -1.0, health.Good
-	w.play(90, s, a, func(sec float64, is health.Fault) {
+	delay, last := -1.0, counting.ViewGood
+	w.play(90, s, a, func(sec float64, is counting.ViewFault) {
 		if delay < 0 && slices.Contains(a.want, is) {
 			delay = sec
 		}
@@ -206,8 +207,8 @@ func (f *findings) found(t *testing.T, film *film, a *ailment) {
 		f.others = append(f.others, fmt.Sprintf("%s %v", film.name, last))
 	}
 	back := -1.0
-	w.play(60, newShot(), nil, func(sec float64, is health.Fault) {
-		if is != health.Good {
+	w.play(60, newShot(), nil, func(sec float64, is counting.ViewFault) {
+		if is != counting.ViewGood {
 			back = -1
 		} else if back < 0 {
 			back = sec
@@ -272,8 +273,8 @@ func TestCleanClipsRaiseNoFault(t *testing.T) {
 func quiet(t *testing.T, what string, w *watcher, seconds float64, s *shot) (alarms int) {
 	t.Helper()
 	was := w.CurrentFault()
-	w.play(seconds, s, nil, func(sec float64, is health.Fault) {
-		if is != was && is != health.Good {
+	w.play(seconds, s, nil, func(sec float64, is counting.ViewFault) {
+		if is != was && is != counting.ViewGood {
 			alarms++
 			t.Logf("%s: %v after %.0f s", what, is, sec)
 		}
@@ -369,15 +370,15 @@ func TestTheLightMayChangeAtOnce(t *testing.T) {
 					continue
 				}
 				w := watch(by[from])
-				w.play(150, newShot(), nil, func(float64, health.Fault) {})
+				w.play(150, newShot(), nil, func(float64, counting.ViewFault) {})
 				w.f = by[to]
-				w.play(120, newShot(), nil, func(sec float64, is health.Fault) {
+				w.play(120, newShot(), nil, func(sec float64, is counting.ViewFault) {
 					if is.Pauses() {
 						t.Fatalf("seed %d: from %v to %v: %v after %.0f s", seed+1, from, to, is, sec)
 					}
 				})
 				changes++
-				if w.CurrentFault() == health.Drops {
+				if w.CurrentFault() == counting.ViewDrops {
 					spots++
 				}
 			}

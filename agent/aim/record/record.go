@@ -40,18 +40,11 @@ type Report struct {
 	Watching   bool   // the camera delivers
 	Pictures   uint64 // pictures so far
 	Undecoded  uint64 // pictures so far that could not be decoded
-	Fault      uint8  // fault of the camera's view: an index of Faults
+	Fault      uint8  // fault of the camera's view: a counting.ViewFault
 	Sketch     counting.Sketch
 	Crossings  [MaxCrossings]Crossing
 	NCrossings uint8                             // used entries of the array above
 	Zones      [MaxZones][counting.Classes]uint8 // objects present, by zone and class
-}
-
-// FaultWords returns the words of the faults of a camera's view, in the order of
-// counting/vision/health, which reads pictures and is therefore not imported
-// here.
-func FaultWords() []string {
-	return []string{"", "frozen", "dark", "blinded", "covered", "blurred", "moved", "drops"}
 }
 
 // Crossing is one crossing: index of the line in the Layout, class and direction.
@@ -136,7 +129,7 @@ func ReadReport(r io.Reader) (*Report, error) {
 	if err := readRecord(r, m); err != nil {
 		return nil, err
 	}
-	if !m.Sketch.InBounds() && m.Sketch.Width > 0 || int(m.NCrossings) > len(m.Crossings) || int(m.Fault) >= len(FaultWords()) {
+	if !m.Sketch.InBounds() && m.Sketch.Width > 0 || int(m.NCrossings) > len(m.Crossings) || m.Fault >= counting.ViewFaults {
 		return nil, fmt.Errorf("%w: a sketch beyond its bounds", ErrForeign)
 	}
 	for _, p := range m.Crossings[:m.NCrossings] {

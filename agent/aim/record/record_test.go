@@ -51,7 +51,7 @@ func TestWhatNoSketchCanBeIsRefused(t *testing.T) {
 		"something inside":     func(r *Report) { r.Sketch.Cells[5] = counting.CellNothing + 1 },
 		"too many objects":     func(r *Report) { r.Sketch.N = counting.SketchObjects + 1 },
 		"an object outside":    func(r *Report) { r.Sketch.N = 1; r.Sketch.Objects[0] = counting.Outline{X1: 999, Value: 1} },
-		"an unknown fault":     func(r *Report) { r.Fault = uint8(len(FaultWords())) },
+		"an unknown fault":     func(r *Report) { r.Fault = counting.ViewFaults },
 		"a crossing of no one": func(r *Report) { r.NCrossings = 1; r.Crossings[0].Class = counting.Classes },
 	} {
 		r := report(1)

@@ -41,7 +41,7 @@ func clearWindow(p *policy.Policy, stream string, i int) policy.Release {
 		t.Crossings[c][counting.AToB] = uint32(i % 50)
 	}
 	if i%7 == 6 {
-		t.Quality, t.Reason, t.Observed = counting.Gap, "camera_lost", 0
+		t.Quality, t.Reason, t.Observed = counting.Gap, counting.ReasonCameraLost, 0
 	}
 	r, err := p.Clear(t)
 	if err != nil {

@@ -9,41 +9,10 @@
 // own: a mount that sags over an hour is followed.
 package health
 
-import "time"
-
-// Fault is the fault of a camera's pictures, or Good.
-type Fault uint8
-
-// The faults. Counting goes on with Drops only.
-const (
-	Good    Fault = iota
-	Frozen        // the same picture again and again
-	Dark          // too dark to see edges
-	Blinded       // glare, or a veil of light over most of it
-	Covered       // a large part has lost its structure
-	Blurred       // no detail, but light and shade are where they were
-	Moved         // structure, but not that of the place for which the lines were drawn
-	Drops         // rain, snow or dirt on the lens: spots without detail
-	faults
+import (
+	"kerb/counting"
+	"time"
 )
-
-var names = [faults]string{
-	"", "camera_frozen", "camera_dark", "camera_blinded", "camera_covered", "camera_blurred", "camera_moved", "camera_drops",
-}
-
-// String is the word of a fault on the wire; it is empty for Good.
-func (f Fault) String() string {
-	if f < faults {
-		return names[f]
-	}
-	return "unknown"
-}
-
-// Known reports whether f is Good or one of the faults.
-func (f Fault) Known() bool { return f < faults }
-
-// Pauses reports whether counting pauses during this fault, because a count would be wrong.
-func (f Fault) Pauses() bool { return f != Good && f != Drops }
 
 // How long a state must hold, in seconds of pictures: an interval above maxInterval counts
 // as maxInterval. Chosen by hand, so that a fault is reported within a minute
@@ -88,17 +57,17 @@ type Monitor struct {
 	light      float32 // mean level, smoothed
 	shiftGain  float32 // by how much the view is more like the reference at its best shift
 	lastSearch float64 // clock of that search
-	fault      Fault
-	suspect    [faults]float32 // seconds for which each was suspected, less those for which it was not
-	pausing    float32         // the same for all faults that pause counting
-	good       float32         // seconds without suspicion
+	fault      counting.ViewFault
+	suspect    [counting.ViewFaults]float32 // seconds for which each was suspected, less those for which it was not
+	pausing    float32                      // the same for all faults that pause counting
+	good       float32                      // seconds without suspicion
 	begun      bool
 	learning   float32 // seconds since the reference's last step
 }
 
 // JudgePicture judges one picture, dt after the one before, and returns the camera's fault. It
 // allocates only when the masks are new.
-func (w *Monitor) JudgePicture(p Picture, dt time.Duration) Fault {
+func (w *Monitor) JudgePicture(p Picture, dt time.Duration) counting.ViewFault {
 	t := float32(min(max(dt.Seconds(), 0), maxInterval))
 	w.clock += float64(t)
 	w.excludeMaskRims(&p)
@@ -112,14 +81,14 @@ func (w *Monitor) JudgePicture(p Picture, dt time.Duration) Fault {
 	}
 	f := w.suspectFault()
 	w.weighSuspicion(f, t)
-	if w.fault == Good && f == Good && w.good >= goodAfter {
+	if w.fault == counting.ViewGood && f == counting.ViewGood && w.good >= goodAfter {
 		w.learnReference(t)
 	}
 	return w.fault
 }
 
 // CurrentFault returns the latest fault.
-func (w *Monitor) CurrentFault() Fault { return w.fault }
+func (w *Monitor) CurrentFault() counting.ViewFault { return w.fault }
 
 // ResetReference discards the reference: the next pictures become it, after the camera was aimed.
 func (w *Monitor) ResetReference() { *w = Monitor{} }
@@ -168,35 +137,35 @@ func (w *Monitor) averageSurvey(t float32) {
 
 // weighSuspicion runs the timers of the suspicions and changes the fault when one has held
 // for long enough. Where two alternate, the more frequent one is reported.
-func (w *Monitor) weighSuspicion(f Fault, t float32) {
-	w.good = growTimer(w.good, t, f == Good, dropsAfter)
-	if f != Good {
+func (w *Monitor) weighSuspicion(f counting.ViewFault, t float32) {
+	w.good = growTimer(w.good, t, f == counting.ViewGood, dropsAfter)
+	if f != counting.ViewGood {
 		w.good = 0
 	}
 	w.pausing = growTimer(w.pausing, t, f.Pauses(), dropsAfter)
 	most := f
-	for i := Frozen; i < faults; i++ {
+	for i := counting.ViewFrozen; i < counting.ViewFaults; i++ {
 		w.suspect[i] = growTimer(w.suspect[i], t, i == f, dropsAfter)
 		if i.Pauses() && w.suspect[i] > w.suspect[most] {
 			most = i
 		}
 	}
 	back := float32(goodAfter)
-	if w.fault == Moved {
+	if w.fault == counting.ViewMoved {
 		back = backAfter
 	}
 	switch {
 	case f == w.fault:
-	case f == Frozen: // it has held for frozenAfter already
+	case f == counting.ViewFrozen: // it has held for frozenAfter already
 		w.setFault(f)
 	case f.Pauses() && !w.fault.Pauses() && w.pausing >= faultAfter:
 		w.setFault(most)
 	case f.Pauses() && w.fault.Pauses() && w.suspect[f] >= faultAfter:
 		w.setFault(f)
-	case f == Drops && w.fault == Good && w.suspect[f] >= dropsAfter:
+	case f == counting.ViewDrops && w.fault == counting.ViewGood && w.suspect[f] >= dropsAfter:
 		w.setFault(f)
-	case f == Good && w.good >= back, f == Drops && w.suspect[f] >= back && w.fault.Pauses():
-		w.setFault(Good)
+	case f == counting.ViewGood && w.good >= back, f == counting.ViewDrops && w.suspect[f] >= back && w.fault.Pauses():
+		w.setFault(counting.ViewGood)
 	}
 }
 
@@ -209,9 +178,9 @@ func growTimer(timer, t float32, on bool, most float32) float32 {
 }
 
 // setFault changes the fault. Good resets the suspicions.
-func (w *Monitor) setFault(f Fault) {
+func (w *Monitor) setFault(f counting.ViewFault) {
 	w.fault = f
-	if f == Good {
-		w.suspect, w.pausing = [faults]float32{}, 0
+	if f == counting.ViewGood {
+		w.suspect, w.pausing = [counting.ViewFaults]float32{}, 0
 	}
 }

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"kerb/counting"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func long(t *testing.T) {
 
 // play shows the street for some seconds, changed by do, and returns the fault at the end
 // and the seconds after which the fault first changed.
-func (s *street) play(w *Monitor, seconds float64, dx, dy int, do func(p []byte, sec float64)) (is Fault, after float64) {
+func (s *street) play(w *Monitor, seconds float64, dx, dy int, do func(p []byte, sec float64)) (is counting.ViewFault, after float64) {
 	first := w.CurrentFault()
 	for i := range int(seconds * perSecond) {
 		s.now, s.before = s.before, s.now
@@ -150,24 +151,24 @@ func TestFaultsAreFoundAndEnd(t *testing.T) {
 	long(t)
 	for _, c := range []struct {
 		name   string
-		want   Fault
+		want   counting.ViewFault
 		dx, dy int
 		still  bool
 		do     func([]byte, float64)
 	}{
-		{name: "the same picture again", want: Frozen, still: true},
-		{name: "no light", want: Dark, do: gain(0.04, 0)},
-		{name: "a veil of light", want: Blinded, do: gain(0.1, 220)},
-		{name: "burnt out", want: Blinded, do: gain(1, 150)},
-		{name: "a hand", want: Covered, do: grey(1)},
-		{name: "paint over two thirds", want: Covered, do: grey(0.66)},
-		{name: "out of focus", want: Blurred, do: soft(7)},
-		{name: "turned by a tenth", want: Moved, dx: 20},
-		{name: "turned by a fifth", want: Moved, dx: -30, dy: 30},
+		{name: "the same picture again", want: counting.ViewFrozen, still: true},
+		{name: "no light", want: counting.ViewDark, do: gain(0.04, 0)},
+		{name: "a veil of light", want: counting.ViewBlinded, do: gain(0.1, 220)},
+		{name: "burnt out", want: counting.ViewBlinded, do: gain(1, 150)},
+		{name: "a hand", want: counting.ViewCovered, do: grey(1)},
+		{name: "paint over two thirds", want: counting.ViewCovered, do: grey(0.66)},
+		{name: "out of focus", want: counting.ViewBlurred, do: soft(7)},
+		{name: "turned by a tenth", want: counting.ViewMoved, dx: 20},
+		{name: "turned by a fifth", want: counting.ViewMoved, dx: -30, dy: 30},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, w := newStreet(1), new(Monitor)
-			if is, after := s.play(w, 150, 0, 0, nil); is != Good || after != 0 {
+			if is, after := s.play(w, 150, 0, 0, nil); is != counting.ViewGood || after != 0 {
 				t.Fatalf("well, it is %v after %v s", is, after)
 			}
 			if c.still {
@@ -178,10 +179,10 @@ func TestFaultsAreFoundAndEnd(t *testing.T) {
 				t.Errorf("%v after %v s; want %v within a minute", is, after, c.want)
 			}
 			s.quality = 1.2
-			if is, after := s.play(w, 40, 0, 0, nil); is != Good || after > 20 {
+			if is, after := s.play(w, 40, 0, 0, nil); is != counting.ViewGood || after > 20 {
 				t.Errorf("over, it is %v after %v s", is, after)
 			}
-			if is, after := s.play(w, 90, 0, 0, nil); is != Good || after != 0 {
+			if is, after := s.play(w, 90, 0, 0, nil); is != counting.ViewGood || after != 0 {
 				t.Errorf("well again, it is %v after %v s", is, after)
 			}
 		})
@@ -233,7 +234,7 @@ func TestOrdinaryStreetsHaveNoFault(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, w := newStreet(2), new(Monitor)
 			s.play(w, 150, 0, 0, c.before)
-			if is, after := s.play(w, 60*c.minutes, 0, 0, c.do); is != Good || after != 0 {
+			if is, after := s.play(w, 60*c.minutes, 0, 0, c.do); is != counting.ViewGood || after != 0 {
 				t.Errorf("%v, and told something after %v s", is, after)
 			}
 		})
@@ -259,10 +260,10 @@ func TestNightIsNotDark(t *testing.T) {
 	}
 	s, w := newStreet(3), new(Monitor)
 	s.quality = 2.5
-	if is, after := s.play(w, 300, 0, 0, lamps(0.9)); is != Good || after != 0 {
+	if is, after := s.play(w, 300, 0, 0, lamps(0.9)); is != counting.ViewGood || after != 0 {
 		t.Errorf("a lit night: %v after %v s", is, after)
 	}
-	if is, after := s.play(w, 60, 0, 0, lamps(0)); is != Dark || after > 60 {
+	if is, after := s.play(w, 60, 0, 0, lamps(0)); is != counting.ViewDark || after > 60 {
 		t.Errorf("the lamps failed: %v after %v s", is, after)
 	}
 }
@@ -281,7 +282,7 @@ func TestFrozenIgnoresClocksAndCodecs(t *testing.T) {
 			p[3*200+5+i] = n + byte(i)
 		}
 	})
-	if is != Frozen {
+	if is != counting.ViewFrozen {
 		t.Errorf("with a clock: %v", is)
 	}
 	s, w = newStreet(4), new(Monitor)
@@ -291,7 +292,7 @@ func TestFrozenIgnoresClocksAndCodecs(t *testing.T) {
 			p[i] += byte(int(sec) / 10 * i % 3) // every tenth second a whole picture
 		}
 	})
-	if is != Good || after != 0 {
+	if is != counting.ViewGood || after != 0 {
 		t.Errorf("a codec's still street: %v after %v s", is, after)
 	}
 }
@@ -299,7 +300,7 @@ func TestFrozenIgnoresClocksAndCodecs(t *testing.T) {
 // A sky that is burnt out from the start, over half of the picture, is a sky.
 func TestAWhiteSkyIsNoGlare(t *testing.T) {
 	s, w := newStreet(12), new(Monitor)
-	if is, after := s.play(w, 150, 0, 0, sky(255)); is != Good || after != 0 {
+	if is, after := s.play(w, 150, 0, 0, sky(255)); is != counting.ViewGood || after != 0 {
 		t.Errorf("%v after %v s", is, after)
 	}
 }
@@ -324,14 +325,14 @@ func TestMasksAreNotJudged(t *testing.T) {
 			t.Fatalf("cell %d is behind the mask and has %+v", i, w.short[i])
 		}
 	}
-	if is, _ := s.play(w, 60, 0, 0, func(p []byte, sec float64) { grey(1)(p, sec); hide(p, sec) }); is != Covered {
+	if is, _ := s.play(w, 60, 0, 0, func(p []byte, sec float64) { grey(1)(p, sec); hide(p, sec) }); is != counting.ViewCovered {
 		t.Errorf("the rest is covered: %v", is)
 	}
 	for i := range s.blind {
 		s.blind[i] = true
 	}
 	w = new(Monitor)
-	if is, after := s.play(w, 90, 0, 0, nil); is != Good || after != 0 {
+	if is, after := s.play(w, 90, 0, 0, nil); is != counting.ViewGood || after != 0 {
 		t.Errorf("all is masked: %v", is)
 	}
 }
@@ -339,7 +340,7 @@ func TestMasksAreNotJudged(t *testing.T) {
 // A camera that starts covered has no reference, and is found all the same.
 func TestACameraCoveredFromTheStartIsFound(t *testing.T) {
 	s, w := newStreet(6), new(Monitor)
-	if is, after := s.play(w, 60, 0, 0, grey(1)); is != Covered {
+	if is, after := s.play(w, 60, 0, 0, grey(1)); is != counting.ViewCovered {
 		t.Errorf("%v after %v s", is, after)
 	}
 }
@@ -384,17 +385,17 @@ func TestForgetMakesTheViewTheReference(t *testing.T) {
 	long(t)
 	s, w := newStreet(8), new(Monitor)
 	s.play(w, 150, 0, 0, nil)
-	if is, _ := s.play(w, 60, 40, 0, nil); is != Moved {
+	if is, _ := s.play(w, 60, 40, 0, nil); is != counting.ViewMoved {
 		t.Fatalf("moved: %v", is)
 	}
-	if is, _ := s.play(w, 600, 40, 0, nil); is != Moved {
+	if is, _ := s.play(w, 600, 40, 0, nil); is != counting.ViewMoved {
 		t.Errorf("ten minutes later: %v", is)
 	}
 	w.ResetReference()
-	if is, after := s.play(w, 200, 40, 0, nil); is != Good || after != 0 {
+	if is, after := s.play(w, 200, 40, 0, nil); is != counting.ViewGood || after != 0 {
 		t.Errorf("forgotten: %v after %v s", is, after)
 	}
-	if is, _ := s.play(w, 60, 0, 0, nil); is != Moved {
+	if is, _ := s.play(w, 60, 0, 0, nil); is != counting.ViewMoved {
 		t.Errorf("moved back: %v", is)
 	}
 }
@@ -407,11 +408,11 @@ func TestALongLifeChangesNothing(t *testing.T) {
 	for i := range w.changed {
 		w.changed[i] += 1e8
 	}
-	if is, after := s.play(w, 60, 0, 0, nil); is != Good || after != 0 {
+	if is, after := s.play(w, 60, 0, 0, nil); is != counting.ViewGood || after != 0 {
 		t.Errorf("%v after %v s", is, after)
 	}
 	s.quality = 0
-	if is, _ := s.play(w, 60, 0, 0, nil); is != Frozen {
+	if is, _ := s.play(w, 60, 0, 0, nil); is != counting.ViewFrozen {
 		t.Errorf("frozen: %v", is)
 	}
 }
@@ -422,19 +423,6 @@ func TestLookAllocatesNothing(t *testing.T) {
 	p := Picture{Width: s.w, Height: s.h, Now: s.now, Before: s.before}
 	if n := testing.AllocsPerRun(100, func() { w.JudgePicture(p, time.Second) }); n != 0 {
 		t.Errorf("%v allocations a picture", n)
-	}
-}
-
-func TestFaultsHaveWords(t *testing.T) {
-	seen := map[string]bool{}
-	for f := range faults {
-		if seen[f.String()] || !f.Known() || f.Pauses() != (f != Good && f != Drops) {
-			t.Errorf("fault %d: %q", f, f)
-		}
-		seen[f.String()] = true
-	}
-	if faults.Known() || faults.String() != "unknown" {
-		t.Error("what is no fault is known")
 	}
 }
 

@@ -1,5 +1,7 @@
 package health
 
+import "kerb/counting"
+
 // Limits of a suspicion. Chosen by hand on fixed cameras at all hours and on streets that
 // are drawn in the tests; a line says where more is known.
 const (
@@ -44,10 +46,10 @@ type verdict struct {
 }
 
 // suspectFault is the fault that the running means suggest now.
-func (w *Monitor) suspectFault() Fault {
+func (w *Monitor) suspectFault() counting.ViewFault {
 	v := w.compareReference()
 	if v.sighted == 0 {
-		return Good
+		return counting.ViewGood
 	}
 	s := &w.survey
 	empty := float32(v.structured) < emptyShare*float32(v.sighted)
@@ -60,31 +62,31 @@ func (w *Monitor) suspectFault() Fault {
 	empty = empty || dull >= dullAll
 	switch {
 	case (empty || lost >= lostMany) && w.light < darkMean && s.shareAbove(lampLevel) < lampShare:
-		return Dark
+		return counting.ViewDark
 	case lost >= lostSome && s.shareAbove(burntLevel) >= r.burnt+burntBlaze:
-		return Blinded
+		return counting.ViewBlinded
 	case empty || lost >= lostMany && (v.structured < v.expected/keptFew || v.rest >= movedLikeness*r.usual):
 		return w.classifyHidden(empty)
 	case w.isFrozen(&v):
-		return Frozen
+		return counting.ViewFrozen
 	case ready && (v.same < movedLikeness*r.usual || w.shiftGain > shiftedGain):
-		return Moved
+		return counting.ViewMoved
 	case ready && v.spots >= dropSpots && lost >= dropLost && w.isLightEven():
-		return Drops
+		return counting.ViewDrops
 	}
-	return Good
+	return counting.ViewGood
 }
 
 // classifyHidden tells the faults apart that hide structure, everywhere or in a part.
-func (w *Monitor) classifyHidden(everywhere bool) Fault {
+func (w *Monitor) classifyHidden(everywhere bool) counting.ViewFault {
 	burnt := w.survey.shareAbove(burntLevel)
 	switch {
 	case burnt >= w.reference.burnt+burntGlare || w.light > veilMean:
-		return Blinded
+		return counting.ViewBlinded
 	case everywhere && w.reference.age >= minReference && w.levelSpread() > blurSpread*w.reference.spread:
-		return Blurred
+		return counting.ViewBlurred
 	}
-	return Covered
+	return counting.ViewCovered
 }
 
 // isLightEven reports whether the light is as usual. If it is not, dim corners lose their

@@ -240,7 +240,7 @@ func (l limits) limits(t *testing.T) count.Limits {
 
 func summary(w *count.Window, loops int) window {
 	s := window{
-		Stream: w.Stream, Start: w.Start, End: w.End, Observed: w.Observed, Quality: w.Quality.String(), Reason: w.Reason,
+		Stream: w.Stream, Start: w.Start, End: w.End, Observed: w.Observed, Quality: w.Quality.String(), Reason: w.Reason.String(),
 		Flow: w.Flow(), Counts: map[string]uint32{}, Headways: slices.Clone(w.Headways[:]), Gaps: slices.Clone(w.Gaps[:]), Speeds: slices.Clone(w.Speeds[:]),
 		Lengths: slices.Clone(w.Lengths[:w.LengthBins.Len()]), LPU: w.LinkProfile(), Slow: w.Slow, Stood: w.Stood,
 		Lone: w.Lone, Doubtful: w.Doubtful, Missed: w.Missed, Short: w.Short, Unsized: w.Unsized,

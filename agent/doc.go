@@ -1,0 +1,84 @@
+// Command kerb counts people and vehicles at the kerb and forgets what it saw.
+//
+// Package main holds the commands, one file cmd_x.go for each: flags, help, the
+// text and JSON that are printed, and the calls into the packages below agent/
+// that do the work. It reads no picture itself: test/arch bans counting/vision,
+// counting/neural, drivers/camera, image and unsafe here, and allows to no other
+// package both counting/vision and agent/store or agent/uplink.
+//
+// Standard output is for data and standard error for messages, each line of which
+// begins with "kerb: ". The exit status is 0 for success, 1 for a failure and 2 for
+// a wrong command line or a wrong file; a child process of kerb run also uses
+// child.ExitRefused.
+//
+// # The processes
+//
+// kerb run is the supervisor. It starts the others from the same binary:
+//
+//	kerb run             agent/supervisor  starts, watches, cuts windows, opens cameras
+//	  kerb sense NAME    agent/sensor      one camera: pictures in, tallies out
+//	  kerb sense         agent/sensor      the loops: edges in, tallies out
+//	  kerb uplink        agent/publisher   tallies in; releases to the spool and the broker
+//	  kerb sketch NAME   agent/sensor      one camera while it is aimed (started by kerb aim)
+//
+// agent/process starts and watches a child, agent/child is the child's own side,
+// agent/ipc holds the fixed records between them, agent/handover passes open
+// descriptors to a process that may open nothing, and agent/opener opens them.
+// agent/cage builds the walls and measures what holds.
+//
+// kerb demo runs the same rooms in one process, without walls: see inprocess.go.
+//
+// # The way of a picture
+//
+//	drivers/camera   reads a picture into the caller's buffer (latest.go, jpegstream.go, luma)
+//	agent/source     has opened the driver that site.toml names (open.go)
+//	counting/vision  steps: background, blobs, network, trackers, line sides (process.go)
+//	agent/sensor     adds the crossings to the open window (camera.go, counting/tallier.go)
+//	agent/sensor     answers ipc.CloseWindow with an ipc.Tally (process.go, ipc/tally.go)
+//	agent/supervisor collects the tallies of one window and queues them (window.go, queue.go)
+//	agent/publisher  clears each by the policy, once, and stores the releases (clear.go)
+//	agent/policy     draws the noise or suppresses (clear.go, noise.go)
+//	agent/store      commits all releases of a window in one synced transaction (append.go)
+//	agent/uplink     encodes, publishes and deletes after the acknowledgement (scheduler.go, kerbv1.go)
+//
+// The picture itself ends in counting/vision: the buffer is overwritten by the
+// next step and wiped at the end, also after an error or a panic.
+//
+// # The way of a loop's edge
+//
+//	drivers/loop     timestamps the edge in the kernel (port_linux.go)
+//	counting/loop    edge → presence → passage → window (input.go, lane.go, window.go)
+//	agent/sensor     adds up the windows of lanes (loops.go), then as above
+//
+// # The way of a command
+//
+//	agent/uplink     receives …/cmd and parses it (session.go, command.go)
+//	agent/policy     says whether the policy allows the verb (Policy.AllowsCommand)
+//	agent/store      looks the windows up again (pending.go)
+//	agent/uplink     publishes them on …/backfill and answers on …/ack
+//
+// # Add a payload format
+//
+//  1. agent/uplink/myformat.go: a type with Topic, Append and Frame (see Format),
+//     and its word in formats (format.go).
+//  2. agent/uplink/format_test.go holds every format to the rules: same bytes for
+//     the same window, length independent of counts. Add the format's own parser.
+//  3. A key of site.toml that chooses it: agent/config (file.go, schema.go).
+//
+// # Add a camera kind
+//
+//  1. drivers/camera/mykind.go: an Open function that returns a source; add it to
+//     the conformance table (conform_test.go).
+//  2. agent/config/source.go: the kind and how its words in site.toml are parsed.
+//  3. agent/opener: the case that opens it. agent/source: the case that reads it.
+//  4. firmware-notes/hardware.md: the line that tells the engineer.
+//
+// # Add a class
+//
+//  1. counting/class.go: the constant and its word. All arrays and lists over
+//     classes follow, and the compiler names the ones that need a decision:
+//     priors and sizes (counting/vision/scale.go), words for people
+//     (agent/policy/english.go, finnish.go, agent/aim/page/words.json).
+//  2. counting/vision/head_*.go: which output of a network is the class.
+//  3. go test ./configs rewrites nothing: it prints the schemas to paste.
+package main
