@@ -14,7 +14,7 @@ import (
 	"kerb/agent/terminal"
 )
 
-// auditCmd is kerb audit: it reads the log of what was done to this device.
+// auditCmd is kerb audit: it reads the log of all changes of this device.
 type auditCmd struct {
 	List   auditList   `cmd:"" default:"withargs" help:"List the entries."`
 	Verify auditVerify `cmd:"" help:"Check every link of the chain."`

@@ -19,7 +19,7 @@ import (
 	"kerb/agent/uplink"
 )
 
-// checkCmd is kerb check: it validates both files and prints what they amount to.
+// checkCmd is kerb check: it validates both files and prints a summary of them.
 type checkCmd struct {
 	admission.Files
 	Connect bool `help:"Log in at the broker, too."`

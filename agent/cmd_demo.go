@@ -126,7 +126,7 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 	return nil
 }
 
-// printSummary prints what was counted, for the street also what really crossed,
+// printSummary prints the counts, for the street also the number of true crossings,
 // and how many windows arrived.
 func (d *demoCmd) printSummary(t terminal.Terminal, a *inProcessAgent, street *scene.Scene, p *messagePrinter) {
 	defer func() {

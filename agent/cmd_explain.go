@@ -26,7 +26,7 @@ func (e *explainCmd) Help() string {
 The second signature, where one is wanted, goes into policy.toml.2.minisig.`
 }
 
-// Run reads the policies and prints what the flags ask for.
+// Run reads the policies and writes the output that the flags ask for.
 func (e *explainCmd) Run(t terminal.Terminal) error {
 	want := 1
 	if e.Diff {

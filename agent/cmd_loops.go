@@ -17,7 +17,7 @@ import (
 
 // loopsCmd is kerb loops: a table of the loops' inputs for an engineer at the
 // detector cards. It shows single vehicles, which no policy clears, so it stores and
-// sends nothing unless -record asks for a file.
+// sends no number, and writes a file only for -record.
 type loopsCmd struct {
 	Site   string        `help:"The engineer's file." default:"/etc/kerb/site.toml" placeholder:"F"`
 	For    time.Duration `help:"How long; until stopped if not given."`

@@ -19,7 +19,7 @@ import (
 	"kerb/agent/terminal"
 )
 
-// proveCmd is kerb prove: it attempts what the walls forbid, searches for marked
+// proveCmd is kerb prove: it tries the walls from inside, searches for marked
 // pictures, checks the messages, and writes the results as a signed bundle.
 type proveCmd struct {
 	For  time.Duration `help:"How long the marked pictures are shown." default:"10s"`

@@ -9,7 +9,7 @@ import (
 )
 
 // tryCmd is kerb try: it builds the walls of one role around its own process,
-// attempts what they forbid, and prints the report as JSON. The role free has no
+// attempts each forbidden call, and prints the report as JSON. The role free has no
 // walls: it is the control, which shows that the attempts work.
 type tryCmd struct {
 	Role  string `arg:"" enum:"free,sense,uplink,supervisor"`

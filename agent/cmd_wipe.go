@@ -27,7 +27,7 @@ type wipeCmd struct {
 	JSON bool   `help:"The certificate as one JSON object."`
 }
 
-// Help is the long help: what is destroyed, and what is left.
+// Help is the long help: which files are destroyed, and which stay.
 func (w *wipeCmd) Help() string {
 	return `Destroys what this device has stored: the spool, the policy that was last in force, the passwords and keys that site.toml names, and last of all the audit log. The certificate goes to standard output: keep it.
 

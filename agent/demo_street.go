@@ -54,7 +54,7 @@ func madeUpLoops() config.Loops {
 	}
 }
 
-// describeSource names what is counted, for messages.
+// describeSource names the source, for messages.
 func (d *demoCmd) describeSource() string {
 	if d.Loops {
 		return "made-up loops"

@@ -23,7 +23,7 @@
 //
 // agent/process starts and watches a child, agent/child is the child's own side,
 // agent/ipc holds the fixed records between them, agent/handover passes open
-// descriptors to a process that may open nothing, and agent/opener opens them.
+// descriptors to a process that cannot open files, and agent/opener opens them.
 // agent/cage builds the walls and measures what holds.
 //
 // kerb demo runs the same rooms in one process, without walls: see inprocess.go.
@@ -80,5 +80,5 @@
 //     priors and sizes (counting/vision/scale.go), words for people
 //     (agent/policy/english.go, finnish.go, agent/aim/page/words.json).
 //  2. counting/vision/head_*.go: which output of a network is the class.
-//  3. go test ./configs rewrites nothing: it prints the schemas to paste.
+//  3. go test ./configs leaves the files as they are and prints the schemas to paste.
 package main

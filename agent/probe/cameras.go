@@ -23,32 +23,34 @@ import (
 	loopdriver "kerb/drivers/loop"
 )
 
-// AttachedCamera is a camera of this device, as site.toml may name it.
+// An AttachedCamera is a camera of this device that site.toml can name.
 type AttachedCamera struct {
-	Source  string   `json:"source"`           // a path that stays, or csi:N
-	Device  string   `json:"device,omitempty"` // where it is at present
-	Name    string   `json:"name"`             // what its driver calls it
+	Source  string   `json:"source"`           // for source in site.toml: a path that survives a restart, or csi:N
+	Device  string   `json:"device,omitempty"` // its present device node, such as /dev/video0
+	Name    string   `json:"name"`             // the driver's name for it
 	Formats []string `json:"formats"`
-	Choice  string   `json:"choice,omitempty"` // what kerb would set
+	Choice  string   `json:"choice,omitempty"` // the format that kerb would set
 }
 
-// Chip is a GPIO chip with named lines, to which loops can be wired.
+// A Chip is a GPIO chip with named lines, to which loops can be wired.
 type Chip struct {
 	Chip  string     `json:"chip"` // its label
 	Path  string     `json:"path"`
 	Lines []ChipLine `json:"lines"`
 }
 
+// A ChipLine is one line of a GPIO chip.
 type ChipLine struct {
 	Name string `json:"name"`
-	User string `json:"user,omitempty"` // who holds it
+	User string `json:"user,omitempty"` // the program or driver that uses it; empty: free
 }
 
-// siteRate is how many pictures a second a starting site.toml looks at.
+// siteRate is fps in a first site.toml, in pictures a second. 8–15 are enough to follow
+// people.
 const siteRate = 10
 
-// attached are the cameras of this device: those of the kernel, and a Raspberry
-// Pi's own.
+// FindCameras lists the cameras of this device: V4L2 devices in the order of their
+// numbers, and then the cameras that libcamera finds on a Raspberry Pi.
 func FindCameras(ctx context.Context) (all []AttachedCamera) {
 	nodes, _ := filepath.Glob("/dev/video*") // the pattern is right
 	slices.SortFunc(nodes, func(a, b string) int { return nodeNumber(a) - nodeNumber(b) })
@@ -60,17 +62,18 @@ func FindCameras(ctx context.Context) (all []AttachedCamera) {
 	return append(all, listPiCameras(ctx)...)
 }
 
+// nodeNumber returns N of /dev/videoN.
 func nodeNumber(node string) int {
 	n, _ := strconv.Atoi(strings.TrimPrefix(node, "/dev/video"))
 	return n
 }
 
-// pipelineStages are nodes of a Raspberry Pi that look like cameras and are stages of its
-// own picture processing.
+// pipelineStages matches the names of V4L2 devices of a Raspberry Pi that are stages of
+// its image pipeline (ISP, codec, CSI receiver) and no cameras.
 var pipelineStages = regexp.MustCompile(`^(bcm2835-(isp|codec)|pispbe|rpi-hevc|rp1-cfe|unicam)`)
 
-// describeNode is what the kernel says of one node, if that is a camera which kerb
-// can read.
+// describeNode asks the kernel for name and formats of a V4L2 device. It reports false
+// for a device that is no camera, or a camera whose formats kerb cannot read.
 func describeNode(node string) (AttachedCamera, bool) {
 	f, err := opener.OpenDevice(node)
 	if err != nil {
@@ -99,8 +102,9 @@ func describeNode(node string) (AttachedCamera, bool) {
 	return c, true
 }
 
-// stablePath names the socket that a camera is plugged into, or itself, where
-// udev does; its number is another one after the next start.
+// stablePath returns udev's link to a device by its USB port (by-path), or else by its
+// serial number (by-id), because the number in /dev/videoN may change with each start.
+// Without udev it returns the node itself.
 func stablePath(node string) string {
 	for _, by := range []string{"/dev/v4l/by-path/*", "/dev/v4l/by-id/*"} {
 		links, _ := filepath.Glob(by)
@@ -113,14 +117,18 @@ func stablePath(node string) string {
 	return node
 }
 
-// piCameraRow is a camera in the list of rpicam-hello:
+// piCameraRow matches a camera in the list of rpicam-hello:
 //
 //	0 : imx708 [4608x2592 10-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx708@1a)
 var piCameraRow = regexp.MustCompile(`(?m)^([0-9]) : (\S+) \[([^\]\n]*)\]`)
 
-// listPiCameras are the cameras that libcamera finds, where rpicam-apps are installed.
+// listTimeout bounds rpicam-hello --list-cameras; chosen by hand.
+const listTimeout = 15 * time.Second
+
+// listPiCameras lists the cameras that libcamera finds, where rpicam-apps are
+// installed.
 func listPiCameras(ctx context.Context) (all []AttachedCamera) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	for _, name := range []string{"rpicam-hello", "libcamera-hello"} { // its name before 2023
 		path, err := exec.LookPath(name)
@@ -129,7 +137,7 @@ func listPiCameras(ctx context.Context) (all []AttachedCamera) {
 		}
 		cmd := exec.CommandContext(ctx, path, "--list-cameras")
 		cmd.WaitDelay = time.Second
-		out, _ := cmd.Output() // it fails where there are none
+		out, _ := cmd.Output() // its exit status is an error where there is no camera
 		for _, m := range piCameraRow.FindAllSubmatch(bytes.ReplaceAll(out, []byte("\r"), nil), 10) {
 			all = append(all, AttachedCamera{
 				Source: "csi:" + string(m[1]), Name: process.PlainText(m[2]), Formats: []string{process.PlainText(m[3])},
@@ -141,10 +149,11 @@ func listPiCameras(ctx context.Context) (all []AttachedCamera) {
 	return nil
 }
 
-// piCameraRate is what csi:N asks for.
+// piCameraRate is the rate that kerb asks of csi:N, in pictures a second.
 const piCameraRate = 15
 
-// chips are the GPIO chips whose lines have names.
+// ListChips lists the GPIO chips that have named lines; none where the kernel lists
+// none.
 func ListChips() (all []Chip) {
 	lines, err := loopdriver.ListLines()
 	if err != nil {
@@ -161,7 +170,7 @@ func ListChips() (all []Chip) {
 	return all
 }
 
-// freeLines are the lines of a chip that nobody holds.
+// freeLines lists the names of the lines that no program or driver uses.
 func (c Chip) freeLines() (names []string) {
 	for _, l := range c.Lines {
 		if l.User == "" {
@@ -171,6 +180,7 @@ func (c Chip) freeLines() (names []string) {
 	return names
 }
 
+// String describes the chip and its free lines in one line.
 func (c Chip) String() string {
 	free := c.freeLines()
 	if len(free) == 0 {

@@ -11,15 +11,15 @@ import (
 	"kerb/agent/config"
 )
 
-// start writes a site.toml to begin with: the cameras that are there, each with
-// a line across its picture. A file that is there stays, unless over is set.
-func WriteSite(path string, over bool, f Inventory) (err error) {
+// WriteSite writes a first site.toml with the attached cameras of f, each with a line
+// across its picture. An existing file is an error unless replace is set.
+func WriteSite(path string, replace bool, f Inventory) (err error) {
 	text := siteText(f)
 	if _, err := config.Parse(path, []byte(text)); err != nil {
 		return fmt.Errorf("what was found makes no site.toml: %w", err)
 	}
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if over {
+	if replace {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
 	file, err := os.OpenFile(path, flags, 0o644)
@@ -91,6 +91,7 @@ const siteLoops = `
 # loops = ["L1A"]
 `
 
+// siteText returns the text of the file. Without a camera it uses a built-in scene.
 func siteText(f Inventory) string {
 	host, _ := os.Hostname()
 	var b strings.Builder
@@ -117,7 +118,9 @@ func siteText(f Inventory) string {
 	return b.String()
 }
 
-// topicLevel is a host's name as a level of a topic.
+// topicLevel turns a host name into a level of an MQTT topic: its first label, with
+// other characters than a–z, 0–9 and _ replaced by hyphens, cut to 32 bytes; pi where
+// that is empty.
 func topicLevel(host string) string {
 	host, _, _ = strings.Cut(strings.ToLower(host), ".")
 	host = strings.Trim(regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(host, "-"), "-")

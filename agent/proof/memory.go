@@ -6,21 +6,25 @@ import (
 	"strings"
 )
 
-// processMemory is what another process has written to or could.
+// processMemory is the writable memory of another process, read through
+// /proc/PID/mem (proc_pid_mem(5)).
 type processMemory struct {
 	*os.File
 	mappings []mapping
 }
 
-// mapping is one mapping of it.
+// mapping is one writable mapping, from its first address to the end.
 type mapping struct {
 	from, to int64
-	noCore   bool // left out of cores, as pictures are
+	noCore   bool // MADV_DONTDUMP is set (flag dd): kerb sets it for the arena of pictures
 }
 
-// largestMapping bounds what is looked at: more is reserved and not used.
+// largestMapping is the size in bytes above which a mapping is not searched: larger ones
+// are address space that the Go runtime reserves and does not use.
 const largestMapping = 1 << 30
 
+// openMemory lists the writable mappings of a process and opens its memory. The kernel
+// allows that to root, and to the same user for some processes (ptrace(2)).
 func openMemory(pid int) (*processMemory, error) {
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
 	if err != nil {
@@ -49,14 +53,16 @@ func openMemory(pid int) (*processMemory, error) {
 	return m, nil
 }
 
-// readMapping is what stands in an area now. What is only reserved cannot be read.
+// readMapping returns the present content of a mapping, up to the first page that
+// cannot be read.
 func (m *processMemory) readMapping(a mapping) []byte {
 	b := make([]byte, a.to-a.from)
 	n, _ := m.ReadAt(b, a.from)
 	return b[:n]
 }
 
-// copyArena are all areas of the arena, taken at about one time.
+// copyArena copies all mappings of the arena one after another, as fast as possible, so
+// that they show about one instant.
 func (m *processMemory) copyArena() (all [][]byte) {
 	for _, a := range m.mappings {
 		if a.noCore {

@@ -25,30 +25,33 @@ import (
 	"kerb/configs"
 )
 
-// A Trial is a kerb of its own that is shown marked pictures: the same program
-// and the same processes as on the street, with a camera and a broker that
-// belong to the one who looks.
+// A Trial is a second kerb run with the same binary and the same processes as in
+// service. Its camera and its broker belong to this process: the camera sends marked
+// pictures, and the broker keeps every message.
 type Trial struct {
 	dir     string
 	mark    *canary.Mark
-	shown   atomic.Int64 // pictures that were sent
+	shown   atomic.Int64 // pictures that the camera has sent
 	camera  *http.Server
 	broker  *localbroker.Broker
 	wiretap *wiretap
-	Output  bytes.Buffer // everything that kerb run said
-	begun   time.Time
+	Output  bytes.Buffer // standard output and standard error of kerb run
+	start   time.Time
 
-	places []Finding // what was looked at while it ran
+	places []Finding // findings in the memory of its processes, made by Run
 }
 
-// spot is where was looked and what was found of the mark.
+// A Finding is one place that was searched, and the forms of the mark that were found
+// there, such as pixels or JPEG in hex.
 type Finding struct {
 	Place   string   `json:"place"`
-	Bytes   int      `json:"bytes"`
+	Bytes   int      `json:"bytes"` // number of bytes that were searched
 	Found   []string `json:"found"`
-	Refused string   `json:"refused,omitempty"` // the kernel did not let this process look
+	Refused string   `json:"refused,omitempty"` // why the place could not be read
 }
 
+// trialSite is the site.toml of the trial: the address of the broker, and that of the
+// camera.
 const trialSite = `[device]
 name = "canary"
 site = "trial"
@@ -67,8 +70,10 @@ to = [0.5, 1]
 classes = ["person", "vehicle"]
 `
 
+// NewTrial starts camera and broker and writes site.toml and a standard policy.toml
+// into a temporary directory. The caller must Close the trial.
 func NewTrial() (t *Trial, err error) {
-	t = &Trial{mark: canary.New(), begun: time.Now()}
+	t = &Trial{mark: canary.New(), start: time.Now()}
 	if t.dir, err = os.MkdirTemp("", "kerb-prove-"); err != nil {
 		return nil, err
 	}
@@ -89,7 +94,7 @@ func NewTrial() (t *Trial, err error) {
 		return nil, err
 	}
 	t.camera = &http.Server{Handler: http.HandlerFunc(t.serveCamera)}
-	go func() { _ = t.camera.Serve(l) }() // until close
+	go func() { _ = t.camera.Serve(l) }() // returns at Close
 	policy, err := configs.ReadPolicy("standard")
 	if err != nil {
 		return nil, err
@@ -98,8 +103,10 @@ func NewTrial() (t *Trial, err error) {
 	return t, errors.Join(os.WriteFile(t.filePath("site.toml"), []byte(site), 0o600), os.WriteFile(t.filePath("policy.toml"), policy, 0o600))
 }
 
+// filePath returns the path of a file in the directory of the trial.
 func (t *Trial) filePath(name string) string { return filepath.Join(t.dir, name) }
 
+// Close ends camera and broker and removes the directory.
 func (t *Trial) Close() {
 	if t.camera != nil {
 		t.camera.Close()
@@ -110,7 +117,10 @@ func (t *Trial) Close() {
 	os.RemoveAll(t.dir)
 }
 
-// serveCamera is a camera of marked pictures.
+// pictureInterval is the time between two pictures of the camera.
+const pictureInterval = 100 * time.Millisecond
+
+// serveCamera sends marked pictures as Motion JPEG over HTTP, ten a second.
 func (t *Trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 	for n := 0; ; n++ {
@@ -124,16 +134,25 @@ func (t *Trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 		t.shown.Add(1)
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(pictureInterval):
 		case <-r.Context().Done():
 			return
 		}
 	}
 }
 
-// run lets kerb run count for a while, looks into its processes, asks the
-// kernel for a core of the one that sees, and ends it as systemd does.
-func (t *Trial) Run(ctx context.Context, long time.Duration) error {
+// Times of a trial, chosen by hand.
+const (
+	coreDelay    = time.Second           // for the kernel to write a core file
+	stopTimeout  = 20 * time.Second      // for kerb run to stop after SIGTERM
+	markInterval = 50 * time.Millisecond // between two searches of the arena
+	memoryTries  = 5                     // searches of a process that restarts, a second apart
+)
+
+// Run lets kerb run count for the given time and searches the memory of its processes.
+// It then ends kerb sense with SIGSEGV, so that the kernel writes a core file if it
+// writes any, and ends kerb run with SIGTERM, as systemd does.
+func (t *Trial) Run(ctx context.Context, length time.Duration) error {
 	kerb := exec.Command("/proc/self/exe", "run", "--site", t.filePath("site.toml"), "--policy", t.filePath("policy.toml"))
 	kerb.Dir = t.dir
 	kerb.Stdout, kerb.Stderr = &t.Output, &t.Output
@@ -143,7 +162,7 @@ func (t *Trial) Run(ctx context.Context, long time.Duration) error {
 	}
 	defer kerb.Process.Kill()
 	select {
-	case <-time.After(long):
+	case <-time.After(length):
 	case <-ctx.Done():
 	}
 	sense, err := t.searchProcesses(ctx, kerb.Process.Pid)
@@ -155,12 +174,12 @@ func (t *Trial) Run(ctx context.Context, long time.Duration) error {
 		_ = kerb.Wait()
 		return fmt.Errorf("%w:\n%s", err, t.Output.Bytes())
 	}
-	// A core, if one can be had, lands in the trial's directory or where
-	// core_pattern says; both are searched. A fresh process is started.
+	// A core file would lie in the trial's directory or where core_pattern says
+	// (core(5)). SearchMark searches the first; kerb run starts a new kerb sense.
 	_ = syscall.Kill(sense, syscall.SIGSEGV)
-	time.Sleep(time.Second)
+	time.Sleep(coreDelay)
 	_ = kerb.Process.Signal(syscall.SIGTERM)
-	overdue := time.AfterFunc(20*time.Second, func() { _ = kerb.Process.Kill() })
+	overdue := time.AfterFunc(stopTimeout, func() { _ = kerb.Process.Kill() })
 	defer overdue.Stop()
 	if err := kerb.Wait(); err != nil {
 		return fmt.Errorf("the trial's kerb: %w\n%s", err, t.Output.Bytes())
@@ -168,12 +187,13 @@ func (t *Trial) Run(ctx context.Context, long time.Duration) error {
 	return ctx.Err()
 }
 
-// childrenByRole are the children of a kerb run by their roles, and it by its own.
+// childrenByRole returns the process numbers of the children of a kerb run by the name
+// of their command, and its own as "supervisor".
 func childrenByRole(pid int) map[string]int {
 	all := map[string]int{"supervisor": pid}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
 	for _, path := range stats {
-		// proc_pid_stat(5): the parent is the second field after the name.
+		// The parent is the second field after the name (proc_pid_stat(5)).
 		b, _ := os.ReadFile(path)
 		_, rest, _ := bytes.Cut(b, []byte(") "))
 		fields := strings.Fields(string(rest))
@@ -188,8 +208,9 @@ func childrenByRole(pid int) map[string]int {
 	return all
 }
 
-// searchProcesses looks into every process of a kerb run, into sense first. One that
-// has just been started again, as on a slow machine, is looked at later.
+// searchProcesses searches the memory of every process of a kerb run, of sense first. A
+// process that has just restarted, as on a slow machine, is tried again after a second,
+// five times in all. sense is the process number of kerb sense.
 func (t *Trial) searchProcesses(ctx context.Context, kerb int) (sense int, err error) {
 	held, err := t.waitForMark(ctx, kerb)
 	if err != nil {
@@ -198,7 +219,7 @@ func (t *Trial) searchProcesses(ctx context.Context, kerb int) (sense int, err e
 	for _, role := range []string{"sense", "uplink", "supervisor"} {
 		var all, loose Finding
 		pid := 0
-		for try := range 5 {
+		for try := range memoryTries {
 			if try > 0 {
 				time.Sleep(time.Second)
 			}
@@ -221,12 +242,12 @@ func (t *Trial) searchProcesses(ctx context.Context, kerb int) (sense int, err e
 	return sense, nil
 }
 
-// markTimeout is how long a picture is looked for in the memory of sense: it lies
-// there for a part of the time only, and a slow machine starts slowly.
+// markTimeout bounds the wait for a picture in the memory of sense. A picture is there
+// only for a part of the time, and a slow machine starts slowly; chosen by hand.
 const markTimeout = 2 * time.Minute
 
-// waitForMark looks into the arena of sense until a picture lies there. None at all
-// is for the caller to judge.
+// waitForMark searches the arena of sense, the memory that holds pictures, until it
+// finds the mark. After markTimeout it returns without it, and the control fails.
 func (t *Trial) waitForMark(ctx context.Context, kerb int) (held Finding, err error) {
 	overdue := time.Now().Add(markTimeout)
 	for ctx.Err() == nil && time.Now().Before(overdue) {
@@ -235,7 +256,7 @@ func (t *Trial) waitForMark(ctx context.Context, kerb int) (held Finding, err er
 			return held, nil
 		}
 		if err == nil {
-			for _, b := range m.copyArena() { // all at one time, and then the long search
+			for _, b := range m.copyArena() { // copied first, because the search takes longer than a picture stays
 				held.searchBytes(t.mark, b)
 			}
 			m.Close()
@@ -243,13 +264,14 @@ func (t *Trial) waitForMark(ctx context.Context, kerb int) (held Finding, err er
 				return held, nil
 			}
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(markInterval)
 	}
 	return held, err
 }
 
-// searchMemory looks into a process, where the kernel lets us: only root may, and
-// not everywhere. Loose is the part of it that a core would have.
+// searchMemory searches the writable memory of a process. loose is the part that a core
+// file would contain. Where the kernel refuses to open the memory, which it allows to
+// root and not on every system, both findings have the refusal.
 func (t *Trial) searchMemory(role string, pid int) (p, loose Finding, err error) {
 	p = Finding{Place: "memory of " + role, Found: []string{}}
 	loose = Finding{Place: p.Place + " outside the arena", Found: []string{}}
@@ -272,6 +294,7 @@ func (t *Trial) searchMemory(role string, pid int) (p, loose Finding, err error)
 	return p, loose, nil
 }
 
+// searchBytes adds the forms of the mark that b contains.
 func (p *Finding) searchBytes(m *canary.Mark, b []byte) {
 	p.Bytes += len(b)
 	for part := range nonZeroParts(b) {
@@ -279,6 +302,7 @@ func (p *Finding) searchBytes(m *canary.Mark, b []byte) {
 	}
 }
 
+// addForms adds forms that are not listed yet.
 func (p *Finding) addForms(forms ...string) {
 	for _, form := range forms {
 		if !slices.Contains(p.Found, form) {
@@ -287,8 +311,8 @@ func (p *Finding) addForms(forms ...string) {
 	}
 }
 
-// written are the stretches of b between pages of zeros, of which a process has
-// many that it never touched and a mark has none.
+// nonZeroParts yields the parts of b between pages of zeros. A process has many such
+// pages that it never wrote, and a mark has none, so they need no search.
 func nonZeroParts(b []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var zeros [4096]byte
@@ -309,7 +333,11 @@ func nonZeroParts(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// searchFiles looks through every file below a directory that is younger than since.
+// maxFileSize is the size in bytes above which a file is not searched; chosen by hand.
+const maxFileSize = 256 << 20
+
+// searchFiles searches every regular file below dir that was changed after since, up to
+// maxFileSize. It leaves out the directory skip, and files that it cannot read.
 func (t *Trial) searchFiles(name, dir string, since time.Time, skip string) (Finding, error) {
 	p := Finding{Place: name, Found: []string{}}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -317,13 +345,13 @@ func (t *Trial) searchFiles(name, dir string, since time.Time, skip string) (Fin
 			if path == dir {
 				return err
 			}
-			return nil // gone, or somebody else's
+			return nil // removed meanwhile, or without permission
 		}
 		if e.IsDir() && path == skip {
 			return fs.SkipDir
 		}
 		info, err := e.Info()
-		if err != nil || !e.Type().IsRegular() || info.ModTime().Before(since) || info.Size() > 256<<20 {
+		if err != nil || !e.Type().IsRegular() || info.ModTime().Before(since) || info.Size() > maxFileSize {
 			return nil
 		}
 		b, err := os.ReadFile(path)
