@@ -52,7 +52,7 @@ func SiteRequests(s *config.Site) policy.Site {
 type ChildFlags struct {
 	Files
 	Quiet       bool   `help:"Log warnings only."`
-	Fingerprint string `help:"What the two files were when kerb run read them."`
+	Fingerprint string `name:"agreed" help:"What the two files were when kerb run read them."`
 }
 
 // args are the words that make a process read the same files.
