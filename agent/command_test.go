@@ -18,8 +18,8 @@ import (
 	"kerb/agent/policy/policytest"
 )
 
-// The real agent at a real broker: what the policy does not allow is not even
-// heard, or is answered with no.
+// An agent at a broker answers "not allowed" to a verb that its policy does not allow.
+// Where the policy allows none, it does not subscribe to commands.
 func TestTheBrokerCommandsOnlyWhatThePolicyAllows(t *testing.T) {
 	for _, c := range []struct {
 		allowed string
@@ -53,8 +53,8 @@ func TestTheBrokerCommandsOnlyWhatThePolicyAllows(t *testing.T) {
 	}
 }
 
-// agentAtBroker is an agent without sensors that is connected to a broker, a
-// client of that broker, and what the agent answers to commands.
+// agentAtBroker connects an agent without sensors to a broker. It returns the broker, a
+// client of it, and the agent's answers to commands.
 func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Client, chan []byte) {
 	t.Helper()
 	b, err := localbroker.New()
@@ -82,13 +82,13 @@ func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Cl
 	if err != nil {
 		t.Fatal(err)
 	}
-	play(t, a)
-	<-online // what it listens to, it listens to before it tells how it is
+	runAgent(t, a)
+	<-online // it subscribes before it publishes its state
 	return b, client, answers
 }
 
-// play runs the agent until the test ends.
-func play(t *testing.T, a *inProcessAgent) {
+// runAgent runs the agent until the test ends.
+func runAgent(t *testing.T, a *inProcessAgent) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)

@@ -19,7 +19,7 @@ import (
 	"kerb/configs/configstest"
 )
 
-// State is what the platform reads of the policy and the audit log.
+// The state message tells the platform of a refused policy and of the log's head.
 func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: filepath.Join(t.TempDir(), "state")},
@@ -60,7 +60,7 @@ func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	play(t, a)
+	runAgent(t, a)
 	var s struct {
 		Agent struct {
 			Policy struct {
