@@ -4,7 +4,8 @@
 // are one Bundle, which kerb prove signs.
 //
 // Every search has a control that must find the mark: planted leaks, and the memory of
-// the process that reads the pictures. A control that finds no mark is a fault.
+// the process that reads the pictures. A control that finds no mark is a fault, unless
+// the kernel refused the search.
 //
 // The package refuses to call a place clean that it could not read: the bundle has the
 // kernel's refusal instead. It does not show that a changed program hides no leak; see
@@ -24,7 +25,7 @@ import (
 )
 
 // A Bundle holds all results of kerb prove, with the keys of its JSON (schema
-// kerb.proof/1). Limits names its limits.
+// kerb.proof/1). Limits lists the conclusions that it does not support.
 type Bundle struct {
 	Schema string        `json:"schema"`
 	At     time.Time     `json:"at"`

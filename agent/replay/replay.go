@@ -34,7 +34,7 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// Command is kerb replay with its flags. Exactly one of Truth and Site may be given.
+// Command is kerb replay with its flags. At most one of Truth and Site may be given.
 type Command struct {
 	Truth    string        `help:"Compare with NAME.truth.json: the file, or the folder that holds one for each clip." placeholder:"F"`
 	Site     string        `help:"Take lines, zones, masks and heights from this site.toml." placeholder:"F"`
