@@ -78,27 +78,6 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	return d.countStreet(ctx, t, site, street, printer)
 }
 
-// checkSource opens and closes the clip, so that a wrong file is reported at once,
-// and refuses flags that contradict each other.
-func (d *demoCmd) checkSource() error {
-	if d.Clip != "" {
-		clip, err := source.OpenClip(d.Clip)
-		if err != nil {
-			return err
-		}
-		if err := clip.Close(); err != nil {
-			return err
-		}
-	}
-	if d.Loops && d.Clip != "" {
-		return terminal.UsageError("-loops and CLIP are two kinds of street: use one of them")
-	}
-	if d.Detector == config.MotionDetector && d.Model != "" {
-		return terminal.UsageError("-detector motion needs no -model")
-	}
-	return nil
-}
-
 // countStreet runs the agent for the given time and prints the summary.
 func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *messagePrinter) error {
 	log := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))

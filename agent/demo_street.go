@@ -7,10 +7,32 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/replay"
 	"kerb/agent/source"
+	"kerb/agent/terminal"
 	"kerb/counting"
 	"kerb/drivers/camera/scene"
 	loopstreet "kerb/drivers/loop/street"
 )
+
+// checkSource opens and closes the clip, so that a wrong file is reported at once,
+// and refuses flags that contradict each other.
+func (d *demoCmd) checkSource() error {
+	if d.Clip != "" {
+		clip, err := source.OpenClip(d.Clip)
+		if err != nil {
+			return err
+		}
+		if err := clip.Close(); err != nil {
+			return err
+		}
+	}
+	if d.Loops && d.Clip != "" {
+		return terminal.UsageError("-loops and CLIP are two kinds of street: use one of them")
+	}
+	if d.Detector == config.MotionDetector && d.Model != "" {
+		return terminal.UsageError("-detector motion needs no -model")
+	}
+	return nil
+}
 
 // openScene opens the built-in street in real time. It returns nil where a clip or
 // loops are counted instead.
