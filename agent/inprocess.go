@@ -67,12 +67,12 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, j
 	now := func() time.Duration { return clk.ReadAll().Mono }
 	for _, c := range site.Cameras {
 		s, _ := newLocalCamera(c, pol, (*exec.Cmd).Start, now, log)
-		s.View.OnChange = publisher.CameraFaultNoter(db, c.Name)
+		s.View.OnChange = publisher.CameraFaultReporter(db, c.Name)
 		a.cameras = append(a.cameras, s)
 		a.windows.sensors = append(a.windows.sensors, s)
 	}
 	if len(site.Loops.Lanes) > 0 {
-		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.LoopFaultNoter(db), log))
+		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.LoopFaultReporter(db), log))
 	}
 	for _, c := range site.Comparisons {
 		p, err := publisher.NewComparison(c)
@@ -148,7 +148,7 @@ type windowLoop struct {
 func (w *windowLoop) Run(ctx context.Context) error {
 	start := w.clock.ReadAll()
 	a := w.newClearer()
-	a.Begun = start.Mono
+	a.StartMono = start.Mono
 	return clock.RunWindows(ctx, w.clock, start, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
 		if err := a.FillDownGaps(w.clock.ReadAll()); err != nil {
 			return err
@@ -168,7 +168,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 
 // newClearer returns a clearer for the streams of the present sensors.
 func (w *windowLoop) newClearer() *publisher.Clearer {
-	a := &publisher.Clearer{Policy: w.policy, Store: w.store, Stored: w.wakeUplink, Pairs: w.pairs, Believed: w.synced, Log: w.log}
+	a := &publisher.Clearer{Policy: w.policy, Store: w.store, OnStored: w.wakeUplink, Pairs: w.pairs, Synced: w.synced, Log: w.log}
 	for _, s := range w.sensors {
 		a.Streams = append(a.Streams, s.Streams()...)
 	}
@@ -181,7 +181,7 @@ func (w *windowLoop) endWindows(ended []clock.Window, step *clock.Step) error {
 	if step != nil {
 		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
 		w.store.AddNote("clock_step", step.EventData())
-		w.journal.Write("clock_step", step.EventData())
+		w.journal.WriteEntry("clock_step", step.EventData())
 	}
 	for _, e := range ended {
 		var tallies []counting.Tally

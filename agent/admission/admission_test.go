@@ -217,7 +217,7 @@ func TestAnAuditLogThatCannotBeWrittenStopsNothing(t *testing.T) {
 	if err != nil || v.Policy.Version() != 1 || b.StateReport()["policy"] == nil || b.StateReport()["audit"] != nil {
 		t.Fatalf("%v %v", b, err)
 	}
-	b.Write("clock_step", nil)
+	b.WriteEntry("clock_step", nil)
 	b.Close()
 }
 

@@ -43,9 +43,9 @@ func OpenJournal(site *config.Site, d Decision, version string, clk clock.Clock,
 	if err != nil {
 		log.Error("nothing is entered into the audit log", "err", err)
 	}
-	j.Write("start", map[string]any{"kerb": version, "policy": d.Policy.Hash(), "version": d.Policy.Version()})
+	j.WriteEntry("start", map[string]any{"kerb": version, "policy": d.Policy.Hash(), "version": d.Policy.Version()})
 	if entry := trustEntry(d.Trust); string(trusted) != string(entry) {
-		j.Write("trust", entry)
+		j.WriteEntry("trust", entry)
 	}
 	j.writeDecision(site.Device.State)
 	return j, nil
@@ -66,11 +66,11 @@ func (j *Journal) writeDecision(dir string) {
 	d := j.Decision
 	if d.referenceErr != nil {
 		j.Log.Error("which policy was in force before is not known: an older one would not be noticed", "err", d.referenceErr)
-		j.Write("reference_lost", map[string]any{"why": d.referenceErr.Error()})
+		j.WriteEntry("reference_lost", map[string]any{"why": d.referenceErr.Error()})
 	}
 	if d.Refused != nil {
 		j.Log.Error("policy refused: running on under the last one", "err", d.Refused, "version", d.Policy.Version(), "policy", d.Policy.Hash())
-		j.Write("policy_refused", map[string]any{"why": d.Refused.Error(), "in_force": d.Policy.Hash(), "version": d.Policy.Version()})
+		j.WriteEntry("policy_refused", map[string]any{"why": d.Refused.Error(), "in_force": d.Policy.Hash(), "version": d.Policy.Version()})
 		return
 	}
 	if d.previous != nil && d.previous.Hash() == d.Policy.Hash() {
@@ -84,12 +84,12 @@ func (j *Journal) writeDecision(dir string) {
 	if err := d.keepReference(dir); err != nil {
 		j.Log.Error("the policy in force cannot be kept: an older one would be taken after a restart", "err", err)
 	}
-	j.Write("policy_admitted", entry)
+	j.WriteEntry("policy_admitted", entry)
 }
 
-// Write appends an entry to the audit log. kind is a word of a–z and _; data is
+// WriteEntry appends an entry to the audit log. kind is a word of a–z and _; data is
 // any value that JSON can encode, or nil. An error is logged.
-func (j *Journal) Write(kind string, data any) {
+func (j *Journal) WriteEntry(kind string, data any) {
 	if j == nil || j.Audit == nil {
 		return
 	}
@@ -114,7 +114,7 @@ func (j *Journal) AuditHead() *ipc.AuditHead {
 
 // Close writes the entry "stop" and closes the audit log. An error is logged.
 func (j *Journal) Close() {
-	j.Write("stop", nil)
+	j.WriteEntry("stop", nil)
 	if j.Audit != nil {
 		if err := j.Audit.Close(); err != nil {
 			j.Log.Error("close the audit log", "err", err)

@@ -148,7 +148,7 @@ func openLocalLog(site *config.Site, d admission.Decision, start *ipc.Aim, log *
 // written is logged. Files that root made get the owner of the state directory.
 func (l *localLog) writeAct(m *ipc.Aim) {
 	data := m.Data(l.site.CameraName(int(m.Sensor)))
-	l.journal.Write("aim_"+m.Word(), data)
+	l.journal.WriteEntry("aim_"+m.Word(), data)
 	db, err := l.openStore()
 	if err != nil {
 		l.log.Warn("the spool is not told", "err", err)

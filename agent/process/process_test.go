@@ -15,7 +15,7 @@ import (
 	"kerb/agent/ipc"
 )
 
-// The test binary starts itself again as a process of kerb run.
+// The test binary starts itself again as the child, under the name kerb.
 func TestMain(m *testing.M) {
 	if os.Args[0] != "kerb" {
 		os.Exit(m.Run())
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func newWard(words io.Writer, role string) *Watcher {
+func newWatcher(words io.Writer, role string) *Watcher {
 	return &Watcher{
 		Name: role, Args: []string{role}, Log: slog.New(slog.DiscardHandler), ChildOutput: words, Starter: NewStarter(),
 		OnStart:  func(context.Context, *Process) {},
@@ -41,8 +41,8 @@ func newWard(words io.Writer, role string) *Watcher {
 	}
 }
 
-func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
-	w := newWard(io.Discard, "liar")
+func TestAChildThatSendsNoRecordIsKilled(t *testing.T) {
+	w := newWatcher(io.Discard, "liar")
 	var pid int
 	w.OnStart = func(_ context.Context, c *Process) { pid = c.Cmd.Process.Pid }
 	why, err := w.runOnce(t.Context())
@@ -54,10 +54,10 @@ func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
 	}
 }
 
-// Words could carry a picture out line by line.
-func TestAProcessHasFewAndPlainWords(t *testing.T) {
+// A picture could be carried out in log lines.
+func TestLogLinesAreFewAndPlain(t *testing.T) {
 	var words bytes.Buffer
-	w := newWard(&words, "chatter")
+	w := newWatcher(&words, "chatter")
 	if why, _ := w.runOnce(t.Context()); why != ipc.Ended {
 		t.Errorf("it ended because %d", why)
 	}
@@ -71,12 +71,12 @@ func TestAProcessHasFewAndPlainWords(t *testing.T) {
 	}
 }
 
-// Counting goes on within moments after a few kills in a row, and a process
-// that always dies costs little.
-func TestRestsGrowOnlyAfterManyShortLives(t *testing.T) {
+// A few kills in a row cost only moments of counting, and a process that always
+// dies is not started all the time.
+func TestTheRestartDelayGrowsAfterManyShortRuns(t *testing.T) {
 	for quick, want := range map[int]time.Duration{1: minDelay, 5: minDelay, 6: 2 * minDelay, 9: 16 * minDelay, 14: maxDelay, 1000: maxDelay} {
 		if got := restartDelay(quick); got != want {
-			t.Errorf("after %d short lives: %s, want %s", quick, got, want)
+			t.Errorf("after %d short runs: %s, want %s", quick, got, want)
 		}
 	}
 }

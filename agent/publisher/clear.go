@@ -17,13 +17,13 @@ import (
 type Clearer struct {
 	Policy  *policy.Policy
 	Store   *store.Store
-	Stored  func()            // called after each transaction, to wake the uplink
+	OnStored  func()            // called after each transaction, to wake the uplink
 	Streams []counting.Stream // that get gaps; of all sensors, in their order
 	Pairs   []Comparison      // get every window that is stored
 	Log     *slog.Logger
 
-	Believed *atomic.Bool  // set to whether the clock was synced for the windows that are stored next; may be nil
-	Begun    time.Duration // monotonic time at which the counting began
+	Synced *atomic.Bool  // set to whether the clock was synced for the windows that are stored next; may be nil
+	StartMono    time.Duration // monotonic time at which the counting began
 	filled   bool          // FillDownGaps has stored the gaps before Begun
 }
 
@@ -33,8 +33,8 @@ type Clearer struct {
 // refuses the Releases are errors; a failing disk is not, since the store then
 // keeps the windows in memory.
 func (c *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
-	if c.Believed != nil {
-		c.Believed.Store(synced)
+	if c.Synced != nil {
+		c.Synced.Store(synced)
 	}
 	var cleared []policy.Release
 	for _, t := range tallies {
@@ -53,7 +53,7 @@ func (c *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
 	for _, p := range c.Pairs {
 		p.addWindow(cleared, c.Store, c.Log)
 	}
-	c.Stored()
+	c.OnStored()
 	return nil
 }
 
@@ -83,10 +83,10 @@ func (c *Clearer) FillDownGaps(r clock.Reading) error {
 		return nil
 	}
 	length := c.Policy.Window()
-	begun := r.Wall.Add(c.Begun - r.Mono).Truncate(length)
+	begun := r.Wall.Add(c.StartMono - r.Mono).Truncate(length)
 	var gaps []counting.Tally
 	for start := begun.Add(-c.Policy.Retention()).Truncate(length); start.Before(begun); start = start.Add(length) {
-		if gaps = append(gaps, c.downGaps(last, start, c.Begun)...); len(gaps) >= gapBatch {
+		if gaps = append(gaps, c.downGaps(last, start, c.StartMono)...); len(gaps) >= gapBatch {
 			if err := c.ClearAndStore(gaps, true); err != nil {
 				return err
 			}

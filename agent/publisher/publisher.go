@@ -157,7 +157,7 @@ func (p *publisher) handleRecord(m ipc.Message) (stored uint64, err error) {
 		return m.N, nil
 	case *ipc.CameraFault:
 		if int(m.Sensor) < len(p.site.Cameras) {
-			CameraFaultNoter(p.Store, p.site.Cameras[m.Sensor].Name)(counting.ViewFault(m.Fault), m.On)
+			CameraFaultReporter(p.Store, p.site.Cameras[m.Sensor].Name)(counting.ViewFault(m.Fault), m.On)
 		}
 		return m.N, nil
 	case *ipc.Aim:
@@ -182,7 +182,7 @@ func (p *publisher) handleRecord(m ipc.Message) (stored uint64, err error) {
 // beginCounting sets the monotonic start of the counting, and stores the event
 // "policy_refused" once for each start of the agent.
 func (p *publisher) beginCounting(m *ipc.Begin) {
-	p.Begun = m.Mono
+	p.StartMono = m.Mono
 	if d := p.state.journal.Decision; m.First && d.Refused != nil {
 		p.Store.AddNote("policy_refused", map[string]any{"why": d.Refused.Error(), "in_force": d.Policy.Hash()})
 	}
@@ -227,7 +227,7 @@ func (p *publisher) noteSensorLost(m *ipc.SensorLost) {
 func (p *publisher) noteLoopFault(m *ipc.LoopFault) {
 	lines := p.site.Loops.Lines
 	if int(m.Stream) < len(p.Streams) && int(m.Line) < len(lines) {
-		LoopFaultNoter(p.Store)(loop.Event{
+		LoopFaultReporter(p.Store)(loop.Event{
 			Stream: p.Streams[m.Stream].ID, Line: lines[m.Line].Name, Fault: loop.Fault(m.Bits), On: m.On, N: m.Count,
 		})
 	}

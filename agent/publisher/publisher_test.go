@@ -29,7 +29,7 @@ func newPublisher(t *testing.T, path string, pol *policy.Policy) *publisher {
 	site := &config.Site{}
 	p := &publisher{site: site, out: io.Discard, state: newDeviceState(site, admission.Decision{Policy: pol})}
 	p.Clearer = Clearer{
-		Policy: pol, Store: db, Stored: func() {}, Streams: []counting.Stream{stream}, Log: slog.New(slog.DiscardHandler),
+		Policy: pol, Store: db, OnStored: func() {}, Streams: []counting.Stream{stream}, Log: slog.New(slog.DiscardHandler),
 	}
 	if err := p.recallLastWindow(); err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 		return err
 	}
 	p := &publisher{site: site, clock: clk, out: os.Stdout, state: newDeviceState(site, d)}
-	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Believed: synced, Log: log}
+	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
 	up, err := p.prepare(build)
 	if err != nil {
 		return errors.Join(err, db.Close())
@@ -58,7 +58,7 @@ func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Stored = up.Wake
+	p.OnStored = up.Wake
 	for _, c := range p.site.Comparisons {
 		pair, err := NewComparison(c)
 		if err != nil {

@@ -29,6 +29,6 @@ func TestSleepEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if Sleep(ctx, time.Hour) || !Sleep(t.Context(), 0) {
-		t.Error("Sleep does not tell which ended first")
+		t.Error("Sleep returned the wrong result")
 	}
 }

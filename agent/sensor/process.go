@@ -95,7 +95,7 @@ func newCagedCamera(site *config.Site, name string, pol *policy.Policy, log *slo
 	if !ok {
 		return nil, errors.New("no camera of that name")
 	}
-	conn, err := handover.NewConn(os.NewFile(handoverFD, "hatch"))
+	conn, err := handover.NewConn(os.NewFile(handoverFD, "handover"))
 	if err != nil {
 		return nil, err
 	}
