@@ -21,7 +21,7 @@ func SendHeartbeats(log *slog.Logger, stalled func() bool, next func() *ipc.Hear
 			log.Error("the sensor's loop does not move")
 			return
 		}
-		if err := ipc.Write(os.Stdout, next()); err != nil {
+		if err := ipc.WriteRecord(os.Stdout, next()); err != nil {
 			return // the supervisor is gone: the end of standard input ends this process
 		}
 	}

@@ -61,7 +61,7 @@ func RaiseWalls(r cage.Role, strict bool, log *slog.Logger) (cage.Report, error)
 		log.Warn("walls are missing", "err", err)
 	}
 	debug.FreeOSMemory() // memory that only the start needed
-	return report, ipc.Write(os.Stdout, PackWalls(report))
+	return report, ipc.WriteRecord(os.Stdout, PackWalls(report))
 }
 
 // PackWalls converts a report to its record. The walls keep the order of the
@@ -71,11 +71,11 @@ func PackWalls(r cage.Report) *ipc.Walls {
 	for i, one := range r.Walls[:min(len(r.Walls), ipc.MaxWalls)] {
 		switch {
 		case one.Holds:
-			w.State[i] = ipc.Holds
+			w.State[i] = ipc.WallHolds
 		case one.Reason != "":
-			w.State[i] = ipc.May
+			w.State[i] = ipc.WallPermitted
 		default:
-			w.State[i] = ipc.Open
+			w.State[i] = ipc.WallOpen
 		}
 	}
 	return w
@@ -88,9 +88,9 @@ func SummariseWalls(w *ipc.Walls, names []cage.Wall) map[string]any {
 	hold, open := 0, []string{}
 	for i, s := range w.State {
 		switch {
-		case s == ipc.Holds:
+		case s == ipc.WallHolds:
 			hold++
-		case s == ipc.Open && i < len(names):
+		case s == ipc.WallOpen && i < len(names):
 			open = append(open, names[i].Name)
 		}
 	}

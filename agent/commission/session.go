@@ -44,7 +44,7 @@ type Session struct {
 	Until           time.Duration          // end, on the monotonic clock since boot
 	Sketches        bool                   // the policy allows silhouettes on the page
 	Listeners       []net.Listener         // of the page; at least one
-	ClosedReason          func() counting.Reason // why the policy closes the camera now; NoReason: it is open
+	ClosedReason    func() counting.Reason // why the policy closes the camera now; NoReason: it is open
 
 	Out         io.Writer // for addresses, login codes and the end
 	JSON        bool      // Out gets JSON objects, one a line, instead of text

@@ -63,10 +63,10 @@ type agentLog struct {
 // the connection.
 func openAgentLog(conn net.Conn, start *ipc.Aim) (sessionLog, error) {
 	_ = conn.SetDeadline(time.Now().Add(state.GreetingTimeout))
-	err := ipc.Write(conn, start)
-	var m ipc.Message
+	err := ipc.WriteRecord(conn, start)
+	var m ipc.Record
 	if err == nil {
-		m, err = ipc.Read(conn)
+		m, err = ipc.ReadRecord(conn)
 	}
 	answer, ok := m.(*ipc.Aim)
 	switch {
@@ -77,7 +77,7 @@ func openAgentLog(conn net.Conn, start *ipc.Aim) (sessionLog, error) {
 		l := &agentLog{conn, make(chan struct{})}
 		go func() { // the agent sends no more records: the read ends with the connection
 			defer close(l.gone)
-			_, _ = ipc.Read(conn)
+			_, _ = ipc.ReadRecord(conn)
 		}()
 		return l, nil
 	case answer.Why == ipc.AimBusy:
@@ -94,7 +94,7 @@ func openAgentLog(conn net.Conn, start *ipc.Aim) (sessionLog, error) {
 // ends the session through agentGone.
 func (l *agentLog) writeAct(m *ipc.Aim) {
 	_ = l.conn.SetWriteDeadline(time.Now().Add(state.GreetingTimeout))
-	_ = ipc.Write(l.conn, m)
+	_ = ipc.WriteRecord(l.conn, m)
 }
 
 // closeLog sends the end and waits until the agent has read it and closed the
@@ -147,14 +147,14 @@ func openLocalLog(site *config.Site, d admission.Decision, start *ipc.Aim, log *
 // writeAct writes an act into the audit log and the spool. A spool that cannot be
 // written is logged. Files that root made get the owner of the state directory.
 func (l *localLog) writeAct(m *ipc.Aim) {
-	data := m.Data(l.site.CameraName(int(m.Sensor)))
-	l.journal.WriteEntry("aim_"+m.Word(), data)
+	data := m.EventData(l.site.CameraName(int(m.Sensor)))
+	l.journal.WriteEntry("aim_"+m.ActWord(), data)
 	db, err := l.openStore()
 	if err != nil {
 		l.log.Warn("the spool is not told", "err", err)
 		return
 	}
-	data["act"] = m.Word()
+	data["act"] = m.ActWord()
 	db.AddNote("aim", data)
 	if err := db.Close(); err != nil {
 		l.log.Warn("the spool is not told", "err", err)

@@ -40,10 +40,10 @@ func (s *Session) runSketchProcess(ctx context.Context, cam config.Camera) {
 			Name: "sketch " + cam.Name, Args: append([]string{"sketch", cam.Name}, flags.Args()...), WithHandover: true, Isolated: true,
 			Log: s.Log, ChildOutput: s.ChildOutput, Starter: starter,
 		}
-		p, err := w.Start()
+		p, err := w.StartProcess()
 		if err == nil {
 			last, err = s.relayUntilExit(ctx, w, p, last, func(ctx context.Context) {
-				p.Handover.Serve(ctx, camera.Open, func(err error) { s.Log.Warn("camera not opened", "camera", cam.Name, "err", err) })
+				p.Handover.Serve(ctx, camera.OpenFiles, func(err error) { s.Log.Warn("camera not opened", "camera", cam.Name, "err", err) })
 			})
 		}
 		if ctx.Err() != nil {

@@ -31,15 +31,15 @@ const (
 
 // The reasons of AimRefused and AimEnd, for Aim.Why.
 const (
-	AimBusy    = iota + 1 // refused: another session is open
-	AimStale              // refused: the two files are not those that kerb run read
-	AimNever              // refused: the site has no such camera, or the policy not so much time
-	AimDone               // ended: on the page
-	AimExpired            // ended: the time is up
-	AimGuessed            // ended: too many wrong codes
-	AimStopped            // ended: on the terminal, or kerb run stopped
-	AimLost               // ended: the connection to kerb aim broke
-	AimClosed             // ended: the policy's hours did
+	AimBusy      = iota + 1 // refused: another session is open
+	AimStale                // refused: the two files are not those that kerb run read
+	AimForbidden            // refused: the site has no such camera, or the policy not so much time
+	AimDone                 // ended: on the page
+	AimExpired              // ended: the time is up
+	AimGuessed              // ended: too many wrong codes
+	AimStopped              // ended: on the terminal, or kerb run stopped
+	AimLost                 // ended: the connection to kerb aim broke
+	AimClosed               // ended: the policy's hours did
 	aimWhys
 )
 
@@ -79,19 +79,19 @@ func (m *Aim) checkRanges() error {
 	return nil
 }
 
-// Word returns the act as the audit log and the event name it; "" for AimGranted
+// ActWord returns the act as the audit log and the event name it; "" for AimGranted
 // and AimRefused, which neither gets.
-func (m *Aim) Word() string {
+func (m *Aim) ActWord() string {
 	return map[uint8]string{
 		AimStart: "start", AimEntered: "entered", AimLocked: "locked", AimChanged: "changed",
 		AimUndone: "undone", AimAccepted: "accepted", AimEnd: "end",
 	}[m.Act]
 }
 
-// Data returns the fields of the act for the audit log and the event: the
+// EventData returns the fields of the act for the audit log and the event: the
 // camera's name ("" for none), the code by its name, and the act's details. It
 // holds no count and no part of a picture.
-func (m *Aim) Data(camera string) map[string]any {
+func (m *Aim) EventData(camera string) map[string]any {
 	data := map[string]any{}
 	if camera != "" {
 		data["camera"] = camera

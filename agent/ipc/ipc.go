@@ -38,18 +38,18 @@ var ErrForeign = errors.New("not a record")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Message is the content of one record: a pointer to one of Begin, CloseWindow,
+// Record is the content of one record: a pointer to one of Begin, CloseWindow,
 // Tally, Window, Step, Heartbeat, Walls, SensorLost, LoopFault, CameraFault,
 // AuditHead, Board, Stored, Finish, Pause and Aim.
-type Message interface {
+type Record interface {
 	recordKind() byte   // the number of the kind on the wire
 	walkFields(*cursor) // encodes or decodes the fields in their order
 	checkRanges() error // refuses values that cannot be
 }
 
 // newRecord returns a zero record of a kind, or nil for an unknown kind.
-func newRecord(kind byte) Message {
-	for _, m := range [...]Message{
+func newRecord(kind byte) Record {
+	for _, m := range [...]Record{
 		new(Begin), new(CloseWindow), new(Tally), new(Window), new(Step), new(Heartbeat), new(Walls), new(SensorLost), new(Stored), new(Finish),
 		new(LoopFault), new(AuditHead), new(Pause), new(Aim), new(Board), new(CameraFault),
 	} {
@@ -60,9 +60,9 @@ func newRecord(kind byte) Message {
 	return nil
 }
 
-// Write encodes m and writes it to w in one call. A record that a reader would
+// WriteRecord encodes m and writes it to w in one call. A record that a reader would
 // refuse is an error and is not written.
-func Write(w io.Writer, m Message) error {
+func WriteRecord(w io.Writer, m Record) error {
 	if err := m.checkRanges(); err != nil {
 		return err
 	}
@@ -75,10 +75,10 @@ func Write(w io.Writer, m Message) error {
 	return err
 }
 
-// Read reads one record from r and decodes it. The error is io.EOF where r ends
+// ReadRecord reads one record from r and decodes it. The error is io.EOF where r ends
 // between two records, wraps ErrForeign where the record is torn or invalid, and
 // is otherwise the error of r.
-func Read(r io.Reader) (Message, error) {
+func ReadRecord(r io.Reader) (Record, error) {
 	var b [recordSize]byte
 	switch n, err := io.ReadFull(r, b[:]); {
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -90,7 +90,7 @@ func Read(r io.Reader) (Message, error) {
 }
 
 // parseRecord decodes a record and checks every byte of it.
-func parseRecord(b *[recordSize]byte) (Message, error) {
+func parseRecord(b *[recordSize]byte) (Record, error) {
 	if string(b[:4]) != recordMark || b[4] != recordVersion || b[6]|b[7] != 0 {
 		return nil, fmt.Errorf("%w: begins with %x", ErrForeign, b[:headSize])
 	}

@@ -14,10 +14,10 @@ import (
 	"kerb/counting/loop"
 )
 
-func encodeRecord(t testing.TB, m Message) []byte {
+func encodeRecord(t testing.TB, m Record) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Write(&b, m); err != nil {
+	if err := WriteRecord(&b, m); err != nil {
 		t.Fatal(err)
 	}
 	if b.Len() != recordSize {
@@ -42,25 +42,25 @@ func fullTally() *Tally {
 	return t
 }
 
-func sampleRecords() []Message {
+func sampleRecords() []Record {
 	walls := &Walls{Sensor: 3, Landlock: 7}
 	for i := range walls.State {
 		walls.State[i] = uint8(1 + i%3)
 	}
-	return []Message{
+	return []Record{
 		&Begin{-5, time.Hour, true},
 		&CloseWindow{4, 10, 20, time.Minute, true},
 		&Window{4, 10, 20, time.Minute, true, 65535},
 		&Step{9, 20, 10, time.Second, true},
-		&Heartbeat{2, 1 << 50, 3, 4, true, counting.ViewFaults - 1, Detection{Neural, 2, 83}, 5, time.Millisecond, time.Second},
-		walls, &SensorLost{1, 2, Malformed}, &Stored{1 << 63}, &Finish{}, fullTally(),
+		&Heartbeat{2, 1 << 50, 3, 4, true, true, counting.ViewFaults - 1, Detection{NeuralDetector, 2, 83}, 5, time.Millisecond, time.Second},
+		walls, &SensorLost{1, 2, LostMalformed}, &Stored{1 << 63}, &Finish{}, fullTally(),
 		&LoopFault{1, 2, 3, 1 << 5, true, 9}, &CameraFault{8, 1, counting.ViewFaults - 1, true}, &AuditHead{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
 	}
 }
 
 func TestReadInvertsWrite(t *testing.T) {
 	for _, m := range sampleRecords() {
-		got, err := Read(bytes.NewReader(encodeRecord(t, m)))
+		got, err := ReadRecord(bytes.NewReader(encodeRecord(t, m)))
 		if err != nil || !reflect.DeepEqual(got, m) {
 			t.Errorf("%T: got %+v, %v; want %+v", m, got, err, m)
 		}
@@ -73,7 +73,7 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 		for bit := range 8 * recordSize {
 			b := bytes.Clone(good)
 			b[bit/8] ^= 1 << (bit % 8)
-			if _, err := Read(bytes.NewReader(b)); !errors.Is(err, ErrForeign) {
+			if _, err := ReadRecord(bytes.NewReader(b)); !errors.Is(err, ErrForeign) {
 				t.Fatalf("%T: bit %d: %v", m, bit, err)
 			}
 		}
@@ -82,10 +82,10 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 
 func TestATornRecordIsNoEnd(t *testing.T) {
 	b := encodeRecord(t, &Finish{})
-	if _, err := Read(bytes.NewReader(nil)); err != io.EOF {
+	if _, err := ReadRecord(bytes.NewReader(nil)); err != io.EOF {
 		t.Errorf("empty input: %v", err)
 	}
-	if _, err := Read(bytes.NewReader(b[:recordSize-1])); !errors.Is(err, ErrForeign) {
+	if _, err := ReadRecord(bytes.NewReader(b[:recordSize-1])); !errors.Is(err, ErrForeign) {
 		t.Errorf("a torn record: %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestARecordOutOfRangeIsRefused(t *testing.T) {
 		"another version": append([]byte("kerb\x02\x09"), make([]byte, recordSize-6)...),
 		"picture-like":    bytes.Repeat([]byte{0xff, 0xd8}, recordSize/2),
 	} {
-		if m, err := Read(bytes.NewReader(setChecksum(b))); !errors.Is(err, ErrForeign) {
+		if m, err := ReadRecord(bytes.NewReader(setChecksum(b))); !errors.Is(err, ErrForeign) {
 			t.Errorf("%s: %+v, %v", name, m, err)
 		}
 	}
@@ -120,14 +120,14 @@ func TestARecordOutOfRangeIsRefused(t *testing.T) {
 	} {
 		bad := fullTally()
 		change(bad)
-		if err := Write(io.Discard, bad); err == nil {
+		if err := WriteRecord(io.Discard, bad); err == nil {
 			t.Errorf("%s: was sent", name)
 		}
 	}
 }
 
 func TestUnpackInvertsPack(t *testing.T) {
-	w := &Window{N: 3, Start: At(time.Unix(900, 0)), End: At(time.Unix(1800, 0)), Mono: time.Hour}
+	w := &Window{N: 3, Start: ToInstant(time.Unix(900, 0)), End: ToInstant(time.Unix(1800, 0)), Mono: time.Hour}
 	s := counting.Stream{ID: "kerb", Kind: counting.LineStream, Classes: []counting.Class{counting.Person}}
 	in := counting.Tally{
 		Stream: "kerb", Start: w.Start.Time(), End: w.End.Time(), Mono: time.Hour,
@@ -135,7 +135,7 @@ func TestUnpackInvertsPack(t *testing.T) {
 	}
 	in.Counted[counting.Person] = true
 	in.Crossings[counting.Person][counting.BToA] = 7
-	out, err := Pack(3, 0, in).Unpack(s, w)
+	out, err := PackTally(3, 0, in).Unpack(s, w)
 	if err != nil || out != in {
 		t.Errorf("got %+v, %v", out, err)
 	}
@@ -145,7 +145,7 @@ func TestUnpackInvertsPack(t *testing.T) {
 		"presence":       func(t *Tally) { t.Peak[counting.Person] = 1 },
 		"longer than it": func(t *Tally) { t.Observed = time.Hour },
 	} {
-		p := Pack(3, 0, in)
+		p := PackTally(3, 0, in)
 		change(p)
 		if _, err := p.Unpack(s, w); err == nil {
 			t.Errorf("%s: taken", name)
@@ -159,7 +159,7 @@ func TestFaultsThatStopCounting(t *testing.T) {
 		loop.Relay: true, loop.StuckOn: true, loop.Chatter: true, loop.Silent: true,
 		loop.Pair: false, loop.Missed: false, loop.Drift: false, loop.Daily: false, loop.Slow: false, loop.Standing: false,
 	} {
-		if got := (&LoopFault{Bits: uint16(f)}).StopsCounting(); got != want {
+		if got := (&LoopFault{FaultBit: uint16(f)}).StopsCounting(); got != want {
 			t.Errorf("%v: %t", f, got)
 		}
 	}
@@ -173,7 +173,7 @@ func FuzzRead(f *testing.F) {
 		if len(b) >= recordSize {
 			b = setChecksum(bytes.Clone(b[:recordSize])) // a correct checksum, so that the checks after it are reached
 		}
-		m, err := Read(bytes.NewReader(b))
+		m, err := ReadRecord(bytes.NewReader(b))
 		if err != nil {
 			return
 		}

@@ -11,8 +11,8 @@ import (
 // Instant is a wall-clock time in nanoseconds since 1970, UTC.
 type Instant int64
 
-// At converts t to an Instant.
-func At(t time.Time) Instant { return Instant(t.UnixNano()) }
+// ToInstant converts t to an Instant.
+func ToInstant(t time.Time) Instant { return Instant(t.UnixNano()) }
 
 // Time converts i to a time in UTC.
 func (i Instant) Time() time.Time { return time.Unix(0, int64(i)).UTC() }
@@ -107,10 +107,11 @@ func (s *Step) checkRanges() error { return nil }
 type Heartbeat struct {
 	Sensor     uint16        // index in site.toml, the loops after the cameras; 0 from a sensing process
 	Pictures   uint64        // pictures looked at
-	Bad        uint64        // pictures that could not be decoded
+	Undecoded  uint64        // pictures that could not be decoded
 	Crossings  uint64        // crossings counted
-	Watching   bool          // the camera or the loops deliver; of the uplink: the broker is connected
-	View       uint8         // counting.ViewFault of the latest picture; 0: none
+	Delivering bool          // the camera or the loops deliver; of the uplink: the broker is connected
+	StoreFault bool          // of the uplink: the spool cannot be written, windows are kept in memory
+	ViewFault  uint8         // counting.ViewFault of the latest picture; 0: none
 	Detection  Detection     // zero until the detector is chosen
 	Dropped    uint64        // pictures that arrived and were replaced by newer ones
 	LatencyP50 time.Duration // from a picture's arrival until it is counted: the median
@@ -119,8 +120,8 @@ type Heartbeat struct {
 
 // The detectors, for Detection.Detector.
 const (
-	Motion = iota + 1 // background subtraction
-	Neural            // a neural network
+	MotionDetector = iota + 1 // background subtraction
+	NeuralDetector            // a neural network
 )
 
 // Detection names the detector of a camera.
@@ -134,20 +135,21 @@ func (*Heartbeat) recordKind() byte { return 5 }
 
 func (a *Heartbeat) walkFields(p *cursor) {
 	p.walkUint16(&a.Sensor)
-	walk64(p, &a.Pictures, &a.Bad, &a.Crossings, &a.Dropped)
+	walk64(p, &a.Pictures, &a.Undecoded, &a.Crossings, &a.Dropped)
 	walk64(p, &a.LatencyP50, &a.LatencyP95)
-	p.walkBool(&a.Watching)
+	p.walkBool(&a.Delivering)
+	p.walkBool(&a.StoreFault)
 	p.walkUint8(&a.Detection.Detector, &a.Detection.Network)
 	p.walkUint16(&a.Detection.Looks)
-	p.walkUint8(&a.View)
+	p.walkUint8(&a.ViewFault)
 }
 
 func (a *Heartbeat) checkRanges() error {
-	if s := a.Detection; s.Detector > Neural || s.Network > maxNetworks || (s.Network != 0 || s.Looks != 0) && s.Detector != Neural {
+	if s := a.Detection; s.Detector > NeuralDetector || s.Network > maxNetworks || (s.Network != 0 || s.Looks != 0) && s.Detector != NeuralDetector {
 		return fmt.Errorf("a sight of %+v", s)
 	}
-	if a.View >= counting.ViewFaults {
-		return fmt.Errorf("fault %d of a camera", a.View)
+	if a.ViewFault >= counting.ViewFaults {
+		return fmt.Errorf("fault %d of a camera", a.ViewFault)
 	}
 	return nil
 }
@@ -182,9 +184,9 @@ const maxNetworks = 9
 
 // The results of attempting an operation that a wall forbids, for Walls.State.
 const (
-	Open  = iota + 1 // the attempt succeeded although it should not
-	Holds            // the attempt was refused
-	May              // the role of this process permits it
+	WallOpen      = iota + 1 // the attempt succeeded although it should not
+	WallHolds                // the attempt was refused
+	WallPermitted            // the role of this process permits it
 )
 
 // MaxWalls is the greatest number of walls in a report.
@@ -198,8 +200,8 @@ type Walls struct {
 	State    [MaxWalls]uint8 // in the order of the cage's table; 0 beyond the last
 }
 
-// Supervisor is the Walls.Sensor of the supervisor.
-const Supervisor = 0xffff
+// SupervisorSensor is the Walls.Sensor of the supervisor.
+const SupervisorSensor = 0xffff
 
 func (*Walls) recordKind() byte { return 6 }
 
@@ -213,7 +215,7 @@ func (w *Walls) walkFields(p *cursor) {
 
 func (w *Walls) checkRanges() error {
 	for i, s := range w.State {
-		if s > May || i > 0 && s != 0 && w.State[i-1] == 0 {
+		if s > WallPermitted || i > 0 && s != 0 && w.State[i-1] == 0 {
 			return fmt.Errorf("wall %d: state %d", i, s)
 		}
 	}
@@ -222,15 +224,15 @@ func (w *Walls) checkRanges() error {
 
 // The reasons why a child process was lost, for SensorLost.Why.
 const (
-	Ended     = iota + 1 // it ended by itself or was killed from outside
-	Stalled              // it sent no heartbeat in time
-	Malformed            // it sent something that is no valid record
+	LostEnded     = iota + 1 // it ended by itself or was killed from outside
+	LostStalled              // it sent no heartbeat in time
+	LostMalformed            // it sent something that is no valid record
 )
 
 // LostWord returns the reason why a sensing process was lost, as the audit log
 // and the event sense_lost name it.
 func LostWord(why uint8) string {
-	return map[uint8]string{Ended: "ended", Stalled: "stalled", Malformed: "malformed"}[why]
+	return map[uint8]string{LostEnded: "ended", LostStalled: "stalled", LostMalformed: "malformed"}[why]
 }
 
 // SensorLost tells the uplink that a sensing process ended and why.
@@ -249,7 +251,7 @@ func (e *SensorLost) walkFields(p *cursor) {
 }
 
 func (e *SensorLost) checkRanges() error {
-	if e.Why < Ended || e.Why > Malformed {
+	if e.Why < LostEnded || e.Why > LostMalformed {
 		return fmt.Errorf("an event of kind %d", e.Why)
 	}
 	return nil
@@ -257,12 +259,12 @@ func (e *SensorLost) checkRanges() error {
 
 // LoopFault tells that a loop's fault begins or ends.
 type LoopFault struct {
-	N      uint64 // number in the supervisor's queue; set for the uplink only
-	Stream uint16 // index among the loops' streams; to the uplink, among all of site.toml
-	Line   uint16 // index among the loops' input lines of site.toml
-	Bits   uint16 // the fault: one bit of loop.Fault
-	On     bool   // it begins
-	Count  uint32 // loop.Event.N
+	N        uint64 // number in the supervisor's queue; set for the uplink only
+	Stream   uint16 // index among the loops' streams; to the uplink, among all of site.toml
+	Line     uint16 // index among the loops' input lines of site.toml
+	FaultBit uint16 // the fault: one bit of loop.Fault
+	On       bool   // it begins
+	Count    uint32 // loop.Event.N
 }
 
 // untrustedLoopBits are the faults under which a loop is not counted: relay,
@@ -270,7 +272,7 @@ type LoopFault struct {
 const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3
 
 // StopsCounting reports whether the loop is not counted while the fault lasts.
-func (f *LoopFault) StopsCounting() bool { return f.Bits&untrustedLoopBits != 0 }
+func (f *LoopFault) StopsCounting() bool { return f.FaultBit&untrustedLoopBits != 0 }
 
 func (*LoopFault) recordKind() byte { return 11 }
 
@@ -278,14 +280,14 @@ func (f *LoopFault) walkFields(p *cursor) {
 	walk64(p, &f.N)
 	p.walkUint16(&f.Stream)
 	p.walkUint16(&f.Line)
-	p.walkUint16(&f.Bits)
+	p.walkUint16(&f.FaultBit)
 	p.walkBool(&f.On)
 	p.walkUint32(&f.Count)
 }
 
 func (f *LoopFault) checkRanges() error {
-	if f.Bits == 0 || f.Bits&(f.Bits-1) != 0 {
-		return fmt.Errorf("%#x is not one fault", f.Bits)
+	if f.FaultBit == 0 || f.FaultBit&(f.FaultBit-1) != 0 {
+		return fmt.Errorf("%#x is not one fault", f.FaultBit)
 	}
 	return nil
 }
@@ -312,14 +314,14 @@ func (h *AuditHead) checkRanges() error { return nil }
 // because the walls of the uplink forbid it. Package drivers/board gives the
 // sources of the numbers.
 type Board struct {
-	Known       uint8  // set of BoardTemperature and BoardThrottled
-	Milli       int64  // temperature, °C/1000
-	Throttled   uint32 // board.Throttle
-	Written     uint64 // bytes written to the file system of the state directory since it was made
-	Errors      uint64 // errors of that file system since then
-	Life        uint8  // tenths of an eMMC's life used; 11: over; 0: not known
-	MemoryFree  uint64 // bytes
-	MemoryTotal uint64 // bytes; 0: not known
+	KnownFields  uint8  // set of BoardTemperature and BoardThrottled
+	MilliCelsius int64  // temperature, °C/1000
+	Throttled    uint32 // board.Throttle
+	WrittenBytes uint64 // bytes written to the file system of the state directory since it was made
+	Errors       uint64 // errors of that file system since then
+	LifeTenths   uint8  // tenths of an eMMC's life used; 11: over; 0: not known
+	MemoryFree   uint64 // bytes
+	MemoryTotal  uint64 // bytes; 0: not known
 }
 
 // The fields of a Board that were read, for Board.Known.
@@ -331,10 +333,10 @@ const (
 func (*Board) recordKind() byte { return 13 }
 
 func (b *Board) walkFields(p *cursor) {
-	p.walkUint8(&b.Known, &b.Life)
-	walk64(p, &b.Milli)
+	p.walkUint8(&b.KnownFields, &b.LifeTenths)
+	walk64(p, &b.MilliCelsius)
 	p.walkUint32(&b.Throttled)
-	walk64(p, &b.Written, &b.Errors, &b.MemoryFree, &b.MemoryTotal)
+	walk64(p, &b.WrittenBytes, &b.Errors, &b.MemoryFree, &b.MemoryTotal)
 }
 
 // The range of a temperature in °C/1000: from absolute zero to 1000 °C, above
@@ -345,7 +347,7 @@ const (
 )
 
 func (b *Board) checkRanges() error {
-	if b.Known > BoardTemperature|BoardThrottled || b.Milli < minMilliCelsius || b.Milli > maxMilliCelsius {
+	if b.KnownFields > BoardTemperature|BoardThrottled || b.MilliCelsius < minMilliCelsius || b.MilliCelsius > maxMilliCelsius {
 		return errors.New("a board that cannot be")
 	}
 	return nil

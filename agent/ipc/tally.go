@@ -23,9 +23,9 @@ type Tally struct {
 	Peak      [counting.Classes]uint32
 }
 
-// Pack returns t as the record of window n and the stream with the index stream.
+// PackTally returns t as the record of window n and the stream with the index stream.
 // It leaves out the stream's name and the window's times, which the reader has.
-func Pack(n uint64, stream int, t counting.Tally) *Tally {
+func PackTally(n uint64, stream int, t counting.Tally) *Tally {
 	return &Tally{
 		N: n, Stream: uint16(stream), Quality: uint8(t.Quality), Reason: uint8(t.Reason),
 		Observed: t.Observed, Instants: t.Instants, Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,

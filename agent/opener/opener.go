@@ -54,9 +54,9 @@ func New(c config.Camera, maxPixels int, start func(*exec.Cmd) error, childOutpu
 // repeats the SYN after one and after three seconds, so that two may be lost.
 const dialTimeout = 3500 * time.Millisecond
 
-// Open answers a request of package handover with open files, which the caller
+// OpenFiles answers a request of package handover with open files, which the caller
 // closes. A program that answered the same request before is killed.
-func (d *Opener) Open(ctx context.Context, what byte) ([]*os.File, error) {
+func (d *Opener) OpenFiles(ctx context.Context, what byte) ([]*os.File, error) {
 	switch what {
 	case handover.RequestCamera:
 		return d.openCamera(ctx)
@@ -361,7 +361,7 @@ type Local struct{ *Opener }
 
 // Request opens the files of a request and returns their descriptors.
 func (o Local) Request(ctx context.Context, what byte) ([]int, error) {
-	files, err := o.Opener.Open(ctx, what)
+	files, err := o.Opener.OpenFiles(ctx, what)
 	if err != nil {
 		return nil, err
 	}

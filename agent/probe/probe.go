@@ -115,7 +115,7 @@ func DialCamera(ctx context.Context, c config.Camera) CameraFacts {
 	defer cancel()
 	d := opener.New(c, policy.ClipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
 	defer d.Close()
-	files, err := d.Open(ctx, handover.RequestCamera)
+	files, err := d.OpenFiles(ctx, handover.RequestCamera)
 	if err == nil && len(files) == 1 && c.UsesTLS() {
 		f.Certificate, err = readCertificateHash(ctx, files[0])
 	}

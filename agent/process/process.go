@@ -44,7 +44,7 @@ type Watcher struct {
 	Stopping atomic.Bool // do not restart the child after its next end
 
 	OnStart  func(ctx context.Context, c *Process) // runs beside the reading of records; ctx ends with the child
-	OnRecord func(c *Process, m ipc.Message) error // called for each record, in order; an error kills the child
+	OnRecord func(c *Process, m ipc.Record) error  // called for each record, in order; an error kills the child
 	OnExit   func(why uint8)                       // called after each end, and after a failed start, with the reason as in ipc.SensorLost
 }
 
@@ -108,9 +108,9 @@ func restartDelay(quick int) time.Duration {
 // runOnce starts the child, reads its records until it ends or must be killed,
 // and waits for its end and for OnStart.
 func (w *Watcher) runOnce(ctx context.Context) (why uint8, err error) {
-	c, err := w.Start()
+	c, err := w.StartProcess()
 	if err != nil {
-		return ipc.Ended, err
+		return ipc.LostEnded, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
@@ -120,7 +120,7 @@ func (w *Watcher) runOnce(ctx context.Context) (why uint8, err error) {
 	why, err = w.readRecords(ctx, c)
 	stop()
 	cancel()
-	if why != ipc.Ended || err != nil {
+	if why != ipc.LostEnded || err != nil {
 		_ = c.Cmd.Process.Kill()
 	}
 	exitErr := c.Wait()
@@ -138,30 +138,30 @@ func (w *Watcher) readRecords(ctx context.Context, c *Process) (uint8, error) {
 	for wait := startTimeout; ; wait = heartbeatTimeout {
 		_ = c.Stdout.SetReadDeadline(time.Now().Add(wait))
 		if ctx.Err() != nil {
-			return ipc.Ended, ctx.Err()
+			return ipc.LostEnded, ctx.Err()
 		}
-		m, err := ipc.Read(c.Stdout)
+		m, err := ipc.ReadRecord(c.Stdout)
 		switch {
 		case errors.Is(err, io.EOF):
-			return ipc.Ended, nil
+			return ipc.LostEnded, nil
 		case ctx.Err() != nil:
-			return ipc.Ended, ctx.Err()
+			return ipc.LostEnded, ctx.Err()
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return ipc.Stalled, fmt.Errorf("no sign of life for %s", wait)
+			return ipc.LostStalled, fmt.Errorf("no sign of life for %s", wait)
 		case err != nil:
-			return ipc.Malformed, err
+			return ipc.LostMalformed, err
 		}
 		if err := w.OnRecord(c, m); err != nil {
-			return ipc.Malformed, err
+			return ipc.LostMalformed, err
 		}
 	}
 }
 
-// Start starts the child with pipes on its standard input, output and error. The
+// StartProcess starts the child with pipes on its standard input, output and error. The
 // caller waits for it and closes it. The child dies with this process, even when
 // this one is killed: its standard input ends, and the kernel kills it
 // (PR_SET_PDEATHSIG).
-func (w *Watcher) Start() (_ *Process, err error) {
+func (w *Watcher) StartProcess() (_ *Process, err error) {
 	var childEnds []*os.File
 	c := new(Process)
 	defer func() {
@@ -229,15 +229,15 @@ func (c *Process) Close() {
 	c.Handover.Close()
 }
 
-// Send writes records to the child without others in between. It is an error where
+// SendRecords writes records to the child without others in between. It is an error where
 // the child is gone or does not read for WriteTimeout. It is safe for concurrent
 // use.
-func (c *Process) Send(ms ...ipc.Message) error {
+func (c *Process) SendRecords(ms ...ipc.Record) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.Stdin.SetWriteDeadline(time.Now().Add(WriteTimeout))
 	for _, m := range ms {
-		if err := ipc.Write(c.Stdin, m); err != nil {
+		if err := ipc.WriteRecord(c.Stdin, m); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if os.Args[0] != "kerb" {
 		os.Exit(m.Run())
 	}
-	_ = ipc.Write(os.Stdout, &ipc.Walls{})
+	_ = ipc.WriteRecord(os.Stdout, &ipc.Walls{})
 	switch os.Args[1] {
 	case "liar":
 		_, _ = os.Stdout.Write(bytes.Repeat([]byte{0xff, 0xd8, 0x42, 0x17}, 4096))
@@ -36,7 +36,7 @@ func newWatcher(words io.Writer, role string) *Watcher {
 	return &Watcher{
 		Name: role, Args: []string{role}, Log: slog.New(slog.DiscardHandler), ChildOutput: words, Starter: NewStarter(),
 		OnStart:  func(context.Context, *Process) {},
-		OnRecord: func(*Process, ipc.Message) error { return nil },
+		OnRecord: func(*Process, ipc.Record) error { return nil },
 		OnExit:   func(uint8) {},
 	}
 }
@@ -46,7 +46,7 @@ func TestAChildThatSendsNoRecordIsKilled(t *testing.T) {
 	var pid int
 	w.OnStart = func(_ context.Context, c *Process) { pid = c.Cmd.Process.Pid }
 	why, err := w.runOnce(t.Context())
-	if why != ipc.Malformed || !errors.Is(err, ipc.ErrForeign) {
+	if why != ipc.LostMalformed || !errors.Is(err, ipc.ErrForeign) {
 		t.Errorf("it ended because %d, %v", why, err)
 	}
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
@@ -58,7 +58,7 @@ func TestAChildThatSendsNoRecordIsKilled(t *testing.T) {
 func TestLogLinesAreFewAndPlain(t *testing.T) {
 	var words bytes.Buffer
 	w := newWatcher(&words, "chatter")
-	if why, _ := w.runOnce(t.Context()); why != ipc.Ended {
+	if why, _ := w.runOnce(t.Context()); why != ipc.LostEnded {
 		t.Errorf("it ended because %d", why)
 	}
 	if n := words.Len(); n == 0 || n > (maxLineBurst+10)*(maxLineLength+20) {

@@ -33,7 +33,7 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 	if err := configstest.Validate(t, "event", text); err != nil || note.Kind != "camera_fault" || note.Data["fault"] != "camera_moved" || note.Data["camera"] != "north" {
 		t.Errorf("%s: %v", text, err)
 	}
-	p.state.setHeartbeat(0, &ipc.Heartbeat{View: uint8(counting.ViewMoved), Watching: true})
+	p.state.setHeartbeat(0, &ipc.Heartbeat{ViewFault: uint8(counting.ViewMoved), Delivering: true})
 	text, err = json.Marshal(map[string]any{"schema": "kerb.state/1", "device": "pi", "online": false, "agent": map[string]any{"sensors": p.state.report()["sensors"]}})
 	if err != nil || !bytes.Contains(text, []byte(`"fault":"camera_moved"`)) {
 		t.Errorf("state: %s, %v", text, err)

@@ -15,16 +15,16 @@ import (
 // stores them in one transaction. Only a Clearer makes a Release of a Tally. Its
 // methods are for one goroutine.
 type Clearer struct {
-	Policy  *policy.Policy
-	Store   *store.Store
-	OnStored  func()            // called after each transaction, to wake the uplink
-	Streams []counting.Stream // that get gaps; of all sensors, in their order
-	Pairs   []Comparison      // get every window that is stored
-	Log     *slog.Logger
+	Policy   *policy.Policy
+	Store    *store.Store
+	OnStored func()            // called after each transaction, to wake the uplink
+	Streams  []counting.Stream // that get gaps; of all sensors, in their order
+	Pairs    []Comparison      // get every window that is stored
+	Log      *slog.Logger
 
-	Synced *atomic.Bool  // set to whether the clock was synced for the windows that are stored next; may be nil
-	StartMono    time.Duration // monotonic time at which the counting began
-	filled   bool          // FillDownGaps has stored the gaps before Begun
+	Synced    *atomic.Bool  // set to whether the clock was synced for the windows that are stored next; may be nil
+	StartMono time.Duration // monotonic time at which the counting began
+	filled    bool          // FillDownGaps has stored the gaps before Begun
 }
 
 // ClearAndStore clears tallies that belong to one window, or are gaps, and

@@ -25,6 +25,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
+	"kerb/agent/retry"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
 	"kerb/counting"
@@ -95,10 +96,10 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 // sendHeartbeats writes a heartbeat every second until ctx ends or the supervisor
 // is gone.
 func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
-	for ctx.Err() == nil && ipc.Write(p.out, &ipc.Heartbeat{Watching: up.IsOnline()}) == nil {
-		select {
-		case <-time.After(heartbeatInterval):
-		case <-ctx.Done():
+	for ctx.Err() == nil {
+		h := &ipc.Heartbeat{Delivering: up.IsOnline(), StoreFault: p.Store.Fault() != nil}
+		if ipc.WriteRecord(p.out, h) != nil || !retry.Sleep(ctx, heartbeatInterval) {
+			return
 		}
 	}
 }
@@ -111,7 +112,7 @@ var errFinished = errors.New("finished")
 // (io.EOF), and confirms stored ones with ipc.Stored.
 func (p *publisher) readRecords(in io.Reader) error {
 	for {
-		m, err := ipc.Read(in)
+		m, err := ipc.ReadRecord(in)
 		if err != nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func (p *publisher) readRecords(in io.Reader) error {
 			return err
 		}
 		if n > 0 {
-			if err := ipc.Write(p.out, &ipc.Stored{N: n}); err != nil {
+			if err := ipc.WriteRecord(p.out, &ipc.Stored{N: n}); err != nil {
 				return err
 			}
 		}
@@ -130,7 +131,7 @@ func (p *publisher) readRecords(in io.Reader) error {
 // handleRecord handles one record. It returns the number of the record if it is
 // stored now, and with it all records of lower numbers; else 0. A record in a
 // wrong order or for an unknown stream is an error.
-func (p *publisher) handleRecord(m ipc.Message) (stored uint64, err error) {
+func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 	if p.window != nil {
 		if _, ok := m.(*ipc.Tally); !ok {
 			return 0, fmt.Errorf("%T within a window", m)
@@ -161,8 +162,8 @@ func (p *publisher) handleRecord(m ipc.Message) (stored uint64, err error) {
 		}
 		return m.N, nil
 	case *ipc.Aim:
-		data := m.Data(p.site.CameraName(int(m.Sensor)))
-		data["act"] = m.Word()
+		data := m.EventData(p.site.CameraName(int(m.Sensor)))
+		data["act"] = m.ActWord()
 		p.Store.AddNote("aim", data)
 		return m.N, nil
 	case *ipc.Heartbeat:
@@ -228,7 +229,7 @@ func (p *publisher) noteLoopFault(m *ipc.LoopFault) {
 	lines := p.site.Loops.Lines
 	if int(m.Stream) < len(p.Streams) && int(m.Line) < len(lines) {
 		LoopFaultReporter(p.Store)(loop.Event{
-			Stream: p.Streams[m.Stream].ID, Line: lines[m.Line].Name, Fault: loop.Fault(m.Bits), On: m.On, N: m.Count,
+			Stream: p.Streams[m.Stream].ID, Line: lines[m.Line].Name, Fault: loop.Fault(m.FaultBit), On: m.On, N: m.Count,
 		})
 	}
 }

@@ -42,11 +42,11 @@ func newPublisher(t *testing.T, path string, pol *policy.Policy) *publisher {
 func TestAWindowThatArrivesAgainIsNotClearedAgain(t *testing.T) {
 	path, pol := filepath.Join(t.TempDir(), "spool"), policy.Demo()
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	window := func(n uint64) []ipc.Message {
+	window := func(n uint64) []ipc.Record {
 		from := start.Add(time.Duration(n) * pol.Window())
-		return []ipc.Message{
-			&ipc.Window{N: n, Start: ipc.At(from), End: ipc.At(from.Add(pol.Window())), Mono: time.Duration(n) * time.Minute, Tallies: 1},
-			ipc.Pack(n, 0, counting.Tally{Observed: pol.Window()}),
+		return []ipc.Record{
+			&ipc.Window{N: n, Start: ipc.ToInstant(from), End: ipc.ToInstant(from.Add(pol.Window())), Mono: time.Duration(n) * time.Minute, Tallies: 1},
+			ipc.PackTally(n, 0, counting.Tally{Observed: pol.Window()}),
 		}
 	}
 	for life, ns := range [][]uint64{{1, 2}, {2, 3}} {
@@ -74,11 +74,11 @@ func TestAWindowThatArrivesAgainIsNotClearedAgain(t *testing.T) {
 func TestRecordsOutOfOrderAreRefused(t *testing.T) {
 	pol := policy.Demo()
 	window := &ipc.Window{N: 1, Start: 0, End: 1, Tallies: 1}
-	for name, ms := range map[string][]ipc.Message{
-		"a tally without a window":  {ipc.Pack(1, 0, counting.Tally{})},
+	for name, ms := range map[string][]ipc.Record{
+		"a tally without a window":  {ipc.PackTally(1, 0, counting.Tally{})},
 		"a window in a window":      {window, window},
 		"another number of streams": {&ipc.Window{N: 1, Start: 0, End: 1, Tallies: 2}},
-		"another stream":            {window, ipc.Pack(1, 3, counting.Tally{})},
+		"another stream":            {window, ipc.PackTally(1, 3, counting.Tally{})},
 	} {
 		p := newPublisher(t, filepath.Join(t.TempDir(), "spool"), pol)
 		var err error

@@ -44,7 +44,7 @@ func (d DetectorReport) Sensors(detection func(camera int) ipc.Detection) (all [
 			continue
 		}
 		s := uplink.Sensor{ID: c.Name, Detector: config.MotionDetector}
-		if r.Detector == ipc.Neural {
+		if r.Detector == ipc.NeuralDetector {
 			s.Detector, s.DetectionRate = config.NeuralDetector, math.Round(float64(r.Looks)/looksPerDetection)
 			if n := int(r.Network) - firstBuiltIn; n >= 0 && n < len(d.networks) {
 				s.Network, s.SHA256 = d.networks[n].Name, d.networks[n].SHA256

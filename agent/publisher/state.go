@@ -103,7 +103,7 @@ func (s *deviceState) reportWalls() map[string]any {
 	if s.ownWalls != nil {
 		walls["uplink"] = child.SummariseWalls(s.ownWalls, s.wallNames)
 	}
-	if w := s.walls[ipc.Supervisor]; w != nil {
+	if w := s.walls[ipc.SupervisorSensor]; w != nil {
 		walls["supervisor"] = child.SummariseWalls(w, s.wallNames)
 	}
 	for i, name := range sensorNames(s.site) {
@@ -124,10 +124,10 @@ func (s *deviceState) reportSensors() map[string]any {
 			continue
 		}
 		sensor := map[string]any{
-			"watching": h.Watching, "pictures": h.Pictures, "bad": h.Bad, "dropped": h.Dropped,
+			"watching": h.Delivering, "pictures": h.Pictures, "bad": h.Undecoded, "dropped": h.Dropped,
 			"delay_ms": map[string]any{"p50": h.LatencyP50.Milliseconds(), "p95": h.LatencyP95.Milliseconds()},
 		}
-		if f := counting.ViewFault(h.View); f != counting.ViewGood {
+		if f := counting.ViewFault(h.ViewFault); f != counting.ViewGood {
 			sensor["fault"] = f.String()
 		}
 		sensors[name] = sensor

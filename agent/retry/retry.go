@@ -23,11 +23,11 @@ func Delay(least, longest time.Duration, failures int) time.Duration {
 	return min(d, longest)
 }
 
-// Jittered returns a random time, uniform from 1 ms to 1 ms above Delay ("full
+// JitteredDelay returns a random time, uniform from 1 ms to 1 ms above Delay ("full
 // jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 // It spreads the attempts of many devices that failed at the same
 // moment.
-func Jittered(least, longest time.Duration, failures int) time.Duration {
+func JitteredDelay(least, longest time.Duration, failures int) time.Duration {
 	return rand.N(Delay(least, longest, failures)) + time.Millisecond
 }
 

@@ -300,9 +300,9 @@ func (s *Camera) countStep(step vision.Step) {
 // packDetection is what finds a camera's objects, in numbers.
 func packDetection(s detectorInfo) ipc.Detection {
 	if s.kind != config.NeuralDetector {
-		return ipc.Detection{Detector: ipc.Motion}
+		return ipc.Detection{Detector: ipc.MotionDetector}
 	}
-	p := ipc.Detection{Detector: ipc.Neural, Network: 1, Looks: uint16(min(math.Round(10*s.pace), math.MaxUint16))}
+	p := ipc.Detection{Detector: ipc.NeuralDetector, Network: 1, Looks: uint16(min(math.Round(10*s.pace), math.MaxUint16))}
 	if i := slices.Index(nets.Names(), s.name); i >= 0 {
 		p.Network = uint8(2 + i)
 	}

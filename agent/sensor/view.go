@@ -83,6 +83,6 @@ func (v *View) watchForOpening() *health.Monitor {
 // sendView tells the supervisor of it, in numbers.
 func SendCameraFaults(out io.Writer) func(counting.ViewFault, bool) {
 	return func(f counting.ViewFault, on bool) {
-		_ = ipc.Write(out, &ipc.CameraFault{Fault: uint8(f), On: on}) // a supervisor that is gone says so on standard input
+		_ = ipc.WriteRecord(out, &ipc.CameraFault{Fault: uint8(f), On: on}) // a supervisor that is gone says so on standard input
 	}
 }

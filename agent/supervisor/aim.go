@@ -80,8 +80,8 @@ func (s *Supervisor) serveAim(ctx context.Context) {
 func refuseBusy(c *net.UnixConn) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(state.GreetingTimeout))
-	if _, err := ipc.Read(c); err == nil {
-		_ = ipc.Write(c, &ipc.Aim{Act: ipc.AimRefused, Why: ipc.AimBusy})
+	if _, err := ipc.ReadRecord(c); err == nil {
+		_ = ipc.WriteRecord(c, &ipc.Aim{Act: ipc.AimRefused, Why: ipc.AimBusy})
 	}
 }
 
@@ -114,21 +114,21 @@ func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	_ = c.SetDeadline(time.Now().Add(state.GreetingTimeout))
-	first, err := ipc.Read(c)
+	first, err := ipc.ReadRecord(c)
 	request, ok := first.(*ipc.Aim)
 	if err != nil || !ok || request.Act != ipc.AimStart {
 		return
 	}
 	a, why := s.admitAimSession(request)
 	if a == nil {
-		_ = ipc.Write(c, &ipc.Aim{Act: ipc.AimRefused, Why: why})
+		_ = ipc.WriteRecord(c, &ipc.Aim{Act: ipc.AimRefused, Why: why})
 		return
 	}
 	s.recordAim(request)
 	s.log.Info("aiming: the camera is closed", "process", a.slot.watcher.Name, "for", request.For)
 	s.setPaused(a.slot, true)
 	end := &ipc.Aim{Sensor: request.Sensor, Act: ipc.AimEnd, Why: ipc.AimLost}
-	if ipc.Write(c, &ipc.Aim{Act: ipc.AimGranted}) == nil {
+	if ipc.WriteRecord(c, &ipc.Aim{Act: ipc.AimGranted}) == nil {
 		_ = c.SetDeadline(time.Now().Add(request.For + state.GreetingTimeout)) // Go's deadlines are monotonic
 		s.followAimSession(c, a, request.Sensor, end)
 	}
@@ -152,7 +152,7 @@ var ErrFilesChanged = errors.New("the files were changed by kerb aim")
 // in end.
 func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16, end *ipc.Aim) {
 	for {
-		m, err := ipc.Read(c)
+		m, err := ipc.ReadRecord(c)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			end.Why = ipc.AimExpired
 			return
@@ -185,7 +185,7 @@ func (s *Supervisor) admitAimSession(request *ipc.Aim) (*aimSession, uint8) {
 	case hex.EncodeToString(request.Sum[:]) != s.Fingerprint:
 		return nil, ipc.AimStale
 	case int(request.Sensor) >= len(s.site.Cameras) || request.For <= 0 || request.For > longest:
-		return nil, ipc.AimNever
+		return nil, ipc.AimForbidden
 	}
 	return &aimSession{slot: s.slots[request.Sensor]}, 0
 }
@@ -198,7 +198,7 @@ func (s *Supervisor) setPaused(p *slot, on bool) {
 	c := p.process
 	s.mu.Unlock()
 	if c != nil {
-		if err := c.Send(&ipc.Pause{On: on}); err != nil {
+		if err := c.SendRecords(&ipc.Pause{On: on}); err != nil {
 			s.log.Warn("not heard", "process", p.watcher.Name, "err", err)
 		}
 	}
@@ -210,16 +210,16 @@ func (s *Supervisor) sendPauseState(i int, c *process.Process) {
 	aimed := s.slots[i].aimed
 	s.mu.Unlock()
 	if aimed {
-		_ = c.Send(&ipc.Pause{On: true}) // a process that cannot read it has ended or is killed by its watcher
+		_ = c.SendRecords(&ipc.Pause{On: true}) // a process that cannot read it has ended or is killed by its watcher
 	}
 }
 
 // recordAim writes an act into the audit log and queues it for the uplink.
 func (s *Supervisor) recordAim(m *ipc.Aim) {
-	s.journal.WriteEntry("aim_"+m.Word(), m.Data(s.site.CameraName(int(m.Sensor))))
-	s.queue.pushNote(func(n uint64) []ipc.Message {
+	s.journal.WriteEntry("aim_"+m.ActWord(), m.EventData(s.site.CameraName(int(m.Sensor))))
+	s.queue.pushNote(func(n uint64) []ipc.Record {
 		queued := *m
 		queued.N = n
-		return []ipc.Message{&queued}
+		return []ipc.Record{&queued}
 	})
 }

@@ -57,12 +57,10 @@ func lampPin(c config.Lamp) (lamp.Pin, error) {
 }
 
 // lampCode returns the most urgent code that holds, in the order of package lamp.
-// A failed store is not shown: the uplink goes on in memory, and no record tells
-// the supervisor. The state message does (store.health).
 func (s *Supervisor) lampCode() lamp.Code {
 	h := s.assessSensors()
 	switch {
-	case h.lost || h.loopFailed:
+	case h.lost || h.loopFailed || s.storeFault.Load():
 		return lamp.Fault
 	case h.aiming:
 		return lamp.Aiming
@@ -98,7 +96,7 @@ func (s *Supervisor) assessSensors() (h sensorHealth) {
 		}
 		h.lost = h.lost || !p.isDelivering()
 		h.loopFailed = h.loopFailed || p.hasFailedLoop()
-		h.unsighted = h.unsighted || p.heartbeat != nil && counting.ViewFault(p.heartbeat.View) != counting.ViewGood
+		h.unsighted = h.unsighted || p.heartbeat != nil && counting.ViewFault(p.heartbeat.ViewFault) != counting.ViewGood
 	}
 	return h
 }
@@ -113,7 +111,7 @@ func (s *Supervisor) isOnline() bool {
 // isDelivering reports whether the process of a slot runs and its camera or loops
 // deliver. It is called under the supervisor's lock.
 func (p *slot) isDelivering() bool {
-	return p.process != nil && p.heartbeat != nil && p.heartbeat.Watching
+	return p.process != nil && p.heartbeat != nil && p.heartbeat.Delivering
 }
 
 // setLoopFault notes the beginning or the end of a fault that stops the counting
@@ -127,9 +125,9 @@ func (p *slot) setLoopFault(f *ipc.LoopFault, lines int) {
 		p.lineFaults = make([]uint16, lines)
 	}
 	if f.On {
-		p.lineFaults[f.Line] |= f.Bits
+		p.lineFaults[f.Line] |= f.FaultBit
 	} else {
-		p.lineFaults[f.Line] &^= f.Bits
+		p.lineFaults[f.Line] &^= f.FaultBit
 	}
 }
 

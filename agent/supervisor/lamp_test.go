@@ -33,14 +33,14 @@ func TestTheLampShowsTheMostUrgentCode(t *testing.T) {
 	check("no process for the camera", lamp.Fault)
 	p.process = &process.Process{}
 	check("a camera without a heartbeat", lamp.Fault)
-	p.heartbeat = &ipc.Heartbeat{Watching: true}
+	p.heartbeat = &ipc.Heartbeat{Delivering: true}
 	check("no uplink", lamp.Offline)
 	s.publisherProcess = &process.Process{}
 	check("an uplink without a broker", lamp.Offline)
 	s.online.Store(true)
 	check("all is well", lamp.Counting)
 	for f := counting.ViewFrozen; f.IsKnown(); f++ {
-		p.heartbeat = &ipc.Heartbeat{Watching: true, View: uint8(f)}
+		p.heartbeat = &ipc.Heartbeat{Delivering: true, ViewFault: uint8(f)}
 		check(f.String(), lamp.Unsighted)
 		if got := s.healthWords(); got != "counting broker" {
 			t.Errorf("%v: well is %q", f, got)
@@ -50,6 +50,25 @@ func TestTheLampShowsTheMostUrgentCode(t *testing.T) {
 	check("a camera that does not deliver", lamp.Fault)
 }
 
+func TestTheLampShowsAFailedStore(t *testing.T) {
+	p := &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{Delivering: true}}
+	s, check := newLampTest(t, p)
+	for _, c := range []struct {
+		heartbeat ipc.Heartbeat
+		want      lamp.Code
+	}{
+		{ipc.Heartbeat{Delivering: true}, lamp.Counting},
+		{ipc.Heartbeat{Delivering: true, StoreFault: true}, lamp.Fault},
+		{ipc.Heartbeat{Delivering: true}, lamp.Counting},
+	} {
+		s.publisherProcess = &process.Process{}
+		if err := s.handlePublisherRecord(nil, &c.heartbeat); err != nil {
+			t.Fatal(err)
+		}
+		check("a heartbeat of the uplink", c.want)
+	}
+}
+
 func TestTheLampShowsAiming(t *testing.T) {
 	p := &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{}, aimed: true}
 	s, check := newLampTest(t, p)
@@ -57,7 +76,7 @@ func TestTheLampShowsAiming(t *testing.T) {
 	if got := s.healthWords(); got != "counting view" {
 		t.Errorf("well is %q while kerb aim has the camera", got)
 	}
-	other := &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{Watching: true, View: uint8(counting.ViewMoved)}}
+	other := &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{Delivering: true, ViewFault: uint8(counting.ViewMoved)}}
 	s.slots = append(s.slots, other)
 	check("beside a camera with a spoilt view", lamp.Aiming)
 	if got := s.healthWords(); got != "counting" {
@@ -72,7 +91,7 @@ func TestTheLampShowsAiming(t *testing.T) {
 
 func TestTheLampShowsAFailedLoop(t *testing.T) {
 	p := &slot{
-		process: &process.Process{}, heartbeat: &ipc.Heartbeat{Watching: true},
+		process: &process.Process{}, heartbeat: &ipc.Heartbeat{Delivering: true},
 		streams: []counting.Stream{{ID: "lane", Kind: counting.LoopStream}},
 	}
 	s, check := newLampTest(t, p)
@@ -80,7 +99,7 @@ func TestTheLampShowsAFailedLoop(t *testing.T) {
 	s.online.Store(true)
 	fault := func(line int, f loop.Fault, on bool) {
 		t.Helper()
-		if err := s.handleSensorRecord(p, nil, &ipc.LoopFault{Line: uint16(line), Bits: uint16(f), On: on}); err != nil {
+		if err := s.handleSensorRecord(p, nil, &ipc.LoopFault{Line: uint16(line), FaultBit: uint16(f), On: on}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +122,7 @@ func TestTheLampShowsAFailedLoop(t *testing.T) {
 	fault(7, loop.StuckOn, true)
 	check("a line that the site does not have", lamp.Counting)
 	fault(1, loop.Relay, true)
-	s.handleSensorExit(p, ipc.Ended)
+	s.handleSensorExit(p, ipc.LostEnded)
 	p.process = &process.Process{}
 	check("a new process has no fault yet", lamp.Counting)
 }

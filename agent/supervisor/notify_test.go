@@ -52,7 +52,7 @@ func TestWithoutSystemdNoMessageIsSent(t *testing.T) {
 
 func TestTheStatusLineNamesWhatTheSiteHas(t *testing.T) {
 	delivers := func(pictures uint64) *slot {
-		return &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{Watching: true, Pictures: pictures}}
+		return &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{Delivering: true, Pictures: pictures}}
 	}
 	for _, c := range []struct {
 		want    string

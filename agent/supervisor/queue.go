@@ -19,7 +19,7 @@ type queue struct {
 // queueItem is a group of records that must be stored together.
 type queueItem struct {
 	number  uint64 // from 1 on
-	records []ipc.Message
+	records []ipc.Record
 }
 
 // maxQueueItems bounds the queue to three days of one-minute windows. With ten
@@ -31,7 +31,7 @@ func newQueue() *queue { return &queue{changed: make(chan struct{})} }
 
 // pushItem adds the records that build returns for the next number. A full queue
 // drops its oldest item.
-func (q *queue) pushItem(build func(n uint64) []ipc.Message) {
+func (q *queue) pushItem(build func(n uint64) []ipc.Record) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lastNumber++
@@ -48,7 +48,7 @@ const maxQueuedNotes = 512
 
 // pushNote adds records that may be lost, as pushItem does, unless the queue is
 // long.
-func (q *queue) pushNote(build func(n uint64) []ipc.Message) {
+func (q *queue) pushNote(build func(n uint64) []ipc.Record) {
 	q.mu.Lock()
 	full := len(q.items) >= maxQueuedNotes
 	q.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 
 // handleSensorRecord handles a record of a sensing process. An error kills that
 // process.
-func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Message) error {
+func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch m := m.(type) {
@@ -47,9 +47,9 @@ func (s *Supervisor) handleLoopFault(p *slot, f *ipc.LoopFault) error {
 	}
 	p.setLoopFault(f, len(s.site.Loops.Lines))
 	f.Stream += uint16(p.firstStream)
-	s.queue.pushNote(func(n uint64) []ipc.Message {
+	s.queue.pushNote(func(n uint64) []ipc.Record {
 		f.N = n
-		return []ipc.Message{f}
+		return []ipc.Record{f}
 	})
 	return nil
 }
@@ -64,9 +64,9 @@ func (s *Supervisor) handleCameraFault(p *slot, v *ipc.CameraFault) error {
 		p.sentFault = v.Fault
 	}
 	v.Sensor = uint16(p.number)
-	s.queue.pushNote(func(n uint64) []ipc.Message {
+	s.queue.pushNote(func(n uint64) []ipc.Record {
 		v.N = n
-		return []ipc.Message{v}
+		return []ipc.Record{v}
 	})
 	return nil
 }
@@ -89,8 +89,8 @@ func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 		return
 	}
 	s.journal.WriteEntry("sense_lost", map[string]any{"process": p.watcher.Name, "why": ipc.LostWord(why)})
-	s.queue.pushNote(func(n uint64) []ipc.Message {
-		return []ipc.Message{&ipc.SensorLost{N: n, Sensor: uint16(p.number), Why: why}}
+	s.queue.pushNote(func(n uint64) []ipc.Record {
+		return []ipc.Record{&ipc.SensorLost{N: n, Sensor: uint16(p.number), Why: why}}
 	})
 }
 
@@ -98,7 +98,7 @@ func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 // new item and, beside it, the status records. It returns when ctx ends or the
 // process does not read.
 func (s *Supervisor) sendQueue(ctx context.Context, c *process.Process) {
-	if c.Send(&ipc.Begin{Wall: ipc.At(s.startReading.Wall), Mono: s.startReading.Mono, First: s.publisherStarted.CompareAndSwap(false, true)}) != nil {
+	if c.SendRecords(&ipc.Begin{Wall: ipc.ToInstant(s.startReading.Wall), Mono: s.startReading.Mono, First: s.publisherStarted.CompareAndSwap(false, true)}) != nil {
 		return
 	}
 	var status sync.WaitGroup
@@ -109,7 +109,7 @@ func (s *Supervisor) sendQueue(ctx context.Context, c *process.Process) {
 		if !ok {
 			return
 		}
-		if err := c.Send(i.records...); err != nil {
+		if err := c.SendRecords(i.records...); err != nil {
 			if ctx.Err() == nil {
 				s.log.Warn("not heard", "process", "uplink", "err", err)
 				c.Kill()
@@ -127,7 +127,7 @@ const statusInterval = 5 * time.Second
 func (s *Supervisor) sendStatus(ctx context.Context, c *process.Process) {
 	for {
 		for _, m := range s.statusRecords() {
-			if c.Send(m) != nil {
+			if c.SendRecords(m) != nil {
 				return
 			}
 		}
@@ -142,7 +142,7 @@ func (s *Supervisor) sendStatus(ctx context.Context, c *process.Process) {
 // statusRecords returns the records for the state message: walls, the head of the
 // audit log, the board, and the latest heartbeat of each sensing process. Faults in
 // a heartbeat are those that were queued as events, so that state and events agree.
-func (s *Supervisor) statusRecords() (ms []ipc.Message) {
+func (s *Supervisor) statusRecords() (ms []ipc.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ms = append(ms, s.walls)
@@ -156,7 +156,7 @@ func (s *Supervisor) statusRecords() (ms []ipc.Message) {
 		}
 		if p.heartbeat != nil {
 			now := *p.heartbeat
-			now.Watching, now.View = now.Watching && p.process != nil, p.sentFault
+			now.Delivering, now.ViewFault = now.Delivering && p.process != nil, p.sentFault
 			ms = append(ms, &now)
 		}
 	}
@@ -164,7 +164,7 @@ func (s *Supervisor) statusRecords() (ms []ipc.Message) {
 }
 
 // handlePublisherRecord handles a record of the uplink. An error kills that process.
-func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Message) error {
+func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) error {
 	switch m := m.(type) {
 	case *ipc.Walls:
 		s.mu.Lock()
@@ -174,7 +174,8 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Message) er
 		s.notifyIfReady()
 		return nil
 	case *ipc.Heartbeat:
-		s.online.Store(m.Watching)
+		s.online.Store(m.Delivering)
+		s.storeFault.Store(m.StoreFault)
 		return nil
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
@@ -189,4 +190,5 @@ func (s *Supervisor) handlePublisherExit() {
 	s.publisherProcess = nil
 	s.mu.Unlock()
 	s.online.Store(false)
+	s.storeFault.Store(false)
 }

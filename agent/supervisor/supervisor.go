@@ -55,6 +55,7 @@ type Supervisor struct {
 	startReading     clock.Reading // when counting began
 	walls            *ipc.Walls    // of this process
 	online           atomic.Bool   // the uplink has a broker
+	storeFault       atomic.Bool   // the uplink cannot write the spool
 	publisherStarted atomic.Bool   // an uplink has received Begin
 	stopping         atomic.Bool   // the agent ends: processes that end now are not lost
 
@@ -101,7 +102,7 @@ func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, 
 			OnStart: func(ctx context.Context, ch *process.Process) {
 				defer o.Close()
 				s.sendPauseState(i, ch)
-				ch.Handover.Serve(ctx, o.Open, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
+				ch.Handover.Serve(ctx, o.OpenFiles, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
 			},
 		})
 	}
@@ -120,7 +121,7 @@ func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Spans, w *pro
 	for _, other := range s.slots {
 		p.firstStream += len(other.streams)
 	}
-	w.OnRecord = func(c *process.Process, m ipc.Message) error { return s.handleSensorRecord(p, c, m) }
+	w.OnRecord = func(c *process.Process, m ipc.Record) error { return s.handleSensorRecord(p, c, m) }
 	w.OnExit = func(why uint8) { s.handleSensorExit(p, why) }
 	s.slots = append(s.slots, p)
 }
@@ -146,7 +147,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	child.ShrinkHeap()
 	debug.FreeOSMemory()
 	s.walls = child.PackWalls(report)
-	s.walls.Sensor = ipc.Supervisor
+	s.walls.Sensor = ipc.SupervisorSensor
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	s.restart = refuse
@@ -207,7 +208,7 @@ func (s *Supervisor) drainQueue() {
 	s.mu.Lock()
 	c := s.publisherProcess
 	s.mu.Unlock()
-	if c == nil || c.Send(&ipc.Finish{}) != nil {
+	if c == nil || c.SendRecords(&ipc.Finish{}) != nil {
 		return
 	}
 	for ; ctx.Err() == nil; time.Sleep(drainInterval) {

@@ -15,12 +15,12 @@ import (
 func TestACameraFaultReachesTheUplink(t *testing.T) {
 	site := &config.Site{Cameras: []config.Camera{{Name: "north"}}}
 	s := &Supervisor{site: site, queue: newQueue(), journal: &admission.Journal{}, log: slog.New(slog.DiscardHandler)}
-	s.slots = []*slot{{heartbeat: &ipc.Heartbeat{View: uint8(counting.ViewMoved), Watching: true}, process: &process.Process{}}}
+	s.slots = []*slot{{heartbeat: &ipc.Heartbeat{ViewFault: uint8(counting.ViewMoved), Delivering: true}, process: &process.Process{}}}
 	m := &ipc.CameraFault{Fault: uint8(counting.ViewMoved), On: true}
 	known := func() (f counting.ViewFault) {
 		for _, m := range s.statusRecords() {
 			if a, ok := m.(*ipc.Heartbeat); ok {
-				f = counting.ViewFault(a.View)
+				f = counting.ViewFault(a.ViewFault)
 			}
 		}
 		return f

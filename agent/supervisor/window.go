@@ -31,9 +31,9 @@ func (s *Supervisor) endWindows(ended []clock.Window, step *clock.Step, last boo
 	if step != nil {
 		s.log.Warn("clock stepped", "from", step.From, "to", step.To)
 		s.journal.WriteEntry("clock_step", step.EventData())
-		s.queue.pushItem(func(n uint64) []ipc.Message {
-			return []ipc.Message{&ipc.Step{
-				N: n, From: ipc.At(step.From), To: ipc.At(step.To), Mono: step.Mono, Synced: step.Synced,
+		s.queue.pushItem(func(n uint64) []ipc.Record {
+			return []ipc.Record{&ipc.Step{
+				N: n, From: ipc.ToInstant(step.From), To: ipc.ToInstant(step.To), Mono: step.Mono, Synced: step.Synced,
 			}}
 		})
 	}
@@ -48,11 +48,11 @@ func (s *Supervisor) endWindows(ended []clock.Window, step *clock.Step, last boo
 // them. A stream without a tally gets a gap, and a process that does not answer in
 // time is killed.
 func (s *Supervisor) collectWindow(e clock.Window, last bool) {
-	w := &ipc.Window{Start: ipc.At(e.Start), End: ipc.At(e.End), Mono: e.Mono, Synced: e.Synced, Tallies: uint16(len(s.streams))}
+	w := &ipc.Window{Start: ipc.ToInstant(e.Start), End: ipc.ToInstant(e.End), Mono: e.Mono, Synced: e.Synced, Tallies: uint16(len(s.streams))}
 	c := s.newCollection(w)
 	question := &ipc.CloseWindow{N: c.n, Start: w.Start, End: w.End, Mono: w.Mono, Last: last}
 	for p, child := range s.openCollection(c) {
-		if err := child.Send(question); err != nil {
+		if err := child.SendRecords(question); err != nil {
 			s.log.Warn("not heard", "process", p.watcher.Name, "err", err)
 		}
 	}
@@ -67,7 +67,7 @@ func (s *Supervisor) collectWindow(e clock.Window, last bool) {
 		p.process.Kill()
 	}
 	s.mu.Unlock()
-	s.queue.pushItem(func(n uint64) []ipc.Message { return c.records(n, s.streams) })
+	s.queue.pushItem(func(n uint64) []ipc.Record { return c.records(n, s.streams) })
 }
 
 // newCollection makes the collection of a window, with no slot open.
@@ -110,12 +110,12 @@ func (c *collection) closeIfComplete() {
 }
 
 // records returns the window and its tallies as item n of the queue.
-func (c *collection) records(n uint64, streams []counting.Stream) []ipc.Message {
+func (c *collection) records(n uint64, streams []counting.Stream) []ipc.Record {
 	c.window.N = n
-	ms := []ipc.Message{c.window}
+	ms := []ipc.Record{c.window}
 	for i, t := range c.tallies {
 		if t == nil {
-			t = ipc.Pack(n, i, counting.NewGap(streams[i], c.window.Start.Time(), c.window.End.Time(), c.window.Mono, counting.ReasonSenseLost))
+			t = ipc.PackTally(n, i, counting.NewGap(streams[i], c.window.Start.Time(), c.window.End.Time(), c.window.Mono, counting.ReasonSenseLost))
 		}
 		t.N, t.Stream = n, uint16(i)
 		ms = append(ms, t)

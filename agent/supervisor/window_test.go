@@ -10,10 +10,10 @@ import (
 
 func TestATallyThatWasNotAskedForIsRefused(t *testing.T) {
 	stream := counting.Stream{ID: "kerb", Kind: counting.LineStream, Classes: []counting.Class{counting.Person}}
-	w := &ipc.Window{N: 7, Start: 0, End: ipc.At(time.Unix(900, 0)), Tallies: 2}
+	w := &ipc.Window{N: 7, Start: 0, End: ipc.ToInstant(time.Unix(900, 0)), Tallies: 2}
 	p := &slot{streams: []counting.Stream{stream}, firstStream: 1}
 	answer := func() *ipc.Tally {
-		return ipc.Pack(7, 0, counting.Tally{Observed: time.Minute, Quality: counting.Partial, Reason: counting.ReasonStarting})
+		return ipc.PackTally(7, 0, counting.Tally{Observed: time.Minute, Quality: counting.Partial, Reason: counting.ReasonStarting})
 	}
 	asked := func() *collection {
 		return &collection{n: 7, window: w, tallies: make([]*ipc.Tally, 2), open: map[*slot]bool{p: true}, complete: make(chan struct{})}
@@ -47,7 +47,7 @@ func TestATallyThatWasNotAskedForIsRefused(t *testing.T) {
 func TestRecordsThatAreNotStoredAreSentAgain(t *testing.T) {
 	q := newQueue()
 	for range 3 {
-		q.pushItem(func(n uint64) []ipc.Message { return []ipc.Message{&ipc.Step{N: n}} })
+		q.pushItem(func(n uint64) []ipc.Record { return []ipc.Record{&ipc.Step{N: n}} })
 	}
 	q.dropStored(1)
 	for _, after := range []uint64{0, 1} {

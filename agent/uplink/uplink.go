@@ -227,7 +227,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			logged = text
 		}
 		u.o.Store.RetryWrites()
-		if !retry.Sleep(ctx, retry.Jittered(u.o.RetryMin, u.o.RetryMax, tries)) {
+		if !retry.Sleep(ctx, retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)) {
 			return nil
 		}
 	}
