@@ -60,10 +60,14 @@
 // # Add a payload format
 //
 //  1. agent/uplink/myformat.go: a type with Topic, Append and Frame (see Format),
-//     and its word in formats (format.go).
-//  2. agent/uplink/format_test.go holds every format to the rules: same bytes for
-//     the same window, length independent of counts. Add the format's own parser.
-//  3. A key of site.toml that chooses it: agent/config (file.go, schema.go).
+//     and its value in formats (format.go).
+//  2. agent/uplink/format_test.go holds every format to the rules: the same bytes
+//     for the same window, topics without wildcards, a length that does not depend
+//     on the counts (pad left-out cells). Add a test with the format's own parser.
+//  3. The choice: Opts.Format in agent/publisher/open.go. With the second format
+//     comes a key of site.toml: agent/config (config.go, file.go, check.go,
+//     schema.go), then KERB_UPDATE=1 go test ./agent/config writes its schema.
+//  4. firmware-notes/network.md, where the topics have another root: the ACL.
 //
 // # Add a camera kind
 //

@@ -8,6 +8,7 @@ import (
 
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
+	"kerb/counting"
 )
 
 func TestEveryFormatGivesTheSameBytesAndTopicsWithoutWildcards(t *testing.T) {
@@ -30,6 +31,43 @@ func TestEveryFormatGivesTheSameBytesAndTopicsWithoutWildcards(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTheLengthOfAWindowSaysNothingAboutTheStreet(t *testing.T) {
+	a := Address{Tenant: "acme", Site: "north", Device: "pi-0a1b"}
+	for _, f := range formats() {
+		if err := checkLengths(f, a, everyWindow(t)); err != nil {
+			t.Errorf("%T: %v", f, err)
+		}
+	}
+	// The control: a format that writes the reason of a count is found.
+	if checkLengths(talkative{}, a, everyWindow(t)) == nil {
+		t.Error("a format whose length depends on the counts passes")
+	}
+}
+
+// checkLengths compares the lengths of observed windows of one policy and kind.
+func checkLengths(f Format, a Address, windows []store.Entry) error {
+	lengths := map[string]int{}
+	for _, e := range windows {
+		if e.Release.Quality() == counting.Gap {
+			continue
+		}
+		e.Synced = true
+		key, n := fmt.Sprint(e.Release.Policy(), e.Release.Kind(), e.Release.Still()), len(f.Append(nil, a, e))
+		if was, ok := lengths[key]; ok && was != n {
+			return fmt.Errorf("windows of %d and %d bytes", was, n)
+		}
+		lengths[key] = n
+	}
+	return nil
+}
+
+// talkative is kerb/v1 without its padding.
+type talkative struct{ lines }
+
+func (talkative) Append(b []byte, _ Address, e store.Entry) []byte {
+	return bytes.TrimRight(bytes.ReplaceAll(kerbV1{}.Append(b, Address{}, e), []byte(" "), nil), " ")
 }
 
 // lines is a second format, as small as one can be: a line a window.

@@ -3,7 +3,6 @@ package uplink
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -127,21 +126,6 @@ func TestTheSchemaRefusesAGapWithCountsAndAWindowWithout(t *testing.T) {
 		if bad := bytes.Replace(b, []byte(swap[0]), []byte(swap[1]), 1); bytes.Equal(bad, b) || sch.validate("count", bad) == nil {
 			t.Errorf("accepted %s", bad)
 		}
-	}
-}
-
-func TestTheLengthOfAWindowSaysNothingAboutTheStreet(t *testing.T) {
-	lengths := map[string]int{}
-	for _, e := range everyWindow(t) {
-		if e.Release.Quality() == counting.Gap {
-			continue
-		}
-		e.Synced = true
-		key, n := fmt.Sprint(e.Release.Policy(), e.Release.Kind(), e.Release.Still()), len(EncodeWindow("pi-0a1b", e))
-		if was, ok := lengths[key]; ok && was != n {
-			t.Fatalf("%d and %d bytes", was, n)
-		}
-		lengths[key] = n
 	}
 }
 
