@@ -86,8 +86,8 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		if cam.Model != "" {
 			with = " with " + cam.Model
 		}
-		if cam.Polled() {
-			with += fmt.Sprintf(", one picture every %s", cam.PollEvery)
+		if polled, ok := cam.Source.(config.SnapshotSource); ok {
+			with += fmt.Sprintf(", one picture every %s", polled.PollEvery)
 		}
 		if len(cam.Hours) > 0 {
 			with += fmt.Sprintf(", open %v (%s)", cam.Hours, pol.TimeZone())

@@ -84,7 +84,11 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if d.Loops {
 		site.Loops = demoLoops()
 	} else {
-		site.Cameras = []config.Camera{d.cameraConfig(street)}
+		c, err := d.cameraConfig(street)
+		if err != nil {
+			return err
+		}
+		site.Cameras = []config.Camera{c}
 	}
 	return d.runDemo(ctx, t, site, street, listener)
 }
@@ -100,11 +104,12 @@ func (d *demoCmd) openStreet() (*scene.Scene, error) {
 	return source.OpenScene(d.Scene, true)
 }
 
-func (d *demoCmd) cameraConfig(street *scene.Scene) config.Camera {
-	c := config.Camera{Name: "street", Detector: d.Detector, Model: d.Model, Source: d.Clip}
+func (d *demoCmd) cameraConfig(street *scene.Scene) (c config.Camera, err error) {
+	c = config.Camera{Name: "street", Detector: d.Detector, Model: d.Model}
 	if street == nil {
+		c.Source, err = config.ParseSource(d.Clip)
 		c.Lines = replay.MiddleLine()
-		return c
+		return c, err
 	}
 	for _, l := range street.Lines() {
 		classes := []counting.Class{counting.Person}
@@ -114,7 +119,7 @@ func (d *demoCmd) cameraConfig(street *scene.Scene) config.Camera {
 		c.Lines = append(c.Lines, config.Line{Line: l, Classes: classes})
 	}
 	c.Heights = street.Heights()
-	return c
+	return c, nil
 }
 
 // runDemo runs the agent for the time asked for and sums up.

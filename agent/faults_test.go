@@ -338,6 +338,23 @@ func watched(name string) config.Camera {
 	}
 }
 
+// parseSource is the key source of a site.toml, parsed.
+func parseSource(t *testing.T, text string) config.Source {
+	t.Helper()
+	src, err := config.ParseSource(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return src
+}
+
+func parseRTSP(t *testing.T, text string, udp bool) config.Source {
+	t.Helper()
+	src := parseSource(t, text).(config.RTSPSource)
+	src.UDP = udp
+	return src
+}
+
 // supplied is a source and what can happen to it.
 type supplied struct {
 	camera config.Camera
@@ -369,17 +386,17 @@ func sources(t *testing.T) (all []supplied) {
 		}
 		w := newWire(t, at)
 		c := watched(name)
-		c.Source, c.User, c.PasswordFile, c.UDP = "rtsp://"+w.addr+"/"+path, viewer, secret, name == "udp"
+		c.Source, c.User, c.PasswordFile = parseRTSP(t, "rtsp://"+w.addr+"/"+path, name == "udp"), viewer, secret
 		all = append(all, supplied{c, func(*opener.Opener) []fault { return w.faults(t) }})
 	}
 	w := newWire(t, strings.TrimPrefix(serveParts(t, clip(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")), "http://"))
 	c := watched("http")
-	c.Source = "http://" + w.addr + "/"
+	c.Source = parseSource(t, "http://"+w.addr+"/")
 	all = append(all, supplied{c, func(*opener.Opener) []fault { return w.faults(t) }})
 
 	fakeRpicam(t)
 	c = watched("csi")
-	c.Source = "csi:0?size=320x240&rate=10"
+	c.Source = parseSource(t, "csi:0?size=320x240&rate=10")
 	return append(all, supplied{c, programFaults})
 }
 

@@ -86,8 +86,8 @@ func SummariseWalls(r cage.Report) wallFacts {
 
 // reach asks whether the camera is there, and nothing of it.
 func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
-	f := cameraFacts{Name: c.Name, Source: c.Source}
-	if c.Kind() == config.SceneSource {
+	f := cameraFacts{Name: c.Name, Source: c.Source.String()}
+	if _, scene := c.Source.(config.SceneSource); scene {
 		return f
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -95,7 +95,7 @@ func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
 	d := opener.New(c, policy.ClipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
 	defer d.Close()
 	files, err := d.Open(ctx, handover.RequestCamera)
-	if err == nil && len(files) == 1 && c.UsesTLS() {
+	if err == nil && len(files) == 1 && c.Address().TLS {
 		f.Certificate, err = certificateOf(ctx, files[0])
 	}
 	for _, file := range files {

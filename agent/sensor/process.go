@@ -29,7 +29,7 @@ const MaxGrowth = 768 << 20
 // cageOf is what a process that sees this camera is held by.
 func CameraRole(c config.Camera) cage.SenseRole {
 	role := cage.Sense().Handover().Memory(MaxGrowth)
-	if c.Kind() == config.DeviceSource {
+	if _, ok := c.Source.(config.DeviceSource); ok {
 		role = role.Video()
 	}
 	return role

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"kerb/agent/config"
 	"kerb/agent/policy"
 	"kerb/drivers/camera"
 	"kerb/drivers/camera/scene"
@@ -50,16 +50,17 @@ func OpenFile(path string, l camera.Limits) (Pictures, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the clip: %w", err)
 	}
-	switch ext := strings.ToLower(filepath.Ext(path)); {
+	format := config.RecordingFormatOf(path)
+	switch {
 	case info.IsDir():
 		paths, err := camera.ListStills(path)
 		if err != nil {
 			return nil, err
 		}
 		return camera.OpenStills(paths, l)
-	case ext == ".jpg" || ext == ".jpeg":
+	case format == config.StillImage:
 		return camera.OpenStills([]string{path}, l)
-	case ext == ".mjpeg" || ext == ".mjpg":
+	case format == config.JPEGRecording:
 		return openJPEGs(path, l)
 	default:
 		return camera.OpenAVI(path, l)

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,7 +45,7 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 		}
 		k.password = strings.TrimRight(string(b), "\r\n")
 	}
-	child.LoadRootCAs(c.Source)
+	child.LoadRootCAs(c.Address().URL)
 	k.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
@@ -74,55 +73,49 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 // sources are played at their own pace when paced is set.
 func (f Opener) Open(ctx context.Context, paced bool) (Pictures, error) {
 	c, live := f.Camera, camera.Live{Newest: true, FrameInterval: f.Camera.FrameInterval()}
-	switch c.Kind() {
+	switch src := c.Source.(type) {
 	case config.SceneSource:
-		return OpenScene(strings.TrimPrefix(c.Source, "scene:"), paced)
+		return OpenScene(src.Words, paced)
 	case config.MJPEGSource:
 		o := camera.HTTPOpts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn, Live: live}
-		return camera.OpenMJPEG(ctx, c.Source, f.Limits, o)
+		return camera.OpenMJPEG(ctx, src.URL, f.Limits, o)
 	case config.SnapshotSource:
-		return f.openSnapshot(ctx)
+		return f.openSnapshot(ctx, src)
 	case config.RTSPSource:
 		o := rtsp.Opts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn}
-		if c.UDP {
+		if src.UDP {
 			o.OpenUDP = f.requestUDP
 		}
-		return camera.OpenRTSP(ctx, c.Source, f.Limits, o, live, f.openStreamDecoder)
+		return camera.OpenRTSP(ctx, src.URL, f.Limits, o, live, f.openStreamDecoder)
 	case config.DeviceSource:
 		fds, err := f.requestFDs(ctx, handover.RequestCamera, 1)
 		if err != nil {
 			return nil, err
 		}
 		return camera.OpenDevice(ctx, fds[0], f.Limits, live)
-	case config.CSISource, config.CommandSource:
-		return f.openPipe(ctx, live)
+	case config.CSISource:
+		return f.openPipe(ctx, src.PipeFormat(), live)
+	case config.CommandSource:
+		return f.openPipe(ctx, src.Format, live)
+	case config.RecordingSource:
+		return f.openRecording(ctx, src.Format, paced)
 	}
-	return f.openRecording(ctx, paced)
+	return nil, fmt.Errorf("camera %s: a source of the kind %T cannot be read", c.Name, c.Source)
 }
 
 // snapshotTimeout is the longest that one asking for a picture or a clip may take.
 const snapshotTimeout = 20 * time.Second
 
 // openSnapshot is one picture, or one short clip, at a time.
-func (f Opener) openSnapshot(ctx context.Context) (Pictures, error) {
-	o := camera.SnapshotOpts{PollEvery: f.Camera.PollEvery, OpenClipDecoder: f.openClipDecoder}
+func (f Opener) openSnapshot(ctx context.Context, src config.SnapshotSource) (Pictures, error) {
+	o := camera.SnapshotOpts{PollEvery: src.PollEvery, OpenClipDecoder: f.openClipDecoder}
 	o.User, o.Password, o.TLS, o.Dial = f.Camera.User, f.Secrets.password, f.Secrets.tls, f.requestConn
 	o.Connect = snapshotTimeout
-	return camera.OpenSnapshot(ctx, f.Camera.Source, f.Limits, o, f.Poll)
+	return camera.OpenSnapshot(ctx, src.URL, f.Limits, o, f.Poll)
 }
 
 // openPipe is what a program writes.
-func (f Opener) openPipe(ctx context.Context, live camera.Live) (Pictures, error) {
-	format := f.Camera.Format
-	if f.Camera.Kind() == config.CSISource {
-		csi, err := config.ParseCSI(f.Camera.Source)
-		if err != nil {
-			return nil, err
-		}
-		if format = csi.Codec; format == "yuv420" {
-			format = fmt.Sprintf("yuv420:%dx%d", csi.Width, csi.Height)
-		}
-	}
+func (f Opener) openPipe(ctx context.Context, format string, live camera.Live) (Pictures, error) {
 	layout, err := camera.ParseLayout(format)
 	if err != nil {
 		return nil, err
@@ -134,13 +127,13 @@ func (f Opener) openPipe(ctx context.Context, live camera.Live) (Pictures, error
 	return camera.OpenPipe(ctx, out, layout, f.Limits, live)
 }
 
-func (f Opener) openRecording(ctx context.Context, paced bool) (Pictures, error) {
+func (f Opener) openRecording(ctx context.Context, format config.RecordingFormat, paced bool) (Pictures, error) {
 	open := func() (Pictures, error) {
 		file, err := f.requestFile(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if ext := strings.ToLower(filepath.Ext(f.Camera.Source)); ext != ".mjpeg" && ext != ".mjpg" {
+		if format != config.JPEGRecording {
 			return camera.NewAVI(file, f.Limits)
 		}
 		s, err := camera.OpenStream(file, f.Limits, ClipRate)
@@ -175,7 +168,7 @@ func (f Opener) requestFile(ctx context.Context) (*os.File, error) {
 // requestConn is what a client uses instead of the network. Another address than the
 // camera's own is refused here, and could not be reached from a cage.
 func (f Opener) requestConn(ctx context.Context, _, addr string) (net.Conn, error) {
-	if addr != f.Camera.HostPort() {
+	if addr != f.Camera.Address().HostPort {
 		return nil, fmt.Errorf("camera leads to %s: not followed", addr)
 	}
 	file, err := f.requestFile(ctx)
