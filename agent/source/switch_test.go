@@ -78,12 +78,12 @@ func TestEveryKindOfSourceIsOpenedAndRead(t *testing.T) {
 	if len(kinds) < 8 {
 		t.Fatalf("only %d kinds were found", len(kinds))
 	}
-	opens, reads := switchCases(t, "../opener/opener.go", "openCamera"), switchCases(t, "open.go", "Open")
+	opens, reads := switchCases(t, "../opener/opener.go", "openCamera"), switchCases(t, "open.go", "OpenCamera")
 	if m := missingKinds(kinds, opens); len(m) > 0 {
 		t.Errorf("opener.openCamera lacks a case for %s", strings.Join(m, ", "))
 	}
 	if m := missingKinds(kinds, reads); len(m) > 0 {
-		t.Errorf("source.Opener.Open lacks a case for %s", strings.Join(m, ", "))
+		t.Errorf("source.OpenCamera lacks a case for %s", strings.Join(m, ", "))
 	}
 	kinds["PlantedSource"] = true
 	if len(missingKinds(kinds, opens)) != 1 || len(missingKinds(kinds, reads)) != 1 {
