@@ -27,7 +27,7 @@ type Camera struct {
 	// Open opens the camera's source. New sets it; a test or a demo may replace it.
 	Open func(context.Context) (source.Pictures, error)
 
-	// Counts since the start, and what is true now. Run writes them; others may
+	// Counts since the start, and the present state. Run writes them; others may
 	// read them at any time.
 	Pictures  atomic.Int64                 // pictures that were counted in
 	Bad       atomic.Int64                 // pictures that could not be decoded
@@ -88,7 +88,7 @@ func (s *Camera) openSource(ctx context.Context, k source.Secrets) (source.Pictu
 // Streams returns the streams of the camera: its lines, then its zones.
 func (s *Camera) Streams() []counting.Stream { return s.Config.Streams() }
 
-// MarkLost records that nothing is observed from now on.
+// MarkLost records that the camera does not observe from now on, and the reason.
 func (s *Camera) MarkLost(reason counting.Reason) { s.tallier.MarkLost(reason) }
 
 // CloseWindow closes the open window of every stream, and reports the faults of the

@@ -15,7 +15,7 @@ import (
 
 // chooseDetector returns the detector for pictures of w×h pixels on this device. A
 // polled camera has minutes for each picture, so every network is fast enough; it
-// needs one, because motion finds nothing in single pictures.
+// needs one, because motion cannot find objects in single pictures.
 func (s *Camera) chooseDetector(ctx context.Context, w, h int, arena neural.Arena) (model.Detector, error) {
 	measure := model.MeasureSpeed(ctx)
 	fast := func(net *neural.Net) bool {

@@ -220,7 +220,7 @@ const (
 )
 
 // mergeParts adds the parts of one or more counters up to one window of stream s. A
-// window that observed nothing is a gap; one that lacks too much of whole is partial.
+// window without observed time is a gap; one that lacks too much of whole is partial.
 // Its reason is that of its worst part, or else the argument reason.
 func mergeParts(s counting.Stream, parts []part, reason counting.Reason, mono time.Duration, start, end time.Time, whole time.Duration) counting.Tally {
 	t := counting.Tally{Stream: s.ID, Kind: s.Kind, Mono: mono, Start: start.UTC(), End: end.UTC()}

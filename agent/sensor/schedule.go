@@ -14,7 +14,7 @@ import (
 // the camera is open. Outside of them the sensor does not run: its camera is
 // closed, not merely ignored.
 type Schedule struct {
-	closedReason func() counting.Reason // why nothing may be counted now, as the window says it; NoReason: it may
+	closedReason func() counting.Reason // why counting is not allowed now; NoReason: it is
 	interval     time.Duration          // between two readings of the clock
 }
 

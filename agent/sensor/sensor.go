@@ -29,7 +29,7 @@ type Sensor interface {
 	Streams() []counting.Stream
 	// Run counts until ctx ends. A source that fails is opened again.
 	Run(ctx context.Context)
-	// MarkLost records that nothing is observed from now on, and the reason.
+	// MarkLost records that the sensor does not observe from now on, and the reason.
 	MarkLost(reason counting.Reason)
 	// CloseWindow closes the open window of every stream at mono and opens the
 	// next. mono is on the clock that counts from boot, suspension included; start

@@ -1,4 +1,4 @@
-// Package source opens what a sensing process reads: the pictures of a camera or a
+// Package source opens the sources of a sensing process: the pictures of a camera or a
 // clip, and the edges of loops. OpenCamera is the switch from the kind of a camera's
 // source to its driver, OpenLoops the one for loops, OpenClip the one for the clip
 // of a command line.
