@@ -23,7 +23,7 @@ type Pictures interface {
 	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
 	// Size returns the width and the height in pixels.
 	Size() (w, h int)
-	// Close ends a ReadInto that waits, and frees the memory of pictures.
+	// Close closes the connection, device or file and frees the memory of pictures.
 	Close() error
 }
 

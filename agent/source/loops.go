@@ -14,7 +14,7 @@ import (
 // Edges is a source of loop edges, as each loop driver provides it.
 type Edges interface {
 	loop.Source
-	// Close ends a read that waits, and releases the GPIO lines.
+	// Close releases the GPIO lines.
 	Close() error
 }
 
