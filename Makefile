@@ -1,4 +1,6 @@
-# kerb: two commands matter. `make demo` runs the main job, `make test` the tests.
+# The two main commands: `make demo` runs the main job, `make test` runs the tests.
+# RELEASE=1.2.0 sets the version of the binaries and packages (no leading v); without
+# it they have the commit.
 
 export CGO_ENABLED := 0
 OUT := out
@@ -17,7 +19,7 @@ build:
 test:
 	$(GO) test ./...
 
-# What a stranger's machine runs before a change is believed.
+# All checks of a change, on a clean machine. .ci/run installs the tools for them.
 check: lint arch test race modules vm cross package
 
 lint:
@@ -31,12 +33,13 @@ arch:
 unit:
 	$(GO) test -short ./agent/... ./configs/... ./counting/... ./drivers/...
 
-# The race detector needs cgo. The walls are not built for it: they leave
-# themselves out and are tested without.
+# The race detector needs cgo. With cgo the walls are left out of the build, so the
+# race tests run without walls.
 race:
 	CGO_ENABLED=1 $(GO) test -race -short ./agent/... ./counting ./counting/loop ./counting/vision/... ./drivers/camera ./drivers/camera/luma ./drivers/loop/... ./drivers/lamp
 
-# Tests whose heavy libraries must not be in the binary's go.sum.
+# Tests with large libraries, which have their own go.mod: these libraries must not be in
+# the go.sum of the binary.
 modules:
 	cd test/oracle && $(GO) test -count=1 ./...
 	cd test/fuse && $(GO) test -count=1 ./...
@@ -45,24 +48,25 @@ modules:
 	cd firmware-notes/package && $(GO) vet ./...
 	cd firmware-notes/image && GOARCH=arm64 $(GO) test -count=1 -exec qemu-aarch64-static ./pole
 
-# Loops and walls in a real kernel. The kernel is fetched once and kept.
+# Loops and walls in a real kernel, in a virtual machine. The kernel is downloaded once
+# and kept in VM.
 VM ?= $(OUT)/vm
 vm:
 	test/vm/prepare $(VM)
 	KERB_VM=$(abspath $(VM)) $(GO) test -count=1 ./test/vm
 
-# All of kerb prove in four kernels: with and without Landlock, amd64 and arm64.
+# All of kerb prove with four kernels: with and without Landlock, amd64 and arm64.
 vm-walls:
 	test/vm/prepare $(VM) arm64
 	KERB_LONG=1 KERB_VM=$(abspath $(VM)) $(GO) test -count=1 -timeout 150m -v -run Walls ./test/vm
 
-# A camera of a real kernel: published to a broker outside the machine, each fault
-# twenty times, and what it costs beside ffmpeg and motion.
+# A V4L2 camera in a real kernel. Counts go to a broker outside the virtual machine. Each
+# fault is tried twenty times, and the cost is compared with ffmpeg and motion.
 vm-cameras:
 	test/vm/prepare $(VM)
 	KERB_LONG=1 KERB_VM=$(abspath $(VM)) $(GO) test -count=1 -timeout 120m -v -run Camera ./test/vm
 
-# Memory and processor of kerb run's processes beside all of it in one.
+# Memory and processor time of the processes of kerb run, compared with one process.
 walls-cost:
 	KERB_LONG=1 $(GO) test -count=1 -v -run WhatTheWallsCost ./agent
 
@@ -75,15 +79,15 @@ footage:
 bench: build
 	test/bench/run
 
-# Each source path beside ffmpeg and motion at the same job, and how long a
-# picture waits.
+# Processor time of each kind of source, compared with ffmpeg and motion at the same job,
+# and the time that a picture waits.
 bench-sources:
 	KERB_LONG=1 $(GO) test -count=1 -v -run 'WhatEachSourceCosts|HowLongAPictureWaits' ./agent
 
 bench-neural:
 	test/bench/neural.sh
 
-# Static binaries for the boards; the arm ones are started under emulation.
+# Static binaries for the boards. The ARM binaries are started under emulation.
 cross:
 	GOOS=linux GOARCH=amd64 $(BUILD) -o $(OUT)/kerb-linux-amd64 ./agent
 	GOOS=linux GOARCH=arm64 $(BUILD) -o $(OUT)/kerb-linux-arm64 ./agent
@@ -98,34 +102,35 @@ deb: cross
 image: cross
 	cd firmware-notes/image && $(GO) run . -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/kerb.img
 
-# A newer system for the spare slot, and the update.json to sign.
+# The system for the unused slot of a card, and the update.json to sign.
 update: cross
 	mkdir -p $(OUT)/update
 	cd firmware-notes/image && $(GO) run . -root -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/update/system.squashfs
 
-# Two images of one commit, compared.
+# Build the image of one commit twice and compare the bytes.
 image-twice: cross
 	test/image/twice $(OUT)/kerb-linux-arm64
 
-# The same image for a virtual machine, booted: wrong files, updates, and three
-# power cuts, fifty with KERB_LONG=1. Half an hour, two with it.
+# Boot the image in a virtual machine: wrong files, updates and three power cuts (fifty
+# with KERB_LONG=1). It takes half an hour, or two hours with KERB_LONG=1.
 image-vm: cross
 	test/image/prepare $(OUT)/image $(OUT)/kerb-linux-arm64
 	KERB_IMAGE=$(abspath $(OUT)/image) $(GO) test -count=1 -v -timeout 4h ./test/image
 
-# Made twice and compared, and held against lintian; with KERB_LONG=1 installed,
-# upgraded and purged in a Debian of its own.
+# Build the packages twice, compare the bytes and run lintian. With KERB_LONG=1 also
+# install, upgrade and purge them in a separate Debian.
 package:
 	test/package $(if $(KERB_LONG),$(OUT)/chroot)
 
-# The package for arm64 in a Debian under systemd, in a virtual machine. Its
-# upgrade is to the same program under a higher number.
+# The arm64 package in a Debian with systemd, in a virtual machine. The upgrade installs
+# the same program under a higher version number.
 systemd: deb
 	test/systemd/prepare $(OUT)/systemd
 	cd firmware-notes/package && $(GO) run . -version 1.0
 	test/systemd/run $(OUT)/systemd $$(ls -t $(OUT)/kerb_0*_arm64.deb | head -n 1) $(OUT)/kerb_1.0_arm64.deb
 
-# The long forms of the tests that kill, cut and starve; hours on a busy machine.
+# The long forms of the tests of spool and uplink, with kill -9, power cuts and lost
+# connections: hours on a busy machine.
 spool:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/powercut
 	$(GO) test -count=1 -run Model -v ./agent/store -rapid.checks=10000
@@ -133,11 +138,11 @@ spool:
 wire:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 30m -v ./agent/uplink ./test/e2e
 
-# Every kind of camera, cut, stalled, garbled and restarted twenty times.
+# Cut, stall, garble and restart every kind of camera, twenty times each.
 cameras:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run TestEverySourceComesBack ./agent
 
-# Half an hour of faults in cameras of every kind: nothing may grow.
+# Half an hour of faults in every kind of camera: memory and descriptors must not grow.
 soak:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run 'HalfAnHour|ALeak' ./agent
 
@@ -147,13 +152,14 @@ fuse:
 cluster:
 	cd test/nats && KERB_LONG=1 $(GO) test -count=1 -v ./...
 
-# The commissioning page in Chromium; the screenshots are left in SHOTS.
+# The page of kerb aim in Chromium. The screenshots are written to SHOTS.
 SHOTS ?= $(OUT)/shots
 aim:
 	mkdir -p $(SHOTS)
 	cd test/aim && KERB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -v ./...
 
-# What clearing costs: a simulated week and the clips, true against released.
+# Error caused by clearing: true against released counts, for a simulated week and the
+# clips.
 accuracy:
 	$(GO) test -count=1 -v ./test/accuracy
 
@@ -161,7 +167,7 @@ FUZZTIME ?= 1m
 fuzz:
 	test/fuzz $(FUZZTIME)
 
-# Two builds from two folders, compared.
+# Build the binary in two folders and compare the bytes.
 reproducible:
 	test/reproducible
 

@@ -69,7 +69,7 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	words := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: v, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
-		Sketches: sketches, Listeners: listeners, Log: words, ChildOutput: t.Err, Closed: closed,
+		Sketches: sketches, Listeners: listeners, Log: words, ChildOutput: t.Err, ClosedReason: closed,
 	}
 	return s.Run(ctx, a.For)
 }

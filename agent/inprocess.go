@@ -61,12 +61,12 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, k
 	now := func() time.Duration { return clk.ReadAll().Mono }
 	for _, c := range site.Cameras {
 		s, _ := newLocalCamera(c, pol, (*exec.Cmd).Start, now, log)
-		s.View.OnChange = publisher.CameraFaultNoter(db, c.Name)
+		s.View.OnChange = publisher.CameraFaultReporter(db, c.Name)
 		a.cameras = append(a.cameras, s)
 		a.windows.sensors = append(a.windows.sensors, s)
 	}
 	if len(site.Loops.Lanes) > 0 {
-		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.LoopFaultNoter(db), log))
+		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.LoopFaultReporter(db), log))
 	}
 	for _, c := range site.Comparisons {
 		p, err := publisher.NewComparison(c)
@@ -140,7 +140,7 @@ type windowLoop struct {
 func (w *windowLoop) Run(ctx context.Context) error {
 	begun := w.clock.ReadAll()
 	a := w.newClearer()
-	a.Begun = begun.Mono
+	a.StartMono = begun.Mono
 	return clock.RunWindows(ctx, w.clock, begun, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
 		if err := a.FillDownGaps(w.clock.ReadAll()); err != nil {
 			return err
@@ -159,7 +159,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 }
 
 func (w *windowLoop) newClearer() *publisher.Clearer {
-	a := &publisher.Clearer{Policy: w.policy, Store: w.store, Stored: w.stored, Pairs: w.pairs, Believed: w.believed, Log: w.log}
+	a := &publisher.Clearer{Policy: w.policy, Store: w.store, OnStored: w.stored, Pairs: w.pairs, Synced: w.believed, Log: w.log}
 	for _, s := range w.sensors {
 		a.Streams = append(a.Streams, s.Streams()...)
 	}
@@ -171,7 +171,7 @@ func (w *windowLoop) endWindows(ended []clock.Window, step *clock.Step) error {
 	if step != nil {
 		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
 		w.store.AddNote("clock_step", step.EventData())
-		w.book.Write("clock_step", step.EventData())
+		w.book.WriteEntry("clock_step", step.EventData())
 	}
 	for _, e := range ended {
 		var tallies []counting.Tally

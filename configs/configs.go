@@ -1,5 +1,5 @@
 // Package configs embeds the files that ship with kerb, so that one binary is
-// all there is to install: policies, sites, JSON Schemas and the ReadAsyncAPI
+// all there is to install: policies, sites, JSON Schemas and the AsyncAPI
 // document. It does not parse them; a test gives each of them to its real
 // consumer.
 package configs
@@ -29,5 +29,5 @@ func ReadSchema(name string) ([]byte, error) { return files.ReadFile(name + ".sc
 // "standard".
 func ReadPolicy(name string) ([]byte, error) { return files.ReadFile("policy-" + name + ".toml") }
 
-// ReadAsyncAPI returns the ReadAsyncAPI document of all topics and messages.
+// ReadAsyncAPI returns the AsyncAPI document of all topics and messages.
 func ReadAsyncAPI() ([]byte, error) { return files.ReadFile("asyncapi.yaml") }

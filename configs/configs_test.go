@@ -15,7 +15,7 @@ import (
 )
 
 func TestEveryShippedFileLoads(t *testing.T) {
-	paths, err := filepath.Glob("*")
+	paths, err := filepath.Glob("*.*")
 	if err != nil || len(paths) < 8 {
 		t.Fatalf("%d files, %v", len(paths), err)
 	}

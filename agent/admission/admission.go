@@ -1,3 +1,16 @@
+// Package admission reads site.toml and policy.toml, decides which policy is in
+// force, and writes that decision into the audit log.
+//
+// [Admit] compares the policy file with the one that was last in force and
+// checks its signatures as the trust mode of site.toml demands. A file with
+// mistakes, an older version or too few trusted signatures is refused; the
+// device then runs on under the last policy. A [Journal] enters start, trust,
+// admission and refusal into the audit log, and keeps the policy in force as the
+// reference for the next start.
+//
+// It refuses to run without any policy, and to go back to an older version
+// when its reference file is gone: the audit log still has the version. It
+// reaches no network and starts no program.
 package admission
 
 import (
@@ -16,82 +29,97 @@ import (
 	"kerb/agent/state"
 )
 
-// A verdict is which policy a device runs under, and what spoke against the
-// file that it was given.
+// Decision is the result of Admit: the policy that is in force on a device, and
+// why the file that was given is not in force, if it was refused.
 type Decision struct {
-	Trust      policy.Trust
-	Policy     *policy.Policy // in force
-	Signatures [][]byte
-	last       *policy.Policy // in force before; nil on a new device
-	lost       error          // why what was in force before is not known; nil if it is
-	Refused    error          // one line: why the file is not in force; nil if it is
+	Trust   policy.Trust   // mode and keys of site.toml
+	Policy  *policy.Policy // in force
+	Refused error          // one line: why the file is not in force; nil: it is
+
+	signatures   [][]byte       // of Policy, as minisign wrote them
+	previous     *policy.Policy // in force before; nil on a new device, or with referenceErr
+	referenceErr error          // why the previous policy could not be read; nil: it was read
 }
 
-// String says how the policy was trusted, for people.
-func (v Decision) String() string {
-	s := fmt.Sprintf("mode %s, %d signatures", v.Trust.Mode, len(v.Signatures))
-	if len(v.Signatures) == 1 {
+// String returns for people the trust mode, the number of signatures and the
+// comparison with the previous policy.
+func (d Decision) String() string {
+	s := fmt.Sprintf("mode %s, %d signatures", d.Trust.Mode, len(d.signatures))
+	if len(d.signatures) == 1 {
 		s = strings.TrimSuffix(s, "s")
 	}
 	switch {
-	case v.lost != nil:
-		s += "; not compared with what was in force before: " + v.lost.Error()
-	case v.last == nil:
+	case d.referenceErr != nil:
+		s += "; not compared with what was in force before: " + d.referenceErr.Error()
+	case d.previous == nil:
 		s += "; nothing was in force before"
-	case v.last.Hash() == v.Policy.Hash():
+	case d.previous.Hash() == d.Policy.Hash():
 		s += "; in force already"
 	default:
-		s += fmt.Sprintf("; version %d was in force before", v.last.Version())
+		s += fmt.Sprintf("; version %d was in force before", d.previous.Version())
 	}
 	return s
 }
 
-// refusal is a policy that this device does not take. It is one line.
+// Refusal is the error of a policy that this device does not accept. It is one
+// line. Commands exit with the code of a wrong file for it.
 type Refusal struct{ error }
 
+// NewRefusal makes a Refusal of err, which is one line.
+func NewRefusal(err error) Refusal { return Refusal{err} }
+
+// Unwrap returns the reason.
 func (r Refusal) Unwrap() error { return r.error }
 
-// judge reads the policy and its signatures and decides which one is in force.
-// The error is the file's when there is no earlier policy to go on under.
+// Admit reads the policy at path, its signatures (path.minisig and
+// path.2.minisig) and the policy that was last in force, and decides which of
+// the two policies is in force.
+//
+// If the file is refused and the last policy is still trusted, that one is in
+// force and Refused has the reason. Otherwise the error is that of the file: a
+// Refusal, a list of mistakes (mistake.List) or a read error. A trust mode that
+// is not known is an error too.
 func Admit(path string, site *config.Site) (Decision, error) {
-	v := Decision{Trust: policy.Trust{Keys: site.Trust.Keys}}
+	d := Decision{Trust: policy.Trust{Keys: site.Trust.Keys}}
 	var err error
-	if v.Trust.Mode, err = policy.ParseMode(cmp.Or(site.Trust.Mode, policy.OpenMode.String())); err != nil {
-		return v, err
+	if d.Trust.Mode, err = policy.ParseMode(cmp.Or(site.Trust.Mode, policy.OpenMode.String())); err != nil {
+		return d, err
 	}
 	var lastSignatures [][]byte
-	v.last, lastSignatures, v.lost = readAdmitted(site.Device.State)
+	d.previous, lastSignatures, d.referenceErr = readAdmitted(site.Device.State)
 	p, signatures, err := readCandidate(path)
 	if err == nil {
-		err = v.checkFile(p, signatures, site.Device.State)
+		err = d.checkFile(p, signatures, site.Device.State)
 	}
 	if err == nil {
-		v.Policy, v.Signatures = p, signatures
-		return v, nil
+		d.Policy, d.signatures = p, signatures
+		return d, nil
 	}
-	if v.last == nil {
-		return v, err
+	if d.previous == nil {
+		return d, err
 	}
-	// A key that is trusted no longer vouches for nothing.
-	if old := v.Trust.Admit(v.last, v.last, lastSignatures...); old != nil {
-		return v, Refusal{fmt.Errorf("%w; nor can the device go on under the last one: %w", mistake.First(err), old)}
+	// The last policy needs trusted signatures too: a key that was taken out of
+	// site.toml since then no longer counts.
+	if old := d.Trust.Admit(d.previous, d.previous, lastSignatures...); old != nil {
+		return d, Refusal{fmt.Errorf("%w; nor can the device go on under the last one: %w", mistake.First(err), old)}
 	}
-	v.Policy, v.Signatures, v.Refused = v.last, lastSignatures, mistake.First(err)
-	return v, nil
+	d.Policy, d.signatures, d.Refused = d.previous, lastSignatures, mistake.First(err)
+	return d, nil
 }
 
-// checkFile decides about the file's policy. Where the reference was lost, the
-// audit log still knows which version was in force.
-func (v *Decision) checkFile(p *policy.Policy, signatures [][]byte, dir string) error {
-	if err := v.Trust.Admit(p, v.last, signatures...); err != nil {
+// checkFile returns a Refusal unless the file's policy may be in force. Without
+// the previous policy it compares the version with that of the last start in the
+// audit log below dir.
+func (d *Decision) checkFile(p *policy.Policy, signatures [][]byte, dir string) error {
+	if err := d.Trust.Admit(p, d.previous, signatures...); err != nil {
 		return Refusal{err}
 	}
-	if v.last != nil {
+	if d.previous != nil {
 		return nil
 	}
 	version, err := lastVersion(filepath.Join(dir, state.AuditDir))
 	if err != nil {
-		v.lost = errors.Join(v.lost, err)
+		d.referenceErr = errors.Join(d.referenceErr, err)
 	}
 	if p.Version() < version {
 		return Refusal{fmt.Errorf("%s: refused: version %d is older than version %d, which was in force by the audit log", p.Name(), p.Version(), version)}
@@ -99,15 +127,16 @@ func (v *Decision) checkFile(p *policy.Policy, signatures [][]byte, dir string) 
 	return nil
 }
 
-// readCandidate is the policy at path with the signatures that lie beside it.
+// readCandidate reads the policy at path and the signature files beside it, of
+// which each may be missing.
 func readCandidate(path string) (*policy.Policy, [][]byte, error) {
 	p, err := policy.Load(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	var signatures [][]byte
-	for _, end := range []string{".minisig", ".2.minisig"} {
-		b, err := os.ReadFile(path + end)
+	for _, suffix := range []string{".minisig", ".2.minisig"} {
+		b, err := os.ReadFile(path + suffix)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -119,16 +148,16 @@ func readCandidate(path string) (*policy.Policy, [][]byte, error) {
 	return p, signatures, nil
 }
 
-// The comments behind the canonical form: the hash, and each line of each
-// signature.
+// The comments behind the canonical form in state.AdmittedFile: the hash, and
+// each line of each signature.
 const (
 	hashComment      = "# "
 	signatureComment = "#minisig "
-	signatureLines   = 4
+	signatureLines   = 4 // minisign: untrusted comment, signature, trusted comment, global signature
 )
 
-// admitted is the policy that was last in force with its signatures, or nil on
-// a device that had none.
+// readAdmitted reads the policy that was last in force, with its signatures,
+// from the state directory. Both are nil on a device that had none.
 func readAdmitted(dir string) (*policy.Policy, [][]byte, error) {
 	path := filepath.Join(dir, state.AdmittedFile)
 	data, err := os.ReadFile(path)
@@ -141,20 +170,22 @@ func readAdmitted(dir string) (*policy.Policy, [][]byte, error) {
 	return parseAdmitted(path, data)
 }
 
+// parseAdmitted parses the text of state.AdmittedFile. A text that differs in
+// any byte from the one that keepReference writes is an error.
 func parseAdmitted(path string, data []byte) (*policy.Policy, [][]byte, error) {
 	p, err := policy.Parse(path, data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the policy that was last in force: %w", mistake.First(err))
 	}
-	rest, whole := bytes.CutPrefix(data, append(p.Canonical(), hashComment+p.Hash()+"\n"...))
-	if !whole {
+	rest, unchanged := bytes.CutPrefix(data, append(p.Canonical(), hashComment+p.Hash()+"\n"...))
+	if !unchanged {
 		return nil, nil, fmt.Errorf("%s: the policy that was last in force was changed", path)
 	}
 	var signatures [][]byte
 	n := 0
 	for line := range bytes.Lines(rest) {
-		line, ours := bytes.CutPrefix(line, []byte(signatureComment))
-		if !ours {
+		line, found := bytes.CutPrefix(line, []byte(signatureComment))
+		if !found {
 			return nil, nil, fmt.Errorf("%s: the policy that was last in force was changed", path)
 		}
 		if n%signatureLines == 0 {
@@ -167,10 +198,11 @@ func parseAdmitted(path string, data []byte) (*policy.Policy, [][]byte, error) {
 	return p, signatures, nil
 }
 
-// remember makes the policy in force the reference for the next start.
-func (v Decision) keepReference(dir string) error {
-	b := append(v.Policy.Canonical(), hashComment+v.Policy.Hash()+"\n"...)
-	for _, s := range v.Signatures {
+// keepReference writes the policy in force with its signatures into the state
+// directory, as the reference for the next start.
+func (d Decision) keepReference(dir string) error {
+	b := append(d.Policy.Canonical(), hashComment+d.Policy.Hash()+"\n"...)
+	for _, s := range d.signatures {
 		lines := bytes.Split(bytes.TrimRight(s, "\r\n"), []byte("\n"))
 		if len(lines) != signatureLines {
 			return fmt.Errorf("a signature of %d lines: minisign writes %d", len(lines), signatureLines)
@@ -179,7 +211,5 @@ func (v Decision) keepReference(dir string) error {
 			b = append(b, signatureComment+string(bytes.TrimRight(line, "\r"))+"\n"...)
 		}
 	}
-	return state.ReplaceFile(filepath.Join(dir, state.AdmittedFile), b)
+	return state.Replace(filepath.Join(dir, state.AdmittedFile), b, "")
 }
-
-func NewRefusal(err error) Refusal { return Refusal{err} }

@@ -18,29 +18,29 @@ import (
 	"kerb/agent/state"
 )
 
-// person is a key pair.
-type person struct {
+// keyPair is the minisign key pair of one person.
+type keyPair struct {
 	public  minisign.PublicKey
 	private minisign.PrivateKey
 }
 
-func someone(t testing.TB) person {
+func newKeyPair(t testing.TB) keyPair {
 	t.Helper()
 	public, private, err := minisign.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return person{public, private}
+	return keyPair{public, private}
 }
 
-// bench is a device's two directories.
+// bench is a device: its site file, and the path of its policy file.
 type bench struct {
 	t    *testing.T
 	site *config.Site
 	file string
 }
 
-func newBench(t *testing.T, mode string, trusted ...person) bench {
+func newBench(t *testing.T, mode string, trusted ...keyPair) bench {
 	t.Helper()
 	p := bench{t: t, file: filepath.Join(t.TempDir(), "policy.toml"), site: &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: filepath.Join(t.TempDir(), "state")},
@@ -56,8 +56,8 @@ func policyText(n, epsilon string) string {
 	return strings.NewReplacer("version = 1", "version = "+n, "epsilon = 1", "epsilon = "+epsilon).Replace(policytest.Daytime)
 }
 
-// give writes the policy with its signatures.
-func (p bench) give(text string, signers ...person) {
+// writePolicy writes the policy file and the signature files of the signers.
+func (p bench) writePolicy(text string, signers ...keyPair) {
 	p.t.Helper()
 	files := map[string][]byte{"": []byte(text), ".minisig": nil, ".2.minisig": nil}
 	for i, who := range signers {
@@ -89,8 +89,9 @@ func (p bench) start() (Decision, *Journal, error) {
 	return v, b, nil
 }
 
-// runs starts and stops, and checks what is in force and why not another.
-func (p bench) runs(version int64, refused string) {
+// wantInForce starts and stops the device, and fails unless this version is in
+// force and the refusal has that text.
+func (p bench) wantInForce(version int64, refused string) {
 	p.t.Helper()
 	v, b, err := p.start()
 	if err != nil {
@@ -104,7 +105,8 @@ func (p bench) runs(version int64, refused string) {
 	}
 }
 
-func (p bench) refuses(want string) {
+// wantError fails unless the start ends with a one-line error that has this text.
+func (p bench) wantError(want string) {
 	p.t.Helper()
 	_, b, err := p.start()
 	if err == nil {
@@ -115,44 +117,44 @@ func (p bench) refuses(want string) {
 	}
 }
 
-func TestADeviceGoesOnUnderTheLastPolicyThatItTook(t *testing.T) {
-	anna, bert, eve := someone(t), someone(t), someone(t)
+func TestADeviceRunsOnUnderTheLastPolicyThatItAdmitted(t *testing.T) {
+	anna, bert, eve := newKeyPair(t), newKeyPair(t), newKeyPair(t)
 	p := newBench(t, "two-person", anna, bert)
-	p.give(policyText("2", "1"))
-	p.refuses("it is not signed")
-	p.give(policyText("2", "1"), anna)
-	p.runs(2, "")
-	p.give(policyText("1", "1"), anna)
-	p.runs(2, "version 1 is older than version 2")
-	p.give(policyText("3", "2"), anna)
-	p.runs(2, "a second person must sign")
-	p.give(policyText("3", "2"), anna, eve)
-	p.runs(2, "does not trust")
-	p.give(policyText("3", "0.5"), bert)
-	p.runs(3, "")
-	p.give(policyText("4", "99"))
-	p.runs(3, "clear.epsilon")
+	p.writePolicy(policyText("2", "1"))
+	p.wantError("it is not signed")
+	p.writePolicy(policyText("2", "1"), anna)
+	p.wantInForce(2, "")
+	p.writePolicy(policyText("1", "1"), anna)
+	p.wantInForce(2, "version 1 is older than version 2")
+	p.writePolicy(policyText("3", "2"), anna)
+	p.wantInForce(2, "a second person must sign")
+	p.writePolicy(policyText("3", "2"), anna, eve)
+	p.wantInForce(2, "does not trust")
+	p.writePolicy(policyText("3", "0.5"), bert)
+	p.wantInForce(3, "")
+	p.writePolicy(policyText("4", "99"))
+	p.wantInForce(3, "clear.epsilon")
 	if err := os.Remove(p.file); err != nil {
 		t.Fatal(err)
 	}
-	p.runs(3, "no such file")
+	p.wantInForce(3, "no such file")
 }
 
-func TestAKeyThatIsTrustedNoLongerVouchesForNothing(t *testing.T) {
-	anna, bert := someone(t), someone(t)
+func TestALastPolicyNeedsAKeyThatIsStillTrusted(t *testing.T) {
+	anna, bert := newKeyPair(t), newKeyPair(t)
 	p := newBench(t, "signed", anna)
-	p.give(policyText("2", "1"), anna)
-	p.runs(2, "")
+	p.writePolicy(policyText("2", "1"), anna)
+	p.wantInForce(2, "")
 	p.site.Trust.Keys = []minisign.PublicKey{bert.public}
-	p.refuses("nor can the device go on under the last one")
-	// What was in force is still what a new one is compared with.
-	p.give(policyText("1", "1"), bert)
-	p.refuses("version 1 is older than version 2")
-	p.give(policyText("2", "1"), bert)
-	p.runs(2, "")
+	p.wantError("nor can the device go on under the last one")
+	// A new policy is still compared with the last one.
+	p.writePolicy(policyText("1", "1"), bert)
+	p.wantError("version 1 is older than version 2")
+	p.writePolicy(policyText("2", "1"), bert)
+	p.wantInForce(2, "")
 }
 
-// Whoever takes the reference away does not take the audit log along.
+// The audit log still has the version when the reference file is removed.
 func TestWithoutItsReferenceADeviceStillKnowsTheVersion(t *testing.T) {
 	for name, harm := range map[string]func(path string) error{
 		"gone": os.Remove,
@@ -167,28 +169,28 @@ func TestWithoutItsReferenceADeviceStillKnowsTheVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newBench(t, "open")
-			p.give(policyText("2", "1"))
-			p.runs(2, "")
+			p.writePolicy(policyText("2", "1"))
+			p.wantInForce(2, "")
 			if err := harm(filepath.Join(p.site.Device.State, state.AdmittedFile)); err != nil {
 				t.Fatal(err)
 			}
-			p.give(policyText("1", "1"))
-			p.refuses("version 1 is older than version 2, which was in force by the audit log")
-			p.give(policyText("2", "1"))
-			p.runs(2, "")
+			p.writePolicy(policyText("1", "1"))
+			p.wantError("version 1 is older than version 2, which was in force by the audit log")
+			p.writePolicy(policyText("2", "1"))
+			p.wantInForce(2, "")
 		})
 	}
 }
 
-func TestWhatIsRememberedComesBack(t *testing.T) {
-	anna, bert := someone(t), someone(t)
+func TestAKeptReferenceIsReadBack(t *testing.T) {
+	anna, bert := newKeyPair(t), newKeyPair(t)
 	dir := t.TempDir()
 	p := policytest.Parse(t, policytest.Daytime)
 	for _, signatures := range [][][]byte{nil, {minisign.Sign(anna.private, p.Canonical())}, {
 		minisign.SignWithComments(anna.private, p.Canonical(), "first", "anna"),
 		bytes.ReplaceAll(minisign.Sign(bert.private, p.Canonical()), []byte("\n"), []byte("\r\n")),
 	}} {
-		if err := (Decision{Policy: p, Signatures: signatures}).keepReference(dir); err != nil {
+		if err := (Decision{Policy: p, signatures: signatures}).keepReference(dir); err != nil {
 			t.Fatal(err)
 		}
 		q, back, err := readAdmitted(dir)
@@ -204,7 +206,7 @@ func TestWhatIsRememberedComesBack(t *testing.T) {
 
 func TestAnAuditLogThatCannotBeWrittenStopsNothing(t *testing.T) {
 	p := newBench(t, "open")
-	p.give(policyText("1", "1"))
+	p.writePolicy(policyText("1", "1"))
 	if err := os.MkdirAll(p.site.Device.State, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -215,20 +217,20 @@ func TestAnAuditLogThatCannotBeWrittenStopsNothing(t *testing.T) {
 	if err != nil || v.Policy.Version() != 1 || b.StateReport()["policy"] == nil || b.StateReport()["audit"] != nil {
 		t.Fatalf("%v %v", b, err)
 	}
-	b.Write("clock_step", nil)
+	b.WriteEntry("clock_step", nil)
 	b.Close()
 }
 
-// FuzzAdmitted: whatever lies in the state directory, nothing but what was
-// written there is taken for the policy that was in force.
+// FuzzAdmitted: parseAdmitted accepts only the text that keepReference writes,
+// whatever the file in the state directory holds.
 func FuzzAdmitted(f *testing.F) {
 	p, err := policy.Parse("policy.toml", []byte(policytest.Daytime))
 	if err != nil {
 		f.Fatal(err)
 	}
 	dir := f.TempDir()
-	anna := someone(f)
-	if err := (Decision{Policy: p, Signatures: [][]byte{minisign.Sign(anna.private, p.Canonical())}}).keepReference(dir); err != nil {
+	anna := newKeyPair(f)
+	if err := (Decision{Policy: p, signatures: [][]byte{minisign.Sign(anna.private, p.Canonical())}}).keepReference(dir); err != nil {
 		f.Fatal(err)
 	}
 	good, err := os.ReadFile(filepath.Join(dir, state.AdmittedFile))

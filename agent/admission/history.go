@@ -9,7 +9,8 @@ import (
 	"kerb/agent/policy"
 )
 
-// lastEntry is the data of the newest entry of a kind, nil if there is none.
+// lastEntry returns the data of the newest audit entry of a kind below dir; nil
+// if the log has none or does not exist.
 func lastEntry(dir, kind string) (data json.RawMessage, err error) {
 	_, err = audit.VerifyLog(dir, func(e audit.Entry) error {
 		if e.Kind == kind {
@@ -23,8 +24,8 @@ func lastEntry(dir, kind string) (data json.RawMessage, err error) {
 	return data, err
 }
 
-// lastVersion is the version of the policy under which kerb run last started,
-// 0 if the log knows of none.
+// lastVersion returns the version of the policy under which kerb run last
+// started, by the audit log below dir; 0 if the log has no start.
 func lastVersion(dir string) (int64, error) {
 	data, err := lastEntry(dir, "start")
 	if err != nil || data == nil {
@@ -37,7 +38,8 @@ func lastVersion(dir string) (int64, error) {
 	return entry.Version, err
 }
 
-// trustEntry is who may sign, as the audit log has it.
+// trustEntry returns the data of a "trust" entry: the mode and the public keys
+// that may sign, in the order of site.toml.
 func trustEntry(t policy.Trust) json.RawMessage {
 	keys := make([]string, len(t.Keys))
 	for i, k := range t.Keys {
@@ -48,7 +50,7 @@ func trustEntry(t policy.Trust) json.RawMessage {
 		Keys []string `json:"keys"`
 	}{t.Mode.String(), keys})
 	if err != nil {
-		panic(err) // two kinds of text
+		panic(err) // strings cannot fail to encode
 	}
 	return b
 }

@@ -15,39 +15,44 @@ import (
 	"kerb/agent/state"
 )
 
-// A book is the audit log of a running agent, and what the state message says
-// of the policy. A log that cannot be written does not stop the counting.
+// Journal writes the audit log of a running agent and reports the policy for the
+// state message. An audit log that cannot be written is logged and does not stop
+// the counting. A nil Journal has no entries and an empty report: the
+// demonstration needs none.
 type Journal struct {
-	Audit    *audit.Log // nil where none can be written
-	Decision Decision
+	Audit    *audit.Log // nil: it cannot be written
+	Decision Decision   // of this start
 	Log      *slog.Logger
 }
 
-// openBook opens the audit log and enters the start: who may sign, which
-// policy is in force, and what was refused.
-func OpenJournal(site *config.Site, v Decision, version string, clk clock.Clock, log *slog.Logger) (*Journal, error) {
-	b := &Journal{Decision: v, Log: log}
+// OpenJournal opens the audit log in the state directory and writes the entries
+// of a start: "start" with version, the program's; "trust" if mode or keys
+// changed; and the admission or refusal of the policy. It returns only
+// audit.ErrInUse, when another process writes the log; other errors are logged.
+func OpenJournal(site *config.Site, d Decision, version string, clk clock.Clock, log *slog.Logger) (*Journal, error) {
+	j := &Journal{Decision: d, Log: log}
 	dir := filepath.Join(site.Device.State, state.AuditDir)
 	trusted, err := lastEntry(dir, "trust")
 	if err != nil {
 		log.Error("the audit log does not hold: see kerb audit verify", "err", err)
 	}
-	b.Audit, err = audit.Open(dir, WallClock(clk))
+	j.Audit, err = audit.Open(dir, WallClock(clk))
 	if errors.Is(err, audit.ErrInUse) {
 		return nil, err
 	}
 	if err != nil {
 		log.Error("nothing is entered into the audit log", "err", err)
 	}
-	b.Write("start", map[string]any{"kerb": version, "policy": v.Policy.Hash(), "version": v.Policy.Version()})
-	if now := trustEntry(v.Trust); string(trusted) != string(now) {
-		b.Write("trust", now)
+	j.WriteEntry("start", map[string]any{"kerb": version, "policy": d.Policy.Hash(), "version": d.Policy.Version()})
+	if entry := trustEntry(d.Trust); string(trusted) != string(entry) {
+		j.WriteEntry("trust", entry)
 	}
-	b.writeDecision(site.Device.State)
-	return b, nil
+	j.writeDecision(site.Device.State)
+	return j, nil
 }
 
-// believed is the clock as the audit log reads it.
+// WallClock returns the clock as audit.Open needs it: the wall-clock time, and
+// whether it is synced.
 func WallClock(clk clock.Clock) func() (time.Time, bool) {
 	return func() (time.Time, bool) {
 		r := clk.ReadAll()
@@ -55,49 +60,51 @@ func WallClock(clk clock.Clock) func() (time.Time, bool) {
 	}
 }
 
-// writeDecision enters what became of the policy file, and keeps the policy in
-// force as the reference for the next one.
-func (b *Journal) writeDecision(dir string) {
-	v := b.Decision
-	if v.lost != nil {
-		b.Log.Error("which policy was in force before is not known: an older one would not be noticed", "err", v.lost)
-		b.Write("reference_lost", map[string]any{"why": v.lost.Error()})
+// writeDecision writes the admission or refusal of the policy file, and keeps a
+// newly admitted policy in dir as the reference for the next start.
+func (j *Journal) writeDecision(dir string) {
+	d := j.Decision
+	if d.referenceErr != nil {
+		j.Log.Error("which policy was in force before is not known: an older one would not be noticed", "err", d.referenceErr)
+		j.WriteEntry("reference_lost", map[string]any{"why": d.referenceErr.Error()})
 	}
-	if v.Refused != nil {
-		b.Log.Error("policy refused: running on under the last one", "err", v.Refused, "version", v.Policy.Version(), "policy", v.Policy.Hash())
-		b.Write("policy_refused", map[string]any{"why": v.Refused.Error(), "in_force": v.Policy.Hash(), "version": v.Policy.Version()})
+	if d.Refused != nil {
+		j.Log.Error("policy refused: running on under the last one", "err", d.Refused, "version", d.Policy.Version(), "policy", d.Policy.Hash())
+		j.WriteEntry("policy_refused", map[string]any{"why": d.Refused.Error(), "in_force": d.Policy.Hash(), "version": d.Policy.Version()})
 		return
 	}
-	if v.last != nil && v.last.Hash() == v.Policy.Hash() {
+	if d.previous != nil && d.previous.Hash() == d.Policy.Hash() {
 		return
 	}
-	entry := map[string]any{"policy": v.Policy.Hash(), "version": v.Policy.Version(), "signatures": len(v.Signatures)}
-	if v.last != nil {
-		entry["previous"] = v.last.Hash()
-		entry["looser"] = policy.LooserChanges(v.last, v.Policy)
+	entry := map[string]any{"policy": d.Policy.Hash(), "version": d.Policy.Version(), "signatures": len(d.signatures)}
+	if d.previous != nil {
+		entry["previous"] = d.previous.Hash()
+		entry["looser"] = policy.LooserChanges(d.previous, d.Policy)
 	}
-	if err := v.keepReference(dir); err != nil {
-		b.Log.Error("the policy in force cannot be kept: an older one would be taken after a restart", "err", err)
+	if err := d.keepReference(dir); err != nil {
+		j.Log.Error("the policy in force cannot be kept: an older one would be taken after a restart", "err", err)
 	}
-	b.Write("policy_admitted", entry)
+	j.WriteEntry("policy_admitted", entry)
 }
 
-// write enters what happened.
-func (b *Journal) Write(kind string, data any) {
-	if b == nil || b.Audit == nil {
+// WriteEntry appends an entry to the audit log. kind is a word of a–z and _; data is
+// any value that JSON can encode, or nil. An error is logged.
+func (j *Journal) WriteEntry(kind string, data any) {
+	if j == nil || j.Audit == nil {
 		return
 	}
-	if err := b.Audit.Append(kind, data); err != nil {
-		b.Log.Error("not entered into the audit log", "kind", kind, "err", err)
+	if err := j.Audit.Append(kind, data); err != nil {
+		j.Log.Error("not entered into the audit log", "kind", kind, "err", err)
 	}
 }
 
-// head is the log's last entry as the uplink is told of it; nil if there is none.
-func (b *Journal) AuditHead() *ipc.AuditHead {
-	if b.Audit == nil {
+// AuditHead returns the number and sum of the log's last entry as the record for
+// the uplink process; nil without a log or without an entry.
+func (j *Journal) AuditHead() *ipc.AuditHead {
+	if j.Audit == nil {
 		return nil
 	}
-	h := b.Audit.Head()
+	h := j.Audit.Head()
 	m := &ipc.AuditHead{Seq: h.Seq}
 	if n, err := hex.Decode(m.Sum[:], []byte(h.Sum)); err != nil || n != len(m.Sum) {
 		return nil
@@ -105,29 +112,31 @@ func (b *Journal) AuditHead() *ipc.AuditHead {
 	return m
 }
 
-func (b *Journal) Close() {
-	b.Write("stop", nil)
-	if b.Audit != nil {
-		if err := b.Audit.Close(); err != nil {
-			b.Log.Error("close the audit log", "err", err)
+// Close writes the entry "stop" and closes the audit log. An error is logged.
+func (j *Journal) Close() {
+	j.WriteEntry("stop", nil)
+	if j.Audit != nil {
+		if err := j.Audit.Close(); err != nil {
+			j.Log.Error("close the audit log", "err", err)
 		}
 	}
 }
 
-// report is what state says of the policy and of the audit log. Whoever keeps
-// the heads can tell later whether the log was changed.
-func (b *Journal) StateReport() map[string]any {
-	if b == nil {
+// StateReport returns the member "agent" of the state message: "policy" with
+// trust mode, version and any refusal, and "audit" with the head of the log. A
+// platform that stores the heads can prove later whether the log was changed.
+func (j *Journal) StateReport() map[string]any {
+	if j == nil {
 		return nil
 	}
-	v := b.Decision
-	p := map[string]any{"trust": v.Trust.Mode.String(), "version": v.Policy.Version()}
-	if v.Refused != nil {
-		p["refused"] = v.Refused.Error()
+	d := j.Decision
+	p := map[string]any{"trust": d.Trust.Mode.String(), "version": d.Policy.Version()}
+	if d.Refused != nil {
+		p["refused"] = d.Refused.Error()
 	}
 	out := map[string]any{"policy": p}
-	if b.Audit != nil && b.Audit.Head().Seq > 0 {
-		out["audit"] = b.Audit.Head()
+	if j.Audit != nil && j.Audit.Head().Seq > 0 {
+		out["audit"] = j.Audit.Head()
 	}
 	return out
 }

@@ -137,8 +137,8 @@ func New(o Opts) *Server {
 // newest one only; the first is that of the file.
 func (s *Server) LayoutUpdates() <-chan *record.Layout { return s.layouts }
 
-// EndSession ends the session. why is one word: ended, expired, locked, stopped or
-// failed. Only the first call has an effect.
+// EndSession ends the session. why is one word: ended, expired, locked, stopped,
+// closed (by the policy's hours) or failed. Only the first call has an effect.
 func (s *Server) EndSession(why string) {
 	s.endOnce.Do(func() {
 		s.why = why

@@ -22,6 +22,10 @@ const (
 	codeDigits = 6
 	codeCount  = 1_000_000   // codes of codeDigits digits
 	idleAfter  = time.Minute // a viewer without a request for so long can be replaced by another
+
+	idBytes    = 4  // ids only tell the codes of one audit log apart: they are no secret
+	keyBytes   = 32 // random bytes of the cookie that logs a viewer in
+	tokenBytes = 16 // random bytes of the token against CSRF
 )
 
 // The errors of admit.
@@ -67,11 +71,11 @@ func (d *login) renewCode() {
 		panic(err) // crypto/rand never fails
 	}
 	d.code = fmt.Sprintf("%0*d", codeDigits, n)
-	d.id = randomHex(4)
+	d.id = randomHex(idBytes)
 	d.announce(d.code, d.id)
 }
 
-// randomHex returns so many random bytes in hexadecimal.
+// randomHex returns a number of random bytes in hexadecimal.
 func randomHex(bytes int) string {
 	b := make([]byte, bytes)
 	_, _ = rand.Read(b) // never fails
@@ -97,8 +101,8 @@ func (d *login) admit(code string) (key string, g *viewer, err error) {
 	}
 	d.wrongCodes = 0
 	d.evictIdle()
-	key = randomHex(32)
-	g = &viewer{id: d.id, key: sha256.Sum256([]byte(key)), token: randomHex(16), heard: d.now()}
+	key = randomHex(keyBytes)
+	g = &viewer{id: d.id, key: sha256.Sum256([]byte(key)), token: randomHex(tokenBytes), heard: d.now()}
 	d.viewers = append(d.viewers, g)
 	d.renewCode()
 	return key, g, nil

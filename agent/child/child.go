@@ -1,3 +1,9 @@
+// Package child is the child's side of kerb's processes: a small heap, the walls
+// and the report on them, heartbeats, and the exit status of a refusal. Package
+// process is the parent's side.
+//
+// The system's certificates are the only files that it opens. It refuses to run in
+// walls that do not hold where site.toml says strict.
 package child
 
 import (
@@ -11,13 +17,17 @@ import (
 	"kerb/agent/ipc"
 )
 
-// lean keeps a process small that allocates next to nothing while it works: Go
-// would let its heap grow to 4 MB before it looks at it for the first time.
-func ShrinkHeap() { debug.SetGCPercent(25) }
+// ShrinkHeap makes the garbage collector run after 25 % of growth. Go's default
+// of 100 % lets a heap grow to 4 MB before the first collection, which is much
+// for a process that hardly allocates while it works.
+func ShrinkHeap() { debug.SetGCPercent(gcPercent) }
 
-// trust reads whom the system believes, if the address will need it:
-// certificates are files, and behind walls there are none. They are some
-// megabytes.
+// gcPercent is the growth of the heap between two collections, chosen by hand.
+const gcPercent = 25
+
+// LoadRootCAs reads the system's root certificates into memory if address is a
+// URL over TLS. It must be called before the walls are raised, because they
+// forbid opening files. Other addresses are spared the memory, some megabytes.
 func LoadRootCAs(address string) {
 	for _, scheme := range []string{"https://", "rtsps://", "mqtts://", "wss://"} {
 		if strings.Contains(address, scheme) {
@@ -27,7 +37,8 @@ func LoadRootCAs(address string) {
 	}
 }
 
-// timeless leaves out the time, which whoever keeps the log adds.
+// DropTime is a slog ReplaceAttr function that removes the time of a log line.
+// The log of the service adds its own.
 func DropTime(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.TimeKey {
 		return slog.Attr{}
@@ -35,7 +46,9 @@ func DropTime(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// wall builds the walls of a role and tells the supervisor what holds.
+// RaiseWalls raises the walls of a role, measures them, and writes the report to
+// standard output as the first record of the process. With strict, a wall that
+// does not hold is a RefusedError; without, it is logged.
 func RaiseWalls(r cage.Role, strict bool, log *slog.Logger) (cage.Report, error) {
 	report, err := r.Apply()
 	if err != nil {
@@ -47,47 +60,50 @@ func RaiseWalls(r cage.Role, strict bool, log *slog.Logger) (cage.Report, error)
 		}
 		log.Warn("walls are missing", "err", err)
 	}
-	debug.FreeOSMemory() // what the start took and the work will not
-	return report, ipc.Write(os.Stdout, PackWalls(report))
+	debug.FreeOSMemory() // memory that only the start needed
+	return report, ipc.WriteRecord(os.Stdout, PackWalls(report))
 }
 
-// measured is a report as numbers. Its walls are in the order of the cage's
-// table, which every kerb of one build has.
+// PackWalls converts a report to its record. The walls keep the order of the
+// cage's table, which is the same for every process of one binary.
 func PackWalls(r cage.Report) *ipc.Walls {
 	w := &ipc.Walls{Landlock: uint8(r.Landlock)}
 	for i, one := range r.Walls[:min(len(r.Walls), ipc.MaxWalls)] {
 		switch {
 		case one.Holds:
-			w.State[i] = ipc.Holds
+			w.State[i] = ipc.WallHolds
 		case one.Reason != "":
-			w.State[i] = ipc.May
+			w.State[i] = ipc.WallPermitted
 		default:
-			w.State[i] = ipc.Open
+			w.State[i] = ipc.WallOpen
 		}
 	}
 	return w
 }
 
-// holding is what the state message says of one process's walls: how many
-// hold, and which should and do not.
+// SummariseWalls returns the entry of the state message for one process: hold, the
+// number of walls that hold, open, the names of those that should and do not, and
+// landlock, the kernel's ABI version. names are the walls of the cage's table.
 func SummariseWalls(w *ipc.Walls, names []cage.Wall) map[string]any {
 	hold, open := 0, []string{}
 	for i, s := range w.State {
 		switch {
-		case s == ipc.Holds:
+		case s == ipc.WallHolds:
 			hold++
-		case s == ipc.Open && i < len(names):
+		case s == ipc.WallOpen && i < len(names):
 			open = append(open, names[i].Name)
 		}
 	}
 	return map[string]any{"hold": hold, "open": open, "landlock": w.Landlock}
 }
 
-// refusedError is a process that will not run inside too weak walls.
+// RefusedError is the error of a process that does not run inside walls that do
+// not hold. Its exit status is ExitRefused.
 type RefusedError string
 
+// Error returns the reason.
 func (e RefusedError) Error() string { return string(e) }
 
-// ExitRefused is the exit status of a child process that found a wall open
-// where site.toml asks for strict.
+// ExitRefused is the exit status of a child process with a wall that does not
+// hold where site.toml says strict. The parent does not start it again.
 const ExitRefused = 3

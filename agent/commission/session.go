@@ -1,3 +1,16 @@
+// Package commission runs one aiming session: it serves the commissioning page
+// of package aim, runs the sketching process of one camera, and writes what the
+// engineer draws into site.toml.
+//
+// Every act is recorded: by a running agent, which releases the camera for the
+// session, or, where no agent runs, in the audit log and the spool. The file
+// before the latest change stays beside site.toml, and each change of the session
+// can be undone.
+//
+// It refuses a session whose start cannot be recorded, and a plan that kerb check
+// would refuse; it ends the session with the hours of the policy. It never has a
+// picture: the sketching process reads the camera, within the walls of a sensing
+// process, and sends record.Report values.
 package commission
 
 import (
@@ -21,44 +34,44 @@ import (
 	"kerb/counting"
 )
 
-func CloseListeners(ls []net.Listener) {
-	for _, l := range ls {
-		l.Close()
-	}
-}
-
-// aimSession is one session of aiming.
+// Session is one aiming session. All exported fields but JSON and Sketches must
+// be set. Run is called once.
 type Session struct {
-	admission.Files
-	Config    *config.Site
-	Decision  admission.Decision
-	Camera    int
-	Until     time.Duration // monotonic
-	Sketches  bool
-	Listeners []net.Listener
-	Closed    func() counting.Reason // why no camera may be used now; "" where it may
+	admission.Files // site.toml is the file that is edited
+	Config          *config.Site
+	Decision        admission.Decision
+	Camera          int                    // place of the camera in Config
+	Until           time.Duration          // end, on the monotonic clock since boot
+	Sketches        bool                   // the policy allows silhouettes on the page
+	Listeners       []net.Listener         // of the page; at least one
+	ClosedReason    func() counting.Reason // why the policy closes the camera now; NoReason: it is open
 
-	Out         io.Writer
-	JSON        bool
+	Out         io.Writer // for addresses, login codes and the end
+	JSON        bool      // Out gets JSON objects, one a line, instead of text
 	Log         *slog.Logger
-	ChildOutput io.Writer
+	ChildOutput io.Writer // for the log of the sketching process
 
-	log    sessionLog
-	redraw siteEditor
+	acts   sessionLog
+	editor siteEditor
 	server *aim.Server
 }
 
+// Run serves the session until it is ended on the page, its time is up, the hours
+// of the policy end, the agent is gone or ctx ends, and closes the listeners. It
+// raises the walls of a supervisor first. length is the length of the session for
+// the audit log; Until is what ends it. An error is a refusal of the agent, a
+// log or wall that is missing, or that of a listener.
 func (s *Session) Run(ctx context.Context, length time.Duration) error {
-	agreed, err := s.ReadFingerprint(s.Decision)
+	fingerprint, err := s.ReadFingerprint(s.Decision)
 	if err != nil {
 		return err
 	}
 	cam := s.Config.Cameras[s.Camera]
-	if s.log, err = openSessionLog(ctx, s.Config, s.Decision, uint16(s.Camera), agreed, length, s.Log); err != nil {
+	if s.acts, err = openSessionLog(ctx, s.Config, s.Decision, uint16(s.Camera), fingerprint, length, s.Log); err != nil {
 		return err
 	}
 	why := uint8(ipc.AimLost)
-	defer func() { s.log.end(why) }()
+	defer func() { s.acts.closeLog(why) }()
 	report, err := cage.Supervisor().Apply()
 	if err != nil {
 		return err
@@ -66,39 +79,38 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 	if err := report.Strict(); err != nil && s.Config.Device.Strict {
 		return err
 	}
-	s.redraw = siteEditor{path: s.Site, camera: s.Camera, policy: s.Decision.Policy}
-	s.server = aim.New(aim.Opts{
-		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.classNames(), Sketches: s.Sketches, Plan: plan(cam.Drawing()),
-		Now: clock.SinceBoot, Until: s.Until, AnnounceCode: s.printCode, LogAction: s.noteAct,
-		CheckPlan: s.redraw.checkPlan, SavePlan: s.redraw.savePlan, UndoPlan: s.redraw.undoSave, StoreResult: s.keepAcceptance,
-	})
+	s.editor = siteEditor{path: s.Site, camera: s.Camera, policy: s.Decision.Policy}
+	s.server = s.newServer(cam)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	seeing := make(chan struct{})
+	sketching := make(chan struct{})
 	go func() {
-		defer close(seeing)
+		defer close(sketching)
 		s.runSketchProcess(ctx, cam)
 	}()
 	go s.watchHours(ctx)
-	go func() {
-		select {
-		case <-s.log.agentGone():
-			s.server.EndSession("stopped")
-		case <-ctx.Done():
-		}
-	}()
+	go s.watchAgent(ctx)
 	ended, err := s.server.Serve(ctx, joinListeners(s.Listeners))
 	stop()
-	<-seeing
+	<-sketching
 	why = endCode(ended)
 	s.printEnd(ended)
 	return err
 }
 
-// watchHours ends the session with the policy's hours.
+// newServer makes the page's server for the camera. The session begins with it.
+func (s *Session) newServer(cam config.Camera) *aim.Server {
+	return aim.New(aim.Opts{
+		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()),
+		Now: clock.SinceBoot, Until: s.Until, AnnounceCode: s.printCode, LogAction: s.logAct,
+		CheckPlan: s.editor.checkPlan, SavePlan: s.editor.savePlan, UndoPlan: s.editor.undoSave, StoreResult: s.storeAcceptance,
+	})
+}
+
+// watchHours ends the session when the policy closes the camera.
 func (s *Session) watchHours(ctx context.Context) {
 	for ctx.Err() == nil {
-		if s.Closed() != counting.NoReason {
+		if s.ClosedReason() != counting.NoReason {
 			s.server.EndSession("closed")
 			return
 		}
@@ -109,6 +121,16 @@ func (s *Session) watchHours(ctx context.Context) {
 	}
 }
 
+// watchAgent ends the session when the agent that records it is gone.
+func (s *Session) watchAgent(ctx context.Context) {
+	select {
+	case <-s.acts.agentGone():
+		s.server.EndSession("stopped")
+	case <-ctx.Done():
+	}
+}
+
+// endCode returns the code in an ipc.Aim for the word with which aim ended.
 func endCode(word string) uint8 {
 	return map[string]uint8{
 		"ended": ipc.AimDone, "expired": ipc.AimExpired, "locked": ipc.AimGuessed, "stopped": ipc.AimStopped,
@@ -116,8 +138,8 @@ func endCode(word string) uint8 {
 	}[word]
 }
 
-// classNames are those that the policy lets be counted.
-func (s *Session) classNames() (names []string) {
+// allowedClasses returns the names of the classes that the policy allows.
+func (s *Session) allowedClasses() (names []string) {
 	for c := range counting.Class(counting.Classes) {
 		if s.Decision.Policy.AllowsClass(c) {
 			names = append(names, c.String())
@@ -126,20 +148,23 @@ func (s *Session) classNames() (names []string) {
 	return names
 }
 
-// printCode tells whoever stands at the device where the page is, and the code.
+// printCode prints the addresses of the page, a new login code, the id that
+// stands for it in the audit log, and the time that is left.
 func (s *Session) printCode(code, id string) {
 	var urls []string
 	for _, l := range s.Listeners {
 		urls = append(urls, "http://"+l.Addr().String()+"/")
 	}
+	left := s.Until - clock.SinceBoot()
 	if s.JSON {
-		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int((s.Until - clock.SinceBoot()).Seconds())})
+		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int(left.Seconds())})
 		return
 	}
 	fmt.Fprintf(s.Out, "page  %s\ncode  %s %s   (good once; the account calls it %s)\nleft  %s\n",
-		strings.Join(urls, "\n      "), code[:3], code[3:], id, (s.Until - clock.SinceBoot()).Round(time.Second))
+		strings.Join(urls, "\n      "), code[:3], code[3:], id, left.Round(time.Second))
 }
 
+// printEnd prints why the session ended and what happens to the camera next.
 func (s *Session) printEnd(why string) {
 	if s.JSON {
 		_ = json.NewEncoder(s.Out).Encode(map[string]any{"ended": why})
@@ -149,82 +174,22 @@ func (s *Session) printEnd(why string) {
 		"ended": "ended on the page", "expired": "the time is up", "locked": "too many wrong codes: start kerb aim again",
 		"stopped": "stopped", "closed": "the policy's hours are over",
 	}
-	fmt.Fprintf(s.Out, "end   %s; %s\n", words[why], s.log.nextWords())
+	fmt.Fprintf(s.Out, "end   %s; %s\n", words[why], s.acts.describeNext())
 }
 
-// note enters into the account what was done with which code.
-func (s *Session) noteAct(id, what string) {
+// logAct records an action of the page: entered, locked, changed, undone or
+// accepted. id is that of the login code, "" for none. A change gets the SHA-256
+// of the new site.toml.
+func (s *Session) logAct(id, action string) {
 	m := &ipc.Aim{Act: map[string]uint8{
 		"entered": ipc.AimEntered, "locked": ipc.AimLocked, "changed": ipc.AimChanged,
 		"undone": ipc.AimUndone, "accepted": ipc.AimAccepted,
-	}[what]}
+	}[action]}
 	if n, err := strconv.ParseUint(id, 16, 32); err == nil {
 		m.Code = uint32(n)
 	}
 	if m.Act == ipc.AimChanged || m.Act == ipc.AimUndone {
-		m.Sum = s.redraw.fileHash()
+		m.Sum = s.editor.fileHash()
 	}
-	s.log.writeAct(m)
+	s.acts.writeAct(m)
 }
-
-// joinListeners is several listeners as one.
-func joinListeners(ls []net.Listener) net.Listener {
-	if len(ls) == 1 {
-		return ls[0]
-	}
-	j := &joinedListeners{all: ls, came: make(chan accepted), done: make(chan struct{})}
-	for _, l := range ls {
-		go j.acceptFrom(l)
-	}
-	return j
-}
-
-type joinedListeners struct {
-	all  []net.Listener
-	came chan accepted
-	done chan struct{}
-}
-
-type accepted struct {
-	conn net.Conn
-	err  error
-}
-
-func (j *joinedListeners) acceptFrom(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		select {
-		case j.came <- accepted{c, err}:
-		case <-j.done:
-			if c != nil {
-				c.Close()
-			}
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (j *joinedListeners) Accept() (net.Conn, error) {
-	select {
-	case a := <-j.came:
-		return a.conn, a.err
-	case <-j.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (j *joinedListeners) Close() error {
-	select {
-	case <-j.done:
-		return nil
-	default:
-		close(j.done)
-	}
-	CloseListeners(j.all)
-	return nil
-}
-
-func (j *joinedListeners) Addr() net.Addr { return j.all[0].Addr() }

@@ -1,3 +1,10 @@
+// Package handover passes open descriptors over a Unix socket (SCM_RIGHTS,
+// unix(7)) from the supervisor to a process that is not allowed to open files.
+//
+// A request is one byte, one of the Request constants. The answer is one byte
+// with at most two descriptors, or one byte that refuses. It carries no address,
+// no path and no text in either direction. So a process that was taken over
+// cannot choose a file or an address.
 package handover
 
 import (
@@ -11,26 +18,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A hatch is a Unix socket between the supervisor and a sensing process that
-// can open nothing itself: it sends one byte, which means "my camera again" or
-// one of the few things beside it, and is handed open descriptors, or nothing.
-// Neither side can say more.
+// Conn is one end of the socket between the supervisor, which calls Serve, and a
+// child, which calls Request. The zero Conn is no connection.
 type Conn struct{ sock *net.UnixConn }
 
-// What can be asked for, and the answers.
+// The requests, with the descriptors of their answers.
 const (
-	RequestCamera = 'o' // the camera: one descriptor
-	RequestAVC    = '4' // a decoder of H.264: what it reads, what it writes
-	RequestHEVC   = '5' // a decoder of H.265, likewise
-	RequestClip   = 'c' // a decoder of MP4, likewise
-	RequestUDP    = 'u' // two UDP sockets, at an even port and the one after it
+	RequestCamera = 'o' // the camera, opened again: one descriptor
+	RequestAVC    = '4' // a decoder of H.264: its standard input and its standard output
+	RequestHEVC   = '5' // a decoder of H.265: likewise
+	RequestClip   = 'c' // a decoder of MP4: likewise
+	RequestUDP    = 'u' // two UDP sockets, at an even port and at the next one
+)
+
+// The answers, and the size of the descriptors that come with one.
+const (
 	answerOpen    = '+'
 	answerRefused = '-'
 	maxFDs        = 2
-	handedBytes   = 4 * maxFDs
+	maxFDBytes    = 4 * maxFDs // an int32 each
 )
 
-// newHatch is one end that was inherited as a descriptor.
+// NewConn makes a Conn of an inherited descriptor, and closes f. It is an error
+// where f is no Unix socket.
 func NewConn(f *os.File) (Conn, error) {
 	defer f.Close()
 	c, err := net.FileConn(f)
@@ -39,27 +49,29 @@ func NewConn(f *os.File) (Conn, error) {
 	}
 	u, ok := c.(*net.UnixConn)
 	if !ok {
-		return Conn{}, errors.New("the hatch is no Unix socket")
+		return Conn{}, errors.New("the handover is no Unix socket")
 	}
 	return Conn{u}, nil
 }
 
-// newHatches is a pair of ends: ours, and the file for a child.
+// NewPair makes a connected pair: the parent's end, and the file for a child to
+// inherit.
 func NewPair() (Conn, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return Conn{}, nil, fmt.Errorf("socketpair: %w", err)
 	}
-	child := os.NewFile(uintptr(fds[1]), "hatch")
-	h, err := NewConn(os.NewFile(uintptr(fds[0]), "hatch"))
+	child := os.NewFile(uintptr(fds[1]), "handover")
+	c, err := NewConn(os.NewFile(uintptr(fds[0]), "handover"))
 	if err != nil {
 		child.Close()
 	}
-	return h, child, err
+	return c, child, err
 }
 
-// open is for the one inside: what it asks for, opened. Only one may ask at a
-// time.
+// Request asks for one of the Request constants and returns the descriptors,
+// which the caller closes. It waits for at most PictureTimeout or until the
+// deadline of ctx. It must not be called by two goroutines at once.
 func (c Conn) Request(ctx context.Context, what byte) ([]int, error) {
 	limit := time.Now().Add(PictureTimeout)
 	if end, ok := ctx.Deadline(); ok && end.Before(limit) {
@@ -72,7 +84,7 @@ func (c Conn) Request(ctx context.Context, what byte) ([]int, error) {
 		return nil, fmt.Errorf("ask for the camera: %w", err)
 	}
 	var answer [1]byte
-	oob := make([]byte, unix.CmsgSpace(handedBytes))
+	oob := make([]byte, unix.CmsgSpace(maxFDBytes))
 	_, n, _, _, err := c.sock.ReadMsgUnix(answer[:], oob)
 	if err != nil {
 		return nil, fmt.Errorf("be handed the camera: %w", err)
@@ -91,12 +103,14 @@ func (c Conn) Request(ctx context.Context, what byte) ([]int, error) {
 	return fds, nil
 }
 
-// minInterval is the least time between two openings: a camera, or a process, that
-// asks for ever more gets them slowly.
+// minInterval is the least time between two answers, chosen by hand. It bounds
+// the work that a camera which breaks at once, or a process that was taken over,
+// can cause.
 const minInterval = 100 * time.Millisecond
 
-// serve is for the one outside: opens for whoever asks, until the other end is
-// closed. What is asked is one byte.
+// Serve answers requests with the files that open returns, which it closes, until
+// the other end is closed or ctx ends. An error of open is passed to failed, and
+// the child is refused without the reason.
 func (c Conn) Serve(ctx context.Context, open func(context.Context, byte) ([]*os.File, error), failed func(error)) {
 	for ctx.Err() == nil {
 		var b [1]byte
@@ -118,7 +132,7 @@ func (c Conn) Serve(ctx context.Context, open func(context.Context, byte) ([]*os
 	}
 }
 
-// sendFiles sends descriptors and closes its own.
+// sendFiles sends the descriptors of files and closes its own.
 func (c Conn) sendFiles(files []*os.File) error {
 	fds, err := DetachFDs(files)
 	if err != nil {
@@ -131,7 +145,8 @@ func (c Conn) sendFiles(files []*os.File) error {
 	return err
 }
 
-// loose takes the descriptors out of files, which are closed.
+// DetachFDs duplicates the descriptors of files (F_DUPFD_CLOEXEC) and closes the
+// files. After an error no descriptor stays open.
 func DetachFDs(files []*os.File) (fds []int, err error) {
 	for _, f := range files {
 		raw, e := f.SyscallConn()
@@ -162,13 +177,14 @@ func (c Conn) Close() error {
 	return c.sock.Close()
 }
 
-// An opener gives descriptors: a hatch asks for them, a door opens them.
+// Requester returns open descriptors for one of the Request constants: Conn asks
+// another process for them, opener.Local opens them in this one.
 type Requester interface {
 	Request(ctx context.Context, what byte) ([]int, error)
 }
 
-// pictureTime is how long one picture, or one opening, may take. The drivers give
-// up much sooner.
+// PictureTimeout is the longest that one picture or one request may take, chosen
+// by hand. The drivers' own limits are much shorter.
 const PictureTimeout = 30 * time.Second
 
 // PrivateDevicesHint returns what to do where systemd hides all devices from

@@ -6,86 +6,92 @@ import (
 	"time"
 )
 
-// Pause tells a sensing process to close its camera and to count nothing, or to
-// begin again: somebody aims the camera.
+// Pause tells a sensing process to close its camera and to stop counting (On),
+// or to open it and to count again. The supervisor sends it while kerb aim has
+// the camera.
 type Pause struct{ On bool }
 
-func (*Pause) recordKind() byte   { return 20 }
-func (m *Pause) layout(p *cursor) { p.flag(&m.On) }
-func (m *Pause) validate() error  { return nil }
+func (*Pause) recordKind() byte       { return 20 }
+func (m *Pause) walkFields(p *cursor) { p.walkBool(&m.On) }
+func (m *Pause) checkRanges() error   { return nil }
 
-// What an Aim tells.
+// The acts of a session of aiming, for Aim.Act.
 const (
-	AimStart    = iota + 1 // asks to begin; told on when it was granted
-	AimGranted             // the answer
-	AimRefused             // the other answer
-	AimEntered             // somebody knew the code
-	AimLocked              // too many did not
+	AimStart    = iota + 1 // kerb aim asks for a camera; sent on to the uplink once granted
+	AimGranted             // the supervisor's answer: the camera is closed
+	AimRefused             // the supervisor's answer: no, see Why
+	AimEntered             // a viewer gave the right code
+	AimLocked              // too many wrong codes
 	AimChanged             // site.toml was written; Sum is its SHA-256
-	AimUndone              // the one before came back; Sum is its SHA-256
+	AimUndone              // the former site.toml was written back; Sum is its SHA-256
 	AimAccepted            // a tally by hand became the acceptance record
-	AimEnd                 // it is over
+	AimEnd                 // the session ended, see Why
 	aimActs
 )
 
-// Why an Aim was refused, or ended.
+// The reasons of AimRefused and AimEnd, for Aim.Why.
 const (
-	AimBusy    = iota + 1 // refused: somebody else aims
-	AimStale              // refused: the two files are not those that kerb run read
-	AimNever              // refused: the policy or the site knows no such thing
-	AimDone               // ended: on the page
-	AimExpired            // ended: the time is up
-	AimGuessed            // ended: too many wrong codes
-	AimStopped            // ended: on the terminal, or kerb run stopped
-	AimLost               // ended: kerb aim is gone
-	AimClosed             // ended: the policy's hours did
+	AimBusy      = iota + 1 // refused: another session is open
+	AimStale                // refused: the two files are not those that kerb run read
+	AimForbidden            // refused: the site has no such camera, or the policy not so much time
+	AimDone                 // ended: on the page
+	AimExpired              // ended: the time is up
+	AimGuessed              // ended: too many wrong codes
+	AimStopped              // ended: on the terminal, or kerb run stopped
+	AimLost                 // ended: the connection to kerb aim broke
+	AimClosed               // ended: the policy's hours did
 	aimWhys
 )
 
-// Aim is what kerb aim and the supervisor tell each other of one session of
-// aiming, and what the supervisor tells the uplink of it.
+// Aim is one act of a session of aiming, between kerb aim and the supervisor,
+// and from the supervisor to the uplink.
 type Aim struct {
-	N      uint64        // for the uplink
-	Sensor uint16        // its place in site.toml
+	N      uint64        // number in the supervisor's queue; set for the uplink only
+	Sensor uint16        // index of the camera in site.toml
 	Act    uint8         // AimStart…
-	Why    uint8         // AimBusy…; 0 where there is nothing to say
-	Code   uint32        // names the code that was used; 0 before there was one
-	For    time.Duration // AimStart: for how long
-	Sum    [32]byte      // AimStart: what the two files are; AimChanged
+	Why    uint8         // AimBusy…; 0 for the other acts
+	Code   uint32        // identifies the code that was used; 0 before there was one
+	For    time.Duration // AimStart: the time asked for, at most 1 h
+	Sum    [32]byte      // AimStart: fingerprint of the two files; AimChanged, AimUndone: SHA-256 of site.toml
 }
 
 func (*Aim) recordKind() byte { return 21 }
 
-func (m *Aim) layout(p *cursor) {
-	lay64(p, &m.N)
-	p.u16(&m.Sensor)
-	p.u8(&m.Act, &m.Why)
-	p.u32(&m.Code)
-	lay64(p, &m.For)
+func (m *Aim) walkFields(p *cursor) {
+	walk64(p, &m.N)
+	p.walkUint16(&m.Sensor)
+	p.walkUint8(&m.Act, &m.Why)
+	p.walkUint32(&m.Code)
+	walk64(p, &m.For)
 	for i := range m.Sum {
-		p.u8(&m.Sum[i])
+		p.walkUint8(&m.Sum[i])
 	}
 }
 
-func (m *Aim) validate() error {
-	if m.Act == 0 || m.Act >= aimActs || m.Why >= aimWhys || m.For < 0 || m.For > time.Hour {
+// maxAimTime bounds what a session may ask for. The policy's own limit, at most
+// as long, is checked by the supervisor.
+const maxAimTime = time.Hour
+
+func (m *Aim) checkRanges() error {
+	if m.Act == 0 || m.Act >= aimActs || m.Why >= aimWhys || m.For < 0 || m.For > maxAimTime {
 		return fmt.Errorf("aiming: act %d, why %d, for %s", m.Act, m.Why, m.For)
 	}
 	return nil
 }
 
-// Word returns the act as the audit log and the event name it.
-func (m *Aim) Word() string {
+// ActWord returns the act as the audit log and the event name it; "" for AimGranted
+// and AimRefused, which neither gets.
+func (m *Aim) ActWord() string {
 	return map[uint8]string{
 		AimStart: "start", AimEntered: "entered", AimLocked: "locked", AimChanged: "changed",
 		AimUndone: "undone", AimAccepted: "accepted", AimEnd: "end",
 	}[m.Act]
 }
 
-// Data returns the fields of the act for the audit log and the event: the
+// EventData returns the fields of the act for the audit log and the event: the
 // camera's name ("" for none), the code by its name, and the act's details. It
 // holds no count and no part of a picture.
-func (m *Aim) Data(camera string) map[string]any {
+func (m *Aim) EventData(camera string) map[string]any {
 	data := map[string]any{}
 	if camera != "" {
 		data["camera"] = camera
@@ -104,6 +110,7 @@ func (m *Aim) Data(camera string) map[string]any {
 	return data
 }
 
+// endWord returns the reason of an end as the audit log and the event name it.
 func (m *Aim) endWord() string {
 	return map[uint8]string{
 		AimDone: "done", AimExpired: "expired", AimGuessed: "guessed", AimStopped: "stopped",

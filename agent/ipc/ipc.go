@@ -1,12 +1,14 @@
-// Package parcel carries windows between kerb's processes: records of one
-// fixed size, of a few kinds, in which nothing but numbers fits. There is no
-// text, no length and no list in them, so there is nothing to parse: a record
-// is right to the last byte, or whoever sent it is not to be trusted.
+// Package ipc encodes and decodes the records that kerb's processes exchange
+// over pipes and the aim socket. Every record has 256 bytes and holds numbers
+// only: no text, no length and no list, so that a picture does not fit in and a
+// decoder has no length to trust. Integers are little-endian.
 //
 // It refuses a wrong length, mark, version, kind or checksum, bytes that should
-// be zero and are not, and values out of their range. Records are written by
-// one write(2) of less than PIPE_BUF bytes, so that two goroutines may share a
-// pipe and a process that is killed leaves no half of one.
+// be zero and are not, and values out of their range. A sender of such a record
+// is not to be trusted, so its reader ends it.
+//
+// One write(2) of less than PIPE_BUF bytes writes a record. Two goroutines may
+// therefore share a pipe, and a process that is killed leaves no half record.
 package ipc
 
 import (
@@ -18,34 +20,36 @@ import (
 	"time"
 )
 
-// Size of every record, in bytes.
-const Size = 256
+// recordSize is the size of every record in bytes. It is below PIPE_BUF (4096
+// on Linux), up to which a write to a pipe is atomic (pipe(7)).
+const recordSize = 256
 
-// The head is mark, version and kind, eight bytes with two to spare; the last
-// four bytes are the CRC-32C of all before them.
+// The layout of a record: mark, version and kind, two bytes of zero, the
+// fields, zeros, and in the last four bytes the CRC-32C of all bytes before.
 const (
-	mark    = "kerb"
-	version = 1
-	headLen = 8
-	sumAt   = Size - 4
+	recordMark    = "kerb"
+	recordVersion = 1
+	headSize      = 8
+	checksumAt    = recordSize - 4
 )
 
-// ErrForeign is what is no record of ours.
+// ErrForeign is wrapped by the error of a read whose bytes are not a valid record.
 var ErrForeign = errors.New("not a record")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Message is a pointer to one of Begin, Cut, Tally, Window, Step, Alive, Walls,
-// Event, Fault, View, Head, Board, Stored, Finish, Pause and Aim.
-type Message interface {
-	recordKind() byte
-	layout(*cursor)
-	validate() error
+// Record is the content of one record: a pointer to one of Begin, CloseWindow,
+// Tally, Window, Step, Heartbeat, Walls, SensorLost, LoopFault, CameraFault,
+// AuditHead, Board, Stored, Finish, Pause and Aim.
+type Record interface {
+	recordKind() byte   // the number of the kind on the wire
+	walkFields(*cursor) // encodes or decodes the fields in their order
+	checkRanges() error // refuses values that cannot be
 }
 
-// blank is an empty message of a kind, or nil.
-func blank(kind byte) Message {
-	for _, m := range [...]Message{
+// newRecord returns a zero record of a kind, or nil for an unknown kind.
+func newRecord(kind byte) Record {
+	for _, m := range [...]Record{
 		new(Begin), new(CloseWindow), new(Tally), new(Window), new(Step), new(Heartbeat), new(Walls), new(SensorLost), new(Stored), new(Finish),
 		new(LoopFault), new(AuditHead), new(Pause), new(Aim), new(Board), new(CameraFault),
 	} {
@@ -56,75 +60,80 @@ func blank(kind byte) Message {
 	return nil
 }
 
-// Write sends one message. A message that its reader would refuse is an error
-// and is not sent.
-func Write(w io.Writer, m Message) error {
-	if err := m.validate(); err != nil {
+// WriteRecord encodes m and writes it to w in one call. A record that a reader would
+// refuse is an error and is not written.
+func WriteRecord(w io.Writer, m Record) error {
+	if err := m.checkRanges(); err != nil {
 		return err
 	}
-	var b [Size]byte
-	copy(b[:], mark)
-	b[4], b[5] = version, m.recordKind()
-	m.layout(&cursor{b: b[headLen:sumAt], writing: true})
-	binary.LittleEndian.PutUint32(b[sumAt:], crc32.Checksum(b[:sumAt], castagnoli))
+	var b [recordSize]byte
+	copy(b[:], recordMark)
+	b[4], b[5] = recordVersion, m.recordKind()
+	m.walkFields(&cursor{b: b[headSize:checksumAt], writing: true})
+	binary.LittleEndian.PutUint32(b[checksumAt:], crc32.Checksum(b[:checksumAt], castagnoli))
 	_, err := w.Write(b[:])
 	return err
 }
 
-// Read waits for one message, which is a pointer to one of the kinds. io.EOF
-// is the end between two records; ErrForeign wraps whatever is wrong with one.
-func Read(r io.Reader) (Message, error) {
-	var b [Size]byte
+// ReadRecord reads one record from r and decodes it. The error is io.EOF where r ends
+// between two records, wraps ErrForeign where the record is torn or invalid, and
+// is otherwise the error of r.
+func ReadRecord(r io.Reader) (Record, error) {
+	var b [recordSize]byte
 	switch n, err := io.ReadFull(r, b[:]); {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("%w: %d bytes", ErrForeign, n)
 	case err != nil:
 		return nil, err
 	}
-	return parse(&b)
+	return parseRecord(&b)
 }
 
-func parse(b *[Size]byte) (Message, error) {
-	if string(b[:4]) != mark || b[4] != version || b[6]|b[7] != 0 {
-		return nil, fmt.Errorf("%w: begins with %x", ErrForeign, b[:headLen])
+// parseRecord decodes a record and checks every byte of it.
+func parseRecord(b *[recordSize]byte) (Record, error) {
+	if string(b[:4]) != recordMark || b[4] != recordVersion || b[6]|b[7] != 0 {
+		return nil, fmt.Errorf("%w: begins with %x", ErrForeign, b[:headSize])
 	}
-	if binary.LittleEndian.Uint32(b[sumAt:]) != crc32.Checksum(b[:sumAt], castagnoli) {
+	if binary.LittleEndian.Uint32(b[checksumAt:]) != crc32.Checksum(b[:checksumAt], castagnoli) {
 		return nil, fmt.Errorf("%w: wrong checksum", ErrForeign)
 	}
-	m := blank(b[5])
+	m := newRecord(b[5])
 	if m == nil {
 		return nil, fmt.Errorf("%w: kind %d", ErrForeign, b[5])
 	}
-	p := cursor{b: b[headLen:sumAt]}
-	m.layout(&p)
+	p := cursor{b: b[headSize:checksumAt]}
+	m.walkFields(&p)
 	for _, rest := range p.b {
-		if rest != 0 || p.wrong {
+		if rest != 0 || p.badBool {
 			return nil, fmt.Errorf("%w: kind %d has something between its values", ErrForeign, b[5])
 		}
 	}
-	if err := m.validate(); err != nil {
+	if err := m.checkRanges(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	return m, nil
 }
 
-// cursor is where a message lays its values, one after another. The same walk
-// writes and reads, so that the two cannot differ.
+// cursor is a position in the fields of a record. Each walk method encodes or
+// decodes one field and moves on. A record has one walkFields for both
+// directions, so that the two cannot differ.
 type cursor struct {
-	b       []byte
-	writing bool
-	wrong   bool
+	b       []byte // the bytes not walked yet
+	writing bool   // encode; false: decode
+	badBool bool   // a decoded bool was neither 0 nor 1
 }
 
-func (p *cursor) next(n int) []byte {
+// nextBytes returns the next n bytes and moves past them.
+func (p *cursor) nextBytes(n int) []byte {
 	b := p.b[:n]
 	p.b = p.b[n:]
 	return b
 }
 
-func lay64[T ~int64 | ~uint64](p *cursor, vs ...*T) {
+// walk64 encodes or decodes integers of 64 bits.
+func walk64[T ~int64 | ~uint64](p *cursor, vs ...*T) {
 	for _, v := range vs {
-		b := p.next(8)
+		b := p.nextBytes(8)
 		if p.writing {
 			binary.LittleEndian.PutUint64(b, uint64(*v))
 		} else {
@@ -133,8 +142,9 @@ func lay64[T ~int64 | ~uint64](p *cursor, vs ...*T) {
 	}
 }
 
-func (p *cursor) u32(v *uint32) {
-	b := p.next(4)
+// walkUint32 encodes or decodes an integer of 32 bits.
+func (p *cursor) walkUint32(v *uint32) {
+	b := p.nextBytes(4)
 	if p.writing {
 		binary.LittleEndian.PutUint32(b, *v)
 	} else {
@@ -142,8 +152,9 @@ func (p *cursor) u32(v *uint32) {
 	}
 }
 
-func (p *cursor) u16(v *uint16) {
-	b := p.next(2)
+// walkUint16 encodes or decodes an integer of 16 bits.
+func (p *cursor) walkUint16(v *uint16) {
+	b := p.nextBytes(2)
 	if p.writing {
 		binary.LittleEndian.PutUint16(b, *v)
 	} else {
@@ -151,9 +162,10 @@ func (p *cursor) u16(v *uint16) {
 	}
 }
 
-func (p *cursor) u8(vs ...*uint8) {
+// walkUint8 encodes or decodes integers of 8 bits.
+func (p *cursor) walkUint8(vs ...*uint8) {
 	for _, v := range vs {
-		b := p.next(1)
+		b := p.nextBytes(1)
 		if p.writing {
 			b[0] = *v
 		} else {
@@ -162,8 +174,10 @@ func (p *cursor) u8(vs ...*uint8) {
 	}
 }
 
-func (p *cursor) flag(v *bool) {
-	b := p.next(1)
+// walkBool encodes or decodes a bool as a byte of 0 or 1. Any other byte sets
+// badBool.
+func (p *cursor) walkBool(v *bool) {
+	b := p.nextBytes(1)
 	if p.writing {
 		if *v {
 			b[0] = 1
@@ -171,7 +185,7 @@ func (p *cursor) flag(v *bool) {
 		return
 	}
 	*v = b[0] == 1
-	p.wrong = p.wrong || b[0] > 1
+	p.badBool = p.badBool || b[0] > 1
 }
 
 // DrainTimeout limits how long a stopping agent waits for the broker's

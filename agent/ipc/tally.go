@@ -8,22 +8,24 @@ import (
 	"kerb/counting"
 )
 
-// Tally is one window of one stream, in numbers only: which stream and which
-// window is a place in a list that both ends have.
+// Tally is counting.Tally of one window and one stream, in numbers only: the
+// window is given by its number, the stream by its index in a list that both
+// ends have.
 type Tally struct {
-	N         uint64
-	Stream    uint16 // its place among the streams of site.toml, or of one sensor
-	Quality   uint8
-	Reason    uint8
-	Observed  time.Duration
-	Instants  uint32
+	N         uint64        // number of the window
+	Stream    uint16        // index among the streams of the sensor; to the uplink, among those of site.toml
+	Quality   uint8         // counting.Quality
+	Reason    uint8         // counting.Reason; 0 where the quality is OK
+	Observed  time.Duration // at most 24 h
+	Instants  uint32        // pictures of a polled camera; 0 for other streams
 	Crossings [counting.Classes][counting.Directions]uint32
 	Presence  [counting.Classes]time.Duration
 	Peak      [counting.Classes]uint32
 }
 
-// Pack is a window's tally without what its reader knows.
-func Pack(n uint64, stream int, t counting.Tally) *Tally {
+// PackTally returns t as the record of window n and the stream with the index stream.
+// It leaves out the stream's name and the window's times, which the reader has.
+func PackTally(n uint64, stream int, t counting.Tally) *Tally {
 	return &Tally{
 		N: n, Stream: uint16(stream), Quality: uint8(t.Quality), Reason: uint8(t.Reason),
 		Observed: t.Observed, Instants: t.Instants, Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
@@ -32,29 +34,30 @@ func Pack(n uint64, stream int, t counting.Tally) *Tally {
 
 func (*Tally) recordKind() byte { return 10 }
 
-func (t *Tally) layout(p *cursor) {
-	lay64(p, &t.N)
-	p.u16(&t.Stream)
-	p.u8(&t.Quality, &t.Reason)
-	lay64(p, &t.Observed)
-	p.u32(&t.Instants)
+func (t *Tally) walkFields(p *cursor) {
+	walk64(p, &t.N)
+	p.walkUint16(&t.Stream)
+	p.walkUint8(&t.Quality, &t.Reason)
+	walk64(p, &t.Observed)
+	p.walkUint32(&t.Instants)
 	for c := range t.Crossings {
 		for d := range t.Crossings[c] {
-			p.u32(&t.Crossings[c][d])
+			p.walkUint32(&t.Crossings[c][d])
 		}
-		lay64(p, &t.Presence[c])
-		p.u32(&t.Peak[c])
+		walk64(p, &t.Presence[c])
+		p.walkUint32(&t.Peak[c])
 	}
 }
 
-// Bounds of what a street can bring. More is no count but a fault, or a way to
-// smuggle something out.
+// The bounds of a plausible tally, chosen by hand. A tally above them comes from
+// a fault, or carries something else than a count.
 const (
-	maxRate    = 50   // crossings of one class in one direction, a second
-	maxPresent = 1000 // objects in one zone at once
+	maxCrossingRate = 50             // crossings of one class in one direction, per second
+	maxPresence     = 1000           // objects in one zone at once
+	maxObserved     = 24 * time.Hour // the longest window of a policy
 )
 
-func (t *Tally) validate() error {
+func (t *Tally) checkRanges() error {
 	switch {
 	case t.Quality > uint8(counting.Gap):
 		return fmt.Errorf("quality %d", t.Quality)
@@ -62,18 +65,18 @@ func (t *Tally) validate() error {
 		return fmt.Errorf("reason %d", t.Reason)
 	case (t.Quality == uint8(counting.OK)) != (t.Reason == 0):
 		return errors.New("quality and reason contradict each other")
-	case t.Observed < 0 || t.Observed > 24*time.Hour:
+	case t.Observed < 0 || t.Observed > maxObserved:
 		return fmt.Errorf("observed for %s", t.Observed)
-	case t.Instants > 24*60*60:
+	case t.Instants > uint32(maxObserved/time.Second): // at most one a second
 		return fmt.Errorf("observed at %d instants", t.Instants)
 	}
 	seen := max(t.Observed, time.Duration(t.Instants)*time.Second)
 	for c := range t.Peak {
-		if t.Peak[c] > maxPresent || t.Presence[c] < 0 || t.Presence[c] > seen*maxPresent {
+		if t.Peak[c] > maxPresence || t.Presence[c] < 0 || t.Presence[c] > seen*maxPresence {
 			return fmt.Errorf("presence of class %d", c)
 		}
 		for _, n := range t.Crossings[c] {
-			if time.Duration(n)*time.Second > maxRate*(t.Observed+time.Second) {
+			if time.Duration(n)*time.Second > maxCrossingRate*(t.Observed+time.Second) {
 				return fmt.Errorf("%d crossings in %s", n, t.Observed)
 			}
 		}
@@ -81,8 +84,9 @@ func (t *Tally) validate() error {
 	return nil
 }
 
-// Unpack is the tally of stream s in window w, or an error if it says more
-// than that stream in that window can.
+// Unpack returns the tally of stream s in window w. It is an error where t is of
+// another window, was observed for longer than the window, or counts a class or
+// a kind of number that s does not have.
 func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 	out := counting.Tally{
 		Stream: s.ID, Kind: s.Kind, Start: w.Start.Time(), End: w.End.Time(), Mono: w.Mono,

@@ -1,3 +1,10 @@
+// Package opener opens one camera, and the programs that its source needs, for a
+// process without the right to open: it dials, opens a device or a recording, and
+// starts the program of a command source or ffmpeg.
+//
+// It refuses requests other than those of package handover. It does not read from
+// a camera: it returns open descriptors. The one text that it reads is the standard
+// error of the programs, within the bounds of process.CopyStderr.
 package opener
 
 import (
@@ -22,31 +29,33 @@ import (
 	"kerb/agent/process"
 )
 
-// A door opens one camera, and what it needs, for whoever may open nothing: it
-// dials, opens a device or a recording, or starts a program. It reads nothing
-// of what comes out.
+// Opener opens one camera, for one request at a time. Signal may be called at the
+// same time.
 type Opener struct {
 	camera      config.Camera
-	pixels      int
+	maxPixels   int
 	startFunc   func(*exec.Cmd) error
 	childOutput io.Writer
 	log         *slog.Logger
 
 	mu       sync.Mutex
-	programs map[byte]*exec.Cmd // by what was asked for
+	programs map[byte]*exec.Cmd // by the request that they answer
 }
 
-func New(c config.Camera, pixels int, start func(*exec.Cmd) error, words io.Writer, log *slog.Logger) *Opener {
-	return &Opener{camera: c, pixels: pixels, startFunc: start, childOutput: words, log: log, programs: map[byte]*exec.Cmd{}}
+// New makes an Opener of c. Decoders scale pictures down to at most maxPixels of
+// luma. start starts programs, such as process.Starter.Start; their log lines go
+// to childOutput.
+func New(c config.Camera, maxPixels int, start func(*exec.Cmd) error, childOutput io.Writer, log *slog.Logger) *Opener {
+	return &Opener{camera: c, maxPixels: maxPixels, startFunc: start, childOutput: childOutput, log: log, programs: map[byte]*exec.Cmd{}}
 }
 
-// dialTimeout is how long a camera may take to answer. A second packet is sent
-// after one second, a third after three.
+// dialTimeout is the longest that a TCP connection to a camera may take. Linux
+// repeats the SYN after one and after three seconds, so that two may be lost.
 const dialTimeout = 3500 * time.Millisecond
 
-// open opens what is asked for. What was opened before is over then, and its
-// program is ended.
-func (d *Opener) Open(ctx context.Context, what byte) ([]*os.File, error) {
+// OpenFiles answers a request of package handover with open files, which the caller
+// closes. A program that answered the same request before is killed.
+func (d *Opener) OpenFiles(ctx context.Context, what byte) ([]*os.File, error) {
 	switch what {
 	case handover.RequestCamera:
 		return d.openCamera(ctx)
@@ -115,6 +124,7 @@ func CheckPermanent(c config.Camera) error {
 	return nil
 }
 
+// oneFile returns a file as the answer to a request.
 func oneFile(f *os.File, err error) ([]*os.File, error) {
 	if err != nil {
 		return nil, err
@@ -122,17 +132,24 @@ func oneFile(f *os.File, err error) ([]*os.File, error) {
 	return []*os.File{f}, nil
 }
 
-// openDevice opens a camera of the kernel, whose character devices are of
-// major number 81. Go must not wait for it: a driver that can be read takes the
-// first poll of an idle camera for the wish to read, and is busy then for whoever
-// maps its buffers. So it becomes non-blocking only when Go has it already.
+// videoMajor is the major number of Video4Linux character devices (Linux,
+// Documentation/admin-guide/devices.txt).
+const videoMajor = 81
+
+// OpenDevice opens a Video4Linux camera for reading and writing. It refuses every
+// other file.
+//
+// Go's runtime must not poll the descriptor: on the first poll of an idle camera
+// a driver with read(2) starts to capture for reading, and then refuses to map
+// its buffers (EBUSY). The descriptor is therefore made non-blocking only after
+// os.NewFile has seen it as blocking.
 func OpenDevice(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w%s", path, err, handover.PrivateDevicesHint())
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(uint64(st.Rdev)) != 81 {
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(uint64(st.Rdev)) != videoMajor {
 		unix.Close(fd)
 		return nil, fmt.Errorf("%s is no camera", path)
 	}
@@ -158,20 +175,20 @@ func cameraProgram(csi config.CSISource) ([]string, error) {
 	return nil, errors.New("csi cameras need rpicam-vid, which is not installed: apt install rpicam-apps")
 }
 
-// errNoDecoder says what to do about it.
+// errNoDecoder is returned for a decoder where ffmpeg is not installed.
 var errNoDecoder = errors.New("H.264, H.265 and clips need ffmpeg, which is not installed: apt install ffmpeg, or let the camera send JPEGs")
 
-// startDecoder starts ffmpeg between two pipes. It has no address, so it needs no
-// network, and no password; it gives luma only, at the rate and in the size
-// that are looked at.
+// startDecoder starts ffmpeg with a pipe on its standard input and output. It
+// gets no address and no password, and needs no network. It delivers luma only,
+// at the rate and in the size that the detector needs.
 func (d *Opener) startDecoder(what byte) ([]*os.File, error) {
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		return nil, errNoDecoder
 	}
-	words := clipDecoderArgs(d.pixels)
+	words := clipDecoderArgs(d.maxPixels)
 	if what != handover.RequestClip {
-		words = streamDecoderArgs(map[byte]string{handover.RequestAVC: "h264", handover.RequestHEVC: "hevc"}[what], d.camera.FrameInterval(), d.pixels)
+		words = streamDecoderArgs(map[byte]string{handover.RequestAVC: "h264", handover.RequestHEVC: "hevc"}[what], d.camera.FrameInterval(), d.maxPixels)
 	}
 	in, out, err := d.startProgram(what, append([]string{path}, words...), true)
 	if err != nil {
@@ -180,13 +197,18 @@ func (d *Opener) startDecoder(what byte) ([]*os.File, error) {
 	return []*os.File{in, out}, nil
 }
 
-// streamDecoderArgs is what ffmpeg is told. A picture's time is when it came, since a bare
-// stream has none; -probesize and the flags keep it from collecting pictures
-// before it gives any.
+// minSpacing is the least time between two pictures that ffmpeg delivers, as a
+// share of the interval asked for; chosen by hand. Below 1, it keeps pictures
+// that come a little early.
+const minSpacing = 0.75
+
+// streamDecoderArgs returns the arguments of ffmpeg for a stream. A picture's time
+// is its arrival, since a bare stream has no times. -probesize and the flags keep
+// ffmpeg from collecting pictures before it delivers the first.
 func streamDecoderArgs(codec string, every time.Duration, pixels int) []string {
 	filter := "null"
 	if every > 0 {
-		filter = fmt.Sprintf("select='isnan(prev_selected_t)+gte(t-prev_selected_t,%.3f)'", 0.75*every.Seconds())
+		filter = fmt.Sprintf("select='isnan(prev_selected_t)+gte(t-prev_selected_t,%.3f)'", minSpacing*every.Seconds())
 	}
 	return []string{
 		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
@@ -196,8 +218,8 @@ func streamDecoderArgs(codec string, every time.Duration, pixels int) []string {
 	}
 }
 
-// clipDecoderArgs is what ffmpeg is told of a clip: one picture a second, of a minute
-// at most.
+// clipDecoderArgs returns the arguments of ffmpeg for a clip: one picture a second
+// of at most a minute.
 func clipDecoderArgs(pixels int) []string {
 	return []string{
 		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
@@ -206,20 +228,23 @@ func clipDecoderArgs(pixels int) []string {
 	}
 }
 
-// lumaFilter is a filter that gives no more than so many pixels of luma.
+// lumaFilter returns an ffmpeg filter that scales pictures of more than that many
+// pixels down to fit, with even sides, and keeps their luma only.
 func lumaFilter(pixels int) string {
 	fit := fmt.Sprintf("sqrt(%d/(iw*ih))", pixels)
 	return fmt.Sprintf("scale=w='if(gt(iw*ih,%[1]d),2*floor(iw*%[2]s/2),iw)':h='if(gt(iw*ih,%[1]d),2*floor(ih*%[2]s/2),ih)':flags=fast_bilinear,format=gray", pixels, fit)
 }
 
-// run starts a program in the place of the one that was asked for likewise
-// before. It is given no more of the environment than it needs to be found, and
-// it cannot make a file longer.
-func (d *Opener) startProgram(what byte, words []string, fed bool) (in, out *os.File, err error) {
+// startProgram kills the program that answered the same request before and starts
+// another. piped gives it a pipe as standard input and an empty network
+// namespace. Its environment is PATH, HOME and LC_ALL, its working directory /, and
+// it can neither write to a file nor dump core (RLIMIT_FSIZE, RLIMIT_CORE). Its
+// standard error goes to the log.
+func (d *Opener) startProgram(what byte, words []string, piped bool) (in, out *os.File, err error) {
 	d.stopProgram(what)
-	var theirs []*os.File
+	var childEnds []*os.File
 	defer func() {
-		for _, f := range theirs {
+		for _, f := range childEnds {
 			f.Close()
 		}
 	}()
@@ -230,18 +255,18 @@ func (d *Opener) startProgram(what byte, words []string, fed bool) (in, out *os.
 		return r, w
 	}
 	out, stdout := pipe()
-	said, stderr := pipe()
-	theirs = append(theirs, stdout, stderr)
+	errOut, stderr := pipe()
+	childEnds = append(childEnds, stdout, stderr)
 	var stdin *os.File
-	if fed {
+	if piped {
 		stdin, in = pipe()
-		theirs = append(theirs, stdin)
+		childEnds = append(childEnds, stdin)
 	}
 	command := func() *exec.Cmd {
 		cmd := exec.Command(words[0], words[1:]...)
 		cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "LC_ALL=C"}, "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-		if cmd.Stdout, cmd.Stderr = stdout, stderr; fed {
+		if cmd.Stdout, cmd.Stderr = stdout, stderr; piped {
 			cmd.Stdin = stdin
 		}
 		return cmd
@@ -249,13 +274,13 @@ func (d *Opener) startProgram(what byte, words []string, fed bool) (in, out *os.
 	cmd := command()
 	switch {
 	case err != nil:
-	case fed: // what it works on comes through its pipe: it needs no network
+	case piped: // its input comes through the pipe, so it needs no network
 		cmd, err = process.StartIsolated(d.startFunc, command)
 	default:
 		err = d.startFunc(cmd)
 	}
 	if err != nil {
-		for _, f := range []*os.File{in, out, said} {
+		for _, f := range []*os.File{in, out, errOut} {
 			f.Close()
 		}
 		return nil, nil, fmt.Errorf("start %s: %w", words[0], err)
@@ -267,14 +292,14 @@ func (d *Opener) startProgram(what byte, words []string, fed bool) (in, out *os.
 	d.programs[what] = cmd
 	d.mu.Unlock()
 	go func() {
-		defer said.Close()
-		(&process.Watcher{Name: filepath.Base(words[0]) + " " + d.camera.Name, Log: d.log, ChildOutput: d.childOutput}).CopyStderr(said)
+		defer errOut.Close()
+		(&process.Watcher{Name: filepath.Base(words[0]) + " " + d.camera.Name, Log: d.log, ChildOutput: d.childOutput}).CopyStderr(errOut)
 	}()
 	return in, out, nil
 }
 
-// Signal sends a signal to the program that answers a request, and to all that
-// it started.
+// Signal sends a signal to the process group of the program that answers a
+// request. Tests use it to stop and to kill camera programs.
 func (d *Opener) Signal(what byte, sig syscall.Signal) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -283,7 +308,8 @@ func (d *Opener) Signal(what byte, sig syscall.Signal) {
 	}
 }
 
-// end ends a program and all that it started.
+// stopProgram kills the process group of the program that answers a request, and
+// waits for it.
 func (d *Opener) stopProgram(what byte) {
 	d.mu.Lock()
 	cmd := d.programs[what]
@@ -295,6 +321,7 @@ func (d *Opener) stopProgram(what byte) {
 	}
 }
 
+// Close kills all programs. Files that were returned stay open.
 func (d *Opener) Close() {
 	for _, what := range []byte{handover.RequestCamera, handover.RequestAVC, handover.RequestHEVC, handover.RequestClip} {
 		d.stopProgram(what)
@@ -304,10 +331,14 @@ func (d *Opener) Close() {
 // udpBufferSize holds what a camera sends in a tenth of a second, at 20 Mbit/s.
 const udpBufferSize = 256 << 10
 
-// openUDPPair is two UDP sockets at an even port and the one after it, as RTP
-// wants them.
+// portAttempts is how many free ports are tried for an even one with a free
+// neighbour, chosen by hand.
+const portAttempts = 64
+
+// openUDPPair opens two UDP sockets, at an even port for RTP and at the next one
+// for RTCP (RFC 3550, section 11).
 func openUDPPair() ([]*os.File, error) {
-	for range 64 {
+	for range portAttempts {
 		even, err := net.ListenUDP("udp", nil)
 		if err != nil {
 			return nil, err
@@ -332,11 +363,13 @@ func openUDPPair() ([]*os.File, error) {
 	return nil, errors.New("no two UDP ports one after the other are free")
 }
 
-// opened is a door as an opener, for one who needs no walls.
+// Local is an Opener as a handover.Requester inside one process: the camera is
+// opened in the process that reads it, which needs no walls then.
 type Local struct{ *Opener }
 
+// Request opens the files of a request and returns their descriptors.
 func (o Local) Request(ctx context.Context, what byte) ([]int, error) {
-	files, err := o.Opener.Open(ctx, what)
+	files, err := o.Opener.OpenFiles(ctx, what)
 	if err != nil {
 		return nil, err
 	}

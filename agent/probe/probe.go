@@ -94,7 +94,7 @@ func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
 	defer cancel()
 	d := opener.New(c, policy.ClipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
 	defer d.Close()
-	files, err := d.Open(ctx, handover.RequestCamera)
+	files, err := d.OpenFiles(ctx, handover.RequestCamera)
 	if err == nil && len(files) == 1 && c.Address().TLS {
 		f.Certificate, err = certificateOf(ctx, files[0])
 	}

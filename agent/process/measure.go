@@ -11,8 +11,9 @@ import (
 	"kerb/agent/cage"
 )
 
-// tryRoles measures every role in a process of its own, since walls cannot be
-// taken down.
+// MeasureRoles runs kerb try once for each role and returns the reports on the
+// walls, in the order of roles. Each role needs its own process, because walls
+// cannot be removed.
 func MeasureRoles(roles ...string) (all []cage.Report, err error) {
 	state, err := os.MkdirTemp("", "kerb-try-")
 	if err != nil {

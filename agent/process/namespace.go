@@ -6,11 +6,12 @@ import (
 	"syscall"
 )
 
-// apart starts a process in a network of its own, in which there is nothing:
-// what it can speak to is what it is handed. Whoever may not do that gives it
-// a user namespace as well, in which it is nobody. Where the kernel refuses
-// both it is started as it is, and its own report says so. A failed try leaves
-// nothing behind but cmd, which is therefore made anew each time.
+// StartIsolated starts a command in a new, empty network namespace
+// (CLONE_NEWNET), where its inherited descriptors are all that it reaches. Without
+// the right to that (CAP_SYS_ADMIN) it adds a user namespace, in which no
+// user is mapped. Where the kernel refuses both, the command starts without
+// either, and its own report on the walls says so. An exec.Cmd cannot be started
+// twice, so command makes a new one for each attempt. It returns the last one.
 func StartIsolated(start func(*exec.Cmd) error, command func() *exec.Cmd) (*exec.Cmd, error) {
 	for _, flags := range []uintptr{syscall.CLONE_NEWNET, syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET} {
 		cmd := command()
@@ -24,7 +25,8 @@ func StartIsolated(start func(*exec.Cmd) error, command func() *exec.Cmd) (*exec
 	return cmd, start(cmd)
 }
 
-// isNamespaceRefusal tells what a kernel says that gives none: clone(2).
+// isNamespaceRefusal reports whether err is one by which a kernel refuses
+// namespaces (clone(2)): by rights, by a filter, by a limit, or by its build.
 func isNamespaceRefusal(err error) bool {
 	for _, e := range []syscall.Errno{syscall.EPERM, syscall.EINVAL, syscall.ENOSPC, syscall.EUSERS, syscall.ENOSYS, syscall.EACCES} {
 		if errors.Is(err, e) {

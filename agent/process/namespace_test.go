@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAProcessIsStartedWithWhatTheKernelGives(t *testing.T) {
+func TestIsolationFallsBackToWhatTheKernelGives(t *testing.T) {
 	const net, both = uintptr(syscall.CLONE_NEWNET), uintptr(syscall.CLONE_NEWNET | syscall.CLONE_NEWUSER)
 	for name, c := range map[string]struct {
 		answers []error
@@ -31,8 +31,8 @@ func TestAProcessIsStartedWithWhatTheKernelGives(t *testing.T) {
 	}
 }
 
-// The real thing: where this machine gives a network, there is none in it.
-func TestAProcessApartSeesNoNetwork(t *testing.T) {
+// On the kernel of this machine, if it gives a namespace.
+func TestAnIsolatedProcessSeesNoNetwork(t *testing.T) {
 	cmd, err := StartIsolated((*exec.Cmd).Start, func() *exec.Cmd {
 		cmd := exec.Command("/bin/sh", "-c", "[ $(grep -c : /proc/self/net/dev) = 1 ]")
 		cmd.SysProcAttr = new(syscall.SysProcAttr)

@@ -1,3 +1,11 @@
+// Package process is the parent's side of kerb's child processes: it starts
+// them, reads their records, restarts them with back-off, puts them into empty
+// network namespaces, and copies their log lines. Package child is the child's
+// side.
+//
+// It refuses everything from a child but valid ipc records on standard output,
+// heartbeats in time, and a bounded rate of short ASCII lines on standard error.
+// A child that breaks the first two is killed.
 package process
 
 import (
@@ -22,50 +30,56 @@ import (
 	"kerb/agent/retry"
 )
 
-// A ward is one child process, started again whenever it ends. It speaks in
-// parcels only: whatever else it says ends it.
+// Watcher restarts one child process with back-off whenever it ends, and kills it
+// when it sends anything but a valid ipc record.
 type Watcher struct {
-	Name         string
-	Args         []string // of kerb itself
-	WithHandover bool     // it gets a hatch as descriptor 3
-	Isolated     bool     // it gets a network of its own, in which there is nothing
+	Name         string   // in the log, and before each line of the child
+	Args         []string // the child is this binary, with these arguments
+	WithHandover bool     // the child inherits a handover socket as descriptor 3
+	Isolated     bool     // the child gets an empty network namespace, see StartIsolated
 	Log          *slog.Logger
-	ChildOutput  io.Writer // where its words go
+	ChildOutput  io.Writer // gets the lines of the child's standard error
 
-	Starter  Starter
-	Stopping atomic.Bool // its next end is its last
+	Starter  Starter     // starts the child
+	Stopping atomic.Bool // do not restart the child after its next end
 
-	OnStart  func(ctx context.Context, c *Process) // beside the reading; its end is waited for
-	OnRecord func(c *Process, m ipc.Message) error // an error ends the child
-	OnExit   func(why uint8)                       // after each life
+	OnStart  func(ctx context.Context, c *Process) // runs beside the reading of records; ctx ends with the child
+	OnRecord func(c *Process, m ipc.Record) error  // called for each record, in order; an error kills the child
+	OnExit   func(why uint8)                       // called after each end, and after a failed start, with the reason as in ipc.SensorLost
 }
 
-// child is one life of a ward.
+// Process is one run of a child process.
 type Process struct {
 	Cmd      *exec.Cmd
-	Stdin    *os.File // its standard input
-	Stdout   *os.File // its standard output
-	Stderr   *os.File
-	Handover handover.Conn
+	Stdin    *os.File      // write end of its standard input
+	Stdout   *os.File      // read end of its standard output
+	Stderr   *os.File      // read end of its standard error
+	Handover handover.Conn // parent's end; zero without Watcher.WithHandover
 
-	mu sync.Mutex // of what is told: parcels that belong together stay together
+	mu sync.Mutex // held while the records of one Send are written
 }
 
-// Between two lives, and the longest silence in one. The first word may take
-// longer: a Pi Zero draws a scene or reads a spool for some seconds.
+// The limits of a child process, chosen by hand.
 const (
-	minDelay         = 100 * time.Millisecond
-	maxDelay         = 30 * time.Second
-	stableAfter      = 2 * time.Second // a life this long makes the next rest short again
-	heartbeatTimeout = 10 * time.Second
-	startTimeout     = 60 * time.Second
-	WriteTimeout     = 20 * time.Second // the longest that one write may take
+	minDelay         = 100 * time.Millisecond // before a restart, after few short runs
+	maxDelay         = 30 * time.Second       // before a restart, after many short runs
+	freeRestarts     = 5                      // short runs in a row before the delay doubles
+	stableAfter      = 2 * time.Second        // a longer run makes the next delay the least again
+	heartbeatTimeout = 10 * time.Second       // without any record
+	startTimeout     = 60 * time.Second       // until the first record: a Pi Zero draws a scene or reads a spool for some seconds
+	exitTimeout      = time.Second            // from the end of its output to its end
 )
 
-// run keeps the child alive until the context ends, and ends it then.
+// WriteTimeout is the longest that a write to a child may take, chosen by hand.
+// A child that does not read for longer is given up.
+const WriteTimeout = 20 * time.Second
+
+// Run starts the child and restarts it until ctx ends, or after Stopping until its
+// next end. The error is a child.RefusedError of a child whose walls do not hold,
+// which is not restarted; otherwise it is nil.
 func (w *Watcher) Run(ctx context.Context) error {
 	for quick := 1; ctx.Err() == nil; quick++ {
-		born := time.Now()
+		started := time.Now()
 		why, err := w.runOnce(ctx)
 		w.OnExit(why)
 		if ctx.Err() != nil || w.Stopping.Load() {
@@ -74,27 +88,29 @@ func (w *Watcher) Run(ctx context.Context) error {
 		if refusal := new(child.RefusedError); errors.As(err, refusal) {
 			return err
 		}
-		if time.Since(born) > stableAfter {
+		if time.Since(started) > stableAfter {
 			quick = 1
 		}
-		rest := restartDelay(quick)
-		w.Log.Error("process ended", "process", w.Name, "err", err, "again_in", rest)
-		retry.Sleep(ctx, rest)
+		delay := restartDelay(quick)
+		w.Log.Error("process ended", "process", w.Name, "err", err, "again_in", delay)
+		retry.Sleep(ctx, delay)
 	}
 	return nil
 }
 
-// pause is how long to rest after so many short lives in a row. Somebody who
-// kills at random gives a few of them; from then on each rest is twice as long.
+// restartDelay returns the delay after so many short runs in a row: minDelay for
+// the first few, which a few random kills explain, then doubled for each up to
+// maxDelay.
 func restartDelay(quick int) time.Duration {
-	return retry.Delay(minDelay, maxDelay, max(quick-5, 0))
+	return retry.Delay(minDelay, maxDelay, max(quick-freeRestarts, 0))
 }
 
-// live is one life, from the start of the process until nothing is left of it.
+// runOnce starts the child, reads its records until it ends or must be killed,
+// and waits for its end and for OnStart.
 func (w *Watcher) runOnce(ctx context.Context) (why uint8, err error) {
-	c, err := w.Start()
+	c, err := w.StartProcess()
 	if err != nil {
-		return ipc.Ended, err
+		return ipc.LostEnded, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
@@ -104,50 +120,52 @@ func (w *Watcher) runOnce(ctx context.Context) (why uint8, err error) {
 	why, err = w.readRecords(ctx, c)
 	stop()
 	cancel()
-	if why != ipc.Ended || err != nil {
+	if why != ipc.LostEnded || err != nil {
 		_ = c.Cmd.Process.Kill()
 	}
-	end := c.Wait()
+	exitErr := c.Wait()
 	c.Close()
 	beside.Wait()
 	if c.Cmd.ProcessState.ExitCode() == child.ExitRefused {
 		return why, child.RefusedError(w.Name + " found a wall that does not hold, and site.toml says strict")
 	}
-	return why, errors.Join(err, end)
+	return why, errors.Join(err, exitErr)
 }
 
-// readRecords reads parcels until the child ends, says something else, or falls
-// silent.
+// readRecords passes records to OnRecord until the child ends, sends an invalid
+// record, or sends none for too long.
 func (w *Watcher) readRecords(ctx context.Context, c *Process) (uint8, error) {
 	for wait := startTimeout; ; wait = heartbeatTimeout {
 		_ = c.Stdout.SetReadDeadline(time.Now().Add(wait))
 		if ctx.Err() != nil {
-			return ipc.Ended, ctx.Err()
+			return ipc.LostEnded, ctx.Err()
 		}
-		m, err := ipc.Read(c.Stdout)
+		m, err := ipc.ReadRecord(c.Stdout)
 		switch {
 		case errors.Is(err, io.EOF):
-			return ipc.Ended, nil
+			return ipc.LostEnded, nil
 		case ctx.Err() != nil:
-			return ipc.Ended, ctx.Err()
+			return ipc.LostEnded, ctx.Err()
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return ipc.Stalled, fmt.Errorf("no sign of life for %s", wait)
+			return ipc.LostStalled, fmt.Errorf("no sign of life for %s", wait)
 		case err != nil:
-			return ipc.Malformed, err
+			return ipc.LostMalformed, err
 		}
 		if err := w.OnRecord(c, m); err != nil {
-			return ipc.Malformed, err
+			return ipc.LostMalformed, err
 		}
 	}
 }
 
-// start makes the process. It dies with this one, even when this one is
-// killed: its standard input ends then, and the kernel is asked to kill it.
-func (w *Watcher) Start() (_ *Process, err error) {
-	var theirs []*os.File
+// StartProcess starts the child with pipes on its standard input, output and error. The
+// caller waits for it and closes it. The child dies with this process, even when
+// this one is killed: its standard input ends, and the kernel kills it
+// (PR_SET_PDEATHSIG).
+func (w *Watcher) StartProcess() (_ *Process, err error) {
+	var childEnds []*os.File
 	c := new(Process)
 	defer func() {
-		for _, f := range theirs {
+		for _, f := range childEnds {
 			f.Close()
 		}
 		if err != nil {
@@ -166,7 +184,7 @@ func (w *Watcher) Start() (_ *Process, err error) {
 	stdin, c.Stdin = pipe()
 	c.Stdout, stdout = pipe()
 	c.Stderr, stderr = pipe()
-	theirs = append(theirs, stdin, stdout, stderr)
+	childEnds = append(childEnds, stdin, stdout, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +194,7 @@ func (w *Watcher) Start() (_ *Process, err error) {
 		if c.Handover, inside, err = handover.NewPair(); err != nil {
 			return nil, err
 		}
-		theirs = append(theirs, inside)
+		childEnds = append(childEnds, inside)
 		extra = []*os.File{inside}
 	}
 	command := func() *exec.Cmd {
@@ -194,13 +212,14 @@ func (w *Watcher) Start() (_ *Process, err error) {
 	return c, w.Starter.Start(c.Cmd)
 }
 
-// wait gives the process a moment to end by itself.
+// Wait waits for the end of the process and kills it after a second.
 func (c *Process) Wait() error {
-	overdue := time.AfterFunc(time.Second, func() { _ = c.Cmd.Process.Kill() })
+	overdue := time.AfterFunc(exitTimeout, func() { _ = c.Cmd.Process.Kill() })
 	defer overdue.Stop()
 	return c.Cmd.Wait()
 }
 
+// Close closes the parent's ends of the pipes and of the handover socket.
 func (c *Process) Close() {
 	for _, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
 		if f != nil {
@@ -210,55 +229,63 @@ func (c *Process) Close() {
 	c.Handover.Close()
 }
 
-// tell sends parcels that belong together. The one who tells a child that does
-// not read gives up soon.
-func (c *Process) Send(ms ...ipc.Message) error {
+// SendRecords writes records to the child without others in between. It is an error where
+// the child is gone or does not read for WriteTimeout. It is safe for concurrent
+// use.
+func (c *Process) SendRecords(ms ...ipc.Record) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.Stdin.SetWriteDeadline(time.Now().Add(WriteTimeout))
 	for _, m := range ms {
-		if err := ipc.Write(c.Stdin, m); err != nil {
+		if err := ipc.WriteRecord(c.Stdin, m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// kill ends it at once; who listens to it sees the end.
+// Kill kills the process. The reader of its output sees the end.
 func (c *Process) Kill() { _ = c.Cmd.Process.Kill() }
 
-// A Starter is the one thread that starts processes: the kernel's promise to
-// kill a child holds for the thread that made it, and Go's come and go.
+// Starter is a thread that starts processes. Linux sends the parent death signal
+// when the thread ends that started the child, not the process (prctl(2),
+// PR_SET_PDEATHSIG), and Go ends threads as it likes. Closing a Starter ends the
+// thread and so kills the children.
 type Starter chan func()
 
+// NewStarter starts the thread.
 func NewStarter() Starter {
-	n := make(Starter)
+	s := make(Starter)
 	go func() {
 		runtime.LockOSThread()
-		for f := range n {
+		for f := range s {
 			f()
 		}
 	}()
-	return n
+	return s
 }
 
-func (n Starter) Start(cmd *exec.Cmd) error {
+// Start calls cmd.Start on the thread and returns its error.
+func (s Starter) Start(cmd *exec.Cmd) error {
 	err := make(chan error)
-	n <- func() { err <- cmd.Start() }
+	s <- func() { err <- cmd.Start() }
 	return <-err
 }
 
-// What a child may say in words: short lines of plain characters, and few. The
-// rest is counted. Words could carry a picture out; this many cannot.
+// The bounds of a child's log lines, chosen by hand: 120 bytes a second after a
+// burst of 9,600. Without them the lines could carry a picture out.
 const (
-	maxLineLength = 240
-	maxLineBurst  = 40
-	lineInterval  = 2 * time.Second
+	maxLineLength = 240             // bytes
+	maxLineBurst  = 40              // lines
+	lineInterval  = 2 * time.Second // one more line
+	lineBuffer    = 4096            // bytes; a longer line counts as several
 )
 
-// relay passes on a child's words within these bounds.
+// CopyStderr copies the lines of r to ChildOutput, each after the name of the
+// child and as PlainText, until r ends. It passes 40 lines at once and one more
+// every two seconds; lines beyond that are dropped and their number is logged.
 func (w *Watcher) CopyStderr(r io.Reader) {
-	lines := bufio.NewReaderSize(r, 4096)
+	lines := bufio.NewReaderSize(r, lineBuffer)
 	left, refill, dropped := maxLineBurst, time.Now(), 0
 	for {
 		line, err := lines.ReadSlice('\n')
@@ -283,7 +310,8 @@ func (w *Watcher) CopyStderr(r io.Reader) {
 	}
 }
 
-// plain is a line without what a terminal or a picture would make of it.
+// PlainText returns the printable ASCII characters among the first 240 bytes of
+// line. It removes control sequences of terminals and binary data.
 func PlainText(line []byte) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {

@@ -15,12 +15,12 @@ import (
 	"kerb/agent/ipc"
 )
 
-// The test binary starts itself again as a process of kerb run.
+// The test binary starts itself again as the child, under the name kerb.
 func TestMain(m *testing.M) {
 	if os.Args[0] != "kerb" {
 		os.Exit(m.Run())
 	}
-	_ = ipc.Write(os.Stdout, &ipc.Walls{})
+	_ = ipc.WriteRecord(os.Stdout, &ipc.Walls{})
 	switch os.Args[1] {
 	case "liar":
 		_, _ = os.Stdout.Write(bytes.Repeat([]byte{0xff, 0xd8, 0x42, 0x17}, 4096))
@@ -32,21 +32,21 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func newWard(words io.Writer, role string) *Watcher {
+func newWatcher(words io.Writer, role string) *Watcher {
 	return &Watcher{
 		Name: role, Args: []string{role}, Log: slog.New(slog.DiscardHandler), ChildOutput: words, Starter: NewStarter(),
 		OnStart:  func(context.Context, *Process) {},
-		OnRecord: func(*Process, ipc.Message) error { return nil },
+		OnRecord: func(*Process, ipc.Record) error { return nil },
 		OnExit:   func(uint8) {},
 	}
 }
 
-func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
-	w := newWard(io.Discard, "liar")
+func TestAChildThatSendsNoRecordIsKilled(t *testing.T) {
+	w := newWatcher(io.Discard, "liar")
 	var pid int
 	w.OnStart = func(_ context.Context, c *Process) { pid = c.Cmd.Process.Pid }
 	why, err := w.runOnce(t.Context())
-	if why != ipc.Malformed || !errors.Is(err, ipc.ErrForeign) {
+	if why != ipc.LostMalformed || !errors.Is(err, ipc.ErrForeign) {
 		t.Errorf("it ended because %d, %v", why, err)
 	}
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
@@ -54,11 +54,11 @@ func TestAProcessThatSaysAnythingButParcelsIsEnded(t *testing.T) {
 	}
 }
 
-// Words could carry a picture out line by line.
-func TestAProcessHasFewAndPlainWords(t *testing.T) {
+// A picture could be carried out in log lines.
+func TestLogLinesAreFewAndPlain(t *testing.T) {
 	var words bytes.Buffer
-	w := newWard(&words, "chatter")
-	if why, _ := w.runOnce(t.Context()); why != ipc.Ended {
+	w := newWatcher(&words, "chatter")
+	if why, _ := w.runOnce(t.Context()); why != ipc.LostEnded {
 		t.Errorf("it ended because %d", why)
 	}
 	if n := words.Len(); n == 0 || n > (maxLineBurst+10)*(maxLineLength+20) {
@@ -71,12 +71,12 @@ func TestAProcessHasFewAndPlainWords(t *testing.T) {
 	}
 }
 
-// Counting goes on within moments after a few kills in a row, and a process
-// that always dies costs little.
-func TestRestsGrowOnlyAfterManyShortLives(t *testing.T) {
+// A few kills in a row cost only moments of counting, and a process that always
+// dies is not started all the time.
+func TestTheRestartDelayGrowsAfterManyShortRuns(t *testing.T) {
 	for quick, want := range map[int]time.Duration{1: minDelay, 5: minDelay, 6: 2 * minDelay, 9: 16 * minDelay, 14: maxDelay, 1000: maxDelay} {
 		if got := restartDelay(quick); got != want {
-			t.Errorf("after %d short lives: %s, want %s", quick, got, want)
+			t.Errorf("after %d short runs: %s, want %s", quick, got, want)
 		}
 	}
 }

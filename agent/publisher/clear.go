@@ -11,31 +11,34 @@ import (
 	"kerb/counting"
 )
 
-// An accountant clears the tallies of a window and stores them in one transaction.
-// It is the only place where a Tally becomes a Release.
+// Clearer turns the tallies of a window into Releases under the policy and
+// stores them in one transaction. Only a Clearer makes a Release of a Tally. Its
+// methods are for one goroutine.
 type Clearer struct {
-	Policy  *policy.Policy
-	Store   *store.Store
-	Stored  func() // tells the uplink that there is something new
-	Streams []counting.Stream
-	Pairs   []Comparison
-	Log     *slog.Logger
+	Policy   *policy.Policy
+	Store    *store.Store
+	OnStored func()            // called after each transaction, to wake the uplink
+	Streams  []counting.Stream // that get gaps; of all sensors, in their order
+	Pairs    []Comparison      // get every window that is stored
+	Log      *slog.Logger
 
-	Believed *atomic.Bool  // whether the labels of what is entered can be believed
-	Begun    time.Duration // monotonic time at which the counting began
-	resumed  bool          // the time before that is accounted for
+	Synced    *atomic.Bool  // set to whether the clock was synced for the windows that are stored next; may be nil
+	StartMono time.Duration // monotonic time at which the counting began
+	filled    bool          // FillDownGaps has stored the gaps before Begun
 }
 
-// enter clears what belongs together and stores it, and with it whether its
-// labels can be believed. A fault of the store is its own affair and does not
-// stop the counting.
-func (a *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
-	if a.Believed != nil {
-		a.Believed.Store(synced)
+// ClearAndStore clears tallies that belong to one window, or are gaps, and
+// stores the Releases in one transaction. synced reports whether their wall-clock
+// labels can be trusted. A policy that cannot clear a tally and a store that
+// refuses the Releases are errors; a failing disk is not, since the store then
+// keeps the windows in memory.
+func (c *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
+	if c.Synced != nil {
+		c.Synced.Store(synced)
 	}
 	var cleared []policy.Release
 	for _, t := range tallies {
-		r, err := a.Policy.Clear(t)
+		r, err := c.Policy.Clear(t)
 		if err != nil {
 			return err
 		}
@@ -44,60 +47,66 @@ func (a *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
 	if len(cleared) == 0 {
 		return nil
 	}
-	if _, err := a.Store.Append(cleared); err != nil {
+	if _, err := c.Store.Append(cleared); err != nil {
 		return err
 	}
-	for _, p := range a.Pairs {
-		p.noteWindow(cleared, a.Store, a.Log)
+	for _, p := range c.Pairs {
+		p.addWindow(cleared, c.Store, c.Log)
 	}
-	a.Stored()
+	c.OnStored()
 	return nil
 }
 
-// resume accounts for the time in which nothing ran: every stream gets a gap
-// for each window between its last one and the beginning of the counting. It
-// waits for a clock that can be believed, because only such a clock knows how
-// long that was.
-func (a *Clearer) FillDownGaps(r clock.Reading) error {
-	if a.resumed || !r.Synced {
+// FillDownGaps stores, once, a gap for every stream and window between the last
+// stored window and the beginning of the counting, with the reason "down". It
+// goes back no further than the retention, after which a gap would be deleted
+// anyway.
+//
+// While r is not synced it only returns: without a synced clock the length of
+// the time is unknown. The caller calls it again with each window. A spool that
+// cannot be read is logged and gets no gaps; other errors are those of
+// ClearAndStore.
+func (c *Clearer) FillDownGaps(r clock.Reading) error {
+	if c.filled || !r.Synced {
 		return nil
 	}
-	a.resumed = true
+	c.filled = true
 	last := map[string]time.Time{}
-	err := a.Store.EachWindow(func(i store.Item) error {
+	err := c.Store.EachWindow(func(i store.Item) error {
 		if end := i.Release.EndTime(); i.Synced && end.After(last[i.Release.Stream()]) {
 			last[i.Release.Stream()] = end
 		}
 		return nil
 	})
 	if err != nil {
-		a.Log.Warn("the spool does not tell when counting stopped", "err", err)
+		c.Log.Warn("the spool does not tell when counting stopped", "err", err)
 		return nil
 	}
-	length := a.Policy.Window()
-	begun := r.Wall.Add(a.Begun - r.Mono).Truncate(length)
-	// What is older than the retention would not be kept anyway.
+	length := c.Policy.Window()
+	begun := r.Wall.Add(c.StartMono - r.Mono).Truncate(length)
 	var gaps []counting.Tally
-	for start := begun.Add(-a.Policy.Retention()).Truncate(length); start.Before(begun); start = start.Add(length) {
-		if gaps = append(gaps, a.downGaps(last, start, a.Begun)...); len(gaps) >= gapBatch {
-			if err := a.ClearAndStore(gaps, true); err != nil {
+	for start := begun.Add(-c.Policy.Retention()).Truncate(length); start.Before(begun); start = start.Add(length) {
+		if gaps = append(gaps, c.downGaps(last, start, c.StartMono)...); len(gaps) >= gapBatch {
+			if err := c.ClearAndStore(gaps, true); err != nil {
 				return err
 			}
 			gaps = nil
 		}
 	}
-	return a.ClearAndStore(gaps, true)
+	return c.ClearAndStore(gaps, true)
 }
 
-// gapBatch is how many gaps go into one transaction: a week of minutes must not
-// cost a card ten thousand of them, nor the open window its end.
+// gapBatch is the number of gaps in one transaction. With one transaction for
+// each window, a week of one-minute windows would cost an SD card ten thousand
+// synced writes and delay the end of the open window. Chosen by hand.
 const gapBatch = 512
 
-// downGaps are the windows that begin at start and have not been stored.
-func (a *Clearer) downGaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
-	for _, st := range a.Streams {
+// downGaps returns a gap for each stream whose last stored window ended at start
+// or before. Streams without a stored window get none.
+func (c *Clearer) downGaps(last map[string]time.Time, start time.Time, mono time.Duration) (gaps []counting.Tally) {
+	for _, st := range c.Streams {
 		if end, known := last[st.ID]; known && !start.Before(end) {
-			gaps = append(gaps, counting.NewGap(st, start, start.Add(a.Policy.Window()), mono, counting.ReasonDown))
+			gaps = append(gaps, counting.NewGap(st, start, start.Add(c.Policy.Window()), mono, counting.ReasonDown))
 		}
 	}
 	return gaps

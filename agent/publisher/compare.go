@@ -11,58 +11,65 @@ import (
 	"kerb/counting/loop"
 )
 
-// compared is a declared pair of streams. It is fed with what the policy
-// released, so that its verdict tells nothing that is not public already.
+// Comparison watches the ratio of two streams of one road that site.toml
+// declares, such as a loop and a camera. It reads Releases, so its result tells
+// no more than the published numbers do.
 type Comparison struct {
 	config.Comparison
-	run *loop.Comparison
+	ratio *loop.Comparison
 }
 
-// A pool of fewer than leastPool objects says nothing; three pools in a row
-// out of tolerance are no accident.
+// The rules of a drift, chosen by hand: the ratio of fewer objects is mostly
+// chance, and three pools in a row out of tolerance are not.
 const (
-	leastPool = 100
-	patient   = 3
+	minPooled   = 100 // objects in both streams together before the ratio is judged
+	poolsInARow = 3   // out of tolerance until a drift begins, within it until it ends
 )
 
+// NewComparison makes the comparison that c declares. An expected ratio or
+// tolerance out of its range is an error: see loop.NewComparison.
 func NewComparison(c config.Comparison) (Comparison, error) {
-	run, err := loop.NewComparison(c.Expect, c.Tolerance, leastPool, patient)
-	return Comparison{c, run}, err
+	ratio, err := loop.NewComparison(c.Expect, c.Tolerance, minPooled, poolsInARow)
+	return Comparison{c, ratio}, err
 }
 
-// noteWindow takes the releases of one window of all streams.
-func (c Comparison) noteWindow(rs []policy.Release, db *store.Store, log *slog.Logger) {
-	a, okA := flow(rs, c.A)
-	b, okB := flow(rs, c.B)
+// addWindow adds the Releases of one window of all streams. It logs the ratio of
+// each full pool, and stores the event "streams_drift" when a drift begins or
+// ends. A window in which either count is unknown is left out.
+func (c Comparison) addWindow(rs []policy.Release, db *store.Store, log *slog.Logger) {
+	a, okA := windowFlow(rs, c.A)
+	b, okB := windowFlow(rs, c.B)
 	if !okA || !okB {
 		return
 	}
-	v := c.run.AddWindow(a, b)
+	v := c.ratio.AddWindow(a, b)
 	if v.Enough {
 		log.Info("streams compared", "a", c.A, "b", c.B, "ratio", v.Ratio, "expected", c.Expect)
 	}
 	if v.Changed {
 		log.Warn("streams disagree", "a", c.A, "b", c.B, "ratio", v.Ratio, "drifted", v.Drifted)
 		data := map[string]any{"a": c.A, "b": c.B, "expected": c.Expect, "drifted": v.Drifted}
-		if !math.IsInf(v.Ratio, 0) { // b saw nothing: no number in JSON
+		if !math.IsInf(v.Ratio, 0) { // b counted no object: JSON has no infinity
 			data["ratio"] = v.Ratio
 		}
 		db.AddNote("streams_drift", data)
 	}
 }
 
-// flow is what passed in a window of a stream; false where that is not known.
-func flow(rs []policy.Release, stream string) (n uint64, ok bool) {
+// windowFlow returns the number of objects that one stream counted in a window,
+// all classes and directions together. ok is false unless the window was observed
+// in full and the policy released every number.
+func windowFlow(rs []policy.Release, stream string) (n uint64, ok bool) {
 	for _, r := range rs {
 		if r.Stream() != stream || r.Quality() != counting.OK {
 			continue
 		}
 		sum := int64(0)
 		for _, c := range r.Cells() {
-			if c.Ranged { // withheld: the rest of the window is not its flow
+			if c.Ranged { // a withheld number: the sum of the others is not the flow
 				return 0, false
 			}
-			if c.Dir == policy.Both {
+			if c.Dir == policy.Both { // the sum of the two directions, which are added themselves
 				continue
 			}
 			sum += c.N

@@ -6,15 +6,16 @@ import (
 	"kerb/counting/loop"
 )
 
-// noteView tells the platform of a camera's fault.
-func CameraFaultNoter(db *store.Store, camera string) func(counting.ViewFault, bool) {
+// CameraFaultReporter returns a function that stores the event "camera_fault" when a
+// fault of this camera's view begins (true) or ends (false).
+func CameraFaultReporter(db *store.Store, camera string) func(counting.ViewFault, bool) {
 	return func(f counting.ViewFault, on bool) {
 		db.AddNote("camera_fault", map[string]any{"camera": camera, "fault": f.String(), "on": on, "counting": !on || !f.Pauses()})
 	}
 }
 
-// noteFault tells the platform of a fault.
-func LoopFaultNoter(db *store.Store) func(loop.Event) {
+// LoopFaultReporter returns a function that stores the event "loop_fault".
+func LoopFaultReporter(db *store.Store) func(loop.Event) {
 	return func(e loop.Event) {
 		db.AddNote("loop_fault", map[string]any{
 			"stream": e.Stream, "line": e.Line, "fault": e.Fault.String(), "on": e.On, "n": e.N,

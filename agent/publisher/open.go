@@ -14,12 +14,14 @@ import (
 	"kerb/agent/uplink"
 )
 
-// openStore opens the spool, whose retention goes by the clock. Windows are
-// stamped as believed while believed says so.
-func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, believed *atomic.Bool) (*store.Store, error) {
+// OpenStore opens the spool in the state directory dir. It deletes windows after
+// the retention of the policy, by the synced wall clock alone, and stamps each
+// window with the boot and with the value of synced at that moment. The errors
+// are those of store.Open.
+func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool) (*store.Store, error) {
 	boot := clock.BootID()
 	return store.Open(filepath.Join(dir, state.SpoolFile), store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
-		store.StampWith(func() (string, bool) { return boot, believed.Load() }),
+		store.StampWith(func() (string, bool) { return boot, synced.Load() }),
 		store.WallClock(func() time.Time {
 			if r := clk.ReadAll(); r.Synced {
 				return r.Wall
@@ -28,24 +30,35 @@ func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, believed *atomic
 		}))
 }
 
-func UplinkOpts(site *config.Site, pol *policy.Policy, version string, db *store.Store, clk clock.Clock, log *slog.Logger) uplink.Opts {
+// ConnectionOpts returns the options that an uplink needs to reach the broker of
+// site.toml and to publish the events in db. They allow no command and hold no
+// birth message.
+func ConnectionOpts(site *config.Site, db *store.Store) uplink.Opts {
 	d, b := site.Device, site.Broker
-	o := uplink.Opts{
+	return uplink.Opts{
 		Broker: b.URL, User: b.User, PasswordFile: b.PasswordFile,
 		TLS:    uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile},
 		Tenant: d.Tenant, Site: d.Site, Device: d.Name,
-		Birth: uplink.Birth{
-			Window: pol.Window(), Version: version,
-			Acceptance: ReadAcceptances(site.Device.State),
-			Policy:     uplink.Policy{Hash: pol.Hash(), Title: pol.Title(), Controller: pol.Controller(), Contact: pol.Contact()},
-		},
-		Store: db, AllowVerb: pol.AllowsCommand, Log: log,
-		Clock: func() uplink.Clock {
-			r := clk.ReadAll()
-			return uplink.Clock{Synced: r.Synced, Source: r.Source}
-		},
+		Store: db,
 	}
-	if p := d.Place; p != (config.Place{}) {
+}
+
+// UplinkOpts returns the options of the uplink of a counting device:
+// ConnectionOpts, and the birth message, the commands that the policy allows, the
+// clock and the log. version is the program's.
+func UplinkOpts(site *config.Site, pol *policy.Policy, version string, db *store.Store, clk clock.Clock, log *slog.Logger) uplink.Opts {
+	o := ConnectionOpts(site, db)
+	o.Birth = uplink.Birth{
+		Window: pol.Window(), Version: version,
+		Acceptance: ReadAcceptances(site.Device.State),
+		Policy:     uplink.Policy{Hash: pol.Hash(), Title: pol.Title(), Controller: pol.Controller(), Contact: pol.Contact()},
+	}
+	o.AllowVerb, o.Log = pol.AllowsCommand, log
+	o.Clock = func() uplink.Clock {
+		r := clk.ReadAll()
+		return uplink.Clock{Synced: r.Synced, Source: r.Source}
+	}
+	if p := site.Device.Place; p != (config.Place{}) {
 		o.Birth.Place = &uplink.Place{Name: p.Description, Lat: &p.Lat, Lon: &p.Lon}
 	}
 	for _, s := range site.Streams() {

@@ -1,3 +1,16 @@
+// Package publisher is the process with a network: it clears the tallies of each
+// window under the policy, stores the Releases in the spool and publishes them
+// through an uplink. The supervisor sends the tallies as ipc records on standard
+// input.
+//
+// It also fills the time in which the agent did not run with gaps, compares
+// declared pairs of streams, stores events, and reports the state of all
+// processes in the state message.
+//
+// It refuses records in a wrong order, and to clear a window twice: noise is
+// drawn once, so a window that arrives again after a restart is not cleared
+// again. It cannot read a picture: it imports no package that decodes one, and
+// its walls open no camera. It starts no program.
 package publisher
 
 import (
@@ -5,15 +18,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
-	"kerb/agent/cage"
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
@@ -23,219 +31,204 @@ import (
 	"kerb/counting/loop"
 )
 
-// speaker is the role that fits the site's broker.
-func WallRole(site *config.Site) (cage.UplinkRole, error) {
-	u, err := url.Parse(site.Broker.URL)
-	if err != nil {
-		return cage.UplinkRole{}, err
-	}
-	text := u.Port()
-	if text == "" {
-		text = map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[u.Scheme]
-	}
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return cage.UplinkRole{}, fmt.Errorf("port of the broker: %w", err)
-	}
-	role := cage.Uplink(uint16(port)).State(site.Device.State)
-	if net.ParseIP(u.Hostname()) == nil {
-		role = role.Names()
-	}
-	// Their directories, because a file that is renewed is another file.
-	seen := map[string]bool{}
-	b := site.Broker
-	for _, file := range []string{b.PasswordFile, b.CAFile, b.CertFile, b.KeyFile} {
-		if dir := filepath.Dir(file); file != "" && !seen[dir] {
-			seen[dir] = true
-			role = role.ReadPaths(dir)
-		}
-	}
-	return role, nil
-}
-
-// A writer takes what the supervisor sends and accounts for itant.
-type Publisher struct {
+// publisher handles the records of the supervisor.
+type publisher struct {
 	Clearer
-	Site  *config.Site
-	Clock clock.Clock
-	Out   io.Writer
-	State *deviceState
+	site  *config.Site
+	clock clock.Clock
+	out   io.Writer // for heartbeats and ipc.Stored
+	state *deviceState
 
-	recalled time.Duration // up to which monotonic time an uplink before this one stored windows of this boot
-	window   *ipc.Window
-	tallies  []counting.Tally
+	storedUpTo time.Duration // monotonic end of the last window that an earlier uplink process of this boot stored
+	window     *ipc.Window   // whose tallies are being received; nil: none
+	tallies    []counting.Tally
 }
 
-// recall finds out what an uplink before this one stored: a window that comes
-// again must not be cleared again, since noise is drawn once.
-func (w *Publisher) recallLastWindow() error {
+// recallLastWindow sets storedUpTo from the spool. The supervisor sends a window
+// again when the uplink process ended before it confirmed it; cleared again, the
+// window would get other noise, and two draws tell more than one.
+func (p *publisher) recallLastWindow() error {
 	boot := clock.BootID()
-	return w.Store.EachWindow(func(i store.Item) error {
+	return p.Store.EachWindow(func(i store.Item) error {
 		if i.Boot == boot {
-			w.recalled = max(w.recalled, i.Release.Mono())
+			p.storedUpTo = max(p.storedUpTo, i.Release.Mono())
 		}
 		return nil
 	})
 }
 
-// serve works until the supervisor says Finish or is gone.
-func (w *Publisher) Serve(ctx context.Context, up *uplink.Uplink) error {
-	sending, hangUp := context.WithCancel(ctx)
-	defer hangUp()
+const (
+	heartbeatInterval = time.Second           // the supervisor restarts a process without heartbeats
+	drainInterval     = 20 * time.Millisecond // between two looks at the pending windows. Chosen by hand
+)
+
+// serve runs the uplink and handles the records on standard input. After
+// ipc.Finish it waits up to ipc.DrainTimeout for the acknowledgements of the
+// pending windows. At the end of standard input, when the supervisor was killed,
+// it closes the spool at once. A wrong record is an error.
+func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
+	sending, stopSending := context.WithCancel(ctx)
+	defer stopSending()
 	var sender, heart sync.WaitGroup
 	sender.Go(func() {
 		if err := up.Run(sending); err != nil {
-			w.Log.Error("uplink ended", "err", err)
+			p.Log.Error("uplink ended", "err", err)
 		}
 	})
-	heart.Go(func() {
-		for sending.Err() == nil && ipc.Write(w.Out, &ipc.Heartbeat{Watching: up.IsOnline()}) == nil {
-			select {
-			case <-time.After(time.Second):
-			case <-sending.Done():
-			}
-		}
-	})
-	err := w.readRecords(os.Stdin)
+	heart.Go(func() { p.sendHeartbeats(sending, up) })
+	err := p.readRecords(os.Stdin)
 	switch {
 	case errors.Is(err, errFinished):
-		for end := time.Now().Add(ipc.DrainTimeout); time.Now().Before(end) && w.Store.Stats().Pending > 0; {
-			time.Sleep(20 * time.Millisecond)
+		for end := time.Now().Add(ipc.DrainTimeout); time.Now().Before(end) && p.Store.Stats().Pending > 0; {
+			time.Sleep(drainInterval)
 		}
 		err = nil
-	case errors.Is(err, io.EOF): // killed: no time for goodbyes
-		return w.Store.Close()
+	case errors.Is(err, io.EOF):
+		return p.Store.Close()
 	}
-	hangUp()
+	stopSending()
 	sender.Wait()
 	heart.Wait()
-	return errors.Join(err, w.Store.Close())
+	return errors.Join(err, p.Store.Close())
 }
 
-// errFinished is the end that the supervisor asked for.
+// sendHeartbeats writes a heartbeat every second until ctx ends or the supervisor
+// is gone.
+func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
+	for ctx.Err() == nil && ipc.WriteRecord(p.out, &ipc.Heartbeat{Delivering: up.IsOnline()}) == nil {
+		select {
+		case <-time.After(heartbeatInterval):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// errFinished is returned for ipc.Finish, with which the supervisor asks for the
+// end.
 var errFinished = errors.New("finished")
 
-func (w *Publisher) readRecords(in io.Reader) error {
+// readRecords handles records until one is wrong, ipc.Finish arrives or in ends
+// (io.EOF), and confirms stored ones with ipc.Stored.
+func (p *publisher) readRecords(in io.Reader) error {
 	for {
-		m, err := ipc.Read(in)
+		m, err := ipc.ReadRecord(in)
 		if err != nil {
 			return err
 		}
-		n, err := w.handleRecord(m)
+		n, err := p.handleRecord(m)
 		if err != nil {
 			return err
 		}
 		if n > 0 {
-			if err := ipc.Write(w.Out, &ipc.Stored{N: n}); err != nil {
+			if err := ipc.WriteRecord(p.out, &ipc.Stored{N: n}); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// take handles one message. It returns the number up to which everything is
-// stored now, if that is news.
-func (w *Publisher) handleRecord(m ipc.Message) (uint64, error) {
-	if w.window != nil {
+// handleRecord handles one record. It returns the number of the record if it is
+// stored now, and with it all records of lower numbers; else 0. A record in a
+// wrong order or for an unknown stream is an error.
+func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
+	if p.window != nil {
 		if _, ok := m.(*ipc.Tally); !ok {
 			return 0, fmt.Errorf("%T within a window", m)
 		}
 	}
 	switch m := m.(type) {
 	case *ipc.Begin:
-		w.Begun = m.Mono
-		if v := w.State.book.Decision; m.First && v.Refused != nil {
-			w.Store.AddNote("policy_refused", map[string]any{"why": v.Refused.Error(), "in_force": v.Policy.Hash()})
-		}
+		p.beginCounting(m)
 	case *ipc.Window:
-		if int(m.Tallies) != len(w.Streams) {
-			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Tallies, len(w.Streams))
+		if int(m.Tallies) != len(p.Streams) {
+			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Tallies, len(p.Streams))
 		}
-		w.window, w.tallies = m, w.tallies[:0]
+		p.window, p.tallies = m, p.tallies[:0]
 	case *ipc.Tally:
-		return w.addTally(m)
+		return p.addTally(m)
 	case *ipc.Step:
-		w.Store.AddNote("clock_step", clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}.EventData())
+		p.Store.AddNote("clock_step", clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}.EventData())
 		return m.N, nil
 	case *ipc.SensorLost:
-		w.noteSensorLost(m)
+		p.noteSensorLost(m)
 		return m.N, nil
-	case *ipc.Heartbeat:
-		w.State.setHeartbeat(int(m.Sensor), m)
-	case *ipc.Walls:
-		w.State.setWalls(int(m.Sensor), m)
 	case *ipc.LoopFault:
-		w.noteLoopFault(m)
+		p.noteLoopFault(m)
 		return m.N, nil
 	case *ipc.CameraFault:
-		if int(m.Sensor) < len(w.Site.Cameras) {
-			CameraFaultNoter(w.Store, w.Site.Cameras[m.Sensor].Name)(counting.ViewFault(m.Fault), m.On)
+		if int(m.Sensor) < len(p.site.Cameras) {
+			CameraFaultReporter(p.Store, p.site.Cameras[m.Sensor].Name)(counting.ViewFault(m.Fault), m.On)
 		}
 		return m.N, nil
 	case *ipc.Aim:
-		data := m.Data(w.Site.CameraName(int(m.Sensor)))
-		data["act"] = m.Word()
-		w.Store.AddNote("aim", data)
+		data := m.EventData(p.site.CameraName(int(m.Sensor)))
+		data["act"] = m.ActWord()
+		p.Store.AddNote("aim", data)
 		return m.N, nil
+	case *ipc.Heartbeat:
+		p.state.setHeartbeat(int(m.Sensor), m)
+	case *ipc.Walls:
+		p.state.setWalls(int(m.Sensor), m)
 	case *ipc.AuditHead:
-		w.State.setAuditHead(m)
+		p.state.setAuditHead(m)
 	case *ipc.Board:
-		w.State.setBoard(m)
+		p.state.setBoard(m)
 	case *ipc.Finish:
 		return 0, errFinished
 	}
 	return 0, nil
 }
 
-// addTally adds one stream to the window, and enters the window when it is whole.
-func (w *Publisher) addTally(m *ipc.Tally) (uint64, error) {
-	if w.window == nil || int(m.Stream) != len(w.tallies) {
+// beginCounting sets the monotonic start of the counting, and stores the event
+// "policy_refused" once for each start of the agent.
+func (p *publisher) beginCounting(m *ipc.Begin) {
+	p.StartMono = m.Mono
+	if d := p.state.journal.Decision; m.First && d.Refused != nil {
+		p.Store.AddNote("policy_refused", map[string]any{"why": d.Refused.Error(), "in_force": d.Policy.Hash()})
+	}
+}
+
+// addTally adds the tally of the next stream to the open window. With the last
+// one it clears and stores the window, unless an earlier process has stored it,
+// and returns its number.
+func (p *publisher) addTally(m *ipc.Tally) (stored uint64, err error) {
+	if p.window == nil || int(m.Stream) != len(p.tallies) {
 		return 0, errors.New("a tally out of its order")
 	}
-	t, err := m.Unpack(w.Streams[m.Stream], w.window)
+	t, err := m.Unpack(p.Streams[m.Stream], p.window)
 	if err != nil {
 		return 0, err
 	}
-	if w.tallies = append(w.tallies, t); len(w.tallies) < len(w.Streams) {
+	if p.tallies = append(p.tallies, t); len(p.tallies) < len(p.Streams) {
 		return 0, nil
 	}
-	window := w.window
-	w.window = nil
-	if err := w.FillDownGaps(w.Clock.ReadAll()); err != nil {
+	window := p.window
+	p.window = nil
+	if err := p.FillDownGaps(p.clock.ReadAll()); err != nil {
 		return 0, err
 	}
-	if window.Mono > w.recalled {
-		if err := w.ClearAndStore(w.tallies, window.Synced); err != nil {
+	if window.Mono > p.storedUpTo {
+		if err := p.ClearAndStore(p.tallies, window.Synced); err != nil {
 			return 0, err
 		}
 	}
-	w.Store.RetryWrites()
+	p.Store.RetryWrites()
 	return window.N, nil
 }
 
-func (w *Publisher) noteSensorLost(e *ipc.SensorLost) {
-	if names := sensorNames(w.Site); int(e.Sensor) < len(names) {
-		w.Store.AddNote("sense_lost", map[string]any{"sensor": names[e.Sensor], "why": ipc.LostWord(e.Why)})
+// noteSensorLost stores the event "sense_lost": a sensing process ended.
+func (p *publisher) noteSensorLost(m *ipc.SensorLost) {
+	if names := sensorNames(p.site); int(m.Sensor) < len(names) {
+		p.Store.AddNote("sense_lost", map[string]any{"sensor": names[m.Sensor], "why": ipc.LostWord(m.Why)})
 	}
 }
 
-func (w *Publisher) noteLoopFault(f *ipc.LoopFault) {
-	lines := w.Site.Loops.Lines
-	if int(f.Stream) < len(w.Streams) && int(f.Line) < len(lines) {
-		LoopFaultNoter(w.Store)(loop.Event{
-			Stream: w.Streams[f.Stream].ID, Line: lines[f.Line].Name, Fault: loop.Fault(f.Bits), On: f.On, N: f.Count,
+// noteLoopFault stores the event "loop_fault".
+func (p *publisher) noteLoopFault(m *ipc.LoopFault) {
+	lines := p.site.Loops.Lines
+	if int(m.Stream) < len(p.Streams) && int(m.Line) < len(lines) {
+		LoopFaultReporter(p.Store)(loop.Event{
+			Stream: p.Streams[m.Stream].ID, Line: lines[m.Line].Name, Fault: loop.Fault(m.FaultBit), On: m.On, N: m.Count,
 		})
 	}
-}
-
-// sensorNames names the sensing processes of a site in their order: the cameras,
-// then the loops.
-func sensorNames(site *config.Site) (names []string) {
-	for _, c := range site.Cameras {
-		names = append(names, c.Name)
-	}
-	if len(site.Loops.Lanes) > 0 {
-		names = append(names, "loops")
-	}
-	return names
 }

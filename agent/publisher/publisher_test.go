@@ -16,8 +16,8 @@ import (
 	"kerb/counting"
 )
 
-// writerOn is the uplink's end of the pipe on a spool.
-func writerOn(t *testing.T, path string, p *policy.Policy) *Publisher {
+// newPublisher returns a publisher with one stream, on the spool at path.
+func newPublisher(t *testing.T, path string, pol *policy.Policy) *publisher {
 	t.Helper()
 	boot := clock.BootID()
 	db, err := store.Open(path, store.StampWith(func() (string, bool) { return boot, true }))
@@ -27,64 +27,64 @@ func writerOn(t *testing.T, path string, p *policy.Policy) *Publisher {
 	t.Cleanup(func() { db.Close() })
 	stream := counting.Stream{ID: "kerb", Kind: counting.LineStream, Classes: []counting.Class{counting.Person}}
 	site := &config.Site{}
-	w := &Publisher{Site: site, Out: io.Discard, State: newDeviceState(site, admission.Decision{Policy: p})}
-	w.Clearer = Clearer{
-		Policy: p, Store: db, Stored: func() {}, Streams: []counting.Stream{stream}, Log: slog.New(slog.DiscardHandler),
+	p := &publisher{site: site, out: io.Discard, state: newDeviceState(site, admission.Decision{Policy: pol})}
+	p.Clearer = Clearer{
+		Policy: pol, Store: db, OnStored: func() {}, Streams: []counting.Stream{stream}, Log: slog.New(slog.DiscardHandler),
 	}
-	if err := w.recallLastWindow(); err != nil {
+	if err := p.recallLastWindow(); err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return p
 }
 
-// An uplink that was killed before it could say that a window is stored gets
-// that window again. Cleared again, it would have another noise.
-func TestAWindowThatComesAgainIsNotClearedAgain(t *testing.T) {
-	path, p := filepath.Join(t.TempDir(), "spool"), policy.Demo()
+// The supervisor sends a window again when the uplink was killed before it
+// confirmed it. Cleared again, the window would have another noise.
+func TestAWindowThatArrivesAgainIsNotClearedAgain(t *testing.T) {
+	path, pol := filepath.Join(t.TempDir(), "spool"), policy.Demo()
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	window := func(n uint64) []ipc.Message {
-		from := start.Add(time.Duration(n) * p.Window())
-		return []ipc.Message{
-			&ipc.Window{N: n, Start: ipc.At(from), End: ipc.At(from.Add(p.Window())), Mono: time.Duration(n) * time.Minute, Tallies: 1},
-			ipc.Pack(n, 0, counting.Tally{Observed: p.Window()}),
+	window := func(n uint64) []ipc.Record {
+		from := start.Add(time.Duration(n) * pol.Window())
+		return []ipc.Record{
+			&ipc.Window{N: n, Start: ipc.ToInstant(from), End: ipc.ToInstant(from.Add(pol.Window())), Mono: time.Duration(n) * time.Minute, Tallies: 1},
+			ipc.PackTally(n, 0, counting.Tally{Observed: pol.Window()}),
 		}
 	}
 	for life, ns := range [][]uint64{{1, 2}, {2, 3}} {
-		w := writerOn(t, path, p)
+		p := newPublisher(t, path, pol)
 		for _, n := range ns {
 			for _, m := range window(n) {
-				if got, err := w.handleRecord(m); err != nil || got != 0 && got != n {
+				if got, err := p.handleRecord(m); err != nil || got != 0 && got != n {
 					t.Fatalf("window %d: stored %d, %v", n, got, err)
 				}
 			}
 		}
 		stored := 0
-		if err := w.Store.EachWindow(func(store.Item) error { stored++; return nil }); err != nil {
+		if err := p.Store.EachWindow(func(store.Item) error { stored++; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if want := 2 + life; stored != want {
 			t.Errorf("%d windows stored, want %d", stored, want)
 		}
-		if err := w.Store.Close(); err != nil {
+		if err := p.Store.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func TestTheUplinkTakesNothingOutOfOrder(t *testing.T) {
-	p := policy.Demo()
+func TestRecordsOutOfOrderAreRefused(t *testing.T) {
+	pol := policy.Demo()
 	window := &ipc.Window{N: 1, Start: 0, End: 1, Tallies: 1}
-	for name, ms := range map[string][]ipc.Message{
-		"a tally without a window":  {ipc.Pack(1, 0, counting.Tally{})},
+	for name, ms := range map[string][]ipc.Record{
+		"a tally without a window":  {ipc.PackTally(1, 0, counting.Tally{})},
 		"a window in a window":      {window, window},
 		"another number of streams": {&ipc.Window{N: 1, Start: 0, End: 1, Tallies: 2}},
-		"another stream":            {window, ipc.Pack(1, 3, counting.Tally{})},
+		"another stream":            {window, ipc.PackTally(1, 3, counting.Tally{})},
 	} {
-		w := writerOn(t, filepath.Join(t.TempDir(), "spool"), p)
+		p := newPublisher(t, filepath.Join(t.TempDir(), "spool"), pol)
 		var err error
 		for _, m := range ms {
 			if err == nil {
-				_, err = w.handleRecord(m)
+				_, err = p.handleRecord(m)
 			}
 		}
 		if err == nil {

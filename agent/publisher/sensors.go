@@ -8,42 +8,63 @@ import (
 	"kerb/agent/uplink"
 )
 
-// A DetectorReport tells the platform what finds the objects of each camera.
+// DetectorReport names the detector of each camera for the birth message.
 type DetectorReport struct {
 	site     *config.Site
 	networks []Network
 }
 
-// Network names a network that is built into the binary.
+// Network identifies a neural network that is built into the binary.
 type Network struct {
 	Name   string
-	SHA256 string // of its file; "" where the binary was built without it
+	SHA256 string // of its file, hexadecimal; "" where the binary was built without it
 }
 
-// NewDetectorReport lists the cameras of site. networks are those in the binary, in the
-// order in which an ipc.Sight numbers them.
+// firstBuiltIn is the number of the first network of the binary in an
+// ipc.Detection; 0 is no network and 1 the camera's own.
+const firstBuiltIn = 2
+
+// looksPerDetection is the unit of ipc.Detection.Looks: tenths of a detection a
+// second.
+const looksPerDetection = 10
+
+// NewDetectorReport returns the report on the cameras of site. networks are those
+// in the binary, in the order in which an ipc.Detection numbers them.
 func NewDetectorReport(site *config.Site, networks []Network) DetectorReport {
 	return DetectorReport{site, networks}
 }
 
-// tell is what the cameras said of themselves, in the words of the wire. A
-// camera that said nothing yet is left out.
-func (s DetectorReport) Sensors(said func(camera int) ipc.Detection) (out []uplink.Sensor) {
-	for i, c := range s.site.Cameras {
-		p := said(i)
-		if p.Detector == 0 {
+// Sensors returns an entry for each camera whose detector is known. detection
+// returns the latest report of a camera by its place in site.toml, and the zero
+// value before the first one.
+func (d DetectorReport) Sensors(detection func(camera int) ipc.Detection) (all []uplink.Sensor) {
+	for i, c := range d.site.Cameras {
+		r := detection(i)
+		if r.Detector == 0 {
 			continue
 		}
-		t := uplink.Sensor{ID: c.Name, Detector: config.MotionDetector}
-		if p.Detector == ipc.Neural {
-			t.Detector, t.DetectionRate = config.NeuralDetector, math.Round(float64(p.Looks)/10)
-			if n := int(p.Network) - 2; n >= 0 && n < len(s.networks) {
-				t.Network, t.SHA256 = s.networks[n].Name, s.networks[n].SHA256
+		s := uplink.Sensor{ID: c.Name, Detector: config.MotionDetector}
+		if r.Detector == ipc.NeuralDetector {
+			s.Detector, s.DetectionRate = config.NeuralDetector, math.Round(float64(r.Looks)/looksPerDetection)
+			if n := int(r.Network) - firstBuiltIn; n >= 0 && n < len(d.networks) {
+				s.Network, s.SHA256 = d.networks[n].Name, d.networks[n].SHA256
 			} else {
-				t.Network, t.SHA256 = "own", c.ModelSum
+				s.Network, s.SHA256 = "own", c.ModelSum
 			}
 		}
-		out = append(out, t)
+		all = append(all, s)
 	}
-	return out
+	return all
+}
+
+// sensorNames returns the names of the sensing processes in their order: the
+// cameras, then "loops" if the site has lanes.
+func sensorNames(site *config.Site) (names []string) {
+	for _, c := range site.Cameras {
+		names = append(names, c.Name)
+	}
+	if len(site.Loops.Lanes) > 0 {
+		names = append(names, "loops")
+	}
+	return names
 }

@@ -14,94 +14,123 @@ import (
 	"kerb/counting"
 )
 
-// deviceState is what the state message says of the agent's processes.
+// deviceState collects the latest reports of all processes for the state message.
+// Its methods may be called from several goroutines: records set it, and the
+// uplink reads it.
 type deviceState struct {
-	mu      sync.Mutex
-	Site    *config.Site
-	book    admission.Journal // for its words about the policy
-	audit   audit.Head        // as the supervisor told
-	board   *ipc.Board
-	names   []cage.Wall
-	speaker *ipc.Walls
-	walls   map[int]*ipc.Walls
-	alive   map[int]*ipc.Heartbeat
+	site    *config.Site
+	journal admission.Journal // without a log: reports the policy alone
+
+	mu         sync.Mutex
+	auditHead  audit.Head // of the supervisor's audit log
+	board      *ipc.Board
+	wallNames  []cage.Wall // of ownWalls and walls, in their order
+	ownWalls   *ipc.Walls
+	walls      map[int]*ipc.Walls     // by sensor, and ipc.Supervisor
+	heartbeats map[int]*ipc.Heartbeat // by sensor
 }
 
-func newDeviceState(site *config.Site, v admission.Decision) *deviceState {
-	return &deviceState{Site: site, book: admission.Journal{Decision: v}, walls: map[int]*ipc.Walls{}, alive: map[int]*ipc.Heartbeat{}}
+func newDeviceState(site *config.Site, d admission.Decision) *deviceState {
+	return &deviceState{site: site, journal: admission.Journal{Decision: d}, walls: map[int]*ipc.Walls{}, heartbeats: map[int]*ipc.Heartbeat{}}
 }
 
-func (c *deviceState) setOwnWalls(r cage.Report) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.names, c.speaker = r.Walls, child.PackWalls(r)
+// setOwnWalls sets the walls of this process, and the names of all walls.
+func (s *deviceState) setOwnWalls(r cage.Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wallNames, s.ownWalls = r.Walls, child.PackWalls(r)
 }
 
-func (c *deviceState) setHeartbeat(i int, a *ipc.Heartbeat) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.alive[i] = a
+// setHeartbeat sets the latest heartbeat of a sensor.
+func (s *deviceState) setHeartbeat(sensor int, h *ipc.Heartbeat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heartbeats[sensor] = h
 }
 
-func (c *deviceState) detection(i int) ipc.Detection {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if a := c.alive[i]; a != nil {
-		return a.Detection
+// detection returns the detector of a camera by its latest heartbeat; the zero
+// value before the first one.
+func (s *deviceState) detection(camera int) ipc.Detection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.heartbeats[camera]; h != nil {
+		return h.Detection
 	}
 	return ipc.Detection{}
 }
 
-func (c *deviceState) setWalls(i int, w *ipc.Walls) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.walls[i] = w
+// setWalls sets the walls of a sensor's process, or of ipc.Supervisor.
+func (s *deviceState) setWalls(sensor int, w *ipc.Walls) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.walls[sensor] = w
 }
 
-func (c *deviceState) setAuditHead(m *ipc.AuditHead) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.audit = audit.Head{Seq: m.Seq, Sum: hex.EncodeToString(m.Sum[:])}
+// setAuditHead sets the head of the audit log, which the supervisor writes.
+func (s *deviceState) setAuditHead(m *ipc.AuditHead) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.auditHead = audit.Head{Seq: m.Seq, Sum: hex.EncodeToString(m.Sum[:])}
 }
 
-func (c *deviceState) setBoard(m *ipc.Board) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.board = m
+// setBoard sets the condition of the board.
+func (s *deviceState) setBoard(m *ipc.Board) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.board = m
 }
 
-func (c *deviceState) Report() map[string]any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := c.book.StateReport()
-	if c.audit.Seq > 0 {
-		out["audit"] = c.audit
+// report returns the member "agent" of the state message: "policy", "audit",
+// "board", and "walls" and "sensors" by process. Parts and processes that no
+// record has reported yet are left out.
+func (s *deviceState) report() map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.journal.StateReport()
+	if s.auditHead.Seq > 0 {
+		out["audit"] = s.auditHead
 	}
-	if c.board != nil {
-		out["board"] = hardware.DescribeBoard(c.board)
+	if s.board != nil {
+		out["board"] = hardware.DescribeBoard(s.board)
 	}
-	walls, sensors := map[string]any{}, map[string]any{}
-	if c.speaker != nil {
-		walls["uplink"] = child.SummariseWalls(c.speaker, c.names)
-	}
-	if w := c.walls[ipc.Supervisor]; w != nil {
-		walls["supervisor"] = child.SummariseWalls(w, c.names)
-	}
-	for i, name := range sensorNames(c.Site) {
-		if w := c.walls[i]; w != nil {
-			walls["sense "+name] = child.SummariseWalls(w, c.names)
-		}
-		if a := c.alive[i]; a != nil {
-			one := map[string]any{
-				"watching": a.Watching, "pictures": a.Pictures, "bad": a.Bad, "dropped": a.Dropped,
-				"delay_ms": map[string]any{"p50": a.LatencyP50.Milliseconds(), "p95": a.LatencyP95.Milliseconds()},
-			}
-			if f := counting.ViewFault(a.View); f != counting.ViewGood {
-				one["fault"] = f.String()
-			}
-			sensors[name] = one
-		}
-	}
-	out["walls"], out["sensors"] = walls, sensors
+	out["walls"], out["sensors"] = s.reportWalls(), s.reportSensors()
 	return out
+}
+
+// reportWalls returns a summary of the walls of each process.
+func (s *deviceState) reportWalls() map[string]any {
+	walls := map[string]any{}
+	if s.ownWalls != nil {
+		walls["uplink"] = child.SummariseWalls(s.ownWalls, s.wallNames)
+	}
+	if w := s.walls[ipc.SupervisorSensor]; w != nil {
+		walls["supervisor"] = child.SummariseWalls(w, s.wallNames)
+	}
+	for i, name := range sensorNames(s.site) {
+		if w := s.walls[i]; w != nil {
+			walls["sense "+name] = child.SummariseWalls(w, s.wallNames)
+		}
+	}
+	return walls
+}
+
+// reportSensors returns the latest heartbeat of each sensor: pictures in number,
+// latencies in milliseconds, and the fault of the camera's view, if any.
+func (s *deviceState) reportSensors() map[string]any {
+	sensors := map[string]any{}
+	for i, name := range sensorNames(s.site) {
+		h := s.heartbeats[i]
+		if h == nil {
+			continue
+		}
+		sensor := map[string]any{
+			"watching": h.Delivering, "pictures": h.Pictures, "bad": h.Undecoded, "dropped": h.Dropped,
+			"delay_ms": map[string]any{"p50": h.LatencyP50.Milliseconds(), "p95": h.LatencyP95.Milliseconds()},
+		}
+		if f := counting.ViewFault(h.ViewFault); f != counting.ViewGood {
+			sensor["fault"] = f.String()
+		}
+		sensors[name] = sensor
+	}
+	return sensors
 }

@@ -1,8 +1,8 @@
 // Package retry computes the delay before the next attempt after failures, and
 // sleeps for it: exponential back-off with a bound, with or without jitter.
 //
-// It decides nothing else: which failures count, when the delay starts from its
-// least again and what is logged belong to the caller.
+// It refuses policy: the caller decides which failures count, when the delay
+// starts from its least again, and how a failure is logged.
 package retry
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Delay doubles least once for each failure, up to longest.
+// Delay returns least, doubled once for each failure, and at most longest.
 func Delay(least, longest time.Duration, failures int) time.Duration {
 	d := least
 	for range failures {
@@ -23,14 +23,15 @@ func Delay(least, longest time.Duration, failures int) time.Duration {
 	return min(d, longest)
 }
 
-// Jittered returns a uniform random time of at least 1 ms up to Delay ("full
-// jitter"). It spreads the attempts of many devices that failed at the same
+// JitteredDelay returns a random time, uniform from 1 ms to 1 ms above Delay ("full
+// jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+// It spreads the attempts of many devices that failed at the same
 // moment.
-func Jittered(least, longest time.Duration, failures int) time.Duration {
+func JitteredDelay(least, longest time.Duration, failures int) time.Duration {
 	return rand.N(Delay(least, longest, failures)) + time.Millisecond
 }
 
-// Sleep waits for d. It returns false where ctx ended first.
+// Sleep waits for d and returns true, or returns false as soon as ctx ends.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

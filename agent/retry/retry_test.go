@@ -17,7 +17,7 @@ func TestDelayDoublesUpToItsBound(t *testing.T) {
 func TestJitterSpreadsOverTheWholeDelay(t *testing.T) {
 	least, most := time.Hour, time.Duration(0)
 	for range 1000 {
-		d := Jittered(time.Second, time.Minute, 3)
+		d := JitteredDelay(time.Second, time.Minute, 3)
 		least, most = min(least, d), max(most, d)
 	}
 	if least > time.Second || most < 7*time.Second || most > 8*time.Second+time.Millisecond {
@@ -29,6 +29,6 @@ func TestSleepEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if Sleep(ctx, time.Hour) || !Sleep(t.Context(), 0) {
-		t.Error("Sleep does not tell which ended first")
+		t.Error("Sleep returned the wrong result")
 	}
 }

@@ -89,9 +89,9 @@ func (s *Camera) Detection() ipc.Detection {
 // numbered in the order of nets.Names, from 2 on; 1 is any other network.
 func packDetection(d DetectorInfo) ipc.Detection {
 	if d.kind != config.NeuralDetector {
-		return ipc.Detection{Detector: ipc.Motion}
+		return ipc.Detection{Detector: ipc.MotionDetector}
 	}
-	p := ipc.Detection{Detector: ipc.Neural, Network: 1, Looks: uint16(min(math.Round(10*d.rate), math.MaxUint16))}
+	p := ipc.Detection{Detector: ipc.NeuralDetector, Network: 1, Looks: uint16(min(math.Round(10*d.rate), math.MaxUint16))}
 	if i := slices.Index(nets.Names(), d.name); i >= 0 {
 		p.Network = uint8(2 + i)
 	}

@@ -40,7 +40,7 @@ func RunLoops(ctx context.Context, site *config.Site, pol *policy.Policy, log *s
 	ended := make(chan error, 2)
 	go func() { ended <- countInHours(ctx, l, hours, open) }()
 	go func() { ended <- serveWindows(os.Stdin, os.Stdout, l, pol.Window(), func(bool) {}) }()
-	go child.SendHeartbeats(log, func() bool { return false }, func() *ipc.Heartbeat { return &ipc.Heartbeat{Watching: open} })
+	go child.SendHeartbeats(log, func() bool { return false }, func() *ipc.Heartbeat { return &ipc.Heartbeat{Delivering: open} })
 	return <-ended
 }
 
@@ -76,13 +76,13 @@ func (s *singleRun) Run(ctx context.Context) { s.err = s.countUntilLost(ctx) }
 func sendLoopFaults(conf config.Loops) func(loop.Event) {
 	streams := conf.Streams()
 	return func(e loop.Event) {
-		f := &ipc.LoopFault{Bits: uint16(e.Fault), On: e.On, Count: e.N}
+		f := &ipc.LoopFault{FaultBit: uint16(e.Fault), On: e.On, Count: e.N}
 		for i, s := range streams {
 			if s.ID == e.Stream {
 				f.Stream = uint16(i)
 			}
 		}
 		f.Line = uint16(max(slices.IndexFunc(conf.Lines, func(l config.LoopLine) bool { return l.Name == e.Line }), 0))
-		_ = ipc.Write(os.Stdout, f) // a supervisor that is gone is noticed on standard input
+		_ = ipc.WriteRecord(os.Stdout, f) // a supervisor that is gone is noticed on standard input
 	}
 }

@@ -62,7 +62,7 @@ func findCamera(site *config.Site, name string) (config.Camera, bool) {
 // calls pause. Every other record is an error.
 func serveWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pause func(bool)) error {
 	for {
-		m, err := ipc.Read(in)
+		m, err := ipc.ReadRecord(in)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -81,7 +81,7 @@ func serveWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pa
 			s.MarkLost(counting.ReasonStopped)
 		}
 		for i, t := range s.CloseWindow(c.Mono, c.Start.Time(), c.End.Time(), whole) {
-			if err := ipc.Write(out, ipc.Pack(c.N, i, t)); err != nil {
+			if err := ipc.WriteRecord(out, ipc.PackTally(c.N, i, t)); err != nil {
 				return err
 			}
 		}
@@ -100,7 +100,7 @@ func newCagedCamera(site *config.Site, name string, pol *policy.Policy, log *slo
 	if !ok {
 		return nil, errors.New("no camera of that name")
 	}
-	conn, err := handover.NewConn(os.NewFile(handoverFD, "hatch"))
+	conn, err := handover.NewConn(os.NewFile(handoverFD, "handover"))
 	if err != nil {
 		return nil, err
 	}
@@ -142,9 +142,9 @@ func RunCamera(ctx context.Context, site *config.Site, name string, pol *policy.
 // buildHeartbeat returns the counts since the start as a record.
 func (c *Camera) buildHeartbeat() *ipc.Heartbeat {
 	return &ipc.Heartbeat{
-		Pictures: uint64(c.Pictures.Load()), Bad: uint64(c.Bad.Load()),
-		Crossings: uint64(c.Crossings.Load()), Watching: c.Watching.Load(), Detection: c.Detection(),
-		View: uint8(c.View.Fault()), Dropped: c.Dropped.Load(),
+		Pictures: uint64(c.Pictures.Load()), Undecoded: uint64(c.Bad.Load()),
+		Crossings: uint64(c.Crossings.Load()), Delivering: c.Watching.Load(), Detection: c.Detection(),
+		ViewFault: uint8(c.View.Fault()), Dropped: c.Dropped.Load(),
 		LatencyP50: c.Latency.Quantile(0.5), LatencyP95: c.Latency.Quantile(0.95),
 	}
 }

@@ -87,6 +87,6 @@ func (v *View) monitorForOpening() *health.Monitor {
 // sendCameraFaults returns an OnChange that writes each change as a record.
 func sendCameraFaults(out io.Writer) func(counting.ViewFault, bool) {
 	return func(f counting.ViewFault, on bool) {
-		_ = ipc.Write(out, &ipc.CameraFault{Fault: uint8(f), On: on}) // a supervisor that is gone is noticed on standard input
+		_ = ipc.WriteRecord(out, &ipc.CameraFault{Fault: uint8(f), On: on}) // a supervisor that is gone is noticed on standard input
 	}
 }

@@ -1,3 +1,11 @@
+// Package state names the files in the state directory (device.state of
+// site.toml) and replaces a file so that a power cut leaves the old or the new
+// one.
+//
+// It does not read the contents: the spool is read by store, the audit
+// log by audit, the policy that was last in force by admission, the acceptance
+// records by publisher. It refuses the network and other programs: it imports
+// neither.
 package state
 
 import (
@@ -8,36 +16,44 @@ import (
 	"time"
 )
 
-// own gives what root made in the state directory to whoever the directory
-// belongs to, so that an agent with a user of its own can go on with it.
-func ChownTree(state string) {
-	info, err := os.Stat(state)
+// SpoolFile is the file name of the spool, a bbolt database.
+const SpoolFile = "spool.db"
+
+// AuditDir is the directory of the audit log.
+const AuditDir = "audit"
+
+// AdmittedFile holds the policy that was last in force. An older or looser one
+// is recognised by comparison with it, and the device runs on under it when a
+// new one is refused. It is the canonical form, followed by its signatures as
+// comments, so that one rename replaces all of it.
+const AdmittedFile = "policy-admitted.toml"
+
+// AcceptanceFile holds the results of the tallies by hand as a JSON array: the
+// latest record of each line of the site.
+const AcceptanceFile = "acceptance.json"
+
+// AimSocket is the Unix socket on which kerb aim asks a running agent to release
+// one camera. That request is the only one it accepts, from the agent's own
+// user or from root on this machine.
+const AimSocket = "aim.sock"
+
+// GreetingTimeout bounds how long either side of AimSocket waits for the next
+// record of the other. Chosen by hand.
+const GreetingTimeout = 5 * time.Second
+
+// ChownTree gives all files below dir to the owner of dir. It does so only for
+// root, whose files an agent with a user of its own could not read otherwise. A
+// file that cannot be changed is left as it is.
+func ChownTree(dir string) {
+	info, err := os.Stat(dir)
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if err != nil || !ok || os.Geteuid() != 0 || st.Uid == 0 {
 		return
 	}
-	_ = filepath.WalkDir(state, func(path string, _ fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err == nil {
 			_ = os.Lchown(path, int(st.Uid), int(st.Gid))
 		}
 		return nil
 	})
 }
-
-// acceptanceFile is in the state directory: what tallies by hand have shown,
-// one record a line of the site, the latest.
-const AcceptanceFile = "acceptance.json"
-
-// aimDoor is the socket in the state directory at which kerb aim asks a running
-// agent to leave one camera alone. It is the only thing that can be asked
-// there, and only from this machine, by root or by the agent's own user.
-const AimSocket = "aim.sock"
-
-// greeting is how long whoever came to aim may take to say so.
-const GreetingTimeout = 5 * time.Second
-
-// auditDir is the audit log's directory in the state directory.
-const AuditDir = "audit"
-
-// spoolFile is the spool's name in the state directory.
-const SpoolFile = "spool.db"

@@ -20,18 +20,18 @@ import (
 	"kerb/agent/state"
 )
 
-// aimSession is what the supervisor knows of a session.
+// aimSession is one session of kerb aim.
 type aimSession struct {
-	slot    *slot
-	changed bool // the files are not any more what this agent read
+	slot    *slot // of the camera
+	changed bool  // the session changed the files that this agent read
 }
 
-// listenAimSocket listens. Without it the agent counts as well, and cannot be
-// aimed.
+// listenAimSocket opens the socket in the state directory to which kerb aim
+// connects. Only this user may connect.
 func listenAimSocket(dir string) (*net.UnixListener, error) {
 	path := filepath.Join(dir, state.AimSocket)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err // of a kerb run that was killed; the audit log's lock says that none runs
+		return nil, err // left by a kerb run that was killed: the audit log's lock proves that none runs
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -40,11 +40,12 @@ func listenAimSocket(dir string) (*net.UnixListener, error) {
 	return l, os.Chmod(path, 0o600)
 }
 
-// serveAim lets one at a time aim, until the context ends.
+// serveAim runs sessions of kerb aim, one at a time, until ctx ends. An agent whose
+// socket cannot be opened counts all the same.
 func (s *Supervisor) serveAim(ctx context.Context) {
-	l, err := listenAimSocket(s.Site.Device.State)
+	l, err := listenAimSocket(s.site.Device.State)
 	if err != nil {
-		s.Log.Warn("kerb aim will not find this agent", "err", err)
+		s.log.Warn("kerb aim will not find this agent", "err", err)
 		return
 	}
 	defer l.Close()
@@ -58,7 +59,7 @@ func (s *Supervisor) serveAim(ctx context.Context) {
 			return
 		}
 		if err := checkPeer(c); err != nil {
-			s.Log.Warn("not let in to aim", "err", err)
+			s.log.Warn("not let in to aim", "err", err)
 			c.Close()
 			continue
 		}
@@ -73,66 +74,69 @@ func (s *Supervisor) serveAim(ctx context.Context) {
 	}
 }
 
-// refuseBusy says that somebody is aiming already. It hears whoever came out
-// first: closed with a word unread, the connection would break before the
-// answer is read.
+// refuseBusy answers that another session is open. It reads the request first:
+// closing a connection with unread data resets it, and the peer would lose the
+// answer.
 func refuseBusy(c *net.UnixConn) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(state.GreetingTimeout))
-	if _, err := ipc.Read(c); err == nil {
-		_ = ipc.Write(c, &ipc.Aim{Act: ipc.AimRefused, Why: ipc.AimBusy})
+	if _, err := ipc.ReadRecord(c); err == nil {
+		_ = ipc.WriteRecord(c, &ipc.Aim{Act: ipc.AimRefused, Why: ipc.AimBusy})
 	}
 }
 
-// checkPeer says what speaks against whoever is at the other end.
+// checkPeer returns an error unless the peer's user is root or this process's user
+// (SO_PEERCRED, unix(7)).
 func checkPeer(c *net.UnixConn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err
 	}
-	var who *unix.Ucred
-	var asked error
-	if err := raw.Control(func(fd uintptr) { who, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
+	var peer *unix.Ucred
+	var credErr error
+	if err := raw.Control(func(fd uintptr) { peer, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
 		return err
 	}
 	switch {
-	case asked != nil:
-		return asked
-	case who.Uid != 0 && who.Uid != uint32(os.Geteuid()):
-		return fmt.Errorf("user %d is neither root nor this agent's", who.Uid)
+	case credErr != nil:
+		return credErr
+	case peer.Uid != 0 && peer.Uid != uint32(os.Geteuid()):
+		return fmt.Errorf("user %d is neither root nor this agent's", peer.Uid)
 	}
 	return nil
 }
 
-// runAimSession is one connection from its first word to its end. While it lasts, the
-// camera is kerb aim's; when it ends, however it ends, the sensor counts again.
+// runAimSession runs one session over its connection: it closes the camera for
+// kerb aim, and lets the sensor count again when the session ends, whatever ended
+// it. The session has the time that was asked for, and the connection breaks then.
+// A session that changed the files ends Run with ErrFilesChanged.
 func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	_ = c.SetDeadline(time.Now().Add(state.GreetingTimeout))
-	first, err := ipc.Read(c)
-	ask, ok := first.(*ipc.Aim)
-	if err != nil || !ok || ask.Act != ipc.AimStart {
+	first, err := ipc.ReadRecord(c)
+	request, ok := first.(*ipc.Aim)
+	if err != nil || !ok || request.Act != ipc.AimStart {
 		return
 	}
-	a, why := s.admitAimSession(ask)
+	a, why := s.admitAimSession(request)
 	if a == nil {
-		_ = ipc.Write(c, &ipc.Aim{Act: ipc.AimRefused, Why: why})
+		_ = ipc.WriteRecord(c, &ipc.Aim{Act: ipc.AimRefused, Why: why})
 		return
 	}
-	s.recordAim(ask)
-	s.Log.Info("aiming: the camera is closed", "process", a.slot.watcher.Name, "for", ask.For)
+	s.recordAim(request)
+	s.log.Info("aiming: the camera is closed", "process", a.slot.watcher.Name, "for", request.For)
 	s.setPaused(a.slot, true)
-	end := &ipc.Aim{Sensor: ask.Sensor, Act: ipc.AimEnd, Why: ipc.AimLost}
-	if ipc.Write(c, &ipc.Aim{Act: ipc.AimGranted}) == nil {
-		_ = c.SetDeadline(time.Now().Add(ask.For + state.GreetingTimeout)) // Go's deadlines are monotonic
-		s.followAimSession(c, a, ask.Sensor, end)
+	end := &ipc.Aim{Sensor: request.Sensor, Act: ipc.AimEnd, Why: ipc.AimLost}
+	if ipc.WriteRecord(c, &ipc.Aim{Act: ipc.AimGranted}) == nil {
+		_ = c.SetDeadline(time.Now().Add(request.For + state.GreetingTimeout)) // Go's deadlines are monotonic
+		s.followAimSession(c, a, request.Sensor, end)
 	}
 	if ctx.Err() != nil {
 		end.Why = ipc.AimStopped
 	}
 	s.recordAim(end)
-	s.Log.Info("aiming ended", "process", a.slot.watcher.Name, "changed", a.changed)
+	s.log.Info("aiming ended", "process", a.slot.watcher.Name, "changed", a.changed)
 	if a.changed {
 		s.restart(ErrFilesChanged)
 		return
@@ -140,30 +144,32 @@ func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 	s.setPaused(a.slot, false)
 }
 
-// errChanged ends an agent whose files were changed by aiming: it starts anew.
+// ErrFilesChanged is the error of Run after kerb aim has changed the files. The
+// caller starts the agent again, so that it reads them.
 var ErrFilesChanged = errors.New("the files were changed by kerb aim")
 
-// followAimSession listens to what is done until the session ends. The end is filled in.
+// followAimSession records the acts of a session until it ends, and sets the reason
+// in end.
 func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16, end *ipc.Aim) {
 	for {
-		m, err := ipc.Read(c)
+		m, err := ipc.ReadRecord(c)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			end.Why = ipc.AimExpired
 			return
 		}
-		did, ok := m.(*ipc.Aim)
+		act, ok := m.(*ipc.Aim)
 		if err != nil || !ok {
 			return
 		}
-		did.Sensor = sensor
-		switch did.Act {
+		act.Sensor = sensor
+		switch act.Act {
 		case ipc.AimEntered, ipc.AimLocked:
-			s.recordAim(did)
+			s.recordAim(act)
 		case ipc.AimChanged, ipc.AimUndone, ipc.AimAccepted:
 			a.changed = true
-			s.recordAim(did)
+			s.recordAim(act)
 		case ipc.AimEnd:
-			end.Why = did.Why
+			end.Why = act.Why
 			return
 		default:
 			return
@@ -171,48 +177,49 @@ func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16,
 	}
 }
 
-// admitAimSession decides whether somebody may aim, or says why not.
-func (s *Supervisor) admitAimSession(ask *ipc.Aim) (*aimSession, uint8) {
-	_, longest := s.Policy.AimTerms()
+// admitAimSession returns the session for a request, or the reason of a refusal
+// (ipc.AimStale, ipc.AimNever).
+func (s *Supervisor) admitAimSession(request *ipc.Aim) (*aimSession, uint8) {
+	_, longest := s.policy.AimTerms()
 	switch {
-	case hex.EncodeToString(ask.Sum[:]) != s.Fingerprint:
+	case hex.EncodeToString(request.Sum[:]) != s.Fingerprint:
 		return nil, ipc.AimStale
-	case int(ask.Sensor) >= len(s.Site.Cameras) || ask.For <= 0 || ask.For > longest:
-		return nil, ipc.AimNever
+	case int(request.Sensor) >= len(s.site.Cameras) || request.For <= 0 || request.For > longest:
+		return nil, ipc.AimForbidden
 	}
-	return &aimSession{slot: s.slots[ask.Sensor]}, 0
+	return &aimSession{slot: s.slots[request.Sensor]}, 0
 }
 
-// setPaused stops or resumes one sensor. Its process lives on, so that what it
-// counted in the open window is not lost.
+// setPaused pauses or resumes one sensor. Its process goes on running, so that the
+// counts of the open window are not lost.
 func (s *Supervisor) setPaused(p *slot, on bool) {
 	s.mu.Lock()
 	p.aimed = on
 	c := p.process
 	s.mu.Unlock()
 	if c != nil {
-		if err := c.Send(&ipc.Pause{On: on}); err != nil {
-			s.Log.Warn("not heard", "process", p.watcher.Name, "err", err)
+		if err := c.SendRecords(&ipc.Pause{On: on}); err != nil {
+			s.log.Warn("not heard", "process", p.watcher.Name, "err", err)
 		}
 	}
 }
 
-// sendPauseState tells a process that begins while its camera is being aimed.
-func (s *Supervisor) sendPauseState(place int, c *process.Process) {
+// sendPauseState pauses a new process whose camera kerb aim has.
+func (s *Supervisor) sendPauseState(i int, c *process.Process) {
 	s.mu.Lock()
-	aimed := s.slots[place].aimed
+	aimed := s.slots[i].aimed
 	s.mu.Unlock()
 	if aimed {
-		_ = c.Send(&ipc.Pause{On: true}) // one that does not hear it is ended for its silence
+		_ = c.SendRecords(&ipc.Pause{On: true}) // a process that cannot read it has ended or is killed by its watcher
 	}
 }
 
-// recordAim enters what aiming did into the audit log and tells the uplink.
+// recordAim writes an act into the audit log and queues it for the uplink.
 func (s *Supervisor) recordAim(m *ipc.Aim) {
-	s.Journal.Write("aim_"+m.Word(), m.Data(s.Site.CameraName(int(m.Sensor))))
-	s.queue.pushNote(func(n uint64) []ipc.Message {
-		told := *m
-		told.N = n
-		return []ipc.Message{&told}
+	s.journal.WriteEntry("aim_"+m.ActWord(), m.EventData(s.site.CameraName(int(m.Sensor))))
+	s.queue.pushNote(func(n uint64) []ipc.Record {
+		queued := *m
+		queued.N = n
+		return []ipc.Record{&queued}
 	})
 }

@@ -8,81 +8,91 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"kerb/drivers/lamp"
 )
 
-// A notifier tells systemd how the agent is (sd_notify(3)): datagrams to the
-// socket that NOTIFY_SOCKET names. Without one it says nothing.
+// notifier sends messages to the service manager (sd_notify(3)): datagrams to the
+// socket in NOTIFY_SOCKET. Without that variable it sends none.
 type notifier struct {
 	once     sync.Once
-	lastSent time.Time // of the last sign of life
+	lastSent time.Time // of the last WATCHDOG=1
 }
 
-func (n *notifier) send(text string) {
+// sendDatagram sends one message. An error is dropped: the service manager that
+// does not get its messages restarts the agent.
+func (n *notifier) sendDatagram(text string) {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
 		return
 	}
-	if path[0] == '@' {
+	if path[0] == '@' { // an abstract socket, unix(7)
 		path = "\x00" + path[1:]
 	}
 	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		return // nobody to complain to but the one who does not listen
+		return
 	}
 	defer c.Close()
 	_, _ = c.Write([]byte(text))
 }
 
-// ready is told once; then runs with it, for who watches.
+// notifyReady sends READY=1 and calls then, both in the first call only.
 func (n *notifier) notifyReady(then func()) {
 	n.once.Do(func() {
-		n.send("READY=1")
+		n.sendDatagram("READY=1")
 		then()
 	})
 }
 
-func (n *notifier) notifyStopping() { n.send("STOPPING=1") }
+// notifyStopping sends STOPPING=1.
+func (n *notifier) notifyStopping() { n.sendDatagram("STOPPING=1") }
 
-// alive feeds the watchdog four times as often as systemd asks for. Beside the
-// line for people stands which of counting, view, broker and clock are well, for
-// whoever decides about an update by it; systemd passes over it.
-func (n *notifier) feedWatchdog(status, well func() string) {
-	every := 10 * time.Second
+// The intervals of the watchdog's messages. A quarter of the time that the service
+// manager allows lets three of them be lost.
+const (
+	maxWatchdogInterval = 10 * time.Second
+	watchdogShare       = 4
+)
+
+// feedWatchdog sends WATCHDOG=1 if it is time for it, with the status line for
+// systemctl status and the health words. Those are not systemd's: kerb's image
+// decides by them whether it keeps an update, and systemd ignores the variable.
+func (n *notifier) feedWatchdog(status, health func() string) {
+	every := maxWatchdogInterval
 	if us, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 {
-		every = min(every, time.Duration(us)*time.Microsecond/4)
+		every = min(every, time.Duration(us)*time.Microsecond/watchdogShare)
 	}
 	if time.Since(n.lastSent) >= every {
 		n.lastSent = time.Now()
-		n.send("WATCHDOG=1\nSTATUS=" + status() + "\nX_KERB_WELL=" + well())
+		n.sendDatagram("WATCHDOG=1\nSTATUS=" + status() + "\nX_KERB_WELL=" + health())
 	}
 }
 
-// notifyIfReady tells systemd, once, that all processes are there.
+// notifyIfReady sends READY=1, once, when all processes run. It is called under
+// the supervisor's lock.
 func (s *Supervisor) notifyIfReady() {
 	for _, p := range s.slots {
 		if p.process == nil {
 			return
 		}
 	}
-	if s.publishing != nil {
-		d := s.Site.Device
+	if s.publisherProcess != nil {
+		d := s.site.Device
 		s.notify.notifyReady(func() {
-			s.Log.Info("all is there", "window", s.Policy.Window(),
+			s.log.Info("all is there", "window", s.policy.Window(),
 				"next", fmt.Sprintf("kerb spool; mosquitto_sub -v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name))
 		})
 	}
 }
 
-// well names what is well of counting, view, broker and clock. Counting is well
-// when pictures are looked at, also where they show nothing: an update of a
-// device is no worse for a night without lamps.
+// healthWords lists which of counting, view, broker and clock are well, separated
+// by spaces. Counting is well when pictures are looked at, even where they show
+// too little to count, and even where a loop has failed: neither is the fault of
+// an update.
 func (s *Supervisor) healthWords() string {
 	words := []string{}
-	switch s.lampCode() {
-	case lamp.Fault:
-	case lamp.Unsighted:
+	switch h := s.assessSensors(); {
+	case h.lost:
+	case h.unsighted:
 		words = append(words, "counting")
 	default:
 		words = append(words, "counting", "view")
@@ -90,26 +100,52 @@ func (s *Supervisor) healthWords() string {
 	if s.online.Load() {
 		words = append(words, "broker")
 	}
-	if s.Clock.ReadAll().Synced {
+	if s.clock.ReadAll().Synced {
 		words = append(words, "clock")
 	}
 	return strings.Join(words, " ")
 }
 
-// statusLine is one line for systemctl status.
+// statusLine returns the line for systemctl status, such as "2 of 3 cameras and
+// the loops deliver, 1234 pictures; broker connected". It names cameras and loops
+// only where the site has them.
 func (s *Supervisor) statusLine() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	watching, pictures := 0, uint64(0)
+	cameras, delivering, pictures := len(s.site.Cameras), 0, uint64(0)
+	hasLoops, loopsDeliver := false, false
 	for _, p := range s.slots {
-		if p.process != nil && p.heartbeat != nil && p.heartbeat.Watching {
-			watching++
+		switch {
+		case p.number >= cameras:
+			hasLoops, loopsDeliver = true, p.isDelivering()
+		case p.isDelivering():
+			delivering++
 			pictures += p.heartbeat.Pictures
 		}
 	}
-	speaking := "speaking"
-	if s.publishing == nil {
-		speaking = "no uplink"
+	var parts []string
+	switch {
+	case cameras > 0 && loopsDeliver:
+		parts = append(parts, fmt.Sprintf("%d of %d cameras and the loops deliver, %d pictures", delivering, cameras, pictures))
+	case cameras > 0:
+		parts = append(parts, fmt.Sprintf("%d of %d cameras deliver, %d pictures", delivering, cameras, pictures))
+	case loopsDeliver:
+		parts = append(parts, "the loops deliver")
 	}
-	return fmt.Sprintf("%d of %d cameras deliver, %d pictures, %s", watching, len(s.slots), pictures, speaking)
+	if hasLoops && !loopsDeliver {
+		parts = append(parts, "the loops do not deliver")
+	}
+	return strings.Join(append(parts, s.brokerStatus()), "; ")
+}
+
+// brokerStatus returns the state of the uplink for the status line. It is called
+// under the supervisor's lock.
+func (s *Supervisor) brokerStatus() string {
+	switch {
+	case s.publisherProcess == nil:
+		return "no uplink process"
+	case s.online.Load():
+		return "broker connected"
+	}
+	return "broker not connected"
 }

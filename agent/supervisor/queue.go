@@ -7,99 +7,105 @@ import (
 	"kerb/agent/ipc"
 )
 
-// An queue holds what the uplink has not yet stored, so that an uplink that
-// is killed loses nothing: the next one gets it again, from the first.
+// queue holds the records that the uplink has not stored yet. An uplink that is
+// killed loses none of them: the next one gets them again, from the first.
 type queue struct {
-	mu    sync.Mutex
-	items []queueItem
-	n     uint64        // the last number given
-	more  chan struct{} // closed when there is something new, or less
+	mu         sync.Mutex
+	items      []queueItem
+	lastNumber uint64
+	changed    chan struct{} // closed when an item is added or dropped
 }
 
-// queueItem is what must be stored together.
+// queueItem is a group of records that must be stored together.
 type queueItem struct {
-	n       uint64
-	records []ipc.Message
+	number  uint64 // from 1 on
+	records []ipc.Record
 }
 
-// maxQueueItems is three days of one-minute windows; with ten streams, 12 MB.
+// maxQueueItems bounds the queue to three days of one-minute windows. With ten
+// streams they take 12 MB.
 const maxQueueItems = 4320
 
-func newQueue() *queue { return &queue{more: make(chan struct{})} }
+// newQueue makes an empty queue.
+func newQueue() *queue { return &queue{changed: make(chan struct{})} }
 
-// put adds what make gives for the next number. The oldest goes when there is
-// no room.
-func (o *queue) push(make func(n uint64) []ipc.Message) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.n++
-	o.items = append(o.items, queueItem{o.n, make(o.n)})
-	if len(o.items) > maxQueueItems {
-		o.items = o.items[1:]
+// pushItem adds the records that build returns for the next number. A full queue
+// drops its oldest item.
+func (q *queue) pushItem(build func(n uint64) []ipc.Record) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lastNumber++
+	q.items = append(q.items, queueItem{q.lastNumber, build(q.lastNumber)})
+	if len(q.items) > maxQueueItems {
+		q.items = q.items[1:]
 	}
-	o.wakeWaiters()
+	q.wakeWaiters()
 }
 
-// maxQueuedNotes bounds what waits before another note is taken: a sensing process
-// gone mad may say much, and must not push out windows.
+// maxQueuedNotes is the length of the queue from which on notes are dropped, so
+// that a sensing process that sends many of them cannot push out windows.
 const maxQueuedNotes = 512
 
-// note is put for what may be lost.
-func (o *queue) pushNote(make func(n uint64) []ipc.Message) {
-	o.mu.Lock()
-	full := len(o.items) >= maxQueuedNotes
-	o.mu.Unlock()
+// pushNote adds records that may be lost, as pushItem does, unless the queue is
+// long.
+func (q *queue) pushNote(build func(n uint64) []ipc.Record) {
+	q.mu.Lock()
+	full := len(q.items) >= maxQueuedNotes
+	q.mu.Unlock()
 	if !full {
-		o.push(make)
+		q.pushItem(build)
 	}
 }
 
-func (o *queue) wakeWaiters() {
-	close(o.more)
-	o.more = make(chan struct{})
+// wakeWaiters wakes waitAfter and waitEmpty. It is called under the lock.
+func (q *queue) wakeWaiters() {
+	close(q.changed)
+	q.changed = make(chan struct{})
 }
 
-// stored forgets everything up to n.
-func (o *queue) dropStored(n uint64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for len(o.items) > 0 && o.items[0].n <= n {
-		o.items = o.items[1:]
+// dropStored drops all items up to number n.
+func (q *queue) dropStored(n uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.items) > 0 && q.items[0].number <= n {
+		q.items = q.items[1:]
 	}
-	o.wakeWaiters()
+	q.wakeWaiters()
 }
 
-// after waits for the first item beyond n.
-func (o *queue) waitAfter(ctx context.Context, n uint64) (queueItem, bool) {
+// waitAfter waits for the first item with a number above n. It returns false when
+// ctx ends before.
+func (q *queue) waitAfter(ctx context.Context, n uint64) (queueItem, bool) {
 	for {
-		o.mu.Lock()
-		more := o.more
-		for _, i := range o.items {
-			if i.n > n {
-				o.mu.Unlock()
+		q.mu.Lock()
+		changed := q.changed
+		for _, i := range q.items {
+			if i.number > n {
+				q.mu.Unlock()
 				return i, true
 			}
 		}
-		o.mu.Unlock()
+		q.mu.Unlock()
 		select {
-		case <-more:
+		case <-changed:
 		case <-ctx.Done():
 			return queueItem{}, false
 		}
 	}
 }
 
-// empty waits until everything is stored.
-func (o *queue) waitEmpty(ctx context.Context) bool {
+// waitEmpty waits until all items are stored. It returns false when ctx ends
+// before.
+func (q *queue) waitEmpty(ctx context.Context) bool {
 	for {
-		o.mu.Lock()
-		more, left := o.more, len(o.items)
-		o.mu.Unlock()
+		q.mu.Lock()
+		changed, left := q.changed, len(q.items)
+		q.mu.Unlock()
 		if left == 0 {
 			return true
 		}
 		select {
-		case <-more:
+		case <-changed:
 		case <-ctx.Done():
 			return false
 		}

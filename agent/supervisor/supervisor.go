@@ -1,3 +1,13 @@
+// Package supervisor is the main process of kerb run. It starts the uplink and one
+// sensing process for each camera and for the loops, restarts them, cuts the time
+// into windows, collects the tallies of each window and queues them for the uplink
+// until they are stored. It opens the cameras for the sensing processes, lends
+// them to kerb aim, shows the status lamp and feeds the service manager's watchdog.
+//
+// It refuses records from a process that are not its own to send, tallies that no
+// window asked for, and sessions of aiming from other users or for other files. It
+// reads no picture and no message of the broker, and parses no data from outside
+// but ipc records.
 package supervisor
 
 import (
@@ -17,7 +27,6 @@ import (
 	"kerb/agent/child"
 	"kerb/agent/clock"
 	"kerb/agent/config"
-	"kerb/agent/hardware"
 	"kerb/agent/ipc"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
@@ -26,96 +35,102 @@ import (
 	"kerb/counting"
 )
 
-// A supervisor starts the process that speaks and one process for each camera,
-// keeps them alive, and carries what they count from these to that. It cuts
-// the windows, because it alone lives as long as the agent. It opens cameras
-// for those who may open nothing, and reads nothing of what comes from them.
+// Supervisor starts the uplink and the sensing processes and carries the tallies
+// from these to that. It cuts the windows, because it alone runs as long as the
+// agent.
 type Supervisor struct {
-	Site    *config.Site
-	Policy  *policy.Policy
-	Clock   clock.Clock
-	Journal *admission.Journal
-	Log     *slog.Logger
+	site    *config.Site
+	policy  *policy.Policy
+	clock   clock.Clock
+	journal *admission.Journal
+	log     *slog.Logger
 	notify  notifier
 
-	Fingerprint      string      // what the two files are: see inner
-	restart          func(error) // ends the agent, with the reason
-	slots            []*slot
+	Fingerprint      string      // of the two files, see admission; kerb aim must have read the same
+	restart          func(error) // ends Run with this error
+	slots            []*slot     // the cameras in the order of site.toml, then the loops
 	streams          []counting.Stream
 	publisher        *process.Watcher
 	queue            *queue
-	begun            clock.Reading
-	walls            *ipc.Walls  // its own
-	online           atomic.Bool // the uplink has a broker
-	publisherStarted atomic.Bool // an uplink was told to begin
-	stopping         atomic.Bool // what ends now ends because it should
+	startReading     clock.Reading // when counting began
+	walls            *ipc.Walls    // of this process
+	online           atomic.Bool   // the uplink has a broker
+	publisherStarted atomic.Bool   // an uplink has received Begin
+	stopping         atomic.Bool   // the agent ends: processes that end now are not lost
 
-	mu         sync.Mutex
-	collection *collection      // the window that is being collected
-	publishing *process.Process // nil while there is none
+	mu               sync.Mutex
+	collection       *collection      // the window that is being collected; nil between windows
+	publisherProcess *process.Process // nil while the uplink is not ready
 }
 
-// A post is the place of one camera, or of the loops, among the processes.
+// slot is the place of one sensing process among the others.
 type slot struct {
-	number      int // in site.toml; the loops come after the cameras
-	firstStream int // of its streams among all
+	number      int // index in site.toml; the loops come after the cameras
+	firstStream int // index of its first stream among all of the site
 	streams     []counting.Stream
 	watcher     *process.Watcher
 	hours       week.Spans // of the camera; nil: always
 
-	// Under the supervisor's lock.
-	process   *process.Process // nil while it is not counting
-	aimed     bool             // kerb aim has its camera
-	walls     *ipc.Walls
-	heartbeat *ipc.Heartbeat
-	sentFault uint8 // what the uplink knows to be wrong with what the camera shows
+	// The fields below are used under the supervisor's lock.
+	process    *process.Process // nil while it is not counting
+	aimed      bool             // kerb aim has the camera
+	walls      *ipc.Walls       // nil until the first process reported them
+	heartbeat  *ipc.Heartbeat   // the latest; nil until the first
+	sentFault  uint8            // counting.ViewFault that the uplink was told of; 0: none
+	lineFaults []uint16         // for each line of the loops, the faults that stop counting; nil: none yet
 }
 
-func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, keep *admission.Journal, words io.Writer, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{Site: site, Policy: pol, Clock: clk, Journal: keep, Log: log, streams: site.Streams(), queue: newQueue()}
-	nursery := process.NewStarter()
+// New makes the supervisor of a site under a policy. args are the arguments that a
+// child needs to read the same files. Entries go to the journal, the log lines of
+// the children to childOutput. It is an error where a camera can never be opened.
+func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, childOutput io.Writer, log *slog.Logger) (*Supervisor, error) {
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, log: log, streams: site.Streams(), queue: newQueue()}
+	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
-		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, ChildOutput: words, Starter: nursery,
+		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, ChildOutput: childOutput, Starter: starter,
 		OnStart: s.sendQueue, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
 	}
-	for place, c := range site.Cameras {
+	for i, c := range site.Cameras {
 		if err := opener.CheckPermanent(c); err != nil {
 			return nil, err
 		}
-		door := opener.New(c, pol.MaxPixels(), nursery.Start, words, log)
+		o := opener.New(c, pol.MaxPixels(), starter.Start, childOutput, log)
 		s.addSlot(c.Streams(), c.Hours, &process.Watcher{
 			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), WithHandover: true, Isolated: true,
-			Log: log, ChildOutput: words, Starter: nursery,
+			Log: log, ChildOutput: childOutput, Starter: starter,
 			OnStart: func(ctx context.Context, ch *process.Process) {
-				defer door.Close()
-				s.sendPauseState(place, ch)
-				ch.Handover.Serve(ctx, door.Open, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
+				defer o.Close()
+				s.sendPauseState(i, ch)
+				ch.Handover.Serve(ctx, o.OpenFiles, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
 			},
 		})
 	}
 	if len(site.Loops.Lanes) > 0 {
 		s.addSlot(site.Loops.Streams(), nil, &process.Watcher{
-			Name: "sense loops", Args: append([]string{"sense"}, args...), Isolated: true, Log: log, ChildOutput: words, Starter: nursery,
+			Name: "sense loops", Args: append([]string{"sense"}, args...), Isolated: true, Log: log, ChildOutput: childOutput, Starter: starter,
 			OnStart: func(context.Context, *process.Process) {},
 		})
 	}
 	return s, nil
 }
 
-// addSlot adds a sensing process.
+// addSlot adds the slot of a sensing process and connects it to its watcher.
 func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Spans, w *process.Watcher) {
 	p := &slot{number: len(s.slots), streams: streams, hours: hours, watcher: w}
-	for _, before := range s.slots {
-		p.firstStream += len(before.streams)
+	for _, other := range s.slots {
+		p.firstStream += len(other.streams)
 	}
-	w.OnRecord = func(c *process.Process, m ipc.Message) error { return s.handleSensorRecord(p, c, m) }
+	w.OnRecord = func(c *process.Process, m ipc.Record) error { return s.handleSensorRecord(p, c, m) }
 	w.OnExit = func(why uint8) { s.handleSensorExit(p, why) }
 	s.slots = append(s.slots, p)
 }
 
-// run is the agent until the context ends.
+// Run runs the agent until ctx ends, then stores the last window and stops the
+// processes. It raises the walls of this process first; where one does not hold
+// and the site is strict, that is an error. It returns ErrFilesChanged where kerb
+// aim changed the files, and child.RefusedError where a child refused its walls.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if err := os.MkdirAll(s.Site.Device.State, 0o700); err != nil {
+	if err := os.MkdirAll(s.site.Device.State, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
 	report, err := cage.Supervisor().Apply()
@@ -123,36 +138,36 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return err
 	}
 	if err := report.Strict(); err != nil {
-		if s.Site.Device.Strict {
+		if s.site.Device.Strict {
 			return err
 		}
-		s.Log.Warn("walls are missing", "err", err)
+		s.log.Warn("walls are missing", "err", err)
 	}
 	child.ShrinkHeap()
 	debug.FreeOSMemory()
 	s.walls = child.PackWalls(report)
-	s.walls.Sensor = ipc.Supervisor
+	s.walls.Sensor = ipc.SupervisorSensor
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	s.restart = refuse
-	living, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	var wards sync.WaitGroup
+	childCtx, stopChildren := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopChildren()
+	var running sync.WaitGroup
 	for _, w := range s.watchers() {
-		wards.Go(func() {
-			if err := w.Run(living); err != nil {
+		running.Go(func() {
+			if err := w.Run(childCtx); err != nil {
 				refuse(err)
 			}
 		})
 	}
-	wards.Go(func() { s.runLamp(living) })
-	wards.Go(func() { s.serveAim(living) })
-	s.begun = s.Clock.ReadAll()
-	err = clock.RunWindows(ctx, s.Clock, s.begun, s.Policy.Window(), s.endWindows)
+	running.Go(func() { s.runLamp(childCtx) })
+	running.Go(func() { s.serveAim(childCtx) })
+	s.startReading = s.clock.ReadAll()
+	err = clock.RunWindows(ctx, s.clock, s.startReading, s.policy.Window(), s.endWindows)
 	s.drainQueue()
 	s.stopping.Store(true)
-	end()
-	wards.Wait()
+	stopChildren()
+	running.Wait()
 	if refusal := new(child.RefusedError); errors.As(context.Cause(ctx), refusal) {
 		return *refusal
 	}
@@ -162,6 +177,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	return err
 }
 
+// watchers returns the watchers of all processes.
 func (s *Supervisor) watchers() []*process.Watcher {
 	ws := []*process.Watcher{s.publisher}
 	for _, p := range s.slots {
@@ -170,191 +186,36 @@ func (s *Supervisor) watchers() []*process.Watcher {
 	return ws
 }
 
-// drainTimeout is how long a stopping agent waits for its processes: the uplink
-// stores the last window and has lastChance to send it.
-const drainTimeout = ipc.DrainTimeout + 3*time.Second
+// The limits of a stopping agent, chosen by hand. Within drainTimeout the uplink
+// stores the last window and has ipc.DrainTimeout to send it.
+const (
+	drainTimeout  = ipc.DrainTimeout + 3*time.Second
+	drainInterval = 10 * time.Millisecond // between two looks whether the uplink has ended
+)
 
+// drainQueue waits until the uplink has stored the queue, asks it to finish, and
+// waits for its end, for at most drainTimeout in all.
 func (s *Supervisor) drainQueue() {
 	s.notify.notifyStopping()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if !s.queue.waitEmpty(ctx) {
-		s.Log.Error("the last windows could not be stored")
+		s.log.Error("the last windows could not be stored")
 		return
 	}
 	s.publisher.Stopping.Store(true)
 	s.mu.Lock()
-	c := s.publishing
+	c := s.publisherProcess
 	s.mu.Unlock()
-	if c == nil || c.Send(&ipc.Finish{}) != nil {
+	if c == nil || c.SendRecords(&ipc.Finish{}) != nil {
 		return
 	}
-	for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
+	for ; ctx.Err() == nil; time.Sleep(drainInterval) {
 		s.mu.Lock()
-		gone := s.publishing == nil
+		ended := s.publisherProcess == nil
 		s.mu.Unlock()
-		if gone {
+		if ended {
 			return
 		}
 	}
-}
-
-// heardSense takes what a sensing process says. An error ends that process.
-func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Message) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch m := m.(type) {
-	case *ipc.Walls:
-		if p.process == nil {
-			s.Log.Info("counting", "process", p.watcher.Name, "pid", c.Cmd.Process.Pid)
-		}
-		m.Sensor, p.walls, p.process = uint16(p.number), m, c
-		s.notifyIfReady()
-		return nil
-	case *ipc.Heartbeat:
-		m.Sensor, p.heartbeat = uint16(p.number), m
-		return nil
-	case *ipc.Tally:
-		return s.collection.addTally(p, m)
-	case *ipc.LoopFault:
-		return s.handleLoopFault(p, m)
-	case *ipc.CameraFault:
-		return s.handleCameraFault(p, m)
-	}
-	return fmt.Errorf("it says what is not its own to say: %T", m)
-}
-
-func (s *Supervisor) handleLoopFault(p *slot, f *ipc.LoopFault) error {
-	if int(f.Stream) >= len(p.streams) || p.streams[f.Stream].Kind != counting.LoopStream {
-		return errors.New("a fault of what is no loop")
-	}
-	f.Stream += uint16(p.firstStream)
-	s.queue.pushNote(func(n uint64) []ipc.Message {
-		f.N = n
-		return []ipc.Message{f}
-	})
-	return nil
-}
-
-func (s *Supervisor) handleCameraFault(p *slot, v *ipc.CameraFault) error {
-	if p.number >= len(s.Site.Cameras) {
-		return errors.New("a fault of what is no camera")
-	}
-	if p.sentFault = 0; v.On {
-		p.sentFault = v.Fault
-	}
-	v.Sensor = uint16(p.number)
-	s.queue.pushNote(func(n uint64) []ipc.Message {
-		v.N = n
-		return []ipc.Message{v}
-	})
-	return nil
-}
-
-func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
-	s.mu.Lock()
-	p.process, p.sentFault = nil, 0
-	if g := s.collection; g != nil && g.open[p] {
-		delete(g.open, p)
-		for i := range p.streams { // half of an answer is none
-			g.tallies[p.firstStream+i] = nil
-		}
-		g.closeIfComplete()
-	}
-	s.mu.Unlock()
-	if s.stopping.Load() {
-		return
-	}
-	s.Journal.Write("sense_lost", map[string]any{"process": p.watcher.Name, "why": ipc.LostWord(why)})
-	s.queue.pushNote(func(n uint64) []ipc.Message {
-		return []ipc.Message{&ipc.SensorLost{N: n, Sensor: uint16(p.number), Why: why}}
-	})
-}
-
-// sendQueue tells a fresh uplink everything that is not stored, then what comes.
-func (s *Supervisor) sendQueue(ctx context.Context, c *process.Process) {
-	if c.Send(&ipc.Begin{Wall: ipc.At(s.begun.Wall), Mono: s.begun.Mono, First: s.publisherStarted.CompareAndSwap(false, true)}) != nil {
-		return
-	}
-	var told sync.WaitGroup
-	defer told.Wait()
-	told.Go(func() { s.sendStatus(ctx, c) })
-	for sent := uint64(0); ; {
-		i, ok := s.queue.waitAfter(ctx, sent)
-		if !ok {
-			return
-		}
-		if err := c.Send(i.records...); err != nil {
-			if ctx.Err() == nil {
-				s.Log.Warn("not heard", "process", "uplink", "err", err)
-				c.Kill()
-			}
-			return
-		}
-		sent = i.n
-	}
-}
-
-// sendStatus tells the uplink how the sensing processes are, for its state.
-func (s *Supervisor) sendStatus(ctx context.Context, c *process.Process) {
-	for {
-		for _, m := range s.statusRecords() {
-			if c.Send(m) != nil {
-				return
-			}
-		}
-		select {
-		case <-time.After(5 * time.Second):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *Supervisor) statusRecords() (ms []ipc.Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ms = append(ms, s.walls)
-	if h := s.Journal.AuditHead(); h != nil {
-		ms = append(ms, h)
-	}
-	ms = append(ms, hardware.ReadBoard(s.Site.Device.State))
-	for _, p := range s.slots {
-		if p.walls != nil {
-			ms = append(ms, p.walls)
-		}
-		if p.heartbeat != nil {
-			now := *p.heartbeat
-			now.Watching, now.View = now.Watching && p.process != nil, p.sentFault // in their windows' time: see view
-			ms = append(ms, &now)
-		}
-	}
-	return ms
-}
-
-// handlePublisherRecord takes what the uplink says.
-func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Message) error {
-	switch m := m.(type) {
-	case *ipc.Walls:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.Log.Info("speaking", "process", "uplink", "pid", c.Cmd.Process.Pid)
-		s.publishing = c
-		s.notifyIfReady()
-		return nil
-	case *ipc.Heartbeat:
-		s.online.Store(m.Watching)
-		return nil
-	case *ipc.Stored:
-		s.queue.dropStored(m.N)
-		return nil
-	}
-	return fmt.Errorf("it says what is not its own to say: %T", m)
-}
-
-func (s *Supervisor) handlePublisherExit() {
-	s.mu.Lock()
-	s.publishing = nil
-	s.mu.Unlock()
-	s.online.Store(false)
 }

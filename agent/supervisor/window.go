@@ -10,26 +10,30 @@ import (
 	"kerb/counting"
 )
 
-// gathering is one window on its way from the sensing processes.
+// collection is one window while its tallies arrive from the sensing processes.
+// Its fields are used under the supervisor's lock.
 type collection struct {
-	n       uint64
-	window  *ipc.Window
-	tallies []*ipc.Tally   // of all streams
-	open    map[*slot]bool // asked, and not complete
-	done    chan struct{}  // closed when nothing is open
+	n        uint64 // number of the window for the sensing processes: its monotonic end
+	window   *ipc.Window
+	tallies  []*ipc.Tally   // of all streams of the site; nil: not arrived
+	open     map[*slot]bool // slots whose tallies have not all arrived
+	complete chan struct{}  // closed when open is empty
 }
 
-// answerTimeout is how long a sensing process may take to say what it counted.
+// answerTimeout is the longest that a sensing process may take to answer with its
+// tallies, chosen by hand. One that takes longer is killed.
 const answerTimeout = 5 * time.Second
 
-// end collects the windows that ended and puts them out for the uplink.
+// endWindows collects the windows that ended and queues them for the uplink, after
+// a clock step if there was one. clock.RunWindows calls it at least once a second,
+// so it feeds the watchdog as well.
 func (s *Supervisor) endWindows(ended []clock.Window, step *clock.Step, last bool) error {
 	if step != nil {
-		s.Log.Warn("clock stepped", "from", step.From, "to", step.To)
-		s.Journal.Write("clock_step", step.EventData())
-		s.queue.push(func(n uint64) []ipc.Message {
-			return []ipc.Message{&ipc.Step{
-				N: n, From: ipc.At(step.From), To: ipc.At(step.To), Mono: step.Mono, Synced: step.Synced,
+		s.log.Warn("clock stepped", "from", step.From, "to", step.To)
+		s.journal.WriteEntry("clock_step", step.EventData())
+		s.queue.pushItem(func(n uint64) []ipc.Record {
+			return []ipc.Record{&ipc.Step{
+				N: n, From: ipc.ToInstant(step.From), To: ipc.ToInstant(step.To), Mono: step.Mono, Synced: step.Synced,
 			}}
 		})
 	}
@@ -40,74 +44,78 @@ func (s *Supervisor) endWindows(ended []clock.Window, step *clock.Step, last boo
 	return nil
 }
 
-// collectWindow asks every sensing process for its part of a window. Where there is
-// no answer there is a gap, and a process that should have answered is ended.
+// collectWindow asks every sensing process for its tallies of a window and queues
+// them. A stream without a tally gets a gap, and a process that does not answer in
+// time is killed.
 func (s *Supervisor) collectWindow(e clock.Window, last bool) {
-	w := &ipc.Window{Start: ipc.At(e.Start), End: ipc.At(e.End), Mono: e.Mono, Synced: e.Synced, Tallies: uint16(len(s.streams))}
-	g := s.newCollection(w)
-	question := &ipc.CloseWindow{N: g.n, Start: w.Start, End: w.End, Mono: w.Mono, Last: last}
-	for p, c := range s.openCollection(g) {
-		if err := c.Send(question); err != nil {
-			s.Log.Warn("not heard", "process", p.watcher.Name, "err", err)
+	w := &ipc.Window{Start: ipc.ToInstant(e.Start), End: ipc.ToInstant(e.End), Mono: e.Mono, Synced: e.Synced, Tallies: uint16(len(s.streams))}
+	c := s.newCollection(w)
+	question := &ipc.CloseWindow{N: c.n, Start: w.Start, End: w.End, Mono: w.Mono, Last: last}
+	for p, child := range s.openCollection(c) {
+		if err := child.SendRecords(question); err != nil {
+			s.log.Warn("not heard", "process", p.watcher.Name, "err", err)
 		}
 	}
 	select {
-	case <-g.done:
+	case <-c.complete:
 	case <-time.After(answerTimeout):
 	}
 	s.mu.Lock()
 	s.collection = nil
-	for p := range g.open {
-		s.Log.Error("no answer", "process", p.watcher.Name)
+	for p := range c.open {
+		s.log.Error("no answer", "process", p.watcher.Name)
 		p.process.Kill()
 	}
 	s.mu.Unlock()
-	s.queue.push(func(n uint64) []ipc.Message { return g.records(n, s.streams) })
+	s.queue.pushItem(func(n uint64) []ipc.Record { return c.records(n, s.streams) })
 }
 
+// newCollection makes the collection of a window, with no slot open.
 func (s *Supervisor) newCollection(w *ipc.Window) *collection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return &collection{
 		n: uint64(w.Mono), window: w, tallies: make([]*ipc.Tally, len(s.streams)),
-		open: map[*slot]bool{}, done: make(chan struct{}),
+		open: map[*slot]bool{}, complete: make(chan struct{}),
 	}
 }
 
-// openCollection opens the gathering for all processes that are counting.
-func (s *Supervisor) openCollection(g *collection) map[*slot]*process.Process {
+// openCollection opens c for the slots whose process runs, and returns these
+// processes. From then on their tallies are accepted.
+func (s *Supervisor) openCollection(c *collection) map[*slot]*process.Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	asked := map[*slot]*process.Process{}
 	for _, p := range s.slots {
 		if p.process != nil {
-			g.open[p], asked[p] = true, p.process
+			c.open[p], asked[p] = true, p.process
 		}
 	}
-	s.collection = g
-	g.window.N = g.n
-	g.closeIfComplete()
+	s.collection = c
+	c.window.N = c.n
+	c.closeIfComplete()
 	return asked
 }
 
-// closeIfComplete sees whether anything is still to come. It is called under the lock.
-func (g *collection) closeIfComplete() {
+// closeIfComplete closes complete when no slot is open. It is called under the
+// supervisor's lock.
+func (c *collection) closeIfComplete() {
 	select {
-	case <-g.done:
+	case <-c.complete:
 	default:
-		if len(g.open) == 0 {
-			close(g.done)
+		if len(c.open) == 0 {
+			close(c.complete)
 		}
 	}
 }
 
-// records is the whole window as the uplink gets it.
-func (g *collection) records(n uint64, streams []counting.Stream) []ipc.Message {
-	g.window.N = n
-	ms := []ipc.Message{g.window}
-	for i, t := range g.tallies {
+// records returns the window and its tallies as item n of the queue.
+func (c *collection) records(n uint64, streams []counting.Stream) []ipc.Record {
+	c.window.N = n
+	ms := []ipc.Record{c.window}
+	for i, t := range c.tallies {
 		if t == nil {
-			t = ipc.Pack(n, i, counting.NewGap(streams[i], g.window.Start.Time(), g.window.End.Time(), g.window.Mono, counting.ReasonSenseLost))
+			t = ipc.PackTally(n, i, counting.NewGap(streams[i], c.window.Start.Time(), c.window.End.Time(), c.window.Mono, counting.ReasonSenseLost))
 		}
 		t.N, t.Stream = n, uint16(i)
 		ms = append(ms, t)
@@ -115,21 +123,23 @@ func (g *collection) records(n uint64, streams []counting.Stream) []ipc.Message 
 	return ms
 }
 
-// take adds one tally if it is the next that was asked for.
-func (g *collection) addTally(p *slot, t *ipc.Tally) error {
-	if g == nil || !g.open[p] || int(t.Stream) >= len(p.streams) || g.tallies[p.firstStream+int(t.Stream)] != nil {
+// addTally adds one tally. It is an error where none of that stream was asked for
+// or it does not fit the stream and the window. It is called under the supervisor's
+// lock.
+func (c *collection) addTally(p *slot, t *ipc.Tally) error {
+	if c == nil || !c.open[p] || int(t.Stream) >= len(p.streams) || c.tallies[p.firstStream+int(t.Stream)] != nil {
 		return errors.New("a tally that nobody asked for")
 	}
-	if _, err := t.Unpack(p.streams[t.Stream], g.window); err != nil {
+	if _, err := t.Unpack(p.streams[t.Stream], c.window); err != nil {
 		return err
 	}
-	g.tallies[p.firstStream+int(t.Stream)] = t
+	c.tallies[p.firstStream+int(t.Stream)] = t
 	for i := range p.streams {
-		if g.tallies[p.firstStream+i] == nil {
+		if c.tallies[p.firstStream+i] == nil {
 			return nil
 		}
 	}
-	delete(g.open, p)
-	g.closeIfComplete()
+	delete(c.open, p)
+	c.closeIfComplete()
 	return nil
 }

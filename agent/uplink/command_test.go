@@ -136,7 +136,7 @@ func TestRetriesSpreadOverABoundThatDoubles(t *testing.T) {
 	for tries, bound := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
 		var least, most time.Duration = time.Hour, 0
 		for range 2000 {
-			d := retry.Jittered(u.o.RetryMin, u.o.RetryMax, tries)
+			d := retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)
 			least, most = min(least, d), max(most, d)
 		}
 		if bound *= time.Second; most > bound+time.Millisecond || most < bound*9/10 || least > bound/10 {

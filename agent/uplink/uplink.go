@@ -68,8 +68,7 @@ type Clock struct {
 }
 
 // Uplink publishes for one device to one broker. Make one with New, start it with
-// Run. Waking it and asking whether it
-// is online are safe from any goroutine.
+// Run. Wake and IsOnline may be called from any goroutine.
 type Uplink struct {
 	o       Opts
 	broker  *url.URL
@@ -175,8 +174,8 @@ func (u *Uplink) Wake() {
 	}
 }
 
-// CheckConnection connects once and disconnects, under a client id of its own, so that a
-// running agent keeps its connection. The error is one line with the cause.
+// CheckConnection connects once and disconnects, under a client id of its own, so
+// that a running agent keeps its connection. The error is one line with the cause.
 func (u *Uplink) CheckConnection(ctx context.Context) error {
 	l, err := u.connectAs(ctx, u.o.ClientID+"-try")
 	if err != nil {
@@ -186,8 +185,8 @@ func (u *Uplink) CheckConnection(ctx context.Context) error {
 	return nil
 }
 
-// SendEvents publishes the pending events of the spool alone and disconnects. It is
-// for a device that does not count, as when kerb run refuses its files. It
+// SendEvents publishes the pending events of the spool alone and disconnects. It
+// is for a device that does not count, as when kerb run refuses its files. It
 // returns the first error; the events that were acknowledged before it are
 // settled.
 func (u *Uplink) SendEvents(ctx context.Context) error {
@@ -228,7 +227,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			logged = text
 		}
 		u.o.Store.RetryWrites()
-		if !retry.Sleep(ctx, retry.Jittered(u.o.RetryMin, u.o.RetryMax, tries)) {
+		if !retry.Sleep(ctx, retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)) {
 			return nil
 		}
 	}

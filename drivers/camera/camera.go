@@ -1,5 +1,5 @@
 // Package camera reads pictures from files, pipes, kernel devices and network
-// cameras (HTTPOpts, RTSP, polled addresses) as 8-bit luma, into the caller's buffer.
+// cameras (HTTP, RTSP, polled addresses) as 8-bit luma, into the caller's buffer.
 //
 // Each source has its own open function and the same three methods: ReadInto
 // fills the buffer with the next picture and returns when it was taken, Size

@@ -19,7 +19,7 @@ type httpClient struct {
 
 const (
 	// maxReadAhead is the size of net/http's own read buffer, in bytes, which is
-	// never overwritten: it holds the length line of an HTTPOpts chunk and little more.
+	// never overwritten: it holds the length line of an HTTP chunk and little more.
 	maxReadAhead = 64
 	maxRespHead  = 64 << 10 // bytes of a response's head; chosen by hand
 	maxRequests  = 6        // challenges and redirects of one get; chosen by hand

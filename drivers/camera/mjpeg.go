@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// HTTPOpts says how to reach a camera by HTTPOpts.
+// HTTPOpts says how to reach a camera by HTTP.
 type HTTPOpts struct {
 	// User and Password are sent as Digest or Basic authentication when the camera
 	// asks for it. They take precedence over those in the address.
@@ -26,7 +26,7 @@ type HTTPOpts struct {
 	Live
 }
 
-// MJPEG reads a network camera that sends JPEGs in one endless HTTPOpts response, as
+// MJPEG reads a network camera that sends JPEGs in one endless HTTP response, as
 // multipart/x-mixed-replace or concatenated. A picture's time is the arrival of its
 // first byte.
 type MJPEG struct {

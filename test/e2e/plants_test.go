@@ -43,7 +43,7 @@ func plants(t *testing.T, file string) map[string]plant {
 	port, reached := serveRaw(t, func(net.Conn) {})
 	return map[string]plant{
 		"a picture in a file": {
-			file: "agent/sensor.go", old: arenaMade,
+			file: "agent/sensor/camera.go", old: arenaMade,
 			leak: dump(fmt.Sprintf(`_ = os.WriteFile(%q, pix, 0o600)`, file)),
 			leaked: func() bool {
 				_, err := os.Stat(file)
@@ -51,17 +51,17 @@ func plants(t *testing.T, file string) map[string]plant {
 			},
 		},
 		"a picture by the network": {
-			file: "agent/sensor.go", old: arenaMade,
+			file: "agent/sensor/camera.go", old: arenaMade,
 			leak:   dump(fmt.Sprintf(`if c, err := net.Dial("tcp", "127.0.0.1:%d"); err == nil { _, _ = c.Write(pix) }`, port)),
 			leaked: func() bool { return reached.Swap(0) > 0 },
 		},
 		"a picture instead of a count": {
-			file: "agent/sensor.go", old: arenaMade,
+			file: "agent/sensor/camera.go", old: arenaMade,
 			leak:   dump(`_, _ = os.Stdout.Write(pix)`),
 			caught: "pipe: a process said something else than numbers|look into the memory of sense",
 		},
 		"a copy kept in a goroutine": {
-			file: "agent/sensor.go", old: arenaMade,
+			file: "agent/sensor/camera.go", old: arenaMade,
 			leak:   dump(`kept := append([]byte(nil), pix...); defer func() { time.Sleep(time.Hour); _ = kept[0] }()`),
 			caught: "canary: in memory of sense outside the arena: pixels", root: true,
 		},

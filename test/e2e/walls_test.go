@@ -337,7 +337,8 @@ func TestAHostileCameraHurtsNobodyButItself(t *testing.T) {
 	await(t, "the good camera's reader", func() bool { return good.Load() > 0 })
 	first := a.processes()
 	most := 0
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	// On a loaded machine the cameras are reached later than within 15 s.
+	for begun := time.Now(); time.Since(begun) < 15*time.Second || played.Load() < 3 && time.Since(begun) < 2*time.Minute; time.Sleep(200 * time.Millisecond) {
 		for _, pid := range a.processes() {
 			most = max(most, stat(pid, "VmHWM"))
 		}

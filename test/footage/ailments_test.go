@@ -1,8 +1,9 @@
 package footage
 
 import (
-	"kerb/counting"
 	"math/rand/v2"
+
+	"kerb/counting"
 )
 
 // An ailment is something that happens to a camera.

@@ -22,7 +22,6 @@ import (
 
 // The bounds of the layout of one camera.
 const (
-	// The bounds of the layout of one camera.
 	MaxLines     = 16
 	MaxZones     = 16
 	MaxMasks     = 16

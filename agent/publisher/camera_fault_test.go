@@ -14,16 +14,16 @@ import (
 	"kerb/counting"
 )
 
-// A camera's fault becomes an event, and stands in the state message.
+// A camera's fault becomes an event and is in the state message.
 func TestACameraFaultReachesThePlatform(t *testing.T) {
 	site := &config.Site{Cameras: []config.Camera{{Name: "north"}}}
-	w := writerOn(t, filepath.Join(t.TempDir(), "spool"), policy.Demo())
-	w.Site, w.State.Site = site, site
-	if _, err := w.handleRecord(&ipc.CameraFault{N: 1, Fault: uint8(counting.ViewMoved), On: true}); err != nil {
+	p := newPublisher(t, filepath.Join(t.TempDir(), "spool"), policy.Demo())
+	p.site, p.state.site = site, site
+	if _, err := p.handleRecord(&ipc.CameraFault{N: 1, Fault: uint8(counting.ViewMoved), On: true}); err != nil {
 		t.Fatal(err)
 	}
 	var note store.Note
-	for _, n := range w.Store.PendingNotes() {
+	for _, n := range p.Store.PendingNotes() {
 		note = n
 	}
 	text, err := json.Marshal(map[string]any{"schema": "kerb.event/1", "device": "pi", "n": 1, "kind": note.Kind, "data": note.Data})
@@ -33,8 +33,8 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 	if err := configstest.Validate(t, "event", text); err != nil || note.Kind != "camera_fault" || note.Data["fault"] != "camera_moved" || note.Data["camera"] != "north" {
 		t.Errorf("%s: %v", text, err)
 	}
-	w.State.setHeartbeat(0, &ipc.Heartbeat{View: uint8(counting.ViewMoved), Watching: true})
-	text, err = json.Marshal(map[string]any{"schema": "kerb.state/1", "device": "pi", "online": false, "agent": map[string]any{"sensors": w.State.Report()["sensors"]}})
+	p.state.setHeartbeat(0, &ipc.Heartbeat{ViewFault: uint8(counting.ViewMoved), Delivering: true})
+	text, err = json.Marshal(map[string]any{"schema": "kerb.state/1", "device": "pi", "online": false, "agent": map[string]any{"sensors": p.state.report()["sensors"]}})
 	if err != nil || !bytes.Contains(text, []byte(`"fault":"camera_moved"`)) {
 		t.Errorf("state: %s, %v", text, err)
 	}
