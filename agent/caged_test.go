@@ -21,57 +21,57 @@ import (
 	"kerb/agent/config"
 )
 
-// said is what a process has said so far.
-type said struct {
+// outputBuffer collects the output of a process; it may be read while that runs.
+type outputBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *said) Write(b []byte) (int, error) {
+func (s *outputBuffer) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(b)
 }
 
-func (s *said) String() string {
+func (s *outputBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
 }
 
-// others are sources that nothing is done to: the program motion as an HTTP
-// camera, London's stills at an address, a clip at one, and a program.
-func others(t *testing.T, footage string) (all []supplied) {
+// otherSources returns sources without faults: the program motion as an HTTP camera,
+// stills of London at a URL, a clip at a URL, and a command.
+func otherSources(t *testing.T, footage string) (all []testSource) {
 	t.Helper()
 	add := func(name, source string, change func(*config.Camera)) {
-		c := watched(name)
+		c := testCamera(name)
 		c.Source = parseSource(t, source)
 		change(&c)
-		all = append(all, supplied{camera: c})
+		all = append(all, testSource{camera: c})
 	}
 	still := func(c *config.Camera) {
 		c.FPS, c.Lines, c.Detector, c.Source = 0, nil, "auto", config.SnapshotSource{Address: c.Address(), PollEvery: 10 * time.Second}
 	}
-	recording := clip(t, "recording.mp4", "-t", "4", "-c:v", "libx264", "-pix_fmt", "yuv420p")
-	add("still", serveChanging(t, 3*time.Second, jamcams(t, footage)...), still)
-	add("clip", serveChanging(t, 15*time.Second, recording, clip(t, "later.mp4", "-t", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p")), still)
+	recording := encodeClip(t, "recording.mp4", "-t", "4", "-c:v", "libx264", "-pix_fmt", "yuv420p")
+	add("still", serveChanging(t, 3*time.Second, findJamcams(t, footage)...), still)
+	add("clip", serveChanging(t, 15*time.Second, recording, encodeClip(t, "later.mp4", "-t", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p")), still)
 	add("command", "", func(c *config.Camera) {
 		ffmpeg, err := exec.LookPath("ffmpeg")
 		if err != nil {
 			t.Fatal(err)
 		}
-		words := played(recording, "-f", "mjpeg", "-c:v", "mjpeg", "-")
+		words := ffmpegArgs(recording, "-f", "mjpeg", "-c:v", "mjpeg", "-")
 		c.Source = config.CommandSource{Words: append([]string{ffmpeg}, words[1:]...)}
 	})
 	if _, err := exec.LookPath("motion"); err != nil {
 		t.Log("no motion: install the package motion")
 		return all
 	}
-	add("motion", startMotion(t, serveParts(t, clip(t, "looked-at", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi"))), func(*config.Camera) {})
+	add("motion", startMotion(t, serveParts(t, encodeClip(t, "looked-at", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi"))), func(*config.Camera) {})
 	return all
 }
 
-// serveChanging is a camera that shows the next of some files every so often.
+// serveChanging serves one of the files over HTTP, the next one after each interval.
 func serveChanging(t *testing.T, every time.Duration, files ...string) string {
 	t.Helper()
 	begun := time.Now()
@@ -89,26 +89,28 @@ func serveChanging(t *testing.T, every time.Duration, files ...string) string {
 	return s.URL + "/now"
 }
 
-// jamcams are some of London's stills.
-func jamcams(t *testing.T, footage string) []string {
+// findJamcams returns the paths of some stills of London's traffic cameras.
+func findJamcams(t *testing.T, footage string) []string {
 	t.Helper()
 	stills, err := filepath.Glob(filepath.Join(footage, "stills", "jc0*.jpg"))
 	if err != nil || len(stills) == 0 {
 		t.Logf("no footage: drawn stills stand in for it")
-		return []string{clip(t, "0.jpg", "-frames:v", "1"), clip(t, "1.jpg", "-vf", "negate", "-frames:v", "1")}
+		return []string{encodeClip(t, "0.jpg", "-frames:v", "1"), encodeClip(t, "1.jpg", "-vf", "negate", "-frames:v", "1")}
 	}
 	return stills
 }
 
-// startMotion is Debian's motion, which looks at one camera and is another.
+// startMotion starts Debian's motion, which reads the camera at from and serves it as
+// Motion JPEG. It returns the URL.
 func startMotion(t *testing.T, from string) string {
 	t.Helper()
 	port := freePort(t)
-	supply(t, "motion", "-n", "-c", motionConfig(t, from, 320, 240, port))
+	keepRunning(t, "motion", "-n", "-c", motionConfig(t, from, 320, 240, port))
 	return fmt.Sprintf("http://127.0.0.1:%d/", port)
 }
 
-// motionConfig lets motion look at a camera, and show what it sees at a port.
+// motionConfig writes a configuration with which motion reads a camera and serves it
+// at a port.
 func motionConfig(t *testing.T, from string, w, h, port int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -121,8 +123,8 @@ func motionConfig(t *testing.T, from string, w, h, port int) string {
 	return path
 }
 
-// siteOf is site.toml for these cameras.
-func siteOf(broker string, all []supplied) string {
+// siteText returns a site.toml with these cameras.
+func siteText(broker string, all []testSource) string {
 	site := fmt.Sprintf("[device]\nname = \"a\"\nsite = \"b\"\ntenant = \"c\"\nstate = \"state\"\nclock_floor = \"2020-01-01\"\n[broker]\nurl = %q\n", broker)
 	for _, s := range all {
 		c := s.camera
@@ -153,24 +155,23 @@ func siteOf(broker string, all []supplied) string {
 	return site
 }
 
-// Every kind of network camera and program is seen inside the walls, where
-// nothing is dialled and nothing is read but what is handed in, and its windows
-// arrive at a broker; and no password is ever said, nor to be seen among the
-// words of a process.
+// kerb run counts every kind of network camera and program inside its walls, where
+// kerb sense dials no address and reads handed-over descriptors only. The windows
+// arrive at a broker, and no password is in the log or in an argument of a process.
 func TestEverySourceIsCountedInsideTheWalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it waits for real cameras")
 	}
 	footage := cmp.Or(os.Getenv("KERB_SHARED"), "../../shared") + "/footage"
-	all := append(sources(t), others(t, footage)...)
+	all := append(realSources(t), otherSources(t, footage)...)
 	url := mosquitto(t)
-	arrived := arrivals(t, url)
+	arrived := observeWindows(t, url)
 	run := startKerb(t, url, all)
 	missing := ""
 	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		missing = ""
 		for _, s := range all {
-			if s.camera.Name == "still" && arrived.least("still") < 2 || arrived.least(s.camera.Name) < 1 {
+			if s.camera.Name == "still" && arrived.streamTotal("still") < 2 || arrived.streamTotal(s.camera.Name) < 1 {
 				missing += " " + s.camera.Name
 			}
 		}
@@ -182,17 +183,17 @@ func TestEverySourceIsCountedInsideTheWalls(t *testing.T) {
 		t.Errorf("nothing seen of%s arrived:\n%s", missing, run.Stderr)
 	}
 	for _, s := range all {
-		t.Logf("%-8s seen for %d", s.camera.Name, arrived.least(s.camera.Name))
+		t.Logf("%-8s seen for %d", s.camera.Name, arrived.streamTotal(s.camera.Name))
 	}
-	silent(t, fmt.Sprint(run.Stderr))
+	checkNoPassword(t, fmt.Sprint(run.Stderr))
 	_ = run.Process.Signal(os.Interrupt)
 	if err := run.Wait(); err != nil {
 		t.Errorf("stopping: %v", err)
 	}
 }
 
-// startKerb is kerb run, inside its walls, on these cameras.
-func startKerb(t *testing.T, broker string, all []supplied) *exec.Cmd {
+// startKerb builds kerb and starts kerb run with these cameras.
+func startKerb(t *testing.T, broker string, all []testSource) *exec.Cmd {
 	t.Helper()
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "kerb")
@@ -202,13 +203,13 @@ func startKerb(t *testing.T, broker string, all []supplied) *exec.Cmd {
 		t.Fatalf("build kerb: %v\n%s", err, out)
 	}
 	policy := "schema = \"kerb.policy/1\"\nversion = 1\ntitle = \"test\"\npurpose = \"statistical\"\ncount.streams = [\"line\", \"zone\"]\ncount.classes = [\"person\", \"vehicle\"]\ncamera.follow_max = \"60s\"\nclear.window = \"1m\"\nclear.method = \"noise\"\nclear.epsilon = 1\nclear.below = 0\nclear.overlap = 2\nkeep.retention = \"24h\"\n"
-	for name, text := range map[string]string{"site.toml": siteOf(broker, all), "policy.toml": policy} {
+	for name, text := range map[string]string{"site.toml": siteText(broker, all), "policy.toml": policy} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	run := exec.Command(bin, "run", "-site", filepath.Join(dir, "site.toml"), "-policy", filepath.Join(dir, "policy.toml"))
-	run.Stderr = new(said)
+	run.Stderr = new(outputBuffer)
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -219,8 +220,8 @@ func startKerb(t *testing.T, broker string, all []supplied) *exec.Cmd {
 	return run
 }
 
-// silent looks for the password where it must not be.
-func silent(t *testing.T, words string) {
+// checkNoPassword searches the arguments of all processes and the log for the password.
+func checkNoPassword(t *testing.T, words string) {
 	t.Helper()
 	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range processes {
@@ -233,7 +234,7 @@ func silent(t *testing.T, words string) {
 	}
 }
 
-// mosquitto is a broker of its own.
+// mosquitto starts the broker mosquitto on a free port and returns its URL.
 func mosquitto(t *testing.T) string {
 	t.Helper()
 	port := freePort(t)
@@ -245,24 +246,24 @@ func mosquitto(t *testing.T) string {
 	if err != nil {
 		path = "/usr/sbin/mosquitto"
 	}
-	supply(t, path, "-c", conf)
+	keepRunning(t, path, "-c", conf)
 	return fmt.Sprintf("mqtt://127.0.0.1:%d", port)
 }
 
-// seen is for how long, or at how many instants, each stream was seen in all
-// windows that arrived.
-type seen struct {
+// observedTime adds up, for each stream, the seconds or instants that were observed in
+// all windows received.
+type observedTime struct {
 	mu  sync.Mutex
 	all map[string]int
 }
 
-func (s *seen) least(stream string) int {
+func (s *observedTime) streamTotal(stream string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.all[stream]
 }
 
-func (s *seen) take(_ mqtt.Client, m mqtt.Message) {
+func (s *observedTime) addWindow(_ mqtt.Client, m mqtt.Message) {
 	var w struct {
 		Stream   string
 		Quality  string
@@ -278,14 +279,14 @@ func (s *seen) take(_ mqtt.Client, m mqtt.Message) {
 	s.all[w.Stream] += w.Seconds + w.Instants
 }
 
-func arrivals(t *testing.T, url string) *seen {
+func observeWindows(t *testing.T, url string) *observedTime {
 	t.Helper()
-	s := &seen{all: map[string]int{}}
+	s := &observedTime{all: map[string]int{}}
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(url, "mqtt", "tcp", 1)).SetClientID("observer"))
 		if tok := client.Connect(); tok.WaitTimeout(10*time.Second) && tok.Error() == nil {
 			t.Cleanup(func() { client.Disconnect(0) })
-			if tok := client.Subscribe("kerb/v1/c/b/a/count/+", 1, s.take); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
+			if tok := client.Subscribe("kerb/v1/c/b/a/count/+", 1, s.addWindow); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 				t.Fatal(tok.Error())
 			}
 			return s

@@ -19,8 +19,8 @@ import (
 	"kerb/drivers/camera"
 )
 
-// A camera of the real kind: it refuses, and is asked once; one that breaks off
-// is asked again and again.
+// A camera that refuses the password is asked once, because some lock the account. A
+// camera with another error is asked again and again.
 func TestACameraThatRefusesIsNotAskedAgainSoon(t *testing.T) {
 	ask := func(status int) int64 {
 		var asked atomic.Int64
@@ -32,7 +32,7 @@ func TestACameraThatRefusesIsNotAskedAgainSoon(t *testing.T) {
 			w.WriteHeader(status)
 		}))
 		defer server.Close()
-		c := watched("street")
+		c := testCamera("street")
 		c.Source = parseSource(t, strings.Replace(server.URL, "//", "//viewer:wrong@", 1))
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -51,7 +51,7 @@ func TestACameraThatRefusesIsNotAskedAgainSoon(t *testing.T) {
 func TestAnRTSPCameraThatRefusesSaysSo(t *testing.T) {
 	_, address := startRelay(t)
 	open := func(user, password string) error {
-		c := watched("street")
+		c := testCamera("street")
 		c.Source, c.User, c.PasswordFile = parseSource(t, "rtsp://"+address+"/nothing"), user, filepath.Join(t.TempDir(), "password")
 		if err := os.WriteFile(c.PasswordFile, []byte(password), 0o600); err != nil {
 			t.Fatal(err)

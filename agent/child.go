@@ -15,24 +15,26 @@ import (
 	"kerb/counting/neural/nets"
 )
 
-// startChild reads the files, which must still be what the supervisor read: both
-// sides name a stream by its place in them.
-func startChild(i admission.ChildFlags) (*config.Site, admission.Decision, *slog.Logger, error) {
+// startChild prepares a child process of kerb run: it limits the heap, ignores the
+// terminal's signals and reads both files. The files must have the supervisor's
+// fingerprint, because both sides number the streams by their order in site.toml.
+func startChild(flags admission.ChildFlags) (*config.Site, admission.Decision, *slog.Logger, error) {
 	child.ShrinkHeap()
-	// The supervisor ends its processes; a terminal's signal is for it alone.
+	// A terminal signals the whole process group, and the supervisor ends its
+	// processes itself, in order.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	site, v, err := loadFiles(i.Files)
+	site, d, err := loadFiles(flags.Files)
 	if err != nil {
-		return nil, v, nil, err
+		return nil, d, nil, err
 	}
-	now, err := i.ReadFingerprint(v)
+	now, err := flags.ReadFingerprint(d)
 	if err != nil {
-		return nil, v, nil, err
+		return nil, d, nil, err
 	}
-	if now != i.Fingerprint {
-		return nil, v, nil, errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb")
+	if now != flags.Fingerprint {
+		return nil, d, nil, errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb")
 	}
-	return site, v, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: i.LogLevel(), ReplaceAttr: child.DropTime})), nil
+	return site, d, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: flags.LogLevel(), ReplaceAttr: child.DropTime})), nil
 }
 
 // builtInNetworks lists the networks in this binary with the hashes of their

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestMain lets the test binary stand in for programs whose cost is measured.
+// TestMain runs other programs in the test binary, whose cost other tests measure.
 func TestMain(m *testing.M) {
 	if os.Getenv("KERB_COST") != "" && len(os.Args) > 1 && os.Args[1] == "whole" {
 		fmt.Fprintln(os.Stderr, runWhole(os.Args[2:]))

@@ -20,8 +20,9 @@ import (
 	"kerb/counting"
 )
 
-// aimCmd is the commissioning page. This process has a network and never sees a
-// picture: another one, within the walls of sense, sends it sketches.
+// aimCmd is kerb aim: it serves the commissioning page. This process has a network
+// and never reads a picture: kerb sketch, a child within the walls of kerb sense,
+// reads the camera and sends silhouettes.
 type aimCmd struct {
 	Camera string `arg:"" optional:"" help:"Its name in site.toml; may be left out where there is one."`
 	admission.Files
@@ -30,15 +31,17 @@ type aimCmd struct {
 	JSON   bool          `help:"Addresses and codes as JSON objects, one a line."`
 }
 
-// Help says what the one-line help cannot.
+// Help is the long help: the page, and how to reach it.
 func (a *aimCmd) Help() string {
 	return `Serves one page to a telephone or laptop on the device's own network, for as long as the policy allows, to whoever types the code that is printed here. The page shows silhouettes, never a picture, and draws lines and zones, counts live, compares with a tally by hand and writes site.toml. Meanwhile the camera does not count; a running kerb run leaves it alone and takes it back at the end.
 
 On a device without a network of its own, join it by cable or bring up an access point first, or reach it by ssh -L 8080:127.0.0.1:8080 with -listen 127.0.0.1:8080.`
 }
 
+// Run checks that the policy allows aiming now, opens the page's addresses and runs
+// one session.
 func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	site, v, err := loadFiles(a.Files)
+	site, d, err := loadFiles(a.Files)
 	if err != nil {
 		return err
 	}
@@ -49,13 +52,13 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if c := site.Cameras[camera]; c.Polled() {
 		return fmt.Errorf("camera %s shows one picture at a time, and outlines are drawn of what moves: write the corners of its zones into %s, as fractions of the picture", c.Name, a.Site)
 	}
-	sketches, longest := v.Policy.AimTerms()
+	sketches, longest := d.Policy.AimTerms()
 	if a.For <= 0 || a.For > longest {
 		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
 	}
 	closed := func() counting.Reason {
 		r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
-		return v.Policy.ClosedReason(nil, r.Wall, r.Synced)
+		return d.Policy.ClosedReason(nil, r.Wall, r.Synced)
 	}
 	if why := closed(); why != counting.NoReason {
 		return fmt.Errorf("the policy lets nothing look through this camera now (%s): aim within its hours", why)
@@ -65,16 +68,17 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	defer commission.CloseListeners(listeners)
-	log.SetOutput(io.Discard) // hybridgroup/mjpeg tells it who looks
-	words := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log.SetOutput(io.Discard) // hybridgroup/mjpeg logs the address of each viewer
+	warnings := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s := &commission.Session{
-		Files: a.Files, Config: site, Decision: v, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
-		Sketches: sketches, Listeners: listeners, Log: words, ChildOutput: t.Err, ClosedReason: closed,
+		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
+		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: t.Err, ClosedReason: closed,
 	}
 	return s.Run(ctx, a.For)
 }
 
-// chooseCamera is the place of the camera in the file.
+// chooseCamera returns the index in site.Cameras of the named camera, or of the only
+// one where no name is given.
 func (a *aimCmd) chooseCamera(site *config.Site) (int, error) {
 	var names []string
 	for i, c := range site.Cameras {
@@ -94,11 +98,13 @@ func (a *aimCmd) chooseCamera(site *config.Site) (int, error) {
 	return 0, terminal.UsageError(fmt.Sprintf("no camera is called %s: there is %s", a.Camera, strings.Join(names, ", ")))
 }
 
-// aimPort is tried first, so that an engineer can learn it.
+// aimPort is the TCP port of the page unless another program has it. It is always
+// the same one, so that an engineer can remember it.
 const aimPort = 8080
 
-// openListeners opens the page's addresses: what was asked for, or every address of a
-// local network. One that can be reached from afar must be asked for.
+// openListeners listens at the address of -listen, or else at every private and IPv4
+// link-local address of this device (net.IP.IsPrivate: RFC 1918, RFC 4193). A public
+// address must be named.
 func (a *aimCmd) openListeners() (ls []net.Listener, err error) {
 	if a.Listen != "" {
 		l, err := net.Listen("tcp", a.Listen)

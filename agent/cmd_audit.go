@@ -14,17 +14,19 @@ import (
 	"kerb/agent/terminal"
 )
 
+// auditCmd is kerb audit: it reads the log of all changes of this device.
 type auditCmd struct {
 	List   auditList   `cmd:"" default:"withargs" help:"List the entries."`
 	Verify auditVerify `cmd:"" help:"Check every link of the chain."`
 }
 
-// auditFiles is where the log is.
+// auditFiles are the flags that name the log.
 type auditFiles struct {
 	Site string `help:"Look at the log of this site." default:"/etc/kerb/site.toml" placeholder:"F"`
 	Dir  string `help:"The log's directory itself." placeholder:"DIR"`
 }
 
+// auditDir returns the directory of the log.
 func (f auditFiles) auditDir() (string, error) {
 	if f.Dir != "" {
 		return f.Dir, nil
@@ -36,11 +38,14 @@ func (f auditFiles) auditDir() (string, error) {
 	return filepath.Join(site.Device.State, state.AuditDir), nil
 }
 
+// auditList is kerb audit list: it prints every entry.
 type auditList struct {
 	auditFiles
 	JSON bool `help:"The lines as they stand in the log."`
 }
 
+// Run verifies the log while it prints it, and fails at the first broken link. A
+// question mark behind a time says that the clock was not synchronised.
 func (a *auditList) Run(t terminal.Terminal) error {
 	dir, err := a.auditDir()
 	if err != nil {
@@ -53,47 +58,50 @@ func (a *auditList) Run(t terminal.Terminal) error {
 				Sum string `json:"sum"`
 			}{e, e.Sum})
 		}
-		believed := " "
+		synced := " "
 		if !e.Synced {
-			believed = "?"
+			synced = "?"
 		}
-		_, err := fmt.Fprintf(t.Out, "%6d  %s%s %-16s %s\n", e.Seq, e.At.Format(time.RFC3339), believed, e.Kind, e.Data)
+		_, err := fmt.Fprintf(t.Out, "%6d  %s%s %-16s %s\n", e.Seq, e.At.Format(time.RFC3339), synced, e.Kind, e.Data)
 		return err
 	})
 	return err
 }
 
+// auditVerify is kerb audit verify: it checks the hash chain of the log, and that the
+// log still holds an entry that a state message reported.
 type auditVerify struct {
 	auditFiles
 	Head string `help:"A head that a state message told: the log must hold it." placeholder:"SEQ:SUM"`
 	JSON bool   `help:"As one JSON object."`
 }
 
+// Run tells apart a log that was cut off, one that was replaced and one that expired.
 func (a *auditVerify) Run(t terminal.Terminal) error {
 	dir, err := a.auditDir()
 	if err != nil {
 		return err
 	}
-	told, err := parseHead(a.Head)
+	reported, err := parseHead(a.Head)
 	if err != nil {
 		return err
 	}
-	found := told.Seq == 0
+	found := reported.Seq == 0
 	r, err := audit.VerifyLog(dir, func(e audit.Entry) error {
-		if e.Seq == told.Seq {
-			found = e.Sum == told.Sum
+		if e.Seq == reported.Seq {
+			found = e.Sum == reported.Sum
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
 		return err
-	case !found && told.Seq < r.First:
-		return fmt.Errorf("%s: entry %d is no longer kept: the oldest is %d", dir, told.Seq, r.First)
-	case !found && told.Seq > r.Head.Seq:
-		return fmt.Errorf("%s: the log was cut off: it ends at entry %d, and entry %d was told", dir, r.Head.Seq, told.Seq)
+	case !found && reported.Seq < r.First:
+		return fmt.Errorf("%s: entry %d is no longer kept: the oldest is %d", dir, reported.Seq, r.First)
+	case !found && reported.Seq > r.Head.Seq:
+		return fmt.Errorf("%s: the log was cut off: it ends at entry %d, and entry %d was told", dir, r.Head.Seq, reported.Seq)
 	case !found:
-		return fmt.Errorf("%s: the log was written anew: entry %d is not the one that was told", dir, told.Seq)
+		return fmt.Errorf("%s: the log was written anew: entry %d is not the one that was told", dir, reported.Seq)
 	case r.UnfinishedError() != nil:
 		return fmt.Errorf("%s: behind entry %d: %w: a power cut, or a hand; kerb run cuts it off and says so", dir, r.Head.Seq, r.UnfinishedError())
 	}
@@ -104,6 +112,8 @@ func (a *auditVerify) Run(t terminal.Terminal) error {
 	return err
 }
 
+// parseHead parses SEQ:SUM, the number and the SHA-256 of an entry. An empty string
+// gives the zero Head.
 func parseHead(s string) (h audit.Head, err error) {
 	if s == "" {
 		return h, nil

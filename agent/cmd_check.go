@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,30 +19,7 @@ import (
 	"kerb/agent/uplink"
 )
 
-// load reads both files, decides whether the device takes the policy, and
-// checks one file against the other. Whatever is wrong with either is reported
-// at once. The policy in force may be an earlier one: see verdict.
-func loadFiles(f admission.Files) (*config.Site, admission.Decision, error) {
-	site, err := config.Load(f.Site)
-	if err == nil {
-		if err = checkModels(site); err == nil {
-			err = checkLoops(site)
-		}
-	}
-	if err != nil {
-		_, perr := policy.Load(f.Policy)
-		return nil, admission.Decision{}, errors.Join(err, perr)
-	}
-	v, err := admission.Admit(f.Policy, site)
-	if err != nil {
-		return nil, v, err
-	}
-	if cs := v.Policy.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
-		return nil, v, admission.ConflictError(cs)
-	}
-	return site, v, nil
-}
-
+// checkCmd is kerb check: it validates both files and prints a summary of them.
 type checkCmd struct {
 	admission.Files
 	Connect bool `help:"Log in at the broker, too."`
@@ -51,14 +27,16 @@ type checkCmd struct {
 	JSON    bool `help:"As one JSON object."`
 }
 
+// Run fails where a file is wrong or the policy is refused, and with -tell also
+// reports that to the broker.
 func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	site, v, err := loadFiles(c.Files)
-	if err == nil && v.Refused != nil {
-		err = admission.NewRefusal(v.Refused)
+	site, d, err := loadFiles(c.Files)
+	if err == nil && d.Refused != nil {
+		err = admission.NewRefusal(d.Refused)
 	}
 	if err != nil {
 		if c.Tell {
-			if terr := tellRefused(c.Files, ctx, err); terr != nil {
+			if terr := reportRefused(ctx, c.Files, err); terr != nil {
 				fmt.Fprintf(t.Err, "kerb: the broker could not be told: %v\n", terr)
 			} else {
 				fmt.Fprintln(t.Err, "kerb: the broker was told")
@@ -66,21 +44,37 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		}
 		return err
 	}
-	pol := v.Policy
 	if c.Connect {
-		if err := connectOnce(ctx, site, pol); err != nil {
+		if err := connectOnce(ctx, site, d.Policy); err != nil {
 			return err
 		}
 	}
 	if c.JSON {
 		return json.NewEncoder(t.Out).Encode(map[string]any{
-			"ok": true, "device": site.Device.Name, "streams": len(site.Streams()), "policy": pol.Hash(), "trust": v.Trust.Mode.String(),
+			"ok": true, "device": site.Device.Name, "streams": len(site.Streams()), "policy": d.Policy.Hash(), "trust": d.Trust.Mode.String(),
 		})
 	}
+	c.printFiles(t, site, d)
+	run := "kerb run"
+	if _, err := os.Stat("/run/systemd/system"); err == nil && strings.HasPrefix(c.Site, "/etc/kerb/") {
+		run = "systemctl enable --now kerb" // kerb run as root would leave a spool that the service's user cannot open
+	}
+	next := "kerb check -connect, then " + run
+	if c.Connect {
+		next = "the broker lets this device in: " + run
+	}
+	_, err = fmt.Fprintln(t.Out, "next   ", next)
+	return err
+}
+
+// printFiles prints device, broker, policy, trust, cameras, streams and the charges
+// of the sensors.
+func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admission.Decision) {
+	pol := d.Policy
 	fmt.Fprintf(t.Out, "%s and %s fit.\n", c.Site, c.Policy)
 	fmt.Fprintf(t.Out, "device  %s/%s/%s\nbroker  %s\npolicy  %s, version %d, %s\nwindow  %s, %s\ntrust   %s\n",
 		site.Device.Tenant, site.Device.Site, site.Device.Name, site.Broker.URL,
-		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method(), v)
+		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method(), d)
 	for _, cam := range site.Cameras {
 		with := ""
 		if cam.Model != "" {
@@ -100,19 +94,13 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	for _, line := range ledgerLines(pol, admission.SiteRequests(site)) {
 		fmt.Fprintln(t.Out, line)
 	}
-	run := "kerb run"
-	if _, err := os.Stat("/run/systemd/system"); err == nil && strings.HasPrefix(c.Site, "/etc/kerb/") {
-		run = "systemctl enable --now kerb" // as root it would be another user's spool
-	}
-	next := "kerb check -connect, then " + run
-	if c.Connect {
-		next = "the broker lets this device in: " + run
-	}
-	_, err = fmt.Fprintln(t.Out, "next   ", next)
-	return err
 }
 
-// connectOnce logs in and hangs up, with a spool that is thrown away.
+// connectTimeout bounds the login of kerb check -connect; chosen by hand.
+const connectTimeout = 15 * time.Second
+
+// connectOnce logs in at the broker and disconnects. It uses an empty spool in a
+// temporary directory, so that it sends no window.
 func connectOnce(ctx context.Context, site *config.Site, pol *policy.Policy) error {
 	dir, err := os.MkdirTemp("", "kerb-check-")
 	if err != nil {
@@ -129,13 +117,14 @@ func connectOnce(ctx context.Context, site *config.Site, pol *policy.Policy) err
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	return up.CheckConnection(ctx)
 }
 
-// ledgerLines is what each class of objects can spend at each sensor, one line for
-// each: a passage may be counted by every stream that looks at the same place.
+// ledgerLines lists the charge of each class at each sensor, one line each. One
+// passage may be counted by several streams of a sensor, and each of them spends
+// privacy budget (ε) on it; without noise the line counts the streams.
 func ledgerLines(p *policy.Policy, site policy.Site) (lines []string) {
 	for _, c := range p.SensorCharges(site.Streams) {
 		spent := fmt.Sprintf("%d of at most %d streams", len(c.Streams), c.Limit)

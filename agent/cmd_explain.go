@@ -7,6 +7,8 @@ import (
 	"kerb/agent/terminal"
 )
 
+// explainCmd is kerb explain: it prints a policy in plain English or Finnish, its
+// canonical form, or the differences of two.
 type explainCmd struct {
 	Lang      string   `help:"In which language: ${enum}." enum:"en,fi" default:"en"`
 	Diff      bool     `help:"What the second of two policies makes looser, stricter or otherwise different."`
@@ -14,7 +16,7 @@ type explainCmd struct {
 	Policies  []string `arg:"" name:"POLICY" help:"The policy file; with -diff, the old one and the new one."`
 }
 
-// Help says how a policy is signed.
+// Help is the long help: how a policy is signed.
 func (e *explainCmd) Help() string {
 	return `To sign a policy, sign its canonical form with minisign and put the signature beside the policy:
 
@@ -24,6 +26,7 @@ func (e *explainCmd) Help() string {
 The second signature, where one is wanted, goes into policy.toml.2.minisig.`
 }
 
+// Run reads the policies and writes the output that the flags ask for.
 func (e *explainCmd) Run(t terminal.Terminal) error {
 	want := 1
 	if e.Diff {

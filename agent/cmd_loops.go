@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +15,9 @@ import (
 	loopdriver "kerb/drivers/loop"
 )
 
-// cabinet is `kerb loops`: what an engineer in front of the detector cards
-// wants to see. What single vehicles do stays on this terminal.
+// loopsCmd is kerb loops: a table of the loops' inputs for an engineer at the
+// detector cards. It shows single vehicles, which no policy clears, so it stores and
+// sends no number, and writes a file only for -record.
 type loopsCmd struct {
 	Site   string        `help:"The engineer's file." default:"/etc/kerb/site.toml" placeholder:"F"`
 	For    time.Duration `help:"How long; until stopped if not given."`
@@ -25,6 +25,23 @@ type loopsCmd struct {
 	JSON   bool          `help:"One JSON object a second."`
 }
 
+// Help is the long help: the keys of -json.
+func (c *loopsCmd) Help() string {
+	return `With -json, each object has the key lines: an object for each line of site.toml.
+  line           its name
+  stream         the id of its lane; absent without one
+  relay          whether it is a fault relay
+  known          whether its level has been seen
+  on             whether it is covered; of a relay, whether it has fallen
+  onsets         how often it became covered since the start
+  last_on_s      the last on-time, in seconds; absent before the first
+  speed_m_per_s  of the lane's last vehicle that has a speed; absent before
+  passages       passages of the lane since the start
+  faults         the words of its present faults, worst first
+  presence       16 quarters of a second, oldest first: 1 covered, 0 free`
+}
+
+// Run counts the loops and shows their state once a second until ctx ends.
 func (c *loopsCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	site, err := config.Load(c.Site)
 	if err != nil {
@@ -46,7 +63,7 @@ func (c *loopsCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("open the loops: %w", err)
 	}
 	defer src.Close()
-	edges, done, err := c.recordEdges(src, site.Loops)
+	edges, closeRecord, err := c.recordEdges(src, site.Loops)
 	if err != nil {
 		return err
 	}
@@ -54,14 +71,16 @@ func (c *loopsCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.showTable(ctx, t, counter), done())
+	return errors.Join(c.showStates(ctx, t, counter), closeRecord())
 }
 
-// longestRecord bounds the only file of kerb's that holds what is not cleared.
-// It is made by hand, on the device, for as long as somebody stands there.
+// longestRecord bounds -record, because its file is the only one of kerb's with
+// numbers that no policy has cleared. An hour is enough for a count by hand beside
+// the device; chosen by hand.
 const longestRecord = time.Hour
 
-// recordEdges writes the edges down on their way, if that is asked for.
+// recordEdges returns src, or with -record a source that also writes each edge of
+// src to the file, and a function that closes the file. An existing file is refused.
 func (c *loopsCmd) recordEdges(src loop.Source, conf config.Loops) (loop.Source, func() error, error) {
 	if c.Record == "" {
 		return src, func() error { return nil }, nil
@@ -81,8 +100,9 @@ func (c *loopsCmd) recordEdges(src loop.Source, conf config.Loops) (loop.Source,
 	return r, func() error { return errors.Join(r.Close(), f.Close()) }, nil
 }
 
-// showTable shows the lines once a second, on a terminal in one place.
-func (c *loopsCmd) showTable(ctx context.Context, t terminal.Terminal, counter *loop.Counter) error {
+// showStates prints the states of all lines once a second. On a terminal each table
+// overwrites the one before. New and ended faults go to standard error at once.
+func (c *loopsCmd) showStates(ctx context.Context, t terminal.Terminal, counter *loop.Counter) error {
 	var lines []loop.LineState
 	rows := 0
 	var shown time.Time
@@ -104,7 +124,7 @@ func (c *loopsCmd) showTable(ctx context.Context, t terminal.Terminal, counter *
 		shown = time.Now()
 		lines = counter.AppendLineStates(lines[:0])
 		if c.JSON {
-			if err := json.NewEncoder(t.Out).Encode(lines); err != nil {
+			if err := writeLineStates(t.Out, lines); err != nil {
 				return err
 			}
 			continue

@@ -10,10 +10,11 @@ import (
 	"kerb/agent/terminal"
 )
 
-// manual prints the manual page kerb(1), made from what the commands say of
-// themselves, so that it cannot go stale.
+// manualCmd is kerb manual: it prints the manual page kerb(1) in roff. The page is
+// made from the help of the commands, so that the two cannot differ.
 type manualCmd struct{}
 
+// Run writes the page with the macros of man(7).
 func (manualCmd) Run(k *kong.Context, t terminal.Terminal) error {
 	app := k.Model.Node
 	fmt.Fprintf(t.Out, ".TH KERB 1 \"\" \"kerb\" \"User Commands\"\n.SH NAME\nkerb \\- counts people and vehicles at the kerb and forgets what it saw\n")
@@ -41,7 +42,7 @@ The spool of cleared windows, the audit log and the device's keys.
 	return err
 }
 
-// visibleCommands are the commands that --help lists.
+// visibleCommands lists the commands below n that --help lists.
 func visibleCommands(n *kong.Node) (cs []*kong.Node) {
 	for _, c := range n.Children {
 		if !c.Hidden {
@@ -51,6 +52,7 @@ func visibleCommands(n *kong.Node) (cs []*kong.Node) {
 	return cs
 }
 
+// writeManual writes the section of one command and of the commands below it.
 func writeManual(w io.Writer, n *kong.Node, name string) {
 	fmt.Fprintf(w, ".SS %s\n%s\n", escapeRoff(name), escapeRoff(n.Help))
 	for para := range strings.SplitSeq(n.Detail, "\n\n") {
@@ -73,6 +75,7 @@ func writeManual(w io.Writer, n *kong.Node, name string) {
 	}
 }
 
+// visibleFlags lists the flags of n that --help lists, without --help itself.
 func visibleFlags(n *kong.Node) (fs []*kong.Flag) {
 	for _, f := range n.Flags {
 		if !f.Hidden && f.Name != "help" {
@@ -82,7 +85,8 @@ func visibleFlags(n *kong.Node) (fs []*kong.Flag) {
 	return fs
 }
 
-// escapeRoff is text as troff takes it.
+// escapeRoff escapes backslashes, hyphens, and full stops and apostrophes at the
+// beginning of a line, where roff would read a request.
 func escapeRoff(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(strings.TrimSpace(s))
 	if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
@@ -91,11 +95,13 @@ func escapeRoff(s string) string {
 	return strings.NewReplacer("\n.", "\n\\&.", "\n'", "\n\\&'").Replace(s)
 }
 
-// completion prints what makes a shell complete kerb's commands and flags.
+// completionCmd is kerb completion: it prints a script with which a shell completes
+// commands and flags.
 type completionCmd struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
 }
 
+// Run prints the script for bash, which zsh runs through bashcompinit, or for fish.
 func (c completionCmd) Run(k *kong.Context, t terminal.Terminal) error {
 	if c.Shell == "fish" {
 		return writeFish(t.Out, k.Model.Node)
@@ -110,15 +116,16 @@ func (c completionCmd) Run(k *kong.Context, t terminal.Terminal) error {
 		var inner []string
 		for _, sub := range visibleCommands(n) {
 			inner = append(inner, sub.Name)
-			fmt.Fprintf(t.Out, "\t'%s %s '*) words='%s' ;;\n", n.Name, sub.Name, flagList(sub))
+			fmt.Fprintf(t.Out, "\t'%s %s '*) words='%s' ;;\n", n.Name, sub.Name, joinFlags(sub))
 		}
-		fmt.Fprintf(t.Out, "\t'%s '*) words='%s' ;;\n", n.Name, strings.TrimSpace(strings.Join(inner, " ")+" "+flagList(n)))
+		fmt.Fprintf(t.Out, "\t'%s '*) words='%s' ;;\n", n.Name, strings.TrimSpace(strings.Join(inner, " ")+" "+joinFlags(n)))
 	}
 	_, err := fmt.Fprintf(t.Out, "\t*) words='%s' ;;\n\tesac\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\ncomplete -o default -F _kerb kerb\n", strings.Join(names, " "))
 	return err
 }
 
-func flagList(n *kong.Node) string {
+// joinFlags joins the visible flags of n by spaces.
+func joinFlags(n *kong.Node) string {
 	var fs []string
 	for _, f := range visibleFlags(n) {
 		fs = append(fs, "-"+f.Name)
@@ -126,6 +133,7 @@ func flagList(n *kong.Node) string {
 	return strings.Join(fs, " ")
 }
 
+// writeFish writes the completion script for fish.
 func writeFish(w io.Writer, app *kong.Node) error {
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 	for _, n := range visibleCommands(app) {

@@ -11,12 +11,14 @@ import (
 	"kerb/counting/neural/nets"
 )
 
+// modelCmd is kerb model: it describes, checks and imports neural networks.
 type modelCmd struct {
 	Info   modelInfo   `cmd:"" default:"withargs" help:"What a network is, what it sees and what it costs on this device."`
 	Check  modelCheck  `cmd:"" help:"Say whether a file is whole and a network that can count."`
 	Import modelImport `cmd:"" help:"Make a .kerb file: show a network stills, so that it can be run in eight bits, and note where it came from."`
 }
 
+// modelInfo is kerb model info.
 type modelInfo struct {
 	Size    string `help:"Pictures it is to look at, such as 640x480; empty: the size in the file." placeholder:"WxH"`
 	Threads int    `help:"Cores that share an inference." default:"1"`
@@ -24,9 +26,10 @@ type modelInfo struct {
 	File    string `arg:"" optional:"" help:"An ONNX or .kerb file, or street or street-small; none: those that are part of kerb."`
 }
 
+// Run describes the named network, or without a name all that are in this binary.
 func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
 	if m.File != "" {
-		return m.describe(ctx, t)
+		return m.describeFile(ctx, t)
 	}
 	none := true
 	for _, name := range nets.Names() {
@@ -38,7 +41,7 @@ func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
 		}
 		one := *m
 		one.File, none = name, false
-		if err := one.describe(ctx, t); err != nil {
+		if err := one.describeFile(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -48,8 +51,9 @@ func (m *modelInfo) Run(ctx context.Context, t terminal.Terminal) error {
 	return nil
 }
 
-// describe prints one network.
-func (m *modelInfo) describe(ctx context.Context, t terminal.Terminal) error {
+// describeFile loads one network, measures an inference on this device and prints
+// the result.
+func (m *modelInfo) describeFile(ctx context.Context, t terminal.Terminal) error {
 	f, err := model.ReadNetwork(m.File)
 	if err != nil {
 		return err

@@ -15,35 +15,12 @@ import (
 	"kerb/agent/policy"
 	"kerb/agent/replay"
 	"kerb/agent/source"
+	"kerb/agent/state"
 	"kerb/agent/terminal"
 )
 
-type modelCheck struct {
-	JSON bool   `help:"As one JSON object."`
-	File string `arg:"" help:"An ONNX or .kerb file."`
-}
-
-func (m *modelCheck) Run(t terminal.Terminal) error {
-	f, err := model.ReadNetwork(m.File)
-	if err != nil {
-		return err
-	}
-	net, err := model.PlanNetwork(f, m.File, model.MaxInputSide, model.MaxInputSide, 1, nil)
-	if err != nil {
-		return err
-	}
-	defer net.Close()
-	if m.JSON {
-		return json.NewEncoder(t.Out).Encode(map[string]any{"ok": true, "file": m.File, "sha256": f.Sum, "sealed": f.Sealed})
-	}
-	words := "a network that finds street users; nothing in the file vouches for it: kerb model import seals one"
-	if f.Sealed {
-		words = fmt.Sprintf("whole, a network that finds street users, shown %d stills", f.Stills)
-	}
-	_, err = fmt.Fprintf(t.Out, "%s: %s\n%s\n", m.File, words, f.Sum)
-	return err
-}
-
+// modelImport is kerb model import: it makes a .kerb file of an ONNX file. It runs
+// the network on stills to find the ranges of its values for eight-bit arithmetic.
 type modelImport struct {
 	Out      string   `help:"The file to write; empty: FILE's name with .kerb, here." placeholder:"F"`
 	Licence  string   `help:"What the network may be used for; empty: what the file tells." placeholder:"TEXT"`
@@ -55,6 +32,8 @@ type modelImport struct {
 	Stills   []string `arg:"" name:"STILL" help:"JPEGs, or folders of them, like what the camera will see: some dozens are enough."`
 }
 
+// Run calibrates the network and writes the file, whole or not at all. It refuses to
+// replace a file.
 func (m *modelImport) Run(ctx context.Context, t terminal.Terminal) error {
 	out := cmp.Or(m.Out, strings.TrimSuffix(filepath.Base(m.File), filepath.Ext(m.File))+".kerb")
 	if _, err := os.Lstat(out); err == nil {
@@ -91,7 +70,8 @@ func (m *modelImport) Run(ctx context.Context, t terminal.Terminal) error {
 	return m.printResult(t, out, b, made)
 }
 
-// fillCard replaces the facts of the file by those of the command line.
+// fillCard enters the facts of the command line into the card. Flags replace facts
+// of the ONNX file; time and user are always those of the import.
 func (m *modelImport) fillCard(c *model.Card) {
 	c.Licence, c.Commit, c.Manifest = cmp.Or(m.Licence, c.Licence), cmp.Or(m.Commit, c.Commit), cmp.Or(m.Manifest, c.Manifest)
 	c.Imported, c.By = time.Now(), m.By
@@ -103,8 +83,8 @@ func (m *modelImport) fillCard(c *model.Card) {
 	}
 }
 
-// addStill runs the network on one still as on a camera's picture, and adds the
-// ranges of its numbers to made.
+// addStill runs the network on one still, as on a camera's picture, and widens the
+// ranges in made by the values that occur.
 func (m *modelImport) addStill(ctx context.Context, f *model.Network, path string, made *model.File) error {
 	src, err := source.OpenFile(path, source.Limits(policy.ClipPixels))
 	if err != nil {
@@ -114,25 +94,12 @@ func (m *modelImport) addStill(ctx context.Context, f *model.Network, path strin
 	return model.Calibrate(ctx, f, m.File, src, made)
 }
 
-// writeModel writes a file whole or not at all.
+// writeModel writes a file that every user may read, because kerb run may read it as
+// a user of its own. After a power cut the file is there and whole, or it is not there.
 func writeModel(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".import-*")
-	if err != nil {
-		return fmt.Errorf("write the network: %w", err)
-	}
-	defer os.Remove(f.Name()) // gone already, if all went well
-	_, err = f.Write(b)
+	err := state.Replace(path, b, "")
 	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Chmod(path, 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("write the network: %w", err)
@@ -140,6 +107,7 @@ func writeModel(path string, b []byte) error {
 	return nil
 }
 
+// printResult prints the hash of the file b at path out, and the next step.
 func (m *modelImport) printResult(t terminal.Terminal, out string, b []byte, made model.File) error {
 	sum := model.Sum(b)
 	if m.JSON {

@@ -21,7 +21,8 @@ import (
 	"kerb/drivers/board"
 )
 
-// probe says what this device has.
+// probeCmd is kerb probe: it lists the walls, cameras, GPIO lines, clock and disk of
+// this device, and may write a first site.toml.
 type probeCmd struct {
 	Site  string `help:"Look at what this site needs." default:"/etc/kerb/site.toml" placeholder:"F"`
 	Write string `help:"Write a site.toml to begin with, for what is there." placeholder:"F"`
@@ -29,6 +30,8 @@ type probeCmd struct {
 	JSON  bool   `help:"As one JSON object."`
 }
 
+// Run gathers the inventory and prints it. A missing or wrong site.toml is part of
+// the inventory, not an error.
 func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	f := probe.Inventory{Machine: runtime.GOARCH, Model: board.ReadModel(), Cores: runtime.NumCPU(), Devices: []string{}}
 	var info unix.Sysinfo_t
@@ -46,7 +49,7 @@ func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		devices, _ := filepath.Glob(pattern) // the pattern is right
 		f.Devices = append(f.Devices, devices...)
 	}
-	f.Attached, f.GPIO = probe.FindCameras(ctx), probe.FindChips()
+	f.Attached, f.GPIO = probe.FindCameras(ctx), probe.ListChips()
 	if p.Write != "" {
 		if err := probe.WriteSite(p.Write, p.Force, f); err != nil {
 			return err
@@ -64,11 +67,11 @@ func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
 	f.Clock = probe.ClockFacts{Wall: r.Wall, Synced: r.Synced, Source: r.Source}
 	for _, c := range site.Cameras {
-		f.Cameras = append(f.Cameras, probe.TryCamera(ctx, c))
+		f.Cameras = append(f.Cameras, probe.DialCamera(ctx, c))
 	}
 	f.Board = hardware.DescribeBoard(hardware.ReadBoard(cmp.Or(site.Device.State, config.DefaultState)))
 	if site.Device.State != "" {
-		f.Disk = probe.DiskSpace(site.Device.State)
+		f.Disk = probe.MeasureDisk(site.Device.State)
 	}
 	if p.JSON {
 		return json.NewEncoder(t.Out).Encode(f)

@@ -19,7 +19,8 @@ import (
 	"kerb/agent/terminal"
 )
 
-// prove runs the evidence on this very device and signs it.
+// proveCmd is kerb prove: it tries the walls from inside, searches for marked
+// pictures, checks the messages, and writes the results as a signed bundle.
 type proveCmd struct {
 	For  time.Duration `help:"How long the marked pictures are shown." default:"10s"`
 	Out  string        `help:"Where the bundle goes." default:"." type:"path" placeholder:"DIR"`
@@ -27,6 +28,7 @@ type proveCmd struct {
 	JSON bool          `help:"The bundle on standard output, too."`
 }
 
+// Run writes the bundle in any case, and fails where one promise does not hold.
 func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if p.For < 3*time.Second {
 		return terminal.UsageError(fmt.Sprintf("-for %s: must be at least 3s", p.For))
@@ -34,8 +36,8 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err := os.MkdirAll(p.Out, 0o755); err != nil { // before the work, not after it
 		return fmt.Errorf("make a place for the bundle: %w", err)
 	}
-	begun := time.Now()
-	bundle := proof.Bundle{Schema: "kerb.proof/1", At: begun.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Caveats()}
+	start := time.Now()
+	bundle := proof.Bundle{Schema: "kerb.proof/1", At: start.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Limits()}
 	var err error
 	if bundle.Walls, err = process.MeasureRoles("free", "sense", "uplink", "supervisor"); err != nil {
 		return err
@@ -50,12 +52,12 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err := trial.Run(ctx, p.For); err != nil {
 		return err
 	}
-	if bundle.Canary, err = trial.Search(); err != nil {
+	if bundle.Canary, err = trial.SearchMark(); err != nil {
 		return err
 	}
-	if faults := bundle.Canary.Faults(); len(faults) > 0 {
+	if faults := bundle.Canary.ListFaults(); len(faults) > 0 {
 		bundle.Faults = append(bundle.Faults, faults...)
-		fmt.Fprintf(t.Err, "kerb: what the kerb of the trial said:\n%s", trial.Words.Bytes())
+		fmt.Fprintf(t.Err, "kerb: what the kerb of the trial said:\n%s", trial.Output.Bytes())
 	}
 	bundle.Wire = trial.CheckWire()
 	bundle.Faults = append(bundle.Faults, bundle.Wire.Faults...)
@@ -63,7 +65,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if bundle.Build, err = proof.ReadBuild(versionName()); err != nil {
 		return err
 	}
-	bundle.Took = time.Since(begun).Round(100 * time.Millisecond).Seconds()
+	bundle.Took = time.Since(start).Round(100 * time.Millisecond).Seconds()
 	bundle.OK = len(bundle.Faults) == 0
 	path, err := p.writeSigned(bundle)
 	if err != nil {
@@ -80,7 +82,8 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	return err
 }
 
-// writeSigned writes the bundle and its signature, and the key that checks it.
+// writeSigned writes kerb-proof.json, its minisign signature and the public key into
+// the directory of -out, and returns the path of the first.
 func (p *proveCmd) writeSigned(bundle proof.Bundle) (string, error) {
 	b, err := json.MarshalIndent(bundle, "", "  ")
 	if err != nil {
@@ -109,9 +112,9 @@ func (p *proveCmd) writeSigned(bundle proof.Bundle) (string, error) {
 	return path, os.WriteFile(path+".minisig", minisign.Sign(key, b), 0o644)
 }
 
-// signingKey is the one that is given, else this device's own, made at the first time
-// beside the packaged spool. Where there is no such directory it is made for
-// this bundle and kept nowhere.
+// signingKey returns the key of -key, or else this device's own, which the first call
+// generates and stores in the default state directory. Without that directory, or
+// where it may not be written, the key serves for this bundle only and is not stored.
 func (p *proveCmd) signingKey() (key minisign.PrivateKey, err error) {
 	if p.Key != "" {
 		return minisign.PrivateKeyFromFile(os.Getenv("KERB_KEY_PASSWORD"), p.Key)

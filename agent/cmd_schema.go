@@ -9,10 +9,13 @@ import (
 	"kerb/configs"
 )
 
+// schemaCmd is kerb schema: it prints a JSON Schema of a message or of a file, or the
+// AsyncAPI document.
 type schemaCmd struct {
 	Name string `arg:"" optional:"" help:"Which one; without a name, the list."`
 }
 
+// Run prints the named schema, or without a name the list of names.
 func (s *schemaCmd) Run(t terminal.Terminal) error {
 	names, err := configs.SchemaNames()
 	if err != nil {

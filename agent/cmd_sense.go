@@ -7,9 +7,9 @@ import (
 	"kerb/agent/sensor"
 )
 
-// senseCmd is the process that sees one camera, or reads the loops. It can open
-// nothing and has no network: requests for windows arrive on standard input, and
-// tallies leave on standard output.
+// senseCmd is kerb sense: the process that counts one camera, or the loops. It can
+// open no file for writing and has no network. Requests to close windows arrive on
+// standard input, and tallies leave on standard output. Only kerb run starts it.
 type senseCmd struct {
 	Camera string `arg:"" optional:"" help:"Its name in site.toml; none: the loops."`
 	admission.ChildFlags

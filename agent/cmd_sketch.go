@@ -7,8 +7,8 @@ import (
 	"kerb/agent/sensor"
 )
 
-// sketchCmd is the process that reads one camera while it is aimed, within the
-// walls of senseCmd. Only kerb aim starts it.
+// sketchCmd is kerb sketch: the process that draws silhouettes of one camera for
+// the commissioning page, within the walls of senseCmd. Only kerb aim starts it.
 type sketchCmd struct {
 	Camera string `arg:"" help:"Its name in site.toml."`
 	admission.ChildFlags

@@ -13,12 +13,16 @@ import (
 	"kerb/agent/uplink"
 )
 
+// spoolCmd is kerb spool: it lists the windows in the spool and checks the file. It
+// opens the file read-only.
 type spoolCmd struct {
 	Site string `help:"Look at the spool of this site." default:"/etc/kerb/site.toml" placeholder:"F"`
 	JSON bool   `help:"One JSON object per window."`
 	File string `arg:"" optional:"" name:"FILE" help:"The spool file itself."`
 }
 
+// Run prints each window and then one line on the whole file; it fails where the file
+// is damaged.
 func (s *spoolCmd) Run(t terminal.Terminal) error {
 	path := s.File
 	if path == "" {
@@ -59,6 +63,7 @@ func (s *spoolCmd) Run(t terminal.Terminal) error {
 	return err
 }
 
+// printItem prints one window, as a line or as the JSON of its message.
 func (s *spoolCmd) printItem(t terminal.Terminal, i store.Item) error {
 	if s.JSON {
 		return json.NewEncoder(t.Out).Encode(struct {

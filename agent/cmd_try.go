@@ -8,14 +8,16 @@ import (
 	"kerb/agent/terminal"
 )
 
-// try builds the walls of one role around itself and says what holds. The role
-// called free has none: it shows that the attempts themselves work.
+// tryCmd is kerb try: it builds the walls of one role around its own process,
+// attempts each forbidden call, and prints the report as JSON. The role free has no
+// walls: it is the control, which shows that the attempts work.
 type tryCmd struct {
 	Role  string `arg:"" enum:"free,sense,uplink,supervisor"`
 	State string `help:"The directory that the uplink may write."`
 	Port  uint16 `help:"The port that the uplink may dial." default:"8883"`
 }
 
+// Run applies the walls, which stay until the process ends.
 func (y *tryCmd) Run(t terminal.Terminal) (err error) {
 	var r cage.Report
 	switch y.Role {

@@ -7,8 +7,9 @@ import (
 	"kerb/agent/publisher"
 )
 
-// uplinkCmd is the process with a network: it reads tallies from standard
-// input, stores Releases in the spool and sends messages to the broker.
+// uplinkCmd is kerb uplink: the process with a network. It reads tallies from
+// standard input, clears them, stores the Releases in the spool and sends messages
+// to the broker. Only kerb run starts it.
 type uplinkCmd struct{ admission.ChildFlags }
 
 func (s *uplinkCmd) Run(ctx context.Context) error {

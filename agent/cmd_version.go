@@ -9,10 +9,12 @@ import (
 	"kerb/agent/terminal"
 )
 
+// versionCmd is kerb version.
 type versionCmd struct {
 	JSON bool `help:"As one JSON object."`
 }
 
+// Run prints version, platform and Go version.
 func (v *versionCmd) Run(t terminal.Terminal) error {
 	if v.JSON {
 		return json.NewEncoder(t.Out).Encode(map[string]string{
@@ -23,10 +25,12 @@ func (v *versionCmd) Run(t terminal.Terminal) error {
 	return err
 }
 
-// release is set by the linker for a release; see the Makefile.
+// release is the name of a release, set by the linker (-X main.release, Makefile);
+// empty in other builds.
 var release = ""
 
-// versionName is the release, or the revision that this was built from.
+// versionName returns the release, or else the first 12 digits of the git revision,
+// with +changed for a modified tree, or "unreleased".
 func versionName() string {
 	if release != "" {
 		return release

@@ -19,34 +19,36 @@ import (
 	"kerb/agent/wipe"
 )
 
+// wipeCmd is kerb wipe: it destroys what this device has stored, and prints a
+// certificate.
 type wipeCmd struct {
 	Site string `help:"The site whose device is wiped." default:"/etc/kerb/site.toml" placeholder:"F"`
 	Yes  bool   `help:"Do not ask."`
 	JSON bool   `help:"The certificate as one JSON object."`
 }
 
-// Help says what is destroyed.
+// Help is the long help: which files are destroyed, and which stay.
 func (w *wipeCmd) Help() string {
 	return `Destroys what this device has stored: the spool, the policy that was last in force, the passwords and keys that site.toml names, and last of all the audit log. The certificate goes to standard output: keep it.
 
 Nothing else is touched: not the two files, not certificates, not public keys.`
 }
 
-// Run destroys in an order that leaves, whenever it is interrupted, the audit
-// log that says so.
+// Run destroys the audit log last, so that after an interruption the log still
+// tells of the wipe. It refuses to start while kerb run holds the spool or the log.
 func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
 	site, err := config.Load(w.Site)
 	if err != nil {
 		return err
 	}
-	things, left, err := wipe.ListItems(site)
+	items, left, err := wipe.ListItems(site)
 	if err != nil {
 		return err
 	}
-	if len(things) == 0 {
+	if len(items) == 0 {
 		return fmt.Errorf("nothing to wipe: %s holds nothing of kerb's", site.Device.State)
 	}
-	if err := w.confirmName(t, site.Device.Name, things); err != nil {
+	if err := w.confirmName(t, site.Device.Name, items); err != nil {
 		return err
 	}
 	release, err := wipe.LockSpool(site.Device.State)
@@ -64,16 +66,17 @@ func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
 	}
 	defer log.Close()
 	c := wipe.NewCertificate(site, versionName(), clk.ReadAll(), left)
-	for i := range things {
-		if things[i].Kind != wipe.AuditKind {
-			c.Destroy(&things[i])
+	for i := range items {
+		if items[i].Kind != wipe.AuditKind {
+			c.DestroyItem(&items[i])
 		}
 	}
 	return w.writeAndDestroyAudit(t, site, log, c)
 }
 
-// writeAndDestroyAudit enters the wipe, writes the certificate, and only then destroys the
-// audit log: what cannot be certified must stay in the account.
+// writeAndDestroyAudit logs the wipe, writes the certificate, and only then destroys
+// the audit log. Where the certificate cannot be written, or an item could not be
+// destroyed, the log stays, as the only record of the wipe.
 func (w *wipeCmd) writeAndDestroyAudit(t terminal.Terminal, site *config.Site, log *audit.Log, c *wipe.Certificate) error {
 	if err := log.Append("wipe", map[string]any{"complete": c.Complete, "destroyed": c.Destroyed}); err != nil {
 		return err
@@ -91,7 +94,7 @@ func (w *wipeCmd) writeAndDestroyAudit(t terminal.Terminal, site *config.Site, l
 	var last []wipe.Item
 	for _, f := range files {
 		a := wipe.Item{Path: f, Kind: wipe.AuditKind}
-		if err := a.Measure(); err != nil {
+		if err := a.HashFile(); err != nil {
 			return err
 		}
 		a.How = "destroyed after this certificate was written"
@@ -100,26 +103,27 @@ func (w *wipeCmd) writeAndDestroyAudit(t terminal.Terminal, site *config.Site, l
 	if c.Complete {
 		c.Destroyed = append(c.Destroyed, last...)
 	}
-	if err := c.Write(t.Out, w.JSON); err != nil {
+	if err := c.Print(t.Out, w.JSON); err != nil {
 		return fmt.Errorf("the certificate could not be written, so the audit log is kept: %w", err)
 	}
 	if !c.Complete {
 		return errors.New("not everything could be destroyed: the audit log is kept")
 	}
 	for i := range last {
-		if err := last[i].Destroy(); err != nil {
+		if err := last[i].DestroyFile(); err != nil {
 			return fmt.Errorf("the certificate is wrong: %w", err)
 		}
 	}
 	return errors.Join(os.Remove(dir), state.SyncDir(site.Device.State))
 }
 
-// confirmName asks for the device's name, after saying what will be gone.
-func (w *wipeCmd) confirmName(t terminal.Terminal, name string, things []wipe.Item) error {
+// confirmName lists the items and asks for the name of the device; another answer is
+// an error. With -yes it does not ask.
+func (w *wipeCmd) confirmName(t terminal.Terminal, name string, items []wipe.Item) error {
 	if w.Yes {
 		return nil
 	}
-	for _, x := range things {
+	for _, x := range items {
 		fmt.Fprintf(t.Err, "kerb: will be destroyed: %-9s %s\n", x.Kind, x.Path)
 	}
 	fmt.Fprintf(t.Err, "kerb: type the name of this device to go on (%s): ", name)

@@ -18,8 +18,8 @@ import (
 	"kerb/agent/policy/policytest"
 )
 
-// The real agent at a real broker: what the policy does not allow is not even
-// heard, or is answered with no.
+// An agent at a broker answers "not allowed" to a verb that its policy does not allow.
+// Where the policy allows none, it does not subscribe to commands.
 func TestTheBrokerCommandsOnlyWhatThePolicyAllows(t *testing.T) {
 	for _, c := range []struct {
 		allowed string
@@ -53,16 +53,16 @@ func TestTheBrokerCommandsOnlyWhatThePolicyAllows(t *testing.T) {
 	}
 }
 
-// agentAtBroker is an agent without sensors that is connected to a broker, a
-// client of that broker, and what the agent answers to commands.
+// agentAtBroker connects an agent without sensors to a broker. It returns the broker, a
+// client of it, and the agent's answers to commands.
 func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Client, chan []byte) {
 	t.Helper()
-	b, err := localbroker.Start()
+	b, err := localbroker.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.Url, "mqtt", "tcp", 1)).SetClientID("platform"))
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.URL, "mqtt", "tcp", 1)).SetClientID("platform"))
 	if tok := client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -76,19 +76,19 @@ func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Cl
 	}
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
-		Broker: config.Broker{URL: b.Url},
+		Broker: config.Broker{URL: b.URL},
 	}
-	a, err := newInProcessAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, p, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	play(t, a)
-	<-online // what it listens to, it listens to before it tells how it is
+	runAgent(t, a)
+	<-online // it subscribes before it publishes its state
 	return b, client, answers
 }
 
-// play runs the agent until the test ends.
-func play(t *testing.T, a *inProcessAgent) {
+// runAgent runs the agent until the test ends.
+func runAgent(t *testing.T, a *inProcessAgent) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)

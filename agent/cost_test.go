@@ -25,9 +25,9 @@ import (
 	"kerb/agent/source"
 )
 
-// filmed is half a minute of a real street at 640×480 and so many pictures a
-// second, compressed once.
-func filmed(t *testing.T, rate int, name string, codec ...string) string {
+// encodeFootage encodes half a minute of a real street at 640×480 and the given rate,
+// once for all tests, and returns the path.
+func encodeFootage(t *testing.T, rate int, name string, codec ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	in := []string{"-i", cmp.Or(os.Getenv("KERB_SHARED"), "../../shared") + "/footage/pets_s2l1.avi"}
@@ -43,14 +43,14 @@ func filmed(t *testing.T, rate int, name string, codec ...string) string {
 	return path
 }
 
-// costed is a source and the programs that do the same job.
-type costed struct {
-	supplied
+// costedSource is a source, with the programs that do the same job for comparison.
+type costedSource struct {
+	testSource
 	luma   []string // decodes to luma
 	motion string   // an address that the program motion can look at
 }
 
-func costedSources(t *testing.T, rate int) (all []costed) {
+func costedSources(t *testing.T, rate int) (all []costedSource) {
 	secret := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(secret, []byte(sesame), 0o600); err != nil {
 		t.Fatal(err)
@@ -65,30 +65,30 @@ func costedSources(t *testing.T, rate int) (all []costed) {
 		"h265":  {"-c:v", "libx265", "-preset", "fast", "-x265-params", "log-level=none:keyint=20:bframes=0", "-pix_fmt", "yuv420p", "-f", "mp4"},
 		"mjpeg": {"-c:v", "mjpeg", "-huffman", "default", "-force_duplicated_matrix", "1", "-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "avi"},
 	} {
-		supply(t, played(filmed(t, rate, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
+		keepRunning(t, ffmpegArgs(encodeFootage(t, rate, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
 	}
 	for _, name := range []string{"h264", "h265", "mjpeg", "udp"} {
 		path, by := name, "tcp"
 		if name == "udp" {
 			path, by = "mjpeg", "udp"
 		}
-		c := watched(name)
+		c := testCamera(name)
 		c.Source, c.User, c.PasswordFile = parseRTSP(t, "rtsp://"+at+"/"+path, name == "udp"), viewer, secret
 		full := (&url.URL{Scheme: "rtsp", Host: at, Path: path, User: url.UserPassword(viewer, sesame)}).String()
-		all = append(all, costed{supplied{camera: c}, ffmpeg("-rtsp_transport", by, "-i", full), ""})
+		all = append(all, costedSource{testSource{camera: c}, ffmpeg("-rtsp_transport", by, "-i", full), ""})
 	}
-	jpegs := filmed(t, rate, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")
+	jpegs := encodeFootage(t, rate, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")
 	parts := serveParts(t, jpegs)
-	c := watched("http")
+	c := testCamera("http")
 	c.Source = parseSource(t, parts)
-	all = append(all, costed{supplied{camera: c}, ffmpeg("-f", "mpjpeg", "-i", parts), parts})
+	all = append(all, costedSource{testSource{camera: c}, ffmpeg("-f", "mpjpeg", "-i", parts), parts})
 
-	raw := filmed(t, rate, "raw", "-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-f", "avi")
+	raw := encodeFootage(t, rate, "raw", "-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-f", "avi")
 	played := "exec ffmpeg -hide_banner -loglevel error -nostdin -re -stream_loop -1 -i " + raw + " -pix_fmt yuv420p -f rawvideo -"
-	c = watched("yuv420")
+	c = testCamera("yuv420")
 	c.Source = config.CommandSource{Words: []string{"/bin/sh", "-c", played}, Format: "yuv420:640x480"}
 	pipe := ffmpeg("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "640x480", "-r", strconv.Itoa(rate), "-i", "-")
-	return append(all, costed{supplied{camera: c}, []string{"/bin/sh", "-c", "(" + played + ") | " + strings.Join(pipe, " ")}, ""})
+	return append(all, costedSource{testSource{camera: c}, []string{"/bin/sh", "-c", "(" + played + ") | " + strings.Join(pipe, " ")}, ""})
 }
 
 func isCommand(c config.Camera) bool {
@@ -96,8 +96,7 @@ func isCommand(c config.Camera) bool {
 	return command
 }
 
-// readLuma reads the pictures of a camera, as sense does, and does nothing with
-// them.
+// readLuma reads the pictures of a camera, as kerb sense does, and drops them.
 func readLuma(file, camera string) error {
 	site, err := config.Load(file)
 	if err != nil {
@@ -121,8 +120,8 @@ func readLuma(file, camera string) error {
 	}
 }
 
-// spent is the processor time of a process, proc_pid_stat(5), in ms.
-func spent(pid int) float64 {
+// processorTime returns the processor time of a process in ms (proc_pid_stat(5)).
+func processorTime(pid int) float64 {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, rest, _ := bytes.Cut(b, []byte(") "))
 	words := strings.Fields(string(rest))
@@ -134,8 +133,9 @@ func spent(pid int) float64 {
 	return float64(user+system) * 10 // of 100 ticks a second
 }
 
-// under finds the processes below one whose words hold all of these.
-func under(parent int, want ...string) (pids []int) {
+// findDescendants finds the descendants of a process whose arguments contain all the
+// given words.
+func findDescendants(parent int, want ...string) (pids []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
 		b, _ := os.ReadFile(path)
@@ -155,25 +155,25 @@ func under(parent int, want ...string) (pids []int) {
 			if holds {
 				pids = append(pids, pid)
 			}
-			pids = append(pids, under(pid, want...)...)
+			pids = append(pids, findDescendants(pid, want...)...)
 		}
 	}
 	return pids
 }
 
-// What kerb's driver spends on the luma of a source beside ffmpeg, and what kerb
-// run spends on it in all, with motion, counting and walls, beside the program
-// motion: all at once, for a while. The server's, and rpicam-vid's, share is
-// nobody's.
+// The processor time of kerb's driver for the luma of each source beside that of
+// ffmpeg, and of kerb run with motion, counting and walls beside that of the program
+// motion. All run at the same time. The time of servers and of rpicam-vid is not
+// counted.
 func TestWhatEachSourceCosts(t *testing.T) {
 	if os.Getenv("KERB_LONG") == "" {
 		t.Skip("a minute of several programs at once: KERB_LONG=1, or make bench-sources")
 	}
 	needFFmpeg(t)
 	all := costedSources(t, 10)
-	var plain []supplied
+	var plain []testSource
 	for _, c := range all {
-		plain = append(plain, c.supplied)
+		plain = append(plain, c.testSource)
 	}
 	run := startKerb(t, mosquitto(t), plain)
 	peers := map[string]*exec.Cmd{}
@@ -184,7 +184,7 @@ func TestWhatEachSourceCosts(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			for _, pid := range append(under(cmd.Process.Pid), cmd.Process.Pid) {
+			for _, pid := range append(findDescendants(cmd.Process.Pid), cmd.Process.Pid) {
 				if p, err := os.FindProcess(pid); err == nil {
 					_ = p.Kill()
 				}
@@ -205,13 +205,13 @@ func TestWhatEachSourceCosts(t *testing.T) {
 		m := map[string]float64{}
 		for _, c := range all {
 			name := c.camera.Name
-			m["kerb "+name] = sum(senseAnd(run.Process.Pid, name, "sense", name))
-			m["luma "+name] = sum(append(senseAnd(peers["luma "+name].Process.Pid, name, "none"), peers["luma "+name].Process.Pid))
-			if m["ffmpeg "+name] = spent(peers[name].Process.Pid); isCommand(c.camera) {
-				m["ffmpeg "+name] = sum(under(peers[name].Process.Pid, "/dev/null"))
+			m["kerb "+name] = sum(findSense(run.Process.Pid, name, "sense", name))
+			m["luma "+name] = sum(append(findSense(peers["luma "+name].Process.Pid, name, "none"), peers["luma "+name].Process.Pid))
+			if m["ffmpeg "+name] = processorTime(peers[name].Process.Pid); isCommand(c.camera) {
+				m["ffmpeg "+name] = sum(findDescendants(peers[name].Process.Pid, "/dev/null"))
 			}
 			if p := peers["motion "+name]; p != nil {
-				m["motion "+name] = spent(p.Process.Pid)
+				m["motion "+name] = processorTime(p.Process.Pid)
 			}
 		}
 		return m
@@ -236,24 +236,24 @@ func TestWhatEachSourceCosts(t *testing.T) {
 	}
 }
 
-// senseAnd are the processes with these words below one, and its decoders.
-func senseAnd(parent int, camera string, words ...string) []int {
-	pids := under(parent, words...)
+// findSense finds the descendants with these words, and the decoders of the camera.
+func findSense(parent int, camera string, words ...string) []int {
+	pids := findDescendants(parent, words...)
 	if codec := map[string]string{"h264": "h264", "h265": "hevc"}[camera]; codec != "" {
-		pids = append(pids, under(parent, "-f "+codec, "yuv4mpegpipe")...)
+		pids = append(pids, findDescendants(parent, "-f "+codec, "yuv4mpegpipe")...)
 	}
 	return pids
 }
 
 func sum(pids []int) (all float64) {
 	for _, pid := range pids {
-		all += spent(pid)
+		all += processorTime(pid)
 	}
 	return all
 }
 
-// How long a picture waits from its coming until it is counted, at fifteen a
-// second from every source at once, and how many were overtaken.
+// The latency from the arrival of a picture until it is counted, at fifteen pictures a
+// second from all sources at once, and the number of pictures that were dropped.
 func TestHowLongAPictureWaits(t *testing.T) {
 	if os.Getenv("KERB_LONG") == "" {
 		t.Skip("a minute of several programs at once: KERB_LONG=1, or make bench-sources")

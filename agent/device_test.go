@@ -22,8 +22,8 @@ import (
 	"kerb/agent/policy"
 )
 
-// vivid is the kernel's made-up camera, as a module that this process may load
-// and unload. Its path is a link that follows it, as udev's do.
+// vivid is the kernel's virtual camera, a module that this process may load and
+// unload. path is a link that follows the device node, as udev's links do.
 type vivid struct {
 	t    *testing.T
 	path string
@@ -44,8 +44,8 @@ const (
 	setControl = 0xc008561c // VIDIOC_S_CTRL
 )
 
-// set changes a control. It goes round os.OpenFile, which would poll the camera
-// and so begin to read it.
+// set changes a control. It does not use os.OpenFile, whose poller would poll the
+// camera, which starts the stream.
 func (v *vivid) set(id uint32, value int32) {
 	fd, err := unix.Open(v.path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -81,8 +81,8 @@ func (v *vivid) pressing(name string, button uint32) fault {
 	}, func() { close(stop); done.Wait() }}
 }
 
-// unplug takes the camera from its driver. Every second time somebody holds the
-// old node, and the camera comes back under another number.
+// unplug unbinds the camera from its driver. Every second time this process keeps the
+// old node open, so that the camera comes back under another number.
 func (v *vivid) unplug() {
 	v.kept = -1
 	if v.cuts++; v.cuts%2 == 0 {
@@ -110,7 +110,7 @@ func (v *vivid) plug() {
 	}
 }
 
-// link does what udev does.
+// link points path at the present device node, as udev does.
 func (v *vivid) link() {
 	for range 500 {
 		nodes, _ := filepath.Glob("/sys/bus/platform/devices/vivid.0/video4linux/video*")
@@ -128,7 +128,7 @@ func (v *vivid) link() {
 	v.t.Error("vivid makes no node")
 }
 
-// remove unloads the module, as soon as nobody has it open any more.
+// remove unloads the module as soon as no process has it open.
 func (v *vivid) remove() {
 	v.unplug()
 	if v.kept >= 0 {
@@ -168,8 +168,8 @@ func (v *vivid) insert() {
 	v.link()
 }
 
-// faults are what can happen to it. A button that was pressed last still lets one
-// opening fail after the end.
+// faults returns the faults of the virtual camera. A button that was pressed last lets
+// one opening fail after the end of the fault.
 func (v *vivid) faults() []fault {
 	refused := v.pressing("refuse", noStream)
 	press := refused.begin
@@ -201,20 +201,20 @@ func TestEveryFaultOfADevice(t *testing.T) {
 		to = os.Stderr
 	}
 	log := slog.New(slog.NewTextHandler(to, nil))
-	c := watched("device")
+	c := testCamera("device")
 	c.Source = parseSource(t, path)
 	v := &vivid{t: t, path: path}
-	s := supplied{c, func(*opener.Opener) []fault { return v.faults() }}
+	s := testSource{c, func(*opener.Opener) []fault { return v.faults() }}
 	sensor, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() { sensor.Run(ctx) })
 	defer running.Wait()
 	defer cancel()
-	tryAll(t, sensor, nil, s, 1) // it makes what the others find
-	was := using(t)
-	tryAll(t, sensor, nil, s, rounds)
-	is := using(t)
+	causeFaults(t, sensor, nil, s, 1) // it makes what the others find
+	was := measureUse(t)
+	causeFaults(t, sensor, nil, s, rounds)
+	is := measureUse(t)
 	t.Logf("before %d rounds: %s", rounds, was)
 	t.Logf("after them: %s", is)
 	if what := cmp.Or(is.grown(was), is.more(was)); what != "" {
@@ -222,8 +222,8 @@ func TestEveryFaultOfADevice(t *testing.T) {
 	}
 }
 
-// more says of what there is any more than there was: of one camera that is well
-// again nothing comes and goes.
+// more names the resource of which there is more than before, with no tolerance: a
+// single camera without faults opens and closes none.
 func (u use) more(was use) string {
 	switch {
 	case u.files > was.files:

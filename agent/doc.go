@@ -1,10 +1,15 @@
 // Command kerb counts people and vehicles at the kerb and forgets what it saw.
 //
-// This package holds the commands, one file cmd_x.go for each, their flags and
-// their printing, and the wiring of values between the rooms beneath it. It
-// reads no picture itself: test/arch bans counting/vision, counting/neural and
-// drivers/camera here, and allows to no other package both counting/vision and
-// agent/store or agent/uplink.
+// Package main holds the commands, one file cmd_x.go for each: flags, help, the
+// text and JSON that are printed, and the calls into the packages below agent/
+// that do the work. It reads no picture itself: test/arch bans counting/vision,
+// counting/neural, drivers/camera, image and unsafe here, and allows to no other
+// package both counting/vision and agent/store or agent/uplink.
+//
+// Standard output is for data and standard error for messages, each line of which
+// begins with "kerb: ". The exit status is 0 for success, 1 for a failure and 2 for
+// a wrong command line or a wrong file; a child process of kerb run also uses
+// child.ExitRefused.
 //
 // # The processes
 //
@@ -18,7 +23,7 @@
 //
 // agent/process starts and watches a child, agent/child is the child's own side,
 // agent/ipc holds the fixed records between them, agent/handover passes open
-// descriptors to a process that may open nothing, and agent/opener opens them.
+// descriptors to a process that cannot open files, and agent/opener opens them.
 // agent/cage builds the walls and measures what holds.
 //
 // kerb demo runs the same rooms in one process, without walls: see inprocess.go.
@@ -75,5 +80,5 @@
 //     priors and sizes (counting/vision/scale.go), words for people
 //     (agent/policy/english.go, finnish.go, agent/aim/page/words.json).
 //  2. counting/vision/head_*.go: which output of a network is the class.
-//  3. go test ./configs rewrites nothing: it prints the schemas to paste.
+//  3. go test ./configs leaves the files as they are and prints the schemas to paste.
 package main

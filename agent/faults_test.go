@@ -36,8 +36,8 @@ import (
 	"kerb/counting"
 )
 
-// relay is an RTSP server: what is published to it under a path is given to
-// whoever plays that path. Only those who know the password may play.
+// relay is an RTSP server. It passes the stream that is published under a path to each
+// client that plays this path with the right password.
 type relay struct {
 	server  *gortsplib.Server
 	mu      sync.Mutex
@@ -120,7 +120,7 @@ func (r *relay) OnRecord(c *gortsplib.ServerHandlerOnRecordCtx) (*base.Response,
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
-// wire is a proxy that can cut, stall and garble what comes through it.
+// wire is a TCP proxy that can cut, stall and garble its connections.
 type wire struct {
 	to    string
 	addr  string
@@ -139,7 +139,7 @@ const (
 func newWire(t *testing.T, to string) *wire {
 	w := &wire{to: to}
 	w.listen(t)
-	t.Cleanup(w.cut)
+	t.Cleanup(w.stopListening)
 	return w
 }
 
@@ -169,12 +169,12 @@ func (w *wire) listen(t *testing.T) {
 			if err != nil {
 				return
 			}
-			go w.carry(c)
+			go w.serveConn(c)
 		}
 	}()
 }
 
-func (w *wire) carry(c net.Conn) {
+func (w *wire) serveConn(c net.Conn) {
 	far, err := net.Dial("tcp", w.to)
 	if err != nil {
 		c.Close()
@@ -183,11 +183,11 @@ func (w *wire) carry(c net.Conn) {
 	w.mu.Lock()
 	w.conns = append(w.conns, c, far)
 	w.mu.Unlock()
-	go w.pass(far, c, false)
-	w.pass(c, far, true)
+	go w.copyBytes(far, c, false)
+	w.copyBytes(c, far, true)
 }
 
-func (w *wire) pass(dst, src net.Conn, spoil bool) {
+func (w *wire) copyBytes(dst, src net.Conn, spoil bool) {
 	defer dst.Close()
 	defer src.Close()
 	b := make([]byte, 4096)
@@ -210,8 +210,8 @@ func (w *wire) pass(dst, src net.Conn, spoil bool) {
 	}
 }
 
-// cut ends all connections, and the listening.
-func (w *wire) cut() {
+// stopListening closes the listener and all connections.
+func (w *wire) stopListening() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.l.Close()
@@ -221,8 +221,8 @@ func (w *wire) cut() {
 	w.conns = nil
 }
 
-// drop ends the connections only.
-func (w *wire) drop() {
+// dropConns closes all connections; the listener stays.
+func (w *wire) dropConns() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.conns {
@@ -231,7 +231,7 @@ func (w *wire) drop() {
 	w.conns = nil
 }
 
-// fault is one thing that happens to a source, and its end.
+// fault begins and ends one kind of trouble with a source.
 type fault struct {
 	name       string
 	begin, end func()
@@ -239,16 +239,16 @@ type fault struct {
 
 func (w *wire) faults(t *testing.T) []fault {
 	return []fault{
-		{"cut", w.drop, func() {}},
+		{"cut", w.dropConns, func() {}},
 		{"stall", func() { w.state.Store(stalled) }, func() { w.state.Store(sound) }},
 		{"garble", func() { w.state.Store(garbled) }, func() { w.state.Store(sound) }},
-		{"restart", w.cut, func() { w.listen(t) }},
+		{"restart", w.stopListening, func() { w.listen(t) }},
 	}
 }
 
-// clip is half a minute in which something moves, made and compressed by ffmpeg
-// once, so that playing it costs next to nothing.
-func clip(t *testing.T, name string, codec ...string) string {
+// encodeClip lets ffmpeg generate and encode half a minute with movement, once for all
+// tests, so that playing it costs little. It returns the path.
+func encodeClip(t *testing.T, name string, codec ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	out, err := exec.Command("ffmpeg", append(append([]string{
@@ -261,8 +261,8 @@ func clip(t *testing.T, name string, codec ...string) string {
 	return path
 }
 
-// supply keeps a program running until the test ends.
-func supply(t *testing.T, words ...string) {
+// keepRunning keeps a program running until the test ends.
+func keepRunning(t *testing.T, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
@@ -282,14 +282,13 @@ func supply(t *testing.T, words ...string) {
 	})
 }
 
-func played(path string, to ...string) []string {
+func ffmpegArgs(path string, to ...string) []string {
 	return append([]string{"ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", path, "-c", "copy"}, to...)
 }
 
-// rpicam is a program that behaves as rpicam-vid is documented to, as far as
-// kerb uses it: without -t 0 it ends after five seconds, without -o - nothing
-// comes, and the size and the codec are those asked for. It can be told to
-// stall, to garble, to end.
+// rpicam is a script that behaves like rpicam-vid as documented, as far as kerb uses
+// it: without -t 0 it ends after five seconds, without -o - it writes no stream, and it
+// uses the size and codec of its flags. Files tell it to stall, garble or end.
 const rpicam = `#!/bin/bash
 t=5000; o=; w=1920; h=1080; r=30; codec=h264
 while [ $# -gt 0 ]; do
@@ -331,14 +330,14 @@ func needFFmpeg(t *testing.T) {
 	}
 }
 
-func watched(name string) config.Camera {
+func testCamera(name string) config.Camera {
 	return config.Camera{
 		Name: name, Detector: "motion", FPS: 10,
 		Lines: []config.Line{{Line: counting.Line{ID: name, From: counting.Point{X: 0, Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}}, Classes: []counting.Class{counting.Vehicle}}},
 	}
 }
 
-// parseSource is the key source of a site.toml, parsed.
+// parseSource parses a value of the key source.
 func parseSource(t *testing.T, text string) config.Source {
 	t.Helper()
 	src, err := config.ParseSource(text)
@@ -348,6 +347,7 @@ func parseSource(t *testing.T, text string) config.Source {
 	return src
 }
 
+// parseRTSP parses an rtsp:// URL as the key source; udp is the key transport.
 func parseRTSP(t *testing.T, text string, udp bool) config.Source {
 	t.Helper()
 	src := parseSource(t, text).(config.RTSPSource)
@@ -355,16 +355,16 @@ func parseRTSP(t *testing.T, text string, udp bool) config.Source {
 	return src
 }
 
-// supplied is a source and what can happen to it.
-type supplied struct {
+// testSource is a camera and the faults that a test can cause.
+type testSource struct {
 	camera config.Camera
 	faults func(*opener.Opener) []fault
 }
 
-// sources are real servers and programs: an RTSP server that ffmpeg publishes
+// realSources starts real servers and programs: an RTSP server that ffmpeg publishes
 // H.264, H.265 and M-JPEG to, ffmpeg as an HTTP camera, and a program that behaves like
 // rpicam-vid.
-func sources(t *testing.T) (all []supplied) {
+func realSources(t *testing.T) (all []testSource) {
 	t.Helper()
 	needFFmpeg(t)
 	secret := filepath.Join(t.TempDir(), "password")
@@ -377,7 +377,7 @@ func sources(t *testing.T) (all []supplied) {
 		"h265":  {"-c:v", "libx265", "-preset", "ultrafast", "-tune", "zerolatency", "-x265-params", "log-level=none:keyint=10", "-f", "mp4"},
 		"mjpeg": {"-c:v", "mjpeg", "-huffman", "default", "-force_duplicated_matrix", "1", "-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "avi"},
 	} {
-		supply(t, played(clip(t, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
+		keepRunning(t, ffmpegArgs(encodeClip(t, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
 	}
 	for _, name := range []string{"h264", "h265", "mjpeg", "udp"} {
 		path := name
@@ -385,25 +385,26 @@ func sources(t *testing.T) (all []supplied) {
 			path = "mjpeg"
 		}
 		w := newWire(t, at)
-		c := watched(name)
+		c := testCamera(name)
 		c.Source, c.User, c.PasswordFile = parseRTSP(t, "rtsp://"+w.addr+"/"+path, name == "udp"), viewer, secret
-		all = append(all, supplied{c, func(*opener.Opener) []fault { return w.faults(t) }})
+		all = append(all, testSource{c, func(*opener.Opener) []fault { return w.faults(t) }})
 	}
-	w := newWire(t, strings.TrimPrefix(serveParts(t, clip(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")), "http://"))
-	c := watched("http")
+	w := newWire(t, strings.TrimPrefix(serveParts(t, encodeClip(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")), "http://"))
+	c := testCamera("http")
 	c.Source = parseSource(t, "http://"+w.addr+"/")
-	all = append(all, supplied{c, func(*opener.Opener) []fault { return w.faults(t) }})
+	all = append(all, testSource{c, func(*opener.Opener) []fault { return w.faults(t) }})
 
 	fakeRpicam(t)
-	c = watched("csi")
+	c = testCamera("csi")
 	c.Source = parseSource(t, "csi:0?size=320x240&rate=10")
-	return append(all, supplied{c, programFaults})
+	return append(all, testSource{c, programFaults})
 }
 
-// serveParts is an HTTP camera whose every byte ffmpeg wrote.
+// serveParts serves the multipart stream that ffmpeg makes of a clip, and returns the
+// URL.
 func serveParts(t *testing.T, path string) string {
 	t.Helper()
-	words := played(path, "-f", "mpjpeg", "-boundary_tag", "ffmpeg", "-")
+	words := ffmpegArgs(path, "-f", "mpjpeg", "-boundary_tag", "ffmpeg", "-")
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "multipart/x-mixed-replace;boundary=ffmpeg")
 		cmd := exec.CommandContext(r.Context(), words[0], words[1:]...)
@@ -424,7 +425,7 @@ func (f flushed) Write(b []byte) (int, error) {
 	return f.Writer.Write(b)
 }
 
-// programFaults are what can happen to the program of a camera.
+// programFaults returns the faults of a camera's program.
 func programFaults(door *opener.Opener) []fault {
 	send := func(sig syscall.Signal) func() {
 		return func() { door.Signal(handover.RequestCamera, sig) }
@@ -436,10 +437,10 @@ func programFaults(door *opener.Opener) []fault {
 	}
 }
 
-// Each source is cut, stalled, garbled and restarted; pictures come again within
-// five seconds of its return. KERB_LONG does each twenty times instead of once,
-// and to sources that decode or start programs as well; only then is the time
-// judged, on a machine that has nothing else to do.
+// Each source is cut, stalled, garbled and restarted, and pictures come again within
+// five seconds of its return. With KERB_LONG each fault is caused twenty times instead
+// of once, also with sources that decode or start programs. Only then the time is
+// checked, on a machine without other load.
 func TestEverySourceComesBack(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it waits for real cameras")
@@ -448,12 +449,12 @@ func TestEverySourceComesBack(t *testing.T) {
 	if os.Getenv("KERB_LONG") != "" {
 		rounds = 20
 	}
-	all := sources(t)
+	all := realSources(t)
 	if only := strings.Fields(os.Getenv("KERB_ONLY")); rounds == 1 || len(only) > 0 {
 		if len(only) == 0 {
 			only = []string{"mjpeg", "udp", "http"}
 		}
-		all = slices.DeleteFunc(all, func(s supplied) bool { return !slices.Contains(only, s.camera.Name) })
+		all = slices.DeleteFunc(all, func(s testSource) bool { return !slices.Contains(only, s.camera.Name) })
 	}
 	goroutines := runtime.NumGoroutine()
 	files := openFiles(t)
@@ -466,7 +467,7 @@ func TestEverySourceComesBack(t *testing.T) {
 	for _, s := range all {
 		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 		running.Go(func() { sensor.Run(ctx); door.Close() })
-		trying.Go(func() { tryAll(t, sensor, door, s, rounds) })
+		trying.Go(func() { causeFaults(t, sensor, door, s, rounds) })
 	}
 	trying.Wait()
 	cancel()
@@ -476,7 +477,7 @@ func TestEverySourceComesBack(t *testing.T) {
 	t.Logf("goroutines %d → %d, descriptors %d → %d", goroutines, runtime.NumGoroutine(), files, openFiles(t))
 }
 
-func tryAll(t *testing.T, s *sensor.Camera, door *opener.Opener, of supplied, rounds int) {
+func causeFaults(t *testing.T, s *sensor.Camera, door *opener.Opener, of testSource, rounds int) {
 	next := func(patience time.Duration) (time.Duration, bool) {
 		begun, had := time.Now(), s.Pictures.Load()
 		for s.Pictures.Load() < had+2 {

@@ -26,7 +26,8 @@ import (
 	"kerb/counting"
 )
 
-// An inProcessAgent is the whole pipeline of one device in one process.
+// An inProcessAgent runs sensors, clearing, spool and uplink in one process, without
+// the walls of kerb run. kerb demo and tests use it.
 type inProcessAgent struct {
 	windows windowLoop
 	cameras []*sensor.Camera
@@ -35,29 +36,34 @@ type inProcessAgent struct {
 	log     *slog.Logger
 }
 
-// newInProcessAgent opens the spool and wires everything. The book may be nil.
-func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, keep *admission.Journal, log *slog.Logger) (*inProcessAgent, error) {
+// clockFloor lies before any time that a clock shows, so that the demonstration
+// trusts the clock of every machine.
+var clockFloor = time.Unix(0, 0)
+
+// newInProcessAgent opens the spool and connects the sensors of site to it and to an
+// uplink. journal may be nil. The caller must call Run, which closes the spool.
+func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, journal *admission.Journal, log *slog.Logger) (*inProcessAgent, error) {
 	if err := os.MkdirAll(site.Device.State, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	believed := new(atomic.Bool)
-	db, err := publisher.OpenStore(site.Device.State, pol, clk, believed)
+	synced := new(atomic.Bool)
+	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced)
 	if err != nil {
 		return nil, err
 	}
 	opts := publisher.UplinkOpts(site, pol, versionName(), db, clk, log)
-	opts.AgentReport = keep.StateReport
+	opts.AgentReport = journal.StateReport
 	a := &inProcessAgent{}
-	see := publisher.NewDetectorReport(site, builtInNetworks())
+	detectors := publisher.NewDetectorReport(site, builtInNetworks())
 	opts.Birth.Sensors = func() []uplink.Sensor {
-		return see.Sensors(func(i int) ipc.Detection { return a.cameras[i].Detection() })
+		return detectors.Sensors(func(i int) ipc.Detection { return a.cameras[i].Detection() })
 	}
 	up, err := uplink.New(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	a.uplink, a.store, a.log = up, db, log
-	a.windows = windowLoop{policy: pol, store: db, stored: up.Wake, clock: clk, believed: believed, book: keep, log: log}
+	a.windows = windowLoop{policy: pol, store: db, wakeUplink: up.Wake, clock: clk, synced: synced, journal: journal, log: log}
 	now := func() time.Duration { return clk.ReadAll().Mono }
 	for _, c := range site.Cameras {
 		s, _ := newLocalCamera(c, pol, (*exec.Cmd).Start, now, log)
@@ -78,70 +84,72 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, k
 	return a, nil
 }
 
-// newLocalCamera returns the sensor of a camera that this process opens itself, and
-// its opener, whose programs end with its Close.
+// newLocalCamera returns the sensor of camera c, and the opener with which this
+// process opens it. The opener's Close ends the programs that it has started.
 func newLocalCamera(c config.Camera, pol *policy.Policy, start func(*exec.Cmd) error, now func() time.Duration, log *slog.Logger) (*sensor.Camera, *opener.Opener) {
-	door := opener.New(c, pol.MaxPixels(), start, io.Discard, log)
-	return sensor.New(c, pol, opener.Local{Opener: door}, now, log), door
+	o := opener.New(c, pol.MaxPixels(), start, io.Discard, log)
+	return sensor.New(c, pol, opener.Local{Opener: o}, now, log), o
 }
 
-// run counts, stores and sends until the context ends. The uplink stops last,
-// so that the window that was open may still leave.
+// Run counts, stores and sends until ctx ends, and then closes the spool. The uplink
+// stops last, so that it can still send the window that was open.
 func (a *inProcessAgent) Run(ctx context.Context) error {
 	defer a.store.Close()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	sendCtx, stopUplink := context.WithCancel(context.WithoutCancel(ctx))
 	var sensors, up sync.WaitGroup
 	for _, s := range a.windows.sensors {
-		var own week.Spans
+		var hours week.Spans
 		if c, ok := s.(*sensor.Camera); ok {
-			own = c.Config.Hours
+			hours = c.Config.Hours
 		}
-		sensors.Go(func() { sensor.NewSchedule(a.windows.policy, own, a.windows.clock.ReadAll).Run(ctx, s) })
+		sensors.Go(func() { sensor.NewSchedule(a.windows.policy, hours, a.windows.clock.ReadAll).Run(ctx, s) })
 	}
 	up.Go(func() {
-		if err := a.uplink.Run(sending); err != nil && !errors.Is(err, context.Canceled) {
+		if err := a.uplink.Run(sendCtx); err != nil && !errors.Is(err, context.Canceled) {
 			a.log.Error("uplink ended", "err", err)
 		}
 	})
 	err := a.windows.Run(ctx)
-	stop() // where it was the windows that could not go on
+	stop() // where the windows ended with an error
 	sensors.Wait()
-	a.drain(ipc.DrainTimeout)
-	hangUp()
+	a.drainSpool(ipc.DrainTimeout)
+	stopUplink()
 	up.Wait()
 	return err
 }
 
-func (a *inProcessAgent) drain(wait time.Duration) {
+// drainSpool waits until the spool has no window that the broker has not confirmed,
+// at most for wait.
+func (a *inProcessAgent) drainSpool(wait time.Duration) {
 	for end := time.Now().Add(wait); time.Now().Before(end) && a.store.Stats().Pending > 0; {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// windowLoop ends the windows of all sensors of one process together and hands
-// them to the accountant.
+// A windowLoop closes the windows of all sensors at the same instant and passes
+// their tallies to the clearer.
 type windowLoop struct {
-	sensors []sensor.Sensor
-	policy  *policy.Policy
-	store   *store.Store
-	stored  func() // tells the uplink that there is something new
-	clock   clock.Clock
-	book    *admission.Journal // nil in a demonstration
-	log     *slog.Logger
-	pairs   []publisher.Comparison
+	sensors    []sensor.Sensor
+	policy     *policy.Policy
+	store      *store.Store
+	wakeUplink func() // tells the uplink that the spool holds new entries
+	clock      clock.Clock
+	journal    *admission.Journal // nil in kerb demo
+	log        *slog.Logger
+	pairs      []publisher.Comparison
 
-	believed *atomic.Bool // see accountant
+	synced *atomic.Bool // whether the times of the windows that are stored can be trusted
 }
 
-// run cuts time into the policy's windows until the context ends; the open
-// window is then stored as far as it came.
+// Run closes a window each time the policy's window length has passed, until ctx
+// ends. It then stores the open window as partial, with the reason "stopped".
 func (w *windowLoop) Run(ctx context.Context) error {
-	begun := w.clock.ReadAll()
+	start := w.clock.ReadAll()
 	a := w.newClearer()
-	a.StartMono = begun.Mono
-	return clock.RunWindows(ctx, w.clock, begun, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
+	a.StartMono = start.Mono
+	return clock.RunWindows(ctx, w.clock, start, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
 		if err := a.FillDownGaps(w.clock.ReadAll()); err != nil {
 			return err
 		}
@@ -158,20 +166,22 @@ func (w *windowLoop) Run(ctx context.Context) error {
 	})
 }
 
+// newClearer returns a clearer for the streams of the present sensors.
 func (w *windowLoop) newClearer() *publisher.Clearer {
-	a := &publisher.Clearer{Policy: w.policy, Store: w.store, OnStored: w.stored, Pairs: w.pairs, Synced: w.believed, Log: w.log}
+	a := &publisher.Clearer{Policy: w.policy, Store: w.store, OnStored: w.wakeUplink, Pairs: w.pairs, Synced: w.synced, Log: w.log}
 	for _, s := range w.sensors {
 		a.Streams = append(a.Streams, s.Streams()...)
 	}
 	return a
 }
 
-// end closes the windows that ended and reports the step that ended them.
+// endWindows clears and stores the windows that ended. If a step of the clock ended
+// them, it notes the step as an event and in the journal.
 func (w *windowLoop) endWindows(ended []clock.Window, step *clock.Step) error {
 	if step != nil {
 		w.log.Warn("clock stepped", "from", step.From, "to", step.To)
 		w.store.AddNote("clock_step", step.EventData())
-		w.book.WriteEntry("clock_step", step.EventData())
+		w.journal.WriteEntry("clock_step", step.EventData())
 	}
 	for _, e := range ended {
 		var tallies []counting.Tally

@@ -23,7 +23,7 @@ import (
 	"kerb/agent/terminal"
 )
 
-// Exit codes: a script on a depot bench branches on them.
+// The exit statuses, on which scripts branch.
 const (
 	exitDone   = 0
 	exitFailed = 1
@@ -31,6 +31,7 @@ const (
 
 )
 
+// commands are all commands with their one-line help, as kong reads them.
 type commands struct {
 	Demo    demoCmd        `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
 	Replay  replay.Command `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
@@ -57,21 +58,24 @@ type commands struct {
 }
 
 func main() {
-	os.Exit(execute(os.Args[1:], terminal.Terminal{Out: os.Stdout, Err: os.Stderr}))
+	os.Exit(runCommand(os.Args[1:], terminal.Terminal{Out: os.Stdout, Err: os.Stderr}))
 }
 
-func execute(args []string, t terminal.Terminal) int {
+// runCommand parses a command line, runs its command and returns the exit status.
+// SIGINT and SIGTERM cancel the command's context.
+func runCommand(args []string, t terminal.Terminal) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second signal ends at once what will not end by itself.
+	// After the first signal the default action is restored, so that a second
+	// signal ends a command that does not react to the first.
 	context.AfterFunc(ctx, stop)
 
 	var c commands
-	asked := -1
+	exitStatus := -1 // set where kong itself exits, after --help
 	parser, err := kong.New(&c, kong.Name("kerb"),
 		kong.Description("Counts people and vehicles at the kerb and forgets what it saw."),
 		kong.Writers(t.Out, t.Err), kong.UsageOnError(),
-		kong.Exit(func(code int) { asked = code }),
+		kong.Exit(func(code int) { exitStatus = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
 	if err != nil {
@@ -80,8 +84,8 @@ func execute(args []string, t terminal.Terminal) int {
 	}
 	parsed, err := parser.Parse(doubleDashes(args))
 	switch {
-	case asked >= 0:
-		return asked
+	case exitStatus >= 0:
+		return exitStatus
 	case err != nil:
 		fmt.Fprintf(t.Err, "kerb: %v\nkerb: hint: kerb --help lists the commands\n", err)
 		return exitUsage
@@ -89,7 +93,8 @@ func execute(args []string, t terminal.Terminal) int {
 	return printError(t.Err, parsed.Run())
 }
 
-// printError prints an error the way all of kerb's errors are printed.
+// printError prints each line of err with the prefix "kerb: ", adds a hint for
+// common mistakes, and returns the exit status.
 func printError(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
@@ -116,9 +121,11 @@ func printError(w io.Writer, err error) int {
 	return exitFailed
 }
 
+// oneDash matches a flag that is written with one dash, such as -for or -for=30s.
 var oneDash = regexp.MustCompile(`^-[a-z][a-z-]+(=|$)`)
 
-// doubleDashes lets -for stand for --for: kerb has no short flags to confuse it with.
+// doubleDashes turns -for into --for, up to the argument "--". This is unambiguous
+// because the only short flag is -h, so that no group of short flags looks like it.
 func doubleDashes(args []string) []string {
 	long := make([]string, len(args))
 	for i, a := range args {

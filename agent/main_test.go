@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestWhoBeginsIsToldWhereFilesComeFrom(t *testing.T) {
+func TestAMissingFileGetsAHint(t *testing.T) {
 	var said bytes.Buffer
 	printError(&said, fmt.Errorf("read the site file: %w", &fs.PathError{Op: "open", Path: "/etc/kerb/site.toml", Err: fs.ErrNotExist}))
 	if !strings.Contains(said.String(), "kerb probe -write site.toml") {

@@ -27,13 +27,13 @@ import (
 	"kerb/agent/sensor"
 )
 
-// use is what this process holds.
+// use is the amount of each resource that this process holds.
 type use struct {
 	goroutines, files, children int
 	heap, resident              int // kB
 }
 
-func using(t *testing.T) use {
+func measureUse(t *testing.T) use {
 	t.Helper()
 	runtime.GC()
 	var m runtime.MemStats
@@ -60,8 +60,8 @@ func (u use) String() string {
 	return fmt.Sprintf("%d goroutines, %d descriptors, %d children, heap %d kB, resident %d kB", u.goroutines, u.files, u.children, u.heap, u.resident)
 }
 
-// middleOf is the median of each.
-func middleOf(all []use) (m use) {
+// medianUse returns the median of each resource.
+func medianUse(all []use) (m use) {
 	of := func(get func(use) int) int {
 		var v []int
 		for _, u := range all {
@@ -76,9 +76,8 @@ func middleOf(all []use) (m use) {
 	}
 }
 
-// grown says what is more than it was, beyond what comes and goes with the
-// reconnections of a dozen cameras: a leak with each of hundreds of faults is
-// much more.
+// grown names the resource that has grown by more than the reconnections of a dozen
+// cameras explain. A leak with each of hundreds of faults is much larger.
 func (u use) grown(was use) string {
 	switch {
 	case u.goroutines > was.goroutines+20:
@@ -96,8 +95,8 @@ func (u use) grown(was use) string {
 }
 
 // Sources of all kinds are cut, stalled, garbled and restarted for half an hour,
-// each for itself, and nothing grows. It needs KERB_LONG; KERB_SOAK is another
-// length.
+// independently, and no resource grows. It runs with KERB_LONG; KERB_SOAK is another
+// duration.
 func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	if os.Getenv("KERB_LONG") == "" {
 		t.Skip("half an hour: KERB_LONG=1, or make soak")
@@ -106,8 +105,8 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := sources(t)
-	for _, s := range others(t, cmp.Or(os.Getenv("KERB_SHARED"), "../../shared")+"/footage") {
+	all := realSources(t)
+	for _, s := range otherSources(t, cmp.Or(os.Getenv("KERB_SHARED"), "../../shared")+"/footage") {
 		s.faults = programFaults
 		if _, program := s.camera.Source.(config.CommandSource); !program {
 			u, err := url.Parse(s.camera.Source.String())
@@ -133,12 +132,12 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	for _, s := range all {
 		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 		running.Go(func() { sensor.Run(ctx); door.Close() })
-		running.Go(func() { trouble(ctx, t, sensor, door, s) })
+		running.Go(func() { causeRandomFaults(ctx, t, sensor, door, s) })
 	}
-	samples := sampled(ctx, t, length)
+	samples := sampleUse(ctx, t, length)
 	running.Wait()
 	third := len(samples) / 3
-	was, is := middleOf(samples[third:2*third]), middleOf(samples[2*third:])
+	was, is := medianUse(samples[third:2*third]), medianUse(samples[2*third:])
 	t.Logf("in the second third: %s", was)
 	t.Logf("in the last third:   %s", is)
 	if what := is.grown(was); what != "" {
@@ -146,11 +145,11 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	}
 }
 
-func sampled(ctx context.Context, t *testing.T, length time.Duration) (samples []use) {
+func sampleUse(ctx context.Context, t *testing.T, length time.Duration) (samples []use) {
 	for tick := time.NewTicker(max(length/120, time.Second)); ; {
 		select {
 		case <-tick.C:
-			samples = append(samples, using(t))
+			samples = append(samples, measureUse(t))
 			if len(samples)%12 == 1 {
 				t.Logf("%s", samples[len(samples)-1])
 			}
@@ -161,9 +160,9 @@ func sampled(ctx context.Context, t *testing.T, length time.Duration) (samples [
 	}
 }
 
-// trouble does one thing after another to a source until the context ends; each
-// time pictures must come again.
-func trouble(ctx context.Context, t *testing.T, s *sensor.Camera, door *opener.Opener, of supplied) {
+// causeRandomFaults causes one random fault after another until the context ends.
+// After each, pictures must come again.
+func causeRandomFaults(ctx context.Context, t *testing.T, s *sensor.Camera, door *opener.Opener, of testSource) {
 	faults, n, slowest := of.faults(door), 0, time.Duration(0)
 	rest := func(d time.Duration) bool {
 		select {
@@ -192,7 +191,7 @@ func trouble(ctx context.Context, t *testing.T, s *sensor.Camera, door *opener.O
 	t.Logf("%-8s %d faults, back after %s at most, %d pictures", of.camera.Name, n, slowest.Round(time.Millisecond), s.Pictures.Load())
 }
 
-// The control: one goroutine, or one descriptor, more with each fault is seen.
+// The control: a leak of one goroutine or one descriptor with each fault is detected.
 func TestALeakIsSeen(t *testing.T) {
 	was := use{goroutines: 200, files: 100, children: 20, heap: 5000, resident: 90000}
 	for want, is := range map[string]use{

@@ -19,7 +19,7 @@ import (
 	"kerb/configs/configstest"
 )
 
-// State is what the platform reads of the policy and the audit log.
+// The state message tells the platform of a refused policy and of the log's head.
 func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: filepath.Join(t.TempDir(), "state")},
@@ -35,7 +35,7 @@ func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := admission.OpenJournal(site, v, "test", clock.Clock{Floor: epoch}, slog.New(slog.DiscardHandler))
+		b, err := admission.OpenJournal(site, v, "test", clock.Clock{Floor: clockFloor}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,22 +45,22 @@ func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 	newer.Close()
 	v, b := start("1")
 	defer b.Close()
-	broker, err := localbroker.Start()
+	broker, err := localbroker.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer broker.Close()
 	states := make(chan []byte, 8)
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(broker.Url, "mqtt", "tcp", 1)).SetClientID("platform"))
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(broker.URL, "mqtt", "tcp", 1)).SetClientID("platform"))
 	client.Connect().Wait()
 	defer client.Disconnect(0)
 	client.Subscribe("kerb/v1/kerb/test/pi-1/state", 1, func(_ mqtt.Client, m mqtt.Message) { states <- m.Payload() }).Wait()
-	site.Broker.URL = broker.Url
-	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: epoch}, b, slog.New(slog.DiscardHandler))
+	site.Broker.URL = broker.URL
+	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: clockFloor}, b, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	play(t, a)
+	runAgent(t, a)
 	var s struct {
 		Agent struct {
 			Policy struct {

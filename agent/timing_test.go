@@ -25,10 +25,10 @@ import (
 	"kerb/counting"
 )
 
-// many is a busy window; the other ones are empty.
-const many = 500
+// busyCrossings is the number of crossings in a busy window; the others have none.
+const busyCrossings = 500
 
-// A busyLine is a counter of which the test says what it saw.
+// A busyLine is a sensor whose counts the test sets.
 type busyLine struct {
 	crossings uint32
 	delay     time.Duration // per crossing, before the window ends: a fault, for the control
@@ -50,14 +50,14 @@ func (b *busyLine) CloseWindow(mono time.Duration, start, end time.Time, whole t
 	return []counting.Tally{t}
 }
 
-// arrival is what an observer of the broker sees of a window.
+// arrival is the part of a window that an observer of an encrypted connection sees.
 type arrival struct {
 	took time.Duration // from the end of the window to the subscriber
 	size int           // of the message, without the digits of its number
 }
 
-// observe lets windows of none and of many crossings end, in random order,
-// through the real clearing, spool and uplink, and looks at what arrives.
+// observe closes windows without and with many crossings, in random order, and passes
+// them through the real clearing, spool and uplink. It returns the arrivals of both.
 func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (none, busy []arrival) {
 	t.Helper()
 	a, messages := lineAtBroker(t, p)
@@ -66,7 +66,7 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 	rnd := rand.New(rand.NewPCG(7, 11))
 	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	for i := range windows {
-		line.crossings = many * uint32(rnd.IntN(2))
+		line.crossings = busyCrossings * uint32(rnd.IntN(2))
 		from := start.Add(time.Duration(i) * p.Window())
 		begin := time.Now()
 		w := clock.Window{Start: from, End: from.Add(p.Window()), Mono: time.Hour, Synced: true}
@@ -92,17 +92,17 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 	return none, busy
 }
 
-// lineAtBroker is an agent of which only the uplink runs, and what arrives at
-// the broker from its line.
+// lineAtBroker returns an agent of which only the uplink runs, and the messages that a
+// broker receives of its line.
 func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte) {
 	t.Helper()
-	b, err := localbroker.Start()
+	b, err := localbroker.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
 	messages := make(chan []byte, 8)
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.Url, "mqtt", "tcp", 1)).SetClientID("observer"))
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(b.URL, "mqtt", "tcp", 1)).SetClientID("observer"))
 	if tok := client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -113,9 +113,9 @@ func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte)
 	}
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
-		Broker: config.Broker{URL: b.Url},
+		Broker: config.Broker{URL: b.URL},
 	}
-	a, err := newInProcessAgent(site, p, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, p, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +131,10 @@ func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte)
 	return a, messages
 }
 
-// suspicion is Mann and Whitney's U of two samples as standard deviations from
-// what it is when both are drawn from one distribution (Annals of Mathematical
-// Statistics 18, 1947). It asks for ranks alone: a loaded machine, which delays
-// both alike, does not raise it.
-func suspicion(a, b []arrival) float64 {
+// rankDeviation is the Mann–Whitney U of two samples, in standard deviations from its
+// mean under one common distribution (Annals of Mathematical Statistics 18, 1947). It
+// uses ranks alone, so that a loaded machine, which delays both alike, does not raise it.
+func rankDeviation(a, b []arrival) float64 {
 	type ranked struct {
 		took time.Duration
 		ofA  bool
@@ -159,11 +158,11 @@ func suspicion(a, b []arrival) float64 {
 	return math.Abs(u-n*m/2) / math.Sqrt(n*m*(n+m+1)/12)
 }
 
-// alarm is passed by chance once in 1.7 million comparisons.
-const alarm = 5
+// maxDeviation is exceeded by chance once in 1.7 million comparisons.
+const maxDeviation = 5
 
-// Whoever sees messages, but cannot read them, must not learn from their
-// lengths or their times whether a street was busy.
+// An observer who sees messages but cannot read them must not learn from their lengths
+// or times whether a street was busy.
 func TestNoneAndManyCrossingsGiveMessagesOfOneSizeAtOneTime(t *testing.T) {
 	windows := 1000
 	if testing.Short() {
@@ -171,29 +170,29 @@ func TestNoneAndManyCrossingsGiveMessagesOfOneSizeAtOneTime(t *testing.T) {
 	}
 	for _, name := range []string{"standard", "strict", "suppress"} {
 		t.Run(name, func(t *testing.T) {
-			none, busy := observe(t, profile(t, name), windows, 0)
+			none, busy := observe(t, readProfile(t, name), windows, 0)
 			size := none[0].size
 			for _, x := range slices.Concat(none, busy) {
 				if x.size != size {
 					t.Fatalf("one message has %d bytes and another %d", size, x.size)
 				}
 			}
-			s := suspicion(none, busy)
+			s := rankDeviation(none, busy)
 			t.Logf("%d bytes; none: median %s of %d, %d crossings: median %s of %d; %.2f standard deviations apart",
-				size, median(none), len(none), many, median(busy), len(busy), s)
-			if s > alarm {
+				size, median(none), len(none), busyCrossings, median(busy), len(busy), s)
+			if s > maxDeviation {
 				t.Error("the time of a message depends on the counts")
 			}
 		})
 	}
 }
 
-// The control: twenty microseconds for each crossing are seen.
+// The control: a delay of twenty microseconds for each crossing is detected.
 func TestADelayThatDependsOnTheCountsIsSeen(t *testing.T) {
-	none, busy := observe(t, profile(t, "standard"), 400, 20*time.Microsecond)
-	s := suspicion(none, busy)
-	t.Logf("none: median %s, %d crossings: median %s; %.2f standard deviations apart", median(none), many, median(busy), s)
-	if s <= alarm {
+	none, busy := observe(t, readProfile(t, "standard"), 400, 20*time.Microsecond)
+	s := rankDeviation(none, busy)
+	t.Logf("none: median %s, %d crossings: median %s; %.2f standard deviations apart", median(none), busyCrossings, median(busy), s)
+	if s <= maxDeviation {
 		t.Error("nobody would see it")
 	}
 }
@@ -203,7 +202,7 @@ func median(as []arrival) time.Duration {
 	return as[len(as)/2].took.Round(time.Microsecond)
 }
 
-func profile(t *testing.T, name string) *policy.Policy {
+func readProfile(t *testing.T, name string) *policy.Policy {
 	t.Helper()
 	text, err := configs.ReadPolicy(name)
 	if err != nil {

@@ -21,15 +21,15 @@ import (
 	"kerb/agent/clock"
 )
 
-// What the walls cost: kerb run in its processes, beside all of it in one, with
-// the same street, the same loops and the same broker at the same time: make
-// walls-cost prints the table.
+// The cost of the walls: kerb run in its processes beside the same work in one process,
+// with the same street, loops and broker at the same time. make walls-cost prints the
+// table.
 func TestWhatTheWallsCost(t *testing.T) {
 	if os.Getenv("KERB_LONG") == "" {
 		t.Skip("six minutes: KERB_LONG=1")
 	}
 	broker := startBrokerBeside(t)
-	// A binary of its own each: pages shared with this test would count half.
+	// Each has its own binary, because pages shared with this test would count half.
 	dir := t.TempDir()
 	kerb, self := filepath.Join(dir, "kerb"), filepath.Join(dir, "whole")
 	for _, args := range [][]string{{"build", "-o", kerb}, {"test", "-c", "-o", self}} {
@@ -44,45 +44,45 @@ func TestWhatTheWallsCost(t *testing.T) {
 		processes  int
 	}{{"a camera", costCamera, 3}, {"a camera and loops", costCamera + costLoops, 4}} {
 		t.Run(c.name, func(t *testing.T) {
-			apart := launch(t, kerb, "run", costFiles(t, broker, "apart", c.site))
-			whole := launch(t, self, "whole", costFiles(t, broker, "whole", c.site))
-			cost(t, apart, whole)
-			if n := len(apart.family(t)); n != c.processes {
+			apart := startTree(t, kerb, "run", costFiles(t, broker, "apart", c.site))
+			whole := startTree(t, self, "whole", costFiles(t, broker, "whole", c.site))
+			compareCost(t, apart, whole)
+			if n := len(apart.processes(t)); n != c.processes {
 				t.Errorf("kerb run is %d processes, not %d", n, c.processes)
 			}
 		})
 	}
 }
 
-// cost compares two trees of processes that do the same.
-func cost(t *testing.T, apart, whole tree) {
+// compareCost prints processor time and memory of two process trees with the same work.
+func compareCost(t *testing.T, apart, whole tree) {
 	const settle, span, looks = 30 * time.Second, 150 * time.Second, 30
 	time.Sleep(settle)
-	first := [2]time.Duration{apart.spent(t), whole.spent(t)}
+	first := [2]time.Duration{apart.processorTime(t), whole.processorTime(t)}
 	var memory [2]int
 	for range looks {
 		time.Sleep(span / looks)
 		memory[0], memory[1] = max(memory[0], apart.memory(t)), max(memory[1], whole.memory(t))
 	}
-	cpu := [2]time.Duration{apart.spent(t) - first[0], whole.spent(t) - first[1]}
-	t.Logf("%-24s %10s %10s", "", "one", fmt.Sprintf("walls (%d)", len(apart.family(t))))
+	cpu := [2]time.Duration{apart.processorTime(t) - first[0], whole.processorTime(t) - first[1]}
+	t.Logf("%-24s %10s %10s", "", "one", fmt.Sprintf("walls (%d)", len(apart.processes(t))))
 	t.Logf("%-24s %7d kB %7d kB  %+.1f MB", "memory (PSS), highest", memory[1], memory[0], float64(memory[0]-memory[1])/1000)
 	t.Logf("%-24s %10s %10s  %+.1f %%", "processor", cpu[1].Round(10*time.Millisecond), cpu[0].Round(10*time.Millisecond), 100*(float64(cpu[0])/float64(cpu[1])-1))
-	for _, p := range slices.Concat(whole.family(t), apart.family(t)) {
+	for _, p := range slices.Concat(whole.processes(t), apart.processes(t)) {
 		t.Logf("  %5d kB PSS, %5d kB of it its own  %5d kB RSS  %s", kilobytes(t, p, "smaps_rollup", "Pss:"),
 			kilobytes(t, p, "smaps_rollup", "Pss_Anon:"), kilobytes(t, p, "status", "VmRSS:"), command(p))
 	}
 }
 
-// runWhole is an agent in one process, as kerb demo is, of the files that kerb
-// run is given: what TestWhatTheWallsCost compares with.
+// runWhole runs an agent in one process, as kerb demo does, with the files of kerb run.
+// TestWhatTheWallsCost compares kerb run with it.
 func runWhole(args []string) error {
 	f := admission.Files{Site: args[1], Policy: args[3]}
 	site, v, err := loadFiles(f)
 	if err != nil {
 		return err
 	}
-	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: epoch}, nil, slog.New(slog.DiscardHandler))
+	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -144,10 +144,10 @@ clear.overlap = 1
 keep.retention = "24h"
 `
 
-// A tree is a process with all that it started.
+// A tree is a process and its descendants.
 type tree struct{ root int }
 
-func launch(t *testing.T, program, command string, args []string) tree {
+func startTree(t *testing.T, program, command string, args []string) tree {
 	t.Helper()
 	cmd := exec.Command(program, append([]string{command}, args...)...)
 	cmd.Env = append(os.Environ(), "KERB_COST=1")
@@ -167,8 +167,8 @@ func launch(t *testing.T, program, command string, args []string) tree {
 	return tree{cmd.Process.Pid}
 }
 
-// family is the process and its children: kerb has no grandchildren here.
-func (r tree) family(t *testing.T) []int {
+// processes lists the process and its children; kerb has no grandchildren here.
+func (r tree) processes(t *testing.T) []int {
 	t.Helper()
 	all := []int{r.root}
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", r.root))
@@ -186,10 +186,11 @@ func (r tree) family(t *testing.T) []int {
 	return all
 }
 
-// spent is processor time, in user and kernel (proc_pid_stat(5), 14 and 15).
-func (r tree) spent(t *testing.T) (d time.Duration) {
+// processorTime adds up the user and kernel time of all (proc_pid_stat(5), fields 14
+// and 15).
+func (r tree) processorTime(t *testing.T) (d time.Duration) {
 	t.Helper()
-	for _, p := range r.family(t) {
+	for _, p := range r.processes(t) {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
 		if err != nil {
 			t.Fatal(err)
@@ -208,7 +209,7 @@ func (r tree) spent(t *testing.T) (d time.Duration) {
 
 func (r tree) memory(t *testing.T) (kB int) {
 	t.Helper()
-	for _, p := range r.family(t) {
+	for _, p := range r.processes(t) {
 		kB += kilobytes(t, p, "smaps_rollup", "Pss:")
 	}
 	return kB

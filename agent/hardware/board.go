@@ -1,3 +1,9 @@
+// Package hardware reads the health of the board (temperature, throttling, memory,
+// wear and errors of the disk) and converts it to the fixed record of package ipc and
+// to the keys of the state message.
+//
+// It refuses to guess: a fact that the kernel does not give is absent. It reads /sys
+// and asks the kernel, and opens no device.
 package hardware
 
 import (
@@ -11,10 +17,11 @@ import (
 	"kerb/drivers/board"
 )
 
-// lookAtBoard is how the board is, with the disk under a directory.
+// ReadBoard reads the present health of the board, and of the disk that holds the
+// directory state. Temperatures are in millidegrees Celsius and memory in bytes.
 func ReadBoard(state string) *ipc.Board {
 	var st unix.Stat_t
-	_ = unix.Stat(state, &st) // without one, the disk's facts are missing
+	_ = unix.Stat(state, &st) // after an error the device number is 0, and the disk's facts are absent
 	dev := uint64(st.Dev)
 	h := board.ReadHealth(os.DirFS("/sys"), fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)))
 	m := &ipc.Board{Throttled: uint32(h.Throttled), WrittenBytes: h.Written, Errors: h.Errors, LifeTenths: h.Life}
@@ -33,7 +40,12 @@ func ReadBoard(state string) *ipc.Board {
 	return m
 }
 
-// boardWords is what the state message says of it.
+// maxLife is the largest value of an eMMC's estimate of used life in tenths: 11 means
+// that the rated life is exceeded (JEDEC JESD84-B51, DEVICE_LIFE_TIME_EST).
+const maxLife = 11
+
+// DescribeBoard returns the facts of b under the keys of the state message (board in
+// state.schema.json). A fact that is unknown has no key.
 func DescribeBoard(b *ipc.Board) map[string]any {
 	out := map[string]any{}
 	if b.KnownFields&ipc.BoardTemperature != 0 {
@@ -47,7 +59,7 @@ func DescribeBoard(b *ipc.Board) map[string]any {
 		out["written_bytes"], out["disk_errors"] = b.WrittenBytes, b.Errors
 	}
 	if b.LifeTenths > 0 {
-		out["life_used_tenths"] = min(b.LifeTenths, 11)
+		out["life_used_tenths"] = min(b.LifeTenths, maxLife)
 	}
 	if b.MemoryTotal > 0 {
 		out["memory_bytes"], out["memory_free_bytes"] = b.MemoryTotal, b.MemoryFree

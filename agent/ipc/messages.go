@@ -110,6 +110,7 @@ type Heartbeat struct {
 	Undecoded  uint64        // pictures that could not be decoded
 	Crossings  uint64        // crossings counted
 	Delivering bool          // the camera or the loops deliver; of the uplink: the broker is connected
+	StoreFault bool          // of the uplink: the spool cannot be written, windows are kept in memory
 	ViewFault  uint8         // counting.ViewFault of the latest picture; 0: none
 	Detection  Detection     // zero until the detector is chosen
 	Dropped    uint64        // pictures that arrived and were replaced by newer ones
@@ -137,6 +138,7 @@ func (a *Heartbeat) walkFields(p *cursor) {
 	walk64(p, &a.Pictures, &a.Undecoded, &a.Crossings, &a.Dropped)
 	walk64(p, &a.LatencyP50, &a.LatencyP95)
 	p.walkBool(&a.Delivering)
+	p.walkBool(&a.StoreFault)
 	p.walkUint8(&a.Detection.Detector, &a.Detection.Network)
 	p.walkUint16(&a.Detection.Looks)
 	p.walkUint8(&a.ViewFault)

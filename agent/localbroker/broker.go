@@ -1,3 +1,9 @@
+// Package localbroker runs an MQTT broker inside the process, on a free port of
+// 127.0.0.1, for kerb demo, kerb prove and tests.
+//
+// The broker accepts every client, topic and message, and keeps neither files nor a
+// log. It refuses connections from other machines, as it listens on the loopback
+// interface alone.
 package localbroker
 
 import (
@@ -12,14 +18,15 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// A broker inside the process, for demonstrations: on loopback, and for as
-// long as the demonstration runs.
+// A Broker is a running broker. Hooks on Server see every message.
 type Broker struct {
 	Server *mochi.Server
-	Url    string
+	URL    string // its address, such as mqtt://127.0.0.1:41234
 }
 
-func Start() (*Broker, error) {
+// New starts a broker, which accepts connections when New returns. The caller must
+// Close it.
+func New() (*Broker, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded broker: %w", err)
@@ -35,18 +42,23 @@ func Start() (*Broker, error) {
 	return &Broker{s, "mqtt://" + l.Addr().String()}, nil
 }
 
+// Close disconnects all clients and ends the broker.
 func (b *Broker) Close() error { return b.Server.Close() }
 
-// allowAll lets everyone in. The ready-made hook of that kind would bring a
-// YAML parser along.
+// allowAll is a hook that accepts every client and every topic. mochi's own hook for
+// that, hooks/auth, would add a YAML parser to the binary.
 type allowAll struct{ mochi.HookBase }
 
+// ID returns the name of the hook.
 func (*allowAll) ID() string { return "open-door" }
 
+// Provides reports whether the hook handles the event b.
 func (*allowAll) Provides(b byte) bool {
 	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
 }
 
+// OnConnectAuthenticate accepts every client.
 func (*allowAll) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
 
+// OnACLCheck accepts every topic.
 func (*allowAll) OnACLCheck(*mochi.Client, string, bool) bool { return true }

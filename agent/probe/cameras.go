@@ -23,85 +23,89 @@ import (
 	loopdriver "kerb/drivers/loop"
 )
 
-// attachedCamera is a camera of this device, as site.toml may name it.
-type attachedCamera struct {
-	Source  string   `json:"source"`           // a path that stays, or csi:N
-	Device  string   `json:"device,omitempty"` // where it is at present
-	Name    string   `json:"name"`             // what its driver calls it
+// An AttachedCamera is a camera of this device that site.toml can name.
+type AttachedCamera struct {
+	Source  string   `json:"source"`           // for source in site.toml: a path that survives a restart, or csi:N
+	Device  string   `json:"device,omitempty"` // its present device node, such as /dev/video0
+	Name    string   `json:"name"`             // the driver's name for it
 	Formats []string `json:"formats"`
-	Choice  string   `json:"choice,omitempty"` // what kerb would set
+	Choice  string   `json:"choice,omitempty"` // the format that kerb would set
 }
 
-// attachedChip is a GPIO chip with named lines, to which loops can be wired.
-type attachedChip struct {
-	Chip  string         `json:"chip"` // its label
-	Path  string         `json:"path"`
-	Lines []attachedLine `json:"lines"`
+// A Chip is a GPIO chip with named lines, to which loops can be wired.
+type Chip struct {
+	Chip  string     `json:"chip"` // its label
+	Path  string     `json:"path"`
+	Lines []ChipLine `json:"lines"`
 }
 
-type attachedLine struct {
+// A ChipLine is one line of a GPIO chip.
+type ChipLine struct {
 	Name string `json:"name"`
-	User string `json:"user,omitempty"` // who holds it
+	User string `json:"user,omitempty"` // the program or driver that uses it; empty: free
 }
 
-// startRate is how many pictures a second a starting site.toml looks at.
-const startRate = 10
+// siteRate is fps in a first site.toml, in pictures a second. 8–15 are enough to follow
+// people.
+const siteRate = 10
 
-// attached are the cameras of this device: those of the kernel, and a Raspberry
-// Pi's own.
-func FindCameras(ctx context.Context) (all []attachedCamera) {
+// FindCameras lists the cameras of this device: V4L2 devices in the order of their
+// numbers, and then the cameras that libcamera finds on a Raspberry Pi.
+func FindCameras(ctx context.Context) (all []AttachedCamera) {
 	nodes, _ := filepath.Glob("/dev/video*") // the pattern is right
-	slices.SortFunc(nodes, func(a, b string) int { return numberOf(a) - numberOf(b) })
+	slices.SortFunc(nodes, func(a, b string) int { return nodeNumber(a) - nodeNumber(b) })
 	for _, node := range nodes {
-		if c, ok := videoNode(node); ok {
+		if c, ok := describeNode(node); ok {
 			all = append(all, c)
 		}
 	}
-	return append(all, ribbons(ctx)...)
+	return append(all, listPiCameras(ctx)...)
 }
 
-func numberOf(node string) int {
+// nodeNumber returns N of /dev/videoN.
+func nodeNumber(node string) int {
 	n, _ := strconv.Atoi(strings.TrimPrefix(node, "/dev/video"))
 	return n
 }
 
-// stages are nodes of a Raspberry Pi that look like cameras and are stages of its
-// own picture processing.
-var stages = regexp.MustCompile(`^(bcm2835-(isp|codec)|pispbe|rpi-hevc|rp1-cfe|unicam)`)
+// pipelineStages matches the names of V4L2 devices of a Raspberry Pi that are stages of
+// its image pipeline (ISP, codec, CSI receiver) and no cameras.
+var pipelineStages = regexp.MustCompile(`^(bcm2835-(isp|codec)|pispbe|rpi-hevc|rp1-cfe|unicam)`)
 
-// videoNode is what the kernel says of one node, if that is a camera which kerb
-// can read.
-func videoNode(node string) (attachedCamera, bool) {
+// describeNode asks the kernel for name and formats of a V4L2 device. It reports false
+// for a device that is no camera, or a camera whose formats kerb cannot read.
+func describeNode(node string) (AttachedCamera, bool) {
 	f, err := opener.OpenDevice(node)
 	if err != nil {
-		return attachedCamera{}, false
+		return AttachedCamera{}, false
 	}
 	fds, err := handover.DetachFDs([]*os.File{f})
 	if err != nil {
-		return attachedCamera{}, false
+		return AttachedCamera{}, false
 	}
 	dev, err := v4l2.New(fds[0])
 	if err != nil {
-		return attachedCamera{}, false
+		return AttachedCamera{}, false
 	}
 	defer dev.Close()
 	formats := dev.ListFormats()
-	if len(formats) == 0 || stages.MatchString(dev.Name()) {
-		return attachedCamera{}, false
+	if len(formats) == 0 || pipelineStages.MatchString(dev.Name()) {
+		return AttachedCamera{}, false
 	}
-	c := attachedCamera{Source: lastingPath(node), Device: node, Name: string(process.PlainText([]byte(dev.Name())))}
+	c := AttachedCamera{Source: stablePath(node), Device: node, Name: string(process.PlainText([]byte(dev.Name())))}
 	for _, f := range formats {
 		c.Formats = append(c.Formats, f.String())
 	}
-	if choice, ok := camera.ChooseFormat(formats, source.Limits(policy.ClipPixels), startRate); ok {
+	if choice, ok := camera.ChooseFormat(formats, source.Limits(policy.ClipPixels), siteRate); ok {
 		c.Choice = choice.String()
 	}
 	return c, true
 }
 
-// lastingPath names the socket that a camera is plugged into, or itself, where
-// udev does; its number is another one after the next start.
-func lastingPath(node string) string {
+// stablePath returns udev's link to a device by its USB port (by-path), or else by its
+// serial number (by-id), because the number in /dev/videoN may change with each start.
+// Without udev it returns the node itself.
+func stablePath(node string) string {
 	for _, by := range []string{"/dev/v4l/by-path/*", "/dev/v4l/by-id/*"} {
 		links, _ := filepath.Glob(by)
 		for _, link := range links {
@@ -113,14 +117,18 @@ func lastingPath(node string) string {
 	return node
 }
 
-// ribbon is a camera in the list of rpicam-hello:
+// piCameraRow matches a camera in the list of rpicam-hello:
 //
 //	0 : imx708 [4608x2592 10-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx708@1a)
-var ribbon = regexp.MustCompile(`(?m)^([0-9]) : (\S+) \[([^\]\n]*)\]`)
+var piCameraRow = regexp.MustCompile(`(?m)^([0-9]) : (\S+) \[([^\]\n]*)\]`)
 
-// ribbons are the cameras that libcamera finds, where rpicam-apps are installed.
-func ribbons(ctx context.Context) (all []attachedCamera) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+// listTimeout bounds rpicam-hello --list-cameras; chosen by hand.
+const listTimeout = 15 * time.Second
+
+// listPiCameras lists the cameras that libcamera finds, where rpicam-apps are
+// installed.
+func listPiCameras(ctx context.Context) (all []AttachedCamera) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	for _, name := range []string{"rpicam-hello", "libcamera-hello"} { // its name before 2023
 		path, err := exec.LookPath(name)
@@ -129,11 +137,11 @@ func ribbons(ctx context.Context) (all []attachedCamera) {
 		}
 		cmd := exec.CommandContext(ctx, path, "--list-cameras")
 		cmd.WaitDelay = time.Second
-		out, _ := cmd.Output() // it fails where there are none
-		for _, m := range ribbon.FindAllSubmatch(bytes.ReplaceAll(out, []byte("\r"), nil), 10) {
-			all = append(all, attachedCamera{
+		out, _ := cmd.Output() // its exit status is an error where there is no camera
+		for _, m := range piCameraRow.FindAllSubmatch(bytes.ReplaceAll(out, []byte("\r"), nil), 10) {
+			all = append(all, AttachedCamera{
 				Source: "csi:" + string(m[1]), Name: process.PlainText(m[2]), Formats: []string{process.PlainText(m[3])},
-				Choice: fmt.Sprintf("YU12 640×480 %d/s", ribbonRate),
+				Choice: fmt.Sprintf("YU12 640×480 %d/s", piCameraRate),
 			})
 		}
 		return all
@@ -141,28 +149,29 @@ func ribbons(ctx context.Context) (all []attachedCamera) {
 	return nil
 }
 
-// ribbonRate is what csi:N asks for.
-const ribbonRate = 15
+// piCameraRate is the rate that kerb asks of csi:N, in pictures a second.
+const piCameraRate = 15
 
-// chips are the GPIO chips whose lines have names.
-func FindChips() (all []attachedChip) {
+// ListChips lists the GPIO chips that have named lines; none where the kernel lists
+// none.
+func ListChips() (all []Chip) {
 	lines, err := loopdriver.ListLines()
 	if err != nil {
 		return nil
 	}
 	for _, l := range lines {
-		i := slices.IndexFunc(all, func(c attachedChip) bool { return c.Path == l.Path })
+		i := slices.IndexFunc(all, func(c Chip) bool { return c.Path == l.Path })
 		if i < 0 {
-			all = append(all, attachedChip{Chip: l.Chip, Path: l.Path})
+			all = append(all, Chip{Chip: l.Chip, Path: l.Path})
 			i = len(all) - 1
 		}
-		all[i].Lines = append(all[i].Lines, attachedLine{l.Name, l.User})
+		all[i].Lines = append(all[i].Lines, ChipLine{l.Name, l.User})
 	}
 	return all
 }
 
-// freeLines are the lines of a chip that nobody holds.
-func (c attachedChip) freeLines() (names []string) {
+// freeLines lists the names of the lines that no program or driver uses.
+func (c Chip) freeLines() (names []string) {
 	for _, l := range c.Lines {
 		if l.User == "" {
 			names = append(names, l.Name)
@@ -171,7 +180,8 @@ func (c attachedChip) freeLines() (names []string) {
 	return names
 }
 
-func (c attachedChip) String() string {
+// String describes the chip and its free lines in one line.
+func (c Chip) String() string {
 	free := c.freeLines()
 	if len(free) == 0 {
 		return fmt.Sprintf("%s %s: all %d lines are held", c.Path, c.Chip, len(c.Lines))

@@ -1,3 +1,13 @@
+// Package probe takes an inventory of a device: attached cameras, GPIO lines, disk, and
+// whether the cameras of site.toml answer. It prints the inventory and can write a
+// first site.toml for the cameras that it found.
+//
+// A network camera is dialled and not asked for a picture. Its TLS certificate is
+// fetched without a check, because the purpose is to show its hash; no password is
+// sent on that connection.
+//
+// The package refuses to read a picture, to send a password, and to replace a
+// site.toml without force.
 package probe
 
 import (
@@ -27,7 +37,7 @@ import (
 	"kerb/agent/terminal"
 )
 
-// found is what kerb probe found.
+// An Inventory is everything that kerb probe found, with the keys of its JSON.
 type Inventory struct {
 	Machine  string           `json:"machine"`
 	Model    string           `json:"model,omitempty"` // of the board
@@ -35,44 +45,50 @@ type Inventory struct {
 	Memory   uint64           `json:"memory_bytes"`
 	Board    map[string]any   `json:"board,omitempty"`
 	Clock    ClockFacts       `json:"clock"`
-	Walls    []wallFacts      `json:"walls"`
+	Walls    []WallFacts      `json:"walls"`
 	Devices  []string         `json:"devices"`
-	Attached []attachedCamera `json:"attached,omitempty"` // cameras that site.toml may name
-	GPIO     []attachedChip   `json:"gpio,omitempty"`
-	Cameras  []cameraFacts    `json:"cameras,omitempty"` // those that it names
-	Disk     *diskFacts       `json:"disk,omitempty"`
-	NoSite   string           `json:"no_site,omitempty"` // why cameras and disk are not told
+	Attached []AttachedCamera `json:"attached,omitempty"` // cameras of this device that site.toml can name
+	GPIO     []Chip           `json:"gpio,omitempty"`
+	Cameras  []CameraFacts    `json:"cameras,omitempty"` // cameras that site.toml names
+	Disk     *DiskFacts       `json:"disk,omitempty"`
+	NoSite   string           `json:"no_site,omitempty"` // why Cameras and Disk are absent
 }
 
+// ClockFacts is the present time, and why it can be trusted.
 type ClockFacts struct {
 	Wall   time.Time `json:"wall"`
-	Synced bool      `json:"synced"`
-	Source string    `json:"source"`
+	Synced bool      `json:"synced"` // the clock can be trusted
+	Source string    `json:"source"` // why it can be trusted
 }
 
-type wallFacts struct {
+// WallFacts counts the walls of one role that hold, and names those that do not.
+type WallFacts struct {
 	Role     string   `json:"role"`
 	Hold     int      `json:"hold"`
-	Open     []string `json:"open"`
-	Kernel   string   `json:"kernel"`
-	Landlock int      `json:"landlock"`
+	Open     []string `json:"open"`     // attempts that succeeded without a reason to
+	Kernel   string   `json:"kernel"`   // version of Linux
+	Landlock int      `json:"landlock"` // version of its ABI; 0: none
 }
 
-type cameraFacts struct {
+// CameraFacts is the answer of one camera of site.toml.
+type CameraFacts struct {
 	Name        string `json:"name"`
 	Source      string `json:"source"`
-	Error       string `json:"error,omitempty"`
-	Certificate string `json:"certificate,omitempty"` // the SHA-256 of the one that it shows
+	Error       string `json:"error,omitempty"`       // why it could not be reached
+	Certificate string `json:"certificate,omitempty"` // SHA-256 of its TLS certificate, in hexadecimal
 }
 
-type diskFacts struct {
+// DiskFacts is the free space of the file system that holds the state directory.
+type DiskFacts struct {
 	State string `json:"state"`
 	Free  uint64 `json:"free_bytes"`
-	Error string `json:"error,omitempty"`
+	Error string `json:"error,omitempty"` // of statfs(2)
 }
 
-func SummariseWalls(r cage.Report) wallFacts {
-	w := wallFacts{Role: r.Role, Kernel: r.Kernel, Landlock: r.Landlock, Open: []string{}}
+// SummariseWalls counts the walls of a report. An attempt that is allowed to succeed,
+// for a reason, counts as neither held nor open.
+func SummariseWalls(r cage.Report) WallFacts {
+	w := WallFacts{Role: r.Role, Kernel: r.Kernel, Landlock: r.Landlock, Open: []string{}}
 	for _, one := range r.Walls {
 		switch {
 		case one.Holds:
@@ -84,19 +100,24 @@ func SummariseWalls(r cage.Report) wallFacts {
 	return w
 }
 
-// reach asks whether the camera is there, and nothing of it.
-func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
-	f := cameraFacts{Name: c.Name, Source: c.Source.String()}
+// dialTimeout bounds the dialling of one camera and its TLS handshake; chosen by hand.
+const dialTimeout = 5 * time.Second
+
+// DialCamera tries for at most 5 s to open a camera of site.toml, and closes it at
+// once: it dials an address, opens a device or starts a program. For a camera with TLS
+// it also fetches the certificate. A built-in scene is not opened.
+func DialCamera(ctx context.Context, c config.Camera) CameraFacts {
+	f := CameraFacts{Name: c.Name, Source: c.Source.String()}
 	if _, scene := c.Source.(config.SceneSource); scene {
 		return f
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	d := opener.New(c, policy.ClipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
 	defer d.Close()
 	files, err := d.OpenFiles(ctx, handover.RequestCamera)
 	if err == nil && len(files) == 1 && c.Address().TLS {
-		f.Certificate, err = certificateOf(ctx, files[0])
+		f.Certificate, err = readCertificateHash(ctx, files[0])
 	}
 	for _, file := range files {
 		err = errors.Join(err, file.Close())
@@ -107,24 +128,25 @@ func TryCamera(ctx context.Context, c config.Camera) cameraFacts {
 	return f
 }
 
-// certificateOf is the one that a camera shows, whoever vouches for it: for
-// certificate in site.toml.
-func certificateOf(ctx context.Context, file *os.File) (string, error) {
+// readCertificateHash returns the SHA-256 of the TLS certificate on the connected
+// socket, as the key certificate of site.toml wants it. No authority is checked.
+func readCertificateHash(ctx context.Context, file *os.File) (string, error) {
 	conn, err := net.FileConn(file)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // nothing is believed, nor sent
+	secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // only the certificate is read, and no data is sent
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return "", fmt.Errorf("speak TLS with it: %w", err)
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(secure.ConnectionState().PeerCertificates[0].Raw)), nil
 }
 
-// room is the disk under a directory, or under the nearest one that exists.
-func DiskSpace(dir string) *diskFacts {
-	d := &diskFacts{State: dir}
+// MeasureDisk returns the free space under dir, or under its nearest parent that
+// exists.
+func MeasureDisk(dir string) *DiskFacts {
+	d := &DiskFacts{State: dir}
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
 			break
@@ -140,7 +162,7 @@ func DiskSpace(dir string) *diskFacts {
 	return d
 }
 
-// nextStep is what to do about it.
+// nextStep returns the next command for the engineer.
 func (f Inventory) nextStep() string {
 	if f.NoSite != "" {
 		return "kerb probe -write site.toml, then kerb check"
@@ -153,6 +175,7 @@ func (f Inventory) nextStep() string {
 	return "kerb check"
 }
 
+// printAttached prints the attached cameras and the GPIO chips.
 func (f Inventory) printAttached(t terminal.Terminal) {
 	for _, c := range f.Attached {
 		fmt.Fprintf(t.Out, "attached %s: %s\n         source = %q\n", cmp.Or(c.Device, c.Source), c.Name, c.Source)
@@ -166,17 +189,18 @@ func (f Inventory) printAttached(t terminal.Terminal) {
 	}
 }
 
+// Print prints the inventory for people.
 func (f Inventory) Print(t terminal.Terminal) {
 	fmt.Fprintf(t.Out, "machine  %s, %d cores, %d MB\n", cmp.Or(f.Model, f.Machine), f.Cores, f.Memory>>20)
 	if b := f.Board; len(b) > 0 {
 		text, _ := json.Marshal(b) // maps of numbers and words
 		fmt.Fprintf(t.Out, "board    %s\n", strings.NewReplacer(`"`, "", "{", "", "}", "", ",", ", ", ":", " ").Replace(string(text)))
 	}
-	believed := "not believed: no time server has set it, and site.toml has no clock_floor that it is past"
+	trust := "not believed: no time server has set it, and site.toml has no clock_floor that it is past"
 	if f.Clock.Synced {
-		believed = "believed: " + f.Clock.Source
+		trust = "believed: " + f.Clock.Source
 	}
-	fmt.Fprintf(t.Out, "clock    %s, %s\n", f.Clock.Wall.Format(time.RFC3339), believed)
+	fmt.Fprintf(t.Out, "clock    %s, %s\n", f.Clock.Wall.Format(time.RFC3339), trust)
 	for _, w := range f.Walls {
 		landlock := fmt.Sprintf("Landlock %d", w.Landlock)
 		if w.Landlock == 0 {

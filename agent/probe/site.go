@@ -11,15 +11,15 @@ import (
 	"kerb/agent/config"
 )
 
-// start writes a site.toml to begin with: the cameras that are there, each with
-// a line across its picture. A file that is there stays, unless over is set.
-func WriteSite(path string, over bool, f Inventory) (err error) {
-	text := startText(f)
+// WriteSite writes a first site.toml with the attached cameras of f, each with a line
+// across its picture. An existing file is an error unless replace is set.
+func WriteSite(path string, replace bool, f Inventory) (err error) {
+	text := siteText(f)
 	if _, err := config.Parse(path, []byte(text)); err != nil {
 		return fmt.Errorf("what was found makes no site.toml: %w", err)
 	}
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if over {
+	if replace {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
 	file, err := os.OpenFile(path, flags, 0o644)
@@ -33,7 +33,7 @@ func WriteSite(path string, over bool, f Inventory) (err error) {
 	return errors.Join(err, file.Close())
 }
 
-const startHead = `# site.toml, as kerb probe began it: what this device looks at and where it reports.
+const siteHead = `# site.toml, as kerb probe began it: what this device looks at and where it reports.
 # Names and broker are examples. Change them, draw the lines (kerb aim NAME), then
 # kerb check. All keys: kerb schema site.
 
@@ -53,7 +53,7 @@ url = "mqtts://broker.example:8883"
 # password_file = "password"
 `
 
-const startCamera = `
+const siteCamera = `
 # %s
 [[camera]]
 name = "%s"
@@ -70,7 +70,7 @@ to = [0.95, 0.6]
 classes = ["person", "bicycle", "vehicle"]
 `
 
-const startNetwork = `
+const siteNetwork = `
 # A camera of the network:
 # [[camera]]
 # name = "pole"
@@ -79,7 +79,7 @@ const startNetwork = `
 # password_file = "camera-password"
 `
 
-const startLoops = `
+const siteLoops = `
 # Loops, at the lines of %s:
 # [loop]
 # source = "gpio"
@@ -91,10 +91,11 @@ const startLoops = `
 # loops = ["L1A"]
 `
 
-func startText(f Inventory) string {
+// siteText returns the text of the file. Without a camera it uses a built-in scene.
+func siteText(f Inventory) string {
 	host, _ := os.Hostname()
 	var b strings.Builder
-	fmt.Fprintf(&b, startHead, topicLevel(host))
+	fmt.Fprintf(&b, siteHead, topicLevel(host))
 	usb := 0
 	for _, c := range f.Attached {
 		name := strings.ReplaceAll(c.Source, ":", "")
@@ -102,22 +103,24 @@ func startText(f Inventory) string {
 			usb++
 			name = fmt.Sprintf("usb%d", usb)
 		}
-		fmt.Fprintf(&b, startCamera, c.Name+": "+c.Choice, name, c.Source, startRate)
+		fmt.Fprintf(&b, siteCamera, c.Name+": "+c.Choice, name, c.Source, siteRate)
 	}
 	if len(f.Attached) == 0 {
-		fmt.Fprintf(&b, startCamera, "No camera was found: the built-in street stands in for one.", "street", "scene:calm", startRate)
+		fmt.Fprintf(&b, siteCamera, "No camera was found: the built-in street stands in for one.", "street", "scene:calm", siteRate)
 	}
-	b.WriteString(startNetwork)
+	b.WriteString(siteNetwork)
 	for _, c := range f.GPIO {
 		if free := c.freeLines(); len(free) > 0 {
-			fmt.Fprintf(&b, startLoops, c.Chip, free[0])
+			fmt.Fprintf(&b, siteLoops, c.Chip, free[0])
 			break
 		}
 	}
 	return b.String()
 }
 
-// topicLevel is a host's name as a level of a topic.
+// topicLevel turns a host name into a level of an MQTT topic: its first label, with
+// other characters than a–z, 0–9 and _ replaced by hyphens, cut to 32 bytes; pi where
+// that is empty.
 func topicLevel(host string) string {
 	host, _, _ = strings.Cut(strings.ToLower(host), ".")
 	host = strings.Trim(regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(host, "-"), "-")

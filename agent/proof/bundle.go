@@ -1,3 +1,15 @@
+// Package proof gathers the evidence that pictures do not leave a device. It measures
+// the walls of every role, runs a second kerb on pictures with a mark (package canary),
+// and searches for the mark in memory, files, log output and MQTT messages. The results
+// are one Bundle, which kerb prove signs.
+//
+// Every search has a control that must find the mark: planted leaks, and the memory of
+// the process that reads the pictures. A control that finds no mark is a fault, unless
+// the kernel refused the search.
+//
+// The package refuses to call a place clean that it could not read: the bundle has the
+// kernel's refusal instead. It does not show that a changed program hides no leak; see
+// Limits.
 package proof
 
 import (
@@ -12,22 +24,25 @@ import (
 	"kerb/agent/terminal"
 )
 
-// proof is the bundle. What it does not show is said in Limits.
+// A Bundle holds all results of kerb prove, with the keys of its JSON (schema
+// kerb.proof/1). Limits lists the conclusions that it does not support.
 type Bundle struct {
 	Schema string        `json:"schema"`
 	At     time.Time     `json:"at"`
-	Took   float64       `json:"took_s"`
+	Took   float64       `json:"took_s"` // duration of the run
 	User   int           `json:"uid"`
-	OK     bool          `json:"ok"`
+	OK     bool          `json:"ok"` // there are no Faults
 	Faults []string      `json:"faults"`
-	Walls  []cage.Report `json:"walls"` // free is the control: there the attempts must go through
-	Canary canaryProof   `json:"canary"`
-	Wire   wireProof     `json:"wire"`
-	Build  buildProof    `json:"build"`
+	Walls  []cage.Report `json:"walls"` // the first is the role free, the control, whose attempts must succeed
+	Canary CanaryResult  `json:"canary"`
+	Wire   WireResult    `json:"wire"`
+	Build  BuildFacts    `json:"build"`
 	Limits []string      `json:"limits"`
 }
 
-type buildProof struct {
+// BuildFacts identify the binary and how to build it again, so that a reader can
+// compare the hash.
+type BuildFacts struct {
 	Version  string            `json:"version"`
 	Go       string            `json:"go"`
 	Binary   string            `json:"binary_sha256"`
@@ -36,25 +51,28 @@ type buildProof struct {
 	Recipe   string            `json:"recipe"`
 }
 
+// recipe is the command that builds a release; see the Makefile.
 const recipe = "CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=RELEASE' ./agent"
 
-// caveats are what a reader must not take the bundle for.
-func Caveats() []string {
+// Limits returns the sentences of Bundle.Limits: two conclusions that the bundle does
+// not support.
+func Limits() []string {
 	return []string{
 		"The canary shows leaks by accident. What a changed program would hide is held by the walls and by the build facts.",
 		"The clock of this device dates the bundle; its key signs it. Who holds the device can make another.",
 	}
 }
 
-// judgeWalls compares every role with the one that has no walls.
+// JudgeWalls adds a fault for each wall that does not hold, and one where no attempt
+// succeeds without walls: then the attempts themselves do not work.
 func (p *Bundle) JudgeWalls() {
-	through := 0
+	succeeded := 0
 	for _, w := range p.Walls[0].Walls {
 		if !w.Holds {
-			through++
+			succeeded++
 		}
 	}
-	if through == 0 {
+	if succeeded == 0 {
 		p.Faults = append(p.Faults, "control: not one attempt goes through without walls: nothing is shown by those that do not")
 	}
 	for _, r := range p.Walls[1:] {
@@ -66,8 +84,10 @@ func (p *Bundle) JudgeWalls() {
 	}
 }
 
-func ReadBuild(version string) (buildProof, error) {
-	b := buildProof{Version: version, Go: runtime.Version(), Settings: map[string]string{}, Modules: map[string]string{}, Recipe: recipe}
+// ReadBuild returns the facts of this binary, from /proc/self/exe and its build
+// information.
+func ReadBuild(version string) (BuildFacts, error) {
+	b := BuildFacts{Version: version, Go: runtime.Version(), Settings: map[string]string{}, Modules: map[string]string{}, Recipe: recipe}
 	self, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		return b, err
@@ -84,6 +104,7 @@ func ReadBuild(version string) (buildProof, error) {
 	return b, nil
 }
 
+// Print prints the bundle for people. path is that of the signed file.
 func (p Bundle) Print(t terminal.Terminal, path string) {
 	for _, r := range p.Walls[1:] {
 		fmt.Fprintln(t.Out, r)

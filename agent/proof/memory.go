@@ -6,21 +6,25 @@ import (
 	"strings"
 )
 
-// processMemory is what another process has written to or could.
+// processMemory is the writable memory of another process, read through
+// /proc/PID/mem (proc_pid_mem(5)).
 type processMemory struct {
 	*os.File
-	areas []area
+	mappings []mapping
 }
 
-// area is one mapping of it.
-type area struct {
+// mapping is one writable mapping, from its first address to the end.
+type mapping struct {
 	from, to int64
-	arena    bool // left out of cores, as pictures are
+	noCore   bool // MADV_DONTDUMP is set (flag dd): kerb sets it for the arena of pictures
 }
 
-// largestArea bounds what is looked at: more is reserved and not used.
-const largestArea = 1 << 30
+// largestMapping is the size in bytes above which a mapping is not searched: larger ones
+// are address space that the Go runtime reserves and does not use.
+const largestMapping = 1 << 30
 
+// openMemory lists the writable mappings of a process and opens its memory. The kernel
+// allows that to root, and to the same user for some processes (ptrace(2)).
 func openMemory(pid int) (*processMemory, error) {
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
 	if err != nil {
@@ -31,36 +35,38 @@ func openMemory(pid int) (*processMemory, error) {
 		return nil, err
 	}
 	m := &processMemory{File: f}
-	var at *area // the mapping whose lines these are: proc_pid_smaps(5)
+	var at *mapping // the mapping whose lines these are: proc_pid_smaps(5)
 	for line := range strings.Lines(string(maps)) {
-		var a area
+		var a mapping
 		var mode string
 		if n, _ := fmt.Sscanf(line, "%x-%x %s", &a.from, &a.to, &mode); n == 3 {
 			at = nil
-			if strings.HasPrefix(mode, "rw") && a.to-a.from <= largestArea {
-				m.areas = append(m.areas, a)
-				at = &m.areas[len(m.areas)-1]
+			if strings.HasPrefix(mode, "rw") && a.to-a.from <= largestMapping {
+				m.mappings = append(m.mappings, a)
+				at = &m.mappings[len(m.mappings)-1]
 			}
 		}
 		if flags, ok := strings.CutPrefix(line, "VmFlags:"); ok && at != nil {
-			at.arena = strings.Contains(flags, " dd")
+			at.noCore = strings.Contains(flags, " dd")
 		}
 	}
 	return m, nil
 }
 
-// readArea is what stands in an area now. What is only reserved cannot be read.
-func (m *processMemory) readArea(a area) []byte {
+// readMapping returns the present content of a mapping, up to the first page that
+// cannot be read.
+func (m *processMemory) readMapping(a mapping) []byte {
 	b := make([]byte, a.to-a.from)
 	n, _ := m.ReadAt(b, a.from)
 	return b[:n]
 }
 
-// copyAreas are all areas of the arena, taken at about one time.
-func (m *processMemory) copyAreas() (all [][]byte) {
-	for _, a := range m.areas {
-		if a.arena {
-			all = append(all, m.readArea(a))
+// copyArena copies all mappings of the arena one after another, as fast as possible, so
+// that they show about one instant.
+func (m *processMemory) copyArena() (all [][]byte) {
+	for _, a := range m.mappings {
+		if a.noCore {
+			all = append(all, m.readMapping(a))
 		}
 	}
 	return all

@@ -13,9 +13,9 @@ func TestAMarkBetweenPagesOfZerosIsFound(t *testing.T) {
 	pix := m.LumaPixels(0)
 	for _, before := range []int{0, 1, 4095, 4096, 100_000} {
 		for _, after := range []int{0, 1, 5000, 100_000} {
-			var p finding
+			var p Finding
 			b := slices.Concat(make([]byte, before), pix, make([]byte, after))
-			p.search(m, b)
+			p.searchBytes(m, b)
 			if !slices.Contains(p.Found, "pixels") || p.Bytes != len(b) {
 				t.Errorf("%d zeros before and %d after: found %q in %d bytes", before, after, p.Found, p.Bytes)
 			}

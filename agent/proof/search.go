@@ -21,14 +21,15 @@ import (
 	"kerb/configs"
 )
 
-// canaryProof is where was looked for the marked pictures.
-type canaryProof struct {
-	Pictures uint64    `json:"pictures"`
-	Controls []finding `json:"controls"` // where the mark must be found
-	Places   []finding `json:"places"`   // where it must not
+// CanaryResult is the result of the search for the mark.
+type CanaryResult struct {
+	Pictures uint64    `json:"pictures"` // pictures that the camera sent
+	Controls []Finding `json:"controls"` // places where the mark must be found
+	Places   []Finding `json:"places"`   // places where it must not
 }
 
-func (c canaryProof) Faults() (faults []string) {
+// ListFaults lists the controls without a mark and the places with one.
+func (c CanaryResult) ListFaults() (faults []string) {
 	for _, p := range c.Controls {
 		if len(p.Found) == 0 && p.Refused == "" {
 			faults = append(faults, "control: the mark is not found in "+p.Place)
@@ -42,10 +43,11 @@ func (c canaryProof) Faults() (faults []string) {
 	return faults
 }
 
-// search looks everywhere after the trial, and for the controls at what was
-// leaked on purpose.
-func (t *trial) Search() (canaryProof, error) {
-	c := canaryProof{Pictures: uint64(t.shown.Load())}
+// SearchMark searches the files, the output and the messages of the trial, and plants
+// the controls. It returns these findings together with those that Run made in the
+// memory of the processes.
+func (t *Trial) SearchMark() (CanaryResult, error) {
+	c := CanaryResult{Pictures: uint64(t.shown.Load())}
 	planted, err := t.plantControls()
 	if err != nil {
 		return c, err
@@ -59,30 +61,30 @@ func (t *trial) Search() (canaryProof, error) {
 		}
 	}
 	for _, where := range []struct{ name, dir, skip string }{
-		{"state directory", t.path("state"), ""},
-		{"working directory and cores", t.dir, t.path("state")},
+		{"state directory", t.filePath("state"), ""},
+		{"working directory and cores", t.dir, t.filePath("state")},
 		{"temporary directory", os.TempDir(), t.dir},
 		{"/dev/shm", "/dev/shm", ""},
 	} {
-		p, err := t.searchFiles(where.name, where.dir, t.begun, where.skip)
+		p, err := t.searchFiles(where.name, where.dir, t.start, where.skip)
 		if err != nil {
 			p.Refused = err.Error()
 		}
 		c.Places = append(c.Places, p)
 	}
-	words := finding{Place: "what kerb run said", Found: []string{}}
-	words.search(t.mark, t.Words.Bytes())
-	wire := finding{Place: "what the broker got", Found: []string{}}
-	for _, m := range t.wires.messages() {
-		wire.search(t.mark, append([]byte(m.topic), m.payload...))
+	output := Finding{Place: "what kerb run said", Found: []string{}}
+	output.searchBytes(t.mark, t.Output.Bytes())
+	wire := Finding{Place: "what the broker got", Found: []string{}}
+	for _, m := range t.wiretap.copyMessages() {
+		wire.searchBytes(t.mark, append([]byte(m.topic), m.payload...))
 	}
-	c.Places = append(c.Places, words, wire)
+	c.Places = append(c.Places, output, wire)
 	return c, nil
 }
 
-// plantControls leaks a picture into the state directory in every form, sees that it
-// is found, and takes it away.
-func (t *trial) plantControls() (controls []finding, err error) {
+// plantControls writes a marked picture into the trial's directory in each of the forms
+// that the search knows, searches for it, and removes it.
+func (t *Trial) plantControls() (controls []Finding, err error) {
 	jpeg, err := t.mark.EncodeJPEG(0)
 	if err != nil {
 		return nil, err
@@ -94,7 +96,7 @@ func (t *trial) plantControls() (controls []finding, err error) {
 	if err = errors.Join(err, z.Close()); err != nil {
 		return nil, err
 	}
-	dir := t.path("leak")
+	dir := t.filePath("leak")
 	for name, b := range map[string][]byte{
 		"JPEG": jpeg, "pixels": pixels, "pixels in gzip": zipped.Bytes(),
 		"JPEG in base64": []byte(base64.StdEncoding.EncodeToString(jpeg)), "JPEG in hex": []byte(hex.EncodeToString(jpeg)),
@@ -102,40 +104,41 @@ func (t *trial) plantControls() (controls []finding, err error) {
 		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "leak"), b, 0o600)); err != nil {
 			return nil, err
 		}
-		p, err := t.searchFiles("planted leak: "+name, dir, t.begun, "")
+		p, err := t.searchFiles("planted leak: "+name, dir, t.start, "")
 		if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
 			return nil, err
 		}
 		controls = append(controls, p)
 	}
-	slices.SortFunc(controls, func(a, b finding) int { return strings.Compare(a.Place, b.Place) })
+	slices.SortFunc(controls, func(a, b Finding) int { return strings.Compare(a.Place, b.Place) })
 	return controls, nil
 }
 
-// pipes tells of a process that was ended because it said what is no record.
-func (t *trial) CheckPipes() []string {
-	if bytes.Contains(t.Words.Bytes(), []byte(ipc.ErrForeign.Error())) {
+// CheckPipes returns a fault if kerb run ended a child because it wrote something that
+// is no ipc record.
+func (t *Trial) CheckPipes() []string {
+	if bytes.Contains(t.Output.Bytes(), []byte(ipc.ErrForeign.Error())) {
 		return []string{"pipe: a process said something else than numbers, and was ended"}
 	}
 	return nil
 }
 
-// wireProof is what left by the network.
-type wireProof struct {
+// WireResult counts the messages that the broker received, by topic.
+type WireResult struct {
 	Messages int            `json:"messages"`
 	Windows  int            `json:"windows"`
 	Topics   map[string]int `json:"topics"`
 	Faults   []string       `json:"faults"`
 }
 
-// wire compares every message with the schema of its topic: no key may be in
-// it that is not declared there.
-func (t *trial) CheckWire() wireProof {
-	w := wireProof{Topics: map[string]int{}, Faults: []string{}}
-	for _, m := range t.wires.messages() {
+// CheckWire compares every message with the schema of its topic. A key that the schema
+// does not declare is a fault, and so is a trial without a window.
+func (t *Trial) CheckWire() WireResult {
+	w := WireResult{Topics: map[string]int{}, Faults: []string{}}
+	for _, m := range t.wiretap.copyMessages() {
 		w.Messages++
 		w.Topics[m.topic]++
-		if err := declared(m); err != nil {
+		if err := checkDeclared(m); err != nil {
 			w.Faults = append(w.Faults, fmt.Sprintf("wire: %s: %v", m.topic, err))
 		}
 		if strings.Contains(m.topic, "/count/") {
@@ -148,7 +151,9 @@ func (t *trial) CheckWire() wireProof {
 	return w
 }
 
-func declared(m message) error {
+// checkDeclared returns an error for a message on a foreign topic, or one with a key
+// that the schema does not declare.
+func checkDeclared(m message) error {
 	levels := strings.Split(m.topic, "/")
 	if len(levels) < 6 || levels[0] != "kerb" || levels[1] != "v1" {
 		return errors.New("not a topic of kerb")
@@ -165,12 +170,13 @@ func declared(m message) error {
 	if err := json.Unmarshal(m.payload, &value); err != nil {
 		return fmt.Errorf("not JSON: %w", err)
 	}
-	return keys(schema, schema, value, "")
+	return checkKeys(schema, schema, value, "")
 }
 
-// keys walks a value along its schema. Objects that the schema leaves open, the
-// data of events, are let through: the canary looks into those.
-func keys(root, schema map[string]any, value any, at string) error {
+// checkKeys walks a value along its schema, and returns the path of the first key that
+// is not declared. It accepts objects without declared properties, such as the data of
+// events; the search for the mark covers these, too.
+func checkKeys(root, schema map[string]any, value any, at string) error {
 	if ref, ok := schema["$ref"].(string); ok {
 		schema = resolveRef(root, ref)
 	}
@@ -190,7 +196,7 @@ func keys(root, schema map[string]any, value any, at string) error {
 			default:
 				return fmt.Errorf("%s.%s is not declared", at, k)
 			}
-			if err := keys(root, sub, inner, at+"."+k); err != nil {
+			if err := checkKeys(root, sub, inner, at+"."+k); err != nil {
 				return err
 			}
 		}
@@ -200,7 +206,7 @@ func keys(root, schema map[string]any, value any, at string) error {
 			return nil
 		}
 		for _, inner := range v {
-			if err := keys(root, items, inner, at+"[]"); err != nil {
+			if err := checkKeys(root, items, inner, at+"[]"); err != nil {
 				return err
 			}
 		}
@@ -208,7 +214,8 @@ func keys(root, schema map[string]any, value any, at string) error {
 	return nil
 }
 
-// resolveRef is a schema within the same document; an empty one otherwise.
+// resolveRef returns the schema at a reference within the same document, such as
+// #/$defs/place, or an empty schema.
 func resolveRef(root map[string]any, ref string) map[string]any {
 	at := root
 	for _, step := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
@@ -221,25 +228,26 @@ func resolveRef(root map[string]any, ref string) map[string]any {
 	return at
 }
 
-// wiretap keeps everything that is published to the trial's broker.
+// wiretap is a hook of the trial's broker that keeps every published message.
 type wiretap struct {
 	mochi.HookBase
 	mu  sync.Mutex
 	all []message
 }
 
+// message is one published message.
 type message struct {
 	topic   string
 	payload []byte
 }
 
-// ID names the hook.
+// ID returns the name of the hook.
 func (*wiretap) ID() string { return "wiretap" }
 
-// Provides says which calls it wants.
+// Provides reports whether the hook handles the event b.
 func (*wiretap) Provides(b byte) bool { return b == mochi.OnPublish }
 
-// OnPublish keeps a message.
+// OnPublish keeps a copy of the message and passes it on unchanged.
 func (w *wiretap) OnPublish(_ *mochi.Client, p packets.Packet) (packets.Packet, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -247,7 +255,8 @@ func (w *wiretap) OnPublish(_ *mochi.Client, p packets.Packet) (packets.Packet, 
 	return p, nil
 }
 
-func (w *wiretap) messages() []message {
+// copyMessages returns the messages so far.
+func (w *wiretap) copyMessages() []message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.all)

@@ -25,30 +25,33 @@ import (
 	"kerb/configs"
 )
 
-// A trial is a kerb of its own that is shown marked pictures: the same program
-// and the same processes as on the street, with a camera and a broker that
-// belong to the one who looks.
-type trial struct {
-	dir    string
-	mark   *canary.Mark
-	shown  atomic.Int64 // pictures that were sent
-	camera *http.Server
-	broker *localbroker.Broker
-	wires  *wiretap
-	Words  bytes.Buffer // everything that kerb run said
-	begun  time.Time
+// A Trial is a second kerb run with the same binary and the same processes as in
+// service. Its camera and its broker belong to this process: the camera sends marked
+// pictures, and the broker keeps every message.
+type Trial struct {
+	dir     string
+	mark    *canary.Mark
+	shown   atomic.Int64 // pictures that the camera has sent
+	camera  *http.Server
+	broker  *localbroker.Broker
+	wiretap *wiretap
+	Output  bytes.Buffer // standard output and standard error of kerb run
+	start   time.Time
 
-	places []finding // what was looked at while it ran
+	places []Finding // findings in the memory of its processes, made by Run
 }
 
-// spot is where was looked and what was found of the mark.
-type finding struct {
+// A Finding is one place that was searched, and the forms of the mark that were found
+// there, such as pixels or JPEG in hex.
+type Finding struct {
 	Place   string   `json:"place"`
-	Bytes   int      `json:"bytes"`
+	Bytes   int      `json:"bytes"` // number of bytes that were searched
 	Found   []string `json:"found"`
-	Refused string   `json:"refused,omitempty"` // the kernel did not let this process look
+	Refused string   `json:"refused,omitempty"` // why the place could not be read
 }
 
+// trialSite is the site.toml of the trial: the address of the broker, and that of the
+// camera.
 const trialSite = `[device]
 name = "canary"
 site = "trial"
@@ -67,8 +70,10 @@ to = [0.5, 1]
 classes = ["person", "vehicle"]
 `
 
-func NewTrial() (t *trial, err error) {
-	t = &trial{mark: canary.New(), begun: time.Now()}
+// NewTrial starts camera and broker and writes site.toml and a standard policy.toml
+// into a temporary directory. The caller must Close the trial.
+func NewTrial() (t *Trial, err error) {
+	t = &Trial{mark: canary.New(), start: time.Now()}
 	if t.dir, err = os.MkdirTemp("", "kerb-prove-"); err != nil {
 		return nil, err
 	}
@@ -77,11 +82,11 @@ func NewTrial() (t *trial, err error) {
 			t.Close()
 		}
 	}()
-	if t.broker, err = localbroker.Start(); err != nil {
+	if t.broker, err = localbroker.New(); err != nil {
 		return nil, err
 	}
-	t.wires = new(wiretap)
-	if err := t.broker.Server.AddHook(t.wires, nil); err != nil {
+	t.wiretap = new(wiretap)
+	if err := t.broker.Server.AddHook(t.wiretap, nil); err != nil {
 		return nil, err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -89,18 +94,20 @@ func NewTrial() (t *trial, err error) {
 		return nil, err
 	}
 	t.camera = &http.Server{Handler: http.HandlerFunc(t.serveCamera)}
-	go func() { _ = t.camera.Serve(l) }() // until close
+	go func() { _ = t.camera.Serve(l) }() // returns at Close
 	policy, err := configs.ReadPolicy("standard")
 	if err != nil {
 		return nil, err
 	}
-	site := fmt.Sprintf(trialSite, t.broker.Url, l.Addr())
-	return t, errors.Join(os.WriteFile(t.path("site.toml"), []byte(site), 0o600), os.WriteFile(t.path("policy.toml"), policy, 0o600))
+	site := fmt.Sprintf(trialSite, t.broker.URL, l.Addr())
+	return t, errors.Join(os.WriteFile(t.filePath("site.toml"), []byte(site), 0o600), os.WriteFile(t.filePath("policy.toml"), policy, 0o600))
 }
 
-func (t *trial) path(name string) string { return filepath.Join(t.dir, name) }
+// filePath returns the path of a file in the directory of the trial.
+func (t *Trial) filePath(name string) string { return filepath.Join(t.dir, name) }
 
-func (t *trial) Close() {
+// Close ends camera and broker and removes the directory.
+func (t *Trial) Close() {
 	if t.camera != nil {
 		t.camera.Close()
 	}
@@ -110,8 +117,11 @@ func (t *trial) Close() {
 	os.RemoveAll(t.dir)
 }
 
-// serveCamera is a camera of marked pictures.
-func (t *trial) serveCamera(w http.ResponseWriter, r *http.Request) {
+// pictureInterval is the time between two pictures of the camera.
+const pictureInterval = 100 * time.Millisecond
+
+// serveCamera sends marked pictures as Motion JPEG over HTTP, ten a second.
+func (t *Trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 	for n := 0; ; n++ {
 		p, err := t.mark.EncodeJPEG(n)
@@ -124,26 +134,35 @@ func (t *trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 		t.shown.Add(1)
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(pictureInterval):
 		case <-r.Context().Done():
 			return
 		}
 	}
 }
 
-// run lets kerb run count for a while, looks into its processes, asks the
-// kernel for a core of the one that sees, and ends it as systemd does.
-func (t *trial) Run(ctx context.Context, long time.Duration) error {
-	kerb := exec.Command("/proc/self/exe", "run", "--site", t.path("site.toml"), "--policy", t.path("policy.toml"))
+// Times of a trial, chosen by hand.
+const (
+	coreDelay    = time.Second           // for the kernel to write a core file
+	stopTimeout  = 20 * time.Second      // for kerb run to stop after SIGTERM
+	markInterval = 50 * time.Millisecond // between two searches of the arena
+	memoryTries  = 5                     // searches of a process that restarts, a second apart
+)
+
+// Run lets kerb run count for the given time and searches the memory of its processes.
+// It then ends kerb sense with SIGSEGV, so that the kernel writes a core file if it
+// writes any, and ends kerb run with SIGTERM, as systemd does.
+func (t *Trial) Run(ctx context.Context, length time.Duration) error {
+	kerb := exec.Command("/proc/self/exe", "run", "--site", t.filePath("site.toml"), "--policy", t.filePath("policy.toml"))
 	kerb.Dir = t.dir
-	kerb.Stdout, kerb.Stderr = &t.Words, &t.Words
+	kerb.Stdout, kerb.Stderr = &t.Output, &t.Output
 	kerb.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := process.NewStarter().Start(kerb); err != nil {
 		return err
 	}
 	defer kerb.Process.Kill()
 	select {
-	case <-time.After(long):
+	case <-time.After(length):
 	case <-ctx.Done():
 	}
 	sense, err := t.searchProcesses(ctx, kerb.Process.Pid)
@@ -153,27 +172,28 @@ func (t *trial) Run(ctx context.Context, long time.Duration) error {
 	if err != nil {
 		_ = kerb.Process.Kill()
 		_ = kerb.Wait()
-		return fmt.Errorf("%w:\n%s", err, t.Words.Bytes())
+		return fmt.Errorf("%w:\n%s", err, t.Output.Bytes())
 	}
-	// A core, if one can be had, lands in the trial's directory or where
-	// core_pattern says; both are searched. A fresh process is started.
+	// A core file would lie in the trial's directory or where core_pattern says
+	// (core(5)). SearchMark searches the first; kerb run starts a new kerb sense.
 	_ = syscall.Kill(sense, syscall.SIGSEGV)
-	time.Sleep(time.Second)
+	time.Sleep(coreDelay)
 	_ = kerb.Process.Signal(syscall.SIGTERM)
-	overdue := time.AfterFunc(20*time.Second, func() { _ = kerb.Process.Kill() })
+	overdue := time.AfterFunc(stopTimeout, func() { _ = kerb.Process.Kill() })
 	defer overdue.Stop()
 	if err := kerb.Wait(); err != nil {
-		return fmt.Errorf("the trial's kerb: %w\n%s", err, t.Words.Bytes())
+		return fmt.Errorf("the trial's kerb: %w\n%s", err, t.Output.Bytes())
 	}
 	return ctx.Err()
 }
 
-// family are the children of a kerb run by their roles, and it by its own.
-func family(pid int) map[string]int {
+// childrenByRole returns the process numbers of the children of a kerb run by the name
+// of their command, and its own as "supervisor".
+func childrenByRole(pid int) map[string]int {
 	all := map[string]int{"supervisor": pid}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
 	for _, path := range stats {
-		// proc_pid_stat(5): the parent is the second field after the name.
+		// The parent is the second field after the name (proc_pid_stat(5)).
 		b, _ := os.ReadFile(path)
 		_, rest, _ := bytes.Cut(b, []byte(") "))
 		fields := strings.Fields(string(rest))
@@ -188,21 +208,22 @@ func family(pid int) map[string]int {
 	return all
 }
 
-// searchProcesses looks into every process of a kerb run, into sense first. One that
-// has just been started again, as on a slow machine, is looked at later.
-func (t *trial) searchProcesses(ctx context.Context, kerb int) (sense int, err error) {
+// searchProcesses searches the memory of every process of a kerb run, of sense first. A
+// process that has just restarted, as on a slow machine, is tried again after a second,
+// five times in all. sense is the process number of kerb sense.
+func (t *Trial) searchProcesses(ctx context.Context, kerb int) (sense int, err error) {
 	held, err := t.waitForMark(ctx, kerb)
 	if err != nil {
 		return 0, err
 	}
 	for _, role := range []string{"sense", "uplink", "supervisor"} {
-		var all, loose finding
+		var all, loose Finding
 		pid := 0
-		for try := range 5 {
+		for try := range memoryTries {
 			if try > 0 {
 				time.Sleep(time.Second)
 			}
-			pid = family(kerb)[role]
+			pid = childrenByRole(kerb)[role]
 			if all, loose, err = t.searchMemory(role, pid); err == nil {
 				break
 			}
@@ -221,38 +242,39 @@ func (t *trial) searchProcesses(ctx context.Context, kerb int) (sense int, err e
 	return sense, nil
 }
 
-// meeting is how long a picture is looked for in the memory of sense: it lies
-// there for a part of the time only, and a slow machine starts slowly.
-const meeting = 2 * time.Minute
+// markTimeout bounds the wait for a picture in the memory of sense. A picture is there
+// only for a part of the time, and a slow machine starts slowly; chosen by hand.
+const markTimeout = 2 * time.Minute
 
-// waitForMark looks into the arena of sense until a picture lies there. None at all
-// is for the caller to judge.
-func (t *trial) waitForMark(ctx context.Context, kerb int) (held finding, err error) {
-	overdue := time.Now().Add(meeting)
+// waitForMark searches the arena of sense, the memory that holds pictures, until it
+// finds the mark. After markTimeout it returns without it, and the control fails.
+func (t *Trial) waitForMark(ctx context.Context, kerb int) (held Finding, err error) {
+	overdue := time.Now().Add(markTimeout)
 	for ctx.Err() == nil && time.Now().Before(overdue) {
 		var m *processMemory
-		if m, err = openMemory(family(kerb)["sense"]); errors.Is(err, fs.ErrPermission) {
+		if m, err = openMemory(childrenByRole(kerb)["sense"]); errors.Is(err, fs.ErrPermission) {
 			return held, nil
 		}
 		if err == nil {
-			for _, b := range m.copyAreas() { // all at one time, and then the long search
-				held.search(t.mark, b)
+			for _, b := range m.copyArena() { // copied first, because the search takes longer than a picture stays
+				held.searchBytes(t.mark, b)
 			}
 			m.Close()
 			if len(held.Found) > 0 {
 				return held, nil
 			}
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(markInterval)
 	}
 	return held, err
 }
 
-// searchMemory looks into a process, where the kernel lets us: only root may, and
-// not everywhere. Loose is the part of it that a core would have.
-func (t *trial) searchMemory(role string, pid int) (p, loose finding, err error) {
-	p = finding{Place: "memory of " + role, Found: []string{}}
-	loose = finding{Place: p.Place + " outside the arena", Found: []string{}}
+// searchMemory searches the writable memory of a process. loose is the part that a core
+// file would contain. Where the kernel refuses to open the memory, which it allows to
+// root and not on every system, both findings have the refusal.
+func (t *Trial) searchMemory(role string, pid int) (p, loose Finding, err error) {
+	p = Finding{Place: "memory of " + role, Found: []string{}}
+	loose = Finding{Place: p.Place + " outside the arena", Found: []string{}}
 	m, err := openMemory(pid)
 	if errors.Is(err, fs.ErrPermission) {
 		p.Refused, loose.Refused = err.Error(), err.Error()
@@ -262,24 +284,26 @@ func (t *trial) searchMemory(role string, pid int) (p, loose finding, err error)
 		return p, loose, fmt.Errorf("look into the memory of %s: %w", role, err)
 	}
 	defer m.Close()
-	for _, a := range m.areas {
-		b := m.readArea(a)
-		p.search(t.mark, b)
-		if !a.arena {
-			loose.search(t.mark, b)
+	for _, a := range m.mappings {
+		b := m.readMapping(a)
+		p.searchBytes(t.mark, b)
+		if !a.noCore {
+			loose.searchBytes(t.mark, b)
 		}
 	}
 	return p, loose, nil
 }
 
-func (p *finding) search(m *canary.Mark, b []byte) {
+// searchBytes adds the forms of the mark that b contains.
+func (p *Finding) searchBytes(m *canary.Mark, b []byte) {
 	p.Bytes += len(b)
 	for part := range nonZeroParts(b) {
 		p.addForms(m.FindForms(part)...)
 	}
 }
 
-func (p *finding) addForms(forms ...string) {
+// addForms adds forms that are not listed yet.
+func (p *Finding) addForms(forms ...string) {
 	for _, form := range forms {
 		if !slices.Contains(p.Found, form) {
 			p.Found = append(p.Found, form)
@@ -287,8 +311,8 @@ func (p *finding) addForms(forms ...string) {
 	}
 }
 
-// written are the stretches of b between pages of zeros, of which a process has
-// many that it never touched and a mark has none.
+// nonZeroParts yields the parts of b between pages of zeros. A process has many such
+// pages that it never wrote, and a mark has none, so they need no search.
 func nonZeroParts(b []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var zeros [4096]byte
@@ -309,26 +333,30 @@ func nonZeroParts(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// searchFiles looks through every file below a directory that is younger than since.
-func (t *trial) searchFiles(name, dir string, since time.Time, skip string) (finding, error) {
-	p := finding{Place: name, Found: []string{}}
+// maxFileSize is the size in bytes above which a file is not searched; chosen by hand.
+const maxFileSize = 256 << 20
+
+// searchFiles searches every regular file below dir that was changed after since, up to
+// maxFileSize. It leaves out the directory skip, and files that it cannot read.
+func (t *Trial) searchFiles(name, dir string, since time.Time, skip string) (Finding, error) {
+	p := Finding{Place: name, Found: []string{}}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			if path == dir {
 				return err
 			}
-			return nil // gone, or somebody else's
+			return nil // removed meanwhile, or without permission
 		}
 		if e.IsDir() && path == skip {
 			return fs.SkipDir
 		}
 		info, err := e.Info()
-		if err != nil || !e.Type().IsRegular() || info.ModTime().Before(since) || info.Size() > 256<<20 {
+		if err != nil || !e.Type().IsRegular() || info.ModTime().Before(since) || info.Size() > maxFileSize {
 			return nil
 		}
 		b, err := os.ReadFile(path)
 		if err == nil {
-			p.search(t.mark, b)
+			p.searchBytes(t.mark, b)
 		}
 		return nil
 	})

@@ -25,6 +25,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
+	"kerb/agent/retry"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
 	"kerb/counting"
@@ -95,10 +96,10 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 // sendHeartbeats writes a heartbeat every second until ctx ends or the supervisor
 // is gone.
 func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
-	for ctx.Err() == nil && ipc.WriteRecord(p.out, &ipc.Heartbeat{Delivering: up.IsOnline()}) == nil {
-		select {
-		case <-time.After(heartbeatInterval):
-		case <-ctx.Done():
+	for ctx.Err() == nil {
+		h := &ipc.Heartbeat{Delivering: up.IsOnline(), StoreFault: p.Store.Fault() != nil}
+		if ipc.WriteRecord(p.out, h) != nil || !retry.Sleep(ctx, heartbeatInterval) {
+			return
 		}
 	}
 }

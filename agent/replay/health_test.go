@@ -46,7 +46,7 @@ func TestReplayTellsOfASpoiltView(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	res, err := (&Command{Detector: config.MotionDetector, Follow: time.Minute}).ReplayClip(t.Context(), path, terminal.Terminal{Out: io.Discard, Err: io.Discard})
+	res, err := (&Command{Detector: config.MotionDetector, Follow: time.Minute}).replayClip(t.Context(), path, terminal.Terminal{Out: io.Discard, Err: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestReplayTellsOfASpoiltView(t *testing.T) {
 		t.Errorf("%+v", res.Health)
 	}
 	var text bytes.Buffer
-	if res.Print(&text); !bytes.Contains(text.Bytes(), []byte("camera_frozen from 3")) {
+	if res.printText(&text); !bytes.Contains(text.Bytes(), []byte("camera_frozen from 3")) {
 		t.Errorf("a person reads %s", text.String())
 	}
 }

@@ -15,7 +15,8 @@ import (
 	loopdriver "kerb/drivers/loop"
 )
 
-// traceResult is what `kerb replay -json` prints for a recording of edges.
+// traceResult is the object that kerb replay -json prints for a recording of loop
+// edges.
 type traceResult struct {
 	Trace   string      `json:"trace"`
 	Seconds float64     `json:"seconds"`
@@ -23,6 +24,8 @@ type traceResult struct {
 	Events  []string    `json:"events"`
 }
 
+// traceLane is the result of one lane over the whole recording. Counts is by class and
+// direction; Occupancy is a fraction, absent where the card gives pulses only.
 type traceLane struct {
 	ID        string                    `json:"id"`
 	Counts    map[string]map[string]int `json:"counts"`
@@ -33,8 +36,7 @@ type traceLane struct {
 	Missed    uint32                    `json:"missed_edges"`
 }
 
-// replayTrace counts a recording of edges. Without a site file every line of it is a
-// lane of its own.
+// replayTrace counts a recording of loop edges, a CSV file of kerb loops -record.
 func (r *Command) replayTrace(ctx context.Context, path string, t terminal.Terminal) error {
 	conf, err := r.traceLayout(path)
 	if err != nil {
@@ -68,14 +70,16 @@ func (r *Command) replayTrace(ctx context.Context, path string, t terminal.Termi
 	}
 	for _, w := range counter.CloseWindows() {
 		res.Seconds = max(res.Seconds, (w.End - w.Start).Seconds())
-		res.Lanes = append(res.Lanes, laneOf(&w))
+		res.Lanes = append(res.Lanes, describeLane(&w))
 	}
 	if r.JSON {
 		return json.NewEncoder(t.Out).Encode(res)
 	}
-	return res.print(t.Out)
+	return res.printText(t.Out)
 }
 
+// traceLayout returns the loops of the -site file; without one, each line of the
+// recording becomes a lane with one loop.
 func (r *Command) traceLayout(path string) (config.Loops, error) {
 	if r.Site != "" {
 		site, err := config.Load(r.Site)
@@ -99,7 +103,8 @@ func (r *Command) traceLayout(path string) (config.Loops, error) {
 	return conf, nil
 }
 
-func laneOf(w *loop.Window) traceLane {
+// describeLane returns the counts of one window as JSON has them.
+func describeLane(w *loop.Window) traceLane {
 	l := traceLane{
 		ID: w.Stream, Counts: map[string]map[string]int{}, Observed: w.Observed.Seconds(),
 		Quality: w.Quality.String(), Reason: w.Reason.String(), Missed: w.Missed,
@@ -117,7 +122,8 @@ func laneOf(w *loop.Window) traceLane {
 	return l
 }
 
-func (res *traceResult) print(w io.Writer) error {
+// printText prints a row for each lane and each fault.
+func (res *traceResult) printText(w io.Writer) error {
 	fmt.Fprintf(w, "%s: %.1f s\n", res.Trace, res.Seconds)
 	for _, l := range res.Lanes {
 		fmt.Fprintf(w, "  %-14s %s %s", l.ID, l.Quality, l.Reason)

@@ -1,3 +1,14 @@
+// Package replay counts recordings as fast as they can be read and compares the
+// counts with the truth: clips and the built-in scenes with counting/vision, single
+// stills with a neural network, and recordings of loop edges with counting/loop.
+// It prints each result as text or as one JSON object.
+//
+// A clip runs through the same detector, counter and watch of the camera as in kerb
+// run, and crossings during a fault of the camera are left out, too. No policy is
+// applied: the numbers are neither rounded nor noised.
+//
+// The package refuses network and programs, stores no result, and refuses stills
+// with the motion detector, which needs two pictures.
 package replay
 
 import (
@@ -21,9 +32,9 @@ import (
 	"kerb/counting"
 	"kerb/counting/vision"
 	"kerb/counting/vision/health"
-	"kerb/drivers/camera/scene"
 )
 
+// Command is kerb replay with its flags. At most one of Truth and Site may be given.
 type Command struct {
 	Truth    string        `help:"Compare with NAME.truth.json: the file, or the folder that holds one for each clip." placeholder:"F"`
 	Site     string        `help:"Take lines, zones, masks and heights from this site.toml." placeholder:"F"`
@@ -38,7 +49,7 @@ type Command struct {
 	Clips    []string      `arg:"" name:"CLIP" help:"Motion-JPEG AVI, .mjpeg, a folder of stills, a still, a .csv recording of loops, scene:NAME, or - for JPEGs on standard input."`
 }
 
-// result is what `kerb replay -json` prints for one clip.
+// result is the object that kerb replay -json prints for one clip.
 type result struct {
 	Clip     string  `json:"clip"`
 	Frames   int     `json:"frames"`
@@ -51,15 +62,50 @@ type result struct {
 		P95 float64 `json:"p95"`
 	} `json:"ms_per_frame"`
 	PeakRSS int `json:"peak_rss_mb"`
-	// Health is what was wrong with the camera; what crossed meanwhile is left
-	// out, as kerb run does.
+	// Health lists the faults of the camera. Crossings during a fault that pauses
+	// kerb run are left out.
 	Health []faultSpan `json:"health,omitempty"`
-	truth.Report
-	ill   bool // something is wrong with the camera
-	known bool // there was a truth to compare with
+	// Counted is the number of crossings by class, over all lines and directions.
+	// vehicle includes motorcycle, car and heavy. Classes without crossings are absent.
+	Counted      map[string]int `json:"counted"`
+	truth.Report                // with motorcycle, car and heavy as vehicle, as truth files count them
+	faulty       bool           // the last picture showed a fault
+	known        bool           // Report compares with a truth
 }
 
+// Run replays the clips in order and stops at the first error. A -truth file of stills
+// makes all clips stills.
 func (r *Command) Run(ctx context.Context, t terminal.Terminal) error {
+	if err := r.checkFlags(); err != nil {
+		return err
+	}
+	if stills, err := truth.LoadStills(r.Truth); err == nil {
+		return r.replayStills(ctx, stills, t)
+	}
+	for _, clip := range r.Clips {
+		if strings.HasSuffix(clip, ".csv") {
+			if err := r.replayTrace(ctx, clip, t); err != nil {
+				return err
+			}
+			continue
+		}
+		res, err := r.replayClip(ctx, clip, t)
+		if err != nil {
+			return fmt.Errorf("%s: %w", clip, err)
+		}
+		if r.JSON {
+			if err := json.NewEncoder(t.Out).Encode(res); err != nil {
+				return err
+			}
+			continue
+		}
+		res.printText(t.Out)
+	}
+	return nil
+}
+
+// checkFlags refuses flags that contradict each other and numbers out of range.
+func (r *Command) checkFlags() error {
 	if r.Site != "" && r.Truth != "" {
 		return terminal.UsageError("-site and -truth both give lines: use one of them")
 	}
@@ -75,44 +121,22 @@ func (r *Command) Run(ctx context.Context, t terminal.Terminal) error {
 	case r.Detector == config.MotionDetector && r.Model != "":
 		return terminal.UsageError("-detector motion needs no -model")
 	}
-	if stills, err := truth.LoadStills(r.Truth); err == nil {
-		return r.replayStills(ctx, stills, t)
-	}
-	for _, clip := range r.Clips {
-		if strings.HasSuffix(clip, ".csv") {
-			if err := r.replayTrace(ctx, clip, t); err != nil {
-				return err
-			}
-			continue
-		}
-		res, err := r.ReplayClip(ctx, clip, t)
-		if err != nil {
-			return fmt.Errorf("%s: %w", clip, err)
-		}
-		if r.JSON {
-			if err := json.NewEncoder(t.Out).Encode(res); err != nil {
-				return err
-			}
-			continue
-		}
-		res.Print(t.Out)
-	}
 	return nil
 }
 
-// clip counts one clip.
-func (r *Command) ReplayClip(ctx context.Context, path string, t terminal.Terminal) (*result, error) {
+// replayClip counts the clip at path, or the scene of that name.
+func (r *Command) replayClip(ctx context.Context, path string, t terminal.Terminal) (*result, error) {
 	src, err := source.OpenClip(path)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	where, err := r.findLayout(path, src)
+	place, err := r.findLayout(path, src)
 	if err != nil {
 		return nil, err
 	}
 	w, h := src.Size()
-	o := where.visionOpts(w, h)
+	o := place.visionOpts(w, h)
 	o.FollowMax, o.Workers = r.Follow, r.Workers
 	if every := (config.Camera{FPS: r.FPS}).FrameInterval(); every > 0 {
 		src = &source.RateLimiter{Pictures: src, Interval: every}
@@ -131,126 +155,27 @@ func (r *Command) ReplayClip(ctx context.Context, path string, t terminal.Termin
 		return nil, err
 	}
 	defer counter.Close()
-	return r.countClip(ctx, &result{Clip: filepath.Base(path), Detector: d.Kind, Network: d.Name}, counter, where, t)
+	return r.countClip(ctx, &result{Clip: filepath.Base(path), Detector: d.Kind, Network: d.Name}, counter, place, t)
 }
 
-// chooseDetector makes the detector that was asked for. A recording waits for it.
+// chooseDetector loads the detector of -detector and -model for pictures of w×h
+// pixels. Its speed does not matter, because a recording waits.
 func (r *Command) chooseDetector(w, h int) (model.Detector, error) {
 	return model.Choose(config.Camera{Detector: r.Detector, Model: r.Model}, w, h, max(r.Workers, 1), nil, model.ReadNetwork, model.AcceptAll)
 }
 
-// A layout is where to count in a clip, and what is known of it.
-type layout struct {
-	lines   []counting.Line
-	zones   []counting.Zone
-	masks   []counting.Polygon
-	heights []counting.Height
-	known   *truth.Truth        // nil: nothing to compare with
-	late    func() *truth.Truth // what only the end of the clip tells; nil: nothing
-}
-
-func (p layout) visionOpts(w, h int) vision.Opts {
-	return vision.Opts{Width: w, Height: h, Lines: p.lines, Zones: p.zones, Masks: p.masks, Heights: p.heights}
-}
-
-// findLayout is found by the truth, by the site file, by the scene itself, or else
-// over the two middle lines of the picture.
-func (r *Command) findLayout(clip string, src source.Pictures) (layout, error) {
-	switch street, drawn := src.(*scene.Scene); {
-	case r.Truth != "":
-		return r.layoutFromTruth(clip)
-	case r.Site != "":
-		return r.layoutFromSite()
-	case drawn:
-		return layout{lines: street.Lines(), heights: street.Heights(), late: func() *truth.Truth { return sceneTruth(street) }}, nil
-	}
-	var p layout
-	for _, l := range MiddleLine() {
-		p.lines = append(p.lines, l.Line)
-	}
-	return p, nil
-}
-
-func (r *Command) layoutFromTruth(clip string) (layout, error) {
-	path := r.Truth
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		base := filepath.Base(clip)
-		path = filepath.Join(path, strings.TrimSuffix(base, filepath.Ext(base))+".truth.json")
-	}
-	t, err := truth.Load(path)
-	if err != nil {
-		return layout{}, fmt.Errorf("read the truth: %w", err)
-	}
-	p := layout{zones: []counting.Zone{t.Zone}, known: t}
-	for _, l := range t.Lines {
-		p.lines = append(p.lines, l.Line)
-	}
-	return p, nil
-}
-
-func (r *Command) layoutFromSite() (layout, error) {
-	site, err := config.Load(r.Site)
-	if err != nil {
-		return layout{}, err
-	}
-	i := slices.IndexFunc(site.Cameras, func(c config.Camera) bool { return r.Camera == "" || c.Name == r.Camera })
-	if i < 0 {
-		return layout{}, terminal.UsageError(fmt.Sprintf("%s has no camera %q", r.Site, r.Camera))
-	}
-	c := site.Cameras[i]
-	p := layout{masks: c.Masks, heights: c.Heights}
-	for _, l := range c.Lines {
-		p.lines = append(p.lines, l.Line)
-	}
-	for _, z := range c.Zones {
-		p.zones = append(p.zones, z.Zone)
-	}
-	return p, nil
-}
-
-// sceneTruth is what the scene knows of the pictures that it drew.
-func sceneTruth(s *scene.Scene) *truth.Truth {
-	t := &truth.Truth{Rate: s.Rate()}
-	for _, l := range s.Lines() {
-		line := truth.Line{Line: l}
-		for _, e := range s.Truth() {
-			if e.Stream != l.ID {
-				continue
-			}
-			c := e.Class.WithoutSplit()
-			line.Counts[c][e.Dir]++
-			line.Crossings = append(line.Crossings, truth.Crossing{Frame: e.Frame, Class: c, Dir: e.Dir})
-		}
-		for c, dirs := range line.Counts {
-			for d, n := range dirs {
-				line.Accept[c][d] = truth.Range{Min: n, Max: n}
-			}
-		}
-		t.Lines = append(t.Lines, line)
-	}
-	return t
-}
-
-// middle is where a clip is counted of which nothing is known.
-func MiddleLine() []config.Line {
-	classes := []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
-	return []config.Line{
-		{Line: counting.Line{ID: "across", From: counting.Point{X: 0, Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}}, Classes: classes},
-		{Line: counting.Line{ID: "along", From: counting.Point{X: 0.5, Y: 0}, To: counting.Point{X: 0.5, Y: 1}}, Classes: classes},
-	}
-}
-
-// countClip steps through a clip to its end.
-func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter, where layout, t terminal.Terminal) (*result, error) {
+// countClip steps through a clip to its end and fills res. A picture that cannot be
+// decoded is reported and left out; a clip without one whole picture is an error.
+func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter, place layout, t terminal.Terminal) (*result, error) {
 	name := res.Clip
 	p := terminal.Progress{To: t.Err, What: name}
 	var crossings []counting.Crossing
 	var seen []truth.Sample
 	var ms []float64
 	var last time.Duration
-	known := where.known
+	known := place.known
 	for {
-		begun := time.Now()
+		start := time.Now()
 		step, err := c.Step(ctx)
 		if errors.Is(err, io.EOF) {
 			break
@@ -263,7 +188,7 @@ func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter,
 		if err != nil {
 			return nil, err
 		}
-		ms = append(ms, float64(time.Since(begun).Microseconds())/1000)
+		ms = append(ms, float64(time.Since(start).Microseconds())/1000)
 		res.noteFault(step.Health, step.Mono)
 		if !step.Health.Pauses() {
 			crossings = append(crossings, step.Crossings...)
@@ -273,58 +198,87 @@ func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter,
 			seen = append(seen, truth.Sample{Frame: frame, Count: step.Zones[0].Count})
 		}
 		last = step.Mono
-		p.Show(len(ms))
+		p.ShowPictures(len(ms))
 	}
-	p.Clear()
+	p.EraseLine()
 	if len(ms) == 0 {
 		return nil, errors.New("not one whole picture in it")
 	}
-	res.summarise(ms, last)
-	if where.late != nil {
-		known = where.late()
+	res.summarisePictures(ms, last)
+	if place.knownAtEnd != nil {
+		known = place.knownAtEnd()
 	}
 	res.known = known != nil
 	if known == nil {
-		known = &truth.Truth{Rate: rate(len(ms), last)}
+		known = &truth.Truth{Rate: pictureRate(len(ms), last)}
 	}
-	res.Report = known.ScoreCrossings(crossings, seen)
+	res.Counted = countByClass(crossings)
+	res.Report = known.ScoreCrossings(joinSplit(crossings), seen)
 	return res, nil
 }
 
-// faultSpan is a time for which something was wrong with the camera.
+// countByClass counts crossings by class. A class that is a part of another one is
+// counted under both names.
+func countByClass(crossings []counting.Crossing) map[string]int {
+	n := map[string]int{}
+	for _, c := range crossings {
+		n[c.Class.String()]++
+		if whole := c.Class.WithoutSplit(); whole != c.Class {
+			n[whole.String()]++
+		}
+	}
+	return n
+}
+
+// joinSplit returns the crossings with vehicle, the class of truth files, instead of
+// motorcycle, car and heavy.
+func joinSplit(crossings []counting.Crossing) []counting.Crossing {
+	all := slices.Clone(crossings)
+	for i, c := range all {
+		all[i].Class = c.Class.WithoutSplit()
+	}
+	return all
+}
+
+// faultSpan is a time during which the camera had one fault, in seconds of the clip.
 type faultSpan struct {
 	Fault string  `json:"fault"`
-	From  float64 `json:"from_s"` // when it was told
+	From  float64 `json:"from_s"` // when the fault was detected
 	To    float64 `json:"to_s"`
 }
 
-// noteFault notes the verdict of one picture.
+// noteFault extends the present span, or begins a new one, by the fault f of the
+// picture taken at the given time.
 func (res *result) noteFault(f counting.ViewFault, at time.Duration) {
 	sec := math.Round(at.Seconds()*10) / 10
-	if n := len(res.Health); n > 0 && res.Health[n-1].Fault == f.String() && res.ill {
+	if n := len(res.Health); n > 0 && res.Health[n-1].Fault == f.String() && res.faulty {
 		res.Health[n-1].To = sec
 	} else if f != counting.ViewGood {
 		res.Health = append(res.Health, faultSpan{f.String(), sec, sec})
 	}
-	res.ill = f != counting.ViewGood
+	res.faulty = f != counting.ViewGood
 }
 
-func rate(frames int, last time.Duration) float64 {
+// pictureRate returns the mean number of pictures a second, 1 where it is unknown.
+func pictureRate(frames int, last time.Duration) float64 {
 	if frames < 2 || last <= 0 {
 		return 1
 	}
 	return float64(frames-1) / last.Seconds()
 }
 
-func (res *result) summarise(ms []float64, last time.Duration) {
+// summarisePictures fills in number, duration, cost of a picture and memory. ms holds
+// the cost of each picture in milliseconds and is sorted.
+func (res *result) summarisePictures(ms []float64, last time.Duration) {
 	res.Frames = len(ms)
-	res.Seconds = math.Round((last.Seconds()+1/rate(len(ms), last))*100) / 100
+	res.Seconds = math.Round((last.Seconds()+1/pictureRate(len(ms), last))*100) / 100
 	slices.Sort(ms)
 	res.MS.P50, res.MS.P95 = ms[len(ms)/2], ms[len(ms)*95/100]
 	res.PeakRSS = PeakRSS()
 }
 
-// peakRSS is the most memory this process ever had, in MB; 0 if unknown.
+// PeakRSS returns the largest resident memory of this process so far in MiB, rounded
+// (VmHWM in /proc/self/status, proc_pid_status(5)); 0 if unknown.
 func PeakRSS() int {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {

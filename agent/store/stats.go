@@ -51,6 +51,14 @@ type Item struct {
 	Pending bool
 }
 
+// Fault returns why the file is not written, nil while it is. It takes no
+// transaction.
+func (s *Store) Fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fault
+}
+
 // EachWindow calls f with every stored window, oldest first, and returns the first
 // error of f. A record that cannot be decoded is an error too.
 func (s *Store) EachWindow(f func(Item) error) error {

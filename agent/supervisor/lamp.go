@@ -57,12 +57,10 @@ func lampPin(c config.Lamp) (lamp.Pin, error) {
 }
 
 // lampCode returns the most urgent code that holds, in the order of package lamp.
-// A failed store is not shown: the uplink goes on in memory, and no record tells
-// the supervisor. The state message does (store.health).
 func (s *Supervisor) lampCode() lamp.Code {
 	h := s.assessSensors()
 	switch {
-	case h.lost || h.loopFailed:
+	case h.lost || h.loopFailed || s.storeFault.Load():
 		return lamp.Fault
 	case h.aiming:
 		return lamp.Aiming

@@ -50,6 +50,25 @@ func TestTheLampShowsTheMostUrgentCode(t *testing.T) {
 	check("a camera that does not deliver", lamp.Fault)
 }
 
+func TestTheLampShowsAFailedStore(t *testing.T) {
+	p := &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{Delivering: true}}
+	s, check := newLampTest(t, p)
+	for _, c := range []struct {
+		heartbeat ipc.Heartbeat
+		want      lamp.Code
+	}{
+		{ipc.Heartbeat{Delivering: true}, lamp.Counting},
+		{ipc.Heartbeat{Delivering: true, StoreFault: true}, lamp.Fault},
+		{ipc.Heartbeat{Delivering: true}, lamp.Counting},
+	} {
+		s.publisherProcess = &process.Process{}
+		if err := s.handlePublisherRecord(nil, &c.heartbeat); err != nil {
+			t.Fatal(err)
+		}
+		check("a heartbeat of the uplink", c.want)
+	}
+}
+
 func TestTheLampShowsAiming(t *testing.T) {
 	p := &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{}, aimed: true}
 	s, check := newLampTest(t, p)

@@ -169,12 +169,13 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 	case *ipc.Walls:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.log.Info("publishing", "process", "uplink", "pid", c.Cmd.Process.Pid)
+		s.log.Info("speaking", "process", "uplink", "pid", c.Cmd.Process.Pid)
 		s.publisherProcess = c
 		s.notifyIfReady()
 		return nil
 	case *ipc.Heartbeat:
 		s.online.Store(m.Delivering)
+		s.storeFault.Store(m.StoreFault)
 		return nil
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
@@ -189,4 +190,5 @@ func (s *Supervisor) handlePublisherExit() {
 	s.publisherProcess = nil
 	s.mu.Unlock()
 	s.online.Store(false)
+	s.storeFault.Store(false)
 }

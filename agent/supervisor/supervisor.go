@@ -55,6 +55,7 @@ type Supervisor struct {
 	startReading     clock.Reading // when counting began
 	walls            *ipc.Walls    // of this process
 	online           atomic.Bool   // the uplink has a broker
+	storeFault       atomic.Bool   // the uplink cannot write the spool
 	publisherStarted atomic.Bool   // an uplink has received Begin
 	stopping         atomic.Bool   // the agent ends: processes that end now are not lost
 

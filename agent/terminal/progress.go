@@ -9,29 +9,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progress shows on a terminal, and only there, that long work goes on.
+// Progress is a line on a terminal that counts the pictures of a long task. Where To
+// is no terminal it does not print.
 type Progress struct {
 	To    io.Writer
-	What  string
+	What  string // the name of the task at the start of the line
 	shown time.Time
 }
 
-const redraw = 200 * time.Millisecond
+// minRedraw is the shortest time between two updates of the line, so that printing
+// costs little; chosen by hand.
+const minRedraw = 200 * time.Millisecond
 
-func (p *Progress) Show(pictures int) {
-	if time.Since(p.shown) < redraw || !IsTerminal(p.To) {
+// ShowPictures updates the number of pictures on the line, five times a second at most.
+func (p *Progress) ShowPictures(pictures int) {
+	if time.Since(p.shown) < minRedraw || !IsTerminal(p.To) {
 		return
 	}
 	p.shown = time.Now()
 	fmt.Fprintf(p.To, "\r%s: %d pictures", p.What, pictures)
 }
 
-func (p *Progress) Clear() {
+// EraseLine erases the line, if one was printed, so that other output can follow.
+func (p *Progress) EraseLine() {
 	if !p.shown.IsZero() {
 		fmt.Fprint(p.To, "\r\x1b[K")
 	}
 }
 
+// IsTerminal reports whether w is a file that is open on a terminal (TCGETS succeeds,
+// ioctl_tty(2)).
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

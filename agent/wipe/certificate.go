@@ -14,7 +14,8 @@ import (
 	"kerb/agent/store"
 )
 
-// A certificate says what was destroyed on which device, and how far that goes.
+// A Certificate lists the files that were destroyed on a device, and the limits of
+// that. Its JSON has the schema kerb.wipe/1.
 type Certificate struct {
 	Schema    string    `json:"schema"`
 	Tenant    string    `json:"tenant"`
@@ -23,24 +24,28 @@ type Certificate struct {
 	Machine   string    `json:"machine,omitempty"` // the hardware; see store.MachineID
 	Kerb      string    `json:"kerb"`              // its version
 	At        time.Time `json:"at"`
-	Synced    bool      `json:"synced"`   // At can be believed
-	Complete  bool      `json:"complete"` // all of it was destroyed
+	Synced    bool      `json:"synced"`   // the clock could be trusted at that time
+	Complete  bool      `json:"complete"` // every item was destroyed
 	Destroyed []Item    `json:"destroyed"`
-	Left      []string  `json:"left"` // what else lies in the state directory
+	Left      []string  `json:"left"` // paths of other files in the state directory, which stay
 	Audit     AuditEnd  `json:"audit"`
 	Note      string    `json:"note"`
 }
 
-// account is how the audit log ended.
+// AuditEnd identifies the audit log at its end, so that an earlier head can be
+// compared with it.
 type AuditEnd struct {
-	First uint64     `json:"first"`
-	Head  audit.Head `json:"head"` // its last entry, which is the wipe
-	Holds bool       `json:"holds"`
-	Why   string     `json:"why,omitempty"` // it does not
+	First uint64     `json:"first"`         // number of the oldest entry
+	Head  audit.Head `json:"head"`          // its last entry, which is the wipe
+	Holds bool       `json:"holds"`         // the hash chain is whole
+	Why   string     `json:"why,omitempty"` // why Holds is false
 }
 
+// flashNote is the limit of overwriting, which every certificate states.
 const flashNote = `Zeros over a file reach the same place only where nothing below moves them. On flash (SD cards, eMMC, SSDs) the controller may put them elsewhere: earlier copies can stay in cells that nobody can address, until it erases them. Where that matters, erase the whole medium (its own secure erase, or blkdiscard) or destroy it. What lay in the spool were released numbers; no picture and no exact count was ever in a file.`
 
+// NewCertificate returns a certificate, still without items, for the device of site at
+// the time r. left lists the paths that stay.
 func NewCertificate(site *config.Site, version string, r clock.Reading, left []string) *Certificate {
 	if left == nil {
 		left = []string{}
@@ -52,11 +57,12 @@ func NewCertificate(site *config.Site, version string, r clock.Reading, left []s
 	}
 }
 
-// destroy destroys a thing and certifies it, or says why it could not.
-func (c *Certificate) Destroy(x *Item) {
-	err := x.Measure()
+// DestroyItem hashes and destroys the file of x and adds x to the certificate. After an
+// error x.Error has the reason and the certificate is not complete.
+func (c *Certificate) DestroyItem(x *Item) {
+	err := x.HashFile()
 	if err == nil {
-		err = x.Destroy()
+		err = x.DestroyFile()
 	}
 	if err != nil {
 		c.Complete, x.How, x.Error = false, "", err.Error()
@@ -64,16 +70,17 @@ func (c *Certificate) Destroy(x *Item) {
 	c.Destroyed = append(c.Destroyed, *x)
 }
 
-func (c *Certificate) Write(w io.Writer, asJSON bool) error {
+// Print writes the certificate as text, or as one JSON object.
+func (c *Certificate) Print(w io.Writer, asJSON bool) error {
 	if asJSON {
-		return encodeTo(w, c)
+		return encodeJSON(w, c)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "CERTIFICATE OF DESTRUCTION\n\ndevice   %s/%s/%s\n", c.Tenant, c.Site, c.Device)
 	if c.Machine != "" {
 		fmt.Fprintf(&b, "machine  %s\n", c.Machine)
 	}
-	fmt.Fprintf(&b, "time     %s\nkerb     %s\n", clockWord(c.At, c.Synced), c.Kerb)
+	fmt.Fprintf(&b, "time     %s\nkerb     %s\n", formatTime(c.At, c.Synced), c.Kerb)
 	if !c.Complete {
 		b.WriteString("NOT COMPLETE: what is marked FAILED is still there\n")
 	}
@@ -103,10 +110,11 @@ func (c *Certificate) Write(w io.Writer, asJSON bool) error {
 	return err
 }
 
-// copyOnWriteReason says why writing over a file does not reach the place where it
-// lay; empty where it does, as far as the file system can tell.
-func copyOnWriteReason(path string) string {
-	const (
+// movedWriteReason says why overwriting the file at path leaves its old blocks on the
+// disk: its file system copies on write or keeps lower layers. It returns "" for other
+// file systems and where statfs(2) fails.
+func movedWriteReason(path string) string {
+	const ( // magic numbers that x/sys/unix lacks
 		zfs, bcachefs, ubifs, jffs2 = 0x2fc12fc1, 0xca451a4e, 0x24051905, 0x72b6
 		moves                       = "this file system puts what is written in another place"
 	)

@@ -1,3 +1,12 @@
+// Package wipe destroys the data that a device has stored: the spool, the admitted policy,
+// passwords and keys, and the audit log. It overwrites each file with zeros, unlinks
+// it, and writes a certificate.
+//
+// The certificate holds size and SHA-256 of each file, except of a secret, which they
+// would help to guess. It states that a flash disk may keep old copies.
+//
+// The package refuses a spool that a running kerb holds, files that are not regular
+// files, and everything that is not kerb's: it lists other files and leaves them.
 package wipe
 
 import (
@@ -21,27 +30,28 @@ import (
 	"kerb/agent/store"
 )
 
-// What can be destroyed.
+// The kinds of items, in the words of the certificate.
 const (
 	secretKind = "secret"
 	spoolKind  = "spool"
 	policyKind = "policy"
-	AuditKind  = "audit log"
+	// AuditKind is the kind of the audit log, which is destroyed last.
+	AuditKind = "audit log"
 )
 
-// A thing is one file that is destroyed.
+// An Item is one file to destroy, and afterwards the report on it.
 type Item struct {
 	Path   string `json:"path"`
 	Kind   string `json:"what"`
-	Bytes  int64  `json:"bytes,omitempty"`  // not of a secret: it would tell how long a password was
-	SHA256 string `json:"sha256,omitempty"` // not of a secret: it could be guessed from it
-	How    string `json:"how,omitempty"`
-	Error  string `json:"error,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`  // 0 for a secret: it is the length of the password
+	SHA256 string `json:"sha256,omitempty"` // empty for a secret: a guess could be compared with it
+	How    string `json:"how,omitempty"`    // how it was destroyed
+	Error  string `json:"error,omitempty"`  // why it was not
 }
 
-// inventory is what there is to destroy, and what else lies in the state
-// directory and is left alone.
-func ListItems(site *config.Site) (things []Item, left []string, err error) {
+// ListItems lists the secrets that site.toml names and kerb's files in the state
+// directory. left lists the other files of that directory, which stay.
+func ListItems(site *config.Site) (items []Item, left []string, err error) {
 	secrets := []string{site.Broker.PasswordFile, site.Broker.KeyFile}
 	for _, c := range site.Cameras {
 		secrets = append(secrets, c.PasswordFile)
@@ -49,7 +59,7 @@ func ListItems(site *config.Site) (things []Item, left []string, err error) {
 	slices.Sort(secrets)
 	for _, path := range slices.Compact(secrets) {
 		if path != "" {
-			things = append(things, Item{Path: path, Kind: secretKind})
+			items = append(items, Item{Path: path, Kind: secretKind})
 		}
 	}
 	names, err := os.ReadDir(site.Device.State)
@@ -60,26 +70,27 @@ func ListItems(site *config.Site) (things []Item, left []string, err error) {
 		path := filepath.Join(site.Device.State, n.Name())
 		switch {
 		case strings.HasPrefix(n.Name(), state.SpoolFile):
-			things = append(things, Item{Path: path, Kind: spoolKind})
+			items = append(items, Item{Path: path, Kind: spoolKind})
 		case strings.HasPrefix(n.Name(), state.AdmittedFile):
-			things = append(things, Item{Path: path, Kind: policyKind})
+			items = append(items, Item{Path: path, Kind: policyKind})
 		case n.Name() == state.AuditDir:
 			files, err := audit.LogFiles(path)
 			if err != nil {
 				return nil, nil, err
 			}
 			for _, f := range files {
-				things = append(things, Item{Path: f, Kind: AuditKind})
+				items = append(items, Item{Path: f, Kind: AuditKind})
 			}
 		default:
 			left = append(left, path)
 		}
 	}
-	return things, left, nil
+	return items, left, nil
 }
 
-// holdSpool takes the lock that bbolt takes, so that no kerb run can have the
-// spool, or get it.
+// LockSpool takes the lock that bbolt takes on the spool (flock(2)), so that no kerb
+// run has the spool open or can open it. release gives the lock back. It fails where a
+// process holds the lock; a missing spool needs none.
 func LockSpool(dir string) (release func(), err error) {
 	f, err := os.Open(filepath.Join(dir, state.SpoolFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,8 +106,8 @@ func LockSpool(dir string) (release func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// measure notes size and hash of a thing that is no secret.
-func (x *Item) Measure() error {
+// HashFile sets Bytes and SHA256. For a secret it does neither.
+func (x *Item) HashFile() error {
 	if x.Kind == secretKind {
 		return nil
 	}
@@ -113,10 +124,10 @@ func (x *Item) Measure() error {
 	return nil
 }
 
-// destroy writes zeros over the file and unlinks it. A secret's file stays and
-// is empty: site.toml still names it, and an interrupted wipe is begun again
-// from that.
-func (x *Item) Destroy() error {
+// DestroyFile overwrites the file with zeros and unlinks it, and sets How. The file of
+// a secret is emptied and stays, because site.toml still names it: kerb wipe can read
+// site.toml again after an interruption.
+func (x *Item) DestroyFile() error {
 	info, err := os.Lstat(x.Path)
 	if err != nil {
 		return err
@@ -125,10 +136,10 @@ func (x *Item) Destroy() error {
 		return fmt.Errorf("%s: not a plain file", x.Path)
 	}
 	x.How = "overwritten with zeros"
-	if why := copyOnWriteReason(x.Path); why != "" {
+	if why := movedWriteReason(x.Path); why != "" {
 		x.How += " (" + why + ")"
 	}
-	err = overwrite(x.Path, info.Size())
+	err = overwriteZeros(x.Path, info.Size())
 	if x.Kind == secretKind {
 		x.How += " and emptied"
 		return err
@@ -143,13 +154,16 @@ func (x *Item) Destroy() error {
 	return state.SyncDir(filepath.Dir(x.Path))
 }
 
-// overwrite leaves the file empty, after zeros went where its content was.
-func overwrite(path string, size int64) error {
+// zerosSize is the number of zeros in one write, in bytes; chosen by hand.
+const zerosSize = 64 << 10
+
+// overwriteZeros writes size zeros over the file, syncs it and cuts it to length 0.
+func overwriteZeros(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	zeros := make([]byte, 64<<10)
+	zeros := make([]byte, zerosSize)
 	for done := int64(0); done < size && err == nil; {
 		var n int
 		n, err = f.Write(zeros[:min(size-done, int64(len(zeros)))])
@@ -158,13 +172,14 @@ func overwrite(path string, size int64) error {
 	return errors.Join(err, f.Sync(), f.Truncate(0), f.Sync(), f.Close())
 }
 
-// clockWord says how far a time can be believed.
-func clockWord(at time.Time, synced bool) string {
+// formatTime formats a time in RFC 3339, with a remark where the clock could not be
+// trusted.
+func formatTime(at time.Time, synced bool) string {
 	if synced {
 		return at.Format(time.RFC3339)
 	}
 	return at.Format(time.RFC3339) + ", by a clock that cannot be believed"
 }
 
-// encodeTo writes one JSON object on one line.
-func encodeTo(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+// encodeJSON writes v as JSON on one line.
+func encodeJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }

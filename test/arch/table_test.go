@@ -130,7 +130,7 @@ var rooms = []room{
 	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
 		"agent/admission", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
-		"agent/policy", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop",
+		"agent/policy", "agent/retry", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",

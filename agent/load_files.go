@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"kerb/agent/admission"
+	"kerb/agent/config"
+	"kerb/agent/model"
+	"kerb/agent/policy"
+	"kerb/agent/source"
+)
+
+// loadFiles reads site.toml and policy.toml, decides which policy is in force, and
+// checks one file against the other. Its error lists the mistakes of both files.
+//
+// The policy of the Decision may be the one that was admitted before: a refused
+// file is then in Decision.Refused, and the error is nil.
+func loadFiles(f admission.Files) (*config.Site, admission.Decision, error) {
+	site, err := config.Load(f.Site)
+	if err == nil {
+		if err = checkModels(site); err == nil {
+			err = checkLoops(site)
+		}
+	}
+	if err != nil {
+		_, perr := policy.Load(f.Policy)
+		return nil, admission.Decision{}, errors.Join(err, perr)
+	}
+	d, err := admission.Admit(f.Policy, site)
+	if err != nil {
+		return nil, d, err
+	}
+	if cs := d.Policy.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
+		return nil, d, admission.ConflictError(cs)
+	}
+	return site, d, nil
+}
+
+// checkLoops validates the loops with the checks of the counter that will count
+// them, and reports a failure as a mistake in site.toml.
+func checkLoops(site *config.Site) error {
+	if len(site.Loops.Lanes) == 0 {
+		return nil
+	}
+	if err := source.LoopOpts(site.Loops, nil).Validate(); err != nil {
+		return site.RejectKey("loop", "cannot be counted: "+err.Error(), "mend the lane that it names")
+	}
+	return nil
+}
+
+// checkModels loads the network file of every camera that names one, each file
+// once, and reports the last failure as a mistake in site.toml.
+func checkModels(site *config.Site) (err error) {
+	var checked []string
+	for i, c := range site.Cameras {
+		if c.Model == "" || slices.Contains(checked, c.Model) {
+			continue
+		}
+		net, lerr := model.LoadCameraNetwork(c)
+		if lerr != nil {
+			err = site.RejectKey(fmt.Sprintf("camera[%d].model", i), "must be a network that finds street users: "+lerr.Error(), "kerb model FILE tells what a file holds")
+			continue
+		}
+		net.Close()
+		checked = append(checked, c.Model)
+	}
+	return err
+}
