@@ -45,11 +45,13 @@ func otherSources(t *testing.T, footage string) (all []testSource) {
 	t.Helper()
 	add := func(name, source string, change func(*config.Camera)) {
 		c := testCamera(name)
-		c.Source = source
+		c.Source = parseSource(t, source)
 		change(&c)
 		all = append(all, testSource{camera: c})
 	}
-	still := func(c *config.Camera) { c.FPS, c.Lines, c.Detector, c.PollEvery = 0, nil, "auto", 10*time.Second }
+	still := func(c *config.Camera) {
+		c.FPS, c.Lines, c.Detector, c.Source = 0, nil, "auto", config.SnapshotSource{Address: c.Address(), PollEvery: 10 * time.Second}
+	}
 	recording := encodeClip(t, "recording.mp4", "-t", "4", "-c:v", "libx264", "-pix_fmt", "yuv420p")
 	add("still", serveChanging(t, 3*time.Second, findJamcams(t, footage)...), still)
 	add("clip", serveChanging(t, 15*time.Second, recording, encodeClip(t, "later.mp4", "-t", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p")), still)
@@ -59,7 +61,7 @@ func otherSources(t *testing.T, footage string) (all []testSource) {
 			t.Fatal(err)
 		}
 		words := ffmpegArgs(recording, "-f", "mjpeg", "-c:v", "mjpeg", "-")
-		c.Command = append([]string{ffmpeg}, words[1:]...)
+		c.Source = config.CommandSource{Words: append([]string{ffmpeg}, words[1:]...)}
 	})
 	if _, err := exec.LookPath("motion"); err != nil {
 		t.Log("no motion: install the package motion")
@@ -127,13 +129,13 @@ func siteText(broker string, all []testSource) string {
 	for _, s := range all {
 		c := s.camera
 		site += fmt.Sprintf("[[camera]]\nname = %q\ndetector = %q\n", c.Name, c.Detector)
-		switch {
-		case c.PollEvery > 0:
-			site += fmt.Sprintf("source = %q\nevery = %q\n", c.Source, c.PollEvery)
-		case c.Command != nil:
-			site += fmt.Sprintf("command = [\"%s\"]\nfps = %g\n", strings.Join(c.Command, "\", \""), c.FPS)
-			if c.Format != "" {
-				site += fmt.Sprintf("format = %q\n", c.Format)
+		switch src := c.Source.(type) {
+		case config.SnapshotSource:
+			site += fmt.Sprintf("source = %q\nevery = %q\n", src, src.PollEvery)
+		case config.CommandSource:
+			site += fmt.Sprintf("command = [\"%s\"]\nfps = %g\n", strings.Join(src.Words, "\", \""), c.FPS)
+			if src.Format != "" {
+				site += fmt.Sprintf("format = %q\n", src.Format)
 			}
 		default:
 			site += fmt.Sprintf("source = %q\nfps = %g\n", c.Source, c.FPS)
@@ -141,10 +143,10 @@ func siteText(broker string, all []testSource) string {
 		if c.User != "" {
 			site += fmt.Sprintf("user = %q\npassword_file = %q\n", c.User, c.PasswordFile)
 		}
-		if c.UDP {
+		if stream, ok := c.Source.(config.RTSPSource); ok && stream.UDP {
 			site += "transport = \"udp\"\n"
 		}
-		if c.PollEvery == 0 {
+		if !c.Polled() {
 			site += fmt.Sprintf("[[camera.line]]\nid = %q\nfrom = [0.0, 0.5]\nto = [1.0, 0.5]\nclasses = [\"person\"]\n", c.Name)
 		} else {
 			site += fmt.Sprintf("[[camera.zone]]\nid = %q\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\nclasses = [\"person\", \"vehicle\"]\n", c.Name)

@@ -33,7 +33,7 @@ func TestACameraThatRefusesIsNotAskedAgainSoon(t *testing.T) {
 		}))
 		defer server.Close()
 		c := testCamera("street")
-		c.Source = strings.Replace(server.URL, "//", "//viewer:wrong@", 1)
+		c.Source = parseSource(t, strings.Replace(server.URL, "//", "//viewer:wrong@", 1))
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		s, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
@@ -52,7 +52,7 @@ func TestAnRTSPCameraThatRefusesSaysSo(t *testing.T) {
 	_, address := startRelay(t)
 	open := func(user, password string) error {
 		c := testCamera("street")
-		c.Source, c.User, c.PasswordFile = "rtsp://"+address+"/nothing", user, filepath.Join(t.TempDir(), "password")
+		c.Source, c.User, c.PasswordFile = parseSource(t, "rtsp://"+address+"/nothing"), user, filepath.Join(t.TempDir(), "password")
 		if err := os.WriteFile(c.PasswordFile, []byte(password), 0o600); err != nil {
 			t.Fatal(err)
 		}

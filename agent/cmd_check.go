@@ -80,8 +80,8 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 		if cam.Model != "" {
 			with = " with " + cam.Model
 		}
-		if cam.Polled() {
-			with += fmt.Sprintf(", one picture every %s", cam.PollEvery)
+		if polled, ok := cam.Source.(config.SnapshotSource); ok {
+			with += fmt.Sprintf(", one picture every %s", polled.PollEvery)
 		}
 		if len(cam.Hours) > 0 {
 			with += fmt.Sprintf(", open %v (%s)", cam.Hours, pol.TimeZone())

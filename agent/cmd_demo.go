@@ -73,7 +73,11 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if d.Loops {
 		site.Loops = madeUpLoops()
 	} else {
-		site.Cameras = []config.Camera{d.cameraConfig(street)}
+		c, err := d.cameraConfig(street)
+		if err != nil {
+			return err
+		}
+		site.Cameras = []config.Camera{c}
 	}
 	return d.countStreet(ctx, t, site, street, printer)
 }

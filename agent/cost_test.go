@@ -73,22 +73,27 @@ func costedSources(t *testing.T, rate int) (all []costedSource) {
 			path, by = "mjpeg", "udp"
 		}
 		c := testCamera(name)
-		c.Source, c.User, c.PasswordFile, c.UDP = "rtsp://"+at+"/"+path, viewer, secret, name == "udp"
+		c.Source, c.User, c.PasswordFile = parseRTSP(t, "rtsp://"+at+"/"+path, name == "udp"), viewer, secret
 		full := (&url.URL{Scheme: "rtsp", Host: at, Path: path, User: url.UserPassword(viewer, sesame)}).String()
 		all = append(all, costedSource{testSource{camera: c}, ffmpeg("-rtsp_transport", by, "-i", full), ""})
 	}
 	jpegs := encodeFootage(t, rate, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")
 	parts := serveParts(t, jpegs)
 	c := testCamera("http")
-	c.Source = parts
+	c.Source = parseSource(t, parts)
 	all = append(all, costedSource{testSource{camera: c}, ffmpeg("-f", "mpjpeg", "-i", parts), parts})
 
 	raw := encodeFootage(t, rate, "raw", "-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-f", "avi")
 	played := "exec ffmpeg -hide_banner -loglevel error -nostdin -re -stream_loop -1 -i " + raw + " -pix_fmt yuv420p -f rawvideo -"
 	c = testCamera("yuv420")
-	c.Command, c.Format = []string{"/bin/sh", "-c", played}, "yuv420:640x480"
+	c.Source = config.CommandSource{Words: []string{"/bin/sh", "-c", played}, Format: "yuv420:640x480"}
 	pipe := ffmpeg("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "640x480", "-r", strconv.Itoa(rate), "-i", "-")
 	return append(all, costedSource{testSource{camera: c}, []string{"/bin/sh", "-c", "(" + played + ") | " + strings.Join(pipe, " ")}, ""})
+}
+
+func isCommand(c config.Camera) bool {
+	_, command := c.Source.(config.CommandSource)
+	return command
 }
 
 // readLuma reads the pictures of a camera, as kerb sense does, and drops them.
@@ -202,7 +207,7 @@ func TestWhatEachSourceCosts(t *testing.T) {
 			name := c.camera.Name
 			m["kerb "+name] = sum(findSense(run.Process.Pid, name, "sense", name))
 			m["luma "+name] = sum(append(findSense(peers["luma "+name].Process.Pid, name, "none"), peers["luma "+name].Process.Pid))
-			if m["ffmpeg "+name] = processorTime(peers[name].Process.Pid); c.camera.Kind() == config.CommandSource {
+			if m["ffmpeg "+name] = processorTime(peers[name].Process.Pid); isCommand(c.camera) {
 				m["ffmpeg "+name] = sum(findDescendants(peers[name].Process.Pid, "/dev/null"))
 			}
 			if p := peers["motion "+name]; p != nil {

@@ -46,11 +46,12 @@ func (d *demoCmd) openScene() (*scene.Scene, error) {
 // cameraConfig returns the camera of the demonstration. For the street it has the
 // street's own lines: bicycles and vehicles are counted on the road, and people on
 // the other lines. For a clip it has a line across the middle and one along it.
-func (d *demoCmd) cameraConfig(street *scene.Scene) config.Camera {
-	c := config.Camera{Name: "street", Detector: d.Detector, Model: d.Model, Source: d.Clip}
+func (d *demoCmd) cameraConfig(street *scene.Scene) (c config.Camera, err error) {
+	c = config.Camera{Name: "street", Detector: d.Detector, Model: d.Model}
 	if street == nil {
+		c.Source, err = config.ParseSource(d.Clip)
 		c.Lines = replay.MiddleLines()
-		return c
+		return c, err
 	}
 	for _, l := range street.Lines() {
 		classes := []counting.Class{counting.Person}
@@ -60,7 +61,7 @@ func (d *demoCmd) cameraConfig(street *scene.Scene) config.Camera {
 		c.Lines = append(c.Lines, config.Line{Line: l, Classes: classes})
 	}
 	c.Heights = street.Heights()
-	return c
+	return c, nil
 }
 
 // madeUpLoops returns a lane with a pair of loops, which measures speeds, and a lane

@@ -202,7 +202,7 @@ func TestEveryFaultOfADevice(t *testing.T) {
 	}
 	log := slog.New(slog.NewTextHandler(to, nil))
 	c := testCamera("device")
-	c.Source = path
+	c.Source = parseSource(t, path)
 	v := &vivid{t: t, path: path}
 	s := testSource{c, func(*opener.Opener) []fault { return v.faults() }}
 	sensor, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)

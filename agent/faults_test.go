@@ -337,6 +337,24 @@ func testCamera(name string) config.Camera {
 	}
 }
 
+// parseSource parses a value of the key source.
+func parseSource(t *testing.T, text string) config.Source {
+	t.Helper()
+	src, err := config.ParseSource(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return src
+}
+
+// parseRTSP parses an rtsp:// URL as the key source; udp is the key transport.
+func parseRTSP(t *testing.T, text string, udp bool) config.Source {
+	t.Helper()
+	src := parseSource(t, text).(config.RTSPSource)
+	src.UDP = udp
+	return src
+}
+
 // testSource is a camera and the faults that a test can cause.
 type testSource struct {
 	camera config.Camera
@@ -368,17 +386,17 @@ func realSources(t *testing.T) (all []testSource) {
 		}
 		w := newWire(t, at)
 		c := testCamera(name)
-		c.Source, c.User, c.PasswordFile, c.UDP = "rtsp://"+w.addr+"/"+path, viewer, secret, name == "udp"
+		c.Source, c.User, c.PasswordFile = parseRTSP(t, "rtsp://"+w.addr+"/"+path, name == "udp"), viewer, secret
 		all = append(all, testSource{c, func(*opener.Opener) []fault { return w.faults(t) }})
 	}
 	w := newWire(t, strings.TrimPrefix(serveParts(t, encodeClip(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")), "http://"))
 	c := testCamera("http")
-	c.Source = "http://" + w.addr + "/"
+	c.Source = parseSource(t, "http://"+w.addr+"/")
 	all = append(all, testSource{c, func(*opener.Opener) []fault { return w.faults(t) }})
 
 	fakeRpicam(t)
 	c = testCamera("csi")
-	c.Source = "csi:0?size=320x240&rate=10"
+	c.Source = parseSource(t, "csi:0?size=320x240&rate=10")
 	return append(all, testSource{c, programFaults})
 }
 

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"kerb/agent/clock"
+	"kerb/agent/config"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
 	"kerb/agent/sensor"
@@ -107,13 +108,19 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	all := realSources(t)
 	for _, s := range otherSources(t, cmp.Or(os.Getenv("KERB_SHARED"), "../../shared")+"/footage") {
 		s.faults = programFaults
-		if s.camera.Command == nil {
-			u, err := url.Parse(s.camera.Source)
+		if _, program := s.camera.Source.(config.CommandSource); !program {
+			u, err := url.Parse(s.camera.Source.String())
 			if err != nil {
 				t.Fatal(err)
 			}
 			w := newWire(t, u.Host)
-			s.camera.Source = "http://" + w.addr + u.Path
+			moved := parseSource(t, "http://"+w.addr+u.Path).(config.MJPEGSource)
+			if polled, ok := s.camera.Source.(config.SnapshotSource); ok {
+				polled.Address = moved.Address
+				s.camera.Source = polled
+			} else {
+				s.camera.Source = moved
+			}
 			s.faults = func(*opener.Opener) []fault { return w.faults(t) }
 		}
 		all = append(all, s)

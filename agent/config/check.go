@@ -117,7 +117,8 @@ func isPort(s string) bool {
 // isOutside reports whether v is outside least…most. NaN is outside.
 func isOutside(v, least, most float64) bool { return !(v >= least && v <= most) }
 
-func (c checker) checkCameras(cams []cameraFile) {
+// checkCameras checks all cameras and returns their sources.
+func (c checker) checkCameras(cams []cameraFile) (sources []Source) {
 	if len(cams) == 0 && !c.HasKey("loop") && !c.HasKey("loop.lane[0]") {
 		c.Reject("camera", "is missing: there is nothing to count with", "add a [[camera]] with a source and a line, or a [loop]")
 	}
@@ -129,12 +130,14 @@ func (c checker) checkCameras(cams []cameraFile) {
 			c.Reject(key+".name", "must be unique", "another camera has it")
 		}
 		seen[cam.Name] = true
-		c.checkCamera(key, cam)
+		sources = append(sources, c.checkCamera(key, cam))
 	}
+	return sources
 }
 
-func (c checker) checkCamera(key string, cam cameraFile) {
-	c.checkSource(key, cam)
+// checkCamera checks one camera and returns its source.
+func (c checker) checkCamera(key string, cam cameraFile) Source {
+	src := c.checkSource(key, cam)
 	if c.HasKey(key+".fps") && isOutside(cam.FPS, minFPS, maxFPS) {
 		c.Reject(key+".fps", "must be 1–30", "leave it out to look at every picture")
 	}
@@ -157,6 +160,7 @@ func (c checker) checkCamera(key string, cam cameraFile) {
 		c.checkPolygon(fmt.Sprintf("%s.mask[%d].polygon", key, i), m.Polygon)
 	}
 	c.checkHeights(key, cam.Heights)
+	return src
 }
 
 func (c checker) checkDetector(key string, cam cameraFile) {

@@ -65,20 +65,16 @@ type Broker struct {
 // Camera is one camera with the lines, zones and masks in its picture.
 type Camera struct {
 	Name         string
-	Source       string   // address, path or name, with a form for each kind; empty beside Command
-	Command      []string // a program that writes pictures, instead of a source
-	Format       string   // of its pictures: formatShape; empty: the data itself tells
+	Source       Source // where its pictures come from
 	User         string
-	PasswordFile string        // never the password itself
-	CAFile       string        // PEM; empty: the system's
-	Certificate  string        // SHA-256 of the camera's certificate, 32 bytes; empty: CAFile decides
-	UDP          bool          // RTSP only: pictures come by UDP
-	FPS          float64       // pictures a second that are processed, 1–30; 0: all
-	PollEvery    time.Duration // the polling interval, 10 s–1 h; 0: the camera sends pictures by itself
-	Hours        week.Spans    // when the camera is open, in the time zone of the policy's hours; nil: always
-	Detector     string        // auto, neural or motion
-	Model        string        // the network's file, or the name of one in the binary; empty: auto chooses
-	ModelSum     string        // the hash that the file must have, as sha256:…; empty: not checked
+	PasswordFile string     // never the password itself
+	CAFile       string     // PEM; empty: the system's
+	Certificate  string     // SHA-256 of the camera's certificate, 32 bytes; empty: CAFile decides
+	FPS          float64    // pictures a second that are processed, 1–30; 0: all
+	Hours        week.Spans // when the camera is open, in the time zone of the policy's hours; nil: always
+	Detector     string     // auto, neural or motion
+	Model        string     // the network's file, or the name of one in the binary; empty: auto chooses
+	ModelSum     string     // the hash that the file must have, as sha256:…; empty: not checked
 	Lines        []Line
 	Zones        []Zone
 	Masks        []counting.Polygon
@@ -152,7 +148,7 @@ func Parse(name string, data []byte) (*Site, error) {
 	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, modelDirs: modelDirs(dir, f.Device.State)}
 	c.checkDevice(f.Device)
 	c.checkBroker(f.Broker)
-	c.checkCameras(f.Camera)
+	sources := c.checkCameras(f.Camera)
 	c.checkLoops(f.Loop)
 	c.checkComparisons(f.Compare)
 	trust := c.checkTrust(f.Trust)
@@ -161,6 +157,9 @@ func Parse(name string, data []byte) (*Site, error) {
 	}
 	s := f.toSite(name, sheet)
 	s.Trust = trust
+	for i, src := range sources {
+		s.Cameras[i].Source = src
+	}
 	return s, nil
 }
 

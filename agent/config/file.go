@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"errors"
-	"strings"
 	"time"
 
 	"kerb/agent/mistake"
@@ -129,9 +128,6 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 		v := c.toCamera()
 		v.PasswordFile, v.CAFile = resolveSecret(s.Dir(), c.PasswordFile), resolvePath(s.Dir(), c.CAFile)
 		v.Model, v.ModelSum = s.resolveModel(c.Model)
-		if !strings.Contains(c.Source, ":") {
-			v.Source = resolvePath(s.Dir(), c.Source)
-		}
 		s.Cameras = append(s.Cameras, v)
 	}
 	s.Loops = f.Loop.toLoops()
@@ -143,9 +139,8 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 }
 
 func (c cameraFile) toCamera() Camera {
-	v := Camera{Name: c.Name, Source: c.Source, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
-	v.Command, v.Format, v.Certificate = c.Command, c.Format, parseFingerprint(c.Certificate)
-	v.UDP, v.PollEvery, v.Hours = c.Transport == "udp", c.Every.Duration, c.Hours
+	v := Camera{Name: c.Name, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
+	v.Certificate, v.Hours = parseFingerprint(c.Certificate), c.Hours
 	for _, l := range c.Lines {
 		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: toPoint(l.From), To: toPoint(l.To)}, parseClasses(l.Classes)})
 	}

@@ -1,130 +1,216 @@
 package config
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// SourceKind is the kind of a camera's source. The driver of the camera follows from
-// it.
-type SourceKind uint8
+// Source is where the pictures of a camera come from: one of the types in this
+// file whose names end in Source. Parse makes it once from the keys source,
+// command, format, transport and every. Package opener has one type switch that
+// opens a Source, package source has one that reads it, and a test in package
+// source finds a kind that either switch lacks.
+type Source interface {
+	// String returns the key source, with an absolute path in the place of a
+	// relative one; "" for a command.
+	String() string
+	isSource()
+}
 
-// The kinds.
-const (
-	SceneSource     SourceKind = iota // scene:NAME, the built-in street
-	RecordingSource                   // path of a recording, played in a loop
-	MJPEGSource                       // http(s)://…, an endless Motion-JPEG stream
-	RTSPSource                        // rtsp(s)://…
-	DeviceSource                      // /dev/…, a V4L2 device
-	CSISource                         // csi:N, a camera on a Raspberry Pi's connector, read with rpicam-vid
-	CommandSource                     // the output of a program
-	SnapshotSource                    // http(s)://…, polled: one picture or short clip for each request
-)
+// SceneSource is the built-in street, scene:WORDS.
+type SceneSource struct {
+	Words string // preset and options; package scene parses them
+}
 
-// Kind is the kind of this camera's source.
-func (c Camera) Kind() SourceKind {
-	f := sourceKind(c.Source, len(c.Command) > 0)
-	if f == MJPEGSource && c.PollEvery > 0 {
-		return SnapshotSource
+// RecordingSource is a recording in a file, played in a loop.
+type RecordingSource struct {
+	Path   string
+	Format RecordingFormat
+}
+
+// MJPEGSource is an endless Motion-JPEG stream over HTTP or HTTPS.
+type MJPEGSource struct{ Address }
+
+// SnapshotSource is an HTTP or HTTPS address that is polled: each request gives
+// one picture or one short clip.
+type SnapshotSource struct {
+	Address
+	PollEvery time.Duration // the polling interval, 10 s–1 h
+}
+
+// RTSPSource is a stream over RTSP or RTSPS.
+type RTSPSource struct {
+	Address
+	UDP bool // pictures come by UDP instead of inside the RTSP connection
+}
+
+// DeviceSource is a V4L2 device of the kernel.
+type DeviceSource struct {
+	Path string // below /dev
+}
+
+// CSISource is a camera on the CSI connector of a Raspberry Pi: its number, and
+// the size, the rate and the codec that rpicam-vid is asked for.
+type CSISource struct {
+	Number        int    // of the connector, 0–9
+	Width, Height int    // pixels, 64–4096, even
+	Rate          int    // pictures a second, 1–60
+	Codec         string // mjpeg or yuv420
+
+	text string
+}
+
+// CommandSource is the output of a program.
+type CommandSource struct {
+	Words  []string // the full path of the program, then its arguments
+	Format string   // of its pictures: formatShape; empty: the data itself tells
+}
+
+// Address is the network address of a camera. The zero value is no address.
+type Address struct {
+	URL      string // as in site.toml, without user and password
+	HostPort string // host:port; the scheme's usual port where the URL names none
+	TLS      bool   // https or rtsps
+}
+
+func (SceneSource) isSource()     {}
+func (RecordingSource) isSource() {}
+func (MJPEGSource) isSource()     {}
+func (SnapshotSource) isSource()  {}
+func (RTSPSource) isSource()      {}
+func (DeviceSource) isSource()    {}
+func (CSISource) isSource()       {}
+func (CommandSource) isSource()   {}
+
+// String returns scene: and the words.
+func (s SceneSource) String() string { return scenePrefix + s.Words }
+
+// String returns the path.
+func (s RecordingSource) String() string { return s.Path }
+
+// String returns the URL.
+func (a Address) String() string { return a.URL }
+
+// String returns the path.
+func (s DeviceSource) String() string { return s.Path }
+
+// String returns the text that the source was parsed from.
+func (s CSISource) String() string { return s.text }
+
+// String returns "": a command is no value of the key source.
+func (CommandSource) String() string { return "" }
+
+func (a Address) address() Address { return a }
+
+// Address returns the one network address of the camera; the zero value where
+// it has none.
+func (c Camera) Address() Address {
+	if s, ok := c.Source.(interface{ address() Address }); ok {
+		return s.address()
 	}
-	return f
+	return Address{}
 }
 
 // Polled reports whether the camera is polled: its picture is then seen at
 // instants, not all the time.
-func (c Camera) Polled() bool { return c.Kind() == SnapshotSource }
-
-// checkPolled checks the keys of a camera with the key every.
-func (c checker) checkPolled(key string, cam cameraFile) {
-	switch d := cam.Every.Duration; {
-	case !c.HasKey(key + ".every"):
-		return
-	case sourceKind(cam.Source, len(cam.Command) > 0) != MJPEGSource:
-		c.Reject(key+".every", "must go with an http(s):// source", "it is for an address that gives one picture; fps is for all others")
-	case d < minPollEvery || d > maxPollEvery:
-		c.Reject(key+".every", `must be "10s"–"1h"`, "about as often as the picture changes")
-	}
-	for i := range cam.Lines {
-		c.Reject(fmt.Sprintf("%s.line[%d]", key, i), "must not lie in a picture that is seen at instants: what passes in between is not seen", "count who is there, in a [[camera.zone]]")
-	}
-	if c.HasKey(key + ".fps") {
-		c.Reject(key+".fps", "must be left out beside every", "")
-	}
-	if cam.Detector == "motion" {
-		c.Reject(key+".detector", "must be auto or neural beside every: in one picture nothing moves", "leave it out")
-	}
+func (c Camera) Polled() bool {
+	_, polled := c.Source.(SnapshotSource)
+	return polled
 }
 
-// sourceKind tells the kind from the form of the source alone. A polled address
-// is Motion-JPEG here; only its polling interval tells the difference.
-func sourceKind(source string, command bool) SourceKind {
-	scheme, _, _ := strings.Cut(source, ":")
+// RecordingFormat is the format of a recording. The suffix of its name decides.
+type RecordingFormat uint8
+
+// The formats.
+const (
+	AVIRecording  RecordingFormat = iota // Motion-JPEG in AVI, and every other suffix
+	JPEGRecording                        // .mjpeg, .mjpg: JPEGs one after another
+	StillImage                           // .jpg, .jpeg: one picture
+)
+
+// RecordingFormatOf returns the format of the recording with that path. It does
+// not read the file.
+func RecordingFormatOf(path string) RecordingFormat {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".mjpeg", ".mjpg":
+		return JPEGRecording
+	case ".jpg", ".jpeg":
+		return StillImage
+	}
+	return AVIRecording
+}
+
+const (
+	scenePrefix  = "scene:"
+	devicePrefix = "/dev/"
+)
+
+var (
+	errSourceScheme = errors.New("must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME")
+	errSourceURL    = errors.New("must be a URL with a host")
+)
+
+// ParseSource parses the key source; its form decides the kind. The text of an
+// http(s):// address is an MJPEGSource here: the key every makes it a
+// SnapshotSource. A text of no other kind is the path of a recording. The error
+// continues the sentence "camera.source …".
+func ParseSource(text string) (Source, error) {
+	scheme, _, _ := strings.Cut(text, ":")
 	switch {
-	case command:
-		return CommandSource
 	case scheme == "scene":
-		return SceneSource
+		return SceneSource{Words: strings.TrimPrefix(text, scenePrefix)}, nil
 	case scheme == "csi":
-		return CSISource
-	case strings.HasPrefix(source, "/dev/"):
-		return DeviceSource
+		return parseCSI(text)
+	case strings.HasPrefix(text, devicePrefix):
+		return DeviceSource{Path: text}, nil
+	case !strings.Contains(text, "://"):
+		return RecordingSource{Path: text, Format: RecordingFormatOf(text)}, nil
+	}
+	if usualPort(scheme) == "" {
+		return nil, errSourceScheme
+	}
+	a, err := parseAddress(text)
+	switch {
+	case err != nil:
+		return nil, err
 	case scheme == "rtsp" || scheme == "rtsps":
-		return RTSPSource
-	case scheme == "http" || scheme == "https":
-		return MJPEGSource
+		return RTSPSource{Address: a}, nil
 	}
-	return RecordingSource
+	return MJPEGSource{Address: a}, nil
 }
 
-// UsesTLS reports whether the connection to the camera uses TLS.
-func (c Camera) UsesTLS() bool {
-	return strings.HasPrefix(c.Source, "https://") || strings.HasPrefix(c.Source, "rtsps://")
+// usualPort returns the port of a URL that names none; "" for a scheme of no
+// camera. The ports are IANA's.
+func usualPort(scheme string) string {
+	return map[string]string{"http": "80", "https": "443", "rtsp": "554", "rtsps": "322"}[scheme]
 }
 
-// HostPort is the one network address of the camera, host:port; "" if it has
-// none.
-func (c Camera) HostPort() string {
-	switch c.Kind() {
-	case MJPEGSource, RTSPSource, SnapshotSource:
-	default:
-		return ""
-	}
-	u, err := url.Parse(c.Source)
-	if err != nil {
-		return ""
+// parseAddress parses a URL with a host.
+func parseAddress(text string) (Address, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || !isPort(u.Port()) {
+		return Address{}, errSourceURL
 	}
 	port := u.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443", "rtsp": "554", "rtsps": "322"}[u.Scheme]
+		port = usualPort(u.Scheme)
 	}
-	return net.JoinHostPort(u.Hostname(), port)
+	return Address{URL: text, HostPort: net.JoinHostPort(u.Hostname(), port), TLS: u.Scheme == "https" || u.Scheme == "rtsps"}, nil
 }
 
-// CSI is a camera on the CSI connector of a Raspberry Pi: its number, and the
-// size, the rate and the codec that rpicam-vid is asked for.
-type CSI struct {
-	Number        int
-	Width, Height int
-	Rate          int
-	Codec         string // mjpeg or yuv420
-}
-
-// ParseCSI parses csi:0?size=640x480&rate=15&codec=yuv420. The defaults are
+// parseCSI parses csi:0?size=640x480&rate=15&codec=yuv420. The defaults are
 // 640×480, 15 pictures a second, and yuv420, which needs neither compression
 // nor decompression. Rows of yuv420 are without padding only where the width is
 // a multiple of 64, so other widths are refused for it.
-func ParseCSI(source string) (CSI, error) {
+func parseCSI(source string) (CSISource, error) {
 	wrong := errors.New("must be like csi:0 or csi:0?size=640x480&rate=15&codec=yuv420")
-	c := CSI{Width: 640, Height: 480, Rate: 15, Codec: "yuv420"}
+	c := CSISource{Width: 640, Height: 480, Rate: 15, Codec: "yuv420", text: source}
 	name, query, _ := strings.Cut(strings.TrimPrefix(source, "csi:"), "?")
 	var err error
 	if c.Number, err = strconv.Atoi(name); err != nil || c.Number < 0 || c.Number > maxCSINumber {
@@ -166,107 +252,11 @@ func ParseCSI(source string) (CSI, error) {
 	return c, nil
 }
 
-// formatShape is the pattern of the key format: the pixel formats that a
-// program may write.
-const formatShape = `^(mjpeg|yuv4mpeg|(gray|yuv420):[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$`
-
-var (
-	formatPattern      = regexp.MustCompile(formatShape)
-	fingerprintPattern = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
-)
-
-const sourceExample = `for example "rtsp://camera.example/stream", "http://camera.example/mjpeg", "/dev/v4l/by-id/…", "csi:0", a file, or "scene:calm"`
-
-// checkSource checks the source of pictures and the keys that go with it. The
-// names of scenes are checked by their driver.
-func (c checker) checkSource(key string, cam cameraFile) {
-	at, source := key+".source", cam.Source
-	scheme, rest, addressed := strings.Cut(source, "://")
-	switch feed := sourceKind(source, len(cam.Command) > 0); {
-	case feed == CommandSource:
-		c.checkCommand(key, cam)
-	case source == "":
-		c.Reject(at, "is missing", sourceExample)
-	case feed == CSISource:
-		if _, err := ParseCSI(source); err != nil {
-			c.Reject(at, err.Error(), "")
-		}
-	case feed == SceneSource || feed == DeviceSource:
-	case addressed && strings.Contains(rest, "@"):
-		c.RejectSecret(at, "must not hold a user or password", "use user and password_file")
-	case addressed && !slices.Contains([]string{"http", "https", "rtsp", "rtsps"}, scheme):
-		c.Reject(at, "must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME", sourceExample)
-	case addressed:
-		if u, err := url.Parse(source); err != nil || u.Hostname() == "" || !isPort(u.Port()) {
-			c.Reject(at, "must be a URL with a host", sourceExample)
-		}
-	default:
-		c.checkFile(at, source)
+// PipeFormat returns the format of the pictures that rpicam-vid writes, in the
+// form of the key format: mjpeg, or yuv420:WxH.
+func (s CSISource) PipeFormat() string {
+	if s.Codec != "yuv420" {
+		return s.Codec
 	}
-	c.checkSecrets(key, cam)
-	c.checkPolled(key, cam)
-}
-
-func (c checker) checkCommand(key string, cam cameraFile) {
-	if cam.Source != "" {
-		c.Reject(key+".source", "must be left out beside command", "pictures come from one place")
-	}
-	if !filepath.IsAbs(cam.Command[0]) {
-		c.Reject(key+".command", "must begin with the full path of a program", `for example ["/usr/bin/rpicam-vid", "-n", "-t", "0", "-o", "-"]`)
-	} else if info, err := os.Stat(cam.Command[0]); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		c.Reject(key+".command", "must begin with a program that can be started", "looked for "+cam.Command[0])
-	}
-	for _, word := range cam.Command {
-		if _, after, ok := strings.Cut(word, "://"); ok && strings.Contains(after, "@") {
-			c.RejectSecret(key+".command", "must not hold a password: every user of this device could see it in ps", "use source with user and password_file")
-		}
-	}
-	if cam.Format != "" && !formatPattern.MatchString(cam.Format) {
-		c.Reject(key+".format", "must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH", "leave it out for the first two")
-	}
-}
-
-// checkSecrets checks the keys that go with an address: files, certificate and
-// transport.
-func (c checker) checkSecrets(key string, cam cameraFile) {
-	c.checkFile(key+".password_file", cam.PasswordFile)
-	c.checkFile(key+".ca_file", cam.CAFile)
-	if cam.Certificate != "" && !fingerprintPattern.MatchString(strings.ReplaceAll(cam.Certificate, ":", "")) {
-		c.Reject(key+".certificate", "must be the SHA-256 of the camera's certificate, 64 digits", "kerb probe shows it")
-	}
-	secure := strings.HasPrefix(cam.Source, "https://") || strings.HasPrefix(cam.Source, "rtsps://")
-	if (cam.CAFile != "" || cam.Certificate != "") && !secure {
-		c.Reject(key+".source", "must be https:// or rtsps:// beside ca_file or certificate", "")
-	}
-	switch cam.Transport {
-	case "", "tcp", "udp":
-	default:
-		c.Reject(key+".transport", "must be tcp or udp", "leave it out for tcp, which loses nothing")
-	}
-	if cam.Transport == "udp" && !strings.HasPrefix(cam.Source, "rtsp") {
-		c.Reject(key+".transport", "must go with an rtsp:// source", "")
-	}
-}
-
-// credentialPrefix names a secret in systemd's credentials directory: see
-// LoadCredential= in systemd.exec(5).
-const credentialPrefix = "credential:"
-
-// resolveSecret makes the path of a secret absolute: in systemd's credentials
-// directory, or starting at dir.
-func resolveSecret(dir, path string) string {
-	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
-		return filepath.Join(os.Getenv("CREDENTIALS_DIRECTORY"), name)
-	}
-	return resolvePath(dir, path)
-}
-
-// parseFingerprint decodes a SHA-256 in hexadecimal, with or without colons. It
-// returns "" if the text is not hexadecimal.
-func parseFingerprint(text string) string {
-	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
-	if err != nil {
-		return ""
-	}
-	return string(b)
+	return fmt.Sprintf("yuv420:%dx%d", s.Width, s.Height)
 }

@@ -10,25 +10,29 @@ import (
 	"kerb/counting/neural/nets"
 )
 
-// A detector is how a camera's objects are found on this device: what auto
-// chose, or what was asked for.
+// Detector finds a camera's objects on this device: by a network and motion, or by
+// motion alone.
 type Detector struct {
-	Kind string      // neural or motion
-	Name string      // the network's: a path, or one of nets.All; empty for motion
+	Kind string      // config.NeuralDetector or config.MotionDetector
+	Name string      // of the network: a path, or one of nets.Names; empty for motion
 	Net  *neural.Net // nil for motion
 }
 
-// minRate is how many pictures a second a network must be able to look at
-// to be better than motion alone: below, what drives by is seen too rarely.
+// minRate is the least rate, in pictures a second, at which a network is better than
+// motion alone: below it a vehicle passes between two pictures.
 const minRate = 4.0
 
-// coreShare is how much of one core's time a network may take in the long run:
-// the rest is for motion, for decoding and for what else the device does.
+// MaxCoreShare is the share of one core's time that a network may take in the long
+// run. The rest is for motion, for decoding and for the other work of the device.
+// Chosen by hand.
 const MaxCoreShare = 0.7
 
+// ErrNoNetwork is returned where a network is required, the site names none, and the
+// binary was built without one.
 var ErrNoNetwork = errors.New("this binary was built without a network: name one as the model")
 
-// candidates are the networks that a camera may be seen with, the best first.
+// Candidates returns the networks that a camera may be counted with: the one that
+// site.toml names, or else those in the binary, the best first.
 func Candidates(model string) []string {
 	if model != "" {
 		return []string{model}
@@ -42,10 +46,11 @@ func Candidates(model string) []string {
 	return there
 }
 
-// choose makes the detector of a camera whose pictures are w×h. Sustained says
-// whether this device looks often enough with a network; auto falls back on a
-// smaller one and then on motion where it does not. What pictures leave in the
-// network lies in the arena; nil: Go's heap.
+// Choose makes the detector of camera c for pictures of w×h pixels. read reads a
+// candidate. sustained reports whether this device runs a planned network often
+// enough: with detector auto a candidate that is too slow is skipped, and motion is
+// used after the last one; with neural the first candidate is used unmeasured. All
+// tensors are in arena; nil: on Go's heap. Close the result.
 func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(string) (*Network, error), sustained func(*neural.Net) bool) (Detector, error) {
 	if c.Detector == config.MotionDetector {
 		return Detector{Kind: config.MotionDetector}, nil
@@ -76,23 +81,29 @@ func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(st
 	return Detector{Kind: config.MotionDetector}, nil
 }
 
-// always is for recordings: they wait for the network.
+// AcceptAll is a sustained for Choose that accepts every network: recordings and
+// polled cameras wait for it.
 func AcceptAll(*neural.Net) bool { return true }
 
-// maxRunTime is how long one look may take for that, and measureTimeout how
-// long they are tried: a device that is much too slow must not be found to
-// hang.
 const (
-	maxRunTime     = time.Duration(MaxCoreShare / minRate * float64(time.Second))
+	// maxRunTime is the longest run of a network that leaves minRate within
+	// MaxCoreShare: 175 ms.
+	maxRunTime = time.Duration(MaxCoreShare / minRate * float64(time.Second))
+
+	// measureTimeout ends a measurement on a device that is much too slow, so that
+	// the process does not count as stalled. measureRuns is the most runs. Both were
+	// chosen by hand.
 	measureTimeout = 2 * time.Second
+	measureRuns    = 6
 )
 
-// sustains measures whether a network is fast enough here. The best of a few
-// looks counts, as the first is slower and another process may come between.
+// MeasureSpeed returns a sustained for Choose that runs the network until one run
+// takes at most maxRunTime: the first run is slower than the others, and another
+// process may delay any of them.
 func MeasureSpeed(ctx context.Context) func(*neural.Net) bool {
 	return func(net *neural.Net) bool {
 		begun := time.Now()
-		for range 6 {
+		for range measureRuns {
 			from := time.Now()
 			net.Run()
 			if time.Since(from) <= maxRunTime {
@@ -106,6 +117,7 @@ func MeasureSpeed(ctx context.Context) func(*neural.Net) bool {
 	}
 }
 
+// Close frees the network, if there is one.
 func (d Detector) Close() {
 	if d.Net != nil {
 		d.Net.Close()

@@ -1,8 +1,14 @@
-// Package network reads and writes .kerb files: a neural network as it was
-// published, with where it came from and with the ranges that let it be run in
-// eight bits. A .kerb file is one that was changed by nobody, or it is none.
+// Package model holds the neural networks of the agent. It chooses the detector of a
+// camera on this device (Choose), reads networks (ReadNetwork) and plans them for
+// pictures of one size (PlanNetwork), describes them (Inspect), and makes and reads
+// .kerb files (StartImport, Calibrate, Encode, Decode).
 //
-// Its layout, lengths as 32 bits, big-endian:
+// It refuses a .kerb file of which one bit was changed, a network whose hash is not
+// the one in site.toml, and a network that is no detector. It opens no network
+// connection and downloads nothing.
+//
+// A .kerb file is a network as it was published, with its origin and with the ranges
+// that let it be run in eight bits. Its layout, lengths as 32 bits, big-endian:
 //
 //	"kerb-model/1\n"
 //	length of the card, length of the network
@@ -30,7 +36,8 @@ import (
 	"kerb/counting/neural"
 )
 
-// A Card tells where a network came from and what it was shown.
+// Card is the origin of a network, and the pictures that its ranges were measured
+// on.
 type Card struct {
 	Name     string            `json:"name"`               // of the file that was imported
 	Source   string            `json:"source"`             // Sum of that file
@@ -40,7 +47,7 @@ type Card struct {
 	Input    [2]int            `json:"input"`              // its width and height, pixels
 	Imported time.Time         `json:"imported"`           // in UTC
 	By       string            `json:"imported_by"`
-	Stills   int               `json:"stills"` // pictures that the ranges were seen on
+	Stills   int               `json:"stills"` // pictures that the ranges were measured on
 
 	// Of a network that was trained here: the commit that trained it, and the
 	// Sum of the list of pictures.
@@ -48,19 +55,19 @@ type Card struct {
 	Manifest string `json:"training_manifest,omitempty"`
 }
 
-// File is what a .kerb file holds.
+// File is the content of a .kerb file.
 type File struct {
 	Card
-	Ranges neural.Ranges
-	ONNX   []byte
+	Ranges neural.Ranges // of tensors, by operator; nil or empty: it is run in floating point
+	ONNX   []byte        // the network as it was published
 }
 
-// The bounds of what a file may hold: ten times a street's detector.
+// The bounds of a file, in bytes: about ten times the detectors in the binary.
 const (
-	MaxONNX = 64 << 20
+	maxONNX = 64 << 20
 	maxCard = 8 << 20
 	maxText = 1 << 10
-	MaxFile = len(magic) + 8 + maxCard + MaxONNX + sha256.Size
+	maxFile = len(magic) + 8 + maxCard + maxONNX + sha256.Size
 )
 
 const (
@@ -68,7 +75,7 @@ const (
 	magic = brand + "1\n"
 )
 
-// What is wrong with a file that is no .kerb file, or none any more.
+// The errors of Decode. They continue a sentence that begins with the file's name.
 var (
 	errForeign = errors.New("is not a .kerb file")
 	errVersion = errors.New("is a .kerb file of another version than 1")
@@ -78,34 +85,36 @@ var (
 	errSource  = errors.New("holds another network than its card names")
 )
 
-// Sum is the name of a file by its content: "sha256:" and 64 digits.
+// Sum returns the SHA-256 of a file as its name: "sha256:" and 64 lower-case
+// hexadecimal digits.
 func Sum(file []byte) string {
 	sum := sha256.Sum256(file)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// IsSealed says whether a file claims to be a .kerb file of any version.
-func IsSealed(file []byte) bool { return bytes.HasPrefix(file, []byte(brand)) }
+// hasBrand reports whether a file begins like a .kerb file of any version.
+func hasBrand(file []byte) bool { return bytes.HasPrefix(file, []byte(brand)) }
 
-// header is the card as it is written: ranges lie in columns, which makes them
-// a third as long.
-type header struct {
+// fileHeader is the card as it is written, with the ranges in columns: the JSON is a
+// third as long then.
+type fileHeader struct {
 	Card
-	Ranges map[string]columns `json:"ranges"`
+	Ranges map[string]rangeColumns `json:"ranges"`
 }
 
-// columns are the ranges of an operator, one number per channel.
-type columns struct {
+// rangeColumns are the ranges of an operator, one number per channel.
+type rangeColumns struct {
 	Lo   []float32 `json:"lo"`
 	Hi   []float32 `json:"hi"`
 	Mean []float64 `json:"mean"`
 	N    []int64   `json:"n"` // or one for all
 }
 
-// Encode writes a file. It refuses what Decode would.
+// Encode returns the bytes of a .kerb file. The same File gives the same bytes. It
+// refuses a File that Decode would refuse.
 func Encode(f File) ([]byte, error) {
 	f.Imported = f.Imported.UTC().Truncate(time.Second)
-	h := header{Card: f.Card, Ranges: map[string]columns{}}
+	h := fileHeader{Card: f.Card, Ranges: map[string]rangeColumns{}}
 	for name, rs := range f.Ranges {
 		h.Ranges[name] = packRanges(rs)
 	}
@@ -125,14 +134,14 @@ func Encode(f File) ([]byte, error) {
 	return b, nil
 }
 
-// Decode reads a file whole, or says what is wrong with it, in words that go
-// on from its name. The
-// network is a part of file, not a copy; whether it can be run, neural.Load
-// says.
+// Decode decodes a .kerb file. It refuses a file with a wrong length, seal, card,
+// hash of the network or range; the error continues a sentence that begins with the
+// file's name. The ONNX of the result is a part of file, not a copy; Decode does not
+// parse it.
 func Decode(file []byte) (*File, error) {
 	rest, ok := bytes.CutPrefix(file, []byte(magic))
 	switch {
-	case !ok && IsSealed(file):
+	case !ok && hasBrand(file):
 		return nil, errVersion
 	case !ok:
 		return nil, errForeign
@@ -141,14 +150,14 @@ func Decode(file []byte) (*File, error) {
 	}
 	card, onnx := uint64(binary.BigEndian.Uint32(rest)), uint64(binary.BigEndian.Uint32(rest[4:]))
 	rest = rest[8 : len(rest)-sha256.Size]
-	if card > maxCard || onnx > MaxONNX || uint64(len(rest)) != card+onnx {
+	if card > maxCard || onnx > maxONNX || uint64(len(rest)) != card+onnx {
 		return nil, errLength
 	}
 	body, seal := file[:len(file)-sha256.Size], file[len(file)-sha256.Size:]
 	if sum := sha256.Sum256(body); !bytes.Equal(sum[:], seal) {
 		return nil, errSeal
 	}
-	var h header
+	var h fileHeader
 	d := json.NewDecoder(bytes.NewReader(rest[:card]))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&h); err != nil {
@@ -176,7 +185,8 @@ func Decode(file []byte) (*File, error) {
 	return f, nil
 }
 
-func packRanges(rs []neural.Range) (c columns) {
+// packRanges returns the ranges in columns.
+func packRanges(rs []neural.Range) (c rangeColumns) {
 	same := true
 	for _, r := range rs {
 		c.Lo, c.Hi, c.Mean, c.N = append(c.Lo, r.Lo), append(c.Hi, r.Hi), append(c.Mean, r.Mean), append(c.N, r.N)
@@ -188,9 +198,15 @@ func packRanges(rs []neural.Range) (c columns) {
 	return c
 }
 
+// meanSlack is the relative distance by which a mean may lie outside of its range.
+// Chosen by hand.
+const meanSlack = 1e-3
+
 var errRange = errors.New("must be as many of each, from at most 0 to at least 0, the mean between")
 
-func (c columns) unpackRanges() ([]neural.Range, error) {
+// unpackRanges returns the ranges, or errRange for columns of different lengths and
+// for ranges without 0.
+func (c rangeColumns) unpackRanges() ([]neural.Range, error) {
 	n := len(c.Lo)
 	if n == 0 || len(c.Hi) != n || len(c.Mean) != n || len(c.N) != n && len(c.N) != 1 {
 		return nil, errRange
@@ -198,8 +214,8 @@ func (c columns) unpackRanges() ([]neural.Range, error) {
 	rs := make([]neural.Range, n)
 	for i := range rs {
 		r := neural.Range{Lo: c.Lo[i], Hi: c.Hi[i], Mean: c.Mean[i], N: c.N[min(i, len(c.N)-1)]}
-		// A mean is a long sum: it may stray from the ends by its rounding.
-		slack := 1e-3 * (1 + math.Abs(float64(r.Lo)) + math.Abs(float64(r.Hi)))
+		// A mean is a long sum: rounding may put it outside of lo…hi.
+		slack := meanSlack * (1 + math.Abs(float64(r.Lo)) + math.Abs(float64(r.Hi)))
 		if r.Lo > 0 || r.Hi < 0 || r.N < 0 || r.Mean < float64(r.Lo)-slack || r.Mean > float64(r.Hi)+slack {
 			return nil, errRange
 		}

@@ -50,7 +50,7 @@ func TestOneFileIsAlwaysTheSameBytes(t *testing.T) {
 	}
 }
 
-func TestNoPartOfAFileIsEnough(t *testing.T) {
+func TestAPartOfAFileIsRefused(t *testing.T) {
 	b := encoded(t, example())
 	for n := range b {
 		if _, err := Decode(b[:n]); err == nil {
@@ -59,7 +59,7 @@ func TestNoPartOfAFileIsEnough(t *testing.T) {
 	}
 }
 
-func TestNoByteCanBeChanged(t *testing.T) {
+func TestEveryChangedByteIsNoticed(t *testing.T) {
 	b := encoded(t, example())
 	for i := range b {
 		b[i] ^= 1
@@ -70,7 +70,7 @@ func TestNoByteCanBeChanged(t *testing.T) {
 	}
 }
 
-// sealed is a file of any card, as a liar would make it.
+// sealed returns a file with a valid seal around any card.
 func sealed(card, onnx string) []byte {
 	b := binary.BigEndian.AppendUint32([]byte(magic), uint32(len(card)))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(onnx)))
@@ -122,17 +122,18 @@ func FuzzDecode(f *testing.F) {
 	f.Add(sealed(card, "net"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// As it comes, and again with a seal that fits: a liar can make one.
-		read(t, b)
+		readAndWriteBack(t, b)
 		if len(b) > sha256.Size {
 			body := b[:len(b)-sha256.Size]
 			sum := sha256.Sum256(body)
-			read(t, append(bytes.Clone(body), sum[:]...))
+			readAndWriteBack(t, append(bytes.Clone(body), sum[:]...))
 		}
 	})
 }
 
-// read demands that what is read can be written, and comes back the same.
-func read(t *testing.T, b []byte) {
+// readAndWriteBack checks that a file that Decode accepts can be encoded again to
+// the same content.
+func readAndWriteBack(t *testing.T, b []byte) {
 	f, err := Decode(b)
 	if err != nil {
 		return

@@ -20,7 +20,8 @@ type Port struct {
 	Shape []int  `json:"shape"`
 }
 
-// Info describes a network as kerb model prints it.
+// Info is the description of a network that kerb model prints; its JSON is that of
+// kerb model info -json.
 type Info struct {
 	File    string   `json:"file"`
 	Bytes   int      `json:"bytes"`
@@ -28,8 +29,8 @@ type Info struct {
 	Outputs []Port   `json:"outputs"`
 	Head    string   `json:"head"`
 	Classes []string `json:"classes"`
-	Input   [2]int   `json:"input"` // width and height that it is run at
-	MMAC    float64  `json:"mmac"`
+	Input   [2]int   `json:"input"` // width and height of the input, pixels
+	MMAC    float64  `json:"mmac"`  // million multiplications of one inference
 	Weights int      `json:"weights_bytes"`
 	Memory  int      `json:"memory_bytes"` // all tensors of an inference
 	Steps   int      `json:"steps"`
@@ -44,39 +45,40 @@ type Info struct {
 	Origin *Card `json:"origin,omitempty"` // of a .kerb file
 }
 
-// Inspect loads the network of f, the file at path, for pictures of w×h pixels
-// (0×0: the size in the file) and measures its speed for a second. A network
-// that is no detector is described too, with the reason in Problem.
+// Inspect plans the network of f, which was read from path, for pictures of w×h
+// pixels (0×0: the size in the file) and measures its speed for a second at most. A
+// network that is no detector is described too, with the reason in Problem.
 func Inspect(ctx context.Context, f *Network, path string, w, h, threads int) (Info, error) {
 	net, err := neural.Load(f.ONNX, path, neural.Opts{Threads: threads, Int8: f.Ranges})
 	if err != nil {
 		return Info{}, err
 	}
-	sight, useless := vision.InspectNetwork(net)
-	if useless == nil && w > 0 {
+	detector, problem := vision.InspectNetwork(net)
+	if problem == nil && w > 0 {
 		net.Close()
 		if net, err = PlanNetwork(f, path, w, h, threads, nil); err != nil {
 			return Info{}, err
 		}
-		if sight, err = vision.InspectNetwork(net); err != nil {
+		if detector, err = vision.InspectNetwork(net); err != nil {
 			return Info{}, err
 		}
 	}
 	defer net.Close()
-	c := describe(net, sight)
+	c := describeNetwork(net, detector)
 	c.File, c.Threads = path, threads
 	c.addFile(f, net.Info())
-	if useless != nil {
-		c.Problem = useless.Error()
+	if problem != nil {
+		c.Problem = problem.Error()
 	}
 	c.MS = medianTime(ctx, net)
 	return c, nil
 }
 
-func describe(net *neural.Net, sight vision.NetworkInfo) Info {
+// describeNetwork returns the facts of a planned network.
+func describeNetwork(net *neural.Net, detector vision.NetworkInfo) Info {
 	info := net.Info()
 	c := Info{
-		Head: sight.Head, Input: [2]int{sight.Width, sight.Height}, MMAC: float64(info.MACs) / 1e6,
+		Head: detector.Head, Input: [2]int{detector.Width, detector.Height}, MMAC: float64(info.MACs) / 1e6,
 		Weights: info.Weights, Memory: info.Arena, Steps: len(info.Steps), Kernels: info.Kernels, Classes: []string{},
 	}
 	for _, name := range net.Inputs() {
@@ -92,7 +94,7 @@ func describe(net *neural.Net, sight vision.NetworkInfo) Info {
 			c.Int8++
 		}
 	}
-	for _, class := range sight.Classes {
+	for _, class := range detector.Classes {
 		c.Classes = append(c.Classes, class.String())
 	}
 	return c
@@ -100,15 +102,15 @@ func describe(net *neural.Net, sight vision.NetworkInfo) Info {
 
 // addFile adds the facts of the file to those of its network.
 func (c *Info) addFile(f *Network, info neural.Info) {
-	c.Bytes, c.SHA256, c.Licence = f.Size, f.Sum, licenceOf(info)
+	c.Bytes, c.SHA256, c.Licence = f.Size, f.Sum, findLicence(info)
 	if f.Sealed {
 		c.Origin = &f.Card
 		c.Licence = f.Licence
 	}
 }
 
-// licenceOf returns the licence in the network's metadata, "" for none.
-func licenceOf(info neural.Info) string {
+// findLicence returns the licence in the network's metadata, "" for none.
+func findLicence(info neural.Info) string {
 	for _, key := range slices.Sorted(maps.Keys(info.Meta)) {
 		if k := strings.ToLower(key); k == "license" || k == "licence" {
 			return strings.Join(strings.Fields(info.Meta[key]), " ")
@@ -117,12 +119,18 @@ func licenceOf(info neural.Info) string {
 	return ""
 }
 
-// medianTime returns the median time of an inference, in milliseconds, measured for a
-// second or fifty runs.
+// measureLimit and maxMeasured bound the measurement of the speed.
+const (
+	measureLimit = time.Second
+	maxMeasured  = 50 // runs
+)
+
+// medianTime returns the median time of an inference, in milliseconds; 0 where ctx
+// ended before the first one. One run before the measurement fills the caches.
 func medianTime(ctx context.Context, net *neural.Net) float64 {
 	net.Run()
 	var ms []float64
-	for begun := time.Now(); len(ms) < 50 && time.Since(begun) < time.Second && ctx.Err() == nil; {
+	for begun := time.Now(); len(ms) < maxMeasured && time.Since(begun) < measureLimit && ctx.Err() == nil; {
 		from := time.Now()
 		net.Run()
 		ms = append(ms, float64(time.Since(from).Microseconds())/1000)
@@ -134,7 +142,7 @@ func medianTime(ctx context.Context, net *neural.Net) float64 {
 	return ms[len(ms)/2]
 }
 
-// Print writes the description as rows of text.
+// Print writes the description as rows of text, for people.
 func (c Info) Print(w io.Writer) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-8s %s\n", name, fmt.Sprintf(format, args...))

@@ -18,7 +18,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -68,42 +67,59 @@ func (d *Opener) OpenFiles(ctx context.Context, what byte) ([]*os.File, error) {
 	return nil, fmt.Errorf("asked for %q, which is nothing", what)
 }
 
-// openCamera dials a network camera, opens a device or a recording, or starts
-// the program that delivers the pictures.
+// openCamera is the switch that opens each kind of source. It returns one
+// descriptor: a connection, a device, a recording, or the output of a program.
 func (d *Opener) openCamera(ctx context.Context) ([]*os.File, error) {
-	switch c := d.camera; c.Kind() {
+	switch src := d.camera.Source.(type) {
 	case config.SceneSource:
 		return nil, errors.New("a scene is not opened")
 	case config.MJPEGSource, config.RTSPSource, config.SnapshotSource:
-		conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", c.HostPort())
-		if err != nil {
-			return nil, err
-		}
-		defer conn.Close()
-		return oneFile(conn.(*net.TCPConn).File())
+		return dialCamera(ctx, d.camera.Address().HostPort)
 	case config.DeviceSource:
-		return oneFile(OpenDevice(c.Source))
-	case config.CSISource, config.CommandSource:
-		words, err := cameraProgram(c)
+		return oneFile(OpenDevice(src.Path))
+	case config.CSISource:
+		words, err := cameraProgram(src)
 		if err != nil {
 			return nil, err
 		}
-		_, out, err := d.startProgram(handover.RequestCamera, words, false)
-		return oneFile(out, err)
+		return d.startCameraProgram(words)
+	case config.CommandSource:
+		return d.startCameraProgram(src.Words)
+	case config.RecordingSource:
+		return oneFile(os.Open(src.Path))
 	}
-	return oneFile(os.Open(d.camera.Source))
+	return nil, fmt.Errorf("camera %s: a source of the kind %T cannot be opened", d.camera.Name, d.camera.Source)
 }
 
-// CheckPermanent returns an error for a camera that can never be opened: stills
-// where kerb run needs a stream. Other faults may pass, so they are none.
+// dialCamera connects to the camera at host:port by TCP.
+func dialCamera(ctx context.Context, address string) ([]*os.File, error) {
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return oneFile(conn.(*net.TCPConn).File())
+}
+
+// startCameraProgram starts a program that writes pictures and returns its
+// standard output.
+func (d *Opener) startCameraProgram(words []string) ([]*os.File, error) {
+	_, out, err := d.startProgram(handover.RequestCamera, words, false)
+	return oneFile(out, err)
+}
+
+// CheckPermanent returns an error for a camera that cannot be opened now or
+// later: a folder or a single picture as the recording. The file may be missing,
+// because its disk may be mounted later.
 func CheckPermanent(c config.Camera) error {
-	if c.Kind() != config.RecordingSource {
+	src, ok := c.Source.(config.RecordingSource)
+	if !ok {
 		return nil
 	}
-	switch info, err := os.Stat(c.Source); {
-	case err != nil: // a recording may be mounted later
-	case info.IsDir(), strings.EqualFold(filepath.Ext(c.Source), ".jpg"), strings.EqualFold(filepath.Ext(c.Source), ".jpeg"):
-		return fmt.Errorf("camera %s: %s: stills are for kerb replay: give a recording or an address", c.Name, c.Source)
+	switch info, err := os.Stat(src.Path); {
+	case err != nil:
+	case info.IsDir(), src.Format == config.StillImage:
+		return fmt.Errorf("camera %s: %s: stills are for kerb replay: give a recording or an address", c.Name, src.Path)
 	}
 	return nil
 }
@@ -145,16 +161,8 @@ func OpenDevice(path string) (*os.File, error) {
 	return f, nil
 }
 
-// cameraProgram returns the command line that delivers the pictures of a command
-// source or of a CSI camera.
-func cameraProgram(c config.Camera) ([]string, error) {
-	if c.Kind() == config.CommandSource {
-		return c.Command, nil
-	}
-	csi, err := config.ParseCSI(c.Source)
-	if err != nil {
-		return nil, err
-	}
+// cameraProgram returns the program that reads a CSI camera, and its arguments.
+func cameraProgram(csi config.CSISource) ([]string, error) {
 	for _, name := range []string{"rpicam-vid", "libcamera-vid"} { // its name before 2023
 		if path, err := exec.LookPath(name); err == nil {
 			return []string{

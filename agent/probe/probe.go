@@ -107,8 +107,8 @@ const dialTimeout = 5 * time.Second
 // once: it dials an address, opens a device or starts a program. For a camera with TLS
 // it also fetches the certificate. A built-in scene is not opened.
 func DialCamera(ctx context.Context, c config.Camera) CameraFacts {
-	f := CameraFacts{Name: c.Name, Source: c.Source}
-	if c.Kind() == config.SceneSource {
+	f := CameraFacts{Name: c.Name, Source: c.Source.String()}
+	if _, scene := c.Source.(config.SceneSource); scene {
 		return f
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -116,7 +116,7 @@ func DialCamera(ctx context.Context, c config.Camera) CameraFacts {
 	d := opener.New(c, policy.ClipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
 	defer d.Close()
 	files, err := d.OpenFiles(ctx, handover.RequestCamera)
-	if err == nil && len(files) == 1 && c.UsesTLS() {
+	if err == nil && len(files) == 1 && c.Address().TLS {
 		f.Certificate, err = readCertificateHash(ctx, files[0])
 	}
 	for _, file := range files {

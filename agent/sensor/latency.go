@@ -6,54 +6,63 @@ import (
 	"time"
 )
 
-// delays are how long something took, in steps of an eighth of a power of two.
-// The past is forgotten by halves, so that they tell of the last few thousand.
-type latencies struct {
-	steps [8 * 24]atomic.Uint32
-	n     atomic.Uint32
+// LatencyHistogram counts durations in logarithmic bins, eight to each power of
+// two. All counts are halved after every 4,096 samples, so that quantiles describe
+// the last few thousand. One goroutine adds; others may read.
+type LatencyHistogram struct {
+	bins [latencyBins]atomic.Uint32
+	n    atomic.Uint32 // samples in all bins
 }
 
-// unit is the finest that is told apart.
-const latencyUnit = 64 * time.Microsecond
+const (
+	// latencyUnit is where the bins become logarithmic: a shorter duration falls
+	// into bins of latencyUnit/8 = 8 µs.
+	latencyUnit = 64 * time.Microsecond
 
-func (d *latencies) addSample(t time.Duration) {
-	d.steps[step(t)].Add(1)
-	if d.n.Add(1) < 1<<12 {
+	latencyBins = 8 * 24 // up to 8 minutes; longer durations fall into the last one
+	halveAfter  = 1 << 12
+)
+
+func (h *LatencyHistogram) addSample(t time.Duration) {
+	h.bins[binOf(t)].Add(1)
+	if h.n.Add(1) < halveAfter {
 		return
 	}
 	left := uint32(0)
-	for i := range d.steps {
-		half := d.steps[i].Load() / 2
-		d.steps[i].Store(half)
+	for i := range h.bins {
+		half := h.bins[i].Load() / 2
+		h.bins[i].Store(half)
 		left += half
 	}
-	d.n.Store(left)
+	h.n.Store(left)
 }
 
-func step(t time.Duration) int {
+// binOf returns the bin of a duration.
+func binOf(t time.Duration) int {
 	v := uint64(max(t, 0) / (latencyUnit / 8))
 	if v < 8 {
 		return int(v)
 	}
 	e := bits.Len64(v) - 4 // v>>e is 8–15
-	return min(8*e+int(v>>e), 8*24-1)
+	return min(8*e+int(v>>e), latencyBins-1)
 }
 
-// at is the delay within which so many of all were, 0 to 1; 0 if there are none.
-func (d *latencies) Quantile(part float64) time.Duration {
-	want := uint32(part * float64(d.n.Load()))
-	for i := range d.steps {
-		n := d.steps[i].Load()
+// Quantile returns the p-quantile, p from 0 to 1, rounded down to the start of its
+// bin: up to an eighth too short. It returns 0 without samples.
+func (h *LatencyHistogram) Quantile(p float64) time.Duration {
+	want := uint32(p * float64(h.n.Load()))
+	for i := range h.bins {
+		n := h.bins[i].Load()
 		if n > want {
-			return begin(i)
+			return binStart(i)
 		}
 		want -= n
 	}
 	return 0
 }
 
-// begin is the least of a step.
-func begin(i int) time.Duration {
+// binStart returns the shortest duration of bin i.
+func binStart(i int) time.Duration {
 	if i < 16 {
 		return time.Duration(i) * latencyUnit / 8
 	}

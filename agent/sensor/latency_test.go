@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-func TestDelaysAreToldWithinAnEighth(t *testing.T) {
+func TestALatencyIsExactToAnEighth(t *testing.T) {
 	for want := 20 * time.Microsecond; want < time.Minute; want = want*5/4 + 1 {
-		var d latencies
+		var d LatencyHistogram
 		d.addSample(want)
 		if got := d.Quantile(0.5); got > want || float64(got) < 0.86*float64(want)-float64(latencyUnit) {
 			t.Errorf("%s is called %s", want, got)
 		}
 	}
-	var d latencies
+	var d LatencyHistogram
 	for i := range 100000 {
 		d.addSample(time.Duration(i%100) * time.Millisecond)
 	}

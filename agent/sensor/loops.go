@@ -17,54 +17,61 @@ import (
 	"kerb/counting/loop"
 )
 
-// loops are the inductive loops of a site with their counter and their open
-// windows. The counter runs on the edges' own clock, CLOCK_MONOTONIC.
-type loops struct {
-	conf  config.Loops
-	clock clock.Clock
-	fault func(loop.Event) // told at a window's end of the faults that began or ended in it
-	log   *slog.Logger
-	open  func() (source.Edges, error)
+// Loops is the Sensor of the inductive loops of a site. Its counter runs on the
+// clock of the edges, CLOCK_MONOTONIC, which stops while the machine is suspended;
+// the clock of the windows does not.
+type Loops struct {
+	conf    config.Loops
+	clock   clock.Clock
+	onFault func(loop.Event) // called at the end of a window for each fault that began or ended in it
+	log     *slog.Logger
+	open    func() (source.Edges, error)
 
-	mu     sync.Mutex
-	cutAt  time.Duration    // where the open window shall end, on the edges' clock; 0: not yet
-	closed chan []part      // its pieces, when the counter has got there
-	parts  []part           // of the open window, from counters that were lost
-	alive  bool             // there is a counter
-	reason counting.Reason  // why there is none, or will be none
-	faults []loop.Event     // of the open window, not told yet
-	total  map[string]int64 // passages per stream since the start, for a summary
+	mu        sync.Mutex
+	windowEnd time.Duration    // of the open window, on the edges' clock; 0: not requested yet
+	closed    chan []part      // gets the parts of the window once the counter is past windowEnd
+	parts     []part           // of the open window, from counters whose source was lost
+	counting  bool             // there is a counter
+	reason    counting.Reason  // of time without a counter
+	faults    []loop.Event     // of the open window, not reported yet
+	total     map[string]int64 // passages per stream since the start, for the summary of a demo
 }
 
-// part is what one counter saw of one lane in one window.
+// part is the share of one counter in one window of a lane.
 type part struct {
 	counting.Tally
 	faults loop.Fault
 }
 
-func NewLoops(conf config.Loops, clk clock.Clock, fault func(loop.Event), log *slog.Logger) *loops {
-	l := &loops{conf: conf, clock: clk, fault: fault, log: log, reason: counting.ReasonStarting, closed: make(chan []part, 1), total: map[string]int64{}}
+// NewLoops returns the Sensor of the site's loops. fault is called at the end of a
+// window, not earlier, for each fault of a lane or a line that began or ended in it.
+func NewLoops(conf config.Loops, clk clock.Clock, fault func(loop.Event), log *slog.Logger) *Loops {
+	l := &Loops{
+		conf: conf, clock: clk, onFault: fault, log: log,
+		reason: counting.ReasonStarting, closed: make(chan []part, 1), total: map[string]int64{},
+	}
 	l.open = func() (source.Edges, error) { return source.OpenLoops(conf) }
 	return l
 }
 
-func (l *loops) Streams() []counting.Stream { return l.conf.Streams() }
+// Streams returns one stream for each lane.
+func (l *Loops) Streams() []counting.Stream { return l.conf.Streams() }
 
-// run counts until the context ends. Lines that fail are opened afresh.
-func (l *loops) Run(ctx context.Context) {
-	for again := new(retry); ctx.Err() == nil; again.sleep(ctx) {
+// Run counts until ctx ends. It opens lines that fail again, after a back-off.
+func (l *Loops) Run(ctx context.Context) {
+	for b := new(backoff); ctx.Err() == nil; b.wait(ctx) {
 		begun := time.Now()
 		err := l.countUntilLost(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		again.delayAfter(err, time.Since(begun), false)
-		again.logLoss(l.log, "loops lost", err, time.Now())
+		b.delayAfter(err, time.Since(begun), false)
+		b.logLoss(l.log, "loops lost", err, time.Now())
 	}
 }
 
-// countUntilLost opens the lines and counts until they fail or the context ends.
-func (l *loops) countUntilLost(ctx context.Context) error {
+// countUntilLost opens the lines and counts until they fail or ctx ends.
+func (l *Loops) countUntilLost(ctx context.Context) error {
 	src, err := l.open()
 	if err != nil {
 		l.MarkLost(counting.ReasonLoopsLost)
@@ -76,17 +83,17 @@ func (l *loops) countUntilLost(ctx context.Context) error {
 		return err
 	}
 	l.mu.Lock()
-	l.alive = true
+	l.counting = true
 	l.mu.Unlock()
 	l.log.Info("loops open", "lanes", len(l.conf.Lanes))
 	for {
 		l.mu.Lock()
-		if l.cutAt > 0 {
-			c.SetWindowEnd(l.cutAt)
+		if l.windowEnd > 0 {
+			c.SetWindowEnd(l.windowEnd)
 		}
 		l.mu.Unlock()
 		step, err := c.CountBatch(ctx)
-		l.noteStep(step)
+		l.addBatch(step)
 		if err != nil {
 			l.closeCounter(c, err)
 			return err
@@ -94,12 +101,13 @@ func (l *loops) countUntilLost(ctx context.Context) error {
 	}
 }
 
-// note takes over what a step brought.
-func (l *loops) noteStep(step loop.BatchResult) {
+// addBatch adds the result of one batch of edges.
+func (l *Loops) addBatch(step loop.BatchResult) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range step.Events {
-		// What a single vehicle does is nobody's event: only faults leave.
+		// Slow and Standing are about a single vehicle: only faults of the equipment
+		// are reported.
 		if e.Fault != loop.Slow && e.Fault != loop.Standing {
 			l.faults = append(l.faults, e)
 		}
@@ -108,29 +116,29 @@ func (l *loops) noteStep(step loop.BatchResult) {
 		l.total[p.Stream]++
 	}
 	if len(step.Windows) > 0 {
-		l.handOver(step.Windows)
+		l.handOverParts(step.Windows)
 	}
 }
 
-// reportFaults hands on the faults of a window when it ends, not before: a line that
-// is no longer silent, told at once, would tell when one vehicle passed.
-func (l *loops) reportFaults() {
+// reportFaults reports the faults of a window when it ends, not before: the time at
+// which a silent line has an edge again is the time at which one vehicle passed.
+func (l *Loops) reportFaults() {
 	l.mu.Lock()
 	faults := l.faults
 	l.faults = nil
 	l.mu.Unlock()
 	for _, e := range faults {
 		l.log.Warn("loop fault", "stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On)
-		l.fault(e)
+		l.onFault(e)
 	}
 }
 
-// closeCounter keeps what the counter saw of the open window before its source was
-// lost. A window that is waited for gets it at once.
-func (l *loops) closeCounter(c *loop.Counter, err error) {
+// closeCounter keeps the counter's part of the open window after its source was lost
+// with err. Where CloseWindow waits for that window, it gets the part at once.
+func (l *Loops) closeCounter(c *loop.Counter, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.alive = false
+	l.counting = false
 	switch {
 	case errors.Is(err, io.EOF):
 		l.reason = counting.ReasonEnded
@@ -140,69 +148,81 @@ func (l *loops) closeCounter(c *loop.Counter, err error) {
 	for _, w := range c.CloseWindows() {
 		l.parts = append(l.parts, part{w.ToTally(), w.Faults})
 	}
-	if l.cutAt > 0 {
-		l.handOver(nil)
+	if l.windowEnd > 0 {
+		l.handOverParts(nil)
 	}
 }
 
-// handOver gives the closed window to whoever waits for it in end.
-func (l *loops) handOver(ws []loop.Window) {
+// handOverParts sends the parts of the closed window to CloseWindow. The lock must
+// be held.
+func (l *Loops) handOverParts(ws []loop.Window) {
 	for _, w := range ws {
 		l.parts = append(l.parts, part{w.ToTally(), w.Faults})
 	}
 	l.closed <- l.parts
-	l.parts, l.cutAt = nil, 0
+	l.parts, l.windowEnd = nil, 0
 }
 
-func (l *loops) MarkLost(reason counting.Reason) {
+// MarkLost sets the reason of the time without a counter.
+func (l *Loops) MarkLost(reason counting.Reason) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reason = reason
 }
 
-// patience is how long a window's end waits for the counter to get there: the
-// driver looks up four times a second.
-const patience = 3 * time.Second
+// counterTimeout is how long CloseWindow waits for the counter to pass the end of
+// the window. The driver returns at least every 250 ms (loop.MaxWait).
+const counterTimeout = 3 * time.Second
 
-// end closes the window of every lane at mono, and waits for the counter,
-// which is behind by as long as edges may still come in.
-func (l *loops) CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
+// CloseWindow closes the window of every lane at mono. It waits for the counter,
+// which is behind by the time in which edges may still arrive; after counterTimeout
+// the windows are gaps with the reason stalled.
+func (l *Loops) CloseWindow(mono time.Duration, start, end time.Time, whole time.Duration) []counting.Tally {
 	r := l.clock.ReadAll()
 	l.mu.Lock()
 	select {
-	case <-l.closed: // of a window that was not waited for any longer
+	case <-l.closed: // of an earlier window, after its counterTimeout
 	default:
 	}
-	if l.alive {
-		l.cutAt = max(mono-(r.Mono-r.Awake), 1)
+	if l.counting {
+		l.windowEnd = max(mono-(r.Mono-r.Awake), 1)
 	} else {
-		l.handOver(nil)
+		l.handOverParts(nil)
 	}
 	reason := l.reason
 	l.mu.Unlock()
 	var parts []part
 	select {
 	case parts = <-l.closed:
-	case <-time.After(patience):
+	case <-time.After(counterTimeout):
 		l.mu.Lock()
-		l.cutAt, reason = 0, counting.ReasonStalled
+		l.windowEnd, reason = 0, counting.ReasonStalled
 		l.mu.Unlock()
 	}
 	l.reportFaults()
 	var tallies []counting.Tally
 	for _, s := range l.Streams() {
-		tallies = append(tallies, merge(s, parts, reason, mono, start, end, whole))
+		tallies = append(tallies, mergeParts(s, parts, reason, mono, start, end, whole))
 	}
 	l.mu.Lock()
-	if l.alive && l.reason == counting.ReasonStarting {
+	if l.counting && l.reason == counting.ReasonStarting {
 		l.reason = counting.ReasonLoopsLost
 	}
 	l.mu.Unlock()
 	return tallies
 }
 
-// merge makes one window of a stream of what one or more counters saw of it.
-func merge(s counting.Stream, parts []part, reason counting.Reason, mono time.Duration, start, end time.Time, whole time.Duration) counting.Tally {
+// A window may lack 1 % of its time, and at least 250 ms (one return of the driver),
+// and is whole all the same. Chosen by hand.
+const (
+	maxMissingShare = 100
+	minMissing      = 250 * time.Millisecond
+)
+
+// mergeParts adds the parts of one or more counters up to one window of stream s. A
+// window without observed time is a gap; one that lacks too much of whole is partial.
+// Its reason is that of its worst part, or else the argument reason.
+func mergeParts(s counting.Stream, parts []part, reason counting.Reason, mono time.Duration, start, end time.Time, whole time.Duration) counting.Tally {
 	t := counting.Tally{Stream: s.ID, Kind: s.Kind, Mono: mono, Start: start.UTC(), End: end.UTC()}
 	for _, c := range s.Classes {
 		t.Counted[c] = true
@@ -225,7 +245,7 @@ func merge(s counting.Stream, parts []part, reason counting.Reason, mono time.Du
 	switch missing := whole - t.Observed; {
 	case t.Observed <= 0:
 		t.Quality = counting.Gap
-	case t.Quality == counting.OK && missing > max(whole/100, 250*time.Millisecond):
+	case t.Quality == counting.OK && missing > max(whole/maxMissingShare, minMissing):
 		t.Quality = counting.Partial
 	}
 	if t.Quality != counting.OK && t.Reason == counting.NoReason {
@@ -234,13 +254,15 @@ func merge(s counting.Stream, parts []part, reason counting.Reason, mono time.Du
 	return t
 }
 
-// wallTime is the local time at a time of the edges' clock.
-func (l *loops) wallTime(at time.Duration) time.Time {
+// wallTime returns the local wall time at a time of the edges' clock.
+func (l *Loops) wallTime(at time.Duration) time.Time {
 	r := l.clock.ReadAll()
 	return r.Wall.Add(at - r.Awake).Local()
 }
 
-func (l *loops) String() string {
+// String returns the passages of each stream since the start, for the summary of a
+// demo.
+func (l *Loops) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	names := make([]string, 0, len(l.total))

@@ -18,15 +18,15 @@ import (
 	"kerb/counting/loop"
 )
 
-// feel is sense for the inductive loops. Their lines are requested before the
-// walls stand, and only in the policy's hours: a process that finds them closed
-// waits and ends when they open, so that a fresh one requests the lines. It
-// ends, too, when the lines are gone.
+// RunLoops is the process kerb sense without a name. It requests the lines of the
+// loops before it raises the walls, and only in the policy's hours: a process that
+// starts outside of them ends when they begin, so that a new process requests the
+// lines. It ends, too, when the lines are lost or standard input ends.
 func RunLoops(ctx context.Context, site *config.Site, pol *policy.Policy, log *slog.Logger) error {
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	hours := NewSchedule(pol, nil, clk.ReadAll)
-	l := NewLoops(site.Loops, clk, sendFaults(site.Loops), log)
-	open := hours.Closed() == counting.NoReason
+	l := NewLoops(site.Loops, clk, sendLoopFaults(site.Loops), log)
+	open := hours.closedReason() == counting.NoReason
 	if open {
 		src, err := source.OpenLoops(site.Loops)
 		if err != nil {
@@ -39,37 +39,41 @@ func RunLoops(ctx context.Context, site *config.Site, pol *policy.Policy, log *s
 	}
 	ended := make(chan error, 2)
 	go func() { ended <- countInHours(ctx, l, hours, open) }()
-	go func() { ended <- ServeWindows(os.Stdin, os.Stdout, l, pol.Window(), func(bool) {}) }()
+	go func() { ended <- serveWindows(os.Stdin, os.Stdout, l, pol.Window(), func(bool) {}) }()
 	go child.SendHeartbeats(log, func() bool { return false }, func() *ipc.Heartbeat { return &ipc.Heartbeat{Delivering: open} })
 	return <-ended
 }
 
-// countInHours counts until the hours end, and then waits for them to begin again.
-func countInHours(ctx context.Context, l *loops, hours Schedule, open bool) error {
+// countInHours counts until the hours end, and returns an error when they begin
+// again. open says that the lines were requested.
+func countInHours(ctx context.Context, l *Loops, hours Schedule, open bool) error {
 	if open {
 		once := singleRun{l, nil}
 		hours.runOpenHours(ctx, &once)
-		if hours.Closed() == counting.NoReason {
+		if hours.closedReason() == counting.NoReason {
 			return errors.Join(errors.New("loops lost"), once.err)
 		}
 	}
-	for why := hours.Closed(); why != counting.NoReason; why = hours.Closed() {
+	for why := hours.closedReason(); why != counting.NoReason; why = hours.closedReason() {
 		l.MarkLost(why)
-		hours.wait(ctx)
+		hours.waitInterval(ctx)
 	}
 	return errors.New("the hours begin: requesting the lines")
 }
 
-// singleRun is the loops for as long as their lines are there: not opened again.
+// singleRun is a Loops whose Run ends when the lines are lost, because lines cannot
+// be requested behind the walls.
 type singleRun struct {
-	*loops
+	*Loops
 	err error
 }
 
+// Run counts until the lines are lost or ctx ends.
 func (s *singleRun) Run(ctx context.Context) { s.err = s.countUntilLost(ctx) }
 
-// sendFaults tells the supervisor of a fault, in numbers.
-func sendFaults(conf config.Loops) func(loop.Event) {
+// sendLoopFaults returns a function that writes a fault as a record. The record
+// numbers stream and line by their place in site.toml.
+func sendLoopFaults(conf config.Loops) func(loop.Event) {
 	streams := conf.Streams()
 	return func(e loop.Event) {
 		f := &ipc.LoopFault{FaultBit: uint16(e.Fault), On: e.On, Count: e.N}
@@ -79,6 +83,6 @@ func sendFaults(conf config.Loops) func(loop.Event) {
 			}
 		}
 		f.Line = uint16(max(slices.IndexFunc(conf.Lines, func(l config.LoopLine) bool { return l.Name == e.Line }), 0))
-		_ = ipc.WriteRecord(os.Stdout, f) // a supervisor that is gone says so on standard input
+		_ = ipc.WriteRecord(os.Stdout, f) // a supervisor that is gone is noticed on standard input
 	}
 }

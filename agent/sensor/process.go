@@ -22,21 +22,23 @@ import (
 	"kerb/counting"
 )
 
-// senseMemory is how much the process may still grow by once it is caged. A
-// picture costs a few megabytes; a bomb meets this bound.
+// MaxGrowth bounds the address space, in bytes, that a sensing process may add to
+// its own once its walls stand (RLIMIT_AS). A picture takes a few megabytes; a
+// decompression bomb meets this bound. Chosen by hand.
 const MaxGrowth = 768 << 20
 
-// cageOf is what a process that sees this camera is held by.
-func CameraRole(c config.Camera) cage.SenseRole {
+// cameraRole returns the walls of a process that reads this camera. Those of a V4L2
+// device allow its ioctls.
+func cameraRole(c config.Camera) cage.SenseRole {
 	role := cage.Sense().Handover().Memory(MaxGrowth)
-	if c.Kind() == config.DeviceSource {
+	if _, ok := c.Source.(config.DeviceSource); ok {
 		role = role.Video()
 	}
 	return role
 }
 
-// whileAimed closes a camera that somebody aims.
-func PauseWhileAimed(aimed *atomic.Bool, closed func() counting.Reason) func() counting.Reason {
+// pauseWhileAimed returns closed, but with the reason aiming while aimed is set.
+func pauseWhileAimed(aimed *atomic.Bool, closed func() counting.Reason) func() counting.Reason {
 	return func() counting.Reason {
 		if aimed.Load() {
 			return counting.ReasonAiming
@@ -45,6 +47,7 @@ func PauseWhileAimed(aimed *atomic.Bool, closed func() counting.Reason) func() c
 	}
 }
 
+// findCamera returns the camera of that name.
 func findCamera(site *config.Site, name string) (config.Camera, bool) {
 	for _, c := range site.Cameras {
 		if c.Name == name {
@@ -54,9 +57,10 @@ func findCamera(site *config.Site, name string) (config.Camera, bool) {
 	return config.Camera{}, false
 }
 
-// answer closes windows and pauses when it is told to, until nobody tells any
-// more.
-func ServeWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pause func(bool)) error {
+// serveWindows reads requests from in until its end. On CloseWindow it closes the
+// windows of s, each of length whole, and writes their tallies to out; on Pause it
+// calls pause. Every other record is an error.
+func serveWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pause func(bool)) error {
 	for {
 		m, err := ipc.ReadRecord(in)
 		if errors.Is(err, io.EOF) {
@@ -84,12 +88,13 @@ func ServeWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pa
 	}
 }
 
-// handoverFD is the descriptor at which a child finds its end of the handover.
+// handoverFD is the descriptor of a child's end of the handover: the first one
+// after standard error.
 const handoverFD = 3
 
-// newCagedCamera returns the camera of that name as its own process needs it:
-// descriptors come over the handover, and the secrets and the network's file are
-// read now, because the walls allow no file later.
+// newCagedCamera returns the camera of that name for its own process: descriptors
+// come over the handover, and the secrets and the network's file are read now,
+// because the walls allow no file later.
 func newCagedCamera(site *config.Site, name string, pol *policy.Policy, log *slog.Logger) (*Camera, error) {
 	conf, ok := findCamera(site, name)
 	if !ok {
@@ -100,40 +105,42 @@ func newCagedCamera(site *config.Site, name string, pol *policy.Policy, log *slo
 		return nil, err
 	}
 	c := New(conf, pol, conn, clock.SinceBoot, log)
-	if err := c.KeepSecrets(); err != nil {
+	if err := c.keepSecrets(); err != nil {
 		return nil, err
 	}
 	if conf.Model != "" {
-		if c.Model, err = model.ReadCameraNetwork(conf); err != nil {
+		if c.network, err = model.ReadCameraNetwork(conf); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
 }
 
-// RunCamera is the process kerb sense NAME. It raises the walls, then counts
-// the camera and answers the supervisor until standard input ends.
+// RunCamera is the process kerb sense NAME. It raises the walls, then counts in the
+// hours of the camera and serves the supervisor until standard input ends. The error
+// is a child.RefusedError where a wall does not hold and the site is strict.
 func RunCamera(ctx context.Context, site *config.Site, name string, pol *policy.Policy, log *slog.Logger) error {
 	c, err := newCagedCamera(site, name, pol, log)
 	if err != nil {
 		return err
 	}
-	if _, err := child.RaiseWalls(CameraRole(c.Config), site.Device.Strict, c.log); err != nil {
+	if _, err := child.RaiseWalls(cameraRole(c.Config), site.Device.Strict, c.log); err != nil {
 		return err
 	}
-	c.View.OnChange = SendCameraFaults(os.Stdout)
+	c.View.OnChange = sendCameraFaults(os.Stdout)
 	hours := NewSchedule(pol, c.Config.Hours, clock.Clock{Floor: site.Device.ClockFloor}.ReadAll)
 	var aimed atomic.Bool
-	hours.Closed = PauseWhileAimed(&aimed, hours.Closed)
+	hours.closedReason = pauseWhileAimed(&aimed, hours.closedReason)
 	go hours.Run(ctx, c)
-	go child.SendHeartbeats(c.log, c.Stalled, c.heartbeat)
-	return ServeWindows(os.Stdin, os.Stdout, c, pol.Window(), func(on bool) {
-		c.View.Forget.Store(true)
+	go child.SendHeartbeats(c.log, c.stalled, c.buildHeartbeat)
+	return serveWindows(os.Stdin, os.Stdout, c, pol.Window(), func(on bool) {
+		c.View.resetAtOpening.Store(true)
 		aimed.Store(on)
 	})
 }
 
-func (c *Camera) heartbeat() *ipc.Heartbeat {
+// buildHeartbeat returns the counts since the start as a record.
+func (c *Camera) buildHeartbeat() *ipc.Heartbeat {
 	return &ipc.Heartbeat{
 		Pictures: uint64(c.Pictures.Load()), Undecoded: uint64(c.Bad.Load()),
 		Crossings: uint64(c.Crossings.Load()), Delivering: c.Watching.Load(), Detection: c.Detection(),
@@ -142,25 +149,25 @@ func (c *Camera) heartbeat() *ipc.Heartbeat {
 	}
 }
 
-// RunSketch is the process kerb sketch NAME, which reads a camera while it is
-// aimed. It works within the walls of kerb sense: layouts arrive on standard
-// input, and silhouettes and counts leave on standard output, both as records of
-// fixed size.
+// RunSketch is the process kerb sketch NAME, which reads a camera while it is aimed.
+// It has the walls of kerb sense. Layouts arrive on standard input; reports with
+// silhouettes and counts leave on standard output: both are records of package
+// aim/record, of fixed size. It ends when standard input ends.
 func RunSketch(ctx context.Context, site *config.Site, name string, pol *policy.Policy, log *slog.Logger) error {
 	c, err := newCagedCamera(site, name, pol, log)
 	if err != nil {
 		return err
 	}
-	report, err := CameraRole(c.Config).Apply()
+	report, err := cameraRole(c.Config).Apply()
 	if err != nil {
 		return err
 	}
 	if err := report.Strict(); err != nil && site.Device.Strict {
 		return child.RefusedError(err.Error())
 	}
-	s := &Sketcher{Sensor: c, Pen: record.NewWriter(os.Stdout), Log: log}
+	s := &sketcher{camera: c, out: record.NewWriter(os.Stdout), log: log}
 	gone := make(chan error, 1)
-	go func() { gone <- s.ReadLayouts() }()
-	go s.Run(ctx)
+	go func() { gone <- s.readLayouts() }()
+	go s.run(ctx)
 	return <-gone
 }

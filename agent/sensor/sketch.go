@@ -17,25 +17,27 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// minReportInterval is the least time between two reports.
+// minReportInterval is the least time between two reports, so that the page gets at
+// most ten a second. Chosen by hand.
 const minReportInterval = 95 * time.Millisecond
 
-// artist counts over the newest layout and reports.
-type Sketcher struct {
-	Sensor *Camera
-	Pen    *record.Writer
-	Log    *slog.Logger
-	layout atomic.Pointer[record.Layout]
+// sketcher counts over the newest layout of the aiming page, and writes reports.
+type sketcher struct {
+	camera *Camera
+	out    *record.Writer
+	log    *slog.Logger
+	layout atomic.Pointer[record.Layout] // nil: none has arrived yet
 
-	sketcher vision.Sketcher
-	view     health.Monitor
-	report   record.Report
-	sent     time.Duration
-	masks    [record.MaxMasks]record.Area
+	// Of the goroutine of run.
+	silhouettes vision.Sketcher
+	monitor     health.Monitor
+	report      record.Report
+	sent        time.Duration                // when the last report was written, on the camera's clock
+	masks       [record.MaxMasks]record.Area // of the layout before
 }
 
-// listen takes layouts until nobody sends any more.
-func (a *Sketcher) ReadLayouts() error {
+// readLayouts stores each layout from standard input until its end.
+func (a *sketcher) readLayouts() error {
 	for {
 		l, err := record.ReadLayout(os.Stdin)
 		if err != nil {
@@ -45,15 +47,16 @@ func (a *Sketcher) ReadLayouts() error {
 	}
 }
 
-// work opens the camera again and again. It begins with the first layout.
-func (a *Sketcher) Run(ctx context.Context) {
-	for again := new(retry); ; {
-		wait := minRetryDelay
+// run opens the camera, again and again, once the first layout has arrived. It does
+// not end: the process does.
+func (a *sketcher) run(ctx context.Context) {
+	for b := new(backoff); ; {
+		wait := minReopenDelay
 		if a.layout.Load() != nil {
 			begun := time.Now()
 			err := a.sketchUntilLost(ctx)
-			wait = again.delayAfter(err, time.Since(begun), a.report.Watching)
-			again.logLoss(a.Log, "camera lost", err, time.Now())
+			wait = b.delayAfter(err, time.Since(begun), a.report.Watching)
+			b.logLoss(a.log, "camera lost", err, time.Now())
 			a.report.Watching = false
 			a.sendReport()
 		}
@@ -61,8 +64,9 @@ func (a *Sketcher) Run(ctx context.Context) {
 	}
 }
 
-func (a *Sketcher) sketchUntilLost(ctx context.Context) error {
-	s := a.Sensor
+// sketchUntilLost opens the camera and sketches until it fails or ctx ends.
+func (a *sketcher) sketchUntilLost(ctx context.Context) error {
+	s := a.camera
 	src, err := s.Open(ctx)
 	if err != nil {
 		return err
@@ -72,10 +76,10 @@ func (a *Sketcher) sketchUntilLost(ctx context.Context) error {
 		src = &source.RateLimiter{Pictures: src, Interval: d}
 	}
 	w, h := src.Size()
-	o := s.visionOpts(w, h)
-	o.Sketcher = &a.sketcher
+	o := s.buildVisionOpts(w, h)
+	o.Sketcher = &a.silhouettes
 	if !s.Config.Polled() {
-		o.Health = &a.view
+		o.Health = &a.monitor
 	}
 	arena := new(cage.Vault)
 	defer arena.Close()
@@ -92,8 +96,8 @@ func (a *Sketcher) sketchUntilLost(ctx context.Context) error {
 	}
 }
 
-// sketchLayout counts over one layout until there is another one.
-func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o vision.Opts, l *record.Layout) error {
+// sketchLayout counts over layout l until a newer one arrives.
+func (a *sketcher) sketchLayout(ctx context.Context, src source.Pictures, o vision.Opts, l *record.Layout) error {
 	a.applyLayout(&o, l)
 	arena := new(cage.Vault)
 	defer arena.Close()
@@ -115,8 +119,8 @@ func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o visi
 		}
 		a.report.Pictures++
 		a.report.Watching, a.report.Fault = true, uint8(step.Health)
-		a.addStep(step)
-		if now := a.Sensor.now(); now-a.sent >= minReportInterval {
+		a.addToReport(step)
+		if now := a.camera.now(); now-a.sent >= minReportInterval {
 			c.DrawSketch(&a.report.Sketch)
 			a.sent = now
 			if err := a.sendReport(); err != nil {
@@ -127,9 +131,10 @@ func (a *Sketcher) sketchLayout(ctx context.Context, src source.Pictures, o visi
 	return nil
 }
 
-// applyLayout puts the layout in the place of the file's lines. Streams are named by
-// their places.
-func (a *Sketcher) applyLayout(o *vision.Opts, l *record.Layout) {
+// applyLayout replaces the lines, zones, masks and heights of site.toml by those of
+// the layout. Streams are named by their index in it. Without following, lines cannot
+// be counted and are left out.
+func (a *sketcher) applyLayout(o *vision.Opts, l *record.Layout) {
 	o.Lines, o.Zones, o.Heights = nil, nil, nil
 	if o.FollowMax > 0 {
 		for i, s := range l.Lines[:l.NLines] {
@@ -141,7 +146,7 @@ func (a *Sketcher) applyLayout(o *vision.Opts, l *record.Layout) {
 	for i, z := range l.Zones[:l.NZones] {
 		o.Zones = append(o.Zones, counting.Zone{ID: streamID(i), Polygon: z.Polygon()})
 	}
-	o.Masks = a.Sensor.policy.CameraMasks(a.Sensor.Config.Name)
+	o.Masks = a.camera.policy.CameraMasks(a.camera.Config.Name)
 	for _, m := range l.Masks[:l.NMasks] {
 		o.Masks = append(o.Masks, m.Polygon())
 	}
@@ -152,16 +157,18 @@ func (a *Sketcher) applyLayout(o *vision.Opts, l *record.Layout) {
 	}
 	if a.masks != l.Masks {
 		a.masks = l.Masks
-		a.sketcher = vision.Sketcher{} // what a mask covered until now is forgotten
-		a.view.ResetReference()
+		a.silhouettes = vision.Sketcher{} // its blocks may show what a new mask covers
+		a.monitor.ResetReference()
 	}
-	if a.view.CurrentFault() == counting.ViewMoved { // somebody draws over what is to be seen now
-		a.view.ResetReference()
+	if a.monitor.CurrentFault() == counting.ViewMoved { // the layout was drawn over the present view
+		a.monitor.ResetReference()
 	}
 }
 
+// streamID is the stream's name in a layout: its index, two digits.
 func streamID(i int) string { return fmt.Sprintf("%02d", i) }
 
+// streamIndex is the index in the name of a stream.
 func streamIndex(id string) (i uint8) {
 	for _, c := range []byte(id) {
 		i = 10*i + c - '0'
@@ -169,8 +176,9 @@ func streamIndex(id string) (i uint8) {
 	return i
 }
 
-// note keeps what a step told for the next report.
-func (a *Sketcher) addStep(step vision.Step) {
+// addToReport adds the crossings of a step to the next report and sets the numbers
+// in its zones.
+func (a *sketcher) addToReport(step vision.Step) {
 	for _, x := range step.Crossings {
 		if int(a.report.NCrossings) < len(a.report.Crossings) {
 			a.report.Crossings[a.report.NCrossings] = record.Crossing{Line: streamIndex(x.Stream), Class: uint8(x.Class), Dir: uint8(x.Dir)}
@@ -184,8 +192,9 @@ func (a *Sketcher) addStep(step vision.Step) {
 	}
 }
 
-func (a *Sketcher) sendReport() error {
-	err := a.Pen.WriteRecord(&a.report)
+// sendReport writes the report.
+func (a *sketcher) sendReport() error {
+	err := a.out.WriteRecord(&a.report)
 	a.report.NCrossings = 0
 	return err
 }

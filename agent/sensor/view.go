@@ -11,13 +11,16 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// A view is how well a camera sees: what its watch says, and what of that is
-// not told yet.
+// View keeps the current fault of a camera's view, such as a covered lens, and the
+// changes of the open window that are not reported yet.
 type View struct {
-	Watch    health.Monitor // of the goroutine that counts
-	is       atomic.Uint32  // the latest verdict
-	Forget   atomic.Bool    // somebody aims: the next view is the right one
+	// OnChange is called at the end of a window for each fault that began or ended
+	// in it. Set it before the camera runs.
 	OnChange func(f counting.ViewFault, on bool)
+
+	monitor        health.Monitor // of the goroutine that counts
+	current        atomic.Uint32  // the fault of the latest picture
+	resetAtOpening atomic.Bool    // the camera is being aimed: its next view is the reference
 
 	mu      sync.Mutex
 	changes []viewChange // of the open window
@@ -29,13 +32,14 @@ type viewChange struct {
 	on    bool
 }
 
-// maxTurns bounds what one window tells of a camera that cannot make up its
-// mind. The last one is always told.
+// maxViewChanges bounds the changes that one window reports of a camera whose fault
+// flaps. The newest are kept, so that the last state is always reported. Chosen by
+// hand.
 const maxViewChanges = 16
 
-// note takes the verdict of one picture.
-func (v *View) setFault(now counting.ViewFault, log *slog.Logger) {
-	was := counting.ViewFault(v.is.Swap(uint32(now)))
+// updateFault sets the fault of the latest picture and records a change.
+func (v *View) updateFault(now counting.ViewFault, log *slog.Logger) {
+	was := counting.ViewFault(v.current.Swap(uint32(now)))
 	if was == now {
 		return
 	}
@@ -56,8 +60,8 @@ func (v *View) setFault(now counting.ViewFault, log *slog.Logger) {
 	}
 }
 
-// close tells what began and ended in a window, when it ends and not before:
-// what hides a lens for a moment may be one lorry.
+// reportChanges reports the changes of a window when it ends, not before: a lens
+// that is covered for a moment may show when one lorry passed.
 func (v *View) reportChanges() {
 	v.mu.Lock()
 	changes := v.changes
@@ -68,21 +72,21 @@ func (v *View) reportChanges() {
 	}
 }
 
-// now is the latest verdict.
-func (v *View) Fault() counting.ViewFault { return counting.ViewFault(v.is.Load()) }
+// Fault returns the fault of the latest picture.
+func (v *View) Fault() counting.ViewFault { return counting.ViewFault(v.current.Load()) }
 
-// fresh is the watch of a camera that is opened: the one that it had, unless
-// somebody aimed it meanwhile.
-func (v *View) watchForOpening() *health.Monitor {
-	if v.Forget.Swap(false) {
-		v.Watch.ResetReference()
+// monitorForOpening returns the health monitor of a camera that is opened. It keeps
+// its reference picture, unless the camera was aimed since the last opening.
+func (v *View) monitorForOpening() *health.Monitor {
+	if v.resetAtOpening.Swap(false) {
+		v.monitor.ResetReference()
 	}
-	return &v.Watch
+	return &v.monitor
 }
 
-// sendView tells the supervisor of it, in numbers.
-func SendCameraFaults(out io.Writer) func(counting.ViewFault, bool) {
+// sendCameraFaults returns an OnChange that writes each change as a record.
+func sendCameraFaults(out io.Writer) func(counting.ViewFault, bool) {
 	return func(f counting.ViewFault, on bool) {
-		_ = ipc.WriteRecord(out, &ipc.CameraFault{Fault: uint8(f), On: on}) // a supervisor that is gone says so on standard input
+		_ = ipc.WriteRecord(out, &ipc.CameraFault{Fault: uint8(f), On: on}) // a supervisor that is gone is noticed on standard input
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// While a fault holds nothing is counted and the window says why; afterwards it
-// goes on. What is told is told when the window ends.
+// While a fault holds, counting pauses and the window has its reason; afterwards
+// counting goes on. Faults are reported when the window ends.
 func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 	c := config.Camera{Name: "north", Lines: []config.Line{{Line: counting.Line{ID: "kerb"}, Classes: []counting.Class{counting.Person}}}}
 	var now time.Duration
@@ -59,15 +59,15 @@ func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 	}
 }
 
-// A camera that flaps tells a bounded number of turns, and the last one.
-func TestATurningCameraTellsFew(t *testing.T) {
+// A camera whose fault flaps reports a bounded number of changes, the last included.
+func TestAFlappingFaultIsReportedAFewTimes(t *testing.T) {
 	var v View
 	var last string
 	n := 0
 	v.OnChange = func(f counting.ViewFault, on bool) { last, n = fmt.Sprint(f, on), n+1 }
 	for range 1000 {
-		v.setFault(counting.ViewDark, slog.New(slog.DiscardHandler))
-		v.setFault(counting.ViewBlurred, slog.New(slog.DiscardHandler))
+		v.updateFault(counting.ViewDark, slog.New(slog.DiscardHandler))
+		v.updateFault(counting.ViewBlurred, slog.New(slog.DiscardHandler))
 	}
 	v.reportChanges()
 	if n != maxViewChanges || last != "camera_blurred true" {
@@ -75,21 +75,21 @@ func TestATurningCameraTellsFew(t *testing.T) {
 	}
 }
 
-// After aiming the view is taken as it is.
-func TestAimingMakesTheViewTheRightOne(t *testing.T) {
+// After aiming, the next view is the reference.
+func TestAimingResetsTheReferenceOfTheView(t *testing.T) {
 	var v View
 	look := func(w *health.Monitor) {
 		w.JudgePicture(health.Picture{Width: 64, Height: 48, Now: make([]byte, 64*48)}, time.Second)
 	}
-	look(v.watchForOpening())
-	if reflect.ValueOf(&v.Watch).Elem().IsZero() {
+	look(v.monitorForOpening())
+	if reflect.ValueOf(&v.monitor).Elem().IsZero() {
 		t.Fatal("nothing was seen")
 	}
-	if v.watchForOpening(); reflect.ValueOf(&v.Watch).Elem().IsZero() {
+	if v.monitorForOpening(); reflect.ValueOf(&v.monitor).Elem().IsZero() {
 		t.Error("forgotten by being opened again")
 	}
-	v.Forget.Store(true)
-	if v.watchForOpening(); !reflect.ValueOf(&v.Watch).Elem().IsZero() {
+	v.resetAtOpening.Store(true)
+	if v.monitorForOpening(); !reflect.ValueOf(&v.monitor).Elem().IsZero() {
 		t.Error("not forgotten")
 	}
 }

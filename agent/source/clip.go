@@ -5,34 +5,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"kerb/agent/config"
 	"kerb/agent/policy"
 	"kerb/drivers/camera"
 	"kerb/drivers/camera/scene"
 )
 
-// A source is what every camera driver is to the wiring.
+// Pictures is a source of pictures of one size, as every camera driver provides it.
 type Pictures interface {
 	// ReadInto reads the next picture into dst, one byte of luma a pixel, row by
-	// row, and returns the time at which it was taken.
+	// row, and returns the time at which it was taken. dst has w*h bytes. After the
+	// last picture the error is io.EOF; IsBadPicture tells an error of one picture.
 	ReadInto(ctx context.Context, dst []byte) (time.Time, error)
+	// Size returns the width and the height in pixels.
 	Size() (w, h int)
+	// Close closes the connection, device or file and frees the memory of pictures.
 	Close() error
 }
 
-// limits is what any single picture may cost. The policy's cap on delivered
-// pixels comes on top of it.
+// maxPictureBytes is the largest compressed picture, bytes. Chosen by hand.
+const maxPictureBytes = 8 << 20
+
+// Limits returns the bounds of one picture: pixels as delivered, and 8 MiB
+// compressed.
 func Limits(pixels int) camera.Limits {
-	return camera.Limits{MaxPixels: pixels, MaxBytes: 8 << 20}
+	return camera.Limits{MaxPixels: pixels, MaxBytes: maxPictureBytes}
 }
 
-// openClip opens what a command line names: a scene or a recording, as fast as
-// it can be read.
+// OpenClip opens the clip of a command line, scene:WORDS or the path of a
+// recording. Its pictures come as fast as they are read.
 func OpenClip(path string) (Pictures, error) {
 	if words, ok := strings.CutPrefix(path, "scene:"); ok {
 		return OpenScene(words, false)
@@ -40,33 +45,36 @@ func OpenClip(path string) (Pictures, error) {
 	return OpenFile(path, Limits(policy.ClipPixels))
 }
 
-// openFile opens a recording: an AVI, a folder of stills, one still, or - for
-// concatenated JPEGs on standard input.
+// OpenFile opens a recording: an AVI file, a file of JPEGs one after another, one
+// still, a folder of stills, or - for JPEGs on standard input. The suffix decides,
+// as in config.RecordingFormatOf.
 func OpenFile(path string, l camera.Limits) (Pictures, error) {
 	if path == "-" {
-		return camera.OpenStream(os.Stdin, l, 25)
+		return camera.OpenStream(os.Stdin, l, ClipRate)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the clip: %w", err)
 	}
-	switch ext := strings.ToLower(filepath.Ext(path)); {
+	format := config.RecordingFormatOf(path)
+	switch {
 	case info.IsDir():
 		paths, err := camera.ListStills(path)
 		if err != nil {
 			return nil, err
 		}
 		return camera.OpenStills(paths, l)
-	case ext == ".jpg" || ext == ".jpeg":
+	case format == config.StillImage:
 		return camera.OpenStills([]string{path}, l)
-	case ext == ".mjpeg" || ext == ".mjpg":
+	case format == config.JPEGRecording:
 		return openJPEGs(path, l)
 	default:
 		return camera.OpenAVI(path, l)
 	}
 }
 
-// clipRate is assumed where a recording does not tell how fast it was made.
+// ClipRate is the rate, in pictures a second, of a recording that does not hold its
+// rate: that of PAL video.
 const ClipRate = 25
 
 // jpegFile is a stream of JPEGs that owns its file.
@@ -75,6 +83,7 @@ type jpegFile struct {
 	file *os.File
 }
 
+// Close closes the stream and the file.
 func (j jpegFile) Close() error { return errors.Join(j.Stream.Close(), j.file.Close()) }
 
 func openJPEGs(path string, l camera.Limits) (Pictures, error) {
@@ -89,8 +98,14 @@ func openJPEGs(path string, l camera.Limits) (Pictures, error) {
 	return jpegFile{s, f}, nil
 }
 
-// openScene reads scene:PRESET?seed=7&size=480x270&rate=15. Played as a clip, a
-// scene without an end is half a minute long.
+// The scene of a clip that gives no rate and no end.
+const (
+	clipSceneRate    = 10 // pictures a second
+	clipSceneSeconds = 30
+)
+
+// OpenScene opens the built-in street PRESET?seed=7&size=480x270&rate=15. paced
+// plays it in real time; otherwise a scene without an end lasts half a minute.
 func OpenScene(words string, paced bool) (*scene.Scene, error) {
 	o, err := scene.ParseOpts(words)
 	if err != nil {
@@ -98,82 +113,14 @@ func OpenScene(words string, paced bool) (*scene.Scene, error) {
 	}
 	o.Realtime = paced
 	if !paced && o.Frames == 0 {
-		o.Rate = cmp.Or(o.Rate, 10)
-		o.Frames = int(30 * o.Rate)
+		o.Rate = cmp.Or(o.Rate, clipSceneRate)
+		o.Frames = int(clipSceneSeconds * o.Rate)
 	}
 	return scene.New(o)
 }
 
-// realtime plays a recording at the speed at which it was made, over and
-// over, and stamps its pictures with the present: it stands in for a camera.
-type realtime struct {
-	Pictures
-	reopen func() (Pictures, error) // opens it anew at its end
-	begun  time.Time                // when the first picture was played
-	first  time.Time                // its time in the recording
-}
-
-func (p *realtime) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
-	at, err := p.Pictures.ReadInto(ctx, dst)
-	if errors.Is(err, io.EOF) && !p.begun.IsZero() {
-		if err := p.rewind(); err != nil {
-			return at, err
-		}
-		at, err = p.Pictures.ReadInto(ctx, dst)
-	}
-	if err != nil {
-		return at, err
-	}
-	if p.begun.IsZero() {
-		p.begun, p.first = time.Now(), at
-	}
-	due := p.begun.Add(at.Sub(p.first))
-	select {
-	case <-time.After(time.Until(due)):
-		return due, nil
-	case <-ctx.Done():
-		return due, ctx.Err()
-	}
-}
-
-func (p *realtime) rewind() error {
-	fresh, err := p.reopen()
-	if err != nil {
-		return err
-	}
-	err = p.Pictures.Close()
-	p.Pictures, p.begun = fresh, time.Time{}
-	return err
-}
-
-// thinner passes on one picture per interval: a Pi that cannot look at 30
-// pictures a second looks at 10 and follows as well.
-type RateLimiter struct {
-	Pictures
-	Interval time.Duration
-	next     time.Time
-}
-
-func (t *RateLimiter) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
-	for {
-		at, err := t.Pictures.ReadInto(ctx, dst)
-		if err != nil {
-			return at, err
-		}
-		// A picture that comes a little early is the one that was due: jitter
-		// must not drop every second one.
-		if early := t.next.Sub(at); early <= t.Interval/4 {
-			t.next = t.next.Add(t.Interval)
-			if late := at.Add(-t.Interval / 4); t.next.Before(late) {
-				t.next = at.Add(t.Interval)
-			}
-			return at, nil
-		}
-	}
-}
-
-// IsBadPicture reports whether an error is about one picture only: the next one
-// can be read.
+// IsBadPicture reports whether an error concerns one picture only, so that the next
+// one can be read.
 func IsBadPicture(err error) bool {
 	var bad interface{ BadFrame() int }
 	return errors.As(err, &bad)

@@ -14,10 +14,13 @@ import (
 // Edges is a source of loop edges, as each loop driver provides it.
 type Edges interface {
 	loop.Source
+	// Close releases the GPIO lines.
 	Close() error
 }
 
-// openLoops is the visible switch from the words of site.toml to a driver.
+// OpenLoops is the switch from the key source of [loop] to a driver: street is a
+// simulation in real time with seed 1; otherwise the GPIO lines are requested from
+// the kernel.
 func OpenLoops(conf config.Loops) (Edges, error) {
 	switch conf.Source {
 	case "street":
@@ -39,6 +42,7 @@ func OpenLoops(conf config.Loops) (Edges, error) {
 	}
 }
 
+// lineOptions returns the GPIO lines of the site for their driver.
 func lineOptions(conf config.Loops) []loopdriver.Line {
 	bias := map[string]loopdriver.Bias{"up": loopdriver.PullUp, "down": loopdriver.PullDown, "none": loopdriver.NoBias}
 	var lines []loopdriver.Line
@@ -48,7 +52,9 @@ func lineOptions(conf config.Loops) []loopdriver.Line {
 	return lines
 }
 
-// loopOpts is the site's loops in the counter's words.
+// LoopOpts returns the options of a loop counter for the site's loops. wall returns
+// the local wall time at a time of the edges' clock; it may be nil, as
+// loop.Opts.Wall. Where the kernel removes contact bounce, the counter does not.
 func LoopOpts(conf config.Loops, wall func(time.Duration) time.Time) loop.Opts {
 	o := loop.Opts{Limits: loop.DefaultLimits(), Wall: wall}
 	if conf.Debounce > 0 {

@@ -1,3 +1,12 @@
+// Package source opens the sources of a sensing process: the pictures of a camera or a
+// clip, and the edges of loops. OpenCamera is the switch from the kind of a camera's
+// source to its driver, OpenLoops the one for loops, OpenClip the one for the clip
+// of a command line.
+//
+// It refuses to open devices, sockets and programs for a camera: OpenCamera requests
+// open descriptors over package handover, and package opener opens them on the other
+// side. It refuses a camera that redirects to another address, a certificate that is
+// not the pinned one, and pictures beyond Limits.
 package source
 
 import (
@@ -11,7 +20,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,22 +30,24 @@ import (
 	"kerb/drivers/camera/rtsp"
 )
 
-// feed is a camera as it is opened, whoever opens it.
-type Opener struct {
+// CameraOpts are the options of OpenCamera.
+type CameraOpts struct {
 	Camera    config.Camera
 	Limits    camera.Limits
 	Secrets   Secrets
-	Poll      *camera.PollState
-	Requester handover.Requester
+	Poll      *camera.PollState  // of a polled camera: the state that outlives one opening
+	Requester handover.Requester // gives the open descriptors
 }
 
-// Secrets are what a camera is opened with, and whom it is believed by.
+// Secrets are the password of a camera and the TLS configuration that verifies it.
 type Secrets struct {
 	password string
 	tls      *tls.Config
 }
 
-// readSecrets reads the files that the camera names.
+// ReadSecrets reads the files that the camera's keys password_file and ca_file name,
+// and the system's certificate authorities if the address needs them. Without
+// ca_file and certificate the system's authorities are trusted.
 func ReadSecrets(c config.Camera) (k Secrets, err error) {
 	if c.PasswordFile != "" {
 		b, err := os.ReadFile(c.PasswordFile)
@@ -46,7 +56,7 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 		}
 		k.password = strings.TrimRight(string(b), "\r\n")
 	}
-	child.LoadRootCAs(c.Source)
+	child.LoadRootCAs(c.Address().URL)
 	k.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
@@ -58,7 +68,7 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 		}
 	}
 	if c.Certificate != "" {
-		// The camera's own certificate is known: nobody has to vouch for it.
+		// The certificate is pinned by its hash instead of verified by an authority.
 		k.tls.InsecureSkipVerify = true
 		k.tls.VerifyConnection = func(s tls.ConnectionState) error {
 			if sum := sha256.Sum256(s.PeerCertificates[0].Raw); !bytes.Equal(sum[:], []byte(c.Certificate)) {
@@ -70,115 +80,118 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 	return k, nil
 }
 
-// open is the visible switch from the words of site.toml to a driver. Recorded
-// sources are played at their own pace when paced is set.
-func (f Opener) Open(ctx context.Context, paced bool) (Pictures, error) {
-	c, live := f.Camera, camera.Live{Newest: true, FrameInterval: f.Camera.FrameInterval()}
-	switch c.Kind() {
+// OpenCamera is the switch that reads each kind of source: it requests the open
+// descriptors of the camera and starts the driver. Recordings are played at their
+// own rate, in a loop.
+func OpenCamera(ctx context.Context, o CameraOpts) (Pictures, error) {
+	c, live := o.Camera, camera.Live{Newest: true, FrameInterval: o.Camera.FrameInterval()}
+	switch src := c.Source.(type) {
 	case config.SceneSource:
-		return OpenScene(strings.TrimPrefix(c.Source, "scene:"), paced)
+		return OpenScene(src.Words, true)
 	case config.MJPEGSource:
-		o := camera.HTTPOpts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn, Live: live}
-		return camera.OpenMJPEG(ctx, c.Source, f.Limits, o)
+		h := camera.HTTPOpts{User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn, Live: live}
+		return camera.OpenMJPEG(ctx, src.URL, o.Limits, h)
 	case config.SnapshotSource:
-		return f.openSnapshot(ctx)
+		return o.openSnapshot(ctx, src)
 	case config.RTSPSource:
-		o := rtsp.Opts{User: c.User, Password: f.Secrets.password, TLS: f.Secrets.tls, Dial: f.requestConn}
-		if c.UDP {
-			o.OpenUDP = f.requestUDP
+		r := rtsp.Opts{User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn}
+		if src.UDP {
+			r.OpenUDP = o.requestUDP
 		}
-		return camera.OpenRTSP(ctx, c.Source, f.Limits, o, live, f.openStreamDecoder)
+		return camera.OpenRTSP(ctx, src.URL, o.Limits, r, live, o.openStreamDecoder)
 	case config.DeviceSource:
-		fds, err := f.requestFDs(ctx, handover.RequestCamera, 1)
+		fds, err := o.requestFDs(ctx, handover.RequestCamera, 1)
 		if err != nil {
 			return nil, err
 		}
-		return camera.OpenDevice(ctx, fds[0], f.Limits, live)
-	case config.CSISource, config.CommandSource:
-		return f.openPipe(ctx, live)
+		return camera.OpenDevice(ctx, fds[0], o.Limits, live)
+	case config.CSISource:
+		return o.openPipe(ctx, src.PipeFormat(), live)
+	case config.CommandSource:
+		return o.openPipe(ctx, src.Format, live)
+	case config.RecordingSource:
+		return o.openRecording(ctx, src.Format)
 	}
-	return f.openRecording(ctx, paced)
+	return nil, fmt.Errorf("camera %s: a source of the kind %T cannot be read", c.Name, c.Source)
 }
 
-// snapshotTimeout is the longest that one asking for a picture or a clip may take.
+// snapshotTimeout is the longest that one request for a picture or a clip may take.
+// Chosen by hand.
 const snapshotTimeout = 20 * time.Second
 
-// openSnapshot is one picture, or one short clip, at a time.
-func (f Opener) openSnapshot(ctx context.Context) (Pictures, error) {
-	o := camera.SnapshotOpts{PollEvery: f.Camera.PollEvery, OpenClipDecoder: f.openClipDecoder}
-	o.User, o.Password, o.TLS, o.Dial = f.Camera.User, f.Secrets.password, f.Secrets.tls, f.requestConn
-	o.Connect = snapshotTimeout
-	return camera.OpenSnapshot(ctx, f.Camera.Source, f.Limits, o, f.Poll)
+// openSnapshot opens an address that gives one picture, or one short clip, for each
+// request.
+func (o CameraOpts) openSnapshot(ctx context.Context, src config.SnapshotSource) (Pictures, error) {
+	s := camera.SnapshotOpts{PollEvery: src.PollEvery, OpenClipDecoder: o.openClipDecoder}
+	s.User, s.Password, s.TLS, s.Dial = o.Camera.User, o.Secrets.password, o.Secrets.tls, o.requestConn
+	s.Connect = snapshotTimeout
+	return camera.OpenSnapshot(ctx, src.URL, o.Limits, s, o.Poll)
 }
 
-// openPipe is what a program writes.
-func (f Opener) openPipe(ctx context.Context, live camera.Live) (Pictures, error) {
-	format := f.Camera.Format
-	if f.Camera.Kind() == config.CSISource {
-		csi, err := config.ParseCSI(f.Camera.Source)
-		if err != nil {
-			return nil, err
-		}
-		if format = csi.Codec; format == "yuv420" {
-			format = fmt.Sprintf("yuv420:%dx%d", csi.Width, csi.Height)
-		}
-	}
+// openPipe opens the output of a program, with pictures in a format of the key
+// format of site.toml.
+func (o CameraOpts) openPipe(ctx context.Context, format string, live camera.Live) (Pictures, error) {
 	layout, err := camera.ParseLayout(format)
 	if err != nil {
 		return nil, err
 	}
-	out, err := f.requestFile(ctx)
+	out, err := o.requestFile(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return camera.OpenPipe(ctx, out, layout, f.Limits, live)
+	return camera.OpenPipe(ctx, out, layout, o.Limits, live)
 }
 
-func (f Opener) openRecording(ctx context.Context, paced bool) (Pictures, error) {
+// openRecording opens a recording and plays it in real time.
+func (o CameraOpts) openRecording(ctx context.Context, format config.RecordingFormat) (Pictures, error) {
 	open := func() (Pictures, error) {
-		file, err := f.requestFile(ctx)
+		file, err := o.requestFile(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if ext := strings.ToLower(filepath.Ext(f.Camera.Source)); ext != ".mjpeg" && ext != ".mjpg" {
-			return camera.NewAVI(file, f.Limits)
+		if format != config.JPEGRecording {
+			return camera.NewAVI(file, o.Limits)
 		}
-		s, err := camera.OpenStream(file, f.Limits, ClipRate)
+		s, err := camera.OpenStream(file, o.Limits, ClipRate)
 		if err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
 		return jpegFile{s, file}, nil
 	}
 	src, err := open()
-	if err != nil || !paced {
-		return src, err
+	if err != nil {
+		return nil, err
 	}
-	return &realtime{Pictures: src, reopen: open}, nil
+	return &realtimePlayer{Pictures: src, reopen: open}, nil
 }
 
-func (f Opener) requestFDs(ctx context.Context, what byte, n int) ([]int, error) {
-	fds, err := f.Requester.Request(ctx, what)
+// requestFDs requests n descriptors of the kind what, a Request constant of package
+// handover.
+func (o CameraOpts) requestFDs(ctx context.Context, what byte, n int) ([]int, error) {
+	fds, err := o.Requester.Request(ctx, what)
 	if err == nil && len(fds) != n {
 		err = fmt.Errorf("be handed the camera: %d descriptors where there should be %d", len(fds), n)
 	}
 	return fds, err
 }
 
-func (f Opener) requestFile(ctx context.Context) (*os.File, error) {
-	fds, err := f.requestFDs(ctx, handover.RequestCamera, 1)
+// requestFile requests the camera as one file.
+func (o CameraOpts) requestFile(ctx context.Context) (*os.File, error) {
+	fds, err := o.requestFDs(ctx, handover.RequestCamera, 1)
 	if err != nil {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fds[0]), "camera"), nil
 }
 
-// requestConn is what a client uses instead of the network. Another address than the
-// camera's own is refused here, and could not be reached from a cage.
-func (f Opener) requestConn(ctx context.Context, _, addr string) (net.Conn, error) {
-	if addr != f.Camera.HostPort() {
+// requestConn is the dial function of HTTP and RTSP clients: it requests a connection
+// to the camera. It refuses every other address, to which a redirect may lead; the
+// other side of the handover dials only the camera, too.
+func (o CameraOpts) requestConn(ctx context.Context, _, addr string) (net.Conn, error) {
+	if addr != o.Camera.Address().HostPort {
 		return nil, fmt.Errorf("camera leads to %s: not followed", addr)
 	}
-	file, err := f.requestFile(ctx)
+	file, err := o.requestFile(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -186,9 +199,10 @@ func (f Opener) requestConn(ctx context.Context, _, addr string) (net.Conn, erro
 	return net.FileConn(file)
 }
 
-// requestUDP is the two sockets at which a camera's packets arrive.
-func (f Opener) requestUDP(ctx context.Context) (rtp, rtcp *net.UDPConn, err error) {
-	fds, err := f.requestFDs(ctx, handover.RequestUDP, 2)
+// requestUDP requests the two sockets at which the RTP and RTCP packets of a camera
+// arrive.
+func (o CameraOpts) requestUDP(ctx context.Context) (rtp, rtcp *net.UDPConn, err error) {
+	fds, err := o.requestFDs(ctx, handover.RequestUDP, 2)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -202,21 +216,23 @@ func (f Opener) requestUDP(ctx context.Context) (rtp, rtcp *net.UDPConn, err err
 	return conns[0], conns[1], err
 }
 
-// openStreamDecoder is the program that decodes what a camera sends.
-func (f Opener) openStreamDecoder(ctx context.Context, c rtsp.Codec) (io.WriteCloser, io.ReadCloser, error) {
+// openStreamDecoder requests the program that decodes a stream of that codec: its
+// standard input, then its standard output.
+func (o CameraOpts) openStreamDecoder(ctx context.Context, c rtsp.Codec) (io.WriteCloser, io.ReadCloser, error) {
 	if c == rtsp.H265 {
-		return f.requestDecoder(ctx, handover.RequestHEVC)
+		return o.requestDecoder(ctx, handover.RequestHEVC)
 	}
-	return f.requestDecoder(ctx, handover.RequestAVC)
+	return o.requestDecoder(ctx, handover.RequestAVC)
 }
 
-// openClipDecoder is the program that decodes a clip.
-func (f Opener) openClipDecoder(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
-	return f.requestDecoder(ctx, handover.RequestClip)
+// openClipDecoder requests the program that decodes an MP4 clip.
+func (o CameraOpts) openClipDecoder(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
+	return o.requestDecoder(ctx, handover.RequestClip)
 }
 
-func (f Opener) requestDecoder(ctx context.Context, what byte) (io.WriteCloser, io.ReadCloser, error) {
-	fds, err := f.requestFDs(ctx, what, 2)
+// requestDecoder requests standard input and output of a decoder.
+func (o CameraOpts) requestDecoder(ctx context.Context, what byte) (io.WriteCloser, io.ReadCloser, error) {
+	fds, err := o.requestFDs(ctx, what, 2)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,15 +12,15 @@ import (
 	"kerb/drivers/camera"
 )
 
-func TestWhatIsGoneIsTriedAgainSoonAndWhoRefusesIsNot(t *testing.T) {
+func TestALostSourceIsOpenedSoonAndOneThatRefusesIsNot(t *testing.T) {
 	gone, refused := errors.New("no route"), fmt.Errorf("http://c/: %w", camera.ErrRefused)
-	var c retry
+	var c backoff
 	for i, want := range []time.Duration{250e6, 500e6, 1e9, 1e9} {
 		if got := c.delayAfter(gone, 0, false); got != want {
 			t.Errorf("loss %d: %v, want %v", i, got, want)
 		}
 	}
-	if got := c.delayAfter(gone, time.Hour, true); got != minRetryDelay {
+	if got := c.delayAfter(gone, time.Hour, true); got != minReopenDelay {
 		t.Errorf("after an hour of pictures: %v", got)
 	}
 	asked, all := 0, time.Duration(0)
@@ -30,15 +30,21 @@ func TestWhatIsGoneIsTriedAgainSoonAndWhoRefusesIsNot(t *testing.T) {
 	if asked > 9 {
 		t.Errorf("a wrong password is tried %d times in half an hour", asked)
 	}
-	if got := c.delayAfter(gone, 0, false); got > LastRetry {
+	if got := c.delayAfter(gone, 0, false); got > maxReopenDelay {
 		t.Errorf("once it is only gone: %v", got)
+	}
+	if got := c.delayAfter(refused, 0, false); got != minRefusedDelay {
+		t.Errorf("refused for the first time after another loss: %v", got)
+	}
+	if got := c.delayAfter(gone, 0, false); got != maxReopenDelay {
+		t.Errorf("gone after one refusal: %v", got)
 	}
 }
 
-func TestTheSameLossIsToldOnce(t *testing.T) {
+func TestARepeatedErrorIsLoggedOnce(t *testing.T) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, nil))
-	var c retry
+	var c backoff
 	now := time.Unix(1e9, 0)
 	for range 3600 {
 		c.delayAfter(errors.New("no route"), 0, false)

@@ -17,8 +17,7 @@ import (
 	"kerb/counting"
 )
 
-// greyCamera gives grey pictures and tells when it is opened, looked through
-// and closed.
+// greyCamera gives grey pictures and reports when it is opened, read and closed.
 type greyCamera struct {
 	looks          *atomic.Int64
 	opened, closed chan struct{}
@@ -38,7 +37,7 @@ func (*greyCamera) Size() (w, h int) { return 64, 48 }
 
 func (g *greyCamera) Close() error { g.closed <- struct{}{}; return nil }
 
-// greySensor is a real sensor with such a camera.
+// greySensor returns a Camera that opens a greyCamera.
 func greySensor(p *policy.Policy) (*Camera, *greyCamera) {
 	c := config.Camera{Name: "north", Lines: []config.Line{{
 		Line:    counting.Line{ID: "kerb", From: counting.Point{Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}},
@@ -68,7 +67,7 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 	}
 	turn("2026-11-23 06:59:59", true) // a Monday
 	hours := NewSchedule(p, nil, func() clock.Reading { return *now.Load() })
-	hours.Interval = time.Millisecond
+	hours.interval = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); hours.Run(ctx, s) }()
@@ -104,7 +103,7 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 			t.Errorf("%s: the window says %q", end, ts[0].Reason)
 		}
 	}
-	// At a time that nobody believes the camera stays closed, too.
+	// While the clock is not synchronised the camera stays closed, too.
 	turn("2026-11-23 12:00:00", false)
 	time.Sleep(20 * time.Millisecond)
 	if ts := s.CloseWindow(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Quality != counting.Gap || ts[0].Reason != counting.ReasonClock || len(g.opened) > 0 {
@@ -145,9 +144,9 @@ func TestACameraHasHoursOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestWithoutHoursNobodyWaitsForAClock(t *testing.T) {
+func TestWithoutHoursTheClockDoesNotMatter(t *testing.T) {
 	p := policytest.Parse(t, strings.Replace(policytest.Daytime, `hours = { open = ["Mon-Fri 07:00-19:00"], timezone = "Europe/Helsinki" }`, "", 1))
-	if why := NewSchedule(p, nil, func() clock.Reading { return clock.Reading{} }).Closed(); why != counting.NoReason {
+	if why := NewSchedule(p, nil, func() clock.Reading { return clock.Reading{} }).closedReason(); why != counting.NoReason {
 		t.Error(why)
 	}
 }

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// formatShape is the pattern of the key format: the pixel formats that a
+// program may write.
+const formatShape = `^(mjpeg|yuv4mpeg|(gray|yuv420):[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$`
+
+var (
+	formatPattern      = regexp.MustCompile(formatShape)
+	fingerprintPattern = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+)
+
+const sourceExample = `for example "rtsp://camera.example/stream", "http://camera.example/mjpeg", "/dev/v4l/by-id/…", "csi:0", a file, or "scene:calm"`
+
+// toSource makes the source of a camera from its keys. The path of a recording
+// starts at dir.
+func (cam cameraFile) toSource(dir string) (Source, error) {
+	if len(cam.Command) > 0 {
+		return CommandSource{Words: cam.Command, Format: cam.Format}, nil
+	}
+	src, err := ParseSource(cam.Source)
+	switch s := src.(type) {
+	case MJPEGSource:
+		if d := cam.Every.Duration; d > 0 {
+			return SnapshotSource{Address: s.Address, PollEvery: d}, nil
+		}
+	case RTSPSource:
+		s.UDP = cam.Transport == "udp"
+		return s, nil
+	case RecordingSource:
+		if !strings.Contains(s.Path, ":") {
+			s.Path = resolvePath(dir, s.Path)
+		}
+		return s, nil
+	}
+	return src, err
+}
+
+// checkSource checks the source of pictures and the keys that go with it, and
+// returns the source, nil where it is wrong. The names of scenes are checked by
+// their driver.
+func (c checker) checkSource(key string, cam cameraFile) Source {
+	src, err := cam.toSource(c.dir)
+	at, hint := key+".source", ""
+	addressed := (Camera{Source: src}).Address() != Address{}
+	if errors.Is(err, errSourceScheme) || errors.Is(err, errSourceURL) {
+		addressed, hint = true, sourceExample
+	}
+	_, rest, _ := strings.Cut(cam.Source, "://")
+	_, recording := src.(RecordingSource)
+	switch {
+	case len(cam.Command) > 0:
+		c.checkCommand(key, cam)
+	case cam.Source == "":
+		c.Reject(at, "is missing", sourceExample)
+	case addressed && strings.Contains(rest, "@"):
+		c.RejectSecret(at, "must not hold a user or password", "use user and password_file")
+	case err != nil:
+		c.Reject(at, err.Error(), hint)
+	case recording:
+		c.checkFile(at, cam.Source)
+	}
+	c.checkSecrets(key, cam)
+	c.checkPolled(key, cam)
+	return src
+}
+
+func (c checker) checkCommand(key string, cam cameraFile) {
+	if cam.Source != "" {
+		c.Reject(key+".source", "must be left out beside command", "pictures come from one place")
+	}
+	if !filepath.IsAbs(cam.Command[0]) {
+		c.Reject(key+".command", "must begin with the full path of a program", `for example ["/usr/bin/rpicam-vid", "-n", "-t", "0", "-o", "-"]`)
+	} else if info, err := os.Stat(cam.Command[0]); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		c.Reject(key+".command", "must begin with a program that can be started", "looked for "+cam.Command[0])
+	}
+	for _, word := range cam.Command {
+		if _, after, ok := strings.Cut(word, "://"); ok && strings.Contains(after, "@") {
+			c.RejectSecret(key+".command", "must not hold a password: every user of this device could see it in ps", "use source with user and password_file")
+		}
+	}
+	if cam.Format != "" && !formatPattern.MatchString(cam.Format) {
+		c.Reject(key+".format", "must be mjpeg, yuv4mpeg, gray:WxH or yuv420:WxH", "leave it out for the first two")
+	}
+}
+
+// checkSecrets checks the keys that go with an address: files, certificate and
+// transport.
+func (c checker) checkSecrets(key string, cam cameraFile) {
+	c.checkFile(key+".password_file", cam.PasswordFile)
+	c.checkFile(key+".ca_file", cam.CAFile)
+	if cam.Certificate != "" && !fingerprintPattern.MatchString(strings.ReplaceAll(cam.Certificate, ":", "")) {
+		c.Reject(key+".certificate", "must be the SHA-256 of the camera's certificate, 64 digits", "kerb probe shows it")
+	}
+	secure := strings.HasPrefix(cam.Source, "https://") || strings.HasPrefix(cam.Source, "rtsps://")
+	if (cam.CAFile != "" || cam.Certificate != "") && !secure {
+		c.Reject(key+".source", "must be https:// or rtsps:// beside ca_file or certificate", "")
+	}
+	switch cam.Transport {
+	case "", "tcp", "udp":
+	default:
+		c.Reject(key+".transport", "must be tcp or udp", "leave it out for tcp, which loses nothing")
+	}
+	if cam.Transport == "udp" && !strings.HasPrefix(cam.Source, "rtsp") {
+		c.Reject(key+".transport", "must go with an rtsp:// source", "")
+	}
+}
+
+// checkPolled checks the keys of a camera with the key every.
+func (c checker) checkPolled(key string, cam cameraFile) {
+	scheme, _, _ := strings.Cut(cam.Source, ":")
+	switch d := cam.Every.Duration; {
+	case !c.HasKey(key + ".every"):
+		return
+	case len(cam.Command) > 0 || scheme != "http" && scheme != "https":
+		c.Reject(key+".every", "must go with an http(s):// source", "it is for an address that gives one picture; fps is for all others")
+	case d < minPollEvery || d > maxPollEvery:
+		c.Reject(key+".every", `must be "10s"–"1h"`, "about as often as the picture changes")
+	}
+	for i := range cam.Lines {
+		c.Reject(fmt.Sprintf("%s.line[%d]", key, i), "must not lie in a picture that is seen at instants: what passes in between is not seen", "count who is there, in a [[camera.zone]]")
+	}
+	if c.HasKey(key + ".fps") {
+		c.Reject(key+".fps", "must be left out beside every", "")
+	}
+	if cam.Detector == "motion" {
+		c.Reject(key+".detector", "must be auto or neural beside every: in one picture nothing moves", "leave it out")
+	}
+}
+
+// credentialPrefix names a secret in systemd's credentials directory: see
+// LoadCredential= in systemd.exec(5).
+const credentialPrefix = "credential:"
+
+// resolveSecret makes the path of a secret absolute: in systemd's credentials
+// directory, or starting at dir.
+func resolveSecret(dir, path string) string {
+	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
+		return filepath.Join(os.Getenv("CREDENTIALS_DIRECTORY"), name)
+	}
+	return resolvePath(dir, path)
+}
+
+// parseFingerprint decodes a SHA-256 in hexadecimal, with or without colons. It
+// returns "" if the text is not hexadecimal.
+func parseFingerprint(text string) string {
+	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}

@@ -1,0 +1,78 @@
+package sensor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"kerb/agent/retry"
+	"kerb/drivers/camera"
+)
+
+// The delays before a lost source is opened again. The longest ordinary delay is
+// short, because an engineer who plugs a cable in waits for the picture, and one
+// attempt costs a handful of packets. A camera that refuses the password is asked
+// far less often: many cameras lock an account after a few wrong passwords in half
+// an hour. All were chosen by hand.
+const (
+	minReopenDelay  = 250 * time.Millisecond
+	maxReopenDelay  = time.Second
+	minRefusedDelay = 10 * time.Second
+	maxRefusedDelay = 10 * time.Minute
+
+	stableAfter    = time.Minute      // of pictures: the next loss is logged, even with the same error
+	repeatLogAfter = 10 * time.Minute // between two log lines with the same error: the log may lie on an SD card
+)
+
+// backoff computes the delay before a lost source is opened again, and suppresses
+// log lines that repeat the last error. The zero value is ready for use.
+type backoff struct {
+	delay    time.Duration // before the next attempt
+	losses   int           // since the source last delivered
+	refusals int           // in a row
+
+	lastErr    string
+	loggedAt   time.Time
+	suppressed int // losses with lastErr since loggedAt
+}
+
+// delayAfter returns the delay after a source that was open for lived and ended
+// with err. delivered says that it gave pictures or edges.
+func (b *backoff) delayAfter(err error, lived time.Duration, delivered bool) time.Duration {
+	switch {
+	case errors.Is(err, camera.ErrRefused):
+		b.delay = retry.Delay(minRefusedDelay, maxRefusedDelay, b.refusals)
+		b.refusals++
+		b.losses += 2 // once it only is lost, it is opened after maxReopenDelay
+	case delivered || lived > maxReopenDelay:
+		b.delay, b.losses, b.refusals = minReopenDelay, 1, 0
+	default:
+		b.delay = retry.Delay(minReopenDelay, maxReopenDelay, b.losses)
+		b.losses++
+		b.refusals = 0
+	}
+	if delivered && lived > stableAfter {
+		b.lastErr = ""
+	}
+	return b.delay
+}
+
+// logLoss logs the loss with the delay before the next attempt. It suppresses a
+// line with the same error as the last one, but for one every repeatLogAfter that
+// counts the others.
+func (b *backoff) logLoss(log *slog.Logger, what string, err error, now time.Time) {
+	if err.Error() == b.lastErr && now.Sub(b.loggedAt) < repeatLogAfter {
+		b.suppressed++
+		return
+	}
+	attrs := []any{"err", err, "again_in", b.delay}
+	if b.suppressed > 0 {
+		attrs = append(attrs, "not_told", b.suppressed)
+	}
+	log.Warn(what, attrs...)
+	b.lastErr, b.loggedAt, b.suppressed = err.Error(), now, 0
+}
+
+// wait waits for the delay. It returns false where ctx ended first.
+func (b *backoff) wait(ctx context.Context) bool { return retry.Sleep(ctx, b.delay) }
