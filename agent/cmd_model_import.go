@@ -85,7 +85,7 @@ func (m *modelImport) fillCard(c *model.Card) {
 
 // addStill runs the network on one still, as on a camera's picture, and widens the
 // ranges in made by the values that occur.
-func (m *modelImport) addStill(ctx context.Context, f *model.Network, path string, made *model.File) error {
+func (m *modelImport) addStill(ctx context.Context, f *model.Network, path string, made *model.KerbFile) error {
 	src, err := source.OpenFile(path, source.Limits(policy.ClipPixels))
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func writeModel(path string, b []byte) error {
 }
 
 // printResult prints the hash of the file b at path out, and the next step.
-func (m *modelImport) printResult(t terminal.Terminal, out string, b []byte, made model.File) error {
+func (m *modelImport) printResult(t terminal.Terminal, out string, b []byte, made model.KerbFile) error {
 	sum := model.Sum(b)
 	if m.JSON {
 		return json.NewEncoder(t.Out).Encode(struct {

@@ -518,7 +518,7 @@ func causeFaults(t *testing.T, s *sensor.Camera, door *opener.Opener, of testSou
 		}
 	}
 	t.Logf("%-6s delay from a picture's coming until it is counted: %s in the middle, %s for 95 of 100; %d pictures, %d dropped, %d bad",
-		name, s.Latency.Quantile(0.5), s.Latency.Quantile(0.95), s.Pictures.Load(), s.Dropped.Load(), s.Bad.Load())
+		name, s.Latency.Quantile(0.5), s.Latency.Quantile(0.95), s.Pictures.Load(), s.Dropped.Load(), s.BadPictures.Load())
 }
 
 func openFiles(t *testing.T) int {

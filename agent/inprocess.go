@@ -88,7 +88,7 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, j
 // process opens it. The opener's Close ends the programs that it has started.
 func newLocalCamera(c config.Camera, pol *policy.Policy, start func(*exec.Cmd) error, now func() time.Duration, log *slog.Logger) (*sensor.Camera, *opener.Opener) {
 	o := opener.New(c, pol.MaxPixels(), start, io.Discard, log)
-	return sensor.New(c, pol, opener.Local{Opener: o}, now, log), o
+	return sensor.NewCamera(c, pol, opener.Local{Opener: o}, now, log), o
 }
 
 // Run counts, stores and sends until ctx ends, and then closes the spool. The uplink

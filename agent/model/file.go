@@ -55,8 +55,8 @@ type Card struct {
 	Manifest string `json:"training_manifest,omitempty"`
 }
 
-// File is the content of a .kerb file.
-type File struct {
+// KerbFile is the content of a .kerb file.
+type KerbFile struct {
 	Card
 	Ranges neural.Ranges // of tensors, by operator; nil or empty: it is run in floating point
 	ONNX   []byte        // the network as it was published
@@ -112,7 +112,7 @@ type rangeColumns struct {
 
 // Encode returns the bytes of a .kerb file. The same File gives the same bytes. It
 // refuses a File that Decode would refuse.
-func Encode(f File) ([]byte, error) {
+func Encode(f KerbFile) ([]byte, error) {
 	f.Imported = f.Imported.UTC().Truncate(time.Second)
 	h := fileHeader{Card: f.Card, Ranges: map[string]rangeColumns{}}
 	for name, rs := range f.Ranges {
@@ -138,7 +138,7 @@ func Encode(f File) ([]byte, error) {
 // hash of the network or range; the error continues a sentence that begins with the
 // file's name. The ONNX of the result is a part of file, not a copy; Decode does not
 // parse it.
-func Decode(file []byte) (*File, error) {
+func Decode(file []byte) (*KerbFile, error) {
 	rest, ok := bytes.CutPrefix(file, []byte(magic))
 	switch {
 	case !ok && hasBrand(file):
@@ -171,7 +171,7 @@ func Decode(file []byte) (*File, error) {
 	if len(h.Meta) == 0 {
 		h.Meta = nil
 	}
-	f := &File{Card: h.Card, Ranges: neural.Ranges{}, ONNX: rest[card:]}
+	f := &KerbFile{Card: h.Card, Ranges: neural.Ranges{}, ONNX: rest[card:]}
 	if f.Source != Sum(f.ONNX) {
 		return nil, errSource
 	}

@@ -12,9 +12,9 @@ import (
 	"kerb/counting/neural"
 )
 
-func example() File {
+func example() KerbFile {
 	onnx := []byte("a network, for all that this package knows")
-	return File{
+	return KerbFile{
 		Card: Card{
 			Name: "eye.onnx", Source: Sum(onnx), Licence: "Apache-2.0", Producer: "pytorch", Meta: map[string]string{"author": "A"},
 			Input: [2]int{416, 416}, Imported: time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC), By: "ada", Stills: 9,
@@ -24,7 +24,7 @@ func example() File {
 	}
 }
 
-func encoded(t testing.TB, f File) []byte {
+func encoded(t testing.TB, f KerbFile) []byte {
 	t.Helper()
 	b, err := Encode(f)
 	if err != nil {

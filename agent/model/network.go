@@ -13,7 +13,7 @@ import (
 // Network is a network's file as it was read: a .kerb file, or an ONNX file. Of an
 // ONNX file the card is empty and there are no ranges.
 type Network struct {
-	File
+	KerbFile
 	Sealed bool   // it is a .kerb file
 	Size   int    // of the file, bytes
 	Sum    string // of the file, as Sum returns it
@@ -57,7 +57,7 @@ func decodeNetwork(path string, b []byte) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the network: %s %w", path, err)
 	}
-	m.File = *f
+	m.KerbFile = *f
 	return m, nil
 }
 

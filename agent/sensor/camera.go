@@ -29,13 +29,13 @@ type Camera struct {
 
 	// Counts since the start, and the present state. Run writes them; others may
 	// read them at any time.
-	Pictures  atomic.Int64                 // pictures that were counted in
-	Bad       atomic.Int64                 // pictures that could not be decoded
-	Dropped   atomic.Uint64                // pictures that were replaced by newer ones before they were read
-	Crossings atomic.Int64                 // crossings that were counted
-	Watching  atomic.Bool                  // the camera delivers
-	Detector  atomic.Pointer[DetectorInfo] // nil: not known yet
-	Latency   LatencyHistogram             // from the arrival of a picture until it is counted
+	Pictures    atomic.Int64                 // pictures that were counted in
+	BadPictures atomic.Int64                 // pictures that could not be decoded
+	Dropped     atomic.Uint64                // pictures that were replaced by newer ones before they were read
+	Crossings   atomic.Int64                 // crossings that were counted
+	Watching    atomic.Bool                  // the camera delivers
+	Detector    atomic.Pointer[DetectorInfo] // nil: not known yet
+	Latency     LatencyHistogram             // from the arrival of a picture until it is counted
 
 	policy    *policy.Policy
 	tallier   *counting.Tallier
@@ -51,11 +51,11 @@ type Camera struct {
 	memory *cage.Vault
 }
 
-// New returns the Sensor of camera c under policy p. requester gives descriptors of
+// NewCamera returns the Sensor of camera c under policy p. requester gives descriptors of
 // the open camera, now is the monotonic clock, and log gets the attribute camera.
 // The secrets are read at each opening, so that a password can change without a
 // restart.
-func New(c config.Camera, p *policy.Policy, requester handover.Requester, now func() time.Duration, log *slog.Logger) *Camera {
+func NewCamera(c config.Camera, p *policy.Policy, requester handover.Requester, now func() time.Duration, log *slog.Logger) *Camera {
 	s := &Camera{
 		Config: c, policy: p, tallier: counting.NewTallier(c.Streams()), requester: requester, now: now,
 		log: log.With("camera", c.Name), memory: new(cage.Vault),
@@ -176,7 +176,7 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 			continue
 		}
 		if source.IsBadPicture(err) {
-			if s.Bad.Add(1) == 1 {
+			if s.BadPictures.Add(1) == 1 {
 				s.log.Warn("bad picture left out; more are only counted", "err", err)
 			}
 			continue

@@ -104,7 +104,7 @@ func newCagedCamera(site *config.Site, name string, pol *policy.Policy, log *slo
 	if err != nil {
 		return nil, err
 	}
-	c := New(conf, pol, conn, clock.SinceBoot, log)
+	c := NewCamera(conf, pol, conn, clock.SinceBoot, log)
 	if err := c.keepSecrets(); err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func RunCamera(ctx context.Context, site *config.Site, name string, pol *policy.
 // buildHeartbeat returns the counts since the start as a record.
 func (c *Camera) buildHeartbeat() *ipc.Heartbeat {
 	return &ipc.Heartbeat{
-		Pictures: uint64(c.Pictures.Load()), Undecoded: uint64(c.Bad.Load()),
+		Pictures: uint64(c.Pictures.Load()), Undecoded: uint64(c.BadPictures.Load()),
 		Crossings: uint64(c.Crossings.Load()), Delivering: c.Watching.Load(), Detection: c.Detection(),
 		ViewFault: uint8(c.View.Fault()), Dropped: c.Dropped.Load(),
 		LatencyP50: c.Latency.Quantile(0.5), LatencyP95: c.Latency.Quantile(0.95),

@@ -44,7 +44,7 @@ func greySensor(p *policy.Policy) (*Camera, *greyCamera) {
 		Classes: []counting.Class{counting.Person},
 	}}}
 	begin := time.Now()
-	s := New(c, p, nil, func() time.Duration { return time.Since(begin) }, slog.New(slog.DiscardHandler))
+	s := NewCamera(c, p, nil, func() time.Duration { return time.Since(begin) }, slog.New(slog.DiscardHandler))
 	g := &greyCamera{new(atomic.Int64), make(chan struct{}, 8), make(chan struct{}, 8)}
 	s.Open = func(context.Context) (source.Pictures, error) { g.opened <- struct{}{}; return g, nil }
 	return s, g

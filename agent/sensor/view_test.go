@@ -20,7 +20,7 @@ import (
 func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 	c := config.Camera{Name: "north", Lines: []config.Line{{Line: counting.Line{ID: "kerb"}, Classes: []counting.Class{counting.Person}}}}
 	var now time.Duration
-	s := New(c, policy.Demo(), nil, func() time.Duration { return now }, slog.New(slog.DiscardHandler))
+	s := NewCamera(c, policy.Demo(), nil, func() time.Duration { return now }, slog.New(slog.DiscardHandler))
 	var told []string
 	s.View.OnChange = func(f counting.ViewFault, on bool) { told = append(told, fmt.Sprint(f, " ", on)) }
 	crossing := []counting.Crossing{{Stream: "kerb", Class: counting.Person}}

@@ -3,10 +3,11 @@ package loop
 import (
 	"fmt"
 	"io"
-	"kerb/counting"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"kerb/counting"
 )
 
 // LineState is the present state of one input line, for a technician at the

@@ -10,8 +10,9 @@
 package health
 
 import (
-	"kerb/counting"
 	"time"
+
+	"kerb/counting"
 )
 
 // How long a state must hold, in seconds of pictures: an interval above maxInterval counts

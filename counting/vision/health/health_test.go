@@ -1,10 +1,11 @@
 package health
 
 import (
-	"kerb/counting"
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"kerb/counting"
 )
 
 // street is a view of walls, kerbs and marks that stay where they are, with
