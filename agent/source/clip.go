@@ -77,15 +77,6 @@ func OpenFile(path string, l camera.Limits) (Pictures, error) {
 // rate: that of PAL video.
 const ClipRate = 25
 
-// jpegFile is a stream of JPEGs that owns its file.
-type jpegFile struct {
-	*camera.Stream
-	file *os.File
-}
-
-// Close closes the stream and the file.
-func (j jpegFile) Close() error { return errors.Join(j.Stream.Close(), j.file.Close()) }
-
 func openJPEGs(path string, l camera.Limits) (Pictures, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -93,9 +84,10 @@ func openJPEGs(path string, l camera.Limits) (Pictures, error) {
 	}
 	s, err := camera.OpenStream(f, l, ClipRate)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		f.Close() // closed already where the stream had begun
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return jpegFile{s, f}, nil
+	return s, nil
 }
 
 // The scene of a clip that gives no rate and no end.

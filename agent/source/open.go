@@ -154,9 +154,10 @@ func (o CameraOpts) openRecording(ctx context.Context, format config.RecordingFo
 		}
 		s, err := camera.OpenStream(file, o.Limits, ClipRate)
 		if err != nil {
-			return nil, errors.Join(err, file.Close())
+			file.Close() // closed already where the stream had begun
+			return nil, err
 		}
-		return jpegFile{s, file}, nil
+		return s, nil
 	}
 	src, err := open()
 	if err != nil {
