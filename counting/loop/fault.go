@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -64,19 +63,6 @@ func (f Fault) worstReason() counting.Reason {
 		}
 	}
 	return counting.NoReason
-}
-
-// ParseFault is the inverse of Fault.String for a single fault. Its error lists
-// the words allowed.
-func ParseFault(s string) (Fault, error) {
-	var words []string
-	for i, r := range faultReasons {
-		if r.String() == s {
-			return 1 << i, nil
-		}
-		words = append(words, r.String())
-	}
-	return 0, fmt.Errorf("fault %q: must be one of %s", s, strings.Join(words, ", "))
 }
 
 // Event is the beginning or the end of a fault. Missed has no end.
