@@ -79,10 +79,17 @@
 //
 // # Add a class
 //
-//  1. counting/class.go: the constant and its word. All arrays and lists over
-//     classes follow, and the compiler names the ones that need a decision:
-//     priors and sizes (counting/vision/scale.go), words for people
-//     (agent/policy/english.go, finnish.go, agent/aim/page/words.json).
-//  2. counting/vision/head_*.go: which output of a network is the class.
-//  3. go test ./configs leaves the files as they are and prints the schemas to paste.
+//  1. counting/class.go: append the constant and its word, never insert: stored
+//     releases hold the number. Raise Classes; WithoutSplit says whether it is a
+//     part of another class.
+//  2. The compiler then names agent/policy/english.go and finnish.go; tests name
+//     the page's words and colours (agent/aim/page/words.json, style.css,
+//     agent/aim/draw.go) and the schemas of the messages (configs/count.schema.json,
+//     meta.schema.json). KERB_UPDATE=1 go test ./agent/config ./agent/policy writes
+//     the schemas of the two files.
+//  3. counting/vision: heads.go or head_kerb.go, where a network finds the class;
+//     scale.go, where motion shall assign it.
+//  4. A stream without the key classes counts every coarse class. A new coarse class
+//     therefore needs a place in the shipped policies (configs/policy-*.toml), or
+//     sites that leave classes out are refused.
 package main

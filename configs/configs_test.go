@@ -1,6 +1,7 @@
 package configs_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/policy"
 	"kerb/configs"
+	"kerb/counting"
 )
 
 func TestEveryShippedFileLoads(t *testing.T) {
@@ -81,5 +83,28 @@ func TestTheBinaryHoldsTheSchemas(t *testing.T) {
 	}
 	if _, err := configs.ReadPolicy("standard"); err != nil {
 		t.Error(err)
+	}
+}
+
+// The schemas of the messages are written by hand; their list of classes is that
+// of package counting.
+func TestTheSchemasListEveryClass(t *testing.T) {
+	var words []string
+	for _, c := range counting.AllClasses() {
+		words = append(words, `"`+c.String()+`"`)
+	}
+	want := `"enum":[` + strings.Join(words, ",") + `]`
+	for _, name := range []string{"count", "meta", "site", "policy"} {
+		text, err := configs.ReadSchema(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, text); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(compact.String(), want) {
+			t.Errorf("%s.schema.json does not list %s", name, want)
+		}
 	}
 }

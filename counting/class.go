@@ -20,7 +20,8 @@ import (
 // a stream counts either Vehicle or its three parts, never both.
 type Class uint8
 
-// The closed set of classes, in the order in which they appear on the wire.
+// The closed set of classes, in the order in which they appear on the wire. A new
+// class is appended: stored releases hold their numbers.
 const (
 	Person Class = iota
 	Bicycle
@@ -44,10 +45,30 @@ func (c Class) String() string {
 
 // WithoutSplit maps Motorcycle, Car and Heavy to Vehicle; the other classes stay.
 func (c Class) WithoutSplit() Class {
-	if c >= Motorcycle {
+	switch c {
+	case Motorcycle, Car, Heavy:
 		return Vehicle
 	}
 	return c
+}
+
+// AllClasses returns every class, in the order of the wire.
+func AllClasses() (all []Class) {
+	for c := range Class(Classes) {
+		all = append(all, c)
+	}
+	return all
+}
+
+// CoarseClasses returns the classes that are no part of another one: person,
+// bicycle and vehicle.
+func CoarseClasses() (coarse []Class) {
+	for _, c := range AllClasses() {
+		if c.WithoutSplit() == c {
+			coarse = append(coarse, c)
+		}
+	}
+	return coarse
 }
 
 // ParseClass is the inverse of Class.String. Its error lists the words allowed.

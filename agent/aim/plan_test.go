@@ -3,6 +3,8 @@ package aim
 import (
 	"bytes"
 	"encoding/json"
+	"image/color"
+	"strings"
 	"testing"
 
 	"kerb/agent/aim/record"
@@ -41,6 +43,22 @@ func TestBothLanguagesHaveAllWords(t *testing.T) {
 		name := f.ShortWord()
 		if all["en"]["fault_"+name] == "" {
 			t.Errorf("no words for a view that is %s", name)
+		}
+	}
+	style, err := pages.ReadFile("page/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	black, _, _ := color.RGBToYCbCr(0, 0, 0)
+	for _, c := range counting.AllClasses() {
+		if all["en"][c.String()] == "" {
+			t.Errorf("no word for the class %s", c)
+		}
+		if !strings.Contains(string(style), "--"+c.String()+":") {
+			t.Errorf("style.css has no colour for the class %s", c)
+		}
+		if cellColour(counting.CellClass+uint8(c)).Y == black {
+			t.Errorf("silhouettes of the class %s are black", c)
 		}
 	}
 	b, err := pages.ReadFile("page/words.json")

@@ -108,6 +108,7 @@ func (s *Server) viewerOf(r *http.Request) *viewer {
 type pageData struct {
 	Lang, Device, Camera, Token string
 	Classes                     string // the allowed classes, separated by commas
+	Coarse                      string // the classes that are no part of another one, likewise
 	Sketches, Wrong             bool
 	Words                       map[string]string
 }
@@ -117,6 +118,11 @@ func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, status int, 
 	p.Lang, p.Words = chooseLanguage(r)
 	p.Device, p.Camera, p.Sketches = s.o.Device, s.o.Camera, s.o.Sketches
 	p.Classes = strings.Join(s.o.Classes, ",")
+	var coarse []string
+	for _, c := range counting.CoarseClasses() {
+		coarse = append(coarse, c.String())
+	}
+	p.Coarse = strings.Join(coarse, ",")
 	t, err := template.ParseFS(pages, "page/"+name, "page/head.html")
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -6,24 +6,6 @@ import (
 	"kerb/counting"
 )
 
-// allClasses are the classes of package counting, in the order of the wire.
-func allClasses() (cs []counting.Class) {
-	for c := range counting.Class(counting.Classes) {
-		cs = append(cs, c)
-	}
-	return cs
-}
-
-// coarseClasses are those that are no part of another one.
-func coarseClasses() (cs []counting.Class) {
-	for _, c := range allClasses() {
-		if c.WithoutSplit() == c {
-			cs = append(cs, c)
-		}
-	}
-	return cs
-}
-
 // parseClasses are the named classes, or all coarse ones for an empty list. A
 // name that is no class is skipped: the checker has reported it.
 func parseClasses(names []string) (cs []counting.Class) {
@@ -33,7 +15,7 @@ func parseClasses(names []string) (cs []counting.Class) {
 		}
 	}
 	if len(cs) == 0 {
-		return coarseClasses()
+		return counting.CoarseClasses()
 	}
 	return cs
 }

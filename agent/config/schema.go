@@ -6,6 +6,7 @@ import (
 
 	"kerb/agent/mistake"
 	"kerb/agent/week"
+	"kerb/counting"
 )
 
 const (
@@ -19,8 +20,8 @@ const (
 
 // siteKeys are all keys of site.toml, in the order of the file.
 func siteKeys() []mistake.Key {
-	classShape := `"items": {"enum": ` + formatClasses(allClasses()) + `}`
-	classDoc := "what is counted; " + listClasses(coarseClasses()) + " if left out"
+	classShape := `"items": {"enum": ` + formatClasses(counting.AllClasses()) + `}`
+	classDoc := "what is counted; " + listClasses(counting.CoarseClasses()) + " if left out"
 	return []mistake.Key{
 		mistake.Required("device", "which device this is", ""),
 		mistake.Required("device.name", "its name: a level of its topics", levelShape),

@@ -111,8 +111,10 @@ func checkSplit(counted [counting.Classes]bool) error {
 	if counted == [counting.Classes]bool{} {
 		return errors.New("no class is counted")
 	}
-	if counted[counting.Vehicle] && (counted[counting.Motorcycle] || counted[counting.Car] || counted[counting.Heavy]) {
-		return errors.New("vehicle and a part of it are both counted: their difference would tell what is withheld")
+	for _, c := range counting.AllClasses() {
+		if whole := c.WithoutSplit(); whole != c && counted[c] && counted[whole] {
+			return fmt.Errorf("%s and a part of it are both counted: their difference would tell what is withheld", whole)
+		}
 	}
 	return nil
 }

@@ -30,15 +30,7 @@ type layout struct {
 // visionOpts returns the counter's options for pictures of w×h pixels. Every class
 // may be counted.
 func (p layout) visionOpts(w, h int) vision.Opts {
-	return vision.Opts{Width: w, Height: h, Lines: p.lines, Zones: p.zones, Masks: p.masks, Heights: p.heights, Classes: allClasses()}
-}
-
-// allClasses lists the classes of package counting in the order of the wire.
-func allClasses() (all []counting.Class) {
-	for c := range counting.Class(counting.Classes) {
-		all = append(all, c)
-	}
-	return all
+	return vision.Opts{Width: w, Height: h, Lines: p.lines, Zones: p.zones, Masks: p.masks, Heights: p.heights, Classes: counting.AllClasses()}
 }
 
 // findLayout takes the layout from the file of -truth or -site, from the scene
@@ -126,7 +118,7 @@ func sceneTruth(s *scene.Scene) *truth.Truth {
 // ("across") and one vertical ("along"), for a clip without a layout. Both count
 // people, bicycles and vehicles.
 func MiddleLines() []config.Line {
-	classes := []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
+	classes := counting.CoarseClasses()
 	return []config.Line{
 		{Line: counting.Line{ID: "across", From: counting.Point{X: 0, Y: 0.5}, To: counting.Point{X: 1, Y: 0.5}}, Classes: classes},
 		{Line: counting.Line{ID: "along", From: counting.Point{X: 0.5, Y: 0}, To: counting.Point{X: 0.5, Y: 1}}, Classes: classes},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"kerb/counting"
 	"slices"
 )
 
@@ -20,7 +21,7 @@ func (res *result) printText(w io.Writer) {
 	} else {
 		res.printSums(w)
 	}
-	for _, c := range allClasses() {
+	for _, c := range counting.AllClasses() {
 		if whole := c.WithoutSplit(); whole != c {
 			if n := res.Counted[c.String()]; n > 0 {
 				fmt.Fprintf(w, "  %s: %d of those counted as %s\n", c, n, whole)

@@ -104,7 +104,7 @@ func (r *Command) countStill(ctx context.Context, path string, known *truth.Stil
 	}
 	defer d.Close()
 	out.Detector, out.Network = d.Kind, d.Name
-	c, err := vision.New(src, vision.Opts{Width: w, Height: h, Zones: []counting.Zone{known.Zone}, Classes: allClasses(), Network: d.Net, Workers: 1})
+	c, err := vision.New(src, vision.Opts{Width: w, Height: h, Zones: []counting.Zone{known.Zone}, Classes: counting.AllClasses(), Network: d.Net, Workers: 1})
 	if err != nil {
 		return out, err
 	}
@@ -123,7 +123,7 @@ func (r *Command) countStill(ctx context.Context, path string, known *truth.Stil
 // addSplit adds the counts of motorcycle, car and heavy, where there are any, to a
 // comparison whose vehicle is the sum of all vehicles.
 func addSplit(classes map[string]truth.StillResult, seen [counting.Classes]int) {
-	for _, c := range allClasses() {
+	for _, c := range counting.AllClasses() {
 		if n := seen[c]; n > 0 && c.WithoutSplit() != c {
 			classes[c.String()] = truth.StillResult{Counted: n, Inside: true}
 		}
@@ -170,7 +170,7 @@ func printStills(w io.Writer, all []stillResult) {
 
 // classesOf lists the classes that at least one image has a result for.
 func classesOf(all []stillResult) (classes []counting.Class) {
-	for _, c := range allClasses() {
+	for _, c := range counting.AllClasses() {
 		if slices.ContainsFunc(all, func(s stillResult) bool { _, ok := s.Classes[c.String()]; return ok }) {
 			classes = append(classes, c)
 		}

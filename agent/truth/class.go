@@ -7,17 +7,6 @@ import (
 	"kerb/counting"
 )
 
-// coarseClasses are the classes that a truth file tells apart: those that are
-// no part of another one.
-func coarseClasses() (cs []counting.Class) {
-	for c := range counting.Class(counting.Classes) {
-		if c.WithoutSplit() == c {
-			cs = append(cs, c)
-		}
-	}
-	return cs
-}
-
 // addCoarse adds up the counts of all classes that are c or a part of it.
 func addCoarse(counts [counting.Classes]int, c counting.Class) (sum int) {
 	for part, n := range counts {
@@ -45,7 +34,7 @@ func (o *object[T]) UnmarshalJSON(b []byte) error {
 // parseByClass reads the values of the keys CLASS+suffix for all coarse
 // classes. A key that is missing or null gives nil.
 func parseByClass[V any](all map[string]json.RawMessage, suffix string) (vs [counting.Classes]*V, err error) {
-	for _, c := range coarseClasses() {
+	for _, c := range counting.CoarseClasses() {
 		key := c.String() + suffix
 		raw, ok := all[key]
 		if !ok {

@@ -69,7 +69,7 @@ func (t *Truth) ScoreCrossings(crossings []counting.Crossing, seen []Sample) Rep
 	for _, c := range crossings {
 		r.Crossings = append(r.Crossings, CountedCrossing{CrossingFrame(c, t.Rate), c.Stream, c.Class.String(), c.Dir.String()})
 	}
-	for _, class := range coarseClasses() {
+	for _, class := range counting.CoarseClasses() {
 		e := ClassError{}
 		for i := range t.Lines {
 			for d := range counting.Direction(counting.Directions) {

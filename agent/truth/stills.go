@@ -122,7 +122,7 @@ type StillResult struct {
 // the truth, by coarse class.
 func (s *Still) ScoreCounts(seen [counting.Classes]int) map[string]StillResult {
 	out := map[string]StillResult{}
-	for _, c := range coarseClasses() {
+	for _, c := range counting.CoarseClasses() {
 		v := StillResult{Counted: addCoarse(seen, c), Inside: true}
 		if n := s.Count[c]; n >= 0 {
 			a := s.Accept[c]

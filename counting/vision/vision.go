@@ -120,7 +120,7 @@ func New(src Source, o Opts) (*Counter, error) {
 	}
 	o.Lines, o.Zones = slices.Clone(o.Lines), slices.Clone(o.Zones)
 	if o.Classes == nil {
-		o.Classes = []counting.Class{counting.Person, counting.Bicycle, counting.Vehicle}
+		o.Classes = counting.CoarseClasses()
 	}
 	o.Classes = slices.Clone(o.Classes)
 	c := &Counter{src: src, o: o, k: 1}

@@ -93,7 +93,7 @@ function freeName(base) {
 }
 
 const round = (v) => Math.round(Math.min(Math.max(v, 0), 1) * 1000) / 1000;
-const coarse = allClasses.filter((c) => ['person', 'bicycle', 'vehicle'].includes(c));
+const coarse = allClasses.filter((c) => document.body.dataset.coarse.split(',').includes(c));
 const usual = coarse.length ? coarse : allClasses;
 
 function add(kind, a, b) {
