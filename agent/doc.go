@@ -71,11 +71,17 @@
 //
 // # Add a camera kind
 //
-//  1. drivers/camera/mykind.go: an Open function that returns a source; add it to
-//     the conformance table (conform_test.go).
-//  2. agent/config/source.go: the kind and how its words in site.toml are parsed.
-//  3. agent/opener: the case that opens it. agent/source: the case that reads it.
-//  4. firmware-notes/hardware.md: the line that tells the engineer.
+//  1. drivers/camera/mykind.go: an Open function that returns a source, and its row
+//     in the conformance table (conform_test.go). No driver is needed where
+//     camera.OpenPipe reads the data (JPEGs, raw pictures, YUV4MPEG2).
+//  2. agent/config/source.go: a type with isSource and String, and its case in
+//     ParseSource. The texts that list the kinds: errSourceScheme, sourceExample
+//     (source_check.go) and the key's doc (schema.go); then
+//     KERB_UPDATE=1 go test ./agent/config.
+//  3. The case that opens it in agent/opener (openCamera) and the case that reads it
+//     in agent/source (OpenCamera): a test in agent/source names the missing ones.
+//     An open must not block, and opens for reading only.
+//  4. firmware-notes/hardware.md and configs/site-camera.toml: a line for the engineer.
 //
 // # Add a class
 //

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"kerb/counting"
 	"slices"
+
+	"kerb/counting"
 )
 
 // printText prints the result for people: a table of lines with truth, or the sums
