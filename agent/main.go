@@ -28,7 +28,6 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // a wrong command line, or a wrong file
-
 )
 
 // commands are all commands with their one-line help, as kong reads them.
