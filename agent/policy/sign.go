@@ -42,16 +42,6 @@ type Trust struct {
 	Keys []minisign.PublicKey
 }
 
-// ParseKey parses a minisign public key: its file, or the last line of it
-// alone.
-func ParseKey(text []byte) (minisign.PublicKey, error) {
-	var k minisign.PublicKey
-	if err := k.UnmarshalText(text); err != nil {
-		return k, fmt.Errorf("public key: %w", err)
-	}
-	return k, nil
-}
-
 // Admit checks whether the device may run under p, and returns an error of one
 // line with the reason if not. The signatures are minisign's, over p's
 // canonical form. Last is the policy in force until now, nil on a new device.

@@ -30,8 +30,8 @@ func TestTheVectorsHold(t *testing.T) {
 	if got, want := p.Hash(), strings.TrimSpace(string(read("hash.txt"))); got != want {
 		t.Errorf("hash %s, want %s", got, want)
 	}
-	key, err := ParseKey(read("reviewer.pub"))
-	if err != nil {
+	var key minisign.PublicKey
+	if err := key.UnmarshalText(read("reviewer.pub")); err != nil {
 		t.Fatal(err)
 	}
 	trust := Trust{Mode: Signed, Keys: []minisign.PublicKey{key}}
