@@ -146,7 +146,7 @@ func TestEveryFlippedBitOfASignatureSpoilsIt(t *testing.T) {
 	}
 }
 
-func TestModesAndKeysAreReadFromText(t *testing.T) {
+func TestModesAreReadFromText(t *testing.T) {
 	for m := OpenMode; m <= TwoPerson; m++ {
 		if got, err := ParseMode(m.String()); err != nil || got != m {
 			t.Errorf("%s: %v %v", m, got, err)

@@ -24,8 +24,15 @@ const (
 
 var presetNames = [...]string{"calm", "busy", "windy", "rain", "dusk", "night", "jam"}
 
-// ParsePreset returns the preset of a word in site.toml, such as busy. It refuses
-// every other word.
+// String returns the preset's word in site.toml, such as "busy".
+func (p Preset) String() string {
+	if int(p) < len(presetNames) {
+		return presetNames[p]
+	}
+	return fmt.Sprintf("preset(%d)", uint8(p))
+}
+
+// ParsePreset is the inverse of String. It refuses every other word.
 func ParsePreset(s string) (Preset, error) {
 	for i, n := range presetNames {
 		if n == s {
