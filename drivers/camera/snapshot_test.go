@@ -21,24 +21,35 @@ import (
 
 // within is a network of one server, made of pipes, so that time can be made up.
 type within struct {
-	conns chan net.Conn
-	once  sync.Once
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
 }
+
+func newWithin() *within { return &within{conns: make(chan net.Conn), closed: make(chan struct{})} }
 
 func (w *within) Accept() (net.Conn, error) {
-	if c, ok := <-w.conns; ok {
+	select {
+	case c := <-w.conns:
 		return c, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
 	}
-	return nil, net.ErrClosed
 }
 
-func (w *within) Close() error   { w.once.Do(func() { close(w.conns) }); return nil }
+func (w *within) Close() error   { w.once.Do(func() { close(w.closed) }); return nil }
 func (w *within) Addr() net.Addr { return &net.TCPAddr{} }
 
+// dial may be called while the listener closes: a client's transport dials on when
+// its request was cancelled.
 func (w *within) dial(context.Context, string, string) (net.Conn, error) {
 	near, far := net.Pipe()
-	w.conns <- far
-	return near, nil
+	select {
+	case w.conns <- far:
+		return near, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
+	}
 }
 
 // street is a server with one picture, and what it was asked.
@@ -60,7 +71,7 @@ func (s *street) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *street) look(t *testing.T, o SnapshotOpts, patience time.Duration) (pictures, same int, errs []error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		net := &within{conns: make(chan net.Conn)}
+		net := newWithin()
 		server := &http.Server{Handler: s}
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = server.Serve(net) })
@@ -293,7 +304,7 @@ func TestASnapshotOfAnotherSize(t *testing.T) {
 
 func TestASnapshotThatWaitsCanBeClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		net := &within{conns: make(chan net.Conn)}
+		net := newWithin()
 		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(picture(t, 48, 32, 0)) })}
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = server.Serve(net) })
