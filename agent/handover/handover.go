@@ -93,8 +93,11 @@ func (c Conn) Request(ctx context.Context, what byte) ([]int, error) {
 		return nil, errors.New("the camera, or what it needs, cannot be opened: the supervisor says why")
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(messages) != 1 {
-		return nil, fmt.Errorf("be handed the camera: %d messages, %w", len(messages), err)
+	if err != nil {
+		return nil, fmt.Errorf("be handed the camera: %w", err)
+	}
+	if len(messages) != 1 {
+		return nil, fmt.Errorf("be handed the camera: %d control messages, want one", len(messages))
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil {
@@ -112,6 +115,7 @@ const minInterval = 100 * time.Millisecond
 // the other end is closed or ctx ends. An error of open is passed to failed, and
 // the child is refused without the reason.
 func (c Conn) Serve(ctx context.Context, open func(context.Context, byte) ([]*os.File, error), failed func(error)) {
+	defer context.AfterFunc(ctx, func() { _ = c.sock.SetReadDeadline(time.Unix(1, 0)) })()
 	for ctx.Err() == nil {
 		var b [1]byte
 		if n, err := c.sock.Read(b[:]); n != 1 || err != nil {
@@ -152,10 +156,11 @@ func DetachFDs(files []*os.File) (fds []int, err error) {
 		raw, e := f.SyscallConn()
 		if e == nil {
 			e = raw.Control(func(fd uintptr) {
-				var n int
-				if n, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); err == nil {
+				n, failed := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+				if failed == nil {
 					fds = append(fds, n)
 				}
+				err = errors.Join(err, failed)
 			})
 		}
 		err = errors.Join(err, e, f.Close())

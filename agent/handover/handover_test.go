@@ -227,6 +227,14 @@ func TestServeEndsAfterTheAnswerOnceItsContextHasEnded(t *testing.T) {
 	<-ended
 }
 
+// The peer asks for nothing and stays open.
+func TestServeEndsWithItsContextWhileItWaitsForARequest(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, _, ended := startServe(ctx, t, func(context.Context, byte) ([]*os.File, error) { return nil, nil })
+	cancel()
+	<-ended
+}
+
 func TestARequestThatIsNotAnsweredEndsAtItsDeadline(t *testing.T) {
 	c, silent, err := NewPair()
 	if err != nil {
@@ -278,19 +286,25 @@ func TestDetachedDescriptorsOutliveTheirFiles(t *testing.T) {
 }
 
 func TestAFailedDetachLeavesNoDescriptorOpen(t *testing.T) {
-	r, w := newPipe(t)
-	gone, _ := newPipe(t)
-	gone.Close()
-	pipe := linkOf(t, r.Fd())
-	if n := countFDs(t, pipe); n != 2 {
-		t.Fatalf("control: a new pipe has %d descriptors", n)
-	}
-	fds, err := DetachFDs([]*os.File{r, w, gone})
-	if !errors.Is(err, os.ErrClosed) || fds != nil {
-		t.Errorf("%v, %v", fds, err)
-	}
-	if n := countFDs(t, pipe); n != 0 {
-		t.Errorf("%d descriptors are open", n)
+	for _, first := range []bool{true, false} {
+		r, w := newPipe(t)
+		gone, _ := newPipe(t)
+		gone.Close()
+		pipe := linkOf(t, r.Fd())
+		if n := countFDs(t, pipe); n != 2 {
+			t.Fatalf("control: a new pipe has %d descriptors", n)
+		}
+		files := []*os.File{r, w, gone}
+		if first {
+			files = []*os.File{gone, r, w}
+		}
+		fds, err := DetachFDs(files)
+		if !errors.Is(err, os.ErrClosed) || fds != nil {
+			t.Errorf("the closed file first: %v: %v, %v", first, fds, err)
+		}
+		if n := countFDs(t, pipe); n != 0 {
+			t.Errorf("the closed file first: %v: %d descriptors are open", first, n)
+		}
 	}
 }
 

@@ -355,7 +355,11 @@ func openUDPPair() ([]*os.File, error) {
 					return nil, err
 				}
 				b, err := odd.File()
-				return []*os.File{a, b}, err
+				if err != nil {
+					a.Close()
+					return nil, err
+				}
+				return []*os.File{a, b}, nil
 			}
 		}
 		even.Close()
