@@ -2,10 +2,12 @@ package camera
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"kerb/drivers/camera/cameratest"
@@ -62,6 +64,28 @@ func TestLargePicturesOfAProgramAreReduced(t *testing.T) {
 
 // A reader that is slower than the camera gets the newest picture, and knows
 // how many it missed.
+// A stream of which only the newest picture is wanted is read by a goroutine of
+// its own. An error inside a picture must not race with ReadInto; the race detector
+// finds it.
+func TestAnErrorInsideAPictureIsReadByOneGoroutine(t *testing.T) {
+	data := y4m(64, 48, 3)
+	for range 20 {
+		broken := io.MultiReader(bytes.NewReader(data[:len(data)-2000]), iotest.ErrReader(io.ErrNoProgress))
+		s, err := OpenPipe(t.Context(), broken, Layout{}, Limits{}, Live{Newest: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := make([]byte, 64*48)
+		for err == nil {
+			_, err = s.ReadInto(t.Context(), dst)
+		}
+		if !errors.Is(err, io.ErrNoProgress) {
+			t.Errorf("the stream ended with %v", err)
+		}
+		s.Close()
+	}
+}
+
 func TestTheNewestPictureWins(t *testing.T) {
 	r, w := io.Pipe()
 	written := make(chan struct{})

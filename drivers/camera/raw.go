@@ -178,7 +178,9 @@ func (r *Raw) readPicture(ctx context.Context, limit <-chan time.Time, dst []byt
 			}
 			if r.progress.luma > 0 && !lost {
 				r.progress.abandoned = true
-				r.frame++
+				if r.latest == nil { // otherwise ReadInto alone counts, in another goroutine
+					r.frame++
+				}
 			}
 			return time.Time{}, err
 		}
