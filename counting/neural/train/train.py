@@ -5,7 +5,8 @@
 Debian's python3-torch, python3-numpy and python3-pil are all it needs. SCENES
 is what `go run ./test/scenes` wrote. OUT gets street.pt (the averaged
 weights), street.onnx, log.csv and street.ckpt, from which the same command
-goes on where the last one was stopped.
+goes on where the last one was stopped. SIGTERM ends it after the step it is in,
+with a checkpoint.
 """
 import os
 
@@ -15,6 +16,7 @@ import argparse
 import copy
 import csv
 import math
+import signal
 import time
 
 import numpy as np
@@ -112,8 +114,10 @@ def main():
         street.rng.bit_generator.state = state["draws"]
         torch.set_rng_state(state["torch"])
         print(f"goes on after step {state['step']}", flush=True)
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     log = open(os.path.join(a.out, "log.csv"), "a", buffering=1)
-    begun, sums, n, last = time.time() - state["seconds"], np.zeros(2), 0, time.time()
+    begun, sums, n, last, kept = time.time() - state["seconds"], np.zeros(2), 0, time.time(), time.time()
     for step in range(state["step"], a.steps):
         net.train()
         x, truth, pair, proof = draw(street, a.batch)
@@ -144,9 +148,12 @@ def main():
             print("AP50 " + ("all " if done else "sixth ") + "  ".join(f"{k} {v:.3f}" for k, v in ap.items()), flush=True)
             save(os.path.join(a.out, a.profile + ".pt"), average.state_dict())
             export.write(average, os.path.join(a.out, a.profile + ".onnx"))
-        if (step + 1) % 500 == 0 or done:
+        if (step + 1) % 500 == 0 or time.time() - kept > 600 or stopped or done:
+            kept = time.time()
             save(ckpt, {"step": step + 1, "seconds": time.time() - begun, "settings": settings, "net": net.state_dict(), "average": average.state_dict(),
                         "opt": opt.state_dict(), "draws": street.rng.bit_generator.state, "torch": torch.get_rng_state()})
+        if stopped and not done:
+            raise SystemExit(f"stopped after step {step + 1}; the same command goes on")
 
 
 if __name__ == "__main__":
