@@ -64,7 +64,7 @@ def main():
     net = Street(a.profile)
     net.load_state_dict(torch.load(a.weights))
     net.eval()
-    logit, right, boxes = answers(net, data.load(a.data, "val", ["permissive", "unclear"]), a.long)
+    logit, right, boxes = answers(net, data.load(a.data, "val", ["permissive"]), a.long)
     common = line(np.concatenate(logit), np.concatenate(right))
     for c, name in enumerate(CLASSES):
         k, b = line(logit[c], right[c]) if boxes[c] >= ENOUGH else common

@@ -4,7 +4,9 @@
 
 Debian's python3-torch, python3-numpy and python3-pil are all it needs. SCENES
 is what `go run ./test/scenes` wrote. OUT gets street.pt (the averaged
-weights), log.csv and, at the end, street.onnx.
+weights), street.onnx, log.csv and street.ckpt, from which the same command
+goes on where the last one was stopped. SIGTERM ends it after the step it is in,
+with a checkpoint.
 """
 import os
 
@@ -14,7 +16,7 @@ import argparse
 import copy
 import csv
 import math
-import random
+import signal
 import time
 
 import numpy as np
@@ -29,20 +31,11 @@ from net import Street, cells, cost, grid
 SIZES = [(320, 192), (256, 224), (288, 192), (224, 256)]
 
 
-class Feed(torch.utils.data.IterableDataset):
-    def __init__(self, pictures, batch, seed):
-        self.pictures, self.batch, self.seed = pictures, batch, seed
-
-    def __iter__(self):
-        torch.set_num_threads(1)
-        info = torch.utils.data.get_worker_info()
-        number = info.id if info else 0
-        if info:
-            os.nice(3)
-        street = data.Street(self.pictures, self.seed * 100 + number)
-        while True:
-            w, h = SIZES[street.rng.integers(len(SIZES))]
-            yield collate([street.sample(w, h) for _ in range(self.batch)], w, h)
+def draw(street, batch):
+    """Makes one batch in the thread that learns from it, so that the state of
+    street.rng is the whole state of the feed."""
+    w, h = SIZES[street.rng.integers(len(SIZES))]
+    return collate([street.sample(w, h) for _ in range(batch)], w, h)
 
 
 def collate(samples, w, h):
@@ -65,6 +58,12 @@ def rate(step, steps, peak):
     return peak * (0.05 + 0.95 * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1))) / 2)
 
 
+def save(path, state):
+    """Writes state beside path and renames it, so that a kill leaves the old file or the new one."""
+    torch.save(state, path + ".new")
+    os.replace(path + ".new", path)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("-data", required=True)
@@ -81,17 +80,25 @@ def main():
     a = p.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
-    random.seed(a.seed)
     os.makedirs(a.out, exist_ok=True)
+
+    # A checkpoint is taken up only under the settings that it was written with.
+    ckpt = os.path.join(a.out, a.profile + ".ckpt")
+    settings = {k: getattr(a, k) for k in ("profile", "licences", "steps", "batch", "peak", "seed")}
+    state = torch.load(ckpt, weights_only=False) if os.path.exists(ckpt) else {"step": 0, "seconds": 0.0, "settings": settings}
+    if state["settings"] != settings:
+        raise SystemExit(f"{ckpt} was written with {state['settings']}, not {settings}: give another -out")
+    if state["step"] == a.steps:
+        return print(f"{ckpt}: all {a.steps} steps are made")
 
     licences = a.licences.split(",")
     pictures = data.load(a.data, "train", licences, a.scenes, a.labels)
-    checks = data.load(a.data, "val", ["permissive", "unclear"])
+    checks = data.load(a.data, "val", ["permissive"])
     quick = checks[::6]
     net = Street(a.profile)
     macs, params = cost(net, 256, 416)
     print(f"{len(pictures)} pictures to learn from, {len(checks)} to check with; {macs / 1e6:.0f} MMAC, {params / 1e3:.0f} k parameters", flush=True)
-    if a.start:
+    if a.start and not state["step"]:
         net.load_state_dict(torch.load(a.start))
     net = net.to(memory_format=torch.channels_last)
     average = copy.deepcopy(net)
@@ -99,12 +106,21 @@ def main():
     decay = [q for n, q in net.named_parameters() if q.ndim > 1]
     plain = [q for n, q in net.named_parameters() if q.ndim <= 1]
     opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0}], lr=a.peak)
-    feed = iter(torch.utils.data.DataLoader(Feed(pictures, a.batch, a.seed), batch_size=None, num_workers=1, prefetch_factor=8))
+    street = data.Street(pictures, a.seed * 100)
+    if state["step"]:
+        net.load_state_dict(state["net"])
+        average.load_state_dict(state["average"])
+        opt.load_state_dict(state["opt"])
+        street.rng.bit_generator.state = state["draws"]
+        torch.set_rng_state(state["torch"])
+        print(f"goes on after step {state['step']}", flush=True)
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     log = open(os.path.join(a.out, "log.csv"), "a", buffering=1)
-    begun, sums, n, last = time.time(), np.zeros(2), 0, time.time()
-    for step in range(a.steps):
+    begun, sums, n, last, kept = time.time() - state["seconds"], np.zeros(2), 0, time.time(), time.time()
+    for step in range(state["step"], a.steps):
         net.train()
-        x, truth, pair, proof = next(feed)
+        x, truth, pair, proof = draw(street, a.batch)
         for g in opt.param_groups:
             g["lr"] = rate(step, a.steps, a.peak)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -125,13 +141,19 @@ def main():
             pace = (step + 1) * a.batch / (time.time() - begun)
             print(f"{time.time() - begun:6.0f} s  step {step + 1}/{a.steps}  class {sums[0] / n:.3f}  box {sums[1] / n:.3f}  {pace:.0f} pictures/s", flush=True)
             sums, n, last = np.zeros(2), 0, time.time()
-        if (step + 1) % 2000 == 0 or step == a.steps - 1:
-            done = step == a.steps - 1
+        done = step == a.steps - 1
+        if (step + 1) % 2000 == 0 or done:
             ap = evaluate.evaluate(average, checks if done else quick)
             csv.writer(log).writerow([step + 1, round(time.time() - begun)] + [round(v, 4) for v in ap.values()])
             print("AP50 " + ("all " if done else "sixth ") + "  ".join(f"{k} {v:.3f}" for k, v in ap.items()), flush=True)
-            torch.save(average.state_dict(), os.path.join(a.out, a.profile + ".pt"))
+            save(os.path.join(a.out, a.profile + ".pt"), average.state_dict())
             export.write(average, os.path.join(a.out, a.profile + ".onnx"))
+        if (step + 1) % 500 == 0 or time.time() - kept > 600 or stopped or done:
+            kept = time.time()
+            save(ckpt, {"step": step + 1, "seconds": time.time() - begun, "settings": settings, "net": net.state_dict(), "average": average.state_dict(),
+                        "opt": opt.state_dict(), "draws": street.rng.bit_generator.state, "torch": torch.get_rng_state()})
+        if stopped and not done:
+            raise SystemExit(f"stopped after step {step + 1}; the same command goes on")
 
 
 if __name__ == "__main__":
