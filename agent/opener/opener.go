@@ -328,7 +328,7 @@ func (d *Opener) Close() {
 	}
 }
 
-// udpBufferSize holds what a camera sends in a tenth of a second, at 20 Mbit/s.
+// udpBufferSize holds a tenth of a second of a camera at 20 Mbit/s.
 const udpBufferSize = 256 << 10
 
 // portAttempts is how many free ports are tried for an even one with a free

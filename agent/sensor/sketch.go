@@ -157,7 +157,7 @@ func (a *sketcher) applyLayout(o *vision.Opts, l *record.Layout) {
 	}
 	if a.masks != l.Masks {
 		a.masks = l.Masks
-		a.silhouettes = vision.Sketcher{} // its blocks may show what a new mask covers
+		a.silhouettes = vision.Sketcher{} // its blocks may show an area that a new mask covers
 		a.monitor.ResetReference()
 	}
 	if a.monitor.CurrentFault() == counting.ViewMoved { // the layout was drawn over the present view
