@@ -226,3 +226,16 @@ func (s *Site) CameraName(i int) string {
 	}
 	return s.Cameras[i].Name
 }
+
+// LoadDevice reads the table [device] alone, however wrong the rest of the file is. It
+// is for commands that look at a device whose agent may have refused the file. A
+// directory that is not given is DefaultState. The error is that of reading the file.
+func LoadDevice(path string) (Device, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Device{State: DefaultState}, fmt.Errorf("read the site file: %w", err)
+	}
+	var f siteFile
+	mistake.DecodeTOML(path, data, &f)
+	return siteFile{Device: f.Device}.toSite(path, nil).Device, nil
+}

@@ -32,6 +32,7 @@ type Build struct {
 // output. An error is that of the spool, of the site's broker or comparisons, of
 // the walls, or of a record that is not allowed.
 func Run(ctx context.Context, site *config.Site, d admission.Decision, build Build, log *slog.Logger) error {
+	queries := inheritQueries()
 	child.LoadRootCAs(site.Broker.URL)
 	clk, synced := clock.Clock{Floor: site.Device.ClockFloor}, new(atomic.Bool)
 	db, err := OpenStore(site.Device.State, d.Policy, clk, synced)
@@ -43,6 +44,9 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 	up, err := p.prepare(build)
 	if err != nil {
 		return errors.Join(err, db.Close())
+	}
+	if queries != nil {
+		go p.answerQueries(queries, up.Status)
 	}
 	return p.serve(ctx, up)
 }

@@ -97,6 +97,7 @@ var seeing = map[string]string{
 var rooms = []room{
 	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, minisignLib, pahoLib, sysLib}, bans: command},
 	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, bans: outside},
+	{path: "agent/advice", why: "what to do about an error, by its text", bans: values},
 	{path: "agent/aim", why: "the commissioning page; it draws silhouettes from blocks of numbers", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
 	{path: "agent/aim/record", why: "the fixed records between the page and the sketching process", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/audit", why: "an append-only log of facts about the device", bans: speaker},
@@ -108,7 +109,7 @@ var rooms = []room{
 		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
 		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/uplink", "counting",
 	}, bans: pictures},
-	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
@@ -131,12 +132,13 @@ var rooms = []room{
 	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
 		"agent/admission", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
-		"agent/policy", "agent/retry", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop",
+		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
+	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{"agent/config", "agent/publisher", "agent/status"}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
 	{path: "agent/sensor", why: "the process that sees pixels: no network, no program, no file", ours: []string{
 		"agent/aim/record", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
@@ -148,11 +150,12 @@ var rooms = []room{
 		"drivers/camera", "drivers/camera/rtsp", "drivers/camera/scene", "drivers/loop", "drivers/loop/street",
 	}, bans: programs},
 	{path: "agent/state", why: "the layout of the state directory", bans: outside},
+	{path: "agent/status", why: "the status socket and its values; the supervisor leans on it, so it knows neither store nor uplink", ours: []string{"agent/advice", "agent/ipc", "agent/state"}, libs: []string{sysLib}, bans: programs},
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
 		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
-		"agent/policy", "agent/process", "agent/state", "agent/week", "counting", "drivers/lamp", "drivers/loop",
+		"agent/policy", "agent/process", "agent/state", "agent/status", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
 	{path: "agent/truth", why: "compares counts with ground truth", ours: []string{"counting"}, bans: speaker},
