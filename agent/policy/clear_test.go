@@ -82,7 +82,7 @@ func TestALoopOfOneDirectionHasOnlyItsCells(t *testing.T) {
 		}
 		for way, dir := range map[counting.OneWay]counting.Direction{counting.OnlyAToB: counting.AToB, counting.OnlyBToA: counting.BToA} {
 			w := window(p, counting.LoopStream)
-			w.OneWay = way
+			w.OneWay, w.Counted = way, [counting.Classes]bool{counting.Vehicle: true}
 			w.Crossings[counting.Vehicle][dir] = 500
 			r := release(t, p, w)
 			if cells := r.Cells(); len(cells) != 1 || cells[0].Dir != dir || cells[0].Ranged {

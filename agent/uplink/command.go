@@ -37,6 +37,8 @@ type command struct {
 // answer is a message on …/ack, schema kerb.ack/1.
 type answer struct {
 	Schema string `json:"schema"`
+	Tenant string `json:"tenant"`
+	Site   string `json:"site"`
 	Device string `json:"device"`
 	ID     string `json:"id"`
 	OK     bool   `json:"ok"`
@@ -89,7 +91,7 @@ func (s *session) handleCommand(b []byte) {
 		s.u.o.Log.Warn("uplink: command refused", "err", err)
 		return
 	}
-	a := answer{Schema: schemaAck, Device: s.u.o.Device, ID: c.ID}
+	a := answer{Schema: schemaAck, Tenant: s.u.o.Tenant, Site: s.u.o.Site, Device: s.u.o.Device, ID: c.ID}
 	if err == nil {
 		a.Account, err = s.u.executeCommand(c)
 	}
