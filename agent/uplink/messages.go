@@ -29,6 +29,7 @@ type stateJSON struct {
 	Backlog *backlogJSON   `json:"backlog,omitempty"`
 	Evicted *uint64        `json:"evicted,omitempty"`
 	Clock   *Clock         `json:"clock,omitempty"`
+	CmdKey  string         `json:"cmd_nonce,omitempty"` // for the next command; absent where none is allowed
 	Store   *spoolJSON     `json:"store,omitempty"`
 	Disk    *diskJSON      `json:"disk,omitempty"`
 	Agent   map[string]any `json:"agent,omitempty"`
@@ -89,6 +90,9 @@ func (u *Uplink) encodeState(st store.Stats, since time.Time) message {
 	}
 	if d, err := u.o.Store.DiskState(); err == nil {
 		m.Disk = &diskJSON{Free: d.Free, Life: d.Life}
+	}
+	if u.acceptsCommands() {
+		m.CmdKey = u.nonces.current(time.Now())
 	}
 	if u.o.AgentReport != nil {
 		m.Agent = u.o.AgentReport()

@@ -11,7 +11,6 @@ import (
 
 const (
 	maxUnacked   = 10                     // messages that may wait for their PUBACK at once
-	maxCommands  = 16                     // commands that may wait for execution; further ones are dropped
 	beatInterval = 10 * time.Second       // between looks at the state and at the spool, at most
 	lostGrace    = 100 * time.Millisecond // wait for the reason of a lost connection
 	drainTimeout = time.Second            // wait for the PUBACKs under way at the end
@@ -28,7 +27,7 @@ func (u *Uplink) runConnection(ctx context.Context) error {
 	}
 	s := &session{
 		u: u, link: l, connectedAt: u.now(),
-		results: make(chan publishResult, maxUnacked), commands: make(chan []byte, maxCommands),
+		results: make(chan publishResult, maxUnacked), commands: newCommandQueue(),
 	}
 	err = s.serve(ctx)
 	if errors.Is(err, errNoAck) {
@@ -62,7 +61,7 @@ type session struct {
 	connectedAt  time.Time
 	unacked      int // messages sent and not acknowledged
 	results      chan publishResult
-	commands     chan []byte
+	commands     *commandQueue
 	lastTriggers stateTriggers
 	lastStateAt  time.Time
 }
@@ -85,9 +84,10 @@ func (s *session) serve(ctx context.Context) error {
 	u.o.Log.Info("uplink: connected", "broker", u.broker.Redacted(), "backlog", u.o.Store.Stats().Pending)
 	beat := time.NewTicker(min(u.o.StateInterval, beatInterval))
 	defer beat.Stop()
-	doubt := tickerOrNever(u.o.ConfirmTimeout)
+	doubt := tickerOrNever(u.o.Store.ConfirmTimeout())
 	defer doubt.Stop()
 	for {
+		s.runCommands()
 		wait, err := s.sendReady()
 		if err != nil {
 			return err
@@ -105,8 +105,7 @@ func (s *session) serve(ctx context.Context) error {
 			s.queueState(false)
 		case <-doubt.C:
 			s.scheduler.rescan = u.o.Store.RequeueUnconfirmed() > 0 || s.scheduler.rescan
-		case b := <-s.commands:
-			s.handleCommand(b)
+		case <-s.commands.arrived:
 		case err := <-s.link.lost:
 			return fmt.Errorf("connection lost: %w", err)
 		case <-ctx.Done():
@@ -183,10 +182,7 @@ func (s *session) subscribeCommands() error {
 		if m.Retained() {
 			return
 		}
-		select {
-		case s.commands <- m.Payload():
-		default: // maxCommands are waiting already
-		}
+		s.commands.add(m.Payload())
 	})
 	if !t.WaitTimeout(ackTimeout) {
 		return errors.New("subscribe to commands: no acknowledgement")
