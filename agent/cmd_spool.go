@@ -14,6 +14,7 @@ import (
 	"kerb/agent/status"
 	"kerb/agent/store"
 	"kerb/agent/terminal"
+	"kerb/agent/uplink"
 )
 
 // spoolCmd is kerb spool: it lists the windows in the spool. It asks the running
@@ -37,13 +38,13 @@ func (s *spoolCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		windows++
 		return show(w)
 	}
-	path, device := s.File, ""
+	path, address := s.File, uplink.Address{}
 	if path == "" {
 		d, err := report.FindDevice(s.Site)
 		if err != nil {
 			return err
 		}
-		path, device = filepath.Join(d.State, state.SpoolFile), d.Name
+		path, address = filepath.Join(d.State, state.SpoolFile), publisher.Address(d)
 		switch client, err := status.Dial(ctx, d.State); {
 		case err == nil:
 			defer client.Close()
@@ -57,7 +58,7 @@ func (s *spoolCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	defer db.Close()
-	err = db.EachWindow(func(i store.Item) error { return print(publisher.PackWindow(device, i)) })
+	err = db.EachWindow(func(i store.Item) error { return print(publisher.PackWindow(address, i)) })
 	if err == nil {
 		err = db.CheckFile()
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"kerb/agent/config"
 	"kerb/agent/ipc"
 	"kerb/agent/state"
 	"kerb/agent/status"
@@ -47,19 +48,24 @@ func (p *publisher) answerQueries(socket io.ReadWriter, broker func() uplink.Sta
 
 // answerQuery returns the uplink's part of an answer.
 func (p *publisher) answerQuery(q *ipc.Query, broker func() uplink.Status) (answer status.Uplink) {
-	device := p.site.Device.Name
+	address := Address(p.site.Device)
 	if q.What == ipc.QueryWindows {
 		page, last, err := p.Store.PageAfter(q.After, int(q.Count))
 		if err != nil {
 			return status.Uplink{Spool: &status.Spool{Health: status.HealthUnread, Why: err.Error()}}
 		}
-		return status.Uplink{Windows: packWindows(device, page), Last: last}
+		return status.Uplink{Windows: packWindows(address, page), Last: last}
 	}
 	answer = status.Uplink{Broker: packBroker(broker()), Spool: PackSpool(p.Store)}
 	if last, err := p.Store.LastWindows(int(q.Count)); err == nil {
-		answer.Windows = packWindows(device, last)
+		answer.Windows = packWindows(address, last)
 	}
 	return answer
+}
+
+// Address is the address of a device in the topics and messages.
+func Address(d config.Device) uplink.Address {
+	return uplink.Address{Tenant: d.Tenant, Site: d.Site, Device: d.Name}
 }
 
 // packBroker converts the condition of the uplink.
@@ -101,22 +107,22 @@ func PackSpool(db *store.Store) *status.Spool {
 }
 
 // packWindows encodes windows as their messages.
-func packWindows(device string, items []store.Item) (all []status.Window) {
+func packWindows(address uplink.Address, items []store.Item) (all []status.Window) {
 	for _, i := range items {
-		all = append(all, PackWindow(device, i))
+		all = append(all, PackWindow(address, i))
 	}
 	return all
 }
 
 // PackWindow encodes a stored window of a device as its message.
-func PackWindow(device string, i store.Item) status.Window {
-	return status.Window{Message: uplink.EncodeWindow(device, i.Entry), Pending: i.Pending}
+func PackWindow(address uplink.Address, i store.Item) status.Window {
+	return status.Window{Message: uplink.EncodeWindow(address, i.Entry), Pending: i.Pending}
 }
 
-// ReadSpoolStatus returns what the spool in a state directory tells while no agent
+// ReadSpoolStatus returns what the spool of a device tells while no agent
 // runs, with the last so many windows. A spool that cannot be read says why.
-func ReadSpoolStatus(dir, device string, windows int) status.Uplink {
-	db, err := store.OpenReadOnly(filepath.Join(dir, state.SpoolFile))
+func ReadSpoolStatus(d config.Device, windows int) status.Uplink {
+	db, err := store.OpenReadOnly(filepath.Join(d.State, state.SpoolFile))
 	if err != nil {
 		why := fmt.Sprintf("the spool cannot be read: %v", err)
 		if errors.Is(err, os.ErrNotExist) {
@@ -127,7 +133,7 @@ func ReadSpoolStatus(dir, device string, windows int) status.Uplink {
 	defer db.Close()
 	answer := status.Uplink{Spool: PackSpool(db)}
 	if last, err := db.LastWindows(windows); err == nil {
-		answer.Windows = packWindows(device, last)
+		answer.Windows = packWindows(Address(d), last)
 	}
 	return answer
 }

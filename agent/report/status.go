@@ -36,7 +36,7 @@ func ReadStatus(ctx context.Context, d config.Device, windows int, check func() 
 	if errors.Is(err, status.ErrNotRunning) {
 		return status.NewStopped(status.Device{
 			Name: d.Name, Site: d.Site, Tenant: d.Tenant, Disk: status.ReadDisk(d.State),
-		}, publisher.ReadSpoolStatus(d.State, d.Name, windows), check(), time.Now()), nil
+		}, publisher.ReadSpoolStatus(d, windows), check(), time.Now()), nil
 	}
 	if err != nil {
 		return nil, err

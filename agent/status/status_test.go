@@ -54,7 +54,7 @@ var (
 	wellUplink = Uplink{
 		Broker: &Broker{URL: "mqtts://broker:8883", Connected: true, Proven: true, Since: time.Unix(1e9, 0).UTC()},
 		Spool:  &Spool{Health: HealthOK, Epoch: "c27976e6-3116-4fb1-9f57-b17f1a2bf4a0", Used: 36 << 10, Limit: 64 << 20},
-		Windows: []Window{{Message: json.RawMessage(`{"schema":"kerb.count/1","device":"pole-7","stream":"path","epoch":"c27976e6-3116-4fb1-9f57-b17f1a2bf4a0","seq":9,` +
+		Windows: []Window{{Message: json.RawMessage(`{"schema":"kerb.count/1","tenant":"camden","site":"high-street","device":"pole-7","stream":"path","epoch":"c27976e6-3116-4fb1-9f57-b17f1a2bf4a0","seq":9,` +
 			`"start":"2026-11-30T08:30:00Z","end":"2026-11-30T08:31:00Z","observed_s":60,"quality":"ok","policy":"sha256:5ff3d4335a4b4014bf1b28c47a857224f15d4ae816c7c5b478d627cbc9ee6c8c",` +
 			`"counts":[{"class":"person","dir":"a_to_b","n":13},{"class":"person","dir":"b_to_a","n":8}],"time":{"synced":true,"mono_ms":1}}`)}},
 		Last: 1,
