@@ -69,7 +69,7 @@ func (s *spoolCmd) printItem(t terminal.Terminal, i store.Item) error {
 		return json.NewEncoder(t.Out).Encode(struct {
 			Window  json.RawMessage `json:"window"`
 			Pending bool            `json:"pending"`
-		}{uplink.EncodeWindow("", i.Entry), i.Pending})
+		}{uplink.EncodeWindow(uplink.Address{}, i.Entry), i.Pending})
 	}
 	state := "delivered"
 	if i.Pending {

@@ -52,8 +52,7 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	o := UplinkOpts(p.site, p.Policy, build.Version, p.Store, p.clock, p.Log)
 	o.AgentReport = p.state.report
-	detectors := NewDetectorReport(p.site, build.Networks)
-	o.Birth.Sensors = func() []uplink.Sensor { return detectors.Sensors(p.state.detection) }
+	p.state.detectors = NewDetectorReport(p.site, build.Networks)
 	up, err := uplink.New(o)
 	if err != nil {
 		return nil, err
