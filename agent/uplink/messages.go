@@ -208,6 +208,7 @@ func (u *Uplink) encodeLastWill() []byte {
 type eventJSON struct {
 	Schema string         `json:"schema"`
 	Device string         `json:"device"`
+	Epoch  string         `json:"epoch"`
 	N      uint64         `json:"n"`
 	At     time.Time      `json:"at,omitzero"` // left out while the clock is not synced
 	Kind   string         `json:"kind"`
@@ -217,7 +218,7 @@ type eventJSON struct {
 // encodeEvent returns the event message of a note; its PUBACK settles the note.
 func (u *Uplink) encodeEvent(n store.Note) message {
 	return message{topic: u.base + "event", note: &n, payload: mustMarshal(eventJSON{
-		Schema: schemaEvent, Device: u.o.Device, N: n.N, At: n.At.UTC().Truncate(time.Millisecond), Kind: n.Kind, Data: n.Data,
+		Schema: schemaEvent, Device: u.o.Device, Epoch: n.Epoch, N: n.N, At: n.At.UTC().Truncate(time.Millisecond), Kind: n.Kind, Data: n.Data,
 	})}
 }
 
