@@ -10,6 +10,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/localbroker"
+	"kerb/agent/logbook"
 	"kerb/agent/policy"
 	"kerb/agent/replay"
 	"kerb/agent/source"
@@ -84,7 +85,7 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 
 // countStreet runs the agent for the given time and prints the summary.
 func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *messagePrinter) error {
-	log := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(logbook.New(t.Err, time.Now), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	pol := policy.Demo()
 	a, err := newInProcessAgent(site, pol, clock.Clock{Floor: clockFloor}, nil, log)
 	if err != nil {

@@ -4,7 +4,7 @@
 // side.
 //
 // It refuses everything from a child but valid ipc records on standard output,
-// heartbeats in time, and a bounded rate of short ASCII lines on standard error.
+// heartbeats in time, and a bounded rate of short printable lines on standard error.
 // A child that breaks the first two is killed.
 package process
 
@@ -23,6 +23,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"kerb/agent/child"
 	"kerb/agent/handover"
@@ -310,13 +312,17 @@ func (w *Watcher) CopyStderr(r io.Reader) {
 	}
 }
 
-// PlainText returns the printable ASCII characters among the first 240 bytes of
-// line. It removes control sequences of terminals and binary data.
+// PlainText returns the printable characters (unicode.IsPrint) among the first 240
+// bytes of line, which is UTF-8. It removes control sequences of terminals, marks
+// that change the direction of writing, and binary data.
 func PlainText(line []byte) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
+	var b strings.Builder
+	for rest := line[:min(len(line), maxLineLength)]; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if unicode.IsPrint(r) && (r != utf8.RuneError || n > 1) {
+			b.WriteRune(r)
 		}
-		return r
-	}, string(line[:min(len(line), maxLineLength)]))
+		rest = rest[n:]
+	}
+	return b.String()
 }

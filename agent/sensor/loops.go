@@ -66,7 +66,7 @@ func (l *Loops) Run(ctx context.Context) {
 			return
 		}
 		b.delayAfter(err, time.Since(begun), false)
-		b.logLoss(l.log, "loops lost", err, time.Now())
+		b.logLoss(l.log, "loops lost", err)
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -28,6 +27,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
+	"kerb/agent/logbook"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
 	"kerb/agent/process"
@@ -43,8 +43,11 @@ type Supervisor struct {
 	policy  *policy.Policy
 	clock   clock.Clock
 	journal *admission.Journal
+	book    *logbook.Book // the lines of all processes
 	log     *slog.Logger
 	notify  notifier
+	notices notices
+	ready   chan struct{} // closed when all processes run
 
 	Fingerprint      string      // of the two files, see admission; kerb aim must have read the same
 	restart          func(error) // ends Run with this error
@@ -83,32 +86,32 @@ type slot struct {
 
 // New makes the supervisor of a site under a policy. args are the arguments that a
 // child needs to read the same files. Entries go to the journal, the log lines of
-// the children to childOutput. It is an error where a camera can never be opened.
-func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, childOutput io.Writer, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, log: log, streams: site.Streams(), queue: newQueue()}
+// the children to book. It is an error where a camera can never be opened.
+func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, book *logbook.Book, log *slog.Logger) (*Supervisor, error) {
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(), ready: make(chan struct{})}
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
-		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, ChildOutput: childOutput, Starter: starter,
+		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, ChildOutput: book, Starter: starter,
 		OnStart: s.sendQueue, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
 	}
 	for i, c := range site.Cameras {
 		if err := opener.CheckPermanent(c); err != nil {
 			return nil, err
 		}
-		o := opener.New(c, pol.MaxPixels(), starter.Start, childOutput, log)
+		o := opener.New(c, pol.MaxPixels(), starter.Start, book, log)
 		s.addSlot(c.Streams(), c.Hours, &process.Watcher{
 			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), WithHandover: true, Isolated: true,
-			Log: log, ChildOutput: childOutput, Starter: starter,
+			Log: log, ChildOutput: book, Starter: starter,
 			OnStart: func(ctx context.Context, ch *process.Process) {
 				defer o.Close()
 				s.sendPauseState(i, ch)
-				ch.Handover.Serve(ctx, o.OpenFiles, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
+				ch.Handover.Serve(ctx, o.OpenFiles, func(err error) { log.Warn("camera lost", "camera", c.Name, "err", err) })
 			},
 		})
 	}
 	if len(site.Loops.Lanes) > 0 {
 		s.addSlot(site.Loops.Streams(), nil, &process.Watcher{
-			Name: "sense loops", Args: append([]string{"sense"}, args...), Isolated: true, Log: log, ChildOutput: childOutput, Starter: starter,
+			Name: "sense loops", Args: append([]string{"sense"}, args...), Isolated: true, Log: log, ChildOutput: book, Starter: starter,
 			OnStart: func(context.Context, *process.Process) {},
 		})
 	}
@@ -163,6 +166,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 	running.Go(func() { s.runLamp(childCtx) })
 	running.Go(func() { s.serveAim(childCtx) })
+	s.logStart()
+	running.Go(func() { s.logReady(childCtx) })
 	s.startReading = s.clock.ReadAll()
 	err = clock.RunWindows(ctx, s.clock, s.startReading, s.policy.Window(), s.endWindows)
 	s.drainQueue()

@@ -81,6 +81,9 @@ func (s *session) serve(ctx context.Context) error {
 	s.queueState(true)
 	u.online.Store(true)
 	defer u.online.Store(false)
+	u.setStatus(func(st *Status) {
+		st.Connected, st.Since, st.Refusal, st.Retry = true, s.connectedAt, "", time.Time{}
+	})
 	u.o.Log.Info("uplink: connected", "broker", u.broker.Redacted(), "backlog", u.o.Store.Stats().Pending)
 	beat := time.NewTicker(min(u.o.StateInterval, beatInterval))
 	defer beat.Stop()

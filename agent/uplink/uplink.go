@@ -21,6 +21,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,7 +69,7 @@ type Clock struct {
 }
 
 // Uplink publishes for one device to one broker. Make one with New, start it with
-// Run. Wake and IsOnline may be called from any goroutine.
+// Run. Wake, IsOnline and Status may be called from any goroutine.
 type Uplink struct {
 	o       Opts
 	broker  *url.URL
@@ -78,6 +79,9 @@ type Uplink struct {
 	now     func() time.Time
 	tuning  linkTuning
 	online  atomic.Bool
+
+	statusMu sync.Mutex
+	status   Status // Broker, Online and Backlog are filled in by Status
 }
 
 // New checks the options and returns an Uplink that is not connected yet. It
@@ -227,7 +231,11 @@ func (u *Uplink) Run(ctx context.Context) error {
 			logged = text
 		}
 		u.o.Store.RetryWrites()
-		if !retry.Sleep(ctx, retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)) {
+		wait := retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)
+		u.setStatus(func(s *Status) {
+			s.Connected, s.Since, s.Refusal, s.Retry = false, time.Time{}, err.Error(), u.now().Add(wait)
+		})
+		if !retry.Sleep(ctx, wait) {
 			return nil
 		}
 	}

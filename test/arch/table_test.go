@@ -113,6 +113,7 @@ var rooms = []room{
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/localbroker", why: "the broker of demo and proof", libs: []string{mochiLib}, bans: pictures},
+	{path: "agent/logbook", why: "bounds the log of all processes, and keeps its last lines", bans: outside},
 	{path: "agent/mistake", why: "tells every mistake of a TOML file at once", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/model", why: "chooses and plans the network for a camera", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
 	{path: "agent/opener", why: "opens cameras and programs for processes that may not, and reads nothing from them", ours: []string{"agent/config", "agent/handover", "agent/process"}, libs: []string{sysLib}, bans: pictures},
@@ -150,7 +151,7 @@ var rooms = []room{
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
-		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/opener",
+		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
 		"agent/policy", "agent/process", "agent/state", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
