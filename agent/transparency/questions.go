@@ -289,3 +289,6 @@ func quoteAll(words []string) string {
 	}
 	return strings.Join(quoted, ", ")
 }
+
+// Choices returns the values that the answer may have, or nil.
+func (q Question) Choices() []string { return q.choices }

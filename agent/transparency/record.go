@@ -259,7 +259,10 @@ func (r *Record) JSON() ([]byte, error) {
 func (r *Record) Answer(key string) (string, bool) {
 	switch v := r.Declared[key].Value.(type) {
 	case string:
-		return v, v != NotProvided && v != ""
+		if v == NotProvided {
+			return "", false
+		}
+		return v, true
 	case bool:
 		if v {
 			return "yes", true
@@ -267,14 +270,7 @@ func (r *Record) Answer(key string) (string, bool) {
 		return "no", true
 	}
 	list := r.Answers(key)
-	text := ""
-	for i, v := range list {
-		if i > 0 {
-			text += "; "
-		}
-		text += v
-	}
-	return text, len(list) > 0
+	return strings.Join(list, "; "), len(list) > 0
 }
 
 // AnswerOr is the declared answer to a key, or other.

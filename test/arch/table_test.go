@@ -96,7 +96,7 @@ var seeing = map[string]string{
 
 var rooms = []room{
 	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, minisignLib, pahoLib, sysLib}, bans: command},
-	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, bans: outside},
+	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/aim", why: "the commissioning page; it draws silhouettes from blocks of numbers", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
 	{path: "agent/aim/record", why: "the fixed records between the page and the sketching process", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/audit", why: "an append-only log of facts about the device", bans: speaker},
@@ -156,6 +156,16 @@ var rooms = []room{
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
 	{path: "agent/truth", why: "compares counts with ground truth", ours: []string{"counting"}, bans: speaker},
+	{path: "agent/transparency", why: "the transparency record: every value with its origin and source, from files alone", ours: []string{
+		"agent/admission", "agent/audit", "agent/cage", "agent/config", "agent/mistake", "agent/policy", "agent/proof", "agent/publisher",
+		"agent/state", "agent/store", "agent/uplink", "counting", "counting/neural",
+	}, libs: []string{minisignLib}, bans: outside},
+	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "counting"}, libs: []string{qrLib}, bans: outside},
+	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
+		"agent/policy", "agent/proof", "agent/state", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
+	}, bans: outside},
+	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
+	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
 	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
@@ -216,6 +226,7 @@ var libraries = map[string]string{
 	netLib:        "tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
+	qrLib:         "the QR code of the sign; no dependencies, by an author of Go, and a real decoder reads it in the tests",
 	rapidLib:      "tests: properties over random input",
 	schemaLib:     "tests: messages and files against their JSON Schemas",
 	scriptLib:     "tests: the commands as typed",
@@ -239,6 +250,7 @@ const (
 	gortsplibLib  = "github.com/bluenviron/gortsplib/v5"
 	rtpLib        = "github.com/pion/rtp"
 	netLib        = "golang.org/x/net"
+	qrLib         = "rsc.io/qr"
 	goleakLib     = "go.uber.org/goleak"
 	rapidLib      = "pgregory.net/rapid"
 	schemaLib     = "github.com/santhosh-tekuri/jsonschema/v6"

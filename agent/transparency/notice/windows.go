@@ -24,13 +24,13 @@ type countMessage struct {
 }
 
 type countCell struct {
-	Class string          `json:"class"`
-	Dir   string          `json:"dir"`
-	N     *int64          `json:"n"`
-	Below *int64          `json:"below"`
-	Mean  *float64        `json:"mean"`
-	Peak  *int64          `json:"peak"`
-	Band  json.RawMessage `json:"band"`
+	Class string   `json:"class"`
+	Dir   string   `json:"dir"`
+	N     *int64   `json:"n"`
+	Min   *int64   `json:"min"`
+	Below *int64   `json:"below"`
+	Mean  *float64 `json:"mean"`
+	Peak  *int64   `json:"peak"`
 }
 
 // windowRows reads count messages, newest first.
@@ -85,14 +85,16 @@ func (s speaker) number(c countCell) string {
 	switch {
 	case c.N != nil:
 		return fmt.Sprint(*c.N)
+	case c.Min != nil && c.Below != nil:
+		return fmt.Sprintf("%d–%d", *c.Min, *c.Below-1)
+	case c.Min != nil:
+		return fmt.Sprintf("≥ %d", *c.Min)
 	case c.Below != nil:
 		return fmt.Sprintf(s.page.belowWord, *c.Below)
 	case c.Mean != nil && c.Peak != nil:
 		return fmt.Sprintf("⌀ %.1f, max. %d", *c.Mean, *c.Peak)
 	case c.Mean != nil:
 		return fmt.Sprintf("⌀ %.1f", *c.Mean)
-	case len(c.Band) > 0:
-		return strings.Trim(string(c.Band), `"`)
 	}
 	return "–"
 }

@@ -72,7 +72,7 @@ func amsterdamRow(a *asker, s transparency.Sensor) []string {
 		a.miss("Worden er persoonsgegevens verwerkt?", "law.personal_data")
 	}
 	return append(row, personal, a.answer("Wettelijke grondslag", "amsterdam.legal_ground"), a.answer("Privacyverklaring", "notice.privacy_url"),
-		dutchDay(a.answer("Wanneer wordt de sensor verwijderd?", "purpose.removal")), strings.Join(dutchWarnings(r), " "), a.answer("Project", "amsterdam.project"))
+		dutchDay(a.answer("Wanneer wordt de sensor verwijderd?", "purpose.removal")), strings.Join(append(dutchWarnings(r), "Beleid "+r.Policy.Hash.Value+"."), " "), a.answer("Project", "amsterdam.project"))
 }
 
 // amsterdamMeasures says what one sensor measures.

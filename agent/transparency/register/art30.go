@@ -63,7 +63,7 @@ func (article30) Export(w io.Writer, groups []transparency.Group) ([]Missing, er
 			},
 			Purposes: a.answer("(b) purposes", "purpose.objective"),
 			Categories: article30Category{
-				Subjects: "people who pass: " + pluralsOf(r.Output.Classes.Value, plurals, "and"),
+				Subjects: "people who pass, counted as " + pluralsOf(r.Output.Classes.Value, plurals, "and"),
 				Data:     inputText(r) + " " + followSentence(r) + " No name, no face, no number plate, no identifier.",
 			},
 			Recipients: article30Receiver{
@@ -73,7 +73,7 @@ func (article30) Export(w io.Writer, groups []transparency.Group) ([]Missing, er
 			Transfers: a.answer("(e) transfers to other countries", "law.transfers"),
 			Limits: fmt.Sprintf("Pictures: %s. Exact counts: %s (window: %s). %s",
 				r.Retention.Pictures.Value, r.Processing.Exact.Value, span(r.Clearing.Window.Value), keptSentence(r)),
-			Security: clearingSentence(r) + " " + strings.Join(wallLines(r), " ") + " " + auditLine(r) + " Policy: mode " + r.Policy.Trust.Value + ", " + signersText(r) + ".",
+			Security: clearingSentence(r) + " " + strings.Join(wallLines(r), " ") + " " + auditLine(r) + " Policy " + r.Policy.Hash.Value + ": mode " + r.Policy.Trust.Value + ", " + signersText(r) + ".",
 			Warnings: warningTexts(r),
 		}
 	})

@@ -24,6 +24,7 @@ type dtprChain struct {
 	Device   string        `json:"device"`
 	Code     string        `json:"code"`
 	Place    string        `json:"place,omitempty"`
+	Policy   string        `json:"policy"`
 	Elements []dtprElement `json:"elements"`
 	Warnings []string      `json:"warnings"`
 }
@@ -38,12 +39,12 @@ type dtprElement struct {
 func (dtpr) Export(w io.Writer, groups []transparency.Group) ([]Missing, error) {
 	return exportEach(w, eachDevice(groups), func(a *asker, g transparency.Group) dtprChain {
 		r := a.rec
-		c := dtprChain{Version: "v1", Device: deviceNames(g)[0], Code: r.Device.Code.Value, Place: r.Device.Place.Value.Description, Warnings: warningTexts(r)}
+		c := dtprChain{Version: "v1", Device: deviceNames(g)[0], Code: r.Device.Code.Value, Place: r.Device.Place.Value.Description, Policy: r.Policy.Hash.Value, Warnings: warningTexts(r)}
 		if name := a.answer("accountable", "controller.name"); name != "" {
 			c.add("accountable__organization", map[string]string{"name": name, "contact": r.AnswerOr("controller.contact", transparency.NotProvided)})
 		}
-		for field, key := range map[string]string{"purpose": "dtpr.purpose", "access": "dtpr.access", "storage": "dtpr.storage"} {
-			for _, id := range a.answers(field, key) {
+		for _, from := range []struct{ field, key string }{{"purpose", "dtpr.purpose"}, {"access", "dtpr.access"}, {"storage", "dtpr.storage"}} {
+			for _, id := range a.answers(from.field, from.key) {
 				c.add(id, nil)
 			}
 		}
@@ -51,7 +52,7 @@ func (dtpr) Export(w io.Writer, groups []transparency.Group) ([]Missing, error) 
 			c.add(id, nil)
 		}
 		c.add("retention__data_retained", map[string]string{"duration": span(r.Retention.Records.Value)})
-		slices.SortFunc(c.Elements, func(a, b dtprElement) int {
+		slices.SortStableFunc(c.Elements, func(a, b dtprElement) int {
 			return slices.Index(dtprOrder, a.Category) - slices.Index(dtprOrder, b.Category)
 		})
 		return c

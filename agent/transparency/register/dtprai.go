@@ -50,7 +50,7 @@ func (dtprAI) Export(w io.Writer, groups []transparency.Group) ([]Missing, error
 		r := a.rec
 		d := dtprInstance{
 			ID: deviceNames(g)[0], Title: inEnglish(englishTitle(r)), Schema: "ai@2026-08-12-beta", Created: stamp(r.At), Version: r.Build.Version.Value,
-			Description: inEnglish(detailedDescription(r, g) + "\n\n" + strings.Join(warningTexts(r), "\n")),
+			Description: inEnglish(detailedDescription(r, g) + " Policy " + r.Policy.Hash.Value + ".\n\n" + strings.Join(warningTexts(r), "\n")),
 		}
 		if name := a.answer("accountable", "controller.name"); name != "" {
 			d.add("organization", "additional_description", name)

@@ -114,7 +114,7 @@ func dutchTechnical(r *transparency.Record) string {
 		hold, open = hold+w.Hold, open+len(w.Open)
 	}
 	if hold > 0 {
-		fmt.Fprintf(&b, "Het proces dat beelden ziet, kan geen bestand, verbinding of programma openen: gemeten, %d verboden handelingen geweigerd, %d niet. ", hold, open)
+		fmt.Fprintf(&b, "Elk proces is afgeschermd; het proces dat beelden ziet, mag geen bestand, verbinding of programma openen. Gemeten op het apparaat: %d verboden handelingen geweigerd, %d niet. ", hold, open)
 	}
 	for _, a := range r.Acceptance.Value {
 		fmt.Fprintf(&b, "Teller %s is %d minuten vergeleken met een telling met de hand: afwijking %+.0f %%. ", a.Stream, a.Minutes, 100*a.Error)

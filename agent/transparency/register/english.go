@@ -12,7 +12,7 @@ import (
 // The English sentences that several forms share. Each follows from values of the record.
 
 var plurals = map[string]string{
-	"person": "people", "bicycle": "bicycles with their riders", "vehicle": "vehicles",
+	"person": "people", "bicycle": "bicycles", "vehicle": "vehicles",
 	"motorcycle": "motorcycles", "car": "cars", "heavy": "heavy vehicles",
 }
 

@@ -74,7 +74,7 @@ func tenQuestions(a *asker) []topic {
 		people(3, "Impacts: who is affected, and how?", "purpose.impacts"),
 		{"4. Assumptions: on what does it rest?", fromDevice, assumptions(r)},
 		{"5. Data: with what was it trained, and what are the gaps?", fromDevice, trainingLines(r)},
-		{"6. Inputs: what does it take in?", fromDevice, []string{inputText(r), followSentence(r), "Hours of counting: " + hoursText(r) + "."}},
+		{"6. Inputs: what does it take in, and what leaves?", fromDevice, []string{inputText(r), followSentence(r), "Hours of counting: " + hoursText(r) + ".", outputText(r)}},
 		{"7. Mitigation: what limits the harm?", fromDevice, mitigation(r)},
 		people(8, "Ethics: what was weighed?", "oversight.ethics"),
 		people(9, "Oversight: which people check and correct it?", "oversight.human"),

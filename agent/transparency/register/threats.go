@@ -24,3 +24,11 @@ func threats() []threat {
 		{"A library is changed", "every library has a written reason; builds are reproducible", []string{"TestEveryDependencyHasItsReason"}},
 	}
 }
+
+// ThreatTests returns the names of all tests that the DPIA pack names.
+func ThreatTests() (names []string) {
+	for _, t := range threats() {
+		names = append(names, t.Tests...)
+	}
+	return names
+}
