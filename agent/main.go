@@ -40,6 +40,7 @@ type commands struct {
 	Model   modelCmd       `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
 	Explain explainCmd     `cmd:"" help:"The policy in plain English, and what it makes impossible."`
 	Loops   loopsCmd       `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
+	Status  statusCmd      `cmd:"" help:"What the running agent does: cameras, broker, clock, disk, the last windows."`
 	Audit   auditCmd       `cmd:"" help:"List or verify the account of what was done to this device."`
 	Spool   spoolCmd       `cmd:"" help:"List and check what is stored and not yet delivered."`
 	Probe   probeCmd       `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
@@ -96,8 +97,11 @@ func runCommand(args []string, t terminal.Terminal) int {
 // printError prints each line of err with the prefix "kerb: ", adds a hint for
 // common mistakes, and returns the exit status.
 func printError(w io.Writer, err error) int {
-	if err == nil {
+	switch {
+	case err == nil:
 		return exitDone
+	case errors.Is(err, errNotWell):
+		return exitFailed
 	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "kerb: %s\n", strings.TrimRight(line, "\n"))

@@ -122,8 +122,12 @@ func TestTheSchemaOfTheAnswersTakesWhatTheReaderTakes(t *testing.T) {
 		}
 	}
 	for _, c := range [][2]string{
-		{`status = "use"`, `status = "running"`}, {`start = "2026-11"`, `start = "2026"`}, {`themes = ["Verkeer"]`, `themes = ["Traffic"]`},
-		{`personal_data = true`, `personal_data = "yes"`}, {`privacy_url = "https`, `privacy_url = "http`}, {`dpo = `, `dop = `},
+		{`status = "use"`, `status = "running"`},
+		{`start = "2026-11"`, `start = "2026"`},
+		{`themes = ["Verkeer"]`, `themes = ["Traffic"]`},
+		{`personal_data = true`, `personal_data = "yes"`},
+		{`privacy_url = "https`, `privacy_url = "http`},
+		{`dpo = `, `dop = `},
 	} {
 		text := recordtest.Replace(t, recordtest.Answers, c[0], c[1])
 		var v map[string]any

@@ -58,7 +58,7 @@ func readHeld(path string) (h Held) {
 
 // ReadWindows returns the messages of all windows in the spool at path that ended after
 // since, as the broker gets them.
-func ReadWindows(path, device string, since time.Time) (all []json.RawMessage, err error) {
+func ReadWindows(path string, device uplink.Address, since time.Time) (all []json.RawMessage, err error) {
 	err = eachWindow(path, func(i store.Item) {
 		if i.Release.EndTime().After(since) {
 			all = append(all, uplink.EncodeWindow(device, i.Entry))

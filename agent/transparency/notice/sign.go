@@ -112,9 +112,12 @@ func (s speaker) paragraphs() []paragraph {
 		said += " " + weak
 	}
 	all := []paragraph{
-		{"", said}, {"", s.neverLeaves() + " " + s.keeping()},
-		{s.who, cut(s.answer("controller.name"), longestName)}, {s.contact, cut(s.answer("controller.contact"), longestName)},
-		{s.why, cut(s.answer("notice.why"), longestText)}, {s.basis, cut(s.answer("law.basis"), longestText)},
+		{"", said},
+		{"", s.neverLeaves() + " " + s.keeping()},
+		{s.who, cut(s.answer("controller.name"), longestName)},
+		{s.contact, cut(s.answer("controller.contact"), longestName)},
+		{s.why, cut(s.answer("notice.why"), longestText)},
+		{s.basis, cut(s.answer("law.basis"), longestText)},
 	}
 	if h := s.rec.Capture.Hours.Value; len(h) != 1 || h[0] != "Mon-Sun 00:00-24:00" {
 		all = append(all, paragraph{s.hours, s.hoursOpen()})

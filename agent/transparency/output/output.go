@@ -25,6 +25,7 @@ import (
 	"kerb/agent/transparency"
 	"kerb/agent/transparency/notice"
 	"kerb/agent/transparency/register"
+	"kerb/agent/uplink"
 )
 
 // Flags are the flags of kerb record that do not describe the device, as flags of kong.
@@ -212,7 +213,7 @@ func (f *Flags) page(t terminal.Terminal, r *transparency.Record) error {
 	case f.Windows != "":
 		windows, err = readMessages(f.Windows)
 	case f.From == "":
-		if windows, err = transparency.ReadWindows(f.spool, r.Device.Name.Value, r.At.Add(-day)); err != nil {
+		if windows, err = transparency.ReadWindows(f.spool, uplink.Address{Tenant: r.Device.Tenant.Value, Site: r.Device.Site.Value, Device: r.Device.Name.Value}, r.At.Add(-day)); err != nil {
 			fmt.Fprintf(t.Err, "kerb: the page has no windows: %v\n", err)
 			err = nil
 		}

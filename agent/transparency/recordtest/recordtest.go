@@ -172,8 +172,10 @@ type Options struct {
 
 // Walls are measured walls that all hold.
 func Walls() []cage.Report {
-	return []cage.Report{{Role: "sense", Kernel: "6.1", Walls: []cage.Wall{{Name: "open a socket", Holds: true}, {Name: "open a file", Holds: true}}},
-		{Role: "uplink", Kernel: "6.1", Walls: []cage.Wall{{Name: "start a program", Holds: true}, {Name: "dial", Reason: "speaks to its broker"}}}}
+	return []cage.Report{
+		{Role: "sense", Kernel: "6.1", Walls: []cage.Wall{{Name: "open a socket", Holds: true}, {Name: "open a file", Holds: true}}},
+		{Role: "uplink", Kernel: "6.1", Walls: []cage.Wall{{Name: "start a program", Holds: true}, {Name: "dial", Reason: "speaks to its broker"}}},
+	}
 }
 
 // Make writes the files and makes the record.

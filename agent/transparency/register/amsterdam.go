@@ -110,10 +110,19 @@ func (amsterdamOwner) File() string { return "amsterdam-owner.csv" }
 // amsterdamOwnerFields are the fields with the keys of their answers; those without a key
 // are left blank, and those that may be blank end in "(niet verplicht)".
 var amsterdamOwnerFields = []struct{ field, key string }{
-	{"Naam organisatie/bedrijf", "controller.name"}, {"Postcode", "amsterdam.postcode"}, {"Huisnummer", "amsterdam.house_number"},
-	{"Toevoeging (niet verplicht)", ""}, {"Straatnaam", "amsterdam.street"}, {"Plaatsnaam", "amsterdam.town"}, {"E-mail", "controller.email"},
-	{"Telefoonnummer", "controller.phone"}, {"KVK-nummer (niet verplicht)", "controller.number"}, {"Website (niet verplicht)", "notice.url"},
-	{"Voornaam", "amsterdam.first_name"}, {"Tussenvoegsel (niet verplicht)", ""}, {"Achternaam", "amsterdam.last_name"},
+	{"Naam organisatie/bedrijf", "controller.name"},
+	{"Postcode", "amsterdam.postcode"},
+	{"Huisnummer", "amsterdam.house_number"},
+	{"Toevoeging (niet verplicht)", ""},
+	{"Straatnaam", "amsterdam.street"},
+	{"Plaatsnaam", "amsterdam.town"},
+	{"E-mail", "controller.email"},
+	{"Telefoonnummer", "controller.phone"},
+	{"KVK-nummer (niet verplicht)", "controller.number"},
+	{"Website (niet verplicht)", "notice.url"},
+	{"Voornaam", "amsterdam.first_name"},
+	{"Tussenvoegsel (niet verplicht)", ""},
+	{"Achternaam", "amsterdam.last_name"},
 }
 
 // Export writes the fields of the first group: a sheet has one owner. More groups with

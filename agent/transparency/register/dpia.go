@@ -111,12 +111,23 @@ func fillAssessment(a *asker, g transparency.Group) (dpiaGroup, error) {
 		}
 	}
 	for _, b := range []struct{ head, key string }{
-		{"Controller", "controller.name"}, {"Data protection officer", "controller.dpo"}, {"Purpose", "purpose.objective"},
-		{"Use of the numbers", "purpose.use"}, {"Legal basis", "law.basis"}, {"Necessity", "law.necessity"},
-		{"Proportionality", "law.proportionality"}, {"Alternatives", "purpose.alternatives"}, {"Consultation", "assessment.consultation"},
-		{"Effects on groups of people", "assessment.equality"}, {"Recipients behind the platform", "law.recipients"}, {"Transfers", "law.transfers"},
-		{"Class under the EU AI Act", "law.ai_act"}, {"Reasons for that class", "law.ai_act_reasons"}, {"Risks and measures", "assessment.risks"},
-		{"Residual risk", "assessment.residual_risk"}, {"Sign-off", "assessment.signed_off"},
+		{"Controller", "controller.name"},
+		{"Data protection officer", "controller.dpo"},
+		{"Purpose", "purpose.objective"},
+		{"Use of the numbers", "purpose.use"},
+		{"Legal basis", "law.basis"},
+		{"Necessity", "law.necessity"},
+		{"Proportionality", "law.proportionality"},
+		{"Alternatives", "purpose.alternatives"},
+		{"Consultation", "assessment.consultation"},
+		{"Effects on groups of people", "assessment.equality"},
+		{"Recipients behind the platform", "law.recipients"},
+		{"Transfers", "law.transfers"},
+		{"Class under the EU AI Act", "law.ai_act"},
+		{"Reasons for that class", "law.ai_act_reasons"},
+		{"Risks and measures", "assessment.risks"},
+		{"Residual risk", "assessment.residual_risk"},
+		{"Sign-off", "assessment.signed_off"},
 	} {
 		d.Blanks = append(d.Blanks, blank{b.head, askFor(b.key), a.answer(b.head, b.key)})
 	}

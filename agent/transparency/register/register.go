@@ -45,8 +45,18 @@ func (m Missing) String() string {
 // Exporters returns all exporters, in the order of the documentation.
 func Exporters() []Exporter {
 	return []Exporter{
-		dutch{}, dutchAPI{}, atrs{}, dtpr{}, dtprAI{}, amsterdam{}, amsterdamOwner{}, vocabulary{}, article30{},
-		questions{}, charter{}, assessment{},
+		dutch{},
+		dutchAPI{},
+		atrs{},
+		dtpr{},
+		dtprAI{},
+		amsterdam{},
+		amsterdamOwner{},
+		vocabulary{},
+		article30{},
+		questions{},
+		charter{},
+		assessment{},
 	}
 }
 

@@ -15,7 +15,7 @@ func threats() []threat {
 		{"Small counts are taken from each other", "noise or suppression once, before storing; every stream of a sensor is charged", []string{"TestNoWithheldNumberCanBeRecovered", "TestTwoStreamsOfOneSensorAreCharged"}},
 		{"Time and length of messages tell who passed", "windows end by the clock; messages of one length", []string{"TestNoneAndManyCrossingsGiveMessagesOfOneSizeAtOneTime", "TestTheLengthOfAWindowSaysNothingAboutTheStreet"}},
 		{"Somebody between device and platform", "TLS, with the authority or the certificate that site.toml names", []string{"TestTheBrokerMustBeTheOneThatTheAuthorityVouchesFor"}},
-		{"The platform asks for more", "a closed set of commands, which the policy allows one by one", []string{"TestTheBrokerCommandsOnlyWhatThePolicyAllows", "TestACommandIsObeyedOnceWhileItIsValidAndAllowed"}},
+		{"The platform asks for more", "a closed set of commands, which the policy allows one by one", []string{"TestTheBrokerCommandsOnlyWhatThePolicyAllows", "TestNoCommandIsHeardUnlessOneIsAllowed"}},
 		{"The configuration drifts", "a looser, older or unsigned policy is refused; the device runs on under the last one", []string{"TestADeviceRunsOnUnderTheLastPolicyThatItAdmitted", "TestEveryFlippedBitOfASignatureSpoilsIt"}},
 		{"The page for aiming is abused", "silhouettes only, a code that is good once, sessions that end", []string{"TestACodeIsGoodOnce", "TestTheWallsMarkIsNotInThePreview"}},
 		{"A poisoned camera stream", "limits before memory is used; the parser sits behind walls", []string{"TestAHostileCameraHurtsNobodyButItself", "TestHugeDeclaredPictureCostsNoMemory"}},
