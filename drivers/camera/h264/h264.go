@@ -107,13 +107,13 @@ type Decoder struct {
 	scale      levelScale
 	vlc        vlcTables
 
-	block  []byte // of all pictures and their state
-	retired []byte // the block before, while pictures in the queue lie in it
+	block      []byte // of all pictures and their state
+	retired    []byte // the block before, while pictures in the queue lie in it
 	generation uint32 // of block
-	rbspBk []byte
-	frames []frame
-	mbs    []macroblock
-	work   *work
+	rbspBk     []byte
+	frames     []frame
+	mbs        []macroblock
+	work       *work
 
 	hdr      sliceHeader // of the slice at hand
 	last     sliceHeader // of the slice before

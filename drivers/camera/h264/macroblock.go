@@ -55,7 +55,7 @@ type sliceDecoder struct {
 	mono      bool
 	infer8x8  bool
 	number    uint16
-	implicit  bool // weights of B slices
+	implicit  bool                  // weights of B slices
 	biWeights [maxDPB][maxDPB]int16 // w1 by reference indices; w0 is 64 less it
 	direct    directState
 
@@ -168,6 +168,10 @@ func (s *sliceDecoder) decode() (n int, err error) {
 	}
 }
 
+// maxSlack is the most bits between the end of slice data in CABAC and
+// rbsp_stop_one_bit. It should be 0, but is up to 5 in streams of one encoder.
+const maxSlack = 16
+
 // decodeCABAC is decode with arithmetic coding.
 func (s *sliceDecoder) decodeCABAC() (n int, err error) {
 	at := (s.bits.pos + 7) >> 3 // cabac_alignment_one_bit
@@ -191,8 +195,8 @@ func (s *sliceDecoder) decodeCABAC() (n int, err error) {
 		n++
 		s.addr++
 		if s.cabac.terminate() {
-			if s.cabac.position() != s.bits.end+1 { // the last bit read is rbsp_stop_one_bit
-				return n, errSlice
+			if s.cabac.position() < s.bits.end+1-maxSlack {
+				return n, errSlice // it ends too early
 			}
 			return n, nil
 		}

@@ -180,8 +180,15 @@ const (
 
 // pairUses lists the pairs of Table 7-14 for mb_type 4 to 21, two types each.
 var pairUses = [9][2]uses{
-	{usesL0, usesL0}, {usesL1, usesL1}, {usesL0, usesL1}, {usesL1, usesL0}, {usesL0, usesBoth},
-	{usesL1, usesBoth}, {usesBoth, usesL0}, {usesBoth, usesL1}, {usesBoth, usesBoth},
+	{usesL0, usesL0},
+	{usesL1, usesL1},
+	{usesL0, usesL1},
+	{usesL1, usesL0},
+	{usesL0, usesBoth},
+	{usesL1, usesBoth},
+	{usesBoth, usesL0},
+	{usesBoth, usesL1},
+	{usesBoth, usesBoth},
 }
 
 // subTypeB is Table 7-18 for sub_mb_type 1 to 12.
@@ -189,9 +196,19 @@ var subTypeB = [13]struct {
 	use   uses
 	shape uint8
 }{
-	{}, {usesL0, sub8x8}, {usesL1, sub8x8}, {usesBoth, sub8x8},
-	{usesL0, sub8x4}, {usesL0, sub4x8}, {usesL1, sub8x4}, {usesL1, sub4x8},
-	{usesBoth, sub8x4}, {usesBoth, sub4x8}, {usesL0, sub4x4}, {usesL1, sub4x4}, {usesBoth, sub4x4},
+	{},
+	{usesL0, sub8x8},
+	{usesL1, sub8x8},
+	{usesBoth, sub8x8},
+	{usesL0, sub8x4},
+	{usesL0, sub4x8},
+	{usesL1, sub8x4},
+	{usesL1, sub4x8},
+	{usesBoth, sub8x4},
+	{usesBoth, sub4x8},
+	{usesL0, sub4x4},
+	{usesL1, sub4x4},
+	{usesBoth, sub4x4},
 }
 
 // readMotion reads mb_pred or sub_mb_pred of an inter macroblock of mb_type n and

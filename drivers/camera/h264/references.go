@@ -188,10 +188,10 @@ func (d *Decoder) findLong(number int) *frame {
 func (d *Decoder) fillGap() error {
 	h, most := &d.hdr, 1<<d.sps.frameNumBits
 	next := (d.order.prevRefFrameNum + 1) % most
-	if h.frameNum == d.order.prevRefFrameNum || h.frameNum == next {
+	if h.frameNum == next {
 		return nil
 	}
-	if !d.sps.gapsAllowed {
+	if h.frameNum == d.order.prevRefFrameNum || !d.sps.gapsAllowed { // 7.4.3: frames never repeat it
 		return errGap
 	}
 	gap := (h.frameNum - next + most) % most
