@@ -16,6 +16,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/commission"
 	"kerb/agent/config"
+	"kerb/agent/logbook"
 	"kerb/agent/terminal"
 	"kerb/counting"
 )
@@ -69,10 +70,11 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	defer commission.CloseListeners(listeners)
 	log.SetOutput(io.Discard) // hybridgroup/mjpeg logs the address of each viewer
-	warnings := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	book := logbook.New(t.Err, time.Now)
+	warnings := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
-		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: t.Err, ClosedReason: closed,
+		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed,
 	}
 	return s.Run(ctx, a.For)
 }

@@ -110,7 +110,7 @@ func (s *Camera) Run(ctx context.Context) {
 		delivered := s.Watching.Swap(false)
 		s.tallier.MarkLost(counting.ReasonCameraLost)
 		s.extendDeadline(b.delayAfter(err, time.Since(begun), delivered))
-		b.logLoss(s.log, "camera lost", err, time.Now())
+		b.logLoss(s.log, "camera lost", err)
 	}
 }
 

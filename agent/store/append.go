@@ -115,6 +115,7 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 		if err := s.deleteDue(tx, windows, next, len(es), room); err != nil {
 			return err
 		}
+		next.forgetEpochs(oldestOrder(windows))
 		b, err := json.Marshal(next)
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -36,14 +35,6 @@ func (s *Store) degradeToMemory(err error) {
 	}
 	s.newEpoch("store_failed")
 	s.addNote("store_failed", map[string]any{"why": err.Error()})
-}
-
-// newEpoch ends the current number space and begins another. Its note holds the
-// last number of each stream of the old one.
-func (s *Store) newEpoch(why string) {
-	old, last := s.st.Epoch, maps.Clone(s.st.Seq)
-	s.st.Epoch, s.st.Seq = newUUID(), map[string]uint64{}
-	s.addNote("epoch", map[string]any{"epoch": s.st.Epoch, "previous": old, "last": last, "reason": why})
 }
 
 // addNote adds a note with the current time to the account.
@@ -164,8 +155,8 @@ func (s *Store) mergeState(file state) {
 	for k, v := range file.Marks {
 		s.raiseMark(k, v)
 	}
-	for k, v := range file.Heard {
-		s.rememberID(k, v)
+	for _, e := range file.Past {
+		s.st.endEpoch(e)
 	}
 	s.st.Tombs = append(file.Tombs, s.st.Tombs...)
 	s.st.Evicted += file.Evicted

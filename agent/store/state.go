@@ -30,7 +30,7 @@ type state struct {
 	Marks   map[string]uint64 `json:"marks,omitempty"`   // "epoch stream" → consumer's watermark
 	Notes   []Note            `json:"notes,omitempty"`
 	NoteSeq uint64            `json:"note_seq,omitempty"`
-	Heard   map[string]int64  `json:"heard,omitempty"` // command id → expiry, Unix seconds
+	Past    []epochEnd        `json:"past,omitempty"` // ended epochs, oldest first
 }
 
 // Tombstone records windows that were dropped before they were acknowledged:
@@ -90,7 +90,7 @@ func parseState(b []byte) (state, error) {
 func (st state) clone() state {
 	st.Seq = maps.Clone(st.Seq)
 	st.Marks = maps.Clone(st.Marks)
-	st.Heard = maps.Clone(st.Heard)
+	st.Past = slices.Clone(st.Past)
 	st.Pending = slices.Clone(st.Pending)
 	st.Tombs = slices.Clone(st.Tombs)
 	st.Notes = slices.Clone(st.Notes)

@@ -93,8 +93,15 @@ func WallClock(f func() time.Time) Option { return func(s *Store) { s.now = f } 
 func StampWith(f func() (boot string, synced bool)) Option { return func(s *Store) { s.stamp = f } }
 
 // WatermarkMode turns on watermark mode: a window is settled by the consumer's
-// watermark, not by the broker's acknowledgement.
-func WatermarkMode() Option { return func(s *Store) { s.confirm = true } }
+// watermark, not by the broker's acknowledgement. within is how long the uplink
+// waits for the watermark until it sends the window again; with 0 the mode is off.
+func WatermarkMode(within time.Duration) Option {
+	return func(s *Store) { s.confirmWithin = max(within, 0) }
+}
+
+// ConfirmTimeout returns how long the uplink waits for a consumer's watermark until
+// it calls RequeueUnconfirmed; 0: watermark mode is off.
+func (s *Store) ConfirmTimeout() time.Duration { return s.confirmWithin }
 
 // Store is an open spool. Its methods may be called from several goroutines.
 type Store struct {
@@ -105,7 +112,8 @@ type Store struct {
 	machine string
 	now     func() time.Time
 	stamp   func() (string, bool)
-	confirm bool
+
+	confirmWithin time.Duration // watermark mode; 0: off
 
 	mu          sync.Mutex
 	db          *bolt.DB // nil when not even reading works

@@ -21,6 +21,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,12 +46,11 @@ type Opts struct {
 	Birth                Birth  // contents of the meta message
 	Format               Format // encodes the windows; nil: kerb/v1 JSON
 
-	Store          *store.Store
-	AllowVerb      func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
-	ConfirmTimeout time.Duration          // watermark mode: how long to wait for a watermark before sending again; 0: never
-	NewestFirst    bool                   // late windows go newest first; otherwise oldest first
-	LateInterval   time.Duration          // least time between two messages of late windows
-	LateByteRate   int                    // bytes a second for late windows, less what other messages used; 0: no cap
+	Store        *store.Store
+	AllowVerb    func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
+	NewestFirst  bool                   // late windows go newest first; otherwise oldest first
+	LateInterval time.Duration          // least time between two messages of late windows
+	LateByteRate int                    // bytes a second for late windows, less what other messages used; 0: no cap
 
 	Clock         func() Clock          // quality of the wall clock; nil: always synced
 	AgentReport   func() map[string]any // member "agent" of the state message; may be nil
@@ -68,7 +68,7 @@ type Clock struct {
 }
 
 // Uplink publishes for one device to one broker. Make one with New, start it with
-// Run. Wake and IsOnline may be called from any goroutine.
+// Run. Wake, IsOnline and Status may be called from any goroutine.
 type Uplink struct {
 	o       Opts
 	broker  *url.URL
@@ -77,7 +77,11 @@ type Uplink struct {
 	wake    chan struct{}
 	now     func() time.Time
 	tuning  linkTuning
+	nonces  commandNonces
 	online  atomic.Bool
+
+	statusMu sync.Mutex
+	status   Status // Broker, Online and Backlog are filled in by Status
 }
 
 // New checks the options and returns an Uplink that is not connected yet. It
@@ -227,7 +231,11 @@ func (u *Uplink) Run(ctx context.Context) error {
 			logged = text
 		}
 		u.o.Store.RetryWrites()
-		if !retry.Sleep(ctx, retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)) {
+		wait := retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)
+		u.setStatus(func(s *Status) {
+			s.Connected, s.Since, s.Refusal, s.Retry = false, time.Time{}, err.Error(), u.now().Add(wait)
+		})
+		if !retry.Sleep(ctx, wait) {
 			return nil
 		}
 	}
