@@ -55,10 +55,6 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, j
 	opts := publisher.UplinkOpts(site, pol, versionName(), db, clk, log)
 	opts.AgentReport = journal.StateReport
 	a := &inProcessAgent{}
-	detectors := publisher.NewDetectorReport(site, builtInNetworks())
-	opts.Birth.Sensors = func() []uplink.Sensor {
-		return detectors.Sensors(func(i int) ipc.Detection { return a.cameras[i].Detection() })
-	}
 	up, err := uplink.New(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -153,6 +153,19 @@ func TestUnpackInvertsPack(t *testing.T) {
 	}
 }
 
+// A single loop sees one direction; a crossing in the other one is a fault.
+func TestATallyOfOneDirectionCountsOnlyThere(t *testing.T) {
+	w := &Window{N: 3, Start: ToInstant(time.Unix(900, 0)), End: ToInstant(time.Unix(1800, 0)), Mono: time.Hour}
+	s := counting.Stream{ID: "lane", Kind: counting.LoopStream, OneWay: counting.OnlyBToA, Classes: []counting.Class{counting.Vehicle}}
+	for d, ok := range [counting.Directions]bool{counting.BToA: true} {
+		p := &Tally{N: 3, Observed: time.Minute}
+		p.Crossings[counting.Vehicle][d] = 1
+		if out, err := p.Unpack(s, w); (err == nil) != ok || out.OneWay != counting.OnlyBToA {
+			t.Errorf("%s: %+v, %v", counting.Direction(d), out, err)
+		}
+	}
+}
+
 // The bits are those of counting/loop, which this package does not import.
 func TestFaultsThatStopCounting(t *testing.T) {
 	for f, want := range map[loop.Fault]bool{

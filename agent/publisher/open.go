@@ -77,25 +77,11 @@ func ConnectionOpts(site *config.Site, db *store.Store) uplink.Opts {
 // clock and the log. version is the program's.
 func UplinkOpts(site *config.Site, pol *policy.Policy, version string, db *store.Store, clk clock.Clock, log *slog.Logger) uplink.Opts {
 	o := ConnectionOpts(site, db)
-	o.Birth = uplink.Birth{
-		Window: pol.Window(), Version: version,
-		Acceptance: ReadAcceptances(site.Device.State),
-		Policy:     uplink.Policy{Hash: pol.Hash(), Title: pol.Title(), Controller: pol.Controller(), Contact: pol.Contact()},
-	}
+	o.Birth = newBirth(site, pol, version)
 	o.AllowVerb, o.Log = pol.AllowsCommand, log
 	o.Clock = func() uplink.Clock {
 		r := clk.ReadAll()
 		return uplink.Clock{Synced: r.Synced, Source: r.Source}
-	}
-	if p := site.Device.Place; p != (config.Place{}) {
-		o.Birth.Place = &uplink.Place{Name: p.Description, Lat: &p.Lat, Lon: &p.Lon}
-	}
-	for _, s := range site.Streams() {
-		st := uplink.Stream{ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor, Instants: s.Polled}
-		for _, c := range s.Classes {
-			st.Classes = append(st.Classes, c.String())
-		}
-		o.Birth.Streams = append(o.Birth.Streams, st)
 	}
 	return o
 }

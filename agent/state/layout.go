@@ -37,6 +37,18 @@ const AcceptanceFile = "acceptance.json"
 // user or from root on this machine.
 const AimSocket = "aim.sock"
 
+// StatusSocket is the Unix socket on which kerb status asks a running agent how it
+// is. It is in the state directory, or in RunDir where systemd made that.
+const StatusSocket = "status.sock"
+
+// RunDir is the directory that systemd makes for kerb.service (RuntimeDirectory=). A
+// state directory of a dynamic user lies below /var/lib/private, which only root may
+// enter.
+const RunDir = "/run/kerb"
+
+// DefaultDir is the state directory where site.toml names none.
+const DefaultDir = "/var/lib/kerb"
+
 // GreetingTimeout bounds how long either side of AimSocket waits for the next
 // record of the other. Chosen by hand.
 const GreetingTimeout = 5 * time.Second

@@ -42,6 +42,8 @@ type command struct {
 // answer is a message on …/ack, schema kerb.ack/1.
 type answer struct {
 	Schema string `json:"schema"`
+	Tenant string `json:"tenant"`
+	Site   string `json:"site"`
 	Device string `json:"device"`
 	ID     string `json:"id"`
 	OK     bool   `json:"ok"`
@@ -174,7 +176,8 @@ func (s *session) handleCommand(c command, err error) {
 
 // queueAnswer queues an answer, with the nonce for the next command.
 func (s *session) queueAnswer(a answer) {
-	a.Schema, a.Device, a.Nonce = schemaAck, s.u.o.Device, s.u.nonces.current(time.Now())
+	a.Schema, a.Tenant, a.Site, a.Device = schemaAck, s.u.o.Tenant, s.u.o.Site, s.u.o.Device
+	a.Nonce = s.u.nonces.current(time.Now())
 	s.scheduler.urgent = append(s.scheduler.urgent, message{topic: s.u.base + "ack", payload: mustMarshal(a)})
 }
 

@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +62,6 @@ type session struct {
 	unacked      int // messages sent and not acknowledged
 	results      chan publishResult
 	commands     *commandQueue
-	lastMeta     []byte // payload of the last meta message
 	lastTriggers stateTriggers
 	lastStateAt  time.Time
 }
@@ -76,7 +74,7 @@ func (s *session) serve(ctx context.Context) error {
 	if err := s.subscribeCommands(); err != nil {
 		return err
 	}
-	s.queueMeta()
+	s.scheduler.urgent = append(s.scheduler.urgent, u.encodeMeta())
 	s.queueState(true)
 	u.online.Store(true)
 	defer u.online.Store(false)
@@ -100,12 +98,10 @@ func (s *session) serve(ctx context.Context) error {
 				return s.endReason(err)
 			}
 		case <-u.wake:
-			s.queueMeta()
 			s.queueState(false)
 		case <-timerOrNever(wait):
 		case <-beat.C:
 			u.o.Store.RetryWrites()
-			s.queueMeta()
 			s.queueState(false)
 		case <-doubt.C:
 			s.scheduler.rescan = u.o.Store.RequeueUnconfirmed() > 0 || s.scheduler.rescan
@@ -161,14 +157,6 @@ func (s *session) endReason(err error) error {
 		return fmt.Errorf("connection lost: %w", lost)
 	case <-time.After(lostGrace):
 		return err
-	}
-}
-
-// queueMeta queues the meta message when its content changed.
-func (s *session) queueMeta() {
-	if m := s.u.encodeMeta(); !bytes.Equal(m.payload, s.lastMeta) {
-		s.lastMeta = m.payload
-		s.scheduler.urgent = append(s.scheduler.urgent, m)
 	}
 }
 

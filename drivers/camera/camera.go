@@ -26,6 +26,7 @@ import (
 	"math"
 	"time"
 
+	"kerb/drivers/camera/auth"
 	"kerb/drivers/camera/luma"
 )
 
@@ -34,7 +35,7 @@ var ErrClosed = errors.New("camera is closed")
 
 // ErrRefused is returned when the camera refuses the user or the password. Retry
 // late: cameras lock accounts after a few attempts.
-var ErrRefused = errors.New("camera refuses the user or the password")
+var ErrRefused = auth.ErrRefused
 
 // BadFrame is the error of one unusable picture of a source that goes on: it is
 // truncated, damaged, too large, or not a picture.
