@@ -46,6 +46,7 @@ type commands struct {
 	Spool   spoolCmd       `cmd:"" help:"List and check what is stored and not yet delivered."`
 	Probe   probeCmd       `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
 	Prove   proveCmd       `cmd:"" help:"Run the evidence on this very device, and sign it."`
+	Record  recordCmd      `cmd:"" help:"The transparency record: for registers, the sign on the pole, and a page."`
 	Sense   senseCmd       `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
 	Look    lookCmd        `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
 	Sketch  sketchCmd      `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
