@@ -45,7 +45,9 @@ type commands struct {
 	Spool   spoolCmd       `cmd:"" help:"List and check what is stored and not yet delivered."`
 	Probe   probeCmd       `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
 	Prove   proveCmd       `cmd:"" help:"Run the evidence on this very device, and sign it."`
+	Record  recordCmd      `cmd:"" help:"The transparency record: for registers, the sign on the pole, and a page."`
 	Sense   senseCmd       `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Look    lookCmd        `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
 	Sketch  sketchCmd      `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
 	Uplink  uplinkCmd      `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
 	Try     tryCmd         `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`

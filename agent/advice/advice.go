@@ -21,8 +21,9 @@ var cameraRules = []rule{
 	{[]string{"no such file or directory", "no such device"}, "plug it in; kerb probe lists the cameras that are there"},
 	{[]string{"is no camera"}, "name another source; kerb probe lists the cameras that are there"},
 	{[]string{"is not installed"}, "install it"},
-	{[]string{"404", "answers 4", "multipart", "single picture"}, "correct the path of source: the camera's own page or manual names it"},
-	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
+	{[]string{"single picture"}, "with every = \"10s\" it counts by instants, in zones"},
+	{[]string{"404", "answers 4", "multipart"}, "correct the path of source: the camera's own page or manual names it"},
+	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP", "closed the connection"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
 	{[]string{"server gave HTTP response to HTTPS", "first record does not look like a TLS", "tls: "}, "check scheme and port of source: https:// and rtsps:// need a port that speaks TLS; kerb probe shows the certificate"},
 	{[]string{"another certificate"}, "if the camera was replaced, put the new certificate into site.toml: kerb probe shows it"},
 	{[]string{"connection refused"}, "the camera is on, but nothing listens at this port: check the port of source"},
@@ -42,7 +43,6 @@ func Camera(reason string) string {
 // brokerRules are tried in order.
 var brokerRules = []rule{
 	{[]string{"not Authorized", "not authorized", "bad user name", "identifier rejected"}, "correct broker.user and broker.password_file in site.toml, or the broker's list of users"},
-	{[]string{"does not pass on"}, "mend the broker's access control"},
 	{[]string{"first record does not look like a TLS", "does not speak TLS"}, "this port does not speak TLS: mqtt:// or another port (mqtts: 8883)?"},
 	{[]string{"certificate", "x509", "tls: "}, "check ca_file, the broker's certificate and the device's clock"},
 	{[]string{"connection refused"}, "is the broker running, and is the port right (mqtt: 1883, mqtts: 8883)?"},
@@ -70,6 +70,15 @@ var loopRules = []rule{
 // Loops returns what to do about the error of the loops. It is never empty.
 func Loops(reason string) string {
 	return find(loopRules, reason, "look at the detector and its wires: loops.md")
+}
+
+// Join returns a reason with what to do about it. A reason that tells that itself stays
+// as it is.
+func Join(reason, do string) string {
+	if strings.Contains(reason, "access control needs") {
+		return reason
+	}
+	return reason + " → " + do
 }
 
 // find returns the advice of the first rule that fits, or else another.

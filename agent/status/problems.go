@@ -42,6 +42,16 @@ func (s *Status) add(part, what, do string) {
 	s.Problems = append(s.Problems, Problem{part, what, do})
 }
 
+// FindProblem returns the first problem of a part, nil where it has none.
+func (s *Status) FindProblem(part string) *Problem {
+	for i, p := range s.Problems {
+		if p.Part == part {
+			return &s.Problems[i]
+		}
+	}
+	return nil
+}
+
 // assessCamera adds what is wrong with a camera. One that is closed or aimed is well.
 func (s *Status) assessCamera(c Camera) {
 	part := "camera " + c.Name

@@ -13,7 +13,7 @@ func (s *Status) Print(w io.Writer) error {
 	var b strings.Builder
 	s.printHead(&b)
 	for _, c := range s.Cameras {
-		s.printPart(&b, "camera", c.Name, "camera "+c.Name, c.describe())
+		s.printPart(&b, "camera", c.Name, "camera "+c.Name, c.Describe())
 	}
 	if s.Loops != nil {
 		s.printPart(&b, "loops", "", "loops", s.Loops.State)
@@ -77,8 +77,8 @@ func (s *Status) printPart(b *strings.Builder, label, name, part, well string) {
 	}
 }
 
-// describe tells how a camera is that has no problem.
-func (c Camera) describe() string {
+// Describe tells how a camera is that has no problem.
+func (c Camera) Describe() string {
 	switch c.State {
 	case Closed:
 		return "closed at this hour"
