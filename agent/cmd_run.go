@@ -54,7 +54,7 @@ func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	s.Fingerprint = flags.Fingerprint
+	s.Fingerprint, s.Version = flags.Fingerprint, versionName()
 	err = s.Run(ctx)
 	if !errors.Is(err, supervisor.ErrFilesChanged) {
 		return err

@@ -239,3 +239,26 @@ func (s *Site) CameraName(i int) string {
 	}
 	return s.Cameras[i].Name
 }
+
+// FindCamera returns the camera of that name.
+func (s *Site) FindCamera(name string) (Camera, bool) {
+	for _, c := range s.Cameras {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Camera{}, false
+}
+
+// LoadDevice reads the table [device] alone, however wrong the rest of the file is. It
+// is for commands that look at a device whose agent may have refused the file. A
+// directory that is not given is DefaultState. The error is that of reading the file.
+func LoadDevice(path string) (Device, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Device{State: DefaultState}, fmt.Errorf("read the site file: %w", err)
+	}
+	var f siteFile
+	mistake.DecodeTOML(path, data, &f)
+	return siteFile{Device: f.Device}.toSite(path, nil).Device, nil
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kerb/agent/mistake"
+	"kerb/agent/state"
 	"kerb/agent/week"
 	"kerb/counting"
 )
@@ -107,7 +108,10 @@ type heightFile struct {
 
 // DefaultState is the spool's directory where the file gives none. The packages
 // of kerb use it.
-const DefaultState = "/var/lib/kerb"
+const DefaultState = state.DefaultDir
+
+// DefaultSite is where the package puts the site file.
+const DefaultSite = "/etc/kerb/site.toml"
 
 // toSite makes the values of a checked file, with defaults and absolute paths.
 func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {

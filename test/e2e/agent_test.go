@@ -170,7 +170,7 @@ func (a *agent) stop() {
 	a.t.Helper()
 	_ = a.cmd.Process.Signal(os.Interrupt)
 	overdue := time.AfterFunc(10*time.Second, func() { _ = a.cmd.Process.Kill() })
-	if err := a.cmd.Wait(); err != nil || !overdue.Stop() {
+	if err := a.cmd.Wait(); !overdue.Stop() || err != nil {
 		a.t.Errorf("stopping: %v\n%s", err, a.log.String())
 	}
 	a.cmd = nil

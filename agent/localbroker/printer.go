@@ -1,4 +1,4 @@
-package main
+package localbroker
 
 import (
 	"errors"
@@ -19,24 +19,25 @@ const (
 	subscriberQuiesce = 250              // ms in which paho ends work in progress before it disconnects
 )
 
-// A messagePrinter is an MQTT subscriber that prints every message of the
+// Printer is an MQTT subscriber that prints every message of the
 // demonstration and counts the windows among them. It shows that the broker really
 // passes the messages on.
-type messagePrinter struct {
-	out    io.Writer
+type Printer struct {
+	Out io.Writer
+
 	client mqtt.Client
 	mu     sync.Mutex
 	count  int // live windows received
 }
 
-// subscribe connects to the broker at address and subscribes at QoS 1 to all topics
+// Subscribe connects to the broker at address and subscribes at QoS 1 to all topics
 // of the demonstration.
-func (p *messagePrinter) subscribe(address string) error {
+func (p *Printer) Subscribe(address string) error {
 	o := mqtt.NewClientOptions().AddBroker(address).SetClientID("kerb-demo-listener").
 		SetAutoReconnect(false).SetConnectTimeout(subscriberConnect)
 	p.client = mqtt.NewClient(o)
 	if err := waitToken(p.client.Connect()); err != nil {
-		return fmt.Errorf("subscribe at %s: %w", redactAddress(address), err)
+		return fmt.Errorf("subscribe at %s: %w", RedactAddress(address), err)
 	}
 	tok := p.client.Subscribe("kerb/v1/kerb/demo/#", 1, func(_ mqtt.Client, m mqtt.Message) {
 		p.mu.Lock()
@@ -44,19 +45,19 @@ func (p *messagePrinter) subscribe(address string) error {
 		if strings.Contains(m.Topic(), "/count/") {
 			p.count++
 		}
-		fmt.Fprintf(p.out, "%s %s\n", m.Topic(), m.Payload())
+		fmt.Fprintf(p.Out, "%s %s\n", m.Topic(), m.Payload())
 	})
 	if err := waitToken(tok); err != nil {
-		return fmt.Errorf("subscribe at %s: %w", redactAddress(address), err)
+		return fmt.Errorf("subscribe at %s: %w", RedactAddress(address), err)
 	}
 	return nil
 }
 
-// disconnect ends the subscription and the connection.
-func (p *messagePrinter) disconnect() { p.client.Disconnect(subscriberQuiesce) }
+// Disconnect ends the subscription and the connection.
+func (p *Printer) Disconnect() { p.client.Disconnect(subscriberQuiesce) }
 
-// windowCount returns the number of live windows received so far.
-func (p *messagePrinter) windowCount() int {
+// WindowCount returns the number of live windows received so far.
+func (p *Printer) WindowCount() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count
@@ -70,9 +71,9 @@ func waitToken(tok mqtt.Token) error {
 	return tok.Error()
 }
 
-// redactAddress replaces the password in a broker's URL by xxxxx. Text that is not a
+// RedactAddress replaces the password in a broker's URL by xxxxx. Text that is not a
 // URL may hold a password anywhere and is replaced as a whole.
-func redactAddress(address string) string {
+func RedactAddress(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "the broker"
