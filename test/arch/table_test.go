@@ -151,7 +151,10 @@ var rooms = []room{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
-	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{"agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher", "agent/status", "counting", "drivers/board"}, libs: []string{sysLib}, bans: pictures},
+	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
+		"agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher",
+		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "drivers/board",
+	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
 	{path: "agent/sensor", why: "the process that sees pixels: no network, no program, no file", ours: []string{
 		"agent/aim/record", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
