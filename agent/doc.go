@@ -97,6 +97,14 @@
 //     An open must not block, and opens for reading only.
 //  4. firmware-notes/hardware.md and configs/site-camera.toml: a line for the engineer.
 //
+// # Add an event, or a reason
+//
+//  1. A reason: counting/reason.go, the constant and its word at the end of both
+//     lists. An event: a call of Store.AddNote with the kind written out.
+//  2. agent/vocabulary: its meaning, what a platform shall do, and the members of its
+//     data. Its tests name what is missing; KERB_UPDATE=1 go test ./agent/vocabulary
+//     writes firmware-notes/words.md and the schemas.
+//
 // # Add a class
 //
 //  1. counting/class.go: append the constant and its word, never insert: stored
