@@ -62,11 +62,11 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err := d.checkSource(); err != nil {
 		return err
 	}
-	printer := &messagePrinter{out: t.Out}
-	if err := printer.subscribe(address); err != nil {
+	printer := &localbroker.Printer{Out: t.Out}
+	if err := printer.Subscribe(address); err != nil {
 		return err
 	}
-	defer printer.disconnect()
+	defer printer.Disconnect()
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
 		Broker: config.Broker{URL: address},
@@ -84,7 +84,7 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 }
 
 // countStreet runs the agent for the given time and prints the summary.
-func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *messagePrinter) error {
+func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *localbroker.Printer) error {
 	log := slog.New(slog.NewTextHandler(logbook.New(t.Err, time.Now), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	pol := policy.Demo()
 	a, err := newInProcessAgent(site, pol, clock.Clock{Floor: clockFloor}, nil, log)
@@ -94,7 +94,7 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 	if street != nil {
 		a.cameras[0].Open = func(context.Context) (source.Pictures, error) { return street, nil }
 	}
-	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), redactAddress(site.Broker.URL))
+	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), localbroker.RedactAddress(site.Broker.URL))
 	ctx, cancel := context.WithTimeout(ctx, d.For)
 	defer cancel()
 	if err := a.Run(ctx); err != nil {
@@ -102,8 +102,8 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 	}
 	d.printSummary(t, a, street, p)
 	switch {
-	case p.windowCount() == 0:
-		return fmt.Errorf("no window arrived from %s", redactAddress(site.Broker.URL))
+	case p.WindowCount() == 0:
+		return fmt.Errorf("no window arrived from %s", localbroker.RedactAddress(site.Broker.URL))
 	case len(a.cameras) > 0 && a.cameras[0].Pictures.Load() == 0:
 		return fmt.Errorf("%s gave no picture", d.describeSource())
 	}
@@ -112,9 +112,9 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 
 // printSummary prints the counts, for the street also the number of true crossings,
 // and how many windows arrived.
-func (d *demoCmd) printSummary(t terminal.Terminal, a *inProcessAgent, street *scene.Scene, p *messagePrinter) {
+func (d *demoCmd) printSummary(t terminal.Terminal, a *inProcessAgent, street *scene.Scene, p *localbroker.Printer) {
 	defer func() {
-		fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", p.windowCount(), replay.PeakRSS())
+		fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", p.WindowCount(), replay.PeakRSS())
 	}()
 	if d.Loops {
 		fmt.Fprintf(t.Err, "kerb: passages %v\n", a.windows.sensors[0])

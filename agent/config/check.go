@@ -50,12 +50,7 @@ func (c checker) checkDevice(d deviceFile) {
 	c.checkName("device.name", d.Name)
 	c.checkName("device.site", d.Site)
 	c.checkName("device.tenant", d.Tenant)
-	if isOutside(d.Place.Lat, -maxLatitude, maxLatitude) {
-		c.Reject("device.place.lat", "must be -90–90 degrees", "")
-	}
-	if isOutside(d.Place.Lon, -maxLongitude, maxLongitude) {
-		c.Reject("device.place.lon", "must be -180–180 degrees", "")
-	}
+	c.checkPlace("device.place", d.Place)
 }
 
 func (c checker) checkBroker(b brokerFile) {
@@ -100,6 +95,12 @@ func (c checker) checkFile(key, path string) {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		c.Reject(key, "must be a file that can be read", "looked for "+path)
 	}
+}
+
+// isLoopbackURL reports whether the host of a URL is this machine.
+func isLoopbackURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && isLoopback(u.Hostname())
 }
 
 // isLoopback reports whether host is this machine.

@@ -52,9 +52,20 @@ func (l Loops) Streams() (all []counting.Stream) {
 		if lane.Split {
 			classes = []counting.Class{counting.Motorcycle, counting.Car, counting.Heavy}
 		}
-		all = append(all, counting.Stream{ID: lane.ID, Kind: counting.LoopStream, Sensor: "loop-" + lane.ID, Classes: classes})
+		all = append(all, counting.Stream{ID: lane.ID, Kind: counting.LoopStream, Sensor: "loop-" + lane.ID, Classes: classes, OneWay: lane.oneWay()})
 	}
 	return all
+}
+
+// oneWay is the only direction of a lane with a single loop.
+func (l LoopLane) oneWay() counting.OneWay {
+	switch {
+	case len(l.Loops) != 1:
+		return counting.BothWays
+	case l.Reverse:
+		return counting.OnlyBToA
+	}
+	return counting.OnlyAToB
 }
 
 var loopNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)

@@ -23,6 +23,7 @@ func siteKeys() []mistake.Key {
 	classShape := `"items": {"enum": ` + formatClasses(counting.AllClasses()) + `}`
 	classDoc := "what is counted; " + listClasses(counting.CoarseClasses()) + " if left out"
 	return []mistake.Key{
+		mistake.Optional("version", "of this file, 1 or more, as you number it; sent with the birth message", `"minimum": 1`),
 		mistake.Required("device", "which device this is", ""),
 		mistake.Required("device.name", "its name: a level of its topics", levelShape),
 		mistake.Required("device.site", "the name of the place: a level of its topics", levelShape),
@@ -30,6 +31,7 @@ func siteKeys() []mistake.Key {
 		mistake.Optional("device.state", "the directory of the spool; /var/lib/kerb if left out", ""),
 		mistake.Optional("device.clock_floor", "a day: a clock that shows it or later is believed without a time server", `"format": "date"`),
 		mistake.Optional("device.strict", "true: kerb run ends where a wall around one of its processes does not hold; see kerb probe", ""),
+		mistake.Optional("device.bench", "true: this device stands on a bench, and its made-up numbers (scene:, a recording, loops of the street) may go to a broker on another machine", ""),
 		mistake.Optional("device.place", "where it hangs; sent with the birth message", ""),
 		mistake.Optional("device.place.lat", "degrees, WGS 84", `"minimum": -90, "maximum": 90`),
 		mistake.Optional("device.place.lon", "degrees, WGS 84", `"minimum": -180, "maximum": 180`),
@@ -94,6 +96,15 @@ func siteKeys() []mistake.Key {
 		mistake.Optional("loop.lane[].mean_length", "mean length of the vehicles here, m: makes a single loop's speed an estimate", `"minimum": 1, "maximum": 20`),
 		mistake.Optional("loop.lane[].lengths", "whose length classes are used", `"enum": ["uk", "tls"]`),
 		mistake.Optional("loop.lane[].split", "whether motorcycle, car and heavy are told apart; two loops only", ""),
+		mistake.Optional("stream", "for the platform: what the numbers of one stream are about; sent with the birth message", ""),
+		mistake.Required("stream[].id", "the id of a line, zone or lane of this file", levelShape),
+		mistake.Optional("stream[].a", "the name of side a of a line, or of the end of a lane from which a_to_b comes", `"maxLength": 200`),
+		mistake.Optional("stream[].b", "the name of side b, or of the end of a lane to which a_to_b goes", `"maxLength": 200`),
+		mistake.Optional("stream[].bearing", "of the direction a_to_b: degrees clockwise from north", `"minimum": 0, "exclusiveMaximum": 360`),
+		mistake.Optional("stream[].place", "where it is; the place of the device if left out", ""),
+		mistake.Optional("stream[].place.lat", "degrees, WGS 84", `"minimum": -90, "maximum": 90`),
+		mistake.Optional("stream[].place.lon", "degrees, WGS 84", `"minimum": -180, "maximum": 180`),
+		mistake.Optional("stream[].place.description", "in words", `"maxLength": 200`),
 		mistake.Optional("lamp", "a status lamp on a GPIO line", ""),
 		mistake.Required("lamp.gpio", "the line's name in the kernel, such as GPIO18", ""),
 		mistake.Optional("lamp.chip", "the chip's label; the board's own if left out", ""),

@@ -38,6 +38,7 @@ type Watcher struct {
 	Name         string   // in the log, and before each line of the child
 	Args         []string // the child is this binary, with these arguments
 	WithHandover bool     // the child inherits a handover socket as descriptor 3
+	WithQueries  bool     // the child inherits a socket for queries as descriptor 3; not with WithHandover
 	Isolated     bool     // the child gets an empty network namespace, see StartIsolated
 	Log          *slog.Logger
 	ChildOutput  io.Writer // gets the lines of the child's standard error
@@ -57,6 +58,7 @@ type Process struct {
 	Stdout   *os.File      // read end of its standard output
 	Stderr   *os.File      // read end of its standard error
 	Handover handover.Conn // parent's end; zero without Watcher.WithHandover
+	Queries  *os.File      // parent's end; nil without Watcher.WithQueries
 
 	mu sync.Mutex // held while the records of one Send are written
 }
@@ -199,6 +201,14 @@ func (w *Watcher) StartProcess() (_ *Process, err error) {
 		childEnds = append(childEnds, inside)
 		extra = []*os.File{inside}
 	}
+	if w.WithQueries {
+		var inside *os.File
+		if c.Queries, inside, err = newSocketPair(); err != nil {
+			return nil, err
+		}
+		childEnds = append(childEnds, inside)
+		extra = append(extra, inside)
+	}
 	command := func() *exec.Cmd {
 		cmd := exec.Command("/proc/self/exe", w.Args...)
 		cmd.Args[0] = "kerb"
@@ -214,6 +224,20 @@ func (w *Watcher) StartProcess() (_ *Process, err error) {
 	return c, w.Starter.Start(c.Cmd)
 }
 
+// newSocketPair makes a connected pair of Unix sockets: the parent's end, whose
+// reads and writes obey deadlines, and the file for a child to inherit.
+func newSocketPair() (parent, child *os.File, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	child = os.NewFile(uintptr(fds[1]), "queries")
+	if err := syscall.SetNonblock(fds[0], true); err != nil {
+		return nil, nil, errors.Join(err, syscall.Close(fds[0]), child.Close())
+	}
+	return os.NewFile(uintptr(fds[0]), "queries"), child, nil
+}
+
 // Wait waits for the end of the process and kills it after a second.
 func (c *Process) Wait() error {
 	overdue := time.AfterFunc(exitTimeout, func() { _ = c.Cmd.Process.Kill() })
@@ -221,9 +245,9 @@ func (c *Process) Wait() error {
 	return c.Cmd.Wait()
 }
 
-// Close closes the parent's ends of the pipes and of the handover socket.
+// Close closes the parent's ends of the pipes and of the sockets.
 func (c *Process) Close() {
-	for _, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
+	for _, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr, c.Queries} {
 		if f != nil {
 			f.Close()
 		}

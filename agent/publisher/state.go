@@ -21,6 +21,7 @@ type deviceState struct {
 	site    *config.Site
 	journal admission.Journal // without a log: reports the policy alone
 
+	detectors  DetectorReport
 	mu         sync.Mutex
 	auditHead  audit.Head // of the supervisor's audit log
 	board      *ipc.Board
@@ -46,17 +47,6 @@ func (s *deviceState) setHeartbeat(sensor int, h *ipc.Heartbeat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heartbeats[sensor] = h
-}
-
-// detection returns the detector of a camera by its latest heartbeat; the zero
-// value before the first one.
-func (s *deviceState) detection(camera int) ipc.Detection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if h := s.heartbeats[camera]; h != nil {
-		return h.Detection
-	}
-	return ipc.Detection{}
 }
 
 // setWalls sets the walls of a sensor's process, or of ipc.Supervisor.
@@ -126,6 +116,9 @@ func (s *deviceState) reportSensors() map[string]any {
 		sensor := map[string]any{
 			"watching": h.Delivering, "pictures": h.Pictures, "bad": h.Undecoded, "dropped": h.Dropped,
 			"delay_ms": map[string]any{"p50": h.LatencyP50.Milliseconds(), "p95": h.LatencyP95.Milliseconds()},
+		}
+		if i < len(s.site.Cameras) {
+			s.detectors.addDetector(i, h.Detection, sensor)
 		}
 		if f := counting.ViewFault(h.ViewFault); f != counting.ViewGood {
 			sensor["fault"] = f.String()

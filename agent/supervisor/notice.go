@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"kerb/agent/status"
 	"kerb/counting"
 )
 
@@ -17,10 +16,6 @@ type notices struct {
 	diskFull bool
 	complete bool // nothing is waited for any more
 }
-
-// minDiskFree is the free space in bytes below which the disk counts as full, chosen
-// by hand: a few log files, and the growth of the spool by one step.
-const minDiskFree = 16 << 20
 
 // logStart logs what stays wrong until somebody mends it: files with secrets that
 // every user may read.
@@ -43,9 +38,9 @@ func (s *Supervisor) logChanges() {
 			s.log.Info("the clock is believed", "by", r.Source)
 		}
 	}
-	if free, ok := readDiskFree(s.site.Device.State); ok && (free < minDiskFree) != n.diskFull {
-		if n.diskFull = free < minDiskFree; n.diskFull {
-			s.log.Warn("the disk is full", "state", s.site.Device.State, "free_mb", free>>20, "do", "make room, or replace the card")
+	if d := status.ReadDisk(s.site.Device.State); d != nil && d.Full() != n.diskFull {
+		if n.diskFull = d.Full(); n.diskFull {
+			s.log.Warn("the disk is full", "state", d.State, "free_mb", d.Free>>20, "do", "make room, or replace the card")
 		} else {
 			s.log.Info("the disk has room again", "state", s.site.Device.State)
 		}
@@ -54,15 +49,6 @@ func (s *Supervisor) logChanges() {
 		n.complete = true
 		s.log.Info("everything delivers", "window", s.policy.Window())
 	}
-}
-
-// readDiskFree returns the bytes that are free for an ordinary user where dir lies.
-func readDiskFree(dir string) (uint64, bool) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return 0, false
-	}
-	return fs.Bavail * uint64(fs.Bsize), true
 }
 
 // listWaiting names what does not deliver yet, or no more: cameras and loops that

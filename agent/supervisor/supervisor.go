@@ -50,6 +50,7 @@ type Supervisor struct {
 	ready   chan struct{} // closed when all processes run
 
 	Fingerprint      string      // of the two files, see admission; kerb aim must have read the same
+	Version          string      // of the program, for kerb status
 	restart          func(error) // ends Run with this error
 	slots            []*slot     // the cameras in the order of site.toml, then the loops
 	streams          []counting.Stream
@@ -65,6 +66,11 @@ type Supervisor struct {
 	mu               sync.Mutex
 	collection       *collection      // the window that is being collected; nil between windows
 	publisherProcess *process.Process // nil while the uplink is not ready
+
+	queries  uint64      // that were sent to the uplink
+	expected chan []byte // gets the answer to the last of them; nil: none is expected
+
+	queryMu sync.Mutex // held while the uplink answers a query
 }
 
 // slot is the place of one sensing process among the others.
@@ -80,6 +86,8 @@ type slot struct {
 	aimed      bool             // kerb aim has the camera
 	walls      *ipc.Walls       // nil until the first process reported them
 	heartbeat  *ipc.Heartbeat   // the latest; nil until the first
+	changedAt  time.Duration    // since boot: when delivering last began or ended
+	rate       rateMeter        // of the pictures
 	sentFault  uint8            // counting.ViewFault that the uplink was told of; 0: none
 	lineFaults []uint16         // for each line of the loops, the faults that stop counting; nil: none yet
 }
@@ -91,7 +99,7 @@ func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, 
 	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(), ready: make(chan struct{})}
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
-		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, ChildOutput: book, Starter: starter,
+		Name: "uplink", Args: append([]string{"uplink"}, args...), WithQueries: true, Log: log, ChildOutput: book, Starter: starter,
 		OnStart: s.sendQueue, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
 	}
 	for i, c := range site.Cameras {
@@ -166,6 +174,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 	running.Go(func() { s.runLamp(childCtx) })
 	running.Go(func() { s.serveAim(childCtx) })
+	running.Go(func() { s.serveStatus(childCtx) })
 	s.logStart()
 	running.Go(func() { s.logReady(childCtx) })
 	s.startReading = s.clock.ReadAll()

@@ -32,9 +32,10 @@ func (kerbV1) Frame(late bool) Frame {
 	return Frame{}
 }
 
-// EncodeWindow returns one window as the JSON object that kerb/v1 publishes.
-func EncodeWindow(device string, e store.Entry) []byte {
-	return kerbV1{}.Append(nil, Address{Device: device}, e)
+// EncodeWindow returns one window of the device at a as the JSON object that kerb/v1
+// publishes.
+func EncodeWindow(a Address, e store.Entry) []byte {
+	return kerbV1{}.Append(nil, a, e)
 }
 
 // Append appends one window as JSON, without an allocation of its own beside the
@@ -43,7 +44,11 @@ func EncodeWindow(device string, e store.Entry) []byte {
 // encrypted connection.
 func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	r := e.Release
-	b = append(b, `{"schema":"`+schemaCount+`","device":"`...)
+	b = append(b, `{"schema":"`+schemaCount+`","tenant":"`...)
+	b = append(b, a.Tenant...)
+	b = append(b, `","site":"`...)
+	b = append(b, a.Site...)
+	b = append(b, `","device":"`...)
 	b = append(b, a.Device...)
 	b = append(b, `","stream":"`...)
 	b = append(b, r.Stream()...)

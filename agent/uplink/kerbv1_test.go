@@ -7,52 +7,24 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.uber.org/goleak"
 
 	"kerb/agent/policy"
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
 	"kerb/configs"
+	"kerb/configs/configstest"
 	"kerb/counting"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// schemas are the shipped JSON Schemas.
-type schemas struct{ c *jsonschema.Compiler }
+// schemas are the shipped JSON Schemas, closed to keys that they do not list.
+type schemas struct{ configstest.Schemas }
 
-func loadSchemas(t testing.TB) schemas {
-	t.Helper()
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	for _, name := range []string{"count", "backfill", "state", "meta", "event", "cmd", "ack"} {
-		b, err := configs.ReadSchema(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if err := c.AddResource("urn:kerb:"+name+":1", doc); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return schemas{c}
-}
+func loadSchemas(t testing.TB) schemas { return schemas{configstest.LoadClosed(t)} }
 
-func (s schemas) validate(name string, b []byte) error {
-	sch, err := s.c.Compile("urn:kerb:" + name + ":1")
-	if err != nil {
-		return err
-	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	return sch.Validate(v)
-}
+func (s schemas) validate(name string, b []byte) error { return s.Check(name, b) }
 
 // everyWindow returns windows of every kind that a shipped policy allows, cleared by it.
 func everyWindow(t *testing.T) (out []store.Entry) {
@@ -105,7 +77,7 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 	sch, es := loadSchemas(t), everyWindow(t)
 	for _, e := range es {
-		if b := EncodeWindow("pi-0a1b", e); sch.validate("count", b) != nil {
+		if b := EncodeWindow(Address{"camden", "high-street", "pi-0a1b"}, e); sch.validate("count", b) != nil {
 			t.Fatalf("%s\n%v", b, sch.validate("count", b))
 		}
 	}
@@ -119,7 +91,7 @@ func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 // The control: a schema that accepts anything would prove no property.
 func TestTheSchemaRefusesAGapWithCountsAndAWindowWithout(t *testing.T) {
 	sch := loadSchemas(t)
-	b := EncodeWindow("pi-0a1b", everyWindow(t)[0])
+	b := EncodeWindow(Address{"camden", "high-street", "pi-0a1b"}, everyWindow(t)[0])
 	for _, swap := range [][2]string{
 		{`"quality":"ok"`, `"quality":"gap"`}, {`"counts":[`, `"cuonts":[`}, {`"seq":184467`, `"seq":0`}, {`"person"`, `"dog"`},
 	} {
@@ -134,8 +106,9 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	u := testUplink(t, nil)
 	u.o.Birth = Birth{
 		Version: "v1.0.0", Window: time.Minute, Place: &Place{Name: "Kerb Street"},
-		Streams: []Stream{{ID: "north", Kind: "line", Classes: []string{"person"}, Sides: &Sides{"house", "road"}}},
-		Policy:  Policy{Hash: policy.Demo().Hash()},
+		Streams:  []Stream{{ID: "north", Kind: "line", Classes: []string{"person"}, Directions: []string{"a_to_b"}, Sides: &Sides{"house", "road"}}},
+		Policy:   Policy{Hash: policy.Demo().Hash()},
+		Clearing: policy.Demo().DescribeClearing(counting.LineStream, counting.ZoneStream),
 	}
 	u.o.AgentReport = func() map[string]any {
 		return map[string]any{"walls": map[string]any{"uplink": map[string]any{"hold": 46, "open": []string{}, "landlock": 7}}}
@@ -143,7 +116,7 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	if _, err := u.o.Store.Append(storetest.MakeWindows(storetest.StreamNames(2), 0)); err != nil {
 		t.Fatal(err)
 	}
-	u.o.Store.AddNote("clock_step", map[string]any{"by_s": 3600})
+	u.o.Store.AddNote("store_recovered", map[string]any{"windows": 7})
 	st := u.o.Store.Stats()
 	failed := st
 	failed.Fault = syscall.ENOSPC
@@ -161,7 +134,7 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 		t.Errorf("Last Will: %v", err)
 	}
 	var will map[string]any
-	if err := json.Unmarshal(u.encodeLastWill(), &will); err != nil || len(will) != 3 || will["online"] != false {
+	if err := json.Unmarshal(u.encodeLastWill(), &will); err != nil || len(will) != 5 || will["online"] != false {
 		t.Errorf("Last Will %v, %v", will, err)
 	}
 }

@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 
 const (
 	maxUnacked   = 10                     // messages that may wait for their PUBACK at once
-	maxCommands  = 16                     // commands that may wait for execution; further ones are dropped
 	beatInterval = 10 * time.Second       // between looks at the state and at the spool, at most
 	lostGrace    = 100 * time.Millisecond // wait for the reason of a lost connection
 	drainTimeout = time.Second            // wait for the PUBACKs under way at the end
@@ -29,7 +27,7 @@ func (u *Uplink) runConnection(ctx context.Context) error {
 	}
 	s := &session{
 		u: u, link: l, connectedAt: u.now(),
-		results: make(chan publishResult, maxUnacked), commands: make(chan []byte, maxCommands),
+		results: make(chan publishResult, maxUnacked), commands: newCommandQueue(),
 	}
 	err = s.serve(ctx)
 	if errors.Is(err, errNoAck) {
@@ -63,8 +61,7 @@ type session struct {
 	connectedAt  time.Time
 	unacked      int // messages sent and not acknowledged
 	results      chan publishResult
-	commands     chan []byte
-	lastMeta     []byte // payload of the last meta message
+	commands     *commandQueue
 	lastTriggers stateTriggers
 	lastStateAt  time.Time
 }
@@ -77,7 +74,7 @@ func (s *session) serve(ctx context.Context) error {
 	if err := s.subscribeCommands(); err != nil {
 		return err
 	}
-	s.queueMeta()
+	s.scheduler.urgent = append(s.scheduler.urgent, u.encodeMeta())
 	s.queueState(true)
 	u.online.Store(true)
 	defer u.online.Store(false)
@@ -87,9 +84,10 @@ func (s *session) serve(ctx context.Context) error {
 	u.o.Log.Info("uplink: connected", "broker", u.broker.Redacted(), "backlog", u.o.Store.Stats().Pending)
 	beat := time.NewTicker(min(u.o.StateInterval, beatInterval))
 	defer beat.Stop()
-	doubt := tickerOrNever(u.o.ConfirmTimeout)
+	doubt := tickerOrNever(u.o.Store.ConfirmTimeout())
 	defer doubt.Stop()
 	for {
+		s.runCommands()
 		wait, err := s.sendReady()
 		if err != nil {
 			return err
@@ -100,17 +98,14 @@ func (s *session) serve(ctx context.Context) error {
 				return s.endReason(err)
 			}
 		case <-u.wake:
-			s.queueMeta()
 			s.queueState(false)
 		case <-timerOrNever(wait):
 		case <-beat.C:
 			u.o.Store.RetryWrites()
-			s.queueMeta()
 			s.queueState(false)
 		case <-doubt.C:
 			s.scheduler.rescan = u.o.Store.RequeueUnconfirmed() > 0 || s.scheduler.rescan
-		case b := <-s.commands:
-			s.handleCommand(b)
+		case <-s.commands.arrived:
 		case err := <-s.link.lost:
 			return fmt.Errorf("connection lost: %w", err)
 		case <-ctx.Done():
@@ -165,14 +160,6 @@ func (s *session) endReason(err error) error {
 	}
 }
 
-// queueMeta queues the meta message when its content changed.
-func (s *session) queueMeta() {
-	if m := s.u.encodeMeta(); !bytes.Equal(m.payload, s.lastMeta) {
-		s.lastMeta = m.payload
-		s.scheduler.urgent = append(s.scheduler.urgent, m)
-	}
-}
-
 // queueState queues the state message: at once with now, when a trigger
 // changed, or when the interval of the state message is over.
 func (s *session) queueState(now bool) {
@@ -195,10 +182,7 @@ func (s *session) subscribeCommands() error {
 		if m.Retained() {
 			return
 		}
-		select {
-		case s.commands <- m.Payload():
-		default: // maxCommands are waiting already
-		}
+		s.commands.add(m.Payload())
 	})
 	if !t.WaitTimeout(ackTimeout) {
 		return errors.New("subscribe to commands: no acknowledgement")

@@ -46,12 +46,11 @@ type Opts struct {
 	Birth                Birth  // contents of the meta message
 	Format               Format // encodes the windows; nil: kerb/v1 JSON
 
-	Store          *store.Store
-	AllowVerb      func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
-	ConfirmTimeout time.Duration          // watermark mode: how long to wait for a watermark before sending again; 0: never
-	NewestFirst    bool                   // late windows go newest first; otherwise oldest first
-	LateInterval   time.Duration          // least time between two messages of late windows
-	LateByteRate   int                    // bytes a second for late windows, less what other messages used; 0: no cap
+	Store        *store.Store
+	AllowVerb    func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
+	NewestFirst  bool                   // late windows go newest first; otherwise oldest first
+	LateInterval time.Duration          // least time between two messages of late windows
+	LateByteRate int                    // bytes a second for late windows, less what other messages used; 0: no cap
 
 	Clock         func() Clock          // quality of the wall clock; nil: always synced
 	AgentReport   func() map[string]any // member "agent" of the state message; may be nil
@@ -78,6 +77,7 @@ type Uplink struct {
 	wake    chan struct{}
 	now     func() time.Time
 	tuning  linkTuning
+	nonces  commandNonces
 	online  atomic.Bool
 
 	statusMu sync.Mutex

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"kerb/drivers/camera/auth"
 	"kerb/drivers/camera/rtsp"
 )
 
@@ -43,11 +44,8 @@ func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live L
 	ctx, done := context.WithTimeoutCause(ctx, o.Connect, errStall)
 	defer done()
 	if r.session, err = rtsp.Open(ctx, u, o); err != nil {
-		if errors.Is(err, rtsp.ErrRefused) {
-			err = ErrRefused
-			if o.User == "" {
-				err = errNoUser
-			}
+		if errors.Is(err, ErrRefused) && o.User == "" {
+			err = auth.ErrNoUser
 		}
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -71,7 +69,18 @@ func (r *RTSP) startPlaying(ctx context.Context, l Limits, live Live, decode Dec
 	}
 	// The end of the session ends the queue; ReadInto returns the reason.
 	r.workers.Go(func() { r.queue.setEnd(r.session.Wait()) })
-	r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live)
+	begun := time.Now()
+	live.Connect = 2 * cmp.Or(live.Connect, defaultConnect) // so that ctx ends first
+	if r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live); err == nil {
+		return nil
+	}
+	// The session and the queue know more than the pipe about what did not come.
+	if cause := context.Cause(ctx); cause == errStall {
+		return r.session.WhyNone(time.Since(begun).Round(time.Second))
+	}
+	if why := r.queue.endReason(); why != nil {
+		return why
+	}
 	return err
 }
 

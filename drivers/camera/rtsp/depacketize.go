@@ -6,7 +6,6 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph265"
-	"github.com/bluenviron/gortsplib/v5/pkg/format/rtpmjpeg"
 	"github.com/pion/rtp"
 )
 
@@ -15,8 +14,7 @@ import (
 func (s *Session) newDepacketizer(take func(unit []byte, random bool)) (func(*rtp.Packet), error) {
 	switch f := s.format.(type) {
 	case *format.MJPEG:
-		d, err := f.CreateDecoder()
-		return s.jpegDepacketizer(d, take), err
+		return s.jpegDepacketizer(take), nil
 	case *format.H264:
 		d, err := f.CreateDecoder()
 		return s.unitDepacketizer(newByteStream(avc, f.SPS, f.PPS), d.Decode, take), err
@@ -27,15 +25,20 @@ func (s *Session) newDepacketizer(take func(unit []byte, random bool)) (func(*rt
 	return nil, errors.New("no such codec")
 }
 
-// jpegDepacketizer joins the packets of a JPEG, RFC 2435, and counts losses.
-func (s *Session) jpegDepacketizer(d *rtpmjpeg.Decoder, take func([]byte, bool)) func(*rtp.Packet) {
+// jpegDepacketizer joins the packets of a JPEG and counts losses.
+func (s *Session) jpegDepacketizer(take func([]byte, bool)) func(*rtp.Packet) {
+	j := &jpegJoiner{picture: func(u []byte) {
+		s.units.Add(1)
+		s.pictures.Add(1)
+		take(u, true)
+	}}
 	return func(p *rtp.Packet) {
-		picture, err := d.Decode(p)
-		switch {
-		case err == nil:
-			take(picture, true)
-		case !errors.Is(err, rtpmjpeg.ErrMorePacketsNeeded) && !errors.Is(err, rtpmjpeg.ErrNonStartingPacketAndNoPrevious):
+		fatal, err := j.addPacket(p)
+		if err != nil {
 			s.losses.Add(1)
+		}
+		if fatal {
+			s.fail(err)
 		}
 	}
 }
@@ -48,7 +51,9 @@ func (s *Session) unitDepacketizer(b *byteStream, decode func(*rtp.Packet) ([][]
 		unit, err := decode(p)
 		switch {
 		case err == nil:
+			s.units.Add(1)
 			if out, random := b.joinUnit(unit, lost); out != nil {
+				s.pictures.Add(1)
 				take(out, random)
 			}
 		case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph265.ErrMorePacketsNeeded):

@@ -1,0 +1,52 @@
+package notice
+
+// german returns the German words.
+func german() *words {
+	return &words{
+		and:         "und",
+		classes:     [...]string{"Menschen", "Fahrräder", "Fahrzeuge", "Motorräder", "Autos", "schwere Fahrzeuge"},
+		names:       [...]string{"Menschen", "Fahrräder", "Fahrzeuge", "Motorräder", "Autos", "schwere Fahrzeuge"},
+		units:       [4][2]string{{"Sekunde", "Sekunden"}, {"Minute", "Minuten"}, {"Stunde", "Stunden"}, {"Tag", "Tage"}},
+		everyOne:    [4]string{"jede Sekunde", "jede Minute", "jede Stunde", "jeden Tag"},
+		everyMany:   "alle %d %s",
+		everyUnits:  [4]string{"Sekunden", "Minuten", "Stunden", "Tage"},
+		heading:     "Hier zählen wir %s",
+		camera:      "Eine Kamera mit einem kleinen Computer zählt, wie viele vorbeikommen.",
+		loops:       "Schleifen in der Straße zählen, wie viele Fahrzeuge vorbeikommen.",
+		both:        "Eine Kamera und Schleifen in der Straße zählen, wie viele vorbeikommen.",
+		never:       "Bilder verlassen dieses Gerät nie. Sie bleiben im Arbeitsspeicher und werden sofort überschrieben. Niemand wird wiedererkannt.",
+		neverLoops:  "Es werden keine Bilder aufgenommen. Niemand wird wiedererkannt.",
+		leaves:      "Nur Zahlen verlassen das Gerät, %s.",
+		noise:       "Zu jeder Zahl wird einmal ein Zufallswert addiert.",
+		below:       "Eine Zahl unter %d wird nur als „unter %d“ angegeben.",
+		suppress:    "Zahlen unter %d werden nicht angegeben.",
+		round:       "Andere werden auf ein Vielfaches von %d gerundet.",
+		bands:       "Es werden keine Zahlen angegeben, nur eine Stufe: wie voll es ist.",
+		kept:        "Zugestellte Zahlen bleiben höchstens %s im Gerät.",
+		undelivered: "Zahlen, die nicht zugestellt werden konnten, bleiben bis zur Zustellung oder bis der Speicher voll ist.",
+		who:         "Verantwortlich", contact: "Fragen", why: "Warum", basis: "Rechtsgrundlage", hours: "Zählzeiten", code: "Kennung dieses Geräts",
+		scan: "Zahlen, Ihre Rechte, Widerspruch:", weak: "Oft nicht erfasst: %s.", missing: "nicht angegeben",
+		belief:   "Wer es für gleich wahrscheinlich hielt, dass Sie vorbeikamen oder nicht, kann nach einer Zahl höchstens zu %d %% sicher sein. Jeder Durchgang zählt neu.",
+		noBelief: "Es wird kein Zufallswert addiert. Sie sind dadurch geschützt, dass kleine Zahlen nicht angegeben werden.",
+		icons: map[string]string{
+			"tech__video_camera": "Videokamera", "tech__image": "Einzelbilder", "tech__person_detection": "Personendetektion",
+			"tech__motion_detector": "Bewegungserkennung", "tech__induction_loop": "Induktionsschleife", "data__values_time": "Zahlen je Zeitraum",
+			"process__computer_vision": "Maschinelles Sehen", "process__aggregated": "Zusammengefasst", "process__differential_privacy": "Differential Privacy",
+			"process__code_signing": "Signierte Regeln", "process__transport_layer_security": "Verschlüsselte Verbindung", "retention__data_retained": "Gespeichert: %s",
+		},
+		page: pageWords{
+			title: "Zählung: %s, %s", whatCounted: "Was gezählt wird", whatLeaves: "Was das Gerät verlässt, und was nie",
+			howLong: "Was jetzt gespeichert ist, und wie lange", meaning: "Was es für Sie bedeutet", object: "Wie Sie widersprechen", technical: "Für alle, die prüfen",
+			held: "Das Gerät speichert die Zahlen von %d Zeitfenstern; das älteste begann am %s. Davon sind %d noch nicht zugestellt.", heldNone: "Das Gerät speichert keine Zahlen.",
+			heldUnread: "Der Inhalt des Geräts konnte nicht gelesen werden, als diese Seite entstand.", since: "Diese Regeln gelten seit %s.",
+			signMatches: "Das Schild, das Sie gescannt haben, gehört zu den geltenden Regeln.",
+			signOther:   "Wenn Sie ein Schild gescannt haben und hier keine grüne Zeile steht, haben sich die Regeln seit dem Druck des Schildes geändert.",
+			walls:       "Wände um die Programme, auf diesem Gerät gemessen", process: "Programm", refused: "Verweigerte verbotene Handlungen", open: "Nicht verweigert",
+			roles:  map[string]string{"sense": "sieht die Bilder", "uplink": "speichert und sendet Zahlen", "supervisor": "startet die anderen"},
+			errors: "Wie gut Objekte gefunden werden (mittlere Präzision; 1 ist fehlerfrei)", condition: "Bedingung",
+			windows: "Zahlen des letzten Tages, wie alle sie bekommen", stream: "Linie", from: "Von", to: "Bis", numbers: "Zahlen",
+			noWindows: "Zu dieser Seite wurden keine Zahlen des letzten Tages gegeben.", gap: "nicht gezählt", belowWord: "unter %d",
+			policy: "Regeln", audit: "Prüfprotokoll", build: "Programm", made: "Diese Seite entstand am %s.", place: "Ort", signed: "signiert mit Schlüssel %s", unsigned: "nicht signiert",
+		},
+	}
+}

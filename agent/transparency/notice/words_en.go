@@ -1,0 +1,52 @@
+package notice
+
+// english returns the English words.
+func english() *words {
+	return &words{
+		and:         "and",
+		classes:     [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+		names:       [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+		units:       [4][2]string{{"second", "seconds"}, {"minute", "minutes"}, {"hour", "hours"}, {"day", "days"}},
+		everyOne:    [4]string{"every second", "every minute", "every hour", "every day"},
+		everyMany:   "every %d %s",
+		everyUnits:  [4]string{"seconds", "minutes", "hours", "days"},
+		heading:     "We count %s here",
+		camera:      "A camera with a small computer counts how many pass.",
+		loops:       "Loops in the road count how many vehicles pass.",
+		both:        "A camera and loops in the road count how many pass.",
+		never:       "Pictures never leave this device. They stay in its memory and are overwritten at once. Nobody is recognised.",
+		neverLoops:  "No pictures are taken. Nobody is recognised.",
+		leaves:      "Only numbers leave the device, %s.",
+		noise:       "A random amount is added to each number, once.",
+		below:       "A number below %d is given only as “below %d”.",
+		suppress:    "Numbers below %d are not given.",
+		round:       "Others are rounded to multiples of %d.",
+		bands:       "No numbers are given, only how busy it is, in bands.",
+		kept:        "Delivered numbers stay on the device for at most %s.",
+		undelivered: "Numbers that could not be delivered stay until they are, or until the storage is full.",
+		who:         "Responsible", contact: "Questions", why: "Why", basis: "Legal basis", hours: "Hours", code: "Code of this device",
+		scan: "Numbers, your rights, how to object:", weak: "Often missed: %s.", missing: "not provided",
+		belief:   "Somebody who held it for as likely as not that you passed can be at most %d %% sure after one number. Every passage counts again.",
+		noBelief: "No random amount is added. What protects you is that small numbers are not given.",
+		icons: map[string]string{
+			"tech__video_camera": "Video camera", "tech__image": "Single pictures", "tech__person_detection": "Person detection",
+			"tech__motion_detector": "Motion detection", "tech__induction_loop": "Induction loop", "data__values_time": "Numbers over time",
+			"process__computer_vision": "Computer vision", "process__aggregated": "Aggregated", "process__differential_privacy": "Differential privacy",
+			"process__code_signing": "Signed rules", "process__transport_layer_security": "Encrypted connection", "retention__data_retained": "Kept %s",
+		},
+		page: pageWords{
+			title: "Counting %s at %s", whatCounted: "What is counted", whatLeaves: "What leaves the device, and what never does",
+			howLong: "What is held now, and for how long", meaning: "What it means for you", object: "How to object", technical: "For those who check",
+			held: "The device holds the numbers of %d windows; the oldest began on %s. Of these, %d are not delivered yet.", heldNone: "The device holds no numbers.",
+			heldUnread: "What the device holds could not be read when this page was made.", since: "These rules are in force since %s.",
+			signMatches: "The sign that you scanned belongs to the rules in force.",
+			signOther:   "If you scanned a sign and no green line appears here, the rules have changed since the sign was printed.",
+			walls:       "Walls around the programs, as measured on this device", process: "Program", refused: "Forbidden actions refused", open: "Not refused",
+			roles:  map[string]string{"sense": "sees the pictures", "uplink": "stores and sends numbers", "supervisor": "starts the others"},
+			errors: "How well objects are found (average precision; 1 is without fault)", condition: "Condition",
+			windows: "Numbers of the last day, as everybody gets them", stream: "Line", from: "From", to: "To", numbers: "Numbers",
+			noWindows: "No numbers of the last day were given with this page.", gap: "not counted", belowWord: "below %d",
+			policy: "Rules", audit: "Audit log", build: "Program", made: "This page was made on %s.", place: "Place", signed: "signed by key %s", unsigned: "not signed",
+		},
+	}
+}

@@ -1,0 +1,52 @@
+package notice
+
+// finnish returns the Finnish words.
+func finnish() *words {
+	return &words{
+		and:         "ja",
+		classes:     [...]string{"ihmisiä", "polkupyöriä", "ajoneuvoja", "moottoripyöriä", "henkilöautoja", "raskaita ajoneuvoja"},
+		names:       [...]string{"ihmiset", "polkupyörät", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
+		units:       [4][2]string{{"sekunti", "sekuntia"}, {"minuutti", "minuuttia"}, {"tunti", "tuntia"}, {"päivä", "päivää"}},
+		everyOne:    [4]string{"joka sekunti", "joka minuutti", "joka tunti", "joka päivä"},
+		everyMany:   "%d %s välein",
+		everyUnits:  [4]string{"sekunnin", "minuutin", "tunnin", "päivän"},
+		heading:     "Täällä lasketaan %s",
+		camera:      "Kamera ja pieni tietokone laskevat ohikulkijoiden määrän.",
+		loops:       "Tiessä olevat silmukat laskevat ajoneuvojen määrän.",
+		both:        "Kamera ja tiessä olevat silmukat laskevat ohikulkijoiden määrän.",
+		never:       "Kuvat eivät koskaan poistu laitteesta. Ne ovat vain muistissa, ja niiden päälle kirjoitetaan heti. Ketään ei tunnisteta.",
+		neverLoops:  "Kuvia ei oteta. Ketään ei tunnisteta.",
+		leaves:      "Laitteesta lähtee vain lukuja, %s.",
+		noise:       "Jokaiseen lukuun lisätään kerran satunnainen määrä.",
+		below:       "Alle %d oleva luku annetaan vain muodossa ”alle %d”.",
+		suppress:    "Alle %d olevia lukuja ei anneta.",
+		round:       "Muut pyöristetään luvun %d monikertoihin.",
+		bands:       "Lukuja ei anneta, vain ruuhkaisuuden luokka.",
+		kept:        "Toimitetut luvut säilyvät laitteessa enintään %s.",
+		undelivered: "Luvut, joita ei ole voitu toimittaa, säilyvät toimittamiseen asti tai kunnes tallennustila on täynnä.",
+		who:         "Vastuussa", contact: "Kysymykset", why: "Miksi", basis: "Oikeusperuste", hours: "Laskenta-ajat", code: "Laitteen tunnus",
+		scan: "Luvut, oikeutesi ja vastustaminen:", weak: "Usein laskematta jäävät: %s.", missing: "ei ilmoitettu",
+		belief:   "Se, joka piti ohikulkuasi yhtä todennäköisenä kuin epätodennäköisenä, voi yhden luvun nähtyään olla siitä enintään %d %% varma. Jokainen ohikulku lasketaan uudelleen.",
+		noBelief: "Lukuihin ei lisätä satunnaista määrää. Suojana on, että pieniä lukuja ei anneta.",
+		icons: map[string]string{
+			"tech__video_camera": "Videokamera", "tech__image": "Yksittäiset kuvat", "tech__person_detection": "Ihmisten havaitseminen",
+			"tech__motion_detector": "Liikkeen havaitseminen", "tech__induction_loop": "Induktiosilmukka", "data__values_time": "Lukuja ajan mukaan",
+			"process__computer_vision": "Konenäkö", "process__aggregated": "Yhteenlaskettu", "process__differential_privacy": "Differentiaalinen yksityisyys",
+			"process__code_signing": "Allekirjoitetut säännöt", "process__transport_layer_security": "Salattu yhteys", "retention__data_retained": "Säilytys %s",
+		},
+		page: pageWords{
+			title: "Laskenta: %s, %s", whatCounted: "Mitä lasketaan", whatLeaves: "Mitä laitteesta lähtee ja mitä ei koskaan",
+			howLong: "Mitä laitteessa on nyt, ja kuinka kauan", meaning: "Mitä se merkitsee sinulle", object: "Miten voit vastustaa", technical: "Tarkistajille",
+			held: "Laitteessa on %d aikajakson luvut; vanhin alkoi %s. Näistä %d ei ole vielä toimitettu.", heldNone: "Laitteessa ei ole lukuja.",
+			heldUnread: "Laitteen sisältöä ei voitu lukea, kun tämä sivu tehtiin.", since: "Nämä säännöt ovat voimassa alkaen %s.",
+			signMatches: "Lukemasi kyltti vastaa voimassa olevia sääntöjä.",
+			signOther:   "Jos luit kyltin eikä tässä näy vihreää riviä, säännöt ovat muuttuneet kyltin tulostamisen jälkeen.",
+			walls:       "Ohjelmien väliset seinät tällä laitteella mitattuina", process: "Ohjelma", refused: "Torjutut kielletyt toimet", open: "Torjumatta jääneet",
+			roles:  map[string]string{"sense": "näkee kuvat", "uplink": "tallentaa ja lähettää luvut", "supervisor": "käynnistää muut"},
+			errors: "Kuinka hyvin kohteet löytyvät (keskimääräinen tarkkuus; 1 on virheetön)", condition: "Olosuhde",
+			windows: "Viime vuorokauden luvut sellaisina kuin kaikki ne saavat", stream: "Linja", from: "Alkaen", to: "Päättyen", numbers: "Luvut",
+			noWindows: "Tälle sivulle ei annettu viime vuorokauden lukuja.", gap: "ei laskettu", belowWord: "alle %d",
+			policy: "Säännöt", audit: "Tarkastusloki", build: "Ohjelma", made: "Tämä sivu on tehty %s.", place: "Paikka", signed: "allekirjoittanut avain %s", unsigned: "ei allekirjoitettu",
+		},
+	}
+}

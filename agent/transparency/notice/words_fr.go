@@ -1,0 +1,52 @@
+package notice
+
+// french returns the French words.
+func french() *words {
+	return &words{
+		and:         "et",
+		classes:     [...]string{"les personnes", "les vélos", "les véhicules", "les motos", "les voitures", "les poids lourds"},
+		names:       [...]string{"personnes", "vélos", "véhicules", "motos", "voitures", "poids lourds"},
+		units:       [4][2]string{{"seconde", "secondes"}, {"minute", "minutes"}, {"heure", "heures"}, {"jour", "jours"}},
+		everyOne:    [4]string{"chaque seconde", "chaque minute", "chaque heure", "chaque jour"},
+		everyMany:   "toutes les %d %s",
+		everyUnits:  [4]string{"secondes", "minutes", "heures", "24 heures"},
+		heading:     "Ici, nous comptons %s",
+		camera:      "Une caméra et un petit ordinateur comptent les passages.",
+		loops:       "Des boucles dans la chaussée comptent les véhicules qui passent.",
+		both:        "Une caméra et des boucles dans la chaussée comptent les passages.",
+		never:       "Les images ne quittent jamais cet appareil. Elles restent en mémoire vive et sont aussitôt écrasées. Personne n'est reconnu.",
+		neverLoops:  "Aucune image n'est prise. Personne n'est reconnu.",
+		leaves:      "Seuls des nombres quittent l'appareil, %s.",
+		noise:       "Une valeur aléatoire est ajoutée une fois à chaque nombre.",
+		below:       "Un nombre inférieur à %d est seulement donné comme « moins de %d ».",
+		suppress:    "Les nombres inférieurs à %d ne sont pas donnés.",
+		round:       "Les autres sont arrondis à un multiple de %d.",
+		bands:       "Aucun nombre n'est donné, seulement un niveau d'affluence.",
+		kept:        "Les nombres transmis restent dans l'appareil au plus %s.",
+		undelivered: "Les nombres non transmis restent jusqu'à leur transmission ou jusqu'à ce que la mémoire soit pleine.",
+		who:         "Responsable", contact: "Questions", why: "Pourquoi", basis: "Base légale", hours: "Horaires", code: "Code de l'appareil",
+		scan: "Chiffres, vos droits, opposition :", weak: "Souvent non comptés : %s.", missing: "non communiqué",
+		belief:   "Une personne pour qui il était aussi probable que non que vous soyez passé ne peut en être sûre qu'à %d %% au plus après un nombre. Chaque passage compte à nouveau.",
+		noBelief: "Aucune valeur aléatoire n'est ajoutée. Votre protection : les petits nombres ne sont pas donnés.",
+		icons: map[string]string{
+			"tech__video_camera": "Caméra vidéo", "tech__image": "Images isolées", "tech__person_detection": "Détection de personnes",
+			"tech__motion_detector": "Détection de mouvement", "tech__induction_loop": "Boucle inductive", "data__values_time": "Nombres par période",
+			"process__computer_vision": "Vision par ordinateur", "process__aggregated": "Agrégé", "process__differential_privacy": "Confidentialité différentielle",
+			"process__code_signing": "Règles signées", "process__transport_layer_security": "Connexion chiffrée", "retention__data_retained": "Conservé : %s",
+		},
+		page: pageWords{
+			title: "Comptage : %s, %s", whatCounted: "Ce qui est compté", whatLeaves: "Ce qui quitte l'appareil, et ce qui ne le quitte jamais",
+			howLong: "Ce qui est conservé maintenant, et combien de temps", meaning: "Ce que cela signifie pour vous", object: "Comment vous opposer", technical: "Pour vérifier",
+			held: "L'appareil conserve les nombres de %d périodes ; la plus ancienne a commencé le %s. Parmi elles, %d ne sont pas encore transmises.", heldNone: "L'appareil ne conserve aucun nombre.",
+			heldUnread: "Le contenu de l'appareil n'a pas pu être lu lors de la création de cette page.", since: "Ces règles sont en vigueur depuis le %s.",
+			signMatches: "Le panneau que vous avez scanné correspond aux règles en vigueur.",
+			signOther:   "Si vous avez scanné un panneau et qu'aucune ligne verte n'apparaît ici, les règles ont changé depuis l'impression du panneau.",
+			walls:       "Cloisons autour des programmes, mesurées sur cet appareil", process: "Programme", refused: "Actions interdites refusées", open: "Non refusées",
+			roles:  map[string]string{"sense": "voit les images", "uplink": "conserve et envoie les nombres", "supervisor": "lance les autres"},
+			errors: "Qualité de la détection (précision moyenne ; 1 est sans faute)", condition: "Condition",
+			windows: "Nombres du dernier jour, tels que tout le monde les reçoit", stream: "Ligne", from: "De", to: "À", numbers: "Nombres",
+			noWindows: "Aucun nombre du dernier jour n'a été fourni avec cette page.", gap: "non compté", belowWord: "moins de %d",
+			policy: "Règles", audit: "Journal d'audit", build: "Programme", made: "Cette page a été créée le %s.", place: "Lieu", signed: "signé par la clé %s", unsigned: "non signé",
+		},
+	}
+}

@@ -1,0 +1,52 @@
+package notice
+
+// dutch returns the Dutch words.
+func dutch() *words {
+	return &words{
+		and:         "en",
+		classes:     [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
+		names:       [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
+		units:       [4][2]string{{"seconde", "seconden"}, {"minuut", "minuten"}, {"uur", "uur"}, {"dag", "dagen"}},
+		everyOne:    [4]string{"elke seconde", "elke minuut", "elk uur", "elke dag"},
+		everyMany:   "elke %d %s",
+		everyUnits:  [4]string{"seconden", "minuten", "uur", "dagen"},
+		heading:     "Wij tellen hier %s",
+		camera:      "Een camera met een kleine computer telt hoeveel er voorbijkomen.",
+		loops:       "Lussen in het wegdek tellen hoeveel voertuigen er voorbijkomen.",
+		both:        "Een camera en lussen in het wegdek tellen hoeveel er voorbijkomen.",
+		never:       "Beelden verlaten dit apparaat nooit. Ze blijven in het geheugen en worden meteen overschreven. Niemand wordt herkend.",
+		neverLoops:  "Er worden geen beelden gemaakt. Niemand wordt herkend.",
+		leaves:      "Alleen aantallen verlaten het apparaat, %s.",
+		noise:       "Bij elk aantal wordt één keer een toevallige waarde opgeteld.",
+		below:       "Een aantal onder %d wordt alleen als “onder %d” gegeven.",
+		suppress:    "Aantallen onder %d worden niet gegeven.",
+		round:       "Andere worden afgerond op een veelvoud van %d.",
+		bands:       "Er worden geen aantallen gegeven, alleen een klasse van drukte.",
+		kept:        "Afgeleverde aantallen blijven hooguit %s op het apparaat.",
+		undelivered: "Aantallen die niet konden worden afgeleverd, blijven tot dat lukt of tot de opslag vol is.",
+		who:         "Verantwoordelijk", contact: "Vragen", why: "Waarom", basis: "Wettelijke grondslag", hours: "Teltijden", code: "Code van dit apparaat",
+		scan: "Aantallen, uw rechten, bezwaar:", weak: "Vaak gemist: %s.", missing: "niet opgegeven",
+		belief:   "Wie het even waarschijnlijk vond dat u wel of niet voorbijkwam, kan na één aantal hooguit %d %% zeker zijn. Elke passage telt opnieuw.",
+		noBelief: "Er wordt geen toevallige waarde opgeteld. Wat u beschermt: kleine aantallen worden niet gegeven.",
+		icons: map[string]string{
+			"tech__video_camera": "Videocamera", "tech__image": "Losse beelden", "tech__person_detection": "Persoonsdetectie",
+			"tech__motion_detector": "Bewegingsdetectie", "tech__induction_loop": "Detectielus", "data__values_time": "Aantallen per tijd",
+			"process__computer_vision": "Computervisie", "process__aggregated": "Samengevoegd", "process__differential_privacy": "Differentiële privacy",
+			"process__code_signing": "Ondertekende regels", "process__transport_layer_security": "Versleutelde verbinding", "retention__data_retained": "Bewaard %s",
+		},
+		page: pageWords{
+			title: "Telling: %s, %s", whatCounted: "Wat wordt geteld", whatLeaves: "Wat het apparaat verlaat, en wat nooit",
+			howLong: "Wat er nu wordt bewaard, en hoe lang", meaning: "Wat het voor u betekent", object: "Hoe u bezwaar maakt", technical: "Voor wie controleert",
+			held: "Het apparaat bewaart de aantallen van %d tijdvakken; het oudste begon op %s. Daarvan zijn er %d nog niet afgeleverd.", heldNone: "Het apparaat bewaart geen aantallen.",
+			heldUnread: "Wat het apparaat bewaart, kon niet worden gelezen toen deze pagina werd gemaakt.", since: "Deze regels gelden sinds %s.",
+			signMatches: "Het bord dat u scande, hoort bij de regels die nu gelden.",
+			signOther:   "Hebt u een bord gescand en staat hier geen groene regel? Dan zijn de regels veranderd sinds het bord werd gedrukt.",
+			walls:       "Afscherming van de programma's, gemeten op dit apparaat", process: "Programma", refused: "Geweigerde verboden handelingen", open: "Niet geweigerd",
+			roles:  map[string]string{"sense": "ziet de beelden", "uplink": "bewaart en verstuurt aantallen", "supervisor": "start de andere"},
+			errors: "Hoe goed objecten worden gevonden (gemiddelde precisie; 1 is foutloos)", condition: "Omstandigheid",
+			windows: "Aantallen van de laatste dag, zoals iedereen ze krijgt", stream: "Lijn", from: "Van", to: "Tot", numbers: "Aantallen",
+			noWindows: "Bij deze pagina zijn geen aantallen van de laatste dag gegeven.", gap: "niet geteld", belowWord: "onder %d",
+			policy: "Regels", audit: "Controlelogboek", build: "Programma", made: "Deze pagina is gemaakt op %s.", place: "Plaats", signed: "ondertekend met sleutel %s", unsigned: "niet ondertekend",
+		},
+	}
+}
