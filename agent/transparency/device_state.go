@@ -47,10 +47,7 @@ func readHeld(path string) (h Held) {
 			h.Oldest = at
 		}
 	})
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		h.Unread = "there is no spool: kerb has not run here yet"
-	case err != nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without a spool nothing is held
 		h.Unread = "the spool could not be read: it is in use while kerb runs, or damaged"
 	}
 	return h
