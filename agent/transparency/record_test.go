@@ -212,6 +212,10 @@ func TestWarningsFollowFromTheRecord(t *testing.T) {
 	if r := recordtest.Make(t, recordtest.Options{Site: rtsp}); !has(r, transparency.WarnDecoder, "") {
 		t.Error("no warning of a decoder without measured walls")
 	}
+	scene := recordtest.Replace(t, recordtest.Replace(t, recordtest.Site, "http://camera.example.org/video", "scene:busy"), "mqtts://broker.example.org:8883", "mqtt://127.0.0.1:1883")
+	if r := recordtest.Make(t, recordtest.Options{Site: scene}); !has(r, transparency.WarnMadeUp, "") {
+		t.Error("no warning of a street that is made up")
+	}
 	open := recordtest.Make(t, recordtest.Options{Change: func(in *transparency.Inputs) { in.Walls[0].Walls[0].Holds = false }})
 	if !has(open, transparency.WarnWalls, "") {
 		t.Error("no warning of an open wall")

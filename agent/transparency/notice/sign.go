@@ -65,12 +65,14 @@ func WriteSign(w io.Writer, r *transparency.Record, l Language, p Paper) ([]regi
 		return nil, err
 	}
 	width, height := p.sizes()
+	head := escape(speaker{wordsOf(l), r}.headline()) // for screen readers
 	_, err = fmt.Fprintf(w, `<!DOCTYPE html>
 <html lang="%s"><head><meta charset="utf-8"><title>%s</title>
-<style>@page { size: %s %s; margin: 0 } html, body { margin: 0; background: #fff } svg { display: block }</style></head>
-<body><main>
+<style>@page { size: %s %s; margin: 0 } html, body { margin: 0; background: #fff } svg { display: block }
+h1 { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%%) } @media print { h1 { display: none } }</style></head>
+<body><main><h1>%s</h1>
 %s</main></body></html>
-`, l, escape(speaker{wordsOf(l), r}.headline()), width, height, svg)
+`, l, head, width, height, head, svg)
 	return missing, err
 }
 
