@@ -70,6 +70,7 @@ func (r *RTSP) startPlaying(ctx context.Context, l Limits, live Live, decode Dec
 	// The end of the session ends the queue; ReadInto returns the reason.
 	r.workers.Go(func() { r.queue.setEnd(r.session.Wait()) })
 	begun := time.Now()
+	live.Connect = 2 * cmp.Or(live.Connect, defaultConnect) // so that ctx ends first
 	if r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live); err == nil {
 		return nil
 	}
