@@ -151,7 +151,10 @@ var rooms = []room{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
-	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{"agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher", "agent/status", "counting", "drivers/board"}, libs: []string{sysLib}, bans: pictures},
+	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
+		"agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher",
+		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "drivers/board",
+	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
 	{path: "agent/sensor", why: "the process that sees pixels: no network, no program, no file", ours: []string{
 		"agent/aim/record", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
@@ -183,6 +186,7 @@ var rooms = []room{
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
 	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
 	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/vocabulary", why: "explains the words of the wire to platforms", ours: []string{"counting"}, bans: outside},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
 	{path: "configs", why: "shipped policies, sites and schemas", bans: speaker},
