@@ -146,8 +146,14 @@ spool:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/powercut
 	$(GO) test -count=1 -run Model -v ./agent/store -rapid.checks=10000
 
-wire:
+# The messages of the runs in test/e2e are also read by the parsers of other projects,
+# which npm installs in test/wire.
+wire: test/wire/node_modules
 	KERB_LONG=1 $(GO) test -count=1 -timeout 30m -v ./agent/uplink ./test/e2e
+
+test/wire/node_modules: test/wire/package-lock.json
+	cd test/wire && npm ci
+	touch $@
 
 # Cut, stall, garble and restart every kind of camera, twenty times each.
 cameras:

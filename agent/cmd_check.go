@@ -40,7 +40,7 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	if err != nil {
 		if c.Tell {
-			if terr := reportRefused(ctx, c.Files, err); terr != nil {
+			if terr := report.SendRefused(ctx, c.Site, err, versionName()); terr != nil {
 				fmt.Fprintf(t.Err, "kerb: the broker could not be told: %v\n", terr)
 			} else {
 				fmt.Fprintln(t.Err, "kerb: the broker was told")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -10,9 +12,10 @@ import (
 )
 
 // schemaCmd is kerb schema: it prints a JSON Schema of a message or of a file, or the
-// AsyncAPI document.
+// AsyncAPI document, or writes all of them.
 type schemaCmd struct {
 	Name string `arg:"" optional:"" help:"Which one; without a name, the list."`
+	Dir  string `help:"Write all of them to this folder, under the names by which they refer to each other." placeholder:"DIR"`
 }
 
 // Run prints the named schema, or without a name the list of names.
@@ -22,25 +25,51 @@ func (s *schemaCmd) Run(t terminal.Terminal) error {
 		return err
 	}
 	names = append(names, "asyncapi")
-	if s.Name == "" {
+	switch {
+	case s.Dir != "" && s.Name != "":
+		return terminal.UsageError("-dir writes all: it goes without a name")
+	case s.Dir != "":
+		return writeSchemas(t, s.Dir, names)
+	case s.Name == "":
 		_, err := fmt.Fprintln(t.Out, strings.Join(names, "\n"))
 		return err
-	}
-	if s.Name == "asyncapi" {
-		b, err := configs.ReadAsyncAPI()
-		if err != nil {
-			return err
-		}
-		_, err = t.Out.Write(b)
-		return err
-	}
-	if !slices.Contains(names, s.Name) {
+	case !slices.Contains(names, s.Name):
 		return terminal.UsageError(fmt.Sprintf("schema %q: must be one of %s", s.Name, strings.Join(names, ", ")))
 	}
-	b, err := configs.ReadSchema(s.Name)
+	_, b, err := readSchema(s.Name)
 	if err != nil {
 		return err
 	}
 	_, err = t.Out.Write(b)
 	return err
+}
+
+// readSchema returns the file name and the text of a schema or of the AsyncAPI document.
+func readSchema(name string) (file string, text []byte, err error) {
+	if name == "asyncapi" {
+		text, err = configs.ReadAsyncAPI()
+		return "asyncapi.yaml", text, err
+	}
+	text, err = configs.ReadSchema(name)
+	return name + ".schema.json", text, err
+}
+
+// writeSchemas writes the files of all names to dir, which it creates, and prints their
+// paths. Files that are there already are replaced.
+func writeSchemas(t terminal.Terminal, dir string, names []string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range names {
+		file, b, err := readSchema(name)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, file)
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintln(t.Out, path)
+	}
+	return nil
 }

@@ -20,6 +20,7 @@
 //	  kerb sense         agent/sensor      the loops: edges in, tallies out
 //	  kerb uplink        agent/publisher   tallies in; releases to the spool and the broker
 //	  kerb sketch NAME   agent/sensor      one camera while it is aimed (started by kerb aim)
+//	  kerb look NAME     agent/sensor      one camera for seconds (started by kerb probe and check)
 //
 // agent/process starts and watches a child, agent/child is the child's own side,
 // agent/ipc holds the fixed records between them, agent/handover passes open
@@ -57,6 +58,19 @@
 //	agent/store      looks the windows up again (pending.go)
 //	agent/uplink     publishes them on …/backfill and answers on …/ack
 //
+// # The way of a question
+//
+//	agent/status     kerb status, kerb spool and kerb report ask the socket (client.go)
+//	agent/status     takes fixed records, few clients and no slow ones (server.go)
+//	agent/supervisor tells sensors, lamp, clock and disk (status.go)
+//	agent/publisher  tells broker and spool; the supervisor passes it on unread (status.go)
+//	agent/advice     says what to do about an error, by its text (advice.go)
+//
+// # The way of a log line
+//
+//	agent/process    cuts what a child writes to printable text, and bounds it (process.go)
+//	agent/logbook    drops what repeats a loss, and keeps the last lines (logbook.go)
+//
 // # Add a payload format
 //
 //  1. agent/uplink/myformat.go: a type with Topic, Append and Frame (see Format),
@@ -82,6 +96,14 @@
 //     in agent/source (OpenCamera): a test in agent/source names the missing ones.
 //     An open must not block, and opens for reading only.
 //  4. firmware-notes/hardware.md and configs/site-camera.toml: a line for the engineer.
+//
+// # Add an event, or a reason
+//
+//  1. A reason: counting/reason.go, the constant and its word at the end of both
+//     lists. An event: a call of Store.AddNote with the kind written out.
+//  2. agent/vocabulary: its meaning, what a platform shall do, and the members of its
+//     data. Its tests name what is missing; KERB_UPDATE=1 go test ./agent/vocabulary
+//     writes firmware-notes/words.md and the schemas.
 //
 // # Add a class
 //

@@ -47,10 +47,11 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, j
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	synced := new(atomic.Bool)
-	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced)
+	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced, publisher.StoreOpts(site.Device)...)
 	if err != nil {
 		return nil, err
 	}
+	publisher.LogStart(log, db.Start())
 	opts := publisher.UplinkOpts(site, pol, versionName(), db, clk, log)
 	opts.AgentReport = journal.StateReport
 	a := &inProcessAgent{}

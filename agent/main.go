@@ -41,6 +41,7 @@ type commands struct {
 	Explain explainCmd     `cmd:"" help:"The policy in plain English, and what it makes impossible."`
 	Loops   loopsCmd       `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
 	Status  statusCmd      `cmd:"" help:"What the running agent does: cameras, broker, clock, disk, the last windows."`
+	Report  reportCmd      `cmd:"" help:"A bundle for whoever helps, without secrets."`
 	Audit   auditCmd       `cmd:"" help:"List or verify the account of what was done to this device."`
 	Spool   spoolCmd       `cmd:"" help:"List and check what is stored and not yet delivered."`
 	Probe   probeCmd       `cmd:"" help:"What this device has: walls, cameras, clock, disk."`

@@ -184,14 +184,8 @@ func LoadBroker(path string) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
 	}
-	var f siteFile
-	sheet := mistake.DecodeTOML(path, data, &f)
+	f, sheet := decodeToSyntaxError(path, data)
 	var wrong mistake.List
-	if sheet.Malformed() && errors.As(sheet.Err(), &wrong) {
-		lines := bytes.SplitAfter(data, []byte("\n"))
-		data = bytes.Join(lines[:min(max(wrong[0].Line-1, 0), len(lines))], nil)
-		sheet = mistake.DecodeTOML(path, data, &f)
-	}
 	f = siteFile{Device: f.Device, Broker: f.Broker}
 	c := checker{Sheet: sheet, dir: filepath.Dir(path)}
 	c.checkDevice(f.Device)
@@ -204,6 +198,19 @@ func LoadBroker(path string) (*Site, error) {
 		}
 	}
 	return f.toSite(path, sheet), nil
+}
+
+// decodeToSyntaxError decodes a file, of one that is not TOML the lines before the
+// first syntax error.
+func decodeToSyntaxError(path string, data []byte) (f siteFile, sheet *mistake.Sheet) {
+	sheet = mistake.DecodeTOML(path, data, &f)
+	var wrong mistake.List
+	if sheet.Malformed() && errors.As(sheet.Err(), &wrong) {
+		lines := bytes.SplitAfter(data, []byte("\n"))
+		data = bytes.Join(lines[:min(max(wrong[0].Line-1, 0), len(lines))], nil)
+		sheet = mistake.DecodeTOML(path, data, &f)
+	}
+	return f, sheet
 }
 
 // resolvePath makes a path of the file absolute, starting at dir. An empty path
@@ -258,7 +265,6 @@ func LoadDevice(path string) (Device, error) {
 	if err != nil {
 		return Device{State: DefaultState}, fmt.Errorf("read the site file: %w", err)
 	}
-	var f siteFile
-	mistake.DecodeTOML(path, data, &f)
+	f, _ := decodeToSyntaxError(path, data)
 	return siteFile{Device: f.Device}.toSite(path, nil).Device, nil
 }

@@ -152,7 +152,7 @@ const videoMajor = 81
 func OpenDevice(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w%s", path, err, handover.PrivateDevicesHint())
+		return nil, fmt.Errorf("open %s: %w%s", path, err, deviceHint(err))
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(uint64(st.Rdev)) != videoMajor {
@@ -165,6 +165,15 @@ func OpenDevice(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
+}
+
+// deviceHint returns what to do about a device that cannot be opened, as the end of an
+// error text; "" where the error says enough.
+func deviceHint(err error) string {
+	if errors.Is(err, unix.EACCES) {
+		return "; the user needs the group video: usermod -aG video USER; as a service, install camera.conf (flash.md)"
+	}
+	return handover.PrivateDevicesHint()
 }
 
 // cameraProgram returns the program that reads a CSI camera, and its arguments.

@@ -26,7 +26,7 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 	for _, n := range p.Store.PendingNotes() {
 		note = n
 	}
-	text, err := json.Marshal(map[string]any{"schema": "kerb.event/1", "tenant": "t", "site": "s", "device": "pi", "n": 1, "kind": note.Kind, "data": note.Data})
+	text, err := json.Marshal(map[string]any{"schema": "kerb.event/1", "tenant": "t", "site": "s", "device": "pi", "epoch": note.Epoch, "n": 1, "kind": note.Kind, "data": note.Data})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"context"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
@@ -17,17 +18,45 @@ import (
 // OpenStore opens the spool in the state directory dir. It deletes windows after
 // the retention of the policy, by the synced wall clock alone, and stamps each
 // window with the boot and with the value of synced at that moment. The errors
-// are those of store.Open.
-func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool) (*store.Store, error) {
+// are those of store.Open. more are further options, such as those of StoreOpts.
+func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool, more ...store.Option) (*store.Store, error) {
 	boot := clock.BootID()
-	return store.Open(filepath.Join(dir, state.SpoolFile), store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
+	return store.Open(filepath.Join(dir, state.SpoolFile), append(more, store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
 		store.StampWith(func() (string, bool) { return boot, synced.Load() }),
 		store.WallClock(func() time.Time {
 			if r := clk.ReadAll(); r.Synced {
 				return r.Wall
 			}
 			return time.Time{}
-		}))
+		}))...)
+}
+
+// StoreOpts returns the options of the spool that site.toml asks for.
+func StoreOpts(d config.Device) []store.Option {
+	return []store.Option{store.DeviceIs(d.Tenant + "/" + d.Site + "/" + d.Name)}
+}
+
+// LogStart logs how the spool was found when it was opened, unless that is as usual.
+func LogStart(log *slog.Logger, s store.Start) {
+	if s.Reason == "" {
+		return
+	}
+	how := map[string]string{
+		"boot": "the device has booted", "damaged": "the spool was damaged", "deleted": "the spool was deleted",
+		"foreign": "the spool was another device's", "machine_changed": "the spool is from another machine",
+		"renamed": "the device has another name", "restored": "the spool went back in time: a copy, or a card that loses what was written",
+		"touched": "the spool was copied or changed since it was closed", "unclean_end": "the spool was not closed: a crash or a power cut",
+		"unknown_end": "the spool lacks its witness",
+	}[s.Reason]
+	args := []any{"reason", s.Reason, "previous", s.Previous}
+	level := slog.LevelInfo
+	if n := s.LostWindows(); n > 0 {
+		level, args = slog.LevelWarn, append(args, "lost", n, "undelivered", s.Undelivered)
+	}
+	if s.Kept != "" {
+		level, args = slog.LevelWarn, append(args, "kept", s.Kept)
+	}
+	log.Log(context.Background(), level, "a new epoch: "+how, args...)
 }
 
 // ConnectionOpts returns the options that an uplink needs to reach the broker of

@@ -79,6 +79,9 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 		}
 	})
 	heart.Go(func() { p.sendHeartbeats(sending, up) })
+	if r := p.Store.Start(); r.Reason != "" && r.Reason != "boot" {
+		_ = ipc.WriteRecord(p.out, &ipc.SpoolFound{Reason: ipc.StartNumber(r.Reason), Lost: r.LostWindows(), Undelivered: r.Undelivered})
+	}
 	err := p.readRecords(os.Stdin)
 	switch {
 	case errors.Is(err, errFinished):

@@ -35,10 +35,11 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 	queries := inheritQueries()
 	child.LoadRootCAs(site.Broker.URL)
 	clk, synced := clock.Clock{Floor: site.Device.ClockFloor}, new(atomic.Bool)
-	db, err := OpenStore(site.Device.State, d.Policy, clk, synced)
+	db, err := OpenStore(site.Device.State, d.Policy, clk, synced, StoreOpts(site.Device)...)
 	if err != nil {
 		return err
 	}
+	LogStart(log, db.Start())
 	p := &publisher{site: site, clock: clk, out: os.Stdout, state: newDeviceState(site, d)}
 	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
 	up, err := p.prepare(build)

@@ -34,9 +34,6 @@ func (e DeniedError) Error() string {
 	return fmt.Sprintf("only root, the user kerb and the group kerb may ask kerb how it is; you are %s: sudo kerb status, or sudo usermod -aG kerb %[1]s and log in again", e.User)
 }
 
-// Is makes a DeniedError equal to fs.ErrPermission.
-func (e DeniedError) Is(target error) bool { return target == fs.ErrPermission }
-
 // Client is a connection to a running agent.
 type Client struct {
 	conn  net.Conn

@@ -54,6 +54,9 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 			s.batch = es[0].order
 			s.compactIfSparse()
 			s.releasePages()
+			if s.witnessAt.IsZero() || time.Since(s.witnessAt) > witnessInterval {
+				s.writeWitness(false)
+			}
 			return es, nil
 		}
 		s.failedSpan = span{s.st.Last + 1, s.st.Last + uint64(len(es))}

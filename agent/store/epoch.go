@@ -29,11 +29,16 @@ type epochEnd struct {
 // last number of each stream of the old one.
 func (s *Store) newEpoch(why string) {
 	old, last := s.st.Epoch, maps.Clone(s.st.Seq)
-	if len(last) > 0 {
-		s.st.endEpoch(epochEnd{old, maps.Clone(last), s.st.Last})
-	}
-	s.st.Epoch, s.st.Seq = newUUID(), map[string]uint64{}
+	s.st.endOpenEpoch()
 	s.addNote("epoch", map[string]any{"epoch": s.st.Epoch, "previous": old, "last": last, "reason": why})
+}
+
+// endOpenEpoch ends the epoch in which numbers are given, and begins another.
+func (st *state) endOpenEpoch() {
+	if len(st.Seq) > 0 {
+		st.endEpoch(epochEnd{st.Epoch, st.Seq, st.Last})
+	}
+	st.Epoch, st.Seq = newUUID(), map[string]uint64{}
 }
 
 // endEpoch adds an ended epoch, unless the account has it.

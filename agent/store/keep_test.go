@@ -155,7 +155,7 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 			if fresh[0].Epoch == old[0].Epoch || fresh[0].Seq != 1 {
 				t.Errorf("goes on with %+v", fresh[0])
 			}
-			if n := s.PendingNotes(); len(n) != 1 || n[0].Kind != "spool_damaged" {
+			if n := s.PendingNotes(); len(n) != 5 || n[0].Kind != "spool_damaged" || n[3].Kind != "evicted" || n[4].Kind != "epoch" {
 				t.Errorf("notes %v", n)
 			}
 			if kept, err := os.ReadFile(path + ".damaged-1"); err != nil || !bytes.Equal(kept, spoiled) {
@@ -228,7 +228,7 @@ func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {
 	}
 	s = openStore(t, path)
 	checkEqual(t, pending(t, s), append(all[:12:12], all[13:]...))
-	if n := s.PendingNotes(); len(n) != 1 || n[0].Kind != "record_damaged" {
+	if n := s.PendingNotes(); len(n) != 2 || n[0].Kind != "epoch" || n[1].Kind != "record_damaged" {
 		t.Errorf("notes %v", n)
 	}
 }
@@ -277,7 +277,7 @@ func TestAHollowFileIsCopiedIntoASmallOne(t *testing.T) {
 	checkEqual(t, pending(t, s), all[4990:])
 	s = reopenStore(t, s, path, opts...)
 	checkEqual(t, pending(t, s), all[4990:])
-	if left, _ := filepath.Glob(path + ".*"); left != nil {
+	if left, _ := filepath.Glob(path + ".*"); len(left) != 1 || left[0] != path+".witness" {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -12,8 +12,11 @@
 // acknowledgements, tombstones and notes go into the transaction of the next
 // window, so that the card is written once a window. Sequence numbers are
 // contiguous from 1 per (epoch, stream). An epoch is a number space of its own;
-// a new one begins when the file is new, when the card has moved to another
-// machine, and when the file could not be written.
+// a new one begins when the file is new, with every boot, when the file could not be
+// written, and whenever the file path.witness does not show that the spool is as the
+// last orderly end left it: after a crash or a power cut, and for a spool that was
+// deleted, restored from a copy, or moved to another machine. No number is given
+// twice, and each new epoch is an event (see Start).
 //
 // A file that cannot be written does not stop the counting: windows go to a
 // bounded ring in memory under an epoch of their own, and unchanged into the
@@ -84,6 +87,11 @@ func MaxInMemory(n int) Option { return func(s *Store) { s.ringMax = max(n, 1) }
 // written on another machine, as on a cloned card, continues under a new epoch.
 func MachineIs(id string) Option { return func(s *Store) { s.machine = id } }
 
+// DeviceIs sets the name of the device, as its topics have it. The spool of another
+// device on another machine is put aside, path.foreign-N: its windows are of another
+// street. A device that was renamed goes on under a new epoch.
+func DeviceIs(name string) Option { return func(s *Store) { s.device = name } }
+
 // WallClock sets the wall clock of retention and notes. It must return the zero time
 // while the clock is not synced: no window expires then.
 func WallClock(f func() time.Time) Option { return func(s *Store) { s.now = f } }
@@ -105,13 +113,17 @@ func (s *Store) ConfirmTimeout() time.Duration { return s.confirmWithin }
 
 // Store is an open spool. Its methods may be called from several goroutines.
 type Store struct {
-	path    string
-	keep    time.Duration
-	limit   int64
-	ringMax int
-	machine string
-	now     func() time.Time
-	stamp   func() (string, bool)
+	path     string
+	keep     time.Duration
+	limit    int64
+	ringMax  int
+	machine  string
+	device   string
+	start    Start
+	identify func(path string) string // identifyFile; tests simulate a card that was restored with its times
+	foreign  string                   // UUID of the spool that was put aside; "": none was
+	now      func() time.Time
+	stamp    func() (string, bool)
 
 	confirmWithin time.Duration // watermark mode; 0: off
 
@@ -133,6 +145,7 @@ type Store struct {
 	sent        [2]spans // watermark mode: acknowledged and unconfirmed, in two generations by age
 	writes      writeCounter
 	compactAt   time.Time // when compaction may be tried again
+	witnessAt   time.Time // when the witness was written last; zero: not since opening
 }
 
 // Open opens the spool at path, or creates it. A damaged file is renamed to
@@ -146,25 +159,33 @@ func Open(path string, opts ...Option) (*Store, error) {
 	if err := os.Remove(s.path + compactSuffix); err != nil && !errors.Is(err, os.ErrNotExist) && !isStorageFault(err) {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
+	var created, kept string // why the file is new, and where the old one lies
+	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		created = startDeleted
+	}
 	err := s.loadFile()
 	if errors.Is(err, ErrDamaged) {
-		var kept string
 		why := err
-		if kept, err = quarantineFile(path); err == nil {
+		created = startDamaged
+		if kept, err = quarantineFile(path, "damaged"); err == nil {
 			if err = s.loadFile(); err == nil {
 				s.addNote("spool_damaged", map[string]any{"why": why.Error(), "kept": kept})
 			}
 		}
 	}
+	if err == nil && s.isAnotherDevices() {
+		created = startForeign
+		kept, err = s.setForeignAside()
+	}
 	switch {
 	case err == nil:
+		s.continueNumbers(created, kept)
 	case isStorageFault(err):
 		s.loadReadOnly()
 		s.degradeToMemory(err)
 	default:
 		return nil, fmt.Errorf("open spool %s: %w", path, err)
 	}
-	s.adoptMachine()
 	s.releasePages()
 	return s, nil
 }
@@ -184,7 +205,7 @@ func OpenReadOnly(path string) (*Store, error) {
 func newStore(path string, opts []Option) *Store {
 	s := &Store{
 		path: path, keep: defaultKeep, limit: defaultLimit, ringMax: defaultRing,
-		now: time.Now, stamp: func() (string, bool) { return "", true },
+		identify: identifyFile, now: time.Now, stamp: func() (string, bool) { return "", true },
 	}
 	for _, o := range opts {
 		o(s)
@@ -195,19 +216,6 @@ func newStore(path string, opts []Option) *Store {
 	}
 	s.limit = size
 	return s
-}
-
-// adoptMachine writes this machine into the account, under a new epoch when the
-// spool came from another machine.
-func (s *Store) adoptMachine() {
-	switch {
-	case s.machine == "" || s.st.Machine == s.machine:
-	case s.st.Machine == "":
-		s.st.Machine, s.dirty = s.machine, true
-	default:
-		s.newEpoch("machine_changed")
-		s.st.Machine = s.machine
-	}
 }
 
 // Close writes the acknowledgements and windows that are in memory, and closes
@@ -230,6 +238,9 @@ func (s *Store) Close() error {
 	if s.db != nil {
 		err = errors.Join(err, s.db.Close())
 		s.db = nil
+		if err == nil && !s.readOnly {
+			s.writeWitness(true)
+		}
 	}
 	return err
 }

@@ -186,6 +186,9 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
 		return nil
+	case *ipc.SpoolFound:
+		s.journal.WriteEntry("epoch", map[string]any{"reason": ipc.StartWord(m.Reason), "lost": m.Lost, "undelivered": m.Undelivered})
+		return nil
 	}
 	return fmt.Errorf("it says what is not its own to say: %T", m)
 }

@@ -112,6 +112,7 @@ type eventJSON struct {
 	Tenant string         `json:"tenant"`
 	Site   string         `json:"site"`
 	Device string         `json:"device"`
+	Epoch  string         `json:"epoch"`
 	N      uint64         `json:"n"`
 	At     time.Time      `json:"at,omitzero"` // left out while the clock is not synced
 	Kind   string         `json:"kind"`
@@ -121,7 +122,7 @@ type eventJSON struct {
 // encodeEvent returns the event message of a note; its PUBACK settles the note.
 func (u *Uplink) encodeEvent(n store.Note) message {
 	return message{topic: u.base + "event", note: &n, payload: mustMarshal(eventJSON{
-		Schema: schemaEvent, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device, N: n.N, At: n.At.UTC().Truncate(time.Millisecond), Kind: n.Kind, Data: n.Data,
+		Schema: schemaEvent, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device, Epoch: n.Epoch, N: n.N, At: n.At.UTC().Truncate(time.Millisecond), Kind: n.Kind, Data: n.Data,
 	})}
 }
 

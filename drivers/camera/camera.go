@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"kerb/drivers/camera/auth"
@@ -212,4 +213,10 @@ func (l *Limits) growBuffer(buf []byte, n int) ([]byte, error) {
 	}
 	l.Memory.Free(buf)
 	return larger[:n], nil
+}
+
+// onceClose returns a function that closes c, however often it is called.
+func onceClose(c chan struct{}) func() {
+	var once sync.Once
+	return func() { once.Do(func() { close(c) }) }
 }

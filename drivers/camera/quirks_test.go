@@ -32,6 +32,9 @@ func openQuirk(ctx context.Context, q cameratest.Quirk, address string) (camerat
 		r := rtsp.Opts{User: o.User, Password: o.Password}
 		return opened(OpenRTSP(ctx, address, Limits{}, r, o.Live, nil))
 	}
+	if q.Still() {
+		return opened(OpenSnapshot(ctx, address, Limits{}, SnapshotOpts{HTTPOpts: o, PollEvery: MinPollEvery}, new(PollState)))
+	}
 	return opened(OpenMJPEG(ctx, address, Limits{}, o))
 }
 
@@ -44,11 +47,15 @@ func readQuirk(ctx context.Context, q cameratest.Quirk, address string) error {
 	defer s.Close()
 	w, h := s.Size()
 	dst := make([]byte, w*h)
-	for good, tried := 0, 0; good < picturesWanted; tried++ {
+	wanted := picturesWanted
+	if q.Still() {
+		wanted = 1
+	}
+	for good, tried := 0, 0; good < wanted; tried++ {
 		switch _, err := s.ReadInto(ctx, dst); {
 		case err == nil:
 			good++
-		case !isBadFrame(err) || tried == 3*picturesWanted:
+		case !isBadFrame(err) || tried == 3*picturesWanted || q.Still():
 			return err
 		}
 	}

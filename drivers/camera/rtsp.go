@@ -88,6 +88,7 @@ func (r *RTSP) startPlaying(ctx context.Context, l Limits, live Live, decode Dec
 	if r.avc != nil {
 		err = r.avc.waitOpen(ctx)
 	} else {
+		live.Connect = 2 * cmp.Or(live.Connect, defaultConnect) // so that ctx ends first
 		r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live)
 	}
 	if err == nil {

@@ -32,10 +32,13 @@ type Snapshot struct {
 	client  *httpClient
 	poll    *PollState
 
-	buf        []byte // the body of the last response
-	length     int    // of the body; 0: none
+	buf        []byte     // the body of the last response
+	length     int        // of the body; 0: none
+	kind       string     // of the body: its Content-Type
+	seen       validators // of the body
 	fetched    time.Time
-	unchanged  bool // the request of OpenSnapshot brought no new picture
+	begun      time.Time // of the last request
+	unchanged  bool      // the request of OpenSnapshot brought no new picture
 	format     format
 	dec        luma.Decoder
 	clip       *clipPlayer // nil: the body is a picture
@@ -95,19 +98,25 @@ func (s *Snapshot) waitAndPoll(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	begun := time.Now()
+	s.begun = time.Now()
 	err := s.fetchBody(ctx)
 	if err == nil {
 		err = s.openBody()
 	}
-	if err == nil || err == ErrUnchanged {
-		s.poll.scheduleNext(begun, s.opts.PollEvery)
+	switch {
+	case err == nil: // whether the picture can be decoded is not yet known
+		s.poll.setNextPoll(s.begun, s.opts.PollEvery)
+		return nil
+	case err == ErrUnchanged:
+		s.poll.scheduleNext(s.begun, s.opts.PollEvery)
 		return err
 	}
+	s.wipeBody() // half a body is no picture
 	if ctx.Err() != nil {
+		s.poll.setNextPoll(s.begun, MinPollEvery)
 		return ctx.Err()
 	}
-	s.poll.scheduleRetry(begun, s.opts.PollEvery)
+	s.poll.scheduleRetry(s.begun, s.opts.PollEvery)
 	return fmt.Errorf("%s: %w", s.name, err)
 }
 
@@ -122,9 +131,13 @@ func (s *Snapshot) fetchBody(ctx context.Context) error {
 		defer res.Body.Close()
 		s.fetched = time.Now()
 		s.poll.readMinWait(res, s.fetched)
-		if err = s.readBody(res); err == nil && s.poll.storeValidators(res, sha256.Sum256(s.buf[:s.length])) {
-			s.wipeBody()
-			return ErrUnchanged
+		if err = s.readBody(res); err == nil {
+			s.seen = validators{res.Header.Get("ETag"), res.Header.Get("Last-Modified"), sha256.Sum256(s.buf[:s.length])}
+			if s.poll.w > 0 && s.seen.sum == s.poll.seen.sum {
+				s.poll.seen = s.seen
+				s.wipeBody()
+				return ErrUnchanged
+			}
 		}
 	}
 	if cause := context.Cause(ctx); err != nil && err != ErrUnchanged && cause != nil {
@@ -136,6 +149,7 @@ func (s *Snapshot) fetchBody(ctx context.Context) error {
 // readBody reads the whole body into the buffer, at most MaxBytes.
 func (s *Snapshot) readBody(res *http.Response) error {
 	t, _, _ := strings.Cut(strings.ToLower(res.Header.Get("Content-Type")), ";")
+	s.kind = strings.TrimSpace(t)
 	switch {
 	case res.StatusCode == http.StatusNotModified && s.poll.hasValidator():
 		return ErrUnchanged
@@ -159,8 +173,10 @@ func (s *Snapshot) readBody(res *http.Response) error {
 			return nil
 		case err == io.EOF:
 			return errors.New("camera sends nothing")
+		case errors.Is(err, io.ErrUnexpectedEOF) && s.length > 0:
+			return nil // the declared length may be wrong: the decoder sees whether all is there
 		case err != nil:
-			return stripURL(err)
+			return explainHTTP(err)
 		case s.length > s.limits.MaxBytes:
 			return fmt.Errorf("camera sends more than %d bytes", s.limits.MaxBytes)
 		}
@@ -199,6 +215,9 @@ func (s *Snapshot) openBody() (err error) {
 		}
 	default:
 		err = errors.New("camera sends neither a JPEG picture nor an MP4 clip")
+		if words := namedTypes[s.kind]; words != "" && s.kind != "image/jpeg" {
+			err = fmt.Errorf("camera sends %s: must be a JPEG picture or an MP4 clip", words)
+		}
 	}
 	if err == nil && s.w > 0 && (w != s.w || h != s.h) {
 		err = fmt.Errorf("pictures have changed: the new one %w: open the camera again", errSizeChanged{w, h, s.w, s.h})
@@ -267,6 +286,7 @@ func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, er
 			s.wipeBody() // a clip that cannot be decoded further has ended
 		}
 	case s.length > 0:
+		s.dec.ForgetTables()
 		at, err = s.fetched, s.format.decodeLuma(&s.dec, dst, s.buf[:s.length])
 		s.wipeBody()
 	default:
@@ -274,8 +294,11 @@ func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, er
 	}
 	s.frame++
 	if err != nil {
+		s.poll.scheduleRetry(s.begun, s.opts.PollEvery)
 		return at, BadFrame{s.frame - 1, err}
 	}
+	// Only a picture that was read may be taken for unchanged the next time.
+	s.poll.seen, s.poll.failures = s.seen, 0
 	return at, nil
 }
 

@@ -26,6 +26,7 @@ type sink struct {
 	mu     sync.Mutex
 	seen   map[window]json.RawMessage
 	twice  int
+	all    []published         // every message, in the order of arrival
 	other  map[string][][]byte // last level of the topic → payloads, for what is no window
 }
 
@@ -53,6 +54,7 @@ func (s *sink) take(_ mqtt.Client, m mqtt.Message) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.all = append(s.all, published{m.Topic(), bytes.Clone(m.Payload()), m.Retained()})
 	switch levels[5] {
 	case "count":
 		s.keep(m.Payload())

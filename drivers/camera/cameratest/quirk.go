@@ -39,6 +39,8 @@ func (q Quirk) Still() bool { return q.path == "/still.jpg" }
 
 // Quirks returns all rows of the kit.
 func Quirks() (all []Quirk) {
+	all = append(all, jpegQuirks()...)
+	all = append(all, httpQuirks()...)
 	all = append(all, rtspQuirks()...)
 	return all
 }

@@ -238,6 +238,10 @@ func parseMedium(s string) (m medium) {
 	if len(words) < 4 || !strings.HasPrefix(strings.ToUpper(words[2]), "RTP/") {
 		return m
 	}
+	profile := "RTP/AVP"
+	if strings.HasPrefix(strings.ToUpper(words[2]), "RTP/SAVP") {
+		profile = "RTP/SAVP"
+	}
 	port, _, _ := strings.Cut(words[1], "/")
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		port = "0"
@@ -249,7 +253,7 @@ func parseMedium(s string) (m medium) {
 		}
 	}
 	if m.formats != nil {
-		m.line = m.kind + " " + port + " " + strings.ToUpper(words[2]) + " " + strings.Join(m.formats, " ")
+		m.line = m.kind + " " + port + " " + profile + " " + strings.Join(m.formats, " ")
 	}
 	return m
 }

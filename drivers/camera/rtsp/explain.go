@@ -89,6 +89,9 @@ func (s *Session) explain(err error) error {
 	case liberrors.ErrClientRequestTimedOut:
 		return errors.New("camera does not answer")
 	case liberrors.ErrClientTCPTimeout, liberrors.ErrClientUDPTimeout:
+		if s.pictures.Load() == 0 {
+			return s.WhyNone(s.wait)
+		}
 		return errors.New("camera sends no more pictures")
 	case liberrors.ErrClientSDPInvalid:
 		if e := s.otherCodecs(); len(e) > 0 {

@@ -69,6 +69,7 @@ type Session struct {
 	codec  Codec
 	udp    bool
 	losses atomic.Uint64
+	wait   time.Duration // for a packet, before the session is given up
 
 	packets, units, pictures atomic.Uint64         // that came: of RTP, whole, and that can be shown
 	fatal                    atomic.Pointer[error] // why no picture can come
@@ -78,7 +79,7 @@ type Session struct {
 // codec; ctx ends that, and does not end the session later. ErrRefused is a refused
 // password.
 func Open(ctx context.Context, address *url.URL, o Opts) (*Session, error) {
-	s := &Session{udp: o.OpenUDP != nil}
+	s := &Session{udp: o.OpenUDP != nil, wait: o.Connect}
 	s.client = &gortsplib.Client{
 		Scheme: address.Scheme, Host: address.Host, UserAgent: "kerb",
 		ReadTimeout: o.Connect, WriteTimeout: o.Connect, DisableRTCPSenderReports: true, AnyPortEnable: true,

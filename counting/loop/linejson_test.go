@@ -1,17 +1,15 @@
-package main
+package loop
 
 import (
 	"strings"
 	"testing"
 	"time"
-
-	"kerb/counting/loop"
 )
 
 func TestLoopsJSONHasSnakeCaseKeysInSIUnits(t *testing.T) {
 	var out strings.Builder
-	err := writeLineStates(&out, []loop.LineState{
-		{Line: "L1A", Stream: "east", Known: true, On: true, Onsets: 3, LastOn: 448 * time.Millisecond, Speed: 12.5, Total: 2, Faults: loop.Chatter | loop.Drift, Bits: 0xe00},
+	err := WriteLineJSON(&out, []LineState{
+		{Line: "L1A", Stream: "east", Known: true, On: true, Onsets: 3, LastOn: 448 * time.Millisecond, Speed: 12.5, Total: 2, Faults: Chatter | Drift, Bits: 0xe00},
 		{Line: "R1", Relay: true},
 	})
 	want := `{"lines":[` +

@@ -1,20 +1,18 @@
-package main
+package loop
 
 import (
 	"encoding/json"
 	"io"
 	"strings"
-
-	"kerb/counting/loop"
 )
 
-// lineStates is the object that kerb loops -json prints once a second; loopsCmd.Help
-// documents its keys for users.
+// lineStates is the object that kerb loops -json prints once a second; the help of that
+// command documents its keys for users.
 type lineStates struct {
 	Lines []lineState `json:"lines"`
 }
 
-// lineState is loop.LineState with the keys and units of kerb's JSON.
+// lineState is a LineState with the keys and units of kerb's JSON.
 type lineState struct {
 	Line     string   `json:"line"`
 	Stream   string   `json:"stream,omitempty"`
@@ -29,8 +27,8 @@ type lineState struct {
 	Presence string   `json:"presence"`
 }
 
-// writeLineStates writes the states as one JSON object on one line.
-func writeLineStates(w io.Writer, states []loop.LineState) error {
+// WriteLineJSON writes the states as one JSON object on one line.
+func WriteLineJSON(w io.Writer, states []LineState) error {
 	out := lineStates{Lines: []lineState{}}
 	for _, s := range states {
 		out.Lines = append(out.Lines, lineState{
@@ -43,7 +41,7 @@ func writeLineStates(w io.Writer, states []loop.LineState) error {
 }
 
 // faultWords lists the words of the faults in f, worst first.
-func faultWords(f loop.Fault) []string {
+func faultWords(f Fault) []string {
 	if f == 0 {
 		return []string{}
 	}
