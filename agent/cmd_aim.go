@@ -10,6 +10,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"kerb/agent/admission"
@@ -111,6 +112,9 @@ func (a *aimCmd) openListeners() (ls []net.Listener, err error) {
 	if a.Listen != "" {
 		l, err := net.Listen("tcp", a.Listen)
 		if err != nil {
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = errors.New("another program, perhaps another kerb aim, has this port: end it, or choose another port")
+			}
 			return nil, terminal.UsageError(fmt.Sprintf("-listen %s: %v", a.Listen, err))
 		}
 		return []net.Listener{l}, nil

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"kerb/agent/admission"
+	"kerb/agent/audit"
 	"kerb/agent/clock"
 	"kerb/agent/logbook"
+	"kerb/agent/state"
 	"kerb/agent/supervisor"
 	"kerb/agent/terminal"
 )
@@ -43,9 +45,15 @@ func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	book := logbook.New(t.Err, time.Now)
+	if err := state.CheckOwner(site.Device.State); err != nil {
+		return err
+	}
 	log := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: flags.LogLevel()}))
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	journal, err := admission.OpenJournal(site, d, versionName(), clk, log)
+	if errors.Is(err, audit.ErrInUse) {
+		return fmt.Errorf("another kerb run, or kerb aim, has %s: %w: systemctl stop kerb, or give this one another [device] state", site.Device.State, err)
+	}
 	if err != nil {
 		return err
 	}

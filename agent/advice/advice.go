@@ -17,6 +17,7 @@ type rule struct {
 // cameraRules are tried in order.
 var cameraRules = []rule{
 	{[]string{"refuses the user", "asks for a user", "401", "403"}, "correct user and password_file of the camera in site.toml, then restart kerb"},
+	{[]string{"group video"}, "give the user that group, then log in again or restart kerb"},
 	{[]string{"camera.conf"}, "install camera.conf as flash.md tells"},
 	{[]string{"no such file or directory", "no such device"}, "plug it in; kerb probe lists the cameras that are there"},
 	{[]string{"is no camera"}, "name another source; kerb probe lists the cameras that are there"},
@@ -34,14 +35,14 @@ var cameraRules = []rule{
 
 // Camera returns what to do about the error of a camera. It is never empty.
 func Camera(reason string) string {
-	if strings.Contains(reason, "/dev/") && strings.Contains(reason, "permission denied") {
-		return "the user needs the group video: usermod -aG video USER; as a service, install camera.conf as flash.md tells"
-	}
 	return find(cameraRules, reason, "check power and cable of the camera; kerb probe asks it for a picture")
 }
 
 // brokerRules are tried in order.
 var brokerRules = []rule{
+	{[]string{"broker.url must"}, "correct broker.url in site.toml"},
+	{[]string{"MQTT 5 only"}, "let the broker accept MQTT 3.1.1, too"},
+	{[]string{"retained"}, "let the broker accept retained messages and a retained Last Will"},
 	{[]string{"not Authorized", "not authorized", "bad user name", "identifier rejected"}, "correct broker.user and broker.password_file in site.toml, or the broker's list of users"},
 	{[]string{"first record does not look like a TLS", "does not speak TLS"}, "this port does not speak TLS: mqtt:// or another port (mqtts: 8883)?"},
 	{[]string{"certificate", "x509", "tls: "}, "check ca_file, the broker's certificate and the device's clock"},
@@ -61,7 +62,7 @@ func Broker(reason string) string {
 
 // loopRules are tried in order.
 var loopRules = []rule{
-	{[]string{"permission denied"}, "the user needs the group gpio: usermod -aG gpio USER; as a service, install loops.conf as flash.md tells"},
+	{[]string{"group gpio"}, "give the user that group, then log in again or restart kerb"},
 	{[]string{"loops.conf"}, "install loops.conf as flash.md tells"},
 	{[]string{"busy"}, "another program has the line: stop it; kerb probe names it"},
 	{[]string{"no gpio line"}, "check the names of the lines: kerb probe lists them"},

@@ -19,7 +19,7 @@ func TestTheAdviceFitsTheReason(t *testing.T) {
 		"dial tcp: lookup camera.example: no such host":                                              "name",
 		"dial tcp 192.0.2.1:80: connect: no route to host":                                           "power, cable",
 		"dial tcp 192.0.2.1:80: i/o timeout":                                                         "power, cable",
-		"open /dev/video0: permission denied":                                                        "group video",
+		"open /dev/video0: permission denied; the user needs the group video":                        "that group",
 		"open /dev/video0: no such file or directory":                                                "plug it in",
 		"open /dev/video0: no such file or directory; kerb.service sees no device until camera.conf": "camera.conf",
 		"csi cameras need rpicam-vid, which is not installed: apt install rpicam-apps":               "install it",
@@ -36,6 +36,9 @@ func TestTheAdviceFitsTheReason(t *testing.T) {
 		"connect to b:1883: dial tcp: connect: connection refused":                "is the broker running",
 		"connect to b:1883: dial tcp: lookup b: no such host":                     "name server",
 		"connect to b:80: network Error : read tcp: i/o timeout":                  "does an MQTT broker listen",
+		"EOF: this port speaks TLS: broker.url must begin with mqtts://":          "correct broker.url",
+		"EOF: it accepts MQTT 5 only, and kerb speaks MQTT 3.1.1":                 "accept MQTT 3.1.1",
+		"EOF: it answers a login without a retained Last Will":                    "retained",
 		"x509: certificate has expired or is not yet valid":                       "clock",
 		"broker's password: open /etc/kerb/word: permission denied":               "password_file",
 		"something new": "kerb check -connect",
@@ -45,9 +48,9 @@ func TestTheAdviceFitsTheReason(t *testing.T) {
 		}
 	}
 	for reason, want := range map[string]string{
-		"open /dev/gpiochip0: permission denied":  "group gpio",
-		"no gpio line GPIO17 on any of 1 chips":   "kerb probe lists",
-		"request GPIO17: device or resource busy": "another program",
+		"open /dev/gpiochip0: permission denied; the user needs the group gpio": "that group",
+		"no gpio line GPIO17 on any of 1 chips":                                 "kerb probe lists",
+		"request GPIO17: device or resource busy":                               "another program",
 		"something new": "loops.md",
 	} {
 		if got := Loops(reason); !strings.Contains(got, want) {

@@ -48,6 +48,7 @@ type Inventory struct {
 	Walls    []WallFacts      `json:"walls"`
 	Devices  []string         `json:"devices"`
 	Attached []AttachedCamera `json:"attached,omitempty"` // cameras of this device that site.toml can name
+	Denied   []string         `json:"denied,omitempty"`   // devices that this user may not open
 	GPIO     []Chip           `json:"gpio,omitempty"`
 	Cameras  []CameraFacts    `json:"cameras,omitempty"` // cameras that site.toml names
 	Disk     *DiskFacts       `json:"disk,omitempty"`
@@ -189,6 +190,9 @@ func (f Inventory) printAttached(t terminal.Terminal) {
 	for _, c := range f.Attached {
 		fmt.Fprintf(t.Out, "attached %s: %s\n         source = %q\n", cmp.Or(c.Device, c.Source), c.Name, c.Source)
 		fmt.Fprintf(t.Out, "         gives %s\n         kerb would take %s\n", strings.Join(c.Formats, ", "), c.Choice)
+	}
+	for _, path := range f.Denied {
+		fmt.Fprintf(t.Out, "denied   %s: permission denied → the user needs its group: usermod -aG %s USER\n", path, groupOf(path))
 	}
 	if len(f.Attached) == 0 {
 		fmt.Fprintln(t.Out, "attached no camera")

@@ -36,6 +36,7 @@ func TakeInventory(ctx context.Context) (probe.Inventory, error) {
 		devices, _ := filepath.Glob(pattern) // the pattern is right
 		f.Devices = append(f.Devices, devices...)
 	}
+	f.Denied = probe.ListDenied(f.Devices)
 	f.Attached, f.GPIO = probe.FindCameras(ctx), probe.ListChips()
 	return f, nil
 }

@@ -142,8 +142,8 @@ func TestWhatIsWrongIsToldInOneLineWithWhatToDo(t *testing.T) {
 		"a spool that cannot be written": {func(_ *Device, u *Uplink) { u.Spool = &Spool{Health: HealthMemory, Why: "input/output error"} }, []string{"spool", "input/output error", "→ replace the card"}},
 		"a clock that is not believed":   {func(d *Device, _ *Uplink) { d.Clock = &Clock{Source: "none"} }, []string{"clock", "not believed", "→ let port 123 through"}},
 		"loops without rights": {func(d *Device, _ *Uplink) {
-			d.Loops = &Loops{State: Lost, Why: "open /dev/gpiochip0: permission denied"}
-		}, []string{"loops", "permission denied", "→ the user needs the group gpio"}},
+			d.Loops = &Loops{State: Lost, Why: "open /dev/gpiochip0: permission denied; the user needs the group gpio"}
+		}, []string{"loops", "permission denied", "→ give the user that group"}},
 		"a stuck loop":                   {func(d *Device, _ *Uplink) { d.Loops = &Loops{State: Counting, Faults: []string{"a1"}} }, []string{"loops", "not counted: a1", "→ look at the road"}},
 		"an uplink that does not answer": {func(_ *Device, u *Uplink) { *u = Uplink{} }, []string{"kerb", "does not answer", "→ wait"}},
 		"a refused policy":               {func(d *Device, _ *Uplink) { d.Policy = &Policy{Refused: "older"} }, []string{"policy", "refused", "older", "→ see signing.md"}},

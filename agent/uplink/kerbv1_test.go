@@ -116,7 +116,7 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	if _, err := u.o.Store.Append(storetest.MakeWindows(storetest.StreamNames(2), 0)); err != nil {
 		t.Fatal(err)
 	}
-	u.o.Store.AddNote("clock_step", map[string]any{"by_s": 3600})
+	u.o.Store.AddNote("store_recovered", map[string]any{"windows": 7})
 	st := u.o.Store.Stats()
 	failed := st
 	failed.Fault = syscall.ENOSPC

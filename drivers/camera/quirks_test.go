@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,19 +30,12 @@ func openQuirk(ctx context.Context, q cameratest.Quirk, address string) (camerat
 	o := HTTPOpts{User: cameratest.User, Password: cameratest.Password, Live: Live{Connect: 5 * time.Second, Stall: 5 * time.Second}}
 	if strings.HasPrefix(address, "rtsp") {
 		r := rtsp.Opts{User: o.User, Password: o.Password}
-		return opened(OpenRTSP(ctx, address, Limits{}, r, o.Live, noDecoder))
+		return opened(OpenRTSP(ctx, address, Limits{}, r, o.Live, nil))
 	}
 	if q.Still() {
 		return opened(OpenSnapshot(ctx, address, Limits{}, SnapshotOpts{HTTPOpts: o, PollEvery: MinPollEvery}, new(PollState)))
 	}
 	return opened(OpenMJPEG(ctx, address, Limits{}, o))
-}
-
-// noDecoder takes H.264 and delivers nothing: no row needs it decoded.
-func noDecoder(context.Context, rtsp.Codec) (io.WriteCloser, io.ReadCloser, error) {
-	_, in := io.Pipe()
-	out, _ := io.Pipe()
-	return in, out, nil
 }
 
 // readQuirk reads pictures from the camera of a row.

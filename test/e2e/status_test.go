@@ -94,6 +94,13 @@ func TestStatusTellsWhatTheRunningAgentDoes(t *testing.T) {
 	} else if err := configstest.Validate(t, "count", line.Window); err != nil {
 		t.Error(err)
 	}
+	if out, rc := a.ask("run", "-policy", filepath.Join(a.dir, "policy.toml")); rc != 1 || strings.Count(out, "\n") != 1 ||
+		!hasLine(out, "another kerb run", fmt.Sprintf("process %d", a.cmd.Process.Pid), "systemctl stop kerb") {
+		t.Errorf("a second kerb run: rc %d\n%s", rc, out)
+	}
+	if out, rc := a.ask("probe"); rc != 0 || !hasLine(out, "camera", "north", "kerb run has it", "pictures/s") {
+		t.Errorf("probe beside it: rc %d\n%s", rc, out)
+	}
 	camera.cut()
 	a.await("camera  north", "LOST", "connection refused", "→")
 	m.kill()

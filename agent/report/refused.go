@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"kerb/agent/admission"
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/state"
@@ -28,12 +27,12 @@ const (
 	maxReportLines = 20
 )
 
-// reportRefused sends the event config_refused with the lines of the error refused
-// to the broker. It needs only the device and the broker of site.toml, so that it
+// SendRefused sends the event config_refused with the lines of the error refused to
+// the broker. version is the program's. It needs only the device and the broker of site.toml, so that it
 // works although the rest of the file is wrong: the platform then sees the mistake
 // of a device that does not count.
-func reportRefused(ctx context.Context, f admission.Files, refused error) error {
-	site, err := config.LoadBroker(f.Site)
+func SendRefused(ctx context.Context, sitePath string, refused error, version string) error {
+	site, err := config.LoadBroker(sitePath)
 	if err != nil {
 		return err
 	}
@@ -55,7 +54,7 @@ func reportRefused(ctx context.Context, f admission.Files, refused error) error 
 	if len(lines) > maxReportLines {
 		lines = append(lines[:maxReportLines], fmt.Sprintf("and %d more", len(lines)-maxReportLines))
 	}
-	db.AddNote("config_refused", map[string]any{"mistakes": lines, "kerb": versionName()})
+	db.AddNote("config_refused", map[string]any{"mistakes": lines, "kerb": version})
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	return up.SendEvents(ctx)
