@@ -10,6 +10,8 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"kerb/agent/uplink"
 )
 
 // Limits of the subscriber's waiting, chosen by hand.
@@ -40,6 +42,9 @@ func (p *Printer) Subscribe(address string) error {
 		return fmt.Errorf("subscribe at %s: %w", RedactAddress(address), err)
 	}
 	tok := p.client.Subscribe("kerb/v1/kerb/demo/#", 1, func(_ mqtt.Client, m mqtt.Message) {
+		if uplink.IsProof(m.Payload()) {
+			return
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if strings.Contains(m.Topic(), "/count/") {
