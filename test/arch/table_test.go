@@ -177,11 +177,11 @@ var rooms = []room{
 	{path: "agent/truth", why: "compares counts with ground truth", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/transparency", why: "the transparency record: every value with its origin and source, from files alone", ours: []string{
 		"agent/admission", "agent/audit", "agent/cage", "agent/config", "agent/mistake", "agent/policy", "agent/proof", "agent/publisher",
-		"agent/state", "agent/store", "agent/uplink", "counting", "counting/neural",
+		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/neural",
 	}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "counting"}, libs: []string{qrLib}, bans: outside},
 	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
-		"agent/policy", "agent/proof", "agent/state", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register", "agent/uplink",
+		"agent/config", "agent/policy", "agent/proof", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
 	}, bans: outside},
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
 	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
