@@ -39,7 +39,7 @@ func startWithACL(t *testing.T, acl string, more ...string) (b *mosquitto, chang
 }
 
 const (
-	aclRight = "topic readwrite " + ownTopics + "#\n"
+	aclRight      = "topic readwrite " + ownTopics + "#\n"
 	proofPatience = 90 * time.Second // of what takes seconds on an idle machine
 )
 
