@@ -106,6 +106,14 @@ type Uplink struct {
 // New checks the options and returns an Uplink that is not connected yet. It
 // returns an error for a broker URL, topic level or store that cannot be used.
 func New(o Opts) (*Uplink, error) {
+	if o.Store == nil {
+		return nil, errors.New("no store")
+	}
+	return newUplink(o)
+}
+
+// newUplink is New without the check of the store.
+func newUplink(o Opts) (*Uplink, error) {
 	u := &Uplink{
 		o: o, wake: make(chan struct{}, 1), now: time.Now,
 		provenOnce: map[string]bool{}, twins: twins{own: makeRun(), seen: map[string]*sighting{}},
@@ -119,9 +127,6 @@ func New(o Opts) (*Uplink, error) {
 		if !isTopicLevel(l.s) {
 			return nil, fmt.Errorf("%s %q: must be 1–64 of a–z, 0–9, _ and -", l.what, l.s)
 		}
-	}
-	if o.Store == nil {
-		return nil, errors.New("no store")
 	}
 	u.address = Address{Tenant: o.Tenant, Site: o.Site, Device: o.Device}
 	u.base = u.address.ownTopics()
