@@ -82,6 +82,7 @@ type cameraFile struct {
 	CAFile       string       `toml:"ca_file"`
 	Certificate  string       `toml:"certificate"`
 	Transport    string       `toml:"transport"`
+	Decoder      string       `toml:"decoder"`
 	FPS          float64      `toml:"fps"`
 	Every        duration     `toml:"every"`
 	Hours        week.Spans   `toml:"hours"`

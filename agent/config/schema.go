@@ -65,6 +65,7 @@ func siteKeys() []mistake.Key {
 		mistake.Optional("camera[].ca_file", "who may vouch for the camera, PEM; the system's if left out"+fileDoc, ""),
 		mistake.Optional("camera[].certificate", "the SHA-256 of the camera's own certificate, which is then the only one that is taken, and needs nobody to vouch for it", `"pattern": "^[0-9A-Fa-f:]{64,95}$"`),
 		mistake.Optional("camera[].transport", "how RTSP carries pictures; tcp if left out", `"enum": ["tcp", "udp"]`),
+		mistake.Optional("camera[].decoder", "the program that decodes H.265; H.265 is refused if left out, H.264 needs no program", `"enum": ["ffmpeg"]`),
 		mistake.Optional("camera[].fps", "pictures a second that are looked at; every one if left out", `"minimum": 1, "maximum": 30`),
 		mistake.Optional("camera[].every", "of an http(s):// address that gives one JPEG picture, or one short MP4 clip: how often it is asked for, 10s–1h; only zones can be counted in it", ""),
 		mistake.Optional("camera[].hours", "days and hours in which the camera is open, in the time zone of the policy's hours; at others it is closed; always if left out", `"minItems": 1, "items": {"type": "string", "pattern": "`+week.SpanPattern+`"}`),

@@ -136,6 +136,9 @@ func (s *deviceState) reportSensors() map[string]any {
 			"watching": h.Delivering, "pictures": h.Pictures, "bad": h.Undecoded, "dropped": h.Dropped,
 			"delay_ms": map[string]any{"p50": h.LatencyP50.Milliseconds(), "p95": h.LatencyP95.Milliseconds()},
 		}
+		if h.KeysOnly {
+			sensor["key_frames_only"] = true
+		}
 		if i < len(s.site.Cameras) {
 			s.detectors.addDetector(i, h.Detection, sensor)
 		}
