@@ -82,6 +82,7 @@ func (c checker) checkBroker(b brokerFile) {
 	}
 	c.checkVerbatim("broker.user", b.User)
 	c.checkBrokerFiles(b)
+	c.checkSending(b)
 }
 
 func (c checker) checkBrokerFiles(b brokerFile) {
