@@ -120,6 +120,9 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 // drainSpool waits until the spool has no window that the broker has not confirmed,
 // at most for wait.
 func (a *inProcessAgent) drainSpool(wait time.Duration) {
+	if a.store.ReleaseHeld(true) {
+		a.uplink.Wake()
+	}
 	for end := time.Now().Add(wait); time.Now().Before(end) && a.store.Stats().Pending > 0; {
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -147,6 +150,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 	a := w.newClearer()
 	a.StartMono = start.Mono
 	return clock.RunWindows(ctx, w.clock, start, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
+		a.RelabelHeld(w.clock.ReadAll())
 		if err := a.FillDownGaps(w.clock.ReadAll()); err != nil {
 			return err
 		}

@@ -85,6 +85,9 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 	err := p.readRecords(os.Stdin)
 	switch {
 	case errors.Is(err, errFinished):
+		if p.Store.ReleaseHeld(true) {
+			p.OnStored()
+		}
 		for end := time.Now().Add(ipc.DrainTimeout); time.Now().Before(end) && p.Store.Stats().Pending > 0; {
 			time.Sleep(drainInterval)
 		}
@@ -103,6 +106,7 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
 	failing := false // the log was told so
 	for ctx.Err() == nil {
+		p.RelabelHeld(p.clock.ReadAll())
 		fault := p.Store.Fault()
 		if failing != (fault != nil) {
 			failing = fault != nil

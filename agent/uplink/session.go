@@ -88,6 +88,7 @@ func (s *session) serve(ctx context.Context) error {
 	defer doubt.Stop()
 	for {
 		s.runCommands()
+		s.releaseHeld()
 		wait, err := s.sendReady()
 		if err != nil {
 			return err

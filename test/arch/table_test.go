@@ -164,7 +164,7 @@ var rooms = []room{
 	}, bans: programs},
 	{path: "agent/state", why: "the layout of the state directory", bans: outside},
 	{path: "agent/status", why: "the status socket and its values; the supervisor leans on it, so it knows neither store nor uplink", ours: []string{"agent/advice", "agent/ipc", "agent/state"}, libs: []string{sysLib}, bans: programs},
-	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy", "agent/state"}, libs: []string{bboltLib, sysLib}, bans: speaker},
+	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
 		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
