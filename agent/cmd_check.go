@@ -40,13 +40,16 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	if err != nil {
 		if c.Tell {
-			if terr := reportRefused(ctx, c.Files, err); terr != nil {
+			if terr := report.SendRefused(ctx, c.Site, err, versionName()); terr != nil {
 				fmt.Fprintf(t.Err, "kerb: the broker could not be told: %v\n", terr)
 			} else {
 				fmt.Fprintln(t.Err, "kerb: the broker was told")
 			}
 		}
 		return err
+	}
+	for _, path := range site.ExposedSecrets() {
+		fmt.Fprintf(t.Err, "kerb: every user of this machine may read a secret: chmod 0640 %s\n", path)
 	}
 	var cameras []probe.CameraFacts
 	if c.Connect {

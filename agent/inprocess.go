@@ -47,7 +47,7 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, j
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	synced := new(atomic.Bool)
-	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced, publisher.StoreOpts(site.Device)...)
+	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced, publisher.StoreOpts(site)...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +111,8 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 	err := a.windows.Run(ctx)
 	stop() // where the windows ended with an error
 	sensors.Wait()
+	a.store.ReleaseHeld()
+	a.uplink.SendNow()
 	a.drainSpool(ipc.DrainTimeout)
 	stopUplink()
 	up.Wait()
@@ -120,9 +122,6 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 // drainSpool waits until the spool has no window that the broker has not confirmed,
 // at most for wait.
 func (a *inProcessAgent) drainSpool(wait time.Duration) {
-	if a.store.ReleaseHeld(true) {
-		a.uplink.Wake()
-	}
 	for end := time.Now().Add(wait); time.Now().Before(end) && a.store.Stats().Pending > 0; {
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -40,6 +40,9 @@ func Camera(reason string) string {
 
 // brokerRules are tried in order.
 var brokerRules = []rule{
+	{[]string{"broker.url must"}, "correct broker.url in site.toml"},
+	{[]string{"MQTT 5 only"}, "let the broker accept MQTT 3.1.1, too"},
+	{[]string{"retained"}, "let the broker accept retained messages and a retained Last Will"},
 	{[]string{"not Authorized", "not authorized", "bad user name", "identifier rejected"}, "correct broker.user and broker.password_file in site.toml, or the broker's list of users"},
 	{[]string{"first record does not look like a TLS", "does not speak TLS"}, "this port does not speak TLS: mqtt:// or another port (mqtts: 8883)?"},
 	{[]string{"certificate", "x509", "tls: "}, "check ca_file, the broker's certificate and the device's clock"},

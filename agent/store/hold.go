@@ -36,21 +36,29 @@ func (s *Store) isHeld(order uint64) bool {
 }
 
 // HoldUnsynced turns on that windows with an untrusted label are held back for two
-// minutes, in which Relabel can mend them. The caller must call ReleaseHeld.
+// minutes, in which Relabel can mend them. The caller must call TakeReleased.
 func HoldUnsynced() Option { return func(s *Store) { s.holding = true } }
 
-// ReleaseHeld makes the windows pending that were held back for two minutes, or with
-// all every one, and reports whether there were any.
-func (s *Store) ReleaseHeld(all bool) bool {
+// ReleaseHeld makes all windows pending that are held back, as at the end of the
+// program.
+func (s *Store) ReleaseHeld() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.released = s.released || len(s.held) > 0
+	s.held = nil
+}
+
+// TakeReleased makes the windows pending that were held back for two minutes. It
+// reports whether these or others are no longer held back since the last call.
+func (s *Store) TakeReleased() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, now := 0, time.Now()
-	for n < len(s.held) && (all || !now.Before(s.held[n].until)) {
+	for n < len(s.held) && !now.Before(s.held[n].until) {
 		n++
 	}
-	s.held = s.held[n:]
-	released := n > 0 || s.relabelled
-	s.relabelled = false
+	released := s.released || n > 0
+	s.held, s.released = s.held[n:], false
 	return released
 }
 
@@ -69,7 +77,7 @@ func (s *Store) Relabel(wall time.Time, mono time.Duration) (int, error) {
 	for _, h := range s.held {
 		orders = append(orders, h.order)
 	}
-	s.held, s.relabelled = nil, true
+	s.held, s.released = nil, true
 	var es []Entry
 	_, err := s.readWindows(orders, func(e Entry) {
 		r, err := e.Release.Relabel(wall.Add(e.Release.Mono() - mono))

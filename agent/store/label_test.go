@@ -57,14 +57,14 @@ func TestWindowsOfAWrongClockAreHeldUntilTheirLabelsAreTrue(t *testing.T) {
 	path, c := filepath.Join(t.TempDir(), "spool"), &stamped{"boot-1", false}
 	s := openStore(t, path, c.option(), store.HoldUnsynced())
 	held := appendWindows(t, s, storetest.StreamNames(2), 0, 3)
-	if p := pending(t, s); len(p) != 0 || s.Stats().Pending != 6 || s.ReleaseHeld(false) {
+	if p := pending(t, s); len(p) != 0 || s.Stats().Pending != 6 || s.TakeReleased() {
 		t.Fatalf("%d windows are sent with a label that is not true", len(p))
 	}
 	// The last window ended at 70 minutes after the boot by its own account.
 	wall := storetest.FirstStart.AddDate(3, 0, 0)
 	last := held[5].Release
 	n, err := s.Relabel(wall.Add(time.Minute), last.Mono()+time.Minute)
-	if err != nil || n != 6 || !s.ReleaseHeld(false) || s.ReleaseHeld(false) {
+	if err != nil || n != 6 || !s.TakeReleased() || s.TakeReleased() {
 		t.Fatalf("%d windows relabelled, %v", n, err)
 	}
 	got := pending(t, s)
@@ -90,7 +90,7 @@ func TestAWindowThatWasSentKeepsItsLabel(t *testing.T) {
 	c := &stamped{"boot-1", false}
 	s := openStore(t, filepath.Join(t.TempDir(), "spool"), c.option(), store.HoldUnsynced())
 	appendWindows(t, s, storetest.StreamNames(1), 0, 2)
-	if !s.ReleaseHeld(true) {
+	if s.ReleaseHeld(); !s.TakeReleased() {
 		t.Error("nothing to release")
 	}
 	sent := pending(t, s)

@@ -151,7 +151,7 @@ type Store struct {
 	newest      map[labelKey]int64 // the latest label of each stream, ms since 1970; nil: not read yet
 	holding     bool               // see HoldUnsynced
 	held        []heldWindow       // in the order of their orders
-	relabelled  bool               // windows were relabelled since the last ReleaseHeld
+	released    bool               // windows are no longer held back since the last TakeReleased
 	witnessAt   time.Time          // when the witness was written last; zero: not since opening
 }
 

@@ -4,7 +4,7 @@ package uplink
 // holds back no longer (see store.HoldUnsynced). The session calls it with every
 // event, at least every beatInterval.
 func (s *session) releaseHeld() {
-	if s.u.o.Store.ReleaseHeld(false) {
+	if s.u.o.Store.TakeReleased() {
 		s.scheduler.rescan = true
 	}
 }

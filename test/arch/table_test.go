@@ -122,7 +122,7 @@ var rooms = []room{
 		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
 		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/uplink", "counting",
 	}, bans: pictures},
-	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib, textLib}, bans: speaker},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
@@ -151,7 +151,10 @@ var rooms = []room{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
-	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{"agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher", "agent/status", "counting", "drivers/board"}, libs: []string{sysLib}, bans: pictures},
+	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
+		"agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher",
+		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "drivers/board",
+	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
 	{path: "agent/sensor", why: "the process that sees pixels: no network, no program, no file", ours: []string{
 		"agent/aim/record", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
@@ -174,15 +177,16 @@ var rooms = []room{
 	{path: "agent/truth", why: "compares counts with ground truth", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/transparency", why: "the transparency record: every value with its origin and source, from files alone", ours: []string{
 		"agent/admission", "agent/audit", "agent/cage", "agent/config", "agent/mistake", "agent/policy", "agent/proof", "agent/publisher",
-		"agent/state", "agent/store", "agent/uplink", "counting", "counting/neural",
+		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/neural",
 	}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "counting"}, libs: []string{qrLib}, bans: outside},
 	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
-		"agent/policy", "agent/proof", "agent/state", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register", "agent/uplink",
+		"agent/config", "agent/policy", "agent/proof", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
 	}, bans: outside},
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
 	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
 	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/vocabulary", why: "explains the words of the wire to platforms", ours: []string{"counting"}, bans: outside},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
 	{path: "configs", why: "shipped policies, sites and schemas", bans: speaker},
@@ -197,7 +201,7 @@ var rooms = []room{
 	{path: "counting/vision", why: "the dark room: pictures in, crossings out", ours: []string{"counting", "counting/neural", "counting/vision/health"}, bans: darkRoom},
 	{path: "counting/vision/health", why: "judges the view from numbers about pictures", ours: []string{"counting"}, bans: darkRoom},
 	{path: "drivers/board", why: "facts of a Raspberry Pi", libs: []string{periphHostLib}, bans: eyes},
-	{path: "drivers/camera", why: "fills the caller's buffer", ours: []string{"drivers/camera/auth", "drivers/camera/head", "drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
+	{path: "drivers/camera", why: "fills the caller's buffer", ours: []string{"drivers/camera/h264", "drivers/camera/auth", "drivers/camera/head", "drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
 	{path: "drivers/camera/auth", why: "answers the challenges of cameras, for HTTP and RTSP", bans: eyes},
 	{path: "drivers/camera/head", why: "reads the heads of answers as cameras send them", bans: darkRoom},
 	{path: "drivers/camera/cameratest", why: "what every camera driver must do", libs: []string{goleakLib}},
@@ -241,6 +245,7 @@ var libraries = map[string]string{
 	periphConnLib: "the port types of lamps and loops",
 	periphHostLib: "finds board, chip and line",
 	gortsplibLib:  "RTSP: sessions, authentication, RTP of three codecs; it takes sockets that are handed in",
+	textLib:       "takes accents off letters, for names that are suggested",
 	rtpLib:        "the packets that gortsplib gives, by their type",
 	netLib:        "tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
@@ -267,6 +272,7 @@ const (
 	periphHostLib = "periph.io/x/host/v3"
 	mjpegLib      = "github.com/hybridgroup/mjpeg"
 	gortsplibLib  = "github.com/bluenviron/gortsplib/v5"
+	textLib       = "golang.org/x/text"
 	rtpLib        = "github.com/pion/rtp"
 	netLib        = "golang.org/x/net"
 	qrLib         = "rsc.io/qr"

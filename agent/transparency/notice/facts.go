@@ -78,7 +78,7 @@ func (s speaker) oftenMissed() string {
 // protects says how much one number can tell about one person.
 func (s speaker) protects() string {
 	if s.rec.Clearing.Method.Value == "noise" {
-		return fmt.Sprintf(s.belief, int(math.Ceil(100*s.rec.Clearing.Belief.Value-1e-9)))
+		return fmt.Sprintf(s.belief, int(math.Round(100*s.rec.Clearing.Belief.Value)))
 	}
 	return s.noBelief
 }

@@ -11,7 +11,7 @@ const (
 	wideWidth     = 0.84
 	capitalWidth  = 0.69
 	usualWidth    = 0.55
-	widen         = 1.10
+	widen         = 1.17
 	boldWiden     = 1.07
 )
 
@@ -40,7 +40,7 @@ func textLength(text string, size float64, bold bool) float64 {
 // address, is broken anywhere.
 func wrapText(text string, size, width float64, bold bool) (lines []string) {
 	line := ""
-	for word := range strings.FieldsSeq(text) {
+	for word := range strings.SplitSeq(text, " ") { // a no-break space is not a place to break
 		for textLength(word, size, bold) > width {
 			n := len([]rune(word))
 			for n > 1 && textLength(string([]rune(word)[:n]), size, bold) > width {

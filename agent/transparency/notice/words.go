@@ -82,6 +82,7 @@ type pageWords struct {
 	roles                                                               map[string]string
 	errors, condition                                                   string
 	windows, stream, from, to, numbers, noWindows, gap, belowWord       string
+	version, entry                                                      string // %d
 	policy, audit, build, made, place, signed, unsigned                 string
 }
 

@@ -46,6 +46,7 @@ func german() *words {
 			errors: "Wie gut Objekte gefunden werden (mittlere Präzision; 1 ist fehlerfrei)", condition: "Bedingung",
 			windows: "Zahlen des letzten Tages, wie alle sie bekommen", stream: "Linie", from: "Von", to: "Bis", numbers: "Zahlen",
 			noWindows: "Zu dieser Seite wurden keine Zahlen des letzten Tages gegeben.", gap: "nicht gezählt", belowWord: "unter %d",
+			version: "Version %d", entry: "Eintrag %d",
 			policy: "Regeln", audit: "Prüfprotokoll", build: "Programm", made: "Diese Seite entstand am %s.", place: "Ort", signed: "signiert mit Schlüssel %s", unsigned: "nicht signiert",
 		},
 	}

@@ -46,6 +46,7 @@ func english() *words {
 			errors: "How well objects are found (average precision; 1 is without fault)", condition: "Condition",
 			windows: "Numbers of the last day, as everybody gets them", stream: "Line", from: "From", to: "To", numbers: "Numbers",
 			noWindows: "No numbers of the last day were given with this page.", gap: "not counted", belowWord: "below %d",
+			version: "version %d", entry: "entry %d",
 			policy: "Rules", audit: "Audit log", build: "Program", made: "This page was made on %s.", place: "Place", signed: "signed by key %s", unsigned: "not signed",
 		},
 	}

@@ -46,6 +46,7 @@ func finnish() *words {
 			errors: "Kuinka hyvin kohteet löytyvät (keskimääräinen tarkkuus; 1 on virheetön)", condition: "Olosuhde",
 			windows: "Viime vuorokauden luvut sellaisina kuin kaikki ne saavat", stream: "Linja", from: "Alkaen", to: "Päättyen", numbers: "Luvut",
 			noWindows: "Tälle sivulle ei annettu viime vuorokauden lukuja.", gap: "ei laskettu", belowWord: "alle %d",
+			version: "versio %d", entry: "merkintä %d",
 			policy: "Säännöt", audit: "Tarkastusloki", build: "Ohjelma", made: "Tämä sivu on tehty %s.", place: "Paikka", signed: "allekirjoittanut avain %s", unsigned: "ei allekirjoitettu",
 		},
 	}

@@ -46,6 +46,7 @@ func dutch() *words {
 			errors: "Hoe goed objecten worden gevonden (gemiddelde precisie; 1 is foutloos)", condition: "Omstandigheid",
 			windows: "Aantallen van de laatste dag, zoals iedereen ze krijgt", stream: "Lijn", from: "Van", to: "Tot", numbers: "Aantallen",
 			noWindows: "Bij deze pagina zijn geen aantallen van de laatste dag gegeven.", gap: "niet geteld", belowWord: "onder %d",
+			version: "versie %d", entry: "regel %d",
 			policy: "Regels", audit: "Controlelogboek", build: "Programma", made: "Deze pagina is gemaakt op %s.", place: "Plaats", signed: "ondertekend met sleutel %s", unsigned: "niet ondertekend",
 		},
 	}

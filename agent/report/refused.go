@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"kerb/agent/admission"
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/publisher"
 	"kerb/agent/state"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
@@ -28,12 +28,12 @@ const (
 	maxReportLines = 20
 )
 
-// reportRefused sends the event config_refused with the lines of the error refused
-// to the broker. It needs only the device and the broker of site.toml, so that it
+// SendRefused sends the event config_refused with the lines of the error refused to
+// the broker. version is the program's. It needs only the device and the broker of site.toml, so that it
 // works although the rest of the file is wrong: the platform then sees the mistake
 // of a device that does not count.
-func reportRefused(ctx context.Context, f admission.Files, refused error) error {
-	site, err := config.LoadBroker(f.Site)
+func SendRefused(ctx context.Context, sitePath string, refused error, version string) error {
+	site, err := config.LoadBroker(sitePath)
 	if err != nil {
 		return err
 	}
@@ -42,12 +42,7 @@ func reportRefused(ctx context.Context, f admission.Files, refused error) error 
 		return err
 	}
 	defer closeStore()
-	d, b := site.Device, site.Broker
-	up, err := uplink.New(uplink.Opts{
-		Broker: b.URL, User: b.User, PasswordFile: b.PasswordFile,
-		TLS:    uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile},
-		Tenant: d.Tenant, Site: d.Site, Device: d.Name, Store: db,
-	})
+	up, err := uplink.New(publisher.ConnectionOpts(site, db))
 	if err != nil {
 		return err
 	}
@@ -55,7 +50,7 @@ func reportRefused(ctx context.Context, f admission.Files, refused error) error 
 	if len(lines) > maxReportLines {
 		lines = append(lines[:maxReportLines], fmt.Sprintf("and %d more", len(lines)-maxReportLines))
 	}
-	db.AddNote("config_refused", map[string]any{"mistakes": lines, "kerb": versionName()})
+	db.AddNote("config_refused", map[string]any{"mistakes": lines, "kerb": version})
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	return up.SendEvents(ctx)
