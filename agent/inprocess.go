@@ -47,7 +47,7 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, j
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	synced := new(atomic.Bool)
-	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced, publisher.StoreOpts(site.Device)...)
+	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced, publisher.StoreOpts(site)...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +111,7 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 	err := a.windows.Run(ctx)
 	stop() // where the windows ended with an error
 	sensors.Wait()
+	a.uplink.SendNow()
 	a.drainSpool(ipc.DrainTimeout)
 	stopUplink()
 	up.Wait()

@@ -72,6 +72,7 @@ func (c checker) checkBroker(b brokerFile) {
 		c.Reject("broker.url", "must be mqtts:// when a password is sent to another machine", "mqtt:// would send it in the clear")
 	}
 	c.checkBrokerFiles(b)
+	c.checkSending(b)
 }
 
 func (c checker) checkBrokerFiles(b brokerFile) {

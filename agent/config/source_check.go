@@ -34,7 +34,7 @@ func (cam cameraFile) toSource(dir string) (Source, error) {
 			return SnapshotSource{Address: s.Address, PollEvery: d}, nil
 		}
 	case RTSPSource:
-		s.UDP = cam.Transport == "udp"
+		s.UDP, s.FFmpeg = cam.Transport == "udp", cam.Decoder == "ffmpeg"
 		return s, nil
 	case RecordingSource:
 		if !strings.Contains(s.Path, ":") {
@@ -93,8 +93,8 @@ func (c checker) checkCommand(key string, cam cameraFile) {
 	}
 }
 
-// checkSecrets checks the keys that go with an address: files, certificate and
-// transport.
+// checkSecrets checks the keys that go with an address: files, certificate,
+// transport and decoder.
 func (c checker) checkSecrets(key string, cam cameraFile) {
 	c.checkFile(key+".password_file", cam.PasswordFile)
 	c.checkFile(key+".ca_file", cam.CAFile)
@@ -112,6 +112,13 @@ func (c checker) checkSecrets(key string, cam cameraFile) {
 	}
 	if cam.Transport == "udp" && !strings.HasPrefix(cam.Source, "rtsp") {
 		c.Reject(key+".transport", "must go with an rtsp:// source", "")
+	}
+	switch {
+	case cam.Decoder == "":
+	case cam.Decoder != "ffmpeg":
+		c.Reject(key+".decoder", "must be ffmpeg", "leave it out: H.264 needs no program")
+	case !strings.HasPrefix(cam.Source, "rtsp"):
+		c.Reject(key+".decoder", "must go with an rtsp:// source", "only H.265 over RTSP is decoded by ffmpeg")
 	}
 }
 

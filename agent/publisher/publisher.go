@@ -85,6 +85,7 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 	err := p.readRecords(os.Stdin)
 	switch {
 	case errors.Is(err, errFinished):
+		up.SendNow()
 		for end := time.Now().Add(ipc.DrainTimeout); time.Now().Before(end) && p.Store.Stats().Pending > 0; {
 			time.Sleep(drainInterval)
 		}

@@ -32,6 +32,7 @@ type Camera struct {
 	Pictures    atomic.Int64                 // pictures that were counted in
 	BadPictures atomic.Int64                 // pictures that could not be decoded
 	Dropped     atomic.Uint64                // pictures that were replaced by newer ones before they were read
+	KeysOnly    atomic.Bool                  // this device is too slow for the camera's H.264: only key frames are decoded
 	Crossings   atomic.Int64                 // crossings that were counted
 	Watching    atomic.Bool                  // the camera delivers
 	Detector    atomic.Pointer[DetectorInfo] // nil: not known yet
@@ -144,6 +145,8 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	if d := s.Config.FrameInterval(); d > 0 && latest == nil {
 		src = &source.RateLimiter{Pictures: src, Interval: d}
 	}
+	s.KeysOnly.Store(false)
+	stream, _ := src.(interface{ KeyFramesOnly() bool })
 	before := s.Dropped.Load()
 	w, h := src.Size()
 	o := s.buildVisionOpts(w, h)
@@ -186,6 +189,9 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		}
 		if latest != nil {
 			s.Dropped.Store(before + latest.Dropped())
+		}
+		if stream != nil && stream.KeyFramesOnly() && !s.KeysOnly.Swap(true) {
+			s.log.Warn("this device is too slow for the camera: only key frames are decoded, lines miss objects; set the camera to a smaller picture or fewer pictures a second")
 		}
 		s.Latency.addSample(time.Since(step.At))
 		s.countStep(step)

@@ -201,7 +201,7 @@ var rooms = []room{
 	{path: "counting/vision", why: "the dark room: pictures in, crossings out", ours: []string{"counting", "counting/neural", "counting/vision/health"}, bans: darkRoom},
 	{path: "counting/vision/health", why: "judges the view from numbers about pictures", ours: []string{"counting"}, bans: darkRoom},
 	{path: "drivers/board", why: "facts of a Raspberry Pi", libs: []string{periphHostLib}, bans: eyes},
-	{path: "drivers/camera", why: "fills the caller's buffer", ours: []string{"drivers/camera/auth", "drivers/camera/head", "drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
+	{path: "drivers/camera", why: "fills the caller's buffer", ours: []string{"drivers/camera/h264", "drivers/camera/auth", "drivers/camera/head", "drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
 	{path: "drivers/camera/auth", why: "answers the challenges of cameras, for HTTP and RTSP", bans: eyes},
 	{path: "drivers/camera/head", why: "reads the heads of answers as cameras send them", bans: darkRoom},
 	{path: "drivers/camera/cameratest", why: "what every camera driver must do", libs: []string{goleakLib}},
