@@ -26,7 +26,7 @@ func english() *words {
 		undelivered: "Numbers that could not be delivered stay until they are, or until the storage is full.",
 		who:         "Responsible", contact: "Questions", why: "Why", basis: "Legal basis", hours: "Hours", code: "Code of this device",
 		scan: "Numbers, your rights, how to object:", weak: "Often missed: %s.", missing: "not provided",
-		belief:   "Somebody who held it for as likely as not that you passed can be at most %d %% sure after one number. Every passage counts again.",
+		belief:   "Somebody for whom it was a coin toss whether you passed can be at most %d %% sure after seeing one number. Every passage counts again.",
 		noBelief: "No random amount is added. What protects you is that small numbers are not given.",
 		icons: map[string]string{
 			"tech__video_camera": "Video camera", "tech__image": "Single pictures", "tech__person_detection": "Person detection",
