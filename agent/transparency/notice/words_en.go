@@ -3,13 +3,14 @@ package notice
 // english returns the English words.
 func english() *words {
 	return &words{
-		and:         "and",
-		classes:     [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
-		names:       [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
-		units:       [4][2]string{{"second", "seconds"}, {"minute", "minutes"}, {"hour", "hours"}, {"day", "days"}},
-		everyOne:    [4]string{"every second", "every minute", "every hour", "every day"},
-		everyMany:   "every %d %s",
-		everyUnits:  [4]string{"seconds", "minutes", "hours", "days"},
+		and:        "and",
+		classes:    [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+		names:      [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+		units:      [4][2]string{{"second", "seconds"}, {"minute", "minutes"}, {"hour", "hours"}, {"day", "days"}},
+		everyOne:   [4]string{"every second", "every minute", "every hour", "every day"},
+		everyMany:  "every %d %s",
+		everyUnits: [4]string{"seconds", "minutes", "hours", "days"},
+		days:       [7]string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}, always: "at all hours of every day",
 		heading:     "We count %s here",
 		camera:      "A camera with a small computer counts how many pass.",
 		loops:       "Loops in the road count how many vehicles pass.",
