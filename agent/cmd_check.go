@@ -48,6 +48,9 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		}
 		return err
 	}
+	for _, path := range site.ExposedSecrets() {
+		fmt.Fprintf(t.Err, "kerb: every user of this machine may read a secret: chmod 0640 %s\n", path)
+	}
 	var cameras []probe.CameraFacts
 	if c.Connect {
 		cameras = report.LookAtCameras(ctx, c.Site, site, report.ClosedNow(site, d.Policy))

@@ -12,9 +12,11 @@ import (
 	"kerb/agent/localbroker"
 	"kerb/agent/logbook"
 	"kerb/agent/policy"
+	"kerb/agent/publisher"
 	"kerb/agent/replay"
 	"kerb/agent/source"
 	"kerb/agent/terminal"
+	"kerb/agent/uplink"
 	"kerb/drivers/camera/scene"
 )
 
@@ -32,7 +34,9 @@ type demoCmd struct {
 
 // Help is the long help: the demonstration has no walls.
 func (d *demoCmd) Help() string {
-	return `The demonstration runs everything in one process, without the walls that kerb run builds between the process that reads pictures and the process that has a network. Its spool lies in a temporary directory, which is removed at the end.`
+	return `A broker that is named with -broker gets messages below kerb/v1/kerb/demo/demo, with meta marking the numbers as made up; what it retains is cleared at the end.
+
+The demonstration runs everything in one process, without the walls that kerb run builds between the process that reads pictures and the process that has a network. Its spool lies in a temporary directory, which is removed at the end.`
 }
 
 // Run subscribes at the broker, counts for the given time and prints a summary. It
@@ -101,6 +105,9 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 		return err
 	}
 	d.printSummary(t, a, street, p)
+	if d.Broker != "" {
+		d.clearRetained(context.WithoutCancel(ctx), t, site)
+	}
 	switch {
 	case p.WindowCount() == 0:
 		return fmt.Errorf("no window arrived from %s", localbroker.RedactAddress(site.Broker.URL))
@@ -108,6 +115,15 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 		return fmt.Errorf("%s gave no picture", d.describeSource())
 	}
 	return nil
+}
+
+// clearRetained removes what the demonstration left at a broker that lives on.
+func (d *demoCmd) clearRetained(ctx context.Context, t terminal.Terminal, site *config.Site) {
+	ctx, cancel := context.WithTimeout(ctx, clearTimeout)
+	defer cancel()
+	if err := uplink.ClearRetained(ctx, publisher.ConnectionOpts(site, nil)); err != nil {
+		fmt.Fprintf(t.Err, "kerb: state and meta of the demonstration stay at the broker: %v\n", err)
+	}
 }
 
 // printSummary prints the counts, for the street also the number of true crossings,
