@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	statedir "kerb/agent/state"
 )
 
 const (
@@ -63,9 +62,27 @@ func (s *Store) writeWitness(ended bool) {
 		w.File = s.identify(s.path)
 	}
 	if b, err := json.Marshal(w); err == nil {
-		_ = statedir.Replace(s.path+witnessSuffix, b, "")
+		_ = replaceFile(s.path+witnessSuffix, b)
 	}
 	s.witnessAt = time.Now()
+}
+
+// replaceFile replaces a file so that a power cut leaves the old or the new one. The
+// walls of the uplink process allow it no fchmod(2), which state.Replace calls, and
+// open a new file for reading and writing only.
+func replaceFile(path string, data []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	return syncDir(path)
 }
 
 // identifyFile returns device, inode, time of change and size of a file; "" where
