@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"encoding/hex"
+	"strings"
 	"sync"
 
 	"kerb/agent/admission"
@@ -102,6 +103,24 @@ func (s *deviceState) reportWalls() map[string]any {
 		}
 	}
 	return walls
+}
+
+// watching returns a text that changes when a sensor begins or ceases to deliver.
+func (s *deviceState) watching() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for i := range sensorNames(s.site) {
+		switch h := s.heartbeats[i]; {
+		case h == nil:
+			b.WriteByte('?')
+		case h.Delivering:
+			b.WriteByte('1')
+		default:
+			b.WriteByte('0')
+		}
+	}
+	return b.String()
 }
 
 // reportSensors returns the latest heartbeat of each sensor: pictures in number,

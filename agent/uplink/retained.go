@@ -11,20 +11,20 @@ import (
 // a device that is gone is offline for ever, and new subscribers learn of it. o needs
 // no store. The device must not be connected: it would publish both again.
 //
-// A broker that denies the publish acknowledges it all the same, so success means
-// only that the broker took the messages.
+// A broker that denies the publish acknowledges it all the same, so the empty
+// messages must come back, as all messages of the device must.
 func ClearRetained(ctx context.Context, o Opts) error {
 	u, err := newUplink(o)
 	if err != nil {
 		return err
 	}
-	l, err := u.connectAs(ctx, u.o.ClientID+"-clear")
+	l, err := u.connectAs(ctx, u.extraClientID("-clear"), nil)
 	if err != nil {
 		return err
 	}
 	defer l.disconnect(time.Second)
 	for _, topic := range RetainedTopics(u.address) {
-		if err := l.publishAndWait(message{topic: topic, retained: true}); err != nil {
+		if err := l.deliver(message{topic: topic, retained: true}); err != nil {
 			return fmt.Errorf("clear %s: %w", topic, err)
 		}
 	}
