@@ -167,7 +167,7 @@ var rooms = []room{
 	}, bans: programs},
 	{path: "agent/state", why: "the layout of the state directory", bans: outside},
 	{path: "agent/status", why: "the status socket and its values; the supervisor leans on it, so it knows neither store nor uplink", ours: []string{"agent/advice", "agent/ipc", "agent/state"}, libs: []string{sysLib}, bans: programs},
-	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy", "agent/state"}, libs: []string{bboltLib, sysLib}, bans: speaker},
+	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
 		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
@@ -179,7 +179,7 @@ var rooms = []room{
 		"agent/admission", "agent/audit", "agent/cage", "agent/config", "agent/mistake", "agent/policy", "agent/proof", "agent/publisher",
 		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/neural",
 	}, libs: []string{minisignLib}, bans: outside},
-	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "counting"}, libs: []string{qrLib}, bans: outside},
+	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "agent/week", "counting"}, libs: []string{qrLib}, bans: outside},
 	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
 		"agent/config", "agent/policy", "agent/proof", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
 	}, bans: outside},
