@@ -83,6 +83,17 @@
 //     schema.go), then KERB_UPDATE=1 go test ./agent/config writes its schema.
 //  4. firmware-notes/network.md, where the topics have another root: the ACL.
 //
+// # Add a register to the transparency record
+//
+//  1. agent/transparency/register/myregister.go: a type with Name, File and Export (see
+//     Exporter), and its value in Exporters (register.go). What only people can say is
+//     asked with asker.answer, and never filled; a new question is a row of Questions
+//     and a field of declaredFile (agent/transparency/questions.go).
+//  2. register_test.go: the register's own check, with an empty declared.toml and a full
+//     one. The tests of flips (notice/flip_test.go) and of warnings find it by themselves.
+//  3. KERB_UPDATE=1 go test ./agent/transparency writes the schemas of the two files, and
+//     firmware-notes/record.md gets a row.
+//
 // # Add a camera kind
 //
 //  1. drivers/camera/mykind.go: an Open function that returns a source, and its row

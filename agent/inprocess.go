@@ -47,7 +47,7 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, j
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	synced := new(atomic.Bool)
-	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced, publisher.StoreOpts(site.Device)...)
+	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced, publisher.StoreOpts(site)...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +111,8 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 	err := a.windows.Run(ctx)
 	stop() // where the windows ended with an error
 	sensors.Wait()
+	a.store.ReleaseHeld()
+	a.uplink.SendNow()
 	a.drainSpool(ipc.DrainTimeout)
 	stopUplink()
 	up.Wait()
@@ -147,6 +149,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 	a := w.newClearer()
 	a.StartMono = start.Mono
 	return clock.RunWindows(ctx, w.clock, start, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
+		a.RelabelHeld(w.clock.ReadAll())
 		if err := a.FillDownGaps(w.clock.ReadAll()); err != nil {
 			return err
 		}

@@ -67,6 +67,16 @@ type Broker struct {
 	PasswordFile      string // never the password itself
 	CAFile            string // PEM; empty: the system's
 	CertFile, KeyFile string // PEM, for mutual TLS
+
+	ClientID    string        // empty: made from the device's name and the machine
+	ALPN        []string      // protocols offered in the TLS handshake
+	Confirm     time.Duration // watermark mode: how long to wait for a watermark before sending again; 0: no watermark is awaited
+	NewestFirst bool          // late windows go newest first
+	Pace        time.Duration // least time between two messages of late windows
+	ByteRate    int           // bytes a second for late windows; 0: no limit
+	Spread      time.Duration // windows go within this time after their end
+	RetryMin    time.Duration // longest wait before the first connection
+	RetryMax    time.Duration // longest wait after failures
 }
 
 // Camera is one camera with the lines, zones and masks in its picture.
@@ -150,6 +160,9 @@ func Parse(name string, data []byte) (*Site, error) {
 	sheet := mistake.DecodeTOML(name, data, &f)
 	if sheet.Malformed() {
 		return nil, sheet.Err()
+	}
+	if !sheet.HasKey("device") && (sheet.HasKey("clear") || sheet.HasKey("purpose")) {
+		return nil, mistake.List{{File: name, Want: "is a policy, not a site file", Hint: "are the two files swapped?"}}
 	}
 	dir := filepath.Dir(name)
 	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, modelDirs: modelDirs(dir, f.Device.State)}
@@ -265,6 +278,6 @@ func LoadDevice(path string) (Device, error) {
 	if err != nil {
 		return Device{State: DefaultState}, fmt.Errorf("read the site file: %w", err)
 	}
-	f, _ := decodeToSyntaxError(path, data)
-	return siteFile{Device: f.Device}.toSite(path, nil).Device, nil
+	f, sheet := decodeToSyntaxError(path, data)
+	return siteFile{Device: f.Device}.toSite(path, sheet).Device, nil
 }

@@ -79,6 +79,8 @@ func TestEachMistakeIsNamed(t *testing.T) {
 		{"a command that is none", `source = "scene:calm"`, `command = ["rpicam-vid"]`, "must begin with the full path of a program"},
 		{"a CSI camera of a width with padding", `"scene:calm"`, `"csi:0?size=600x400"`, "must have a width that is a multiple of 64"},
 		{"UDP without RTSP", `source = "scene:calm"`, "source = \"http://cam/1\"\ntransport = \"udp\"", "must go with an rtsp:// source"},
+		{"a decoder without RTSP", `source = "scene:calm"`, "source = \"http://cam/1\"\ndecoder = \"ffmpeg\"", "must go with an rtsp:// source"},
+		{"another decoder", `source = "scene:calm"`, "source = \"rtsp://cam/1\"\ndecoder = \"vlc\"", "must be ffmpeg"},
 		{"a line over stills", `source = "scene:calm"`, "source = \"https://cam/1.jpg\"\nevery = \"2m\"", "camera[0].line[0]: must not lie in a picture that is seen at instants: what passes in between is not seen\nhint: count who is there, in a [[camera.zone]]"},
 		{"stills that come at a rate", `source = "scene:calm"`, "source = \"https://cam/1.jpg\"\nevery = \"2m\"", "camera[0].fps = 10: must be left out beside every"},
 		{"stills too often", `source = "scene:calm"`, "source = \"https://cam/1.jpg\"\nevery = \"1s\"", "camera[0].every = \"1s\": must be \"10s\"–\"1h\""},

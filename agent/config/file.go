@@ -60,6 +60,16 @@ type brokerFile struct {
 	CAFile       string `toml:"ca_file"`
 	CertFile     string `toml:"cert_file"`
 	KeyFile      string `toml:"key_file"`
+
+	ClientID string   `toml:"client_id"`
+	ALPN     []string `toml:"alpn"`
+	Confirm  duration `toml:"confirm"`
+	Newest   bool     `toml:"newest"`
+	Pace     duration `toml:"pace"`
+	Cap      int      `toml:"cap"`
+	Spread   duration `toml:"spread"`
+	RetryMin duration `toml:"retry_min"`
+	RetryMax duration `toml:"retry_max"`
 }
 
 type cameraFile struct {
@@ -72,6 +82,7 @@ type cameraFile struct {
 	CAFile       string       `toml:"ca_file"`
 	Certificate  string       `toml:"certificate"`
 	Transport    string       `toml:"transport"`
+	Decoder      string       `toml:"decoder"`
 	FPS          float64      `toml:"fps"`
 	Every        duration     `toml:"every"`
 	Hours        week.Spans   `toml:"hours"`
@@ -122,11 +133,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 		Place: Place(d.Place),
 		State: resolvePath(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict, Bench: d.Bench,
 	}
-	b := f.Broker
-	s.Broker = Broker{
-		URL: b.URL, User: b.User, PasswordFile: resolveSecret(s.Dir(), b.PasswordFile),
-		CAFile: resolvePath(s.Dir(), b.CAFile), CertFile: resolvePath(s.Dir(), b.CertFile), KeyFile: resolveSecret(s.Dir(), b.KeyFile),
-	}
+	s.Broker = f.toBroker(s.Dir(), sheet.HasKey)
 	for _, c := range f.Camera {
 		v := c.toCamera()
 		v.PasswordFile, v.CAFile = resolveSecret(s.Dir(), c.PasswordFile), resolvePath(s.Dir(), c.CAFile)

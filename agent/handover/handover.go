@@ -25,9 +25,7 @@ type Conn struct{ sock *net.UnixConn }
 // The requests, with the descriptors of their answers.
 const (
 	RequestCamera = 'o' // the camera, opened again: one descriptor
-	RequestAVC    = '4' // a decoder of H.264: its standard input and its standard output
-	RequestHEVC   = '5' // a decoder of H.265: likewise
-	RequestClip   = 'c' // a decoder of MP4: likewise
+	RequestHEVC   = '5' // a decoder of H.265: its standard input and its standard output
 	RequestUDP    = 'u' // two UDP sockets, at an even port and at the next one
 )
 

@@ -22,7 +22,7 @@ import (
 func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool, more ...store.Option) (*store.Store, error) {
 	boot := clock.BootID()
 	return store.Open(filepath.Join(dir, state.SpoolFile), append(more, store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
-		store.StampWith(func() (string, bool) { return boot, synced.Load() }),
+		store.HoldUnsynced(), store.StampWith(func() (string, bool) { return boot, synced.Load() }),
 		store.WallClock(func() time.Time {
 			if r := clk.ReadAll(); r.Synced {
 				return r.Wall
@@ -32,8 +32,11 @@ func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.B
 }
 
 // StoreOpts returns the options of the spool that site.toml asks for.
-func StoreOpts(d config.Device) []store.Option {
-	return []store.Option{store.DeviceIs(d.Tenant + "/" + d.Site + "/" + d.Name)}
+func StoreOpts(site *config.Site) []store.Option {
+	d := site.Device
+	return []store.Option{
+		store.DeviceIs(d.Tenant + "/" + d.Site + "/" + d.Name), store.WatermarkMode(site.Broker.Confirm),
+	}
 }
 
 // LogStart logs how the spool was found when it was opened, unless that is as usual.
@@ -66,9 +69,12 @@ func ConnectionOpts(site *config.Site, db *store.Store) uplink.Opts {
 	d, b := site.Device, site.Broker
 	return uplink.Opts{
 		Broker: b.URL, User: b.User, PasswordFile: b.PasswordFile,
-		TLS:    uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile},
-		Tenant: d.Tenant, Site: d.Site, Device: d.Name,
-		Store: db,
+		ClientID: b.ClientID,
+		TLS:      uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile, ALPN: b.ALPN},
+		Tenant:   d.Tenant, Site: d.Site, Device: d.Name,
+		Store:       db,
+		NewestFirst: b.NewestFirst, LateInterval: b.Pace, LateByteRate: b.ByteRate,
+		Spread: b.Spread, RetryMin: b.RetryMin, RetryMax: b.RetryMax,
 	}
 }
 

@@ -35,7 +35,7 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 	queries := inheritQueries()
 	child.LoadRootCAs(site.Broker.URL)
 	clk, synced := clock.Clock{Floor: site.Device.ClockFloor}, new(atomic.Bool)
-	db, err := OpenStore(site.Device.State, d.Policy, clk, synced, StoreOpts(site.Device)...)
+	db, err := OpenStore(site.Device.State, d.Policy, clk, synced, StoreOpts(site)...)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 // close, then raises the walls.
 func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	o := UplinkOpts(p.site, p.Policy, build.Version, p.Store, p.clock, p.Log)
-	o.AgentReport = p.state.report
+	o.AgentReport, o.AgentTriggers = p.state.report, p.state.watching
 	p.state.detectors = NewDetectorReport(p.site, build.Networks)
 	up, err := uplink.New(o)
 	if err != nil {

@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"encoding/hex"
+	"strings"
 	"sync"
 
 	"kerb/agent/admission"
@@ -104,6 +105,24 @@ func (s *deviceState) reportWalls() map[string]any {
 	return walls
 }
 
+// watching returns a text that changes when a sensor begins or ceases to deliver.
+func (s *deviceState) watching() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for i := range sensorNames(s.site) {
+		switch h := s.heartbeats[i]; {
+		case h == nil:
+			b.WriteByte('?')
+		case h.Delivering:
+			b.WriteByte('1')
+		default:
+			b.WriteByte('0')
+		}
+	}
+	return b.String()
+}
+
 // reportSensors returns the latest heartbeat of each sensor: pictures in number,
 // latencies in milliseconds, and the fault of the camera's view, if any.
 func (s *deviceState) reportSensors() map[string]any {
@@ -116,6 +135,9 @@ func (s *deviceState) reportSensors() map[string]any {
 		sensor := map[string]any{
 			"watching": h.Delivering, "pictures": h.Pictures, "bad": h.Undecoded, "dropped": h.Dropped,
 			"delay_ms": map[string]any{"p50": h.LatencyP50.Milliseconds(), "p95": h.LatencyP95.Milliseconds()},
+		}
+		if h.KeysOnly {
+			sensor["key_frames_only"] = true
 		}
 		if i < len(s.site.Cameras) {
 			s.detectors.addDetector(i, h.Detection, sensor)

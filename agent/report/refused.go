@@ -11,6 +11,7 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/publisher"
 	"kerb/agent/state"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
@@ -41,12 +42,7 @@ func SendRefused(ctx context.Context, sitePath string, refused error, version st
 		return err
 	}
 	defer closeStore()
-	d, b := site.Device, site.Broker
-	up, err := uplink.New(uplink.Opts{
-		Broker: b.URL, User: b.User, PasswordFile: b.PasswordFile,
-		TLS:    uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile},
-		Tenant: d.Tenant, Site: d.Site, Device: d.Name, Store: db,
-	})
+	up, err := uplink.New(publisher.ConnectionOpts(site, db))
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func (c *Camera) buildHeartbeat() *ipc.Heartbeat {
 		Pictures: uint64(c.Pictures.Load()), Undecoded: uint64(c.BadPictures.Load()),
 		Crossings: uint64(c.Crossings.Load()), Delivering: c.Watching.Load(), Detection: c.Detection(),
 		ViewFault: uint8(c.View.Fault()), Dropped: c.Dropped.Load(),
-		LatencyP50: c.Latency.Quantile(0.5), LatencyP95: c.Latency.Quantile(0.95),
+		KeysOnly: c.KeysOnly.Load(), LatencyP50: c.Latency.Quantile(0.5), LatencyP95: c.Latency.Quantile(0.95),
 	}
 }
 

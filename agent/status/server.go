@@ -30,14 +30,14 @@ const (
 // groupName is the group whose members may ask, beside root and the agent's own user.
 const groupName = "kerb"
 
-// Listen opens the socket: in the directory that systemd made for the service
-// (RuntimeDirectory=), or else in the state directory. Only root, this process's user
+// Listen opens the socket: of the package's device in the directory that systemd made
+// for the service (RuntimeDirectory=), and else in the state directory. Only root, this process's user
 // and the group kerb may connect: the socket's mode is 0660, or 0600 where there is no
 // such group. The state directory, whose files are private, gets the mode 0710, so
 // that the group can reach the socket.
 func Listen(stateDir string) (*net.UnixListener, error) {
 	dir, own := stateDir, false
-	if run, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":"); run != "" {
+	if run, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":"); run != "" && stateDir == state.DefaultDir {
 		dir, own = run, true
 	}
 	path := filepath.Join(dir, state.StatusSocket)

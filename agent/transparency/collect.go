@@ -41,8 +41,8 @@ func Collect(in Inputs) (*Record, error) {
 	r.Retention = Retention{
 		Records: fromPolicy(c, "keep.retention", seconds(c.set.Retention)),
 		// A test holds this against the store: it must change with it.
-		Undelivered: byCode("until the platform confirms it, or the spool of 64 MiB is full; nothing expires while the clock cannot be trusted", "agent/store"),
-		Pictures:    byCode("overwritten by the next step of the same process, on errors too; never in a file", "counting/vision"),
+		Undelivered: byCode("until the platform confirms it, or the storage of 64 MiB is full; nothing is deleted by time while the clock cannot be trusted", "agent/store"),
+		Pictures:    byCode("overwritten in memory by the next step of the same process, on errors too, and is never in a file", "counting/vision"),
 	}
 	r.Walls = Fact[[]RoleWalls]{c.walls(), Enforced, "measured: kerb try, " + r.At.Format(time.RFC3339)}
 	r.Proof = c.proof()
@@ -57,7 +57,7 @@ func Collect(in Inputs) (*Record, error) {
 	r.Models = byCode(models, "counting/neural/MODEL.md")
 	r.Acceptance = byCode(publisher.ReadAcceptances(in.Site.Device.State), "measured: "+state.AcceptanceFile+", counts by hand with kerb aim")
 	r.Audit, r.Policy.Since = c.audit()
-	r.Held = byCode(readHeld(filepath.Join(in.Site.Device.State, state.SpoolFile)), "measured: "+state.SpoolFile+", "+r.At.Format(time.RFC3339))
+	r.Held = byCode(readHeld(in.Site.Device), "measured: "+state.SpoolFile+", "+r.At.Format(time.RFC3339))
 	r.Declared, r.Signers = in.Declared.facts()
 	r.Warnings = byCode(collectWarnings(r), "this record")
 	return r, nil
@@ -137,19 +137,21 @@ func (c collector) sensors() (all []Sensor) {
 	return all
 }
 
-// The feeds that ffmpeg may be needed for.
+// The feeds that a warning is about.
 const (
-	feedRTSP     = "network camera, RTSP"
-	feedSnapshot = "single pictures from a network address"
+	feedScene     = "built-in street"
+	feedRecording = "recording"
+	feedRTSP      = "network camera, RTSP"
+	feedSnapshot  = "single pictures from a network address"
 )
 
 // feedName is the kind of a camera's source, without its address.
 func feedName(s config.Source) string {
 	switch s.(type) {
 	case config.SceneSource:
-		return "built-in street"
+		return feedScene
 	case config.RecordingSource:
-		return "recording"
+		return feedRecording
 	case config.MJPEGSource:
 		return "network camera, Motion-JPEG"
 	case config.RTSPSource:

@@ -1,6 +1,7 @@
 package transparency
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -8,7 +9,10 @@ import (
 	"time"
 
 	"kerb/agent/audit"
+	"kerb/agent/config"
+	"kerb/agent/publisher"
 	"kerb/agent/state"
+	"kerb/agent/status"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
 )
@@ -36,46 +40,66 @@ func (c collector) audit() (Fact[AuditHead], Fact[string]) {
 	return byCode(head, source), byCode(since, "audit log, entry policy_admitted")
 }
 
-// readHeld counts the windows in the spool at path.
-func readHeld(path string) (h Held) {
-	err := eachWindow(path, func(i store.Item) {
+// readHeld counts the windows that a device holds.
+func readHeld(d config.Device) (h Held) {
+	err := eachWindow(d, func(w status.Window, start, _ time.Time) {
 		h.Windows++
-		if i.Pending {
+		if w.Pending {
 			h.Pending++
 		}
-		if at := i.Release.StartTime().UTC().Format(time.RFC3339); h.Oldest == "" || at < h.Oldest {
+		if at := start.UTC().Format(time.RFC3339); h.Oldest == "" || at < h.Oldest {
 			h.Oldest = at
 		}
 	})
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		h.Unread = "there is no spool: kerb has not run here yet"
-	case err != nil:
-		h.Unread = "the spool could not be read: it is in use while kerb runs, or damaged"
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without a spool nothing is held
+		h.Unread = "the numbers on the device could not be read: kerb runs and did not tell, or the spool is damaged"
 	}
 	return h
 }
 
-// ReadWindows returns the messages of all windows in the spool at path that ended after
+// ReadWindows returns the messages of all windows that a device holds and that ended after
 // since, as the broker gets them.
-func ReadWindows(path string, device uplink.Address, since time.Time) (all []json.RawMessage, err error) {
-	err = eachWindow(path, func(i store.Item) {
-		if i.Release.EndTime().After(since) {
-			all = append(all, uplink.EncodeWindow(device, i.Entry))
+func ReadWindows(d config.Device, since time.Time) (all []json.RawMessage, err error) {
+	err = eachWindow(d, func(w status.Window, _, end time.Time) {
+		if end.After(since) {
+			all = append(all, w.Message)
 		}
 	})
 	return all, err
 }
 
-// eachWindow calls visit with every window of the spool at path.
-func eachWindow(path string, visit func(store.Item)) error {
-	db, err := store.OpenReadOnly(path)
+// askTime bounds the time for which a running agent is asked for its windows. Chosen by
+// hand.
+const askTime = 30 * time.Second
+
+// eachWindow calls visit with every window that a device holds, and its start and end. It
+// asks the agent where one runs, because that has the spool open, and else reads the spool.
+func eachWindow(d config.Device, visit func(w status.Window, start, end time.Time)) error {
+	each := func(w status.Window) error {
+		var m struct {
+			Start, End time.Time
+		}
+		if err := json.Unmarshal(w.Message, &m); err != nil {
+			return err
+		}
+		visit(w, m.Start, m.End)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	client, err := status.Dial(ctx, d.State)
+	if err == nil {
+		defer client.Close()
+		return client.Windows(each)
+	}
+	if !errors.Is(err, status.ErrNotRunning) {
+		return err
+	}
+	db, err := store.OpenReadOnly(filepath.Join(d.State, state.SpoolFile))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return db.EachWindow(func(i store.Item) error {
-		visit(i)
-		return nil
-	})
+	address := uplink.Address{Tenant: d.Tenant, Site: d.Site, Device: d.Name}
+	return db.EachWindow(func(i store.Item) error { return each(publisher.PackWindow(address, i)) })
 }

@@ -120,7 +120,7 @@ func TestSignersAuditSpoolAndTalliesAreReadFromTheDevice(t *testing.T) {
 	}
 	// The control: an empty state directory says so.
 	r = recordtest.Make(t, recordtest.Options{})
-	if r.Audit.Value.Seq != 0 || r.Audit.Value.Whole || r.Held.Value.Unread == "" || len(r.Acceptance.Value) != 0 {
+	if r.Audit.Value.Seq != 0 || r.Audit.Value.Whole || r.Held.Value != (transparency.Held{}) || len(r.Acceptance.Value) != 0 {
 		t.Errorf("nothing ran here: %+v %+v", r.Audit, r.Held)
 	}
 }
@@ -211,6 +211,10 @@ func TestWarningsFollowFromTheRecord(t *testing.T) {
 	rtsp := recordtest.Replace(t, recordtest.Site, "http://camera.example.org/video", "rtsp://camera.example.org/video")
 	if r := recordtest.Make(t, recordtest.Options{Site: rtsp}); !has(r, transparency.WarnDecoder, "") {
 		t.Error("no warning of a decoder without measured walls")
+	}
+	scene := recordtest.Replace(t, recordtest.Replace(t, recordtest.Site, "http://camera.example.org/video", "scene:busy"), "mqtts://broker.example.org:8883", "mqtt://127.0.0.1:1883")
+	if r := recordtest.Make(t, recordtest.Options{Site: scene}); !has(r, transparency.WarnMadeUp, "") {
+		t.Error("no warning of a street that is made up")
 	}
 	open := recordtest.Make(t, recordtest.Options{Change: func(in *transparency.Inputs) { in.Walls[0].Walls[0].Holds = false }})
 	if !has(open, transparency.WarnWalls, "") {

@@ -8,7 +8,7 @@ import (
 
 // A Warning is a limit of the counting that every register entry must carry.
 type Warning struct {
-	ID    string `json:"id"`              // weak, limit, walls, decoder, controller or ai_act
+	ID    string `json:"id"`              // weak, limit, walls, made_up, decoder, controller or ai_act
 	Class string `json:"class,omitempty"` // of a weak class
 	// Precision is the average precision of a weak class, and Network the network that has it.
 	Precision float64 `json:"precision,omitempty"`
@@ -23,6 +23,7 @@ const (
 	WarnWalls      = "walls"      // a wall that should hold does not
 	WarnController = "controller" // policy and declared.toml name different controllers
 	WarnAIAct      = "ai_act"     // the question of Annex III(2) of the EU AI Act
+	WarnMadeUp     = "made_up"    // a sensor shows no street
 	WarnDecoder    = "decoder"    // a program without measured walls may see pictures
 )
 
@@ -36,6 +37,11 @@ func collectWarnings(r *Record) (all []Warning) {
 	for _, w := range r.Walls.Value {
 		if len(w.Open) > 0 {
 			all = append(all, Warning{ID: WarnWalls, Text: fmt.Sprintf("Not all walls hold on this device: the process %s can %s.", w.Role, strings.Join(w.Open, ", "))})
+		}
+	}
+	for _, s := range r.Capture.Sensors.Value {
+		if s.Feed == feedScene || s.Feed == feedRecording {
+			all = append(all, Warning{ID: WarnMadeUp, Text: fmt.Sprintf("The camera %s shows a %s: its numbers describe no street.", s.Name, s.Feed)})
 		}
 	}
 	if names := decodedCameras(r); len(names) > 0 {
@@ -79,7 +85,7 @@ func modelWarnings(r *Record) (all []Warning) {
 				if len(m.Precision) > 0 {
 					v.Precision = m.Precision[0].Classes[w.Class]
 				}
-				v.Text += fmt.Sprintf(" (Average precision of %s: %.2f; 1 is without fault.)", m.Name, v.Precision)
+				v.Text += fmt.Sprintf(" (Average precision of the network %s: %.2f; 1 is without fault.)", m.Name, v.Precision)
 			}
 			if !slices.ContainsFunc(all, func(x Warning) bool { return x.ID == v.ID && x.Class == v.Class && (x.Class != "" || x.Text == v.Text) }) {
 				all = append(all, v)

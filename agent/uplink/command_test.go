@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"kerb/agent/retry"
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
 )
@@ -164,7 +163,7 @@ func TestADeviceWithoutATimeServerObeysItsNonceWhileItIsFresh(t *testing.T) {
 	var state struct {
 		Nonce string `json:"cmd_nonce"`
 	}
-	b := u.encodeState(u.o.Store.Stats(), u.now()).payload
+	b := newTestSession(u).encodeState(u.o.Store.Stats()).payload
 	if err := json.Unmarshal(b, &state); err != nil || sch.validate("state", b) != nil || state.Nonce == "" {
 		t.Fatalf("%s: %v", b, err)
 	}
@@ -266,14 +265,21 @@ func TestABrokerURLIsAHostAndNoPassword(t *testing.T) {
 
 func TestRetriesSpreadOverABoundThatDoubles(t *testing.T) {
 	u := testUplink(t, nil)
-	for tries, bound := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
-		var least, most time.Duration = time.Hour, 0
-		for range 2000 {
-			d := retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)
-			least, most = min(least, d), max(most, d)
-		}
-		if bound *= time.Second; most > bound+time.Millisecond || most < bound*9/10 || least > bound/10 {
-			t.Errorf("try %d: %s–%s, want 0–%s", tries, least, most, bound)
+	for least, bounds := range map[time.Duration][]time.Duration{
+		0:                {0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300},
+		30 * time.Second: {30, 60, 120, 240, 300, 300},
+		time.Hour:        {300, 300},
+	} {
+		u.o.RetryMin = least
+		for failures, bound := range bounds {
+			var least, most time.Duration = time.Hour, 0
+			for range 2000 {
+				d := u.connectDelay(failures)
+				least, most = min(least, d), max(most, d)
+			}
+			if bound *= time.Second; most > bound+time.Millisecond || most < bound*9/10 || least > bound/10 {
+				t.Errorf("after %d failures %s–%s, want 0–%s", failures, least, most, bound)
+			}
 		}
 	}
 }

@@ -67,6 +67,7 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 				out = append(out, store.Entry{
 					Epoch: "7b0c0000-0000-4000-8000-000000000000", Seq: 184467, Release: r,
 					Boot: "b1940000-0000-4000-8000-000000000000", Synced: n%2 == 0,
+					Part: []uint32{0, 0, 2, 9}[n%4], Relabelled: n%8 == 0,
 				})
 			}
 		}
@@ -101,6 +102,11 @@ func TestTheSchemaRefusesAGapWithCountsAndAWindowWithout(t *testing.T) {
 	}
 }
 
+// newTestSession returns a session without a connection.
+func newTestSession(u *Uplink) *session {
+	return &session{u: u, proof: newProof(u), connectedAt: u.now(), scheduler: newScheduler(u, u.o.Store.Stats(), time.Now())}
+}
+
 func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	sch := loadSchemas(t)
 	u := testUplink(t, nil)
@@ -120,21 +126,35 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	st := u.o.Store.Stats()
 	failed := st
 	failed.Fault = syscall.ENOSPC
-	if b := u.encodeState(failed, time.Now()).payload; sch.validate("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
+	x := newTestSession(u)
+	if b := x.encodeState(failed).payload; sch.validate("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
 		t.Errorf("%s\n%v", b, sch.validate("state", b))
 	}
-	for name, b := range map[string][]byte{
-		"meta": u.encodeMeta().payload, "state": u.encodeState(st, time.Now()).payload, "event": u.encodeEvent(u.o.Store.PendingNotes()[0]).payload,
+	plain := x.encodeState(st).payload
+	x.proof.onDenied(&deniedError{u.base + "count/north", whyNotGivenBack}, time.Now())
+	u.twins.seen["other"] = &sighting{twin: true, at: time.Now(), epoch: st.Epoch}
+	full := x.encodeState(st).payload
+	if !bytes.Contains(full, []byte(`"denied":["count/north"],"twin":{"epoch":"`)) {
+		t.Errorf("%s", full)
+	}
+	for _, c := range []struct {
+		name string
+		b    []byte
+	}{
+		{"meta", u.encodeMeta().payload},
+		{"state", plain},
+		{"state", full},
+		{"state", x.encodeGoodbye()},
+		{"event", u.encodeEvent(u.o.Store.PendingNotes()[0]).payload},
+		{"proof", u.encodeProof(u.base+"count/north", x.nextSerial()).payload},
+		{"state", u.encodeLastWill(1)},
 	} {
-		if err := sch.validate(name, b); err != nil {
-			t.Errorf("%s\n%v", b, err)
+		if err := sch.validate(c.name, c.b); err != nil {
+			t.Errorf("%s\n%v", c.b, err)
 		}
 	}
-	if err := sch.validate("state", u.encodeLastWill()); err != nil {
-		t.Errorf("Last Will: %v", err)
-	}
 	var will map[string]any
-	if err := json.Unmarshal(u.encodeLastWill(), &will); err != nil || len(will) != 5 || will["online"] != false {
+	if err := json.Unmarshal(u.encodeLastWill(1), &will); err != nil || len(will) != 7 || will["online"] != false || will["why"] != "lost" {
 		t.Errorf("Last Will %v, %v", will, err)
 	}
 }

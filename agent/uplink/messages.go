@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"kerb/agent/store"
@@ -17,13 +18,15 @@ const (
 )
 
 // stateJSON is the state message, schema kerb.state/1. The Last Will is the same
-// with Online false and all optional members left out.
+// with Online false, and has Serial and Why beside the required members alone.
 type stateJSON struct {
 	Schema  string         `json:"schema"`
 	Tenant  string         `json:"tenant"`
 	Site    string         `json:"site"`
 	Device  string         `json:"device"`
 	Online  bool           `json:"online"`
+	Why     string         `json:"why,omitempty"`    // where Online is false: whyStopped or whyLost
+	Serial  string         `json:"serial,omitempty"` // see serial
 	At      *time.Time     `json:"at,omitempty"`
 	Since   *time.Time     `json:"since,omitempty"` // start of the connection
 	Backlog *backlogJSON   `json:"backlog,omitempty"`
@@ -32,7 +35,20 @@ type stateJSON struct {
 	CmdKey  string         `json:"cmd_nonce,omitempty"` // for the next command; absent where none is allowed
 	Store   *spoolJSON     `json:"store,omitempty"`
 	Disk    *diskJSON      `json:"disk,omitempty"`
+	Denied  []string       `json:"denied,omitempty"` // topics, below the device's, that the broker does not pass on
+	Twin    *twinJSON      `json:"twin,omitempty"`
 	Agent   map[string]any `json:"agent,omitempty"`
+}
+
+// The reasons of a state with Online false.
+const (
+	whyStopped = "stopped" // kerb ended in order
+	whyLost    = "lost"    // the Last Will: the connection ended without DISCONNECT
+)
+
+// twinJSON tells that another process publishes as this device.
+type twinJSON struct {
+	Epoch string `json:"epoch,omitempty"` // of its spool, where it told
 }
 
 // backlogJSON counts the windows that are not acknowledged.
@@ -64,26 +80,40 @@ type stateTriggers struct {
 	synced  bool
 	fault   string
 	evicted uint64
+	agent   string // of Opts.AgentTriggers
+	denied  string
+	twin    string
 }
 
 // readTriggers reads the triggers of the state message.
-func (u *Uplink) readTriggers(st store.Stats) stateTriggers {
-	v := stateTriggers{synced: u.o.Clock().Synced, evicted: st.Evicted}
+func (s *session) readTriggers(st store.Stats) stateTriggers {
+	u := s.u
+	v := stateTriggers{synced: u.o.Clock().Synced, evicted: st.Evicted, denied: strings.Join(s.proof.denied(), " ")}
 	if st.Fault != nil {
 		v.fault = st.Fault.Error()
+	}
+	if u.o.AgentTriggers != nil {
+		v.agent = u.o.AgentTriggers()
+	}
+	if t := s.presentTwin(); t != nil {
+		v.twin = "epoch " + t.Epoch
 	}
 	return v
 }
 
-// encodeState returns the state message, retained. since is the start of the
-// connection; times are rounded down to milliseconds.
-func (u *Uplink) encodeState(st store.Stats, since time.Time) message {
-	now, clock := u.now().UTC().Truncate(time.Millisecond), u.o.Clock()
-	since = since.UTC().Truncate(time.Millisecond)
+// encodeState returns the state message, retained; times are rounded down to
+// milliseconds.
+func (s *session) encodeState(st store.Stats) message {
+	u := s.u
+	now, since, clock := u.now().UTC().Truncate(time.Millisecond), s.connectedAt.UTC().Truncate(time.Millisecond), u.o.Clock()
 	m := stateJSON{
-		Schema: schemaState, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device, Online: true, At: &now, Since: &since,
+		Schema: schemaState, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device, Online: true, Serial: s.nextSerial(), At: &now, Since: &since,
 		Backlog: &backlogJSON{Windows: st.Pending, Memory: st.InMemory}, Evicted: &st.Evicted, Clock: &clock,
 		Store: &spoolJSON{Health: "ok", Epoch: st.Epoch, Used: st.Used, Limit: st.Limit, Pages: int64(st.PagesPerDay)},
+		Twin:  s.presentTwin(),
+	}
+	for _, t := range s.proof.denied() {
+		m.Denied = append(m.Denied, strings.TrimPrefix(t, u.base))
 	}
 	if st.Fault != nil {
 		m.Store.Health, m.Store.Why = "memory", st.Fault.Error()
@@ -101,9 +131,24 @@ func (u *Uplink) encodeState(st store.Stats, since time.Time) message {
 }
 
 // encodeLastWill returns the payload that the broker publishes as the state when
-// the connection ends without DISCONNECT (MQTT Last Will).
-func (u *Uplink) encodeLastWill() []byte {
-	return mustMarshal(stateJSON{Schema: schemaState, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device})
+// the connection of that number ends without DISCONNECT (MQTT Last Will). It has no
+// time: it is made when the connection begins.
+func (u *Uplink) encodeLastWill(connection uint64) []byte {
+	m := u.offlineState(whyLost)
+	m.Serial = serial(u.twins.own, connection, 0)
+	return mustMarshal(m)
+}
+
+// offlineState returns the members that every state with Online false has.
+func (u *Uplink) offlineState(why string) stateJSON {
+	return stateJSON{Schema: schemaState, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device, Why: why}
+}
+
+// encodeGoodbye returns the state that the device publishes itself when it stops.
+func (s *session) encodeGoodbye() []byte {
+	now, m := s.u.now().UTC().Truncate(time.Millisecond), s.u.offlineState(whyStopped)
+	m.Serial, m.At = s.nextSerial(), &now
+	return mustMarshal(m)
 }
 
 // eventJSON is an event message, schema kerb.event/1.

@@ -152,5 +152,10 @@ func Events() []Event {
 				{"drifted", flag, "it begins; false: it is over", false},
 			},
 		},
+		{
+			"twin", "Another process publishes under the topics of this device: a cloned card, or one site.toml on two machines. Both sides send it, once for each run of the other.",
+			"Windows of the two must not be added up: they differ in epoch. Find the second device and give it a name of its own.",
+			[]Member{{"epoch", uuid, "of the other one's spool, where it told", true}},
+		},
 	}
 }

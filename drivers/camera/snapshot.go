@@ -22,8 +22,8 @@ import (
 var ErrUnchanged = errors.New("camera shows the same picture as before")
 
 // Snapshot polls a network camera: its address returns one JPEG, or one short MP4
-// clip, that changes every few minutes. A clip is delivered as one picture a
-// second.
+// clip of H.264, that changes every few minutes. A clip is delivered as one picture
+// a second.
 type Snapshot struct {
 	address *url.URL
 	name    string // the address without user, password and query
@@ -41,7 +41,7 @@ type Snapshot struct {
 	unchanged  bool      // the request of OpenSnapshot brought no new picture
 	format     format
 	dec        luma.Decoder
-	clip       *clipDecoder // nil: the body is a picture
+	clip       *clipPlayer // nil: the body is a picture
 	w, h       int
 	frame      int
 	err        error
@@ -50,16 +50,13 @@ type Snapshot struct {
 	mu         sync.Mutex // held by a read, because Close frees the memory
 }
 
-// SnapshotOpts says how to poll a camera. Connect is the time limit of one request,
-// Stall that of a clip's decoder. Newest and the interval of Live are not used.
+// SnapshotOpts says how to poll a camera. Connect is the time limit of one request.
+// Nothing else of Live is used.
 type SnapshotOpts struct {
 	HTTPOpts
 	// PollEvery is the usual time between two requests, MinPollEvery to MaxPollEvery; a
 	// value outside is set to the nearer bound.
 	PollEvery time.Duration
-	// OpenClipDecoder starts a program that decodes an MP4 file, written to in, to YUV4MPEG2
-	// with one picture a second, read from out. nil: clips are refused.
-	OpenClipDecoder func(ctx context.Context) (in io.WriteCloser, out io.ReadCloser, err error)
 }
 
 // OpenSnapshot waits until a request is due and sends it; ctx ends both, and
@@ -104,7 +101,7 @@ func (s *Snapshot) waitAndPoll(ctx context.Context) error {
 	s.begun = time.Now()
 	err := s.fetchBody(ctx)
 	if err == nil {
-		err = s.openBody(ctx)
+		err = s.openBody()
 	}
 	switch {
 	case err == nil: // whether the picture can be decoded is not yet known
@@ -204,7 +201,7 @@ func (s *Snapshot) growBody(declared int) error {
 
 // openBody tells a JPEG from an MP4 clip by the first bytes, and prepares to
 // deliver it. Its size must be that of the pictures before.
-func (s *Snapshot) openBody(ctx context.Context) (err error) {
+func (s *Snapshot) openBody() (err error) {
 	w, h := 0, 0
 	switch came := s.buf[:s.length]; {
 	case bytes.HasPrefix(came, jpegStart):
@@ -213,8 +210,8 @@ func (s *Snapshot) openBody(ctx context.Context) (err error) {
 			s.format, w, h = f, f.w, f.h
 		}
 	case isMP4(came):
-		if s.clip, err = s.startClip(ctx); err == nil {
-			w, h = s.clip.out.Size()
+		if s.clip, err = s.startClip(); err == nil {
+			w, h = s.clip.video.Size()
 		}
 	default:
 		err = errors.New("camera sends neither a JPEG picture nor an MP4 clip")
@@ -305,10 +302,10 @@ func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, er
 	return at, nil
 }
 
-// wipeBody ends the clip's decoder and overwrites the body.
+// wipeBody frees the clip's decoder and overwrites the body.
 func (s *Snapshot) wipeBody() {
 	if s.clip != nil {
-		s.clip.stopDecoder()
+		s.clip.stop()
 		s.clip = nil
 	}
 	clear(s.buf[:s.length])

@@ -1,6 +1,7 @@
 package camera
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -362,10 +363,10 @@ func TestPicturesThatAreNone(t *testing.T) {
 			w.Header().Set("Content-Length", "4000")
 			_, _ = w.Write(torn)
 		},
-		"picture 0":         func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(torn) },
-		"is too large":      func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bomb(t)) },
-		"needs a decoder":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "\x00\x00\x00\x08ftyp") },
-		"no picture in 10s": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"picture 0":                    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(torn) },
+		"is too large":                 func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bomb(t)) },
+		"an MP4 file without an index": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "\x00\x00\x00\x08ftyp") },
+		"no picture in 10s":            func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"redirects to another": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://elsewhere/", http.StatusFound)
 		},
@@ -447,22 +448,6 @@ func recorded(tb testing.TB, words ...string) []byte {
 	return b
 }
 
-// decoded is ffmpeg as a decoder of clips.
-func decoded(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
-	cmd := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-loglevel", "error", "-i", "pipe:0",
-		"-vf", "fps=1,format=gray", "-strict", "-1", "-f", "yuv4mpegpipe", "-")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	return in, out, cmd.Start()
-}
-
 func TestAClipIsSeenOncePerSecond(t *testing.T) {
 	for name, words := range map[string][]string{"index last": nil, "index first": {"-movflags", "faststart"}, "in fragments": {"-movflags", "frag_keyframe+empty_moov"}} {
 		t.Run(name, func(t *testing.T) {
@@ -470,7 +455,6 @@ func TestAClipIsSeenOncePerSecond(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(file) }))
 			defer server.Close()
 			o := every(time.Minute)
-			o.OpenClipDecoder = func(context.Context) (io.WriteCloser, io.ReadCloser, error) { return decoded(t.Context()) }
 			c, err := OpenSnapshot(t.Context(), server.URL, small, o, new(PollState))
 			if err != nil {
 				t.Fatal(err)
@@ -502,16 +486,18 @@ func FuzzMP4(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x08ftyp\x00\x00\x00\x0cmdatabcd\x00\x00\x00\x38moov\x00\x00\x00\x30trak\x00\x00\x00\x28mdia\x00\x00\x00\x20minf\x00\x00\x00\x18stbl\x00\x00\x00\x10stco\x00\x00\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte("\x00\x00\x00\x08ftyp\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00moov"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		parts, err := moveIndexFirst(slices.Clone(file))
+		m, err := newMP4Reader(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			return
 		}
-		n := 0
-		for _, p := range parts {
-			n += len(p)
-		}
-		if n != len(file) {
-			t.Errorf("%d bytes of %d", n, len(file))
+		for range 1000 {
+			s, err := m.next()
+			if err != nil {
+				return
+			}
+			if s.at < 0 || s.size < 0 || s.at+s.size > int64(len(file)) {
+				t.Fatalf("a sample of %d bytes at %d in %d", s.size, s.at, len(file))
+			}
 		}
 	})
 }

@@ -63,7 +63,7 @@ func (s speaker) keeping() string { return fmt.Sprintf(s.kept, s.span(s.rec.Rete
 
 // hoursOpen are the hours of counting.
 func (s speaker) hoursOpen() string {
-	return strings.Join(s.rec.Capture.Hours.Value, ", ") + " (" + s.rec.Capture.TimeZone.Value + ")"
+	return s.hoursOf(s.rec.Capture.Hours.Value, s.rec.Capture.TimeZone.Value)
 }
 
 // oftenMissed names the weak classes, "" without any.
@@ -78,7 +78,7 @@ func (s speaker) oftenMissed() string {
 // protects says how much one number can tell about one person.
 func (s speaker) protects() string {
 	if s.rec.Clearing.Method.Value == "noise" {
-		return fmt.Sprintf(s.belief, int(math.Ceil(100*s.rec.Clearing.Belief.Value-1e-9)))
+		return fmt.Sprintf(s.belief, int(math.Round(100*s.rec.Clearing.Belief.Value)))
 	}
 	return s.noBelief
 }

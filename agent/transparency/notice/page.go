@@ -42,6 +42,7 @@ func WritePage(w io.Writer, r *transparency.Record, l Language, windows []json.R
 			{s.who, s.answer("controller.name")}, {s.contact, s.answer("controller.contact")}, {s.why, s.answer("notice.why")}, {s.basis, s.answer("law.basis")},
 		},
 		Object: s.answer("notice.objection"), Audit: r.Audit.Value,
+		Version: fmt.Sprintf(s.page.version, r.Policy.Version.Value), Entry: fmt.Sprintf(s.page.entry, r.Audit.Value.Seq),
 	}
 	missing := missingAnswers(r, "page", "controller.name", "controller.contact", "notice.why", "law.basis", "notice.objection", "notice.url")
 	return missing, t.Execute(w, v)
@@ -54,7 +55,7 @@ type pageValues struct {
 	W                                                                                                *words
 	P                                                                                                *pageWords
 	Anchor, Head, Title, Place, Sensing, Never, Cleared, Keeping, Hours, Weak, Protects, Held, Since string
-	Signed, Made, Object                                                                             string
+	Signed, Made, Object, Version, Entry                                                             string
 	Walls                                                                                            []wallRow
 	Errors                                                                                           []errorTable
 	Windows                                                                                          []windowRow

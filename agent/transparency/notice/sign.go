@@ -30,6 +30,7 @@ const (
 	margin      = 9.0
 	textWidth   = sheetWidth - 2*margin
 	headSize    = 8.0
+	largest     = 5.4 // of the body, where there is room
 	bodySize    = 4.1
 	smallSize   = 3.2
 	leading     = 1.28 // distance of lines, of the size
@@ -64,12 +65,14 @@ func WriteSign(w io.Writer, r *transparency.Record, l Language, p Paper) ([]regi
 		return nil, err
 	}
 	width, height := p.sizes()
+	head := escape(speaker{wordsOf(l), r}.headline()) // for screen readers
 	_, err = fmt.Fprintf(w, `<!DOCTYPE html>
 <html lang="%s"><head><meta charset="utf-8"><title>%s</title>
-<style>@page { size: %s %s; margin: 0 } html, body { margin: 0; background: #fff } svg { display: block }</style></head>
-<body><main>
+<style>@page { size: %s %s; margin: 0 } html, body { margin: 0; background: #fff } svg { display: block }
+h1 { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%%) } @media print { h1 { display: none } }</style></head>
+<body><main><h1>%s</h1>
 %s</main></body></html>
-`, l, escape(speaker{wordsOf(l), r}.headline()), width, height, svg)
+`, l, head, width, height, head, svg)
 	return missing, err
 }
 
@@ -136,10 +139,10 @@ func cut(text string, n int) string {
 
 // body writes the paragraphs and the boxes from top on, in the largest letters that fit.
 func (d *drawing) body(s speaker, top float64) {
-	for size := bodySize; ; size -= 0.1 {
+	for size := largest; ; size -= 0.1 {
 		trial := drawing{}
 		end := trial.paragraphs(s, top, size)
-		end = trial.boxes(s.iconWords(), end+2)
+		end = trial.boxes(s.iconWords(), end+size)
 		if end <= bodyEnd || size <= smallSize {
 			d.b.WriteString(trial.b.String())
 			return
@@ -156,7 +159,8 @@ func (d *drawing) paragraphs(s speaker, y, size float64) float64 {
 			text = p.label + ": " + text
 		}
 		y += step * 0.45
-		for i, line := range wrapText(text, size, textWidth, p.label != "") {
+		bolder := textLength(p.label, size, true) - textLength(p.label, size, false)
+		for i, line := range wrapText(text, size, textWidth-bolder, false) {
 			y += step
 			if i == 0 && p.label != "" {
 				d.labelled(margin, y, size, p.label+":", strings.TrimPrefix(line, p.label+":"))
@@ -198,11 +202,11 @@ func (d *drawing) foot(s speaker) error {
 		width -= codeSide + 4
 	}
 	d.rect(margin, top-2, textWidth, 0.4, "#00515a", 0)
-	y := top + 5
+	y := top
 	write := func(text string, size float64, bold bool) {
 		for _, line := range wrapText(text, size, width, bold) {
-			d.text(margin, y, size, "#1a1a1a", bold, line)
 			y += size * leading
+			d.text(margin, y, size, "#1a1a1a", bold, line)
 		}
 	}
 	write(s.scan, bodySize, true)
@@ -211,7 +215,7 @@ func (d *drawing) foot(s speaker) error {
 		shown = s.missing
 	}
 	write(shown, smallSize, false)
-	y += 3
+	y += bodySize
 	write(s.code, bodySize, true)
 	write(s.rec.Device.Code.Value, headSize*0.9, true)
 	return nil

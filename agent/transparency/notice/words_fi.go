@@ -3,13 +3,14 @@ package notice
 // finnish returns the Finnish words.
 func finnish() *words {
 	return &words{
-		and:         "ja",
-		classes:     [...]string{"ihmisiä", "polkupyöriä", "ajoneuvoja", "moottoripyöriä", "henkilöautoja", "raskaita ajoneuvoja"},
-		names:       [...]string{"ihmiset", "polkupyörät", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
-		units:       [4][2]string{{"sekunti", "sekuntia"}, {"minuutti", "minuuttia"}, {"tunti", "tuntia"}, {"päivä", "päivää"}},
-		everyOne:    [4]string{"joka sekunti", "joka minuutti", "joka tunti", "joka päivä"},
-		everyMany:   "%d %s välein",
-		everyUnits:  [4]string{"sekunnin", "minuutin", "tunnin", "päivän"},
+		and:        "ja",
+		classes:    [...]string{"ihmisiä", "polkupyöriä", "ajoneuvoja", "moottoripyöriä", "henkilöautoja", "raskaita ajoneuvoja"},
+		names:      [...]string{"ihmiset", "polkupyörät", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
+		units:      [4][2]string{{"sekunti", "sekuntia"}, {"minuutti", "minuuttia"}, {"tunti", "tuntia"}, {"päivä", "päivää"}},
+		everyOne:   [4]string{"joka sekunti", "joka minuutti", "joka tunti", "joka päivä"},
+		everyMany:  "%d %s välein",
+		everyUnits: [4]string{"sekunnin", "minuutin", "tunnin", "päivän"},
+		days:       [7]string{"ma", "ti", "ke", "to", "pe", "la", "su"}, always: "joka päivä ympäri vuorokauden",
 		heading:     "Täällä lasketaan %s",
 		camera:      "Kamera ja pieni tietokone laskevat ohikulkijoiden määrän.",
 		loops:       "Tiessä olevat silmukat laskevat ajoneuvojen määrän.",
@@ -46,6 +47,7 @@ func finnish() *words {
 			errors: "Kuinka hyvin kohteet löytyvät (keskimääräinen tarkkuus; 1 on virheetön)", condition: "Olosuhde",
 			windows: "Viime vuorokauden luvut sellaisina kuin kaikki ne saavat", stream: "Linja", from: "Alkaen", to: "Päättyen", numbers: "Luvut",
 			noWindows: "Tälle sivulle ei annettu viime vuorokauden lukuja.", gap: "ei laskettu", belowWord: "alle %d",
+			version: "versio %d", entry: "merkintä %d",
 			policy: "Säännöt", audit: "Tarkastusloki", build: "Ohjelma", made: "Tämä sivu on tehty %s.", place: "Paikka", signed: "allekirjoittanut avain %s", unsigned: "ei allekirjoitettu",
 		},
 	}

@@ -3,13 +3,14 @@ package notice
 // dutch returns the Dutch words.
 func dutch() *words {
 	return &words{
-		and:         "en",
-		classes:     [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
-		names:       [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
-		units:       [4][2]string{{"seconde", "seconden"}, {"minuut", "minuten"}, {"uur", "uur"}, {"dag", "dagen"}},
-		everyOne:    [4]string{"elke seconde", "elke minuut", "elk uur", "elke dag"},
-		everyMany:   "elke %d %s",
-		everyUnits:  [4]string{"seconden", "minuten", "uur", "dagen"},
+		and:        "en",
+		classes:    [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
+		names:      [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
+		units:      [4][2]string{{"seconde", "seconden"}, {"minuut", "minuten"}, {"uur", "uur"}, {"dag", "dagen"}},
+		everyOne:   [4]string{"elke seconde", "elke minuut", "elk uur", "elke dag"},
+		everyMany:  "elke %d %s",
+		everyUnits: [4]string{"seconden", "minuten", "uur", "dagen"},
+		days:       [7]string{"ma", "di", "wo", "do", "vr", "za", "zo"}, always: "elke dag, dag en nacht",
 		heading:     "Wij tellen hier %s",
 		camera:      "Een camera met een kleine computer telt hoeveel er voorbijkomen.",
 		loops:       "Lussen in het wegdek tellen hoeveel voertuigen er voorbijkomen.",
@@ -46,6 +47,7 @@ func dutch() *words {
 			errors: "Hoe goed objecten worden gevonden (gemiddelde precisie; 1 is foutloos)", condition: "Omstandigheid",
 			windows: "Aantallen van de laatste dag, zoals iedereen ze krijgt", stream: "Lijn", from: "Van", to: "Tot", numbers: "Aantallen",
 			noWindows: "Bij deze pagina zijn geen aantallen van de laatste dag gegeven.", gap: "niet geteld", belowWord: "onder %d",
+			version: "versie %d", entry: "regel %d",
 			policy: "Regels", audit: "Controlelogboek", build: "Programma", made: "Deze pagina is gemaakt op %s.", place: "Plaats", signed: "ondertekend met sleutel %s", unsigned: "niet ondertekend",
 		},
 	}

@@ -18,14 +18,13 @@ import (
 	"strings"
 	"time"
 
+	"kerb/agent/config"
 	"kerb/agent/policy"
 	"kerb/agent/proof"
-	"kerb/agent/state"
 	"kerb/agent/terminal"
 	"kerb/agent/transparency"
 	"kerb/agent/transparency/notice"
 	"kerb/agent/transparency/register"
-	"kerb/agent/uplink"
 )
 
 // Flags are the flags of kerb record that do not describe the device, as flags of kong.
@@ -46,7 +45,7 @@ type Flags struct {
 	Out      string   `help:"Where -merge writes." default:"." placeholder:"DIR" type:"path"`
 	Records  []string `arg:"" optional:"" name:"RECORD" help:"With -diff, the old record and the new one."`
 
-	spool string // of the device that Collect has seen
+	device config.Device // that Collect has seen
 }
 
 // Collect makes the record of a device with the answers and the proof that the flags name.
@@ -63,7 +62,7 @@ func (f *Flags) Collect(in transparency.Inputs) (*transparency.Record, error) {
 			return nil, fmt.Errorf("read the proof: %w", err)
 		}
 	}
-	f.spool = filepath.Join(in.Site.Device.State, state.SpoolFile)
+	f.device = in.Site.Device
 	return transparency.Collect(in)
 }
 
@@ -213,7 +212,7 @@ func (f *Flags) page(t terminal.Terminal, r *transparency.Record) error {
 	case f.Windows != "":
 		windows, err = readMessages(f.Windows)
 	case f.From == "":
-		if windows, err = transparency.ReadWindows(f.spool, uplink.Address{Tenant: r.Device.Tenant.Value, Site: r.Device.Site.Value, Device: r.Device.Name.Value}, r.At.Add(-day)); err != nil {
+		if windows, err = transparency.ReadWindows(f.device, r.At.Add(-day)); err != nil {
 			fmt.Fprintf(t.Err, "kerb: the page has no windows: %v\n", err)
 			err = nil
 		}

@@ -146,6 +146,8 @@ func dutchWarnings(r *transparency.Record) (texts []string) {
 			}
 		case transparency.WarnWalls:
 			texts = append(texts, "Let op: op dit apparaat houdt niet elke afscherming tussen de processen stand. "+w.Text)
+		case transparency.WarnMadeUp:
+			texts = append(texts, "Let op: dit is geen straat maar een proef. "+w.Text)
 		case transparency.WarnDecoder:
 			texts = append(texts, "Let op: als een camera H.264 of H.265 stuurt, decodeert het programma ffmpeg de beelden in het geheugen; daarvan is de afscherming niet gemeten.")
 		case transparency.WarnController:

@@ -244,6 +244,7 @@ func (d *Decoder) Flush() error {
 func (d *Decoder) outputAll() {
 	for d.outputFirst() {
 	}
+	d.lastOutput = minPOC
 }
 
 // outputFirst queues the first waiting picture: bumping, C.4.5.3.
@@ -258,6 +259,7 @@ func (d *Decoder) outputFirst() bool {
 		return false
 	}
 	first.waiting = false
+	d.lastOutput = first.poc
 	d.enqueue(first)
 	return true
 }
@@ -274,6 +276,16 @@ func (d *Decoder) enqueue(f *frame) {
 func (d *Decoder) storeFrame(f *frame) {
 	f.waiting = !f.refused
 	most, reorder := d.sps.dpbFrames(), d.sps.reorderFrames()
+	if d.skip == SkipNonKey {
+		reorder = 0
+	}
+	if d.lowDelay && d.sps.reorder < 0 {
+		if f.waiting && f.poc < d.lastOutput {
+			f.waiting = false
+			d.delay++
+		}
+		reorder = min(reorder, d.delay)
+	}
 	for {
 		kept, waiting := 0, 0
 		for i := range d.frames {

@@ -136,6 +136,9 @@ type Decoder struct {
 	lent       *frame
 	nextID     uint32
 	withheld   uint64
+	lowDelay   bool
+	delay      int   // pictures of reordering seen, with lowDelay
+	lastOutput int32 // order count of the picture output last
 	references referenceLists
 	slice      sliceDecoder
 }
@@ -168,6 +171,12 @@ func New(o Opts) *Decoder {
 // SetSkip chooses the pictures that are left out from the next one on. After
 // SkipNonKey, decoding goes on at the next key picture.
 func (d *Decoder) SetSkip(s Skip) { d.skip = s }
+
+// SetLowDelay delivers a picture as soon as no picture is known to precede it,
+// where the stream does not say how far it reorders: at once, until one comes late.
+// Late ones are not delivered. Otherwise such a stream is delayed by as many
+// pictures as its level allows.
+func (d *Decoder) SetLowDelay() { d.lowDelay = true }
 
 // Withheld returns how many pictures were left out because they depend on a
 // damaged or missing one.
