@@ -16,7 +16,6 @@ import (
 	"kerb/agent/replay"
 	"kerb/agent/source"
 	"kerb/agent/terminal"
-	"kerb/agent/uplink"
 	"kerb/drivers/camera/scene"
 )
 
@@ -106,7 +105,9 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 	}
 	d.printSummary(t, a, street, p)
 	if d.Broker != "" {
-		d.clearRetained(context.WithoutCancel(ctx), t, site)
+		if err := publisher.ClearRetained(context.WithoutCancel(ctx), site); err != nil {
+			return err
+		}
 	}
 	switch {
 	case p.WindowCount() == 0:
@@ -115,15 +116,6 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 		return fmt.Errorf("%s gave no picture", d.describeSource())
 	}
 	return nil
-}
-
-// clearRetained removes what the demonstration left at a broker that lives on.
-func (d *demoCmd) clearRetained(ctx context.Context, t terminal.Terminal, site *config.Site) {
-	ctx, cancel := context.WithTimeout(ctx, clearTimeout)
-	defer cancel()
-	if err := uplink.ClearRetained(ctx, publisher.ConnectionOpts(site, nil)); err != nil {
-		fmt.Fprintf(t.Err, "kerb: state and meta of the demonstration stay at the broker: %v\n", err)
-	}
 }
 
 // printSummary prints the counts, for the street also the number of true crossings,

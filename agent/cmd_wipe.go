@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"kerb/agent/admission"
 	"kerb/agent/audit"
@@ -18,7 +17,6 @@ import (
 	"kerb/agent/publisher"
 	"kerb/agent/state"
 	"kerb/agent/terminal"
-	"kerb/agent/uplink"
 	"kerb/agent/wipe"
 )
 
@@ -83,27 +81,17 @@ func (w *wipeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	return w.writeAndDestroyAudit(t, site, log, c)
 }
 
-// clearTimeout is the time to reach the broker. Chosen by hand.
-const clearTimeout = 20 * time.Second
-
 // clearRetained clears the retained messages of the device, and returns what the
 // certificate says of it. A broker that cannot be reached does not stop the wipe.
 func (w *wipeCmd) clearRetained(ctx context.Context, t terminal.Terminal, site *config.Site) string {
 	if w.KeepRetained {
 		return "kept at the broker"
 	}
-	ctx, cancel := context.WithTimeout(ctx, clearTimeout)
-	defer cancel()
-	o := publisher.ConnectionOpts(site, nil)
-	err := uplink.ClearRetained(ctx, o)
-	if err == nil {
-		return "cleared at the broker"
+	if err := publisher.ClearRetained(ctx, site); err != nil {
+		fmt.Fprintf(t.Err, "kerb: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nkerb: "))
+		return "NOT cleared at the broker: see firmware-notes/decommission.md"
 	}
-	fmt.Fprintf(t.Err, "kerb: the broker still retains messages of this device: %v\n", err)
-	for _, topic := range uplink.RetainedTopics(uplink.Address{Tenant: o.Tenant, Site: o.Site, Device: o.Device}) {
-		fmt.Fprintf(t.Err, "kerb: hint: mosquitto_pub -r -n -t %s\n", topic)
-	}
-	return "NOT cleared at the broker: " + err.Error()
+	return "cleared at the broker"
 }
 
 // writeAndDestroyAudit logs the wipe, writes the certificate, and only then destroys

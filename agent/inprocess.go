@@ -111,6 +111,7 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 	err := a.windows.Run(ctx)
 	stop() // where the windows ended with an error
 	sensors.Wait()
+	a.store.ReleaseHeld()
 	a.uplink.SendNow()
 	a.drainSpool(ipc.DrainTimeout)
 	stopUplink()
@@ -148,6 +149,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 	a := w.newClearer()
 	a.StartMono = start.Mono
 	return clock.RunWindows(ctx, w.clock, start, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
+		a.RelabelHeld(w.clock.ReadAll())
 		if err := a.FillDownGaps(w.clock.ReadAll()); err != nil {
 			return err
 		}

@@ -161,6 +161,9 @@ func Parse(name string, data []byte) (*Site, error) {
 	if sheet.Malformed() {
 		return nil, sheet.Err()
 	}
+	if !sheet.HasKey("device") && (sheet.HasKey("clear") || sheet.HasKey("purpose")) {
+		return nil, mistake.List{{File: name, Want: "is a policy, not a site file", Hint: "are the two files swapped?"}}
+	}
 	dir := filepath.Dir(name)
 	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, modelDirs: modelDirs(dir, f.Device.State)}
 	if f.Version < 0 {
@@ -275,6 +278,6 @@ func LoadDevice(path string) (Device, error) {
 	if err != nil {
 		return Device{State: DefaultState}, fmt.Errorf("read the site file: %w", err)
 	}
-	f, _ := decodeToSyntaxError(path, data)
-	return siteFile{Device: f.Device}.toSite(path, nil).Device, nil
+	f, sheet := decodeToSyntaxError(path, data)
+	return siteFile{Device: f.Device}.toSite(path, sheet).Device, nil
 }

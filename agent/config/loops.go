@@ -133,7 +133,7 @@ func (c checker) checkLoops(l loopsFile) {
 	if len(l.Lanes) == 0 {
 		c.Reject("loop.lane", "is missing: nothing is counted over these loops", "add a [[loop.lane]]")
 	}
-	names := map[string]bool{}
+	names, pins := map[string]bool{}, map[string]string{}
 	for i, n := range l.Lines {
 		key := fmt.Sprintf("loop.line[%d]", i)
 		c.checkLoopName(key+".name", n.Name)
@@ -141,6 +141,10 @@ func (c checker) checkLoops(l loopsFile) {
 			c.Reject(key+".name", "must be unique", "another line has it")
 		}
 		names[n.Name] = true
+		if at := pins[n.Chip+"/"+n.GPIO]; at != "" && n.GPIO != "" {
+			c.Reject(key+".gpio", "must be another line than "+at+".gpio", "one contact is one line")
+		}
+		pins[n.Chip+"/"+n.GPIO] = key
 		if n.GPIO == "" && l.Source != "street" {
 			c.Reject(key+".gpio", "is missing", `the line's name in the kernel, such as "GPIO17"`)
 		}

@@ -158,6 +158,7 @@ const (
 var (
 	errSourceScheme = errors.New("must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME")
 	errSourceURL    = errors.New("must be a URL with a host")
+	errBareIPv6     = errors.New("must have an IPv6 address in brackets")
 )
 
 // ParseSource parses the key source; its form decides the kind. The text of an
@@ -197,7 +198,10 @@ func usualPort(scheme string) string {
 
 // parseAddress parses a URL with a host.
 func parseAddress(text string) (Address, error) {
-	u, err := url.Parse(text)
+	u, err := url.Parse(strings.TrimSpace(text)) // blanks at the ends are told elsewhere
+	if hasBareIPv6(text) {
+		return Address{}, errBareIPv6
+	}
 	if err != nil || u.Hostname() == "" || !isPort(u.Port()) {
 		return Address{}, errSourceURL
 	}

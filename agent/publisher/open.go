@@ -22,7 +22,7 @@ import (
 func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool, more ...store.Option) (*store.Store, error) {
 	boot := clock.BootID()
 	return store.Open(filepath.Join(dir, state.SpoolFile), append(more, store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
-		store.StampWith(func() (string, bool) { return boot, synced.Load() }),
+		store.HoldUnsynced(), store.StampWith(func() (string, bool) { return boot, synced.Load() }),
 		store.WallClock(func() time.Time {
 			if r := clk.ReadAll(); r.Synced {
 				return r.Wall

@@ -85,6 +85,7 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 	err := p.readRecords(os.Stdin)
 	switch {
 	case errors.Is(err, errFinished):
+		p.Store.ReleaseHeld()
 		up.SendNow()
 		for end := time.Now().Add(ipc.DrainTimeout); time.Now().Before(end) && p.Store.Stats().Pending > 0; {
 			time.Sleep(drainInterval)
@@ -104,6 +105,7 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
 	failing := false // the log was told so
 	for ctx.Err() == nil {
+		p.RelabelHeld(p.clock.ReadAll())
 		fault := p.Store.Fault()
 		if failing != (fault != nil) {
 			failing = fault != nil

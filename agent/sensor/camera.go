@@ -172,6 +172,7 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	s.log.Info("camera open", "width", w, "height", h, "detector", d.Kind, "network", d.Name)
 	for {
 		s.extendDeadline(time.Until(s.pollState.NextPoll()))
+		s.warnOfCaching()
 		step, err := c.Step(ctx)
 		if errors.Is(err, camera.ErrUnchanged) {
 			s.tallier.MarkWatched(s.now())
@@ -196,6 +197,16 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		s.Latency.addSample(time.Since(step.At))
 		s.countStep(step)
 		s.updateDetectorInfo(d, c.NetworkRate())
+	}
+}
+
+// warnOfCaching warns once that the caching headers of a polled camera ask for fewer
+// requests than the engineer.
+func (s *Camera) warnOfCaching() {
+	if fresh, ok := s.pollState.TakeStretched(); ok {
+		polled, _ := s.Config.Source.(config.SnapshotSource)
+		s.log.Warn("caching headers say that a picture stays fresh longer than every: it is asked for at the double of every, no later",
+			"every", polled.PollEvery, "fresh_for", fresh)
 	}
 }
 

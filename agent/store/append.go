@@ -48,14 +48,16 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	if s.fault != nil && s.mayRetry() {
 		_ = s.recoverLocked() // its error is in s.fault
 	}
+	s.numberParts(es)
 	if s.fault == nil {
 		err := s.commitWindows(es)
 		if err == nil {
 			s.batch = es[0].order
+			s.holdUnsynced(es)
 			s.compactIfSparse()
 			s.releasePages()
 			if s.witnessAt.IsZero() || time.Since(s.witnessAt) > witnessInterval {
-				s.writeWitness(false)
+				_ = s.writeWitness(false)
 			}
 			return es, nil
 		}
@@ -63,6 +65,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 		s.degradeToMemory(err)
 	}
 	s.keepInMemory(es)
+	s.holdUnsynced(es)
 	s.batch = es[0].order
 	return es, nil
 }

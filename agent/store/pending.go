@@ -45,7 +45,7 @@ func (s *Store) PendingBetween(lo, hi uint64, newest bool, n int) ([]Entry, erro
 func (s *Store) pendingOrders(lo, hi uint64, newest bool, n int) []uint64 {
 	var out []uint64
 	pick := func(o uint64) bool {
-		if o >= lo && o <= hi && !s.sent[0].contains(o) && !s.sent[1].contains(o) {
+		if o >= lo && o <= hi && !s.sent[0].contains(o) && !s.sent[1].contains(o) && !s.isHeld(o) {
 			out = append(out, o)
 		}
 		return len(out) < n

@@ -49,8 +49,11 @@ type Entry struct {
 	Epoch   string // UUID of the number space
 	Seq     uint64 // from 1, contiguous per epoch and stream
 	Boot    string // UUID of the boot in which the window ended; may be empty
-	Synced  bool   // the wall clock could be trusted when the window ended
+	Synced  bool   // the label of the window can be trusted
 	Release policy.Release
+
+	Part       uint32 // from 2: the window is a further part of one whose label another window has; 0: none is known
+	Relabelled bool   // the label was set after the window ended: see Store.Relabel
 
 	order uint64
 }
@@ -144,8 +147,12 @@ type Store struct {
 	closed      bool
 	sent        [2]spans // watermark mode: acknowledged and unconfirmed, in two generations by age
 	writes      writeCounter
-	compactAt   time.Time // when compaction may be tried again
-	witnessAt   time.Time // when the witness was written last; zero: not since opening
+	compactAt   time.Time          // when compaction may be tried again
+	newest      map[labelKey]int64 // the latest label of each stream, ms since 1970; nil: not read yet
+	holding     bool               // see HoldUnsynced
+	held        []heldWindow       // in the order of their orders
+	released    bool               // windows are no longer held back since the last TakeReleased
+	witnessAt   time.Time          // when the witness was written last; zero: not since opening
 }
 
 // Open opens the spool at path, or creates it. A damaged file is renamed to
@@ -239,7 +246,7 @@ func (s *Store) Close() error {
 		err = errors.Join(err, s.db.Close())
 		s.db = nil
 		if err == nil && !s.readOnly {
-			s.writeWitness(true)
+			_ = s.writeWitness(true)
 		}
 	}
 	return err

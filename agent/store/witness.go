@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	statedir "kerb/agent/state"
 )
 
 const (
@@ -52,8 +51,9 @@ func readWitness(path string) *witness {
 }
 
 // writeWitness writes the witness; with ended the spool is closed. A witness that
-// cannot be written costs a new epoch at the next start, so the error is ignored.
-func (s *Store) writeWitness(ended bool) {
+// cannot be written costs a new epoch at the next start, so a caller may ignore the
+// error.
+func (s *Store) writeWitness(ended bool) error {
 	boot, _ := s.stamp()
 	w := witness{
 		Format: witnessFormat, Spool: s.st.Spool, Undelivered: s.st.Pending.total(), Boot: boot,
@@ -62,10 +62,30 @@ func (s *Store) writeWitness(ended bool) {
 	if ended {
 		w.File = s.identify(s.path)
 	}
-	if b, err := json.Marshal(w); err == nil {
-		_ = statedir.Replace(s.path+witnessSuffix, b, "")
-	}
 	s.witnessAt = time.Now()
+	b, err := json.Marshal(w)
+	if err != nil {
+		return err
+	}
+	return replaceFile(s.path+witnessSuffix, b)
+}
+
+// replaceFile replaces a file so that a power cut leaves the old or the new one. The
+// walls of the uplink process allow it no fchmod(2), which state.Replace calls, and
+// open a new file for reading and writing only.
+func replaceFile(path string, data []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	return syncDir(path)
 }
 
 // identifyFile returns device, inode, time of change and size of a file; "" where
@@ -102,15 +122,13 @@ func (st *state) lostSince(w *witness) (lost []epochEnd) {
 	return lost
 }
 
-// accountLost adds the epochs that the spool lost to the account, with tombstones
-// for their windows.
+// accountLost adds the epochs that the spool lost, which have all ended, to the
+// account, with tombstones for their windows.
 func (st *state) accountLost(lost []epochEnd, reason string, at time.Time) (tombs []Tombstone) {
 	for _, e := range lost {
 		var known map[string]uint64
 		if p := st.pastEpoch(e.Epoch); p != nil {
 			known, p.Last = p.Last, higherOf(p.Last, e.Last)
-		} else if e.Epoch == st.Epoch {
-			known, st.Seq = st.Seq, higherOf(st.Seq, e.Last)
 		} else {
 			st.endEpoch(epochEnd{e.Epoch, e.Last, st.Last})
 		}

@@ -41,8 +41,8 @@ func Collect(in Inputs) (*Record, error) {
 	r.Retention = Retention{
 		Records: fromPolicy(c, "keep.retention", seconds(c.set.Retention)),
 		// A test holds this against the store: it must change with it.
-		Undelivered: byCode("until the platform confirms it, or the spool of 64 MiB is full; nothing expires while the clock cannot be trusted", "agent/store"),
-		Pictures:    byCode("overwritten by the next step of the same process, on errors too; never in a file", "counting/vision"),
+		Undelivered: byCode("until the platform confirms it, or the storage of 64 MiB is full; nothing is deleted by time while the clock cannot be trusted", "agent/store"),
+		Pictures:    byCode("overwritten in memory by the next step of the same process, on errors too, and is never in a file", "counting/vision"),
 	}
 	r.Walls = Fact[[]RoleWalls]{c.walls(), Enforced, "measured: kerb try, " + r.At.Format(time.RFC3339)}
 	r.Proof = c.proof()

@@ -85,7 +85,7 @@ func modelWarnings(r *Record) (all []Warning) {
 				if len(m.Precision) > 0 {
 					v.Precision = m.Precision[0].Classes[w.Class]
 				}
-				v.Text += fmt.Sprintf(" (Average precision of %s: %.2f; 1 is without fault.)", m.Name, v.Precision)
+				v.Text += fmt.Sprintf(" (Average precision of the network %s: %.2f; 1 is without fault.)", m.Name, v.Precision)
 			}
 			if !slices.ContainsFunc(all, func(x Warning) bool { return x.ID == v.ID && x.Class == v.Class && (x.Class != "" || x.Text == v.Text) }) {
 				all = append(all, v)

@@ -60,11 +60,18 @@ func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	b = r.StartTime().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","end":"`...)
 	b = r.EndTime().AppendFormat(b, time.RFC3339Nano)
+	if e.Part > 0 {
+		b = append(b, `","part":`...)
+		b = strconv.AppendUint(b, uint64(e.Part), 10)
+		b = append(b, `,"`...)
+	} else {
+		b = append(b, `","`...)
+	}
 	if r.Still() {
-		b = append(b, `","observed_instants":`...)
+		b = append(b, `observed_instants":`...)
 		b = strconv.AppendInt(b, r.Instants(), 10)
 	} else {
-		b = append(b, `","observed_s":`...)
+		b = append(b, `observed_s":`...)
 		b = strconv.AppendInt(b, int64(r.Observed()/time.Second), 10)
 	}
 	b = append(b, `,"quality":"`...)
@@ -92,6 +99,9 @@ func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	}
 	b = append(b, `,"mono_ms":`...)
 	b = strconv.AppendInt(b, r.Mono().Milliseconds(), 10)
+	if e.Relabelled {
+		b = append(b, `,"relabelled":true`...)
+	}
 	return append(b, "}}"...)
 }
 

@@ -67,6 +67,7 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 				out = append(out, store.Entry{
 					Epoch: "7b0c0000-0000-4000-8000-000000000000", Seq: 184467, Release: r,
 					Boot: "b1940000-0000-4000-8000-000000000000", Synced: n%2 == 0,
+					Part: []uint32{0, 0, 2, 9}[n%4], Relabelled: n%8 == 0,
 				})
 			}
 		}

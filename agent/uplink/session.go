@@ -97,6 +97,7 @@ func (s *session) serve(ctx context.Context) error {
 	defer doubt.Stop()
 	for {
 		s.runCommands()
+		s.releaseHeld()
 		s.retryProofs(time.Now())
 		wait, err := s.sendReady()
 		if err != nil {

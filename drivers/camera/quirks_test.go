@@ -89,9 +89,10 @@ func TestTheKitTellsWhatFFmpegAndCurlDo(t *testing.T) {
 		t.Run(q.Name, func(t *testing.T) {
 			address := q.Serve(t, all)
 			for _, c := range []struct {
-				want cameratest.Result
-				run  func(context.Context, string) (bool, error)
-			}{{q.FFmpeg, ffmpegReads}, {q.Curl, curlReceives}} {
+				program string
+				want    cameratest.Result
+				run     func(context.Context, string) (bool, error)
+			}{{"ffmpeg", q.FFmpeg, ffmpegReads}, {"curl", q.Curl, curlReceives}} {
 				if c.want == "" {
 					continue
 				}
@@ -102,7 +103,7 @@ func TestTheKitTellsWhatFFmpegAndCurlDo(t *testing.T) {
 					t.Skip(err)
 				}
 				if reads != (c.want == cameratest.Reads) {
-					t.Errorf("reads it: %v; the kit says that it %s it", reads, c.want)
+					t.Errorf("%s reads it: %v; the kit says that it %s it", c.program, reads, c.want)
 				}
 			}
 		})

@@ -122,7 +122,7 @@ var rooms = []room{
 		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
 		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/uplink", "counting",
 	}, bans: pictures},
-	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib, textLib}, bans: speaker},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
@@ -144,7 +144,7 @@ var rooms = []room{
 		"agent/cage", "agent/canary", "agent/ipc", "agent/localbroker", "agent/process", "agent/terminal", "configs",
 	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
-		"agent/admission", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
+		"agent/admission", "agent/advice", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
@@ -167,7 +167,7 @@ var rooms = []room{
 	}, bans: programs},
 	{path: "agent/state", why: "the layout of the state directory", bans: outside},
 	{path: "agent/status", why: "the status socket and its values; the supervisor leans on it, so it knows neither store nor uplink", ours: []string{"agent/advice", "agent/ipc", "agent/state"}, libs: []string{sysLib}, bans: programs},
-	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy", "agent/state"}, libs: []string{bboltLib, sysLib}, bans: speaker},
+	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
 		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
@@ -179,7 +179,7 @@ var rooms = []room{
 		"agent/admission", "agent/audit", "agent/cage", "agent/config", "agent/mistake", "agent/policy", "agent/proof", "agent/publisher",
 		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/neural",
 	}, libs: []string{minisignLib}, bans: outside},
-	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "counting"}, libs: []string{qrLib}, bans: outside},
+	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "agent/week", "counting"}, libs: []string{qrLib}, bans: outside},
 	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
 		"agent/config", "agent/policy", "agent/proof", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
 	}, bans: outside},
@@ -245,6 +245,7 @@ var libraries = map[string]string{
 	periphConnLib: "the port types of lamps and loops",
 	periphHostLib: "finds board, chip and line",
 	gortsplibLib:  "RTSP: sessions, authentication, RTP of three codecs; it takes sockets that are handed in",
+	textLib:       "takes accents off letters, for names that are suggested",
 	rtpLib:        "the packets that gortsplib gives, by their type",
 	netLib:        "tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
@@ -271,6 +272,7 @@ const (
 	periphHostLib = "periph.io/x/host/v3"
 	mjpegLib      = "github.com/hybridgroup/mjpeg"
 	gortsplibLib  = "github.com/bluenviron/gortsplib/v5"
+	textLib       = "golang.org/x/text"
 	rtpLib        = "github.com/pion/rtp"
 	netLib        = "golang.org/x/net"
 	qrLib         = "rsc.io/qr"

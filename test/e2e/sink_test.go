@@ -58,12 +58,13 @@ func (s *sink) take(_ mqtt.Client, m mqtt.Message) {
 		s.t.Errorf("topic %s", m.Topic())
 		return
 	}
-	if bytes.HasPrefix(m.Payload(), []byte(`{"schema":"kerb.proof/1"`)) {
-		return // as the schema tells consumers
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.all = append(s.all, published{m.Topic(), bytes.Clone(m.Payload()), m.Retained()})
+	message := published{m.Topic(), bytes.Clone(m.Payload()), m.Retained()}
+	s.all = append(s.all, message)
+	if message.isProof() {
+		return // as the schema tells consumers
+	}
 	switch levels[5] {
 	case "count":
 		s.keep(m.Payload())

@@ -209,8 +209,64 @@ rc=0; setpriv --reuid=65534 --regid=54321 --clear-groups cat state/spool.db >out
 kill $pid; wait $pid || true
 `
 
+// service starts an agent as kerb.service does: as the user kerb, with the state
+// directory below /var/lib/private and the socket in the directory that systemd makes.
+const service = `set -e
+cp /etc/group group; echo "kerb:x:54321:" >>group; mount --bind group /etc/group
+cp /etc/passwd passwd; echo "kerb:x:54321:54321::/:/bin/false" >>passwd; mount --bind passwd /etc/passwd
+mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run
+mkdir -m 700 /var/lib/private /var/lib/private/kerb; ln -s private/kerb /var/lib/kerb; mkdir -m 750 /run/kerb
+chown 54321:54321 /var/lib/private/kerb /run/kerb
+chmod 755 . kerb; chmod 644 policy.toml; sed -i '/^state = /d' site.toml; chmod 644 site.toml
+umask 077
+# In the service's own mount namespace the way to its state directory is open.
+RUNTIME_DIRECTORY=/run/kerb unshare --mount bash -c '
+	mkdir /run/hold; mount --bind /var/lib/private/kerb /run/hold
+	mount -t tmpfs -o mode=755 tmpfs /var/lib/private; mkdir /var/lib/private/kerb; mount --move /run/hold /var/lib/private/kerb
+	exec setpriv --reuid=54321 --regid=54321 --clear-groups ./kerb run -quiet -site site.toml -policy policy.toml' & pid=$!
+for i in $(seq 900); do if ./kerb status -site site.toml >said; then break; fi; sleep 0.2; done
+as() { name=$1; shift; rc=0; setpriv "$@" ./kerb status -site site.toml >/run/out 2>&1 || rc=$?; echo "$name: rc $rc $(tail -n 1 /run/out)"; }
+as root --reuid=0
+as kerb --reuid=54321 --regid=54321 --clear-groups
+as member --reuid=65534 --regid=65534 --groups=54321
+as other --reuid=65534 --regid=65534 --clear-groups
+rc=0; setpriv --reuid=65534 --regid=54321 --clear-groups ./kerb spool -site site.toml >/run/out 2>&1 || rc=$?; echo "spool: rc $rc $(tail -n 1 /run/out)"
+kill $pid; wait $pid || true
+as "stopped, root" --reuid=0
+as "stopped, member" --reuid=65534 --regid=65534 --groups=54321
+as "stopped, other" --reuid=65534 --regid=65534 --clear-groups
+`
+
 func TestRootTheGroupAndNobodyElseMayAsk(t *testing.T) {
 	t.Parallel()
+	for name, c := range map[string]struct {
+		script string
+		want   []string
+	}{
+		"by hand, as root": {users, []string{
+			"root: rc 0", "group: rc 0", "member: rc 0", "other: rc 1 kerb: only root, the user kerb and the group kerb may ask", "usermod -aG kerb",
+			"files: rc 2", "spool: rc 1",
+		}},
+		"as a service": {service, []string{
+			"root: rc 0", "kerb: rc 0", "member: rc 0", "other: rc 1 kerb: only root, the user kerb and the group kerb may ask", "spool: rc 0 kerb runs",
+			"stopped, root: rc 1", "stopped, member: rc 1", "stopped, other: rc 1 kerb: only root",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out := askAsUsers(t, c.script)
+			for _, want := range c.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("not so: %s\n%s", want, out)
+				}
+			}
+		})
+	}
+}
+
+// askAsUsers runs a script beside a binary and two files that every user may read.
+func askAsUsers(t *testing.T, script string) string {
+	t.Helper()
 	if out, err := exec.Command("unshare", "--mount", "true").CombinedOutput(); err != nil {
 		t.Skipf("no mount namespace of one's own here: %s", out)
 	}
@@ -230,17 +286,13 @@ func TestRootTheGroupAndNobodyElseMayAsk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("unshare", "--mount", "bash", "-c", users)
+	cmd := exec.Command("unshare", "--mount", "bash", "-c", script)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"root: rc 0", "group: rc 0", "member: rc 0", "other: rc 1 kerb: only root, the user kerb and the group kerb may ask", "usermod -aG kerb", "files: rc 2", "spool: rc 1"} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("not so: %s\n%s", want, out)
-		}
-	}
+	return string(out)
 }
 
 // secretWords are the passwords of the device whose report is searched.

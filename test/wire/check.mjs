@@ -35,7 +35,7 @@ for (const n of names) {
 for (const line of messages ? readFileSync(messages, 'utf8').split('\n') : []) {
   if (line === '') continue;
   const { topic, payload } = JSON.parse(line);
-  const kind = topic.split('/')[5];
+  const kind = payload.schema === 'kerb.proof/1' ? 'proof' : topic.split('/')[5];
   found.messages[kind] = (found.messages[kind] ?? 0) + 1;
   const check = ajv.getSchema(`${kind}.schema.json`);
   if (!check) found.errors.push(`${topic}: no schema`);

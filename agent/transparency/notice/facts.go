@@ -63,7 +63,7 @@ func (s speaker) keeping() string { return fmt.Sprintf(s.kept, s.span(s.rec.Rete
 
 // hoursOpen are the hours of counting.
 func (s speaker) hoursOpen() string {
-	return strings.Join(s.rec.Capture.Hours.Value, ", ") + " (" + s.rec.Capture.TimeZone.Value + ")"
+	return s.hoursOf(s.rec.Capture.Hours.Value, s.rec.Capture.TimeZone.Value)
 }
 
 // oftenMissed names the weak classes, "" without any.

@@ -37,7 +37,7 @@ func textLength(text string, size float64, bold bool) float64 {
 }
 
 // wrapText breaks a text into lines of at most width. A word that is longer, such as an
-// address, is broken anywhere.
+// address, is broken behind a slash, or anywhere.
 func wrapText(text string, size, width float64, bold bool) (lines []string) {
 	line := ""
 	for word := range strings.SplitSeq(text, " ") { // a no-break space is not a place to break
@@ -45,6 +45,9 @@ func wrapText(text string, size, width float64, bold bool) (lines []string) {
 			n := len([]rune(word))
 			for n > 1 && textLength(string([]rune(word)[:n]), size, bold) > width {
 				n--
+			}
+			if i := strings.LastIndexByte(string([]rune(word)[:n]), '/'); i > 8 { // behind https://
+				n = len([]rune(word[:i+1]))
 			}
 			if line != "" {
 				lines, line = append(lines, line), ""

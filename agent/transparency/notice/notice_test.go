@@ -30,11 +30,11 @@ func sign(t *testing.T, r *transparency.Record, l notice.Language, p notice.Pape
 func TestTheSignSaysItInEveryLanguage(t *testing.T) {
 	r := recordtest.Make(t, recordtest.Options{Answers: recordtest.Answers})
 	for l, words := range map[notice.Language][]string{
-		notice.English: {"people, bicycles and vehicles", "every 15 minutes", "Pictures never leave", "Responsible:", "Induction loop", "Kept 3 days"},
-		notice.Finnish: {"ihmisiä, polkupyöriä ja ajoneuvoja", "15 minuutin välein", "Kuvat eivät koskaan", "Vastuussa:", "Induktiosilmukka", "Säilytys 3 päivää"},
-		notice.Dutch:   {"mensen, fietsen en voertuigen", "elke 15 minuten", "Beelden verlaten", "Verantwoordelijk:", "Detectielus", "Bewaard 3 dagen"},
-		notice.German:  {"Menschen, Fahrräder und Fahrzeuge", "alle 15 Minuten", "Bilder verlassen", "Verantwortlich:", "Induktionsschleife", "Gespeichert: 3 Tage"},
-		notice.French:  {"les personnes, les vélos et les véhicules", "toutes les 15 minutes", "Les images ne quittent", "Responsable:", "Boucle inductive", "Conservé : 3 jours"},
+		notice.English: {"people, bicycles and vehicles", "every 15 minutes", "Pictures never leave", "Responsible:", "Mon-Sun 06:00-22:00", "Induction loop", "Kept 3 days"},
+		notice.Finnish: {"ihmisiä, polkupyöriä ja ajoneuvoja", "15 minuutin välein", "Kuvat eivät koskaan", "Vastuussa:", "ma-su 06:00-22:00", "Induktiosilmukka", "Säilytys 3 päivää"},
+		notice.Dutch:   {"mensen, fietsen en voertuigen", "elke 15 minuten", "Beelden verlaten", "Verantwoordelijk:", "ma-zo 06:00-22:00", "Detectielus", "Bewaard 3 dagen"},
+		notice.German:  {"Menschen, Fahrräder und Fahrzeuge", "alle 15 Minuten", "Bilder verlassen", "Verantwortlich:", "Mo-So 06:00-22:00", "Induktionsschleife", "Gespeichert: 3 Tage"},
+		notice.French:  {"les personnes, les vélos et les véhicules", "toutes les 15 minutes", "Les images ne quittent", "Responsable :", "lun-dim 06:00-22:00", "Boucle inductive", "Conservé : 3 jours"},
 	} {
 		svg := sign(t, r, l, notice.A5)
 		text := textOf(t, svg)

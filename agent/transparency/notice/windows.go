@@ -53,11 +53,11 @@ func (s speaker) windowRows(windows []json.RawMessage) (rows []windowRow, err er
 	})
 	for _, m := range all {
 		row := windowRow{m.Stream, moment(m.Start), moment(m.End), s.page.gap}
-		if m.Reason != "" {
-			row.Numbers += " (" + m.Reason + ")"
-		}
 		if m.Quality != "gap" {
 			row.Numbers = s.cells(m.Counts)
+		}
+		if m.Reason != "" { // also of a window that was seen in part
+			row.Numbers += " (" + m.Reason + ")"
 		}
 		rows = append(rows, row)
 	}

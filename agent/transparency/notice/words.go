@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"kerb/agent/week"
 	"kerb/counting"
 )
 
@@ -42,6 +43,8 @@ type words struct {
 	everyOne    [4]string                // every second, minute, hour, day
 	everyMany   string                   // every %d units, with the units of everyUnits
 	everyUnits  [4]string
+	days        [7]string // Monday first
+	always      string
 	heading     string // %s classes
 	camera      string
 	loops       string
@@ -132,6 +135,18 @@ func (s *words) every(seconds int) string {
 		return s.everyOne[u]
 	}
 	return fmt.Sprintf(s.everyMany, n, s.everyUnits[u])
+}
+
+// hoursOf names spans of the week such as Mon-Fri 07:00-19:00, with the days of the language.
+func (s *words) hoursOf(spans []string, zone string) string {
+	if len(spans) == 1 && spans[0] == "Mon-Sun 00:00-24:00" {
+		return s.always
+	}
+	text := strings.Join(spans, ", ")
+	for i, day := range week.DayNames() {
+		text = strings.ReplaceAll(text, day, s.days[i])
+	}
+	return text + " (" + zone + ")"
 }
 
 // wordsOf returns the words of a language.

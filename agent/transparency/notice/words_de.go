@@ -3,13 +3,14 @@ package notice
 // german returns the German words.
 func german() *words {
 	return &words{
-		and:         "und",
-		classes:     [...]string{"Menschen", "Fahrräder", "Fahrzeuge", "Motorräder", "Autos", "schwere Fahrzeuge"},
-		names:       [...]string{"Menschen", "Fahrräder", "Fahrzeuge", "Motorräder", "Autos", "schwere Fahrzeuge"},
-		units:       [4][2]string{{"Sekunde", "Sekunden"}, {"Minute", "Minuten"}, {"Stunde", "Stunden"}, {"Tag", "Tage"}},
-		everyOne:    [4]string{"jede Sekunde", "jede Minute", "jede Stunde", "jeden Tag"},
-		everyMany:   "alle %d %s",
-		everyUnits:  [4]string{"Sekunden", "Minuten", "Stunden", "Tage"},
+		and:        "und",
+		classes:    [...]string{"Menschen", "Fahrräder", "Fahrzeuge", "Motorräder", "Autos", "schwere Fahrzeuge"},
+		names:      [...]string{"Menschen", "Fahrräder", "Fahrzeuge", "Motorräder", "Autos", "schwere Fahrzeuge"},
+		units:      [4][2]string{{"Sekunde", "Sekunden"}, {"Minute", "Minuten"}, {"Stunde", "Stunden"}, {"Tag", "Tage"}},
+		everyOne:   [4]string{"jede Sekunde", "jede Minute", "jede Stunde", "jeden Tag"},
+		everyMany:  "alle %d %s",
+		everyUnits: [4]string{"Sekunden", "Minuten", "Stunden", "Tage"},
+		days:       [7]string{"Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"}, always: "jeden Tag, rund um die Uhr",
 		heading:     "Hier zählen wir %s",
 		camera:      "Eine Kamera mit einem kleinen Computer zählt, wie viele vorbeikommen.",
 		loops:       "Schleifen in der Straße zählen, wie viele Fahrzeuge vorbeikommen.",

@@ -3,13 +3,14 @@ package notice
 // english returns the English words.
 func english() *words {
 	return &words{
-		and:         "and",
-		classes:     [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
-		names:       [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
-		units:       [4][2]string{{"second", "seconds"}, {"minute", "minutes"}, {"hour", "hours"}, {"day", "days"}},
-		everyOne:    [4]string{"every second", "every minute", "every hour", "every day"},
-		everyMany:   "every %d %s",
-		everyUnits:  [4]string{"seconds", "minutes", "hours", "days"},
+		and:        "and",
+		classes:    [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+		names:      [...]string{"people", "bicycles", "vehicles", "motorcycles", "cars", "heavy vehicles"},
+		units:      [4][2]string{{"second", "seconds"}, {"minute", "minutes"}, {"hour", "hours"}, {"day", "days"}},
+		everyOne:   [4]string{"every second", "every minute", "every hour", "every day"},
+		everyMany:  "every %d %s",
+		everyUnits: [4]string{"seconds", "minutes", "hours", "days"},
+		days:       [7]string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}, always: "at all hours of every day",
 		heading:     "We count %s here",
 		camera:      "A camera with a small computer counts how many pass.",
 		loops:       "Loops in the road count how many vehicles pass.",
@@ -26,7 +27,7 @@ func english() *words {
 		undelivered: "Numbers that could not be delivered stay until they are, or until the storage is full.",
 		who:         "Responsible", contact: "Questions", why: "Why", basis: "Legal basis", hours: "Hours", code: "Code of this device",
 		scan: "Numbers, your rights, how to object:", weak: "Often missed: %s.", missing: "not provided",
-		belief:   "Somebody who held it for as likely as not that you passed can be at most %d %% sure after one number. Every passage counts again.",
+		belief:   "Somebody for whom it was a coin toss whether you passed can be at most %d %% sure after seeing one number. Every passage counts again.",
 		noBelief: "No random amount is added. What protects you is that small numbers are not given.",
 		icons: map[string]string{
 			"tech__video_camera": "Video camera", "tech__image": "Single pictures", "tech__person_detection": "Person detection",

@@ -3,13 +3,14 @@ package notice
 // finnish returns the Finnish words.
 func finnish() *words {
 	return &words{
-		and:         "ja",
-		classes:     [...]string{"ihmisiä", "polkupyöriä", "ajoneuvoja", "moottoripyöriä", "henkilöautoja", "raskaita ajoneuvoja"},
-		names:       [...]string{"ihmiset", "polkupyörät", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
-		units:       [4][2]string{{"sekunti", "sekuntia"}, {"minuutti", "minuuttia"}, {"tunti", "tuntia"}, {"päivä", "päivää"}},
-		everyOne:    [4]string{"joka sekunti", "joka minuutti", "joka tunti", "joka päivä"},
-		everyMany:   "%d %s välein",
-		everyUnits:  [4]string{"sekunnin", "minuutin", "tunnin", "päivän"},
+		and:        "ja",
+		classes:    [...]string{"ihmisiä", "polkupyöriä", "ajoneuvoja", "moottoripyöriä", "henkilöautoja", "raskaita ajoneuvoja"},
+		names:      [...]string{"ihmiset", "polkupyörät", "ajoneuvot", "moottoripyörät", "henkilöautot", "raskaat ajoneuvot"},
+		units:      [4][2]string{{"sekunti", "sekuntia"}, {"minuutti", "minuuttia"}, {"tunti", "tuntia"}, {"päivä", "päivää"}},
+		everyOne:   [4]string{"joka sekunti", "joka minuutti", "joka tunti", "joka päivä"},
+		everyMany:  "%d %s välein",
+		everyUnits: [4]string{"sekunnin", "minuutin", "tunnin", "päivän"},
+		days:       [7]string{"ma", "ti", "ke", "to", "pe", "la", "su"}, always: "joka päivä ympäri vuorokauden",
 		heading:     "Täällä lasketaan %s",
 		camera:      "Kamera ja pieni tietokone laskevat ohikulkijoiden määrän.",
 		loops:       "Tiessä olevat silmukat laskevat ajoneuvojen määrän.",

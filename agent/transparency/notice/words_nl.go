@@ -3,13 +3,14 @@ package notice
 // dutch returns the Dutch words.
 func dutch() *words {
 	return &words{
-		and:         "en",
-		classes:     [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
-		names:       [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
-		units:       [4][2]string{{"seconde", "seconden"}, {"minuut", "minuten"}, {"uur", "uur"}, {"dag", "dagen"}},
-		everyOne:    [4]string{"elke seconde", "elke minuut", "elk uur", "elke dag"},
-		everyMany:   "elke %d %s",
-		everyUnits:  [4]string{"seconden", "minuten", "uur", "dagen"},
+		and:        "en",
+		classes:    [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
+		names:      [...]string{"mensen", "fietsen", "voertuigen", "motorfietsen", "auto's", "zware voertuigen"},
+		units:      [4][2]string{{"seconde", "seconden"}, {"minuut", "minuten"}, {"uur", "uur"}, {"dag", "dagen"}},
+		everyOne:   [4]string{"elke seconde", "elke minuut", "elk uur", "elke dag"},
+		everyMany:  "elke %d %s",
+		everyUnits: [4]string{"seconden", "minuten", "uur", "dagen"},
+		days:       [7]string{"ma", "di", "wo", "do", "vr", "za", "zo"}, always: "elke dag, dag en nacht",
 		heading:     "Wij tellen hier %s",
 		camera:      "Een camera met een kleine computer telt hoeveel er voorbijkomen.",
 		loops:       "Lussen in het wegdek tellen hoeveel voertuigen er voorbijkomen.",

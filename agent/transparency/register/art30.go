@@ -71,7 +71,7 @@ func (article30) Export(w io.Writer, groups []transparency.Group) ([]Missing, er
 				Beyond:   a.answer("(d) recipients behind the platform", "law.recipients"),
 			},
 			Transfers: a.answer("(e) transfers to other countries", "law.transfers"),
-			Limits: fmt.Sprintf("Pictures: %s. Exact counts: %s (window: %s). %s",
+			Limits: fmt.Sprintf("A picture is %s. Exact counts: %s (window: %s). %s",
 				r.Retention.Pictures.Value, r.Processing.Exact.Value, span(r.Clearing.Window.Value), keptSentence(r)),
 			Security: clearingSentence(r) + " " + strings.Join(wallLines(r), " ") + " " + auditLine(r) + " Policy " + r.Policy.Hash.Value + ": mode " + r.Policy.Trust.Value + ", " + signersText(r) + ".",
 			Warnings: warningTexts(r),
@@ -90,9 +90,9 @@ func auditLine(r *transparency.Record) string {
 	a := r.Audit.Value
 	switch {
 	case a.Seq == 0:
-		return "The audit log has no entry yet."
+		return "The log of changes to the device (audit log) has no entry yet."
 	case !a.Whole:
-		return fmt.Sprintf("The chain of the audit log is broken behind entry %d.", a.Seq)
+		return fmt.Sprintf("The log of changes to the device (audit log) is broken behind entry %d.", a.Seq)
 	}
-	return fmt.Sprintf("Audit log whole up to entry %d (%s).", a.Seq, a.Sum)
+	return fmt.Sprintf("The log of changes to the device (audit log) is unbroken up to entry %d (%s).", a.Seq, a.Sum)
 }

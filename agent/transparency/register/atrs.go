@@ -121,7 +121,7 @@ func supplierOf(a *asker) *thirdParty {
 // fillTechnical fills 2.4 from what is enforced and measured.
 func fillTechnical(e *atrsEntry, r *transparency.Record) {
 	e.Architecture = "Processes of one program on the device: one for each sensor sees pictures or loops and has no file and no network; one stores and sends cleared numbers and never gets a picture. " + strings.Join(wallLines(r), " ")
-	e.Input, e.Output = inputText(r), outputText(r)
+	e.Input, e.Output = inputText(r), outputText(r)+" "+clearingSentence(r)
 	e.Maintenance = fmt.Sprintf("kerb %s, SHA-256 %s; policy version %d, %s. A looser or older policy is refused without the signatures that the device asks for (mode %s).",
 		r.Build.Version.Value, r.Build.Binary.Value, r.Policy.Version.Value, r.Policy.Hash.Value, r.Policy.Trust.Value)
 	e.ModelNames, e.Models = []string{}, []atrsModel{}
@@ -155,7 +155,7 @@ func developmentText(r *transparency.Record) string {
 	if !r.HasCamera() {
 		return "none: loops need no trained model"
 	}
-	return "Luma pictures of streets from sources that state a permissive licence, labelled by people and by published detectors, and drawings; no picture of this device. The model card (MODEL.md) lists sources, licences and gaps. The device does not learn."
+	return "Pictures of streets, brightness only, from sources that state a permissive licence, labelled by people and by other published networks, and drawings; no picture of this device. The model card (MODEL.md) lists sources, licences and gaps. The device does not learn."
 }
 
 // englishTitle is the title of the counting.
@@ -186,28 +186,42 @@ func inputText(r *transparency.Record) string {
 	return strings.Join(parts, " ")
 }
 
+// detectors says in words how objects are found.
+var detectors = map[string]string{
+	"auto": "a network finds objects where the device is fast enough, else motion alone", "neural": "a network finds objects", "motion": "motion alone finds objects",
+}
+
+// sensorNames describes each camera.
 func sensorNames(r *transparency.Record) string {
 	var names []string
 	for _, s := range r.Capture.Sensors.Value {
 		if s.Kind == "camera" {
-			names = append(names, fmt.Sprintf("%s (%s, %s, %d masks)", s.Name, s.Feed, s.Detector, s.Masks))
+			names = append(names, fmt.Sprintf("%s (%s; %s; masked areas: %d)", s.Name, s.Feed, detectors[s.Detector], s.Masks))
 		}
 	}
 	return strings.Join(names, ", ")
 }
 
+// outputText says what leaves, and where it goes; clearingSentence says what was done to it.
 func outputText(r *transparency.Record) string {
+	kinds := map[string]string{"line": "a line in the picture", "zone": "a zone in the picture", "loop": "a lane with loops"}
 	var streams []string
 	for _, s := range r.Output.Streams.Value {
-		streams = append(streams, fmt.Sprintf("%s (%s: %s)", s.ID, s.Kind, strings.Join(s.Classes, ", ")))
+		streams = append(streams, fmt.Sprintf("%s (%s: %s)", s.ID, kinds[s.Kind], pluralsOf(s.Classes, plurals, "and")))
 	}
-	return fmt.Sprintf("Every %s, numbers for %s. %s They go to %s; the connection is %s. It may ask for: %s.",
-		span(r.Clearing.Window.Value), strings.Join(streams, ", "), clearingSentence(r), r.Output.Recipient.Value, encryption(r), commandsText(r))
+	return fmt.Sprintf("Every %s, numbers for %s leave. They go to %s; the connection is %s. The platform there may ask for %s.",
+		span(r.Clearing.Window.Value), joinWords(streams, "and"), r.Output.Recipient.Value, encryption(r), commandsText(r))
 }
 
+// commandsText says in words what the platform may ask for.
 func commandsText(r *transparency.Record) string {
-	if len(r.Output.Commands.Value) == 0 {
+	said := map[string]string{"resend": "the same numbers again", "watermark": "the deletion of numbers that it has"}
+	var list []string
+	for _, c := range r.Output.Commands.Value {
+		list = append(list, said[c]+" ("+c+")")
+	}
+	if len(list) == 0 {
 		return "nothing"
 	}
-	return strings.Join(r.Output.Commands.Value, ", ")
+	return joinWords(list, "and")
 }

@@ -67,7 +67,7 @@ func clearingSentence(r *transparency.Record) string {
 	c := r.Clearing
 	switch c.Method.Value {
 	case "noise":
-		s := fmt.Sprintf("A random amount is added to every number once before it is stored (exact discrete Laplace noise, epsilon %g for one passage): somebody who held it for as likely as not that you passed can be at most %.0f %% sure afterwards.", c.Epsilon.Value, 100*c.Belief.Value)
+		s := fmt.Sprintf("A random amount is added to every number once before it is stored (exact discrete Laplace noise, epsilon %g for one passage): somebody for whom it was a coin toss whether you passed can be at most %.0f %% sure after seeing one number.", c.Epsilon.Value, 100*c.Belief.Value)
 		if c.Below.Value > 0 {
 			s += fmt.Sprintf(" A number below %d is given only as \"below %d\".", c.Below.Value, c.Below.Value)
 		}
@@ -94,22 +94,29 @@ func followSentence(r *transparency.Record) string {
 	return "Nothing is followed."
 }
 
-// accuracyLines lists the errors of each network, one line each.
+// accuracyLines lists the errors of each network, one line each: first in objects, then as
+// grades under each condition of light and view.
 func accuracyLines(r *transparency.Record) (lines []string) {
 	for _, m := range r.Models.Value {
 		if m.Note != "" {
-			lines = append(lines, m.Name+": "+m.Note+".")
-		}
-		for _, a := range m.Precision {
-			lines = append(lines, fmt.Sprintf("%s, %s: average precision %s.", m.Name, a.Condition, precisionList(a)))
+			lines = append(lines, "Detector "+m.Name+": "+m.Note+".")
 		}
 		for _, f := range m.Found {
-			lines = append(lines, fmt.Sprintf("%s: of %d test objects of class %s it found %d; of its detections %.0f %% are right.", m.Name, f.Of, f.Class, f.Found, 100*f.Right))
+			lines = append(lines, fmt.Sprintf("Of %d %s in test pictures the network %s found %d; of what it took for %s, %.0f %% was right.", f.Of, plurals[f.Class], m.Name, f.Found, plurals[f.Class], 100*f.Right))
+		}
+		for i, a := range m.Precision {
+			condition, _, _ := strings.Cut(a.Condition, " (") // the name of a data set
+			line := fmt.Sprintf("Network %s, pictures %s: %s.", m.Name, condition, precisionList(a))
+			if i == 0 {
+				line += " (Average precision: a grade from 0 to 1, which is without fault.)"
+			}
+			lines = append(lines, line)
 		}
 	}
 	return lines
 }
 
+// precisionList lists the grades, in the order of the classes' names.
 func precisionList(a transparency.Accuracy) string {
 	var classes []string
 	for c := range a.Classes {
@@ -117,7 +124,7 @@ func precisionList(a transparency.Accuracy) string {
 	}
 	slices.Sort(classes)
 	for i, c := range classes {
-		classes[i] = fmt.Sprintf("%s %.2f", c, a.Classes[c])
+		classes[i] = fmt.Sprintf("%s %.2f", plurals[c], a.Classes[c])
 	}
 	return strings.Join(classes, ", ")
 }
@@ -147,23 +154,35 @@ func acceptanceLines(r *transparency.Record) (lines []string) {
 	return lines
 }
 
+// jobs says what the kinds of process do.
+var jobs = map[string]string{
+	"sense": "sees the pictures", "uplink": "stores and sends the numbers", "supervisor": "starts the others", "decode": "decodes the camera's data",
+}
+
 // wallLines says for each process how many forbidden calls the kernel refused.
 func wallLines(r *transparency.Record) (lines []string) {
 	for _, w := range r.Walls.Value {
-		s := fmt.Sprintf("%s: %d forbidden calls refused on Linux %s", w.Role, w.Hold, w.Kernel)
+		name := w.Role
+		if job := jobs[w.Role]; job != "" {
+			name = fmt.Sprintf("that %s (%s)", job, w.Role)
+		}
+		s := fmt.Sprintf("The process %s tried %d things that it must not do, such as opening files, connections or programs; Linux %s refused %d", name, w.Hold+len(w.Open), w.Kernel, w.Hold)
 		if len(w.Open) > 0 {
-			s += "; NOT refused: " + strings.Join(w.Open, ", ")
+			s += ", but NOT these: " + strings.Join(w.Open, ", ")
 		}
 		lines = append(lines, s+".")
 	}
 	if len(lines) == 0 {
-		lines = []string{"The walls were not measured."}
+		lines = []string{"The walls around the processes were not measured."}
 	}
 	return lines
 }
 
 // hoursText is the hours of counting.
 func hoursText(r *transparency.Record) string {
+	if h := r.Capture.Hours.Value; len(h) == 1 && h[0] == "Mon-Sun 00:00-24:00" {
+		return "all hours of every day"
+	}
 	return strings.Join(r.Capture.Hours.Value, ", ") + " (" + r.Capture.TimeZone.Value + ")"
 }
 

@@ -47,7 +47,7 @@ const (
 func writeSections(w io.Writer, title string, g transparency.Group, topics []topic) error {
 	r := g.First()
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\nDevices: %s. Made %s by kerb %s. Policy %s.\n", title, strings.Join(deviceNames(g), ", "), stamp(r.At), r.Build.Version.Value, r.Policy.Hash.Value)
+	fmt.Fprintf(&b, "# %s\n\nDevices: %s. Made %s by the program kerb, version %s. Rules (policy): %s.\n", title, strings.Join(deviceNames(g), ", "), stamp(r.At), r.Build.Version.Value, r.Policy.Hash.Value)
 	for _, t := range topics {
 		fmt.Fprintf(&b, "\n## %s\n\n", t.head)
 		if t.from != "" {
@@ -88,12 +88,12 @@ func assumptions(r *transparency.Record) (lines []string) {
 	if r.HasCamera() {
 		lines = append(lines,
 			"One object that crosses a line is one passage. Somebody who crosses twice counts twice; somebody whom the camera does not see does not count.",
-			"The camera stays where it was aimed. A dark, covered, frozen or moved view is noticed, and its windows leave as gaps without numbers.")
+			"The camera stays where it was aimed. A dark, covered, frozen or moved view is noticed, and no number is given for that time.")
 	}
 	if r.HasLoops() {
 		lines = append(lines, "One vehicle over a loop closes its contact once.")
 	}
-	return append(lines, clearingSentence(r), "Sums over hours and days are made of these numbers; no exact count is kept to make better ones.")
+	return append(lines, "Sums over hours and days are made of these numbers; no exact count is kept to make better ones.")
 }
 
 func trainingLines(r *transparency.Record) []string {
@@ -107,14 +107,12 @@ func trainingLines(r *transparency.Record) []string {
 func mitigation(r *transparency.Record) []string {
 	lines := []string{}
 	if r.HasCamera() {
-		lines = append(lines, "A picture "+strings.TrimSuffix(r.Retention.Pictures.Value, ".")+".")
+		lines = append(lines, "A picture is "+r.Retention.Pictures.Value+".")
 	}
 	lines = append(lines, clearingSentence(r), keptSentence(r),
 		"The connection to "+r.Output.Recipient.Value+" is "+encryption(r)+".")
-	for _, l := range wallLines(r) {
-		lines = append(lines, "Walls around the process "+l)
-	}
-	return append(lines, proofLine(r), auditLine(r), "Policy: "+signersText(r)+".")
+	lines = append(lines, wallLines(r)...)
+	return append(lines, proofLine(r), auditLine(r), "The rules of the device (its policy): "+signersText(r)+".")
 }
 
 // proofLine is the result of kerb prove.
@@ -122,7 +120,7 @@ func proofLine(r *transparency.Record) string {
 	p := r.Proof.Value
 	switch {
 	case p.At == "":
-		return "No result of kerb prove was given with this record."
+		return "No test with marked pictures (kerb prove) was given with this record."
 	case p.OK:
 		return fmt.Sprintf("kerb prove (%s): %d marked pictures were shown; no trace of them in %d places that were searched.", p.At, p.Pictures, p.Places)
 	}

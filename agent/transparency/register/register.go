@@ -96,20 +96,6 @@ func (a *asker) answers(field, key string) []string {
 	return v
 }
 
-// either joins the answers to several keys; the field is missing where there is none.
-func (a *asker) either(field string, keys ...string) string {
-	var all []string
-	for _, k := range keys {
-		if v, ok := a.rec.Answer(k); ok {
-			all = append(all, v)
-		}
-	}
-	if len(all) == 0 {
-		a.miss(field, keys[0])
-	}
-	return strings.Join(all, "\n\n")
-}
-
 // text is the declared answer to key for a text, or "not provided".
 func (a *asker) text(field, key string) string {
 	if v := a.answer(field, key); v != "" {

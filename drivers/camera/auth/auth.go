@@ -64,7 +64,10 @@ func (a *Answerer) Challenge(values []string, used bool) error {
 		return ErrNoUser
 	}
 	next, ok := choose(values)
-	if !ok {
+	switch {
+	case !ok && used: // some servers refuse an answer without a new challenge
+		return ErrRefused
+	case !ok:
 		return ErrUnknown
 	}
 	stale := strings.EqualFold(next.param["stale"], "true") || a.accepted

@@ -85,6 +85,9 @@ func TestARefusedPasswordIsNotTriedAgain(t *testing.T) {
 	if err := a.Challenge([]string{one}, true); err != nil {
 		t.Errorf("another nonce after an answer was accepted: %v", err)
 	}
+	if err := a.Challenge(nil, true); !errors.Is(err, ErrRefused) {
+		t.Errorf("refused without a challenge: %v", err)
+	}
 	if err := a.Challenge([]string{"NTLM"}, false); !errors.Is(err, ErrUnknown) {
 		t.Errorf("NTLM: %v", err)
 	}

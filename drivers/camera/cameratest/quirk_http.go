@@ -122,26 +122,26 @@ func addHeads(add addHTTP) {
 	head := func(h string) httpCamera { return httpCamera{head: h} }
 	add("nothing", "RFC 2046", Reads, Reads, Reads, httpCamera{})
 	add("a head line that is a bare date", "home-assistant/core#14960", Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nServer: GoaHead\r\nTue, 12 Jun 2012 01:56:34 GMT\r\n"+kind+"\r\n"))
-	add("two status lines", "projectdiscovery/nuclei#7363", Reads, Reads, Reads, head("HTTP/1.0 200 OK\r\nHTTP/1.1 200 OK\r\n"+kind+"\r\n"))
-	add("an empty line before the status line", "niqdev/ipcam-view#26", Reads, Reads, Reads, head("\r\nHTTP/1.1 200 OK\r\n"+kind+"\r\n"))
+	add("two status lines", "projectdiscovery/nuclei#7363", Reads, Refuses, Reads, head("HTTP/1.0 200 OK\r\nHTTP/1.1 200 OK\r\n"+kind+"\r\n"))
+	add("an empty line before the status line", "niqdev/ipcam-view#26", Reads, Refuses, Reads, head("\r\nHTTP/1.1 200 OK\r\n"+kind+"\r\n"))
 	add("no reason in the status line", own, Reads, Reads, Reads, head("HTTP/1.1 200\r\n"+kind+"\r\n"))
 	add("blanks in the status line", own, Reads, Reads, Reads, head("HTTP/1.1  200  OK\r\n"+kind+"\r\n"))
-	add("ICY instead of HTTP", own, Reads, Reads, Reads, head("ICY 200 OK\r\n"+kind+"\r\n"))
+	add("ICY instead of HTTP", own, Reads, Refuses, Reads, head("ICY 200 OK\r\n"+kind+"\r\n"))
 	add("line feeds alone", "gtxaspec/wz_mini_hacks#538", Reads, Reads, Reads, head(strings.ReplaceAll("HTTP/1.1 200 OK\r\n"+kind+"\r\n", "\r\n", "\n")))
 	add("CR and LF mixed", "themactep/thingino-firmware#173", Reads, Reads, Reads, head("HTTP/1.1 200 OK\n"+kind+"X: y\n\r\n"))
 	add("a blank before the colon", own, Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nContent-Type : multipart/x-mixed-replace; boundary=frame\r\n\r\n"))
 	add("a folded line", own, Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;\r\n boundary=frame\r\n\r\n"))
 	add("control characters in a line", own, Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nX: \x01\x02\r\n"+kind+"\r\n"))
 	add("Expires with its format instead of a time", "OpenCentauri/cc-fw-tools#108", Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nExpires: Thu, %d %d %d %d:%d:%d GMT\r\n"+kind+"\r\n"))
-	add("Content-Length of 0", own, Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"+kind+"\r\n"))
-	add("Content-Length of -1", own, Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n"+kind+"\r\n"))
-	add("two lengths", own, Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n"+kind+"\r\n"))
+	add("Content-Length of 0", own, Reads, Refuses, Reads, head("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"+kind+"\r\n"))
+	add("Content-Length of -1", own, Reads, Refuses, Reads, head("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n"+kind+"\r\n"))
+	add("two lengths", own, Reads, Refuses, Reads, head("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n"+kind+"\r\n"))
 	add("100 Continue before", own, Reads, Reads, Reads, head("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"+kind+"\r\n"))
 	add("no head at all", own, Refuses, Refuses, Reads, httpCamera{head: "NOTHING"}.raw())
 	add("no empty line after the head", own, Refuses, Refuses, Reads, httpCamera{head: "HTTP/1.1 200 OK\r\n" + kind}.raw())
 	add("no Content-Type", "ArduPilot/MissionPlanner#3604", Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\n\r\n"))
 	add("Content-Type text/html", own, Reads, Reads, Reads, head("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"))
-	add("Content-Type image/jpeg for a stream", own, Reads, Reads, Reads, httpCamera{head: "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"}.raw())
+	add("Content-Type image/jpeg for a stream", own, Refuses, Reads, Reads, httpCamera{head: "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"}.raw())
 	add("a web page", own, Refuses, Refuses, "a web page (text/html)", httpCamera{head: "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", body: func(w io.Writer, _ [][]byte) error {
 		_, err := io.WriteString(w, "<html>Please log in</html>")
 		return err
@@ -228,7 +228,7 @@ func addParts(add addHTTP) {
 	add("two boundaries", "AlexxIT/go2rtc#1258", Refuses, Reads, Reads, part("--frame\r\n--frame\r\n"+kind+"Content-Length: LENGTH\r\n\r\n"))
 	add("no line end after the boundary", "roflcoopter/viseron#355", Refuses, Reads, Reads, part("--frame"+kind+"Content-Length: LENGTH\r\n\r\n"))
 	add("another boundary than announced", own, Reads, Reads, Reads, part("--other\r\n"+kind+"Content-Length: LENGTH\r\n\r\n"))
-	add("a head line of a part without a colon", own, Reads, Reads, Reads, part("--frame\r\n12:00 oclock\r\nbad line\r\n"+kind+"Content-Length: LENGTH\r\n\r\n"))
+	add("a head line of a part without a colon", own, Refuses, Reads, Reads, part("--frame\r\n12:00 oclock\r\nbad line\r\n"+kind+"Content-Length: LENGTH\r\n\r\n"))
 	add("text parts between", own, Reads, Reads, Reads, httpCamera{after: "\r\n--frame\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello\r\n"})
 	add("a comment of 60 KB in each picture", own, Reads, Reads, Reads, httpCamera{picture: func(_ int, j []byte) []byte {
 		return insert(j, 2, append([]byte{0xff, 0xfe, 0xea, 0x60}, make([]byte, 60000-2)...))
@@ -246,7 +246,7 @@ func addStills(add addHTTP) {
 	add("a still with a bare date as a head line", "home-assistant/core#14960", Reads, Reads, Reads, still("HTTP/1.1 200 OK\r\nServer: GoaHead\r\nTue, 12 Jun 2012 01:56:34 GMT\r\nContent-Type:image/jpeg\r\nContent-Length:LENGTH\r\nConnection: close\r\n\r\n"))
 	add("a still as text/html", own, Reads, Reads, Reads, still("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: LENGTH\r\n\r\n"))
 	add("half a still", own, Reads, Reads, "% of it is there", httpCamera{still: true, picture: func(_ int, j []byte) []byte { return j[:len(j)*2/3] }})
-	add("a picture of another kind", own, Reads, Refuses, "image/png", httpCamera{still: true, head: "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n", body: func(w io.Writer, _ [][]byte) error {
+	add("a picture of another kind", own, Refuses, Refuses, "image/png", httpCamera{still: true, head: "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n", body: func(w io.Writer, _ [][]byte) error {
 		_, err := io.WriteString(w, "\x89PNG\r\n\x1a\n")
 		return err
 	}})
@@ -262,11 +262,11 @@ func addChallenges(add addHTTP) {
 	}{
 		{"Basic", "RFC 7617", Reads, Reads, []string{`Basic realm="cam"`}, "Basic "},
 		{"Digest", "RFC 7616", Reads, Reads, []string{`Digest realm="cam", nonce="n", qop="auth"`}, "Digest "},
-		{"Digest after Basic in one line", own, Reads, Reads, []string{`Basic realm="cam", Digest realm="cam", nonce="n", qop="auth"`}, "Digest "},
+		{"Digest after Basic in one line", own, Refuses, Reads, []string{`Basic realm="cam", Digest realm="cam", nonce="n", qop="auth"`}, "Digest "},
 		{"Digest with SHA-256 only", "IOTechSystems/onvif#41", Refuses, Reads, []string{`Digest realm="cam", nonce="n", qop="auth", algorithm=SHA-256`}, "SHA-256"},
 		{"Digest with SHA-512-256 before MD5", own, Reads, Reads, []string{`Digest realm="cam", nonce="n", qop="auth", algorithm=SHA-512-256`, `Digest realm="cam", nonce="n", qop="auth", algorithm=MD5`}, "Digest "},
-		{"Digest with quotes in the realm", own, Reads, Reads, []string{`Digest realm="the \"cam\"", nonce="n", qop="auth"`}, `realm="the \"cam\""`},
-		{"Digest with auth-int first", own, Reads, Reads, []string{`Digest realm="cam", nonce="n", qop="auth-int, auth"`}, "qop=auth,"},
+		{"Digest with quotes in the realm", own, Refuses, Reads, []string{`Digest realm="the \"cam\"", nonce="n", qop="auth"`}, `realm="the \"cam\""`},
+		{"Digest with auth-int first", own, Refuses, Reads, []string{`Digest realm="cam", nonce="n", qop="auth-int, auth"`}, "qop=auth,"},
 		{"Digest without qop", "scottlamb/retina#62", Reads, Reads, []string{`Digest realm="Login to cam", nonce="n"`}, "Digest "},
 	} {
 		add(row.name, row.report, row.ffmpeg, row.curl, Reads, httpCamera{answer: func(w io.Writer, r *http.Request) bool {

@@ -93,7 +93,7 @@ func addAnswers(add addRTSP) {
 	add("one interleaved id", own, Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast;interleaved=0", session))
 	add("interleaved ids apart", own, Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast;interleaved=0-3", session))
 	add("interleaved without TCP", own, Refuses, Reads, setup("Transport: RTP/AVP;unicast;interleaved=0-1", session))
-	add("no Transport", own, Reads, Reads, setup(session))
+	add("no Transport", own, Refuses, Reads, setup(session))
 	add("server ports for TCP", "deepch/RTSPtoWeb#249", Refuses, `set transport = "udp"`, setup("Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001", session))
 	add("the time-out is no number", own, Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 1234; timeout=never"))
 	add("the session has a blank and quotes", own, Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast;interleaved=0-1", `Session: 1234 ; timeout="60"`))
@@ -114,7 +114,7 @@ func addAnswers(add addRTSP) {
 	add("UDP only: 406", "CamioCam/rtsp#21", Refuses, `set transport = "udp"`, status("SETUP", "406 Not Acceptable"))
 	add("no session is free: 453", "keshavdv/unifi-cam-proxy#340", Refuses, "no session free", status("SETUP", "453 Not Enough Bandwidth"))
 	add("no session is free: 503", own, Refuses, "no session free", status("DESCRIBE", "503 Service Unavailable"))
-	add("no such stream: 404", "aler9/rtsp-simple-proxy#10", Refuses, "no stream of this name", status("DESCRIBE", "404 Stream Not Found"))
+	add("no such stream: 404", own, Refuses, "no stream of this name", status("DESCRIBE", "404 Stream Not Found"))
 	add("redirects to another host", own, Refuses, "redirects to another host", status("DESCRIBE", "302 Moved", "Location: rtsp://198.51.100.1/live"))
 	add("keepalive by GET_PARAMETER is refused", "themactep/thingino-firmware#490", Reads, Reads, status("GET_PARAMETER", "454 Session Not Found"))
 	add("Digest with SHA-256, quoted", "AlexxIT/go2rtc#2344", Refuses, Reads, rtspCamera{answer: func(_ *rtspConn, r rtspRequest, a *rtspAnswer) {
@@ -124,7 +124,7 @@ func addAnswers(add addRTSP) {
 	}})
 	add("Digest by the book", "RFC 7616", Reads, Reads, digestCamera("", 0))
 	add("Digest after Basic in one line", own, Reads, Reads, digestCamera(`Basic realm="cam", `, 0))
-	add("Digest, a nonce for each request", "rburgst/okhttp-digest#23", Reads, Reads, digestCamera("", 1))
+	add("Digest, a nonce for each request", "rburgst/okhttp-digest#23", Refuses, Reads, digestCamera("", 1))
 }
 
 // digestCamera asks for a Digest answer, RFC 2069. With uses a nonce is good for so
@@ -171,9 +171,9 @@ func addDescriptions(add addRTSP) {
 		{"no origin, name and time", own, Reads, Reads, "v=0\r\n" + medium},
 		{"line feeds and blanks", own, Reads, Reads, "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=\nt=0 0\nm=video 0 RTP/AVP 26 \na=control: track1 \n\n\x00"},
 		{"a relative control for the session", own, Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\na=control:live\r\n" + medium},
-		{"rtpmap without its format", own, Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium + "a=rtpmap:26\r\n"},
+		{"rtpmap without its format", own, Refuses, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium + "a=rtpmap:26\r\n"},
 		{"sound without its configuration", "bluenviron/mediamtx#3669", Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium + "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/8000\r\na=control:track2\r\n"},
-		{"a stream in a protocol of its own", own, Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=application 0 TCP/WS *\r\na=control:x\r\n" + medium},
+		{"a stream in a protocol of its own", own, Refuses, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=application 0 TCP/WS *\r\na=control:x\r\n" + medium},
 		{"sound only", own, Refuses, "no M-JPEG, H.264 or H.265 but PCMU", "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\na=control:track1\r\n"},
 	} {
 		add("SDP: "+row.name, row.report, row.ffmpeg, row.kerb, rtspCamera{description: row.sdp})
@@ -205,8 +205,13 @@ func addPackets(add addRTSP) {
 	add("bytes between frames", own, Reads, Reads, rtspCamera{frame: func(p []byte) []byte {
 		return append(append([]byte{'$', 0, byte(len(p) >> 8), byte(len(p))}, p...), "\r\n"...)
 	}})
-	add("frames of an unknown channel between", own, Reads, Reads, rtspCamera{frame: func(p []byte) []byte {
+	add("frames of an unknown channel between", own, Refuses, Reads, rtspCamera{frame: func(p []byte) []byte {
 		return append(append([]byte{'$', 0, byte(len(p) >> 8), byte(len(p))}, p...), "$\x09\x00\x04abcd"...)
 	}})
+	add("H.264 without a key frame", "fyhertz/libstreaming#291", Refuses, "no key frame in", rtspCamera{
+		description: "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n",
+		format:      96,
+		payloads:    func(int) [][]byte { return [][]byte{{0x41, 0x9a, 0x24, 0x6c, 0x41, 0x4f}} }, // a slice that is no IDR
+	})
 	add("nothing after PLAY", own, Refuses, "sends nothing", rtspCamera{payloads: func(int) [][]byte { return nil }})
 }

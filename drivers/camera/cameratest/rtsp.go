@@ -2,6 +2,7 @@ package cameratest
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -21,6 +22,8 @@ type rtspCamera struct {
 	description string
 	// payloads returns the RTP payloads of picture n; nil: JPEG by RFC 2435.
 	payloads func(n int) [][]byte
+	// format is the RTP payload type; 0: 26, of JPEG.
+	format byte
 	// frame returns what is sent for one RTP packet; nil: an interleaved frame.
 	frame func(packet []byte) []byte
 	// head changes the main header of JPEG and its tables.
@@ -184,7 +187,7 @@ func (s *rtspCamera) play(c *rtspConn, pictures [][]byte) {
 			payloads = h.packets()
 		}
 		for i, p := range payloads {
-			f := c.packet(p, i == len(payloads)-1, n)
+			f := c.packet(cmp.Or(s.format, jpegFormat), p, i == len(payloads)-1, n)
 			if s.frame != nil {
 				f = s.frame(f)
 			} else {
@@ -205,10 +208,12 @@ func (s *rtspCamera) play(c *rtspConn, pictures [][]byte) {
 	}
 }
 
-// packet is one RTP packet, RFC 3550, of payload type 26, or 96 for other payloads.
-func (c *rtspConn) packet(payload []byte, last bool, n int) []byte {
+// jpegFormat is the payload type of JPEG, RFC 3551, table 5.
+const jpegFormat = 26
+
+// packet is one RTP packet, RFC 3550.
+func (c *rtspConn) packet(kind byte, payload []byte, last bool, n int) []byte {
 	c.seq++
-	kind := byte(26)
 	if last {
 		kind |= 0x80
 	}

@@ -216,8 +216,9 @@ func (r *Reader) ReadMessage() (*Message, error) {
 			continue
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if folds && isText(line) {
-				m.Fields[len(m.Fields)-1].Value += " " + string(bytes.TrimSpace(line))
+			if more := bytes.TrimSpace(line); folds && len(more) > 0 && isText(line) {
+				f := &m.Fields[len(m.Fields)-1]
+				f.Value = strings.TrimSpace(f.Value + " " + string(more))
 			}
 			continue
 		}

@@ -292,7 +292,7 @@ func testAccess(t *testing.T, ctx context.Context, m *made) {
 			t.Errorf("page %s: %q", lang, found)
 		}
 		var png []byte
-		do(t, ctx, chromedp.FullScreenshot(&png, 90))
+		do(t, ctx, chromedp.FullScreenshot(&png, 100))
 		keep(t, "page-"+lang, png)
 	}
 	if found := violations(m.run(t, "sign.html", "-from", "record.json", "-sign")); len(found) > 0 {
