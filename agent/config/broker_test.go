@@ -39,14 +39,14 @@ func TestAFleetIsSpreadAndABrokerOnThisMachineIsNot(t *testing.T) {
 func TestTheKeysOfSendingHaveBounds(t *testing.T) {
 	const url = "url = \"mqtts://broker.example\"\n"
 	for line, want := range map[string]string{
-		`client_id = "thing 1"`:                   "broker.client_id: must be 1–128",
-		`alpn = [""]`:                             "broker.alpn: must be names",
-		`confirm = "10s"`:                         "broker.confirm: must be 1m–24h",
-		`pace = "2h"`:                             "broker.pace: must be 0s–1h",
-		`cap = 10`:                                "broker.cap: must be 64",
-		`spread = "1h"`:                           "broker.spread: must be 0s–15m",
-		`retry_min = "10m"`:                       "broker.retry_min: must not be above",
-		`retry_max = "2h"`:                        "broker.retry_max: must be 1s–1h",
+		`client_id = "thing 1"`:                   "must be 1–128",
+		`alpn = [""]`:                             "must be names",
+		`confirm = "10s"`:                         "must be 1m–24h",
+		`pace = "2h"`:                             "must be 0s–1h",
+		`cap = 10`:                                "must be 64",
+		`spread = "1h"`:                           "must be 0s–15m",
+		`retry_min = "10m"`:                       "must not be above",
+		`retry_max = "2h"`:                        "must be 1s–1h",
 		"client_id = \"a\"\nconfirm = \"30m\"":    "",
 		"newest = true\npace = \"2s\"\ncap = 500": "",
 	} {
