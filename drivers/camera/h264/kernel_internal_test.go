@@ -86,3 +86,37 @@ func TestVectorUnitAgreesWithPortableTransforms(t *testing.T) {
 		}
 	}
 }
+
+func TestVectorUnitAgreesWithPortableDeblocking(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	const stride = 32
+	changed := 0
+	for range 20000 {
+		want := make([]byte, stride*32)
+		base, spread := r.IntN(256), 1+r.IntN(60)
+		for i := range want {
+			want[i] = byte(min(max(base+r.IntN(spread)-spread/2, 0), 255))
+		}
+		got, before := bytes.Clone(want), bytes.Clone(want)
+		tc := [4]int8{}
+		for k := range tc {
+			tc[k] = int8(r.IntN(27) - 1)
+		}
+		alpha, beta := 1+r.IntN(255), 1+r.IntN(18)
+		across, along, at := 1, stride, 8*stride+8
+		if r.IntN(2) == 0 {
+			across, along = stride, 1
+		}
+		filterNormalPortable(want, at, across, along, alpha, beta, &tc)
+		filterNormal(got, at, across, along, alpha, beta, &tc)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("differs: across %d, alpha %d, beta %d, tc %v", across, alpha, beta, tc)
+		}
+		if !bytes.Equal(got, before) {
+			changed++
+		}
+	}
+	if changed < 5000 {
+		t.Errorf("only %d edges were filtered", changed)
+	}
+}
