@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources cross deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -94,6 +94,10 @@ bench: build
 # and the time that a picture waits.
 bench-sources:
 	KERB_LONG=1 $(GO) test -count=1 -v -run 'WhatEachSourceCosts|HowLongAPictureWaits' ./agent
+
+# Random streams of libx264, compared with ffmpeg's luma, and damaged streams. Takes hours.
+h264:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 10h -v -run 'Generated|Damage' ./drivers/camera/h264
 
 bench-neural:
 	test/bench/neural.sh
