@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage bench bench-neural bench-sources cross deb package image image-twice image-vm update systemd spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources cross deb package image image-twice image-vm update systemd spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -25,6 +25,7 @@ check: lint arch test race modules vm cross package
 lint:
 	@fmt="$$($(GO) tool gofumpt -l .)"; [ -z "$$fmt" ] || { echo "not formatted by gofumpt:"; echo "$$fmt"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags boxes ./counting/vision ./test/footage
 	$(GO) tool staticcheck ./...
 
 arch:
@@ -75,6 +76,16 @@ e2e:
 
 footage:
 	$(GO) test -count=1 -v ./test/footage
+
+# Where the counts differ from hand-made truth, per clip and per cause, over all clips for
+# developing. REPORT=1 adds the sums of the clips on which nothing is tuned, LIST=1 every
+# difference, SORT=1 a plain SORT tracker on the same boxes. A network runs once per clip;
+# its boxes are kept in KERB_BOXES (default: kerb-boxes in the folder for temporary files).
+DETECTORS ?= street
+RATES ?= 0,8
+truth:
+	KERB_REPORT=$(REPORT) KERB_LIST=$(LIST) KERB_SORT=$(SORT) KERB_DETECTORS=$(DETECTORS) KERB_RATES=$(RATES) \
+		$(GO) test -count=1 -tags boxes -timeout 120m -v -run 'TestTruth$$' ./test/footage
 
 bench: build
 	test/bench/run
@@ -135,8 +146,14 @@ spool:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/powercut
 	$(GO) test -count=1 -run Model -v ./agent/store -rapid.checks=10000
 
-wire:
+# The messages of the runs in test/e2e are also read by the parsers of other projects,
+# which npm installs in test/wire.
+wire: test/wire/node_modules
 	KERB_LONG=1 $(GO) test -count=1 -timeout 30m -v ./agent/uplink ./test/e2e
+
+test/wire/node_modules: test/wire/package-lock.json
+	cd test/wire && npm ci
+	touch $@
 
 # Cut, stall, garble and restart every kind of camera, twenty times each.
 cameras:

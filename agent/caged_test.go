@@ -40,7 +40,7 @@ func (s *outputBuffer) String() string {
 }
 
 // otherSources returns sources without faults: the program motion as an HTTP camera,
-// stills of London at a URL, a clip at a URL, and a command.
+// stills of London at a URL, a clip at a URL, an MP4 file, and a command.
 func otherSources(t *testing.T, footage string) (all []testSource) {
 	t.Helper()
 	add := func(name, source string, change func(*config.Camera)) {
@@ -55,6 +55,7 @@ func otherSources(t *testing.T, footage string) (all []testSource) {
 	recording := encodeClip(t, "recording.mp4", "-t", "4", "-c:v", "libx264", "-pix_fmt", "yuv420p")
 	add("still", serveChanging(t, 3*time.Second, findJamcams(t, footage)...), still)
 	add("clip", serveChanging(t, 15*time.Second, recording, encodeClip(t, "later.mp4", "-t", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p")), still)
+	add("mp4", recording, func(*config.Camera) {})
 	add("command", "", func(c *config.Camera) {
 		ffmpeg, err := exec.LookPath("ffmpeg")
 		if err != nil {
@@ -145,6 +146,8 @@ func siteText(broker string, all []testSource) string {
 		}
 		if stream, ok := c.Source.(config.RTSPSource); ok && stream.UDP {
 			site += "transport = \"udp\"\n"
+		} else if ok && stream.FFmpeg {
+			site += "decoder = \"ffmpeg\"\n"
 		}
 		if !c.Polled() {
 			site += fmt.Sprintf("[[camera.line]]\nid = %q\nfrom = [0.0, 0.5]\nto = [1.0, 0.5]\nclasses = [\"person\"]\n", c.Name)
@@ -210,6 +213,7 @@ func startKerb(t *testing.T, broker string, all []testSource) *exec.Cmd {
 	}
 	run := exec.Command(bin, "run", "-site", filepath.Join(dir, "site.toml"), "-policy", filepath.Join(dir, "policy.toml"))
 	run.Stderr = new(outputBuffer)
+	run.Env = append(os.Environ(), "PATH="+allowHEVCOnly(t)+":"+os.Getenv("PATH"))
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -218,6 +222,23 @@ func startKerb(t *testing.T, broker string, all []testSource) *exec.Cmd {
 		_ = run.Wait()
 	})
 	return run
+}
+
+// allowHEVCOnly returns a directory with a program ffmpeg that decodes H.265 only (and
+// draws the picture of fakeRpicam):
+// nothing else needs it.
+func allowHEVCOnly(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	path, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		return dir
+	}
+	script := "#!/bin/sh\ncase \" $* \" in *' hevc '*|*' lavfi '*) exec " + path + " \"$@\";; esac\necho ffmpeg: not H.265 >&2\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // checkNoPassword searches the arguments of all processes and the log for the password.

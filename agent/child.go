@@ -6,10 +6,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"kerb/agent/admission"
 	"kerb/agent/child"
 	"kerb/agent/config"
+	"kerb/agent/logbook"
 	"kerb/agent/model"
 	"kerb/agent/publisher"
 	"kerb/counting/neural/nets"
@@ -34,7 +36,7 @@ func startChild(flags admission.ChildFlags) (*config.Site, admission.Decision, *
 	if now != flags.Fingerprint {
 		return nil, d, nil, errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb")
 	}
-	return site, d, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: flags.LogLevel(), ReplaceAttr: child.DropTime})), nil
+	return site, d, slog.New(slog.NewTextHandler(logbook.New(os.Stderr, time.Now), &slog.HandlerOptions{Level: flags.LogLevel(), ReplaceAttr: child.DropTime})), nil
 }
 
 // builtInNetworks lists the networks in this binary with the hashes of their

@@ -10,12 +10,14 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"kerb/agent/admission"
 	"kerb/agent/clock"
 	"kerb/agent/commission"
 	"kerb/agent/config"
+	"kerb/agent/logbook"
 	"kerb/agent/terminal"
 	"kerb/counting"
 )
@@ -69,10 +71,11 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	defer commission.CloseListeners(listeners)
 	log.SetOutput(io.Discard) // hybridgroup/mjpeg logs the address of each viewer
-	warnings := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	book := logbook.New(t.Err, time.Now)
+	warnings := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
-		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: t.Err, ClosedReason: closed,
+		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed,
 	}
 	return s.Run(ctx, a.For)
 }
@@ -109,6 +112,9 @@ func (a *aimCmd) openListeners() (ls []net.Listener, err error) {
 	if a.Listen != "" {
 		l, err := net.Listen("tcp", a.Listen)
 		if err != nil {
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = errors.New("another program, perhaps another kerb aim, has this port: end it, or choose another port")
+			}
 			return nil, terminal.UsageError(fmt.Sprintf("-listen %s: %v", a.Listen, err))
 		}
 		return []net.Listener{l}, nil

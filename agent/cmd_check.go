@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,10 +12,13 @@ import (
 	"time"
 
 	"kerb/agent/admission"
+	"kerb/agent/advice"
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/policy"
+	"kerb/agent/probe"
 	"kerb/agent/publisher"
+	"kerb/agent/report"
 	"kerb/agent/terminal"
 	"kerb/agent/uplink"
 )
@@ -22,7 +26,7 @@ import (
 // checkCmd is kerb check: it validates both files and prints a summary of them.
 type checkCmd struct {
 	admission.Files
-	Connect bool `help:"Log in at the broker, too."`
+	Connect bool `help:"Log in at the broker and take a picture from each camera, too."`
 	Tell    bool `help:"If something is wrong, say so to the broker in an event, too."`
 	JSON    bool `help:"As one JSON object."`
 }
@@ -36,7 +40,7 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	if err != nil {
 		if c.Tell {
-			if terr := reportRefused(ctx, c.Files, err); terr != nil {
+			if terr := report.SendRefused(ctx, c.Site, err, versionName()); terr != nil {
 				fmt.Fprintf(t.Err, "kerb: the broker could not be told: %v\n", terr)
 			} else {
 				fmt.Fprintln(t.Err, "kerb: the broker was told")
@@ -44,24 +48,32 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		}
 		return err
 	}
+	for _, path := range site.ExposedSecrets() {
+		fmt.Fprintf(t.Err, "kerb: every user of this machine may read a secret: chmod 0640 %s\n", path)
+	}
+	var cameras []probe.CameraFacts
 	if c.Connect {
-		if err := connectOnce(ctx, site, d.Policy); err != nil {
+		cameras = report.LookAtCameras(ctx, c.Site, site, report.ClosedNow(site, d.Policy))
+		if err := errors.Join(connectOnce(ctx, site, d.Policy), probe.Failures(cameras)); err != nil {
 			return err
 		}
 	}
 	if c.JSON {
 		return json.NewEncoder(t.Out).Encode(map[string]any{
-			"ok": true, "device": site.Device.Name, "streams": len(site.Streams()), "policy": d.Policy.Hash(), "trust": d.Trust.Mode.String(),
+			"ok": true, "cameras": cameras, "device": site.Device.Name, "streams": len(site.Streams()), "policy": d.Policy.Hash(), "trust": d.Trust.Mode.String(),
 		})
 	}
 	c.printFiles(t, site, d)
+	for _, f := range cameras {
+		fmt.Fprintf(t.Out, "picture %s: %s\n", f.Name, f.Describe())
+	}
 	run := "kerb run"
 	if _, err := os.Stat("/run/systemd/system"); err == nil && strings.HasPrefix(c.Site, "/etc/kerb/") {
 		run = "systemctl enable --now kerb" // kerb run as root would leave a spool that the service's user cannot open
 	}
 	next := "kerb check -connect, then " + run
 	if c.Connect {
-		next = "the broker lets this device in: " + run
+		next = "the broker lets this device in, and the cameras deliver: " + run
 	}
 	_, err = fmt.Fprintln(t.Out, "next   ", next)
 	return err
@@ -119,7 +131,10 @@ func connectOnce(ctx context.Context, site *config.Site, pol *policy.Policy) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	return up.CheckConnection(ctx)
+	if err := up.CheckConnection(ctx); err != nil {
+		return errors.New(advice.Join(err.Error(), advice.Broker(err.Error())))
+	}
+	return nil
 }
 
 // ledgerLines lists the charge of each class at each sensor, one line each. One

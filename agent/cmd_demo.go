@@ -10,7 +10,9 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/localbroker"
+	"kerb/agent/logbook"
 	"kerb/agent/policy"
+	"kerb/agent/publisher"
 	"kerb/agent/replay"
 	"kerb/agent/source"
 	"kerb/agent/terminal"
@@ -31,7 +33,9 @@ type demoCmd struct {
 
 // Help is the long help: the demonstration has no walls.
 func (d *demoCmd) Help() string {
-	return `The demonstration runs everything in one process, without the walls that kerb run builds between the process that reads pictures and the process that has a network. Its spool lies in a temporary directory, which is removed at the end.`
+	return `A broker that is named with -broker gets messages below kerb/v1/kerb/demo/demo, with meta marking the numbers as made up; what it retains is cleared at the end.
+
+The demonstration runs everything in one process, without the walls that kerb run builds between the process that reads pictures and the process that has a network. Its spool lies in a temporary directory, which is removed at the end.`
 }
 
 // Run subscribes at the broker, counts for the given time and prints a summary. It
@@ -61,11 +65,11 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err := d.checkSource(); err != nil {
 		return err
 	}
-	printer := &messagePrinter{out: t.Out}
-	if err := printer.subscribe(address); err != nil {
+	printer := &localbroker.Printer{Out: t.Out}
+	if err := printer.Subscribe(address); err != nil {
 		return err
 	}
-	defer printer.disconnect()
+	defer printer.Disconnect()
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
 		Broker: config.Broker{URL: address},
@@ -83,8 +87,8 @@ func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
 }
 
 // countStreet runs the agent for the given time and prints the summary.
-func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *messagePrinter) error {
-	log := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *localbroker.Printer) error {
+	log := slog.New(slog.NewTextHandler(logbook.New(t.Err, time.Now), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	pol := policy.Demo()
 	a, err := newInProcessAgent(site, pol, clock.Clock{Floor: clockFloor}, nil, log)
 	if err != nil {
@@ -93,16 +97,21 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 	if street != nil {
 		a.cameras[0].Open = func(context.Context) (source.Pictures, error) { return street, nil }
 	}
-	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), redactAddress(site.Broker.URL))
+	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), localbroker.RedactAddress(site.Broker.URL))
 	ctx, cancel := context.WithTimeout(ctx, d.For)
 	defer cancel()
 	if err := a.Run(ctx); err != nil {
 		return err
 	}
 	d.printSummary(t, a, street, p)
+	if d.Broker != "" {
+		if err := publisher.ClearRetained(context.WithoutCancel(ctx), site); err != nil {
+			return err
+		}
+	}
 	switch {
-	case p.windowCount() == 0:
-		return fmt.Errorf("no window arrived from %s", redactAddress(site.Broker.URL))
+	case p.WindowCount() == 0:
+		return fmt.Errorf("no window arrived from %s", localbroker.RedactAddress(site.Broker.URL))
 	case len(a.cameras) > 0 && a.cameras[0].Pictures.Load() == 0:
 		return fmt.Errorf("%s gave no picture", d.describeSource())
 	}
@@ -111,9 +120,9 @@ func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *co
 
 // printSummary prints the counts, for the street also the number of true crossings,
 // and how many windows arrived.
-func (d *demoCmd) printSummary(t terminal.Terminal, a *inProcessAgent, street *scene.Scene, p *messagePrinter) {
+func (d *demoCmd) printSummary(t terminal.Terminal, a *inProcessAgent, street *scene.Scene, p *localbroker.Printer) {
 	defer func() {
-		fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", p.windowCount(), replay.PeakRSS())
+		fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", p.WindowCount(), replay.PeakRSS())
 	}()
 	if d.Loops {
 		fmt.Fprintf(t.Err, "kerb: passages %v\n", a.windows.sensors[0])

@@ -124,7 +124,7 @@ func (c *loopsCmd) showStates(ctx context.Context, t terminal.Terminal, counter 
 		shown = time.Now()
 		lines = counter.AppendLineStates(lines[:0])
 		if c.JSON {
-			if err := writeLineStates(t.Out, lines); err != nil {
+			if err := loop.WriteLineJSON(t.Out, lines); err != nil {
 				return err
 			}
 			continue

@@ -1,30 +1,24 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 
-	"golang.org/x/sys/unix"
-
-	"kerb/agent/clock"
+	"kerb/agent/admission"
 	"kerb/agent/config"
-	"kerb/agent/hardware"
 	"kerb/agent/mistake"
+	"kerb/agent/policy"
 	"kerb/agent/probe"
-	"kerb/agent/process"
+	"kerb/agent/report"
 	"kerb/agent/terminal"
-	"kerb/drivers/board"
 )
 
 // probeCmd is kerb probe: it lists the walls, cameras, GPIO lines, clock and disk of
 // this device, and may write a first site.toml.
 type probeCmd struct {
-	Site  string `help:"Look at what this site needs." default:"/etc/kerb/site.toml" placeholder:"F"`
+	admission.Files
 	Write string `help:"Write a site.toml to begin with, for what is there." placeholder:"F"`
 	Force bool   `help:"Let -write replace a file."`
 	JSON  bool   `help:"As one JSON object."`
@@ -33,23 +27,10 @@ type probeCmd struct {
 // Run gathers the inventory and prints it. A missing or wrong site.toml is part of
 // the inventory, not an error.
 func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	f := probe.Inventory{Machine: runtime.GOARCH, Model: board.ReadModel(), Cores: runtime.NumCPU(), Devices: []string{}}
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err == nil {
-		f.Memory = uint64(info.Totalram) * uint64(info.Unit)
-	}
-	reports, err := process.MeasureRoles("sense", "uplink", "supervisor")
+	f, err := report.TakeInventory(ctx)
 	if err != nil {
 		return err
 	}
-	for _, r := range reports {
-		f.Walls = append(f.Walls, probe.SummariseWalls(r))
-	}
-	for _, pattern := range []string{"/dev/video*", "/dev/gpiochip*"} {
-		devices, _ := filepath.Glob(pattern) // the pattern is right
-		f.Devices = append(f.Devices, devices...)
-	}
-	f.Attached, f.GPIO = probe.FindCameras(ctx), probe.ListChips()
 	if p.Write != "" {
 		if err := probe.WriteSite(p.Write, p.Force, f); err != nil {
 			return err
@@ -64,18 +45,21 @@ func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		f.NoSite = mistake.First(err).Error()
 		site = &config.Site{}
 	}
-	r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
-	f.Clock = probe.ClockFacts{Wall: r.Wall, Synced: r.Synced, Source: r.Source}
-	for _, c := range site.Cameras {
-		f.Cameras = append(f.Cameras, probe.DialCamera(ctx, c))
-	}
-	f.Board = hardware.DescribeBoard(hardware.ReadBoard(cmp.Or(site.Device.State, config.DefaultState)))
-	if site.Device.State != "" {
-		f.Disk = probe.MeasureDisk(site.Device.State)
-	}
+	report.AddSite(&f, site)
+	f.Cameras = report.LookAtCameras(ctx, p.Site, site, p.closedNow(site))
 	if p.JSON {
 		return json.NewEncoder(t.Out).Encode(f)
 	}
 	f.Print(t)
 	return nil
+}
+
+// closedNow returns whether the policy closes a camera now; nil where there is no
+// policy that holds.
+func (p *probeCmd) closedNow(site *config.Site) func(config.Camera) bool {
+	pol, err := policy.Load(p.Policy)
+	if err != nil {
+		return nil
+	}
+	return report.ClosedNow(site, pol)
 }

@@ -7,9 +7,13 @@ import (
 	"log/slog"
 	"os"
 	"syscall"
+	"time"
 
 	"kerb/agent/admission"
+	"kerb/agent/audit"
 	"kerb/agent/clock"
+	"kerb/agent/logbook"
+	"kerb/agent/state"
 	"kerb/agent/supervisor"
 	"kerb/agent/terminal"
 )
@@ -40,18 +44,25 @@ func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if flags.Fingerprint, err = r.ReadFingerprint(d); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: flags.LogLevel()}))
+	book := logbook.New(t.Err, time.Now)
+	if err := state.CheckOwner(site.Device.State); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: flags.LogLevel()}))
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	journal, err := admission.OpenJournal(site, d, versionName(), clk, log)
+	if errors.Is(err, audit.ErrInUse) {
+		return fmt.Errorf("another kerb run, or kerb aim, has %s: %w: systemctl stop kerb, or give this one another [device] state", site.Device.State, err)
+	}
 	if err != nil {
 		return err
 	}
 	defer journal.Close()
-	s, err := supervisor.New(site, d.Policy, clk, flags.Args(), journal, t.Err, log)
+	s, err := supervisor.New(site, d.Policy, clk, flags.Args(), journal, book, log)
 	if err != nil {
 		return err
 	}
-	s.Fingerprint = flags.Fingerprint
+	s.Fingerprint, s.Version = flags.Fingerprint, versionName()
 	err = s.Run(ctx)
 	if !errors.Is(err, supervisor.ErrFilesChanged) {
 		return err

@@ -14,6 +14,7 @@ import (
 	"kerb/agent/audit"
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/publisher"
 	"kerb/agent/state"
 	"kerb/agent/terminal"
 	"kerb/agent/wipe"
@@ -25,18 +26,22 @@ type wipeCmd struct {
 	Site string `help:"The site whose device is wiped." default:"/etc/kerb/site.toml" placeholder:"F"`
 	Yes  bool   `help:"Do not ask."`
 	JSON bool   `help:"The certificate as one JSON object."`
+
+	KeepRetained bool `help:"Leave the state and meta that the broker retains, as for a device that comes back under its name."`
 }
 
 // Help is the long help: which files are destroyed, and which stay.
 func (w *wipeCmd) Help() string {
 	return `Destroys what this device has stored: the spool, the policy that was last in force, the passwords and keys that site.toml names, and last of all the audit log. The certificate goes to standard output: keep it.
 
+First it clears the retained messages state and meta at the broker, so that the platform does not take the device for one that is offline. Where the broker cannot be reached it says so and goes on.
+
 Nothing else is touched: not the two files, not certificates, not public keys.`
 }
 
 // Run destroys the audit log last, so that after an interruption the log still
 // tells of the wipe. It refuses to start while kerb run holds the spool or the log.
-func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
+func (w *wipeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	site, err := config.Load(w.Site)
 	if err != nil {
 		return err
@@ -65,13 +70,28 @@ func (w *wipeCmd) Run(_ context.Context, t terminal.Terminal) error {
 		return err
 	}
 	defer log.Close()
+	retained := w.clearRetained(ctx, t, site) // while its password is there
 	c := wipe.NewCertificate(site, versionName(), clk.ReadAll(), left)
+	c.Retained = retained
 	for i := range items {
 		if items[i].Kind != wipe.AuditKind {
 			c.DestroyItem(&items[i])
 		}
 	}
 	return w.writeAndDestroyAudit(t, site, log, c)
+}
+
+// clearRetained clears the retained messages of the device, and returns what the
+// certificate says of it. A broker that cannot be reached does not stop the wipe.
+func (w *wipeCmd) clearRetained(ctx context.Context, t terminal.Terminal, site *config.Site) string {
+	if w.KeepRetained {
+		return "kept at the broker"
+	}
+	if err := publisher.ClearRetained(ctx, site); err != nil {
+		fmt.Fprintf(t.Err, "kerb: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nkerb: "))
+		return "NOT cleared at the broker: see firmware-notes/decommission.md"
+	}
+	return "cleared at the broker"
 }
 
 // writeAndDestroyAudit logs the wipe, writes the certificate, and only then destroys

@@ -20,6 +20,7 @@
 //	  kerb sense         agent/sensor      the loops: edges in, tallies out
 //	  kerb uplink        agent/publisher   tallies in; releases to the spool and the broker
 //	  kerb sketch NAME   agent/sensor      one camera while it is aimed (started by kerb aim)
+//	  kerb look NAME     agent/sensor      one camera for seconds (started by kerb probe and check)
 //
 // agent/process starts and watches a child, agent/child is the child's own side,
 // agent/ipc holds the fixed records between them, agent/handover passes open
@@ -57,6 +58,19 @@
 //	agent/store      looks the windows up again (pending.go)
 //	agent/uplink     publishes them on …/backfill and answers on …/ack
 //
+// # The way of a question
+//
+//	agent/status     kerb status, kerb spool and kerb report ask the socket (client.go)
+//	agent/status     takes fixed records, few clients and no slow ones (server.go)
+//	agent/supervisor tells sensors, lamp, clock and disk (status.go)
+//	agent/publisher  tells broker and spool; the supervisor passes it on unread (status.go)
+//	agent/advice     says what to do about an error, by its text (advice.go)
+//
+// # The way of a log line
+//
+//	agent/process    cuts what a child writes to printable text, and bounds it (process.go)
+//	agent/logbook    drops what repeats a loss, and keeps the last lines (logbook.go)
+//
 // # Add a payload format
 //
 //  1. agent/uplink/myformat.go: a type with Topic, Append and Frame (see Format),
@@ -68,6 +82,17 @@
 //     comes a key of site.toml: agent/config (config.go, file.go, check.go,
 //     schema.go), then KERB_UPDATE=1 go test ./agent/config writes its schema.
 //  4. firmware-notes/network.md, where the topics have another root: the ACL.
+//
+// # Add a register to the transparency record
+//
+//  1. agent/transparency/register/myregister.go: a type with Name, File and Export (see
+//     Exporter), and its value in Exporters (register.go). What only people can say is
+//     asked with asker.answer, and never filled; a new question is a row of Questions
+//     and a field of declaredFile (agent/transparency/questions.go).
+//  2. register_test.go: the register's own check, with an empty declared.toml and a full
+//     one. The tests of flips (notice/flip_test.go) and of warnings find it by themselves.
+//  3. KERB_UPDATE=1 go test ./agent/transparency writes the schemas of the two files, and
+//     firmware-notes/record.md gets a row.
 //
 // # Add a camera kind
 //
@@ -82,6 +107,14 @@
 //     in agent/source (OpenCamera): a test in agent/source names the missing ones.
 //     An open must not block, and opens for reading only.
 //  4. firmware-notes/hardware.md and configs/site-camera.toml: a line for the engineer.
+//
+// # Add an event, or a reason
+//
+//  1. A reason: counting/reason.go, the constant and its word at the end of both
+//     lists. An event: a call of Store.AddNote with the kind written out.
+//  2. agent/vocabulary: its meaning, what a platform shall do, and the members of its
+//     data. Its tests name what is missing; KERB_UPDATE=1 go test ./agent/vocabulary
+//     writes firmware-notes/words.md and the schemas.
 //
 // # Add a class
 //

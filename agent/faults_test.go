@@ -379,14 +379,16 @@ func realSources(t *testing.T) (all []testSource) {
 	} {
 		keepRunning(t, ffmpegArgs(encodeClip(t, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
 	}
-	for _, name := range []string{"h264", "h265", "mjpeg", "udp"} {
-		path := name
+	for _, name := range []string{"h264", "h264udp", "h265", "mjpeg", "udp"} {
+		path, byUDP := strings.CutSuffix(name, "udp")
 		if name == "udp" {
 			path = "mjpeg"
 		}
 		w := newWire(t, at)
 		c := testCamera(name)
-		c.Source, c.User, c.PasswordFile = parseRTSP(t, "rtsp://"+w.addr+"/"+path, name == "udp"), viewer, secret
+		src := parseRTSP(t, "rtsp://"+w.addr+"/"+path, byUDP).(config.RTSPSource)
+		src.FFmpeg = name == "h265"
+		c.Source, c.User, c.PasswordFile = src, viewer, secret
 		all = append(all, testSource{c, func(*opener.Opener) []fault { return w.faults(t) }})
 	}
 	w := newWire(t, strings.TrimPrefix(serveParts(t, encodeClip(t, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")), "http://"))
@@ -452,7 +454,7 @@ func TestEverySourceComesBack(t *testing.T) {
 	all := realSources(t)
 	if only := strings.Fields(os.Getenv("KERB_ONLY")); rounds == 1 || len(only) > 0 {
 		if len(only) == 0 {
-			only = []string{"mjpeg", "udp", "http"}
+			only = []string{"mjpeg", "udp", "http", "h264"}
 		}
 		all = slices.DeleteFunc(all, func(s testSource) bool { return !slices.Contains(only, s.camera.Name) })
 	}

@@ -47,17 +47,14 @@ func newInProcessAgent(site *config.Site, pol *policy.Policy, clk clock.Clock, j
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	synced := new(atomic.Bool)
-	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced)
+	db, err := publisher.OpenStore(site.Device.State, pol, clk, synced, publisher.StoreOpts(site)...)
 	if err != nil {
 		return nil, err
 	}
+	publisher.LogStart(log, db.Start())
 	opts := publisher.UplinkOpts(site, pol, versionName(), db, clk, log)
 	opts.AgentReport = journal.StateReport
 	a := &inProcessAgent{}
-	detectors := publisher.NewDetectorReport(site, builtInNetworks())
-	opts.Birth.Sensors = func() []uplink.Sensor {
-		return detectors.Sensors(func(i int) ipc.Detection { return a.cameras[i].Detection() })
-	}
 	up, err := uplink.New(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -114,6 +111,8 @@ func (a *inProcessAgent) Run(ctx context.Context) error {
 	err := a.windows.Run(ctx)
 	stop() // where the windows ended with an error
 	sensors.Wait()
+	a.store.ReleaseHeld()
+	a.uplink.SendNow()
 	a.drainSpool(ipc.DrainTimeout)
 	stopUplink()
 	up.Wait()
@@ -150,6 +149,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 	a := w.newClearer()
 	a.StartMono = start.Mono
 	return clock.RunWindows(ctx, w.clock, start, w.policy.Window(), func(ended []clock.Window, step *clock.Step, last bool) error {
+		a.RelabelHeld(w.clock.ReadAll())
 		if err := a.FillDownGaps(w.clock.ReadAll()); err != nil {
 			return err
 		}

@@ -40,11 +40,15 @@ type commands struct {
 	Model   modelCmd       `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
 	Explain explainCmd     `cmd:"" help:"The policy in plain English, and what it makes impossible."`
 	Loops   loopsCmd       `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
+	Status  statusCmd      `cmd:"" help:"What the running agent does: cameras, broker, clock, disk, the last windows."`
+	Report  reportCmd      `cmd:"" help:"A bundle for whoever helps, without secrets."`
 	Audit   auditCmd       `cmd:"" help:"List or verify the account of what was done to this device."`
 	Spool   spoolCmd       `cmd:"" help:"List and check what is stored and not yet delivered."`
 	Probe   probeCmd       `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
 	Prove   proveCmd       `cmd:"" help:"Run the evidence on this very device, and sign it."`
+	Record  recordCmd      `cmd:"" help:"The transparency record: for registers, the sign on the pole, and a page."`
 	Sense   senseCmd       `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Look    lookCmd        `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
 	Sketch  sketchCmd      `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
 	Uplink  uplinkCmd      `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
 	Try     tryCmd         `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
@@ -95,8 +99,11 @@ func runCommand(args []string, t terminal.Terminal) int {
 // printError prints each line of err with the prefix "kerb: ", adds a hint for
 // common mistakes, and returns the exit status.
 func printError(w io.Writer, err error) int {
-	if err == nil {
+	switch {
+	case err == nil:
 		return exitDone
+	case errors.Is(err, errNotWell):
+		return exitFailed
 	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "kerb: %s\n", strings.TrimRight(line, "\n"))

@@ -21,6 +21,7 @@ import (
 	"kerb/agent/policy"
 	"kerb/agent/policy/policytest"
 	"kerb/agent/sensor"
+	"kerb/agent/uplink"
 	"kerb/configs"
 	"kerb/counting"
 )
@@ -107,7 +108,11 @@ func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte)
 		t.Fatal(tok.Error())
 	}
 	t.Cleanup(func() { client.Disconnect(0) })
-	tok := client.Subscribe("kerb/v1/kerb/test/pi-1/count/kerb", 1, func(_ mqtt.Client, m mqtt.Message) { messages <- m.Payload() })
+	tok := client.Subscribe("kerb/v1/kerb/test/pi-1/count/kerb", 1, func(_ mqtt.Client, m mqtt.Message) {
+		if !uplink.IsProof(m.Payload()) {
+			messages <- m.Payload()
+		}
+	})
 	if !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}

@@ -24,6 +24,24 @@ type Stream struct {
 	Sensor  string  // the camera or loop that feeds it
 	Polled  bool    // of a zone: it is seen at instants, minutes apart, not all the time
 	Classes []Class // which cells its windows have, in wire order
+	OneWay  OneWay  // of a loop: the only direction that it reports
+}
+
+// OneWay is the direction to which a stream is limited. A single loop sees
+// passages, not directions, so all of them have the declared one; a cell for the
+// other direction would be 0 for ever, and under noise a number of nobody.
+type OneWay uint8
+
+// The limits.
+const (
+	BothWays OneWay = iota // the stream has cells for both directions
+	OnlyAToB
+	OnlyBToA
+)
+
+// Sees reports whether windows of a stream with this limit have a cell for d.
+func (w OneWay) Sees(d Direction) bool {
+	return w == BothWays || w == OnlyAToB && d == AToB || w == OnlyBToA && d == BToA
 }
 
 // Quality tells how far a window can be trusted.
@@ -49,6 +67,7 @@ type Tally struct {
 	Start, End time.Time     // wall clock, UTC, aligned to the window length
 	Mono       time.Duration // monotonic time of End, since boot
 	Observed   time.Duration // how much of the window was seen, 0…End-Start
+	OneWay     OneWay        // of a loop: the only direction that it reports
 	Polled     bool          // of a zone: it was seen at instants
 	Instants   uint32        // number of instants; each counts as a second of Presence
 	Quality    Quality

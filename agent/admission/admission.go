@@ -23,6 +23,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"aead.dev/minisign"
+
 	"kerb/agent/config"
 	"kerb/agent/mistake"
 	"kerb/agent/policy"
@@ -212,4 +214,24 @@ func (d Decision) keepReference(dir string) error {
 		}
 	}
 	return state.Replace(filepath.Join(dir, state.AdmittedFile), b, "")
+}
+
+// SignerIDs returns the IDs of the keys that signed the policy in force, each as 16
+// hexadecimal digits as minisign prints them. Admit has verified the signatures where
+// the trust mode or the purpose demands one; a signature by a key that is not in
+// site.toml is left out.
+func (d Decision) SignerIDs() (ids []string) {
+	for _, text := range d.signatures {
+		var s minisign.Signature
+		if s.UnmarshalText(text) != nil {
+			continue
+		}
+		for _, k := range d.Trust.Keys {
+			if k.ID() == s.KeyID && minisign.Verify(k, d.Policy.Canonical(), text) {
+				ids = append(ids, fmt.Sprintf("%016X", s.KeyID))
+				break
+			}
+		}
+	}
+	return ids
 }

@@ -24,6 +24,9 @@ func (e ConflictError) Error() string {
 // with its place in the file, so that policy.CheckSite can name it.
 func SiteRequests(s *config.Site) policy.Site {
 	requests := policy.Site{At: s.LocateKey("")}
+	if s.Broker.Confirm > 0 {
+		requests.WatermarkAt = s.LocateKey("broker.confirm")
+	}
 	for i, c := range s.Cameras {
 		key := fmt.Sprintf("camera[%d]", i)
 		requests.Cameras = append(requests.Cameras, policy.Camera{Name: c.Name, At: s.LocateKey(key + ".name"), Masks: len(c.Masks)})

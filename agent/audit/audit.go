@@ -30,6 +30,20 @@ import (
 // ErrInUse reports that another process has the log open for writing.
 var ErrInUse = errors.New("in use by another process")
 
+// InUseError is ErrInUse with the process that has the log.
+type InUseError struct{ PID int } // 0: it is not known
+
+// Error tells the process.
+func (e InUseError) Error() string {
+	if e.PID == 0 {
+		return ErrInUse.Error()
+	}
+	return fmt.Sprintf("in use by process %d", e.PID)
+}
+
+// Is makes an InUseError equal to ErrInUse.
+func (e InUseError) Is(target error) bool { return target == ErrInUse }
+
 // Head is number and sum of the last entry; zero for an empty log.
 type Head struct {
 	Seq uint64 `json:"seq"`
@@ -70,7 +84,10 @@ func Open(dir string, now func() (time.Time, bool)) (*Log, error) {
 	}
 	l := &Log{dir: dir, now: now, lock: lock, limit: fileBytes, clean: true}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		err = fmt.Errorf("open the audit log: %w", errors.Join(ErrInUse, err))
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = InUseError{findLockHolder(lock)}
+		}
+		err = fmt.Errorf("open the audit log: %w", err)
 		return nil, errors.Join(err, lock.Close())
 	}
 	if err := l.recoverHead(); err != nil {

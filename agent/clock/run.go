@@ -28,7 +28,8 @@ func RunWindows(ctx context.Context, c Clock, begun Reading, length time.Duratio
 }
 
 // EventData returns the fields of the clock_step event: wall times before and
-// after, synchronised or not, and the monotonic time in milliseconds.
+// after, synchronised or not, and the boot and the monotonic time in milliseconds, by
+// which a consumer can place windows that were sent without a trusted label.
 func (s Step) EventData() map[string]any {
-	return map[string]any{"from": s.From, "to": s.To, "synced": s.Synced, "mono_ms": s.Mono.Milliseconds()}
+	return map[string]any{"from": s.From, "to": s.To, "synced": s.Synced, "boot": BootID(), "mono_ms": s.Mono.Milliseconds()}
 }

@@ -138,7 +138,7 @@ func openLocalLog(site *config.Site, d admission.Decision, start *ipc.Aim, log *
 	}
 	l := &localLog{site: site, journal: &admission.Journal{Audit: entries, Decision: d, Log: log}, log: log, never: make(chan struct{})}
 	l.openStore = func() (*store.Store, error) {
-		return publisher.OpenStore(site.Device.State, d.Policy, clk, new(atomic.Bool))
+		return publisher.OpenStore(site.Device.State, d.Policy, clk, new(atomic.Bool), publisher.StoreOpts(site)...)
 	}
 	l.writeAct(start)
 	return l, nil

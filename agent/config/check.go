@@ -38,10 +38,10 @@ func (c checker) checkName(key, value string) {
 	}
 }
 
-// suggestName turns s into an allowed name: lower case, with - for other
-// characters.
+// suggestName turns s into an allowed name: lower case, letters as in transliterate,
+// and - for other characters.
 func suggestName(s string) string {
-	s = regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(strings.ToLower(s), "-")
+	s = regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(transliterate(s), "-")
 	s = strings.Trim(s, "-")
 	return s[:min(len(s), maxName)]
 }
@@ -50,12 +50,7 @@ func (c checker) checkDevice(d deviceFile) {
 	c.checkName("device.name", d.Name)
 	c.checkName("device.site", d.Site)
 	c.checkName("device.tenant", d.Tenant)
-	if isOutside(d.Place.Lat, -maxLatitude, maxLatitude) {
-		c.Reject("device.place.lat", "must be -90–90 degrees", "")
-	}
-	if isOutside(d.Place.Lon, -maxLongitude, maxLongitude) {
-		c.Reject("device.place.lon", "must be -180–180 degrees", "")
-	}
+	c.checkPlace("device.place", d.Place)
 }
 
 func (c checker) checkBroker(b brokerFile) {
@@ -63,10 +58,13 @@ func (c checker) checkBroker(b brokerFile) {
 		c.Reject("broker.url", "is missing", `for example url = "mqtts://broker.example:8883"`)
 		return
 	}
-	u, err := url.Parse(b.URL)
+	c.checkVerbatim("broker.url", b.URL)
+	u, err := url.Parse(strings.TrimSpace(b.URL))
 	switch {
 	case strings.Contains(b.URL, "@"):
 		c.RejectSecret("broker.url", "must not hold a user or password", "use broker.user and broker.password_file")
+	case hasBareIPv6(b.URL):
+		c.Reject("broker.url", "must have an IPv6 address in brackets", bracketHint)
 	case err != nil || u.Hostname() == "":
 		c.Reject("broker.url", "must be a URL with a host", `for example "mqtts://broker.example:8883"`)
 	case !isPort(u.Port()):
@@ -76,7 +74,15 @@ func (c checker) checkBroker(b brokerFile) {
 	case u.Scheme == "mqtt" && b.PasswordFile != "" && !isLoopback(u.Hostname()):
 		c.Reject("broker.url", "must be mqtts:// when a password is sent to another machine", "mqtt:// would send it in the clear")
 	}
+	if err == nil && (u.Scheme == "mqtt" || u.Scheme == "mqtts") && (strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "") {
+		c.Reject("broker.url", "must end after the host and its port", "a path belongs to ws:// and wss:// only; topics come from name, site and tenant")
+	}
+	if err == nil && (u.Scheme == "mqtt" || u.Scheme == "ws") && b.CAFile+b.CertFile+b.KeyFile != "" {
+		c.Reject("broker.url", "must be mqtts:// or wss:// beside ca_file, cert_file or key_file", u.Scheme+":// would send everything in the clear")
+	}
+	c.checkVerbatim("broker.user", b.User)
 	c.checkBrokerFiles(b)
+	c.checkSending(b)
 }
 
 func (c checker) checkBrokerFiles(b brokerFile) {
@@ -90,16 +96,27 @@ func (c checker) checkBrokerFiles(b brokerFile) {
 	}
 	c.checkFile("broker.cert_file", b.CertFile)
 	c.checkFile("broker.key_file", b.KeyFile)
+	c.checkPassword("broker.password_file", b.PasswordFile)
+	c.checkPEM("broker.cert_file", b.CertFile, certificatePEM)
+	c.checkPEM("broker.key_file", b.KeyFile, keyPEM)
+	c.checkPEM("broker.ca_file", b.CAFile, certificatePEM)
 }
 
 func (c checker) checkFile(key, path string) {
 	if path == "" {
 		return
 	}
+	c.checkVerbatim(key, path)
 	path = resolveSecret(c.dir, path)
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		c.Reject(key, "must be a file that can be read", "looked for "+path)
 	}
+}
+
+// isLoopbackURL reports whether the host of a URL is this machine.
+func isLoopbackURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && isLoopback(u.Hostname())
 }
 
 // isLoopback reports whether host is this machine.

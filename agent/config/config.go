@@ -12,6 +12,7 @@ package config
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -32,10 +33,15 @@ type Site struct {
 	Cameras     []Camera
 	Loops       Loops
 	Comparisons []Comparison
+	Labels      map[string]Label // by the id of the stream; of those that site.toml labels
 	Lamp        Lamp
 
-	file  string
-	sheet *mistake.Sheet
+	Version int64  // of the file, as the engineer numbers it; 0: not numbered
+	Hash    string // sha256:… of the file's bytes; "" for a site that was not read from a file
+
+	file       string
+	sheet      *mistake.Sheet
+	labelOrder []string // ids of Labels in the order of the file
 }
 
 // Device names this device. Name, Site and Tenant are levels of its topics.
@@ -45,6 +51,7 @@ type Device struct {
 	State              string    // path of the spool's directory
 	ClockFloor         time.Time // a clock that shows this time or a later one is accepted without a time server; zero: never
 	Strict             bool      // refuse to run where a wall around a process does not hold
+	Bench              bool      // made-up sources may publish to a broker on another machine
 }
 
 // Place is the position of the device; the zero value means that none is given.
@@ -60,6 +67,16 @@ type Broker struct {
 	PasswordFile      string // never the password itself
 	CAFile            string // PEM; empty: the system's
 	CertFile, KeyFile string // PEM, for mutual TLS
+
+	ClientID    string        // empty: made from the device's name and the machine
+	ALPN        []string      // protocols offered in the TLS handshake
+	Confirm     time.Duration // watermark mode: how long to wait for a watermark before sending again; 0: no watermark is awaited
+	NewestFirst bool          // late windows go newest first
+	Pace        time.Duration // least time between two messages of late windows
+	ByteRate    int           // bytes a second for late windows; 0: no limit
+	Spread      time.Duration // windows go within this time after their end
+	RetryMin    time.Duration // longest wait before the first connection
+	RetryMax    time.Duration // longest wait after failures
 }
 
 // Camera is one camera with the lines, zones and masks in its picture.
@@ -144,19 +161,28 @@ func Parse(name string, data []byte) (*Site, error) {
 	if sheet.Malformed() {
 		return nil, sheet.Err()
 	}
+	if !sheet.HasKey("device") && (sheet.HasKey("clear") || sheet.HasKey("purpose")) {
+		return nil, mistake.List{{File: name, Want: "is a policy, not a site file", Hint: "are the two files swapped?"}}
+	}
 	dir := filepath.Dir(name)
 	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, modelDirs: modelDirs(dir, f.Device.State)}
+	if f.Version < 0 {
+		c.Reject("version", "must be 1 or more", "raise it with each change of the file; leave it out where you do not number them")
+	}
 	c.checkDevice(f.Device)
 	c.checkBroker(f.Broker)
 	sources := c.checkCameras(f.Camera)
 	c.checkLoops(f.Loop)
 	c.checkComparisons(f.Compare)
+	c.checkLabels(f)
+	c.checkMadeUp(f, sources)
 	trust := c.checkTrust(f.Trust)
 	if err := sheet.Err(); err != nil {
 		return nil, err
 	}
 	s := f.toSite(name, sheet)
 	s.Trust = trust
+	s.Hash = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
 	for i, src := range sources {
 		s.Cameras[i].Source = src
 	}
@@ -171,14 +197,8 @@ func LoadBroker(path string) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
 	}
-	var f siteFile
-	sheet := mistake.DecodeTOML(path, data, &f)
+	f, sheet := decodeToSyntaxError(path, data)
 	var wrong mistake.List
-	if sheet.Malformed() && errors.As(sheet.Err(), &wrong) {
-		lines := bytes.SplitAfter(data, []byte("\n"))
-		data = bytes.Join(lines[:min(max(wrong[0].Line-1, 0), len(lines))], nil)
-		sheet = mistake.DecodeTOML(path, data, &f)
-	}
 	f = siteFile{Device: f.Device, Broker: f.Broker}
 	c := checker{Sheet: sheet, dir: filepath.Dir(path)}
 	c.checkDevice(f.Device)
@@ -191,6 +211,19 @@ func LoadBroker(path string) (*Site, error) {
 		}
 	}
 	return f.toSite(path, sheet), nil
+}
+
+// decodeToSyntaxError decodes a file, of one that is not TOML the lines before the
+// first syntax error.
+func decodeToSyntaxError(path string, data []byte) (f siteFile, sheet *mistake.Sheet) {
+	sheet = mistake.DecodeTOML(path, data, &f)
+	var wrong mistake.List
+	if sheet.Malformed() && errors.As(sheet.Err(), &wrong) {
+		lines := bytes.SplitAfter(data, []byte("\n"))
+		data = bytes.Join(lines[:min(max(wrong[0].Line-1, 0), len(lines))], nil)
+		sheet = mistake.DecodeTOML(path, data, &f)
+	}
+	return f, sheet
 }
 
 // resolvePath makes a path of the file absolute, starting at dir. An empty path
@@ -225,4 +258,26 @@ func (s *Site) CameraName(i int) string {
 		return ""
 	}
 	return s.Cameras[i].Name
+}
+
+// FindCamera returns the camera of that name.
+func (s *Site) FindCamera(name string) (Camera, bool) {
+	for _, c := range s.Cameras {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Camera{}, false
+}
+
+// LoadDevice reads the table [device] alone, however wrong the rest of the file is. It
+// is for commands that look at a device whose agent may have refused the file. A
+// directory that is not given is DefaultState. The error is that of reading the file.
+func LoadDevice(path string) (Device, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Device{State: DefaultState}, fmt.Errorf("read the site file: %w", err)
+	}
+	f, _ := decodeToSyntaxError(path, data)
+	return siteFile{Device: f.Device}.toSite(path, nil).Device, nil
 }

@@ -26,7 +26,8 @@ func (c Camera) Drawing() Drawing { return Drawing{c.Lines, c.Zones, c.Masks, c.
 // is its index in the file. Tables and keys with an unchanged value stay as
 // they are written, comments included. The new text is parsed again and
 // compared: it must give d for this camera and the old values for everything
-// else; otherwise the result is an error. Mistakes in d are returned as a
+// else; otherwise the result is an error. The tables [[stream]] of lines and zones
+// that d no longer has are removed. Mistakes in d are returned as a
 // mistake.List.
 func ReplaceDrawing(name string, data []byte, camera int, d Drawing) ([]byte, error) {
 	before, err := Parse(name, data)
@@ -45,8 +46,13 @@ func ReplaceDrawing(name string, data []byte, camera int, d Drawing) ([]byte, er
 	e.editTables("zone", toItems(was.Zones, zoneToItem), toItems(d.Zones, zoneToItem))
 	e.editTables("mask", toItems(was.Masks, maskToItem), toItems(d.Masks, maskToItem))
 	e.editTables("height", toItems(was.Heights, heightToItem), toItems(d.Heights, heightToItem))
+	removed := removedStreams(was, d)
+	e.removeLabels(before.labelOrder, removed)
 	if e.err != nil {
 		return nil, e.err
+	}
+	for _, id := range removed {
+		delete(before.Labels, id)
 	}
 	text := e.applyEdits()
 	after, err := Parse(name, text)
@@ -59,6 +65,28 @@ func ReplaceDrawing(name string, data []byte, camera int, d Drawing) ([]byte, er
 	return text, nil
 }
 
+// removedStreams returns the ids of the lines and zones that was has and now has not.
+func removedStreams(was, now Drawing) (ids []string) {
+	kept := map[string]bool{}
+	for _, l := range now.Lines {
+		kept[l.ID] = true
+	}
+	for _, z := range now.Zones {
+		kept[z.ID] = true
+	}
+	for _, l := range was.Lines {
+		if !kept[l.ID] {
+			ids = append(ids, l.ID)
+		}
+	}
+	for _, z := range was.Zones {
+		if !kept[z.ID] {
+			ids = append(ids, z.ID)
+		}
+	}
+	return ids
+}
+
 // onlyDrawingDiffers reports whether after has the drawing d for that camera
 // and is equal to before in everything else.
 func onlyDrawingDiffers(before, after *Site, camera int, d Drawing) bool {
@@ -68,7 +96,10 @@ func onlyDrawingDiffers(before, after *Site, camera int, d Drawing) bool {
 	got := after.Cameras[camera].Drawing()
 	plain := func(s *Site) Site {
 		c := *s
-		c.file, c.sheet = "", nil
+		c.file, c.sheet, c.Hash, c.labelOrder = "", nil, "", nil
+		if len(c.Labels) == 0 {
+			c.Labels = nil
+		}
 		c.Cameras = slices.Clone(c.Cameras)
 		at := &c.Cameras[camera]
 		at.Lines, at.Zones, at.Masks, at.Heights = nil, nil, nil, nil

@@ -195,6 +195,22 @@ func (e *editor) removeTable(path string) {
 	e.edits = append(e.edits, edit{from: from, to: to})
 }
 
+// removeLabels adds the edits that remove the tables [[stream]] of the given ids;
+// order is the order of all of them in the file.
+func (e *editor) removeLabels(order, ids []string) {
+	for i, id := range order {
+		path := fmt.Sprintf("stream[%d]", i)
+		switch {
+		case !slices.Contains(ids, id):
+		case e.sheet.KeyLine(path) == 0:
+			e.err = fmt.Errorf("%s: stream is written as one value: write each as a table, [[stream]]", e.sheet.Locate("stream"))
+			return
+		default:
+			e.removeTable(path)
+		}
+	}
+}
+
 // applyEdits is the text of the file with all edits, in the order of their
 // lines.
 func (e *editor) applyEdits() []byte {

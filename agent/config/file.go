@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kerb/agent/mistake"
+	"kerb/agent/state"
 	"kerb/agent/week"
 	"kerb/counting"
 )
@@ -13,12 +14,14 @@ import (
 // siteFile mirrors site.toml, key by key. The types that end in File are its
 // tables.
 type siteFile struct {
+	Version int64         `toml:"version"`
 	Device  deviceFile    `toml:"device"`
 	Broker  brokerFile    `toml:"broker"`
 	Trust   trustFile     `toml:"trust"`
 	Camera  []cameraFile  `toml:"camera"`
 	Loop    loopsFile     `toml:"loop"`
 	Compare []compareFile `toml:"compare"`
+	Stream  []labelFile   `toml:"stream"`
 	Lamp    lampFile      `toml:"lamp"`
 }
 
@@ -29,17 +32,14 @@ type lampFile struct {
 }
 
 type deviceFile struct {
-	Name   string `toml:"name"`
-	Site   string `toml:"site"`
-	Tenant string `toml:"tenant"`
-	State  string `toml:"state"`
-	Floor  day    `toml:"clock_floor"`
-	Strict bool   `toml:"strict"`
-	Place  struct {
-		Lat         float64 `toml:"lat"`
-		Lon         float64 `toml:"lon"`
-		Description string  `toml:"description"`
-	} `toml:"place"`
+	Name   string    `toml:"name"`
+	Site   string    `toml:"site"`
+	Tenant string    `toml:"tenant"`
+	State  string    `toml:"state"`
+	Floor  day       `toml:"clock_floor"`
+	Strict bool      `toml:"strict"`
+	Bench  bool      `toml:"bench"`
+	Place  placeFile `toml:"place"`
 }
 
 // day is a date; its time is the first instant of that day in UTC.
@@ -60,6 +60,16 @@ type brokerFile struct {
 	CAFile       string `toml:"ca_file"`
 	CertFile     string `toml:"cert_file"`
 	KeyFile      string `toml:"key_file"`
+
+	ClientID string   `toml:"client_id"`
+	ALPN     []string `toml:"alpn"`
+	Confirm  duration `toml:"confirm"`
+	Newest   bool     `toml:"newest"`
+	Pace     duration `toml:"pace"`
+	Cap      int      `toml:"cap"`
+	Spread   duration `toml:"spread"`
+	RetryMin duration `toml:"retry_min"`
+	RetryMax duration `toml:"retry_max"`
 }
 
 type cameraFile struct {
@@ -72,6 +82,7 @@ type cameraFile struct {
 	CAFile       string       `toml:"ca_file"`
 	Certificate  string       `toml:"certificate"`
 	Transport    string       `toml:"transport"`
+	Decoder      string       `toml:"decoder"`
 	FPS          float64      `toml:"fps"`
 	Every        duration     `toml:"every"`
 	Hours        week.Spans   `toml:"hours"`
@@ -108,22 +119,21 @@ type heightFile struct {
 
 // DefaultState is the spool's directory where the file gives none. The packages
 // of kerb use it.
-const DefaultState = "/var/lib/kerb"
+const DefaultState = state.DefaultDir
+
+// DefaultSite is where the package puts the site file.
+const DefaultSite = "/etc/kerb/site.toml"
 
 // toSite makes the values of a checked file, with defaults and absolute paths.
 func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
-	s := &Site{file: name, sheet: sheet}
+	s := &Site{Version: f.Version, file: name, sheet: sheet}
 	d := f.Device
 	s.Device = Device{
 		Name: d.Name, Site: d.Site, Tenant: d.Tenant,
-		Place: Place{d.Place.Lat, d.Place.Lon, d.Place.Description},
-		State: resolvePath(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict,
+		Place: Place(d.Place),
+		State: resolvePath(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict, Bench: d.Bench,
 	}
-	b := f.Broker
-	s.Broker = Broker{
-		URL: b.URL, User: b.User, PasswordFile: resolveSecret(s.Dir(), b.PasswordFile),
-		CAFile: resolvePath(s.Dir(), b.CAFile), CertFile: resolvePath(s.Dir(), b.CertFile), KeyFile: resolveSecret(s.Dir(), b.KeyFile),
-	}
+	s.Broker = f.toBroker(s.Dir(), sheet.HasKey)
 	for _, c := range f.Camera {
 		v := c.toCamera()
 		v.PasswordFile, v.CAFile = resolveSecret(s.Dir(), c.PasswordFile), resolvePath(s.Dir(), c.CAFile)
@@ -131,6 +141,13 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 		s.Cameras = append(s.Cameras, v)
 	}
 	s.Loops = f.Loop.toLoops()
+	for _, l := range f.Stream {
+		if s.Labels == nil {
+			s.Labels = map[string]Label{}
+		}
+		s.Labels[l.ID] = l.toLabel()
+		s.labelOrder = append(s.labelOrder, l.ID)
+	}
 	s.Lamp = Lamp(f.Lamp)
 	for _, c := range f.Compare {
 		s.Comparisons = append(s.Comparisons, c.toCompare())

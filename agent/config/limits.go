@@ -8,6 +8,8 @@ const (
 	maxName      = 32  // bytes, of every name
 	maxLatitude  = 90  // degrees, north and south
 	maxLongitude = 180 // degrees, east and west
+	fullCircle   = 360 // degrees, of a bearing
+	maxText      = 200 // bytes, of a text that is published
 
 	minFPS, maxFPS             = 1, 30 // pictures a second that are processed
 	minPollEvery, maxPollEvery = 10 * time.Second, time.Hour

@@ -52,9 +52,20 @@ func (l Loops) Streams() (all []counting.Stream) {
 		if lane.Split {
 			classes = []counting.Class{counting.Motorcycle, counting.Car, counting.Heavy}
 		}
-		all = append(all, counting.Stream{ID: lane.ID, Kind: counting.LoopStream, Sensor: "loop-" + lane.ID, Classes: classes})
+		all = append(all, counting.Stream{ID: lane.ID, Kind: counting.LoopStream, Sensor: "loop-" + lane.ID, Classes: classes, OneWay: lane.oneWay()})
 	}
 	return all
+}
+
+// oneWay is the only direction of a lane with a single loop.
+func (l LoopLane) oneWay() counting.OneWay {
+	switch {
+	case len(l.Loops) != 1:
+		return counting.BothWays
+	case l.Reverse:
+		return counting.OnlyBToA
+	}
+	return counting.OnlyAToB
 }
 
 var loopNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
@@ -122,7 +133,7 @@ func (c checker) checkLoops(l loopsFile) {
 	if len(l.Lanes) == 0 {
 		c.Reject("loop.lane", "is missing: nothing is counted over these loops", "add a [[loop.lane]]")
 	}
-	names := map[string]bool{}
+	names, pins := map[string]bool{}, map[string]string{}
 	for i, n := range l.Lines {
 		key := fmt.Sprintf("loop.line[%d]", i)
 		c.checkLoopName(key+".name", n.Name)
@@ -130,6 +141,10 @@ func (c checker) checkLoops(l loopsFile) {
 			c.Reject(key+".name", "must be unique", "another line has it")
 		}
 		names[n.Name] = true
+		if at := pins[n.Chip+"/"+n.GPIO]; at != "" && n.GPIO != "" {
+			c.Reject(key+".gpio", "must be another line than "+at+".gpio", "one contact is one line")
+		}
+		pins[n.Chip+"/"+n.GPIO] = key
 		if n.GPIO == "" && l.Source != "street" {
 			c.Reject(key+".gpio", "is missing", `the line's name in the kernel, such as "GPIO17"`)
 		}

@@ -13,7 +13,7 @@ import (
 
 // Source is where the pictures of a camera come from: one of the types in this
 // file whose names end in Source. Parse makes it once from the keys source,
-// command, format, transport and every. Package opener has one type switch that
+// command, format, transport, decoder and every. Package opener has one type switch that
 // opens a Source, package source has one that reads it, and a test in package
 // source finds a kind that either switch lacks.
 type Source interface {
@@ -47,7 +47,8 @@ type SnapshotSource struct {
 // RTSPSource is a stream over RTSP or RTSPS.
 type RTSPSource struct {
 	Address
-	UDP bool // pictures come by UDP instead of inside the RTSP connection
+	UDP    bool // pictures come by UDP instead of inside the RTSP connection
+	FFmpeg bool // H.265 is decoded by the program ffmpeg; otherwise it is refused
 }
 
 // DeviceSource is a V4L2 device of the kernel.
@@ -131,6 +132,7 @@ type RecordingFormat uint8
 const (
 	AVIRecording  RecordingFormat = iota // Motion-JPEG in AVI, and every other suffix
 	JPEGRecording                        // .mjpeg, .mjpg: JPEGs one after another
+	H264Recording                        // .mp4, .m4v, .mov, and .h264, .264, .avc: H.264
 	StillImage                           // .jpg, .jpeg: one picture
 )
 
@@ -140,6 +142,8 @@ func RecordingFormatOf(path string) RecordingFormat {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".mjpeg", ".mjpg":
 		return JPEGRecording
+	case ".mp4", ".m4v", ".mov", ".h264", ".264", ".avc":
+		return H264Recording
 	case ".jpg", ".jpeg":
 		return StillImage
 	}
@@ -154,6 +158,7 @@ const (
 var (
 	errSourceScheme = errors.New("must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME")
 	errSourceURL    = errors.New("must be a URL with a host")
+	errBareIPv6     = errors.New("must have an IPv6 address in brackets")
 )
 
 // ParseSource parses the key source; its form decides the kind. The text of an
@@ -193,7 +198,10 @@ func usualPort(scheme string) string {
 
 // parseAddress parses a URL with a host.
 func parseAddress(text string) (Address, error) {
-	u, err := url.Parse(text)
+	u, err := url.Parse(strings.TrimSpace(text)) // blanks at the ends are told elsewhere
+	if hasBareIPv6(text) {
+		return Address{}, errBareIPv6
+	}
 	if err != nil || u.Hostname() == "" || !isPort(u.Port()) {
 		return Address{}, errSourceURL
 	}

@@ -34,7 +34,7 @@ func (cam cameraFile) toSource(dir string) (Source, error) {
 			return SnapshotSource{Address: s.Address, PollEvery: d}, nil
 		}
 	case RTSPSource:
-		s.UDP = cam.Transport == "udp"
+		s.UDP, s.FFmpeg = cam.Transport == "udp", cam.Decoder == "ffmpeg"
 		return s, nil
 	case RecordingSource:
 		if !strings.Contains(s.Path, ":") {
@@ -66,12 +66,31 @@ func (c checker) checkSource(key string, cam cameraFile) Source {
 		c.RejectSecret(at, "must not hold a user or password", "use user and password_file")
 	case err != nil:
 		c.Reject(at, err.Error(), hint)
+	case recording && looksLikeAddress(cam.Source) && !isFile(resolvePath(c.dir, cam.Source)):
+		c.Reject(at, "must begin with a scheme if it is an address", "for example http://"+cam.Source+" or rtsp://"+cam.Source)
 	case recording:
 		c.checkFile(at, cam.Source)
 	}
+	if !recording {
+		c.checkVerbatim(at, cam.Source)
+	}
+	c.checkVerbatim(key+".user", cam.User)
 	c.checkSecrets(key, cam)
 	c.checkPolled(key, cam)
 	return src
+}
+
+// addressPattern is the beginning of an address without a scheme: a host with a dot
+// or a port, and then a path or nothing.
+var addressPattern = regexp.MustCompile(`^([0-9]{1,3}(\.[0-9]{1,3}){3}(:[0-9]+)?|[A-Za-z0-9.-]+:[0-9]+)(/.*)?$`)
+
+// looksLikeAddress reports whether a text is an address that lacks its scheme.
+func looksLikeAddress(text string) bool { return addressPattern.MatchString(text) }
+
+// isFile reports whether there is a regular file.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func (c checker) checkCommand(key string, cam cameraFile) {
@@ -93,11 +112,13 @@ func (c checker) checkCommand(key string, cam cameraFile) {
 	}
 }
 
-// checkSecrets checks the keys that go with an address: files, certificate and
-// transport.
+// checkSecrets checks the keys that go with an address: files, certificate,
+// transport and decoder.
 func (c checker) checkSecrets(key string, cam cameraFile) {
 	c.checkFile(key+".password_file", cam.PasswordFile)
+	c.checkPassword(key+".password_file", cam.PasswordFile)
 	c.checkFile(key+".ca_file", cam.CAFile)
+	c.checkPEM(key+".ca_file", cam.CAFile, certificatePEM)
 	if cam.Certificate != "" && !fingerprintPattern.MatchString(strings.ReplaceAll(cam.Certificate, ":", "")) {
 		c.Reject(key+".certificate", "must be the SHA-256 of the camera's certificate, 64 digits", "kerb probe shows it")
 	}
@@ -112,6 +133,13 @@ func (c checker) checkSecrets(key string, cam cameraFile) {
 	}
 	if cam.Transport == "udp" && !strings.HasPrefix(cam.Source, "rtsp") {
 		c.Reject(key+".transport", "must go with an rtsp:// source", "")
+	}
+	switch {
+	case cam.Decoder == "":
+	case cam.Decoder != "ffmpeg":
+		c.Reject(key+".decoder", "must be ffmpeg", "leave it out: H.264 needs no program")
+	case !strings.HasPrefix(cam.Source, "rtsp"):
+		c.Reject(key+".decoder", "must go with an rtsp:// source", "only H.265 over RTSP is decoded by ffmpeg")
 	}
 }
 

@@ -46,7 +46,8 @@ func TestEachFormOfTheKeySourceIsAKind(t *testing.T) {
 // The keys command, format, transport and every are part of the source.
 func TestTheKeysBesideTheSourceArePartOfIt(t *testing.T) {
 	for keys, want := range map[string]Source{
-		"source = \"rtsp://cam/1\"\ntransport = \"udp\"":                  RTSPSource{Address{"rtsp://cam/1", "cam:554", false}, true},
+		"source = \"rtsp://cam/1\"\ntransport = \"udp\"":                  RTSPSource{Address{"rtsp://cam/1", "cam:554", false}, true, false},
+		"source = \"rtsp://cam/1\"\ndecoder = \"ffmpeg\"":                 RTSPSource{Address{"rtsp://cam/1", "cam:554", false}, false, true},
 		"command = [\"/bin/sh\", \"-c\", \"x\"]\nformat = \"gray:64x48\"": CommandSource{[]string{"/bin/sh", "-c", "x"}, "gray:64x48"},
 		`source = "scene:calm"`:                                           SceneSource{"calm"},
 	} {

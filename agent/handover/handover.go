@@ -25,9 +25,7 @@ type Conn struct{ sock *net.UnixConn }
 // The requests, with the descriptors of their answers.
 const (
 	RequestCamera = 'o' // the camera, opened again: one descriptor
-	RequestAVC    = '4' // a decoder of H.264: its standard input and its standard output
-	RequestHEVC   = '5' // a decoder of H.265: likewise
-	RequestClip   = 'c' // a decoder of MP4: likewise
+	RequestHEVC   = '5' // a decoder of H.265: its standard input and its standard output
 	RequestUDP    = 'u' // two UDP sockets, at an even port and at the next one
 )
 
@@ -69,6 +67,10 @@ func NewPair() (Conn, *os.File, error) {
 	return c, child, err
 }
 
+// ErrNotOpened reports that the other side could not open what was asked for. That
+// side knows the reason and logs it.
+var ErrNotOpened = errors.New("the camera, or what it needs, cannot be opened: the supervisor says why")
+
 // Request asks for one of the Request constants and returns the descriptors,
 // which the caller closes. It waits for at most PictureTimeout or until the
 // deadline of ctx. It must not be called by two goroutines at once.
@@ -90,7 +92,7 @@ func (c Conn) Request(ctx context.Context, what byte) ([]int, error) {
 		return nil, fmt.Errorf("be handed the camera: %w", err)
 	}
 	if answer[0] != answerOpen {
-		return nil, errors.New("the camera, or what it needs, cannot be opened: the supervisor says why")
+		return nil, ErrNotOpened
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:n])
 	if err != nil {

@@ -52,9 +52,9 @@ func sampleRecords() []Record {
 		&CloseWindow{4, 10, 20, time.Minute, true},
 		&Window{4, 10, 20, time.Minute, true, 65535},
 		&Step{9, 20, 10, time.Second, true},
-		&Heartbeat{2, 1 << 50, 3, 4, true, true, counting.ViewFaults - 1, Detection{NeuralDetector, 2, 83}, 5, time.Millisecond, time.Second},
+		&Heartbeat{2, 1 << 50, 3, 4, true, true, counting.ViewFaults - 1, Detection{NeuralDetector, 2, 83}, 5, time.Millisecond, time.Second, true},
 		walls, &SensorLost{1, 2, LostMalformed}, &Stored{1 << 63}, &Finish{}, fullTally(),
-		&LoopFault{1, 2, 3, 1 << 5, true, 9}, &CameraFault{8, 1, counting.ViewFaults - 1, true}, &AuditHead{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
+		&LoopFault{1, 2, 3, 1 << 5, true, 9}, &CameraFault{8, 1, counting.ViewFaults - 1, true}, &SpoolFound{3, 5, 2}, &AuditHead{7, [32]byte{1, 31: 2}}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
 	}
 }
 
@@ -149,6 +149,19 @@ func TestUnpackInvertsPack(t *testing.T) {
 		change(p)
 		if _, err := p.Unpack(s, w); err == nil {
 			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+// A single loop sees one direction; a crossing in the other one is a fault.
+func TestATallyOfOneDirectionCountsOnlyThere(t *testing.T) {
+	w := &Window{N: 3, Start: ToInstant(time.Unix(900, 0)), End: ToInstant(time.Unix(1800, 0)), Mono: time.Hour}
+	s := counting.Stream{ID: "lane", Kind: counting.LoopStream, OneWay: counting.OnlyBToA, Classes: []counting.Class{counting.Vehicle}}
+	for d, ok := range [counting.Directions]bool{counting.BToA: true} {
+		p := &Tally{N: 3, Observed: time.Minute}
+		p.Crossings[counting.Vehicle][d] = 1
+		if out, err := p.Unpack(s, w); (err == nil) != ok || out.OneWay != counting.OnlyBToA {
+			t.Errorf("%s: %+v, %v", counting.Direction(d), out, err)
 		}
 	}
 }

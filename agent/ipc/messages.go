@@ -116,6 +116,7 @@ type Heartbeat struct {
 	Dropped    uint64        // pictures that arrived and were replaced by newer ones
 	LatencyP50 time.Duration // from a picture's arrival until it is counted: the median
 	LatencyP95 time.Duration // the same: the 95th percentile
+	KeysOnly   bool          // the device is too slow for the camera: only key frames are decoded
 }
 
 // The detectors, for Detection.Detector.
@@ -139,6 +140,7 @@ func (a *Heartbeat) walkFields(p *cursor) {
 	walk64(p, &a.LatencyP50, &a.LatencyP95)
 	p.walkBool(&a.Delivering)
 	p.walkBool(&a.StoreFault)
+	p.walkBool(&a.KeysOnly)
 	p.walkUint8(&a.Detection.Detector, &a.Detection.Network)
 	p.walkUint16(&a.Detection.Looks)
 	p.walkUint8(&a.ViewFault)

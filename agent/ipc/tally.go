@@ -89,7 +89,7 @@ func (t *Tally) checkRanges() error {
 // a kind of number that s does not have.
 func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 	out := counting.Tally{
-		Stream: s.ID, Kind: s.Kind, Start: w.Start.Time(), End: w.End.Time(), Mono: w.Mono,
+		Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Start: w.Start.Time(), End: w.End.Time(), Mono: w.Mono,
 		Observed: t.Observed, Polled: s.Polled, Instants: t.Instants, Quality: counting.Quality(t.Quality), Reason: counting.Reason(t.Reason),
 		Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
 	}
@@ -106,6 +106,11 @@ func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 	}
 	for c := range counting.Classes {
 		crossed := t.Crossings[c] != [counting.Directions]uint32{}
+		for d, n := range t.Crossings[c] {
+			if n > 0 && !s.OneWay.Sees(counting.Direction(d)) {
+				return out, fmt.Errorf("stream %s: counts in direction %s, which it does not see", s.ID, counting.Direction(d))
+			}
+		}
 		stood := t.Presence[c] != 0 || t.Peak[c] != 0
 		if (crossed || stood) && !out.Counted[c] || crossed && s.Kind == counting.ZoneStream || stood && s.Kind == counting.LineStream {
 			return out, fmt.Errorf("stream %s: counts what is not its own, class %s", s.ID, counting.Class(c))

@@ -1,5 +1,6 @@
 // Package localbroker runs an MQTT broker inside the process, on a free port of
-// 127.0.0.1, for kerb demo, kerb prove and tests.
+// 127.0.0.1, for kerb demo, kerb prove and tests. Its Printer listens at any broker and
+// prints what kerb demo publishes.
 //
 // The broker accepts every client, topic and message, and keeps neither files nor a
 // log. It refuses connections from other machines, as it listens on the loopback

@@ -59,9 +59,15 @@ func (d *Opener) OpenFiles(ctx context.Context, what byte) ([]*os.File, error) {
 	switch what {
 	case handover.RequestCamera:
 		return d.openCamera(ctx)
-	case handover.RequestAVC, handover.RequestHEVC, handover.RequestClip:
-		return d.startDecoder(what)
+	case handover.RequestHEVC:
+		if src, ok := d.camera.Source.(config.RTSPSource); !ok || !src.FFmpeg {
+			return nil, errNoDecoderKey
+		}
+		return d.startDecoder()
 	case handover.RequestUDP:
+		if src, ok := d.camera.Source.(config.RTSPSource); !ok || !src.UDP {
+			return nil, errors.New("asked for UDP sockets, which this camera does not need")
+		}
 		return openUDPPair()
 	}
 	return nil, fmt.Errorf("asked for %q, which is nothing", what)
@@ -146,7 +152,7 @@ const videoMajor = 81
 func OpenDevice(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w%s", path, err, handover.PrivateDevicesHint())
+		return nil, fmt.Errorf("open %s: %w%s", path, err, deviceHint(err))
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(uint64(st.Rdev)) != videoMajor {
@@ -159,6 +165,15 @@ func OpenDevice(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
+}
+
+// deviceHint returns what to do about a device that cannot be opened, as the end of an
+// error text; "" where the error says enough.
+func deviceHint(err error) string {
+	if errors.Is(err, unix.EACCES) {
+		return "; the user needs the group video: usermod -aG video USER; as a service, install camera.conf (flash.md)"
+	}
+	return handover.PrivateDevicesHint()
 }
 
 // cameraProgram returns the program that reads a CSI camera, and its arguments.
@@ -175,22 +190,22 @@ func cameraProgram(csi config.CSISource) ([]string, error) {
 	return nil, errors.New("csi cameras need rpicam-vid, which is not installed: apt install rpicam-apps")
 }
 
-// errNoDecoder is returned for a decoder where ffmpeg is not installed.
-var errNoDecoder = errors.New("H.264, H.265 and clips need ffmpeg, which is not installed: apt install ffmpeg, or let the camera send JPEGs")
+// The errors of a camera with H.265.
+var (
+	errNoDecoder    = errors.New("H.265 needs ffmpeg, which is not installed: apt install ffmpeg, or set the camera's second stream to H.264")
+	errNoDecoderKey = errors.New(`camera sends H.265: set its second stream to H.264, or set decoder = "ffmpeg" in site.toml`)
+)
 
 // startDecoder starts ffmpeg with a pipe on its standard input and output. It
 // gets no address and no password, and needs no network. It delivers luma only,
 // at the rate and in the size that the detector needs.
-func (d *Opener) startDecoder(what byte) ([]*os.File, error) {
+func (d *Opener) startDecoder() ([]*os.File, error) {
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		return nil, errNoDecoder
 	}
-	words := clipDecoderArgs(d.maxPixels)
-	if what != handover.RequestClip {
-		words = streamDecoderArgs(map[byte]string{handover.RequestAVC: "h264", handover.RequestHEVC: "hevc"}[what], d.camera.FrameInterval(), d.maxPixels)
-	}
-	in, out, err := d.startProgram(what, append([]string{path}, words...), true)
+	words := append([]string{path}, decoderArgs(d.camera.FrameInterval(), d.maxPixels)...)
+	in, out, err := d.startProgram(handover.RequestHEVC, words, true)
 	if err != nil {
 		return nil, err
 	}
@@ -202,10 +217,10 @@ func (d *Opener) startDecoder(what byte) ([]*os.File, error) {
 // that come a little early.
 const minSpacing = 0.75
 
-// streamDecoderArgs returns the arguments of ffmpeg for a stream. A picture's time
+// decoderArgs returns the arguments of ffmpeg for H.265. A picture's time
 // is its arrival, since a bare stream has no times. -probesize and the flags keep
 // ffmpeg from collecting pictures before it delivers the first.
-func streamDecoderArgs(codec string, every time.Duration, pixels int) []string {
+func decoderArgs(every time.Duration, pixels int) []string {
 	filter := "null"
 	if every > 0 {
 		filter = fmt.Sprintf("select='isnan(prev_selected_t)+gte(t-prev_selected_t,%.3f)'", minSpacing*every.Seconds())
@@ -213,18 +228,8 @@ func streamDecoderArgs(codec string, every time.Duration, pixels int) []string {
 	return []string{
 		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
 		"-fflags", "nobuffer", "-flags", "low_delay", "-probesize", "4096", "-analyzeduration", "0",
-		"-use_wallclock_as_timestamps", "1", "-f", codec, "-i", "pipe:0",
+		"-use_wallclock_as_timestamps", "1", "-f", "hevc", "-i", "pipe:0",
 		"-an", "-vf", filter + "," + lumaFilter(pixels), "-fps_mode", "passthrough", "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
-	}
-}
-
-// clipDecoderArgs returns the arguments of ffmpeg for a clip: one picture a second
-// of at most a minute.
-func clipDecoderArgs(pixels int) []string {
-	return []string{
-		"-hide_banner", "-loglevel", "error", "-nostdin", "-threads", "1",
-		"-protocol_whitelist", "pipe", "-f", "mp4", "-i", "pipe:0",
-		"-an", "-t", "60", "-vf", "fps=1," + lumaFilter(pixels), "-flush_packets", "1", "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1",
 	}
 }
 
@@ -323,7 +328,7 @@ func (d *Opener) stopProgram(what byte) {
 
 // Close kills all programs. Files that were returned stay open.
 func (d *Opener) Close() {
-	for _, what := range []byte{handover.RequestCamera, handover.RequestAVC, handover.RequestHEVC, handover.RequestClip} {
+	for _, what := range []byte{handover.RequestCamera, handover.RequestHEVC} {
 		d.stopProgram(what)
 	}
 }

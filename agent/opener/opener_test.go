@@ -123,9 +123,11 @@ func TestWhatCannotBeOpenedIsAnErrorThatSaysWhy(t *testing.T) {
 		"a scene":                  {config.SceneSource{Words: "street"}, handover.RequestCamera, "a scene is not opened", nil},
 		"no source":                {nil, handover.RequestCamera, "camera gate", nil},
 		"a CSI camera, no program": {config.CSISource{}, handover.RequestCamera, "apt install rpicam-apps", nil},
-		"H.264 without ffmpeg":     {config.RTSPSource{}, handover.RequestAVC, "apt install ffmpeg", errNoDecoder},
-		"H.265 without ffmpeg":     {config.RTSPSource{}, handover.RequestHEVC, "apt install ffmpeg", errNoDecoder},
-		"clips without ffmpeg":     {config.SnapshotSource{}, handover.RequestClip, "apt install ffmpeg", errNoDecoder},
+		"H.265 without ffmpeg":     {config.RTSPSource{FFmpeg: true}, handover.RequestHEVC, "apt install ffmpeg", errNoDecoder},
+		"H.265 without the key":    {config.RTSPSource{UDP: true}, handover.RequestHEVC, "second stream to H.264", errNoDecoderKey},
+		"a decoder of M-JPEG":      {config.MJPEGSource{}, handover.RequestHEVC, "second stream to H.264", errNoDecoderKey},
+		"UDP for TCP":              {config.RTSPSource{FFmpeg: true}, handover.RequestUDP, "does not need", nil},
+		"UDP for a recording":      {config.RecordingSource{}, handover.RequestUDP, "does not need", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files, err := newOpener(t, c.src, io.Discard).OpenFiles(t.Context(), c.request)

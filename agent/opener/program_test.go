@@ -156,16 +156,7 @@ func TestARequestLeavesTheProgramsOfOthersRunning(t *testing.T) {
 	gate := newFIFO(t)
 	o := newOpener(t, shell("read word <"+gate+"; echo $word"), io.Discard)
 	f := openOne(t, o, handover.RequestCamera)
-	pair, err := o.OpenFiles(t.Context(), handover.RequestUDP)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, one := range pair {
-		one.Close()
-	}
-	for _, request := range []byte{handover.RequestAVC, handover.RequestHEVC, handover.RequestClip} {
-		o.stopProgram(request)
-	}
+	o.stopProgram(handover.RequestHEVC)
 	writeFIFO(t, gate, "alive\n")
 	if got, err := io.ReadAll(f); string(got) != "alive\n" || err != nil {
 		t.Errorf("read %q, %v", got, err)
@@ -176,23 +167,19 @@ func TestADecoderReadsItsInputAndEndsWithIt(t *testing.T) {
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		t.Skip(err)
 	}
-	o := newOpener(t, config.RTSPSource{}, io.Discard)
-	for name, request := range map[string]byte{"H.264": handover.RequestAVC, "H.265": handover.RequestHEVC, "clip": handover.RequestClip} {
-		t.Run(name, func(t *testing.T) {
-			files, err := o.OpenFiles(t.Context(), request)
-			if err != nil || len(files) != 2 {
-				t.Fatalf("%d files, %v", len(files), err)
-			}
-			in, out := files[0], files[1]
-			defer out.Close()
-			_ = out.SetReadDeadline(time.Now().Add(hangLimit))
-			_, err = in.WriteString("no picture")
-			if err := errors.Join(err, in.Close()); err != nil {
-				t.Errorf("its input: %v", err)
-			}
-			if got, err := io.ReadAll(out); len(got) > 0 || err != nil {
-				t.Errorf("its output: %q, %v", got, err)
-			}
-		})
+	o := newOpener(t, config.RTSPSource{FFmpeg: true}, io.Discard)
+	files, err := o.OpenFiles(t.Context(), handover.RequestHEVC)
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	in, out := files[0], files[1]
+	defer out.Close()
+	_ = out.SetReadDeadline(time.Now().Add(hangLimit))
+	_, err = in.WriteString("no picture")
+	if err := errors.Join(err, in.Close()); err != nil {
+		t.Errorf("its input: %v", err)
+	}
+	if got, err := io.ReadAll(out); len(got) > 0 || err != nil {
+		t.Errorf("its output: %q, %v", got, err)
 	}
 }

@@ -62,7 +62,7 @@ func TestNoWithheldNumberCanBeRecovered(t *testing.T) {
 		u.method = Suppress
 		w := clearer{rule: u}
 		clear := func(a, b uint32) (s seen) {
-			copy(s[:], w.clearLine(counting.Person, [2]uint32{a, b}))
+			copy(s[:], w.clearLine(counting.Person, counting.BothWays, [2]uint32{a, b}))
 			return s
 		}
 		if n := recovered(clear, uint32(u.below), 21); n > 0 {

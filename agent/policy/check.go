@@ -14,6 +14,8 @@ type Site struct {
 	At      string // the file
 	Cameras []Camera
 	Streams []Stream
+
+	WatermarkAt string // where the site waits for the command watermark; "": it does not
 }
 
 // A Camera is one camera of a site.
@@ -52,6 +54,9 @@ func (p *Policy) CheckSite(site Site) []Conflict {
 	}
 	for _, s := range site.Streams {
 		p.checkStream(s, add)
+	}
+	if site.WatermarkAt != "" && !p.AllowsCommand("watermark") {
+		add(site.WatermarkAt, "broker.commands", "broker.confirm waits for the command watermark: the policy does not allow it")
 	}
 	for i, m := range p.terms.Mask {
 		if !slices.ContainsFunc(site.Cameras, func(c Camera) bool { return c.Name == m.Camera }) {

@@ -60,7 +60,7 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 		if t.Kind == counting.ZoneStream {
 			r.appendCells(w.clearZone(c, t.Presence[c], t.SampledTime(), t.Peak[c]))
 		} else {
-			r.appendCells(w.clearLine(c, t.Crossings[c])...)
+			r.appendCells(w.clearLine(c, t.OneWay, t.Crossings[c])...)
 		}
 	}
 	return r, nil
@@ -86,6 +86,8 @@ func (p *Policy) checkTally(t *counting.Tally) error {
 		return errors.New("window lies before 1970 or after 9999")
 	case t.Quality != counting.Gap && (t.Observed <= 0 || t.Observed > length):
 		return fmt.Errorf("observed %s of %s", t.Observed, length)
+	case t.OneWay > counting.OnlyBToA || t.OneWay != counting.BothWays && t.Kind != counting.LoopStream:
+		return fmt.Errorf("a %s is not seen in one direction only", nameKind(t.Kind))
 	case t.Polled && t.Kind != counting.ZoneStream:
 		return fmt.Errorf("a %s is not seen at instants", nameKind(t.Kind))
 	case t.Quality != counting.Gap && (t.SampledTime() <= 0 || t.SampledTime() > length):
@@ -147,11 +149,14 @@ type clearer struct {
 	noise *sampler
 }
 
-// clearLine clears the crossings of a line or loop in one class.
-func (w clearer) clearLine(c counting.Class, n [counting.Directions]uint32) []cell {
+// clearLine clears the crossings of a line or loop in one class. A stream of one
+// direction has one cell, which is its total too.
+func (w clearer) clearLine(c counting.Class, way counting.OneWay, n [counting.Directions]uint32) []cell {
 	cells := make([]cell, 0, counting.Directions+1)
 	for d, n := range n {
-		cells = append(cells, cell{class: c, dir: counting.Direction(d), a: int64(n)})
+		if way.Sees(counting.Direction(d)) {
+			cells = append(cells, cell{class: c, dir: counting.Direction(d), a: int64(n)})
+		}
 	}
 	if w.method == Noise {
 		for i := range cells {
@@ -161,6 +166,7 @@ func (w clearer) clearLine(c counting.Class, n [counting.Directions]uint32) []ce
 		}
 		return cells
 	}
+	w.totals = w.totals && way == counting.BothWays
 	if w.totals {
 		cells = append(cells, cell{class: c, dir: Both, a: cells[0].a + cells[1].a})
 	}

@@ -73,6 +73,32 @@ func TestEveryDeclaredCellIsThereInTheSameOrder(t *testing.T) {
 	}
 }
 
+// A single loop sees no direction: its windows have one cell a class, in the
+// declared direction, and no total, which would be the same number.
+func TestALoopOfOneDirectionHasOnlyItsCells(t *testing.T) {
+	for name, p := range shipped(t) {
+		if !p.AllowsKind(counting.LoopStream) {
+			continue
+		}
+		for way, dir := range map[counting.OneWay]counting.Direction{counting.OnlyAToB: counting.AToB, counting.OnlyBToA: counting.BToA} {
+			w := window(p, counting.LoopStream)
+			w.OneWay, w.Counted = way, [counting.Classes]bool{counting.Vehicle: true}
+			w.Crossings[counting.Vehicle][dir] = 500
+			r := release(t, p, w)
+			if cells := r.Cells(); len(cells) != 1 || cells[0].Dir != dir || cells[0].Ranged {
+				t.Errorf("%s, %s: cells %+v", name, dir, cells)
+			}
+			if r.again(t) != r {
+				t.Errorf("%s, %s: comes back as another", name, dir)
+			}
+			w.Kind = counting.LineStream
+			if _, err := p.Clear(w); err == nil && p.AllowsKind(counting.LineStream) {
+				t.Errorf("%s: a line of one direction was cleared", name)
+			}
+		}
+	}
+}
+
 func TestAGapHasNoCells(t *testing.T) {
 	closed := parse(t, noisy+"hours.open = [\"Sat 00:00-24:00\"]\n")
 	half := parse(t, noisy+"hours.open = [\"Mon 00:00-12:10\"]\n")

@@ -193,12 +193,10 @@ func (u rule) checkRule(k counting.Kind) error {
 // and that each is a possible result of the rule.
 func (r *Release) checkCells() error {
 	var counted [counting.Classes]bool
-	per, last := 1, -1
-	if r.kind != counting.ZoneStream {
-		if per = counting.Directions; r.rule.totals {
-			per++
-		}
-	}
+	last, rule := -1, r.rule
+	oneWay := r.isOneWay()
+	rule.totals = rule.totals && !oneWay
+	per := r.cellsPerClass(oneWay)
 	if r.count%per != 0 {
 		return errors.New("cells are missing")
 	}
@@ -211,11 +209,11 @@ func (r *Release) checkCells() error {
 		last = int(class)
 		counted[class] = true
 		for d, c := range group {
-			if c.class != class || int(c.dir) != d {
+			if c.class != class || int(c.dir) != d && !(oneWay && c.dir == r.cells[0].dir && c.dir < counting.Directions) {
 				return errors.New("cells out of order")
 			}
 		}
-		if !r.rule.allowsGroup(r.kind, group) {
+		if !rule.allowsGroup(r.kind, group) {
 			return fmt.Errorf("impossible cells for %s", class)
 		}
 	}
@@ -223,6 +221,23 @@ func (r *Release) checkCells() error {
 		return nil
 	}
 	return checkSplit(counted)
+}
+
+// isOneWay reports whether r has one direction: a loop's first two cells are then
+// not of one class.
+func (r *Release) isOneWay() bool {
+	return r.kind == counting.LoopStream && (r.count == 1 || r.count > 1 && r.cells[0].class != r.cells[1].class)
+}
+
+// cellsPerClass is the number of cells of each class.
+func (r *Release) cellsPerClass(oneWay bool) int {
+	switch {
+	case r.kind == counting.ZoneStream || oneWay:
+		return 1
+	case r.rule.totals:
+		return counting.Directions + 1
+	}
+	return counting.Directions
 }
 
 // allowsGroup reports whether the cells of one class are a possible result of

@@ -21,6 +21,9 @@ func anyTally(t *rapid.T, p *Policy) counting.Tally {
 		}
 	}
 	w := window(p, rapid.SampledFrom(kinds).Draw(t, "kind"))
+	if w.Kind == counting.LoopStream {
+		w.OneWay = counting.OneWay(rapid.IntRange(0, int(counting.OnlyBToA)).Draw(t, "one way"))
+	}
 	w.Stream = rapid.StringMatching(`[a-z0-9_-]{1,64}`).Draw(t, "stream")
 	w.Start = w.Start.Add(time.Duration(rapid.IntRange(-20000, 20000).Draw(t, "window")) * p.Window()).Truncate(p.Window())
 	w.End = w.Start.Add(p.Window())

@@ -158,7 +158,7 @@ func TestTheExpectedErrorsAreThoseOfManyWindows(t *testing.T) {
 			hidden, errors, n := 0, 0.0, 40_000
 			for range n {
 				a, b := poisson(random, mean), poisson(random, mean)
-				if c := w.clearLine(0, [2]uint32{a, b})[0]; c.ranged {
+				if c := w.clearLine(0, 0, [2]uint32{a, b})[0]; c.ranged {
 					hidden++
 				} else {
 					errors += math.Abs(float64(c.a) - float64(a))

@@ -64,6 +64,9 @@ func Parse(name string, data []byte) (*Policy, error) {
 	if s.Malformed() {
 		return nil, s.Err()
 	}
+	if s.HasKey("device") && !s.HasKey("clear") && !s.HasKey("purpose") {
+		return nil, mistake.List{{File: name, Want: "is a site file, not a policy", Hint: "are the two files swapped?"}}
+	}
 	return newPolicy(name, t, s, false)
 }
 

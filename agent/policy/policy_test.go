@@ -450,3 +450,10 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestASiteFileInThePlaceOfAPolicyIsToldOnce(t *testing.T) {
+	_, err := Parse("policy.toml", []byte("[device]\nname = \"pi\"\n[broker]\nurl = \"mqtt://127.0.0.1\"\n"))
+	if err == nil || err.Error() != "policy.toml: is a site file, not a policy\nhint: are the two files swapped?" {
+		t.Errorf("%v", err)
+	}
+}

@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"kerb/agent/handover"
 	"kerb/agent/opener"
@@ -187,4 +190,23 @@ func (c Chip) String() string {
 		return fmt.Sprintf("%s %s: all %d lines are held", c.Path, c.Chip, len(c.Lines))
 	}
 	return fmt.Sprintf("%s %s: %d lines, %d free: %s … %s", c.Path, c.Chip, len(c.Lines), len(free), free[0], free[len(free)-1])
+}
+
+// ListDenied lists those of the device files that this user may not open for reading
+// and writing.
+func ListDenied(paths []string) (denied []string) {
+	for _, path := range paths {
+		if errors.Is(unix.Access(path, unix.R_OK|unix.W_OK), unix.EACCES) {
+			denied = append(denied, path)
+		}
+	}
+	return denied
+}
+
+// groupOf names the group of a kind of device, as Debian and Raspberry Pi OS do.
+func groupOf(path string) string {
+	if strings.HasPrefix(path, "/dev/gpiochip") {
+		return "gpio"
+	}
+	return "video"
 }

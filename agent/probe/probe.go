@@ -2,12 +2,13 @@
 // whether the cameras of site.toml answer. It prints the inventory and can write a
 // first site.toml for the cameras that it found.
 //
-// A network camera is dialled and not asked for a picture. Its TLS certificate is
-// fetched without a check, because the purpose is to show its hash; no password is
-// sent on that connection.
+// A camera of site.toml is read for a few seconds by a process of its own, kerb look,
+// which has the walls of kerb sense and tells size and number of the pictures alone.
+// The TLS certificate of a network camera is fetched without a check on another
+// connection, because the purpose is to show its hash; no password is sent there.
 //
-// The package refuses to read a picture, to send a password, and to replace a
-// site.toml without force.
+// The package refuses to read a picture itself, and to replace a site.toml without
+// force.
 package probe
 
 import (
@@ -16,7 +17,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,6 +48,7 @@ type Inventory struct {
 	Walls    []WallFacts      `json:"walls"`
 	Devices  []string         `json:"devices"`
 	Attached []AttachedCamera `json:"attached,omitempty"` // cameras of this device that site.toml can name
+	Denied   []string         `json:"denied,omitempty"`   // devices that this user may not open
 	GPIO     []Chip           `json:"gpio,omitempty"`
 	Cameras  []CameraFacts    `json:"cameras,omitempty"` // cameras that site.toml names
 	Disk     *DiskFacts       `json:"disk,omitempty"`
@@ -72,10 +73,17 @@ type WallFacts struct {
 
 // CameraFacts is the answer of one camera of site.toml.
 type CameraFacts struct {
-	Name        string `json:"name"`
-	Source      string `json:"source"`
-	Error       string `json:"error,omitempty"`       // why it could not be reached
-	Certificate string `json:"certificate,omitempty"` // SHA-256 of its TLS certificate, in hexadecimal
+	Name        string  `json:"name"`
+	Source      string  `json:"source"`
+	Kind        string  `json:"kind,omitempty"`  // of its pictures
+	Width       int     `json:"width,omitempty"` // of a picture, in pixels; 0: none was read
+	Height      int     `json:"height,omitempty"`
+	Rate        float64 `json:"pictures_per_s,omitempty"`
+	Undecoded   int     `json:"undecoded,omitempty"`   // pictures that could not be decoded
+	Busy        string  `json:"busy,omitempty"`        // why it was not asked; "" where it was
+	Error       string  `json:"error,omitempty"`       // the reader's own reason why there is no picture
+	Do          string  `json:"do,omitempty"`          // what to do about the error
+	Certificate string  `json:"certificate,omitempty"` // SHA-256 of its TLS certificate, in hexadecimal
 }
 
 // DiskFacts is the free space of the file system that holds the state directory.
@@ -103,29 +111,21 @@ func SummariseWalls(r cage.Report) WallFacts {
 // dialTimeout bounds the dialling of one camera and its TLS handshake; chosen by hand.
 const dialTimeout = 5 * time.Second
 
-// DialCamera tries for at most 5 s to open a camera of site.toml, and closes it at
-// once: it dials an address, opens a device or starts a program. For a camera with TLS
-// it also fetches the certificate. A built-in scene is not opened.
-func DialCamera(ctx context.Context, c config.Camera) CameraFacts {
-	f := CameraFacts{Name: c.Name, Source: c.Source.String()}
-	if _, scene := c.Source.(config.SceneSource); scene {
-		return f
-	}
+// dialCertificate dials the camera for at most 5 s and returns the hash of its TLS
+// certificate, "" where it cannot be fetched.
+func dialCertificate(ctx context.Context, c config.Camera) (hash string) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	d := opener.New(c, policy.ClipPixels, (*exec.Cmd).Start, io.Discard, slog.New(slog.DiscardHandler))
 	defer d.Close()
 	files, err := d.OpenFiles(ctx, handover.RequestCamera)
-	if err == nil && len(files) == 1 && c.Address().TLS {
-		f.Certificate, err = readCertificateHash(ctx, files[0])
+	if err == nil && len(files) == 1 {
+		hash, _ = readCertificateHash(ctx, files[0]) // the look that follows tells why it has none
 	}
 	for _, file := range files {
-		err = errors.Join(err, file.Close())
+		file.Close()
 	}
-	if err != nil {
-		f.Error = err.Error()
-	}
-	return f
+	return hash
 }
 
 // readCertificateHash returns the SHA-256 of the TLS certificate on the connected
@@ -162,14 +162,24 @@ func MeasureDisk(dir string) *DiskFacts {
 	return d
 }
 
+// minDiskFree is the free space in bytes below which the disk counts as full, as for a
+// running agent (status.Disk).
+const minDiskFree = 16 << 20
+
+// IsFull reports whether the disk has too little room for the spool.
+func (d DiskFacts) IsFull() bool { return d.Error == "" && d.Free < minDiskFree }
+
 // nextStep returns the next command for the engineer.
 func (f Inventory) nextStep() string {
 	if f.NoSite != "" {
 		return "kerb probe -write site.toml, then kerb check"
 	}
+	if f.Disk != nil && f.Disk.IsFull() {
+		return "make room on the disk, then kerb check"
+	}
 	for _, c := range f.Cameras {
 		if c.Error != "" {
-			return "camera " + c.Name + " does not answer: mend that, then kerb check"
+			return "camera " + c.Name + " gives no picture: mend that, then kerb probe again"
 		}
 	}
 	return "kerb check"
@@ -180,6 +190,9 @@ func (f Inventory) printAttached(t terminal.Terminal) {
 	for _, c := range f.Attached {
 		fmt.Fprintf(t.Out, "attached %s: %s\n         source = %q\n", cmp.Or(c.Device, c.Source), c.Name, c.Source)
 		fmt.Fprintf(t.Out, "         gives %s\n         kerb would take %s\n", strings.Join(c.Formats, ", "), c.Choice)
+	}
+	for _, path := range f.Denied {
+		fmt.Fprintf(t.Out, "denied   %s: permission denied → the user needs its group: usermod -aG %s USER\n", path, groupOf(path))
 	}
 	if len(f.Attached) == 0 {
 		fmt.Fprintln(t.Out, "attached no camera")
@@ -213,17 +226,17 @@ func (f Inventory) Print(t terminal.Terminal) {
 	}
 	f.printAttached(t)
 	for _, c := range f.Cameras {
-		answer := "there"
-		if c.Error != "" {
-			answer = c.Error
-		}
-		fmt.Fprintf(t.Out, "camera   %-10s %s: %s\n", c.Name, c.Source, answer)
+		fmt.Fprintf(t.Out, "camera   %-10s %s: %s\n", c.Name, c.Source, c.Describe())
 		if c.Certificate != "" {
 			fmt.Fprintf(t.Out, "         certificate = %q\n", c.Certificate)
 		}
 	}
 	if f.Disk != nil {
-		fmt.Fprintf(t.Out, "disk     %s: %d MB free %s\n", f.Disk.State, f.Disk.Free>>20, f.Disk.Error)
+		full := ""
+		if f.Disk.IsFull() {
+			full = "FULL, nothing can be stored → make room, or use a larger card "
+		}
+		fmt.Fprintf(t.Out, "disk     %s: %d MB free %s%s\n", f.Disk.State, f.Disk.Free>>20, full, f.Disk.Error)
 	}
 	if f.NoSite != "" {
 		fmt.Fprintf(t.Out, "site     %s\n", f.NoSite)

@@ -44,13 +44,18 @@ site = "my-street"
 tenant = "my-city"
 # Where the spool lives.
 state = "/var/lib/kerb"
-# place = { lat = 51.5390, lon = -0.1426, description = "lamp post 7, looking north" }
+%[2]s# place = { lat = 51.5390, lon = -0.1426, description = "lamp post 7, looking north" }
 
 [broker]
 # mqtt, mqtts, ws or wss. A password is never written here.
 url = "mqtts://broker.example:8883"
 # user = "%[1]s"
 # password_file = "password"
+`
+
+// siteBench lets the built-in scene pass kerb check until there is a camera.
+const siteBench = `# The numbers of the built-in street are made up. Remove this line with the street.
+bench = true
 `
 
 const siteCamera = `
@@ -95,7 +100,11 @@ const siteLoops = `
 func siteText(f Inventory) string {
 	host, _ := os.Hostname()
 	var b strings.Builder
-	fmt.Fprintf(&b, siteHead, topicLevel(host))
+	bench := ""
+	if len(f.Attached) == 0 {
+		bench = siteBench
+	}
+	fmt.Fprintf(&b, siteHead, topicLevel(host), bench)
 	usb := 0
 	for _, c := range f.Attached {
 		name := strings.ReplaceAll(c.Source, ":", "")

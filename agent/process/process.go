@@ -4,7 +4,7 @@
 // side.
 //
 // It refuses everything from a child but valid ipc records on standard output,
-// heartbeats in time, and a bounded rate of short ASCII lines on standard error.
+// heartbeats in time, and a bounded rate of short printable lines on standard error.
 // A child that breaks the first two is killed.
 package process
 
@@ -23,6 +23,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"kerb/agent/child"
 	"kerb/agent/handover"
@@ -36,6 +38,7 @@ type Watcher struct {
 	Name         string   // in the log, and before each line of the child
 	Args         []string // the child is this binary, with these arguments
 	WithHandover bool     // the child inherits a handover socket as descriptor 3
+	WithQueries  bool     // the child inherits a socket for queries as descriptor 3; not with WithHandover
 	Isolated     bool     // the child gets an empty network namespace, see StartIsolated
 	Log          *slog.Logger
 	ChildOutput  io.Writer // gets the lines of the child's standard error
@@ -55,6 +58,7 @@ type Process struct {
 	Stdout   *os.File      // read end of its standard output
 	Stderr   *os.File      // read end of its standard error
 	Handover handover.Conn // parent's end; zero without Watcher.WithHandover
+	Queries  *os.File      // parent's end; nil without Watcher.WithQueries
 
 	mu sync.Mutex // held while the records of one Send are written
 }
@@ -197,6 +201,14 @@ func (w *Watcher) StartProcess() (_ *Process, err error) {
 		childEnds = append(childEnds, inside)
 		extra = []*os.File{inside}
 	}
+	if w.WithQueries {
+		var inside *os.File
+		if c.Queries, inside, err = newSocketPair(); err != nil {
+			return nil, err
+		}
+		childEnds = append(childEnds, inside)
+		extra = append(extra, inside)
+	}
 	command := func() *exec.Cmd {
 		cmd := exec.Command("/proc/self/exe", w.Args...)
 		cmd.Args[0] = "kerb"
@@ -212,6 +224,20 @@ func (w *Watcher) StartProcess() (_ *Process, err error) {
 	return c, w.Starter.Start(c.Cmd)
 }
 
+// newSocketPair makes a connected pair of Unix sockets: the parent's end, whose
+// reads and writes obey deadlines, and the file for a child to inherit.
+func newSocketPair() (parent, child *os.File, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	child = os.NewFile(uintptr(fds[1]), "queries")
+	if err := syscall.SetNonblock(fds[0], true); err != nil {
+		return nil, nil, errors.Join(err, syscall.Close(fds[0]), child.Close())
+	}
+	return os.NewFile(uintptr(fds[0]), "queries"), child, nil
+}
+
 // Wait waits for the end of the process and kills it after a second.
 func (c *Process) Wait() error {
 	overdue := time.AfterFunc(exitTimeout, func() { _ = c.Cmd.Process.Kill() })
@@ -219,9 +245,9 @@ func (c *Process) Wait() error {
 	return c.Cmd.Wait()
 }
 
-// Close closes the parent's ends of the pipes and of the handover socket.
+// Close closes the parent's ends of the pipes and of the sockets.
 func (c *Process) Close() {
-	for _, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
+	for _, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr, c.Queries} {
 		if f != nil {
 			f.Close()
 		}
@@ -310,13 +336,17 @@ func (w *Watcher) CopyStderr(r io.Reader) {
 	}
 }
 
-// PlainText returns the printable ASCII characters among the first 240 bytes of
-// line. It removes control sequences of terminals and binary data.
+// PlainText returns the printable characters (unicode.IsPrint) among the first 240
+// bytes of line, which is UTF-8. It removes control sequences of terminals, marks
+// that change the direction of writing, and binary data.
 func PlainText(line []byte) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
+	var b strings.Builder
+	for rest := line[:min(len(line), maxLineLength)]; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if unicode.IsPrint(r) && (r != utf8.RuneError || n > 1) {
+			b.WriteRune(r)
 		}
-		return r
-	}, string(line[:min(len(line), maxLineLength)]))
+		rest = rest[n:]
+	}
+	return b.String()
 }

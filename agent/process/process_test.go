@@ -71,6 +71,19 @@ func TestLogLinesAreFewAndPlain(t *testing.T) {
 	}
 }
 
+func TestLettersOfEveryLanguageComeThrough(t *testing.T) {
+	for text, want := range map[string]string{
+		"must be 1–64 of a–z: Müllerstraße, Töölö, улица, 街": "must be 1–64 of a–z: Müllerstraße, Töölö, улица, 街",
+		"a\x1b[2Jb\xff\xd8c\u202ed\u200be\ufffdf\tg\n":       "a[2Jbcde\ufffdfg",
+		strings.Repeat("ö", maxLineLength):                   strings.Repeat("ö", maxLineLength/2),
+		"x" + strings.Repeat("ö", maxLineLength):             "x" + strings.Repeat("ö", maxLineLength/2-1),
+	} {
+		if got := PlainText([]byte(text)); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
 // A few kills in a row cost only moments of counting, and a process that always
 // dies is not started all the time.
 func TestTheRestartDelayGrowsAfterManyShortRuns(t *testing.T) {

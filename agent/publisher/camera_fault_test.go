@@ -26,7 +26,7 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 	for _, n := range p.Store.PendingNotes() {
 		note = n
 	}
-	text, err := json.Marshal(map[string]any{"schema": "kerb.event/1", "device": "pi", "n": 1, "kind": note.Kind, "data": note.Data})
+	text, err := json.Marshal(map[string]any{"schema": "kerb.event/1", "tenant": "t", "site": "s", "device": "pi", "epoch": note.Epoch, "n": 1, "kind": note.Kind, "data": note.Data})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 		t.Errorf("%s: %v", text, err)
 	}
 	p.state.setHeartbeat(0, &ipc.Heartbeat{ViewFault: uint8(counting.ViewMoved), Delivering: true})
-	text, err = json.Marshal(map[string]any{"schema": "kerb.state/1", "device": "pi", "online": false, "agent": map[string]any{"sensors": p.state.report()["sensors"]}})
+	text, err = json.Marshal(map[string]any{"schema": "kerb.state/1", "tenant": "t", "site": "s", "device": "pi", "online": false, "agent": map[string]any{"sensors": p.state.report()["sensors"]}})
 	if err != nil || !bytes.Contains(text, []byte(`"fault":"camera_moved"`)) {
 		t.Errorf("state: %s, %v", text, err)
 	}

@@ -57,6 +57,23 @@ func (c *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
 	return nil
 }
 
+// RelabelHeld gives the windows that were counted before the clock could be trusted
+// their true labels, once it can be. While r is not synced it only returns. A disk
+// that fails is logged.
+func (c *Clearer) RelabelHeld(r clock.Reading) {
+	if !r.Synced {
+		return
+	}
+	n, err := c.Store.Relabel(r.Wall, r.Mono)
+	if err != nil {
+		c.Log.Warn("windows keep the labels of the wrong clock", "err", err)
+	}
+	if n > 0 {
+		c.Log.Info("the clock is trusted now: windows of before have their true labels", "windows", n)
+		c.OnStored()
+	}
+}
+
 // FillDownGaps stores, once, a gap for every stream and window between the last
 // stored window and the beginning of the counting, with the reason "down". It
 // goes back no further than the retention, after which a gap would be deleted
@@ -71,8 +88,11 @@ func (c *Clearer) FillDownGaps(r clock.Reading) error {
 		return nil
 	}
 	c.filled = true
-	last := map[string]time.Time{}
+	last, boot := map[string]time.Time{}, clock.BootID()
 	err := c.Store.EachWindow(func(i store.Item) error {
+		if i.Relabelled && i.Boot == boot {
+			return nil // of this counting: the time before it is what is looked for
+		}
 		if end := i.Release.EndTime(); i.Synced && end.After(last[i.Release.Stream()]) {
 			last[i.Release.Stream()] = end
 		}

@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"context"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
@@ -17,17 +18,48 @@ import (
 // OpenStore opens the spool in the state directory dir. It deletes windows after
 // the retention of the policy, by the synced wall clock alone, and stamps each
 // window with the boot and with the value of synced at that moment. The errors
-// are those of store.Open.
-func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool) (*store.Store, error) {
+// are those of store.Open. more are further options, such as those of StoreOpts.
+func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool, more ...store.Option) (*store.Store, error) {
 	boot := clock.BootID()
-	return store.Open(filepath.Join(dir, state.SpoolFile), store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
-		store.StampWith(func() (string, bool) { return boot, synced.Load() }),
+	return store.Open(filepath.Join(dir, state.SpoolFile), append(more, store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
+		store.HoldUnsynced(), store.StampWith(func() (string, bool) { return boot, synced.Load() }),
 		store.WallClock(func() time.Time {
 			if r := clk.ReadAll(); r.Synced {
 				return r.Wall
 			}
 			return time.Time{}
-		}))
+		}))...)
+}
+
+// StoreOpts returns the options of the spool that site.toml asks for.
+func StoreOpts(site *config.Site) []store.Option {
+	d := site.Device
+	return []store.Option{
+		store.DeviceIs(d.Tenant + "/" + d.Site + "/" + d.Name), store.WatermarkMode(site.Broker.Confirm),
+	}
+}
+
+// LogStart logs how the spool was found when it was opened, unless that is as usual.
+func LogStart(log *slog.Logger, s store.Start) {
+	if s.Reason == "" {
+		return
+	}
+	how := map[string]string{
+		"boot": "the device has booted", "damaged": "the spool was damaged", "deleted": "the spool was deleted",
+		"foreign": "the spool was another device's", "machine_changed": "the spool is from another machine",
+		"renamed": "the device has another name", "restored": "the spool went back in time: a copy, or a card that loses what was written",
+		"touched": "the spool was copied or changed since it was closed", "unclean_end": "the spool was not closed: a crash or a power cut",
+		"unknown_end": "the spool lacks its witness",
+	}[s.Reason]
+	args := []any{"reason", s.Reason, "previous", s.Previous}
+	level := slog.LevelInfo
+	if n := s.LostWindows(); n > 0 {
+		level, args = slog.LevelWarn, append(args, "lost", n, "undelivered", s.Undelivered)
+	}
+	if s.Kept != "" {
+		level, args = slog.LevelWarn, append(args, "kept", s.Kept)
+	}
+	log.Log(context.Background(), level, "a new epoch: "+how, args...)
 }
 
 // ConnectionOpts returns the options that an uplink needs to reach the broker of
@@ -37,9 +69,12 @@ func ConnectionOpts(site *config.Site, db *store.Store) uplink.Opts {
 	d, b := site.Device, site.Broker
 	return uplink.Opts{
 		Broker: b.URL, User: b.User, PasswordFile: b.PasswordFile,
-		TLS:    uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile},
-		Tenant: d.Tenant, Site: d.Site, Device: d.Name,
-		Store: db,
+		ClientID: b.ClientID,
+		TLS:      uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile, ALPN: b.ALPN},
+		Tenant:   d.Tenant, Site: d.Site, Device: d.Name,
+		Store:       db,
+		NewestFirst: b.NewestFirst, LateInterval: b.Pace, LateByteRate: b.ByteRate,
+		Spread: b.Spread, RetryMin: b.RetryMin, RetryMax: b.RetryMax,
 	}
 }
 
@@ -48,25 +83,11 @@ func ConnectionOpts(site *config.Site, db *store.Store) uplink.Opts {
 // clock and the log. version is the program's.
 func UplinkOpts(site *config.Site, pol *policy.Policy, version string, db *store.Store, clk clock.Clock, log *slog.Logger) uplink.Opts {
 	o := ConnectionOpts(site, db)
-	o.Birth = uplink.Birth{
-		Window: pol.Window(), Version: version,
-		Acceptance: ReadAcceptances(site.Device.State),
-		Policy:     uplink.Policy{Hash: pol.Hash(), Title: pol.Title(), Controller: pol.Controller(), Contact: pol.Contact()},
-	}
+	o.Birth = newBirth(site, pol, version)
 	o.AllowVerb, o.Log = pol.AllowsCommand, log
 	o.Clock = func() uplink.Clock {
 		r := clk.ReadAll()
 		return uplink.Clock{Synced: r.Synced, Source: r.Source}
-	}
-	if p := site.Device.Place; p != (config.Place{}) {
-		o.Birth.Place = &uplink.Place{Name: p.Description, Lat: &p.Lat, Lon: &p.Lon}
-	}
-	for _, s := range site.Streams() {
-		st := uplink.Stream{ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor, Instants: s.Polled}
-		for _, c := range s.Classes {
-			st.Classes = append(st.Classes, c.String())
-		}
-		o.Birth.Streams = append(o.Birth.Streams, st)
 	}
 	return o
 }

@@ -18,8 +18,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"kerb/agent/clock"
@@ -77,9 +79,14 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 		}
 	})
 	heart.Go(func() { p.sendHeartbeats(sending, up) })
+	if r := p.Store.Start(); r.Reason != "" && r.Reason != "boot" {
+		_ = ipc.WriteRecord(p.out, &ipc.SpoolFound{Reason: ipc.StartNumber(r.Reason), Lost: r.LostWindows(), Undelivered: r.Undelivered})
+	}
 	err := p.readRecords(os.Stdin)
 	switch {
 	case errors.Is(err, errFinished):
+		p.Store.ReleaseHeld()
+		up.SendNow()
 		for end := time.Now().Add(ipc.DrainTimeout); time.Now().Before(end) && p.Store.Stats().Pending > 0; {
 			time.Sleep(drainInterval)
 		}
@@ -96,11 +103,31 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 // sendHeartbeats writes a heartbeat every second until ctx ends or the supervisor
 // is gone.
 func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
+	failing := false // the log was told so
 	for ctx.Err() == nil {
-		h := &ipc.Heartbeat{Delivering: up.IsOnline(), StoreFault: p.Store.Fault() != nil}
+		p.RelabelHeld(p.clock.ReadAll())
+		fault := p.Store.Fault()
+		if failing != (fault != nil) {
+			failing = fault != nil
+			logStoreFault(p.Log, fault)
+		}
+		h := &ipc.Heartbeat{Delivering: up.IsOnline(), StoreFault: failing}
 		if ipc.WriteRecord(p.out, h) != nil || !retry.Sleep(ctx, heartbeatInterval) {
 			return
 		}
+	}
+}
+
+// logStoreFault logs why the spool cannot be written, or with nil that it can be
+// written again.
+func logStoreFault(log *slog.Logger, fault error) {
+	switch {
+	case fault == nil:
+		log.Info("the spool is written again")
+	case errors.Is(fault, syscall.ENOSPC):
+		log.Warn("nothing is stored, the disk is full: a power cut loses what is counted", "err", fault, "do", "make room, or replace the card")
+	default:
+		log.Warn("nothing is stored: a power cut loses what is counted", "err", fault, "do", "replace the card, or mend the rights of the state directory")
 	}
 }
 

@@ -92,3 +92,54 @@ func TestRecordsOutOfOrderAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// A board without a battery starts in the past, and a time server answers later.
+func TestTheGapBeforeAStartIsFilledAlthoughItsFirstWindowsWereRelabelled(t *testing.T) {
+	path, pol := filepath.Join(t.TempDir(), "spool"), policy.Demo()
+	length := pol.Window()
+	boot, synced := "boot-1", true
+	db, err := store.Open(path, store.HoldUnsynced(), store.StampWith(func() (string, bool) { return boot, synced }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	stream := counting.Stream{ID: "kerb", Kind: counting.LineStream, Classes: []counting.Class{counting.Person}}
+	c := Clearer{Policy: pol, Store: db, OnStored: func() {}, Streams: []counting.Stream{stream}, Log: slog.New(slog.DiscardHandler)}
+	window := func(start time.Time, mono time.Duration) []counting.Tally {
+		return []counting.Tally{{
+			Stream: "kerb", Kind: counting.LineStream, Start: start, End: start.Add(length), Mono: mono, Observed: length,
+			Counted: [counting.Classes]bool{counting.Person: true},
+		}}
+	}
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	if err := c.ClearAndStore(window(noon.Add(-length), time.Hour), true); err != nil {
+		t.Fatal(err)
+	}
+	// Ten windows later, in another boot, with a clock in 1970.
+	boot, synced = clock.BootID(), false
+	c.StartMono = 10 * time.Second
+	if err := c.ClearAndStore(window(time.Unix(0, 0).UTC(), c.StartMono+length), false); err != nil {
+		t.Fatal(err)
+	}
+	begun := noon.Add(10 * length)
+	now := clock.Reading{Wall: begun.Add(2 * length), Mono: c.StartMono + 2*length, Synced: true}
+	c.RelabelHeld(now)
+	synced = true
+	if err := c.FillDownGaps(now); err != nil {
+		t.Fatal(err)
+	}
+	var labels []time.Time
+	gaps := 0
+	if err := db.EachWindow(func(i store.Item) error {
+		labels = append(labels, i.Release.StartTime())
+		if i.Release.Quality() == counting.Gap {
+			gaps++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if gaps != 10 || len(labels) != 12 || !labels[1].Equal(begun) {
+		t.Errorf("%d gaps, windows of %v", gaps, labels)
+	}
+}

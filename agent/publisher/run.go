@@ -32,17 +32,22 @@ type Build struct {
 // output. An error is that of the spool, of the site's broker or comparisons, of
 // the walls, or of a record that is not allowed.
 func Run(ctx context.Context, site *config.Site, d admission.Decision, build Build, log *slog.Logger) error {
+	queries := inheritQueries()
 	child.LoadRootCAs(site.Broker.URL)
 	clk, synced := clock.Clock{Floor: site.Device.ClockFloor}, new(atomic.Bool)
-	db, err := OpenStore(site.Device.State, d.Policy, clk, synced)
+	db, err := OpenStore(site.Device.State, d.Policy, clk, synced, StoreOpts(site)...)
 	if err != nil {
 		return err
 	}
+	LogStart(log, db.Start())
 	p := &publisher{site: site, clock: clk, out: os.Stdout, state: newDeviceState(site, d)}
 	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
 	up, err := p.prepare(build)
 	if err != nil {
 		return errors.Join(err, db.Close())
+	}
+	if queries != nil {
+		go p.answerQueries(queries, up.Status)
 	}
 	return p.serve(ctx, up)
 }
@@ -51,9 +56,8 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 // close, then raises the walls.
 func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	o := UplinkOpts(p.site, p.Policy, build.Version, p.Store, p.clock, p.Log)
-	o.AgentReport = p.state.report
-	detectors := NewDetectorReport(p.site, build.Networks)
-	o.Birth.Sensors = func() []uplink.Sensor { return detectors.Sensors(p.state.detection) }
+	o.AgentReport, o.AgentTriggers = p.state.report, p.state.watching
+	p.state.detectors = NewDetectorReport(p.site, build.Networks)
 	up, err := uplink.New(o)
 	if err != nil {
 		return nil, err

@@ -1,14 +1,11 @@
 package publisher
 
 import (
-	"math"
-
 	"kerb/agent/config"
 	"kerb/agent/ipc"
-	"kerb/agent/uplink"
 )
 
-// DetectorReport names the detector of each camera for the birth message.
+// DetectorReport names the detector of each camera for the state message.
 type DetectorReport struct {
 	site     *config.Site
 	networks []Network
@@ -34,27 +31,25 @@ func NewDetectorReport(site *config.Site, networks []Network) DetectorReport {
 	return DetectorReport{site, networks}
 }
 
-// Sensors returns an entry for each camera whose detector is known. detection
-// returns the latest report of a camera by its place in site.toml, and the zero
-// value before the first one.
-func (d DetectorReport) Sensors(detection func(camera int) ipc.Detection) (all []uplink.Sensor) {
-	for i, c := range d.site.Cameras {
-		r := detection(i)
-		if r.Detector == 0 {
-			continue
+// addDetector adds to the report of a camera, by its place in site.toml, the detector
+// that is in use: "detector", and for a network "network" and "sha256" of the file and
+// "looks_per_s", its detections a second. Before the detector is chosen it adds
+// nothing.
+func (d DetectorReport) addDetector(camera int, r ipc.Detection, report map[string]any) {
+	switch r.Detector {
+	case ipc.MotionDetector:
+		report["detector"] = config.MotionDetector
+	case ipc.NeuralDetector:
+		report["detector"], report["looks_per_s"] = config.NeuralDetector, float64(r.Looks)/looksPerDetection
+		network := Network{"own", d.site.Cameras[camera].ModelSum}
+		if n := int(r.Network) - firstBuiltIn; n >= 0 && n < len(d.networks) {
+			network = d.networks[n]
 		}
-		s := uplink.Sensor{ID: c.Name, Detector: config.MotionDetector}
-		if r.Detector == ipc.NeuralDetector {
-			s.Detector, s.DetectionRate = config.NeuralDetector, math.Round(float64(r.Looks)/looksPerDetection)
-			if n := int(r.Network) - firstBuiltIn; n >= 0 && n < len(d.networks) {
-				s.Network, s.SHA256 = d.networks[n].Name, d.networks[n].SHA256
-			} else {
-				s.Network, s.SHA256 = "own", c.ModelSum
-			}
+		report["network"] = network.Name
+		if network.SHA256 != "" {
+			report["sha256"] = network.SHA256
 		}
-		all = append(all, s)
 	}
-	return all
 }
 
 // sensorNames returns the names of the sensing processes in their order: the

@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"encoding/hex"
+	"strings"
 	"sync"
 
 	"kerb/agent/admission"
@@ -21,6 +22,7 @@ type deviceState struct {
 	site    *config.Site
 	journal admission.Journal // without a log: reports the policy alone
 
+	detectors  DetectorReport
 	mu         sync.Mutex
 	auditHead  audit.Head // of the supervisor's audit log
 	board      *ipc.Board
@@ -46,17 +48,6 @@ func (s *deviceState) setHeartbeat(sensor int, h *ipc.Heartbeat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heartbeats[sensor] = h
-}
-
-// detection returns the detector of a camera by its latest heartbeat; the zero
-// value before the first one.
-func (s *deviceState) detection(camera int) ipc.Detection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if h := s.heartbeats[camera]; h != nil {
-		return h.Detection
-	}
-	return ipc.Detection{}
 }
 
 // setWalls sets the walls of a sensor's process, or of ipc.Supervisor.
@@ -114,6 +105,24 @@ func (s *deviceState) reportWalls() map[string]any {
 	return walls
 }
 
+// watching returns a text that changes when a sensor begins or ceases to deliver.
+func (s *deviceState) watching() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for i := range sensorNames(s.site) {
+		switch h := s.heartbeats[i]; {
+		case h == nil:
+			b.WriteByte('?')
+		case h.Delivering:
+			b.WriteByte('1')
+		default:
+			b.WriteByte('0')
+		}
+	}
+	return b.String()
+}
+
 // reportSensors returns the latest heartbeat of each sensor: pictures in number,
 // latencies in milliseconds, and the fault of the camera's view, if any.
 func (s *deviceState) reportSensors() map[string]any {
@@ -126,6 +135,12 @@ func (s *deviceState) reportSensors() map[string]any {
 		sensor := map[string]any{
 			"watching": h.Delivering, "pictures": h.Pictures, "bad": h.Undecoded, "dropped": h.Dropped,
 			"delay_ms": map[string]any{"p50": h.LatencyP50.Milliseconds(), "p95": h.LatencyP95.Milliseconds()},
+		}
+		if h.KeysOnly {
+			sensor["key_frames_only"] = true
+		}
+		if i < len(s.site.Cameras) {
+			s.detectors.addDetector(i, h.Detection, sensor)
 		}
 		if f := counting.ViewFault(h.ViewFault); f != counting.ViewGood {
 			sensor["fault"] = f.String()

@@ -46,7 +46,7 @@ type Command struct {
 	FPS      float64       `help:"Look at this many pictures a second; 0: every one." default:"0"`
 	Workers  int           `help:"Goroutines that share a picture; 0: one per core, two at most." default:"0"`
 	JSON     bool          `help:"One JSON object per clip."`
-	Clips    []string      `arg:"" name:"CLIP" help:"Motion-JPEG AVI, .mjpeg, a folder of stills, a still, a .csv recording of loops, scene:NAME, or - for JPEGs on standard input."`
+	Clips    []string      `arg:"" name:"CLIP" help:"Motion-JPEG AVI, .mjpeg, H.264 in .mp4 or .h264, a folder of stills, a still, a .csv recording of loops, scene:NAME, or - for JPEGs on standard input."`
 }
 
 // result is the object that kerb replay -json prints for one clip.

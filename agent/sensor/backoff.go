@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"kerb/agent/handover"
 	"kerb/agent/retry"
 	"kerb/drivers/camera"
 )
@@ -20,21 +21,14 @@ const (
 	maxReopenDelay  = time.Second
 	minRefusedDelay = 10 * time.Second
 	maxRefusedDelay = 10 * time.Minute
-
-	stableAfter    = time.Minute      // of pictures: the next loss is logged, even with the same error
-	repeatLogAfter = 10 * time.Minute // between two log lines with the same error: the log may lie on an SD card
 )
 
-// backoff computes the delay before a lost source is opened again, and suppresses
-// log lines that repeat the last error. The zero value is ready for use.
+// backoff computes the delay before a lost source is opened again. The zero value is
+// ready for use.
 type backoff struct {
 	delay    time.Duration // before the next attempt
 	losses   int           // since the source last delivered
 	refusals int           // in a row
-
-	lastErr    string
-	loggedAt   time.Time
-	suppressed int // losses with lastErr since loggedAt
 }
 
 // delayAfter returns the delay after a source that was open for lived and ended
@@ -52,26 +46,16 @@ func (b *backoff) delayAfter(err error, lived time.Duration, delivered bool) tim
 		b.losses++
 		b.refusals = 0
 	}
-	if delivered && lived > stableAfter {
-		b.lastErr = ""
-	}
 	return b.delay
 }
 
-// logLoss logs the loss with the delay before the next attempt. It suppresses a
-// line with the same error as the last one, but for one every repeatLogAfter that
-// counts the others.
-func (b *backoff) logLoss(log *slog.Logger, what string, err error, now time.Time) {
-	if err.Error() == b.lastErr && now.Sub(b.loggedAt) < repeatLogAfter {
-		b.suppressed++
-		return
+// logLoss logs the loss with the delay before the next attempt. The log drops
+// repetitions (logbook.Book). What could not be handed over the supervisor has
+// logged, with the reason.
+func (b *backoff) logLoss(log *slog.Logger, what string, err error) {
+	if !errors.Is(err, handover.ErrNotOpened) {
+		log.Warn(what, "err", err, "again_in", b.delay)
 	}
-	attrs := []any{"err", err, "again_in", b.delay}
-	if b.suppressed > 0 {
-		attrs = append(attrs, "not_told", b.suppressed)
-	}
-	log.Warn(what, attrs...)
-	b.lastErr, b.loggedAt, b.suppressed = err.Error(), now, 0
 }
 
 // wait waits for the delay. It returns false where ctx ended first.

@@ -32,6 +32,7 @@ type Camera struct {
 	Pictures    atomic.Int64                 // pictures that were counted in
 	BadPictures atomic.Int64                 // pictures that could not be decoded
 	Dropped     atomic.Uint64                // pictures that were replaced by newer ones before they were read
+	KeysOnly    atomic.Bool                  // this device is too slow for the camera's H.264: only key frames are decoded
 	Crossings   atomic.Int64                 // crossings that were counted
 	Watching    atomic.Bool                  // the camera delivers
 	Detector    atomic.Pointer[DetectorInfo] // nil: not known yet
@@ -110,7 +111,7 @@ func (s *Camera) Run(ctx context.Context) {
 		delivered := s.Watching.Swap(false)
 		s.tallier.MarkLost(counting.ReasonCameraLost)
 		s.extendDeadline(b.delayAfter(err, time.Since(begun), delivered))
-		b.logLoss(s.log, "camera lost", err, time.Now())
+		b.logLoss(s.log, "camera lost", err)
 	}
 }
 
@@ -144,6 +145,8 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	if d := s.Config.FrameInterval(); d > 0 && latest == nil {
 		src = &source.RateLimiter{Pictures: src, Interval: d}
 	}
+	s.KeysOnly.Store(false)
+	stream, _ := src.(interface{ KeyFramesOnly() bool })
 	before := s.Dropped.Load()
 	w, h := src.Size()
 	o := s.buildVisionOpts(w, h)
@@ -169,6 +172,7 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	s.log.Info("camera open", "width", w, "height", h, "detector", d.Kind, "network", d.Name)
 	for {
 		s.extendDeadline(time.Until(s.pollState.NextPoll()))
+		s.warnOfCaching()
 		step, err := c.Step(ctx)
 		if errors.Is(err, camera.ErrUnchanged) {
 			s.tallier.MarkWatched(s.now())
@@ -187,9 +191,22 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		if latest != nil {
 			s.Dropped.Store(before + latest.Dropped())
 		}
+		if stream != nil && stream.KeyFramesOnly() && !s.KeysOnly.Swap(true) {
+			s.log.Warn("this device is too slow for the camera: only key frames are decoded, lines miss objects; set the camera to a smaller picture or fewer pictures a second")
+		}
 		s.Latency.addSample(time.Since(step.At))
 		s.countStep(step)
 		s.updateDetectorInfo(d, c.NetworkRate())
+	}
+}
+
+// warnOfCaching warns once that the caching headers of a polled camera ask for fewer
+// requests than the engineer.
+func (s *Camera) warnOfCaching() {
+	if fresh, ok := s.pollState.TakeStretched(); ok {
+		polled, _ := s.Config.Source.(config.SnapshotSource)
+		s.log.Warn("caching headers say that a picture stays fresh longer than every: it is asked for at the double of every, no later",
+			"every", polled.PollEvery, "fresh_for", fresh)
 	}
 }
 

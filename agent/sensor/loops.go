@@ -66,7 +66,7 @@ func (l *Loops) Run(ctx context.Context) {
 			return
 		}
 		b.delayAfter(err, time.Since(begun), false)
-		b.logLoss(l.log, "loops lost", err, time.Now())
+		b.logLoss(l.log, "loops lost", err)
 	}
 }
 
@@ -223,7 +223,7 @@ const (
 // window without observed time is a gap; one that lacks too much of whole is partial.
 // Its reason is that of its worst part, or else the argument reason.
 func mergeParts(s counting.Stream, parts []part, reason counting.Reason, mono time.Duration, start, end time.Time, whole time.Duration) counting.Tally {
-	t := counting.Tally{Stream: s.ID, Kind: s.Kind, Mono: mono, Start: start.UTC(), End: end.UTC()}
+	t := counting.Tally{Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Mono: mono, Start: start.UTC(), End: end.UTC()}
 	for _, c := range s.Classes {
 		t.Counted[c] = true
 	}

@@ -47,16 +47,6 @@ func pauseWhileAimed(aimed *atomic.Bool, closed func() counting.Reason) func() c
 	}
 }
 
-// findCamera returns the camera of that name.
-func findCamera(site *config.Site, name string) (config.Camera, bool) {
-	for _, c := range site.Cameras {
-		if c.Name == name {
-			return c, true
-		}
-	}
-	return config.Camera{}, false
-}
-
 // serveWindows reads requests from in until its end. On CloseWindow it closes the
 // windows of s, each of length whole, and writes their tallies to out; on Pause it
 // calls pause. Every other record is an error.
@@ -96,7 +86,7 @@ const handoverFD = 3
 // come over the handover, and the secrets and the network's file are read now,
 // because the walls allow no file later.
 func newCagedCamera(site *config.Site, name string, pol *policy.Policy, log *slog.Logger) (*Camera, error) {
-	conf, ok := findCamera(site, name)
+	conf, ok := site.FindCamera(name)
 	if !ok {
 		return nil, errors.New("no camera of that name")
 	}
@@ -145,7 +135,7 @@ func (c *Camera) buildHeartbeat() *ipc.Heartbeat {
 		Pictures: uint64(c.Pictures.Load()), Undecoded: uint64(c.BadPictures.Load()),
 		Crossings: uint64(c.Crossings.Load()), Delivering: c.Watching.Load(), Detection: c.Detection(),
 		ViewFault: uint8(c.View.Fault()), Dropped: c.Dropped.Load(),
-		LatencyP50: c.Latency.Quantile(0.5), LatencyP95: c.Latency.Quantile(0.95),
+		KeysOnly: c.KeysOnly.Load(), LatencyP50: c.Latency.Quantile(0.5), LatencyP95: c.Latency.Quantile(0.95),
 	}
 }
 

@@ -56,7 +56,7 @@ func (a *sketcher) run(ctx context.Context) {
 			begun := time.Now()
 			err := a.sketchUntilLost(ctx)
 			wait = b.delayAfter(err, time.Since(begun), a.report.Watching)
-			b.logLoss(a.log, "camera lost", err, time.Now())
+			b.logLoss(a.log, "camera lost", err)
 			a.report.Watching = false
 			a.sendReport()
 		}

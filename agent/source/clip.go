@@ -45,8 +45,8 @@ func OpenClip(path string) (Pictures, error) {
 	return OpenFile(path, Limits(policy.ClipPixels))
 }
 
-// OpenFile opens a recording: an AVI file, a file of JPEGs one after another, one
-// still, a folder of stills, or - for JPEGs on standard input. The suffix decides,
+// OpenFile opens a recording: an AVI file, H.264 in an MP4 file or as a byte stream,
+// a file of JPEGs one after another, one still, a folder of stills, or - for JPEGs on standard input. The suffix decides,
 // as in config.RecordingFormatOf.
 func OpenFile(path string, l camera.Limits) (Pictures, error) {
 	if path == "-" {
@@ -66,6 +66,8 @@ func OpenFile(path string, l camera.Limits) (Pictures, error) {
 		return camera.OpenStills(paths, l)
 	case format == config.StillImage:
 		return camera.OpenStills([]string{path}, l)
+	case format == config.H264Recording:
+		return camera.OpenVideo(path, l, ClipRate)
 	case format == config.JPEGRecording:
 		return openJPEGs(path, l)
 	default:

@@ -98,7 +98,11 @@ func OpenCamera(ctx context.Context, o CameraOpts) (Pictures, error) {
 		if src.UDP {
 			r.OpenUDP = o.requestUDP
 		}
-		return camera.OpenRTSP(ctx, src.URL, o.Limits, r, live, o.openStreamDecoder)
+		var decode camera.Decoder
+		if src.FFmpeg {
+			decode = o.openDecoder
+		}
+		return camera.OpenRTSP(ctx, src.URL, o.Limits, r, live, decode)
 	case config.DeviceSource:
 		fds, err := o.requestFDs(ctx, handover.RequestCamera, 1)
 		if err != nil {
@@ -122,7 +126,7 @@ const snapshotTimeout = 20 * time.Second
 // openSnapshot opens an address that gives one picture, or one short clip, for each
 // request.
 func (o CameraOpts) openSnapshot(ctx context.Context, src config.SnapshotSource) (Pictures, error) {
-	s := camera.SnapshotOpts{PollEvery: src.PollEvery, OpenClipDecoder: o.openClipDecoder}
+	s := camera.SnapshotOpts{PollEvery: src.PollEvery}
 	s.User, s.Password, s.TLS, s.Dial = o.Camera.User, o.Secrets.password, o.Secrets.tls, o.requestConn
 	s.Connect = snapshotTimeout
 	return camera.OpenSnapshot(ctx, src.URL, o.Limits, s, o.Poll)
@@ -149,7 +153,15 @@ func (o CameraOpts) openRecording(ctx context.Context, format config.RecordingFo
 		if err != nil {
 			return nil, err
 		}
-		if format != config.JPEGRecording {
+		switch format {
+		case config.JPEGRecording:
+		case config.H264Recording:
+			v, err := camera.NewVideo(file, o.Limits, ClipRate)
+			if err != nil {
+				file.Close()
+			}
+			return v, err
+		default:
 			return camera.NewAVI(file, o.Limits)
 		}
 		s, err := camera.OpenStream(file, o.Limits, ClipRate)
@@ -217,23 +229,10 @@ func (o CameraOpts) requestUDP(ctx context.Context) (rtp, rtcp *net.UDPConn, err
 	return conns[0], conns[1], err
 }
 
-// openStreamDecoder requests the program that decodes a stream of that codec: its
-// standard input, then its standard output.
-func (o CameraOpts) openStreamDecoder(ctx context.Context, c rtsp.Codec) (io.WriteCloser, io.ReadCloser, error) {
-	if c == rtsp.H265 {
-		return o.requestDecoder(ctx, handover.RequestHEVC)
-	}
-	return o.requestDecoder(ctx, handover.RequestAVC)
-}
-
-// openClipDecoder requests the program that decodes an MP4 clip.
-func (o CameraOpts) openClipDecoder(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
-	return o.requestDecoder(ctx, handover.RequestClip)
-}
-
-// requestDecoder requests standard input and output of a decoder.
-func (o CameraOpts) requestDecoder(ctx context.Context, what byte) (io.WriteCloser, io.ReadCloser, error) {
-	fds, err := o.requestFDs(ctx, what, 2)
+// openDecoder requests the program that decodes H.265: its standard input and its
+// standard output.
+func (o CameraOpts) openDecoder(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
+	fds, err := o.requestFDs(ctx, handover.RequestHEVC, 2)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -37,6 +37,18 @@ const AcceptanceFile = "acceptance.json"
 // user or from root on this machine.
 const AimSocket = "aim.sock"
 
+// StatusSocket is the Unix socket on which kerb status asks a running agent how it
+// is. It is in the state directory, or in RunDir where systemd made that.
+const StatusSocket = "status.sock"
+
+// RunDir is the directory that systemd makes for kerb.service (RuntimeDirectory=). A
+// state directory of a dynamic user lies below /var/lib/private, which only root may
+// enter.
+const RunDir = "/run/kerb"
+
+// DefaultDir is the state directory where site.toml names none.
+const DefaultDir = "/var/lib/kerb"
+
 // GreetingTimeout bounds how long either side of AimSocket waits for the next
 // record of the other. Chosen by hand.
 const GreetingTimeout = 5 * time.Second
@@ -46,14 +58,25 @@ const GreetingTimeout = 5 * time.Second
 // file that cannot be changed is left as it is.
 func ChownTree(dir string) {
 	info, err := os.Stat(dir)
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if err != nil || !ok || os.Geteuid() != 0 || st.Uid == 0 {
+	if err != nil {
 		return
 	}
-	_ = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err == nil {
-			_ = os.Lchown(path, int(st.Uid), int(st.Gid))
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 || st.Uid == 0 {
+		return
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
 		}
+		// A needless chown would change the spool's time of change, by which package
+		// store recognises a copy.
+		if i, err := d.Info(); err == nil {
+			if o, ok := i.Sys().(*syscall.Stat_t); ok && o.Uid == st.Uid && o.Gid == st.Gid {
+				return nil
+			}
+		}
+		_ = os.Lchown(path, int(st.Uid), int(st.Gid))
 		return nil
 	})
 }

@@ -48,18 +48,24 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	if s.fault != nil && s.mayRetry() {
 		_ = s.recoverLocked() // its error is in s.fault
 	}
+	s.numberParts(es)
 	if s.fault == nil {
 		err := s.commitWindows(es)
 		if err == nil {
 			s.batch = es[0].order
+			s.holdUnsynced(es)
 			s.compactIfSparse()
 			s.releasePages()
+			if s.witnessAt.IsZero() || time.Since(s.witnessAt) > witnessInterval {
+				s.writeWitness(false)
+			}
 			return es, nil
 		}
 		s.failedSpan = span{s.st.Last + 1, s.st.Last + uint64(len(es))}
 		s.degradeToMemory(err)
 	}
 	s.keepInMemory(es)
+	s.holdUnsynced(es)
 	s.batch = es[0].order
 	return es, nil
 }
@@ -115,6 +121,7 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 		if err := s.deleteDue(tx, windows, next, len(es), room); err != nil {
 			return err
 		}
+		next.forgetEpochs(oldestOrder(windows))
 		b, err := json.Marshal(next)
 		if err != nil {
 			return err

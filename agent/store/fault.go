@@ -3,14 +3,16 @@ package store
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
-// blindBase is added to the orders of windows while the file could not be read
-// even once: it is above every order that a file can hold, so that both
-// accounts can be merged later.
+// blindBase is added to the orders of windows and to the numbers of notes while the
+// file could not be read even once: it is above every number that a file can hold, so
+// that both accounts can be merged later.
 const blindBase = 1 << 40
 
 // The delay between two attempts to write again doubles from the first to the
@@ -32,18 +34,12 @@ func (s *Store) degradeToMemory(err error) {
 	}
 	if s.db == nil {
 		s.st.Last += blindBase
+		s.st.NoteSeq += blindBase
 		s.blind = true
 	}
+	s.reviveReading()
 	s.newEpoch("store_failed")
 	s.addNote("store_failed", map[string]any{"why": err.Error()})
-}
-
-// newEpoch ends the current number space and begins another. Its note holds the
-// last number of each stream of the old one.
-func (s *Store) newEpoch(why string) {
-	old, last := s.st.Epoch, maps.Clone(s.st.Seq)
-	s.st.Epoch, s.st.Seq = newUUID(), map[string]uint64{}
-	s.addNote("epoch", map[string]any{"epoch": s.st.Epoch, "previous": old, "last": last, "reason": why})
 }
 
 // addNote adds a note with the current time to the account.
@@ -103,6 +99,7 @@ func (s *Store) recoverLocked() error {
 		}
 		s.mustRewrite = s.mustRewrite || isSyncFault(err)
 	}
+	s.reviveReading()
 	s.fault = err
 	s.retryAt = time.Now().Add(s.retryDelay)
 	s.retryDelay = min(2*s.retryDelay, maxRetryDelay)
@@ -127,7 +124,7 @@ func (s *Store) reopenFile() error {
 	if errors.Is(err, ErrDamaged) {
 		var kept string
 		why := err
-		if kept, err = quarantineFile(s.path); err == nil {
+		if kept, err = quarantineFile(s.path, "damaged"); err == nil {
 			if err = s.loadFile(); err == nil {
 				mine.addNote("spool_damaged", s.now(), map[string]any{"why": why.Error(), "kept": kept})
 			}
@@ -148,6 +145,17 @@ func (s *Store) reopenFile() error {
 	return nil
 }
 
+// reviveReading opens the file read-only where bbolt reads nothing any more: it
+// unmaps a file that has to grow, and a failing disk may refuse the new mapping
+// (ErrInvalidMapping).
+func (s *Store) reviveReading() {
+	if s.db != nil && errors.Is(s.db.View(func(*bolt.Tx) error { return nil }), berrors.ErrInvalidMapping) {
+		_ = s.db.Close()
+		s.db = nil
+		s.reloadReadOnly()
+	}
+}
+
 // reloadReadOnly opens the file read-only and keeps the account in memory.
 func (s *Store) reloadReadOnly() {
 	mine := s.st
@@ -164,14 +172,12 @@ func (s *Store) mergeState(file state) {
 	for k, v := range file.Marks {
 		s.raiseMark(k, v)
 	}
-	for k, v := range file.Heard {
-		s.rememberID(k, v)
+	for _, e := range file.Past {
+		s.st.endEpoch(e)
 	}
 	s.st.Tombs = append(file.Tombs, s.st.Tombs...)
 	s.st.Evicted += file.Evicted
-	mine := s.st.Notes
-	s.st.Notes, s.st.NoteSeq = file.Notes, file.NoteSeq
-	for _, n := range mine {
-		s.st.addNote(n.Kind, n.At, n.Data)
-	}
+	s.st.Spool = file.Spool
+	s.st.Notes = append(slices.Clone(file.Notes), s.st.Notes...)
+	s.st.Notes = s.st.Notes[max(0, len(s.st.Notes)-maxNotes):]
 }

@@ -46,6 +46,19 @@ func openAs(t interface{ Fatal(...any) }, path string) int {
 	return 0
 }
 
+// waitRecovered waits until the spool writes its file again. Its retry delay
+// doubles with each attempt that a slow test makes while the disk is broken.
+func waitRecovered(t *testing.T, s *store.Store) {
+	t.Helper()
+	for range 6000 {
+		if s.RetryWrites(); s.Fault() == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal(s.Fault())
+}
+
 func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool")
 	s := openStore(t, path)
@@ -63,7 +76,7 @@ func TestAFileThatCannotBeWrittenStopsNothingAndComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	mend()
-	time.Sleep(1100 * time.Millisecond)
+	waitRecovered(t, s)
 	after := appendWindows(t, s, storetest.StreamNames(2), 10, 12)
 	if st := s.Stats(); st.Fault != nil || st.InMemory != 0 {
 		t.Fatalf("%+v", st)

@@ -24,7 +24,7 @@ var (
 
 const (
 	compactSuffix  = ".compact" // suffix of a new file until it is whole
-	maxQuarantined = 4          // damaged files that are kept; the last one is replaced when there are more
+	maxQuarantined = 4          // damaged and foreign files that are kept, each; the last one is replaced when there are more
 )
 
 // boltOptions returns the options of bbolt: the free list is kept in memory
@@ -82,7 +82,7 @@ func (s *Store) createFile() error {
 		return err
 	}
 	s.db, s.st = db, newState()
-	s.st.Machine = s.machine
+	s.st.Machine, s.st.Device = s.machine, s.device
 	if err = s.commitWindows(nil); err == nil {
 		err = os.Rename(tmp, s.path)
 	}
@@ -105,7 +105,7 @@ func (s *Store) loadReadOnly() {
 	s.readOnly = true
 	if err := s.loadFile(); err != nil {
 		s.st = newState()
-		s.st.Machine = s.machine
+		s.st.Machine, s.st.Device = s.machine, s.device
 	}
 	s.readOnly = false
 }
@@ -188,12 +188,11 @@ func looksLikeText(path string) bool {
 	})
 }
 
-// quarantineFile renames a damaged file to path.damaged-N and returns the new
-// name.
-func quarantineFile(path string) (string, error) {
+// quarantineFile renames a file to path.why-N and returns the new name.
+func quarantineFile(path, why string) (string, error) {
 	kept := ""
 	for i := 1; i <= maxQuarantined; i++ {
-		kept = fmt.Sprintf("%s.damaged-%d", path, i)
+		kept = fmt.Sprintf("%s.%s-%d", path, why, i)
 		if _, err := os.Lstat(kept); errors.Is(err, fs.ErrNotExist) {
 			break
 		}

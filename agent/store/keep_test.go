@@ -3,8 +3,10 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,7 +155,7 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 			if fresh[0].Epoch == old[0].Epoch || fresh[0].Seq != 1 {
 				t.Errorf("goes on with %+v", fresh[0])
 			}
-			if n := s.PendingNotes(); len(n) != 1 || n[0].Kind != "spool_damaged" {
+			if n := s.PendingNotes(); len(n) != 5 || n[0].Kind != "spool_damaged" || n[3].Kind != "evicted" || n[4].Kind != "epoch" {
 				t.Errorf("notes %v", n)
 			}
 			if kept, err := os.ReadFile(path + ".damaged-1"); err != nil || !bytes.Equal(kept, spoiled) {
@@ -226,7 +228,7 @@ func TestARecordThatLostABitIsDroppedAndNotedAlone(t *testing.T) {
 	}
 	s = openStore(t, path)
 	checkEqual(t, pending(t, s), append(all[:12:12], all[13:]...))
-	if n := s.PendingNotes(); len(n) != 1 || n[0].Kind != "record_damaged" {
+	if n := s.PendingNotes(); len(n) != 2 || n[0].Kind != "epoch" || n[1].Kind != "record_damaged" {
 		t.Errorf("notes %v", n)
 	}
 }
@@ -275,7 +277,7 @@ func TestAHollowFileIsCopiedIntoASmallOne(t *testing.T) {
 	checkEqual(t, pending(t, s), all[4990:])
 	s = reopenStore(t, s, path, opts...)
 	checkEqual(t, pending(t, s), all[4990:])
-	if left, _ := filepath.Glob(path + ".*"); left != nil {
+	if left, _ := filepath.Glob(path + ".*"); len(left) != 1 || left[0] != path+".witness" {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -283,7 +285,7 @@ func TestAHollowFileIsCopiedIntoASmallOne(t *testing.T) {
 func TestAWatermarkIsTheOnlyEndWhereItIsAskedFor(t *testing.T) {
 	w := &wall{storetest.FirstStart}
 	path := filepath.Join(t.TempDir(), "spool")
-	opts := []store.Option{store.WallClock(w.now), store.WatermarkMode()}
+	opts := []store.Option{store.WallClock(w.now), store.WatermarkMode(time.Minute)}
 	s := openStore(t, path, opts...)
 	all := appendWindows(t, s, storetest.StreamNames(1), 0, 10)
 	if err := s.AckWindows(all); err != nil || len(pending(t, s)) != 0 {
@@ -306,6 +308,58 @@ func TestAWatermarkIsTheOnlyEndWhereItIsAskedFor(t *testing.T) {
 	checkEqual(t, pending(t, s), all[4:]) // the broker's word alone did not survive
 	if n := countStored(t, s); n != 6 {
 		t.Errorf("%d windows stored: the confirmed ones were not freed", n)
+	}
+}
+
+func TestWhatIsAskedForAfterItsWatermarkIsSentAgain(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "spool"))
+	all := appendWindows(t, s, storetest.StreamNames(1), 0, 9)
+	if err := s.SetWatermark(all[0].Epoch, "stream-0", 9); err != nil {
+		t.Fatal(err)
+	}
+	a, err := s.Resend(all[0].Epoch, "stream-0", 3, 5)
+	if err != nil || a.Resend != 3 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	all = append(all[2:5:5], appendWindows(t, s, storetest.StreamNames(1), 9, 10)...)
+	checkEqual(t, pending(t, s), all)
+	if n := s.PendingNotes(); len(n) != 0 || countStored(t, s) != 4 {
+		t.Errorf("%d windows stored, notes %v", countStored(t, s), n)
+	}
+}
+
+func TestTheAccountKnowsTheLastNumbersOfEndedEpochs(t *testing.T) {
+	w := &wall{storetest.FirstStart}
+	path := filepath.Join(t.TempDir(), "spool")
+	opts := []store.Option{store.WallClock(w.now), store.KeepFor(time.Hour)}
+	var epochs []string
+	var s *store.Store
+	for i := range 10 {
+		s = openStore(t, path, append(opts, store.MachineIs(fmt.Sprint(i)))...)
+		es := appendWindows(t, s, storetest.StreamNames(2), 10*i, 10*i+3)
+		epochs = append(epochs, es[0].Epoch)
+		if err := s.AckWindows(es); err != nil || s.Close() != nil {
+			t.Fatal(err)
+		}
+	}
+	s = openStore(t, path, append(opts, store.MachineIs("9"))...)
+	a, err := s.Resend(epochs[0], "stream-1", 2, 99)
+	if err != nil || a.Resend != 2 || a.Last != 3 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if err := s.SetWatermark(epochs[0], "stream-1", 4); err == nil {
+		t.Error("a watermark beyond the end of an epoch")
+	}
+	if err := s.AckWindows(pending(t, s)); err != nil {
+		t.Fatal(err)
+	}
+	w.Time = w.Add(24 * time.Hour)
+	appendWindows(t, s, storetest.StreamNames(2), 17280, 17281)
+	if _, err := s.Resend(epochs[0], "stream-1", 1, 99); err == nil || !strings.Contains(err.Error(), "past its retention") {
+		t.Errorf("an epoch without windows: %v", err)
+	}
+	if a, err := s.Resend(epochs[8], "stream-1", 1, 99); err != nil || a.Resend != 0 || a.Last != 3 {
+		t.Errorf("the epoch before: %+v, %v", a, err)
 	}
 }
 

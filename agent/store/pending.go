@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -46,7 +45,7 @@ func (s *Store) PendingBetween(lo, hi uint64, newest bool, n int) ([]Entry, erro
 func (s *Store) pendingOrders(lo, hi uint64, newest bool, n int) []uint64 {
 	var out []uint64
 	pick := func(o uint64) bool {
-		if o >= lo && o <= hi && !s.sent[0].contains(o) && !s.sent[1].contains(o) {
+		if o >= lo && o <= hi && !s.sent[0].contains(o) && !s.sent[1].contains(o) && !s.isHeld(o) {
 			out = append(out, o)
 		}
 		return len(out) < n
@@ -120,7 +119,7 @@ func (s *Store) AckWindows(es []Entry) error {
 		if e.order == 0 {
 			return errors.New("acknowledge: an entry that this spool did not give")
 		}
-		if s.confirm {
+		if s.confirmWithin > 0 {
 			s.sent[0].addRange(e.order, e.order)
 			continue
 		}
@@ -135,31 +134,32 @@ func (s *Store) AckWindows(es []Entry) error {
 type Account struct {
 	Resend uint64      `json:"resend"` // number of windows that are sent again
 	Gone   []Tombstone `json:"gone,omitempty"`
-	Last   uint64      `json:"last"` // last number given in the epoch and stream; 0: unknown
+	Last   uint64      `json:"last"` // last number given in the epoch and stream
 }
 
 // Resend makes the windows from…to of a stream pending again. A number of the
 // range that is neither resent nor in a tombstone is past its retention or was
-// never given.
+// never given. An epoch or stream that the spool does not know is an error.
 func (s *Store) Resend(epoch, stream string, from, to uint64) (Account, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var a Account
-	err := s.scanStream(epoch, stream, from, func(o, seq uint64) bool {
-		a.Last = max(a.Last, seq)
+	last, err := s.lastGiven(epoch, stream)
+	if err != nil {
+		return Account{}, err
+	}
+	a := Account{Last: last}
+	err = s.scanStream(epoch, stream, from, func(o, seq uint64) bool {
 		if seq <= to {
 			s.st.Pending.addRange(o, o)
+			s.freed.removeRange(o, o) // a watermark settled it, and it is asked for again
 			s.sent[0].removeRange(o, o)
 			s.sent[1].removeRange(o, o)
 			a.Resend++
 			s.dirty = true
 		}
-		return seq < to || epoch != s.st.Epoch
+		return seq < min(to, last)
 	})
 	s.st.Pending.mergeNearest(maxSpans)
-	if epoch == s.st.Epoch {
-		a.Last = s.st.Seq[stream]
-	}
 	for _, t := range s.st.Tombs {
 		if t.Epoch == epoch && t.Stream == stream && t.From <= to && t.To >= from {
 			a.Gone = append(a.Gone, t)
@@ -198,15 +198,24 @@ func (s *Store) scanStream(epoch, stream string, from uint64, f func(order, seq 
 
 // SetWatermark records that the consumer has every window of a stream up to and
 // including number to. They are settled, and deleted without waiting for their
-// retention. A lower watermark than the last one has no effect.
+// retention. A lower watermark than the last one has no effect. A watermark beyond
+// the last number given, or of an unknown epoch or stream, is an error: it would
+// settle windows that do not exist yet.
 func (s *Store) SetWatermark(epoch, stream string, to uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	last, err := s.lastGiven(epoch, stream)
+	if err != nil {
+		return err
+	}
+	if to > last {
+		return fmt.Errorf("to %d: the last number given is %d", to, last)
+	}
 	from := s.st.Marks[epoch+" "+stream] + 1
 	if to < from {
 		return nil
 	}
-	err := s.scanStream(epoch, stream, from, func(o, seq uint64) bool {
+	err = s.scanStream(epoch, stream, from, func(o, seq uint64) bool {
 		if seq <= to {
 			s.st.Pending.removeRange(o, o)
 			s.sent[0].removeRange(o, o)
@@ -225,9 +234,6 @@ func (s *Store) SetWatermark(epoch, stream string, to uint64) error {
 // maxMarks bounds the watermarks in the account, one per epoch and stream.
 // Chosen by hand.
 const maxMarks = 1024
-
-// maxHeard bounds the ids of commands that are remembered. Chosen by hand.
-const maxHeard = 256
 
 // raiseMark raises the watermark of a key, "epoch stream". Above maxMarks, new
 // keys are ignored.
@@ -251,32 +257,6 @@ func (s *Store) RequeueUnconfirmed() (again uint64) {
 	again = s.sent[1].total()
 	s.sent[1], s.sent[0] = s.sent[0], nil
 	return again
-}
-
-// RememberCommand remembers the id of a command until it expires and reports whether it is
-// new. With maxHeard unexpired ids, every further command is refused.
-func (s *Store) RememberCommand(id string, expires, now time.Time) (fresh bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for k, at := range s.st.Heard {
-		if at < now.Unix() {
-			delete(s.st.Heard, k)
-		}
-	}
-	if _, ok := s.st.Heard[id]; ok || len(s.st.Heard) >= maxHeard {
-		return false
-	}
-	s.rememberID(id, expires.Unix())
-	return true
-}
-
-// rememberID stores the id of a command with its expiry in Unix seconds.
-func (s *Store) rememberID(id string, at int64) {
-	if s.st.Heard == nil {
-		s.st.Heard = map[string]int64{}
-	}
-	s.st.Heard[id] = at
-	s.dirty = true
 }
 
 // AddNote stores an event until it has been published.

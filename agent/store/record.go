@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 
 	"kerb/agent/policy"
 )
@@ -13,17 +14,22 @@ import (
 //
 //	1 byte    format, 1
 //	4 bytes   CRC-32C of all that follows, little endian
-//	1 byte    flags: bit 0, the wall clock was trusted
+//	1 byte    flags: bit 0, the label can be trusted; bit 1, there is a part; bit 2, relabelled
 //	uvarint   sequence number
+//	uvarint   part, if there is one
 //	3 ×       uvarint length and bytes: epoch, boot, stream
 //	rest      the Release, as policy marshals it
 //
 // It has a checksum because bbolt's pages have none and SD cards lose bits.
 const recordFormat = 1
 
-// flagSynced is bit 0 of the flags: the wall clock was synced when the window
-// ended.
-const flagSynced = 1
+// The bits of the flags.
+const (
+	flagSynced     = 1 << iota // Entry.Synced
+	flagPart                   // Entry.Part is not 0
+	flagRelabelled             // Entry.Relabelled
+	allFlags       = flagSynced | flagPart | flagRelabelled
+)
 
 // errRecord reports a record with a wrong checksum or form.
 var errRecord = errors.New("damaged record")
@@ -36,7 +42,8 @@ func crc32c(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Ca
 type recordHead struct {
 	epoch, boot, stream string
 	seq                 uint64
-	synced              bool
+	synced, relabelled  bool
+	part                uint32
 	release             []byte // aliases the record
 }
 
@@ -48,10 +55,15 @@ func encodeRecord(e Entry) ([]byte, error) {
 	}
 	b := make([]byte, 6, 64+len(e.Epoch)+len(e.Boot)+len(body))
 	b[0] = recordFormat
-	if e.Synced {
-		b[5] |= flagSynced
+	for bit, set := range map[byte]bool{flagSynced: e.Synced, flagPart: e.Part > 0, flagRelabelled: e.Relabelled} {
+		if set {
+			b[5] |= bit
+		}
 	}
 	b = binary.AppendUvarint(b, e.Seq)
+	if e.Part > 0 {
+		b = binary.AppendUvarint(b, uint64(e.Part))
+	}
 	for _, s := range []string{e.Epoch, e.Boot, e.Release.Stream()} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -67,13 +79,24 @@ func decodeHead(b []byte) (recordHead, error) {
 	if len(b) < 7 || b[0] != recordFormat || binary.LittleEndian.Uint32(b[1:]) != crc32c(b[5:]) {
 		return h, errRecord
 	}
-	h.synced = b[5]&flagSynced != 0
+	flags := b[5]
+	if flags&^allFlags != 0 {
+		return h, errRecord
+	}
+	h.synced, h.relabelled = flags&flagSynced != 0, flags&flagRelabelled != 0
 	b = b[6:]
 	var n int
 	if h.seq, n = binary.Uvarint(b); n <= 0 || h.seq == 0 {
 		return h, errRecord
 	}
 	b = b[n:]
+	if flags&flagPart != 0 {
+		part, n := binary.Uvarint(b)
+		if n <= 0 || part < 2 || part > math.MaxUint32 {
+			return h, errRecord
+		}
+		h.part, b = uint32(part), b[n:]
+	}
 	for _, s := range []*string{&h.epoch, &h.boot, &h.stream} {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
@@ -99,7 +122,9 @@ func decodeRecord(order uint64, b []byte) (Entry, error) {
 	if r.Stream() != h.stream {
 		return Entry{}, fmt.Errorf("%w: filed under stream %q", errRecord, h.stream)
 	}
-	return Entry{Epoch: h.epoch, Seq: h.seq, Boot: h.boot, Synced: h.synced, Release: r, order: order}, nil
+	return Entry{
+		Epoch: h.epoch, Seq: h.seq, Boot: h.boot, Synced: h.synced, Release: r, Part: h.part, Relabelled: h.relabelled, order: order,
+	}, nil
 }
 
 // orderKey returns the key of a record: its order, big endian, so that bbolt's

@@ -20,7 +20,9 @@ const (
 // value of about a kilobyte, rewritten in every transaction.
 type state struct {
 	Format  string            `json:"format"`
-	Machine string            `json:"machine,omitempty"`
+	Spool   string            `json:"spool,omitempty"`   // UUID of the file; empty in one of an older kerb
+	Machine string            `json:"machine,omitempty"` // see MachineIs
+	Device  string            `json:"device,omitempty"`  // see DeviceIs
 	Epoch   string            `json:"epoch"`
 	Seq     map[string]uint64 `json:"seq"`               // stream → last number given in Epoch
 	Last    uint64            `json:"last"`              // last order given
@@ -30,7 +32,7 @@ type state struct {
 	Marks   map[string]uint64 `json:"marks,omitempty"`   // "epoch stream" → consumer's watermark
 	Notes   []Note            `json:"notes,omitempty"`
 	NoteSeq uint64            `json:"note_seq,omitempty"`
-	Heard   map[string]int64  `json:"heard,omitempty"` // command id → expiry, Unix seconds
+	Past    []epochEnd        `json:"past,omitempty"` // ended epochs, oldest first
 }
 
 // Tombstone records windows that were dropped before they were acknowledged:
@@ -40,22 +42,23 @@ type Tombstone struct {
 	Stream string `json:"stream"`
 	From   uint64 `json:"from"`
 	To     uint64 `json:"to"`
-	Reason string `json:"reason"` // "full", "memory" or "damaged"
+	Reason string `json:"reason"` // "full", "memory", or why Open found the window gone: "restored", "deleted", "damaged" or "foreign"
 }
 
 // Note is an event that is published once, such as an eviction, a new epoch or
 // a step of the clock. Notes are written with the next window; the newest 64
 // are kept.
 type Note struct {
-	N    uint64         `json:"n"`    // from 1, contiguous per spool file
-	At   time.Time      `json:"at"`   // zero while the clock was not synced
-	Kind string         `json:"kind"` // such as "evicted", "epoch" or "clock_step"
-	Data map[string]any `json:"data,omitempty"`
+	Epoch string         `json:"epoch"` // that was open; the same epoch and N are the same note
+	N     uint64         `json:"n"`     // from 1, ascending
+	At    time.Time      `json:"at"`    // zero while the clock was not synced
+	Kind  string         `json:"kind"`  // such as "evicted", "epoch" or "clock_step"
+	Data  map[string]any `json:"data,omitempty"`
 }
 
 // newState returns the account of a new spool, with an epoch of its own.
 func newState() state {
-	return state{Format: stateFormat, Epoch: newUUID(), Seq: map[string]uint64{}}
+	return state{Format: stateFormat, Spool: newUUID(), Epoch: newUUID(), Seq: map[string]uint64{}}
 }
 
 // newUUID returns a random UUID, version 4 (RFC 9562 §5.4).
@@ -83,6 +86,11 @@ func parseState(b []byte) (state, error) {
 	if st.Seq == nil {
 		st.Seq = map[string]uint64{}
 	}
+	for i := range st.Notes {
+		if st.Notes[i].Epoch == "" { // written by an older kerb
+			st.Notes[i].Epoch = st.Epoch
+		}
+	}
 	return st, nil
 }
 
@@ -90,7 +98,7 @@ func parseState(b []byte) (state, error) {
 func (st state) clone() state {
 	st.Seq = maps.Clone(st.Seq)
 	st.Marks = maps.Clone(st.Marks)
-	st.Heard = maps.Clone(st.Heard)
+	st.Past = slices.Clone(st.Past)
 	st.Pending = slices.Clone(st.Pending)
 	st.Tombs = slices.Clone(st.Tombs)
 	st.Notes = slices.Clone(st.Notes)
@@ -153,6 +161,6 @@ func toUint64(v any) uint64 {
 // maxNotes.
 func (st *state) addNote(kind string, at time.Time, data map[string]any) {
 	st.NoteSeq++
-	st.Notes = append(st.Notes, Note{N: st.NoteSeq, At: at, Kind: kind, Data: data})
+	st.Notes = append(st.Notes, Note{Epoch: st.Epoch, N: st.NoteSeq, At: at, Kind: kind, Data: data})
 	st.Notes = st.Notes[max(0, len(st.Notes)-maxNotes):]
 }

@@ -12,8 +12,11 @@
 // acknowledgements, tombstones and notes go into the transaction of the next
 // window, so that the card is written once a window. Sequence numbers are
 // contiguous from 1 per (epoch, stream). An epoch is a number space of its own;
-// a new one begins when the file is new, when the card has moved to another
-// machine, and when the file could not be written.
+// a new one begins when the file is new, with every boot, when the file could not be
+// written, and whenever the file path.witness does not show that the spool is as the
+// last orderly end left it: after a crash or a power cut, and for a spool that was
+// deleted, restored from a copy, or moved to another machine. No number is given
+// twice, and each new epoch is an event (see Start).
 //
 // A file that cannot be written does not stop the counting: windows go to a
 // bounded ring in memory under an epoch of their own, and unchanged into the
@@ -46,8 +49,11 @@ type Entry struct {
 	Epoch   string // UUID of the number space
 	Seq     uint64 // from 1, contiguous per epoch and stream
 	Boot    string // UUID of the boot in which the window ended; may be empty
-	Synced  bool   // the wall clock could be trusted when the window ended
+	Synced  bool   // the label of the window can be trusted
 	Release policy.Release
+
+	Part       uint32 // from 2: the window is a further part of one whose label another window has; 0: none is known
+	Relabelled bool   // the label was set after the window ended: see Store.Relabel
 
 	order uint64
 }
@@ -84,6 +90,11 @@ func MaxInMemory(n int) Option { return func(s *Store) { s.ringMax = max(n, 1) }
 // written on another machine, as on a cloned card, continues under a new epoch.
 func MachineIs(id string) Option { return func(s *Store) { s.machine = id } }
 
+// DeviceIs sets the name of the device, as its topics have it. The spool of another
+// device on another machine is put aside, path.foreign-N: its windows are of another
+// street. A device that was renamed goes on under a new epoch.
+func DeviceIs(name string) Option { return func(s *Store) { s.device = name } }
+
 // WallClock sets the wall clock of retention and notes. It must return the zero time
 // while the clock is not synced: no window expires then.
 func WallClock(f func() time.Time) Option { return func(s *Store) { s.now = f } }
@@ -93,19 +104,31 @@ func WallClock(f func() time.Time) Option { return func(s *Store) { s.now = f } 
 func StampWith(f func() (boot string, synced bool)) Option { return func(s *Store) { s.stamp = f } }
 
 // WatermarkMode turns on watermark mode: a window is settled by the consumer's
-// watermark, not by the broker's acknowledgement.
-func WatermarkMode() Option { return func(s *Store) { s.confirm = true } }
+// watermark, not by the broker's acknowledgement. within is how long the uplink
+// waits for the watermark until it sends the window again; with 0 the mode is off.
+func WatermarkMode(within time.Duration) Option {
+	return func(s *Store) { s.confirmWithin = max(within, 0) }
+}
+
+// ConfirmTimeout returns how long the uplink waits for a consumer's watermark until
+// it calls RequeueUnconfirmed; 0: watermark mode is off.
+func (s *Store) ConfirmTimeout() time.Duration { return s.confirmWithin }
 
 // Store is an open spool. Its methods may be called from several goroutines.
 type Store struct {
-	path    string
-	keep    time.Duration
-	limit   int64
-	ringMax int
-	machine string
-	now     func() time.Time
-	stamp   func() (string, bool)
-	confirm bool
+	path     string
+	keep     time.Duration
+	limit    int64
+	ringMax  int
+	machine  string
+	device   string
+	start    Start
+	identify func(path string) string // identifyFile; tests simulate a card that was restored with its times
+	foreign  string                   // UUID of the spool that was put aside; "": none was
+	now      func() time.Time
+	stamp    func() (string, bool)
+
+	confirmWithin time.Duration // watermark mode; 0: off
 
 	mu          sync.Mutex
 	db          *bolt.DB // nil when not even reading works
@@ -124,7 +147,12 @@ type Store struct {
 	closed      bool
 	sent        [2]spans // watermark mode: acknowledged and unconfirmed, in two generations by age
 	writes      writeCounter
-	compactAt   time.Time // when compaction may be tried again
+	compactAt   time.Time          // when compaction may be tried again
+	newest      map[labelKey]int64 // the latest label of each stream, ms since 1970; nil: not read yet
+	holding     bool               // see HoldUnsynced
+	held        []heldWindow       // in the order of their orders
+	released    bool               // windows are no longer held back since the last TakeReleased
+	witnessAt   time.Time          // when the witness was written last; zero: not since opening
 }
 
 // Open opens the spool at path, or creates it. A damaged file is renamed to
@@ -138,25 +166,33 @@ func Open(path string, opts ...Option) (*Store, error) {
 	if err := os.Remove(s.path + compactSuffix); err != nil && !errors.Is(err, os.ErrNotExist) && !isStorageFault(err) {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
+	var created, kept string // why the file is new, and where the old one lies
+	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		created = startDeleted
+	}
 	err := s.loadFile()
 	if errors.Is(err, ErrDamaged) {
-		var kept string
 		why := err
-		if kept, err = quarantineFile(path); err == nil {
+		created = startDamaged
+		if kept, err = quarantineFile(path, "damaged"); err == nil {
 			if err = s.loadFile(); err == nil {
 				s.addNote("spool_damaged", map[string]any{"why": why.Error(), "kept": kept})
 			}
 		}
 	}
+	if err == nil && s.isAnotherDevices() {
+		created = startForeign
+		kept, err = s.setForeignAside()
+	}
 	switch {
 	case err == nil:
+		s.continueNumbers(created, kept)
 	case isStorageFault(err):
 		s.loadReadOnly()
 		s.degradeToMemory(err)
 	default:
 		return nil, fmt.Errorf("open spool %s: %w", path, err)
 	}
-	s.adoptMachine()
 	s.releasePages()
 	return s, nil
 }
@@ -176,7 +212,7 @@ func OpenReadOnly(path string) (*Store, error) {
 func newStore(path string, opts []Option) *Store {
 	s := &Store{
 		path: path, keep: defaultKeep, limit: defaultLimit, ringMax: defaultRing,
-		now: time.Now, stamp: func() (string, bool) { return "", true },
+		identify: identifyFile, now: time.Now, stamp: func() (string, bool) { return "", true },
 	}
 	for _, o := range opts {
 		o(s)
@@ -187,19 +223,6 @@ func newStore(path string, opts []Option) *Store {
 	}
 	s.limit = size
 	return s
-}
-
-// adoptMachine writes this machine into the account, under a new epoch when the
-// spool came from another machine.
-func (s *Store) adoptMachine() {
-	switch {
-	case s.machine == "" || s.st.Machine == s.machine:
-	case s.st.Machine == "":
-		s.st.Machine, s.dirty = s.machine, true
-	default:
-		s.newEpoch("machine_changed")
-		s.st.Machine = s.machine
-	}
 }
 
 // Close writes the acknowledgements and windows that are in memory, and closes
@@ -222,6 +245,9 @@ func (s *Store) Close() error {
 	if s.db != nil {
 		err = errors.Join(err, s.db.Close())
 		s.db = nil
+		if err == nil && !s.readOnly {
+			s.writeWitness(true)
+		}
 	}
 	return err
 }

@@ -16,9 +16,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// openStore opens a spool whose wall clock stands at the first window, unless an
+// option says otherwise: by the clock of the machine, acknowledged windows would
+// expire seven days after storetest.FirstStart.
 func openStore(t *testing.T, path string, opts ...store.Option) *store.Store {
 	t.Helper()
-	s, err := store.Open(path, opts...)
+	s, err := store.Open(path, append([]store.Option{store.WallClock(storetest.FirstStart.UTC)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

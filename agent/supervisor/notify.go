@@ -76,11 +76,7 @@ func (s *Supervisor) notifyIfReady() {
 		}
 	}
 	if s.publisherProcess != nil {
-		d := s.site.Device
-		s.notify.notifyReady(func() {
-			s.log.Info("all is there", "window", s.policy.Window(),
-				"next", fmt.Sprintf("kerb spool; mosquitto_sub -v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name))
-		})
+		s.notify.notifyReady(func() { close(s.ready) })
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"kerb/agent/clock"
 	"kerb/agent/hardware"
 	"kerb/agent/ipc"
 	"kerb/agent/process"
@@ -27,7 +28,7 @@ func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Recor
 		s.notifyIfReady()
 		return nil
 	case *ipc.Heartbeat:
-		m.Sensor, p.heartbeat = uint16(p.number), m
+		p.setHeartbeat(m, clock.SinceBoot())
 		return nil
 	case *ipc.Tally:
 		return s.collection.addTally(p, m)
@@ -76,6 +77,9 @@ func (s *Supervisor) handleCameraFault(p *slot, v *ipc.CameraFault) error {
 // uplink. The next process starts without faults.
 func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 	s.mu.Lock()
+	if p.isDelivering() {
+		p.changedAt = clock.SinceBoot()
+	}
 	p.process, p.sentFault, p.lineFaults = nil, 0, nil
 	if c := s.collection; c != nil && c.open[p] {
 		delete(c.open, p)
@@ -101,9 +105,11 @@ func (s *Supervisor) sendQueue(ctx context.Context, c *process.Process) {
 	if c.SendRecords(&ipc.Begin{Wall: ipc.ToInstant(s.startReading.Wall), Mono: s.startReading.Mono, First: s.publisherStarted.CompareAndSwap(false, true)}) != nil {
 		return
 	}
-	var status sync.WaitGroup
-	defer status.Wait()
-	status.Go(func() { s.sendStatus(ctx, c) })
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { s.sendStatus(ctx, c) })
+	beside.Go(func() { s.readAnswers(c) })
+	defer context.AfterFunc(ctx, func() { _ = c.Queries.SetReadDeadline(time.Unix(1, 0)) })() // in the past: ends readAnswers
 	for sent := uint64(0); ; {
 		i, ok := s.queue.waitAfter(ctx, sent)
 		if !ok {
@@ -179,6 +185,9 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 		return nil
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
+		return nil
+	case *ipc.SpoolFound:
+		s.journal.WriteEntry("epoch", map[string]any{"reason": ipc.StartWord(m.Reason), "lost": m.Lost, "undelivered": m.Undelivered})
 		return nil
 	}
 	return fmt.Errorf("it says what is not its own to say: %T", m)

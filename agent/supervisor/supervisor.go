@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -28,6 +27,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
+	"kerb/agent/logbook"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
 	"kerb/agent/process"
@@ -43,10 +43,14 @@ type Supervisor struct {
 	policy  *policy.Policy
 	clock   clock.Clock
 	journal *admission.Journal
+	book    *logbook.Book // the lines of all processes
 	log     *slog.Logger
 	notify  notifier
+	notices notices
+	ready   chan struct{} // closed when all processes run
 
 	Fingerprint      string      // of the two files, see admission; kerb aim must have read the same
+	Version          string      // of the program, for kerb status
 	restart          func(error) // ends Run with this error
 	slots            []*slot     // the cameras in the order of site.toml, then the loops
 	streams          []counting.Stream
@@ -62,6 +66,11 @@ type Supervisor struct {
 	mu               sync.Mutex
 	collection       *collection      // the window that is being collected; nil between windows
 	publisherProcess *process.Process // nil while the uplink is not ready
+
+	queries  uint64      // that were sent to the uplink
+	expected chan []byte // gets the answer to the last of them; nil: none is expected
+
+	queryMu sync.Mutex // held while the uplink answers a query
 }
 
 // slot is the place of one sensing process among the others.
@@ -77,38 +86,40 @@ type slot struct {
 	aimed      bool             // kerb aim has the camera
 	walls      *ipc.Walls       // nil until the first process reported them
 	heartbeat  *ipc.Heartbeat   // the latest; nil until the first
+	changedAt  time.Duration    // since boot: when delivering last began or ended
+	rate       rateMeter        // of the pictures
 	sentFault  uint8            // counting.ViewFault that the uplink was told of; 0: none
 	lineFaults []uint16         // for each line of the loops, the faults that stop counting; nil: none yet
 }
 
 // New makes the supervisor of a site under a policy. args are the arguments that a
 // child needs to read the same files. Entries go to the journal, the log lines of
-// the children to childOutput. It is an error where a camera can never be opened.
-func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, childOutput io.Writer, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, log: log, streams: site.Streams(), queue: newQueue()}
+// the children to book. It is an error where a camera can never be opened.
+func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, book *logbook.Book, log *slog.Logger) (*Supervisor, error) {
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(), ready: make(chan struct{})}
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
-		Name: "uplink", Args: append([]string{"uplink"}, args...), Log: log, ChildOutput: childOutput, Starter: starter,
+		Name: "uplink", Args: append([]string{"uplink"}, args...), WithQueries: true, Log: log, ChildOutput: book, Starter: starter,
 		OnStart: s.sendQueue, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
 	}
 	for i, c := range site.Cameras {
 		if err := opener.CheckPermanent(c); err != nil {
 			return nil, err
 		}
-		o := opener.New(c, pol.MaxPixels(), starter.Start, childOutput, log)
+		o := opener.New(c, pol.MaxPixels(), starter.Start, book, log)
 		s.addSlot(c.Streams(), c.Hours, &process.Watcher{
 			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), WithHandover: true, Isolated: true,
-			Log: log, ChildOutput: childOutput, Starter: starter,
+			Log: log, ChildOutput: book, Starter: starter,
 			OnStart: func(ctx context.Context, ch *process.Process) {
 				defer o.Close()
 				s.sendPauseState(i, ch)
-				ch.Handover.Serve(ctx, o.OpenFiles, func(err error) { log.Warn("camera not opened", "camera", c.Name, "err", err) })
+				ch.Handover.Serve(ctx, o.OpenFiles, func(err error) { log.Warn("camera lost", "camera", c.Name, "err", err) })
 			},
 		})
 	}
 	if len(site.Loops.Lanes) > 0 {
 		s.addSlot(site.Loops.Streams(), nil, &process.Watcher{
-			Name: "sense loops", Args: append([]string{"sense"}, args...), Isolated: true, Log: log, ChildOutput: childOutput, Starter: starter,
+			Name: "sense loops", Args: append([]string{"sense"}, args...), Isolated: true, Log: log, ChildOutput: book, Starter: starter,
 			OnStart: func(context.Context, *process.Process) {},
 		})
 	}
@@ -163,6 +174,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 	running.Go(func() { s.runLamp(childCtx) })
 	running.Go(func() { s.serveAim(childCtx) })
+	running.Go(func() { s.serveStatus(childCtx) })
+	s.logStart()
+	running.Go(func() { s.logReady(childCtx) })
 	s.startReading = s.clock.ReadAll()
 	err = clock.RunWindows(ctx, s.clock, s.startReading, s.policy.Window(), s.endWindows)
 	s.drainQueue()

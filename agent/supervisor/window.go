@@ -40,6 +40,7 @@ func (s *Supervisor) endWindows(ended []clock.Window, step *clock.Step, last boo
 	for i, e := range ended {
 		s.collectWindow(e, last && i == len(ended)-1)
 	}
+	s.logChanges()
 	s.notify.feedWatchdog(s.statusLine, s.healthWords)
 	return nil
 }

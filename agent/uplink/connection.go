@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,17 +84,34 @@ type link struct {
 	ackWait time.Duration            // timeout of an acknowledgement
 	conn    atomic.Pointer[net.Conn] // closed directly when the client does not answer
 	lost    chan error
+
+	echoes   echoes
+	received chan received // messages on own topics that this connection did not publish
+	subsMu   sync.Mutex
+	subs     map[string]error               // by topic: the result of its subscription
+	handlers map[string]mqtt.MessageHandler // of topics that hear does not handle
+	closed   chan struct{}                  // closed by disconnect, and when the connection is lost
+	closing  sync.Once
 }
 
-// connect connects under the configured client id.
+// newLink returns a link without a client.
+func newLink(ackWait time.Duration) *link {
+	return &link{
+		ackWait: ackWait, lost: make(chan error, 1), received: make(chan received, maxReceived),
+		subs: map[string]error{}, handlers: map[string]mqtt.MessageHandler{}, closed: make(chan struct{}),
+	}
+}
+
+// connect connects under the configured client id, with the Last Will set.
 func (u *Uplink) connect(ctx context.Context) (*link, error) {
-	return u.connectAs(ctx, u.o.ClientID)
+	u.connections++
+	return u.connectAs(ctx, u.o.ClientID, u.encodeLastWill(u.connections))
 }
 
-// connectAs makes a new client and waits for its CONNACK, with the Last Will set.
-// The error is one line; it wraps ErrRefused when the broker refused the client.
-func (u *Uplink) connectAs(ctx context.Context, id string) (*link, error) {
-	l := &link{ackWait: u.tuning.timeout, lost: make(chan error, 1)}
+// connectAs makes a new client and waits for its CONNACK. A nil will sets none. The
+// error is one line; it wraps ErrRefused when the broker refused the client.
+func (u *Uplink) connectAs(ctx context.Context, id string, will []byte) (*link, error) {
+	l := newLink(u.tuning.timeout)
 	var dialErr error // of the socket; paho wraps it in a text of its own
 	o := mqtt.NewClientOptions().
 		SetClientID(id).
@@ -103,8 +121,10 @@ func (u *Uplink) connectAs(ctx context.Context, id string) (*link, error) {
 		SetConnectTimeout(dialTimeout).SetWriteTimeout(min(writeTimeout, u.tuning.timeout)).
 		SetKeepAlive(keepAlive).SetPingTimeout(pingTimeout).
 		SetOrderMatters(false).
-		SetBinaryWill(u.base+"state", u.encodeLastWill(), 1, true).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.lost <- err }).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
+			l.lost <- err
+			l.closing.Do(func() { close(l.closed) })
+		}).
 		SetCustomOpenConnectionFn(func(b *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
 			conn, err := u.dialBroker(ctx, b)
 			if dialErr = err; err == nil {
@@ -113,6 +133,9 @@ func (u *Uplink) connectAs(ctx context.Context, id string) (*link, error) {
 			return conn, err
 		})
 	o.AddBroker(u.broker.String())
+	if will != nil {
+		o.SetBinaryWill(u.base+"state", will, 1, true)
+	}
 	if u.o.PasswordFile != "" {
 		p, err := os.ReadFile(u.o.PasswordFile)
 		if err != nil {
@@ -200,6 +223,7 @@ func (l *link) closeSocket() {
 // disconnect ends the connection. With a wait it sends DISCONNECT first, so
 // that the broker does not publish the Last Will.
 func (l *link) disconnect(wait time.Duration) {
+	l.closing.Do(func() { close(l.closed) })
 	if wait == 0 {
 		l.closeSocket()
 	}

@@ -32,9 +32,10 @@ func (kerbV1) Frame(late bool) Frame {
 	return Frame{}
 }
 
-// EncodeWindow returns one window as the JSON object that kerb/v1 publishes.
-func EncodeWindow(device string, e store.Entry) []byte {
-	return kerbV1{}.Append(nil, Address{Device: device}, e)
+// EncodeWindow returns one window of the device at a as the JSON object that kerb/v1
+// publishes.
+func EncodeWindow(a Address, e store.Entry) []byte {
+	return kerbV1{}.Append(nil, a, e)
 }
 
 // Append appends one window as JSON, without an allocation of its own beside the
@@ -43,7 +44,11 @@ func EncodeWindow(device string, e store.Entry) []byte {
 // encrypted connection.
 func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	r := e.Release
-	b = append(b, `{"schema":"`+schemaCount+`","device":"`...)
+	b = append(b, `{"schema":"`+schemaCount+`","tenant":"`...)
+	b = append(b, a.Tenant...)
+	b = append(b, `","site":"`...)
+	b = append(b, a.Site...)
+	b = append(b, `","device":"`...)
 	b = append(b, a.Device...)
 	b = append(b, `","stream":"`...)
 	b = append(b, r.Stream()...)
@@ -55,11 +60,18 @@ func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	b = r.StartTime().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","end":"`...)
 	b = r.EndTime().AppendFormat(b, time.RFC3339Nano)
+	if e.Part > 0 {
+		b = append(b, `","part":`...)
+		b = strconv.AppendUint(b, uint64(e.Part), 10)
+		b = append(b, `,"`...)
+	} else {
+		b = append(b, `","`...)
+	}
 	if r.Still() {
-		b = append(b, `","observed_instants":`...)
+		b = append(b, `observed_instants":`...)
 		b = strconv.AppendInt(b, r.Instants(), 10)
 	} else {
-		b = append(b, `","observed_s":`...)
+		b = append(b, `observed_s":`...)
 		b = strconv.AppendInt(b, int64(r.Observed()/time.Second), 10)
 	}
 	b = append(b, `,"quality":"`...)
@@ -87,6 +99,9 @@ func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	}
 	b = append(b, `,"mono_ms":`...)
 	b = strconv.AppendInt(b, r.Mono().Milliseconds(), 10)
+	if e.Relabelled {
+		b = append(b, `,"relabelled":true`...)
+	}
 	return append(b, "}}"...)
 }
 

@@ -7,52 +7,24 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.uber.org/goleak"
 
 	"kerb/agent/policy"
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
 	"kerb/configs"
+	"kerb/configs/configstest"
 	"kerb/counting"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// schemas are the shipped JSON Schemas.
-type schemas struct{ c *jsonschema.Compiler }
+// schemas are the shipped JSON Schemas, closed to keys that they do not list.
+type schemas struct{ configstest.Schemas }
 
-func loadSchemas(t testing.TB) schemas {
-	t.Helper()
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	for _, name := range []string{"count", "backfill", "state", "meta", "event", "cmd", "ack"} {
-		b, err := configs.ReadSchema(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if err := c.AddResource("urn:kerb:"+name+":1", doc); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return schemas{c}
-}
+func loadSchemas(t testing.TB) schemas { return schemas{configstest.LoadClosed(t)} }
 
-func (s schemas) validate(name string, b []byte) error {
-	sch, err := s.c.Compile("urn:kerb:" + name + ":1")
-	if err != nil {
-		return err
-	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	return sch.Validate(v)
-}
+func (s schemas) validate(name string, b []byte) error { return s.Check(name, b) }
 
 // everyWindow returns windows of every kind that a shipped policy allows, cleared by it.
 func everyWindow(t *testing.T) (out []store.Entry) {
@@ -95,6 +67,7 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 				out = append(out, store.Entry{
 					Epoch: "7b0c0000-0000-4000-8000-000000000000", Seq: 184467, Release: r,
 					Boot: "b1940000-0000-4000-8000-000000000000", Synced: n%2 == 0,
+					Part: []uint32{0, 0, 2, 9}[n%4], Relabelled: n%8 == 0,
 				})
 			}
 		}
@@ -105,7 +78,7 @@ func everyWindow(t *testing.T) (out []store.Entry) {
 func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 	sch, es := loadSchemas(t), everyWindow(t)
 	for _, e := range es {
-		if b := EncodeWindow("pi-0a1b", e); sch.validate("count", b) != nil {
+		if b := EncodeWindow(Address{"camden", "high-street", "pi-0a1b"}, e); sch.validate("count", b) != nil {
 			t.Fatalf("%s\n%v", b, sch.validate("count", b))
 		}
 	}
@@ -119,7 +92,7 @@ func TestEveryWindowThatAPolicyCanClearFitsTheSchema(t *testing.T) {
 // The control: a schema that accepts anything would prove no property.
 func TestTheSchemaRefusesAGapWithCountsAndAWindowWithout(t *testing.T) {
 	sch := loadSchemas(t)
-	b := EncodeWindow("pi-0a1b", everyWindow(t)[0])
+	b := EncodeWindow(Address{"camden", "high-street", "pi-0a1b"}, everyWindow(t)[0])
 	for _, swap := range [][2]string{
 		{`"quality":"ok"`, `"quality":"gap"`}, {`"counts":[`, `"cuonts":[`}, {`"seq":184467`, `"seq":0`}, {`"person"`, `"dog"`},
 	} {
@@ -129,13 +102,19 @@ func TestTheSchemaRefusesAGapWithCountsAndAWindowWithout(t *testing.T) {
 	}
 }
 
+// newTestSession returns a session without a connection.
+func newTestSession(u *Uplink) *session {
+	return &session{u: u, proof: newProof(u), connectedAt: u.now(), scheduler: newScheduler(u, u.o.Store.Stats(), time.Now())}
+}
+
 func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	sch := loadSchemas(t)
 	u := testUplink(t, nil)
 	u.o.Birth = Birth{
 		Version: "v1.0.0", Window: time.Minute, Place: &Place{Name: "Kerb Street"},
-		Streams: []Stream{{ID: "north", Kind: "line", Classes: []string{"person"}, Sides: &Sides{"house", "road"}}},
-		Policy:  Policy{Hash: policy.Demo().Hash()},
+		Streams:  []Stream{{ID: "north", Kind: "line", Classes: []string{"person"}, Directions: []string{"a_to_b"}, Sides: &Sides{"house", "road"}}},
+		Policy:   Policy{Hash: policy.Demo().Hash()},
+		Clearing: policy.Demo().DescribeClearing(counting.LineStream, counting.ZoneStream),
 	}
 	u.o.AgentReport = func() map[string]any {
 		return map[string]any{"walls": map[string]any{"uplink": map[string]any{"hold": 46, "open": []string{}, "landlock": 7}}}
@@ -143,25 +122,39 @@ func TestStateMetaAndEventsFitTheirSchemas(t *testing.T) {
 	if _, err := u.o.Store.Append(storetest.MakeWindows(storetest.StreamNames(2), 0)); err != nil {
 		t.Fatal(err)
 	}
-	u.o.Store.AddNote("clock_step", map[string]any{"by_s": 3600})
+	u.o.Store.AddNote("store_recovered", map[string]any{"windows": 7})
 	st := u.o.Store.Stats()
 	failed := st
 	failed.Fault = syscall.ENOSPC
-	if b := u.encodeState(failed, time.Now()).payload; sch.validate("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
+	x := newTestSession(u)
+	if b := x.encodeState(failed).payload; sch.validate("state", b) != nil || !bytes.Contains(b, []byte(`"health":"memory","why":"no space`)) {
 		t.Errorf("%s\n%v", b, sch.validate("state", b))
 	}
-	for name, b := range map[string][]byte{
-		"meta": u.encodeMeta().payload, "state": u.encodeState(st, time.Now()).payload, "event": u.encodeEvent(u.o.Store.PendingNotes()[0]).payload,
+	plain := x.encodeState(st).payload
+	x.proof.onDenied(&deniedError{u.base + "count/north", whyNotGivenBack}, time.Now())
+	u.twins.seen["other"] = &sighting{twin: true, at: time.Now(), epoch: st.Epoch}
+	full := x.encodeState(st).payload
+	if !bytes.Contains(full, []byte(`"denied":["count/north"],"twin":{"epoch":"`)) {
+		t.Errorf("%s", full)
+	}
+	for _, c := range []struct {
+		name string
+		b    []byte
+	}{
+		{"meta", u.encodeMeta().payload},
+		{"state", plain},
+		{"state", full},
+		{"state", x.encodeGoodbye()},
+		{"event", u.encodeEvent(u.o.Store.PendingNotes()[0]).payload},
+		{"proof", u.encodeProof(u.base+"count/north", x.nextSerial()).payload},
+		{"state", u.encodeLastWill(1)},
 	} {
-		if err := sch.validate(name, b); err != nil {
-			t.Errorf("%s\n%v", b, err)
+		if err := sch.validate(c.name, c.b); err != nil {
+			t.Errorf("%s\n%v", c.b, err)
 		}
 	}
-	if err := sch.validate("state", u.encodeLastWill()); err != nil {
-		t.Errorf("Last Will: %v", err)
-	}
 	var will map[string]any
-	if err := json.Unmarshal(u.encodeLastWill(), &will); err != nil || len(will) != 3 || will["online"] != false {
+	if err := json.Unmarshal(u.encodeLastWill(1), &will); err != nil || len(will) != 7 || will["online"] != false || will["why"] != "lost" {
 		t.Errorf("Last Will %v, %v", will, err)
 	}
 }

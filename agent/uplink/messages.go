@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"kerb/agent/store"
@@ -16,120 +17,38 @@ const (
 	schemaAck   = "kerb.ack/1"
 )
 
-// Birth is the content of the meta message, which the uplink publishes retained
-// when it connects and whenever the content changed.
-type Birth struct {
-	Streams []Stream
-	Window  time.Duration
-	Place   *Place // nil: not declared
-	Version string // of kerb
-	Policy  Policy
-	Sensors func() []Sensor // the detector of each camera at present; nil: not declared
-
-	Acceptance []Acceptance // results of the tallies by hand
-}
-
-// Acceptance is the result of a tally by hand on one line. Its numbers are coarse
-// on purpose, since no policy has cleared them.
-type Acceptance struct {
-	Stream   string  `json:"stream"`
-	Day      string  `json:"day,omitempty"` // YYYY-MM-DD; empty while the clock was not synced
-	Minutes  int     `json:"minutes"`
-	Passages int     `json:"passages"` // by hand, in tens
-	Error    float64 `json:"error"`    // (device − hand) / hand: 0.05 is one in twenty too many
-	Low      float64 `json:"low"`      // bounds of a 95 % interval around Error
-	High     float64 `json:"high"`
-	GEH      float64 `json:"geh"`     // of the hourly flows
-	Verdict  string  `json:"verdict"` // good, open or poor
-}
-
-// Sensor names the detector that finds the objects of one camera.
-type Sensor struct {
-	ID            string  `json:"id"`
-	Detector      string  `json:"detector"`              // neural or motion
-	Network       string  `json:"network,omitempty"`     // name of a shipped network, or "own" for the site's
-	SHA256        string  `json:"sha256,omitempty"`      // of the network's file, hexadecimal
-	DetectionRate float64 `json:"looks_per_s,omitempty"` // detections a second
-}
-
-// Stream declares the content of one count topic.
-type Stream struct {
-	ID       string   `json:"id"`
-	Kind     string   `json:"kind"` // line, zone or loop
-	Sensor   string   `json:"sensor,omitempty"`
-	Instants bool     `json:"instants,omitempty"` // observed in single pictures, not continuously
-	Classes  []string `json:"classes"`
-	Sides    *Sides   `json:"sides,omitempty"` // names of a line's two sides
-}
-
-// Sides names the two sides of a line.
-type Sides struct {
-	A string `json:"a"`
-	B string `json:"b"`
-}
-
-// Place is the location of the device, as far as the operator declares it.
-type Place struct {
-	Name string   `json:"name,omitempty"`
-	Lat  *float64 `json:"lat,omitempty"` // degrees, WGS 84
-	Lon  *float64 `json:"lon,omitempty"`
-}
-
-// Policy identifies the policy in force and the controller responsible for it.
-type Policy struct {
-	Hash       string `json:"hash"`
-	Title      string `json:"title,omitempty"`
-	Controller string `json:"controller,omitempty"`
-	Contact    string `json:"contact,omitempty"`
-}
-
-// metaJSON is the meta message, schema kerb.meta/1.
-type metaJSON struct {
-	Schema   string            `json:"schema"`
-	Device   string            `json:"device"`
-	Site     string            `json:"site"`
-	Tenant   string            `json:"tenant"`
-	Version  string            `json:"version"`
-	Window   float64           `json:"window_s"`
-	Streams  []Stream          `json:"streams"`
-	Place    *Place            `json:"place,omitempty"`
-	Sensors  []Sensor          `json:"sensors,omitempty"`
-	Policy   Policy            `json:"policy"`
-	Accepted []Acceptance      `json:"acceptance,omitempty"`
-	Units    map[string]string `json:"units"`
-}
-
-// encodeMeta returns the meta message (MQTT "birth"), retained.
-func (u *Uplink) encodeMeta() message {
-	b := u.o.Birth
-	if b.Streams == nil {
-		b.Streams = []Stream{}
-	}
-	var sensors []Sensor
-	if b.Sensors != nil {
-		sensors = b.Sensors()
-	}
-	return message{topic: u.base + "meta", retained: true, payload: mustMarshal(metaJSON{
-		Schema: schemaMeta, Device: u.o.Device, Site: u.o.Site, Tenant: u.o.Tenant, Version: b.Version,
-		Window: b.Window.Seconds(), Streams: b.Streams, Sensors: sensors, Place: b.Place, Policy: b.Policy, Accepted: b.Acceptance,
-		Units: map[string]string{"n": "crossings", "mean": "objects", "peak": "objects", "observed_s": "s", "observed_instants": "pictures", "mono_ms": "ms"},
-	})}
-}
-
 // stateJSON is the state message, schema kerb.state/1. The Last Will is the same
-// with Online false and all optional members left out.
+// with Online false, and has Serial and Why beside the required members alone.
 type stateJSON struct {
 	Schema  string         `json:"schema"`
+	Tenant  string         `json:"tenant"`
+	Site    string         `json:"site"`
 	Device  string         `json:"device"`
 	Online  bool           `json:"online"`
+	Why     string         `json:"why,omitempty"`    // where Online is false: whyStopped or whyLost
+	Serial  string         `json:"serial,omitempty"` // see serial
 	At      *time.Time     `json:"at,omitempty"`
 	Since   *time.Time     `json:"since,omitempty"` // start of the connection
 	Backlog *backlogJSON   `json:"backlog,omitempty"`
 	Evicted *uint64        `json:"evicted,omitempty"`
 	Clock   *Clock         `json:"clock,omitempty"`
+	CmdKey  string         `json:"cmd_nonce,omitempty"` // for the next command; absent where none is allowed
 	Store   *spoolJSON     `json:"store,omitempty"`
 	Disk    *diskJSON      `json:"disk,omitempty"`
+	Denied  []string       `json:"denied,omitempty"` // topics, below the device's, that the broker does not pass on
+	Twin    *twinJSON      `json:"twin,omitempty"`
 	Agent   map[string]any `json:"agent,omitempty"`
+}
+
+// The reasons of a state with Online false.
+const (
+	whyStopped = "stopped" // kerb ended in order
+	whyLost    = "lost"    // the Last Will: the connection ended without DISCONNECT
+)
+
+// twinJSON tells that another process publishes as this device.
+type twinJSON struct {
+	Epoch string `json:"epoch,omitempty"` // of its spool, where it told
 }
 
 // backlogJSON counts the windows that are not acknowledged.
@@ -161,32 +80,49 @@ type stateTriggers struct {
 	synced  bool
 	fault   string
 	evicted uint64
+	agent   string // of Opts.AgentTriggers
+	denied  string
+	twin    string
 }
 
 // readTriggers reads the triggers of the state message.
-func (u *Uplink) readTriggers(st store.Stats) stateTriggers {
-	v := stateTriggers{synced: u.o.Clock().Synced, evicted: st.Evicted}
+func (s *session) readTriggers(st store.Stats) stateTriggers {
+	u := s.u
+	v := stateTriggers{synced: u.o.Clock().Synced, evicted: st.Evicted, denied: strings.Join(s.proof.denied(), " ")}
 	if st.Fault != nil {
 		v.fault = st.Fault.Error()
+	}
+	if u.o.AgentTriggers != nil {
+		v.agent = u.o.AgentTriggers()
+	}
+	if t := s.presentTwin(); t != nil {
+		v.twin = "epoch " + t.Epoch
 	}
 	return v
 }
 
-// encodeState returns the state message, retained. since is the start of the
-// connection; times are rounded down to milliseconds.
-func (u *Uplink) encodeState(st store.Stats, since time.Time) message {
-	now, clock := u.now().UTC().Truncate(time.Millisecond), u.o.Clock()
-	since = since.UTC().Truncate(time.Millisecond)
+// encodeState returns the state message, retained; times are rounded down to
+// milliseconds.
+func (s *session) encodeState(st store.Stats) message {
+	u := s.u
+	now, since, clock := u.now().UTC().Truncate(time.Millisecond), s.connectedAt.UTC().Truncate(time.Millisecond), u.o.Clock()
 	m := stateJSON{
-		Schema: schemaState, Device: u.o.Device, Online: true, At: &now, Since: &since,
+		Schema: schemaState, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device, Online: true, Serial: s.nextSerial(), At: &now, Since: &since,
 		Backlog: &backlogJSON{Windows: st.Pending, Memory: st.InMemory}, Evicted: &st.Evicted, Clock: &clock,
 		Store: &spoolJSON{Health: "ok", Epoch: st.Epoch, Used: st.Used, Limit: st.Limit, Pages: int64(st.PagesPerDay)},
+		Twin:  s.presentTwin(),
+	}
+	for _, t := range s.proof.denied() {
+		m.Denied = append(m.Denied, strings.TrimPrefix(t, u.base))
 	}
 	if st.Fault != nil {
 		m.Store.Health, m.Store.Why = "memory", st.Fault.Error()
 	}
 	if d, err := u.o.Store.DiskState(); err == nil {
 		m.Disk = &diskJSON{Free: d.Free, Life: d.Life}
+	}
+	if u.acceptsCommands() {
+		m.CmdKey = u.nonces.current(time.Now())
 	}
 	if u.o.AgentReport != nil {
 		m.Agent = u.o.AgentReport()
@@ -195,15 +131,33 @@ func (u *Uplink) encodeState(st store.Stats, since time.Time) message {
 }
 
 // encodeLastWill returns the payload that the broker publishes as the state when
-// the connection ends without DISCONNECT (MQTT Last Will).
-func (u *Uplink) encodeLastWill() []byte {
-	return mustMarshal(stateJSON{Schema: schemaState, Device: u.o.Device})
+// the connection of that number ends without DISCONNECT (MQTT Last Will). It has no
+// time: it is made when the connection begins.
+func (u *Uplink) encodeLastWill(connection uint64) []byte {
+	m := u.offlineState(whyLost)
+	m.Serial = serial(u.twins.own, connection, 0)
+	return mustMarshal(m)
+}
+
+// offlineState returns the members that every state with Online false has.
+func (u *Uplink) offlineState(why string) stateJSON {
+	return stateJSON{Schema: schemaState, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device, Why: why}
+}
+
+// encodeGoodbye returns the state that the device publishes itself when it stops.
+func (s *session) encodeGoodbye() []byte {
+	now, m := s.u.now().UTC().Truncate(time.Millisecond), s.u.offlineState(whyStopped)
+	m.Serial, m.At = s.nextSerial(), &now
+	return mustMarshal(m)
 }
 
 // eventJSON is an event message, schema kerb.event/1.
 type eventJSON struct {
 	Schema string         `json:"schema"`
+	Tenant string         `json:"tenant"`
+	Site   string         `json:"site"`
 	Device string         `json:"device"`
+	Epoch  string         `json:"epoch"`
 	N      uint64         `json:"n"`
 	At     time.Time      `json:"at,omitzero"` // left out while the clock is not synced
 	Kind   string         `json:"kind"`
@@ -213,7 +167,7 @@ type eventJSON struct {
 // encodeEvent returns the event message of a note; its PUBACK settles the note.
 func (u *Uplink) encodeEvent(n store.Note) message {
 	return message{topic: u.base + "event", note: &n, payload: mustMarshal(eventJSON{
-		Schema: schemaEvent, Device: u.o.Device, N: n.N, At: n.At.UTC().Truncate(time.Millisecond), Kind: n.Kind, Data: n.Data,
+		Schema: schemaEvent, Tenant: u.o.Tenant, Site: u.o.Site, Device: u.o.Device, Epoch: n.Epoch, N: n.N, At: n.At.UTC().Truncate(time.Millisecond), Kind: n.Kind, Data: n.Data,
 	})}
 }
 

@@ -14,16 +14,21 @@ const (
 )
 
 // scheduler is a priority queue: it returns the next message of a connection, the
-// state and answers first, then live windows, events, and late windows last.
-// Live are the windows of the newest batch at the time of connecting, and all
-// later ones. Late windows are paced and capped by a token bucket.
+// proofs and answers first, then live windows, state and meta, events, and late
+// windows last. Live are the windows of the newest batch at the time of connecting,
+// and all later ones. Late windows are paced and capped by a token bucket.
 type scheduler struct {
 	u                *Uplink
-	urgent           []message       // state, meta and answers
+	urgent           []message       // proofs and answers
+	soon             []message       // state and meta
+	held             bool            // windows wait, because a topic is not proven
+	eventsHeld       bool            // events wait, because theirs is not
 	notesSent        map[uint64]bool // by Note.N: sent on this connection
 	nextLive         uint64          // the next order to send live
 	live             []store.Entry
-	lateFrom, lateTo uint64 // range of late orders still to load; empty when lateFrom > lateTo
+	liveAt           time.Time // when they may go
+	spreadFrom       uint64    // windows from this order on ended while connected, and are spread
+	lateFrom, lateTo uint64    // range of late orders still to load; empty when lateFrom > lateTo
 	late             []message
 	rescan           bool // late windows may have come back: load from the first order again
 	nextLateAt       time.Time
@@ -33,7 +38,10 @@ type scheduler struct {
 
 func newScheduler(u *Uplink, st store.Stats, now time.Time) *scheduler {
 	at := firstLiveOrder(st)
-	return &scheduler{u: u, notesSent: map[uint64]bool{}, nextLive: at, lateFrom: 1, lateTo: at - 1, budgetAt: now, nextLateAt: now}
+	return &scheduler{
+		u: u, notesSent: map[uint64]bool{}, nextLive: at, spreadFrom: st.Last + 1,
+		lateFrom: 1, lateTo: at - 1, budgetAt: now, nextLateAt: now,
+	}
 }
 
 // firstLiveOrder returns the first order that is live on a new connection: the
@@ -47,31 +55,40 @@ func firstLiveOrder(st store.Stats) uint64 {
 }
 
 // nextMessage returns the next message; with ok false, there is none now, and
-// wait says how long pace and cap still hold back late windows (0: no late ones).
-// idle reports that every message sent so far is acknowledged.
+// wait says how long the spread, pace and cap still hold back windows (0: no
+// windows). idle reports that every message sent so far is acknowledged.
 func (s *scheduler) nextMessage(now time.Time, idle bool) (m message, ok bool, wait time.Duration, err error) {
 	if len(s.urgent) > 0 {
 		m, s.urgent = s.urgent[0], s.urgent[1:]
 		return s.chargeBudget(m), true, 0, nil
 	}
-	if err := s.loadLive(); err != nil {
-		return m, false, 0, err
-	}
-	if len(s.live) > 0 {
-		e := s.live[0]
-		s.live = s.live[1:]
-		return s.chargeBudget(s.u.packLive(e)), true, 0, nil
-	}
-	for _, n := range s.u.o.Store.PendingNotes() {
-		if !s.notesSent[n.N] {
-			s.notesSent[n.N] = true
-			return s.chargeBudget(s.u.encodeEvent(n)), true, 0, nil
+	if !s.held {
+		if err := s.loadLive(now); err != nil {
+			return m, false, 0, err
 		}
 	}
+	liveWait := time.Duration(0)
+	if len(s.live) > 0 && !s.held {
+		if liveWait = s.liveAt.Sub(now); liveWait <= 0 || s.u.rush.Load() {
+			e := s.live[0]
+			s.live = s.live[1:]
+			return s.chargeBudget(s.u.packLive(e)), true, 0, nil
+		}
+	}
+	if len(s.soon) > 0 {
+		m, s.soon = s.soon[0], s.soon[1:]
+		return s.chargeBudget(m), true, 0, nil
+	}
+	if m, ok := s.nextEvent(); ok || s.held {
+		return m, ok, 0, nil
+	}
 	if err := s.loadLate(idle); err != nil || len(s.late) == 0 {
-		return m, false, 0, err
+		return m, false, liveWait, err
 	}
 	if wait = s.lateDelay(now); wait > 0 {
+		if liveWait > 0 {
+			wait = min(wait, liveWait)
+		}
 		return m, false, wait, nil
 	}
 	m, s.late = s.late[0], s.late[1:]
@@ -79,9 +96,35 @@ func (s *scheduler) nextMessage(now time.Time, idle bool) (m message, ok bool, w
 	return s.chargeBudget(m), true, 0, nil
 }
 
+// nextEvent returns the oldest event that was not sent on this connection.
+func (s *scheduler) nextEvent() (m message, ok bool) {
+	if s.eventsHeld {
+		return m, false
+	}
+	for _, n := range s.u.o.Store.PendingNotes() {
+		if !s.notesSent[n.N] {
+			s.notesSent[n.N] = true
+			return s.chargeBudget(s.u.encodeEvent(n)), true
+		}
+	}
+	return m, false
+}
+
+// returnMessage takes back a message that the broker did not pass on. Its windows go
+// again as late ones, when windows are no longer held.
+func (s *scheduler) returnMessage(m message) {
+	if m.note != nil {
+		delete(s.notesSent, m.note.N)
+	}
+	if len(m.entries) > 0 {
+		s.rescan = true
+	}
+}
+
 // loadLive reads the next live windows from the spool when none are loaded. When
-// they arrive faster than the link carries them, the older ones become late.
-func (s *scheduler) loadLive() error {
+// they arrive faster than the link carries them, the older ones become late. Windows
+// that ended while connected may go after the spread of this device.
+func (s *scheduler) loadLive(now time.Time) error {
 	if len(s.live) > 0 {
 		return nil
 	}
@@ -96,7 +139,10 @@ func (s *scheduler) loadLive() error {
 		return err
 	}
 	if len(es) > 0 {
-		s.live, s.nextLive = es, es[len(es)-1].Order()+1
+		s.live, s.nextLive, s.liveAt = es, es[len(es)-1].Order()+1, now
+		if es[0].Order() >= s.spreadFrom {
+			s.liveAt = now.Add(s.u.spread)
+		}
 	}
 	return nil
 }

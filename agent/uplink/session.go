@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -12,7 +13,6 @@ import (
 
 const (
 	maxUnacked   = 10                     // messages that may wait for their PUBACK at once
-	maxCommands  = 16                     // commands that may wait for execution; further ones are dropped
 	beatInterval = 10 * time.Second       // between looks at the state and at the spool, at most
 	lostGrace    = 100 * time.Millisecond // wait for the reason of a lost connection
 	drainTimeout = time.Second            // wait for the PUBACKs under way at the end
@@ -20,17 +20,22 @@ const (
 	quiesceTime  = 100 * time.Millisecond // given to paho to write its DISCONNECT
 )
 
+// errNoConnection is wrapped in the error of a connection that got no CONNACK. It has
+// no text.
+var errNoConnection = errors.New("")
+
 // runConnection makes one connection and serves it from CONNECT to its end. It
 // returns the reason of the end, and nil only when ctx ended.
 func (u *Uplink) runConnection(ctx context.Context) error {
 	l, err := u.connect(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w%w", errNoConnection, err)
 	}
 	s := &session{
-		u: u, link: l, connectedAt: u.now(),
-		results: make(chan publishResult, maxUnacked), commands: make(chan []byte, maxCommands),
+		u: u, link: l, connectedAt: u.now(), proof: newProof(u),
+		results: make(chan publishResult, maxUnacked), commands: newCommandQueue(),
 	}
+	u.setStatus(func(st *Status) { st.Connected, st.Since, st.Retry = true, s.connectedAt, time.Time{} })
 	err = s.serve(ctx)
 	if errors.Is(err, errNoAck) {
 		u.tuning.onMissedAck()
@@ -47,8 +52,8 @@ func (u *Uplink) runConnection(ctx context.Context) error {
 	return err
 }
 
-// publishResult is the result of one PUBLISH: how long its PUBACK took, or why
-// there was none.
+// publishResult is the result of one PUBLISH: how long it took until it was
+// acknowledged and had come back, or why not.
 type publishResult struct {
 	m    message
 	took time.Duration
@@ -60,56 +65,63 @@ type session struct {
 	u            *Uplink
 	link         *link
 	scheduler    *scheduler
+	proof        *proof
 	connectedAt  time.Time
-	unacked      int // messages sent and not acknowledged
+	serials      uint64    // numbers given to messages on this connection
+	unacked      int       // messages sent and not acknowledged
+	underway     []message // the same
 	results      chan publishResult
-	commands     chan []byte
-	lastMeta     []byte // payload of the last meta message
+	commands     *commandQueue
 	lastTriggers stateTriggers
 	lastStateAt  time.Time
+	lastBacklog  uint64 // that the last state message told
+	replaced     bool   // another client has replaced the retained state
+	told         bool   // the log has told that this connection is proven
 }
 
-// serve subscribes, publishes meta and state, and then sends messages and
-// executes commands until the connection fails or ctx ends.
+// serve subscribes, proves the topics, and then sends messages and executes commands
+// until the connection fails or ctx ends.
 func (s *session) serve(ctx context.Context) error {
 	u := s.u
 	s.scheduler = newScheduler(u, u.o.Store.Stats(), time.Now())
 	if err := s.subscribeCommands(); err != nil {
 		return err
 	}
-	s.queueMeta()
-	s.queueState(true)
-	u.online.Store(true)
+	if err := s.startProof(); err != nil {
+		return err
+	}
 	defer u.online.Store(false)
-	u.o.Log.Info("uplink: connected", "broker", u.broker.Redacted(), "backlog", u.o.Store.Stats().Pending)
 	beat := time.NewTicker(min(u.o.StateInterval, beatInterval))
 	defer beat.Stop()
-	doubt := tickerOrNever(u.o.ConfirmTimeout)
+	doubt := tickerOrNever(u.o.Store.ConfirmTimeout())
 	defer doubt.Stop()
 	for {
+		s.runCommands()
+		s.releaseHeld()
+		s.retryProofs(time.Now())
 		wait, err := s.sendReady()
 		if err != nil {
 			return err
 		}
 		select {
 		case o := <-s.results:
+			underway := slices.Clone(s.underway)
 			if err := s.handleResult(o); err != nil {
-				return s.endReason(err)
+				return s.endReason(err, underway)
 			}
+		case m := <-s.link.received:
+			s.handleReceived(m)
 		case <-u.wake:
-			s.queueMeta()
 			s.queueState(false)
 		case <-timerOrNever(wait):
 		case <-beat.C:
 			u.o.Store.RetryWrites()
-			s.queueMeta()
 			s.queueState(false)
 		case <-doubt.C:
 			s.scheduler.rescan = u.o.Store.RequeueUnconfirmed() > 0 || s.scheduler.rescan
-		case b := <-s.commands:
-			s.handleCommand(b)
+		case <-s.commands.arrived:
 		case err := <-s.link.lost:
-			return fmt.Errorf("connection lost: %w", err)
+			return u.onClosed(err, s.underway, time.Now())
 		case <-ctx.Done():
 			return nil
 		}
@@ -117,32 +129,55 @@ func (s *session) serve(ctx context.Context) error {
 }
 
 // sendReady publishes messages until maxUnacked are under way or none is ready.
-// It returns how long to wait before the next late message may go; 0: until an
+// It returns how long to wait before the next message or proof is due; 0: until an
 // event.
 func (s *session) sendReady() (time.Duration, error) {
-	for s.unacked < maxUnacked {
+	s.scheduler.held, s.scheduler.eventsHeld = s.proof.holds(), s.proof.holdsTopic(s.u.base+"event")
+	limit := maxUnacked
+	if s.u.closings.cautious {
+		limit = 1
+	}
+	for s.unacked < limit {
 		m, ok, wait, err := s.scheduler.nextMessage(time.Now(), s.unacked == 0)
 		if err != nil {
 			return 0, err
 		}
 		if !ok {
-			return wait, nil
+			return s.untilDue(wait), nil
 		}
 		s.unacked++
+		s.underway = append(s.underway, m)
 		go func() {
 			start := time.Now()
-			err := s.link.publishAndWait(m)
+			err := s.link.deliver(m)
 			s.results <- publishResult{m, time.Since(start), err}
 		}()
 	}
 	return 0, nil
 }
 
-// handleResult settles an acknowledged message, or returns why it was not.
+// handleResult settles a message that came back, or returns why the connection
+// failed. A denied message is not settled, and its topic is tried again later.
 func (s *session) handleResult(o publishResult) error {
 	s.unacked--
-	if o.err != nil {
+	s.underway = slices.DeleteFunc(s.underway, func(m message) bool { return m.topic == o.m.topic && bytes.Equal(m.payload, o.m.payload) })
+	var denied *deniedError
+	switch {
+	case errors.As(o.err, &denied):
+		s.scheduler.returnMessage(o.m)
+		if o.m.late { // a broker may drop what is too large for it, silently
+			s.u.tuning.onMissedAck()
+		}
+		if s.proof.onDenied(denied, time.Now()) {
+			s.tellProof()
+		}
+		return nil
+	case o.err != nil:
 		return fmt.Errorf("publish %s: %w", o.m.topic, o.err)
+	}
+	s.u.closings.onPassed(o.m.topic)
+	if s.proof.onProven(o.m.topic) {
+		s.tellProof()
 	}
 	s.u.tuning.onAck(o.took)
 	return s.scheduler.settleMessage(o.m)
@@ -150,60 +185,53 @@ func (s *session) handleResult(o publishResult) error {
 
 // endReason returns why the connection ended. The reason that the connection
 // itself reports is preferred to the error of a message that was under way.
-func (s *session) endReason(err error) error {
+func (s *session) endReason(err error, underway []message) error {
 	if errors.Is(err, errNoAck) {
 		return err
 	}
 	select {
 	case lost := <-s.link.lost:
-		return fmt.Errorf("connection lost: %w", lost)
+		return s.u.onClosed(lost, underway, time.Now())
 	case <-time.After(lostGrace):
 		return err
 	}
 }
 
-// queueMeta queues the meta message when its content changed.
-func (s *session) queueMeta() {
-	if m := s.u.encodeMeta(); !bytes.Equal(m.payload, s.lastMeta) {
-		s.lastMeta = m.payload
-		s.scheduler.urgent = append(s.scheduler.urgent, m)
-	}
-}
-
-// queueState queues the state message: at once with now, when a trigger
-// changed, or when the interval of the state message is over.
+// queueState queues the state message: at once with now, when a trigger changed,
+// when the backlog that it told is empty, when another client has replaced it, or
+// when its interval is over.
 func (s *session) queueState(now bool) {
-	st := s.u.o.Store.Stats()
-	v := s.u.readTriggers(st)
-	if !now && v == s.lastTriggers && time.Since(s.lastStateAt) < s.u.o.StateInterval {
+	if s.proof.awaits(s.u.base + "state") {
 		return
 	}
-	s.lastTriggers, s.lastStateAt = v, time.Now()
-	s.scheduler.urgent = append(s.scheduler.urgent, s.u.encodeState(st, s.connectedAt))
+	st, t := s.u.o.Store.Stats(), time.Now()
+	v := s.readTriggers(st)
+	drained := s.lastBacklog > 0 && st.Pending == 0
+	if !now && !drained && !s.replaced && v == s.lastTriggers && t.Sub(s.lastStateAt) < s.u.o.StateInterval {
+		return
+	}
+	s.lastTriggers, s.lastStateAt, s.lastBacklog, s.replaced = v, t, st.Pending, false
+	s.scheduler.soon = append(s.scheduler.soon, s.encodeState(st))
 }
 
 // subscribeCommands subscribes to …/cmd when a verb is allowed. Retained messages
-// are dropped: a command is for the moment at which it was sent.
+// are dropped: a command is for the moment at which it was sent. A refused
+// subscription does not end the connection; it is a denied topic.
 func (s *session) subscribeCommands() error {
 	if !s.u.acceptsCommands() {
 		return nil
 	}
-	t := s.link.client.Subscribe(s.u.base+"cmd", 1, func(_ mqtt.Client, m mqtt.Message) {
-		if m.Retained() {
+	l := s.link
+	err := l.listenWith(s.u.base+"cmd", func(_ mqtt.Client, m mqtt.Message) {
+		if m.Retained() || l.echoes.match(m.Topic(), m.Payload()) || IsProof(m.Payload()) {
 			return
 		}
-		select {
-		case s.commands <- m.Payload():
-		default: // maxCommands are waiting already
-		}
+		s.commands.add(m.Payload())
 	})
-	if !t.WaitTimeout(ackTimeout) {
-		return errors.New("subscribe to commands: no acknowledgement")
+	if isDenied(err) {
+		return nil // the proof of …/cmd meets the same refusal
 	}
-	if err := t.Error(); err != nil {
-		return fmt.Errorf("subscribe to commands: %w", err)
-	}
-	return nil
+	return err
 }
 
 // publishOffline waits up to drainTimeout for the messages under way, publishes
@@ -220,7 +248,7 @@ func (s *session) publishOffline() {
 		}
 		break
 	}
-	t := s.link.client.Publish(s.u.base+"state", 1, true, s.u.encodeLastWill())
+	t := s.link.client.Publish(s.u.base+"state", 1, true, s.encodeGoodbye())
 	t.WaitTimeout(willTimeout)
 	s.link.disconnect(quiesceTime)
 }

@@ -17,10 +17,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,18 +47,25 @@ type Opts struct {
 	Birth                Birth  // contents of the meta message
 	Format               Format // encodes the windows; nil: kerb/v1 JSON
 
-	Store          *store.Store
-	AllowVerb      func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
-	ConfirmTimeout time.Duration          // watermark mode: how long to wait for a watermark before sending again; 0: never
-	NewestFirst    bool                   // late windows go newest first; otherwise oldest first
-	LateInterval   time.Duration          // least time between two messages of late windows
-	LateByteRate   int                    // bytes a second for late windows, less what other messages used; 0: no cap
+	Store        *store.Store
+	AllowVerb    func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
+	NewestFirst  bool                   // late windows go newest first; otherwise oldest first
+	LateInterval time.Duration          // least time between two messages of late windows
+	LateByteRate int                    // bytes a second for late windows, less what other messages used; 0: no cap
+	Spread       time.Duration          // windows of a fleet are sent spread over this time or a quarter of the window, whichever is less; 0: at once
 
 	Clock         func() Clock          // quality of the wall clock; nil: always synced
 	AgentReport   func() map[string]any // member "agent" of the state message; may be nil
+	AgentTriggers func() string         // the state is published at once when this text changes; may be nil
 	StateInterval time.Duration         // longest time between two state messages; 0: five minutes
 
-	RetryMin, RetryMax time.Duration // bounds of the delay between connections; 0: 1 s and 300 s
+	// RetryMin is the longest wait before the first connection, and before the next
+	// one after a connection that lasted; 0: none, and then 1 s. The wait is random,
+	// so that a fleet does not come back at once. After each failure the bound
+	// doubles up to RetryMax; 0: 300 s.
+	RetryMin, RetryMax time.Duration
+
+	AckTimeout time.Duration // of one message, and of its way back, on a link that misses none; 0: 10 s
 
 	Log *slog.Logger // nil: no log
 }
@@ -68,7 +77,7 @@ type Clock struct {
 }
 
 // Uplink publishes for one device to one broker. Make one with New, start it with
-// Run. Wake and IsOnline may be called from any goroutine.
+// Run. Wake, IsOnline and Status may be called from any goroutine.
 type Uplink struct {
 	o       Opts
 	broker  *url.URL
@@ -77,13 +86,39 @@ type Uplink struct {
 	wake    chan struct{}
 	now     func() time.Time
 	tuning  linkTuning
+	nonces  commandNonces
 	online  atomic.Bool
+	rush    atomic.Bool   // windows go at once
+	spread  time.Duration // from the end of a window until it is sent; the same for every window of this device
+
+	fixedClientID bool // Opts gave one
+
+	connections uint64          // made so far
+	provenOnce  map[string]bool // topics that were proven in this process and not denied since
+	twins       twins
+	toldDenied  string // the last line about denied topics that was logged
+	closings    closings
+
+	statusMu sync.Mutex
+	status   Status // Broker, Online and Backlog are filled in by Status
 }
 
 // New checks the options and returns an Uplink that is not connected yet. It
 // returns an error for a broker URL, topic level or store that cannot be used.
 func New(o Opts) (*Uplink, error) {
-	u := &Uplink{o: o, wake: make(chan struct{}, 1), now: time.Now, tuning: newLinkTuning(ackTimeout)}
+	if o.Store == nil {
+		return nil, errors.New("no store")
+	}
+	return newUplink(o)
+}
+
+// newUplink is New without the check of the store.
+func newUplink(o Opts) (*Uplink, error) {
+	u := &Uplink{
+		o: o, wake: make(chan struct{}, 1), now: time.Now,
+		provenOnce: map[string]bool{}, twins: twins{own: makeRun(), seen: map[string]*sighting{}},
+		closings: closings{suspects: map[string]int{}, denied: map[string]*topicProof{}},
+	}
 	var err error
 	if u.broker, err = parseBroker(o.Broker); err != nil {
 		return nil, err
@@ -93,19 +128,18 @@ func New(o Opts) (*Uplink, error) {
 			return nil, fmt.Errorf("%s %q: must be 1–64 of a–z, 0–9, _ and -", l.what, l.s)
 		}
 	}
-	if o.Store == nil {
-		return nil, errors.New("no store")
-	}
 	u.address = Address{Tenant: o.Tenant, Site: o.Site, Device: o.Device}
 	u.base = u.address.ownTopics()
 	if o.Format == nil {
 		u.o.Format = formats()[0]
 	}
-	if o.ClientID == "" {
+	if u.fixedClientID = o.ClientID != ""; !u.fixedClientID {
 		u.o.ClientID = makeClientID(o.Device)
 	}
+	u.spread = spreadOf(u.base, min(o.Spread, o.Birth.Window/4))
+	setDefault(&u.o.AckTimeout, ackTimeout)
+	u.tuning = newLinkTuning(u.o.AckTimeout)
 	setDefault(&u.o.StateInterval, 5*time.Minute)
-	setDefault(&u.o.RetryMin, time.Second)
 	setDefault(&u.o.RetryMax, 300*time.Second)
 	if o.Clock == nil {
 		u.o.Clock = func() Clock { return Clock{Synced: true} }
@@ -162,8 +196,8 @@ func isTopicLevel(s string) bool {
 	})
 }
 
-// IsOnline reports whether the uplink is connected and has subscribed to its
-// commands, if any are allowed.
+// IsOnline reports whether the uplink is connected, and the broker has been shown to
+// pass on what the device publishes. Windows are sent only while it is.
 func (u *Uplink) IsOnline() bool { return u.online.Load() }
 
 // Wake reports that the spool has new windows or notes. It never blocks.
@@ -174,29 +208,36 @@ func (u *Uplink) Wake() {
 	}
 }
 
-// CheckConnection connects once and disconnects, under a client id of its own, so
-// that a running agent keeps its connection. The error is one line with the cause.
-func (u *Uplink) CheckConnection(ctx context.Context) error {
-	l, err := u.connectAs(ctx, u.o.ClientID+"-try")
-	if err != nil {
-		return err
+// spreadOf returns the place of a device in a span: uniform over devices, and always
+// the same for one (FNV-1a hash of its topics).
+func spreadOf(topics string, span time.Duration) time.Duration {
+	if span <= 0 {
+		return 0
 	}
-	l.disconnect(time.Second)
-	return nil
+	h := fnv.New64a()
+	h.Write([]byte(topics))
+	return time.Duration(h.Sum64() % uint64(span))
+}
+
+// SendNow makes windows go without the spread from now on, for the end of the
+// program. It may be called from any goroutine.
+func (u *Uplink) SendNow() {
+	u.rush.Store(true)
+	u.Wake()
 }
 
 // SendEvents publishes the pending events of the spool alone and disconnects. It
 // is for a device that does not count, as when kerb run refuses its files. It
-// returns the first error; the events that were acknowledged before it are
+// returns the first error; the events that came back from the broker before it are
 // settled.
 func (u *Uplink) SendEvents(ctx context.Context) error {
-	l, err := u.connectAs(ctx, u.o.ClientID+"-tell")
+	l, err := u.connectAs(ctx, u.extraClientID("-tell"), nil)
 	if err != nil {
 		return err
 	}
 	defer l.disconnect(time.Second)
 	for _, n := range u.o.Store.PendingNotes() {
-		if err := l.publishAndWait(u.encodeEvent(n)); err != nil {
+		if err := l.deliver(u.encodeEvent(n)); err != nil {
 			return fmt.Errorf("tell %s: %w", n.Kind, err)
 		}
 		u.o.Store.RemoveNote(n)
@@ -204,31 +245,73 @@ func (u *Uplink) SendEvents(ctx context.Context) error {
 	return nil
 }
 
+// extraClientID returns the client id of a short connection beside that of kerb run.
+// A configured client id is used as it is, because the broker may accept no other:
+// the connection of a running kerb then ends for a moment.
+func (u *Uplink) extraClientID(suffix string) string {
+	if u.fixedClientID {
+		return u.o.ClientID
+	}
+	return u.o.ClientID + suffix
+}
+
 // stableAfter is how long a connection must last before the retry delay starts
 // from RetryMin again. Two devices with the same client id end each other's
 // connections sooner than that. Chosen by hand.
 const stableAfter = 5 * time.Second
 
+// firstRetry is the bound of the second wait where RetryMin is 0.
+const firstRetry = time.Second
+
 // Run connects, publishes and reconnects until ctx ends; it always returns nil.
-// At the end it publishes the offline state, for which it takes at most about two
-// seconds. A failed connection is logged once until the error changes.
+// Before the first connection, and after one that lasted, it waits for a random time
+// of at most RetryMin; after a failure the bound doubles up to RetryMax. At the end
+// it publishes the offline state, for which it takes at most about two seconds. A
+// failed connection is logged once until the error changes.
 func (u *Uplink) Run(ctx context.Context) error {
-	for tries, logged := 0, ""; ; tries++ {
+	logged := ""
+	for tries := 0; ; tries++ {
+		if !u.waitToConnect(ctx, tries) {
+			return nil
+		}
 		start := time.Now()
 		err := u.runConnection(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if time.Since(start) > stableAfter {
-			tries, logged = 0, ""
+			tries, logged = -1, ""
 		}
 		if text := err.Error(); text != logged {
-			u.o.Log.Warn("uplink", "broker", u.broker.Redacted(), "err", err)
 			logged = text
+			if errors.Is(err, errNoConnection) {
+				err = u.explainFailure(ctx, err)
+			}
+			u.o.Log.Warn("uplink", "broker", u.broker.Redacted(), "err", err)
+			u.setStatus(func(s *Status) { s.Refusal = err.Error() })
 		}
+		u.setStatus(func(s *Status) { s.Connected, s.Since = false, time.Time{} })
 		u.o.Store.RetryWrites()
-		if !retry.Sleep(ctx, retry.JitteredDelay(u.o.RetryMin, u.o.RetryMax, tries)) {
-			return nil
-		}
 	}
+}
+
+// waitToConnect waits before the connection that follows so many failures. It
+// returns false when ctx ends.
+func (u *Uplink) waitToConnect(ctx context.Context, failures int) bool {
+	wait := u.connectDelay(failures)
+	u.setStatus(func(s *Status) { s.Retry = u.now().Add(wait) })
+	return retry.Sleep(ctx, wait)
+}
+
+// connectDelay returns the random wait before the connection that follows so many
+// failures.
+func (u *Uplink) connectDelay(failures int) time.Duration {
+	least := u.o.RetryMin
+	if least <= 0 {
+		if failures == 0 {
+			return 0
+		}
+		least, failures = firstRetry, failures-1
+	}
+	return retry.JitteredDelay(min(least, u.o.RetryMax), u.o.RetryMax, failures)
 }

@@ -27,7 +27,8 @@ type Certificate struct {
 	Synced    bool      `json:"synced"`   // the clock could be trusted at that time
 	Complete  bool      `json:"complete"` // every item was destroyed
 	Destroyed []Item    `json:"destroyed"`
-	Left      []string  `json:"left"` // paths of other files in the state directory, which stay
+	Left      []string  `json:"left"`     // paths of other files in the state directory, which stay
+	Retained  string    `json:"retained"` // of the messages state and meta that the broker retains: whether they were cleared, for a person
 	Audit     AuditEnd  `json:"audit"`
 	Note      string    `json:"note"`
 }
@@ -81,6 +82,7 @@ func (c *Certificate) Print(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(&b, "machine  %s\n", c.Machine)
 	}
 	fmt.Fprintf(&b, "time     %s\nkerb     %s\n", formatTime(c.At, c.Synced), c.Kerb)
+	fmt.Fprintf(&b, "messages %s\n", c.Retained)
 	if !c.Complete {
 		b.WriteString("NOT COMPLETE: what is marked FAILED is still there\n")
 	}

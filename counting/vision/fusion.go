@@ -85,7 +85,8 @@ func (c *Counter) fuseCrossings(now time.Duration) {
 	t.detectCrossings(now, func(line int, along float64, k *netTrack, d counting.Direction, at time.Duration) {
 		n := candidate{line: line, dir: d, at: at, along: along * t.lines[line].length, height: k.h}
 		if !e.isDuplicate(n) {
-			c.countCrossing(line, k.majorityClass(), d, at)
+			depth := c.motion.scale.depthFactor(k.y.x / e.gridScale)
+			c.countCrossing(line, k.decideClass(depth), d, at)
 		}
 	})
 	for _, p := range c.motion.crossings {
@@ -104,7 +105,9 @@ func (c *Counter) countPending(now time.Duration) {
 			continue
 		}
 		if k := &t.tracks[n.track]; k.live && k.born == n.born {
-			n.pending = now < n.deadline
+			if now >= n.deadline {
+				*n = candidate{} // the track is right: it must find no duplicate here later
+			}
 			continue
 		}
 		n.pending = false
@@ -126,10 +129,22 @@ func (c *Counter) addMotionCandidate(p *blobCrossing, now time.Duration) {
 	}
 	if i := e.trackAt(o.box); i >= 0 {
 		n.pending, n.track, n.born, n.deadline = true, i, e.tracker.tracks[i].born, now+trackGrace
+	} else if o.isSeenWell() {
+		return // the network's tracks have counted it, or have reason not to
 	}
 	if !e.isDuplicate(n) && !n.pending {
 		c.countCrossing(n.line, n.class, n.dir, n.at)
 	}
+}
+
+// isSeenWell reports whether the network gave o scores on average from which it starts a
+// track of its own.
+func (o *blobTrack) isSeenWell() bool {
+	sum := 0.0
+	for _, v := range o.votes {
+		sum += v
+	}
+	return sum > highScore*float64(o.networkLooks)
 }
 
 // votedClass is the class of a blob track: the network's, if it ever saw it.

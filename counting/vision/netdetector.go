@@ -72,20 +72,23 @@ func scaleTaps(n, most int, scale float64) []tap {
 }
 
 // detect finds the objects in a picture of w×h luma bytes that score at least minScore.
-// The result is valid until the next call. The network's memory is wiped, on panic too.
+// The result is valid until the next call.
 func (s *netDetector) detect(picture []byte, w, h int, minScore float64) []detection {
+	return mergeRiders(suppress(s.decodePicture(picture, w, h, minScore)))
+}
+
+// decodePicture is detect without suppression: several detections may be of one object.
+// The network's memory is wiped, on panic too.
+func (s *netDetector) decodePicture(picture []byte, w, h int, minScore float64) []detection {
 	defer s.net.Wipe()
 	s.fillInput(picture, w)
 	s.net.Run()
 	s.detections = s.head.decode(s.detections[:0], s.outs, minScore)
 	for i := range s.detections {
-		b := &s.detections[i].box
+		d := &s.detections[i]
+		b := &d.box
 		b.x0, b.x1 = max(b.x0/s.scale, 0), min(b.x1/s.scale, float64(w))
 		b.y0, b.y1 = max(b.y0/s.scale, 0), min(b.y1/s.scale, float64(h))
-	}
-	s.detections = mergeRiders(suppress(s.detections))
-	for i := range s.detections {
-		d := &s.detections[i]
 		d.present = d.score >= s.head.presenceScore(d.class)
 	}
 	return s.detections

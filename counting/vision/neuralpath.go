@@ -39,20 +39,16 @@ type neuralPath struct {
 	candidateCount   int
 }
 
-func newNeuralPath(o *Opts, k int) (*neuralPath, error) {
-	s, err := newNetDetector(o.Network, o.Width, o.Height)
-	if err != nil {
-		return nil, err
-	}
+func newNeuralPath(d objectDetector, o *Opts, k int) *neuralPath {
 	w, h := float64(o.Width), float64(o.Height)
 	lines := make([]segment, len(o.Lines))
 	for i, l := range o.Lines {
 		lines[i] = newSegment(l, w, h)
 	}
 	return &neuralPath{
-		detector: s, tracker: newNetTracker(lines, w, h), masked: maskPixels(o.Width, o.Height, o.Masks),
+		detector: d, tracker: newNetTracker(lines, w, h), masked: maskPixels(o.Width, o.Height, o.Masks),
 		gridScale: float64(k), minInterval: o.NetworkInterval, maxShare: o.NetworkShare,
-	}, nil
+	}
 }
 
 // detectObjects runs the network on the picture, if it is due, and counts the

@@ -137,9 +137,11 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.labeller = newLabeller()
 	c.motion = newBlobTracker(c.w, c.h, o.Lines, o.Heights)
 	if o.Network != nil {
-		if c.network, err = newNeuralPath(&c.o, c.k); err != nil {
+		d, err := newNetDetector(o.Network, o.Width, o.Height)
+		if err != nil {
 			return nil, err
 		}
+		c.network = newNeuralPath(d, &c.o, c.k)
 	}
 	c.crossings = make([]counting.Crossing, 0, max(maxBlobTracks, maxTracks)*len(o.Lines))
 	c.zones = make([]Presence, len(o.Zones))

@@ -24,8 +24,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
+	"kerb/drivers/camera/auth"
 	"kerb/drivers/camera/luma"
 )
 
@@ -34,7 +36,7 @@ var ErrClosed = errors.New("camera is closed")
 
 // ErrRefused is returned when the camera refuses the user or the password. Retry
 // late: cameras lock accounts after a few attempts.
-var ErrRefused = errors.New("camera refuses the user or the password")
+var ErrRefused = auth.ErrRefused
 
 // BadFrame is the error of one unusable picture of a source that goes on: it is
 // truncated, damaged, too large, or not a picture.
@@ -211,4 +213,10 @@ func (l *Limits) growBuffer(buf []byte, n int) ([]byte, error) {
 	}
 	l.Memory.Free(buf)
 	return larger[:n], nil
+}
+
+// onceClose returns a function that closes c, however often it is called.
+func onceClose(c chan struct{}) func() {
+	var once sync.Once
+	return func() { once.Do(func() { close(c) }) }
 }

@@ -1,69 +1,56 @@
 package camera
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"fmt"
 	"io"
-	"sync"
 	"time"
+
+	"kerb/drivers/camera/h264"
 )
 
-// clipDecoder runs one MP4 clip through a decoder that the caller hands in.
-type clipDecoder struct {
-	in        io.WriteCloser
-	out       Pipe
-	delivered int // pictures read
-	feeding   sync.WaitGroup
-	once      sync.Once
+// clipPlayer decodes one MP4 clip in memory and delivers one picture a second of its
+// first minute.
+type clipPlayer struct {
+	video     *Video
+	delivered int
 }
 
-// startClip writes the fetched clip to a new decoder, moov first, and waits for
-// the first picture.
-func (s *Snapshot) startClip(ctx context.Context) (*clipDecoder, error) {
-	if s.opts.OpenClipDecoder == nil {
-		return nil, errors.New("camera sends a clip, which needs a decoder")
-	}
-	parts, err := moveIndexFirst(s.buf[:s.length])
+// maxClipPictures is a minute of pictures, one a second.
+const maxClipPictures = 60
+
+// startClip opens the fetched clip.
+func (s *Snapshot) startClip() (*clipPlayer, error) {
+	v, err := openVideoReader(bytes.NewReader(s.buf[:s.length]), int64(s.length), s.name, s.limits, 1)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("camera sends a clip: %w", err)
 	}
-	in, out, err := s.opts.OpenClipDecoder(ctx)
-	if err != nil {
-		return nil, err
+	return &clipPlayer{video: v}, nil
+}
+
+// readPicture writes the next picture to dst and returns its number, from 0: the
+// first one at or behind that second of the clip.
+func (c *clipPlayer) readPicture(ctx context.Context, dst []byte) (n int, err error) {
+	n = c.delivered
+	if n == maxClipPictures {
+		return n, io.EOF
 	}
-	c := &clipDecoder{in: in}
-	c.feeding.Go(func() {
-		defer in.Close()
-		for _, p := range parts {
-			if _, err := in.Write(p); err != nil {
-				return // the missing pictures report it
+	for ctx.Err() == nil {
+		var p h264.Picture
+		if p, err = c.video.takePicture(); err == nil {
+			if time.Duration(p.Tag)-c.video.first < time.Duration(n)*time.Second {
+				continue
+			}
+			if err = c.video.decoder.fit(&p); err == nil {
+				c.video.decoder.copyPicture(dst, &p)
 			}
 		}
-	})
-	if c.out, err = OpenPipe(ctx, out, Layout{}, s.limits, Live{Connect: s.opts.Connect, Stall: s.opts.Stall}); err != nil {
-		c.stopDecoder()
-		return nil, err
+		c.delivered++
+		return n, err
 	}
-	return c, nil
+	return n, ctx.Err()
 }
 
-// readPicture writes the next picture to dst and returns its number, from 0.
-func (c *clipDecoder) readPicture(ctx context.Context, dst []byte) (int, error) {
-	_, err := c.out.ReadInto(ctx, dst)
-	c.delivered++
-	return c.delivered - 1, err
-}
-
-// stopDecoder ends the decoder by closing both its ends, and waits until no more
-// bytes of the clip are read: the caller overwrites them next.
-func (c *clipDecoder) stopDecoder() {
-	c.once.Do(func() {
-		if c.out != nil {
-			_ = c.out.Close()
-		}
-		if d, ok := c.in.(interface{ SetWriteDeadline(time.Time) error }); !ok || d.SetWriteDeadline(longAgo()) != nil {
-			_ = c.in.Close()
-		}
-		c.feeding.Wait()
-	})
-}
+// stop frees the memory.
+func (c *clipPlayer) stop() { c.video.freeMemory() }

@@ -13,12 +13,13 @@ import (
 
 // The markers that delimit a JPEG: ITU-T T.81, table B.1.
 const (
-	markerTEM  = 0x01 // no segment follows
-	markerRST0 = 0xd0 // restart markers: no segment follows
-	markerRST7 = 0xd7
-	markerSOI  = 0xd8 // start of image
-	markerEOI  = 0xd9 // end of image
-	markerSOS  = 0xda // start of scan: entropy-coded data follows its segment
+	markerTEM   = 0x01 // no segment follows
+	firstMarker = 0xc0 // SOF0: all below are reserved, but TEM
+	markerRST0  = 0xd0 // restart markers: no segment follows
+	markerRST7  = 0xd7
+	markerSOI   = 0xd8 // start of image
+	markerEOI   = 0xd9 // end of image
+	markerSOS   = 0xda // start of scan: entropy-coded data follows its segment
 )
 
 // jpegStart begins every picture: SOI and the first byte of the next marker.
@@ -32,6 +33,11 @@ const (
 	// chunk (32 KiB) fit.
 	splitBufExtra = 128 << 10
 )
+
+// maxJunk is how many bytes of a picture may belong to no segment: some cameras pad
+// segments. More, or a start within the last segment, are the signs of a damaged
+// length. Chosen by hand.
+const maxJunk = 64
 
 // maxSkippedPictures bounds the bytes between two pictures, in units of maxBytes,
 // before the source is given up as one without JPEGs. Chosen by hand.
@@ -55,6 +61,8 @@ type jpegSplitter struct {
 	firstByte   time.Time // arrival of the picture's first byte
 	inPicture   bool      // start is at an SOI
 	inScan      bool      // checked is in entropy-coded data
+	hasScan     bool      // the picture has at least the start of a scan
+	junk        int       // bytes of the picture that belong to no segment
 	complete    bool      // the picture ends at checked and was not released
 	skipped     int       // bytes since the last picture
 }
@@ -82,7 +90,7 @@ func (s *jpegSplitter) nextPicture(ctx context.Context, limit <-chan time.Time) 
 			err = s.readMore(ctx, limit)
 		}
 		if err == io.EOF && s.inPicture {
-			err = s.rejectPicture(luma.ErrTruncated)
+			err = s.endWithoutMarker(s.end)
 		}
 		if err != nil {
 			s.skipped = 0
@@ -101,7 +109,7 @@ func (s *jpegSplitter) releasePicture() {
 // dropBefore overwrites the bytes before to and leaves the picture.
 func (s *jpegSplitter) dropBefore(to int) {
 	clear(s.buf[s.start:to])
-	s.start, s.checked, s.inPicture, s.inScan = to, to, false, false
+	s.start, s.checked, s.inPicture, s.inScan, s.hasScan, s.junk = to, to, false, false, false, 0
 }
 
 // errMore is returned by a scanning step that needs more bytes.
@@ -175,6 +183,20 @@ func (s *jpegSplitter) rejectPicture(why error) error {
 	return errPicture{why}
 }
 
+// endWithoutMarker completes a picture without EOI at the next SOI or the end of
+// the stream: the decoder sees whether all of it is there. One that has no scan is
+// rejected.
+func (s *jpegSplitter) endWithoutMarker(at int) error {
+	if !s.hasScan {
+		return s.rejectPicture(luma.ErrTruncated)
+	}
+	if s.multipart != nil {
+		at = s.start + s.multipart.cutHead(s.buf[s.start:at])
+	}
+	s.checked, s.complete = at, true
+	return nil
+}
+
 // checkMarkers follows the picture's markers and segment lengths up to EOI. It
 // returns nil when the picture is complete, and an errPicture when it is damaged.
 func (s *jpegSplitter) checkMarkers() error {
@@ -187,7 +209,12 @@ func (s *jpegSplitter) checkMarkers() error {
 			return errMore
 		}
 		if s.buf[s.checked] != 0xff {
-			return s.rejectPicture(luma.FormatError("marker expected"))
+			s.junk++
+			if s.junk > maxJunk || bytes.Contains(s.buf[s.lastSegment+2:s.checked], jpegStart) {
+				return s.rejectPicture(luma.FormatError("marker expected"))
+			}
+			s.checked++
+			continue
 		}
 		i := s.checked + 1
 		for i < s.end && s.buf[i] == 0xff {
@@ -205,8 +232,10 @@ func (s *jpegSplitter) checkMarkers() error {
 			}
 			return nil
 		case m == markerSOI:
-			s.lastSegment = s.checked - 2 // so that this SOI is found again
-			return s.rejectPicture(luma.ErrTruncated)
+			if !s.hasScan {
+				s.lastSegment = s.checked - 2 // so that this SOI is found again
+			}
+			return s.endWithoutMarker(s.checked)
 		case m == markerTEM || m >= markerRST0 && m <= markerRST7:
 			s.checked = i + 1
 		default:
@@ -221,6 +250,7 @@ func (s *jpegSplitter) checkMarkers() error {
 				return errMore
 			}
 			s.lastSegment, s.checked, s.inScan = i-1, i+1+n, m == markerSOS
+			s.hasScan = s.hasScan || s.inScan
 		}
 	}
 }
@@ -239,8 +269,8 @@ func (s *jpegSplitter) skipScan() bool {
 			return false
 		}
 		switch m := s.buf[s.checked+1]; {
-		case m == 0 || m >= markerRST0 && m <= markerRST7:
-			s.checked += 2
+		case m < firstMarker || m >= markerRST0 && m <= markerRST7:
+			s.checked += 2 // stuffing, a restart marker, or damage
 		case m == 0xff:
 			s.checked++
 		default:
@@ -260,6 +290,6 @@ func (s *jpegSplitter) rejectLarge() error {
 // freeBuffers frees the buffer, and the chunk reader's if no Read is under way.
 func (s *jpegSplitter) freeBuffers() {
 	s.memory.Free(s.buf)
-	s.buf, s.start, s.checked, s.end, s.inPicture, s.inScan, s.complete = nil, 0, 0, 0, false, false, false
+	s.buf, s.start, s.checked, s.end, s.inPicture, s.inScan, s.hasScan, s.complete = nil, 0, 0, 0, false, false, false, false
 	s.chunks.freeChunks()
 }

@@ -100,6 +100,8 @@ func (f *jpegStream) findFormat(ctx context.Context, limit <-chan time.Time) err
 		src, _, err := f.splitter.nextPicture(ctx, limit)
 		if err == nil {
 			if f.format, err = newFormat(src, f.limits); err == nil {
+				// Later pictures may lack tables, and a live source may drop this one.
+				_ = f.dec.LoadTables(src) // its decoding reports what is wrong
 				return nil
 			}
 			f.splitter.releasePicture()

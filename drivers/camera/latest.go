@@ -57,6 +57,11 @@ func (p *pacer) isDue(at time.Time) bool {
 	return true
 }
 
+// wouldBeDue reports what isDue would, and sets nothing.
+func (p *pacer) wouldBeDue(at time.Time) bool {
+	return p.interval == 0 || p.next.Sub(at) <= p.interval/earlyShare
+}
+
 // latest is a mailbox of one picture between the goroutine that reads a live
 // source and the caller of ReadInto. The reading goroutine never waits: an unread
 // picture is overwritten and counted as dropped. Pictures lie in it as they came,

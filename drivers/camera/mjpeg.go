@@ -1,6 +1,7 @@
 package camera
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -44,6 +45,15 @@ type responseBody struct {
 	cancel context.CancelFunc
 }
 
+// Read reads from the body, with errors in kerb's words.
+func (b responseBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = explainHTTP(err)
+	}
+	return n, err
+}
+
 // Close cancels the request and closes the body.
 func (b responseBody) Close() error {
 	b.cancel()
@@ -80,15 +90,7 @@ func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTPOpts
 	m.client = newClient(o)
 	res, err := m.client.getFinal(life, u, nil)
 	if err == nil {
-		m.splitter.multipart, err = bodyScanner(res)
-		if err != nil {
-			res.Body.Close()
-		}
-	}
-	if err == nil {
-		if err = m.startReading(responseBody{res.Body, res.Body.Close, cancel}, l); err == nil {
-			err = m.findFormat(ctx, nil)
-		}
+		err = m.readResponse(ctx, res, cancel, l)
 	}
 	if err == nil {
 		m.timer = time.NewTimer(m.stall)
@@ -108,24 +110,81 @@ func (m *MJPEG) openStream(ctx context.Context, u *url.URL, l Limits, o HTTPOpts
 	return err
 }
 
-// bodyScanner returns a scanner for a multipart body, and nil for a body of
-// concatenated JPEGs. It refuses other types by the head of the response.
-func bodyScanner(res *http.Response) (*multipartScanner, error) {
+// readResponse starts to read the body, and takes the format from its first picture.
+func (m *MJPEG) readResponse(ctx context.Context, res *http.Response, cancel func(), l Limits) error {
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("camera answers %d %s", res.StatusCode, http.StatusText(res.StatusCode))
+		res.Body.Close()
+		return fmt.Errorf("camera answers %d %s", res.StatusCode, http.StatusText(res.StatusCode))
+	}
+	err := m.startReading(responseBody{res.Body, res.Body.Close, cancel}, l)
+	if err != nil {
+		return err
 	}
 	full := res.Header.Get("Content-Type")
+	if m.splitter.multipart, err = m.readsAsPictures(ctx, full); err != nil {
+		return err
+	}
+	err = m.findFormat(ctx, nil)
+	if err == nil && strings.HasPrefix(strings.ToLower(full), "image/jpeg") && m.isSinglePicture(ctx) {
+		err = errors.New("camera sends a single picture: look for the address of its MJPEG stream, or count by instants with every")
+	}
+	return err
+}
+
+// isSinglePicture reports whether the stream ends with the picture at hand.
+func (m *MJPEG) isSinglePicture(ctx context.Context) bool {
+	for {
+		switch err := m.splitter.readMore(ctx, nil); {
+		case err == io.EOF:
+			return true
+		case err != nil || m.splitter.end-m.splitter.checked > len(jpegStart):
+			return false
+		}
+	}
+}
+
+// readsAsPictures returns a scanner for a multipart body, and nil for a body of
+// concatenated JPEGs. Where the type of the response says neither, the first bytes
+// of the body decide, as they do for ffmpeg.
+func (m *MJPEG) readsAsPictures(ctx context.Context, full string) (*multipartScanner, error) {
 	t, _, _ := strings.Cut(strings.ToLower(full), ";")
-	t = strings.TrimSpace(t)
-	switch {
+	switch t = strings.TrimSpace(t); {
 	case strings.HasPrefix(t, "multipart/"):
 		return &multipartScanner{boundary: parseBoundary(full)}, nil
-	case t == "" || t == "application/octet-stream" || strings.HasPrefix(t, "video/"):
+	case t == "application/octet-stream" || strings.HasPrefix(t, "video/"):
 		return nil, nil
-	case t == "image/jpeg":
-		return nil, errors.New("camera sends a single picture: look for the address of its MJPEG stream, or count by instants with every")
 	}
-	return nil, fmt.Errorf("camera sends %q: must be multipart/x-mixed-replace", t[:min(len(t), maxShownType)])
+	first, err := m.splitter.chunks.peekBytes(ctx, nil)
+	switch {
+	case err == io.EOF:
+		return nil, errors.New("camera sends nothing")
+	case err != nil:
+		return nil, err
+	case bytes.HasPrefix(bytes.TrimLeft(first, "\r\n"), boundaryDashes):
+		return &multipartScanner{}, nil
+	case bytes.HasPrefix(first, jpegStart[:min(len(first), len(jpegStart))]), t == "":
+		return nil, nil
+	}
+	return nil, fmt.Errorf("camera sends %s: must be multipart/x-mixed-replace", namedType(t))
+}
+
+// namedTypes are the words for types that cameras send instead of pictures. Others
+// are not quoted: no byte of an answer gets into an error.
+var namedTypes = map[string]string{
+	"text/html": "a web page (text/html)", "application/xhtml+xml": "a web page (application/xhtml+xml)", "text/plain": "text (text/plain)",
+	"text/xml": "text (text/xml)", "application/xml": "text (application/xml)", "application/json": "text (application/json)",
+	"image/png": "another kind of picture (image/png)", "image/gif": "another kind of picture (image/gif)", "image/webp": "another kind of picture (image/webp)",
+	"image/bmp": "another kind of picture (image/bmp)", "image/jpeg": "no picture, though it says image/jpeg",
+	"application/vnd.apple.mpegurl": "a playlist (HLS)", "application/x-mpegurl": "a playlist (HLS)", "audio/x-mpegurl": "a playlist (HLS)",
+	"application/sdp": "a session description: use its rtsp:// address", "application/x-rtsp-tunnelled": "RTSP: use its rtsp:// address",
+}
+
+// namedType returns the words for a type of content.
+func namedType(t string) string {
+	if words := namedTypes[t]; words != "" {
+		return words
+	}
+	return "another type of content"
 }
 
 // ReadInto fills dst, of width × height bytes, with the next picture and returns

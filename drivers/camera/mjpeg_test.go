@@ -3,10 +3,14 @@ package camera
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log"
 	"net"
@@ -94,13 +98,13 @@ func TestForeignPartIsNamedAndPassedOver(t *testing.T) {
 	all := pictures(t, 2)
 	const good = "--frame\r\nContent-Type: image/jpeg\r\n\r\n"
 	for name, c := range map[string]struct{ part, want string }{
-		"text":           {"--frame\r\nContent-Type: text/plain\r\n\r\nnight mode\r\n", `picture 1: part is no JPEG picture but "text/plain"`},
-		"another format": {"--frame\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n\x1a\n....\r\n", `picture 1: part is no JPEG picture but "image/png"`},
+		"text":           {"--frame\r\nContent-Type: text/plain\r\n\r\nnight mode\r\n", `picture 1: part is no JPEG picture but text (text/plain)`},
+		"another format": {"--frame\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n\x1a\n....\r\n", `picture 1: part is no JPEG picture but another kind of picture (image/png)`},
 		"nothing":        {"--frame\r\nContent-Type: image/jpeg\r\n\r\n\r\n", "picture 1: part is empty"},
 		"a long head":    {"--frame\r\n" + strings.Repeat("Key: 0123456789012345678901234567890123456789\r\n", 300) + "\r\nx\r\n", "picture 1: its head has more than 8192 bytes"},
 		"a long line":    {"--frame\r\nKey: " + strings.Repeat("x", 9000) + "\r\n\r\nx\r\n", "picture 1: a line of its head has more than 4096 bytes"},
-		"a long body":    {"--frame\r\n\r\n" + strings.Repeat("x", 9000) + "\r\n", `picture 1: part is no JPEG picture but ""`},
-		"half a picture": {good + string(all[1][:800]) + "\r\n", "picture 1: jpeg: picture is cut short"},
+		"a long body":    {"--frame\r\n\r\n" + strings.Repeat("x", 9000) + "\r\n", `picture 1: part is no JPEG picture`},
+		"half a picture": {good + string(all[1][:800]) + "\r\n", "picture 1: jpeg: picture is cut short: 29 % of it is there"},
 		"a long picture": {good + string(all[1][:len(all[1])-2]) + strings.Repeat("x", 20000) + "\r\n", "picture 1: has more than 10000 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,13 +130,13 @@ func TestCameraThatIsNoneIsRefused(t *testing.T) {
 	}
 	const std = "multipart/x-mixed-replace; boundary=frame"
 	for name, c := range map[string]struct{ address, want string }{
-		"a page":             {camera(t, "text/html; charset=utf-8", []byte("hello")), `camera sends "text/html": must be multipart/x-mixed-replace`},
+		"a page":             {camera(t, "text/html; charset=utf-8", []byte("hello")), `camera sends a web page (text/html): must be multipart/x-mixed-replace`},
 		"a snapshot":         {camera(t, "image/jpeg", pictures(t, 1)[0]), "camera sends a single picture"},
 		"not found":          {status(404), "camera answers 404 Not Found"},
 		"nothing":            {camera(t, std, nil), "no JPEG picture came"},
 		"endless text":       {camera(t, std, bytes.Repeat([]byte("hello\r\n"), 50000)), "no JPEG picture in "},
 		"endless line":       {camera(t, std, bytes.Repeat([]byte("hello"), 50000)), "no JPEG picture in "},
-		"only foreign parts": {camera(t, std, []byte("--frame\r\nContent-Type: text/plain\r\n\r\nx\r\n--frame\r\n")), `part is no JPEG picture but "text/plain"`},
+		"only foreign parts": {camera(t, std, []byte("--frame\r\nContent-Type: text/plain\r\n\r\nx\r\n--frame\r\n")), `part is no JPEG picture but text (text/plain)`},
 		"a huge picture":     {camera(t, std, bomb(t)), "picture of 30000×30000 is too large"},
 		"nobody there":       {"http://127.0.0.1:1/", "connection refused"},
 	} {
@@ -171,13 +175,20 @@ func guarded(tb testing.TB, challenge []string, accept func(auth string) bool) s
 func TestCameraGetsThePasswordThatItAsksFor(t *testing.T) {
 	const basic = "Basic YWRtaW46aHVudGVyMg=="
 	o := HTTPOpts{User: "admin", Password: "hunter2"}
-	digests := func(algorithm string) func(string) bool {
-		return func(auth string) bool {
-			p := parseChallenge(strings.TrimPrefix(auth, "Digest "))
-			want, _ := digestHeader(map[string]string{
-				"realm": "cam, era", "nonce": "n0", "qop": "auth", "opaque": "o0", "algorithm": algorithm,
-			}, "admin", "hunter2", "/video?ch=1", p["cnonce"])
-			return strings.HasPrefix(auth, "Digest ") && auth == want
+	digests := func(fresh func() hash.Hash) func(string) bool {
+		return func(given string) bool { // RFC 7616, section 3.4.1
+			value := func(key string) string {
+				_, rest, _ := strings.Cut(given, key+`="`)
+				v, _, _ := strings.Cut(rest, `"`)
+				return v
+			}
+			h := func(s string) string {
+				d := fresh()
+				io.WriteString(d, s)
+				return hex.EncodeToString(d.Sum(nil))
+			}
+			return strings.HasPrefix(given, "Digest ") && value("response") == h(
+				h("admin:cam, era:hunter2")+":n0:00000001:"+value("cnonce")+":auth:"+h("GET:/video?ch=1"))
 		}
 	}
 	for name, c := range map[string]struct {
@@ -185,11 +196,11 @@ func TestCameraGetsThePasswordThatItAsksFor(t *testing.T) {
 		accept    func(string) bool
 	}{
 		"basic":            {[]string{`Basic realm="x"`}, func(a string) bool { return a == basic }},
-		"digest":           {[]string{`Digest realm="cam, era", nonce="n0", qop="auth,auth-int", opaque="o0"`}, digests("")},
-		"digest, SHA-256":  {[]string{`Digest realm="cam, era",nonce="n0",qop=auth,opaque="o0",algorithm=SHA-256`}, digests("SHA-256")},
-		"the best of both": {[]string{`Basic realm="x"`, `DIGEST realm="cam, era", nonce="n0", qop="auth", opaque="o0"`}, digests("")},
+		"digest":           {[]string{`Digest realm="cam, era", nonce="n0", qop="auth,auth-int", opaque="o0"`}, digests(md5.New)},
+		"digest, SHA-256":  {[]string{`Digest realm="cam, era",nonce="n0",qop=auth,opaque="o0",algorithm=SHA-256`}, digests(sha256.New)},
+		"the best of both": {[]string{`Basic realm="x"`, `DIGEST realm="cam, era", nonce="n0", qop="auth", opaque="o0"`}, digests(md5.New)},
 		"basic after a strange digest": {
-			[]string{`Digest realm="x", nonce="n", algorithm=SHA-512-256`, `Basic realm="x"`},
+			[]string{`Digest realm="x", nonce="n", algorithm=SHA3`, `Basic realm="x"`},
 			func(a string) bool { return a == basic },
 		},
 	} {
@@ -206,35 +217,6 @@ func TestCameraGetsThePasswordThatItAsksFor(t *testing.T) {
 				t.Errorf("no password: %v", err)
 			}
 		})
-	}
-}
-
-func TestDigestAgreesWithTheStandardsExamples(t *testing.T) {
-	rfc7616 := map[string]string{
-		"realm": "http-auth@example.org", "qop": "auth, auth-int", "algorithm": "MD5",
-		"nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "opaque": "FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS",
-	}
-	rfc2617 := map[string]string{
-		"realm": "testrealm@host.com", "qop": "auth,auth-int",
-		"nonce": "dcd98b7102dd2f0e8b11d0f600bfb0c093", "opaque": "5ccc069c403ebaf9f0171e9517f40e41",
-	}
-	sha := map[string]string{}
-	for k, v := range rfc7616 {
-		sha[k] = v
-	}
-	sha["algorithm"] = "SHA-256"
-	for name, c := range map[string]struct {
-		p                      map[string]string
-		password, cnonce, want string
-	}{
-		"RFC 7616, MD5":     {rfc7616, "Circle of Life", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "8ca523f5e9506fed4657c9700eebdbec"},
-		"RFC 7616, SHA-256": {sha, "Circle of Life", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
-		"RFC 2617":          {rfc2617, "Circle Of Life", "0a4f113b", "6629fae49393a05397450978507c4ef1"},
-	} {
-		got, ok := digestHeader(c.p, "Mufasa", c.password, "/dir/index.html", c.cnonce)
-		if !ok || !strings.Contains(got, `response="`+c.want+`"`) {
-			t.Errorf("%s: %s", name, got)
-		}
 	}
 }
 
@@ -287,7 +269,7 @@ func TestRedirectsAreFollowedOnTheSameHostOnly(t *testing.T) {
 	plays(t, dial(t, s.URL+"/first", Limits{}, HTTPOpts{}), [][]byte{body})
 	for path, want := range map[string]string{
 		"/circle":  "camera redirects in circles",
-		"/away":    "camera redirects to another host, http://other.example: not followed",
+		"/away":    "camera redirects to another host: not followed",
 		"/nowhere": "camera redirects to nowhere",
 	} {
 		if _, err := OpenMJPEG(t.Context(), s.URL+path, Limits{}, HTTPOpts{}); err == nil || !strings.HasSuffix(err.Error(), want) {

@@ -2,14 +2,14 @@ package camera
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 )
 
 const (
-	maxLine      = 4 << 10 // bytes of a line between pictures; chosen by hand
-	maxHead      = 8 << 10 // bytes of the head of a part; chosen by hand
-	maxShownType = 80      // characters of a Content-Type in an error
+	maxLine = 4 << 10 // bytes of a line between pictures; chosen by hand
+	maxHead = 8 << 10 // bytes of the head of a part; chosen by hand
 )
 
 var (
@@ -30,7 +30,7 @@ type multipartScanner struct {
 	boundary     []byte // without leading dashes; empty: any line that begins with --
 	inHead       bool
 	headBytes    int    // read of the head
-	partType     string // Content-Type of the part
+	partType     string // Content-Type of the part, if it is one of namedTypes
 	wantsPicture bool   // the head is complete, a picture must follow
 	inLongLine   bool   // the rest of a line beyond maxLine is skipped
 }
@@ -106,9 +106,24 @@ func (p *multipartScanner) endLongLine() error {
 	return nil
 }
 
+// cutHead returns the length of a picture without the boundary and the head of the
+// next part, where they follow it at the end of b.
+func (p *multipartScanner) cutHead(b []byte) int {
+	tail := b[max(0, len(b)-maxHead):]
+	mark := append(boundaryDashes[:len(boundaryDashes):len(boundaryDashes)], p.boundary...)
+	i := bytes.LastIndex(tail, mark)
+	if i < 0 {
+		return len(b)
+	}
+	return len(b) - len(tail) + len(bytes.TrimRight(tail[:i], "-\r\n"))
+}
+
 // notJPEG returns the error of a part without a picture.
 func (p *multipartScanner) notJPEG() error {
-	return errPicture{fmt.Errorf("part is no JPEG picture but %q", p.partType)}
+	if words := namedTypes[p.partType]; words != "" {
+		return errPicture{fmt.Errorf("part is no JPEG picture but %s", words)}
+	}
+	return errPicture{errors.New("part is no JPEG picture")}
 }
 
 // parseLine parses one line between pictures. An error is about the current part.
@@ -136,19 +151,20 @@ func (p *multipartScanner) parseLine(line []byte) error {
 		return errPicture{fmt.Errorf("its head has more than %d bytes", maxHead)}
 	}
 	if n := len(contentTypeKey); len(line) > n && bytes.EqualFold(line[:n], contentTypeKey) {
-		p.partType = printableType(line[n:])
+		p.partType = knownType(line[n:])
 	}
 	return nil
 }
 
-// printableType returns a Content-Type shortened for an error. The usual one is a
-// constant and allocates no memory.
-func printableType(val []byte) string {
+// knownType returns a Content-Type that has words in an error, and "" for another
+// one. The usual one has none, and allocates no memory.
+func knownType(val []byte) string {
+	val, _, _ = bytes.Cut(val, []byte{';'})
 	val = bytes.TrimSpace(val)
-	if string(val) == "image/jpeg" {
-		return "image/jpeg"
+	if string(val) == "image/jpeg" || namedTypes[string(val)] == "" {
+		return ""
 	}
-	return string(val[:min(len(val), maxShownType)])
+	return string(val)
 }
 
 // isBoundary reports whether a line separates parts.

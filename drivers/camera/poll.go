@@ -32,55 +32,67 @@ const (
 // a picture. It belongs to one process, outlives one Snapshot, and is not safe for
 // concurrent use. The zero value allows a request at once.
 type PollState struct {
+	seen      validators
+	format    format
+	w, h      int // of the last picture; 0: none yet
+	nextPoll  time.Time
+	freshFor  time.Duration // as the caching headers of the last response say
+	minWait   time.Duration // as the last response asks for
+	failures  int           // in a row
+	stretched time.Duration // see TakeStretched
+	told      bool
+}
+
+// validators recognise a picture: RFC 9110, section 8.8, and the hash of its bytes.
+type validators struct {
 	etag, lastModified string
 	sum                [sha256.Size]byte
-	format             format
-	w, h               int // of the last picture; 0: none yet
-	nextPoll           time.Time
-	minWait            time.Duration // as the last response asks for
-	failures           int           // in a row
+}
+
+// TakeStretched returns, once, how long the caching headers of a camera say that a
+// picture stays fresh, where that is longer than the polling interval. kerb then
+// waits so long, but at most the double of the interval.
+func (p *PollState) TakeStretched() (fresh time.Duration, ok bool) {
+	if p.told || p.stretched == 0 {
+		return 0, false
+	}
+	p.told = true
+	return p.stretched, true
 }
 
 // NextPoll returns the earliest time of the next request.
 func (p *PollState) NextPoll() time.Time { return p.nextPoll }
 
 // hasValidator reports whether the server can answer 304 Not Modified.
-func (p *PollState) hasValidator() bool { return p.w > 0 && (p.etag != "" || p.lastModified != "") }
+func (p *PollState) hasValidator() bool {
+	return p.w > 0 && (p.seen.etag != "" || p.seen.lastModified != "")
+}
 
 // forgetPicture clears the validators and the size, so that the next picture is
 // new even if it is the same. The schedule stays.
 func (p *PollState) forgetPicture() {
-	*p = PollState{nextPoll: p.nextPoll, minWait: p.minWait, failures: p.failures}
+	p.seen, p.format, p.w, p.h = validators{}, format{}, 0, 0
 }
 
 // conditionalHeader returns the headers of a conditional request, RFC 9110,
 // section 13.1: the server sends a picture only if it differs from the last one.
 func (p *PollState) conditionalHeader() http.Header {
 	h := http.Header{}
-	if p.w > 0 && p.etag != "" {
-		h.Set("If-None-Match", p.etag)
+	if p.w > 0 && p.seen.etag != "" {
+		h.Set("If-None-Match", p.seen.etag)
 	}
-	if p.w > 0 && p.lastModified != "" {
-		h.Set("If-Modified-Since", p.lastModified)
+	if p.w > 0 && p.seen.lastModified != "" {
+		h.Set("If-Modified-Since", p.seen.lastModified)
 	}
 	return h
 }
 
-// storeValidators stores the validators of a response and the hash of its body.
-// It reports whether the body is the last one, byte for byte.
-func (p *PollState) storeValidators(res *http.Response, sum [sha256.Size]byte) (same bool) {
-	same = p.w > 0 && sum == p.sum
-	p.sum, p.etag, p.lastModified = sum, res.Header.Get("ETag"), res.Header.Get("Last-Modified")
-	return same
-}
-
 // readMinWait sets minWait from a response: the time in Retry-After (RFC 9110,
-// section 10.2.3), and for a good response at least as long as it stays fresh
-// (RFC 9111, section 4.2).
+// section 10.2.3), and freshFor from a good one: how long it stays fresh.
 func (p *PollState) readMinWait(res *http.Response, now time.Time) {
-	p.minWait = parseRetryAfter(res.Header, now)
+	p.minWait, p.freshFor = parseRetryAfter(res.Header, now), 0
 	if res.StatusCode < http.StatusBadRequest {
-		p.minWait = max(p.minWait, freshFor(res.Header, now))
+		p.freshFor = freshFor(res.Header, now)
 	}
 }
 
@@ -98,20 +110,34 @@ func (p *PollState) scheduleRetry(begun time.Time, every time.Duration) {
 }
 
 // setNextPoll adds up to a tenth of jitter, obeys minWait, and stays within
-// MinPollEvery and MaxPollEvery.
+// MinPollEvery and MaxPollEvery. The interval is the engineer's: caching headers,
+// which come from a proxy as often as from the camera, at most double it.
 func (p *PollState) setNextPoll(begun time.Time, usual time.Duration) {
+	if p.freshFor > usual {
+		p.stretched = p.freshFor
+	}
+	fresh := min(p.freshFor, 2*usual)
 	usual += time.Duration(rand.Float64() * pollJitter * float64(usual))
-	p.nextPoll = begun.Add(min(max(usual, p.minWait, MinPollEvery), MaxPollEvery))
-	p.minWait = 0
+	p.nextPoll = begun.Add(min(max(usual, fresh, p.minWait, MinPollEvery), MaxPollEvery))
+	p.minWait, p.freshFor = 0, 0
 }
 
-// freshFor returns how long a response stays fresh: max-age less Age, else
-// Expires less Date; 0 where the headers say neither.
-func freshFor(h http.Header, now time.Time) time.Duration {
-	for _, word := range strings.Split(h.Get("Cache-Control"), ",") {
-		if age, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(word)), "max-age="); ok {
-			return parseSeconds(age) - parseSeconds(h.Get("Age"))
+// freshFor returns how long a response stays fresh (RFC 9111, section 4.2): max-age
+// less Age, else Expires less Date; 0 where the headers say neither, or that it must
+// not be used without asking (no-cache, no-store).
+func freshFor(h http.Header, now time.Time) (fresh time.Duration) {
+	found := false
+	for _, word := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
+		word = strings.ToLower(strings.TrimSpace(word))
+		if word == "no-cache" || word == "no-store" {
+			return 0
 		}
+		if age, ok := strings.CutPrefix(word, "max-age="); ok && !found {
+			fresh, found = parseSeconds(age)-parseSeconds(h.Get("Age")), true
+		}
+	}
+	if found {
+		return fresh
 	}
 	expires, err := http.ParseTime(h.Get("Expires"))
 	if err != nil {

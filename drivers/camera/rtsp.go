@@ -10,13 +10,15 @@ import (
 	"sync"
 	"time"
 
+	"kerb/drivers/camera/auth"
 	"kerb/drivers/camera/rtsp"
 )
 
-// RTSP reads a network camera by RTSP. M-JPEG is decoded here; H.264 and H.265 go
-// through a Decoder, whose output is read as by OpenPipe.
+// RTSP reads a network camera by RTSP. M-JPEG and H.264 are decoded here; H.265
+// goes through a Decoder, whose output is read as by OpenPipe.
 type RTSP struct {
 	Pipe
+	avc     *avcStream // of a camera with H.264
 	name    string
 	session *rtsp.Session
 	queue   *unitQueue
@@ -24,13 +26,13 @@ type RTSP struct {
 	workers sync.WaitGroup
 }
 
-// Decoder starts a program that decodes an H.264 or H.265 byte stream, written to
-// in, to YUV4MPEG2 or JPEGs, read from out.
-type Decoder func(ctx context.Context, c rtsp.Codec) (in io.WriteCloser, out io.ReadCloser, err error)
+// Decoder starts a program that decodes an H.265 byte stream, written to in, to
+// YUV4MPEG2 or JPEGs, read from out.
+type Decoder func(ctx context.Context) (in io.WriteCloser, out io.ReadCloser, err error)
 
 // OpenRTSP connects to an rtsp or rtsps address and waits for the first picture,
 // until ctx or live.Connect ends; ctx does not end the source later. decode may be
-// nil for a camera with M-JPEG. Errors name the address without user, password and
+// nil: H.265 is refused then. Errors name the address without user, password and
 // query; ErrRefused is a refused password.
 func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live Live, decode Decoder) (*RTSP, error) {
 	u, err := url.Parse(address)
@@ -43,16 +45,16 @@ func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live L
 	ctx, done := context.WithTimeoutCause(ctx, o.Connect, errStall)
 	defer done()
 	if r.session, err = rtsp.Open(ctx, u, o); err != nil {
-		if errors.Is(err, rtsp.ErrRefused) {
-			err = ErrRefused
-			if o.User == "" {
-				err = errNoUser
-			}
+		if errors.Is(err, ErrRefused) && o.User == "" {
+			err = auth.ErrNoUser
 		}
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	if err := r.startPlaying(ctx, l, live, decode); err != nil {
 		r.closeSession()
+		if r.avc != nil {
+			r.avc.Close()
+		}
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	return r, nil
@@ -60,20 +62,51 @@ func OpenRTSP(ctx context.Context, address string, l Limits, o rtsp.Opts, live L
 
 // startPlaying connects session, queue, decoder and pipe, and sends PLAY.
 func (r *RTSP) startPlaying(ctx context.Context, l Limits, live Live, decode Decoder) error {
-	in, out, err := r.openDecoder(ctx, decode)
-	if err != nil {
+	var out io.ReadCloser
+	var in io.WriteCloser
+	var err error
+	if r.session.Codec() == rtsp.H264 {
+		r.avc = newAVCStream(l, live)
+		r.Pipe, in = r.avc, avcInput{r.avc}
+	} else if in, out, err = r.openDecoder(ctx, decode); err != nil {
 		return err
 	}
 	r.queue = newUnitQueue(in)
+	if r.avc != nil {
+		r.queue.onOverload = r.avc.decodeKeysOnly
+	}
 	r.workers.Go(r.queue.writeUnits)
 	if err := r.session.Play(r.queue.addUnit); err != nil {
-		return errors.Join(err, out.Close())
+		if out != nil {
+			err = errors.Join(err, out.Close())
+		}
+		return err
 	}
 	// The end of the session ends the queue; ReadInto returns the reason.
 	r.workers.Go(func() { r.queue.setEnd(r.session.Wait()) })
-	r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live)
+	begun := time.Now()
+	if r.avc != nil {
+		err = r.avc.waitOpen(ctx)
+	} else {
+		live.Connect = 2 * cmp.Or(live.Connect, defaultConnect) // so that ctx ends first
+		r.Pipe, err = OpenPipe(ctx, out, Layout{}, l, live)
+	}
+	if err == nil {
+		return nil
+	}
+	// The session and the queue know more than the pipe about what did not come.
+	if cause := context.Cause(ctx); cause == errStall {
+		return r.session.WhyNone(time.Since(begun).Round(time.Second))
+	}
+	if why := r.queue.endReason(); why != nil {
+		return why
+	}
 	return err
 }
+
+// KeyFramesOnly reports whether this device cannot keep up with the camera's H.264,
+// so that only key pictures are decoded.
+func (r *RTSP) KeyFramesOnly() bool { return r.avc != nil && r.avc.keyOnly.Load() }
 
 // openDecoder starts the decoder; M-JPEG goes through a plain pipe instead.
 func (r *RTSP) openDecoder(ctx context.Context, decode Decoder) (io.WriteCloser, io.ReadCloser, error) {
@@ -82,9 +115,9 @@ func (r *RTSP) openDecoder(ctx context.Context, decode Decoder) (io.WriteCloser,
 		return in, out, nil
 	}
 	if decode == nil {
-		return nil, nil, fmt.Errorf("camera sends %s, which needs a decoder", r.session.Codec())
+		return nil, nil, fmt.Errorf("camera sends %s: set its second stream to H.264", r.session.Codec())
 	}
-	in, out, err := decode(ctx, r.session.Codec())
+	in, out, err := decode(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("camera sends %s: %w", r.session.Codec(), err)
 	}

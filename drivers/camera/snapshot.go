@@ -22,8 +22,8 @@ import (
 var ErrUnchanged = errors.New("camera shows the same picture as before")
 
 // Snapshot polls a network camera: its address returns one JPEG, or one short MP4
-// clip, that changes every few minutes. A clip is delivered as one picture a
-// second.
+// clip of H.264, that changes every few minutes. A clip is delivered as one picture
+// a second.
 type Snapshot struct {
 	address *url.URL
 	name    string // the address without user, password and query
@@ -32,13 +32,16 @@ type Snapshot struct {
 	client  *httpClient
 	poll    *PollState
 
-	buf        []byte // the body of the last response
-	length     int    // of the body; 0: none
+	buf        []byte     // the body of the last response
+	length     int        // of the body; 0: none
+	kind       string     // of the body: its Content-Type
+	seen       validators // of the body
 	fetched    time.Time
-	unchanged  bool // the request of OpenSnapshot brought no new picture
+	begun      time.Time // of the last request
+	unchanged  bool      // the request of OpenSnapshot brought no new picture
 	format     format
 	dec        luma.Decoder
-	clip       *clipDecoder // nil: the body is a picture
+	clip       *clipPlayer // nil: the body is a picture
 	w, h       int
 	frame      int
 	err        error
@@ -47,16 +50,13 @@ type Snapshot struct {
 	mu         sync.Mutex // held by a read, because Close frees the memory
 }
 
-// SnapshotOpts says how to poll a camera. Connect is the time limit of one request,
-// Stall that of a clip's decoder. Newest and the interval of Live are not used.
+// SnapshotOpts says how to poll a camera. Connect is the time limit of one request.
+// Nothing else of Live is used.
 type SnapshotOpts struct {
 	HTTPOpts
 	// PollEvery is the usual time between two requests, MinPollEvery to MaxPollEvery; a
 	// value outside is set to the nearer bound.
 	PollEvery time.Duration
-	// OpenClipDecoder starts a program that decodes an MP4 file, written to in, to YUV4MPEG2
-	// with one picture a second, read from out. nil: clips are refused.
-	OpenClipDecoder func(ctx context.Context) (in io.WriteCloser, out io.ReadCloser, err error)
 }
 
 // OpenSnapshot waits until a request is due and sends it; ctx ends both, and
@@ -98,19 +98,25 @@ func (s *Snapshot) waitAndPoll(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	begun := time.Now()
+	s.begun = time.Now()
 	err := s.fetchBody(ctx)
 	if err == nil {
-		err = s.openBody(ctx)
+		err = s.openBody()
 	}
-	if err == nil || err == ErrUnchanged {
-		s.poll.scheduleNext(begun, s.opts.PollEvery)
+	switch {
+	case err == nil: // whether the picture can be decoded is not yet known
+		s.poll.setNextPoll(s.begun, s.opts.PollEvery)
+		return nil
+	case err == ErrUnchanged:
+		s.poll.scheduleNext(s.begun, s.opts.PollEvery)
 		return err
 	}
+	s.wipeBody() // half a body is no picture
 	if ctx.Err() != nil {
+		s.poll.setNextPoll(s.begun, MinPollEvery)
 		return ctx.Err()
 	}
-	s.poll.scheduleRetry(begun, s.opts.PollEvery)
+	s.poll.scheduleRetry(s.begun, s.opts.PollEvery)
 	return fmt.Errorf("%s: %w", s.name, err)
 }
 
@@ -125,9 +131,13 @@ func (s *Snapshot) fetchBody(ctx context.Context) error {
 		defer res.Body.Close()
 		s.fetched = time.Now()
 		s.poll.readMinWait(res, s.fetched)
-		if err = s.readBody(res); err == nil && s.poll.storeValidators(res, sha256.Sum256(s.buf[:s.length])) {
-			s.wipeBody()
-			return ErrUnchanged
+		if err = s.readBody(res); err == nil {
+			s.seen = validators{res.Header.Get("ETag"), res.Header.Get("Last-Modified"), sha256.Sum256(s.buf[:s.length])}
+			if s.poll.w > 0 && s.seen.sum == s.poll.seen.sum {
+				s.poll.seen = s.seen
+				s.wipeBody()
+				return ErrUnchanged
+			}
 		}
 	}
 	if cause := context.Cause(ctx); err != nil && err != ErrUnchanged && cause != nil {
@@ -139,6 +149,7 @@ func (s *Snapshot) fetchBody(ctx context.Context) error {
 // readBody reads the whole body into the buffer, at most MaxBytes.
 func (s *Snapshot) readBody(res *http.Response) error {
 	t, _, _ := strings.Cut(strings.ToLower(res.Header.Get("Content-Type")), ";")
+	s.kind = strings.TrimSpace(t)
 	switch {
 	case res.StatusCode == http.StatusNotModified && s.poll.hasValidator():
 		return ErrUnchanged
@@ -162,8 +173,10 @@ func (s *Snapshot) readBody(res *http.Response) error {
 			return nil
 		case err == io.EOF:
 			return errors.New("camera sends nothing")
+		case errors.Is(err, io.ErrUnexpectedEOF) && s.length > 0:
+			return nil // the declared length may be wrong: the decoder sees whether all is there
 		case err != nil:
-			return stripURL(err)
+			return explainHTTP(err)
 		case s.length > s.limits.MaxBytes:
 			return fmt.Errorf("camera sends more than %d bytes", s.limits.MaxBytes)
 		}
@@ -188,7 +201,7 @@ func (s *Snapshot) growBody(declared int) error {
 
 // openBody tells a JPEG from an MP4 clip by the first bytes, and prepares to
 // deliver it. Its size must be that of the pictures before.
-func (s *Snapshot) openBody(ctx context.Context) (err error) {
+func (s *Snapshot) openBody() (err error) {
 	w, h := 0, 0
 	switch came := s.buf[:s.length]; {
 	case bytes.HasPrefix(came, jpegStart):
@@ -197,11 +210,14 @@ func (s *Snapshot) openBody(ctx context.Context) (err error) {
 			s.format, w, h = f, f.w, f.h
 		}
 	case isMP4(came):
-		if s.clip, err = s.startClip(ctx); err == nil {
-			w, h = s.clip.out.Size()
+		if s.clip, err = s.startClip(); err == nil {
+			w, h = s.clip.video.Size()
 		}
 	default:
 		err = errors.New("camera sends neither a JPEG picture nor an MP4 clip")
+		if words := namedTypes[s.kind]; words != "" && s.kind != "image/jpeg" {
+			err = fmt.Errorf("camera sends %s: must be a JPEG picture or an MP4 clip", words)
+		}
 	}
 	if err == nil && s.w > 0 && (w != s.w || h != s.h) {
 		err = fmt.Errorf("pictures have changed: the new one %w: open the camera again", errSizeChanged{w, h, s.w, s.h})
@@ -270,6 +286,7 @@ func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, er
 			s.wipeBody() // a clip that cannot be decoded further has ended
 		}
 	case s.length > 0:
+		s.dec.ForgetTables()
 		at, err = s.fetched, s.format.decodeLuma(&s.dec, dst, s.buf[:s.length])
 		s.wipeBody()
 	default:
@@ -277,15 +294,18 @@ func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, er
 	}
 	s.frame++
 	if err != nil {
+		s.poll.scheduleRetry(s.begun, s.opts.PollEvery)
 		return at, BadFrame{s.frame - 1, err}
 	}
+	// Only a picture that was read may be taken for unchanged the next time.
+	s.poll.seen, s.poll.failures = s.seen, 0
 	return at, nil
 }
 
-// wipeBody ends the clip's decoder and overwrites the body.
+// wipeBody frees the clip's decoder and overwrites the body.
 func (s *Snapshot) wipeBody() {
 	if s.clip != nil {
-		s.clip.stopDecoder()
+		s.clip.stop()
 		s.clip = nil
 	}
 	clear(s.buf[:s.length])

@@ -1,6 +1,7 @@
 package camera
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -180,16 +181,23 @@ func TestACameraIsLeftAlone(t *testing.T) {
 		falls bool // what comes is an error
 	}{
 		"never more often than it may be": {every: time.Millisecond, least: MinPollEvery, most: 11 * time.Second},
-		"as long as its picture is fresh": {every: time.Minute, least: 10 * time.Minute, most: 10 * time.Minute, serve: func(w http.ResponseWriter, _ *http.Request) {
+		"half as often while its picture is fresh": {every: time.Minute, least: 2 * time.Minute, most: 2 * time.Minute, serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "public, max-age=660")
 			w.Header().Set("Age", "60")
 		}},
-		"until its picture expires": {every: time.Minute, least: 3 * time.Minute, most: 3 * time.Minute, serve: func(w http.ResponseWriter, _ *http.Request) {
+		"half as often until its picture expires": {every: time.Minute, least: 2 * time.Minute, most: 2 * time.Minute, serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", time.Unix(0, 0).UTC().Format(http.TimeFormat))
 			w.Header().Set("Expires", time.Unix(180, 0).UTC().Format(http.TimeFormat))
 		}},
-		"but not for ever": {every: time.Minute, least: MaxPollEvery, most: MaxPollEvery, serve: func(w http.ResponseWriter, _ *http.Request) {
+		"but not for ever": {every: time.Minute, least: 2 * time.Minute, most: 2 * time.Minute, serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "max-age=99999999")
+		}},
+		"for as long as every says, if fresh for less": {every: time.Minute, least: time.Minute, most: 66 * time.Second, serve: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "max-age=30")
+		}},
+		"not for no-cache": {every: time.Minute, least: time.Minute, most: 66 * time.Second, serve: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "max-age=660")
+			w.Header().Add("Cache-Control", "No-Cache")
 		}},
 		"when it asks for it": {every: time.Minute, least: 7 * time.Minute, most: 7 * time.Minute, falls: true, serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "420")
@@ -225,6 +233,93 @@ func TestACameraIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestCachingHeadersThatAskForMoreAreToldOnce(t *testing.T) {
+	var p PollState
+	res := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Cache-Control": {"max-age=30"}}}
+	p.readMinWait(res, time.Now())
+	p.scheduleNext(time.Now(), time.Minute)
+	if fresh, ok := p.TakeStretched(); ok {
+		t.Errorf("told of %v within the interval", fresh)
+	}
+	res.Header.Set("Cache-Control", "private, max-age=604800")
+	for _, want := range []bool{true, false} {
+		p.readMinWait(res, time.Now())
+		p.scheduleNext(time.Now(), time.Minute)
+		if fresh, ok := p.TakeStretched(); ok != want || ok && fresh != 7*24*time.Hour {
+			t.Errorf("told %v, of %v; must be %v", ok, fresh, want)
+		}
+	}
+}
+
+// A picture that cannot be read is neither known the next time nor the end of the
+// back-off.
+func TestAnUnreadablePictureIsNoPictureSeen(t *testing.T) {
+	s := &street{}
+	torn := picture(t, 48, 32, 0)
+	torn = torn[:len(torn)*3/4]
+	s.serve = func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") != "" {
+			t.Error("asked whether an unreadable picture has changed")
+		}
+		w.Header().Set("ETag", `"torn"`)
+		_, _ = w.Write(torn)
+	}
+	pictures, same, errs := s.look(t, every(5*time.Minute), 20*time.Minute)
+	if pictures != 0 || same != 0 || len(errs) < 4 {
+		t.Errorf("%d pictures, %d the same, %v", pictures, same, errs)
+	}
+	if g := s.gaps(); g[0] > 11*time.Second || g[1] < 20*time.Second || g[1] > 22*time.Second || g[2] < 40*time.Second {
+		t.Errorf("asked after %s", g)
+	}
+}
+
+// A download that the end of its context cuts is no picture, and the next request
+// waits as after any other.
+func TestACutDownloadIsForgotten(t *testing.T) {
+	whole := picture(t, 48, 32, 1)
+	synctest.Test(t, func(t *testing.T) {
+		network, asked := newWithin(), 0
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if asked++; asked != 2 {
+				_, _ = w.Write(whole)
+				return
+			}
+			w.Header().Set("Content-Length", fmt.Sprint(len(whole)))
+			_, _ = w.Write(whole[:len(whole)/2])
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		})}
+		var serving sync.WaitGroup
+		serving.Go(func() { _ = server.Serve(network) })
+		o := every(10 * time.Second)
+		o.Dial = network.dial
+		c, err := OpenSnapshot(t.Context(), "http://camera/now.jpg", small, o, new(PollState))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := make([]byte, 48*32)
+		if _, err := c.ReadInto(t.Context(), dst); err != nil {
+			t.Fatal(err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+		_, err = c.ReadInto(short, dst)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || asked != 2 {
+			t.Fatalf("asked %d times: %v", asked, err)
+		}
+		begun := time.Now()
+		if _, err := c.ReadInto(t.Context(), dst); err != nil && err != ErrUnchanged {
+			t.Errorf("after the cut download: %v", err)
+		}
+		if wait := time.Since(begun); wait < 7*time.Second {
+			t.Errorf("asked again after %v", wait)
+		}
+		c.Close()
+		server.Close()
+		serving.Wait()
+	})
+}
+
 // After a failure it is asked again sooner than usual, and what was seen before
 // it is known after it.
 func TestACameraThatComesBackShowsNothingTwice(t *testing.T) {
@@ -249,8 +344,8 @@ func TestPicturesThatAreNone(t *testing.T) {
 	torn := picture(t, 48, 32, 0)
 	torn = torn[:len(torn)-20]
 	for want, serve := range map[string]http.HandlerFunc{
-		"neither a JPEG picture nor an MP4 clip": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "sorry, no camera") },
-		"camera sends nothing":                   func(http.ResponseWriter, *http.Request) {},
+		"text (text/plain): must be a JPEG picture or an MP4 clip": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "sorry, no camera") },
+		"camera sends nothing": func(http.ResponseWriter, *http.Request) {},
 		"leave out every": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=x")
 		},
@@ -264,14 +359,14 @@ func TestPicturesThatAreNone(t *testing.T) {
 				w.(http.Flusher).Flush()
 			}
 		},
-		"unexpected EOF": func(w http.ResponseWriter, _ *http.Request) {
+		"83 % of it is there": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "4000")
 			_, _ = w.Write(torn)
 		},
-		"picture 0":         func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(torn) },
-		"is too large":      func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bomb(t)) },
-		"needs a decoder":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "\x00\x00\x00\x08ftyp") },
-		"no picture in 10s": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"picture 0":                    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(torn) },
+		"is too large":                 func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bomb(t)) },
+		"an MP4 file without an index": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "\x00\x00\x00\x08ftyp") },
+		"no picture in 10s":            func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"redirects to another": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://elsewhere/", http.StatusFound)
 		},
@@ -353,22 +448,6 @@ func recorded(tb testing.TB, words ...string) []byte {
 	return b
 }
 
-// decoded is ffmpeg as a decoder of clips.
-func decoded(ctx context.Context) (io.WriteCloser, io.ReadCloser, error) {
-	cmd := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-loglevel", "error", "-i", "pipe:0",
-		"-vf", "fps=1,format=gray", "-strict", "-1", "-f", "yuv4mpegpipe", "-")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	return in, out, cmd.Start()
-}
-
 func TestAClipIsSeenOncePerSecond(t *testing.T) {
 	for name, words := range map[string][]string{"index last": nil, "index first": {"-movflags", "faststart"}, "in fragments": {"-movflags", "frag_keyframe+empty_moov"}} {
 		t.Run(name, func(t *testing.T) {
@@ -376,7 +455,6 @@ func TestAClipIsSeenOncePerSecond(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(file) }))
 			defer server.Close()
 			o := every(time.Minute)
-			o.OpenClipDecoder = func(context.Context) (io.WriteCloser, io.ReadCloser, error) { return decoded(t.Context()) }
 			c, err := OpenSnapshot(t.Context(), server.URL, small, o, new(PollState))
 			if err != nil {
 				t.Fatal(err)
@@ -408,16 +486,18 @@ func FuzzMP4(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x08ftyp\x00\x00\x00\x0cmdatabcd\x00\x00\x00\x38moov\x00\x00\x00\x30trak\x00\x00\x00\x28mdia\x00\x00\x00\x20minf\x00\x00\x00\x18stbl\x00\x00\x00\x10stco\x00\x00\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte("\x00\x00\x00\x08ftyp\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00moov"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		parts, err := moveIndexFirst(slices.Clone(file))
+		m, err := newMP4Reader(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			return
 		}
-		n := 0
-		for _, p := range parts {
-			n += len(p)
-		}
-		if n != len(file) {
-			t.Errorf("%d bytes of %d", n, len(file))
+		for range 1000 {
+			s, err := m.next()
+			if err != nil {
+				return
+			}
+			if s.at < 0 || s.size < 0 || s.at+s.size > int64(len(file)) {
+				t.Fatalf("a sample of %d bytes at %d in %d", s.size, s.at, len(file))
+			}
 		}
 	})
 }

@@ -152,6 +152,7 @@ func (s *Stills) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.index++
 	src, err := s.loadFile(s.paths[n], s.limits.MaxBytes)
 	if err == nil {
+		s.dec.ForgetTables()
 		if err = s.format.decodeLuma(&s.dec, dst, src); err != nil {
 			err = fmt.Errorf("%s: %w", s.paths[n], err)
 		}

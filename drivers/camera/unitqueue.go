@@ -10,6 +10,10 @@ import (
 // one burst of a camera that holds pictures back. Chosen by hand.
 const maxQueuedUnits = 8
 
+// maxOverflows is how often the queue may overflow before the decoder counts as too
+// slow for the stream. Chosen by hand.
+const maxOverflows = 3
+
 // unitQueue passes access units of H.264 or H.265 to a decoder's input and never
 // makes the network side wait. When it is full it drops what waits, and all units
 // up to the next random access picture, which needs no other. Dropped units are
@@ -21,6 +25,8 @@ type unitQueue struct {
 	waiting      [][]byte
 	awaitsRandom bool // drop units until a random access picture
 	dropped      uint64
+	overflows    int
+	onOverload   func() // called once, when the decoder is too slow; may be nil
 	endErr       error
 	ended        bool
 }
@@ -38,6 +44,9 @@ func (q *unitQueue) addUnit(unit []byte, random bool) {
 	if len(q.waiting) == maxQueuedUnits {
 		q.dropWaiting()
 		q.awaitsRandom = true
+		if q.overflows++; q.overflows == maxOverflows && q.onOverload != nil {
+			q.onOverload()
+		}
 	}
 	if q.awaitsRandom = q.awaitsRandom && !random; q.awaitsRandom || q.ended {
 		clear(unit)

@@ -3,6 +3,11 @@ package loop
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -52,8 +57,13 @@ func (f FoundLine) PeriphPin() gpio.PinIO { return f.pin }
 // ListLines lists the named lines of all GPIO chips. periph looks for the chips once,
 // at the first call.
 func ListLines() ([]FoundLine, error) {
-	if _, err := driverreg.Init(); err != nil {
+	if err := initDrivers(); err != nil {
 		return nil, fmt.Errorf("find gpio chips: %w", err)
+	}
+	if len(gpioioctl.Chips) == 0 {
+		if err := explainNoChip("/dev/gpiochip*"); err != nil {
+			return nil, err
+		}
 	}
 	var all []FoundLine
 	for _, c := range gpioioctl.Chips {
@@ -66,6 +76,35 @@ func ListLines() ([]FoundLine, error) {
 		}
 	}
 	return all, nil
+}
+
+// initDrivers looks for the chips. periph logs what it cannot open in a format of its
+// own; the caller tells it, once.
+func initDrivers() error {
+	before := log.Writer()
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(before)
+	_, err := driverreg.Init()
+	return err
+}
+
+// explainNoChip returns why no chip was found although the kernel shows some, by their
+// device files; nil where it shows none, or another reason holds.
+func explainNoChip(pattern string) error {
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("%w; the user needs the group gpio: usermod -aG gpio USER; as a service, install loops.conf (flash.md)", err)
+		}
+		if err == nil {
+			f.Close()
+		}
+	}
+	return nil
 }
 
 // FindLines looks up lines among those of ListLines and returns them in order. Its

@@ -37,10 +37,10 @@ func OpenPins(pins []gpio.PinIn, lines []Line) (*Pins, error) {
 	p := &Pins{edges: make(chan Edge, 1024), stop: make(chan struct{}), clock: newClock(), timer: time.NewTimer(MaxWait)}
 	for i, pin := range pins {
 		pull := [...]gpio.Pull{PullUp: gpio.PullUp, PullDown: gpio.PullDown, NoBias: gpio.PullNoChange}
+		p.pins = append(p.pins, pin) // before In, which may hold the line even where it fails
 		if err := pin.In(pull[lines[i].Bias], gpio.BothEdges); err != nil {
 			return nil, errors.Join(fmt.Errorf("line %s: %w", lines[i].Name, err), p.Close())
 		}
-		p.pins = append(p.pins, pin)
 		p.names = append(p.names, lines[i].Name)
 		p.levels = append(p.levels, Edge{Line: i, On: bool(pin.Read()) == lines[i].ActiveHigh, At: p.clock.now(), Level: true})
 	}

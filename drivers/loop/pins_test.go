@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,12 +15,15 @@ import (
 // pin is a periph pin whose edges come from a channel.
 type pin struct {
 	gpio.PinIn
-	level atomic.Bool
-	edges chan gpio.Level
+	level   atomic.Bool
+	edges   chan gpio.Level
+	refuses error // of In
+	closed  bool
 }
 
-func (p *pin) In(gpio.Pull, gpio.Edge) error { return nil }
+func (p *pin) In(gpio.Pull, gpio.Edge) error { return p.refuses }
 func (p *pin) Halt() error                   { return nil }
+func (p *pin) Close()                        { p.closed = true }
 func (p *pin) Read() gpio.Level              { return gpio.Level(p.level.Load()) }
 
 func (p *pin) WaitForEdge(d time.Duration) bool {
@@ -78,5 +82,16 @@ func TestPinsGiveBothEdgesAndAreCoarse(t *testing.T) {
 func TestPinsOfTheWrongNumberAreRefused(t *testing.T) {
 	if _, err := loop.OpenPins(nil, []loop.Line{{Name: "a"}}); err == nil {
 		t.Error("no pin for a line was accepted")
+	}
+}
+
+func TestAllPinsAreClosedWhenOneRefuses(t *testing.T) {
+	good, bad, unused := &pin{}, &pin{refuses: errors.New("busy")}, &pin{}
+	lines := []loop.Line{{Name: "a"}, {Name: "b"}, {Name: "c"}}
+	if _, err := loop.OpenPins([]gpio.PinIn{good, bad, unused}, lines); err == nil || err.Error() != "line b: busy" {
+		t.Errorf("error %v", err)
+	}
+	if !good.closed || !bad.closed || unused.closed {
+		t.Errorf("closed: %v, %v, %v; the first two must be", good.closed, bad.closed, unused.closed)
 	}
 }

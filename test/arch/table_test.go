@@ -1,5 +1,7 @@
 package arch
 
+import "maps"
+
 // A room is a package and what it may lean on. A package that is not in this
 // table does not build; an edge that is not in it is a mistake in the design.
 type room struct {
@@ -27,6 +29,17 @@ var darkRoom = map[string]string{
 	"image/draw": noPictureTyp, "image/color": noPictureTyp,
 	"encoding/json": noPictureOut, "encoding/base64": noPictureOut, "encoding/hex": noPictureOut,
 	"unsafe": noRawMemory, "runtime/debug": noPictureOut,
+}
+
+// darkRoomTyped is darkRoom for a package that divides the memory that it is handed
+// into values of its own types.
+var darkRoomTyped = without(darkRoom, "unsafe")
+
+// without returns a copy of bans without one package.
+func without(bans map[string]string, path string) map[string]string {
+	bans = maps.Clone(bans)
+	delete(bans, path)
+	return bans
 }
 
 // values is what a package of plain values may not touch.
@@ -95,8 +108,9 @@ var seeing = map[string]string{
 }
 
 var rooms = []room{
-	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, minisignLib, pahoLib, sysLib}, bans: command},
-	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, bans: outside},
+	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, minisignLib, sysLib}, bans: command},
+	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, libs: []string{minisignLib}, bans: outside},
+	{path: "agent/advice", why: "what to do about an error, by its text", bans: values},
 	{path: "agent/aim", why: "the commissioning page; it draws silhouettes from blocks of numbers", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
 	{path: "agent/aim/record", why: "the fixed records between the page and the sketching process", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/audit", why: "an append-only log of facts about the device", bans: speaker},
@@ -108,18 +122,19 @@ var rooms = []room{
 		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
 		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/uplink", "counting",
 	}, bans: pictures},
-	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib}, bans: speaker},
+	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib, textLib}, bans: speaker},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
-	{path: "agent/localbroker", why: "the broker of demo and proof", libs: []string{mochiLib}, bans: pictures},
+	{path: "agent/localbroker", why: "the broker of demo and proof, and the listener of the demo", libs: []string{mochiLib, pahoLib}, bans: pictures},
+	{path: "agent/logbook", why: "bounds the log of all processes, and keeps its last lines", bans: outside},
 	{path: "agent/mistake", why: "tells every mistake of a TOML file at once", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/model", why: "chooses and plans the network for a camera", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
 	{path: "agent/opener", why: "opens cameras and programs for processes that may not, and reads nothing from them", ours: []string{"agent/config", "agent/handover", "agent/process"}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/policy", why: "the only room that makes a Release", ours: []string{"agent/mistake", "agent/week", "counting"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/policy/policytest", why: "policies for tests", ours: []string{"agent/policy"}},
 	{path: "agent/probe", why: "lists the hardware of this device", ours: []string{
-		"agent/cage", "agent/config", "agent/handover", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
+		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
 		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
@@ -130,12 +145,16 @@ var rooms = []room{
 	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
 		"agent/admission", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
-		"agent/policy", "agent/retry", "agent/state", "agent/store", "agent/uplink", "counting", "counting/loop",
+		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
+	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
+		"agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher",
+		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "drivers/board",
+	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
 	{path: "agent/sensor", why: "the process that sees pixels: no network, no program, no file", ours: []string{
 		"agent/aim/record", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/ipc", "agent/model",
@@ -147,15 +166,27 @@ var rooms = []room{
 		"drivers/camera", "drivers/camera/rtsp", "drivers/camera/scene", "drivers/loop", "drivers/loop/street",
 	}, bans: programs},
 	{path: "agent/state", why: "the layout of the state directory", bans: outside},
+	{path: "agent/status", why: "the status socket and its values; the supervisor leans on it, so it knows neither store nor uplink", ours: []string{"agent/advice", "agent/ipc", "agent/state"}, libs: []string{sysLib}, bans: programs},
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
-		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/opener",
-		"agent/policy", "agent/process", "agent/state", "agent/week", "counting", "drivers/lamp", "drivers/loop",
+		"agent/admission", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
+		"agent/policy", "agent/process", "agent/state", "agent/status", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
 	{path: "agent/truth", why: "compares counts with ground truth", ours: []string{"counting"}, bans: speaker},
+	{path: "agent/transparency", why: "the transparency record: every value with its origin and source, from files alone", ours: []string{
+		"agent/admission", "agent/audit", "agent/cage", "agent/config", "agent/mistake", "agent/policy", "agent/proof", "agent/publisher",
+		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/neural",
+	}, libs: []string{minisignLib}, bans: outside},
+	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "agent/week", "counting"}, libs: []string{qrLib}, bans: outside},
+	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
+		"agent/config", "agent/policy", "agent/proof", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
+	}, bans: outside},
+	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
+	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
 	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/vocabulary", why: "explains the words of the wire to platforms", ours: []string{"counting"}, bans: outside},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
 	{path: "configs", why: "shipped policies, sites and schemas", bans: speaker},
@@ -170,10 +201,13 @@ var rooms = []room{
 	{path: "counting/vision", why: "the dark room: pictures in, crossings out", ours: []string{"counting", "counting/neural", "counting/vision/health"}, bans: darkRoom},
 	{path: "counting/vision/health", why: "judges the view from numbers about pictures", ours: []string{"counting"}, bans: darkRoom},
 	{path: "drivers/board", why: "facts of a Raspberry Pi", libs: []string{periphHostLib}, bans: eyes},
-	{path: "drivers/camera", why: "fills the caller's buffer", ours: []string{"drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
+	{path: "drivers/camera", why: "fills the caller's buffer", ours: []string{"drivers/camera/h264", "drivers/camera/auth", "drivers/camera/head", "drivers/camera/luma", "drivers/camera/rtsp", "drivers/camera/v4l2"}, libs: []string{sysLib}, bans: eyes},
+	{path: "drivers/camera/auth", why: "answers the challenges of cameras, for HTTP and RTSP", bans: eyes},
+	{path: "drivers/camera/head", why: "reads the heads of answers as cameras send them", bans: darkRoom},
 	{path: "drivers/camera/cameratest", why: "what every camera driver must do", libs: []string{goleakLib}},
+	{path: "drivers/camera/h264", why: "decodes the luma of H.264; unsafe divides the caller's memory, in memory.go alone", bans: darkRoomTyped},
 	{path: "drivers/camera/luma", why: "decodes the luma of a JPEG", bans: darkRoom},
-	{path: "drivers/camera/rtsp", why: "RTSP over a socket that is handed in", libs: []string{gortsplibLib, rtpLib}, bans: eyes},
+	{path: "drivers/camera/rtsp", why: "RTSP over a socket that is handed in", ours: []string{"drivers/camera/auth", "drivers/camera/head"}, libs: []string{gortsplibLib, rtpLib}, bans: eyes},
 	{path: "drivers/camera/v4l2", why: "the kernel's camera interface", libs: []string{sysLib}},
 	{path: "drivers/camera/scene", why: "the built-in street with its truth", ours: []string{"counting"}, bans: eyes},
 	{path: "drivers/lamp", why: "the status lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
@@ -211,10 +245,12 @@ var libraries = map[string]string{
 	periphConnLib: "the port types of lamps and loops",
 	periphHostLib: "finds board, chip and line",
 	gortsplibLib:  "RTSP: sessions, authentication, RTP of three codecs; it takes sockets that are handed in",
+	textLib:       "takes accents off letters, for names that are suggested",
 	rtpLib:        "the packets that gortsplib gives, by their type",
 	netLib:        "tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
+	qrLib:         "the QR code of the sign; no dependencies, by an author of Go, and a real decoder reads it in the tests",
 	rapidLib:      "tests: properties over random input",
 	schemaLib:     "tests: messages and files against their JSON Schemas",
 	scriptLib:     "tests: the commands as typed",
@@ -236,8 +272,10 @@ const (
 	periphHostLib = "periph.io/x/host/v3"
 	mjpegLib      = "github.com/hybridgroup/mjpeg"
 	gortsplibLib  = "github.com/bluenviron/gortsplib/v5"
+	textLib       = "golang.org/x/text"
 	rtpLib        = "github.com/pion/rtp"
 	netLib        = "golang.org/x/net"
+	qrLib         = "rsc.io/qr"
 	goleakLib     = "go.uber.org/goleak"
 	rapidLib      = "pgregory.net/rapid"
 	schemaLib     = "github.com/santhosh-tekuri/jsonschema/v6"

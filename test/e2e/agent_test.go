@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -87,7 +88,7 @@ type agent struct {
 	bin string
 	env []string // beside the test's own
 	cmd *exec.Cmd
-	log bytes.Buffer
+	log logBuffer
 }
 
 const siteText = `
@@ -130,6 +131,30 @@ clear.overlap = 2
 keep.retention = "24h"
 `
 
+// logBuffer collects the log of a process; it may be read while that runs.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logBuffer) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
+}
+
 func newAgent(t *testing.T, broker, camera string) *agent {
 	t.Helper()
 	a := &agent{t: t, dir: t.TempDir()}
@@ -170,7 +195,7 @@ func (a *agent) stop() {
 	a.t.Helper()
 	_ = a.cmd.Process.Signal(os.Interrupt)
 	overdue := time.AfterFunc(10*time.Second, func() { _ = a.cmd.Process.Kill() })
-	if err := a.cmd.Wait(); err != nil || !overdue.Stop() {
+	if err := a.cmd.Wait(); !overdue.Stop() || err != nil {
 		a.t.Errorf("stopping: %v\n%s", err, a.log.String())
 	}
 	a.cmd = nil

@@ -26,14 +26,21 @@ type sink struct {
 	mu     sync.Mutex
 	seen   map[window]json.RawMessage
 	twice  int
+	all    []published         // every message, in the order of arrival
 	other  map[string][][]byte // last level of the topic → payloads, for what is no window
 }
 
 func newSink(t *testing.T, url string) *sink {
 	t.Helper()
+	return newSinkAs(t, url, "sink")
+}
+
+// newSinkAs is newSink under a client id of its own.
+func newSinkAs(t *testing.T, url, id string) *sink {
+	t.Helper()
 	s := &sink{t: t, seen: map[window]json.RawMessage{}, other: map[string][][]byte{}}
 	o := mqtt.NewClientOptions().AddBroker(strings.Replace(url, "mqtt://", "tcp://", 1)).
-		SetClientID("sink").SetCleanSession(false).
+		SetClientID(id).SetCleanSession(false).
 		SetAutoReconnect(true).SetMaxReconnectInterval(200 * time.Millisecond).
 		SetConnectRetry(true).SetConnectRetryInterval(100 * time.Millisecond).
 		SetOnConnectHandler(func(c mqtt.Client) { c.Subscribe("kerb/v1/#", 1, s.take) })
@@ -53,6 +60,11 @@ func (s *sink) take(_ mqtt.Client, m mqtt.Message) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	message := published{m.Topic(), bytes.Clone(m.Payload()), m.Retained()}
+	s.all = append(s.all, message)
+	if message.isProof() {
+		return // as the schema tells consumers
+	}
 	switch levels[5] {
 	case "count":
 		s.keep(m.Payload())

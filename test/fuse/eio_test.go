@@ -87,7 +87,7 @@ func pendingIs(t *testing.T, s *store.Store, want []store.Entry) {
 func TestAFailingFsyncStopsNothing(t *testing.T) {
 	mnt, fault := mount(t)
 	path := filepath.Join(mnt, "spool")
-	s, err := store.Open(path)
+	s, err := store.Open(path, store.WallClock(storetest.FirstStart.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestAFailingFsyncStopsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := 0; s.Stats().Fault != nil; i++ {
-			if s.RetryWrites(); i > 200 {
+			if s.RetryWrites(); i > 1200 {
 				t.Fatalf("no recovery: %v", s.Stats().Fault)
 			}
 			time.Sleep(50 * time.Millisecond)
@@ -132,7 +132,7 @@ func TestAFailingFsyncStopsNothing(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if s, err = store.Open(path); err != nil {
+		if s, err = store.Open(path, store.WallClock(storetest.FirstStart.UTC)); err != nil {
 			t.Fatal(err)
 		}
 		pendingIs(t, s, all)

@@ -35,6 +35,7 @@ func site(port int, trust string) string {
 			z.id, left, left+0.25, left+0.25, left, z.class)
 	}
 	return fmt.Sprintf(`[device]
+bench = true
 name = "pole"
 site = "bench"
 tenant = "kerb"

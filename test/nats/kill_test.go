@@ -53,6 +53,9 @@ func (s *sink) subscribe(t *testing.T, b *balancer) {
 }
 
 func (s *sink) take(_ mqtt.Client, m mqtt.Message) {
+	if uplink.IsProof(m.Payload()) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := time.Now(); s.last.IsZero() {

@@ -1,7 +1,7 @@
 // Package notes runs what the firmware notes tell people to type: each line
 // that begins with `$ ` in a console block, in the order of the note, on a
 // device of its own (another /etc/kerb and /var/lib/kerb, in a mount namespace)
-// that has counted for a moment, beside a broker. Lines that begin with `# ` are
+// on which kerb runs, and is well, beside a broker. Lines that begin with `# ` are
 // root's, and run where packages are installed: test/package.
 package notes
 
@@ -33,15 +33,16 @@ to = [0.9, 0.6]
 classes = ["person", "vehicle"]
 `
 
-// setUp makes the device: kerb counts until its policy is admitted.
+// setUp makes the device: kerb counts, and goes on while the note's lines run.
 const setUp = `set -e
 mkdir -p "$D/etc" "$D/var" "$D/work" "$D/work2"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$D/etc,workdir=$D/work" /etc
 mount -t overlay overlay -o "lowerdir=/var/lib,upperdir=$D/var,workdir=$D/work2" /var/lib
 mkdir -p /etc/kerb && cp site.toml policy.toml /etc/kerb
 kerb run -quiet & pid=$!
-for i in $(seq 300); do [ -e /var/lib/kerb/spool.db ] && [ -e /var/lib/kerb/policy-admitted.toml ] && break; sleep 0.1; done
-kill $pid; wait $pid || true
+trap 'kill $pid; wait $pid || true' EXIT
+for i in $(seq 1800); do if kerb status >said; then break; fi; sleep 0.1; done
+[ $i -lt 1800 ] || cat said
 cp -r /var/lib/kerb/audit .
 `
 

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/google/differential-privacy/go/v3 v3.0.0
+	github.com/icholy/digest v1.2.0
 	kerb v0.0.0
 )
 

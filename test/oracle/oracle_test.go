@@ -1,6 +1,7 @@
-// Package oracle holds kerb's noise against somebody else's: Google's
-// differential privacy library, which rounds a fine continuous Laplace. It is a
-// module of its own, so that its dependencies stay out of kerb's.
+// Package oracle compares kerb with independent libraries: its noise with Google's
+// differential privacy library, which rounds a fine continuous Laplace, and its Digest
+// answers with icholy/digest. It is a module of its own, so that its dependencies stay
+// out of kerb's.
 package oracle
 
 import (

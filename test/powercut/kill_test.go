@@ -110,7 +110,7 @@ func (a *windowAccount) auditKilled(t *testing.T, path string) {
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		return
 	}
-	s, err := store.Open(path)
+	s, err := store.Open(path, store.WallClock(storetest.FirstStart.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func (l *windowLedger) checkPending() {
 
 func TestAFullDiskStopsNothing(t *testing.T) {
 	dir, _ := mountExt4(t, 8<<20, "rw")
-	s, err := store.Open(filepath.Join(dir, "spool"))
+	s, err := store.Open(filepath.Join(dir, "spool"), store.WallClock(storetest.FirstStart.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestAFullDiskStopsNothing(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if l.s, err = store.Open(filepath.Join(dir, "spool")); err != nil {
+	if l.s, err = store.Open(filepath.Join(dir, "spool"), store.WallClock(storetest.FirstStart.UTC)); err != nil {
 		t.Fatal(err)
 	}
 	defer l.s.Close()
@@ -160,7 +160,7 @@ func fillDisk(t *testing.T, path string) {
 // again.
 func waitRecovered(t *testing.T, s *store.Store) {
 	t.Helper()
-	for range 200 {
+	for range 1200 {
 		if s.RetryWrites(); s.Stats().Fault == nil {
 			return
 		}
@@ -172,7 +172,7 @@ func waitRecovered(t *testing.T, s *store.Store) {
 func TestADiskThatTurnsReadOnlyStopsNothing(t *testing.T) {
 	dir, image := mountExt4(t, 8<<20, "errors=remount-ro")
 	path := filepath.Join(dir, "spool")
-	s, err := store.Open(path)
+	s, err := store.Open(path, store.WallClock(storetest.FirstStart.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestADiskThatTurnsReadOnlyStopsNothing(t *testing.T) {
 	if err := errors.Join(runCommand("mount", "-o", "loop", image, dir), runCommand("mount", "-o", "remount,ro", dir)); err != nil {
 		t.Fatal(err)
 	}
-	if s, err = store.Open(path); err != nil {
+	if s, err = store.Open(path, store.WallClock(storetest.FirstStart.UTC)); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()

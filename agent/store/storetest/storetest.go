@@ -11,7 +11,8 @@ import (
 	"kerb/counting"
 )
 
-// FirstStart is the start of window 0.
+// FirstStart is the start of window 0. A test sets store.WallClock near it: by the
+// clock of the machine the retention of an acknowledged window may be over.
 var FirstStart = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
 // MakeWindow returns the i-th five-second window of a stream, cleared by the policy

@@ -20,7 +20,7 @@ type bitReader struct {
 	src       []byte // the whole picture
 	srcPos    int    // index in src of the first byte that is not in the window
 	atEnd     bool   // the segment ends in the window
-	endMarker byte   // the marker after the segment, once atEnd is set
+	endMarker byte   // the marker after the segment, once atEnd is set; 0: the data ends
 
 	buf     *[windowSize + 8]byte
 	size    int // bytes in buf
@@ -30,23 +30,23 @@ type bitReader struct {
 }
 
 // openSegment starts with the segment at src[at:] and fills the first window.
-func (e *bitReader) openSegment(src []byte, at int) error {
+func (e *bitReader) openSegment(src []byte, at int) {
 	e.src, e.srcPos, e.atEnd, e.endMarker = src, at, false, 0
 	e.size, e.pos, e.acc, e.accBits = 0, 0, 0, 0
-	return e.fillWindow()
+	e.fillWindow()
 }
 
 // ensureMCU makes sure that the window holds a whole MCU or the segment's end.
-func (e *bitReader) ensureMCU() error {
-	if e.atEnd || e.size-e.pos >= maxMCUBytes {
-		return nil
+func (e *bitReader) ensureMCU() {
+	if !e.atEnd && e.size-e.pos < maxMCUBytes {
+		e.fillWindow()
 	}
-	return e.fillWindow()
 }
 
 // fillWindow keeps the unread bytes, removes byte stuffing from the next ones
-// and appends them, until the window is full or a marker ends the segment.
-func (e *bitReader) fillWindow() error {
+// and appends them, until the window is full, or a marker or the end of the data
+// ends the segment.
+func (e *bitReader) fillWindow() {
 	// acc may hold bits beyond its accBits valid ones: they will be read again.
 	e.acc &= ^(^uint64(0) >> e.accBits)
 	e.size = copy(e.buf[:], e.buf[e.pos:e.size])
@@ -59,9 +59,9 @@ func (e *bitReader) fillWindow() error {
 		i := bytes.IndexByte(rest, 0xff)
 		if i < 0 {
 			e.size += copy(e.buf[e.size:], rest)
-			e.srcPos += len(rest)
-			if e.srcPos == len(e.src) {
-				return ErrTruncated
+			if e.srcPos += len(rest); e.srcPos == len(e.src) {
+				e.endWindow(0)
+				return
 			}
 			continue
 		}
@@ -72,18 +72,56 @@ func (e *bitReader) fillWindow() error {
 			p++
 		}
 		if p == len(e.src) {
-			return ErrTruncated
+			e.srcPos = p
+			e.endWindow(0)
+			return
 		}
 		if e.src[p] != 0 {
-			e.atEnd, e.endMarker = true, e.src[p]
-			clear(e.buf[e.size:])
-			return nil
+			e.endWindow(e.src[p])
+			return
 		}
 		e.buf[e.size] = 0xff
 		e.size++
 		e.srcPos = p + 1
 	}
-	return nil
+}
+
+// endWindow notes that the segment ends in the window.
+func (e *bitReader) endWindow(marker byte) {
+	e.atEnd, e.endMarker = true, marker
+	clear(e.buf[e.size:])
+}
+
+// isRestart reports whether a marker is a restart marker.
+func isRestart(marker byte) bool { return marker >= mRST0 && marker <= mRST7 }
+
+// nextMarker returns the marker after the segment; 0 where the data ends before one.
+func (e *bitReader) nextMarker() byte {
+	if e.atEnd {
+		return e.endMarker
+	}
+	for rest := e.src[e.srcPos:]; ; {
+		i := bytes.IndexByte(rest, 0xff)
+		if i < 0 || i+1 == len(rest) {
+			return 0
+		}
+		if rest = rest[i+1:]; rest[0] != 0 && rest[0] != 0xff {
+			return rest[0]
+		}
+	}
+}
+
+// endsInRestart reports whether nothing but padding is left before a restart
+// marker: at most 7 bits, all of them 1 (T.81 F.1.2.3).
+func (e *bitReader) endsInRestart() bool {
+	n := e.bitsLeft()
+	if !e.atEnd || n < 0 || n > 7 || !isRestart(e.endMarker) {
+		return false
+	}
+	if e.accBits < 8 {
+		e.refillAcc()
+	}
+	return n == 0 || e.acc>>(64-n) == 1<<n-1
 }
 
 // bitsLeft returns the number of unread bits in the window; it is negative if
@@ -111,19 +149,12 @@ func (e *bitReader) readBits(bits uint) uint32 {
 	return v
 }
 
-// finishSegment checks that the segment was not overrun, and steps over the
-// rest of it, which may be padding.
-func (e *bitReader) finishSegment() error {
-	if e.bitsLeft() < 0 {
-		return ErrTruncated
-	}
+// finishSegment steps over the rest of the segment, which may be padding.
+func (e *bitReader) finishSegment() {
 	for !e.atEnd {
 		e.pos = e.size
-		if err := e.fillWindow(); err != nil {
-			return err
-		}
+		e.fillWindow()
 	}
-	return nil
 }
 
 // wipeWindow clears the window and the accumulator.

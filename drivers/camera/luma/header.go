@@ -1,6 +1,9 @@
 package luma
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Markers of ITU-T T.81, table B.1, by their second byte.
 const (
@@ -57,8 +60,8 @@ func (p *markerReader) nextSegment() (marker byte, body []byte, err error) {
 			return m, nil, nil
 		case m == mSOI:
 			return 0, nil, FormatError("another picture starts inside")
-		case m >= mRST0 && m <= mRST7:
-			return 0, nil, FormatError("restart marker out of place")
+		case isRestart(m):
+			continue
 		}
 		if len(p.src)-p.pos < 2 {
 			return 0, nil, ErrTruncated
@@ -76,26 +79,24 @@ func (p *markerReader) nextSegment() (marker byte, body []byte, err error) {
 	}
 }
 
-// readMarker reads one marker with its fill bytes, T.81 B.1.1.2.
+// readMarker reads one marker with its fill bytes, T.81 B.1.1.2. Bytes before it
+// that belong to nothing are skipped, as libjpeg and ffmpeg do.
 func (p *markerReader) readMarker() (byte, error) {
-	if p.pos >= len(p.src) {
-		return 0, ErrTruncated
+	for {
+		i := bytes.IndexByte(p.src[p.pos:], 0xff)
+		if i < 0 {
+			return 0, ErrTruncated
+		}
+		for p.pos += i; p.pos < len(p.src) && p.src[p.pos] == 0xff; {
+			p.pos++
+		}
+		if p.pos == len(p.src) {
+			return 0, ErrTruncated
+		}
+		if p.pos++; p.src[p.pos-1] != 0 {
+			return p.src[p.pos-1], nil
+		}
 	}
-	if p.src[p.pos] != 0xff {
-		return 0, FormatError("marker expected")
-	}
-	for p.pos < len(p.src) && p.src[p.pos] == 0xff {
-		p.pos++
-	}
-	if p.pos >= len(p.src) {
-		return 0, ErrTruncated
-	}
-	m := p.src[p.pos]
-	if m == 0 {
-		return 0, FormatError("marker expected")
-	}
-	p.pos++
-	return m, nil
 }
 
 // component holds the frame parameters of one component; the first is luma.

@@ -7,6 +7,12 @@
 // computed. Blocks are transformed into their final place, so no copy of the
 // picture is made; a reduced picture is computed without the full one.
 //
+// A picture is whole when every block of its luma was decoded, whatever is missing
+// or superfluous after them: the end marker, chroma, padding, a second end. It
+// takes restart markers with wrong numbers or without an interval, an interval
+// without markers, and bytes that belong to nothing between two segments. Tables
+// stay from picture to picture until others are sent, as in a stream.
+//
 // It refuses arithmetic coding, lossless and hierarchical modes, 12 bits a
 // sample, CMYK and RGB. The header is checked before anything is allocated. A
 // picture that ends early is an error, not half a picture. Scratch that bears a
@@ -33,8 +39,25 @@ type UnsupportedError string
 // Error returns the message with the prefix "jpeg: ".
 func (e UnsupportedError) Error() string { return "jpeg: " + string(e) }
 
-// ErrTruncated reports that the picture stops before its end marker (EOI).
+// ErrTruncated reports that the picture stops before its luma is complete.
 var ErrTruncated = errors.New("jpeg: picture is cut short")
+
+// CutError is an ErrTruncated that tells how much of the picture is there.
+type CutError struct {
+	Percent int // of the picture's MCUs, rounded down
+	Scan    int // the scan of a progressive picture in which it ends, from 1; else 0
+}
+
+// Error names the share, or the scan.
+func (e CutError) Error() string {
+	if e.Scan > 0 {
+		return fmt.Sprintf("%v in scan %d of a progressive picture", ErrTruncated, e.Scan)
+	}
+	return fmt.Sprintf("%v: %d %% of it is there", ErrTruncated, e.Percent)
+}
+
+// Is reports whether target is ErrTruncated.
+func (e CutError) Is(target error) bool { return target == ErrTruncated }
 
 // Scale is a reduction of the picture while it is decoded: each delivered
 // sample is the mean of a square of 1, 2×2, 4×4 or 8×8 samples. The large
@@ -138,7 +161,8 @@ type Decoder struct {
 // padding, 0 black to 255 white. len(dst) must be width × height at that scale;
 // otherwise dst is left as it was. After any other error dst holds an
 // unspecified part of the picture. Decode never panics, for any src, and does
-// not keep src or dst. It ignores bytes after the picture's end marker. Errors
+// not keep src or dst. It ignores all bytes after the luma. Tables that src lacks
+// are those of the picture before, else the Huffman tables of T.81 annex K. Errors
 // are FormatError, UnsupportedError, ErrTruncated, or those of Memory.
 func (d *Decoder) Decode(dst, src []byte, s Scale) error {
 	defer d.Wipe()
@@ -166,17 +190,28 @@ func (d *Decoder) decodePicture(dst, src []byte, s Scale) error {
 		d.bits.buf = (*[windowSize + 8]byte)(b)
 	}
 	d.dst, d.stride, d.height, d.scale = dst, w, h, s
-	d.resetTables()
+	d.resetPicture()
 	p := markerReader{src: src}
 	if err := p.readSOI(); err != nil {
 		return err
 	}
-	return d.readSegments(&p)
+	return d.readSegments(&p, true)
 }
 
-// readSegments decodes the whole picture, marker segment by marker segment, to
-// its end marker.
-func (d *Decoder) readSegments(p *markerReader) error {
+// LoadTables reads the tables of a picture and not the picture: the pictures of a
+// stream may use the tables of one that is not decoded.
+func (d *Decoder) LoadTables(src []byte) error {
+	d.resetPicture()
+	p := markerReader{src: src}
+	if err := p.readSOI(); err != nil {
+		return err
+	}
+	return d.readSegments(&p, false)
+}
+
+// readSegments decodes the picture, marker segment by marker segment, until its
+// luma is complete, or reads only what is before the first scan.
+func (d *Decoder) readSegments(p *markerReader, scans bool) error {
 	for {
 		m, body, err := p.nextSegment()
 		if err != nil {
@@ -184,7 +219,12 @@ func (d *Decoder) readSegments(p *markerReader) error {
 		}
 		switch m {
 		case mSOS:
-			err = d.decodeScan(p, body)
+			if !scans {
+				return nil
+			}
+			if err = d.decodeScan(p, body); err == nil && d.isComplete() {
+				return d.finishPicture()
+			}
 		case mDHT:
 			err = d.readHuffmanTables(body)
 		case mDQT:
@@ -205,8 +245,13 @@ func (d *Decoder) readSegments(p *markerReader) error {
 	}
 }
 
-// finishPicture checks at EOI that luma was decoded. A progressive picture is
-// transformed only now, because each scan may refine its coefficients.
+// isComplete reports whether no later scan can change the luma.
+func (d *Decoder) isComplete() bool {
+	return d.lumaDecoded && (!d.config.Progressive || d.prog.isComplete())
+}
+
+// finishPicture checks that luma was decoded. A progressive picture is transformed
+// only now, because each scan may refine its coefficients.
 func (d *Decoder) finishPicture() error {
 	if !d.lumaDecoded {
 		return FormatError("has no luma scan")
@@ -217,12 +262,19 @@ func (d *Decoder) finishPicture() error {
 	return nil
 }
 
-// resetTables forgets the tables of the last picture. Motion-JPEG frames may
-// leave out their Huffman tables and mean those of T.81 annex K.3: see
-// selectTable.
-func (d *Decoder) resetTables() {
+// resetPicture forgets all of the last picture but its tables.
+func (d *Decoder) resetPicture() {
 	d.header = header{}
 	d.lumaDecoded, d.restartInterval, d.prog.scans, d.prog.eobRun = false, 0, 0, 0
+	for k := range d.prog.missing {
+		d.prog.missing[k] = unsent
+	}
+}
+
+// ForgetTables forgets all tables, before a picture that is not of the same stream.
+// Motion-JPEG frames may leave out their Huffman tables and mean those of T.81
+// annex K.3: see selectTable.
+func (d *Decoder) ForgetTables() {
 	for i := range d.quant {
 		d.quant[i].set = false
 	}

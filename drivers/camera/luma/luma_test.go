@@ -209,6 +209,7 @@ func TestPictureWithoutHuffmanTablesUsesTheStandardOnes(t *testing.T) {
 		if _, err := decodeLuma(&d, before, luma.Full); err != nil {
 			t.Fatal(err)
 		}
+		d.ForgetTables()
 		got, err := decodeLuma(&d, bare, luma.Full)
 		if err != nil {
 			t.Fatal(err)
@@ -227,7 +228,7 @@ func TestDecoderKeepsNothingOfThePictureBefore(t *testing.T) {
 	var d luma.Decoder
 	for range 3 {
 		for name, src := range all { // in any order
-			if _, err := decodeLuma(&d, src[:len(src)-300], luma.Full); err == nil {
+			if _, err := decodeLuma(&d, src[:len(src)/3], luma.Full); err == nil {
 				t.Fatalf("%s: cut short, but no error", name)
 			}
 			if got, err := decodeLuma(&d, src, luma.Full); err != nil || !bytes.Equal(got, fresh[name]) {
@@ -237,14 +238,44 @@ func TestDecoderKeepsNothingOfThePictureBefore(t *testing.T) {
 	}
 }
 
-func TestPictureCutAnywhereIsAnError(t *testing.T) {
-	var d luma.Decoder
+func TestPictureCutAnywhereIsAnErrorUnlessItsLumaIsWhole(t *testing.T) {
 	for name, src := range readVectors(t) {
-		dst := make([]byte, 67*45)
+		var d luma.Decoder
+		want, err := decodeLuma(&d, src, luma.Full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst, whole := make([]byte, 67*45), 0
 		for n := range src {
-			if err := d.Decode(dst, src[:n], luma.Full); !errors.Is(err, luma.ErrTruncated) {
+			switch err := d.Decode(dst, src[:n], luma.Full); {
+			case err == nil && bytes.Equal(dst, want):
+				whole++
+			case !errors.Is(err, luma.ErrTruncated):
 				t.Fatalf("%s cut at %d of %d: error %v", name, n, len(src), err)
 			}
+		}
+		if whole < 2 {
+			t.Errorf("%s: refused without its end marker", name)
+		}
+		if whole > len(src)/2 {
+			t.Errorf("%s: %d of %d cuts are whole", name, whole, len(src))
+		}
+	}
+}
+
+func TestACutPictureTellsHowMuchIsThere(t *testing.T) {
+	var d luma.Decoder
+	for name, want := range map[string]string{
+		"444":             "jpeg: picture is cut short: ",
+		"420-progressive": "jpeg: picture is cut short in scan ",
+	} {
+		src := readVectors(t)[name]
+		err := d.Decode(make([]byte, 67*45), src[:len(src)*2/3], luma.Full)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, must begin with %q", name, err, want)
+		}
+		if cut, ok := errors.AsType[luma.CutError](err); ok && cut.Scan == 0 && (cut.Percent < 30 || cut.Percent > 80) {
+			t.Errorf("%s: %v of two thirds", name, err)
 		}
 	}
 }
@@ -254,10 +285,14 @@ func TestScanWithoutItsEndIsAnErrorThoughTheMarkerIsThere(t *testing.T) {
 	dst := make([]byte, 67*45)
 	for _, name := range []string{"444", "420-optimised", "grey", "411"} {
 		src := readVectors(t)[name]
+		want, err := decodeLuma(&d, src, luma.Full)
+		if err != nil {
+			t.Fatal(err)
+		}
 		sos := bytes.LastIndex(src, []byte{0xff, 0xda})
 		for n := sos + 14; n < len(src)-3; n += 7 {
 			short := append(bytes.Clone(src[:n]), 0xff, 0xd9)
-			if err := d.Decode(dst, short, luma.Full); err == nil {
+			if err := d.Decode(dst, short, luma.Full); err == nil && !bytes.Equal(dst, want) {
 				t.Fatalf("%s cut at %d of %d: no error", name, n, len(src))
 			}
 		}
@@ -346,8 +381,8 @@ func TestOtherKindsOfPictureAreRefusedByTheHeader(t *testing.T) {
 		"no frame header":      {replaceSegment(t, src, 0xc0), "jpeg: has no frame header"},
 		"no scan":              {[]byte{0xff, 0xd8, 0xff, 0xd9}, "jpeg: has no picture data"},
 		"picture in a picture": {[]byte{0xff, 0xd8, 0xff, 0xd8, 0xff}, "jpeg: another picture starts inside"},
-		"stray restart":        {[]byte{0xff, 0xd8, 0xff, 0xd0, 0xff}, "jpeg: restart marker out of place"},
-		"no marker":            {[]byte{0xff, 0xd8, 0x12, 0xd0, 0xff}, "jpeg: marker expected"},
+		"stray restart":        {[]byte{0xff, 0xd8, 0xff, 0xd0, 0xff}, "jpeg: picture is cut short"},
+		"no marker":            {[]byte{0xff, 0xd8, 0x12, 0xd0, 0xff}, "jpeg: picture is cut short"},
 		"length of 1":          {[]byte{0xff, 0xd8, 0xff, 0xe0, 0, 1}, "jpeg: segment with bad length"},
 		"large progressive":    {patchSegment(t, patchSegment(t, readVectors(t)["420-progressive"], 0xc2, 1, 0x20), 0xc2, 3, 0x20), "jpeg: progressive picture of 8259×8237: must have at most 4194304 samples"},
 	} {
@@ -385,10 +420,8 @@ func TestDamagedPictureIsAnError(t *testing.T) {
 		"scan in disorder":      {patchSegment(t, patchSegment(t, src, 0xda, 1, 2), 0xda, 3, 1), "bad scan header"},
 		"scan with table 4":     {patchSegment(t, src, 0xda, 2, 0x40), "bad scan header"},
 		"restart of 3 bytes":    {replaceSegment(t, src, 0xc4, markerSegment(0xdd, 0, 0, 0)...), "bad restart interval"},
-		"restart that is not":   {replaceSegment(t, restart, 0xdd, markerSegment(0xdd, 0, 1)...), "restart marker missing"},
-		"restart in disorder":   {append(append(bytes.Clone(restart[:rst1]), 0xff, 0xd3), restart[rst1+2:]...), "restart marker missing"},
-		"no restart any more":   {append(append(bytes.Clone(restart[:rst1]), 0xff, 0xfe, 0, 2), restart[rst1+2:]...), "restart marker missing"},
-		"two luma scans":        {append(bytes.Clone(src[:len(src)-2]), src[bytes.LastIndex(src, []byte{0xff, 0xda}):]...), "has two luma scans"},
+		"restart that is not":   {replaceSegment(t, restart, 0xdd, markerSegment(0xdd, 0, 1)...), "picture is cut short: 11 % of it is there"},
+		"no restart any more":   {append(append(bytes.Clone(restart[:rst1]), 0xff, 0xfe, 0, 2), restart[rst1+2:]...), "picture is cut short: 33 % of it is there"},
 		"no luma scan":          {replaceSegment(t, all["420-three-scans"], 0xda, markerSegment(0xda, 1, 2, 0x11, 0, 63, 0)...), "has no luma scan"},
 		"details first":         {patchSegment(t, all["420-progressive"], 0xda, 9, 0x10), "starts with details"},
 		"a band backwards":      {patchSegment(t, all["420-progressive"], 0xda, 8, 9), "bad scan header"},
@@ -404,6 +437,78 @@ func TestDamagedPictureIsAnError(t *testing.T) {
 				t.Errorf("error %v, must be %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestAPictureIsWholeWhateverFollowsItsLuma(t *testing.T) {
+	all := readVectors(t)
+	plain, restart, progressive := all["420-optimised"], all["444-restart-rows"], all["420-progressive"]
+	end := func(src []byte, tail ...byte) []byte { return append(bytes.Clone(src[:len(src)-2]), tail...) }
+	renumber := func(src []byte, to func(n byte) byte) []byte {
+		out := bytes.Clone(src)
+		for i := range out[1:] {
+			if out[i] == 0xff && out[i+1] >= 0xd0 && out[i+1] <= 0xd7 {
+				out[i+1] = 0xd0 + to(out[i+1]-0xd0)
+			}
+		}
+		return out
+	}
+	grey := all["grey"]
+	for name, c := range map[string]struct{ like, src []byte }{
+		"no end marker":             {plain, end(plain)},
+		"half an end marker":        {plain, end(plain, 0xff)},
+		"two end markers":           {plain, end(plain, 0xff, 0xd9, 0xff, 0xd9)},
+		"padding and no end":        {plain, end(plain, make([]byte, 500)...)},
+		"text and no end":           {plain, end(plain, []byte("\r\n--frame\r\n")...)},
+		"a second scan":             {plain, append(end(plain), plain[bytes.LastIndex(plain, []byte{0xff, 0xda}):]...)},
+		"another picture":           {plain, append(end(plain), plain...)},
+		"progressive, no end":       {progressive, end(progressive)},
+		"all restarts are 0":        {restart, renumber(restart, func(byte) byte { return 0 })},
+		"restarts from 1":           {restart, renumber(restart, func(n byte) byte { return (n + 1) & 7 })},
+		"restarts, but no interval": {restart, replaceSegment(t, restart, 0xdd)},
+		"an interval of 0":          {restart, replaceSegment(t, restart, 0xdd, markerSegment(0xdd, 0, 0)...)},
+		"an interval, but none":     {grey, append(append(bytes.Clone(grey[:2]), markerSegment(0xdd, 0, 7)...), grey[2:]...)},
+		"stray bytes before RSTn":   {restart, bytes.ReplaceAll(restart, []byte{0xff, 0xd2}, []byte{0, 0, 0, 0xff, 0xd2})},
+		"junk between segments":     {plain, append(append(bytes.Clone(plain[:2]), 0, 0, 0), plain[2:]...)},
+		"a restart before the scan": {plain, append(append(bytes.Clone(plain[:2]), 0xff, 0xd0), plain[2:]...)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d, fresh luma.Decoder
+			want, err := decodeLuma(&fresh, c.like, luma.Full)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := decodeLuma(&d, c.src, luma.Full); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("not as the whole picture: %v", err)
+			}
+		})
+	}
+}
+
+func TestTablesStayForTheStream(t *testing.T) {
+	src := readVectors(t)["420-optimised"]
+	bare := bytes.Clone(src)
+	for _, kind := range []byte{0xdb, 0xc4} {
+		for bytes.Contains(bare, []byte{0xff, kind}) {
+			bare = replaceSegment(t, bare, kind)
+		}
+	}
+	var d, late luma.Decoder
+	want, err := decodeLuma(&d, src, luma.Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := late.LoadTables(src); err != nil {
+		t.Fatal(err)
+	}
+	for name, d := range map[string]*luma.Decoder{"decoded before": &d, "loaded before": &late} {
+		if got, err := decodeLuma(d, bare, luma.Full); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		d.ForgetTables()
+		if _, err := decodeLuma(d, bare, luma.Full); err == nil {
+			t.Errorf("%s: decoded without tables", name)
+		}
 	}
 }
 

@@ -18,7 +18,21 @@ type progressiveState struct {
 	coefs     []byte // block by block
 	blockCols int    // blocks in a row of coefs
 	scans     int
-	eobRun    int // EOBRUN: further blocks whose band has ended
+	eobRun    int       // EOBRUN: further blocks whose band has ended
+	missing   [64]uint8 // low bits of a coefficient, by zigzag index, that were not sent
+}
+
+// unsent is the number of missing bits of a coefficient that was not sent.
+const unsent = 16
+
+// isComplete reports whether all bits of all coefficients were sent.
+func (p *progressiveState) isComplete() bool { return p.missing == [64]uint8{} }
+
+// noteSent notes the bits that a scan has brought.
+func (p *progressiveState) noteSent(s *scanHeader) {
+	for k := s.ss; k <= s.se; k++ {
+		p.missing[k] = uint8(s.al)
+	}
 }
 
 // coefBlock is one block of coefficients: 64 of 16 bits, little-endian. They
@@ -72,6 +86,7 @@ func (d *Decoder) decodeProgressive(p *markerReader, s *scanHeader) error {
 		(s.ss == 0) != (s.se == 0) || s.ss > 0 && s.n > 1 {
 		return FormatError("bad scan header")
 	}
+	defer d.prog.noteSent(s)
 	if s.ss == 0 {
 		return d.decodeDCScan(p, s)
 	}

@@ -57,8 +57,6 @@ func (d *Decoder) decodeScan(p *markerReader, body []byte) error {
 		err = d.skipScan(p)
 	case d.config.Progressive:
 		err = d.decodeProgressive(p, &s)
-	case d.lumaDecoded:
-		err = FormatError("has two luma scans")
 	default:
 		err = d.decodeSequential(p, &s)
 	}
@@ -68,14 +66,10 @@ func (d *Decoder) decodeScan(p *markerReader, body []byte) error {
 // skipScan steps over the entropy-coded data of a scan without luma.
 func (d *Decoder) skipScan(p *markerReader) error {
 	for {
-		if err := d.bits.openSegment(p.src, p.pos); err != nil {
-			return err
-		}
-		if err := d.bits.finishSegment(); err != nil {
-			return err
-		}
+		d.bits.openSegment(p.src, p.pos)
+		d.bits.finishSegment()
 		p.pos = d.bits.srcPos
-		if m := d.bits.endMarker; m < mRST0 || m > mRST7 {
+		if !isRestart(d.bits.endMarker) {
 			return nil
 		}
 		if _, err := p.readMarker(); err != nil {
@@ -101,46 +95,76 @@ func (d *Decoder) gridOf(s *scanHeader) mcuGrid {
 	return g
 }
 
+// mcuCursor is the place of the next MCU of a scan.
+type mcuCursor struct {
+	mx, my      int
+	todo, total int // MCUs
+}
+
 // decodeMCUs calls do for every MCU of a scan in order, restart interval by
-// restart interval (T.81 E.2.4), and checks the restart markers between them.
+// restart interval (T.81 E.2.4). Cameras number restart markers wrongly, send them
+// without an interval, or declare an interval and send none: the number is not
+// checked, a marker ends an interval wherever it stands, and an interval without a
+// marker after it is none. What is missing shows in the number of MCUs.
 func (d *Decoder) decodeMCUs(p *markerReader, g mcuGrid, do func(mx, my int) error) error {
-	todo, mx, my := g.cols*g.rows, 0, 0
-	for rst := byte(0); ; rst = (rst + 1) & 7 {
-		n := todo
-		if d.restartInterval > 0 {
-			n = min(n, d.restartInterval)
-		}
-		if err := d.bits.openSegment(p.src, p.pos); err != nil {
-			return err
-		}
+	c := mcuCursor{todo: g.cols * g.rows, total: g.cols * g.rows}
+	interval := d.restartInterval
+	for {
+		d.bits.openSegment(p.src, p.pos)
 		d.predDC, d.prog.eobRun = 0, 0
-		for range n {
-			if err := d.bits.ensureMCU(); err != nil {
-				return err
-			}
-			if err := do(mx, my); err != nil {
-				return err
-			}
-			if d.bits.bitsLeft() < 0 {
-				return ErrTruncated
-			}
-			if mx++; mx == g.cols {
-				mx, my = 0, my+1
-			}
+		n := c.todo
+		if interval > 0 {
+			n = min(n, interval)
 		}
-		if err := d.bits.finishSegment(); err != nil {
+		if err := d.decodeSegment(&c, g.cols, n, interval == 0, do); err != nil {
 			return err
 		}
-		p.pos = d.bits.srcPos
-		if todo -= n; todo == 0 {
+		if interval > 0 && c.todo > 0 && c.todo+interval == c.total && !isRestart(d.bits.nextMarker()) {
+			interval = 0
+			if err := d.decodeSegment(&c, g.cols, c.todo, true, do); err != nil {
+				return err
+			}
+		}
+		d.bits.finishSegment()
+		if p.pos = d.bits.srcPos; c.todo == 0 {
 			return nil
 		}
-		if m, err := p.readMarker(); err != nil {
-			return err
-		} else if m != mRST0+rst {
-			return FormatError("restart marker missing")
+		if m, err := p.readMarker(); err != nil || !isRestart(m) {
+			return d.cutShort(&c)
 		}
 	}
+}
+
+// decodeSegment calls do for n MCUs; with early, for fewer where a restart marker
+// comes before.
+func (d *Decoder) decodeSegment(c *mcuCursor, cols, n int, early bool, do func(mx, my int) error) error {
+	for ; n > 0; n-- {
+		d.bits.ensureMCU()
+		err := do(c.mx, c.my)
+		left := d.bits.bitsLeft()
+		if left < 0 {
+			return d.cutShort(c)
+		}
+		if err != nil {
+			return err
+		}
+		c.todo--
+		if c.mx++; c.mx == cols {
+			c.mx, c.my = 0, c.my+1
+		}
+		if left < 8 && early && n > 1 && d.prog.eobRun == 0 && d.bits.endsInRestart() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// cutShort returns the error of a picture whose data ends before its last MCU.
+func (d *Decoder) cutShort(c *mcuCursor) error {
+	if d.config.Progressive {
+		return CutError{Scan: d.prog.scans}
+	}
+	return CutError{Percent: (c.total - c.todo) * 100 / c.total}
 }
 
 // selectTable returns the Huffman table id of a scan. Tables 0 and 1 that were
@@ -177,8 +201,7 @@ func (d *Decoder) decodeSequential(p *markerReader, s *scanHeader) error {
 		return errQuant
 	}
 	g := d.gridOf(s)
-	d.lumaDecoded = true
-	return d.decodeMCUs(p, g, func(mx, my int) error {
+	err := d.decodeMCUs(p, g, func(mx, my int) error {
 		for v := range g.v {
 			for h := range g.h {
 				if err := d.decodeBlock(dc[0], ac[0], q); err != nil {
@@ -186,6 +209,9 @@ func (d *Decoder) decodeSequential(p *markerReader, s *scanHeader) error {
 				}
 				d.placeBlock(mx*g.h+h, my*g.v+v)
 			}
+		}
+		if my == g.rows-1 && mx == g.cols-1 {
+			return nil // the chroma after the last luma is not needed
 		}
 		for i := 1; i < s.n; i++ {
 			c := &d.comp[s.comp[i].index]
@@ -197,4 +223,6 @@ func (d *Decoder) decodeSequential(p *markerReader, s *scanHeader) error {
 		}
 		return nil
 	})
+	d.lumaDecoded = err == nil
+	return err
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph265"
-	"github.com/bluenviron/gortsplib/v5/pkg/format/rtpmjpeg"
 	"github.com/pion/rtp"
 )
 
@@ -15,8 +14,7 @@ import (
 func (s *Session) newDepacketizer(take func(unit []byte, random bool)) (func(*rtp.Packet), error) {
 	switch f := s.format.(type) {
 	case *format.MJPEG:
-		d, err := f.CreateDecoder()
-		return s.jpegDepacketizer(d, take), err
+		return s.jpegDepacketizer(take), nil
 	case *format.H264:
 		d, err := f.CreateDecoder()
 		return s.unitDepacketizer(newByteStream(avc, f.SPS, f.PPS), d.Decode, take), err
@@ -27,15 +25,20 @@ func (s *Session) newDepacketizer(take func(unit []byte, random bool)) (func(*rt
 	return nil, errors.New("no such codec")
 }
 
-// jpegDepacketizer joins the packets of a JPEG, RFC 2435, and counts losses.
-func (s *Session) jpegDepacketizer(d *rtpmjpeg.Decoder, take func([]byte, bool)) func(*rtp.Packet) {
+// jpegDepacketizer joins the packets of a JPEG and counts losses.
+func (s *Session) jpegDepacketizer(take func([]byte, bool)) func(*rtp.Packet) {
+	j := &jpegJoiner{picture: func(u []byte) {
+		s.units.Add(1)
+		s.pictures.Add(1)
+		take(u, true)
+	}}
 	return func(p *rtp.Packet) {
-		picture, err := d.Decode(p)
-		switch {
-		case err == nil:
-			take(picture, true)
-		case !errors.Is(err, rtpmjpeg.ErrMorePacketsNeeded) && !errors.Is(err, rtpmjpeg.ErrNonStartingPacketAndNoPrevious):
+		fatal, err := j.addPacket(p)
+		if err != nil {
 			s.losses.Add(1)
+		}
+		if fatal {
+			s.fail(err)
 		}
 	}
 }
@@ -48,7 +51,9 @@ func (s *Session) unitDepacketizer(b *byteStream, decode func(*rtp.Packet) ([][]
 		unit, err := decode(p)
 		switch {
 		case err == nil:
+			s.units.Add(1)
 			if out, random := b.joinUnit(unit, lost); out != nil {
+				s.pictures.Add(1)
 				take(out, random)
 			}
 		case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph265.ErrMorePacketsNeeded):
@@ -63,7 +68,7 @@ func (s *Session) unitDepacketizer(b *byteStream, decode func(*rtp.Packet) ([][]
 // it.
 type nalSyntax struct {
 	nalType        func(nal []byte) uint8
-	isRandomAccess func(kind uint8) bool // a picture that needs no other
+	isRandomAccess func(nal []byte) bool // of a picture at which decoding can begin
 	delimiterType  uint8
 	delimiter      []byte // an access unit delimiter with its start code
 }
@@ -71,24 +76,33 @@ type nalSyntax struct {
 // NAL unit types: H.264, table 7-1; H.265, table 7-1.
 const (
 	avcIDR        = 5 // coded slice of an IDR picture
+	avcSEI        = 6
 	avcDelimiter  = 9
 	hevcFirstIRAP = 16 // BLA, IDR and CRA pictures
 	hevcLastIRAP  = 21
 	hevcDelimiter = 35
+
+	avcRecoveryPoint = 6 // payloadType, D.1.1
 )
 
 var (
 	avc = nalSyntax{
 		nalType:        func(n []byte) uint8 { return n[0] & 0x1f },
-		isRandomAccess: func(k uint8) bool { return k == avcIDR },
+		isRandomAccess: func(n []byte) bool { return n[0]&0x1f == avcIDR || isRecoveryPoint(n) },
 		delimiterType:  avcDelimiter, delimiter: []byte{0, 0, 0, 1, 0x09, 0xf0},
 	}
 	hevc = nalSyntax{
 		nalType:        func(n []byte) uint8 { return n[0] >> 1 & 0x3f },
-		isRandomAccess: func(k uint8) bool { return k >= hevcFirstIRAP && k <= hevcLastIRAP },
+		isRandomAccess: func(n []byte) bool { k := n[0] >> 1 & 0x3f; return k >= hevcFirstIRAP && k <= hevcLastIRAP },
 		delimiterType:  hevcDelimiter, delimiter: []byte{0, 0, 0, 1, 0x46, 0x01, 0x50},
 	}
 )
+
+// isRecoveryPoint reports an SEI message of a recovery point (H.264, D.1.8): cameras
+// with gradual refresh send no IDR picture after the first.
+func isRecoveryPoint(nal []byte) bool {
+	return nal[0]&0x1f == avcSEI && len(nal) > 1 && nal[1] == avcRecoveryPoint
+}
 
 // byteStream converts access units to byte stream format: Annex B of H.264 and
 // H.265.
@@ -109,7 +123,7 @@ func newByteStream(y nalSyntax, params ...[]byte) *byteStream {
 func (b *byteStream) joinUnit(nals [][]byte, lost uint64) (out []byte, random bool) {
 	for _, n := range nals {
 		if len(n) > 0 {
-			random = random || b.nalSyntax.isRandomAccess(b.nalType(n))
+			random = random || b.nalSyntax.isRandomAccess(n)
 		}
 	}
 	if lost != b.losses {

@@ -8,19 +8,18 @@
 // hold them. So the camera's RTCP reports are not answered; requests over TCP keep
 // the session alive.
 //
-// It sets up one video stream and refuses sound, back channels, other codecs, and
-// access units before the first random access picture and between a loss and the
-// next one. No error holds the password.
+// It sets up one video stream and refuses sound, back channels, other codecs,
+// redirects to another host, and access units before the first random access
+// picture and between a loss and the next one. What cameras get wrong is put right
+// below the library, on the connection: see wire.go. No error holds the password,
+// or any byte that came from a camera.
 package rtsp
 
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"net"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -28,11 +27,13 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
-	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
+	"github.com/pion/rtp"
+
+	"kerb/drivers/camera/auth"
 )
 
 // ErrRefused is returned when the camera answers 401 Unauthorized.
-var ErrRefused = errors.New("the user or the password is refused")
+var ErrRefused = auth.ErrRefused
 
 // Codec is the compression of the pictures.
 type Codec uint8
@@ -62,27 +63,34 @@ type Opts struct {
 // Session is one RTSP session, set up and ready to play.
 type Session struct {
 	client *gortsplib.Client
+	wire   atomic.Pointer[wire]
 	media  *description.Media
 	format format.Format
 	codec  Codec
-	secret string
+	udp    bool
 	losses atomic.Uint64
+	wait   time.Duration // for a packet, before the session is given up
+
+	packets, units, pictures atomic.Uint64         // that came: of RTP, whole, and that can be shown
+	fatal                    atomic.Pointer[error] // why no picture can come
 }
 
 // Open connects, sends DESCRIBE, and sets up the first video stream with a known
-// codec; ctx ends that, and does not end the session later. Errors name neither
-// user nor password; ErrRefused is a refused password.
+// codec; ctx ends that, and does not end the session later. ErrRefused is a refused
+// password.
 func Open(ctx context.Context, address *url.URL, o Opts) (*Session, error) {
-	s := &Session{secret: o.Password}
+	s := &Session{udp: o.OpenUDP != nil, wait: o.Connect}
 	s.client = &gortsplib.Client{
-		Scheme: address.Scheme, Host: address.Host, TLSConfig: o.TLS, DialContext: o.Dial, UserAgent: "kerb",
-		ReadTimeout: o.Connect, WriteTimeout: o.Connect, DisableRTCPSenderReports: true,
+		Scheme: address.Scheme, Host: address.Host, UserAgent: "kerb",
+		ReadTimeout: o.Connect, WriteTimeout: o.Connect, DisableRTCPSenderReports: true, AnyPortEnable: true,
 		OnPacketsLost:     func(uint64) { s.losses.Add(1) },
 		OnDecodeError:     func(error) { s.losses.Add(1) },
 		OnTransportSwitch: func(error) {},
 	}
+	s.client.DialContext = s.dialWire(address, o)
+	s.client.DialTLSContext = s.client.DialContext
 	by := gortsplib.ProtocolTCP
-	if o.OpenUDP != nil {
+	if s.udp {
 		by = gortsplib.ProtocolUDP
 		s.client.ListenPacket = listenPacketFrom(ctx, o.OpenUDP)
 	}
@@ -91,34 +99,71 @@ func Open(ctx context.Context, address *url.URL, o Opts) (*Session, error) {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, s.client.Close)
-	err := s.setupVideo(address, o)
+	err := s.setupVideo(address)
 	if !stop() {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
 		s.client.Close()
-		return nil, s.hidePassword(err)
+		return nil, s.explain(err)
 	}
 	return s, nil
 }
 
+// dialWire returns the dial function of the library: it connects, by TLS for rtsps,
+// and puts a wire below the library. It refuses another host than the camera's.
+func (s *Session) dialWire(address *url.URL, o Opts) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	asked := *address
+	asked.User = nil
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if host, _, err := net.SplitHostPort(addr); err != nil || host != asked.Hostname() {
+			return nil, errOtherHost
+		}
+		dial := o.Dial
+		if dial == nil {
+			dial = (&net.Dialer{}).DialContext
+		}
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, errDial{err}
+		}
+		if asked.Scheme == "rtsps" {
+			if conn, err = startTLS(ctx, conn, o.TLS, asked.Hostname()); err != nil {
+				return nil, errDial{err}
+			}
+		}
+		w := newWire(conn, &asked, o.User, o.Password)
+		s.wire.Store(w)
+		return w, nil
+	}
+}
+
+// startTLS makes the handshake. It closes conn where that fails.
+func startTLS(ctx context.Context, conn net.Conn, config *tls.Config, name string) (net.Conn, error) {
+	if config == nil {
+		config = &tls.Config{}
+	}
+	if config = config.Clone(); config.ServerName == "" {
+		config.ServerName = name
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
 // setupVideo sends DESCRIBE and SETUP for the first medium with a known codec.
-func (s *Session) setupVideo(address *url.URL, o Opts) error {
+func (s *Session) setupVideo(address *url.URL) error {
 	u := base.URL(*address)
-	if o.User != "" {
-		u.User = url.UserPassword(o.User, o.Password)
-	}
+	u.User = nil // the wire answers challenges
 	about, _, err := s.client.Describe(&u)
-	if status, ok := errors.AsType[liberrors.ErrClientBadStatusCode](err); ok && status.Code == base.StatusUnauthorized {
-		return ErrRefused
-	}
 	if err != nil {
 		return err
 	}
-	var kinds []string
 	for _, m := range about.Medias {
 		for _, f := range m.Formats {
-			kinds = append(kinds, f.RTPMap())
 			if s.format != nil || m.IsBackChannel {
 				continue
 			}
@@ -136,17 +181,9 @@ func (s *Session) setupVideo(address *url.URL, o Opts) error {
 		}
 	}
 	if s.format == nil {
-		return fmt.Errorf("camera has no M-JPEG, H.264 or H.265 but %s", strings.Join(kinds, ", "))
+		return s.otherCodecs()
 	}
 	_, err = s.client.Setup(about.BaseURL, s.media, 0, 0)
-	return err
-}
-
-// hidePassword replaces an error whose text holds the password.
-func (s *Session) hidePassword(err error) error {
-	if err != nil && s.secret != "" && (strings.Contains(err.Error(), s.secret) || strings.Contains(err.Error(), url.QueryEscape(s.secret))) {
-		return errors.New("camera refuses, in words that hold the password")
-	}
 	return err
 }
 
@@ -162,13 +199,29 @@ func (s *Session) Play(take func(unit []byte, random bool)) error {
 	if err != nil {
 		return err
 	}
-	s.client.OnPacketRTP(s.media, s.format, on)
+	s.client.OnPacketRTP(s.media, s.format, func(p *rtp.Packet) {
+		s.packets.Add(1)
+		on(p)
+	})
 	_, err = s.client.Play(nil)
-	return s.hidePassword(err)
+	return s.explain(err)
 }
 
 // Wait waits for the end of the session and returns the reason.
-func (s *Session) Wait() error { return s.hidePassword(s.client.Wait()) }
+func (s *Session) Wait() error {
+	err := s.client.Wait()
+	if why := s.fatal.Load(); why != nil {
+		return *why
+	}
+	return s.explain(err)
+}
+
+// fail ends the session, as no picture can come.
+func (s *Session) fail(why error) {
+	if s.fatal.CompareAndSwap(nil, &why) {
+		go s.client.Close() // it waits for the goroutine that is here
+	}
+}
 
 // Close ends the session and its connection.
 func (s *Session) Close() { s.client.Close() }

@@ -1,0 +1,95 @@
+// Package advice tells an engineer what to do about an error of a camera, of the
+// broker or of a device file. It reads the text of the error, because most of them
+// cross a process boundary as text.
+//
+// It refuses to replace the error: the reader's own reason is told first, and the
+// advice behind it. It knows texts only, and opens nothing.
+package advice
+
+import "strings"
+
+// rule gives the advice for an error whose text contains one of parts.
+type rule struct {
+	parts  []string
+	advice string
+}
+
+// cameraRules are tried in order.
+var cameraRules = []rule{
+	{[]string{"refuses the user", "asks for a user", "401", "403"}, "correct user and password_file of the camera in site.toml, then restart kerb"},
+	{[]string{"group video"}, "give the user that group, then log in again or restart kerb"},
+	{[]string{"camera.conf"}, "install camera.conf as flash.md tells"},
+	{[]string{"no such file or directory", "no such device"}, "plug it in; kerb probe lists the cameras that are there"},
+	{[]string{"is no camera"}, "name another source; kerb probe lists the cameras that are there"},
+	{[]string{"is not installed"}, "install it"},
+	{[]string{"single picture"}, "with every = \"10s\" it counts by instants, in zones"},
+	{[]string{"404", "answers 4", "multipart"}, "correct the path of source: the camera's own page or manual names it"},
+	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP", "closed the connection"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
+	{[]string{"server gave HTTP response to HTTPS", "first record does not look like a TLS", "tls: "}, "check scheme and port of source: https:// and rtsps:// need a port that speaks TLS; kerb probe shows the certificate"},
+	{[]string{"another certificate"}, "if the camera was replaced, put the new certificate into site.toml: kerb probe shows it"},
+	{[]string{"connection refused"}, "the camera is on, but nothing listens at this port: check the port of source"},
+	{[]string{"no such host", "lookup"}, "check the camera's name in source, or give its IP address"},
+	{[]string{"not followed"}, "name in source the address to which the camera leads"},
+	{[]string{"no route", "unreachable", "timeout", "timed out", "no picture for", "deadline"}, "check power, cable and address of the camera"},
+}
+
+// Camera returns what to do about the error of a camera. It is never empty.
+func Camera(reason string) string {
+	return find(cameraRules, reason, "check power and cable of the camera; kerb probe asks it for a picture")
+}
+
+// brokerRules are tried in order.
+var brokerRules = []rule{
+	{[]string{"broker.url must"}, "correct broker.url in site.toml"},
+	{[]string{"MQTT 5 only"}, "let the broker accept MQTT 3.1.1, too"},
+	{[]string{"retained"}, "let the broker accept retained messages and a retained Last Will"},
+	{[]string{"not Authorized", "not authorized", "bad user name", "identifier rejected"}, "correct broker.user and broker.password_file in site.toml, or the broker's list of users"},
+	{[]string{"first record does not look like a TLS", "does not speak TLS"}, "this port does not speak TLS: mqtt:// or another port (mqtts: 8883)?"},
+	{[]string{"certificate", "x509", "tls: "}, "check ca_file, the broker's certificate and the device's clock"},
+	{[]string{"connection refused"}, "is the broker running, and is the port right (mqtt: 1883, mqtts: 8883)?"},
+	{[]string{"no such host", "lookup"}, "check the broker's name in broker.url and the name server"},
+	{[]string{"reset by peer", "EOF"}, "if the broker wants TLS on this port, write mqtts://; if it has none, mqtt://"},
+	{[]string{"i/o timeout", "no answer", "no acknowledgement"}, "does an MQTT broker listen at this port, and does a firewall let it through?"},
+	{[]string{"no route", "unreachable", "timed out", "network is down"}, "check the network cable or the modem"},
+	{[]string{"password"}, "check broker.password_file"},
+}
+
+// Broker returns what to do about the error of a connection to the broker. It is
+// never empty.
+func Broker(reason string) string {
+	return find(brokerRules, reason, "check network and broker: kerb check -connect")
+}
+
+// loopRules are tried in order.
+var loopRules = []rule{
+	{[]string{"group gpio"}, "give the user that group, then log in again or restart kerb"},
+	{[]string{"loops.conf"}, "install loops.conf as flash.md tells"},
+	{[]string{"busy"}, "another program has the line: stop it; kerb probe names it"},
+	{[]string{"no gpio line"}, "check the names of the lines: kerb probe lists them"},
+}
+
+// Loops returns what to do about the error of the loops. It is never empty.
+func Loops(reason string) string {
+	return find(loopRules, reason, "look at the detector and its wires: loops.md")
+}
+
+// Join returns a reason with what to do about it. A reason that tells that itself stays
+// as it is.
+func Join(reason, do string) string {
+	if strings.Contains(reason, "access control needs") {
+		return reason
+	}
+	return reason + " → " + do
+}
+
+// find returns the advice of the first rule that fits, or else another.
+func find(rules []rule, reason, other string) string {
+	for _, r := range rules {
+		for _, part := range r.parts {
+			if strings.Contains(reason, part) {
+				return r.advice
+			}
+		}
+	}
+	return other
+}

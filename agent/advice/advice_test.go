@@ -1,0 +1,63 @@
+package advice
+
+import (
+	"strings"
+	"testing"
+)
+
+// The reasons are those of the readers, of Go's network packages and of the kernel.
+func TestTheAdviceFitsTheReason(t *testing.T) {
+	for reason, want := range map[string]string{
+		"http://c/: camera refuses the user or the password":                                         "password_file",
+		"camera asks for a user and a password":                                                      "password_file",
+		"camera answers 404 Not Found":                                                               "path of source",
+		`camera sends "text/html": must be multipart/x-mixed-replace`:                                "path of source",
+		"camera sends a single picture: look for the address of its MJPEG stream":                    "every",
+		"rtsp://c/: camera has closed the connection":                                                "scheme and port",
+		"tls: first record does not look like a TLS handshake":                                       "speaks TLS",
+		"dial tcp 192.0.2.1:80: connect: connection refused":                                         "nothing listens",
+		"dial tcp: lookup camera.example: no such host":                                              "name",
+		"dial tcp 192.0.2.1:80: connect: no route to host":                                           "power, cable",
+		"dial tcp 192.0.2.1:80: i/o timeout":                                                         "power, cable",
+		"open /dev/video0: permission denied; the user needs the group video":                        "that group",
+		"open /dev/video0: no such file or directory":                                                "plug it in",
+		"open /dev/video0: no such file or directory; kerb.service sees no device until camera.conf": "camera.conf",
+		"csi cameras need rpicam-vid, which is not installed: apt install rpicam-apps":               "install it",
+		"something new": "kerb probe",
+	} {
+		if got := Camera(reason); !strings.Contains(got, want) {
+			t.Errorf("camera, %s: %s", reason, got)
+		}
+	}
+	for reason, want := range map[string]string{
+		"b:1883: broker refuses: not Authorized":                                  "broker.user and broker.password_file",
+		"connect to b:8883: tls: first record does not look like a TLS handshake": "does not speak TLS",
+		"connect to b:8883: read tcp: connection reset by peer":                   "mqtts://",
+		"connect to b:1883: dial tcp: connect: connection refused":                "is the broker running",
+		"connect to b:1883: dial tcp: lookup b: no such host":                     "name server",
+		"connect to b:80: network Error : read tcp: i/o timeout":                  "does an MQTT broker listen",
+		"EOF: this port speaks TLS: broker.url must begin with mqtts://":          "correct broker.url",
+		"EOF: it accepts MQTT 5 only, and kerb speaks MQTT 3.1.1":                 "accept MQTT 3.1.1",
+		"EOF: it answers a login without a retained Last Will":                    "retained",
+		"x509: certificate has expired or is not yet valid":                       "clock",
+		"broker's password: open /etc/kerb/word: permission denied":               "password_file",
+		"something new": "kerb check -connect",
+	} {
+		if got := Broker(reason); !strings.Contains(got, want) {
+			t.Errorf("broker, %s: %s", reason, got)
+		}
+	}
+	for reason, want := range map[string]string{
+		"open /dev/gpiochip0: permission denied; the user needs the group gpio": "that group",
+		"no gpio line GPIO17 on any of 1 chips":                                 "kerb probe lists",
+		"request GPIO17: device or resource busy":                               "another program",
+		"something new": "loops.md",
+	} {
+		if got := Loops(reason); !strings.Contains(got, want) {
+			t.Errorf("loops, %s: %s", reason, got)
+		}
+	}
+	if got := Join("its access control needs x", "y"); strings.Contains(got, "y") {
+		t.Errorf("what to do is told twice: %s", got)
+	}
+}

@@ -1,0 +1,162 @@
+package status
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"kerb/agent/ipc"
+	"kerb/agent/state"
+)
+
+// ErrNotRunning reports that no agent answers on this device.
+var ErrNotRunning = errors.New("kerb does not run")
+
+// ErrBusy reports that the agent has too many clients.
+var ErrBusy = errors.New("kerb has too many askers at the moment: ask again")
+
+// DeniedError reports that this user may not ask.
+type DeniedError struct{ User string }
+
+// Error says who may ask, and how to become one of them.
+func (e DeniedError) Error() string {
+	return fmt.Sprintf("only root, the user kerb and the group kerb may ask kerb how it is; you are %s: sudo kerb status, or sudo usermod -aG kerb %[1]s and log in again", e.User)
+}
+
+// Client is a connection to a running agent.
+type Client struct {
+	conn  net.Conn
+	lines *json.Decoder
+}
+
+// askTime bounds one query of a client: the server waits for its uplink for less.
+// Chosen by hand.
+const askTime = 15 * time.Second
+
+// Dial connects to the agent whose state directory this is. It returns ErrNotRunning
+// where none runs and a DeniedError where this user may not ask.
+func Dial(ctx context.Context, stateDir string) (*Client, error) {
+	paths := []string{filepath.Join(stateDir, state.StatusSocket)}
+	if stateDir == state.DefaultDir {
+		paths = slices.Insert(paths, 0, filepath.Join(state.RunDir, state.StatusSocket))
+	}
+	var denied bool
+	for _, path := range paths {
+		conn, err := (&net.Dialer{Timeout: askTime}).DialContext(ctx, "unix", path)
+		switch {
+		case err == nil:
+			return &Client{conn, json.NewDecoder(io.LimitReader(conn, maxSession))}, nil
+		case errors.Is(err, fs.ErrPermission):
+			denied = denied || !isMember()
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
+		case errors.Is(err, syscall.EAGAIN):
+			return nil, ErrBusy
+		default:
+			return nil, err
+		}
+	}
+	if denied {
+		return nil, DeniedError{userName()}
+	}
+	return nil, ErrNotRunning
+}
+
+// maxSession bounds what a client reads: the spool of a week of minutes and ten
+// streams, 200 MB, with room.
+const maxSession = 1 << 30
+
+// isMember reports whether this process may ask by its group.
+func isMember() bool {
+	gid, err := lookupGroup()
+	groups, gerr := os.Getgroups()
+	return err == nil && gerr == nil && (os.Getegid() == gid || slices.Contains(groups, gid))
+}
+
+// userName is the name of this process's user, or its number.
+func userName() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return fmt.Sprintf("user %d", os.Geteuid())
+}
+
+// Close closes the connection.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// ask sends a query and decodes one line of the answer into each of parts. A part
+// that the agent does not know is left as it is.
+func (c *Client) ask(q *ipc.Query, parts ...any) error {
+	_ = c.conn.SetDeadline(time.Now().Add(askTime))
+	if err := ipc.WriteRecord(c.conn, q); err != nil {
+		return c.wrapError(err)
+	}
+	for _, part := range parts {
+		var text json.RawMessage
+		if err := c.lines.Decode(&text); err != nil {
+			return c.wrapError(err)
+		}
+		if bytes.Equal(text, []byte("null")) {
+			continue
+		}
+		if err := json.Unmarshal(text, part); err != nil {
+			return fmt.Errorf("answer of kerb run: %w", err)
+		}
+	}
+	return nil
+}
+
+// wrapError returns ErrBusy for a connection that was closed without an answer.
+func (c *Client) wrapError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return ErrBusy
+	}
+	return fmt.Errorf("ask kerb run: %w", err)
+}
+
+// Status asks for the condition of the agent, with the last so many windows, at most
+// ipc.MaxQueryCount.
+func (c *Client) Status(windows int, now time.Time) (*Status, error) {
+	s := &Status{Schema: Schema, At: now.UTC().Truncate(time.Second), Running: true}
+	if err := c.ask(&ipc.Query{What: ipc.QueryStatus, Count: uint16(windows)}, &s.Device, &s.Uplink); err != nil {
+		return nil, err
+	}
+	s.assess(nil)
+	return s, nil
+}
+
+// Windows calls f with each stored window, oldest first.
+func (c *Client) Windows(f func(Window) error) error {
+	for after := uint64(0); ; {
+		var page Uplink
+		if err := c.ask(&ipc.Query{What: ipc.QueryWindows, After: after, Count: ipc.MaxQueryCount}, &page); err != nil {
+			return err
+		}
+		if len(page.Windows) == 0 || page.Last <= after {
+			return nil
+		}
+		for _, w := range page.Windows {
+			if err := f(w); err != nil {
+				return err
+			}
+		}
+		after = page.Last
+	}
+}
+
+// Log asks for the last lines of the log.
+func (c *Client) Log() ([]string, error) {
+	var l Log
+	err := c.ask(&ipc.Query{What: ipc.QueryLog}, &l)
+	return l.Lines, err
+}

@@ -1,0 +1,148 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Print writes the status for people: a line for each part, which tells what to do
+// where it is not well.
+func (s *Status) Print(w io.Writer) error {
+	var b strings.Builder
+	s.printHead(&b)
+	for _, c := range s.Cameras {
+		s.printPart(&b, "camera", c.Name, "camera "+c.Name, c.Describe())
+	}
+	if s.Loops != nil {
+		s.printPart(&b, "loops", "", "loops", s.Loops.State)
+	}
+	if s.Broker != nil || s.Running {
+		s.printPart(&b, "broker", "", "broker", s.describeBroker())
+	}
+	s.printPart(&b, "spool", "", "spool", s.describeSpool())
+	if s.Clock != nil {
+		s.printPart(&b, "clock", "", "clock", "believed: "+s.Clock.Source)
+	}
+	if s.Disk != nil {
+		s.printPart(&b, "disk", "", "disk", fmt.Sprintf("%s free", FormatBytes(s.Disk.Free)))
+	}
+	if s.Policy != nil && s.Policy.Refused != "" {
+		s.printPart(&b, "policy", "", "policy", "")
+	}
+	if s.Lamp != nil && s.Lamp.Fixed {
+		fmt.Fprintf(&b, "lamp    %s\n", lampWords[s.Lamp.Code])
+	}
+	for _, x := range s.Windows {
+		if line, err := x.describe(); err == nil {
+			fmt.Fprintf(&b, "window  %s\n", line)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printHead writes the line of the device, and where kerb does not run, that.
+func (s *Status) printHead(b *strings.Builder) {
+	b.WriteString("device  ")
+	if s.Name != "" {
+		fmt.Fprintf(b, "%s/%s/%s", s.Tenant, s.Site, s.Name)
+	}
+	if s.Running {
+		fmt.Fprintf(b, ", up %s, kerb %s", FormatAge(s.Up), s.Version)
+	}
+	if s.Policy != nil {
+		fmt.Fprintf(b, ", policy %s, version %d", s.Policy.Title, s.Policy.Version)
+	}
+	b.WriteByte('\n')
+	s.printPart(b, "kerb", "", "kerb", "")
+}
+
+// printPart writes the problems of a part, each in one line with what to do, or else
+// how it is.
+func (s *Status) printPart(b *strings.Builder, label, name, part, well string) {
+	if name != "" {
+		label = fmt.Sprintf("%-7s %-10s", label, name)
+	}
+	told := false
+	for _, p := range s.Problems {
+		if p.Part == part {
+			told = true
+			fmt.Fprintf(b, "%-7s %s → %s\n", label, p.What, p.Do)
+		}
+	}
+	if !told && well != "" {
+		fmt.Fprintf(b, "%-7s %s\n", label, well)
+	}
+}
+
+// Describe tells how a camera is that has no problem.
+func (c Camera) Describe() string {
+	switch c.State {
+	case Closed:
+		return "closed at this hour"
+	case Aimed:
+		return "kerb aim has it"
+	}
+	parts := []string{fmt.Sprintf("%.1f pictures/s", c.Rate)}
+	if c.Every > 0 {
+		parts[0] = fmt.Sprintf("one picture every %g s", c.Every)
+	}
+	switch {
+	case c.LookRate > 0:
+		parts = append(parts, fmt.Sprintf("%s, %.0f looks/s", c.Detector, c.LookRate))
+	case c.Detector != "":
+		parts = append(parts, c.Detector)
+	}
+	if c.View != "" {
+		parts = append(parts, "view "+c.View)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// describeBroker tells how the way to the broker is that has no problem.
+func (s *Status) describeBroker() string {
+	if s.Broker == nil {
+		return ""
+	}
+	text := s.Broker.URL
+	if s.Broker.Connected {
+		text += fmt.Sprintf(", connected %s, delivery proven", FormatAge(int64(s.At.Sub(s.Broker.Since)/time.Second)))
+	}
+	return text
+}
+
+// describeSpool tells how many windows wait, and how full the spool is.
+func (s *Status) describeSpool() string {
+	p := s.Spool
+	if p == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%d windows wait", p.Waiting)
+	if p.Waiting > 0 && !p.First.IsZero() {
+		text += ", the first of " + p.First.Local().Format("2006-01-02 15:04")
+	}
+	return text + fmt.Sprintf("; %s of at most %s", FormatBytes(uint64(max(p.Used, 0))), FormatBytes(uint64(max(p.Limit, 0))))
+}
+
+// lampWords are the codes of package lamp as they are seen.
+var lampWords = map[string]string{
+	"counting":  "one short flash every 3 s: all is well",
+	"offline":   "two short flashes every 3 s: the broker cannot be reached",
+	"unsighted": "three short flashes every 3 s: the view of a camera is spoilt",
+	"fault":     "five flashes a second: a fault",
+	"aiming":    "half a second on, half off: an aiming session is open",
+	"dark":      "off",
+}
+
+// FormatBytes writes a number of bytes for people.
+func FormatBytes(n uint64) string {
+	switch {
+	case n < 1<<20:
+		return fmt.Sprintf("%d KiB", n>>10)
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

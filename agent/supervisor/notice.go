@@ -1,0 +1,96 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"kerb/agent/status"
+	"kerb/counting"
+)
+
+// notices are the conditions of the device that were logged. It is used by the
+// goroutine of endWindows alone.
+type notices struct {
+	unsynced bool // the clock is not believed
+	diskFull bool
+	complete bool // nothing is waited for any more
+}
+
+// logStart logs what stays wrong until somebody mends it: files with secrets that
+// every user may read.
+func (s *Supervisor) logStart() {
+	for _, path := range s.site.ExposedSecrets() {
+		s.log.Warn("every user of this machine may read a secret: chmod 0640 "+path, "file", path)
+	}
+}
+
+// logChanges logs, once each, that the clock is not believed, that the disk is full,
+// that either has ended, and that everything delivers. It is called about once a
+// second.
+func (s *Supervisor) logChanges() {
+	n := &s.notices
+	if r := s.clock.ReadAll(); r.Synced == n.unsynced {
+		if n.unsynced = !r.Synced; n.unsynced {
+			s.log.Warn("the clock is not believed: no time server has set it, and it shows less than clock_floor or there is none; windows say synced:false",
+				"do", "let port 123 through, or set clock_floor in site.toml and the clock by hand")
+		} else {
+			s.log.Info("the clock is believed", "by", r.Source)
+		}
+	}
+	if d := status.ReadDisk(s.site.Device.State); d != nil && d.Full() != n.diskFull {
+		if n.diskFull = d.Full(); n.diskFull {
+			s.log.Warn("the disk is full", "state", d.State, "free_mb", d.Free>>20, "do", "make room, or replace the card")
+		} else {
+			s.log.Info("the disk has room again", "state", s.site.Device.State)
+		}
+	}
+	if waiting := s.listWaiting(); !n.complete && len(waiting) == 0 {
+		n.complete = true
+		s.log.Info("everything delivers", "window", s.policy.Window())
+	}
+}
+
+// listWaiting names what does not deliver yet, or no more: cameras and loops that
+// should, and the broker.
+func (s *Supervisor) listWaiting() (names []string) {
+	r := s.clock.ReadAll()
+	s.mu.Lock()
+	for _, p := range s.slots {
+		if !p.aimed && !p.isDelivering() && s.policy.ClosedReason(p.hours, r.Wall, r.Synced) == counting.NoReason {
+			names = append(names, s.describeSlot(p))
+		}
+	}
+	s.mu.Unlock()
+	if !s.isOnline() {
+		names = append(names, "broker")
+	}
+	return names
+}
+
+// describeSlot names a sensor for people.
+func (s *Supervisor) describeSlot(p *slot) string {
+	if p.number < len(s.site.Cameras) {
+		return "camera " + s.site.Cameras[p.number].Name
+	}
+	return "loops"
+}
+
+// logReady logs once that all processes run. It returns then, or when ctx ends.
+func (s *Supervisor) logReady(ctx context.Context) {
+	select {
+	case <-s.ready:
+		d := s.site.Device
+		s.log.Info(startMessage(s.listWaiting()), "next", fmt.Sprintf("kerb status; mosquitto_sub -v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name))
+	case <-ctx.Done():
+	}
+}
+
+// startMessage is the log message of a start: all processes run, and what does not
+// deliver yet.
+func startMessage(waiting []string) string {
+	if len(waiting) == 0 {
+		return "all processes run"
+	}
+	return "all processes run; waiting for " + strings.Join(waiting, ", ")
+}

@@ -1,0 +1,186 @@
+package uplink
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+)
+
+// subackRefused is the lowest return code with which a SUBACK refuses a
+// subscription (MQTT 3.1.1 §3.9.3: 0x80 is the only one).
+const subackRefused = 0x80
+
+// deniedError reports that the broker does not pass on what is published on a
+// topic. The connection itself is well.
+type deniedError struct{ topic, why string }
+
+func (e *deniedError) Error() string { return e.topic + ": " + e.why }
+
+// isDenied reports whether the error is a *deniedError.
+func isDenied(err error) bool {
+	var denied *deniedError
+	return errors.As(err, &denied)
+}
+
+// The reasons of a deniedError.
+const (
+	whyNotGivenBack = "acknowledged, but not given back"
+	whyNoListening  = "subscription refused (SUBACK 0x80)"
+)
+
+// echo is a message that was published and is expected back.
+type echo struct {
+	topic   string
+	payload []byte
+	came    chan struct{} // closed when it came
+}
+
+// echoes matches the messages that the broker gives back with those that were
+// published. Its methods may be called from several goroutines.
+type echoes struct {
+	mu       sync.Mutex
+	expected []*echo
+}
+
+// expect registers a message before it is published.
+func (e *echoes) expect(m message) *echo {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x := &echo{topic: m.topic, payload: m.payload, came: make(chan struct{})}
+	e.expected = append(e.expected, x)
+	return x
+}
+
+// forget removes an echo that is no longer waited for.
+func (e *echoes) forget(x *echo) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, o := range e.expected {
+		if o == x {
+			e.expected = append(e.expected[:i], e.expected[i+1:]...)
+			return
+		}
+	}
+}
+
+// match reports whether the message is an expected one, and ends the wait for it.
+func (e *echoes) match(topic string, payload []byte) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, o := range e.expected {
+		if o.topic == topic && bytes.Equal(o.payload, payload) {
+			close(o.came)
+			e.expected = append(e.expected[:i], e.expected[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// received is a message on one of the device's own topics that this connection did
+// not publish.
+type received struct {
+	topic    string
+	payload  []byte
+	retained bool
+}
+
+// maxReceived bounds the received messages that wait for the session; further ones
+// are dropped. Chosen by hand.
+const maxReceived = 16
+
+// hear takes a message of the broker. A live copy of an expected message proves its
+// topic; everything else goes to the session, such as the retained state that was
+// there before. It never blocks.
+func (l *link) hear(_ mqtt.Client, m mqtt.Message) {
+	if !m.Retained() && l.echoes.match(m.Topic(), m.Payload()) {
+		return
+	}
+	select {
+	case l.received <- received{m.Topic(), m.Payload(), m.Retained()}:
+	default:
+	}
+}
+
+// listen subscribes to one of the device's own topics, once on a connection. It
+// returns a *deniedError where the broker refuses the subscription, at the first
+// call and at later ones.
+func (l *link) listen(topic string) error {
+	l.subsMu.Lock()
+	defer l.subsMu.Unlock()
+	if err, done := l.subs[topic]; done {
+		return err
+	}
+	// What comes back needs no acknowledgement of its own: QoS 0. A command does.
+	qos, handle := byte(0), mqtt.MessageHandler(l.hear)
+	if h := l.handlers[topic]; h != nil {
+		qos, handle = 1, h
+	}
+	err := l.subscribe(topic, qos, handle)
+	if err == nil || isDenied(err) {
+		l.subs[topic] = err
+	}
+	return err
+}
+
+// listenWith is listen with a handler of its own, at QoS 1.
+func (l *link) listenWith(topic string, handle mqtt.MessageHandler) error {
+	l.subsMu.Lock()
+	l.handlers[topic] = handle
+	l.subsMu.Unlock()
+	return l.listen(topic)
+}
+
+// forgetRefusal makes the next listen ask the broker again.
+func (l *link) forgetRefusal(topic string) {
+	l.subsMu.Lock()
+	defer l.subsMu.Unlock()
+	if l.subs[topic] != nil {
+		delete(l.subs, topic)
+	}
+}
+
+// subscribe sends one SUBSCRIBE and reads the return code of its SUBACK, which paho
+// does not report as an error.
+func (l *link) subscribe(topic string, qos byte, handle mqtt.MessageHandler) error {
+	t, ok := l.client.Subscribe(topic, qos, handle).(*mqtt.SubscribeToken)
+	if !ok || !t.WaitTimeout(l.ackWait) {
+		return fmt.Errorf("subscribe to %s: %w", topic, errNoAck)
+	}
+	if err := t.Error(); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", topic, err)
+	}
+	if t.Result()[topic] >= subackRefused {
+		return &deniedError{topic, whyNoListening}
+	}
+	return nil
+}
+
+// deliver publishes one message, and waits for its PUBACK and until the broker has
+// given it back to this very connection. nil means that whoever may read the topic
+// gets it. A *deniedError means that the connection is well and the broker passes
+// nothing on; any other error ends the connection.
+func (l *link) deliver(m message) error {
+	if err := l.listen(m.topic); err != nil {
+		return err
+	}
+	x := l.echoes.expect(m)
+	defer l.echoes.forget(x)
+	if err := l.publishAndWait(m); err != nil {
+		return err
+	}
+	timeout := time.NewTimer(l.ackWait)
+	defer timeout.Stop()
+	select {
+	case <-x.came:
+		return nil
+	case <-timeout.C:
+		return &deniedError{m.topic, whyNotGivenBack}
+	case <-l.closed:
+		return errors.New("connection lost before the message came back")
+	}
+}

@@ -1,0 +1,161 @@
+package vocabulary
+
+// The shapes of members that several events have.
+const (
+	text    = `"type": "string"`
+	flag    = `"type": "boolean"`
+	seq     = `"type": "integer", "minimum": 1`
+	number  = `"type": "integer", "minimum": 0`
+	level   = `"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"`
+	word    = `"type": "string", "pattern": "^[a-z0-9_]{1,32}$"`
+	uuid    = `"type": "string", "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"`
+	instant = `"type": "string", "format": "date-time"`
+	hash    = `"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"`
+)
+
+// Events explains every kind of event, in the order of their names.
+func Events() []Event {
+	return []Event{
+		{
+			"aim", "Somebody aims a camera with kerb aim: a session began or ended, or something was done in it.",
+			"Expect gaps with the reason aiming. A session that no engineer of yours has opened is an incident.",
+			[]Member{
+				{"act", word, "start, entered (with the right code), locked (too many wrong codes), changed (site.toml was written), undone, accepted (a tally by hand became the acceptance), end", false},
+				{"camera", text, "the camera", true},
+				{"code", `"type": "string", "pattern": "^[0-9a-f]{8}$"`, "number of the code that the viewer used, not the code", true},
+				{"for_s", `"type": "number", "minimum": 0`, "of start: length that was asked for", true},
+				{"site", hash, "of changed and undone: SHA-256 of the new site.toml", true},
+				{"why", word, "of end: done, expired, guessed (too many wrong codes), stopped, lost, closed", true},
+			},
+		},
+		{
+			"camera_fault", "The view of a camera has a fault, or has it no longer. It is sent when the window ends in which that happened.",
+			"See the reason of the same name.",
+			[]Member{
+				{"camera", text, "the camera", false},
+				{"fault", word, "camera_frozen, camera_dark, camera_blinded, camera_covered, camera_blurred, camera_moved, or camera_drops: rain, snow or dirt on the lens, while counting goes on", false},
+				{"on", flag, "it begins; false: it is over", false},
+				{"counting", flag, "whether this camera is counted with meanwhile", false},
+			},
+		},
+		{
+			"clock_step", "The wall clock was set. Windows are cut by a monotonic clock, so that no time is counted twice or lost.",
+			"Place windows with synced false by boot and mono_ms, if you need them.",
+			[]Member{
+				{"from", instant, "the time before", false},
+				{"to", instant, "the time after", false},
+				{"synced", flag, "whether the clock is trusted now", false},
+				{"mono_ms", number, "monotonic time of the step, since boot", false},
+			},
+		},
+		{
+			"compaction_failed", "The spool file could not be made smaller. It works on as it is.",
+			"Look at the free space of the disk.",
+			[]Member{{"why", text, "the error, for a person", false}},
+		},
+		{
+			"config_refused", "kerb run does not count because its files have mistakes. It is sent once for each try.",
+			"Correct the file. Until then the device sends nothing else.",
+			[]Member{
+				{"mistakes", `"type": "array", "items": {"type": "string"}`, "one line each, for a person", false},
+				{"kerb", text, "version of kerb", false},
+			},
+		},
+		{
+			"epoch", "A new epoch began: seq starts again from 1.",
+			"Compare last with what you have of the previous epoch, and ask for what is missing with resend.",
+			[]Member{
+				{"epoch", uuid, "the new one", false},
+				{"previous", uuid, "the one before; absent if it is not known", true},
+				{"last", `"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}`, "stream → last seq of the previous epoch", false},
+				{"reason", word, "why: see below", false},
+				{"undelivered", number, "where windows are lost: how many the broker had not acknowledged, as far as it was written down", true},
+			},
+		},
+		{
+			"evicted", "Windows are gone for good. The same n may come again with a higher to.",
+			"Close the hole: these seq will not come.",
+			[]Member{
+				{"epoch", uuid, "of the windows", false},
+				{"stream", level, "of the windows", false},
+				{"from", seq, "first seq", false},
+				{"to", seq, "last seq, inclusive", false},
+				{"reason", word, "why: see below", false},
+			},
+		},
+		{
+			"loop_fault", "A loop, its card or its wire has a fault, or has it no longer.",
+			"See the reason of the same name.",
+			[]Member{
+				{"stream", level, "the lane", false},
+				{"line", text, "the contact, by its name in site.toml", false},
+				{"fault", word, "loop_relay, loop_stuck_on, loop_chatter, loop_silent, loop_pair, edges_missed, loop_drift, loop_daily", false},
+				{"on", flag, "it begins; false: it is over", false},
+				{"n", number, "how many edges or vehicles it was found in", false},
+			},
+		},
+		{
+			"policy_refused", "The policy file of the device is not in force. The last one that the device accepted is.",
+			"Look why, in the audit log or on the device. Compare in_force with the policy of the windows.",
+			[]Member{
+				{"why", text, "for a person", false},
+				{"in_force", hash, "the policy that is in force", false},
+			},
+		},
+		{
+			"record_damaged", "Pending windows in the spool could not be read. They are lost, and their seq are not known.",
+			"Close the holes in seq of that time. Replace the card, if it comes again.",
+			[]Member{{"windows", seq, "how many", false}},
+		},
+		{
+			"sense_lost", "The process that looks at a sensor ended, and another one took its place.",
+			"Report it, if it comes more than once a day.",
+			[]Member{
+				{"sensor", text, "the camera, or loops", false},
+				{"why", word, "ended, stalled (no heartbeat), malformed (it sent something else than counts, and was killed)", false},
+			},
+		},
+		{
+			"spool_damaged", "The spool file was not readable, and was put aside.",
+			"What is lost is in events evicted. Replace the card, if it comes again.",
+			[]Member{
+				{"why", text, "the error, for a person", false},
+				{"kept", text, "name of the file that was put aside", false},
+			},
+		},
+		{
+			"spool_foreign", "The spool was that of another device, and was put aside.",
+			"Look for a swapped or copied card.",
+			[]Member{
+				{"device", text, "the other device", false},
+				{"kept", text, "name of the file that was put aside", false},
+			},
+		},
+		{
+			"store_failed", "The spool file cannot be written. kerb counts on, and keeps windows in memory: a power cut would lose them.",
+			"Look at the disk.",
+			[]Member{{"why", text, "the error, for a person", false}},
+		},
+		{
+			"store_recovered", "The spool file can be written again, and the windows in memory are in it.",
+			"Nothing.",
+			[]Member{{"windows", number, "how many came from memory", false}},
+		},
+		{
+			"streams_drift", "The ratio of two streams that see the same road has drifted, or is as expected again ([[compare]] in site.toml).",
+			"One of them is wrong: look at both.",
+			[]Member{
+				{"a", level, "one stream", false},
+				{"b", level, "the other one", false},
+				{"expected", `"type": "number"`, "a divided by b, as site.toml expects it", false},
+				{"ratio", `"type": "number"`, "a divided by b as released; absent where b counted none", true},
+				{"drifted", flag, "it begins; false: it is over", false},
+			},
+		},
+		{
+			"twin", "Another process publishes under the topics of this device: a cloned card, or one site.toml on two machines. Both sides send it, once for each run of the other.",
+			"Windows of the two must not be added up: they differ in epoch. Find the second device and give it a name of its own.",
+			[]Member{{"epoch", uuid, "of the other one's spool, where it told", true}},
+		},
+	}
+}

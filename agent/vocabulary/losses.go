@@ -1,0 +1,33 @@
+package vocabulary
+
+// LossReasons explains why windows are gone: in the event evicted and in gone of ack.
+// The numbers of such windows were given, and nobody can send them any more.
+func LossReasons() []Word {
+	const close = "Close the hole in seq, and do not ask again."
+	return []Word{
+		{"full", "The spool was full, and the oldest windows were deleted before the broker acknowledged them.", close + " Look why the broker was away for so long."},
+		{"memory", "The spool file could not be written, and the windows in memory were too many.", close + " Look at the disk."},
+		{"damaged", "The spool file was damaged.", close + " Replace the card, if it comes again."},
+		{"deleted", "The spool file was deleted.", close},
+		{"foreign", "The spool file was that of another device, and was put aside. The other device's windows in it are not sent.", close},
+		{"restored", "The spool went back in time: a restored image, a copied card, or a card that loses writes.", close + " Look for a copy of the card."},
+	}
+}
+
+// EpochReasons explains why a new epoch begins.
+func EpochReasons() []Word {
+	const next = "Nothing: count on in the new epoch, from seq 1."
+	return []Word{
+		{"unclean_end", "kerb was killed, or the current failed, so that the last numbers given are not certain.", next},
+		{"boot", "The machine was started again. A card that was restored as a whole cannot be told from it.", next},
+		{"unknown_end", "The file that says how kerb ended is not there: it was deleted, or kerb was updated from a version without it.", next},
+		{"touched", "The spool file was copied or changed after kerb had ended.", next},
+		{"restored", "The spool went back in time.", "Look for a copy of the card. What is lost is in events evicted."},
+		{"deleted", "There was a spool, and the file is gone.", "Ask who deleted it. What is lost is in events evicted."},
+		{"damaged", "The spool file was not readable, and was put aside.", "Replace the card, if it comes again."},
+		{"foreign", "The spool was that of another device, and was put aside.", "Look for a swapped or copied card."},
+		{"renamed", "The device has another name, site or tenant now.", "Take the old name out of service."},
+		{"machine_changed", "The spool was written on another machine.", "Nothing, after a swap of the board. Otherwise look for a copy of the card."},
+		{"store_failed", "The spool file could not be written, and kerb counts on in memory.", "Look at the disk: see the event store_failed."},
+	}
+}
