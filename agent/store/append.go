@@ -57,7 +57,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 			s.compactIfSparse()
 			s.releasePages()
 			if s.witnessAt.IsZero() || time.Since(s.witnessAt) > witnessInterval {
-				s.writeWitness(false)
+				_ = s.writeWitness(false)
 			}
 			return es, nil
 		}

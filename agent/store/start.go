@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // The reasons for which Open begins a new epoch.
@@ -49,7 +50,8 @@ func (s *Store) Start() Start { return s.start }
 
 // continueNumbers decides whether the open epoch goes on, and begins a new one where
 // it cannot be shown that its numbers are the last ones given. created is the reason
-// for which the file is new; "" where it was there.
+// for which the file is new; "" where it was there. Where it goes on, the witness is
+// changed first: after a crash, events of which the file knows nothing have numbers.
 func (s *Store) continueNumbers(created, kept string) {
 	w := readWitness(s.path)
 	if w != nil && w.Spool == s.foreign {
@@ -60,6 +62,10 @@ func (s *Store) continueNumbers(created, kept string) {
 		lost = s.st.lostSince(w)
 	}
 	s.start = Start{Reason: s.judgeStart(w, created, len(lost) > 0), Kept: kept}
+	if s.start.Reason == "" && created == "" && s.writeWitness(false) != nil {
+		s.start.Reason = startUnknown
+	}
+	s.witnessAt = time.Time{} // the first window that is stored writes it again
 	if s.start.Reason != "" {
 		s.beginEpoch(w, lost, created != "")
 	}
@@ -104,12 +110,13 @@ func (s *Store) judgeStart(w *witness, created string, lost bool) string {
 // tombstones. created says that the account is new, and so is its epoch.
 func (s *Store) beginEpoch(w *witness, lost []epochEnd, created bool) {
 	reason := s.start.Reason
-	var previous epochEnd
+	previous := ""
 	if !created {
-		previous = epochEnd{Epoch: s.st.Epoch}
+		previous = s.st.Epoch
+		s.st.endOpenEpoch() // before the events, which carry the new epoch
 	}
 	if w != nil && (created || len(lost) > 0) {
-		previous = w.Epochs[len(w.Epochs)-1]
+		previous = w.Epochs[len(w.Epochs)-1].Epoch
 	}
 	if len(lost) > 0 {
 		s.start.Undelivered = w.Undelivered
@@ -119,19 +126,14 @@ func (s *Store) beginEpoch(w *witness, lost []epochEnd, created bool) {
 		}
 		s.start.Lost = s.st.accountLost(lost, why, s.now())
 	}
-	s.start.Previous = previous.Epoch
-	if !created {
-		if previous.Epoch == s.st.Epoch {
-			previous.Last = maps.Clone(s.st.Seq)
-		}
-		s.st.endOpenEpoch()
+	s.start.Previous = previous
+	last := map[string]uint64{}
+	if p := s.st.pastEpoch(previous); p != nil {
+		last = maps.Clone(p.Last)
 	}
-	data := map[string]any{"epoch": s.st.Epoch, "reason": reason, "last": previous.Last}
-	if previous.Last == nil {
-		data["last"] = map[string]uint64{}
-	}
-	if previous.Epoch != "" {
-		data["previous"] = previous.Epoch
+	data := map[string]any{"epoch": s.st.Epoch, "reason": reason, "last": last}
+	if previous != "" {
+		data["previous"] = previous
 	}
 	if len(lost) > 0 {
 		data["undelivered"] = s.start.Undelivered

@@ -162,8 +162,8 @@ func checkStartIsTold(t *testing.T, s *store.Store, got store.Start) {
 	t.Helper()
 	epochs, evicted := 0, 0
 	for _, n := range s.PendingNotes() {
-		if n.Epoch == "" {
-			t.Errorf("note without an epoch: %+v", n)
+		if n.Epoch != s.Stats().Epoch { // the epoch before may have had this number
+			t.Errorf("of another epoch: %+v", n)
 		}
 		switch n.Kind {
 		case "epoch":

@@ -246,7 +246,7 @@ func (s *Store) Close() error {
 		err = errors.Join(err, s.db.Close())
 		s.db = nil
 		if err == nil && !s.readOnly {
-			s.writeWitness(true)
+			_ = s.writeWitness(true)
 		}
 	}
 	return err

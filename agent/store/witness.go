@@ -51,8 +51,9 @@ func readWitness(path string) *witness {
 }
 
 // writeWitness writes the witness; with ended the spool is closed. A witness that
-// cannot be written costs a new epoch at the next start, so the error is ignored.
-func (s *Store) writeWitness(ended bool) {
+// cannot be written costs a new epoch at the next start, so a caller may ignore the
+// error.
+func (s *Store) writeWitness(ended bool) error {
 	boot, _ := s.stamp()
 	w := witness{
 		Format: witnessFormat, Spool: s.st.Spool, Undelivered: s.st.Pending.total(), Boot: boot,
@@ -61,10 +62,12 @@ func (s *Store) writeWitness(ended bool) {
 	if ended {
 		w.File = s.identify(s.path)
 	}
-	if b, err := json.Marshal(w); err == nil {
-		_ = replaceFile(s.path+witnessSuffix, b)
-	}
 	s.witnessAt = time.Now()
+	b, err := json.Marshal(w)
+	if err != nil {
+		return err
+	}
+	return replaceFile(s.path+witnessSuffix, b)
 }
 
 // replaceFile replaces a file so that a power cut leaves the old or the new one. The
@@ -119,15 +122,13 @@ func (st *state) lostSince(w *witness) (lost []epochEnd) {
 	return lost
 }
 
-// accountLost adds the epochs that the spool lost to the account, with tombstones
-// for their windows.
+// accountLost adds the epochs that the spool lost, which have all ended, to the
+// account, with tombstones for their windows.
 func (st *state) accountLost(lost []epochEnd, reason string, at time.Time) (tombs []Tombstone) {
 	for _, e := range lost {
 		var known map[string]uint64
 		if p := st.pastEpoch(e.Epoch); p != nil {
 			known, p.Last = p.Last, higherOf(p.Last, e.Last)
-		} else if e.Epoch == st.Epoch {
-			known, st.Seq = st.Seq, higherOf(st.Seq, e.Last)
 		} else {
 			st.endEpoch(epochEnd{e.Epoch, e.Last, st.Last})
 		}

@@ -87,18 +87,16 @@ func (c *cabac) initContexts(row, qp int) {
 func (c *cabac) bit(ctx int) int {
 	p := &c.state[ctx]
 	s := *p & 127
-	lps := uint32(rangeLPS[s>>1][c.span>>6&3])
+	t := &transitions[s]
+	lps := uint32(t.span[c.span>>6&3])
 	span := c.span - lps
 	scaled := uint64(span) << (c.spare & 63)
 	if c.value < scaled {
-		*p = nextMPS[s]
+		*p = t.mps
 		if span < 256 {
 			span <<= 1
-			c.spare--
-			if c.spare < 8 {
-				c.span = span
+			if c.spare--; c.spare < minSpare {
 				c.refill()
-				return int(s & 1)
 			}
 		}
 		c.span = span
@@ -107,13 +105,15 @@ func (c *cabac) bit(ctx int) int {
 	c.value -= scaled
 	shift := bits.LeadingZeros32(lps) - 23
 	c.span = lps << (shift & 31)
-	c.spare -= shift
-	*p = nextLPS[s]
-	if c.spare < 8 {
+	*p = t.lps
+	if c.spare -= shift; c.spare < minSpare {
 		c.refill()
 	}
 	return int(s&1) ^ 1
 }
+
+// minSpare is the least number of bits that are read ahead: more than one bin takes.
+const minSpare = 8
 
 // bypass decodes one bin without a context (9.3.3.2.3).
 func (c *cabac) bypass() int {
@@ -124,7 +124,7 @@ func (c *cabac) bypass() int {
 		c.value -= scaled
 		b = 1
 	}
-	if c.spare < 8 {
+	if c.spare < minSpare {
 		c.refill()
 	}
 	return b
@@ -140,7 +140,7 @@ func (c *cabac) terminate() bool {
 	if c.span < 256 {
 		c.span <<= 1
 		c.spare--
-		if c.spare < 8 {
+		if c.spare < minSpare {
 			c.refill()
 		}
 	}
@@ -223,20 +223,29 @@ var transLPS = [64]uint8{
 	33, 33, 34, 34, 35, 35, 35, 36, 36, 36, 37, 37, 37, 38, 38, 63,
 }
 
-// nextMPS and nextLPS are the state after the more and the less probable symbol.
-var nextMPS, nextLPS = stateTransitions()
+// transition is what one bin does in a state: the ranges of the less probable symbol
+// by qCodIRangeIdx, and the states behind each symbol.
+type transition struct {
+	span     [4]uint8
+	mps, lps uint8
+	_        [2]uint8 // one entry in 8 bytes
+}
 
-func stateTransitions() (mps, lps [128]uint8) {
-	for s := range mps {
+// transitions is by state: pStateIdx << 1 | valMPS.
+var transitions = makeTransitions()
+
+func makeTransitions() (t [128]transition) {
+	for s := range t {
 		state, symbol := s>>1, uint8(s&1)
-		mps[s] = uint8(min(state+1, 62))<<1 | symbol
+		t[s].span = rangeLPS[state]
+		t[s].mps = uint8(min(state+1, 62))<<1 | symbol
 		if state == 63 {
-			mps[s] = uint8(s)
+			t[s].mps = uint8(s)
 		}
 		if state == 0 {
 			symbol ^= 1
 		}
-		lps[s] = transLPS[state]<<1 | symbol
+		t[s].lps = transLPS[state]<<1 | symbol
 	}
-	return mps, lps
+	return t
 }

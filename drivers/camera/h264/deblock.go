@@ -75,12 +75,20 @@ func (b *deblocker) outer(s *strengths, m, n *macroblock, addr, other int, verti
 		return
 	}
 	p, q := &b.motion[other], &b.motion[addr]
+	same := m.uniform && n.uniform // one motion on each side
 	for k := range s {
 		bq, bp := k, 12+k
 		if vertical {
 			bq, bp = 4*k, 4*k+3
 		}
-		s[k] = strength(m, n, q, p, bq, bp)
+		switch {
+		case m.nonZero>>bq&1 != 0 || n.nonZero>>bp&1 != 0:
+			s[k] = 2
+		case same && k > 0 && s[k-1] < 2:
+			s[k] = s[k-1]
+		default:
+			s[k] = motionStrength(q, p, bq, bp)
+		}
 	}
 }
 
@@ -96,15 +104,20 @@ func (b *deblocker) inner(s *strengths, m *macroblock, addr, e int, vertical boo
 		if vertical {
 			bq, bp = 4*k+e, 4*k+e-1
 		}
-		s[k] = strength(m, m, mot, mot, bq, bp)
+		switch {
+		case m.nonZero>>bq&1 != 0 || m.nonZero>>bp&1 != 0:
+			s[k] = 2
+		case m.uniform:
+			s[k] = 0
+		default:
+			s[k] = motionStrength(mot, mot, bq, bp)
+		}
 	}
 }
 
-// strength derives bS of two blocks of inter macroblocks.
-func strength(m, n *macroblock, q, p *motion, bq, bp int) uint8 {
-	if m.nonZero>>bq&1 != 0 || n.nonZero>>bp&1 != 0 {
-		return 2
-	}
+// motionStrength derives bS of two blocks without coefficients of inter
+// macroblocks: 1 where their motion differs, else 0.
+func motionStrength(q, p *motion, bq, bp int) uint8 {
 	qq, qp := bq>>3<<1|bq>>1&1, bp>>3<<1|bp>>1&1
 	q0, q1, p0, p1 := q.slot[0][qq], q.slot[1][qq], p.slot[0][qp], p.slot[1][qp]
 	if !(q0 == p0 && q1 == p1 || q0 == p1 && q1 == p0) {

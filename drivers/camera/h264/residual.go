@@ -1,5 +1,7 @@
 package h264
 
+import "math/bits"
+
 // Categories of blocks, ctxBlockCat (Table 9-42).
 const (
 	catLumaDC   = 0
@@ -216,19 +218,27 @@ var (
 )
 
 // significantOf8x8 and lastOf8x8 are Table 9-43 for frames.
-var significantOf8x8 = [63]uint8{
+var significantOf8x8 = [64]uint8{
 	0, 1, 2, 3, 4, 5, 5, 4, 4, 3, 3, 4, 4, 4, 5, 5,
 	4, 4, 4, 4, 3, 3, 6, 7, 7, 7, 8, 9, 10, 9, 8, 7,
 	7, 6, 11, 12, 13, 11, 6, 7, 8, 9, 14, 10, 9, 8, 6, 11,
 	12, 13, 11, 6, 9, 14, 10, 9, 11, 12, 13, 11, 14, 10, 12,
 }
 
-var lastOf8x8 = [63]uint8{
+var lastOf8x8 = [64]uint8{
 	0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 	2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
 	3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4,
 	5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8,
 }
+
+// identity is their counterpart for the other categories.
+var identity = func() (t [64]uint8) {
+	for i := range t {
+		t[i] = uint8(i)
+	}
+	return t
+}()
 
 // readBlockCABAC reads residual_block_cabac (7.3.5.3.3) behind coded_block_flag.
 func (s *sliceDecoder) readBlockCABAC(cat, most int, dst []int16, scan []uint8, scale []int32) int {
@@ -281,24 +291,62 @@ func (s *sliceDecoder) readSuffix() int32 {
 }
 
 // readPositions reads the map of significant coefficients to s.positions and
-// returns their number.
+// returns their number. The engine's state is kept in local variables: this loop
+// decodes most bins of a stream.
 func (s *sliceDecoder) readPositions(cat, most int) int {
 	c, significant, last := &s.cabac, significantBase[cat], lastBase[cat]
-	n := 0
-	for i := range most - 1 {
-		sigInc, lastInc := i, i
-		if cat == catLuma8x8 {
-			sigInc, lastInc = int(significantOf8x8[i]), int(lastOf8x8[i])
+	span, spare, value := c.span, c.spare, c.value
+	n, ctx, wantsLast := 0, 0, false
+	significantOf, lastOf := &identity, &identity
+	if cat == catLuma8x8 {
+		significantOf, lastOf = &significantOf8x8, &lastOf8x8
+	}
+	for i := 0; i < most-1; {
+		if wantsLast {
+			ctx = last + int(lastOf[i&63])
+		} else {
+			ctx = significant + int(significantOf[i&63])
 		}
-		if c.bit(significant+sigInc) == 0 {
-			continue
+		p := &c.state[ctx]
+		state := *p & 127
+		t := &transitions[state]
+		lps := uint32(t.span[span>>6&3])
+		span -= lps
+		scaled := uint64(span) << (spare & 63)
+		bin := state & 1
+		if value < scaled {
+			*p = t.mps
+			if span < 256 {
+				span <<= 1
+				spare--
+			}
+		} else {
+			value -= scaled
+			shift := bits.LeadingZeros32(lps) - 23
+			span = lps << (shift & 31)
+			spare -= shift
+			*p = t.lps
+			bin ^= 1
 		}
-		s.positions[n] = uint8(i)
-		n++
-		if c.bit(last+lastInc) != 0 {
+		if spare < minSpare {
+			c.spare, c.value = spare, value
+			c.refill()
+			spare, value = c.spare, c.value
+		}
+		switch {
+		case wantsLast && bin != 0:
+			c.span, c.spare, c.value = span, spare, value
 			return n
+		case wantsLast, bin == 0:
+			wantsLast = false
+			i++
+		default:
+			s.positions[n&63] = uint8(i)
+			n++
+			wantsLast = true
 		}
 	}
-	s.positions[n] = uint8(most - 1)
+	c.span, c.spare, c.value = span, spare, value
+	s.positions[n&63] = uint8(most - 1)
 	return n + 1
 }

@@ -98,19 +98,3 @@ func filterBothPortable(dst []byte, stride int, src []byte, from, w, h int, rows
 
 // sixTap is the filter 1, -5, 20, 20, -5, 1.
 func sixTap(a, b, c, d, e, f int) int { return a - 5*(b+e) + 20*(c+d) + f }
-
-func averageInto(dst []byte, stride int, src []byte, from, w, h int) {
-	averageIntoPortable(dst, stride, src, from, w, h)
-}
-
-func filterAcross(dst []byte, stride int, src []byte, from, w, h int) {
-	filterAcrossPortable(dst, stride, src, from, w, h)
-}
-
-func filterDown(dst []byte, stride int, src []byte, from, w, h int) {
-	filterDownPortable(dst, stride, src, from, w, h)
-}
-
-func filterBoth(dst []byte, stride int, src []byte, from, w, h int, rows *[21 * 16]int16) {
-	filterBothPortable(dst, stride, src, from, w, h, rows)
-}
