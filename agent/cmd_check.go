@@ -5,22 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"kerb/agent/admission"
-	"kerb/agent/advice"
-	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/policy"
 	"kerb/agent/probe"
 	"kerb/agent/publisher"
 	"kerb/agent/report"
 	"kerb/agent/terminal"
-	"kerb/agent/uplink"
 )
 
 // checkCmd is kerb check: it validates both files and prints a summary of them.
@@ -54,7 +48,7 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	var cameras []probe.CameraFacts
 	if c.Connect {
 		cameras = report.LookAtCameras(ctx, c.Site, site, report.ClosedNow(site, d.Policy))
-		if err := errors.Join(connectOnce(ctx, site, d.Policy), probe.Failures(cameras)); err != nil {
+		if err := errors.Join(publisher.CheckConnection(ctx, site, d.Policy, versionName()), probe.Failures(cameras)); err != nil {
 			return err
 		}
 	}
@@ -106,35 +100,6 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 	for _, line := range ledgerLines(pol, admission.SiteRequests(site)) {
 		fmt.Fprintln(t.Out, line)
 	}
-}
-
-// connectTimeout bounds the login of kerb check -connect; chosen by hand.
-const connectTimeout = 15 * time.Second
-
-// connectOnce logs in at the broker and disconnects. It uses an empty spool in a
-// temporary directory, so that it sends no window.
-func connectOnce(ctx context.Context, site *config.Site, pol *policy.Policy) error {
-	dir, err := os.MkdirTemp("", "kerb-check-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	db, err := publisher.OpenStore(dir, pol, clk, new(atomic.Bool))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	up, err := uplink.New(publisher.UplinkOpts(site, pol, versionName(), db, clk, slog.New(slog.DiscardHandler)))
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	if err := up.CheckConnection(ctx); err != nil {
-		return errors.New(advice.Join(err.Error(), advice.Broker(err.Error())))
-	}
-	return nil
 }
 
 // ledgerLines lists the charge of each class at each sensor, one line each. One

@@ -278,6 +278,6 @@ func LoadDevice(path string) (Device, error) {
 	if err != nil {
 		return Device{State: DefaultState}, fmt.Errorf("read the site file: %w", err)
 	}
-	f, _ := decodeToSyntaxError(path, data)
-	return siteFile{Device: f.Device}.toSite(path, nil).Device, nil
+	f, sheet := decodeToSyntaxError(path, data)
+	return siteFile{Device: f.Device}.toSite(path, sheet).Device, nil
 }

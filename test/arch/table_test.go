@@ -144,7 +144,7 @@ var rooms = []room{
 		"agent/cage", "agent/canary", "agent/ipc", "agent/localbroker", "agent/process", "agent/terminal", "configs",
 	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
-		"agent/admission", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
+		"agent/admission", "agent/advice", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
