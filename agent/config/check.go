@@ -77,6 +77,9 @@ func (c checker) checkBroker(b brokerFile) {
 	if err == nil && (u.Scheme == "mqtt" || u.Scheme == "mqtts") && (strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "") {
 		c.Reject("broker.url", "must end after the host and its port", "a path belongs to ws:// and wss:// only; topics come from name, site and tenant")
 	}
+	if err == nil && portAfterPath.MatchString(u.Path) {
+		c.Reject("broker.url", "must have the port before the path", "for example ws://broker.example:8083/mqtt")
+	}
 	if err == nil && (u.Scheme == "mqtt" || u.Scheme == "ws") && b.CAFile+b.CertFile+b.KeyFile != "" {
 		c.Reject("broker.url", "must be mqtts:// or wss:// beside ca_file, cert_file or key_file", u.Scheme+":// would send everything in the clear")
 	}
@@ -107,9 +110,14 @@ func (c checker) checkFile(key, path string) {
 		return
 	}
 	c.checkVerbatim(key, path)
+	named := path
 	path = resolveSecret(c.dir, path)
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		c.Reject(key, "must be a file that can be read", "looked for "+path)
+		hint := "looked for " + path
+		if strings.HasPrefix(named, credentialPrefix) && os.Getenv(credentialsDir) == "" {
+			hint = "systemd has set no " + credentialsDir + ": is LoadCredential= in the service, and kerb started by it?"
+		}
+		c.Reject(key, "must be a file that can be read", hint)
 	}
 }
 
@@ -118,6 +126,9 @@ func isLoopbackURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && isLoopback(u.Hostname())
 }
+
+// portAfterPath is a port that was written behind the path.
+var portAfterPath = regexp.MustCompile(`:[0-9]{2,5}/?$`)
 
 // isLoopback reports whether host is this machine.
 func isLoopback(host string) bool {

@@ -169,11 +169,14 @@ func (c checker) checkPolled(key string, cam cameraFile) {
 // LoadCredential= in systemd.exec(5).
 const credentialPrefix = "credential:"
 
+// credentialsDir is the variable with which systemd names the directory.
+const credentialsDir = "CREDENTIALS_DIRECTORY"
+
 // resolveSecret makes the path of a secret absolute: in systemd's credentials
 // directory, or starting at dir.
 func resolveSecret(dir, path string) string {
 	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
-		return filepath.Join(os.Getenv("CREDENTIALS_DIRECTORY"), name)
+		return filepath.Join(os.Getenv(credentialsDir), name)
 	}
 	return resolvePath(dir, path)
 }

@@ -22,6 +22,8 @@ func TestWhatCopyingAddsIsNamed(t *testing.T) {
 		{"an address without a scheme", "scene:calm", "10.0.9.17:3031/video", "must begin with a scheme if it is an address\nhint: for example http://10.0.9.17:3031/video"},
 		{"a host and a port alone", "scene:calm", "camera.lan:554", "must begin with a scheme"},
 		{"a user with a blank", `url = "mqtt://127.0.0.1:1883"`, "url = \"mqtt://127.0.0.1:1883\"\nuser = \"pole 7 \"", "broker.user = \"pole 7 \": must not begin or end with a blank"},
+		{"a port behind the path", "mqtt://127.0.0.1:1883", "ws://127.0.0.1/mqtt/:80", "must have the port before the path"},
+		{"a credential without systemd", `url = "mqtt://127.0.0.1:1883"`, "url = \"mqtt://127.0.0.1:1883\"\npassword_file = \"credential:mqtt\"", "systemd has set no CREDENTIALS_DIRECTORY"},
 		{"a CA without TLS", `url = "mqtt://127.0.0.1:1883"`, "url = \"mqtt://127.0.0.1:1883\"\nca_file = \"/etc/hostname\"", "must be mqtts:// or wss:// beside ca_file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 type Warning struct {
 	ID    string `json:"id"`              // weak, limit, walls, made_up, decoder, controller or ai_act
 	Class string `json:"class,omitempty"` // of a weak class
+	About string `json:"about,omitempty"` // the sensors, processes or controllers that it is about
 	// Precision is the average precision of a weak class, and Network the network that has it.
 	Precision float64 `json:"precision,omitempty"`
 	Network   string  `json:"network,omitempty"`
@@ -36,20 +37,20 @@ func collectWarnings(r *Record) (all []Warning) {
 	all = append(all, modelWarnings(r)...)
 	for _, w := range r.Walls.Value {
 		if len(w.Open) > 0 {
-			all = append(all, Warning{ID: WarnWalls, Text: fmt.Sprintf("Not all walls hold on this device: the process %s can %s.", w.Role, strings.Join(w.Open, ", "))})
+			all = append(all, Warning{ID: WarnWalls, About: w.Role, Text: fmt.Sprintf("Not all walls hold on this device: the process %s can %s.", w.Role, strings.Join(w.Open, ", "))})
 		}
 	}
 	for _, s := range r.Capture.Sensors.Value {
 		if s.Feed == feedScene || s.Feed == feedRecording {
-			all = append(all, Warning{ID: WarnMadeUp, Text: fmt.Sprintf("The camera %s shows a %s: its numbers describe no street.", s.Name, s.Feed)})
+			all = append(all, Warning{ID: WarnMadeUp, About: s.Name, Text: fmt.Sprintf("The camera %s shows a %s: its numbers describe no street.", s.Name, s.Feed)})
 		}
 	}
 	if names := decodedCameras(r); len(names) > 0 {
-		all = append(all, Warning{ID: WarnDecoder, Text: fmt.Sprintf("If a camera sends H.264 or H.265 (possible here: %s), the program ffmpeg decodes its pictures in memory. The walls in this record were not measured around ffmpeg.", strings.Join(names, ", "))})
+		all = append(all, Warning{ID: WarnDecoder, About: strings.Join(names, ", "), Text: fmt.Sprintf("If a camera sends H.264 or H.265 (possible here: %s), the program ffmpeg decodes its pictures in memory. The walls in this record were not measured around ffmpeg.", strings.Join(names, ", "))})
 	}
 	by, declared := r.Policy.Controller.Value, r.AnswerOr("controller.name", "")
 	if by != "" && declared != "" && by != declared {
-		all = append(all, Warning{ID: WarnController, Text: fmt.Sprintf("The policy names %q as controller, the declared answers name %q.", by, declared)})
+		all = append(all, Warning{ID: WarnController, About: by + " / " + declared, Text: fmt.Sprintf("The policy names %q as controller, the declared answers name %q.", by, declared)})
 	}
 	if signals, known := r.Flag("purpose.signals"); r.Policy.Purpose.Value == "operational" && (signals || !known) {
 		all = append(all, Warning{ID: WarnAIAct, Text: annexIII})

@@ -174,6 +174,7 @@ var namedTypes = map[string]string{
 	"text/html": "a web page (text/html)", "application/xhtml+xml": "a web page (application/xhtml+xml)", "text/plain": "text (text/plain)",
 	"text/xml": "text (text/xml)", "application/xml": "text (application/xml)", "application/json": "text (application/json)",
 	"image/png": "another kind of picture (image/png)", "image/gif": "another kind of picture (image/gif)", "image/webp": "another kind of picture (image/webp)",
+	"video/x-h264": "H.264 (video/x-h264): use the camera's rtsp:// address", "video/h264": "H.264 (video/h264): use the camera's rtsp:// address",
 	"image/bmp": "another kind of picture (image/bmp)", "image/jpeg": "no picture, though it says image/jpeg",
 	"application/vnd.apple.mpegurl": "a playlist (HLS)", "application/x-mpegurl": "a playlist (HLS)", "audio/x-mpegurl": "a playlist (HLS)",
 	"application/sdp": "a session description: use its rtsp:// address", "application/x-rtsp-tunnelled": "RTSP: use its rtsp:// address",

@@ -66,7 +66,7 @@ func dutchData(r *transparency.Record) string {
 		b.WriteString("Invoer: schakelmomenten van detectielussen. ")
 	}
 	fmt.Fprintf(&b, "Uitvoer: per %s en per teller een aantal voor %s. Een afgeleverd aantal blijft hooguit %s op het apparaat, een niet afgeleverd aantal tot het is afgeleverd of de opslag vol is. ", dutchSpan(r.Clearing.Window.Value), dutchCounted(r), dutchSpan(r.Retention.Records.Value))
-	fmt.Fprintf(&b, "Teltijden: %s. De verbinding met het platform is %s. ", hoursText(r), map[bool]string{true: "versleuteld (TLS)", false: "niet versleuteld"}[r.Output.Encrypted.Value])
+	fmt.Fprintf(&b, "Teltijden: %s. De verbinding met het platform is %s. ", dutchHours(r), map[bool]string{true: "versleuteld (TLS)", false: "niet versleuteld"}[r.Output.Encrypted.Value])
 	if r.HasCamera() {
 		b.WriteString("De meegeleverde netwerken zijn getraind met helderheidsbeelden van straten uit openbare verzamelingen; de modelkaart (MODEL.md) noemt de bronnen.")
 	}
@@ -94,6 +94,15 @@ func dutchClearing(r *transparency.Record) string {
 
 func decimalComma(format string, v float64) string {
 	return strings.Replace(fmt.Sprintf(format, v), ".", ",", 1)
+}
+
+// dutchHours is the hours of counting, with Dutch days.
+func dutchHours(r *transparency.Record) string {
+	if h := r.Capture.Hours.Value; len(h) == 1 && h[0] == "Mon-Sun 00:00-24:00" {
+		return "altijd"
+	}
+	days := strings.NewReplacer("Mon", "ma", "Tue", "di", "Wed", "wo", "Thu", "do", "Fri", "vr", "Sat", "za", "Sun", "zo")
+	return days.Replace(strings.Join(r.Capture.Hours.Value, ", ")) + " (" + r.Capture.TimeZone.Value + ")"
 }
 
 // dutchTechnical says how it works; the warnings stand at its end and are never cut.
@@ -145,13 +154,13 @@ func dutchWarnings(r *transparency.Record) (texts []string) {
 				untested = ", onder andere: niet apart getest voor rolstoelen, kinderwagens, steps, kinderen en dichte drukte"
 			}
 		case transparency.WarnWalls:
-			texts = append(texts, "Let op: op dit apparaat houdt niet elke afscherming tussen de processen stand. "+w.Text)
+			texts = append(texts, fmt.Sprintf("Let op: op dit apparaat houdt niet elke afscherming stand (proces %s).", w.About))
 		case transparency.WarnMadeUp:
-			texts = append(texts, "Let op: dit is geen straat maar een proef. "+w.Text)
+			texts = append(texts, fmt.Sprintf("Let op: camera %s toont geen straat maar een proef of een opname; de aantallen beschrijven geen straat.", w.About))
 		case transparency.WarnDecoder:
-			texts = append(texts, "Let op: als een camera H.264 of H.265 stuurt, decodeert het programma ffmpeg de beelden in het geheugen; daarvan is de afscherming niet gemeten.")
+			texts = append(texts, fmt.Sprintf("Let op: als een camera (%s) H.264 of H.265 stuurt, decodeert het programma ffmpeg de beelden in het geheugen; daarvan is de afscherming niet gemeten.", w.About))
 		case transparency.WarnController:
-			texts = append(texts, "Let op: het beleid noemt een andere verantwoordelijke dan de opgave. "+w.Text)
+			texts = append(texts, fmt.Sprintf("Let op: het beleid noemt een andere verantwoordelijke dan de opgave van de organisatie (%s).", w.About))
 		case transparency.WarnAIAct:
 			texts = append(texts, "Let op: het doel is operationeel. Sturen deze aantallen verkeerslichten? Vraag dan of dit een veiligheidscomponent is bij het beheer van wegverkeer (AI-verordening, bijlage III, punt 2); dan is het hoog risico. De netwerken van kerb zijn niet gemaakt voor veiligheidsfuncties.")
 		}

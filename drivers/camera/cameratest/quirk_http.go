@@ -230,6 +230,10 @@ func addParts(add addHTTP) {
 	add("another boundary than announced", own, Reads, Reads, Reads, part("--other\r\n"+kind+"Content-Length: LENGTH\r\n\r\n"))
 	add("a head line of a part without a colon", own, Refuses, Reads, Reads, part("--frame\r\n12:00 oclock\r\nbad line\r\n"+kind+"Content-Length: LENGTH\r\n\r\n"))
 	add("text parts between", own, Reads, Reads, Reads, httpCamera{after: "\r\n--frame\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello\r\n"})
+	add("parts of H.264 with dashes at both ends", "AlexxIT/go2rtc#545", Refuses, Refuses, "H.264 (video/x-h264): use the camera's rtsp:// address", httpCamera{
+		head: strings.Replace(streamHead, "=frame", "=data-boundary--", 1), part: "--data-boundary--\r\nContent-Type: video/x-h264\r\nContent-Length: LENGTH\r\n\r\n",
+		picture: func(int, []byte) []byte { return []byte{0, 0, 0, 1, 0x65, 0x88, 0x84, 0x00} },
+	})
 	add("a comment of 60 KB in each picture", own, Reads, Reads, Reads, httpCamera{picture: func(_ int, j []byte) []byte {
 		return insert(j, 2, append([]byte{0xff, 0xfe, 0xea, 0x60}, make([]byte, 60000-2)...))
 	}})

@@ -14,7 +14,7 @@ func jpegQuirks() (all []Quirk) {
 	tail := func(more string) func(int, []byte) []byte {
 		return every(func(j []byte) []byte { return append(j[:len(j)-2], more...) })
 	}
-	add("no end marker", "intel/libyami#801", Reads, Reads, tail(""))
+	add("no end marker", "jacksonliam/mjpg-streamer#47", Reads, Reads, tail(""))
 	add("half an end marker", "intel/libyami#801", Reads, Reads, tail("\xff"))
 	add("two of three without an end marker", "espressif/esp32-camera#483", Reads, Reads, func(n int, j []byte) []byte {
 		if n%3 > 0 {
@@ -33,8 +33,14 @@ func jpegQuirks() (all []Quirk) {
 		}
 		return withoutSegments(j, 0xdb, 0xc4)
 	})
-	add("no Huffman tables", "AVI1, Microsoft", Reads, Reads, every(func(j []byte) []byte { return withoutSegments(j, 0xc4) }))
+	add("no Huffman tables", "gen2brain/cam2ip#20", Reads, Reads, every(func(j []byte) []byte { return withoutSegments(j, 0xc4) }))
 	add("an interval of restarts, but none", own, Reads, Reads, every(func(j []byte) []byte { return insert(j, 2, []byte{0xff, 0xdd, 0, 4, 0, 3}) }))
+	add("a first picture that is none", "libuvc/libuvc#122", Reads, Reads, func(n int, j []byte) []byte {
+		if n == 0 {
+			return append([]byte{0xa8, 0x0a}, j[len(j)/2:]...)
+		}
+		return j
+	})
 	add("a thumbnail in Exif", own, Reads, Reads, every(func(j []byte) []byte {
 		n := len(j) + 2
 		return insert(j, 2, append([]byte{0xff, 0xe1, byte(n >> 8), byte(n)}, j...))

@@ -92,19 +92,22 @@ func addAnswers(add addRTSP) {
 	add("no interleaved ids", "bluenviron/gortsplib#142", Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast", session))
 	add("one interleaved id", own, Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast;interleaved=0", session))
 	add("interleaved ids apart", own, Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast;interleaved=0-3", session))
+	other := setup("Transport: RTP/AVP/TCP;unicast;interleaved=8-9;ssrc=2A27A3FB", session)
+	other.frame = func(p []byte) []byte { return append([]byte{'$', 8, byte(len(p) >> 8), byte(len(p))}, p...) }
+	add("other interleaved ids than asked for", "bluenviron/gortsplib#72", Reads, Reads, other)
 	add("interleaved without TCP", own, Refuses, Reads, setup("Transport: RTP/AVP;unicast;interleaved=0-1", session))
 	add("no Transport", own, Refuses, Reads, setup(session))
 	add("server ports for TCP", "deepch/RTSPtoWeb#249", Refuses, `set transport = "udp"`, setup("Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001", session))
 	add("the time-out is no number", own, Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 1234; timeout=never"))
 	add("the session has a blank and quotes", own, Reads, Reads, setup("Transport: RTP/AVP/TCP;unicast;interleaved=0-1", `Session: 1234 ; timeout="60"`))
-	add("CSeq is another number", own, Reads, Reads, rtspCamera{answer: func(_ *rtspConn, _ rtspRequest, a *rtspAnswer) { a.fields = append(a.fields, "CSeq: 77") }})
+	add("CSeq is another number", "EliasKotlyar/Xiaomi-Dafang-Hacks#983", Reads, Reads, rtspCamera{answer: func(_ *rtspConn, _ rtspRequest, a *rtspAnswer) { a.fields = append(a.fields, "CSeq: 77") }})
 	add("a head line without a colon", own, Reads, Reads, rtspCamera{answer: func(_ *rtspConn, _ rtspRequest, a *rtspAnswer) {
 		a.fields = append([]string{"Mon Nov 30 2026 01-02-03"}, a.fields...)
 	}})
 	add("a request of the camera between", own, Reads, Reads, rtspCamera{answer: onMethod("PLAY", func(_ *rtspConn, _ rtspRequest, a *rtspAnswer) {
 		a.before = []byte("SET_PARAMETER rtsp://cam/live RTSP/1.0\r\nCSeq: 9\r\nContent-Length: 3\r\n\r\na:b")
 	})})
-	add("data before the answer to PLAY", own, Reads, Reads, rtspCamera{answer: onMethod("PLAY", func(_ *rtspConn, _ rtspRequest, a *rtspAnswer) {
+	add("data before the answer to PLAY", "scottlamb/retina#46", Reads, Reads, rtspCamera{answer: onMethod("PLAY", func(_ *rtspConn, _ rtspRequest, a *rtspAnswer) {
 		a.before = []byte("$\x00\x00\x04abcd")
 	})})
 	add("data after SETUP", own, Reads, Reads, rtspCamera{answer: onMethod("SETUP", func(_ *rtspConn, _ rtspRequest, a *rtspAnswer) {
@@ -168,6 +171,7 @@ func addDescriptions(add addRTSP) {
 		{"half a c=", "bluenviron/mediamtx#5033", Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nc=IN \r\nt=0 0\r\n" + medium},
 		{"no session name", "bluenviron/mediamtx#2473", Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\nt=0 0\r\n" + medium},
 		{"an empty bandwidth", own, Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium + "b=AS:\r\n"},
+		{"little more than the medium, and no base", "deepch/RTSPtoWeb#175", Reads, Reads, "v=0\r\no=- 1234 1234 IN IP4 localhost\r\ns=XXX\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=range:npt=0-\r\na=framerate:0S\r\na=control:track1\r\n"},
 		{"no origin, name and time", own, Reads, Reads, "v=0\r\n" + medium},
 		{"line feeds and blanks", own, Reads, Reads, "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=\nt=0 0\nm=video 0 RTP/AVP 26 \na=control: track1 \n\n\x00"},
 		{"a relative control for the session", own, Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\na=control:live\r\n" + medium},
