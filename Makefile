@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources cross deb package image image-twice image-vm update systemd spool wire cameras soak fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -95,6 +95,10 @@ bench: build
 bench-sources:
 	KERB_LONG=1 $(GO) test -count=1 -v -run 'WhatEachSourceCosts|HowLongAPictureWaits' ./agent
 
+# Random streams of libx264, compared with ffmpeg's luma, and damaged streams. Takes hours.
+h264:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 10h -v -run 'Generated|Damage' ./drivers/camera/h264
+
 bench-neural:
 	test/bench/neural.sh
 
@@ -159,12 +163,21 @@ test/wire/node_modules: test/wire/package-lock.json
 cameras:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run TestEverySourceComesBack ./agent
 
+# What ffmpeg, curl and kerb do with the mistakes of real cameras: the columns of the kit
+# in drivers/camera/cameratest are measured again.
+quirks:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run 'WhatCamerasGetWrong|WhatFFmpegAndCurlDo' ./drivers/camera
+
 # Half an hour of faults in every kind of camera: memory and descriptors must not grow.
 soak:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run 'HalfAnHour|ALeak' ./agent
 
 fuse:
 	cd test/fuse && KERB_LONG=1 $(GO) test -count=1 -v ./...
+
+# 500 devices at one broker, in real time: outages, and a slow consumer. 15 minutes.
+fleet:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/fleet
 
 cluster:
 	cd test/nats && KERB_LONG=1 $(GO) test -count=1 -v ./...

@@ -31,7 +31,7 @@
 //
 // # The way of a picture
 //
-//	drivers/camera   reads a picture into the caller's buffer (latest.go, jpegstream.go, luma)
+//	drivers/camera   reads a picture into the caller's buffer (latest.go, jpegstream.go, avcstream.go, luma, h264)
 //	agent/source     has opened the driver that site.toml names (open.go)
 //	counting/vision  steps: background, blobs, network, trackers, line sides (process.go)
 //	agent/sensor     adds the crossings to the open window (camera.go, counting/tallier.go)

@@ -133,7 +133,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 		Place: Place(d.Place),
 		State: resolvePath(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict, Bench: d.Bench,
 	}
-	s.Broker = f.toBroker(s.Dir(), sheet.HasKey)
+	s.Broker = f.toBroker(s.Dir(), func(key string) bool { return sheet != nil && sheet.HasKey(key) })
 	for _, c := range f.Camera {
 		v := c.toCamera()
 		v.PasswordFile, v.CAFile = resolveSecret(s.Dir(), c.PasswordFile), resolvePath(s.Dir(), c.CAFile)

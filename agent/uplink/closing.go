@@ -36,13 +36,15 @@ func (u *Uplink) onClosed(err error, underway []message, now time.Time) error {
 	switch {
 	case len(underway) == 0:
 		return err
+	case u.twins.present(now, twinMemory*u.o.StateInterval) != nil:
+		return fmt.Errorf("%w: another device logs in as this one", err)
 	case len(underway) > 1 && !c.cautious:
 		c.cautious = true
 		return err
 	}
 	m := underway[0]
 	if m.late && len(m.payload) >= largeMessage {
-		u.tuning.onMissedAck()
+		u.tuning.onRefusedSize(len(m.entries))
 		return fmt.Errorf("%w at a message of %d bytes on %s: smaller ones are tried", err, len(m.payload), m.topic)
 	}
 	c.cautious = true

@@ -113,6 +113,7 @@ func (u *Uplink) connect(ctx context.Context) (*link, error) {
 func (u *Uplink) connectAs(ctx context.Context, id string, will []byte) (*link, error) {
 	l := newLink(u.tuning.timeout)
 	var dialErr error // of the socket; paho wraps it in a text of its own
+	var connackCode atomic.Uint32
 	o := mqtt.NewClientOptions().
 		SetClientID(id).
 		SetUsername(u.o.User).
@@ -127,10 +128,11 @@ func (u *Uplink) connectAs(ctx context.Context, id string, will []byte) (*link, 
 		}).
 		SetCustomOpenConnectionFn(func(b *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
 			conn, err := u.dialBroker(ctx, b)
-			if dialErr = err; err == nil {
-				l.conn.Store(&conn)
+			if dialErr = err; err != nil {
+				return nil, err
 			}
-			return conn, err
+			l.conn.Store(&conn)
+			return &connackConn{Conn: conn, code: &connackCode}, nil
 		})
 	o.AddBroker(u.broker.String())
 	if will != nil {
@@ -151,7 +153,12 @@ func (u *Uplink) connectAs(ctx context.Context, id string, will []byte) (*link, 
 		l.disconnect(0)
 		return nil, fmt.Errorf("connect to %s: no answer", u.broker.Host)
 	}
-	if err := t.Error(); err != nil {
+	err := t.Error()
+	if code := connackCode.Load(); err == nil && code > packets.ErrRefusedNotAuthorised {
+		// A reason of MQTT 5: paho has no error for it, and goes on.
+		err = packets.ConnErrors[packets.ErrRefusedBadProtocolVersion]
+	}
+	if err != nil {
 		l.disconnect(0)
 		if dialErr != nil {
 			err = dialErr
@@ -160,6 +167,26 @@ func (u *Uplink) connectAs(ctx context.Context, id string, will []byte) (*link, 
 	}
 	return l, nil
 }
+
+// connackConn is a connection that keeps the return code of the CONNACK, the fourth
+// byte that the broker sends (MQTT 3.1.1 §3.2).
+type connackConn struct {
+	net.Conn
+	code *atomic.Uint32
+	read int // bytes so far; for the one goroutine that reads
+}
+
+func (c *connackConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if at := connackAt - c.read; at >= 0 && at < n {
+		c.code.Store(uint32(b[at]))
+	}
+	c.read += n
+	return n, err
+}
+
+// connackAt is the place of the return code in a CONNACK.
+const connackAt = 3
 
 // wrapConnectError makes one line of paho's error and wraps ErrRefused where the
 // broker refused.
@@ -171,7 +198,7 @@ func wrapConnectError(host string, err error) error {
 			return fmt.Errorf("%s: %w: %w", host, ErrRefused, err)
 		}
 	}
-	return fmt.Errorf("connect to %s: %w", host, err)
+	return fmt.Errorf("connect to %s: %w", host, plainCause(err))
 }
 
 // dialBroker opens the TCP, TLS or WebSocket connection that the URL asks for.

@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -133,5 +134,23 @@ func TestTheBrokerMustBeTheOneThatTheAuthorityVouchesFor(t *testing.T) {
 				t.Log(err)
 			}
 		})
+	}
+}
+
+func TestATLSPortThatIsAddressedWithoutTLSIsNamed(t *testing.T) {
+	ours := newAuthority(t)
+	_, _, cert, key := ours.signCertificate("broker", time.Now().Add(-time.Minute))
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newFaultyBroker(t, noFault)
+	b.config.Store(&tls.Config{Certificates: []tls.Certificate{pair}})
+	for _, scheme := range []string{"mqtt", "ws"} {
+		u := testUplink(t, nil)
+		u.broker.Scheme, u.broker.Host = scheme, b.Addr().String()
+		if err := u.CheckConnection(t.Context()); err == nil || !strings.Contains(err.Error(), "this port speaks TLS: broker.url must begin with "+scheme+"s://") {
+			t.Errorf("%s: %v", scheme, err)
+		}
 	}
 }

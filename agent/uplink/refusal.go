@@ -31,13 +31,16 @@ func (u *Uplink) explainFailure(ctx context.Context, err error) error {
 	defer cancel()
 	secure := u.broker.Scheme == "mqtts" || u.broker.Scheme == "wss"
 	var why string
-	switch {
+	switch scheme := u.broker.Scheme; {
 	case !secure && u.answersTLS(ctx):
-		why = fmt.Sprintf("this port speaks TLS: broker.url must begin with %ss://", u.broker.Scheme)
-	case u.answersConnect(ctx, mqtt311) && secure:
-		why = "this port speaks MQTT without TLS: broker.url must name the TLS port, mostly 8883, or begin with mqtt://"
-	case u.answersConnect(ctx, mqtt311) && u.broker.Scheme == "mqtt":
-		why = "it answers a login without a retained Last Will: " + hintRetain
+		why = fmt.Sprintf("this port speaks TLS: broker.url must begin with %ss://", scheme)
+	case u.answersConnect(ctx, mqtt311):
+		why = map[string]string{
+			"mqtt":  "it answers a login without a retained Last Will: " + hintRetain,
+			"mqtts": "this port speaks MQTT without TLS: broker.url must name the TLS port, mostly 8883, or begin with mqtt://",
+			"ws":    "this port speaks MQTT without a WebSocket: broker.url must begin with mqtt://",
+			"wss":   "this port speaks MQTT without TLS and WebSocket: broker.url must begin with mqtt://, or name another port",
+		}[scheme]
 	case u.answersConnect(ctx, mqtt5):
 		why = "it accepts MQTT 5 only, and kerb speaks MQTT 3.1.1"
 	case u.answersHTTP(ctx):
@@ -52,7 +55,7 @@ func (u *Uplink) explainFailure(ctx context.Context, err error) error {
 // one that is not MQTT 3.1.1.
 func isClosedEarly(err error) bool {
 	var record tls.RecordHeaderError
-	for _, e := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, packets.ConnErrors[packets.ErrRefusedBadProtocolVersion]} {
+	for _, e := range []error{errClosed, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, packets.ConnErrors[packets.ErrRefusedBadProtocolVersion]} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -192,14 +192,21 @@ func TestASlowLinkGetsSmallerMessagesUntilTheyPass(t *testing.T) {
 	if got := late[6]; got != 1 || o.timeout != 30*time.Second {
 		t.Errorf("windows a message %v, patience %s", late, o.timeout)
 	}
-	o.onAck(5 * time.Second) // passes, but not well
+	o.onAck(5*time.Second, true) // passes, but not well
 	if o.batch != 1 || o.timeout != 30*time.Second {
 		t.Errorf("%d windows, patience %s after a slow acknowledgement", o.batch, o.timeout)
 	}
 	for range 40 {
-		o.onAck(time.Second)
+		o.onAck(time.Second, true)
 	}
 	if o.batch != maxLateWindows || o.timeout != 10*time.Second {
 		t.Errorf("%d windows, patience %s on a link that is well again", o.batch, o.timeout)
+	}
+	o.onRefusedSize(20)
+	for range 40 {
+		o.onAck(time.Second, true)
+	}
+	if o.batch != 10 { // and more after 50 of them
+		t.Errorf("%d windows for a broker that refused 20", o.batch)
 	}
 }

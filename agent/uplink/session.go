@@ -166,7 +166,7 @@ func (s *session) handleResult(o publishResult) error {
 	case errors.As(o.err, &denied):
 		s.scheduler.returnMessage(o.m)
 		if o.m.late { // a broker may drop what is too large for it, silently
-			s.u.tuning.onMissedAck()
+			s.u.tuning.onRefusedSize(len(o.m.entries))
 		}
 		if s.proof.onDenied(denied, time.Now()) {
 			s.tellProof()
@@ -179,7 +179,7 @@ func (s *session) handleResult(o publishResult) error {
 	if s.proof.onProven(o.m.topic) {
 		s.tellProof()
 	}
-	s.u.tuning.onAck(o.took)
+	s.u.tuning.onAck(o.took, o.m.late)
 	return s.scheduler.settleMessage(o.m)
 }
 

@@ -72,7 +72,6 @@ func (s *session) tellProof() {
 		line = u.describeDenied(denied)
 	}
 	u.online.Store(!held)
-	u.closings.cautious = u.closings.cautious && held
 	u.setStatus(func(st *Status) { st.Topics, st.ACL, st.Refusal = topics, u.aclLines(s.proof.denied()), line })
 	switch {
 	case line != "" && line != u.toldDenied && s.proof.decided():

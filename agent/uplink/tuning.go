@@ -11,17 +11,20 @@ type linkTuning struct {
 	baseTimeout time.Duration // on a link that has not missed an acknowledgement
 	timeout     time.Duration
 	batch       int // windows in a late message
+	ceiling     int // the most that the broker takes in one, as far as is known
+	passed      int // late messages in a row that passed at the ceiling
 }
 
 // The rules of the adaptation, chosen by hand.
 const (
-	ackCut   = 2 // a missed acknowledgement halves the batch and doubles the timeout
-	ackGrow  = 2 // windows that a fast acknowledgement adds to the batch
-	fastPart = 4 // an acknowledgement is fast within a quarter of the base timeout
+	ackCut   = 2  // a missed acknowledgement halves the batch and doubles the timeout
+	ackGrow  = 2  // windows that a fast acknowledgement adds to the batch
+	fastPart = 4  // an acknowledgement is fast within a quarter of the base timeout
+	ceilUp   = 50 // late messages at the ceiling after which one more window is tried
 )
 
 func newLinkTuning(first time.Duration) linkTuning {
-	return linkTuning{baseTimeout: first, timeout: first, batch: maxLateWindows}
+	return linkTuning{baseTimeout: first, timeout: first, batch: maxLateWindows, ceiling: maxLateWindows}
 }
 
 // onMissedAck makes messages smaller and the timeout longer, up to maxAckTimeout,
@@ -31,11 +34,27 @@ func (t *linkTuning) onMissedAck() {
 	t.batch = max(t.batch/ackCut, 1)
 }
 
+// onRefusedSize makes messages smaller, after one of so many windows that the broker
+// did not take. They grow again slowly, in case it was the network.
+func (t *linkTuning) onRefusedSize(windows int) {
+	t.ceiling, t.passed = max(windows/ackCut, 1), 0
+	t.batch = min(t.batch, t.ceiling)
+}
+
 // onAck records how long an acknowledgement took. A fast one restores the base
-// timeout and makes the messages larger.
-func (t *linkTuning) onAck(took time.Duration) {
-	if took < t.baseTimeout/fastPart {
-		t.timeout = t.baseTimeout
-		t.batch = min(t.batch+ackGrow, maxLateWindows)
+// timeout, and that of a late message makes these larger.
+func (t *linkTuning) onAck(took time.Duration, late bool) {
+	if took >= t.baseTimeout/fastPart {
+		return
+	}
+	t.timeout = t.baseTimeout
+	if late {
+		if t.batch == t.ceiling {
+			t.passed++
+		}
+		if t.passed >= ceilUp {
+			t.ceiling, t.passed = min(t.ceiling+1, maxLateWindows), 0
+		}
+		t.batch = min(t.batch+ackGrow, t.ceiling)
 	}
 }

@@ -280,7 +280,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			return nil
 		}
 		if time.Since(start) > stableAfter {
-			tries, logged = -1, ""
+			tries, logged, u.closings.cautious = -1, "", false
 		}
 		if text := err.Error(); text != logged {
 			logged = text

@@ -63,7 +63,7 @@ func reasonDocs() map[counting.Reason]Word {
 		counting.ReasonStarting:     {"", "The sensor had not delivered yet, after a start of the device or of one process.", observed},
 		counting.ReasonStopped:      {"", "kerb was stopped in an orderly way within the window.", observed},
 		counting.ReasonStalled:      {"", "Pictures or edges came with pauses of more than 2 s, or not at all.", "Look at the network of the camera and at the load of the device, if it comes again."},
-		counting.ReasonCameraLost:   {"", "The camera does not deliver: it is off, refuses, or is not reachable. The event camera_lost and the state say why, where this version has them.", visit},
+		counting.ReasonCameraLost:   {"", "The camera does not deliver: it is off, refuses, or is not reachable. watching in agent.sensors of state says whether pictures come now.", visit},
 		counting.ReasonSenseLost:    {"", "The process that looks at this sensor ended, and another one took its place. The counts of the open window are lost.", "Report it, if it comes more than once a day."},
 		counting.ReasonDown:         {"", "kerb did not run: no current, a restart, an update. These gaps are sent after the next start.", none},
 		counting.ReasonLoopsLost:    {"", "The GPIO lines of the loops could not be opened, or were lost.", lookNow},

@@ -14,8 +14,8 @@
 //
 // It refuses colour, sound, buffers of another size than the picture, pictures
 // beyond Limits even at an eighth of their size, pictures that change their size,
-// and redirects to another host. H.264, H.265 and MP4 go to a decoder that the
-// caller hands in. No error holds bytes of a picture, a user, a password or a
+// and redirects to another host. H.264, also in MP4 files, is decoded by package
+// h264; H.265 goes to a decoder that the caller hands in, or is refused. No error holds bytes of a picture, a user, a password or a
 // query.
 package camera
 

@@ -192,9 +192,6 @@ func explainHTTP(err error) error {
 	if _, ok := errors.AsType[textproto.ProtocolError](err); ok {
 		return errBrokenHTTP
 	}
-	if _, ok := errors.AsType[*http.ProtocolError](err); ok {
-		return errBrokenHTTP
-	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}

@@ -1,6 +1,8 @@
 // Package cameratest tests that a source of pictures keeps the contract of
 // drivers/camera: bounds, order, numbering of bad pictures, end, cancellation,
-// Close, goroutines and allocations.
+// Close, goroutines and allocations. It also has cameras with the mistakes of real
+// ones, for any client of HTTP, JPEG and RTSP: see Quirks. A new mistake is one more
+// row, with its public report.
 //
 // Each property is one subtest that opens its own source. It tests the interface
 // only: it does not check the content of a picture.

@@ -204,7 +204,7 @@ func addPackets(add addRTSP) {
 	add("Q=60, without tables", "bluenviron/gortsplib#566", Reads, Reads, head(func(_ int, h *jpegHead) { h.q = 60 }))
 	add("wider than 2,040", "bluenviron/mediamtx#6080", Refuses, "wider or higher than 2,040", head(func(_ int, h *jpegHead) { h.width = 0 }))
 	add("Q=0", "RFC 2435 3.1.4", Refuses, "without their quantisation tables", head(func(_ int, h *jpegHead) { h.q = 0 }))
-	add("an undefined kind of JPEG", "RFC 2435 3.1.3", Refuses, "does not define", head(func(_ int, h *jpegHead) { h.kind = 5 }))
+	add("an undefined kind of JPEG", "RFC 2435 3.1.3", Refuses, Reads, head(func(_ int, h *jpegHead) { h.kind = 5 }))
 	add("a restart header with an interval of 0", "RFC 2435 3.1.7", Reads, Reads, head(func(_ int, h *jpegHead) { h.kind, h.restart = 65, []byte{0, 0, 0xff, 0xff} }))
 	add("bytes between frames", own, Reads, Reads, rtspCamera{frame: func(p []byte) []byte {
 		return append(append([]byte{'$', 0, byte(len(p) >> 8), byte(len(p))}, p...), "\r\n"...)

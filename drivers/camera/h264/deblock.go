@@ -231,10 +231,6 @@ func filterStrongPortable(luma []byte, at, across, along, alpha, beta int) {
 
 func abs(v int) int { return max(v, -v) }
 
-func filterNormal(luma []byte, at, across, along, alpha, beta int, tc *[4]int8) {
-	filterNormalPortable(luma, at, across, along, alpha, beta, tc)
-}
-
 func filterStrong(luma []byte, at, across, along, alpha, beta int) {
 	filterStrongPortable(luma, at, across, along, alpha, beta)
 }

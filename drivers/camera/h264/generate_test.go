@@ -106,7 +106,9 @@ func TestBitExactOnGeneratedStreams(t *testing.T) {
 				_ = os.Rename(path, filepath.Join(keep, fmt.Sprintf("%d.264", i)))
 			}
 		}
-		pictures += len(got.pictures)
+		if pictures += len(got.pictures); (i+1)%100 == 0 {
+			t.Logf("%d streams, %d pictures so far", i+1, pictures)
+		}
 	}
 	t.Logf("%d streams, %d pictures", n, pictures)
 }

@@ -124,7 +124,3 @@ func (s *sliceDecoder) transformDC() {
 // zOf is the index of a 4×4 block in raster order: the inverse of rasterOf, which
 // is its own inverse.
 var zOf = rasterOf
-
-func addTransform4x4(dst []byte, stride int, c *[16]int16) { addTransform4x4Portable(dst, stride, c) }
-
-func addTransform8x8(dst []byte, stride int, c *[64]int16) { addTransform8x8Portable(dst, stride, c) }

@@ -55,7 +55,7 @@ func (s *Session) otherCodecs() (e errCodec) {
 }
 
 // own are the errors whose text is kerb's.
-var own = []error{errOtherHost, errTeardown, errLargeAnswer, head.ErrNoEnd, head.ErrNoStatus, errTooWide, errNoTable, errCoding}
+var own = []error{errOtherHost, errTeardown, errLargeAnswer, head.ErrNoEnd, head.ErrNoStatus, errTooWide, errNoTable}
 
 // explain replaces an error of the library, whose text may quote the camera, by one
 // in kerb's words that says what to do.

@@ -11,7 +11,6 @@ import (
 var (
 	errTooWide = errors.New("camera's pictures are wider or higher than 2,040 pixels, which RTP cannot say for M-JPEG (RFC 2435): choose a smaller picture or H.264 in the camera")
 	errNoTable = errors.New("camera's pictures come without their quantisation tables")
-	errCoding  = errors.New("camera's pictures have a kind of JPEG coding that RFC 2435 does not define")
 )
 
 const (
@@ -64,9 +63,7 @@ func (j *jpegJoiner) addPacket(p *rtp.Packet) (fatal bool, err error) {
 		if w == 0 || h == 0 {
 			return true, errTooWide
 		}
-		if j.kind, j.w, j.h = kind%firstRestart, w, h; j.kind > 1 || kind >= 2*firstRestart {
-			return true, errCoding
-		}
+		j.kind, j.w, j.h = kind%firstRestart, w, h
 		clear(j.scan)
 		j.scan, j.started = j.scan[:0], true
 		if b, err = j.readTables(q, b); err != nil {
@@ -147,12 +144,13 @@ func (j *jpegJoiner) join() []byte {
 	if bytes.HasPrefix(j.scan, []byte{0xff, 0xd8, 0xff}) {
 		return append(out, j.scan...)
 	}
-	chroma, sampling := byte(0), byte(0x21)
+	// Kind 0 is 4:2:2, and 1 is 4:2:0; what cameras send as another one is mostly that.
+	chroma, sampling := byte(0), byte(0x22)
 	if hasTwoTables(j.tables) {
 		chroma = 1
 	}
-	if j.kind == 1 {
-		sampling = 0x22
+	if j.kind == 0 {
+		sampling = 0x21
 	}
 	n := len(j.tables) + 2
 	out = append(append(out, 0xff, 0xd8, 0xff, 0xdb, byte(n>>8), byte(n)), j.tables...)

@@ -1,0 +1,351 @@
+// Package fleet runs 500 uplinks against one mosquitto: how they come back after an
+// outage, and how their windows reach a consumer that is slower than they are. The
+// figures of 11,000 devices are those of 500, times 22.
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"kerb/agent/store"
+	"kerb/agent/store/storetest"
+	"kerb/agent/uplink"
+)
+
+const (
+	devices = 500
+	scale   = 22  // 11,000 devices
+	maxRate = 500 // connects a second that a city's broker must bear, with TLS
+	// binsOfRetry is the number of parts of RetryMin in which attempts are counted:
+	// with 500 devices in bins of a second, chance alone would exceed the limit. The
+	// mean of a quarter is 125 devices, and the limit lies 4.6 standard deviations above.
+	binsOfRetry = 4
+	patience    = 10 * time.Minute
+)
+
+// broker is a mosquitto behind a front, which counts the connections that it passes on.
+type broker struct {
+	t     *testing.T
+	conf  string
+	port  int
+	front net.Listener
+	cmd   *exec.Cmd
+
+	mu       sync.Mutex
+	attempts []time.Time // all connections
+	passed   []time.Time // those that reached mosquitto
+}
+
+func startBroker(t *testing.T) *broker {
+	t.Helper()
+	if _, err := exec.LookPath("mosquitto"); err != nil {
+		if _, err := os.Stat("/usr/sbin/mosquitto"); err != nil {
+			t.Skip("no mosquitto: install the package mosquitto")
+		}
+	}
+	b := &broker{t: t, conf: filepath.Join(t.TempDir(), "conf")}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.port = l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	// max_queued_messages stays at mosquitto's default, 1,000.
+	if err := os.WriteFile(b.conf, fmt.Appendf(nil, "user root\nlistener %d 127.0.0.1\nallow_anonymous true\n", b.port), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b.front, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	go b.serve()
+	t.Cleanup(func() {
+		b.front.Close()
+		b.kill()
+	})
+	return b
+}
+
+func (b *broker) start() {
+	b.t.Helper()
+	bin, err := exec.LookPath("mosquitto")
+	if err != nil {
+		bin = "/usr/sbin/mosquitto"
+	}
+	b.cmd = exec.Command(bin, "-c", b.conf)
+	if err := b.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	wait(b.t, "mosquitto", func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", b.port))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+}
+
+func (b *broker) kill() {
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait()
+}
+
+// serve passes connections on until the front is closed.
+func (b *broker) serve() {
+	for {
+		c, err := b.front.Accept()
+		if err != nil {
+			return
+		}
+		d, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", b.port))
+		b.mu.Lock()
+		b.attempts = append(b.attempts, time.Now())
+		if err == nil {
+			b.passed = append(b.passed, time.Now())
+		}
+		b.mu.Unlock()
+		if err != nil {
+			c.Close()
+			continue
+		}
+		go pass(d, c)
+		go pass(c, d)
+	}
+}
+
+func pass(dst, src net.Conn) {
+	defer dst.Close()
+	b := make([]byte, 4096)
+	for {
+		n, err := src.Read(b)
+		if n > 0 {
+			if _, err := dst.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// fleet is the uplinks and their spools.
+type fleet struct {
+	uplinks []*uplink.Uplink
+	stores  []*store.Store
+}
+
+// startFleet starts the uplinks with these options, to which it adds the address.
+func startFleet(t *testing.T, url string, o uplink.Opts) *fleet {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "kerb-fleet-") // 500 spools that sync
+	if err != nil {
+		dir = t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	f := &fleet{}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		for _, s := range f.stores {
+			s.Close()
+		}
+	})
+	for i := range devices {
+		s, err := store.Open(filepath.Join(dir, fmt.Sprint(i)), store.WallClock(func() time.Time { return storetest.FirstStart }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Broker, o.Store = url, s
+		o.Tenant, o.Site, o.Device = "acme", "north", fmt.Sprintf("pi-%03d", i)
+		u, err := uplink.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.uplinks, f.stores = append(f.uplinks, u), append(f.stores, s)
+		running.Go(func() { _ = u.Run(ctx) })
+	}
+	return f
+}
+
+// online is the number of uplinks that may send windows.
+func (f *fleet) online() (n int) {
+	for _, u := range f.uplinks {
+		if u.IsOnline() {
+			n++
+		}
+	}
+	return n
+}
+
+func wait(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited %s for %s", patience, what)
+		}
+	}
+}
+
+// peak returns the largest number of times within a span.
+func peak(times []time.Time, span time.Duration) (most int) {
+	slices.SortFunc(times, time.Time.Compare)
+	for i, j := 0, 0; j < len(times); j++ {
+		for times[j].Sub(times[i]) >= span {
+			i++
+		}
+		most = max(most, j-i+1)
+	}
+	return most
+}
+
+// limit is the largest number of attempts of this fleet in a bin of RetryMin, where
+// RetryMin stands for 30 s.
+const limit = maxRate * 30 / binsOfRetry / scale
+
+// Each device plans its next connection by itself, at random. The plans are compared,
+// not the connections, so that a busy machine does not change the result.
+func TestAFleetComesBackSpreadOverItsRetryTime(t *testing.T) {
+	b := startBroker(t)
+	const retryMin = 6 * time.Second
+	f := startFleet(t, "mqtt://"+b.front.Addr().String(), uplink.Opts{RetryMin: retryMin, RetryMax: 10 * retryMin})
+	wait(t, "the fleet", func() bool { return f.online() == devices })
+	b.kill()
+	lost := time.Now()
+	plans := make([]time.Time, devices)
+	wait(t, "the plans", func() bool {
+		for i, u := range f.uplinks {
+			if s := u.Status(); plans[i].IsZero() && !s.Connected && s.Retry.After(lost) {
+				plans[i] = s.Retry
+			}
+		}
+		return !slices.ContainsFunc(plans, time.Time.IsZero)
+	})
+	if most := peak(plans, retryMin/binsOfRetry); most > limit {
+		t.Errorf("%d of %d devices plan to come back within a quarter of the retry time, want at most %d", most, devices, limit)
+	}
+	b.start()
+	wait(t, "the fleet after the outage", func() bool { return f.online() == devices })
+
+	// The control: the same count finds a fleet that comes back at once.
+	if most := peak(make([]time.Time, devices), retryMin/binsOfRetry); most <= limit {
+		t.Errorf("a fleet that comes back at once counts %d", most)
+	}
+}
+
+// With the shipped waits, as long as it takes: the figures of network.md.
+func TestAFleetAfterOutagesInRealTime(t *testing.T) {
+	if os.Getenv("KERB_LONG") == "" {
+		t.Skip("half an hour: set KERB_LONG=1")
+	}
+	b := startBroker(t)
+	f := startFleet(t, "mqtt://"+b.front.Addr().String(), uplink.Opts{RetryMin: 30 * time.Second, RetryMax: 300 * time.Second})
+	wait(t, "the fleet", func() bool { return f.online() == devices })
+	t.Logf("power-on: peak %d connects in 1 s, %d in 5 s (×%d: %d a second)", peak(b.passed, time.Second), peak(b.passed, 5*time.Second), scale, scale*peak(b.passed, 5*time.Second)/5)
+	for _, outage := range []time.Duration{1, 3, 10, 60} {
+		outage *= time.Second
+		time.Sleep(10 * time.Second) // connections that last
+		b.kill()
+		time.Sleep(outage)
+		b.mu.Lock()
+		b.passed, b.attempts = nil, nil
+		b.mu.Unlock()
+		b.start()
+		back := time.Now()
+		wait(t, "the fleet", func() bool { return f.online() == devices })
+		last := time.Since(back)
+		b.mu.Lock()
+		second, five := peak(slices.Clone(b.passed), time.Second), peak(slices.Clone(b.passed), 5*time.Second)
+		b.mu.Unlock()
+		t.Logf("outage %s: peak %d connects in 1 s (×%d: %d), %d in 5 s (×%d: %d a second); last back after %s",
+			outage, second, scale, scale*second, five, scale, scale*five/5, last.Round(time.Second))
+		if scale*five/5 > maxRate || last > 300*time.Second {
+			t.Errorf("outage %s: %d connects a second, last back after %s", outage, scale*five/5, last)
+		}
+	}
+}
+
+// consumer is a persistent subscriber that needs a time for each window, as one that
+// writes to a database does.
+type consumer struct {
+	windows atomic.Int64
+}
+
+func (k *consumer) subscribe(t *testing.T, port int, each time.Duration) {
+	t.Helper()
+	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", port)).SetClientID("consumer").
+		SetCleanSession(false).SetOrderMatters(true))
+	if tok := c.Connect(); !tok.WaitTimeout(time.Minute) || tok.Error() != nil {
+		t.Fatal(tok.Error())
+	}
+	t.Cleanup(func() { c.Disconnect(0) })
+	for _, kind := range []string{"count", "backfill"} {
+		tok := c.Subscribe("kerb/v1/+/+/+/"+kind+"/+", 1, func(_ mqtt.Client, m mqtt.Message) {
+			if uplink.IsProof(m.Payload()) {
+				return
+			}
+			time.Sleep(each)
+			for range max(strings.Count(string(m.Payload()), `"schema":"kerb.count/1"`), 1) {
+				k.windows.Add(1)
+			}
+		})
+		if !tok.WaitTimeout(time.Minute) || tok.Error() != nil {
+			t.Fatal(tok.Error())
+		}
+	}
+}
+
+// 5,000 windows end at the same moment. mosquitto keeps 1,000 messages for a slow
+// consumer and drops the rest, silently, after it has acknowledged them.
+func TestASlowConsumerLosesNoWindowOfAFleetThatSpreadsThem(t *testing.T) {
+	if os.Getenv("KERB_LONG") == "" {
+		t.Skip("two minutes of real time: set KERB_LONG=1")
+	}
+	const each = 2 * time.Millisecond
+	streams := storetest.StreamNames(10)
+	for spread, lossless := range map[time.Duration]bool{30 * time.Second: true, 0: false} { // 0 is the control
+		t.Run(spread.String(), func(t *testing.T) {
+			b := startBroker(t)
+			f := startFleet(t, b.url(), uplink.Opts{Spread: spread, Birth: uplink.Birth{Window: 15 * time.Minute}})
+			wait(t, "the fleet", func() bool { return f.online() == devices })
+			k := new(consumer)
+			k.subscribe(t, b.port, each)
+			begin := time.Now()
+			for i, s := range f.stores {
+				if _, err := s.Append(storetest.MakeWindows(streams, 0)); err != nil {
+					t.Fatal(err)
+				}
+				f.uplinks[i].Wake()
+			}
+			stored := time.Since(begin)
+			wait(t, "the acknowledgements", func() bool {
+				return !slices.ContainsFunc(f.stores, func(s *store.Store) bool { return s.Stats().Pending > 0 })
+			})
+			sent := time.Since(begin)
+			for n := int64(-1); n != k.windows.Load(); time.Sleep(5 * time.Second) { // until no more come
+				n = k.windows.Load()
+			}
+			want, got := int64(devices*len(streams)), k.windows.Load()
+			t.Logf("spread %s: stored in %s, delivered in %s; the consumer has %d of %d", spread, stored.Round(time.Millisecond), sent.Round(time.Millisecond), got, want)
+			if lossless != (got == want) {
+				t.Errorf("%d of %d windows", got, want)
+			}
+		})
+	}
+}
+
+func (b *broker) url() string { return fmt.Sprintf("mqtt://127.0.0.1:%d", b.port) }
