@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -174,6 +174,10 @@ soak:
 
 fuse:
 	cd test/fuse && KERB_LONG=1 $(GO) test -count=1 -v ./...
+
+# 500 devices at one broker, in real time: outages, and a slow consumer. 15 minutes.
+fleet:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/fleet
 
 cluster:
 	cd test/nats && KERB_LONG=1 $(GO) test -count=1 -v ./...

@@ -1,8 +1,15 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -66,4 +73,52 @@ func TestADeviceIsReadFromAFileWithMistakes(t *testing.T) {
 	if d, err := LoadDevice(path); err != nil || d.Name != "pi" {
 		t.Errorf("%+v, %v", d, err)
 	}
+}
+
+// The settings for cloud brokers in the notes are files that kerb accepts.
+func TestTheSettingsForCloudBrokersAreValid(t *testing.T) {
+	notes, err := os.ReadFile("../../firmware-notes/network.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certificate, key := selfSigned(t)
+	blocks := regexp.MustCompile("(?s)```toml\n\\[broker\\]\n(.*?)```").FindAllSubmatch(notes, -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d settings", len(blocks))
+	}
+	for _, b := range blocks {
+		for _, name := range regexp.MustCompile(`_file = "(.*)"`).FindAllSubmatch(b[1], -1) {
+			content := certificate
+			if strings.HasSuffix(string(name[1]), ".key") {
+				content = key
+			}
+			if err := os.WriteFile(filepath.Join(dir, string(name[1])), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := Parse(filepath.Join(dir, "site.toml"), siteWith(string(b[1])))
+		if err != nil || s.Broker.ClientID != "pi-0a1b" || s.Broker.CertFile == "" || s.Broker.RetryMin != 30*time.Second {
+			t.Errorf("%s: %v", b[1], err)
+		}
+	}
+}
+
+// selfSigned returns a certificate and its key, in PEM.
+func selfSigned(t *testing.T) (certificate, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
 }

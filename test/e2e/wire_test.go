@@ -193,6 +193,7 @@ func checkOneMetaPerConnection(t *testing.T, all []published) {
 // The control: a message with a wrong number and a document with a broken reference are
 // found.
 func TestTheOtherParsersFindWhatIsPlanted(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	shipped, err := filepath.Glob("../../configs/*.[jy]*")
 	if err != nil || len(shipped) < 10 {

@@ -41,6 +41,8 @@ site = "bench"
 tenant = "kerb"
 [broker]
 url = "mqtt://10.0.2.2:%d"
+spread = "0s"
+retry_min = "0s"
 %s
 [[camera]]
 name = "street"
