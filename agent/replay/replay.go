@@ -200,6 +200,7 @@ func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter,
 		last = step.Mono
 		p.ShowPictures(len(ms))
 	}
+	crossings = append(crossings, c.Finish()...)
 	p.EraseLine()
 	if len(ms) == 0 {
 		return nil, errors.New("not one whole picture in it")

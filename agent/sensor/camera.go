@@ -186,6 +186,7 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
+			s.addCrossings(c.Finish())
 			return err
 		}
 		if latest != nil {
@@ -197,6 +198,15 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		s.Latency.addSample(time.Since(step.At))
 		s.countStep(step)
 		s.updateDetectorInfo(d, c.NetworkRate())
+	}
+}
+
+// addCrossings adds crossings to the open windows.
+func (s *Camera) addCrossings(crossings []counting.Crossing) {
+	for _, c := range crossings {
+		if s.tallier.AddCrossing(c) {
+			s.Crossings.Add(1)
+		}
 	}
 }
 
@@ -252,11 +262,7 @@ func (s *Camera) countStep(step vision.Step) {
 		return
 	}
 	d := s.tallier.MarkWatched(s.now())
-	for _, c := range step.Crossings {
-		if s.tallier.AddCrossing(c) {
-			s.Crossings.Add(1)
-		}
-	}
+	s.addCrossings(step.Crossings)
 	for _, z := range step.Zones {
 		s.tallier.AddPresence(z.Zone, z.Count, d)
 	}

@@ -1,7 +1,6 @@
 package vision
 
 import (
-	"math"
 	"time"
 
 	"kerb/counting"
@@ -14,37 +13,15 @@ import (
 // that the network never saw.
 //
 // The numbers were chosen by hand and tuned on the eight development clips
-// (test/footage). duplicateDistance is wide because on the clips that costs no true
-// crossing and avoids doubles.
+// (test/footage).
 const (
 	minShiftConfidence = 0.3 // least confidence of a shift that corrects a track's speed
 	shiftError         = 0.5 // grid pixels: standard deviation of a shift at full confidence
 
-	duplicateWindow   = 2 * time.Second         // most between the two sources' crossings of one object,
-	duplicateDistance = 1.2                     // and most along the line, in heights of the object
-	trackGrace        = 1500 * time.Millisecond // that a motion crossing waits for the track at its place to cross
-	minBoxOverlap     = 0.3                     // of the smaller box, or intersection over union, from which two boxes are of one object
-	minVoteSum        = 0.3                     // sum of scores from which the network's class of a moving object counts
-	minNetworkLooks   = 2                       // of the network, without which motion does not count an object
+	minBoxOverlap   = 0.3 // of the smaller box, or intersection over union, from which two boxes are of one object
+	minVoteSum      = 0.3 // sum of scores from which the network's class of a moving object counts
+	minNetworkLooks = 2   // of the network, without which motion does not count an object
 )
-
-// candidate is a crossing that one of the two sources saw.
-type candidate struct {
-	line       int
-	dir        counting.Direction
-	at         time.Duration
-	along      float64 // pixels on the line
-	height     float64 // of the object, pixels
-	class      counting.Class
-	fromMotion bool
-	matched    bool // the other source saw it, too
-
-	// A motion candidate at the place of a network track waits for that track.
-	pending  bool
-	track    int           // its slot
-	born     time.Duration // of that track: the slot may be used anew
-	deadline time.Duration
-}
 
 // advectTracks predicts the network's tracks, dt seconds after the last look, with
 // the shift of their pixels as a measurement of speed. It must run before the mask
@@ -83,40 +60,33 @@ func (c *Counter) fuseCrossings(now time.Duration) {
 		t.retireTracks(now, c.o.FollowMax)
 	}
 	t.detectCrossings(now, func(line int, along float64, k *netTrack, d counting.Direction, at time.Duration) {
-		n := candidate{line: line, dir: d, at: at, along: along * t.lines[line].length, height: k.h}
-		if !e.isDuplicate(n) {
-			depth := c.motion.scale.depthFactor(k.y.x / e.gridScale)
-			c.countCrossing(line, k.decideClass(depth), d, at)
-		}
+		c.addNetworkCandidate(line, along*t.lines[line].length, k, d, at, now)
 	})
 	for _, p := range c.motion.crossings {
 		c.addMotionCandidate(&p, now)
 	}
-	c.countPending(now)
+	c.decideDue(now)
 }
 
-// countPending counts the motion candidates whose track died before it crossed. A
-// track that lives on and has not crossed by the deadline is right.
-func (c *Counter) countPending(now time.Duration) {
-	e, t := c.network, c.network.tracker
-	for i := range e.candidates {
-		n := &e.candidates[i]
-		if !n.pending || n.matched {
-			continue
-		}
-		if k := &t.tracks[n.track]; k.live && k.born == n.born {
-			if now >= n.deadline {
-				*n = candidate{} // the track is right: it must find no duplicate here later
-			}
-			continue
-		}
-		n.pending = false
-		c.countCrossing(n.line, n.class, n.dir, n.at)
+// addNetworkCandidate handles a crossing of a network's track.
+func (c *Counter) addNetworkCandidate(line int, along float64, k *netTrack, d counting.Direction, at, now time.Duration) {
+	slot := c.network.tracker.slotOf(k)
+	if c.network.cancelReturn(line, slot, k.born, d) {
+		return
 	}
+	c.addCandidate(candidate{
+		waiting: true, line: line, dir: d, at: at, along: along, height: k.h, class: c.classOf(k),
+		evidence: k.scoreSum, deadline: now + decisionDelay, track: slot, born: k.born,
+	})
 }
 
-// addMotionCandidate handles a crossing of a blob track. Where a network track is,
-// the candidate waits for it.
+// classOf is the class of a network's track, by votes and speed.
+func (c *Counter) classOf(k *netTrack) counting.Class {
+	return k.decideClass(c.motion.scale.depthFactor(k.y.x / c.network.gridScale))
+}
+
+// addMotionCandidate handles a crossing of a blob track. Where a network track is, that
+// track decides.
 func (c *Counter) addMotionCandidate(p *blobCrossing, now time.Duration) {
 	e, o := c.network, p.track
 	class, ok := c.votedClass(o)
@@ -124,17 +94,15 @@ func (c *Counter) addMotionCandidate(p *blobCrossing, now time.Duration) {
 		return
 	}
 	n := candidate{
-		line: p.line, dir: p.dir, at: p.at, along: p.along * e.tracker.lines[p.line].length,
-		height: o.box.h() * e.gridScale, class: class, fromMotion: true,
+		waiting: true, line: p.line, dir: p.dir, at: p.at, along: p.along * e.tracker.lines[p.line].length,
+		height: o.box.h() * e.gridScale, class: class, fromMotion: true, deadline: now + decisionDelay, track: -1,
 	}
 	if i := e.trackAt(o.box); i >= 0 {
-		n.pending, n.track, n.born, n.deadline = true, i, e.tracker.tracks[i].born, now+trackGrace
+		n.track, n.born = i, e.tracker.tracks[i].born
 	} else if o.isSeenWell() {
 		return // the network's tracks have counted it, or have reason not to
 	}
-	if !e.isDuplicate(n) && !n.pending {
-		c.countCrossing(n.line, n.class, n.dir, n.at)
-	}
+	c.addCandidate(n)
 }
 
 // isSeenWell reports whether the network gave o scores on average from which it starts a
@@ -206,22 +174,4 @@ func (c *Counter) voteClasses() {
 			}
 		}
 	}
-}
-
-// isDuplicate reports whether the other source has counted n already. If not, it
-// keeps n for comparison.
-func (e *neuralPath) isDuplicate(n candidate) bool {
-	for i := range e.candidates {
-		o := &e.candidates[i]
-		if o.fromMotion == n.fromMotion || o.matched || o.line != n.line || o.dir != n.dir || o.height == 0 {
-			continue
-		}
-		if (o.at-n.at).Abs() < duplicateWindow && math.Abs(o.along-n.along) < duplicateDistance*max(o.height, n.height) {
-			o.matched = true
-			return !o.pending
-		}
-	}
-	e.candidates[e.candidateCount%len(e.candidates)] = n
-	e.candidateCount++
-	return false
 }

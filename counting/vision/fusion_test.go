@@ -42,7 +42,7 @@ func countWithDetector(t *testing.T, src *street, every time.Duration, sees func
 	for {
 		step, err := c.Step(context.Background())
 		if errors.Is(err, io.EOF) {
-			return all, last, s.looks
+			return append(all, c.Finish()...), last, s.looks
 		}
 		if err != nil {
 			t.Fatal(err)

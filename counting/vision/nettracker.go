@@ -63,6 +63,16 @@ func newNetTracker(lines []segment, w, h float64) *netTracker {
 	return t
 }
 
+// slotOf is the index of a track.
+func (t *netTracker) slotOf(k *netTrack) int {
+	for i := range t.tracks {
+		if k == &t.tracks[i] {
+			return i
+		}
+	}
+	return -1
+}
+
 // emitter receives a crossing: the line, the place on it (0–1), the track, the
 // direction and the time.
 type emitter func(line int, along float64, k *netTrack, d counting.Direction, at time.Duration)

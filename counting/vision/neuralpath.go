@@ -33,9 +33,9 @@ type neuralPath struct {
 	interval         float64       // seconds from one to the next, smoothed
 	looks            int
 	lastLook         time.Duration
-	detections       []detection   // in this picture; nil: the network did not look
-	latestDetections []detection   // in the latest picture at which it did
-	candidates       [64]candidate // the latest crossings, as a ring
+	detections       []detection              // in this picture; nil: the network did not look
+	latestDetections []detection              // in the latest picture at which it did
+	candidates       [maxCandidates]candidate // the latest crossings, as a ring
 	candidateCount   int
 }
 

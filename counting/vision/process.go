@@ -60,7 +60,8 @@ func (c *Counter) runBand(phase, band, bands int) {
 // whose scale is learnt from the objects (scale.go). The path of an object's ground point is
 // compared with the lines (lineside.go). A network looks at some of the pictures
 // (neuralpath.go), its detections are tracked with Kalman filters (nettracker.go), and
-// fusion.go counts each object once.
+// fusion.go collects
+// the crossings of both, and candidate.go decides, a little later, which of them count.
 //
 // The order matters: tracks are predicted with the old mask, then the background and the
 // mask are renewed, blobs are assigned, and the rest of the mask starts tracks.

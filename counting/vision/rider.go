@@ -43,10 +43,10 @@ func (k *netTrack) decideClass(depth float64) counting.Class {
 	if sum <= k.scoreSum/2 {
 		return k.majorityClass()
 	}
-	speed := max(math.Hypot(k.x.v, depth*k.y.v)/k.h*bodyHeight, leastRiderSpeed)
+	speed, deviation := k.bodySpeed(depth)
 	best, top := counting.Person, math.Inf(-1)
 	for _, b := range bodies {
-		dev := math.Log(speed/b.speed) / b.deviation
+		dev := math.Log(speed/b.speed) / math.Hypot(b.deviation, deviation/speed)
 		if b.slower && dev < 0 || b.faster && dev > 0 {
 			dev = 0
 		}
@@ -56,6 +56,16 @@ func (k *netTrack) decideClass(depth float64) counting.Class {
 		}
 	}
 	return best
+}
+
+// bodySpeed is the track's speed over the ground and its standard deviation, in m/s. The
+// filter's variance is taken off the square of the speed: without that, jitter would make
+// everybody far away fast, because depth multiplies it.
+func (k *netTrack) bodySpeed(depth float64) (speed, deviation float64) {
+	variance := k.x.pvv + depth*depth*k.y.pvv
+	square := k.x.v*k.x.v + depth*depth*k.y.v*k.y.v - variance
+	metre := bodyHeight / k.h
+	return max(math.Sqrt(max(square, 0))*metre, leastRiderSpeed), math.Sqrt(variance) * metre
 }
 
 // depthFactor is how much farther a metre away from the camera is than it looks at row y

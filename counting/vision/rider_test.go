@@ -43,6 +43,19 @@ func TestWalkersAndRidersAreToldApartByVotesAndSpeed(t *testing.T) {
 	}
 }
 
+func TestJitterMakesNoCyclist(t *testing.T) {
+	k := netTrack{h: 20, scoreSum: 8}
+	k.votes[counting.Person] = 8
+	k.x.v, k.y.v = 10, 14 // 3.7 m/s at depth 3
+	if got := k.decideClass(3); got != counting.Bicycle {
+		t.Fatalf("%v without jitter; want a bicycle", got)
+	}
+	k.x.pvv, k.y.pvv = 4, 150 // standard deviations of 0.2 and 3.1 m/s
+	if got := k.decideClass(3); got != counting.Person {
+		t.Errorf("%v; want a person", got)
+	}
+}
+
 func TestDepthIsBoundedAtTheHorizon(t *testing.T) {
 	s := newScale(256, 192, nil)
 	if near, far := s.depthFactor(190), s.depthFactor(20); near >= far {

@@ -2,6 +2,7 @@ package vision
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"kerb/counting"
@@ -23,13 +24,32 @@ next:
 			break
 		}
 		for _, k := range kept {
-			if sameFamily(k.class, d.class) && k.box.iou(d.box) > sameObjectIoU {
+			if sameFamily(k.class, d.class) && (k.box.iou(d.box) > sameObjectIoU || isOneVehicle(&k, &d)) {
 				continue next
 			}
 		}
 		kept = append(kept, d)
 	}
 	return kept
+}
+
+// When two boxes are of one vehicle although they overlap less than sameObjectIoU: a part of
+// it, or it with its shadow. Two vehicles do not stand on one spot. Tried on the development
+// clips (make truth).
+const (
+	spotOverlap = 0.5  // least overlap, of the smaller box
+	spotHeight  = 0.15 // most between the lower edges, of the higher box
+	spotWidth   = 0.5  // most between the middles, of the wider box
+)
+
+// isOneVehicle reports whether two detections of vehicles stand on one spot of the ground.
+func isOneVehicle(a, b *detection) bool {
+	if a.class.WithoutSplit() != counting.Vehicle || b.class.WithoutSplit() != counting.Vehicle {
+		return false
+	}
+	f, g := a.box.groundPoint(), b.box.groundPoint()
+	return a.box.overlapArea(b.box) > spotOverlap*min(a.box.area(), b.box.area()) &&
+		math.Abs(f.y-g.y) < spotHeight*max(a.box.h(), b.box.h()) && math.Abs(f.x-g.x) < spotWidth*max(a.box.w(), b.box.w())
 }
 
 // sameFamily reports whether a and b may be two classifications of one object: two

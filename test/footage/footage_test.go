@@ -168,7 +168,7 @@ func run(t *testing.T, src vision.Source, o vision.Opts, rate float64) (all []co
 	for {
 		s, err := c.Step(context.Background())
 		if errors.Is(err, io.EOF) {
-			return all, seen
+			return append(all, c.Finish()...), seen
 		}
 		if err != nil {
 			t.Fatal(err)

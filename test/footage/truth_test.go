@@ -178,7 +178,7 @@ func countAll(c *vision.Counter) (all []counting.Crossing, err error) {
 	for {
 		s, err := c.Step(context.Background())
 		if errors.Is(err, io.EOF) {
-			return all, nil
+			return append(all, c.Finish()...), nil
 		}
 		if err != nil {
 			return nil, err

@@ -1,0 +1,103 @@
+package vision
+
+import (
+	"testing"
+	"time"
+
+	"kerb/counting"
+)
+
+// newCandidateCounter is a Counter that decides candidates and reads no picture.
+func newCandidateCounter() *Counter {
+	o := Opts{Lines: []counting.Line{middle}, Classes: counting.CoarseClasses()}
+	return &Counter{o: o, network: &neuralPath{tracker: newNetTracker(make([]segment, 1), 320, 240)}}
+}
+
+func TestCandidatesAreDecidedOnce(t *testing.T) {
+	const a, b = counting.AToB, counting.BToA
+	const person, car = counting.Person, counting.Car
+	seen := func(class counting.Class, d counting.Direction, at, along, evidence float64) candidate {
+		moment := time.Duration(at * float64(time.Second))
+		return candidate{
+			waiting: true, class: class, dir: d, at: moment, along: along, height: 40, evidence: evidence,
+			deadline: moment + decisionDelay, track: -1,
+		}
+	}
+	moved := func(class counting.Class, d counting.Direction, at, along float64) candidate {
+		n := seen(class, d, at, along, 0)
+		n.fromMotion = true
+		return n
+	}
+	for _, c := range []struct {
+		name string
+		of   []candidate
+		want []counting.Class // in any order
+	}{
+		{"one", []candidate{seen(person, a, 1, 50, 5)}, []counting.Class{person}},
+		{"both sources, the network first", []candidate{seen(person, a, 1, 50, 5), moved(car, a, 1.5, 60)}, []counting.Class{person}},
+		{"both sources, motion first", []candidate{moved(car, a, 1, 50), seen(person, a, 1.5, 60, 5)}, []counting.Class{person}},
+		{"two objects of which motion saw one", []candidate{moved(person, a, 1, 50), seen(person, a, 1.5, 60, 5), seen(person, a, 1.6, 70, 5)}, []counting.Class{person, person}},
+		{"two vehicles that pass through each other", []candidate{seen(car, a, 1, 50, 5), seen(car, b, 1.5, 55, 9)}, []counting.Class{counting.Vehicle}},
+		{"two vehicles that meet in two lanes", []candidate{seen(car, a, 1, 50, 5), seen(car, b, 1.5, 90, 9)}, []counting.Class{counting.Vehicle, counting.Vehicle}},
+		{"two people who meet", []candidate{seen(person, a, 1, 50, 5), seen(person, b, 1.5, 55, 9)}, []counting.Class{person, person}},
+		{"two vehicles one behind the other", []candidate{seen(car, a, 1, 50, 5), seen(car, a, 2.2, 55, 9)}, []counting.Class{counting.Vehicle, counting.Vehicle}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newCandidateCounter()
+			for _, n := range c.of {
+				k.addCandidate(n)
+			}
+			if len(k.crossings) != 0 {
+				t.Error("counted before the decision")
+			}
+			k.decideDue(time.Minute)
+			got := map[counting.Class]int{}
+			for _, x := range k.crossings {
+				got[x.Class]++
+			}
+			want := map[counting.Class]int{}
+			for _, w := range c.want {
+				want[w.WithoutSplit()]++
+			}
+			for class := range counting.Class(counting.Classes) {
+				if got[class] != want[class] {
+					t.Errorf("counted %v; want %v", got, want)
+				}
+			}
+			if rest := k.Finish(); len(rest) != 0 {
+				t.Errorf("decided again: %v", rest)
+			}
+		})
+	}
+}
+
+func TestAStepOverTheLineAndBackCountsNothing(t *testing.T) {
+	k := newCandidateCounter()
+	k.addCandidate(candidate{waiting: true, class: counting.Person, dir: counting.AToB, height: 40, track: 3, born: 7, deadline: decisionDelay})
+	for _, other := range []struct {
+		track int
+		born  time.Duration
+		dir   counting.Direction
+	}{{4, 7, counting.BToA}, {3, 8, counting.BToA}, {3, 7, counting.AToB}} {
+		if k.network.cancelReturn(0, other.track, other.born, other.dir) {
+			t.Errorf("%+v cancels it", other)
+		}
+	}
+	if !k.network.cancelReturn(0, 3, 7, counting.BToA) {
+		t.Error("the same track's return does not cancel it")
+	}
+	if all := k.Finish(); len(all) != 0 {
+		t.Errorf("counted %v", all)
+	}
+}
+
+func TestNoCandidateIsLostWhenManyCrossAtOnce(t *testing.T) {
+	k := newCandidateCounter()
+	for i := range 3 * maxCandidates {
+		k.addCandidate(candidate{waiting: true, class: counting.Person, height: 1, along: float64(10 * i), track: -1, deadline: decisionDelay})
+	}
+	n := len(k.crossings)
+	if n += len(k.Finish()); n != 3*maxCandidates {
+		t.Errorf("counted %d; want %d", n, 3*maxCandidates)
+	}
+}
