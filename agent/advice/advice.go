@@ -93,3 +93,17 @@ func find(rules []rule, reason, other string) string {
 	}
 	return other
 }
+
+// lossRules give the word for an error of a camera; they are tried in order.
+var lossRules = []rule{
+	{[]string{"refuses the user", "asks for a user", "401", "403", "authentication"}, "login"},
+	{[]string{"no such file or directory", "no such device", "is no camera"}, "missing"},
+	{[]string{"connection refused"}, "refused"},
+	{[]string{"no picture for", "deadline", "stalled"}, "silent"},
+	{[]string{"no such host", "lookup", "no route", "unreachable", "timeout", "timed out"}, "unreachable"},
+	{[]string{"404", "answers 4", "multipart", "RTSP", "malformed", "tls: ", "TLS", "certificate", "closed the connection"}, "protocol"},
+}
+
+// CameraWord returns the kind of a camera's error as one word, for those who may not
+// read its text: login, missing, refused, silent, unreachable, protocol or other.
+func CameraWord(reason string) string { return find(lossRules, reason, "other") }

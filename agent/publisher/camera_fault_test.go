@@ -42,3 +42,24 @@ func TestACameraFaultReachesThePlatform(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A lost camera becomes an event with a word, not with the camera's own text.
+func TestALostCameraReachesThePlatform(t *testing.T) {
+	site := &config.Site{Cameras: []config.Camera{{Name: "north"}}}
+	p := newPublisher(t, filepath.Join(t.TempDir(), "spool"), policy.Demo())
+	p.site, p.state.site = site, site
+	for n, on := range []bool{true, false} {
+		if stored, err := p.handleRecord(&ipc.CameraLost{N: uint64(n + 1), On: on, Why: ipc.CameraLossNumber("login")}); err != nil || stored != uint64(n+1) {
+			t.Fatalf("%d, %v", stored, err)
+		}
+	}
+	var got []map[string]any
+	for _, n := range p.Store.PendingNotes() {
+		if n.Kind == "camera_lost" {
+			got = append(got, n.Data)
+		}
+	}
+	if len(got) != 2 || got[0]["camera"] != "north" || got[0]["why"] != "login" || got[0]["on"] != true || got[1]["on"] != false || got[1]["why"] != nil {
+		t.Errorf("%v", got)
+	}
+}

@@ -188,6 +188,9 @@ func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 			CameraFaultReporter(p.Store, p.site.Cameras[m.Sensor].Name)(counting.ViewFault(m.Fault), m.On)
 		}
 		return m.N, nil
+	case *ipc.CameraLost:
+		p.noteCameraLost(m)
+		return m.N, nil
 	case *ipc.Aim:
 		data := m.EventData(p.site.CameraName(int(m.Sensor)))
 		data["act"] = m.ActWord()
@@ -249,6 +252,18 @@ func (p *publisher) noteSensorLost(m *ipc.SensorLost) {
 	if names := sensorNames(p.site); int(m.Sensor) < len(names) {
 		p.Store.AddNote("sense_lost", map[string]any{"sensor": names[m.Sensor], "why": ipc.LostWord(m.Why)})
 	}
+}
+
+// noteCameraLost stores the event "camera_lost".
+func (p *publisher) noteCameraLost(m *ipc.CameraLost) {
+	if int(m.Sensor) >= len(p.site.Cameras) {
+		return
+	}
+	data := map[string]any{"camera": p.site.Cameras[m.Sensor].Name, "on": m.On}
+	if m.On {
+		data["why"] = ipc.CameraLossWords()[m.Why]
+	}
+	p.Store.AddNote("camera_lost", data)
 }
 
 // noteLoopFault stores the event "loop_fault".

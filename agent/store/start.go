@@ -94,9 +94,9 @@ func (s *Store) judgeStart(w *witness, created string, lost bool) string {
 		return startRenamed
 	case w == nil:
 		return startUnknown
-	case lost || w.Spool != s.st.Spool:
+	case lost:
 		return startRestored
-	case w.File == "" || w.last() != s.st.Last:
+	case w.File == "" || w.last() != s.st.Last || w.Spool != s.st.Spool:
 		return startUnclean
 	case w.Boot != boot:
 		return startBoot
@@ -114,6 +114,7 @@ func (s *Store) beginEpoch(w *witness, lost []epochEnd, created bool) {
 	if !created {
 		previous = s.st.Epoch
 		s.st.endOpenEpoch() // before the events, which carry the new epoch
+		s.st.Spool = newUUID()
 	}
 	if w != nil && (created || len(lost) > 0) {
 		previous = w.Epochs[len(w.Epochs)-1].Epoch

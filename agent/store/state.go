@@ -20,7 +20,7 @@ const (
 // value of about a kilobyte, rewritten in every transaction.
 type state struct {
 	Format  string            `json:"format"`
-	Spool   string            `json:"spool,omitempty"`   // UUID of the file; empty in one of an older kerb
+	Spool   string            `json:"spool,omitempty"`   // UUID of its history since the last new epoch of a start: two copies that went on differ
 	Machine string            `json:"machine,omitempty"` // see MachineIs
 	Device  string            `json:"device,omitempty"`  // see DeviceIs
 	Epoch   string            `json:"epoch"`

@@ -29,6 +29,7 @@ func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Recor
 		return nil
 	case *ipc.Heartbeat:
 		p.setHeartbeat(m, clock.SinceBoot())
+		s.watchCamera(p, clock.SinceBoot())
 		return nil
 	case *ipc.Tally:
 		return s.collection.addTally(p, m)

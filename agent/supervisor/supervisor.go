@@ -88,6 +88,8 @@ type slot struct {
 	heartbeat  *ipc.Heartbeat   // the latest; nil until the first
 	changedAt  time.Duration    // since boot: when delivering last began or ended
 	rate       rateMeter        // of the pictures
+	lostAt     time.Duration    // since boot: when it was first seen lost; 0: it is not
+	lossSent   bool             // the uplink was told that the camera is lost
 	sentFault  uint8            // counting.ViewFault that the uplink was told of; 0: none
 	lineFaults []uint16         // for each line of the loops, the faults that stop counting; nil: none yet
 }

@@ -118,7 +118,7 @@ func (c collector) sensors() (all []Sensor) {
 	for _, cam := range c.Site.Cameras {
 		s := Sensor{
 			Name: cam.Name, Kind: "camera", Feed: feedName(cam.Source), Masks: len(cam.Masks) + len(c.Decision.Policy.CameraMasks(cam.Name)),
-			Detector: cam.Detector,
+			Detector: cam.Detector, Decoder: decoderName(cam.Source),
 		}
 		if len(cam.Hours) > 0 {
 			s.Hours = fmt.Sprintf("%v (%s)", cam.Hours, c.set.TimeZone)
@@ -141,8 +141,6 @@ func (c collector) sensors() (all []Sensor) {
 const (
 	feedScene     = "built-in street"
 	feedRecording = "recording"
-	feedRTSP      = "network camera, RTSP"
-	feedSnapshot  = "single pictures from a network address"
 )
 
 // feedName is the kind of a camera's source, without its address.
@@ -155,13 +153,22 @@ func feedName(s config.Source) string {
 	case config.MJPEGSource:
 		return "network camera, Motion-JPEG"
 	case config.RTSPSource:
-		return feedRTSP
+		return "network camera, RTSP"
 	case config.SnapshotSource:
-		return feedSnapshot
+		return "single pictures from a network address"
 	case config.DeviceSource, config.CSISource:
 		return "camera at this device"
 	}
 	return "program"
+}
+
+// decoderName names the program outside kerb's that decodes a source's pictures. H.264
+// and JPEG are decoded by kerb itself.
+func decoderName(s config.Source) string {
+	if r, ok := s.(config.RTSPSource); ok && r.FFmpeg {
+		return "ffmpeg"
+	}
+	return ""
 }
 
 func (c collector) processing() Processing {

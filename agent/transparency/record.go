@@ -97,6 +97,7 @@ type Sensor struct {
 	Hours    string `json:"hours,omitempty"`    // when the camera is open; empty: always
 	Detector string `json:"detector,omitempty"` // auto, neural or motion
 	Network  string `json:"network,omitempty"`  // the one that site.toml names; empty: chosen by speed
+	Decoder  string `json:"decoder,omitempty"`  // a program outside kerb's that decodes its pictures; empty: none
 }
 
 // Processing is what happens to a picture, an edge and an exact count.

@@ -209,7 +209,11 @@ func TestWarningsFollowFromTheRecord(t *testing.T) {
 		t.Error("a warning of a network that is not used")
 	}
 	rtsp := recordtest.Replace(t, recordtest.Site, "http://camera.example.org/video", "rtsp://camera.example.org/video")
-	if r := recordtest.Make(t, recordtest.Options{Site: rtsp}); !has(r, transparency.WarnDecoder, "") {
+	if r := recordtest.Make(t, recordtest.Options{Site: rtsp}); has(r, transparency.WarnDecoder, "") {
+		t.Error("a warning of a decoder that is not used")
+	}
+	ffmpeg := recordtest.Replace(t, rtsp, "name = \"north\"", "name = \"north\"\ndecoder = \"ffmpeg\"")
+	if r := recordtest.Make(t, recordtest.Options{Site: ffmpeg}); !has(r, transparency.WarnDecoder, "") {
 		t.Error("no warning of a decoder without measured walls")
 	}
 	scene := recordtest.Replace(t, recordtest.Replace(t, recordtest.Site, "http://camera.example.org/video", "scene:busy"), "mqtts://broker.example.org:8883", "mqtt://127.0.0.1:1883")

@@ -46,7 +46,7 @@ func collectWarnings(r *Record) (all []Warning) {
 		}
 	}
 	if names := decodedCameras(r); len(names) > 0 {
-		all = append(all, Warning{ID: WarnDecoder, About: strings.Join(names, ", "), Text: fmt.Sprintf("If a camera sends H.264 or H.265 (possible here: %s), the program ffmpeg decodes its pictures in memory. The walls in this record were not measured around ffmpeg.", strings.Join(names, ", "))})
+		all = append(all, Warning{ID: WarnDecoder, About: strings.Join(names, ", "), Text: fmt.Sprintf("The program ffmpeg may decode the pictures of %s, if they come as H.265. The walls in this record were not measured around ffmpeg.", strings.Join(names, ", "))})
 	}
 	by, declared := r.Policy.Controller.Value, r.AnswerOr("controller.name", "")
 	if by != "" && declared != "" && by != declared {
@@ -65,7 +65,7 @@ func decodedCameras(r *Record) (names []string) {
 		return nil
 	}
 	for _, s := range r.Capture.Sensors.Value {
-		if s.Feed == feedRTSP || s.Feed == feedSnapshot {
+		if s.Decoder != "" {
 			names = append(names, s.Name)
 		}
 	}

@@ -39,6 +39,15 @@ func Events() []Event {
 			},
 		},
 		{
+			"camera_lost", "A camera has delivered no picture for ten seconds, or delivers again. Closing hours and aiming are no loss.",
+			"kerb status at the device tells the camera's own words, and what to do.",
+			[]Member{
+				{"camera", text, "the camera", false},
+				{"on", flag, "it is lost; false: it delivers again", false},
+				{"why", word, "of a loss: login (it refuses user or password), missing (no such file or device), refused (nothing listens at the port), unreachable, silent (connected, but no picture), protocol (an answer that is not understood), other", true},
+			},
+		},
+		{
 			"clock_step", "The wall clock was set. Windows are cut by a monotonic clock, so that no time is counted twice or lost.",
 			"Place windows with synced false by boot and mono_ms, if you need them.",
 			[]Member{

@@ -123,6 +123,7 @@ func TestEveryWordOfAMemberIsListed(t *testing.T) {
 		}
 	}
 	words := map[string][]string{}
+	words["camera_lost.why"] = ipc.CameraLossWords()
 	for f := counting.ViewGood + 1; f.IsKnown(); f++ {
 		words["camera_fault.fault"] = append(words["camera_fault.fault"], f.String())
 	}

@@ -158,7 +158,7 @@ func dutchWarnings(r *transparency.Record) (texts []string) {
 		case transparency.WarnMadeUp:
 			texts = append(texts, fmt.Sprintf("Let op: camera %s toont geen straat maar een proef of een opname; de aantallen beschrijven geen straat.", w.About))
 		case transparency.WarnDecoder:
-			texts = append(texts, fmt.Sprintf("Let op: als een camera (%s) H.264 of H.265 stuurt, decodeert het programma ffmpeg de beelden in het geheugen; daarvan is de afscherming niet gemeten.", w.About))
+			texts = append(texts, fmt.Sprintf("Let op: als een camera (%s) H.265 stuurt, decodeert het programma ffmpeg de beelden in het geheugen; daarvan is de afscherming niet gemeten.", w.About))
 		case transparency.WarnController:
 			texts = append(texts, fmt.Sprintf("Let op: het beleid noemt een andere verantwoordelijke dan de opgave van de organisatie (%s).", w.About))
 		case transparency.WarnAIAct:

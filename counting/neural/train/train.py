@@ -25,6 +25,7 @@ import torch
 import data
 import evaluate
 import export
+import shipped
 from loss import candidates, loss
 from net import Street, cells, cost, grid
 
@@ -75,7 +76,7 @@ def main():
     p.add_argument("-peak", type=float, default=2e-3)
     p.add_argument("-seed", type=int, default=1)
     p.add_argument("-labels", help="revised labels, of relabel.py")
-    p.add_argument("-from", dest="start", help="weights to begin with")
+    p.add_argument("-from", dest="start", help="weights to begin with: a .pt, or a shipped .kerb")
     p.add_argument("-out", required=True)
     a = p.parse_args()
     torch.set_num_threads(1)
@@ -98,15 +99,19 @@ def main():
     net = Street(a.profile)
     macs, params = cost(net, 256, 416)
     print(f"{len(pictures)} pictures to learn from, {len(checks)} to check with; {macs / 1e6:.0f} MMAC, {params / 1e3:.0f} k parameters", flush=True)
+    street = data.Street(pictures, a.seed * 100)
     if a.start and not state["step"]:
-        net.load_state_dict(torch.load(a.start))
+        if a.start.endswith(".kerb"):
+            shipped.load(a.start, net, draw(street, 48)[0])
+            print("begins with AP50 " + "  ".join(f"{k} {v:.3f}" for k, v in evaluate.evaluate(net, quick).items()), flush=True)
+        else:
+            net.load_state_dict(torch.load(a.start))
     net = net.to(memory_format=torch.channels_last)
     average = copy.deepcopy(net)
 
     decay = [q for n, q in net.named_parameters() if q.ndim > 1]
     plain = [q for n, q in net.named_parameters() if q.ndim <= 1]
     opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0}], lr=a.peak)
-    street = data.Street(pictures, a.seed * 100)
     if state["step"]:
         net.load_state_dict(state["net"])
         average.load_state_dict(state["average"])

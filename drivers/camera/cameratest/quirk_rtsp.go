@@ -81,7 +81,7 @@ func addBases(add addRTSP) {
 func addAnswers(add addRTSP) {
 	for code, report := range map[string]string{
 		"400 Bad Request": own, "404 Not Found": "aler9/rtsp-simple-proxy#10", "405 Method Not Allowed": own,
-		"454 Session Not Found": own, "501 Not Implemented": own, "551 Invalid Method": "bluenviron/mediamtx#34",
+		"454 Session Not Found": own, "501 Not Implemented": own, "551 Invalid Method": own,
 	} {
 		add("OPTIONS is answered "+code, report, Refuses, Reads, status("OPTIONS", code))
 	}
