@@ -35,12 +35,14 @@ func isUnseen(r rune) bool {
 }
 
 // hasBareIPv6 reports whether the host of an address is an IPv6 address without
-// brackets: then it cannot be told where the port begins.
+// brackets: then it cannot be told where the port begins. A user and password may
+// stand before it.
 func hasBareIPv6(address string) bool {
 	_, host, _ := strings.Cut(address, "://")
 	if end := strings.IndexAny(host, "/?#"); end >= 0 {
 		host = host[:end]
 	}
+	host = host[strings.LastIndex(host, "@")+1:]
 	return strings.Count(host, ":") > 1 && !strings.HasPrefix(host, "[")
 }
 

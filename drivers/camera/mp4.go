@@ -130,12 +130,15 @@ func (m *mp4Reader) rewind() {
 // content and of the next box. io.EOF is the end of the file.
 func (m *mp4Reader) boxAt(at int64) (kind string, content, next int64, err error) {
 	var b [largeBoxHeadLen]byte
-	n, err := m.file.ReadAt(b[:min(largeBoxHeadLen, max(m.length-at, 0))], at)
+	if at >= m.length {
+		return "", 0, 0, io.EOF
+	}
+	n, err := m.file.ReadAt(b[:min(largeBoxHeadLen, m.length-at)], at)
 	if n < boxHeadLen {
-		if n == 0 && at >= m.length {
-			return "", 0, 0, io.EOF
+		if err == nil || err == io.EOF {
+			err = errMP4
 		}
-		return "", 0, 0, errMP4
+		return "", 0, 0, err
 	}
 	size, head := uint64(binary.BigEndian.Uint32(b[:])), int64(boxHeadLen)
 	switch size {

@@ -122,7 +122,6 @@ type Decoder struct {
 	slices   int    // slices of it so far
 	decoded  int    // macroblocks of it so far
 	damage   error  // of it
-	aso      bool   // arbitrary slice order is allowed in the profile
 	recovery int    // recovery_frame_cnt of an SEI for the next picture; -1: none
 
 	sync       syncState

@@ -48,7 +48,6 @@ type sliceDecoder struct {
 	scale     *levelScale
 	vlc       *vlcTables
 	refs      *referenceLists
-	ids       *[maxSlots]uint32
 	width     int // macroblocks
 	height    int
 	stride    int // bytes
