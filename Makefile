@@ -17,7 +17,7 @@ build:
 	$(BUILD) -o $(OUT)/kerb ./agent
 
 test:
-	$(GO) test ./...
+	$(GO) test -timeout 90m ./...
 
 # All checks of a change, on a clean machine. .ci/run installs the tools for them.
 check: lint arch test race modules vm cross package
@@ -29,32 +29,32 @@ lint:
 	$(GO) tool staticcheck ./...
 
 arch:
-	$(GO) test -count=1 ./test/arch
+	$(GO) test -timeout 90m -count=1 ./test/arch
 
 unit:
-	$(GO) test -short ./agent/... ./configs/... ./counting/... ./drivers/...
+	$(GO) test -timeout 90m -short ./agent/... ./configs/... ./counting/... ./drivers/...
 
 # The race detector needs cgo. With cgo the walls are left out of the build, so the
 # race tests run without walls.
 race:
-	CGO_ENABLED=1 $(GO) test -race -short ./agent/... ./counting ./counting/loop ./counting/vision/... ./drivers/camera ./drivers/camera/luma ./drivers/loop/... ./drivers/lamp
+	CGO_ENABLED=1 $(GO) test -timeout 90m -race -short ./agent/... ./counting ./counting/loop ./counting/vision/... ./drivers/camera ./drivers/camera/luma ./drivers/loop/... ./drivers/lamp
 
 # Tests with large libraries, which have their own go.mod: these libraries must not be in
 # the go.sum of the binary.
 modules:
-	cd test/oracle && $(GO) test -count=1 ./...
-	cd test/fuse && $(GO) test -count=1 ./...
-	cd test/nats && $(GO) test -count=1 ./...
-	cd test/aim && $(GO) test -count=1 ./...
+	cd test/oracle && $(GO) test -timeout 90m -count=1 ./...
+	cd test/fuse && $(GO) test -timeout 90m -count=1 ./...
+	cd test/nats && $(GO) test -timeout 90m -count=1 ./...
+	cd test/aim && $(GO) test -timeout 90m -count=1 ./...
 	cd firmware-notes/package && $(GO) vet ./...
-	cd firmware-notes/image && GOARCH=arm64 $(GO) test -count=1 -exec qemu-aarch64-static ./pole
+	cd firmware-notes/image && GOARCH=arm64 $(GO) test -timeout 90m -count=1 -exec qemu-aarch64-static ./pole
 
 # Loops and walls in a real kernel, in a virtual machine. The kernel is downloaded once
 # and kept in VM.
 VM ?= $(OUT)/vm
 vm:
 	test/vm/prepare $(VM)
-	KERB_VM=$(abspath $(VM)) $(GO) test -count=1 ./test/vm
+	KERB_VM=$(abspath $(VM)) $(GO) test -timeout 90m -count=1 ./test/vm
 
 # All of kerb prove with four kernels: with and without Landlock, amd64 and arm64.
 vm-walls:
@@ -69,13 +69,13 @@ vm-cameras:
 
 # Memory and processor time of the processes of kerb run, compared with one process.
 walls-cost:
-	KERB_LONG=1 $(GO) test -count=1 -v -run WhatTheWallsCost ./agent
+	KERB_LONG=1 $(GO) test -timeout 90m -count=1 -v -run WhatTheWallsCost ./agent
 
 e2e:
-	$(GO) test -count=1 ./test/e2e/... ./test/script/... ./test/notes
+	$(GO) test -timeout 90m -count=1 ./test/e2e/... ./test/script/... ./test/notes
 
 footage:
-	$(GO) test -count=1 -v ./test/footage
+	$(GO) test -timeout 90m -count=1 -v ./test/footage
 
 # Where the counts differ from hand-made truth, per clip and per cause, over all clips for
 # developing. REPORT=1 adds the sums of the clips on which nothing is tuned, LIST=1 every
@@ -93,7 +93,7 @@ bench: build
 # Processor time of each kind of source, compared with ffmpeg and motion at the same job,
 # and the time that a picture waits.
 bench-sources:
-	KERB_LONG=1 $(GO) test -count=1 -v -run 'WhatEachSourceCosts|HowLongAPictureWaits' ./agent
+	KERB_LONG=1 $(GO) test -timeout 90m -count=1 -v -run 'WhatEachSourceCosts|HowLongAPictureWaits' ./agent
 
 # Random streams of libx264, compared with ffmpeg's luma, and damaged streams. Takes hours.
 h264:
@@ -148,7 +148,7 @@ systemd: deb
 # connections: hours on a busy machine.
 spool:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/powercut
-	$(GO) test -count=1 -run Model -v ./agent/store -rapid.checks=10000
+	$(GO) test -timeout 90m -count=1 -run Model -v ./agent/store -rapid.checks=10000
 
 # The messages of the runs in test/e2e are also read by the parsers of other projects,
 # which npm installs in test/wire.
@@ -173,25 +173,25 @@ soak:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run 'HalfAnHour|ALeak' ./agent
 
 fuse:
-	cd test/fuse && KERB_LONG=1 $(GO) test -count=1 -v ./...
+	cd test/fuse && KERB_LONG=1 $(GO) test -timeout 90m -count=1 -v ./...
 
 # 500 devices at one broker, in real time: outages, and a slow consumer. 15 minutes.
 fleet:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/fleet
 
 cluster:
-	cd test/nats && KERB_LONG=1 $(GO) test -count=1 -v ./...
+	cd test/nats && KERB_LONG=1 $(GO) test -timeout 90m -count=1 -v ./...
 
 # The page of kerb aim in Chromium. The screenshots are written to SHOTS.
 SHOTS ?= $(OUT)/shots
 aim:
 	mkdir -p $(SHOTS)
-	cd test/aim && KERB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -v ./...
+	cd test/aim && KERB_SHOTS=$(abspath $(SHOTS)) $(GO) test -timeout 90m -count=1 -v ./...
 
 # Error caused by clearing: true against released counts, for a simulated week and the
 # clips.
 accuracy:
-	$(GO) test -count=1 -v ./test/accuracy
+	$(GO) test -timeout 90m -count=1 -v ./test/accuracy
 
 FUZZTIME ?= 1m
 fuzz:

@@ -19,9 +19,9 @@ import (
 // file is then in Decision.Refused, and the error is nil.
 func loadFiles(f admission.Files) (*config.Site, admission.Decision, error) {
 	site, err := config.Load(f.Site)
-	if err == nil {
-		if err = checkModels(site); err == nil {
-			err = checkLoops(site)
+	for _, check := range []func(*config.Site) error{(*config.Site).RejectEmptyPasswords, checkModels, checkLoops} {
+		if err == nil {
+			err = check(site)
 		}
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"slices"
 )
@@ -19,6 +20,21 @@ func (s *Site) SecretFiles() (paths []string) {
 		add(c.PasswordFile)
 	}
 	return paths
+}
+
+// RejectEmptyPasswords adds a mistake for each password file without a byte, and returns
+// all mistakes of the file. It is for a command that connects.
+func (s *Site) RejectEmptyPasswords() error {
+	reject := func(key, path string) {
+		if info, err := os.Stat(path); path != "" && err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+			s.sheet.Reject(key, "must hold a password", "the file is empty")
+		}
+	}
+	reject("broker.password_file", s.Broker.PasswordFile)
+	for i, c := range s.Cameras {
+		reject(fmt.Sprintf("camera[%d].password_file", i), c.PasswordFile)
+	}
+	return s.sheet.Err()
 }
 
 // othersRead is the permission bit with which every user of the machine reads a file.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -29,5 +30,27 @@ func TestASecretThatEveryUserReadsIsExposed(t *testing.T) {
 	}
 	if got := s.SecretFiles(); !slices.Equal(got, []string{open, key, private, filepath.Join(dir, "gone")}) {
 		t.Errorf("secrets: %v", got)
+	}
+}
+
+func TestAPasswordFileWithoutAByteIsAMistakeForWhatConnects(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(sound, `url = "mqtt://127.0.0.1:1883"`, "url = \"mqtt://127.0.0.1:1883\"\npassword_file = \"empty\"", 1)
+	s, err := Parse(filepath.Join(dir, "site.toml"), []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RejectEmptyPasswords(); err == nil || !strings.Contains(err.Error(), "broker.password_file = \"empty\": must hold a password\nhint: the file is empty") {
+		t.Errorf("%v", err)
+	}
+	if err := os.WriteFile(empty, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Parse(filepath.Join(dir, "site.toml"), []byte(text)); err != nil || s.RejectEmptyPasswords() != nil {
+		t.Errorf("a password: %v", err)
 	}
 }

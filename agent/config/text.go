@@ -104,7 +104,8 @@ func (c checker) checkPEM(key, path string, want pemKind) {
 }
 
 // checkPassword checks what a password file holds, if it can be read: one line, in
-// UTF-8, without a byte order mark. No byte of it is quoted.
+// UTF-8, without a byte order mark. No byte of it is quoted. A file of zero bytes passes: kerb
+// wipe leaves it, and a wiped device can be asked and wiped again (see RejectEmptyPasswords).
 func (c checker) checkPassword(key, path string) {
 	data, ok := readSecret(c.dir, path)
 	if !ok {
@@ -116,7 +117,7 @@ func (c checker) checkPassword(key, path string) {
 		c.Reject(key, "must be a file without a byte order mark", "save it as UTF-8 without one (in Notepad: Save as, Encoding: UTF-8)")
 	case pemKindOf(data) != noPEM:
 		c.Reject(key, "must hold a password", "the file holds "+string(pemKindOf(data))+": are two files swapped?")
-	case text == "":
+	case text == "" && len(data) > 0:
 		c.Reject(key, "must hold a password", "the file is empty")
 	case strings.ContainsAny(text, "\r\n\x00"):
 		c.Reject(key, "must hold one line", "the password alone, without the user")
