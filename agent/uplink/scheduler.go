@@ -20,7 +20,8 @@ const (
 type scheduler struct {
 	u                *Uplink
 	urgent           []message       // proofs and answers
-	soon             []message       // state and meta
+	soon             []message       // state and meta, at most one of each
+	retained         map[string]bool // topics of which a retained message is under way
 	held             bool            // windows wait, because a topic is not proven
 	eventsHeld       bool            // events wait, because theirs is not
 	notesSent        map[uint64]bool // by Note.N: sent on this connection
@@ -39,7 +40,7 @@ type scheduler struct {
 func newScheduler(u *Uplink, st store.Stats, now time.Time) *scheduler {
 	at := firstLiveOrder(st)
 	return &scheduler{
-		u: u, notesSent: map[uint64]bool{}, nextLive: at, spreadFrom: st.Last + 1,
+		u: u, retained: map[string]bool{}, notesSent: map[uint64]bool{}, nextLive: at, spreadFrom: st.Last + 1,
 		lateFrom: 1, lateTo: at - 1, budgetAt: now, nextLateAt: now,
 	}
 }
@@ -60,6 +61,7 @@ func firstLiveOrder(st store.Stats) uint64 {
 func (s *scheduler) nextMessage(now time.Time, idle bool) (m message, ok bool, wait time.Duration, err error) {
 	if len(s.urgent) > 0 {
 		m, s.urgent = s.urgent[0], s.urgent[1:]
+		s.retained[m.topic] = s.retained[m.topic] || m.retained
 		return s.chargeBudget(m), true, 0, nil
 	}
 	if !s.held {
@@ -75,8 +77,7 @@ func (s *scheduler) nextMessage(now time.Time, idle bool) (m message, ok bool, w
 			return s.chargeBudget(s.u.packLive(e)), true, 0, nil
 		}
 	}
-	if len(s.soon) > 0 {
-		m, s.soon = s.soon[0], s.soon[1:]
+	if m, ok := s.nextRetained(); ok {
 		return s.chargeBudget(m), true, 0, nil
 	}
 	if m, ok := s.nextEvent(); ok || s.held {
@@ -94,6 +95,25 @@ func (s *scheduler) nextMessage(now time.Time, idle bool) (m message, ok bool, w
 	m, s.late = s.late[0], s.late[1:]
 	s.nextLateAt = now.Add(s.u.o.LateInterval)
 	return s.chargeBudget(m), true, 0, nil
+}
+
+// queueRetained queues a state or meta message in the place of an older one that
+// waits.
+func (s *scheduler) queueRetained(m message) {
+	s.soon = append(slices.DeleteFunc(s.soon, func(o message) bool { return o.topic == m.topic }), m)
+}
+
+// nextRetained returns the first state or meta message of whose topic none is under
+// way. Messages are published side by side, and the broker keeps the one that comes
+// last: of two states, that may be the older one.
+func (s *scheduler) nextRetained() (m message, ok bool) {
+	for i, m := range s.soon {
+		if !s.retained[m.topic] {
+			s.soon, s.retained[m.topic] = slices.Delete(s.soon, i, i+1), true
+			return m, true
+		}
+	}
+	return m, false
 }
 
 // nextEvent returns the oldest event that was not sent on this connection.

@@ -210,3 +210,32 @@ func TestASlowLinkGetsSmallerMessagesUntilTheyPass(t *testing.T) {
 		t.Errorf("%d windows for a broker that refused 20", o.batch)
 	}
 }
+
+// The broker keeps the retained message that comes last, so two of one topic must not be
+// under way at once.
+func TestOfARetainedTopicOneMessageIsUnderWayAndTheNewestWaits(t *testing.T) {
+	u := uplinkWithBacklog(t, storetest.StreamNames(1), 0)
+	f, now := newScheduler(u, u.o.Store.Stats(), storetest.FirstStart), storetest.FirstStart
+	next := func() string {
+		m, ok, _, err := f.nextMessage(now, false)
+		if err != nil || !ok {
+			return ""
+		}
+		return string(m.payload)
+	}
+	for _, payload := range []string{"first", "second"} {
+		f.queueRetained(message{topic: "state", payload: []byte(payload), retained: true})
+	}
+	if got := next(); got != "second" {
+		t.Errorf("next is %q, not the newest", got)
+	}
+	f.queueRetained(message{topic: "state", payload: []byte("third"), retained: true})
+	f.queueRetained(message{topic: "meta", payload: []byte("meta"), retained: true})
+	if got := next() + next(); got != "meta" {
+		t.Errorf("beside a state under way come %q", got)
+	}
+	delete(f.retained, "state")
+	if got := next(); got != "third" {
+		t.Errorf("after it comes %q", got)
+	}
+}

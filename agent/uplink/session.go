@@ -160,6 +160,9 @@ func (s *session) sendReady() (time.Duration, error) {
 // failed. A denied message is not settled, and its topic is tried again later.
 func (s *session) handleResult(o publishResult) error {
 	s.unacked--
+	if o.m.retained {
+		delete(s.scheduler.retained, o.m.topic)
+	}
 	s.underway = slices.DeleteFunc(s.underway, func(m message) bool { return m.topic == o.m.topic && bytes.Equal(m.payload, o.m.payload) })
 	var denied *deniedError
 	switch {
@@ -211,7 +214,7 @@ func (s *session) queueState(now bool) {
 		return
 	}
 	s.lastTriggers, s.lastStateAt, s.lastBacklog, s.replaced = v, t, st.Pending, false
-	s.scheduler.soon = append(s.scheduler.soon, s.encodeState(st))
+	s.scheduler.queueRetained(s.encodeState(st))
 }
 
 // subscribeCommands subscribes to …/cmd when a verb is allowed. Retained messages

@@ -22,7 +22,7 @@ func (s *session) startProof() error {
 	s.scheduler.soon = nil
 	s.scheduler.urgent = append(s.scheduler.urgent, s.proof.required(s.nextSerial)...)
 	if topic := s.u.base + "meta"; !s.proof.awaits(topic) {
-		s.scheduler.soon = append(s.scheduler.soon, s.u.encodeMeta())
+		s.scheduler.queueRetained(s.u.encodeMeta())
 	}
 	if len(s.proof.denied()) > 0 { // by closing earlier connections
 		s.tellProof()
@@ -40,7 +40,7 @@ func (s *session) retryProofs(now time.Time) {
 		case s.u.base + "state":
 			s.queueState(true)
 		case s.u.base + "meta":
-			s.scheduler.soon = append(s.scheduler.soon, s.u.encodeMeta())
+			s.scheduler.queueRetained(s.u.encodeMeta())
 		default:
 			s.scheduler.urgent = append(s.scheduler.urgent, s.u.encodeProof(topic, s.nextSerial()))
 		}
@@ -91,7 +91,7 @@ func (s *session) handleReceived(m received) {
 	switch m.topic {
 	case s.u.base + "meta":
 		if len(m.payload) == 0 && !m.retained { // an operator has wiped what the broker kept
-			s.scheduler.soon = append(s.scheduler.soon, s.u.encodeMeta())
+			s.scheduler.queueRetained(s.u.encodeMeta())
 		}
 	case s.u.base + "state":
 		s.judgeState(m)
