@@ -6,7 +6,7 @@ import (
 	"kerb/counting"
 )
 
-// Label says what the numbers of one stream are about, for the platform that reads
+// Label describes the subject of the numbers of one stream, for the platform that reads
 // them: the meta message repeats it. It has no effect on counting.
 type Label struct {
 	SideA, SideB string   // names of the two sides of a line, or of the two ends of a lane

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What is made up may not reach the broker of a city, and is marked where it may.
+// Made-up numbers may not reach the broker of a city, and are marked where they may.
 func TestMadeUpSourcesAreForLoopbackOrABench(t *testing.T) {
 	recording := filepath.Join(t.TempDir(), "clip.mjpeg")
 	if err := os.WriteFile(recording, nil, 0o600); err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Look is what a process that looked at a camera for a moment saw of it: numbers
+// Look holds the findings of a process that read a camera for a moment: numbers
 // about its pictures, and nothing of what they show.
 type Look struct {
 	Width, Height uint16        // of a picture, in pixels

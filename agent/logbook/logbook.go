@@ -45,7 +45,7 @@ type Book struct {
 	next     int                // place of the oldest line in a full ring
 }
 
-// history is what was told of one key.
+// history holds the lines that were logged under one key.
 type history struct {
 	subject string
 	times   []time.Time // of the last lines, at most maxTold

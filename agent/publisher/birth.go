@@ -7,7 +7,7 @@ import (
 	"kerb/counting"
 )
 
-// newBirth returns the content of the meta message: what the two files declare.
+// newBirth returns the content of the meta message, from the two files.
 func newBirth(site *config.Site, pol *policy.Policy, version string) uplink.Birth {
 	b := uplink.Birth{
 		Version: version, Window: pol.Window(), Retention: pol.Retention(), Commands: pol.AllowedCommands(),

@@ -19,7 +19,7 @@ import (
 	"kerb/agent/status"
 )
 
-// Bundle is what a report is made of. Version is the program's, Check returns why an
+// Bundle holds the parts of a report. Version is the program's, Check returns why an
 // agent would not start.
 type Bundle struct {
 	SitePath, PolicyPath string
@@ -68,7 +68,7 @@ func (b Bundle) Write(ctx context.Context, w io.Writer, now time.Time) (names []
 	return writeArchive(w, folder, append([]entry{readme(all)}, all...), r, now)
 }
 
-// readme lists the files of a bundle, and what is not in it.
+// readme lists the files of a bundle, and the data that it leaves out.
 func readme(all []entry) entry {
 	var text strings.Builder
 	text.WriteString("A report of kerb for support.\n\nIn it:\n")

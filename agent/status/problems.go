@@ -52,7 +52,7 @@ func (s *Status) FindProblem(part string) *Problem {
 	return nil
 }
 
-// assessCamera adds what is wrong with a camera. One that is closed or aimed is well.
+// assessCamera adds the problems of a camera. One that is closed or aimed is well.
 func (s *Status) assessCamera(c Camera) {
 	part := "camera " + c.Name
 	switch {
@@ -77,7 +77,7 @@ func lossText(seconds int64, why string) string {
 	return text
 }
 
-// assessLoops adds what is wrong with the loops.
+// assessLoops adds the problems of the loops.
 func (s *Status) assessLoops() {
 	l := s.Loops
 	switch {
@@ -91,7 +91,7 @@ func (s *Status) assessLoops() {
 	}
 }
 
-// assessSpool adds what is wrong with the store of the windows and its disk.
+// assessSpool adds the problems of the store of the windows and its disk.
 func (s *Status) assessSpool() {
 	full := s.Disk != nil && s.Disk.Full()
 	switch p := s.Spool; {
@@ -118,7 +118,7 @@ const (
 	HealthUnread = "unread"
 )
 
-// assessBroker adds what is wrong with the way to the broker.
+// assessBroker adds the problems of the way to the broker.
 func (s *Status) assessBroker() {
 	b := s.Broker
 	switch {

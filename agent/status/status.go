@@ -91,7 +91,7 @@ type Loops struct {
 	Faults []string `json:"faults,omitempty"` // names of the lines that are not counted
 }
 
-// Lamp is what the status lamp shows.
+// Lamp is the pattern of the status lamp and its meaning.
 type Lamp struct {
 	Code  string `json:"code"`  // of package lamp, such as "counting"
 	Fixed bool   `json:"fixed"` // site.toml names a lamp; else it is what one would show

@@ -169,7 +169,7 @@ func (c CSV) WriteWindow(w Window) error {
 	return nil
 }
 
-// Flush writes what is left and returns the first error.
+// Flush writes the buffered rows and returns the first error.
 func (c CSV) Flush() error {
 	c.w.Flush()
 	return c.w.Error()

@@ -27,7 +27,7 @@ type fleet struct {
 	starts map[string]int // by reason
 }
 
-// lineage is a state directory with what it has given.
+// lineage is a state directory with the numbers that it has given.
 type lineage struct {
 	place
 	s     *store.Store

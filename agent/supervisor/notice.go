@@ -17,7 +17,7 @@ type notices struct {
 	complete bool // nothing is waited for any more
 }
 
-// logStart logs what stays wrong until somebody mends it: files with secrets that
+// logStart logs the faults that last until they are mended: files with secrets that
 // every user may read.
 func (s *Supervisor) logStart() {
 	for _, path := range s.site.ExposedSecrets() {

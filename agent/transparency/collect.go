@@ -82,7 +82,7 @@ func fromSite[T any](c collector, key string, v T) Fact[T] {
 	return Fact[T]{v, Enforced, baseName(c.Site.LocateKey(key)) + " " + key}
 }
 
-// baseName is file:line without the folder, which is nobody's business.
+// baseName is file:line without the folder, which stays private.
 func baseName(at string) string { return filepath.Base(at) }
 
 func seconds(d time.Duration) int { return int(d / time.Second) }

@@ -15,7 +15,7 @@ import (
 // same policy, controller's answers, networks and counted classes. It is never empty.
 type Group []*Record
 
-// First is the record that stands for what is equal in all.
+// First is the record from which the values equal in all are taken.
 func (g Group) First() *Record { return g[0] }
 
 // Fleet groups records, in the order of their first devices.

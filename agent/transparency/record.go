@@ -75,7 +75,7 @@ type Place struct {
 	Lon         *float64 `json:"lon,omitempty"`
 }
 
-// Capture is what the sensors take in.
+// Capture describes the input of the sensors.
 type Capture struct {
 	Sensors       Fact[[]Sensor] `json:"sensors" label:"sensors"`
 	Colour        Fact[bool]     `json:"colour" label:"colour is read"`
@@ -129,7 +129,7 @@ type Stream struct {
 	Classes []string `json:"classes"`
 }
 
-// Clearing is what is done to a count before it may be stored or sent.
+// Clearing describes the method that clears a count before it may be stored or sent.
 type Clearing struct {
 	Window  Fact[int]      `json:"window_s" label:"time that one number stands for, in seconds"`
 	Method  Fact[string]   `json:"method" label:"how numbers are cleared"`
@@ -207,7 +207,7 @@ type AuditHead struct {
 	Whole bool   `json:"whole"` // every link of the chain was checked
 }
 
-// Held is what the spool holds.
+// Held describes the content of the spool.
 type Held struct {
 	Windows int    `json:"windows"`
 	Pending int    `json:"pending"` // not delivered yet

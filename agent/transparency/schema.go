@@ -9,7 +9,7 @@ import (
 )
 
 // RecordSchema is the JSON Schema (draft 2020-12) of record.json, made from the types of
-// this package, so that it cannot differ from what is written.
+// this package, so that it cannot differ from the output.
 func RecordSchema() []byte {
 	s := typeSchema(reflect.TypeFor[Record]())
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -161,7 +161,7 @@ func (l *link) subscribe(topic string, qos byte, handle mqtt.MessageHandler) err
 }
 
 // deliver publishes one message, and waits for its PUBACK and until the broker has
-// given it back to this very connection. nil means that whoever may read the topic
+// given it back to this very connection. nil means that every client that may read the topic
 // gets it. A *deniedError means that the connection is well and the broker passes
 // nothing on; any other error ends the connection.
 func (l *link) deliver(m message) error {

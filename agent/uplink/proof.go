@@ -35,7 +35,7 @@ func (u *Uplink) proofDelay(failures int) time.Duration {
 	return retry.Delay(u.o.AckTimeout/2, proofRetryMax, failures)
 }
 
-// topicProof is what is known of one topic on the present connection.
+// topicProof holds the state of one topic on the present connection.
 type topicProof struct {
 	required bool   // no window is sent before it is proven
 	proven   bool   // a message came back on this connection

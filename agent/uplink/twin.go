@@ -38,7 +38,7 @@ type foreignState struct {
 	} `json:"store"`
 }
 
-// sighting is what is known of another run of the program that published the state
+// sighting describes another run of the program that published the state
 // of this device.
 type sighting struct {
 	connection, message uint64 // of its latest message, by its serial
@@ -62,7 +62,7 @@ type twins struct {
 // is forgotten. Chosen by hand.
 const maxRuns = 16
 
-// verdict is what a message on the device's own state topic calls for.
+// verdict is the reaction to a message on the device's own state topic.
 type verdict int
 
 const (

@@ -1,7 +1,7 @@
 package vocabulary
 
 // LossReasons explains why windows are gone: in the event evicted and in gone of ack.
-// The numbers of such windows were given, and nobody can send them any more.
+// The numbers of such windows were given, and the windows cannot be sent any more.
 func LossReasons() []Word {
 	const close = "Close the hole in seq, and do not ask again."
 	return []Word{

@@ -79,7 +79,7 @@ func closeTree(node any, whole bool) {
 	}
 }
 
-// Check returns what is wrong with a message under the schema of that name, such as
+// Check returns the faults of a message under the schema of that name, such as
 // "count" (see configs.SchemaNames).
 func (s Schemas) Check(name string, message []byte) error {
 	schema, err := s.compiler.Compile(name + ".schema.json")

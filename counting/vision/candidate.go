@@ -136,7 +136,7 @@ func (e *neuralPath) isImpossible(n *candidate) bool {
 	return false
 }
 
-// Finish decides at once what is undecided at the end of the pictures, and returns the
+// Finish decides at once the open crossings at the end of the pictures, and returns the
 // crossings that are counted. They are valid until the next Step.
 func (c *Counter) Finish() []counting.Crossing {
 	c.crossings = c.crossings[:0]

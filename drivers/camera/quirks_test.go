@@ -14,7 +14,7 @@ import (
 	"kerb/drivers/camera/rtsp"
 )
 
-// quirkPictures are what the cameras of the kit show.
+// quirkPictures are the pictures of the kit's cameras.
 func quirkPictures(tb testing.TB) (all [][]byte) {
 	for n := range 3 {
 		all = append(all, picture(tb, 96, 64, n))

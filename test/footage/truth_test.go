@@ -24,7 +24,7 @@ import (
 )
 
 // TestTruth is make truth: it counts all clips with hand-made truth and prints, per clip
-// and per cause, where the counts differ. It holds no number: it is for whoever changes
+// and per cause, where the counts differ. It holds no number: it serves changes of
 // detection or following. The environment chooses
 //
 //	KERB_REPORT=1       also the sums of the reporting clips, which nothing is tuned on

@@ -37,7 +37,7 @@ func (s speaker) neverLeaves() string {
 	return s.neverLoops
 }
 
-// cleared says what leaves, and what was done to it.
+// cleared describes the numbers that leave, and how they were cleared.
 func (s speaker) cleared() string {
 	c := s.rec.Clearing
 	said := []string{fmt.Sprintf(s.leaves, s.every(c.Window.Value))}

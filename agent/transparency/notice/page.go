@@ -87,7 +87,7 @@ func (s speaker) place() string {
 	return s.rec.Device.Site.Value
 }
 
-// heldNow says what the spool holds.
+// heldNow describes the content of the spool.
 func (s speaker) heldNow() string {
 	h := s.rec.Held.Value
 	switch {

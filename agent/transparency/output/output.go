@@ -77,7 +77,7 @@ func loadProof(path string) (*proof.Bundle, string, error) {
 	return bundle, hex.EncodeToString(sum[:]), json.Unmarshal(b, bundle)
 }
 
-// Run does what the flags ask for. collect makes the record of this device.
+// Run executes the flags. collect makes the record of this device.
 func (f *Flags) Run(t terminal.Terminal, collect func() (*transparency.Record, error)) error {
 	if err := f.check(); err != nil {
 		return err

@@ -118,7 +118,7 @@ func supplierOf(a *asker) *thirdParty {
 	return &thirdParty{name, r.AnswerOr("supplier.number", ""), r.AnswerOr("supplier.role", ""), r.AnswerOr("supplier.procurement", ""), r.AnswerOr("supplier.access", "")}
 }
 
-// fillTechnical fills 2.4 from what is enforced and measured.
+// fillTechnical fills 2.4 from enforced and measured values.
 func fillTechnical(e *atrsEntry, r *transparency.Record) {
 	e.Architecture = "Processes of one program on the device: one for each sensor sees pictures or loops and has no file and no network; one stores and sends cleared numbers and never gets a picture. " + strings.Join(wallLines(r), " ")
 	e.Input, e.Output = inputText(r), outputText(r)+" "+clearingSentence(r)

@@ -62,7 +62,7 @@ func sensing(r *transparency.Record) string {
 	return "a camera"
 }
 
-// clearingSentence says what is done to a number before it is stored or sent.
+// clearingSentence describes the clearing of a number before it is stored or sent.
 func clearingSentence(r *transparency.Record) string {
 	c := r.Clearing
 	switch c.Method.Value {
@@ -154,7 +154,7 @@ func acceptanceLines(r *transparency.Record) (lines []string) {
 	return lines
 }
 
-// jobs says what the kinds of process do.
+// jobs describes the kinds of process.
 var jobs = map[string]string{
 	"sense": "sees the pictures", "uplink": "stores and sends the numbers", "supervisor": "starts the others", "decode": "decodes the camera's data",
 }

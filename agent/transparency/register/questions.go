@@ -103,7 +103,7 @@ func trainingLines(r *transparency.Record) []string {
 	return append([]string{developmentText(r)}, warningTexts(r)...)
 }
 
-// mitigation is what is enforced against harm.
+// mitigation lists the enforced limits of harm.
 func mitigation(r *transparency.Record) []string {
 	lines := []string{}
 	if r.HasCamera() {

@@ -25,7 +25,7 @@ type Quirk struct {
 	serve  func(conn net.Conn, pictures [][]byte)
 }
 
-// Result is what a program does with a camera.
+// Result is the outcome of a program with a camera.
 type Result string
 
 // The results of programs other than kerb.

@@ -216,7 +216,7 @@ func (c chunker) Write(b []byte) (int, error) {
 	return len(b), err
 }
 
-// addParts adds what is between the pictures of a stream.
+// addParts adds the rows about the bytes between the pictures of a stream.
 func addParts(add addHTTP) {
 	part := func(p string) httpCamera { return httpCamera{part: p} }
 	const kind = "Content-Type: image/jpeg\r\n"

@@ -184,7 +184,7 @@ func addDescriptions(add addRTSP) {
 	}
 }
 
-// addPackets adds what is in RTP packets.
+// addPackets adds the rows about RTP packets.
 func addPackets(add addRTSP) {
 	head := func(f func(n int, h *jpegHead)) rtspCamera { return rtspCamera{head: f} }
 	add("three tables with Q=128", "mpromonet/v4l2rtspserver#361", Reads, Reads, head(func(_ int, h *jpegHead) { h.q, h.tables = 128, append(h.tables, h.tables[64:]...) }))
