@@ -33,7 +33,8 @@ const groupName = "kerb"
 // Listen opens the socket: of the package's device in the directory that systemd made
 // for the service (RuntimeDirectory=), and else in the state directory. Only root, this process's user
 // and the group kerb may connect: the socket's mode is 0660, or 0600 where there is no
-// such group. The state directory, whose files are private, gets the mode 0710, so
+// such group. Under systemd the group may be a dynamic one, which is in no file: it is
+// this process's own. The state directory, whose files are private, gets the mode 0710, so
 // that the group can reach the socket.
 func Listen(stateDir string) (*net.UnixListener, error) {
 	dir, own := stateDir, false
@@ -49,6 +50,9 @@ func Listen(stateDir string) (*net.UnixListener, error) {
 		return nil, err
 	}
 	mode := os.FileMode(0o600)
+	if own && os.Getegid() != 0 { // the group that systemd made for the service (DynamicUser=)
+		mode = 0o660
+	}
 	if gid, err := lookupGroup(); err == nil && os.Chown(path, -1, gid) == nil {
 		mode = 0o660
 		if !own && os.Chown(dir, -1, gid) == nil {
