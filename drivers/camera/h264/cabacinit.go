@@ -2,7 +2,8 @@ package h264
 
 // contextInit holds m and n, Tables 9-12 to 9-33, by ctxIdx: first for I slices,
 // then for P and B slices by cabac_init_idc. The contexts of field macroblocks,
-// 277 to 398, and those above 435 are not used and left out: see contextSlot.
+// 277 to 398, and those above 435 are not used and left out: see contextSlot. The numbers were
+// read out of a compiled libavcodec, whose tables hold the values of the standard.
 var contextInit = [4][usedContexts][2]int8{
 	{
 		{20, -15},
