@@ -9,6 +9,7 @@ type message struct {
 	payload  []byte
 	retained bool
 	late     bool
+	answer   bool // to a command
 	entries  []store.Entry
 	note     *store.Note
 }
