@@ -16,11 +16,17 @@ import (
 func formatCanonical(t *terms) []byte {
 	var b bytes.Buffer
 	walkKeys("", reflect.ValueOf(t).Elem(), func(path string, v reflect.Value) {
-		if keyBelongs(path, t.Clear.Method) {
+		if keyBelongs(path, t.Clear.Method) && !isNewAndUnset(path, v) {
 			fmt.Fprintf(&b, "%s = %s\n", path, formatLiteral(v))
 		}
 	})
 	return b.Bytes()
+}
+
+// isNewAndUnset reports whether v is the value of a key that policies were signed
+// without, and has its default.
+func isNewAndUnset(path string, v reflect.Value) bool {
+	return path == "count.quantities" && v.Len() == 0
 }
 
 // walkKeys calls f for every key below the struct v, with its dotted path.
