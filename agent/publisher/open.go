@@ -37,7 +37,7 @@ func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.B
 func StoreOpts(site *config.Site) []store.Option {
 	d := site.Device
 	return []store.Option{
-		store.DeviceIs(d.Tenant + "/" + d.Site + "/" + d.Name), store.WatermarkMode(site.Broker.Confirm),
+		store.DeviceIs(Address(d).String()), store.WatermarkMode(site.Broker.Confirm),
 	}
 }
 

@@ -213,8 +213,10 @@ func TestTheSocketIsClosedToOtherUsers(t *testing.T) {
 	if mode := info.Mode().Perm(); mode&0o007 != 0 || mode&0o600 != 0o600 {
 		t.Errorf("mode %o", mode)
 	}
-	if !strings.Contains(DeniedError{"eve"}.Error(), "usermod -aG kerb eve") {
-		t.Errorf("%v", DeniedError{"eve"})
+	for group, want := range map[bool]bool{true: true, false: false} {
+		if e := (DeniedError{"eve", group}); strings.Contains(e.Error(), "usermod -aG kerb eve") != want || !strings.Contains(e.Error(), "sudo kerb status") {
+			t.Errorf("group in a file %v: %v", group, e)
+		}
 	}
 }
 

@@ -92,13 +92,15 @@ type link struct {
 	handlers map[string]mqtt.MessageHandler // of topics that hear does not handle
 	closed   chan struct{}                  // closed by disconnect, and when the connection is lost
 	closing  sync.Once
+	kept     chan struct{} // closed by the first retained message: the broker keeps some
+	keeping  sync.Once
 }
 
 // newLink returns a link without a client.
 func newLink(ackWait time.Duration) *link {
 	return &link{
 		ackWait: ackWait, lost: make(chan error, 1), received: make(chan received, maxReceived),
-		subs: map[string]error{}, handlers: map[string]mqtt.MessageHandler{}, closed: make(chan struct{}),
+		subs: map[string]error{}, handlers: map[string]mqtt.MessageHandler{}, closed: make(chan struct{}), kept: make(chan struct{}),
 	}
 }
 

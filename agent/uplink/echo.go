@@ -97,7 +97,9 @@ const maxReceived = 16
 // topic; everything else goes to the session, such as the retained state that was
 // there before. It never blocks.
 func (l *link) hear(_ mqtt.Client, m mqtt.Message) {
-	if !m.Retained() && l.echoes.match(m.Topic(), m.Payload()) {
+	if m.Retained() {
+		l.keeping.Do(func() { close(l.kept) })
+	} else if l.echoes.match(m.Topic(), m.Payload()) {
 		return
 	}
 	select {
@@ -158,6 +160,31 @@ func (l *link) subscribe(topic string, qos byte, handle mqtt.MessageHandler) err
 		return &deniedError{topic, whyNoListening}
 	}
 	return nil
+}
+
+// provesKept finds out whether the broker keeps a retained message that it has passed
+// on. A broker gives what it keeps to each new subscription (MQTT 3.1.1 §3.8.4), so one
+// is made where no retained message came on this connection yet. err is not nil where
+// the connection or the subscription failed: then it is not known.
+func (l *link) provesKept(topic string) (kept bool, err error) {
+	select {
+	case <-l.kept:
+		return true, nil
+	default:
+	}
+	if err := l.subscribe(topic, 0, l.hear); err != nil {
+		return false, err
+	}
+	timeout := time.NewTimer(l.ackWait)
+	defer timeout.Stop()
+	select {
+	case <-l.kept:
+		return true, nil
+	case <-timeout.C:
+		return false, nil
+	case <-l.closed:
+		return false, errClosed
+	}
 }
 
 // deliver publishes one message, and waits for its PUBACK and until the broker has

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -49,6 +50,8 @@ func (u *Uplink) runConnection(ctx context.Context) error {
 	for s.unacked > 0 {
 		s.handleResult(<-s.results)
 	}
+	s.keepCheck.Wait()
+	s.tellLostAnswers()
 	return err
 }
 
@@ -78,6 +81,9 @@ type session struct {
 	lastBacklog  uint64 // that the last state message told
 	replaced     bool   // another client has replaced the retained state
 	told         bool   // the log has told that this connection is proven
+	keepAsked    bool   // checkKept was called
+	keepCheck    sync.WaitGroup
+	answers      []message // that wait, because …/ack is denied or not proven; maxAnswers with those in scheduler.urgent
 }
 
 // serve subscribes, proves the topics, and then sends messages and executes commands
@@ -184,7 +190,11 @@ func (s *session) handleResult(o publishResult) error {
 		if o.m.late { // a broker may drop what is too large for it, silently
 			s.u.tuning.onRefusedSize(len(o.m.entries))
 		}
-		if s.proof.onDenied(denied, time.Now()) {
+		news := s.proof.onDenied(denied, time.Now())
+		if o.m.answer {
+			s.holdAnswers(o.m)
+		}
+		if news {
 			s.tellProof()
 		}
 		return nil
@@ -194,6 +204,12 @@ func (s *session) handleResult(o publishResult) error {
 	s.u.closings.onPassed(o.m.topic)
 	if s.proof.onProven(o.m.topic) {
 		s.tellProof()
+	}
+	switch o.m.topic {
+	case s.u.base + "ack":
+		s.releaseAnswers()
+	case s.u.base + "state":
+		s.checkKept()
 	}
 	s.u.tuning.onAck(o.took, o.m.late)
 	return s.scheduler.settleMessage(o.m)
