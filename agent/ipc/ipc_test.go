@@ -100,8 +100,8 @@ func TestARecordOutOfRangeIsRefused(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"spare bytes":     spare,
 		"a flag of two":   flag,
-		"an unknown kind": append([]byte("kerb\x01\x7f"), make([]byte, recordSize-6)...),
-		"another version": append([]byte("kerb\x02\x09"), make([]byte, recordSize-6)...),
+		"an unknown kind": append([]byte("kerb\x02\x7f"), make([]byte, recordSize-6)...),
+		"another version": append([]byte("kerb\x03\x09"), make([]byte, recordSize-6)...),
 		"picture-like":    bytes.Repeat([]byte{0xff, 0xd8}, recordSize/2),
 	} {
 		if m, err := ReadRecord(bytes.NewReader(setChecksum(b))); !errors.Is(err, ErrForeign) {
