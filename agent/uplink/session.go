@@ -34,7 +34,7 @@ func (u *Uplink) runConnection(ctx context.Context) error {
 	}
 	s := &session{
 		u: u, link: l, connectedAt: u.now(), proof: newProof(u),
-		results: make(chan publishResult, maxUnacked), commands: newCommandQueue(),
+		results: make(chan publishResult, maxUnacked), commands: newCommandQueue(), now: newNowSender(u),
 	}
 	u.setStatus(func(st *Status) { st.Connected, st.Since, st.Retry = true, s.connectedAt, time.Time{} })
 	err = s.serve(ctx)
@@ -75,6 +75,7 @@ type session struct {
 	underway     []message // the same
 	results      chan publishResult
 	commands     *commandQueue
+	now          *nowSender
 	lastTriggers stateTriggers
 	lastStateAt  time.Time
 	lastBacklog  uint64 // that the last state message told
@@ -96,6 +97,7 @@ func (s *session) serve(ctx context.Context) error {
 	if err := s.startProof(); err != nil {
 		return err
 	}
+	s.clearStale()
 	defer u.online.Store(false)
 	beat := time.NewTicker(min(u.o.StateInterval, beatInterval))
 	defer beat.Stop()
@@ -105,9 +107,13 @@ func (s *session) serve(ctx context.Context) error {
 		s.runCommands()
 		s.releaseHeld()
 		s.retryProofs(time.Now())
+		nowWait := s.queueNow(time.Now())
 		wait, err := s.sendReady()
 		if err != nil {
 			return err
+		}
+		if nowWait > 0 && (wait <= 0 || nowWait < wait) {
+			wait = nowWait
 		}
 		select {
 		case o := <-s.results:
@@ -118,6 +124,7 @@ func (s *session) serve(ctx context.Context) error {
 		case m := <-s.link.received:
 			s.handleReceived(m)
 		case <-u.wake:
+			s.now.stale = u.o.KeepsNow
 			s.queueState(false)
 		case <-timerOrNever(wait):
 		case <-beat.C:
@@ -172,8 +179,14 @@ func (s *session) handleResult(o publishResult) error {
 	s.underway = slices.DeleteFunc(s.underway, func(m message) bool { return m.topic == o.m.topic && bytes.Equal(m.payload, o.m.payload) })
 	var denied *deniedError
 	switch {
+	case o.m.clears && (o.err == nil || errors.As(o.err, &denied)):
+		s.u.onCleared(o.m.topic)
+		return nil
 	case errors.As(o.err, &denied):
 		s.scheduler.returnMessage(o.m)
+		if s.u.isNow(o.m.topic) {
+			s.now.forget(o.m.topic)
+		}
 		if o.m.late { // a broker may drop what is too large for it, silently
 			s.u.tuning.onRefusedSize(len(o.m.entries))
 		}

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"kerb/agent/advice"
+	"kerb/agent/busyness"
 	"kerb/agent/retry"
 	"kerb/agent/store"
 )
@@ -49,6 +50,8 @@ type Opts struct {
 	Format               Format // encodes the windows; nil: kerb/v1 JSON
 
 	Store        *store.Store
+	KeepsNow     bool                   // the broker keeps the last window of each stream of Birth, on …/now/{stream}
+	Busyness     busyness.Judge         // whose alerts these messages tell
 	AllowVerb    func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
 	NewestFirst  bool                   // late windows go newest first; otherwise oldest first
 	LateInterval time.Duration          // least time between two messages of late windows
