@@ -133,7 +133,7 @@ var rooms = []room{
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/localbroker", why: "the broker of demo and proof, and the listener of the demo", libs: []string{mochiLib, pahoLib}, bans: pictures},
 	{path: "agent/logbook", why: "bounds the log of all processes, and keeps its last lines", bans: outside},
-	{path: "agent/manual", why: "the help of the commands as manual page and completions", libs: []string{kongLib}, bans: outside},
+	{path: "agent/manual", why: "the help of the commands as manual page and completions, and the keys of the files as manual pages", ours: []string{"agent/mistake"}, libs: []string{kongLib}, bans: outside},
 	{path: "agent/mistake", why: "tells every mistake of a TOML file at once", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/model", why: "chooses and plans the network for a camera", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
 	{path: "agent/model/importer", why: "makes a .kerb file, on a desk", ours: []string{"agent/model", "agent/policy", "agent/replay", "agent/source", "agent/state", "agent/terminal"}, bans: outside},
