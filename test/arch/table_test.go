@@ -141,7 +141,7 @@ var rooms = []room{
 	{path: "agent/policy", why: "the only room that makes a Release", ours: []string{"agent/mistake", "agent/week", "counting"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/policy/policytest", why: "policies for tests", ours: []string{"agent/policy"}},
 	{path: "agent/probe", why: "lists the hardware of this device", ours: []string{
-		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
+		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/logbook", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
 		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
@@ -177,7 +177,7 @@ var rooms = []room{
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
-		"agent/admission", "agent/advice", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
+		"agent/admission", "agent/advice", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/mistake", "agent/opener",
 		"agent/policy", "agent/process", "agent/state", "agent/status", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
