@@ -24,14 +24,14 @@ type wipeCmd struct {
 	Yes  bool   `help:"Do not ask."`
 	JSON bool   `help:"The certificate as one JSON object."`
 
-	KeepRetained bool `help:"Leave the state and meta that the broker retains, as for a device that comes back under its name."`
+	KeepRetained bool `help:"Leave what the broker retains, as for a device that comes back under its name."`
 }
 
 // Help is the long help: which files are destroyed, and which stay.
 func (w *wipeCmd) Help() string {
 	return `Destroys what this device has stored: the spool, the policy that was last in force, the passwords and keys that site.toml names, and last of all the audit log. The certificate goes to standard output: keep it.
 
-First it clears the retained messages state and meta at the broker, so that the platform does not take the device for one that is offline. Where the broker cannot be reached it says so and goes on.
+First it clears the retained messages state, meta and now at the broker, so that the platform does not take the device for one that is offline. Where the broker cannot be reached it says so and goes on.
 
 Nothing else is touched: not the two files, not certificates, not public keys.`
 }
@@ -52,21 +52,22 @@ func (w *wipeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err := w.confirmName(t, site.Device.Name, items); err != nil {
 		return err
 	}
+	shown := publisher.ShownStreams(site.Device.State)
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	return wipe.Order{
 		Site: site, Items: items, Left: left, Version: versionName(), Clock: clk, Now: admission.WallClock(clk),
-		ClearRetained: func() string { return w.clearRetained(ctx, t, site) },
+		ClearRetained: func() string { return w.clearRetained(ctx, t, site, shown) },
 		Print:         func(c *wipe.Certificate) error { return c.Print(t.Out, w.JSON) },
 	}.Run()
 }
 
 // clearRetained clears the retained messages of the device, and returns what the
 // certificate says of it. A broker that cannot be reached does not stop the wipe.
-func (w *wipeCmd) clearRetained(ctx context.Context, t terminal.Terminal, site *config.Site) string {
+func (w *wipeCmd) clearRetained(ctx context.Context, t terminal.Terminal, site *config.Site, shown []string) string {
 	if w.KeepRetained {
 		return "kept at the broker"
 	}
-	if err := publisher.ClearRetained(ctx, site); err != nil {
+	if err := publisher.ClearRetained(ctx, site, shown); err != nil {
 		fmt.Fprintf(t.Err, "kerb: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nkerb: "))
 		return "NOT cleared at the broker: see firmware-notes/decommission.md"
 	}

@@ -109,7 +109,7 @@ func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, si
 	}
 	d.printSummary(t, a, street, p)
 	if d.Broker != "" {
-		if err := publisher.ClearRetained(context.WithoutCancel(ctx), site); err != nil {
+		if err := publisher.ClearRetained(context.WithoutCancel(ctx), site, publisher.ShownStreams(site.Device.State)); err != nil {
 			return err
 		}
 	}

@@ -114,6 +114,7 @@ var rooms = []room{
 	{path: "agent/aim", why: "the commissioning page; it draws silhouettes from blocks of numbers", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
 	{path: "agent/aim/record", why: "the fixed records between the page and the sketching process", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/audit", why: "an append-only log of facts about the device", bans: speaker},
+	{path: "agent/busyness", why: "judges the alerts of a policy from Releases alone", ours: []string{"agent/policy", "agent/store", "counting"}, bans: speaker},
 	{path: "agent/cage", why: "the walls are system calls", libs: []string{sysLib, landlockLib}},
 	{path: "agent/canary", why: "makes marked pictures and finds them again, in memory only", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
 	{path: "agent/child", why: "the start of a child process: walls, heartbeats, log", ours: []string{"agent/cage", "agent/ipc"}, bans: outside},
@@ -151,7 +152,7 @@ var rooms = []room{
 		"agent/cage", "agent/canary", "agent/ipc", "agent/localbroker", "agent/process", "agent/terminal", "configs",
 	}, libs: []string{minisignLib, mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
-		"agent/admission", "agent/advice", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
+		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
@@ -192,7 +193,7 @@ var rooms = []room{
 	}, bans: outside},
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
 	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
-	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/advice", "agent/busyness", "agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
 	{path: "agent/vocabulary", why: "explains the words of the wire to platforms", ours: []string{"counting"}, bans: outside},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
