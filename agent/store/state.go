@@ -34,6 +34,8 @@ type state struct {
 	NoteSeq uint64            `json:"note_seq,omitempty"`
 	Past    []epochEnd        `json:"past,omitempty"` // ended epochs, oldest first
 	Age     spoolAge          `json:"age,omitzero"`
+	Facts   Facts             `json:"facts,omitempty"`
+	Shown   []string          `json:"shown,omitempty"` // streams, see SetShown
 }
 
 // Tombstone records windows that were dropped before they were acknowledged:
