@@ -175,7 +175,7 @@ soak:
 fuse:
 	cd test/fuse && KERB_LONG=1 $(GO) test -timeout 90m -count=1 -v ./...
 
-# 500 devices at one broker, in real time: outages, and a slow consumer. 15 minutes.
+# 11,000 devices at one broker, in real time: outages; and a slow consumer. 15 minutes.
 fleet:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/fleet
 
