@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"os"
 	"os/signal"
 	"regexp"
@@ -61,6 +62,7 @@ type commands struct {
 }
 
 func main() {
+	log.SetOutput(io.Discard) // libraries print with it what they read: net/http the bytes of a camera, hybridgroup/mjpeg addresses
 	os.Exit(runCommand(os.Args[1:], terminal.Terminal{Out: os.Stdout, Err: os.Stderr}))
 }
 

@@ -9,15 +9,10 @@ const (
 	handover                   // receive descriptors over a Unix socket
 	video                      // exchange buffers with an opened V4L2 device
 	lines                      // read the levels of requested GPIO lines
-	network                    // TCP, outwards
-	names                      // ask name servers: UDP and the files about names
-	reading                    // open declared files for reading
 	state                      // keep files in one directory
 	database                   // write and map a file that is open
 	keeping                    // the supervisor: everything but the worst
 )
-
-const files = names | reading | state // these roles open files, so they may also read their metadata
 
 // none is the number of a call that a machine does not have.
 const none = -1
@@ -75,7 +70,6 @@ const (
 	oTrunc      = 0x200
 	oPath       = 0x200000
 	oTmpfile    = 0x400000
-	sockFlags   = 0x80800 // SOCK_CLOEXEC, SOCK_NONBLOCK
 	prSetVMA    = 0x53564d41
 	ioctlNoSize = 0xc000ffff // direction, type and number; the size differs between machines
 	enosys      = 38
@@ -156,34 +150,26 @@ var calls = []call{
 	{"poll", on{7, none, 168}, []rule{to(lines)}, 0},
 	{"ppoll", on{271, 73, 336}, []rule{to(lines)}, 0},
 
-	// Sockets. Option numbers: include/uapi/asm-generic/socket.h, linux/tcp.h.
+	// Sockets: no role but the supervisor opens one. Option numbers: include/uapi/asm-generic/socket.h.
 	{"recvmsg", on{47, 212, 297}, []rule{to(handover)}, 0},
-	{"socket", on{41, 198, 281}, []rule{
-		to(network, is(0, 2, 10), bits(1, ^uint32(sockFlags), 1), is(2, 0, 6)), // INET, INET6; STREAM; TCP: Multipath TCP is protocol 262
-		to(names, is(0, 2, 10), bits(1, ^uint32(sockFlags), 2), is(2, 0, 17)),  // DGRAM; UDP
-	}, 0},
-	{"connect", on{42, 203, 283}, []rule{to(network)}, 0},
-	{"getsockopt", on{55, 209, 295}, []rule{to(network|handover, is(1, 1), is(2, 3, 4))}, 0}, // SO_TYPE, SO_ERROR
-	{"setsockopt", on{54, 208, 294}, []rule{
-		to(network, is(1, 1), is(2, 6, 9)),           // SO_BROADCAST (Go sets it on UDP), SO_KEEPALIVE
-		to(network, is(1, 6), is(2, 1, 4, 5, 6, 18)), // TCP_NODELAY, KEEPIDLE, KEEPINTVL, KEEPCNT, USER_TIMEOUT; not fast open
-		to(network, is(1, 41), is(2, 26)),            // IPV6_V6ONLY
-	}, 0},
-	{"getsockname", on{51, 204, 286}, []rule{to(network | handover)}, 0},
-	{"getpeername", on{52, 205, 287}, []rule{to(network | handover)}, 0},
-	{"shutdown", on{48, 210, 293}, []rule{to(network)}, 0},
+	{"socket", on{41, 198, 281}, []rule{to(keeping)}, 0},
+	{"connect", on{42, 203, 283}, []rule{to(keeping)}, 0},
+	{"setsockopt", on{54, 208, 294}, []rule{to(keeping)}, 0},
+	{"getsockopt", on{55, 209, 295}, []rule{to(handover, is(1, 1), is(2, 3, 4))}, 0}, // SO_TYPE, SO_ERROR
+	{"getsockname", on{51, 204, 286}, []rule{to(handover)}, 0},
+	{"getpeername", on{52, 205, 287}, []rule{to(handover)}, 0},
 
 	// Files.
 	{"openat", on{257, 56, 322}, []rule{
-		to(files, without(2, accMode|oCreat|oTrunc|oPath|oTmpfile)),
+		to(state, without(2, accMode|oCreat|oTrunc|oPath|oTmpfile)),
 		to(state, bits(2, accMode|oPath|oTmpfile, oRDWR)),
 	}, 0},
-	{"newfstatat", on{262, 79, none}, []rule{to(files)}, 0},
-	{"fstatat64", on{none, none, 327}, []rule{to(files)}, 0},
-	{"getdents64", on{217, 61, 217}, []rule{to(files)}, 0},
-	{"readlinkat", on{267, 78, 332}, []rule{to(files)}, 0},
-	{"lseek", on{8, 62, 19}, []rule{to(files)}, 0},
-	{"_llseek", on{none, none, 140}, []rule{to(files)}, 0},
+	{"newfstatat", on{262, 79, none}, []rule{to(state)}, 0},
+	{"fstatat64", on{none, none, 327}, []rule{to(state)}, 0},
+	{"getdents64", on{217, 61, 217}, []rule{to(state)}, 0},
+	{"readlinkat", on{267, 78, 332}, []rule{to(state)}, 0},
+	{"lseek", on{8, 62, 19}, []rule{to(state)}, 0},
+	{"_llseek", on{none, none, 140}, []rule{to(state)}, 0},
 	{"pwrite64", on{18, 68, 181}, []rule{to(database)}, 0},
 	{"ftruncate", on{77, 46, 93}, []rule{to(database)}, 0},
 	{"ftruncate64", on{none, none, 194}, []rule{to(database)}, 0},

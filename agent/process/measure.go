@@ -28,7 +28,7 @@ func MeasureRoles(roles ...string) (all []cage.Report, err error) {
 			return cmd
 		}
 		var cmd *exec.Cmd
-		if role == "sense" {
+		if role == "sense" || role == "uplink" {
 			cmd, err = StartIsolated((*exec.Cmd).Start, command)
 		} else {
 			cmd = command()
