@@ -2,21 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"os"
 	"time"
 
-	"kerb/agent/clock"
-	"kerb/agent/config"
-	"kerb/agent/localbroker"
-	"kerb/agent/logbook"
-	"kerb/agent/policy"
-	"kerb/agent/publisher"
-	"kerb/agent/replay"
-	"kerb/agent/source"
+	"kerb/agent/demo"
 	"kerb/agent/terminal"
-	"kerb/drivers/camera/scene"
 )
 
 // demoCmd is kerb demo: the whole pipeline in one process, from a built-in street or
@@ -38,103 +27,7 @@ func (d *demoCmd) Help() string {
 The demonstration runs everything in one process, without the walls that kerb run builds between the process that reads pictures and the process that has a network. Its spool lies in a temporary directory, which is removed at the end.`
 }
 
-// Run subscribes at the broker, counts for the given time and prints a summary. It
-// fails where no window arrived or the source gave no picture.
+// Run hands the flags to package demo.
 func (d *demoCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	if d.For < time.Second {
-		return terminal.UsageError(fmt.Sprintf("-for %s: must be at least 1s", d.For))
-	}
-	state, err := os.MkdirTemp("", "kerb-demo-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(state)
-	address := d.Broker
-	if address == "" {
-		broker, err := localbroker.New()
-		if err != nil {
-			return err
-		}
-		defer broker.Close()
-		address = broker.URL
-	}
-	street, err := d.openScene()
-	if err != nil {
-		return err
-	}
-	if err := d.checkSource(); err != nil {
-		return err
-	}
-	printer := &localbroker.Printer{Out: t.Out}
-	if err := printer.Subscribe(address); err != nil {
-		return err
-	}
-	defer printer.Disconnect()
-	site := &config.Site{
-		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
-		Broker: config.Broker{URL: address},
-	}
-	if d.Loops {
-		site.Loops = madeUpLoops()
-	} else {
-		c, err := d.cameraConfig(street)
-		if err != nil {
-			return err
-		}
-		site.Cameras = []config.Camera{c}
-	}
-	return d.countStreet(ctx, t, site, street, printer)
-}
-
-// countStreet runs the agent for the given time and prints the summary.
-func (d *demoCmd) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *localbroker.Printer) error {
-	log := slog.New(slog.NewTextHandler(logbook.New(t.Err, time.Now), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	pol := policy.Demo()
-	a, err := newInProcessAgent(site, pol, clock.Clock{Floor: clockFloor}, nil, log)
-	if err != nil {
-		return err
-	}
-	if street != nil {
-		a.cameras[0].Open = func(context.Context) (source.Pictures, error) { return street, nil }
-	}
-	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), localbroker.RedactAddress(site.Broker.URL))
-	ctx, cancel := context.WithTimeout(ctx, d.For)
-	defer cancel()
-	if err := a.Run(ctx); err != nil {
-		return err
-	}
-	d.printSummary(t, a, street, p)
-	if d.Broker != "" {
-		if err := publisher.ClearRetained(context.WithoutCancel(ctx), site); err != nil {
-			return err
-		}
-	}
-	switch {
-	case p.WindowCount() == 0:
-		return fmt.Errorf("no window arrived from %s", localbroker.RedactAddress(site.Broker.URL))
-	case len(a.cameras) > 0 && a.cameras[0].Pictures.Load() == 0:
-		return fmt.Errorf("%s gave no picture", d.describeSource())
-	}
-	return nil
-}
-
-// printSummary prints the counts, for the street also the number of true crossings,
-// and how many windows arrived.
-func (d *demoCmd) printSummary(t terminal.Terminal, a *inProcessAgent, street *scene.Scene, p *localbroker.Printer) {
-	defer func() {
-		fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", p.WindowCount(), replay.PeakRSS())
-	}()
-	if d.Loops {
-		fmt.Fprintf(t.Err, "kerb: passages %v\n", a.windows.sensors[0])
-		return
-	}
-	s := a.cameras[0]
-	fmt.Fprintf(t.Err, "kerb: %d pictures looked at and overwritten, %d crossings counted", s.Pictures.Load(), s.Crossings.Load())
-	if street != nil {
-		fmt.Fprintf(t.Err, " of %d real ones", trueCrossings(street, s.Config.Lines))
-	}
-	fmt.Fprintln(t.Err)
-	if detector := s.Detector.Load(); detector != nil {
-		fmt.Fprintf(t.Err, "kerb: %s\n", detector)
-	}
+	return demo.Run(ctx, t, versionName(), demo.Opts(*d))
 }

@@ -3,8 +3,8 @@
 // Package main holds the commands, one file cmd_x.go for each: flags, help, the
 // text and JSON that are printed, and the calls into the packages below agent/
 // that do the work. It reads no picture itself: test/arch bans counting/vision,
-// counting/neural, drivers/camera, image and unsafe here, and allows to no other
-// package both counting/vision and agent/store or agent/uplink.
+// counting/neural, drivers/camera, image and unsafe here, and allows to no package but
+// this one and agent/demo both counting/vision and agent/store or agent/uplink.
 //
 // Standard output is for data and standard error for messages, each line of which
 // begins with "kerb: ". The exit status is 0 for success, 1 for a failure and 2 for
@@ -27,7 +27,7 @@
 // descriptors to a process that cannot open files, and agent/opener opens them.
 // agent/cage builds the walls and measures what holds.
 //
-// kerb demo runs the same rooms in one process, without walls: see inprocess.go.
+// agent/demo runs the same rooms in one process, without walls, for kerb demo and tests.
 //
 // # The way of a picture
 //

@@ -29,6 +29,7 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/demo"
 	"kerb/agent/handover"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
@@ -467,7 +468,7 @@ func TestEverySourceComesBack(t *testing.T) {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	for _, s := range all {
-		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
+		sensor, door := demo.NewLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 		running.Go(func() { sensor.Run(ctx); door.Close() })
 		trying.Go(func() { causeFaults(t, sensor, door, s, rounds) })
 	}

@@ -111,6 +111,7 @@ type Heartbeat struct {
 	Crossings  uint64        // crossings counted
 	Delivering bool          // the camera or the loops deliver; of the uplink: the broker is connected
 	StoreFault bool          // of the uplink: the spool cannot be written, windows are kept in memory
+	Busy       bool          // of the uplink: an alert of the policy is on, by released bands
 	ViewFault  uint8         // counting.ViewFault of the latest picture; 0: none
 	Detection  Detection     // zero until the detector is chosen
 	Dropped    uint64        // pictures that arrived and were replaced by newer ones
@@ -140,6 +141,7 @@ func (a *Heartbeat) walkFields(p *cursor) {
 	walk64(p, &a.LatencyP50, &a.LatencyP95)
 	p.walkBool(&a.Delivering)
 	p.walkBool(&a.StoreFault)
+	p.walkBool(&a.Busy)
 	p.walkBool(&a.KeysOnly)
 	p.walkUint8(&a.Detection.Detector, &a.Detection.Network)
 	p.walkUint16(&a.Detection.Looks)

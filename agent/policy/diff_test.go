@@ -42,6 +42,7 @@ func TestEveryKeyIsComparedBothWays(t *testing.T) {
 	same := map[string][3]string{
 		"version":            {masks, "version = 3", "version = 4"},
 		"title":              {masks, `"T"`, `"U"`},
+		"alert":              {alerted, "clear = 10", "clear = 5"},
 		"controller.name":    {masks, `"N"`, `"M"`},
 		"controller.contact": {masks, `"C"`, `"D"`},
 	}

@@ -28,7 +28,9 @@ Every {{every .Clear.Window}}, one record for each {{.StreamKinds}}. It can hold
 {{else}}No noise is added, and no number is given, only the band that the average is in: {{list .BandNames}}.
 {{end}}An example: {{if .UsesNoise}}a true 41 leaves as a number from {{.ExampleLow}} to {{.ExampleHigh}} in nine windows of ten{{if .Clear.Below}}; a true 3 leaves as "below {{.Clear.Below}}" in {{percent .ExampleWithheld}} of the windows{{end}}.{{else if .UsesSuppression}}a true 41 leaves as {{if gt .Clear.Below 41}}"below {{.Clear.Below}}"{{else}}{{.ExampleRounded}}{{end}}, a true 3 as "below {{.Clear.Below}}".{{else}}seven present on average leave as "{{.ExampleBand}}".{{end}}
 Sums over hours and days are made from these {{if or .UsesNoise .UsesSuppression}}numbers{{else}}bands{{end}}. No exact count is kept to make better ones.
-{{if and .CountsPassages (or .UsesNoise .UsesSuppression)}}
+{{if .KeepsNow}}The broker keeps the last record of each {{.StreamKinds}} for those who ask later, until the next one takes its place.
+{{end}}{{range .AlertTexts}}When {{.Stream}} has given the band {{.Raise}} of {{.Class}} for {{span .For}}, or a higher one, a message says that it is busy, and another one when the band has been below {{.Clear}} for as long. Both are made from the bands alone, and tell nothing that the bands do not tell.
+{{end}}{{if and .CountsPassages (or .UsesNoise .UsesSuppression)}}
 ERROR TO EXPECT
 {{.ErrorTable "passing one way in a window, on average" (printf "windows given as \"below %d\"" .Clear.Below) "mean error of a number given"}}
 {{end}}

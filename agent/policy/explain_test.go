@@ -94,6 +94,7 @@ func TestNoSettingLeavesTheExplanationAsItWas(t *testing.T) {
 		"clear.totals":          {suppressed, "true", "false"},
 		"clear.bands":           {banded, "[5, 10, 20]", "[5, 10, 25]"},
 		"clear.overlap":         {noisy, "overlap = 2", "overlap = 1"},
+		"alert":                 {alerted, "clear = 10", "clear = 5"},
 		"keep.retention":        {noisy, "72h", "71h"},
 		"aim.show":              {weekdays, `show = "silhouettes", session = "10m"`, `show = "nothing"`},
 		"aim.session":           {weekdays, "10m", "11m"},

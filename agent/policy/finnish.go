@@ -25,7 +25,9 @@ MITÄ LAITTEESTA LÄHTEE JA MILLOIN
 {{else}}Kohinaa ei lisätä eikä lukua anneta, vain väli, johon keskiarvo osuu: {{list .BandNames}}.
 {{end}}Esimerkki: {{if .UsesNoise}}todellinen 41 lähtee lukuna väliltä {{.ExampleLow}}–{{.ExampleHigh}} yhdeksässä jaksossa kymmenestä{{if .Clear.Below}}; todellinen 3 lähtee muodossa "alle {{.Clear.Below}}" {{percent .ExampleWithheld}}:ssa jaksoista{{end}}.{{else if .UsesSuppression}}todellinen 41 lähtee muodossa {{if gt .Clear.Below 41}}"alle {{.Clear.Below}}"{{else}}{{.ExampleRounded}}{{end}}, todellinen 3 muodossa "alle {{.Clear.Below}}".{{else}}keskimäärin seitsemän paikallaolijaa lähtee muodossa "{{.ExampleBand}}".{{end}}
 Tuntien ja päivien summat lasketaan näistä {{if or .UsesNoise .UsesSuppression}}luvuista{{else}}väleistä{{end}}. Tarkkoja määriä ei säilytetä parempia varten.
-{{if and .CountsPassages (or .UsesNoise .UsesSuppression)}}
+{{if .KeepsNow}}Viestinvälittäjä säilyttää kunkin viimeisen tietueen myöhemmin kysyviä varten, kunnes seuraava tulee sen tilalle.
+{{end}}{{range .AlertTexts}}Kun {{.Stream}} on antanut välin {{.Raise}} tai suuremman ({{.Class}}) ja aikaa on kulunut {{span .For}}, viesti kertoo, että siellä on ruuhkaa, ja toinen, kun väli on ollut yhtä kauan alle {{.Clear}}. Molemmat tehdään pelkistä väleistä eivätkä kerro mitään, mitä välit eivät kerro.
+{{end}}{{if and .CountsPassages (or .UsesNoise .UsesSuppression)}}
 VIRHE, JOHON ON VARAUDUTTAVA
 {{.ErrorTable "kulkijoita yhteen suuntaan jaksossa keskimäärin" (printf "jaksoja, joissa \"alle %d\"" .Clear.Below) "annetun luvun keskivirhe"}}
 {{end}}

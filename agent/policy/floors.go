@@ -67,6 +67,7 @@ func (t *terms) checkComplete(s *mistake.Sheet) {
 	if len(t.Mask) > maxMasks {
 		s.Reject("mask", fmt.Sprintf("must be at most %d areas", maxMasks), "")
 	}
+	t.checkAlerts(s)
 	for i, m := range t.Mask {
 		t.checkMask(s, fmt.Sprintf("mask[%d]", i), m)
 	}

@@ -23,6 +23,7 @@ type Settings struct {
 	Show             Show
 	Session          time.Duration
 	Commands         []string
+	Alerts           []Alert
 }
 
 // Settings returns the values in force.
@@ -34,6 +35,7 @@ func (p *Policy) Settings() Settings {
 		Window: p.Window(), Method: p.Method(), Epsilon: p.Epsilon(), Below: t.Clear.Below, Totals: t.Clear.Totals,
 		Bands: append([]int(nil), t.Clear.Bands...), Overlap: t.Clear.Overlap, Retention: p.Retention(),
 		Show: t.Aim.Show, Session: time.Duration(t.Aim.Session), Commands: page{terms: t, p: p}.CommandNames(),
+		Alerts: p.Alerts(),
 	}
 	if p.Method() == Suppress {
 		s.Round = t.Clear.Round

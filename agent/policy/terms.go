@@ -28,6 +28,7 @@ type terms struct {
 	Keep       keep       `toml:"keep"`
 	Aim        aim        `toml:"aim"`
 	Broker     broker     `toml:"broker"`
+	Alert      []alert    `toml:"alert"`
 }
 
 type controller struct {

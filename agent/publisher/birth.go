@@ -25,7 +25,7 @@ func newBirth(site *config.Site, pol *policy.Policy, version string) uplink.Birt
 		kinds = append(kinds, s.Kind)
 		b.Streams = append(b.Streams, newStream(site, s))
 	}
-	b.Clearing = pol.DescribeClearing(kinds...)
+	b.Clearing, b.Alerts = pol.DescribeClearing(kinds...), pol.Alerts()
 	return b
 }
 

@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"kerb/agent/busyness"
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
@@ -119,11 +120,21 @@ func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
 			failing = fault != nil
 			logStoreFault(p.Log, fault)
 		}
-		h := &ipc.Heartbeat{Delivering: up.IsOnline(), StoreFault: failing}
+		h := &ipc.Heartbeat{Delivering: up.IsOnline(), StoreFault: failing, Busy: busyness.IsBusy(p.alarms())}
 		if ipc.WriteRecord(p.out, h) != nil || !retry.Sleep(ctx, heartbeatInterval) {
 			return
 		}
 	}
+}
+
+// alarms returns the present state of the policy's alerts.
+func (p *publisher) alarms() []busyness.Alarm {
+	judge := busyness.New(p.Policy.Alerts())
+	if !judge.HasAlerts() {
+		return nil
+	}
+	_, facts := p.Store.Latest(nil)
+	return judge.Alarms(facts)
 }
 
 // logStoreFault logs why the spool cannot be written, or with nil that it can be

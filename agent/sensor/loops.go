@@ -223,7 +223,10 @@ const (
 // window without observed time is a gap; one that lacks too much of whole is partial.
 // Its reason is that of its worst part, or else the argument reason.
 func mergeParts(s counting.Stream, parts []part, reason counting.Reason, mono time.Duration, start, end time.Time, whole time.Duration) counting.Tally {
-	t := counting.Tally{Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Mono: mono, Start: start.UTC(), End: end.UTC()}
+	t := counting.Tally{
+		Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Mono: mono, Start: start.UTC(), End: end.UTC(),
+		Measures: s.Measures, LengthBins: s.LengthBins.Len(),
+	}
 	for _, c := range s.Classes {
 		t.Counted[c] = true
 	}
@@ -240,7 +243,10 @@ func mergeParts(s counting.Stream, parts []part, reason counting.Reason, mono ti
 				t.Crossings[c][d] += n
 			}
 		}
+		t.Traffic.AddTraffic(&p.Traffic)
 	}
+	t.Traffic.CoveredOver = min(t.Traffic.CoveredOver, end.Sub(start))
+	t.Traffic.Covered = min(t.Traffic.Covered, t.Traffic.CoveredOver)
 	t.Observed = min(t.Observed, end.Sub(start))
 	switch missing := whole - t.Observed; {
 	case t.Observed <= 0:

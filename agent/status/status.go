@@ -113,8 +113,17 @@ type Disk struct {
 type Uplink struct {
 	Broker  *Broker  `json:"broker,omitempty"`
 	Spool   *Spool   `json:"spool,omitempty"`
+	Alarms  []Alarm  `json:"alarms,omitempty"`  // of the policy's alerts, in their order
 	Windows []Window `json:"windows,omitempty"` // oldest first
 	Last    uint64   `json:"last,omitempty"`    // place in the spool of the last of Windows
+}
+
+// Alarm is the state of one alert of the policy.
+type Alarm struct {
+	Stream string    `json:"stream"`
+	Class  string    `json:"class"`
+	Busy   bool      `json:"busy"`
+	Since  time.Time `json:"since,omitzero"` // where Busy: start of the first window of it, if the clock was trusted
 }
 
 // Broker is the way to the broker, as uplink.Status tells it.

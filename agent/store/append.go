@@ -53,6 +53,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 		err := s.commitWindows(es)
 		if err == nil {
 			s.batch = es[0].order
+			s.raiseAllLatest(es)
 			s.holdUnsynced(es)
 			s.compactIfSparse()
 			s.releasePages()
@@ -65,6 +66,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 		s.degradeToMemory(err)
 	}
 	s.keepInMemory(es)
+	s.raiseAllLatest(es)
 	s.holdUnsynced(es)
 	s.batch = es[0].order
 	return es, nil
@@ -78,6 +80,7 @@ func (s *Store) commitWindows(es []Entry) error {
 		for i := range es {
 			next.numberWindow(&es[i])
 		}
+		s.deriveFacts(&next, es)
 		err := s.writeTransaction(&next, es, room)
 		if err == nil {
 			s.st, s.dirty = next, false

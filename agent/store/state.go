@@ -33,6 +33,8 @@ type state struct {
 	Notes   []Note            `json:"notes,omitempty"`
 	NoteSeq uint64            `json:"note_seq,omitempty"`
 	Past    []epochEnd        `json:"past,omitempty"` // ended epochs, oldest first
+	Facts   Facts             `json:"facts,omitempty"`
+	Shown   []string          `json:"shown,omitempty"` // streams, see SetShown
 }
 
 // Tombstone records windows that were dropped before they were acknowledged:

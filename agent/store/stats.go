@@ -13,6 +13,7 @@ import (
 // Stats describes the condition of the spool.
 type Stats struct {
 	Epoch       string
+	Device      string      // as DeviceIs named it when the spool was written; "": nothing did
 	Last        uint64      // the highest Order so far
 	LastBatch   uint64      // the first Order of the last Append; 0 before the first
 	Stored      int         // windows in the file
@@ -30,7 +31,7 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{
-		Epoch: s.st.Epoch, Last: s.st.Last, LastBatch: s.batch, Pending: s.st.Pending.total(), InMemory: len(s.ring), Evicted: s.st.Evicted,
+		Epoch: s.st.Epoch, Device: s.st.Device, Last: s.st.Last, LastBatch: s.batch, Pending: s.st.Pending.total(), InMemory: len(s.ring), Evicted: s.st.Evicted,
 		Tombstones: slices.Clone(s.st.Tombs), Limit: s.limit, Fault: s.fault,
 	}
 	if s.db == nil {

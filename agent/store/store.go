@@ -149,6 +149,8 @@ type Store struct {
 	writes      writeCounter
 	compactAt   time.Time          // when compaction may be tried again
 	newest      map[labelKey]int64 // the latest label of each stream, ms since 1970; nil: not read yet
+	latest      map[string]Entry   // the newest window of each stream; nil: not read yet
+	derive      Derive             // may be nil
 	holding     bool               // see HoldUnsynced
 	held        []heldWindow       // in the order of their orders
 	released    bool               // windows are no longer held back since the last TakeReleased

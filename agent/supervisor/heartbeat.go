@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"kerb/agent/handover"
 	"kerb/agent/ipc"
 )
 
@@ -15,11 +14,12 @@ import (
 const (
 	maxPictureRate = 240 // a second
 	startPictures  = 600
+	maxLatency     = 10 * time.Minute // above the last bin of the sensor's histogram
 )
 
 // checkHeartbeat returns an error for a heartbeat whose numbers cannot be: counts above
 // what the time since the start of the process allows, counts that went down, and
-// latencies above the time limit of a picture. now is the time since boot. It is
+// latencies that the sensor does not measure. now is the time since boot. It is
 // called under the supervisor's lock.
 func (p *slot) checkHeartbeat(m *ipc.Heartbeat, now time.Duration) error {
 	most := uint64((now-p.startedAt)*maxPictureRate/time.Second) + startPictures
@@ -34,7 +34,7 @@ func (p *slot) checkHeartbeat(m *ipc.Heartbeat, now time.Duration) error {
 			return errors.New("a heartbeat with counts that the time does not allow")
 		}
 	}
-	if m.LatencyP50 < 0 || m.LatencyP50 > m.LatencyP95 || m.LatencyP95 > handover.PictureTimeout {
+	if min(m.LatencyP50, m.LatencyP95) < 0 || max(m.LatencyP50, m.LatencyP95) > maxLatency {
 		return errors.New("a heartbeat with latencies that cannot be")
 	}
 	p.lastBeat = m

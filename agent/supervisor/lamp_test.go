@@ -58,6 +58,10 @@ func TestTheLampShowsAFailedStore(t *testing.T) {
 		want      lamp.Code
 	}{
 		{ipc.Heartbeat{Delivering: true}, lamp.Counting},
+		{ipc.Heartbeat{Delivering: true, Busy: true}, lamp.Busy},
+		{ipc.Heartbeat{Delivering: true, Busy: true, StoreFault: true}, lamp.Fault},
+		{ipc.Heartbeat{Busy: true}, lamp.Offline},
+		{ipc.Heartbeat{Delivering: true}, lamp.Counting},
 		{ipc.Heartbeat{Delivering: true, StoreFault: true}, lamp.Fault},
 		{ipc.Heartbeat{Delivering: true}, lamp.Counting},
 	} {

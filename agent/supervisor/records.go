@@ -200,6 +200,7 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 	case *ipc.Heartbeat:
 		s.online.Store(m.Delivering)
 		s.storeFault.Store(m.StoreFault)
+		s.busy.Store(m.Busy)
 		return nil
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
@@ -218,4 +219,5 @@ func (s *Supervisor) handlePublisherExit() {
 	s.mu.Unlock()
 	s.online.Store(false)
 	s.storeFault.Store(false)
+	s.busy.Store(false)
 }

@@ -60,6 +60,7 @@ type Supervisor struct {
 	walls            *ipc.Walls    // of this process
 	online           atomic.Bool   // the uplink has a broker
 	storeFault       atomic.Bool   // the uplink cannot write the spool
+	busy             atomic.Bool   // an alert of the policy is on
 	publisherStarted atomic.Bool   // an uplink has received Begin
 	stopping         atomic.Bool   // the agent ends: processes that end now are not lost
 

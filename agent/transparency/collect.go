@@ -181,15 +181,27 @@ func (c collector) processing() Processing {
 	}
 }
 
+// messages says what leaves the device, topic by topic.
+func (c collector) messages() []string {
+	all := []string{
+		"count and backfill: the cleared numbers of one window", "state: health of device and sensors, walls, head of the audit log",
+		"meta: streams, place, window, policy, detectors, coarse results of counts by hand", "event: faults, clock steps, aiming sessions",
+		"ack: answers to commands",
+	}
+	if c.Decision.Policy.KeepsNow() {
+		all = append(all, "now: the last cleared numbers of each stream, kept by the broker until the next ones")
+	}
+	for _, a := range c.set.Alerts {
+		all = append(all, fmt.Sprintf("event busy: %s, %s: begins with the band from %d on, ends below %d, each after %s; made from cleared bands alone", a.Stream, a.Class, a.Raise, a.Clear, a.For))
+	}
+	return all
+}
+
 func (c collector) output() Output {
 	o := Output{
 		Allowed: fromPolicy(c, "count.classes", c.set.Classes), Kinds: fromPolicy(c, "count.streams", c.set.Streams),
 		Commands: fromPolicy(c, "broker.commands", nonNil(c.set.Commands)),
-		Messages: byCode([]string{
-			"count and backfill: the cleared numbers of one window", "state: health of device and sensors, walls, head of the audit log",
-			"meta: streams, place, window, policy, detectors, coarse results of counts by hand", "event: faults, clock steps, aiming sessions",
-			"ack: answers to commands",
-		}, "agent/uplink, kerb schema"),
+		Messages: byCode(c.messages(), "agent/uplink, kerb schema"),
 	}
 	var streams []Stream
 	var classes []string

@@ -70,7 +70,7 @@ type spoolJSON struct {
 // diskJSON is the condition of the disk under the spool: free bytes, and used
 // life as eMMC reports it.
 type diskJSON struct {
-	Free int64  `json:"free_bytes"`
+	Free int64 `json:"free_bytes"`
 }
 
 // stateTriggers are the parts of the state whose change is published at once,

@@ -75,8 +75,8 @@ type lane struct {
 // newLane makes lane i of the counter, whose inputs are set.
 
 func newLane(c *Counter, i int, o Lane) lane {
-	if o.LengthBins.n == 0 {
-		o.LengthBins = UK()
+	if o.LengthBins.Len() == 0 {
+		o.LengthBins = counting.UKLengths()
 	}
 	l := lane{Lane: o, pair: len(o.Loops) == 2, trustedLoops: len(o.Loops), due: never}
 	copy(l.inputs[:], o.Loops)
@@ -295,18 +295,18 @@ func (l *lane) addPassage(c *Counter, f presence, dir counting.Direction, speed,
 	if l.hasLast && !f.blurred {
 		h := max(0, f.on-l.lastOn)
 		w.Headway += h
-		w.Headways[timeBin(h)]++
+		w.Headways[counting.TimeBin(h)]++
 		if !l.pulse {
-			w.Gaps[timeBin(max(0, f.on-l.lastOff))]++
+			w.Gaps[counting.TimeBin(max(0, f.on-l.lastOff))]++
 		}
 	}
 	l.hasLast, l.lastOn, l.lastOff = !f.blurred, f.on, f.off
 	if speed > 0 {
-		w.Speeds[speedBin(speed)]++
+		w.addSpeed(speed)
 		l.lastSpeed = speed
 	}
 	if length > 0 {
-		w.Lengths[w.LengthBins.binOf(length)]++
+		w.Lengths[w.LengthBins.BinOf(length)]++
 	}
 	c.passages = append(c.passages, counting.Crossing{Stream: l.Stream, Class: class, Dir: dir, At: f.on, Speed: speed, Length: length})
 }

@@ -61,15 +61,15 @@ type Line struct {
 
 // Lane is one stream: one loop, or two loops behind each other.
 type Lane struct {
-	Stream     string     // the stream's name, [a-z0-9_-], unique on the device
-	Loops      []int      // one or two indexes into Opts.Lines, in the direction a to b
-	Relays     []int      // fault relays of this lane's cards, as indexes into Opts.Lines
-	Reverse    bool       // Loops are given in the direction b to a
-	Spacing    float64    // m from the leading edge of the first loop to that of the second; 1–50, needed for two loops
-	LoopLength float64    // m along the road; 0.3–30, needed for length and for any estimate
-	MeanLength float64    // m, declared mean vehicle length, 0–30: a single loop's speed is estimated with it; 0: no speed
-	LengthBins LengthBins // bins of the length histogram; the zero value is UK
-	Split      bool       // count motorcycle, car and heavy by length instead of vehicle; two loops with presence cards only
+	Stream     string              // the stream's name, [a-z0-9_-], unique on the device
+	Loops      []int               // one or two indexes into Opts.Lines, in the direction a to b
+	Relays     []int               // fault relays of this lane's cards, as indexes into Opts.Lines
+	Reverse    bool                // Loops are given in the direction b to a
+	Spacing    float64             // m from the leading edge of the first loop to that of the second; 1–50, needed for two loops
+	LoopLength float64             // m along the road; 0.3–30, needed for length and for any estimate
+	MeanLength float64             // m, declared mean vehicle length, 0–30: a single loop's speed is estimated with it; 0: no speed
+	LengthBins counting.LengthBins // bins of the length histogram; the zero value is UK
+	Split      bool                // count motorcycle, car and heavy by length instead of vehicle; two loops with presence cards only
 }
 
 // Opts describes the lines, the lanes that they form, and the limits.
