@@ -82,10 +82,9 @@ classes = ["person"]
 name = "still"
 source = "http://%[2]s/still.jpg"
 every = "10s"
-[[camera.line]]
+[[camera.zone]]
 id = "still"
-from = [0.5, 0]
-to = [0.5, 1]
+polygon = [[0, 0], [1, 0], [1, 1], [0, 1]]
 classes = ["person"]
 `
 
