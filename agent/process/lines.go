@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,7 +22,7 @@ const (
 )
 
 // CopyStderr copies the lines of r that are records of kerb's own log to ChildOutput,
-// each after the name of the child, until r ends: see OwnRecord. It passes 40 lines
+// in the form of FormatLine, until r ends: see OwnRecord. It passes 40 lines
 // at once and one more every two seconds. The number of the lines that it leaves out
 // is logged.
 func (w *Watcher) CopyStderr(r io.Reader) { w.copyLines(r, OwnRecord) }
@@ -57,13 +58,23 @@ func (w *Watcher) copyLines(r io.Reader, translate func(string) (string, bool)) 
 		default:
 			left--
 			told()
-			fmt.Fprintf(w.ChildOutput, "%s: %s\n", w.Name, text)
+			fmt.Fprintln(w.ChildOutput, FormatLine(w.Name, text, time.Now()))
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			told()
 			return
 		}
 	}
+}
+
+// FormatLine gives a line of a child the form of the supervisor's own lines, that of
+// log/slog's text: time=… level=… msg=… from="sense north". A line that is not in that
+// form, such as the last words of a process, becomes the message of a warning.
+func FormatLine(child, line string, at time.Time) string {
+	if !strings.HasPrefix(line, "level=") {
+		line = "level=WARN msg=" + strconv.Quote(line)
+	}
+	return fmt.Sprintf("time=%s %s from=%q", at.Format("2006-01-02T15:04:05.000Z07:00"), line, child)
 }
 
 // The lines that kerb's own code writes to standard error: of log/slog's text

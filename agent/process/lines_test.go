@@ -53,7 +53,7 @@ func TestOfAProgramOnlyKnownReasonsAreLogged(t *testing.T) {
 	w := newWatcher(&words, "liar")
 	w.Name, w.Log = "rpicam-vid north", slog.New(slog.NewTextHandler(&log, nil))
 	w.CopyProgramStderr(strings.NewReader("ERROR: *** no cameras available *** " + mark + "\n[mjpeg @ 0x5] overread " + mark + "\n" + mark))
-	if got, want := words.String(), "rpicam-vid north: kerb: the program says: no camera is found\n"; got != want {
+	if got, want := words.String(), `msg="kerb: the program says: no camera is found" from="rpicam-vid north"`; strings.Count(got, "\n") != 1 || !strings.Contains(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if !strings.Contains(log.String(), "lines=2") || strings.Contains(log.String(), mark) {

@@ -49,10 +49,12 @@ type Supervisor struct {
 	notices notices
 	ready   chan struct{} // closed when all processes run
 
-	Fingerprint      string      // of the two files, see admission; kerb aim must have read the same
-	Version          string      // of the program, for kerb status
-	restart          func(error) // ends Run with this error
-	slots            []*slot     // the cameras in the order of site.toml, then the loops
+	Fingerprint      string          // of the two files, see admission; kerb aim must have read the same
+	Version          string          // of the program, for kerb status
+	Files            admission.Files // which SIGHUP reads again
+	restart          func(error)     // ends Run with this error
+	reloadRefused    string          // why the last SIGHUP changed nothing; "": it did, or there was none; under mu
+	slots            []*slot         // the cameras in the order of site.toml, then the loops
 	streams          []counting.Stream
 	publisher        *process.Watcher
 	queue            *queue
@@ -145,7 +147,7 @@ func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Spans, w *pro
 // Run runs the agent until ctx ends, then stores the last window and stops the
 // processes. It raises the walls of this process first; where one does not hold
 // and the site is strict, that is an error. It returns ErrFilesChanged where kerb
-// aim changed the files, and child.RefusedError where a child refused its walls.
+// aim changed the files, or SIGHUP came and they are new and good, and child.RefusedError where a child refused its walls.
 func (s *Supervisor) Run(ctx context.Context) error {
 	if err := os.MkdirAll(s.site.Device.State, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
@@ -180,6 +182,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	running.Go(func() { s.runLamp(childCtx) })
 	running.Go(func() { s.serveAim(childCtx) })
 	running.Go(func() { s.serveStatus(childCtx) })
+	running.Go(func() { s.serveReload(childCtx) })
 	s.logStart()
 	running.Go(func() { s.logReady(childCtx) })
 	s.startReading = s.clock.ReadAll()
