@@ -61,6 +61,7 @@ type commands struct {
 	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
 	Look       lookCmd       `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
 	Sketch     sketchCmd     `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
+	Decode     decodeCmd     `cmd:"" hidden:"" help:"Become a decoder of H.265, within walls; kerb run starts it."`
 	Uplink     uplinkCmd     `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
 	Try        tryCmd        `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print a manual page."`

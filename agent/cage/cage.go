@@ -45,8 +45,10 @@ type Role interface {
 // plan is a role in the terms of the walls.
 type plan struct {
 	grants grant
-	memory uint64 // bytes by which the address space may still grow; 0: no limit
-	dir    string // the one directory that may be written
+	memory uint64   // bytes by which the address space may still grow; 0: no limit
+	dir    string   // the one directory that may be written
+	read   []string // files and directories that may be read
+	run    []string // files that may be read and started
 }
 
 // SenseRole is the role of the process that sees pixels. Its zero value is

@@ -9,12 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The rights that Landlock grants to the state directory. Execution is not among them.
+// The rights that Landlock grants to a path that a decoder reads, and to the state
+// directory. Execution is in neither: only a decoder's program and its loader
+// have it.
 const (
 	mayRead  = ll.AccessFSReadFile | ll.AccessFSReadDir
 	mayWrite = mayRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
 	// The rights that apply to a file.
-	mayFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate
+	mayFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSExecute
 )
 
 // restrictLandlock applies Landlock to all threads, with all rights that this
@@ -22,8 +24,7 @@ const (
 // Landlock. The supervisor is left out. The library's best-effort mode is not
 // used: it does not report when it restricts no right.
 func restrictLandlock(p plan) (abi int, err error) {
-	abi, err = ll.LandlockGetABIVersion()
-	if err != nil || abi < 1 {
+	if abi = landlockABI(); abi == 0 {
 		return 0, nil
 	}
 	if p.grants&keeping != 0 {
@@ -44,8 +45,18 @@ func restrictLandlock(p plan) (abi int, err error) {
 	return abi, nil
 }
 
+// landlockABI returns the ABI of this kernel's Landlock; 0: none.
+func landlockABI() int {
+	abi, err := ll.LandlockGetABIVersion()
+	if err != nil {
+		return 0
+	}
+	return max(abi, 0)
+}
+
 // landlockRules returns the exceptions of a plan: the state directory of the uplink,
-// and none for sense. No role may connect to a TCP port.
+// the program and the libraries of a decoder, and none for sense. No role may connect
+// to a TCP port.
 func (p plan) landlockRules(config landlock.Config) (rules []landlock.Rule, err error) {
 	allow := func(access landlock.AccessFSSet, path string) error {
 		st, err := os.Stat(path)
@@ -61,6 +72,16 @@ func (p plan) landlockRules(config landlock.Config) (rules []landlock.Rule, err 
 	if p.dir != "" {
 		if err := allow(mayWrite, p.dir); err != nil {
 			return nil, fmt.Errorf("state directory: %w", err)
+		}
+	}
+	for _, path := range p.run {
+		if err := allow(ll.AccessFSReadFile|ll.AccessFSExecute, path); err != nil {
+			return nil, fmt.Errorf("to be run: %w", err)
+		}
+	}
+	for _, path := range p.read {
+		if err := allow(mayRead, path); err != nil {
+			return nil, fmt.Errorf("to be read: %w", err)
 		}
 	}
 	return rules, nil

@@ -60,6 +60,7 @@ type Supervisor struct {
 	queue            *queue
 	startReading     clock.Reading // when counting began
 	walls            *ipc.Walls    // of this process
+	decoderWalls     *ipc.Walls    // of a decoder of H.265; nil without one
 	online           atomic.Bool   // the uplink has a broker
 	storeFault       atomic.Bool   // the uplink cannot write the spool
 	busy             atomic.Bool   // an alert of the policy is on
@@ -114,6 +115,7 @@ func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, 
 			return nil, err
 		}
 		o := opener.New(c, pol.MaxPixels(), starter.Start, book, log)
+		o.Strict = site.Device.Strict
 		s.addSlot(c.Streams(), c.Hours, &process.Watcher{
 			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), WithHandover: true, Isolated: true,
 			Log: log, ChildOutput: book, Starter: starter,
@@ -166,6 +168,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	debug.FreeOSMemory()
 	s.walls = child.PackWalls(report)
 	s.walls.Sensor = ipc.SupervisorSensor
+	if err := s.measureDecoder(); err != nil {
+		return err
+	}
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	s.restart = refuse
@@ -198,6 +203,28 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return ErrFilesChanged
 	}
 	return err
+}
+
+// measureDecoder measures the walls of a decoder of H.265 where a camera may need one:
+// package opener starts it later, within the same. Where one does not hold and the
+// site is strict, that is an error.
+func (s *Supervisor) measureDecoder() error {
+	if !s.site.HasDecoder() {
+		return nil
+	}
+	reports, err := process.MeasureRoles("decode")
+	if err != nil {
+		return err
+	}
+	if err := reports[0].Strict(); err != nil {
+		if s.site.Device.Strict {
+			return err
+		}
+		s.log.Warn("walls are missing", "err", err)
+	}
+	s.decoderWalls = child.PackWalls(reports[0])
+	s.decoderWalls.Sensor = ipc.DecoderSensor
+	return nil
 }
 
 // watchers returns the watchers of all processes.
