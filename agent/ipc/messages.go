@@ -58,14 +58,15 @@ func (c *CloseWindow) checkRanges() error {
 	return nil
 }
 
-// Window announces window N to the uplink. Its tallies follow, one for each
-// stream of site.toml in their order.
+// Window announces window N to the uplink. Its cleared windows follow as Release
+// records, one window for each stream of site.toml in their order. In the supervisor
+// it also describes the window to which a Tally belongs.
 type Window struct {
 	N          uint64
 	Start, End Instant
 	Mono       time.Duration // end of the window, since boot
 	Synced     bool          // the wall clock was synchronized
-	Tallies    uint16        // how many follow
+	Streams    uint16        // how many cleared windows follow
 }
 
 func (*Window) recordKind() byte { return 3 }
@@ -75,7 +76,7 @@ func (w *Window) walkFields(p *cursor) {
 	walk64(p, &w.Start, &w.End)
 	walk64(p, &w.Mono)
 	p.walkBool(&w.Synced)
-	p.walkUint16(&w.Tallies)
+	p.walkUint16(&w.Streams)
 }
 
 func (w *Window) checkRanges() error {

@@ -1,7 +1,7 @@
 // Package supervisor is the main process of kerb run. It starts the uplink and one
 // sensing process for each camera and for the loops, restarts them, cuts the time
-// into windows, collects the tallies of each window and queues them for the uplink
-// until they are stored. It opens the cameras for the sensing processes, lends
+// into windows, collects the tallies of each window, clears them under the policy and
+// queues the Releases for the uplink until they are stored. It opens the cameras for the sensing processes, lends
 // them to kerb aim, shows the status lamp and feeds the service manager's watchdog.
 //
 // It refuses records from a process that are not its own to send, tallies that no
@@ -35,8 +35,8 @@ import (
 	"kerb/counting"
 )
 
-// Supervisor starts the uplink and the sensing processes and carries the tallies
-// from these to that. It cuts the windows, because it alone runs as long as the
+// Supervisor starts the uplink and the sensing processes, clears the tallies of these
+// under the policy and carries the Releases to that. It cuts the windows, because it alone runs as long as the
 // agent.
 type Supervisor struct {
 	site    *config.Site
@@ -104,7 +104,7 @@ type slot struct {
 // child needs to read the same files. Entries go to the journal, the log lines of
 // the children to book. It is an error where a camera can never be opened.
 func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, book *logbook.Book, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(), ready: make(chan struct{})}
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(pol.Retention(), clock.SinceBoot), ready: make(chan struct{})}
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
 		Name: "uplink", Args: append([]string{"uplink"}, args...), WithHandover: true, WithQueries: true, Isolated: true, Log: log, ChildOutput: book, Starter: starter,
