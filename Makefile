@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -49,13 +49,12 @@ modules:
 	cd firmware-notes/package && $(GO) vet ./...
 	cd firmware-notes/image && GOARCH=arm64 $(GO) test -timeout 90m -count=1 -exec qemu-aarch64-static ./pole
 
-# Loops and walls in a real kernel, in a virtual machine. The kernel is downloaded once
-# and kept in VM. The camera's test runs in vm-cameras alone: it does not end
-# within ten minutes any more, and the cause is not found yet.
+# Loops, a camera and walls in a real kernel, in a virtual machine. The kernel is
+# downloaded once and kept in VM.
 VM ?= $(OUT)/vm
 vm:
 	test/vm/prepare $(VM)
-	KERB_VM=$(abspath $(VM)) $(GO) test -timeout 20m -count=1 -skip TestCameraThroughTheRealKernel ./test/vm
+	KERB_VM=$(abspath $(VM)) $(GO) test -timeout 20m -count=1 ./test/vm
 
 # All of kerb prove with four kernels: with and without Landlock, amd64 and arm64.
 vm-walls:
@@ -104,32 +103,37 @@ bench-neural:
 	test/bench/neural.sh
 
 # Static binaries for the boards. The ARM binaries are started under emulation.
-cross:
-	GOOS=linux GOARCH=amd64 $(BUILD) -o $(OUT)/kerb-linux-amd64 ./agent
-	GOOS=linux GOARCH=arm64 $(BUILD) -o $(OUT)/kerb-linux-arm64 ./agent
-	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o $(OUT)/kerb-linux-armv6 ./agent
+cross: binary-amd64 binary-arm64 binary-armhf
 	test/cross $(OUT)
 
-# Debian packages for amd64, arm64 and armhf, in out/.
-deb: cross
-	cd firmware-notes/package && $(GO) run . -version '$(RELEASE)'
+binary-amd64:
+	GOOS=linux GOARCH=amd64 $(BUILD) -o $(OUT)/kerb-linux-amd64 ./agent
+binary-arm64:
+	GOOS=linux GOARCH=arm64 $(BUILD) -o $(OUT)/kerb-linux-arm64 ./agent
+binary-armhf:
+	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o $(OUT)/kerb-linux-armv6 ./agent
+
+# Debian packages in out/. ARCH=arm64 makes one alone; nothing is run under emulation.
+ARCH ?= amd64 arm64 armhf
+deb: build $(ARCH:%=binary-%)
+	cd firmware-notes/package && $(GO) run . -version '$(RELEASE)' -arch '$(ARCH)' -kerb '$(abspath $(OUT)/kerb)'
 
 # The SD-card image for Raspberry Pi 3, 4, 5 and Zero 2 W.
-image: cross
+image: binary-arm64
 	cd firmware-notes/image && $(GO) run . -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/kerb.img
 
 # The system for the unused slot of a card, and the update.json to sign.
-update: cross
+update: binary-arm64
 	mkdir -p $(OUT)/update
 	cd firmware-notes/image && $(GO) run . -root -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/update/system.squashfs
 
 # Build the image of one commit twice and compare the bytes.
-image-twice: cross
+image-twice: binary-arm64
 	test/image/twice $(OUT)/kerb-linux-arm64
 
 # Boot the image in a virtual machine: wrong files, updates and three power cuts (fifty
 # with KERB_LONG=1). It takes half an hour, or two hours with KERB_LONG=1.
-image-vm: cross
+image-vm: binary-arm64
 	test/image/prepare $(OUT)/image $(OUT)/kerb-linux-arm64
 	KERB_IMAGE=$(abspath $(OUT)/image) $(GO) test -count=1 -v -timeout 4h ./test/image
 
@@ -176,7 +180,7 @@ soak:
 fuse:
 	cd test/fuse && KERB_LONG=1 $(GO) test -timeout 90m -count=1 -v ./...
 
-# 500 devices at one broker, in real time: outages, and a slow consumer. 15 minutes.
+# 11,000 devices at one broker, in real time: outages; and a slow consumer. 15 minutes.
 fleet:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/fleet
 

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"kerb/agent/demo"
 	"kerb/agent/logbook"
 	"kerb/agent/policy"
 )
@@ -25,7 +26,7 @@ func TestACameraThatIsAwayForTenMinutesFillsNoLog(t *testing.T) {
 		run := func(log *slog.Logger) {
 			c := testCamera("north")
 			c.Source = parseSource(t, filepath.Join("/dev", "video-that-is-not-there"))
-			s, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, func() time.Duration { return time.Since(begun) }, log)
+			s, _ := demo.NewLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, func() time.Duration { return time.Since(begun) }, log)
 			ctx, cancel := context.WithTimeout(t.Context(), away)
 			defer cancel()
 			s.Run(ctx)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kerb/agent/clock"
+	"kerb/agent/demo"
 	"kerb/agent/policy"
 	"kerb/drivers/camera"
 )
@@ -36,7 +37,7 @@ func TestACameraThatRefusesIsNotAskedAgainSoon(t *testing.T) {
 		c.Source = parseSource(t, strings.Replace(server.URL, "//", "//viewer:wrong@", 1))
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		s, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
+		s, _ := demo.NewLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
 		s.Run(ctx)
 		return asked.Load()
 	}
@@ -56,7 +57,7 @@ func TestAnRTSPCameraThatRefusesSaysSo(t *testing.T) {
 		if err := os.WriteFile(c.PasswordFile, []byte(password), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
+		s, _ := demo.NewLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
 		src, err := s.Open(t.Context())
 		if err == nil {
 			src.Close()

@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
-	"net"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"kerb/agent/admission"
@@ -26,7 +22,7 @@ import (
 // and never reads a picture: kerb sketch, a child within the walls of kerb sense,
 // reads the camera and sends silhouettes.
 type aimCmd struct {
-	Camera string `arg:"" optional:"" help:"Its name in site.toml; may be left out where there is one."`
+	Camera string `arg:"" optional:"" names:"cameras" help:"Its name in site.toml; may be left out where there is one."`
 	admission.Files
 	For    time.Duration `help:"For how long; the policy has the last word." default:"10m"`
 	Listen string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
@@ -65,7 +61,7 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if why := closed(); why != counting.NoReason {
 		return fmt.Errorf("the policy lets nothing look through this camera now (%s): aim within its hours", why)
 	}
-	listeners, err := a.openListeners()
+	listeners, err := commission.OpenListeners(a.Listen)
 	if err != nil {
 		return err
 	}
@@ -99,45 +95,4 @@ func (a *aimCmd) chooseCamera(site *config.Site) (int, error) {
 		return 0, terminal.UsageError("which camera? kerb aim " + strings.Join(names, ", or kerb aim "))
 	}
 	return 0, terminal.UsageError(fmt.Sprintf("no camera is called %s: there is %s", a.Camera, strings.Join(names, ", ")))
-}
-
-// aimPort is the TCP port of the page unless another program has it. It is always
-// the same one, so that an engineer can remember it.
-const aimPort = 8080
-
-// openListeners listens at the address of -listen, or else at every private and IPv4
-// link-local address of this device (net.IP.IsPrivate: RFC 1918, RFC 4193). A public
-// address must be named.
-func (a *aimCmd) openListeners() (ls []net.Listener, err error) {
-	if a.Listen != "" {
-		l, err := net.Listen("tcp", a.Listen)
-		if err != nil {
-			if errors.Is(err, syscall.EADDRINUSE) {
-				err = errors.New("another program, perhaps another kerb aim, has this port: end it, or choose another port")
-			}
-			return nil, terminal.UsageError(fmt.Sprintf("-listen %s: %v", a.Listen, err))
-		}
-		return []net.Listener{l}, nil
-	}
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, err
-	}
-	for _, addr := range addrs {
-		n, ok := addr.(*net.IPNet)
-		if !ok || n.IP.IsLoopback() || !(n.IP.IsPrivate() || n.IP.IsLinkLocalUnicast() && n.IP.To4() != nil) {
-			continue
-		}
-		for _, port := range []int{aimPort, 0} {
-			if l, err := net.Listen("tcp", net.JoinHostPort(n.IP.String(), strconv.Itoa(port))); err == nil {
-				ls = append(ls, l)
-				break
-			}
-		}
-	}
-	if len(ls) == 0 {
-		return nil, errors.New("this device has no local network that a telephone could join\n" +
-			"hint: plug in a cable, bring up an access point, or give -listen 127.0.0.1:8080 and come by ssh -L 8080:127.0.0.1:8080")
-	}
-	return ls, nil
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"kerb/agent/audit"
@@ -16,8 +14,8 @@ import (
 
 // auditCmd is kerb audit: it reads the log of all changes of this device.
 type auditCmd struct {
-	List   auditList   `cmd:"" default:"withargs" help:"List the entries."`
-	Verify auditVerify `cmd:"" help:"Check every link of the chain."`
+	List   auditList   `cmd:"" default:"withargs" example:"kerb audit list -json" help:"List the entries."`
+	Verify auditVerify `cmd:"" example:"kerb audit verify" help:"Check every link of the chain."`
 }
 
 // auditFiles are the flags that name the log.
@@ -82,45 +80,17 @@ func (a *auditVerify) Run(t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	reported, err := parseHead(a.Head)
+	reported, err := audit.ParseHead(a.Head)
+	if err != nil {
+		return terminal.UsageError("-head " + err.Error())
+	}
+	r, err := audit.VerifyHead(dir, reported)
 	if err != nil {
 		return err
-	}
-	found := reported.Seq == 0
-	r, err := audit.VerifyLog(dir, func(e audit.Entry) error {
-		if e.Seq == reported.Seq {
-			found = e.Sum == reported.Sum
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case !found && reported.Seq < r.First:
-		return fmt.Errorf("%s: entry %d is no longer kept: the oldest is %d", dir, reported.Seq, r.First)
-	case !found && reported.Seq > r.Head.Seq:
-		return fmt.Errorf("%s: the log was cut off: it ends at entry %d, and entry %d was told", dir, r.Head.Seq, reported.Seq)
-	case !found:
-		return fmt.Errorf("%s: the log was written anew: entry %d is not the one that was told", dir, reported.Seq)
-	case r.UnfinishedError() != nil:
-		return fmt.Errorf("%s: behind entry %d: %w: a power cut, or a hand; kerb run cuts it off and says so", dir, r.Head.Seq, r.UnfinishedError())
 	}
 	if a.JSON {
 		return json.NewEncoder(t.Out).Encode(map[string]any{"ok": true, "first": r.First, "head": r.Head})
 	}
 	_, err = fmt.Fprintf(t.Out, "%s: whole; entries %d–%d, head %d:%s\n", dir, r.First, r.Head.Seq, r.Head.Seq, r.Head.Sum)
 	return err
-}
-
-// parseHead parses SEQ:SUM, the number and the SHA-256 of an entry. An empty string
-// gives the zero Head.
-func parseHead(s string) (h audit.Head, err error) {
-	if s == "" {
-		return h, nil
-	}
-	seq, sum, _ := strings.Cut(s, ":")
-	if h.Seq, err = strconv.ParseUint(seq, 10, 64); err != nil || h.Seq == 0 || len(sum) != 64 {
-		return h, terminal.UsageError(fmt.Sprintf("-head %s: must be a number, a colon and 64 hexadecimal digits", s))
-	}
-	return audit.Head{Seq: h.Seq, Sum: sum}, nil
 }

@@ -2,16 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
-
-	"aead.dev/minisign"
 
 	"kerb/agent/config"
 	"kerb/agent/process"
@@ -39,7 +33,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	start := time.Now()
 	bundle := proof.Bundle{Schema: "kerb.proof/1", At: start.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Limits()}
 	var err error
-	if bundle.Walls, err = process.MeasureRoles("free", "sense", "uplink", "supervisor"); err != nil {
+	if bundle.Walls, err = process.MeasureRoles(append([]string{"free"}, process.InstalledRoles()...)...); err != nil {
 		return err
 	}
 	bundle.JudgeWalls()
@@ -67,7 +61,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	bundle.Took = time.Since(start).Round(100 * time.Millisecond).Seconds()
 	bundle.OK = len(bundle.Faults) == 0
-	path, err := p.writeSigned(bundle)
+	path, err := proof.WriteSigned(p.Out, bundle, p.Key, os.Getenv("KERB_KEY_PASSWORD"), config.DefaultState)
 	if err != nil {
 		return err
 	}
@@ -80,61 +74,4 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		err = fmt.Errorf("%d of the promises do not hold on this device", len(bundle.Faults))
 	}
 	return err
-}
-
-// writeSigned writes kerb-proof.json, its minisign signature and the public key into
-// the directory of -out, and returns the path of the first.
-func (p *proveCmd) writeSigned(bundle proof.Bundle) (string, error) {
-	b, err := json.MarshalIndent(bundle, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	b = append(b, '\n')
-	key, err := p.signingKey()
-	if err != nil {
-		return "", err
-	}
-	public, ok := key.Public().(minisign.PublicKey)
-	if !ok {
-		return "", errors.New("a minisign key without its public half")
-	}
-	open, err := public.MarshalText()
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(p.Out, "kerb-proof.pub"), append(open, '\n'), 0o644); err != nil {
-		return "", err
-	}
-	path := filepath.Join(p.Out, "kerb-proof.json")
-	if err := os.WriteFile(path, b, 0o644); err != nil {
-		return "", err
-	}
-	return path, os.WriteFile(path+".minisig", minisign.Sign(key, b), 0o644)
-}
-
-// signingKey returns the key of -key, or else this device's own, which the first call
-// generates and stores in the default state directory. Without that directory, or
-// where it may not be written, the key serves for this bundle only and is not stored.
-func (p *proveCmd) signingKey() (key minisign.PrivateKey, err error) {
-	if p.Key != "" {
-		return minisign.PrivateKeyFromFile(os.Getenv("KERB_KEY_PASSWORD"), p.Key)
-	}
-	path := filepath.Join(config.DefaultState, "proof.key")
-	if b, err := os.ReadFile(path); err == nil {
-		return key, key.UnmarshalText(b)
-	}
-	if _, key, err = minisign.GenerateKey(rand.Reader); err != nil {
-		return key, err
-	}
-	if _, err := os.Stat(config.DefaultState); err != nil {
-		return key, nil
-	}
-	secret, err := key.MarshalText()
-	if err != nil {
-		return key, err
-	}
-	if err := os.WriteFile(path, secret, 0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return key, err
-	}
-	return key, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/demo"
 	"kerb/agent/policy"
 	"kerb/agent/process"
 	"kerb/agent/sensor"
@@ -107,7 +108,7 @@ func readLuma(file, camera string) error {
 		return fmt.Errorf("no camera %s", camera)
 	}
 	c := site.Cameras[i]
-	s, _ := newLocalCamera(c, policy.Demo(), process.NewStarter().Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
+	s, _ := demo.NewLocalCamera(c, policy.Demo(), process.NewStarter().Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
 	src, err := s.Open(context.Background())
 	if err != nil {
 		return err
@@ -266,7 +267,7 @@ func TestHowLongAPictureWaits(t *testing.T) {
 		var sensors []*sensor.Camera
 		for _, c := range all {
 			c.camera.Detector, c.camera.FPS = detector, 15
-			s, door := newLocalCamera(c.camera, policy.Demo(), process.NewStarter().Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
+			s, door := demo.NewLocalCamera(c.camera, policy.Demo(), process.NewStarter().Start, clock.SinceBoot, slog.New(slog.DiscardHandler))
 			sensors = append(sensors, s)
 			running.Go(func() { s.Run(ctx); door.Close() })
 		}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kerb/agent/clock"
+	"kerb/agent/demo"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
 )
@@ -205,7 +206,7 @@ func TestEveryFaultOfADevice(t *testing.T) {
 	c.Source = parseSource(t, path)
 	v := &vivid{t: t, path: path}
 	s := testSource{c, func(*opener.Opener) []fault { return v.faults() }}
-	sensor, _ := newLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
+	sensor, _ := demo.NewLocalCamera(c, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() { sensor.Run(ctx) })

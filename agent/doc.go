@@ -3,8 +3,8 @@
 // Package main holds the commands, one file cmd_x.go for each: flags, help, the
 // text and JSON that are printed, and the calls into the packages below agent/
 // that do the work. It reads no picture itself: test/arch bans counting/vision,
-// counting/neural, drivers/camera, image and unsafe here, and allows to no other
-// package both counting/vision and agent/store or agent/uplink.
+// counting/neural, drivers/camera, image and unsafe here, and allows to no package but
+// this one and agent/demo both counting/vision and agent/store or agent/uplink.
 //
 // Standard output is for data and standard error for messages, each line of which
 // begins with "kerb: ". The exit status is 0 for success, 1 for a failure and 2 for
@@ -18,16 +18,17 @@
 //	kerb run             agent/supervisor  starts, watches, cuts windows, opens cameras
 //	  kerb sense NAME    agent/sensor      one camera: pictures in, tallies out
 //	  kerb sense         agent/sensor      the loops: edges in, tallies out
-//	  kerb uplink        agent/publisher   tallies in; releases to the spool and the broker
+//	  kerb uplink        agent/publisher   releases in; to the spool and the broker
 //	  kerb sketch NAME   agent/sensor      one camera while it is aimed (started by kerb aim)
 //	  kerb look NAME     agent/sensor      one camera for seconds (started by kerb probe and check)
+//	  kerb decode        agent/cage        becomes ffmpeg for one camera with H.265 (started by agent/opener)
 //
 // agent/process starts and watches a child, agent/child is the child's own side,
 // agent/ipc holds the fixed records between them, agent/handover passes open
 // descriptors to a process that cannot open files, and agent/opener opens them.
 // agent/cage builds the walls and measures what holds.
 //
-// kerb demo runs the same rooms in one process, without walls: see inprocess.go.
+// agent/demo runs the same rooms in one process, without walls, for kerb demo and tests.
 //
 // # The way of a picture
 //
@@ -36,9 +37,9 @@
 //	counting/vision  steps: background, blobs, network, trackers, line sides (process.go)
 //	agent/sensor     adds the crossings to the open window (camera.go, counting/tallier.go)
 //	agent/sensor     answers ipc.CloseWindow with an ipc.Tally (process.go, ipc/tally.go)
-//	agent/supervisor collects the tallies of one window and queues them (window.go, queue.go)
-//	agent/publisher  clears each by the policy, once, and stores the releases (clear.go)
+//	agent/supervisor collects the tallies of one window, clears each by the policy, once, and queues the releases (window.go, queue.go)
 //	agent/policy     draws the noise or suppresses (clear.go, noise.go)
+//	agent/publisher  stores the releases (publisher.go, clear.go)
 //	agent/store      commits all releases of a window in one synced transaction (append.go)
 //	agent/uplink     encodes, publishes and deletes after the acknowledgement (scheduler.go, kerbv1.go)
 //

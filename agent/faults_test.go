@@ -29,6 +29,7 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/demo"
 	"kerb/agent/handover"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
@@ -311,13 +312,17 @@ case $codec in
   mjpeg) out="-c:v mjpeg -q:v 5 -f mjpeg" ;;
   *) out="-c:v libx264 -f h264" ;;
 esac
-exec ffmpeg -hide_banner -loglevel error -nostdin -re -f lavfi -i testsrc2=size=${w}x${h}:rate=$r $limit $out -
+exec FFMPEG -hide_banner -loglevel error -nostdin -re -f lavfi -i testsrc2=size=${w}x${h}:rate=$r $limit $out -
 `
 
 func fakeRpicam(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rpicam-vid"), []byte(rpicam), 0o755); err != nil {
+	path, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rpicam-vid"), []byte(strings.Replace(rpicam, "FFMPEG", path, 1)), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
@@ -467,7 +472,7 @@ func TestEverySourceComesBack(t *testing.T) {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	for _, s := range all {
-		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
+		sensor, door := demo.NewLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 		running.Go(func() { sensor.Run(ctx); door.Close() })
 		trying.Go(func() { causeFaults(t, sensor, door, s, rounds) })
 	}

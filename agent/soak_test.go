@@ -22,6 +22,7 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/demo"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
 	"kerb/agent/sensor"
@@ -130,7 +131,7 @@ func TestNothingGrowsInHalfAnHourOfFaults(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var running sync.WaitGroup
 	for _, s := range all {
-		sensor, door := newLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
+		sensor, door := demo.NewLocalCamera(s.camera, policy.Demo(), (*exec.Cmd).Start, clock.SinceBoot, log)
 		running.Go(func() { sensor.Run(ctx); door.Close() })
 		running.Go(func() { causeRandomFaults(ctx, t, sensor, door, s) })
 	}

@@ -19,6 +19,7 @@ import (
 	"kerb/agent/admission"
 	"kerb/agent/child"
 	"kerb/agent/clock"
+	"kerb/agent/demo"
 )
 
 // The cost of the walls: kerb run in its processes beside the same work in one process,
@@ -82,7 +83,7 @@ func runWhole(args []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
+	a, err := demo.NewAgent(site, v.Policy, "test", clock.Clock{Floor: time.Unix(0, 0)}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

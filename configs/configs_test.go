@@ -87,7 +87,7 @@ func TestTheSchemasListEveryClass(t *testing.T) {
 // reads a newer kerb (the rule is in firmware-notes/platforms.md), and explain every key.
 // A command alone is closed: the device refuses a key that it does not know.
 func TestTheSchemasOfMessagesAreOpenAndExplainEveryKey(t *testing.T) {
-	for _, name := range []string{"count", "backfill", "state", "meta", "event", "ack", "proof", "cmd"} {
+	for _, name := range []string{"count", "backfill", "now", "state", "meta", "event", "ack", "proof", "cmd"} {
 		text, err := configs.ReadSchema(name)
 		if err != nil {
 			t.Fatal(err)

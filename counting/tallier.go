@@ -45,7 +45,7 @@ func NewTallier(streams []Stream) *Tallier {
 func (t *Tallier) newWindows() []Tally {
 	ts := make([]Tally, len(t.streams))
 	for i, s := range t.streams {
-		ts[i] = Tally{Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Polled: s.Polled}
+		ts[i] = Tally{Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Polled: s.Polled, Measures: s.Measures, LengthBins: s.LengthBins.Len()}
 		for _, c := range s.Classes {
 			ts[i].Counted[c] = true
 		}

@@ -25,6 +25,10 @@ type Stream struct {
 	Polled  bool    // of a zone: it is seen at instants, minutes apart, not all the time
 	Classes []Class // which cells its windows have, in wire order
 	OneWay  OneWay  // of a loop: the only direction that it reports
+
+	Measures   QuantitySet // what its windows hold besides the counts
+	Estimated  bool        // its speeds rest on a declared length of the vehicles
+	LengthBins LengthBins  // the bins of its length histogram, where it measures Lengths
 }
 
 // OneWay is the direction to which a stream is limited. A single loop sees
@@ -76,6 +80,9 @@ type Tally struct {
 	Crossings  [Classes][Directions]uint32
 	Presence   [Classes]time.Duration // Σ over time of objects present in a zone; divide by SampledTime for the mean
 	Peak       [Classes]uint32        // most objects present at once in a zone
+	Measures   QuantitySet            // the fields of Traffic that have a meaning
+	LengthBins int                    // number of bins of Traffic.Lengths
+	Traffic    Traffic
 }
 
 // SampledTime is the time over which Presence was added up: Observed, or one second

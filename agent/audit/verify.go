@@ -8,6 +8,8 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // ChainBreak is the first entry at which the chain is broken.
@@ -54,6 +56,46 @@ func VerifyLog(dir string, visit func(Entry) error) (Report, error) {
 		}
 	}
 	return v.report, nil
+}
+
+// VerifyHead verifies the log in dir and that it still holds the entry reported, which
+// a state message told earlier. It tells apart a log that was cut off, one that was
+// replaced, one whose entry expired and one with an unfinished end. The zero Head is
+// held by every log.
+func VerifyHead(dir string, reported Head) (Report, error) {
+	found := reported.Seq == 0
+	r, err := VerifyLog(dir, func(e Entry) error {
+		if e.Seq == reported.Seq {
+			found = e.Sum == reported.Sum
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return r, err
+	case !found && reported.Seq < r.First:
+		return r, fmt.Errorf("%s: entry %d is no longer kept: the oldest is %d", dir, reported.Seq, r.First)
+	case !found && reported.Seq > r.Head.Seq:
+		return r, fmt.Errorf("%s: the log was cut off: it ends at entry %d, and entry %d was told", dir, r.Head.Seq, reported.Seq)
+	case !found:
+		return r, fmt.Errorf("%s: the log was written anew: entry %d is not the one that was told", dir, reported.Seq)
+	case r.UnfinishedError() != nil:
+		return r, fmt.Errorf("%s: behind entry %d: %w: a power cut, or a hand; kerb run cuts it off and says so", dir, r.Head.Seq, r.UnfinishedError())
+	}
+	return r, nil
+}
+
+// ParseHead parses SEQ:SUM, the number and the SHA-256 of an entry. An empty string
+// gives the zero Head. The error begins with s.
+func ParseHead(s string) (h Head, err error) {
+	if s == "" {
+		return h, nil
+	}
+	seq, sum, _ := strings.Cut(s, ":")
+	if h.Seq, err = strconv.ParseUint(seq, 10, 64); err != nil || h.Seq == 0 || len(sum) != 64 {
+		return h, fmt.Errorf("%s: must be a number, a colon and 64 hexadecimal digits", s)
+	}
+	return Head{Seq: h.Seq, Sum: sum}, nil
 }
 
 // FindSum returns the sum of the entry seq of the log in dir, or an error that

@@ -1,6 +1,55 @@
 package commission
 
-import "net"
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+
+	"kerb/agent/terminal"
+)
+
+// aimPort is the TCP port of the page unless another program has it. It is always
+// the same one, so that an engineer can remember it.
+const aimPort = 8080
+
+// OpenListeners listens at the given address, that of -listen, or else at every private and IPv4
+// link-local address of this device (net.IP.IsPrivate: RFC 1918, RFC 4193). A public
+// address must be named.
+func OpenListeners(address string) (ls []net.Listener, err error) {
+	if address != "" {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = errors.New("another program, perhaps another kerb aim, has this port: end it, or choose another port")
+			}
+			return nil, terminal.UsageError(fmt.Sprintf("-listen %s: %v", address, err))
+		}
+		return []net.Listener{l}, nil
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	for _, addr := range addrs {
+		n, ok := addr.(*net.IPNet)
+		if !ok || n.IP.IsLoopback() || !(n.IP.IsPrivate() || n.IP.IsLinkLocalUnicast() && n.IP.To4() != nil) {
+			continue
+		}
+		for _, port := range []int{aimPort, 0} {
+			if l, err := net.Listen("tcp", net.JoinHostPort(n.IP.String(), strconv.Itoa(port))); err == nil {
+				ls = append(ls, l)
+				break
+			}
+		}
+	}
+	if len(ls) == 0 {
+		return nil, errors.New("this device has no local network that a telephone could join\n" +
+			"hint: plug in a cable, bring up an access point, or give -listen 127.0.0.1:8080 and come by ssh -L 8080:127.0.0.1:8080")
+	}
+	return ls, nil
+}
 
 // CloseListeners closes all listeners.
 func CloseListeners(ls []net.Listener) {

@@ -47,14 +47,48 @@ type LoopLane struct {
 // Streams returns one stream for each lane. Each lane is a sensor of its own,
 // because one vehicle passes over one lane only.
 func (l Loops) Streams() (all []counting.Stream) {
+	pulse := map[string]bool{}
+	for _, line := range l.Lines {
+		pulse[line.Name] = line.Pulse
+	}
 	for _, lane := range l.Lanes {
 		classes := []counting.Class{counting.Vehicle}
 		if lane.Split {
 			classes = []counting.Class{counting.Motorcycle, counting.Car, counting.Heavy}
 		}
-		all = append(all, counting.Stream{ID: lane.ID, Kind: counting.LoopStream, Sensor: "loop-" + lane.ID, Classes: classes, OneWay: lane.oneWay()})
+		all = append(all, counting.Stream{
+			ID: lane.ID, Kind: counting.LoopStream, Sensor: "loop-" + lane.ID, Classes: classes, OneWay: lane.oneWay(),
+			Measures:  lane.measures(slices.ContainsFunc(lane.Loops, func(name string) bool { return pulse[name] })),
+			Estimated: len(lane.Loops) == 1 && lane.MeanLength > 0, LengthBins: lane.LengthBins(),
+		})
 	}
 	return all
+}
+
+// measures is the set of quantities that the lane can measure. A pulse card gives no
+// time for which its loop is covered, a single loop no length, and a speed only with
+// a declared length of the vehicles.
+func (l LoopLane) measures(pulse bool) counting.QuantitySet {
+	pair := len(l.Loops) == 2
+	s := counting.NewQuantitySet(counting.Headways)
+	if !pulse {
+		s |= counting.NewQuantitySet(counting.Occupancy, counting.Gaps, counting.Congested)
+	}
+	if pair || l.MeanLength > 0 {
+		s |= counting.NewQuantitySet(counting.MeanSpeed, counting.Speeds)
+	}
+	if pair && !pulse {
+		s |= counting.NewQuantitySet(counting.Lengths)
+	}
+	return s
+}
+
+// LengthBins are the bins of the lane's length histogram.
+func (l LoopLane) LengthBins() counting.LengthBins {
+	if l.LengthClasses == "tls" {
+		return counting.TLSLengths()
+	}
+	return counting.UKLengths()
 }
 
 // oneWay is the only direction of a lane with a single loop.

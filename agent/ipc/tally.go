@@ -13,7 +13,7 @@ import (
 // ends have.
 type Tally struct {
 	N         uint64        // number of the window
-	Stream    uint16        // index among the streams of the sensor; to the uplink, among those of site.toml
+	Stream    uint16        // index among the streams of the sensor
 	Quality   uint8         // counting.Quality
 	Reason    uint8         // counting.Reason; 0 where the quality is OK
 	Observed  time.Duration // at most 24 h
@@ -21,6 +21,7 @@ type Tally struct {
 	Crossings [counting.Classes][counting.Directions]uint32
 	Presence  [counting.Classes]time.Duration
 	Peak      [counting.Classes]uint32
+	Traffic   counting.Traffic // zero where the stream measures none
 }
 
 // PackTally returns t as the record of window n and the stream with the index stream.
@@ -28,7 +29,7 @@ type Tally struct {
 func PackTally(n uint64, stream int, t counting.Tally) *Tally {
 	return &Tally{
 		N: n, Stream: uint16(stream), Quality: uint8(t.Quality), Reason: uint8(t.Reason),
-		Observed: t.Observed, Instants: t.Instants, Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
+		Observed: t.Observed, Instants: t.Instants, Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak, Traffic: t.Traffic,
 	}
 }
 
@@ -47,6 +48,25 @@ func (t *Tally) walkFields(p *cursor) {
 		walk64(p, &t.Presence[c])
 		p.walkUint32(&t.Peak[c])
 	}
+	walkTraffic(p, &t.Traffic)
+}
+
+// walkTraffic encodes or decodes the traffic of a tally.
+func walkTraffic(p *cursor, t *counting.Traffic) {
+	walk64(p, &t.Covered, &t.CoveredOver)
+	walk64(p, &t.SpeedSum)
+	p.walkUint32(&t.SpeedCount)
+	p.walkUint32(&t.Congested)
+	for _, bins := range histograms(t) {
+		for i := range bins {
+			p.walkUint32(&bins[i])
+		}
+	}
+}
+
+// histograms are the bins of all histograms of t.
+func histograms(t *counting.Traffic) [4][]uint32 {
+	return [4][]uint32{t.Speeds[:], t.Lengths[:], t.Headways[:], t.Gaps[:]}
 }
 
 // The bounds of a plausible tally, chosen by hand. A tally above them comes from
@@ -81,6 +101,30 @@ func (t *Tally) checkRanges() error {
 			}
 		}
 	}
+	return checkTraffic(&t.Traffic, t.Observed)
+}
+
+// checkTraffic refuses traffic that no vehicles can make in the observed time: a
+// vehicle is at most in one bin of each histogram, and its speed at most MaxSpeed.
+func checkTraffic(t *counting.Traffic, observed time.Duration) error {
+	most := uint64(maxCrossingRate * counting.Directions * (observed + time.Second) / time.Second)
+	for _, bins := range histograms(t) {
+		sum := uint64(0)
+		for _, n := range bins {
+			sum += uint64(n)
+		}
+		if sum > most {
+			return fmt.Errorf("%d vehicles in a histogram of %s", sum, observed)
+		}
+	}
+	switch {
+	case t.CoveredOver < 0 || t.CoveredOver > maxObserved || t.Covered < 0 || t.Covered > t.CoveredOver:
+		return fmt.Errorf("covered for %s of %s", t.Covered, t.CoveredOver)
+	case uint64(t.SpeedCount) > most || uint64(t.Congested) > most:
+		return fmt.Errorf("%d speeds and %d congested intervals in %s", t.SpeedCount, t.Congested, observed)
+	case t.SpeedSum < 0 || t.SpeedSum > int64(t.SpeedCount)*counting.MaxSpeed*counting.SpeedUnitsKMH:
+		return fmt.Errorf("%d speeds with a sum of %d", t.SpeedCount, t.SpeedSum)
+	}
 	return nil
 }
 
@@ -92,6 +136,7 @@ func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 		Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Start: w.Start.Time(), End: w.End.Time(), Mono: w.Mono,
 		Observed: t.Observed, Polled: s.Polled, Instants: t.Instants, Quality: counting.Quality(t.Quality), Reason: counting.Reason(t.Reason),
 		Crossings: t.Crossings, Presence: t.Presence, Peak: t.Peak,
+		Measures: s.Measures, LengthBins: s.LengthBins.Len(), Traffic: t.Traffic,
 	}
 	for _, c := range s.Classes {
 		out.Counted[c] = true
@@ -103,6 +148,10 @@ func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 		return out, fmt.Errorf("stream %s: observed %s of %s", s.ID, out.Observed, out.End.Sub(out.Start))
 	case out.Instants > 0 && !s.Polled:
 		return out, fmt.Errorf("stream %s: is not seen at instants", s.ID)
+	case s.Measures == 0 && t.Traffic != counting.Traffic{}:
+		return out, fmt.Errorf("stream %s: measures no traffic", s.ID)
+	case t.Traffic.CoveredOver > out.End.Sub(out.Start):
+		return out, fmt.Errorf("stream %s: covered over %s of %s", s.ID, t.Traffic.CoveredOver, out.End.Sub(out.Start))
 	}
 	for c := range counting.Classes {
 		crossed := t.Crossings[c] != [counting.Directions]uint32{}

@@ -36,6 +36,9 @@ type Table struct {
 // Tables returns the tables of the file, in their order.
 func (s *Sheet) Tables() []Table { return slices.Clone(s.tables) }
 
+// Name is the path of the file.
+func (s *Sheet) Name() string { return s.name }
+
 // KeyLine is the line of a key, from 1; 0 for a key that the file does not
 // have.
 func (s *Sheet) KeyLine(key string) int { return s.keys[key].line }
@@ -180,16 +183,30 @@ func (s *Sheet) indexKeys(data []byte) {
 	}
 }
 
-// indexPair records one key = value, and the keys inside an inline table.
+// indexPair records one key = value, and the keys inside an inline table or inside a
+// list of them.
 func (s *Sheet) indexPair(p *unstable.Parser, path string, line, from int, e *unstable.Node, data []byte) {
 	text, _, _ := strings.Cut(string(data[from:]), "\n")
 	_, text, _ = strings.Cut(text, "=")
 	s.keys[path] = place{line: line, value: shortenValue(text)}
-	if v := e.Value(); v.Kind == unstable.InlineTable {
-		for it := v.Children(); it.Next(); {
-			sub, line, from := joinPath(p, path, it.Node().Key(), nil)
-			s.indexPair(p, sub, line, from, it.Node(), data)
+	switch v := e.Value(); v.Kind {
+	case unstable.InlineTable:
+		s.indexInline(p, path, v, data)
+	case unstable.Array:
+		i := 0
+		for it := v.Children(); it.Next(); i++ {
+			if it.Node().Kind == unstable.InlineTable {
+				s.indexInline(p, fmt.Sprintf("%s[%d]", path, i), it.Node(), data)
+			}
 		}
+	}
+}
+
+// indexInline records the keys of the inline table at path.
+func (s *Sheet) indexInline(p *unstable.Parser, path string, v *unstable.Node, data []byte) {
+	for it := v.Children(); it.Next(); {
+		sub, line, from := joinPath(p, path, it.Node().Key(), nil)
+		s.indexPair(p, sub, line, from, it.Node(), data)
 	}
 }
 

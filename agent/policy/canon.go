@@ -10,17 +10,23 @@ import (
 
 // formatCanonical writes every key of the terms as one line of TOML, except
 // those that have no meaning for the method. It walks the struct by reflection,
-// so that a key that is added later cannot be forgotten here. (Such a key must
+// so that a key that is added later cannot be forgotten here. Such a key must
 // be left out while it has its default value, or every signature given before
-// it would become invalid.)
+// it would become invalid: see isLeftOut.
 func formatCanonical(t *terms) []byte {
 	var b bytes.Buffer
 	walkKeys("", reflect.ValueOf(t).Elem(), func(path string, v reflect.Value) {
-		if keyBelongs(path, t.Clear.Method) {
+		if keyBelongs(path, t.Clear.Method) && !isLeftOut(path, v) {
 			fmt.Fprintf(&b, "%s = %s\n", path, formatLiteral(v))
 		}
 	})
 	return b.Bytes()
+}
+
+// isLeftOut reports whether a key that came after the first release has its default
+// value. The canonical form leaves it out, so that older signatures stay valid.
+func isLeftOut(path string, v reflect.Value) bool {
+	return (path == "alert" || path == "count.quantities") && v.Len() == 0
 }
 
 // walkKeys calls f for every key below the struct v, with its dotted path.

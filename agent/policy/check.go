@@ -63,6 +63,7 @@ func (p *Policy) CheckSite(site Site) []Conflict {
 			add(site.At, fmt.Sprintf("mask[%d].camera", i), "there is no camera %s: the policy has a mask for it", quoteTOML(m.Camera))
 		}
 	}
+	p.checkAlertStreams(site, add)
 	for _, c := range p.SensorCharges(site.Streams) {
 		if c.ExceedsLimit() {
 			add(c.At, "clear.overlap", "%s", p.describeExcess(c))

@@ -22,12 +22,34 @@ keep.retention = "1h"
 `
 }
 
+// busyText is the policy of kerb demo -busy.
+const busyText = `schema = "kerb.policy/1"
+version = 1
+title = "demonstration"
+purpose = "statistical"
+count.streams = ["zone"]
+count.classes = ["person"]
+camera.follow_max = "60s"
+clear.window = "5s"
+clear.method = "bands"
+clear.bands = [5, 10, 20]
+keep.retention = "1h"
+alert = [{stream = "pavement", class = "person", raise = 20, clear = 10, for = "5s"}]
+`
+
 // Demo is the policy of kerb demo: windows of five seconds, noise of ε = 2. It
 // is for the built-in street and for clips that are public already. Parse
 // refuses a file with these values.
-func Demo() *Policy {
+func Demo() *Policy { return parseDemo(demoText()) }
+
+// DemoBusy is the policy of kerb demo -busy: windows of five seconds, bands, and an
+// alert for the people in the zone "pavement".
+func DemoBusy() *Policy { return parseDemo(busyText) }
+
+// parseDemo returns a policy of the demonstration.
+func parseDemo(text string) *Policy {
 	t := defaultTerms()
-	s := mistake.DecodeTOML("demo", []byte(demoText()), &t)
+	s := mistake.DecodeTOML("demo", []byte(text), &t)
 	t.Purpose = demonstration
 	p, err := newPolicy("demo", t, s, true)
 	if err != nil {

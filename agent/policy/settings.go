@@ -6,6 +6,7 @@ import "time"
 // key that does not belong to the method has its zero value.
 type Settings struct {
 	Streams, Classes []string // names, in the order of the wire
+	Quantities       []string // names of what is released beside the counts
 	Pixels           string   // largest picture, WIDTHxHEIGHT
 	FollowMax        time.Duration
 	MasksRequired    bool
@@ -23,6 +24,7 @@ type Settings struct {
 	Show             Show
 	Session          time.Duration
 	Commands         []string
+	Alerts           []Alert
 }
 
 // Settings returns the values in force.
@@ -34,6 +36,7 @@ func (p *Policy) Settings() Settings {
 		Window: p.Window(), Method: p.Method(), Epsilon: p.Epsilon(), Below: t.Clear.Below, Totals: t.Clear.Totals,
 		Bands: append([]int(nil), t.Clear.Bands...), Overlap: t.Clear.Overlap, Retention: p.Retention(),
 		Show: t.Aim.Show, Session: time.Duration(t.Aim.Session), Commands: page{terms: t, p: p}.CommandNames(),
+		Alerts: p.Alerts(),
 	}
 	if p.Method() == Suppress {
 		s.Round = t.Clear.Round
@@ -43,6 +46,9 @@ func (p *Policy) Settings() Settings {
 	}
 	for _, c := range t.Count.Classes {
 		s.Classes = append(s.Classes, c.String())
+	}
+	for _, q := range t.Count.Quantities {
+		s.Quantities = append(s.Quantities, q.String())
 	}
 	for _, h := range t.Hours.Open {
 		s.Open = append(s.Open, h.String())

@@ -12,6 +12,8 @@ func TestAKeyThatNoSchemaDeclaresIsFound(t *testing.T) {
 		{"count/road", `{"schema":"kerb.count/1","faces":1}`, ".faces is not declared"},
 		{"backfill/road", `[{"schema":"kerb.count/1","seq":1}]`, ""},
 		{"backfill/road", `[{"schema":"kerb.count/1","faces":1}]`, "[].faces is not declared"},
+		{"now/road", `{"schema":"kerb.now/1","window":{"seq":1},"busy":[{"on":true}]}`, ""},
+		{"now/road", `{"schema":"kerb.now/1","window":{"faces":1}}`, ".window.faces is not declared"},
 		{"count/road", `{"schema":"kerb.proof/1","tenant":"acme","serial":"x"}`, ""},
 		{"cmd", `{"schema":"kerb.proof/1","serial":"x","faces":1}`, ".faces is not declared"},
 		{"photo", `{}`, "no schema for photo"},

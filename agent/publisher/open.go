@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"kerb/agent/busyness"
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/policy"
@@ -16,13 +17,14 @@ import (
 )
 
 // OpenStore opens the spool in the state directory dir. It deletes windows after
-// the retention of the policy, by the synced wall clock alone, and stamps each
-// window with the boot and with the value of synced at that moment. The errors
-// are those of store.Open. more are further options, such as those of StoreOpts.
+// the retention of the policy, and stamps each window with the boot and with the value
+// of synced at that moment. With the windows it stores what follows from them for the
+// policy's alerts. The errors are those of store.Open. more are further options, such as
+// those of StoreOpts.
 func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool, more ...store.Option) (*store.Store, error) {
 	boot := clock.BootID()
 	return store.Open(filepath.Join(dir, state.SpoolFile), append(more, store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
-		store.HoldUnsynced(), store.StampWith(func() (string, bool) { return boot, synced.Load() }),
+		store.UptimeClock(clock.SinceBoot), store.HoldUnsynced(), store.DeriveWith(busyness.New(pol.Alerts()).Derive), store.StampWith(func() (string, bool) { return boot, synced.Load() }),
 		store.WallClock(func() time.Time {
 			if r := clk.ReadAll(); r.Synced {
 				return r.Wall
@@ -35,7 +37,7 @@ func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.B
 func StoreOpts(site *config.Site) []store.Option {
 	d := site.Device
 	return []store.Option{
-		store.DeviceIs(d.Tenant + "/" + d.Site + "/" + d.Name), store.WatermarkMode(site.Broker.Confirm),
+		store.DeviceIs(Address(d).String()), store.WatermarkMode(site.Broker.Confirm),
 	}
 }
 
@@ -85,6 +87,7 @@ func UplinkOpts(site *config.Site, pol *policy.Policy, version string, db *store
 	o := ConnectionOpts(site, db)
 	o.Birth = newBirth(site, pol, version)
 	o.AllowVerb, o.Log = pol.AllowsCommand, log
+	o.KeepsNow, o.Busyness = pol.KeepsNow(), busyness.New(pol.Alerts())
 	o.Clock = func() uplink.Clock {
 		r := clk.ReadAll()
 		return uplink.Clock{Synced: r.Synced, Source: r.Source}

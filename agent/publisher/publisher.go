@@ -1,16 +1,16 @@
-// Package publisher is the process with a network: it clears the tallies of each
-// window under the policy, stores the Releases in the spool and publishes them
-// through an uplink. The supervisor sends the tallies as ipc records on standard
-// input.
+// Package publisher is the process with a network: it stores the windows that the
+// supervisor has cleared under the policy in the spool, and publishes them through an
+// uplink. The supervisor sends them as ipc records on standard input. No exact count
+// reaches this process.
 //
 // It also fills the time in which the agent did not run with gaps, compares
 // declared pairs of streams, stores events, and reports the state of all
 // processes in the state message.
 //
-// It refuses records in a wrong order, and to clear a window twice: noise is
-// drawn once, so a window that arrives again after a restart is not cleared
-// again. It cannot read a picture: it imports no package that decodes one, and
-// its walls open no camera. It starts no program.
+// It refuses records in a wrong order, bytes that no policy can have made, and to store
+// a window twice, as one that arrives again after a restart. It cannot read a picture:
+// it imports no package that decodes one, and its walls open no camera. It starts no
+// program.
 package publisher
 
 import (
@@ -24,9 +24,11 @@ import (
 	"syscall"
 	"time"
 
+	"kerb/agent/busyness"
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
+	"kerb/agent/policy"
 	"kerb/agent/retry"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
@@ -43,13 +45,13 @@ type publisher struct {
 	state *deviceState
 
 	storedUpTo time.Duration // monotonic end of the last window that an earlier uplink process of this boot stored
-	window     *ipc.Window   // whose tallies are being received; nil: none
-	tallies    []counting.Tally
+	window     *ipc.Window   // whose releases are being received; nil: none
+	releases   []policy.Release
+	part       []byte // of the next release, as far as it has arrived
 }
 
 // recallLastWindow sets storedUpTo from the spool. The supervisor sends a window
-// again when the uplink process ended before it confirmed it; cleared again, the
-// window would get other noise, and two draws tell more than one.
+// again when the uplink process ended before it confirmed it.
 func (p *publisher) recallLastWindow() error {
 	boot := clock.BootID()
 	return p.Store.EachWindow(func(i store.Item) error {
@@ -106,16 +108,27 @@ func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
 	failing := false // the log was told so
 	for ctx.Err() == nil {
 		p.RelabelHeld(p.clock.ReadAll())
+		p.Store.Expire()
 		fault := p.Store.Fault()
 		if failing != (fault != nil) {
 			failing = fault != nil
 			logStoreFault(p.Log, fault)
 		}
-		h := &ipc.Heartbeat{Delivering: up.IsOnline(), StoreFault: failing}
+		h := &ipc.Heartbeat{Delivering: up.IsOnline(), StoreFault: failing, Busy: busyness.IsBusy(p.alarms())}
 		if ipc.WriteRecord(p.out, h) != nil || !retry.Sleep(ctx, heartbeatInterval) {
 			return
 		}
 	}
+}
+
+// alarms returns the present state of the policy's alerts.
+func (p *publisher) alarms() []busyness.Alarm {
+	judge := busyness.New(p.Policy.Alerts())
+	if !judge.HasAlerts() {
+		return nil
+	}
+	_, facts := p.Store.Latest(nil)
+	return judge.Alarms(facts)
 }
 
 // logStoreFault logs why the spool cannot be written, or with nil that it can be
@@ -160,7 +173,7 @@ func (p *publisher) readRecords(in io.Reader) error {
 // wrong order or for an unknown stream is an error.
 func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 	if p.window != nil {
-		if _, ok := m.(*ipc.Tally); !ok {
+		if _, ok := m.(*ipc.Release); !ok {
 			return 0, fmt.Errorf("%T within a window", m)
 		}
 	}
@@ -168,12 +181,12 @@ func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 	case *ipc.Begin:
 		p.beginCounting(m)
 	case *ipc.Window:
-		if int(m.Tallies) != len(p.Streams) {
-			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Tallies, len(p.Streams))
+		if int(m.Streams) != len(p.Streams) {
+			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Streams, len(p.Streams))
 		}
-		p.window, p.tallies = m, p.tallies[:0]
-	case *ipc.Tally:
-		return p.addTally(m)
+		p.window, p.releases, p.part = m, nil, nil
+	case *ipc.Release:
+		return p.addRelease(m)
 	case *ipc.Step:
 		p.Store.AddNote("clock_step", clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}.EventData())
 		return m.N, nil
@@ -219,18 +232,27 @@ func (p *publisher) beginCounting(m *ipc.Begin) {
 	}
 }
 
-// addTally adds the tally of the next stream to the open window. With the last
-// one it clears and stores the window, unless an earlier process has stored it,
-// and returns its number.
-func (p *publisher) addTally(m *ipc.Tally) (stored uint64, err error) {
-	if p.window == nil || int(m.Stream) != len(p.tallies) {
-		return 0, errors.New("a tally out of its order")
+// addRelease adds a part of the release of the next stream to the open window. With the
+// last one it stores the window, unless an earlier process has stored it, and returns
+// its number.
+func (p *publisher) addRelease(m *ipc.Release) (stored uint64, err error) {
+	if p.window == nil || int(m.Stream) != len(p.releases) || m.N != p.window.N {
+		return 0, errors.New("a cleared window out of its order")
 	}
-	t, err := m.Unpack(p.Streams[m.Stream], p.window)
+	part, whole, err := m.AppendTo(p.part)
+	if err != nil || !whole {
+		p.part = part
+		return 0, err
+	}
+	r, err := policy.RestoreRelease(part)
 	if err != nil {
 		return 0, err
 	}
-	if p.tallies = append(p.tallies, t); len(p.tallies) < len(p.Streams) {
+	if r.Stream() != p.Streams[m.Stream].ID {
+		return 0, fmt.Errorf("a window of stream %s in the place of %s", r.Stream(), p.Streams[m.Stream].ID)
+	}
+	p.part = nil
+	if p.releases = append(p.releases, r); len(p.releases) < len(p.Streams) {
 		return 0, nil
 	}
 	window := p.window
@@ -238,8 +260,8 @@ func (p *publisher) addTally(m *ipc.Tally) (stored uint64, err error) {
 	if err := p.FillDownGaps(p.clock.ReadAll()); err != nil {
 		return 0, err
 	}
-	if window.Mono > p.storedUpTo {
-		if err := p.ClearAndStore(p.tallies, window.Synced); err != nil {
+	if window.Mono.Truncate(time.Millisecond) > p.storedUpTo { // a Release has its time to the millisecond
+		if err := p.StoreReleases(p.releases, window.Synced); err != nil {
 			return 0, err
 		}
 	}

@@ -57,6 +57,9 @@ func (p *publisher) answerQuery(q *ipc.Query, broker func() uplink.Status) (answ
 		return status.Uplink{Windows: packWindows(address, page), Last: last}
 	}
 	answer = status.Uplink{Broker: packBroker(broker()), Spool: PackSpool(p.Store)}
+	for _, a := range p.alarms() {
+		answer.Alarms = append(answer.Alarms, status.Alarm{Stream: a.Stream, Class: a.Class, Busy: a.Busy, Since: a.Since.Time()})
+	}
 	if last, err := p.Store.LastWindows(int(q.Count)); err == nil {
 		answer.Windows = packWindows(address, last)
 	}

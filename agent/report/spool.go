@@ -43,13 +43,19 @@ func ListSpool(ctx context.Context, d config.Device, f func(status.Window) error
 }
 
 // ListSpoolFile calls f with each window in a spool file, oldest first, and checks the
-// file. The error is that of a file that is damaged, or that another process has.
-func ListSpoolFile(path string, address uplink.Address, f func(status.Window) error) (*status.Spool, error) {
+// file. The windows have the address of the device that wrote the file; other is for a
+// file that names none. The error is that of a file that is damaged, or that another
+// process has.
+func ListSpoolFile(path string, other uplink.Address, f func(status.Window) error) (*status.Spool, error) {
 	db, err := store.OpenReadOnly(path)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
+	address, ok := uplink.ParseAddress(db.Stats().Device)
+	if !ok {
+		address = other
+	}
 	err = db.EachWindow(func(i store.Item) error { return f(publisher.PackWindow(address, i)) })
 	if err == nil {
 		err = db.CheckFile()

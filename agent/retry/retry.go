@@ -1,5 +1,5 @@
 // Package retry computes the delay before the next attempt after failures, and
-// sleeps for it: exponential back-off with a bound, with or without jitter.
+// sleeps for it: exponential back-off with a bound, alone or spread over many devices.
 //
 // It refuses policy: the caller decides which failures count, when the delay
 // starts from its least again, and how a failure is logged.
@@ -7,7 +7,6 @@ package retry
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 )
 
@@ -21,14 +20,6 @@ func Delay(least, longest time.Duration, failures int) time.Duration {
 		d *= 2
 	}
 	return min(d, longest)
-}
-
-// JitteredDelay returns a random time, uniform from 1 ms to 1 ms above Delay ("full
-// jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
-// It spreads the attempts of many devices that failed at the same
-// moment.
-func JitteredDelay(least, longest time.Duration, failures int) time.Duration {
-	return rand.N(Delay(least, longest, failures)) + time.Millisecond
 }
 
 // Sleep waits for d and returns true, or returns false as soon as ctx ends.

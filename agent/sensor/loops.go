@@ -128,7 +128,11 @@ func (l *Loops) reportFaults() {
 	l.faults = nil
 	l.mu.Unlock()
 	for _, e := range faults {
-		l.log.Warn("loop fault", "stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On)
+		attrs := []any{"stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On}
+		if e.Fault == loop.CardMode && e.On {
+			attrs = append(attrs, "do", loop.CardFinding(e.N).Advice())
+		}
+		l.log.Warn("loop fault", attrs...)
 		l.onFault(e)
 	}
 }
@@ -223,7 +227,10 @@ const (
 // window without observed time is a gap; one that lacks too much of whole is partial.
 // Its reason is that of its worst part, or else the argument reason.
 func mergeParts(s counting.Stream, parts []part, reason counting.Reason, mono time.Duration, start, end time.Time, whole time.Duration) counting.Tally {
-	t := counting.Tally{Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Mono: mono, Start: start.UTC(), End: end.UTC()}
+	t := counting.Tally{
+		Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Mono: mono, Start: start.UTC(), End: end.UTC(),
+		Measures: s.Measures, LengthBins: s.LengthBins.Len(),
+	}
 	for _, c := range s.Classes {
 		t.Counted[c] = true
 	}
@@ -240,7 +247,10 @@ func mergeParts(s counting.Stream, parts []part, reason counting.Reason, mono ti
 				t.Crossings[c][d] += n
 			}
 		}
+		t.Traffic.AddTraffic(&p.Traffic)
 	}
+	t.Traffic.CoveredOver = min(t.Traffic.CoveredOver, end.Sub(start))
+	t.Traffic.Covered = min(t.Traffic.Covered, t.Traffic.CoveredOver)
 	t.Observed = min(t.Observed, end.Sub(start))
 	switch missing := whole - t.Observed; {
 	case t.Observed <= 0:

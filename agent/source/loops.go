@@ -72,10 +72,7 @@ func LoopOpts(conf config.Loops, wall func(time.Duration) time.Time) loop.Opts {
 	for _, n := range conf.Lanes {
 		lane := loop.Lane{
 			Stream: n.ID, Reverse: n.Reverse, Spacing: n.Spacing, LoopLength: n.LoopLength,
-			MeanLength: n.MeanLength, Split: n.Split, LengthBins: loop.UK(),
-		}
-		if n.LengthClasses == "tls" {
-			lane.LengthBins = loop.TLS()
+			MeanLength: n.MeanLength, Split: n.Split, LengthBins: n.LengthBins(),
 		}
 		for _, name := range n.Loops {
 			lane.Loops = append(lane.Loops, number[name])

@@ -27,11 +27,18 @@ var ErrNotRunning = errors.New("kerb does not run")
 var ErrBusy = errors.New("kerb has too many askers at the moment: ask again")
 
 // DeniedError reports that this user may not ask.
-type DeniedError struct{ User string }
+type DeniedError struct {
+	User  string
+	Group bool // a file of this machine has the group kerb, so users can be put into it; systemd's dynamic group is in none
+}
 
 // Error says who may ask, and how to become one of them.
 func (e DeniedError) Error() string {
-	return fmt.Sprintf("only root, the user kerb and the group kerb may ask kerb how it is; you are %s: sudo kerb status, or sudo usermod -aG kerb %[1]s and log in again", e.User)
+	text := "only root, the user kerb and the group kerb may ask kerb how it is; you are " + e.User + ": sudo kerb status"
+	if e.Group {
+		text += ", or sudo usermod -aG kerb " + e.User + " and log in again"
+	}
+	return text
 }
 
 // Client is a connection to a running agent.
@@ -67,7 +74,8 @@ func Dial(ctx context.Context, stateDir string) (*Client, error) {
 		}
 	}
 	if denied {
-		return nil, DeniedError{userName()}
+		_, err := lookupGroup() // without cgo it reads /etc/group only
+		return nil, DeniedError{userName(), err == nil}
 	}
 	return nil, ErrNotRunning
 }

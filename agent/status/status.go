@@ -33,7 +33,7 @@ type Status struct {
 
 // Problem is one thing that is wrong, and what to do about it.
 type Problem struct {
-	Part string `json:"part"` // "camera north", "loops", "broker", "spool", "clock", "disk" or "kerb"
+	Part string `json:"part"` // "camera north", "loops", "broker", "spool", "clock", "disk", "policy", "files" or "kerb"
 	What string `json:"what"`
 	Do   string `json:"do"`
 }
@@ -51,6 +51,8 @@ type Device struct {
 	Lamp    *Lamp    `json:"lamp,omitempty"`
 	Clock   *Clock   `json:"clock,omitempty"`
 	Disk    *Disk    `json:"disk,omitempty"`
+
+	ReloadRefused string `json:"reload_refused,omitempty"` // why the last systemctl reload changed nothing; "" where it did
 }
 
 // Policy is the policy in force.
@@ -113,8 +115,17 @@ type Disk struct {
 type Uplink struct {
 	Broker  *Broker  `json:"broker,omitempty"`
 	Spool   *Spool   `json:"spool,omitempty"`
+	Alarms  []Alarm  `json:"alarms,omitempty"`  // of the policy's alerts, in their order
 	Windows []Window `json:"windows,omitempty"` // oldest first
 	Last    uint64   `json:"last,omitempty"`    // place in the spool of the last of Windows
+}
+
+// Alarm is the state of one alert of the policy.
+type Alarm struct {
+	Stream string    `json:"stream"`
+	Class  string    `json:"class"`
+	Busy   bool      `json:"busy"`
+	Since  time.Time `json:"since,omitzero"` // where Busy: start of the first window of it, if the clock was trusted
 }
 
 // Broker is the way to the broker, as uplink.Status tells it.

@@ -53,6 +53,10 @@ var (
 	wellUplink = Uplink{
 		Broker: &Broker{URL: "mqtts://broker:8883", Connected: true, Proven: true, Since: time.Unix(1e9, 0).UTC()},
 		Spool:  &Spool{Health: HealthOK, Epoch: "c27976e6-3116-4fb1-9f57-b17f1a2bf4a0", Used: 36 << 10, Limit: 64 << 20},
+		Alarms: []Alarm{
+			{Stream: "plaza", Class: "person", Busy: true, Since: time.Date(2026, 11, 27, 13, 0, 0, 0, time.UTC)},
+			{Stream: "square", Class: "person"},
+		},
 		Windows: []Window{{Message: json.RawMessage(`{"schema":"kerb.count/1","tenant":"camden","site":"high-street","device":"pole-7","stream":"path","epoch":"c27976e6-3116-4fb1-9f57-b17f1a2bf4a0","seq":9,` +
 			`"start":"2026-11-30T08:30:00Z","end":"2026-11-30T08:31:00Z","observed_s":60,"quality":"ok","policy":"sha256:5ff3d4335a4b4014bf1b28c47a857224f15d4ae816c7c5b478d627cbc9ee6c8c",` +
 			`"counts":[{"class":"person","dir":"a_to_b","n":13},{"class":"person","dir":"b_to_a","n":8}],"time":{"synced":true,"mono_ms":1}}`)}},
@@ -102,7 +106,7 @@ func TestAClientGetsTheWholeAnswer(t *testing.T) {
 	for _, want := range []string{
 		"camden/high-street/pole-7, up 3 h 12 min, kerb 1.0, policy Standard, version 1", "north      10.0 pictures/s, neural, 10 looks/s, view well",
 		"mqtts://broker:8883, connected 1 h 0 min, delivery proven", "0 windows wait; 36 KiB of at most 64.0 MiB", "believed: ntp", "8.0 GiB free",
-		"one short flash every 3 s", "person a→b 13, b→a 8  ok",
+		"one short flash every 3 s", "person a→b 13, b→a 8  ok", "plaza, person: YES, since ", "square, person: no\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("not told: %s\n%s", want, &out)
@@ -147,6 +151,7 @@ func TestWhatIsWrongIsToldInOneLineWithWhatToDo(t *testing.T) {
 		"a stuck loop":                   {func(d *Device, _ *Uplink) { d.Loops = &Loops{State: Counting, Faults: []string{"a1"}} }, []string{"loops", "not counted: a1", "→ look at the road"}},
 		"an uplink that does not answer": {func(_ *Device, u *Uplink) { *u = Uplink{} }, []string{"kerb", "does not answer", "→ wait"}},
 		"a refused policy":               {func(d *Device, _ *Uplink) { d.Policy = &Policy{Refused: "older"} }, []string{"policy", "refused", "older", "→ see signing.md"}},
+		"a refused reload":               {func(d *Device, _ *Uplink) { d.ReloadRefused = "site.toml:3: no such key" }, []string{"files", "not taken", "site.toml:3", "→ kerb check"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &Status{Schema: Schema, Running: true, Device: wellDevice, Uplink: wellUplink}
@@ -209,8 +214,10 @@ func TestTheSocketIsClosedToOtherUsers(t *testing.T) {
 	if mode := info.Mode().Perm(); mode&0o007 != 0 || mode&0o600 != 0o600 {
 		t.Errorf("mode %o", mode)
 	}
-	if !strings.Contains(DeniedError{"eve"}.Error(), "usermod -aG kerb eve") {
-		t.Errorf("%v", DeniedError{"eve"})
+	for group, want := range map[bool]bool{true: true, false: false} {
+		if e := (DeniedError{"eve", group}); strings.Contains(e.Error(), "usermod -aG kerb eve") != want || !strings.Contains(e.Error(), "sudo kerb status") {
+			t.Errorf("group in a file %v: %v", group, e)
+		}
 	}
 }
 

@@ -31,8 +31,12 @@ func (s *Status) Print(w io.Writer) error {
 	if s.Policy != nil && s.Policy.Refused != "" {
 		s.printPart(&b, "policy", "", "policy", "")
 	}
+	s.printPart(&b, "files", "", "files", "")
 	if s.Lamp != nil && s.Lamp.Fixed {
 		fmt.Fprintf(&b, "lamp    %s\n", lampWords[s.Lamp.Code])
+	}
+	for _, a := range s.Alarms {
+		fmt.Fprintf(&b, "busy    %s\n", a.describe())
 	}
 	for _, x := range s.Windows {
 		if line, err := x.describe(); err == nil {
@@ -41,6 +45,18 @@ func (s *Status) Print(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// describe tells the state of an alert, such as "plaza, person: since 14:02".
+func (a Alarm) describe() string {
+	what := a.Stream + ", " + a.Class + ": "
+	switch {
+	case !a.Busy:
+		return what + "no"
+	case a.Since.IsZero():
+		return what + "YES"
+	}
+	return what + "YES, since " + a.Since.Local().Format("2006-01-02 15:04")
 }
 
 // printHead writes the line of the device, and where kerb does not run, that.
@@ -131,6 +147,7 @@ var lampWords = map[string]string{
 	"counting":  "one short flash every 3 s: all is well",
 	"offline":   "two short flashes every 3 s: the broker cannot be reached",
 	"unsighted": "three short flashes every 3 s: the view of a camera is spoilt",
+	"busy":      "a flash of a second every 3 s: an alert of the policy is on",
 	"fault":     "five flashes a second: a fault",
 	"aiming":    "half a second on, half off: an aiming session is open",
 	"dark":      "off",

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,6 +57,7 @@ func (s *Store) keepInMemory(es []Entry) {
 		s.st.numberWindow(&es[i])
 		s.ring = append(s.ring, es[i])
 	}
+	s.deriveFacts(&s.st, es)
 	s.dirty = true
 	for len(s.ring) > s.ringMax {
 		i := max(0, slices.IndexFunc(s.ring, func(e Entry) bool { return !s.st.Pending.contains(e.order) }))
@@ -175,7 +177,20 @@ func (s *Store) mergeState(file state) {
 	for _, e := range file.Past {
 		s.st.endEpoch(e)
 	}
+	if facts := maps.Clone(file.Facts); facts != nil {
+		maps.Copy(facts, s.st.Facts)
+		s.st.Facts = facts
+	}
+	if s.st.Shown == nil {
+		s.st.Shown = file.Shown
+	}
 	s.st.Tombs = append(file.Tombs, s.st.Tombs...)
+	blind := s.st.Age.Base
+	s.st.Age = file.Age
+	s.startAge()
+	for i := range s.ring {
+		s.ring[i].age += s.st.Age.Base - blind
+	}
 	s.st.Evicted += file.Evicted
 	s.st.Spool = file.Spool
 	s.st.Notes = append(slices.Clone(file.Notes), s.st.Notes...)

@@ -109,6 +109,9 @@ func (s *Store) isLabelTaken(e Entry) (taken bool) {
 func (s *Store) replaceWindows(es []Entry) (n int, err error) {
 	var stored []Entry
 	for _, e := range es {
+		if s.latest[e.Release.Stream()].order == e.order {
+			s.latest[e.Release.Stream()] = e
+		}
 		inRing := false
 		for i := range s.ring {
 			if s.ring[i].order == e.order {

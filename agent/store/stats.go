@@ -13,12 +13,13 @@ import (
 // Stats describes the condition of the spool.
 type Stats struct {
 	Epoch       string
+	Device      string      // as DeviceIs named it when the spool was written; "": nothing did
 	Last        uint64      // the highest Order so far
 	LastBatch   uint64      // the first Order of the last Append; 0 before the first
 	Stored      int         // windows in the file
 	Pending     uint64      // windows not acknowledged; in watermark mode, not below a watermark
 	InMemory    int         // windows in the ring
-	Evicted     uint64      // windows dropped because the file or the ring was full since the file was made
+	Evicted     uint64      // windows dropped undelivered since the file was made: expired, or the file or the ring was full
 	Tombstones  []Tombstone // the ranges of dropped windows
 	Used, Limit int64       // bytes of the file in use, and the limit
 	PagesPerDay float64     // pages written per day, over one to two days or since opening; 0 in the first hour
@@ -30,7 +31,7 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{
-		Epoch: s.st.Epoch, Last: s.st.Last, LastBatch: s.batch, Pending: s.st.Pending.total(), InMemory: len(s.ring), Evicted: s.st.Evicted,
+		Epoch: s.st.Epoch, Device: s.st.Device, Last: s.st.Last, LastBatch: s.batch, Pending: s.st.Pending.total(), InMemory: len(s.ring), Evicted: s.st.Evicted,
 		Tombstones: slices.Clone(s.st.Tombs), Limit: s.limit, Fault: s.fault,
 	}
 	if s.db == nil {

@@ -68,6 +68,8 @@ func (s *Supervisor) lampCode() lamp.Code {
 		return lamp.Unsighted
 	case !s.isOnline():
 		return lamp.Offline
+	case s.busy.Load():
+		return lamp.Busy
 	}
 	return lamp.Counting
 }

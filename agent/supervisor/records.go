@@ -153,6 +153,9 @@ func (s *Supervisor) statusRecords() (ms []ipc.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ms = append(ms, s.walls)
+	if s.decoderWalls != nil {
+		ms = append(ms, s.decoderWalls)
+	}
 	if h := s.journal.AuditHead(); h != nil {
 		ms = append(ms, h)
 	}
@@ -183,6 +186,7 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 	case *ipc.Heartbeat:
 		s.online.Store(m.Delivering)
 		s.storeFault.Store(m.StoreFault)
+		s.busy.Store(m.Busy)
 		return nil
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
@@ -201,4 +205,5 @@ func (s *Supervisor) handlePublisherExit() {
 	s.mu.Unlock()
 	s.online.Store(false)
 	s.storeFault.Store(false)
+	s.busy.Store(false)
 }

@@ -1,7 +1,7 @@
 // Package supervisor is the main process of kerb run. It starts the uplink and one
 // sensing process for each camera and for the loops, restarts them, cuts the time
-// into windows, collects the tallies of each window and queues them for the uplink
-// until they are stored. It opens the cameras for the sensing processes, lends
+// into windows, collects the tallies of each window, clears them under the policy and
+// queues the Releases for the uplink until they are stored. It opens the cameras for the sensing processes, lends
 // them to kerb aim, shows the status lamp and feeds the service manager's watchdog.
 //
 // It refuses records from a process that are not its own to send, tallies that no
@@ -35,8 +35,8 @@ import (
 	"kerb/counting"
 )
 
-// Supervisor starts the uplink and the sensing processes and carries the tallies
-// from these to that. It cuts the windows, because it alone runs as long as the
+// Supervisor starts the uplink and the sensing processes, clears the tallies of these
+// under the policy and carries the Releases to that. It cuts the windows, because it alone runs as long as the
 // agent.
 type Supervisor struct {
 	site    *config.Site
@@ -49,17 +49,21 @@ type Supervisor struct {
 	notices notices
 	ready   chan struct{} // closed when all processes run
 
-	Fingerprint      string      // of the two files, see admission; kerb aim must have read the same
-	Version          string      // of the program, for kerb status
-	restart          func(error) // ends Run with this error
-	slots            []*slot     // the cameras in the order of site.toml, then the loops
+	Fingerprint      string          // of the two files, see admission; kerb aim must have read the same
+	Version          string          // of the program, for kerb status
+	Files            admission.Files // which SIGHUP reads again
+	restart          func(error)     // ends Run with this error
+	reloadRefused    string          // why the last SIGHUP changed nothing; "": it did, or there was none; under mu
+	slots            []*slot         // the cameras in the order of site.toml, then the loops
 	streams          []counting.Stream
 	publisher        *process.Watcher
 	queue            *queue
 	startReading     clock.Reading // when counting began
 	walls            *ipc.Walls    // of this process
+	decoderWalls     *ipc.Walls    // of a decoder of H.265; nil without one
 	online           atomic.Bool   // the uplink has a broker
 	storeFault       atomic.Bool   // the uplink cannot write the spool
+	busy             atomic.Bool   // an alert of the policy is on
 	publisherStarted atomic.Bool   // an uplink has received Begin
 	stopping         atomic.Bool   // the agent ends: processes that end now are not lost
 
@@ -98,7 +102,7 @@ type slot struct {
 // child needs to read the same files. Entries go to the journal, the log lines of
 // the children to book. It is an error where a camera can never be opened.
 func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, book *logbook.Book, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(), ready: make(chan struct{})}
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(pol.Retention(), clock.SinceBoot), ready: make(chan struct{})}
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
 		Name: "uplink", Args: append([]string{"uplink"}, args...), WithQueries: true, Log: log, ChildOutput: book, Starter: starter,
@@ -109,6 +113,7 @@ func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, 
 			return nil, err
 		}
 		o := opener.New(c, pol.MaxPixels(), starter.Start, book, log)
+		o.Strict = site.Device.Strict
 		s.addSlot(c.Streams(), c.Hours, &process.Watcher{
 			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), WithHandover: true, Isolated: true,
 			Log: log, ChildOutput: book, Starter: starter,
@@ -142,7 +147,7 @@ func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Spans, w *pro
 // Run runs the agent until ctx ends, then stores the last window and stops the
 // processes. It raises the walls of this process first; where one does not hold
 // and the site is strict, that is an error. It returns ErrFilesChanged where kerb
-// aim changed the files, and child.RefusedError where a child refused its walls.
+// aim changed the files, or SIGHUP came and they are new and good, and child.RefusedError where a child refused its walls.
 func (s *Supervisor) Run(ctx context.Context) error {
 	if err := os.MkdirAll(s.site.Device.State, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
@@ -161,6 +166,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	debug.FreeOSMemory()
 	s.walls = child.PackWalls(report)
 	s.walls.Sensor = ipc.SupervisorSensor
+	if err := s.measureDecoder(); err != nil {
+		return err
+	}
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	s.restart = refuse
@@ -177,6 +185,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	running.Go(func() { s.runLamp(childCtx) })
 	running.Go(func() { s.serveAim(childCtx) })
 	running.Go(func() { s.serveStatus(childCtx) })
+	running.Go(func() { s.serveReload(childCtx) })
 	s.logStart()
 	running.Go(func() { s.logReady(childCtx) })
 	s.startReading = s.clock.ReadAll()
@@ -192,6 +201,28 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return ErrFilesChanged
 	}
 	return err
+}
+
+// measureDecoder measures the walls of a decoder of H.265 where a camera may need one:
+// package opener starts it later, within the same. Where one does not hold and the
+// site is strict, that is an error.
+func (s *Supervisor) measureDecoder() error {
+	if !s.site.HasDecoder() {
+		return nil
+	}
+	reports, err := process.MeasureRoles("decode")
+	if err != nil {
+		return err
+	}
+	if err := reports[0].Strict(); err != nil {
+		if s.site.Device.Strict {
+			return err
+		}
+		s.log.Warn("walls are missing", "err", err)
+	}
+	s.decoderWalls = child.PackWalls(reports[0])
+	s.decoderWalls.Sensor = ipc.DecoderSensor
+	return nil
 }
 
 // watchers returns the watchers of all processes.

@@ -41,7 +41,7 @@ func Collect(in Inputs) (*Record, error) {
 	r.Retention = Retention{
 		Records: fromPolicy(c, "keep.retention", seconds(c.set.Retention)),
 		// A test holds this against the store: it must change with it.
-		Undelivered: byCode("until the platform confirms it, or the storage of 64 MiB is full; nothing is deleted by time while the clock cannot be trusted", "agent/store"),
+		Undelivered: byCode("no longer than one that was delivered, and shorter where the storage of 64 MiB is full; while the clock cannot be trusted, time for which the device was off does not count", "agent/store"),
 		Pictures:    byCode("overwritten in memory by the next step of the same process, on errors too, and is never in a file", "counting/vision"),
 	}
 	r.Walls = Fact[[]RoleWalls]{c.walls(), Enforced, "measured: kerb try, " + r.At.Format(time.RFC3339)}
@@ -181,15 +181,27 @@ func (c collector) processing() Processing {
 	}
 }
 
+// messages says what leaves the device, topic by topic.
+func (c collector) messages() []string {
+	all := []string{
+		"count and backfill: the cleared numbers of one window", "state: health of device and sensors, walls, head of the audit log",
+		"meta: streams, place, window, policy, detectors, coarse results of counts by hand", "event: faults, clock steps, aiming sessions",
+		"ack: answers to commands",
+	}
+	if c.Decision.Policy.KeepsNow() {
+		all = append(all, "now: the last cleared numbers of each stream, kept by the broker until the next ones")
+	}
+	for _, a := range c.set.Alerts {
+		all = append(all, fmt.Sprintf("event busy: %s, %s: begins with the band from %d on, ends below %d, each after %s; made from cleared bands alone", a.Stream, a.Class, a.Raise, a.Clear, a.For))
+	}
+	return all
+}
+
 func (c collector) output() Output {
 	o := Output{
 		Allowed: fromPolicy(c, "count.classes", c.set.Classes), Kinds: fromPolicy(c, "count.streams", c.set.Streams),
 		Commands: fromPolicy(c, "broker.commands", nonNil(c.set.Commands)),
-		Messages: byCode([]string{
-			"count and backfill: the cleared numbers of one window", "state: health of device and sensors, walls, head of the audit log",
-			"meta: streams, place, window, policy, detectors, coarse results of counts by hand", "event: faults, clock steps, aiming sessions",
-			"ack: answers to commands",
-		}, "agent/uplink, kerb schema"),
+		Messages: byCode(c.messages(), "agent/uplink, kerb schema"),
 	}
 	var streams []Stream
 	var classes []string

@@ -43,6 +43,10 @@ func (u *Uplink) onClosed(err error, underway []message, now time.Time) error {
 		return err
 	}
 	m := underway[0]
+	if m.clears {
+		u.onCleared(m.topic)
+		return err
+	}
 	if m.late && len(m.payload) >= largeMessage {
 		u.tuning.onRefusedSize(len(m.entries))
 		return fmt.Errorf("%w at a message of %d bytes on %s: smaller ones are tried", err, len(m.payload), m.topic)

@@ -178,7 +178,43 @@ func (s *session) handleCommand(c command, err error) {
 func (s *session) queueAnswer(a answer) {
 	a.Schema, a.Tenant, a.Site, a.Device = schemaAck, s.u.o.Tenant, s.u.o.Site, s.u.o.Device
 	a.Nonce = s.u.nonces.current(time.Now())
-	s.scheduler.urgent = append(s.scheduler.urgent, message{topic: s.u.base + "ack", payload: mustMarshal(a)})
+	m := message{topic: s.u.base + "ack", answer: true, payload: mustMarshal(a)}
+	if s.proof.holdsTopic(m.topic) {
+		s.answers = append(s.answers, m)
+		return
+	}
+	s.scheduler.urgent = append(s.scheduler.urgent, m)
+}
+
+// holdAnswers takes back an answer that the broker did not pass on, and all that are
+// queued, until …/ack is proven.
+func (s *session) holdAnswers(m message) {
+	s.answers = append(s.answers, m)
+	s.scheduler.urgent = slices.DeleteFunc(s.scheduler.urgent, func(m message) bool {
+		if m.answer {
+			s.answers = append(s.answers, m)
+		}
+		return m.answer
+	})
+}
+
+// releaseAnswers sends the answers that waited for …/ack.
+func (s *session) releaseAnswers() {
+	s.scheduler.urgent, s.answers = append(s.scheduler.urgent, s.answers...), nil
+}
+
+// tellLostAnswers logs how many answers end with the connection. Commands are
+// idempotent: a platform that misses an answer sends its command again.
+func (s *session) tellLostAnswers() {
+	n := len(s.answers)
+	for _, m := range s.scheduler.urgent {
+		if m.answer {
+			n++
+		}
+	}
+	if n > 0 {
+		s.u.o.Log.Warn("uplink: answers to commands are lost with the connection", "answers", n, "do", "send the commands again")
+	}
 }
 
 // executeCommand checks permission and freshness, and calls the store. The account

@@ -31,7 +31,7 @@ func testUplink(t *testing.T, allow func(string) bool) *Uplink {
 
 // answerTo runs the commands and returns the answers as they would be published.
 func answerTo(u *Uplink, commands ...string) (answers [][]byte) {
-	s := &session{u: u, scheduler: newScheduler(u, u.o.Store.Stats(), time.Now()), commands: newCommandQueue()}
+	s := &session{u: u, proof: &proof{u: u}, scheduler: newScheduler(u, u.o.Store.Stats(), time.Now()), commands: newCommandQueue()}
 	for _, c := range commands {
 		s.commands.add([]byte(c))
 	}
@@ -263,23 +263,21 @@ func TestABrokerURLIsAHostAndNoPassword(t *testing.T) {
 	}
 }
 
-func TestRetriesSpreadOverABoundThatDoubles(t *testing.T) {
+func TestTheWaitsBeginAgainAfterAConnectionThatLasted(t *testing.T) {
 	u := testUplink(t, nil)
-	for least, bounds := range map[time.Duration][]time.Duration{
-		0:                {0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300},
-		30 * time.Second: {30, 60, 120, 240, 300, 300},
-		time.Hour:        {300, 300},
-	} {
+	for least, first := range map[time.Duration]time.Duration{0: 0, 30 * time.Second: 30 * time.Second, time.Hour: 300 * time.Second} {
 		u.o.RetryMin = least
-		for failures, bound := range bounds {
-			var least, most time.Duration = time.Hour, 0
-			for range 2000 {
-				d := u.connectDelay(failures)
-				least, most = min(least, d), max(most, d)
+		var most time.Duration
+		for range 2000 {
+			most = max(most, u.connectDelay(0))
+			for failures := range 3 {
+				if d := u.connectDelay(failures + 1); d <= 0 || d > 300*time.Second+time.Millisecond {
+					t.Fatalf("retry_min %s: after %d failures %s", least, failures+1, d)
+				}
 			}
-			if bound *= time.Second; most > bound+time.Millisecond || most < bound*9/10 || least > bound/10 {
-				t.Errorf("after %d failures %s–%s, want 0–%s", failures, least, most, bound)
-			}
+		}
+		if most > first+time.Millisecond || most < first*9/10 {
+			t.Errorf("retry_min %s: the first wait is at most %s, want %s", least, most, first)
 		}
 	}
 }

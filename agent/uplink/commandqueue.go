@@ -100,7 +100,7 @@ func (q *commandQueue) state() (waiting int, done time.Duration) {
 // while there is room for answers. The session calls it with every event, so a
 // burst of commands delays other messages by one command at a time.
 func (s *session) runCommands() {
-	room := maxAnswers - len(s.scheduler.urgent)
+	room := maxAnswers - len(s.scheduler.urgent) - len(s.answers)
 	if room <= 0 {
 		return
 	}

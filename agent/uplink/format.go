@@ -1,6 +1,11 @@
 package uplink
 
-import "kerb/agent/store"
+import (
+	"slices"
+	"strings"
+
+	"kerb/agent/store"
+)
 
 // Format encodes released windows for the consumers of one payload format. A
 // format decides the topics of the windows and their bytes, alone:
@@ -34,13 +39,25 @@ type Frame struct{ Open, Between, Close string }
 // Address holds the three levels that name a device in topics and payloads.
 type Address struct{ Tenant, Site, Device string }
 
+// String returns tenant/site/device, as ParseAddress reads it.
+func (a Address) String() string { return a.Tenant + "/" + a.Site + "/" + a.Device }
+
+// ParseAddress parses the String of an address. ok is false for any other text.
+func ParseAddress(s string) (a Address, ok bool) {
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 || slices.ContainsFunc(parts, func(l string) bool { return !isTopicLevel(l) }) {
+		return Address{}, false
+	}
+	return Address{parts[0], parts[1], parts[2]}, true
+}
+
 // topicRoot begins every topic of the device's own messages.
 const topicRoot = "kerb/v1/"
 
 // ownTopics returns the topic of the device's own messages, without its last
 // level: kerb/v1/{tenant}/{site}/{device}/.
 func (a Address) ownTopics() string {
-	return topicRoot + a.Tenant + "/" + a.Site + "/" + a.Device + "/"
+	return topicRoot + a.String() + "/"
 }
 
 // formats returns the payload formats; the first is the default. A new format

@@ -18,6 +18,7 @@ type Birth struct {
 	Config     Config
 	Policy     Policy
 	Clearing   policy.Clearing
+	Alerts     []policy.Alert
 	Retention  time.Duration // how long a window can be asked for again, at most
 	Commands   []string      // verbs that the policy allows
 	Hours      Hours
@@ -36,6 +37,8 @@ type Stream struct {
 	Sides      *Sides   `json:"sides,omitempty"`
 	Bearing    *float64 `json:"bearing,omitempty"` // of a_to_b, degrees clockwise from north
 	Place      *Place   `json:"place,omitempty"`   // nil: that of the device
+
+	Quantities []policy.QuantityClearing `json:"quantities,omitempty"` // the counts and what its windows carry besides; none: counts alone, as clearing says
 }
 
 // Sides names the two sides of a line, or the two ends of a lane. The direction
@@ -103,11 +106,21 @@ type metaJSON struct {
 	Config    *Config           `json:"config,omitempty"`
 	Policy    Policy            `json:"policy"`
 	Clearing  policy.Clearing   `json:"clearing"`
+	Alerts    []alertJSON       `json:"alerts,omitempty"`
 	Hours     *Hours            `json:"hours,omitempty"`
 	Retention float64           `json:"retention_s"`
 	Commands  []string          `json:"commands"`
 	Accepted  []Acceptance      `json:"acceptance,omitempty"`
 	Units     map[string]string `json:"units"`
+}
+
+// alertJSON is an alert of the policy.
+type alertJSON struct {
+	Stream string  `json:"stream"`
+	Class  string  `json:"class"`
+	Raise  int64   `json:"raise"`
+	Clear  int64   `json:"clear"`
+	For    float64 `json:"for_s"`
 }
 
 // encodeMeta returns the meta message (MQTT "birth"), retained. It is the same in
@@ -119,6 +132,9 @@ func (u *Uplink) encodeMeta() message {
 		Window: b.Window.Seconds(), Streams: b.Streams, Place: b.Place, Policy: b.Policy, Clearing: b.Clearing,
 		Retention: b.Retention.Seconds(), Commands: b.Commands, Accepted: b.Acceptance,
 		Units: map[string]string{"n": "crossings", "mean": "objects", "peak": "objects", "observed_s": "s", "observed_instants": "pictures", "mono_ms": "ms"},
+	}
+	for _, a := range b.Alerts {
+		m.Alerts = append(m.Alerts, alertJSON{a.Stream, a.Class.String(), a.Raise, a.Clear, a.For.Seconds()})
 	}
 	if b.Config.Hash != "" {
 		m.Config = &b.Config

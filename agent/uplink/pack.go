@@ -9,6 +9,8 @@ type message struct {
 	payload  []byte
 	retained bool
 	late     bool
+	answer   bool // to a command
+	clears   bool // an empty payload clears what the broker retains of a stream that is no longer kept
 	entries  []store.Entry
 	note     *store.Note
 }

@@ -75,6 +75,9 @@ func (u *Uplink) ownTopics() []string {
 	}
 	for _, s := range u.o.Birth.Streams {
 		topics = append(topics, u.o.Format.Topic(u.address, s.ID, false), u.o.Format.Topic(u.address, s.ID, true))
+		if u.o.KeepsNow {
+			topics = append(topics, u.nowTopic(s.ID))
+		}
 	}
 	return append(topics, u.base+"event", u.base+"meta")
 }
@@ -265,5 +268,5 @@ func (u *Uplink) describeDenied(denied []TopicProof) string {
 
 // isRetained reports whether the device's messages on the topic are retained.
 func (u *Uplink) isRetained(topic string) bool {
-	return topic == u.base+"state" || topic == u.base+"meta"
+	return topic == u.base+"state" || topic == u.base+"meta" || u.isNow(topic)
 }

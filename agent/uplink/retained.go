@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// ClearRetained removes the two messages of the device that the broker retains, state
-// and meta, by publishing empty ones in their place (MQTT 3.1.1 §3.3.1.3). Without it
+// ClearRetained removes the messages of the device that the broker retains, state, meta
+// and the last windows of the given streams (see store.Store.Shown), by publishing
+// empty ones in their place (MQTT 3.1.1 §3.3.1.3). Without it
 // a device that is gone is offline for ever, and new subscribers learn of it. o needs
 // no store. The device must not be connected: it would publish both again.
 //
 // A broker that denies the publish acknowledges it all the same, so the empty
 // messages must come back, as all messages of the device must.
-func ClearRetained(ctx context.Context, o Opts) error {
+func ClearRetained(ctx context.Context, o Opts, streams []string) error {
 	u, err := newUplink(o)
 	if err != nil {
 		return err
@@ -23,7 +24,7 @@ func ClearRetained(ctx context.Context, o Opts) error {
 		return err
 	}
 	defer l.disconnect(time.Second)
-	for _, topic := range RetainedTopics(u.address) {
+	for _, topic := range RetainedTopics(u.address, streams) {
 		if err := l.deliver(message{topic: topic, retained: true}); err != nil {
 			return fmt.Errorf("clear %s: %w", topic, err)
 		}
@@ -31,7 +32,12 @@ func ClearRetained(ctx context.Context, o Opts) error {
 	return nil
 }
 
-// RetainedTopics returns the topics of the retained messages of a device.
-func RetainedTopics(a Address) []string {
-	return []string{a.ownTopics() + "state", a.ownTopics() + "meta"}
+// RetainedTopics returns the topics of the retained messages of a device of which the
+// broker keeps the last windows of the given streams.
+func RetainedTopics(a Address, streams []string) []string {
+	topics := []string{a.ownTopics() + "state", a.ownTopics() + "meta"}
+	for _, s := range streams {
+		topics = append(topics, a.nowTopic(s))
+	}
+	return topics
 }

@@ -14,13 +14,13 @@ const (
 )
 
 // scheduler is a priority queue: it returns the next message of a connection, the
-// proofs and answers first, then live windows, state and meta, events, and late
+// proofs and answers first, then live windows, state, meta and last windows, events, and late
 // windows last. Live are the windows of the newest batch at the time of connecting,
 // and all later ones. Late windows are paced and capped by a token bucket.
 type scheduler struct {
 	u                *Uplink
 	urgent           []message       // proofs and answers
-	soon             []message       // state and meta, at most one of each
+	soon             []message       // retained messages, at most one of each topic
 	retained         map[string]bool // topics of which a retained message is under way
 	held             bool            // windows wait, because a topic is not proven
 	eventsHeld       bool            // events wait, because theirs is not

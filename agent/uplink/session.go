@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -33,7 +34,7 @@ func (u *Uplink) runConnection(ctx context.Context) error {
 	}
 	s := &session{
 		u: u, link: l, connectedAt: u.now(), proof: newProof(u),
-		results: make(chan publishResult, maxUnacked), commands: newCommandQueue(),
+		results: make(chan publishResult, maxUnacked), commands: newCommandQueue(), now: newNowSender(u),
 	}
 	u.setStatus(func(st *Status) { st.Connected, st.Since, st.Retry = true, s.connectedAt, time.Time{} })
 	err = s.serve(ctx)
@@ -49,6 +50,8 @@ func (u *Uplink) runConnection(ctx context.Context) error {
 	for s.unacked > 0 {
 		s.handleResult(<-s.results)
 	}
+	s.keepCheck.Wait()
+	s.tellLostAnswers()
 	return err
 }
 
@@ -72,11 +75,15 @@ type session struct {
 	underway     []message // the same
 	results      chan publishResult
 	commands     *commandQueue
+	now          *nowSender
 	lastTriggers stateTriggers
 	lastStateAt  time.Time
 	lastBacklog  uint64 // that the last state message told
 	replaced     bool   // another client has replaced the retained state
 	told         bool   // the log has told that this connection is proven
+	keepAsked    bool   // checkKept was called
+	keepCheck    sync.WaitGroup
+	answers      []message // that wait, because …/ack is denied or not proven; maxAnswers with those in scheduler.urgent
 }
 
 // serve subscribes, proves the topics, and then sends messages and executes commands
@@ -90,6 +97,7 @@ func (s *session) serve(ctx context.Context) error {
 	if err := s.startProof(); err != nil {
 		return err
 	}
+	s.clearStale()
 	defer u.online.Store(false)
 	beat := time.NewTicker(min(u.o.StateInterval, beatInterval))
 	defer beat.Stop()
@@ -99,9 +107,13 @@ func (s *session) serve(ctx context.Context) error {
 		s.runCommands()
 		s.releaseHeld()
 		s.retryProofs(time.Now())
+		nowWait := s.queueNow(time.Now())
 		wait, err := s.sendReady()
 		if err != nil {
 			return err
+		}
+		if nowWait > 0 && (wait <= 0 || nowWait < wait) {
+			wait = nowWait
 		}
 		select {
 		case o := <-s.results:
@@ -112,6 +124,7 @@ func (s *session) serve(ctx context.Context) error {
 		case m := <-s.link.received:
 			s.handleReceived(m)
 		case <-u.wake:
+			s.now.stale = u.o.KeepsNow
 			s.queueState(false)
 		case <-timerOrNever(wait):
 		case <-beat.C:
@@ -166,12 +179,22 @@ func (s *session) handleResult(o publishResult) error {
 	s.underway = slices.DeleteFunc(s.underway, func(m message) bool { return m.topic == o.m.topic && bytes.Equal(m.payload, o.m.payload) })
 	var denied *deniedError
 	switch {
+	case o.m.clears && (o.err == nil || errors.As(o.err, &denied)):
+		s.u.onCleared(o.m.topic)
+		return nil
 	case errors.As(o.err, &denied):
 		s.scheduler.returnMessage(o.m)
+		if s.u.isNow(o.m.topic) {
+			s.now.forget(o.m.topic)
+		}
 		if o.m.late { // a broker may drop what is too large for it, silently
 			s.u.tuning.onRefusedSize(len(o.m.entries))
 		}
-		if s.proof.onDenied(denied, time.Now()) {
+		news := s.proof.onDenied(denied, time.Now())
+		if o.m.answer {
+			s.holdAnswers(o.m)
+		}
+		if news {
 			s.tellProof()
 		}
 		return nil
@@ -181,6 +204,12 @@ func (s *session) handleResult(o publishResult) error {
 	s.u.closings.onPassed(o.m.topic)
 	if s.proof.onProven(o.m.topic) {
 		s.tellProof()
+	}
+	switch o.m.topic {
+	case s.u.base + "ack":
+		s.releaseAnswers()
+	case s.u.base + "state":
+		s.checkKept()
 	}
 	s.u.tuning.onAck(o.took, o.m.late)
 	return s.scheduler.settleMessage(o.m)

@@ -84,6 +84,27 @@ func (s *session) tellProof() {
 	s.queueState(false)
 }
 
+// checkKept finds out, once on a connection and beside it, whether the broker keeps the
+// state, which it has just passed on. One that does not is no reason to hold back
+// windows: status and log tell it.
+func (s *session) checkKept() {
+	if s.keepAsked {
+		return
+	}
+	s.keepAsked = true
+	s.keepCheck.Go(func() {
+		kept, err := s.link.provesKept(s.u.base + "state")
+		if err != nil {
+			return
+		}
+		news := false
+		s.u.setStatus(func(st *Status) { news, st.NoRetain = !kept && !st.NoRetain, !kept })
+		if news {
+			s.u.o.Log.Warn("uplink: the broker does not keep retained messages, so the platform misses state and meta after a restart", "broker", s.u.broker.Redacted(), "do", hintRetain)
+		}
+	})
+}
+
 // handleReceived handles a message on one of the device's own topics that this
 // connection did not publish. Windows and events of a twin are left alone: its state
 // tells it.

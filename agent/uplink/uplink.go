@@ -26,6 +26,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"kerb/agent/advice"
+	"kerb/agent/busyness"
 	"kerb/agent/retry"
 	"kerb/agent/store"
 )
@@ -48,6 +50,8 @@ type Opts struct {
 	Format               Format // encodes the windows; nil: kerb/v1 JSON
 
 	Store        *store.Store
+	KeepsNow     bool                   // the broker keeps the last window of each stream of Birth, on …/now/{stream}
+	Busyness     busyness.Judge         // whose alerts these messages tell
 	AllowVerb    func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
 	NewestFirst  bool                   // late windows go newest first; otherwise oldest first
 	LateInterval time.Duration          // least time between two messages of late windows
@@ -61,8 +65,9 @@ type Opts struct {
 
 	// RetryMin is the longest wait before the first connection, and before the next
 	// one after a connection that lasted; 0: none, and then 1 s. The wait is random,
-	// so that a fleet does not come back at once. After each failure the bound
-	// doubles up to RetryMax; 0: 300 s.
+	// so that a fleet does not come back at once. After each failure the time in which
+	// the next attempt lies doubles (see retry.Rounds). No wait is longer than
+	// RetryMax; 0: 300 s.
 	RetryMin, RetryMax time.Duration
 
 	AckTimeout time.Duration // of one message, and of its way back, on a link that misses none; 0: 10 s
@@ -98,6 +103,7 @@ type Uplink struct {
 	twins       twins
 	toldDenied  string // the last line about denied topics that was logged
 	closings    closings
+	rounds      retry.Rounds // of the attempts to connect
 
 	statusMu sync.Mutex
 	status   Status // Broker, Online and Backlog are filled in by Status
@@ -287,7 +293,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			if errors.Is(err, errNoConnection) {
 				err = u.explainFailure(ctx, err)
 			}
-			u.o.Log.Warn("uplink", "broker", u.broker.Redacted(), "err", err)
+			u.o.Log.Warn("uplink", "broker", u.broker.Redacted(), "err", err, "do", advice.Broker(err.Error()))
 			u.setStatus(func(s *Status) { s.Refusal = err.Error() })
 		}
 		u.setStatus(func(s *Status) { s.Connected, s.Since = false, time.Time{} })
@@ -313,5 +319,5 @@ func (u *Uplink) connectDelay(failures int) time.Duration {
 		}
 		least, failures = firstRetry, failures-1
 	}
-	return retry.JitteredDelay(min(least, u.o.RetryMax), u.o.RetryMax, failures)
+	return u.rounds.Next(min(least, u.o.RetryMax), u.o.RetryMax, failures)
 }

@@ -29,6 +29,21 @@ func Events() []Event {
 			},
 		},
 		{
+			"busy", "A zone became busy, or is so no longer, by an alert of the policy ([[alert]]). It is judged from released bands alone.",
+			"Act, or stop. After a start of yours, read the present state from the retained message on now. An epoch that follows a lost spool begins as not busy.",
+			[]Member{
+				{"stream", level, "the zone", false},
+				{"class", word, "whose band it is", false},
+				{"on", flag, "it begins; false: it is over", false},
+				{"since_epoch", uuid, "of since_seq", false},
+				{"since_seq", seq, "the first window in which it was busy: the same at its end", false},
+				{"since", instant, "start of that window; absent while the clock was not trusted", true},
+				{"until_epoch", uuid, "of an end with why cleared: of until_seq", true},
+				{"until_seq", seq, "of an end with why cleared: the first window in which it was busy no longer", true},
+				{"why", word, "of an end: cleared, or removed (the policy has the alert no longer)", true},
+			},
+		},
+		{
 			"camera_fault", "The view of a camera has a fault, or has it no longer. It is sent when the window ends in which that happened.",
 			"See the reason of the same name.",
 			[]Member{
@@ -98,9 +113,9 @@ func Events() []Event {
 			[]Member{
 				{"stream", level, "the lane", false},
 				{"line", text, "the contact, by its name in site.toml", false},
-				{"fault", word, "loop_relay, loop_stuck_on, loop_chatter, loop_silent, loop_pair, edges_missed, loop_drift, loop_daily", false},
+				{"fault", word, "loop_relay, loop_card, loop_stuck_on, loop_chatter, loop_silent, loop_pair, edges_missed, loop_drift, loop_daily", false},
 				{"on", flag, "it begins; false: it is over", false},
-				{"n", number, "how many edges or vehicles it was found in", false},
+				{"n", number, "how many edges or vehicles it was found in; of loop_card what was found: 1 a pulse card declared as presence, 2 a presence card declared as pulse, 3 an extended output, 4 a contact the wrong way round, 5 two pulses a vehicle, 6 both loops on one contact, 7 lengths that no vehicle has, 8 vehicles that leave the loops in the wrong order", false},
 			},
 		},
 		{

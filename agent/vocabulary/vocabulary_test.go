@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/busyness"
 	"kerb/agent/ipc"
 	"kerb/agent/policy"
 	"kerb/agent/store"
@@ -91,6 +92,14 @@ func TestEveryEventOfTheProgramIsExplainedAndNoOther(t *testing.T) {
 			}
 		}
 	}
+	for _, e := range deriveBusy(t) { // events that are not notes of a call
+		sent[e.Kind] = true
+		for member := range e.Data {
+			if !explained[e.Kind][member] {
+				t.Errorf("the member %s of the event %s is not in Events", member, e.Kind)
+			}
+		}
+	}
 	for kind := range explained {
 		if !sent[kind] {
 			t.Errorf("the event %s is explained and never sent", kind)
@@ -98,12 +107,34 @@ func TestEveryEventOfTheProgramIsExplainedAndNoOther(t *testing.T) {
 	}
 }
 
+// deriveBusy returns the events of package busyness: a beginning, an end, and a removal.
+func deriveBusy(t *testing.T) (all []store.Event) {
+	t.Helper()
+	p := policy.DemoBusy()
+	judge, facts := busyness.New(p.Alerts()), store.Facts{}
+	for i, people := range []int{25, 0, 25} {
+		start := time.Date(2026, 11, 23, 14, 0, 5*i, 0, time.UTC)
+		tally := counting.Tally{Stream: "pavement", Kind: counting.ZoneStream, Start: start, End: start.Add(p.Window()), Observed: p.Window()}
+		tally.Counted[counting.Person], tally.Presence[counting.Person] = true, time.Duration(people)*p.Window()
+		r, err := p.Clear(tally)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, judge.Derive(facts, []store.Entry{{Epoch: "e", Seq: uint64(i + 1), Synced: true, Release: r}})...)
+	}
+	all = append(all, busyness.New(nil).Derive(facts, nil)...)
+	if len(all) != 4 {
+		t.Fatalf("%d events, want on, off, on, off", len(all))
+	}
+	return all
+}
+
 func TestEveryReasonForALossOrANewEpochIsExplained(t *testing.T) {
 	epochs := append(store.StartReasons(), "store_failed")
 	if got := wordsOf(EpochReasons()); !slices.Equal(got, slices.Sorted(slices.Values(epochs))) {
 		t.Errorf("epochs: %v, want %v", got, epochs)
 	}
-	losses := []string{"restored", "deleted", "damaged", "foreign"} // of the start: see store.Tombstone
+	losses := []string{"restored", "deleted", "damaged", "foreign", "expired"} // of the start: see store.Tombstone
 	for _, c := range callsOf(t, "addTombstone") {
 		if reason, ok := stringLiteral(c.call.Args[3]); ok {
 			losses = append(losses, reason)

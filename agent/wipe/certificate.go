@@ -28,7 +28,7 @@ type Certificate struct {
 	Complete  bool      `json:"complete"` // every item was destroyed
 	Destroyed []Item    `json:"destroyed"`
 	Left      []string  `json:"left"`     // paths of other files in the state directory, which stay
-	Retained  string    `json:"retained"` // of the messages state and meta that the broker retains: whether they were cleared, for a person
+	Retained  string    `json:"retained"` // of the messages state, meta and now that the broker retains: whether they were cleared, for a person
 	Audit     AuditEnd  `json:"audit"`
 	Note      string    `json:"note"`
 }

@@ -35,8 +35,7 @@ const (
 	secretKind = "secret"
 	spoolKind  = "spool"
 	policyKind = "policy"
-	// AuditKind is the kind of the audit log, which is destroyed last.
-	AuditKind = "audit log"
+	auditKind  = "audit log" // destroyed last
 )
 
 // An Item is one file to destroy, and afterwards the report on it.
@@ -71,7 +70,7 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 		switch {
 		case strings.HasPrefix(n.Name(), state.SpoolFile):
 			items = append(items, Item{Path: path, Kind: spoolKind})
-		case strings.HasPrefix(n.Name(), state.AdmittedFile):
+		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix):
 			items = append(items, Item{Path: path, Kind: policyKind})
 		case n.Name() == state.AuditDir:
 			files, err := audit.LogFiles(path)
@@ -79,7 +78,7 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 				return nil, nil, err
 			}
 			for _, f := range files {
-				items = append(items, Item{Path: f, Kind: AuditKind})
+				items = append(items, Item{Path: f, Kind: auditKind})
 			}
 		default:
 			left = append(left, path)

@@ -1,6 +1,10 @@
 package loop
 
-import "time"
+import (
+	"time"
+
+	"kerb/counting"
+)
 
 // The debounce, chatter and alert times of an input. HIOCC is the incident
 // detection of TRRL SR 526; the others were chosen by hand for cards and relays.
@@ -49,6 +53,8 @@ type input struct {
 	coveredTo      time.Duration // on-time before it is in the window's sums
 	observedTo     time.Duration // observation before it is in the window's sums
 	missedReported bool          // Missed was reported in this window
+	clipped        time.Duration // on-time of this vehicle that is in the clipped sum
+	congested      bool          // this vehicle has been counted in Stood
 	bitsCounted    int64         // SCOOT intervals of this window that are in its sums
 	bits           uint16        // the last bitsKept presence bits, newest lowest
 	bitsTo         int64         // interval of the newest
@@ -64,6 +70,7 @@ type input struct {
 	silentSince time.Duration // end of the last vehicle
 	recheckAt   time.Duration // next look at Silent
 	faults      Fault
+	cardCheck   cardCheck
 	day         dayCheck
 	due         time.Duration // earliest deadline
 }
@@ -155,6 +162,7 @@ func (c *Counter) changeState(in *input, on bool, at time.Duration) {
 	if on {
 		in.rollBits(at - c.origin)
 		in.on, in.changedAt, in.alertStage = true, at, alertNone
+		in.clipped, in.congested = 0, false
 		in.coveredTo = max(in.coveredTo, at)
 		in.bits |= 1
 		l.window.Loops[in.slot].Onsets++
@@ -180,6 +188,7 @@ func (c *Counter) uncoverLoop(in *input, l *lane, at time.Duration) {
 	if in.alertStage > alertNone {
 		in.lastSlow = at
 	}
+	began := in.changedAt
 	in.on, in.changedAt, in.lastOn = false, at, o
 	in.coveredTo = max(in.coveredTo, at)
 	if o < c.limits.MinOn {
@@ -187,6 +196,11 @@ func (c *Counter) uncoverLoop(in *input, l *lane, at time.Duration) {
 		c.countShort(in, at)
 	} else {
 		in.shortRun, in.silentSince = 0, at
+		if !in.blurNext {
+			c.checkCard(in, began, at)
+		} else {
+			in.cardCheck.n = 0
+		}
 		if in.faults&Silent != 0 {
 			if in.lifeSigns++; in.lifeSigns >= lifeSignsNeeded {
 				c.clearFault(in, Silent, at)
@@ -249,10 +263,17 @@ func (in *input) addObserved(w *Window, to time.Duration, covered bool) {
 	from, to := in.coveredTo-w.Start, to-w.Start
 	p.On += to - from
 	in.coveredTo += to - from
+	clipped := min(to-from, counting.MaxCovered-in.clipped)
+	p.Clipped += clipped
+	in.clipped += clipped
 	first, last := int64(from/BitInterval), int64((to-1)/BitInterval)
 	p.Covered += uint32(last + 1 - max(first, in.bitsCounted))
 	in.bitsCounted = max(in.bitsCounted, last+1)
 	if n := int64(to/CongestedFor) - int64((from+CongestedFor-1)/CongestedFor); n > 0 {
 		p.Congested += uint32(n)
+		if !in.congested {
+			in.congested = true
+			p.Stood++
+		}
 	}
 }

@@ -53,7 +53,7 @@ func TestEdgeOfAnUnknownLineEndsTheSource(t *testing.T) {
 }
 
 func TestLengthsHaveTheirBins(t *testing.T) {
-	uk, tls := loop.UK(), loop.TLS()
+	uk, tls := counting.UKLengths(), counting.TLSLengths()
 	if uk.Len() != 4 || uk.BinLabel(0) != "<5.2" || uk.BinLabel(3) != "≥11.6" || uk.BinLabel(1) != "5.2–6.6" {
 		t.Errorf("UK: %+v", uk)
 	}
@@ -61,16 +61,16 @@ func TestLengthsHaveTheirBins(t *testing.T) {
 		t.Errorf("TLS: %+v", tls)
 	}
 	for m, want := range map[float64]int{1: 6, 2: 10, 3.5: 7, 4.5: 6, 13: 6, 19: 9, 25: 6} {
-		if got := loop.TLSCode(m); got != want {
+		if got := counting.TLSCode(m); got != want {
 			t.Errorf("TLS code of %g m is %d, want %d", m, got, want)
 		}
 	}
 	for _, bad := range [][]float64{nil, {0}, {3, 3}, {2, 1}, make([]float64, 16)} {
-		if _, err := loop.NewLengthBins(bad, nil); err == nil {
+		if _, err := counting.NewLengthBins(bad, nil); err == nil {
 			t.Errorf("bounds %v were accepted", bad)
 		}
 	}
-	if _, err := loop.NewLengthBins([]float64{5}, []string{"a"}); err == nil {
+	if _, err := counting.NewLengthBins([]float64{5}, []string{"a"}); err == nil {
 		t.Error("one label for two bins was accepted")
 	}
 }
@@ -188,6 +188,7 @@ func (s *wheel) ReadEdges(_ context.Context, dst []loop.Edge) (int, time.Duratio
 
 func TestEdgesAreCountedWithoutAllocating(t *testing.T) {
 	o := street()
+	o.Limits.Card = false // all vehicles of this street are alike
 	o.Wall = func(at time.Duration) time.Time { return time.Unix(0, int64(at)).UTC() }
 	c, err := loop.New(&wheel{}, o)
 	if err != nil {

@@ -8,16 +8,9 @@ import (
 
 // The numbers of bins of the histograms that are the same for every lane.
 const (
-	TimeBins  = 14
-	SpeedBins = 16
+	TimeBins  = counting.TimeBins
+	SpeedBins = counting.SpeedBins
 )
-
-// TimeBounds are the upper bounds, exclusive, of the headway and gap bins; the
-// last bin is open.
-var TimeBounds = [TimeBins - 1]time.Duration{
-	500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second, 5 * time.Second,
-	6 * time.Second, 8 * time.Second, 10 * time.Second, 15 * time.Second, 20 * time.Second, 30 * time.Second, 60 * time.Second,
-}
 
 // kmh is one m/s in km/h, and kmhPerBin the width of a speed bin in km/h.
 const (
@@ -25,18 +18,11 @@ const (
 	kmhPerBin = 10
 )
 
-// SpeedStep is the width of a speed bin in m/s, 10 km/h; the last bin, from
-// 150 km/h, is open.
-const SpeedStep = kmhPerBin / kmh
-
-// LPU is the default number of SCOOT's link profile units a vehicle.
-const LPU = 17
-
 // The intervals of SCOOT: that of a presence bit, and the one that is congested
 // when the loop is covered throughout.
 const (
 	BitInterval  = 250 * time.Millisecond
-	CongestedFor = 4 * time.Second
+	CongestedFor = counting.CongestedInterval
 )
 
 // Window holds the counts of one lane between two times of the edges' clock. They
@@ -58,16 +44,20 @@ type Window struct {
 	Gaps       [TimeBins]uint32
 	Headway    time.Duration // Σ of the headways, for checks: mean headway × passages = time
 	Speeds     [SpeedBins]uint32
+	SpeedSum   int64  // Σ of the speeds, as counting.Traffic holds it
+	SpeedCount uint32 // speeds in SpeedSum
 	Estimated  bool   // the speeds rest on the declared mean length of a vehicle
 	Doubtful   uint32 // speeds whose trailing edges differ from the leading ones by more than a quarter; they are in Speeds
-	Lengths    [MaxBins]uint32
-	LengthBins LengthBins // the bins of Lengths
+	Lengths    [counting.MaxLengthBins]uint32
+	LengthBins counting.LengthBins // the bins of Lengths
 
 	Loops  [2]LoopSums // the second is empty for a single loop
 	Slow   uint32      // vehicles of at least 2.0 s on the first loop
 	Stood  uint32      // vehicles of at least 2.9 s
 	Missed uint32      // edges lost, over all lines of the lane
 	Short  uint32      // presences below the minimum on-time, not counted
+	Joined uint32      // times that a card let go under a vehicle
+	Backed uint32      // vehicles that left a pair of loops backwards; they are no passages
 	Bounce uint32      // edges that were contact bounce
 }
 
@@ -79,15 +69,33 @@ type LoopSums struct {
 	Observed  time.Duration // time during which the loop was trusted
 	Covered   uint32        // SCOOT presence bits that were set, of four a second
 	Congested uint32        // intervals of 4 s in which the loop was covered throughout
+	Clipped   time.Duration // Σ on-time, of each vehicle at most counting.MaxCovered
+	Stood     uint32        // vehicles that covered the loop for a whole congested interval
 }
 
-// ToTally is the part of the window that every sensor has: passages, observation
-// and quality. The caller sets its wall-clock times.
+// ToTally is the window as every sensor reports it: passages, observation and
+// quality, and the traffic that the lane measures. The caller sets its wall-clock
+// times and the quantities.
 func (w *Window) ToTally() counting.Tally {
+	p := w.longestTrusted()
 	return counting.Tally{
 		Stream: w.Stream, Kind: counting.LoopStream, Observed: w.Observed,
 		Quality: w.Quality, Reason: w.Reason, Counted: w.Counted, Crossings: w.Passages,
+		Traffic: counting.Traffic{
+			Covered: p.Clipped, CoveredOver: p.Observed, Congested: p.Stood,
+			SpeedSum: w.SpeedSum, SpeedCount: w.SpeedCount, Speeds: w.Speeds,
+			Lengths: w.Lengths, Headways: w.Headways, Gaps: w.Gaps,
+		},
 	}
+}
+
+// longestTrusted is the loop that was trusted longest, the first of equals: its sums
+// stand for the lane.
+func (w *Window) longestTrusted() *LoopSums {
+	if w.Loops[1].Observed > w.Loops[0].Observed {
+		return &w.Loops[1]
+	}
+	return &w.Loops[0]
 }
 
 // Flow is the number of passages, over classes and directions.
@@ -103,10 +111,7 @@ func (w *Window) Flow() uint32 {
 // first of equals). ok is false where no time was observed, and for a pulse card,
 // which gives no occupancy.
 func (w *Window) Occupancy() (float64, bool) {
-	p := &w.Loops[0]
-	if w.Loops[1].Observed > p.Observed {
-		p = &w.Loops[1]
-	}
+	p := w.longestTrusted()
 	if p.Observed == 0 || p.Pulse {
 		return 0, false
 	}
@@ -114,7 +119,14 @@ func (w *Window) Occupancy() (float64, bool) {
 }
 
 // LinkProfile is the window's flow in SCOOT's link profile units.
-func (w *Window) LinkProfile() uint32 { return LPU * w.Flow() }
+func (w *Window) LinkProfile() uint32 { return counting.LinkProfileUnits * w.Flow() }
+
+// addSpeed adds the speed of one vehicle in m/s.
+func (w *Window) addSpeed(v float64) {
+	t := counting.Traffic{SpeedSum: w.SpeedSum, SpeedCount: w.SpeedCount, Speeds: w.Speeds}
+	t.AddSpeed(v * kmh)
+	w.SpeedSum, w.SpeedCount, w.Speeds = t.SpeedSum, t.SpeedCount, t.Speeds
+}
 
 // SumBins is the sum of the bins of a histogram.
 func SumBins(h []uint32) (n uint32) {
@@ -122,19 +134,4 @@ func SumBins(h []uint32) (n uint32) {
 		n += v
 	}
 	return n
-}
-
-// timeBin is the bin of a headway or gap.
-func timeBin(d time.Duration) int {
-	for i, b := range TimeBounds {
-		if d < b {
-			return i
-		}
-	}
-	return TimeBins - 1
-}
-
-// speedBin is the bin of a speed in m/s.
-func speedBin(v float64) int {
-	return min(SpeedBins-1, int(v/SpeedStep))
 }

@@ -1,10 +1,11 @@
 // Package lamp blinks a code for the device's state on one LED, for a technician
 // in front of the cabinet without a screen. The caller decides which code holds.
-// It never shows traffic: a lamp that followed a loop would let passers-by read
-// the counts.
+// It never follows traffic: a lamp that followed a loop would let passers-by read
+// the counts. Busy tells what an event of an operational policy has told already.
 //
 //	code      meaning                                   the lamp
 //	Counting  all is well                               one short flash every 3 s
+//	Busy      an alert of the policy is on               a flash of a second every 3 s
 //	Offline   counting, but the broker is not reached   two short flashes every 3 s
 //	Unsighted a camera's view is spoilt: see its event  three short flashes every 3 s
 //	Fault     a loop, a camera or the store has failed  five flashes a second, without end
@@ -30,13 +31,14 @@ type Code uint32
 const (
 	Dark Code = iota
 	Counting
+	Busy
 	Offline
 	Unsighted
 	Aiming
 	Fault
 )
 
-var codeNames = [...]string{"dark", "counting", "offline", "unsighted", "aiming", "fault"}
+var codeNames = [...]string{"dark", "counting", "busy", "offline", "unsighted", "aiming", "fault"}
 
 // String is the word of the code, such as "counting".
 func (c Code) String() string {
@@ -49,6 +51,7 @@ func (c Code) String() string {
 // The times of the patterns, chosen by hand.
 const (
 	flashTime  = 80 * time.Millisecond  // a short flash
+	longTime   = time.Second            // a long flash
 	roundTime  = 3 * time.Second        // a round of short flashes
 	fastTime   = 100 * time.Millisecond // on, and off: five flashes a second
 	aimingTime = 500 * time.Millisecond // on, and off
@@ -59,6 +62,8 @@ func (c Code) blinkPattern() []time.Duration {
 	switch c {
 	case Counting:
 		return []time.Duration{flashTime, roundTime - flashTime}
+	case Busy:
+		return []time.Duration{longTime, roundTime - longTime}
 	case Offline:
 		return []time.Duration{flashTime, 3 * flashTime, flashTime, roundTime - 5*flashTime}
 	case Unsighted:

@@ -33,6 +33,7 @@ func TestLampBlinksItsCode(t *testing.T) {
 	}{
 		{lamp.Dark, "0s Low"},
 		{lamp.Counting, "0s High|80ms Low|3s High|3.08s Low"},
+		{lamp.Busy, "0s High|1s Low|3s High|4s Low"},
 		{lamp.Offline, "0s High|80ms Low|320ms High|400ms Low|3s High"},
 		{lamp.Unsighted, "0s High|80ms Low|320ms High|400ms Low|640ms High|720ms Low|3s High"},
 		{lamp.Aiming, "0s High|500ms Low|1s High"},

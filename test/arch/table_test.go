@@ -108,33 +108,41 @@ var seeing = map[string]string{
 }
 
 var rooms = []room{
-	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, minisignLib, sysLib}, bans: command},
+	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, sysLib}, bans: command},
 	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/advice", why: "what to do about an error, by its text", bans: values},
 	{path: "agent/aim", why: "the commissioning page; it draws silhouettes from blocks of numbers", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
 	{path: "agent/aim/record", why: "the fixed records between the page and the sketching process", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/audit", why: "an append-only log of facts about the device", bans: speaker},
+	{path: "agent/busyness", why: "judges the alerts of a policy from Releases alone", ours: []string{"agent/policy", "agent/store", "counting"}, bans: speaker},
 	{path: "agent/cage", why: "the walls are system calls", libs: []string{sysLib, landlockLib}},
 	{path: "agent/canary", why: "makes marked pictures and finds them again, in memory only", bans: map[string]string{"os": noPictureOut, "net": noPictureOut, "net/http": noPictureOut}},
 	{path: "agent/child", why: "the start of a child process: walls, heartbeats, log", ours: []string{"agent/cage", "agent/ipc"}, bans: outside},
 	{path: "agent/clock", why: "reads the kernel's clocks", libs: []string{sysLib}, bans: speaker},
 	{path: "agent/commission", why: "one aiming session beside kerb run, or without it", ours: []string{
 		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
-		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/uplink", "counting",
+		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/terminal", "agent/uplink", "counting",
 	}, bans: pictures},
 	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib, textLib}, bans: speaker},
+	{path: "agent/demo", why: "the whole pipeline in one process, without walls: kerb demo and tests", ours: []string{
+		"agent/admission", "agent/clock", "agent/config", "agent/ipc", "agent/localbroker", "agent/logbook", "agent/opener", "agent/policy", "agent/publisher",
+		"agent/replay", "agent/sensor", "agent/source", "agent/store", "agent/terminal", "agent/uplink", "agent/week",
+		"counting", "drivers/camera/scene", "drivers/loop/street",
+	}, bans: pictures},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/localbroker", why: "the broker of demo and proof, and the listener of the demo", libs: []string{mochiLib, pahoLib}, bans: pictures},
 	{path: "agent/logbook", why: "bounds the log of all processes, and keeps its last lines", bans: outside},
+	{path: "agent/manual", why: "the help of the commands as manual page and completions, and the keys of the files as manual pages", ours: []string{"agent/mistake"}, libs: []string{kongLib}, bans: outside},
 	{path: "agent/mistake", why: "tells every mistake of a TOML file at once", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/model", why: "chooses and plans the network for a camera", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
+	{path: "agent/model/importer", why: "makes a .kerb file, on a desk", ours: []string{"agent/model", "agent/policy", "agent/replay", "agent/source", "agent/state", "agent/terminal"}, bans: outside},
 	{path: "agent/opener", why: "opens cameras and programs for processes that may not, and reads nothing from them", ours: []string{"agent/config", "agent/handover", "agent/process"}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/policy", why: "the only room that makes a Release", ours: []string{"agent/mistake", "agent/week", "counting"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/policy/policytest", why: "policies for tests", ours: []string{"agent/policy"}},
 	{path: "agent/probe", why: "lists the hardware of this device", ours: []string{
-		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
+		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/logbook", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
 		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
@@ -142,9 +150,9 @@ var rooms = []room{
 	}},
 	{path: "agent/proof", why: "searches memory, files and wire for a marked picture", ours: []string{
 		"agent/cage", "agent/canary", "agent/ipc", "agent/localbroker", "agent/process", "agent/terminal", "configs",
-	}, libs: []string{mochiLib, pahoLib, sysLib}, bans: pictures},
+	}, libs: []string{minisignLib, mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
-		"agent/admission", "agent/advice", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
+		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
@@ -170,7 +178,7 @@ var rooms = []room{
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
-		"agent/admission", "agent/advice", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
+		"agent/admission", "agent/advice", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/mistake", "agent/opener",
 		"agent/policy", "agent/process", "agent/state", "agent/status", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
@@ -185,7 +193,7 @@ var rooms = []room{
 	}, bans: outside},
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
 	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
-	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/uplink", why: "sends Releases alone; of counting only the names of quantities", ours: []string{"agent/advice", "agent/busyness", "agent/policy", "agent/retry", "agent/store", "counting"}, libs: []string{pahoLib}, bans: speaker},
 	{path: "agent/vocabulary", why: "explains the words of the wire to platforms", ours: []string{"counting"}, bans: outside},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
@@ -224,8 +232,8 @@ var apart = []struct {
 	except     []string
 	reason     string
 }{
-	{"counting/vision", "agent/store", []string{"agent"}, "a room that reaches both could store a picture"},
-	{"counting/vision", "agent/uplink", []string{"agent"}, "a room that reaches both could send a picture"},
+	{"counting/vision", "agent/store", []string{"agent", "agent/demo"}, "a room that reaches both could store a picture"},
+	{"counting/vision", "agent/uplink", []string{"agent", "agent/demo"}, "a room that reaches both could send a picture"},
 }
 
 // everything is allowed to the wiring alone.

@@ -213,7 +213,6 @@ func (a *agent) stored() (keys []window) {
 		if err := json.Unmarshal(lines.Bytes(), &w); err != nil {
 			a.t.Fatalf("%s: %v", lines.Text(), err)
 		}
-		w.Window.Device = "pi-0a1b"
 		keys = append(keys, w.Window)
 	}
 	return keys

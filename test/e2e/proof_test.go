@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -137,6 +140,55 @@ func TestAWindowThatIsDeniedInTheMiddleOfAConnectionStaysPending(t *testing.T) {
 	k.complete(s.Stats().Epoch, streams, 8)
 	if k.twice != 0 {
 		t.Error(k)
+	}
+}
+
+// answerIDs returns the ids of the answers that came, in order.
+func answerIDs(t *testing.T, k *sink) (ids []string) {
+	t.Helper()
+	for _, m := range k.messages("ack") {
+		var a struct{ ID string }
+		if err := json.Unmarshal([]byte(m), &a); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
+// The commands are executed, and each answer comes once.
+func TestAnswersWaitUntilTheBrokerPassesThemOn(t *testing.T) {
+	t.Parallel()
+	b, change := startWithACL(t, aclRight)
+	k := newSink(t, b.url())
+	s, streams := openStore(t), storetest.StreamNames(1)
+	fill(t, s, streams, 0, 5, nil)
+	u, _ := run(t, proving(b, s))
+	until(t, "the windows", func() bool { return s.Stats().Pending == 0 && u.IsOnline() })
+	change("topic deny " + ownTopics + "ack\n" + aclRight)
+	until(t, "the broker to read it", func() bool { return u.CheckConnection(t.Context()) != nil })
+	const n = 30 // more than may be under way at once
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprint("c", i))
+		k.client.Publish(ownTopics+"cmd", 1, false, fmt.Sprintf(`{"schema":"kerb.cmd/1","id":%q,"verb":"resend","expires":%q,"epoch":%q,"stream":%q,"from":1,"to":5}`,
+			want[i], time.Now().Add(time.Hour).UTC().Format(time.RFC3339), s.Stats().Epoch, streams[0]))
+	}
+	until(t, "the refusal", func() bool {
+		st := u.Status()
+		return len(st.ACL) == 2 && st.ACL[1] == "topic readwrite "+ownTopics+"ack"
+	})
+	if ids := answerIDs(t, k); len(ids) > 0 {
+		t.Fatalf("answers %v although they are denied: the test shows nothing", ids)
+	}
+	change(aclRight)
+	until(t, "the answers", func() bool { return len(answerIDs(t, k)) >= n })
+	until(t, "the windows", func() bool { return s.Stats().Pending == 0 && u.IsOnline() })
+	got := answerIDs(t, k)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d answers: %v", len(got), got)
 	}
 }
 

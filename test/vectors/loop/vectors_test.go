@@ -198,11 +198,11 @@ func (v *vector) opts(t *testing.T) (o count.Opts) {
 		var bounds []float64
 		if json.Unmarshal(l.Lengths, &bounds) == nil && bounds != nil {
 			var err error
-			if lane.LengthBins, err = count.NewLengthBins(bounds, nil); err != nil {
+			if lane.LengthBins, err = counting.NewLengthBins(bounds, nil); err != nil {
 				t.Fatal(err)
 			}
 		} else if string(l.Lengths) == `"tls"` {
-			lane.LengthBins = count.TLS()
+			lane.LengthBins = counting.TLSLengths()
 		}
 		o.Lanes = append(o.Lanes, lane)
 	}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"cmp"
@@ -95,7 +95,7 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 
 // lineAtBroker returns an agent of which only the uplink runs, and the messages that a
 // broker receives of its line.
-func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte) {
+func lineAtBroker(t *testing.T, p *policy.Policy) (*Agent, chan []byte) {
 	t.Helper()
 	b, err := localbroker.New()
 	if err != nil {
@@ -120,7 +120,7 @@ func lineAtBroker(t *testing.T, p *policy.Policy) (*inProcessAgent, chan []byte)
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
 		Broker: config.Broker{URL: b.URL},
 	}
-	a, err := newInProcessAgent(site, p, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
+	a, err := NewAgent(site, p, "test", clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
-package main
+package demo
 
 import (
-	"slices"
 	"strings"
 
 	"kerb/agent/config"
@@ -15,7 +14,7 @@ import (
 
 // checkSource opens and closes the clip, so that a wrong file is reported at once,
 // and refuses flags that contradict each other.
-func (d *demoCmd) checkSource() error {
+func (d *demonstration) checkSource() error {
 	if d.Clip != "" {
 		clip, err := source.OpenClip(d.Clip)
 		if err != nil {
@@ -36,7 +35,7 @@ func (d *demoCmd) checkSource() error {
 
 // openScene opens the built-in street in real time. It returns nil where a clip or
 // loops are counted instead.
-func (d *demoCmd) openScene() (*scene.Scene, error) {
+func (d *demonstration) openScene() (*scene.Scene, error) {
 	if d.Clip != "" || d.Loops {
 		return nil, nil
 	}
@@ -46,7 +45,7 @@ func (d *demoCmd) openScene() (*scene.Scene, error) {
 // cameraConfig returns the camera of the demonstration. For the street it has the
 // street's own lines: bicycles and vehicles are counted on the road, and people on
 // the other lines. For a clip it has a line across the middle and one along it.
-func (d *demoCmd) cameraConfig(street *scene.Scene) (c config.Camera, err error) {
+func (d *demonstration) cameraConfig(street *scene.Scene) (c config.Camera, err error) {
 	c = config.Camera{Name: "street", Detector: d.Detector, Model: d.Model}
 	if street == nil {
 		c.Source, err = config.ParseSource(d.Clip)
@@ -78,7 +77,7 @@ func madeUpLoops() config.Loops {
 }
 
 // describeSource names the source, for messages.
-func (d *demoCmd) describeSource() string {
+func (d *demonstration) describeSource() string {
 	if d.Loops {
 		return "made-up loops"
 	}
@@ -87,22 +86,4 @@ func (d *demoCmd) describeSource() string {
 	}
 	name, _, _ := strings.Cut(d.Scene, "?")
 	return "the built-in street, " + name
-}
-
-// trueCrossings counts the crossings of the street so far that the given lines should
-// have counted.
-func trueCrossings(street *scene.Scene, lines []config.Line) (n int) {
-	for _, e := range street.Truth() {
-		for _, line := range lines {
-			if e.Stream == line.ID && listsClass(line.Classes, e.Class) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// listsClass reports whether classes holds c, or the class of which c is a part.
-func listsClass(classes []counting.Class, c counting.Class) bool {
-	return slices.Contains(classes, c) || slices.Contains(classes, c.WithoutSplit())
 }

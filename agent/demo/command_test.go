@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -83,7 +83,7 @@ func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Cl
 		Device: config.Device{Tenant: "kerb", Site: "test", Name: "pi-1", State: t.TempDir()},
 		Broker: config.Broker{URL: b.URL},
 	}
-	a, err := newInProcessAgent(site, p, clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
+	a, err := NewAgent(site, p, "test", clock.Clock{Floor: clockFloor}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func agentAtBroker(t *testing.T, p *policy.Policy) (*localbroker.Broker, mqtt.Cl
 }
 
 // runAgent runs the agent until the test ends.
-func runAgent(t *testing.T, a *inProcessAgent) {
+func runAgent(t *testing.T, a *Agent) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"encoding/json"
@@ -56,7 +56,7 @@ func TestStateTellsARefusalAndTheHeadOfTheAuditLog(t *testing.T) {
 	defer client.Disconnect(0)
 	client.Subscribe("kerb/v1/kerb/test/pi-1/state", 1, func(_ mqtt.Client, m mqtt.Message) { states <- m.Payload() }).Wait()
 	site.Broker.URL = broker.URL
-	a, err := newInProcessAgent(site, v.Policy, clock.Clock{Floor: clockFloor}, b, slog.New(slog.DiscardHandler))
+	a, err := NewAgent(site, v.Policy, "test", clock.Clock{Floor: clockFloor}, b, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package proof
 
 import (
 	"os"
@@ -6,13 +6,11 @@ import (
 	"testing"
 
 	"aead.dev/minisign"
-
-	"kerb/agent/proof"
 )
 
 func TestABundleIsCheckedByItsSignature(t *testing.T) {
-	p := proveCmd{Out: t.TempDir()}
-	path, err := p.writeSigned(proof.Bundle{Schema: "kerb.proof/1"})
+	dir := t.TempDir()
+	path, err := WriteSigned(dir, Bundle{Schema: "kerb.proof/1"}, "", "", filepath.Join(dir, "none"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +22,7 @@ func TestABundleIsCheckedByItsSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := minisign.PublicKeyFromFile(filepath.Join(p.Out, "kerb-proof.pub"))
+	key, err := minisign.PublicKeyFromFile(filepath.Join(dir, "kerb-proof.pub"))
 	if err != nil {
 		t.Fatal(err)
 	}

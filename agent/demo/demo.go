@@ -1,0 +1,154 @@
+// Package demo runs the whole pipeline in one process, from a built-in street or a
+// clip to messages that a subscriber prints: kerb demo.
+//
+// It is the one room beside package main that reaches both pictures and the network,
+// as it has none of the walls of kerb run; test/arch says so. No other command uses it.
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/localbroker"
+	"kerb/agent/logbook"
+	"kerb/agent/policy"
+	"kerb/agent/publisher"
+	"kerb/agent/replay"
+	"kerb/agent/source"
+	"kerb/agent/terminal"
+	"kerb/drivers/camera/scene"
+)
+
+// Opts says what is counted, and how: the flags of kerb demo.
+type Opts struct {
+	For      time.Duration // at least 1 s
+	Broker   string        // its URL; empty: a broker inside this process
+	Scene    string        // a name of the built-in street; see source.OpenScene
+	Detector string        // auto, neural or motion
+	Model    string        // a network's file or name; empty: as auto chooses
+	Loops    bool          // made-up inductive loops instead of a camera
+	JSON     bool          // the table as one JSON object
+	Messages bool          // every message as it is received, before the table
+	Clip     string        // a clip's file instead of the street; empty: the street
+}
+
+// A demonstration is one run of kerb demo.
+type demonstration struct {
+	Opts
+	version string // of this binary, for the messages
+	ledger  *ledger
+}
+
+// Run subscribes at the broker, counts for the given time and prints a summary. It
+// fails where no window arrived or the source gave no picture.
+func Run(ctx context.Context, t terminal.Terminal, version string, o Opts) error {
+	d := &demonstration{Opts: o, version: version}
+	if d.For < time.Second {
+		return terminal.UsageError(fmt.Sprintf("-for %s: must be at least 1s", d.For))
+	}
+	state, err := os.MkdirTemp("", "kerb-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(state)
+	address := d.Broker
+	if address == "" {
+		broker, err := localbroker.New()
+		if err != nil {
+			return err
+		}
+		defer broker.Close()
+		address = broker.URL
+	}
+	street, err := d.openScene()
+	if err != nil {
+		return err
+	}
+	if err := d.checkSource(); err != nil {
+		return err
+	}
+	site := &config.Site{
+		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
+		Broker: config.Broker{URL: address},
+	}
+	if d.Loops {
+		site.Loops = madeUpLoops()
+	} else {
+		c, err := d.cameraConfig(street)
+		if err != nil {
+			return err
+		}
+		site.Cameras = []config.Camera{c}
+	}
+	d.ledger = newLedger(site.Streams())
+	printer := &localbroker.Printer{OnMessage: d.ledger.addMessage}
+	if d.Messages {
+		printer.Out = t.Out
+	}
+	if err := printer.Subscribe(address); err != nil {
+		return err
+	}
+	defer printer.Disconnect()
+	return d.countStreet(ctx, t, site, street, printer)
+}
+
+// countStreet runs the agent for the given time and prints the summary.
+func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *localbroker.Printer) error {
+	log := slog.New(slog.NewTextHandler(logbook.New(t.Err, time.Now), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	pol := policy.Demo()
+	a, err := NewAgent(site, pol, d.version, clock.Clock{Floor: clockFloor}, nil, log)
+	if err != nil {
+		return err
+	}
+	a.windows.onTallies = d.ledger.addTallies
+	if street != nil {
+		a.cameras[0].Open = func(context.Context) (source.Pictures, error) { return street, nil }
+	}
+	fmt.Fprintf(t.Err, "kerb: counting %s for %s, in windows of %s, with noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), localbroker.RedactAddress(site.Broker.URL))
+	ctx, cancel := context.WithTimeout(ctx, d.For)
+	defer cancel()
+	if err := a.Run(ctx); err != nil {
+		return err
+	}
+	if err := d.printSummary(t, a, street, p); err != nil {
+		return err
+	}
+	if d.Broker != "" {
+		if err := publisher.ClearRetained(context.WithoutCancel(ctx), site, publisher.ShownStreams(site.Device.State)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.WindowCount() == 0:
+		return fmt.Errorf("no window arrived from %s", localbroker.RedactAddress(site.Broker.URL))
+	case len(a.cameras) > 0 && a.cameras[0].Pictures.Load() == 0:
+		return fmt.Errorf("%s gave no picture", d.describeSource())
+	}
+	return nil
+}
+
+// printSummary prints the table, and what was looked at by which detector.
+func (d *demonstration) printSummary(t terminal.Terminal, a *Agent, street *scene.Scene, p *localbroker.Printer) error {
+	if street != nil {
+		d.ledger.addTruth(street.Truth())
+	}
+	rows := d.ledger.rows(a.windows.policy, street != nil)
+	fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", p.WindowCount(), replay.PeakRSS())
+	if len(a.cameras) > 0 {
+		fmt.Fprintf(t.Err, "kerb: %d pictures looked at and overwritten", a.cameras[0].Pictures.Load())
+		if detector := a.cameras[0].Detector.Load(); detector != nil {
+			fmt.Fprintf(t.Err, "; %s", detector)
+		}
+		fmt.Fprintln(t.Err)
+	}
+	if d.JSON {
+		return json.NewEncoder(t.Out).Encode(map[string]any{"windows": p.WindowCount(), "epsilon": a.windows.policy.Epsilon(), "rows": rows})
+	}
+	return writeTable(t.Out, rows)
+}

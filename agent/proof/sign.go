@@ -1,0 +1,71 @@
+package proof
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"aead.dev/minisign"
+)
+
+// WriteSigned writes kerb-proof.json, its minisign signature and the public key into
+// the directory dir, and returns the path of the first. It signs with the minisign key
+// of keyFile and its password, or without keyFile with this device's own, which lies in
+// the directory state.
+func WriteSigned(dir string, bundle Bundle, keyFile, password, state string) (string, error) {
+	b, err := json.MarshalIndent(bundle, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	b = append(b, '\n')
+	key, err := signingKey(keyFile, password, state)
+	if err != nil {
+		return "", err
+	}
+	public, ok := key.Public().(minisign.PublicKey)
+	if !ok {
+		return "", errors.New("a minisign key without its public half")
+	}
+	open, err := public.MarshalText()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kerb-proof.pub"), append(open, '\n'), 0o644); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "kerb-proof.json")
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path+".minisig", minisign.Sign(key, b), 0o644)
+}
+
+// signingKey returns the key of keyFile, or else this device's own, which the first
+// call generates and stores in the directory state. Without that directory, or
+// where it may not be written, the key serves for this bundle only and is not stored.
+func signingKey(keyFile, password, state string) (key minisign.PrivateKey, err error) {
+	if keyFile != "" {
+		return minisign.PrivateKeyFromFile(password, keyFile)
+	}
+	path := filepath.Join(state, "proof.key")
+	if b, err := os.ReadFile(path); err == nil {
+		return key, key.UnmarshalText(b)
+	}
+	if _, key, err = minisign.GenerateKey(rand.Reader); err != nil {
+		return key, err
+	}
+	if _, err := os.Stat(state); err != nil {
+		return key, nil
+	}
+	secret, err := key.MarshalText()
+	if err != nil {
+		return key, err
+	}
+	if err := os.WriteFile(path, secret, 0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return key, err
+	}
+	return key, nil
+}

@@ -1,0 +1,99 @@
+package wipe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kerb/agent/audit"
+	"kerb/agent/clock"
+	"kerb/agent/config"
+	"kerb/agent/state"
+)
+
+// An Order is all that one wipe of a device needs.
+type Order struct {
+	Site    *config.Site
+	Items   []Item   // from ListItems
+	Left    []string // from ListItems: paths that stay
+	Version string   // of kerb, for the certificate
+	Clock   clock.Clock
+	Now     func() (time.Time, bool) // for the entries of the audit log; see audit.Open
+
+	ClearRetained func() string            // clears the broker's retained messages and says what came of it
+	Print         func(*Certificate) error // hands the certificate over; after an error the audit log stays
+}
+
+// Run destroys the items and last the audit log, so that after an interruption the log
+// still tells of the wipe. It refuses to start while kerb run holds the spool or the
+// log, and then destroys nothing.
+func (w Order) Run() error {
+	release, err := LockSpool(w.Site.Device.State)
+	if err != nil {
+		return err
+	}
+	defer release()
+	dir := filepath.Join(w.Site.Device.State, state.AuditDir)
+	log, err := audit.Open(dir, w.Now)
+	if errors.Is(err, audit.ErrInUse) { // the spool may be free for a moment, while a starting agent compacts it
+		return fmt.Errorf("%s: %w: stop kerb run first; nothing was destroyed", dir, audit.ErrInUse)
+	}
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	retained := w.ClearRetained() // while its password is there
+	c := NewCertificate(w.Site, w.Version, w.Clock.ReadAll(), w.Left)
+	c.Retained = retained
+	for i := range w.Items {
+		if w.Items[i].Kind != auditKind {
+			c.DestroyItem(&w.Items[i])
+		}
+	}
+	return w.writeAndDestroyAudit(c, log)
+}
+
+// writeAndDestroyAudit logs the wipe, writes the certificate, and only then destroys
+// the audit log. Where the certificate cannot be written, or an item could not be
+// destroyed, the log stays, as the only record of the
+func (w Order) writeAndDestroyAudit(c *Certificate, log *audit.Log) error {
+	if err := log.Append("wipe", map[string]any{"complete": c.Complete, "destroyed": c.Destroyed}); err != nil {
+		return err
+	}
+	dir := filepath.Join(w.Site.Device.State, state.AuditDir)
+	report, err := audit.VerifyLog(dir, func(audit.Entry) error { return nil })
+	c.Audit = AuditEnd{First: report.First, Head: log.Head(), Holds: err == nil}
+	if err != nil {
+		c.Audit.Why = err.Error()
+	}
+	files, err := audit.LogFiles(dir)
+	if err != nil {
+		return err
+	}
+	var last []Item
+	for _, f := range files {
+		a := Item{Path: f, Kind: auditKind}
+		if err := a.HashFile(); err != nil {
+			return err
+		}
+		a.How = "destroyed after this certificate was written"
+		last = append(last, a)
+	}
+	if c.Complete {
+		c.Destroyed = append(c.Destroyed, last...)
+	}
+	if err := w.Print(c); err != nil {
+		return fmt.Errorf("the certificate could not be written, so the audit log is kept: %w", err)
+	}
+	if !c.Complete {
+		return errors.New("not everything could be destroyed: the audit log is kept")
+	}
+	for i := range last {
+		if err := last[i].DestroyFile(); err != nil {
+			return fmt.Errorf("the certificate is wrong: %w", err)
+		}
+	}
+	return errors.Join(os.Remove(dir), state.SyncDir(w.Site.Device.State))
+}
