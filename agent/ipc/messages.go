@@ -276,8 +276,8 @@ type LoopFault struct {
 }
 
 // untrustedLoopBits are the faults under which a loop is not counted: relay,
-// stuck on, chatter and silent, numbered as in counting/loop.
-const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3
+// card, stuck on, chatter and silent, numbered as in counting/loop.
+const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3 | 1<<4
 
 // StopsCounting reports whether the loop is not counted while the fault lasts.
 func (f *LoopFault) StopsCounting() bool { return f.FaultBit&untrustedLoopBits != 0 }
