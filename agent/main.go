@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"os"
 	"os/signal"
 	"regexp"
@@ -60,6 +61,7 @@ type commands struct {
 	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
 	Look       lookCmd       `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
 	Sketch     sketchCmd     `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
+	Decode     decodeCmd     `cmd:"" hidden:"" help:"Become a decoder of H.265, within walls; kerb run starts it."`
 	Uplink     uplinkCmd     `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
 	Try        tryCmd        `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print a manual page."`
@@ -76,6 +78,7 @@ var groups = []kong.Group{
 }
 
 func main() {
+	log.SetOutput(io.Discard) // libraries print with it what they read: net/http the bytes of a camera, hybridgroup/mjpeg addresses
 	os.Exit(runCommand(os.Args[1:], terminal.Terminal{Out: os.Stdout, Err: os.Stderr}))
 }
 

@@ -23,6 +23,7 @@ const (
 	nosys  = uint32(unix.SECCOMP_RET_ERRNO | unix.ENOSYS)
 	allow  = actionAllow
 	killed = actionKill
+	asks   = actionAsk
 )
 
 // asked is struct seccomp_data without the instruction pointer.
@@ -63,11 +64,16 @@ func interpreterOf(t testing.TB, filter []unix.SockFilter) func(asked) uint32 {
 	}
 }
 
-var everyRole = []Role{
+// planner is the part of a Role from which its filter is made.
+type planner interface {
+	roleName() string
+	makePlan() plan
+}
+
+var everyRole = []planner{
 	Sense(), Sense().Handover(), Sense().Video(), Sense().Lines(), Sense().Handover().Video().Lines(),
-	Uplink(8883), Uplink(8883).Names(), Uplink(8883).ReadPaths("/etc"), Uplink(8883).State("/var/lib/kerb"),
-	Uplink(8883).Database(), Uplink(8883).Database().Names(),
-	Uplink(8883).Names().ReadPaths("/etc").State("/var/lib/kerb"),
+	Uplink(), Uplink().State("/var/lib/kerb"), Uplink().Database(),
+	decodeRole{},
 }
 
 func numberOf(t testing.TB, m machine, name string) uint32 {
@@ -87,7 +93,7 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 	all := Sense().Handover().Video().Lines()
 	for _, c := range []struct {
 		what    string
-		role    Role
+		role    planner
 		name    string
 		args    [6]uint64
 		verdict uint32
@@ -115,7 +121,7 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 		{"executable, arm", all, "mmap2", [6]uint64{0, 4096, 7, 0x22}, eperm},
 		{"map a file", Sense(), "mmap", [6]uint64{0, 4096, 1, 1, 5}, eperm},
 		{"map a buffer", Sense().Video(), "mmap", [6]uint64{0, 4096, 3, 1, 5}, allow},
-		{"map the database", Uplink(1).State("/s"), "mmap", [6]uint64{0, 4096, 1, 1, 5}, allow},
+		{"map the database", Uplink().State("/s"), "mmap", [6]uint64{0, 4096, 1, 1, 5}, allow},
 		{"share memory", Sense(), "mmap", [6]uint64{0, 4096, 3, 0x21}, eperm},
 		{"protect", Sense(), "mprotect", [6]uint64{0, 4096, 1}, allow},
 		{"make executable", Sense(), "mprotect", [6]uint64{0, 4096, 4}, eperm},
@@ -127,7 +133,7 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 		{"thread in a new namespace", Sense(), "clone", [6]uint64{0x50f00 | 1<<28}, eperm},
 		{"thread with high flags", Sense(), "clone", [6]uint64{0x50f00 | 1<<32}, eperm},
 		{"clone3", Sense(), "clone3", [6]uint64{}, nosys},
-		{"clone3", Uplink(1), "clone3", [6]uint64{}, nosys},
+		{"clone3", Uplink(), "clone3", [6]uint64{}, nosys},
 		{"signal itself", Sense(), "tgkill", [6]uint64{pid, pid, 23}, allow},
 		{"signal another", Sense(), "tgkill", [6]uint64{1, 1, 23}, eperm},
 		{"signal all", Sense(), "kill", [6]uint64{0xffffffff, 9}, eperm},
@@ -140,35 +146,42 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 		{"pages to be dumped", Sense(), "madvise", [6]uint64{0, 1, 17}, eperm},
 		{"duplicate", Sense(), "fcntl", [6]uint64{3, 1030}, allow},
 		{"seal, own, lease", Sense(), "fcntl", [6]uint64{3, 8}, eperm},
-		{"append to its spool", Uplink(1), "pwrite64", [6]uint64{}, eperm},
+		{"append to its spool", Uplink(), "pwrite64", [6]uint64{}, eperm},
 
-		{"TCP", Uplink(1), "socket", [6]uint64{2, 1 | cloexec | nonblock, 0}, allow},
-		{"TCP by name", Uplink(1), "socket", [6]uint64{10, 1, 6}, allow},
-		{"Multipath TCP", Uplink(1).Names(), "socket", [6]uint64{2, 1, 262}, eperm},
-		{"SCTP", Uplink(1), "socket", [6]uint64{2, 1, 132}, eperm},
-		{"UDP unasked", Uplink(1), "socket", [6]uint64{2, 2, 0}, eperm},
-		{"UDP", Uplink(1).Names(), "socket", [6]uint64{10, 2 | cloexec, 17}, allow},
-		{"ICMP", Uplink(1).Names(), "socket", [6]uint64{2, 2, 1}, eperm},
-		{"raw", Uplink(1).Names(), "socket", [6]uint64{2, 3, 0}, eperm},
-		{"Unix", Uplink(1).Names(), "socket", [6]uint64{1, 1, 0}, eperm},
-		{"packets", Uplink(1).Names(), "socket", [6]uint64{17, 3, 0}, eperm},
-		{"connect", Uplink(1), "connect", [6]uint64{}, allow},
-		{"no delay", Uplink(1), "setsockopt", [6]uint64{5, 6, 1}, allow},
-		{"fast open", Uplink(1), "setsockopt", [6]uint64{5, 6, 30}, eperm},
-		{"bind to a device", Uplink(1), "setsockopt", [6]uint64{5, 1, 25}, eperm},
-		{"open to read", Uplink(1).Names(), "openat", [6]uint64{0, 0, cloexec}, allow},
-		{"open to read", Uplink(1), "openat", [6]uint64{0, 0, cloexec}, eperm},
-		{"open to write", Uplink(1).Names().ReadPaths("/"), "openat", [6]uint64{0, 0, 1}, eperm},
-		{"open to both", Uplink(1).Names().ReadPaths("/"), "openat", [6]uint64{0, 0, 2}, eperm},
-		{"truncate as it opens", Uplink(1).ReadPaths("/"), "openat", [6]uint64{0, 0, 0x200}, eperm},
-		{"create", Uplink(1).ReadPaths("/"), "openat", [6]uint64{0, 0, 0x40}, eperm},
-		{"create in its state", Uplink(1).State("/s"), "openat", [6]uint64{0, 0, 2 | 0x40 | cloexec}, allow},
-		{"create without a name", Uplink(1).State("/s"), "openat", [6]uint64{0, 0, 2 | 0x410000}, eperm},
+		{"TCP", Uplink().State("/s"), "socket", [6]uint64{2, 1 | cloexec | nonblock, 0}, eperm},
+		{"UDP", Uplink().State("/s"), "socket", [6]uint64{10, 2 | cloexec, 17}, eperm},
+		{"Unix", Uplink().State("/s"), "socket", [6]uint64{1, 1, 0}, eperm},
+		{"connect what it was handed", Uplink().State("/s"), "connect", [6]uint64{3}, eperm},
+		{"change what it was handed", Uplink().State("/s"), "setsockopt", [6]uint64{5, 1, 25}, eperm},
+		{"receive a descriptor", Uplink(), "recvmsg", [6]uint64{}, allow},
+		{"open to read", Uplink(), "openat", [6]uint64{0, 0, cloexec}, eperm},
+		{"open to read in its state", Uplink().State("/s"), "openat", [6]uint64{0, 0, cloexec}, allow},
+		{"open to write only", Uplink().State("/s"), "openat", [6]uint64{0, 0, 1}, eperm},
+		{"truncate as it reads", Uplink().State("/s"), "openat", [6]uint64{0, 0, 0x200}, eperm},
+		{"create in its state", Uplink().State("/s"), "openat", [6]uint64{0, 0, 2 | 0x40 | cloexec}, allow},
+		{"create without a name", Uplink().State("/s"), "openat", [6]uint64{0, 0, 2 | 0x410000}, eperm},
 
-		{"write its open database", Uplink(1).Database(), "pwrite64", [6]uint64{}, allow},
-		{"map its open database", Uplink(1).Database(), "mmap", [6]uint64{0, 4096, 1, 1, 5}, allow},
-		{"open another", Uplink(1).Database(), "openat", [6]uint64{0, 0, 2}, eperm},
-		{"rename its database", Uplink(1).Database(), "renameat", [6]uint64{}, eperm},
+		{"write its open database", Uplink().Database(), "pwrite64", [6]uint64{}, allow},
+		{"map its open database", Uplink().Database(), "mmap", [6]uint64{0, 4096, 1, 1, 5}, allow},
+		{"open another", Uplink().Database(), "openat", [6]uint64{0, 0, 2}, eperm},
+		{"rename its database", Uplink().Database(), "renameat", [6]uint64{}, eperm},
+
+		{"read a library", decodeRole{}, "openat", [6]uint64{0, 0, cloexec}, allow},
+		{"write", decodeRole{}, "openat", [6]uint64{0, 0, 1}, eperm},
+		{"create", decodeRole{}, "openat", [6]uint64{0, 0, 0x42}, eperm},
+		{"be started", decodeRole{}, "execve", [6]uint64{}, asks},
+		{"start a program", Sense(), "execve", [6]uint64{}, eperm},
+		{"thread of glibc", decodeRole{}, "clone", [6]uint64{0x3d0f00}, allow},
+		{"fork", decodeRole{}, "clone", [6]uint64{17}, eperm},
+		{"fork of glibc", decodeRole{}, "clone", [6]uint64{0x1200011}, eperm},
+		{"code of a library", decodeRole{}, "mmap", [6]uint64{0, 4096, 5, 0x802, 3}, allow},
+		{"data of a library", decodeRole{}, "mmap", [6]uint64{0, 4096, 3, 0x812, 3}, allow},
+		{"executable memory", decodeRole{}, "mmap", [6]uint64{0, 4096, 5, 0x22}, eperm},
+		{"executable and writable", decodeRole{}, "mmap", [6]uint64{0, 4096, 7, 2, 3}, eperm},
+		{"make executable", decodeRole{}, "mprotect", [6]uint64{0, 4096, 5}, eperm},
+		{"socket", decodeRole{}, "socket", [6]uint64{1, 1}, eperm},
+		{"signal another", decodeRole{}, "kill", [6]uint64{1, 0}, eperm},
+		{"type at the terminal", decodeRole{}, "ioctl", [6]uint64{0, 0x5412}, eperm},
 
 		{"trace", Supervisor(), "ptrace", [6]uint64{}, eperm},
 		{"io_uring", Supervisor(), "io_uring_setup", [6]uint64{}, eperm},
@@ -194,8 +207,8 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 // The calls that no row has are refused by their absence; here they are, so
 // that a row added by mistake is noticed.
 func TestTheWorstCallsAreInNoRole(t *testing.T) {
+	own := map[string]bool{"mremap": true, "set_tid_address": true} // of a program in C
 	for name, n := range map[string]on{
-		"execve":              {59, 221, 11},
 		"execveat":            {322, 281, 387},
 		"fork":                {57, none, 2},
 		"vfork":               {58, none, 190},
@@ -259,7 +272,7 @@ func TestTheWorstCallsAreInNoRole(t *testing.T) {
 		for _, role := range everyRole {
 			for _, m := range machines {
 				nr := m.nr(n)
-				if nr == none {
+				if nr == none || own[name] && role.roleName() == "decode" {
 					continue
 				}
 				if got := interpreterOf(t, assembleFilter(m, role.makePlan().grants, pid))(asked{uint32(nr), m.audit, [6]uint64{}}); got != eperm {
@@ -295,6 +308,9 @@ func specifiedAction(m machine, g grant, a asked) uint32 {
 		}
 		for _, r := range c.may {
 			if r.to&g != 0 && !slices.ContainsFunc(r.when, func(t test) bool { return !t.holds(a) }) {
+				if r.once {
+					return asks
+				}
 				return allow
 			}
 		}
@@ -396,6 +412,10 @@ func TestFiltersAreWithinTheKernelsLimits(t *testing.T) {
 	}
 }
 
+// privateARM is the first of ARM's own calls, which x/sys does not list
+// (arch/arm/include/uapi/asm/unistd.h).
+const privateARM = 0xf0000
+
 func TestNumbersAreTheKernels(t *testing.T) {
 	p, err := build.Import("golang.org/x/sys/unix", ".", build.FindOnly)
 	if err != nil {
@@ -418,6 +438,9 @@ func TestNumbersAreTheKernels(t *testing.T) {
 			want, there := numbers[c.name]
 			if !there {
 				want = none
+			}
+			if m.nr(c.nr)&^0xff == privateARM {
+				continue
 			}
 			if got := m.nr(c.nr); got != want {
 				t.Errorf("%s: %s is %d, not %d", m.name, c.name, want, got)

@@ -118,6 +118,16 @@ type Zone struct {
 	Classes []counting.Class
 }
 
+// HasDecoder reports whether ffmpeg decodes the H.265 of a camera.
+func (s *Site) HasDecoder() bool {
+	for _, c := range s.Cameras {
+		if src, ok := c.Source.(RTSPSource); ok && src.FFmpeg {
+			return true
+		}
+	}
+	return false
+}
+
 // Streams returns every stream that the site declares, in the order of the
 // file.
 func (s *Site) Streams() (all []counting.Stream) {

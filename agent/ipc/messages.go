@@ -58,14 +58,15 @@ func (c *CloseWindow) checkRanges() error {
 	return nil
 }
 
-// Window announces window N to the uplink. Its tallies follow, one for each
-// stream of site.toml in their order.
+// Window announces window N to the uplink. Its cleared windows follow as Release
+// records, one window for each stream of site.toml in their order. In the supervisor
+// it also describes the window to which a Tally belongs.
 type Window struct {
 	N          uint64
 	Start, End Instant
 	Mono       time.Duration // end of the window, since boot
 	Synced     bool          // the wall clock was synchronized
-	Tallies    uint16        // how many follow
+	Streams    uint16        // how many cleared windows follow
 }
 
 func (*Window) recordKind() byte { return 3 }
@@ -75,7 +76,7 @@ func (w *Window) walkFields(p *cursor) {
 	walk64(p, &w.Start, &w.End)
 	walk64(p, &w.Mono)
 	p.walkBool(&w.Synced)
-	p.walkUint16(&w.Tallies)
+	p.walkUint16(&w.Streams)
 }
 
 func (w *Window) checkRanges() error {
@@ -199,13 +200,16 @@ const MaxWalls = 96
 // Walls is the report of a process on its own walls (seccomp, Landlock, rlimits,
 // namespaces), as it measured them. It is the first record that a child writes.
 type Walls struct {
-	Sensor   uint16          // as in Heartbeat; 0xffff for the supervisor's own report
+	Sensor   uint16          // as in Heartbeat; or SupervisorSensor, or DecoderSensor
 	Landlock uint8           // version of the kernel's Landlock ABI; 0: none
 	State    [MaxWalls]uint8 // in the order of the cage's table; 0 beyond the last
 }
 
-// SupervisorSensor is the Walls.Sensor of the supervisor.
-const SupervisorSensor = 0xffff
+// The Walls.Sensor of processes that are no sensor.
+const (
+	SupervisorSensor = 0xffff
+	DecoderSensor    = 0xfffe // of a decoder of H.265, as measured before the first
+)
 
 func (*Walls) recordKind() byte { return 6 }
 
@@ -272,8 +276,8 @@ type LoopFault struct {
 }
 
 // untrustedLoopBits are the faults under which a loop is not counted: relay,
-// stuck on, chatter and silent, numbered as in counting/loop.
-const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3
+// card, stuck on, chatter and silent, numbered as in counting/loop.
+const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3 | 1<<4
 
 // StopsCounting reports whether the loop is not counted while the fault lasts.
 func (f *LoopFault) StopsCounting() bool { return f.FaultBit&untrustedLoopBits != 0 }

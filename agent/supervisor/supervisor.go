@@ -1,7 +1,7 @@
 // Package supervisor is the main process of kerb run. It starts the uplink and one
 // sensing process for each camera and for the loops, restarts them, cuts the time
-// into windows, collects the tallies of each window and queues them for the uplink
-// until they are stored. It opens the cameras for the sensing processes, lends
+// into windows, collects the tallies of each window, clears them under the policy and
+// queues the Releases for the uplink until they are stored. It opens the cameras for the sensing processes, lends
 // them to kerb aim, shows the status lamp and feeds the service manager's watchdog.
 //
 // It refuses records from a process that are not its own to send, tallies that no
@@ -35,8 +35,8 @@ import (
 	"kerb/counting"
 )
 
-// Supervisor starts the uplink and the sensing processes and carries the tallies
-// from these to that. It cuts the windows, because it alone runs as long as the
+// Supervisor starts the uplink and the sensing processes, clears the tallies of these
+// under the policy and carries the Releases to that. It cuts the windows, because it alone runs as long as the
 // agent.
 type Supervisor struct {
 	site    *config.Site
@@ -60,6 +60,7 @@ type Supervisor struct {
 	queue            *queue
 	startReading     clock.Reading // when counting began
 	walls            *ipc.Walls    // of this process
+	decoderWalls     *ipc.Walls    // of a decoder of H.265; nil without one
 	online           atomic.Bool   // the uplink has a broker
 	storeFault       atomic.Bool   // the uplink cannot write the spool
 	busy             atomic.Bool   // an alert of the policy is on
@@ -89,6 +90,8 @@ type slot struct {
 	aimed      bool             // kerb aim has the camera
 	walls      *ipc.Walls       // nil until the first process reported them
 	heartbeat  *ipc.Heartbeat   // the latest; nil until the first
+	startedAt  time.Duration    // since boot: when the present process reported its walls
+	lastBeat   *ipc.Heartbeat   // of the present process; nil until its first
 	changedAt  time.Duration    // since boot: when delivering last began or ended
 	rate       rateMeter        // of the pictures
 	lostAt     time.Duration    // since boot: when it was first seen lost; 0: it is not
@@ -101,17 +104,18 @@ type slot struct {
 // child needs to read the same files. Entries go to the journal, the log lines of
 // the children to book. It is an error where a camera can never be opened.
 func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, book *logbook.Book, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(), ready: make(chan struct{})}
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(pol.Retention(), clock.SinceBoot), ready: make(chan struct{})}
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
-		Name: "uplink", Args: append([]string{"uplink"}, args...), WithQueries: true, Log: log, ChildOutput: book, Starter: starter,
-		OnStart: s.sendQueue, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
+		Name: "uplink", Args: append([]string{"uplink"}, args...), WithHandover: true, WithQueries: true, Isolated: true, Log: log, ChildOutput: book, Starter: starter,
+		OnStart: s.startPublisher, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
 	}
 	for i, c := range site.Cameras {
 		if err := opener.CheckPermanent(c); err != nil {
 			return nil, err
 		}
 		o := opener.New(c, pol.MaxPixels(), starter.Start, book, log)
+		o.Strict = site.Device.Strict
 		s.addSlot(c.Streams(), c.Hours, &process.Watcher{
 			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), WithHandover: true, Isolated: true,
 			Log: log, ChildOutput: book, Starter: starter,
@@ -164,6 +168,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	debug.FreeOSMemory()
 	s.walls = child.PackWalls(report)
 	s.walls.Sensor = ipc.SupervisorSensor
+	if err := s.measureDecoder(); err != nil {
+		return err
+	}
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	s.restart = refuse
@@ -196,6 +203,28 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return ErrFilesChanged
 	}
 	return err
+}
+
+// measureDecoder measures the walls of a decoder of H.265 where a camera may need one:
+// package opener starts it later, within the same. Where one does not hold and the
+// site is strict, that is an error.
+func (s *Supervisor) measureDecoder() error {
+	if !s.site.HasDecoder() {
+		return nil
+	}
+	reports, err := process.MeasureRoles("decode")
+	if err != nil {
+		return err
+	}
+	if err := reports[0].Strict(); err != nil {
+		if s.site.Device.Strict {
+			return err
+		}
+		s.log.Warn("walls are missing", "err", err)
+	}
+	s.decoderWalls = child.PackWalls(reports[0])
+	s.decoderWalls.Sensor = ipc.DecoderSensor
+	return nil
 }
 
 // watchers returns the watchers of all processes.

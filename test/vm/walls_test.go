@@ -31,12 +31,8 @@ func (r report) open() (names []string) {
 	return names
 }
 
-// What holds an uplink only where there is Landlock: to its port from ABI 4 on,
-// to its files from ABI 1 on.
-var (
-	byPorts = []string{"connect to a port it was not given"}
-	byFiles = []string{"pass Landlock", "read a file it was not given", "open a file for writing", "create a file"}
-)
+// What holds an uplink to its files only where there is Landlock.
+var byFiles = []string{"pass Landlock", "read a file it was not given", "open a file for writing", "create a file"}
 
 // The walls of sense stand without Landlock and on every processor. What is
 // missing around uplink is told, and is no more than what Landlock would give.
@@ -77,7 +73,7 @@ func TestTheWallsStandInOtherKernels(t *testing.T) {
 					proved(t, results[uid+" prove -for"], k.arch, k.abi)
 					continue
 				}
-				for _, role := range []string{"free", "sense", "uplink", "supervisor"} {
+				for _, role := range []string{"free", "sense", "uplink", "supervisor", "decode"} {
 					r := said[report](t, results[uid+" try "+role])
 					stands(t, uid, r, k.arch, k.abi)
 				}
@@ -121,13 +117,17 @@ func stands(t *testing.T, uid string, r report, arch string, landlock bool) {
 			t.Errorf("Landlock ABI %d", r.Landlock)
 		}
 		allowed := []string{}
-		if r.Landlock < 4 {
-			allowed = append(allowed, byPorts...)
-		}
 		if r.Landlock == 0 {
 			allowed = append(allowed, byFiles...)
 		}
 		open = slices.DeleteFunc(open, func(name string) bool { return slices.Contains(allowed, name) })
+	case "decode":
+		if (r.Landlock > 0) != landlock || len(r.Walls) < 40 {
+			t.Errorf("Landlock ABI %d, %d walls", r.Landlock, len(r.Walls))
+		}
+		if r.Landlock == 0 {
+			open = slices.DeleteFunc(open, func(name string) bool { return slices.Contains(byFiles[:2], name) })
+		}
 	}
 	if len(open) > 0 {
 		t.Errorf("uid %s: %s can %q", uid, r.Role, open)
