@@ -102,6 +102,9 @@ func Run(ctx context.Context, t terminal.Terminal, version string, o Opts) error
 func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *localbroker.Printer) error {
 	log := slog.New(slog.NewTextHandler(logbook.New(t.Err, time.Now), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	pol := policy.Demo()
+	if d.Loops {
+		pol = policy.DemoLoops()
+	}
 	a, err := NewAgent(site, pol, d.version, clock.Clock{Floor: clockFloor}, nil, log)
 	if err != nil {
 		return err
@@ -147,8 +150,15 @@ func (d *demonstration) printSummary(t terminal.Terminal, a *Agent, street *scen
 		}
 		fmt.Fprintln(t.Err)
 	}
+	quantities := d.ledger.quantityRows(a.windows.policy)
+	if d.JSON && len(quantities) > 0 {
+		return json.NewEncoder(t.Out).Encode(map[string]any{"windows": p.WindowCount(), "epsilon": a.windows.policy.Epsilon(), "rows": rows, "quantities": quantities})
+	}
 	if d.JSON {
 		return json.NewEncoder(t.Out).Encode(map[string]any{"windows": p.WindowCount(), "epsilon": a.windows.policy.Epsilon(), "rows": rows})
 	}
-	return writeTable(t.Out, rows)
+	if err := writeTable(t.Out, rows); err != nil || len(quantities) == 0 {
+		return err
+	}
+	return writeQuantities(t.Out, quantities)
 }
