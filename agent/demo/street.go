@@ -106,3 +106,11 @@ func trueCrossings(street *scene.Scene, lines []config.Line) (n int) {
 func listsClass(classes []counting.Class, c counting.Class) bool {
 	return slices.Contains(classes, c) || slices.Contains(classes, c.WithoutSplit())
 }
+
+// crowdZone is the whole width of the street behind its counting lines: its three zones
+// together.
+func crowdZone(street *scene.Scene) counting.Zone {
+	z := street.Zones()
+	left, right := z[1].Polygon, z[2].Polygon // corners: far left, far right, near right, near left
+	return counting.Zone{ID: "pavement", Polygon: counting.Polygon{left[0], right[1], right[2], left[3]}}
+}
