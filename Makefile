@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
+.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -103,32 +103,37 @@ bench-neural:
 	test/bench/neural.sh
 
 # Static binaries for the boards. The ARM binaries are started under emulation.
-cross:
-	GOOS=linux GOARCH=amd64 $(BUILD) -o $(OUT)/kerb-linux-amd64 ./agent
-	GOOS=linux GOARCH=arm64 $(BUILD) -o $(OUT)/kerb-linux-arm64 ./agent
-	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o $(OUT)/kerb-linux-armv6 ./agent
+cross: binary-amd64 binary-arm64 binary-armhf
 	test/cross $(OUT)
 
-# Debian packages for amd64, arm64 and armhf, in out/.
-deb: cross
-	cd firmware-notes/package && $(GO) run . -version '$(RELEASE)'
+binary-amd64:
+	GOOS=linux GOARCH=amd64 $(BUILD) -o $(OUT)/kerb-linux-amd64 ./agent
+binary-arm64:
+	GOOS=linux GOARCH=arm64 $(BUILD) -o $(OUT)/kerb-linux-arm64 ./agent
+binary-armhf:
+	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o $(OUT)/kerb-linux-armv6 ./agent
+
+# Debian packages in out/. ARCH=arm64 makes one alone; nothing is run under emulation.
+ARCH ?= amd64 arm64 armhf
+deb: build $(ARCH:%=binary-%)
+	cd firmware-notes/package && $(GO) run . -version '$(RELEASE)' -arch '$(ARCH)' -kerb '$(abspath $(OUT)/kerb)'
 
 # The SD-card image for Raspberry Pi 3, 4, 5 and Zero 2 W.
-image: cross
+image: binary-arm64
 	cd firmware-notes/image && $(GO) run . -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/kerb.img
 
 # The system for the unused slot of a card, and the update.json to sign.
-update: cross
+update: binary-arm64
 	mkdir -p $(OUT)/update
 	cd firmware-notes/image && $(GO) run . -root -kerb ../../$(OUT)/kerb-linux-arm64 -out ../../$(OUT)/update/system.squashfs
 
 # Build the image of one commit twice and compare the bytes.
-image-twice: cross
+image-twice: binary-arm64
 	test/image/twice $(OUT)/kerb-linux-arm64
 
 # Boot the image in a virtual machine: wrong files, updates and three power cuts (fifty
 # with KERB_LONG=1). It takes half an hour, or two hours with KERB_LONG=1.
-image-vm: cross
+image-vm: binary-arm64
 	test/image/prepare $(OUT)/image $(OUT)/kerb-linux-arm64
 	KERB_IMAGE=$(abspath $(OUT)/image) $(GO) test -count=1 -v -timeout 4h ./test/image
 

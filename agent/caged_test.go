@@ -13,12 +13,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"kerb/agent/config"
+	"kerb/agent/process"
 )
 
 // outputBuffer collects the output of a process; it may be read while that runs.
@@ -189,9 +191,40 @@ func TestEverySourceIsCountedInsideTheWalls(t *testing.T) {
 		t.Logf("%-8s seen for %d", s.camera.Name, arrived.streamTotal(s.camera.Name))
 	}
 	checkNoPassword(t, fmt.Sprint(run.Stderr))
+	checkDecoders(t, run.Process.Pid)
 	_ = run.Process.Signal(os.Interrupt)
 	if err := run.Wait(); err != nil {
 		t.Errorf("stopping: %v", err)
+	}
+}
+
+// The kernel holds each role in all its walls, among them a decoder, measured as the
+// program that it starts. The role free is the control.
+func TestEveryRoleIsHeldByItsWalls(t *testing.T) {
+	if _, _, errno := syscall.AllThreadsSyscall(syscall.SYS_GETPID, 0, 0, 0); errno != 0 {
+		t.Skip("built with cgo: the walls are for programs without")
+	}
+	reports, err := process.MeasureRoles("free", "sense", "uplink", "supervisor", "decode")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reports[0].Strict() == nil {
+		t.Error("control: no wall is missing without walls")
+	}
+	for _, r := range reports[1:] {
+		if r.Landlock == 0 && (r.Role == "uplink" || r.Role == "decode") {
+			t.Logf("%s: this kernel has no Landlock: %v", r.Role, r.Strict())
+		} else if err := r.Strict(); err != nil {
+			t.Error(err)
+		}
+		if len(r.Walls) != len(reports[1].Walls) {
+			t.Errorf("%s has %d walls, sense %d: a state message names them by their place", r.Role, len(r.Walls), len(reports[1].Walls))
+		}
+		for i, w := range r.Walls {
+			if w.Name != reports[1].Walls[i].Name {
+				t.Errorf("%s: wall %d is %q, of sense %q", r.Role, i, w.Name, reports[1].Walls[i].Name)
+			}
+		}
 	}
 }
 
@@ -213,7 +246,7 @@ func startKerb(t *testing.T, broker string, all []testSource) *exec.Cmd {
 	}
 	run := exec.Command(bin, "run", "-site", filepath.Join(dir, "site.toml"), "-policy", filepath.Join(dir, "policy.toml"))
 	run.Stderr = new(outputBuffer)
-	run.Env = append(os.Environ(), "PATH="+allowHEVCOnly(t)+":"+os.Getenv("PATH"))
+	run.Env = append(os.Environ(), "PATH="+linkPrograms(t))
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -224,21 +257,51 @@ func startKerb(t *testing.T, broker string, all []testSource) *exec.Cmd {
 	return run
 }
 
-// allowHEVCOnly returns a directory with a program ffmpeg that decodes H.265 only (and
-// draws the picture of fakeRpicam):
-// nothing else needs it.
-func allowHEVCOnly(t *testing.T) string {
+// linkPrograms returns a directory with links to the programs that kerb itself starts,
+// and to no other.
+func linkPrograms(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	path, err := exec.LookPath("ffmpeg")
-	if err != nil {
-		return dir
-	}
-	script := "#!/bin/sh\ncase \" $* \" in *' hevc '*|*' lavfi '*) exec " + path + " \"$@\";; esac\necho ffmpeg: not H.265 >&2\nexit 1\n"
-	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"ffmpeg", "rpicam-vid"} {
+		if path, err := exec.LookPath(name); err == nil {
+			if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	return dir
+}
+
+// checkDecoders checks that of all cameras only the one with H.265 has a decoder, and
+// that the decoder runs within walls: under a filter of its own, without the right to
+// gain privileges, and not as root.
+func checkDecoders(t *testing.T, supervisor int) {
+	t.Helper()
+	decoders := 0
+	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range processes {
+		b, _ := os.ReadFile(path)
+		status, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "status"))
+		text := string(status)
+		if !bytes.Contains(b, []byte("\x00pipe:0\x00")) || !strings.Contains(text, fmt.Sprintf("\nPPid:\t%d\n", supervisor)) {
+			continue
+		}
+		decoders++
+		if !bytes.Contains(b, []byte("\x00hevc\x00")) {
+			t.Errorf("%q decodes what is no H.265", b)
+		}
+		for _, want := range []string{"\nNoNewPrivs:\t1\n", "\nSeccomp:\t2\n", "\nSeccomp_filters:\t2\n", "\nCapEff:\t0000000000000000\n"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the decoder's status lacks %q:\n%s", want, text)
+			}
+		}
+		if strings.Contains(text, "\nUid:\t0\t") {
+			t.Errorf("the decoder is root:\n%s", text)
+		}
+	}
+	if decoders != 1 {
+		t.Errorf("%d decoders run, want one for the camera with H.265", decoders)
+	}
 }
 
 // checkNoPassword searches the arguments of all processes and the log for the password.

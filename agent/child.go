@@ -25,6 +25,7 @@ func startChild(flags admission.ChildFlags) (*config.Site, admission.Decision, *
 	// A terminal signals the whole process group, and the supervisor ends its
 	// processes itself, in order.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	flags.SiteText = flags.Copy
 	site, d, err := loadFiles(flags.Files)
 	if err != nil {
 		return nil, d, nil, err

@@ -22,7 +22,7 @@ import (
 // and never reads a picture: kerb sketch, a child within the walls of kerb sense,
 // reads the camera and sends silhouettes.
 type aimCmd struct {
-	Camera string `arg:"" optional:"" help:"Its name in site.toml; may be left out where there is one."`
+	Camera string `arg:"" optional:"" names:"cameras" help:"Its name in site.toml; may be left out where there is one."`
 	admission.Files
 	For    time.Duration `help:"For how long; the policy has the last word." default:"10m"`
 	Listen string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`

@@ -14,8 +14,8 @@ import (
 
 // auditCmd is kerb audit: it reads the log of all changes of this device.
 type auditCmd struct {
-	List   auditList   `cmd:"" default:"withargs" help:"List the entries."`
-	Verify auditVerify `cmd:"" help:"Check every link of the chain."`
+	List   auditList   `cmd:"" default:"withargs" example:"kerb audit list -json" help:"List the entries."`
+	Verify auditVerify `cmd:"" example:"kerb audit verify" help:"Check every link of the chain."`
 }
 
 // auditFiles are the flags that name the log.

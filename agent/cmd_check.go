@@ -10,11 +10,13 @@ import (
 
 	"kerb/agent/admission"
 	"kerb/agent/config"
+	"kerb/agent/mistake"
 	"kerb/agent/policy"
 	"kerb/agent/probe"
 	"kerb/agent/publisher"
 	"kerb/agent/report"
 	"kerb/agent/terminal"
+	"kerb/counting"
 )
 
 // checkCmd is kerb check: it validates both files and prints a summary of them.
@@ -25,9 +27,38 @@ type checkCmd struct {
 	JSON    bool `help:"As one JSON object."`
 }
 
+// Help is the long help: the keys of -json.
+func (c *checkCmd) Help() string {
+	return `With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, and with -connect cameras.`
+}
+
 // Run fails where a file is wrong or the policy is refused, and with -tell also
 // reports that to the broker.
 func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
+	r := checkResult{}
+	err := c.check(ctx, t, &r)
+	if c.JSON {
+		r.OK, r.Mistakes = err == nil, admission.ListMistakes(err)
+		return errors.Join(err, json.NewEncoder(t.Out).Encode(r))
+	}
+	return err
+}
+
+// checkResult is the object of -json.
+type checkResult struct {
+	OK           bool                `json:"ok"`
+	Mistakes     mistake.List        `json:"mistakes,omitempty"`
+	Placeholders mistake.List        `json:"placeholders,omitempty"`
+	Cameras      []probe.CameraFacts `json:"cameras,omitempty"`
+	Device       string              `json:"device,omitempty"`
+	Streams      int                 `json:"streams,omitempty"`
+	Policy       string              `json:"policy,omitempty"` // its hash
+	Trust        string              `json:"trust,omitempty"`
+	Fingerprint  string              `json:"fingerprint,omitempty"` // of both files; see admission.Files
+}
+
+// check does the work of Run and fills r. It prints the summary, but not with -json.
+func (c *checkCmd) check(ctx context.Context, t terminal.Terminal, r *checkResult) error {
 	site, d, err := loadFiles(c.Files)
 	if err == nil && d.Refused != nil {
 		err = admission.NewRefusal(d.Refused)
@@ -45,20 +76,22 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	for _, path := range site.ExposedSecrets() {
 		fmt.Fprintf(t.Err, "kerb: every user of this machine may read a secret: chmod 0640 %s\n", path)
 	}
-	var cameras []probe.CameraFacts
+	r.Device, r.Streams, r.Policy, r.Trust = site.Device.Name, len(site.Streams()), d.Policy.Hash(), d.Trust.Mode.String()
+	r.Placeholders = site.Placeholders()
+	if r.Fingerprint, err = c.ReadFingerprint(d); err != nil {
+		return err
+	}
 	if c.Connect {
-		cameras = report.LookAtCameras(ctx, c.Site, site, report.ClosedNow(site, d.Policy))
-		if err := errors.Join(publisher.CheckConnection(ctx, site, d.Policy, versionName()), probe.Failures(cameras)); err != nil {
+		r.Cameras = report.LookAtCameras(ctx, c.Site, site, report.ClosedNow(site, d.Policy))
+		if err := errors.Join(publisher.CheckConnection(ctx, site, d.Policy, versionName()), probe.Failures(r.Cameras)); err != nil {
 			return err
 		}
 	}
 	if c.JSON {
-		return json.NewEncoder(t.Out).Encode(map[string]any{
-			"ok": true, "cameras": cameras, "device": site.Device.Name, "streams": len(site.Streams()), "policy": d.Policy.Hash(), "trust": d.Trust.Mode.String(),
-		})
+		return nil
 	}
 	c.printFiles(t, site, d)
-	for _, f := range cameras {
+	for _, f := range r.Cameras {
 		fmt.Fprintf(t.Out, "picture %s: %s\n", f.Name, f.Describe())
 	}
 	run := "kerb run"
@@ -66,7 +99,13 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		run = "systemctl enable --now kerb" // kerb run as root would leave a spool that the service's user cannot open
 	}
 	next := "kerb check -connect, then " + run
-	if c.Connect {
+	switch {
+	case len(r.Placeholders) > 0:
+		for line := range strings.Lines(r.Placeholders.Error()) {
+			fmt.Fprintf(t.Out, "mend    %s\n", strings.TrimSuffix(line, "\n"))
+		}
+		next = "put your own addresses into " + c.Site + ", then kerb check -connect"
+	case c.Connect:
 		next = "the broker lets this device in, and the cameras deliver: " + run
 	}
 	_, err = fmt.Fprintln(t.Out, "next   ", next)
@@ -95,11 +134,20 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 		fmt.Fprintf(t.Out, "camera  %s: %s%s\n", cam.Name, cam.Detector, with)
 	}
 	for _, st := range site.Streams() {
-		fmt.Fprintf(t.Out, "stream  %-20s %-5s of %s: %v\n", st.ID, st.Kind, st.Sensor, st.Classes)
+		fmt.Fprintf(t.Out, "stream  %-20s %-5s of %s: %s\n", st.ID, st.Kind, st.Sensor, joinClasses(st.Classes))
 	}
 	for _, line := range ledgerLines(pol, admission.SiteRequests(site)) {
 		fmt.Fprintln(t.Out, line)
 	}
+}
+
+// joinClasses lists classes with commas.
+func joinClasses(cs []counting.Class) string {
+	var names []string
+	for _, c := range cs {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // ledgerLines lists the charge of each class at each sensor, one line each. One

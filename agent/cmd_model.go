@@ -13,9 +13,9 @@ import (
 
 // modelCmd is kerb model: it describes, checks and imports neural networks.
 type modelCmd struct {
-	Info   modelInfo   `cmd:"" default:"withargs" help:"What a network is, what it sees and what it costs on this device."`
-	Check  modelCheck  `cmd:"" help:"Say whether a file is whole and a network that can count."`
-	Import modelImport `cmd:"" help:"Make a .kerb file: show a network stills, so that it can be run in eight bits, and note where it came from."`
+	Info   modelInfo   `cmd:"" default:"withargs" example:"kerb model info street" help:"What a network is, what it sees and what it costs on this device."`
+	Check  modelCheck  `cmd:"" example:"kerb model check street.kerb" help:"Say whether a file is whole and a network that can count."`
+	Import modelImport `cmd:"" example:"kerb model import detector.onnx stills/" help:"Make a .kerb file: show a network stills, so that it can be run in eight bits, and note where it came from."`
 }
 
 // modelInfo is kerb model info.

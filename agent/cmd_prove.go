@@ -33,7 +33,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	start := time.Now()
 	bundle := proof.Bundle{Schema: "kerb.proof/1", At: start.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Limits()}
 	var err error
-	if bundle.Walls, err = process.MeasureRoles("free", "sense", "uplink", "supervisor"); err != nil {
+	if bundle.Walls, err = process.MeasureRoles(append([]string{"free"}, process.InstalledRoles()...)...); err != nil {
 		return err
 	}
 	bundle.JudgeWalls()

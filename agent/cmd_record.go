@@ -25,7 +25,11 @@ func (r *recordCmd) Run(t terminal.Terminal) error {
 			return nil, err
 		}
 		in := transparency.Inputs{Files: r.Files, Site: site, Decision: d, Networks: builtInNetworks(), Now: time.Now()}
-		if in.Walls, err = process.MeasureRoles("sense", "uplink", "supervisor"); err != nil {
+		roles := []string{"sense", "uplink", "supervisor"}
+		if site.HasDecoder() {
+			roles = append(roles, "decode")
+		}
+		if in.Walls, err = process.MeasureRoles(roles...); err != nil {
 			return nil, err
 		}
 		if in.Build, err = proof.ReadBuild(versionName()); err != nil {

@@ -27,13 +27,13 @@ type runCmd struct {
 
 // Help is the long help: when the files are read, and what follows a refused policy.
 func (r *runCmd) Help() string {
-	return `Both files are read once, at the start: to change one, change it and restart. What kerb aim changes it reads by itself.
+	return `Both files are read at the start, and again on SIGHUP (systemctl reload kerb): files that kerb check passes are taken, and the open window ends then; others change nothing, and the log, the audit log and kerb status say why. What kerb aim changes is read by itself.
 
 A policy that is refused (tampered with, older, not signed as site.toml wants) does not stop a device that had one before: it runs on under that one, and says so in the log, in the state message and in the audit log.`
 }
 
 // Run reads both files, opens the journal and runs the supervisor until ctx ends.
-// When kerb aim has changed site.toml, Run executes this binary anew with the same
+// When kerb aim or SIGHUP has changed the files, Run executes this binary anew with the same
 // arguments.
 func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	flags := admission.ChildFlags{Files: r.Files, Quiet: r.Quiet}
@@ -58,11 +58,14 @@ func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	defer journal.Close()
+	if flags.Files, err = r.CopyFiles(site.Device.State); err != nil {
+		log.Warn("the files are not kept: a process that starts again reads them as they are then", "err", err)
+	}
 	s, err := supervisor.New(site, d.Policy, clk, flags.Args(), journal, book, log)
 	if err != nil {
 		return err
 	}
-	s.Fingerprint, s.Version = flags.Fingerprint, versionName()
+	s.Fingerprint, s.Version, s.Files = flags.Fingerprint, versionName(), r.Files
 	err = s.Run(ctx)
 	if !errors.Is(err, supervisor.ErrFilesChanged) {
 		return err

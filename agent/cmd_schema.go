@@ -12,7 +12,7 @@ import (
 // schemaCmd is kerb schema: it prints a JSON Schema of a message or of a file, or the
 // AsyncAPI document, or writes all of them.
 type schemaCmd struct {
-	Name string `arg:"" optional:"" help:"Which one; without a name, the list."`
+	Name string `arg:"" optional:"" names:"schemas" help:"Which one; without a name, the list."`
 	Dir  string `help:"Write all of them to this folder, under the names by which they refer to each other." placeholder:"DIR"`
 }
 

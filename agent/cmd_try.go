@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 
 	"kerb/agent/cage"
 	"kerb/agent/sensor"
@@ -12,7 +13,7 @@ import (
 // attempts each forbidden call, and prints the report as JSON. The role free has no
 // walls: it is the control, which shows that the attempts work.
 type tryCmd struct {
-	Role  string `arg:"" enum:"free,sense,uplink,supervisor"`
+	Role  string `arg:"" enum:"free,sense,uplink,supervisor,decode,decoder"`
 	State string `help:"The directory that the uplink may write."`
 	Port  uint16 `help:"The port that the uplink may dial." default:"8883"`
 }
@@ -28,6 +29,14 @@ func (y *tryCmd) Run(t terminal.Terminal) (err error) {
 		r, err = cage.Sense().Handover().Memory(sensor.MaxGrowth).Apply()
 	case "uplink":
 		r, err = cage.Uplink(y.Port).Names().State(y.State).Apply()
+	case "decode": // this program stands for ffmpeg
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		return cage.ExecDecoder([]string{self, "try", "decoder"})
+	case "decoder":
+		r = cage.MeasureDecoder()
 	case "supervisor":
 		r, err = cage.Supervisor().Apply()
 	}

@@ -312,13 +312,17 @@ case $codec in
   mjpeg) out="-c:v mjpeg -q:v 5 -f mjpeg" ;;
   *) out="-c:v libx264 -f h264" ;;
 esac
-exec ffmpeg -hide_banner -loglevel error -nostdin -re -f lavfi -i testsrc2=size=${w}x${h}:rate=$r $limit $out -
+exec FFMPEG -hide_banner -loglevel error -nostdin -re -f lavfi -i testsrc2=size=${w}x${h}:rate=$r $limit $out -
 `
 
 func fakeRpicam(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rpicam-vid"), []byte(rpicam), 0o755); err != nil {
+	path, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rpicam-vid"), []byte(strings.Replace(rpicam, "FFMPEG", path, 1)), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))

@@ -18,30 +18,43 @@ import (
 // The policy of the Decision may be the one that was admitted before: a refused
 // file is then in Decision.Refused, and the error is nil.
 func loadFiles(f admission.Files) (*config.Site, admission.Decision, error) {
-	site, err := config.Load(f.Site)
-	for _, check := range []func(*config.Site) error{(*config.Site).RejectEmptyPasswords, checkModels, checkLoops} {
-		if err == nil {
-			err = check(site)
+	site, err := config.LoadPart(f.Site, f.SiteTextPath())
+	if site != nil {
+		for _, check := range []func(*config.Site) error{(*config.Site).RejectEmptyPasswords, checkModels, checkLoops} {
+			if cerr := check(site); cerr != nil {
+				err = cerr
+			}
 		}
 	}
 	if err != nil {
-		_, perr := policy.Load(f.Policy)
+		p, perr := policy.Load(f.Policy)
+		if perr == nil && site != nil {
+			perr = findConflicts(p, site)
+		}
 		return nil, admission.Decision{}, errors.Join(err, perr)
 	}
 	d, err := admission.Admit(f.Policy, site)
 	if err != nil {
 		return nil, d, err
 	}
-	if cs := d.Policy.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
-		return nil, d, admission.ConflictError(cs)
+	if err := findConflicts(d.Policy, site); err != nil {
+		return nil, d, err
 	}
 	return site, d, nil
+}
+
+// findConflicts returns what the site asks for and the policy does not allow, or nil.
+func findConflicts(p *policy.Policy, site *config.Site) error {
+	if cs := p.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
+		return admission.ConflictError(cs)
+	}
+	return nil
 }
 
 // checkLoops validates the loops with the checks of the counter that will count
 // them, and reports a failure as a mistake in site.toml.
 func checkLoops(site *config.Site) error {
-	if len(site.Loops.Lanes) == 0 {
+	if len(site.Loops.Lanes) == 0 || site.HasMistakeIn("loop") {
 		return nil
 	}
 	if err := source.LoopOpts(site.Loops, nil).Validate(); err != nil {
@@ -55,7 +68,7 @@ func checkLoops(site *config.Site) error {
 func checkModels(site *config.Site) (err error) {
 	var checked []string
 	for i, c := range site.Cameras {
-		if c.Model == "" || slices.Contains(checked, c.Model) {
+		if c.Model == "" || site.HasMistakeIn(fmt.Sprintf("camera[%d]", i)) || slices.Contains(checked, c.Model) {
 			continue
 		}
 		net, lerr := model.LoadCameraNetwork(c)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // hours have a time zone, and an image such as gokrazy's has no zoneinfo
@@ -18,6 +19,7 @@ import (
 	"kerb/agent/admission"
 	"kerb/agent/child"
 	"kerb/agent/config"
+	"kerb/agent/manual"
 	"kerb/agent/mistake"
 	"kerb/agent/replay"
 	"kerb/agent/terminal"
@@ -30,34 +32,48 @@ const (
 	exitUsage  = 2 // a wrong command line, or a wrong file
 )
 
-// commands are all commands with their one-line help, as kong reads them.
+// commands are all commands with their one-line help, as kong reads them: group is who
+// uses it, example a line that works (test/script runs or parses each of them).
 type commands struct {
-	Demo    demoCmd        `cmd:"" help:"The whole pipeline in one go: a street, the counts, a broker, the messages."`
-	Replay  replay.Command `cmd:"" help:"Count clips or stills as fast as possible and compare with the truth."`
-	Run     runCmd         `cmd:"" help:"The agent: count until stopped."`
-	Aim     aimCmd         `cmd:"" help:"The commissioning page: lines over silhouettes, live counts, a tally by hand."`
-	Check   checkCmd       `cmd:"" help:"Check site.toml and policy.toml, and one against the other."`
-	Model   modelCmd       `cmd:"" help:"Networks: what one is and costs on this device, and making .kerb files of them."`
-	Explain explainCmd     `cmd:"" help:"The policy in plain English, and what it makes impossible."`
-	Loops   loopsCmd       `cmd:"" help:"A live table of the inductive loops: state, passages, faults."`
-	Status  statusCmd      `cmd:"" help:"What the running agent does: cameras, broker, clock, disk, the last windows."`
-	Report  reportCmd      `cmd:"" help:"A bundle for whoever helps, without secrets."`
-	Audit   auditCmd       `cmd:"" help:"List or verify the account of what was done to this device."`
-	Spool   spoolCmd       `cmd:"" help:"List and check what is stored and not yet delivered."`
-	Probe   probeCmd       `cmd:"" help:"What this device has: walls, cameras, clock, disk."`
-	Prove   proveCmd       `cmd:"" help:"Run the evidence on this very device, and sign it."`
-	Record  recordCmd      `cmd:"" help:"The transparency record: for registers, the sign on the pole, and a page."`
-	Sense   senseCmd       `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
-	Look    lookCmd        `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
-	Sketch  sketchCmd      `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
-	Uplink  uplinkCmd      `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
-	Try     tryCmd         `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
-	Schema  schemaCmd      `cmd:"" help:"Print the schemas of the messages and of the two files."`
-	Wipe    wipeCmd        `cmd:"" help:"Destroy what this device has stored, and certify it."`
-	Version versionCmd     `cmd:"" help:"Print the version."`
+	Demo   demoCmd        `cmd:"" group:"desk" example:"kerb demo -for 30s" help:"The whole pipeline in one go: a street, counts, a broker, messages."`
+	Replay replay.Command `cmd:"" group:"desk" example:"kerb replay street.mp4" help:"Count clips or stills as fast as possible, against the truth."`
+	Model  modelCmd       `cmd:"" group:"desk" example:"kerb model" help:"Networks: what one is and costs here, and making .kerb files."`
 
-	Manual     manualCmd     `cmd:"" hidden:"" help:"Print the manual page."`
+	Probe  probeCmd  `cmd:"" group:"pole" example:"kerb probe -write site.toml" help:"What this device has: walls, cameras, loops, clock, disk."`
+	Check  checkCmd  `cmd:"" group:"pole" example:"kerb check -connect" help:"Check site.toml and policy.toml, and one against the other."`
+	Aim    aimCmd    `cmd:"" group:"pole" example:"kerb aim north" help:"A page to draw lines, see live counts, and tally by hand."`
+	Loops  loopsCmd  `cmd:"" group:"pole" example:"kerb loops -for 5m" help:"A live table of the inductive loops: state, passages, faults."`
+	Run    runCmd    `cmd:"" group:"pole" example:"kerb run -site site.toml -policy policy.toml" help:"The agent: count until stopped."`
+	Status statusCmd `cmd:"" group:"pole" example:"kerb status -follow" help:"Cameras, broker, clock, disk, the last windows; what to do."`
+	Spool  spoolCmd  `cmd:"" group:"pole" example:"kerb spool -csv" help:"The windows that are stored, and which are delivered."`
+	Report reportCmd `cmd:"" group:"pole" example:"kerb report" help:"One file for support, without secrets."`
+	Wipe   wipeCmd   `cmd:"" group:"pole" example:"kerb wipe" help:"Destroy what this device has stored, and certify it."`
+
+	Explain explainCmd `cmd:"" group:"review" example:"kerb explain /etc/kerb/policy.toml" help:"The policy in plain English, and what it makes impossible."`
+	Prove   proveCmd   `cmd:"" group:"review" example:"kerb prove -out proof" help:"Test the walls on this very device, and sign the result."`
+	Record  recordCmd  `cmd:"" group:"review" example:"kerb record" help:"The transparency record: for registers, the sign, and a page."`
+	Audit   auditCmd   `cmd:"" group:"review" example:"kerb audit verify" help:"List or verify the log of what was done to this device."`
+
+	Schema  schemaCmd  `cmd:"" group:"platform" example:"kerb schema count" help:"The schemas of the messages and of the two files."`
+	Version versionCmd `cmd:"" group:"platform" example:"kerb version -json" help:"The version."`
+
+	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Look       lookCmd       `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
+	Sketch     sketchCmd     `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
+	Decode     decodeCmd     `cmd:"" hidden:"" help:"Become a decoder of H.265, within walls; kerb run starts it."`
+	Uplink     uplinkCmd     `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
+	Try        tryCmd        `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
+	Manual     manualCmd     `cmd:"" hidden:"" help:"Print a manual page."`
 	Completion completionCmd `cmd:"" hidden:"" help:"Print the completion of a shell."`
+	Names      namesCmd      `cmd:"" hidden:"" help:"Print names, for completion."`
+}
+
+// groups say who uses the commands, in the order of the help.
+var groups = []kong.Group{
+	{Key: "desk", Title: "At a desk, without a device"},
+	{Key: "pole", Title: "At the pole: the engineer"},
+	{Key: "review", Title: "Proof: the privacy reviewer"},
+	{Key: "platform", Title: "Messages: the platform"},
 }
 
 func main() {
@@ -79,18 +95,19 @@ func runCommand(args []string, t terminal.Terminal) int {
 		kong.Description("Counts people and vehicles at the kerb and forgets what it saw."),
 		kong.Writers(t.Out, t.Err), kong.UsageOnError(),
 		kong.Exit(func(code int) { exitStatus = code }),
+		kong.ExplicitGroups(groups), kong.Help(manual.PrintHelp), kong.ValueFormatter(manual.FormatValue),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
 	if err != nil {
 		fmt.Fprintf(t.Err, "kerb: %v\n", err)
 		return exitFailed
 	}
-	parsed, err := parser.Parse(doubleDashes(args))
+	parsed, err := parser.Parse(doubleDashes(rewriteHelp(args)))
 	switch {
 	case exitStatus >= 0:
 		return exitStatus
 	case err != nil:
-		fmt.Fprintf(t.Err, "kerb: %v\nkerb: hint: kerb --help lists the commands\n", err)
+		fmt.Fprintf(t.Err, "kerb: %v\nkerb: hint: kerb help lists the commands\n", err)
 		return exitUsage
 	}
 	return printError(t.Err, parsed.Run())
@@ -125,6 +142,20 @@ func printError(w io.Writer, err error) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// rewriteHelp turns the other usual ways to ask for help and version into kong's: kerb
+// alone, kerb help, kerb help COMMAND, kerb -v and kerb --version.
+func rewriteHelp(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && slices.Contains([]string{"-v", "-V", "-version", "--version"}, args[0]):
+		return []string{"version"}
+	}
+	return args
 }
 
 // oneDash matches a flag that is written with one dash, such as -for or -for=30s.

@@ -129,6 +129,9 @@ func (d *Decision) checkFile(p *policy.Policy, signatures [][]byte, dir string) 
 	return nil
 }
 
+// signatureSuffixes are behind the path of a policy those of its signatures.
+var signatureSuffixes = []string{".minisig", ".2.minisig"}
+
 // readCandidate reads the policy at path and the signature files beside it, of
 // which each may be missing.
 func readCandidate(path string) (*policy.Policy, [][]byte, error) {
@@ -137,7 +140,7 @@ func readCandidate(path string) (*policy.Policy, [][]byte, error) {
 		return nil, nil, err
 	}
 	var signatures [][]byte
-	for _, suffix := range []string{".minisig", ".2.minisig"} {
+	for _, suffix := range signatureSuffixes {
 		b, err := os.ReadFile(path + suffix)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -1,10 +1,13 @@
 package admission
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"kerb/agent/config"
+	"kerb/agent/mistake"
 	"kerb/agent/policy"
 )
 
@@ -18,6 +21,33 @@ func (e ConflictError) Error() string {
 		lines[i] = c.Error()
 	}
 	return strings.Join(lines, "\n") + "\nhint: the policy decides; ask for less, or ask its controller"
+}
+
+// ListMistakes returns err as a list for programs: the mistakes of both files, the
+// conflicts between them, and every other error as the want of an entry of its own.
+func ListMistakes(err error) mistake.List {
+	var joined interface{ Unwrap() []error }
+	var list mistake.List
+	var conflicts ConflictError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &joined):
+		for _, e := range joined.Unwrap() {
+			list = append(list, ListMistakes(e)...)
+		}
+		return list
+	case errors.As(err, &list):
+		return list
+	case errors.As(err, &conflicts):
+		for _, c := range conflicts {
+			file, line, _ := strings.Cut(c.Site, ":")
+			n, _ := strconv.Atoi(line) // 0 where there is none
+			list = append(list, mistake.Mistake{File: file, Line: n, Want: c.What, Hint: "the policy decides (" + c.Policy + "); ask for less, or ask its controller"})
+		}
+		return list
+	}
+	return mistake.List{{Want: err.Error()}}
 }
 
 // SiteRequests returns the cameras and streams of s in the policy's terms, each

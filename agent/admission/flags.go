@@ -1,23 +1,66 @@
 package admission
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+
+	"kerb/agent/state"
 )
 
 // Files are the paths of the two files that most commands read, as flags of kong.
 type Files struct {
 	Site   string `help:"The engineer's file." default:"/etc/kerb/site.toml" placeholder:"F"`
 	Policy string `help:"The reviewer's file." default:"/etc/kerb/policy.toml" placeholder:"F"`
+
+	SiteText string `kong:"-"` // a file with the text of Site, which then gives only the directory of relative paths; empty: Site itself
+}
+
+// SiteTextPath returns the path of the file that holds the text of site.toml.
+func (f Files) SiteTextPath() string { return cmp.Or(f.SiteText, f.Site) }
+
+// CopyFiles copies both files, and the signatures of the policy, into the state
+// directory and returns where a child of kerb run reads them. A child that starts later
+// then reads what kerb run read, whatever an editor has written since.
+func (f Files) CopyFiles(dir string) (Files, error) {
+	site, pol := filepath.Join(dir, state.RunningPrefix+"site.toml"), filepath.Join(dir, state.RunningPrefix+"policy.toml")
+	if err := copyFile(f.Site, site); err != nil {
+		return f, err
+	}
+	for _, suffix := range append([]string{""}, signatureSuffixes...) {
+		err := copyFile(f.Policy+suffix, pol+suffix)
+		if suffix != "" && errors.Is(err, fs.ErrNotExist) {
+			err = os.Remove(pol + suffix) // of an earlier run
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+		}
+		if err != nil {
+			return f, err
+		}
+	}
+	return Files{Site: f.Site, Policy: pol, SiteText: site}, nil
+}
+
+// copyFile replaces the file at to by one with the content of from.
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return state.Replace(to, b, "")
 }
 
 // ReadFingerprint returns the SHA-256 of site.toml followed by the hash of the
 // policy in force, as 64 hexadecimal digits. It is equal in two processes that
 // run on the same files. The error is that of reading site.toml.
 func (f Files) ReadFingerprint(d Decision) (string, error) {
-	b, err := os.ReadFile(f.Site)
+	b, err := os.ReadFile(f.SiteTextPath())
 	if err != nil {
 		return "", err
 	}
@@ -29,11 +72,15 @@ type ChildFlags struct {
 	Files
 	Quiet       bool   `help:"Log warnings only."`
 	Fingerprint string `name:"agreed" help:"What the two files were when kerb run read them."`
+	Copy        string `help:"A copy of the engineer's file, as kerb run read it." placeholder:"F"`
 }
 
 // Args returns the command-line arguments that parse to f.
 func (f ChildFlags) Args() []string {
 	args := []string{"--site", f.Site, "--policy", f.Policy, "--agreed", f.Fingerprint}
+	if f.SiteText != "" {
+		args = append(args, "--copy", f.SiteText)
+	}
 	if f.Quiet {
 		args = append(args, "--quiet")
 	}

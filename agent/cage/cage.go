@@ -49,6 +49,7 @@ type plan struct {
 	memory uint64   // bytes by which the address space may still grow; 0: no limit
 	dir    string   // the one directory that may be written
 	read   []string // files and directories that may be read
+	run    []string // files that may be read and started
 	ports  []uint16 // TCP ports that may be dialled
 }
 

@@ -43,6 +43,7 @@ const (
 const (
 	actionAllow = uint32(unix.SECCOMP_RET_ALLOW)
 	actionKill  = uint32(unix.SECCOMP_RET_KILL_PROCESS)
+	actionAsk   = uint32(unix.SECCOMP_RET_USER_NOTIF)
 	x32Bit      = 0x40000000
 )
 
@@ -116,6 +117,9 @@ func (c call) isGranted(g grant) bool {
 // otherwise.
 func (r rule) assembleRule(pid uint32) program {
 	p := program{returnAction(actionAllow)}
+	if r.once {
+		p = program{returnAction(actionAsk)}
+	}
 	for i := len(r.when) - 1; i >= 0; i-- {
 		t := r.when[i]
 		p = append(t.assembleTest(pid, uint8(len(p))), p...)

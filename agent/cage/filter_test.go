@@ -23,6 +23,7 @@ const (
 	nosys  = uint32(unix.SECCOMP_RET_ERRNO | unix.ENOSYS)
 	allow  = actionAllow
 	killed = actionKill
+	asks   = actionAsk
 )
 
 // asked is struct seccomp_data without the instruction pointer.
@@ -63,11 +64,18 @@ func interpreterOf(t testing.TB, filter []unix.SockFilter) func(asked) uint32 {
 	}
 }
 
-var everyRole = []Role{
+// planner is the part of a Role from which its filter is made.
+type planner interface {
+	roleName() string
+	makePlan() plan
+}
+
+var everyRole = []planner{
 	Sense(), Sense().Handover(), Sense().Video(), Sense().Lines(), Sense().Handover().Video().Lines(),
 	Uplink(8883), Uplink(8883).Names(), Uplink(8883).ReadPaths("/etc"), Uplink(8883).State("/var/lib/kerb"),
 	Uplink(8883).Database(), Uplink(8883).Database().Names(),
 	Uplink(8883).Names().ReadPaths("/etc").State("/var/lib/kerb"),
+	decodeRole{},
 }
 
 func numberOf(t testing.TB, m machine, name string) uint32 {
@@ -87,7 +95,7 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 	all := Sense().Handover().Video().Lines()
 	for _, c := range []struct {
 		what    string
-		role    Role
+		role    planner
 		name    string
 		args    [6]uint64
 		verdict uint32
@@ -170,6 +178,23 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 		{"open another", Uplink(1).Database(), "openat", [6]uint64{0, 0, 2}, eperm},
 		{"rename its database", Uplink(1).Database(), "renameat", [6]uint64{}, eperm},
 
+		{"read a library", decodeRole{}, "openat", [6]uint64{0, 0, cloexec}, allow},
+		{"write", decodeRole{}, "openat", [6]uint64{0, 0, 1}, eperm},
+		{"create", decodeRole{}, "openat", [6]uint64{0, 0, 0x42}, eperm},
+		{"be started", decodeRole{}, "execve", [6]uint64{}, asks},
+		{"start a program", Sense(), "execve", [6]uint64{}, eperm},
+		{"thread of glibc", decodeRole{}, "clone", [6]uint64{0x3d0f00}, allow},
+		{"fork", decodeRole{}, "clone", [6]uint64{17}, eperm},
+		{"fork of glibc", decodeRole{}, "clone", [6]uint64{0x1200011}, eperm},
+		{"code of a library", decodeRole{}, "mmap", [6]uint64{0, 4096, 5, 0x802, 3}, allow},
+		{"data of a library", decodeRole{}, "mmap", [6]uint64{0, 4096, 3, 0x812, 3}, allow},
+		{"executable memory", decodeRole{}, "mmap", [6]uint64{0, 4096, 5, 0x22}, eperm},
+		{"executable and writable", decodeRole{}, "mmap", [6]uint64{0, 4096, 7, 2, 3}, eperm},
+		{"make executable", decodeRole{}, "mprotect", [6]uint64{0, 4096, 5}, eperm},
+		{"socket", decodeRole{}, "socket", [6]uint64{1, 1}, eperm},
+		{"signal another", decodeRole{}, "kill", [6]uint64{1, 0}, eperm},
+		{"type at the terminal", decodeRole{}, "ioctl", [6]uint64{0, 0x5412}, eperm},
+
 		{"trace", Supervisor(), "ptrace", [6]uint64{}, eperm},
 		{"io_uring", Supervisor(), "io_uring_setup", [6]uint64{}, eperm},
 		{"socket", Supervisor(), "socket", [6]uint64{1, 1}, allow},
@@ -194,8 +219,8 @@ func TestEachRoleGetsItsCallsAndNoOther(t *testing.T) {
 // The calls that no row has are refused by their absence; here they are, so
 // that a row added by mistake is noticed.
 func TestTheWorstCallsAreInNoRole(t *testing.T) {
+	own := map[string]bool{"mremap": true, "set_tid_address": true} // of a program in C
 	for name, n := range map[string]on{
-		"execve":              {59, 221, 11},
 		"execveat":            {322, 281, 387},
 		"fork":                {57, none, 2},
 		"vfork":               {58, none, 190},
@@ -259,7 +284,7 @@ func TestTheWorstCallsAreInNoRole(t *testing.T) {
 		for _, role := range everyRole {
 			for _, m := range machines {
 				nr := m.nr(n)
-				if nr == none {
+				if nr == none || own[name] && role.roleName() == "decode" {
 					continue
 				}
 				if got := interpreterOf(t, assembleFilter(m, role.makePlan().grants, pid))(asked{uint32(nr), m.audit, [6]uint64{}}); got != eperm {
@@ -295,6 +320,9 @@ func specifiedAction(m machine, g grant, a asked) uint32 {
 		}
 		for _, r := range c.may {
 			if r.to&g != 0 && !slices.ContainsFunc(r.when, func(t test) bool { return !t.holds(a) }) {
+				if r.once {
+					return asks
+				}
 				return allow
 			}
 		}
@@ -396,6 +424,10 @@ func TestFiltersAreWithinTheKernelsLimits(t *testing.T) {
 	}
 }
 
+// privateARM is the first of ARM's own calls, which x/sys does not list
+// (arch/arm/include/uapi/asm/unistd.h).
+const privateARM = 0xf0000
+
 func TestNumbersAreTheKernels(t *testing.T) {
 	p, err := build.Import("golang.org/x/sys/unix", ".", build.FindOnly)
 	if err != nil {
@@ -418,6 +450,9 @@ func TestNumbersAreTheKernels(t *testing.T) {
 			want, there := numbers[c.name]
 			if !there {
 				want = none
+			}
+			if m.nr(c.nr)&^0xff == privateARM {
+				continue
 			}
 			if got := m.nr(c.nr); got != want {
 				t.Errorf("%s: %s is %d, not %d", m.name, c.name, want, got)

@@ -11,12 +11,13 @@ import (
 )
 
 // The rights that Landlock grants to a path that is read, and to the state
-// directory. Execution is in neither.
+// directory. Execution is in neither: only a decoder's program and its loader
+// have it.
 const (
 	mayRead  = ll.AccessFSReadFile | ll.AccessFSReadDir
 	mayWrite = mayRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
 	// The rights that apply to a file.
-	mayFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate
+	mayFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSExecute
 )
 
 // The Landlock ABIs with rules for TCP ports (Linux 6.7) and for UDP.
@@ -30,8 +31,7 @@ const (
 // Landlock. The supervisor is left out. The library's best-effort mode is not
 // used: it does not report when it restricts no right.
 func restrictLandlock(p plan) (abi int, err error) {
-	abi, err = ll.LandlockGetABIVersion()
-	if err != nil || abi < 1 {
+	if abi = landlockABI(); abi == 0 {
 		return 0, nil
 	}
 	if p.grants&keeping != 0 {
@@ -52,6 +52,15 @@ func restrictLandlock(p plan) (abi int, err error) {
 	return abi, nil
 }
 
+// landlockABI returns the ABI of this kernel's Landlock; 0: none.
+func landlockABI() int {
+	abi, err := ll.LandlockGetABIVersion()
+	if err != nil {
+		return 0
+	}
+	return max(abi, 0)
+}
+
 // landlockRules returns the exceptions of a plan: none for sense.
 func (p plan) landlockRules(abi int, config landlock.Config) (rules []landlock.Rule, err error) {
 	allow := func(access landlock.AccessFSSet, path string) error {
@@ -68,6 +77,11 @@ func (p plan) landlockRules(abi int, config landlock.Config) (rules []landlock.R
 	if p.dir != "" {
 		if err := allow(mayWrite, p.dir); err != nil {
 			return nil, fmt.Errorf("state directory: %w", err)
+		}
+	}
+	for _, path := range p.run {
+		if err := allow(ll.AccessFSReadFile|ll.AccessFSExecute, path); err != nil {
+			return nil, fmt.Errorf("to be run: %w", err)
 		}
 	}
 	for _, path := range p.read {

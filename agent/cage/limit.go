@@ -30,9 +30,12 @@ func setLimits(p plan) error {
 		max  uint64
 		to   bool
 	}{
-		{unix.RLIMIT_CORE, "core", 0, true},
 		{unix.RLIMIT_FSIZE, "file size", 0, p.grants&(database|keeping) == 0},
 		{unix.RLIMIT_NOFILE, "open files", maxOpenFiles(p), p.grants&keeping == 0},
+		{unix.RLIMIT_DATA, "data", decoderMemory, p.grants&decoding != 0},
+	}
+	if err := limitCore(p); err != nil {
+		return fmt.Errorf("limit the core (is it caged already?): %w", err)
 	}
 	for _, l := range limits {
 		if !l.to {
@@ -60,6 +63,22 @@ func setLimits(p plan) error {
 		return fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS) on all threads: %w", errno)
 	}
 	return nil
+}
+
+// decoderMemory bounds the writable memory of a decoder in bytes. A stream of
+// 4096×2304 takes about 300 MB; chosen by hand.
+const decoderMemory = 512 << 20
+
+// limitCore limits the size of a core: to 0, or to 1 byte in the supervisor and in a
+// decoder. A program that is started becomes dumpable again; only a limit of 1 also
+// keeps its core from a handler (core(5), "Piping core dumps to a program"). Below a
+// limit of 0 that is not possible.
+func limitCore(p plan) error {
+	now, err := hardLimit(unix.RLIMIT_CORE)
+	if err != nil || p.grants&(decoding|keeping) == 0 {
+		return errors.Join(err, setLimit(unix.RLIMIT_CORE, 0))
+	}
+	return setLimit(unix.RLIMIT_CORE, min(now, 1))
 }
 
 // maxOpenFiles returns the lower one of the role's limit of descriptors and the
@@ -151,18 +170,14 @@ func measureCapabilities(p plan) Wall {
 // counted in How: they are the outputs that the role was given.
 func measureDescriptors(p plan) Wall {
 	w := Wall{Name: "write to a file that was left open", Reason: reasonFor(p.grants & (database | keeping))}
-	open, err := os.ReadDir("/proc/self/fd")
+	open, err := listDescriptors(p)
 	if err != nil {
 		w.How = "cannot list descriptors: " + err.Error()
 		return w
 	}
 	var found string
 	kinds := map[uint32]int{}
-	for _, e := range open {
-		fd, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
+	for _, fd := range open {
 		var st unix.Stat_t
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 		if err != nil || unix.Fstat(fd, &st) != nil || st.Nlink == 0 {
@@ -178,6 +193,23 @@ func measureDescriptors(p plan) Wall {
 	w.How = fmt.Sprintf("%d pipes, %d sockets, %d devices, %d files open%s",
 		kinds[unix.S_IFIFO], kinds[unix.S_IFSOCK], kinds[unix.S_IFCHR], kinds[unix.S_IFREG], found)
 	return w
+}
+
+// listDescriptors returns the numbers that may be open descriptors.
+func listDescriptors(p plan) (all []int, err error) {
+	if p.grants&decoding != 0 { // which cannot read /proc, and has few
+		for fd := range senseFiles {
+			all = append(all, fd)
+		}
+		return all, nil
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	for _, e := range open {
+		if fd, err := strconv.Atoi(e.Name()); err == nil {
+			all = append(all, fd)
+		}
+	}
+	return all, err
 }
 
 // measureInterfaces reports whether the process is in a network: one whose only

@@ -101,8 +101,9 @@ func measureFilter(loaded bool) Wall {
 	return w
 }
 
-// measureCoreDump asks for the dumpable flag and RLIMIT_CORE. A process that is
-// not dumpable leaves no core, neither in a file nor in a core handler.
+// measureCoreDump asks for the dumpable flag and RLIMIT_CORE. A process that is not
+// dumpable leaves no core, neither in a file nor in a core handler; a limit of 1 keeps
+// it from both, too, and a limit of 0 from a file (core(5)).
 func (t environment) measureCoreDump() Wall {
 	w := Wall{Name: "leave a core"}
 	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
@@ -112,8 +113,17 @@ func (t environment) measureCoreDump() Wall {
 		return w
 	}
 	w.How = fmt.Sprintf("dumpable %d, RLIMIT_CORE %d", dumpable, core)
-	w.Holds = dumpable == 0 && core == 0
+	w.Holds = core == 1 || core == 0 && (dumpable == 0 || t.grants&decoding != 0 && !pipesCores())
 	return w
+}
+
+// corePattern says where the kernel writes cores (core(5)).
+const corePattern = "/proc/sys/kernel/core_pattern"
+
+// pipesCores reports whether the kernel gives cores to a handler, or may do so.
+func pipesCores() bool {
+	pattern, err := os.ReadFile(corePattern)
+	return err != nil || strings.HasPrefix(string(pattern), "|")
 }
 
 // measurePrivileges asks for no_new_privs.

@@ -15,9 +15,10 @@ const (
 	state                      // keep files in one directory
 	database                   // write and map a file that is open
 	keeping                    // the supervisor: everything but the worst
+	decoding                   // be a program in C that reads and writes its pipes
 )
 
-const files = names | reading | state // these roles open files, so they may also read their metadata
+const files = names | reading | state | decoding // these roles open files, so they may also read their metadata
 
 // none is the number of a call that a machine does not have.
 const none = -1
@@ -40,6 +41,7 @@ type call struct {
 type rule struct {
 	to   grant
 	when []test
+	once bool // the call is passed to the listener of the filter, which lets one through
 }
 
 // test compares one argument: argument&mask must be one of the values, and the
@@ -58,17 +60,21 @@ func without(arg int, bits uint32) test           { return test{arg, bits, []uin
 func bits(arg int, mask uint32, want uint32) test { return test{arg, mask, []uint32{want}} }
 func self(arg int) test                           { return test{arg, every, nil} }
 
-func to(g grant, when ...test) rule { return rule{g, when} }
+func to(g grant, when ...test) rule { return rule{to: g, when: when} }
 
 // Argument values, from the kernel's include/uapi. They are spelt out because
 // they must hold for three machines at once; those below are equal on all.
 const (
 	protRW      = 0x1 | 0x2
+	protRX      = 0x1 | 0x4
 	mapShared   = 0x01
 	mapKind     = 0x03 // MAP_SHARED, MAP_PRIVATE
+	mapPrivate  = 0x02
 	mapAnon     = 0x20
-	goThread    = 0x50f00 // CLONE_VM|FS|FILES|SIGHAND|SYSVSEM|THREAD: runtime/os_linux.go
-	setTLS      = 0x80000 // CLONE_SETTLS: runtime/sys_linux_amd64.s adds it
+	goThread    = 0x50f00  // CLONE_VM|FS|FILES|SIGHAND|SYSVSEM|THREAD: runtime/os_linux.go
+	cThread     = 0x3d0f00 // glibc's pthread_create: as goThread, and CLONE_SETTLS|PARENT_SETTID|CHILD_CLEARTID
+	cDetached   = 0x400000 // CLONE_DETACHED, which musl adds
+	setTLS      = 0x80000  // CLONE_SETTLS: runtime/sys_linux_amd64.s adds it
 	accMode     = 0x3
 	oRDWR       = 0x2
 	oCreat      = 0x40
@@ -118,7 +124,10 @@ var calls = []call{
 	{"sigreturn", on{none, none, 119}, []rule{to(living)}, 0},
 	{"sigaltstack", on{131, 132, 186}, []rule{to(living)}, 0},
 	{"restart_syscall", on{219, 128, 0}, []rule{to(living)}, 0},
-	{"clone", on{56, 220, 120}, []rule{to(living, is(0, goThread, goThread|setTLS))}, 0},
+	{"clone", on{56, 220, 120}, []rule{
+		to(living, is(0, goThread, goThread|setTLS)),
+		to(decoding, is(0, cThread, cThread|cDetached)),
+	}, 0},
 	{"clone3", on{435, 435, 435}, []rule{to(keeping)}, enosys}, // its flags lie behind a pointer: callers fall back to clone
 	{"clock_gettime", on{228, 113, 263}, []rule{to(living)}, 0},
 	{"clock_gettime64", on{none, none, 403}, []rule{to(living)}, 0},
@@ -138,6 +147,7 @@ var calls = []call{
 	{"prctl", on{157, 167, 172}, []rule{
 		to(living, is(0, 3, 21, 39)),          // PR_GET_DUMPABLE, PR_GET_SECCOMP, PR_GET_NO_NEW_PRIVS
 		to(living, is(0, prSetVMA), is(1, 0)), // the runtime names its mappings
+		to(decoding, is(0, 15)),               // PR_SET_NAME
 	}, 0},
 	{"prlimit64", on{302, 261, 369}, []rule{to(living, is(0, 0), is(2, 0))}, 0}, // ask, not set
 	{"exit", on{60, 93, 1}, []rule{to(living)}, 0},
@@ -153,8 +163,29 @@ var calls = []call{
 		to(lines, test{1, ioctlNoSize, []uint32{0xc000b40e}}), // GPIO_V2_LINE_GET_VALUES
 	}, 0},
 
-	{"poll", on{7, none, 168}, []rule{to(lines)}, 0},
-	{"ppoll", on{271, 73, 336}, []rule{to(lines)}, 0},
+	{"poll", on{7, none, 168}, []rule{to(lines | decoding)}, 0},
+	{"ppoll", on{271, 73, 336}, []rule{to(lines | decoding)}, 0},
+
+	// A program in C, its loader and its libraries.
+	{"execve", on{59, 221, 11}, []rule{{to: decoding, once: true}, to(keeping)}, 0},
+	{"brk", on{12, 214, 45}, []rule{to(decoding)}, 0},
+	{"mremap", on{25, 216, 163}, []rule{to(decoding)}, 0},
+	{"access", on{21, none, 33}, []rule{to(decoding)}, 0},
+	{"faccessat", on{269, 48, 334}, []rule{to(decoding)}, 0},
+	{"faccessat2", on{439, 439, 439}, []rule{to(decoding)}, 0},
+	{"arch_prctl", on{158, none, none}, []rule{to(decoding)}, 0},
+	{"cacheflush", on{none, none, 0xf0002}, []rule{to(decoding)}, 0}, // arch/arm/include/uapi/asm/unistd.h
+	{"set_tls", on{none, none, 0xf0005}, []rule{to(decoding)}, 0},
+	{"set_tid_address", on{218, 96, 256}, []rule{to(decoding)}, 0},
+	{"set_robust_list", on{273, 99, 338}, []rule{to(decoding)}, 0},
+	{"rseq", on{334, 293, 398}, []rule{to(decoding)}, 0},
+	{"capget", on{125, 90, 184}, []rule{to(decoding)}, 0},                                                 // asked by the attempts
+	{"landlock_create_ruleset", on{444, 444, 444}, []rule{to(decoding, is(0, 0), is(1, 0), is(2, 1))}, 0}, // ask the ABI
+	{"getrusage", on{98, 165, 77}, []rule{to(decoding)}, 0},
+	{"sysinfo", on{99, 179, 116}, []rule{to(decoding)}, 0},
+	{"clock_getres", on{229, 114, 264}, []rule{to(decoding)}, 0},
+	{"clock_nanosleep", on{230, 115, 265}, []rule{to(decoding)}, 0},
+	{"clock_nanosleep_time64", on{none, none, 407}, []rule{to(decoding)}, 0},
 
 	// Sockets. Option numbers: include/uapi/asm-generic/socket.h, linux/tcp.h.
 	{"recvmsg", on{47, 212, 297}, []rule{to(handover)}, 0},
@@ -254,9 +285,12 @@ var (
 	// F_GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC
 	fcntls = []uint32{1, 2, 3, 4, 1030}
 	// Private memory for the heap; a shared mapping of an open file for V4L2
-	// buffers and the database. Never executable.
+	// buffers and the database. Never executable and writable.
 	maps = []rule{
 		to(living, without(2, ^uint32(protRW)), bits(3, mapAnon|mapShared, mapAnon)),
 		to(video|database, without(2, ^uint32(protRW)), bits(3, mapAnon|mapKind, mapShared)),
+		// Libraries: code of a file that cannot be written, and a private copy of its data.
+		to(decoding, without(2, ^uint32(protRX)), bits(3, mapAnon|mapKind, mapPrivate)),
+		to(decoding, without(2, ^uint32(protRW)), bits(3, mapAnon|mapKind, mapPrivate)),
 	}
 )

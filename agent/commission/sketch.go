@@ -27,6 +27,7 @@ func (s *Session) runSketchProcess(ctx context.Context, cam config.Camera) {
 	starter := process.NewStarter()
 	defer close(starter)
 	camera := opener.New(cam, s.Decision.Policy.MaxPixels(), starter.Start, s.ChildOutput, s.Log)
+	camera.Strict = s.Config.Device.Strict
 	defer camera.Close()
 	var last *record.Layout
 	for ctx.Err() == nil {

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,6 +118,16 @@ type Zone struct {
 	Classes []counting.Class
 }
 
+// HasDecoder reports whether ffmpeg decodes the H.265 of a camera.
+func (s *Site) HasDecoder() bool {
+	for _, c := range s.Cameras {
+		if src, ok := c.Source.(RTSPSource); ok && src.FFmpeg {
+			return true
+		}
+	}
+	return false
+}
+
 // Streams returns every stream that the site declares, in the order of the
 // file.
 func (s *Site) Streams() (all []counting.Stream) {
@@ -156,6 +167,27 @@ func Load(path string) (*Site, error) {
 // Parse checks the text of a file; the directory of name is the start of its
 // relative paths. It reads the files that the text names, to check them.
 func Parse(name string, data []byte) (*Site, error) {
+	s, err := parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// LoadPart is Load of the file at path with the text of the file text, which may be a
+// copy of it, and with mistakes it also returns the site as far as the file gives
+// it, for the checks against a policy. It is nil where the file is not TOML, or not a
+// site file.
+func LoadPart(path, text string) (*Site, error) {
+	data, err := os.ReadFile(text)
+	if err != nil {
+		return nil, fmt.Errorf("read the site file: %w", err)
+	}
+	return parse(path, data)
+}
+
+// parse is Parse, and with mistakes it also returns the site as LoadPart does.
+func parse(name string, data []byte) (*Site, error) {
 	var f siteFile
 	sheet := mistake.DecodeTOML(name, data, &f)
 	if sheet.Malformed() {
@@ -177,16 +209,13 @@ func Parse(name string, data []byte) (*Site, error) {
 	c.checkLabels(f)
 	c.checkMadeUp(f, sources)
 	trust := c.checkTrust(f.Trust)
-	if err := sheet.Err(); err != nil {
-		return nil, err
-	}
 	s := f.toSite(name, sheet)
 	s.Trust = trust
 	s.Hash = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
 	for i, src := range sources {
 		s.Cameras[i].Source = src
 	}
-	return s, nil
+	return s, sheet.Err()
 }
 
 // LoadBroker reads only [device] and [broker] of a file, and checks these two. kerb
@@ -249,6 +278,14 @@ func (c Camera) FrameInterval() time.Duration {
 func (s *Site) RejectKey(key, want, hint string) error {
 	s.sheet.Reject(key, want, hint)
 	return s.sheet.Err()
+}
+
+// HasMistakeIn reports whether a key below the given one is wrong, so that a later check
+// would say the same in other words.
+func (s *Site) HasMistakeIn(key string) bool {
+	var wrong mistake.List
+	_ = errors.As(s.sheet.Err(), &wrong) // false leaves the list empty
+	return slices.ContainsFunc(wrong, func(m mistake.Mistake) bool { return strings.HasPrefix(m.Key, key) })
 }
 
 // CameraName returns the name of camera i in the order of site.toml, "" where

@@ -127,6 +127,9 @@ func siteKeys() []mistake.Key {
 	}
 }
 
+// Keys returns all keys of site.toml with their documentation, in the order of the file.
+func Keys() []mistake.Key { return siteKeys() }
+
 // JSONSchema is the JSON Schema of site.toml, for editors: members sorted by
 // name, two spaces a level. It does not say what holds between keys; Parse
 // checks that.

@@ -7,6 +7,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -32,6 +33,8 @@ type Opts struct {
 	Detector string        // auto, neural or motion
 	Model    string        // a network's file or name; empty: as auto chooses
 	Loops    bool          // made-up inductive loops instead of a camera
+	JSON     bool          // the table as one JSON object
+	Messages bool          // every message as it is received, before the table
 	Clip     string        // a clip's file instead of the street; empty: the street
 }
 
@@ -39,6 +42,7 @@ type Opts struct {
 type demonstration struct {
 	Opts
 	version string // of this binary, for the messages
+	ledger  *ledger
 }
 
 // Run subscribes at the broker, counts for the given time and prints a summary. It
@@ -69,11 +73,6 @@ func Run(ctx context.Context, t terminal.Terminal, version string, o Opts) error
 	if err := d.checkSource(); err != nil {
 		return err
 	}
-	printer := &localbroker.Printer{Out: t.Out}
-	if err := printer.Subscribe(address); err != nil {
-		return err
-	}
-	defer printer.Disconnect()
 	site := &config.Site{
 		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
 		Broker: config.Broker{URL: address},
@@ -87,6 +86,15 @@ func Run(ctx context.Context, t terminal.Terminal, version string, o Opts) error
 		}
 		site.Cameras = []config.Camera{c}
 	}
+	d.ledger = newLedger(site.Streams())
+	printer := &localbroker.Printer{OnMessage: d.ledger.addMessage}
+	if d.Messages {
+		printer.Out = t.Out
+	}
+	if err := printer.Subscribe(address); err != nil {
+		return err
+	}
+	defer printer.Disconnect()
 	return d.countStreet(ctx, t, site, street, printer)
 }
 
@@ -98,16 +106,19 @@ func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, si
 	if err != nil {
 		return err
 	}
+	a.windows.onTallies = d.ledger.addTallies
 	if street != nil {
 		a.cameras[0].Open = func(context.Context) (source.Pictures, error) { return street, nil }
 	}
-	fmt.Fprintf(t.Err, "kerb: %s for %s, windows of %s, noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), localbroker.RedactAddress(site.Broker.URL))
+	fmt.Fprintf(t.Err, "kerb: counting %s for %s, in windows of %s, with noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), localbroker.RedactAddress(site.Broker.URL))
 	ctx, cancel := context.WithTimeout(ctx, d.For)
 	defer cancel()
 	if err := a.Run(ctx); err != nil {
 		return err
 	}
-	d.printSummary(t, a, street, p)
+	if err := d.printSummary(t, a, street, p); err != nil {
+		return err
+	}
 	if d.Broker != "" {
 		if err := publisher.ClearRetained(context.WithoutCancel(ctx), site, publisher.ShownStreams(site.Device.State)); err != nil {
 			return err
@@ -122,23 +133,22 @@ func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, si
 	return nil
 }
 
-// printSummary prints the counts, for the street also the number of true crossings,
-// and how many windows arrived.
-func (d *demonstration) printSummary(t terminal.Terminal, a *Agent, street *scene.Scene, p *localbroker.Printer) {
-	defer func() {
-		fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", p.WindowCount(), replay.PeakRSS())
-	}()
-	if d.Loops {
-		fmt.Fprintf(t.Err, "kerb: passages %v\n", a.windows.sensors[0])
-		return
-	}
-	s := a.cameras[0]
-	fmt.Fprintf(t.Err, "kerb: %d pictures looked at and overwritten, %d crossings counted", s.Pictures.Load(), s.Crossings.Load())
+// printSummary prints the table, and what was looked at by which detector.
+func (d *demonstration) printSummary(t terminal.Terminal, a *Agent, street *scene.Scene, p *localbroker.Printer) error {
 	if street != nil {
-		fmt.Fprintf(t.Err, " of %d real ones", trueCrossings(street, s.Config.Lines))
+		d.ledger.addTruth(street.Truth())
 	}
-	fmt.Fprintln(t.Err)
-	if detector := s.Detector.Load(); detector != nil {
-		fmt.Fprintf(t.Err, "kerb: %s\n", detector)
+	rows := d.ledger.rows(a.windows.policy, street != nil)
+	fmt.Fprintf(t.Err, "kerb: %d windows published, acknowledged and received; peak memory %d MB\n", p.WindowCount(), replay.PeakRSS())
+	if len(a.cameras) > 0 {
+		fmt.Fprintf(t.Err, "kerb: %d pictures looked at and overwritten", a.cameras[0].Pictures.Load())
+		if detector := a.cameras[0].Detector.Load(); detector != nil {
+			fmt.Fprintf(t.Err, "; %s", detector)
+		}
+		fmt.Fprintln(t.Err)
 	}
+	if d.JSON {
+		return json.NewEncoder(t.Out).Encode(map[string]any{"windows": p.WindowCount(), "epsilon": a.windows.policy.Epsilon(), "rows": rows})
+	}
+	return writeTable(t.Out, rows)
 }

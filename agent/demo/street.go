@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"slices"
 	"strings"
 
 	"kerb/agent/config"
@@ -87,24 +86,6 @@ func (d *demonstration) describeSource() string {
 	}
 	name, _, _ := strings.Cut(d.Scene, "?")
 	return "the built-in street, " + name
-}
-
-// trueCrossings counts the crossings of the street so far that the given lines should
-// have counted.
-func trueCrossings(street *scene.Scene, lines []config.Line) (n int) {
-	for _, e := range street.Truth() {
-		for _, line := range lines {
-			if e.Stream == line.ID && listsClass(line.Classes, e.Class) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// listsClass reports whether classes holds c, or the class of which c is a part.
-func listsClass(classes []counting.Class, c counting.Class) bool {
-	return slices.Contains(classes, c) || slices.Contains(classes, c.WithoutSplit())
 }
 
 // crowdZone is the whole width of the street behind its counting lines: its three zones

@@ -199,13 +199,16 @@ const MaxWalls = 96
 // Walls is the report of a process on its own walls (seccomp, Landlock, rlimits,
 // namespaces), as it measured them. It is the first record that a child writes.
 type Walls struct {
-	Sensor   uint16          // as in Heartbeat; 0xffff for the supervisor's own report
+	Sensor   uint16          // as in Heartbeat; or SupervisorSensor, or DecoderSensor
 	Landlock uint8           // version of the kernel's Landlock ABI; 0: none
 	State    [MaxWalls]uint8 // in the order of the cage's table; 0 beyond the last
 }
 
-// SupervisorSensor is the Walls.Sensor of the supervisor.
-const SupervisorSensor = 0xffff
+// The Walls.Sensor of processes that are no sensor.
+const (
+	SupervisorSensor = 0xffff
+	DecoderSensor    = 0xfffe // of a decoder of H.265, as measured before the first
+)
 
 func (*Walls) recordKind() byte { return 6 }
 

@@ -20,11 +20,12 @@ const (
 	subscriberQuiesce = 250              // ms in which paho ends work in progress before it disconnects
 )
 
-// Printer is an MQTT subscriber that prints every message of the
+// Printer is an MQTT subscriber that prints or hands on every message of the
 // demonstration and counts the windows among them. It shows that the broker really
 // passes the messages on.
 type Printer struct {
-	Out io.Writer
+	Out       io.Writer                          // gets every message as topic, blank, payload; nil: none
+	OnMessage func(topic string, payload []byte) // is called with every message; nil: nothing
 
 	client mqtt.Client
 	mu     sync.Mutex
@@ -49,7 +50,12 @@ func (p *Printer) Subscribe(address string) error {
 		if strings.Contains(m.Topic(), "/count/") {
 			p.count++
 		}
-		fmt.Fprintf(p.Out, "%s %s\n", m.Topic(), m.Payload())
+		if p.OnMessage != nil {
+			p.OnMessage(m.Topic(), m.Payload())
+		}
+		if p.Out != nil {
+			fmt.Fprintf(p.Out, "%s %s\n", m.Topic(), m.Payload())
+		}
 	})
 	if err := waitToken(tok); err != nil {
 		return fmt.Errorf("subscribe at %s: %w", RedactAddress(address), err)

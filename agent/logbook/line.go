@@ -1,6 +1,7 @@
 package logbook
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,22 +23,19 @@ func (l line) isLoss() bool { return l.level != "INFO" && l.level != "DEBUG" }
 var subjects = []string{"camera", "broker", "process"}
 
 // changing are the attributes that differ between two lines which tell the same.
-var changing = []string{"time", "err", "again_in", "not_told", "lines", "pid", "backlog"}
+var changing = []string{"time", "err", "again_in", "not_told", "lines", "pid", "backlog", "from"}
 
-// parseLine reads the attributes of a line. The child's name before the first
-// attribute is no part of the key, because the supervisor may tell the same. Text
-// that is no slog line is its own key; as "sense north: kerb: reason" it is the error
-// with which that process ended.
+// parseLine reads the attributes of a line. The child's name, in the attribute from, is
+// no part of the key, because the supervisor may tell the same. Text that is no slog
+// line is its own key. A message "kerb: reason" is the error with which the process
+// from ended.
 func parseLine(text string) (l line) {
 	_, rest, found := cutAttribute(text, "level=")
 	if !found {
-		name, reason, _ := strings.Cut(text, ": kerb: ")
-		if reason != "" {
-			return line{key: text, subject: "process=" + name, err: reason}
-		}
 		return line{key: text}
 	}
 	var key strings.Builder
+	from := ""
 	for rest != "" {
 		name, value, after, ok := nextAttribute(rest)
 		if !ok {
@@ -51,6 +49,8 @@ func parseLine(text string) (l line) {
 			l.message = value
 		case "err":
 			l.err = value
+		case "from":
+			from = value
 		}
 		if l.subject == "" && slices.Contains(subjects, name) {
 			l.subject = name + "=" + value
@@ -60,7 +60,17 @@ func parseLine(text string) (l line) {
 		}
 	}
 	l.key = key.String()
+	if reason, ok := strings.CutPrefix(l.message, "kerb: "); ok && from != "" {
+		l.subject, l.err = "process="+from, reason
+		l.key += l.subject
+	}
 	return l
+}
+
+// ReadReason returns the error of a log line, or else its message, without "kerb: ".
+func ReadReason(text string) string {
+	l := parseLine(text)
+	return cmp.Or(l.err, l.message, text)
 }
 
 // cutAttribute cuts text before the first attribute that begins with name.

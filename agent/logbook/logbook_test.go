@@ -26,7 +26,7 @@ func TestALossIsToldOnceAndThenThreeTimesInTenMinutes(t *testing.T) {
 	b, out, now, log := newTestBook(t)
 	for range 3600 {
 		log.Warn("camera lost", "camera", "north", "err", errors.New("connection refused"))
-		fmt.Fprintln(b, `sense north: level=WARN msg="camera lost" camera=north err="no route" again_in=1s`)
+		fmt.Fprintln(b, `time=2026-11-30T10:00:00.000Z level=WARN msg="camera lost" camera=north err="no route" again_in=1s from="sense north"`)
 		*now = now.Add(time.Second)
 	}
 	if n := strings.Count(out.String(), "\n"); n > 6*4 || n < 12 {

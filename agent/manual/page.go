@@ -16,7 +16,12 @@ func WritePage(w io.Writer, app *kong.Node) error {
 	fmt.Fprintf(w, ".TH KERB 1 \"\" \"kerb\" \"User Commands\"\n.SH NAME\nkerb \\- counts people and vehicles at the kerb and forgets what it saw\n")
 	fmt.Fprintf(w, ".SH SYNOPSIS\n.B kerb\n.I command\n.RI [ flags ]\n.SH DESCRIPTION\n%s\n", escapeRoff(app.Help))
 	fmt.Fprintln(w, "What is meant for another program goes to standard output, words for people to standard error.\n.SH COMMANDS")
+	var last *kong.Group
 	for _, c := range visibleCommands(app) {
+		if last == nil || c.Group.Key != last.Key {
+			last = c.Group
+			fmt.Fprintf(w, ".PP\n%s:\n", escapeRoff(last.Title))
+		}
 		writeManual(w, c, "kerb "+c.Name)
 	}
 	_, err := fmt.Fprint(w, `.SH FILES
@@ -32,6 +37,8 @@ The spool of cleared windows, the audit log and the device's keys.
 .SH EXIT STATUS
 0: done. 1: failed. 2: a wrong command line or a wrong file.
 .SH SEE ALSO
+.BR site.toml (5),
+.BR policy.toml (5),
 .BR minisign (1),
 .BR mosquitto_sub (1)
 `)
@@ -56,6 +63,9 @@ func writeManual(w io.Writer, n *kong.Node, name string) {
 			fmt.Fprintf(w, ".PP\n%s\n", escapeRoff(para))
 		}
 	}
+	for _, e := range listExamples(n) {
+		fmt.Fprintf(w, ".PP\nExample:\n.B %s\n", escapeRoff(e))
+	}
 	for _, p := range n.Positional {
 		fmt.Fprintf(w, ".TP\n.I %s\n%s\n", escapeRoff(p.Summary()), escapeRoff(p.Help))
 	}
@@ -64,7 +74,7 @@ func writeManual(w io.Writer, n *kong.Node, name string) {
 		if !f.IsBool() {
 			name += " " + f.FormatPlaceHolder()
 		}
-		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", escapeRoff(name), escapeRoff(f.Help))
+		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", escapeRoff(name), escapeRoff(FormatValue(f.Value)))
 	}
 	for _, c := range visibleCommands(n) {
 		writeManual(w, c, name+" "+c.Name)

@@ -15,12 +15,12 @@ import (
 
 // A Mistake is one mistake in a file.
 type Mistake struct {
-	File  string
-	Line  int    // 0: the file as a whole
-	Key   string // such as camera[0].fps; empty for a syntax error
-	Value string // as written in the file; empty where there is none, and for secrets
-	Want  string // the values that are allowed: "must be 1–30"
-	Hint  string // how to repair it, or empty
+	File  string `json:"file,omitempty"`  // empty in a list of a command: no file's
+	Line  int    `json:"line,omitempty"`  // 0: the file as a whole
+	Key   string `json:"key,omitempty"`   // such as camera[0].fps; empty for a syntax error
+	Value string `json:"value,omitempty"` // as written in the file; empty where there is none, and for secrets
+	Want  string `json:"want"`            // the values that are allowed: "must be 1–30"
+	Hint  string `json:"hint,omitempty"`  // how to repair it, or empty
 }
 
 // Error is one line: site.toml:14: camera[0].fps = 0: must be 1–30.

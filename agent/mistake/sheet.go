@@ -36,6 +36,9 @@ type Table struct {
 // Tables returns the tables of the file, in their order.
 func (s *Sheet) Tables() []Table { return slices.Clone(s.tables) }
 
+// Name is the path of the file.
+func (s *Sheet) Name() string { return s.name }
+
 // KeyLine is the line of a key, from 1; 0 for a key that the file does not
 // have.
 func (s *Sheet) KeyLine(key string) int { return s.keys[key].line }

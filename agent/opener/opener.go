@@ -1,6 +1,6 @@
 // Package opener opens one camera, and the programs that its source needs, for a
 // process without the right to open: it dials, opens a device or a recording, and
-// starts the program of a command source or ffmpeg.
+// starts the program of a command source, or kerb decode, which becomes ffmpeg.
 //
 // It refuses requests other than those of package handover. It does not read from
 // a camera: it returns open descriptors. The one text that it reads is the standard
@@ -32,6 +32,8 @@ import (
 // Opener opens one camera, for one request at a time. Signal may be called at the
 // same time.
 type Opener struct {
+	Strict bool // refuse to start a decoder whose walls do not hold; set before the first request
+
 	camera      config.Camera
 	maxPixels   int
 	startFunc   func(*exec.Cmd) error
@@ -110,7 +112,7 @@ func dialCamera(ctx context.Context, address string) ([]*os.File, error) {
 // startCameraProgram starts a program that writes pictures and returns its
 // standard output.
 func (d *Opener) startCameraProgram(words []string) ([]*os.File, error) {
-	_, out, err := d.startProgram(handover.RequestCamera, words, false)
+	_, out, err := d.startProgram(handover.RequestCamera, filepath.Base(words[0]), words, false)
 	return oneFile(out, err)
 }
 
@@ -196,21 +198,40 @@ var (
 	errNoDecoderKey = errors.New(`camera sends H.265: set its second stream to H.264, or set decoder = "ffmpeg" in site.toml`)
 )
 
-// startDecoder starts ffmpeg with a pipe on its standard input and output. It
-// gets no address and no password, and needs no network. It delivers luma only,
-// at the rate and in the size that the detector needs.
+// startDecoder starts kerb decode, which puts walls around itself and becomes ffmpeg
+// (cage.ExecDecoder). It has pipes as its standard descriptors and no other, neither an
+// address nor a password, and no environment. It delivers luma only, at the rate and in
+// the size that the detector needs.
 func (d *Opener) startDecoder() ([]*os.File, error) {
 	path, err := exec.LookPath("ffmpeg")
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
 	if err != nil {
 		return nil, errNoDecoder
 	}
-	words := append([]string{path}, decoderArgs(d.camera.FrameInterval(), d.maxPixels)...)
-	in, out, err := d.startProgram(handover.RequestHEVC, words, true)
+	if d.Strict {
+		if err := checkDecoderWalls(); err != nil {
+			return nil, err
+		}
+	}
+	words := append([]string{"/proc/self/exe", "decode", "--", path}, decoderArgs(d.camera.FrameInterval(), d.maxPixels)...)
+	in, out, err := d.startProgram(handover.RequestHEVC, "ffmpeg", words, true)
 	if err != nil {
 		return nil, err
 	}
 	return []*os.File{in, out}, nil
 }
+
+// checkDecoderWalls measures the walls of a decoder once in this process and returns an
+// error that names those that do not hold.
+var checkDecoderWalls = sync.OnceValue(func() error {
+	reports, err := process.MeasureRoles("decode")
+	if err != nil {
+		return err
+	}
+	return reports[0].Strict()
+})
 
 // minSpacing is the least time between two pictures that ffmpeg delivers, as a
 // share of the interval asked for; chosen by hand. Below 1, it keeps pictures
@@ -234,18 +255,19 @@ func decoderArgs(every time.Duration, pixels int) []string {
 }
 
 // lumaFilter returns an ffmpeg filter that scales pictures of more than that many
-// pixels down to fit, with even sides, and keeps their luma only.
+// pixels down to fit, with even sides, and keeps their luma only. fast_bilinear would make
+// code at run time, which the walls refuse.
 func lumaFilter(pixels int) string {
 	fit := fmt.Sprintf("sqrt(%d/(iw*ih))", pixels)
-	return fmt.Sprintf("scale=w='if(gt(iw*ih,%[1]d),2*floor(iw*%[2]s/2),iw)':h='if(gt(iw*ih,%[1]d),2*floor(ih*%[2]s/2),ih)':flags=fast_bilinear,format=gray", pixels, fit)
+	return fmt.Sprintf("scale=w='if(gt(iw*ih,%[1]d),2*floor(iw*%[2]s/2),iw)':h='if(gt(iw*ih,%[1]d),2*floor(ih*%[2]s/2),ih)':flags=bilinear,format=gray", pixels, fit)
 }
 
 // startProgram kills the program that answered the same request before and starts
-// another. piped gives it a pipe as standard input and an empty network
-// namespace. Its environment is PATH, HOME and LC_ALL, its working directory /, and
-// it can neither write to a file nor dump core (RLIMIT_FSIZE, RLIMIT_CORE). Its
-// standard error goes to the log.
-func (d *Opener) startProgram(what byte, words []string, piped bool) (in, out *os.File, err error) {
+// another. Its working directory is /, and its standard error goes to the log after the
+// name. Its environment is PATH, HOME and LC_ALL, and it can neither write to a file nor
+// dump core (RLIMIT_FSIZE, RLIMIT_CORE). With piped it has a pipe as standard input, an
+// empty network namespace and no environment, and limits itself.
+func (d *Opener) startProgram(what byte, name string, words []string, piped bool) (in, out *os.File, err error) {
 	d.stopProgram(what)
 	var childEnds []*os.File
 	defer func() {
@@ -272,7 +294,7 @@ func (d *Opener) startProgram(what byte, words []string, piped bool) (in, out *o
 		cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "LC_ALL=C"}, "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 		if cmd.Stdout, cmd.Stderr = stdout, stderr; piped {
-			cmd.Stdin = stdin
+			cmd.Args[0], cmd.Stdin, cmd.Env = "kerb", stdin, []string{}
 		}
 		return cmd
 	}
@@ -290,15 +312,16 @@ func (d *Opener) startProgram(what byte, words []string, piped bool) (in, out *o
 		}
 		return nil, nil, fmt.Errorf("start %s: %w", words[0], err)
 	}
-	none := &unix.Rlimit{}
-	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, none, nil)
-	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CORE, none, nil)
+	if !piped {
+		_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{}, nil)
+		_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
+	}
 	d.mu.Lock()
 	d.programs[what] = cmd
 	d.mu.Unlock()
 	go func() {
 		defer errOut.Close()
-		(&process.Watcher{Name: filepath.Base(words[0]) + " " + d.camera.Name, Log: d.log, ChildOutput: d.childOutput}).CopyStderr(errOut)
+		(&process.Watcher{Name: name + " " + d.camera.Name, Log: d.log, ChildOutput: d.childOutput}).CopyStderr(errOut)
 	}()
 	return in, out, nil
 }

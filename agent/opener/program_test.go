@@ -92,7 +92,7 @@ func TestTheWordsOfAProgramReachTheLogWithItsName(t *testing.T) {
 	r, w := io.Pipe()
 	defer r.Close()
 	openOne(t, newOpener(t, shell("echo lens dirty >&2"), w), handover.RequestCamera)
-	if line, err := bufio.NewReader(r).ReadString('\n'); line != "sh gate: lens dirty\n" || err != nil {
+	if line, err := bufio.NewReader(r).ReadString('\n'); !strings.HasSuffix(line, "level=WARN msg=\"lens dirty\" from=\"sh gate\"\n") || err != nil {
 		t.Errorf("the line is %q, %v", line, err)
 	}
 }

@@ -25,7 +25,9 @@ func formatCanonical(t *terms) []byte {
 
 // isLeftOut reports whether a key that came after the first release has its default
 // value. The canonical form leaves it out, so that older signatures stay valid.
-func isLeftOut(path string, v reflect.Value) bool { return path == "alert" && v.Len() == 0 }
+func isLeftOut(path string, v reflect.Value) bool {
+	return (path == "alert" || path == "count.quantities") && v.Len() == 0
+}
 
 // walkKeys calls f for every key below the struct v, with its dotted path.
 func walkKeys(path string, v reflect.Value, f func(path string, v reflect.Value)) {

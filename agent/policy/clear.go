@@ -52,7 +52,8 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	if r.quality == counting.Gap {
 		return r, nil
 	}
-	w := clearer{rule: r.rule, kind: t.Kind, noise: newSampler()}
+	quantities := p.AllowedQuantities(t.Measures)
+	w := clearer{rule: r.rule, kind: t.Kind, noise: newSampler(), parts: countParts(quantities)}
 	for c := range counting.Class(counting.Classes) {
 		if !t.Counted[c] {
 			continue
@@ -63,6 +64,7 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 			r.appendCells(w.clearLine(c, t.OneWay, t.Crossings[c])...)
 		}
 	}
+	r.appendTraffic(w, quantities, &t)
 	return r, nil
 }
 
@@ -93,7 +95,7 @@ func (p *Policy) checkTally(t *counting.Tally) error {
 	case t.Quality != counting.Gap && (t.SampledTime() <= 0 || t.SampledTime() > length):
 		return fmt.Errorf("%d instants in %s", t.Instants, length)
 	}
-	return p.checkClasses(t.Counted)
+	return errors.Join(p.checkClasses(t.Counted), checkTraffic(t))
 }
 
 // checkClasses returns an error if a class is counted that the policy does not
@@ -147,6 +149,7 @@ type clearer struct {
 	rule
 	kind  counting.Kind
 	noise *sampler
+	parts uint64 // in which ε is divided: see traffic.go
 }
 
 // clearLine clears the crossings of a line or loop in one class. A stream of one
@@ -160,7 +163,7 @@ func (w clearer) clearLine(c counting.Class, way counting.OneWay, n [counting.Di
 	}
 	if w.method == Noise {
 		for i := range cells {
-			n := cells[i].a + w.noise.drawLaplace(uint64(w.epsilon), 1000)
+			n := cells[i].a + w.draw(1, 1)
 			cells[i].a = min(max(n, minCount), maxCount)
 			cells[i].withholdBelow(int64(w.below))
 		}
@@ -223,8 +226,8 @@ func (w clearer) clearZone(c counting.Class, present, observed time.Duration, pe
 	o := cell{class: c, a: tenths, b: int64(peak)}
 	switch w.method {
 	case Noise:
-		o.a = min(max(o.a+w.noise.drawLaplace(uint64(w.epsilon), 2*10*1000), minMean), maxMean)
-		o.b = min(max(o.b+w.noise.drawLaplace(uint64(w.epsilon), 2*1000), minCount), maxCount)
+		o.a = min(max(o.a+w.draw(10, 2), minMean), maxMean)
+		o.b = min(max(o.b+w.draw(1, 2), minCount), maxCount)
 		if w.below > 0 && o.a < 10*int64(w.below) {
 			o.ranged, o.a, o.b = true, 0, int64(w.below)
 		}

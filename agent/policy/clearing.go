@@ -58,8 +58,13 @@ func (p *Policy) DescribeClearing(kinds ...counting.Kind) Clearing {
 // discrete analogue of the Laplace distribution", 2006).
 func newNoised(scale, step float64) Noised {
 	q := math.Exp(-step / scale)
-	round := func(v float64) float64 { return math.Round(v*1000) / 1000 }
-	return Noised{Scale: round(scale), Step: step, Deviation: round(math.Sqrt(2*q) / (1 - q) * step)}
+	return Noised{Scale: roundTo(scale, 3), Step: step, Deviation: roundTo(math.Sqrt(2*q)/(1-q)*step, 3)}
+}
+
+// roundTo rounds v to so many decimals.
+func roundTo(v float64, decimals int) float64 {
+	unit := math.Pow10(decimals)
+	return math.Round(v*unit) / unit
 }
 
 // AllowedCommands are the verbs that the broker may send, in their order.

@@ -20,6 +20,7 @@ func TestEveryKeyIsComparedBothWays(t *testing.T) {
 		"purpose":               {masks, `"statistical"`, `"operational"`},
 		"count.streams":         {strings.Replace(masks, `"line", "zone", "loop"`, `"line"`, 1), `"line"`, `"line", "zone"`},
 		"count.classes":         {masks, `"bicycle", "vehicle"`, `"bicycle", "vehicle", "car"`},
+		"count.quantities":      {"count.quantities = [\"speed\"]\n" + masks, `["speed"]`, `["speed", "gaps"]`},
 		"camera.pixels":         {masks, "320x240", "640x480"},
 		"camera.follow_max":     {masks, `follow_max = "30s"`, `follow_max = "40s"`},
 		"camera.masks_required": {masks, "masks_required = true", "masks_required = false"},

@@ -13,11 +13,14 @@ import (
 )
 
 // The stored form of a Release: magic, then fixed-width big-endian fields,
-// then the cells. Its length depends on the stream's name, its declared cells,
-// the quality and the reason, and not on any count.
+// then the cells and the figures of the quantities. Its length depends on the stream's
+// name, its declared cells and quantities, the quality and the reason, and not on any
+// count. A release without quantities keeps the form that earlier versions read.
 const (
-	releaseMagic = "KRL\x01"
+	releaseMagic = "KRL\x01" // without quantities
+	trafficMagic = "KRL\x02" // with the quantities behind the cells
 	cellSize     = 1 + 1 + 1 + 8 + 8
+	figureSize   = 1 + 1 + 8
 	maxTime      = 253402300799999 // ms: the last of the year 9999
 	maxMono      = int64(1<<63-1) / int64(time.Millisecond)
 
@@ -31,8 +34,12 @@ func (r Release) MarshalBinary() ([]byte, error) {
 	if r.IsZero() {
 		return nil, errors.New("marshal release: it is the zero value")
 	}
-	b := make([]byte, 0, 160+len(r.stream)+cellSize*r.count)
-	b = append(b, releaseMagic...)
+	b := make([]byte, 0, 160+len(r.stream)+cellSize*r.count+figureSize*r.figureCount)
+	if r.figureCount > 0 {
+		b = append(b, trafficMagic...)
+	} else {
+		b = append(b, releaseMagic...)
+	}
 	b = append(b, r.policy[:]...)
 	kind := byte(r.kind)
 	if r.still {
@@ -53,6 +60,13 @@ func (r Release) MarshalBinary() ([]byte, error) {
 		b = append(b, byte(c.class), byte(c.dir), flagByte(c.ranged))
 		b = binary.BigEndian.AppendUint64(b, uint64(c.a))
 		b = binary.BigEndian.AppendUint64(b, uint64(c.b))
+	}
+	if r.figureCount > 0 {
+		b = append(b, byte(r.figureCount))
+	}
+	for _, f := range r.figures[:r.figureCount] {
+		b = append(b, byte(f.quantity), flagByte(f.withheld))
+		b = binary.BigEndian.AppendUint64(b, uint64(f.a))
 	}
 	return b, nil
 }
@@ -108,7 +122,8 @@ func (d *fieldReader) takeFlag() bool {
 
 func decodeRelease(b []byte) (r Release, err error) {
 	d := fieldReader{b: b}
-	if string(d.takeBytes(len(releaseMagic))) != releaseMagic {
+	magic := string(d.takeBytes(len(releaseMagic)))
+	if magic != releaseMagic && magic != trafficMagic {
 		return r, errors.New("not a release of this version")
 	}
 	copy(r.policy[:], d.takeBytes(len(r.policy)))
@@ -132,6 +147,14 @@ func decodeRelease(b []byte) (r Release, err error) {
 	}
 	for i := range r.count {
 		r.cells[i] = cell{counting.Class(d.takeByte()), counting.Direction(d.takeByte()), d.takeFlag(), d.takeInt64(), d.takeInt64()}
+	}
+	if magic == trafficMagic {
+		if r.figureCount = int(d.takeByte()); r.figureCount == 0 || r.figureCount > maxFigures {
+			return r, errors.New("no quantities, or too many")
+		}
+	}
+	for i := range r.figureCount {
+		r.figures[i] = figure{counting.Quantity(d.takeByte()), d.takeFlag(), d.takeInt64()}
 	}
 	if d.short || len(d.b) > 0 {
 		return r, errors.New("wrong length or flag")
@@ -161,7 +184,7 @@ func (r *Release) checkFields() error {
 	if err := r.rule.checkRule(r.kind); err != nil {
 		return err
 	}
-	return r.checkCells()
+	return errors.Join(r.checkCells(), r.checkFigures())
 }
 
 // checkRule returns an error for parameters that no policy can have.

@@ -19,12 +19,14 @@ WHAT IS COUNTED
 {{if .CountsLines}}- Over lines in a camera's picture: how many cross, and to which side.
 {{end}}{{if .CountsZones}}- In zones of a camera's picture: how many are there{{if or .UsesNoise .UsesSuppression}}, on average and at most at once{{else}} on average{{end}}.
 {{end}}{{if .CountsLoops}}- Over loops in the road: how many pass.
+{{end}}{{range .QuantitySentences}}- {{.}}
 {{end}}Only these: {{classes .Count.Classes}}. {{if .OpenAllHours}}At all hours of every day.{{else}}Only {{shifts .Hours.Open}} ({{.Hours.Timezone}}); a window that is not wholly within these hours leaves as a gap, without numbers.{{end}}
 
 WHAT LEAVES THE DEVICE, AND WHEN
 Every {{every .Clear.Window}}, one record for each {{.StreamKinds}}. It can hold its name, the time, how much of that time was seen and why not all of it, the fingerprint above, and for each class{{if .CountsPassages}} and direction{{end}}{{if .Clear.Totals}}, and for both directions together,{{end}} {{if or .UsesNoise .UsesSuppression}}a number{{else}}a band{{end}}. It has no place for anything else. Every {{if or .UsesNoise .UsesSuppression}}number{{else}}band{{end}} is there every time, also when nothing passed.
 {{if .UsesNoise}}Before a number is stored, a random amount is added to it, once: exact discrete Laplace noise, ε = {{short .Clear.Epsilon}}. A record that is sent again is the same record. {{if .Clear.Below}}A number below {{.Clear.Below}} is then given only as "below {{.Clear.Below}}".{{else}}It is given as drawn, so that sums come out right on average; a small one can be below zero.{{end}}{{if .CountsZones}} In a zone half of ε goes to the average and half to the most at once{{if .Clear.Below}}, and both are withheld if the average is below {{.Clear.Below}}{{end}}; their mean errors are {{number .ZoneMeanError 1}} and {{number .ZonePeakError 1}}.{{end}}
-{{else if .UsesSuppression}}No noise is added. A number below {{.Clear.Below}} is withheld: the record says "below {{.Clear.Below}}". {{if gt .Clear.Round 1}}Every other is rounded to the nearest {{.Clear.Round}}.{{else}}Every other is given exactly.{{end}}{{if .Clear.Totals}} If one of two directions is withheld, so is the other, or the total would tell it.{{end}}
+{{if .Count.Quantities}}A stream that gives more than its counts divides the same ε equally: with all of the above, the counts and each of the others get 1/{{.QuantityParts}} of it, so the noise on each, on the counts too, is {{.QuantityParts}} times as large as with counts alone.
+{{end}}{{else if .UsesSuppression}}No noise is added. A number below {{.Clear.Below}} is withheld: the record says "below {{.Clear.Below}}". {{if gt .Clear.Round 1}}Every other is rounded to the nearest {{.Clear.Round}}.{{else}}Every other is given exactly.{{end}}{{if .Clear.Totals}} If one of two directions is withheld, so is the other, or the total would tell it.{{end}}{{if .Count.Quantities}} Occupancy and mean speed are given only in a window of which at least one number is.{{end}}
 {{else}}No noise is added, and no number is given, only the band that the average is in: {{list .BandNames}}.
 {{end}}An example: {{if .UsesNoise}}a true 41 leaves as a number from {{.ExampleLow}} to {{.ExampleHigh}} in nine windows of ten{{if .Clear.Below}}; a true 3 leaves as "below {{.Clear.Below}}" in {{percent .ExampleWithheld}} of the windows{{end}}.{{else if .UsesSuppression}}a true 41 leaves as {{if gt .Clear.Below 41}}"below {{.Clear.Below}}"{{else}}{{.ExampleRounded}}{{end}}, a true 3 as "below {{.Clear.Below}}".{{else}}seven present on average leave as "{{.ExampleBand}}".{{end}}
 Sums over hours and days are made from these {{if or .UsesNoise .UsesSuppression}}numbers{{else}}bands{{end}}. No exact count is kept to make better ones.
@@ -64,7 +66,16 @@ var englishWords = words{
 		counting.Person: "people", counting.Bicycle: "bicycles with their riders", counting.Vehicle: "vehicles",
 		counting.Motorcycle: "motorcycles", counting.Car: "cars", counting.Heavy: "heavy vehicles",
 	},
-	units:   [...]unit{{"second", "seconds", "seconds", "second"}, {"minute", "minutes", "minutes", "minute"}, {"hour", "hours", "hours", "hour"}, {"day", "days", "days", "day"}},
-	week:    week.DayNames(),
+	units: [...]unit{{"second", "seconds", "seconds", "second"}, {"minute", "minutes", "minutes", "minute"}, {"hour", "hours", "hours", "hour"}, {"day", "days", "days", "day"}},
+	week:  week.DayNames(),
+	quantities: [...]string{
+		counting.Occupancy: "For how much of the window a loop was covered. Of one vehicle at most 4 seconds count.",
+		counting.MeanSpeed: "The mean speed over a loop, and of how many vehicles. Of one vehicle at most 150 km/h count.",
+		counting.Speeds:    "How many vehicles were how fast, in steps of 10 km/h. One vehicle changes one of these numbers, by one.",
+		counting.Lengths:   "How many vehicles were how long, in classes. One vehicle changes one of these numbers, by one.",
+		counting.Headways:  "How many vehicles came how long after the one before, front to front. One vehicle changes three of these numbers at most, by one each, as it divides the time between two others.",
+		counting.Gaps:      "How many vehicles came how long after the one before, back to front. One vehicle changes three of these numbers at most, by one each.",
+		counting.Congested: "How many vehicles covered a loop for a whole interval of 4 seconds. One vehicle counts once.",
+	},
 	effects: [...]string{"CHANGED", "STRICTER", "LOOSER"},
 }

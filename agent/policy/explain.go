@@ -89,6 +89,20 @@ func (g page) CountsZones() bool { return g.p.AllowsKind(counting.ZoneStream) }
 // CountsLoops reports whether loops may be counted.
 func (g page) CountsLoops() bool { return g.p.AllowsKind(counting.LoopStream) }
 
+// QuantitySentences says of each quantity beside the counts what it is, and how much
+// one passage changes it.
+func (g page) QuantitySentences() []string {
+	var out []string
+	for _, q := range g.Count.Quantities {
+		out = append(out, g.say.quantities[q])
+	}
+	return out
+}
+
+// QuantityParts is the number of parts in which ε is divided where all quantities
+// are given.
+func (g page) QuantityParts() int { return 1 + len(g.Count.Quantities) }
+
 // UsesCamera reports whether lines or zones may be counted.
 func (g page) UsesCamera() bool { return g.usesCamera() }
 

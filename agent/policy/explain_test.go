@@ -80,6 +80,7 @@ func TestNoSettingLeavesTheExplanationAsItWas(t *testing.T) {
 		"controller.contact":    {"controller.contact = \"One\"\n" + noisy, "One", "Two"},
 		"count.streams":         {noisy, `"zone", "loop"`, `"loop"`},
 		"count.classes":         {noisy, `"bicycle", `, ""},
+		"count.quantities":      {"count.quantities = [\"speed\"]\n" + noisy, `"speed"`, `"speeds"`},
 		"camera.pixels":         {"camera.pixels = \"640x480\"\n" + noisy, "640x480", "320x240"},
 		"camera.follow_max":     {noisy, "30s", "31s"},
 		"camera.masks_required": {"camera.masks_required = true\n" + noisy, "true", "false"},

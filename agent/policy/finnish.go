@@ -16,12 +16,14 @@ MITÄ LASKETAAN
 {{if .CountsLines}}- Kameran kuvaan piirretyillä linjoilla: kuinka moni ylittää linjan, ja kummalle puolelle.
 {{end}}{{if .CountsZones}}- Kameran kuvaan piirretyillä alueilla: kuinka moni on paikalla{{if or .UsesNoise .UsesSuppression}}, keskimäärin ja enintään yhtä aikaa{{else}} keskimäärin{{end}}.
 {{end}}{{if .CountsLoops}}- Tien silmukoilla: kuinka moni ajaa yli.
+{{end}}{{range .QuantitySentences}}- {{.}}
 {{end}}Vain nämä: {{classes .Count.Classes}}. {{if .OpenAllHours}}Kaikkina vuorokauden aikoina, joka päivä.{{else}}Vain {{shifts .Hours.Open}} ({{.Hours.Timezone}}); jakso, joka ei kokonaan osu näihin aikoihin, lähtee aukkona, ilman lukuja.{{end}}
 
 MITÄ LAITTEESTA LÄHTEE JA MILLOIN
 {{every .Clear.Window}} välein yksi tietue kutakin {{.StreamKinds}} kohti. Siihen mahtuu sen nimi, aika, kuinka suuri osa ajasta nähtiin ja miksi ei kaikkea, yllä oleva tunniste, ja kutakin luokkaa{{if .CountsPassages}} ja suuntaa{{end}}{{if .Clear.Totals}} sekä suuntien summaa{{end}} kohti {{if or .UsesNoise .UsesSuppression}}yksi luku{{else}}yksi luokkaväli{{end}}. Muulle siinä ei ole paikkaa. Jokainen {{if or .UsesNoise .UsesSuppression}}luku{{else}}väli{{end}} on mukana joka kerta, myös kun kukaan ei kulkenut.
 {{if .UsesNoise}}Ennen kuin luku tallennetaan, siihen lisätään kerran satunnainen määrä: tarkka diskreetti Laplace-kohina, ε = {{short .Clear.Epsilon}}. Uudelleen lähetetty tietue on sama tietue. {{if .Clear.Below}}Jos luku on sen jälkeen alle {{.Clear.Below}}, siitä kerrotaan vain "alle {{.Clear.Below}}".{{else}}Luku annetaan niin kuin se arvottiin, jotta summat osuvat keskimäärin oikeaan; pieni luku voi olla alle nollan.{{end}}{{if .CountsZones}} Alueella puolet ε:sta menee keskiarvoon ja puolet suurimpaan määrään{{if .Clear.Below}}, ja molemmat jätetään pois, jos keskiarvo on alle {{.Clear.Below}}{{end}}; niiden keskivirheet ovat {{number .ZoneMeanError 1}} ja {{number .ZonePeakError 1}}.{{end}}
-{{else if .UsesSuppression}}Kohinaa ei lisätä. Alle {{.Clear.Below}} olevaa lukua ei anneta: tietueessa lukee "alle {{.Clear.Below}}". {{if gt .Clear.Round 1}}Muut pyöristetään lähimpään {{.Clear.Round}}:n kerrannaiseen.{{else}}Muut annetaan tarkkoina.{{end}}{{if .Clear.Totals}} Jos toinen kahdesta suunnasta jätetään pois, jätetään toinenkin, sillä summa paljastaisi sen.{{end}}
+{{if .Count.Quantities}}Virta, joka antaa muutakin kuin määrät, jakaa saman ε:n tasan: kun kaikki yllä olevat annetaan, määrät ja kukin muu saavat siitä 1/{{.QuantityParts}}, joten kunkin kohina, myös määrien, on {{.QuantityParts}}-kertainen.
+{{end}}{{else if .UsesSuppression}}Kohinaa ei lisätä. Alle {{.Clear.Below}} olevaa lukua ei anneta: tietueessa lukee "alle {{.Clear.Below}}". {{if gt .Clear.Round 1}}Muut pyöristetään lähimpään {{.Clear.Round}}:n kerrannaiseen.{{else}}Muut annetaan tarkkoina.{{end}}{{if .Clear.Totals}} Jos toinen kahdesta suunnasta jätetään pois, jätetään toinenkin, sillä summa paljastaisi sen.{{end}}{{if .Count.Quantities}} Varausaste ja keskinopeus annetaan vain jaksosta, jonka luvuista ainakin yksi annetaan.{{end}}
 {{else}}Kohinaa ei lisätä eikä lukua anneta, vain väli, johon keskiarvo osuu: {{list .BandNames}}.
 {{end}}Esimerkki: {{if .UsesNoise}}todellinen 41 lähtee lukuna väliltä {{.ExampleLow}}–{{.ExampleHigh}} yhdeksässä jaksossa kymmenestä{{if .Clear.Below}}; todellinen 3 lähtee muodossa "alle {{.Clear.Below}}" {{percent .ExampleWithheld}}:ssa jaksoista{{end}}.{{else if .UsesSuppression}}todellinen 41 lähtee muodossa {{if gt .Clear.Below 41}}"alle {{.Clear.Below}}"{{else}}{{.ExampleRounded}}{{end}}, todellinen 3 muodossa "alle {{.Clear.Below}}".{{else}}keskimäärin seitsemän paikallaolijaa lähtee muodossa "{{.ExampleBand}}".{{end}}
 Tuntien ja päivien summat lasketaan näistä {{if or .UsesNoise .UsesSuppression}}luvuista{{else}}väleistä{{end}}. Tarkkoja määriä ei säilytetä parempia varten.
@@ -61,7 +63,16 @@ var finnishWords = words{
 		counting.Person: "jalankulkijat", counting.Bicycle: "polkupyörät ajajineen", counting.Vehicle: "ajoneuvot",
 		counting.Motorcycle: "moottoripyörät", counting.Car: "henkilöautot", counting.Heavy: "raskaat ajoneuvot",
 	},
-	units:   [...]unit{{"sekunti", "sekuntia", "sekunnin", "Sekunnin"}, {"minuutti", "minuuttia", "minuutin", "Minuutin"}, {"tunti", "tuntia", "tunnin", "Tunnin"}, {"vuorokausi", "vuorokautta", "vuorokauden", "Vuorokauden"}},
+	units: [...]unit{{"sekunti", "sekuntia", "sekunnin", "Sekunnin"}, {"minuutti", "minuuttia", "minuutin", "Minuutin"}, {"tunti", "tuntia", "tunnin", "Tunnin"}, {"vuorokausi", "vuorokautta", "vuorokauden", "Vuorokauden"}},
+	quantities: [...]string{
+		counting.Occupancy: "Kuinka suuren osan jaksosta silmukka oli peitossa. Yhdestä ajoneuvosta lasketaan enintään 4 sekuntia.",
+		counting.MeanSpeed: "Keskinopeus silmukalla ja kuinka monesta ajoneuvosta. Yhdestä ajoneuvosta lasketaan enintään 150 km/h.",
+		counting.Speeds:    "Kuinka moni ajoi kuinka nopeasti, 10 km/h:n välein. Yksi ajoneuvo muuttaa yhtä näistä luvuista yhdellä.",
+		counting.Lengths:   "Kuinka moni oli kuinka pitkä, luokittain. Yksi ajoneuvo muuttaa yhtä näistä luvuista yhdellä.",
+		counting.Headways:  "Kuinka moni tuli kuinka pian edellisen jälkeen, keulasta keulaan. Yksi ajoneuvo muuttaa enintään kolmea näistä luvuista yhdellä, koska se jakaa kahden muun välin.",
+		counting.Gaps:      "Kuinka moni tuli kuinka pian edellisen jälkeen, perästä keulaan. Yksi ajoneuvo muuttaa enintään kolmea näistä luvuista yhdellä.",
+		counting.Congested: "Kuinka moni peitti silmukan kokonaisen 4 sekunnin jakson. Yksi ajoneuvo lasketaan kerran.",
+	},
 	week:    [...]string{"ma", "ti", "ke", "to", "pe", "la", "su"},
 	effects: [...]string{"MUUTTUNUT", "TIUKEMPI", "VÄLJEMPI"},
 }

@@ -54,6 +54,7 @@ func (t *terms) checkComplete(s *mistake.Sheet) {
 	}
 	checkList(s, "count.streams", t.Count.Streams, true)
 	checkList(s, "count.classes", t.Count.Classes, true)
+	checkList(s, "count.quantities", t.Count.Quantities, false)
 	checkList(s, "broker.commands", t.Broker.Commands, false)
 	checkList(s, "hours.open", t.Hours.Open, true)
 	for _, f := range []struct{ key, v string }{
@@ -82,7 +83,7 @@ func isLine(v string) bool {
 // keys that have no meaning for the method.
 func (t *terms) checkMethodKeys(s *mistake.Sheet) {
 	for _, k := range policyKeys() {
-		has, wants, must := s.HasKey(k.Name), keyBelongs(k.Name, t.Clear.Method), k.Name != "clear.round" && k.Name != "clear.totals"
+		has, wants, must := s.HasKey(k.Name), keyBelongs(k.Name, t.Clear.Method), k.Name != "clear.round" && k.Name != "clear.totals" && k.Name != "count.quantities"
 		switch {
 		case methodsKnowing(k.Name) == nil || t.Clear.Method == "":
 		case has && !wants:
@@ -102,6 +103,8 @@ func methodsKnowing(key string) []Method {
 		return []Method{Noise, Suppress}
 	case "clear.round", "clear.totals":
 		return []Method{Suppress}
+	case "count.quantities":
+		return []Method{Noise, Suppress}
 	case "clear.bands":
 		return []Method{Bands}
 	}
@@ -217,6 +220,9 @@ func (t *terms) checkClearFloors(s *mistake.Sheet) {
 	c := &t.Clear
 	if c.Overlap < 1 || c.Overlap > maxOverlap {
 		s.Reject("clear.overlap", fmt.Sprintf("must be 1–%d", maxOverlap), keyDoc("clear.overlap"))
+	}
+	if c.Method == Suppress && slices.ContainsFunc(t.Count.Quantities, needsNoise) {
+		s.Reject("count.quantities", "must be occupancy and speed without noise", "a withheld bin of a histogram is the count less the others: it needs method \"noise\"")
 	}
 	switch c.Method {
 	case Suppress:

@@ -56,6 +56,7 @@ func policyKeys() []key {
 		{mistake.Optional("controller.contact", "how to reach them", textShape), alwaysNeutral},
 		{mistake.Required("count.streams", "what may be counted: line, zone, loop", setShape(`{"enum": ["line", "zone", "loop"]}`, 1)), membersLoosen(func(t *terms) []kind { return t.Count.Streams })},
 		{mistake.Required("count.classes", "which objects may be counted", setShape(`{"enum": `+classList()+`}`, 1)), membersLoosen(func(t *terms) []class { return t.Count.Classes })},
+		{mistake.Optional("count.quantities", "what else of these objects may be released, with a share of the same epsilon: occupancy, speed, speeds, lengths, headways, gaps, congested; without noise occupancy and speed only", setShape(`{"enum": `+quantityList()+`}`, 0)), membersLoosen(func(t *terms) []quantity { return t.Count.Quantities })},
 		{mistake.Optional("camera.pixels", "the largest picture that may be looked at, such as 640x480, or any shape of as many pixels", `{"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"}`), moreIsLooser(func(t *terms) int { return t.Camera.Pixels.Area() })},
 		{mistake.Optional("camera.follow_max", "the longest that one object may be followed, at most 60s; 0s: nothing is followed, and no line counted", durationShape), moreIsLooser(func(t *terms) duration { return t.Camera.FollowMax })},
 		{mistake.Optional("camera.masks_required", "whether a camera without a mask is refused", `{"type": "boolean"}`), lessIsLooser(func(t *terms) int { return boolToInt(t.Camera.MasksRequired) })},

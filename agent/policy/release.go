@@ -49,6 +49,9 @@ type Release struct {
 	rule       rule
 	count      int
 	cells      [maxCells]cell
+
+	figureCount int
+	figures     [maxFigures]figure
 }
 
 // rule holds the parameters of the clearing that the cells depend on.

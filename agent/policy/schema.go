@@ -17,13 +17,19 @@ const methodRules = `"allOf": [
 // the canonical form. It has the range of every key and the keys of each
 // method; it does not have the floors between keys, which Parse checks.
 func JSONSchema() []byte {
-	keys := []mistake.Key{
+	keys := append([]mistake.Key{
 		mistake.Required("count", "", ""),
 		mistake.Required("clear", "", methodRules),
 		mistake.Required("keep", "", ""),
-	}
+	}, Keys()...)
+	return mistake.JSONSchema("kerb policy.toml", reflect.TypeFor[terms](), keys)
+}
+
+// Keys returns all keys of policy.toml with their documentation, in the order of the
+// canonical form.
+func Keys() (keys []mistake.Key) {
 	for _, k := range policyKeys() {
 		keys = append(keys, k.Key)
 	}
-	return mistake.JSONSchema("kerb policy.toml", reflect.TypeFor[terms](), keys)
+	return keys
 }

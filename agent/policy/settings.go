@@ -6,6 +6,7 @@ import "time"
 // key that does not belong to the method has its zero value.
 type Settings struct {
 	Streams, Classes []string // names, in the order of the wire
+	Quantities       []string // names of what is released beside the counts
 	Pixels           string   // largest picture, WIDTHxHEIGHT
 	FollowMax        time.Duration
 	MasksRequired    bool
@@ -45,6 +46,9 @@ func (p *Policy) Settings() Settings {
 	}
 	for _, c := range t.Count.Classes {
 		s.Classes = append(s.Classes, c.String())
+	}
+	for _, q := range t.Count.Quantities {
+		s.Quantities = append(s.Quantities, q.String())
 	}
 	for _, h := range t.Hours.Open {
 		s.Open = append(s.Open, h.String())

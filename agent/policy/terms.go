@@ -39,6 +39,8 @@ type controller struct {
 type count struct {
 	Streams []kind  `toml:"streams"`
 	Classes []class `toml:"classes"`
+
+	Quantities []quantity `toml:"quantities"`
 }
 
 type camera struct {
@@ -105,6 +107,7 @@ func defaultTerms() terms {
 func (t *terms) sortSets() {
 	slices.Sort(t.Count.Streams)
 	slices.Sort(t.Count.Classes)
+	slices.Sort(t.Count.Quantities)
 	slices.Sort(t.Broker.Commands)
 	slices.SortFunc(t.Hours.Open, func(a, b week.Span) int {
 		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.From, b.From),

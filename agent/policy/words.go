@@ -20,6 +20,7 @@ type words struct {
 	classes     [counting.Classes]string // several of them
 	units       [4]unit                  // second, minute, hour, day
 	week        [7]string
+	quantities  [counting.Quantities]string // a sentence of each
 	effects     [3]string
 }
 

@@ -16,6 +16,7 @@ import (
 	"kerb/agent/advice"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
+	"kerb/agent/logbook"
 	"kerb/agent/opener"
 	"kerb/agent/policy"
 	"kerb/agent/process"
@@ -101,14 +102,11 @@ func readLook(p *process.Process) (*ipc.Look, error) {
 	}
 }
 
-// lastReason returns the last line that a process wrote, without the names before it.
+// lastReason returns the error of the last line that a process wrote; "" where it wrote
+// none.
 func lastReason(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	last := lines[len(lines)-1]
-	if _, reason, ok := strings.Cut(last, "kerb: "); ok {
-		return reason
-	}
-	return last
+	return logbook.ReadReason(lines[len(lines)-1])
 }
 
 // describeKind names a kind of source for people.

@@ -6,20 +6,33 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 
 	"kerb/agent/cage"
 )
 
+// InstalledRoles returns the roles of the processes that this device can start: decode
+// only where the decoder of H.265, ffmpeg, is installed.
+func InstalledRoles() []string {
+	roles := []string{"sense", "uplink", "supervisor"}
+	if _, err := exec.LookPath("ffmpeg"); err == nil {
+		roles = append(roles, "decode")
+	}
+	return roles
+}
+
 // MeasureRoles runs kerb try once for each role and returns the reports on the
 // walls, in the order of roles. Each role needs its own process, because walls
 // cannot be removed.
 func MeasureRoles(roles ...string) (all []cage.Report, err error) {
-	state, err := os.MkdirTemp("", "kerb-try-")
-	if err != nil {
-		return nil, err
+	state := ""
+	if slices.Contains(roles, "uplink") {
+		if state, err = os.MkdirTemp("", "kerb-try-"); err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(state)
 	}
-	defer os.RemoveAll(state)
 	for _, role := range roles {
 		var out, words bytes.Buffer
 		command := func() *exec.Cmd {
@@ -28,7 +41,7 @@ func MeasureRoles(roles ...string) (all []cage.Report, err error) {
 			return cmd
 		}
 		var cmd *exec.Cmd
-		if role == "sense" {
+		if role == "sense" || role == "decode" {
 			cmd, err = StartIsolated((*exec.Cmd).Start, command)
 		} else {
 			cmd = command()

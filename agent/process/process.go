@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -307,8 +308,8 @@ const (
 	lineBuffer    = 4096            // bytes; a longer line counts as several
 )
 
-// CopyStderr copies the lines of r to ChildOutput, each after the name of the
-// child and as PlainText, until r ends. It passes 40 lines at once and one more
+// CopyStderr copies the lines of r to ChildOutput, each as PlainText and in the form
+// of FormatLine, until r ends. It passes 40 lines at once and one more
 // every two seconds; lines beyond that are dropped and their number is logged.
 func (w *Watcher) CopyStderr(r io.Reader) {
 	lines := bufio.NewReaderSize(r, lineBuffer)
@@ -328,12 +329,22 @@ func (w *Watcher) CopyStderr(r io.Reader) {
 				w.Log.Warn("words left out", "process", w.Name, "lines", dropped)
 			}
 			dropped = 0
-			fmt.Fprintf(w.ChildOutput, "%s: %s\n", w.Name, PlainText(line))
+			fmt.Fprintln(w.ChildOutput, FormatLine(w.Name, PlainText(line), time.Now()))
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}
+}
+
+// FormatLine gives a line of a child the form of the supervisor's own lines, that of
+// log/slog's text: time=… level=… msg=… from="sense north". A line that is not in that
+// form, such as the last words of a process, becomes the message of a warning.
+func FormatLine(child, line string, at time.Time) string {
+	if !strings.HasPrefix(line, "level=") {
+		line = "level=WARN msg=" + strconv.Quote(line)
+	}
+	return fmt.Sprintf("time=%s %s from=%q", at.Format("2006-01-02T15:04:05.000Z07:00"), line, child)
 }
 
 // PlainText returns the printable characters (unicode.IsPrint) among the first 240

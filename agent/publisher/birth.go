@@ -23,18 +23,18 @@ func newBirth(site *config.Site, pol *policy.Policy, version string) uplink.Birt
 	var kinds []counting.Kind
 	for _, s := range site.Streams() {
 		kinds = append(kinds, s.Kind)
-		b.Streams = append(b.Streams, newStream(site, s))
+		b.Streams = append(b.Streams, newStream(site, pol, s))
 	}
 	b.Clearing, b.Alerts = pol.DescribeClearing(kinds...), pol.Alerts()
 	return b
 }
 
 // newStream returns the declaration of one stream.
-func newStream(site *config.Site, s counting.Stream) uplink.Stream {
+func newStream(site *config.Site, pol *policy.Policy, s counting.Stream) uplink.Stream {
 	label := site.Labels[s.ID]
 	out := uplink.Stream{
 		ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor, MadeUp: site.MadeUp(s), Instants: s.Polled,
-		Bearing: label.Bearing, Place: newPlace(label.Place),
+		Bearing: label.Bearing, Place: newPlace(label.Place), Quantities: pol.DescribeQuantities(s),
 	}
 	for _, c := range s.Classes {
 		out.Classes = append(out.Classes, c.String())

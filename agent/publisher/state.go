@@ -28,7 +28,7 @@ type deviceState struct {
 	board      *ipc.Board
 	wallNames  []cage.Wall // of ownWalls and walls, in their order
 	ownWalls   *ipc.Walls
-	walls      map[int]*ipc.Walls     // by sensor, and ipc.Supervisor
+	walls      map[int]*ipc.Walls     // by sensor, and ipc.SupervisorSensor and ipc.DecoderSensor
 	heartbeats map[int]*ipc.Heartbeat // by sensor
 }
 
@@ -50,7 +50,8 @@ func (s *deviceState) setHeartbeat(sensor int, h *ipc.Heartbeat) {
 	s.heartbeats[sensor] = h
 }
 
-// setWalls sets the walls of a sensor's process, or of ipc.Supervisor.
+// setWalls sets the walls of a sensor's process, or of ipc.SupervisorSensor or
+// ipc.DecoderSensor.
 func (s *deviceState) setWalls(sensor int, w *ipc.Walls) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,6 +97,9 @@ func (s *deviceState) reportWalls() map[string]any {
 	}
 	if w := s.walls[ipc.SupervisorSensor]; w != nil {
 		walls["supervisor"] = child.SummariseWalls(w, s.wallNames)
+	}
+	if w := s.walls[ipc.DecoderSensor]; w != nil {
+		walls["decode"] = child.SummariseWalls(w, s.wallNames)
 	}
 	for i, name := range sensorNames(s.site) {
 		if w := s.walls[i]; w != nil {

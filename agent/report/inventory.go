@@ -25,7 +25,7 @@ func TakeInventory(ctx context.Context) (probe.Inventory, error) {
 	if err := unix.Sysinfo(&info); err == nil {
 		f.Memory = uint64(info.Totalram) * uint64(info.Unit)
 	}
-	reports, err := process.MeasureRoles("sense", "uplink", "supervisor")
+	reports, err := process.MeasureRoles(process.InstalledRoles()...)
 	if err != nil {
 		return f, err
 	}

@@ -22,6 +22,10 @@ const SpoolFile = "spool.db"
 // AuditDir is the directory of the audit log.
 const AuditDir = "audit"
 
+// RunningPrefix begins the names of the copies of site.toml and policy.toml that kerb
+// run read, for its children.
+const RunningPrefix = "running-"
+
 // AdmittedFile holds the policy that was last in force. An older or looser one
 // is recognised by comparison with it, and the device runs on under it when a
 // new one is refused. It is the canonical form, followed by its signatures as

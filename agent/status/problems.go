@@ -34,6 +34,9 @@ func (s *Status) assess(refused error) {
 	if p := s.Policy; p != nil && p.Refused != "" {
 		s.add("policy", "the file is refused, the one before is in force: "+p.Refused, "see signing.md; kerb check tells the line")
 	}
+	if s.ReloadRefused != "" {
+		s.add("files", "not taken, those before are in force: "+s.ReloadRefused, "kerb check tells every mistake; then systemctl reload kerb")
+	}
 	s.Well = len(s.Problems) == 0
 }
 

@@ -33,7 +33,7 @@ type Status struct {
 
 // Problem is one thing that is wrong, and what to do about it.
 type Problem struct {
-	Part string `json:"part"` // "camera north", "loops", "broker", "spool", "clock", "disk" or "kerb"
+	Part string `json:"part"` // "camera north", "loops", "broker", "spool", "clock", "disk", "policy", "files" or "kerb"
 	What string `json:"what"`
 	Do   string `json:"do"`
 }
@@ -51,6 +51,8 @@ type Device struct {
 	Lamp    *Lamp    `json:"lamp,omitempty"`
 	Clock   *Clock   `json:"clock,omitempty"`
 	Disk    *Disk    `json:"disk,omitempty"`
+
+	ReloadRefused string `json:"reload_refused,omitempty"` // why the last systemctl reload changed nothing; "" where it did
 }
 
 // Policy is the policy in force.

@@ -58,7 +58,7 @@ func FuzzAnAccountThatParsesCanBeUsed(f *testing.F) {
 }
 
 // imageOfSpool returns the bytes of a small spool with several levels of pages.
-func imageOfSpool(f *testing.F) []byte {
+func imageOfSpool(f testing.TB) []byte {
 	path := filepath.Join(f.TempDir(), "spool")
 	s, err := Open(path)
 	if err != nil {

@@ -113,6 +113,8 @@ func (v *pageWalker) readMeta(size int64) (root uint64, err error) {
 		return 0, errors.New("no whole meta page")
 	case v.size < 1<<10 || v.size&(v.size-1) != 0 || v.end > uint64(size)/v.size:
 		return 0, fmt.Errorf("file of %d bytes, %d pages of %d expected", size, v.end, v.size)
+	case freelist != noFreelist && (freelist < 2 || freelist >= v.end): // no program writes that
+		return 0, fmt.Errorf("no freelist at page %d", freelist)
 	case freelist != noFreelist:
 		return 0, fmt.Errorf("%w: a bbolt file of something else", ErrForeign)
 	}

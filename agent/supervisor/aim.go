@@ -144,9 +144,9 @@ func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 	s.setPaused(a.slot, false)
 }
 
-// ErrFilesChanged is the error of Run after kerb aim has changed the files. The
-// caller starts the agent again, so that it reads them.
-var ErrFilesChanged = errors.New("the files were changed by kerb aim")
+// ErrFilesChanged is the error of Run after kerb aim has changed the files, or SIGHUP
+// found them changed. The caller starts the agent again, so that it reads them.
+var ErrFilesChanged = errors.New("the files were changed")
 
 // followAimSession records the acts of a session until it ends, and sets the reason
 // in end.

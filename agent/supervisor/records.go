@@ -153,6 +153,9 @@ func (s *Supervisor) statusRecords() (ms []ipc.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ms = append(ms, s.walls)
+	if s.decoderWalls != nil {
+		ms = append(ms, s.decoderWalls)
+	}
 	if h := s.journal.AuditHead(); h != nil {
 		ms = append(ms, h)
 	}

@@ -113,6 +113,7 @@ func (s *Supervisor) describeDevice() status.Device {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	out.ReloadRefused = s.reloadRefused
 	for _, p := range s.slots {
 		state, age := s.slotState(p, r), int64((r.Mono-max(p.changedAt, s.startReading.Mono))/time.Second)
 		if p.number < len(s.site.Cameras) {

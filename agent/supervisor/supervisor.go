@@ -49,15 +49,18 @@ type Supervisor struct {
 	notices notices
 	ready   chan struct{} // closed when all processes run
 
-	Fingerprint      string      // of the two files, see admission; kerb aim must have read the same
-	Version          string      // of the program, for kerb status
-	restart          func(error) // ends Run with this error
-	slots            []*slot     // the cameras in the order of site.toml, then the loops
+	Fingerprint      string          // of the two files, see admission; kerb aim must have read the same
+	Version          string          // of the program, for kerb status
+	Files            admission.Files // which SIGHUP reads again
+	restart          func(error)     // ends Run with this error
+	reloadRefused    string          // why the last SIGHUP changed nothing; "": it did, or there was none; under mu
+	slots            []*slot         // the cameras in the order of site.toml, then the loops
 	streams          []counting.Stream
 	publisher        *process.Watcher
 	queue            *queue
 	startReading     clock.Reading // when counting began
 	walls            *ipc.Walls    // of this process
+	decoderWalls     *ipc.Walls    // of a decoder of H.265; nil without one
 	online           atomic.Bool   // the uplink has a broker
 	storeFault       atomic.Bool   // the uplink cannot write the spool
 	busy             atomic.Bool   // an alert of the policy is on
@@ -110,6 +113,7 @@ func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, 
 			return nil, err
 		}
 		o := opener.New(c, pol.MaxPixels(), starter.Start, book, log)
+		o.Strict = site.Device.Strict
 		s.addSlot(c.Streams(), c.Hours, &process.Watcher{
 			Name: "sense " + c.Name, Args: append([]string{"sense", c.Name}, args...), WithHandover: true, Isolated: true,
 			Log: log, ChildOutput: book, Starter: starter,
@@ -143,7 +147,7 @@ func (s *Supervisor) addSlot(streams []counting.Stream, hours week.Spans, w *pro
 // Run runs the agent until ctx ends, then stores the last window and stops the
 // processes. It raises the walls of this process first; where one does not hold
 // and the site is strict, that is an error. It returns ErrFilesChanged where kerb
-// aim changed the files, and child.RefusedError where a child refused its walls.
+// aim changed the files, or SIGHUP came and they are new and good, and child.RefusedError where a child refused its walls.
 func (s *Supervisor) Run(ctx context.Context) error {
 	if err := os.MkdirAll(s.site.Device.State, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
@@ -162,6 +166,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	debug.FreeOSMemory()
 	s.walls = child.PackWalls(report)
 	s.walls.Sensor = ipc.SupervisorSensor
+	if err := s.measureDecoder(); err != nil {
+		return err
+	}
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	s.restart = refuse
@@ -178,6 +185,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	running.Go(func() { s.runLamp(childCtx) })
 	running.Go(func() { s.serveAim(childCtx) })
 	running.Go(func() { s.serveStatus(childCtx) })
+	running.Go(func() { s.serveReload(childCtx) })
 	s.logStart()
 	running.Go(func() { s.logReady(childCtx) })
 	s.startReading = s.clock.ReadAll()
@@ -193,6 +201,28 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return ErrFilesChanged
 	}
 	return err
+}
+
+// measureDecoder measures the walls of a decoder of H.265 where a camera may need one:
+// package opener starts it later, within the same. Where one does not hold and the
+// site is strict, that is an error.
+func (s *Supervisor) measureDecoder() error {
+	if !s.site.HasDecoder() {
+		return nil
+	}
+	reports, err := process.MeasureRoles("decode")
+	if err != nil {
+		return err
+	}
+	if err := reports[0].Strict(); err != nil {
+		if s.site.Device.Strict {
+			return err
+		}
+		s.log.Warn("walls are missing", "err", err)
+	}
+	s.decoderWalls = child.PackWalls(reports[0])
+	s.decoderWalls.Sensor = ipc.DecoderSensor
+	return nil
 }
 
 // watchers returns the watchers of all processes.

@@ -226,8 +226,15 @@ func (u *Uplink) dialBroker(ctx context.Context, b *url.URL) (net.Conn, error) {
 
 // publishAndWait publishes one message at QoS 1 and waits for its PUBACK until
 // the timeout. nil means that the broker has it.
-func (l *link) publishAndWait(m message) error {
-	t := l.client.Publish(m.topic, 1, m.retained, m.payload)
+func (l *link) publishAndWait(m message) error { return l.awaitAck(l.publish(m)) }
+
+// publish publishes one message at QoS 1.
+func (l *link) publish(m message) mqtt.Token {
+	return l.client.Publish(m.topic, 1, m.retained, m.payload)
+}
+
+// awaitAck waits for the PUBACK of a message. After the timeout it returns errNoAck.
+func (l *link) awaitAck(t mqtt.Token) error {
 	switch {
 	case !t.WaitTimeout(l.ackWait):
 		return errNoAck

@@ -29,6 +29,7 @@ func isDenied(err error) bool {
 // The reasons of a deniedError.
 const (
 	whyNotGivenBack = "acknowledged, but not given back"
+	whyUnanswered   = "neither acknowledged nor given back"
 	whyNoListening  = "subscription refused (SUBACK 0x80)"
 )
 
@@ -117,16 +118,21 @@ func (l *link) listen(topic string) error {
 	if err, done := l.subs[topic]; done {
 		return err
 	}
-	// What comes back needs no acknowledgement of its own: QoS 0. A command does.
-	qos, handle := byte(0), mqtt.MessageHandler(l.hear)
-	if h := l.handlers[topic]; h != nil {
-		qos, handle = 1, h
-	}
-	err := l.subscribe(topic, qos, handle)
+	err := l.subscribeOwn(topic)
 	if err == nil || isDenied(err) {
 		l.subs[topic] = err
 	}
 	return err
+}
+
+// subscribeOwn subscribes to one of the device's own topics, once more where it did
+// before. subsMu must be held.
+func (l *link) subscribeOwn(topic string) error {
+	// What comes back needs no acknowledgement of its own: QoS 0. A command does.
+	if h := l.handlers[topic]; h != nil {
+		return l.subscribe(topic, 1, h)
+	}
+	return l.subscribe(topic, 0, l.hear)
 }
 
 // listenWith is listen with a handler of its own, at QoS 1.
@@ -187,6 +193,26 @@ func (l *link) provesKept(topic string) (kept bool, err error) {
 	}
 }
 
+// judgeSilence returns why a message was not acknowledged in time. Some brokers drop
+// what their access control denies and say nothing, against MQTT 3.1.1 §3.3.5. A
+// broker handles the packets of a connection in order: where it answers a SUBSCRIBE
+// that was sent after the message, and not the message, that was dropped.
+func (l *link) judgeSilence(topic string, message mqtt.Token, x *echo) error {
+	l.subsMu.Lock()
+	defer l.subsMu.Unlock()
+	if l.subscribeOwn(topic) != nil {
+		return errNoAck
+	}
+	select {
+	case <-x.came: // late
+		return nil
+	case <-message.Done(): // late, as on a slow link
+		return errNoAck
+	default:
+		return &deniedError{topic, whyUnanswered}
+	}
+}
+
 // deliver publishes one message, and waits for its PUBACK and until the broker has
 // given it back to this very connection. nil means that every client that may read the topic
 // gets it. A *deniedError means that the connection is well and the broker passes
@@ -197,7 +223,10 @@ func (l *link) deliver(m message) error {
 	}
 	x := l.echoes.expect(m)
 	defer l.echoes.forget(x)
-	if err := l.publishAndWait(m); err != nil {
+	t := l.publish(m)
+	if err := l.awaitAck(t); errors.Is(err, errNoAck) {
+		return l.judgeSilence(m.topic, t, x)
+	} else if err != nil {
 		return err
 	}
 	timeout := time.NewTimer(l.ackWait)

@@ -37,6 +37,8 @@ type Stream struct {
 	Sides      *Sides   `json:"sides,omitempty"`
 	Bearing    *float64 `json:"bearing,omitempty"` // of a_to_b, degrees clockwise from north
 	Place      *Place   `json:"place,omitempty"`   // nil: that of the device
+
+	Quantities []policy.QuantityClearing `json:"quantities,omitempty"` // the counts and what its windows carry besides; none: counts alone, as clearing says
 }
 
 // Sides names the two sides of a line, or the two ends of a lane. The direction

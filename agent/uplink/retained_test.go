@@ -37,12 +37,18 @@ func startRetaining(t *testing.T, keeps bool) *Uplink {
 			t.Fatal(err)
 		}
 	}
+	return startOn(t, b.URL, Birth{})
+}
+
+// startOn makes an uplink that does not run yet, and does not wait long.
+func startOn(t *testing.T, url string, birth Birth) *Uplink {
+	t.Helper()
 	s, err := store.Open(filepath.Join(t.TempDir(), "spool"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	u, err := New(Opts{Broker: b.URL, Tenant: "acme", Site: "north", Device: "pi-0a1b", Store: s})
+	u, err := New(Opts{Broker: url, Tenant: "acme", Site: "north", Device: "pi-0a1b", Store: s, Birth: birth, AckTimeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +81,6 @@ func TestWhetherABrokerKeepsTheStateIsFoundOut(t *testing.T) {
 
 func TestABrokerThatKeepsNoRetainedMessageIsTold(t *testing.T) {
 	u := startRetaining(t, false)
-	u.tuning = newLinkTuning(2 * time.Second)
 	ended := make(chan error)
 	go func() { ended <- u.Run(t.Context()) }()
 	t.Cleanup(func() { <-ended })

@@ -70,7 +70,7 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 		switch {
 		case strings.HasPrefix(n.Name(), state.SpoolFile):
 			items = append(items, Item{Path: path, Kind: spoolKind})
-		case strings.HasPrefix(n.Name(), state.AdmittedFile):
+		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix):
 			items = append(items, Item{Path: path, Kind: policyKind})
 		case n.Name() == state.AuditDir:
 			files, err := audit.LogFiles(path)

@@ -41,6 +41,9 @@ func packageContents(root, made, binary string, when time.Time) files.Contents {
 	add(files.TypeFile, "", in("firmware-notes/package/debian/kerb.sysusers"), "/usr/lib/sysusers.d/kerb.conf")
 	add(files.TypeFile, "", in("firmware-notes/package/debian/kerb.tmpfiles"), "/usr/lib/tmpfiles.d/kerb.conf")
 	add(files.TypeFile, "", filepath.Join(made, "kerb.1.gz"), "/usr/share/man/man1/kerb.1.gz")
+	for _, page := range []string{"site.toml.5.gz", "policy.toml.5.gz"} {
+		add(files.TypeFile, "", filepath.Join(made, page), "/usr/share/man/man5/"+page)
+	}
 	add(files.TypeFile, "", filepath.Join(made, "kerb.bash"), "/usr/share/bash-completion/completions/kerb")
 	add(files.TypeFile, "", filepath.Join(made, "kerb.zsh"), "/usr/share/zsh/vendor-completions/_kerb")
 	add(files.TypeFile, "", filepath.Join(made, "kerb.fish"), "/usr/share/fish/vendor_completions.d/kerb.fish")
@@ -53,6 +56,11 @@ func packageContents(root, made, binary string, when time.Time) files.Contents {
 			add(files.TypeFile, "", e, "/usr/share/doc/kerb/examples/"+strings.TrimSuffix(filepath.Base(e), ".example"))
 		}
 	}
+	add(files.TypeFile, "", in("CHANGELOG.md"), "/usr/share/doc/kerb/changes.md")
+	card, _ := filepath.Glob(in("firmware-notes/rpi-os/*"))
+	for _, c := range card {
+		add(files.TypeFile, "", c, "/usr/share/doc/kerb/rpi-os/"+filepath.Base(c))
+	}
 	notes, _ := filepath.Glob(in("firmware-notes/*.md"))
 	drawings, _ := filepath.Glob(in("firmware-notes/*.svg"))
 	for _, n := range append(notes, drawings...) {
@@ -61,9 +69,9 @@ func packageContents(root, made, binary string, when time.Time) files.Contents {
 	return cs
 }
 
-// writeDerived writes the generated files into dir: the manual, the shells'
+// writeDerived writes the files into dir that kerb, a binary for this machine, prints: the manual, the shells'
 // completions, the change log, and site.toml as a new device gets it.
-func writeDerived(root, dir, out, release string, when time.Time) error {
+func writeDerived(root, dir, kerb, release string, when time.Time) error {
 	site, err := os.ReadFile(filepath.Join(root, "configs/site-camera.toml"))
 	if err != nil {
 		return err
@@ -74,20 +82,21 @@ func writeDerived(root, dir, out, release string, when time.Time) error {
 		return err
 	}
 	for name, words := range map[string][]string{
-		"kerb.1": {"manual"}, "kerb.bash": {"completion", "bash"}, "kerb.zsh": {"completion", "zsh"}, "kerb.fish": {"completion", "fish"},
+		"kerb.1": {"manual"}, "site.toml.5": {"manual", "site.toml"}, "policy.toml.5": {"manual", "policy.toml"},
+		"kerb.bash": {"completion", "bash"}, "kerb.zsh": {"completion", "zsh"}, "kerb.fish": {"completion", "fish"},
 	} {
-		text, err := exec.Command(filepath.Join(out, "kerb-linux-amd64"), words...).Output()
+		text, err := exec.Command(kerb, words...).Output()
 		if err != nil {
 			return fmt.Errorf("kerb %v: %w", words, err)
 		}
-		if name == "kerb.1" {
-			name, text = "kerb.1.gz", gzipBest(text)
+		if words[0] == "manual" {
+			name, text = name+".gz", gzipBest(text)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}
 	}
-	changes := fmt.Sprintf("kerb (%s) unstable; urgency=medium\n\n  * The changes are told by the log of its source.\n\n -- %s  %s\n",
+	changes := fmt.Sprintf("kerb (%s) unstable; urgency=medium\n\n  * The changes are in /usr/share/doc/kerb/changes.md.\n\n -- %s  %s\n",
 		release, maintainer, when.Format(time.RFC1123Z))
 	return os.WriteFile(filepath.Join(dir, "changelog.gz"), gzipBest([]byte(changes)), 0o644)
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,15 +36,20 @@ func main() {
 	root := flag.String("root", "../..", "kerb's source")
 	out := flag.String("out", "../../out", "where the binaries are and the packages go")
 	release := flag.String("version", "", "such as 1.2.0; empty: made from the commit")
+	archs := flag.String("arch", "amd64 arm64 armhf", "which packages")
+	kerb := flag.String("kerb", "", "a kerb that runs on this machine and prints manual and completions; empty: kerb-linux-amd64 in out")
 	flag.Parse()
-	if err := run(*root, *out, *release); err != nil {
+	if *kerb == "" {
+		*kerb = filepath.Join(*out, "kerb-linux-amd64")
+	}
+	if err := run(*root, *out, *kerb, *release, strings.Fields(*archs)); err != nil {
 		fmt.Fprintln(os.Stderr, "package:", err)
 		os.Exit(1)
 	}
 }
 
-// run makes the packages of all architectures.
-func run(root, out, release string) error {
+// run makes the packages of the named architectures.
+func run(root, out, kerb, release string, archs []string) error {
 	when, commit, err := lastCommit(root)
 	if err != nil {
 		return err
@@ -57,10 +63,13 @@ func run(root, out, release string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := writeDerived(root, dir, out, release, when); err != nil {
+	if err := writeDerived(root, dir, kerb, release, when); err != nil {
 		return err
 	}
 	for _, b := range binaries {
+		if !slices.Contains(archs, b.arch) {
+			continue
+		}
 		path := filepath.Join(out, fmt.Sprintf("kerb_%s_%s.deb", release, b.arch))
 		if err := writeDeb(path, &nfpm.Info{
 			Name: "kerb", Arch: b.arch, Platform: "linux", Version: release, VersionSchema: "none", Section: "net", Priority: "optional",

@@ -134,7 +134,7 @@ var rooms = []room{
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
 	{path: "agent/localbroker", why: "the broker of demo and proof, and the listener of the demo", libs: []string{mochiLib, pahoLib}, bans: pictures},
 	{path: "agent/logbook", why: "bounds the log of all processes, and keeps its last lines", bans: outside},
-	{path: "agent/manual", why: "the help of the commands as manual page and completions", libs: []string{kongLib}, bans: outside},
+	{path: "agent/manual", why: "the help of the commands as manual page and completions, and the keys of the files as manual pages", ours: []string{"agent/mistake"}, libs: []string{kongLib}, bans: outside},
 	{path: "agent/mistake", why: "tells every mistake of a TOML file at once", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/model", why: "chooses and plans the network for a camera", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
 	{path: "agent/model/importer", why: "makes a .kerb file, on a desk", ours: []string{"agent/model", "agent/policy", "agent/replay", "agent/source", "agent/state", "agent/terminal"}, bans: outside},
@@ -142,7 +142,7 @@ var rooms = []room{
 	{path: "agent/policy", why: "the only room that makes a Release", ours: []string{"agent/mistake", "agent/week", "counting"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/policy/policytest", why: "policies for tests", ours: []string{"agent/policy"}},
 	{path: "agent/probe", why: "lists the hardware of this device", ours: []string{
-		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
+		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/logbook", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
 		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
@@ -178,7 +178,7 @@ var rooms = []room{
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
-		"agent/admission", "agent/advice", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/opener",
+		"agent/admission", "agent/advice", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/mistake", "agent/opener",
 		"agent/policy", "agent/process", "agent/state", "agent/status", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
@@ -193,7 +193,7 @@ var rooms = []room{
 	}, bans: outside},
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
 	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
-	{path: "agent/uplink", why: "sends Releases alone", ours: []string{"agent/advice", "agent/busyness", "agent/policy", "agent/retry", "agent/store"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/uplink", why: "sends Releases alone; of counting only the names of quantities", ours: []string{"agent/advice", "agent/busyness", "agent/policy", "agent/retry", "agent/store", "counting"}, libs: []string{pahoLib}, bans: speaker},
 	{path: "agent/vocabulary", why: "explains the words of the wire to platforms", ours: []string{"counting"}, bans: outside},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},

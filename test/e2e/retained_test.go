@@ -44,7 +44,7 @@ func TestADeviceThatIsGoneLeavesNothingAtTheBroker(t *testing.T) {
 	if left := m.retained(t); len(left) > 0 {
 		t.Errorf("after the wipe the broker retains %v", left)
 	}
-	out, err = exec.Command(a.bin, "demo", "-for", "6s", "-broker", m.url()).CombinedOutput()
+	out, err = exec.Command(a.bin, "demo", "-for", "6s", "-messages", "-broker", m.url()).CombinedOutput()
 	if err != nil || bytes.Count(out, []byte("/meta {")) != 1 {
 		t.Errorf("%v\n%s", err, out)
 	}

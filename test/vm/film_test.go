@@ -92,7 +92,7 @@ func counted(t *testing.T, raw json.RawMessage) (r ran) {
 	}
 	t.Logf("%d s seen of %v\n%s", r.Observed, r.Streams, r.Words)
 	for line := range strings.Lines(r.Words) {
-		if strings.HasPrefix(line, "sense usb1:") && strings.Contains(line, "walls are missing") {
+		if strings.Contains(line, `from="sense usb1"`) && strings.Contains(line, "walls are missing") {
 			t.Error(line)
 		}
 	}

@@ -77,7 +77,7 @@ func TestTheWallsStandInOtherKernels(t *testing.T) {
 					proved(t, results[uid+" prove -for"], k.arch, k.abi)
 					continue
 				}
-				for _, role := range []string{"free", "sense", "uplink", "supervisor"} {
+				for _, role := range []string{"free", "sense", "uplink", "supervisor", "decode"} {
 					r := said[report](t, results[uid+" try "+role])
 					stands(t, uid, r, k.arch, k.abi)
 				}
@@ -128,6 +128,13 @@ func stands(t *testing.T, uid string, r report, arch string, landlock bool) {
 			allowed = append(allowed, byFiles...)
 		}
 		open = slices.DeleteFunc(open, func(name string) bool { return slices.Contains(allowed, name) })
+	case "decode":
+		if (r.Landlock > 0) != landlock || len(r.Walls) < 40 {
+			t.Errorf("Landlock ABI %d, %d walls", r.Landlock, len(r.Walls))
+		}
+		if r.Landlock == 0 {
+			open = slices.DeleteFunc(open, func(name string) bool { return slices.Contains(byFiles[:2], name) })
+		}
 	}
 	if len(open) > 0 {
 		t.Errorf("uid %s: %s can %q", uid, r.Role, open)

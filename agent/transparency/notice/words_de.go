@@ -43,7 +43,7 @@ func german() *words {
 			signMatches: "Das Schild, das Sie gescannt haben, gehört zu den geltenden Regeln.",
 			signOther:   "Wenn Sie ein Schild gescannt haben und hier keine grüne Zeile steht, haben sich die Regeln seit dem Druck des Schildes geändert.",
 			walls:       "Wände um die Programme, auf diesem Gerät gemessen", process: "Programm", refused: "Verweigerte verbotene Handlungen", open: "Nicht verweigert",
-			roles:  map[string]string{"sense": "sieht die Bilder", "uplink": "speichert und sendet Zahlen", "supervisor": "startet die anderen"},
+			roles:  map[string]string{"sense": "sieht die Bilder", "uplink": "speichert und sendet Zahlen", "supervisor": "startet die anderen", "decode": "dekodiert H.265, wo eine Kamera es sendet"},
 			errors: "Wie gut Objekte gefunden werden (mittlere Präzision; 1 ist fehlerfrei)", condition: "Bedingung",
 			windows: "Zahlen des letzten Tages, wie alle sie bekommen", stream: "Linie", from: "Von", to: "Bis", numbers: "Zahlen",
 			noWindows: "Zu dieser Seite wurden keine Zahlen des letzten Tages gegeben.", gap: "nicht gezählt", belowWord: "unter %d",

@@ -43,7 +43,7 @@ func english() *words {
 			signMatches: "The sign that you scanned belongs to the rules in force.",
 			signOther:   "If you scanned a sign and no green line appears here, the rules have changed since the sign was printed.",
 			walls:       "Walls around the programs, as measured on this device", process: "Program", refused: "Forbidden actions refused", open: "Not refused",
-			roles:  map[string]string{"sense": "sees the pictures", "uplink": "stores and sends numbers", "supervisor": "starts the others"},
+			roles:  map[string]string{"sense": "sees the pictures", "uplink": "stores and sends numbers", "supervisor": "starts the others", "decode": "decodes H.265, where a camera sends it"},
 			errors: "How well objects are found (average precision; 1 is without fault)", condition: "Condition",
 			windows: "Numbers of the last day, as everybody gets them", stream: "Line", from: "From", to: "To", numbers: "Numbers",
 			noWindows: "No numbers of the last day were given with this page.", gap: "not counted", belowWord: "below %d",

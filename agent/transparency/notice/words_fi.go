@@ -43,7 +43,7 @@ func finnish() *words {
 			signMatches: "Lukemasi kyltti vastaa voimassa olevia sääntöjä.",
 			signOther:   "Jos luit kyltin eikä tässä näy vihreää riviä, säännöt ovat muuttuneet kyltin tulostamisen jälkeen.",
 			walls:       "Ohjelmien väliset seinät tällä laitteella mitattuina", process: "Ohjelma", refused: "Torjutut kielletyt toimet", open: "Torjumatta jääneet",
-			roles:  map[string]string{"sense": "näkee kuvat", "uplink": "tallentaa ja lähettää luvut", "supervisor": "käynnistää muut"},
+			roles:  map[string]string{"sense": "näkee kuvat", "uplink": "tallentaa ja lähettää luvut", "supervisor": "käynnistää muut", "decode": "purkaa H.265-kuvan, jos kamera lähettää sitä"},
 			errors: "Kuinka hyvin kohteet löytyvät (keskimääräinen tarkkuus; 1 on virheetön)", condition: "Olosuhde",
 			windows: "Viime vuorokauden luvut sellaisina kuin kaikki ne saavat", stream: "Linja", from: "Alkaen", to: "Päättyen", numbers: "Luvut",
 			noWindows: "Tälle sivulle ei annettu viime vuorokauden lukuja.", gap: "ei laskettu", belowWord: "alle %d",

@@ -43,7 +43,7 @@ func french() *words {
 			signMatches: "Le panneau que vous avez scanné correspond aux règles en vigueur.",
 			signOther:   "Si vous avez scanné un panneau et qu'aucune ligne verte n'apparaît ici, les règles ont changé depuis l'impression du panneau.",
 			walls:       "Cloisons autour des programmes, mesurées sur cet appareil", process: "Programme", refused: "Actions interdites refusées", open: "Non refusées",
-			roles:  map[string]string{"sense": "voit les images", "uplink": "conserve et envoie les nombres", "supervisor": "lance les autres"},
+			roles:  map[string]string{"sense": "voit les images", "uplink": "conserve et envoie les nombres", "supervisor": "lance les autres", "decode": "décode le H.265, si une caméra en envoie"},
 			errors: "Qualité de la détection (précision moyenne ; 1 est sans faute)", condition: "Condition",
 			windows: "Nombres du dernier jour, tels que tout le monde les reçoit", stream: "Ligne", from: "De", to: "À", numbers: "Nombres",
 			noWindows: "Aucun nombre du dernier jour n'a été fourni avec cette page.", gap: "non compté", belowWord: "moins de %d",

@@ -43,7 +43,7 @@ func dutch() *words {
 			signMatches: "Het bord dat u scande, hoort bij de regels die nu gelden.",
 			signOther:   "Hebt u een bord gescand en staat hier geen groene regel? Dan zijn de regels veranderd sinds het bord werd gedrukt.",
 			walls:       "Afscherming van de programma's, gemeten op dit apparaat", process: "Programma", refused: "Geweigerde verboden handelingen", open: "Niet geweigerd",
-			roles:  map[string]string{"sense": "ziet de beelden", "uplink": "bewaart en verstuurt aantallen", "supervisor": "start de andere"},
+			roles:  map[string]string{"sense": "ziet de beelden", "uplink": "bewaart en verstuurt aantallen", "supervisor": "start de andere", "decode": "decodeert H.265, waar een camera dat stuurt"},
 			errors: "Hoe goed objecten worden gevonden (gemiddelde precisie; 1 is foutloos)", condition: "Omstandigheid",
 			windows: "Aantallen van de laatste dag, zoals iedereen ze krijgt", stream: "Lijn", from: "Van", to: "Tot", numbers: "Aantallen",
 			noWindows: "Bij deze pagina zijn geen aantallen van de laatste dag gegeven.", gap: "niet geteld", belowWord: "onder %d",

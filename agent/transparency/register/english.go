@@ -156,7 +156,7 @@ func acceptanceLines(r *transparency.Record) (lines []string) {
 
 // jobs describes the kinds of process.
 var jobs = map[string]string{
-	"sense": "sees the pictures", "uplink": "stores and sends the numbers", "supervisor": "starts the others", "decode": "decodes the camera's data",
+	"sense": "sees the pictures", "uplink": "stores and sends the numbers", "supervisor": "starts the others", "decode": "decodes H.265, where a camera sends it",
 }
 
 // wallLines says for each process how many forbidden calls the kernel refused.

@@ -178,6 +178,12 @@ func addDescriptions(add addRTSP) {
 		{"rtpmap without its format", own, Refuses, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium + "a=rtpmap:26\r\n"},
 		{"sound without its configuration", "bluenviron/mediamtx#3669", Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium + "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/8000\r\na=control:track2\r\n"},
 		{"a stream in a protocol of its own", own, Refuses, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=application 0 TCP/WS *\r\na=control:x\r\n" + medium},
+		{"the medium alone", "AlexxIT/go2rtc#679", Reads, Reads, medium},
+		{"a medium without a name of the standard", "AlexxIT/go2rtc#1278", Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium + "m=vana 0 RTP/AVP 107\r\na=control:track2\r\n"},
+		{"a medium with a maker's name", "AlexxIT/go2rtc#708", Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium + "m=application/MERCURY 0 RTP/AVP smart/1/90000\r\na=rtpmap:95 MERCURY/90000\r\na=control:track3\r\n"},
+		{"a port below zero and bytes in c=", "AlexxIT/go2rtc#2316", Reads, Reads, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=video -1353744643 RTP/AVP 26\r\nc=IN IP4 '&\xf0\x9d\xff\r\na=control:track1\r\n"},
+		{"half an origin", "AlexxIT/go2rtc#1426", Reads, Reads, "v=0\r\no=- 1001 1 IN\r\ns=VCP IPC Realtime stream\r\nt=0 0\r\n" + medium},
+		{"an origin without a user", "bluenviron/mediamtx#231", Reads, Reads, "v=0\r\no=-2208991488 2208991488 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n" + medium},
 		{"sound only", own, Refuses, "no M-JPEG, H.264 or H.265 but PCMU", "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\na=control:track1\r\n"},
 	} {
 		add("SDP: "+row.name, row.report, row.ffmpeg, row.kerb, rtspCamera{description: row.sdp})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -82,19 +83,40 @@ func (v variant) encode(path string) error {
 	return nil
 }
 
+// rangeOf returns the numbers of the random streams that a test tries: the first
+// short, or with KERB_LONG all of long. KERB_H264_FROM and KERB_H264_TO, exclusive,
+// choose a part of them, so that a long run can go on where it was stopped.
+func rangeOf(t *testing.T, short, long int) (from, to int) {
+	if to = short; os.Getenv("KERB_LONG") != "" {
+		to = long
+	}
+	for name, at := range map[string]*int{"KERB_H264_FROM": &from, "KERB_H264_TO": &to} {
+		text := os.Getenv(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			t.Fatalf("%s=%s: must be a number from 0", name, text)
+		}
+		*at = n
+	}
+	return from, to
+}
+
 // TestBitExactOnGeneratedStreams encodes streams with libx264 in random variants and
-// compares with ffmpeg: 12 of them, or with KERB_LONG 2,400.
+// compares with ffmpeg: 12 of them, or with KERB_LONG 2,400; see rangeOf.
 func TestBitExactOnGeneratedStreams(t *testing.T) {
 	findFFmpeg(t)
-	n := 12
-	if os.Getenv("KERB_LONG") != "" {
-		n = 2400
-	}
+	from, to := rangeOf(t, 12, 2400)
 	r := rand.New(rand.NewPCG(264, 2021))
 	dir := t.TempDir()
 	pictures := 0
-	for i := range n {
+	for i := range to {
 		v := randomVariant(r)
+		if i < from {
+			continue
+		}
 		path := filepath.Join(dir, "stream.264")
 		if err := v.encode(path); err != nil {
 			t.Fatal(err)
@@ -110,5 +132,5 @@ func TestBitExactOnGeneratedStreams(t *testing.T) {
 			t.Logf("%d streams, %d pictures so far", i+1, pictures)
 		}
 	}
-	t.Logf("%d streams, %d pictures", n, pictures)
+	t.Logf("streams %d to %d: %d pictures", from, to, pictures)
 }

@@ -99,7 +99,17 @@ func TestAKeepaliveThatIsRefusedIsSentByAnotherMethod(t *testing.T) {
 		camera.expect(method, "454 Session Not Found")
 		awaitAnswers(w)
 	}
-	for range 2 * maxPending { // a camera that answers no keepalive
+	// A camera that refuses it with the number of an earlier request: scottlamb/retina#133.
+	go ask(w, "GET_PARAMETER")
+	camera.expect("OPTIONS", "400 Bad Request\r\nCSeq: 1")
+	awaitAnswers(w)
+	go ask(w, "GET_PARAMETER")
+	camera.expect("SET_PARAMETER", "400 Bad Request")
+	awaitAnswers(w)
+	go ask(w, "GET_PARAMETER")
+	camera.expect("GET_PARAMETER", "400 Bad Request")
+	awaitAnswers(w)
+	for range 2 * maxPending { // a camera that answers no keepalive: ZLMediaKit#642
 		go ask(w, "GET_PARAMETER")
 		camera.expect("OPTIONS", "")
 	}

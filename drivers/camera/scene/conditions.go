@@ -3,6 +3,7 @@ package scene
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,9 @@ const (
 )
 
 var presetNames = [...]string{"calm", "busy", "windy", "rain", "dusk", "night", "jam"}
+
+// PresetNames returns the words of all presets.
+func PresetNames() []string { return slices.Clone(presetNames[:]) }
 
 // String returns the preset's word in site.toml, such as "busy".
 func (p Preset) String() string {

@@ -51,7 +51,7 @@ func run() error {
 		if strings.Contains(string(line), "kerb.walls=expire") {
 			return runExpire(home)
 		}
-		all := [][]string{{"try", "free"}, {"try", "sense"}, {"try", "uplink", "--state", "state"}, {"try", "supervisor"}}
+		all := [][]string{{"try", "free"}, {"try", "sense"}, {"try", "uplink", "--state", "state"}, {"try", "supervisor"}, {"try", "decode"}}
 		if strings.Contains(string(line), "kerb.walls=prove") {
 			all = [][]string{{"prove", "-for", "10s", "-json"}}
 		}
