@@ -39,6 +39,9 @@ func (d *demonstration) openScene() (*scene.Scene, error) {
 	if d.Clip != "" || d.Loops {
 		return nil, nil
 	}
+	if d.Busy {
+		return openCrowd(d.For)
+	}
 	return source.OpenScene(d.Scene, true)
 }
 
@@ -84,14 +87,9 @@ func (d *demonstration) describeSource() string {
 	if d.Clip != "" {
 		return d.Clip
 	}
+	if d.Busy {
+		return "a crowd in the built-in street"
+	}
 	name, _, _ := strings.Cut(d.Scene, "?")
 	return "the built-in street, " + name
-}
-
-// crowdZone is the whole width of the street behind its counting lines: its three zones
-// together.
-func crowdZone(street *scene.Scene) counting.Zone {
-	z := street.Zones()
-	left, right := z[1].Polygon, z[2].Polygon // corners: far left, far right, near right, near left
-	return counting.Zone{ID: "pavement", Polygon: counting.Polygon{left[0], right[1], right[2], left[3]}}
 }
