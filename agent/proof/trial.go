@@ -32,6 +32,7 @@ type Trial struct {
 	dir     string
 	mark    *canary.Mark
 	shown   atomic.Int64 // pictures that the camera has sent
+	broken  atomic.Int64 // answers against the rules
 	camera  *http.Server
 	broker  *localbroker.Broker
 	wiretap *wiretap
@@ -51,7 +52,8 @@ type Finding struct {
 }
 
 // trialSite is the site.toml of the trial: the address of the broker, and that of the
-// camera.
+// cameras. Of these one works, and two answer against the rules, so that what is said
+// of that is searched, too.
 const trialSite = `[device]
 name = "canary"
 site = "trial"
@@ -59,15 +61,31 @@ tenant = "kerb"
 state = "state"
 clock_floor = "2020-01-01"
 [broker]
-url = %q
+url = %[1]q
 [[camera]]
 name = "canary"
-source = "http://%s/"
+source = "http://%[2]s/"
 [[camera.line]]
 id = "canary"
 from = [0.5, 0]
 to = [0.5, 1]
 classes = ["person", "vehicle"]
+[[camera]]
+name = "broken"
+source = "http://%[2]s/broken"
+[[camera.line]]
+id = "broken"
+from = [0.5, 0]
+to = [0.5, 1]
+classes = ["person"]
+[[camera]]
+name = "still"
+source = "http://%[2]s/still.jpg"
+every = "10s"
+[[camera.zone]]
+id = "still"
+polygon = [[0, 0], [1, 0], [1, 1], [0, 1]]
+classes = ["person"]
 `
 
 // NewTrial starts camera and broker and writes site.toml and a standard policy.toml
@@ -93,7 +111,7 @@ func NewTrial() (t *Trial, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t.camera = &http.Server{Handler: http.HandlerFunc(t.serveCamera)}
+	t.camera = &http.Server{Handler: t.cameras()}
 	go func() { _ = t.camera.Serve(l) }() // returns at Close
 	policy, err := configs.ReadPolicy("standard")
 	if err != nil {
@@ -101,6 +119,18 @@ func NewTrial() (t *Trial, err error) {
 	}
 	site := fmt.Sprintf(trialSite, t.broker.URL, l.Addr())
 	return t, errors.Join(os.WriteFile(t.filePath("site.toml"), []byte(site), 0o600), os.WriteFile(t.filePath("policy.toml"), policy, 0o600))
+}
+
+// trialCamera is the camera that works.
+const trialCamera = "canary"
+
+// cameras returns the handler of all cameras.
+func (t *Trial) cameras() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", t.serveCamera)
+	mux.HandleFunc("/broken", t.serveBroken)
+	mux.HandleFunc("/still.jpg", t.serveShortLength)
+	return mux
 }
 
 // filePath returns the path of a file in the directory of the trial.
@@ -188,7 +218,8 @@ func (t *Trial) Run(ctx context.Context, length time.Duration) error {
 }
 
 // childrenByRole returns the process numbers of the children of a kerb run by the name
-// of their command, and its own as "supervisor".
+// of their command, and its own as "supervisor". Of the sensing processes it is that
+// of trialCamera.
 func childrenByRole(pid int) map[string]int {
 	all := map[string]int{"supervisor": pid}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
@@ -201,7 +232,8 @@ func childrenByRole(pid int) map[string]int {
 			continue
 		}
 		args, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		if words := strings.Split(string(args), "\x00"); len(words) > 1 {
+		words := strings.Split(string(args), "\x00")
+		if len(words) > 2 && (words[1] != "sense" || words[2] == trialCamera) {
 			all[words[1]], _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		}
 	}
