@@ -196,3 +196,23 @@ func (l *localLog) closeLog(why uint8) {
 func (l *localLog) agentGone() <-chan struct{} { return l.never }
 
 func (l *localLog) describeNext() string { return "kerb run counts with it from its next start" }
+
+// Refuse writes into the audit log that no session began because the policy file is
+// refused, and returns that as the error. A running agent has the log, and told of the
+// refusal at its start.
+func Refuse(site *config.Site, d admission.Decision) error {
+	refusal := admission.NewRefusal(fmt.Errorf("%w; kerb aim shows nothing under the policy before it: mend the file, then aim", d.Refused))
+	owner, err := state.OpenOwner(site.Device.State)
+	if err != nil {
+		return refusal
+	}
+	defer owner.Close()
+	_ = owner.Do(func(dir string) error {
+		log, err := audit.Open(filepath.Join(dir, state.AuditDir), admission.WallClock(clock.Clock{Floor: site.Device.ClockFloor}))
+		if err != nil {
+			return err
+		}
+		return errors.Join(log.Append("aim_refused", map[string]any{"why": d.Refused.Error(), "in_force": d.Policy.Hash()}), log.Close())
+	})
+	return refusal
+}
