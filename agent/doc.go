@@ -18,7 +18,7 @@
 //	kerb run             agent/supervisor  starts, watches, cuts windows, opens cameras
 //	  kerb sense NAME    agent/sensor      one camera: pictures in, tallies out
 //	  kerb sense         agent/sensor      the loops: edges in, tallies out
-//	  kerb uplink        agent/publisher   tallies in; releases to the spool and the broker
+//	  kerb uplink        agent/publisher   releases in; to the spool and the broker
 //	  kerb sketch NAME   agent/sensor      one camera while it is aimed (started by kerb aim)
 //	  kerb look NAME     agent/sensor      one camera for seconds (started by kerb probe and check)
 //	  kerb decode        agent/cage        becomes ffmpeg for one camera with H.265 (started by agent/opener)
@@ -37,9 +37,9 @@
 //	counting/vision  steps: background, blobs, network, trackers, line sides (process.go)
 //	agent/sensor     adds the crossings to the open window (camera.go, counting/tallier.go)
 //	agent/sensor     answers ipc.CloseWindow with an ipc.Tally (process.go, ipc/tally.go)
-//	agent/supervisor collects the tallies of one window and queues them (window.go, queue.go)
-//	agent/publisher  clears each by the policy, once, and stores the releases (clear.go)
+//	agent/supervisor collects the tallies of one window, clears each by the policy, once, and queues the releases (window.go, queue.go)
 //	agent/policy     draws the noise or suppresses (clear.go, noise.go)
+//	agent/publisher  stores the releases (publisher.go, clear.go)
 //	agent/store      commits all releases of a window in one synced transaction (append.go)
 //	agent/uplink     encodes, publishes and deletes after the acknowledgement (scheduler.go, kerbv1.go)
 //

@@ -50,6 +50,7 @@ func (w *windowLoop) Run(ctx context.Context) error {
 			return err
 		}
 		w.store.RetryWrites()
+		w.store.Expire()
 		return nil
 	})
 }

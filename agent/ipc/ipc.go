@@ -1,7 +1,8 @@
 // Package ipc encodes and decodes the records that kerb's processes exchange
 // over pipes and the aim socket. Every record has 512 bytes and holds numbers
 // only: no text, no length and no list, so that a picture does not fit in and a
-// decoder has no length to trust. Integers are little-endian.
+// decoder has no length to trust. Release alone, which no sensing process may send,
+// carries bytes. Integers are little-endian.
 //
 // It refuses a wrong length, mark, version, kind or checksum, bytes that should
 // be zero and are not, and values out of their range. A sender of such a record
@@ -40,8 +41,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Record is the content of one record: a pointer to one of Begin, CloseWindow,
 // Tally, Window, Step, Heartbeat, Walls, SensorLost, LoopFault, CameraFault,
-// AuditHead, Board, Stored, SpoolFound, Finish, Pause, Aim, Query, Look and
-// CameraLost.
+// AuditHead, Board, Stored, SpoolFound, Finish, Pause, Aim, Query, Look,
+// CameraLost and Release.
 type Record interface {
 	recordKind() byte   // the number of the kind on the wire
 	walkFields(*cursor) // encodes or decodes the fields in their order
@@ -52,7 +53,7 @@ type Record interface {
 func newRecord(kind byte) Record {
 	for _, m := range [...]Record{
 		new(Begin), new(CloseWindow), new(Tally), new(Window), new(Step), new(Heartbeat), new(Walls), new(SensorLost), new(Stored), new(Finish),
-		new(LoopFault), new(AuditHead), new(Pause), new(Aim), new(Board), new(CameraFault), new(SpoolFound), new(Query), new(Look), new(CameraLost),
+		new(LoopFault), new(AuditHead), new(Pause), new(Aim), new(Board), new(CameraFault), new(SpoolFound), new(Query), new(Look), new(CameraLost), new(Release),
 	} {
 		if m.recordKind() == kind {
 			return m

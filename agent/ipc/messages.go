@@ -58,14 +58,15 @@ func (c *CloseWindow) checkRanges() error {
 	return nil
 }
 
-// Window announces window N to the uplink. Its tallies follow, one for each
-// stream of site.toml in their order.
+// Window announces window N to the uplink. Its cleared windows follow as Release
+// records, one window for each stream of site.toml in their order. In the supervisor
+// it also describes the window to which a Tally belongs.
 type Window struct {
 	N          uint64
 	Start, End Instant
 	Mono       time.Duration // end of the window, since boot
 	Synced     bool          // the wall clock was synchronized
-	Tallies    uint16        // how many follow
+	Streams    uint16        // how many cleared windows follow
 }
 
 func (*Window) recordKind() byte { return 3 }
@@ -75,7 +76,7 @@ func (w *Window) walkFields(p *cursor) {
 	walk64(p, &w.Start, &w.End)
 	walk64(p, &w.Mono)
 	p.walkBool(&w.Synced)
-	p.walkUint16(&w.Tallies)
+	p.walkUint16(&w.Streams)
 }
 
 func (w *Window) checkRanges() error {
@@ -275,8 +276,8 @@ type LoopFault struct {
 }
 
 // untrustedLoopBits are the faults under which a loop is not counted: relay,
-// stuck on, chatter and silent, numbered as in counting/loop.
-const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3
+// card, stuck on, chatter and silent, numbered as in counting/loop.
+const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3 | 1<<4
 
 // StopsCounting reports whether the loop is not counted while the fault lasts.
 func (f *LoopFault) StopsCounting() bool { return f.FaultBit&untrustedLoopBits != 0 }

@@ -13,7 +13,7 @@ import (
 // ends have.
 type Tally struct {
 	N         uint64        // number of the window
-	Stream    uint16        // index among the streams of the sensor; to the uplink, among those of site.toml
+	Stream    uint16        // index among the streams of the sensor
 	Quality   uint8         // counting.Quality
 	Reason    uint8         // counting.Reason; 0 where the quality is OK
 	Observed  time.Duration // at most 24 h

@@ -78,8 +78,8 @@ func flagByte(v bool) byte {
 	return 0
 }
 
-// RestoreRelease decodes the stored form; only package store uses it. It returns an
-// error for every value that Clear cannot have made under any policy:
+// RestoreRelease decodes the stored form, for the spool and for the process that the
+// supervisor hands a cleared window. It returns an error for every value that Clear cannot have made under any policy:
 // well-formed bytes alone are no proof that a number was cleared.
 func RestoreRelease(b []byte) (Release, error) {
 	r, err := decodeRelease(b)

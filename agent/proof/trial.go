@@ -33,6 +33,7 @@ type Trial struct {
 	dir     string
 	mark    *canary.Mark
 	shown   atomic.Int64 // pictures that the cameras have sent
+	broken  atomic.Int64 // answers against the rules
 	camera  *http.Server
 	broker  *localbroker.Broker
 	wiretap *wiretap
@@ -51,8 +52,9 @@ type Finding struct {
 	Refused string   `json:"refused,omitempty"` // why the place could not be read
 }
 
-// trialSite is the site.toml of the trial: the address of the broker, and twice that of
-// the cameras.
+// trialSite is the site.toml of the trial: the address of the broker, and that of the
+// cameras. Of these two work, and two answer against the rules, so that what is said
+// of that is searched, too.
 const trialSite = `[device]
 name = "canary"
 site = "trial"
@@ -77,6 +79,22 @@ every = "10s"
 id = "clip"
 polygon = [[0, 0], [1, 0], [1, 1], [0, 1]]
 classes = ["person", "vehicle"]
+[[camera]]
+name = "broken"
+source = "http://%[2]s/broken"
+[[camera.line]]
+id = "broken"
+from = [0.5, 0]
+to = [0.5, 1]
+classes = ["person"]
+[[camera]]
+name = "still"
+source = "http://%[2]s/still.jpg"
+every = "10s"
+[[camera.zone]]
+id = "still"
+polygon = [[0, 0], [1, 0], [1, 1], [0, 1]]
+classes = ["person"]
 `
 
 // NewTrial starts camera and broker and writes site.toml and a standard policy.toml
@@ -102,7 +120,7 @@ func NewTrial() (t *Trial, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t.camera = &http.Server{Handler: http.HandlerFunc(t.serveCamera)}
+	t.camera = &http.Server{Handler: t.cameras()}
 	go func() { _ = t.camera.Serve(l) }() // returns at Close
 	policy, err := configs.ReadPolicy("standard")
 	if err != nil {
@@ -110,6 +128,16 @@ func NewTrial() (t *Trial, err error) {
 	}
 	site := fmt.Sprintf(trialSite, t.broker.URL, l.Addr())
 	return t, errors.Join(os.WriteFile(t.filePath("site.toml"), []byte(site), 0o600), os.WriteFile(t.filePath("policy.toml"), policy, 0o600))
+}
+
+// cameras returns the handler of all cameras.
+func (t *Trial) cameras() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", t.serveCamera)
+	mux.HandleFunc("/clip", t.serveClip)
+	mux.HandleFunc("/broken", t.serveBroken)
+	mux.HandleFunc("/still.jpg", t.serveShortLength)
+	return mux
 }
 
 // filePath returns the path of a file in the directory of the trial.
@@ -132,18 +160,18 @@ const pictureInterval = 100 * time.Millisecond
 // clipPictures is the number of pictures in a clip: half a megabyte each.
 const clipPictures = 4
 
-// serveCamera sends marked pictures as Motion JPEG over HTTP, ten a second, and at /clip
-// a new clip for each request.
-func (t *Trial) serveCamera(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/clip" {
-		clip := t.mark.EncodeMP4(clipPictures)
-		w.Header().Set("Content-Type", "video/mp4")
-		w.Header().Set("Content-Length", strconv.Itoa(len(clip)))
-		if _, err := w.Write(clip); err == nil {
-			t.shown.Add(clipPictures)
-		}
-		return
+// serveClip sends a clip of marked pictures.
+func (t *Trial) serveClip(w http.ResponseWriter, _ *http.Request) {
+	clip := t.mark.EncodeMP4(clipPictures)
+	w.Header().Set("Content-Type", "video/mp4")
+	w.Header().Set("Content-Length", strconv.Itoa(len(clip)))
+	if _, err := w.Write(clip); err == nil {
+		t.shown.Add(clipPictures)
 	}
+}
+
+// serveCamera sends marked pictures as Motion JPEG over HTTP, ten a second.
+func (t *Trial) serveCamera(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 	for n := 0; ; n++ {
 		p, err := t.mark.EncodeJPEG(n)

@@ -11,9 +11,9 @@ import (
 	"kerb/counting"
 )
 
-// Clearer turns the tallies of a window into Releases under the policy and
-// stores them in one transaction. Only a Clearer makes a Release of a Tally. Its
-// methods are for one goroutine.
+// Clearer stores the Releases of a window in one transaction. In kerb run the supervisor
+// has cleared them; here the gaps before the start are cleared, and in kerb demo, which
+// is one process, everything is. Its methods are for one goroutine.
 type Clearer struct {
 	Policy   *policy.Policy
 	Store    *store.Store
@@ -33,9 +33,6 @@ type Clearer struct {
 // refuses the Releases are errors; a failing disk is not, since the store then
 // keeps the windows in memory.
 func (c *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
-	if c.Synced != nil {
-		c.Synced.Store(synced)
-	}
 	var cleared []policy.Release
 	for _, t := range tallies {
 		r, err := c.Policy.Clear(t)
@@ -43,6 +40,15 @@ func (c *Clearer) ClearAndStore(tallies []counting.Tally, synced bool) error {
 			return err
 		}
 		cleared = append(cleared, r)
+	}
+	return c.StoreReleases(cleared, synced)
+}
+
+// StoreReleases stores the Releases of one window, or gaps, in one transaction. The
+// arguments and errors are those of ClearAndStore.
+func (c *Clearer) StoreReleases(cleared []policy.Release, synced bool) error {
+	if c.Synced != nil {
+		c.Synced.Store(synced)
 	}
 	if len(cleared) == 0 {
 		return nil

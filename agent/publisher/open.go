@@ -17,14 +17,14 @@ import (
 )
 
 // OpenStore opens the spool in the state directory dir. It deletes windows after
-// the retention of the policy, by the synced wall clock alone, and stamps each
-// window with the boot and with the value of synced at that moment. With the windows
-// it stores what follows from them for the policy's alerts. The errors
-// are those of store.Open. more are further options, such as those of StoreOpts.
+// the retention of the policy, and stamps each window with the boot and with the value
+// of synced at that moment. With the windows it stores what follows from them for the
+// policy's alerts. The errors are those of store.Open. more are further options, such as
+// those of StoreOpts.
 func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool, more ...store.Option) (*store.Store, error) {
 	boot := clock.BootID()
 	return store.Open(filepath.Join(dir, state.SpoolFile), append(more, store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
-		store.HoldUnsynced(), store.DeriveWith(busyness.New(pol.Alerts()).Derive), store.StampWith(func() (string, bool) { return boot, synced.Load() }),
+		store.UptimeClock(clock.SinceBoot), store.HoldUnsynced(), store.DeriveWith(busyness.New(pol.Alerts()).Derive), store.StampWith(func() (string, bool) { return boot, synced.Load() }),
 		store.WallClock(func() time.Time {
 			if r := clk.ReadAll(); r.Synced {
 				return r.Wall

@@ -1,16 +1,16 @@
-// Package publisher is the process with a network: it clears the tallies of each
-// window under the policy, stores the Releases in the spool and publishes them
-// through an uplink. The supervisor sends the tallies as ipc records on standard
-// input.
+// Package publisher is the process with a network: it stores the windows that the
+// supervisor has cleared under the policy in the spool, and publishes them through an
+// uplink. The supervisor sends them as ipc records on standard input. No exact count
+// reaches this process.
 //
 // It also fills the time in which the agent did not run with gaps, compares
 // declared pairs of streams, stores events, and reports the state of all
 // processes in the state message.
 //
-// It refuses records in a wrong order, and to clear a window twice: noise is
-// drawn once, so a window that arrives again after a restart is not cleared
-// again. It cannot read a picture: it imports no package that decodes one, and
-// its walls open no camera. It starts no program.
+// It refuses records in a wrong order, bytes that no policy can have made, and to store
+// a window twice, as one that arrives again after a restart. It cannot read a picture:
+// it imports no package that decodes one, and its walls open no camera. It starts no
+// program.
 package publisher
 
 import (
@@ -28,6 +28,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
+	"kerb/agent/policy"
 	"kerb/agent/retry"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
@@ -39,18 +40,19 @@ import (
 type publisher struct {
 	Clearer
 	site  *config.Site
+	files *supervisorFiles // of the broker
 	clock clock.Clock
 	out   io.Writer // for heartbeats and ipc.Stored
 	state *deviceState
 
 	storedUpTo time.Duration // monotonic end of the last window that an earlier uplink process of this boot stored
-	window     *ipc.Window   // whose tallies are being received; nil: none
-	tallies    []counting.Tally
+	window     *ipc.Window   // whose releases are being received; nil: none
+	releases   []policy.Release
+	part       []byte // of the next release, as far as it has arrived
 }
 
 // recallLastWindow sets storedUpTo from the spool. The supervisor sends a window
-// again when the uplink process ended before it confirmed it; cleared again, the
-// window would get other noise, and two draws tell more than one.
+// again when the uplink process ended before it confirmed it.
 func (p *publisher) recallLastWindow() error {
 	boot := clock.BootID()
 	return p.Store.EachWindow(func(i store.Item) error {
@@ -83,7 +85,14 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 	if r := p.Store.Start(); r.Reason != "" && r.Reason != "boot" {
 		_ = ipc.WriteRecord(p.out, &ipc.SpoolFound{Reason: ipc.StartNumber(r.Reason), Lost: r.LostWindows(), Undelivered: r.Undelivered})
 	}
-	err := p.readRecords(os.Stdin)
+	read := make(chan error, 1)
+	go func() { read <- p.readRecords(os.Stdin) }()
+	var err error
+	select {
+	case err = <-read:
+	case err = <-p.files.broken:
+		err = fmt.Errorf("the supervisor opens nothing any more: %w", err) // it starts this process anew
+	}
 	switch {
 	case errors.Is(err, errFinished):
 		p.Store.ReleaseHeld()
@@ -107,6 +116,7 @@ func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
 	failing := false // the log was told so
 	for ctx.Err() == nil {
 		p.RelabelHeld(p.clock.ReadAll())
+		p.Store.Expire()
 		fault := p.Store.Fault()
 		if failing != (fault != nil) {
 			failing = fault != nil
@@ -171,7 +181,7 @@ func (p *publisher) readRecords(in io.Reader) error {
 // wrong order or for an unknown stream is an error.
 func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 	if p.window != nil {
-		if _, ok := m.(*ipc.Tally); !ok {
+		if _, ok := m.(*ipc.Release); !ok {
 			return 0, fmt.Errorf("%T within a window", m)
 		}
 	}
@@ -179,12 +189,12 @@ func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 	case *ipc.Begin:
 		p.beginCounting(m)
 	case *ipc.Window:
-		if int(m.Tallies) != len(p.Streams) {
-			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Tallies, len(p.Streams))
+		if int(m.Streams) != len(p.Streams) {
+			return 0, fmt.Errorf("a window of %d streams where there are %d", m.Streams, len(p.Streams))
 		}
-		p.window, p.tallies = m, p.tallies[:0]
-	case *ipc.Tally:
-		return p.addTally(m)
+		p.window, p.releases, p.part = m, nil, nil
+	case *ipc.Release:
+		return p.addRelease(m)
 	case *ipc.Step:
 		p.Store.AddNote("clock_step", clock.Step{Mono: m.Mono, From: m.From.Time(), To: m.To.Time(), Synced: m.Synced}.EventData())
 		return m.N, nil
@@ -230,18 +240,27 @@ func (p *publisher) beginCounting(m *ipc.Begin) {
 	}
 }
 
-// addTally adds the tally of the next stream to the open window. With the last
-// one it clears and stores the window, unless an earlier process has stored it,
-// and returns its number.
-func (p *publisher) addTally(m *ipc.Tally) (stored uint64, err error) {
-	if p.window == nil || int(m.Stream) != len(p.tallies) {
-		return 0, errors.New("a tally out of its order")
+// addRelease adds a part of the release of the next stream to the open window. With the
+// last one it stores the window, unless an earlier process has stored it, and returns
+// its number.
+func (p *publisher) addRelease(m *ipc.Release) (stored uint64, err error) {
+	if p.window == nil || int(m.Stream) != len(p.releases) || m.N != p.window.N {
+		return 0, errors.New("a cleared window out of its order")
 	}
-	t, err := m.Unpack(p.Streams[m.Stream], p.window)
+	part, whole, err := m.AppendTo(p.part)
+	if err != nil || !whole {
+		p.part = part
+		return 0, err
+	}
+	r, err := policy.RestoreRelease(part)
 	if err != nil {
 		return 0, err
 	}
-	if p.tallies = append(p.tallies, t); len(p.tallies) < len(p.Streams) {
+	if r.Stream() != p.Streams[m.Stream].ID {
+		return 0, fmt.Errorf("a window of stream %s in the place of %s", r.Stream(), p.Streams[m.Stream].ID)
+	}
+	p.part = nil
+	if p.releases = append(p.releases, r); len(p.releases) < len(p.Streams) {
 		return 0, nil
 	}
 	window := p.window
@@ -249,8 +268,8 @@ func (p *publisher) addTally(m *ipc.Tally) (stored uint64, err error) {
 	if err := p.FillDownGaps(p.clock.ReadAll()); err != nil {
 		return 0, err
 	}
-	if window.Mono > p.storedUpTo {
-		if err := p.ClearAndStore(p.tallies, window.Synced); err != nil {
+	if window.Mono.Truncate(time.Millisecond) > p.storedUpTo { // a Release has its time to the millisecond
+		if err := p.StoreReleases(p.releases, window.Synced); err != nil {
 			return 0, err
 		}
 	}

@@ -16,11 +16,14 @@ import (
 	"kerb/counting"
 )
 
+// atNoon is a wall clock within the retention of the windows of the tests.
+var atNoon = store.WallClock(func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) })
+
 // newPublisher returns a publisher with one stream, on the spool at path.
 func newPublisher(t *testing.T, path string, pol *policy.Policy) *publisher {
 	t.Helper()
 	boot := clock.BootID()
-	db, err := store.Open(path, store.StampWith(func() (string, bool) { return boot, true }))
+	db, err := store.Open(path, atNoon, store.StampWith(func() (string, bool) { return boot, true }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,22 +40,38 @@ func newPublisher(t *testing.T, path string, pol *policy.Policy) *publisher {
 	return p
 }
 
-// The supervisor sends a window again when the uplink was killed before it
-// confirmed it. Cleared again, the window would have another noise.
-func TestAWindowThatArrivesAgainIsNotClearedAgain(t *testing.T) {
-	path, pol := filepath.Join(t.TempDir(), "spool"), policy.Demo()
-	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	window := func(n uint64) []ipc.Record {
-		from := start.Add(time.Duration(n) * pol.Window())
-		return []ipc.Record{
-			&ipc.Window{N: n, Start: ipc.ToInstant(from), End: ipc.ToInstant(from.Add(pol.Window())), Mono: time.Duration(n) * time.Minute, Tallies: 1},
-			ipc.PackTally(n, 0, counting.Tally{Observed: pol.Window()}),
-		}
+// windowRecords returns window n, cleared as the supervisor clears it.
+func windowRecords(t *testing.T, pol *policy.Policy, n uint64) []ipc.Record {
+	t.Helper()
+	from := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * pol.Window())
+	mono := time.Duration(n)*time.Minute + 345*time.Microsecond
+	r, err := pol.Clear(counting.Tally{
+		Stream: "kerb", Kind: counting.LineStream, Start: from, End: from.Add(pol.Window()), Mono: mono, Observed: pol.Window(),
+		Counted: [counting.Classes]bool{counting.Person: true},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	stored, err := r.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := ipc.PackRelease(n, 0, stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]ipc.Record{
+		&ipc.Window{N: n, Start: ipc.ToInstant(from), End: ipc.ToInstant(from.Add(pol.Window())), Mono: mono, Streams: 1},
+	}, parts...)
+}
+
+// The supervisor sends a window again when the uplink was killed before it confirmed it.
+func TestAWindowThatArrivesAgainIsNotStoredAgain(t *testing.T) {
+	path, pol := filepath.Join(t.TempDir(), "spool"), policy.Demo()
 	for life, ns := range [][]uint64{{1, 2}, {2, 3}} {
 		p := newPublisher(t, path, pol)
 		for _, n := range ns {
-			for _, m := range window(n) {
+			for _, m := range windowRecords(t, pol, n) {
 				if got, err := p.handleRecord(m); err != nil || got != 0 && got != n {
 					t.Fatalf("window %d: stored %d, %v", n, got, err)
 				}
@@ -71,14 +90,24 @@ func TestAWindowThatArrivesAgainIsNotClearedAgain(t *testing.T) {
 	}
 }
 
-func TestRecordsOutOfOrderAreRefused(t *testing.T) {
+// Exact counts, parts out of their order and bytes that no policy has made end the
+// process.
+func TestRecordsThatAreNoClearedWindowAreRefused(t *testing.T) {
 	pol := policy.Demo()
-	window := &ipc.Window{N: 1, Start: 0, End: 1, Tallies: 1}
+	window := &ipc.Window{N: 1, Start: 0, End: 1, Streams: 1}
+	good := windowRecords(t, pol, 1)
+	forged := *good[1].(*ipc.Release)
+	forged.Bytes[0] ^= 1
+	other := *good[1].(*ipc.Release)
+	other.Stream = 3
 	for name, ms := range map[string][]ipc.Record{
-		"a tally without a window":  {ipc.PackTally(1, 0, counting.Tally{})},
+		"a part without a window":   {good[1]},
 		"a window in a window":      {window, window},
-		"another number of streams": {&ipc.Window{N: 1, Start: 0, End: 1, Tallies: 2}},
-		"another stream":            {window, ipc.PackTally(1, 3, counting.Tally{})},
+		"another number of streams": {&ipc.Window{N: 1, Start: 0, End: 1, Streams: 2}},
+		"another stream":            {window, &other},
+		"a part twice":              {window, good[1], good[1]},
+		"another form":              append([]ipc.Record{window, &forged}, good[2:]...),
+		"exact counts":              {window, ipc.PackTally(1, 0, counting.Tally{})},
 	} {
 		p := newPublisher(t, filepath.Join(t.TempDir(), "spool"), pol)
 		var err error
@@ -98,7 +127,7 @@ func TestTheGapBeforeAStartIsFilledAlthoughItsFirstWindowsWereRelabelled(t *test
 	path, pol := filepath.Join(t.TempDir(), "spool"), policy.Demo()
 	length := pol.Window()
 	boot, synced := "boot-1", true
-	db, err := store.Open(path, store.HoldUnsynced(), store.StampWith(func() (string, bool) { return boot, synced }))
+	db, err := store.Open(path, atNoon, store.HoldUnsynced(), store.StampWith(func() (string, bool) { return boot, synced }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/handover"
 	"kerb/drivers/camera"
+	"kerb/drivers/camera/auth"
 	"kerb/drivers/camera/rtsp"
 )
 
@@ -72,7 +73,7 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 		k.tls.InsecureSkipVerify = true
 		k.tls.VerifyConnection = func(s tls.ConnectionState) error {
 			if sum := sha256.Sum256(s.PeerCertificates[0].Raw); !bytes.Equal(sum[:], []byte(c.Certificate)) {
-				return fmt.Errorf("the camera shows another certificate, %x", sum)
+				return auth.CertificateError(fmt.Sprintf("the camera shows another certificate, %x", sum))
 			}
 			return nil
 		}
@@ -202,7 +203,7 @@ func (o CameraOpts) requestFile(ctx context.Context) (*os.File, error) {
 // other side of the handover dials only the camera, too.
 func (o CameraOpts) requestConn(ctx context.Context, _, addr string) (net.Conn, error) {
 	if addr != o.Camera.Address().HostPort {
-		return nil, fmt.Errorf("camera leads to %s: not followed", addr)
+		return nil, errors.New("camera leads to another address: not followed")
 	}
 	file, err := o.requestFile(ctx)
 	if err != nil {

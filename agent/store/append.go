@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"kerb/agent/policy"
@@ -42,6 +43,7 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.dateWindows(es)
 	if s.readOnly || s.closed {
 		return nil, fmt.Errorf("append to spool %s: %w", s.path, berrors.ErrDatabaseNotOpen)
 	}
@@ -66,10 +68,24 @@ func (s *Store) Append(rs []policy.Release) ([]Entry, error) {
 		s.degradeToMemory(err)
 	}
 	s.keepInMemory(es)
+	s.expireRing()
 	s.raiseAllLatest(es)
 	s.holdUnsynced(es)
 	s.batch = es[0].order
 	return es, nil
+}
+
+// dateWindows sets the age of the spool at which the windows ended.
+func (s *Store) dateWindows(es []Entry) {
+	if s.uptime == nil {
+		return
+	}
+	r, uptime := s.read(&s.st), s.uptime()
+	for i := range es {
+		r.dateWindow(&es[i], uptime)
+		s.scanAll = s.scanAll || es[i].age < s.lastAge
+		s.lastAge = max(s.lastAge, es[i].age)
+	}
 }
 
 // commitWindows numbers es and writes them with the account. On a full disk it
@@ -102,6 +118,7 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 			err = fmt.Errorf("%w: %v", ErrDamaged, p)
 		}
 	}()
+	ordered := false
 	err = s.db.Update(func(tx *bolt.Tx) error {
 		windows, err := tx.CreateBucketIfNotExists(windowsBucket)
 		if err != nil {
@@ -112,6 +129,16 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 			return err
 		}
 		windows.FillPercent = fillPercent
+		r := s.read(next)
+		if r.off > 0 {
+			next.Age.Base += r.off
+			es = slices.Clone(es) // the caller's stay as they are where this fails
+			if err := addTimeOff(windows, r.boot, r.off, es); err != nil {
+				return err
+			}
+			r = s.read(next)
+		}
+		next.Age.mark(r)
 		for _, e := range es {
 			b, err := encodeRecord(e)
 			if err != nil {
@@ -121,7 +148,7 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 				return err
 			}
 		}
-		if err := s.deleteDue(tx, windows, next, len(es), room); err != nil {
+		if ordered, err = s.deleteDue(tx, windows, next, r, len(es), room); err != nil {
 			return err
 		}
 		next.forgetEpochs(oldestOrder(windows))
@@ -134,36 +161,32 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 	if err == nil {
 		s.writes.recordCommit(s.db, time.Now())
 		s.failedSpan, s.freed = span{}, nil
+		s.scanAll = s.scanAll && !ordered
+		s.scrubFreed()
 	}
 	return err
 }
 
 // deleteDue deletes, in this order: windows that a failed commit may have left
-// in the file and those that a watermark settled; acknowledged windows past
-// their retention; and when the file is nearly full, the oldest acknowledged
-// windows, and then the oldest pending ones, which leaves tombstones.
-func (s *Store) deleteDue(tx *bolt.Tx, windows *bolt.Bucket, next *state, added, room int) error {
-	d := deleter{windows: windows, next: next, at: s.now()}
+// in the file and those that a watermark settled; windows past their retention;
+// and when the file is nearly full, the oldest acknowledged windows, and then the
+// oldest pending ones. Pending ones leave tombstones. It reports whether the windows
+// are ordered by their dates.
+func (s *Store) deleteDue(tx *bolt.Tx, windows *bolt.Bucket, next *state, r reading, added, room int) (ordered bool, err error) {
+	d := deleter{windows: windows, next: next, at: r.wall}
 	if !s.failedSpan.isEmpty() {
 		d.deleteSpans(spans{s.failedSpan})
 	}
 	d.deleteSpans(s.freed)
-	d.deleteAcked(func(h policy.Release) bool { return s.isExpired(h, d.at) }, -1)
+	ordered = d.deleteExpired(r, s.keep, s.scanAll)
 	if s.isNearlyFull(tx) {
 		n := max(minEvicted, evictFactor*added)
-		n -= d.deleteAcked(nil, n)
+		n -= d.deleteAcked(n)
 		d.evictOldest(n)
 	} else if room > 0 {
-		d.deleteAcked(nil, room)
+		d.deleteAcked(room)
 	}
-	return d.err
-}
-
-// isExpired reports whether the retention of a window is over. A window whose
-// end lies further in the future than the retention was stamped by a wrong
-// clock and is expired as well.
-func (s *Store) isExpired(r policy.Release, now time.Time) bool {
-	return !now.IsZero() && (r.EndTime().Before(now.Add(-s.keep)) || r.EndTime().After(now.Add(s.keep)))
+	return ordered, d.err
 }
 
 // isNearlyFull reports whether more than three quarters of the largest file
@@ -214,29 +237,17 @@ func (d *deleter) deleteSpans(rs spans) {
 	}
 }
 
-// deleteAcked deletes acknowledged windows, oldest first, at most n of them
-// (-1: no bound), up to the first that is not due (nil: all are due). It
+// deleteAcked deletes acknowledged windows, oldest first, at most n of them. It
 // returns how many.
-func (d *deleter) deleteAcked(due func(policy.Release) bool, n int) (dropped int) {
+func (d *deleter) deleteAcked(n int) (dropped int) {
 	for _, r := range d.next.Pending.complementTo(d.next.Last) {
-		over := n >= 0 && dropped >= n
-		if over {
+		if dropped >= n {
 			break
 		}
-		d.deleteWhere(r, func(order uint64, v []byte) (bool, bool) {
-			if due != nil {
-				e, err := decodeRecord(order, v)
-				if err == nil && !due(e.Release) {
-					over = true
-					return false, true
-				}
-			}
+		d.deleteWhere(r, func(uint64, []byte) (bool, bool) {
 			dropped++
-			return true, n >= 0 && dropped >= n
+			return true, dropped >= n
 		})
-		if over {
-			break
-		}
 	}
 	return dropped
 }

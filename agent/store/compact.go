@@ -66,6 +66,7 @@ func (s *Store) rewriteFile() (err error) {
 	old := s.db
 	s.db = fresh
 	s.writes.changeHandle()
+	s.scrub = scrubber{}
 	return errors.Join(syncDir(s.path), old.Close())
 }
 

@@ -43,14 +43,14 @@ func (s *Store) deriveFacts(st *state, es []Entry) {
 
 // Latest returns the newest window of each of the streams, and the facts. A stream
 // without a window is left out, and so is one whose newest window is held back (see
-// HoldUnsynced).
+// HoldUnsynced) or past its retention.
 func (s *Store) Latest(streams []string) (map[string]Entry, Facts) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.readLatest()
-	out := map[string]Entry{}
+	out, r := map[string]Entry{}, s.read(&s.st)
 	for _, name := range streams {
-		if e, ok := s.latest[name]; ok && !s.isHeld(e.order) {
+		if e, ok := s.latest[name]; ok && !s.isHeld(e.order) && !r.isExpired(e, s.keep) {
 			out[name] = e
 		}
 	}

@@ -185,6 +185,12 @@ func (s *Store) mergeState(file state) {
 		s.st.Shown = file.Shown
 	}
 	s.st.Tombs = append(file.Tombs, s.st.Tombs...)
+	blind := s.st.Age.Base
+	s.st.Age = file.Age
+	s.startAge()
+	for i := range s.ring {
+		s.ring[i].age += s.st.Age.Base - blind
+	}
 	s.st.Evicted += file.Evicted
 	s.st.Spool = file.Spool
 	s.st.Notes = append(slices.Clone(file.Notes), s.st.Notes...)

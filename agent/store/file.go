@@ -66,7 +66,7 @@ func (s *Store) loadFile() error {
 	if s.st, err = readState(db); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	s.db = db
+	s.db, s.scrub = db, scrubber{}
 	return nil
 }
 
@@ -81,7 +81,7 @@ func (s *Store) createFile() error {
 	if err != nil {
 		return err
 	}
-	s.db, s.st = db, newState()
+	s.db, s.st, s.scrub = db, newState(), scrubber{}
 	s.st.Machine, s.st.Device = s.machine, s.device
 	if err = s.commitWindows(nil); err == nil {
 		err = os.Rename(tmp, s.path)

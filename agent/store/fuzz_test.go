@@ -60,7 +60,7 @@ func FuzzAnAccountThatParsesCanBeUsed(f *testing.F) {
 // imageOfSpool returns the bytes of a small spool with several levels of pages.
 func imageOfSpool(f testing.TB) []byte {
 	path := filepath.Join(f.TempDir(), "spool")
-	s, err := Open(path)
+	s, err := Open(path, WallClock(storetest.FirstStart.UTC))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -30,6 +30,7 @@ func (s *Store) PendingBetween(lo, hi uint64, newest bool, n int) ([]Entry, erro
 	if err != nil {
 		return nil, fmt.Errorf("read spool: %w", err)
 	}
+	es = s.buryExpired(es)
 	for _, o := range lost {
 		s.st.Pending.removeRange(o, o)
 		s.st.Evicted++
@@ -38,6 +39,21 @@ func (s *Store) PendingBetween(lo, hi uint64, newest bool, n int) ([]Entry, erro
 		s.addNote("record_damaged", map[string]any{"windows": len(lost)})
 	}
 	return es, nil
+}
+
+// buryExpired returns those of es whose retention is not over. The others are no
+// longer sent, even where the file cannot be written to delete them.
+func (s *Store) buryExpired(es []Entry) []Entry {
+	r := s.read(&s.st)
+	return slices.DeleteFunc(es, func(e Entry) bool {
+		if !r.isExpired(e, s.keep) {
+			return false
+		}
+		s.st.addTombstone(e.Epoch, e.Release.Stream(), e.Seq, evictedExpired, r.wall)
+		s.st.Pending.removeRange(e.order, e.order)
+		s.dirty = true
+		return true
+	})
 }
 
 // pendingOrders returns up to n pending orders from lo to hi, oldest or newest

@@ -14,9 +14,10 @@ import (
 //
 //	1 byte    format, 1
 //	4 bytes   CRC-32C of all that follows, little endian
-//	1 byte    flags: bit 0, the label can be trusted; bit 1, there is a part; bit 2, relabelled
+//	1 byte    flags: bit 0, the label can be trusted; bit 1, there is a part; bit 2, relabelled; bit 3, dated
 //	uvarint   sequence number
 //	uvarint   part, if there is one
+//	varint    age of the spool in ms at the end of the window, if it is dated
 //	3 ×       uvarint length and bytes: epoch, boot, stream
 //	rest      the Release, as policy marshals it
 //
@@ -28,7 +29,8 @@ const (
 	flagSynced     = 1 << iota // Entry.Synced
 	flagPart                   // Entry.Part is not 0
 	flagRelabelled             // Entry.Relabelled
-	allFlags       = flagSynced | flagPart | flagRelabelled
+	flagDated                  // Entry.dated
+	allFlags       = flagSynced | flagPart | flagRelabelled | flagDated
 )
 
 // errRecord reports a record with a wrong checksum or form.
@@ -44,6 +46,8 @@ type recordHead struct {
 	seq                 uint64
 	synced, relabelled  bool
 	part                uint32
+	dated               bool
+	age                 int64
 	release             []byte // aliases the record
 }
 
@@ -55,7 +59,7 @@ func encodeRecord(e Entry) ([]byte, error) {
 	}
 	b := make([]byte, 6, 64+len(e.Epoch)+len(e.Boot)+len(body))
 	b[0] = recordFormat
-	for bit, set := range map[byte]bool{flagSynced: e.Synced, flagPart: e.Part > 0, flagRelabelled: e.Relabelled} {
+	for bit, set := range map[byte]bool{flagSynced: e.Synced, flagPart: e.Part > 0, flagRelabelled: e.Relabelled, flagDated: e.dated} {
 		if set {
 			b[5] |= bit
 		}
@@ -63,6 +67,9 @@ func encodeRecord(e Entry) ([]byte, error) {
 	b = binary.AppendUvarint(b, e.Seq)
 	if e.Part > 0 {
 		b = binary.AppendUvarint(b, uint64(e.Part))
+	}
+	if e.dated {
+		b = binary.AppendVarint(b, e.age)
 	}
 	for _, s := range []string{e.Epoch, e.Boot, e.Release.Stream()} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
@@ -97,6 +104,12 @@ func decodeHead(b []byte) (recordHead, error) {
 		}
 		h.part, b = uint32(part), b[n:]
 	}
+	if h.dated = flags&flagDated != 0; h.dated {
+		if h.age, n = binary.Varint(b); n <= 0 {
+			return h, errRecord
+		}
+		b = b[n:]
+	}
 	for _, s := range []*string{&h.epoch, &h.boot, &h.stream} {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
@@ -124,6 +137,7 @@ func decodeRecord(order uint64, b []byte) (Entry, error) {
 	}
 	return Entry{
 		Epoch: h.epoch, Seq: h.seq, Boot: h.boot, Synced: h.synced, Release: r, Part: h.part, Relabelled: h.relabelled, order: order,
+		dated: h.dated, age: h.age,
 	}, nil
 }
 

@@ -28,11 +28,12 @@ type state struct {
 	Last    uint64            `json:"last"`              // last order given
 	Pending spans             `json:"pending,omitempty"` // orders not acknowledged
 	Tombs   []Tombstone       `json:"tombs,omitempty"`
-	Evicted uint64            `json:"evicted,omitempty"` // windows dropped because the file or the ring was full
+	Evicted uint64            `json:"evicted,omitempty"` // windows dropped before they were delivered
 	Marks   map[string]uint64 `json:"marks,omitempty"`   // "epoch stream" → consumer's watermark
 	Notes   []Note            `json:"notes,omitempty"`
 	NoteSeq uint64            `json:"note_seq,omitempty"`
 	Past    []epochEnd        `json:"past,omitempty"` // ended epochs, oldest first
+	Age     spoolAge          `json:"age,omitzero"`
 	Facts   Facts             `json:"facts,omitempty"`
 	Shown   []string          `json:"shown,omitempty"` // streams, see SetShown
 }
@@ -44,7 +45,7 @@ type Tombstone struct {
 	Stream string `json:"stream"`
 	From   uint64 `json:"from"`
 	To     uint64 `json:"to"`
-	Reason string `json:"reason"` // "full", "memory", or why Open found the window gone: "restored", "deleted", "damaged" or "foreign"
+	Reason string `json:"reason"` // "expired", "full", "memory", or why Open found the window gone: "restored", "deleted", "damaged" or "foreign"
 }
 
 // Note is an event that is published once, such as an eviction, a new epoch or

@@ -19,7 +19,7 @@ type Stats struct {
 	Stored      int         // windows in the file
 	Pending     uint64      // windows not acknowledged; in watermark mode, not below a watermark
 	InMemory    int         // windows in the ring
-	Evicted     uint64      // windows dropped because the file or the ring was full since the file was made
+	Evicted     uint64      // windows dropped undelivered since the file was made: expired, or the file or the ring was full
 	Tombstones  []Tombstone // the ranges of dropped windows
 	Used, Limit int64       // bytes of the file in use, and the limit
 	PagesPerDay float64     // pages written per day, over one to two days or since opening; 0 in the first hour

@@ -1,6 +1,8 @@
 // Package store is the spool: one bbolt file with the windows that a policy
-// cleared, until the broker has acknowledged them and for the retention time
-// after that.
+// cleared, for the retention time after their end. What the broker has not
+// acknowledged by then is deleted as well, under a tombstone, and the bytes of what
+// was deleted are overwritten with the next window (see scrubber). What a card keeps
+// of overwritten blocks is beyond it.
 //
 // It refuses to store a count that no policy has cleared: it accepts
 // policy.Release values alone. It refuses to lose a window without a record:
@@ -56,7 +58,12 @@ type Entry struct {
 	Relabelled bool   // the label was set after the window ended: see Store.Relabel
 
 	order uint64
+	dated bool  // age is known
+	age   int64 // of the spool at the end of the window, ms: see spoolAge
 }
+
+// isGap reports whether the window holds no numbers.
+func (e Entry) isGap() bool { return e.Release.Quality().String() == "gap" }
 
 // Order returns the place of the window in the spool: later windows have higher
 // orders. It has a meaning within one spool only.
@@ -73,8 +80,8 @@ const (
 // Option sets one property of a spool in Open.
 type Option func(*Store)
 
-// KeepFor sets for how long after its end an acknowledged window is kept, so that
-// a consumer can request it again. The default is seven days.
+// KeepFor sets for how long after its end a window is kept, delivered or not: until
+// then a consumer can request it again. The default is seven days.
 func KeepFor(d time.Duration) Option { return func(s *Store) { s.keep = d } }
 
 // MaxBytes sets the largest size of the file in bytes, at least 256 KiB, rounded
@@ -96,8 +103,13 @@ func MachineIs(id string) Option { return func(s *Store) { s.machine = id } }
 func DeviceIs(name string) Option { return func(s *Store) { s.device = name } }
 
 // WallClock sets the wall clock of retention and notes. It must return the zero time
-// while the clock is not synced: no window expires then.
+// while the clock is not synced.
 func WallClock(f func() time.Time) Option { return func(s *Store) { s.now = f } }
+
+// UptimeClock sets the clock of the time since boot, suspended time included. With it
+// windows expire without a wall clock: see spoolAge. By default windows expire by the
+// wall clock alone.
+func UptimeClock(f func() time.Duration) Option { return func(s *Store) { s.uptime = f } }
 
 // StampWith sets the function that returns the boot in which a window ended and
 // whether the wall clock was synced then.
@@ -126,6 +138,7 @@ type Store struct {
 	identify func(path string) string // identifyFile; tests simulate a card that was restored with its times
 	foreign  string                   // UUID of the spool that was put aside; "": none was
 	now      func() time.Time
+	uptime   func() time.Duration // nil: none
 	stamp    func() (string, bool)
 
 	confirmWithin time.Duration // watermark mode; 0: off
@@ -154,14 +167,19 @@ type Store struct {
 	holding     bool               // see HoldUnsynced
 	held        []heldWindow       // in the order of their orders
 	released    bool               // windows are no longer held back since the last TakeReleased
-	witnessAt   time.Time          // when the witness was written last; zero: not since opening
+	opened      time.Time
+	expireAt    time.Duration // when Expire looks again: since boot, or since opened
+	lastAge     int64         // the latest date of the windows appended since opening
+	scanAll     bool          // windows may not be ordered by their dates
+	scrub       scrubber
+	witnessAt   time.Time // when the witness was written last; zero: not since opening
 }
 
 // Open opens the spool at path, or creates it. A damaged file is renamed to
-// path.damaged-N, kept and noted, and a new one is created; a whole file of
-// another program is left unchanged and ErrForeign returned. When the file
-// system is full, failing or read-only, the spool opens in memory (see
-// Stats.Fault). Open reads the whole file.
+// path.damaged-N, noted and kept while it holds windows within the retention, and a
+// new one is created. When the file system is full, failing or read-only, or when the
+// file is of another program and therefore left unchanged (ErrForeign), the spool
+// opens in memory (see Stats.Fault). Open reads the whole file.
 func Open(path string, opts ...Option) (*Store, error) {
 	s := newStore(path, opts)
 	// A compaction that a power cut ended left this behind; path is still whole.
@@ -189,12 +207,14 @@ func Open(path string, opts ...Option) (*Store, error) {
 	switch {
 	case err == nil:
 		s.continueNumbers(created, kept)
-	case isStorageFault(err):
+	case isStorageFault(err), errors.Is(err, ErrForeign):
 		s.loadReadOnly()
 		s.degradeToMemory(err)
 	default:
 		return nil, fmt.Errorf("open spool %s: %w", path, err)
 	}
+	s.startAge()
+	s.expireAtOpening()
 	s.releasePages()
 	return s, nil
 }
@@ -214,7 +234,7 @@ func OpenReadOnly(path string) (*Store, error) {
 func newStore(path string, opts []Option) *Store {
 	s := &Store{
 		path: path, keep: defaultKeep, limit: defaultLimit, ringMax: defaultRing,
-		identify: identifyFile, now: time.Now, stamp: func() (string, bool) { return "", true },
+		opened: time.Now(), identify: identifyFile, now: time.Now, stamp: func() (string, bool) { return "", true }, scanAll: true,
 	}
 	for _, o := range opts {
 		o(s)
@@ -240,8 +260,10 @@ func (s *Store) Close() error {
 	if !s.readOnly {
 		if s.fault != nil {
 			err = s.recoverLocked()
-		} else if s.dirty {
-			err = s.commitWindows(nil)
+		} else if s.dirty || s.scrub.stale {
+			if err = s.commitWindows(nil); err == nil && s.scrub.stale {
+				err = s.commitWindows(nil)
+			}
 		}
 	}
 	if s.db != nil {

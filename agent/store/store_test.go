@@ -141,8 +141,19 @@ func TestAFileOfSomethingElseIsLeftAlone(t *testing.T) {
 	}
 	for _, path := range []string{other, text, dir} {
 		for what, f := range map[string]func() error{
-			"opened": func() error { _, err := store.Open(path); return err },
-			"read":   func() error { _, err := store.OpenReadOnly(path); return err },
+			"opened": func() error {
+				s, err := store.Open(path, store.WallClock(storetest.FirstStart.UTC))
+				if err != nil {
+					return err
+				}
+				fault := s.Fault()
+				if _, err := s.Append(storetest.MakeWindows(storetest.StreamNames(1), 0)); err != nil || s.Stats().InMemory != 1 {
+					t.Errorf("%v, %d windows in memory", err, s.Stats().InMemory)
+				}
+				_ = s.Close() // the file is still in the way
+				return fault
+			},
+			"read": func() error { _, err := store.OpenReadOnly(path); return err },
 		} {
 			if err := f(); !errors.Is(err, store.ErrForeign) {
 				t.Errorf("%s %s: %v", what, filepath.Base(path), err)

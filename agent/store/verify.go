@@ -23,6 +23,7 @@ const (
 	metaSum      = 56 // offset of the checksum in a meta
 	branchPage   = 1
 	leafPage     = 2
+	metaPage     = 4
 	bucketLeaf   = 1
 	maxDepth     = 32
 	maxPageBytes = 1 << 24

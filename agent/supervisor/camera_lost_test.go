@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/clock"
+
 	"kerb/agent/admission"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
@@ -20,7 +22,7 @@ import (
 func TestALostCameraIsOneEventAndItsReturnAnother(t *testing.T) {
 	book := logbook.New(io.Discard, time.Now)
 	s := &Supervisor{
-		site: &config.Site{Cameras: []config.Camera{{Name: "north"}}}, policy: policy.Demo(), queue: newQueue(),
+		site: &config.Site{Cameras: []config.Camera{{Name: "north"}}}, policy: policy.Demo(), queue: newQueue(time.Hour, clock.SinceBoot),
 		journal: &admission.Journal{}, book: book, log: slog.New(slog.DiscardHandler),
 	}
 	p := &slot{process: &process.Process{}, heartbeat: &ipc.Heartbeat{Delivering: true}, watcher: &process.Watcher{Name: "sense north"}}

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"testing"
+	"time"
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
@@ -17,7 +18,7 @@ import (
 // the code that its lamp shows.
 func newLampTest(t *testing.T, p *slot) (*Supervisor, func(what string, want lamp.Code)) {
 	site := &config.Site{Loops: config.Loops{Lines: make([]config.LoopLine, 2)}}
-	s := &Supervisor{site: site, policy: policy.Demo(), clock: clock.Clock{}, queue: newQueue(), slots: []*slot{p}}
+	s := &Supervisor{site: site, policy: policy.Demo(), clock: clock.Clock{}, queue: newQueue(time.Hour, clock.SinceBoot), slots: []*slot{p}}
 	s.stopping.Store(true) // no journal
 	return s, func(what string, want lamp.Code) {
 		t.Helper()

@@ -2,14 +2,19 @@ package supervisor
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 
 	"kerb/agent/ipc"
 )
 
-// queue holds the records that the uplink has not stored yet. An uplink that is
-// killed loses none of them: the next one gets them again, from the first.
+// queue holds the records that the uplink has not stored yet: cleared windows and
+// events. An uplink that is killed loses none of them: the next one gets them again,
+// from the first. What is older than the policy's retention is dropped.
 type queue struct {
+	keep       time.Duration        // the retention
+	now        func() time.Duration // since boot
 	mu         sync.Mutex
 	items      []queueItem
 	lastNumber uint64
@@ -18,7 +23,8 @@ type queue struct {
 
 // queueItem is a group of records that must be stored together.
 type queueItem struct {
-	number  uint64 // from 1 on
+	number  uint64        // from 1 on
+	at      time.Duration // when it was added
 	records []ipc.Record
 }
 
@@ -27,17 +33,20 @@ type queueItem struct {
 const maxQueueItems = 4320
 
 // newQueue makes an empty queue.
-func newQueue() *queue { return &queue{changed: make(chan struct{})} }
+func newQueue(keep time.Duration, now func() time.Duration) *queue {
+	return &queue{keep: keep, now: now, changed: make(chan struct{})}
+}
 
 // pushItem adds the records that build returns for the next number. A full queue
-// drops its oldest item.
+// drops its oldest item, and any drops those past the retention.
 func (q *queue) pushItem(build func(n uint64) []ipc.Record) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lastNumber++
-	q.items = append(q.items, queueItem{q.lastNumber, build(q.lastNumber)})
-	if len(q.items) > maxQueueItems {
-		q.items = q.items[1:]
+	now := q.now()
+	q.items = append(q.items, queueItem{q.lastNumber, now, build(q.lastNumber)})
+	for len(q.items) > maxQueueItems || now-q.items[0].at >= q.keep && len(q.items) > 1 {
+		q.items = slices.Delete(q.items, 0, 1) // which clears the place that it leaves
 	}
 	q.wakeWaiters()
 }

@@ -22,7 +22,7 @@ import (
 func newStatusTest() (*Supervisor, *slog.Logger) {
 	site := &config.Site{Cameras: []config.Camera{{Name: "north"}, {Name: "south"}}}
 	book := logbook.New(io.Discard, time.Now)
-	s := &Supervisor{site: site, policy: policy.Demo(), clock: clock.Clock{Floor: time.Unix(0, 0)}, queue: newQueue(), book: book}
+	s := &Supervisor{site: site, policy: policy.Demo(), clock: clock.Clock{Floor: time.Unix(0, 0)}, queue: newQueue(time.Hour, clock.SinceBoot), book: book}
 	for i := range site.Cameras {
 		s.slots = append(s.slots, &slot{number: i, watcher: &process.Watcher{Name: "sense " + site.Cameras[i].Name}})
 	}

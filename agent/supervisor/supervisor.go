@@ -1,7 +1,7 @@
 // Package supervisor is the main process of kerb run. It starts the uplink and one
 // sensing process for each camera and for the loops, restarts them, cuts the time
-// into windows, collects the tallies of each window and queues them for the uplink
-// until they are stored. It opens the cameras for the sensing processes, lends
+// into windows, collects the tallies of each window, clears them under the policy and
+// queues the Releases for the uplink until they are stored. It opens the cameras for the sensing processes, lends
 // them to kerb aim, shows the status lamp and feeds the service manager's watchdog.
 //
 // It refuses records from a process that are not its own to send, tallies that no
@@ -35,8 +35,8 @@ import (
 	"kerb/counting"
 )
 
-// Supervisor starts the uplink and the sensing processes and carries the tallies
-// from these to that. It cuts the windows, because it alone runs as long as the
+// Supervisor starts the uplink and the sensing processes, clears the tallies of these
+// under the policy and carries the Releases to that. It cuts the windows, because it alone runs as long as the
 // agent.
 type Supervisor struct {
 	site    *config.Site
@@ -90,6 +90,8 @@ type slot struct {
 	aimed      bool             // kerb aim has the camera
 	walls      *ipc.Walls       // nil until the first process reported them
 	heartbeat  *ipc.Heartbeat   // the latest; nil until the first
+	startedAt  time.Duration    // since boot: when the present process reported its walls
+	lastBeat   *ipc.Heartbeat   // of the present process; nil until its first
 	changedAt  time.Duration    // since boot: when delivering last began or ended
 	rate       rateMeter        // of the pictures
 	lostAt     time.Duration    // since boot: when it was first seen lost; 0: it is not
@@ -102,11 +104,11 @@ type slot struct {
 // child needs to read the same files. Entries go to the journal, the log lines of
 // the children to book. It is an error where a camera can never be opened.
 func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, book *logbook.Book, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(), ready: make(chan struct{})}
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(pol.Retention(), clock.SinceBoot), ready: make(chan struct{})}
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
-		Name: "uplink", Args: append([]string{"uplink"}, args...), WithQueries: true, Log: log, ChildOutput: book, Starter: starter,
-		OnStart: s.sendQueue, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
+		Name: "uplink", Args: append([]string{"uplink"}, args...), WithHandover: true, WithQueries: true, Isolated: true, Log: log, ChildOutput: book, Starter: starter,
+		OnStart: s.startPublisher, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
 	}
 	for i, c := range site.Cameras {
 		if err := opener.CheckPermanent(c); err != nil {

@@ -3,6 +3,9 @@ package supervisor
 import (
 	"log/slog"
 	"testing"
+	"time"
+
+	"kerb/agent/clock"
 
 	"kerb/agent/admission"
 	"kerb/agent/config"
@@ -14,7 +17,7 @@ import (
 // The state message must not tell a fault before its event.
 func TestACameraFaultReachesTheUplink(t *testing.T) {
 	site := &config.Site{Cameras: []config.Camera{{Name: "north"}}}
-	s := &Supervisor{site: site, queue: newQueue(), journal: &admission.Journal{}, log: slog.New(slog.DiscardHandler)}
+	s := &Supervisor{site: site, queue: newQueue(time.Hour, clock.SinceBoot), journal: &admission.Journal{}, log: slog.New(slog.DiscardHandler)}
 	s.slots = []*slot{{heartbeat: &ipc.Heartbeat{ViewFault: uint8(counting.ViewMoved), Delivering: true}, process: &process.Process{}}}
 	m := &ipc.CameraFault{Fault: uint8(counting.ViewMoved), On: true}
 	known := func() (f counting.ViewFault) {

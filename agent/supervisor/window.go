@@ -6,6 +6,7 @@ import (
 
 	"kerb/agent/clock"
 	"kerb/agent/ipc"
+	"kerb/agent/policy"
 	"kerb/agent/process"
 	"kerb/counting"
 )
@@ -45,11 +46,12 @@ func (s *Supervisor) endWindows(ended []clock.Window, step *clock.Step, last boo
 	return nil
 }
 
-// collectWindow asks every sensing process for its tallies of a window and queues
-// them. A stream without a tally gets a gap, and a process that does not answer in
-// time is killed.
+// collectWindow asks every sensing process for its tallies of a window, clears them
+// under the policy and queues the Releases. A stream without a tally gets a gap, and a
+// process that does not answer in time is killed. The exact counts end here, at most
+// answerTimeout after the window: the queue and the uplink never hold one.
 func (s *Supervisor) collectWindow(e clock.Window, last bool) {
-	w := &ipc.Window{Start: ipc.ToInstant(e.Start), End: ipc.ToInstant(e.End), Mono: e.Mono, Synced: e.Synced, Tallies: uint16(len(s.streams))}
+	w := &ipc.Window{Start: ipc.ToInstant(e.Start), End: ipc.ToInstant(e.End), Mono: e.Mono, Synced: e.Synced, Streams: uint16(len(s.streams))}
 	c := s.newCollection(w)
 	question := &ipc.CloseWindow{N: c.n, Start: w.Start, End: w.End, Mono: w.Mono, Last: last}
 	for p, child := range s.openCollection(c) {
@@ -68,7 +70,9 @@ func (s *Supervisor) collectWindow(e clock.Window, last bool) {
 		p.process.Kill()
 	}
 	s.mu.Unlock()
-	s.queue.pushItem(func(n uint64) []ipc.Record { return c.records(n, s.streams) })
+	if cleared := s.clearCollection(c); len(cleared) == len(s.streams) {
+		s.queue.pushItem(func(n uint64) []ipc.Record { return s.packWindow(n, c.window, cleared) })
+	}
 }
 
 // newCollection makes the collection of a window, with no slot open.
@@ -110,18 +114,48 @@ func (c *collection) closeIfComplete() {
 	}
 }
 
-// records returns the window and its tallies as item n of the queue.
-func (c *collection) records(n uint64, streams []counting.Stream) []ipc.Record {
-	c.window.N = n
-	ms := []ipc.Record{c.window}
-	for i, t := range c.tallies {
-		if t == nil {
-			t = ipc.PackTally(n, i, counting.NewGap(streams[i], c.window.Start.Time(), c.window.End.Time(), c.window.Mono, counting.ReasonSenseLost))
+// clearCollection clears the tallies of a window, in the order of the streams. A stream
+// without a tally, and one whose tally the policy refuses, gets a gap. It returns nil
+// where the policy clears not even that, as a window before 1970.
+func (s *Supervisor) clearCollection(c *collection) (cleared []policy.Release) {
+	for i, stream := range s.streams {
+		gap := counting.NewGap(stream, c.window.Start.Time(), c.window.End.Time(), c.window.Mono, counting.ReasonSenseLost)
+		tally := gap
+		if c.tallies[i] != nil {
+			t, err := c.tallies[i].Unpack(stream, c.window)
+			if err == nil {
+				tally = t
+			}
+			*c.tallies[i] = ipc.Tally{}
 		}
-		t.N, t.Stream = n, uint16(i)
-		ms = append(ms, t)
+		r, err := s.policy.Clear(tally)
+		if err != nil {
+			s.log.Error("the policy does not clear a window", "err", err)
+			if r, err = s.policy.Clear(gap); err != nil {
+				return nil
+			}
+		}
+		cleared = append(cleared, r)
 	}
-	return ms
+	return cleared
+}
+
+// packWindow returns a cleared window as item n of the queue.
+func (s *Supervisor) packWindow(n uint64, w *ipc.Window, cleared []policy.Release) []ipc.Record {
+	w.N = n
+	records := []ipc.Record{w}
+	for i, r := range cleared {
+		stored, err := r.MarshalBinary()
+		if err != nil {
+			panic(err) // of the zero Release alone, which Clear does not return
+		}
+		parts, err := ipc.PackRelease(n, i, stored)
+		if err != nil {
+			panic(err)
+		}
+		records = append(records, parts...)
+	}
+	return records
 }
 
 // addTally adds one tally. It is an error where none of that stream was asked for

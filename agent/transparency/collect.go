@@ -41,7 +41,7 @@ func Collect(in Inputs) (*Record, error) {
 	r.Retention = Retention{
 		Records: fromPolicy(c, "keep.retention", seconds(c.set.Retention)),
 		// A test holds this against the store: it must change with it.
-		Undelivered: byCode("until the platform confirms it, or the storage of 64 MiB is full; nothing is deleted by time while the clock cannot be trusted", "agent/store"),
+		Undelivered: byCode("no longer than one that was delivered, and shorter where the storage of 64 MiB is full; while the clock cannot be trusted, time for which the device was off does not count", "agent/store"),
 		Pictures:    byCode("overwritten in memory by the next step of the same process, on errors too, and is never in a file", "counting/vision"),
 	}
 	r.Walls = Fact[[]RoleWalls]{c.walls(), Enforced, "measured: kerb try, " + r.At.Format(time.RFC3339)}

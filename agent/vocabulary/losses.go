@@ -5,6 +5,7 @@ package vocabulary
 func LossReasons() []Word {
 	const close = "Close the hole in seq, and do not ask again."
 	return []Word{
+		{"expired", "The retention of the policy was over before the windows could be delivered.", close + " Look why the broker was away for so long."},
 		{"full", "The spool was full, and the oldest windows were deleted before the broker acknowledged them.", close + " Look why the broker was away for so long."},
 		{"memory", "The spool file could not be written, and the windows in memory were too many.", close + " Look at the disk."},
 		{"damaged", "The spool file was damaged.", close + " Replace the card, if it comes again."},

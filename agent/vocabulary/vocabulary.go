@@ -70,6 +70,7 @@ func reasonDocs() map[counting.Reason]Word {
 		counting.ReasonEnded:        {"", "A recording of loop edges ended. Only on a bench.", none},
 		counting.ReasonNotObserved:  {"", "No loop of the lane was trusted in the window.", visit},
 		counting.ReasonLoopRelay:    {"", "The detector card's own fault relay has fallen.", lookNow},
+		counting.ReasonLoopCard:     {"", "The edges of a loop cannot come from vehicles through the detector card that site.toml declares: a wrong mode, an extended output, a contact the wrong way round, or both loops on one contact.", "The log of the device, and n of the event, say what was found and which key or switch to change: send somebody."},
 		counting.ReasonLoopStuckOn:  {"", "A loop reports a vehicle for longer than any queue stands.", lookNow},
 		counting.ReasonLoopChatter:  {"", "A loop's line switches faster than vehicles can pass.", lookNow},
 		counting.ReasonLoopSilent:   {"", "A loop has been silent for much longer than traffic there explains. A cut wire looks like this, and so does a closed road.", "Compare with a neighbour before you send somebody."},

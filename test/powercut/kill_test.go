@@ -25,6 +25,10 @@ const (
 	killFrom = "KERB_KILL_FROM"
 )
 
+// keepAll is a retention in which no window of the test expires: each life begins six
+// days after the one before.
+var keepAll = store.KeepFor(100 * 365 * 24 * time.Hour)
+
 // fillUntilKilled fills a spool and acknowledges a part of it. On stdout it
 // reports each accepted window after its acceptance, and each window that may
 // be released before its release.
@@ -34,7 +38,7 @@ func fillUntilKilled(dir, from string) error {
 		return err
 	}
 	now := storetest.FirstStart
-	s, err := store.Open(filepath.Join(dir, "spool"), spoolOptions(&now)...)
+	s, err := store.Open(filepath.Join(dir, "spool"), append(spoolOptions(&now), keepAll)...)
 	if err != nil {
 		return err
 	}
@@ -110,7 +114,7 @@ func (a *windowAccount) auditKilled(t *testing.T, path string) {
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		return
 	}
-	s, err := store.Open(path, store.WallClock(storetest.FirstStart.UTC))
+	s, err := store.Open(path, store.WallClock(storetest.FirstStart.UTC), keepAll)
 	if err != nil {
 		t.Fatal(err)
 	}

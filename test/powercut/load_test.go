@@ -86,6 +86,12 @@ func fillAndCompact(dir string) error {
 				open = open[n:]
 			}
 			if i == 100 {
+				mark = "" // the retention is over for all of them
+				for _, e := range open {
+					mark += fmt.Sprintf("S %s\n", entryName(e))
+				}
+				fmt.Fprint(marks, mark)
+				open = nil
 				now = now.Add(3 * time.Hour)
 				window += int(3 * time.Hour / (5 * time.Second))
 			}

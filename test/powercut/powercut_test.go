@@ -167,7 +167,7 @@ func (a *windowAccount) auditSpool(t *testing.T, left map[string][]byte) string 
 		return err.Error()
 	}
 	defer s.Close()
-	if kept, _ := filepath.Glob(filepath.Join(dir, "*.damaged*")); kept != nil {
+	if s.Start().Reason == "damaged" {
 		return fmt.Sprint("damaged: ", s.PendingNotes()[0].Data["why"])
 	}
 	if err := s.CheckFile(); err != nil {

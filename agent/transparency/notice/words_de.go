@@ -24,7 +24,7 @@ func german() *words {
 		round:       "Andere werden auf ein Vielfaches von %d gerundet.",
 		bands:       "Es werden keine Zahlen angegeben, nur eine Stufe: wie voll es ist.",
 		kept:        "Zugestellte Zahlen bleiben höchstens %s im Gerät.",
-		undelivered: "Zahlen, die nicht zugestellt werden konnten, bleiben bis zur Zustellung oder bis der Speicher voll ist.",
+		undelivered: "Zahlen, die nicht zugestellt werden konnten, werden nach derselben Zeit gelöscht.",
 		who:         "Verantwortlich", contact: "Fragen", why: "Warum", basis: "Rechtsgrundlage", hours: "Zählzeiten", code: "Kennung dieses Geräts",
 		scan: "Zahlen, Ihre Rechte, Widerspruch:", weak: "Oft nicht erfasst: %s.", missing: "nicht angegeben",
 		belief:   "Wer es für gleich wahrscheinlich hielt, dass Sie vorbeikamen oder nicht, kann nach einer Zahl höchstens zu %d %% sicher sein. Jeder Durchgang zählt neu.",

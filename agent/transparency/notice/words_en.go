@@ -24,7 +24,7 @@ func english() *words {
 		round:       "Others are rounded to multiples of %d.",
 		bands:       "No numbers are given, only how busy it is, in bands.",
 		kept:        "Delivered numbers stay on the device for at most %s.",
-		undelivered: "Numbers that could not be delivered stay until they are, or until the storage is full.",
+		undelivered: "Numbers that could not be delivered are deleted after the same time.",
 		who:         "Responsible", contact: "Questions", why: "Why", basis: "Legal basis", hours: "Hours", code: "Code of this device",
 		scan: "Numbers, your rights, how to object:", weak: "Often missed: %s.", missing: "not provided",
 		belief:   "Somebody for whom it was a coin toss whether you passed can be at most %d %% sure after seeing one number. Every passage counts again.",

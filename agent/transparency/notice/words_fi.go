@@ -24,7 +24,7 @@ func finnish() *words {
 		round:       "Muut pyöristetään luvun %d monikertoihin.",
 		bands:       "Lukuja ei anneta, vain ruuhkaisuuden luokka.",
 		kept:        "Toimitetut luvut säilyvät laitteessa enintään %s.",
-		undelivered: "Luvut, joita ei ole voitu toimittaa, säilyvät toimittamiseen asti tai kunnes tallennustila on täynnä.",
+		undelivered: "Luvut, joita ei ole voitu toimittaa, poistetaan saman ajan kuluttua.",
 		who:         "Vastuussa", contact: "Kysymykset", why: "Miksi", basis: "Oikeusperuste", hours: "Laskenta-ajat", code: "Laitteen tunnus",
 		scan: "Luvut, oikeutesi ja vastustaminen:", weak: "Usein laskematta jäävät: %s.", missing: "ei ilmoitettu",
 		belief:   "Se, joka piti ohikulkuasi yhtä todennäköisenä kuin epätodennäköisenä, voi yhden luvun nähtyään olla siitä enintään %d %% varma. Jokainen ohikulku lasketaan uudelleen.",

@@ -24,7 +24,7 @@ func french() *words {
 		round:       "Les autres sont arrondis à un multiple de %d.",
 		bands:       "Aucun nombre n'est donné, seulement un niveau d'affluence.",
 		kept:        "Les nombres transmis restent dans l'appareil au plus %s.",
-		undelivered: "Les nombres non transmis restent jusqu'à leur transmission ou jusqu'à ce que la mémoire soit pleine.",
+		undelivered: "Les nombres non transmis sont supprimés après le même délai.",
 		who:         "Responsable ", contact: "Questions ", why: "Pourquoi ", basis: "Base légale ", hours: "Horaires ", code: "Code de l'appareil",
 		scan: "Chiffres, vos droits, opposition :", weak: "Souvent non comptés : %s.", missing: "non communiqué",
 		belief:   "Une personne pour qui il était aussi probable que non que vous soyez passé ne peut en être sûre qu'à %d %% au plus après un nombre. Chaque passage compte à nouveau.",

@@ -24,7 +24,7 @@ func dutch() *words {
 		round:       "Andere worden afgerond op een veelvoud van %d.",
 		bands:       "Er worden geen aantallen gegeven, alleen een klasse van drukte.",
 		kept:        "Afgeleverde aantallen blijven hooguit %s op het apparaat.",
-		undelivered: "Aantallen die niet konden worden afgeleverd, blijven tot dat lukt of tot de opslag vol is.",
+		undelivered: "Aantallen die niet konden worden afgeleverd, worden na dezelfde tijd verwijderd.",
 		who:         "Verantwoordelijk", contact: "Vragen", why: "Waarom", basis: "Wettelijke grondslag", hours: "Teltijden", code: "Code van dit apparaat",
 		scan: "Aantallen, uw rechten, bezwaar:", weak: "Vaak gemist: %s.", missing: "niet opgegeven",
 		belief:   "Wie het even waarschijnlijk vond dat u wel of niet voorbijkwam, kan na één aantal hooguit %d %% zeker zijn. Elke passage telt opnieuw.",

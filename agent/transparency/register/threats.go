@@ -11,7 +11,7 @@ type threat struct {
 func threats() []threat {
 	return []threat{
 		{"An insider wants to see video", "no type of the program holds a picture outside one step; the process that sees pixels can open no file and no connection", []string{"TestPictureIsGone", "TestSenseWorksAndCanDoNothingElse", "TestAPlantedLeakIsCaught"}},
-		{"A stolen device", "only cleared numbers are stored; delivered ones expire", []string{"TestTheStoredSizeSaysNothingOfTheCounts", "TestAcknowledgedWindowsGoAfterTheirRetentionAndOthersStay"}},
+		{"A stolen device", "only cleared numbers are stored; they expire, delivered or not, also in the bytes of the file", []string{"TestTheStoredSizeSaysNothingOfTheCounts", "TestWithoutABrokerNothingOutlivesTheRetention"}},
 		{"Small counts are taken from each other", "noise or suppression once, before storing; every stream of a sensor is charged", []string{"TestNoWithheldNumberCanBeRecovered", "TestTwoStreamsOfOneSensorAreCharged"}},
 		{"Time and length of messages tell who passed", "windows end by the clock; messages of one length", []string{"TestNoneAndManyCrossingsGiveMessagesOfOneSizeAtOneTime", "TestTheLengthOfAWindowSaysNothingAboutTheStreet"}},
 		{"Somebody between device and platform", "TLS, with the authority or the certificate that site.toml names", []string{"TestTheBrokerMustBeTheOneThatTheAuthorityVouchesFor"}},

@@ -149,7 +149,7 @@ func startTLS(ctx context.Context, conn net.Conn, config *tls.Config, name strin
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, err
+		return nil, auth.ExplainTLS(err)
 	}
 	return secure, nil
 }
