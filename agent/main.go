@@ -134,6 +134,10 @@ func printError(w io.Writer, err error) int {
 		fmt.Fprintln(w, "kerb: hint: kerb has not run here yet")
 	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "/etc/kerb/"):
 		fmt.Fprintln(w, "kerb: hint: -site FILE and -policy FILE name others; kerb probe -write site.toml begins one")
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "read the site file"):
+		fmt.Fprintln(w, "kerb: hint: -site FILE names it; kerb probe -write site.toml begins one")
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "read the policy"):
+		fmt.Fprintln(w, "kerb: hint: -policy FILE names it; ready ones are configs/policy-*.toml, or in /usr/share/doc/kerb/examples")
 	}
 	var list mistake.List
 	var usage terminal.UsageError

@@ -30,6 +30,10 @@ const nameRule = "must be 1–32 of a–z, 0–9, _ and -"
 
 func (c checker) checkName(key, value string) {
 	if !namePattern.MatchString(value) {
+		if value == "" && !c.HasKey(key) {
+			c.Reject(key, "is missing", `a name of your own, such as "pole-7": `+nameRule[len("must be "):])
+			return
+		}
 		hint := "it is a level of the MQTT topic"
 		if s := suggestName(value); s != "" && s != value {
 			hint += ": try " + s

@@ -205,7 +205,7 @@ func parse(name string, data []byte) (*Site, error) {
 	c.checkDevice(f.Device)
 	c.checkBroker(f.Broker)
 	sources := c.checkCameras(f.Camera)
-	c.checkLoops(f.Loop)
+	c.checkLoops(f.Loop, f.Lamp)
 	c.checkComparisons(f.Compare)
 	c.checkLabels(f)
 	c.checkMadeUp(f, sources)

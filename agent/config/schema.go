@@ -117,7 +117,7 @@ func siteKeys() []mistake.Key {
 		mistake.Optional("stream[].place.lon", "degrees, WGS 84", `"minimum": -180, "maximum": 180`),
 		mistake.Optional("stream[].place.description", "in words", `"maxLength": 200`),
 		mistake.Optional("lamp", "a status lamp on a GPIO line", ""),
-		mistake.Required("lamp.gpio", "the line's name in the kernel, such as GPIO18", ""),
+		mistake.Required("lamp.gpio", "the line's name in the kernel, such as GPIO26", ""),
 		mistake.Optional("lamp.chip", "the chip's label; the board's own if left out", ""),
 		mistake.Optional("lamp.active_low", "the lamp shines when the line is low", ""),
 		mistake.Optional("compare", "two streams that see the same road: an event tells when their ratio drifts", ""),

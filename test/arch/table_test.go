@@ -143,7 +143,7 @@ var rooms = []room{
 	{path: "agent/policy/policytest", why: "policies for tests", ours: []string{"agent/policy"}},
 	{path: "agent/probe", why: "lists the hardware of this device", ours: []string{
 		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/logbook", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
-		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
+		"drivers/camera", "drivers/camera/v4l2", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
 		"net": "only the opener dials", "image": noPictureTyp, "image/jpeg": noPictureTyp,
