@@ -41,6 +41,9 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
+	if d.Refused != nil {
+		return commission.Refuse(site, d)
+	}
 	camera, err := a.chooseCamera(site)
 	if err != nil {
 		return err

@@ -62,6 +62,7 @@ func siteKeys() []mistake.Key {
 		mistake.Optional("camera[].format", "what the program writes; JPEGs and YUV4MPEG2 tell by themselves, raw pictures need gray:WxH or yuv420:WxH", `"pattern": "`+formatShape+`"`),
 		mistake.Optional("camera[].user", "the user to log in as at the camera", ""),
 		mistake.Optional("camera[].password_file", "its password"+secretDoc, ""),
+		mistake.Optional("camera[].basic_auth", "true lets the camera have the password in the clear, where it knows neither Digest nor TLS", ""),
 		mistake.Optional("camera[].ca_file", "who may vouch for the camera, PEM; the system's if left out"+fileDoc, ""),
 		mistake.Optional("camera[].certificate", "the SHA-256 of the camera's own certificate, which is then the only one that is taken, and needs nobody to vouch for it", `"pattern": "^[0-9A-Fa-f:]{64,95}$"`),
 		mistake.Optional("camera[].transport", "how RTSP carries pictures; tcp if left out", `"enum": ["tcp", "udp"]`),

@@ -55,7 +55,7 @@ func (t *Trial) SearchMark() (CanaryResult, error) {
 	}
 	c.Controls = planted
 	for _, p := range t.places {
-		if p.Place == "memory of sense" {
+		if p.isControl() {
 			c.Controls = append(c.Controls, p)
 		} else {
 			c.Places = append(c.Places, p)
@@ -86,6 +86,17 @@ func (t *Trial) SearchMark() (CanaryResult, error) {
 	}
 	c.Places = append(c.Places, output, wire)
 	return c, nil
+}
+
+// isControl reports whether the mark must be found in p: in the memory of a process that
+// sees pictures.
+func (p Finding) isControl() bool {
+	for _, m := range memories {
+		if m.sees && m.place == p.Place {
+			return true
+		}
+	}
+	return false
 }
 
 // markedLine is the length of the start of a picture that holds the bytes of the mark.

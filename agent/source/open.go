@@ -90,12 +90,12 @@ func OpenCamera(ctx context.Context, o CameraOpts) (Pictures, error) {
 	case config.SceneSource:
 		return OpenScene(src.Words, true)
 	case config.MJPEGSource:
-		h := camera.HTTPOpts{User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn, Live: live}
+		h := camera.HTTPOpts{RefuseBasic: c.RefusesBasic(), User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn, Live: live}
 		return camera.OpenMJPEG(ctx, src.URL, o.Limits, h)
 	case config.SnapshotSource:
 		return o.openSnapshot(ctx, src)
 	case config.RTSPSource:
-		r := rtsp.Opts{User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn}
+		r := rtsp.Opts{RefuseBasic: c.RefusesBasic(), User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn}
 		if src.UDP {
 			r.OpenUDP = o.requestUDP
 		}
@@ -128,6 +128,7 @@ const snapshotTimeout = 20 * time.Second
 // request.
 func (o CameraOpts) openSnapshot(ctx context.Context, src config.SnapshotSource) (Pictures, error) {
 	s := camera.SnapshotOpts{PollEvery: src.PollEvery}
+	s.RefuseBasic = o.Camera.RefusesBasic()
 	s.User, s.Password, s.TLS, s.Dial = o.Camera.User, o.Secrets.password, o.Secrets.tls, o.requestConn
 	s.Connect = snapshotTimeout
 	return camera.OpenSnapshot(ctx, src.URL, o.Limits, s, o.Poll)

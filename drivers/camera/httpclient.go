@@ -52,7 +52,7 @@ func newClient(o HTTPOpts) *httpClient {
 		return newHeadConn(conn), nil
 	}
 	return &httpClient{
-		auth: auth.Answerer{User: o.User, Password: o.Password},
+		auth: auth.Answerer{User: o.User, Password: o.Password, RefuseBasic: o.RefuseBasic},
 		http: http.Client{
 			Transport: &http.Transport{
 				DialContext:            dial,
@@ -135,7 +135,7 @@ func (c *httpClient) getFinal(ctx context.Context, u *url.URL, conditions http.H
 				return nil, err
 			}
 			if u.Host != from { // another port: it challenges anew
-				c.auth = auth.Answerer{User: c.auth.User, Password: c.auth.Password}
+				c.auth = auth.Answerer{User: c.auth.User, Password: c.auth.Password, RefuseBasic: c.auth.RefuseBasic}
 			}
 		default:
 			if res.StatusCode < http.StatusBadRequest {
