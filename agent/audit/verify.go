@@ -47,7 +47,7 @@ func VerifyLog(dir string, visit func(Entry) error) (Report, error) {
 	}
 	var v verifier
 	for i, name := range names {
-		data, err := os.ReadFile(name)
+		data, err := readPlain(name)
 		if err != nil {
 			return v.report, err
 		}

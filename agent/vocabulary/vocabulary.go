@@ -94,5 +94,6 @@ func reasonDocs() map[counting.Reason]Word {
 		counting.ReasonClosed:        {"", "The window is not wholly within the hours of the policy (hours in meta).", none},
 		counting.ReasonClock:         {"", "The policy has hours, and the hour is not known because the clock is not trusted. Nothing is counted.", "Give the device a time server, or clock_floor in site.toml."},
 		counting.ReasonCameraClosed:  {"", "Outside the camera's own hours in site.toml.", none},
+		counting.ReasonKeyFrames:     {"", "The device is too slow for the camera's H.264 and decodes key frames only: lines do not count, and zones do only where a network looks.", "Set the camera to a smaller picture or fewer pictures a second."},
 	}
 }

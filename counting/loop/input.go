@@ -162,7 +162,9 @@ func (c *Counter) changeState(in *input, on bool, at time.Duration) {
 	if on {
 		in.rollBits(at - c.origin)
 		in.on, in.changedAt, in.alertStage = true, at, alertNone
-		in.clipped, in.congested = 0, false
+		if !l.continues(c, in.slot, at) {
+			in.clipped, in.congested = 0, false
+		}
 		in.coveredTo = max(in.coveredTo, at)
 		in.bits |= 1
 		l.window.Loops[in.slot].Onsets++

@@ -109,7 +109,7 @@ func (l *lane) newWindow(start time.Duration) Window {
 // addPresence adds a presence to its loop's queue.
 func (l *lane) addPresence(c *Counter, slot int, p presence) {
 	q := &l.queue[slot]
-	if q.n > 0 && !p.blurred && l.goesOn(c, q.p[q.n-1], p.on) {
+	if !p.blurred && l.continues(c, slot, p.on) {
 		q.p[q.n-1].open = true
 		l.window.Joined++
 		return
@@ -121,9 +121,14 @@ func (l *lane) addPresence(c *Counter, slot int, p presence) {
 	q.n++
 }
 
-// goesOn reports whether a loop that is covered at on is still covered by the vehicle
-// of presence p, under which the card let go.
-func (l *lane) goesOn(c *Counter, p presence, on time.Duration) bool {
+// continues reports whether a loop that is covered from on is still covered by the
+// vehicle of its newest presence, under which the card let go.
+func (l *lane) continues(c *Counter, slot int, on time.Duration) bool {
+	q := &l.queue[slot]
+	if q.n == 0 {
+		return false
+	}
+	p := q.p[q.n-1]
 	return !p.open && !p.blurred && on-p.off < l.letGo(c.limits.LetGo)
 }
 
