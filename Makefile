@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
+.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire nodered cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -169,6 +169,14 @@ wire: test/wire/node_modules
 
 test/wire/node_modules: test/wire/package-lock.json
 	cd test/wire && npm ci
+
+# Node-RED, which npm installs in test/nodered, gets the messages of a busy zone, and shows
+# the present state after its own restart.
+nodered: test/nodered/node_modules
+	$(GO) test -count=1 -timeout 30m -run NodeRED -v ./test/e2e
+
+test/nodered/node_modules: test/nodered/package-lock.json
+	cd test/nodered && npm ci
 	touch $@
 
 # Cut, stall, garble and restart every kind of camera, twenty times each.

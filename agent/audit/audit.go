@@ -91,7 +91,7 @@ func Open(dir string, now func() (time.Time, bool)) (*Log, error) {
 		err = fmt.Errorf("open the audit log: %w", err)
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := l.recoverHead(); err != nil {
+	if err := errors.Join(l.recoverHead(), l.checkKeptHead()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the audit log: %w", err), l.Close())
 	}
 	return l, nil
@@ -149,7 +149,7 @@ func (l *Log) appendEntry(kind string, data any) error {
 		return fmt.Errorf("audit %s: %w", kind, err)
 	}
 	l.head = Head{e.Seq, sum}
-	return nil
+	return l.keepHead()
 }
 
 // writeLine writes a line behind the last whole one, into a new file when this

@@ -38,7 +38,9 @@ const (
 	policyKind = "policy"
 	tallyKind  = "tallies by hand"
 	keyKind    = "key of proofs"
-	auditKind  = "audit log" // destroyed last
+
+	auditHeadKind = "head of the audit log"
+	auditKind     = "audit log" // destroyed last
 )
 
 // An Item is one file to destroy, and afterwards the report on it.
@@ -104,6 +106,8 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 			items = append(items, Item{Path: path, Kind: tallyKind})
 		case n.Name() == state.ProofKey:
 			items = append(items, Item{Path: path, Kind: keyKind})
+		case strings.HasPrefix(n.Name(), state.AuditDir+audit.HeadSuffix):
+			items = append(items, Item{Path: path, Kind: auditHeadKind})
 		case n.Name() == state.AuditDir:
 			if !n.IsDir() { // a link is not kerb's
 				left = append(left, path)
