@@ -69,6 +69,8 @@ type Log struct {
 	limit int64
 	head  Head
 	clean bool // the file ends at size
+
+	untold *Cut // see UntoldCut
 }
 
 // Open opens the log in dir, or creates it. now returns the time and whether

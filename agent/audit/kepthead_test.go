@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -48,6 +49,14 @@ func TestALogThatWasCutIsNoticedAtTheNextStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		write("start")
+		if l, err := Open(dir, now); err != nil || (l.UntoldCut() != nil) != c.cut {
+			t.Errorf("%s: a finding that is not told yet: %v, %v", name, l.UntoldCut(), err)
+		} else if err := errors.Join(l.MarkCutTold(), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := Open(dir, now); err != nil || l.UntoldCut() != nil || l.Close() != nil {
+			t.Errorf("%s: a finding that was told is there again: %v", name, err)
+		}
 		cut := false
 		_, _ = VerifyLog(dir, func(e Entry) error {
 			cut = cut || e.Kind == "cut"

@@ -318,6 +318,19 @@ func (h *AuditHead) walkFields(p *cursor) {
 
 func (h *AuditHead) checkRanges() error { return nil }
 
+// AuditCut tells the uplink that entries of the audit log are gone: see audit.Cut.
+type AuditCut struct {
+	N     uint64 // number in the supervisor's queue
+	Had   uint64 // number of the last entry that the device wrote; 0: not known
+	Found uint64 // number of the last entry that was there
+}
+
+func (*AuditCut) recordKind() byte { return 22 }
+
+func (c *AuditCut) walkFields(p *cursor) { walk64(p, &c.N, &c.Had, &c.Found) }
+
+func (c *AuditCut) checkRanges() error { return nil }
+
 // Board tells the uplink the condition of the board. The supervisor reads it,
 // because the walls of the uplink forbid it. Package drivers/board gives the
 // sources of the numbers.

@@ -212,6 +212,9 @@ func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 	case *ipc.CameraLost:
 		p.noteCameraLost(m)
 		return m.N, nil
+	case *ipc.AuditCut:
+		p.noteAuditCut(m)
+		return m.N, nil
 	case *ipc.Aim:
 		data := m.EventData(p.site.CameraName(int(m.Sensor)))
 		data["act"] = m.ActWord()
@@ -294,6 +297,15 @@ func (p *publisher) noteCameraLost(m *ipc.CameraLost) {
 		data["why"] = ipc.CameraLossWords()[m.Why]
 	}
 	p.Store.AddNote("camera_lost", data)
+}
+
+// noteAuditCut stores the event "audit_cut".
+func (p *publisher) noteAuditCut(m *ipc.AuditCut) {
+	data := map[string]any{"found": m.Found}
+	if m.Had != 0 {
+		data["had"] = m.Had
+	}
+	p.Store.AddNote("audit_cut", data)
 }
 
 // noteLoopFault stores the event "loop_fault".

@@ -34,6 +34,9 @@ func (s *Status) assess(refused error) {
 	if p := s.Policy; p != nil && p.Refused != "" {
 		s.add("policy", "the file is refused, the one before is in force: "+p.Refused, "see signing.md; kerb check tells the line")
 	}
+	if s.AuditCut != "" {
+		s.add("audit", s.AuditCut, "find out who could write there; kerb audit verify -head, with a head that the platform has, tells what is gone: signing.md")
+	}
 	if s.ReloadRefused != "" {
 		s.add("files", "not taken, those before are in force: "+s.ReloadRefused, "kerb check tells every mistake; then systemctl reload kerb")
 	}

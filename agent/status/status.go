@@ -33,7 +33,7 @@ type Status struct {
 
 // Problem is one thing that is wrong, and what to do about it.
 type Problem struct {
-	Part string `json:"part"` // "camera north", "loops", "broker", "spool", "clock", "disk", "policy", "files" or "kerb"
+	Part string `json:"part"` // "camera north", "loops", "broker", "spool", "clock", "disk", "policy", "audit", "files" or "kerb"
 	What string `json:"what"`
 	Do   string `json:"do"`
 }
@@ -52,6 +52,7 @@ type Device struct {
 	Clock   *Clock   `json:"clock,omitempty"`
 	Disk    *Disk    `json:"disk,omitempty"`
 
+	AuditCut      string `json:"audit_cut,omitempty"`      // what the audit log lacked at this start; "" where it lacked nothing
 	ReloadRefused string `json:"reload_refused,omitempty"` // why the last systemctl reload changed nothing; "" where it did
 }
 

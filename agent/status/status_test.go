@@ -151,6 +151,7 @@ func TestWhatIsWrongIsToldInOneLineWithWhatToDo(t *testing.T) {
 		"a stuck loop":                   {func(d *Device, _ *Uplink) { d.Loops = &Loops{State: Counting, Faults: []string{"a1"}} }, []string{"loops", "not counted: a1", "→ look at the road"}},
 		"an uplink that does not answer": {func(_ *Device, u *Uplink) { *u = Uplink{} }, []string{"kerb", "does not answer", "→ wait"}},
 		"a refused policy":               {func(d *Device, _ *Uplink) { d.Policy = &Policy{Refused: "older"} }, []string{"policy", "refused", "older", "→ see signing.md"}},
+		"a cut audit log":                {func(d *Device, _ *Uplink) { d.AuditCut = "the audit log lacks the entries 3 to 9" }, []string{"audit", "lacks the entries 3 to 9", "→ find out who"}},
 		"a refused reload":               {func(d *Device, _ *Uplink) { d.ReloadRefused = "site.toml:3: no such key" }, []string{"files", "not taken", "site.toml:3", "→ kerb check"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,6 +31,7 @@ func (s *Status) Print(w io.Writer) error {
 	if s.Policy != nil && s.Policy.Refused != "" {
 		s.printPart(&b, "policy", "", "policy", "")
 	}
+	s.printPart(&b, "audit", "", "audit", "")
 	s.printPart(&b, "files", "", "files", "")
 	if s.Lamp != nil && s.Lamp.Fixed {
 		fmt.Fprintf(&b, "lamp    %s\n", lampWords[s.Lamp.Code])

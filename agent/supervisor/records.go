@@ -207,6 +207,7 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 		return nil
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
+		s.markCutTold(m.N)
 		return nil
 	case *ipc.SpoolFound:
 		s.journal.WriteEntry("epoch", map[string]any{"reason": ipc.StartWord(m.Reason), "lost": m.Lost, "undelivered": m.Undelivered})

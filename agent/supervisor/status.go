@@ -111,6 +111,9 @@ func (s *Supervisor) describeDevice() status.Device {
 	if s.journal != nil && s.journal.Decision.Refused != nil {
 		out.Policy.Refused = s.journal.Decision.Refused.Error()
 	}
+	if s.auditCut != nil {
+		out.AuditCut = s.auditCut.String()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out.ReloadRefused = s.reloadRefused

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"kerb/agent/admission"
+	"kerb/agent/audit"
 	"kerb/agent/cage"
 	"kerb/agent/child"
 	"kerb/agent/clock"
@@ -53,6 +54,8 @@ type Supervisor struct {
 	Version          string          // of the program, for kerb status
 	Files            admission.Files // which SIGHUP reads again
 	restart          func(error)     // ends Run with this error
+	auditCut         *audit.Cut      // what the audit log lacked at this start; nil: nothing
+	cutNumber        atomic.Uint64   // of the queue's record of it; 0: it is stored, or there was none
 	reloadRefused    string          // why the last SIGHUP changed nothing; "": it did, or there was none; under mu
 	slots            []*slot         // the cameras in the order of site.toml, then the loops
 	streams          []counting.Stream
@@ -176,6 +179,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.restart = refuse
 	childCtx, stopChildren := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopChildren()
+	s.queueAuditCut()
 	var running sync.WaitGroup
 	for _, w := range s.watchers() {
 		running.Go(func() {

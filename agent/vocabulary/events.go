@@ -29,6 +29,14 @@ func Events() []Event {
 			},
 		},
 		{
+			"audit_cut", "The audit log of the device lacks entries that it wrote: they were cut off or changed, or the log was deleted. It is sent once for each finding.",
+			"An incident: find out who could write there. The last agent.audit of a state that you keep tells what was there: signing.md.",
+			[]Member{
+				{"had", seq, "number of the last entry that the device wrote; absent where that is not known", true},
+				{"found", number, "number of the last entry that was there, 0: none; had or more: an entry was changed", false},
+			},
+		},
+		{
 			"busy", "A zone became busy, or is so no longer, by an alert of the policy ([[alert]]). It is judged from released bands alone.",
 			"Act, or stop. After a start of yours, read the present state from the retained message on now. An epoch that follows a lost spool begins as not busy.",
 			[]Member{
