@@ -18,7 +18,8 @@ import (
 // one of the policy's windows, which are aligned in UTC. Otherwise Clear
 // returns an error that holds no number of the Tally. A Tally of a part of a
 // window, at a start or a stop, is released as the whole window with less time
-// observed: no shorter window leaves the device. Outside the policy's hours the
+// observed: no shorter window leaves the device. Of a zone it is a gap, because a stay
+// that lasts over a restart would else be released, and pay, in each of the parts. Outside the policy's hours the
 // Release is a gap, whatever was counted. Without noise, a window of which less
 // than half was observed is a gap too, because stopping and starting the device
 // must not make windows shorter.
@@ -31,13 +32,16 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	r := Release{
 		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason.String(),
 		start: start.UnixMilli(), end: end.UnixMilli(), mono: t.Mono.Milliseconds(),
-		observed: int64(t.SampledTime().Round(time.Second) / time.Second), still: t.Polled,
+		observed: p.coarsenObserved(&t), still: t.Polled,
 		policy: p.hash, rule: p.newRule(),
 	}
 	if !p.openAll(start, end) {
 		r.quality, r.reason = counting.Gap, reasonClosed
 	}
 	if p.Method() != Noise && 2*t.Observed < p.Window() && r.quality != counting.Gap {
+		r.quality, r.reason = counting.Gap, reasonShort
+	}
+	if t.Kind == counting.ZoneStream && t.End.Sub(t.Start) < p.Window() && r.quality != counting.Gap {
 		r.quality, r.reason = counting.Gap, reasonShort
 	}
 	switch r.quality {
@@ -66,6 +70,25 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	}
 	r.appendTraffic(w, quantities, &t)
 	return r, nil
+}
+
+// observedSteps is the number of steps in which a Release tells the observed part of a
+// window. A finer number would tell when a sensor was lost or found, to the second.
+const observedSteps = 10
+
+// coarsenObserved returns the observed time in seconds, in tenths of the window: all of
+// it where the quality is OK, or else one to nine tenths. For a zone that is seen at
+// instants it is their number.
+func (p *Policy) coarsenObserved(t *counting.Tally) int64 {
+	window := p.Window()
+	switch {
+	case t.Polled:
+		return int64(t.Instants)
+	case t.Quality == counting.OK:
+		return int64(window / time.Second)
+	}
+	tenths := (t.Observed*observedSteps + window/2) / window
+	return int64(min(max(tenths, 1), observedSteps-1) * window / observedSteps / time.Second)
 }
 
 // appendCells adds cells behind those that r has.
