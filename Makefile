@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
+.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire nodered cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -16,11 +16,17 @@ demo: build
 build:
 	$(BUILD) -o $(OUT)/kerb ./agent
 
+# The tests of the program, in minutes on two cores. The long ones (clips, several
+# processes and brokers, power cuts, fleets) are part of check.
+LONG := test/e2e|test/footage|test/accuracy|test/powercut|test/fleet|test/neural|test/scenes|test/broker|test/image|test/vm
 test:
+	$(GO) test -short -timeout 90m $$($(GO) list ./... | grep -Ev '^kerb/($(LONG))(/|$$)')
+
+full:
 	$(GO) test -timeout 90m ./...
 
 # All checks of a change, on a clean machine. .ci/run installs the tools for them.
-check: lint arch test race modules vm cross package
+check: lint arch full race modules vm cross package
 
 lint:
 	@fmt="$$($(GO) tool gofumpt -l .)"; [ -z "$$fmt" ] || { echo "not formatted by gofumpt:"; echo "$$fmt"; exit 1; }
@@ -47,6 +53,7 @@ modules:
 	cd test/nats && $(GO) test -timeout 90m -count=1 ./...
 	cd test/aim && $(GO) test -timeout 90m -count=1 ./...
 	cd firmware-notes/package && $(GO) vet ./...
+	cd firmware-notes/image && $(GO) test -timeout 90m -count=1 .
 	cd firmware-notes/image && GOARCH=arm64 $(GO) test -timeout 90m -count=1 -exec qemu-aarch64-static ./pole
 
 # Loops, a camera and walls in a real kernel, in a virtual machine. The kernel is
@@ -162,6 +169,14 @@ wire: test/wire/node_modules
 
 test/wire/node_modules: test/wire/package-lock.json
 	cd test/wire && npm ci
+
+# Node-RED, which npm installs in test/nodered, gets the messages of a busy zone, and shows
+# the present state after its own restart.
+nodered: test/nodered/node_modules
+	$(GO) test -count=1 -timeout 30m -run NodeRED -v ./test/e2e
+
+test/nodered/node_modules: test/nodered/package-lock.json
+	cd test/nodered && npm ci
 	touch $@
 
 # Cut, stall, garble and restart every kind of camera, twenty times each.

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log"
 	"log/slog"
 	"strings"
 	"time"
@@ -43,6 +41,9 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
+	if d.Refused != nil {
+		return commission.Refuse(site, d)
+	}
 	camera, err := a.chooseCamera(site)
 	if err != nil {
 		return err
@@ -66,7 +67,6 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	defer commission.CloseListeners(listeners)
-	log.SetOutput(io.Discard) // hybridgroup/mjpeg logs the address of each viewer
 	book := logbook.New(t.Err, time.Now)
 	warnings := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s := &commission.Session{

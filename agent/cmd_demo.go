@@ -17,6 +17,7 @@ type demoCmd struct {
 	Detector string        `help:"How objects are found: ${enum}." enum:"auto,neural,motion" default:"auto"`
 	Model    string        `help:"The network, an ONNX or .kerb file, or street or street-small; empty: as auto chooses." placeholder:"F"`
 	Loops    bool          `help:"Made-up inductive loops instead of a camera."`
+	Busy     bool          `help:"A crowd that comes and goes, and the alert for it."`
 	JSON     bool          `help:"The table as one JSON object."`
 	Messages bool          `help:"Print every message as a subscriber receives it, before the table."`
 	Clip     string        `arg:"" optional:"" name:"CLIP" help:"Count this clip instead of the built-in street."`

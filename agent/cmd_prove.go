@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"kerb/agent/admission"
 	"kerb/agent/config"
+	"kerb/agent/mistake"
 	"kerb/agent/process"
 	"kerb/agent/proof"
+	"kerb/agent/report"
 	"kerb/agent/terminal"
 )
 
@@ -20,6 +24,9 @@ type proveCmd struct {
 	Out  string        `help:"Where the bundle goes." default:"." type:"path" placeholder:"DIR"`
 	Key  string        `help:"The minisign key that signs (its password in KERB_KEY_PASSWORD); without it this device's own." type:"path" placeholder:"F"`
 	JSON bool          `help:"The bundle on standard output, too."`
+
+	Challenge string `help:"A text of the reviewer's, which goes into the bundle." placeholder:"TEXT"`
+	admission.Files
 }
 
 // Run writes the bundle in any case, and fails where one promise does not hold.
@@ -31,7 +38,12 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("make a place for the bundle: %w", err)
 	}
 	start := time.Now()
-	bundle := proof.Bundle{Schema: "kerb.proof/1", At: start.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Limits()}
+	bundle := proof.Bundle{Schema: "kerb.proof/1", At: start.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Limits(), Challenge: p.Challenge}
+	if site, d, err := loadFiles(p.Files); err == nil {
+		bundle.Subject = report.DescribeSubject(site, d)
+	} else {
+		fmt.Fprintf(t.Err, "kerb: the bundle names no device: %v\n", mistake.First(err))
+	}
 	var err error
 	if bundle.Walls, err = process.MeasureRoles(append([]string{"free"}, process.InstalledRoles()...)...); err != nil {
 		return err
@@ -60,7 +72,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	bundle.Took = time.Since(start).Round(100 * time.Millisecond).Seconds()
-	bundle.OK = len(bundle.Faults) == 0
+	bundle.Judge()
 	path, err := proof.WriteSigned(p.Out, bundle, p.Key, os.Getenv("KERB_KEY_PASSWORD"), config.DefaultState)
 	if err != nil {
 		return err
@@ -70,8 +82,5 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	} else {
 		bundle.Print(t, path)
 	}
-	if err == nil && !bundle.OK {
-		err = fmt.Errorf("%d of the promises do not hold on this device", len(bundle.Faults))
-	}
-	return err
+	return errors.Join(err, bundle.Err())
 }

@@ -45,7 +45,7 @@ func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	book := logbook.New(t.Err, time.Now)
-	if err := state.CheckOwner(site.Device.State); err != nil {
+	if err := errors.Join(state.CheckOwner(site.Device.State), state.RefuseRoot(site.Device.State, "kerb run")); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: flags.LogLevel()}))

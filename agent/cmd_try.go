@@ -15,7 +15,6 @@ import (
 type tryCmd struct {
 	Role  string `arg:"" enum:"free,sense,uplink,supervisor,decode,decoder"`
 	State string `help:"The directory that the uplink may write."`
-	Port  uint16 `help:"The port that the uplink may dial." default:"8883"`
 }
 
 // Run applies the walls, which stay until the process ends.
@@ -28,7 +27,7 @@ func (y *tryCmd) Run(t terminal.Terminal) (err error) {
 	case "sense":
 		r, err = cage.Sense().Handover().Memory(sensor.MaxGrowth).Apply()
 	case "uplink":
-		r, err = cage.Uplink(y.Port).Names().State(y.State).Apply()
+		r, err = cage.Uplink().State(y.State).Apply()
 	case "decode": // this program stands for ffmpeg
 		self, err := os.Executable()
 		if err != nil {

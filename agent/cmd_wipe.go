@@ -29,7 +29,7 @@ type wipeCmd struct {
 
 // Help is the long help: which files are destroyed, and which stay.
 func (w *wipeCmd) Help() string {
-	return `Destroys what this device has stored: the spool, the policy that was last in force, the passwords and keys that site.toml names, and last of all the audit log. The certificate goes to standard output: keep it.
+	return `Destroys what this device has stored: the spool, the policy that was last in force, the tallies by hand, the key of kerb prove, the passwords and keys that site.toml names, and last of all the audit log. The certificate goes to standard output: keep it.
 
 First it clears the retained messages state, meta and now at the broker, so that the platform does not take the device for one that is offline. Where the broker cannot be reached it says so and goes on.
 

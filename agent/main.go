@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"os"
 	"os/signal"
 	"regexp"
@@ -77,6 +78,7 @@ var groups = []kong.Group{
 }
 
 func main() {
+	log.SetOutput(io.Discard) // libraries print with it what they read: net/http the bytes of a camera, hybridgroup/mjpeg addresses
 	os.Exit(runCommand(os.Args[1:], terminal.Terminal{Out: os.Stdout, Err: os.Stderr}))
 }
 
@@ -132,6 +134,10 @@ func printError(w io.Writer, err error) int {
 		fmt.Fprintln(w, "kerb: hint: kerb has not run here yet")
 	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "/etc/kerb/"):
 		fmt.Fprintln(w, "kerb: hint: -site FILE and -policy FILE name others; kerb probe -write site.toml begins one")
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "read the site file"):
+		fmt.Fprintln(w, "kerb: hint: -site FILE names it; kerb probe -write site.toml begins one")
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "read the policy"):
+		fmt.Fprintln(w, "kerb: hint: -policy FILE names it; ready ones are configs/policy-*.toml, or in /usr/share/doc/kerb/examples")
 	}
 	var list mistake.List
 	var usage terminal.UsageError

@@ -11,6 +11,7 @@
 package counting
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -71,6 +72,13 @@ func CoarseClasses() (coarse []Class) {
 	return coarse
 }
 
+// otherWords are words that people write for a class.
+var otherWords = map[string]Class{
+	"people": Person, "persons": Person, "pedestrian": Person, "pedestrians": Person, "bike": Bicycle, "bikes": Bicycle, "bicycles": Bicycle,
+	"cyclist": Bicycle, "cyclists": Bicycle, "vehicles": Vehicle, "cars": Car, "truck": Heavy, "trucks": Heavy, "lorry": Heavy, "lorries": Heavy,
+	"bus": Heavy, "van": Car, "motorbike": Motorcycle, "motorbikes": Motorcycle, "motorcycles": Motorcycle, "scooter": Motorcycle,
+}
+
 // ParseClass is the inverse of Class.String. Its error lists the words allowed.
 func ParseClass(s string) (Class, error) {
 	for i, n := range classNames {
@@ -78,7 +86,11 @@ func ParseClass(s string) (Class, error) {
 			return Class(i), nil
 		}
 	}
-	return 0, fmt.Errorf("class %q: must be one of %s", s, strings.Join(classNames[:], ", "))
+	text := fmt.Sprintf("class %q: must be one of %s", s, strings.Join(classNames[:], ", "))
+	if c, ok := otherWords[strings.ToLower(s)]; ok {
+		text += "; did you mean " + c.String() + "?"
+	}
+	return 0, errors.New(text)
 }
 
 // Direction is the direction of a crossing, from one side of a line to the other.

@@ -40,6 +40,8 @@ const (
 	ReasonClosed       // outside the policy's hours
 	ReasonClock        // the hour is not known, because the clock is not synchronised
 	ReasonCameraClosed // outside the camera's own hours
+	ReasonLoopCard     // the edges of a loop are not those of the card's declared mode
+	ReasonKeyFrames    // the device is too slow for the camera: it decodes key frames only
 	reasons
 )
 
@@ -50,7 +52,7 @@ var reasonWords = [reasons]string{
 	"loops_lost", "ended", "not_observed", "loop_relay", "loop_stuck_on", "loop_chatter", "loop_silent",
 	"loop_pair", "edges_missed", "loop_drift", "loop_daily", "loop_slow", "loop_standing",
 	"aiming", "camera_frozen", "camera_dark", "camera_blinded", "camera_covered", "camera_blurred", "camera_moved",
-	"no_picture", "closed", "clock", "camera_closed",
+	"no_picture", "closed", "clock", "camera_closed", "loop_card", "key_frames",
 }
 
 // String returns the word of the reason on the wire; "" for NoReason.

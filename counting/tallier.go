@@ -11,6 +11,10 @@ import (
 // pace covers less than its own length in it.
 const videoPause = 2 * time.Second
 
+// keyFramePause is the longest such pause where only key frames are decoded: 10 s, chosen
+// by hand. Cameras send one every 1 to 4 s, and seldom less often than every 8 s.
+const keyFramePause = 10 * time.Second
+
 // polledPause is the longest such pause of a sensor that takes single pictures:
 // 2 h. Between two pictures it waits, and it reports its loss itself. A sensor
 // process that stops waiting ends, and its window with it.
@@ -24,11 +28,13 @@ type Tallier struct {
 	mu         sync.Mutex
 	streams    []Stream
 	windows    []Tally
-	observedTo time.Duration // end of the time that the sensor has watched
-	live       bool          // false until the first heartbeat, and after MarkLost
-	paused     bool          // the rest of the open window is not observed: see Pause
-	reason     Reason        // why the open window is not fully observed
-	maxPause   time.Duration // longest time between two heartbeats that counts as observed
+	observedTo time.Duration   // end of the time that the sensor has watched
+	live       bool            // false until the first heartbeat, and after MarkLost
+	paused     bool            // the rest of the open window is not observed: see Pause
+	reason     Reason          // why the open window is not fully observed
+	maxPause   time.Duration   // longest time between two heartbeats that counts as observed
+	blind      func(Kind) bool // kinds of streams that are not observed, because pictures come too seldom; nil: none
+	blinded    []bool          // for each window: its stream was blind for a part of it
 }
 
 // NewTallier opens the first window of every stream. The time before the first
@@ -42,9 +48,34 @@ func NewTallier(streams []Stream) *Tallier {
 	return t
 }
 
+// SetKeyFramesOnly says that pictures come seldom from now on, or at their rate again.
+// Lines are not observed then, since what crosses between two pictures is not seen, and
+// zones only where a detector needs no movement. Their windows have ReasonKeyFrames.
+func (t *Tallier) SetKeyFramesOnly(on, zones bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.maxPause, t.blind = videoPause, nil
+	if on {
+		t.maxPause = keyFramePause
+		t.blind = func(k Kind) bool { return k != ZoneStream || !zones }
+	}
+	t.markBlinded()
+}
+
+// markBlinded marks the open windows whose streams are blind.
+func (t *Tallier) markBlinded() {
+	for i := range t.windows {
+		t.blinded[i] = t.blinded[i] || t.isBlind(i)
+	}
+}
+
+// isBlind reports whether the stream of a window is not observed.
+func (t *Tallier) isBlind(i int) bool { return t.blind != nil && t.blind(t.windows[i].Kind) }
+
 // newWindows makes an empty window of every stream.
 func (t *Tallier) newWindows() []Tally {
 	ts := make([]Tally, len(t.streams))
+	t.blinded = make([]bool, len(t.streams))
 	for i, s := range t.streams {
 		ts[i] = Tally{Stream: s.ID, Kind: s.Kind, OneWay: s.OneWay, Polled: s.Polled, Measures: s.Measures, LengthBins: s.LengthBins.Len()}
 		for _, c := range s.Classes {
@@ -91,7 +122,7 @@ func (t *Tallier) AddPresence(stream string, count [Classes]int, d time.Duration
 	defer t.mu.Unlock()
 	for i := range t.windows {
 		w := &t.windows[i]
-		if w.Stream != stream || t.paused {
+		if w.Stream != stream || t.paused || t.isBlind(i) {
 			continue
 		}
 		if w.Polled {
@@ -139,7 +170,9 @@ func (t *Tallier) addObserved(now time.Duration) time.Duration {
 		return 0
 	}
 	for i := range t.windows {
-		t.windows[i].Observed += d
+		if !t.isBlind(i) {
+			t.windows[i].Observed += d
+		}
 	}
 	return d
 }
@@ -176,9 +209,14 @@ func (t *Tallier) CloseWindows(now time.Duration, start, end time.Time, whole ti
 	}
 	closed := t.windows
 	for i := range closed {
-		closed[i].closeAt(now, start, end, whole, t.reason)
+		reason := t.reason
+		if t.blinded[i] && t.live {
+			reason = ReasonKeyFrames
+		}
+		closed[i].closeAt(now, start, end, whole, reason)
 	}
 	t.windows, t.paused = t.newWindows(), false
+	t.markBlinded()
 	if t.live {
 		t.reason = NoReason
 	}

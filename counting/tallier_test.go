@@ -144,3 +144,38 @@ func TestNamesRoundTrip(t *testing.T) {
 		t.Error("dog is no class")
 	}
 }
+
+// While only key frames are decoded, lines are not observed; zones are, over longer
+// pauses, where zones says so.
+func TestLinesAreBlindWhileOnlyKeyFramesAreDecoded(t *testing.T) {
+	for _, zones := range []bool{true, false} {
+		k := lineAndZone()
+		watch(k, 0, 20*sec)
+		k.SetKeyFramesOnly(true, zones)
+		var in [Classes]int
+		in[Person] = 2
+		for at := 24 * sec; at <= 60*sec; at += 4 * sec {
+			k.AddPresence("plaza", in, k.MarkWatched(at))
+		}
+		ws := k.CloseWindows(60*sec, noon, noon.Add(60*sec), 60*sec)
+		if w := ws[0]; w.Quality != Partial || w.Reason != ReasonKeyFrames || w.Observed != 20*sec {
+			t.Errorf("zones %v: the line is %v %v, observed %v", zones, w.Quality, w.Reason, w.Observed)
+		}
+		switch w := ws[1]; {
+		case zones && (w.Quality != OK || w.Presence[Person] != 80*sec || w.Observed != 60*sec):
+			t.Errorf("the zone is %v %v, observed %v, presence %v", w.Quality, w.Reason, w.Observed, w.Presence[Person])
+		case !zones && (w.Quality != Partial || w.Reason != ReasonKeyFrames || w.Presence[Person] != 0 || w.Observed != 20*sec):
+			t.Errorf("the zone without a network is %v %v, observed %v, presence %v", w.Quality, w.Reason, w.Observed, w.Presence[Person])
+		}
+		watch(k, 60*sec, 119*sec)
+		k.SetKeyFramesOnly(false, false)
+		watch(k, 119*sec, 120*sec)
+		if w := k.CloseWindows(120*sec, noon, noon, 60*sec)[0]; w.Quality == OK || w.Reason != ReasonKeyFrames {
+			t.Errorf("a window that was blind for a part: %v %v", w.Quality, w.Reason)
+		}
+		watch(k, 120*sec, 180*sec)
+		if w := k.CloseWindows(180*sec, noon.Add(60*sec), noon.Add(120*sec), 60*sec)[0]; w.Quality != OK {
+			t.Errorf("after it: %v %v", w.Quality, w.Reason)
+		}
+	}
+}

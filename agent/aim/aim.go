@@ -79,6 +79,7 @@ type Opts struct {
 	Classes        []string             // the classes that the policy allows
 	Sketches       bool                 // the policy allows silhouettes
 	Plan           Plan                 // the plan in site.toml
+	KeepMasks      bool                 // the policy requires masks: those in site.toml stay in force until others are saved
 	Now            func() time.Duration // monotonic
 	Until          time.Duration        // on the clock of Now: the end of the session
 
@@ -110,6 +111,7 @@ type Server struct {
 
 	mu         sync.Mutex
 	plan       Plan
+	inFile     []Mask // the masks in site.toml
 	number     uint32 // of the plan and its layout; it grows with every change
 	saved      bool
 	undoes     int
@@ -125,7 +127,7 @@ type Server struct {
 // The session begins at once.
 func New(o Opts) *Server {
 	s := &Server{
-		o: o, layouts: make(chan *record.Layout, 1), ended: make(chan struct{}), plan: o.Plan, saved: true,
+		o: o, layouts: make(chan *record.Layout, 1), ended: make(chan struct{}), plan: o.Plan, inFile: o.Plan.Masks, saved: true,
 		counts: map[string]*[counting.Classes][counting.Directions]int{}, streams: map[chan []byte]*viewer{},
 	}
 	s.login = newLogin(o.Now, o.AnnounceCode)
@@ -215,7 +217,12 @@ func (s *Server) waitForExpiry(ctx context.Context) <-chan struct{} {
 // goroutine runs yet.
 func (s *Server) publishLayout() {
 	s.number++
-	l := s.plan.toLayout(s.number)
+	shown := s.plan
+	if s.o.KeepMasks && !s.saved {
+		shown.Masks = append(append([]Mask{}, s.inFile...), s.plan.Masks...)
+		shown.Masks = shown.Masks[:min(len(shown.Masks), record.MaxMasks)]
+	}
+	l := shown.toLayout(s.number)
 	select {
 	case <-s.layouts:
 	default:

@@ -78,9 +78,9 @@ func TestAdvice(t *testing.T) {
 		want string
 	}{
 		"all well":        {good, line(0.6, "person"), "enough"},
-		"people too far":  {good, line(0.3, "person"), "people"},
+		"people too far":  {changedView(good, func(v *counting.View) { v.ScaleSlope = 40 }), line(0.3, "person"), "people"},
 		"cars are larger": {good, line(0.3, "vehicle"), "enough"},
-		"cars too far":    {good, line(0.07, "vehicle"), "cars"},
+		"cars too far":    {changedView(good, func(v *counting.View) { v.ScaleSlope = 18 }), line(0.3, "vehicle"), "cars"},
 		"at the edge":     {good, line(0.97, "vehicle"), "edge"},
 		"slow":            {changedView(good, func(v *counting.View) { v.LooksPerSecond = 5 }), line(0.6, "person"), "looks"},
 		"backlight":       {changedView(good, func(v *counting.View) { v.Bright, v.Dark = 20, 40 }), line(0.6, "person"), "backlight"},

@@ -277,6 +277,7 @@ func (s *Server) savePlan(g *viewer, body []byte) (any, error) {
 	defer s.mu.Unlock()
 	s.plan, s.saved = p, len(complaints) == 0
 	if s.saved {
+		s.inFile = p.Masks
 		s.undoes++
 	}
 	return planAnswer{s.number, s.saved, s.undoes, p, complaints}, nil
@@ -291,7 +292,7 @@ func (s *Server) undoPlan(g *viewer, _ []byte) (any, error) {
 	s.o.LogAction(g.id, "undone")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.plan, s.saved = p, true
+	s.plan, s.saved, s.inFile = p, true, p.Masks
 	s.undoes--
 	s.publishLayout()
 	return planAnswer{s.number, s.saved, s.undoes, p, nil}, nil

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,7 +79,7 @@ func Open(dir string, now func() (time.Time, bool)) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
-	lock, err := os.Open(dir)
+	lock, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
@@ -90,7 +91,7 @@ func Open(dir string, now func() (time.Time, bool)) (*Log, error) {
 		err = fmt.Errorf("open the audit log: %w", err)
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := l.recoverHead(); err != nil {
+	if err := errors.Join(l.recoverHead(), l.checkKeptHead()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the audit log: %w", err), l.Close())
 	}
 	return l, nil
@@ -148,7 +149,7 @@ func (l *Log) appendEntry(kind string, data any) error {
 		return fmt.Errorf("audit %s: %w", kind, err)
 	}
 	l.head = Head{e.Seq, sum}
-	return nil
+	return l.keepHead()
 }
 
 // writeLine writes a line behind the last whole one, into a new file when this
@@ -178,7 +179,7 @@ func (l *Log) writeLine(seq uint64, line []byte) error {
 
 // rotateFile begins a new file and deletes the oldest ones.
 func (l *Log) rotateFile(seq uint64) error {
-	f, err := os.OpenFile(filepath.Join(l.dir, fmt.Sprintf("%010d.log", seq)), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(l.dir, fmt.Sprintf("%010d.log", seq)), os.O_CREATE|os.O_EXCL|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -210,7 +211,7 @@ func (l *Log) recoverHead() error {
 	}
 	var torn []byte
 	for _, name := range names {
-		data, err := os.ReadFile(name)
+		data, err := readPlain(name)
 		if err != nil {
 			return err
 		}
@@ -220,7 +221,7 @@ func (l *Log) recoverHead() error {
 			whole = wholeLength(data)
 			torn = data[whole:]
 			l.size = int64(whole)
-			if l.file, err = os.OpenFile(name, os.O_RDWR, 0o600); err != nil {
+			if l.file, err = os.OpenFile(name, os.O_RDWR|syscall.O_NOFOLLOW, 0o600); err != nil {
 				return err
 			}
 		}
@@ -231,6 +232,19 @@ func (l *Log) recoverHead() error {
 	}
 	l.clean = false
 	return l.appendEntry("repaired", map[string]any{"torn_bytes": len(torn), "sha256": sumOf(torn)})
+}
+
+// readPlain reads a file of the log. A link is an error: it is not what kerb wrote.
+func readPlain(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: is no plain file", path)
+	}
+	return io.ReadAll(f)
 }
 
 // wholeLength returns how many bytes of the newest file are kept: all but an

@@ -38,7 +38,7 @@ type Report struct {
 // rewritten from the first entry on; a head stored earlier can: see Report.Head
 // and Find.
 func VerifyLog(dir string, visit func(Entry) error) (Report, error) {
-	if _, err := os.Stat(dir); err != nil {
+	if _, err := os.ReadDir(dir); err != nil { // a directory that cannot be read looks empty
 		return Report{}, err
 	}
 	names, err := listFiles(dir)
@@ -47,7 +47,7 @@ func VerifyLog(dir string, visit func(Entry) error) (Report, error) {
 	}
 	var v verifier
 	for i, name := range names {
-		data, err := os.ReadFile(name)
+		data, err := readPlain(name)
 		if err != nil {
 			return v.report, err
 		}
@@ -73,6 +73,8 @@ func VerifyHead(dir string, reported Head) (Report, error) {
 	switch {
 	case err != nil:
 		return r, err
+	case r.First == 0:
+		return r, fmt.Errorf("%s: the log is empty: every start of kerb writes an entry, so it was cut or kerb has not run here", dir)
 	case !found && reported.Seq < r.First:
 		return r, fmt.Errorf("%s: entry %d is no longer kept: the oldest is %d", dir, reported.Seq, r.First)
 	case !found && reported.Seq > r.Head.Seq:

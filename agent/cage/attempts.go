@@ -43,16 +43,15 @@ func networkAttempts() []attempt {
 		}
 	}
 	return []attempt{
-		{"open a TCP socket", network | keeping, "socket(AF_INET, SOCK_STREAM)", open(unix.AF_INET, unix.SOCK_STREAM, 0)},
-		{"open a TCP socket over IPv6", network | keeping, "socket(AF_INET6, SOCK_STREAM)", open(unix.AF_INET6, unix.SOCK_STREAM, 0)},
-		{"open a UDP socket", names | keeping, "socket(AF_INET, SOCK_DGRAM)", open(unix.AF_INET, unix.SOCK_DGRAM, 0)},
+		{"open a TCP socket", keeping, "socket(AF_INET, SOCK_STREAM)", open(unix.AF_INET, unix.SOCK_STREAM, 0)},
+		{"open a TCP socket over IPv6", keeping, "socket(AF_INET6, SOCK_STREAM)", open(unix.AF_INET6, unix.SOCK_STREAM, 0)},
+		{"open a UDP socket", keeping, "socket(AF_INET, SOCK_DGRAM)", open(unix.AF_INET, unix.SOCK_DGRAM, 0)},
 		{"open a Multipath TCP socket", keeping, "socket(AF_INET, SOCK_STREAM, 262)", open(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP)},
 		{"open a Unix socket", keeping, "socket(AF_UNIX, SOCK_STREAM)", open(unix.AF_UNIX, unix.SOCK_STREAM, 0)},
 		{"open a netlink socket", keeping, "socket(AF_NETLINK, SOCK_RAW)", open(unix.AF_NETLINK, unix.SOCK_RAW, 0)},
-		{"connect a socket", network | keeping, "connect(-1)", func(environment) unix.Errno {
+		{"connect a socket", keeping, "connect(-1)", func(environment) unix.Errno {
 			return toErrno(unix.Connect(-1, loopbackAddress(1)))
 		}},
-		{"connect to a port it was not given", keeping, "connect to 127.0.0.1", environment.dialOtherPort},
 		{"listen", keeping, "bind to 127.0.0.1:0, listen", withSocket(func(fd int) unix.Errno {
 			if err := unix.Bind(fd, loopbackAddress(0)); err != nil {
 				return toErrno(err)
@@ -92,23 +91,6 @@ func withSocket(try func(fd int) unix.Errno) func(environment) unix.Errno {
 		defer unix.Close(fd)
 		return try(fd)
 	}
-}
-
-// dialOtherPort dials a port of this machine that is not in use (tcpmux, 1, or
-// 2): a refusal by the other end means that no wall stopped the call.
-func (t environment) dialOtherPort() unix.Errno {
-	port := 1
-	for _, own := range t.ports {
-		if int(own) == port {
-			port++
-		}
-	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return toErrno(err)
-	}
-	defer unix.Close(fd)
-	return toErrno(unix.Connect(fd, loopbackAddress(port)))
 }
 
 // executionAttempts returns the attempts to run other code.

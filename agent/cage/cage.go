@@ -2,14 +2,15 @@
 // role, and measures whether the restrictions hold.
 //
 // kerb runs as three kinds of process. The one that sees pixels ([Sense])
-// cannot open a file, a socket or a program; the one with a network ([Uplink])
-// never sees a pixel and can only dial out; the one that starts both
-// ([Supervisor]) parses no input from outside. The walls are seccomp filters
+// cannot open a file, a socket or a program; the one that speaks to the broker
+// ([Uplink]) never sees a pixel, is handed its connection and opens nothing outside
+// its directory; the one that starts both ([Supervisor]) parses no input from
+// outside. The walls are seccomp filters
 // made from one table for amd64, arm64 and arm, resource limits, no core dumps,
 // no capabilities, and Landlock where the kernel has it.
 //
 //	report, err := cage.Sense().Apply()
-//	report, err := cage.Uplink(8883).Names().State("/var/lib/kerb").Apply()
+//	report, err := cage.Uplink().State("/var/lib/kerb").Apply()
 //
 // Apply assumes no wall: it ends by trying every forbidden call from inside,
 // and the [Report] says of each wall whether it holds and which errno the
@@ -28,8 +29,6 @@
 // Filters hold for all threads of the process, present and future, and cannot
 // be removed. Builds with cgo are not supported.
 package cage
-
-import "slices"
 
 // Role is one of [SenseRole], [UplinkRole] and [SupervisorRole].
 type Role interface {
@@ -50,7 +49,6 @@ type plan struct {
 	dir    string   // the one directory that may be written
 	read   []string // files and directories that may be read
 	run    []string // files that may be read and started
-	ports  []uint16 // TCP ports that may be dialled
 }
 
 // SenseRole is the role of the process that sees pixels. Its zero value is
@@ -88,32 +86,18 @@ func (r SenseRole) Apply() (Report, error) { return applyRole(r) }
 func (r SenseRole) roleName() string { return "sense" }
 func (r SenseRole) makePlan() plan   { return plan{grants: living | r.extra, memory: r.bytes} }
 
-// UplinkRole is the role of the process with a network. Make one with [Uplink].
+// UplinkRole is the role of the process that speaks to the broker. Its zero value is
+// [Uplink].
 type UplinkRole struct {
 	extra grant
 	dir   string
-	read  []string
-	ports []uint16
 	bytes uint64
 }
 
-// Uplink returns the role of the process with a network: a TCP client of one
-// port, IPv4 and IPv6. It does not listen, and opens only the files that are
-// added to the role. The port and the files are enforced by Landlock alone (ABI
-// 4).
-func Uplink(port uint16) UplinkRole { return UplinkRole{ports: []uint16{port}} }
-
-// Names adds DNS queries over UDP and TCP port 53, and reading the files of
-// Go's resolver. As resolv.conf is replaced by renaming, its whole directory
-// may be read.
-func (r UplinkRole) Names() UplinkRole { r.extra |= names; return r }
-
-// ReadPaths adds opening these files and directories for reading.
-func (r UplinkRole) ReadPaths(paths ...string) UplinkRole {
-	r.extra |= reading
-	r.read = append(slices.Clip(r.read), paths...)
-	return r
-}
+// Uplink returns the role of the process that speaks to the broker: it reads and
+// writes descriptors that are open already or are handed over to it (SCM_RIGHTS), and
+// opens no socket. It opens only the files that are added to the role.
+func Uplink() UplinkRole { return UplinkRole{} }
 
 // Database adds writing, mapping, locking and syncing a database that is open
 // already. It opens no file, which holds without Landlock too.
@@ -138,10 +122,7 @@ func (r UplinkRole) Apply() (Report, error) { return applyRole(r) }
 func (r UplinkRole) roleName() string { return "uplink" }
 
 func (r UplinkRole) makePlan() plan {
-	return plan{
-		grants: living | network | r.extra, memory: r.bytes,
-		dir: r.dir, read: r.read, ports: r.ports,
-	}
+	return plan{grants: living | handover | r.extra, memory: r.bytes, dir: r.dir}
 }
 
 // SupervisorRole is the role of the process that starts the others. Its zero

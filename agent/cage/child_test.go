@@ -196,31 +196,27 @@ func liveWithLittleMemory(o *outcome) (err error) {
 	return nil
 }
 
-// liveAsUplink keeps a database and sends to the parent by TLS, over IPv4 and
-// IPv6, and by UDP.
+// liveAsUplink keeps a database and speaks TLS with the parent over a connection that
+// was open before the walls, as the supervisor hands one over.
 func liveAsUplink(o *outcome) (err error) {
 	dir := os.Getenv("KERB_CAGE_STATE")
-	_, text, _ := net.SplitHostPort(os.Getenv("KERB_CAGE_TLS"))
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return err
-	}
 	db, err := bolt.Open(filepath.Join(dir, "spool"), 0o600, nil)
 	if err != nil {
 		return err
 	}
-	role := Uplink(uint16(port)).Names().ReadPaths(os.Getenv("KERB_CAGE_READ")).State(dir)
+	conn, err := net.Dial("tcp", os.Getenv("KERB_CAGE_TLS"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	role := Uplink().State(dir)
 	if o.Report, err = role.Apply(); err != nil {
 		return err
 	}
-	if _, err := os.ReadFile(os.Getenv("KERB_CAGE_READ")); err != nil {
-		return fmt.Errorf("a file it may read: %w", err)
-	}
 	for _, step := range []func() error{
 		func() error { return keepDatabase(db, dir) },
-		func() error { return speakTLS(os.Getenv("KERB_CAGE_TLS"), os.Getenv("KERB_CAGE_CERT")) },
-		func() error { return echoUDP(os.Getenv("KERB_CAGE_UDP")) },
-		func() error { _, err := net.LookupHost("localhost"); return err },
+		func() error { return speakTLS(conn, os.Getenv("KERB_CAGE_CERT")) },
+		func() error { return failToDial(os.Getenv("KERB_CAGE_TLS")) },
 		useRuntime,
 	} {
 		if err := step(); err != nil {
@@ -231,13 +227,30 @@ func liveAsUplink(o *outcome) (err error) {
 	return nil
 }
 
+// failToDial returns an error unless a second connection, a name server and the
+// resolver's files are out of reach.
+func failToDial(address string) error {
+	for network, to := range map[string]string{"tcp": address, "udp": "127.0.0.1:53"} {
+		if c, err := net.Dial(network, to); err == nil {
+			c.Close()
+			return fmt.Errorf("it connects to %s by %s", to, network)
+		}
+	}
+	for _, path := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/passwd"} {
+		if _, err := os.ReadFile(path); err == nil {
+			return fmt.Errorf("it reads %s", path)
+		}
+	}
+	return nil
+}
+
 // liveWithADatabase opens it first and nothing after.
 func liveWithADatabase(o *outcome) (err error) {
 	db, err := bolt.Open(filepath.Join(os.Getenv("KERB_CAGE_STATE"), "spool"), 0o600, nil)
 	if err != nil {
 		return err
 	}
-	role := Uplink(1).Database()
+	role := Uplink().Database()
 	if o.Report, err = role.Apply(); err != nil {
 		return err
 	}
@@ -294,43 +307,18 @@ func keepDatabase(db *bolt.DB, dir string) error {
 	return errors.Join(db.Close(), os.Remove(filepath.Join(dir, "spool")))
 }
 
-func speakTLS(address, cert string) error {
+func speakTLS(conn net.Conn, cert string) error {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(cert)) {
 		return errors.New("no certificate")
 	}
-	c, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "example.com"})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
+	c := tls.Client(conn, &tls.Config{RootCAs: roots, ServerName: "example.com"})
 	if _, err := io.WriteString(c, "GET / HTTP/1.0\r\nHost: example.com\r\n\r\n"); err != nil {
 		return err
 	}
 	answer, err := io.ReadAll(c)
 	if err != nil || !bytes.HasSuffix(answer, []byte("counted")) {
 		return fmt.Errorf("TLS server said %q, %w", answer, err)
-	}
-	return nil
-}
-
-func echoUDP(address string) error {
-	if address == "" {
-		return nil
-	}
-	c, err := net.Dial("udp", address)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
-	if _, err := io.WriteString(c, "name?"); err != nil {
-		return err
-	}
-	got := make([]byte, 16)
-	n, err := c.Read(got)
-	if err != nil || string(got[:n]) != "name?" {
-		return fmt.Errorf("UDP echo: %q, %w", got[:n], err)
 	}
 	return nil
 }

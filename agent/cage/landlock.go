@@ -3,14 +3,13 @@ package cage
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
 
-// The rights that Landlock grants to a path that is read, and to the state
+// The rights that Landlock grants to a path that a decoder reads, and to the state
 // directory. Execution is in neither: only a decoder's program and its loader
 // have it.
 const (
@@ -18,12 +17,6 @@ const (
 	mayWrite = mayRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
 	// The rights that apply to a file.
 	mayFile = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSExecute
-)
-
-// The Landlock ABIs with rules for TCP ports (Linux 6.7) and for UDP.
-const (
-	abiPorts = 4
-	abiUDP   = 10
 )
 
 // restrictLandlock applies Landlock to all threads, with all rights that this
@@ -42,7 +35,7 @@ func restrictLandlock(p plan) (abi int, err error) {
 		landlock.V7, landlock.V8, landlock.V9, landlock.V10, landlock.V11,
 	}
 	config := known[min(abi, len(known))-1]
-	rules, err := p.landlockRules(abi, config)
+	rules, err := p.landlockRules(config)
 	if err != nil {
 		return abi, err
 	}
@@ -61,8 +54,10 @@ func landlockABI() int {
 	return max(abi, 0)
 }
 
-// landlockRules returns the exceptions of a plan: none for sense.
-func (p plan) landlockRules(abi int, config landlock.Config) (rules []landlock.Rule, err error) {
+// landlockRules returns the exceptions of a plan: the state directory of the uplink,
+// the program and the libraries of a decoder, and none for sense. No role may connect
+// to a TCP port.
+func (p plan) landlockRules(config landlock.Config) (rules []landlock.Rule, err error) {
 	allow := func(access landlock.AccessFSSet, path string) error {
 		st, err := os.Stat(path)
 		if err != nil {
@@ -89,46 +84,7 @@ func (p plan) landlockRules(abi int, config landlock.Config) (rules []landlock.R
 			return nil, fmt.Errorf("to be read: %w", err)
 		}
 	}
-	if p.grants&names != 0 {
-		for _, path := range resolverFiles() {
-			if err := allow(mayRead, path); err != nil {
-				return nil, fmt.Errorf("to look up names: %w", err)
-			}
-		}
-	}
-	return append(rules, p.portRules(abi)...), nil
-}
-
-// portRules returns the rules for the plan's ports, and port 53 for names.
-func (p plan) portRules(abi int) (rules []landlock.Rule) {
-	if abi < abiPorts {
-		return nil
-	}
-	for _, port := range p.ports {
-		rules = append(rules, landlock.ConnectTCP(port))
-	}
-	if p.grants&names != 0 {
-		rules = append(rules, landlock.ConnectTCP(53))
-		if abi >= abiUDP {
-			rules = append(rules, landlock.ConnectSendUDP(53), landlock.BindUDP(0))
-		}
-	}
-	return rules
-}
-
-// resolverFiles returns the files that Go's resolver reads (net/conf.go,
-// net/hosts.go), as far as they exist. Network managers replace resolv.conf by
-// renaming, so the directory of the real file is allowed.
-func resolverFiles() (paths []string) {
-	if real, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil {
-		paths = append(paths, filepath.Dir(real))
-	}
-	for _, path := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services"} {
-		if _, err := os.Stat(path); err == nil {
-			paths = append(paths, path)
-		}
-	}
-	return paths
+	return rules, nil
 }
 
 // measureLandlock tries to open the root directory before seccomp refuses it.
@@ -137,7 +93,7 @@ func measureLandlock(p plan, abi int) Wall {
 	switch {
 	case p.grants&keeping != 0:
 		return Wall{Name: name, How: fmt.Sprintf("ABI %d, not used", abi), Reason: reasonFor(keeping)}
-	case abi == 0 && p.grants&(files|network) == 0:
+	case abi == 0 && p.grants&state == 0:
 		return Wall{Name: name, How: "this kernel has none", Reason: "seccomp refuses all that it would"}
 	case abi == 0:
 		return Wall{Name: name, How: "this kernel has none"}

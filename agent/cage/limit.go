@@ -14,8 +14,7 @@ import (
 )
 
 // The largest number of open descriptors: those handed over, netpoll's two, and
-// for the uplink its database, a connection and name lookups. Chosen by hand,
-// with room.
+// for the uplink its database and a connection. Chosen by hand, with room.
 const (
 	senseFiles  = 64
 	uplinkFiles = 256
@@ -85,7 +84,7 @@ func limitCore(p plan) error {
 // present one.
 func maxOpenFiles(p plan) uint64 {
 	want := uint64(senseFiles)
-	if p.grants&network != 0 {
+	if p.grants&database != 0 {
 		want = uplinkFiles
 	}
 	if now, err := hardLimit(unix.RLIMIT_NOFILE); err == nil {
@@ -216,7 +215,7 @@ func listDescriptors(p plan) (all []int, err error) {
 // interface is a loopback that is down is none. This wall stands behind the
 // filter, so that sense may do without it where the kernel gives no namespace.
 func measureInterfaces(p plan) Wall {
-	w := Wall{Name: "be in a network", Reason: reasonFor(p.grants & (network | keeping))}
+	w := Wall{Name: "be in a network", Reason: reasonFor(p.grants & keeping)}
 	if w.Reason == "" {
 		w.Reason = "seccomp refuses every socket"
 	}

@@ -99,9 +99,6 @@ func reasonFor(g grant) string {
 	}{
 		{keeping, "starts and feeds the other processes"},
 		{database, "keeps its database"},
-		{network, "speaks to its broker"},
-		{names, "asks name servers"},
-		{reading, "reads declared files"},
 	} {
 		if g&r.grant != 0 {
 			return r.why

@@ -9,16 +9,13 @@ const (
 	handover                   // receive descriptors over a Unix socket
 	video                      // exchange buffers with an opened V4L2 device
 	lines                      // read the levels of requested GPIO lines
-	network                    // TCP, outwards
-	names                      // ask name servers: UDP and the files about names
-	reading                    // open declared files for reading
 	state                      // keep files in one directory
 	database                   // write and map a file that is open
 	keeping                    // the supervisor: everything but the worst
 	decoding                   // be a program in C that reads and writes its pipes
 )
 
-const files = names | reading | state | decoding // these roles open files, so they may also read their metadata
+const files = state | decoding // these roles open files, so they may also read their metadata
 
 // none is the number of a call that a machine does not have.
 const none = -1
@@ -81,7 +78,6 @@ const (
 	oTrunc      = 0x200
 	oPath       = 0x200000
 	oTmpfile    = 0x400000
-	sockFlags   = 0x80800 // SOCK_CLOEXEC, SOCK_NONBLOCK
 	prSetVMA    = 0x53564d41
 	ioctlNoSize = 0xc000ffff // direction, type and number; the size differs between machines
 	enosys      = 38
@@ -187,22 +183,14 @@ var calls = []call{
 	{"clock_nanosleep", on{230, 115, 265}, []rule{to(decoding)}, 0},
 	{"clock_nanosleep_time64", on{none, none, 407}, []rule{to(decoding)}, 0},
 
-	// Sockets. Option numbers: include/uapi/asm-generic/socket.h, linux/tcp.h.
+	// Sockets: no role but the supervisor opens one. Option numbers: include/uapi/asm-generic/socket.h.
 	{"recvmsg", on{47, 212, 297}, []rule{to(handover)}, 0},
-	{"socket", on{41, 198, 281}, []rule{
-		to(network, is(0, 2, 10), bits(1, ^uint32(sockFlags), 1), is(2, 0, 6)), // INET, INET6; STREAM; TCP: Multipath TCP is protocol 262
-		to(names, is(0, 2, 10), bits(1, ^uint32(sockFlags), 2), is(2, 0, 17)),  // DGRAM; UDP
-	}, 0},
-	{"connect", on{42, 203, 283}, []rule{to(network)}, 0},
-	{"getsockopt", on{55, 209, 295}, []rule{to(network|handover, is(1, 1), is(2, 3, 4))}, 0}, // SO_TYPE, SO_ERROR
-	{"setsockopt", on{54, 208, 294}, []rule{
-		to(network, is(1, 1), is(2, 6, 9)),           // SO_BROADCAST (Go sets it on UDP), SO_KEEPALIVE
-		to(network, is(1, 6), is(2, 1, 4, 5, 6, 18)), // TCP_NODELAY, KEEPIDLE, KEEPINTVL, KEEPCNT, USER_TIMEOUT; not fast open
-		to(network, is(1, 41), is(2, 26)),            // IPV6_V6ONLY
-	}, 0},
-	{"getsockname", on{51, 204, 286}, []rule{to(network | handover)}, 0},
-	{"getpeername", on{52, 205, 287}, []rule{to(network | handover)}, 0},
-	{"shutdown", on{48, 210, 293}, []rule{to(network)}, 0},
+	{"socket", on{41, 198, 281}, []rule{to(keeping)}, 0},
+	{"connect", on{42, 203, 283}, []rule{to(keeping)}, 0},
+	{"setsockopt", on{54, 208, 294}, []rule{to(keeping)}, 0},
+	{"getsockopt", on{55, 209, 295}, []rule{to(handover, is(1, 1), is(2, 3, 4))}, 0}, // SO_TYPE, SO_ERROR
+	{"getsockname", on{51, 204, 286}, []rule{to(handover)}, 0},
+	{"getpeername", on{52, 205, 287}, []rule{to(handover)}, 0},
 
 	// Files.
 	{"openat", on{257, 56, 322}, []rule{

@@ -44,6 +44,11 @@ type Mark struct {
 func New() *Mark {
 	m := new(Mark)
 	_, _ = rand.Read(m.bytes[:]) // never fails: crypto/rand
+	for i, b := range m.bytes {
+		if b == '\r' || b == '\n' {
+			m.bytes[i] = 0xff // within a line, so that whoever quotes a line quotes the whole mark
+		}
+	}
 	var light [stripes]byte
 	_, _ = rand.Read(light[:])
 	for i, b := range light {
@@ -84,6 +89,10 @@ func (m *Mark) EncodeJPEG(n int) ([]byte, error) {
 	comment = append(comment, m.bytes[:]...)
 	return append(append([]byte{0xff, 0xd8}, comment...), b.Bytes()[2:]...), nil
 }
+
+// Bytes returns the bytes of the mark, without a line end, for a camera that sends
+// more than a picture.
+func (m *Mark) Bytes() []byte { return bytes.Clone(m.bytes[:]) }
 
 // ycbcrGray makes the encoder write three components, as cameras do: an
 // *image.Gray would become a file of one component.

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"io"
+	"strconv"
+	"unicode/utf8"
 )
 
 // scales are the widths of a stripe at which the pattern is searched: full
@@ -58,6 +60,9 @@ func (m *Mark) findRaw(data []byte) (forms []string) {
 	if bytes.Contains(bytes.ToLower(data), []byte(hex.EncodeToString(m.bytes[:]))) {
 		forms = append(forms, "compressed bytes in hex")
 	}
+	if m.hasQuoted(data) {
+		forms = append(forms, "compressed bytes in quotes")
+	}
 	if m.hasBase64(data) {
 		forms = append(forms, "compressed bytes in base64")
 	}
@@ -67,6 +72,56 @@ func (m *Mark) findRaw(data []byte) (forms []string) {
 		}
 	}
 	return forms
+}
+
+// maxQuotes is how often a text may have been quoted: by the library that read the
+// bytes, by log/slog, and once more on the way.
+const maxQuotes = 3
+
+// hasQuoted searches the mark in text in which bytes are escaped as in a string of Go
+// or C, such as \x9a.
+func (m *Mark) hasQuoted(data []byte) bool {
+	for range maxQuotes {
+		if !bytes.Contains(data, []byte(`\x`)) {
+			return false
+		}
+		if data = unescape(data); bytes.Contains(data, m.bytes[:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// escapes are the escapes of one letter, as strconv.Quote makes them.
+var escapes = map[byte]byte{'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v', '\\': '\\', '"': '"', '\'': '\''}
+
+// unescape replaces escapes by their bytes. An escape that is not known stays.
+func unescape(data []byte) []byte {
+	out := make([]byte, 0, len(data))
+	for i := 0; i < len(data); i++ {
+		rest := data[i:]
+		if rest[0] != '\\' || len(rest) < 2 {
+			out = append(out, rest[0])
+			continue
+		}
+		if c, ok := escapes[rest[1]]; ok {
+			out = append(out, c)
+			i++
+			continue
+		}
+		size := map[byte]int{'x': 2, 'u': 4, 'U': 8}[rest[1]]
+		if v, err := strconv.ParseUint(string(rest[2:min(2+size, len(rest))]), 16, 32); size > 0 && err == nil {
+			if size == 2 {
+				out = append(out, byte(v))
+			} else {
+				out = utf8.AppendRune(out, rune(v))
+			}
+			i += 1 + size
+			continue
+		}
+		out = append(out, rest[0])
+	}
+	return out
 }
 
 // hasBase64 searches the mark in base64 at each of the three places where it

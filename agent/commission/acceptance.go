@@ -2,6 +2,7 @@ package commission
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -28,8 +29,16 @@ const (
 // the place of the record of the same line. The day is left out while the clock
 // is not synced.
 func (s *Session) storeAcceptance(r aim.Result) error {
-	path := filepath.Join(s.Config.Device.State, state.AcceptanceFile)
-	all := publisher.ReadAcceptances(s.Config.Device.State)
+	owner, err := state.OpenOwner(s.Config.Device.State)
+	if err != nil {
+		return err
+	}
+	return errors.Join(owner.Do(func(dir string) error { return s.storeAcceptanceIn(dir, r) }), owner.Close())
+}
+
+// storeAcceptanceIn is storeAcceptance in the state directory dir.
+func (s *Session) storeAcceptanceIn(dir string, r aim.Result) error {
+	path, all := filepath.Join(dir, state.AcceptanceFile), publisher.ReadAcceptances(dir)
 	all = slices.DeleteFunc(all, func(a uplink.Acceptance) bool { return a.Stream == r.Line })
 	roundPercent := func(v float64) float64 { return math.Round(percentSteps*v) / percentSteps }
 	a := uplink.Acceptance{
@@ -43,9 +52,8 @@ func (s *Session) storeAcceptance(r aim.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := state.Replace(path, append(b, '\n'), path); err != nil {
+	if err := state.Replace(path, append(b, '\n'), ""); err != nil {
 		return fmt.Errorf("keep the acceptance record: %w", err)
 	}
-	state.ChownTree(s.Config.Device.State)
 	return nil
 }

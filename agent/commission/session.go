@@ -16,6 +16,7 @@ package commission
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -101,18 +102,30 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 // newServer makes the page's server for the camera. The session begins with it.
 func (s *Session) newServer(cam config.Camera) *aim.Server {
 	return aim.New(aim.Opts{
-		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()),
+		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()), KeepMasks: s.Decision.Policy.MasksRequired(),
 		Now: clock.SinceBoot, Until: s.Until, AnnounceCode: s.printCode, LogAction: s.logAct,
 		CheckPlan: s.editor.checkPlan, SavePlan: s.editor.savePlan, UndoPlan: s.editor.undoSave, StoreResult: s.storeAcceptance,
 	})
 }
 
-// watchHours ends the session when the policy closes the camera.
+// policyLooks is how many looks at the clock come before one at the policy file: five
+// seconds. Chosen by hand.
+const policyLooks = 20
+
+// watchHours ends the session when the policy closes the camera, or when the policy file
+// is one that this device refuses: nothing is shown under a policy that is not there.
 func (s *Session) watchHours(ctx context.Context) {
-	for ctx.Err() == nil {
+	for n := 0; ctx.Err() == nil; n++ {
 		if s.ClosedReason() != counting.NoReason {
 			s.server.EndSession("closed")
 			return
+		}
+		if n%policyLooks == 0 {
+			if d, err := admission.Admit(s.Policy, s.Config); err != nil || d.Refused != nil {
+				s.Log.Warn("aiming ends: the policy file is refused", "err", errors.Join(err, d.Refused))
+				s.server.EndSession("closed")
+				return
+			}
 		}
 		select {
 		case <-time.After(policy.HoursMargin):
@@ -172,7 +185,7 @@ func (s *Session) printEnd(why string) {
 	}
 	words := map[string]string{
 		"ended": "ended on the page", "expired": "the time is up", "locked": "too many wrong codes: start kerb aim again",
-		"stopped": "stopped", "closed": "the policy's hours are over",
+		"stopped": "stopped", "closed": "the policy lets nothing look through the camera now",
 	}
 	fmt.Fprintf(s.Out, "end   %s; %s\n", words[why], s.acts.describeNext())
 }

@@ -42,7 +42,18 @@ func openSessionLog(ctx context.Context, site *config.Site, d admission.Decision
 	if n, err := hex.Decode(start.Sum[:], []byte(fingerprint)); err != nil || n != len(start.Sum) {
 		return nil, fmt.Errorf("what the files are is not known: %q", fingerprint)
 	}
-	conn, err := (&net.Dialer{Timeout: state.GreetingTimeout}).DialContext(ctx, "unix", filepath.Join(site.Device.State, state.AimSocket))
+	owner, err := state.OpenOwner(site.Device.State)
+	if err != nil {
+		return nil, err
+	}
+	var conn net.Conn
+	err = owner.Do(func(dir string) (err error) {
+		conn, err = (&net.Dialer{Timeout: state.GreetingTimeout}).DialContext(ctx, "unix", filepath.Join(dir, state.AimSocket))
+		return err
+	})
+	if err := owner.Close(); err != nil {
+		return nil, err
+	}
 	switch {
 	case err == nil:
 		return openAgentLog(conn, start)
@@ -115,9 +126,10 @@ func (l *agentLog) describeNext() string { return "kerb run has the camera again
 // and no second session can start.
 type localLog struct {
 	site      *config.Site
+	owner     *state.Owner
 	journal   *admission.Journal
 	log       *slog.Logger
-	openStore func() (*store.Store, error)
+	openStore func(dir string) (*store.Store, error)
 	never     chan struct{}
 }
 
@@ -129,43 +141,54 @@ func openLocalLog(site *config.Site, d admission.Decision, start *ipc.Aim, log *
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
-	entries, err := audit.Open(filepath.Join(site.Device.State, state.AuditDir), admission.WallClock(clk))
+	owner, err := state.OpenOwner(site.Device.State)
+	if err != nil {
+		return nil, err
+	}
+	var entries *audit.Log
+	err = owner.Do(func(dir string) (err error) {
+		entries, err = audit.Open(filepath.Join(dir, state.AuditDir), admission.WallClock(clk))
+		return err
+	})
 	if errors.Is(err, audit.ErrInUse) {
 		return nil, fmt.Errorf("another kerb aim, or a kerb run that is just starting, has this device: %w", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	l := &localLog{site: site, journal: &admission.Journal{Audit: entries, Decision: d, Log: log}, log: log, never: make(chan struct{})}
-	l.openStore = func() (*store.Store, error) {
-		return publisher.OpenStore(site.Device.State, d.Policy, clk, new(atomic.Bool), publisher.StoreOpts(site)...)
+	l := &localLog{site: site, owner: owner, journal: &admission.Journal{Audit: entries, Decision: d, Log: log}, log: log, never: make(chan struct{})}
+	l.openStore = func(dir string) (*store.Store, error) {
+		return publisher.OpenStore(dir, d.Policy, clk, new(atomic.Bool), publisher.StoreOpts(site)...)
 	}
 	l.writeAct(start)
 	return l, nil
 }
 
-// writeAct writes an act into the audit log and the spool. A spool that cannot be
-// written is logged. Files that root made get the owner of the state directory.
+// writeAct writes an act into the audit log and the spool, as the owner of the state
+// directory. A spool that cannot be written is logged.
 func (l *localLog) writeAct(m *ipc.Aim) {
+	if err := l.owner.Do(func(dir string) error { return l.writeActIn(dir, m) }); err != nil {
+		l.log.Warn("the spool is not told", "err", err)
+	}
+}
+
+// writeActIn is writeAct in the state directory dir.
+func (l *localLog) writeActIn(dir string, m *ipc.Aim) error {
 	data := m.EventData(l.site.CameraName(int(m.Sensor)))
 	l.journal.WriteEntry("aim_"+m.ActWord(), data)
-	db, err := l.openStore()
+	db, err := l.openStore(dir)
 	if err != nil {
-		l.log.Warn("the spool is not told", "err", err)
-		return
+		return err
 	}
 	data["act"] = m.ActWord()
 	db.AddNote("aim", data)
-	if err := db.Close(); err != nil {
-		l.log.Warn("the spool is not told", "err", err)
-	}
-	state.ChownTree(l.site.Device.State)
+	return db.Close()
 }
 
 // closeLog records the end and closes the audit log.
 func (l *localLog) closeLog(why uint8) {
 	l.writeAct(&ipc.Aim{Act: ipc.AimEnd, Why: why})
-	if err := l.journal.Audit.Close(); err != nil {
+	if err := errors.Join(l.journal.Audit.Close(), l.owner.Close()); err != nil {
 		l.log.Warn("close the audit log", "err", err)
 	}
 }
@@ -173,3 +196,23 @@ func (l *localLog) closeLog(why uint8) {
 func (l *localLog) agentGone() <-chan struct{} { return l.never }
 
 func (l *localLog) describeNext() string { return "kerb run counts with it from its next start" }
+
+// Refuse writes into the audit log that no session began because the policy file is
+// refused, and returns that as the error. A running agent has the log, and told of the
+// refusal at its start.
+func Refuse(site *config.Site, d admission.Decision) error {
+	refusal := admission.NewRefusal(fmt.Errorf("%w; kerb aim shows nothing under the policy before it: mend the file, then aim", d.Refused))
+	owner, err := state.OpenOwner(site.Device.State)
+	if err != nil {
+		return refusal
+	}
+	defer owner.Close()
+	_ = owner.Do(func(dir string) error {
+		log, err := audit.Open(filepath.Join(dir, state.AuditDir), admission.WallClock(clock.Clock{Floor: site.Device.ClockFloor}))
+		if err != nil {
+			return err
+		}
+		return errors.Join(log.Append("aim_refused", map[string]any{"why": d.Refused.Error(), "in_force": d.Policy.Hash()}), log.Close())
+	})
+	return refusal
+}

@@ -30,6 +30,10 @@ const nameRule = "must be 1–32 of a–z, 0–9, _ and -"
 
 func (c checker) checkName(key, value string) {
 	if !namePattern.MatchString(value) {
+		if value == "" && !c.HasKey(key) {
+			c.Reject(key, "is missing", `a name of your own, such as "pole-7": `+nameRule[len("must be "):])
+			return
+		}
 		hint := "it is a level of the MQTT topic"
 		if s := suggestName(value); s != "" && s != value {
 			hint += ": try " + s
@@ -71,8 +75,8 @@ func (c checker) checkBroker(b brokerFile) {
 		c.Reject("broker.url", "must have a port of 1–65535", "leave it out for the usual one")
 	case !strings.Contains(" mqtt mqtts ws wss ", " "+u.Scheme+" "):
 		c.Reject("broker.url", "must start with mqtt://, mqtts://, ws:// or wss://", "")
-	case u.Scheme == "mqtt" && b.PasswordFile != "" && !isLoopback(u.Hostname()):
-		c.Reject("broker.url", "must be mqtts:// when a password is sent to another machine", "mqtt:// would send it in the clear")
+	case (u.Scheme == "mqtt" || u.Scheme == "ws") && b.PasswordFile != "" && !isLoopback(u.Hostname()):
+		c.Reject("broker.url", "must be "+u.Scheme+"s:// when a password is sent to another machine", u.Scheme+":// would send it in the clear")
 	}
 	if err == nil && (u.Scheme == "mqtt" || u.Scheme == "mqtts") && (strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "") {
 		c.Reject("broker.url", "must end after the host and its port", "a path belongs to ws:// and wss:// only; topics come from name, site and tenant")

@@ -86,6 +86,7 @@ type Camera struct {
 	Source       Source // where its pictures come from
 	User         string
 	PasswordFile string     // never the password itself
+	BasicAuth    bool       // Basic authentication is allowed without TLS
 	CAFile       string     // PEM; empty: the system's
 	Certificate  string     // SHA-256 of the camera's certificate, 32 bytes; empty: CAFile decides
 	FPS          float64    // pictures a second that are processed, 1–30; 0: all
@@ -204,7 +205,7 @@ func parse(name string, data []byte) (*Site, error) {
 	c.checkDevice(f.Device)
 	c.checkBroker(f.Broker)
 	sources := c.checkCameras(f.Camera)
-	c.checkLoops(f.Loop)
+	c.checkLoops(f.Loop, f.Lamp)
 	c.checkComparisons(f.Compare)
 	c.checkLabels(f)
 	c.checkMadeUp(f, sources)

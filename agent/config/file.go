@@ -79,6 +79,7 @@ type cameraFile struct {
 	Format       string       `toml:"format"`
 	User         string       `toml:"user"`
 	PasswordFile string       `toml:"password_file"`
+	BasicAuth    bool         `toml:"basic_auth"`
 	CAFile       string       `toml:"ca_file"`
 	Certificate  string       `toml:"certificate"`
 	Transport    string       `toml:"transport"`
@@ -156,7 +157,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 }
 
 func (c cameraFile) toCamera() Camera {
-	v := Camera{Name: c.Name, User: c.User, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
+	v := Camera{Name: c.Name, User: c.User, BasicAuth: c.BasicAuth, FPS: c.FPS, Detector: cmp.Or(c.Detector, "auto")}
 	v.Certificate, v.Hours = parseFingerprint(c.Certificate), c.Hours
 	for _, l := range c.Lines {
 		v.Lines = append(v.Lines, Line{counting.Line{ID: l.ID, From: toPoint(l.From), To: toPoint(l.To)}, parseClasses(l.Classes)})

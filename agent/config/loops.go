@@ -156,7 +156,7 @@ func (l loopsFile) toLoops() Loops {
 	return v
 }
 
-func (c checker) checkLoops(l loopsFile) {
+func (c checker) checkLoops(l loopsFile, lamp lampFile) {
 	if !c.HasKey("loop") && len(l.Lines)+len(l.Lanes) == 0 {
 		return
 	}
@@ -184,6 +184,9 @@ func (c checker) checkLoops(l loopsFile) {
 		}
 		c.checkOneOf(key+".card", n.Card, "presence", "pulse")
 		c.checkOneOf(key+".bias", n.Bias, "up", "down", "none")
+	}
+	if at := pins[lamp.Chip+"/"+lamp.GPIO]; at != "" && lamp.GPIO != "" {
+		c.Reject("lamp.gpio", "must be another line than "+at+".gpio", "loops.md has a drawing of the pins: the lamp on GPIO26")
 	}
 	pairs := slices.ContainsFunc(l.Lanes, func(n loopLaneFile) bool { return len(n.Loops) == 2 })
 	if pairs && l.Debounce.Duration > 0 {

@@ -118,6 +118,14 @@ func (c Camera) Address() Address {
 	return Address{}
 }
 
+// RefusesBasic reports whether the camera's password must not be sent by Basic
+// authentication: without TLS, to another machine, unless basic_auth allows it.
+func (c Camera) RefusesBasic() bool {
+	a := c.Address()
+	host, _, err := net.SplitHostPort(a.HostPort)
+	return err == nil && !a.TLS && !c.BasicAuth && !isLoopback(host)
+}
+
 // Polled reports whether the camera is polled: its picture is then seen at
 // instants, not all the time.
 func (c Camera) Polled() bool {

@@ -33,6 +33,7 @@ type Opts struct {
 	Detector string        // auto, neural or motion
 	Model    string        // a network's file or name; empty: as auto chooses
 	Loops    bool          // made-up inductive loops instead of a camera
+	Busy     bool          // a crowd that comes and goes, and the alert for it
 	JSON     bool          // the table as one JSON object
 	Messages bool          // every message as it is received, before the table
 	Clip     string        // a clip's file instead of the street; empty: the street
@@ -51,6 +52,9 @@ func Run(ctx context.Context, t terminal.Terminal, version string, o Opts) error
 	d := &demonstration{Opts: o, version: version}
 	if d.For < time.Second {
 		return terminal.UsageError(fmt.Sprintf("-for %s: must be at least 1s", d.For))
+	}
+	if err := d.checkBusy(); err != nil {
+		return err
 	}
 	state, err := os.MkdirTemp("", "kerb-demo-")
 	if err != nil {
@@ -77,9 +81,12 @@ func Run(ctx context.Context, t terminal.Terminal, version string, o Opts) error
 		Device: config.Device{Tenant: "kerb", Site: "demo", Name: "demo", State: state},
 		Broker: config.Broker{URL: address},
 	}
-	if d.Loops {
+	switch {
+	case d.Loops:
 		site.Loops = madeUpLoops()
-	} else {
+	case d.Busy:
+		site.Cameras = []config.Camera{crowdCamera(street, d.Detector, d.Model)}
+	default:
 		c, err := d.cameraConfig(street)
 		if err != nil {
 			return err
@@ -88,6 +95,9 @@ func Run(ctx context.Context, t terminal.Terminal, version string, o Opts) error
 	}
 	d.ledger = newLedger(site.Streams())
 	printer := &localbroker.Printer{OnMessage: d.ledger.addMessage}
+	if d.Busy {
+		printer.OnMessage = (&busyPrinter{out: t.Out}).addMessage
+	}
 	if d.Messages {
 		printer.Out = t.Out
 	}
@@ -101,7 +111,10 @@ func Run(ctx context.Context, t terminal.Terminal, version string, o Opts) error
 // countStreet runs the agent for the given time and prints the summary.
 func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, site *config.Site, street *scene.Scene, p *localbroker.Printer) error {
 	log := slog.New(slog.NewTextHandler(logbook.New(t.Err, time.Now), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	pol := policy.Demo()
+	pol, method := policy.Demo(), fmt.Sprintf("noise of ε %g", policy.Demo().Epsilon())
+	if d.Busy {
+		pol, method = policy.DemoBusy(), "bands"
+	}
 	a, err := NewAgent(site, pol, d.version, clock.Clock{Floor: clockFloor}, nil, log)
 	if err != nil {
 		return err
@@ -110,7 +123,7 @@ func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, si
 	if street != nil {
 		a.cameras[0].Open = func(context.Context) (source.Pictures, error) { return street, nil }
 	}
-	fmt.Fprintf(t.Err, "kerb: counting %s for %s, in windows of %s, with noise of ε %g, to %s\n", d.describeSource(), d.For, pol.Window(), pol.Epsilon(), localbroker.RedactAddress(site.Broker.URL))
+	fmt.Fprintf(t.Err, "kerb: counting %s for %s, in windows of %s, with %s, to %s\n", d.describeSource(), d.For, pol.Window(), method, localbroker.RedactAddress(site.Broker.URL))
 	ctx, cancel := context.WithTimeout(ctx, d.For)
 	defer cancel()
 	if err := a.Run(ctx); err != nil {
@@ -147,7 +160,10 @@ func (d *demonstration) printSummary(t terminal.Terminal, a *Agent, street *scen
 		}
 		fmt.Fprintln(t.Err)
 	}
-	if d.JSON {
+	switch {
+	case d.Busy:
+		return nil
+	case d.JSON:
 		return json.NewEncoder(t.Out).Encode(map[string]any{"windows": p.WindowCount(), "epsilon": a.windows.policy.Epsilon(), "rows": rows})
 	}
 	return writeTable(t.Out, rows)

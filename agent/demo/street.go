@@ -39,6 +39,9 @@ func (d *demonstration) openScene() (*scene.Scene, error) {
 	if d.Clip != "" || d.Loops {
 		return nil, nil
 	}
+	if d.Busy {
+		return openCrowd(d.For)
+	}
 	return source.OpenScene(d.Scene, true)
 }
 
@@ -83,6 +86,9 @@ func (d *demonstration) describeSource() string {
 	}
 	if d.Clip != "" {
 		return d.Clip
+	}
+	if d.Busy {
+		return "a crowd in the built-in street"
 	}
 	name, _, _ := strings.Cut(d.Scene, "?")
 	return "the built-in street, " + name

@@ -2,9 +2,10 @@
 // unix(7)) from the supervisor to a process that is not allowed to open files.
 //
 // A request is one byte, one of the Request constants. The answer is one byte
-// with at most two descriptors, or one byte that refuses. It carries no address,
-// no path and no text in either direction. So a process that was taken over
-// cannot choose a file or an address.
+// with at most two descriptors, or one byte that refuses. A request carries no
+// address, no path and no text. So a process that was taken over cannot choose a
+// file or an address. An answer carries none either, but for the process that
+// speaks to the broker, which is told the reason of a refusal as text.
 package handover
 
 import (
@@ -27,6 +28,12 @@ const (
 	RequestCamera = 'o' // the camera, opened again: one descriptor
 	RequestHEVC   = '5' // a decoder of H.265: its standard input and its standard output
 	RequestUDP    = 'u' // two UDP sockets, at an even port and at the next one
+
+	RequestBroker      = 'b' // a TCP connection to the broker, or to the proxy before it: one descriptor
+	RequestPassword    = 'p' // the file of the broker's password, for reading: one descriptor, as are those below
+	RequestAuthorities = 'a' // the file of the broker's certificate authorities
+	RequestCertificate = 'c' // the file of the device's certificate
+	RequestKey         = 'k' // the file of its key
 )
 
 // The answers, and the size of the descriptors that come with one.
@@ -35,6 +42,7 @@ const (
 	answerRefused = '-'
 	maxFDs        = 2
 	maxFDBytes    = 4 * maxFDs // an int32 each
+	maxReason     = 240        // bytes of the reason of a refusal; chosen by hand
 )
 
 // NewConn makes a Conn of an inherited descriptor, and closes f. It is an error
@@ -68,8 +76,17 @@ func NewPair() (Conn, *os.File, error) {
 }
 
 // ErrNotOpened reports that the other side could not open what was asked for. That
-// side knows the reason and logs it.
+// side knows the reason and logs it, or tells it as a RefusedError.
 var ErrNotOpened = errors.New("the camera, or what it needs, cannot be opened: the supervisor says why")
+
+// RefusedError is ErrNotOpened with the reason, as ServeReasons tells it.
+type RefusedError string
+
+// Error returns the reason.
+func (e RefusedError) Error() string { return string(e) }
+
+// Is makes a RefusedError equal to ErrNotOpened.
+func (e RefusedError) Is(target error) bool { return target == ErrNotOpened }
 
 // Request asks for one of the Request constants and returns the descriptors,
 // which the caller closes. It waits for at most PictureTimeout or until the
@@ -83,27 +100,29 @@ func (c Conn) Request(ctx context.Context, what byte) ([]int, error) {
 		return nil, err
 	}
 	if _, err := c.sock.Write([]byte{what}); err != nil {
-		return nil, fmt.Errorf("ask for the camera: %w", err)
+		return nil, fmt.Errorf("ask the supervisor: %w", err)
 	}
-	var answer [1]byte
+	var answer [1 + maxReason]byte
 	oob := make([]byte, unix.CmsgSpace(maxFDBytes))
-	_, n, _, _, err := c.sock.ReadMsgUnix(answer[:], oob)
-	if err != nil {
-		return nil, fmt.Errorf("be handed the camera: %w", err)
-	}
-	if answer[0] != answerOpen {
+	size, n, _, _, err := c.sock.ReadMsgUnix(answer[:], oob)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("be handed a descriptor: %w", err)
+	case answer[0] != answerOpen && size > 1:
+		return nil, RefusedError(answer[1:size])
+	case answer[0] != answerOpen:
 		return nil, ErrNotOpened
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:n])
 	if err != nil {
-		return nil, fmt.Errorf("be handed the camera: %w", err)
+		return nil, fmt.Errorf("be handed a descriptor: %w", err)
 	}
 	if len(messages) != 1 {
-		return nil, fmt.Errorf("be handed the camera: %d control messages, want one", len(messages))
+		return nil, fmt.Errorf("be handed a descriptor: %d control messages, want one", len(messages))
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil {
-		return nil, fmt.Errorf("be handed the camera: %w", err)
+		return nil, fmt.Errorf("be handed a descriptor: %w", err)
 	}
 	return fds, nil
 }
@@ -117,6 +136,26 @@ const minInterval = 100 * time.Millisecond
 // the other end is closed or ctx ends. An error of open is passed to failed, and
 // the child is refused without the reason.
 func (c Conn) Serve(ctx context.Context, open func(context.Context, byte) ([]*os.File, error), failed func(error)) {
+	c.serve(ctx, open, 1, func(err error) string {
+		failed(err)
+		return ""
+	})
+}
+
+// burst is how many requests of ServeReasons in a row are answered at once: a
+// connection to the broker needs five. Chosen by hand.
+const burst = 8
+
+// ServeReasons is Serve for a process that is told why it is refused: the first 240
+// bytes of the error's text, which must hold nothing from a camera.
+func (c Conn) ServeReasons(ctx context.Context, open func(context.Context, byte) ([]*os.File, error)) {
+	c.serve(ctx, open, burst, error.Error)
+}
+
+// serve answers requests, so many at once and then one in each minInterval. A refusal
+// goes with the text of reason.
+func (c Conn) serve(ctx context.Context, open func(context.Context, byte) ([]*os.File, error), atOnce int, reason func(error) string) {
+	var due time.Time // when the last request would be answered at one in each minInterval
 	defer context.AfterFunc(ctx, func() { _ = c.sock.SetReadDeadline(time.Unix(1, 0)) })()
 	for ctx.Err() == nil {
 		var b [1]byte
@@ -128,11 +167,15 @@ func (c Conn) Serve(ctx context.Context, open func(context.Context, byte) ([]*os
 			err = c.sendFiles(files)
 		}
 		if err != nil {
-			failed(err)
-			_, _ = c.sock.Write([]byte{answerRefused})
+			text := reason(err)
+			_, _ = c.sock.Write(append([]byte{answerRefused}, text[:min(len(text), maxReason)]...))
 		}
+		if now := time.Now(); due.Before(now) {
+			due = now
+		}
+		due = due.Add(minInterval)
 		select {
-		case <-time.After(minInterval):
+		case <-time.After(time.Until(due) - time.Duration(atOnce-1)*minInterval):
 		case <-ctx.Done():
 		}
 	}

@@ -276,11 +276,11 @@ type LoopFault struct {
 }
 
 // untrustedLoopBits are the faults under which a loop is not counted: relay,
-// stuck on and chatter, numbered as in counting/loop.
-const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2
+// card, stuck on and chatter, numbered as in counting/loop.
+const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3
 
 // silentLoopBit is the fault of a loop without a vehicle for long.
-const silentLoopBit = 1 << 3
+const silentLoopBit = 1 << 4
 
 // IsFailure reports whether the loop, or its line, is to be looked at.
 func (f *LoopFault) IsFailure() bool { return f.FaultBit&(untrustedLoopBits|silentLoopBit) != 0 }

@@ -62,9 +62,9 @@ func (s *Sheet) decodeValue(path string, value any, v reflect.Value) {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		text, isText := value.(string)
 		if !isText {
-			s.Reject(path, "must be text in quotes", "")
+			s.rejectType(path, "must be text in quotes", "")
 		} else if err := u.UnmarshalText([]byte(text)); err != nil {
-			s.Reject(path, err.Error(), "")
+			s.rejectType(path, err.Error(), "")
 		}
 		return
 	}
@@ -76,13 +76,17 @@ func (s *Sheet) decodeValue(path string, value any, v reflect.Value) {
 		if t, ok := value.(map[string]any); ok {
 			s.decodeTable(path, t, v)
 		} else {
-			s.Reject(path, "must be a table", "")
+			s.rejectType(path, "must be a table", "")
 		}
 	case reflect.Slice, reflect.Array:
 		s.decodeList(path, value, v)
 	default:
 		if want := decodeScalar(value, v); want != "" {
-			s.Reject(path, want, "")
+			hint := ""
+			if v.Kind() == reflect.Bool {
+				hint = "without quotes"
+			}
+			s.rejectType(path, want, hint)
 		}
 	}
 }
@@ -92,10 +96,14 @@ func (s *Sheet) decodeList(path string, value any, v reflect.Value) {
 	items, ok := value.([]any)
 	switch {
 	case !ok:
-		s.Reject(path, "must be a list", "")
+		hint := "for example [0.1, 0.6]"
+		if v.Type().Elem().Kind() == reflect.Struct {
+			hint = "write [[" + path + "]], with two brackets: there may be several"
+		}
+		s.rejectType(path, "must be a list", hint)
 		return
 	case v.Kind() == reflect.Array && len(items) != v.Len():
-		s.Reject(path, fmt.Sprintf("must have %d members", v.Len()), "")
+		s.rejectType(path, fmt.Sprintf("must have %d members", v.Len()), "")
 		return
 	case v.Kind() == reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))

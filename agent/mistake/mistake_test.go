@@ -60,6 +60,7 @@ func TestEveryMistakeIsReportedAtOnceWithItsLine(t *testing.T) {
 site.toml:3: broker.ulr: no such key
 hint: did you mean url?
 site.toml:4: broker.on = "yes": must be true or false
+hint: without quotes
 site.toml:6: camera[0].fps = 10: must be 1–9
 hint: leave it out for 5
 site.toml:7: camera[0].wait = "soon": must be a duration such as 90s

@@ -22,7 +22,8 @@ type Sheet struct {
 	name      string
 	keys      map[string]place // by path, such as camera[0].line[1].from
 	mistakes  List
-	malformed bool // not TOML: no key was read
+	malformed bool            // not TOML: no key was read
+	undecoded map[string]bool // keys whose value has another type than their field
 
 	tables []Table // in their order
 }
@@ -56,7 +57,7 @@ type place struct {
 // them together. A file with a syntax error is not decoded at all: see
 // Malformed.
 func DecodeTOML(name string, data []byte, into any) *Sheet {
-	s := &Sheet{name: name, keys: map[string]place{}}
+	s := &Sheet{name: name, keys: map[string]place{}, undecoded: map[string]bool{}}
 	var tree map[string]any
 	if err := toml.Unmarshal(data, &tree); err != nil {
 		m := Mistake{Want: err.Error(), Hint: `the file is TOML: key = value, one a line, text in "quotes"`}
@@ -67,6 +68,9 @@ func DecodeTOML(name string, data []byte, into any) *Sheet {
 		if errors.As(err, &bad) {
 			m.Line, _ = bad.Position()
 			m.Want = strings.TrimPrefix(bad.Error(), "toml: ")
+			if want, hint, line := explainSyntax(data, m.Line, m.Want); want != "" && !hasByteOrderMark(data) {
+				m.Want, m.Hint, m.Line = want, hint, line
+			}
 		}
 		s.addMistake(m)
 		s.malformed = true
@@ -92,8 +96,17 @@ func hasByteOrderMark(data []byte) bool {
 // values that are allowed. For a key that the file does not have, the line is
 // that of the nearest table around it.
 func (s *Sheet) Reject(key, want, hint string) {
+	if s.undecoded[key] { // the value is not there for this check, and one mistake is told once
+		return
+	}
 	p := s.nearestPlace(key)
 	s.addMistake(Mistake{Line: p.line, Key: key, Value: p.value, Want: want, Hint: hint})
+}
+
+// rejectType is Reject for a value of another type than that of its field.
+func (s *Sheet) rejectType(key, want, hint string) {
+	s.Reject(key, want, hint)
+	s.undecoded[key] = true
 }
 
 // RejectSecret is Reject without the value, for a key that may hold a password.

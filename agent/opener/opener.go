@@ -4,7 +4,8 @@
 //
 // It refuses requests other than those of package handover. It does not read from
 // a camera: it returns open descriptors. The one text that it reads is the standard
-// error of the programs, within the bounds of process.CopyStderr.
+// error of the programs, of which it logs kerb's words for known reasons alone
+// (process.CopyProgramStderr).
 package opener
 
 import (
@@ -321,7 +322,7 @@ func (d *Opener) startProgram(what byte, name string, words []string, piped bool
 	d.mu.Unlock()
 	go func() {
 		defer errOut.Close()
-		(&process.Watcher{Name: name + " " + d.camera.Name, Log: d.log, ChildOutput: d.childOutput}).CopyStderr(errOut)
+		(&process.Watcher{Name: name + " " + d.camera.Name, Log: d.log, ChildOutput: d.childOutput}).CopyProgramStderr(errOut)
 	}()
 	return in, out, nil
 }

@@ -88,11 +88,11 @@ func TestAProgramWorksInTheRootFolderWithoutInput(t *testing.T) {
 	}
 }
 
-func TestTheWordsOfAProgramReachTheLogWithItsName(t *testing.T) {
+func TestTheReasonOfAProgramReachesTheLogWithItsName(t *testing.T) {
 	r, w := io.Pipe()
 	defer r.Close()
-	openOne(t, newOpener(t, shell("echo lens dirty >&2"), w), handover.RequestCamera)
-	if line, err := bufio.NewReader(r).ReadString('\n'); !strings.HasSuffix(line, "level=WARN msg=\"lens dirty\" from=\"sh gate\"\n") || err != nil {
+	openOne(t, newOpener(t, shell("echo lens dirty, permission denied >&2"), w), handover.RequestCamera)
+	if line, err := bufio.NewReader(r).ReadString('\n'); !strings.HasSuffix(line, ` msg="kerb: the program says: permission denied" from="sh gate"`+"\n") || err != nil {
 		t.Errorf("the line is %q, %v", line, err)
 	}
 }

@@ -22,7 +22,7 @@ type Site struct {
 type Camera struct {
 	Name  string
 	At    string
-	Masks int // number of areas that the site itself blackens
+	Masks []counting.Polygon // areas that the site itself blackens
 }
 
 // A Stream is one line, zone or loop of a site.
@@ -40,6 +40,26 @@ type Conflict struct {
 // Error is one line with both positions.
 func (c Conflict) Error() string { return fmt.Sprintf("%s: %s (%s)", c.Site, c.What, c.Policy) }
 
+// The masks that a policy requires cover at least minMasked of the picture, as a share of
+// the points of a grid: less than a hundredth of both sides' square is no mask of
+// anything. Chosen by hand.
+const (
+	minMasked = 0.005
+	maskGrid  = 200 // points on each side
+)
+
+// coversEnough reports whether masks together cover at least minMasked of the picture.
+func coversEnough(masks []counting.Polygon) bool {
+	covered := 0
+	for i := range maskGrid * maskGrid {
+		at := counting.Point{X: (float64(i%maskGrid) + 0.5) / maskGrid, Y: (float64(i/maskGrid) + 0.5) / maskGrid}
+		if slices.ContainsFunc(masks, func(m counting.Polygon) bool { return m.Contains(at) }) {
+			covered++
+		}
+	}
+	return covered >= int(minMasked*maskGrid*maskGrid)
+}
+
 // CheckSite lists all requests of the site that the policy does not allow, in the
 // order of the site. It returns nil if there are none.
 func (p *Policy) CheckSite(site Site) []Conflict {
@@ -48,8 +68,12 @@ func (p *Policy) CheckSite(site Site) []Conflict {
 		out = append(out, Conflict{Site: at, Policy: p.LocateKey(key), What: fmt.Sprintf(format, args...)})
 	}
 	for _, c := range site.Cameras {
-		if p.MasksRequired() && c.Masks+len(p.CameraMasks(c.Name)) == 0 {
+		switch masks := slices.Concat(c.Masks, p.CameraMasks(c.Name)); {
+		case !p.MasksRequired():
+		case len(masks) == 0:
 			add(c.At, "camera.masks_required", "camera %s has no mask: the policy wants at least one", c.Name)
+		case !coversEnough(masks):
+			add(c.At, "camera.masks_required", "camera %s has masks over less than 0.5 %% of its picture: the policy wants a mask that covers something", c.Name)
 		}
 	}
 	for _, s := range site.Streams {

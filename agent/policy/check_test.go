@@ -32,7 +32,7 @@ area = [[0, 0], [1, 0], [1, 1]]
 	}
 	site := Site{
 		At:      "site.toml",
-		Cameras: []Camera{{Name: "north", At: "site.toml:10", Masks: 0}, {Name: "south", At: "site.toml:40", Masks: 1}},
+		Cameras: []Camera{{Name: "north", At: "site.toml:10"}, {Name: "south", At: "site.toml:40", Masks: []counting.Polygon{{{X: 0, Y: 0}, {X: 0.1, Y: 0}, {X: 0.1, Y: 0.1}, {X: 0, Y: 0.1}}}}},
 		Streams: []Stream{
 			stream("kerb", counting.LineStream, "north", "site.toml:14", counting.Person, counting.Bicycle),
 			stream("square", counting.ZoneStream, "north", "site.toml:20", counting.Person),

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -18,8 +19,10 @@ import (
 // one of the policy's windows, which are aligned in UTC. Otherwise Clear
 // returns an error that holds no number of the Tally. A Tally of a part of a
 // window, at a start or a stop, is released as the whole window with less time
-// observed: no shorter window leaves the device. Of a zone it is a gap, because a stay
-// that lasts over a restart would else be released, and pay, in each of the parts. Outside the policy's hours the
+// observed: no shorter window leaves the device. Of a zone, a part that ends before
+// the window does is a gap: who stays is in the next part as well, and would be told
+// again by every stop within the window. So a zone has one release with numbers for a
+// window. Outside the policy's hours the
 // Release is a gap, whatever was counted. Without noise, a window of which less
 // than half was observed is a gap too, because stopping and starting the device
 // must not make windows shorter.
@@ -41,8 +44,8 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	if p.Method() != Noise && 2*t.Observed < p.Window() && r.quality != counting.Gap {
 		r.quality, r.reason = counting.Gap, reasonShort
 	}
-	if t.Kind == counting.ZoneStream && t.End.Sub(t.Start) < p.Window() && r.quality != counting.Gap {
-		r.quality, r.reason = counting.Gap, reasonShort
+	if t.Kind == counting.ZoneStream && t.End.Before(end) && r.quality != counting.Gap {
+		r.quality, r.reason = counting.Gap, cmp.Or(r.reason, counting.ReasonStopped.String())
 	}
 	switch r.quality {
 	case counting.OK:

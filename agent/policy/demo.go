@@ -29,12 +29,12 @@ title = "demonstration"
 purpose = "statistical"
 count.streams = ["zone"]
 count.classes = ["person"]
-camera.follow_max = "60s"
+camera.follow_max = "0s"
 clear.window = "5s"
 clear.method = "bands"
 clear.bands = [5, 10, 20]
 keep.retention = "1h"
-alert = [{stream = "pavement", class = "person", raise = 20, clear = 10, for = "5s"}]
+alert = [{stream = "pavement", class = "person", raise = 10, clear = 5, for = "5s"}]
 `
 
 // Demo is the policy of kerb demo: windows of five seconds, noise of ε = 2. It

@@ -25,7 +25,7 @@ const (
 // The reasons of gaps that Clear itself makes.
 const (
 	reasonClosed = "closed"    // the window is not wholly within the policy's hours
-	reasonShort  = "too_short" // without noise, less than half of the window was observed; or a part of the window of a zone
+	reasonShort  = "too_short" // less than half of the window was observed, without noise
 )
 
 // maxCells is the number of cells of a line with totals: two directions and

@@ -53,6 +53,9 @@ type Inventory struct {
 	Cameras  []CameraFacts    `json:"cameras,omitempty"` // cameras that site.toml names
 	Disk     *DiskFacts       `json:"disk,omitempty"`
 	NoSite   string           `json:"no_site,omitempty"` // why Cameras and Disk are absent
+	Mistaken bool             `json:"-"`                 // NoSite is a mistake in the file, which is there
+	Lines    []LineFacts      `json:"lines,omitempty"`   // loop lines of site.toml, where kerb probe waited for edges
+	Lamp     string           `json:"lamp,omitempty"`    // whether the lamp was blinked, or why not
 }
 
 // ClockFacts is the present time, and why it can be trusted.
@@ -171,6 +174,9 @@ func (d DiskFacts) IsFull() bool { return d.Error == "" && d.Free < minDiskFree 
 
 // nextStep returns the next command for the engineer.
 func (f Inventory) nextStep() string {
+	if f.Mistaken {
+		return "kerb check tells every mistake: mend them"
+	}
 	if f.NoSite != "" {
 		return "kerb probe -write site.toml, then kerb check"
 	}
@@ -230,6 +236,12 @@ func (f Inventory) Print(t terminal.Terminal) {
 		if c.Certificate != "" {
 			fmt.Fprintf(t.Out, "         certificate = %q\n", c.Certificate)
 		}
+	}
+	for _, l := range f.Lines {
+		fmt.Fprintf(t.Out, "loop     %-10s %s: %s\n", l.Name, l.GPIO, l.Describe())
+	}
+	if f.Lamp != "" {
+		fmt.Fprintf(t.Out, "lamp     %s\n", f.Lamp)
 	}
 	if f.Disk != nil {
 		full := ""

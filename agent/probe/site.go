@@ -12,10 +12,11 @@ import (
 )
 
 // WriteSite writes a first site.toml with the attached cameras of f, each with a line
-// across its picture. An existing file is an error unless replace is set.
+// across its picture. Without a camera the file has examples as comments, and kerb check
+// says that a camera is missing: nothing made up stands in for one. An existing file is an error unless replace is set.
 func WriteSite(path string, replace bool, f Inventory) (err error) {
 	text := siteText(f)
-	if _, err := config.Parse(path, []byte(text)); err != nil {
+	if _, err := config.Parse(path, []byte(text)); err != nil && len(f.Attached) > 0 {
 		return fmt.Errorf("what was found makes no site.toml: %w", err)
 	}
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
@@ -44,18 +45,13 @@ site = "my-street"
 tenant = "my-city"
 # Where the spool lives.
 state = "/var/lib/kerb"
-%[2]s# place = { lat = 51.5390, lon = -0.1426, description = "lamp post 7, looking north" }
+# place = { lat = 51.5390, lon = -0.1426, description = "lamp post 7, looking north" }
 
 [broker]
 # mqtt, mqtts, ws or wss. A password is never written here.
 url = "mqtts://broker.example:8883"
 # user = "%[1]s"
 # password_file = "password"
-`
-
-// siteBench lets the built-in scene pass kerb check until there is a camera.
-const siteBench = `# The numbers of the built-in street are made up. Remove this line with the street.
-bench = true
 `
 
 const siteCamera = `
@@ -82,6 +78,11 @@ const siteNetwork = `
 # source = "rtsp://192.0.2.10/stream"
 # user = "viewer"
 # password_file = "camera-password"
+# [[camera.line]]
+# id = "pole-line"
+# from = [0.05, 0.6]
+# to = [0.95, 0.6]
+# classes = ["person", "bicycle", "vehicle"]
 `
 
 const siteLoops = `
@@ -96,15 +97,11 @@ const siteLoops = `
 # loops = ["L1A"]
 `
 
-// siteText returns the text of the file. Without a camera it uses a built-in scene.
+// siteText returns the text of the file.
 func siteText(f Inventory) string {
 	host, _ := os.Hostname()
 	var b strings.Builder
-	bench := ""
-	if len(f.Attached) == 0 {
-		bench = siteBench
-	}
-	fmt.Fprintf(&b, siteHead, topicLevel(host), bench)
+	fmt.Fprintf(&b, siteHead, topicLevel(host))
 	usb := 0
 	for _, c := range f.Attached {
 		name := strings.ReplaceAll(c.Source, ":", "")
@@ -115,7 +112,7 @@ func siteText(f Inventory) string {
 		fmt.Fprintf(&b, siteCamera, c.Name+": "+c.Choice, name, c.Source, siteRate)
 	}
 	if len(f.Attached) == 0 {
-		fmt.Fprintf(&b, siteCamera, "No camera was found: the built-in street stands in for one.", "street", "scene:calm", siteRate)
+		b.WriteString("\n# No camera was found. Take the # off the lines of one of these, and put your own values in.\n")
 	}
 	b.WriteString(siteNetwork)
 	for _, c := range f.GPIO {

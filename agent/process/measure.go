@@ -41,7 +41,7 @@ func MeasureRoles(roles ...string) (all []cage.Report, err error) {
 			return cmd
 		}
 		var cmd *exec.Cmd
-		if role == "sense" || role == "decode" {
+		if role == "sense" || role == "uplink" || role == "decode" {
 			cmd, err = StartIsolated((*exec.Cmd).Start, command)
 		} else {
 			cmd = command()

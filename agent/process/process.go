@@ -9,7 +9,6 @@
 package process
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,7 +37,7 @@ type Watcher struct {
 	Name         string   // in the log, and before each line of the child
 	Args         []string // the child is this binary, with these arguments
 	WithHandover bool     // the child inherits a handover socket as descriptor 3
-	WithQueries  bool     // the child inherits a socket for queries as descriptor 3; not with WithHandover
+	WithQueries  bool     // the child inherits a socket for queries as descriptor 3, with WithHandover as 4
 	Isolated     bool     // the child gets an empty network namespace, see StartIsolated
 	Log          *slog.Logger
 	ChildOutput  io.Writer // gets the lines of the child's standard error
@@ -297,54 +295,6 @@ func (s Starter) Start(cmd *exec.Cmd) error {
 	err := make(chan error)
 	s <- func() { err <- cmd.Start() }
 	return <-err
-}
-
-// The bounds of a child's log lines, chosen by hand: 120 bytes a second after a
-// burst of 9,600. Without them the lines could carry a picture out.
-const (
-	maxLineLength = 240             // bytes
-	maxLineBurst  = 40              // lines
-	lineInterval  = 2 * time.Second // one more line
-	lineBuffer    = 4096            // bytes; a longer line counts as several
-)
-
-// CopyStderr copies the lines of r to ChildOutput, each as PlainText and in the form
-// of FormatLine, until r ends. It passes 40 lines at once and one more
-// every two seconds; lines beyond that are dropped and their number is logged.
-func (w *Watcher) CopyStderr(r io.Reader) {
-	lines := bufio.NewReaderSize(r, lineBuffer)
-	left, refill, dropped := maxLineBurst, time.Now(), 0
-	for {
-		line, err := lines.ReadSlice('\n')
-		if n := int(time.Since(refill) / lineInterval); n > 0 {
-			left, refill = min(left+n, maxLineBurst), time.Now()
-		}
-		switch {
-		case len(line) == 0:
-		case left == 0:
-			dropped++
-		default:
-			left--
-			if dropped > 0 {
-				w.Log.Warn("words left out", "process", w.Name, "lines", dropped)
-			}
-			dropped = 0
-			fmt.Fprintln(w.ChildOutput, FormatLine(w.Name, PlainText(line), time.Now()))
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return
-		}
-	}
-}
-
-// FormatLine gives a line of a child the form of the supervisor's own lines, that of
-// log/slog's text: time=… level=… msg=… from="sense north". A line that is not in that
-// form, such as the last words of a process, becomes the message of a warning.
-func FormatLine(child, line string, at time.Time) string {
-	if !strings.HasPrefix(line, "level=") {
-		line = "level=WARN msg=" + strconv.Quote(line)
-	}
-	return fmt.Sprintf("time=%s %s from=%q", at.Format("2006-01-02T15:04:05.000Z07:00"), line, child)
 }
 
 // PlainText returns the printable characters (unicode.IsPrint) among the first 240

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "chatter":
 		for i := range 5000 {
-			fmt.Fprintf(os.Stderr, "%s\x1b[2J\xff\xd8 %d\n", strings.Repeat("pixels", 200), i)
+			fmt.Fprintf(os.Stderr, "level=INFO msg=chat%s\x1b[2J\xff\xd8 %d\n", strings.Repeat("pixels", 200), i)
 		}
 	}
 }

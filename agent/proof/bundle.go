@@ -14,6 +14,7 @@ package proof
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -27,17 +28,21 @@ import (
 // A Bundle holds all results of kerb prove, with the keys of its JSON (schema
 // kerb.proof/1). Limits lists the conclusions that it does not support.
 type Bundle struct {
-	Schema string        `json:"schema"`
-	At     time.Time     `json:"at"`
-	Took   float64       `json:"took_s"` // duration of the run
-	User   int           `json:"uid"`
-	OK     bool          `json:"ok"` // there are no Faults
-	Faults []string      `json:"faults"`
-	Walls  []cage.Report `json:"walls"` // the first is the role free, the control, whose attempts must succeed
-	Canary CanaryResult  `json:"canary"`
-	Wire   WireResult    `json:"wire"`
-	Build  BuildFacts    `json:"build"`
-	Limits []string      `json:"limits"`
+	Schema string    `json:"schema"`
+	At     time.Time `json:"at"`
+	Took   float64   `json:"took_s"` // duration of the run
+	User   int       `json:"uid"`
+	OK     bool      `json:"ok"` // the verdict is VerdictOK
+
+	Verdict   string        `json:"verdict"`             // one of the verdicts
+	Challenge string        `json:"challenge,omitempty"` // of -challenge: a text that a reviewer chose, so that the bundle is younger than it
+	Subject   any           `json:"device,omitempty"`    // the device on whose files it ran; absent where they could not be read
+	Faults    []string      `json:"faults"`
+	Walls     []cage.Report `json:"walls"` // the first is the role free, the control, whose attempts must succeed
+	Canary    CanaryResult  `json:"canary"`
+	Wire      WireResult    `json:"wire"`
+	Build     BuildFacts    `json:"build"`
+	Limits    []string      `json:"limits"`
 }
 
 // BuildFacts identify the binary and how to build it again, so that a reader can
@@ -130,4 +135,36 @@ func (p Bundle) Print(t terminal.Terminal, path string) {
 		fmt.Fprintln(t.Out, "FAULT:", f)
 	}
 	fmt.Fprintf(t.Out, "took %.1f s; %s and its .minisig\n", p.Took, path)
+}
+
+// The verdicts of a bundle.
+const (
+	VerdictOK     = "ok"             // everything was looked at, and nothing is wrong
+	VerdictFailed = "failed"         // there are Faults
+	VerdictUnseen = "could not look" // nothing is wrong, but the kernel refused to show a place
+)
+
+// Judge sets the verdict, after all results are in.
+func (p *Bundle) Judge() {
+	p.Verdict = VerdictOK
+	for _, f := range append(p.Canary.Controls, p.Canary.Places...) {
+		if f.Refused != "" {
+			p.Verdict = VerdictUnseen
+		}
+	}
+	if len(p.Faults) > 0 {
+		p.Verdict = VerdictFailed
+	}
+	p.OK = p.Verdict == VerdictOK
+}
+
+// Err returns the error of a bundle that is not ok.
+func (p *Bundle) Err() error {
+	switch p.Verdict {
+	case VerdictFailed:
+		return fmt.Errorf("%d of the promises do not hold on this device", len(p.Faults))
+	case VerdictUnseen:
+		return errors.New("could not look everywhere: the places that are marked as refused are not shown to be clean: run it as root")
+	}
+	return nil
 }

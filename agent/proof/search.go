@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,7 +55,7 @@ func (t *Trial) SearchMark() (CanaryResult, error) {
 	}
 	c.Controls = planted
 	for _, p := range t.places {
-		if p.Place == "memory of sense" {
+		if p.isControl() {
 			c.Controls = append(c.Controls, p)
 		} else {
 			c.Places = append(c.Places, p)
@@ -65,7 +66,12 @@ func (t *Trial) SearchMark() (CanaryResult, error) {
 		{"working directory and cores", t.dir, t.filePath("state")},
 		{"temporary directory", os.TempDir(), t.dir},
 		{"/dev/shm", "/dev/shm", ""},
+		{"journal and logs", "/var/log", ""},
+		{"journal in memory", "/run/log", ""},
 	} {
+		if _, err := os.Stat(where.dir); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		p, err := t.searchFiles(where.name, where.dir, t.start, where.skip)
 		if err != nil {
 			p.Refused = err.Error()
@@ -81,6 +87,20 @@ func (t *Trial) SearchMark() (CanaryResult, error) {
 	c.Places = append(c.Places, output, wire)
 	return c, nil
 }
+
+// isControl reports whether the mark must be found in p: in the memory of a process that
+// sees pictures.
+func (p Finding) isControl() bool {
+	for _, m := range memories {
+		if m.sees && m.place == p.Place {
+			return true
+		}
+	}
+	return false
+}
+
+// markedLine is the length of the start of a picture that holds the bytes of the mark.
+const markedLine = 64
 
 // plantControls writes a marked picture into the trial's directory in each of the forms
 // that the search knows, searches for it, and removes it.
@@ -100,6 +120,7 @@ func (t *Trial) plantControls() (controls []Finding, err error) {
 	for name, b := range map[string][]byte{
 		"JPEG": jpeg, "pixels": pixels, "pixels in gzip": zipped.Bytes(),
 		"JPEG in base64": []byte(base64.StdEncoding.EncodeToString(jpeg)), "JPEG in hex": []byte(hex.EncodeToString(jpeg)),
+		"JPEG in a log line": fmt.Appendf(nil, "level=WARN err=%q\n", fmt.Sprintf("malformed line %q", jpeg[:markedLine])),
 	} {
 		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "leak"), b, 0o600)); err != nil {
 			return nil, err

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"aead.dev/minisign"
+
+	"kerb/agent/state"
 )
 
 // WriteSigned writes kerb-proof.json, its minisign signature and the public key into
@@ -44,27 +46,40 @@ func WriteSigned(dir string, bundle Bundle, keyFile, password, state string) (st
 }
 
 // signingKey returns the key of keyFile, or else this device's own, which the first
-// call generates and stores in the directory state. Without that directory, or
+// call generates and stores in the state directory. Without that directory, or
 // where it may not be written, the key serves for this bundle only and is not stored.
-func signingKey(keyFile, password, state string) (key minisign.PrivateKey, err error) {
+func signingKey(keyFile, password, stateDir string) (key minisign.PrivateKey, err error) {
 	if keyFile != "" {
 		return minisign.PrivateKeyFromFile(password, keyFile)
 	}
-	path := filepath.Join(state, "proof.key")
+	owner, err := state.OpenOwner(stateDir)
+	if err != nil {
+		return key, err
+	}
+	err = owner.Do(func(dir string) (err error) {
+		key, err = deviceKey(dir)
+		return err
+	})
+	return key, errors.Join(err, owner.Close())
+}
+
+// deviceKey returns the key in the state directory dir, or generates it.
+func deviceKey(dir string) (key minisign.PrivateKey, err error) {
+	path := filepath.Join(dir, state.ProofKey)
 	if b, err := os.ReadFile(path); err == nil {
 		return key, key.UnmarshalText(b)
 	}
 	if _, key, err = minisign.GenerateKey(rand.Reader); err != nil {
 		return key, err
 	}
-	if _, err := os.Stat(state); err != nil {
+	if _, err := os.Stat(dir); err != nil {
 		return key, nil
 	}
 	secret, err := key.MarshalText()
 	if err != nil {
 		return key, err
 	}
-	if err := os.WriteFile(path, secret, 0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
+	if err := state.Replace(path, secret, ""); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return key, err
 	}
 	return key, nil

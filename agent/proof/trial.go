@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,12 +27,13 @@ import (
 )
 
 // A Trial is a second kerb run with the same binary and the same processes as in
-// service. Its camera and its broker belong to this process: the camera sends marked
-// pictures, and the broker keeps every message.
+// service. Its cameras and its broker belong to this process: the cameras send marked
+// pictures, as Motion JPEG and as H.264 in MP4, and the broker keeps every message.
 type Trial struct {
 	dir     string
 	mark    *canary.Mark
-	shown   atomic.Int64 // pictures that the camera has sent
+	shown   atomic.Int64 // pictures that the cameras have sent
+	broken  atomic.Int64 // answers against the rules
 	camera  *http.Server
 	broker  *localbroker.Broker
 	wiretap *wiretap
@@ -51,7 +53,8 @@ type Finding struct {
 }
 
 // trialSite is the site.toml of the trial: the address of the broker, and that of the
-// camera.
+// cameras. Of these two work, and two answer against the rules, so that what is said
+// of that is searched, too.
 const trialSite = `[device]
 name = "canary"
 site = "trial"
@@ -59,15 +62,39 @@ tenant = "kerb"
 state = "state"
 clock_floor = "2020-01-01"
 [broker]
-url = %q
+url = %[1]q
 [[camera]]
 name = "canary"
-source = "http://%s/"
+source = "http://%[2]s/"
 [[camera.line]]
 id = "canary"
 from = [0.5, 0]
 to = [0.5, 1]
 classes = ["person", "vehicle"]
+[[camera]]
+name = "clip"
+source = "http://%[2]s/clip"
+every = "10s"
+[[camera.zone]]
+id = "clip"
+polygon = [[0, 0], [1, 0], [1, 1], [0, 1]]
+classes = ["person", "vehicle"]
+[[camera]]
+name = "broken"
+source = "http://%[2]s/broken"
+[[camera.line]]
+id = "broken"
+from = [0.5, 0]
+to = [0.5, 1]
+classes = ["person"]
+[[camera]]
+name = "still"
+source = "http://%[2]s/still.jpg"
+every = "10s"
+[[camera.zone]]
+id = "still"
+polygon = [[0, 0], [1, 0], [1, 1], [0, 1]]
+classes = ["person"]
 `
 
 // NewTrial starts camera and broker and writes site.toml and a standard policy.toml
@@ -93,7 +120,7 @@ func NewTrial() (t *Trial, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t.camera = &http.Server{Handler: http.HandlerFunc(t.serveCamera)}
+	t.camera = &http.Server{Handler: t.cameras()}
 	go func() { _ = t.camera.Serve(l) }() // returns at Close
 	policy, err := configs.ReadPolicy("standard")
 	if err != nil {
@@ -101,6 +128,16 @@ func NewTrial() (t *Trial, err error) {
 	}
 	site := fmt.Sprintf(trialSite, t.broker.URL, l.Addr())
 	return t, errors.Join(os.WriteFile(t.filePath("site.toml"), []byte(site), 0o600), os.WriteFile(t.filePath("policy.toml"), policy, 0o600))
+}
+
+// cameras returns the handler of all cameras.
+func (t *Trial) cameras() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", t.serveCamera)
+	mux.HandleFunc("/clip", t.serveClip)
+	mux.HandleFunc("/broken", t.serveBroken)
+	mux.HandleFunc("/still.jpg", t.serveShortLength)
+	return mux
 }
 
 // filePath returns the path of a file in the directory of the trial.
@@ -119,6 +156,34 @@ func (t *Trial) Close() {
 
 // pictureInterval is the time between two pictures of the camera.
 const pictureInterval = 100 * time.Millisecond
+
+// clipPictures is the number of pictures in a clip: half a megabyte each.
+const clipPictures = 4
+
+// clipPause is the time before the end of a clip, within which its bytes lie in the
+// arena: it is read, decoded and wiped in moments, six times a minute. Chosen by hand,
+// below the timeout of one request.
+const clipPause = 5 * time.Second
+
+// serveClip sends a clip of marked pictures, and its last byte after clipPause.
+func (t *Trial) serveClip(w http.ResponseWriter, r *http.Request) {
+	clip := t.mark.EncodeMP4(clipPictures)
+	w.Header().Set("Content-Type", "video/mp4")
+	w.Header().Set("Content-Length", strconv.Itoa(len(clip)))
+	end := len(clip) - 1
+	if _, err := w.Write(clip[:end]); err != nil {
+		return
+	}
+	w.(http.Flusher).Flush()
+	select {
+	case <-time.After(clipPause):
+	case <-r.Context().Done():
+		return
+	}
+	if _, err := w.Write(clip[end:]); err == nil {
+		t.shown.Add(clipPictures)
+	}
+}
 
 // serveCamera sends marked pictures as Motion JPEG over HTTP, ten a second.
 func (t *Trial) serveCamera(w http.ResponseWriter, r *http.Request) {
@@ -188,7 +253,8 @@ func (t *Trial) Run(ctx context.Context, length time.Duration) error {
 }
 
 // childrenByRole returns the process numbers of the children of a kerb run by the name
-// of their command, and its own as "supervisor".
+// of their command, for sense followed by that of the camera, and its own as
+// "supervisor".
 func childrenByRole(pid int) map[string]int {
 	all := map[string]int{"supervisor": pid}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
@@ -201,38 +267,55 @@ func childrenByRole(pid int) map[string]int {
 			continue
 		}
 		args, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		if words := strings.Split(string(args), "\x00"); len(words) > 1 {
-			all[words[1]], _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if words := strings.Split(string(args), "\x00"); len(words) > 2 {
+			role := words[1]
+			if role == "sense" {
+				role += " " + words[2]
+			}
+			all[role], _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		}
 	}
 	return all
 }
 
-// searchProcesses searches the memory of every process of a kerb run, of sense first. A
-// process that has just restarted, as on a slow machine, is tried again after a second,
-// five times in all. sense is the process number of kerb sense.
+// memories are the processes whose memory is searched, as childrenByRole names them. The
+// mark must be found in those that see pictures.
+var memories = []struct {
+	process, place string
+	sees           bool
+}{
+	{"sense canary", "memory of sense", true},
+	{"sense clip", "memory of sense with H.264", true},
+	{"uplink", "memory of uplink", false},
+	{"supervisor", "memory of supervisor", false},
+}
+
+// searchProcesses searches the memory of every process of a kerb run, of those that see
+// pictures first. A process that has just restarted, as on a slow machine, is tried again
+// after a second, five times in all. sense is the process number of the first.
 func (t *Trial) searchProcesses(ctx context.Context, kerb int) (sense int, err error) {
-	held, err := t.waitForMark(ctx, kerb)
-	if err != nil {
-		return 0, err
-	}
-	for _, role := range []string{"sense", "uplink", "supervisor"} {
-		var all, loose Finding
+	for _, m := range memories {
+		var held, all, loose Finding
+		if m.sees {
+			if held, err = t.waitForMark(ctx, kerb, m.process); err != nil {
+				return 0, err
+			}
+		}
 		pid := 0
 		for try := range memoryTries {
 			if try > 0 {
 				time.Sleep(time.Second)
 			}
-			pid = childrenByRole(kerb)[role]
-			if all, loose, err = t.searchMemory(role, pid); err == nil {
+			pid = childrenByRole(kerb)[m.process]
+			if all, loose, err = t.searchMemory(m.place, pid); err == nil {
 				break
 			}
 		}
 		if err != nil {
 			return 0, err
 		}
-		if role == "sense" {
-			sense = pid
+		if m.sees {
+			sense = cmp.Or(sense, pid)
 			all.addForms(held.Found...)
 			t.places = append(t.places, all, loose)
 			continue
@@ -246,13 +329,13 @@ func (t *Trial) searchProcesses(ctx context.Context, kerb int) (sense int, err e
 // only for a part of the time, and a slow machine starts slowly; chosen by hand.
 const markTimeout = 2 * time.Minute
 
-// waitForMark searches the arena of sense, the memory that holds pictures, until it
+// waitForMark searches the arena of a process, the memory that holds pictures, until it
 // finds the mark. After markTimeout it returns without it, and the control fails.
-func (t *Trial) waitForMark(ctx context.Context, kerb int) (held Finding, err error) {
+func (t *Trial) waitForMark(ctx context.Context, kerb int, process string) (held Finding, err error) {
 	overdue := time.Now().Add(markTimeout)
 	for ctx.Err() == nil && time.Now().Before(overdue) {
 		var m *processMemory
-		if m, err = openMemory(childrenByRole(kerb)["sense"]); errors.Is(err, fs.ErrPermission) {
+		if m, err = openMemory(childrenByRole(kerb)[process]); errors.Is(err, fs.ErrPermission) {
 			return held, nil
 		}
 		if err == nil {
@@ -272,8 +355,8 @@ func (t *Trial) waitForMark(ctx context.Context, kerb int) (held Finding, err er
 // searchMemory searches the writable memory of a process. loose is the part that a core
 // file would contain. Where the kernel refuses to open the memory, which it allows to
 // root and not on every system, both findings have the refusal.
-func (t *Trial) searchMemory(role string, pid int) (p, loose Finding, err error) {
-	p = Finding{Place: "memory of " + role, Found: []string{}}
+func (t *Trial) searchMemory(place string, pid int) (p, loose Finding, err error) {
+	p = Finding{Place: place, Found: []string{}}
 	loose = Finding{Place: p.Place + " outside the arena", Found: []string{}}
 	m, err := openMemory(pid)
 	if errors.Is(err, fs.ErrPermission) {
@@ -281,7 +364,7 @@ func (t *Trial) searchMemory(role string, pid int) (p, loose Finding, err error)
 		return p, loose, nil
 	}
 	if err != nil {
-		return p, loose, fmt.Errorf("look into the memory of %s: %w", role, err)
+		return p, loose, fmt.Errorf("look into the %s: %w", place, err)
 	}
 	defer m.Close()
 	for _, a := range m.mappings {

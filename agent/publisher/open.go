@@ -72,7 +72,7 @@ func ConnectionOpts(site *config.Site, db *store.Store) uplink.Opts {
 	return uplink.Opts{
 		Broker: b.URL, User: b.User, PasswordFile: b.PasswordFile,
 		ClientID: b.ClientID,
-		TLS:      uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile, ALPN: b.ALPN},
+		TLS:      uplink.TLS{CAFile: b.CAFile, CertFile: b.CertFile, KeyFile: b.KeyFile, ALPN: b.ALPN, Floor: d.ClockFloor},
 		Tenant:   d.Tenant, Site: d.Site, Device: d.Name,
 		Store:       db,
 		NewestFirst: b.NewestFirst, LateInterval: b.Pace, LateByteRate: b.ByteRate,

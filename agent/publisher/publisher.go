@@ -40,6 +40,7 @@ import (
 type publisher struct {
 	Clearer
 	site  *config.Site
+	files *supervisorFiles // of the broker
 	clock clock.Clock
 	out   io.Writer // for heartbeats and ipc.Stored
 	state *deviceState
@@ -84,7 +85,14 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 	if r := p.Store.Start(); r.Reason != "" && r.Reason != "boot" {
 		_ = ipc.WriteRecord(p.out, &ipc.SpoolFound{Reason: ipc.StartNumber(r.Reason), Lost: r.LostWindows(), Undelivered: r.Undelivered})
 	}
-	err := p.readRecords(os.Stdin)
+	read := make(chan error, 1)
+	go func() { read <- p.readRecords(os.Stdin) }()
+	var err error
+	select {
+	case err = <-read:
+	case err = <-p.files.broken:
+		err = fmt.Errorf("the supervisor opens nothing any more: %w", err) // it starts this process anew
+	}
 	switch {
 	case errors.Is(err, errFinished):
 		p.Store.ReleaseHeld()

@@ -3,13 +3,8 @@ package publisher
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync/atomic"
 
 	"kerb/agent/admission"
@@ -17,6 +12,7 @@ import (
 	"kerb/agent/child"
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/handover"
 	"kerb/agent/uplink"
 )
 
@@ -26,12 +22,20 @@ type Build struct {
 	Networks []Network // in the binary, in the order in which records number them
 }
 
+// handoverFD is the descriptor of this process's end of the handover: the first one
+// after standard error.
+const handoverFD = 3
+
 // Run is the process kerb uplink. It opens the spool and the uplink, raises the
 // walls, then stores and sends the tallies that arrive on standard input until
 // that ends. It writes heartbeats and the numbers of stored records to standard
 // output. An error is that of the spool, of the site's broker or comparisons, of
 // the walls, or of a record that is not allowed.
 func Run(ctx context.Context, site *config.Site, d admission.Decision, build Build, log *slog.Logger) error {
+	conn, err := handover.NewConn(os.NewFile(handoverFD, "handover"))
+	if err != nil {
+		return err
+	}
 	queries := inheritQueries()
 	child.LoadRootCAs(site.Broker.URL)
 	clk, synced := clock.Clock{Floor: site.Device.ClockFloor}, new(atomic.Bool)
@@ -40,7 +44,7 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 		return err
 	}
 	LogStart(log, db.Start())
-	p := &publisher{site: site, clock: clk, out: os.Stdout, state: newDeviceState(site, d)}
+	p := &publisher{files: newSupervisorFiles(conn, site.Broker), site: site, clock: clk, out: os.Stdout, state: newDeviceState(site, d)}
 	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
 	up, err := p.prepare(build)
 	if err != nil {
@@ -56,6 +60,7 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 // close, then raises the walls.
 func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	o := UplinkOpts(p.site, p.Policy, build.Version, p.Store, p.clock, p.Log)
+	o.Dial, o.ReadFile = p.files.dial, p.files.readFile
 	o.AgentReport, o.AgentTriggers = p.state.report, p.state.watching
 	p.state.detectors = NewDetectorReport(p.site, build.Networks)
 	up, err := uplink.New(o)
@@ -73,47 +78,10 @@ func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	if err := p.recallLastWindow(); err != nil {
 		return nil, err
 	}
-	role, err := wallRole(p.site)
-	if err != nil {
-		return nil, err
-	}
-	report, err := child.RaiseWalls(role, p.site.Device.Strict, p.Log)
+	report, err := child.RaiseWalls(cage.Uplink().State(p.site.Device.State), p.site.Device.Strict, p.Log)
 	if err != nil {
 		return nil, err
 	}
 	p.state.setOwnWalls(report)
 	return up, nil
-}
-
-// wallRole returns the cage role for the site's broker: a TCP client of the
-// broker's port that writes the state directory, resolves names unless the broker
-// is an IP address, and reads the directories of the broker's password and
-// certificate files. It allows the directories because a renewed file is another
-// file. A broker URL without a valid port is an error.
-func wallRole(site *config.Site) (cage.UplinkRole, error) {
-	u, err := url.Parse(site.Broker.URL)
-	if err != nil {
-		return cage.UplinkRole{}, err
-	}
-	text := u.Port()
-	if text == "" {
-		text = map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[u.Scheme]
-	}
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return cage.UplinkRole{}, fmt.Errorf("port of the broker: %w", err)
-	}
-	role := cage.Uplink(uint16(port)).State(site.Device.State)
-	if net.ParseIP(u.Hostname()) == nil {
-		role = role.Names()
-	}
-	seen := map[string]bool{}
-	b := site.Broker
-	for _, file := range []string{b.PasswordFile, b.CAFile, b.CertFile, b.KeyFile} {
-		if dir := filepath.Dir(file); file != "" && !seen[dir] {
-			seen[dir] = true
-			role = role.ReadPaths(dir)
-		}
-	}
-	return role, nil
 }

@@ -16,9 +16,9 @@ import (
 	"kerb/agent/uplink"
 )
 
-// queryFD is the descriptor of this process's end of the socket for queries: the
-// first one after standard error.
-const queryFD = 3
+// queryFD is the descriptor of this process's end of the socket for queries: the one
+// after that of the handover.
+const queryFD = handoverFD + 1
 
 // inheritQueries returns the socket on which the supervisor asks, nil where this
 // process has inherited none. It must be called before anything else is opened.

@@ -59,7 +59,11 @@ func (r *Command) replayTrace(ctx context.Context, path string, t terminal.Termi
 	for {
 		step, err := counter.CountBatch(ctx)
 		for _, e := range step.Events {
-			res.Events = append(res.Events, fmt.Sprintf("%.3f s: %s: %s: %s, begins: %v", e.At.Seconds(), e.Stream, e.Line, e.Fault, e.On))
+			text := fmt.Sprintf("%.3f s: %s: %s: %s, begins: %v", e.At.Seconds(), e.Stream, e.Line, e.Fault, e.On)
+			if e.Fault == loop.CardMode && e.On {
+				text += ": " + loop.CardFinding(e.N).Advice()
+			}
+			res.Events = append(res.Events, text)
 		}
 		if errors.Is(err, io.EOF) {
 			break

@@ -64,10 +64,8 @@ func openEventStore(stateDir string) (*store.Store, func(), error) {
 		return store.Open(filepath.Join(dir, state.SpoolFile), store.KeepFor(maxRetention), store.MachineIs(store.MachineID()),
 			store.StampWith(func() (string, bool) { return clock.BootID(), false }))
 	}
-	if _, err := os.Stat(stateDir); err == nil {
-		if db, err := open(stateDir); err == nil {
-			return db, func() { db.Close() }, nil
-		}
+	if db, closeStore := openAsOwner(stateDir, open); db != nil {
+		return db, closeStore, nil
 	}
 	dir, err := os.MkdirTemp("", "kerb-tell-")
 	if err != nil {
@@ -78,4 +76,28 @@ func openEventStore(stateDir string) (*store.Store, func(), error) {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return db, func() { db.Close(); os.RemoveAll(dir) }, nil
+}
+
+// openAsOwner opens the spool in a state directory with the rights of its owner; nil
+// where it cannot be opened.
+func openAsOwner(stateDir string, open func(dir string) (*store.Store, error)) (db *store.Store, closeStore func()) {
+	owner, err := state.OpenOwner(stateDir)
+	if err != nil {
+		return nil, nil
+	}
+	err = owner.Do(func(dir string) (err error) {
+		if _, err := os.Stat(dir); err != nil {
+			return err
+		}
+		db, err = open(dir)
+		return err
+	})
+	if err != nil {
+		owner.Close()
+		return nil, nil
+	}
+	return db, func() {
+		_ = owner.Do(func(string) error { return db.Close() })
+		owner.Close()
+	}
 }

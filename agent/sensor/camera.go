@@ -145,7 +145,9 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	if d := s.Config.FrameInterval(); d > 0 && latest == nil {
 		src = &source.RateLimiter{Pictures: src, Interval: d}
 	}
-	s.KeysOnly.Store(false)
+	if s.KeysOnly.Swap(false) {
+		s.tallier.SetKeyFramesOnly(false, false)
+	}
 	stream, _ := src.(interface{ KeyFramesOnly() bool })
 	before := s.Dropped.Load()
 	w, h := src.Size()
@@ -165,7 +167,7 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { c.Close() }() // c may be replaced
 	if err := errors.Join(arena.LockError(), s.memory.LockError()); err != nil {
 		s.log.Warn("pictures may be swapped", "err", err)
 	}
@@ -193,12 +195,30 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 			s.Dropped.Store(before + latest.Dropped())
 		}
 		if stream != nil && stream.KeyFramesOnly() && !s.KeysOnly.Swap(true) {
-			s.log.Warn("this device is too slow for the camera: only key frames are decoded, lines miss objects; set the camera to a smaller picture or fewer pictures a second")
+			if c, err = s.countZonesOnly(c, src, o); err != nil {
+				return err
+			}
 		}
 		s.Latency.addSample(time.Since(step.At))
 		s.countStep(step)
 		s.updateDetectorInfo(d, c.NetworkRate())
 	}
+}
+
+// countZonesOnly returns the counter that takes the place of c when only key frames are
+// decoded: too few to follow anything. It counts who is in the zones of each picture;
+// without zones or a network, which finds objects in a single picture, nothing counts.
+func (s *Camera) countZonesOnly(c *vision.Counter, src source.Pictures, o vision.Opts) (*vision.Counter, error) {
+	zones := o.Network != nil && len(o.Zones) > 0
+	s.log.Warn("this device is too slow for the camera: only key frames are decoded, lines do not count; set the camera to a smaller picture or fewer pictures a second", "zones_count", zones)
+	s.addCrossings(c.Finish())
+	s.tallier.SetKeyFramesOnly(true, zones)
+	if !zones {
+		return c, nil
+	}
+	c.Close()
+	o.Lines, o.FollowMax = nil, 0
+	return vision.New(src, o)
 }
 
 // addCrossings adds crossings to the open windows.

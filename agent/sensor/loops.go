@@ -128,7 +128,11 @@ func (l *Loops) reportFaults() {
 	l.faults = nil
 	l.mu.Unlock()
 	for _, e := range faults {
-		l.log.Warn("loop fault", "stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On)
+		attrs := []any{"stream", e.Stream, "line", e.Line, "fault", e.Fault, "on", e.On}
+		if e.Fault == loop.CardMode && e.On {
+			attrs = append(attrs, "do", loop.CardFinding(e.N).Advice())
+		}
+		l.log.Warn("loop fault", attrs...)
 		l.onFault(e)
 	}
 }

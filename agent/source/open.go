@@ -27,6 +27,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/handover"
 	"kerb/drivers/camera"
+	"kerb/drivers/camera/auth"
 	"kerb/drivers/camera/rtsp"
 )
 
@@ -72,7 +73,7 @@ func ReadSecrets(c config.Camera) (k Secrets, err error) {
 		k.tls.InsecureSkipVerify = true
 		k.tls.VerifyConnection = func(s tls.ConnectionState) error {
 			if sum := sha256.Sum256(s.PeerCertificates[0].Raw); !bytes.Equal(sum[:], []byte(c.Certificate)) {
-				return fmt.Errorf("the camera shows another certificate, %x", sum)
+				return auth.CertificateError(fmt.Sprintf("the camera shows another certificate, %x", sum))
 			}
 			return nil
 		}
@@ -89,12 +90,12 @@ func OpenCamera(ctx context.Context, o CameraOpts) (Pictures, error) {
 	case config.SceneSource:
 		return OpenScene(src.Words, true)
 	case config.MJPEGSource:
-		h := camera.HTTPOpts{User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn, Live: live}
+		h := camera.HTTPOpts{RefuseBasic: c.RefusesBasic(), User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn, Live: live}
 		return camera.OpenMJPEG(ctx, src.URL, o.Limits, h)
 	case config.SnapshotSource:
 		return o.openSnapshot(ctx, src)
 	case config.RTSPSource:
-		r := rtsp.Opts{User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn}
+		r := rtsp.Opts{RefuseBasic: c.RefusesBasic(), User: c.User, Password: o.Secrets.password, TLS: o.Secrets.tls, Dial: o.requestConn}
 		if src.UDP {
 			r.OpenUDP = o.requestUDP
 		}
@@ -127,6 +128,7 @@ const snapshotTimeout = 20 * time.Second
 // request.
 func (o CameraOpts) openSnapshot(ctx context.Context, src config.SnapshotSource) (Pictures, error) {
 	s := camera.SnapshotOpts{PollEvery: src.PollEvery}
+	s.RefuseBasic = o.Camera.RefusesBasic()
 	s.User, s.Password, s.TLS, s.Dial = o.Camera.User, o.Secrets.password, o.Secrets.tls, o.requestConn
 	s.Connect = snapshotTimeout
 	return camera.OpenSnapshot(ctx, src.URL, o.Limits, s, o.Poll)
@@ -202,7 +204,7 @@ func (o CameraOpts) requestFile(ctx context.Context) (*os.File, error) {
 // other side of the handover dials only the camera, too.
 func (o CameraOpts) requestConn(ctx context.Context, _, addr string) (net.Conn, error) {
 	if addr != o.Camera.Address().HostPort {
-		return nil, fmt.Errorf("camera leads to %s: not followed", addr)
+		return nil, errors.New("camera leads to another address: not followed")
 	}
 	file, err := o.requestFile(ctx)
 	if err != nil {

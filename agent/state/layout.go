@@ -8,13 +8,7 @@
 // neither.
 package state
 
-import (
-	"io/fs"
-	"os"
-	"path/filepath"
-	"syscall"
-	"time"
-)
+import "time"
 
 // SpoolFile is the file name of the spool, a bbolt database.
 const SpoolFile = "spool.db"
@@ -36,6 +30,9 @@ const AdmittedFile = "policy-admitted.toml"
 // latest record of each line of the site.
 const AcceptanceFile = "acceptance.json"
 
+// ProofKey is the minisign key with which kerb prove signs, made at its first run.
+const ProofKey = "proof.key"
+
 // AimSocket is the Unix socket on which kerb aim asks a running agent to release
 // one camera. That request is the only one it accepts, from the agent's own
 // user or from root on this machine.
@@ -56,31 +53,3 @@ const DefaultDir = "/var/lib/kerb"
 // GreetingTimeout bounds how long either side of AimSocket waits for the next
 // record of the other. Chosen by hand.
 const GreetingTimeout = 5 * time.Second
-
-// ChownTree gives all files below dir to the owner of dir. It does so only for
-// root, whose files an agent with a user of its own could not read otherwise. A
-// file that cannot be changed is left as it is.
-func ChownTree(dir string) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 || st.Uid == 0 {
-		return
-	}
-	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil
-		}
-		// A needless chown would change the spool's time of change, by which package
-		// store recognises a copy.
-		if i, err := d.Info(); err == nil {
-			if o, ok := i.Sys().(*syscall.Stat_t); ok && o.Uid == st.Uid && o.Gid == st.Gid {
-				return nil
-			}
-		}
-		_ = os.Lchown(path, int(st.Uid), int(st.Gid))
-		return nil
-	})
-}

@@ -63,6 +63,8 @@ func (s *Status) assessCamera(c Camera) {
 		s.add(part, lossText(c.For, c.Why), advice.Camera(c.Why))
 	case c.State == Starting:
 		s.add(part, "no picture yet", "wait a moment, then ask again")
+	case c.State == Counting && c.KeysOnly:
+		s.add(part, "this device is too slow for it: only key frames are decoded, lines do not count", "set the camera to a smaller picture or fewer pictures a second")
 	case c.State == Counting && c.View != "" && c.View != ViewWell:
 		s.add(part, "the view is spoilt: "+c.View, "see view.md")
 	}

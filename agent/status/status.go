@@ -76,13 +76,14 @@ const (
 type Camera struct {
 	Name     string  `json:"name"`
 	State    string  `json:"state"`
-	For      int64   `json:"for_s"`                 // how long it has been in this state, in seconds
-	Why      string  `json:"why,omitempty"`         // the last reason of a loss, in the words of the log
-	Rate     float64 `json:"pictures_per_s"`        // over the last seconds
-	Every    float64 `json:"every_s,omitempty"`     // of a camera that gives one picture at a time: its interval
-	Detector string  `json:"detector,omitempty"`    // neural or motion; "" until it is chosen
-	LookRate float64 `json:"looks_per_s,omitempty"` // pictures that the network looks at
-	View     string  `json:"view,omitempty"`        // "well" or a fault of the view, such as camera_moved
+	For      int64   `json:"for_s"`                     // how long it has been in this state, in seconds
+	Why      string  `json:"why,omitempty"`             // the last reason of a loss, in the words of the log
+	Rate     float64 `json:"pictures_per_s"`            // over the last seconds
+	Every    float64 `json:"every_s,omitempty"`         // of a camera that gives one picture at a time: its interval
+	Detector string  `json:"detector,omitempty"`        // neural or motion; "" until it is chosen
+	LookRate float64 `json:"looks_per_s,omitempty"`     // pictures that the network looks at
+	View     string  `json:"view,omitempty"`            // "well" or a fault of the view, such as camera_moved
+	KeysOnly bool    `json:"key_frames_only,omitempty"` // the device is too slow for the camera: lines do not count
 }
 
 // Loops is the condition of the loops.

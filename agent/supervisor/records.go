@@ -11,6 +11,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/hardware"
 	"kerb/agent/ipc"
+	"kerb/agent/opener"
 	"kerb/agent/process"
 	"kerb/counting"
 )
@@ -25,10 +26,16 @@ func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Recor
 		if p.process == nil {
 			s.log.Info("counting", "process", p.watcher.Name, "pid", c.Cmd.Process.Pid)
 		}
+		if p.process != c {
+			p.startedAt, p.lastBeat = clock.SinceBoot(), nil
+		}
 		m.Sensor, p.walls, p.process = uint16(p.number), m, c
 		s.notifyIfReady()
 		return nil
 	case *ipc.Heartbeat:
+		if err := p.checkHeartbeat(m, clock.SinceBoot()); err != nil {
+			return err
+		}
 		p.setHeartbeat(m, clock.SinceBoot())
 		s.watchCamera(p, clock.SinceBoot())
 		return nil
@@ -101,6 +108,16 @@ func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 	s.queue.pushNote(func(n uint64) []ipc.Record {
 		return []ipc.Record{&ipc.SensorLost{N: n, Sensor: uint16(p.number), Why: why}}
 	})
+}
+
+// startPublisher opens for a new uplink process what it asks for, and sends it the
+// queue, until ctx ends.
+func (s *Supervisor) startPublisher(ctx context.Context, c *process.Process) {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	broker := opener.NewBroker(s.site.Broker)
+	beside.Go(func() { c.Handover.ServeReasons(ctx, broker.OpenFiles) })
+	s.sendQueue(ctx, c)
 }
 
 // sendQueue sends a new uplink process everything that is not stored yet, then each

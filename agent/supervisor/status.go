@@ -166,6 +166,7 @@ func (s *Supervisor) describeCamera(p *slot, state string, age int64) status.Cam
 	if h := p.heartbeat; h != nil && state == status.Counting {
 		c.Rate = math.Round(p.rate.perSecond()*10) / 10
 		c.Detector = map[uint8]string{ipc.MotionDetector: config.MotionDetector, ipc.NeuralDetector: config.NeuralDetector}[h.Detection.Detector]
+		c.KeysOnly = h.KeysOnly
 		c.LookRate = float64(h.Detection.Looks) / 10
 		if c.View = status.ViewWell; h.ViewFault != 0 {
 			c.View = counting.ViewFault(h.ViewFault).String()

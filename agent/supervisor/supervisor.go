@@ -90,6 +90,8 @@ type slot struct {
 	aimed      bool             // kerb aim has the camera
 	walls      *ipc.Walls       // nil until the first process reported them
 	heartbeat  *ipc.Heartbeat   // the latest; nil until the first
+	startedAt  time.Duration    // since boot: when the present process reported its walls
+	lastBeat   *ipc.Heartbeat   // of the present process; nil until its first
 	changedAt  time.Duration    // since boot: when delivering last began or ended
 	rate       rateMeter        // of the pictures
 	lostAt     time.Duration    // since boot: when it was first seen lost; 0: it is not
@@ -105,8 +107,8 @@ func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, 
 	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(pol.Retention(), clock.SinceBoot), ready: make(chan struct{})}
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
-		Name: "uplink", Args: append([]string{"uplink"}, args...), WithQueries: true, Log: log, ChildOutput: book, Starter: starter,
-		OnStart: s.sendQueue, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
+		Name: "uplink", Args: append([]string{"uplink"}, args...), WithHandover: true, WithQueries: true, Isolated: true, Log: log, ChildOutput: book, Starter: starter,
+		OnStart: s.startPublisher, OnRecord: s.handlePublisherRecord, OnExit: func(uint8) { s.handlePublisherExit() },
 	}
 	for i, c := range site.Cameras {
 		if err := opener.CheckPermanent(c); err != nil {

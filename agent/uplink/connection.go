@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,7 +32,7 @@ type TLS struct {
 // clientConfig reads the files and returns the configuration of one connection,
 // TLS 1.2 or later. It is called for every connection, so that certificates can
 // be renewed while the agent runs.
-func (t TLS) clientConfig(host string) (*tls.Config, error) {
+func (t TLS) clientConfig(host string, readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS12, ServerName: t.ServerName, NextProtos: t.ALPN,
 		Time: func() time.Time {
@@ -48,7 +46,7 @@ func (t TLS) clientConfig(host string) (*tls.Config, error) {
 		c.ServerName = host
 	}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
+		pem, err := readFile(t.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("broker's CA: %w", err)
 		}
@@ -58,7 +56,12 @@ func (t TLS) clientConfig(host string) (*tls.Config, error) {
 		}
 	}
 	if t.CertFile != "" || t.KeyFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		cert, err := readFile(t.CertFile)
+		key, keyErr := readFile(t.KeyFile)
+		if err = errors.Join(err, keyErr); err != nil {
+			return nil, fmt.Errorf("device's certificate: %w", err)
+		}
+		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			return nil, fmt.Errorf("device's certificate: %w", err)
 		}
@@ -141,7 +144,7 @@ func (u *Uplink) connectAs(ctx context.Context, id string, will []byte) (*link, 
 		o.SetBinaryWill(u.base+"state", will, 1, true)
 	}
 	if u.o.PasswordFile != "" {
-		p, err := os.ReadFile(u.o.PasswordFile)
+		p, err := u.o.ReadFile(u.o.PasswordFile)
 		if err != nil {
 			return nil, fmt.Errorf("broker's password: %w", err)
 		}
@@ -210,18 +213,32 @@ func (u *Uplink) dialBroker(ctx context.Context, b *url.URL) (net.Conn, error) {
 	var c *tls.Config
 	if b.Scheme == "mqtts" || b.Scheme == "wss" {
 		var err error
-		if c, err = u.o.TLS.clientConfig(b.Hostname()); err != nil {
+		if c, err = u.o.TLS.clientConfig(b.Hostname(), u.o.ReadFile); err != nil {
 			return nil, err
 		}
 	}
 	switch b.Scheme {
 	case "ws", "wss":
-		return mqtt.NewWebsocket(b.String(), c, dialTimeout, http.Header{}, nil)
+		return dialWebSocket(ctx, b.String(), c, u.o.Dial)
 	case "mqtts":
-		return (&tls.Dialer{Config: c}).DialContext(ctx, "tcp", b.Host)
+		return u.dialTLS(ctx, b.Host, c)
 	default:
-		return (&net.Dialer{}).DialContext(ctx, "tcp", b.Host)
+		return u.o.Dial(ctx, "tcp", b.Host)
 	}
+}
+
+// dialTLS opens a TCP connection and makes the TLS handshake.
+func (u *Uplink) dialTLS(ctx context.Context, host string, c *tls.Config) (net.Conn, error) {
+	conn, err := u.o.Dial(ctx, "tcp", host)
+	if err != nil {
+		return nil, err
+	}
+	secure := tls.Client(conn, c)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
 }
 
 // publishAndWait publishes one message at QoS 1 and waits for its PUBACK until

@@ -70,8 +70,7 @@ type spoolJSON struct {
 // diskJSON is the condition of the disk under the spool: free bytes, and used
 // life as eMMC reports it.
 type diskJSON struct {
-	Free int64  `json:"free_bytes"`
-	Life string `json:"life,omitempty"`
+	Free int64 `json:"free_bytes"`
 }
 
 // stateTriggers are the parts of the state whose change is published at once,
@@ -118,8 +117,8 @@ func (s *session) encodeState(st store.Stats) message {
 	if st.Fault != nil {
 		m.Store.Health, m.Store.Why = "memory", st.Fault.Error()
 	}
-	if d, err := u.o.Store.DiskState(); err == nil {
-		m.Disk = &diskJSON{Free: d.Free, Life: d.Life}
+	if free, err := u.o.Store.DiskFree(); err == nil {
+		m.Disk = &diskJSON{Free: free}
 	}
 	if u.acceptsCommands() {
 		m.CmdKey = u.nonces.current(time.Now())

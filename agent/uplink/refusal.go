@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"syscall"
 	"time"
@@ -109,7 +108,7 @@ func (u *Uplink) answersHTTP(ctx context.Context) bool {
 func (u *Uplink) ask(ctx context.Context, request []byte) []byte {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.broker.Host)
+	c, err := u.o.Dial(ctx, "tcp", u.broker.Host)
 	if err != nil {
 		return nil
 	}
@@ -130,7 +129,7 @@ func (u *Uplink) ask(ctx context.Context, request []byte) []byte {
 func (u *Uplink) answersTLS(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	c, err := (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.broker.Hostname()}}).DialContext(ctx, "tcp", u.broker.Host)
+	c, err := u.dialTLS(ctx, u.broker.Host, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.broker.Hostname()})
 	if err == nil {
 		c.Close()
 		return true

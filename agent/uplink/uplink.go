@@ -20,7 +20,9 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,6 +75,12 @@ type Opts struct {
 	AckTimeout time.Duration // of one message, and of its way back, on a link that misses none; 0: 10 s
 
 	Log *slog.Logger // nil: no log
+
+	// Dial opens the TCP connection to the broker, or to the proxy before it, and
+	// ReadFile reads a file of TLS or the password: for a process that can do neither
+	// by itself. nil: net.Dialer and os.ReadFile.
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	ReadFile func(path string) ([]byte, error)
 }
 
 // Clock is the quality of the wall clock, as the state message reports it.
@@ -149,6 +157,12 @@ func newUplink(o Opts) (*Uplink, error) {
 	setDefault(&u.o.RetryMax, 300*time.Second)
 	if o.Clock == nil {
 		u.o.Clock = func() Clock { return Clock{Synced: true} }
+	}
+	if o.Dial == nil {
+		u.o.Dial = (&net.Dialer{}).DialContext
+	}
+	if o.ReadFile == nil {
+		u.o.ReadFile = os.ReadFile
 	}
 	if o.Log == nil {
 		u.o.Log = slog.New(slog.DiscardHandler)

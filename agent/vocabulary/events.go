@@ -113,9 +113,9 @@ func Events() []Event {
 			[]Member{
 				{"stream", level, "the lane", false},
 				{"line", text, "the contact, by its name in site.toml", false},
-				{"fault", word, "loop_relay, loop_stuck_on, loop_chatter, loop_silent, loop_pair, edges_missed, loop_drift, loop_daily", false},
+				{"fault", word, "loop_relay, loop_card, loop_stuck_on, loop_chatter, loop_silent, loop_pair, edges_missed, loop_drift, loop_daily", false},
 				{"on", flag, "it begins; false: it is over", false},
-				{"n", number, "how many edges or vehicles it was found in", false},
+				{"n", number, "how many edges or vehicles it was found in; of loop_card what was found: 1 a pulse card declared as presence, 2 a presence card declared as pulse, 3 an extended output, 4 a contact the wrong way round, 5 two pulses a vehicle, 6 both loops on one contact, 7 lengths that no vehicle has, 8 vehicles that leave the loops in the wrong order", false},
 			},
 		},
 		{

@@ -70,6 +70,7 @@ func reasonDocs() map[counting.Reason]Word {
 		counting.ReasonEnded:        {"", "A recording of loop edges ended. Only on a bench.", none},
 		counting.ReasonNotObserved:  {"", "No loop of the lane was trusted in the window.", visit},
 		counting.ReasonLoopRelay:    {"", "The detector card's own fault relay has fallen.", lookNow},
+		counting.ReasonLoopCard:     {"", "The edges of a loop cannot come from vehicles through the detector card that site.toml declares: a wrong mode, an extended output, a contact the wrong way round, or both loops on one contact.", "The log of the device, and n of the event, say what was found and which key or switch to change: send somebody."},
 		counting.ReasonLoopStuckOn:  {"", "A loop reports a vehicle for longer than any queue stands.", lookNow},
 		counting.ReasonLoopChatter:  {"", "A loop's line switches faster than vehicles can pass.", lookNow},
 		counting.ReasonLoopSilent:   {"", "A loop has been silent for much longer than traffic there explains. A cut wire looks like this, and so does a closed road. Told on the device alone, by the log, `kerb status` and the lamp: one vehicle ends it. The loop counts on.", "Look at the numbers of many hours, and compare with a neighbour before you send somebody."},
@@ -93,5 +94,6 @@ func reasonDocs() map[counting.Reason]Word {
 		counting.ReasonClosed:        {"", "The window is not wholly within the hours of the policy (hours in meta).", none},
 		counting.ReasonClock:         {"", "The policy has hours, and the hour is not known because the clock is not trusted. Nothing is counted.", "Give the device a time server, or clock_floor in site.toml."},
 		counting.ReasonCameraClosed:  {"", "Outside the camera's own hours in site.toml.", none},
+		counting.ReasonKeyFrames:     {"", "The device is too slow for the camera's H.264 and decodes key frames only: lines do not count, and zones do only where a network looks.", "Set the camera to a smaller picture or fewer pictures a second."},
 	}
 }

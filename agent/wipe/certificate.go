@@ -43,7 +43,7 @@ type AuditEnd struct {
 }
 
 // flashNote is the limit of overwriting, which every certificate states.
-const flashNote = `Zeros over a file reach the same place only where nothing below moves them. On flash (SD cards, eMMC, SSDs) the controller may put them elsewhere: earlier copies can stay in cells that nobody can address, until it erases them. Where that matters, erase the whole medium (its own secure erase, or blkdiscard) or destroy it. What lay in the spool were released numbers; no picture and no exact count was ever in a file.`
+const flashNote = `Zeros over a file reach the same place only where nothing below moves them. On flash (SD cards, eMMC, SSDs) the controller may put them elsewhere: earlier copies can stay in cells that nobody can address, until it erases them. Where that matters, erase the whole medium (its own secure erase, or blkdiscard) or destroy it. What lay in the spool were released numbers; kerb writes no picture and no exact count to the state directory. What a person had written elsewhere (kerb loops -record, kerb report, copies) is not looked for.`
 
 // NewCertificate returns a certificate, still without items, for the device of site at
 // the time r. left lists the paths that stay.
@@ -89,7 +89,7 @@ func (c *Certificate) Print(w io.Writer, asJSON bool) error {
 	for _, x := range c.Destroyed {
 		fmt.Fprintf(&b, "\n%s  %s\n", x.Kind, x.Path)
 		switch {
-		case x.Kind == secretKind:
+		case x.Kind == secretKind || x.Kind == keyKind:
 			b.WriteString("  size and hash are not told: they would help to guess it\n")
 		case x.SHA256 != "":
 			fmt.Fprintf(&b, "  %d bytes, sha256 %s\n", x.Bytes, x.SHA256)

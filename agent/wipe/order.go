@@ -30,15 +30,25 @@ type Order struct {
 // still tells of the wipe. It refuses to start while kerb run holds the spool or the
 // log, and then destroys nothing.
 func (w Order) Run() error {
-	release, err := LockSpool(w.Site.Device.State)
+	owner, err := state.OpenOwner(w.Site.Device.State)
 	if err != nil {
 		return err
 	}
-	defer release()
-	dir := filepath.Join(w.Site.Device.State, state.AuditDir)
-	log, err := audit.Open(dir, w.Now)
+	defer owner.Close()
+	var log *audit.Log
+	release := func() {}
+	err = owner.Do(func(dir string) (err error) {
+		if release, err = LockSpool(dir); err != nil {
+			return err
+		}
+		log, err = audit.Open(filepath.Join(dir, state.AuditDir), w.Now)
+		return err
+	})
+	if release != nil {
+		defer release()
+	}
 	if errors.Is(err, audit.ErrInUse) { // the spool may be free for a moment, while a starting agent compacts it
-		return fmt.Errorf("%s: %w: stop kerb run first; nothing was destroyed", dir, audit.ErrInUse)
+		return fmt.Errorf("%s: %w: stop kerb run first; nothing was destroyed", filepath.Join(w.Site.Device.State, state.AuditDir), audit.ErrInUse)
 	}
 	if err != nil {
 		return err
@@ -48,21 +58,32 @@ func (w Order) Run() error {
 	c := NewCertificate(w.Site, w.Version, w.Clock.ReadAll(), w.Left)
 	c.Retained = retained
 	for i := range w.Items {
-		if w.Items[i].Kind != auditKind {
+		switch w.Items[i].Kind {
+		case auditKind:
+		case secretKind: // outside the state directory, and root's
 			c.DestroyItem(&w.Items[i])
+		default:
+			err := owner.Do(func(dir string) error {
+				w.Items[i].place = filepath.Join(dir, filepath.Base(w.Items[i].Path))
+				c.DestroyItem(&w.Items[i])
+				return nil
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
-	return w.writeAndDestroyAudit(c, log)
+	return owner.Do(func(dir string) error { return w.writeAndDestroyAudit(dir, c, log) })
 }
 
 // writeAndDestroyAudit logs the wipe, writes the certificate, and only then destroys
 // the audit log. Where the certificate cannot be written, or an item could not be
 // destroyed, the log stays, as the only record of the
-func (w Order) writeAndDestroyAudit(c *Certificate, log *audit.Log) error {
+func (w Order) writeAndDestroyAudit(stateDir string, c *Certificate, log *audit.Log) error {
 	if err := log.Append("wipe", map[string]any{"complete": c.Complete, "destroyed": c.Destroyed}); err != nil {
 		return err
 	}
-	dir := filepath.Join(w.Site.Device.State, state.AuditDir)
+	dir := filepath.Join(stateDir, state.AuditDir)
 	report, err := audit.VerifyLog(dir, func(audit.Entry) error { return nil })
 	c.Audit = AuditEnd{First: report.First, Head: log.Head(), Holds: err == nil}
 	if err != nil {
@@ -74,7 +95,7 @@ func (w Order) writeAndDestroyAudit(c *Certificate, log *audit.Log) error {
 	}
 	var last []Item
 	for _, f := range files {
-		a := Item{Path: f, Kind: auditKind}
+		a := Item{Path: filepath.Join(w.Site.Device.State, state.AuditDir, filepath.Base(f)), Kind: auditKind, place: f}
 		if err := a.HashFile(); err != nil {
 			return err
 		}
@@ -95,5 +116,5 @@ func (w Order) writeAndDestroyAudit(c *Certificate, log *audit.Log) error {
 			return fmt.Errorf("the certificate is wrong: %w", err)
 		}
 	}
-	return errors.Join(os.Remove(dir), state.SyncDir(w.Site.Device.State))
+	return errors.Join(os.Remove(dir), state.SyncDir(stateDir))
 }

@@ -10,6 +10,7 @@
 package wipe
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -35,7 +36,11 @@ const (
 	secretKind = "secret"
 	spoolKind  = "spool"
 	policyKind = "policy"
-	auditKind  = "audit log" // destroyed last
+	tallyKind  = "tallies by hand"
+	keyKind    = "key of proofs"
+
+	auditHeadKind = "head of the audit log"
+	auditKind     = "audit log" // destroyed last
 )
 
 // An Item is one file to destroy, and afterwards the report on it.
@@ -46,6 +51,31 @@ type Item struct {
 	SHA256 string `json:"sha256,omitempty"` // empty for a secret: a guess could be compared with it
 	How    string `json:"how,omitempty"`    // how it was destroyed
 	Error  string `json:"error,omitempty"`  // why it was not
+
+	place string      // path by which the owner of the state directory reaches it; "": Path
+	seen  os.FileInfo // what HashFile read: nothing else is destroyed
+}
+
+// openFile opens the file of the item. It refuses a link, and everything that is no
+// plain file or not the one that was opened before.
+func (x *Item) openFile(flag int) (*os.File, error) {
+	f, err := os.OpenFile(cmp.Or(x.place, x.Path), flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: not a plain file that can be opened: %w", x.Path, err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("%s: not a plain file", x.Path)
+	case x.seen != nil && !os.SameFile(x.seen, info):
+		err = fmt.Errorf("%s: has become another file", x.Path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	x.seen = info
+	return f, nil
 }
 
 // ListItems lists the secrets that site.toml names and kerb's files in the state
@@ -72,7 +102,17 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 			items = append(items, Item{Path: path, Kind: spoolKind})
 		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix):
 			items = append(items, Item{Path: path, Kind: policyKind})
+		case n.Name() == state.AcceptanceFile:
+			items = append(items, Item{Path: path, Kind: tallyKind})
+		case n.Name() == state.ProofKey:
+			items = append(items, Item{Path: path, Kind: keyKind})
+		case strings.HasPrefix(n.Name(), state.AuditDir+audit.HeadSuffix):
+			items = append(items, Item{Path: path, Kind: auditHeadKind})
 		case n.Name() == state.AuditDir:
+			if !n.IsDir() { // a link is not kerb's
+				left = append(left, path)
+				continue
+			}
 			files, err := audit.LogFiles(path)
 			if err != nil {
 				return nil, nil, err
@@ -105,14 +145,14 @@ func LockSpool(dir string) (release func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// HashFile sets Bytes and SHA256. For a secret it does neither.
+// HashFile sets Bytes and SHA256. For a secret and a key it does neither.
 func (x *Item) HashFile() error {
-	if x.Kind == secretKind {
-		return nil
-	}
-	f, err := os.Open(x.Path)
+	f, err := x.openFile(os.O_RDONLY)
 	if err != nil {
 		return err
+	}
+	if x.Kind == secretKind || x.Kind == keyKind {
+		return f.Close()
 	}
 	defer f.Close()
 	h := sha256.New()
@@ -127,18 +167,16 @@ func (x *Item) HashFile() error {
 // a secret is emptied and stays, because site.toml still names it: kerb wipe can read
 // site.toml again after an interruption.
 func (x *Item) DestroyFile() error {
-	info, err := os.Lstat(x.Path)
+	f, err := x.openFile(os.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: not a plain file", x.Path)
-	}
+	path := cmp.Or(x.place, x.Path)
 	x.How = "overwritten with zeros"
-	if why := movedWriteReason(x.Path); why != "" {
+	if why := movedWriteReason(path); why != "" {
 		x.How += " (" + why + ")"
 	}
-	err = overwriteZeros(x.Path, info.Size())
+	err = overwriteZeros(f, x.seen.Size())
 	if x.Kind == secretKind {
 		x.How += " and emptied"
 		return err
@@ -147,21 +185,18 @@ func (x *Item) DestroyFile() error {
 		x.How = "not overwritten: " + err.Error()
 	}
 	x.How += " and unlinked"
-	if err := os.Remove(x.Path); err != nil {
+	if err := os.Remove(path); err != nil {
 		return err
 	}
-	return state.SyncDir(filepath.Dir(x.Path))
+	return state.SyncDir(filepath.Dir(path))
 }
 
 // zerosSize is the number of zeros in one write, in bytes; chosen by hand.
 const zerosSize = 64 << 10
 
-// overwriteZeros writes size zeros over the file, syncs it and cuts it to length 0.
-func overwriteZeros(path string, size int64) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
+// overwriteZeros writes size zeros over the file, syncs it, cuts it to length 0 and
+// closes it.
+func overwriteZeros(f *os.File, size int64) (err error) {
 	zeros := make([]byte, zerosSize)
 	for done := int64(0); done < size && err == nil; {
 		var n int

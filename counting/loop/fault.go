@@ -13,6 +13,7 @@ type Fault uint16
 // The faults, worst first: a window gives the first of its faults as its reason.
 const (
 	Relay      Fault = 1 << iota // the card's own fault relay has fallen
+	CardMode                     // the edges are not those of the card's declared mode: see CardFinding
 	StuckOn                      // a presence longer than Limits.StuckOn: a card that fails to detect, not a queue
 	Chatter                      // more onsets than Limits.Chatter in 2 s, or three on-times in a row below Limits.MinOn, or bounce for more than half a second
 	Silent                       // no vehicle for longer than Limits.Silent: an unplugged line looks like this
@@ -28,7 +29,7 @@ const (
 // untrustedFaults are the faults under which a loop's edges are not counted. Silent is
 // none of them: one or two vehicles end it, and what a platform is told without noise
 // must not depend on them.
-const untrustedFaults = Relay | StuckOn | Chatter
+const untrustedFaults = Relay | CardMode | StuckOn | Chatter
 
 // qualityFaults are the faults that lower the quality of a window.
 const qualityFaults = untrustedFaults | Pair | Missed | Drift | Daily
@@ -36,7 +37,7 @@ const qualityFaults = untrustedFaults | Pair | Missed | Drift | Daily
 // faultReasons maps each fault to the reason of a window, whose word is the
 // fault's word as well.
 var faultReasons = [faultCount]counting.Reason{
-	counting.ReasonLoopRelay, counting.ReasonLoopStuckOn, counting.ReasonLoopChatter, counting.ReasonLoopSilent,
+	counting.ReasonLoopRelay, counting.ReasonLoopCard, counting.ReasonLoopStuckOn, counting.ReasonLoopChatter, counting.ReasonLoopSilent,
 	counting.ReasonLoopPair, counting.ReasonEdgesMissed, counting.ReasonLoopDrift, counting.ReasonLoopDaily,
 	counting.ReasonLoopSlow, counting.ReasonLoopStanding,
 }
@@ -74,7 +75,7 @@ type Event struct {
 	Fault  Fault
 	On     bool          // the fault begins; false: it ends
 	At     time.Duration // when it was detected, on the edges' clock
-	N      uint32        // edges lost, onsets, on-times or passages in a row, failed daily checks as a bit set (DailyCheck); else 0
+	N      uint32        // the CardFinding, edges lost, onsets, on-times or passages in a row, failed daily checks as a bit set (DailyCheck); else 0
 }
 
 // raiseFault begins f on an input of a lane and emits its event, unless f holds

@@ -70,6 +70,7 @@ type input struct {
 	silentSince time.Duration // end of the last vehicle
 	recheckAt   time.Duration // next look at Silent
 	faults      Fault
+	cardCheck   cardCheck
 	day         dayCheck
 	due         time.Duration // earliest deadline
 }
@@ -161,7 +162,9 @@ func (c *Counter) changeState(in *input, on bool, at time.Duration) {
 	if on {
 		in.rollBits(at - c.origin)
 		in.on, in.changedAt, in.alertStage = true, at, alertNone
-		in.clipped, in.congested = 0, false
+		if !l.continues(c, in.slot, at) {
+			in.clipped, in.congested = 0, false
+		}
 		in.coveredTo = max(in.coveredTo, at)
 		in.bits |= 1
 		l.window.Loops[in.slot].Onsets++
@@ -187,6 +190,7 @@ func (c *Counter) uncoverLoop(in *input, l *lane, at time.Duration) {
 	if in.alertStage > alertNone {
 		in.lastSlow = at
 	}
+	began := in.changedAt
 	in.on, in.changedAt, in.lastOn = false, at, o
 	in.coveredTo = max(in.coveredTo, at)
 	if o < c.limits.MinOn {
@@ -194,6 +198,11 @@ func (c *Counter) uncoverLoop(in *input, l *lane, at time.Duration) {
 		c.countShort(in, at)
 	} else {
 		in.shortRun, in.silentSince = 0, at
+		if !in.blurNext {
+			c.checkCard(in, began, at)
+		} else {
+			in.cardCheck.n = 0
+		}
 		if in.faults&Silent != 0 {
 			if in.lifeSigns++; in.lifeSigns >= lifeSignsNeeded {
 				c.clearFault(in, Silent, at)

@@ -63,12 +63,15 @@ type lane struct {
 	hasLast      bool          // lastOn and lastOff are those of the vehicle right before
 	lastOn       time.Duration
 	lastOff      time.Duration
-	loneRun      [2]int  // passages in a row on this loop only
-	pairRun      int     // passages on both loops since Pair was raised
-	meanLogRatio float64 // mean logarithm of the ratio of on-times at free flow
-	ratioCount   int     // ratios in it, at most driftVehicles
-	lastSpeed    float64 // m/s, of the last vehicle with a speed
-	total        uint32  // passages since the start
+	oddPair      CardFinding // of the last pair, 0 for a vehicle
+	oddPairs     int         // pairs in a row with this finding
+	loneStreak   int         // passages in a row that only one loop saw, whichever
+	loneRun      [2]int      // passages in a row on this loop only
+	pairRun      int         // passages on both loops since Pair was raised
+	meanLogRatio float64     // mean logarithm of the ratio of on-times at free flow
+	ratioCount   int         // ratios in it, at most driftVehicles
+	lastSpeed    float64     // m/s, of the last vehicle with a speed
+	total        uint32      // passages since the start
 	window       Window
 }
 
@@ -106,11 +109,27 @@ func (l *lane) newWindow(start time.Duration) Window {
 // addPresence adds a presence to its loop's queue.
 func (l *lane) addPresence(c *Counter, slot int, p presence) {
 	q := &l.queue[slot]
+	if !p.blurred && l.continues(c, slot, p.on) {
+		q.p[q.n-1].open = true
+		l.window.Joined++
+		return
+	}
 	if q.n == queueLen { // the oldest cannot wait any longer
 		l.addLone(c, slot, q.popFirst())
 	}
 	q.p[q.n] = p
 	q.n++
+}
+
+// continues reports whether a loop that is covered from on is still covered by the
+// vehicle of its newest presence, under which the card let go.
+func (l *lane) continues(c *Counter, slot int, on time.Duration) bool {
+	q := &l.queue[slot]
+	if q.n == 0 {
+		return false
+	}
+	p := q.p[q.n-1]
+	return !p.open && !p.blurred && on-p.off < l.letGo(c.limits.LetGo)
 }
 
 // endPresence ends the newest presence of a loop, and drops it where it is
@@ -145,6 +164,9 @@ func (l *lane) resolveQueues(c *Counter, t time.Duration) {
 		if f.open {
 			return // the end of the presence is needed for pairTimeout
 		}
+		if l.waitForLetGo(c, f, t) {
+			return
+		}
 		if !l.pair {
 			l.addSingle(c, mine.popFirst())
 			continue
@@ -153,7 +175,7 @@ func (l *lane) resolveQueues(c *Counter, t time.Duration) {
 		switch {
 		case !c.inputs[l.inputs[1-slot]].isTrusted(), other.n > 0 && other.p[0].on > limit:
 			l.addLone(c, slot, mine.popFirst())
-		case other.n > 0 && other.p[0].open:
+		case other.n > 0 && (other.p[0].open || l.waitForLetGo(c, other.p[0], t)):
 			return
 		case other.n > 0:
 			l.addPair(c, slot, mine.popFirst(), other.popFirst())
@@ -165,6 +187,18 @@ func (l *lane) resolveQueues(c *Counter, t time.Duration) {
 			return
 		}
 	}
+}
+
+// waitForLetGo reports whether presence p can still go on at t, and sets the deadline
+// until which it can.
+func (l *lane) waitForLetGo(c *Counter, p presence, t time.Duration) bool {
+	ends := p.off + l.letGo(c.limits.LetGo)
+	if p.blurred || t >= ends {
+		return false
+	}
+	l.due = ends
+	c.nextDue = min(c.nextDue, ends)
+	return true
 }
 
 // pairTimeout is the longest delay of the second loop's leading edge at which the
@@ -206,7 +240,11 @@ func (l *lane) directionFrom(slot int) counting.Direction {
 // addPair counts a vehicle that both loops saw, first f and then s.
 func (l *lane) addPair(c *Counter, slot int, f, s presence) {
 	speed, length := l.speedAndLength(f, s)
-	l.loneRun = [2]int{}
+	if l.checkPair(c, f, s, speed, length) {
+		l.window.Backed++
+		return
+	}
+	l.loneRun, l.loneStreak = [2]int{}, 0
 	l.pairRun++
 	if l.pairRun >= c.limits.PairClear {
 		c.clearFault(&c.inputs[l.inputs[0]], Pair, max(f.off, s.off))
@@ -262,6 +300,10 @@ func (l *lane) addLone(c *Counter, slot int, f presence) {
 	l.window.Lone++
 	other := &c.inputs[l.inputs[1-slot]]
 	if other.isTrusted() {
+		if l.loneStreak++; c.limits.Card && c.limits.Pair > 0 && l.loneStreak >= 2*c.limits.Pair {
+			l.pairRun = 0 // each loop in turn, never both: no single loop is the weak one
+			c.raiseFault(other, Pair, f.off, uint32(l.loneStreak))
+		}
 		l.loneRun[slot]++
 		l.loneRun[1-slot] = 0
 		if n := c.limits.Pair; n > 0 && l.loneRun[slot] >= n {

@@ -99,6 +99,8 @@ type Limits struct {
 	Chatter   int               // more onsets of one loop in 2 s are a fault [1–30]
 	Drift     float64           // mean on-times of two loops at free flow that differ by more than this share are a fault
 	Calm      time.Duration     // time without a new symptom after which a line's fault is cleared
+	LetGo     time.Duration     // a presence that goes on within this time is one vehicle; less over loops under 2 m [20–150 ms]
+	Card      bool              // check that the edges are those of the declared card: see CardFinding
 	Alert     bool              // report a vehicle that stands on a loop, after HIOCC
 	Daily     bool              // check each day from 05 to 22 h, after PeMS; needs Opts.Wall
 	ZeroShare float64           // daily: share of samples without occupancy that is a fault, [0.59 urban, 0.90 rural]; 0 is 0.59
@@ -114,11 +116,13 @@ const (
 
 // DefaultLimits gives the usual limits: presence over 10 min, silence over 12 h
 // at any hour, 8 passages on one loop only, more than 10 onsets in 2 s,
-// on-times that differ by a tenth, bounce of 5 ms, vehicles of at least 30 ms.
+// on-times that differ by a tenth, bounce of 5 ms, vehicles of at least 30 ms, and
+// cards that let go for up to 150 ms (manuals: 20–120 ms).
 func DefaultLimits() Limits {
 	l := Limits{
 		Settle: 5 * time.Millisecond, MinOn: 30 * time.Millisecond,
 		StuckOn: 10 * time.Minute, Pair: 8, PairClear: 3, Chatter: 10, Drift: 0.1,
+		LetGo: 150 * time.Millisecond, Card: true,
 		Calm: time.Minute, Daily: true, ZeroShare: defaultZeroShare,
 	}
 	for h := range l.Silent {
@@ -253,7 +257,7 @@ func (l Limits) listMistakes() []error {
 	for _, d := range []struct {
 		name string
 		d    time.Duration
-	}{{"min on-time", l.MinOn}, {"stuck on", l.StuckOn}, {"silent", slices.Min(l.Silent[:])}, {"calm", l.Calm}} {
+	}{{"min on-time", l.MinOn}, {"stuck on", l.StuckOn}, {"silent", slices.Min(l.Silent[:])}, {"calm", l.Calm}, {"let go", l.LetGo}} {
 		if d.d < 0 {
 			errs = append(errs, fmt.Errorf("%s = %v: must not be negative", d.name, d.d))
 		}

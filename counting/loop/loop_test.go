@@ -188,6 +188,7 @@ func (s *wheel) ReadEdges(_ context.Context, dst []loop.Edge) (int, time.Duratio
 
 func TestEdgesAreCountedWithoutAllocating(t *testing.T) {
 	o := street()
+	o.Limits.Card = false // all vehicles of this street are alike
 	o.Wall = func(at time.Duration) time.Time { return time.Unix(0, int64(at)).UTC() }
 	c, err := loop.New(&wheel{}, o)
 	if err != nil {

@@ -56,6 +56,8 @@ type Window struct {
 	Stood  uint32      // vehicles of at least 2.9 s
 	Missed uint32      // edges lost, over all lines of the lane
 	Short  uint32      // presences below the minimum on-time, not counted
+	Joined uint32      // times that a card let go under a vehicle
+	Backed uint32      // vehicles that left a pair of loops backwards; they are no passages
 	Bounce uint32      // edges that were contact bounce
 }
 

@@ -26,7 +26,8 @@ const (
 	classChangeIoU = 0.3  // least overlap with a detection of another class
 	maxSizeRatio   = 2.5  // of the heights of track and detection
 
-	duplicateIoU   = 0.4 // from which a track without a detection duplicates one with,
+	duplicateIoU   = 0.3 // from which a track without a detection duplicates one with,
+	walkersIoU     = 0.8 // the same for people, who hide each other while they walk abreast,
 	duplicateSpeed = 0.5 // if their speeds differ by less, in heights per second
 )
 
@@ -216,10 +217,14 @@ func (t *netTracker) dropDuplicates() {
 		if !k.live || k.matched {
 			continue
 		}
+		least := duplicateIoU
+		if k.majorityClass() == counting.Person {
+			least = walkersIoU
+		}
 		for j := range t.tracks {
 			o := &t.tracks[j]
 			if o.live && o.matched && o.scoreSum > k.scoreSum && sameFamily(k.majorityClass(), o.majorityClass()) &&
-				k.box().iou(o.box()) > duplicateIoU && k.velocityDifference(o) < duplicateSpeed*o.h {
+				k.box().iou(o.box()) > least && k.velocityDifference(o) < duplicateSpeed*o.h {
 				k.live = false
 				break
 			}

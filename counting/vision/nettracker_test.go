@@ -105,6 +105,17 @@ func TestTracking(t *testing.T) {
 		{"one who goes round the line's end", 12, 0.02, 6, []cast{
 			newCast(moveBox(person, 15, 40, point{310, 80}, point{310, 160}, 1, 5)),
 		}, nil},
+		{"one who is first seen on the line and walks on", 12, 0.02, 6, []cast{
+			hideBetween(newCast(moveBox(person, 15, 40, point{100, 80}, point{100, 160}, 1, 5)), 0, 2.9),
+		}, []counting.Direction{down}},
+		{"one who is first seen behind the line and walks on", 12, 0.02, 6, []cast{
+			hideBetween(newCast(moveBox(person, 15, 40, point{100, 80}, point{100, 160}, 1, 5)), 0, 3.2),
+		}, nil},
+		{"one who stands on the line while boxes jitter", 25, 0.06, 60, []cast{newCast(moveBox(person, 15, 40, point{100, 120}, point{100, 120}, 0, 1))}, nil},
+		{"one who is hidden by another, a little ahead, while crossing", 12, 0.02, 14, []cast{
+			newCast(moveBox(person, 15, 40, point{100, 80}, point{100, 160}, 1, 13)),
+			hideBetween(newCast(moveBox(person, 15, 40, point{103, 72}, point{103, 152}, 1, 13)), 7.9, 8.6),
+		}, []counting.Direction{down, down}},
 		{"a car at five pictures a second", 5, 0.02, 4, []cast{
 			hideBetween(newCast(moveBox(car, 40, 30, point{160, 40}, point{160, 220}, 1, 3)), 3, 9),
 		}, []counting.Direction{down}},

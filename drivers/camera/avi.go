@@ -141,8 +141,25 @@ func checkCoding(fourcc string) error {
 	case "MJPG", "JPEG", "AVRN", "JPGL", "DMB1":
 		return nil
 	}
-	return fmt.Errorf("holds %q video, not Motion-JPEG: convert it with "+
-		"ffmpeg -i IN -an -c:v mjpeg -q:v 3 OUT.avi", strings.TrimRight(fourcc, "\x00"))
+	return fmt.Errorf("holds %s, not Motion-JPEG: convert it with ffmpeg -i IN -an -c:v mjpeg -q:v 3 OUT.avi", nameCoding(fourcc))
+}
+
+// codings are the names of codings by their FourCC, in upper case. A code that is not
+// here is not quoted: a file that a camera wrote may hold anything in its place.
+var codings = map[string]string{
+	"H264": "H.264 video", "X264": "H.264 video", "AVC1": "H.264 video", "AVC3": "H.264 video",
+	"H265": "H.265 video", "HEVC": "H.265 video", "HVC1": "H.265 video", "HEV1": "H.265 video",
+	"XVID": "MPEG-4 video (XVID)", "DIVX": "MPEG-4 video (DIVX)", "DX50": "MPEG-4 video (DX50)", "MP4V": "MPEG-4 video", "FMP4": "MPEG-4 video",
+	"VP08": "VP8 video", "VP80": "VP8 video", "VP09": "VP9 video", "VP90": "VP9 video", "AV01": "AV1 video",
+	"DIB ": "raw video", "YUY2": "raw video (YUY2)", "I420": "raw video (I420)", "CVID": "Cinepak video", "DVSD": "DV video",
+}
+
+// nameCoding returns the name of the coding with a FourCC.
+func nameCoding(fourcc string) string {
+	if name := codings[strings.ToUpper(fourcc)]; name != "" {
+		return name
+	}
+	return "video of another coding"
 }
 
 // parseRate takes the pictures per second from dwRate/dwScale of the stream header

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strings"
 
@@ -53,7 +52,7 @@ func newClient(o HTTPOpts) *httpClient {
 		return newHeadConn(conn), nil
 	}
 	return &httpClient{
-		auth: auth.Answerer{User: o.User, Password: o.Password},
+		auth: auth.Answerer{User: o.User, Password: o.Password, RefuseBasic: o.RefuseBasic},
 		http: http.Client{
 			Transport: &http.Transport{
 				DialContext:            dial,
@@ -92,7 +91,7 @@ func startTLS(ctx context.Context, conn net.Conn, config *tls.Config, addr strin
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, err
+		return nil, auth.ExplainTLS(err)
 	}
 	return secure, nil
 }
@@ -136,7 +135,7 @@ func (c *httpClient) getFinal(ctx context.Context, u *url.URL, conditions http.H
 				return nil, err
 			}
 			if u.Host != from { // another port: it challenges anew
-				c.auth = auth.Answerer{User: c.auth.User, Password: c.auth.Password}
+				c.auth = auth.Answerer{User: c.auth.User, Password: c.auth.Password, RefuseBasic: c.auth.RefuseBasic}
 			}
 		default:
 			if res.StatusCode < http.StatusBadRequest {
@@ -179,7 +178,8 @@ func checkEncoding(res *http.Response) error {
 var errBrokenHTTP = errors.New("camera's answer breaks the rules of HTTP")
 
 // explainHTTP replaces an error of net/http, whose text may hold the address with a
-// password or quote the camera, by its reason or by fixed words.
+// password or quote the camera, by its reason or by fixed words. An error that is not
+// known is errBrokenHTTP, so that a new text of the library quotes nothing either.
 func explainHTTP(err error) error {
 	for _, own := range []error{head.ErrNoEnd, head.ErrNoStatus} {
 		if errors.Is(err, own) {
@@ -189,16 +189,18 @@ func explainHTTP(err error) error {
 	if e, ok := errors.AsType[errDial](err); ok {
 		return e.error
 	}
-	if _, ok := errors.AsType[textproto.ProtocolError](err); ok {
-		return errBrokenHTTP
-	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("camera has closed the connection")
 	}
-	return err
+	for _, plain := range []error{context.Canceled, context.DeadlineExceeded, net.ErrClosed} {
+		if errors.Is(err, plain) {
+			return plain
+		}
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e
+	}
+	return errBrokenHTTP
 }
 
 // headConn is a connection of one request on which net/http reads the response with

@@ -20,6 +20,8 @@ type HTTPOpts struct {
 	// User and Password are sent as Digest or Basic authentication when the camera
 	// asks for it. They take precedence over those in the address.
 	User, Password string
+	// RefuseBasic refuses a camera that wants the password in the clear, over http.
+	RefuseBasic bool
 	// TLS is the configuration for https; nil: the system's roots.
 	TLS *tls.Config
 	// Dial opens the connection; nil: net/http's own dialler.

@@ -211,7 +211,7 @@ func parseMoov(moov []byte) (t mp4Track, err error) {
 	case !found && (other == "hvc1" || other == "hev1"):
 		return t, errors.New("H.265: set the camera to H.264")
 	case !found && other != "":
-		return t, fmt.Errorf("%q: set the camera to H.264", other)
+		return t, fmt.Errorf("%s: set the camera to H.264", nameCoding(other))
 	case !found:
 		return t, errors.New("holds no video")
 	}

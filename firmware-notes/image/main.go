@@ -41,6 +41,7 @@ func main() {
 	flag.BoolVar(&b.virt, "virt", false, "for a virtual machine")
 	flag.BoolVar(&b.root, "root", false, "the system alone, for an update")
 	flag.StringVar(&b.configs, "configs", "../../configs", "where the two example files are")
+	flag.StringVar(&b.url, "url", "", "where the image will lie, for the manifest of Raspberry Pi Imager; empty: where it is made")
 	flag.Parse()
 	if err := b.makeImage(); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
@@ -51,6 +52,7 @@ func main() {
 // build is one build of the image, with its flags.
 type build struct {
 	kerb, out, configs    string
+	url                   string // where the image will lie; empty: where it is
 	version               int64
 	startTime, commitTime time.Time // of the build, and of the last commit
 	virt, root            bool
@@ -92,7 +94,10 @@ func (b build) makeImage() error {
 	if b.root {
 		return errors.Join(b.rebuildSquashfs(0), b.writeOffer())
 	}
-	return b.finishCard()
+	if err := b.finishCard(); err != nil || b.virt {
+		return err
+	}
+	return writeManifest(b.out, b.url, b.commitTime)
 }
 
 // writeInstance writes gokrazy's configuration of the image to dir.

@@ -138,21 +138,21 @@ var rooms = []room{
 	{path: "agent/mistake", why: "tells every mistake of a TOML file at once", libs: []string{tomlLib}, bans: speaker},
 	{path: "agent/model", why: "chooses and plans the network for a camera", ours: []string{"agent/config", "counting/neural", "counting/neural/nets", "counting/vision"}, bans: outside},
 	{path: "agent/model/importer", why: "makes a .kerb file, on a desk", ours: []string{"agent/model", "agent/policy", "agent/replay", "agent/source", "agent/state", "agent/terminal"}, bans: outside},
-	{path: "agent/opener", why: "opens cameras and programs for processes that may not, and reads nothing from them", ours: []string{"agent/config", "agent/handover", "agent/process"}, libs: []string{sysLib}, bans: pictures},
+	{path: "agent/opener", why: "opens cameras, programs and the broker for processes that may not, and reads nothing from them", ours: []string{"agent/config", "agent/handover", "agent/process"}, libs: []string{netLib, sysLib}, bans: pictures},
 	{path: "agent/policy", why: "the only room that makes a Release", ours: []string{"agent/mistake", "agent/week", "counting"}, libs: []string{minisignLib}, bans: speaker},
 	{path: "agent/policy/policytest", why: "policies for tests", ours: []string{"agent/policy"}},
 	{path: "agent/probe", why: "lists the hardware of this device", ours: []string{
 		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/logbook", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
-		"drivers/camera", "drivers/camera/v4l2", "drivers/loop",
+		"drivers/camera", "drivers/camera/v4l2", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
 		"net": "only the opener dials", "image": noPictureTyp, "image/jpeg": noPictureTyp,
 	}},
 	{path: "agent/proof", why: "searches memory, files and wire for a marked picture", ours: []string{
-		"agent/cage", "agent/canary", "agent/ipc", "agent/localbroker", "agent/process", "agent/terminal", "configs",
+		"agent/cage", "agent/canary", "agent/ipc", "agent/localbroker", "agent/process", "agent/state", "agent/terminal", "configs",
 	}, libs: []string{minisignLib, mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
-		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc",
+		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
@@ -160,7 +160,7 @@ var rooms = []room{
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
 	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
-		"agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher",
+		"agent/admission", "agent/audit", "agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher",
 		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "drivers/board",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
@@ -171,9 +171,9 @@ var rooms = []room{
 	}, bans: seeing},
 	{path: "agent/source", why: "the switch from the words of site.toml to a driver", ours: []string{
 		"agent/child", "agent/config", "agent/handover", "agent/policy", "counting/loop",
-		"drivers/camera", "drivers/camera/rtsp", "drivers/camera/scene", "drivers/loop", "drivers/loop/street",
+		"drivers/camera", "drivers/camera/auth", "drivers/camera/rtsp", "drivers/camera/scene", "drivers/loop", "drivers/loop/street",
 	}, bans: programs},
-	{path: "agent/state", why: "the layout of the state directory", bans: outside},
+	{path: "agent/state", why: "the layout of the state directory, and acting there as its owner", libs: []string{sysLib}, bans: outside},
 	{path: "agent/status", why: "the status socket and its values; the supervisor leans on it, so it knows neither store nor uplink", ours: []string{"agent/advice", "agent/ipc", "agent/state"}, libs: []string{sysLib}, bans: programs},
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
@@ -193,7 +193,7 @@ var rooms = []room{
 	}, bans: outside},
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
 	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
-	{path: "agent/uplink", why: "sends Releases alone; of counting only the names of quantities", ours: []string{"agent/advice", "agent/busyness", "agent/policy", "agent/retry", "agent/store", "counting"}, libs: []string{pahoLib}, bans: speaker},
+	{path: "agent/uplink", why: "sends Releases alone; of counting only the names of quantities", ours: []string{"agent/advice", "agent/busyness", "agent/policy", "agent/retry", "agent/store", "counting"}, libs: []string{gorillaLib, pahoLib}, bans: speaker},
 	{path: "agent/vocabulary", why: "explains the words of the wire to platforms", ours: []string{"counting"}, bans: outside},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
@@ -243,6 +243,7 @@ const everything = "..."
 var libraries = map[string]string{
 	tomlLib:       "the two files are TOML; its parser tells the line of every key",
 	kongLib:       "the command line as one struct, with help that cannot go stale",
+	gorillaLib:    "MQTT over WebSocket on a connection that another process opened, which paho's own function cannot",
 	pahoLib:       "MQTT; contained: one client per connection, see agent/uplink",
 	mochiLib:      "the broker inside kerb demo, so that it needs nothing else",
 	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features",
@@ -255,7 +256,7 @@ var libraries = map[string]string{
 	gortsplibLib:  "RTSP: sessions, authentication, RTP of three codecs; it takes sockets that are handed in",
 	textLib:       "takes accents off letters, for names that are suggested",
 	rtpLib:        "the packets that gortsplib gives, by their type",
-	netLib:        "tests: runs the walls' filters of every processor on this one",
+	netLib:        "which proxy a URL has, by the same rules as net/http; tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
 	qrLib:         "the QR code of the sign; no dependencies, by an author of Go, and a real decoder reads it in the tests",
@@ -270,6 +271,7 @@ const (
 	tomlLib       = "github.com/pelletier/go-toml/v2"
 	kongLib       = "github.com/alecthomas/kong"
 	pahoLib       = "github.com/eclipse/paho.mqtt.golang"
+	gorillaLib    = "github.com/gorilla/websocket"
 	mochiLib      = "github.com/mochi-mqtt/server/v2"
 	sysLib        = "golang.org/x/sys"
 	landlockLib   = "github.com/landlock-lsm/go-landlock"

@@ -72,7 +72,7 @@ func plants(t *testing.T, file string) map[string]plant {
 		},
 		"compressed bytes in the log": {
 			file: "drivers/camera/camera.go", old: "func newFormat(src []byte, l Limits) (format, error) {\n",
-			leak:   "func newFormat(src []byte, l Limits) (format, error) {\n	fmt.Fprintf(os.Stderr, \"%x\\n\", src[:min(len(src), 60)])\n",
+			leak:   "func newFormat(src []byte, l Limits) (format, error) {\n	fmt.Fprintf(os.Stderr, \"level=INFO msg=%x\\n\", src[:min(len(src), 60)])\n",
 			caught: "canary: in what kerb run said: compressed bytes in hex",
 		},
 		"one more field in a message": {

@@ -24,9 +24,13 @@ func (*everybody) Provides(b byte) bool {
 func (*everybody) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
 func (*everybody) OnACLCheck(*mochi.Client, string, bool) bool              { return true }
 
-func TestWindowsTravelOverAWebSocket(t *testing.T) {
+// serveWebSocket starts a broker that speaks MQTT over WebSocket and takes everybody, and
+// returns its port.
+func serveWebSocket(t *testing.T) (port int) {
+	t.Helper()
 	srv := mochi.New(&mochi.Options{InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
-	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	port = freePort(t)
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	ws := listeners.NewWebsocket(listeners.Config{ID: "ws", Address: address})
 	if err := srv.AddHook(new(everybody), nil); err != nil {
 		t.Fatal(err)
@@ -37,7 +41,12 @@ func TestWindowsTravelOverAWebSocket(t *testing.T) {
 	if err := srv.Serve(); err != nil {
 		t.Fatal(err)
 	}
-	defer srv.Close()
+	t.Cleanup(func() { srv.Close() })
+	return port
+}
+
+func TestWindowsTravelOverAWebSocket(t *testing.T) {
+	address := fmt.Sprintf("127.0.0.1:%d", serveWebSocket(t))
 	s := openStore(t)
 	fill(t, s, storetest.StreamNames(2), 0, 30, nil)
 	u, stop := run(t, uplink.Opts{Broker: "ws://" + address + "/mqtt", Store: s})

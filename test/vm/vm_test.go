@@ -10,6 +10,7 @@ package vm
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,10 @@ type result struct {
 	Events                []string
 	Quality               map[string]string
 	Windows               []string
+	Traffic               []struct {
+		Vehicles         int
+		Speed, Occupancy float64
+	}
 }
 
 func TestLoopsThroughTheRealKernel(t *testing.T) {
@@ -71,6 +76,14 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 			}
 			if r.Missed+r.Short > 0 || len(r.Events) > 0 || r.Directions["b_to_a"] > 0 {
 				t.Errorf("%d edges missed, %d presences too short, events %v, directions %v", r.Missed, r.Short, r.Events, r.Directions)
+			}
+			for i, w := range r.Traffic {
+				if timed && (w.Vehicles == 0 || math.Abs(w.Speed) > 0.01 || math.Abs(w.Occupancy) > 0.5) {
+					t.Errorf("window %d, %d vehicles: mean speed off by %.2f %%, occupancy by %.2f ‰", i, w.Vehicles, 100*w.Speed, w.Occupancy)
+				}
+			}
+			if timed && len(r.Traffic) == 0 {
+				t.Error("no whole window of the pair")
 			}
 			if timed && (r.SpeedError.Max > 0.01 || r.Length.Max > 0.05) {
 				t.Errorf("worst speed wrong by %.2f %%, length by %.2f %%", 100*r.SpeedError.Max, 100*r.Length.Max)

@@ -31,12 +31,8 @@ func (r report) open() (names []string) {
 	return names
 }
 
-// What holds an uplink only where there is Landlock: to its port from ABI 4 on,
-// to its files from ABI 1 on.
-var (
-	byPorts = []string{"connect to a port it was not given"}
-	byFiles = []string{"pass Landlock", "read a file it was not given", "open a file for writing", "create a file"}
-)
+// What holds an uplink to its files only where there is Landlock.
+var byFiles = []string{"pass Landlock", "read a file it was not given", "open a file for writing", "create a file"}
 
 // The walls of sense stand without Landlock and on every processor. What is
 // missing around uplink is told, and is no more than what Landlock would give.
@@ -121,9 +117,6 @@ func stands(t *testing.T, uid string, r report, arch string, landlock bool) {
 			t.Errorf("Landlock ABI %d", r.Landlock)
 		}
 		allowed := []string{}
-		if r.Landlock < 4 {
-			allowed = append(allowed, byPorts...)
-		}
 		if r.Landlock == 0 {
 			allowed = append(allowed, byFiles...)
 		}

@@ -33,6 +33,9 @@ var (
 	// ErrRefused is returned for the challenge of a request that was answered
 	// already. Retry late: cameras lock accounts after a few attempts.
 	ErrRefused = errors.New("camera refuses the user or the password")
+	// ErrBasic is returned for a camera that takes the password in the clear alone,
+	// where Answerer.RefuseBasic is set.
+	ErrBasic = errors.New("camera wants the password in the clear (Basic without TLS), which every device on the way can read: switch it to Digest or to TLS, or allow it with basic_auth = true in site.toml")
 	// ErrUnknown is returned where no scheme of a challenge is supported.
 	ErrUnknown = errors.New("camera asks for a kind of authentication that is not known")
 )
@@ -48,6 +51,7 @@ type challenge struct {
 // concurrent use.
 type Answerer struct {
 	User, Password string
+	RefuseBasic    bool // Basic is not answered, because the connection has no TLS
 
 	chosen   challenge // scheme "": none yet
 	count    uint32    // uses of the nonce
@@ -69,6 +73,8 @@ func (a *Answerer) Challenge(values []string, used bool) error {
 		return ErrRefused
 	case !ok:
 		return ErrUnknown
+	case next.scheme == "basic" && a.RefuseBasic:
+		return ErrBasic
 	}
 	stale := strings.EqualFold(next.param["stale"], "true") || a.accepted
 	if used && (!stale || next.param["nonce"] == a.chosen.param["nonce"]) {

@@ -122,3 +122,21 @@ func FuzzChallenge(f *testing.F) {
 		}
 	})
 }
+
+// Without TLS the password goes in the clear only where it may; Digest is answered in
+// any case.
+func TestBasicIsAnsweredOnlyWhereItMayBe(t *testing.T) {
+	basic, digest := []string{`Basic realm="x"`}, []string{`Basic realm="x"`, `Digest realm="x", nonce="n", qop="auth"`}
+	for _, c := range []struct {
+		refuse bool
+		values []string
+		want   error
+	}{{true, basic, ErrBasic}, {false, basic, nil}, {true, digest, nil}} {
+		a := Answerer{User: "u", Password: "hush", RefuseBasic: c.refuse}
+		err := a.Challenge(c.values, false)
+		sent := a.Header("GET", "/")
+		if !errors.Is(err, c.want) || c.refuse && strings.HasPrefix(sent, "Basic") || err != nil && sent != "" {
+			t.Errorf("%v, refused %t: %v, sends %q", c.values, c.refuse, err, sent)
+		}
+	}
+}

@@ -13,7 +13,6 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 
-	"kerb/drivers/camera/auth"
 	"kerb/drivers/camera/head"
 )
 
@@ -118,8 +117,8 @@ func (s *Session) explainStatus(status int) error {
 		if w := s.wire.Load(); w != nil && status == 401 {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			if w.unknownAuth {
-				return auth.ErrUnknown
+			if w.noAnswer != nil {
+				return w.noAnswer
 			}
 		}
 		return ErrRefused

@@ -51,6 +51,7 @@ func (c Codec) String() string { return [...]string{"M-JPEG", "H.264", "H.265"}[
 // Opts says how to reach a camera.
 type Opts struct {
 	User, Password string      // sent as Digest or Basic when the camera asks for it
+	RefuseBasic    bool        // Basic is not answered: the connection has no TLS
 	TLS            *tls.Config // for rtsps; nil: the system's roots
 	// Dial opens the TCP connection; nil: the library's own dialler.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -133,6 +134,7 @@ func (s *Session) dialWire(address *url.URL, o Opts) func(ctx context.Context, n
 			}
 		}
 		w := newWire(conn, &asked, o.User, o.Password)
+		w.auth.RefuseBasic = o.RefuseBasic
 		s.wire.Store(w)
 		return w, nil
 	}
@@ -149,7 +151,7 @@ func startTLS(ctx context.Context, conn net.Conn, config *tls.Config, name strin
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, err
+		return nil, auth.ExplainTLS(err)
 	}
 	return secure, nil
 }

@@ -54,8 +54,8 @@ type wire struct {
 	playing   bool      // PLAY was sent
 	keepalive string    // the method of keepalives, where the camera has refused one
 
-	unknownAuth bool     // the camera's challenge has no known scheme
-	codecs      []string // of the streams that cannot be read
+	noAnswer error    // why the last challenge was not answered; nil: it was, or the camera refuses
+	codecs   []string // of the streams that cannot be read
 }
 
 // request is one request of the library.
@@ -247,7 +247,9 @@ func (c *wire) takeAnswer(m *head.Message, body []byte) error {
 		if err == nil {
 			return c.send(r)
 		}
-		c.unknownAuth = errors.Is(err, auth.ErrUnknown)
+		if c.noAnswer = nil; errors.Is(err, auth.ErrUnknown) || errors.Is(err, auth.ErrBasic) {
+			c.noAnswer = err
+		}
 	}
 	switch {
 	case m.Status < 400 && r.answers:

@@ -82,6 +82,8 @@ type Conditions struct {
 	Speed  float64 // speed that drivers want, m/s, 2–30
 
 	Green, Red time.Duration // the signal at the crossing; Red 0: always green
+
+	Crowd Crowd // on the pavement; a scene for alerts
 }
 
 var presetConditions = [...]Conditions{
@@ -167,6 +169,7 @@ func (c *Conditions) checkRanges() error {
 	in("linger", c.Linger, 0, 1)
 	in("stray", c.Stray, 0, 1)
 	in("speed", c.Speed, 2, 30)
+	in("people of the crowd", float64(c.Crowd.People), 0, maxCrowd)
 	in("green in seconds", c.Green.Seconds(), 0, 600)
 	in("red in seconds", c.Red.Seconds(), 0, 600)
 	return errors.Join(errs...)
@@ -217,8 +220,10 @@ func (o *Opts) setOption(key, value string) (err error) {
 		if o.Width, err = strconv.Atoi(w); err == nil {
 			o.Height, err = strconv.Atoi(h)
 		}
+	case "crowd":
+		o.Conditions.Crowd, err = ParseCrowd(value)
 	default:
-		return fmt.Errorf("key %q: must be one of seed, size, rate, frames", key)
+		return fmt.Errorf("key %q: must be one of seed, size, rate, frames, crowd", key)
 	}
 	if err != nil {
 		return fmt.Errorf("%s=%s: %w", key, value, err)

@@ -13,6 +13,7 @@ type walkPlan struct {
 	crossAt    float64 // y at which it wants to cross, or unreachableY
 	crossSlant float64 // y gained while crossing, m
 	atSignal   bool    // it crosses at the signal
+	crowd      gathering
 }
 
 // walkState is the state of a person's walk.
@@ -23,6 +24,8 @@ const (
 	pausing
 	waiting      // at the kerb
 	crossingRoad // the carriageway
+	gathered     // of a crowd: at its spot, or on the way to it
+	leaving      // of a crowd: on the way into a house
 )
 
 // unreachableY is a y beyond every street: the mark for an intention that a
@@ -126,6 +129,8 @@ func (t *traffic) walkPerson(m *mover, dt float64) {
 		} else if t.acceptsGap(m) {
 			w.state = crossingRoad
 		}
+	case gathered, leaving:
+		vx, vy = t.crowdVelocity(m)
 	case crossingRoad:
 		goal := t.street.kerbX(1 - w.side)
 		left := math.Abs(goal - m.x)

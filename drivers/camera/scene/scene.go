@@ -155,6 +155,7 @@ func (s *Scene) warmUpTraffic() {
 	for range warmUpSteps {
 		s.traffic.advanceTime(warmUpStep)
 	}
+	s.traffic.opened = s.traffic.now
 	s.items = make([]item, 0, maxMovers+len(s.street.posts)+len(s.street.trees))
 	s.updateTruth()
 }

@@ -13,6 +13,7 @@ type traffic struct {
 	street *street
 	rng    splitMix64
 	now    float64 // s
+	opened float64 // s, when the first picture was due; 0: not yet
 	movers [maxMovers]mover
 	queued [moverKinds][2]float64 // arrivals that wait for a place, per way
 }
@@ -21,6 +22,7 @@ type traffic struct {
 func (t *traffic) advanceTime(dt float64) {
 	t.now += dt
 	t.admitArrivals(dt)
+	t.updateCrowd()
 	for i := range t.movers {
 		m := &t.movers[i]
 		switch {
@@ -142,6 +144,9 @@ func (t *traffic) admitArrivals(dt float64) {
 		rate float64
 	}{{walker, c.People}, {cyclist, c.Bicycles}, {motorcyclist, c.Motorcycles}, {saloon, c.Cars}, {bus, c.Heavy}}
 	for _, r := range rates {
+		if c.Crowd.People > 0 && r.kind != walker {
+			continue
+		}
 		for way := range 2 {
 			due := &t.queued[r.kind][way]
 			p := float64(r.rate * dt / 120)

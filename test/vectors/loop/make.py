@@ -11,7 +11,8 @@ TIMES = [t * S // 10 for t in (5, 10, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300
 UK = [5.2, 6.6, 11.6]
 TLS = [1.5, 3, 4, 5, 5.5, 6, 6.5, 8, 10, 12, 18, 20]
 LIMITS = dict(settle_ms=5, min_on_ms=30, stuck_on_s=0, silent_s=0, pair=0, pair_clear=3, chatter=0,
-              drift=0, calm_s=60, alert=False, daily=False, zero_share=0.59)
+              drift=0, calm_s=60, alert=False, daily=False, zero_share=0.59, let_go_ms=0, card=False)
+CLIP = 4 * S  # of the covered time of one vehicle
 
 
 def bin_of(bounds, v):
@@ -50,7 +51,7 @@ class Case:
             if bounce:
                 b = [(on + MS, "off"), (on + 2 * MS, "on"), (on + o + MS, "on"), (on + o + 3 * MS, "off")]
             self.cover(l, on, on + o, b)
-        done = at + o + (t if len(loops) == 2 else 0)
+        done = at + o + (t if len(loops) == 2 else 0) + self.hold(lane)
         speed = size = 0
         if len(loops) == 2:
             speed = lane["spacing_m"] * S / t
@@ -59,6 +60,13 @@ class Case:
             speed = (lane["mean_length_m"] + lane["loop_length_m"]) * S / o
         self.passage(stream, at, done, cls, wrong, speed, size, at + o)
         return done
+
+    def hold(self, lane):
+        """How long a vehicle may still go on after its trailing edge."""
+        longest = self.limits["let_go_ms"] * MS
+        if self.limits_card(lane) == "pulse":
+            return 0
+        return min(longest, int(lane["loop_length_m"] * 36 / 480 * S)) if lane.get("loop_length_m") else longest
 
     def passage(self, stream, at, done, cls="vehicle", wrong=False, speed=0, size=0, off=None, measured=True):
         d = "b_to_a" if wrong != self.lane(stream).get("reverse", False) else "a_to_b"
@@ -114,6 +122,11 @@ class Case:
         w["observed_ns"] = seen
         first = max(w["loops"], key=lambda p: p["observed_ns"])
         w["occupancy"] = float(Fraction(first["on_ns"], first["observed_ns"])) if first["observed_ns"] and self.limits_card(lane) == "presence" else None
+        speeds = [min(p["speed"] * 3.6, 150) for p in mine if a <= p["done"] < b and p["speed"]]
+        w["traffic"] = dict(covered_ns=first["clipped"], covered_over_ns=first["observed_ns"], congested=first["stood"],
+                            speed_sum=sum(int(v * 10 + 0.5) for v in speeds), speed_count=len(speeds))
+        for p in w["loops"]:
+            del p["clipped"], p["stood"]
         w["lpu"] = 17 * w["flow"]
         w["slow"] = sum(1 for on, off in self.presences[lane["loops"][0]] if off - on >= 2 * S and a <= on + 2 * S < b and self.limits_card(lane) == "presence")
         w["stood"] = sum(1 for on, off in self.presences[lane["loops"][0]] if off - on >= 2900 * MS and a <= on + 2900 * MS < b and self.limits_card(lane) == "presence")
@@ -137,7 +150,40 @@ class Case:
                     bits |= set(range((lo - a) // (250 * MS), (hi - a - 1) // (250 * MS) + 1))
                     four += max(0, (hi - a) // (4 * S) - -(-(lo - a) // (4 * S)))
         p["covered"], p["congested"] = len(bits), four
+        p["clipped"] = sum(self.clipped(line, v, b) - self.clipped(line, v, a) for v in self.vehicles_on(line))
+        p["stood"] = sum(self.stands(line, v, b) > self.stands(line, v, a) for v in self.vehicles_on(line))
         return p
+
+    def vehicles_on(self, line):
+        """The presences of the line, those of one vehicle under which the card lets go together."""
+        if self.lines[line] == "pulse":
+            return []
+        lane = next(l for l in self.lanes if line in l["loops"])
+        out = []
+        for on, off in self.presences[line]:
+            if out and on - out[-1][-1][1] < self.hold(lane):
+                out[-1].append((on, off))
+            else:
+                out.append([(on, off)])
+        return out
+
+    def clipped(self, line, vehicle, until):
+        """The covered time of a vehicle up to a time, at most CLIP."""
+        n = 0
+        for on, off in vehicle:
+            for x, y in self.trusted(line, 0, max(until, 0)):
+                n += max(0, min(off, y) - max(on, x))
+        return min(n, CLIP)
+
+    def stands(self, line, vehicle, until):
+        """Whether up to a time the vehicle has covered a whole interval of 4 s of a window."""
+        for a, b in zip([self.start] + self.cuts, self.cuts):
+            for on, off in vehicle:
+                for x, y in self.trusted(line, a, min(b, until)):
+                    lo, hi = max(on, x), min(off, y)
+                    if lo < hi and (hi - a) // (4 * S) > -(-(lo - a) // (4 * S)):
+                        return True
+        return False
 
     def write(self):
         rows = sorted(self.rows, key=lambda r: (r[0], r[1]))
@@ -504,6 +550,38 @@ def daily_lost():
     return c
 
 
+def let_go():
+    c = Case("let-go", "A card that lets go for 20 or 120 ms under a vehicle does not make two of it; 200 ms are a gap. Of a vehicle that stands, 4 s count.",
+             presence("A", "B", "C"), [pair("two"), single("one", "C")], [30 * S, 60 * S], 61 * S, let_go_ms=150)
+    for at, gap in ((2, 20), (9, 120), (16, 60)):
+        at *= S
+        for line, late in (("A", 0), ("B", 400 * MS), ("C", 0)):
+            c.cover(line, at + late, at + late + 700 * MS)
+            c.cover(line, at + late + (700 + gap) * MS, at + late + 1500 * MS)
+        c.passage("two", at, at + 1900 * MS + 150 * MS, speed=10.0, size=13.0, off=at + 1500 * MS)
+        c.passage("one", at, at + 1500 * MS + 150 * MS, off=at + 1500 * MS)
+    for at in (24 * S, 24 * S + 900 * MS):
+        c.cover("C", at, at + 700 * MS)
+        c.passage("one", at, at + 700 * MS + 150 * MS, off=at + 700 * MS)
+    c.vehicle("one", 40 * S, 0.7, 5)
+    return c
+
+
+def wrong_card():
+    c = Case("card", "21 on-times of 125 ms are those of a pulse card that is declared as presence: from then on the loop is not trusted.",
+             presence("A"), [single()], [300 * S], 301 * S, card=True)
+    for i in range(25):
+        on = (2 + 9 * i) * S + i * i * MS
+        c.cover("A", on, on + 125 * MS)
+        if i < 20:
+            c.passage("road", on, on + 125 * MS, off=on + 125 * MS)
+    at = (2 + 9 * 20) * S + 400 * MS + 125 * MS
+    c.event("road", "A", "loop_card", True, at, 1)
+    c.distrust("A", at, 400 * S)
+    c.extra = {("road", 0): dict(quality="partial", reason="loop_card")}
+    return c
+
+
 CASES = [
     empty(), single_loop(), two_loops(), reverse(),
     lengths("uk", "British length classes: bounds at 5.2, 6.6 and 11.6 m.", "uk", False),
@@ -515,7 +593,7 @@ CASES = [
     daily("daily-urban", "A vehicle every 139 s leaves more than 59 % of the samples empty: a fault on an urban road.", 139, 0.59, 2),
     daily("daily-rural", "The same day is no fault on a rural road.", 139, 0.90, 0),
     daily("daily-repeats", "A vehicle every 50 s, so evenly that every five-minute occupancy is the same: no street does that.", 50, 0.59, 16),
-    daily_parked(), daily_lost(),
+    daily_parked(), daily_lost(), let_go(), wrong_card(),
 ]
 
 for case in CASES:

@@ -59,6 +59,8 @@ type limits struct {
 	Alert     bool
 	Daily     bool
 	ZeroShare float64 `json:"zero_share"`
+	LetGo     float64 `json:"let_go_ms"`
+	Card      bool
 }
 
 type passage struct {
@@ -98,6 +100,16 @@ type window struct {
 	Short     uint32
 	Unsized   uint32
 	Loops     []part
+	Traffic   traffic
+}
+
+// traffic is the part of a window that a policy clears besides the counts.
+type traffic struct {
+	Covered     time.Duration `json:"covered_ns"`
+	CoveredOver time.Duration `json:"covered_over_ns"`
+	Congested   uint32
+	SpeedSum    int64  `json:"speed_sum"`
+	SpeedCount  uint32 `json:"speed_count"`
 }
 
 type part struct {
@@ -222,7 +234,7 @@ func (l limits) limits(t *testing.T) count.Limits {
 	c := count.Limits{
 		Settle: seconds(l.Settle / 1e3), MinOn: seconds(l.MinOn / 1e3), StuckOn: seconds(l.Stuck),
 		Pair: l.Pair, PairClear: l.PairClear, Chatter: l.Chatter, Drift: l.Drift, Calm: seconds(l.Calm),
-		Alert: l.Alert, Daily: l.Daily, ZeroShare: l.ZeroShare,
+		Alert: l.Alert, Daily: l.Daily, ZeroShare: l.ZeroShare, LetGo: seconds(l.LetGo / 1e3), Card: l.Card,
 	}
 	var hours []float64
 	if err := json.Unmarshal(l.Silent, &hours); err != nil {
@@ -245,6 +257,8 @@ func summary(w *count.Window, loops int) window {
 		Lengths: slices.Clone(w.Lengths[:w.LengthBins.Len()]), LPU: w.LinkProfile(), Slow: w.Slow, Stood: w.Stood,
 		Lone: w.Lone, Doubtful: w.Doubtful, Missed: w.Missed, Short: w.Short, Unsized: w.Unsized,
 	}
+	tr := w.ToTally().Traffic
+	s.Traffic = traffic{tr.Covered, tr.CoveredOver, tr.Congested, tr.SpeedSum, tr.SpeedCount}
 	for c := range w.Passages {
 		for d, n := range w.Passages[c] {
 			if n > 0 {

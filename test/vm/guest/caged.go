@@ -80,8 +80,9 @@ func runCaged(s *simChip) (any, error) {
 		}
 	}
 	time.Sleep(time.Second)
-	for range r.Driven {
-		if err := errors.Join(s.setContact(2, true), sleepMS(200), s.setContact(2, false), sleepMS(300)); err != nil {
+	for i := range r.Driven {
+		// Vehicles of many lengths: equal on-times would be those of a pulse card.
+		if err := errors.Join(s.setContact(2, true), sleepMS(200+40*(i%6)), s.setContact(2, false), sleepMS(300)); err != nil {
 			return nil, err
 		}
 	}

@@ -40,7 +40,9 @@ func loopLayout() count.Opts {
 		o.Lines = append(o.Lines, count.Line{Name: n})
 	}
 	o.Limits.MinOn = 10 * time.Millisecond
-	o.Limits.Chatter = 0 // off: these loops have more onsets than real ones
+	// These loops have more onsets than real ones, and shorter gaps and more equal
+	// on-times than vehicles.
+	o.Limits.Chatter, o.Limits.LetGo, o.Limits.Card = 0, 0, false
 	return o
 }
 
@@ -160,7 +162,41 @@ type result struct {
 	PeakRSS    float64   // MiB of this process so far, the planned moves included
 	Events     []string
 	Quality    map[string]string
-	Windows    []string `json:",omitempty"`
+	Windows    []string        `json:",omitempty"`
+	Traffic    []windowTraffic `json:",omitempty"` // of whole windows of the pair
+}
+
+// windowTraffic compares one window of the pair with what was driven in it.
+type windowTraffic struct {
+	Vehicles  int
+	Speed     float64 // relative: measured mean / driven mean - 1
+	Occupancy float64 // ‰, measured - driven
+
+	first  int // of the vehicles in it
+	window count.Window
+}
+
+// trafficWindow is the length of the windows of the pair.
+const trafficWindow = 10 * time.Second
+
+// compareTraffic compares the windows with the times at which contacts really moved.
+func (r *result) compareTraffic(pair []drivenVehicle) {
+	for i := range r.Traffic {
+		w := &r.Traffic[i]
+		driven := 0.0
+		for _, v := range pair[w.first : w.first+w.Vehicles] {
+			driven += spacing / (v.on[1] - v.on[0]).Seconds() / float64(w.Vehicles)
+		}
+		var covered time.Duration
+		for _, v := range pair {
+			covered += max(0, min(v.off[0], w.window.End)-max(v.on[0], w.window.Start))
+		}
+		tally := w.window.ToTally()
+		mean, _ := tally.Traffic.MeanSpeed()
+		occupancy, _ := tally.Traffic.Occupancy()
+		w.Speed = mean/3.6/driven - 1
+		w.Occupancy = 1000 * (occupancy - float64(covered)/float64(trafficWindow))
+	}
 }
 
 // quantiles summarise a sample by median, 99th percentile and maximum.
@@ -199,12 +235,29 @@ func runTraffic(s *simChip, n int, opener func() (loop.Reader, error), stall tim
 	var seen []counting.Crossing
 	end := never
 	stallAt := start + moves[len(moves)/2].at
+	counter.SetWindowEnd(start)
+	pairs, first := 0, 0
 	for {
 		st, err := counter.CountBatch(context.Background())
 		if err != nil {
 			return nil, err
 		}
 		seen = append(seen, st.Passages...)
+		for _, p := range st.Passages {
+			if p.Stream == "pair" {
+				pairs++
+			}
+		}
+		for _, w := range st.Windows {
+			r.addWindow(&w)
+			if w.Stream == "pair" && w.End > start {
+				r.Traffic = append(r.Traffic, windowTraffic{Vehicles: pairs - first, first: first, window: w})
+			}
+		}
+		if len(st.Windows) > 0 {
+			first = pairs
+			counter.SetWindowEnd(st.Windows[0].End + trafficWindow)
+		}
 		for _, e := range st.Events {
 			r.Events = append(r.Events, fmt.Sprint(e.Line, " ", e.Fault, " ", e.On))
 		}
@@ -225,12 +278,20 @@ func runTraffic(s *simChip, n int, opener func() (loop.Reader, error), stall tim
 		}
 	}
 	for _, w := range counter.CloseWindows() {
-		r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
-		r.Quality[w.Stream] = w.Quality.String()
+		r.addWindow(&w)
 	}
 	r.Late, r.PeakRSS = quantilesOf(late), peakRSS()
 	r.compareSpeeds(seen, pair)
+	r.compareTraffic(pair)
 	return r, nil
+}
+
+// addWindow adds the losses of a window, and keeps the worst quality of its stream.
+func (r *result) addWindow(w *count.Window) {
+	r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
+	if q := r.Quality[w.Stream]; q == "" || q == counting.OK.String() {
+		r.Quality[w.Stream] = w.Quality.String()
+	}
 }
 
 // peakRSS returns the peak resident size of this process, MiB.
