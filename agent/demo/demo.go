@@ -114,6 +114,8 @@ func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, si
 	pol, method := policy.Demo(), fmt.Sprintf("noise of ε %g", policy.Demo().Epsilon())
 	if d.Busy {
 		pol, method = policy.DemoBusy(), "bands"
+	} else if d.Loops {
+		pol = policy.DemoLoops()
 	}
 	a, err := NewAgent(site, pol, d.version, clock.Clock{Floor: clockFloor}, nil, log)
 	if err != nil {
@@ -168,11 +170,17 @@ func (d *demonstration) printSummary(t terminal.Terminal, a *Agent, street *scen
 		}
 		fmt.Fprintln(t.Err)
 	}
+	quantities := d.ledger.quantityRows(a.windows.policy)
 	switch {
 	case d.Busy:
 		return nil
+	case d.JSON && len(quantities) > 0:
+		return json.NewEncoder(t.Out).Encode(map[string]any{"windows": p.WindowCount(), "epsilon": a.windows.policy.Epsilon(), "rows": rows, "quantities": quantities})
 	case d.JSON:
 		return json.NewEncoder(t.Out).Encode(map[string]any{"windows": p.WindowCount(), "epsilon": a.windows.policy.Epsilon(), "rows": rows})
 	}
-	return writeTable(t.Out, rows)
+	if err := writeTable(t.Out, rows); err != nil || len(quantities) == 0 {
+		return err
+	}
+	return writeQuantities(t.Out, quantities)
 }
