@@ -34,14 +34,15 @@ type LoopLine struct {
 // of travel.
 type LoopLane struct {
 	ID            string
-	Loops         []string // names of one or two lines, in the direction a to b
-	Relays        []string // names of the fault relays of its cards
-	Reverse       bool     // Loops are in the direction b to a
-	Spacing       float64  // m, from the leading edge of the first loop to that of the second
-	LoopLength    float64  // m along the road
-	MeanLength    float64  // m, of vehicles, declared: with it the speed at a single loop is estimated
-	LengthClasses string   // the length classes: uk or tls
-	Split         bool     // motorcycle, car and heavy are told apart by length
+	Loops         []string  // names of one or two lines, in the direction a to b
+	Relays        []string  // names of the fault relays of its cards
+	Reverse       bool      // Loops are in the direction b to a
+	Spacing       float64   // m, from the leading edge of the first loop to that of the second
+	LoopLength    float64   // m along the road
+	MeanLength    float64   // m, of vehicles, declared: with it the speed at a single loop is estimated
+	LengthClasses string    // the length classes: uk or tls, where LengthBounds is empty
+	LengthBounds  []float64 // m, ascending: upper bounds of all length classes but the last
+	Split         bool      // motorcycle, car and heavy are told apart by length
 }
 
 // Streams returns one stream for each lane. Each lane is a sensor of its own,
@@ -85,6 +86,9 @@ func (l LoopLane) measures(pulse bool) counting.QuantitySet {
 
 // LengthBins are the bins of the lane's length histogram.
 func (l LoopLane) LengthBins() counting.LengthBins {
+	if own, err := counting.NewLengthBins(l.LengthBounds, nil); err == nil {
+		return own
+	}
 	if l.LengthClasses == "tls" {
 		return counting.TLSLengths()
 	}
@@ -129,7 +133,10 @@ type loopLaneFile struct {
 	LoopLength float64  `toml:"loop_length"`
 	MeanLength float64  `toml:"mean_length"`
 	Lengths    string   `toml:"lengths"`
-	Split      bool     `toml:"split"`
+
+	LengthBins []float64 `toml:"length_bins"`
+
+	Split bool `toml:"split"`
 }
 
 // duration is a Go duration in quotes.
@@ -150,7 +157,7 @@ func (l loopsFile) toLoops() Loops {
 	}
 	for _, n := range l.Lanes {
 		v.Lanes = append(v.Lanes, LoopLane{
-			n.ID, n.Loops, n.Relays, n.Reverse, n.Spacing, n.LoopLength, n.MeanLength, cmp.Or(n.Lengths, "uk"), n.Split,
+			n.ID, n.Loops, n.Relays, n.Reverse, n.Spacing, n.LoopLength, n.MeanLength, cmp.Or(n.Lengths, "uk"), n.LengthBins, n.Split,
 		})
 	}
 	return v
@@ -222,6 +229,14 @@ func (c checker) checkLane(key string, n loopLaneFile, names map[string]bool) {
 		c.Reject(key+".mean_length", "must be 1–20 m", "the mean length of vehicles here; it makes a single loop's speed an estimate")
 	}
 	c.checkOneOf(key+".lengths", n.Lengths, "uk", "tls")
+	if c.HasKey(key + ".length_bins") {
+		if _, err := counting.NewLengthBins(n.LengthBins, nil); err != nil {
+			c.Reject(key+".length_bins", "must be 1–15 bounds in m, ascending", "such as [5.2, 12]: below 5.2 m, to 12 m, and longer")
+		}
+		if n.Lengths != "" {
+			c.Reject(key+".length_bins", "does not go with lengths", "take one of them out")
+		}
+	}
 	if n.Split && len(n.Loops) != 2 {
 		c.Reject(key+".split", "must be false for a single loop", "one loop does not know how long a vehicle is")
 	}

@@ -41,6 +41,34 @@ func TestADeviceWithoutCamerasCountsOverLoops(t *testing.T) {
 	}
 }
 
+// What a stream measures follows from its loops and cards alone.
+func TestWhatALaneMeasures(t *testing.T) {
+	pulse := strings.ReplaceAll(loopsOnly, "split = true", "")
+	pulse = strings.Replace(pulse, `name = "L1A"`, "name = \"L1A\"\ncard = \"pulse\"", 1)
+	one := strings.Replace(strings.Replace(loopsOnly, `["L1A", "L1B"]`, `["L1A"]`, 1), "split = true", "", 1)
+	all := counting.NewQuantitySet(counting.AllQuantities()...)
+	for _, c := range []struct {
+		name, text string
+		without    []counting.Quantity
+		estimated  bool
+		bins       int
+	}{
+		{"a pair", strings.Replace(loopsOnly, "split = true", "length_bins = [3, 7, 10, 12]", 1), nil, false, 5},
+		{"a pair with a pulse card", pulse, []counting.Quantity{counting.Occupancy, counting.Lengths, counting.Gaps, counting.Congested}, false, 4},
+		{"a single loop", one, []counting.Quantity{counting.MeanSpeed, counting.Speeds, counting.Lengths}, false, 4},
+		{"a single loop with a mean length", one + "mean_length = 4.4\n", []counting.Quantity{counting.Lengths}, true, 4},
+	} {
+		s, err := Parse("site.toml", []byte(c.text))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", c.name, err, c.text)
+		}
+		st := s.Streams()[0]
+		if want := all &^ counting.NewQuantitySet(c.without...); st.Measures != want || st.Estimated != c.estimated || st.LengthBins.Len() != c.bins {
+			t.Errorf("%s: %b, want %b; %+v", c.name, st.Measures, want, st)
+		}
+	}
+}
+
 func TestEachMistakeInLoopsIsNamed(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
 		{"a line that is not there", `["L1A", "L1B"]`, `["L1A", "L9"]`, "there is no line L9"},
@@ -50,6 +78,8 @@ func TestEachMistakeInLoopsIsNamed(t *testing.T) {
 		{"a split by one loop", `loops = ["L1A", "L1B"]`, `loops = ["L1A"]`, "must be false for a single loop"},
 		{"no pin", `gpio = "GPIO27"`, "", "loop.line[1].gpio: is missing"},
 		{"a debounce that spoils speeds", `source = "gpio"`, `debounce = "5ms"`, "must be left out where a lane has two loops"},
+		{"bins that fall", "split = true", "length_bins = [6, 5]", "must be 1–15 bounds in m, ascending"},
+		{"two kinds of bins", "split = true", "length_bins = [6]\nlengths = \"uk\"", "does not go with lengths"},
 		{"an unknown source", `"gpio"`, `"usb"`, "must be one of [gpio street]"},
 		{"a doubled name", `name = "L1B"`, `name = "L1A"`, "another line has it"},
 		{"no lane", loopsOnly[strings.Index(loopsOnly, "[[loop.lane]]"):], "", "loop.lane: is missing"},

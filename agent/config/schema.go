@@ -106,6 +106,7 @@ func siteKeys() []mistake.Key {
 		mistake.Optional("loop.lane[].loop_length", "along the road, m", `"minimum": 0.3, "maximum": 30`),
 		mistake.Optional("loop.lane[].mean_length", "mean length of the vehicles here, m: makes a single loop's speed an estimate", `"minimum": 1, "maximum": 20`),
 		mistake.Optional("loop.lane[].lengths", "whose length classes are used", `"enum": ["uk", "tls"]`),
+		mistake.Optional("loop.lane[].length_bins", "own length classes in place of lengths: their upper bounds but the last, m, ascending", `"items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 1, "maxItems": 15`),
 		mistake.Optional("loop.lane[].split", "whether motorcycle, car and heavy are told apart; two loops only", ""),
 		mistake.Optional("stream", "for the platform: what the numbers of one stream are about; sent with the birth message", ""),
 		mistake.Required("stream[].id", "the id of a line, zone or lane of this file", levelShape),

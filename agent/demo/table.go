@@ -43,13 +43,16 @@ type ledger struct {
 	counted  map[key][counting.Directions]int
 	released map[key]int
 	numbers  map[key]int
+
+	streams    []counting.Stream
+	quantities map[quantityKey]*quantitySum
 }
 
 // newLedger returns an empty ledger for the crossings of streams.
 func newLedger(streams []counting.Stream) *ledger {
 	l := &ledger{
 		real: map[key][counting.Directions]int{}, counted: map[key][counting.Directions]int{},
-		released: map[key]int{}, numbers: map[key]int{},
+		released: map[key]int{}, numbers: map[key]int{}, streams: streams, quantities: map[quantityKey]*quantitySum{},
 	}
 	for _, s := range streams {
 		if s.Kind == counting.ZoneStream {
@@ -75,6 +78,7 @@ func (l *ledger) addTallies(ts []counting.Tally) {
 			}
 			l.counted[k] = sum
 		}
+		l.addTraffic(&t)
 	}
 }
 
@@ -93,6 +97,7 @@ func (l *ledger) addMessage(topic string, payload []byte) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.addQuantities(m.Stream, payload)
 	for _, x := range m.Counts {
 		if c, err := counting.ParseClass(x.Class); err == nil && x.N != nil {
 			l.released[key{m.Stream, c}] += *x.N
@@ -127,7 +132,7 @@ func (l *ledger) rows(p *policy.Policy, truth bool) (rows []row) {
 			missed += max(l.real[k][d]-n, 0)
 			extra += max(n-l.real[k][d], 0)
 		}
-		r.Noise = math.Round(noiseBand(p.Epsilon(), r.Numbers)*10) / 10
+		r.Noise = math.Round(l.noiseBand(p, k.stream, r.Numbers)*10) / 10
 		if truth {
 			r.Real, r.Missed, r.Extra = &existing, &missed, &extra
 		}
@@ -137,13 +142,19 @@ func (l *ledger) rows(p *policy.Policy, truth bool) (rows []row) {
 	return rows
 }
 
-// noiseBand returns how far the sum of n released numbers is from the exact sum, with
-// 95 % probability. The noise of each is two-sided geometric with q = e^-ε and standard
-// deviation √(2q)/(1-q) (Ghosh, Roughgarden, Sundararajan 2009); the sum is about normal.
-func noiseBand(epsilon float64, n int) float64 {
-	const quantile = 1.96 // of the normal distribution, 95 %
-	q := math.Exp(-epsilon)
-	return quantile * math.Sqrt(2*q) / (1 - q) * math.Sqrt(float64(n))
+// sumQuantile is the quantile of the normal distribution within which 95 % lie.
+const sumQuantile = 1.96
+
+// noiseBand returns how far the sum of n released counts of a stream is from the exact
+// sum, with 95 % probability; the sum is about normal.
+func (l *ledger) noiseBand(p *policy.Policy, stream string, n int) float64 {
+	noise := p.DescribeClearing(counting.LineStream).Noise["n"]
+	for _, s := range l.streams {
+		if qs := p.DescribeQuantities(s); s.ID == stream && qs != nil && qs[0].Noise != nil {
+			noise = *qs[0].Noise
+		}
+	}
+	return sumQuantile * noise.Deviation * math.Sqrt(float64(n))
 }
 
 // sentence says what the row means.

@@ -46,11 +46,11 @@ func TestTheTableTellsMissesApartFromNoise(t *testing.T) {
 
 // The variances of independent numbers add up.
 func TestTheBandIsThatOfTwoSidedGeometricNoise(t *testing.T) {
-	p := policy.Demo()
-	if got := noiseBand(p.Epsilon(), 1); math.Abs(got-1.96*0.6017) > 0.02 { // √(2e⁻²)/(1-e⁻²)
+	p, l := policy.Demo(), newLedger(nil)
+	if got := l.noiseBand(p, "road", 1); math.Abs(got-1.96*0.6017) > 0.02 { // √(2e⁻²)/(1-e⁻²)
 		t.Errorf("one number: ±%.3f", got)
 	}
-	if one, four := noiseBand(p.Epsilon(), 1), noiseBand(p.Epsilon(), 4); math.Abs(four-2*one) > 1e-9 {
+	if one, four := l.noiseBand(p, "road", 1), l.noiseBand(p, "road", 4); math.Abs(four-2*one) > 1e-9 {
 		t.Errorf("four numbers: ±%.3f, one ±%.3f", four, one)
 	}
 }

@@ -42,6 +42,11 @@ alert = [{stream = "pavement", class = "person", raise = 10, clear = 5, for = "5
 // refuses a file with these values.
 func Demo() *Policy { return parseDemo(demoText()) }
 
+// DemoLoops is the policy of kerb demo -loops: Demo with quantities of traffic.
+func DemoLoops() *Policy {
+	return parseDemo(demoText() + "count.quantities = [\"occupancy\", \"speeds\", \"lengths\"]\n")
+}
+
 // DemoBusy is the policy of kerb demo -busy: windows of five seconds, bands, and an
 // alert for the people in the zone "pavement".
 func DemoBusy() *Policy { return parseDemo(busyText) }

@@ -162,7 +162,7 @@ func TestAVIRefusesWhatItCannotPlay(t *testing.T) {
 	}{
 		"another file":      {[]byte("%PDF-1.4 and so on"), "is not an AVI file"},
 		"an empty file":     {nil, "is not an AVI file"},
-		"another coding":    {packList("RIFF", "AVI ", aviHead("H264", 10), movi), `holds "H264" video, not Motion-JPEG: convert it with ffmpeg`},
+		"another coding":    {packList("RIFF", "AVI ", aviHead("H264", 10), movi), `holds H.264 video, not Motion-JPEG: convert it with ffmpeg`},
 		"no rate":           {packList("RIFF", "AVI ", aviHead("MJPG", 0), movi), "declares 0 pictures a second"},
 		"no header":         {packList("RIFF", "AVI ", movi), "has no video stream"},
 		"no frames":         {packList("RIFF", "AVI ", aviHead("MJPG", 10)), "has no frames"},

@@ -10,6 +10,8 @@ import (
 
 	"kerb/agent/busyness"
 	"kerb/agent/policy"
+	"kerb/agent/publisher"
+	"kerb/agent/state"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
 	"kerb/configs/configstest"
@@ -41,7 +43,7 @@ func newBusyDevice(t *testing.T) *busyDevice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &busyDevice{t: t, pol: p, path: filepath.Join(t.TempDir(), "spool")}
+	d := &busyDevice{t: t, pol: p, path: filepath.Join(t.TempDir(), state.SpoolFile)}
 	d.open()
 	return d
 }
@@ -240,4 +242,35 @@ func TestALastWindowThatIsNoLongerKeptIsCleared(t *testing.T) {
 	d.add(0)
 	u, _ := run(t, o)
 	until(t, "the windows", func() bool { return u.IsOnline() && d.store.Stats().Pending == 0 && len(d.store.Shown()) == 0 })
+}
+
+// What kerb wipe does at the broker: it clears the last windows that the spool says are
+// kept, of a device that is stopped.
+func TestAWipedDeviceLeavesNoLastWindow(t *testing.T) {
+	t.Parallel()
+	b, _ := startWithACL(t, aclRight)
+	d := newBusyDevice(t)
+	d.add(25)
+	o := d.opts(b)
+	_, stop := run(t, o)
+	until(t, "the last windows", func() bool {
+		_, _, plaza := present(t, b, "plaza")
+		_, _, square := present(t, b, "square")
+		return plaza && square
+	})
+	stop()
+	if err := d.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	shown := publisher.ShownStreams(filepath.Dir(d.path))
+	if len(shown) != 2 {
+		t.Fatalf("the spool says that %v are kept", shown)
+	}
+	o.Tenant, o.Site, o.Device = "acme", "north", "pi-0a1b"
+	if err := uplink.ClearRetained(t.Context(), o, shown); err != nil {
+		t.Fatal(err)
+	}
+	if left := b.retained(t); len(left) > 0 {
+		t.Errorf("after the wipe the broker retains %v", left)
+	}
 }

@@ -37,6 +37,7 @@ func flips() []flip {
 	return []flip{
 		{key: "count.streams", old: `["line", "zone", "loop"]`, new: `["line", "loop"]`, hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
 		{key: "count.classes", old: `["person", "bicycle", "vehicle"]`, new: `["person", "bicycle", "vehicle", "car"]`, hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
+		{key: "count.quantities", old: "clear.window = \"15m\"", new: "clear.window = \"15m\"\ncount.quantities = [\"occupancy\"]", hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
 		{key: "camera.pixels", old: `"640x480"`, new: `"320x240"`, hidden: "dtpr amsterdam charter sign page"},
 		{key: "camera.follow_max", old: `"30s"`, new: `"20s"`, hidden: "dtpr amsterdam sign page"},
 		{key: "camera.masks_required", old: "camera.masks_required = true", new: "camera.masks_required = false", hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
@@ -192,8 +193,8 @@ func TestEveryKeyOfThePolicyIsFlipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	// purpose needs two signatures, round belongs to another method, and so do totals and bands:
-	// the tests below flip them.
-	elsewhere := []string{"schema", "purpose", "clear.round", "clear.totals", "clear.bands"}
+	// the tests below flip them. alert needs the purpose and the method of package busyness.
+	elsewhere := []string{"schema", "purpose", "clear.round", "clear.totals", "clear.bands", "alert"}
 	for head, table := range schema.Properties {
 		keys := []string{head}
 		if len(table.Properties) > 0 {
