@@ -74,9 +74,15 @@ func costedSources(t *testing.T, rate int) (all []costedSource) {
 			path, by = "mjpeg", "udp"
 		}
 		c := testCamera(name)
-		c.Source, c.User, c.PasswordFile = parseRTSP(t, "rtsp://"+at+"/"+path, name == "udp"), viewer, secret
+		src := parseRTSP(t, "rtsp://"+at+"/"+path, name == "udp").(config.RTSPSource)
+		src.FFmpeg = name == "h265"
+		c.Source, c.User, c.PasswordFile = src, viewer, secret
 		full := (&url.URL{Scheme: "rtsp", Host: at, Path: path, User: url.UserPassword(viewer, sesame)}).String()
-		all = append(all, costedSource{testSource{camera: c}, ffmpeg("-rtsp_transport", by, "-i", full), ""})
+		motion := full
+		if name == "udp" {
+			motion = ""
+		}
+		all = append(all, costedSource{testSource{camera: c}, ffmpeg("-rtsp_transport", by, "-i", full), motion})
 	}
 	jpegs := encodeFootage(t, rate, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")
 	parts := serveParts(t, jpegs)

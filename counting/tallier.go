@@ -30,6 +30,7 @@ type Tallier struct {
 	windows    []Tally
 	observedTo time.Duration   // end of the time that the sensor has watched
 	live       bool            // false until the first heartbeat, and after MarkLost
+	paused     bool            // the rest of the open window is not observed: see Pause
 	reason     Reason          // why the open window is not fully observed
 	maxPause   time.Duration   // longest time between two heartbeats that counts as observed
 	blind      func(Kind) bool // kinds of streams that are not observed, because pictures come too seldom; nil: none
@@ -93,7 +94,7 @@ func (t *Tallier) AddCrossing(c Crossing) (counted bool) {
 	defer t.mu.Unlock()
 	for i := range t.windows {
 		w := &t.windows[i]
-		if w.Stream != c.Stream {
+		if w.Stream != c.Stream || t.paused {
 			continue
 		}
 		if class, ok := w.classCell(c.Class); ok {
@@ -121,7 +122,7 @@ func (t *Tallier) AddPresence(stream string, count [Classes]int, d time.Duration
 	defer t.mu.Unlock()
 	for i := range t.windows {
 		w := &t.windows[i]
-		if w.Stream != stream || t.isBlind(i) {
+		if w.Stream != stream || t.paused || t.isBlind(i) {
 			continue
 		}
 		if w.Polled {
@@ -154,6 +155,9 @@ func (t *Tallier) MarkWatched(now time.Duration) time.Duration {
 func (t *Tallier) addObserved(now time.Duration) time.Duration {
 	d := now - t.observedTo
 	t.observedTo = now
+	if t.paused {
+		return 0
+	}
 	if !t.live {
 		t.live = true
 		return 0
@@ -184,6 +188,15 @@ func (t *Tallier) MarkLost(reason Reason) {
 	t.live = false
 }
 
+// Pause marks the sensor as lost, for a reason, until the open window ends: when in the
+// window it could be used again is not told. The caller calls it for every picture for
+// which the reason holds.
+func (t *Tallier) Pause(reason Reason) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reason, t.live, t.paused = reason, false, true
+}
+
 // CloseWindows closes the window of every stream at now and opens the next. Start and
 // end are the wall-clock times of the window, and whole is the length of a whole
 // window: the first and the last window of a process are shorter.
@@ -202,7 +215,7 @@ func (t *Tallier) CloseWindows(now time.Duration, start, end time.Time, whole ti
 		}
 		closed[i].closeAt(now, start, end, whole, reason)
 	}
-	t.windows = t.newWindows()
+	t.windows, t.paused = t.newWindows(), false
 	t.markBlinded()
 	if t.live {
 		t.reason = NoReason

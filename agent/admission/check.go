@@ -51,9 +51,10 @@ func ListMistakes(err error) mistake.List {
 }
 
 // SiteRequests returns the cameras and streams of s in the policy's terms, each
-// with its place in the file, so that policy.CheckSite can name it.
+// with its place in the file, so that policy.CheckSite can name it. Streams of one
+// device under several names have one sensor.
 func SiteRequests(s *config.Site) policy.Site {
-	requests := policy.Site{At: s.LocateKey("")}
+	requests, sensors := policy.Site{At: s.LocateKey("")}, s.SensorNames()
 	if s.Broker.Confirm > 0 {
 		requests.WatermarkAt = s.LocateKey("broker.confirm")
 	}
@@ -65,10 +66,12 @@ func SiteRequests(s *config.Site) policy.Site {
 			if j >= len(c.Lines) {
 				at = fmt.Sprintf("%s.zone[%d].id", key, j-len(c.Lines))
 			}
+			st.Sensor = sensors[st.Sensor]
 			requests.Streams = append(requests.Streams, policy.Stream{Stream: st, At: s.LocateKey(at)})
 		}
 	}
 	for i, st := range s.Loops.Streams() {
+		st.Sensor = sensors[st.Sensor]
 		requests.Streams = append(requests.Streams, policy.Stream{Stream: st, At: s.LocateKey(fmt.Sprintf("loop.lane[%d].id", i))})
 	}
 	return requests

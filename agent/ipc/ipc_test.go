@@ -167,13 +167,16 @@ func TestATallyOfOneDirectionCountsOnlyThere(t *testing.T) {
 }
 
 // The bits are those of counting/loop, which this package does not import.
-func TestFaultsThatStopCounting(t *testing.T) {
+func TestFaultsThatAreFailures(t *testing.T) {
 	for f, want := range map[loop.Fault]bool{
 		loop.Relay: true, loop.CardMode: true, loop.StuckOn: true, loop.Chatter: true, loop.Silent: true,
 		loop.Pair: false, loop.Missed: false, loop.Drift: false, loop.Daily: false, loop.Slow: false, loop.Standing: false,
 	} {
-		if got := (&LoopFault{FaultBit: uint16(f)}).StopsCounting(); got != want {
+		if got := (&LoopFault{FaultBit: uint16(f)}).IsFailure(); got != want {
 			t.Errorf("%v: %t", f, got)
+		}
+		if got := (&LoopFault{FaultBit: uint16(f)}).StaysOnDevice(); got != (f == loop.Silent) {
+			t.Errorf("%v stays on the device: %t", f, got)
 		}
 	}
 }

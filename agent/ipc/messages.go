@@ -276,11 +276,18 @@ type LoopFault struct {
 }
 
 // untrustedLoopBits are the faults under which a loop is not counted: relay,
-// card, stuck on, chatter and silent, numbered as in counting/loop.
-const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3 | 1<<4
+// card, stuck on and chatter, numbered as in counting/loop.
+const untrustedLoopBits = 1<<0 | 1<<1 | 1<<2 | 1<<3
 
-// StopsCounting reports whether the loop is not counted while the fault lasts.
-func (f *LoopFault) StopsCounting() bool { return f.FaultBit&untrustedLoopBits != 0 }
+// silentLoopBit is the fault of a loop without a vehicle for long.
+const silentLoopBit = 1 << 4
+
+// IsFailure reports whether the loop, or its line, is to be looked at.
+func (f *LoopFault) IsFailure() bool { return f.FaultBit&(untrustedLoopBits|silentLoopBit) != 0 }
+
+// StaysOnDevice reports whether the fault is told on the device alone: one vehicle ends
+// it, so that an event would tell of that vehicle without noise.
+func (f *LoopFault) StaysOnDevice() bool { return f.FaultBit == silentLoopBit }
 
 func (*LoopFault) recordKind() byte { return 11 }
 

@@ -35,7 +35,7 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	r := Release{
 		stream: t.Stream, kind: t.Kind, quality: t.Quality, reason: t.Reason.String(),
 		start: start.UnixMilli(), end: end.UnixMilli(), mono: t.Mono.Milliseconds(),
-		observed: int64(t.SampledTime().Round(time.Second) / time.Second), still: t.Polled,
+		observed: p.coarsenObserved(&t), still: t.Polled,
 		policy: p.hash, rule: p.newRule(),
 	}
 	if !p.openAll(start, end) {
@@ -73,6 +73,25 @@ func (p *Policy) Clear(t counting.Tally) (Release, error) {
 	}
 	r.appendTraffic(w, quantities, &t)
 	return r, nil
+}
+
+// observedSteps is the number of steps in which a Release tells the observed part of a
+// window. A finer number would tell when a sensor was lost or found, to the second.
+const observedSteps = 10
+
+// coarsenObserved returns the observed time in seconds, in tenths of the window: all of
+// it where the quality is OK, or else one to nine tenths. For a zone that is seen at
+// instants it is their number.
+func (p *Policy) coarsenObserved(t *counting.Tally) int64 {
+	window := p.Window()
+	switch {
+	case t.Polled:
+		return int64(t.Instants)
+	case t.Quality == counting.OK:
+		return int64(window / time.Second)
+	}
+	tenths := (t.Observed*observedSteps + window/2) / window
+	return int64(min(max(tenths, 1), observedSteps-1) * window / observedSteps / time.Second)
 }
 
 // appendCells adds cells behind those that r has.

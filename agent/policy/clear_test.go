@@ -138,7 +138,7 @@ func TestAPartOfAWindowIsReleasedAsThatWindow(t *testing.T) {
 	w := window(p, counting.LineStream)
 	w.Start, w.End, w.Observed, w.Quality, w.Reason = noon.Add(4*time.Minute), noon.Add(9*time.Minute), 299600*time.Millisecond, counting.Partial, counting.ReasonStarting
 	r := release(t, p, w)
-	if !r.StartTime().Equal(noon) || !r.EndTime().Equal(noon.Add(15*time.Minute)) || r.Observed() != 5*time.Minute || r.Reason() != "starting" {
+	if !r.StartTime().Equal(noon) || !r.EndTime().Equal(noon.Add(15*time.Minute)) || r.Observed() != 270*time.Second || r.Reason() != "starting" {
 		t.Errorf("%+v", r)
 	}
 }

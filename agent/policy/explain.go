@@ -138,6 +138,27 @@ func (g page) ExampleLow() int { return exampleCount - noiseQuantile(g.Clear.Eps
 // ExampleHigh is the upper end of that range.
 func (g page) ExampleHigh() int { return exampleCount + noiseQuantile(g.Clear.Epsilon, exampleShare) }
 
+// ExampleHidden is the part of the windows in which 41 is withheld.
+func (g page) ExampleHidden() float64 {
+	shown, _ := g.p.newRule().errorAt(exampleCount)
+	return 1 - shown
+}
+
+// ExampleIsHidden reports whether 41 is withheld in more windows than lie below the
+// range that holds for nine of ten.
+func (g page) ExampleIsHidden() bool { return g.Clear.Below > g.ExampleLow() }
+
+// PassageKinds names the streams over which a passage is counted.
+func (g page) PassageKinds() string {
+	switch {
+	case !g.CountsLoops():
+		return "line"
+	case !g.CountsLines():
+		return "loop"
+	}
+	return "line or loop"
+}
+
 // ShortestWindow is the shortest window that Parse accepts in a file like this.
 func (g page) ShortestWindow() duration { return duration(g.leastWindow()) }
 

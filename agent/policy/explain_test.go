@@ -2,9 +2,16 @@ package policy
 
 import (
 	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"kerb/counting"
 )
 
 func explained(t testing.TB, p *Policy, l Language) string {
@@ -28,8 +35,8 @@ func TestAnExplanationIsAPageOfPlainLines(t *testing.T) {
 					t.Errorf("%s, %s: %d characters: %q", name, l, n, line)
 				}
 			}
-			if len(lines) > 85 {
-				t.Errorf("%s, %s: %d lines are no page", name, l, len(lines))
+			if len(lines) > 100 { // two sides of a sheet
+				t.Errorf("%s, %s: %d lines are too many", name, l, len(lines))
 			}
 			for _, no := range []string{"nonym", "<no value>", "%!", "\n\n\n", "  .", "NaN", "-0"} {
 				if strings.Contains(text, no) {
@@ -56,7 +63,7 @@ func TestAnExplanationSaysWhatIsInForce(t *testing.T) {
 		{"strict", []string{"Every hour", "ε = 0.5", "at most 62 % sure", "No camera can be used without a mask", "cannot command anything", "320x240", "shows nothing of the picture"}},
 		{"traffic", []string{"Every 5 minutes", "one record for each loop", "a true 41 leaves as 41, a true 3 as `below 5`", "No noise is added"}},
 		{"suppress", []string{"`below 10`", "nearest 10", "both directions together", "a true 41 leaves as 40"}},
-		{"busyness", []string{"Every minute", "0–4, 5–9, 10–19 and 20 or more", "leave as `5–9`", "two people's signatures", "Nobody can be followed at all"}},
+		{"busyness", []string{"Every minute", "0–4, 5–9, 10–19 and 20 or more", "leave as `5–9`", "signatures of two keys", "Nobody can be followed at all"}},
 	} {
 		text := strings.Join(strings.Fields(explained(t, shipped(t)[c.policy], English)), " ")
 		for _, want := range c.want {
@@ -65,6 +72,59 @@ func TestAnExplanationSaysWhatIsInForce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The range of the example is that of the numbers which the policy gives, for any
+// threshold and noise, or the text says how often there is none.
+func TestTheExampleHoldsForRandomPolicies(t *testing.T) {
+	seeds := rand.New(rand.NewPCG(22, 1))
+	number := regexp.MustCompile(`a true 41 leaves as a number from (-?\d+) to (-?\d+) in nine windows of ten`)
+	hidden := regexp.MustCompile(`a true 41 leaves as "below (\d+)" in (?:about )?[<>]?([\d.]+) % of the windows`)
+	ranges, withheld := 0, 0
+	for range 500 {
+		below, epsilon := seeds.IntN(100), float64(1+seeds.IntN(40))/20
+		p := parse(t, strings.NewReplacer("epsilon = 1", fmt.Sprintf("epsilon = %g", epsilon), "below = 5", fmt.Sprintf("below = %d", below)).Replace(noisy))
+		text := strings.Join(strings.Fields(explained(t, p, English)), " ")
+		within := 0.0
+		const draws = 400
+		count := func(holds func(cell) bool) (n int) {
+			w := clearer{rule: p.newRule(), kind: counting.LineStream, noise: newSampler(), parts: 1}
+			for range draws {
+				if holds(w.clearLine(counting.Person, counting.BothWays, [counting.Directions]uint32{41, 0})[0]) {
+					n++
+				}
+			}
+			return n
+		}
+		if m := number.FindStringSubmatch(text); m != nil {
+			low, _ := strconv.Atoi(m[1])
+			high, _ := strconv.Atoi(m[2])
+			within = float64(count(func(c cell) bool { return !c.ranged && c.a >= int64(low) && c.a <= int64(high) })) / draws
+			if ranges++; within < 0.82 || low < below { // 0.9 less five standard deviations
+				t.Errorf("ε %g, below %d: %q holds in %.2f", epsilon, below, m[0], within)
+			}
+		} else if m := hidden.FindStringSubmatch(text); m != nil {
+			says, _ := strconv.ParseFloat(m[2], 64)
+			is := float64(count(func(c cell) bool { return c.ranged })) / draws * 100
+			if withheld++; math.Abs(is-says) > 13 || m[1] != strconv.Itoa(below) {
+				t.Errorf("ε %g, below %d: %q, and it is %.1f", epsilon, below, m[0], is)
+			}
+		} else {
+			t.Fatalf("ε %g, below %d: no example in %s", epsilon, below, text)
+		}
+	}
+	if ranges < 50 || withheld < 50 {
+		t.Errorf("%d ranges, %d withheld", ranges, withheld)
+	}
+}
+
+func TestTitlesDoNotTurnTheTextAround(t *testing.T) {
+	for _, r := range "\u202e\u2066\u200f\u2028\u00ad" {
+		if _, err := Parse("policy.toml", []byte(noisy+"title = \"a"+string(r)+"b\"\n")); err == nil {
+			t.Errorf("%U in a title", r)
+		}
+	}
+	parse(t, noisy+"title = \"Töölö – a b\"\n") // the control
 }
 
 // TestNoSettingLeavesTheExplanationAsItWas: a key that the text does not depend

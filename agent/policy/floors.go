@@ -74,9 +74,12 @@ func (t *terms) checkComplete(s *mistake.Sheet) {
 	}
 }
 
-// isLine reports whether v is one line of text of at most 200 bytes.
+// isLine reports whether v is one line of text of at most 200 bytes, without characters
+// that cannot be seen: some of them turn the direction of the text around.
 func isLine(v string) bool {
-	return len(v) <= 200 && utf8.ValidString(v) && !strings.ContainsFunc(v, unicode.IsControl)
+	return len(v) <= 200 && utf8.ValidString(v) && !strings.ContainsFunc(v, func(r rune) bool {
+		return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp)
+	})
 }
 
 // checkMethodKeys reports keys that the method needs and the file lacks, and

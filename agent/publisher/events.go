@@ -17,6 +17,9 @@ func CameraFaultReporter(db *store.Store, camera string) func(counting.ViewFault
 // LoopFaultReporter returns a function that stores the event "loop_fault".
 func LoopFaultReporter(db *store.Store) func(loop.Event) {
 	return func(e loop.Event) {
+		if e.Fault == loop.Silent { // it stays on the device: see ipc.LoopFault
+			return
+		}
 		db.AddNote("loop_fault", map[string]any{
 			"stream": e.Stream, "line": e.Line, "fault": e.Fault.String(), "on": e.On, "n": e.N,
 		})

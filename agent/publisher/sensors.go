@@ -21,10 +21,6 @@ type Network struct {
 // ipc.Detection; 0 is no network and 1 the camera's own.
 const firstBuiltIn = 2
 
-// looksPerDetection is the unit of ipc.Detection.Looks: tenths of a detection a
-// second.
-const looksPerDetection = 10
-
 // NewDetectorReport returns the report on the cameras of site. networks are those
 // in the binary, in the order in which an ipc.Detection numbers them.
 func NewDetectorReport(site *config.Site, networks []Network) DetectorReport {
@@ -32,15 +28,15 @@ func NewDetectorReport(site *config.Site, networks []Network) DetectorReport {
 }
 
 // addDetector adds to the report of a camera, by its place in site.toml, the detector
-// that is in use: "detector", and for a network "network" and "sha256" of the file and
-// "looks_per_s", its detections a second. Before the detector is chosen it adds
-// nothing.
+// that is in use: "detector", and for a network "network" and "sha256" of the file.
+// Before the detector is chosen it adds nothing. How often the network looks is told on
+// the device alone: it shows how much there is to do.
 func (d DetectorReport) addDetector(camera int, r ipc.Detection, report map[string]any) {
 	switch r.Detector {
 	case ipc.MotionDetector:
 		report["detector"] = config.MotionDetector
 	case ipc.NeuralDetector:
-		report["detector"], report["looks_per_s"] = config.NeuralDetector, float64(r.Looks)/looksPerDetection
+		report["detector"] = config.NeuralDetector
 		network := Network{"own", d.site.Cameras[camera].ModelSum}
 		if n := int(r.Network) - firstBuiltIn; n >= 0 && n < len(d.networks) {
 			network = d.networks[n]

@@ -127,8 +127,8 @@ func (s *deviceState) watching() string {
 	return b.String()
 }
 
-// reportSensors returns the latest heartbeat of each sensor: pictures in number,
-// latencies in milliseconds, and the fault of the camera's view, if any.
+// reportSensors returns the latest heartbeat of each sensor: pictures in number, as
+// powers of two, and the fault of the camera's view, if any.
 func (s *deviceState) reportSensors() map[string]any {
 	sensors := map[string]any{}
 	for i, name := range sensorNames(s.site) {
@@ -138,7 +138,6 @@ func (s *deviceState) reportSensors() map[string]any {
 		}
 		sensor := map[string]any{
 			"watching": h.Delivering, "pictures": h.Pictures, "bad": h.Undecoded, "dropped": h.Dropped,
-			"delay_ms": map[string]any{"p50": h.LatencyP50.Milliseconds(), "p95": h.LatencyP95.Milliseconds()},
 		}
 		if h.KeysOnly {
 			sensor["key_frames_only"] = true

@@ -271,14 +271,14 @@ func (s *Camera) buildVisionOpts(w, h int) vision.Opts {
 	return o
 }
 
-// countStep adds the result of one picture to the open windows. It pauses the
-// windows while a fault of the view would make counts wrong.
+// countStep adds the result of one picture to the open windows. A fault of the view that
+// would make counts wrong pauses them until they end.
 func (s *Camera) countStep(step vision.Step) {
 	s.Pictures.Add(1)
 	s.Watching.Store(true)
 	s.View.updateFault(step.Health, s.log)
 	if step.Health.Pauses() {
-		s.tallier.MarkLost(step.Health.Reason())
+		s.tallier.Pause(step.Health.Reason())
 		return
 	}
 	d := s.tallier.MarkWatched(s.now())

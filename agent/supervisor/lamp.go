@@ -120,7 +120,7 @@ func (p *slot) isDelivering() bool {
 // of a loop, one of so many lines. The heartbeat of the loops does not tell it. It
 // is called under the supervisor's lock.
 func (p *slot) setLoopFault(f *ipc.LoopFault, lines int) {
-	if !f.StopsCounting() || int(f.Line) >= lines {
+	if !f.IsFailure() || int(f.Line) >= lines {
 		return
 	}
 	if p.lineFaults == nil {

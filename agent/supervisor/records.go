@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"sync"
 	"time"
 
@@ -55,6 +56,9 @@ func (s *Supervisor) handleLoopFault(p *slot, f *ipc.LoopFault) error {
 		return errors.New("a fault of what is no loop")
 	}
 	p.setLoopFault(f, len(s.site.Loops.Lines))
+	if f.StaysOnDevice() {
+		return nil
+	}
 	f.Stream += uint16(p.firstStream)
 	s.queue.pushNote(func(n uint64) []ipc.Record {
 		f.N = n
@@ -184,10 +188,23 @@ func (s *Supervisor) statusRecords() (ms []ipc.Record) {
 		if p.heartbeat != nil {
 			now := *p.heartbeat
 			now.Delivering, now.ViewFault = now.Delivering && p.process != nil, p.sentFault
+			hideActivity(&now)
 			ms = append(ms, &now)
 		}
 	}
 	return ms
+}
+
+// hideActivity takes out of a heartbeat for the uplink what tells how much passes: the
+// exact number of crossings, and the load of the processor, which shows in delays and
+// in the rate of a network. Numbers of pictures are rounded down to a power of two.
+func hideActivity(h *ipc.Heartbeat) {
+	h.Crossings, h.LatencyP50, h.LatencyP95, h.Detection.Looks = 0, 0, 0, 0
+	for _, n := range []*uint64{&h.Pictures, &h.Undecoded, &h.Dropped} {
+		if *n > 0 {
+			*n = 1 << (bits.Len64(*n) - 1)
+		}
+	}
 }
 
 // handlePublisherRecord handles a record of the uplink. An error kills that process.

@@ -45,7 +45,8 @@ func policyWithTraffic(t *testing.T, name, list string) *policy.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.Parse(name, []byte(strings.Replace(string(b), "[count]\n", "[count]\nquantities = "+list+"\n", 1)))
+	text := strings.Replace(string(b), "\nquantities = [\"occupancy\", \"speed\"]\n", "\n", 1)
+	p, err := policy.Parse(name, []byte(strings.Replace(text, "[count]\n", "[count]\nquantities = "+list+"\n", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func (c *Counter) scheduleInput(in *input) {
 		if in.faults&(Slow|Standing) != 0 {
 			sooner(in.lastSlow + c.limits.Calm)
 		}
-		if in.faults&untrustedFaults == 0 {
+		if in.faults&(untrustedFaults|Silent) == 0 {
 			sooner(in.recheckAt)
 		}
 	}
@@ -117,7 +117,7 @@ func (c *Counter) runFree(in *input, t time.Duration) {
 		c.clearFault(in, Slow, t)
 		c.clearFault(in, Standing, t)
 	}
-	if in.faults&untrustedFaults != 0 || t < in.recheckAt {
+	if in.faults&(untrustedFaults|Silent) != 0 || t < in.recheckAt {
 		return
 	}
 	limit := c.limits.Silent[0]

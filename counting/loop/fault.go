@@ -26,8 +26,10 @@ const (
 	faultCount = iota
 )
 
-// untrustedFaults are the faults under which a loop's edges are not counted.
-const untrustedFaults = Relay | CardMode | StuckOn | Chatter | Silent
+// untrustedFaults are the faults under which a loop's edges are not counted. Silent is
+// none of them: one or two vehicles end it, and what a platform is told without noise
+// must not depend on them.
+const untrustedFaults = Relay | CardMode | StuckOn | Chatter
 
 // qualityFaults are the faults that lower the quality of a window.
 const qualityFaults = untrustedFaults | Pair | Missed | Drift | Daily

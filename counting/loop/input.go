@@ -206,6 +206,7 @@ func (c *Counter) uncoverLoop(in *input, l *lane, at time.Duration) {
 		if in.faults&Silent != 0 {
 			if in.lifeSigns++; in.lifeSigns >= lifeSignsNeeded {
 				c.clearFault(in, Silent, at)
+				in.recheckAt = at
 			}
 		}
 	}

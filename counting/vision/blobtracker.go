@@ -58,6 +58,8 @@ type blobTrack struct {
 
 	networkLooks int                       // pictures that a network saw since its birth
 	votes        [counting.Classes]float64 // scores that the network gave it, by class
+	standsAs     counting.Class            // its class in zones, once stands is set: a stay has one class
+	stands       bool
 }
 
 // blobTracker tracks blobs of moving pixels: it predicts each box by its speed,

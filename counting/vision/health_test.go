@@ -47,13 +47,13 @@ func TestEveryWayOfCountingJudgesTheCamera(t *testing.T) {
 				}
 				return last
 			}
-			if is := play(40, false); is != counting.ViewGood {
+			if is := play(63, false); is != counting.ViewGood {
 				t.Errorf("a street that lives: %v", is)
 			}
 			if is := play(40, true); is != counting.ViewFrozen {
 				t.Errorf("a picture that stands: %v", is)
 			}
-			if is := play(10, false); is != counting.ViewGood {
+			if is := play(66, false); is != counting.ViewGood {
 				t.Errorf("it lives again: %v", is)
 			}
 		})

@@ -66,8 +66,11 @@ func (c *Counter) countTrackedPresence() {
 		if !o.live || !c.motion.hasTravelled(o) {
 			continue
 		}
-		if class, ok := c.likeliestClass(o); ok {
-			c.addPresence(o.box, class)
+		if !o.stands {
+			o.standsAs, o.stands = c.likeliestClass(o)
+		}
+		if o.stands {
+			c.addPresence(o.box, o.standsAs)
 		}
 	}
 }

@@ -154,9 +154,9 @@ func TestASpoiltViewIsToldAndPausesCounting(t *testing.T) {
 		after time.Duration // well before it
 		hold  time.Duration
 	}{
-		{covered, "camera_covered", 0, 35 * time.Second},
-		{frozen, "camera_frozen", 0, 45 * time.Second},
-		{turned, "camera_moved", 75 * time.Second, 50 * time.Second},
+		{covered, "camera_covered", 0, 55 * time.Second},
+		{frozen, "camera_frozen", 75 * time.Second, 45 * time.Second},
+		{turned, "camera_moved", 75 * time.Second, 60 * time.Second},
 	}
 	if os.Getenv("KERB_LONG") == "" {
 		acts = acts[:1]

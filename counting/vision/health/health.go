@@ -5,6 +5,12 @@
 // It keeps no picture. Of edges it keeps density and main direction (reference.go), of
 // levels the mean, the spread and the burnt out share of the whole picture.
 //
+// What one object does to the pictures begins and ends no fault: when a fault begins or
+// ends is told to the platform without noise. A fault is over when the view was well for
+// a minute. A camera is frozen when its pictures cease to change all over, in most cells
+// at once, as sensor noise and codecs change them; a camera without noise never does, and
+// is never called frozen.
+//
 // It refuses to judge pixels under masks. It cannot tell a slow change from the street's
 // own: a mount that sags over an hour is followed.
 package health
@@ -20,11 +26,12 @@ import (
 // (TestFaultsAreFoundAndEnd).
 const (
 	maxInterval  = 2.0  // of one look
-	frozenAfter  = 30.0 // without change: longer than cameras wait between two whole pictures of a still street
-	faultAfter   = 20.0 // until any other fault is reported
+	frozenAfter  = 30.0 // without a stir: longer than cameras wait between two whole pictures of a still street
+	stirsAfter   = 60.0 // of stirs without such a pause, until a camera is known to stir
+	faultAfter   = 40.0 // until any other fault is reported: longer than a vehicle waits at a crossing with its lamps on the lens
 	dropsAfter   = 60.0 // until drops are reported
-	goodAfter    = 3.0  // until a fault is over
-	backAfter    = 10.0 // until a camera that moved is back
+	goodAfter    = 3.0  // without suspicion until the view is learnt
+	overAfter    = 60.0 // until a fault is over: longer than one object passes, or one lamp lights a dark road
 	minReference = 60.0 // until the reference is used
 
 	searchEvery  = 1 // between two searches for a shift
@@ -48,12 +55,14 @@ const (
 type Monitor struct {
 	short     [cells]structure // averaged over seconds
 	reference reference
-	changed   [cells]float64 // clock when a byte of the cell last changed
 	survey    survey
 	unmasked  []bool // pixels without a masked neighbour; nil: all
 	blind     []bool // the masks for which unmasked was made
 
 	clock      float64 // seconds of pictures so far
+	stirred    float64 // clock of the last stir: a picture in which at least half of the cells changed
+	stirFrom   float64 // clock of the first stir since the last pause of frozenAfter
+	stirs      bool    // the pictures of this camera change all over although nothing passes: its noise, or its codec
 	noise      float32 // levels
 	light      float32 // mean level, smoothed
 	shiftGain  float32 // by how much the view is more like the reference at its best shift
@@ -127,13 +136,30 @@ func (w *Monitor) averageSurvey(t float32) {
 	}
 	w.light += f * (w.survey.meanLevel() - w.light)
 	w.noise += f * (w.survey.noise - w.noise)
+	moved, sighted := 0, 0
 	for i := range w.survey.cells {
 		c := &w.survey.cells[i]
-		if c.moved {
-			w.changed[i] = w.clock
-		}
 		w.short[i].followCell(c, f)
+		if w.short[i].sighted {
+			sighted++
+			if c.moved {
+				moved++
+			}
+		}
 	}
+	if moved > 0 && 2*moved >= sighted {
+		w.noteStir()
+	}
+}
+
+// noteStir notes that at least half of the cells changed at once, which no object that
+// passes does for stirsAfter.
+func (w *Monitor) noteStir() {
+	if w.stirFrom == 0 || w.clock-w.stirred >= frozenAfter {
+		w.stirFrom = w.clock
+	}
+	w.stirred = w.clock
+	w.stirs = w.stirs || w.clock-w.stirFrom >= stirsAfter
 }
 
 // weighSuspicion runs the timers of the suspicions and changes the fault when one has held
@@ -151,10 +177,6 @@ func (w *Monitor) weighSuspicion(f counting.ViewFault, t float32) {
 			most = i
 		}
 	}
-	back := float32(goodAfter)
-	if w.fault == counting.ViewMoved {
-		back = backAfter
-	}
 	switch {
 	case f == w.fault:
 	case f == counting.ViewFrozen: // it has held for frozenAfter already
@@ -165,7 +187,7 @@ func (w *Monitor) weighSuspicion(f counting.ViewFault, t float32) {
 		w.setFault(f)
 	case f == counting.ViewDrops && w.fault == counting.ViewGood && w.suspect[f] >= dropsAfter:
 		w.setFault(f)
-	case f == counting.ViewGood && w.good >= back, f == counting.ViewDrops && w.suspect[f] >= back && w.fault.Pauses():
+	case f == counting.ViewGood && w.good >= overAfter, f == counting.ViewDrops && w.suspect[f] >= overAfter && w.fault.Pauses():
 		w.setFault(counting.ViewGood)
 	}
 }

@@ -12,7 +12,6 @@ const (
 	lostMany      = 0.4  // of the structured cells lost: more than a vehicle hides that parks before the lens
 	lostSome      = 0.15 // of the structured cells lost
 	keptFew       = 4    // a quarter of the expected cells structured
-	frozenCells   = 0.08 // of the cells may change in a frozen picture: the clock in its corner
 	movedLikeness = 0.5  // of the usual likeness to the reference: midway between one camera at all hours and other streets
 	shiftedGain   = 0.15 // of likeness at the best shift: the view is shifted
 	referenceMin  = 16   // a sixteenth of the cells must be structured in the reference
@@ -67,7 +66,7 @@ func (w *Monitor) suspectFault() counting.ViewFault {
 		return counting.ViewBlinded
 	case empty || lost >= lostMany && (v.structured < v.expected/keptFew || v.rest >= movedLikeness*r.usual):
 		return w.classifyHidden(empty)
-	case w.isFrozen(&v):
+	case w.isFrozen():
 		return counting.ViewFrozen
 	case ready && (v.same < movedLikeness*r.usual || w.shiftGain > shiftedGain):
 		return counting.ViewMoved
@@ -96,19 +95,8 @@ func (w *Monitor) isLightEven() bool {
 	return w.light > evenDarker*r.light && w.light < evenLighter*r.light && w.noise < evenNoise*r.noise+evenLevels
 }
 
-// isFrozen reports whether at most frozenCells of the cells have changed within frozenAfter.
-func (w *Monitor) isFrozen(v *verdict) bool {
-	if w.clock < frozenAfter {
-		return false
-	}
-	n := 0
-	for i := range w.changed {
-		if w.short[i].sighted && w.clock-w.changed[i] < frozenAfter {
-			n++
-		}
-	}
-	return float32(n) <= frozenCells*float32(v.sighted)
-}
+// isFrozen reports whether a camera that stirs has not done so for frozenAfter.
+func (w *Monitor) isFrozen() bool { return w.stirs && w.clock-w.stirred >= frozenAfter }
 
 // levelSpread is the standard deviation of the cells' mean levels: light and shade without
 // detail.

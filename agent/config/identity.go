@@ -1,0 +1,114 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// SensorNames maps the sensor of each stream to the first sensor of the site that is the
+// same device: two cameras of one address, device, connector, recording or command, and
+// two lanes with a loop in common, are one sensor under two names. What one object costs
+// is limited for each sensor, whatever its names are.
+//
+// It does not find that two addresses with different paths are two streams of one camera.
+// Made-up streets are each a sensor of their own.
+func (s *Site) SensorNames() map[string]string {
+	names, first := map[string]string{}, map[string]string{}
+	for _, c := range s.Cameras {
+		id := c.identity()
+		if _, known := first[id]; !known || id == "" { // a made-up street is its own first
+			first[id] = c.Name
+		}
+		names[c.Name] = first[id]
+	}
+	var sets [][]string // contacts of lanes that are one sensor
+	var owners []string
+	for i, st := range s.Loops.Streams() {
+		owner, contacts := st.Sensor, s.Loops.contacts(s.Loops.Lanes[i])
+		for j := range sets {
+			if slices.ContainsFunc(contacts, func(c string) bool { return slices.Contains(sets[j], c) }) {
+				owner = owners[j]
+				break
+			}
+		}
+		sets, owners = append(sets, contacts), append(owners, owner)
+		names[st.Sensor] = owner
+	}
+	return names
+}
+
+// contacts returns the contacts of a lane's loops, by chip and GPIO line.
+func (l Loops) contacts(lane LoopLane) (all []string) {
+	for _, name := range lane.Loops {
+		for _, line := range l.Lines {
+			if line.Name == name {
+				all = append(all, filepath.Base(line.Chip)+" "+line.GPIO)
+			}
+		}
+	}
+	return all
+}
+
+// identity returns a text that is equal for cameras that are the same device; "" for a
+// made-up street.
+func (c Camera) identity() string {
+	switch src := c.Source.(type) {
+	case SceneSource, nil:
+		return ""
+	case RecordingSource:
+		return followLinks(src.Path)
+	case DeviceSource:
+		return followLinks(src.Path)
+	case CSISource:
+		return fmt.Sprintf("csi %d", src.Number)
+	case CommandSource:
+		return "command " + strings.Join(src.Words, "\x00")
+	}
+	return c.Address().identity()
+}
+
+// followLinks follows the links of a path, as far as it exists here.
+func followLinks(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
+}
+
+// channelKeys are the keys of a query that name one of several cameras behind one
+// address, at recorders of the makers that were looked at. All other keys are about the
+// same picture.
+var channelKeys = []string{"camera", "cam", "channel", "channelid", "ch", "chan", "chn", "chnid", "id", "input", "source"}
+
+// identity returns host, port, path and channel of an address, in one form.
+func (a Address) identity() string {
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		return a.URL
+	}
+	host, port, err := net.SplitHostPort(a.HostPort)
+	if err != nil {
+		host, port = a.HostPort, ""
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if ip := net.ParseIP(host); ip != nil {
+		host = ip.String()
+	}
+	if n, err := strconv.Atoi(port); err == nil {
+		port = strconv.Itoa(n)
+	}
+	var channel []string
+	for key, values := range u.Query() {
+		if slices.Contains(channelKeys, strings.ToLower(key)) {
+			channel = append(channel, strings.ToLower(key)+"="+strings.Join(values, ","))
+		}
+	}
+	slices.Sort(channel)
+	path := strings.ToLower(strings.TrimRight(filepath.Clean("/"+u.Path), "/"))
+	return strings.Join(append([]string{host, port, path}, channel...), " ")
+}
