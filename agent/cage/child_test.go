@@ -63,6 +63,7 @@ type outcome struct {
 
 var children = map[string]func(*outcome) error{
 	"free":       func(o *outcome) error { o.Again = MeasureWalls(Sense()); return nil },
+	"limits":     printLimits,
 	"sense":      liveAsSense,
 	"memory":     liveWithLittleMemory,
 	"uplink":     liveAsUplink,

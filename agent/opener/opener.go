@@ -25,6 +25,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"kerb/agent/cage"
 	"kerb/agent/config"
 	"kerb/agent/handover"
 	"kerb/agent/process"
@@ -266,7 +267,7 @@ func lumaFilter(pixels int) string {
 // startProgram kills the program that answered the same request before and starts
 // another. Its working directory is /, and its standard error goes to the log after the
 // name. Its environment is PATH, HOME and LC_ALL, and it can neither write to a file nor
-// dump core (RLIMIT_FSIZE, RLIMIT_CORE). With piped it has a pipe as standard input, an
+// dump core, from its first instruction on (cage.LaunchArgs). With piped it has a pipe as standard input, an
 // empty network namespace and no environment, and limits itself.
 func (d *Opener) startProgram(what byte, name string, words []string, piped bool) (in, out *os.File, err error) {
 	d.stopProgram(what)
@@ -290,12 +291,18 @@ func (d *Opener) startProgram(what byte, name string, words []string, piped bool
 		stdin, in = pipe()
 		childEnds = append(childEnds, stdin)
 	}
+	args := words[1:]
+	if !piped {
+		path, lookErr := exec.LookPath(words[0])
+		args, err = cage.LaunchArgs(path, words), errors.Join(err, lookErr)
+	}
 	command := func() *exec.Cmd {
-		cmd := exec.Command(words[0], words[1:]...)
+		cmd := exec.Command("/proc/self/exe", args...)
+		cmd.Args[0] = "kerb"
 		cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "LC_ALL=C"}, "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 		if cmd.Stdout, cmd.Stderr = stdout, stderr; piped {
-			cmd.Args[0], cmd.Stdin, cmd.Env = "kerb", stdin, []string{}
+			cmd.Stdin, cmd.Env = stdin, []string{}
 		}
 		return cmd
 	}
@@ -312,10 +319,6 @@ func (d *Opener) startProgram(what byte, name string, words []string, piped bool
 			f.Close()
 		}
 		return nil, nil, fmt.Errorf("start %s: %w", words[0], err)
-	}
-	if !piped {
-		_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{}, nil)
-		_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
 	}
 	d.mu.Lock()
 	d.programs[what] = cmd
