@@ -41,6 +41,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	bundle := proof.Bundle{Schema: "kerb.proof/1", At: start.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Limits(), Challenge: p.Challenge}
 	if site, d, err := loadFiles(p.Files); err == nil {
 		bundle.Subject = report.DescribeSubject(site, d)
+		bundle.Running = report.LookAtRunning(ctx, site)
 	} else {
 		fmt.Fprintf(t.Err, "kerb: the bundle names no device: %v\n", mistake.First(err))
 	}

@@ -38,7 +38,8 @@ type Bundle struct {
 	Challenge string        `json:"challenge,omitempty"` // of -challenge: a text that a reviewer chose, so that the bundle is younger than it
 	Subject   any           `json:"device,omitempty"`    // the device on whose files it ran; absent where they could not be read
 	Faults    []string      `json:"faults"`
-	Walls     []cage.Report `json:"walls"` // the first is the role free, the control, whose attempts must succeed
+	Walls     []cage.Report `json:"walls"`             // the first is the role free, the control, whose attempts must succeed
+	Running   *Running      `json:"running,omitempty"` // the processes of the kerb that counts here; absent where the bundle names no device
 	Canary    CanaryResult  `json:"canary"`
 	Wire      WireResult    `json:"wire"`
 	Build     BuildFacts    `json:"build"`
@@ -114,6 +115,9 @@ func (p Bundle) Print(t terminal.Terminal, path string) {
 	for _, r := range p.Walls[1:] {
 		fmt.Fprintln(t.Out, r)
 	}
+	if p.Running != nil {
+		fmt.Fprintln(t.Out, p.Running)
+	}
 	c := p.Canary
 	fmt.Fprintf(t.Out, "canary: %d pictures were seen, %d windows and %d messages left\n", c.Pictures, p.Wire.Windows, p.Wire.Messages)
 	for _, s := range append(c.Controls, c.Places...) {
@@ -141,12 +145,16 @@ func (p Bundle) Print(t terminal.Terminal, path string) {
 const (
 	VerdictOK     = "ok"             // everything was looked at, and nothing is wrong
 	VerdictFailed = "failed"         // there are Faults
-	VerdictUnseen = "could not look" // nothing is wrong, but the kernel refused to show a place
+	VerdictUnseen = "could not look" // nothing is wrong, but the kernel refused to show a place, or kerb does not run
 )
 
 // Judge sets the verdict, after all results are in.
 func (p *Bundle) Judge() {
 	p.Verdict = VerdictOK
+	if p.Running != nil {
+		p.Faults = append(p.Faults, p.Running.listFaults()...)
+		p.Verdict = p.Running.Verdict
+	}
 	for _, f := range append(p.Canary.Controls, p.Canary.Places...) {
 		if f.Refused != "" {
 			p.Verdict = VerdictUnseen
@@ -164,7 +172,7 @@ func (p *Bundle) Err() error {
 	case VerdictFailed:
 		return fmt.Errorf("%d of the promises do not hold on this device", len(p.Faults))
 	case VerdictUnseen:
-		return errors.New("could not look everywhere: the places that are marked as refused are not shown to be clean: run it as root")
+		return errors.New("could not look everywhere: what is marked as refused or not looked at is not shown to be clean: run it as root, beside kerb run")
 	}
 	return nil
 }

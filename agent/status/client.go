@@ -99,6 +99,24 @@ func userName() string {
 	return fmt.Sprintf("user %d", os.Geteuid())
 }
 
+// PID returns the number of the agent's process, by the kernel (SO_PEERCRED, unix(7)); 0
+// where it is in another PID namespace.
+func (c *Client) PID() (int, error) {
+	raw, err := c.conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var peer *syscall.Ucred
+	var credErr error
+	err = raw.Control(func(fd uintptr) {
+		peer, credErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err = errors.Join(err, credErr); err != nil {
+		return 0, err
+	}
+	return int(peer.Pid), nil
+}
+
 // Close closes the connection.
 func (c *Client) Close() error { return c.conn.Close() }
 

@@ -160,7 +160,7 @@ var rooms = []room{
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
 	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
-		"agent/admission", "agent/audit", "agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/publisher",
+		"agent/admission", "agent/audit", "agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/proof", "agent/publisher",
 		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "drivers/board",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},

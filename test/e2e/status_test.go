@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"kerb/agent/config"
+	"kerb/agent/proof"
+	"kerb/agent/report"
 	"kerb/configs/configstest"
 )
 
@@ -60,12 +63,19 @@ func TestStatusTellsWhatTheRunningAgentDoes(t *testing.T) {
 	if rc != 1 || !hasLine(out, "kerb", "does not run", "systemctl start kerb") {
 		t.Errorf("before the start: rc %d\n%s", rc, out)
 	}
+	site := &config.Site{Device: config.Device{State: filepath.Join(a.dir, "state")}}
+	if r := report.LookAtRunning(t.Context(), site); r.Verdict != proof.VerdictUnseen || r.Why == "" {
+		t.Errorf("before the start: %+v", r)
+	}
 	a.start()
 	a.await("broker", "delivery proven")
 	a.await("camera  north", "pictures/s", "view well")
 	a.await("device", "camden/high-street/pi-0a1b", "policy test, version 1")
 	if out, rc := a.ask("status"); rc != 0 {
 		t.Errorf("all is well: rc %d\n%s", rc, out)
+	}
+	if r := report.LookAtRunning(t.Context(), site); r.Verdict != proof.VerdictOK || len(r.Processes) != 3 {
+		t.Errorf("the walls of the running processes: %+v", r)
 	}
 	text, _ := a.ask("status", "-json")
 	if err := configstest.Validate(t, "status", []byte(text)); err != nil {

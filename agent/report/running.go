@@ -1,0 +1,37 @@
+package report
+
+import (
+	"context"
+	"time"
+
+	"kerb/agent/config"
+	"kerb/agent/proof"
+	"kerb/agent/status"
+)
+
+// LookAtRunning looks at the walls of the agent of a device, which it finds by the
+// status socket: the agent tells which sensors have a process, the kernel which process
+// it is and what its walls are.
+func LookAtRunning(ctx context.Context, site *config.Site) *proof.Running {
+	c, err := status.Dial(ctx, site.Device.State)
+	if err != nil {
+		return proof.NotRunning(err)
+	}
+	defer c.Close()
+	pid, err := c.PID()
+	if err != nil {
+		return proof.NotRunning(err)
+	}
+	s, err := c.Status(0, time.Now())
+	if err != nil {
+		return proof.NotRunning(err)
+	}
+	want := []string{"uplink"}
+	for _, camera := range s.Cameras {
+		want = append(want, "sense "+camera.Name)
+	}
+	if s.Loops != nil {
+		want = append(want, "sense loops")
+	}
+	return proof.LookAtRunning(pid, want)
+}
