@@ -47,11 +47,13 @@ func TestTheWallsOfRunningProcessesAreJudgedByTheKernelsWords(t *testing.T) {
 		"sense with the supervisor's filter only": {func(p string) { writeProcess(t, p, 12, 10, "exe", "kerb sense north --site s", none, 2, 1, 1) }, VerdictFailed, "sense north (process 12) lacks seccomp"},
 		"uplink may gain privileges":              {func(p string) { writeProcess(t, p, 11, 10, "exe", "kerb uplink --site s", none, 2, 2, 0) }, VerdictFailed, "uplink (process 11) lacks no_new_privs"},
 		"the loops with root's rights":            {func(p string) { writeProcess(t, p, 13, 10, "exe", "kerb sense --site s", root, 2, 2, 1) }, VerdictFailed, "sense loops (process 13) lacks capabilities"},
-		"a decoder with root's rights":            {func(p string) { writeProcess(t, p, 14, 10, "ffmpeg", "/usr/bin/ffmpeg -f hevc -i pipe:0 x", root, 2, 2, 1) }, VerdictFailed, "decode (process 14) lacks capabilities"},
-		"a program without a filter":              {func(p string) { writeProcess(t, p, 15, 10, "rpicam-vid", "rpicam-vid -n -t", root, 0, 0, 1) }, VerdictFailed, "rpicam-vid (process 15) lacks seccomp"},
-		"a supervisor that may set the clock":     {func(p string) { writeProcess(t, p, 10, 1, "kerb", "kerb run --site s", "000001fffeffffff", 2, 1, 1) }, VerdictFailed, "supervisor (process 10) lacks capabilities"},
-		"uplink is away":                          {func(p string) { os.RemoveAll(filepath.Join(p, "11")) }, VerdictUnseen, ""},
-		"no /proc":                                {func(p string) { os.RemoveAll(p) }, VerdictUnseen, ""},
+		"a decoder with root's rights": {func(p string) {
+			writeProcess(t, p, 14, 10, "ffmpeg", "/usr/bin/ffmpeg -f hevc -i pipe:0 x", root, 2, 2, 1)
+		}, VerdictFailed, "decode (process 14) lacks capabilities"},
+		"a program without a filter":          {func(p string) { writeProcess(t, p, 15, 10, "rpicam-vid", "rpicam-vid -n -t", root, 0, 0, 1) }, VerdictFailed, "rpicam-vid (process 15) lacks seccomp"},
+		"a supervisor that may set the clock": {func(p string) { writeProcess(t, p, 10, 1, "kerb", "kerb run --site s", "000001fffeffffff", 2, 1, 1) }, VerdictFailed, "supervisor (process 10) lacks capabilities"},
+		"uplink is away":                      {func(p string) { os.RemoveAll(filepath.Join(p, "11")) }, VerdictUnseen, ""},
+		"no /proc":                            {func(p string) { os.RemoveAll(p) }, VerdictUnseen, ""},
 	} {
 		proc := t.TempDir()
 		whole(proc)
