@@ -81,10 +81,16 @@ func PackWalls(r cage.Report) *ipc.Walls {
 	return w
 }
 
-// SummariseWalls returns the entry of the state message for one process: hold, the
-// number of walls that hold, open, the names of those that should and do not, and
-// landlock, the kernel's ABI version. names are the walls of the cage's table.
-func SummariseWalls(w *ipc.Walls, names []cage.Wall) map[string]any {
+// WallSummary is the entry of the state message and of the status for one process.
+type WallSummary struct {
+	Hold     int      `json:"hold"`     // number of walls that hold
+	Open     []string `json:"open"`     // names of those that should and do not
+	Landlock int      `json:"landlock"` // the kernel's ABI version; 0: it has none
+}
+
+// SummariseWalls returns the entry for one process. names are the walls of the cage's
+// table.
+func SummariseWalls(w *ipc.Walls, names []cage.Wall) WallSummary {
 	hold, open := 0, []string{}
 	for i, s := range w.State {
 		switch {
@@ -94,7 +100,7 @@ func SummariseWalls(w *ipc.Walls, names []cage.Wall) map[string]any {
 			open = append(open, names[i].Name)
 		}
 	}
-	return map[string]any{"hold": hold, "open": open, "landlock": w.Landlock}
+	return WallSummary{hold, open, int(w.Landlock)}
 }
 
 // RefusedError is the error of a process that does not run inside walls that do

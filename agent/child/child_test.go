@@ -44,7 +44,7 @@ func TestTheSummaryTellsTheWallsOfTheReport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := map[string]any{"hold": c.hold, "open": c.openList, "landlock": uint8(6)}
+			want := WallSummary{c.hold, c.openList, 6}
 			if got := SummariseWalls(m.(*ipc.Walls), r.Walls); !reflect.DeepEqual(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
@@ -67,7 +67,7 @@ func TestWallsBeyondTheRecordAreLeftOut(t *testing.T) {
 		for i := range walls {
 			walls[i].Holds = true
 		}
-		got := SummariseWalls(PackWalls(cage.Report{Walls: walls}), walls)["hold"]
+		got := SummariseWalls(PackWalls(cage.Report{Walls: walls}), walls).Hold
 		if want := min(n, ipc.MaxWalls); got != want {
 			t.Errorf("%d walls: %v hold, want %d", n, got, want)
 		}

@@ -17,6 +17,14 @@ type Running struct {
 	Verdict   string           `json:"verdict"`       // one of the verdicts
 	Why       string           `json:"why,omitempty"` // of VerdictUnseen
 	Processes []RunningProcess `json:"processes"`
+	Reported  []ReportedWalls  `json:"reported"` // by the processes themselves, at their start
+}
+
+// ReportedWalls are the walls that one process has measured from inside.
+type ReportedWalls struct {
+	Name string   `json:"process"`
+	Hold int      `json:"hold"` // how many hold
+	Open []string `json:"open"` // those that should and do not
 }
 
 // RunningProcess is one process, with the lines of its /proc/PID/status
@@ -54,12 +62,12 @@ func LookAtRunning(pid int, want []string) *Running {
 
 // NotRunning is the result where no kerb could be asked.
 func NotRunning(why error) *Running {
-	return &Running{Verdict: VerdictUnseen, Why: why.Error(), Processes: []RunningProcess{}}
+	return &Running{Verdict: VerdictUnseen, Why: why.Error(), Processes: []RunningProcess{}, Reported: []ReportedWalls{}}
 }
 
 // lookOnce is one try of LookAtRunning, by the files in proc.
 func lookOnce(proc string, pid int, want []string) *Running {
-	r := &Running{Verdict: VerdictOK, Processes: []RunningProcess{}}
+	r := &Running{Verdict: VerdictOK, Processes: []RunningProcess{}, Reported: []ReportedWalls{}}
 	statuses, _ := filepath.Glob(filepath.Join(proc, "[0-9]*", "status")) // the pattern is right
 	for _, path := range statuses {
 		text, err := os.ReadFile(path)
@@ -141,6 +149,11 @@ func (r *Running) listFaults() (faults []string) {
 			faults = append(faults, fmt.Sprintf("running: %s (process %d) lacks %s", p.Name, p.PID, p.Missing))
 		}
 	}
+	for _, w := range r.Reported {
+		for _, name := range w.Open {
+			faults = append(faults, fmt.Sprintf("running: %s reports that it can %s", w.Name, name))
+		}
+	}
 	return faults
 }
 
@@ -153,5 +166,5 @@ func (r *Running) String() string {
 	for i, p := range r.Processes {
 		names[i] = p.Name
 	}
-	return fmt.Sprintf("running: %d processes within their walls, by /proc: %s", len(names)-len(r.listFaults()), strings.Join(names, ", "))
+	return fmt.Sprintf("running: %d processes looked at by /proc: %s; %d missing walls", len(names), strings.Join(names, ", "), len(r.listFaults()))
 }

@@ -67,6 +67,10 @@ func TestTheWallsOfRunningProcessesAreJudgedByTheKernelsWords(t *testing.T) {
 		if c.fault != "" && (len(b.Faults) != 1 || b.Faults[0] != "running: "+c.fault) {
 			t.Errorf("%s: %q, want %q", name, b.Faults, c.fault)
 		}
+		r.Reported = []ReportedWalls{{"uplink", 30, []string{"open a socket"}}}
+		if all := r.listFaults(); all[len(all)-1] != "running: uplink reports that it can open a socket" {
+			t.Errorf("%s: %q", name, all)
+		}
 		if c.verdict == VerdictOK && len(r.Processes) != 6 {
 			t.Errorf("%s: %+v", name, r.Processes)
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // LookAtRunning looks at the walls of the agent of a device, which it finds by the
-// status socket: the agent tells which sensors have a process, the kernel which process
-// it is and what its walls are.
+// status socket: the agent tells which sensors have a process and what each process has
+// measured from inside, the kernel which process it is and what its walls are.
 func LookAtRunning(ctx context.Context, site *config.Site) *proof.Running {
 	c, err := status.Dial(ctx, site.Device.State)
 	if err != nil {
@@ -33,5 +33,9 @@ func LookAtRunning(ctx context.Context, site *config.Site) *proof.Running {
 	if s.Loops != nil {
 		want = append(want, "sense loops")
 	}
-	return proof.LookAtRunning(pid, want)
+	r := proof.LookAtRunning(pid, want)
+	for _, w := range s.Walls {
+		r.Reported = append(r.Reported, proof.ReportedWalls{Name: w.Process, Hold: w.Hold, Open: w.Open})
+	}
+	return r
 }

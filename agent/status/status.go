@@ -51,9 +51,18 @@ type Device struct {
 	Lamp    *Lamp    `json:"lamp,omitempty"`
 	Clock   *Clock   `json:"clock,omitempty"`
 	Disk    *Disk    `json:"disk,omitempty"`
+	Walls   []Walls  `json:"walls,omitempty"` // of each process, as it measured them itself at its start
 
 	AuditCut      string `json:"audit_cut,omitempty"`      // what the audit log lacked at this start; "" where it lacked nothing
 	ReloadRefused string `json:"reload_refused,omitempty"` // why the last systemctl reload changed nothing; "" where it did
+}
+
+// Walls are the walls of one process, as in the member agent.walls of the state message.
+type Walls struct {
+	Process  string   `json:"process"` // supervisor, uplink, sense CAMERA, sense loops or decode
+	Hold     int      `json:"hold"`
+	Open     []string `json:"open"`
+	Landlock int      `json:"landlock"`
 }
 
 // Policy is the policy in force.

@@ -214,7 +214,7 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.log.Info("speaking", "process", "uplink", "pid", c.Cmd.Process.Pid)
-		s.publisherProcess = c
+		s.publisherProcess, s.publisherWalls = c, m
 		s.notifyIfReady()
 		return nil
 	case *ipc.Heartbeat:

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"kerb/agent/child"
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
@@ -116,7 +117,7 @@ func (s *Supervisor) describeDevice() status.Device {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out.ReloadRefused = s.reloadRefused
+	out.ReloadRefused, out.Walls = s.reloadRefused, s.describeWalls()
 	for _, p := range s.slots {
 		state, age := s.slotState(p, r), int64((r.Mono-max(p.changedAt, s.startReading.Mono))/time.Second)
 		if p.number < len(s.site.Cameras) {
@@ -129,6 +130,24 @@ func (s *Supervisor) describeDevice() status.Device {
 		}
 	}
 	return out
+}
+
+// describeWalls returns the walls of all processes that have reported theirs. It is called
+// under the lock.
+func (s *Supervisor) describeWalls() (all []status.Walls) {
+	add := func(process string, w *ipc.Walls) {
+		if w != nil {
+			sum := child.SummariseWalls(w, s.wallNames)
+			all = append(all, status.Walls{Process: process, Hold: sum.Hold, Open: sum.Open, Landlock: sum.Landlock})
+		}
+	}
+	add("supervisor", s.walls)
+	add("uplink", s.publisherWalls)
+	for _, p := range s.slots {
+		add(p.watcher.Name, p.walls)
+	}
+	add("decode", s.decoderWalls)
+	return all
 }
 
 // startGrace is how long a sensor may take to deliver before it counts as lost: a

@@ -62,7 +62,9 @@ type Supervisor struct {
 	publisher        *process.Watcher
 	queue            *queue
 	startReading     clock.Reading // when counting began
+	wallNames        []cage.Wall   // of all walls, in the order of the reports
 	walls            *ipc.Walls    // of this process
+	publisherWalls   *ipc.Walls    // of the uplink; nil until its first report; under mu
 	decoderWalls     *ipc.Walls    // of a decoder of H.265; nil without one
 	online           atomic.Bool   // the uplink has a broker
 	storeFault       atomic.Bool   // the uplink cannot write the spool
@@ -169,7 +171,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 	child.ShrinkHeap()
 	debug.FreeOSMemory()
-	s.walls = child.PackWalls(report)
+	s.walls, s.wallNames = child.PackWalls(report), report.Walls
 	s.walls.Sensor = ipc.SupervisorSensor
 	if err := s.measureDecoder(); err != nil {
 		return err

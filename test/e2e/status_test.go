@@ -74,7 +74,7 @@ func TestStatusTellsWhatTheRunningAgentDoes(t *testing.T) {
 	if out, rc := a.ask("status"); rc != 0 {
 		t.Errorf("all is well: rc %d\n%s", rc, out)
 	}
-	if r := report.LookAtRunning(t.Context(), site); r.Verdict != proof.VerdictOK || len(r.Processes) != 3 {
+	if r := report.LookAtRunning(t.Context(), site); r.Verdict != proof.VerdictOK || len(r.Processes) != 3 || len(r.Reported) != 3 || r.Reported[2].Name != "sense north" || r.Reported[2].Hold < 20 {
 		t.Errorf("the walls of the running processes: %+v", r)
 	}
 	text, _ := a.ask("status", "-json")
