@@ -49,7 +49,22 @@ func (a *auditList) Run(t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	_, err = audit.VerifyLog(dir, func(e audit.Entry) error {
+	return openLog(dir, func(dir string) error {
+		_, err := audit.VerifyLog(dir, a.print(t))
+		return err
+	})
+}
+
+// openLog calls f with the path of the log, with the rights of the user that owns the
+// state directory.
+func openLog(dir string, f func(dir string) error) error {
+	dir = filepath.Clean(dir)
+	return state.ActAsOwner(filepath.Dir(dir), func(parent string) error { return f(filepath.Join(parent, filepath.Base(dir))) })
+}
+
+// print returns the function that prints an entry.
+func (a *auditList) print(t terminal.Terminal) func(audit.Entry) error {
+	return func(e audit.Entry) error {
 		if a.JSON {
 			return json.NewEncoder(t.Out).Encode(struct {
 				audit.Entry
@@ -62,8 +77,7 @@ func (a *auditList) Run(t terminal.Terminal) error {
 		}
 		_, err := fmt.Fprintf(t.Out, "%6d  %s%s %-16s %s\n", e.Seq, e.At.Format(time.RFC3339), synced, e.Kind, e.Data)
 		return err
-	})
-	return err
+	}
 }
 
 // auditVerify is kerb audit verify: it checks the hash chain of the log, and that the
@@ -84,7 +98,11 @@ func (a *auditVerify) Run(t terminal.Terminal) error {
 	if err != nil {
 		return terminal.UsageError("-head " + err.Error())
 	}
-	r, err := audit.VerifyHead(dir, reported)
+	var r audit.Report
+	err = openLog(dir, func(dir string) (err error) {
+		r, err = audit.VerifyHead(dir, reported)
+		return err
+	})
 	if err != nil {
 		return err
 	}

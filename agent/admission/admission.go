@@ -119,7 +119,11 @@ func (d *Decision) checkFile(p *policy.Policy, signatures [][]byte, dir string) 
 	if d.previous != nil {
 		return nil
 	}
-	version, err := lastVersion(filepath.Join(dir, state.AuditDir))
+	var version int64
+	err := state.ActAsOwner(dir, func(dir string) (err error) {
+		version, err = lastVersion(filepath.Join(dir, state.AuditDir))
+		return err
+	})
 	if err != nil {
 		d.referenceErr = errors.Join(d.referenceErr, err)
 	}
@@ -165,7 +169,11 @@ const (
 // from the state directory. Both are nil on a device that had none.
 func readAdmitted(dir string) (*policy.Policy, [][]byte, error) {
 	path := filepath.Join(dir, state.AdmittedFile)
-	data, err := os.ReadFile(path)
+	var data []byte
+	err := state.ActAsOwner(dir, func(dir string) (err error) {
+		data, err = os.ReadFile(filepath.Join(dir, state.AdmittedFile))
+		return err
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}

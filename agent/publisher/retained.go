@@ -19,12 +19,16 @@ const clearTimeout = 20 * time.Second
 // ShownStreams returns the streams of which the broker keeps the last window, by the
 // spool of the device; none where it cannot be read. Call it before the spool is locked.
 func ShownStreams(dir string) []string {
-	db, err := store.OpenReadOnly(filepath.Join(dir, state.SpoolFile))
-	if err != nil {
-		return nil
-	}
-	defer db.Close()
-	return db.Shown()
+	var shown []string
+	_ = state.ActAsOwner(dir, func(dir string) error {
+		db, err := store.OpenReadOnly(filepath.Join(dir, state.SpoolFile))
+		if err != nil {
+			return err
+		}
+		shown = db.Shown()
+		return db.Close()
+	})
+	return shown
 }
 
 // ClearRetained removes the messages of the device that the broker retains, with the

@@ -124,19 +124,24 @@ func PackWindow(address uplink.Address, i store.Item) status.Window {
 
 // ReadSpoolStatus returns what the spool of a device tells while no agent
 // runs, with the last so many windows. A spool that cannot be read says why.
-func ReadSpoolStatus(d config.Device, windows int) status.Uplink {
-	db, err := store.OpenReadOnly(filepath.Join(d.State, state.SpoolFile))
+func ReadSpoolStatus(d config.Device, windows int) (answer status.Uplink) {
+	err := state.ActAsOwner(d.State, func(dir string) error {
+		db, err := store.OpenReadOnly(filepath.Join(dir, state.SpoolFile))
+		if err != nil {
+			return err
+		}
+		answer.Spool = PackSpool(db)
+		if last, err := db.LastWindows(windows); err == nil {
+			answer.Windows = packWindows(Address(d), last)
+		}
+		return db.Close()
+	})
 	if err != nil {
 		why := fmt.Sprintf("the spool cannot be read: %v", err)
 		if errors.Is(err, os.ErrNotExist) {
 			why = "there is no spool: kerb has not run here yet"
 		}
 		return status.Uplink{Spool: &status.Spool{Health: status.HealthUnread, Why: why}}
-	}
-	defer db.Close()
-	answer := status.Uplink{Spool: PackSpool(db)}
-	if last, err := db.LastWindows(windows); err == nil {
-		answer.Windows = packWindows(Address(d), last)
 	}
 	return answer
 }

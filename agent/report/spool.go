@@ -46,7 +46,16 @@ func ListSpool(ctx context.Context, d config.Device, f func(status.Window) error
 // file. The windows have the address of the device that wrote the file; other is for a
 // file that names none. The error is that of a file that is damaged, or that another
 // process has.
-func ListSpoolFile(path string, other uplink.Address, f func(status.Window) error) (*status.Spool, error) {
+func ListSpoolFile(path string, other uplink.Address, f func(status.Window) error) (spool *status.Spool, err error) {
+	err = state.ActAsOwner(filepath.Dir(path), func(dir string) (err error) {
+		spool, err = listSpoolFile(filepath.Join(dir, filepath.Base(path)), other, f)
+		return err
+	})
+	return spool, err
+}
+
+// listSpoolFile is ListSpoolFile with the rights of this thread.
+func listSpoolFile(path string, other uplink.Address, f func(status.Window) error) (*status.Spool, error) {
 	db, err := store.OpenReadOnly(path)
 	if err != nil {
 		return nil, err

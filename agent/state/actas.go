@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -43,6 +44,27 @@ func OpenOwner(path string) (*Owner, error) {
 	return o, nil
 }
 
+// ActAsOwner calls f once as Owner.Do does. An error names the directory by path.
+func ActAsOwner(path string, f func(dir string) error) error {
+	o, err := OpenOwner(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(o.Do(f), o.Close())
+}
+
+// actError is an error of Do that names the directory by its own path.
+type actError struct {
+	error
+	inside, path string
+}
+
+// Error returns the text with the directory's path.
+func (e actError) Error() string { return strings.ReplaceAll(e.error.Error(), e.inside, e.path) }
+
+// Unwrap returns the error of f.
+func (e actError) Unwrap() error { return e.error }
+
 // IsOther reports whether root acts for another user.
 func (o *Owner) IsOther() bool { return o.dir != nil }
 
@@ -77,7 +99,11 @@ func (o *Owner) Do(f func(dir string) error) (err error) {
 		}
 		runtime.UnlockOSThread()
 	}()
-	return f(fmt.Sprintf("/proc/self/fd/%d", o.dir.Fd()))
+	inside := fmt.Sprintf("/proc/self/fd/%d", o.dir.Fd())
+	if err := f(inside); err != nil {
+		return actError{err, inside, o.path}
+	}
+	return nil
 }
 
 // become sets the groups and the rights on files of this thread alone.

@@ -55,7 +55,7 @@ func Collect(in Inputs) (*Record, error) {
 		return nil, err
 	}
 	r.Models = byCode(models, "counting/neural/MODEL.md")
-	r.Acceptance = byCode(publisher.ReadAcceptances(in.Site.Device.State), "measured: "+state.AcceptanceFile+", counts by hand with kerb aim")
+	r.Acceptance = byCode(readAcceptances(in.Site.Device.State), "measured: "+state.AcceptanceFile+", counts by hand with kerb aim")
 	r.Audit, r.Policy.Since = c.audit()
 	r.Held = byCode(readHeld(in.Site.Device), "measured: "+state.SpoolFile+", "+r.At.Format(time.RFC3339))
 	r.Declared, r.Signers = in.Declared.facts()

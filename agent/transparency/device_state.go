@@ -20,7 +20,8 @@ import (
 // audit reads the head of the audit log, and since when the policy is in force by it.
 func (c collector) audit() (Fact[AuditHead], Fact[string]) {
 	since := "" // by the log's newest policy_admitted with this hash
-	report, err := audit.VerifyLog(filepath.Join(c.Site.Device.State, state.AuditDir), func(e audit.Entry) error {
+	var report audit.Report
+	note := func(e audit.Entry) error {
 		var data struct {
 			Policy string `json:"policy"`
 		}
@@ -28,6 +29,10 @@ func (c collector) audit() (Fact[AuditHead], Fact[string]) {
 			since = e.At.UTC().Format(time.RFC3339)
 		}
 		return nil
+	}
+	err := state.ActAsOwner(c.Site.Device.State, func(dir string) (err error) {
+		report, err = audit.VerifyLog(filepath.Join(dir, state.AuditDir), note)
+		return err
 	})
 	head := AuditHead{Seq: report.Head.Seq, Sum: report.Head.Sum, Whole: err == nil}
 	source := "verified: every link of the audit log"
@@ -38,6 +43,15 @@ func (c collector) audit() (Fact[AuditHead], Fact[string]) {
 		source = "the audit log does not hold: see kerb audit verify"
 	}
 	return byCode(head, source), byCode(since, "audit log, entry policy_admitted")
+}
+
+// readAcceptances reads the tallies by hand.
+func readAcceptances(dir string) (all []uplink.Acceptance) {
+	_ = state.ActAsOwner(dir, func(dir string) error {
+		all = publisher.ReadAcceptances(dir)
+		return nil
+	})
+	return all
 }
 
 // readHeld counts the windows that a device holds.
@@ -95,11 +109,13 @@ func eachWindow(d config.Device, visit func(w status.Window, start, end time.Tim
 	if !errors.Is(err, status.ErrNotRunning) {
 		return err
 	}
-	db, err := store.OpenReadOnly(filepath.Join(d.State, state.SpoolFile))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
 	address := uplink.Address{Tenant: d.Tenant, Site: d.Site, Device: d.Name}
-	return db.EachWindow(func(i store.Item) error { return each(publisher.PackWindow(address, i)) })
+	return state.ActAsOwner(d.State, func(dir string) error {
+		db, err := store.OpenReadOnly(filepath.Join(dir, state.SpoolFile))
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.EachWindow(func(i store.Item) error { return each(publisher.PackWindow(address, i)) })
+	})
 }

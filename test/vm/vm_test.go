@@ -82,7 +82,7 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 					t.Errorf("window %d, %d vehicles: mean speed off by %.2f %%, occupancy by %.2f ‰", i, w.Vehicles, 100*w.Speed, w.Occupancy)
 				}
 			}
-			if timed && len(r.Traffic) == 0 {
+			if scenario == "passages" && len(r.Traffic) == 0 {
 				t.Error("no whole window of the pair")
 			}
 			if timed && (r.SpeedError.Max > 0.01 || r.Length.Max > 0.05) {
@@ -115,7 +115,7 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 			}
 		}
 		last := strings.Join(r.Windows[max(0, len(r.Windows)-3):], "\n")
-		for _, want := range []string{"pair true partial loop_pair", "left false gap loop_silent", "right true ok"} {
+		for _, want := range []string{"pair true partial loop_pair", "left false ok", "right true ok"} {
 			if !strings.Contains(last, want) {
 				t.Errorf("no window %q among the last, %q", want, last)
 			}

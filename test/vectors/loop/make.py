@@ -354,13 +354,15 @@ def silent():
     hours = [3600 * 12] * 24
     for h in range(6, 22):
         hours[h] = 3600
-    c = Case("silent", "No vehicle for longer than the hour of day allows: 12 h at night, 1 h from 6 o'clock. The first such moment is at 6 itself. Two vehicles take it back, and are counted.",
+    c = Case("silent", "No vehicle for longer than the hour of day allows: 12 h at night, 1 h from 6 o'clock. The first such moment is at 6 itself. Two vehicles take it back. They are counted all the same, and no quality tells of them.",
              presence("A"), [single()], [t * 3600 * S for t in (1, 2, 3, 4)], 4 * 3600 * S + S, wall="2026-11-23T04:00:00", silent_s=hours)
     done = c.vehicle("road", 600 * S, 10, 4)
     at = 2 * H
     c.event("road", "A", "loop_silent", True, at)
-    c.vehicle("road", 2 * H + 1800 * S, 10, 4)
-    back = c.vehicle("road", 2 * H + 1810 * S, 10, 4)
+    proof = [(2 * H + 1800 * S, 600 * MS), (2 * H + 1810 * S, 600 * MS)]
+    for on, o in proof:
+        c.vehicle("road", on, 10, 4)
+    back = proof[1][0] + proof[1][1]
     c.event("road", "A", "loop_silent", False, back)
     c.vehicle("road", 2 * H + 1900 * S, 10, 4)
     c.vehicle("road", 2 * H + 1950 * S, 10, 4)
