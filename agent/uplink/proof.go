@@ -151,10 +151,15 @@ func (p *proof) onProven(topic string) (news bool) {
 }
 
 // onDenied records that a message did not come back, and when the topic is tried
-// again. It reports whether that is news.
+// again. It reports whether that is news. Messages that were under way together are
+// one try: thirty answers that are denied at once are one failure.
 func (p *proof) onDenied(e *deniedError, now time.Time) (news bool) {
 	t := p.topic(e.topic)
 	news = t.why != e.why
+	if p.awaits(e.topic) {
+		t.why = e.why
+		return news
+	}
 	wait := p.u.proofDelay(t.failures)
 	t.proven, t.why, t.failures = false, e.why, t.failures+1
 	t.retryAt = now.Add(wait/2 + rand.N(wait/2+1))
