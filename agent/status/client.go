@@ -54,13 +54,13 @@ const askTime = 15 * time.Second
 // Dial connects to the agent whose state directory this is. It returns ErrNotRunning
 // where none runs and a DeniedError where this user may not ask.
 func Dial(ctx context.Context, stateDir string) (*Client, error) {
-	paths := []string{filepath.Join(stateDir, state.StatusSocket)}
+	dirs := []string{stateDir}
 	if stateDir == state.DefaultDir {
-		paths = slices.Insert(paths, 0, filepath.Join(state.RunDir, state.StatusSocket))
+		dirs = slices.Insert(dirs, 0, state.RunDir)
 	}
 	var denied bool
-	for _, path := range paths {
-		conn, err := (&net.Dialer{Timeout: askTime}).DialContext(ctx, "unix", path)
+	for _, dir := range dirs {
+		conn, err := connectIn(ctx, dir)
 		switch {
 		case err == nil:
 			return &Client{conn, json.NewDecoder(io.LimitReader(conn, maxSession))}, nil
@@ -78,6 +78,16 @@ func Dial(ctx context.Context, stateDir string) (*Client, error) {
 		return nil, DeniedError{userName(), err == nil}
 	}
 	return nil, ErrNotRunning
+}
+
+// connectIn connects to the socket in dir with the rights of the directory's owner, whose
+// link must not lead root to the socket of another program.
+func connectIn(ctx context.Context, dir string) (conn net.Conn, err error) {
+	err = state.ActAsOwner(dir, func(inside string) (err error) {
+		conn, err = (&net.Dialer{Timeout: askTime}).DialContext(ctx, "unix", filepath.Join(inside, state.StatusSocket))
+		return err
+	})
+	return conn, err
 }
 
 // maxSession bounds what a client reads: the spool of a week of minutes and ten
