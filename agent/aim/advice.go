@@ -18,7 +18,7 @@ type Advice struct {
 
 // The bounds of the advice. The scales are those of IEC 62676-4:2014, and of
 // firmware-notes/mounting.md: 25 pixels per metre to detect a person, 12 (its "monitor")
-// for what is several times as large. The others were chosen by hand on the development
+// for vehicles, which are several times as large. The others were chosen by hand on the development
 // clips, at values at which they are counted well.
 const (
 	peopleScale = 25.0 // pixels per metre, for lines that count people or bicycles

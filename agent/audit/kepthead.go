@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// HeadSuffix is what the name of the file with the last head adds to that of the log's
-// directory. It lies beside the directory, so that a device notices by itself when
-// entries were cut off or the whole log was deleted. Who deletes both is noticed by the
-// head in the state message alone.
+// HeadSuffix ends the name of the file with the last head, after the name of the log's
+// directory. The file lies beside the directory, so that a device notices by itself when
+// entries were cut off or the whole log was deleted. If both are deleted,
+// only the head in the state message shows it.
 const HeadSuffix = "-head.json"
 
 // Cut is a finding that entries of the log are gone: they were cut off or changed, or the
@@ -23,7 +23,7 @@ type Cut struct {
 	Found uint64 `json:"found"` // number of the last entry that was there; Had or more: an entry was changed
 }
 
-// String tells a person what is gone.
+// String describes the missing entries in one line.
 func (c Cut) String() string {
 	switch {
 	case c.Had == 0:
@@ -80,7 +80,7 @@ func (l *Log) keepHead() error {
 
 // checkKeptHead compares the log with the head that was kept beside it, and writes an
 // entry "cut" where the log does not hold it any more: entries were cut off or changed,
-// or the log was deleted. The chain goes on from what is there, and UntoldCut returns the
+// or the log was deleted. The chain goes on from the last entry that is there, and UntoldCut returns the
 // finding. An entry before the first head was kept is not missed.
 func (l *Log) checkKeptHead() error {
 	b, err := readPlain(filepath.Clean(l.dir) + HeadSuffix)

@@ -7,7 +7,7 @@
 // the Schmitt trigger). A gap says nothing: it interrupts a run of windows and changes
 // nothing else.
 //
-// What is known of an alert is a fact of the spool (store.Derive): it is written with
+// The state of an alert is a fact of the spool (store.Derive): it is written with
 // the window that it follows from, so that after a restart or a power cut no change is
 // told twice and none is lost. The package sees Releases alone, so it can tell nothing
 // that the windows do not tell.
@@ -41,7 +41,7 @@ type Seat struct {
 	Start int64  `json:"start,omitempty"` // ms since 1970; 0 where the clock was not trusted
 }
 
-// fact is what the spool keeps of an alert. One that is not busy and has no run has none.
+// fact is the state of an alert in the spool. An alert that is not busy and has no run has none.
 type fact struct {
 	Stream string `json:"stream"`
 	Class  string `json:"class"`

@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// decodeRole is the role of a program in C that decodes what a camera sends, such as
-// ffmpeg: it reads and writes the pipes that it was started with.
+// decodeRole is the role of a decoder in C, such as ffmpeg, for the stream of a camera: it reads and writes the pipes that it was started with.
 type decodeRole struct{ run, read []string }
 
 func (r decodeRole) roleName() string { return "decode" }
@@ -28,7 +27,7 @@ func (r decodeRole) makePlan() plan {
 // The program can read itself, its loader and the libraries that the loader lists
 // (Landlock), and no other file. It makes no socket, opens nothing for writing, starts
 // neither a program nor a process, and signals none. Where this process is root, the
-// program is nobody. Its core is not dumped, and its memory is limited.
+// program gets the user id of the account nobody. Its core is not dumped, and its memory is limited.
 func ExecDecoder(words []string) error {
 	run, read, err := listLibraries(words[0])
 	if err != nil {
