@@ -144,12 +144,16 @@ func (c Camera) Streams() (all []counting.Stream) {
 	for _, l := range c.Lines {
 		s := counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes}
 		if e := counting.SpeedError(c.Heights, c.Distance, l.Line); e <= counting.MaxSpeedError && s.CountsVehicles() {
-			s.Measures, s.SpeedError = counting.NewQuantitySet(counting.MeanSpeed, counting.Speeds), e
+			s.Measures, s.SpeedError = counting.QuantitiesOf(counting.LineStream), e
 		}
 		all = append(all, s)
 	}
 	for _, z := range c.Zones {
-		all = append(all, counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Polled: c.Polled(), Classes: z.Classes})
+		s := counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Polled: c.Polled(), Classes: z.Classes}
+		if !s.Polled {
+			s.Measures = counting.QuantitiesOf(counting.ZoneStream)
+		}
+		all = append(all, s)
 	}
 	return all
 }

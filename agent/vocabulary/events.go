@@ -174,7 +174,7 @@ func Events() []Event {
 			[]Member{{"windows", number, "how many came from memory", false}},
 		},
 		{
-			"streams_drift", "The ratio of two streams that see the same road has drifted, or is as expected again ([[compare]] in site.toml).",
+			"streams_drift", "The ratio of two streams that see the same road, of their counts or their mean speeds, has drifted, or is as expected again ([[compare]] in site.toml).",
 			"One of them is wrong: look at both.",
 			[]Member{
 				{"a", level, "one stream", false},
@@ -182,6 +182,7 @@ func Events() []Event {
 				{"expected", `"type": "number"`, "a divided by b, as site.toml expects it", false},
 				{"ratio", `"type": "number"`, "a divided by b as released; absent where b counted none", true},
 				{"drifted", flag, "it begins; false: it is over", false},
+				{"quantity", `"const": "speed"`, "what the ratio is of: the mean speeds, expected to be equal; absent: the counts", true},
 			},
 		},
 		{
