@@ -71,7 +71,7 @@ var englishWords = words{
 	week:  week.DayNames(),
 	quantities: [...]string{
 		counting.Occupancy: "For how much of the window a loop was covered. Of one vehicle at most 4 seconds count.",
-		counting.MeanSpeed: "The mean speed over a loop, and of how many vehicles. Of one vehicle at most 150 km/h count.",
+		counting.MeanSpeed: "The mean speed of vehicles over a loop, or over a line whose street is measured, and of how many. Of one vehicle at most 150 km/h count.",
 		counting.Speeds:    "How many vehicles were how fast, in steps of 10 km/h. One vehicle changes one of these numbers, by one.",
 		counting.Lengths:   "How many vehicles were how long, in classes. One vehicle changes one of these numbers, by one.",
 		counting.Headways:  "How many vehicles came how long after the one before, front to front. One vehicle changes three of these numbers at most, by one each, as it divides the time between two others.",
