@@ -164,6 +164,14 @@ func Events() []Event {
 			},
 		},
 		{
+			"spool_refused", "Records in the spool file were changed, or written by another device, and were put aside. The others stay.",
+			"Look who can write to the card. What is lost is in events evicted, with the reason refused.",
+			[]Member{
+				{"windows", seq, "how many", false},
+				{"kept", text, "name of the file that was put aside", false},
+			},
+		},
+		{
 			"store_failed", "The spool file cannot be written. kerb counts on, and keeps windows in memory: a power cut would lose them.",
 			"Look at the disk.",
 			[]Member{{"why", text, "the error, for a person", false}},
