@@ -178,7 +178,7 @@ func TestTwoPeopleSignWhatAFleetShallRunUnder(t *testing.T) {
 	if out, err := run(t, second); err != nil || !strings.Contains(out, "kerb fleet send") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if _, err := run(t, second); err == nil || !strings.Contains(err.Error(), "signed it already") {
+	if _, err := run(t, &SignCommand{Dir: signed, Key: anna, Add: true}); err == nil || !strings.Contains(err.Error(), "signed it already") {
 		t.Errorf("signed twice by one person: %v", err)
 	}
 	messages, err := readMessages(signed)
