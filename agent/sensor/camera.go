@@ -253,6 +253,7 @@ func (s *Camera) buildVisionOpts(w, h int) vision.Opts {
 	o := vision.Opts{
 		Width: w, Height: h, Masks: append(s.policy.CameraMasks(s.Config.Name), s.Config.Masks...),
 		Heights: s.Config.Heights, FollowMax: s.policy.FollowMax(),
+		Workers: 1, // a look takes a millisecond or two: to wake a second thread would cost more than it saves
 	}
 	if s.Config.Polled() {
 		o.FollowMax = 0 // single pictures: objects are counted, not followed

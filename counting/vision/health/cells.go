@@ -67,39 +67,48 @@ func (s *survey) surveyPicture(p *Picture, unmasked []bool, least, half int32) {
 // countEdges sums up one cell, of columns [x0, x1) and rows [y0, y1). A gradient is the
 // difference over two pixels, in one of four directions; least and half are squared.
 func (s *survey) countEdges(c *cell, p *Picture, unmasked []bool, least, half int32, x0, y0, x1, y1 int) {
-	w := p.Width
+	if x0 >= x1 {
+		return
+	}
+	w, n := p.Width, x1-x0
+	var pixels, sum int32
 	for y := y0; y < y1; y += rowStep {
-		up, mid, low := p.Now[(y-1)*w:y*w], p.Now[y*w:(y+1)*w], p.Now[(y+1)*w:(y+2)*w]
-		for x := x0; x < x1; x++ {
-			if unmasked != nil && !unmasked[y*w+x] {
+		at := y*w + x0
+		up, row, low := p.Now[at-w:][:n], p.Now[at-1:][:n+2], p.Now[at+w:][:n]
+		for i := range n {
+			if unmasked != nil && !unmasked[at+i] {
 				continue
 			}
-			v := int32(mid[x])
-			c.pixels++
-			c.sum += v
+			v := row[i+1]
+			pixels++
+			sum += int32(v)
 			s.hist[v]++
-			gx, gy := int32(mid[x+1])-int32(mid[x-1]), int32(low[x])-int32(up[x])
-			steep := gx*gx + gy*gy
-			if steep < half {
-				continue
-			}
-			c.faint++
-			if steep < least {
-				continue
-			}
-			c.edges++
-			ax, ay := max(gx, -gx), max(gy, -gy)
-			switch {
-			case directionUnit*ay < directionTan*ax:
-				c.across++
-			case directionUnit*ax < directionTan*ay:
-				c.along++
-			case (gx < 0) != (gy < 0):
-				c.rising++
+			gx, gy := int32(row[i+2])-int32(row[i]), int32(low[i])-int32(up[i])
+			if steep := gx*gx + gy*gy; steep >= half {
+				c.addEdge(gx, gy, steep >= least)
 			}
 		}
 	}
-	s.seen += c.pixels
+	c.pixels, c.sum = pixels, sum
+	s.seen += pixels
+}
+
+// addEdge counts an edge of a gradient, or a faint one.
+func (c *cell) addEdge(gx, gy int32, clear bool) {
+	c.faint++
+	if !clear {
+		return
+	}
+	c.edges++
+	ax, ay := max(gx, -gx), max(gy, -gy)
+	switch {
+	case directionUnit*ay < directionTan*ax:
+		c.across++
+	case directionUnit*ax < directionTan*ay:
+		c.along++
+	case (gx < 0) != (gy < 0):
+		c.rising++
+	}
 }
 
 // bytesDiffer reports whether a cell differs from the picture before.
