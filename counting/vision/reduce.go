@@ -82,9 +82,9 @@ func shrinkRow(out, rows []byte, k, stride int) {
 	}
 }
 
-// sumColumns writes the sums of k rows of stride bytes, for a multiple of eight
+// sumColumnsPortable writes the sums of k rows of stride bytes, for a multiple of eight
 // columns.
-func sumColumns(columns []uint16, rows []byte, k, stride int) {
+func sumColumnsPortable(columns []uint16, rows []byte, k, stride int) {
 	for ; len(columns) >= 8; columns, rows = columns[8:], rows[8:] {
 		var even, odd uint64
 		for j, at := 0, 0; j < k; j, at = j+1, at+stride {

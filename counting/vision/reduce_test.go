@@ -2,6 +2,7 @@ package vision
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -29,6 +30,30 @@ func TestAReducedPixelIsTheRoundedMean(t *testing.T) {
 						t.Fatalf("k %d, width %d, pixel %d: %d, not %d", k, w, x, got, want)
 					}
 				}
+			}
+		}
+	}
+}
+
+// The kernel of this processor and the portable code sum columns alike.
+func TestKernelsSumColumnsAlike(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 3))
+	for k := 1; k <= maxReduction; k++ {
+		for n := 8; n <= 8*k; n += 8 {
+			stride := n + r.IntN(9)
+			rows, one, other := make([]byte, (k-1)*stride+n), make([]uint16, n), make([]uint16, n)
+			for i := range rows {
+				rows[i] = byte(r.Uint32() | r.Uint32())
+			}
+			if n == 8 {
+				for i := range rows {
+					rows[i] = 255
+				}
+			}
+			sumColumns(one, rows, k, stride)
+			sumColumnsPortable(other, rows, k, stride)
+			if !slices.Equal(one, other) {
+				t.Fatalf("%d rows of %d", k, n)
 			}
 		}
 	}

@@ -9,7 +9,7 @@ type settling struct {
 }
 
 // settleEights is settlePixelsPortable on n pixels, a positive multiple of 8, in SSE2
-// (settle_amd64.s). It reads one pixel more of now and before at both ends.
+// (kernels_amd64.s). It reads one pixel more of now and before at both ends.
 //
 //go:noescape
 func settleEights(s *settling, n int)
@@ -35,4 +35,15 @@ func (a *arena) settlePixels(lo, hi int, t *rates, far *[settledPixels / 8]uint8
 	}
 	settleEights(&s, n)
 	a.settlePixelsPortable(lo+n, hi, lo, t, far)
+}
+
+// sumEights is sumColumnsPortable in SSE2, for n columns, a positive multiple of 8.
+//
+//go:noescape
+func sumEights(columns *uint16, rows *byte, n, k, stride int)
+
+// sumColumns is sumColumnsPortable.
+func sumColumns(columns []uint16, rows []byte, k, stride int) {
+	_ = rows[(k-1)*stride+len(columns)-1]
+	sumEights(&columns[0], &rows[0], len(columns), k, stride)
 }

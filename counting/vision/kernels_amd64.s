@@ -223,3 +223,31 @@ loop:
 	CMPQ R14, CX
 	JLT  loop
 	RET
+
+// func sumEights(columns *uint16, rows *byte, n, k, stride int)
+TEXT ·sumEights(SB), NOSPLIT, $0-40
+	MOVQ columns+0(FP), DI
+	MOVQ rows+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ k+24(FP), DX
+	MOVQ stride+32(FP), R8
+	PXOR X15, X15
+
+eight:
+	MOVQ SI, R9
+	MOVQ DX, R10
+	PXOR X1, X1
+
+row:
+	MOVQ      (R9), X0
+	PUNPCKLBW X15, X0
+	PADDW     X0, X1
+	ADDQ      R8, R9
+	DECQ      R10
+	JNZ       row
+	MOVOU     X1, (DI)
+	ADDQ      $16, DI
+	ADDQ      $8, SI
+	SUBQ      $8, CX
+	JNZ       eight
+	RET
