@@ -74,34 +74,47 @@ func (s *survey) countEdges(c *cell, p *Picture, unmasked []bool, least, half in
 	var sum cell
 	for y := y0; y < y1; y += rowStep {
 		at := y*w + x0
-		up, row, low := p.Now[at-w:][:n], p.Now[at-1:][:n+2], p.Now[at+w:][:n]
-		for i := range n {
-			if unmasked != nil && !unmasked[at+i] {
-				continue
+		for i, v := range p.Now[at : at+n] {
+			if unmasked == nil || unmasked[at+i] {
+				s.hist[v]++
+				sum.pixels++
+				sum.sum += int32(v)
 			}
-			v := row[i+1]
-			s.hist[v]++
-			sum.pixels++
-			sum.sum += int32(v)
-			gx, gy := int32(row[i+2])-int32(row[i]), int32(low[i])-int32(up[i])
-			steep := gx*gx + gy*gy
-			sum.faint += 1 - sign(steep-half)
-			edge := 1 - sign(steep-least)
-			ax, ay := max(gx, -gx), max(gy, -gy)
-			across := edge & sign(directionUnit*ay-directionTan*ax)
-			along := edge & sign(directionUnit*ax-directionTan*ay)
-			sum.edges += edge
-			sum.across += across
-			sum.along += along
-			sum.rising += edge &^ (across | along) & sign(gx^gy)
 		}
+	}
+	if unmasked != nil || !sum.addEdges(p.Now, w, y0*w+x0, n, (y1-y0+rowStep-1)/rowStep, least, half) {
+		sum.addEdgesPortable(p.Now, unmasked, w, y0*w+x0, n, y1-y0, least, half)
 	}
 	*c = sum
 	s.seen += sum.pixels
 }
 
-// sign is 1 for a negative number, else 0. Sums of signs have no branch, which noise would
-// make a processor mispredict at every third pixel.
+// addEdgesPortable adds the edges of n columns and every second of rows rows of a picture
+// of width w, from pixel first on. Sums of signs have no branch, which noise would make a
+// processor mispredict at every third pixel.
+func (c *cell) addEdgesPortable(now []byte, unmasked []bool, w, first, n, rows int, least, half int32) {
+	for at := first; at < first+rows*w; at += rowStep * w {
+		up, row, low := now[at-w:][:n], now[at-1:][:n+2], now[at+w:][:n]
+		for i := range n {
+			if unmasked != nil && !unmasked[at+i] {
+				continue
+			}
+			gx, gy := int32(row[i+2])-int32(row[i]), int32(low[i])-int32(up[i])
+			steep := gx*gx + gy*gy
+			c.faint += 1 - sign(steep-half)
+			edge := 1 - sign(steep-least)
+			ax, ay := max(gx, -gx), max(gy, -gy)
+			across := edge & sign(directionUnit*ay-directionTan*ax)
+			along := edge & sign(directionUnit*ax-directionTan*ay)
+			c.edges += edge
+			c.across += across
+			c.along += along
+			c.rising += edge &^ (across | along) & sign(gx^gy)
+		}
+	}
+}
+
+// sign is 1 for a negative number, else 0.
 func sign(v int32) int32 { return int32(uint32(v) >> 31) }
 
 // bytesDiffer reports whether a cell differs from the picture before.
