@@ -85,8 +85,11 @@ func (t *Tallier) newWindows() []Tally {
 	return ts
 }
 
+// kmhPerMetreSecond converts m/s to km/h.
+const kmhPerMetreSecond = 3.6
+
 // AddCrossing counts one crossing in its stream's open window and reports whether it
-// was counted. A part of the vehicle split counts as vehicle where the stream
+// was counted. The speed of a vehicle is added where the stream measures speeds. A part of the vehicle split counts as vehicle where the stream
 // does not split. A crossing of an unknown stream, or of a class that the stream
 // does not count, is dropped.
 func (t *Tallier) AddCrossing(c Crossing) (counted bool) {
@@ -100,6 +103,9 @@ func (t *Tallier) AddCrossing(c Crossing) (counted bool) {
 		if class, ok := w.classCell(c.Class); ok {
 			w.Crossings[class][c.Dir]++
 			counted = true
+			if c.Speed > 0 && class.WithoutSplit() == Vehicle && w.Measures.Has(Speeds) {
+				w.Traffic.AddSpeed(c.Speed * kmhPerMetreSecond)
+			}
 		}
 	}
 	return counted

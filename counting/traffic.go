@@ -12,7 +12,7 @@ import (
 // released only where the policy names it.
 type Quantity uint8
 
-// The quantities, in the order of the wire. A new one is appended: stored releases
+// The quantities of vehicles, in the order of the wire. A new one is appended: stored releases
 // hold their numbers.
 const (
 	Occupancy  Quantity = iota // share of the time for which the loop was covered
@@ -54,6 +54,17 @@ func AllQuantities() (all []Quantity) {
 
 // QuantitySet is a set of quantities, one bit each.
 type QuantitySet uint16
+
+// QuantitiesOf are the quantities that a stream of kind k can measure.
+func QuantitiesOf(k Kind) QuantitySet {
+	switch k {
+	case LineStream:
+		return NewQuantitySet(MeanSpeed, Speeds)
+	case LoopStream:
+		return NewQuantitySet(AllQuantities()...)
+	}
+	return 0
+}
 
 // NewQuantitySet is the set of qs.
 func NewQuantitySet(qs ...Quantity) (s QuantitySet) {

@@ -92,6 +92,7 @@ type Opts struct {
 	Now            func() time.Duration // monotonic
 	Until          time.Duration        // on the clock of Now: the end of the session
 	Latest         time.Duration        // likewise: to which the session can be extended; not before Until
+	Status         http.Handler         // of the status page, for viewers who are logged in, below /status/; nil: there is none
 
 	// AnnounceCode receives every new login code, with the id that stands for it in the
 	// audit log.

@@ -44,7 +44,7 @@ WHAT CANNOT HAPPEN, AND WHY
 - No picture larger than {{.Camera.Pixels}}, or as many pixels in another shape, is looked at.
 {{if .Camera.MasksRequired}}- No camera can be used without a mask: {{else if .Mask}}- Masked areas cannot be looked at: {{end}}{{if or .Mask .Camera.MasksRequired}}what is masked is blackened before anything looks at the picture.{{if .Mask}} This policy itself masks areas of {{list .MaskNames}}.{{end}}
 {{end}}- The page for aiming a camera {{if .ShowsSilhouettes}}can show flat shapes of what moves, for at most {{span .Aim.Session}} at a time. It cannot show a picture.{{else}}shows nothing of the picture.{{end}}
-{{end}}- The broker {{if .Broker.Commands}}can ask for this and nothing else: {{list .CommandNames}}. It{{else}}cannot command anything. It{{end}} cannot change what is counted.
+{{end}}- The broker {{if .Broker.Commands}}can ask for this and nothing else: {{list .CommandNames}}. {{if .AllowsWant}}With want it can pass on another policy or site file. The device takes it only with signatures by keys that its site file trusts, one for a stricter policy, two for a looser one or a site file, and only in a higher version; it tries it, and goes back by itself. The broker itself{{else}}It{{end}}{{else}}cannot command anything. It{{end}} cannot change what is counted.
 {{if eq .Clear.Overlap 1}}- No two records of a sensor can be taken from each other to find what one of them hides: the same object may be counted in one only. Two names for one address, device, program or contact are one sensor. Two addresses of one camera are not found: look at the site file.
 {{else if .UsesNoise}}- Taking records from each other tells no more than is reckoned below: the same object may be counted in at most {{.Clear.Overlap}} streams of one sensor. Two names for one address, device, program or contact are one sensor. Two addresses of one camera are not found: look at the site file.
 {{else}}- The same object cannot be counted in more than {{.Clear.Overlap}} streams of one sensor. (But in so many it can, and without noise their difference may tell of single passages.)
@@ -71,7 +71,7 @@ var englishWords = words{
 	week:  week.DayNames(),
 	quantities: [...]string{
 		counting.Occupancy: "For how much of the window a loop was covered. Of one vehicle at most 4 seconds count.",
-		counting.MeanSpeed: "The mean speed over a loop, and of how many vehicles. Of one vehicle at most 150 km/h count.",
+		counting.MeanSpeed: "The mean speed of vehicles over a loop, or over a line whose street is measured, and of how many. Of one vehicle at most 150 km/h count.",
 		counting.Speeds:    "How many vehicles were how fast, in steps of 10 km/h. One vehicle changes one of these numbers, by one.",
 		counting.Lengths:   "How many vehicles were how long, in classes. One vehicle changes one of these numbers, by one.",
 		counting.Headways:  "How many vehicles came how long after the one before, front to front. One vehicle changes three of these numbers at most, by one each, as it divides the time between two others.",

@@ -16,6 +16,7 @@ type QuantityClearing struct {
 	Clip      float64   `json:"clip,omitempty"`      // most that one passage adds to the sum behind it, in ClipUnit
 	ClipUnit  string    `json:"clip_unit,omitempty"` // s or km/h
 	Estimated bool      `json:"estimated,omitempty"` // it rests on a declared length of the vehicles
+	Error     float64   `json:"error,omitempty"`     // of a camera: standard deviation of one speed, as a share of it
 	Epsilon   float64   `json:"epsilon,omitempty"`   // its share of ε; the shares of a stream add up to ε
 	Noise     *Noised   `json:"noise,omitempty"`     // of each number; of speed: of its n
 	SumNoise  *Noised   `json:"sum_noise,omitempty"` // of speed: of the sum of the speeds in km/h; divide by n for that of the mean
@@ -63,6 +64,7 @@ func (p *Policy) describeQuantity(q counting.Quantity, s counting.Stream, parts 
 		c = p.describeNoise(c, 1000*counting.MaxCovered.Seconds()/p.Window().Seconds(), parts)
 	case counting.MeanSpeed:
 		c.Key, c.Unit, c.Clip, c.ClipUnit, c.Estimated = "speed.mean", "km/h", counting.MaxSpeed, "km/h", s.Estimated
+		c.Error = roundTo(s.SpeedError, 3)
 		c = p.describeNoise(c, sensitivity, 2*parts)
 		if c.Noise != nil {
 			sum := newNoised(2*parts*counting.MaxSpeed/2/p.Epsilon(), 1.0/counting.SpeedUnitsKMH)
@@ -71,6 +73,7 @@ func (p *Policy) describeQuantity(q counting.Quantity, s counting.Stream, parts 
 	case counting.Speeds:
 		bounds := counting.SpeedBounds()
 		c.Key, c.BinUnit, c.Bounds, c.Estimated = "speed.bins", "km/h", bounds[:], s.Estimated
+		c.Error = roundTo(s.SpeedError, 3)
 		c = p.describeNoise(c, sensitivity, parts)
 	case counting.Lengths:
 		c.Key, c.BinUnit = "length.bins", "m"

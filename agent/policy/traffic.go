@@ -29,6 +29,8 @@ import (
 //	gaps       the same                                 Δ = 3
 //	congested  at most one interval of one passage      Δ = 1
 //
+// A camera's line has the speeds of vehicles alone, one of each vehicle that it counts.
+//
 // A passage over the border of two windows is clipped over both together, and one
 // headway belongs to one window, so these bounds hold over all windows. Everything
 // else is computed from the noised numbers: the mean speed, the share of the time, and
@@ -231,12 +233,12 @@ func (w clearer) suppressTraffic(q counting.Quantity, t *counting.Tally, cells [
 	return fs
 }
 
-// countRange is the smallest and the largest number of passages that the cells allow;
-// the smallest is 0 where all are withheld.
+// countRange is the smallest and the largest number of passages of vehicles that the cells
+// allow; the smallest is 0 where all are withheld. Who else passed has no speed.
 func (w clearer) countRange(cells []cell) (fewest, most int64) {
 	for _, c := range cells {
 		switch {
-		case c.dir == Both:
+		case c.dir == Both || c.class.WithoutSplit() != counting.Vehicle:
 		case c.ranged:
 			most += c.b - 1
 		default:
@@ -264,6 +266,8 @@ func divideRounded(a, b int64) int64 {
 func checkTraffic(t *counting.Tally) error {
 	tr := &t.Traffic
 	switch {
+	case t.Measures&^counting.QuantitiesOf(t.Kind) != 0:
+		return fmt.Errorf("a %s does not measure that", nameKind(t.Kind))
 	case t.LengthBins < 0 || t.LengthBins > counting.MaxLengthBins || t.Measures.Has(counting.Lengths) && t.LengthBins < 2:
 		return fmt.Errorf("%d length bins", t.LengthBins)
 	case tr.CoveredOver < 0 || tr.Covered < 0 || tr.Covered > tr.CoveredOver || tr.CoveredOver > maxWindow:
@@ -277,7 +281,7 @@ func checkTraffic(t *counting.Tally) error {
 // checkFigures returns an error for figures that Clear cannot have made.
 func (r *Release) checkFigures() error {
 	fs := r.figures[:r.figureCount]
-	if len(fs) > 0 && (r.quality == counting.Gap || r.rule.method == Bands || r.kind == counting.ZoneStream) {
+	if len(fs) > 0 && (r.quality == counting.Gap || r.rule.method == Bands) {
 		return errors.New("quantities where there can be none")
 	}
 	for len(fs) > 0 {
@@ -294,7 +298,7 @@ func (r *Release) checkFigures() error {
 		if n < len(fs) {
 			next = fs[n].quantity
 		}
-		if int(q) >= counting.Quantities || n != want || next <= q || q == counting.Lengths && (n < 2 || n > counting.MaxLengthBins) {
+		if int(q) >= counting.Quantities || !counting.QuantitiesOf(r.kind).Has(q) || n != want || next <= q || q == counting.Lengths && (n < 2 || n > counting.MaxLengthBins) {
 			return errors.New("quantities out of order")
 		}
 		if !r.rule.allowsFigures(q, fs[:n]) {

@@ -159,6 +159,38 @@ func exactValue(q counting.Quantity, t *counting.Tally) *int64 {
 	return &v
 }
 
+// On a camera's line people are shown while the few vehicles are withheld. A mean speed
+// would tell that there were five vehicles at least.
+func TestACamerasLineGivesNoSpeedOfWithheldVehicles(t *testing.T) {
+	p := parse(t, withTraffic(suppressed, counting.MeanSpeed))
+	shown := func(a, b uint32) bool {
+		y := window(p, counting.LineStream)
+		y.Measures = counting.QuantitiesOf(counting.LineStream)
+		y.Crossings[counting.Person] = [counting.Directions]uint32{40, 40}
+		y.Crossings[counting.Vehicle] = [counting.Directions]uint32{a, b}
+		for range a + b {
+			y.Traffic.AddSpeed(40)
+		}
+		return release(t, p, y).Figures()[0].Numbers[1] != nil
+	}
+	if b := uint32(p.terms.Clear.Below); shown(b-1, b-1) || !shown(b, b) {
+		t.Errorf("mean speed with both counts withheld: %v, with none: %v", shown(b-1, b-1), shown(b, b))
+	}
+}
+
+func TestAStreamReleasesOnlyWhatItsKindMeasures(t *testing.T) {
+	p := parse(t, withTraffic(noisy, counting.AllQuantities()...))
+	for _, k := range []counting.Kind{counting.LineStream, counting.ZoneStream} {
+		for _, q := range counting.AllQuantities() {
+			y := window(p, k)
+			y.Measures = counting.NewQuantitySet(q)
+			if _, err := p.Clear(y); (err == nil) != counting.QuantitiesOf(k).Has(q) {
+				t.Errorf("%s of a %s: %v", q, k, err)
+			}
+		}
+	}
+}
+
 // The attacker of attack_test.go also has occupancy and mean speed. He knows that a
 // vehicle covers the loop for 30 ms to 4 s, and that its speed is 0–150 km/h. Each
 // world is a pair of counts with a covered time and a mean speed; he recovers a secret

@@ -252,7 +252,7 @@ func (s *Camera) pictureLimits() camera.Limits {
 func (s *Camera) buildVisionOpts(w, h int) vision.Opts {
 	o := vision.Opts{
 		Width: w, Height: h, Masks: append(s.policy.CameraMasks(s.Config.Name), s.Config.Masks...),
-		Heights: s.Config.Heights, FollowMax: s.policy.FollowMax(),
+		Heights: s.Config.Heights, Distance: s.Config.Distance, FollowMax: s.policy.FollowMax(),
 	}
 	if s.Config.Polled() {
 		o.FollowMax = 0 // single pictures: objects are counted, not followed

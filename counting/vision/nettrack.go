@@ -39,6 +39,7 @@ type netTrack struct {
 	path           point                     // ground point up to which lines were checked
 	pathAt         time.Duration
 	lineSides      []trackLineSide // one per line
+	trail          trail
 }
 
 // startAt makes the slot the track of a first detection.

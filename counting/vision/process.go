@@ -149,9 +149,20 @@ func (c *Counter) findBlobs() {
 func (c *Counter) countMotionCrossings() {
 	for _, p := range c.motion.crossings {
 		if class, ok := c.likeliestClass(p.track); ok {
-			c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[p.line].ID, Class: class, Dir: p.dir, At: p.at})
+			c.crossings = append(c.crossings, counting.Crossing{
+				Stream: c.o.Lines[p.line].ID, Class: class, Dir: p.dir, At: p.at, Speed: c.trackSpeed(&p.track.trail),
+			})
 		}
 	}
+}
+
+// trackSpeed is the speed of a track in m/s; 0: the street is not measured, or the track
+// too young.
+func (c *Counter) trackSpeed(t *trail) float64 {
+	if !c.measured {
+		return 0
+	}
+	return t.speed(c.ground)
 }
 
 // reducePicture reduces the picture to the grid and checks the camera's health on

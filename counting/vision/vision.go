@@ -38,6 +38,7 @@ type Opts struct {
 	Masks           []counting.Polygon // blacked out before any detection
 	Classes         []counting.Class   // that may be counted; nil: person, bicycle and vehicle
 	Heights         []counting.Height  // two known heights, or none: the scale is learnt
+	Distance        *counting.Distance // a known distance on the ground; nil: none
 	FollowMax       time.Duration      // longest time an object is tracked; 0: never, zones only
 	Network         *neural.Net        // detects the objects, with help from motion; nil: motion alone
 	NetworkInterval time.Duration      // least time between two pictures that the network sees; 0: all that motion sees
@@ -78,6 +79,8 @@ type Counter struct {
 	labeller *labeller
 	splitter splitter
 	motion   *blobTracker
+	ground   counting.Ground // by Heights and Distance
+	measured bool            // there is such a ground: crossings have speeds
 	rates    rates
 
 	begun     bool
@@ -136,6 +139,7 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.arena = carveArena(block, o.Width*o.Height, c.w*c.h)
 	c.labeller = newLabeller()
 	c.motion = newBlobTracker(c.w, c.h, o.Lines, o.Heights)
+	c.ground, c.measured = counting.NewGround(o.Heights, o.Distance, float64(o.Width)/float64(o.Height))
 	if o.Network != nil {
 		d, err := newNetDetector(o.Network, o.Width, o.Height)
 		if err != nil {
