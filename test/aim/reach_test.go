@@ -64,7 +64,7 @@ const reachScript = `window.reach ??= (() => {
 			if (!document.body.matches('.app')) return wrong;
 			if (root.scrollHeight > innerHeight || document.body.scrollHeight > innerHeight) wrong.push('it is ' + root.scrollHeight + ' px high, more than the screen: ' + [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().bottom > innerHeight + 0.5 && !e.closest('#panels *')).map((e) => e.id || e.className || e.tagName));
 			if (document.body.matches('.tallying')) return wrong;
-			for (const p of document.querySelectorAll('#panels, #panels *')) if (p.scrollWidth > p.clientWidth + 1 && p.clientWidth && getComputedStyle(p).display !== 'inline' && !p.matches('.unseen')) wrong.push((p.id || p.className || p.tagName) + ' is wider than its place');
+			for (const p of document.querySelectorAll('#panels, #panels *')) if (p.scrollWidth > p.clientWidth + 1 && p.clientWidth > 1 && getComputedStyle(p).display !== 'inline' && !p.matches('.unseen')) wrong.push((p.id || p.className || p.tagName) + ' is wider than its place');
 			const frame = box('.frame'), stage = box('#stage'), panels = box('#panels');
 			if (panels.height < 90) wrong.push('the panel is ' + panels.height.toFixed() + ' px high');
 			if (innerWidth > innerHeight) {

@@ -24,7 +24,7 @@ function showCounts() {
   const box = [];
   for (const l of now.plan.lines) {
     const n = (c, d) => (news.counts[l.id] ?? []).find((x) => x.class === c && x.dir === d)?.device ?? 0;
-    const way = (d) => el('th', { scope: 'col' }, arrow(l, d), ' ' + heading(l, d).words);
+    const way = (d) => el('th', { scope: 'col' }, arrow(l, d), el('span', { class: 'way' }, ' ' + heading(l, d).words));
     box.push(table(l.id, [way('a_to_b'), way('b_to_a')], l.classes.map((c) => [c, n(c, 'a_to_b'), n(c, 'b_to_a')])));
   }
   for (const z of now.plan.zones) box.push(table(z.id, [el('th', { scope: 'col' }, t('present'))], z.classes.map((c) => [c, news.zones[z.id]?.[c] ?? 0])));
