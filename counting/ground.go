@@ -81,6 +81,12 @@ func newGround(hs []Height, d *Distance, aspect, lens, horizon float64) (g Groun
 	return g, g.lens >= minLens && g.lens <= maxLens
 }
 
+// LevelGround returns the ground below a camera so many metres up, whose horizon lies in that
+// row, in heights of the picture. The lens is the usual one.
+func LevelGround(horizon, metres, aspect float64) Ground {
+	return Ground{horizon: horizon, across: metres * aspect, lens: usualLens}
+}
+
 // Locate returns the place on the ground of a point in the picture: metres to the right
 // of the camera, and metres away from it. ok is false above the horizon.
 func (g Ground) Locate(p Point) (right, away float64, ok bool) {

@@ -148,6 +148,27 @@ func (t *Tallier) AddPresence(stream string, count [Classes]int, d time.Duration
 	}
 }
 
+// AddStanding adds how many of the present objects of each class in a zone stand, over the
+// last d, as MarkWatched returned it. It is for objects that are followed: in a single
+// picture everything stands.
+func (t *Tallier) AddStanding(stream string, present, standing [Classes]int, d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.windows {
+		w := &t.windows[i]
+		if w.Stream != stream || t.paused || t.isBlind(i) || !w.Measures.Has(Standing) {
+			continue
+		}
+		w.Traffic.FollowedOver += d
+		for c := range Class(Classes) {
+			if class, ok := w.classCell(c); ok {
+				w.Traffic.Stood[class] += time.Duration(standing[c]) * d
+				w.Traffic.Moved[class] += time.Duration(present[c]-standing[c]) * d
+			}
+		}
+	}
+}
+
 // MarkWatched records a heartbeat of the sensor at now. The time since the last call
 // counts as observed, unless it is longer than the pause allowed (2 s; 2 h for a
 // sensor with instants). It returns the time that it added.

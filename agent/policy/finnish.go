@@ -72,6 +72,7 @@ var finnishWords = words{
 		counting.Lengths:   "Kuinka moni oli kuinka pitkä, luokittain. Yksi ajoneuvo muuttaa yhtä näistä luvuista yhdellä.",
 		counting.Headways:  "Kuinka moni tuli kuinka pian edellisen jälkeen, keulasta keulaan. Yksi ajoneuvo muuttaa enintään kolmea näistä luvuista yhdellä, koska se jakaa kahden muun välin.",
 		counting.Gaps:      "Kuinka moni tuli kuinka pian edellisen jälkeen, perästä keulaan. Yksi ajoneuvo muuttaa enintään kolmea näistä luvuista yhdellä.",
+		counting.Standing:  "Kuinka moni alueella seisoo, hitaammin kuin puoli metriä sekunnissa, ja kuinka moni liikkuu, keskimäärin. Yksi oleskelu muuttaa näitä lukuja koko jaksossa yhteensä enintään yhdellä.",
 		counting.Congested: "Kuinka moni peitti silmukan kokonaisen 4 sekunnin jakson. Yksi ajoneuvo lasketaan kerran.",
 	},
 	week:    [...]string{"ma", "ti", "ke", "to", "pe", "la", "su"},

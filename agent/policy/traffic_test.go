@@ -10,7 +10,10 @@ import (
 )
 
 // everything is all that a pair of loops measures.
-var everything = counting.NewQuantitySet(counting.AllQuantities()...)
+var everything = counting.QuantitiesOf(counting.LoopStream)
+
+// ofLoops are its members.
+var ofLoops = slices.DeleteFunc(counting.AllQuantities(), func(q counting.Quantity) bool { return !everything.Has(q) })
 
 // withTraffic is a text of a policy with the quantities qs.
 func withTraffic(text string, qs ...counting.Quantity) string {
@@ -42,7 +45,7 @@ func trafficWindow(p *Policy, n uint32) counting.Tally {
 }
 
 func TestEveryQuantityIsClearedAndComesBackAsItWas(t *testing.T) {
-	all := counting.AllQuantities()
+	all := ofLoops
 	for name, text := range map[string]string{
 		"noise":    withTraffic(noisy, all...),
 		"suppress": withTraffic(suppressed, counting.Occupancy, counting.MeanSpeed),
@@ -110,7 +113,7 @@ func TestOnlyAllowedQuantitiesLeave(t *testing.T) {
 // The declared noise of every number is that which Clear draws, and the shares add up
 // to ε.
 func TestTheDeclaredNoiseOfEveryQuantityIsDrawn(t *testing.T) {
-	p := parse(t, withTraffic(noisy, counting.AllQuantities()...))
+	p := parse(t, withTraffic(noisy, ofLoops...))
 	truth := trafficWindow(p, 5000)
 	qs := p.AllowedQuantities(everything)
 	w := clearer{rule: p.newRule(), noise: seeded(9), parts: countParts(qs)}

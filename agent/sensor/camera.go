@@ -285,5 +285,8 @@ func (s *Camera) countStep(step vision.Step) {
 	s.addCrossings(step.Crossings)
 	for _, z := range step.Zones {
 		s.tallier.AddPresence(z.Zone, z.Count, d)
+		if z.Followed {
+			s.tallier.AddStanding(z.Zone, z.Count, z.Standing, d)
+		}
 	}
 }

@@ -40,6 +40,8 @@ type netTrack struct {
 	pathAt         time.Duration
 	lineSides      []trackLineSide // one per line
 	trail          trail
+	standsAs       counting.Class // its class in zones, once stands is set: a stay has one class
+	stands         bool
 }
 
 // startAt makes the slot the track of a first detection.

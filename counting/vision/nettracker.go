@@ -138,7 +138,7 @@ func (t *netTracker) assignDetections(found []detection, minScore float64, now t
 			g := d.box.groundPoint()
 			k.trail.add(counting.Point{X: g.x / t.w, Y: g.y / t.h}, now)
 		}
-		d.assigned = true
+		d.assigned, d.track = true, k
 	}
 }
 
@@ -201,6 +201,7 @@ func isOccluded(b box, found []detection) bool {
 func (t *netTracker) isTracked(d *detection) bool {
 	for i := range t.tracks {
 		if k := &t.tracks[i]; k.live && k.matched && sameFamily(k.majorityClass(), d.class) && k.box().iou(d.box) > sameObjectIoU {
+			d.track = k
 			return true
 		}
 	}
@@ -212,6 +213,7 @@ func (t *netTracker) startTrack(d *detection, now time.Duration) {
 	for i := range t.tracks {
 		if k := &t.tracks[i]; !k.live {
 			k.startAt(d, now)
+			d.track = k
 			return
 		}
 	}

@@ -38,10 +38,10 @@ func (t *trail) add(p counting.Point, at time.Duration) {
 	t.count++
 }
 
-// speed is the speed over the ground in m/s up to the latest place: the median slope of
+// speed returns the speed over the ground in m/s up to the latest place: the median slope of
 // all pairs of places over time, away and across each (Theil and Sen, 1968), so that a few
-// false places do not matter. It is 0 where the trail is too short to tell.
-func (t *trail) speed(g counting.Ground) float64 {
+// false places do not matter. ok is false where the trail is too short to tell.
+func (t *trail) speed(g counting.Ground) (v float64, ok bool) {
 	var at, x, z [trailPlaces]float64
 	n := 0
 	for i := t.count - 1; i >= max(t.count-trailPlaces, 0); i-- {
@@ -54,13 +54,20 @@ func (t *trail) speed(g counting.Ground) float64 {
 		n++
 	}
 	if n < leastPlaces || at[0]-at[n-1] < leastSpan {
-		return 0
+		return 0, false
 	}
-	v := math.Hypot(medianSlope(at[:n], x[:n]), medianSlope(at[:n], z[:n]))
-	if v > fastestSpeed {
-		return 0
+	v = math.Hypot(medianSlope(at[:n], x[:n]), medianSlope(at[:n], z[:n]))
+	return v, v <= fastestSpeed
+}
+
+// stands reports whether the object is slower than counting.StandingSpeed now. One that is
+// new, or not seen whole of late, moves.
+func (t *trail) stands(g counting.Ground, now time.Duration) bool {
+	if t.count == 0 || now-t.places[(t.count-1)%trailPlaces].at > trailSpan {
+		return false
 	}
-	return v
+	v, ok := t.speed(g)
+	return ok && v < counting.StandingSpeed
 }
 
 // medianSlope is the median of the slopes between all pairs of at most trailPlaces points.

@@ -63,8 +63,10 @@ type Step struct {
 
 // Presence is the number of objects whose ground point lies in a zone, by class.
 type Presence struct {
-	Zone  string // its ID
-	Count [counting.Classes]int
+	Zone     string // its ID
+	Count    [counting.Classes]int
+	Standing [counting.Classes]int // how many of Count stand: see counting.StandingSpeed
+	Followed bool                  // objects are followed, so that Standing is known
 }
 
 // Counter counts line crossings and zone presence in one stream of pictures. It is not
@@ -150,7 +152,7 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.crossings = make([]counting.Crossing, 0, max(maxBlobTracks, maxTracks)*len(o.Lines))
 	c.zones = make([]Presence, len(o.Zones))
 	for i, z := range o.Zones {
-		c.zones[i].Zone = z.ID
+		c.zones[i].Zone, c.zones[i].Followed = z.ID, o.FollowMax > 0
 	}
 	if o.Workers <= 0 {
 		o.Workers = min(runtime.GOMAXPROCS(0), defaultWorkers)

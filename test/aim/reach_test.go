@@ -63,8 +63,8 @@ const reachScript = `window.reach ??= (() => {
 			if (root.scrollWidth > innerWidth) wrong.push('it scrolls sideways');
 			if (!document.body.matches('.app')) return wrong;
 			if (root.scrollHeight > innerHeight || document.body.scrollHeight > innerHeight) wrong.push('it is ' + root.scrollHeight + ' px high, more than the screen: ' + [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().bottom > innerHeight + 0.5 && !e.closest('#panels *')).map((e) => e.id || e.className || e.tagName));
+			for (const p of document.querySelectorAll('#panels, #panels *, .savebar, header, nav div')) if (p.scrollWidth > p.clientWidth + 1 && p.clientWidth > 1 && getComputedStyle(p).display !== 'inline' && !p.matches('.unseen')) wrong.push((p.id || p.className || p.tagName) + ' is wider than its place');
 			if (document.body.matches('.tallying')) return wrong;
-			for (const p of document.querySelectorAll('#panels, #panels *')) if (p.scrollWidth > p.clientWidth + 1 && p.clientWidth > 1 && getComputedStyle(p).display !== 'inline' && !p.matches('.unseen')) wrong.push((p.id || p.className || p.tagName) + ' is wider than its place');
 			const frame = box('.frame'), stage = box('#stage'), panels = box('#panels');
 			if (panels.height < 90) wrong.push('the panel is ' + panels.height.toFixed() + ' px high');
 			if (innerWidth > innerHeight) {
