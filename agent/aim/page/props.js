@@ -1,12 +1,15 @@
 // The panel "Draw": what is drawn, and what the selected one is.
 
-import { $, t, el, swatch, allClasses, kinds } from './words.js';
+import { $, t, el, swatch, allClasses, kinds, usual } from './words.js';
 import { now, everything, of, nameOf, isPicked, isWrong, pick, step, changed, remove, slug, setClass, measure, presets, classesFor, fitting } from './plan.js';
 import { arm, tool, preset, choosePreset, onArm, renewHandles } from './stage.js';
 
 for (const k of ['line', 'zone']) if (!kinds.includes(k)) document.querySelector(`[data-tool="${k}"]`).remove();
 
+$('key')?.append(...usual.map(swatch));
+
 export function showHint() {
+  if ($('key')) $('key').hidden = !!now.picked;
   const keys = matchMedia('(pointer: fine)').matches ? ' ' + t('hint_keys') : '';
   $('hint').textContent = tool ? t(`hint_${tool}`) : now.picked ? t('hint_picked') + keys : t('hint_none');
 }

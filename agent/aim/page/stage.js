@@ -17,7 +17,8 @@ export function draw() {
   const at = ([x, y]) => [x * W, y * H];
   const words = []; // places of words over silhouettes: x, y
   if (now.news && sketches) now.news.objects.forEach((o) => drawObject(svg, o, at, words));
-  for (const p of everything()) drawElement(svg, p, at);
+  const depth = (p) => (isPicked(p) ? 4 : ['mask', 'zone', 'height', 'line'].indexOf(p.kind));
+  for (const p of everything().sort((a, b) => depth(a) - depth(b))) drawElement(svg, p, at);
   placeHandles(at);
 }
 
