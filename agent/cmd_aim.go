@@ -12,6 +12,7 @@ import (
 	"kerb/agent/commission"
 	"kerb/agent/config"
 	"kerb/agent/logbook"
+	"kerb/agent/report"
 	"kerb/agent/terminal"
 	"kerb/counting"
 )
@@ -72,6 +73,7 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
 		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed,
+		Status: report.NewPage(site.Device, func() error { return nil }),
 	}
 	return s.Run(ctx, a.For)
 }

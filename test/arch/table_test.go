@@ -68,6 +68,12 @@ var page = map[string]string{
 	"unsafe": noRawMemory, "image/png": "one kind of drawing is enough",
 }
 
+// statusPage is what the room of the status page may not touch: it draws with text alone.
+var statusPage = map[string]string{
+	"os": "what is shown is handed to it", "os/exec": noProgram, "syscall": noPictureOut, "unsafe": noRawMemory,
+	"image": noPictureTyp, "image/jpeg": noPictureTyp, "image/png": noPictureTyp,
+}
+
 // command lists the bans of package main: it passes values between the rooms
 // and reads no picture itself.
 var command = map[string]string{
@@ -163,7 +169,7 @@ var rooms = []room{
 	}, bans: outside},
 	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
 		"agent/admission", "agent/audit", "agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/proof", "agent/publisher",
-		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "drivers/board",
+		"agent/state", "agent/status", "agent/statuspage", "agent/store", "agent/uplink", "counting", "drivers/board",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
 	{path: "agent/sensor", why: "the process that sees pixels: no network, no program, no file", ours: []string{
@@ -177,6 +183,7 @@ var rooms = []room{
 	}, bans: programs},
 	{path: "agent/state", why: "the layout of the state directory, and acting there as its owner", libs: []string{sysLib}, bans: outside},
 	{path: "agent/status", why: "the status socket and its values; the supervisor leans on it, so it knows neither store nor uplink", ours: []string{"agent/advice", "agent/ipc", "agent/state"}, libs: []string{sysLib}, bans: programs},
+	{path: "agent/statuspage", why: "the page for who stands at the pole: it has values of package status, and opens nothing", ours: []string{"agent/language", "agent/qrcode", "agent/status"}, bans: statusPage},
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
