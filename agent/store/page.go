@@ -71,13 +71,11 @@ func (s *Store) PageBefore(place uint64, n int) (page []Item, first uint64, err 
 	}
 	err = s.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(windowsBucket).Cursor()
-		k, v := c.Seek(orderKey(first))
-		if k == nil {
-			k, v = c.Last()
-		} else {
-			k, v = c.Prev()
+		before := c.Prev
+		if k, _ := c.Seek(orderKey(first)); k == nil {
+			before = c.Last
 		}
-		for ; k != nil && len(page) < n; k, v = c.Prev() {
+		for k, v := before(); k != nil && len(page) < n; k, v = c.Prev() {
 			e, err := decodeAt(k, v)
 			if err != nil {
 				return err
