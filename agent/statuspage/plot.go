@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"kerb/agent/language"
 	"kerb/agent/status"
 )
 
@@ -44,11 +45,11 @@ type drawing struct {
 	zone  *time.Location
 	slots int
 	width int // of a slot
-	words words
+	words language.Words
 }
 
 // drawHistory returns the plots of all streams.
-func drawHistory(h *status.History, w words) (all []streamView) {
+func drawHistory(h *status.History, w language.Words) (all []streamView) {
 	d := &drawing{h: h, zone: time.UTC, slots: h.Slots(), words: w}
 	if zone, err := time.LoadLocation(h.Zone); err == nil && h.Zone != "" {
 		d.zone = zone

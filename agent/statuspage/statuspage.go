@@ -79,7 +79,7 @@ func secureAnswers(next http.Handler) http.Handler {
 
 // view is the data of the template.
 type view struct {
-	words
+	language.Words
 	*status.Status
 	Languages []language.Name
 	Lamps     []status.LampSign
@@ -98,8 +98,8 @@ type qrView struct {
 }
 
 // language chooses the words for a request.
-func (p *page) language(r *http.Request) words {
-	return newWords(p.book, p.book.Choose(r.FormValue("lang"), r.Header.Get("Accept-Language")))
+func (p *page) language(r *http.Request) language.Words {
+	return p.book.Words(p.book.Choose(r.FormValue("lang"), r.Header.Get("Accept-Language")))
 }
 
 // serveStatus answers with the page.
@@ -109,7 +109,7 @@ func (p *page) serveStatus(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	v := view{words: p.language(r), Status: s, Languages: p.book.Names(), Lamps: status.LampSigns(), Sheet: p.Sheet != nil}
+	v := view{Words: p.language(r), Status: s, Languages: p.book.Names(), Lamps: status.LampSigns(), Sheet: p.Sheet != nil}
 	switch h, err := p.History(r.Context()); {
 	case err != nil:
 		v.Trouble = err.Error()
@@ -146,7 +146,7 @@ func (v *view) addHistory(h *status.History) {
 	if h.Keep > 0 && h.Keep < status.HistorySpan {
 		v.Keep = status.FormatAge(h.Keep)
 	}
-	v.Streams = drawHistory(h, v.words)
+	v.Streams = drawHistory(h, v.Words)
 }
 
 // csvTime bounds the download of a spool over a slow network. Chosen by hand.

@@ -1,18 +1,9 @@
 package statuspage
 
-import (
-	"cmp"
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
-	"sync"
-
-	"kerb/agent/language"
-)
+import "kerb/agent/language"
 
 // loadBook returns the words of the page by language and English text. English needs
-// none. A text with {} stands for every text with something else in its place.
+// none.
 func loadBook() language.Book {
 	b, err := files.ReadFile("page/words.json")
 	if err != nil {
@@ -23,71 +14,4 @@ func loadBook() language.Book {
 		panic(err) // a test parses the file
 	}
 	return book
-}
-
-// words translates for one reader.
-type words struct {
-	Lang     string
-	texts    map[string]string
-	patterns []pattern
-}
-
-// pattern is a text with gaps.
-type pattern struct {
-	match *regexp.Regexp
-	text  string // with {} for each gap
-}
-
-// compiled are the patterns of each language, which cost more than a page to compile.
-var compiled sync.Map
-
-// newWords returns the words of one language.
-func newWords(book language.Book, lang string) words {
-	w := words{Lang: lang, texts: book[lang]}
-	if all, ok := compiled.Load(lang); ok {
-		w.patterns = all.([]pattern)
-		return w
-	}
-	for key, text := range w.texts {
-		if strings.Contains(key, "{}") {
-			expression := "^" + strings.ReplaceAll(regexp.QuoteMeta(key), `\{\}`, "(.*)") + "$"
-			w.patterns = append(w.patterns, pattern{regexp.MustCompile(expression), text})
-		}
-	}
-	// The longest first: "{}, {}" fits more than "{} pictures/s, view {}".
-	slices.SortFunc(w.patterns, func(a, b pattern) int {
-		return cmp.Or(cmp.Compare(len(b.match.String()), len(a.match.String())), cmp.Compare(a.match.String(), b.match.String()))
-	})
-	compiled.Store(lang, w.patterns)
-	return w
-}
-
-// T returns a text in the reader's language, and a text that the book lacks as it is: the
-// reason of a loss is in the words of the log. Further arguments fill the gaps, {}, of
-// the text.
-func (w words) T(text string, fill ...any) string {
-	if len(fill) > 0 {
-		if own, ok := w.texts[text]; ok {
-			text = own
-		}
-		for _, f := range fill {
-			text = strings.Replace(text, "{}", w.T(fmt.Sprint(f)), 1)
-		}
-		return text
-	}
-	if own, ok := w.texts[text]; ok {
-		return own
-	}
-	for _, p := range w.patterns {
-		gaps := p.match.FindStringSubmatch(text)
-		if gaps == nil {
-			continue
-		}
-		own := p.text
-		for _, gap := range gaps[1:] {
-			own = strings.Replace(own, "{}", w.T(gap), 1)
-		}
-		return own
-	}
-	return text
 }

@@ -44,9 +44,9 @@ func TestEveryLanguageHasEveryText(t *testing.T) {
 		}
 	}
 	for _, lang := range book.Languages() {
-		w := newWords(book, lang)
+		w := book.Words(lang)
 		for _, text := range texts {
-			if w.texts[text] == "" && w.T(text) == text && w.texts[text+" {}"] == "" {
+			if book[lang][text] == "" && w.T(text) == text && book[lang][text+" {}"] == "" {
 				t.Errorf("%s lacks %q", lang, text)
 			}
 		}
@@ -55,7 +55,7 @@ func TestEveryLanguageHasEveryText(t *testing.T) {
 
 // Gaps of a text are filled with translated parts, and what no language knows stays.
 func TestATextIsTranslatedInParts(t *testing.T) {
-	w := newWords(loadBook(), "fi")
+	w := loadBook().Words("fi")
 	for text, want := range map[string]string{
 		"LOST 4 min: camera refuses the user or the password":   "POISSA 4 min: kamera hylkää käyttäjän tai salasanan",
 		"not connected: dial tcp 10.0.0.1:1883: i/o timeout":    "ei yhteyttä: dial tcp 10.0.0.1:1883: i/o timeout",
@@ -71,7 +71,7 @@ func TestATextIsTranslatedInParts(t *testing.T) {
 	if got := w.T("Something is wrong: {}", 3); got != "Vikoja: 3" {
 		t.Error(got)
 	}
-	if got := newWords(loadBook(), "en").T("up {}", "3 h 12 min"); got != "up 3 h 12 min" {
+	if got := loadBook().Words("en").T("up {}", "3 h 12 min"); got != "up 3 h 12 min" {
 		t.Error(got)
 	}
 }
