@@ -46,7 +46,7 @@ func (s *statusCmd) readStatus(ctx context.Context) (*status.Status, error) {
 
 // checkFiles returns why an agent would not start with the files.
 func (s *statusCmd) checkFiles() error {
-	_, _, err := loadFiles(s.Files)
+	_, _, err := loadFiles(&s.Files)
 	return err
 }
 

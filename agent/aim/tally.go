@@ -84,8 +84,8 @@ type Result struct {
 	High    float64 `json:"high"`
 	GEH     float64 `json:"geh"` // of the hourly flows
 	Verdict string  `json:"verdict"`
-	Ready   bool    `json:"ready"` // long enough, or enough passages
-	Done    bool    `json:"done"`  // finished by the engineer
+	Ready   bool    `json:"ready"`           // long enough, or enough passages
+	Done    bool    `json:"done"`            // finished by the engineer
 	Light   string  `json:"light,omitempty"` // of the pictures: LightDay or LightDark; "": not known
 	Cells   []Cell  `json:"cells"`
 }
