@@ -46,7 +46,8 @@ func (s *statusCmd) readStatus(ctx context.Context) (*status.Status, error) {
 
 // checkFiles returns why an agent would not start with the files.
 func (s *statusCmd) checkFiles() error {
-	_, _, err := loadFiles(&s.Files)
+	f := s.Files // requests for the page come at the same time
+	_, _, err := loadFiles(&f)
 	return err
 }
 
