@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -73,7 +74,9 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
 		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed,
-		Status: report.NewPage(site.Device, func() error { return nil }),
+		Status: report.NewPage(site.Device, func() error { return nil }, func(w io.Writer, lang string) error {
+			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
+		}),
 	}
 	return s.Run(ctx, a.For)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"kerb/agent/admission"
@@ -51,6 +52,11 @@ func (s *statusCmd) checkFiles() error {
 	return err
 }
 
+// writeSheet writes the acceptance sheet of the files as they are now.
+func (s *statusCmd) writeSheet(w io.Writer, lang string) error {
+	return (&acceptanceCmd{Files: s.Files, Lang: lang}).write(w)
+}
+
 // servePage serves the page until it is stopped. Who may not ask the agent gets no page.
 func (s *statusCmd) servePage(ctx context.Context, t terminal.Terminal) error {
 	if _, err := s.readStatus(ctx); err != nil {
@@ -64,7 +70,7 @@ func (s *statusCmd) servePage(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return terminal.UsageError(fmt.Sprintf("-listen %s: %v", s.Listen, err))
 	}
-	return statuspage.Serve(ctx, l, report.NewPage(d, s.checkFiles), func(address string) {
+	return statuspage.Serve(ctx, l, report.NewPage(d, s.checkFiles, s.writeSheet), func(address string) {
 		fmt.Fprintf(t.Out, "page  %s\n", address)
 	})
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 )
 
 // NewPage returns the status page of a device. check returns why its agent would not
-// start, where none runs. It is asked anew with each request.
-func NewPage(d config.Device, check func() error) http.Handler {
+// start, where none runs; writeSheet writes the acceptance sheet in a language. Both are
+// called anew with each request.
+func NewPage(d config.Device, check func() error, writeSheet func(w io.Writer, lang string) error) http.Handler {
 	return statuspage.New(statuspage.Opts{
 		Status:  func(ctx context.Context) (*status.Status, error) { return ReadStatus(ctx, d, 0, check) },
 		History: func(ctx context.Context) (*status.History, error) { return ReadHistory(ctx, d) },
@@ -20,6 +22,6 @@ func NewPage(d config.Device, check func() error) http.Handler {
 			_, _, err := ListSpool(ctx, d, f)
 			return err
 		},
-		Now: time.Now,
+		Sheet: writeSheet, Now: time.Now,
 	})
 }

@@ -115,6 +115,7 @@ var seeing = map[string]string{
 
 var rooms = []room{
 	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, sysLib}, bans: command},
+	{path: "agent/acceptance", why: "the acceptance sheet, from site.toml and the records of tallies alone", ours: []string{"agent/config", "agent/language", "agent/uplink", "counting"}, bans: outside},
 	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/advice", why: "what to do about an error, by its text", bans: values},
 	{path: "agent/aim", why: "the commissioning page; it draws silhouettes from blocks of numbers", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
@@ -169,7 +170,7 @@ var rooms = []room{
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
 	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
-		"agent/admission", "agent/audit", "agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/proof", "agent/publisher",
+		"agent/acceptance", "agent/admission", "agent/audit", "agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/proof", "agent/publisher",
 		"agent/state", "agent/status", "agent/statuspage", "agent/store", "agent/uplink", "counting", "drivers/board",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
