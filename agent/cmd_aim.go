@@ -24,7 +24,7 @@ import (
 type aimCmd struct {
 	Camera string `arg:"" optional:"" names:"cameras" help:"Its name in site.toml; may be left out where there is one."`
 	admission.Files
-	For    time.Duration `help:"For how long; the policy has the last word." default:"10m"`
+	For    time.Duration `help:"For how long; the page can extend it within the policy." default:"10m"`
 	Listen string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
 	JSON   bool          `help:"Addresses and codes as JSON objects, one a line."`
 }
@@ -71,8 +71,9 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	defer commission.CloseListeners(listeners)
 	book := logbook.New(t.Err, time.Now)
 	warnings := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	now := clock.SinceBoot()
 	s := &commission.Session{
-		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
+		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: now + a.For, Latest: now + longest, Out: t.Out, JSON: a.JSON,
 		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed,
 		Status: report.NewPage(site.Device, func() error { return nil }, func(w io.Writer, lang string) error {
 			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
