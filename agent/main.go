@@ -41,16 +41,18 @@ type commands struct {
 	Replay replay.Command `cmd:"" group:"desk" example:"kerb replay street.mp4" help:"Count clips or stills as fast as possible, against the truth."`
 	Model  modelCmd       `cmd:"" group:"desk" example:"kerb model" help:"Networks: what one is and costs here, and making .kerb files."`
 
-	Probe      probeCmd      `cmd:"" group:"pole" example:"kerb probe -write site.toml" help:"What this device has: walls, cameras, loops, clock, disk."`
-	Check      checkCmd      `cmd:"" group:"pole" example:"kerb check -connect" help:"Check site.toml and policy.toml, and one against the other."`
-	Aim        aimCmd        `cmd:"" group:"pole" example:"kerb aim north" help:"A page to draw lines, see live counts, and tally by hand."`
+	Probe  probeCmd  `cmd:"" group:"pole" example:"kerb probe -write site.toml" help:"What this device has: walls, cameras, loops, clock, disk."`
+	Check  checkCmd  `cmd:"" group:"pole" example:"kerb check -connect" help:"Check site.toml and policy.toml, and one against the other."`
+	Aim    aimCmd    `cmd:"" group:"pole" example:"kerb aim north" help:"A page to draw lines, see live counts, and tally by hand."`
+	Loops  loopsCmd  `cmd:"" group:"pole" example:"kerb loops -for 5m" help:"A live table of the inductive loops: state, passages, faults."`
+	Run    runCmd    `cmd:"" group:"pole" example:"kerb run -site site.toml -policy policy.toml" help:"The agent: count until stopped."`
+	Enrol  enrolCmd  `cmd:"" group:"pole" example:"kerb enrol" help:"Get the device's certificate from an EST server, or renew it."`
+	Status statusCmd `cmd:"" group:"pole" example:"kerb status -follow" help:"Cameras, broker, clock, disk, the last windows; what to do."`
+	Spool  spoolCmd  `cmd:"" group:"pole" example:"kerb spool -csv" help:"The windows that are stored, and which are delivered."`
+	Report reportCmd `cmd:"" group:"pole" example:"kerb report" help:"One file for support, without secrets."`
+	Wipe   wipeCmd   `cmd:"" group:"pole" example:"kerb wipe" help:"Destroy what this device has stored, and certify it."`
+
 	Acceptance acceptanceCmd `cmd:"" group:"pole" example:"kerb acceptance -lang de" help:"The acceptance sheet to print: lines, tallies by hand, intervals."`
-	Loops      loopsCmd      `cmd:"" group:"pole" example:"kerb loops -for 5m" help:"A live table of the inductive loops: state, passages, faults."`
-	Run        runCmd        `cmd:"" group:"pole" example:"kerb run -site site.toml -policy policy.toml" help:"The agent: count until stopped."`
-	Status     statusCmd     `cmd:"" group:"pole" example:"kerb status -follow" help:"Cameras, broker, clock, disk, the last windows; what to do."`
-	Spool      spoolCmd      `cmd:"" group:"pole" example:"kerb spool -csv" help:"The windows that are stored, and which are delivered."`
-	Report     reportCmd     `cmd:"" group:"pole" example:"kerb report" help:"One file for support, without secrets."`
-	Wipe       wipeCmd       `cmd:"" group:"pole" example:"kerb wipe" help:"Destroy what this device has stored, and certify it."`
 
 	Explain explainCmd `cmd:"" group:"review" example:"kerb explain /etc/kerb/policy.toml" help:"The policy in plain English, and what it makes impossible."`
 	Prove   proveCmd   `cmd:"" group:"review" example:"kerb prove -out proof" help:"Test the walls on this very device, and sign the result."`
