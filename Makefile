@@ -18,7 +18,7 @@ build:
 
 # The tests of the program, in minutes on two cores. The long ones (clips, several
 # processes and brokers, power cuts, fleets) are part of check.
-LONG := test/e2e|test/footage|test/accuracy|test/powercut|test/fleet|test/neural|test/scenes|test/broker|test/image|test/vm
+LONG := test/e2e|test/footage|test/accuracy|test/powercut|test/fleet|test/relay|test/neural|test/scenes|test/broker|test/image|test/vm
 test:
 	$(GO) test -short -timeout 90m $$($(GO) list ./... | grep -Ev '^kerb/($(LONG))(/|$$)')
 

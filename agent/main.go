@@ -56,6 +56,7 @@ type commands struct {
 	Audit   auditCmd   `cmd:"" group:"review" example:"kerb audit verify" help:"List or verify the log of what was done to this device."`
 
 	Schema  schemaCmd  `cmd:"" group:"platform" example:"kerb schema count" help:"The schemas of the messages and of the two files."`
+	Relay   relayCmd   `cmd:"" group:"platform" example:"kerb relay -ledger" help:"At the centre: windows as DATEX II, NGSI-LD, CSV …; the ledger."`
 	Version versionCmd `cmd:"" group:"platform" example:"kerb version -json" help:"The version."`
 
 	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`

@@ -155,6 +155,7 @@ var rooms = []room{
 		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
 	}, bans: speaker},
+	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture", ours: []string{"agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib}, bans: speaker},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
@@ -248,7 +249,7 @@ var libraries = map[string]string{
 	mochiLib:      "the broker inside kerb demo, so that it needs nothing else",
 	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features",
 	landlockLib:   "Landlock on every thread, where the kernel has it",
-	bboltLib:      "the spool: one file, one synced transaction per window",
+	bboltLib:      "the spool: one file, one synced transaction per window; and the position of kerb relay",
 	minisignLib:   "signatures of policies and proofs, checkable with the common tool",
 	protoLib:      "protowire reads ONNX without generated code",
 	periphConnLib: "the port types of lamps and loops",
