@@ -77,14 +77,6 @@ func (s spans) last() uint64 {
 	return s[len(s)-1].To
 }
 
-// total returns how many numbers the set has.
-func (s spans) total() (n uint64) {
-	for _, r := range s {
-		n += r.To - r.From + 1
-	}
-	return n
-}
-
 // union returns the numbers that are in one of the sets.
 func (s spans) union(o spans) spans {
 	u := slices.Clone(s)

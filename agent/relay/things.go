@@ -21,7 +21,6 @@ func (sensorThings) forMQTT() bool { return true }
 // datastream is one number of a stream: an observed property of SensorThings.
 type datastream struct {
 	id    string
-	c     cell
 	unit  string
 	value any // nil: none
 }
