@@ -192,6 +192,7 @@ func (c checker) checkCamera(key string, cam cameraFile) Source {
 		c.checkPolygon(fmt.Sprintf("%s.mask[%d].polygon", key, i), m.Polygon)
 	}
 	c.checkHeights(key, cam.Heights)
+	c.checkDistance(key, cam)
 	return src
 }
 
@@ -282,5 +283,28 @@ func (c checker) checkHeights(key string, hs []heightFile) {
 	}
 	if len(hs) == 2 && hs[0].Foot[1] == hs[1].Foot[1] {
 		c.Reject(key+".height[1].foot", "must be nearer or farther than the first", "two heights at one distance give no perspective")
+	}
+}
+
+// checkDistance refuses a distance that is none, or that does not fit the two heights.
+func (c checker) checkDistance(key string, cam cameraFile) {
+	d := cam.Distance
+	if d == nil {
+		return
+	}
+	key += ".distance"
+	c.checkPoint(key+".from", d.From)
+	c.checkPoint(key+".to", d.To)
+	switch {
+	case d.From == d.To:
+		c.Reject(key+".to", "must differ from from", "mark two places on the road, one behind the other")
+		return
+	case isOutside(d.Metres, minDistance, maxDistance):
+		c.Reject(key+".metres", "must be 1–100", "measure along the road, in the direction of travel")
+		return
+	}
+	v := cam.toCamera()
+	if _, ok := counting.NewGround(v.Heights, v.Distance, anyAspect); !ok {
+		c.Reject(key+".metres", "does not fit the picture", "both ends must be on the ground; measure this distance and the heights again")
 	}
 }

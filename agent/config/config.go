@@ -97,7 +97,8 @@ type Camera struct {
 	Lines        []Line
 	Zones        []Zone
 	Masks        []counting.Polygon
-	Heights      []counting.Height // none or two
+	Heights      []counting.Height  // none or two
+	Distance     *counting.Distance // on the ground, along the road; nil: none
 }
 
 // Lamp is the status lamp. There is none where GPIO is empty.
@@ -141,10 +142,18 @@ func (s *Site) Streams() (all []counting.Stream) {
 // Streams returns the streams of one camera: its lines, then its zones.
 func (c Camera) Streams() (all []counting.Stream) {
 	for _, l := range c.Lines {
-		all = append(all, counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes})
+		s := counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes}
+		if e := counting.SpeedError(c.Heights, c.Distance, l.Line); e <= counting.MaxSpeedError && s.CountsVehicles() {
+			s.Measures, s.SpeedError = counting.QuantitiesOf(counting.LineStream), e
+		}
+		all = append(all, s)
 	}
 	for _, z := range c.Zones {
-		all = append(all, counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Polled: c.Polled(), Classes: z.Classes})
+		s := counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Polled: c.Polled(), Classes: z.Classes}
+		if !s.Polled {
+			s.Measures = counting.QuantitiesOf(counting.ZoneStream)
+		}
+		all = append(all, s)
 	}
 	return all
 }

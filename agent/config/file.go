@@ -73,26 +73,27 @@ type brokerFile struct {
 }
 
 type cameraFile struct {
-	Name         string       `toml:"name"`
-	Source       string       `toml:"source"`
-	Command      []string     `toml:"command"`
-	Format       string       `toml:"format"`
-	User         string       `toml:"user"`
-	PasswordFile string       `toml:"password_file"`
-	BasicAuth    bool         `toml:"basic_auth"`
-	CAFile       string       `toml:"ca_file"`
-	Certificate  string       `toml:"certificate"`
-	Transport    string       `toml:"transport"`
-	Decoder      string       `toml:"decoder"`
-	FPS          float64      `toml:"fps"`
-	Every        duration     `toml:"every"`
-	Hours        week.Spans   `toml:"hours"`
-	Detector     string       `toml:"detector"`
-	Model        string       `toml:"model"`
-	Lines        []lineFile   `toml:"line"`
-	Zones        []zoneFile   `toml:"zone"`
-	Masks        []maskFile   `toml:"mask"`
-	Heights      []heightFile `toml:"height"`
+	Name         string        `toml:"name"`
+	Source       string        `toml:"source"`
+	Command      []string      `toml:"command"`
+	Format       string        `toml:"format"`
+	User         string        `toml:"user"`
+	PasswordFile string        `toml:"password_file"`
+	BasicAuth    bool          `toml:"basic_auth"`
+	CAFile       string        `toml:"ca_file"`
+	Certificate  string        `toml:"certificate"`
+	Transport    string        `toml:"transport"`
+	Decoder      string        `toml:"decoder"`
+	FPS          float64       `toml:"fps"`
+	Every        duration      `toml:"every"`
+	Hours        week.Spans    `toml:"hours"`
+	Detector     string        `toml:"detector"`
+	Model        string        `toml:"model"`
+	Lines        []lineFile    `toml:"line"`
+	Zones        []zoneFile    `toml:"zone"`
+	Masks        []maskFile    `toml:"mask"`
+	Heights      []heightFile  `toml:"height"`
+	Distance     *distanceFile `toml:"distance"`
 }
 
 type lineFile struct {
@@ -115,6 +116,12 @@ type maskFile struct {
 type heightFile struct {
 	Foot   [2]float64 `toml:"foot"`
 	Top    [2]float64 `toml:"top"`
+	Metres float64    `toml:"metres"`
+}
+
+type distanceFile struct {
+	From   [2]float64 `toml:"from"`
+	To     [2]float64 `toml:"to"`
 	Metres float64    `toml:"metres"`
 }
 
@@ -170,6 +177,9 @@ func (c cameraFile) toCamera() Camera {
 	}
 	for _, h := range c.Heights {
 		v.Heights = append(v.Heights, counting.Height{Foot: toPoint(h.Foot), Top: toPoint(h.Top), Metres: h.Metres})
+	}
+	if d := c.Distance; d != nil {
+		v.Distance = &counting.Distance{From: toPoint(d.From), To: toPoint(d.To), Metres: d.Metres}
 	}
 	return v
 }

@@ -1,5 +1,5 @@
 // Package ipc encodes and decodes the records that kerb's processes exchange
-// over pipes and the aim socket. Every record has 512 bytes and holds numbers
+// over pipes and the aim socket. Every record has 640 bytes and holds numbers
 // only: no text, no length and no list, so that a picture does not fit in and a
 // decoder has no length to trust. Release alone, which no sensing process may send,
 // carries bytes. Integers are little-endian.
@@ -23,7 +23,7 @@ import (
 
 // recordSize is the size of every record in bytes. It is below PIPE_BUF (4096
 // on Linux), up to which a write to a pipe is atomic (pipe(7)).
-const recordSize = 512
+const recordSize = 640
 
 // The layout of a record: mark, version and kind, two bytes of zero, the
 // fields, zeros, and in the last four bytes the CRC-32C of all bytes before.
@@ -42,7 +42,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Record is the content of one record: a pointer to one of Begin, CloseWindow,
 // Tally, Window, Step, Heartbeat, Walls, SensorLost, LoopFault, CameraFault,
 // AuditHead, AuditCut, Board, Stored, SpoolFound, Finish, Pause, Aim, Query, Look,
-// CameraLost and Release.
+// CameraLost, WantReceived, WantResult and Release.
 type Record interface {
 	recordKind() byte   // the number of the kind on the wire
 	walkFields(*cursor) // encodes or decodes the fields in their order
@@ -54,6 +54,7 @@ func newRecord(kind byte) Record {
 	for _, m := range [...]Record{
 		new(Begin), new(CloseWindow), new(Tally), new(Window), new(Step), new(Heartbeat), new(Walls), new(SensorLost), new(Stored), new(Finish),
 		new(LoopFault), new(AuditHead), new(Pause), new(Aim), new(Board), new(CameraFault), new(SpoolFound), new(Query), new(Look), new(CameraLost), new(Release), new(AuditCut),
+		new(WantReceived), new(WantResult),
 	} {
 		if m.recordKind() == kind {
 			return m

@@ -41,7 +41,7 @@ MITÄ EI VOI TAPAHTUA JA MIKSI
 - Kuvaa, joka on suurempi kuin {{.Camera.Pixels}} tai yhtä monta kuvapistettä muussa muodossa, ei katsota.
 {{if .Camera.MasksRequired}}- Kameraa ei voi käyttää ilman peittoa: {{else if .Mask}}- Peitettyjä alueita ei voi katsoa: {{end}}{{if or .Mask .Camera.MasksRequired}}peitetty mustataan, ennen kuin mikään katsoo kuvaa.{{if .Mask}} Tämä sääntö peittää itse alueita näistä kameroista: {{list .MaskNames}}.{{end}}
 {{end}}- Kameran suuntaussivu {{if .ShowsSilhouettes}}voi näyttää liikkuvan litteitä hahmoja, enintään {{span .Aim.Session}} kerrallaan. Kuvaa se ei voi näyttää.{{else}}ei näytä kuvasta mitään.{{end}}
-{{end}}- Viestinvälittäjä {{if .Broker.Commands}}voi pyytää vain tätä: {{list .CommandNames}}. Se{{else}}ei voi käskeä mitään. Se{{end}} ei voi muuttaa sitä, mitä lasketaan.
+{{end}}- Viestinvälittäjä {{if .Broker.Commands}}voi pyytää vain tätä: {{list .CommandNames}}. {{if .AllowsWant}}Käskyllä want se voi välittää toisen säännön tai site-tiedoston. Laite ottaa sen vain, jos sen ovat allekirjoittaneet avaimet, joihin laitteen site-tiedosto luottaa, tiukemman säännön yksi, väljemmän säännön tai site-tiedoston kaksi, ja vain korkeampana versiona; laite kokeilee sitä ja palaa itse takaisin. Välittäjä itse{{else}}Se{{end}}{{else}}ei voi käskeä mitään. Se{{end}} ei voi muuttaa sitä, mitä lasketaan.
 {{if eq .Clear.Overlap 1}}- Anturin kahta tietuetta ei voi vähentää toisistaan niin, että selviäisi, mitä toinen salaa: sama kohde saa tulla lasketuksi vain yhdessä virrassa. Yhden osoitteen, laitteen, ohjelman tai koskettimen kaksi nimeä ovat yksi anturi. Yhden kameran kahta osoitetta ei löydetä: katso site-tiedostoa.
 {{else if .UsesNoise}}- Tietueiden erotus ei kerro enempää kuin mitä alla lasketaan: sama kohde saa tulla lasketuksi enintään {{.Clear.Overlap}} virrassa anturia kohti. Yhden osoitteen, laitteen, ohjelman tai koskettimen kaksi nimeä ovat yksi anturi. Yhden kameran kahta osoitetta ei löydetä: katso site-tiedostoa.
 {{else}}- Sama kohde ei voi tulla lasketuksi useammassa kuin {{.Clear.Overlap}} virrassa anturia kohti. (Mutta niin monessa voi, ja ilman kohinaa niiden erotus voi kertoa yksittäisistä kuluista.)
@@ -67,11 +67,12 @@ var finnishWords = words{
 	units: [...]unit{{"sekunti", "sekuntia", "sekunnin", "Sekunnin"}, {"minuutti", "minuuttia", "minuutin", "Minuutin"}, {"tunti", "tuntia", "tunnin", "Tunnin"}, {"vuorokausi", "vuorokautta", "vuorokauden", "Vuorokauden"}},
 	quantities: [...]string{
 		counting.Occupancy: "Kuinka suuren osan jaksosta silmukka oli peitossa. Yhdestä ajoneuvosta lasketaan enintään 4 sekuntia.",
-		counting.MeanSpeed: "Keskinopeus silmukalla ja kuinka monesta ajoneuvosta. Yhdestä ajoneuvosta lasketaan enintään 150 km/h.",
+		counting.MeanSpeed: "Ajoneuvojen keskinopeus silmukalla tai linjalla, jonka katu on mitattu, ja kuinka monesta. Yhdestä ajoneuvosta lasketaan enintään 150 km/h.",
 		counting.Speeds:    "Kuinka moni ajoi kuinka nopeasti, 10 km/h:n välein. Yksi ajoneuvo muuttaa yhtä näistä luvuista yhdellä.",
 		counting.Lengths:   "Kuinka moni oli kuinka pitkä, luokittain. Yksi ajoneuvo muuttaa yhtä näistä luvuista yhdellä.",
 		counting.Headways:  "Kuinka moni tuli kuinka pian edellisen jälkeen, keulasta keulaan. Yksi ajoneuvo muuttaa enintään kolmea näistä luvuista yhdellä, koska se jakaa kahden muun välin.",
 		counting.Gaps:      "Kuinka moni tuli kuinka pian edellisen jälkeen, perästä keulaan. Yksi ajoneuvo muuttaa enintään kolmea näistä luvuista yhdellä.",
+		counting.Standing:  "Kuinka moni alueella seisoo, hitaammin kuin puoli metriä sekunnissa, ja kuinka moni liikkuu, keskimäärin. Yksi oleskelu muuttaa näitä lukuja koko jaksossa yhteensä enintään yhdellä.",
 		counting.Congested: "Kuinka moni peitti silmukan kokonaisen 4 sekunnin jakson. Yksi ajoneuvo lasketaan kerran.",
 	},
 	week:    [...]string{"ma", "ti", "ke", "to", "pe", "la", "su"},

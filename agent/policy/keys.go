@@ -56,7 +56,7 @@ func policyKeys() []key {
 		{mistake.Optional("controller.contact", "how to reach them", textShape), alwaysNeutral},
 		{mistake.Required("count.streams", "what may be counted: line, zone, loop", setShape(`{"enum": ["line", "zone", "loop"]}`, 1)), membersLoosen(func(t *terms) []kind { return t.Count.Streams })},
 		{mistake.Required("count.classes", "which objects may be counted", setShape(`{"enum": `+classList()+`}`, 1)), membersLoosen(func(t *terms) []class { return t.Count.Classes })},
-		{mistake.Optional("count.quantities", "what else of these objects may be released, with a share of the same epsilon: occupancy, speed, speeds, lengths, headways, gaps, congested; without noise occupancy and speed only", setShape(`{"enum": `+quantityList()+`}`, 0)), membersLoosen(func(t *terms) []quantity { return t.Count.Quantities })},
+		{mistake.Optional("count.quantities", "what else of these objects may be released, with a share of the same epsilon: occupancy, speed, speeds, lengths, headways, gaps, congested, standing; without noise occupancy and speed only", setShape(`{"enum": `+quantityList()+`}`, 0)), membersLoosen(func(t *terms) []quantity { return t.Count.Quantities })},
 		{mistake.Optional("camera.pixels", "the largest picture that may be looked at, such as 640x480, or any shape of as many pixels", `{"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"}`), moreIsLooser(func(t *terms) int { return t.Camera.Pixels.Area() })},
 		{mistake.Optional("camera.follow_max", "the longest that one object may be followed, at most 60s; 0s: nothing is followed, and no line counted", durationShape), moreIsLooser(func(t *terms) duration { return t.Camera.FollowMax })},
 		{mistake.Optional("camera.masks_required", "whether a camera without a mask is refused", `{"type": "boolean"}`), lessIsLooser(func(t *terms) int { return boolToInt(t.Camera.MasksRequired) })},
@@ -74,7 +74,7 @@ func policyKeys() []key {
 		{mistake.Required("keep.retention", "how long a released number may stay on the device, 1h–168h", durationShape), moreIsLooser(func(t *terms) duration { return t.Keep.Retention })},
 		{mistake.Optional("aim.show", "what the commissioning page may show of a picture", `{"enum": ["nothing", "silhouettes"]}`), moreIsLooser(func(t *terms) int { return boolToInt(t.Aim.Show != ShowNothing) })},
 		{mistake.Optional("aim.session", "the longest that it may do so at a time, at most 1h", durationShape), moreIsLooser(func(t *terms) duration { return t.Aim.Session })},
-		{mistake.Optional("broker.commands", "which commands the broker may give", setShape(`{"enum": ["resend", "watermark"]}`, 0)), membersLoosen(func(t *terms) []Command { return t.Broker.Commands })},
+		{mistake.Optional("broker.commands", "which commands the broker may give", setShape(`{"enum": ["resend", "watermark", "want"]}`, 0)), membersLoosen(func(t *terms) []Command { return t.Broker.Commands })},
 		{mistake.Optional("alert", "when a zone is busy, for an operational purpose and method bands: an event tells it, and its end", alertShape()), alwaysNeutral},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/handover"
+	"kerb/agent/policy"
 	"kerb/agent/uplink"
 )
 
@@ -44,7 +45,10 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 		return err
 	}
 	LogStart(log, db.Start())
-	p := &publisher{files: newSupervisorFiles(conn, site.Broker), site: site, clock: clk, out: os.Stdout, state: newDeviceState(site, d)}
+	p := &publisher{
+		files: newSupervisorFiles(conn, site.Broker), site: site, clock: clk, out: os.Stdout, state: newDeviceState(site, d),
+		inbox: &wantInbox{dir: site.Device.State, out: os.Stdout, log: log},
+	}
 	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
 	up, err := p.prepare(build)
 	if err != nil {
@@ -61,6 +65,9 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	o := UplinkOpts(p.site, p.Policy, build.Version, p.Store, p.clock, p.Log)
 	o.Dial, o.ReadFile = p.files.dial, p.files.readFile
+	if p.Policy.AllowsCommand(string(policy.Want)) {
+		o.OnWant = p.inbox.put
+	}
 	o.AgentReport, o.AgentTriggers = p.state.report, p.state.watching
 	p.state.detectors = NewDetectorReport(p.site, build.Networks)
 	up, err := uplink.New(o)
@@ -69,7 +76,7 @@ func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	}
 	p.OnStored = up.Wake
 	for _, c := range p.site.Comparisons {
-		pair, err := NewComparison(c)
+		pair, err := NewComparison(c, p.Policy, p.site.Streams())
 		if err != nil {
 			return nil, err
 		}

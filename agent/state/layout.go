@@ -13,6 +13,10 @@ import "time"
 // SpoolFile is the file name of the spool, a bbolt database.
 const SpoolFile = "spool.db"
 
+// SpoolKey is the key with which this device seals the records of the spool, made at
+// the first start.
+const SpoolKey = SpoolFile + ".key"
+
 // AuditDir is the directory of the audit log.
 const AuditDir = "audit"
 
@@ -25,6 +29,16 @@ const RunningPrefix = "running-"
 // new one is refused. It is the canonical form, followed by its signatures as
 // comments, so that one rename replaces all of it.
 const AdmittedFile = "policy-admitted.toml"
+
+// WantRecord says which files that a platform wanted are in force: see package want.
+const WantRecord = "want.json"
+
+// WantReceived holds the last message on …/want, as the broker passed it on. It is not
+// examined yet.
+const WantReceived = "want-received.json"
+
+// WantPrefix begins the names of the files of WantRecord's versions, and WantReceived.
+const WantPrefix = "want-"
 
 // AcceptanceFile holds the results of the tallies by hand as a JSON array: the
 // latest record of each line of the site.

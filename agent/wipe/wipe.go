@@ -38,6 +38,7 @@ const (
 	policyKind = "policy"
 	tallyKind  = "tallies by hand"
 	keyKind    = "key of proofs"
+	sealKind   = "key of the spool"
 
 	auditHeadKind = "head of the audit log"
 	auditKind     = "audit log" // destroyed last
@@ -98,9 +99,12 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 	for _, n := range names {
 		path := filepath.Join(site.Device.State, n.Name())
 		switch {
+		case strings.HasPrefix(n.Name(), state.SpoolKey):
+			items = append(items, Item{Path: path, Kind: sealKind})
 		case strings.HasPrefix(n.Name(), state.SpoolFile):
 			items = append(items, Item{Path: path, Kind: spoolKind})
-		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix):
+		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix),
+			n.Name() == state.WantRecord, strings.HasPrefix(n.Name(), state.WantPrefix):
 			items = append(items, Item{Path: path, Kind: policyKind})
 		case n.Name() == state.AcceptanceFile:
 			items = append(items, Item{Path: path, Kind: tallyKind})
@@ -151,7 +155,7 @@ func (x *Item) HashFile() error {
 	if err != nil {
 		return err
 	}
-	if x.Kind == secretKind || x.Kind == keyKind {
+	if x.Kind == secretKind || x.Kind == keyKind || x.Kind == sealKind {
 		return f.Close()
 	}
 	defer f.Close()

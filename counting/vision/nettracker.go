@@ -134,7 +134,11 @@ func (t *netTracker) assignDetections(found []detection, minScore float64, now t
 		}
 		k, d := &t.tracks[t.rows[r]], &found[t.cols[t.of[r]]]
 		k.correct(d, t.completeBox(k, d, found), now)
-		d.assigned = true
+		if !t.isCut(d.box) {
+			g := d.box.groundPoint()
+			k.trail.add(counting.Point{X: g.x / t.w, Y: g.y / t.h}, now)
+		}
+		d.assigned, d.track = true, k
 	}
 }
 
@@ -176,6 +180,11 @@ func (t *netTracker) completeBox(k *netTrack, d *detection, found []detection) b
 	return b
 }
 
+// isCut reports whether the picture's edge cuts b off.
+func (t *netTracker) isCut(b box) bool {
+	return b.x0 < pictureEdge || b.y0 < pictureEdge || b.x1 > t.w-pictureEdge || b.y1 > t.h-pictureEdge
+}
+
 // isOccluded reports whether a nearer object hides the lower end of b.
 func isOccluded(b box, found []detection) bool {
 	for i := range found {
@@ -192,6 +201,7 @@ func isOccluded(b box, found []detection) bool {
 func (t *netTracker) isTracked(d *detection) bool {
 	for i := range t.tracks {
 		if k := &t.tracks[i]; k.live && k.matched && sameFamily(k.majorityClass(), d.class) && k.box().iou(d.box) > sameObjectIoU {
+			d.track = k
 			return true
 		}
 	}
@@ -203,6 +213,7 @@ func (t *netTracker) startTrack(d *detection, now time.Duration) {
 	for i := range t.tracks {
 		if k := &t.tracks[i]; !k.live {
 			k.startAt(d, now)
+			d.track = k
 			return
 		}
 	}
