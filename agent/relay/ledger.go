@@ -79,6 +79,7 @@ type streamDays struct {
 	days    map[string]*day
 	gone    map[string]map[string]int // by day and reason
 	missing map[string]int            // by day
+	spaces  map[string]*tracking      // by epoch
 	refused string
 	windowS int
 }
@@ -127,7 +128,7 @@ func collectStreams(tx *bolt.Tx) (map[string]*streamDays, error) {
 	get := func(a uplink.Address, stream string) *streamDays {
 		key := idOf(a, stream, "/")
 		if all[key] == nil {
-			all[key] = &streamDays{address: a, stream: stream, days: map[string]*day{}, gone: map[string]map[string]int{}, missing: map[string]int{}}
+			all[key] = &streamDays{address: a, stream: stream, days: map[string]*day{}, gone: map[string]map[string]int{}, missing: map[string]int{}, spaces: map[string]*tracking{}}
 		}
 		return all[key]
 	}
@@ -146,21 +147,50 @@ func collectStreams(tx *bolt.Tx) (map[string]*streamDays, error) {
 	if err != nil {
 		return nil, err
 	}
-	return all, tx.Bucket(spacesBucket).ForEach(func(k, v []byte) error {
+	err = tx.Bucket(spacesBucket).ForEach(func(k, v []byte) error {
 		sp, ok := parseSpace(k)
 		t := &tracking{}
 		if err := json.Unmarshal(v, t); err != nil || !ok {
 			return fmt.Errorf("position: %s: %w", k, err)
 		}
-		get(sp.Address, sp.Stream).place(t)
+		get(sp.Address, sp.Stream).spaces[sp.Epoch] = t
 		return nil
 	})
+	for _, s := range all {
+		for _, epoch := range sortedKeys(s.spaces) {
+			s.place(s.spaces[epoch])
+		}
+	}
+	return all, err
+}
+
+// maxEpochs bounds a chain of epochs of which no window is here.
+const maxEpochs = 100
+
+// start returns the start of the first window of an epoch, Unix seconds: by its first
+// window that is here, or by the epoch that followed. 0: not known.
+func (s *streamDays) start(epoch string, depth int) int64 {
+	t := s.spaces[epoch]
+	switch {
+	case t == nil || depth == 0:
+		return 0
+	case len(t.Got) > 0:
+		return t.Got[0].First - int64(t.Got[0].From-1)*int64(s.windowS)
+	}
+	next := s.start(t.Next, depth-1)
+	if next == 0 {
+		return 0
+	}
+	return next - int64(t.Last)*int64(s.windowS)
 }
 
 // place counts the numbers of a space that are not here on the days on which their
 // neighbours place them.
 func (s *streamDays) place(t *tracking) {
 	for _, hole := range t.Got.missing(max(t.Last, t.Got.last())) {
+		if hole.First == 0 && hole.Last == 0 {
+			hole.Last = s.start(t.Next, maxEpochs)
+		}
 		rest := spans{}
 		for _, reason := range sortedKeys(t.Gone) {
 			for _, g := range t.Gone[reason] {

@@ -146,6 +146,7 @@ type tracking struct {
 	Twice     uint64           `json:"twice,omitempty"`     // windows that came again
 	Asked     uint64           `json:"asked,omitempty"`     // questions that were sent for missing windows
 	Refused   string           `json:"refused,omitempty"`   // the device's answer to the last question, where it was no
+	Next      string           `json:"next,omitempty"`      // the epoch that followed
 	At        int64            `json:"at"`                  // when something last changed, Unix seconds
 }
 

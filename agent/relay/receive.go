@@ -327,7 +327,7 @@ func takeEvent(l *ledgerTx, a uplink.Address, payload []byte) error {
 			if err != nil {
 				return err
 			}
-			t.Last = max(t.Last, last)
+			t.Last, t.Next = max(t.Last, last), e.Data.Epoch
 		}
 	}
 	return nil

@@ -41,6 +41,7 @@ type fleetOpts struct {
 	First, N    int    // devices
 	Pace        time.Duration
 	ExpireAfter time.Duration // retention of device 0; 0: as its policy says
+	Confirm     bool          // devices keep windows until the relay confirms them
 }
 
 // kinds are the policies and the sensors of the five kinds of devices: noise, suppression,
@@ -81,6 +82,9 @@ func (d *device) parseFiles(o fleetOpts) error {
 	k := kinds[d.index%len(kinds)]
 	head := fmt.Sprintf("[device]\nname = \"pi-%04d\"\nsite = \"s%d\"\ntenant = \"camden\"\nstate = %q\nplace = { lat = %v, lon = -0.1426, description = \"Mast %d\" }\n[broker]\nurl = %q\nspread = \"0s\"\nretry_min = \"1s\"\nretry_max = \"2s\"\n",
 		d.index, d.index%7, filepath.Join(o.Dir, fmt.Sprint(d.index)), 51.5+float64(d.index)/1000, d.index, o.Broker)
+	if o.Confirm {
+		head += "confirm = \"1m\"\n"
+	}
 	var err error
 	if d.site, err = config.Parse("site.toml", []byte(head+k.site)); err != nil {
 		return err
@@ -267,7 +271,16 @@ func runFleet(ctx context.Context, o fleetOpts) error {
 		}
 		time.Sleep(o.Pace)
 	}
-	<-ctx.Done()
+	for ctx.Err() == nil {
+		pending := uint64(0)
+		for _, d := range ds {
+			pending += d.store.Stats().Pending
+		}
+		if err := os.WriteFile(filepath.Join(o.Dir, fmt.Sprintf("pending-%d", o.First)), fmt.Append(nil, pending), 0o600); err != nil {
+			return err
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 	running.Wait()
 	for _, d := range ds {
 		_ = d.store.Close()

@@ -48,6 +48,11 @@ func TestADayInEachFormat(t *testing.T) {
 // all of it.
 func waitComplete(t *testing.T, dir string, devices int) {
 	t.Helper()
+	defer func() {
+		if l, err := relay.ReadLedger(dir, "2026-11-23"); t.Failed() && err == nil {
+			_ = l.WriteCSV(os.Stderr)
+		}
+	}()
 	waitFor(t, "a whole day in "+dir, func() bool {
 		l, err := relay.ReadLedger(dir, "2026-11-23")
 		if err != nil {
