@@ -21,6 +21,7 @@ type checker struct {
 	dir string
 
 	modelDirs []string // directories of networks that are named by their hash
+	elsewhere bool     // the file is for another machine: files that it names are not looked for
 }
 
 // namePattern is the form of a topic level and so of every name in the file.
@@ -52,6 +53,9 @@ func suggestName(s string) string {
 
 func (c checker) checkDevice(d deviceFile) {
 	c.checkName("device.name", d.Name)
+	if _, err := readSerial(); d.Name == serialName && !c.elsewhere && err != nil {
+		c.Reject("device.name", "must be written out: this board tells no serial number", err.Error())
+	}
 	c.checkName("device.site", d.Site)
 	c.checkName("device.tenant", d.Tenant)
 	c.checkPlace("device.place", d.Place)
@@ -98,7 +102,7 @@ func (c checker) checkBrokerFiles(b brokerFile) {
 	}
 	c.checkFile("broker.password_file", b.PasswordFile)
 	c.checkFile("broker.ca_file", b.CAFile)
-	if pem, err := os.ReadFile(resolvePath(c.dir, b.CAFile)); err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
+	if pem, err := os.ReadFile(resolvePath(c.dir, b.CAFile)); !c.elsewhere && err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		c.Reject("broker.ca_file", "must hold certificates in PEM", "it begins with -----BEGIN CERTIFICATE-----")
 	}
 	c.checkFile("broker.cert_file", b.CertFile)
@@ -114,6 +118,9 @@ func (c checker) checkFile(key, path string) {
 		return
 	}
 	c.checkVerbatim(key, path)
+	if c.elsewhere {
+		return
+	}
 	named := path
 	path = resolveSecret(c.dir, path)
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {

@@ -137,7 +137,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 	s := &Site{Version: f.Version, file: name, sheet: sheet}
 	d := f.Device
 	s.Device = Device{
-		Name: d.Name, Site: d.Site, Tenant: d.Tenant,
+		Name: resolveName(d.Name), Site: d.Site, Tenant: d.Tenant,
 		Place: Place(d.Place),
 		State: resolvePath(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict, Bench: d.Bench,
 	}

@@ -25,7 +25,7 @@ func siteKeys() []mistake.Key {
 	return []mistake.Key{
 		mistake.Optional("version", "of this file, 1 or more, as you number it; sent with the birth message", `"minimum": 1`),
 		mistake.Required("device", "which device this is", ""),
-		mistake.Required("device.name", "its name: a level of its topics", levelShape),
+		mistake.Required("device.name", "its name: a level of its topics; \"serial\" is the serial number of the board", levelShape),
 		mistake.Required("device.site", "the name of the place: a level of its topics", levelShape),
 		mistake.Required("device.tenant", "whose it is: a level of its topics", levelShape),
 		mistake.Optional("device.state", "the directory of the spool; /var/lib/kerb if left out", ""),

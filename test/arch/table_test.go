@@ -129,6 +129,7 @@ var rooms = []room{
 		"agent/replay", "agent/sensor", "agent/source", "agent/store", "agent/terminal", "agent/uplink", "agent/week",
 		"counting", "drivers/camera/scene", "drivers/loop/street",
 	}, bans: pictures},
+	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/mistake", "agent/policy", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
@@ -146,7 +147,7 @@ var rooms = []room{
 		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/logbook", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
 		"drivers/camera", "drivers/camera/v4l2", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
-	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
+	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, libs: []string{sysLib}, bans: map[string]string{
 		"net": "only the opener dials", "image": noPictureTyp, "image/jpeg": noPictureTyp,
 	}},
 	{path: "agent/proof", why: "searches memory, files and wire for a marked picture", ours: []string{
