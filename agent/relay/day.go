@@ -172,7 +172,8 @@ func (s *sums) add(w *window, c cell, m *meta) {
 
 // interval returns the bounds of a 95 % interval around the true number: those of what is
 // withheld or rounded, and z·σ of the noise, with the correction of Cornish and Fisher for
-// the few numbers of a short sum (discrete Laplace noise has an excess of 3, k of them 3/k).
+// the few numbers of a short sum (Laplace noise has an excess of 3, k of them 3/k), and half
+// a step for sums of whole numbers (continuity correction).
 // ok is false where meta did not describe a number.
 func (s *sums) interval() (low, high float64, ok bool) {
 	if s.Blind > 0 {
@@ -182,6 +183,9 @@ func (s *sums) interval() (low, high float64, ok bool) {
 	reach := 0.0
 	if s.Noised > 0 {
 		reach = (z + (z*z*z-3*z)/24*3/float64(s.Noised)) * math.Sqrt(s.Variance)
+		if s.Weight == 0 {
+			reach += 0.5
+		}
 	}
 	low, high = s.Low-reach, s.High+reach
 	if s.Weight > 0 {

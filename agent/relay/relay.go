@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -118,7 +119,7 @@ func open(o Opts) (*Relay, error) {
 	}
 	make, ok := formats[o.Format]
 	if !ok {
-		return nil, fmt.Errorf("format %q: must be one of %v", o.Format, FormatNames())
+		return nil, fmt.Errorf("format %q: must be one of %s", o.Format, strings.Join(FormatNames(), ", "))
 	}
 	if o.Topics == "" {
 		o.Topics = "+/+/+"

@@ -113,8 +113,8 @@ func checkPlainCSV(t *testing.T, dir string, truth map[string]released) {
 	t.Logf("%d windows, %d cells", len(truth), cells)
 }
 
-// checkFrenchCSV checks the two files by the rules of the schema; make relay-formats has
-// Frictionless' own library do it.
+// checkFrenchCSV checks the two files by the rules of the schema, and with the library of
+// Frictionless where it is installed.
 func checkFrenchCSV(t *testing.T, dir string) {
 	channels := map[string]bool{}
 	for _, r := range readCSV(t, filepath.Join(dir, "channels.csv")) {
@@ -137,6 +137,22 @@ func checkFrenchCSV(t *testing.T, dir string) {
 		t.Errorf("%d rows, %d of them not counted", len(rows), empty)
 	}
 	t.Logf("%d channels, %d measures, %d of them empty", len(channels), len(rows), empty)
+	files, _ := filepath.Glob(filepath.Join(dir, "*.csv"))
+	runConsumer(t, "tableschema", "french.mjs", append([]string{shared(t, "comptage-mobilites")}, files...)...)
+}
+
+// runConsumer runs a script of the folder consumers, or skips where its library is not
+// installed.
+func runConsumer(t *testing.T, library, script string, args ...string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join("consumers", "node_modules", library)); err != nil {
+		t.Skipf("no %s: make relay-consumers", library)
+	}
+	out, err := exec.Command("node", append([]string{filepath.Join("consumers", script)}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%.4000s", err, out)
+	}
+	t.Logf("%s", out)
 }
 
 // shared returns a folder of other people's schemas, or skips.
@@ -241,6 +257,7 @@ func checkNGSI(t *testing.T, dir string) {
 		t.Errorf("%v\n%.4000s", err, out)
 	}
 	t.Logf("%s", out)
+	runConsumer(t, "iotagent-node-lib", "iotagent.mjs", files...)
 }
 
 // checkJSONFiles checks that there are JSON files of each name, for formats of which no
