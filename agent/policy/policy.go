@@ -148,6 +148,9 @@ func (p *Policy) AllowsKind(k counting.Kind) bool {
 // MaxPixels is the largest number of pixels that a delivered picture may have.
 func (p *Policy) MaxPixels() int { return p.terms.Camera.Pixels.Area() }
 
+// Overlap returns in how many streams of one sensor the same object may be counted.
+func (p *Policy) Overlap() int { return p.terms.Clear.Overlap }
+
 // FollowMax is the longest time for which an object may be tracked. 0: not at
 // all; then lines cannot be counted.
 func (p *Policy) FollowMax() time.Duration { return time.Duration(p.terms.Camera.FollowMax) }
