@@ -13,7 +13,8 @@ import (
 // laplace draws discrete Laplace noise of scale 1/ε: the difference of two geometric numbers.
 func laplace(r *rand.Rand, epsilon float64) int64 {
 	geometric := func() int64 { return int64(math.Floor(math.Log(1-r.Float64()) / -epsilon)) }
-	return geometric() - geometric()
+	up, down := geometric(), geometric()
+	return up - down
 }
 
 // Of many sums with noise, about 95 in 100 intervals hold the true number, for one window
