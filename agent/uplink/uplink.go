@@ -106,6 +106,8 @@ type Uplink struct {
 	rush    atomic.Bool   // windows go at once
 	spread  time.Duration // from the end of a window until it is sent; the same for every window of this device
 
+	certificateEnd atomic.Pointer[time.Time] // of the device's certificate at the last connection; nil: it has none
+
 	fixedClientID bool // Opts gave one
 
 	connections uint64          // made so far
