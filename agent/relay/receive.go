@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -273,6 +274,9 @@ func (r *Relay) takeWindow(l *ledgerTx, a uplink.Address, raw []byte) error {
 // taken out of service.
 func (r *Relay) takeMeta(l *ledgerTx, a uplink.Address, payload []byte) error {
 	b := l.tx.Bucket(metaBucket)
+	if was := b.Get([]byte(a.String())); bytes.Equal(was, payload) {
+		return nil // every connection of a device sends it again
+	}
 	delete(l.metas, a)
 	l.sites = true
 	if len(payload) == 0 {
