@@ -182,6 +182,9 @@ func (p *Policy) AlwaysOpen() bool { return p.always }
 // openAll reports whether counting is allowed all the time from start to end.
 // It tests every minute, the resolution of the hours.
 func (p *Policy) openAll(start, end time.Time) bool {
+	if p.always {
+		return true
+	}
 	for at := start; at.Before(end); at = at.Add(time.Minute) {
 		if !p.OpenAt(at) {
 			return false
