@@ -59,6 +59,7 @@ type commands struct {
 
 	Schema  schemaCmd     `cmd:"" group:"platform" example:"kerb schema count" help:"The schemas of the messages and of the two files."`
 	Fleet   fleet.Command `cmd:"" group:"platform" example:"kerb fleet check -broker mqtt://broker.example" help:"Many devices: site files from a table, signed changes, health."`
+	Relay   relayCmd      `cmd:"" group:"platform" example:"kerb relay -ledger" help:"At the centre: windows as DATEX II, NGSI-LD, CSV …; the ledger."`
 	Version versionCmd    `cmd:"" group:"platform" example:"kerb version -json" help:"The version."`
 
 	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
