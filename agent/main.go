@@ -52,6 +52,8 @@ type commands struct {
 	Report reportCmd `cmd:"" group:"pole" example:"kerb report" help:"One file for support, without secrets."`
 	Wipe   wipeCmd   `cmd:"" group:"pole" example:"kerb wipe" help:"Destroy what this device has stored, and certify it."`
 
+	Acceptance acceptanceCmd `cmd:"" group:"pole" example:"kerb acceptance -lang de" help:"The acceptance sheet to print: lines, tallies by hand, intervals."`
+
 	Explain explainCmd `cmd:"" group:"review" example:"kerb explain /etc/kerb/policy.toml" help:"The policy in plain English, and what it makes impossible."`
 	Prove   proveCmd   `cmd:"" group:"review" example:"kerb prove -out proof" help:"Test the walls on this very device, and sign the result."`
 	Record  recordCmd  `cmd:"" group:"review" example:"kerb record" help:"The transparency record: for registers, the sign, and a page."`
@@ -59,6 +61,7 @@ type commands struct {
 
 	Schema  schemaCmd     `cmd:"" group:"platform" example:"kerb schema count" help:"The schemas of the messages and of the two files."`
 	Fleet   fleet.Command `cmd:"" group:"platform" example:"kerb fleet check -broker mqtt://broker.example" help:"Many devices: site files from a table, signed changes, health."`
+	Relay   relayCmd      `cmd:"" group:"platform" example:"kerb relay -ledger" help:"At the centre: windows as DATEX II, NGSI-LD, CSV …; the ledger."`
 	Version versionCmd    `cmd:"" group:"platform" example:"kerb version -json" help:"The version."`
 
 	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
