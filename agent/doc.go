@@ -73,6 +73,8 @@
 //	agent/supervisor tells sensors, lamp, clock and disk (status.go)
 //	agent/publisher  tells broker and spool; the supervisor passes it on unread (status.go)
 //	agent/advice     says what to do about an error, by its text (advice.go)
+//	agent/publisher  adds up the stored windows of the last 72 hours (history.go)
+//	agent/statuspage draws the answer for a browser, behind the code of kerb aim or on loopback (statuspage.go, plot.go, serve.go)
 //
 // # The way of a message at the centre
 //

@@ -52,6 +52,8 @@ type commands struct {
 	Report reportCmd `cmd:"" group:"pole" example:"kerb report" help:"One file for support, without secrets."`
 	Wipe   wipeCmd   `cmd:"" group:"pole" example:"kerb wipe" help:"Destroy what this device has stored, and certify it."`
 
+	Acceptance acceptanceCmd `cmd:"" group:"pole" example:"kerb acceptance -lang de" help:"The acceptance sheet to print: lines, tallies by hand, intervals."`
+
 	Explain explainCmd `cmd:"" group:"review" example:"kerb explain /etc/kerb/policy.toml" help:"The policy in plain English, and what it makes impossible."`
 	Prove   proveCmd   `cmd:"" group:"review" example:"kerb prove -out proof" help:"Test the walls on this very device, and sign the result."`
 	Record  recordCmd  `cmd:"" group:"review" example:"kerb record" help:"The transparency record: for registers, the sign, and a page."`
