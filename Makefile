@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire nodered relay-consumers relay-day cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
+.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire nodered kit relay-consumers relay-day cameras quirks soak fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -182,6 +182,16 @@ nodered: test/nodered/node_modules
 test/nodered/node_modules: test/nodered/package-lock.json
 	cd test/nodered && npm ci
 	touch $@
+
+# The files of configs/kit, each read by its own program with messages of kerb. The programs
+# of Debian are unpacked in out/kit, not installed.
+kit: test/nodered/node_modules $(OUT)/kit/usr/bin/telegraf
+	$(GO) test -count=1 -timeout 30m -run 'Consumer|Alert|Exporter|Telegraf|NodeRED' -v ./configs
+
+$(OUT)/kit/usr/bin/telegraf:
+	mkdir -p $(OUT)/kit
+	cd $(OUT)/kit && apt-get download prometheus prometheus-mqtt-exporter victoria-metrics && for d in *.deb; do dpkg-deb -x $$d .; done
+	GOBIN=$(abspath $(OUT))/kit/usr/bin $(GO) install -tags 'custom inputs.mqtt_consumer outputs.file outputs.prometheus_client parsers.xpath processors.starlark serializers.influx' github.com/influxdata/telegraf/cmd/telegraf@v1.37.2
 
 # Cut, stall, garble and restart every kind of camera, twenty times each.
 cameras:
