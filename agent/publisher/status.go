@@ -153,7 +153,7 @@ func ReadSpoolStatus(d config.Device, windows int) (answer status.Uplink) {
 	if err != nil {
 		why := fmt.Sprintf("the spool cannot be read: %v", err)
 		if errors.Is(err, os.ErrNotExist) {
-			why = "there is no spool: kerb has not run here yet"
+			why = status.NoSpool
 		}
 		return status.Uplink{Spool: &status.Spool{Health: status.HealthUnread, Why: why}}
 	}
