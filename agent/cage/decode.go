@@ -152,7 +152,7 @@ func MeasureDecoder() Report {
 	defer w.stopThread()
 	report := Report{Role: decodeRole{}.roleName(), Machine: runtime.GOARCH, Kernel: kernelRelease(), Landlock: landlockABI()}
 	report.Walls = []Wall{
-		measureDescriptors(p), measureCapabilities(p), measureInterfaces(p), measureLandlock(p, report.Landlock),
+		measureDescriptors(p), measureCapabilities(p), measureInterfaces(p), measureSwap(p), measureLandlock(p, report.Landlock),
 		measureFilter(true), w.measureThread(true),
 	}
 	report.Walls = append(report.Walls, runAttempts(p, -1)...)

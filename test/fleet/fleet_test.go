@@ -91,6 +91,17 @@ func (b *broker) logins(from time.Time) (all, most int) {
 	return all, most
 }
 
+// memory returns the resident memory of the broker in MB.
+func (b *broker) memory() int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kb, _ := strconv.Atoi(strings.Fields(rest)[0])
+	return kb >> 10
+}
+
 func (b *broker) start() {
 	b.t.Helper()
 	bin, err := exec.LookPath("mosquitto")

@@ -116,8 +116,8 @@ func judgeComeback(t *testing.T, name string, b *broker, all, sample *comeback) 
 	few := peak(sample.planned, time.Second) // which sorts them
 	d, limit := distance(after(all.lost, all.planned), after(all.lost, sample.planned)), sameChance(city, devices)
 	logins, logged := b.logins(all.lost)
-	t.Logf("%s: %d connects in the worst second; last back after %s; distance of the %d %.3f, limit %.3f, their worst second %d (×%d: %d); the broker's log: %d logins, %d in one second",
-		name, most, last.Round(time.Second), devices, d, limit, few, scale, scale*few, logins, logged)
+	t.Logf("%s: %d connects in the worst second; last back after %s; distance of the %d %.3f, limit %.3f, their worst second %d (×%d: %d); the broker's log: %d logins, %d in one second; it has %d MB",
+		name, most, last.Round(time.Second), devices, d, limit, few, scale, scale*few, logins, logged, b.memory())
 	if most > maxRate || last > retryMax {
 		t.Errorf("%s: %d connects in a second, last back after %s", name, most, last)
 	}
