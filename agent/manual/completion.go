@@ -12,7 +12,8 @@ import (
 // WriteCompletion writes the script with which bash, zsh or fish completes commands,
 // flags with one dash or two, and values: those of a flag with fixed ones, and names
 // that kerb names prints, such as cameras. zsh runs the script of bash through
-// bashcompinit.
+// bashcompinit; so it keeps to what both know: no mapfile, and no name as the length of a
+// part of an array.
 func WriteCompletion(w io.Writer, shell string, app *kong.Node) error {
 	switch shell {
 	case "fish":
@@ -20,7 +21,11 @@ func WriteCompletion(w io.Writer, shell string, app *kong.Node) error {
 	case "zsh":
 		fmt.Fprintln(w, "#compdef kerb\nautoload -U +X bashcompinit && bashcompinit")
 	}
-	return writeBash(w, app)
+	if err := writeBash(w, app); err != nil || shell != "zsh" {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "_bash_complete -o default -F _kerb") // for the first tab, which loads this file
+	return err
 }
 
 // A word is a command, with the words that lead to it.
@@ -65,7 +70,7 @@ func writeBash(w io.Writer, app *kong.Node) error {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in -site|--site) site=${COMP_WORDS[i+1]} ;; esac
 	done
-	case "${COMP_WORDS[*]:1:COMP_CWORD-1} " in
+	case "${COMP_WORDS[*]:1:$((COMP_CWORD-1))} " in
 `)
 	for _, x := range listWords(app, "") {
 		fixed, kinds := listNames(x.node)
@@ -85,7 +90,7 @@ func writeBash(w io.Writer, app *kong.Node) error {
 	--*) words=${dashes// -/ --}; words=-${words# } ;;
 	-*) words=$dashes ;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+	COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
 complete -o default -F _kerb kerb
 `, strings.Join(names, " "))
