@@ -1,4 +1,4 @@
-// iotagent.mjs FILE…: gives the attributes of the first entities of kerb relay -to ngsi-ld to
+// iotagent.mjs FILE…: gives the attributes of some entities of kerb relay -to ngsi-ld to
 // FIWARE's agent library, which sends them to an NGSI-LD broker: here a stub that keeps what it
 // is sent. Compares the two. Prints one line; exits with 1 where anything is wrong.
 import { createServer } from 'node:http';
@@ -6,8 +6,10 @@ import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 const agent = createRequire(import.meta.url)('iotagent-node-lib');
 
-const most = 40;
-const entities = process.argv.slice(2).flatMap((f) => JSON.parse(readFileSync(f, 'utf8'))).slice(0, most);
+const numbers = ['intensity', 'peopleCount', 'peopleCountTowards', 'peopleCountAway', 'occupancy', 'averageVehicleSpeed'];
+const all = process.argv.slice(2).flatMap((f) => JSON.parse(readFileSync(f, 'utf8')));
+const known = (e) => numbers.some((n) => e[n] !== undefined);
+const entities = [...all.filter(known).slice(0, 30), ...all.filter((e) => !known(e)).slice(0, 10)];
 const sent = new Map();
 const broker = createServer((q, a) => {
   let body = '';
@@ -32,7 +34,6 @@ await new Promise((ok, no) =>
   ),
 );
 const errors = [];
-const numbers = ['intensity', 'peopleCount', 'peopleCountTowards', 'peopleCountAway', 'occupancy', 'averageVehicleSpeed'];
 let compared = 0;
 for (const e of entities) {
   const attributes = Object.entries(e)
