@@ -106,7 +106,7 @@ func TestTheExporterReadsTheStates(t *testing.T) {
 		defer r.Body.Close()
 		b, _ := io.ReadAll(r.Body)
 		text = string(b)
-		return has("online", "off", "0")
+		return has("online", "off", "0") && has("online", "std", "1") && has("online", "bad", "1") // it subscribes between two of them
 	})
 	for _, m := range [][3]string{
 		{"online", "std", "1"},
