@@ -187,6 +187,7 @@ test/nodered/node_modules: test/nodered/package-lock.json
 # of Debian are unpacked in out/kit, not installed.
 kit: test/nodered/node_modules $(OUT)/kit/usr/bin/telegraf
 	$(GO) test -count=1 -timeout 30m -run 'Consumer|Alert|Exporter|Telegraf|NodeRED' -v ./configs
+	cd test/grafana && $(GO) test -count=1 ./...
 
 $(OUT)/kit/usr/bin/telegraf:
 	mkdir -p $(OUT)/kit
