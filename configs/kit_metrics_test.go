@@ -30,7 +30,7 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// The rules name the words of kerb fleet health, and metrics that a file of the kit makes.
+// The rules name the words of kerb fleet check, and metrics that a file of the kit makes.
 func TestTheAlertsUseTheWordsAndMetricsThatExist(t *testing.T) {
 	read := func(name string) string {
 		b, err := os.ReadFile("kit/" + name)
@@ -47,7 +47,7 @@ func TestTheAlertsUseTheWordsAndMetricsThatExist(t *testing.T) {
 	}
 	for _, f := range found {
 		if !slices.Contains(words, f[1]) {
-			t.Errorf("problem %s is no word of kerb fleet health: %v", f[1], words)
+			t.Errorf("problem %s is no word of kerb fleet check: %v", f[1], words)
 		}
 	}
 	for _, f := range regexp.MustCompile(`kerb_(state|sensor)_(\w+)`).FindAllStringSubmatch(rules, -1) {
