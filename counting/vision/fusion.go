@@ -55,6 +55,7 @@ func (c *Counter) fuseCrossings(now time.Duration) {
 	c.detectObjects(now)
 	if e.detections != nil {
 		t.updateTracks(e.detections, now, c.o.FollowMax)
+		c.countDetectedPresence(e.detections)
 		c.voteClasses()
 	} else {
 		t.retireTracks(now, c.o.FollowMax)

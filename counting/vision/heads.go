@@ -11,9 +11,10 @@ import (
 type detection struct {
 	box      box
 	class    counting.Class
-	score    float64 // 0–1
-	present  bool    // its score is high enough to count it in a zone
-	assigned bool    // to a track
+	score    float64   // 0–1
+	present  bool      // its score is high enough to count it in a zone
+	assigned bool      // to a track
+	track    *netTrack // that it is of; nil: none, or the tracker has not seen it
 }
 
 // outputHead decodes a network's output into detections in pixels of its input.

@@ -134,7 +134,7 @@ func (t *netTracker) assignDetections(found []detection, minScore float64, now t
 		}
 		k, d := &t.tracks[t.rows[r]], &found[t.cols[t.of[r]]]
 		k.correct(d, t.completeBox(k, d, found), now)
-		d.assigned = true
+		d.assigned, d.track = true, k
 	}
 }
 
@@ -192,6 +192,7 @@ func isOccluded(b box, found []detection) bool {
 func (t *netTracker) isTracked(d *detection) bool {
 	for i := range t.tracks {
 		if k := &t.tracks[i]; k.live && k.matched && sameFamily(k.majorityClass(), d.class) && k.box().iou(d.box) > sameObjectIoU {
+			d.track = k
 			return true
 		}
 	}
@@ -203,6 +204,7 @@ func (t *netTracker) startTrack(d *detection, now time.Duration) {
 	for i := range t.tracks {
 		if k := &t.tracks[i]; !k.live {
 			k.startAt(d, now)
+			d.track = k
 			return
 		}
 	}

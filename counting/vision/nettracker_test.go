@@ -225,3 +225,38 @@ func TestFilterFindsTheSpeedAndResistsAnOutlier(t *testing.T) {
 		t.Errorf("an outlier pulled by %.1f", d)
 	}
 }
+
+// A network takes one object for a person, a bicycle and a car in turn: in zones it is
+// what it was first, until it leaves, so that the stay changes the numbers of one class.
+func TestAStayHasOneClass(t *testing.T) {
+	tracker := newNetTracker(nil, 320, 240)
+	place := box{100, 60, 130, 150}
+	look := func(i int, class counting.Class, present bool) counting.Class {
+		found := []detection{{box: place, class: class, score: 0.8, present: present}}
+		now := time.Duration(i) * 200 * time.Millisecond
+		tracker.predictTracks(0.2)
+		tracker.updateTracks(found, now, 30*time.Second)
+		return found[0].standingClass()
+	}
+	seen := [...]counting.Class{counting.Person, counting.Bicycle, counting.Car}
+	flips := 0
+	for i := range 100 {
+		class := seen[(i+i/7)%len(seen)]
+		if class != seen[0] {
+			flips++
+		}
+		if got := look(i, class, i%5 != 4); got != seen[0] {
+			t.Fatalf("look %d: %v", i, got)
+		}
+	}
+	if flips < 50 {
+		t.Errorf("control: the network changed its mind %d times only", flips)
+	}
+	for i := 100; i < 120; i++ { // it leaves
+		tracker.predictTracks(0.2)
+		tracker.updateTracks(nil, time.Duration(i)*200*time.Millisecond, 30*time.Second)
+	}
+	if got := look(120, counting.Bicycle, true); got != counting.Bicycle {
+		t.Errorf("the next one is a %v", got)
+	}
+}

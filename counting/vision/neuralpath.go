@@ -69,7 +69,6 @@ func (c *Counter) detectObjects(now time.Duration) {
 	e.detections = e.detector.detect(picture, c.o.Width, c.o.Height, lowScore)
 	e.latestDetections = e.detections
 	e.cost += costGain * (time.Since(begun).Seconds() - e.cost)
-	c.countDetectedPresence(e.detections)
 }
 
 // isDue reports whether the network looks at this picture, by its least interval
@@ -103,19 +102,34 @@ func (c *Counter) NetworkRate() float64 {
 	return 1 / c.network.interval
 }
 
-// countDetectedPresence counts the detections in each zone, moving or standing.
+// countDetectedPresence counts the detections in each zone, moving or standing. The class
+// of one that is tracked is decided when it is first present, and stays: seen as several
+// classes, one after the other, one object would change the numbers of each.
 func (c *Counter) countDetectedPresence(found []detection) {
 	for i, z := range c.o.Zones {
 		c.zones[i].Count = [counting.Classes]int{}
 		for j := range found {
 			d := &found[j]
-			class, ok := c.countableClass(d.class)
+			class, ok := c.countableClass(d.standingClass())
 			g := d.box.groundPoint()
 			if ok && d.present && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
 				c.zones[i].Count[class]++
 			}
 		}
 	}
+}
+
+// standingClass returns the class of a detection that is present in a zone: that of its
+// track, where there is one.
+func (d *detection) standingClass() counting.Class {
+	k := d.track
+	if k == nil || !d.present && !k.stands {
+		return d.class
+	}
+	if !k.stands {
+		k.standsAs, k.stands = d.class, true
+	}
+	return k.standsAs
 }
 
 // countableClass is the class as which an object may be counted: itself or, for a

@@ -126,6 +126,9 @@ func (c *Counter) processAlone(now time.Duration, dt float64) {
 		c.keepBackground(dt)
 	}
 	c.detectObjects(now)
+	if e := c.network; e.detections != nil {
+		c.countDetectedPresence(e.detections)
+	}
 }
 
 // processFirst runs the first look: it initialises the background and the network's
@@ -135,6 +138,7 @@ func (c *Counter) processFirst(now time.Duration) {
 	if c.network != nil {
 		c.detectObjects(now)
 		c.network.tracker.updateTracks(c.network.detections, now, c.o.FollowMax)
+		c.countDetectedPresence(c.network.detections)
 	}
 }
 
