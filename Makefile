@@ -22,11 +22,14 @@ LONG := test/e2e|test/footage|test/accuracy|test/powercut|test/fleet|test/neural
 test:
 	$(GO) test -short -timeout 90m $$($(GO) list ./... | grep -Ev '^kerb/($(LONG))(/|$$)')
 
+# Four at a time, since the tests of several processes wait more than they compute.
 full:
-	$(GO) test -timeout 90m ./...
+	$(GO) test -timeout 90m -parallel 4 ./...
 
-# All checks of a change, on a clean machine. .ci/run installs the tools for them.
-check: lint arch full race modules vm cross package
+# All checks of a change, on a clean machine. .ci/run installs the tools for them. Two run
+# side by side, since full waits for processes and brokers during half of its time.
+check: lint arch
+	$(MAKE) -j2 full race modules vm cross package
 
 lint:
 	@fmt="$$($(GO) tool gofumpt -l .)"; [ -z "$$fmt" ] || { echo "not formatted by gofumpt:"; echo "$$fmt"; exit 1; }

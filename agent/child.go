@@ -26,7 +26,7 @@ func startChild(flags admission.ChildFlags) (*config.Site, admission.Decision, *
 	// processes itself, in order.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	flags.SiteText = flags.Copy
-	site, d, err := loadFiles(flags.Files)
+	site, d, err := loadOwn(flags.Files)
 	if err != nil {
 		return nil, d, nil, err
 	}

@@ -37,7 +37,7 @@ On a device without a network of its own, join it by cable or bring up an access
 // Run checks that the policy allows aiming now, opens the page's addresses and runs
 // one session.
 func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	site, d, err := loadFiles(a.Files)
+	site, d, err := loadFiles(&a.Files)
 	if err != nil {
 		return err
 	}

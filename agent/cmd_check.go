@@ -29,7 +29,7 @@ type checkCmd struct {
 
 // Help is the long help: the keys of -json.
 func (c *checkCmd) Help() string {
-	return `With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, and with -connect cameras.`
+	return `With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, wanted where the files are those that the platform wants (topic want), and with -connect cameras.`
 }
 
 // Run fails where a file is wrong or the policy is refused, and with -tell also
@@ -54,12 +54,15 @@ type checkResult struct {
 	Streams      int                 `json:"streams,omitempty"`
 	Policy       string              `json:"policy,omitempty"` // its hash
 	Trust        string              `json:"trust,omitempty"`
+	Wanted       bool                `json:"wanted,omitempty"`      // the files are those that the platform wants
 	Fingerprint  string              `json:"fingerprint,omitempty"` // of both files; see admission.Files
 }
 
 // check does the work of Run and fills r. It prints the summary, but not with -json.
 func (c *checkCmd) check(ctx context.Context, t terminal.Terminal, r *checkResult) error {
-	site, d, err := loadFiles(c.Files)
+	own := c.Files
+	site, d, err := loadFiles(&c.Files)
+	r.Wanted = c.Files != own
 	if err == nil && d.Refused != nil {
 		err = admission.NewRefusal(d.Refused)
 	}
@@ -116,7 +119,7 @@ func (c *checkCmd) check(ctx context.Context, t terminal.Terminal, r *checkResul
 // of the sensors.
 func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admission.Decision) {
 	pol := d.Policy
-	fmt.Fprintf(t.Out, "%s and %s fit.\n", c.Site, c.Policy)
+	fmt.Fprintf(t.Out, "%s and %s fit.\n", c.SiteTextPath(), c.Policy)
 	fmt.Fprintf(t.Out, "device  %s/%s/%s\nbroker  %s\npolicy  %s, version %d, %s\nwindow  %s, %s\ntrust   %s\n",
 		site.Device.Tenant, site.Device.Site, site.Device.Name, site.Broker.URL,
 		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method(), d)

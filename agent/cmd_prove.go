@@ -39,7 +39,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	start := time.Now()
 	bundle := proof.Bundle{Schema: "kerb.proof/1", At: start.UTC().Truncate(time.Second), User: os.Getuid(), Faults: []string{}, Limits: proof.Limits(), Challenge: p.Challenge}
-	if site, d, err := loadFiles(p.Files); err == nil {
+	if site, d, err := loadFiles(&p.Files); err == nil {
 		bundle.Subject = report.DescribeSubject(site, d)
 		bundle.Running = report.LookAtRunning(ctx, site)
 	} else {

@@ -20,7 +20,7 @@ type recordCmd struct {
 // Run hands the work to package output, and collects from this device where it asks.
 func (r *recordCmd) Run(t terminal.Terminal) error {
 	return r.Flags.Run(t, func() (*transparency.Record, error) {
-		site, d, err := loadFiles(r.Files)
+		site, d, err := loadFiles(&r.Files)
 		if err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func (r *reportCmd) Run(ctx context.Context, t terminal.Terminal) (err error) {
 		return err
 	}
 	b := report.Bundle{SitePath: r.Site, PolicyPath: r.Policy, Version: versionName(), Check: func() error {
-		_, _, err := loadFiles(r.Files)
+		_, _, err := loadFiles(&r.Files)
 		return err
 	}}
 	names, err := b.Write(ctx, f, now)

@@ -16,6 +16,7 @@ import (
 	"kerb/agent/state"
 	"kerb/agent/supervisor"
 	"kerb/agent/terminal"
+	"kerb/agent/want"
 )
 
 // runCmd is kerb run: the supervisor, which starts the processes that count, store
@@ -36,18 +37,24 @@ A policy that is refused (tampered with, older, not signed as site.toml wants) d
 // When kerb aim or SIGHUP has changed the files, Run executes this binary anew with the same
 // arguments.
 func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
-	flags := admission.ChildFlags{Files: r.Files, Quiet: r.Quiet}
-	site, d, err := loadFiles(r.Files)
+	l, err := want.Load(r.Files, loadOwn)
 	if err != nil {
 		return err
 	}
-	if flags.Fingerprint, err = r.ReadFingerprint(d); err != nil {
+	dir := l.Site.Device.State
+	if err := errors.Join(state.CheckOwner(dir), state.RefuseRoot(dir, "kerb run")); err != nil {
+		return err
+	}
+	l, reverted, err := l.Begin(dir, r.Files, loadOwn)
+	if err != nil {
+		return err
+	}
+	site, d := l.Site, l.Decision
+	flags := admission.ChildFlags{Files: l.Files, Quiet: r.Quiet}
+	if flags.Fingerprint, err = l.Files.ReadFingerprint(d); err != nil {
 		return err
 	}
 	book := logbook.New(t.Err, time.Now)
-	if err := errors.Join(state.CheckOwner(site.Device.State), state.RefuseRoot(site.Device.State, "kerb run")); err != nil {
-		return err
-	}
 	log := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: flags.LogLevel()}))
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	journal, err := admission.OpenJournal(site, d, versionName(), clk, log)
@@ -58,7 +65,7 @@ func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	defer journal.Close()
-	if flags.Files, err = r.CopyFiles(site.Device.State); err != nil {
+	if flags.Files, err = l.Files.CopyFiles(site.Device.State); err != nil {
 		log.Warn("the files are not kept: a process that starts again reads them as they are then", "err", err)
 	}
 	s, err := supervisor.New(site, d.Policy, clk, flags.Args(), journal, book, log)
@@ -66,6 +73,7 @@ func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	s.Fingerprint, s.Version, s.Files = flags.Fingerprint, versionName(), r.Files
+	s.SetWant(l.Record, reverted)
 	err = s.Run(ctx)
 	if !errors.Is(err, supervisor.ErrFilesChanged) {
 		return err

@@ -37,7 +37,7 @@ func (s *statusCmd) readStatus(ctx context.Context) (*status.Status, error) {
 		return nil, err
 	}
 	return report.ReadStatus(ctx, d, s.N, func() error {
-		_, _, err := loadFiles(s.Files)
+		_, _, err := loadFiles(&s.Files)
 		return err
 	})
 }

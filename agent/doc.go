@@ -59,6 +59,13 @@
 //	agent/store      looks the windows up again (pending.go)
 //	agent/uplink     publishes them on …/backfill and answers on …/ack
 //
+// # The way of files from afar
+//
+//	agent/uplink     receives …/want and hands the bytes on unread (session.go)
+//	agent/publisher  stores them in the state directory (want.go)
+//	agent/want       judges them in a process of its own, kerb want (load.go, examine.go)
+//	agent/supervisor starts anew under them, on trial, and keeps them or goes back (want.go)
+//
 // # The way of a question
 //
 //	agent/status     kerb status, kerb spool and kerb report ask the socket (client.go)

@@ -10,14 +10,23 @@ import (
 	"kerb/agent/model"
 	"kerb/agent/policy"
 	"kerb/agent/source"
+	"kerb/agent/want"
 )
 
-// loadFiles reads site.toml and policy.toml, decides which policy is in force, and
+// loadFiles is loadOwn of the files under which the device shall run, to which it sets f:
+// those that the platform wants, where such are in force, else those in f.
+func loadFiles(f *admission.Files) (*config.Site, admission.Decision, error) {
+	l, err := want.Load(*f, loadOwn)
+	*f = l.Files
+	return l.Site, l.Decision, err
+}
+
+// loadOwn reads site.toml and policy.toml, decides which policy is in force, and
 // checks one file against the other. Its error lists the mistakes of both files.
 //
 // The policy of the Decision may be the one that was admitted before: a refused
 // file is then in Decision.Refused, and the error is nil.
-func loadFiles(f admission.Files) (*config.Site, admission.Decision, error) {
+func loadOwn(f admission.Files) (*config.Site, admission.Decision, error) {
 	site, err := config.LoadPart(f.Site, f.SiteTextPath())
 	if site != nil {
 		for _, check := range []func(*config.Site) error{(*config.Site).RejectEmptyPasswords, checkModels, checkLoops} {

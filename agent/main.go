@@ -63,6 +63,7 @@ type commands struct {
 	Sketch     sketchCmd     `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
 	Decode     decodeCmd     `cmd:"" hidden:"" help:"Become a decoder of H.265, within walls; kerb run starts it."`
 	Uplink     uplinkCmd     `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
+	Want       wantCmd       `cmd:"" hidden:"" help:"The process that examines the files which the platform wants; kerb run starts it."`
 	Try        tryCmd        `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print a manual page."`
 	Completion completionCmd `cmd:"" hidden:"" help:"Print the completion of a shell."`

@@ -79,7 +79,7 @@ func compareCost(t *testing.T, apart, whole tree) {
 // TestWhatTheWallsCost compares kerb run with it.
 func runWhole(args []string) error {
 	f := admission.Files{Site: args[1], Policy: args[3]}
-	site, v, err := loadFiles(f)
+	site, v, err := loadOwn(f)
 	if err != nil {
 		return err
 	}

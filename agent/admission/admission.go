@@ -37,6 +37,7 @@ type Decision struct {
 	Trust   policy.Trust   // mode and keys of site.toml
 	Policy  *policy.Policy // in force
 	Refused error          // one line: why the file is not in force; nil: it is
+	OnTrial bool           // the policy is tried: the one before stays the reference
 
 	signatures   [][]byte       // of Policy, as minisign wrote them
 	previous     *policy.Policy // in force before; nil on a new device, or with referenceErr
@@ -133,8 +134,8 @@ func (d *Decision) checkFile(p *policy.Policy, signatures [][]byte, dir string) 
 	return nil
 }
 
-// signatureSuffixes are behind the path of a policy those of its signatures.
-var signatureSuffixes = []string{".minisig", ".2.minisig"}
+// SignatureSuffixes returns what follows the path of a policy in those of its signatures.
+func SignatureSuffixes() []string { return []string{".minisig", ".2.minisig"} }
 
 // readCandidate reads the policy at path and the signature files beside it, of
 // which each may be missing.
@@ -144,7 +145,7 @@ func readCandidate(path string) (*policy.Policy, [][]byte, error) {
 		return nil, nil, err
 	}
 	var signatures [][]byte
-	for _, suffix := range signatureSuffixes {
+	for _, suffix := range SignatureSuffixes() {
 		b, err := os.ReadFile(path + suffix)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -29,10 +29,10 @@ func (f Files) SiteTextPath() string { return cmp.Or(f.SiteText, f.Site) }
 // then reads what kerb run read, whatever an editor has written since.
 func (f Files) CopyFiles(dir string) (Files, error) {
 	site, pol := filepath.Join(dir, state.RunningPrefix+"site.toml"), filepath.Join(dir, state.RunningPrefix+"policy.toml")
-	if err := copyFile(f.Site, site); err != nil {
+	if err := copyFile(f.SiteTextPath(), site); err != nil {
 		return f, err
 	}
-	for _, suffix := range append([]string{""}, signatureSuffixes...) {
+	for _, suffix := range append([]string{""}, SignatureSuffixes()...) {
 		err := copyFile(f.Policy+suffix, pol+suffix)
 		if suffix != "" && errors.Is(err, fs.ErrNotExist) {
 			err = os.Remove(pol + suffix) // of an earlier run

@@ -81,10 +81,23 @@ func (j *Journal) writeDecision(dir string) {
 		entry["previous"] = d.previous.Hash()
 		entry["looser"] = policy.LooserChanges(d.previous, d.Policy)
 	}
+	if d.OnTrial {
+		j.WriteEntry("policy_on_trial", entry)
+		return
+	}
 	if err := d.keepReference(dir); err != nil {
 		j.Log.Error("the policy in force cannot be kept: an older one would be taken after a restart", "err", err)
 	}
 	j.WriteEntry("policy_admitted", entry)
+}
+
+// EndTrial enters a policy that was on trial as admitted, and keeps it in dir as the
+// reference for the next start.
+func (j *Journal) EndTrial(dir string) {
+	if j.Decision.OnTrial {
+		j.Decision.OnTrial = false
+		j.writeDecision(dir)
+	}
 }
 
 // WriteEntry appends an entry to the audit log. kind is a word of a–z and _; data is

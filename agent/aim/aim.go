@@ -82,6 +82,7 @@ type Opts struct {
 	KeepMasks      bool                 // the policy requires masks: those in site.toml stay in force until others are saved
 	Now            func() time.Duration // monotonic
 	Until          time.Duration        // on the clock of Now: the end of the session
+	Status         http.Handler         // of the status page, for viewers who are logged in, below /status/; nil: there is none
 
 	// AnnounceCode receives every new login code, with the id that stands for it in the
 	// audit log.

@@ -45,6 +45,10 @@ func (s *Server) newHandler() http.Handler {
 	} {
 		mux.HandleFunc("POST /"+path, s.requireLogin(jsonHandler(do)))
 	}
+	if s.o.Status != nil {
+		status := http.StripPrefix("/status", s.o.Status)
+		mux.HandleFunc("GET /status/", s.requireLogin(func(w http.ResponseWriter, r *http.Request, _ *viewer) { status.ServeHTTP(w, r) }))
+	}
 	return s.secureAnswers(http.NewCrossOriginProtection().Handler(mux))
 }
 
@@ -111,6 +115,9 @@ type pageData struct {
 	Coarse                      string // the classes that are no part of another one, likewise
 	Sketches, Wrong             bool
 	Words                       map[string]string
+
+	Code   string // of the address, as the QR code on the device has it; "": none
+	Status bool   // there is a status page
 }
 
 // renderPage answers with an HTML template in the viewer's language.
@@ -137,26 +144,30 @@ func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, status int, 
 func (s *Server) serveFront(w http.ResponseWriter, r *http.Request) {
 	switch g := s.viewerOf(r); {
 	case g != nil:
-		s.renderPage(w, r, http.StatusOK, "aim.html", pageData{Token: g.token})
+		s.renderPage(w, r, http.StatusOK, "aim.html", pageData{Token: g.token, Status: s.o.Status != nil})
 	case s.login.isLocked():
 		s.renderPage(w, r, http.StatusForbidden, "locked.html", pageData{})
 	case s.login.isFull():
 		s.renderPage(w, r, http.StatusServiceUnavailable, "full.html", pageData{})
 	default:
-		s.renderPage(w, r, http.StatusOK, "enter.html", pageData{})
+		s.renderPage(w, r, http.StatusOK, "enter.html", pageData{Code: keepDigits(r.FormValue("code"))})
 	}
+}
+
+// keepDigits returns the digits of a text.
+func keepDigits(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		return c
+	}, text)
 }
 
 // handleCode checks a login code, ignoring all but its digits, and sets the
 // cookie. The last wrong code ends the session.
 func (s *Server) handleCode(w http.ResponseWriter, r *http.Request) {
-	code := strings.Map(func(c rune) rune {
-		if c < '0' || c > '9' {
-			return -1
-		}
-		return c
-	}, r.PostFormValue("code"))
-	key, g, err := s.login.admit(code)
+	key, g, err := s.login.admit(keepDigits(r.PostFormValue("code")))
 	switch {
 	case errors.Is(err, errLocked):
 		s.renderPage(w, r, http.StatusForbidden, "locked.html", pageData{})

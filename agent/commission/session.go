@@ -21,6 +21,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -32,11 +33,13 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/ipc"
 	"kerb/agent/policy"
+	"kerb/agent/qrcode"
+	"kerb/agent/terminal"
 	"kerb/counting"
 )
 
-// Session is one aiming session. All exported fields but JSON and Sketches must
-// be set. Run is called once.
+// Session is one aiming session. All exported fields but JSON, Sketches and Status
+// must be set. Run is called once.
 type Session struct {
 	admission.Files // site.toml is the file that is edited
 	Config          *config.Site
@@ -51,6 +54,8 @@ type Session struct {
 	JSON        bool      // Out gets JSON objects, one a line, instead of text
 	Log         *slog.Logger
 	ChildOutput io.Writer // for the log of the sketching process
+
+	Status http.Handler // of the status page; nil: there is none
 
 	acts   sessionLog
 	editor siteEditor
@@ -105,6 +110,7 @@ func (s *Session) newServer(cam config.Camera) *aim.Server {
 		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()), KeepMasks: s.Decision.Policy.MasksRequired(),
 		Now: clock.SinceBoot, Until: s.Until, AnnounceCode: s.printCode, LogAction: s.logAct,
 		CheckPlan: s.editor.checkPlan, SavePlan: s.editor.savePlan, UndoPlan: s.editor.undoSave, StoreResult: s.storeAcceptance,
+		Status: s.Status,
 	})
 }
 
@@ -175,6 +181,17 @@ func (s *Session) printCode(code, id string) {
 	}
 	fmt.Fprintf(s.Out, "page  %s\ncode  %s %s   (good once; the account calls it %s)\nleft  %s\n",
 		strings.Join(urls, "\n      "), code[:3], code[3:], id, left.Round(time.Second))
+	if terminal.IsTerminal(s.Out) {
+		s.printQR(urls[0] + "?code=" + code)
+	}
+}
+
+// printQR prints the QR code of an address. One that is too long is not printed: the
+// address stands above it.
+func (s *Session) printQR(address string) {
+	if blocks, err := qrcode.DrawBlocks(address); err == nil {
+		fmt.Fprint(s.Out, blocks)
+	}
 }
 
 // printEnd prints why the session ended and what happens to the camera next.

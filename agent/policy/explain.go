@@ -215,6 +215,9 @@ func (g page) CommandNames() (names []string) {
 	return names
 }
 
+// AllowsWant reports whether the broker may pass on other files.
+func (g page) AllowsWant() bool { return slices.Contains(g.Broker.Commands, Want) }
+
 // MaskNames are the cameras for which the policy has masks.
 func (g page) MaskNames() (names []string) {
 	for _, m := range g.Mask {

@@ -71,7 +71,7 @@ func (t Trust) checkAdmission(p, last *Policy, signatures [][]byte) error {
 	if need == 0 {
 		return nil
 	}
-	signers, err := t.countSigners(p, signatures)
+	signers, err := t.CountSigners(p.canon, signatures)
 	switch {
 	case err != nil:
 		return err
@@ -100,16 +100,16 @@ func (t Trust) neededSigners(p, last *Policy) (int, string) {
 	return 1, "mode " + t.Mode.String() + " wants a signature"
 }
 
-// countSigners counts the different keys that signed p. One bad signature is an
-// error for all: its author wanted it to be checked.
-func (t Trust) countSigners(p *Policy, signatures [][]byte) (int, error) {
+// CountSigners counts the different trusted keys that signed message. One bad signature
+// is an error for all: its author wanted it to be checked.
+func (t Trust) CountSigners(message []byte, signatures [][]byte) (int, error) {
 	seen := map[string]bool{}
 	for _, text := range signatures {
 		var s minisign.Signature
 		if err := s.UnmarshalText(text); err != nil {
 			return 0, errors.New("a signature is not one of minisign's")
 		}
-		key, err := t.verifySigner(s.KeyID, p.canon, text)
+		key, err := t.verifySigner(s.KeyID, message, text)
 		if err != nil {
 			return 0, err
 		}
@@ -135,7 +135,7 @@ func (t Trust) verifySigner(id uint64, message, signature []byte) (string, error
 		}
 	}
 	if known {
-		return "", fmt.Errorf("the signature by key %X does not fit: what it signed is not this policy", id)
+		return "", fmt.Errorf("the signature by key %X does not fit: what it signed is something else", id)
 	}
 	return "", fmt.Errorf("it is signed by key %X, which this device does not trust", id)
 }

@@ -161,10 +161,11 @@ type Command string
 const (
 	Resend    Command = "resend"    // send a range of windows again, byte for byte
 	Watermark Command = "watermark" // delete windows that the platform confirms
+	Want      Command = "want"      // take another policy or site.toml, by signature
 )
 
 // UnmarshalText accepts the names of the commands.
-func (c *Command) UnmarshalText(b []byte) error { return parseOneOf(c, b, Resend, Watermark) }
+func (c *Command) UnmarshalText(b []byte) error { return parseOneOf(c, b, Resend, Watermark, Want) }
 
 // parseOneOf sets v to b if it is one of the allowed values.
 func parseOneOf[T ~string](v *T, b []byte, allowed ...T) error {

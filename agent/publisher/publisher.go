@@ -44,6 +44,7 @@ type publisher struct {
 	in    io.Reader // the supervisor's records
 	out   io.Writer // for heartbeats and ipc.Stored
 	state *deviceState
+	inbox *wantInbox
 
 	storedUpTo time.Duration // monotonic end of the last window that an earlier uplink process of this boot stored
 	window     *ipc.Window   // whose releases are being received; nil: none
@@ -121,6 +122,7 @@ func (p *publisher) sendHeartbeats(ctx context.Context, up *uplink.Uplink) {
 	for ctx.Err() == nil {
 		p.RelabelHeld(p.clock.ReadAll())
 		p.Store.Expire()
+		p.inbox.flush(time.Now())
 		fault := p.Store.Fault()
 		if failing != (fault != nil) {
 			failing = fault != nil
@@ -218,6 +220,9 @@ func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 		return m.N, nil
 	case *ipc.AuditCut:
 		p.noteAuditCut(m)
+		return m.N, nil
+	case *ipc.WantResult:
+		p.noteWant(m)
 		return m.N, nil
 	case *ipc.Aim:
 		data := m.EventData(p.site.CameraName(int(m.Sensor)))

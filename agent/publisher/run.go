@@ -14,6 +14,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/handover"
+	"kerb/agent/policy"
 	"kerb/agent/uplink"
 )
 
@@ -45,7 +46,10 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 		return err
 	}
 	LogStart(log, db.Start())
-	p := &publisher{files: newSupervisorFiles(conn, site.Broker), site: site, clock: clk, in: os.Stdin, out: os.Stdout, state: newDeviceState(site, d)}
+	p := &publisher{
+		files: newSupervisorFiles(conn, site.Broker), site: site, clock: clk, in: os.Stdin, out: os.Stdout, state: newDeviceState(site, d),
+		inbox: &wantInbox{dir: site.Device.State, out: os.Stdout, log: log},
+	}
 	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
 	up, err := p.prepare(build)
 	if err == nil {
@@ -76,7 +80,10 @@ func RunInside(ctx context.Context, site *config.Site, d admission.Decision, bui
 	if err != nil {
 		return err
 	}
-	p := &publisher{site: site, clock: pipes.Clock, in: pipes.In, out: pipes.Out, state: newDeviceState(site, d)}
+	p := &publisher{
+		site: site, clock: pipes.Clock, in: pipes.In, out: pipes.Out, state: newDeviceState(site, d),
+		inbox: &wantInbox{dir: site.Device.State, out: pipes.Out, log: log},
+	}
 	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
 	up, err := p.prepare(build)
 	if err != nil {
@@ -92,6 +99,9 @@ func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	o := UplinkOpts(p.site, p.Policy, build.Version, p.Store, p.clock, p.Log)
 	if p.files != nil {
 		o.Dial, o.ReadFile = p.files.dial, p.files.readFile
+	}
+	if p.Policy.AllowsCommand(string(policy.Want)) {
+		o.OnWant = p.inbox.put
 	}
 	o.AgentReport, o.AgentTriggers = p.state.report, p.state.watching
 	p.state.detectors = NewDetectorReport(p.site, build.Networks)

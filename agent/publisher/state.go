@@ -24,7 +24,8 @@ type deviceState struct {
 
 	detectors  DetectorReport
 	mu         sync.Mutex
-	auditHead  audit.Head // of the supervisor's audit log
+	auditHead  audit.Head      // of the supervisor's audit log
+	want       *ipc.WantResult // of the files that a platform wants; nil: none was examined
 	board      *ipc.Board
 	wallNames  []cage.Wall // of ownWalls and walls, in their order
 	ownWalls   *ipc.Walls
@@ -65,6 +66,13 @@ func (s *deviceState) setAuditHead(m *ipc.AuditHead) {
 	s.auditHead = audit.Head{Seq: m.Seq, Sum: hex.EncodeToString(m.Sum[:])}
 }
 
+// setWant sets what became of the files that a platform wants.
+func (s *deviceState) setWant(m *ipc.WantResult) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.want = m
+}
+
 // setBoard sets the condition of the board.
 func (s *deviceState) setBoard(m *ipc.Board) {
 	s.mu.Lock()
@@ -73,7 +81,7 @@ func (s *deviceState) setBoard(m *ipc.Board) {
 }
 
 // report returns the member "agent" of the state message: "policy", "audit",
-// "board", and "walls" and "sensors" by process. Parts and processes that no
+// "board", "config" (site.toml, and what became of the files that a platform wants), and "walls" and "sensors" by process. Parts and processes that no
 // record has reported yet are left out.
 func (s *deviceState) report() map[string]any {
 	s.mu.Lock()
@@ -85,6 +93,12 @@ func (s *deviceState) report() map[string]any {
 	if s.board != nil {
 		out["board"] = hardware.DescribeBoard(s.board)
 	}
+	config := map[string]any{}
+	if s.want != nil {
+		config = describeWant(s.want)
+	}
+	config["site"] = s.site.Hash
+	out["config"] = config
 	out["walls"], out["sensors"] = s.reportWalls(), s.reportSensors()
 	return out
 }

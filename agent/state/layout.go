@@ -26,6 +26,16 @@ const RunningPrefix = "running-"
 // comments, so that one rename replaces all of it.
 const AdmittedFile = "policy-admitted.toml"
 
+// WantRecord says which files that a platform wanted are in force: see package want.
+const WantRecord = "want.json"
+
+// WantReceived holds the last message on …/want, as the broker passed it on. It is not
+// examined yet.
+const WantReceived = "want-received.json"
+
+// WantPrefix begins the names of the files of WantRecord's versions, and WantReceived.
+const WantPrefix = "want-"
+
 // AcceptanceFile holds the results of the tallies by hand as a JSON array: the
 // latest record of each line of the site.
 const AcceptanceFile = "acceptance.json"

@@ -42,7 +42,9 @@ func Replace(path string, data []byte, like string) (err error) {
 		}
 	}()
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode))
+	if mode != privateMode { // os.CreateTemp made it private; the walls of the uplink forbid chmod(2)
+		err = errors.Join(err, f.Chmod(mode))
+	}
 	if os.Geteuid() == 0 && uid >= 0 {
 		err = errors.Join(err, f.Chown(uid, gid))
 	}

@@ -182,6 +182,9 @@ func (s *Supervisor) statusRecords() (ms []ipc.Record) {
 	if h := s.journal.AuditHead(); h != nil {
 		ms = append(ms, h)
 	}
+	if s.want.Last.Version > 0 {
+		ms = append(ms, wantResult(s.want))
+	}
 	ms = append(ms, hardware.ReadBoard(s.site.Device.State))
 	for _, p := range s.slots {
 		if p.walls != nil {
@@ -227,6 +230,9 @@ func (s *Supervisor) handlePublisherRecord(c *process.Process, m ipc.Record) err
 	case *ipc.Stored:
 		s.queue.dropStored(m.N)
 		s.markCutTold(m.N)
+		return nil
+	case *ipc.WantReceived:
+		s.handleWantReceived()
 		return nil
 	case *ipc.SpoolFound:
 		s.journal.WriteEntry("epoch", map[string]any{"reason": ipc.StartWord(m.Reason), "lost": m.Lost, "undelivered": m.Undelivered})

@@ -32,6 +32,7 @@ import (
 	"kerb/agent/opener"
 	"kerb/agent/policy"
 	"kerb/agent/process"
+	"kerb/agent/want"
 	"kerb/agent/week"
 	"kerb/counting"
 )
@@ -52,7 +53,9 @@ type Supervisor struct {
 
 	Fingerprint      string          // of the two files, see admission; kerb aim must have read the same
 	Version          string          // of the program, for kerb status
-	Files            admission.Files // which SIGHUP reads again
+	Files            admission.Files // the device's own, which SIGHUP reads again
+	want             want.Record     // of the files that a platform wants; under mu
+	wantReceived     chan struct{}   // the uplink has stored a message on …/want
 	restart          func(error)     // ends Run with this error
 	auditCut         *audit.Cut      // what the audit log lacked at this start; nil: nothing
 	cutNumber        atomic.Uint64   // of the queue's record of it; 0: it is stored, or there was none
@@ -109,7 +112,7 @@ type slot struct {
 // child needs to read the same files. Entries go to the journal, the log lines of
 // the children to book. It is an error where a camera can never be opened.
 func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, book *logbook.Book, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), ready: make(chan struct{})}
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), ready: make(chan struct{}), wantReceived: make(chan struct{}, 1)}
 	s.queue = newQueue(pol.Retention(), s.sinceBoot)
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
@@ -195,6 +198,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	running.Go(func() { s.serveAim(childCtx) })
 	running.Go(func() { s.serveStatus(childCtx) })
 	running.Go(func() { s.serveReload(childCtx) })
+	running.Go(func() { s.serveWant(childCtx) })
 	s.logStart()
 	running.Go(func() { s.logReady(childCtx) })
 	s.startReading = s.clock.ReadAll()

@@ -94,6 +94,9 @@ func (s *session) serve(ctx context.Context) error {
 	if err := s.subscribeCommands(); err != nil {
 		return err
 	}
+	if err := s.subscribeWant(); err != nil {
+		return err
+	}
 	if err := s.startProof(); err != nil {
 		return err
 	}
@@ -262,6 +265,30 @@ func (s *session) subscribeCommands() error {
 	})
 	if isDenied(err) {
 		return nil // the proof of …/cmd meets the same refusal
+	}
+	return err
+}
+
+// MaxWantBytes bounds a message on …/want: want.MaxBytes.
+const MaxWantBytes = 64 << 10
+
+// subscribeWant subscribes to …/want, whose message the broker retains. A refused
+// subscription does not end the connection: the device stays under the files it has.
+func (s *session) subscribeWant() error {
+	if s.u.o.OnWant == nil {
+		return nil
+	}
+	topic := s.u.base + "want"
+	err := s.link.listenWith(topic, func(_ mqtt.Client, m mqtt.Message) {
+		if n := len(m.Payload()); n > 0 && n <= MaxWantBytes {
+			s.u.o.OnWant(bytes.Clone(m.Payload()))
+		} else if n > 0 {
+			s.u.o.Log.Warn("uplink: what the platform wants is too long", "bytes", n, "most", MaxWantBytes)
+		}
+	})
+	if isDenied(err) {
+		s.u.o.Log.Warn("uplink: the broker does not let this device read "+topic, "err", err, "do", "let it read that topic, or take want out of the policy's broker.commands")
+		return nil
 	}
 	return err
 }

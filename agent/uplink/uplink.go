@@ -5,8 +5,8 @@
 // It refuses to send a count that no policy has cleared: windows are
 // policy.Release values from the store. It refuses to settle a window before the
 // broker acknowledged that very message. It obeys two commands only, resend and
-// watermark, and only those that the caller allows; a broker cannot change
-// the configuration or start a program.
+// watermark, and only those that the caller allows; a message on …/want it hands on
+// unread.
 //
 // A connection is used once: each one is a new MQTT client with a clean session,
 // so that a token can succeed only through a PUBACK of its own connection (see
@@ -55,6 +55,7 @@ type Opts struct {
 	KeepsNow     bool                   // the broker keeps the last window of each stream of Birth, on …/now/{stream}
 	Busyness     busyness.Judge         // whose alerts these messages tell
 	AllowVerb    func(verb string) bool // reports whether a command may be executed; nil: none, and the topic is not subscribed
+	OnWant       func(message []byte)   // gets each message on …/want, at most MaxWantBytes long, and returns at once; nil: the topic is not subscribed
 	NewestFirst  bool                   // late windows go newest first; otherwise oldest first
 	LateInterval time.Duration          // least time between two messages of late windows
 	LateByteRate int                    // bytes a second for late windows, less what other messages used; 0: no cap

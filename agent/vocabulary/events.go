@@ -189,5 +189,15 @@ func Events() []Event {
 			"Windows of the two must not be added up: they differ in epoch. Find the second device and give it a name of its own.",
 			[]Member{{"epoch", uuid, "of the other one's spool, where it told", true}},
 		},
+		{
+			"want", "Files that a platform wanted (topic want) are on trial, or the trial has ended, or they were refused.",
+			"Of refused and reverted: see reason. A version that went back is not tried again: send a higher one.",
+			[]Member{
+				{"version", number, "of the message; 0 where none could be read", false},
+				{"outcome", word, "trial, kept, refused (never in force), reverted (what was in force before is again)", false},
+				{"reason", word, "of refused and reverted: see below", true},
+				{"line", seq, "of the file that has the mistake", true},
+			},
+		},
 	}
 }

@@ -32,3 +32,25 @@ func EpochReasons() []Word {
 		{"store_failed", "The spool file could not be written, and kerb counts on in memory.", "Look at the disk: see the event store_failed."},
 	}
 }
+
+// WantReasons explains why files that a platform wanted are not in force: in the event
+// want, and in agent.config of state.
+func WantReasons() []Word {
+	const sign = "Sign them with kerb fleet, with keys that the device's site.toml trusts."
+	return []Word{
+		{"malformed", "It is no message of the schema, or not as it was stored.", "Send one that kerb fleet made."},
+		{"other_device", "It is for another device.", "An incident, if nobody mixed up the topics."},
+		{"old_version", "A version as high, or higher, was tried before.", "Send a higher one."},
+		{"not_allowed", "The policy in force does not have the command want.", "Let the policy's controller allow it, with a policy by hand."},
+		{"open_trust", "The device trusts no key.", "Set [trust] of its site.toml by hand."},
+		{"not_signed", "Too few people signed it, or a signature does not fit.", sign},
+		{"policy_refused", "The policy is older than the one in force, or looser and signed by one.", "Let a second person sign, or raise the policy's version."},
+		{"fixed_key", "site.toml changes what only a hand at the device may: trust, names, state, strict or bench.", "Leave those keys as they are."},
+		{"mistakes", "A file has mistakes: line says where the first is.", "Check the files with kerb check before they are signed."},
+		{"forbidden", "site.toml asks for what the policy forbids.", "Check both files together with kerb check."},
+		{"no_delivery", "At no moment of the trial's last minute did the broker pass on what the device publishes.", "Look at broker, password and topics of the new files."},
+		{"sensors_lost", "In the trial's last minute fewer sensors delivered than before.", "Look at the cameras and loops of the new files."},
+		{"starts_failed", "The agent started more than four times within the trial.", "Look at the device's log."},
+		{"changed_by_hand", "Files were changed on the device afterwards, and count.", "Ask who was there, then send a higher version."},
+	}
+}

@@ -45,6 +45,8 @@ the same event. Members in brackets may be absent.
 	writeWords(&b, "reason", LossReasons())
 	b.WriteString("\n## Reasons of the event `epoch`\n\n")
 	writeWords(&b, "reason", EpochReasons())
+	b.WriteString("\n## Reasons of the event `want`, and of `agent.config` in state\n\n")
+	writeWords(&b, "reason", WantReasons())
 	return []byte(b.String())
 }
 

@@ -100,7 +100,8 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 		switch {
 		case strings.HasPrefix(n.Name(), state.SpoolFile):
 			items = append(items, Item{Path: path, Kind: spoolKind})
-		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix):
+		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix),
+			n.Name() == state.WantRecord, strings.HasPrefix(n.Name(), state.WantPrefix):
 			items = append(items, Item{Path: path, Kind: policyKind})
 		case n.Name() == state.AcceptanceFile:
 			items = append(items, Item{Path: path, Kind: tallyKind})

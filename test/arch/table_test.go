@@ -121,7 +121,7 @@ var rooms = []room{
 	{path: "agent/clock", why: "reads the kernel's clocks", libs: []string{sysLib}, bans: speaker},
 	{path: "agent/commission", why: "one aiming session beside kerb run, or without it", ours: []string{
 		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
-		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/state", "agent/store", "agent/terminal", "agent/uplink", "counting",
+		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/qrcode", "agent/state", "agent/store", "agent/terminal", "agent/uplink", "counting",
 	}, bans: pictures},
 	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib, textLib}, bans: speaker},
 	{path: "agent/demo", why: "the whole pipeline in one process, without walls: kerb demo and tests", ours: []string{
@@ -132,6 +132,7 @@ var rooms = []room{
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
+	{path: "agent/language", why: "chooses the language of a page, and holds its words", bans: values},
 	{path: "agent/localbroker", why: "the broker of demo and proof, and the listener of the demo", libs: []string{mochiLib, pahoLib}, bans: pictures},
 	{path: "agent/logbook", why: "bounds the log of all processes, and keeps its last lines", bans: outside},
 	{path: "agent/manual", why: "the help of the commands as manual page and completions, and the keys of the files as manual pages", ours: []string{"agent/mistake"}, libs: []string{kongLib}, bans: outside},
@@ -153,8 +154,9 @@ var rooms = []room{
 	}, libs: []string{minisignLib, mochiLib, pahoLib, sysLib}, bans: pictures},
 	{path: "agent/publisher", why: "the process with a network: no picture can reach it", ours: []string{
 		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/hardware", "agent/ipc",
-		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/loop",
+		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "agent/want", "counting", "counting/loop",
 	}, bans: speaker},
+	{path: "agent/qrcode", why: "draws an address for a telephone to read", libs: []string{qrLib}, bans: values},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
@@ -179,7 +181,7 @@ var rooms = []room{
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
 		"agent/admission", "agent/advice", "agent/audit", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/hardware", "agent/ipc", "agent/logbook", "agent/mistake", "agent/opener",
-		"agent/policy", "agent/process", "agent/state", "agent/status", "agent/week", "counting", "drivers/lamp", "drivers/loop",
+		"agent/policy", "agent/process", "agent/state", "agent/status", "agent/want", "agent/week", "counting", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/terminal", why: "prints for people", libs: []string{sysLib}, bans: outside},
 	{path: "agent/truth", why: "compares counts with ground truth", ours: []string{"counting"}, bans: speaker},
@@ -187,7 +189,7 @@ var rooms = []room{
 		"agent/admission", "agent/audit", "agent/cage", "agent/config", "agent/mistake", "agent/policy", "agent/proof", "agent/publisher",
 		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/neural",
 	}, libs: []string{minisignLib}, bans: outside},
-	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/transparency", "agent/transparency/register", "agent/week", "counting"}, libs: []string{qrLib}, bans: outside},
+	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/qrcode", "agent/transparency", "agent/transparency/register", "agent/week", "counting"}, bans: outside},
 	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
 		"agent/config", "agent/policy", "agent/proof", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
 	}, bans: outside},
@@ -195,6 +197,7 @@ var rooms = []room{
 	{path: "agent/transparency/register", why: "a record in the form of each register", ours: []string{"agent/policy", "agent/transparency"}, bans: outside},
 	{path: "agent/uplink", why: "sends Releases alone; of counting only the names of quantities", ours: []string{"agent/advice", "agent/busyness", "agent/policy", "agent/retry", "agent/store", "counting"}, libs: []string{gorillaLib, pahoLib}, bans: speaker},
 	{path: "agent/vocabulary", why: "explains the words of the wire to platforms", ours: []string{"counting"}, bans: outside},
+	{path: "agent/want", why: "which files a platform wants, who signed them, and which are in force", ours: []string{"agent/admission", "agent/config", "agent/mistake", "agent/policy", "agent/state"}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/week", why: "opening hours", bans: values},
 	{path: "agent/wipe", why: "destroys files and certifies it", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/state", "agent/store"}, libs: []string{sysLib}, bans: outside},
 	{path: "configs", why: "shipped policies, sites and schemas", bans: speaker},
@@ -259,7 +262,7 @@ var libraries = map[string]string{
 	netLib:        "which proxy a URL has, by the same rules as net/http; tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
-	qrLib:         "the QR code of the sign; no dependencies, by an author of Go, and a real decoder reads it in the tests",
+	qrLib:         "the QR codes of the sign and of the pages on the device; no dependencies, by an author of Go, and a real decoder reads it in the tests",
 	rapidLib:      "tests: properties over random input",
 	schemaLib:     "tests: messages and files against their JSON Schemas",
 	scriptLib:     "tests: the commands as typed",

@@ -6,8 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"rsc.io/qr"
-
+	"kerb/agent/qrcode"
 	"kerb/agent/transparency"
 	"kerb/agent/transparency/register"
 )
@@ -36,7 +35,6 @@ const (
 	leading     = 1.28 // distance of lines, of the size
 	codeSide    = 42.0 // of the QR code with its quiet zone
 	bodyEnd     = sheetHeight - codeSide - 2*margin
-	quietZone   = 4 // modules, ISO/IEC 18004
 )
 
 // sizes maps a paper to its width and height in millimetres.
@@ -243,24 +241,11 @@ func (d *drawing) labelled(x, y, size float64, label, rest string) {
 
 // qr draws a QR code with its quiet zone into a square of codeSide.
 func (d *drawing) qr(text string, x, y float64) error {
-	code, err := qr.Encode(text, qr.M)
+	path, side, err := qrcode.DrawPath(text)
 	if err != nil {
 		return err
 	}
-	module := codeSide / float64(code.Size+2*quietZone)
-	fmt.Fprintf(&d.b, `<g transform="translate(%.3f %.3f) scale(%.5f)" role="img" aria-label="QR"><path fill="#000000" shape-rendering="crispEdges" d="`, x, y, module)
-	for row := range code.Size {
-		for col := 0; col < code.Size; col++ {
-			start := col
-			for col < code.Size && code.Black(col, row) {
-				col++
-			}
-			if col > start {
-				fmt.Fprintf(&d.b, "M%d %dh%dv1h-%dz", start+quietZone, row+quietZone, col-start, col-start)
-			}
-		}
-	}
-	d.b.WriteString("\"/></g>\n")
+	fmt.Fprintf(&d.b, `<g transform="translate(%.3f %.3f) scale(%.5f)" role="img" aria-label="QR"><path fill="#000000" shape-rendering="crispEdges" d="%s"/></g>`+"\n", x, y, codeSide/float64(side), path)
 	return nil
 }
 
