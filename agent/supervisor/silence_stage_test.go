@@ -74,9 +74,10 @@ func (sc scene) equip(site *config.Site) {
 // A stage shows a scene at the times that the test allows.
 type stage struct {
 	scene
-	seed uint64
-	at   time.Duration // when the one comes
-	one  bool
+	seed   uint64
+	street []byte        // without noise
+	at     time.Duration // when the one comes
+	one    bool
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -91,6 +92,11 @@ type stage struct {
 func newStage(sc scene, seed uint64, at time.Duration, one bool) *stage {
 	s := &stage{scene: sc, seed: seed, at: at, one: one, shown: -time.Second, idle: -1}
 	s.changed = sync.NewCond(&s.mu)
+	s.street = make([]byte, stageWidth*stageHeight)
+	for i := range s.street {
+		x, y := i%stageWidth, i/stageWidth
+		s.street[i] = byte(s.level + s.contrast*((x/9+y/7)%2) + s.contrast*(x*y%5)/8)
+	}
 	return s
 }
 
@@ -174,13 +180,11 @@ func (s *stage) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 // draw draws the street at a time. Noise and rain depend on the seed and the time alone.
 func (s *stage) draw(dst []byte, at time.Duration) {
 	r := rand.New(rand.NewPCG(s.seed, uint64(at)))
-	for i := range dst {
-		x, y := i%stageWidth, i/stageWidth
-		v := s.level + s.contrast*((x/9+y/7)%2) + s.contrast*(x*y%5)/8
-		if s.noise > 0 {
-			v += int(r.Uint32N(uint32(2*s.noise+1))) - s.noise
+	copy(dst, s.street)
+	for i := 0; s.noise > 0 && i < len(dst); i += 8 {
+		for k, bits := 0, r.Uint64(); k < 8; k, bits = k+1, bits>>8 {
+			dst[i+k] += byte(bits%256) % byte(2*s.noise+1)
 		}
-		dst[i] = byte(min(max(v, 0), 255))
 	}
 	for range s.streaks {
 		x, y := r.IntN(stageWidth), r.IntN(stageHeight-8)

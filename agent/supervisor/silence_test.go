@@ -155,8 +155,14 @@ func (p *play) run(windows int) map[string][]string {
 		p.await(func() bool { return strings.Contains(p.last("now/"+p.stream()), fmt.Sprintf(`"seq":%d,`, windows)) })
 	}
 	p.askAgain()
-	for _, line := range s.answerQuery(&ipc.Query{What: ipc.QueryStatus, Count: uint16(windows)}) {
-		p.got["status"] = append(p.got["status"], string(line))
+	for until := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		p.got["status"] = nil
+		for _, line := range s.answerQuery(&ipc.Query{What: ipc.QueryStatus, Count: uint16(windows)}) {
+			p.got["status"] = append(p.got["status"], string(line))
+		}
+		if strings.Contains(p.got["status"][1], `"waiting":0`) || time.Now().After(until) {
+			break // the broker has confirmed everything
+		}
 	}
 	return p.collect()
 }
@@ -267,7 +273,7 @@ func newPlay(t *testing.T, pol *policy.Policy, sc scene, seed uint64, one, leaky
 }
 
 // shortShare is the part of the pairs of policy and scene that the short form plays, once.
-const shortShare = 4
+const shortShare = 3
 
 // KERB_LONG plays every pair 200 times; KERB_RUNS another number.
 func TestNobodyAndOneLeaveTheSameBytes(t *testing.T) {
@@ -325,7 +331,7 @@ func TestALeakyWindowIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, sc := range listScenes() {
-		if sc.name != "loop" && sc.name != "line, day" || testing.Short() && sc.loop {
+		if sc.name != "zone, day" && (sc.name != "loop" || testing.Short()) {
 			continue
 		}
 		n := sc.windows(pol.Window())
