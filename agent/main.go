@@ -20,6 +20,7 @@ import (
 	"kerb/agent/admission"
 	"kerb/agent/child"
 	"kerb/agent/config"
+	"kerb/agent/fleet"
 	"kerb/agent/manual"
 	"kerb/agent/mistake"
 	"kerb/agent/replay"
@@ -55,8 +56,9 @@ type commands struct {
 	Record  recordCmd  `cmd:"" group:"review" example:"kerb record" help:"The transparency record: for registers, the sign, and a page."`
 	Audit   auditCmd   `cmd:"" group:"review" example:"kerb audit verify" help:"List or verify the log of what was done to this device."`
 
-	Schema  schemaCmd  `cmd:"" group:"platform" example:"kerb schema count" help:"The schemas of the messages and of the two files."`
-	Version versionCmd `cmd:"" group:"platform" example:"kerb version -json" help:"The version."`
+	Schema  schemaCmd     `cmd:"" group:"platform" example:"kerb schema count" help:"The schemas of the messages and of the two files."`
+	Fleet   fleet.Command `cmd:"" group:"platform" example:"kerb fleet check -broker mqtt://broker.example" help:"Many devices: site files from a table, signed changes, health."`
+	Version versionCmd    `cmd:"" group:"platform" example:"kerb version -json" help:"The version."`
 
 	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
 	Look       lookCmd       `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`

@@ -85,8 +85,11 @@ func (t *Tallier) newWindows() []Tally {
 	return ts
 }
 
+// kmhPerMetreSecond converts m/s to km/h.
+const kmhPerMetreSecond = 3.6
+
 // AddCrossing counts one crossing in its stream's open window and reports whether it
-// was counted. A part of the vehicle split counts as vehicle where the stream
+// was counted. The speed of a vehicle is added where the stream measures speeds. A part of the vehicle split counts as vehicle where the stream
 // does not split. A crossing of an unknown stream, or of a class that the stream
 // does not count, is dropped.
 func (t *Tallier) AddCrossing(c Crossing) (counted bool) {
@@ -100,6 +103,9 @@ func (t *Tallier) AddCrossing(c Crossing) (counted bool) {
 		if class, ok := w.classCell(c.Class); ok {
 			w.Crossings[class][c.Dir]++
 			counted = true
+			if c.Speed > 0 && class.WithoutSplit() == Vehicle && w.Measures.Has(Speeds) {
+				w.Traffic.AddSpeed(c.Speed * kmhPerMetreSecond)
+			}
 		}
 	}
 	return counted
@@ -138,6 +144,27 @@ func (t *Tallier) AddPresence(stream string, count [Classes]int, d time.Duration
 		for c := range n {
 			w.Presence[c] += time.Duration(n[c]) * d
 			w.Peak[c] = max(w.Peak[c], uint32(n[c]))
+		}
+	}
+}
+
+// AddStanding adds how many of the present objects of each class in a zone stand, over the
+// last d, as MarkWatched returned it. It is for objects that are followed: in a single
+// picture everything stands.
+func (t *Tallier) AddStanding(stream string, present, standing [Classes]int, d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.windows {
+		w := &t.windows[i]
+		if w.Stream != stream || t.paused || t.isBlind(i) || !w.Measures.Has(Standing) {
+			continue
+		}
+		w.Traffic.FollowedOver += d
+		for c := range Class(Classes) {
+			if class, ok := w.classCell(c); ok {
+				w.Traffic.Stood[class] += time.Duration(standing[c]) * d
+				w.Traffic.Moved[class] += time.Duration(present[c]-standing[c]) * d
+			}
 		}
 	}
 }

@@ -179,3 +179,29 @@ func TestLinesAreBlindWhileOnlyKeyFramesAreDecoded(t *testing.T) {
 		}
 	}
 }
+
+// Vehicles alone have speeds, each that is counted at most one, and only where the stream
+// measures them.
+func TestTheSpeedOfAVehicleIsAddedWhereTheLineMeasuresIt(t *testing.T) {
+	classes := []Class{Person, Vehicle}
+	t0 := NewTallier([]Stream{
+		{ID: "measured", Classes: classes, Measures: QuantitiesOf(LineStream)},
+		{ID: "other", Classes: classes},
+	})
+	t0.MarkWatched(0)
+	for _, c := range []Crossing{
+		{Stream: "measured", Class: Car, Speed: 10},
+		{Stream: "measured", Class: Vehicle},
+		{Stream: "measured", Class: Person, Speed: 1.4},
+		{Stream: "measured", Class: Bicycle, Speed: 5},
+		{Stream: "other", Class: Vehicle, Speed: 10},
+	} {
+		t0.AddCrossing(c)
+	}
+	ts := t0.CloseWindows(time.Minute, time.Unix(0, 0), time.Unix(60, 0), time.Minute)
+	want := Traffic{SpeedSum: 360, SpeedCount: 1}
+	want.Speeds[3] = 1
+	if ts[0].Traffic != want || ts[1].Traffic != (Traffic{}) {
+		t.Errorf("%+v and %+v", ts[0].Traffic, ts[1].Traffic)
+	}
+}

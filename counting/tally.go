@@ -1,6 +1,9 @@
 package counting
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind is the quantity that a stream measures.
 type Kind uint8
@@ -28,7 +31,13 @@ type Stream struct {
 
 	Measures   QuantitySet // what its windows hold besides the counts
 	Estimated  bool        // its speeds rest on a declared length of the vehicles
+	SpeedError float64     // of a line: standard deviation of one speed, as a share of it; see SpeedError
 	LengthBins LengthBins  // the bins of its length histogram, where it measures Lengths
+}
+
+// CountsVehicles reports whether vehicles are counted, as a whole or by parts.
+func (s Stream) CountsVehicles() bool {
+	return slices.ContainsFunc(s.Classes, func(c Class) bool { return c.WithoutSplit() == Vehicle })
 }
 
 // OneWay is the direction to which a stream is limited. A single loop sees

@@ -38,10 +38,11 @@ func applyRole(r Role) (Report, error) {
 	w := startOtherThread()
 	defer w.stopThread()
 
+	swapped := measureSwap(p) // before the right to lock is gone
 	if err := setLimits(p); err != nil {
 		return fail(err)
 	}
-	report.Walls = []Wall{measureDescriptors(p), measureCapabilities(p), measureInterfaces(p)} // before the filter refuses these calls
+	report.Walls = []Wall{measureDescriptors(p), measureCapabilities(p), measureInterfaces(p), swapped} // before the filter refuses these calls
 	if report.Landlock, err = restrictLandlock(p); err != nil {
 		return fail(err)
 	}

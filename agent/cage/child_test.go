@@ -54,11 +54,12 @@ func TestMain(m *testing.M) {
 
 // outcome is the result that a child prints for its parent.
 type outcome struct {
-	Report Report // of Apply
-	Again  Report // of Try, after the work
-	Sum    []byte // of what the pipe brought
-	Locked string // what the arena says of its lock
-	Err    string
+	Report    Report // of Apply
+	Again     Report // of Try, after the work
+	Sum       []byte // of what the pipe brought
+	Locked    string // what the arena says of its lock
+	LockedKiB []int  // VmLck: see fillLockedMemory
+	Err       string
 }
 
 var children = map[string]func(*outcome) error{
@@ -97,13 +98,35 @@ var children = map[string]func(*outcome) error{
 		}
 		return f.Close()
 	},
-	"waiting": func(*outcome) error { waitForEnd(); return nil },
+	"unswapped": fillLockedMemory,
+	"waiting":   func(*outcome) error { waitForEnd(); return nil },
 }
 
 // waitForEnd prints that the process runs, and waits until the pipe is closed.
 func waitForEnd() {
 	fmt.Println("here")
 	_, _ = io.Copy(io.Discard, os.NewFile(3, "pipe"))
+}
+
+// fillLockedMemory measures the wall against swapping, and how much memory is locked
+// before it, after it, and after a heap has grown and was given back.
+func fillLockedMemory(o *outcome) error {
+	locked := func() (kb int) {
+		status, _ := os.ReadFile("/proc/self/status")
+		_, after, _ := strings.Cut(string(status), "VmLck:")
+		_, _ = fmt.Sscan(after, &kb)
+		return kb
+	}
+	o.LockedKiB = append(o.LockedKiB, locked())
+	o.Report.Walls = []Wall{measureSwap(Sense().makePlan())}
+	o.LockedKiB = append(o.LockedKiB, locked())
+	for range 3 {
+		heap := bytes.Repeat([]byte{1}, 32<<20)
+		o.LockedKiB = append(o.LockedKiB, locked())
+		runtime.KeepAlive(heap)
+		debug.FreeOSMemory()
+	}
+	return nil
 }
 
 func panicNow() {

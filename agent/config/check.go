@@ -21,6 +21,7 @@ type checker struct {
 	dir string
 
 	modelDirs []string // directories of networks that are named by their hash
+	elsewhere bool     // the file is for another machine: files that it names are not looked for
 }
 
 // namePattern is the form of a topic level and so of every name in the file.
@@ -52,6 +53,9 @@ func suggestName(s string) string {
 
 func (c checker) checkDevice(d deviceFile) {
 	c.checkName("device.name", d.Name)
+	if _, err := readSerial(); d.Name == serialName && !c.elsewhere && err != nil {
+		c.Reject("device.name", "must be written out: this board tells no serial number", err.Error())
+	}
 	c.checkName("device.site", d.Site)
 	c.checkName("device.tenant", d.Tenant)
 	c.checkPlace("device.place", d.Place)
@@ -98,7 +102,7 @@ func (c checker) checkBrokerFiles(b brokerFile) {
 	}
 	c.checkFile("broker.password_file", b.PasswordFile)
 	c.checkFile("broker.ca_file", b.CAFile)
-	if pem, err := os.ReadFile(resolvePath(c.dir, b.CAFile)); err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
+	if pem, err := os.ReadFile(resolvePath(c.dir, b.CAFile)); !c.elsewhere && err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		c.Reject("broker.ca_file", "must hold certificates in PEM", "it begins with -----BEGIN CERTIFICATE-----")
 	}
 	c.checkFile("broker.cert_file", b.CertFile)
@@ -114,6 +118,9 @@ func (c checker) checkFile(key, path string) {
 		return
 	}
 	c.checkVerbatim(key, path)
+	if c.elsewhere {
+		return
+	}
 	named := path
 	path = resolveSecret(c.dir, path)
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
@@ -192,6 +199,7 @@ func (c checker) checkCamera(key string, cam cameraFile) Source {
 		c.checkPolygon(fmt.Sprintf("%s.mask[%d].polygon", key, i), m.Polygon)
 	}
 	c.checkHeights(key, cam.Heights)
+	c.checkDistance(key, cam)
 	return src
 }
 
@@ -282,5 +290,28 @@ func (c checker) checkHeights(key string, hs []heightFile) {
 	}
 	if len(hs) == 2 && hs[0].Foot[1] == hs[1].Foot[1] {
 		c.Reject(key+".height[1].foot", "must be nearer or farther than the first", "two heights at one distance give no perspective")
+	}
+}
+
+// checkDistance refuses a distance that is none, or that does not fit the two heights.
+func (c checker) checkDistance(key string, cam cameraFile) {
+	d := cam.Distance
+	if d == nil {
+		return
+	}
+	key += ".distance"
+	c.checkPoint(key+".from", d.From)
+	c.checkPoint(key+".to", d.To)
+	switch {
+	case d.From == d.To:
+		c.Reject(key+".to", "must differ from from", "mark two places on the road, one behind the other")
+		return
+	case isOutside(d.Metres, minDistance, maxDistance):
+		c.Reject(key+".metres", "must be 1–100", "measure along the road, in the direction of travel")
+		return
+	}
+	v := cam.toCamera()
+	if _, ok := counting.NewGround(v.Heights, v.Distance, anyAspect); !ok {
+		c.Reject(key+".metres", "does not fit the picture", "both ends must be on the ground; measure this distance and the heights again")
 	}
 }

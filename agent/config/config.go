@@ -97,7 +97,8 @@ type Camera struct {
 	Lines        []Line
 	Zones        []Zone
 	Masks        []counting.Polygon
-	Heights      []counting.Height // none or two
+	Heights      []counting.Height  // none or two
+	Distance     *counting.Distance // on the ground, along the road; nil: none
 }
 
 // Lamp is the status lamp. There is none where GPIO is empty.
@@ -141,10 +142,18 @@ func (s *Site) Streams() (all []counting.Stream) {
 // Streams returns the streams of one camera: its lines, then its zones.
 func (c Camera) Streams() (all []counting.Stream) {
 	for _, l := range c.Lines {
-		all = append(all, counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes})
+		s := counting.Stream{ID: l.ID, Kind: counting.LineStream, Sensor: c.Name, Classes: l.Classes}
+		if e := counting.SpeedError(c.Heights, c.Distance, l.Line); e <= counting.MaxSpeedError && s.CountsVehicles() {
+			s.Measures, s.SpeedError = counting.QuantitiesOf(counting.LineStream), e
+		}
+		all = append(all, s)
 	}
 	for _, z := range c.Zones {
-		all = append(all, counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Polled: c.Polled(), Classes: z.Classes})
+		s := counting.Stream{ID: z.ID, Kind: counting.ZoneStream, Sensor: c.Name, Polled: c.Polled(), Classes: z.Classes}
+		if !s.Polled {
+			s.Measures = counting.QuantitiesOf(counting.ZoneStream)
+		}
+		all = append(all, s)
 	}
 	return all
 }
@@ -168,7 +177,17 @@ func Load(path string) (*Site, error) {
 // Parse checks the text of a file; the directory of name is the start of its
 // relative paths. It reads the files that the text names, to check them.
 func Parse(name string, data []byte) (*Site, error) {
-	s, err := parse(name, data)
+	return dropWrong(parse(name, data, false))
+}
+
+// ParseElsewhere is Parse of a file for another machine: files that the text names are
+// not looked for, and a device.name of "serial" stays as it is.
+func ParseElsewhere(name string, data []byte) (*Site, error) {
+	return dropWrong(parse(name, data, true))
+}
+
+// dropWrong returns no site where there is an error.
+func dropWrong(s *Site, err error) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -184,11 +203,11 @@ func LoadPart(path, text string) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
 	}
-	return parse(path, data)
+	return parse(path, data, false)
 }
 
 // parse is Parse, and with mistakes it also returns the site as LoadPart does.
-func parse(name string, data []byte) (*Site, error) {
+func parse(name string, data []byte, elsewhere bool) (*Site, error) {
 	var f siteFile
 	sheet := mistake.DecodeTOML(name, data, &f)
 	if sheet.Malformed() {
@@ -198,7 +217,7 @@ func parse(name string, data []byte) (*Site, error) {
 		return nil, mistake.List{{File: name, Want: "is a policy, not a site file", Hint: "are the two files swapped?"}}
 	}
 	dir := filepath.Dir(name)
-	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, modelDirs: modelDirs(dir, f.Device.State)}
+	c := checker{Sheet: sheet, ids: map[string]string{}, dir: dir, elsewhere: elsewhere, modelDirs: modelDirs(dir, f.Device.State)}
 	if f.Version < 0 {
 		c.Reject("version", "must be 1 or more", "raise it with each change of the file; leave it out where you do not number them")
 	}

@@ -73,26 +73,27 @@ type brokerFile struct {
 }
 
 type cameraFile struct {
-	Name         string       `toml:"name"`
-	Source       string       `toml:"source"`
-	Command      []string     `toml:"command"`
-	Format       string       `toml:"format"`
-	User         string       `toml:"user"`
-	PasswordFile string       `toml:"password_file"`
-	BasicAuth    bool         `toml:"basic_auth"`
-	CAFile       string       `toml:"ca_file"`
-	Certificate  string       `toml:"certificate"`
-	Transport    string       `toml:"transport"`
-	Decoder      string       `toml:"decoder"`
-	FPS          float64      `toml:"fps"`
-	Every        duration     `toml:"every"`
-	Hours        week.Spans   `toml:"hours"`
-	Detector     string       `toml:"detector"`
-	Model        string       `toml:"model"`
-	Lines        []lineFile   `toml:"line"`
-	Zones        []zoneFile   `toml:"zone"`
-	Masks        []maskFile   `toml:"mask"`
-	Heights      []heightFile `toml:"height"`
+	Name         string        `toml:"name"`
+	Source       string        `toml:"source"`
+	Command      []string      `toml:"command"`
+	Format       string        `toml:"format"`
+	User         string        `toml:"user"`
+	PasswordFile string        `toml:"password_file"`
+	BasicAuth    bool          `toml:"basic_auth"`
+	CAFile       string        `toml:"ca_file"`
+	Certificate  string        `toml:"certificate"`
+	Transport    string        `toml:"transport"`
+	Decoder      string        `toml:"decoder"`
+	FPS          float64       `toml:"fps"`
+	Every        duration      `toml:"every"`
+	Hours        week.Spans    `toml:"hours"`
+	Detector     string        `toml:"detector"`
+	Model        string        `toml:"model"`
+	Lines        []lineFile    `toml:"line"`
+	Zones        []zoneFile    `toml:"zone"`
+	Masks        []maskFile    `toml:"mask"`
+	Heights      []heightFile  `toml:"height"`
+	Distance     *distanceFile `toml:"distance"`
 }
 
 type lineFile struct {
@@ -118,6 +119,12 @@ type heightFile struct {
 	Metres float64    `toml:"metres"`
 }
 
+type distanceFile struct {
+	From   [2]float64 `toml:"from"`
+	To     [2]float64 `toml:"to"`
+	Metres float64    `toml:"metres"`
+}
+
 // DefaultState is the spool's directory where the file gives none. The packages
 // of kerb use it.
 const DefaultState = state.DefaultDir
@@ -130,7 +137,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 	s := &Site{Version: f.Version, file: name, sheet: sheet}
 	d := f.Device
 	s.Device = Device{
-		Name: d.Name, Site: d.Site, Tenant: d.Tenant,
+		Name: resolveName(d.Name), Site: d.Site, Tenant: d.Tenant,
 		Place: Place(d.Place),
 		State: resolvePath(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict, Bench: d.Bench,
 	}
@@ -170,6 +177,9 @@ func (c cameraFile) toCamera() Camera {
 	}
 	for _, h := range c.Heights {
 		v.Heights = append(v.Heights, counting.Height{Foot: toPoint(h.Foot), Top: toPoint(h.Top), Metres: h.Metres})
+	}
+	if d := c.Distance; d != nil {
+		v.Distance = &counting.Distance{From: toPoint(d.From), To: toPoint(d.To), Metres: d.Metres}
 	}
 	return v
 }

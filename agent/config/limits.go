@@ -13,8 +13,10 @@ const (
 
 	minFPS, maxFPS             = 1, 30 // pictures a second that are processed
 	minPollEvery, maxPollEvery = 10 * time.Second, time.Hour
-	minCorners, maxCorners     = 3, 32   // of a polygon
-	minHeight, maxHeight       = 0.5, 20 // m, of an upright thing
+	minCorners, maxCorners     = 3, 32    // of a polygon
+	minHeight, maxHeight       = 0.5, 20  // m, of an upright thing
+	minDistance, maxDistance   = 1, 100   // m, on the ground
+	anyAspect                  = 16.0 / 9 // of a picture whose shape is not known yet
 
 	maxCSINumber           = 9        // of the connector
 	minCSISide, maxCSISide = 64, 4096 // pixels

@@ -46,7 +46,7 @@ func TestWhatALaneMeasures(t *testing.T) {
 	pulse := strings.ReplaceAll(loopsOnly, "split = true", "")
 	pulse = strings.Replace(pulse, `name = "L1A"`, "name = \"L1A\"\ncard = \"pulse\"", 1)
 	one := strings.Replace(strings.Replace(loopsOnly, `["L1A", "L1B"]`, `["L1A"]`, 1), "split = true", "", 1)
-	all := counting.NewQuantitySet(counting.AllQuantities()...)
+	all := counting.QuantitiesOf(counting.LoopStream)
 	for _, c := range []struct {
 		name, text string
 		without    []counting.Quantity

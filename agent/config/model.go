@@ -42,7 +42,7 @@ func (c checker) checkModel(key, name string) {
 		c.checkFile(key, name)
 	case !modelSumPattern.MatchString(name):
 		c.Reject(key, "must be sha256: and 64 digits of 0–9 and a–f", "kerb model info FILE tells it")
-	case findModel(c.modelDirs, name) == "":
+	case !c.elsewhere && findModel(c.modelDirs, name) == "":
 		c.Reject(key, "is missing: no .kerb file that is there has this hash", "looked in "+strings.Join(c.modelDirs, " and "))
 	}
 }

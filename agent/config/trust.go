@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -50,6 +51,9 @@ func (c checker) checkTrust(t trustFile) Trust {
 func (c checker) readKey(text string) (k minisign.PublicKey, err error) {
 	if k.UnmarshalText([]byte(text)) == nil {
 		return k, nil
+	}
+	if c.elsewhere {
+		return k, errors.New("for another machine it must be written out: one line that begins with RW")
 	}
 	b, err := os.ReadFile(resolvePath(c.dir, text))
 	if err != nil {

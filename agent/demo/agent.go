@@ -72,7 +72,7 @@ func NewAgent(site *config.Site, pol *policy.Policy, version string, clk clock.C
 		a.windows.sensors = append(a.windows.sensors, sensor.NewLoops(site.Loops, clk, publisher.LoopFaultReporter(db), log))
 	}
 	for _, c := range site.Comparisons {
-		p, err := publisher.NewComparison(c)
+		p, err := publisher.NewComparison(c, pol, site.Streams())
 		if err != nil {
 			return nil, errors.Join(err, db.Close())
 		}

@@ -1,5 +1,5 @@
 // Package ipc encodes and decodes the records that kerb's processes exchange
-// over pipes and the aim socket. Every record has 512 bytes and holds numbers
+// over pipes and the aim socket. Every record has 640 bytes and holds numbers
 // only: no text, no length and no list, so that a picture does not fit in and a
 // decoder has no length to trust. Release alone, which no sensing process may send,
 // carries bytes. Integers are little-endian.
@@ -23,7 +23,7 @@ import (
 
 // recordSize is the size of every record in bytes. It is below PIPE_BUF (4096
 // on Linux), up to which a write to a pipe is atomic (pipe(7)).
-const recordSize = 512
+const recordSize = 640
 
 // The layout of a record: mark, version and kind, two bytes of zero, the
 // fields, zeros, and in the last four bytes the CRC-32C of all bytes before.

@@ -3,6 +3,7 @@ package ipc
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"kerb/counting"
@@ -53,7 +54,10 @@ func (t *Tally) walkFields(p *cursor) {
 
 // walkTraffic encodes or decodes the traffic of a tally.
 func walkTraffic(p *cursor, t *counting.Traffic) {
-	walk64(p, &t.Covered, &t.CoveredOver)
+	walk64(p, &t.Covered, &t.CoveredOver, &t.FollowedOver)
+	for c := range t.Stood {
+		walk64(p, &t.Stood[c], &t.Moved[c])
+	}
 	walk64(p, &t.SpeedSum)
 	p.walkUint32(&t.SpeedCount)
 	p.walkUint32(&t.Congested)
@@ -120,12 +124,20 @@ func checkTraffic(t *counting.Traffic, observed time.Duration) error {
 	switch {
 	case t.CoveredOver < 0 || t.CoveredOver > maxObserved || t.Covered < 0 || t.Covered > t.CoveredOver:
 		return fmt.Errorf("covered for %s of %s", t.Covered, t.CoveredOver)
+	case t.FollowedOver < 0 || t.FollowedOver > maxObserved || !isPresent(t.Stood, t.FollowedOver) || !isPresent(t.Moved, t.FollowedOver):
+		return errors.New("more objects stand and move than can be")
 	case uint64(t.SpeedCount) > most || uint64(t.Congested) > most:
 		return fmt.Errorf("%d speeds and %d congested intervals in %s", t.SpeedCount, t.Congested, observed)
 	case t.SpeedSum < 0 || t.SpeedSum > int64(t.SpeedCount)*counting.MaxSpeed*counting.SpeedUnitsKMH:
 		return fmt.Errorf("%d speeds with a sum of %d", t.SpeedCount, t.SpeedSum)
 	}
 	return nil
+}
+
+// isPresent reports whether objects of each class can have been present for so long in
+// time d.
+func isPresent(present [counting.Classes]time.Duration, d time.Duration) bool {
+	return slices.Min(present[:]) >= 0 && slices.Max(present[:]) <= maxPresence*d
 }
 
 // Unpack returns the tally of stream s in window w. It is an error where t is of
@@ -150,8 +162,8 @@ func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 		return out, fmt.Errorf("stream %s: is not seen at instants", s.ID)
 	case s.Measures == 0 && t.Traffic != counting.Traffic{}:
 		return out, fmt.Errorf("stream %s: measures no traffic", s.ID)
-	case t.Traffic.CoveredOver > out.End.Sub(out.Start):
-		return out, fmt.Errorf("stream %s: covered over %s of %s", s.ID, t.Traffic.CoveredOver, out.End.Sub(out.Start))
+	case max(t.Traffic.CoveredOver, t.Traffic.FollowedOver) > out.End.Sub(out.Start):
+		return out, fmt.Errorf("stream %s: traffic over %s of %s", s.ID, max(t.Traffic.CoveredOver, t.Traffic.FollowedOver), out.End.Sub(out.Start))
 	}
 	for c := range counting.Classes {
 		crossed := t.Crossings[c] != [counting.Directions]uint32{}
@@ -160,7 +172,7 @@ func (t *Tally) Unpack(s counting.Stream, w *Window) (counting.Tally, error) {
 				return out, fmt.Errorf("stream %s: counts in direction %s, which it does not see", s.ID, counting.Direction(d))
 			}
 		}
-		stood := t.Presence[c] != 0 || t.Peak[c] != 0
+		stood := t.Presence[c] != 0 || t.Peak[c] != 0 || t.Traffic.Stood[c] != 0 || t.Traffic.Moved[c] != 0
 		if (crossed || stood) && !out.Counted[c] || crossed && s.Kind == counting.ZoneStream || stood && s.Kind == counting.LineStream {
 			return out, fmt.Errorf("stream %s: counts what is not its own, class %s", s.ID, counting.Class(c))
 		}

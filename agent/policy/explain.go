@@ -99,9 +99,16 @@ func (g page) QuantitySentences() []string {
 	return out
 }
 
-// QuantityParts is the number of parts in which ε is divided where all quantities
-// are given.
-func (g page) QuantityParts() int { return 1 + len(g.Count.Quantities) }
+// QuantityParts is the largest number of parts in which a stream divides ε: with the
+// quantities that its kind can have.
+func (g page) QuantityParts() (most uint64) {
+	for _, k := range []counting.Kind{counting.LineStream, counting.ZoneStream, counting.LoopStream} {
+		if g.p.AllowsKind(k) {
+			most = max(most, countParts(g.p.AllowedQuantities(counting.QuantitiesOf(k))))
+		}
+	}
+	return most
+}
 
 // UsesCamera reports whether lines or zones may be counted.
 func (g page) UsesCamera() bool { return g.usesCamera() }

@@ -67,11 +67,12 @@ var finnishWords = words{
 	units: [...]unit{{"sekunti", "sekuntia", "sekunnin", "Sekunnin"}, {"minuutti", "minuuttia", "minuutin", "Minuutin"}, {"tunti", "tuntia", "tunnin", "Tunnin"}, {"vuorokausi", "vuorokautta", "vuorokauden", "Vuorokauden"}},
 	quantities: [...]string{
 		counting.Occupancy: "Kuinka suuren osan jaksosta silmukka oli peitossa. Yhdestä ajoneuvosta lasketaan enintään 4 sekuntia.",
-		counting.MeanSpeed: "Keskinopeus silmukalla ja kuinka monesta ajoneuvosta. Yhdestä ajoneuvosta lasketaan enintään 150 km/h.",
+		counting.MeanSpeed: "Ajoneuvojen keskinopeus silmukalla tai linjalla, jonka katu on mitattu, ja kuinka monesta. Yhdestä ajoneuvosta lasketaan enintään 150 km/h.",
 		counting.Speeds:    "Kuinka moni ajoi kuinka nopeasti, 10 km/h:n välein. Yksi ajoneuvo muuttaa yhtä näistä luvuista yhdellä.",
 		counting.Lengths:   "Kuinka moni oli kuinka pitkä, luokittain. Yksi ajoneuvo muuttaa yhtä näistä luvuista yhdellä.",
 		counting.Headways:  "Kuinka moni tuli kuinka pian edellisen jälkeen, keulasta keulaan. Yksi ajoneuvo muuttaa enintään kolmea näistä luvuista yhdellä, koska se jakaa kahden muun välin.",
 		counting.Gaps:      "Kuinka moni tuli kuinka pian edellisen jälkeen, perästä keulaan. Yksi ajoneuvo muuttaa enintään kolmea näistä luvuista yhdellä.",
+		counting.Standing:  "Kuinka moni alueella seisoo, hitaammin kuin puoli metriä sekunnissa, ja kuinka moni liikkuu, keskimäärin. Yksi oleskelu muuttaa näitä lukuja koko jaksossa yhteensä enintään yhdellä.",
 		counting.Congested: "Kuinka moni peitti silmukan kokonaisen 4 sekunnin jakson. Yksi ajoneuvo lasketaan kerran.",
 	},
 	week:    [...]string{"ma", "ti", "ke", "to", "pe", "la", "su"},

@@ -227,6 +227,9 @@ func (t *terms) checkClearFloors(s *mistake.Sheet) {
 	if c.Method == Suppress && slices.ContainsFunc(t.Count.Quantities, needsNoise) {
 		s.Reject("count.quantities", "must be occupancy and speed without noise", "a withheld bin of a histogram is the count less the others: it needs method \"noise\"")
 	}
+	if t.Camera.FollowMax == 0 && slices.Contains(t.Count.Quantities, quantity(counting.Standing)) {
+		s.Reject("count.quantities", "must not name standing where nothing is followed", "camera.follow_max says for how long: in a single picture everything stands")
+	}
 	switch c.Method {
 	case Suppress:
 		if s.HasKey("clear.below") && (c.Below < minBelow || c.Below > maxBelow) {

@@ -28,6 +28,15 @@ import (
 //	headways   a passage has one, and parts that of the next in two: −1 +1 +1   Δ = 3
 //	gaps       the same                                 Δ = 3
 //	congested  at most one interval of one passage      Δ = 1
+//	standing   mean standing and mean moving of each    Δ = 1012
+//	           class in a zone, in thousandths
+//
+// One stay in a zone stands or moves, as one class, at each moment, so that it adds at most
+// the whole of the observed time, 1000 thousandths, to all these means together, however
+// often its class or its state change; rounding to thousandths adds one for each number
+// at most. The released means are the noised ones rounded to tenths.
+//
+// A camera's line has the speeds of vehicles alone, one of each vehicle that it counts.
 //
 // A passage over the border of two windows is clipped over both together, and one
 // headway belongs to one window, so these bounds hold over all windows. Everything
@@ -40,7 +49,7 @@ import (
 
 // figureOf describes the figures of one quantity.
 type figureOf struct {
-	numbers     int    // how many figures; 0: the length bins of the stream
+	numbers     int    // how many figures; 0: the length bins, or two for each class of the stream
 	sensitivity uint64 // Δ of each histogram bin or count
 }
 
@@ -52,6 +61,7 @@ var figuresOf = [counting.Quantities]figureOf{
 	counting.Headways:  {counting.TimeBins, 3},
 	counting.Gaps:      {counting.TimeBins, 3},
 	counting.Congested: {1, 1},
+	counting.Standing:  {0, 1000 + 2*counting.Classes},
 }
 
 // speedMiddle is the middle of the range of speeds, in the unit of SpeedSum: half of
@@ -76,7 +86,8 @@ const maxPermille = 99_999
 type Figures struct {
 	Quantity counting.Quantity
 	// Numbers of the quantity: occupancy in ‰; number of speeds and mean speed in
-	// tenths of km/h; bins; congested intervals. A nil number is withheld.
+	// tenths of km/h; bins; congested intervals; mean standing and mean moving of each
+	// class of the cells, in tenths of objects. A nil number is withheld.
 	Numbers []*int64
 }
 
@@ -100,7 +111,7 @@ func (r Release) Figures() []Figures {
 
 // AllowsQuantity reports whether the quantity may be released beside the counts.
 func (p *Policy) AllowsQuantity(q counting.Quantity) bool {
-	return slices.Contains(p.terms.Count.Quantities, quantity(q))
+	return slices.Contains(p.terms.Count.Quantities, quantity(q)) && (q != counting.Standing || p.FollowMax() > 0)
 }
 
 // AllowedQuantities is the part of s that may be released.
@@ -167,6 +178,8 @@ func (w clearer) noiseTraffic(q counting.Quantity, t *counting.Tally) []figure {
 			fs[1] = figure{quantity: q, a: min(max(speedMiddle+divideRounded(off, n), 0), 2*speedMiddle)}
 		}
 		return fs
+	case counting.Standing:
+		return w.noiseStanding(t)
 	}
 	bins := trafficBins(q, t)
 	fs := make([]figure, len(bins))
@@ -174,6 +187,39 @@ func (w clearer) noiseTraffic(q counting.Quantity, t *counting.Tally) []figure {
 		fs[i] = w.newCount(q, int64(n)+w.draw(sensitivity, 1))
 	}
 	return fs
+}
+
+// maxStood is the largest sum of standing objects over time that is told, in ms: a thousand
+// for a day. It keeps the arithmetic within 64 bits.
+const maxStood = 1000 * 24 * 60 * 60 * 1000
+
+// noiseStanding clears the mean numbers of objects that stand and that move, of each class
+// that is counted. They are withheld where nothing was followed.
+func (w clearer) noiseStanding(t *counting.Tally) (fs []figure) {
+	for c := range counting.Class(counting.Classes) {
+		if !t.Counted[c] {
+			continue
+		}
+		for _, present := range []time.Duration{t.Traffic.Stood[c], t.Traffic.Moved[c]} {
+			f := figure{quantity: counting.Standing, withheld: true}
+			noised := w.draw(figuresOf[counting.Standing].sensitivity, 1)
+			if t.Traffic.FollowedOver > 0 {
+				noised += meanThousandths(present, t.Traffic.FollowedOver)
+				f.a = min(max(divideRounded(noised, 100), minMean), maxMean)
+				f.withheld = w.below > 0 && f.a < 10*int64(w.below)
+			}
+			if f.withheld {
+				f.a = 0
+			}
+			fs = append(fs, f)
+		}
+	}
+	return fs
+}
+
+// meanThousandths is present/over in thousandths, rounded.
+func meanThousandths(present, over time.Duration) int64 {
+	return divideRounded(min(present.Milliseconds(), maxStood)*1000, max(over.Milliseconds(), 1))
 }
 
 // newCount is a noised number of vehicles as a figure, withheld where it is below the
@@ -231,12 +277,12 @@ func (w clearer) suppressTraffic(q counting.Quantity, t *counting.Tally, cells [
 	return fs
 }
 
-// countRange is the smallest and the largest number of passages that the cells allow;
-// the smallest is 0 where all are withheld.
+// countRange is the smallest and the largest number of passages of vehicles that the cells
+// allow; the smallest is 0 where all are withheld. Who else passed has no speed.
 func (w clearer) countRange(cells []cell) (fewest, most int64) {
 	for _, c := range cells {
 		switch {
-		case c.dir == Both:
+		case c.dir == Both || c.class.WithoutSplit() != counting.Vehicle:
 		case c.ranged:
 			most += c.b - 1
 		default:
@@ -264,10 +310,14 @@ func divideRounded(a, b int64) int64 {
 func checkTraffic(t *counting.Tally) error {
 	tr := &t.Traffic
 	switch {
+	case t.Measures&^counting.QuantitiesOf(t.Kind) != 0:
+		return fmt.Errorf("a %s does not measure that", nameKind(t.Kind))
 	case t.LengthBins < 0 || t.LengthBins > counting.MaxLengthBins || t.Measures.Has(counting.Lengths) && t.LengthBins < 2:
 		return fmt.Errorf("%d length bins", t.LengthBins)
 	case tr.CoveredOver < 0 || tr.Covered < 0 || tr.Covered > tr.CoveredOver || tr.CoveredOver > maxWindow:
 		return errors.New("covered for longer than observed")
+	case tr.FollowedOver < 0 || tr.FollowedOver > maxWindow || slices.Min(tr.Stood[:]) < 0 || slices.Min(tr.Moved[:]) < 0:
+		return errors.New("standing for less than no time")
 	case tr.SpeedSum < 0 || tr.SpeedSum > int64(tr.SpeedCount)*2*speedMiddle:
 		return errors.New("speeds above the bound of their sum")
 	}
@@ -277,7 +327,7 @@ func checkTraffic(t *counting.Tally) error {
 // checkFigures returns an error for figures that Clear cannot have made.
 func (r *Release) checkFigures() error {
 	fs := r.figures[:r.figureCount]
-	if len(fs) > 0 && (r.quality == counting.Gap || r.rule.method == Bands || r.kind == counting.ZoneStream) {
+	if len(fs) > 0 && (r.quality == counting.Gap || r.rule.method == Bands) {
 		return errors.New("quantities where there can be none")
 	}
 	for len(fs) > 0 {
@@ -294,7 +344,7 @@ func (r *Release) checkFigures() error {
 		if n < len(fs) {
 			next = fs[n].quantity
 		}
-		if int(q) >= counting.Quantities || n != want || next <= q || q == counting.Lengths && (n < 2 || n > counting.MaxLengthBins) {
+		if int(q) >= counting.Quantities || !counting.QuantitiesOf(r.kind).Has(q) || n != want || next <= q || q == counting.Lengths && (n < 2 || n > counting.MaxLengthBins) || q == counting.Standing && n != 2*r.count {
 			return errors.New("quantities out of order")
 		}
 		if !r.rule.allowsFigures(q, fs[:n]) {
@@ -324,6 +374,9 @@ func (u rule) allowsFigures(q counting.Quantity, fs []figure) bool {
 		return fs[0].withheld && isSpeed(fs[1]) && fs[1].a%counting.SpeedUnitsKMH == 0
 	case u.method == Suppress:
 		return false
+	case q == counting.Standing:
+		least := max(minMean, 10*leastShown(u.below))
+		return !slices.ContainsFunc(fs, func(f figure) bool { return !f.withheld && (f.a < least || f.a > maxMean) })
 	}
 	return !slices.ContainsFunc(fs, func(f figure) bool { return !isCount(f) })
 }

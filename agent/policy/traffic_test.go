@@ -10,7 +10,10 @@ import (
 )
 
 // everything is all that a pair of loops measures.
-var everything = counting.NewQuantitySet(counting.AllQuantities()...)
+var everything = counting.QuantitiesOf(counting.LoopStream)
+
+// ofLoops are its members.
+var ofLoops = slices.DeleteFunc(counting.AllQuantities(), func(q counting.Quantity) bool { return !everything.Has(q) })
 
 // withTraffic is a text of a policy with the quantities qs.
 func withTraffic(text string, qs ...counting.Quantity) string {
@@ -42,7 +45,7 @@ func trafficWindow(p *Policy, n uint32) counting.Tally {
 }
 
 func TestEveryQuantityIsClearedAndComesBackAsItWas(t *testing.T) {
-	all := counting.AllQuantities()
+	all := ofLoops
 	for name, text := range map[string]string{
 		"noise":    withTraffic(noisy, all...),
 		"suppress": withTraffic(suppressed, counting.Occupancy, counting.MeanSpeed),
@@ -110,7 +113,7 @@ func TestOnlyAllowedQuantitiesLeave(t *testing.T) {
 // The declared noise of every number is that which Clear draws, and the shares add up
 // to ε.
 func TestTheDeclaredNoiseOfEveryQuantityIsDrawn(t *testing.T) {
-	p := parse(t, withTraffic(noisy, counting.AllQuantities()...))
+	p := parse(t, withTraffic(noisy, ofLoops...))
 	truth := trafficWindow(p, 5000)
 	qs := p.AllowedQuantities(everything)
 	w := clearer{rule: p.newRule(), noise: seeded(9), parts: countParts(qs)}
@@ -157,6 +160,38 @@ func exactValue(q counting.Quantity, t *counting.Tally) *int64 {
 		v = int64(trafficBins(q, t)[0])
 	}
 	return &v
+}
+
+// On a camera's line people are shown while the few vehicles are withheld. A mean speed
+// would tell that there were five vehicles at least.
+func TestACamerasLineGivesNoSpeedOfWithheldVehicles(t *testing.T) {
+	p := parse(t, withTraffic(suppressed, counting.MeanSpeed))
+	shown := func(a, b uint32) bool {
+		y := window(p, counting.LineStream)
+		y.Measures = counting.QuantitiesOf(counting.LineStream)
+		y.Crossings[counting.Person] = [counting.Directions]uint32{40, 40}
+		y.Crossings[counting.Vehicle] = [counting.Directions]uint32{a, b}
+		for range a + b {
+			y.Traffic.AddSpeed(40)
+		}
+		return release(t, p, y).Figures()[0].Numbers[1] != nil
+	}
+	if b := uint32(p.terms.Clear.Below); shown(b-1, b-1) || !shown(b, b) {
+		t.Errorf("mean speed with both counts withheld: %v, with none: %v", shown(b-1, b-1), shown(b, b))
+	}
+}
+
+func TestAStreamReleasesOnlyWhatItsKindMeasures(t *testing.T) {
+	p := parse(t, withTraffic(noisy, counting.AllQuantities()...))
+	for _, k := range []counting.Kind{counting.LineStream, counting.ZoneStream} {
+		for _, q := range counting.AllQuantities() {
+			y := window(p, k)
+			y.Measures = counting.NewQuantitySet(q)
+			if _, err := p.Clear(y); (err == nil) != counting.QuantitiesOf(k).Has(q) {
+				t.Errorf("%s of a %s: %v", q, k, err)
+			}
+		}
+	}
 }
 
 // The attacker of attack_test.go also has occupancy and mean speed. He knows that a

@@ -23,7 +23,7 @@ import (
 // those of StoreOpts.
 func OpenStore(dir string, pol *policy.Policy, clk clock.Clock, synced *atomic.Bool, more ...store.Option) (*store.Store, error) {
 	boot := clock.BootID()
-	return store.Open(filepath.Join(dir, state.SpoolFile), append(more, store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
+	return store.Open(filepath.Join(dir, state.SpoolFile), append(more, store.Sealed(), store.KeepFor(pol.Retention()), store.MachineIs(store.MachineID()),
 		store.UptimeClock(clock.SinceBoot), store.HoldUnsynced(), store.DeriveWith(busyness.New(pol.Alerts()).Derive), store.StampWith(func() (string, bool) { return boot, synced.Load() }),
 		store.WallClock(func() time.Time {
 			if r := clk.ReadAll(); r.Synced {
@@ -43,6 +43,9 @@ func StoreOpts(site *config.Site) []store.Option {
 
 // LogStart logs how the spool was found when it was opened, unless that is as usual.
 func LogStart(log *slog.Logger, s store.Start) {
+	if s.Refused > 0 {
+		log.Warn("records in the spool are not this device's, or were changed, and were put aside", "windows", s.Refused)
+	}
 	if s.Reason == "" {
 		return
 	}

@@ -111,7 +111,7 @@ func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	}
 	p.OnStored = up.Wake
 	for _, c := range p.site.Comparisons {
-		pair, err := NewComparison(c)
+		pair, err := NewComparison(c, p.Policy, p.site.Streams())
 		if err != nil {
 			return nil, err
 		}

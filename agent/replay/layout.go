@@ -16,13 +16,14 @@ import (
 	"kerb/drivers/camera/scene"
 )
 
-// A layout holds the lines, zones, masks and heights with which a clip is counted,
+// A layout holds the lines, zones, masks, heights and distance with which a clip is counted,
 // and the truth about it.
 type layout struct {
 	lines      []counting.Line
 	zones      []counting.Zone
 	masks      []counting.Polygon
 	heights    []counting.Height
+	distance   *counting.Distance
 	known      *truth.Truth        // nil: without truth
 	knownAtEnd func() *truth.Truth // truth that exists only after the last picture; nil: none
 }
@@ -30,7 +31,7 @@ type layout struct {
 // visionOpts returns the counter's options for pictures of w×h pixels. Every class
 // may be counted.
 func (p layout) visionOpts(w, h int) vision.Opts {
-	return vision.Opts{Width: w, Height: h, Lines: p.lines, Zones: p.zones, Masks: p.masks, Heights: p.heights, Classes: counting.AllClasses()}
+	return vision.Opts{Width: w, Height: h, Lines: p.lines, Zones: p.zones, Masks: p.masks, Heights: p.heights, Distance: p.distance, Classes: counting.AllClasses()}
 }
 
 // findLayout takes the layout from the file of -truth or -site, from the scene
@@ -81,7 +82,7 @@ func (r *Command) layoutFromSite() (layout, error) {
 		return layout{}, terminal.UsageError(fmt.Sprintf("%s has no camera %q", r.Site, r.Camera))
 	}
 	c := site.Cameras[i]
-	p := layout{masks: c.Masks, heights: c.Heights}
+	p := layout{masks: c.Masks, heights: c.Heights, distance: c.Distance}
 	for _, l := range c.Lines {
 		p.lines = append(p.lines, l.Line)
 	}

@@ -61,7 +61,7 @@ func SendRefused(ctx context.Context, sitePath string, refused error, version st
 // in a temporary directory, which the returned function removes.
 func openEventStore(stateDir string) (*store.Store, func(), error) {
 	open := func(dir string) (*store.Store, error) {
-		return store.Open(filepath.Join(dir, state.SpoolFile), store.KeepFor(maxRetention), store.MachineIs(store.MachineID()),
+		return store.Open(filepath.Join(dir, state.SpoolFile), store.Sealed(), store.KeepFor(maxRetention), store.MachineIs(store.MachineID()),
 			store.StampWith(func() (string, bool) { return clock.BootID(), false }))
 	}
 	if db, closeStore := openAsOwner(stateDir, open); db != nil {

@@ -252,7 +252,7 @@ func (s *Camera) pictureLimits() camera.Limits {
 func (s *Camera) buildVisionOpts(w, h int) vision.Opts {
 	o := vision.Opts{
 		Width: w, Height: h, Masks: append(s.policy.CameraMasks(s.Config.Name), s.Config.Masks...),
-		Heights: s.Config.Heights, FollowMax: s.policy.FollowMax(),
+		Heights: s.Config.Heights, Distance: s.Config.Distance, FollowMax: s.policy.FollowMax(),
 	}
 	if s.Config.Polled() {
 		o.FollowMax = 0 // single pictures: objects are counted, not followed
@@ -285,5 +285,8 @@ func (s *Camera) countStep(step vision.Step) {
 	s.addCrossings(step.Crossings)
 	for _, z := range step.Zones {
 		s.tallier.AddPresence(z.Zone, z.Count, d)
+		if z.Followed {
+			s.tallier.AddStanding(z.Zone, z.Count, z.Standing, d)
+		}
 	}
 }

@@ -13,6 +13,10 @@ import "time"
 // SpoolFile is the file name of the spool, a bbolt database.
 const SpoolFile = "spool.db"
 
+// SpoolKey is the key with which this device seals the records of the spool, made at
+// the first start.
+const SpoolKey = SpoolFile + ".key"
+
 // AuditDir is the directory of the audit log.
 const AuditDir = "audit"
 

@@ -133,7 +133,7 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 		if r.off > 0 {
 			next.Age.Base += r.off
 			es = slices.Clone(es) // the caller's stay as they are where this fails
-			if err := addTimeOff(windows, r.boot, r.off, es); err != nil {
+			if err := addTimeOff(windows, s.seal, r.boot, r.off, es); err != nil {
 				return err
 			}
 			r = s.read(next)
@@ -144,7 +144,7 @@ func (s *Store) writeTransaction(next *state, es []Entry, room int) (err error) 
 			if err != nil {
 				return err
 			}
-			if err := windows.Put(orderKey(e.order), b); err != nil {
+			if err := windows.Put(orderKey(e.order), s.seal.seal(e.order, b)); err != nil {
 				return err
 			}
 		}

@@ -18,7 +18,7 @@ const defaultPage = 4096
 // its age is not known: its record is damaged, or it is of another boot and one of
 // label and clock is not believed. Errors of the disk wait for the next look.
 func (s *Store) expireAside() {
-	for _, why := range []string{"damaged", "foreign"} {
+	for _, why := range []string{"damaged", "foreign", "refused"} {
 		files, _ := filepath.Glob(s.path + "." + why + "-*")
 		for _, path := range files {
 			if left, err := s.scrubAside(path); err == nil && left == 0 {

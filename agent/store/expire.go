@@ -134,7 +134,7 @@ func (d *deleter) deleteExpired(r reading, keep time.Duration, all bool) (ordere
 // addTimeOff adds the time that the device was off to the dates of the windows of this
 // boot, in the file and in es, when it is added to the age of the spool: they ended
 // after it.
-func addTimeOff(windows *bolt.Bucket, boot string, off int64, es []Entry) error {
+func addTimeOff(windows *bolt.Bucket, seal *sealer, boot string, off int64, es []Entry) error {
 	for i := range es {
 		if es[i].Boot == boot && es[i].dated {
 			es[i].age += off
@@ -143,7 +143,7 @@ func addTimeOff(windows *bolt.Bucket, boot string, off int64, es []Entry) error 
 	changed := map[uint64][]byte{}
 	err := windows.ForEach(func(k, v []byte) error {
 		h, err := decodeHead(v)
-		if err != nil || h.boot != boot || !h.dated {
+		if err != nil || h.boot != boot || !h.dated || len(k) != 8 || !seal.holds(binary.BigEndian.Uint64(k), v) {
 			return nil
 		}
 		e, err := decodeAt(k, v)
@@ -158,7 +158,7 @@ func addTimeOff(windows *bolt.Bucket, boot string, off int64, es []Entry) error 
 		return err
 	}
 	for order, b := range changed {
-		if err := windows.Put(orderKey(order), b); err != nil {
+		if err := windows.Put(orderKey(order), seal.seal(order, b)); err != nil {
 			return err
 		}
 	}

@@ -87,6 +87,9 @@ func (s *Store) RetryWrites() {
 // spool stays in memory and the retry delay doubles. The caller holds the lock.
 func (s *Store) recoverLocked() error {
 	err := s.reopenFile()
+	if err == nil && s.seal == nil {
+		err = s.sealSpool()
+	}
 	if err == nil && s.mustRewrite {
 		// The pages of a file whose fsync failed may be lost: copy all of it.
 		err = s.rewriteFile()

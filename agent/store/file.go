@@ -24,7 +24,7 @@ var (
 
 const (
 	compactSuffix  = ".compact" // suffix of a new file until it is whole
-	maxQuarantined = 4          // damaged and foreign files that are kept, each; the last one is replaced when there are more
+	maxQuarantined = 4          // damaged, foreign and refused files that are kept, each; the last one is replaced when there are more
 )
 
 // boltOptions returns the options of bbolt: the free list is kept in memory
@@ -189,7 +189,10 @@ func looksLikeText(path string) bool {
 }
 
 // quarantineFile renames a file to path.why-N and returns the new name.
-func quarantineFile(path, why string) (string, error) {
+func quarantineFile(path, why string) (string, error) { return quarantineFrom(path, path, why) }
+
+// quarantineFrom renames the file from to path.why-N and returns the new name.
+func quarantineFrom(from, path, why string) (string, error) {
 	kept := ""
 	for i := 1; i <= maxQuarantined; i++ {
 		kept = fmt.Sprintf("%s.%s-%d", path, why, i)
@@ -197,7 +200,7 @@ func quarantineFile(path, why string) (string, error) {
 			break
 		}
 	}
-	if err := os.Rename(path, kept); err != nil {
+	if err := os.Rename(from, kept); err != nil {
 		return "", err
 	}
 	return kept, syncDir(path)

@@ -110,8 +110,9 @@ func (s *Store) readWindows(orders []uint64, f func(Entry)) (lost []uint64, err 
 			if windows == nil {
 				continue // the window is in a file that cannot be read now
 			}
-			e, err := decodeRecord(o, windows.Get(orderKey(o)))
-			if err != nil {
+			record := windows.Get(orderKey(o))
+			e, err := decodeRecord(o, record)
+			if err != nil || !s.seal.holds(o, record) {
 				lost = append(lost, o)
 				continue
 			}

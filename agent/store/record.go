@@ -12,8 +12,9 @@ import (
 
 // A record holds one window in the file, under its order as key:
 //
-//	1 byte    format, 1
+//	1 byte    format, 1; 2: with a seal
 //	4 bytes   CRC-32C of all that follows, little endian
+//	16 bytes  the seal, if there is one: see sealer
 //	1 byte    flags: bit 0, the label can be trusted; bit 1, there is a part; bit 2, relabelled; bit 3, dated
 //	uvarint   sequence number
 //	uvarint   part, if there is one
@@ -83,8 +84,13 @@ func encodeRecord(e Entry) ([]byte, error) {
 // decodeHead checks the checksum of a record and decodes its head.
 func decodeHead(b []byte) (recordHead, error) {
 	var h recordHead
-	if len(b) < 7 || b[0] != recordFormat || binary.LittleEndian.Uint32(b[1:]) != crc32c(b[5:]) {
+	if len(b) < 7 || b[0] != recordFormat && b[0] != sealedFormat || binary.LittleEndian.Uint32(b[1:]) != crc32c(b[5:]) {
 		return h, errRecord
+	}
+	if b[0] == sealedFormat {
+		if b = b[sealSize:]; len(b) < 7 {
+			return h, errRecord
+		}
 	}
 	flags := b[5]
 	if flags&^allFlags != 0 {

@@ -35,6 +35,7 @@ type Start struct {
 	Lost        []Tombstone // windows whose numbers were given and that are in no file
 	Undelivered uint64      // windows that the broker had not acknowledged, when this was last written down; 0 unless windows are lost
 	Kept        string      // where a damaged or foreign file lies now
+	Refused     int         // records that are not this device's, or were changed, and were put aside: see Sealed
 }
 
 // LostWindows returns the number of windows in Lost.
@@ -61,7 +62,7 @@ func (s *Store) continueNumbers(created, kept string) {
 	if w != nil {
 		lost = s.st.lostSince(w)
 	}
-	s.start = Start{Reason: s.judgeStart(w, created, len(lost) > 0), Kept: kept}
+	s.start = Start{Reason: s.judgeStart(w, created, len(lost) > 0), Kept: kept, Refused: s.start.Refused}
 	if s.start.Reason == "" && created == "" && s.writeWitness(false) != nil {
 		s.start.Reason = startUnknown
 	}

@@ -172,6 +172,8 @@ type Store struct {
 	lastAge     int64         // the latest date of the windows appended since opening
 	scanAll     bool          // windows may not be ordered by their dates
 	scrub       scrubber
+	seals       bool      // see Sealed
+	seal        *sealer   // nil: none
 	witnessAt   time.Time // when the witness was written last; zero: not since opening
 }
 
@@ -180,6 +182,10 @@ type Store struct {
 // new one is created. When the file system is full, failing or read-only, or when the
 // file is of another program and therefore left unchanged (ErrForeign), the spool
 // opens in memory (see Stats.Fault). Open reads the whole file.
+//
+// With Sealed it checks that this device wrote each record, at its place. A record that
+// fails is put into a file path.refused-N and noted; the others stay. An old spool, whose
+// records have no seals, is sealed once.
 func Open(path string, opts ...Option) (*Store, error) {
 	s := newStore(path, opts)
 	// A compaction that a power cut ended left this behind; path is still whole.
@@ -203,6 +209,9 @@ func Open(path string, opts ...Option) (*Store, error) {
 	if err == nil && s.isAnotherDevices() {
 		created = startForeign
 		kept, err = s.setForeignAside()
+	}
+	if err == nil {
+		err = s.sealSpool()
 	}
 	switch {
 	case err == nil:

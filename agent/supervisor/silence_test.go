@@ -129,6 +129,8 @@ func (p *play) run(windows int) map[string][]string {
 	p.closers = append(p.closers, func() { close(s.publisher.Starter) })
 	send := p.startPublisher(ctx, clk, log)
 	beat := p.startSensor(ctx, clk, log)
+	p.await(func() bool { return p.last("state") != "" })
+	s.online.Store(true) // what the first heartbeat after it says, a second later
 	cut := clock.NewWindows(p.pol.Window(), s.startReading)
 	for k := range windows {
 		end := time.Duration(k+1) * p.pol.Window()

@@ -90,7 +90,7 @@ func (kerbV1) Append(b []byte, a Address, e store.Entry) []byte {
 	if cells := r.Cells(); len(cells) > 0 {
 		b = appendCells(b, r.Kind().String(), cells)
 	}
-	b = appendTraffic(b, r.Figures())
+	b = appendTraffic(b, r.Figures(), r.Cells())
 	b = append(b, `,"time":{"synced":`...)
 	b = strconv.AppendBool(b, e.Synced)
 	if e.Boot != "" {

@@ -13,9 +13,9 @@ import (
 const figureWidth = policy.Digits + 1
 
 // appendTraffic appends the quantities of a window besides its counts: occ, speed,
-// length, headway, gap and congested. A number that is withheld is null. All numbers
+// length, headway, gap, congested and standing. A number that is withheld is null. All numbers
 // are padded, so that a message's length does not depend on what passed.
-func appendTraffic(b []byte, fs []policy.Figures) []byte {
+func appendTraffic(b []byte, fs []policy.Figures, cells []policy.Cell) []byte {
 	find := func(q counting.Quantity) []*int64 {
 		if i := slices.IndexFunc(fs, func(f policy.Figures) bool { return f.Quantity == q }); i >= 0 {
 			return fs[i].Numbers
@@ -51,8 +51,29 @@ func appendTraffic(b []byte, fs []policy.Figures) []byte {
 	if v := find(counting.Congested); v != nil {
 		b = append(appendFigure(append(b, `,"congested":{"n":`...), v[0], 1), '}')
 	}
+	if v := find(counting.Standing); v != nil {
+		b = appendStanding(b, v, cells)
+	}
 	return b
 }
+
+// appendStanding appends the member standing: for the class of each cell the mean number
+// that stands and the mean number that moves.
+func appendStanding(b []byte, v []*int64, cells []policy.Cell) []byte {
+	b = append(b, `,"standing":[`...)
+	for i, c := range cells {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, `{"class":"`...), c.Class.String()...)
+		b = appendFigure(append(b, `","standing":`...), v[2*i], meanUnits)
+		b = append(appendFigure(append(b, `,"moving":`...), v[2*i+1], meanUnits), '}')
+	}
+	return append(b, ']')
+}
+
+// meanUnits is the number of units of a mean in one object: it is in tenths.
+const meanUnits = 10
 
 // appendBins appends the member "bins" of a histogram.
 func appendBins(b []byte, bins []*int64) []byte {

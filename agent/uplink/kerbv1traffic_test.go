@@ -20,7 +20,7 @@ func loopWindow(t *testing.T, p *policy.Policy, n int) store.Entry {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	y := counting.Tally{
 		Stream: "lane-1", Kind: counting.LoopStream, Start: start, End: start.Add(p.Window()), Observed: p.Window(), Mono: time.Hour,
-		Measures: counting.NewQuantitySet(counting.AllQuantities()...), LengthBins: 4,
+		Measures: counting.QuantitiesOf(counting.LoopStream), LengthBins: 4,
 	}
 	y.Counted[counting.Vehicle] = true
 	y.Crossings[counting.Vehicle][counting.AToB] = uint32(n)
@@ -77,6 +77,36 @@ func TestTheLengthOfAMessageDoesNotTellTheTraffic(t *testing.T) {
 			if len(b) != length {
 				t.Errorf("%s: %d bytes at %d passages, %d at 0:\n%s", name, len(b), n, length, b)
 			}
+		}
+	}
+}
+
+func TestTheLengthOfAMessageDoesNotTellWhoStands(t *testing.T) {
+	sch := loadSchemas(t)
+	p := policyWithTraffic(t, "standard", `["standing"]`)
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	length := 0
+	for _, n := range []time.Duration{0, 1, 500, 0, 500} {
+		y := counting.Tally{
+			Stream: "plaza", Kind: counting.ZoneStream, Start: start, End: start.Add(p.Window()), Observed: p.Window(), Mono: time.Hour,
+			Measures: counting.QuantitiesOf(counting.ZoneStream),
+		}
+		y.Counted[counting.Person], y.Counted[counting.Vehicle] = true, true
+		y.Presence[counting.Person], y.Peak[counting.Person] = n*p.Window(), uint32(n)
+		y.Traffic.FollowedOver, y.Traffic.Stood[counting.Person] = p.Window(), n*p.Window()
+		r, err := p.Clear(y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := EncodeWindow(Address{"camden", "high-street", "pi-0a1b"}, store.Entry{Epoch: "7b0c0000-0000-4000-8000-000000000000", Seq: 1844, Release: r, Synced: true})
+		if err := sch.validate("count", b); err != nil || !bytes.Contains(b, []byte(`"standing":[{"class":"person","standing":`)) {
+			t.Fatalf("%s\n%v", b, err)
+		}
+		if length == 0 {
+			length = len(b)
+		}
+		if len(b) != length {
+			t.Errorf("%d bytes at %d, %d at 0:\n%s", len(b), n, length, b)
 		}
 	}
 }

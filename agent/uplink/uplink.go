@@ -15,6 +15,7 @@ package uplink
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -186,6 +187,18 @@ func setDefault(d *time.Duration, to time.Duration) {
 	if *d <= 0 {
 		*d = to
 	}
+}
+
+// BrokerAddress checks the URL of a broker as New does, and returns it with the
+// configuration of TLS, nil where the URL needs none: for a program that connects by
+// itself.
+func BrokerAddress(broker string, t TLS) (*url.URL, *tls.Config, error) {
+	b, err := parseBroker(broker)
+	if err != nil || b.Scheme == "mqtt" || b.Scheme == "ws" {
+		return b, nil, err
+	}
+	c, err := t.clientConfig(b.Hostname(), os.ReadFile)
+	return b, c, err
 }
 
 // parseBroker parses a broker's URL and adds the standard port of its scheme. A

@@ -164,6 +164,14 @@ func Events() []Event {
 			},
 		},
 		{
+			"spool_refused", "Records in the spool file were changed, or written by another device, and were put aside. The others stay.",
+			"Look who can write to the card. What is lost is in events evicted, with the reason refused.",
+			[]Member{
+				{"windows", seq, "how many", false},
+				{"kept", text, "name of the file that was put aside", false},
+			},
+		},
+		{
 			"store_failed", "The spool file cannot be written. kerb counts on, and keeps windows in memory: a power cut would lose them.",
 			"Look at the disk.",
 			[]Member{{"why", text, "the error, for a person", false}},
@@ -174,7 +182,7 @@ func Events() []Event {
 			[]Member{{"windows", number, "how many came from memory", false}},
 		},
 		{
-			"streams_drift", "The ratio of two streams that see the same road has drifted, or is as expected again ([[compare]] in site.toml).",
+			"streams_drift", "The ratio of two streams that see the same road, of their counts or their mean speeds, has drifted, or is as expected again ([[compare]] in site.toml).",
 			"One of them is wrong: look at both.",
 			[]Member{
 				{"a", level, "one stream", false},
@@ -182,6 +190,7 @@ func Events() []Event {
 				{"expected", `"type": "number"`, "a divided by b, as site.toml expects it", false},
 				{"ratio", `"type": "number"`, "a divided by b as released; absent where b counted none", true},
 				{"drifted", flag, "it begins; false: it is over", false},
+				{"quantity", `"const": "speed"`, "what the ratio is of: the mean speeds, expected to be equal; absent: the counts", true},
 			},
 		},
 		{

@@ -11,6 +11,7 @@ func LossReasons() []Word {
 		{"damaged", "The spool file was damaged.", close + " Replace the card, if it comes again."},
 		{"deleted", "The spool file was deleted.", close},
 		{"foreign", "The spool file was that of another device, and was put aside. The other device's windows in it are not sent.", close},
+		{"refused", "The record in the spool file was changed, or is not of this device, and was put aside.", close + " Look who can write to the card."},
 		{"restored", "The spool went back in time: a restored image, a copied card, or a card that loses writes.", close + " Look for a copy of the card."},
 	}
 }

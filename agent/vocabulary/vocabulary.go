@@ -71,7 +71,7 @@ func reasonDocs() map[counting.Reason]Word {
 		counting.ReasonNotObserved:  {"", "No loop of the lane was trusted in the window.", visit},
 		counting.ReasonLoopRelay:    {"", "The detector card's own fault relay has fallen.", lookNow},
 		counting.ReasonLoopCard:     {"", "The edges of a loop cannot come from vehicles through the detector card that site.toml declares: a wrong mode, an extended output, a contact the wrong way round, or both loops on one contact.", "The log of the device, and n of the event, say what was found and which key or switch to change: send somebody."},
-		counting.ReasonLoopStuckOn:  {"", "A loop reports a vehicle for longer than any queue stands.", lookNow},
+		counting.ReasonLoopStuckOn:  {"", "A loop has reported one vehicle for 12 hours. It ends with the second vehicle after it.", lookNow},
 		counting.ReasonLoopChatter:  {"", "A loop's line switches faster than vehicles can pass.", lookNow},
 		counting.ReasonLoopSilent:   {"", "A loop has been silent for much longer than traffic there explains. A cut wire looks like this, and so does a closed road. Told on the device alone, by the log, `kerb status` and the lamp: one vehicle ends it. The loop counts on.", "Look at the numbers of many hours, and compare with a neighbour before you send somebody."},
 		counting.ReasonLoopPair:     {"", "Vehicles pass one of two loops without being seen by the other.", doubt},

@@ -134,7 +134,7 @@ func TestEveryReasonForALossOrANewEpochIsExplained(t *testing.T) {
 	if got := wordsOf(EpochReasons()); !slices.Equal(got, slices.Sorted(slices.Values(epochs))) {
 		t.Errorf("epochs: %v, want %v", got, epochs)
 	}
-	losses := []string{"restored", "deleted", "damaged", "foreign", "expired"} // of the start: see store.Tombstone
+	losses := []string{"restored", "deleted", "damaged", "foreign", "expired", "refused"} // of the start: see store.Tombstone
 	for _, c := range callsOf(t, "addTombstone") {
 		if reason, ok := stringLiteral(c.call.Args[3]); ok {
 			losses = append(losses, reason)

@@ -38,6 +38,7 @@ const (
 	policyKind = "policy"
 	tallyKind  = "tallies by hand"
 	keyKind    = "key of proofs"
+	sealKind   = "key of the spool"
 
 	auditHeadKind = "head of the audit log"
 	auditKind     = "audit log" // destroyed last
@@ -98,6 +99,8 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 	for _, n := range names {
 		path := filepath.Join(site.Device.State, n.Name())
 		switch {
+		case strings.HasPrefix(n.Name(), state.SpoolKey):
+			items = append(items, Item{Path: path, Kind: sealKind})
 		case strings.HasPrefix(n.Name(), state.SpoolFile):
 			items = append(items, Item{Path: path, Kind: spoolKind})
 		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix),
@@ -152,7 +155,7 @@ func (x *Item) HashFile() error {
 	if err != nil {
 		return err
 	}
-	if x.Kind == secretKind || x.Kind == keyKind {
+	if x.Kind == secretKind || x.Kind == keyKind || x.Kind == sealKind {
 		return f.Close()
 	}
 	defer f.Close()

@@ -19,7 +19,7 @@ func (c *Counter) scheduleInput(in *input) {
 		sooner(in.changedAt + c.limits.Calm)
 	case in.relay:
 	case in.on:
-		if s := c.stuckAfter(in); s > 0 && in.faults&StuckOn == 0 {
+		if s := c.limits.StuckOn; s > 0 && in.faults&StuckOn == 0 {
 			sooner(in.changedAt + s)
 		}
 		if in.card == Presence && in.alertStage == alertNone {
@@ -28,9 +28,6 @@ func (c *Counter) scheduleInput(in *input) {
 			sooner(in.changedAt + standingAfter)
 		}
 	default:
-		if in.faults&StuckOn != 0 {
-			sooner(in.changedAt + c.limits.Calm)
-		}
 		if in.faults&(Slow|Standing) != 0 {
 			sooner(in.lastSlow + c.limits.Calm)
 		}
@@ -79,7 +76,8 @@ func (c *Counter) runInput(in *input, t time.Duration) {
 // runCovered raises StuckOn, Slow and Standing on a loop that is covered at t.
 func (c *Counter) runCovered(in *input, t time.Duration) {
 	o := t - in.changedAt
-	if s := c.stuckAfter(in); s > 0 && o >= s {
+	if s := c.limits.StuckOn; s > 0 && o >= s && in.faults&StuckOn == 0 {
+		in.stuckSigns = 0
 		c.raiseFault(in, StuckOn, t, 0)
 	}
 	if in.card == Pulse {
@@ -106,13 +104,9 @@ func (c *Counter) runCovered(in *input, t time.Duration) {
 	}
 }
 
-// runFree clears StuckOn, Slow and Standing on a loop that is free at t, and
-// raises Silent after the hour's limit.
+// runFree clears Slow and Standing on a loop that is free at t, and raises Silent after
+// the hour's limit.
 func (c *Counter) runFree(in *input, t time.Duration) {
-	if in.faults&StuckOn != 0 && t >= in.changedAt+c.limits.Calm {
-		in.silentSince = t
-		c.clearFault(in, StuckOn, t)
-	}
 	if in.faults&(Slow|Standing) != 0 && t >= in.lastSlow+c.limits.Calm {
 		c.clearFault(in, Slow, t)
 		c.clearFault(in, Standing, t)
@@ -162,12 +156,4 @@ func (c *Counter) runRelay(in *input, t time.Duration) {
 		}
 		c.scheduleInput(o)
 	}
-}
-
-// stuckAfter is the longest presence without a StuckOn fault; 0: no limit.
-func (c *Counter) stuckAfter(in *input) time.Duration {
-	if in.card == Pulse {
-		return min(pulseStuck, c.limits.StuckOn)
-	}
-	return c.limits.StuckOn
 }

@@ -14,7 +14,7 @@ type Fault uint16
 const (
 	Relay      Fault = 1 << iota // the card's own fault relay has fallen
 	CardMode                     // the edges are not those of the card's declared mode: see CardFinding
-	StuckOn                      // a presence longer than Limits.StuckOn: a card that fails to detect, not a queue
+	StuckOn                      // a presence longer than Limits.StuckOn: a card that fails to detect, or a vehicle that stands; it ends with the second vehicle after that
 	Chatter                      // more onsets than Limits.Chatter in 2 s, or three on-times in a row below Limits.MinOn, or bounce for more than half a second
 	Silent                       // no vehicle for longer than Limits.Silent: an unplugged line looks like this
 	Pair                         // vehicles pass one of two loops without being seen by the other

@@ -13,9 +13,9 @@ const (
 	chatterWindow   = 2 * time.Second         // more than Limits.Chatter onsets within it are a fault
 	maxBounce       = 500 * time.Millisecond  // a contact that changes for longer is chatter, not bounce
 	chatterShorts   = 3                       // on-times in a row below Limits.MinOn that are chatter
-	lifeSignsNeeded = 2                       // vehicles that clear Silent
+	lifeSignsNeeded = 2                       // vehicles that clear Silent, and StuckOn after the one that raised it
+	heldFor         = 10 * time.Minute        // a loop covered for longer no longer holds up the other one of its pair
 	relayDelay      = time.Second             // how long a fault relay must have fallen
-	pulseStuck      = time.Second             // a pulse card that holds its output longer is stuck
 	slowAfter       = 2 * time.Second         // HIOCC: a vehicle of 2.0 s may be standing,
 	standingAfter   = 2900 * time.Millisecond // of 2.9 s must be: HIOCC's counting seconds are not in step with the vehicle
 	bitsKept        = 16                      // SCOOT presence bits remembered for a terminal
@@ -64,6 +64,7 @@ type input struct {
 	lastOn      time.Duration             // last on-time
 	shortRun    int                       // on-times in a row below Limits.MinOn
 	lifeSigns   int                       // vehicles since Silent was raised
+	stuckSigns  int                       // presences that ended since StuckOn was raised
 	alertStage  uint8                     // of the vehicle on the loop
 	lastChatter time.Duration
 	lastSlow    time.Duration
@@ -77,6 +78,10 @@ type input struct {
 
 // isTrusted is false while a fault makes the loop's edges worthless.
 func (in *input) isTrusted() bool { return in.faults&untrustedFaults == 0 }
+
+// coversAll reports whether another vehicle has stood on the loop since before p: then
+// it is no fault that the loop did not see the vehicle of p.
+func (in *input) coversAll(p presence) bool { return in.on && in.changedAt <= p.on }
 
 // addEdge handles one edge. The counter's clock has reached e.At less Settle.
 func (c *Counter) addEdge(e Edge) {
@@ -207,6 +212,11 @@ func (c *Counter) uncoverLoop(in *input, l *lane, at time.Duration) {
 			if in.lifeSigns++; in.lifeSigns >= lifeSignsNeeded {
 				c.clearFault(in, Silent, at)
 				in.recheckAt = at
+			}
+		}
+		if in.faults&StuckOn != 0 {
+			if in.stuckSigns++; in.stuckSigns > lifeSignsNeeded {
+				c.clearFault(in, StuckOn, at)
 			}
 		}
 	}

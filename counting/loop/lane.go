@@ -161,6 +161,14 @@ func (l *lane) resolveQueues(c *Counter, t time.Duration) {
 		}
 		mine, other := &l.queue[slot], &l.queue[1-slot]
 		f := mine.p[0]
+		if f.open && t-f.on >= heldFor && other.n > 0 { // who passes the vehicle that stands is seen by the other loop alone
+			mine, other, slot = other, mine, 1-slot
+			if f = mine.p[0]; !f.open && !l.waitForLetGo(c, f, t) {
+				l.addLone(c, slot, mine.popFirst())
+				continue
+			}
+			return
+		}
 		if f.open {
 			return // the end of the presence is needed for pairTimeout
 		}
@@ -299,7 +307,7 @@ func (l *lane) compareOnTimes(c *Counter, slot int, f, s presence) {
 func (l *lane) addLone(c *Counter, slot int, f presence) {
 	l.window.Lone++
 	other := &c.inputs[l.inputs[1-slot]]
-	if other.isTrusted() {
+	if other.isTrusted() && !other.coversAll(f) {
 		if l.loneStreak++; c.limits.Card && c.limits.Pair > 0 && l.loneStreak >= 2*c.limits.Pair {
 			l.pairRun = 0 // each loop in turn, never both: no single loop is the weak one
 			c.raiseFault(other, Pair, f.off, uint32(l.loneStreak))

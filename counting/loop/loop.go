@@ -114,14 +114,15 @@ const (
 	maxSettle                    = 100 * time.Millisecond
 )
 
-// DefaultLimits gives the usual limits: presence over 10 min, silence over 12 h
+// DefaultLimits gives the usual limits: presence over 12 h, which no vehicle that
+// stops for a while shall reach, as the fault is told without noise, silence over 12 h
 // at any hour, 8 passages on one loop only, more than 10 onsets in 2 s,
 // on-times that differ by a tenth, bounce of 5 ms, vehicles of at least 30 ms, and
 // cards that let go for up to 150 ms (manuals: 20–120 ms).
 func DefaultLimits() Limits {
 	l := Limits{
 		Settle: 5 * time.Millisecond, MinOn: 30 * time.Millisecond,
-		StuckOn: 10 * time.Minute, Pair: 8, PairClear: 3, Chatter: 10, Drift: 0.1,
+		StuckOn: 12 * time.Hour, Pair: 8, PairClear: 3, Chatter: 10, Drift: 0.1,
 		LetGo: 150 * time.Millisecond, Card: true,
 		Calm: time.Minute, Daily: true, ZeroShare: defaultZeroShare,
 	}

@@ -44,6 +44,7 @@ type blobTrack struct {
 	path      point // ground point up to which lines were checked
 	pathAt    time.Duration
 	lineSides []lineSide // one per line
+	trail     trail
 
 	logLikelihood [len(kinds)]float64 // per kind, mean over the looks in which it was seen whole
 	wholeViews    int                 // how many those are

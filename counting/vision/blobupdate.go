@@ -3,6 +3,8 @@ package vision
 import (
 	"math"
 	"time"
+
+	"kerb/counting"
 )
 
 // How a track follows its blob. Gains are shares of the way from the box to the
@@ -102,6 +104,11 @@ func (t *blobTracker) updateBox(o *blobTrack, m box, b *blob, now time.Duration)
 			g = min(g, shrunkGain)
 		}
 		t.classify(o, m, now)
+		if !t.isClipped(m) {
+			// The blob, not the box: that lags behind while a young track learns its speed.
+			g := m.groundPoint()
+			o.trail.add(counting.Point{X: g.x / t.w, Y: g.y / t.h}, now)
+		}
 		o.box = box{
 			o.box.x0 + g*(m.x0-o.box.x0), o.box.y0 + g*(m.y0-o.box.y0),
 			o.box.x1 + g*(m.x1-o.box.x1), o.box.y1 + g*(m.y1-o.box.y1),

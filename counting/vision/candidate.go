@@ -39,6 +39,7 @@ type candidate struct {
 	height     float64 // of the object, pixels; 0: an empty slot
 	class      counting.Class
 	evidence   float64       // sum of the track's scores
+	speed      float64       // m/s; 0: not known
 	deadline   time.Duration // when it is decided
 	track      int           // slot of the network's track that made it, or that is at its place; -1: none
 	born       time.Duration // of that track: the slot may be used anew
@@ -115,7 +116,10 @@ func (c *Counter) decideCandidate(n *candidate) {
 		return
 	}
 	n.counted = true
-	c.countCrossing(n.line, n.class, n.dir, n.at)
+	if n.speed == 0 && k != nil {
+		n.speed = c.trackSpeed(&k.trail) // it was too young when it crossed
+	}
+	c.countCrossing(n)
 }
 
 // isImpossible reports whether a vehicle's crossing contradicts that of another track with

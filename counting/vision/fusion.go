@@ -55,7 +55,7 @@ func (c *Counter) fuseCrossings(now time.Duration) {
 	c.detectObjects(now)
 	if e.detections != nil {
 		t.updateTracks(e.detections, now, c.o.FollowMax)
-		c.countDetectedPresence(e.detections)
+		c.countDetectedPresence(e.detections, now)
 		c.voteClasses()
 	} else {
 		t.retireTracks(now, c.o.FollowMax)
@@ -77,7 +77,7 @@ func (c *Counter) addNetworkCandidate(line int, along float64, k *netTrack, d co
 	}
 	c.addCandidate(candidate{
 		waiting: true, line: line, dir: d, at: at, along: along, height: k.h, class: c.classOf(k),
-		evidence: k.scoreSum, deadline: now + decisionDelay, track: slot, born: k.born,
+		evidence: k.scoreSum, speed: c.trackSpeed(&k.trail), deadline: now + decisionDelay, track: slot, born: k.born,
 	})
 }
 
@@ -96,7 +96,7 @@ func (c *Counter) addMotionCandidate(p *blobCrossing, now time.Duration) {
 	}
 	n := candidate{
 		waiting: true, line: p.line, dir: p.dir, at: p.at, along: p.along * e.tracker.lines[p.line].length,
-		height: o.box.h() * e.gridScale, class: class, fromMotion: true, deadline: now + decisionDelay, track: -1,
+		height: o.box.h() * e.gridScale, class: class, fromMotion: true, speed: c.trackSpeed(&o.trail), deadline: now + decisionDelay, track: -1,
 	}
 	if i := e.trackAt(o.box); i >= 0 {
 		n.track, n.born = i, e.tracker.tracks[i].born
@@ -152,9 +152,9 @@ func (e *neuralPath) toPicture(b box) box {
 }
 
 // countCrossing counts a crossing if its class may be counted.
-func (c *Counter) countCrossing(line int, class counting.Class, d counting.Direction, at time.Duration) {
-	if class, ok := c.countableClass(class); ok {
-		c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[line].ID, Class: class, Dir: d, At: at})
+func (c *Counter) countCrossing(n *candidate) {
+	if class, ok := c.countableClass(n.class); ok {
+		c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[n.line].ID, Class: class, Dir: n.dir, At: n.at, Speed: n.speed})
 	}
 }
 

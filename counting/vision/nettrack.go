@@ -39,7 +39,8 @@ type netTrack struct {
 	path           point                     // ground point up to which lines were checked
 	pathAt         time.Duration
 	lineSides      []trackLineSide // one per line
-	standsAs       counting.Class  // its class in zones, once stands is set: a stay has one class
+	trail          trail
+	standsAs       counting.Class // its class in zones, once stands is set: a stay has one class
 	stands         bool
 }
 

@@ -134,6 +134,10 @@ func (t *netTracker) assignDetections(found []detection, minScore float64, now t
 		}
 		k, d := &t.tracks[t.rows[r]], &found[t.cols[t.of[r]]]
 		k.correct(d, t.completeBox(k, d, found), now)
+		if !t.isCut(d.box) {
+			g := d.box.groundPoint()
+			k.trail.add(counting.Point{X: g.x / t.w, Y: g.y / t.h}, now)
+		}
 		d.assigned, d.track = true, k
 	}
 }
@@ -174,6 +178,11 @@ func (t *netTracker) completeBox(k *netTrack, d *detection, found []detection) b
 		b.x1 = max(b.x1, b.x0+k.w)
 	}
 	return b
+}
+
+// isCut reports whether the picture's edge cuts b off.
+func (t *netTracker) isCut(b box) bool {
+	return b.x0 < pictureEdge || b.y0 < pictureEdge || b.x1 > t.w-pictureEdge || b.y1 > t.h-pictureEdge
 }
 
 // isOccluded reports whether a nearer object hides the lower end of b.

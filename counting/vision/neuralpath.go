@@ -105,17 +105,18 @@ func (c *Counter) NetworkRate() float64 {
 // countDetectedPresence counts the detections in each zone, moving or standing. The class
 // of one that is tracked is decided when it is first present, and stays: seen as several
 // classes, one after the other, one object would change the numbers of each.
-func (c *Counter) countDetectedPresence(found []detection) {
-	for i, z := range c.o.Zones {
-		c.zones[i].Count = [counting.Classes]int{}
-		for j := range found {
-			d := &found[j]
-			class, ok := c.countableClass(d.standingClass())
-			g := d.box.groundPoint()
-			if ok && d.present && z.Polygon.Contains(counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}) {
-				c.zones[i].Count[class]++
-			}
+func (c *Counter) countDetectedPresence(found []detection, now time.Duration) {
+	c.clearPresence()
+	ground := c.streetGround()
+	for j := range found {
+		d := &found[j]
+		class, ok := c.countableClass(d.standingClass())
+		if !ok || !d.present {
+			continue
 		}
+		g := d.box.groundPoint()
+		p := counting.Point{X: g.x / float64(c.o.Width), Y: g.y / float64(c.o.Height)}
+		c.addPresenceAt(p, class, d.track != nil && d.track.trail.stands(ground, now))
 	}
 }
 

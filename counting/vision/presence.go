@@ -3,6 +3,7 @@ package vision
 import (
 	"math"
 	"slices"
+	"time"
 
 	"kerb/counting"
 )
@@ -57,10 +58,9 @@ func splitVehicle(b box, ppm float64) counting.Class {
 
 // countTrackedPresence counts the tracks whose ground point lies in each zone,
 // moving or stopped.
-func (c *Counter) countTrackedPresence() {
-	for z := range c.zones {
-		c.zones[z].Count = [counting.Classes]int{}
-	}
+func (c *Counter) countTrackedPresence(now time.Duration) {
+	c.clearPresence()
+	g := c.streetGround()
 	for i := range c.motion.tracks {
 		o := &c.motion.tracks[i]
 		if !o.live || !c.motion.hasTravelled(o) {
@@ -70,7 +70,7 @@ func (c *Counter) countTrackedPresence() {
 			o.standsAs, o.stands = c.likeliestClass(o)
 		}
 		if o.stands {
-			c.addPresence(o.box, o.standsAs)
+			c.addPresence(o.box, o.standsAs, now-o.lastMoved > trailSpan || o.trail.stands(g, now))
 		}
 	}
 }
@@ -78,9 +78,7 @@ func (c *Counter) countTrackedPresence() {
 // countBlobPresence counts the blobs in each zone, from one look alone, where no
 // object may be tracked.
 func (c *Counter) countBlobPresence() {
-	for z := range c.zones {
-		c.zones[z].Count = [counting.Classes]int{}
-	}
+	c.clearPresence()
 	for k := range c.labeller.blobs {
 		b := &c.labeller.blobs[k]
 		if b.active == 0 || !c.motion.isObjectSized(b.box()) {
@@ -89,18 +87,33 @@ func (c *Counter) countBlobPresence() {
 		var e [len(kinds)]float64
 		c.motion.scale.addLogLikelihoods(b.box(), 0, 0, &e)
 		if class, ok := c.decideClass(b.box(), &e); ok {
-			c.addPresence(b.box(), class)
+			c.addPresence(b.box(), class, false)
 		}
 	}
 }
 
-// addPresence adds one object to the zones that contain its ground point.
-func (c *Counter) addPresence(b box, class counting.Class) {
-	g := b.groundPoint()
-	p := counting.Point{X: g.x / float64(c.w), Y: g.y / float64(c.h)}
+// clearPresence empties the zones for the next look.
+func (c *Counter) clearPresence() {
 	for z := range c.zones {
-		if c.o.Zones[z].Polygon.Contains(p) {
-			c.zones[z].Count[class]++
+		c.zones[z].Count, c.zones[z].Standing = [counting.Classes]int{}, [counting.Classes]int{}
+	}
+}
+
+// addPresence adds one object on the grid to the zones that contain its ground point.
+func (c *Counter) addPresence(b box, class counting.Class, stands bool) {
+	g := b.groundPoint()
+	c.addPresenceAt(counting.Point{X: g.x / float64(c.w), Y: g.y / float64(c.h)}, class, stands)
+}
+
+// addPresenceAt adds one object to the zones that contain p.
+func (c *Counter) addPresenceAt(p counting.Point, class counting.Class, stands bool) {
+	for z := range c.zones {
+		if !c.o.Zones[z].Polygon.Contains(p) {
+			continue
+		}
+		c.zones[z].Count[class]++
+		if stands {
+			c.zones[z].Standing[class]++
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (c *Counter) processPicture(now time.Duration, dt float64) {
 	t.retireTracks(now, c.o.FollowMax)
 	t.markCovered(a, now)
 	if c.network == nil {
-		c.countTrackedPresence()
+		c.countTrackedPresence(now)
 	}
 }
 
@@ -127,7 +127,7 @@ func (c *Counter) processAlone(now time.Duration, dt float64) {
 	}
 	c.detectObjects(now)
 	if e := c.network; e.detections != nil {
-		c.countDetectedPresence(e.detections)
+		c.countDetectedPresence(e.detections, now)
 	}
 }
 
@@ -138,7 +138,7 @@ func (c *Counter) processFirst(now time.Duration) {
 	if c.network != nil {
 		c.detectObjects(now)
 		c.network.tracker.updateTracks(c.network.detections, now, c.o.FollowMax)
-		c.countDetectedPresence(c.network.detections)
+		c.countDetectedPresence(c.network.detections, now)
 	}
 }
 
@@ -153,9 +153,33 @@ func (c *Counter) findBlobs() {
 func (c *Counter) countMotionCrossings() {
 	for _, p := range c.motion.crossings {
 		if class, ok := c.likeliestClass(p.track); ok {
-			c.crossings = append(c.crossings, counting.Crossing{Stream: c.o.Lines[p.line].ID, Class: class, Dir: p.dir, At: p.at})
+			c.crossings = append(c.crossings, counting.Crossing{
+				Stream: c.o.Lines[p.line].ID, Class: class, Dir: p.dir, At: p.at, Speed: c.trackSpeed(&p.track.trail),
+			})
 		}
 	}
+}
+
+// trackSpeed is the speed of a track in m/s; 0: the street is not measured, or the track
+// too young.
+func (c *Counter) trackSpeed(t *trail) float64 {
+	if !c.measured {
+		return 0
+	}
+	v, ok := t.speed(c.ground)
+	if !ok {
+		return 0
+	}
+	return v
+}
+
+// streetGround is the ground as it is measured, or else as it is learnt.
+func (c *Counter) streetGround() counting.Ground {
+	if c.measured {
+		return c.ground
+	}
+	s := c.motion.scale
+	return counting.LevelGround(s.horizon/float64(c.h), s.cameraHeight, float64(c.w)/float64(c.h))
 }
 
 // reducePicture reduces the picture to the grid and checks the camera's health on

@@ -38,6 +38,7 @@ type Opts struct {
 	Masks           []counting.Polygon // blacked out before any detection
 	Classes         []counting.Class   // that may be counted; nil: person, bicycle and vehicle
 	Heights         []counting.Height  // two known heights, or none: the scale is learnt
+	Distance        *counting.Distance // a known distance on the ground; nil: none
 	FollowMax       time.Duration      // longest time an object is tracked; 0: never, zones only
 	Network         *neural.Net        // detects the objects, with help from motion; nil: motion alone
 	NetworkInterval time.Duration      // least time between two pictures that the network sees; 0: all that motion sees
@@ -62,8 +63,10 @@ type Step struct {
 
 // Presence is the number of objects whose ground point lies in a zone, by class.
 type Presence struct {
-	Zone  string // its ID
-	Count [counting.Classes]int
+	Zone     string // its ID
+	Count    [counting.Classes]int
+	Standing [counting.Classes]int // how many of Count stand: see counting.StandingSpeed
+	Followed bool                  // objects are followed, so that Standing is known
 }
 
 // Counter counts line crossings and zone presence in one stream of pictures. It is not
@@ -78,6 +81,8 @@ type Counter struct {
 	labeller *labeller
 	splitter splitter
 	motion   *blobTracker
+	ground   counting.Ground // by Heights and Distance
+	measured bool            // there is such a ground: crossings have speeds
 	rates    rates
 
 	begun     bool
@@ -136,6 +141,7 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.arena = carveArena(block, o.Width*o.Height, c.w*c.h)
 	c.labeller = newLabeller()
 	c.motion = newBlobTracker(c.w, c.h, o.Lines, o.Heights)
+	c.ground, c.measured = counting.NewGround(o.Heights, o.Distance, float64(o.Width)/float64(o.Height))
 	if o.Network != nil {
 		d, err := newNetDetector(o.Network, o.Width, o.Height)
 		if err != nil {
@@ -146,7 +152,7 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.crossings = make([]counting.Crossing, 0, max(maxBlobTracks, maxTracks)*len(o.Lines))
 	c.zones = make([]Presence, len(o.Zones))
 	for i, z := range o.Zones {
-		c.zones[i].Zone = z.ID
+		c.zones[i].Zone, c.zones[i].Followed = z.ID, o.FollowMax > 0
 	}
 	if o.Workers <= 0 {
 		o.Workers = min(runtime.GOMAXPROCS(0), defaultWorkers)

@@ -378,3 +378,37 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// Somebody walks into the zone, stands for eight seconds and walks on.
+func TestStandingAndMovingAreToldApart(t *testing.T) {
+	at := func(sec float64) float64 { return 20 + 30*(min(sec, 4)+max(sec-12, 0)) }
+	src := newStreet(320, 240, 200, func(s *street, dst []byte, sec float64) {
+		s.rect(dst, at(sec), 100, at(sec)+16, 144, 40)
+	})
+	c, err := New(src, Opts{Width: 320, Height: 240, FollowMax: time.Minute, Zones: []counting.Zone{whole}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for {
+		s, err := c.Step(context.Background())
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sec, z := s.Mono.Seconds(), s.Zones[0]
+		stood := z.Standing[counting.Person]
+		switch {
+		case !z.Followed || stood > z.Count[counting.Person]:
+			t.Fatalf("%.1f s: %+v", sec, z)
+		case sec > 2 && sec < 4 && stood > 0:
+			t.Fatalf("%.1f s: who walks is said to stand", sec)
+		case sec > 7 && sec < 12 && stood != 1:
+			t.Fatalf("%.1f s: who stands is not: %+v", sec, z)
+		case sec > 14 && stood > 0:
+			t.Fatalf("%.1f s: who walks on is said to stand", sec)
+		}
+	}
+}

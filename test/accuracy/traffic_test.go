@@ -21,7 +21,7 @@ import (
 // pairStream is what a pair of loops measures.
 var pairStream = counting.Stream{
 	ID: "pair", Kind: counting.LoopStream, Classes: []counting.Class{counting.Vehicle},
-	Measures: counting.NewQuantitySet(counting.AllQuantities()...), LengthBins: counting.UKLengths(),
+	Measures: counting.QuantitiesOf(counting.LoopStream), LengthBins: counting.UKLengths(),
 }
 
 // tallyOf is a window of the pair as the sensor hands it over.

@@ -129,6 +129,7 @@ var rooms = []room{
 		"agent/replay", "agent/sensor", "agent/source", "agent/store", "agent/terminal", "agent/uplink", "agent/week",
 		"counting", "drivers/camera/scene", "drivers/loop/street",
 	}, bans: pictures},
+	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/mistake", "agent/policy", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},

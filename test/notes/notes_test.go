@@ -60,6 +60,14 @@ func TestEachCommandInTheNotesRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	template, err := os.ReadFile("../../configs/fleet.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile("../../configs/fleet.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
 	port := broker(t, dir)
 	notes, err := filepath.Glob("../../firmware-notes/*.md")
 	if err != nil {
@@ -74,7 +82,7 @@ func TestEachCommandInTheNotesRuns(t *testing.T) {
 		ran += len(lines)
 		t.Run(filepath.Base(note), func(t *testing.T) {
 			work := filepath.Join(dir, filepath.Base(note))
-			for name, text := range map[string][]byte{"site.toml": fmt.Appendf(nil, site, port), "policy.toml": policy} {
+			for name, text := range map[string][]byte{"site.toml": fmt.Appendf(nil, site, port), "policy.toml": policy, "fleet.tmpl": template, "fleet.csv": table} {
 				if err := os.MkdirAll(work, 0o755); err != nil {
 					t.Fatal(err)
 				}

@@ -180,6 +180,14 @@ func (s *Scene) Zones() []counting.Zone { return append([]counting.Zone(nil), s.
 // the second farther away.
 func (s *Scene) Heights() []counting.Height { return append([]counting.Height(nil), s.heights...) }
 
+// Distance returns a known distance on the road, from 2 m before the counting lines to
+// 10 m behind them.
+func (s *Scene) Distance() counting.Distance {
+	const before, behind = 2, 10
+	x, y := s.street.width/2, s.street.countY
+	return counting.Distance{From: s.imagePoint(vec3{x, y - before, 0}), To: s.imagePoint(vec3{x, y + behind, 0}), Metres: before + behind}
+}
+
 // Truth lists every crossing of Lines up to the last picture, in order: also
 // those of hidden objects, and those in dropped pictures. It uses the ground
 // below the object in a picture that does not shake. The list grows by some ten

@@ -12,6 +12,7 @@ type Event struct {
 	Stream string
 	Class  counting.Class
 	Dir    counting.Direction
+	Speed  float64 // m/s
 }
 
 // Box is the visible part of one object in the picture last delivered, in
@@ -101,7 +102,7 @@ func (s *Scene) recordCrossings(m *mover, at counting.Point) {
 			if side < 0 {
 				dir = counting.BToA
 			}
-			s.events = append(s.events, Event{s.frame, s.lines[i].ID, m.class, dir})
+			s.events = append(s.events, Event{s.frame, s.lines[i].ID, m.class, dir, m.v})
 		}
 		t.side[i], t.lastPoint[i] = side, at
 	}

@@ -332,21 +332,23 @@ def chatter():
 
 
 def stuck():
-    c = Case("stuck", "A presence over the limit is a fault, not a queue: occupancy counts until then, after it nothing is observed. Another loop of a pair goes on counting.",
+    c = Case("stuck", "A presence over the limit is a fault, not a queue: occupancy counts until then, after it nothing is observed, until two vehicles have come after it. Another loop of a pair goes on counting.",
              presence("A", "B", "C"), [pair("two"), single("one", "C")], [m * 60 * S for m in (5, 10, 15, 20)], 1201 * S, stuck_on_s=120)
     for line, lane in (("C", "one"), ("A", "two")):
         on, off = 60 * S, 700 * S
         c.cover(line, on, off)
         c.event(lane, line, "loop_stuck_on", True, on + 120 * S)
-        c.event(lane, line, "loop_stuck_on", False, off + 60 * S)
-        c.distrust(line, on + 120 * S, off + 60 * S)
+        for t in (800 * S, 900 * S):
+            c.cover(line, t, t + 500 * MS)
+        c.event(lane, line, "loop_stuck_on", False, 900 * S + 500 * MS)
+        c.distrust(line, on + 120 * S, 900 * S + 500 * MS)
     c.cover("B", 400 * S, 400 * S + 500 * MS)
     c.passage("two", 400 * S, 400 * S + 500 * MS, off=400 * S + 500 * MS)
     c.vehicle("two", 1000 * S, 10, 4)
     c.passages[-1]["unchained"] = True
     bad = dict(reason="loop_stuck_on")
-    c.extra = {("one", 0): dict(quality="partial", **bad), ("one", 300 * S): dict(quality="gap", **bad), ("one", 600 * S): dict(quality="partial", **bad),
-               ("two", 0): dict(quality="partial", **bad), ("two", 300 * S): dict(quality="partial", lone=1, **bad), ("two", 600 * S): dict(quality="partial", **bad)}
+    c.extra = {("one", 0): dict(quality="partial", **bad), ("one", 300 * S): dict(quality="gap", **bad), ("one", 600 * S): dict(quality="gap", **bad), ("one", 900 * S): dict(quality="partial", **bad),
+               ("two", 0): dict(quality="partial", **bad), ("two", 300 * S): dict(quality="partial", lone=1, **bad), ("two", 600 * S): dict(quality="partial", **bad), ("two", 900 * S): dict(quality="partial", **bad)}
     return c
 
 
