@@ -14,7 +14,7 @@ import (
 var (
 	uuids      = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	ofMachine  = regexp.MustCompile(`"(?:serial|cmd_nonce|nonce|url|client_id)":"[^"]*"|"(?:at|since|retry)":"[^"]*"|"(?:free_bytes|free|used_bytes|used|limit|total|pages_per_day|up)":\d+|"(?:board|disk|backlog)":\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}`)
-	ofLog      = regexp.MustCompile(`127\.0\.0\.1:\d+|(?:pid|took|again_in)=\S+`)
+	ofLog      = regexp.MustCompile(`127\.0\.0\.1:\d+|(?:pid|took|again_in|backlog)=\S+`)
 	ofNoise    = regexp.MustCompile(`("counts":\[)([^\]]*)(\])`)
 	cellNumber = regexp.MustCompile(`"(?:n|mean|peak|min|below)":[^}]*\}`)
 )

@@ -130,6 +130,9 @@ func (p *play) run(windows int) map[string][]string {
 	send := p.startPublisher(ctx, clk, log)
 	beat := p.startSensor(ctx, clk, log)
 	p.await(func() bool { return p.last("state") != "" })
+	for until := time.Now().Add(2 * time.Minute); !strings.Contains(p.log.String(), "uplink: connected") && time.Now().Before(until); {
+		time.Sleep(time.Millisecond)
+	}
 	s.online.Store(true) // what the first heartbeat after it says, a second later
 	cut := clock.NewWindows(p.pol.Window(), s.startReading)
 	for k := range windows {
