@@ -101,9 +101,9 @@ bench: build
 	test/bench/run
 
 # Processor time of each kind of source, compared with ffmpeg and motion at the same job,
-# and the time that a picture waits.
+# and the time that a picture waits. SOURCES=h264,http measures these alone.
 bench-sources:
-	KERB_LONG=1 $(GO) test -timeout 90m -count=1 -v -run 'WhatEachSourceCosts|HowLongAPictureWaits' ./agent
+	KERB_LONG=1 KERB_SOURCES=$(SOURCES) $(GO) test -timeout 90m -count=1 -v -run 'WhatEachSourceCosts|HowLongAPictureWaits' ./agent
 
 # Random streams of libx264, compared with ffmpeg's luma, and damaged streams. Takes hours.
 h264:

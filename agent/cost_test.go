@@ -66,9 +66,15 @@ func costedSources(t *testing.T, rate int) (all []costedSource) {
 		"h265":  {"-c:v", "libx265", "-preset", "fast", "-x265-params", "log-level=none:keyint=20:bframes=0", "-pix_fmt", "yuv420p", "-f", "mp4"},
 		"mjpeg": {"-c:v", "mjpeg", "-huffman", "default", "-force_duplicated_matrix", "1", "-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "avi"},
 	} {
+		if !isCosted(name) {
+			continue
+		}
 		keepRunning(t, ffmpegArgs(encodeFootage(t, rate, name, codec...), "-f", "rtsp", "-rtsp_transport", "tcp", "rtsp://"+at+"/"+name)...)
 	}
 	for _, name := range []string{"h264", "h265", "mjpeg", "udp"} {
+		if !isCosted(name) {
+			continue
+		}
 		path, by := name, "tcp"
 		if name == "udp" {
 			path, by = "mjpeg", "udp"
@@ -84,18 +90,31 @@ func costedSources(t *testing.T, rate int) (all []costedSource) {
 		}
 		all = append(all, costedSource{testSource{camera: c}, ffmpeg("-rtsp_transport", by, "-i", full), motion})
 	}
+	if !isCosted("http") {
+		return all
+	}
 	jpegs := encodeFootage(t, rate, "parts", "-c:v", "mjpeg", "-q:v", "5", "-f", "avi")
 	parts := serveParts(t, jpegs)
 	c := testCamera("http")
 	c.Source = parseSource(t, parts)
 	all = append(all, costedSource{testSource{camera: c}, ffmpeg("-f", "mpjpeg", "-i", parts), parts})
 
+	if !isCosted("yuv420") {
+		return all
+	}
 	raw := encodeFootage(t, rate, "raw", "-pix_fmt", "yuv420p", "-c:v", "rawvideo", "-f", "avi")
 	played := "exec ffmpeg -hide_banner -loglevel error -nostdin -re -stream_loop -1 -i " + raw + " -pix_fmt yuv420p -f rawvideo -"
 	c = testCamera("yuv420")
 	c.Source = config.CommandSource{Words: []string{"/bin/sh", "-c", played}, Format: "yuv420:640x480"}
 	pipe := ffmpeg("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "640x480", "-r", strconv.Itoa(rate), "-i", "-")
 	return append(all, costedSource{testSource{camera: c}, []string{"/bin/sh", "-c", "(" + played + ") | " + strings.Join(pipe, " ")}, ""})
+}
+
+// isCosted reports whether a source is among those of KERB_SOURCES, names with commas
+// between them; without it, all are.
+func isCosted(name string) bool {
+	chosen := os.Getenv("KERB_SOURCES")
+	return chosen == "" || slices.Contains(strings.Split(chosen, ","), name)
 }
 
 func isCommand(c config.Camera) bool {

@@ -25,6 +25,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	"kerb/agent/child"
 	"kerb/agent/handover"
 	"kerb/agent/ipc"
@@ -278,11 +280,19 @@ func (c *Process) Kill() { _ = c.Cmd.Process.Kill() }
 // thread and so kills the children.
 type Starter chan func()
 
+// timerSlack is the time, in nanoseconds, by which a timer of a child may be late, so
+// that the kernel wakes it less often (prctl(2), PR_SET_TIMERSLACK); children inherit
+// it. Go's scheduler asks for a pause of 20 µs fifty times each time a process begins to
+// work: with the default of 50 µs that took a fifteenth of a camera's processor time.
+// Chosen by hand.
+const timerSlack = 1_000_000
+
 // NewStarter starts the thread.
 func NewStarter() Starter {
 	s := make(Starter)
 	go func() {
 		runtime.LockOSThread()
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0)
 		for f := range s {
 			f()
 		}

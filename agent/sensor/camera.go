@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +47,10 @@ type Camera struct {
 	requester handover.Requester
 	network   *model.Network   // the file that the site names, read before the walls stand; nil: it is read when it is needed
 	pollState camera.PollState // of a polled camera, kept between openings
+
+	// ownProcess says that nothing else runs in this process. Without a network, one thread
+	// reads, decodes and counts: to wake another for each step costs more than it saves.
+	ownProcess bool
 
 	// memory holds the encoded pictures. It lives as long as the Camera, because a
 	// reader that hangs keeps writing to it.
@@ -160,6 +165,9 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		return err
 	}
 	defer d.Close()
+	if d.Net == nil && s.ownProcess {
+		runtime.GOMAXPROCS(1)
+	}
 	if o.Network = d.Net; !s.Config.Polled() {
 		o.NetworkShare, o.Health = model.MaxCoreShare, s.View.monitorForOpening()
 	}
@@ -253,6 +261,7 @@ func (s *Camera) buildVisionOpts(w, h int) vision.Opts {
 	o := vision.Opts{
 		Width: w, Height: h, Masks: append(s.policy.CameraMasks(s.Config.Name), s.Config.Masks...),
 		Heights: s.Config.Heights, Distance: s.Config.Distance, FollowMax: s.policy.FollowMax(),
+		Workers: 1, // a look takes a millisecond or two: to wake a second thread would cost more than it saves
 	}
 	if s.Config.Polled() {
 		o.FollowMax = 0 // single pictures: objects are counted, not followed

@@ -95,6 +95,7 @@ func newCagedCamera(site *config.Site, name string, pol *policy.Policy, log *slo
 		return nil, err
 	}
 	c := NewCamera(conf, pol, conn, clock.SinceBoot, log)
+	c.ownProcess = true
 	if err := c.keepSecrets(); err != nil {
 		return nil, err
 	}

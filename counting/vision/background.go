@@ -1,5 +1,10 @@
 package vision
 
+import (
+	"encoding/binary"
+	mathbits "math/bits"
+)
+
 // Bits of arena.evidence.
 const (
 	different = 1 // from a background that is old enough to be trusted
@@ -53,49 +58,60 @@ type rates struct {
 // Neighbours are read as they were before this look, those in other bands too: the
 // count must not depend on the number of bands.
 func (a *arena) updateBackground(w, y0, y1 int, t *rates) {
-	lo, hi := y0*w, y1*w
+	for lo, end := y0*w, y1*w; lo < end; lo += settledPixels {
+		var far [settledPixels / 8]uint8
+		hi := min(lo+settledPixels, end)
+		a.settlePixels(lo, hi, t, &far)
+		for i, bits := range far[:(hi-lo+7)/8] {
+			for ; bits != 0; bits &= bits - 1 {
+				p := lo + 8*i + mathbits.TrailingZeros8(bits)
+				a.evidence[p] |= a.updateCandidate(w, p, t)
+			}
+		}
+	}
+}
+
+// settledPixels is the number of pixels of one call of settlePixels: about a row.
+const settledPixels = 256
+
+// settlePixelsPortable updates pixels [lo, hi): what changed since the look before, and
+// the mean and deviation of the background where the picture is near to it. It sets
+// the bit p-lo of far for a pixel p that differs and leaves its background alone.
+func (a *arena) settlePixelsPortable(lo, hi, first int, t *rates, far *[settledPixels / 8]uint8) {
 	all, allBefore := a.now, a.before
-	now, before, was := all[lo:hi], allBefore[lo:hi], a.bgBefore[lo:hi]
-	bgHi, bgLo := a.bgHi[lo:hi], a.bgLo[lo:hi]
-	dev, age, candAge := a.dev[lo:hi], a.age[lo:hi], a.candAge[lo:hi]
-	activity, evidence := a.activity[lo:hi], a.evidence[lo:hi]
-	for i, v := range now {
-		b := was[i]
-		bgHi[i] = b
-		p := lo + i
-		dv := int32(dev[i])
-		g := int32(0)
+	for p := lo; p < hi; p++ {
+		v, b, dv, g := all[p], a.bgBefore[p], int32(a.dev[p]), int32(0)
 		if p > 0 && p+1 < len(all) {
 			g = min(absDiff32(all[p+1], all[p-1]), absDiff32(allBefore[p+1], allBefore[p-1]))
 		}
 		var bits uint8
-		if absDiff32(v, before[i])<<deviationBits > t.minChange+dv+gradientWeight*g {
-			if int32(age[i]) < t.minAge {
+		if absDiff32(v, allBefore[p])<<deviationBits > t.minChange+dv+gradientWeight*g {
+			if int32(a.age[p]) < t.minAge {
 				bits = changed
 			}
-			activity[i] = t.activity
-		} else if activity[i] > 0 {
-			activity[i]--
+			a.activity[p] = t.activity
+		} else if a.activity[p] > 0 {
+			a.activity[p]--
 		}
+		a.evidence[p], a.bgHi[p] = bits, b
 		d := absDiff32(v, b) << deviationBits
 		if d > t.minDifference+devWeight*dv {
-			evidence[i] = bits | a.updateCandidate(w, p, t)
+			far[(p-first)/8] |= 1 << ((p - first) % 8)
 			continue
 		}
-		n := int32(age[i])
+		n := int32(a.age[p])
 		if n < maxCount {
-			age[i]++
+			a.age[p]++
 		}
 		n = min(n+1, t.memory)
-		full := int32(b)<<backgroundBits | int32(bgLo[i])
+		full := int32(b)<<backgroundBits | int32(a.bgLo[p])
 		full += (int32(v)<<backgroundBits + 1<<(backgroundBits-1) - full) / n
-		bgHi[i], bgLo[i] = uint8(full>>backgroundBits), uint8(full)
+		a.bgHi[p], a.bgLo[p] = uint8(full>>backgroundBits), uint8(full)
 		dv += (min(d, maxDeviation) - dv) / devLooks
-		dev[i] = uint8(max(dv, 0))
-		if candAge[i] > 0 {
-			candAge[i]--
+		a.dev[p] = uint8(max(dv, 0))
+		if a.candAge[p] > 0 {
+			a.candAge[p]--
 		}
-		evidence[i] = bits
 	}
 }
 
@@ -150,7 +166,8 @@ func (a *arena) isGhostEdge(w, p int, t *rates) bool {
 }
 
 // filterMask writes the mask of rows [y0, y1): pixels of which at least filterMin
-// of the 3×3 neighbourhood bear evidence.
+// of the 3×3 neighbourhood bear evidence. It adds the bytes of eight pixels at a time
+// (SWAR).
 func (a *arena) filterMask(w, h, y0, y1 int) {
 	for y := y0; y < y1; y++ {
 		out := a.mask[y*w : y*w+w]
@@ -158,33 +175,42 @@ func (a *arena) filterMask(w, h, y0, y1 int) {
 			clear(out)
 			continue
 		}
-		up, mid, low := a.evidence[(y-1)*w:y*w], a.evidence[y*w:(y+1)*w], a.evidence[(y+1)*w:(y+2)*w]
-		up, low = up[:len(mid)], low[:len(mid)]
-		col := func(x int) int {
-			return bit(up[x]) + bit(mid[x]) + bit(low[x])
-		}
-		l, c := 0, col(0)
-		for x := range out {
-			r := 0
-			if x+1 < w {
-				r = col(x + 1)
-			}
-			if l+c+r >= filterMin {
-				out[x] = 1
+		above := a.evidence[(y-1)*w : (y+2)*w]
+		left, mid := uint64(0), columnsOfEvidence(above, w, 0)
+		for x := 0; x < w; x += 8 {
+			right := columnsOfEvidence(above, w, x+8)
+			near := mid + (mid<<8 | left>>56) + (mid>>8 | right<<56)
+			enough := (near + (0x80-filterMin)*bytesOfOne) >> 7 & bytesOfOne
+			if x+8 <= w {
+				binary.LittleEndian.PutUint64(out[x:], enough)
 			} else {
-				out[x] = 0
+				for i := x; i < w; i, enough = i+1, enough>>8 {
+					out[i] = uint8(enough)
+				}
 			}
-			l, c = c, r
+			left, mid = mid, right
 		}
 	}
 }
 
-// bit is 1 for any evidence, 0 for none.
-func bit(b uint8) int {
-	if b != 0 {
-		return 1
+// bytesOfOne has the value 1 in each byte.
+const bytesOfOne = 0x0101010101010101
+
+// columnsOfEvidence returns, for each of the eight columns from x, how many pixels of
+// the three rows bear evidence; none of those behind the row's end.
+func columnsOfEvidence(rows []byte, w, x int) (n uint64) {
+	for i := range 3 {
+		row, v := rows[i*w:i*w+w], uint64(0)
+		if x+8 <= w {
+			v = binary.LittleEndian.Uint64(row[x:])
+		} else {
+			for k := x; k < w; k++ {
+				v |= uint64(row[k]) << (8 * (k - x))
+			}
+		}
+		n += (v | v>>1 | v>>2) & bytesOfOne // different, changed and shaded
 	}
-	return 0
+	return n
 }
 
 // absDiff32 is |a - b|.

@@ -1,5 +1,7 @@
 package vision
 
+import "bytes"
+
 // blob is a connected area of the mask.
 type blob struct {
 	x0, y0, x1, y1 int    // bounding box of its moving pixels; x1 and y1 are excluded
@@ -63,28 +65,34 @@ func (l *labeller) labelMask(a *arena, w, h int) {
 	for y := range h {
 		start := len(l.runs)
 		row := a.mask[y*w : y*w+w]
-		for x := 0; x < w; x++ {
-			if row[x] == 0 {
-				continue
-			}
-			x0 := x
-			for x < w && row[x] != 0 {
-				x++
-			}
+		for x0, x1, ok := nextRun(row, 0); ok; x0, x1, ok = nextRun(row, x1) {
 			if n := len(l.runs); n > start && int32(x0)-l.runs[n-1].x1 <= 1 {
-				l.runs[n-1].x1 = int32(x)
+				l.runs[n-1].x1 = int32(x1)
 				continue
 			}
 			if len(l.runs) == maxRuns {
 				break
 			}
 			n := int32(len(l.runs))
-			l.runs = append(l.runs, run{int32(y), int32(x0), int32(x), n, -1})
+			l.runs = append(l.runs, run{int32(y), int32(x0), int32(x1), n, -1})
 		}
 		l.uniteRows(prev0, prev1, start)
 		prev0, prev1 = start, len(l.runs)
 	}
 	l.measureBlobs(a, w)
+}
+
+// nextRun returns the first run [x0, x1) of ones in a row of the mask at x or behind it.
+func nextRun(row []byte, x int) (x0, x1 int, ok bool) {
+	n := bytes.IndexByte(row[x:], 1)
+	if n < 0 {
+		return 0, 0, false
+	}
+	x0, x1 = x+n, len(row)
+	if n := bytes.IndexByte(row[x0:], 0); n >= 0 {
+		x1 = x0 + n
+	}
+	return x0, x1, true
 }
 
 // uniteRows unites the runs from start on with the runs prev0 to prev1 of the row above

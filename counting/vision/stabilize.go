@@ -62,8 +62,12 @@ func (a *arena) medianChange() float64 {
 func (a *arena) stabilize(w, h int) {
 	var at [shakePixels]int32
 	n, step := 0, max(w*h/shakeGrid, 1)|1
+	x := -step
 	for i := (maxShake + 1) * w; i < len(a.now)-(maxShake+1)*w && n < shakePixels; i += step {
-		if x := i % w; x <= maxShake || x >= w-maxShake-1 || a.age[i] < shakeAge {
+		for x += step; x >= w; {
+			x -= w
+		}
+		if x <= maxShake || x >= w-maxShake-1 || a.age[i] < shakeAge {
 			continue
 		}
 		if absDiff(a.bgHi[i+1], a.bgHi[i-1])+absDiff(a.bgHi[i+w], a.bgHi[i-w]) > sharpGradient {
@@ -74,22 +78,16 @@ func (a *arena) stabilize(w, h int) {
 	if n < minShake {
 		return
 	}
-	still, best, off := 0, math.MaxInt, 0
+	// A sum stops where it is too large to matter.
+	most, off := a.costOfShift(at[:n], 0, math.MaxInt)*shakeTenths/10+1, 0
 	for dy := -maxShake; dy <= maxShake; dy++ {
 		for dx := -maxShake; dx <= maxShake; dx++ {
-			o, sum := dy*w+dx, 0
-			for _, p := range at[:n] {
-				sum += min(absDiff(a.now[int(p)+o], a.bgHi[p]), maxShakeCost)
-			}
-			if o == 0 {
-				still = sum
-			}
-			if sum < best {
-				best, off = sum, o
+			if sum := a.costOfShift(at[:n], dy*w+dx, most); sum < most {
+				most, off = sum, dy*w+dx
 			}
 		}
 	}
-	if off == 0 || best*10 > still*shakeTenths {
+	if off == 0 {
 		return
 	}
 	// Rows and columns that would come from outside keep their content.
@@ -98,6 +96,18 @@ func (a *arena) stabilize(w, h int) {
 	} else {
 		copy(a.now[-off:], a.now[:len(a.now)+off])
 	}
+}
+
+// costOfShift is the sum of absolute differences between the picture, shifted by so
+// many pixels, and the background at the places; any sum from most on once it is that
+// large.
+func (a *arena) costOfShift(places []int32, shift, most int) (sum int) {
+	for _, p := range places {
+		if sum += min(absDiff(a.now[int(p)+shift], a.bgHi[p]), maxShakeCost); sum >= most {
+			break
+		}
+	}
+	return sum
 }
 
 // followExposure multiplies the background by the median ratio of picture to

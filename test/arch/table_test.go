@@ -147,7 +147,7 @@ var rooms = []room{
 		"agent/advice", "agent/cage", "agent/config", "agent/handover", "agent/ipc", "agent/logbook", "agent/opener", "agent/policy", "agent/process", "agent/source", "agent/terminal",
 		"drivers/camera", "drivers/camera/v4l2", "drivers/lamp", "drivers/loop",
 	}, libs: []string{sysLib}, bans: pictures},
-	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, bans: map[string]string{
+	{path: "agent/process", why: "starts and watches child processes", ours: []string{"agent/cage", "agent/child", "agent/handover", "agent/ipc", "agent/retry"}, libs: []string{sysLib}, bans: map[string]string{
 		"net": "only the opener dials", "image": noPictureTyp, "image/jpeg": noPictureTyp,
 	}},
 	{path: "agent/proof", why: "searches memory, files and wire for a marked picture", ours: []string{

@@ -67,40 +67,55 @@ func (s *survey) surveyPicture(p *Picture, unmasked []bool, least, half int32) {
 // countEdges sums up one cell, of columns [x0, x1) and rows [y0, y1). A gradient is the
 // difference over two pixels, in one of four directions; least and half are squared.
 func (s *survey) countEdges(c *cell, p *Picture, unmasked []bool, least, half int32, x0, y0, x1, y1 int) {
-	w := p.Width
+	if x0 >= x1 {
+		return
+	}
+	w, n := p.Width, x1-x0
+	var sum cell
 	for y := y0; y < y1; y += rowStep {
-		up, mid, low := p.Now[(y-1)*w:y*w], p.Now[y*w:(y+1)*w], p.Now[(y+1)*w:(y+2)*w]
-		for x := x0; x < x1; x++ {
-			if unmasked != nil && !unmasked[y*w+x] {
-				continue
-			}
-			v := int32(mid[x])
-			c.pixels++
-			c.sum += v
-			s.hist[v]++
-			gx, gy := int32(mid[x+1])-int32(mid[x-1]), int32(low[x])-int32(up[x])
-			steep := gx*gx + gy*gy
-			if steep < half {
-				continue
-			}
-			c.faint++
-			if steep < least {
-				continue
-			}
-			c.edges++
-			ax, ay := max(gx, -gx), max(gy, -gy)
-			switch {
-			case directionUnit*ay < directionTan*ax:
-				c.across++
-			case directionUnit*ax < directionTan*ay:
-				c.along++
-			case (gx < 0) != (gy < 0):
-				c.rising++
+		at := y*w + x0
+		for i, v := range p.Now[at : at+n] {
+			if unmasked == nil || unmasked[at+i] {
+				s.hist[v]++
+				sum.pixels++
+				sum.sum += int32(v)
 			}
 		}
 	}
-	s.seen += c.pixels
+	if unmasked != nil || !sum.addEdges(p.Now, w, y0*w+x0, n, (y1-y0+rowStep-1)/rowStep, least, half) {
+		sum.addEdgesPortable(p.Now, unmasked, w, y0*w+x0, n, y1-y0, least, half)
+	}
+	*c = sum
+	s.seen += sum.pixels
 }
+
+// addEdgesPortable adds the edges of n columns and every second of rows rows of a picture
+// of width w, from pixel first on. Sums of signs have no branch, which noise would make a
+// processor mispredict at every third pixel.
+func (c *cell) addEdgesPortable(now []byte, unmasked []bool, w, first, n, rows int, least, half int32) {
+	for at := first; at < first+rows*w; at += rowStep * w {
+		up, row, low := now[at-w:][:n], now[at-1:][:n+2], now[at+w:][:n]
+		for i := range n {
+			if unmasked != nil && !unmasked[at+i] {
+				continue
+			}
+			gx, gy := int32(row[i+2])-int32(row[i]), int32(low[i])-int32(up[i])
+			steep := gx*gx + gy*gy
+			c.faint += 1 - sign(steep-half)
+			edge := 1 - sign(steep-least)
+			ax, ay := max(gx, -gx), max(gy, -gy)
+			across := edge & sign(directionUnit*ay-directionTan*ax)
+			along := edge & sign(directionUnit*ax-directionTan*ay)
+			c.edges += edge
+			c.across += across
+			c.along += along
+			c.rising += edge &^ (across | along) & sign(gx^gy)
+		}
+	}
+}
+
+// sign is 1 for a negative number, else 0.
+func sign(v int32) int32 { return int32(uint32(v) >> 31) }
 
 // bytesDiffer reports whether a cell differs from the picture before.
 func bytesDiffer(p *Picture, x0, y0, x1, y1 int) bool {

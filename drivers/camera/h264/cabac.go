@@ -83,33 +83,26 @@ func (c *cabac) initContexts(row, qp int) {
 	}
 }
 
-// bit decodes one bin with a context (9.3.3.2.1). A state is pStateIdx and valMPS.
+// bit decodes one bin with a context (9.3.3.2.1). A state is pStateIdx and valMPS. It has
+// no branch by the symbol, which no processor predicts well: less is all ones where the
+// symbol is the less probable one.
 func (c *cabac) bit(ctx int) int {
 	p := &c.state[ctx]
 	s := *p & 127
 	t := &transitions[s]
 	lps := uint32(t.span[c.span>>6&3])
 	span := c.span - lps
-	scaled := uint64(span) << (c.spare & 63)
-	if c.value < scaled {
-		*p = t.mps
-		if span < 256 {
-			span <<= 1
-			if c.spare--; c.spare < minSpare {
-				c.refill()
-			}
-		}
-		c.span = span
-		return int(s & 1)
-	}
-	c.value -= scaled
-	shift := bits.LeadingZeros32(lps) - 23
-	c.span = lps << (shift & 31)
-	*p = t.lps
+	rest := int64(c.value) - int64(span)<<(c.spare&63)
+	less := uint64(^rest >> 63)
+	c.value = uint64(rest) + uint64(span)<<(c.spare&63)&^less
+	span += (lps - span) & uint32(less)
+	*p = t.next[less&1]
+	shift := bits.LeadingZeros32(span) - 23
+	c.span = span << (shift & 31)
 	if c.spare -= shift; c.spare < minSpare {
 		c.refill()
 	}
-	return int(s&1) ^ 1
+	return int(uint64(s)^less) & 1
 }
 
 // minSpare is the least number of bits that are read ahead: more than one bin takes.
@@ -118,16 +111,13 @@ const minSpare = 8
 // bypass decodes one bin without a context (9.3.3.2.3).
 func (c *cabac) bypass() int {
 	c.spare--
-	scaled := uint64(c.span) << (c.spare & 63)
-	b := 0
-	if c.value >= scaled {
-		c.value -= scaled
-		b = 1
-	}
+	rest := int64(c.value) - int64(c.span)<<(c.spare&63)
+	one := uint64(^rest >> 63)
+	c.value = uint64(rest) + uint64(c.span)<<(c.spare&63)&^one
 	if c.spare < minSpare {
 		c.refill()
 	}
-	return b
+	return int(one & 1)
 }
 
 // terminate decodes the bin before the end of a slice or I_PCM (9.3.3.2.2.3).
@@ -226,9 +216,9 @@ var transLPS = [64]uint8{
 // transition is what one bin does in a state: the ranges of the less probable symbol
 // by qCodIRangeIdx, and the states behind each symbol.
 type transition struct {
-	span     [4]uint8
-	mps, lps uint8
-	_        [2]uint8 // one entry in 8 bytes
+	span [4]uint8
+	next [2]uint8 // behind the more and the less probable symbol
+	_    [2]uint8 // one entry in 8 bytes
 }
 
 // transitions is by state: pStateIdx << 1 | valMPS.
@@ -238,14 +228,14 @@ func makeTransitions() (t [128]transition) {
 	for s := range t {
 		state, symbol := s>>1, uint8(s&1)
 		t[s].span = rangeLPS[state]
-		t[s].mps = uint8(min(state+1, 62))<<1 | symbol
+		t[s].next[0] = uint8(min(state+1, 62))<<1 | symbol
 		if state == 63 {
-			t[s].mps = uint8(s)
+			t[s].next[0] = uint8(s)
 		}
 		if state == 0 {
 			symbol ^= 1
 		}
-		t[s].lps = transLPS[state]<<1 | symbol
+		t[s].next[1] = transLPS[state]<<1 | symbol
 	}
 	return t
 }

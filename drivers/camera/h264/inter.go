@@ -136,6 +136,9 @@ func (s *sliceDecoder) copyEdge(src []byte, x, y, w, h int) {
 
 // weightOne applies explicit weighted prediction of one list (8-297, 8-298).
 func weightOne(dst []byte, stride, w, h, weight, log2, offset int) {
+	if weight == 1<<log2 && offset == 0 {
+		return // a default weight changes nothing
+	}
 	round := 0
 	if log2 > 0 {
 		round = 1 << (log2 - 1)
@@ -150,6 +153,10 @@ func weightOne(dst []byte, stride, w, h, weight, log2, offset int) {
 
 // weightTwo applies weighted prediction of two lists (8-299).
 func weightTwo(dst []byte, stride int, second []byte, w, h, w0, w1, log2, offset int) {
+	if w0 == w1 && w0 == 1<<log2 && offset == 0 {
+		averageInto(dst, stride, second, 16, w, h)
+		return
+	}
 	for j := range h {
 		row, other := dst[j*stride:][:w], second[16*j:][:w]
 		for i, v := range row {

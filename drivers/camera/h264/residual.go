@@ -312,22 +312,15 @@ func (s *sliceDecoder) readPositions(cat, most int) int {
 		t := &transitions[state]
 		lps := uint32(t.span[span>>6&3])
 		span -= lps
-		scaled := uint64(span) << (spare & 63)
-		bin := state & 1
-		if value < scaled {
-			*p = t.mps
-			if span < 256 {
-				span <<= 1
-				spare--
-			}
-		} else {
-			value -= scaled
-			shift := bits.LeadingZeros32(lps) - 23
-			span = lps << (shift & 31)
-			spare -= shift
-			*p = t.lps
-			bin ^= 1
-		}
+		rest := int64(value) - int64(span)<<(spare&63)
+		less := uint64(^rest >> 63) // as in cabac.bit
+		value = uint64(rest) + uint64(span)<<(spare&63)&^less
+		span += (lps - span) & uint32(less)
+		*p = t.next[less&1]
+		shift := bits.LeadingZeros32(span) - 23
+		span <<= shift & 31
+		spare -= shift
+		bin := (uint64(state) ^ less) & 1
 		if spare < minSpare {
 			c.spare, c.value = spare, value
 			c.refill()

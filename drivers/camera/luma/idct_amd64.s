@@ -114,8 +114,8 @@ GLOBL idctRound<>(SB), RODATA|NOPTR, $0x20
 	MOVHPS   r2, (DI)(CX*1); \
 	LEAQ     (DI)(CX*2), DI
 
-// func idct8(dst *byte, stride int, b *[64]int16)
-TEXT ·idct8(SB), NOSPLIT, $0-24
+// func idct8(dst *byte, stride int, b *[64]int16, cols uint8)
+TEXT ·idct8(SB), NOSPLIT, $0-25
 	MOVQ dst+0(FP), DI
 	MOVQ stride+8(FP), CX
 	MOVQ b+16(FP), SI
@@ -133,10 +133,21 @@ TEXT ·idct8(SB), NOSPLIT, $0-24
 	INTERLEAVE(X1, X7, X10)
 	INTERLEAVE(X3, X5, X11)
 	HALF(X8, X9, X10, X11, 0x00, 11, X4, X5, X6, X7, X12, X13, X14, X15)
+	TESTB $0xf0, cols+24(FP)
+	JZ    narrow
 	HALF(X0, X2, X1, X3, 0x00, 11, X4, X5, X6, X7, X8, X9, X10, X11)
 	TURN(X12, X13, X14, X15, X0)
 	TURN(X8, X9, X10, X11, X1)
+	JMP   rows
 
+narrow: // columns 4 to 7 are all 0, and so are their outputs
+	TURN(X12, X13, X14, X15, X0)
+	PXOR X8, X8
+	PXOR X9, X9
+	PXOR X11, X11
+	PXOR X1, X1
+
+rows:
 	// The rows are now X12 X13 X15 X0, X8 X9 X11 X1.
 	INTERLEAVE(X12, X8, X2)
 	INTERLEAVE(X15, X11, X3)

@@ -98,8 +98,8 @@ GLOBL idctConst<>(SB), RODATA|NOPTR, $0x40
 	VST1 v.D[1], (R0); \
 	ADD  R1, R0
 
-// func idct8(dst *byte, stride int, b *[64]int16)
-TEXT ·idct8(SB), NOSPLIT, $0-24
+// func idct8(dst *byte, stride int, b *[64]int16, cols uint8)
+TEXT ·idct8(SB), NOSPLIT, $0-25
 	MOVD   dst+0(FP), R0
 	MOVD   stride+8(FP), R1
 	MOVD   b+16(FP), R2

@@ -44,8 +44,9 @@ type wire struct {
 	asked *url.URL // without user and password
 	in    *head.Reader
 	out   []byte // for the library, and not yet read
-	frame int    // bytes of an interleaved frame that are still to come
-	drop  bool   // that frame is dropped: it came before PLAY
+	head  [frameHead]byte
+	frame int  // bytes of an interleaved frame that are still to come
+	drop  bool // that frame is dropped: it came before PLAY
 
 	mu        sync.Mutex
 	auth      auth.Answerer
@@ -154,7 +155,7 @@ func (c *wire) readNext() error {
 		c.drop = !c.playing
 		c.mu.Unlock()
 		if c.frame = int(b[2])<<8 | int(b[3]); !c.drop {
-			c.out = append(c.out[:0:0], b...)
+			c.out = append(c.head[:0], b...)
 		}
 		c.in.Discard(frameHead)
 		return nil
