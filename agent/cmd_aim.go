@@ -22,7 +22,7 @@ import (
 type aimCmd struct {
 	Camera string `arg:"" optional:"" names:"cameras" help:"Its name in site.toml; may be left out where there is one."`
 	admission.Files
-	For    time.Duration `help:"For how long; the policy has the last word." default:"10m"`
+	For    time.Duration `help:"For how long; the page can extend it within the policy." default:"10m"`
 	Listen string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
 	JSON   bool          `help:"Addresses and codes as JSON objects, one a line."`
 }
@@ -69,8 +69,9 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	defer commission.CloseListeners(listeners)
 	book := logbook.New(t.Err, time.Now)
 	warnings := slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	now := clock.SinceBoot()
 	s := &commission.Session{
-		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: clock.SinceBoot() + a.For, Out: t.Out, JSON: a.JSON,
+		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: now + a.For, Latest: now + longest, Out: t.Out, JSON: a.JSON,
 		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed,
 	}
 	return s.Run(ctx, a.For)

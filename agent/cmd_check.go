@@ -137,7 +137,7 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 		fmt.Fprintf(t.Out, "camera  %s: %s%s\n", cam.Name, cam.Detector, with)
 	}
 	for _, st := range site.Streams() {
-		fmt.Fprintf(t.Out, "stream  %-20s %-5s of %s: %s\n", st.ID, st.Kind, st.Sensor, joinClasses(st.Classes))
+		fmt.Fprintf(t.Out, "stream  %-20s %-5s of %s: %s%s\n", st.ID, st.Kind, st.Sensor, joinClasses(st.Classes), tellQuantities(pol, st))
 	}
 	for _, line := range ledgerLines(pol, admission.SiteRequests(site)) {
 		fmt.Fprintln(t.Out, line)
@@ -145,6 +145,25 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 	for _, names := range site.SharedHosts() {
 		fmt.Fprintf(t.Out, "ledger  %s: cameras of one host; if they are streams of one camera, leave all but one out: it is charged for each\n", strings.Join(names, ", "))
 	}
+}
+
+// tellQuantities names what leaves of a stream besides its counts, after a semicolon; "" for
+// counts alone.
+func tellQuantities(pol *policy.Policy, st counting.Stream) string {
+	var names []string
+	for _, q := range counting.AllQuantities() {
+		if pol.AllowedQuantities(st.Measures).Has(q) {
+			names = append(names, q.String())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	text := "; besides: " + strings.Join(names, ", ")
+	if st.SpeedError > 0 {
+		text += fmt.Sprintf(" (one speed is wrong by %.0f %%)", 100*st.SpeedError)
+	}
+	return text
 }
 
 // joinClasses lists classes with commas.

@@ -46,6 +46,7 @@ type commands struct {
 	Aim    aimCmd    `cmd:"" group:"pole" example:"kerb aim north" help:"A page to draw lines, see live counts, and tally by hand."`
 	Loops  loopsCmd  `cmd:"" group:"pole" example:"kerb loops -for 5m" help:"A live table of the inductive loops: state, passages, faults."`
 	Run    runCmd    `cmd:"" group:"pole" example:"kerb run -site site.toml -policy policy.toml" help:"The agent: count until stopped."`
+	Enrol  enrolCmd  `cmd:"" group:"pole" example:"kerb enrol" help:"Get the device's certificate from an EST server, or renew it."`
 	Status statusCmd `cmd:"" group:"pole" example:"kerb status -follow" help:"Cameras, broker, clock, disk, the last windows; what to do."`
 	Spool  spoolCmd  `cmd:"" group:"pole" example:"kerb spool -csv" help:"The windows that are stored, and which are delivered."`
 	Report reportCmd `cmd:"" group:"pole" example:"kerb report" help:"One file for support, without secrets."`

@@ -17,12 +17,12 @@ type Advice struct {
 }
 
 // The bounds of the advice. The scales are those of IEC 62676-4:2014, and of
-// firmware-notes/mounting.md: 25 pixels per metre to detect a person, 12 (its "monitor")
-// for vehicles, which are several times as large. The others were chosen by hand on the development
+// firmware-notes/mounting.md: 25 pixels per metre to detect a person, 12.5 (its "monitor",
+// 80 mm per pixel) for vehicles, which are several times as large. The others were chosen by hand on the development
 // clips, at values at which they are counted well.
 const (
 	peopleScale = 25.0 // pixels per metre, for lines that count people or bicycles
-	carScale    = 12.0 // pixels per metre, for other lines
+	carScale    = 12.5 // pixels per metre, for other lines
 	minLooks    = 8.0  // detections per second, which following needs
 	burntOut    = 12   // % of the picture burnt out,
 	blackedOut  = 25   // % of it black at the same time: backlight

@@ -18,6 +18,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,11 +67,16 @@ type Height struct {
 // Point is x and y, as fractions of the picture.
 type Point [2]float64
 
-// Complaint is one mistake in a plan.
+// Complaint is one mistake in a plan. The page has words of its own for those whose
+// rule or key it knows, and shows Want and Hint of the others.
 type Complaint struct {
-	Key  string `json:"key"`  // such as camera[0].line[1].id; empty: the whole plan
-	Want string `json:"want"` // the allowed values
-	Hint string `json:"hint,omitempty"`
+	Key     string   `json:"key"`  // in the camera, such as line[1].id; or of the file; empty: the whole plan
+	Want    string   `json:"want"` // the allowed values
+	Hint    string   `json:"hint,omitempty"`
+	Rule    string   `json:"rule,omitempty"`    // the key in the policy, such as clear.overlap; empty: no rule of the policy
+	Class   string   `json:"class,omitempty"`   // of clear.overlap: the coarse class
+	Streams []string `json:"streams,omitempty"` // the lines and zones that it is about
+	Limit   int      `json:"limit,omitempty"`   // of clear.overlap: how many of them may count the class; 0: whole or in parts, not both
 }
 
 // Opts configures a Server. All functions must be set. They must not
@@ -77,19 +84,25 @@ type Complaint struct {
 type Opts struct {
 	Device, Camera string
 	Classes        []string             // the classes that the policy allows
+	Kinds          []string             // what it allows to draw: line, zone
+	Overlap        int                  // in how many lines and zones it lets one object be counted
 	Sketches       bool                 // the policy allows silhouettes
 	Plan           Plan                 // the plan in site.toml
 	KeepMasks      bool                 // the policy requires masks: those in site.toml stay in force until others are saved
 	Now            func() time.Duration // monotonic
 	Until          time.Duration        // on the clock of Now: the end of the session
+	Latest         time.Duration        // likewise: to which the session can be extended; not before Until
 	Status         http.Handler         // of the status page, for viewers who are logged in, below /status/; nil: there is none
 
 	// AnnounceCode receives every new login code, with the id that stands for it in the
 	// audit log.
 	AnnounceCode func(code, id string)
 	// LogAction logs an action: entered, changed, undone, accepted or locked. id is
-	// that of the login code, "" for locked.
+	// that of the login code, "" for locked, and for a result that was stored because the
+	// session ended.
 	LogAction func(id, what string)
+	// LogExtension logs that the session lasts until a later time, on the clock of Now.
+	LogExtension func(id string, until time.Duration)
 	// CheckPlan returns the mistakes of a plan, as kerb check does.
 	CheckPlan func(Plan) []Complaint
 	// SavePlan writes a plan without mistakes to site.toml.
@@ -120,6 +133,9 @@ type Server struct {
 	reportedAt time.Duration
 	counts     map[string]*[counting.Classes][counting.Directions]int
 	tally      *tally
+	results    []LineResult  // the last one of each line, oldest first
+	until      time.Duration // the end of the session
+	trouble    string        // why the camera delivers nothing, if that is known
 	streams    map[chan []byte]*viewer
 	drawer     Drawer
 }
@@ -128,7 +144,7 @@ type Server struct {
 // The session begins at once.
 func New(o Opts) *Server {
 	s := &Server{
-		o: o, layouts: make(chan *record.Layout, 1), ended: make(chan struct{}), plan: o.Plan, inFile: o.Plan.Masks, saved: true,
+		o: o, layouts: make(chan *record.Layout, 1), ended: make(chan struct{}), plan: o.Plan, inFile: o.Plan.Masks, saved: true, until: o.Until,
 		counts: map[string]*[counting.Classes][counting.Directions]int{}, streams: map[chan []byte]*viewer{},
 	}
 	s.login = newLogin(o.Now, o.AnnounceCode)
@@ -141,10 +157,14 @@ func New(o Opts) *Server {
 func (s *Server) LayoutUpdates() <-chan *record.Layout { return s.layouts }
 
 // EndSession ends the session. why is one word: ended, expired, locked, stopped,
-// closed (by the policy's hours) or failed. Only the first call has an effect.
+// closed (by the policy's hours) or failed. Only the first call has an effect. A tally
+// that runs is finished, and its result shown and stored.
 func (s *Server) EndSession(why string) {
 	s.endOnce.Do(func() {
+		s.keepRunningTally()
+		s.mu.Lock()
 		s.why = why
+		s.mu.Unlock()
 		close(s.ended)
 	})
 }
@@ -197,14 +217,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (string, error) {
 	return s.why, err
 }
 
-// waitForExpiry returns a channel that is closed at Opts.Until. It polls the
+// waitForExpiry returns a channel that is closed at the end of the session's time. It polls the
 // monotonic clock of Opts.Now, so that a step of the wall clock has no effect.
 func (s *Server) waitForExpiry(ctx context.Context) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
-		for s.o.Now() < s.o.Until && ctx.Err() == nil {
+		for left := s.timeLeft(); left > 0 && ctx.Err() == nil; left = s.timeLeft() {
 			select {
-			case <-time.After(min(s.o.Until-s.o.Now(), expiryPoll)):
+			case <-time.After(min(left, expiryPoll)):
 			case <-ctx.Done():
 			}
 		}
@@ -234,6 +254,17 @@ func (s *Server) publishLayout() {
 		s.counts[line.ID] = new([counting.Classes][counting.Directions]int)
 	}
 	s.tally = nil
+	s.results = slices.DeleteFunc(s.results, func(r LineResult) bool {
+		return !slices.ContainsFunc(s.plan.Lines, func(l Line) bool { return reflect.DeepEqual(l, r.of) })
+	})
+}
+
+// SetTrouble sets the reason, for people, why the camera delivers nothing. It is shown
+// while that lasts.
+func (s *Server) SetTrouble(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = reason
 }
 
 // HandleReport processes one report of the sensing process: it counts the crossings of

@@ -40,7 +40,10 @@ func openSession(t *testing.T, change func(*Opts)) *testSession {
 	o := Opts{
 		Device: "pi-0a1b", Camera: "north", Classes: []string{"person", "vehicle"}, Sketches: true,
 		Plan: Plan{Lines: []Line{{ID: "kerb", From: Point{0, 0.5}, To: Point{1, 0.5}, Classes: []string{"person", "vehicle"}}}},
-		Now:  d.clock, Until: time.Hour,
+		Now:  d.clock, Until: time.Hour, Latest: time.Hour, Kinds: []string{"line", "zone"}, Overlap: 2,
+		LogExtension: func(_ string, until time.Duration) {
+			d.lock(func() { d.notes = append(d.notes, "extended "+until.String()) })
+		},
 		AnnounceCode: func(code, _ string) { d.lock(func() { d.code = code }) },
 		LogAction:    func(_, what string) { d.lock(func() { d.notes = append(d.notes, what) }) },
 		CheckPlan:    func(Plan) []Complaint { return nil },

@@ -173,6 +173,13 @@ func (d *login) isLocked() bool {
 	return d.wrongCodes >= maxWrong
 }
 
+// triesLeft returns how many wrong codes end the session.
+func (d *login) triesLeft() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maxWrong - d.wrongCodes
+}
+
 // viewerCount returns how many viewers are logged in.
 func (d *login) viewerCount() int {
 	d.mu.Lock()

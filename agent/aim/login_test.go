@@ -20,7 +20,7 @@ func TestTheThirdViewerIsRefusedWithAPage(t *testing.T) {
 		"the front page": func() (int, string) { return third.get("/") },
 		"a right code":   func() (int, string) { return third.enterCode(d.code) },
 	} {
-		if status, body := got(); status != http.StatusServiceUnavailable || !strings.Contains(body, "Two are looking already") {
+		if status, body := got(); status != http.StatusServiceUnavailable || !strings.Contains(body, "Two people are aiming already") {
 			t.Errorf("%s: %d\n%s", what, status, body)
 		}
 	}

@@ -2,8 +2,9 @@ package aim
 
 import (
 	"bytes"
-	"encoding/json"
 	"image/color"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,16 +29,27 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
-// A word that is missing in one language would be shown as its key.
-func TestBothLanguagesHaveAllWords(t *testing.T) {
-	all := loadWords()
-	for key := range all["en"] {
-		if all["fi"][key] == "" {
-			t.Errorf("Finnish lacks %s", key)
-		}
+// A word that is missing in one language would be shown as its key, and a place that is
+// missing in a sentence would leave its number out.
+func TestEveryLanguageHasAllWords(t *testing.T) {
+	all, place := loadWords(), regexp.MustCompile(`\{\w\}`)
+	places := func(s string) []string {
+		found := place.FindAllString(s, -1)
+		slices.Sort(found)
+		return found
 	}
-	if len(all["en"]) < 100 || len(all["en"]) != len(all["fi"]) {
-		t.Errorf("%d and %d words", len(all["en"]), len(all["fi"]))
+	if len(all) != len(listLanguages()) || len(all["en"]) < 170 {
+		t.Errorf("%d languages, %d words", len(all), len(all["en"]))
+	}
+	for _, l := range listLanguages() {
+		for key, english := range all["en"] {
+			if word := all[l.Code][key]; word == "" || !slices.Equal(places(word), places(english)) {
+				t.Errorf("%s of %s: %q for %q", key, l.Name, word, english)
+			}
+		}
+		if len(all[l.Code]) != len(all["en"]) {
+			t.Errorf("%s has %d words, English %d", l.Name, len(all[l.Code]), len(all["en"]))
+		}
 	}
 	for f := counting.ViewGood + 1; f < counting.ViewFaults; f++ {
 		name := f.ShortWord()
@@ -61,10 +73,34 @@ func TestBothLanguagesHaveAllWords(t *testing.T) {
 			t.Errorf("silhouettes of the class %s are black", c)
 		}
 	}
-	b, err := pages.ReadFile("page/words.json")
-	if err != nil || !json.Valid(b) {
-		t.Error(err)
+	for _, key := range usedWords(t) {
+		if all["en"][key] == "" {
+			t.Errorf("the page uses a word that is not there: %s", key)
+		}
 	}
+}
+
+// usedWords returns the keys of the words that the page's templates and modules name.
+func usedWords(t *testing.T) (keys []string) {
+	t.Helper()
+	files, err := pages.ReadDir("page")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`\.Words\.(\w+)|\bt\('(\w+[^_'])'[,)]`)
+	for _, f := range files {
+		text, err := pages.ReadFile("page/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			keys = append(keys, m[1]+m[2])
+		}
+	}
+	if len(keys) < 100 {
+		t.Fatalf("only %d keys found", len(keys))
+	}
+	return keys
 }
 
 func TestAdvice(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,16 +34,17 @@ func (s *Server) newHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.serveFront)
 	mux.HandleFunc("POST /enter", s.handleCode)
-	for _, name := range []string{"style.css", "page.js", "words.json", "icon.svg"} {
+	for _, name := range []string{"style.css", "page.js", "plan.js", "stage.js", "props.js", "mistakes.js", "tally.js", "words.js", "icon.svg"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, pages, "page/"+name) })
 	}
+	mux.HandleFunc("GET /words.json", serveWords)
 	mux.HandleFunc("GET /picture", s.requireLogin(s.streamSketches))
 	mux.HandleFunc("GET /news", s.requireLogin(s.streamStatus))
 	mux.HandleFunc("GET /plan", s.requireLogin(s.servePlan))
 	for path, do := range map[string]func(*viewer, []byte) (any, error){
 		"try": s.tryPlan, "save": s.savePlan, "undo": s.undoPlan, "reset": s.resetCounts,
 		"tally/start": s.startTally, "tally/press": s.addPress, "tally/undo": s.undoPress, "tally/finish": s.finishTally,
-		"tally/accept": s.acceptTally, "leave": s.logOut, "end": s.endSession,
+		"tally/accept": s.acceptTally, "leave": s.logOut, "end": s.endSession, "extend": s.extendSession,
 	} {
 		mux.HandleFunc("POST /"+path, s.requireLogin(jsonHandler(do)))
 	}
@@ -113,7 +116,11 @@ type pageData struct {
 	Lang, Device, Camera, Token string
 	Classes                     string // the allowed classes, separated by commas
 	Coarse                      string // the classes that are no part of another one, likewise
-	Sketches, Wrong             bool
+	Kinds                       string // what the policy allows to draw, likewise
+	Overlap                     int    // in how many lines and zones it lets one object be counted
+	Sketches                    bool
+	Wrong                       string // what is said of a wrong code; "" before one
+	Languages                   []language
 	Words                       map[string]string
 
 	Code   string // of the address, as the QR code on the device has it; "": none
@@ -123,6 +130,8 @@ type pageData struct {
 // renderPage answers with an HTML template in the viewer's language.
 func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, status int, name string, p pageData) {
 	p.Lang, p.Words = chooseLanguage(r)
+	p.Languages = listLanguages()
+	p.Kinds, p.Overlap = strings.Join(s.o.Kinds, ","), s.o.Overlap
 	p.Device, p.Camera, p.Sketches = s.o.Device, s.o.Camera, s.o.Sketches
 	p.Classes = strings.Join(s.o.Classes, ",")
 	var coarse []string
@@ -178,7 +187,9 @@ func (s *Server) handleCode(w http.ResponseWriter, r *http.Request) {
 		s.renderPage(w, r, http.StatusServiceUnavailable, "full.html", pageData{})
 		return
 	case err != nil:
-		s.renderPage(w, r, http.StatusForbidden, "enter.html", pageData{Wrong: true})
+		_, words := chooseLanguage(r)
+		left := strings.NewReplacer("{n}", strconv.Itoa(s.login.triesLeft()), "{m}", strconv.Itoa(maxWrong))
+		s.renderPage(w, r, http.StatusForbidden, "enter.html", pageData{Wrong: left.Replace(words["enter_wrong"])})
 		return
 	}
 	s.o.LogAction(g.id, "entered")
@@ -265,17 +276,30 @@ func (s *Server) tryPlan(_ *viewer, body []byte) (any, error) {
 	complaints := s.o.CheckPlan(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.isTallying() {
+		return nil, errTallying
+	}
 	s.plan, s.saved = p, false
 	s.publishLayout()
 	return planAnswer{s.number, s.saved, s.undoes, p, complaints}, nil
 }
 
+// isTallying reports whether a tally runs. The caller holds the lock.
+func (s *Server) isTallying() bool { return s.tally != nil && s.tally.ended == 0 }
+
 // savePlan saves a plan without mistakes; a plan with mistakes is kept in
-// memory alone.
+// memory alone. One that was not tried before is counted with from now on.
 func (s *Server) savePlan(g *viewer, body []byte) (any, error) {
 	p, err := parsePlan(body)
 	if err != nil {
 		return nil, err
+	}
+	s.mu.Lock()
+	isNew := !reflect.DeepEqual(p, s.plan)
+	tallying := s.isTallying()
+	s.mu.Unlock()
+	if isNew && tallying {
+		return nil, errTallying
 	}
 	complaints := s.o.CheckPlan(p)
 	if len(complaints) == 0 {
@@ -291,11 +315,20 @@ func (s *Server) savePlan(g *viewer, body []byte) (any, error) {
 		s.inFile = p.Masks
 		s.undoes++
 	}
+	if isNew {
+		s.publishLayout()
+	}
 	return planAnswer{s.number, s.saved, s.undoes, p, complaints}, nil
 }
 
 // undoPlan restores the plan before the last save.
 func (s *Server) undoPlan(g *viewer, _ []byte) (any, error) {
+	s.mu.Lock()
+	tallying := s.isTallying()
+	s.mu.Unlock()
+	if tallying {
+		return nil, errTallying
+	}
 	p, err := s.o.UndoPlan()
 	if err != nil {
 		return nil, err

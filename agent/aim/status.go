@@ -11,9 +11,12 @@ import (
 
 // status is the content of the page, sent several times a second as JSON.
 type status struct {
-	Left     int                       `json:"left"` // seconds until the session expires
+	Left     int                       `json:"left"`           // seconds until the session expires
+	More     int                       `json:"more"`           // seconds by which it can be extended now
+	Over     string                    `json:"over,omitempty"` // the word of Server.EndSession, in the last status
 	Watching bool                      `json:"watching"`
-	Fault    string                    `json:"fault,omitempty"` // of the camera's view
+	Trouble  string                    `json:"trouble,omitempty"` // why the camera delivers nothing
+	Fault    string                    `json:"fault,omitempty"`   // of the camera's view
 	Pictures uint64                    `json:"pictures"`
 	Pace     float64                   `json:"pace"`
 	Viewers  int                       `json:"viewers"`
@@ -25,6 +28,7 @@ type status struct {
 	Zones    map[string]map[string]int `json:"zones"`
 	Advice   []Advice                  `json:"advice"`
 	Tally    *Result                   `json:"tally,omitempty"`
+	Results  []LineResult              `json:"results"` // of finished tallies
 }
 
 // objectBox is the bounding box of one object, in fractions of the picture.
@@ -40,12 +44,16 @@ const (
 )
 
 // streamStatus sends the status as server-sent events until the viewer
-// disconnects, logs out or is replaced.
+// disconnects, logs out or is replaced. The last one tells of the end of the session,
+// with the result of a tally that ran until then.
 func (s *Server) streamStatus(w http.ResponseWriter, r *http.Request, g *viewer) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	ctl := http.NewResponseController(w)
 	cookie, _ := r.Cookie(cookieName)
-	for tick := time.NewTicker(statusInterval); ; {
+	tick := time.NewTicker(statusInterval)
+	defer tick.Stop()
+	for {
+		over := isClosed(s.ended)
 		b, err := json.Marshal(s.currentStatus())
 		if err != nil {
 			return // a NaN, which record.ReadReport refuses
@@ -53,18 +61,30 @@ func (s *Server) streamStatus(w http.ResponseWriter, r *http.Request, g *viewer)
 		if ctl.SetWriteDeadline(time.Now().Add(sendTimeout)) != nil {
 			return
 		}
-		if _, err := fmt.Fprintf(w, "data: %s\n\n", b); err != nil || ctl.Flush() != nil {
+		if _, err := fmt.Fprintf(w, "data: %s\n\n", b); err != nil || ctl.Flush() != nil || over {
 			return
 		}
 		select {
 		case <-tick.C:
+		case <-s.ended:
 		case <-r.Context().Done():
-			tick.Stop()
-			return
+			if !isClosed(s.ended) {
+				return
+			}
 		}
 		if cookie == nil || s.login.findViewer(cookie.Value) != g { // logged out or replaced
 			return
 		}
+	}
+}
+
+// isClosed reports whether a channel that nothing is sent to is closed.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -75,7 +95,8 @@ func (s *Server) currentStatus() status {
 	defer s.mu.Unlock()
 	now := s.o.Now()
 	t := status{
-		Left: max(int((s.o.Until-now)/time.Second), 0), Viewers: s.login.viewerCount(), Number: s.number, Saved: s.saved,
+		Left: max(int((s.until-now)/time.Second), 0), More: max(int(min(s.o.Latest-s.until, extension)/time.Second), 0), Over: s.why,
+		Results: append([]LineResult{}, s.results...), Viewers: s.login.viewerCount(), Number: s.number, Saved: s.saved,
 		Objects: []objectBox{}, Counts: map[string][]Cell{}, Zones: map[string]map[string]int{}, Advice: []Advice{},
 	}
 	for id, c := range s.counts {
@@ -87,6 +108,7 @@ func (s *Server) currentStatus() status {
 	}
 	r := s.lastReport
 	if r == nil || now-s.reportedAt > staleAfter {
+		t.Trouble = s.trouble
 		return t
 	}
 	t.Watching, t.Pictures, t.Pace = r.Watching, r.Pictures, roundToTenth(float64(r.Sketch.View.LooksPerSecond))

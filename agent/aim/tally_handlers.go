@@ -9,8 +9,19 @@ import (
 	"kerb/counting"
 )
 
+// errTallying is returned for a change of the plan while a tally runs, which would make
+// it worthless.
+var errTallying = errors.New("a tally is running: stop it first")
+
 // errNoTally is returned for a press without a running tally.
 var errNoTally = errors.New("no tally is being counted")
+
+// LineResult is the result of the last finished tally of a line, as it is drawn now.
+type LineResult struct {
+	Result
+	Kept bool `json:"kept"` // stored with Opts.StoreResult
+	of   Line
+}
 
 // startTally starts a tally on one line and drops the one before.
 func (s *Server) startTally(_ *viewer, body []byte) (any, error) {
@@ -60,10 +71,45 @@ func (s *Server) undoPress(*viewer, []byte) (any, error) {
 
 // finishTally ends the tally; its result is final.
 func (s *Server) finishTally(*viewer, []byte) (any, error) {
-	return s.updateTally(func(t *tally) error {
-		t.ended = s.o.Now()
+	return s.updateTally(func(*tally) error {
+		s.endTally()
 		return nil
 	})
+}
+
+// endTally ends the tally at most once, and notes its result beside those of the other
+// lines. The caller holds the lock.
+func (s *Server) endTally() {
+	i := slices.IndexFunc(s.plan.Lines, func(l Line) bool { return l.ID == s.tally.line })
+	if s.tally.ended > 0 || i < 0 {
+		return
+	}
+	s.tally.ended = max(s.o.Now(), 1)
+	s.results = slices.DeleteFunc(s.results, func(r LineResult) bool { return r.Line == s.tally.line })
+	s.results = append(s.results, LineResult{Result: s.tally.computeResult(s.o.Now()), of: s.plan.Lines[i].clone()})
+}
+
+// clone returns a copy of the line that shares no memory with it.
+func (l Line) clone() Line {
+	l.Classes = slices.Clone(l.Classes)
+	return l
+}
+
+// keepRunningTally finishes a tally at the end of the session. It stores the result as if
+// the engineer had, where that is allowed and no result of the line is stored yet: what
+// was counted by hand for a quarter of an hour is not lost to a clock.
+func (s *Server) keepRunningTally() {
+	s.mu.Lock()
+	if s.tally == nil || s.tally.ended > 0 {
+		s.mu.Unlock()
+		return
+	}
+	kept := slices.ContainsFunc(s.results, func(r LineResult) bool { return r.Line == s.tally.line && r.Kept })
+	s.endTally()
+	s.mu.Unlock()
+	if !kept {
+		_, _ = s.acceptTally(&viewer{}, nil) // a result that may not be stored is shown alone
+	}
 }
 
 // updateTally changes the tally under the lock and returns its result.
@@ -103,5 +149,10 @@ func (s *Server) acceptTally(g *viewer, _ []byte) (any, error) {
 		return nil, err
 	}
 	s.o.LogAction(g.id, "accepted")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.results {
+		s.results[i].Kept = s.results[i].Kept || s.results[i].Line == r.Line
+	}
 	return r, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"kerb/agent/aim"
 	"kerb/agent/config"
+	"kerb/agent/policy"
 	"kerb/agent/state"
 	"kerb/agent/uplink"
 )
@@ -90,5 +91,58 @@ func TestJoinedListenersAcceptFromEachAddress(t *testing.T) {
 		if _, err := l.Accept(); err == nil {
 			t.Errorf("%s is still open", l.Addr())
 		}
+	}
+}
+
+// The page gets what a mistake is about, so that it can say it in its own words and mend it.
+func TestAMistakeNamesItsRuleItsClassAndItsStreams(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "site.toml")
+	text := `[device]
+name = "pi"
+site = "s"
+tenant = "t"
+[broker]
+url = "mqtt://127.0.0.1:1"
+[[camera]]
+name = "north"
+source = "scene:calm"
+[[camera.zone]]
+id = "a"
+polygon = [[0, 0], [1, 0], [1, 1]]
+classes = ["person"]
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	standard, err := policy.Load("../../configs/policy-standard.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &siteEditor{path: path, policy: standard}
+	square := []aim.Point{{0, 0}, {1, 0}, {1, 1}}
+	zone := func(id string, classes ...string) aim.Zone {
+		return aim.Zone{ID: id, Polygon: square, Classes: classes}
+	}
+	for what, c := range map[string]struct {
+		zones []aim.Zone
+		want  aim.Complaint
+	}{
+		"three places": {[]aim.Zone{zone("a", "person"), zone("b", "person", "vehicle"), zone("c", "person")}, aim.Complaint{Rule: "clear.overlap", Class: "person", Streams: []string{"a", "b", "c"}, Limit: 2}},
+		"a class":      {[]aim.Zone{zone("a", "car")}, aim.Complaint{Rule: "count.classes", Streams: []string{"a"}}},
+		"a name":       {[]aim.Zone{zone("a", "person"), zone("a", "person")}, aim.Complaint{Key: "zone[1].id"}},
+		"nothing":      {[]aim.Zone{zone("a", "person"), zone("b")}, aim.Complaint{Key: "zone[1].classes"}},
+	} {
+		got := e.checkPlan(aim.Plan{Zones: c.zones})
+		if len(got) != 1 || got[0].Want == "" {
+			t.Errorf("%s: %+v", what, got)
+			continue
+		}
+		got[0].Want, got[0].Hint = "", ""
+		if !reflect.DeepEqual(got[0], c.want) {
+			t.Errorf("%s: got %+v, want %+v", what, got[0], c.want)
+		}
+	}
+	if got := e.checkPlan(aim.Plan{Zones: []aim.Zone{zone("a", "person"), zone("b", "person")}}); got != nil {
+		t.Errorf("two places: %+v", got)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/admission"
@@ -46,6 +47,7 @@ type Session struct {
 	Decision        admission.Decision
 	Camera          int                    // place of the camera in Config
 	Until           time.Duration          // end, on the monotonic clock since boot
+	Latest          time.Duration          // end of the longest session that the policy allows
 	Sketches        bool                   // the policy allows silhouettes on the page
 	Listeners       []net.Listener         // of the page; at least one
 	ClosedReason    func() counting.Reason // why the policy closes the camera now; NoReason: it is open
@@ -57,6 +59,8 @@ type Session struct {
 
 	Status http.Handler // of the status page; nil: there is none
 
+	begin  time.Duration // on the clock of Until
+	ends   atomic.Int64  // Until as it is extended, in nanoseconds
 	acts   sessionLog
 	editor siteEditor
 	server *aim.Server
@@ -73,6 +77,8 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 		return err
 	}
 	cam := s.Config.Cameras[s.Camera]
+	s.begin = s.Until - length
+	s.ends.Store(int64(s.Until))
 	if s.acts, err = openSessionLog(ctx, s.Config, s.Decision, uint16(s.Camera), fingerprint, length, s.Log); err != nil {
 		return err
 	}
@@ -107,8 +113,8 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 // newServer makes the page's server for the camera. The session begins with it.
 func (s *Session) newServer(cam config.Camera) *aim.Server {
 	return aim.New(aim.Opts{
-		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()), KeepMasks: s.Decision.Policy.MasksRequired(),
-		Now: clock.SinceBoot, Until: s.Until, AnnounceCode: s.printCode, LogAction: s.logAct,
+		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Kinds: s.allowedKinds(), Overlap: s.Decision.Policy.Overlap(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()), KeepMasks: s.Decision.Policy.MasksRequired(),
+		Now: clock.SinceBoot, Until: s.Until, Latest: s.Latest, AnnounceCode: s.printCode, LogAction: s.logAct, LogExtension: s.logExtension,
 		CheckPlan: s.editor.checkPlan, SavePlan: s.editor.savePlan, UndoPlan: s.editor.undoSave, StoreResult: s.storeAcceptance,
 		Status: s.Status,
 	})
@@ -167,6 +173,16 @@ func (s *Session) allowedClasses() (names []string) {
 	return names
 }
 
+// allowedKinds returns what the policy allows to draw: line, zone, or both.
+func (s *Session) allowedKinds() (names []string) {
+	for _, k := range []counting.Kind{counting.LineStream, counting.ZoneStream} {
+		if s.Decision.Policy.AllowsKind(k) {
+			names = append(names, map[counting.Kind]string{counting.LineStream: "line", counting.ZoneStream: "zone"}[k])
+		}
+	}
+	return names
+}
+
 // printCode prints the addresses of the page, a new login code, the id that
 // stands for it in the audit log, and the time that is left.
 func (s *Session) printCode(code, id string) {
@@ -174,7 +190,7 @@ func (s *Session) printCode(code, id string) {
 	for _, l := range s.Listeners {
 		urls = append(urls, "http://"+l.Addr().String()+"/")
 	}
-	left := s.Until - clock.SinceBoot()
+	left := time.Duration(s.ends.Load()) - clock.SinceBoot()
 	if s.JSON {
 		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int(left.Seconds())})
 		return
@@ -220,6 +236,16 @@ func (s *Session) logAct(id, action string) {
 	}
 	if m.Act == ipc.AimChanged || m.Act == ipc.AimUndone {
 		m.Sum = s.editor.fileHash()
+	}
+	s.acts.writeAct(m)
+}
+
+// logExtension records that the session lasts until a later time.
+func (s *Session) logExtension(id string, until time.Duration) {
+	s.ends.Store(int64(until))
+	m := &ipc.Aim{Act: ipc.AimExtended, For: until - s.begin}
+	if n, err := strconv.ParseUint(id, 16, 32); err == nil {
+		m.Code = uint32(n)
 	}
 	s.acts.writeAct(m)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 
 	"kerb/agent/admission"
@@ -52,13 +53,32 @@ func (e *siteEditor) renderSite(p aim.Plan) (old, text []byte, err error) {
 
 // checkPlan returns the mistakes of a plan; nil if it may be saved.
 func (e *siteEditor) checkPlan(p aim.Plan) []aim.Complaint {
+	if cs := findEmpty(p); len(cs) > 0 {
+		return cs
+	}
 	_, _, err := e.renderSite(p)
-	return toComplaints(err)
+	return toComplaints(err, fmt.Sprintf("camera[%d].", e.camera))
 }
 
-// toComplaints returns the mistakes in an error of renderSite, each with its key
-// in the file where that is known.
-func toComplaints(err error) (cs []aim.Complaint) {
+// findEmpty returns a complaint for each line and zone that counts nothing.
+func findEmpty(p aim.Plan) (cs []aim.Complaint) {
+	check := func(kind string, i int, classes []string) {
+		if len(classes) == 0 {
+			cs = append(cs, aim.Complaint{Key: fmt.Sprintf("%s[%d].classes", kind, i), Want: "counts nothing: choose what it counts"})
+		}
+	}
+	for i, l := range p.Lines {
+		check("line", i, l.Classes)
+	}
+	for i, z := range p.Zones {
+		check("zone", i, z.Classes)
+	}
+	return cs
+}
+
+// toComplaints returns the mistakes in an error of renderSite, each with its key where
+// that is known: camera is cut off its front.
+func toComplaints(err error, camera string) (cs []aim.Complaint) {
 	var list mistake.List
 	var conflicts admission.ConflictError
 	switch {
@@ -66,11 +86,15 @@ func toComplaints(err error) (cs []aim.Complaint) {
 		return nil
 	case errors.As(err, &list):
 		for _, m := range list {
-			cs = append(cs, aim.Complaint{Key: m.Key, Want: m.Want, Hint: m.Hint})
+			cs = append(cs, aim.Complaint{Key: strings.TrimPrefix(m.Key, camera), Want: m.Want, Hint: m.Hint})
 		}
 	case errors.As(err, &conflicts):
 		for _, c := range conflicts {
-			cs = append(cs, aim.Complaint{Want: c.Error()})
+			complaint := aim.Complaint{Want: c.Error(), Rule: c.Key, Streams: c.Streams, Limit: c.Limit}
+			if c.Key == "clear.overlap" {
+				complaint.Class = c.Class.String()
+			}
+			cs = append(cs, complaint)
 		}
 	default:
 		cs = append(cs, aim.Complaint{Want: err.Error()})

@@ -44,7 +44,10 @@ func (s *Session) runSketchProcess(ctx context.Context, cam config.Camera) {
 		p, err := w.StartProcess()
 		if err == nil {
 			last, err = s.relayUntilExit(ctx, w, p, last, func(ctx context.Context) {
-				p.Handover.Serve(ctx, camera.OpenFiles, func(err error) { s.Log.Warn("camera lost", "camera", cam.Name, "err", err) })
+				p.Handover.Serve(ctx, camera.OpenFiles, func(err error) {
+					s.server.SetTrouble(err.Error())
+					s.Log.Warn("camera lost", "camera", cam.Name, "err", err)
+				})
 			})
 		}
 		if ctx.Err() != nil {

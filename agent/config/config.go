@@ -31,6 +31,7 @@ type Site struct {
 	Device      Device
 	Broker      Broker
 	Trust       Trust
+	Enrol       Enrol
 	Cameras     []Camera
 	Loops       Loops
 	Comparisons []Comparison
@@ -223,6 +224,7 @@ func parse(name string, data []byte, elsewhere bool) (*Site, error) {
 	}
 	c.checkDevice(f.Device)
 	c.checkBroker(f.Broker)
+	c.checkEnrol(f.Enrol, f.Broker)
 	sources := c.checkCameras(f.Camera)
 	c.checkLoops(f.Loop, f.Lamp)
 	c.checkComparisons(f.Compare)
@@ -248,7 +250,7 @@ func LoadBroker(path string) (*Site, error) {
 	}
 	f, sheet := decodeToSyntaxError(path, data)
 	var wrong mistake.List
-	f = siteFile{Device: f.Device, Broker: f.Broker}
+	f = siteFile{Device: f.Device, Broker: f.Broker, Enrol: f.Enrol}
 	c := checker{Sheet: sheet, dir: filepath.Dir(path)}
 	c.checkDevice(f.Device)
 	c.checkBroker(f.Broker)

@@ -18,6 +18,7 @@ type siteFile struct {
 	Device  deviceFile    `toml:"device"`
 	Broker  brokerFile    `toml:"broker"`
 	Trust   trustFile     `toml:"trust"`
+	Enrol   enrolFile     `toml:"enrol"`
 	Camera  []cameraFile  `toml:"camera"`
 	Loop    loopsFile     `toml:"loop"`
 	Compare []compareFile `toml:"compare"`
@@ -142,6 +143,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 		State: resolvePath(s.Dir(), cmp.Or(d.State, DefaultState)), ClockFloor: d.Floor.Time, Strict: d.Strict, Bench: d.Bench,
 	}
 	s.Broker = f.toBroker(s.Dir(), func(key string) bool { return sheet != nil && sheet.HasKey(key) })
+	s.setEnrol(f.Enrol)
 	for _, c := range f.Camera {
 		v := c.toCamera()
 		v.PasswordFile, v.CAFile = resolveSecret(s.Dir(), c.PasswordFile), resolvePath(s.Dir(), c.CAFile)

@@ -61,9 +61,10 @@ type state struct {
 		Health, Why string
 		Epoch       string
 	}
-	Denied []string
-	Twin   *struct{ Epoch string }
-	Agent  struct {
+	Denied      []string
+	Twin        *struct{ Epoch string }
+	Certificate *struct{ Ends time.Time }
+	Agent       struct {
 		Policy struct {
 			Version int64
 			Trust   string
@@ -89,7 +90,6 @@ type state struct {
 			DiskErrors  uint64  `json:"disk_errors"`
 			Temperature float64 `json:"temperature_c"`
 		}
-		Certificate *struct{ Ends time.Time }
 	}
 }
 

@@ -125,7 +125,7 @@ func (h *Health) judgeDevice(d *device, now time.Time) {
 	h.judgeFiles(d)
 	h.judgeSending(d)
 	h.judgeSensors(d)
-	if c := s.Agent.Certificate; c != nil && c.Ends.Sub(now) < minCertificate {
+	if c := s.Certificate; c != nil && c.Ends.Sub(now) < minCertificate {
 		h.add(d, "certificate", "ends %s", c.Ends.UTC().Format(time.RFC3339))
 	}
 	if b := s.Agent.Board; len(b.Throttled) > 0 || b.LifeTenths >= wornOut || b.DiskErrors > 0 {

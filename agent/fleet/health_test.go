@@ -13,7 +13,7 @@ import (
 const goodState = `{"online":true,"at":"2026-11-30T12:00:00Z","backlog":{"windows":2,"memory":0},"evicted":0,"clock":{"synced":true},
 "store":{"health":"ok"},"agent":{"policy":{"trust":"two-person","version":3},"audit":{"seq":9,"sum":"aa"},
 "config":{"site":"sha256:00","in_force":7,"version":7,"outcome":"kept"},"walls":{"uplink":{"hold":30,"open":[]}},
-"sensors":{"north":{"watching":true}},"board":{"temperature_c":50},"certificate":{"ends":"2027-06-01T00:00:00Z"}}}`
+"sensors":{"north":{"watching":true}},"board":{"temperature_c":50}},"certificate":{"ends":"2027-06-01T00:00:00Z"}}`
 
 var judgedAt = time.Date(2026, 11, 30, 12, 4, 0, 0, time.UTC)
 

@@ -94,6 +94,9 @@ func readKey(path, passwordFile string) (key minisign.PrivateKey, err error) {
 		return key, fmt.Errorf("read the key: %w", err)
 	}
 	if minisign.IsEncrypted(b) {
+		if passwordFile == "" {
+			return key, fmt.Errorf("%s has a password: -password-file", path)
+		}
 		key, err = minisign.DecryptKey(string(bytes.TrimRight(password, "\r\n")), b)
 	} else {
 		err = key.UnmarshalText(b)

@@ -25,6 +25,7 @@ const (
 	AimChanged             // site.toml was written; Sum is its SHA-256
 	AimUndone              // the former site.toml was written back; Sum is its SHA-256
 	AimAccepted            // a tally by hand became the acceptance record
+	AimExtended            // the session got more time; For is its whole length now
 	AimEnd                 // the session ended, see Why
 	aimActs
 )
@@ -51,7 +52,7 @@ type Aim struct {
 	Act    uint8         // AimStart…
 	Why    uint8         // AimBusy…; 0 for the other acts
 	Code   uint32        // identifies the code that was used; 0 before there was one
-	For    time.Duration // AimStart: the time asked for, at most 1 h
+	For    time.Duration // AimStart, AimExtended: length of the session, at most 1 h
 	Sum    [32]byte      // AimStart: fingerprint of the two files; AimChanged, AimUndone: SHA-256 of site.toml
 }
 
@@ -84,7 +85,7 @@ func (m *Aim) checkRanges() error {
 func (m *Aim) ActWord() string {
 	return map[uint8]string{
 		AimStart: "start", AimEntered: "entered", AimLocked: "locked", AimChanged: "changed",
-		AimUndone: "undone", AimAccepted: "accepted", AimEnd: "end",
+		AimUndone: "undone", AimAccepted: "accepted", AimExtended: "extended", AimEnd: "end",
 	}[m.Act]
 }
 
@@ -100,7 +101,7 @@ func (m *Aim) EventData(camera string) map[string]any {
 		data["code"] = fmt.Sprintf("%08x", m.Code)
 	}
 	switch m.Act {
-	case AimStart:
+	case AimStart, AimExtended:
 		data["for_s"] = m.For.Seconds()
 	case AimChanged, AimUndone:
 		data["site"] = "sha256:" + hex.EncodeToString(m.Sum[:])

@@ -117,31 +117,3 @@ func (p *Policy) checkAlertStreams(site Site, add func(at, key, format string, a
 		}
 	}
 }
-
-// An AlertText is an alert in the words of an explanation.
-type AlertText struct {
-	Stream, Class, Raise string
-	Clear                int64
-	For                  duration
-}
-
-// AlertTexts are the alerts of the policy, for the template.
-func (g page) AlertTexts() (out []AlertText) {
-	for _, a := range g.Alert {
-		out = append(out, AlertText{a.Stream, g.say.classes[a.Class], g.bandFrom(a.Raise), int64(a.Clear), a.For})
-	}
-	return out
-}
-
-// bandFrom is the name of the band that begins at n.
-func (g page) bandFrom(n int) string {
-	for i, b := range g.Clear.Bands {
-		if b == n {
-			return g.BandNames()[i+1]
-		}
-	}
-	return ""
-}
-
-// KeepsNow reports whether the broker keeps the last record of each stream.
-func (g page) KeepsNow() bool { return g.p.KeepsNow() }

@@ -35,6 +35,10 @@ type Stream struct {
 type Conflict struct {
 	Site, Policy string // both positions, file:line
 	What         string
+	Key          string         // the policy's key, such as clear.overlap
+	Streams      []string       // the streams that it is about, if any
+	Class        counting.Class // of clear.overlap: the coarse class
+	Limit        int            // of clear.overlap: how many streams may count it; 0: only whole or in parts, not both
 }
 
 // Error is one line with both positions.
@@ -65,7 +69,7 @@ func coversEnough(masks []counting.Polygon) bool {
 func (p *Policy) CheckSite(site Site) []Conflict {
 	var out []Conflict
 	add := func(at, key, format string, args ...any) {
-		out = append(out, Conflict{Site: at, Policy: p.LocateKey(key), What: fmt.Sprintf(format, args...)})
+		out = append(out, Conflict{Site: at, Policy: p.LocateKey(key), What: fmt.Sprintf(format, args...), Key: key})
 	}
 	for _, c := range site.Cameras {
 		switch masks := slices.Concat(c.Masks, p.CameraMasks(c.Name)); {
@@ -77,7 +81,11 @@ func (p *Policy) CheckSite(site Site) []Conflict {
 		}
 	}
 	for _, s := range site.Streams {
+		before := len(out)
 		p.checkStream(s, add)
+		for i := before; i < len(out); i++ {
+			out[i].Streams = []string{s.ID}
+		}
 	}
 	if site.WatermarkAt != "" && !p.AllowsCommand("watermark") {
 		add(site.WatermarkAt, "broker.commands", "broker.confirm waits for the command watermark: the policy does not allow it")
@@ -91,6 +99,11 @@ func (p *Policy) CheckSite(site Site) []Conflict {
 	for _, c := range p.SensorCharges(site.Streams) {
 		if c.ExceedsLimit() {
 			add(c.At, "clear.overlap", "%s", p.describeExcess(c))
+			last := &out[len(out)-1]
+			last.Streams, last.Class = c.Streams, c.Class
+			if !c.mixed {
+				last.Limit = c.Limit
+			}
 		}
 	}
 	return out

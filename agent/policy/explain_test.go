@@ -60,10 +60,10 @@ func TestAnExplanationSaysWhatIsInForce(t *testing.T) {
 			"longer than 30 seconds", "at most 73 % sure", "ε = 2: at most 88 %", "resend and watermark", "at most 3 days", "protected per passage",
 			"for at most 30 minutes at a time",
 		}},
-		{"strict", []string{"Every hour", "ε = 0.5", "at most 62 % sure", "No camera can be used without a mask", "cannot command anything", "320x240", "shows nothing of the picture"}},
+		{"strict", []string{"Every hour", "ε = 0.5", "at most 62 % sure", "No camera can be used without masks over at least 0.5 % of its picture", "cannot command anything", "320x240", "shows nothing of the picture"}},
 		{"traffic", []string{"Every 5 minutes", "one record for each loop", "a true 41 leaves as 41, a true 3 as `below 5`", "No noise is added"}},
 		{"suppress", []string{"`below 10`", "nearest 10", "both directions together", "a true 41 leaves as 40"}},
-		{"busyness", []string{"Every minute", "0–4, 5–9, 10–19 and 20 or more", "leave as `5–9`", "signatures of two keys", "Nobody can be followed at all"}},
+		{"busyness", []string{"Every minute", "0–4, 5–9, 10–19 and 20 or more", "leave as `5–9`", "signatures of 2 keys", "Nobody can be followed at all"}},
 	} {
 		text := strings.Join(strings.Fields(explained(t, shipped(t)[c.policy], English)), " ")
 		for _, want := range c.want {

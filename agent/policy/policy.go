@@ -148,6 +148,9 @@ func (p *Policy) AllowsKind(k counting.Kind) bool {
 // MaxPixels is the largest number of pixels that a delivered picture may have.
 func (p *Policy) MaxPixels() int { return p.terms.Camera.Pixels.Area() }
 
+// Overlap returns in how many streams of one sensor the same object may be counted.
+func (p *Policy) Overlap() int { return p.terms.Clear.Overlap }
+
 // FollowMax is the longest time for which an object may be tracked. 0: not at
 // all; then lines cannot be counted.
 func (p *Policy) FollowMax() time.Duration { return time.Duration(p.terms.Camera.FollowMax) }
@@ -179,6 +182,9 @@ func (p *Policy) AlwaysOpen() bool { return p.always }
 // openAll reports whether counting is allowed all the time from start to end.
 // It tests every minute, the resolution of the hours.
 func (p *Policy) openAll(start, end time.Time) bool {
+	if p.always {
+		return true
+	}
 	for at := start; at.Before(end); at = at.Add(time.Minute) {
 		if !p.OpenAt(at) {
 			return false

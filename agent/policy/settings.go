@@ -32,10 +32,10 @@ func (p *Policy) Settings() Settings {
 	t := &p.terms
 	s := Settings{
 		Pixels: t.Camera.Pixels.String(), FollowMax: p.FollowMax(), MasksRequired: p.MasksRequired(),
-		MaskedCameras: page{terms: t, p: p}.MaskNames(), TimeZone: t.Hours.Timezone,
+		MaskedCameras: t.maskedCameras(), TimeZone: t.Hours.Timezone,
 		Window: p.Window(), Method: p.Method(), Epsilon: p.Epsilon(), Below: t.Clear.Below, Totals: t.Clear.Totals,
 		Bands: append([]int(nil), t.Clear.Bands...), Overlap: t.Clear.Overlap, Retention: p.Retention(),
-		Show: t.Aim.Show, Session: time.Duration(t.Aim.Session), Commands: page{terms: t, p: p}.CommandNames(),
+		Show: t.Aim.Show, Session: time.Duration(t.Aim.Session), Commands: append([]string(nil), p.AllowedCommands()...),
 		Alerts: p.Alerts(),
 	}
 	if p.Method() == Suppress {

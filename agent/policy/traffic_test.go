@@ -301,3 +301,35 @@ func (w clearer) couldShow(a, b uint32, cells [2]cell, fs []figure, clear func(c
 	}
 	return true
 }
+
+// The attacker knows every vehicle over a camera's line but one. With and without it, at
+// any speed, the released numbers differ by at most ε together, since its speed is clipped.
+func TestOneVehicleOverACamerasLineCostsAtMostEpsilon(t *testing.T) {
+	p := parse(t, withTraffic(noisy, counting.MeanSpeed, counting.Speeds))
+	d := p.DescribeQuantities(counting.Stream{Kind: counting.LineStream, Measures: counting.QuantitiesOf(counting.LineStream)})
+	loss := func(kmh float64, clipped bool) float64 {
+		var with counting.Traffic
+		with.AddSpeed(kmh)
+		bins := uint32(0)
+		for _, n := range with.Speeds {
+			bins += n
+		}
+		sum := float64(with.SpeedSum) / counting.SpeedUnitsKMH
+		if !clipped {
+			sum = kmh
+		}
+		off := math.Abs(sum - float64(with.SpeedCount)*counting.MaxSpeed/2)
+		return 1/d[0].Noise.Scale + float64(with.SpeedCount)/d[1].Noise.Scale + off/d[1].SumNoise.Scale + float64(bins)/d[2].Noise.Scale
+	}
+	most, control := 0.0, 0.0
+	for kmh := 0.5; kmh < 400; kmh += 0.5 {
+		most, control = max(most, loss(kmh, true)), max(control, loss(kmh, false))
+	}
+	t.Logf("at most %.4f of ε = %g; with speeds that are not clipped %.4f", most, p.Epsilon(), control)
+	if most > p.Epsilon()+1e-3 || most < 0.99*p.Epsilon() {
+		t.Errorf("one vehicle costs %.4f", most)
+	}
+	if control <= p.Epsilon() {
+		t.Error("speeds that are not clipped passed: the attack sees nothing")
+	}
+}

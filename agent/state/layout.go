@@ -30,6 +30,9 @@ const RunningPrefix = "running-"
 // comments, so that one rename replaces all of it.
 const AdmittedFile = "policy-admitted.toml"
 
+// CertificateFile is the device's certificate with its key, where site.toml has [enrol].
+const CertificateFile = "device.pem"
+
 // WantRecord says which files that a platform wanted are in force: see package want.
 const WantRecord = "want.json"
 

@@ -309,6 +309,20 @@ func TestAnAnswerOfTheUplinkIsBounded(t *testing.T) {
 	}
 }
 
+func TestAWindowTellsItsQuantities(t *testing.T) {
+	for message, want := range map[string]string{
+		`{"stream":"pair","counts":[{"class":"vehicle","dir":"a_to_b","n":31}],"occ":{"permille":84},"speed":{"n":30,"mean":47.5,"bins":[0,null,12]},"gap":{"bins":[3,4]},"congested":{"n":null}}`: "vehicle a→b 31; covered 84 ‰; speed 47.5 km/h of 30; speeds 0 – 12; gaps 3 4; congested –\n",
+		`{"stream":"plaza","counts":[{"class":"person","mean":2.5,"peak":7}],"standing":[{"class":"person","standing":1.9,"moving":null}]}`:                                                        "person mean 2.5, peak 7; person standing 1.9, moving –\n",
+		`{"stream":"road","counts":[{"class":"vehicle","dir":"a_to_b","below":10}],"speed":{"n":null,"mean":null}}`:                                                                                "below 10; speed – km/h of –\n",
+		`{"stream":"path","counts":[{"class":"person","dir":"a_to_b","n":3}]}`:                                                                                                                     "person a→b 3\n",
+	} {
+		var list strings.Builder
+		if err := PrintWindow(&list, Window{Message: json.RawMessage(message)}); err != nil || !strings.HasSuffix(list.String(), want) {
+			t.Errorf("%v: %s\nwant %s", err, &list, want)
+		}
+	}
+}
+
 func TestEachNumberOfAWindowIsARow(t *testing.T) {
 	zone := Window{Pending: true, Message: json.RawMessage(`{"stream":"square","epoch":"e","seq":2,"start":"2026-11-30T08:30:00Z","end":"2026-11-30T08:45:00Z","observed_instants":15,` +
 		`"quality":"partial","reason":"starting","policy":"p","counts":[{"class":"person","mean":2.5,"peak":7},{"class":"bicycle","min":1,"below":5},{"class":"vehicle","below":5}],"time":{"synced":false}}`)}

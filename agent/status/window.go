@@ -26,6 +26,7 @@ type count struct {
 	Time     struct {
 		Synced bool `json:"synced"`
 	} `json:"time"`
+	traffic
 }
 
 // cell is one number of a window, or the range in which it lies.
@@ -46,7 +47,7 @@ func (w Window) describe() (string, error) {
 	if err := json.Unmarshal(w.Message, &c); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s–%s  %-16s %s  %s%s", c.Start.Local().Format("2006-01-02 15:04"), c.End.Local().Format("15:04"), c.Stream, c.describeCells(), c.describeQuality(), w.describePending()), nil
+	return fmt.Sprintf("%s–%s  %-16s %s  %s%s", c.Start.Local().Format("2006-01-02 15:04"), c.End.Local().Format("15:04"), c.Stream, c.describeCells()+c.describeTraffic(), c.describeQuality(), w.describePending()), nil
 }
 
 func (w Window) describePending() string {
@@ -119,7 +120,7 @@ func PrintWindow(out io.Writer, w Window) error {
 		word = "pending"
 	}
 	_, err := fmt.Fprintf(out, "%-9s %.8s %-20s %7d  %s  %-12s %s\n", word, c.Epoch, c.Stream, c.Seq,
-		c.Start.Format(time.RFC3339), c.describeQuality(), c.describeCells())
+		c.Start.Format(time.RFC3339), c.describeQuality(), c.describeCells()+c.describeTraffic())
 	return err
 }
 

@@ -129,8 +129,10 @@ func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 	s.setPaused(a.slot, true)
 	end := &ipc.Aim{Sensor: request.Sensor, Act: ipc.AimEnd, Why: ipc.AimLost}
 	if ipc.WriteRecord(c, &ipc.Aim{Act: ipc.AimGranted}) == nil {
-		_ = c.SetDeadline(time.Now().Add(request.For + state.GreetingTimeout)) // Go's deadlines are monotonic
-		s.followAimSession(c, a, request.Sensor, end)
+		began := time.Now() // monotonic, as Go's deadlines are
+		extend := func(length time.Duration) { _ = c.SetDeadline(began.Add(length + state.GreetingTimeout)) }
+		extend(request.For)
+		s.followAimSession(c, a, request.Sensor, end, extend)
 	}
 	if ctx.Err() != nil {
 		end.Why = ipc.AimStopped
@@ -149,8 +151,10 @@ func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 var ErrFilesChanged = errors.New("the files were changed")
 
 // followAimSession records the acts of a session until it ends, and sets the reason
-// in end.
-func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16, end *ipc.Aim) {
+// in end. It calls extend with the new length of a session that got more time; one that
+// asks for more than the policy allows ends.
+func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16, end *ipc.Aim, extend func(length time.Duration)) {
+	_, longest := s.policy.AimTerms()
 	for {
 		m, err := ipc.ReadRecord(c)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -168,6 +172,12 @@ func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16,
 		case ipc.AimChanged, ipc.AimUndone, ipc.AimAccepted:
 			a.changed = true
 			s.recordAim(act)
+		case ipc.AimExtended:
+			if act.For <= 0 || act.For > longest {
+				return
+			}
+			s.recordAim(act)
+			extend(act.For)
 		case ipc.AimEnd:
 			end.Why = act.Why
 			return

@@ -199,6 +199,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	running.Go(func() { s.serveStatus(childCtx) })
 	running.Go(func() { s.serveReload(childCtx) })
 	running.Go(func() { s.serveWant(childCtx) })
+	running.Go(func() { s.serveEnrol(childCtx) })
 	s.logStart()
 	running.Go(func() { s.logReady(childCtx) })
 	s.startReading = s.clock.ReadAll()

@@ -14,6 +14,7 @@ import (
 	"kerb/agent/proof"
 	"kerb/agent/publisher"
 	"kerb/agent/state"
+	"kerb/counting"
 )
 
 // Inputs is what Collect needs that it does not read itself.
@@ -204,13 +205,19 @@ func (c collector) output() Output {
 		Messages: byCode(c.messages(), "agent/uplink, kerb schema"),
 	}
 	var streams []Stream
-	var classes []string
+	var classes, measured []string
 	for _, s := range c.Site.Streams() {
 		v := Stream{ID: s.ID, Kind: s.Kind.String(), Sensor: s.Sensor}
 		for _, class := range s.Classes {
 			v.Classes = append(v.Classes, class.String())
 		}
+		for _, q := range counting.AllQuantities() {
+			if c.Decision.Policy.AllowedQuantities(s.Measures).Has(q) {
+				v.Quantities = append(v.Quantities, q.String())
+			}
+		}
 		streams = append(streams, v)
+		measured = append(measured, v.Quantities...)
 		classes = append(classes, v.Classes...)
 	}
 	// In the order of the wire, each once.
@@ -220,7 +227,14 @@ func (c collector) output() Output {
 			counted = append(counted, name)
 		}
 	}
+	quantities := []string{}
+	for _, name := range c.set.Quantities {
+		if slices.Contains(measured, name) {
+			quantities = append(quantities, name)
+		}
+	}
 	file := filepath.Base(c.Files.Site)
+	o.Quantities = byCode(quantities, file+" and policy.toml count.quantities")
 	o.Streams, o.Classes = byCode(streams, file+" line, zone and lane"), byCode(counted, file+" classes")
 	if u, err := url.Parse(c.Site.Broker.URL); err == nil {
 		o.Recipient = fromSite(c, "broker.url", u.Hostname())

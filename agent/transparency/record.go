@@ -111,22 +111,24 @@ type Processing struct {
 
 // Output is what leaves the device.
 type Output struct {
-	Streams   Fact[[]Stream] `json:"streams" label:"lines, zones and lanes that are counted"`
-	Classes   Fact[[]string] `json:"classes" label:"what is counted"`
-	Allowed   Fact[[]string] `json:"classes_allowed" label:"what the policy lets be counted"`
-	Kinds     Fact[[]string] `json:"kinds_allowed" label:"kinds of streams that the policy allows"`
-	Messages  Fact[[]string] `json:"messages" label:"messages that leave"`
-	Recipient Fact[string]   `json:"recipient" label:"host that gets the messages"`
-	Encrypted Fact[bool]     `json:"encrypted" label:"the connection is encrypted (TLS)"`
-	Commands  Fact[[]string] `json:"commands" label:"what the platform may ask of the device"`
+	Streams    Fact[[]Stream] `json:"streams" label:"lines, zones and lanes that are counted"`
+	Classes    Fact[[]string] `json:"classes" label:"what is counted"`
+	Quantities Fact[[]string] `json:"quantities" label:"what is told besides the counts"`
+	Allowed    Fact[[]string] `json:"classes_allowed" label:"what the policy lets be counted"`
+	Kinds      Fact[[]string] `json:"kinds_allowed" label:"kinds of streams that the policy allows"`
+	Messages   Fact[[]string] `json:"messages" label:"messages that leave"`
+	Recipient  Fact[string]   `json:"recipient" label:"host that gets the messages"`
+	Encrypted  Fact[bool]     `json:"encrypted" label:"the connection is encrypted (TLS)"`
+	Commands   Fact[[]string] `json:"commands" label:"what the platform may ask of the device"`
 }
 
 // Stream is one line, zone or lane.
 type Stream struct {
-	ID      string   `json:"id"`
-	Kind    string   `json:"kind"` // line, zone or loop
-	Sensor  string   `json:"sensor"`
-	Classes []string `json:"classes"`
+	ID         string   `json:"id"`
+	Kind       string   `json:"kind"` // line, zone or loop
+	Sensor     string   `json:"sensor"`
+	Classes    []string `json:"classes"`
+	Quantities []string `json:"quantities,omitempty"` // besides the counts, by their names in the policy
 }
 
 // Clearing describes the method that clears a count before it may be stored or sent.

@@ -216,6 +216,7 @@ func (u *Uplink) dialBroker(ctx context.Context, b *url.URL) (net.Conn, error) {
 		if c, err = u.o.TLS.clientConfig(b.Hostname(), u.o.ReadFile); err != nil {
 			return nil, err
 		}
+		u.keepCertificateEnd(c)
 	}
 	switch b.Scheme {
 	case "ws", "wss":
@@ -224,6 +225,15 @@ func (u *Uplink) dialBroker(ctx context.Context, b *url.URL) (net.Conn, error) {
 		return u.dialTLS(ctx, b.Host, c)
 	default:
 		return u.o.Dial(ctx, "tcp", b.Host)
+	}
+}
+
+// keepCertificateEnd keeps when the device's certificate ends, for the state message.
+func (u *Uplink) keepCertificateEnd(c *tls.Config) {
+	for _, pair := range c.Certificates {
+		if leaf, err := x509.ParseCertificate(pair.Certificate[0]); err == nil {
+			u.certificateEnd.Store(&leaf.NotAfter)
+		}
 	}
 }
 

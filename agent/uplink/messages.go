@@ -20,24 +20,25 @@ const (
 // stateJSON is the state message, schema kerb.state/1. The Last Will is the same
 // with Online false, and has Serial and Why beside the required members alone.
 type stateJSON struct {
-	Schema  string         `json:"schema"`
-	Tenant  string         `json:"tenant"`
-	Site    string         `json:"site"`
-	Device  string         `json:"device"`
-	Online  bool           `json:"online"`
-	Why     string         `json:"why,omitempty"`    // where Online is false: whyStopped or whyLost
-	Serial  string         `json:"serial,omitempty"` // see serial
-	At      *time.Time     `json:"at,omitempty"`
-	Since   *time.Time     `json:"since,omitempty"` // start of the connection
-	Backlog *backlogJSON   `json:"backlog,omitempty"`
-	Evicted *uint64        `json:"evicted,omitempty"`
-	Clock   *Clock         `json:"clock,omitempty"`
-	CmdKey  string         `json:"cmd_nonce,omitempty"` // for the next command; absent where none is allowed
-	Store   *spoolJSON     `json:"store,omitempty"`
-	Disk    *diskJSON      `json:"disk,omitempty"`
-	Denied  []string       `json:"denied,omitempty"` // topics, below the device's, that the broker does not pass on
-	Twin    *twinJSON      `json:"twin,omitempty"`
-	Agent   map[string]any `json:"agent,omitempty"`
+	Schema      string           `json:"schema"`
+	Tenant      string           `json:"tenant"`
+	Site        string           `json:"site"`
+	Device      string           `json:"device"`
+	Online      bool             `json:"online"`
+	Why         string           `json:"why,omitempty"`    // where Online is false: whyStopped or whyLost
+	Serial      string           `json:"serial,omitempty"` // see serial
+	At          *time.Time       `json:"at,omitempty"`
+	Since       *time.Time       `json:"since,omitempty"` // start of the connection
+	Backlog     *backlogJSON     `json:"backlog,omitempty"`
+	Evicted     *uint64          `json:"evicted,omitempty"`
+	Clock       *Clock           `json:"clock,omitempty"`
+	CmdKey      string           `json:"cmd_nonce,omitempty"` // for the next command; absent where none is allowed
+	Store       *spoolJSON       `json:"store,omitempty"`
+	Disk        *diskJSON        `json:"disk,omitempty"`
+	Certificate *certificateJSON `json:"certificate,omitempty"`
+	Denied      []string         `json:"denied,omitempty"` // topics, below the device's, that the broker does not pass on
+	Twin        *twinJSON        `json:"twin,omitempty"`
+	Agent       map[string]any   `json:"agent,omitempty"`
 }
 
 // The reasons of a state with Online false.
@@ -69,6 +70,11 @@ type spoolJSON struct {
 
 // diskJSON is the condition of the disk under the spool: free bytes, and used
 // life as eMMC reports it.
+// certificateJSON is the device's certificate for the broker.
+type certificateJSON struct {
+	Ends string `json:"ends"`
+}
+
 type diskJSON struct {
 	Free int64 `json:"free_bytes"`
 }
@@ -122,6 +128,9 @@ func (s *session) encodeState(st store.Stats) message {
 	}
 	if u.acceptsCommands() {
 		m.CmdKey = u.nonces.current(time.Now())
+	}
+	if end := u.certificateEnd.Load(); end != nil {
+		m.Certificate = &certificateJSON{end.UTC().Format(time.RFC3339)}
 	}
 	if u.o.AgentReport != nil {
 		m.Agent = u.o.AgentReport()

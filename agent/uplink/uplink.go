@@ -40,6 +40,10 @@ import (
 // §3.2.2.3, codes 2, 4 and 5). Waiting seldom helps.
 var ErrRefused = errors.New("broker refuses")
 
+// DefaultStateInterval is the longest time between two state messages, unless Opts says
+// otherwise.
+const DefaultStateInterval = 5 * time.Minute
+
 // Opts configures an Uplink. Store, Broker, Tenant, Site and Device must be set.
 type Opts struct {
 	Broker       string // mqtt[s]://host[:port] or ws[s]://host[:port]/path
@@ -106,6 +110,8 @@ type Uplink struct {
 	rush    atomic.Bool   // windows go at once
 	spread  time.Duration // from the end of a window until it is sent; the same for every window of this device
 
+	certificateEnd atomic.Pointer[time.Time] // of the device's certificate at the last connection; nil: it has none
+
 	fixedClientID bool // Opts gave one
 
 	connections uint64          // made so far
@@ -155,7 +161,7 @@ func newUplink(o Opts) (*Uplink, error) {
 	u.spread = spreadOf(u.base, min(o.Spread, o.Birth.Window/4))
 	setDefault(&u.o.AckTimeout, ackTimeout)
 	u.tuning = newLinkTuning(u.o.AckTimeout)
-	setDefault(&u.o.StateInterval, 5*time.Minute)
+	setDefault(&u.o.StateInterval, DefaultStateInterval)
 	setDefault(&u.o.RetryMax, 300*time.Second)
 	if o.Clock == nil {
 		u.o.Clock = func() Clock { return Clock{Synced: true} }

@@ -20,10 +20,10 @@ func Events() []Event {
 			"aim", "Somebody aims a camera with kerb aim: a session began or ended, or something was done in it.",
 			"Expect gaps with the reason aiming. A session that no engineer of yours has opened is an incident.",
 			[]Member{
-				{"act", word, "start, entered (with the right code), locked (too many wrong codes), changed (site.toml was written), undone, accepted (a tally by hand became the acceptance), end", false},
+				{"act", word, "start, entered (with the right code), locked (too many wrong codes), changed (site.toml was written), undone, accepted (a tally by hand became the acceptance), extended (more time, within the policy), end", false},
 				{"camera", text, "the camera", true},
 				{"code", `"type": "string", "pattern": "^[0-9a-f]{8}$"`, "number of the code that the viewer used, not the code", true},
-				{"for_s", `"type": "number", "minimum": 0`, "of start: length that was asked for", true},
+				{"for_s", `"type": "number", "minimum": 0`, "of start and extended: length of the whole session", true},
 				{"site", hash, "of changed and undone: SHA-256 of the new site.toml", true},
 				{"why", word, "of end: done, expired, guessed (too many wrong codes), stopped, lost, closed", true},
 			},

@@ -106,6 +106,9 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix),
 			n.Name() == state.WantRecord, strings.HasPrefix(n.Name(), state.WantPrefix):
 			items = append(items, Item{Path: path, Kind: policyKind})
+		case slices.Contains(secrets, path): // it is among them
+		case n.Name() == state.CertificateFile:
+			items = append(items, Item{Path: path, Kind: secretKind})
 		case n.Name() == state.AcceptanceFile:
 			items = append(items, Item{Path: path, Kind: tallyKind})
 		case n.Name() == state.ProofKey:

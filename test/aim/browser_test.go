@@ -33,6 +33,7 @@ url = "mqtt://127.0.0.1:1"
 [[camera]]
 name = "north"
 source = "scene:busy?seed=7"  # the built-in street
+detector = "motion"
 [[camera.line]]
 id = "first"
 from = [0.02, 0.97]
@@ -156,7 +157,7 @@ func telephone(t *testing.T, lang string) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	if err := chromedp.Run(ctx, chromedp.EmulateViewport(wide, high, chromedp.EmulateTouch, chromedp.EmulateMobile)); err != nil {
+	if err := chromedp.Run(ctx, emulate(wide, high)); err != nil {
 		t.Fatal(err)
 	}
 	return ctx
@@ -235,6 +236,14 @@ func tap(t *testing.T, ctx context.Context, selector string) {
 	run(t, ctx, "find "+selector, chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.Evaluate(script, &at))
 	run(t, ctx, "tap "+selector, input.DispatchTouchEvent(input.TouchStart, []*input.TouchPoint{{X: at.X, Y: at.Y}}),
 		input.DispatchTouchEvent(input.TouchEnd, []*input.TouchPoint{}))
+}
+
+// tapPath is a finger on an element that XPath finds.
+func tapPath(t *testing.T, ctx context.Context, path string) {
+	t.Helper()
+	mark := fmt.Sprintf(`(() => { document.querySelector('[data-tap]')?.removeAttribute('data-tap'); document.evaluate(%q, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE).singleNodeValue.setAttribute('data-tap', ''); })()`, path)
+	run(t, ctx, "find "+path, chromedp.WaitVisible(path, chromedp.BySearch), chromedp.Evaluate(mark, nil))
+	tap(t, ctx, "[data-tap]")
 }
 
 func text(t *testing.T, path string) string {

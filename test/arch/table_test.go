@@ -129,6 +129,7 @@ var rooms = []room{
 		"agent/replay", "agent/sensor", "agent/source", "agent/store", "agent/terminal", "agent/uplink", "agent/week",
 		"counting", "drivers/camera/scene", "drivers/loop/street",
 	}, bans: pictures},
+	{path: "agent/enrol", why: "gets and renews the device's certificate; started by kerb run as a process of its own", ours: []string{"agent/state"}, libs: []string{pkcs7Lib}, bans: pictures},
 	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/mistake", "agent/policy", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
@@ -253,6 +254,7 @@ var libraries = map[string]string{
 	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features",
 	landlockLib:   "Landlock on every thread, where the kernel has it",
 	bboltLib:      "the spool: one file, one synced transaction per window",
+	pkcs7Lib:      "reads the certificates that an EST server sends",
 	minisignLib:   "signatures of policies and proofs, checkable with the common tool",
 	protoLib:      "protowire reads ONNX without generated code",
 	periphConnLib: "the port types of lamps and loops",
@@ -281,6 +283,7 @@ const (
 	landlockLib   = "github.com/landlock-lsm/go-landlock"
 	bboltLib      = "go.etcd.io/bbolt"
 	minisignLib   = "aead.dev/minisign"
+	pkcs7Lib      = "github.com/smallstep/pkcs7"
 	protoLib      = "google.golang.org/protobuf"
 	periphConnLib = "periph.io/x/conn/v3"
 	periphHostLib = "periph.io/x/host/v3"

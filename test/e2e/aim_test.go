@@ -130,7 +130,7 @@ func TestARunningAgentLetsGoOfACameraAndTakesItBack(t *testing.T) {
 	path := filepath.Join(a.dir, "site.toml")
 	appendTo(t, path, anotherCamera)
 	policy := filepath.Join(a.dir, "policy.toml")
-	appendTo(t, policy, "aim.show = \"silhouettes\"\naim.session = \"10m\"\n")
+	appendTo(t, policy, "aim.show = \"silhouettes\"\naim.session = \"20m\"\n")
 	a.start()
 	await(t, "both cameras", func() bool {
 		p := a.processes()
@@ -156,6 +156,7 @@ func TestARunningAgentLetsGoOfACameraAndTakesItBack(t *testing.T) {
 		t.Errorf("a second kerb aim: %v\n%s", err, out)
 	}
 	page.post("save", `{"lines":[{"id":"drawn","from":[0.1,0.4],"to":[0.9,0.4],"classes":["person"]}],"zones":[],"masks":[],"heights":[]}`)
+	page.post("extend", "{}")
 	page.post("end", "{}")
 	if l := page.next(); l.Ended != "ended" {
 		t.Errorf("it says: %+v", l)
@@ -176,14 +177,14 @@ func TestARunningAgentLetsGoOfACameraAndTakesItBack(t *testing.T) {
 	a.stop()
 
 	account := a.audit()
-	for _, want := range []string{"aim_start", `"camera":"north"`, "aim_entered", "aim_changed", `"site":"sha256:`, "aim_end", `"why":"done"`} {
+	for _, want := range []string{"aim_start", `"camera":"north"`, "aim_entered", "aim_changed", `"site":"sha256:`, "aim_extended", `"for_s":1200`, "aim_end", `"why":"done"`} {
 		if !strings.Contains(account, want) {
 			t.Errorf("the audit log lacks %s:\n%s", want, account)
 		}
 	}
 	// The platform hears of each act, and no more of it than the audit log says.
 	events := strings.Join(platform.messages("event"), "\n")
-	for _, want := range []string{`"start"`, `"entered"`, `"changed"`, `"end"`, `"why":"done"`, `"why":"lost"`} {
+	for _, want := range []string{`"start"`, `"entered"`, `"changed"`, `"extended"`, `"end"`, `"why":"done"`, `"why":"lost"`} {
 		if !strings.Contains(events, want) {
 			t.Errorf("no event says %s:\n%s", want, events)
 		}

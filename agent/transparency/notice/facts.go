@@ -7,6 +7,7 @@ import (
 
 	"kerb/agent/transparency"
 	"kerb/agent/transparency/register"
+	"kerb/counting"
 )
 
 // speaker says the facts of one record in one language.
@@ -41,6 +42,15 @@ func (s speaker) neverLeaves() string {
 func (s speaker) cleared() string {
 	c := s.rec.Clearing
 	said := []string{fmt.Sprintf(s.leaves, s.every(c.Window.Value))}
+	var besides []string
+	for _, name := range s.rec.Output.Quantities.Value {
+		if q, err := counting.ParseQuantity(name); err == nil {
+			besides = append(besides, s.quantities[q])
+		}
+	}
+	if len(besides) > 0 {
+		said = append(said, fmt.Sprintf(s.besides, s.joinList(besides)))
+	}
 	switch c.Method.Value {
 	case "noise":
 		said = append(said, s.noise)

@@ -37,7 +37,7 @@ func flips() []flip {
 	return []flip{
 		{key: "count.streams", old: `["line", "zone", "loop"]`, new: `["line", "loop"]`, hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
 		{key: "count.classes", old: `["person", "bicycle", "vehicle"]`, new: `["person", "bicycle", "vehicle", "car"]`, hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
-		{key: "count.quantities", old: "clear.window = \"15m\"", new: "clear.window = \"15m\"\ncount.quantities = [\"occupancy\"]", hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
+		{key: "count.quantities", old: "clear.window = \"15m\"", new: "clear.window = \"15m\"\ncount.quantities = [\"occupancy\"]", hidden: "dtpr"},
 		{key: "camera.pixels", old: `"640x480"`, new: `"320x240"`, hidden: "dtpr amsterdam charter sign page"},
 		{key: "camera.follow_max", old: `"30s"`, new: `"20s"`, hidden: "dtpr amsterdam sign page"},
 		{key: "camera.masks_required", old: "camera.masks_required = true", new: "camera.masks_required = false", hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},

@@ -57,6 +57,8 @@ type words struct {
 	suppress    string // %d
 	round       string // %d
 	bands       string
+	besides     string // %s quantities
+	quantities  [counting.Quantities]string
 	kept        string // %s span
 	undelivered string
 	who         string

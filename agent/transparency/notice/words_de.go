@@ -23,6 +23,8 @@ func german() *words {
 		suppress:    "Zahlen unter %d werden nicht angegeben.",
 		round:       "Andere werden auf ein Vielfaches von %d gerundet.",
 		bands:       "Es werden keine Zahlen angegeben, nur eine Stufe: wie voll es ist.",
+		besides:     "Außer der Anzahl: %s.",
+		quantities:  [...]string{"wie lange Schleifen belegt sind", "die mittlere Geschwindigkeit der Fahrzeuge", "wie viele wie schnell sind", "wie viele Fahrzeuge wie lang sind", "die Zeiten zwischen Fahrzeugen", "die Lücken zwischen Fahrzeugen", "wie viele auf einer Schleife stehen", "wie viele stehen und wie viele sich bewegen"},
 		kept:        "Zugestellte Zahlen bleiben höchstens %s im Gerät.",
 		undelivered: "Zahlen, die nicht zugestellt werden konnten, werden nach derselben Zeit gelöscht.",
 		who:         "Verantwortlich", contact: "Fragen", why: "Warum", basis: "Rechtsgrundlage", hours: "Zählzeiten", code: "Kennung dieses Geräts",

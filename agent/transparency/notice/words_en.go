@@ -23,6 +23,8 @@ func english() *words {
 		suppress:    "Numbers below %d are not given.",
 		round:       "Others are rounded to multiples of %d.",
 		bands:       "No numbers are given, only how busy it is, in bands.",
+		besides:     "Besides how many: %s.",
+		quantities:  [...]string{"how long loops are covered", "the mean speed of vehicles", "how many are how fast", "how many vehicles are how long", "times between vehicles", "gaps between vehicles", "how many stand on a loop", "how many stand and how many move"},
 		kept:        "Delivered numbers stay on the device for at most %s.",
 		undelivered: "Numbers that could not be delivered are deleted after the same time.",
 		who:         "Responsible", contact: "Questions", why: "Why", basis: "Legal basis", hours: "Hours", code: "Code of this device",

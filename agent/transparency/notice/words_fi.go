@@ -23,6 +23,8 @@ func finnish() *words {
 		suppress:    "Alle %d olevia lukuja ei anneta.",
 		round:       "Muut pyöristetään luvun %d monikertoihin.",
 		bands:       "Lukuja ei anneta, vain ruuhkaisuuden luokka.",
+		besides:     "Määrien lisäksi: %s.",
+		quantities:  [...]string{"silmukoiden varausaika", "ajoneuvojen keskinopeus", "kuinka moni ajaa kuinka nopeasti", "kuinka moni ajoneuvo on kuinka pitkä", "ajoneuvojen aikavälit", "ajoneuvojen väliset aukot", "kuinka moni pysähtyy silmukalle", "kuinka moni seisoo ja kuinka moni liikkuu"},
 		kept:        "Toimitetut luvut säilyvät laitteessa enintään %s.",
 		undelivered: "Luvut, joita ei ole voitu toimittaa, poistetaan saman ajan kuluttua.",
 		who:         "Vastuussa", contact: "Kysymykset", why: "Miksi", basis: "Oikeusperuste", hours: "Laskenta-ajat", code: "Laitteen tunnus",

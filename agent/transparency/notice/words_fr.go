@@ -23,6 +23,8 @@ func french() *words {
 		suppress:    "Les nombres inférieurs à %d ne sont pas donnés.",
 		round:       "Les autres sont arrondis à un multiple de %d.",
 		bands:       "Aucun nombre n'est donné, seulement un niveau d'affluence.",
+		besides:     "Outre le nombre : %s.",
+		quantities:  [...]string{"la durée d'occupation des boucles", "la vitesse moyenne des véhicules", "combien roulent à quelle vitesse", "combien de véhicules ont quelle longueur", "les temps entre les véhicules", "les intervalles entre les véhicules", "combien s'arrêtent sur une boucle", "combien sont immobiles et combien bougent"},
 		kept:        "Les nombres transmis restent dans l'appareil au plus %s.",
 		undelivered: "Les nombres non transmis sont supprimés après le même délai.",
 		who:         "Responsable ", contact: "Questions ", why: "Pourquoi ", basis: "Base légale ", hours: "Horaires ", code: "Code de l'appareil",

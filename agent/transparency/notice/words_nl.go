@@ -23,6 +23,8 @@ func dutch() *words {
 		suppress:    "Aantallen onder %d worden niet gegeven.",
 		round:       "Andere worden afgerond op een veelvoud van %d.",
 		bands:       "Er worden geen aantallen gegeven, alleen een klasse van drukte.",
+		besides:     "Naast aantallen: %s.",
+		quantities:  [...]string{"hoe lang lussen bezet zijn", "de gemiddelde snelheid van voertuigen", "hoeveel er hoe snel rijden", "hoeveel voertuigen hoe lang zijn", "de volgtijden van voertuigen", "de tussenruimten van voertuigen", "hoeveel er op een lus stilstaan", "hoeveel er stilstaan en hoeveel er bewegen"},
 		kept:        "Afgeleverde aantallen blijven hooguit %s op het apparaat.",
 		undelivered: "Aantallen die niet konden worden afgeleverd, worden na dezelfde tijd verwijderd.",
 		who:         "Verantwoordelijk", contact: "Vragen", why: "Waarom", basis: "Wettelijke grondslag", hours: "Teltijden", code: "Code van dit apparaat",

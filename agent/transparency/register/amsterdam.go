@@ -77,16 +77,21 @@ func amsterdamRow(a *asker, s transparency.Sensor) []string {
 
 // amsterdamMeasures says what one sensor measures.
 func amsterdamMeasures(r *transparency.Record, s transparency.Sensor) string {
-	var classes []string
+	var classes, quantities []string
 	for _, st := range r.Output.Streams.Value {
 		for _, c := range st.Classes {
 			if st.Sensor == s.Name && !slices.Contains(classes, c) {
 				classes = append(classes, c)
 			}
 		}
+		for _, q := range st.Quantities {
+			if st.Sensor == s.Name && !slices.Contains(quantities, q) {
+				quantities = append(quantities, q)
+			}
+		}
 	}
-	return fmt.Sprintf("Aantal %s, per %s. %s Afgeleverde aantallen blijven hooguit %s op het apparaat.",
-		pluralsOf(classes, dutchPlurals, "en"), dutchSpan(r.Clearing.Window.Value), dutchClearing(r), dutchSpan(r.Retention.Records.Value))
+	return fmt.Sprintf("Aantal %s, per %s. %s%s Afgeleverde aantallen blijven hooguit %s op het apparaat.",
+		pluralsOf(classes, dutchPlurals, "en"), dutchSpan(r.Clearing.Window.Value), dutchBesidesText(quantities), dutchClearing(r), dutchSpan(r.Retention.Records.Value))
 }
 
 // dutchDay turns YYYY-MM-DD into the sheet's DD-MM-YYYY.

@@ -64,7 +64,7 @@ func (article30) Export(w io.Writer, groups []transparency.Group) ([]Missing, er
 			Purposes: a.answer("(b) purposes", "purpose.objective"),
 			Categories: article30Category{
 				Subjects: "people who pass, counted as " + pluralsOf(r.Output.Classes.Value, plurals, "and"),
-				Data:     inputText(r) + " " + followSentence(r) + " No name, no face, no number plate, no identifier.",
+				Data:     inputText(r) + " " + followSentence(r) + besidesText(r) + " No name, no face, no number plate, no identifier.",
 			},
 			Recipients: article30Receiver{
 				Platform: fmt.Sprintf("%s gets numbers only; the connection is %s", r.Output.Recipient.Value, encryption(r)),

@@ -209,8 +209,8 @@ func outputText(r *transparency.Record) string {
 	for _, s := range r.Output.Streams.Value {
 		streams = append(streams, fmt.Sprintf("%s (%s: %s)", s.ID, kinds[s.Kind], pluralsOf(s.Classes, plurals, "and")))
 	}
-	return fmt.Sprintf("Every %s, numbers for %s leave. They go to %s; the connection is %s. The platform there may ask for %s.",
-		span(r.Clearing.Window.Value), joinWords(streams, "and"), r.Output.Recipient.Value, encryption(r), commandsText(r))
+	return fmt.Sprintf("Every %s, numbers for %s leave.%s They go to %s; the connection is %s. The platform there may ask for %s.",
+		span(r.Clearing.Window.Value), joinWords(streams, "and"), besidesText(r), r.Output.Recipient.Value, encryption(r), commandsText(r))
 }
 
 // commandsText says in words what the platform may ask for.

@@ -34,7 +34,7 @@ func charterTopics(a *asker) []topic {
 	declared := func(field, key string) string { return field + ": " + a.text(field, key) }
 	t := []topic{
 		{"Be open", "", []string{
-			"What it does, in plain words: " + shortDescription(r),
+			"What it does, in plain words: " + shortDescription(r) + besidesText(r),
 			declared("Why", "purpose.objective"), declared("Who answers for it", "controller.name"),
 			declared("Published impact assessment", "assessment.link"), declared("Where this record is published", "charter.publication"),
 			declared("How people were told and heard", "charter.engagement"), declared("Source code", "supplier.source_code"),

@@ -41,6 +41,22 @@ func dutchSensing(r *transparency.Record) string {
 	return "een camera"
 }
 
+// dutchBesides says in words what each quantity is.
+var dutchBesides = map[string]string{
+	"occupancy": "hoe lang lussen bezet zijn", "speed": "de gemiddelde snelheid van voertuigen", "speeds": "hoeveel voertuigen hoe snel rijden",
+	"lengths": "hoeveel voertuigen hoe lang zijn", "headways": "de volgtijden van voertuigen", "gaps": "de tussenruimten van voertuigen",
+	"congested": "hoeveel voertuigen op een lus stilstaan", "standing": "hoeveel er stilstaan en hoeveel er bewegen",
+}
+
+// dutchBesidesText says what is told besides the counts, as a sentence with a space behind
+// it; "" for counts alone.
+func dutchBesidesText(quantities []string) string {
+	if len(quantities) == 0 {
+		return ""
+	}
+	return "Naast aantallen: " + pluralsOf(quantities, dutchBesides, "en") + ". "
+}
+
 func dutchCounted(r *transparency.Record) string {
 	return pluralsOf(r.Output.Classes.Value, dutchPlurals, "en")
 }
@@ -66,6 +82,7 @@ func dutchData(r *transparency.Record) string {
 		b.WriteString("Invoer: schakelmomenten van detectielussen. ")
 	}
 	fmt.Fprintf(&b, "Uitvoer: per %s en per teller een aantal voor %s. Een afgeleverd aantal blijft hooguit %s op het apparaat, een niet afgeleverd aantal tot het is afgeleverd of de opslag vol is. ", dutchSpan(r.Clearing.Window.Value), dutchCounted(r), dutchSpan(r.Retention.Records.Value))
+	b.WriteString(dutchBesidesText(r.Output.Quantities.Value))
 	fmt.Fprintf(&b, "Teltijden: %s. De verbinding met het platform is %s. ", dutchHours(r), map[bool]string{true: "versleuteld (TLS)", false: "niet versleuteld"}[r.Output.Encrypted.Value])
 	if r.HasCamera() {
 		b.WriteString("De meegeleverde netwerken zijn getraind met helderheidsbeelden van straten uit openbare verzamelingen; de modelkaart (MODEL.md) noemt de bronnen.")

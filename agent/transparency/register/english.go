@@ -16,6 +16,22 @@ var plurals = map[string]string{
 	"motorcycle": "motorcycles", "car": "cars", "heavy": "heavy vehicles",
 }
 
+// besides says in words what each quantity is.
+var besides = map[string]string{
+	"occupancy": "for how much of the time loops are covered", "speed": "the mean speed of vehicles", "speeds": "how many vehicles are how fast",
+	"lengths": "how many vehicles are how long", "headways": "the times between vehicles", "gaps": "the gaps between vehicles",
+	"congested": "how many vehicles stand on a loop", "standing": "how many stand and how many move",
+}
+
+// besidesText says what is told besides the counts, as a sentence with a space before it;
+// "" for counts alone.
+func besidesText(r *transparency.Record) string {
+	if len(r.Output.Quantities.Value) == 0 {
+		return ""
+	}
+	return " Besides the counts: " + pluralsOf(r.Output.Quantities.Value, besides, "and") + "."
+}
+
 func joinWords(words []string, and string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")

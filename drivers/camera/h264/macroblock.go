@@ -262,11 +262,17 @@ func (s *sliceDecoder) skip() error {
 	return s.compensate(shape16x16)
 }
 
+// modesDC are the intra modes of a macroblock without them.
+var modesDC = func() (m [16]int8) {
+	for i := range m {
+		m[i] = modeDC
+	}
+	return m
+}()
+
 // setModesDC sets the intra modes of a macroblock without them.
 func (s *sliceDecoder) setModesDC() {
-	for i := range s.mb.modes {
-		s.mb.modes[i] = modeDC
-	}
+	s.mb.modes = modesDC
 }
 
 // Shapes of a macroblock's partitions.

@@ -161,6 +161,10 @@ func (s *sliceDecoder) setRef(list, bx, by, w, h int, ref int8) {
 // setVector sets the vector of w×h blocks.
 func (s *sliceDecoder) setVector(list, bx, by, w, h int, v vector) {
 	mv := &s.mot.mv[list]
+	if w*h == len(mv) {
+		*mv = [16]vector{v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v}
+		return
+	}
 	for j := by; j < by+h; j++ {
 		row := mv[4*j&15:]
 		for i := bx; i < bx+w; i++ {

@@ -232,10 +232,17 @@ var lastOf8x8 = [64]uint8{
 	5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8,
 }
 
-// identity is their counterpart for the other categories.
-var identity = func() (t [64]uint8) {
-	for i := range t {
-		t[i] = uint8(i)
+// mapContexts are the contexts of significant_coeff_flag, then of
+// last_significant_coeff_flag, by category and position.
+var mapContexts = func() (t [6][2][64]uint16) {
+	for cat := range t {
+		for i := range 64 {
+			significant, last := i, i
+			if cat == catLuma8x8 {
+				significant, last = int(significantOf8x8[i]), int(lastOf8x8[i])
+			}
+			t[cat][0][i], t[cat][1][i] = uint16(significantBase[cat]+significant), uint16(lastBase[cat]+last)
+		}
 	}
 	return t
 }()
@@ -266,9 +273,8 @@ func (s *sliceDecoder) readBlockCABAC(cat, most int, dst []int16, scan []uint8, 
 			}
 			above++
 		}
-		if c.bypass() != 0 {
-			level = -level
-		}
+		sign := -int32(c.bypass())
+		level = (level ^ sign) - sign
 		if dst != nil {
 			raster := int(scan[s.positions[k]])
 			dst[raster] = scaleLevel(level, raster, scale)
@@ -292,22 +298,15 @@ func (s *sliceDecoder) readSuffix() int32 {
 
 // readPositions reads the map of significant coefficients to s.positions and
 // returns their number. The engine's state is kept in local variables: this loop
-// decodes most bins of a stream.
+// decodes most bins of a stream. It has one branch by a bin, the end of the map: last
+// is 1 behind a significant coefficient, where last_significant_coeff_flag is read.
 func (s *sliceDecoder) readPositions(cat, most int) int {
-	c, significant, last := &s.cabac, significantBase[cat], lastBase[cat]
+	c := &s.cabac
 	span, spare, value := c.span, c.spare, c.value
-	n, ctx, wantsLast := 0, 0, false
-	significantOf, lastOf := &identity, &identity
-	if cat == catLuma8x8 {
-		significantOf, lastOf = &significantOf8x8, &lastOf8x8
-	}
+	contexts := &mapContexts[cat]
+	n, last := 0, 0
 	for i := 0; i < most-1; {
-		if wantsLast {
-			ctx = last + int(lastOf[i&63])
-		} else {
-			ctx = significant + int(significantOf[i&63])
-		}
-		p := &c.state[ctx]
+		p := &c.state[contexts[last&1][i&63]]
 		state := *p & 127
 		t := &transitions[state]
 		lps := uint32(t.span[span>>6&3])
@@ -320,24 +319,20 @@ func (s *sliceDecoder) readPositions(cat, most int) int {
 		shift := bits.LeadingZeros32(span) - 23
 		span <<= shift & 31
 		spare -= shift
-		bin := (uint64(state) ^ less) & 1
 		if spare < minSpare {
 			c.spare, c.value = spare, value
 			c.refill()
 			spare, value = c.spare, c.value
 		}
-		switch {
-		case wantsLast && bin != 0:
+		bin := int((uint64(state) ^ less) & 1)
+		if bin&last != 0 {
 			c.span, c.spare, c.value = span, spare, value
 			return n
-		case wantsLast, bin == 0:
-			wantsLast = false
-			i++
-		default:
-			s.positions[n&63] = uint8(i)
-			n++
-			wantsLast = true
 		}
+		s.positions[n&63] = uint8(i)
+		last = bin
+		n += bin
+		i += 1 - bin
 	}
 	c.span, c.spare, c.value = span, spare, value
 	s.positions[n&63] = uint8(most - 1)

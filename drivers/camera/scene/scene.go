@@ -88,11 +88,11 @@ type Scene struct {
 	items               []item
 	imager              imager
 
-	lines   []counting.Line
-	zones   []counting.Zone
-	heights []counting.Height
-	events  []Event
-	present [zoneCount][counting.Classes]int
+	lines             []counting.Line
+	zones             []counting.Zone
+	heights           []counting.Height
+	events            []Event
+	present, standing [zoneCount][counting.Classes]int
 
 	frame int         // the picture delivered last, -1 before the first
 	start time.Time   // when the first was due, with Realtime
@@ -198,6 +198,9 @@ func (s *Scene) Truth() []Event { return s.events }
 // in Zones, in the last picture, by their place on the ground, seen or hidden.
 // Parked vehicles are in no zone.
 func (s *Scene) PresentIn(zone int) [counting.Classes]int { return s.present[zone] }
+
+// StandingIn returns how many of PresentIn are slower than counting.StandingSpeed.
+func (s *Scene) StandingIn(zone int) [counting.Classes]int { return s.standing[zone] }
 
 // Close ends the scene, also a ReadInto that waits: that one and every later
 // one return ErrClosed. It clears the canvas. The truth and the counts in zones

@@ -67,7 +67,7 @@ func (s *Scene) imagePoint(p vec3) counting.Point {
 // updateTruth recounts the zones and records the crossings since the last
 // picture.
 func (s *Scene) updateTruth() {
-	s.present = [zoneCount][counting.Classes]int{}
+	s.present, s.standing = [zoneCount][counting.Classes]int{}, [zoneCount][counting.Classes]int{}
 	for i := range s.traffic.movers {
 		m := &s.traffic.movers[i]
 		if m.kind == noMover || m.parked {
@@ -77,6 +77,9 @@ func (s *Scene) updateTruth() {
 		for z := range s.zones {
 			if s.zones[z].Polygon.Contains(at) {
 				s.present[z][m.class]++
+				if m.v < counting.StandingSpeed {
+					s.standing[z][m.class]++
+				}
 			}
 		}
 		s.recordCrossings(m, at)
