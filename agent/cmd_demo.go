@@ -15,7 +15,7 @@ type demoCmd struct {
 	Broker   string        `help:"Publish to this broker instead of the embedded one." placeholder:"URL"`
 	Scene    string        `help:"Which built-in street: calm, busy, windy, rain, dusk, night or jam." default:"busy?rate=15" names:"scenes"`
 	Detector string        `help:"How objects are found: ${enum}." enum:"auto,neural,motion" default:"auto"`
-	Model    string        `help:"The network, an ONNX or .kerb file, or street or street-small; empty: as auto chooses." placeholder:"F"`
+	Model    string        `help:"The network, an ONNX or .kerb file, or street-large, street or street-small; empty: as auto chooses." placeholder:"F"`
 	Loops    bool          `help:"Made-up inductive loops instead of a camera."`
 	Busy     bool          `help:"A crowd that comes and goes, and the alert for it."`
 	JSON     bool          `help:"The table as one JSON object."`

@@ -23,7 +23,7 @@ type modelInfo struct {
 	Size    string `help:"Pictures it is to look at, such as 640x480; empty: the size in the file." placeholder:"WxH"`
 	Threads int    `help:"Cores that share an inference." default:"1"`
 	JSON    bool   `help:"As one JSON object."`
-	File    string `arg:"" optional:"" help:"An ONNX or .kerb file, or street or street-small; none: those that are part of kerb."`
+	File    string `arg:"" optional:"" help:"An ONNX or .kerb file, or street-large, street or street-small; none: those that are part of kerb."`
 }
 
 // Run describes the named network, or without a name all that are in this binary.

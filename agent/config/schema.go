@@ -76,7 +76,7 @@ func siteKeys() []mistake.Key {
 		mistake.Optional("camera[].every", "of an http(s):// address that gives one JPEG picture, or one short MP4 clip: how often it is asked for, 10s–1h; only zones can be counted in it", ""),
 		mistake.Optional("camera[].hours", "days and hours in which the camera is open, in the time zone of the policy's hours; at others it is closed; always if left out", `"minItems": 1, "items": {"type": "string", "pattern": "`+week.SpanPattern+`"}`),
 		mistake.Optional("camera[].detector", "how objects are found: auto lets a network do it at the rate that the device sustains, or motion alone where that is too slow", `"enum": ["auto", "neural", "motion"]`),
-		mistake.Optional("camera[].model", "the network: an ONNX or .kerb file, its path against this file's directory; the sha256:… of a .kerb file in the folder models beside this file or in device.state; or street or street-small, which are part of kerb; left out, the best of these two that the device sustains", ""),
+		mistake.Optional("camera[].model", "the network: an ONNX or .kerb file, its path against this file's directory; the sha256:… of a .kerb file in the folder models beside this file or in device.state; or street-large, street or street-small, which are part of kerb; left out, the best of these that the device sustains", ""),
 		mistake.Optional("camera[].line", "a line, over which is counted; drawn from left to right, side a is above it", ""),
 		mistake.Required("camera[].line[].id", "the name of its stream, unique on the device", levelShape),
 		mistake.Required("camera[].line[].from", "one end: x and y from 0 (left, top) to 1 (right, bottom)", pointShape),

@@ -18,9 +18,16 @@ type Detector struct {
 	Net  *neural.Net // nil for motion
 }
 
-// minRate is the least rate, in pictures a second, at which a network is better than
-// motion alone: below it a vehicle passes between two pictures.
-const minRate = 4.0
+// The least rates of a network, in pictures a second.
+const (
+	// minRate is the least rate at which a network is better than motion alone: below
+	// it a vehicle passes between two pictures.
+	minRate = 4.0
+
+	// largeRate is the least rate at which street-large is better than street, which
+	// is three times as fast: below 8 pictures a second following loses crossings.
+	largeRate = 8.0
+)
 
 // MaxCoreShare is the share of one core's time that a network may take in the long
 // run. The rest is for motion, for decoding and for the other work of the device.
@@ -47,11 +54,11 @@ func Candidates(model string) []string {
 }
 
 // Choose makes the detector of camera c for pictures of w×h pixels. read reads a
-// candidate. sustained reports whether this device runs a planned network often
-// enough: with detector auto a candidate that is too slow is skipped, and motion is
+// candidate. sustained reports whether this device runs a planned network at
+// so many pictures a second: with detector auto a candidate that is too slow is skipped, and motion is
 // used after the last one; with neural the first candidate is used unmeasured. All
 // tensors are in arena; nil: on Go's heap. Close the result.
-func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(string) (*Network, error), sustained func(*neural.Net) bool) (Detector, error) {
+func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(string) (*Network, error), sustained func(net *neural.Net, rate float64) bool) (Detector, error) {
 	if c.Detector == config.MotionDetector {
 		return Detector{Kind: config.MotionDetector}, nil
 	}
@@ -69,7 +76,11 @@ func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(st
 			if err != nil {
 				return Detector{}, err
 			}
-			fast := sustained(net)
+			rate := minRate
+			if name == nets.Large {
+				rate = largeRate
+			}
+			fast := sustained(net, rate)
 			net.Close()
 			if !fast {
 				continue
@@ -83,13 +94,9 @@ func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(st
 
 // AcceptAll is a sustained for Choose that accepts every network: recordings and
 // polled cameras wait for it.
-func AcceptAll(*neural.Net) bool { return true }
+func AcceptAll(*neural.Net, float64) bool { return true }
 
 const (
-	// maxRunTime is the longest run of a network that leaves minRate within
-	// MaxCoreShare: 175 ms.
-	maxRunTime = time.Duration(MaxCoreShare / minRate * float64(time.Second))
-
 	// measureTimeout ends a measurement on a device that is much too slow, so that
 	// the process does not count as stalled. measureRuns is the most runs. Both were
 	// chosen by hand.
@@ -97,16 +104,22 @@ const (
 	measureRuns    = 6
 )
 
+// maxRunTime returns the longest run of a network that leaves so many pictures a
+// second within MaxCoreShare: 175 ms at minRate, 87 ms at largeRate.
+func maxRunTime(rate float64) time.Duration {
+	return time.Duration(MaxCoreShare / rate * float64(time.Second))
+}
+
 // MeasureSpeed returns a sustained for Choose that runs the network until one run
 // takes at most maxRunTime: the first run is slower than the others, and another
 // process may delay any of them.
-func MeasureSpeed(ctx context.Context) func(*neural.Net) bool {
-	return func(net *neural.Net) bool {
+func MeasureSpeed(ctx context.Context) func(*neural.Net, float64) bool {
+	return func(net *neural.Net, rate float64) bool {
 		begun := time.Now()
 		for range measureRuns {
 			from := time.Now()
 			net.Run()
-			if time.Since(from) <= maxRunTime {
+			if time.Since(from) <= maxRunTime(rate) {
 				return true
 			}
 			if ctx.Err() != nil || time.Since(begun) > measureTimeout {

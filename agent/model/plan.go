@@ -7,13 +7,19 @@ import (
 	"kerb/counting/vision"
 )
 
-// MaxInputSide is the longest side, in pixels, of a network's input. A longer one
-// takes more time, a shorter one misses small objects.
-const MaxInputSide = 416
+// The longest side, in pixels, of a network's input. A longer one takes more time, a
+// shorter one misses small objects.
+const (
+	MaxInputSide = 416
+
+	// maxOwnSide is that of a network made by counting/neural/train: it was trained for
+	// the size in its file.
+	maxOwnSide = 640
+)
 
 // PlanNetwork plans the network of f, which was read from path, for pictures of w×h
 // pixels on that many threads. Where the graph allows it, the input takes the shape
-// of the picture, at most MaxInputSide long. Operators whose ranges f holds are
+// of the picture, as long as the file says, at most MaxInputSide or maxOwnSide. Operators whose ranges f holds are
 // computed in eight bits where the processor is faster at that. All tensors are in
 // arena; nil: on Go's heap. It refuses a network that is no detector. Close the
 // result.
@@ -39,7 +45,11 @@ func fitShapes(f *Network, path string, w, h int, o neural.Opts) (map[string][]i
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	inW, inH := vision.FitInput(w, h, min(MaxInputSide, max(info.Width, info.Height)))
+	longest := MaxInputSide
+	if info.Head == vision.OwnHead {
+		longest = maxOwnSide
+	}
+	inW, inH := vision.FitInput(w, h, min(longest, max(info.Width, info.Height)))
 	if inW == info.Width && inH == info.Height {
 		return nil, nil
 	}

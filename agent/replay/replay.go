@@ -40,7 +40,7 @@ type Command struct {
 	Site     string        `help:"Take lines, zones, masks and heights from this site.toml." placeholder:"F"`
 	Camera   string        `help:"Which camera of the site file; the first if not given." placeholder:"NAME"`
 	Detector string        `help:"How objects are found: ${enum}." enum:"auto,neural,motion" default:"auto"`
-	Model    string        `help:"The network, an ONNX or .kerb file, or street or street-small; empty: the best that is part of kerb." placeholder:"F"`
+	Model    string        `help:"The network, an ONNX or .kerb file, or street-large, street or street-small; empty: the best that is part of kerb." placeholder:"F"`
 	Looks    float64       `help:"Let the network look at this many pictures a second, as on a slower device; 0: every one that motion looks at." default:"0"`
 	Follow   time.Duration `help:"Longest time an object is followed." default:"60s"`
 	FPS      float64       `help:"Look at this many pictures a second; 0: every one." default:"0"`

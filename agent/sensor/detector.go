@@ -18,9 +18,9 @@ import (
 // needs one, because motion cannot find objects in single pictures.
 func (s *Camera) chooseDetector(ctx context.Context, w, h int, arena neural.Arena) (model.Detector, error) {
 	measure := model.MeasureSpeed(ctx)
-	fast := func(net *neural.Net) bool {
+	fast := func(net *neural.Net, rate float64) bool {
 		s.extendDeadline(0) // planning was progress; measuring is the next step
-		return measure(net)
+		return measure(net, rate)
 	}
 	if s.Config.Polled() {
 		fast = model.AcceptAll

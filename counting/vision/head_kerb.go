@@ -6,6 +6,9 @@ import (
 	"kerb/counting"
 )
 
+// OwnHead is the name of the head of kerb's own networks in a NetworkInfo.
+const OwnHead = "kerb"
+
 // kerbClasses are the classes of kerb's own networks, in the order of their planes. A
 // rider belongs to the bicycle or motorcycle.
 var kerbClasses = [...]counting.Class{counting.Person, counting.Bicycle, counting.Motorcycle, counting.Car, counting.Heavy}
@@ -37,7 +40,7 @@ const kerbPresenceScore = 0.35
 func (kerbHead) presenceScore(counting.Class) float64 { return kerbPresenceScore }
 
 func (kerbHead) greyUnit() float32 { return 1.0 / 255 }
-func (kerbHead) name() string      { return "kerb" }
+func (kerbHead) name() string      { return OwnHead }
 
 // matchesShapes reports whether outputs of these shapes belong to this head.
 func (k kerbHead) matchesShapes(shapes [][]int) bool {

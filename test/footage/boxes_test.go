@@ -13,6 +13,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,13 +38,44 @@ func ownKind(name, file string) detectorKind {
 	}
 }
 
-// detectorKinds are the detectors by the names of KERB_DETECTORS.
-func detectorKinds() []detectorKind {
-	return []detectorKind{
-		ownKind("street", nets.Street), ownKind("street-small", nets.Small),
+// fileKind is a network in a .kerb file that is no part of the binary, at the size of
+// its own input or, of PATH@SIDE, with a longer side of so many pixels.
+func fileKind(name string) detectorKind {
+	path, at, _ := strings.Cut(name, "@")
+	side, _ := strconv.Atoi(at)
+	read := func(t *testing.T) []byte {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	return detectorKind{
+		filepath.Base(name), func(t *testing.T, w, h int) *neural.Net { return planOwn(t, path, read(t), w, h, side) },
+		func(t *testing.T) []byte { return append(read(t), at...) },
+	}
+}
+
+// chosenKinds are the detectors that KERB_DETECTORS names.
+func chosenKinds(t *testing.T) (chosen []detectorKind) {
+	t.Helper()
+	kinds := []detectorKind{
+		ownKind("street-large", nets.Large), ownKind("street", nets.Street), ownKind("street-small", nets.Small),
 		{"yolox", eye, func(t *testing.T) []byte { return []byte("yolox_nano.onnx") }},
 		{name: "motion"},
 	}
+	for _, name := range strings.Split(env("KERB_DETECTORS", "street"), ",") {
+		i := slices.IndexFunc(kinds, func(k detectorKind) bool { return k.name == name })
+		switch {
+		case i >= 0:
+			chosen = append(chosen, kinds[i])
+		case strings.Contains(name, ".kerb"):
+			chosen = append(chosen, fileKind(name))
+		default:
+			t.Fatalf("KERB_DETECTORS: no detector %q", name)
+		}
+	}
+	return chosen
 }
 
 // recording is the boxes that a network found in every picture of a clip.
@@ -51,7 +84,8 @@ type recording [][]vision.Box
 // boxesOf returns the recorded boxes of a clip, from the cache in KERB_BOXES (default:
 // kerb-boxes in the folder for temporary files) or by running the network once. The name
 // of a cached file has the hash of the network.
-func (d detectorKind) boxesOf(t *testing.T, clip string) recording {
+// With keep above 1 only one of so many pictures is recorded, in a folder of its own.
+func (d detectorKind) boxesOf(t *testing.T, clip string, keep int) recording {
 	t.Helper()
 	id := d.id(t)
 	if id == nil {
@@ -63,6 +97,9 @@ func (d detectorKind) boxesOf(t *testing.T, clip string) recording {
 	}
 	sum := sha256.Sum256(id)
 	dir = filepath.Join(dir, d.name+"-"+hex.EncodeToString(sum[:4]))
+	if keep > 1 {
+		dir += fmt.Sprintf("-%d", keep)
+	}
 	path := filepath.Join(dir, strings.TrimSuffix(filepath.Base(clip), ".avi")+".gob")
 	var f recording
 	if r, err := os.Open(path); err == nil {
@@ -72,7 +109,7 @@ func (d detectorKind) boxesOf(t *testing.T, clip string) recording {
 		}
 		return f
 	}
-	f = d.findAll(t, clip)
+	f = d.findAll(t, clip, keep)
 	if err := errors.Join(os.MkdirAll(dir, 0o700), writeFilm(path, f)); err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +124,8 @@ func writeFilm(path string, f recording) error {
 	return errors.Join(gob.NewEncoder(w).Encode(f), w.Close(), os.Rename(path+".part", path))
 }
 
-// findAll runs the network on every picture of a clip.
-func (d detectorKind) findAll(t *testing.T, clip string) (f recording) {
+// findAll runs the network on one of so many pictures of a clip; the others have no boxes.
+func (d detectorKind) findAll(t *testing.T, clip string, keep int) (f recording) {
 	t.Helper()
 	avi := openClip(t, clip)
 	defer avi.Close()
@@ -108,7 +145,9 @@ func (d detectorKind) findAll(t *testing.T, clip string) (f recording) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f = append(f, finder.FindBoxes(picture, w, h))
+		if f = append(f, nil); (len(f)-1)%keep == 0 {
+			f[len(f)-1] = finder.FindBoxes(picture, w, h)
+		}
 	}
 }
 
@@ -121,6 +160,14 @@ func openClip(t *testing.T, path string) *camera.AVI {
 	return avi
 }
 
+// keep returns of how many pictures one is looked at, at so many a second, 0: all.
+func (c *clipTruth) keep(every float64) int {
+	if every == 0 {
+		return 1
+	}
+	return max(int(math.Round(c.truth.Rate/every)), 1)
+}
+
 // countBoxes counts a clip with recorded boxes, or by motion alone where f is nil. It
 // keeps every so many pictures a second, 0: all.
 func countBoxes(t *testing.T, clip string, c *clipTruth, f recording, every float64) *clipResult {
@@ -128,10 +175,7 @@ func countBoxes(t *testing.T, clip string, c *clipTruth, f recording, every floa
 	avi := openClip(t, clip)
 	defer avi.Close()
 	w, h := avi.Size()
-	src := &changed{src: avi, w: w, keep: 1}
-	if every > 0 {
-		src.keep = max(int(math.Round(c.truth.Rate/every)), 1)
-	}
+	src := &changed{src: avi, w: w, keep: c.keep(every)}
 	o := vision.Opts{Width: w, Height: h, FollowMax: followMax, Workers: 1}
 	for _, l := range c.truth.Lines {
 		o.Lines = append(o.Lines, l.Line)

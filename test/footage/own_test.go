@@ -30,11 +30,21 @@ func own(t *testing.T, name string, w, h int) *neural.Net {
 	if b == nil {
 		t.Skipf("no network %s in this build", name)
 	}
-	f, err := model.Decode(b)
+	return planOwn(t, name, b, w, h, 0)
+}
+
+// planOwn plans the network of a .kerb file with a longer side of so many pixels, 0: as
+// its card says.
+func planOwn(t *testing.T, name string, file []byte, w, h, side int) *neural.Net {
+	t.Helper()
+	f, err := model.Decode(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inW, inH := vision.FitInput(w, h, max(f.Input[0], f.Input[1]))
+	if side == 0 {
+		side = max(f.Input[0], f.Input[1])
+	}
+	inW, inH := vision.FitInput(w, h, side)
 	net, err := neural.Load(f.ONNX, name, neural.Opts{Shapes: map[string][]int{"images": {1, 1, inH, inW}}, Int8: f.Ranges})
 	if err != nil {
 		t.Fatal(err)

@@ -211,7 +211,7 @@ func TryMake(t testing.TB, o Options) (*transparency.Record, error) {
 	}
 	in := transparency.Inputs{
 		Files: f, Site: site, Decision: d, Walls: Walls(), Build: proof.BuildFacts{Version: "1.2.3", Go: "go1.26", Binary: strings.Repeat("ab", 32)},
-		Networks: []publisher.Network{{Name: "street", SHA256: strings.Repeat("01", 32)}, {Name: "street-small", SHA256: strings.Repeat("02", 32)}},
+		Networks: []publisher.Network{{Name: "street-large", SHA256: strings.Repeat("00", 32)}, {Name: "street", SHA256: strings.Repeat("01", 32)}, {Name: "street-small", SHA256: strings.Repeat("02", 32)}},
 		Now:      time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC),
 	}
 	if o.Answers != "" {

@@ -9,12 +9,13 @@ import "embed"
 
 // The names of the networks, the most accurate first.
 const (
+	Large  = "street-large" // street at 608 pixels, with more layers, for a Pi 5 and stills
 	Street = "street"       // for a Pi 4 and better
 	Small  = "street-small" // a fifth of the multiplications, for a Zero 2 W
 )
 
 // Names returns the names of the networks, the most accurate first.
-func Names() []string { return []string{Street, Small} }
+func Names() []string { return []string{Large, Street, Small} }
 
 //go:embed street*
 var files embed.FS // set by the compiler, read only

@@ -16,7 +16,7 @@ import torch
 import data
 import evaluate
 import export
-from net import CLASSES, Street
+from net import CLASSES, LONG, Street
 
 ENOUGH = 150  # human boxes of a class
 
@@ -58,13 +58,13 @@ def main():
     p.add_argument("-profile", default="street")
     p.add_argument("-weights", required=True)
     p.add_argument("-out", required=True)
-    p.add_argument("-long", type=int, default=416)
     a = p.parse_args()
+    long = LONG[a.profile]
     torch.set_num_threads(1)
     net = Street(a.profile)
     net.load_state_dict(torch.load(a.weights))
     net.eval()
-    logit, right, boxes = answers(net, data.load(a.data, "val", ["permissive"]), a.long)
+    logit, right, boxes = answers(net, data.load(a.data, "val", ["permissive"]), long)
     common = line(np.concatenate(logit), np.concatenate(right))
     for c, name in enumerate(CLASSES):
         k, b = line(logit[c], right[c]) if boxes[c] >= ENOUGH else common
@@ -73,7 +73,7 @@ def main():
             head.classes.weight.data[c] *= k
             head.classes.bias.data[c] = head.classes.bias.data[c] * k + b
     torch.save(net.state_dict(), a.out.removesuffix(".onnx") + ".pt")
-    export.write(net, a.out)
+    export.write(net, a.out, long)
 
 
 if __name__ == "__main__":

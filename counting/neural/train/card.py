@@ -9,7 +9,7 @@ import torch
 
 import data
 import evaluate
-from net import CLASSES, Street
+from net import CLASSES, LONG, Street
 
 LEAST = 0.35  # where recall and precision are read
 SIZES = [(0, 12), (12, 20), (20, 32), (32, 64), (64, 999)]  # height, pixels of the network's input
@@ -83,24 +83,24 @@ def main():
     p.add_argument("-data", required=True)
     p.add_argument("-profile", default="street")
     p.add_argument("-weights", required=True)
-    p.add_argument("-long", type=int, default=416)
     a = p.parse_args()
+    long = LONG[a.profile]
     torch.set_num_threads(1)
     net = Street(a.profile)
     net.load_state_dict(torch.load(a.weights))
     net.eval()
     pictures = data.load(a.data, "val", ["permissive", "unclear"])
 
-    print(f"AP50, {len(pictures)} pictures, longer side {a.long}")
+    print(f"AP50, {len(pictures)} pictures, longer side {long}")
     row("", CLASSES)
     for name, change in lights(np.random.default_rng(1)).items():
-        ap = evaluate.evaluate(net, [Shown(q, change(q.luma), name == "mirrored") for q in pictures], a.long)
+        ap = evaluate.evaluate(net, [Shown(q, change(q.luma), name == "mirrored") for q in pictures], long)
         row(name, [f"{v:.3f}" for v in ap.values()])
     for source in sorted({q.source for q in pictures}):
-        ap = evaluate.evaluate(net, [q for q in pictures if q.source == source], a.long)
+        ap = evaluate.evaluate(net, [q for q in pictures if q.source == source], long)
         row("only " + source, [f"{v:.3f}" for v in ap.values()])
 
-    hit, all_, right, told = found(net, pictures, a.long)
+    hit, all_, right, told = found(net, pictures, long)
     print(f"\nfound, of those that there are, by height in pixels, at a score of {LEAST}")
     row("", [f"{lo}–{hi}" for lo, hi in SIZES] + ["all", "right"])
     for c, name in enumerate(CLASSES):

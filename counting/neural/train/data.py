@@ -28,21 +28,23 @@ BLIND = {"jamcam": ("person", "bicycle", "motorcycle"), "hwyeng": ("person", "bi
 # cameras filmed most pictures of caxtiq and atl; small people and cyclists come
 # from London, Lund and marcel; photographs at eye level and rendered ones are
 # least like what a camera over a street sees.
-TURNS = {"caxtiq": 0.6, "atl": 0.6, "topview": 0.4, "marcel": 2.0, "jamcam": 1.3, "jamcam2": 2.0, "jamcam3": 3.0, "lund": 3.0,
-         "intel_pbc": 2.0, "deecycling": 0.6, "carla": 0.4, "coco_by2": 0.5, "oiveh": 0.7, "clips": 2.0, "scene": 0.45,
+TURNS = {"caxtiq": 0.6, "atl": 0.6, "topview": 0.4, "marcel": 2.0, "jamcam": 1.3, "jamcam2": 2.0, "jamcam3": 4.0, "lund": 3.0,
+         "intel_pbc": 2.0, "deecycling": 0.6, "carla": 0.4, "coco_by2": 0.5, "oiveh": 0.7, "clips": 2.0, "scene": 0.45, "follow": 2.5,
          "coco_l": 1.5, "lschen": 1.0, "clips2": 1.5, "clips3": 2.0, "hwyeng": 1.5, "odc": 2.0, "pennfudan": 1.0}
 
 
 class Picture:
     """One labelled picture. boxes: [n, 6] class x0 y0 x1 y1 belief, pixels; class -1 is looked away from."""
 
-    def __init__(self, root, row, labels=None):
+    def __init__(self, root, row, labels=None, things=()):
         self.source, self.scene = row["source"], row.get("scene", row["file"])
         self.luma = np.asarray(Image.open(os.path.join(root, row["file"])).convert("L"))
         h, w = self.luma.shape
         boxes = []
         with open(os.path.join(labels or root, row["label"])) as f:
-            for line in f:
+            for i, line in enumerate(f):
+                if not labels and i in things:
+                    continue
                 c, cx, cy, bw, bh, score, kind = line.split()
                 c, cx, cy, bw, bh = int(c), float(cx) * w, float(cy) * h, float(bw) * w, float(bh) * h
                 belief = 1.0 if kind == "h" else max(float(score), 0.5)
@@ -67,30 +69,43 @@ def mend(boxes, w, h):
     return boxes[keep]
 
 
-def load(root, split, licences, scenes=None, labels=None):
-    """All pictures of a split whose licence class is wanted; labels is where
-    revised ones of root lie."""
-    pictures = []
-    for where in [root] + ([scenes] if scenes and split == "train" else []):
+def load(root, split, licences, more=(), labels=None):
+    """All pictures of a split whose licence class is wanted, for training those of
+    the folders more, too; labels is where revised ones of root lie."""
+    pictures, things = [], looked(root)
+    for where in [root, *(more if split == "train" else ())]:
         with open(os.path.join(where, "manifest.jsonl")) as f:
             for line in f:
                 row = json.loads(line)
                 if row["split"] == split and row["licence_class"] in licences:
-                    pictures.append(Picture(where, row, labels if where == root else None))
+                    pictures.append(Picture(where, row, labels if where == root else None, things.get(row["label"], ())))
     return pictures
+
+
+def looked(root):
+    """Lines of label files that are no ignore region but background: a teacher
+    saw a person there and a reader a static thing, as signs, poles and umbrellas."""
+    path, things = os.path.join(root, "caxtiq-people-read.jsonl"), {}
+    if os.path.exists(path):
+        with open(path) as f:
+            for row in map(json.loads, f):
+                if row["seen"] == "thing":
+                    things.setdefault(row["label"], set()).add(row["line"])
+    return things
 
 
 class Street:
     """Draws training samples without end; every worker has its own."""
 
-    def __init__(self, pictures, seed):
-        self.all, self.rng = pictures, np.random.default_rng(seed)
+    def __init__(self, pictures, seed, zoom=1.0):
+        """zoom: how much larger pictures are shown than to a network of 416 pixels a side."""
+        self.all, self.rng, self.zoom = pictures, np.random.default_rng(seed), zoom
         self.turns = np.array([TURNS.get(p.source, 1.0) for p in pictures])
         # Pictures with people come more often, and those with bicycles, of
         # which there is one to thirty motorcycles, much more often.
         for i, p in enumerate(pictures):
-            people, bicycles = (p.boxes[:, 0] == 0).sum(), (p.boxes[:, 0] == 1).sum()
-            self.turns[i] *= 1 + 0.15 * min(people, 8) + (1.2 * min(bicycles, 4) if p.source != "scene" else 0)
+            people, bicycles, heavy = ((p.boxes[:, 0] == c).sum() for c in (0, 1, 4))
+            self.turns[i] *= 1 + 0.2 * min(people, 8) + (1.2 * min(bicycles, 4) + 0.25 * min(heavy, 3) if p.source != "scene" else 0)
         self.turns /= self.turns.sum()
         self.cutouts = [[(i, j) for i, p in enumerate(pictures) for j, b in enumerate(p.boxes)
                          if p.source != "scene" and b[0] == c and b[5] >= 0.75 and b[4] - b[2] >= 18 and clear(p, j)] for c in (0, 1)]
@@ -111,7 +126,7 @@ class Street:
             tiles = [(0, 0, w, h)]
         for x0, y0, x1, y1 in tiles:
             p = self.pick()
-            piece, b = bend(p, x1 - x0, y1 - y0, rng)
+            piece, b = bend(p, x1 - x0, y1 - y0, rng, self.zoom)
             canvas[y0:y1, x0:x1] = piece
             b[:, [1, 3]] += x0
             b[:, [2, 4]] += y0
@@ -124,37 +139,59 @@ class Street:
         return weather(canvas, rng), boxes[:, :6], prove(w, h, regions, proofs)
 
     def paste(self, canvas, boxes, n):
-        """Puts people and cyclists where nobody is: their edges are faded, for
-        a frame around them would be what is learnt."""
+        """Puts people and cyclists where no object is: their edges are faded, for
+        a frame around them would be what is learnt. Every third person brings
+        one to three others of about the same height, side by side or half behind."""
         rng, (h, w) = self.rng, canvas.shape
         for _ in range(n):
-            ones = self.cutouts[int(rng.random() < 0.4)]
-            i, j = ones[rng.integers(len(ones))]
-            p, b = self.all[i], self.all[i].boxes[j]
-            x0, y0, x1, y1 = [int(round(v)) for v in (b[1] - 1, b[2] - 1, b[3] + 1, b[4] + 1)]
-            x0, y0 = max(x0, 0), max(y0, 0)
-            patch = p.luma[y0:y1, x0:x1]
-            tall = min(np.exp(rng.uniform(np.log(9), np.log(110))), patch.shape[0] * 2.2)
-            k = tall / patch.shape[0]
-            pw, ph = max(int(patch.shape[1] * k), 3), max(int(tall), 6)
-            if pw >= w - 2 or ph >= h - 2:
+            kind = int(rng.random() < 0.4)
+            tall = np.exp(rng.uniform(np.log(9), np.log(110))) * self.zoom
+            first = self.put(canvas, boxes, kind, tall, None)
+            if first is None:
                 continue
-            px, py = rng.integers(0, w - pw), rng.integers(0, h - ph)
-            box = np.array([px, py, px + pw, py + ph], np.float32)
-            if len(boxes) and overlap(box, boxes[:, 1:5]).max() > 0.15:
-                continue
-            img = Image.fromarray(patch)
-            if rng.random() < 0.5:
-                img = img.transpose(Image.FLIP_LEFT_RIGHT)
-            patch = np.asarray(img.resize((pw, ph), Image.BOX if k < 0.7 else Image.BILINEAR), np.float32)
-            under = canvas[py:py + ph, px:px + pw].astype(np.float32)
-            edge = 0.35 * (under.mean() - patch.mean())
-            yy, xx = np.mgrid[0:ph, 0:pw]
-            r = np.maximum(np.abs((xx + 0.5) / pw - 0.5), np.abs((yy + 0.5) / ph - 0.5) * 0.93) * 2
-            alpha = np.clip((1.0 - r) / 0.3, 0, 1)
-            canvas[py:py + ph, px:px + pw] = np.clip(under + alpha * (patch + edge - under), 0, 255)
-            boxes = np.concatenate([boxes, [[b[0], *box, b[5], 1]]]).astype(np.float32)
+            group, boxes = [first], np.concatenate([boxes, [first]]).astype(np.float32)
+            for _ in range(rng.integers(1, 4) if kind == 0 and rng.random() < 0.35 else 0):
+                b = group[rng.integers(len(group))]
+                wide, side = b[3] - b[1], 1 if rng.random() < 0.5 else -1
+                at = ((b[1] + b[3]) / 2 + side * wide * rng.uniform(0.55, 1.3), b[4] + (b[4] - b[2]) * rng.normal(0, 0.06))
+                other = self.put(canvas, boxes, 0, (b[4] - b[2]) * np.exp(rng.normal(0, 0.08)), at)
+                if other is not None:
+                    group.append(other)
+                    boxes = np.concatenate([boxes, [other]]).astype(np.float32)
         return boxes
+
+    def put(self, canvas, boxes, kind, tall, at):
+        """Draws one cutout of about that height, with its feet at a place or
+        anywhere, and returns its box, or None where there is no room. Beside
+        another of its group it may hide up to 0.45 of it."""
+        rng, (h, w) = self.rng, canvas.shape
+        i, j = self.cutouts[kind][rng.integers(len(self.cutouts[kind]))]
+        p, b = self.all[i], self.all[i].boxes[j]
+        x0, y0, x1, y1 = [int(round(v)) for v in (b[1] - 1, b[2] - 1, b[3] + 1, b[4] + 1)]
+        x0, y0 = max(x0, 0), max(y0, 0)
+        patch = p.luma[y0:y1, x0:x1]
+        k = min(tall, patch.shape[0] * 2.2 * self.zoom) / patch.shape[0]
+        pw, ph = max(int(patch.shape[1] * k), 3), max(int(patch.shape[0] * k), 6)
+        if pw >= w - 2 or ph >= h - 2:
+            return None
+        px, py = (rng.integers(0, w - pw), rng.integers(0, h - ph)) if at is None else (int(at[0] - pw / 2), int(at[1] - ph))
+        if px < 0 or py < 0 or px + pw > w or py + ph > h:
+            return None
+        box = np.array([px, py, px + pw, py + ph], np.float32)
+        if len(boxes) and overlap(box, boxes[:, 1:5]).max() > (0.15 if at is None else 0.45):
+            return None
+        img = Image.fromarray(patch)
+        if rng.random() < 0.5:
+            img = img.transpose(Image.FLIP_LEFT_RIGHT)
+        patch = np.asarray(img.resize((pw, ph), Image.BOX if k < 0.7 else Image.BILINEAR), np.float32)
+        under = canvas[py:py + ph, px:px + pw].astype(np.float32)
+        # Near the grey of the wall behind, and with less contrast, for those are missed.
+        patch = (patch - patch.mean()) * rng.uniform(0.55, 1.1) + patch.mean() + rng.uniform(0.1, 0.75) * (under.mean() - patch.mean())
+        yy, xx = np.mgrid[0:ph, 0:pw]
+        r = np.maximum(np.abs((xx + 0.5) / pw - 0.5), np.abs((yy + 0.5) / ph - 0.5) * 0.93) * 2
+        alpha = np.clip((1.0 - r) / 0.3, 0, 1)
+        canvas[py:py + ph, px:px + pw] = np.clip(under + alpha * (patch - under), 0, 255)
+        return [b[0], *box, b[5], 1]
 
 
 def prove(w, h, regions, proofs):
@@ -185,13 +222,14 @@ def overlap(box, boxes):
     return np.clip(w, 0, None) * np.clip(h, 0, None) / np.maximum(np.minimum(area(box), area(boxes)), 1e-3)
 
 
-def bend(p, w, h, rng):
+def bend(p, w, h, rng, zoom=1.0):
     """A piece of w x h of picture p, scaled, stretched, turned a little and mirrored at random."""
     H, W = p.luma.shape
     # Small enough to see far, but not so small that most of the piece is empty.
-    k = max(np.exp(rng.uniform(np.log(0.5), np.log(1.7))), 0.9 * min(w / W, h / H))
+    k = max(zoom * np.exp(rng.uniform(np.log(0.5), np.log(1.7))), 0.9 * min(w / W, h / H))
+    near = False
     if rng.random() < 0.25 and np.isin(p.boxes[:, 0], (0, 1)).any():
-        k = rng.uniform(1.5, 3.5)  # people who stand near are scarce
+        k, near = zoom * rng.uniform(1.5, 3.5), True  # people who stand near are scarce
     kx, ky = k * np.exp(rng.uniform(-0.12, 0.12)), k * np.exp(rng.uniform(-0.12, 0.12))
     turn = np.deg2rad(rng.normal(0, 2.0)) if rng.random() < 0.4 else 0.0
     flip = -1.0 if rng.random() < 0.5 else 1.0
@@ -204,7 +242,7 @@ def bend(p, w, h, rng):
     A = np.array([[c * kx * flip, -s * ky], [s * kx * flip, c * ky]])
     span = np.abs(A) @ np.array([W / 2, H / 2])
     to = np.array([aim(w, span[0], rng), aim(h, span[1], rng)])
-    if k > 1.7:  # somebody into the middle, about
+    if near:  # somebody into the middle, about
         b = p.boxes[rng.choice(np.flatnonzero(np.isin(p.boxes[:, 0], (0, 1))))]
         at = A @ np.array([(b[1] + b[3] - W) / 2, (b[2] + b[4] - H) / 2])
         to = np.array([rng.uniform(0.25, 0.75) * w, rng.uniform(0.35, 0.65) * h]) - at

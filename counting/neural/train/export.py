@@ -10,7 +10,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from net import Street
+from net import LONG, Street
 
 
 class Half(nn.Module):
@@ -47,7 +47,10 @@ def plain(module):
     return module
 
 
-def write(net, path, w=416, h=256):
+def write(net, path, long):
+    """Writes net for pictures of 16:9 whose longer side is long pixels; kerb takes the
+    longer side from the file and plans for the camera's own shape."""
+    w, h = long, (long * 9 // 16 + 31) // 32 * 32
     torch.onnx.export(Deployed(net).eval(), torch.zeros(1, 1, h, w), path, opset_version=13, do_constant_folding=False,
                       input_names=["images"], output_names=["s8", "s16"])
 
@@ -55,4 +58,4 @@ def write(net, path, w=416, h=256):
 if __name__ == "__main__":
     net = Street(sys.argv[2])
     net.load_state_dict(torch.load(sys.argv[1]))
-    write(net, sys.argv[3])
+    write(net, sys.argv[3], LONG[sys.argv[2]])

@@ -21,8 +21,13 @@ STRIDES = [8, 16]
 # channels at stride 2, 4, 8, 16, 32; blocks at 4, 8, 16, 32; neck at 8 and 16
 PROFILES = {
     "street": dict(c=[16, 32, 64, 128, 256], n=[1, 3, 4, 2], neck=[64, 96]),
+    "street-large": dict(c=[16, 32, 64, 128, 256], n=[1, 5, 6, 3], neck=[64, 96]),
     "street-small": dict(c=[16, 32, 64, 96, 160], n=[0, 1, 2, 1], neck=[48, 64]),
 }
+
+# LONG is the longer side of a network's input in pixels, as kerb shows it, and
+# what it is trained and checked for.
+LONG = {"street": 416, "street-large": 608, "street-small": 416}
 
 
 def cbr(i, o, k=1, s=1, g=1):
@@ -82,6 +87,23 @@ class Street(nn.Module):
         return [self.head8(a), self.head16(b)]
 
 
+@torch.no_grad()
+def grow(net, smaller):
+    """Puts the weights of a network with fewer blocks into net. Blocks that only
+    net has begin as good as the identity: what they add to their input starts
+    at a twentieth of its size (Chen et al. 2016, Net2DeeperNet, arXiv
+    1511.05641), so that net computes nearly the same as the smaller one."""
+    mine = net.state_dict()
+    for name, v in smaller.items():
+        mine[name].copy_(v)
+    fresh = {k.rsplit(".", 3)[0] for k in mine if k not in smaller}
+    for name, m in net.named_modules():
+        if isinstance(m, Step) and name in fresh:
+            if not m.adds:
+                raise ValueError(f"{name} changes the size: only blocks that add to their input can be new")
+            m.mix[1].weight.fill_(0.05)
+
+
 def grid(w, h):
     """Centres [N, 2] and strides [N] of all cells of a picture, in pixels."""
     centres, strides = [], []
@@ -121,6 +143,7 @@ def cost(net, h, w):
 
 if __name__ == "__main__":
     for name in PROFILES:
-        for h, w in [(256, 416), (288, 352), (192, 320)]:
+        long = LONG[name]
+        for h, w in [(long * 9 // 16 // 32 * 32 + 32, long), (long * 3 // 4 // 32 * 32 + 32, long)]:
             macs, params = cost(Street(name), h, w)
             print(f"{name} {w}x{h}: {macs / 1e6:.1f} MMAC, {params / 1e6:.2f} M parameters")

@@ -27,15 +27,17 @@ import evaluate
 import export
 import shipped
 from loss import candidates, loss
-from net import Street, cells, cost, grid
+from net import LONG, Street, cells, cost, grid, grow
 
-SIZES = [(320, 192), (256, 224), (288, 192), (224, 256)]
+# Sizes of a batch's pictures: pieces of what a network sees.
+SIZES = {"street": [(320, 192), (256, 224), (288, 192), (224, 256)], "street-large": [(448, 288), (384, 320), (416, 288), (320, 384)]}
+SIZES["street-small"] = SIZES["street"]
 
 
-def draw(street, batch):
+def draw(street, batch, sizes):
     """Makes one batch in the thread that learns from it, so that the state of
     street.rng is the whole state of the feed."""
-    w, h = SIZES[street.rng.integers(len(SIZES))]
+    w, h = sizes[street.rng.integers(len(sizes))]
     return collate([street.sample(w, h) for _ in range(batch)], w, h)
 
 
@@ -69,6 +71,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("-data", required=True)
     p.add_argument("-scenes")
+    p.add_argument("-follow", help="pictures of follow.py")
     p.add_argument("-profile", default="street")
     p.add_argument("-licences", default="permissive", help="permissive, or permissive,unclear")
     p.add_argument("-steps", type=int, default=20000)
@@ -93,19 +96,22 @@ def main():
         return print(f"{ckpt}: all {a.steps} steps are made")
 
     licences = a.licences.split(",")
-    pictures = data.load(a.data, "train", licences, a.scenes, a.labels)
+    pictures = data.load(a.data, "train", licences, [d for d in (a.scenes, a.follow) if d], a.labels)
     checks = data.load(a.data, "val", ["permissive"])
     quick = checks[::6]
     net = Street(a.profile)
-    macs, params = cost(net, 256, 416)
+    long, sizes = LONG[a.profile], SIZES[a.profile]
+    macs, params = cost(net, (long * 9 // 16 + 31) // 32 * 32, long)
     print(f"{len(pictures)} pictures to learn from, {len(checks)} to check with; {macs / 1e6:.0f} MMAC, {params / 1e3:.0f} k parameters", flush=True)
-    street = data.Street(pictures, a.seed * 100)
+    street = data.Street(pictures, a.seed * 100, long / 416)
     if a.start and not state["step"]:
         if a.start.endswith(".kerb"):
-            shipped.load(a.start, net, draw(street, 48)[0])
-            print("begins with AP50 " + "  ".join(f"{k} {v:.3f}" for k, v in evaluate.evaluate(net, quick).items()), flush=True)
+            smaller = Street("street" if a.profile == "street-large" else a.profile)
+            shipped.load(a.start, smaller, draw(street, 48, sizes)[0])
+            grow(net, smaller.state_dict())
         else:
-            net.load_state_dict(torch.load(a.start))
+            grow(net, torch.load(a.start))
+        print("begins with AP50 sixth " + "  ".join(f"{k} {v:.3f}" for k, v in evaluate.evaluate(net, quick, long).items()), flush=True)
     net = net.to(memory_format=torch.channels_last)
     average = copy.deepcopy(net)
 
@@ -125,7 +131,7 @@ def main():
     begun, sums, n, last, kept = time.time() - state["seconds"], np.zeros(2), 0, time.time(), time.time()
     for step in range(state["step"], a.steps):
         net.train()
-        x, truth, pair, proof = draw(street, a.batch)
+        x, truth, pair, proof = draw(street, a.batch, sizes)
         for g in opt.param_groups:
             g["lr"] = rate(step, a.steps, a.peak)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -136,7 +142,7 @@ def main():
         (what + 1.5 * where).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10)
         opt.step()
-        keep = min(0.9995, (1 + step) / (20 + step))
+        keep = min(0.9995, 1 - 5 / a.steps, (1 + step) / (20 + step))  # over the last fifth of the steps, about
         with torch.no_grad():
             for e, q in zip(average.state_dict().values(), net.state_dict().values()):
                 e.copy_(q) if not e.dtype.is_floating_point else e.lerp_(q, 1 - keep)
@@ -147,12 +153,12 @@ def main():
             print(f"{time.time() - begun:6.0f} s  step {step + 1}/{a.steps}  class {sums[0] / n:.3f}  box {sums[1] / n:.3f}  {pace:.0f} pictures/s", flush=True)
             sums, n, last = np.zeros(2), 0, time.time()
         done = step == a.steps - 1
-        if (step + 1) % 2000 == 0 or done:
-            ap = evaluate.evaluate(average, checks if done else quick)
+        if (step + 1) % 1000 == 0 or done:
+            ap = evaluate.evaluate(average, checks if done else quick, long)
             csv.writer(log).writerow([step + 1, round(time.time() - begun)] + [round(v, 4) for v in ap.values()])
             print("AP50 " + ("all " if done else "sixth ") + "  ".join(f"{k} {v:.3f}" for k, v in ap.items()), flush=True)
             save(os.path.join(a.out, a.profile + ".pt"), average.state_dict())
-            export.write(average, os.path.join(a.out, a.profile + ".onnx"))
+            export.write(average, os.path.join(a.out, a.profile + ".onnx"), long)
         if (step + 1) % 500 == 0 or time.time() - kept > 600 or stopped or done:
             kept = time.time()
             save(ckpt, {"step": step + 1, "seconds": time.time() - begun, "settings": settings, "net": net.state_dict(), "average": average.state_dict(),
