@@ -63,7 +63,13 @@ func listDifferences(a, b map[string][]string) (all []string) {
 		x, y := a[topic], b[topic]
 		for i := range max(len(x), len(y)) {
 			if i >= len(x) || i >= len(y) || x[i] != y[i] {
-				all = append(all, fmt.Sprintf("%s, number %d of %d and %d:\n  nobody: %s\n  one:    %s", topic, i+1, len(x), len(y), strings.Join(x[min(i, len(x)):min(i+1, len(x))], ""), strings.Join(y[min(i, len(y)):min(i+1, len(y))], "")))
+				a, b := strings.Join(x[min(i, len(x)):min(i+1, len(x))], ""), strings.Join(y[min(i, len(y)):min(i+1, len(y))], "")
+				at := 0
+				for at < min(len(a), len(b)) && a[at] == b[at] {
+					at++
+				}
+				near := func(s string) string { return s[max(min(at-200, len(s)), 0):min(at+200, len(s))] }
+				all = append(all, fmt.Sprintf("%s, number %d of %d and %d, at byte %d of %d and %d:\n  nobody: …%s…\n  one:    …%s…", topic, i+1, len(x), len(y), at, len(a), len(b), near(a), near(b)))
 				break
 			}
 		}
