@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire nodered cameras quirks soak silence fuse cluster fleet aim accuracy fuzz reproducible clean
+.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire nodered kit relay-consumers relay-day cameras quirks soak silence fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -18,7 +18,7 @@ build:
 
 # The tests of the program, in minutes on two cores. The long ones (clips, several
 # processes and brokers, power cuts, fleets) are part of check.
-LONG := test/e2e|test/footage|test/accuracy|test/powercut|test/fleet|test/neural|test/scenes|test/broker|test/image|test/vm
+LONG := test/e2e|test/footage|test/accuracy|test/powercut|test/fleet|test/relay|test/neural|test/scenes|test/broker|test/image|test/vm
 test:
 	$(GO) test -short -timeout 90m $$($(GO) list ./... | grep -Ev '^kerb/($(LONG))(/|$$)')
 
@@ -183,6 +183,16 @@ test/nodered/node_modules: test/nodered/package-lock.json
 	cd test/nodered && npm ci
 	touch $@
 
+# The files of configs/kit, each read by its own program with messages of kerb. The programs
+# of Debian are unpacked in out/kit, not installed.
+kit: test/nodered/node_modules $(OUT)/kit/usr/bin/telegraf
+	$(GO) test -count=1 -timeout 30m -run 'Consumer|Alert|Exporter|Telegraf|NodeRED' -v ./configs
+
+$(OUT)/kit/usr/bin/telegraf:
+	mkdir -p $(OUT)/kit
+	cd $(OUT)/kit && apt-get download prometheus prometheus-mqtt-exporter victoria-metrics && for d in *.deb; do dpkg-deb -x $$d .; done
+	GOBIN=$(abspath $(OUT))/kit/usr/bin $(GO) install -tags 'custom inputs.mqtt_consumer outputs.file outputs.prometheus_client parsers.xpath processors.starlark serializers.influx' github.com/influxdata/telegraf/cmd/telegraf@v1.37.2
+
 # Cut, stall, garble and restart every kind of camera, twenty times each.
 cameras:
 	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -v -run TestEverySourceComesBack ./agent
@@ -205,6 +215,18 @@ silence:
 
 fuse:
 	cd test/fuse && KERB_LONG=1 $(GO) test -timeout 90m -count=1 -v ./...
+
+# The formats of kerb relay, read by consumers that npm installs in test/relay/consumers;
+# and a day of 200 devices with kills of devices, broker, relay and database.
+relay-consumers: test/wire/node_modules test/relay/consumers/node_modules
+	$(GO) test -count=1 -timeout 30m -run 'Format|HomeAssistant' -v ./test/relay
+
+test/relay/consumers/node_modules: test/relay/consumers/package-lock.json
+	cd test/relay/consumers && npm ci --ignore-scripts
+	touch $@
+
+relay-day:
+	KERB_LONG=1 $(GO) test -count=1 -timeout 60m -run DayWithKills -v ./test/relay
 
 # 11,000 devices at one broker, in real time: outages; and a slow consumer. 15 minutes.
 fleet:

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"kerb/agent/commission"
 	"kerb/agent/config"
 	"kerb/agent/logbook"
+	"kerb/agent/report"
 	"kerb/agent/terminal"
 	"kerb/counting"
 )
@@ -73,6 +75,9 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: now + a.For, Latest: now + longest, Out: t.Out, JSON: a.JSON,
 		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed,
+		Status: report.NewPage(site.Device, func() error { return nil }, func(w io.Writer, lang string) error {
+			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
+		}),
 	}
 	return s.Run(ctx, a.For)
 }

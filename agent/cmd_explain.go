@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"kerb/agent/policy"
 	"kerb/agent/terminal"
 )
@@ -43,7 +41,7 @@ func (e *explainCmd) Run(t terminal.Terminal) error {
 	for _, path := range e.Policies {
 		p, err := policy.Load(path)
 		if err != nil {
-			return fmt.Errorf("read the policy: %w", err)
+			return err
 		}
 		ps = append(ps, p)
 	}

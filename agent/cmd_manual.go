@@ -8,6 +8,7 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/manual"
 	"kerb/agent/policy"
+	"kerb/agent/relay"
 	"kerb/agent/terminal"
 	"kerb/configs"
 	"kerb/drivers/camera/scene"
@@ -32,7 +33,7 @@ func (m *manualCmd) Run(k *kong.Context, t terminal.Terminal) error {
 
 // namesCmd is kerb names: the completion of a shell asks it for names.
 type namesCmd struct {
-	Kind string `arg:"" enum:"cameras,schemas,scenes" help:"Of what."`
+	Kind string `arg:"" enum:"cameras,formats,schemas,scenes" help:"Of what."`
 	Site string `help:"The engineer's file." default:"/etc/kerb/site.toml" placeholder:"F"`
 }
 
@@ -50,6 +51,8 @@ func (n *namesCmd) Run(t terminal.Terminal) error {
 		}
 	case "schemas":
 		names, _ = configs.DocumentNames() // the list is in the binary
+	case "formats":
+		names = relay.FormatNames()
 	case "scenes":
 		names = scene.PresetNames()
 	}

@@ -20,7 +20,7 @@ import (
 // proveCmd is kerb prove: it tries the walls from inside, searches for marked
 // pictures, checks the messages, and writes the results as a signed bundle.
 type proveCmd struct {
-	For  time.Duration `help:"How long the marked pictures are shown." default:"10s"`
+	For  time.Duration `help:"How long the marked pictures are shown; the whole test takes about a minute." default:"10s"`
 	Out  string        `help:"Where the bundle goes." default:"." type:"path" placeholder:"DIR"`
 	Key  string        `help:"The minisign key that signs (its password in KERB_KEY_PASSWORD); without it this device's own." type:"path" placeholder:"F"`
 	JSON bool          `help:"The bundle on standard output, too."`

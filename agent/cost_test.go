@@ -188,9 +188,9 @@ func findDescendants(parent int, want ...string) (pids []int) {
 }
 
 // The processor time of kerb's driver for the luma of each source beside that of
-// ffmpeg, and of kerb run with motion, counting and walls beside that of the program
-// motion. All run at the same time. The time of servers and of rpicam-vid is not
-// counted.
+// ffmpeg, and of the camera's process of kerb run, with motion, counting and walls,
+// beside that of the program motion. All run at the same time. The supervisor and uplink
+// are given by themselves. The time of servers and of rpicam-vid is not counted.
 func TestWhatEachSourceCosts(t *testing.T) {
 	if os.Getenv("KERB_LONG") == "" {
 		t.Skip("a minute of several programs at once: KERB_LONG=1, or make bench-sources")
@@ -228,7 +228,10 @@ func TestWhatEachSourceCosts(t *testing.T) {
 	}
 	time.Sleep(15 * time.Second)
 	costs := func() map[string]float64 {
-		m := map[string]float64{}
+		m := map[string]float64{
+			"supervisor": processorTime(run.Process.Pid),
+			"uplink":     sum(findDescendants(run.Process.Pid, "uplink")),
+		}
 		for _, c := range all {
 			name := c.camera.Name
 			m["kerb "+name] = sum(findSense(run.Process.Pid, name, "sense", name))
@@ -248,6 +251,7 @@ func TestWhatEachSourceCosts(t *testing.T) {
 	after := costs()
 	of := func(name string) float64 { return (after[name] - before[name]) / seconds / 10 }
 	t.Logf("640×480, ten pictures a second, ms of one core for each picture")
+	t.Logf("beside the processes of %d cameras: supervisor %.2f, uplink %.2f", len(all), of("supervisor"), of("uplink"))
 	for _, c := range all {
 		name := c.camera.Name
 		luma, ffmpeg, kerb := of("luma "+name), of("ffmpeg "+name), of("kerb "+name)

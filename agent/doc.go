@@ -73,6 +73,15 @@
 //	agent/supervisor tells sensors, lamp, clock and disk (status.go)
 //	agent/publisher  tells broker and spool; the supervisor passes it on unread (status.go)
 //	agent/advice     says what to do about an error, by its text (advice.go)
+//	agent/publisher  adds up the stored windows of the last 72 hours (history.go)
+//	agent/statuspage draws the answer for a browser, behind the code of kerb aim or on loopback (statuspage.go, plot.go, serve.go)
+//
+// # The way of a message at the centre
+//
+//	agent/relay      commits what the broker sends, and then acknowledges it (receive.go, position.go)
+//	agent/relay      adds each window to the account of its day (day.go, ledger.go)
+//	agent/relay      writes documents of a format to the sink, and then removes the windows (deliver.go, format.go, sink.go)
+//	agent/relay      asks for what is missing, and tells devices what the sink has (commands.go)
 //
 // # The way of a log line
 //
@@ -90,6 +99,14 @@
 //     comes a key of site.toml: agent/config (config.go, file.go, check.go,
 //     schema.go), then KERB_UPDATE=1 go test ./agent/config writes its schema.
 //  4. firmware-notes/network.md, where the topics have another root: the ACL.
+//
+// # Add a format of the relay
+//
+//  1. agent/relay/myformat.go: a type with windows, sites and forMQTT (see format), and its
+//     row in formats (format.go). A gap and a withheld number must not become 0.
+//  2. test/relay/formats_test.go: the format's own validator over a day of the fleet, with
+//     a planted mistake that it must find.
+//  3. firmware-notes/relay.md: the rows of both tables.
 //
 // # Add a register to the transparency record
 //

@@ -37,9 +37,9 @@ import (
 	"kerb/counting"
 )
 
-// relay is an RTSP server. It passes the stream that is published under a path to each
+// rtspServer is an RTSP server. It passes the stream that is published under a path to each
 // client that plays this path with the right password.
-type relay struct {
+type rtspServer struct {
 	server  *gortsplib.Server
 	mu      sync.Mutex
 	streams map[string]*gortsplib.ServerStream
@@ -48,9 +48,9 @@ type relay struct {
 
 const viewer, sesame = "viewer", "se?same 1"
 
-func startRelay(t *testing.T) (*relay, string) {
+func startRelay(t *testing.T) (*rtspServer, string) {
 	t.Helper()
-	r := &relay{streams: map[string]*gortsplib.ServerStream{}, by: map[*gortsplib.ServerSession]string{}}
+	r := &rtspServer{streams: map[string]*gortsplib.ServerStream{}, by: map[*gortsplib.ServerSession]string{}}
 	port, even := freePort(t), freePort(t)&^1
 	r.server = &gortsplib.Server{
 		Handler: r, RTSPAddress: fmt.Sprintf("127.0.0.1:%d", port),
@@ -73,13 +73,13 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func (r *relay) stream(path string) *gortsplib.ServerStream {
+func (r *rtspServer) stream(path string) *gortsplib.ServerStream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.streams[strings.Trim(path, "/")]
 }
 
-func (r *relay) OnDescribe(c *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
+func (r *rtspServer) OnDescribe(c *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	if !c.Conn.VerifyCredentials(c.Request, viewer, sesame) {
 		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
 	}
@@ -89,7 +89,7 @@ func (r *relay) OnDescribe(c *gortsplib.ServerHandlerOnDescribeCtx) (*base.Respo
 	return &base.Response{StatusCode: base.StatusNotFound}, nil, nil
 }
 
-func (r *relay) OnAnnounce(c *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
+func (r *rtspServer) OnAnnounce(c *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
 	s := &gortsplib.ServerStream{Server: r.server, Desc: c.Description}
 	if err := s.Initialize(); err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (r *relay) OnAnnounce(c *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Respo
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
-func (r *relay) OnSetup(c *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+func (r *rtspServer) OnSetup(c *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	if c.Session.State() == gortsplib.ServerSessionStatePreRecord {
 		return &base.Response{StatusCode: base.StatusOK}, nil, nil
 	}
@@ -111,11 +111,11 @@ func (r *relay) OnSetup(c *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *
 	return &base.Response{StatusCode: base.StatusNotFound}, nil, nil
 }
 
-func (r *relay) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
+func (r *rtspServer) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
-func (r *relay) OnRecord(c *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
+func (r *rtspServer) OnRecord(c *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
 	s := r.stream(c.Path)
 	c.Session.OnPacketRTPAny(func(m *description.Media, _ format.Format, p *rtp.Packet) { _ = s.WritePacketRTP(m, p) })
 	return &base.Response{StatusCode: base.StatusOK}, nil

@@ -52,6 +52,8 @@ type commands struct {
 	Report reportCmd `cmd:"" group:"pole" example:"kerb report" help:"One file for support, without secrets."`
 	Wipe   wipeCmd   `cmd:"" group:"pole" example:"kerb wipe" help:"Destroy what this device has stored, and certify it."`
 
+	Acceptance acceptanceCmd `cmd:"" group:"pole" example:"kerb acceptance -lang de" help:"The acceptance sheet to print: lines, tallies by hand, intervals."`
+
 	Explain explainCmd `cmd:"" group:"review" example:"kerb explain /etc/kerb/policy.toml" help:"The policy in plain English, and what it makes impossible."`
 	Prove   proveCmd   `cmd:"" group:"review" example:"kerb prove -out proof" help:"Test the walls on this very device, and sign the result."`
 	Record  recordCmd  `cmd:"" group:"review" example:"kerb record" help:"The transparency record: for registers, the sign, and a page."`
@@ -59,6 +61,7 @@ type commands struct {
 
 	Schema  schemaCmd     `cmd:"" group:"platform" example:"kerb schema count" help:"The schemas of the messages and of the two files."`
 	Fleet   fleet.Command `cmd:"" group:"platform" example:"kerb fleet check -broker mqtt://broker.example" help:"Many devices: site files from a table, signed changes, health."`
+	Relay   relayCmd      `cmd:"" group:"platform" example:"kerb relay -broker mqtts://broker.example -to csv -out csv" help:"At the centre: windows as DATEX II, NGSI-LD, CSV …; the ledger."`
 	Version versionCmd    `cmd:"" group:"platform" example:"kerb version -json" help:"The version."`
 
 	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
@@ -113,7 +116,12 @@ func runCommand(args []string, t terminal.Terminal) int {
 	case exitStatus >= 0:
 		return exitStatus
 	case err != nil:
-		fmt.Fprintf(t.Err, "kerb: %v\nkerb: hint: kerb help lists the commands\n", err)
+		hint := "kerb help lists the commands"
+		var parse *kong.ParseError
+		if errors.As(err, &parse) && parse.Context.Selected() != nil {
+			hint = strings.Replace(parse.Context.Selected().FullPath(), "kerb", "kerb help", 1) + " tells its flags"
+		}
+		fmt.Fprintf(t.Err, "kerb: %v\nkerb: hint: %s\n", err, hint)
 		return exitUsage
 	}
 	return printError(t.Err, parsed.Run())
@@ -135,11 +143,11 @@ func printError(w io.Writer, err error) int {
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		fmt.Fprintln(w, "kerb: hint: what is kerb's may be read by root and the group kerb, and some of it by root alone: sudo kerb …")
 	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), config.DefaultState+"/"):
-		fmt.Fprintln(w, "kerb: hint: kerb has not run here yet")
+		fmt.Fprintln(w, "kerb: hint: kerb has not run here yet; -site FILE names the site file of another device")
 	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "/etc/kerb/"):
 		fmt.Fprintln(w, "kerb: hint: -site FILE and -policy FILE name others; kerb probe -write site.toml begins one")
 	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "read the site file"):
-		fmt.Fprintln(w, "kerb: hint: -site FILE names it; kerb probe -write site.toml begins one")
+		fmt.Fprintln(w, "kerb: hint: -site FILE names it; kerb probe -write site.toml begins one; ready policies are configs/policy-*.toml")
 	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "read the policy"):
 		fmt.Fprintln(w, "kerb: hint: -policy FILE names it; ready ones are configs/policy-*.toml, or in /usr/share/doc/kerb/examples")
 	}

@@ -274,6 +274,9 @@ func (s *Server) HandleReport(r *record.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastReport, s.reportedAt = r, s.o.Now()
+	if t := s.tally; t != nil && t.ended == 0 && r.Watching && r.Sketch.View.Mean > 0 {
+		t.shade, t.shades = t.shade+int(r.Sketch.View.Mean), t.shades+1
+	}
 	if r.Layout == s.number {
 		for _, p := range r.Crossings[:r.NCrossings] {
 			s.countPass(p)

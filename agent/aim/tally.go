@@ -20,6 +20,8 @@ type tally struct {
 	line         string
 	began, ended time.Duration
 	hand, device []passage
+
+	shade, shades int // sum and number of the mean shades of the pictures
 }
 
 // A tally is ready after enoughTime or enoughPassages. Chosen by hand.
@@ -49,6 +51,27 @@ const (
 	VerdictOpen = "open" // more passages are needed
 )
 
+// The light of a tally: a site is accepted for each that it counts in.
+const (
+	LightDay  = "day"
+	LightDark = "dark"
+)
+
+// darkShade is the mean shade of a picture, 0–255, below which its light is LightDark.
+// Chosen by hand: street lamps at night give 20 to 50, an overcast day 80 and more.
+const darkShade = 60
+
+// describeLight returns the light of the pictures of the tally.
+func (t *tally) describeLight() string {
+	switch {
+	case t.shades == 0:
+		return ""
+	case t.shade < darkShade*t.shades:
+		return LightDark
+	}
+	return LightDay
+}
+
 // Result is the result of a tally by hand.
 type Result struct {
 	Line    string  `json:"line"`
@@ -61,8 +84,9 @@ type Result struct {
 	High    float64 `json:"high"`
 	GEH     float64 `json:"geh"` // of the hourly flows
 	Verdict string  `json:"verdict"`
-	Ready   bool    `json:"ready"` // long enough, or enough passages
-	Done    bool    `json:"done"`  // finished by the engineer
+	Ready   bool    `json:"ready"`           // long enough, or enough passages
+	Done    bool    `json:"done"`            // finished by the engineer
+	Light   string  `json:"light,omitempty"` // of the pictures: LightDay or LightDark; "": not known
 	Cells   []Cell  `json:"cells"`
 }
 
@@ -79,8 +103,7 @@ type Cell struct {
 // Both counted the same street, so the two totals are not independent. The
 // error comes from the passages in which they differ: missed (seen by hand
 // alone) and extra (counted by the device alone). Both are taken as Poisson
-// variables. One is added to their sum, so that a few passages without a
-// difference do not give an interval of width 0 (after Agresti & Coull 1998).
+// variables, and their difference has the interval of boundDifference.
 func (t *tally) computeResult(now time.Duration) Result {
 	until := now
 	if t.ended > 0 {
@@ -88,7 +111,7 @@ func (t *tally) computeResult(now time.Duration) Result {
 	}
 	r := Result{
 		Line: t.line, Seconds: int((until - t.began) / time.Second), Hand: len(t.hand), Device: len(t.device),
-		Matched: t.matchPassages(), Done: t.ended > 0, Cells: t.sumCells(),
+		Matched: t.matchPassages(), Done: t.ended > 0, Light: t.describeLight(), Cells: t.sumCells(),
 	}
 	r.Ready = until-t.began >= enoughTime || r.Hand >= enoughPassages
 	r.computeVerdict(until - t.began)
@@ -98,6 +121,23 @@ func (t *tally) computeResult(now time.Duration) Result {
 // normal95 is the 97.5 % quantile of the normal distribution: an interval of
 // ±1.96 standard deviations covers 95 %.
 const normal95 = 1.96
+
+// boundDifference returns a 95 % interval of λ−μ from one draw x of a Poisson variable of
+// mean λ and one, y, of mean μ: the score interval of each mean, joined by the distances
+// of their ends (MOVER; Zou and Donner, "Construction of confidence limits about effect
+// measures", 2008). It is not symmetric, and has a width where both draws are 0.
+func boundDifference(x, y float64) (low, high float64) {
+	xLow, xHigh := boundPoisson(x)
+	yLow, yHigh := boundPoisson(y)
+	return x - y - math.Hypot(x-xLow, yHigh-y), x - y + math.Hypot(xHigh-x, y-yLow)
+}
+
+// boundPoisson returns the 95 % score interval of the mean of a Poisson variable from one
+// draw: the means μ with (x−μ)² ≤ z²·μ.
+func boundPoisson(x float64) (low, high float64) {
+	middle, half := x+normal95*normal95/2, normal95*math.Sqrt(x+normal95*normal95/4)
+	return middle - half, middle + half
+}
 
 // computeVerdict sets error, interval, GEH and verdict; took is the length of
 // the tally.
@@ -109,8 +149,8 @@ func (r *Result) computeVerdict(took time.Duration) {
 	missed, extra := float64(r.Hand-r.Matched), float64(r.Device-r.Matched)
 	hand := float64(r.Hand)
 	r.Error = (extra - missed) / hand
-	half := normal95 * math.Sqrt(missed+extra+1) / hand
-	r.Low, r.High = r.Error-half, r.Error+half
+	low, high := boundDifference(extra, missed)
+	r.Low, r.High = low/hand, high/hand
 	r.GEH = GEH(float64(r.Device)*float64(time.Hour)/float64(took), hand*float64(time.Hour)/float64(took))
 	switch {
 	case r.Hand < minPassages:

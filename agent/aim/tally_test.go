@@ -130,3 +130,52 @@ func TestATallyFromStartToAcceptance(t *testing.T) {
 		t.Errorf("kept %v, noted %s", d.kept, d.hasNoted())
 	}
 }
+
+// The interval of a difference covers its truth: summed up over the distribution itself,
+// without chance, for means from half a passage to forty.
+func TestTheIntervalOfADifferenceCoversIt(t *testing.T) {
+	means := []float64{0.5, 1, 2, 4, 8, 16, 40}
+	sum := 0.0
+	for _, lambda := range means {
+		for _, mu := range means {
+			covered := 0.0
+			px := math.Exp(-lambda)
+			for x := 0.0; x < lambda+60; x++ {
+				py := math.Exp(-mu)
+				for y := 0.0; y < mu+60; y++ {
+					if low, high := boundDifference(x, y); low <= lambda-mu && lambda-mu <= high {
+						covered += px * py
+					}
+					py *= mu / (y + 1)
+				}
+				px *= lambda / (x + 1)
+			}
+			if covered < 0.93 {
+				t.Errorf("means %g and %g: covered with %.4f", lambda, mu, covered)
+			}
+			sum += covered
+		}
+	}
+	if mean := sum / float64(len(means)*len(means)); mean < 0.95 || mean > 0.98 {
+		t.Errorf("covered with %.4f on the mean", mean)
+	}
+	if low, high := boundDifference(0, 0); low > -3 || high < 3 {
+		t.Errorf("nothing differs: %g to %g, want a width", low, high)
+	}
+}
+
+// A tally keeps the light of its pictures.
+func TestATallyKnowsItsLight(t *testing.T) {
+	for _, c := range []struct {
+		shades []int
+		want   string
+	}{{nil, ""}, {[]int{100, 90}, LightDay}, {[]int{30, 50, 80}, LightDark}} {
+		var a tally
+		for _, s := range c.shades {
+			a.shade, a.shades = a.shade+s, a.shades+1
+		}
+		if got := a.computeResult(time.Minute).Light; got != c.want {
+			t.Errorf("%v: %q, want %q", c.shades, got, c.want)
+		}
+	}
+}

@@ -11,6 +11,7 @@ package clock
 import (
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -77,10 +78,14 @@ func readClock(id int32) time.Duration {
 
 // BootID returns the kernel's UUID of this boot, "" if there is none. Monotonic
 // times can be compared within one boot only.
-func BootID() string {
+func BootID() string { return readBootID() }
+
+// readBootID reads the file once: it does not change while a process runs, and the walls of
+// the uplink forbid to open it.
+var readBootID = sync.OnceValue(func() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSpace(string(b))
-}
+})

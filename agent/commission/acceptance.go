@@ -26,7 +26,7 @@ const (
 )
 
 // storeAcceptance stores the result of a tally by hand in the state directory, in
-// the place of the record of the same line. The day is left out while the clock
+// the place of the record of the same line in the same light. The day is left out while the clock
 // is not synced.
 func (s *Session) storeAcceptance(r aim.Result) error {
 	owner, err := state.OpenOwner(s.Config.Device.State)
@@ -39,10 +39,10 @@ func (s *Session) storeAcceptance(r aim.Result) error {
 // storeAcceptanceIn is storeAcceptance in the state directory dir.
 func (s *Session) storeAcceptanceIn(dir string, r aim.Result) error {
 	path, all := filepath.Join(dir, state.AcceptanceFile), publisher.ReadAcceptances(dir)
-	all = slices.DeleteFunc(all, func(a uplink.Acceptance) bool { return a.Stream == r.Line })
+	all = slices.DeleteFunc(all, func(a uplink.Acceptance) bool { return a.Stream == r.Line && a.Light == r.Light })
 	roundPercent := func(v float64) float64 { return math.Round(percentSteps*v) / percentSteps }
 	a := uplink.Acceptance{
-		Stream: r.Line, Minutes: (r.Seconds + minuteStep/2) / minuteStep, Passages: r.Hand / passageStep * passageStep,
+		Stream: r.Line, Light: r.Light, Minutes: (r.Seconds + minuteStep/2) / minuteStep, Passages: r.Hand / passageStep * passageStep,
 		Error: roundPercent(r.Error), Low: roundPercent(r.Low), High: roundPercent(r.High), GEH: math.Round(r.GEH), Verdict: r.Verdict,
 	}
 	if now := (clock.Clock{Floor: s.Config.Device.ClockFloor}).ReadAll(); now.Synced {

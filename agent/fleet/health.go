@@ -180,3 +180,11 @@ func (h *Health) judgeSensors(d *device) {
 		}
 	}
 }
+
+// ProblemWords returns the words of problems. The alert rules of configs/kit use the same.
+func ProblemWords() (words []string) {
+	for _, w := range problemWords {
+		words = append(words, w.Word)
+	}
+	return words
+}

@@ -7,6 +7,7 @@ const (
 	QueryStatus  = iota + 1 // the condition of the agent, with the last Count windows
 	QueryWindows            // Count stored windows after place After, oldest first
 	QueryLog                // the last lines of the log
+	QueryHistory            // what is stored of the last 72 hours, added up
 )
 
 // MaxQueryCount is the greatest number of windows in one answer.
@@ -30,7 +31,7 @@ func (q *Query) walkFields(p *cursor) {
 }
 
 func (q *Query) checkRanges() error {
-	if q.What < QueryStatus || q.What > QueryLog || q.Count > MaxQueryCount {
+	if q.What < QueryStatus || q.What > QueryHistory || q.Count > MaxQueryCount {
 		return fmt.Errorf("question %d for %d windows", q.What, q.Count)
 	}
 	return nil

@@ -30,14 +30,31 @@ func Parse(text []byte) (b Book, err error) {
 // Languages returns the languages of the book, sorted.
 func (b Book) Languages() []string { return slices.Sorted(maps.Keys(b)) }
 
-// Choose returns the first language of the book that is asked for, or Default. Each of
+// Name is a language with its own name.
+type Name struct{ Code, Name string }
+
+// names are the languages of all pages, English first, the others by name.
+var names = []Name{{Default, "English"}, {"de", "Deutsch"}, {"fr", "Français"}, {"nl", "Nederlands"}, {"fi", "Suomi"}, {"sv", "Svenska"}}
+
+// Names returns English and the languages of the book, for a reader to choose from.
+func (b Book) Names() (all []Name) {
+	for _, n := range names {
+		if _, ok := b[n.Code]; ok || n.Code == Default {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// Choose returns the first language of the book, or Default, that is asked for, and else
+// Default. Each of
 // asked is a list in the form of Accept-Language (RFC 9110, 12.5.4): the one that comes
 // first counts more, and weights are ignored, because browsers list by weight.
 func (b Book) Choose(asked ...string) string {
 	for word := range strings.SplitSeq(strings.Join(asked, ","), ",") {
 		word, _, _ = strings.Cut(word, ";")
 		word, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(word)), "-")
-		if _, ok := b[word]; ok {
+		if _, ok := b[word]; ok || word == Default {
 			return word
 		}
 	}

@@ -31,6 +31,13 @@ func TestTheFirstLanguageThatThereIsIsChosen(t *testing.T) {
 	if faults := b.Check(); faults != nil {
 		t.Error(faults)
 	}
+	delete(b, "en") // a page whose keys are its English texts
+	if got := b.Choose("en-GB, fi"); got != "en" {
+		t.Errorf("%s, want en", got)
+	}
+	if got := b.Names(); len(got) != 3 || got[0] != (Name{"en", "English"}) {
+		t.Errorf("names %v", got)
+	}
 }
 
 // The control of Check, and a text that is no book.

@@ -76,7 +76,11 @@ func listExamples(n *kong.Node) []string {
 func FormatValue(v *kong.Value) string {
 	help := kong.DefaultHelpValueFormatter(v)
 	if v.HasDefault && v.Default != "" && v.Tag.PlaceHolder != "" {
-		help += " Default: " + v.Default + "."
+		value := v.Default
+		if value == "." {
+			value = "this folder"
+		}
+		help += " Default: " + value + "."
 	}
 	return help
 }

@@ -1,6 +1,7 @@
 package opener
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -57,9 +58,15 @@ type hostile struct {
 }
 
 // beHostile tries what findings of a review list and prints one line for each attempt:
-// its name, and "refused" or "done".
+// its name, and "refused" or "done". A stream in place of its input makes it try the
+// packaged kerb (packagedTarget).
 func beHostile() {
-	text, err := io.ReadAll(os.Stdin)
+	in := bufio.NewReader(os.Stdin)
+	if first, err := in.Peek(1); err != nil || first[0] != '{' {
+		bePackagedHostile()
+		return
+	}
+	text, err := io.ReadAll(in)
 	var h hostile
 	if err == nil {
 		err = json.Unmarshal(text, &h)
@@ -68,13 +75,18 @@ func beHostile() {
 		fmt.Println("told nothing:", err)
 		os.Exit(1)
 	}
-	try := func(name string, err error) {
+	h.tryAll(func(name string, err error) {
 		verdict := "done"
 		if err != nil {
 			verdict = "refused"
 		}
 		fmt.Printf("%s: %s\n", name, verdict)
-	}
+	})
+	fmt.Println("end")
+}
+
+// tryAll makes all attempts and gives the name and the error of each to try.
+func (h hostile) tryAll(try func(name string, err error)) {
 	for _, path := range h.Secrets {
 		_, err := os.ReadFile(path)
 		try("read "+filepath.Base(path), err)
@@ -98,13 +110,15 @@ func beHostile() {
 	try("plant a link", os.Symlink("/etc/passwd", filepath.Join(h.Dir, "planted")))
 	try("rename", os.Rename(h.Secrets[0], h.Secrets[0]+"2"))
 	try("write a file", os.WriteFile(filepath.Join(h.Dir, "written"), []byte("picture"), 0o600))
+	err = errors.New("no process")
 	for _, pid := range h.Processes {
-		f, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-		if err == nil {
+		f, failed := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+		if failed == nil {
 			f.Close()
+			err = nil
 		}
-		try("open the memory of a process", err)
 	}
+	try("open the memory of a process", err)
 	_, err = net.Dial("unix", h.Socket)
 	try("connect to aim.sock", err)
 	try("run a shell", exec.Command("/bin/sh", "-c", "exit 0").Run())
@@ -122,7 +136,6 @@ func beHostile() {
 	}
 	try("see an environment", err)
 	try("run itself again", syscall.Exec("/proc/self/exe", []string{"true"}, nil)) // does not return otherwise
-	fmt.Println("end")
 }
 
 // runStandIn runs the decoder in folder bin, which is told h, without walls and as the

@@ -269,6 +269,9 @@ const claimPolicies = 500
 // another value in any of its parameters is found to be false, and a claim without
 // parameters is false of other policies, unless it is true of all.
 func TestWhatExplainSaysIsWhatTheProgramDoes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: 500 policies take 20 s of processor time")
+	}
 	random := rand.New(rand.NewPCG(22, 1))
 	seen, caught, missed := map[string]int{}, map[string]int{}, map[string]int{}
 	var worlds []*world

@@ -48,7 +48,7 @@ const maxFile = 64 << 10
 func Load(path string) (*Policy, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the policy: %w", err)
 	}
 	return Parse(path, data)
 }

@@ -46,8 +46,22 @@ func (p *publisher) answerQueries(socket io.ReadWriter, broker func() uplink.Sta
 	}
 }
 
-// answerQuery returns the uplink's part of an answer.
-func (p *publisher) answerQuery(q *ipc.Query, broker func() uplink.Status) (answer status.Uplink) {
+// answerQuery returns the uplink's part of an answer: a status.History, or else a
+// status.Uplink.
+func (p *publisher) answerQuery(q *ipc.Query, broker func() uplink.Status) any {
+	if q.What != ipc.QueryHistory {
+		return p.describeUplink(q, broker)
+	}
+	h, err := ReadHistory(p.Store, p.Policy, p.clock.ReadAll().Wall)
+	if err != nil {
+		p.Log.Warn("the history cannot be read", "err", err)
+		return nil
+	}
+	return h
+}
+
+// describeUplink returns the condition of broker and spool, or a page of windows.
+func (p *publisher) describeUplink(q *ipc.Query, broker func() uplink.Status) (answer status.Uplink) {
 	address := Address(p.site.Device)
 	if q.What == ipc.QueryWindows {
 		page, last, err := p.Store.PageAfter(q.After, int(q.Count))
@@ -139,7 +153,7 @@ func ReadSpoolStatus(d config.Device, windows int) (answer status.Uplink) {
 	if err != nil {
 		why := fmt.Sprintf("the spool cannot be read: %v", err)
 		if errors.Is(err, os.ErrNotExist) {
-			why = "there is no spool: kerb has not run here yet"
+			why = status.NoSpool
 		}
 		return status.Uplink{Spool: &status.Spool{Health: status.HealthUnread, Why: why}}
 	}

@@ -44,3 +44,22 @@ func ReadStatus(ctx context.Context, d config.Device, windows int, check func() 
 	defer c.Close()
 	return c.Status(windows, time.Now())
 }
+
+// ReadHistory asks the agent of a device for the last 72 hours of its windows, or reads
+// them in the spool where none runs. An agent whose uplink does not answer, and a device
+// without a spool, have an empty history.
+func ReadHistory(ctx context.Context, d config.Device) (*status.History, error) {
+	c, err := status.Dial(ctx, d.State)
+	if errors.Is(err, status.ErrNotRunning) {
+		h, err := publisher.ReadSpoolHistory(d, time.Now())
+		if errors.Is(err, fs.ErrNotExist) {
+			return new(status.History), nil
+		}
+		return h, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.History()
+}

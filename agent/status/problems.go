@@ -29,7 +29,7 @@ func (s *Status) assess(refused error) {
 	s.assessSpool()
 	s.assessBroker()
 	if c := s.Clock; c != nil && !c.Synced {
-		s.add("clock", "not believed: no time server has set it, and it is not past clock_floor", "let port 123 through, or set clock_floor in site.toml and the clock by hand")
+		s.add("clock", "not believed: no time server has set it, and it is not past clock_floor", "let port 123 through, or set clock_floor in site.toml and the clock by hand; until then each window waits two minutes")
 	}
 	if p := s.Policy; p != nil && p.Refused != "" {
 		s.add("policy", "the file is refused, the one before is in force: "+p.Refused, "see signing.md; kerb check tells the line")
@@ -112,12 +112,19 @@ func (s *Status) assessSpool() {
 	case p.Health == HealthMemory:
 		s.add("spool", "nothing is stored, a power cut loses what is counted: "+p.Why, "replace the card, or mend the rights of the state directory")
 	case p.Health == HealthUnread:
-		s.add("spool", p.Why, "sudo kerb status reads it")
+		do := "sudo kerb status reads it"
+		if p.Why == NoSpool {
+			do = "start kerb; -site FILE names the site file of another device"
+		}
+		s.add("spool", p.Why, do)
 	}
 	if full {
 		s.add("disk", fmt.Sprintf("FULL: %d MB free", s.Disk.Free>>20), "make room, or replace the card")
 	}
 }
+
+// NoSpool is Spool.Why where the state directory holds no spool.
+const NoSpool = "there is no spool: kerb has not run here yet"
 
 // The values of Spool.Health beside "ok".
 const (

@@ -12,29 +12,11 @@ import (
 func (s *Status) Print(w io.Writer) error {
 	var b strings.Builder
 	s.printHead(&b)
-	for _, c := range s.Cameras {
-		s.printPart(&b, "camera", c.Name, "camera "+c.Name, c.Describe())
+	for _, l := range s.Lines() {
+		l.print(&b)
 	}
-	if s.Loops != nil {
-		s.printPart(&b, "loops", "", "loops", s.Loops.State)
-	}
-	if s.Broker != nil || s.Running {
-		s.printPart(&b, "broker", "", "broker", s.describeBroker())
-	}
-	s.printPart(&b, "spool", "", "spool", s.describeSpool())
-	if s.Clock != nil {
-		s.printPart(&b, "clock", "", "clock", "believed: "+s.Clock.Source)
-	}
-	if s.Disk != nil {
-		s.printPart(&b, "disk", "", "disk", fmt.Sprintf("%s free", FormatBytes(s.Disk.Free)))
-	}
-	if s.Policy != nil && s.Policy.Refused != "" {
-		s.printPart(&b, "policy", "", "policy", "")
-	}
-	s.printPart(&b, "audit", "", "audit", "")
-	s.printPart(&b, "files", "", "files", "")
 	if s.Lamp != nil && s.Lamp.Fixed {
-		fmt.Fprintf(&b, "lamp    %s\n", lampWords[s.Lamp.Code])
+		fmt.Fprintf(&b, "lamp    %s\n", describeLamp(s.Lamp.Code))
 	}
 	for _, a := range s.Alarms {
 		fmt.Fprintf(&b, "busy    %s\n", a.describe())
@@ -73,26 +55,68 @@ func (s *Status) printHead(b *strings.Builder) {
 		fmt.Fprintf(b, ", policy %s, version %d", s.Policy.Title, s.Policy.Version)
 	}
 	b.WriteByte('\n')
-	s.printPart(b, "kerb", "", "kerb", "")
 }
 
-// printPart writes the problems of a part, each in one line with what to do, or else
-// how it is.
-func (s *Status) printPart(b *strings.Builder, label, name, part, well string) {
-	if name != "" {
-		label = fmt.Sprintf("%-7s %-10s", label, name)
-	}
-	told := false
-	for _, p := range s.Problems {
-		if p.Part == part {
-			told = true
-			fmt.Fprintf(b, "%-7s %s → %s\n", label, p.What, p.Do)
+// Line is one part of a device: its problems, or how it is where it has none.
+type Line struct {
+	Label, Name string // such as "camera", "north"; Name may be empty
+	Problems    []Problem
+	Well        string // empty only where there are problems
+}
+
+// Lines returns the parts of the device in the order of their importance for a reader:
+// those that the status knows, and those that have a problem.
+func (s *Status) Lines() (all []Line) {
+	add := func(label, name, well string) {
+		l := Line{Label: label, Name: name, Well: well}
+		part := strings.TrimSpace(label + " " + name)
+		for _, p := range s.Problems {
+			if p.Part == part {
+				l.Problems = append(l.Problems, p)
+			}
+		}
+		if well != "" || l.Problems != nil {
+			all = append(all, l)
 		}
 	}
-	if !told && well != "" {
-		fmt.Fprintf(b, "%-7s %s\n", label, well)
+	add("kerb", "", "")
+	for _, c := range s.Cameras {
+		add("camera", c.Name, c.Describe())
+	}
+	if s.Loops != nil {
+		add("loops", "", s.Loops.State)
+	}
+	add("broker", "", s.describeBroker())
+	add("spool", "", s.describeSpool())
+	if s.Clock != nil {
+		add("clock", "", "believed: "+s.Clock.Source)
+	}
+	if s.Disk != nil {
+		add("disk", "", FormatBytes(s.Disk.Free)+" free")
+	}
+	for _, part := range []string{"policy", "audit", "files"} {
+		add(part, "", "")
+	}
+	return all
+}
+
+// print writes the problems of a part, each in one line with what to do, or else how it
+// is.
+func (l Line) print(b *strings.Builder) {
+	label := l.Label
+	if l.Name != "" {
+		label = fmt.Sprintf("%-7s %-10s", label, l.Name)
+	}
+	for _, p := range l.Problems {
+		fmt.Fprintf(b, "%-7s %s → %s\n", label, p.What, p.Do)
+	}
+	if l.Problems == nil {
+		fmt.Fprintf(b, "%-7s %s\n", label, l.Well)
 	}
 }
+
+// FormatUp tells since when the agent counts, such as "3 h 12 min".
+func (s *Status) FormatUp() string { return FormatAge(s.Up) }
 
 // Describe tells how a camera is that has no problem.
 func (c Camera) Describe() string {
@@ -143,15 +167,34 @@ func (s *Status) describeSpool() string {
 	return text + fmt.Sprintf("; %s of at most %s", FormatBytes(uint64(max(p.Used, 0))), FormatBytes(uint64(max(p.Limit, 0))))
 }
 
-// lampWords are the codes of package lamp as they are seen.
-var lampWords = map[string]string{
-	"counting":  "one short flash every 3 s: all is well",
-	"offline":   "two short flashes every 3 s: the broker cannot be reached",
-	"unsighted": "three short flashes every 3 s: the view of a camera is spoilt",
-	"busy":      "a flash of a second every 3 s: an alert of the policy is on",
-	"fault":     "five flashes a second: a fault",
-	"aiming":    "half a second on, half off: an aiming session is open",
-	"dark":      "off",
+// LampSign is a pattern of the lamp and what it means.
+type LampSign struct {
+	Code    string // of package lamp
+	Seen    string
+	Meaning string
+}
+
+// LampSigns returns the patterns of the lamp, the most urgent last.
+func LampSigns() []LampSign {
+	return []LampSign{
+		{"counting", "one short flash every 3 s", "all is well"},
+		{"busy", "a flash of a second every 3 s", "an alert of the policy is on"},
+		{"offline", "two short flashes every 3 s", "the broker cannot be reached"},
+		{"unsighted", "three short flashes every 3 s", "the view of a camera is spoilt"},
+		{"aiming", "half a second on, half off", "an aiming session is open"},
+		{"fault", "five flashes a second", "a fault"},
+		{"dark", "off", "kerb does not run"},
+	}
+}
+
+// describeLamp tells a pattern and its meaning.
+func describeLamp(code string) string {
+	for _, s := range LampSigns() {
+		if s.Code == code {
+			return s.Seen + ": " + s.Meaning
+		}
+	}
+	return ""
 }
 
 // FormatBytes writes a number of bytes for people.

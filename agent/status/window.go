@@ -77,10 +77,8 @@ func (c count) describeCells() string {
 			class = x.Class
 			words = append(words, class)
 		}
-		if arrow := arrows[x.Dir]; arrow != "" {
-			words = append(words, arrow)
-		} else if x.Dir != "" {
-			words = append(words, x.Dir)
+		if x.Dir != "" {
+			words = append(words, Arrow(x.Dir))
 		}
 		parts = append(parts, strings.Join(append(words, x.describe()), " "))
 	}
@@ -89,6 +87,15 @@ func (c count) describeCells() string {
 
 // arrows are the directions of kerb.count/1 for people.
 var arrows = map[string]string{"a_to_b": "a→b", "b_to_a": "b→a"}
+
+// Arrow writes a direction of kerb.count/1 for people, such as a→b; one that is none as
+// it is.
+func Arrow(dir string) string {
+	if arrow := arrows[dir]; arrow != "" {
+		return arrow
+	}
+	return dir
+}
 
 // describe writes the number of a cell, or its range.
 func (x cell) describe() string {
@@ -132,12 +139,15 @@ var csvHead = []string{
 
 // A CSV writes windows as comma-separated values (RFC 4180), one row for each cell; a
 // window without counts is one row with an empty class. Call Flush at the end.
-type CSV struct{ w *csv.Writer }
+type CSV struct {
+	w     *csv.Writer
+	Since time.Time // windows that start before are left out; zero: none is
+}
 
 // NewCSV makes a CSV on out, and writes the head.
 func NewCSV(out io.Writer) (CSV, error) {
 	w := csv.NewWriter(out)
-	return CSV{w}, w.Write(csvHead)
+	return CSV{w: w}, w.Write(csvHead)
 }
 
 // WriteWindow writes the rows of a window.
@@ -145,6 +155,9 @@ func (c CSV) WriteWindow(w Window) error {
 	var m count
 	if err := json.Unmarshal(w.Message, &m); err != nil {
 		return fmt.Errorf("window: %w", err)
+	}
+	if m.Start.Before(c.Since) {
+		return nil
 	}
 	row := []string{
 		m.Epoch, m.Stream, strconv.FormatUint(m.Seq, 10), m.Start.Format(time.RFC3339), m.End.Format(time.RFC3339), strconv.FormatBool(m.Time.Synced),

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -44,28 +45,46 @@ func (s *Store) PageAfter(place uint64, n int) (page []Item, last uint64, err er
 
 // LastWindows returns the last n stored windows, oldest first.
 func (s *Store) LastWindows(n int) (all []Item, err error) {
+	all, _, err = s.PageBefore(math.MaxUint64, n)
+	slices.Reverse(all)
+	return all, err
+}
+
+// PageBefore is PageAfter in the other direction: up to n stored windows that come
+// before a place in the spool, newest first, and the place of the last of them. Before
+// place math.MaxUint64 are all.
+func (s *Store) PageBefore(place uint64, n int) (page []Item, first uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer recoverDamage(&err)
-	add := func(e Entry) { all = append(all, Item{e, s.st.Pending.contains(e.order)}) }
-	for i := len(s.ring) - 1; i >= 0 && len(all) < n; i-- {
-		add(s.ring[i])
+	first = place
+	add := func(e Entry) {
+		page, first = append(page, Item{e, s.st.Pending.contains(e.order)}), e.order
 	}
-	if s.db != nil && len(all) < n {
-		err = s.db.View(func(tx *bolt.Tx) error {
-			c := tx.Bucket(windowsBucket).Cursor()
-			for k, v := c.Last(); k != nil && len(all) < n; k, v = c.Prev() {
-				e, err := decodeAt(k, v)
-				if err != nil {
-					return err
-				}
-				add(e)
+	for i := len(s.ring) - 1; i >= 0 && len(page) < n; i-- {
+		if s.ring[i].order < place {
+			add(s.ring[i])
+		}
+	}
+	if s.db == nil || len(page) >= n {
+		return page, first, nil
+	}
+	err = s.db.View(func(tx *bolt.Tx) error {
+		c := tx.Bucket(windowsBucket).Cursor()
+		before := c.Prev
+		if k, _ := c.Seek(orderKey(first)); k == nil {
+			before = c.Last
+		}
+		for k, v := before(); k != nil && len(page) < n; k, v = c.Prev() {
+			e, err := decodeAt(k, v)
+			if err != nil {
+				return err
 			}
-			return nil
-		})
-	}
-	slices.Reverse(all)
-	return all, err
+			add(e)
+		}
+		return nil
+	})
+	return page, first, err
 }
 
 // recoverDamage makes ErrDamaged of a panic of bbolt, which a damaged page can cause.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -41,6 +42,25 @@ func TestPagesGiveEveryWindowOnce(t *testing.T) {
 		if g.Seq != want[i].Seq || g.Release.Stream() != want[i].Release.Stream() || g.Pending != (i >= 7) {
 			t.Errorf("window %d is %s %d, pending %v", i, g.Release.Stream(), g.Seq, g.Pending)
 		}
+	}
+	back := 0
+	for place := uint64(math.MaxUint64); ; back++ {
+		page, first, err := s.PageBefore(place, 7)
+		if err != nil || len(page) > 7 {
+			t.Fatalf("%d windows, %v", len(page), err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for i, g := range page {
+			if want := got[len(got)-1-back*7-i]; g.Order() != want.Order() || g.Pending != want.Pending {
+				t.Fatalf("page %d from the end: window %d has place %d, want %d", back, i, g.Order(), want.Order())
+			}
+		}
+		place = first
+	}
+	if back != (len(got)+6)/7 {
+		t.Errorf("%d pages from the end", back)
 	}
 	for _, n := range []int{0, 1, 5, len(want), len(want) + 9} {
 		last, err := s.LastWindows(n)

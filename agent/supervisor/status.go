@@ -32,7 +32,7 @@ func (s *Supervisor) answerQuery(q *ipc.Query) [][]byte {
 	switch q.What {
 	case ipc.QueryStatus:
 		return [][]byte{marshal(s.describeDevice()), s.askUplink(q)}
-	case ipc.QueryWindows:
+	case ipc.QueryWindows, ipc.QueryHistory:
 		return [][]byte{s.askUplink(q)}
 	case ipc.QueryLog:
 		return [][]byte{marshal(status.Log{Lines: s.book.Lines()})}

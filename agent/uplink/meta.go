@@ -83,7 +83,8 @@ type Hours struct {
 // on purpose, since no policy has cleared them.
 type Acceptance struct {
 	Stream   string  `json:"stream"`
-	Day      string  `json:"day,omitempty"` // YYYY-MM-DD; empty while the clock was not synced
+	Day      string  `json:"day,omitempty"`   // YYYY-MM-DD; empty while the clock was not synced
+	Light    string  `json:"light,omitempty"` // day or dark; empty where it is not known
 	Minutes  int     `json:"minutes"`
 	Passages int     `json:"passages"` // by hand, in tens
 	Error    float64 `json:"error"`    // (device − hand) / hand: 0.05 is one in twenty too many

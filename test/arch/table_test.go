@@ -68,6 +68,12 @@ var page = map[string]string{
 	"unsafe": noRawMemory, "image/png": "one kind of drawing is enough",
 }
 
+// statusPage is what the room of the status page may not touch: it draws with text alone.
+var statusPage = map[string]string{
+	"os": "what is shown is handed to it", "os/exec": noProgram, "syscall": noPictureOut, "unsafe": noRawMemory,
+	"image": noPictureTyp, "image/jpeg": noPictureTyp, "image/png": noPictureTyp,
+}
+
 // command lists the bans of package main: it passes values between the rooms
 // and reads no picture itself.
 var command = map[string]string{
@@ -109,6 +115,7 @@ var seeing = map[string]string{
 
 var rooms = []room{
 	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, sysLib}, bans: command},
+	{path: "agent/acceptance", why: "the acceptance sheet, from site.toml and the records of tallies alone", ours: []string{"agent/config", "agent/language", "agent/uplink", "counting"}, bans: outside},
 	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/advice", why: "what to do about an error, by its text", bans: values},
 	{path: "agent/aim", why: "the commissioning page; it draws silhouettes from blocks of numbers", ours: []string{"agent/aim/record", "counting"}, libs: []string{mjpegLib}, bans: page},
@@ -158,14 +165,15 @@ var rooms = []room{
 		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "agent/want", "counting", "counting/loop",
 	}, bans: speaker},
+	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture", ours: []string{"agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib}, bans: speaker},
 	{path: "agent/qrcode", why: "draws an address for a telephone to read", libs: []string{qrLib}, bans: values},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
 		"counting", "counting/loop", "counting/vision", "counting/vision/health", "drivers/camera", "drivers/camera/scene", "drivers/loop",
 	}, bans: outside},
 	{path: "agent/report", why: "what a device tells about itself, for support, without a secret", ours: []string{
-		"agent/admission", "agent/audit", "agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/proof", "agent/publisher",
-		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "drivers/board",
+		"agent/acceptance", "agent/admission", "agent/audit", "agent/clock", "agent/config", "agent/hardware", "agent/policy", "agent/probe", "agent/process", "agent/proof", "agent/publisher",
+		"agent/state", "agent/status", "agent/statuspage", "agent/store", "agent/uplink", "counting", "drivers/board",
 	}, libs: []string{sysLib}, bans: pictures},
 	{path: "agent/retry", why: "computes delays", bans: values},
 	{path: "agent/sensor", why: "the process that sees pixels: no network, no program, no file", ours: []string{
@@ -179,6 +187,7 @@ var rooms = []room{
 	}, bans: programs},
 	{path: "agent/state", why: "the layout of the state directory, and acting there as its owner", libs: []string{sysLib}, bans: outside},
 	{path: "agent/status", why: "the status socket and its values; the supervisor leans on it, so it knows neither store nor uplink", ours: []string{"agent/advice", "agent/ipc", "agent/state"}, libs: []string{sysLib}, bans: programs},
+	{path: "agent/statuspage", why: "the page for who stands at the pole: it has values of package status, and opens nothing", ours: []string{"agent/language", "agent/qrcode", "agent/status"}, bans: statusPage},
 	{path: "agent/store", why: "the spool holds Releases alone", ours: []string{"agent/policy"}, libs: []string{bboltLib, sysLib}, bans: speaker},
 	{path: "agent/store/storetest", why: "windows for tests", ours: []string{"agent/policy", "counting"}},
 	{path: "agent/supervisor", why: "starts the processes and parses nothing that comes from outside", ours: []string{
@@ -253,7 +262,7 @@ var libraries = map[string]string{
 	mochiLib:      "the broker inside kerb demo, so that it needs nothing else",
 	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features",
 	landlockLib:   "Landlock on every thread, where the kernel has it",
-	bboltLib:      "the spool: one file, one synced transaction per window",
+	bboltLib:      "the spool: one file, one synced transaction per window; and the position of kerb relay",
 	pkcs7Lib:      "reads the certificates that an EST server sends",
 	minisignLib:   "signatures of policies and proofs, checkable with the common tool",
 	protoLib:      "protowire reads ONNX without generated code",

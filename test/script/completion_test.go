@@ -37,7 +37,7 @@ func TestTheShellCompletesCommandsFlagsAndNames(t *testing.T) {
 		{"kerb schema aud", ""},
 		{"kerb schema cou", "count"},
 		{"kerb audit v", "verify"},
-		{"kerb help a", "aim audit"},
+		{"kerb help a", "aim acceptance audit"},
 	} {
 		if got := strings.Join(complete(t, strings.Split(c.line, " ")...), " "); got != c.want {
 			t.Errorf("%s: %q, want %q", c.line, got, c.want)

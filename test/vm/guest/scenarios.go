@@ -361,9 +361,13 @@ func runUnplugged(s *simChip) (any, error) {
 	}
 	moves, _, _, _ := makeTraffic(600)
 	var cut []contactMove
+	var on [4]bool
 	for _, m := range moves {
-		if m.at < 4*time.Second || m.line == 0 || m.line == 3 {
+		// A vehicle that is on the loop at the cut leaves it: an open contact is free. A loop
+		// that stayed covered would be one with a parked vehicle.
+		if m.at < 4*time.Second || m.line == 0 || m.line == 3 || on[m.line] {
 			cut = append(cut, m)
+			on[m.line] = m.closed
 		}
 	}
 	done := make(chan error, 1)
