@@ -142,6 +142,9 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 	for _, line := range ledgerLines(pol, admission.SiteRequests(site)) {
 		fmt.Fprintln(t.Out, line)
 	}
+	for _, names := range site.SharedHosts() {
+		fmt.Fprintf(t.Out, "ledger  %s: cameras of one host; if they are streams of one camera, leave all but one out: it is charged for each\n", strings.Join(names, ", "))
+	}
 }
 
 // tellQuantities names what leaves of a stream besides its counts, after a semicolon; "" for

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,7 @@ func TestOneCameraUnderTwoNamesIsOneSensor(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(url string) config.Address { return address(t, url) }
+	rtsp := func(url string) config.RTSPSource { return config.RTSPSource{Address: at(url)} }
 	pol, err := policy.Parse("policy.toml", []byte(policytest.Daytime))
 	if err != nil {
 		t.Fatal(err)
@@ -42,20 +44,31 @@ func TestOneCameraUnderTwoNamesIsOneSensor(t *testing.T) {
 		a, b config.Source
 		one  bool
 	}{
-		"the same address":    {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.MJPEGSource{Address: at("http://10.0.0.9/s")}, true},
-		"the usual port":      {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.MJPEGSource{Address: at("http://10.0.0.9:80/s")}, true},
-		"upper case":          {config.MJPEGSource{Address: at("http://camera.local/s")}, config.MJPEGSource{Address: at("http://CAMERA.local/s")}, true},
-		"a slash and a query": {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.MJPEGSource{Address: at("http://10.0.0.9/s/?fps=5")}, true},
-		"the same over UDP":   {config.RTSPSource{Address: at("rtsp://10.0.0.9/a")}, config.RTSPSource{Address: at("rtsp://10.0.0.9:554/a"), UDP: true}, true},
-		"once polled":         {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.SnapshotSource{Address: at("http://10.0.0.9/s")}, true},
-		"a link":              {config.DeviceSource{Path: device}, config.DeviceSource{Path: link}, true},
-		"a recording":         {config.RecordingSource{Path: device}, config.RecordingSource{Path: dir + "/./video0"}, true},
-		"the same connector":  {config.CSISource{Number: 1}, config.CSISource{Number: 1, Rate: 5}, true},
-		"the same command":    {config.CommandSource{Words: []string{"/bin/cat", "x"}}, config.CommandSource{Words: []string{"/bin/cat", "x"}}, true},
-		"another address":     {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.MJPEGSource{Address: at("http://10.0.0.10/s")}, false},
-		"another path":        {config.RTSPSource{Address: at("rtsp://10.0.0.9/ch1")}, config.RTSPSource{Address: at("rtsp://10.0.0.9/ch2")}, false},
-		"another channel":     {config.RTSPSource{Address: at("rtsp://10.0.0.9/a?channel=1")}, config.RTSPSource{Address: at("rtsp://10.0.0.9/a?channel=2")}, false},
-		"made-up streets":     {config.SceneSource{Words: "calm"}, config.SceneSource{Words: "calm"}, false},
+		"the same address":          {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.MJPEGSource{Address: at("http://10.0.0.9/s")}, true},
+		"the usual port":            {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.MJPEGSource{Address: at("http://10.0.0.9:80/s")}, true},
+		"upper case":                {config.MJPEGSource{Address: at("http://camera.local/s")}, config.MJPEGSource{Address: at("http://CAMERA.local/s")}, true},
+		"a slash and a query":       {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.MJPEGSource{Address: at("http://10.0.0.9/s/?fps=5")}, true},
+		"the same over UDP":         {config.RTSPSource{Address: at("rtsp://10.0.0.9/a")}, config.RTSPSource{Address: at("rtsp://10.0.0.9:554/a"), UDP: true}, true},
+		"once polled":               {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.SnapshotSource{Address: at("http://10.0.0.9/s")}, true},
+		"a link":                    {config.DeviceSource{Path: device}, config.DeviceSource{Path: link}, true},
+		"a recording":               {config.RecordingSource{Path: device}, config.RecordingSource{Path: dir + "/./video0"}, true},
+		"the same connector":        {config.CSISource{Number: 1}, config.CSISource{Number: 1, Rate: 5}, true},
+		"the same command":          {config.CommandSource{Words: []string{"/bin/cat", "x"}}, config.CommandSource{Words: []string{"/bin/cat", "x"}}, true},
+		"another address":           {config.MJPEGSource{Address: at("http://10.0.0.9/s")}, config.MJPEGSource{Address: at("http://10.0.0.10/s")}, false},
+		"another path":              {config.RTSPSource{Address: at("rtsp://10.0.0.9/ch1")}, config.RTSPSource{Address: at("rtsp://10.0.0.9/ch2")}, false},
+		"another channel":           {config.RTSPSource{Address: at("rtsp://10.0.0.9/a?channel=1")}, config.RTSPSource{Address: at("rtsp://10.0.0.9/a?channel=2")}, false},
+		"main and second stream":    {rtsp("rtsp://10.0.0.9/Streaming/Channels/101"), rtsp("rtsp://10.0.0.9/Streaming/Channels/102"), true},
+		"another camera of it":      {rtsp("rtsp://10.0.0.9/Streaming/Channels/101"), rtsp("rtsp://10.0.0.9/Streaming/Channels/201"), false},
+		"a stream and its pictures": {rtsp("rtsp://10.0.0.9/Streaming/Channels/102"), config.SnapshotSource{Address: at("http://10.0.0.9/ISAPI/Streaming/channels/101/picture")}, true},
+		"RTSP and HTTP of one":      {rtsp("rtsp://10.0.0.9/axis-media/media.amp"), config.MJPEGSource{Address: at("https://10.0.0.9/axis-cgi/mjpg/video.cgi?fps=5")}, true},
+		"two lenses of one":         {rtsp("rtsp://10.0.0.9/axis-media/media.amp?camera=1"), rtsp("rtsp://10.0.0.9/axis-media/media.amp?camera=2"), false},
+		"subtype":                   {rtsp("rtsp://10.0.0.9/cam/realmonitor?channel=1&subtype=0"), rtsp("rtsp://10.0.0.9/cam/realmonitor?channel=1&subtype=1"), true},
+		"stream1, stream2":          {rtsp("rtsp://10.0.0.9/stream1"), rtsp("rtsp://10.0.0.9/stream2"), true},
+		"preview":                   {rtsp("rtsp://10.0.0.9/h264Preview_01_main"), rtsp("rtsp://10.0.0.9/Preview_01_sub"), true},
+		"words of quality":          {rtsp("rtsp://relay:8554/north-main"), rtsp("rtsp://relay:8554/north-sub"), true},
+		"a relay's cameras":         {rtsp("rtsp://relay:8554/north"), rtsp("rtsp://relay:8554/south"), false},
+		"behind a router":           {rtsp("rtsp://10.0.0.9:5541/stream1"), rtsp("rtsp://10.0.0.9:5542/stream1"), false},
+		"made-up streets":           {config.SceneSource{Words: "calm"}, config.SceneSource{Words: "calm"}, false},
 	} {
 		site := &config.Site{}
 		for i, source := range []config.Source{c.a, c.b} {
@@ -76,6 +89,18 @@ func TestOneCameraUnderTwoNamesIsOneSensor(t *testing.T) {
 		if one := len(charges) == 1 && charges[0].ExceedsLimit(); one != c.one {
 			t.Errorf("%s: charged as %+v", name, charges)
 		}
+	}
+}
+
+// What the addresses do not tell is said: kerb check prints these groups.
+func TestCamerasOfOneHostThatMayBeOneAreListed(t *testing.T) {
+	site := &config.Site{}
+	for name, url := range map[string]string{"a": "rtsp://10.0.0.9/x", "b": "http://10.0.0.9/y", "c": "rtsp://10.0.0.9/stream1", "d": "rtsp://10.0.0.9/stream2", "e": "rtsp://10.0.0.7/x"} {
+		site.Cameras = append(site.Cameras, config.Camera{Name: name, Source: config.RTSPSource{Address: address(t, url)}})
+	}
+	slices.SortFunc(site.Cameras, func(a, b config.Camera) int { return strings.Compare(a.Name, b.Name) })
+	if got := fmt.Sprint(site.SharedHosts()); got != "[[a b c]]" {
+		t.Error(got)
 	}
 }
 

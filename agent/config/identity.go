@@ -2,11 +2,8 @@ package config
 
 import (
 	"fmt"
-	"net"
-	"net/url"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -15,8 +12,9 @@ import (
 // two lanes with a loop in common, are one sensor under two names. What one object costs
 // is limited for each sensor, whatever its names are.
 //
-// It does not find that two addresses with different paths are two streams of one camera.
-// Made-up streets are each a sensor of their own.
+// Two addresses with different paths are one camera where the form of a maker's address,
+// or words such as main and sub, tell: see Address.identity. Others are not found;
+// SharedHosts lists them. Made-up streets are each a sensor of their own.
 func (s *Site) SensorNames() map[string]string {
 	names, first := map[string]string{}, map[string]string{}
 	for _, c := range s.Cameras {
@@ -78,37 +76,4 @@ func followLinks(path string) string {
 		return real
 	}
 	return filepath.Clean(path)
-}
-
-// channelKeys are the keys of a query that name one of several cameras behind one
-// address, at recorders of the makers that were looked at. All other keys are about the
-// same picture.
-var channelKeys = []string{"camera", "cam", "channel", "channelid", "ch", "chan", "chn", "chnid", "id", "input", "source"}
-
-// identity returns host, port, path and channel of an address, in one form.
-func (a Address) identity() string {
-	u, err := url.Parse(a.URL)
-	if err != nil {
-		return a.URL
-	}
-	host, port, err := net.SplitHostPort(a.HostPort)
-	if err != nil {
-		host, port = a.HostPort, ""
-	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if ip := net.ParseIP(host); ip != nil {
-		host = ip.String()
-	}
-	if n, err := strconv.Atoi(port); err == nil {
-		port = strconv.Itoa(n)
-	}
-	var channel []string
-	for key, values := range u.Query() {
-		if slices.Contains(channelKeys, strings.ToLower(key)) {
-			channel = append(channel, strings.ToLower(key)+"="+strings.Join(values, ","))
-		}
-	}
-	slices.Sort(channel)
-	path := strings.ToLower(strings.TrimRight(filepath.Clean("/"+u.Path), "/"))
-	return strings.Join(append([]string{host, port, path}, channel...), " ")
 }

@@ -417,7 +417,8 @@ func (f *fact) once(w *world) bool {
 	return f.holds
 }
 
-// twins: one address in two spellings is one sensor, and two addresses are two.
+// twins: one address in two spellings is one sensor, as are main and second stream, and two
+// hosts are two.
 var twins = fact{find: func(w *world) bool {
 	names := func(a, b string) map[string]string {
 		site := &config.Site{}
@@ -431,7 +432,8 @@ var twins = fact{find: func(w *world) bool {
 		return site.SensorNames()
 	}
 	same, other := names("http://10.0.0.9/s", "http://10.0.0.9:80/s/?fps=5"), names("http://10.0.0.9/s", "http://10.0.0.10/s")
-	return same["cam1"] == "cam0" && other["cam1"] != "cam0"
+	streams := names("rtsp://10.0.0.9/stream1", "rtsp://10.0.0.9/stream2")
+	return same["cam1"] == "cam0" && other["cam1"] != "cam0" && streams["cam1"] == "cam0"
 }}
 
 // mentions reports whether the source of a package takes the record that holds exact counts.

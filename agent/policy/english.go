@@ -84,7 +84,7 @@ var english = language{
 		"overlapOne":        `No two records of a sensor can be taken from each other to find what one of them hides: the same object may be counted in one only.`,
 		"overlapNoise":      `Taking records from each other tells no more than is reckoned below: the same object may be counted in at most {{.streams}} streams of one sensor.`,
 		"overlapBare":       `The same object cannot be counted in more than {{.streams}} streams of one sensor. (But in so many it can, and without noise their difference may tell of single passages.)`,
-		"twins":             `Two names for one address, device, program or contact are one sensor. Two addresses of one camera are not found: look at the site file.`,
+		"twins":             `Two names for one address, device, program or contact are one sensor. Two addresses of one camera are, where their form tells it, as of main and second stream; other pairs are not found: look at the site file.`,
 		"exactCounts":       `Exact counts: in memory, until the window ends, and for seconds after it; could the kernel write that memory to a disk (swap), "state" says so. They do not reach the process with a network.`,
 		"retention":         `Records: on the device for at most {{span .for}} and one window ({{span .window}}), delivered or not.`,
 		"timeOff":           `While the device's clock cannot be trusted, time for which it was off does not count.`,

@@ -81,7 +81,7 @@ var finnish = language{
 		"overlapOne":        `Anturin kahta tietuetta ei voi vähentää toisistaan niin, että selviäisi, mitä toinen salaa: sama kohde saa tulla lasketuksi vain yhdessä virrassa.`,
 		"overlapNoise":      `Tietueiden erotus ei kerro enempää kuin mitä alla lasketaan: sama kohde saa tulla lasketuksi enintään {{.streams}} virrassa anturia kohti.`,
 		"overlapBare":       `Sama kohde ei voi tulla lasketuksi useammassa kuin {{.streams}} virrassa anturia kohti. (Mutta niin monessa voi, ja ilman kohinaa niiden erotus voi kertoa yksittäisistä kuluista.)`,
-		"twins":             `Yhden osoitteen, laitteen, ohjelman tai koskettimen kaksi nimeä ovat yksi anturi. Yhden kameran kahta osoitetta ei löydetä: katso site-tiedostoa.`,
+		"twins":             `Yhden osoitteen, laitteen, ohjelman tai koskettimen kaksi nimeä ovat yksi anturi. Yhden kameran kaksi osoitetta ovat sitä myös, kun muoto sen kertoo, kuten pää- ja sivuvirran; muita pareja ei löydetä: katso site-tiedostoa.`,
 		"exactCounts":       `Tarkat määrät: muistissa, kunnes jakso päättyy, ja sekunteja sen jälkeen; jos ydin voisi kirjoittaa sen muistin levylle (swap), "state" kertoo sen. Ne eivät tule prosessiin, jolla on verkko.`,
 		"retention":         `Tietueet: laitteessa enintään {{span .for}} ja yhden jakson ({{span .window}}), toimitettuina tai ei.`,
 		"timeOff":           `Kun laitteen kelloon ei voi luottaa, aikaa, jonka se oli pois päältä, ei lasketa.`,

@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -40,8 +39,9 @@ import (
 type publisher struct {
 	Clearer
 	site  *config.Site
-	files *supervisorFiles // of the broker
+	files *supervisorFiles // of the broker; nil: this process opens what it needs
 	clock clock.Clock
+	in    io.Reader // the supervisor's records
 	out   io.Writer // for heartbeats and ipc.Stored
 	state *deviceState
 	inbox *wantInbox
@@ -87,11 +87,15 @@ func (p *publisher) serve(ctx context.Context, up *uplink.Uplink) error {
 		_ = ipc.WriteRecord(p.out, &ipc.SpoolFound{Reason: ipc.StartNumber(r.Reason), Lost: r.LostWindows(), Undelivered: r.Undelivered})
 	}
 	read := make(chan error, 1)
-	go func() { read <- p.readRecords(os.Stdin) }()
+	go func() { read <- p.readRecords(p.in) }()
 	var err error
+	var broken chan error
+	if p.files != nil {
+		broken = p.files.broken
+	}
 	select {
 	case err = <-read:
-	case err = <-p.files.broken:
+	case err = <-broken:
 		err = fmt.Errorf("the supervisor opens nothing any more: %w", err) // it starts this process anew
 	}
 	switch {

@@ -3,6 +3,7 @@ package publisher
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -46,11 +47,14 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 	}
 	LogStart(log, db.Start())
 	p := &publisher{
-		files: newSupervisorFiles(conn, site.Broker), site: site, clock: clk, out: os.Stdout, state: newDeviceState(site, d),
+		files: newSupervisorFiles(conn, site.Broker), site: site, clock: clk, in: os.Stdin, out: os.Stdout, state: newDeviceState(site, d),
 		inbox: &wantInbox{dir: site.Device.State, out: os.Stdout, log: log},
 	}
 	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
 	up, err := p.prepare(build)
+	if err == nil {
+		err = p.raiseWalls()
+	}
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
@@ -60,11 +64,42 @@ func Run(ctx context.Context, site *config.Site, d admission.Decision, build Bui
 	return p.serve(ctx, up)
 }
 
+// Inside is what RunInside has in the place of what a process inherits.
+type Inside struct {
+	In      io.Reader     // the supervisor's records
+	Out     io.Writer     // for heartbeats and ipc.Stored
+	Queries io.ReadWriter // the supervisor's questions
+	Clock   clock.Clock
+}
+
+// RunInside is Run inside another process, without walls: for tests that play the whole
+// way from a sensor to a broker. Its arguments and errors are those of Run.
+func RunInside(ctx context.Context, site *config.Site, d admission.Decision, build Build, pipes Inside, log *slog.Logger) error {
+	synced := new(atomic.Bool)
+	db, err := OpenStore(site.Device.State, d.Policy, pipes.Clock, synced, StoreOpts(site)...)
+	if err != nil {
+		return err
+	}
+	p := &publisher{
+		site: site, clock: pipes.Clock, in: pipes.In, out: pipes.Out, state: newDeviceState(site, d),
+		inbox: &wantInbox{dir: site.Device.State, out: pipes.Out, log: log},
+	}
+	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
+	up, err := p.prepare(build)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	go p.answerQueries(pipes.Queries, up.Status)
+	return p.serve(ctx, up)
+}
+
 // prepare makes the uplink and everything else that needs files which the walls
-// close, then raises the walls.
+// close.
 func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	o := UplinkOpts(p.site, p.Policy, build.Version, p.Store, p.clock, p.Log)
-	o.Dial, o.ReadFile = p.files.dial, p.files.readFile
+	if p.files != nil {
+		o.Dial, o.ReadFile = p.files.dial, p.files.readFile
+	}
 	if p.Policy.AllowsCommand(string(policy.Want)) {
 		o.OnWant = p.inbox.put
 	}
@@ -82,13 +117,15 @@ func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 		}
 		p.Pairs = append(p.Pairs, pair)
 	}
-	if err := p.recallLastWindow(); err != nil {
-		return nil, err
-	}
+	return up, p.recallLastWindow()
+}
+
+// raiseWalls raises the walls and keeps their report.
+func (p *publisher) raiseWalls() error {
 	report, err := child.RaiseWalls(cage.Uplink().State(p.site.Device.State), p.site.Device.Strict, p.Log)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.state.setOwnWalls(report)
-	return up, nil
+	return nil
 }

@@ -25,7 +25,9 @@ type Loops struct {
 	clock   clock.Clock
 	onFault func(loop.Event) // called at the end of a window for each fault that began or ended in it
 	log     *slog.Logger
-	open    func() (source.Edges, error)
+
+	// Open opens the lines. NewLoops sets it; a test may replace it.
+	Open func() (source.Edges, error)
 
 	mu        sync.Mutex
 	windowEnd time.Duration    // of the open window, on the edges' clock; 0: not requested yet
@@ -50,7 +52,7 @@ func NewLoops(conf config.Loops, clk clock.Clock, fault func(loop.Event), log *s
 		conf: conf, clock: clk, onFault: fault, log: log,
 		reason: counting.ReasonStarting, closed: make(chan []part, 1), total: map[string]int64{},
 	}
-	l.open = func() (source.Edges, error) { return source.OpenLoops(conf) }
+	l.Open = func() (source.Edges, error) { return source.OpenLoops(conf) }
 	return l
 }
 
@@ -72,7 +74,7 @@ func (l *Loops) Run(ctx context.Context) {
 
 // countUntilLost opens the lines and counts until they fail or ctx ends.
 func (l *Loops) countUntilLost(ctx context.Context) error {
-	src, err := l.open()
+	src, err := l.Open()
 	if err != nil {
 		l.MarkLost(counting.ReasonLoopsLost)
 		return fmt.Errorf("open the loops: %w", err)

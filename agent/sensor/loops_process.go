@@ -3,6 +3,7 @@ package sensor
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -25,21 +26,21 @@ import (
 func RunLoops(ctx context.Context, site *config.Site, pol *policy.Policy, log *slog.Logger) error {
 	clk := clock.Clock{Floor: site.Device.ClockFloor}
 	hours := NewSchedule(pol, nil, clk.ReadAll)
-	l := NewLoops(site.Loops, clk, sendLoopFaults(site.Loops), log)
+	l := NewLoops(site.Loops, clk, SendLoopFaults(os.Stdout, site.Loops), log)
 	open := hours.closedReason() == counting.NoReason
 	if open {
 		src, err := source.OpenLoops(site.Loops)
 		if err != nil {
 			return err
 		}
-		l.open = func() (source.Edges, error) { return src, nil }
+		l.Open = func() (source.Edges, error) { return src, nil }
 	}
 	if _, err := child.RaiseWalls(cage.Sense().Lines().Memory(MaxGrowth), site.Device.Strict, log); err != nil {
 		return err
 	}
 	ended := make(chan error, 2)
 	go func() { ended <- countInHours(ctx, l, hours, open) }()
-	go func() { ended <- serveWindows(os.Stdin, os.Stdout, l, pol.Window(), func(bool) {}) }()
+	go func() { ended <- ServeWindows(os.Stdin, os.Stdout, l, pol.Window(), func(bool) {}) }()
 	go child.SendHeartbeats(log, func() bool { return false }, func() *ipc.Heartbeat { return &ipc.Heartbeat{Delivering: open} })
 	return <-ended
 }
@@ -71,9 +72,9 @@ type singleRun struct {
 // Run counts until the lines are lost or ctx ends.
 func (s *singleRun) Run(ctx context.Context) { s.err = s.countUntilLost(ctx) }
 
-// sendLoopFaults returns a function that writes a fault as a record. The record
+// SendLoopFaults returns a function that writes a fault to out as a record. The record
 // numbers stream and line by their place in site.toml.
-func sendLoopFaults(conf config.Loops) func(loop.Event) {
+func SendLoopFaults(out io.Writer, conf config.Loops) func(loop.Event) {
 	streams := conf.Streams()
 	return func(e loop.Event) {
 		f := &ipc.LoopFault{FaultBit: uint16(e.Fault), On: e.On, Count: e.N}
@@ -83,6 +84,6 @@ func sendLoopFaults(conf config.Loops) func(loop.Event) {
 			}
 		}
 		f.Line = uint16(max(slices.IndexFunc(conf.Lines, func(l config.LoopLine) bool { return l.Name == e.Line }), 0))
-		_ = ipc.WriteRecord(os.Stdout, f) // a supervisor that is gone is noticed on standard input
+		_ = ipc.WriteRecord(out, f) // a supervisor that is gone is noticed on standard input
 	}
 }

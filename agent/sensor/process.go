@@ -47,10 +47,10 @@ func pauseWhileAimed(aimed *atomic.Bool, closed func() counting.Reason) func() c
 	}
 }
 
-// serveWindows reads requests from in until its end. On CloseWindow it closes the
+// ServeWindows reads requests from in until its end. On CloseWindow it closes the
 // windows of s, each of length whole, and writes their tallies to out; on Pause it
 // calls pause. Every other record is an error.
-func serveWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pause func(bool)) error {
+func ServeWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pause func(bool)) error {
 	for {
 		m, err := ipc.ReadRecord(in)
 		if errors.Is(err, io.EOF) {
@@ -118,20 +118,20 @@ func RunCamera(ctx context.Context, site *config.Site, name string, pol *policy.
 	if _, err := child.RaiseWalls(cameraRole(c.Config), site.Device.Strict, c.log); err != nil {
 		return err
 	}
-	c.View.OnChange = sendCameraFaults(os.Stdout)
+	c.View.OnChange = SendCameraFaults(os.Stdout)
 	hours := NewSchedule(pol, c.Config.Hours, clock.Clock{Floor: site.Device.ClockFloor}.ReadAll)
 	var aimed atomic.Bool
 	hours.closedReason = pauseWhileAimed(&aimed, hours.closedReason)
 	go hours.Run(ctx, c)
-	go child.SendHeartbeats(c.log, c.stalled, c.buildHeartbeat)
-	return serveWindows(os.Stdin, os.Stdout, c, pol.Window(), func(on bool) {
+	go child.SendHeartbeats(c.log, c.stalled, c.Heartbeat)
+	return ServeWindows(os.Stdin, os.Stdout, c, pol.Window(), func(on bool) {
 		c.View.resetAtOpening.Store(true)
 		aimed.Store(on)
 	})
 }
 
-// buildHeartbeat returns the counts since the start as a record.
-func (c *Camera) buildHeartbeat() *ipc.Heartbeat {
+// Heartbeat returns the counts since the start as a record.
+func (c *Camera) Heartbeat() *ipc.Heartbeat {
 	return &ipc.Heartbeat{
 		Pictures: uint64(c.Pictures.Load()), Undecoded: uint64(c.BadPictures.Load()),
 		Crossings: uint64(c.Crossings.Load()), Delivering: c.Watching.Load(), Detection: c.Detection(),

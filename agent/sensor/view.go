@@ -84,8 +84,8 @@ func (v *View) monitorForOpening() *health.Monitor {
 	return &v.monitor
 }
 
-// sendCameraFaults returns an OnChange that writes each change as a record.
-func sendCameraFaults(out io.Writer) func(counting.ViewFault, bool) {
+// SendCameraFaults returns an OnChange that writes each change as a record.
+func SendCameraFaults(out io.Writer) func(counting.ViewFault, bool) {
 	return func(f counting.ViewFault, on bool) {
 		_ = ipc.WriteRecord(out, &ipc.CameraFault{Fault: uint8(f), On: on}) // a supervisor that is gone is noticed on standard input
 	}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"kerb/agent/clock"
 	"kerb/agent/hardware"
 	"kerb/agent/ipc"
 	"kerb/agent/opener"
@@ -27,17 +26,17 @@ func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Recor
 			s.log.Info("counting", "process", p.watcher.Name, "pid", c.Cmd.Process.Pid)
 		}
 		if p.process != c {
-			p.startedAt, p.lastBeat = clock.SinceBoot(), nil
+			p.startedAt, p.lastBeat = s.sinceBoot(), nil
 		}
 		m.Sensor, p.walls, p.process = uint16(p.number), m, c
 		s.notifyIfReady()
 		return nil
 	case *ipc.Heartbeat:
-		if err := p.checkHeartbeat(m, clock.SinceBoot()); err != nil {
+		if err := p.checkHeartbeat(m, s.sinceBoot()); err != nil {
 			return err
 		}
-		p.setHeartbeat(m, clock.SinceBoot())
-		s.watchCamera(p, clock.SinceBoot())
+		p.setHeartbeat(m, s.sinceBoot())
+		s.watchCamera(p, s.sinceBoot())
 		return nil
 	case *ipc.Tally:
 		return s.collection.addTally(p, m)
@@ -48,6 +47,9 @@ func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Recor
 	}
 	return fmt.Errorf("it says what is not its own to say: %T", m)
 }
+
+// sinceBoot returns the time since boot.
+func (s *Supervisor) sinceBoot() time.Duration { return s.clock.ReadAll().Mono }
 
 // handleLoopFault keeps the fault for the lamp and queues it for the uplink. It is
 // called under the lock.
@@ -90,7 +92,7 @@ func (s *Supervisor) handleCameraFault(p *slot, v *ipc.CameraFault) error {
 func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 	s.mu.Lock()
 	if p.isDelivering() {
-		p.changedAt = clock.SinceBoot()
+		p.changedAt = s.sinceBoot()
 	}
 	p.process, p.sentFault, p.lineFaults = nil, 0, nil
 	if c := s.collection; c != nil && c.open[p] {

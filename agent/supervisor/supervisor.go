@@ -112,7 +112,8 @@ type slot struct {
 // child needs to read the same files. Entries go to the journal, the log lines of
 // the children to book. It is an error where a camera can never be opened.
 func New(site *config.Site, pol *policy.Policy, clk clock.Clock, args []string, journal *admission.Journal, book *logbook.Book, log *slog.Logger) (*Supervisor, error) {
-	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), queue: newQueue(pol.Retention(), clock.SinceBoot), ready: make(chan struct{}), wantReceived: make(chan struct{}, 1)}
+	s := &Supervisor{site: site, policy: pol, clock: clk, journal: journal, book: book, log: log, streams: site.Streams(), ready: make(chan struct{}), wantReceived: make(chan struct{}, 1)}
+	s.queue = newQueue(pol.Retention(), s.sinceBoot)
 	starter := process.NewStarter()
 	s.publisher = &process.Watcher{
 		Name: "uplink", Args: append([]string{"uplink"}, args...), WithHandover: true, WithQueries: true, Isolated: true, Log: log, ChildOutput: book, Starter: starter,

@@ -21,7 +21,7 @@ func picture(tb testing.TB, w, h, n int) []byte {
 	}
 	for y := range h {
 		for x := range w {
-			v := byte((x + 2*y) / 3)
+			v := byte((x+2*y)/3 + 9*(n%3)) // n changes every cell, as the light does
 			if (x/8+n)%7 == 0 && (y/8+n)%5 == 0 {
 				v = 230
 			}

@@ -27,12 +27,13 @@ const (
 )
 
 // PollState is the state of one polled address between two requests: the earliest
-// time of the next one, and the validators (ETag, Last-Modified, SHA-256) by
-// which an unchanged picture is recognised. It holds the hash of a picture, never
-// a picture. It belongs to one process, outlives one Snapshot, and is not safe for
+// time of the next one, and the validators (ETag, Last-Modified, SHA-256) and the sums
+// of cells by which an unchanged picture is recognised. It holds hashes of a picture,
+// never a picture. It belongs to one process, outlives one Snapshot, and is not safe for
 // concurrent use. The zero value allows a request at once.
 type PollState struct {
 	seen      validators
+	cells     cellSums // of the last picture that was decoded
 	format    format
 	w, h      int // of the last picture; 0: none yet
 	nextPoll  time.Time
@@ -71,7 +72,7 @@ func (p *PollState) hasValidator() bool {
 // forgetPicture clears the validators and the size, so that the next picture is
 // new even if it is the same. The schedule stays.
 func (p *PollState) forgetPicture() {
-	p.seen, p.format, p.w, p.h = validators{}, format{}, 0, 0
+	p.seen, p.cells, p.format, p.w, p.h = validators{}, cellSums{}, format{}, 0, 0
 }
 
 // conditionalHeader returns the headers of a conditional request, RFC 9110,

@@ -18,7 +18,8 @@ import (
 )
 
 // ErrUnchanged is returned for one request that brought the same picture as the one
-// before. The source goes on: the next call waits for the next request.
+// before, or one in which less than half of the cells differ: see cellSums. The source
+// goes on: the next call waits for the next request.
 var ErrUnchanged = errors.New("camera shows the same picture as before")
 
 // Snapshot polls a network camera: its address returns one JPEG, or one short MP4
@@ -234,7 +235,8 @@ func (s *Snapshot) openBody() (err error) {
 
 // ReadInto waits for a new picture, fills dst, of width × height bytes, with it,
 // and returns when it was fetched; of a clip, that and its place in the clip. It
-// returns ErrUnchanged after each request that brought no new picture.
+// returns ErrUnchanged after each request that brought no new picture; dst may hold
+// a picture then, too.
 func (s *Snapshot) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -299,6 +301,10 @@ func (s *Snapshot) decodeNext(ctx context.Context, dst []byte) (at time.Time, er
 	}
 	// Only a picture that was read may be taken for unchanged the next time.
 	s.poll.seen, s.poll.failures = s.seen, 0
+	if first := s.clip == nil || s.clip.delivered == 1; first && !s.poll.cells.replaceSums(dst, s.w, s.h) {
+		s.wipeBody() // the pictures of a clip are new if its first one is
+		return at, ErrUnchanged
+	}
 	return at, nil
 }
 

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -500,4 +503,59 @@ func FuzzMP4(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An empty street and one that a walker passes give as many new pictures, whether the
+// camera has noise or none: how many there were is told without noise.
+func TestAWalkerMakesNoPictureNew(t *testing.T) {
+	const every, patience = 10 * time.Second, 5 * time.Minute
+	for _, noise := range []bool{false, true} {
+		count := func(walker bool) (pictures, same int, bodies map[string]bool) {
+			bodies = map[string]bool{}
+			s := &street{}
+			s.serve = func(w http.ResponseWriter, _ *http.Request) {
+				n := len(s.asked)
+				body := streetJPEG(t, n, noise, walker && n > 5 && n < 12)
+				bodies[string(body)] = true
+				_, _ = w.Write(body)
+			}
+			pictures, same, errs := s.look(t, SnapshotOpts{PollEvery: every}, patience)
+			if len(errs) > 0 {
+				t.Fatal(errs)
+			}
+			return pictures, pictures + same, bodies
+		}
+		nobody, polls, still := count(false)
+		one, _, moved := count(true)
+		if (nobody > 1) != noise || (one > 1) != noise || noise && one < polls/2 {
+			t.Errorf("noise %t: %d new pictures of an empty street, %d with a walker, in some %d", noise, nobody, one, polls)
+		}
+		if !noise && (len(still) != 1 || len(moved) < 4) {
+			t.Errorf("control: %d and %d pictures differ by their bytes", len(still), len(moved))
+		}
+	}
+}
+
+// streetJPEG is picture n of a street of 96×72 pixels.
+func streetJPEG(t *testing.T, n int, noise, walker bool) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 96, 72))
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	for y := range 72 {
+		for x := range 96 {
+			v := 60 + 100*((x/7+y/5)%2)
+			if walker && x >= 8*(n%8) && x < 8*(n%8)+7 && y >= 30 && y < 60 {
+				v = 230
+			}
+			if noise {
+				v += r.IntN(25)
+			}
+			img.Pix[y*img.Stride+x] = byte(v)
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
