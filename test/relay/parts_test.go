@@ -30,6 +30,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(fleetRole) == "" && os.Getenv(relayRole) == "" {
+		os.Exit(m.Run()) // SIGTERM ends it; its processes end with it (PR_SET_PDEATHSIG)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	var err error
@@ -45,8 +48,6 @@ func TestMain(m *testing.M) {
 			o.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 			err = relay.Run(ctx, o)
 		}
-	default:
-		os.Exit(m.Run())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -107,6 +108,7 @@ func role(name string, opts any) func() *exec.Cmd {
 	}
 	return func() *exec.Cmd {
 		c := exec.Command(os.Args[0])
+		c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		c.Env = append(os.Environ(), name+"="+string(b))
 		return c
 	}
@@ -201,6 +203,16 @@ func readReleases(t *testing.T, dir string) map[string]released {
 		}
 	}
 	return all
+}
+
+// countReleases returns how many windows the devices below dir released so far.
+func countReleases(dir string) (n int) {
+	files, _ := filepath.Glob(filepath.Join(dir, "*", "truth"))
+	for _, f := range files {
+		b, _ := os.ReadFile(f)
+		n += bytes.Count(b, []byte("\n"))
+	}
+	return n
 }
 
 // readCSV returns the rows of all files of the plain CSV below dir, by column.

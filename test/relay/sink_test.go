@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -90,11 +91,22 @@ func TestAKilledRelayWritesEachWindowOnceIntoFiles(t *testing.T) {
 	b, dir := startBroker(t), t.TempDir()
 	out, state := filepath.Join(dir, "out"), filepath.Join(dir, "state")
 	r := startProcess(t, role(relayRole, relay.Opts{Broker: b.url, Format: "csv", Out: out, Dir: state, Batch: 7, Ask: time.Second}))
-	devices := startProcess(t, role(fleetRole, fleetOpts{Broker: b.url, Dir: filepath.Join(dir, "devices"), N: 2, Pace: 40 * time.Millisecond}))
-	for n := 1; n <= 4; n++ {
-		waitFor(t, "more rows", func() bool { return len(readCSV(t, filepath.Join(out, "*.csv"))) > 40*n })
+	var devices []*process
+	const kills = 3
+	for n := range kills + 1 {
+		// A device that begins now has windows that are not written, after each kill.
+		text, _ := os.ReadFile(filepath.Join(out, "windows-2026-11-23.csv"))
+		had := bytes.Count(text, []byte("\n"))
+		devices = append(devices, startProcess(t, role(fleetRole, fleetOpts{Broker: b.url, Dir: filepath.Join(dir, "devices"), First: n, N: 1})))
+		waitFor(t, "more rows", func() bool {
+			text, _ := os.ReadFile(filepath.Join(out, "windows-2026-11-23.csv"))
+			return !strings.Contains(string(text), "half a li") && bytes.Count(text, []byte("\n")) > had+8
+		})
+		if n == kills {
+			break
+		}
 		r.kill()
-		// The control: what a kill between writing and committing leaves behind.
+		// What a kill between writing and committing leaves behind.
 		f, err := os.OpenFile(filepath.Join(out, "windows-2026-11-23.csv"), os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -102,13 +114,11 @@ func TestAKilledRelayWritesEachWindowOnceIntoFiles(t *testing.T) {
 		_, _ = f.WriteString("camden,half a li")
 		f.Close()
 		r.start()
-		waitFor(t, "relay", func() bool {
-			b, _ := os.ReadFile(filepath.Join(out, "windows-2026-11-23.csv"))
-			return !strings.Contains(string(b), "half a li")
-		})
 	}
-	waitComplete(t, state, 2)
-	devices.stop()
+	waitComplete(t, state, len(devices))
+	for _, d := range devices {
+		d.stop()
+	}
 	r.stop()
 	checkPlainCSV(t, out, readReleases(t, filepath.Join(dir, "devices")))
 }
