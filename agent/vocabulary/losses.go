@@ -46,7 +46,7 @@ func WantReasons() []Word {
 		{"open_trust", "The device trusts no key.", "Set [trust] of its site.toml by hand."},
 		{"not_signed", "Too few people signed it, or a signature does not fit.", sign},
 		{"policy_refused", "The policy is older than the one in force, or looser and signed by one.", "Let a second person sign, or raise the policy's version."},
-		{"fixed_key", "site.toml changes what only a hand at the device may: trust, names, state, strict or bench.", "Leave those keys as they are."},
+		{"fixed_key", "site.toml changes what only a hand at the device may: trust, names, state, strict, bench, or a program that it starts.", "Leave those keys as they are."},
 		{"mistakes", "A file has mistakes: line says where the first is.", "Check the files with kerb check before they are signed."},
 		{"forbidden", "site.toml asks for what the policy forbids.", "Check both files together with kerb check."},
 		{"no_delivery", "At no moment of the trial's last minute did the broker pass on what the device publishes.", "Look at broker, password and topics of the new files."},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"aead.dev/minisign"
 
@@ -114,8 +115,8 @@ func (d device) checkFiles(m *Message, files admission.Files) error {
 	return checkFixed(d.base, site)
 }
 
-// checkFixed refuses a site.toml with other keys of trust, names, state directory or
-// switches of the walls: who could change these over the air could change everything.
+// checkFixed refuses a site.toml with other keys of trust, names, state directory, switches
+// of the walls or programs: who could change these over the air could change everything.
 func checkFixed(base, site *config.Site) error {
 	a, b := base.Device, site.Device
 	key := ""
@@ -128,10 +129,26 @@ func checkFixed(base, site *config.Site) error {
 		key = "device.state"
 	case a.Strict != b.Strict || a.Bench != b.Bench:
 		key = "device.strict and bench"
+	case slices.ContainsFunc(listPrograms(site), func(p string) bool { return !slices.Contains(listPrograms(base), p) }):
+		key = "camera.command and decoder"
 	default:
 		return nil
 	}
 	return refuse(FixedKey, "%s must be as on the device: change it there", key)
+}
+
+// listPrograms returns the programs that a site starts for its cameras, with their
+// arguments.
+func listPrograms(s *config.Site) (all []string) {
+	for _, c := range s.Cameras {
+		if src, ok := c.Source.(config.CommandSource); ok {
+			all = append(all, strings.Join(src.Words, "\x00"))
+		}
+	}
+	if s.HasDecoder() {
+		all = append(all, "ffmpeg")
+	}
+	return all
 }
 
 // refuseMistakes makes a Refusal of the first mistake of a file.

@@ -231,6 +231,7 @@ func TestOnlyWhatTheDevicesOwnKeysSignedForItComesIntoForce(t *testing.T) {
 		"another name":                            {d.message(7, "", strings.Replace(site, `name = "pi-1"`, `name = "pi-2"`, 1), d.anna, d.bert), FixedKey},
 		"another state directory":                 {d.message(7, "", strings.Replace(site, d.dir, d.dir+"2", 1), d.anna, d.bert), FixedKey},
 		"no walls needed any more":                {d.message(7, "", strings.Replace(site, "[broker]", "bench = true\n[broker]", 1), d.anna, d.bert), FixedKey},
+		"a program":                               {d.message(7, "", strings.Replace(site, `source = "scene:people=3"`, `command = ["/bin/cat", "/etc/passwd"]`, 1), d.anna, d.bert), FixedKey},
 		"a key that does not exist":               {d.message(7, "", site+"\n[nonsense]\na = 1\n", d.anna, d.bert), Mistakes},
 		"a class that the policy does not allow":  {d.message(7, "", strings.Replace(site, `["person"]`, `["person", "motorcycle"]`, 1), d.anna, d.bert), Forbidden},
 		"a policy with another schema":            {cut(func(m *Message) { m.Schema = "kerb.want/2" }), Malformed},
