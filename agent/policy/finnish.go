@@ -91,7 +91,7 @@ var finnish = language{
 		"eachCosts":         `Jokainen kulku maksaa uudestaan, myös toisen anturin ohi, ja vahingossa kahdesti laskettu maksaa kahdesti.`,
 		"classCosts":        `Oleskelu, joka nähdään useana luokkana peräkkäin, maksaa enintään puolet ε:sta ja puolet ε:sta kutakin kohti.`,
 		"exposure":          "Samassa paikassa C {{if .passages}}kulkua{{else}}jaksoa{{end}} maksaa yhteensä C kertaa ε:\n{{exposureTable . (or (and .passages \"kulkuja\") \"jaksoja\") \"ε yhteensä\" \"50 %:n varmuudesta enintään\"}}",
-		"habit":             `Tapa on piilossa huonommin kuin yksittäinen kulku: jonkun sellaisen kohdalla, jonka tiedetään kulkevan usein ja tunnettuina aikoina, monen jakson summa kertoo enemmän.`,
+		"habit":             `Tapa on piilossa huonommin kuin yksittäinen kulku: monen jakson summa kertoo enemmän siitä, jonka tiedetään kulkevan usein ja tunnettuina aikoina.`,
 		"noBound":           `Kohinaa ei ole, joten mikään ei rajaa sitä, mitä voi päätellä joku, joka tietää kaiken kaikista muista samassa jaksossa.`,
 		"smallProtects":     `Suojana on, että pieniä lukuja ei anneta{{if gt .round 1}} ja muut pyöristetään: yksi lisää muuttaa sitä, mitä annetaan, siinä missä pois jätetyt luvut loppuvat, ja sen yläpuolella kerran {{.round}} luvussa{{end}}.`,
 		"inWindow":          `{{if .passages}}Jokainen kulku, päivän C kulusta, on jaksossa ({{span .window}}), jossa sen luokkaa ja suuntaa on vähintään {{.below}}, tai lukua ei anneta.{{else}}Jokainen oleskelu on jaksossa ({{span .window}}), jossa sen luokkaa on keskimäärin {{.below}}, tai lukuja ei anneta.{{end}}`,
