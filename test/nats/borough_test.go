@@ -105,10 +105,10 @@ func (c *cluster) memory(i int) int {
 // A borough loses its current while a cluster loses one node after another. Every window
 // is in the relay's ledger at the end.
 func TestABoroughAndAClusterFailInTheSameHour(t *testing.T) {
-	n, pace := 30, 2*time.Second
-	if os.Getenv("KERB_LONG") != "" {
-		n, pace = 2000, 20*time.Second
+	if os.Getenv("KERB_LONG") == "" {
+		t.Skip("minutes: set KERB_LONG=1, and KERB_DEVICES for another number than 2,000")
 	}
+	n, pace := 2000, 20*time.Second
 	if v, err := strconv.Atoi(os.Getenv("KERB_DEVICES")); err == nil {
 		n = v
 	}
