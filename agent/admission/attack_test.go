@@ -50,7 +50,7 @@ func (l lawOf) below(z int64) float64 {
 	return 1 - math.Pow(q, float64(z))/(1+q)
 }
 
-// attack is what the trials of one attack have come to.
+// attack adds up the trials of one attack.
 type attack struct {
 	trials, right int
 	highest       float64 // log odds, of either answer
@@ -217,7 +217,7 @@ func (r rig) cutAt(restarts int) (parts []clock.Window) {
 	return append(parts, ended...)
 }
 
-// stayInParts clears what the parts of one window have seen of one who stays. unguarded
+// stayInParts clears the tallies of the parts of one window, in each of which one person stays. unguarded
 // releases each part with its numbers, as before there was one release of a zone.
 func (r rig) stayInParts(t *testing.T, restarts int, stay, unguarded bool) (sum float64, released int) {
 	for _, part := range r.cutAt(restarts) {

@@ -92,7 +92,7 @@ func TestOneCameraUnderTwoNamesIsOneSensor(t *testing.T) {
 	}
 }
 
-// What the addresses do not tell is said: kerb check prints these groups.
+// kerb check prints the groups of cameras whose addresses do not tell whether they are one.
 func TestCamerasOfOneHostThatMayBeOneAreListed(t *testing.T) {
 	site := &config.Site{}
 	for name, url := range map[string]string{"a": "rtsp://10.0.0.9/x", "b": "http://10.0.0.9/y", "c": "rtsp://10.0.0.9/stream1", "d": "rtsp://10.0.0.9/stream2", "e": "rtsp://10.0.0.7/x"} {

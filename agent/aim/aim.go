@@ -84,7 +84,7 @@ type Complaint struct {
 type Opts struct {
 	Device, Camera string
 	Classes        []string             // the classes that the policy allows
-	Kinds          []string             // what it allows to draw: line, zone
+	Kinds          []string             // of streams that it allows to draw: line, zone
 	Overlap        int                  // in how many lines and zones it lets one object be counted
 	Sketches       bool                 // the policy allows silhouettes
 	Plan           Plan                 // the plan in site.toml

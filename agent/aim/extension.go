@@ -6,7 +6,7 @@ import (
 )
 
 // extension is by how much a session is extended at a time. Chosen by hand: a third of
-// what the standard policy allows, and enough to finish a tally.
+// the time that the standard policy allows, and enough to finish a tally.
 const extension = 10 * time.Minute
 
 // timeLeft returns the time until the session expires; 0 or less: it is over.

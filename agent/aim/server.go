@@ -116,10 +116,10 @@ type pageData struct {
 	Lang, Device, Camera, Token string
 	Classes                     string // the allowed classes, separated by commas
 	Coarse                      string // the classes that are no part of another one, likewise
-	Kinds                       string // what the policy allows to draw, likewise
+	Kinds                       string // of streams that the policy allows to draw, likewise
 	Overlap                     int    // in how many lines and zones it lets one object be counted
 	Sketches                    bool
-	Wrong                       string // what is said of a wrong code; "" before one
+	Wrong                       string // the text after a wrong code; "" before one
 	Languages                   []language
 	Words                       map[string]string
 

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 type outcome struct {
 	Report    Report // of Apply
 	Again     Report // of Try, after the work
-	Sum       []byte // of what the pipe brought
+	Sum       []byte // of the bytes that the pipe brought
 	Locked    string // what the arena says of its lock
 	LockedKiB []int  // VmLck: see fillLockedMemory
 	Err       string

@@ -173,7 +173,7 @@ func (s *Session) allowedClasses() (names []string) {
 	return names
 }
 
-// allowedKinds returns what the policy allows to draw: line, zone, or both.
+// allowedKinds returns the kinds of stream that the policy allows to draw: line, zone, or both.
 func (s *Session) allowedKinds() (names []string) {
 	for _, k := range []counting.Kind{counting.LineStream, counting.ZoneStream} {
 		if s.Decision.Policy.AllowsKind(k) {
