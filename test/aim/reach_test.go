@@ -133,21 +133,8 @@ func (v *inspector) find(ctx context.Context, w, h int64) (found []string) {
 	run(v.t, ctx, "a screen", emulate(w, h), chromedp.Evaluate(settled, nil, awaited), chromedp.Evaluate(reachScript, nil),
 		chromedp.Evaluate(`reach.frame()`, &found), chromedp.Evaluate(`reach.start()`, &n))
 	for i := range n {
-		var at struct {
-			X, Y        float64
-			Name, Wrong string
-		}
-		var hit bool
-		run(v.t, ctx, "touch a control", chromedp.Evaluate(fmt.Sprintf(`reach.show(%d)`, i), &at),
-			chromedp.ActionFunc(func(ctx context.Context) error { // at is known only now
-				return input.DispatchTouchEvent(input.TouchStart, []*input.TouchPoint{{X: at.X, Y: at.Y}}).Do(ctx)
-			}),
-			input.DispatchTouchEvent(input.TouchEnd, []*input.TouchPoint{}), chromedp.Evaluate(fmt.Sprintf(`reach.wasHit(%d)`, i), &hit))
-		if at.Wrong != "" {
-			found = append(found, at.Name+" "+at.Wrong)
-		}
-		if !hit {
-			found = append(found, at.Name+" was not reached by a touch")
+		if wrong := v.touch(ctx, i); wrong != "" {
+			found = append(found, wrong)
 		}
 		v.touched++
 	}
@@ -159,6 +146,32 @@ func (v *inspector) find(ctx context.Context, w, h int64) (found []string) {
 		found = append(found, violations...)
 	}
 	return found
+}
+
+// touch touches control i and returns what is wrong with it. An answer of the device may
+// make a control anew between its place being read and the touch, so that the touch arrives
+// at the new one: three touches are tried.
+func (v *inspector) touch(ctx context.Context, i int) string {
+	v.t.Helper()
+	var at struct {
+		X, Y        float64
+		Name, Wrong string
+	}
+	for range 3 {
+		var hit bool
+		run(v.t, ctx, "touch a control", chromedp.Evaluate(fmt.Sprintf(`reach.show(%d)`, i), &at),
+			chromedp.ActionFunc(func(ctx context.Context) error { // at is known only now
+				return input.DispatchTouchEvent(input.TouchStart, []*input.TouchPoint{{X: at.X, Y: at.Y}}).Do(ctx)
+			}),
+			input.DispatchTouchEvent(input.TouchEnd, []*input.TouchPoint{}), chromedp.Evaluate(fmt.Sprintf(`reach.wasHit(%d)`, i), &hit))
+		if at.Wrong != "" {
+			return at.Name + " " + at.Wrong
+		}
+		if hit {
+			return ""
+		}
+	}
+	return at.Name + " was not reached by a touch"
 }
 
 // awaited lets a script's promise be fulfilled.
