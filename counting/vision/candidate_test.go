@@ -101,3 +101,36 @@ func TestNoCandidateIsLostWhenManyCrossAtOnce(t *testing.T) {
 		t.Errorf("counted %d; want %d", n, 3*maxCandidates)
 	}
 }
+
+// The rear of a long vehicle crosses after its front was counted, and the vehicle has left
+// the picture before that is decided.
+func TestTheRearOfACountedVehicleCountsNothing(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		crossed bool
+		dir     counting.Direction
+		want    int
+	}{
+		{"its track has crossed", true, counting.AToB, 0},
+		{"control: it crossed the other way", true, counting.BToA, 1},
+		{"control: it has not crossed", false, counting.AToB, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := newCandidateCounter()
+			n.network.tracker = newNetTracker([]segment{newSegment(middle, 320, 240)}, 320, 240)
+			n.network.gridScale = 1
+			place := box{100, 60, 200, 160}
+			k := &n.network.tracker.tracks[0]
+			k.startAt(&detection{box: place, class: counting.Heavy, score: 2}, 0)
+			k.hits = 9
+			k.lineSides[0].crossed, k.lineSides[0].dir = c.crossed, c.dir
+			o := &blobTrack{box: place, networkLooks: 9}
+			o.votes[counting.Heavy] = 2
+			n.addMotionCandidate(&blobCrossing{track: o, dir: counting.AToB}, time.Second)
+			k.live = false
+			if got := len(n.Finish()); got != c.want {
+				t.Errorf("counted %d; want %d", got, c.want)
+			}
+		})
+	}
+}

@@ -87,7 +87,8 @@ func (c *Counter) classOf(k *netTrack) counting.Class {
 }
 
 // addMotionCandidate handles a crossing of a blob track. Where a network track is, that
-// track decides.
+// track decides: if it has crossed the line in this direction, the blob is a part of it,
+// such as the rear of a long bus, however soon the track ends.
 func (c *Counter) addMotionCandidate(p *blobCrossing, now time.Duration) {
 	e, o := c.network, p.track
 	class, ok := c.votedClass(o)
@@ -99,7 +100,11 @@ func (c *Counter) addMotionCandidate(p *blobCrossing, now time.Duration) {
 		height: o.box.h() * e.gridScale, class: class, fromMotion: true, speed: c.trackSpeed(&o.trail), deadline: now + decisionDelay, track: -1,
 	}
 	if i := e.trackAt(o.box); i >= 0 {
-		n.track, n.born = i, e.tracker.tracks[i].born
+		k := &e.tracker.tracks[i]
+		if g := &k.lineSides[p.line]; g.crossed && g.dir == p.dir {
+			return
+		}
+		n.track, n.born = i, k.born
 	} else if o.isSeenWell() {
 		return // the network's tracks have counted it, or have reason not to
 	}
