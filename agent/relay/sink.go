@@ -43,7 +43,7 @@ type sink interface {
 // refusedError reports an answer of the sink that is no success.
 type refusedError struct {
 	text    string
-	content bool // the sink understood the request and refuses what is in it: waiting does not help
+	content bool // the sink understood the request and refuses its content: waiting does not help
 }
 
 func (e refusedError) Error() string { return e.text }

@@ -84,7 +84,7 @@ func TestTheWallsMarkIsNotInThePreview(t *testing.T) {
 	}
 }
 
-// markedCamera shows marked pictures, ten a second, to whoever asks.
+// markedCamera shows marked pictures, ten a second, to every client.
 func markedCamera(t *testing.T, mark *canary.Mark) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

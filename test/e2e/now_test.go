@@ -226,7 +226,7 @@ func TestALastWindowThatIsNoLongerKeptIsCleared(t *testing.T) {
 	d.add(25)
 	_, stop := run(t, d.opts(b))
 	until(t, "the last window", func() bool { _, _, ok := present(t, b, "square"); return ok })
-	d.add(0) // what is shown is written with a window
+	d.add(0) // the status is written with a window
 	stop()
 	o := d.opts(b)
 	o.KeepsNow = false

@@ -234,7 +234,7 @@ func TestChangedClipsCountNoWorseOnAverage(t *testing.T) {
 }
 
 // The scene is harder than most streets: flat grey cars on flat grey roads,
-// queues, groups. The floors hold what is reached; the log says the rest.
+// queues, groups. The floors hold the reached figures; the log has the rest.
 func TestSceneIsCountedByItsExactTruth(t *testing.T) {
 	for _, c := range []struct {
 		preset  scene.Preset
