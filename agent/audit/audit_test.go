@@ -334,7 +334,7 @@ func FuzzVerify(f *testing.F) {
 			return v.report, n, err
 		}
 		before, n, err := verify(data)
-		// What Open does.
+		// These are the steps of Open.
 		var l Log
 		data = data[:wholeLength(data)]
 		l.advanceHead(data)

@@ -95,7 +95,7 @@ func TestHistogramsNeedNoise(t *testing.T) {
 	}
 }
 
-// What the policy does not name does not leave, and costs no share of ε.
+// A quantity that the policy does not name does not leave, and costs no share of ε.
 func TestOnlyAllowedQuantitiesLeave(t *testing.T) {
 	p := parse(t, withTraffic(noisy, counting.Gaps))
 	r := release(t, p, trafficWindow(p, 40))

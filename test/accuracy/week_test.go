@@ -168,7 +168,7 @@ func (c *cost) span(i int, s sums) {
 	}
 }
 
-// What each policy costs over a week, in each direction: the mean absolute
+// Each policy has a cost over a week, in each direction: the mean absolute
 // error per window, per hour and per day, when a platform sums what it gets.
 func TestWhatAWeekOfAStreetCosts(t *testing.T) {
 	for _, s := range streets {

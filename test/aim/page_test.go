@@ -188,7 +188,7 @@ func endSession(t *testing.T, phone context.Context, k *kerb, look *inspector) {
 	}
 }
 
-// What a screen reader finds: every control has a role and a name, and the dots
+// A screen reader finds a role and a name for every control, and the dots
 // of a line say where they are.
 func TestAScreenReaderAndAKeyboardCanUseThePage(t *testing.T) {
 	phone := telephone(t, "fi")

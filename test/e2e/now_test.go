@@ -244,7 +244,7 @@ func TestALastWindowThatIsNoLongerKeptIsCleared(t *testing.T) {
 	until(t, "the windows", func() bool { return u.IsOnline() && d.store.Stats().Pending == 0 && len(d.store.Shown()) == 0 })
 }
 
-// What kerb wipe does at the broker: it clears the last windows that the spool says are
+// kerb wipe clears at the broker the last windows that the spool says are
 // kept, of a device that is stopped.
 func TestAWipedDeviceLeavesNoLastWindow(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ import (
 	"kerb/drivers/camera/scene"
 )
 
-// What a tuned MOG2 + contours + tracker counter reaches on the eight clips:
+// The figures of a tuned MOG2 + contours + tracker counter on the eight clips are
 // the bar, not the goal.
 const (
 	peerPersonError, peerPersonMatched   = 7, 28

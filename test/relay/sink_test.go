@@ -106,7 +106,7 @@ func TestAKilledRelayWritesEachWindowOnceIntoFiles(t *testing.T) {
 			break
 		}
 		r.kill()
-		// What a kill between writing and committing leaves behind.
+		// A kill between writing and committing leaves such a rest.
 		f, err := os.OpenFile(filepath.Join(out, "windows-2026-11-23.csv"), os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
