@@ -34,7 +34,7 @@ type aimCmd struct {
 
 // Help is the long help: the page, and how to reach it.
 func (a *aimCmd) Help() string {
-	return `Serves one page to a telephone or laptop on the device's own network, for as long as the policy allows, to whoever types the code that is printed here. The page shows silhouettes, never a picture, and draws lines and zones, counts live, compares with a tally by hand and writes site.toml. Meanwhile the camera does not count; a running kerb run leaves it alone and takes it back at the end.
+	return `Serves one page to a telephone or laptop on the device's own network, for as long as the policy allows, to the person who types the code printed here. The page shows silhouettes, never a picture, and draws lines and zones, counts live, compares with a tally by hand and writes site.toml. Meanwhile the camera does not count; a running kerb run leaves it alone and takes it back at the end.
 
 On a device without a network of its own, join it by cable or bring up an access point first, or reach it by ssh -L 8080:127.0.0.1:8080 with -listen 127.0.0.1:8080.`
 }

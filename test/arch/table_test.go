@@ -201,7 +201,7 @@ var rooms = []room{
 		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/neural",
 	}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/qrcode", "agent/transparency", "agent/transparency/register", "agent/week", "counting"}, bans: outside},
-	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
+	{path: "agent/transparency/output", why: "the flags of kerb record, and its files", ours: []string{
 		"agent/config", "agent/policy", "agent/proof", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
 	}, bans: outside},
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
