@@ -9,7 +9,7 @@ import (
 	"kerb/agent/policy"
 )
 
-// What differs between two runs of one scene, whoever passes: random names, and the
+// Differences between any two runs of one scene: random names, and the
 // condition and the clock of this machine.
 var (
 	uuids      = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)

@@ -189,7 +189,7 @@ func (s *session) handleResult(o publishResult) error {
 		if s.u.isNow(o.m.topic) {
 			s.now.forget(o.m.topic)
 		}
-		if o.m.late { // a broker may drop what is too large for it, silently
+		if o.m.late { // a broker may drop a message that is too large for it, silently
 			s.u.tuning.onRefusedSize(len(o.m.entries))
 		}
 		news := s.proof.onDenied(denied, time.Now())

@@ -17,7 +17,7 @@ import (
 	"kerb/drivers/camera/scene"
 )
 
-// What is done to the camera.
+// The ailments of the camera.
 const (
 	left = iota // alone
 	covered

@@ -5,7 +5,7 @@
 // It keeps no picture. Of edges it keeps density and main direction (reference.go), of
 // levels the mean, the spread and the burnt out share of the whole picture.
 //
-// What one object does to the pictures begins and ends no fault: when a fault begins or
+// One object alone begins and ends no fault: when a fault begins or
 // ends is told to the platform without noise. A fault is over when the view was well for
 // a minute. A camera is frozen when its pictures cease to change all over, in most cells
 // at once, as sensor noise and codecs change them; a camera without noise never does, and

@@ -103,7 +103,7 @@ type result struct {
 	Traffic    []windowTraffic `json:",omitempty"` // of whole windows of the pair
 }
 
-// windowTraffic compares one window of the pair with what was driven in it.
+// windowTraffic compares one window of the pair with the vehicles driven in it.
 type windowTraffic struct {
 	Vehicles  int
 	Speed     float64 // relative: measured mean / driven mean - 1
