@@ -233,6 +233,7 @@ var rooms = []room{
 	{path: "drivers/camera/rtsp", why: "RTSP over a socket that is handed in", ours: []string{"drivers/camera/auth", "drivers/camera/head"}, libs: []string{gortsplibLib, rtpLib}, bans: eyes},
 	{path: "drivers/camera/v4l2", why: "the kernel's camera interface", libs: []string{sysLib}},
 	{path: "drivers/camera/scene", why: "the built-in street with its truth", ours: []string{"counting"}, bans: eyes},
+	{path: "drivers/button", why: "a push button that is held", ours: []string{"drivers/loop"}, bans: eyes},
 	{path: "drivers/lamp", why: "the status lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
 	{path: "drivers/loop", why: "edges of GPIO lines", libs: []string{sysLib, periphConnLib, periphHostLib}},
 	{path: "drivers/loop/street", why: "made-up loops", ours: []string{"drivers/loop"}},
