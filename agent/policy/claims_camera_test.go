@@ -90,7 +90,8 @@ func openSession(w *world) session {
 	seen := make(chan struct{})
 	go func() { // a stream begins with its first sketch
 		report := &record.Report{}
-		for report.Sketch.Width, report.Sketch.Height = 16, 12; ; time.Sleep(time.Millisecond) {
+		report.Sketch.Block, report.Sketch.Cell = 8, 4
+		for report.Sketch.Width, report.Sketch.Height = 64, 48; ; time.Sleep(time.Millisecond) {
 			select {
 			case <-seen:
 				return
