@@ -43,8 +43,9 @@ func TestAPhoneAimsAtADevice(t *testing.T) {
 	step("the line counts")
 	tap(t, phone, "#tab-hand")
 	tap(t, phone, "#hand-go")
-	for range 20 {
+	for pressed := 0; pressed < 20; { // the device answers late
 		tap(t, phone, `#hand-keys [data-class="person"][data-dir="a_to_b"]`)
+		run(t, phone, "the sum", chromedp.Evaluate(`parseInt(document.getElementById('hand-sum').textContent) || 0`, &pressed))
 	}
 	tap(t, phone, "#hand-end")
 	holdsWithin(t, phone, patience, "a verdict", `!!document.querySelector('.verdict h2')`)
