@@ -91,7 +91,7 @@ func readKey(path, passwordFile string) (key minisign.PrivateKey, err error) {
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return key, fmt.Errorf("read the key: %w", err)
+		return key, fmt.Errorf("read the key: %w; minisign -G -p NAME.pub -s NAME.key makes one", err)
 	}
 	if minisign.IsEncrypted(b) {
 		if passwordFile == "" {
