@@ -11,6 +11,7 @@ import (
 
 	"kerb/agent/admission"
 	"kerb/agent/config"
+	"kerb/agent/filecheck"
 	"kerb/agent/mistake"
 	"kerb/agent/policy"
 	"kerb/agent/probe"
@@ -30,14 +31,20 @@ type checkCmd struct {
 
 // Help is the long help: the keys of -json.
 func (c *checkCmd) Help() string {
-	return `With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, wanted where the files are those that the platform wants (topic want), and with -connect cameras.`
+	return `Where -site names a folder, each file in it that ends with .toml is checked as the site file of another machine, which is new: all but the files that it names, and whether two files name one device. kerb fleet sites makes such a folder.
+
+With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, wanted where the files are those that the platform wants (topic want), and with -connect cameras. For a folder there are files and wrong, the numbers of files, and the first hundred mistakes.`
 }
 
 // Run fails where a file is wrong or the policy is refused, and with -tell also
 // reports that to the broker.
 func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	r := checkResult{}
-	err := c.check(ctx, t, &r)
+	check := c.check
+	if info, err := os.Stat(c.Site); err == nil && info.IsDir() {
+		check = c.checkFolder
+	}
+	err := check(ctx, t, &r)
 	if c.JSON {
 		r.OK, r.Mistakes = err == nil, admission.ListMistakes(err)
 		return errors.Join(err, json.NewEncoder(t.Out).Encode(r))
@@ -57,6 +64,24 @@ type checkResult struct {
 	Trust        string              `json:"trust,omitempty"`
 	Wanted       bool                `json:"wanted,omitempty"`      // the files are those that the platform wants
 	Fingerprint  string              `json:"fingerprint,omitempty"` // of both files; see admission.Files
+	Files        int                 `json:"files,omitempty"`       // of a folder
+	Wrong        int                 `json:"wrong,omitempty"`       // of these
+}
+
+// checkFolder checks the site files of a folder and fills r.
+func (c *checkCmd) checkFolder(ctx context.Context, t terminal.Terminal, r *checkResult) error {
+	if c.Connect || c.Tell {
+		return terminal.UsageError("-connect and -tell are for the device itself: -site must be a file")
+	}
+	f, err := filecheck.CheckFolder(ctx, c.Site, c.Policy)
+	if err != nil {
+		return err
+	}
+	if r.Files, r.Wrong = f.Files, f.Wrong; f.Wrong > 0 || c.JSON {
+		return f.Err()
+	}
+	_, err = fmt.Fprintf(t.Out, "%d site files in %s and %s fit.\nnext    kerb fleet sign\n", f.Files, c.Site, c.Policy)
+	return err
 }
 
 // check does the work of Run and fills r. It prints the summary, but not with -json.

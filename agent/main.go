@@ -42,6 +42,7 @@ type commands struct {
 	Probe  probeCmd  `cmd:"" group:"pole" example:"kerb probe -write site.toml" help:"What this device has: walls, cameras, loops, clock, disk."`
 	Check  checkCmd  `cmd:"" group:"pole" example:"kerb check -connect" help:"Check site.toml and policy.toml, and one against the other."`
 	Aim    aimCmd    `cmd:"" group:"pole" example:"kerb aim north" help:"A page to draw lines, see live counts, and tally by hand."`
+	Button buttonCmd `cmd:"" group:"pole" example:"kerb button GPIO21" help:"Wait until a push button is held; kerb-button.service opens a session then."`
 	Loops  loopsCmd  `cmd:"" group:"pole" example:"kerb loops -for 5m" help:"A live table of the inductive loops: state, passages, faults."`
 	Run    runCmd    `cmd:"" group:"pole" example:"kerb run -site site.toml -policy policy.toml" help:"The agent: count until stopped."`
 	Enrol  enrolCmd  `cmd:"" group:"pole" example:"kerb enrol" help:"Get the device's certificate from an EST server, or renew it."`

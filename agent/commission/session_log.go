@@ -92,7 +92,7 @@ func openAgentLog(conn net.Conn, start *ipc.Aim) (sessionLog, error) {
 		}()
 		return l, nil
 	case answer.Why == ipc.AimBusy:
-		err = errors.New("somebody is aiming already: one session at a time")
+		err = errors.New("an aim session is open already: one at a time")
 	case answer.Why == ipc.AimStale:
 		err = errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb, then aim")
 	default:

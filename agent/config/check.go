@@ -53,7 +53,7 @@ func suggestName(s string) string {
 
 func (c checker) checkDevice(d deviceFile) {
 	c.checkName("device.name", d.Name)
-	if _, err := readSerial(); d.Name == serialName && !c.elsewhere && err != nil {
+	if _, err := readSerial(); d.Name == SerialName && !c.elsewhere && err != nil {
 		c.Reject("device.name", "must be written out: this board tells no serial number", err.Error())
 	}
 	c.checkName("device.site", d.Site)

@@ -232,6 +232,9 @@ func parse(name string, data []byte, elsewhere bool) (*Site, error) {
 	c.checkMadeUp(f, sources)
 	trust := c.checkTrust(f.Trust)
 	s := f.toSite(name, sheet)
+	if elsewhere { // the serial number of this board is not that device's
+		s.Device.Name = f.Device.Name
+	}
 	s.Trust = trust
 	s.Hash = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
 	for i, src := range sources {

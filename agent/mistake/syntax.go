@@ -25,7 +25,7 @@ var syntaxMistakes = []struct {
 	{regexp.MustCompile(`=\s*[A-Za-zÀ-ɏ/][^"]*$`), nil, "must have its text in quotes", `for example name = "north"`},
 }
 
-// explainSyntax returns what is wrong with line n of a file that is not TOML, from 1,
+// explainSyntax returns the mistake in line n of a file that is not TOML, from 1,
 // and how to mend it, and the line itself: an unclosed bracket is found by the parser
 // one line later. want is "" for an error of another kind.
 func explainSyntax(data []byte, n int, message string) (want, hint string, line int) {

@@ -312,7 +312,7 @@ type goneRange struct {
 	Reason string `json:"reason"`
 }
 
-// takeEvent takes what is gone, and the last numbers of the epoch before.
+// takeEvent takes the ranges that are gone, and the last numbers of the epoch before.
 func takeEvent(l *ledgerTx, a uplink.Address, payload []byte) error {
 	var e event
 	if json.Unmarshal(payload, &e) != nil || e.Schema != schemaEvent {
@@ -338,7 +338,7 @@ func takeEvent(l *ledgerTx, a uplink.Address, payload []byte) error {
 	return nil
 }
 
-// takeGone takes a range that the device has no longer. What is here already is not lost.
+// takeGone takes a range that the device has no longer. Windows that were received before are not lost.
 func takeGone(l *ledgerTx, a uplink.Address, g goneRange) error {
 	if !isLevel(g.Epoch) || !isLevel(g.Stream) || g.From == 0 || g.To < g.From || g.To-g.From > maxRange {
 		return nil

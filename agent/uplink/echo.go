@@ -128,7 +128,7 @@ func (l *link) listen(topic string) error {
 // subscribeOwn subscribes to one of the device's own topics, once more where it did
 // before. subsMu must be held.
 func (l *link) subscribeOwn(topic string) error {
-	// What comes back needs no acknowledgement of its own: QoS 0. A command does.
+	// An echo needs no acknowledgement of its own: QoS 0. A command does.
 	if h := l.handlers[topic]; h != nil {
 		return l.subscribe(topic, 1, h)
 	}

@@ -40,6 +40,10 @@ import (
 // §3.2.2.3, codes 2, 4 and 5). Waiting seldom helps.
 var ErrRefused = errors.New("broker refuses")
 
+// maxUnacked is Opts.MaxUnacked, unless that says otherwise: enough for a round trip of
+// 100 ms, as measured with a backlog of three days.
+const maxUnacked = 10
+
 // DefaultStateInterval is the longest time between two state messages, unless Opts says
 // otherwise.
 const DefaultStateInterval = 5 * time.Minute
@@ -78,6 +82,7 @@ type Opts struct {
 	// RetryMax; 0: 300 s.
 	RetryMin, RetryMax time.Duration
 
+	MaxUnacked int           // messages that may wait for their PUBACK at once; 0: 10
 	AckTimeout time.Duration // of one message, and of its way back, on a link that misses none; 0: 10 s
 
 	Log *slog.Logger // nil: no log
@@ -159,6 +164,9 @@ func newUplink(o Opts) (*Uplink, error) {
 		u.o.ClientID = makeClientID(o.Device)
 	}
 	u.spread = spreadOf(u.base, min(o.Spread, o.Birth.Window/4))
+	if o.MaxUnacked <= 0 {
+		u.o.MaxUnacked = maxUnacked
+	}
 	setDefault(&u.o.AckTimeout, ackTimeout)
 	u.tuning = newLinkTuning(u.o.AckTimeout)
 	setDefault(&u.o.StateInterval, DefaultStateInterval)

@@ -35,7 +35,19 @@ func makeStateDir() error {
 type agent struct {
 	mu        sync.Mutex
 	heartbeat time.Time
-	health    []string // those of counting, view, broker and clock that are well
+	health    []string      // those of counting, view, broker and clock that are well
+	ready     chan struct{} // closed once kerb is ready for the first time
+}
+
+// setReady notes that kerb is ready.
+func (a *agent) setReady() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case <-a.ready:
+	default:
+		close(a.ready)
+	}
 }
 
 // missingHealth lists those of counting, broker and clock that are not well: all of
@@ -149,6 +161,7 @@ func (a *agent) readNotifications(socket *net.UnixConn, d *device) {
 		text := string(b[:n])
 		if strings.Contains(text, "READY=1") {
 			d.log.Printf("kerb is ready")
+			a.setReady()
 		}
 		if !strings.Contains(text, "WATCHDOG=1") {
 			continue
