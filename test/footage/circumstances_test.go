@@ -34,7 +34,8 @@ func lightOf(description string) int {
 	return slices.IndexFunc(lights, func(l struct {
 		name  string
 		words []string
-	}) bool {
+	},
+	) bool {
 		return slices.ContainsFunc(l.words, func(w string) bool { return strings.Contains(description, w) })
 	})
 }
