@@ -96,7 +96,7 @@ func (c *SignCommand) readKey(out io.Writer) (key minisign.PrivateKey, err error
 	}
 	b, err := os.ReadFile(c.Key)
 	if err != nil {
-		return key, fmt.Errorf("read the key: %w", err)
+		return key, fmt.Errorf("read the key: %w; minisign -G -p NAME.pub -s NAME.key makes one", err)
 	}
 	if minisign.IsEncrypted(b) {
 		if c.Password == "" {

@@ -17,7 +17,7 @@ import (
 type Clearer struct {
 	Policy   *policy.Policy
 	Store    *store.Store
-	OnStored func()            // called after each transaction, to wake the uplink
+	OnStored func()            // called when there is something new to send, to wake the uplink
 	Streams  []counting.Stream // that get gaps; of all sensors, in their order
 	Pairs    []Comparison      // get every window that is stored
 	Log      *slog.Logger

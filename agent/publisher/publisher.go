@@ -45,6 +45,7 @@ type publisher struct {
 	out   io.Writer // for heartbeats and ipc.Stored
 	state *deviceState
 	inbox *wantInbox
+	tune  func(*uplink.Opts) // see Inside
 
 	storedUpTo time.Duration // monotonic end of the last window that an earlier uplink process of this boot stored
 	window     *ipc.Window   // whose releases are being received; nil: none
@@ -175,6 +176,7 @@ func (p *publisher) readRecords(in io.Reader) error {
 			return err
 		}
 		if n > 0 {
+			p.OnStored()
 			if err := ipc.WriteRecord(p.out, &ipc.Stored{N: n}); err != nil {
 				return err
 			}
@@ -230,7 +232,9 @@ func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 		p.Store.AddNote("aim", data)
 		return m.N, nil
 	case *ipc.Heartbeat:
-		p.state.setHeartbeat(int(m.Sensor), m)
+		if p.state.setHeartbeat(int(m.Sensor), m) {
+			p.OnStored()
+		}
 	case *ipc.Walls:
 		p.state.setWalls(int(m.Sensor), m)
 	case *ipc.AuditHead:

@@ -10,6 +10,7 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"kerb/agent/advice"
 	"kerb/agent/retry"
 	"kerb/agent/uplink"
 )
@@ -45,7 +46,7 @@ func (r *Relay) receive(ctx context.Context) error {
 		}
 		if text := fmt.Sprint(err); text != logged {
 			logged = text
-			r.log.Warn("relay: broker", "err", err)
+			r.log.Warn("relay: broker", "err", err, "do", advice.Broker(text))
 		}
 		retry.Sleep(ctx, retry.Delay(retryMin, retryMax, failures))
 	}

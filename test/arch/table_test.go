@@ -166,7 +166,7 @@ var rooms = []room{
 		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "agent/want", "counting", "counting/loop",
 	}, bans: speaker},
-	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture", ours: []string{"agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib}, bans: speaker},
+	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture; advice says what to do about an error of the broker", ours: []string{"agent/advice", "agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib}, bans: speaker},
 	{path: "agent/qrcode", why: "draws an address for a telephone to read", libs: []string{qrLib}, bans: values},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
@@ -233,6 +233,7 @@ var rooms = []room{
 	{path: "drivers/camera/rtsp", why: "RTSP over a socket that is handed in", ours: []string{"drivers/camera/auth", "drivers/camera/head"}, libs: []string{gortsplibLib, rtpLib}, bans: eyes},
 	{path: "drivers/camera/v4l2", why: "the kernel's camera interface", libs: []string{sysLib}},
 	{path: "drivers/camera/scene", why: "the built-in street with its truth", ours: []string{"counting"}, bans: eyes},
+	{path: "drivers/button", why: "a push button that is held", ours: []string{"drivers/loop"}, bans: eyes},
 	{path: "drivers/lamp", why: "the status lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
 	{path: "drivers/loop", why: "edges of GPIO lines", libs: []string{sysLib, periphConnLib, periphHostLib}},
 	{path: "drivers/loop/street", why: "made-up loops", ours: []string{"drivers/loop"}},

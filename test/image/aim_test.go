@@ -62,16 +62,16 @@ func TestANewCardIsAimedFromATelephone(t *testing.T) {
 	over := time.Now()
 	m.until("a window of the new line", patience, func() bool { return len(b.MessagesOn("/count/whole-street", over)) > 0 })
 	step("the first window: " + string(b.MessagesOn("/count/whole-street", over)[0].Body))
-	whole := func() (bodies []string) {
+	counted := func() (bodies []string) {
 		for _, w := range b.MessagesOn("/count/whole-street", over) {
-			if bytes.Contains(w.Body, []byte(`"quality":"ok"`)) {
+			if bytes.Contains(w.Body, []byte(`"counts":[`)) {
 				bodies = append(bodies, string(w.Body))
 			}
 		}
 		return bodies
 	}
-	m.until("a window that was seen whole", patience, func() bool { return len(whole()) > 0 })
-	step("the first whole window: " + whole()[0])
+	m.until("a window with counts", patience, func() bool { return len(counted()) > 0 })
+	step("the first window with counts: " + counted()[0])
 	if acts := strings.Join(aimActs(t, b), " "); acts != "start entered changed accepted end" {
 		t.Errorf("the broker was told: %s", acts)
 	}

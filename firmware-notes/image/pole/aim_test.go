@@ -80,15 +80,16 @@ func TestARequestIsTakenOnce(t *testing.T) {
 
 func TestAWrongRequestIsTold(t *testing.T) {
 	for want, files := range map[string]map[string]string{
-		"":                                {aimFile: ""},
-		"its name must be aim.toml":       {aimFile + ".txt": ""},
-		"minutes = 90: must be 1–60":      {aimFile: "minutes = 90"},
-		"code: must be six digits":        {aimFile: "code = \"12345\""},
-		"aim.toml:1: minuets: no such":    {aimFile: "minuets = 3"},
-		"aim.toml:2: ":                    {aimFile: "\nminutes = \"ten\""},
-		"belongs to [aim] of system.toml": {aimFile: "power_cycle = false"},
-		"system.toml: aim.code: must be":  {"system.toml": "[aim]\ncode = \"secret\"\n"},
-		"system.toml:2: aim.button: no":   {"system.toml": "[aim]\nbutton = 3\n"},
+		"":                               {aimFile: ""},
+		"its name must be aim.toml":      {aimFile + ".txt": ""},
+		"minutes = 90: must be 1–60":     {aimFile: "minutes = 90"},
+		"code: must be six digits":       {aimFile: "code = \"12345\""},
+		"aim.toml:1: minuets: no such":   {aimFile: "minuets = 3"},
+		"aim.toml:2: ":                   {aimFile: "\nminutes = \"ten\""},
+		"belong to [aim] of system.toml": {aimFile: "power_cycle = false"},
+		"button belong to [aim]":         {aimFile: "button = \"GPIO21\""},
+		"system.toml: aim.code: must be": {"system.toml": "[aim]\ncode = \"secret\"\n"},
+		"system.toml:2: ":                {"system.toml": "[aim]\nbutton = 3\n"},
 	} {
 		dir := writeFiles(t, t.TempDir(), files)
 		_, ok, err := readRequest(dir)

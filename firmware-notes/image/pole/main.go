@@ -89,5 +89,8 @@ func (d *device) run(ctx context.Context) error {
 		return nil
 	}
 	go d.openRequested(ctx, dir, cycled)
+	if d.settings.Aim.Button != "" {
+		go d.watchButton(ctx, dir)
+	}
 	return d.agent.keepRunning(ctx, d, dir)
 }

@@ -17,6 +17,7 @@ type aimSettings struct {
 	Minutes int    `toml:"minutes"` // 0: as long as the policy allows
 	Camera  string `toml:"camera"`  // "": the only one
 	Code    string `toml:"code"`    // the first login code; "": it is drawn
+	Button  string `toml:"button"`  // GPIO line of a push button; "": there is none
 	// PowerCycle is whether three short starts open a session; true where the key is missing.
 	PowerCycle *bool `toml:"power_cycle"`
 }
@@ -47,8 +48,8 @@ func readRequest(card string) (a aimSettings, ok bool, err error) {
 	if err := readStrict(card, aimFile, &a); err != nil {
 		return a, false, err
 	}
-	if a.PowerCycle != nil {
-		return a, false, errors.New("aim.toml: power_cycle: belongs to [aim] of system.toml")
+	if a.PowerCycle != nil || a.Button != "" {
+		return a, false, errors.New("aim.toml: power_cycle and button belong to [aim] of system.toml")
 	}
 	if err := a.check("aim.toml: "); err != nil {
 		return a, false, err

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -53,6 +54,36 @@ func (d *device) openRequested(ctx context.Context, set string, cycled bool) {
 		d.runSession(ctx, set, a, aimFile+" on the card")
 	case cycled && (d.settings.Aim.PowerCycle == nil || *d.settings.Aim.PowerCycle):
 		d.runSession(ctx, set, d.settings.Aim, "three short starts")
+	}
+}
+
+// buttonRetry is the delay after an error of the button, such as a line that does not exist.
+const buttonRetry = time.Minute
+
+// watchButton opens a session each time the button was held for three seconds, until the
+// context ends.
+func (d *device) watchButton(ctx context.Context, set string) {
+	select {
+	case <-d.agent.ready: // the line's device file belongs to kerb's user then
+	case <-ctx.Done():
+	}
+	said := ""
+	for ctx.Err() == nil {
+		c := exec.CommandContext(ctx, kerbBin, "button", d.settings.Aim.Button)
+		c.SysProcAttr = kerbCommand(set, "button").SysProcAttr
+		out, err := c.CombinedOutput()
+		if err == nil {
+			d.runSession(ctx, set, d.settings.Aim, "the button")
+			continue
+		}
+		if text := cmp.Or(strings.TrimSpace(string(out)), err.Error()); text != said && ctx.Err() == nil {
+			said = text
+			d.setAiming("no button: " + text)
+		}
+		select {
+		case <-time.After(buttonRetry):
+		case <-ctx.Done():
+		}
 	}
 }
 
