@@ -114,7 +114,7 @@ var slips = []slip{
 	{name: "a class that the policy has not", file: "policy.toml", old: `"person"`, new: `"pedestrian"`, where: "policy.toml:", what: "must be one of person", do: "did you mean person?"},
 	{name: "an epsilon of nothing", file: "policy.toml", old: "epsilon = 1", new: "epsilon = 0", where: "policy.toml:", what: "must be 0.01–2", do: "1 is usual"},
 	{name: "a method that is none", file: "policy.toml", old: `"noise"`, new: `"noize"`, where: "policy.toml:", what: "must be one of noise, suppress, bands", do: "must be one of"},
-	{name: "a flag that is none", file: "-stie", where: "unknown flag", what: "--stie", do: `did you mean "--site"?`},
+	{name: "a flag that is none", file: "-stie", where: "unknown flag", what: "-stie", do: `did you mean "-site"?`},
 	{name: "a broker that is down", file: "-connect", old: ":1883", new: ":1", where: "127.0.0.1:1", what: "connection refused", do: "is the broker running, and is the port right", lines: 2},
 }
 
