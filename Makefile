@@ -90,12 +90,12 @@ footage:
 
 # Where the counts differ from hand-made truth, per clip and per cause, over all clips for
 # developing. REPORT=1 adds the sums of the clips on which nothing is tuned, LIST=1 every
-# difference, SORT=1 a plain SORT tracker on the same boxes. A network runs once per clip;
+# difference, BY=1 a table by light, size and company, SORT=1 a plain SORT tracker on the same boxes. A network runs once per clip;
 # its boxes are kept in KERB_BOXES (default: kerb-boxes in the folder for temporary files).
 DETECTORS ?= street
 RATES ?= 0,8
 truth:
-	KERB_REPORT=$(REPORT) KERB_LIST=$(LIST) KERB_SORT=$(SORT) KERB_DETECTORS=$(DETECTORS) KERB_RATES=$(RATES) \
+	KERB_REPORT=$(REPORT) KERB_LIST=$(LIST) KERB_BY=$(BY) KERB_SORT=$(SORT) KERB_DETECTORS=$(DETECTORS) KERB_RATES=$(RATES) \
 		$(GO) test -count=1 -tags boxes -timeout 120m -v -run 'TestTruth$$' ./test/footage
 
 bench: build
