@@ -55,6 +55,8 @@ func TestAPhoneAimsAtADevice(t *testing.T) {
 	tap(t, phone, "#tab-done")
 	tap(t, phone, "#end")
 	tapPath(t, phone, button("ask", "End the session"))
-	holdsWithin(t, phone, patience, "it is over", `document.getElementById('banner').textContent.startsWith('The session is over')`)
+	// The device serves no longer than two seconds after the end: a slow one is gone before
+	// the page has heard of it.
+	holdsWithin(t, phone, patience, "it is over", `/^The (session is over|connection to the device is lost)/.test(document.getElementById('banner').textContent)`)
 	step("the session is ended")
 }
