@@ -23,6 +23,7 @@ func Events() []Event {
 				{"act", word, "start, entered (with the right code), locked (too many wrong codes), changed (site.toml was written), undone, accepted (a tally by hand became the acceptance), extended (more time, within the policy), end", false},
 				{"camera", text, "the camera", true},
 				{"code", `"type": "string", "pattern": "^[0-9a-f]{8}$"`, "number of the code that the viewer used, not the code", true},
+				{"by", word, "of start: command (typed, or a unit), card (aim.toml on the image's card), button, power (three short starts by the power switch)", true},
 				{"for_s", `"type": "number", "minimum": 0`, "of start and extended: length of the whole session", true},
 				{"site", hash, "of changed and undone: SHA-256 of the new site.toml", true},
 				{"why", word, "of end: done, expired, guessed (too many wrong codes), stopped, lost, closed", true},
