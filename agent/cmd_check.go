@@ -33,7 +33,7 @@ type checkCmd struct {
 func (c *checkCmd) Help() string {
 	return `Where -site names a folder, each file in it that ends with .toml is checked as the site file of another machine, which is new: all but the files that it names, and whether two files name one device. kerb fleet sites makes such a folder.
 
-With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, wanted where the files are those that the platform wants (topic want), and with -connect cameras. For a folder there are files and wrong, the numbers of files, and the first hundred mistakes.`
+With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; reason is a word for them: mistakes, forbidden (by the policy) or policy_refused; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, wanted where the files are those that the platform wants (topic want), and with -connect cameras. For a folder there are files and wrong, the numbers of files, and the first hundred mistakes.`
 }
 
 // Run fails where a file is wrong or the policy is refused, and with -tell also
@@ -46,7 +46,7 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	err := check(ctx, t, &r)
 	if c.JSON {
-		r.OK, r.Mistakes = err == nil, admission.ListMistakes(err)
+		r.OK, r.Mistakes, r.Reason = err == nil, admission.ListMistakes(err), admission.ReasonWord(err)
 		return errors.Join(err, json.NewEncoder(t.Out).Encode(r))
 	}
 	return err
@@ -56,6 +56,7 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 type checkResult struct {
 	OK           bool                `json:"ok"`
 	Mistakes     mistake.List        `json:"mistakes,omitempty"`
+	Reason       string              `json:"reason,omitempty"`
 	Placeholders mistake.List        `json:"placeholders,omitempty"`
 	Cameras      []probe.CameraFacts `json:"cameras,omitempty"`
 	Device       string              `json:"device,omitempty"`

@@ -141,6 +141,16 @@ func Events() []Event {
 			[]Member{{"windows", seq, "how many", false}},
 		},
 		{
+			"reload", "Somebody at the device changed its files and let the agent read them anew (systemctl reload kerb).",
+			"Of taken: compare hash and policy of the next meta with what you expect. Of refused: the device goes on under the files before; kerb check there tells every mistake.",
+			[]Member{
+				{"outcome", word, "taken (the agent starts anew under them), refused", false},
+				{"reason", word, "of refused: mistakes, forbidden, policy_refused, as of the event want; unchecked (kerb check did not answer)", true},
+				{"file", `"enum": ["site", "policy"]`, "which of the two has the first mistake", true},
+				{"line", seq, "of the first mistake", true},
+			},
+		},
+		{
 			"sense_lost", "The process that looks at a sensor ended, and another one took its place.",
 			"Report it, if it comes more than once a day.",
 			[]Member{
