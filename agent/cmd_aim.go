@@ -14,6 +14,7 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/commission"
 	"kerb/agent/config"
+	"kerb/agent/ipc"
 	"kerb/agent/logbook"
 	"kerb/agent/report"
 	"kerb/agent/terminal"
@@ -29,6 +30,7 @@ type aimCmd struct {
 	For      time.Duration `help:"For how long; the page can extend it within the policy; 0s: as long as the policy allows." default:"10m"`
 	Listen   string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
 	CodeFile string        `help:"A file with the first code, six digits; left out: it is drawn, as all later ones." placeholder:"F"`
+	By       string        `hidden:"" enum:"command,card,button,power" default:"command" help:"What opened the session, for the audit log."`
 	JSON     bool          `help:"Addresses, codes and their QR codes as JSON objects, one a line."`
 }
 
@@ -70,6 +72,10 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if why := closed(); why != counting.NoReason {
 		return fmt.Errorf("the policy lets nothing look through this camera now (%s): aim within its hours", why)
 	}
+	by, ok := ipc.ParseAimWay(a.By)
+	if !ok {
+		return terminal.UsageError("-by " + a.By + ": no such way to open a session")
+	}
 	code, err := a.readCode()
 	if err != nil {
 		return err
@@ -85,7 +91,7 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	now := clock.SinceBoot()
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: now + a.For, Latest: now + longest, Out: t.Out, JSON: a.JSON,
-		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed, FirstCode: code, HostName: host,
+		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed, FirstCode: code, OpenedBy: by, HostName: host,
 		Status: report.NewPage(site.Device, func() error { return nil }, func(w io.Writer, lang string) error {
 			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
 		}),

@@ -40,7 +40,7 @@ import (
 )
 
 // Session is one aiming session. All exported fields but JSON, Sketches, Status,
-// FirstCode and HostName must be set. Run is called once.
+// FirstCode, OpenedBy and HostName must be set. Run is called once.
 type Session struct {
 	admission.Files // site.toml is the file that is edited
 	Config          *config.Site
@@ -59,6 +59,7 @@ type Session struct {
 
 	Status    http.Handler // of the status page; nil: there is none
 	FirstCode string       // the first login code; "": one is drawn
+	OpenedBy  uint8        // for the audit log, of ipc.ParseAimWay
 	HostName  string       // of this machine; "": unknown
 
 	begin  time.Duration // on the clock of Until
@@ -81,7 +82,7 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 	cam := s.Config.Cameras[s.Camera]
 	s.begin = s.Until - length
 	s.ends.Store(int64(s.Until))
-	if s.acts, err = openSessionLog(ctx, s.Config, s.Decision, uint16(s.Camera), fingerprint, length, s.Log); err != nil {
+	if s.acts, err = openSessionLog(ctx, s.Config, s.Decision, &ipc.Aim{Sensor: uint16(s.Camera), Act: ipc.AimStart, By: s.OpenedBy, For: length}, fingerprint, s.Log); err != nil {
 		return err
 	}
 	why := uint8(ipc.AimLost)

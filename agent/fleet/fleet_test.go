@@ -221,8 +221,19 @@ func TestTwoPeopleSignWhatAFleetShallRunUnder(t *testing.T) {
 	if password != "" {
 		second.Password = writeTemp(t, "password", password+"\n")
 	}
+	odd := filepath.Join(signed, "tfl.junction-2.000000000000000b.json")
+	as := mustRead(t, odd)
+	if err := os.WriteFile(odd, bytes.Replace(as, []byte(`"trial_s":3600`), []byte(`"trial_s":60`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, second); err == nil || !strings.Contains(err.Error(), "000000000000000b has another version, trial or policy") {
+		t.Errorf("one message of 20 differs: %v", err)
+	}
+	if err := os.WriteFile(odd, as, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	allocated := totalAlloc()
-	if out, err := run(t, second); err != nil || !strings.Contains(out, "kerb fleet send") {
+	if out, err := run(t, second); err != nil || !strings.Contains(out, "kerb fleet send") || !strings.Contains(out, "version 7, tried for 1h0m0s, 20 site files, policy ") {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if n := totalAlloc() - allocated; password != "" && (n < 1<<30 || n > 3<<29) { // 1 GiB each time

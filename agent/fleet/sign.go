@@ -81,7 +81,7 @@ func (c *SignCommand) Run(ctx context.Context, t terminal.Terminal) error {
 	if looser {
 		next = "another person must sign: kerb fleet sign -add -key F " + c.Dir
 	}
-	_, err = fmt.Fprintf(t.Out, "%d messages in %s signed by key %016X\nnext    %s\n", len(files), c.Dir, key.ID(), next)
+	_, err = fmt.Fprintf(t.Out, "%d messages in %s signed by key %016X: %s\nnext    %s\n", len(files), c.Dir, key.ID(), describeChange(messages), next)
 	return err
 }
 
@@ -96,7 +96,7 @@ func (c *SignCommand) readKey(out io.Writer) (key minisign.PrivateKey, err error
 	}
 	b, err := os.ReadFile(c.Key)
 	if err != nil {
-		return key, fmt.Errorf("read the key: %w", err)
+		return key, fmt.Errorf("read the key: %w; minisign -G -p NAME.pub -s NAME.key makes one", err)
 	}
 	if minisign.IsEncrypted(b) {
 		if c.Password == "" {
@@ -119,7 +119,11 @@ func (c *SignCommand) listMessages() ([]*want.Message, error) {
 		if c.Sites != "" || c.Rows != "" || c.Policy != "" || c.Version != 0 {
 			return nil, terminal.UsageError("-add signs what is there: -sites, -rows, -policy and -version belong to the first person")
 		}
-		return readMessages(c.Dir)
+		messages, err := readMessages(c.Dir)
+		if err == nil {
+			err = checkOneChange(messages)
+		}
+		return messages, err
 	}
 	switch {
 	case c.Version < 1:
@@ -210,6 +214,33 @@ func readMessages(dir string) (messages []*want.Message, err error) {
 		messages = append(messages, m)
 	}
 	return messages, err
+}
+
+// checkOneChange returns an error unless all messages are of one change: who signs what
+// another person made reads one policy, and not that of each device.
+func checkOneChange(messages []*want.Message) error {
+	first := messages[0]
+	for _, m := range messages {
+		if m.Version != first.Version || m.TrialS != first.TrialS || m.PolicyText != first.PolicyText {
+			return fmt.Errorf("the message for %s has another version, trial or policy than that for %s: nothing was signed", m.Address(), first.Address())
+		}
+	}
+	return nil
+}
+
+// describeChange names what is signed, for one line.
+func describeChange(messages []*want.Message) string {
+	m, sites := messages[0], 0
+	for _, m := range messages {
+		if m.SiteText != "" {
+			sites++
+		}
+	}
+	text := fmt.Sprintf("version %d, tried for %s, %d site files", m.Version, m.Trial(), sites)
+	if p, err := policy.Parse("policy.toml", []byte(m.PolicyText)); m.PolicyText != "" && err == nil {
+		text += ", policy " + p.Hash()
+	}
+	return text
 }
 
 // rewriteFiles replaces the files in dir, each by a rename.

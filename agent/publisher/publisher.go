@@ -226,6 +226,9 @@ func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 	case *ipc.WantResult:
 		p.noteWant(m)
 		return m.N, nil
+	case *ipc.Reload:
+		p.noteReload(m)
+		return m.N, nil
 	case *ipc.Aim:
 		data := m.EventData(p.site.CameraName(int(m.Sensor)))
 		data["act"] = m.ActWord()
@@ -310,6 +313,21 @@ func (p *publisher) noteCameraLost(m *ipc.CameraLost) {
 		data["why"] = ipc.CameraLossWords()[m.Why]
 	}
 	p.Store.AddNote("camera_lost", data)
+}
+
+// noteReload stores the event "reload".
+func (p *publisher) noteReload(m *ipc.Reload) {
+	data := map[string]any{"outcome": "taken"}
+	if m.Why != 0 {
+		data = map[string]any{"outcome": "refused", "reason": ipc.ReloadWords()[m.Why]}
+	}
+	if m.File != 0 {
+		data["file"] = ipc.ReloadFiles()[m.File]
+	}
+	if m.Line != 0 {
+		data["line"] = m.Line
+	}
+	p.Store.AddNote("reload", data)
 }
 
 // noteAuditCut stores the event "audit_cut".

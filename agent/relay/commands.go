@@ -103,6 +103,14 @@ func (c *commands) takeState(a uplink.Address, payload []byte) {
 	c.states[a] = s
 }
 
+// forgetStates makes each device count as away until its next state: it is then asked for
+// what follows its last window.
+func (c *commands) forgetStates() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.states)
+}
+
 // siteChanged notes that a device's meta came, changed or went.
 func (c *commands) siteChanged() {
 	c.mu.Lock()

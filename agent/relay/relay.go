@@ -121,6 +121,9 @@ func open(o Opts) (*Relay, error) {
 	if !ok {
 		return nil, fmt.Errorf("format %q: must be one of %s", o.Format, strings.Join(FormatNames(), ", "))
 	}
+	if _, _, err := uplink.BrokerAddress(o.Broker, o.TLS); err != nil {
+		return nil, err
+	}
 	if o.Topics == "" {
 		o.Topics = "+/+/+"
 	}

@@ -219,13 +219,16 @@ func BrokerAddress(broker string, t TLS) (*url.URL, *tls.Config, error) {
 // password in the URL is refused: URLs are logged.
 func parseBroker(s string) (*url.URL, error) {
 	b, err := url.Parse(s)
+	if err != nil && !strings.Contains(s, "://") {
+		b, err = &url.URL{}, nil // such as 127.0.0.1:1883: the scheme is missing
+	}
 	if err != nil {
 		return nil, fmt.Errorf("broker %q: %w", s, err)
 	}
 	port := map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[b.Scheme]
 	switch {
 	case port == "":
-		return nil, fmt.Errorf("broker %q: must begin with mqtt://, mqtts://, ws:// or wss://", s)
+		return nil, fmt.Errorf("broker %q: must begin with mqtt://, mqtts://, ws:// or wss://, such as mqtt://127.0.0.1:1883", s)
 	case b.Hostname() == "":
 		return nil, fmt.Errorf("broker %q: no host", s)
 	case b.User != nil:

@@ -69,14 +69,10 @@ func (a *agent) keepRunning(ctx context.Context, d *device, dir string) error {
 	if err := makeStateDir(); err != nil {
 		return err
 	}
-	for _, pattern := range []string{"/dev/video*", "/dev/gpiochip*"} {
-		nodes, _ := filepath.Glob(pattern) // the pattern is right
-		for _, n := range nodes {
-			if err := errors.Join(os.Chown(n, 0, kerbID), os.Chmod(n, 0o660)); err != nil {
-				d.log.Print(err)
-			}
-		}
+	if err := giveDevices(); err != nil {
+		d.log.Print(err)
 	}
+	go d.keepDevices(ctx)
 	_ = os.Remove(notifySocket)
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notifySocket, Net: "unixgram"})
 	if err != nil {

@@ -191,7 +191,7 @@ func TestTheAddressAndTheCodeAreTold(t *testing.T) {
 	if got := r.text(); got != "The files on this card are not in force:\r\n  site.toml:3: a mistake\r\nAiming:\r\n  code 427 193, good once\r\n" {
 		t.Errorf("%q", got)
 	}
-	if got := aimArguments(aimSettings{Minutes: 5, Camera: "north", Code: "427193"}); !slices.Equal(got, []string{"-json", "-for", "5m", "-code-file", codeFile, "--", "north"}) {
+	if got := aimArguments(aimSettings{Minutes: 5, Camera: "north", Code: "427193"}, byButton); !slices.Equal(got, []string{"-json", "-by", "button", "-for", "5m", "-code-file", codeFile, "--", "north"}) {
 		t.Errorf("%q", got)
 	}
 }

@@ -25,6 +25,15 @@ const (
 	networkSleep = time.Second
 )
 
+// openedBy is what opened a session, as kerb aim takes it for the audit log.
+type openedBy string
+
+const (
+	byCard   openedBy = "card"
+	byButton openedBy = "button"
+	byPower  openedBy = "power"
+)
+
 // openSet lets kerb's user write site.toml of a set, and no other file of it: in a folder
 // with the sticky bit a file is replaced by its owner alone.
 func openSet(set string) error {
@@ -51,9 +60,9 @@ func (d *device) openRequested(ctx context.Context, set string, cycled bool) {
 	case err != nil:
 		d.setAiming(append([]string{"no session:"}, strings.Split(err.Error(), "\n")...)...)
 	case ok:
-		d.runSession(ctx, set, a, aimFile+" on the card")
+		d.runSession(ctx, set, a, byCard)
 	case cycled && (d.settings.Aim.PowerCycle == nil || *d.settings.Aim.PowerCycle):
-		d.runSession(ctx, set, d.settings.Aim, "three short starts")
+		d.runSession(ctx, set, d.settings.Aim, byPower)
 	}
 }
 
@@ -73,7 +82,7 @@ func (d *device) watchButton(ctx context.Context, set string) {
 		c.SysProcAttr = kerbCommand(set, "button").SysProcAttr
 		out, err := c.CombinedOutput()
 		if err == nil {
-			d.runSession(ctx, set, d.settings.Aim, "the button")
+			d.runSession(ctx, set, d.settings.Aim, byButton)
 			continue
 		}
 		if text := cmp.Or(strings.TrimSpace(string(out)), err.Error()); text != said && ctx.Err() == nil {
@@ -88,9 +97,8 @@ func (d *device) watchButton(ctx context.Context, set string) {
 }
 
 // runSession opens one session of aiming over the set in force, when kerb is ready and
-// there is a network, and waits for its end. by tells what asked for it. While one is
-// open a second one is refused.
-func (d *device) runSession(ctx context.Context, set string, a aimSettings, by string) {
+// there is a network, and waits for its end. While one is open a second one is refused.
+func (d *device) runSession(ctx context.Context, set string, a aimSettings, by openedBy) {
 	if !d.aiming.TryLock() {
 		d.log.Printf("AIMING: a session is open already (%s)", by)
 		return
@@ -120,7 +128,7 @@ func (d *device) runSession(ctx context.Context, set string, a aimSettings, by s
 		d.log.Printf("AIMING: %v", err)
 	}
 	d.lamp.session.Store(true)
-	ended := d.aim(ctx, set, a)
+	ended := d.aim(ctx, set, a, by)
 	d.lamp.session.Store(false)
 	if err := closeSet(set); err != nil {
 		d.log.Print(err)
@@ -167,8 +175,8 @@ func hasLocalAddress() bool {
 }
 
 // aimArguments are the words of kerb aim after the two files.
-func aimArguments(a aimSettings) []string {
-	words := []string{"-json", "-for", fmt.Sprintf("%dm", a.Minutes)}
+func aimArguments(a aimSettings, by openedBy) []string {
+	words := []string{"-json", "-by", string(by), "-for", fmt.Sprintf("%dm", a.Minutes)}
 	if a.Code != "" {
 		words = append(words, "-code-file", codeFile)
 	}
@@ -179,7 +187,7 @@ func aimArguments(a aimSettings) []string {
 }
 
 // aim runs kerb aim and returns how it ended, in words.
-func (d *device) aim(ctx context.Context, set string, a aimSettings) string {
+func (d *device) aim(ctx context.Context, set string, a aimSettings, by openedBy) string {
 	if a.Code != "" {
 		err := shareWithGroup(os.WriteFile(codeFile, []byte(a.Code), 0o600), codeFile, 0o640, kerbID)
 		defer os.Remove(codeFile)
@@ -187,7 +195,7 @@ func (d *device) aim(ctx context.Context, set string, a aimSettings) string {
 			return "no session: " + err.Error()
 		}
 	}
-	c := kerbCommand(set, "aim", aimArguments(a)...)
+	c := kerbCommand(set, "aim", aimArguments(a, by)...)
 	var wrong bytes.Buffer
 	c.Stderr = io.MultiWriter(d.console, &wrong)
 	out, err := c.StdoutPipe()
