@@ -90,12 +90,12 @@ footage:
 
 # Where the counts differ from hand-made truth, per clip and per cause, over all clips for
 # developing. REPORT=1 adds the sums of the clips on which nothing is tuned, LIST=1 every
-# difference, SORT=1 a plain SORT tracker on the same boxes. A network runs once per clip;
+# difference, BY=1 a table by light, size and company, SORT=1 a plain SORT tracker on the same boxes. A network runs once per clip;
 # its boxes are kept in KERB_BOXES (default: kerb-boxes in the folder for temporary files).
 DETECTORS ?= street
 RATES ?= 0,8
 truth:
-	KERB_REPORT=$(REPORT) KERB_LIST=$(LIST) KERB_SORT=$(SORT) KERB_DETECTORS=$(DETECTORS) KERB_RATES=$(RATES) \
+	KERB_REPORT=$(REPORT) KERB_LIST=$(LIST) KERB_BY=$(BY) KERB_SORT=$(SORT) KERB_DETECTORS=$(DETECTORS) KERB_RATES=$(RATES) \
 		$(GO) test -count=1 -tags boxes -timeout 120m -v -run 'TestTruth$$' ./test/footage
 
 bench: build
@@ -142,7 +142,7 @@ update: binary-arm64
 image-twice: binary-arm64
 	test/image/twice $(OUT)/kerb-linux-arm64
 
-# Boot the image in a virtual machine: wrong files, updates and three power cuts (fifty
+# Boot the image in a virtual machine: aiming from a telephone (Chromium), wrong files, updates and three power cuts (fifty
 # with KERB_LONG=1). It takes half an hour, or two hours with KERB_LONG=1.
 image-vm: binary-arm64
 	test/image/prepare $(OUT)/image $(OUT)/kerb-linux-arm64

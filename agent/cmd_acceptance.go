@@ -14,7 +14,7 @@ type acceptanceCmd struct {
 	Lang string `help:"In which language: ${enum}." enum:"en,de,fr,nl,fi,sv" default:"en"`
 }
 
-// Help is the long help: what is on the sheet.
+// Help is the long help: the content of the sheet.
 func (a *acceptanceCmd) Help() string {
 	return `Writes one HTML file to print: the lines of each camera as they are drawn, in an empty frame, and what the tallies by hand of kerb aim have shown of each line, by light, with a 95 % interval. It holds no picture of the street. The status page of kerb aim has the same sheet.
 

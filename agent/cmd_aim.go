@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
 	"kerb/agent/admission"
+	"kerb/agent/aim"
 	"kerb/agent/clock"
 	"kerb/agent/commission"
 	"kerb/agent/config"
+	"kerb/agent/ipc"
 	"kerb/agent/logbook"
 	"kerb/agent/report"
 	"kerb/agent/terminal"
@@ -24,14 +27,16 @@ import (
 type aimCmd struct {
 	Camera string `arg:"" optional:"" names:"cameras" help:"Its name in site.toml; may be left out where there is one."`
 	admission.Files
-	For    time.Duration `help:"For how long; the page can extend it within the policy." default:"10m"`
-	Listen string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
-	JSON   bool          `help:"Addresses and codes as JSON objects, one a line."`
+	For      time.Duration `help:"For how long; the page can extend it within the policy; 0s: as long as the policy allows." default:"10m"`
+	Listen   string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
+	CodeFile string        `help:"A file with the first code, six digits; left out: it is drawn, as all later ones." placeholder:"F"`
+	By       string        `hidden:"" enum:"command,card,button,power" default:"command" help:"What opened the session, for the audit log."`
+	JSON     bool          `help:"Addresses, codes and their QR codes as JSON objects, one a line."`
 }
 
 // Help is the long help: the page, and how to reach it.
 func (a *aimCmd) Help() string {
-	return `Serves one page to a telephone or laptop on the device's own network, for as long as the policy allows, to whoever types the code that is printed here. The page shows silhouettes, never a picture, and draws lines and zones, counts live, compares with a tally by hand and writes site.toml. Meanwhile the camera does not count; a running kerb run leaves it alone and takes it back at the end.
+	return `Serves one page to a telephone or laptop on the device's own network, for as long as the policy allows, to the person who types the code printed here. The page shows silhouettes, never a picture, and draws lines and zones, counts live, compares with a tally by hand and writes site.toml. Meanwhile the camera does not count; a running kerb run leaves it alone and takes it back at the end.
 
 On a device without a network of its own, join it by cable or bring up an access point first, or reach it by ssh -L 8080:127.0.0.1:8080 with -listen 127.0.0.1:8080.`
 }
@@ -54,6 +59,9 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("camera %s shows one picture at a time, and outlines are drawn of what moves: write the corners of its zones into %s, as fractions of the picture", c.Name, a.Site)
 	}
 	sketches, longest := d.Policy.AimTerms()
+	if a.For == 0 {
+		a.For = longest
+	}
 	if a.For <= 0 || a.For > longest {
 		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
 	}
@@ -64,6 +72,15 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if why := closed(); why != counting.NoReason {
 		return fmt.Errorf("the policy lets nothing look through this camera now (%s): aim within its hours", why)
 	}
+	by, ok := ipc.ParseAimWay(a.By)
+	if !ok {
+		return terminal.UsageError("-by " + a.By + ": no such way to open a session")
+	}
+	code, err := a.readCode()
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname() // only to be reached by name
 	listeners, err := commission.OpenListeners(a.Listen)
 	if err != nil {
 		return err
@@ -74,12 +91,28 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	now := clock.SinceBoot()
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: now + a.For, Latest: now + longest, Out: t.Out, JSON: a.JSON,
-		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed,
+		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed, FirstCode: code, OpenedBy: by, HostName: host,
 		Status: report.NewPage(site.Device, func() error { return nil }, func(w io.Writer, lang string) error {
 			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
 		}),
 	}
 	return s.Run(ctx, a.For)
+}
+
+// readCode returns the code in CodeFile, or "" where none is given.
+func (a *aimCmd) readCode() (string, error) {
+	if a.CodeFile == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(a.CodeFile)
+	if err != nil {
+		return "", err
+	}
+	code, err := aim.ParseCode(string(text))
+	if err != nil {
+		return "", terminal.UsageError(a.CodeFile + ": " + err.Error())
+	}
+	return code, nil
 }
 
 // chooseCamera returns the index in site.Cameras of the named camera, or of the only

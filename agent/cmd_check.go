@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"kerb/agent/admission"
 	"kerb/agent/config"
+	"kerb/agent/filecheck"
 	"kerb/agent/mistake"
 	"kerb/agent/policy"
 	"kerb/agent/probe"
@@ -29,16 +31,22 @@ type checkCmd struct {
 
 // Help is the long help: the keys of -json.
 func (c *checkCmd) Help() string {
-	return `With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, wanted where the files are those that the platform wants (topic want), and with -connect cameras.`
+	return `Where -site names a folder, each file in it that ends with .toml is checked as the site file of another machine, which is new: all but the files that it names, and whether two files name one device. kerb fleet sites makes such a folder.
+
+With -json there is one object in any case. ok says whether all is well; mistakes lists what is not, each with want and, where there are such, file, line, key, value and hint; reason is a word for them: mistakes, forbidden (by the policy) or policy_refused; placeholders lists addresses left over from the example. Without mistakes there are device, streams, policy, trust and fingerprint, wanted where the files are those that the platform wants (topic want), and with -connect cameras. For a folder there are files and wrong, the numbers of files, and the first hundred mistakes.`
 }
 
 // Run fails where a file is wrong or the policy is refused, and with -tell also
 // reports that to the broker.
 func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	r := checkResult{}
-	err := c.check(ctx, t, &r)
+	check := c.check
+	if info, err := os.Stat(c.Site); err == nil && info.IsDir() {
+		check = c.checkFolder
+	}
+	err := check(ctx, t, &r)
 	if c.JSON {
-		r.OK, r.Mistakes = err == nil, admission.ListMistakes(err)
+		r.OK, r.Mistakes, r.Reason = err == nil, admission.ListMistakes(err), admission.ReasonWord(err)
 		return errors.Join(err, json.NewEncoder(t.Out).Encode(r))
 	}
 	return err
@@ -48,6 +56,7 @@ func (c *checkCmd) Run(ctx context.Context, t terminal.Terminal) error {
 type checkResult struct {
 	OK           bool                `json:"ok"`
 	Mistakes     mistake.List        `json:"mistakes,omitempty"`
+	Reason       string              `json:"reason,omitempty"`
 	Placeholders mistake.List        `json:"placeholders,omitempty"`
 	Cameras      []probe.CameraFacts `json:"cameras,omitempty"`
 	Device       string              `json:"device,omitempty"`
@@ -56,6 +65,24 @@ type checkResult struct {
 	Trust        string              `json:"trust,omitempty"`
 	Wanted       bool                `json:"wanted,omitempty"`      // the files are those that the platform wants
 	Fingerprint  string              `json:"fingerprint,omitempty"` // of both files; see admission.Files
+	Files        int                 `json:"files,omitempty"`       // of a folder
+	Wrong        int                 `json:"wrong,omitempty"`       // of these
+}
+
+// checkFolder checks the site files of a folder and fills r.
+func (c *checkCmd) checkFolder(ctx context.Context, t terminal.Terminal, r *checkResult) error {
+	if c.Connect || c.Tell {
+		return terminal.UsageError("-connect and -tell are for the device itself: -site must be a file")
+	}
+	f, err := filecheck.CheckFolder(ctx, c.Site, c.Policy)
+	if err != nil {
+		return err
+	}
+	if r.Files, r.Wrong = f.Files, f.Wrong; f.Wrong > 0 || c.JSON {
+		return f.Err()
+	}
+	_, err = fmt.Fprintf(t.Out, "%d site files in %s and %s fit.\nnext    kerb fleet sign\n", f.Files, c.Site, c.Policy)
+	return err
 }
 
 // check does the work of Run and fills r. It prints the summary, but not with -json.
@@ -97,17 +124,28 @@ func (c *checkCmd) check(ctx context.Context, t terminal.Terminal, r *checkResul
 	for _, f := range r.Cameras {
 		fmt.Fprintf(t.Out, "picture %s: %s\n", f.Name, f.Describe())
 	}
-	run := "kerb run"
-	if _, err := os.Stat("/run/systemd/system"); err == nil && strings.HasPrefix(c.Site, "/etc/kerb/") {
-		run = "systemctl enable --now kerb" // kerb run as root would leave a spool that the service's user cannot open
+	flags, asService := own.CommandFlags(), false
+	if _, err := os.Stat("/run/systemd/system"); err == nil && strings.HasPrefix(own.Site, "/etc/kerb/") {
+		asService = true // kerb run as root would leave a spool that the service's user cannot open
 	}
-	next := "kerb check -connect, then " + run
+	run := "kerb run" + flags
+	if asService {
+		run = "systemctl enable --now kerb"
+	}
+	next := "kerb check -connect" + flags + ", then " + run
+	pid, running := report.FindAgent(ctx, site.Device.State)
+	reload := fmt.Sprintf("kill -HUP %d", pid)
+	if asService || pid == 0 {
+		reload = "systemctl reload kerb"
+	}
 	switch {
+	case running && len(r.Placeholders) == 0:
+		next = reload + " lets the running kerb take changed files; kerb status" + flags
 	case len(r.Placeholders) > 0:
 		for line := range strings.Lines(r.Placeholders.Error()) {
 			fmt.Fprintf(t.Out, "mend    %s\n", strings.TrimSuffix(line, "\n"))
 		}
-		next = "put your own addresses into " + c.Site + ", then kerb check -connect"
+		next = "put your own addresses into " + c.Site + ", then kerb check -connect" + flags
 	case c.Connect:
 		next = "the broker lets this device in, and the cameras deliver: " + run
 	}
@@ -122,14 +160,14 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 	fmt.Fprintf(t.Out, "%s and %s fit.\n", c.SiteTextPath(), c.Policy)
 	fmt.Fprintf(t.Out, "device  %s/%s/%s\nbroker  %s\npolicy  %s, version %d, %s\nwindow  %s, %s\ntrust   %s\n",
 		site.Device.Tenant, site.Device.Site, site.Device.Name, site.Broker.URL,
-		pol.Title(), pol.Version(), pol.Hash(), pol.Window(), pol.Method(), d)
+		pol.Title(), pol.Version(), pol.Hash(), formatSpan(pol.Window()), pol.Method(), d)
 	for _, cam := range site.Cameras {
 		with := ""
 		if cam.Model != "" {
 			with = " with " + cam.Model
 		}
 		if polled, ok := cam.Source.(config.SnapshotSource); ok {
-			with += fmt.Sprintf(", one picture every %s", polled.PollEvery)
+			with += ", one picture every " + formatSpan(polled.PollEvery)
 		}
 		if len(cam.Hours) > 0 {
 			with += fmt.Sprintf(", open %v (%s)", cam.Hours, pol.TimeZone())
@@ -145,6 +183,18 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 	for _, names := range site.SharedHosts() {
 		fmt.Fprintf(t.Out, "ledger  %s: cameras of one host; if they are streams of one camera, leave all but one out: it is charged for each\n", strings.Join(names, ", "))
 	}
+}
+
+// formatSpan writes a duration as the two files do, such as 15m or 1h30m.
+func formatSpan(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // tellQuantities names what leaves of a stream besides its counts, after a semicolon; "" for

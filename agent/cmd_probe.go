@@ -41,10 +41,12 @@ func (p *probeCmd) Run(ctx context.Context, t terminal.Terminal) error {
 			return err
 		}
 		fmt.Fprintf(t.Err, "kerb: wrote %s: %d cameras were found\n", p.Write, len(f.Attached))
+		f.Wrote = p.Write
 		if _, err := os.Stat(p.Site); err != nil {
 			p.Site = p.Write
 		}
 	}
+	f.Flags = p.CommandFlags()
 	site, err := config.Load(p.Site)
 	if err != nil {
 		f.NoSite, f.Mistaken = mistake.First(err).Error(), !errors.Is(err, fs.ErrNotExist)

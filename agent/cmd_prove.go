@@ -22,7 +22,7 @@ import (
 type proveCmd struct {
 	For  time.Duration `help:"How long the marked pictures are shown; the whole test takes about a minute." default:"10s"`
 	Out  string        `help:"Where the bundle goes." default:"." type:"path" placeholder:"DIR"`
-	Key  string        `help:"The minisign key that signs (its password in KERB_KEY_PASSWORD); without it this device's own." type:"path" placeholder:"F"`
+	Key  string        `help:"The minisign key that signs (its password, if it has one, in KERB_KEY_PASSWORD); without it this device's own." type:"path" placeholder:"F"`
 	JSON bool          `help:"The bundle on standard output, too."`
 
 	Challenge string `help:"A text of the reviewer's, which goes into the bundle." placeholder:"TEXT"`
@@ -34,7 +34,11 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if p.For < 3*time.Second {
 		return terminal.UsageError(fmt.Sprintf("-for %s: must be at least 3s", p.For))
 	}
-	if err := os.MkdirAll(p.Out, 0o755); err != nil { // before the work, not after it
+	password := os.Getenv("KERB_KEY_PASSWORD")
+	if err := proof.CheckKey(p.Key, password); err != nil { // before the work, not after it
+		return err
+	}
+	if err := os.MkdirAll(p.Out, 0o755); err != nil {
 		return fmt.Errorf("make a place for the bundle: %w", err)
 	}
 	start := time.Now()
@@ -74,7 +78,7 @@ func (p *proveCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	}
 	bundle.Took = time.Since(start).Round(100 * time.Millisecond).Seconds()
 	bundle.Judge()
-	path, err := proof.WriteSigned(p.Out, bundle, p.Key, os.Getenv("KERB_KEY_PASSWORD"), config.DefaultState)
+	path, err := proof.WriteSigned(p.Out, bundle, p.Key, password, config.DefaultState)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ type relayCmd struct {
 	HTML          bool   `help:"With -ledger: as one page."`
 }
 
-// Help is the long help: what is guaranteed, and where.
+// Help is the long help: the guarantees, and their limits.
 func (*relayCmd) Help() string { return relay.Help }
 
 // Run relays until it is stopped, or prints the ledger.

@@ -42,7 +42,7 @@ func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	dir := l.Site.Device.State
-	if err := errors.Join(state.CheckOwner(dir), state.RefuseRoot(dir, "kerb run")); err != nil {
+	if err := errors.Join(state.CheckOwner(dir), state.RefuseRoot(dir, "kerb run"), state.MakeDir(dir)); err != nil {
 		return err
 	}
 	l, reverted, err := l.Begin(dir, r.Files, loadOwn)

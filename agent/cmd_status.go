@@ -27,7 +27,7 @@ type statusCmd struct {
 	Listen string `help:"Loopback address and port of the page." default:"127.0.0.1:8081" placeholder:"ADDR"`
 }
 
-// Help is the long help: who may ask, and what is told.
+// Help is the long help: the askers that are allowed, and the content of the answer.
 func (s *statusCmd) Help() string {
 	return `Tells what the agent of this device does: its cameras with pictures a second, or why there are none; the broker with the proof that it passes messages on; the windows that wait; clock, disk and lamp; the last windows as they were cleared. What is wrong is told in one line, with what to do.
 
@@ -78,7 +78,7 @@ func (s *statusCmd) servePage(ctx context.Context, t terminal.Terminal) error {
 // followInterval is the time between two questions of -follow, chosen by hand.
 const followInterval = 2 * time.Second
 
-// errNotWell gives exit status 1; what is wrong was printed.
+// errNotWell gives exit status 1; the faults were printed.
 var errNotWell = errors.New("not well")
 
 // Run prints the status, with -follow again and again.

@@ -146,7 +146,7 @@ func (v *vivid) remove() {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	v.t.Error("somebody holds the camera that is gone")
+	v.t.Error("a process holds the camera that is gone")
 }
 
 // insert loads the module as another kind of camera: a webcam, with sizes and

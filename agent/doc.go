@@ -81,7 +81,7 @@
 //	agent/relay      commits what the broker sends, and then acknowledges it (receive.go, position.go)
 //	agent/relay      adds each window to the account of its day (day.go, ledger.go)
 //	agent/relay      writes documents of a format to the sink, and then removes the windows (deliver.go, format.go, sink.go)
-//	agent/relay      asks for what is missing, and tells devices what the sink has (commands.go)
+//	agent/relay      asks for missing windows, and tells devices which the sink has (commands.go)
 //
 // # The way of a log line
 //
@@ -138,7 +138,7 @@
 //  1. A reason: counting/reason.go, the constant and its word at the end of both
 //     lists. An event: a call of Store.AddNote with the kind written out.
 //  2. agent/vocabulary: its meaning, what a platform shall do, and the members of its
-//     data. Its tests name what is missing; KERB_UPDATE=1 go test ./agent/vocabulary
+//     data. Its tests name the missing entries; KERB_UPDATE=1 go test ./agent/vocabulary
 //     writes firmware-notes/words.md and the schemas.
 //
 // # Add a class

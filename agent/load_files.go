@@ -7,9 +7,9 @@ import (
 
 	"kerb/agent/admission"
 	"kerb/agent/config"
+	"kerb/agent/filecheck"
 	"kerb/agent/model"
 	"kerb/agent/policy"
-	"kerb/agent/source"
 	"kerb/agent/want"
 )
 
@@ -29,7 +29,7 @@ func loadFiles(f *admission.Files) (*config.Site, admission.Decision, error) {
 func loadOwn(f admission.Files) (*config.Site, admission.Decision, error) {
 	site, err := config.LoadPart(f.Site, f.SiteTextPath())
 	if site != nil {
-		for _, check := range []func(*config.Site) error{(*config.Site).RejectEmptyPasswords, checkModels, checkLoops} {
+		for _, check := range []func(*config.Site) error{(*config.Site).RejectEmptyPasswords, checkModels, filecheck.CheckLoops} {
 			if cerr := check(site); cerr != nil {
 				err = cerr
 			}
@@ -38,7 +38,7 @@ func loadOwn(f admission.Files) (*config.Site, admission.Decision, error) {
 	if err != nil {
 		p, perr := policy.Load(f.Policy)
 		if perr == nil && site != nil {
-			perr = findConflicts(p, site)
+			perr = filecheck.FindConflicts(p, site)
 		}
 		return nil, admission.Decision{}, errors.Join(err, perr)
 	}
@@ -46,30 +46,10 @@ func loadOwn(f admission.Files) (*config.Site, admission.Decision, error) {
 	if err != nil {
 		return nil, d, err
 	}
-	if err := findConflicts(d.Policy, site); err != nil {
+	if err := filecheck.FindConflicts(d.Policy, site); err != nil {
 		return nil, d, err
 	}
 	return site, d, nil
-}
-
-// findConflicts returns what the site asks for and the policy does not allow, or nil.
-func findConflicts(p *policy.Policy, site *config.Site) error {
-	if cs := p.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
-		return admission.ConflictError(cs)
-	}
-	return nil
-}
-
-// checkLoops validates the loops with the checks of the counter that will count
-// them, and reports a failure as a mistake in site.toml.
-func checkLoops(site *config.Site) error {
-	if len(site.Loops.Lanes) == 0 || site.HasMistakeIn("loop") {
-		return nil
-	}
-	if err := source.LoopOpts(site.Loops, nil).Validate(); err != nil {
-		return site.RejectKey("loop", "cannot be counted: "+err.Error(), "mend the lane that it names")
-	}
-	return nil
 }
 
 // checkModels loads the network file of every camera that names one, each file

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"os"
 	"os/signal"
@@ -19,7 +18,6 @@ import (
 
 	"kerb/agent/admission"
 	"kerb/agent/child"
-	"kerb/agent/config"
 	"kerb/agent/fleet"
 	"kerb/agent/manual"
 	"kerb/agent/mistake"
@@ -44,6 +42,7 @@ type commands struct {
 	Probe  probeCmd  `cmd:"" group:"pole" example:"kerb probe -write site.toml" help:"What this device has: walls, cameras, loops, clock, disk."`
 	Check  checkCmd  `cmd:"" group:"pole" example:"kerb check -connect" help:"Check site.toml and policy.toml, and one against the other."`
 	Aim    aimCmd    `cmd:"" group:"pole" example:"kerb aim north" help:"A page to draw lines, see live counts, and tally by hand."`
+	Button buttonCmd `cmd:"" group:"pole" example:"kerb button GPIO21" help:"Wait until a push button is held; kerb-button.service opens a session then."`
 	Loops  loopsCmd  `cmd:"" group:"pole" example:"kerb loops -for 5m" help:"A live table of the inductive loops: state, passages, faults."`
 	Run    runCmd    `cmd:"" group:"pole" example:"kerb run -site site.toml -policy policy.toml" help:"The agent: count until stopped."`
 	Enrol  enrolCmd  `cmd:"" group:"pole" example:"kerb enrol" help:"Get the device's certificate from an EST server, or renew it."`
@@ -116,12 +115,8 @@ func runCommand(args []string, t terminal.Terminal) int {
 	case exitStatus >= 0:
 		return exitStatus
 	case err != nil:
-		hint := "kerb help lists the commands"
-		var parse *kong.ParseError
-		if errors.As(err, &parse) && parse.Context.Selected() != nil {
-			hint = strings.Replace(parse.Context.Selected().FullPath(), "kerb", "kerb help", 1) + " tells its flags"
-		}
-		fmt.Fprintf(t.Err, "kerb: %v\nkerb: hint: %s\n", err, hint)
+		what, hint := manual.ExplainParseError(err)
+		fmt.Fprintf(t.Err, "kerb: %s\nkerb: hint: %s\n", what, hint)
 		return exitUsage
 	}
 	return printError(t.Err, parsed.Run())
@@ -139,17 +134,8 @@ func printError(w io.Writer, err error) int {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "kerb: %s\n", strings.TrimRight(line, "\n"))
 	}
-	switch {
-	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
-		fmt.Fprintln(w, "kerb: hint: what is kerb's may be read by root and the group kerb, and some of it by root alone: sudo kerb …")
-	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), config.DefaultState+"/"):
-		fmt.Fprintln(w, "kerb: hint: kerb has not run here yet; -site FILE names the site file of another device")
-	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "/etc/kerb/"):
-		fmt.Fprintln(w, "kerb: hint: -site FILE and -policy FILE name others; kerb probe -write site.toml begins one")
-	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "read the site file"):
-		fmt.Fprintln(w, "kerb: hint: -site FILE names it; kerb probe -write site.toml begins one; ready policies are configs/policy-*.toml")
-	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "read the policy"):
-		fmt.Fprintln(w, "kerb: hint: -policy FILE names it; ready ones are configs/policy-*.toml, or in /usr/share/doc/kerb/examples")
+	if hint := admission.HintFor(err); hint != "" {
+		fmt.Fprintln(w, "kerb: hint:", hint)
 	}
 	var list mistake.List
 	var usage terminal.UsageError

@@ -7,12 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"kerb/agent/fleet"
 )
 
 // tool returns the path of a program that make kit downloads, or skips the test.
@@ -30,47 +27,6 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// The rules name the words of kerb fleet check, and metrics that a file of the kit makes.
-func TestTheAlertsUseTheWordsAndMetricsThatExist(t *testing.T) {
-	read := func(name string) string {
-		b, err := os.ReadFile("kit/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	rules, exporter, telegraf := read("alerts.yaml"), read("mqtt-exporter.yaml"), read("telegraf.conf")
-	words := fleet.ProblemWords()
-	found := regexp.MustCompile(`problem: (\w+)`).FindAllStringSubmatch(rules, -1)
-	if len(found) < 10 {
-		t.Fatalf("%d rules", len(found))
-	}
-	for _, f := range found {
-		if !slices.Contains(words, f[1]) {
-			t.Errorf("problem %s is no word of kerb fleet check: %v", f[1], words)
-		}
-	}
-	for _, f := range regexp.MustCompile(`kerb_(state|sensor)_(\w+)`).FindAllStringSubmatch(rules, -1) {
-		if !strings.Contains(exporter, "prom_name: "+f[0]+"\n") && !strings.Contains(telegraf, f[2]+" = ") && !strings.Contains(telegraf, `["`+f[2]+`"]`) {
-			t.Errorf("nothing makes %s", f[0])
-		}
-	}
-}
-
-func TestPrometheusAndVMAlertTakeTheRules(t *testing.T) {
-	for _, c := range [][]string{
-		{"promtool", "check", "rules", "kit/alerts.yaml"},
-		{"promtool", "test", "rules", "kit/testdata/alerts_test.yaml"},
-		{"vmalert", "-dryRun", "-rule", "kit/alerts.yaml"},
-	} {
-		t.Run(strings.Join(c[:2], " "), func(t *testing.T) {
-			if out, err := exec.Command(tool(t, c[0]), c[1:]...).CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
-	}
-}
-
 // A state of kerb run, and one of the same device with faults.
 func states(t *testing.T) (well, bad string) {
 	t.Helper()
@@ -81,7 +37,8 @@ func states(t *testing.T) (well, bad string) {
 	well = string(b)
 	bad = strings.NewReplacer("/std/", "/bad/", `"device":"std"`, `"device":"bad"`, `"windows":0`, `"windows":97`,
 		`"evicted":0`, `"evicted":3,"denied":["count/a","event"],"certificate":{"ends":"2026-12-05T00:00:00Z"},"twin":{"epoch":"c9d24a5b-e975-4047-95f2-9247c24cc0c4"}`,
-		`"watching":true`, `"watching":true,"fault":"camera_dark"`).Replace(well)
+		`"watching":true`, `"watching":true,"fault":"camera_dark"`, `"open":[]`, `"open":["read /etc/passwd","fork"]`,
+		`"disk_errors":0`, `"disk_errors":2,"temperature_c":84.5,"throttled":["under_voltage","throttled"]`).Replace(well)
 	return well, bad
 }
 
@@ -118,6 +75,9 @@ func TestTheExporterReadsTheStates(t *testing.T) {
 		{"backlog_windows", "bad", "97"},
 		{"evicted", "bad", "3"},
 		{"twin", "bad", "1"},
+		{"audit_seq", "bad", "11"},
+		{"temperature_c", "bad", "84.5"},
+		{"disk_errors", "bad", "2"},
 	} {
 		if !has(m[0], m[1], m[2]) {
 			t.Errorf("no %s of %s that is %s", m[0], m[1], m[2])
@@ -149,7 +109,7 @@ func TestTelegrafReadsWindowsAndStates(t *testing.T) {
 		cells += len(w.Counts)
 	}
 	for _, l := range append(lines, bad, well) {
-		if strings.Contains(l, "/count/") || strings.Contains(l, "/state ") {
+		if strings.Contains(l, "/count/") || strings.Contains(l, "/state ") || strings.Contains(l, "/event ") {
 			publish(t, broker, l)
 		}
 	}
@@ -159,6 +119,8 @@ func TestTelegrafReadsWindowsAndStates(t *testing.T) {
 	for _, want := range []string{
 		"device=off|kerb_state,topic=kerb/v1/kerb/bench/off/state |online=0", "bad|bench/bad/state |twin=1", "bad|bench/bad/state |denied=2", "bad|bench/bad/state |backlog_windows=97",
 		"bad|bench/bad/state |certificate_ends=1796428800", "bad|kerb_sensor,source=street,topic=kerb/v1/kerb/bench/bad/state |fault=1",
+		"bad|bench/bad/state |walls_open=6", "bad|bench/bad/state |throttled=2", "bad|bench/bad/state |temperature_c=84.5", "std|bench/std/state |walls_open=0",
+		"std|kerb_event,device=std,kind=epoch,reason=unclean_end|n=1", "demo|kerb_event,device=demo,kind=busy|n=2",
 		"std|bench/std/state |twin=0", "std|source=street,topic=kerb/v1/kerb/bench/std/state |fault=0", "gap|quality=gap|seq=1i", "part|part=2|epoch=", "time| n=-3 |1796078745000000000",
 	} {
 		f := strings.Split(want, "|")

@@ -223,7 +223,7 @@ func TestTheConsumerFindsHolesAndForgeries(t *testing.T) {
 	if said := consume(t, db, strings.Replace(lines[i], `"n":`, `"n":1`, 1)); !strings.Contains(said, "two windows of one key") {
 		t.Errorf("two windows of one key: %q", said)
 	}
-	// What is gone for good is no hole.
+	// A window gone for good is no hole.
 	gone := fmt.Sprintf(`kerb/v1/kerb/demo/demo/ack {"schema":"kerb.ack/1","tenant":"kerb","site":"demo","device":"demo","gone":[{"epoch":%q,"stream":"single","from":1,"to":2,"reason":"expired"}]}`, epoch)
 	consume(t, db, gone+"\n")
 	if got := query(t, db, "select * from holes"); len(got) != 0 {

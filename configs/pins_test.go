@@ -12,10 +12,10 @@ import (
 // engineer wires by one and types the other.
 func TestTheExampleUsesThePinsOfTheDrawing(t *testing.T) {
 	drawing := map[string]string{} // role → pin
-	for _, m := range regexp.MustCompile(`(GPIO\d+) · ((?:loop|fault relay) \d|status lamp)`).FindAllStringSubmatch(read(t, "../firmware-notes/loops-pins.svg"), -1) {
+	for _, m := range regexp.MustCompile(`(GPIO\d+) · ((?:loop|fault relay) \d|status lamp|push button)`).FindAllStringSubmatch(read(t, "../firmware-notes/loops-pins.svg"), -1) {
 		drawing[m[2]] = m[1]
 	}
-	if len(drawing) != 11 {
+	if len(drawing) != 12 {
 		t.Fatalf("the drawing has %d roles: %v", len(drawing), drawing)
 	}
 	example := read(t, "site-loops.toml")
@@ -41,6 +41,12 @@ func TestTheExampleUsesThePinsOfTheDrawing(t *testing.T) {
 	want := fmt.Sprintf("Connect %s, 330 Ω, an LED and ground in series.", drawing["status lamp"])
 	if !regexp.MustCompile(regexp.QuoteMeta(want)).MatchString(note) {
 		t.Errorf("loops.md does not say: %s", want)
+	}
+	button := drawing["push button"]
+	for _, path := range []string{"../firmware-notes/hardware.md", "../firmware-notes/aim.md", "../firmware-notes/systemd/kerb-button.service"} {
+		if !regexp.MustCompile(`\b` + button + `\b`).MatchString(read(t, path)) {
+			t.Errorf("%s does not name %s for the push button", path, button)
+		}
 	}
 	for i := 1; i <= 8; i++ {
 		pin := drawing["loop "+strconv.Itoa(i)]

@@ -21,7 +21,7 @@ type Ground struct {
 	lens    float64 // focal length in widths of the picture
 }
 
-// What is taken for granted where it is not measured, chosen by hand: street cameras have
+// The assumptions where nothing is measured, chosen by hand: street cameras have
 // 40° to 80° across, and their horizon is just above the picture.
 const (
 	usualLens    = 1.2   // focal length in widths of the picture: 45° across
@@ -131,7 +131,7 @@ func (g Ground) stepAcross(l Line) (p Point, ok bool) {
 }
 
 // SpeedError is the standard deviation of the speed of one vehicle that drives square
-// across the line, as a share of it: the errors of what was measured, of what is not
+// across the line, as a share of it: the errors of the measured values, of those not
 // known, and of following, as independent ones. It is +Inf where nothing is known. The
 // picture's shape does not matter.
 func SpeedError(hs []Height, d *Distance, l Line) float64 {

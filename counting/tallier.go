@@ -30,7 +30,7 @@ type Tallier struct {
 	windows    []Tally
 	observedTo time.Duration   // end of the time that the sensor has watched
 	live       bool            // false until the first heartbeat, and after MarkLost
-	paused     bool            // the rest of the open window is not observed: see Pause
+	paused     bool            // the open window is a gap: see Pause
 	reason     Reason          // why the open window is not fully observed
 	maxPause   time.Duration   // longest time between two heartbeats that counts as observed
 	blind      func(Kind) bool // kinds of streams that are not observed, because pictures come too seldom; nil: none
@@ -215,12 +215,17 @@ func (t *Tallier) MarkLost(reason Reason) {
 	t.live = false
 }
 
-// Pause marks the sensor as lost, for a reason, until the open window ends: when in the
-// window it could be used again is not told. The caller calls it for every picture for
+// Pause makes the open window of every stream a gap, for a reason: when in the window the
+// reason began and ended is not told, because one object can delay either, and what was
+// counted before it was noticed may be wrong. The caller calls it for every picture for
 // which the reason holds.
 func (t *Tallier) Pause(reason Reason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.paused {
+		t.windows = t.newWindows()
+		t.markBlinded()
+	}
 	t.reason, t.live, t.paused = reason, false, true
 }
 

@@ -90,7 +90,7 @@ func Admit(path string, site *config.Site) (Decision, error) {
 	}
 	var lastSignatures [][]byte
 	d.previous, lastSignatures, d.referenceErr = readAdmitted(site.Device.State)
-	p, signatures, err := readCandidate(path)
+	p, signatures, err := ReadSigned(path)
 	if err == nil {
 		err = d.checkFile(p, signatures, site.Device.State)
 	}
@@ -137,9 +137,9 @@ func (d *Decision) checkFile(p *policy.Policy, signatures [][]byte, dir string) 
 // SignatureSuffixes returns what follows the path of a policy in those of its signatures.
 func SignatureSuffixes() []string { return []string{".minisig", ".2.minisig"} }
 
-// readCandidate reads the policy at path and the signature files beside it, of
-// which each may be missing.
-func readCandidate(path string) (*policy.Policy, [][]byte, error) {
+// ReadSigned reads the policy at path and the signature files beside it, of
+// which each may be missing. It verifies none of them.
+func ReadSigned(path string) (*policy.Policy, [][]byte, error) {
 	p, err := policy.Load(path)
 	if err != nil {
 		return nil, nil, err

@@ -50,6 +50,23 @@ func ListMistakes(err error) mistake.List {
 	return mistake.List{{Want: err.Error()}}
 }
 
+// ReasonWord returns why files are refused, as the event want names it: policy_refused,
+// forbidden (by the policy alone), or mistakes; "" without an error.
+func ReasonWord(err error) string {
+	var list mistake.List
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &list):
+		return "mistakes"
+	case errors.As(err, new(Refusal)):
+		return "policy_refused"
+	case errors.As(err, new(ConflictError)):
+		return "forbidden"
+	}
+	return "mistakes"
+}
+
 // SiteRequests returns the cameras and streams of s in the policy's terms, each
 // with its place in the file, so that policy.CheckSite can name it. Streams of one
 // device under several names have one sensor.

@@ -9,7 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
 
+	"kerb/agent/config"
 	"kerb/agent/state"
 )
 
@@ -23,6 +26,29 @@ type Files struct {
 
 // SiteTextPath returns the path of the file that holds the text of site.toml.
 func (f Files) SiteTextPath() string { return cmp.Or(f.SiteText, f.Site) }
+
+// CommandFlags returns the flags with which another command reads the same two files, each
+// behind a blank, to print it for people; "" for the files of the package.
+func (f Files) CommandFlags() string {
+	return SiteFlag(f.Site) + writeFlag("policy", f.Policy, config.DefaultPolicy)
+}
+
+// SiteFlag returns the flag for a site file as CommandFlags does, for a command that reads
+// no policy.
+func SiteFlag(site string) string { return writeFlag("site", site, config.DefaultSite) }
+
+// writeFlag returns " -name path", with the path in quotes for a shell where it needs them.
+func writeFlag(name, path, normal string) string {
+	if path == normal || path == "" {
+		return ""
+	}
+	if strings.ContainsFunc(path, func(r rune) bool {
+		return !strings.ContainsRune("/._-+@:", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) {
+		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return " -" + name + " " + path
+}
 
 // CopyFiles copies both files, and the signatures of the policy, into the state
 // directory and returns where a child of kerb run reads them. A child that starts later

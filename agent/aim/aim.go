@@ -93,6 +93,8 @@ type Opts struct {
 	Until          time.Duration        // on the clock of Now: the end of the session
 	Latest         time.Duration        // likewise: to which the session can be extended; not before Until
 	Status         http.Handler         // of the status page, for viewers who are logged in, below /status/; nil: there is none
+	FirstCode      string               // the first login code, as ParseCode returns it; "": one is drawn
+	HostNames      []string             // names of this device that a browser may use, such as pole-7.local
 
 	// AnnounceCode receives every new login code, with the id that stands for it in the
 	// audit log.
@@ -147,7 +149,7 @@ func New(o Opts) *Server {
 		o: o, layouts: make(chan *record.Layout, 1), ended: make(chan struct{}), plan: o.Plan, inFile: o.Plan.Masks, saved: true, until: o.Until,
 		counts: map[string]*[counting.Classes][counting.Directions]int{}, streams: map[chan []byte]*viewer{},
 	}
-	s.login = newLogin(o.Now, o.AnnounceCode)
+	s.login = newLogin(o.Now, o.AnnounceCode, o.FirstCode)
 	s.publishLayout()
 	return s
 }

@@ -1,6 +1,7 @@
 package aim
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"sync"
 	"time"
 )
@@ -56,23 +58,44 @@ type viewer struct {
 	heard time.Duration
 }
 
-// newLogin returns a login with its first code.
-func newLogin(now func() time.Duration, say func(code, id string)) *login {
+// newLogin returns a login with its first code, which is drawn where first is empty.
+func newLogin(now func() time.Duration, say func(code, id string), first string) *login {
 	d := &login{now: now, announce: say}
-	d.renewCode()
+	d.setCode(cmp.Or(first, drawCode()))
 	return d
 }
 
-// renewCode draws the next code. The caller holds the lock, or no goroutine
-// runs yet.
-func (d *login) renewCode() {
+// drawCode draws a code.
+func drawCode() string {
 	n, err := rand.Int(rand.Reader, big.NewInt(codeCount))
 	if err != nil {
 		panic(err) // crypto/rand never fails
 	}
-	d.code = fmt.Sprintf("%0*d", codeDigits, n)
-	d.id = randomHex(idBytes)
+	return fmt.Sprintf("%0*d", codeDigits, n)
+}
+
+// setCode announces the next code, with a new id. The caller holds the lock, or no
+// goroutine runs yet.
+func (d *login) setCode(code string) {
+	d.code, d.id = code, randomHex(idBytes)
 	d.announce(d.code, d.id)
+}
+
+// ParseCode returns the six digits of a code that a person chose; blanks between them
+// are ignored. One whose digits are all the same, or rise or fall by one, is refused: an
+// attacker has maxWrong tries, and begins with these.
+func ParseCode(text string) (string, error) {
+	code := strings.Join(strings.Fields(text), "")
+	if len(code) != codeDigits || keepDigits(code) != code {
+		return "", fmt.Errorf("the code must be %d digits", codeDigits)
+	}
+	step := int(code[1]) - int(code[0])
+	for i := 1; i < len(code); i++ {
+		if int(code[i])-int(code[i-1]) != step || step < -1 || step > 1 {
+			return code, nil
+		}
+	}
+	return "", fmt.Errorf("the code is too easy to guess: choose %d digits without an order", codeDigits)
 }
 
 // randomHex returns a number of random bytes in hexadecimal.
@@ -104,7 +127,7 @@ func (d *login) admit(code string) (key string, g *viewer, err error) {
 	key = randomHex(keyBytes)
 	g = &viewer{id: d.id, key: sha256.Sum256([]byte(key)), token: randomHex(tokenBytes), heard: d.now()}
 	d.viewers = append(d.viewers, g)
-	d.renewCode()
+	d.setCode(drawCode())
 	return key, g, nil
 }
 

@@ -132,25 +132,53 @@ func TestChangesComeFromThePageOnly(t *testing.T) {
 }
 
 func TestANameIsNoAddress(t *testing.T) {
-	d := openSession(t, nil)
-	r, err := http.NewRequest(http.MethodGet, d.url+"/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Host = "rebound.example"
-	a, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Body.Close()
-	if a.StatusCode != http.StatusMisdirectedRequest {
-		t.Errorf("asked as rebound.example: %s", a.Status)
+	d := openSession(t, func(o *Opts) { o.HostNames = []string{"pi-0a1b.local", "kerb.local"} })
+	for host, want := range map[string]int{
+		"rebound.example": http.StatusMisdirectedRequest, "other.local": http.StatusMisdirectedRequest, "pi-0a1b.local.example": http.StatusMisdirectedRequest,
+		"pi-0a1b.local:8080": http.StatusOK, "KERB.local": http.StatusOK, "pi-0a1b.local.": http.StatusOK,
+	} {
+		r, err := http.NewRequest(http.MethodGet, d.url+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		a, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Body.Close()
+		if a.StatusCode != want {
+			t.Errorf("asked as %s: %s", host, a.Status)
+		}
 	}
 	http.DefaultClient.CloseIdleConnections()
 	for _, h := range []string{"192.168.4.1", "192.168.4.1:8080", "[fe80::1]:8080", "localhost:1"} {
 		if !isNumericHost(h) {
 			t.Errorf("%s is an address", h)
 		}
+	}
+}
+
+// An engineer chooses the first code for a device without a screen. It works once, and
+// the next one is drawn.
+func TestAChosenCodeWorksOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		"427193": "427193", " 427 193\n": "427193", "112233": "112233", "42719": "", "4271934": "", "42719x": "",
+		"000000": "", "123456": "", "654321": "", "": "",
+	} {
+		if code, err := ParseCode(text); code != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", text, code, err)
+		}
+	}
+	d := openSession(t, func(o *Opts) { o.FirstCode = "427193" })
+	if d.code != "427193" {
+		t.Fatalf("the first code is %s", d.code)
+	}
+	if status, _ := d.browser().enterCode("427193"); status != http.StatusOK {
+		t.Fatalf("the first viewer: %d", status)
+	}
+	if status, _ := d.browser().enterCode("427193"); status != http.StatusForbidden {
+		t.Errorf("a second viewer by the same code: %d", status)
 	}
 }
 

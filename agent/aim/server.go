@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func (s *Server) newHandler() http.Handler {
 }
 
 // secureAnswers sets the security headers of every answer, bounds the body, and
-// refuses host names, against DNS rebinding.
+// refuses host names other than Opts.HostNames, against DNS rebinding.
 func (s *Server) secureAnswers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -66,7 +67,7 @@ func (s *Server) secureAnswers(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if !isNumericHost(r.Host) {
+		if !isNumericHost(r.Host) && !s.isOwnName(r.Host) {
 			// A host name can be made to point here by its owner (DNS rebinding).
 			http.Error(w, "kerb aim answers to its address only, as it is shown on the device", http.StatusMisdirectedRequest)
 			return
@@ -83,6 +84,17 @@ func isNumericHost(host string) bool {
 	}
 	host, _, _ = strings.Cut(strings.Trim(host, "[]"), "%")
 	return host == "localhost" || net.ParseIP(host) != nil
+}
+
+// isOwnName reports whether a Host header is one of Opts.HostNames. They end in .local,
+// which no public name server has (RFC 6762, 3): a page from elsewhere cannot have such
+// a name.
+func (s *Server) isOwnName(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(host, ".")
+	return slices.ContainsFunc(s.o.HostNames, func(name string) bool { return strings.EqualFold(host, name) })
 }
 
 // requireLogin passes on requests of logged-in viewers alone; those that change

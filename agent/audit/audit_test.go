@@ -90,7 +90,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 			var v verifier
 			err := v.checkFile(path, bad, true, func(Entry) error { return nil })
 			if err == nil && v.report.UnfinishedError() == nil {
-				t.Fatalf("byte %d (%q) is another, and nobody sees it: %v", i, good[i], v.report)
+				t.Fatalf("byte %d (%q) is another, and verify does not see it: %v", i, good[i], v.report)
 			}
 			var b *ChainBreak
 			if line := 1 + bytes.Count(good[:i], []byte("\n")); errors.As(err, &b) && b.Line != line && b.Line != line+1 {
@@ -248,7 +248,7 @@ func TestTheLogIsBoundedAndItsChainGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := verifyLog(t, dir); err == nil {
-		t.Error("a file is missing, and nobody sees it")
+		t.Error("a file is missing, and verify does not see it")
 	}
 }
 
@@ -334,7 +334,7 @@ func FuzzVerify(f *testing.F) {
 			return v.report, n, err
 		}
 		before, n, err := verify(data)
-		// What Open does.
+		// These are the steps of Open.
 		var l Log
 		data = data[:wholeLength(data)]
 		l.advanceHead(data)

@@ -392,7 +392,7 @@ func TestARowTooManyIsNoticed(t *testing.T) {
 	planted := slices.Insert(slices.Clone(filter), len(filter)-1, execve...)
 	a := asked{59, m.audit, [6]uint64{}}
 	if interpreterOf(t, planted)(a) == specifiedAction(m, living, a) {
-		t.Error("execve was planted, and nobody noticed")
+		t.Error("execve was planted, and not noticed")
 	}
 }
 

@@ -51,18 +51,23 @@ func setLimits(p plan) error {
 	}
 	if err := dropCapabilities(p.grants&keeping != 0); err != nil {
 		if errors.Is(err, syscall.ENOTSUP) {
-			return errors.New("drop capabilities: not possible in a program built with cgo: build with CGO_ENABLED=0")
+			return errCgo
 		}
 		return fmt.Errorf("drop capabilities: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
-	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
+	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno == syscall.ENOTSUP {
+		return errCgo
+	} else if errno != 0 {
 		return fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS) on all threads: %w", errno)
 	}
 	return nil
 }
+
+// errCgo reports that Go cannot change all threads of a program that is linked with C.
+var errCgo = errors.New("no walls are possible in a program built with cgo: build it with CGO_ENABLED=0, as make build does")
 
 // decoderMemory bounds the writable memory of a decoder in bytes. A stream of
 // 4096×2304 takes about 300 MB; chosen by hand.

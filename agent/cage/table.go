@@ -136,7 +136,7 @@ var calls = []call{
 	{"getppid", on{110, 173, 64}, []rule{to(living)}, 0},
 	{"gettid", on{186, 178, 224}, []rule{to(living)}, 0},
 	{"uname", on{63, 160, 122}, []rule{to(living)}, 0},
-	// Whether the clock is disciplined; to set it takes a capability that no role keeps.
+	// It tells whether the clock is disciplined; setting it takes a capability that no role keeps.
 	{"adjtimex", on{159, 171, 124}, []rule{to(living | keeping)}, 0},
 	{"tgkill", on{234, 131, 268}, []rule{to(living, self(0))}, 0},
 	{"kill", on{62, 129, 37}, []rule{to(living, self(0))}, 0},

@@ -29,7 +29,7 @@ func TestWhatAVaultGivesIsLockedZeroAndTakenBack(t *testing.T) {
 		t.Errorf("flags:%s", flags)
 	}
 	v.Free(b[:5])
-	v.Free(make([]byte, 5)) // somebody else's
+	v.Free(make([]byte, 5)) // of another owner
 	v.Free(nil)
 	if n := len(v.blocks); n != 2 {
 		t.Errorf("%d blocks are out, want 2", n)

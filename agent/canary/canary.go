@@ -46,7 +46,7 @@ func New() *Mark {
 	_, _ = rand.Read(m.bytes[:]) // never fails: crypto/rand
 	for i, b := range m.bytes {
 		if b == '\r' || b == '\n' {
-			m.bytes[i] = 0xff // within a line, so that whoever quotes a line quotes the whole mark
+			m.bytes[i] = 0xff // within a line, so that each quoted line has the whole mark
 		}
 	}
 	var light [stripes]byte

@@ -39,8 +39,8 @@ import (
 	"kerb/counting"
 )
 
-// Session is one aiming session. All exported fields but JSON, Sketches and Status
-// must be set. Run is called once.
+// Session is one aiming session. All exported fields but JSON, Sketches, Status,
+// FirstCode, OpenedBy and HostName must be set. Run is called once.
 type Session struct {
 	admission.Files // site.toml is the file that is edited
 	Config          *config.Site
@@ -57,7 +57,10 @@ type Session struct {
 	Log         *slog.Logger
 	ChildOutput io.Writer // for the log of the sketching process
 
-	Status http.Handler // of the status page; nil: there is none
+	Status    http.Handler // of the status page; nil: there is none
+	FirstCode string       // the first login code; "": one is drawn
+	OpenedBy  uint8        // for the audit log, of ipc.ParseAimWay
+	HostName  string       // of this machine; "": unknown
 
 	begin  time.Duration // on the clock of Until
 	ends   atomic.Int64  // Until as it is extended, in nanoseconds
@@ -79,7 +82,7 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 	cam := s.Config.Cameras[s.Camera]
 	s.begin = s.Until - length
 	s.ends.Store(int64(s.Until))
-	if s.acts, err = openSessionLog(ctx, s.Config, s.Decision, uint16(s.Camera), fingerprint, length, s.Log); err != nil {
+	if s.acts, err = openSessionLog(ctx, s.Config, s.Decision, &ipc.Aim{Sensor: uint16(s.Camera), Act: ipc.AimStart, By: s.OpenedBy, For: length}, fingerprint, s.Log); err != nil {
 		return err
 	}
 	why := uint8(ipc.AimLost)
@@ -116,8 +119,18 @@ func (s *Session) newServer(cam config.Camera) *aim.Server {
 		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Kinds: s.allowedKinds(), Overlap: s.Decision.Policy.Overlap(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()), KeepMasks: s.Decision.Policy.MasksRequired(),
 		Now: clock.SinceBoot, Until: s.Until, Latest: s.Latest, AnnounceCode: s.printCode, LogAction: s.logAct, LogExtension: s.logExtension,
 		CheckPlan: s.editor.checkPlan, SavePlan: s.editor.savePlan, UndoPlan: s.editor.undoSave, StoreResult: s.storeAcceptance,
-		Status: s.Status,
+		Status: s.Status, FirstCode: s.FirstCode, HostNames: s.hostNames(),
 	})
+}
+
+// hostNames returns the names under which multicast DNS (RFC 6762) may lead to this
+// device: its own in site.toml, and that of the machine.
+func (s *Session) hostNames() []string {
+	names := []string{s.Config.Device.Name + ".local"}
+	if s.HostName != "" {
+		names = append(names, s.HostName+".local")
+	}
+	return names
 }
 
 // policyLooks is how many looks at the clock come before one at the policy file: five
@@ -184,29 +197,24 @@ func (s *Session) allowedKinds() (names []string) {
 }
 
 // printCode prints the addresses of the page, a new login code, the id that
-// stands for it in the audit log, and the time that is left.
+// stands for it in the audit log, the time that is left, and on a terminal or as JSON
+// the QR code of the first address with the login code.
 func (s *Session) printCode(code, id string) {
 	var urls []string
 	for _, l := range s.Listeners {
 		urls = append(urls, "http://"+l.Addr().String()+"/")
 	}
 	left := time.Duration(s.ends.Load()) - clock.SinceBoot()
+	// One that is too long is not printed: the address stands beside it.
+	qr, _ := qrcode.DrawBlocks(urls[0] + "?code=" + code)
 	if s.JSON {
-		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int(left.Seconds())})
+		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int(left.Seconds()), "qr": qr})
 		return
 	}
 	fmt.Fprintf(s.Out, "page  %s\ncode  %s %s   (good once; the account calls it %s)\nleft  %s\n",
 		strings.Join(urls, "\n      "), code[:3], code[3:], id, left.Round(time.Second))
 	if terminal.IsTerminal(s.Out) {
-		s.printQR(urls[0] + "?code=" + code)
-	}
-}
-
-// printQR prints the QR code of an address. One that is too long is not printed: the
-// address stands above it.
-func (s *Session) printQR(address string) {
-	if blocks, err := qrcode.DrawBlocks(address); err == nil {
-		fmt.Fprint(s.Out, blocks)
+		fmt.Fprint(s.Out, qr)
 	}
 }
 

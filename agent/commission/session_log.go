@@ -33,12 +33,11 @@ type sessionLog interface {
 	describeNext() string       // what happens to the camera after the session, for people
 }
 
-// openSessionLog begins a session and records that, with the agent if one runs.
+// openSessionLog begins a session and records its start, with the agent if one runs.
 // fingerprint is that of the two files, 64 hexadecimal digits. An agent that
 // refuses, one that this user may not reach, and an audit log that cannot be
 // written are errors.
-func openSessionLog(ctx context.Context, site *config.Site, d admission.Decision, sensor uint16, fingerprint string, length time.Duration, log *slog.Logger) (sessionLog, error) {
-	start := &ipc.Aim{Sensor: sensor, Act: ipc.AimStart, For: length}
+func openSessionLog(ctx context.Context, site *config.Site, d admission.Decision, start *ipc.Aim, fingerprint string, log *slog.Logger) (sessionLog, error) {
 	if n, err := hex.Decode(start.Sum[:], []byte(fingerprint)); err != nil || n != len(start.Sum) {
 		return nil, fmt.Errorf("what the files are is not known: %q", fingerprint)
 	}
@@ -92,7 +91,7 @@ func openAgentLog(conn net.Conn, start *ipc.Aim) (sessionLog, error) {
 		}()
 		return l, nil
 	case answer.Why == ipc.AimBusy:
-		err = errors.New("somebody is aiming already: one session at a time")
+		err = errors.New("an aim session is open already: one at a time")
 	case answer.Why == ipc.AimStale:
 		err = errors.New("site.toml or policy.toml changed since kerb run read them: restart kerb, then aim")
 	default:

@@ -53,7 +53,7 @@ func suggestName(s string) string {
 
 func (c checker) checkDevice(d deviceFile) {
 	c.checkName("device.name", d.Name)
-	if _, err := readSerial(); d.Name == serialName && !c.elsewhere && err != nil {
+	if _, err := readSerial(); d.Name == SerialName && !c.elsewhere && err != nil {
 		c.Reject("device.name", "must be written out: this board tells no serial number", err.Error())
 	}
 	c.checkName("device.site", d.Site)
@@ -161,7 +161,7 @@ func (c checker) checkCameras(cams []cameraFile) (sources []Source) {
 	if len(cams) == 0 && !c.HasKey("loop") && !c.HasKey("loop.lane[0]") {
 		c.Reject("camera", "is missing: there is nothing to count with", "add a [[camera]] with a source and a line, or a [loop]")
 	}
-	seen := map[string]bool{}
+	seen, devices := map[string]bool{}, map[string]string{}
 	for i, cam := range cams {
 		key := fmt.Sprintf("camera[%d]", i)
 		c.checkName(key+".name", cam.Name)
@@ -169,6 +169,10 @@ func (c checker) checkCameras(cams []cameraFile) (sources []Source) {
 			c.Reject(key+".name", "must be unique", "another camera has it")
 		}
 		seen[cam.Name] = true
+		if other := devices[cam.Source]; other != "" && strings.HasPrefix(cam.Source, devicePrefix) {
+			c.Reject(key+".source", "must be another device than "+other, "one process alone can read a device: put all lines and zones under one [[camera]]")
+		}
+		devices[cam.Source] = key + ".source"
 		sources = append(sources, c.checkCamera(key, cam))
 	}
 	return sources
@@ -270,6 +274,9 @@ func (c checker) checkPolygon(key string, g [][2]float64) {
 	}
 	for _, p := range g {
 		c.checkPoint(key, p)
+	}
+	if crosses(g) {
+		c.Reject(key, "must have sides that do not cross, and an area", "name the corners in their order around it, for example [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]")
 	}
 }
 

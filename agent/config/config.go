@@ -15,7 +15,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -168,7 +167,7 @@ func (s *Site) LocateKey(key string) string { return s.sheet.Locate(key) }
 // Load reads and checks the file. The error is a mistake.List if the file could
 // be read.
 func Load(path string) (*Site, error) {
-	data, err := os.ReadFile(path)
+	data, err := mistake.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
 	}
@@ -200,7 +199,7 @@ func dropWrong(s *Site, err error) (*Site, error) {
 // it, for the checks against a policy. It is nil where the file is not TOML, or not a
 // site file.
 func LoadPart(path, text string) (*Site, error) {
-	data, err := os.ReadFile(text)
+	data, err := mistake.ReadFile(text)
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
 	}
@@ -232,6 +231,9 @@ func parse(name string, data []byte, elsewhere bool) (*Site, error) {
 	c.checkMadeUp(f, sources)
 	trust := c.checkTrust(f.Trust)
 	s := f.toSite(name, sheet)
+	if elsewhere { // the serial number of this board is not that device's
+		s.Device.Name = f.Device.Name
+	}
 	s.Trust = trust
 	s.Hash = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
 	for i, src := range sources {
@@ -244,7 +246,7 @@ func parse(name string, data []byte, elsewhere bool) (*Site, error) {
 // can then report to the broker that the rest is wrong. If the file is not
 // TOML, the lines before the first syntax error are used.
 func LoadBroker(path string) (*Site, error) {
-	data, err := os.ReadFile(path)
+	data, err := mistake.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the site file: %w", err)
 	}
@@ -333,7 +335,7 @@ func (s *Site) FindCamera(name string) (Camera, bool) {
 // is for commands that look at a device whose agent may have refused the file. A
 // directory that is not given is DefaultState. The error is that of reading the file.
 func LoadDevice(path string) (Device, error) {
-	data, err := os.ReadFile(path)
+	data, err := mistake.ReadFile(path)
 	if err != nil {
 		return Device{State: DefaultState}, fmt.Errorf("read the site file: %w", err)
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -105,6 +106,15 @@ func TestAnyDrawingCanBeWrittenIntoAnyFile(t *testing.T) {
 	point := rapid.Custom(func(t *rapid.T) counting.Point {
 		return counting.Point{X: rapid.Float64Range(0, 1).Draw(t, "x"), Y: rapid.Float64Range(0, 1).Draw(t, "y")}
 	})
+	ring := rapid.Custom(func(t *rapid.T) (g []counting.Point) { // corners in their order around the middle: no sides cross
+		n := rapid.IntRange(3, 8).Draw(t, "corners")
+		for i := range n {
+			sin, cos := math.Sincos(2 * math.Pi * float64(i) / float64(n))
+			r := rapid.Float64Range(0.05, 0.5).Draw(t, "radius")
+			g = append(g, counting.Point{X: 0.5 + r*cos, Y: 0.5 + r*sin})
+		}
+		return g
+	})
 	texts := [][]byte{shipped(t), []byte(awkward)}
 	rapid.Check(t, func(t *rapid.T) {
 		data := texts[rapid.IntRange(0, 1).Draw(t, "file")]
@@ -125,10 +135,10 @@ func TestAnyDrawingCanBeWrittenIntoAnyFile(t *testing.T) {
 				d.Lines = append(d.Lines, l)
 			}
 			for i := range rapid.IntRange(0, 2).Draw(t, "zones") {
-				d.Zones = append(d.Zones, Zone{counting.Zone{ID: fmt.Sprintf("q%d-%d-%d", round, camera, i), Polygon: rapid.SliceOfN(point, 3, 8).Draw(t, "corners")}, []counting.Class{counting.Vehicle}})
+				d.Zones = append(d.Zones, Zone{counting.Zone{ID: fmt.Sprintf("q%d-%d-%d", round, camera, i), Polygon: ring.Draw(t, "zone")}, []counting.Class{counting.Vehicle}})
 			}
 			for range rapid.IntRange(0, 2).Draw(t, "masks") {
-				d.Masks = append(d.Masks, rapid.SliceOfN(point, 3, 8).Draw(t, "mask"))
+				d.Masks = append(d.Masks, ring.Draw(t, "mask"))
 			}
 			out, err := ReplaceDrawing("site.toml", data, camera, d)
 			if err != nil {

@@ -133,6 +133,9 @@ const DefaultState = state.DefaultDir
 // DefaultSite is where the package puts the site file.
 const DefaultSite = "/etc/kerb/site.toml"
 
+// DefaultPolicy is where the package puts the policy.
+const DefaultPolicy = "/etc/kerb/policy.toml"
+
 // toSite makes the values of a checked file, with defaults and absolute paths.
 func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 	s := &Site{Version: f.Version, file: name, sheet: sheet}

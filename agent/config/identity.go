@@ -10,7 +10,7 @@ import (
 // SensorNames maps the sensor of each stream to the first sensor of the site that is the
 // same device: two cameras of one address, device, connector, recording or command, and
 // two lanes with a loop in common, are one sensor under two names. What one object costs
-// is limited for each sensor, whatever its names are.
+// is limited for each sensor, under all its names together.
 //
 // Two addresses with different paths are one camera where the form of a maker's address,
 // or words such as main and sub, tell: see Address.identity. Others are not found;

@@ -113,8 +113,8 @@ func (l Loops) MadeUp() string {
 // madeUpLoops is the value of loop.source for simulated vehicles.
 const madeUpLoops = "street"
 
-// checkMadeUp refuses a made-up source beside a broker on another machine. A number
-// of nobody among the numbers of a city is found by nobody later.
+// checkMadeUp refuses a made-up source beside a broker on another machine. A
+// made-up number among the numbers of a city cannot be found later.
 func (c checker) checkMadeUp(f siteFile, sources []Source) {
 	if f.Device.Bench || isLoopbackURL(f.Broker.URL) {
 		return

@@ -145,7 +145,7 @@ type duration struct{ time.Duration }
 // UnmarshalText accepts the form of time.ParseDuration.
 func (w *duration) UnmarshalText(b []byte) (err error) {
 	if w.Duration, err = time.ParseDuration(string(b)); err != nil {
-		return fmt.Errorf("must be a duration in quotes, such as %q", "5ms")
+		return fmt.Errorf("must be a duration in quotes, such as %q or %q", "5ms", "2m")
 	}
 	return nil
 }

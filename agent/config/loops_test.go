@@ -41,7 +41,7 @@ func TestADeviceWithoutCamerasCountsOverLoops(t *testing.T) {
 	}
 }
 
-// What a stream measures follows from its loops and cards alone.
+// The quantities of a stream follow from its loops and cards alone.
 func TestWhatALaneMeasures(t *testing.T) {
 	pulse := strings.ReplaceAll(loopsOnly, "split = true", "")
 	pulse = strings.Replace(pulse, `name = "L1A"`, "name = \"L1A\"\ncard = \"pulse\"", 1)

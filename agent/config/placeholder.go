@@ -10,7 +10,7 @@ import (
 )
 
 // Placeholders lists the addresses in the file that can belong to no device, because
-// they are reserved for examples (RFC 2606, RFC 5737, RFC 3849): what was left over
+// they are reserved for examples (RFC 2606, RFC 5737, RFC 3849): values left over
 // from the example. They are no mistakes, as the file may be for a test.
 func (s *Site) Placeholders() (left mistake.List) {
 	add := func(key, address, what string) {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// serialName stands in device.name for the serial number of the board, so that one
+// SerialName stands in device.name for the serial number of the board, so that one
 // site.toml fits many devices.
-const serialName = "serial"
+const SerialName = "serial"
 
 // serialFiles tell the serial number of a board: the device tree of a Raspberry Pi and
 // its kin, and the firmware of a PC, which root alone may read.
@@ -25,10 +25,10 @@ func readSerial() (string, error) {
 	return "", errors.New("looked for " + strings.Join(serialFiles, " and "))
 }
 
-// resolveName returns the name of the device: that of the file or, for serialName, the
+// resolveName returns the name of the device: that of the file or, for SerialName, the
 // serial number where the board tells it.
 func resolveName(name string) string {
-	if name != serialName {
+	if name != SerialName {
 		return name
 	}
 	if serial, err := readSerial(); err == nil {

@@ -63,6 +63,7 @@ func TestASerialNumberIsTheNameOfTheDevice(t *testing.T) {
 
 func TestAFileForAnotherMachineIsCheckedWithoutItsFiles(t *testing.T) {
 	setSerial(t, "")
+	setSerial(t, "10000000a1b2c3d4") // of the desk
 	s, err := ParseElsewhere("site.toml", []byte(serialSite))
 	if err != nil || s.Device.Name != "serial" {
 		t.Errorf("%v, %+v", err, s)

@@ -166,6 +166,7 @@ const (
 var (
 	errSourceScheme = errors.New("must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME")
 	errSourceURL    = errors.New("must be a URL with a host")
+	errSourcePort   = errors.New("must have a port of 1–65535")
 	errBareIPv6     = errors.New("must have an IPv6 address in brackets")
 )
 
@@ -210,8 +211,11 @@ func parseAddress(text string) (Address, error) {
 	if hasBareIPv6(text) {
 		return Address{}, errBareIPv6
 	}
-	if err != nil || u.Hostname() == "" || !isPort(u.Port()) {
+	if err != nil || u.Hostname() == "" {
 		return Address{}, errSourceURL
+	}
+	if !isPort(u.Port()) {
+		return Address{}, errSourcePort
 	}
 	port := u.Port()
 	if port == "" {

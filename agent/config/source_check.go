@@ -52,7 +52,7 @@ func (c checker) checkSource(key string, cam cameraFile) Source {
 	src, err := cam.toSource(c.dir)
 	at, hint := key+".source", ""
 	addressed := (Camera{Source: src}).Address() != Address{}
-	if errors.Is(err, errSourceScheme) || errors.Is(err, errSourceURL) {
+	if errors.Is(err, errSourceScheme) || errors.Is(err, errSourceURL) || errors.Is(err, errSourcePort) {
 		addressed, hint = true, sourceExample
 	}
 	_, rest, _ := strings.Cut(cam.Source, "://")

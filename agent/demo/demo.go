@@ -25,7 +25,7 @@ import (
 	"kerb/drivers/camera/scene"
 )
 
-// Opts says what is counted, and how: the flags of kerb demo.
+// Opts are the flags of kerb demo.
 type Opts struct {
 	For      time.Duration // at least 1 s
 	Broker   string        // its URL; empty: a broker inside this process
@@ -152,7 +152,7 @@ func (d *demonstration) countStreet(ctx context.Context, t terminal.Terminal, si
 // machine's; chosen by hand.
 const slowShare = 0.8
 
-// printSummary prints the table, and what was looked at by which detector.
+// printSummary prints the table, and which detector looked at which pictures.
 func (d *demonstration) printSummary(t terminal.Terminal, a *Agent, street *scene.Scene, p *localbroker.Printer) error {
 	if street != nil {
 		d.ledger.addTruth(street.Truth())

@@ -119,7 +119,7 @@ func (l *ledger) addTruth(events []scene.Event) {
 	}
 }
 
-// rows returns the table. Without truth nothing is said of what was real.
+// rows returns the table. Without truth its column "real" is empty.
 func (l *ledger) rows(p *policy.Policy, truth bool) (rows []row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -60,7 +60,7 @@ const (
 // renewAfter is the part of a certificate's life after which it is renewed.
 const renewAfter = 2.0 / 3
 
-// Result says what was done.
+// Result tells the outcome of an enrolment.
 type Result struct {
 	Done string    `json:"done"` // "enrolled", "renewed" or "nothing"
 	Ends time.Time `json:"ends"` // of the certificate at hand

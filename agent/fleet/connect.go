@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type Broker struct {
 	CertFile     string `help:"Certificate of this client, in PEM." placeholder:"F"`
 	KeyFile      string `help:"Its key." placeholder:"F"`
 	Devices      string `help:"Only these devices: TENANT/SITE/DEVICE, + for any." default:"+/+/+" placeholder:"FILTER"`
+
+	timeout time.Duration // until the broker has taken the connection; 0: connectTimeout
 }
 
 // The limits of a connection, chosen by hand.
@@ -117,7 +120,7 @@ func (b Broker) connect(clientID string) (*watch, error) {
 	}
 	w := &watch{devices: map[string]*device{}, changed: make(chan struct{}, 1), lost: make(chan error, 1)}
 	o := mqtt.NewClientOptions().AddBroker(address.String()).SetClientID(clientID).SetUsername(b.User).SetProtocolVersion(4).
-		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(connectTimeout).SetOrderMatters(true).
+		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(cmp.Or(b.timeout, connectTimeout)).SetOrderMatters(true).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { w.lost <- err })
 	if tls != nil {
 		o.SetTLSConfig(tls)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"aead.dev/minisign"
 
+	"kerb/agent/filecheck"
 	"kerb/agent/mistake"
 	"kerb/agent/terminal"
 	"kerb/agent/want"
@@ -91,6 +93,36 @@ func TestElevenThousandSiteFilesComeFromOneTemplate(t *testing.T) {
 	}
 	if _, err := run(t, c); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("a folder with files in it: %v", err)
+	}
+	if f, err := filecheck.CheckFolder(t.Context(), dir, c.Policy); err != nil || f.Files != n || f.Err() != nil {
+		t.Errorf("kerb check -site: %d files, %v, %v", f.Files, f.Err(), err)
+	}
+}
+
+// lanesText is the loops of a site; the counter takes one line for one lane.
+const lanesText = `
+[loop]
+[[loop.line]]
+name = "A"
+gpio = "GPIO17"
+[[loop.line]]
+name = "B"
+gpio = "GPIO27"
+[[loop.lane]]
+id = "in"
+loops = ["A"]
+[[loop.lane]]
+id = "out"
+loops = ["{{line}}"]
+`
+
+// The rows are checked with the checks of the counter too, as by kerb check on the device.
+func TestALaneThatNoCounterTakesIsFoundAtTheCentre(t *testing.T) {
+	rows := writeTemp(t, "rows.csv", "tenant,site,device,lat,place,camera,y,line\na,b,c,1,x,rtsp://h/s,0.5,B\na,b,d,1,x,rtsp://h/s,0.5,A\n")
+	_, err := run(t, &SitesCommand{Template: writeTemp(t, "site.tmpl", templateText+lanesText), Rows: rows})
+	var wrong mistake.List
+	if !errors.As(err, &wrong) || len(wrong) != 1 || wrong[0].Line != 3 || !strings.Contains(err.Error(), "lane out: line A is already in use") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -171,7 +203,12 @@ func TestTwoPeopleSignWhatAFleetShallRunUnder(t *testing.T) {
 		password = "secret"
 	}
 	bert, bertsKey := newKey(t, password)
-	first := &SignCommand{Dir: signed, Key: anna, Sites: sites, Policy: "../../configs/policy-strict.toml", Version: 7, Trial: time.Hour}
+	first := &SignCommand{Dir: signed, Key: anna, Sites: sites, Policy: "../../configs/policy-standard.toml", Version: 7, Trial: time.Hour}
+	strict := *first
+	strict.Policy = "../../configs/policy-strict.toml" // wants masks
+	if _, err := run(t, &strict); err == nil || !strings.Contains(err.Error(), "has no mask") {
+		t.Errorf("a policy that the sites do not fit: %v", err)
+	}
 	if out, err := run(t, first); err != nil || !strings.Contains(out, "20 messages") || !strings.Contains(out, "-add") {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -184,8 +221,23 @@ func TestTwoPeopleSignWhatAFleetShallRunUnder(t *testing.T) {
 	if password != "" {
 		second.Password = writeTemp(t, "password", password+"\n")
 	}
-	if out, err := run(t, second); err != nil || !strings.Contains(out, "kerb fleet send") {
+	odd := filepath.Join(signed, "tfl.junction-2.000000000000000b.json")
+	as := mustRead(t, odd)
+	if err := os.WriteFile(odd, bytes.Replace(as, []byte(`"trial_s":3600`), []byte(`"trial_s":60`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, second); err == nil || !strings.Contains(err.Error(), "000000000000000b has another version, trial or policy") {
+		t.Errorf("one message of 20 differs: %v", err)
+	}
+	if err := os.WriteFile(odd, as, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	allocated := totalAlloc()
+	if out, err := run(t, second); err != nil || !strings.Contains(out, "kerb fleet send") || !strings.Contains(out, "version 7, tried for 1h0m0s, 20 site files, policy ") {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	if n := totalAlloc() - allocated; password != "" && (n < 1<<30 || n > 3<<29) { // 1 GiB each time
+		t.Errorf("%d messages: %d MB were allocated, want the 1 GiB of one decryption of the key", 20, n>>20)
 	}
 	if _, err := run(t, &SignCommand{Dir: signed, Key: anna, Add: true}); err == nil || !strings.Contains(err.Error(), "signed it already") {
 		t.Errorf("signed twice by one person: %v", err)
@@ -207,6 +259,13 @@ func TestTwoPeopleSignWhatAFleetShallRunUnder(t *testing.T) {
 	if _, err := readMessages(signed); err == nil || !strings.Contains(err.Error(), "it is for") {
 		t.Errorf("a message under another device's name: %v", err)
 	}
+}
+
+// totalAlloc returns the bytes that this process has ever allocated on its heap.
+func totalAlloc() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }
 
 func mustRead(t *testing.T, path string) []byte {

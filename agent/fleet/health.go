@@ -27,7 +27,7 @@ var problemWords = []struct{ Word, Meaning string }{
 	{"denied", "the broker does not pass on what it publishes: mend the access control"},
 	{"spool", "its spool cannot be written: a power cut would lose windows; replace the card"},
 	{"lost_windows", "windows were deleted for want of room"},
-	{"backlog", "more windows wait than a day has, or than were here before"},
+	{"backlog", "more windows wait than a day has"},
 	{"clock", "its clock is not trusted"},
 	{"camera", "a camera or the loops deliver nothing"},
 	{"view", "what a camera shows has a fault"},

@@ -48,6 +48,7 @@ func (c *SendCommand) Run(ctx context.Context, t terminal.Terminal) error {
 	s := &sending{watch: w, out: t.Out, asJSON: c.JSON, outcomes: map[string]outcome{}}
 	begin := 0
 	for i, end := range ends {
+		fmt.Fprintf(t.Err, "kerb: stage %d of %d: messages for %d of %d devices go to the broker; waiting for the answers, at most for the trial and %s\n", i+1, len(ends), end, len(messages), c.Wait)
 		if err := s.runStage(ctx, messages[begin:end], c.Wait); err != nil {
 			return err
 		}
@@ -148,7 +149,7 @@ func (s *sending) runStage(ctx context.Context, messages []*want.Message, wait t
 			}
 			return nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("stopped, answers missing: %d; the messages stay at the broker; start the command again, it goes on where it was", len(open))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +15,7 @@ import (
 
 	"aead.dev/minisign"
 
-	"kerb/agent/config"
+	"kerb/agent/filecheck"
 	"kerb/agent/policy"
 	"kerb/agent/terminal"
 	"kerb/agent/want"
@@ -36,16 +37,19 @@ type SignCommand struct {
 
 // Run makes and signs the messages, or adds a signature to them.
 func (c *SignCommand) Run(ctx context.Context, t terminal.Terminal) error {
-	key, err := readKey(c.Key, c.Password)
-	if err != nil {
-		return err
-	}
 	messages, err := c.listMessages()
 	if err != nil {
 		return err
 	}
+	key, err := c.readKey(t.Err)
+	if err != nil {
+		return err
+	}
+	progress := terminal.Progress{To: t.Err, What: "signing", Parts: fmt.Sprintf("of %d messages", len(messages))}
+	defer progress.EraseLine()
 	files, looser := map[string][]byte{}, false
-	for _, m := range messages {
+	for i, m := range messages {
+		progress.ShowCount(i)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -77,32 +81,34 @@ func (c *SignCommand) Run(ctx context.Context, t terminal.Terminal) error {
 	if looser {
 		next = "another person must sign: kerb fleet sign -add -key F " + c.Dir
 	}
-	_, err = fmt.Fprintf(t.Out, "%d messages in %s signed by key %016X\nnext    %s\n", len(files), c.Dir, key.ID(), next)
+	_, err = fmt.Fprintf(t.Out, "%d messages in %s signed by key %016X: %s\nnext    %s\n", len(files), c.Dir, key.ID(), describeChange(messages), next)
 	return err
 }
 
-// readKey reads a secret key of minisign.
-func readKey(path, passwordFile string) (key minisign.PrivateKey, err error) {
+// readKey reads the secret key of minisign, once for all messages: minisign's password
+// takes seconds and 1 GB of memory (scrypt, RFC 7914, N = 2²⁰, r = 8), which is said on out.
+func (c *SignCommand) readKey(out io.Writer) (key minisign.PrivateKey, err error) {
 	password := []byte(nil)
-	if passwordFile != "" {
-		if password, err = os.ReadFile(passwordFile); err != nil {
+	if c.Password != "" {
+		if password, err = os.ReadFile(c.Password); err != nil {
 			return key, fmt.Errorf("read the password of the key: %w", err)
 		}
 	}
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(c.Key)
 	if err != nil {
-		return key, fmt.Errorf("read the key: %w", err)
+		return key, fmt.Errorf("read the key: %w; minisign -G -p NAME.pub -s NAME.key makes one", err)
 	}
 	if minisign.IsEncrypted(b) {
-		if passwordFile == "" {
-			return key, fmt.Errorf("%s has a password: -password-file", path)
+		if c.Password == "" {
+			return key, fmt.Errorf("%s has a password: -password-file", c.Key)
 		}
+		fmt.Fprintln(out, "kerb: decrypting the key, once: seconds, and 1 GB of memory")
 		key, err = minisign.DecryptKey(string(bytes.TrimRight(password, "\r\n")), b)
 	} else {
 		err = key.UnmarshalText(b)
 	}
 	if err != nil {
-		return key, fmt.Errorf("%s is no secret key of minisign, or the password is wrong (-password-file): %w", path, err)
+		return key, fmt.Errorf("%s is no secret key of minisign, or the password is wrong (-password-file): %w", c.Key, err)
 	}
 	return key, nil
 }
@@ -113,7 +119,11 @@ func (c *SignCommand) listMessages() ([]*want.Message, error) {
 		if c.Sites != "" || c.Rows != "" || c.Policy != "" || c.Version != 0 {
 			return nil, terminal.UsageError("-add signs what is there: -sites, -rows, -policy and -version belong to the first person")
 		}
-		return readMessages(c.Dir)
+		messages, err := readMessages(c.Dir)
+		if err == nil {
+			err = checkOneChange(messages)
+		}
+		return messages, err
 	}
 	switch {
 	case c.Version < 1:
@@ -125,15 +135,15 @@ func (c *SignCommand) listMessages() ([]*want.Message, error) {
 	case c.Rows != "" && c.Policy == "":
 		return nil, terminal.UsageError("with -rows there must be a -policy")
 	}
-	text := ""
+	text, pol := "", (*policy.Policy)(nil)
 	if c.Policy != "" {
 		p, err := policy.Load(c.Policy)
 		if err != nil {
 			return nil, err
 		}
-		text = string(p.Canonical())
+		text, pol = string(p.Canonical()), p
 	}
-	messages, err := c.newMessages()
+	messages, err := c.newMessages(pol)
 	for _, m := range messages {
 		m.Schema, m.Version, m.TrialS, m.PolicyText = want.Schema, c.Version, int(c.Trial.Seconds()), text
 	}
@@ -141,8 +151,8 @@ func (c *SignCommand) listMessages() ([]*want.Message, error) {
 }
 
 // newMessages returns a message for each device of -rows or -sites, with its address
-// and site file.
-func (c *SignCommand) newMessages() (messages []*want.Message, err error) {
+// and site file, which is checked against pol where that is not nil.
+func (c *SignCommand) newMessages(pol *policy.Policy) (messages []*want.Message, err error) {
 	if c.Rows != "" {
 		_, rows, err := readRows(c.Rows)
 		for _, r := range rows {
@@ -160,7 +170,7 @@ func (c *SignCommand) newMessages() (messages []*want.Message, err error) {
 		if len(levels) != 3 {
 			return nil, fmt.Errorf("%s: must be named TENANT.SITE.DEVICE.toml", filepath.Join(c.Sites, name))
 		}
-		if _, err := config.ParseElsewhere(name, b); err != nil {
+		if _, err := filecheck.ParseElsewhere(name, b, pol); err != nil {
 			return nil, err
 		}
 		messages = append(messages, &want.Message{Tenant: levels[0], Site: levels[1], Device: levels[2], SiteText: string(b)})
@@ -204,6 +214,33 @@ func readMessages(dir string) (messages []*want.Message, err error) {
 		messages = append(messages, m)
 	}
 	return messages, err
+}
+
+// checkOneChange returns an error unless all messages are of one change: who signs what
+// another person made reads one policy, and not that of each device.
+func checkOneChange(messages []*want.Message) error {
+	first := messages[0]
+	for _, m := range messages {
+		if m.Version != first.Version || m.TrialS != first.TrialS || m.PolicyText != first.PolicyText {
+			return fmt.Errorf("the message for %s has another version, trial or policy than that for %s: nothing was signed", m.Address(), first.Address())
+		}
+	}
+	return nil
+}
+
+// describeChange names what is signed, for one line.
+func describeChange(messages []*want.Message) string {
+	m, sites := messages[0], 0
+	for _, m := range messages {
+		if m.SiteText != "" {
+			sites++
+		}
+	}
+	text := fmt.Sprintf("version %d, tried for %s, %d site files", m.Version, m.Trial(), sites)
+	if p, err := policy.Parse("policy.toml", []byte(m.PolicyText)); m.PolicyText != "" && err == nil {
+		text += ", policy " + p.Hash()
+	}
+	return text
 }
 
 // rewriteFiles replaces the files in dir, each by a rename.

@@ -11,6 +11,7 @@ import (
 
 	"kerb/agent/admission"
 	"kerb/agent/config"
+	"kerb/agent/filecheck"
 	"kerb/agent/mistake"
 	"kerb/agent/policy"
 	"kerb/agent/terminal"
@@ -108,21 +109,16 @@ func (t *siteTemplate) makeSite(w row, pol *policy.Policy) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	site, err := config.ParseElsewhere(t.path, []byte(text))
+	site, err := filecheck.ParseElsewhere(t.path, []byte(text), pol)
 	if err != nil {
 		return "", err
 	}
 	d := site.Device
-	if d.Name == "serial" {
+	if d.Name == config.SerialName {
 		d.Name = w.values["device"]
 	}
 	if own := d.Tenant + "/" + d.Site + "/" + d.Name; own != w.address() {
 		return "", fmt.Errorf("the file names the device %s, and the row %s", own, w.address())
-	}
-	if pol != nil {
-		if cs := pol.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
-			return "", admission.ConflictError(cs)
-		}
 	}
 	return text, nil
 }

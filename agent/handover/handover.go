@@ -75,7 +75,7 @@ func NewPair() (Conn, *os.File, error) {
 	return c, child, err
 }
 
-// ErrNotOpened reports that the other side could not open what was asked for. That
+// ErrNotOpened reports that the other side could not open the file or address it was asked for. That
 // side knows the reason and logs it, or tells it as a RefusedError.
 var ErrNotOpened = errors.New("the camera, or what it needs, cannot be opened: the supervisor says why")
 

@@ -3,6 +3,7 @@ package ipc
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -44,6 +45,16 @@ const (
 	aimWhys
 )
 
+// aimWays are the words of Aim.By: a command of a user, a file on the card, a push button,
+// three short starts by the power switch.
+var aimWays = [...]string{"command", "card", "button", "power"}
+
+// ParseAimWay returns the value of Aim.By for its word. ok is false for any other word.
+func ParseAimWay(word string) (way uint8, ok bool) {
+	i := slices.Index(aimWays[:], word)
+	return uint8(max(i, 0)), i >= 0
+}
+
 // Aim is one act of a session of aiming, between kerb aim and the supervisor,
 // and from the supervisor to the uplink.
 type Aim struct {
@@ -51,6 +62,7 @@ type Aim struct {
 	Sensor uint16        // index of the camera in site.toml
 	Act    uint8         // AimStart…
 	Why    uint8         // AimBusy…; 0 for the other acts
+	By     uint8         // AimStart: what opened the session, see ParseAimWay; 0 for the other acts
 	Code   uint32        // identifies the code that was used; 0 before there was one
 	For    time.Duration // AimStart, AimExtended: length of the session, at most 1 h
 	Sum    [32]byte      // AimStart: fingerprint of the two files; AimChanged, AimUndone: SHA-256 of site.toml
@@ -61,7 +73,7 @@ func (*Aim) recordKind() byte { return 21 }
 func (m *Aim) walkFields(p *cursor) {
 	walk64(p, &m.N)
 	p.walkUint16(&m.Sensor)
-	p.walkUint8(&m.Act, &m.Why)
+	p.walkUint8(&m.Act, &m.Why, &m.By)
 	p.walkUint32(&m.Code)
 	walk64(p, &m.For)
 	for i := range m.Sum {
@@ -74,8 +86,8 @@ func (m *Aim) walkFields(p *cursor) {
 const maxAimTime = time.Hour
 
 func (m *Aim) checkRanges() error {
-	if m.Act == 0 || m.Act >= aimActs || m.Why >= aimWhys || m.For < 0 || m.For > maxAimTime {
-		return fmt.Errorf("aiming: act %d, why %d, for %s", m.Act, m.Why, m.For)
+	if m.Act == 0 || m.Act >= aimActs || m.Why >= aimWhys || int(m.By) >= len(aimWays) || m.For < 0 || m.For > maxAimTime {
+		return fmt.Errorf("aiming: act %d, why %d, by %d, for %s", m.Act, m.Why, m.By, m.For)
 	}
 	return nil
 }
@@ -101,7 +113,9 @@ func (m *Aim) EventData(camera string) map[string]any {
 		data["code"] = fmt.Sprintf("%08x", m.Code)
 	}
 	switch m.Act {
-	case AimStart, AimExtended:
+	case AimStart:
+		data["for_s"], data["by"] = m.For.Seconds(), aimWays[m.By]
+	case AimExtended:
 		data["for_s"] = m.For.Seconds()
 	case AimChanged, AimUndone:
 		data["site"] = "sha256:" + hex.EncodeToString(m.Sum[:])

@@ -42,7 +42,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Record is the content of one record: a pointer to one of Begin, CloseWindow,
 // Tally, Window, Step, Heartbeat, Walls, SensorLost, LoopFault, CameraFault,
 // AuditHead, AuditCut, Board, Stored, SpoolFound, Finish, Pause, Aim, Query, Look,
-// CameraLost, WantReceived, WantResult and Release.
+// CameraLost, WantReceived, WantResult, Reload and Release.
 type Record interface {
 	recordKind() byte   // the number of the kind on the wire
 	walkFields(*cursor) // encodes or decodes the fields in their order
@@ -54,7 +54,7 @@ func newRecord(kind byte) Record {
 	for _, m := range [...]Record{
 		new(Begin), new(CloseWindow), new(Tally), new(Window), new(Step), new(Heartbeat), new(Walls), new(SensorLost), new(Stored), new(Finish),
 		new(LoopFault), new(AuditHead), new(Pause), new(Aim), new(Board), new(CameraFault), new(SpoolFound), new(Query), new(Look), new(CameraLost), new(Release), new(AuditCut),
-		new(WantReceived), new(WantResult),
+		new(WantReceived), new(WantResult), new(Reload),
 	} {
 		if m.recordKind() == kind {
 			return m

@@ -7,7 +7,7 @@ const (
 	QueryStatus  = iota + 1 // the condition of the agent, with the last Count windows
 	QueryWindows            // Count stored windows after place After, oldest first
 	QueryLog                // the last lines of the log
-	QueryHistory            // what is stored of the last 72 hours, added up
+	QueryHistory            // the stored windows of the last 72 hours, added up
 )
 
 // MaxQueryCount is the greatest number of windows in one answer.

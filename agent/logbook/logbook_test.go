@@ -110,7 +110,7 @@ func TestTheLastLinesAreKeptInOrder(t *testing.T) {
 	}
 }
 
-// What a child writes is not trusted: any line is one line, and no line is a panic.
+// Lines of a child are not trusted: any line is one line, and no line is a panic.
 func FuzzWrite(f *testing.F) {
 	for _, s := range []string{
 		"", "level=", `level=WARN msg="`, `x: level=WARN msg="a b" err="\"" camera=n`, "level=INFO =x", "level=INFO a", "\x00\xff", "  level=ERROR  msg=a",

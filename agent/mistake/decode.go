@@ -1,6 +1,7 @@
 package mistake
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 	"reflect"
@@ -37,6 +38,16 @@ func (s *Sheet) decodeTable(path string, tree map[string]any, v reflect.Value) {
 	}
 }
 
+// otherKeys are keys that many programs have and kerb's files have not, with what stands for
+// them.
+var otherKeys = map[string]string{
+	"password": "a password is never written here: password_file names a file that holds it",
+	"port":     "the port belongs into the address: mqtts://broker.example:8883, rtsp://192.168.1.20:554/stream",
+	"host":     "the host belongs into the address: url of the broker, source of a camera",
+	"ip":       "the address belongs into url of the broker, source of a camera",
+	"topic":    "the topic is made of tenant, site and name of the device",
+}
+
 // reportUnknown adds the mistake for a key without a field. The hint is the
 // known key with the closest spelling, or the list of all known keys.
 func (s *Sheet) reportUnknown(path, key string, fields map[string]reflect.Value) {
@@ -45,8 +56,8 @@ func (s *Sheet) reportUnknown(path, key string, fields map[string]reflect.Value)
 		known = append(known, k)
 	}
 	slices.Sort(known)
-	hint := "known here: " + strings.Join(known, ", ")
-	if c := closestName(key, known); c != "" {
+	hint := cmp.Or(otherKeys[key], "known here: "+strings.Join(known, ", "))
+	if c := closestName(key, known); c != "" && otherKeys[key] == "" {
 		hint = "did you mean " + c + "?"
 	}
 	p := s.nearestPlace(path)

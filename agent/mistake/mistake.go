@@ -67,6 +67,7 @@ const maxSlips = 2
 // below the length of the member.
 func closestName(s string, known []string) string {
 	best, name := maxSlips+1, ""
+	s = strings.ToLower(s) // FPS for fps is one slip
 	for _, k := range known {
 		if d := editDistance(s, k); d < best && d < len(k) {
 			best, name = d, k

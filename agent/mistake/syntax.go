@@ -14,18 +14,29 @@ var syntaxMistakes = []struct {
 }{
 	{regexp.MustCompile(`[“”„‟«»‘’‚]`), nil, "has typographic quotes, which are no quotes of TOML", `write straight ones: name = "north" (in a word processor they are put in by themselves: use a text editor)`},
 	{regexp.MustCompile(`^\s*(//|;|--|/\*)`), nil, "is no comment of TOML", "a comment begins with #"},
+	{nil, regexp.MustCompile(`invalid UTF-8`), "has letters that are not in UTF-8", "save the file as UTF-8 (in Notepad: Save as, Encoding: UTF-8)"},
+	{regexp.MustCompile(`\x00`), nil, "has zero bytes: it is no text, or damaged", "copy it again, as text in UTF-8"},
+	{regexp.MustCompile(`\r.`), nil, "has line ends of one character (CR)", "save it with the line ends LF or CRLF"},
+	{regexp.MustCompile(`[\x{a0}\x{2002}-\x{200b}\x{202f}\x{feff}]`), nil, "has a blank that is none of TOML, as copied from a page", "delete the blanks of this line and type them again"},
+	{regexp.MustCompile(`=\s*[–—−]`), nil, "has a dash where a minus belongs", "type -"},
+	{regexp.MustCompile(`^\s*(\{|"[^"]*"\s*:)`), nil, "is JSON, and the file is TOML", `write key = value, one a line: name = "north"`},
 	{regexp.MustCompile(`^\s*[\w.-]+\s*:`), nil, "must be key = value: TOML has = where YAML has :", `for example name = "north"`},
 	{regexp.MustCompile(`^\s*[\w.-]+\s*==`), nil, "has == where one = belongs", `for example name = "north"`},
 	{nil, regexp.MustCompile(`cannot have new lines`), "has a quote that does not end on its line", `close it: name = "north"`},
 	{nil, regexp.MustCompile(`invalid escape`), `has a \ in "…", where it begins an escape`, `write \\, or use single quotes: '…'`},
 	{regexp.MustCompile(`=[^"'#]*\d,\d+(\s*(#.*)?$|\s+\d|\s*\])`), nil, "has a decimal comma", "write a point: 0.5; a comma separates members: [0.1, 0.6]"},
 	{regexp.MustCompile(`=\s*\[[^\]]*$`), nil, "has a [ that is not closed", "for example from = [0.1, 0.6]"},
+	{nil, regexp.MustCompile(`after array value`), "has two members of a list without a comma between them", `for example ["person", "bicycle"]`},
+	{regexp.MustCompile(`=\s*(?i:true|false|yes|no|on|off)\s*(#.*)?$`), nil, "has another word where true or false belongs", "in small letters, without quotes: true"},
+	{regexp.MustCompile(`;\s*(#.*)?$`), nil, "ends with ;, which TOML has not", "one key = value a line, and nothing behind it"},
+	{regexp.MustCompile(`^\s*[\w.-]+\s+[\w-]+[^=]*=`), regexp.MustCompile(`expected '='`), "has a key with a blank", "a key is one word, with _ for a blank: password_file"},
 	{nil, regexp.MustCompile(`table .* already exists`), "is there twice", "put the keys of both under one such line; only tables in [[ ]] may come again"},
 	{nil, regexp.MustCompile(`already defined`), "sets a key that this table has already", "keep one of the two lines"},
 	{regexp.MustCompile(`=\s*[A-Za-zÀ-ɏ/][^"]*$`), nil, "must have its text in quotes", `for example name = "north"`},
+	{nil, regexp.MustCompile(`expected newline`), "has something behind its value", "one key = value a line; a comment begins with #"},
 }
 
-// explainSyntax returns what is wrong with line n of a file that is not TOML, from 1,
+// explainSyntax returns the mistake in line n of a file that is not TOML, from 1,
 // and how to mend it, and the line itself: an unclosed bracket is found by the parser
 // one line later. want is "" for an error of another kind.
 func explainSyntax(data []byte, n int, message string) (want, hint string, line int) {

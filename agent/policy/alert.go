@@ -65,7 +65,7 @@ func (t *terms) checkAlerts(s *mistake.Sheet) {
 	case n > maxAlerts:
 		s.Reject("alert", fmt.Sprintf("must be at most %d alerts", maxAlerts), "")
 	case t.Purpose == Statistical:
-		s.Reject("alert", `must go with purpose "operational"`, "an alert is for somebody who acts at once")
+		s.Reject("alert", `must go with purpose "operational"`, "an alert is for people who act at once")
 	case t.Clear.Method != Bands && t.Clear.Method != "":
 		s.Reject("alert", `must go with method "bands"`, "an alert is judged from released bands alone")
 	}

@@ -72,7 +72,7 @@ func TestNoWithheldNumberCanBeRecovered(t *testing.T) {
 }
 
 func TestNoWithheldNumberCanBeRecovered_control(t *testing.T) {
-	// Withholding only what is small, beside a total, is solved at once.
+	// Withholding only small numbers, beside a total, is solved at once.
 	for name, round := range map[string]int64{"exact": 1, "rounded": 10} {
 		primary := func(a, b uint32) (s seen) {
 			for i, n := range [3]int64{int64(a), int64(b), int64(a) + int64(b)} {

@@ -15,7 +15,7 @@ type Bounds struct {
 }
 
 // Bounds returns the bounds of the cells of r, in their order and unit: objects, or for
-// a zone the mean number of objects. What was withheld lies below its threshold, what
+// a zone the mean number of objects. A withheld number lies below its threshold, what
 // was rounded within half a step, and noise is that of clearLine and clearZone.
 func (r *Release) Bounds() []Bounds {
 	deviation := 0.0

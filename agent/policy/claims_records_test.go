@@ -17,7 +17,7 @@ import (
 // drawn is the number of windows from which a probability or a mean is estimated.
 const drawn = 400
 
-// samples caches what is drawn, by all that the draws depend on.
+// samples caches draws, by all that they depend on.
 var samples = map[string][]policy.Cell{}
 
 // draw clears n objects each way, again and again, and returns the first cell of each.
@@ -63,7 +63,7 @@ func (w *world) traffic(k counting.Kind, n int) counting.Tally {
 	return t
 }
 
-// deviation is the mean distance of what is given of draws from the true number, and
+// deviation is the mean distance of the released numbers from the true number, and
 // how many are given.
 func deviation(cells []policy.Cell, from float64, of func(policy.Cell) float64) (mean float64, given int) {
 	for _, c := range cells {
@@ -133,7 +133,7 @@ func holdsOnly(m map[string]any, traffic bool) bool {
 	return true
 }
 
-// steps are the numbers from lo to hi of one direction at which what is given changes.
+// steps are the numbers from lo to hi of one direction at which the released number changes.
 func (w *world) steps(lo, hi int) (at []int) {
 	k, last := w.counted(), ""
 	for n := lo; n <= hi; n++ {

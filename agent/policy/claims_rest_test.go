@@ -257,7 +257,6 @@ func init() {
 	})
 	judge("follows", func(w *world, v values) bool { return w.p.FollowMax() == v["for"] })
 	judge("followsNobody", func(w *world, _ values) bool { return w.p.FollowMax() == 0 && !w.p.AllowsKind(counting.LineStream) })
-	judge("pixels", func(w *world, v values) bool { return w.p.MaxPixels() == v["width"].(int)*v["height"].(int) })
 	judge("masksRequired", func(w *world, v values) bool {
 		masked := func(percent float64) bool {
 			side := math.Sqrt(percent / 100)
@@ -278,16 +277,8 @@ func init() {
 		}
 		return true
 	})
-	judge("aimShapes", func(w *world, v values) bool {
-		show, most := w.p.AimingLimits()
-		return show == policy.ShowSilhouettes && most == v["for"]
-	})
-	judge("aimNothing", func(w *world, _ values) bool { show, _ := w.p.AimingLimits(); return show == policy.ShowNothing })
 	judge("commands", func(w *world, v values) bool { return w.obeys(v["commands"].([]string)) })
 	judge("noCommands", func(w *world, _ values) bool { return w.obeys(nil) })
-	judge("brokerChanges", func(w *world, _ values) bool {
-		return !w.p.AllowsCommand("policy") && !w.p.AllowsCommand("site") && !w.p.AllowsCommand("count")
-	})
 	judge("want", func(w *world, v values) bool {
 		last, err := w.with("keep.retention", `"24h"`)
 		stricter, err2 := w.with("version", "99", "keep.retention", `"1h"`)
@@ -335,9 +326,6 @@ func init() {
 		k := w.counted()
 		cells := w.draw(k, 9_000, false)
 		return slices.ContainsFunc(cells, func(c policy.Cell) bool { return c != cells[0] })
-	})
-	judge("classCosts", func(w *world, _ values) bool {
-		return w.p.Method() == policy.Noise && w.p.AllowsKind(counting.ZoneStream)
 	})
 	judge("exposure", func(w *world, v values) bool {
 		for _, n := range []int{1, 2, 4, 10} {

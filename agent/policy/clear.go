@@ -23,7 +23,7 @@ import (
 // the window does is a gap: who stays is in the next part as well, and would be told
 // again by every stop within the window. So a zone has one release with numbers for a
 // window. Outside the policy's hours the
-// Release is a gap, whatever was counted. Without noise, a window of which less
+// Release is a gap, independent of the counts. Without noise, a window of which less
 // than half was observed is a gap too, because stopping and starting the device
 // must not make windows shorter.
 func (p *Policy) Clear(t counting.Tally) (Release, error) {

@@ -279,7 +279,7 @@ func TestWhatClearCouldNotHaveMadeIsNotRestored(t *testing.T) {
 	}
 }
 
-// FuzzRestore: whatever is restored is stored again as the same bytes, and its
+// FuzzRestore: each restored policy is stored again as the same bytes, and its
 // accessors hold what they promise.
 func FuzzRestore(f *testing.F) {
 	for _, text := range []string{noisy, suppressed, banded} {

@@ -73,7 +73,7 @@ func TestNoiseIsExactlyDiscreteLaplace(t *testing.T) {
 }
 
 func TestNoiseIsExactlyDiscreteLaplace_control(t *testing.T) {
-	// What is often done instead must be found out: to round a continuous
+	// The common mistake must be found out: to round a continuous
 	// Laplace, and to let zero have two signs.
 	random := rand.New(rand.NewChaCha8([32]byte{9}))
 	n := draws(t, 1_000_000)

@@ -19,7 +19,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -46,7 +45,7 @@ const maxFile = 64 << 10
 // Load reads and checks a policy file. All mistakes in it come back together,
 // as a mistake.List.
 func Load(path string) (*Policy, error) {
-	data, err := os.ReadFile(path)
+	data, err := mistake.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the policy: %w", err)
 	}

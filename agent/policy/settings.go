@@ -6,7 +6,7 @@ import "time"
 // key that does not belong to the method has its zero value.
 type Settings struct {
 	Streams, Classes []string // names, in the order of the wire
-	Quantities       []string // names of what is released beside the counts
+	Quantities       []string // names of the quantities that are released beside the counts
 	Pixels           string   // largest picture, WIDTHxHEIGHT
 	FollowMax        time.Duration
 	MasksRequired    bool

@@ -12,7 +12,7 @@ import (
 // Mode is the proof that a device asks for before it accepts a policy.
 type Mode uint8
 
-// The modes. Whatever the mode, an older policy is refused, and an operational
+// The modes. In each mode an older policy is refused, and an operational
 // purpose wants two signatures.
 const (
 	OpenMode  Mode = iota // no signature needed: for trying out, and said so in state

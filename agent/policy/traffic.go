@@ -12,7 +12,7 @@ import (
 
 // The mathematics of the quantities of counting.Traffic under noise.
 //
-// One passage has one ε, whatever is released of it. A stream that releases m
+// One passage has one ε, for all quantities together. A stream that releases m
 // quantities besides its counts spends ε/(1+m) on the counts and on each quantity,
 // and by sequential composition the passage costs ε in all.
 //
@@ -41,7 +41,7 @@ import (
 // A passage over the border of two windows is clipped over both together, and one
 // headway belongs to one window, so these bounds hold over all windows. Everything
 // else is computed from the noised numbers: the mean speed, the share of the time, and
-// what is withheld as too small.
+// the cells withheld as too small.
 //
 // Without noise nothing bounds what a histogram tells: a bin that is withheld is the
 // count less the others. Suppression therefore clears occupancy and mean speed only:
@@ -254,7 +254,7 @@ func trafficBins(q counting.Quantity, t *counting.Tally) []uint32 {
 const shortestCovered = 30
 
 // suppressTraffic clears occupancy or mean speed without noise. Both are withheld
-// while every count is: then nothing tells even whether somebody passed. Otherwise
+// while every count is: then nothing tells even whether one person passed. Otherwise
 // the covered time is moved to the range that is possible for every count that a
 // reader of the cells must think possible, the fewest vehicles for 4 s each and the
 // most for 30 ms each, so that it tells nothing about a withheld count. A mean tells

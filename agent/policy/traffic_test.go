@@ -95,7 +95,7 @@ func TestHistogramsNeedNoise(t *testing.T) {
 	}
 }
 
-// What the policy does not name does not leave, and costs no share of ε.
+// A quantity that the policy does not name does not leave, and costs no share of ε.
 func TestOnlyAllowedQuantitiesLeave(t *testing.T) {
 	p := parse(t, withTraffic(noisy, counting.Gaps))
 	r := release(t, p, trafficWindow(p, 40))
@@ -288,7 +288,7 @@ func (w clearer) couldShow(a, b uint32, cells [2]cell, fs []figure, clear func(c
 	}
 	n := int64(a + b)
 	t := counting.Tally{Traffic: counting.Traffic{CoveredOver: 5 * time.Minute, SpeedCount: a + b}}
-	// What is shown grows with the covered time: it could be shown if it lies between
+	// The shown number grows with the covered time: it could be shown if it lies between
 	// the least and the most, and between what the slowest and the fastest show.
 	t.Traffic.Covered = time.Duration(n) * shortestCovered * time.Millisecond
 	least := slices.Concat(clear(counting.Occupancy, &t, got), clear(counting.MeanSpeed, &t, got))

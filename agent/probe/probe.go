@@ -16,14 +16,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +58,8 @@ type Inventory struct {
 	Mistaken bool             `json:"-"`                 // NoSite is a mistake in the file, which is there
 	Lines    []LineFacts      `json:"lines,omitempty"`   // loop lines of site.toml, where kerb probe waited for edges
 	Lamp     string           `json:"lamp,omitempty"`    // whether the lamp was blinked, or why not
+	Wrote    string           `json:"-"`                 // the site.toml that kerb probe -write has just begun
+	Flags    string           `json:"-"`                 // of the next command, see admission.Files.CommandFlags
 }
 
 // ClockFacts is the present time, and why it can be trusted.
@@ -94,6 +98,8 @@ type DiskFacts struct {
 	State string `json:"state"`
 	Free  uint64 `json:"free_bytes"`
 	Error string `json:"error,omitempty"` // of statfs(2)
+
+	Denied bool `json:"denied,omitempty"` // the directory is not there, and this user may not make it
 }
 
 // SummariseWalls counts the walls of a report. An attempt that is allowed to succeed,
@@ -156,6 +162,7 @@ func MeasureDisk(dir string) *DiskFacts {
 		}
 		dir = filepath.Dir(dir)
 	}
+	d.Denied = dir != d.State && errors.Is(unix.Access(dir, unix.W_OK), unix.EACCES)
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
 		d.Error = err.Error()
@@ -172,23 +179,42 @@ const minDiskFree = 16 << 20
 // IsFull reports whether the disk has too little room for the spool.
 func (d DiskFacts) IsFull() bool { return d.Error == "" && d.Free < minDiskFree }
 
+// Describe returns the facts in one line for people.
+func (d DiskFacts) Describe() string {
+	text := fmt.Sprintf("%s: %d MB free", d.State, d.Free>>20)
+	switch {
+	case d.Error != "":
+		text = d.State + ": " + d.Error
+	case d.IsFull():
+		text += ", FULL, nothing can be stored → make room, or use a larger card"
+	}
+	if d.Denied {
+		text += "; it is not there, and this user may not make it → another [device] state, or sudo"
+	}
+	return text
+}
+
 // nextStep returns the next command for the engineer.
 func (f Inventory) nextStep() string {
+	flags := f.Flags
+	if f.Wrote != "" {
+		return "put your own names, broker and cameras into " + f.Wrote + ", then kerb check" + flags
+	}
 	if f.Mistaken {
-		return "kerb check tells every mistake: mend them"
+		return "kerb check" + flags + " tells every mistake: mend them"
 	}
 	if f.NoSite != "" {
 		return "kerb probe -write site.toml, then kerb check"
 	}
 	if f.Disk != nil && f.Disk.IsFull() {
-		return "make room on the disk, then kerb check"
+		return "make room on the disk, then kerb check" + flags
 	}
 	for _, c := range f.Cameras {
 		if c.Error != "" {
-			return "camera " + c.Name + " gives no picture: mend that, then kerb probe again"
+			return "camera " + c.Name + " gives no picture: mend that, then kerb probe" + flags + " again"
 		}
 	}
-	return "kerb check"
+	return "kerb check" + flags
 }
 
 // printAttached prints the attached cameras and the GPIO chips.
@@ -208,12 +234,24 @@ func (f Inventory) printAttached(t terminal.Terminal) {
 	}
 }
 
+// describeBoard writes the facts of a board in one line, bytes as MB.
+func describeBoard(b map[string]any) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(b)) {
+		name, value := strings.ReplaceAll(key, "_", " "), fmt.Sprint(b[key])
+		if n, ok := b[key].(uint64); ok && strings.HasSuffix(key, "_bytes") {
+			name, value = strings.TrimSuffix(name, " bytes"), fmt.Sprintf("%d MB", n>>20)
+		}
+		parts = append(parts, name+" "+value)
+	}
+	return strings.Join(parts, ", ")
+}
+
 // Print prints the inventory for people.
 func (f Inventory) Print(t terminal.Terminal) {
 	fmt.Fprintf(t.Out, "machine  %s, %d cores, %d MB\n", cmp.Or(f.Model, f.Machine), f.Cores, f.Memory>>20)
-	if b := f.Board; len(b) > 0 {
-		text, _ := json.Marshal(b) // maps of numbers and words
-		fmt.Fprintf(t.Out, "board    %s\n", strings.NewReplacer(`"`, "", "{", "", "}", "", ",", ", ", ":", " ").Replace(string(text)))
+	if len(f.Board) > 0 {
+		fmt.Fprintf(t.Out, "board    %s\n", describeBoard(f.Board))
 	}
 	trust := "not believed: no time server has set it, and site.toml has no clock_floor that it is past"
 	if f.Clock.Synced {
@@ -244,11 +282,7 @@ func (f Inventory) Print(t terminal.Terminal) {
 		fmt.Fprintf(t.Out, "lamp     %s\n", f.Lamp)
 	}
 	if f.Disk != nil {
-		full := ""
-		if f.Disk.IsFull() {
-			full = "FULL, nothing can be stored → make room, or use a larger card "
-		}
-		fmt.Fprintf(t.Out, "disk     %s: %d MB free %s%s\n", f.Disk.State, f.Disk.Free>>20, full, f.Disk.Error)
+		fmt.Fprintf(t.Out, "disk     %s\n", f.Disk.Describe())
 	}
 	if f.NoSite != "" {
 		fmt.Fprintf(t.Out, "site     %s\n", f.NoSite)

@@ -43,8 +43,8 @@ const siteHead = `# site.toml, as kerb probe began it: what this device looks at
 name = "%s"
 site = "my-street"
 tenant = "my-city"
-# Where the spool lives.
-state = "/var/lib/kerb"
+# Where the spool lives%s.
+state = "%s"
 # place = { lat = 51.5390, lon = -0.1426, description = "lamp post 7, looking north" }
 
 [broker]
@@ -101,7 +101,11 @@ const siteLoops = `
 func siteText(f Inventory) string {
 	host, _ := os.Hostname()
 	var b strings.Builder
-	fmt.Fprintf(&b, siteHead, topicLevel(host))
+	why, dir := "", config.DefaultState
+	if MeasureDisk(dir).Denied {
+		why, dir = "; on a device it is "+dir+", which this user may not make", "state"
+	}
+	fmt.Fprintf(&b, siteHead, topicLevel(host), why, dir)
 	usb := 0
 	for _, c := range f.Attached {
 		name := strings.ReplaceAll(c.Source, ":", "")

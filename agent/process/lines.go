@@ -82,7 +82,7 @@ func FormatLine(child, line string, at time.Time) string {
 var (
 	slogRecord = regexp.MustCompile(`^level=(DEBUG|INFO|WARN|ERROR) msg=("|[a-z])`)
 	endRecord  = regexp.MustCompile(`^kerb: `)
-	// What the Go runtime prints of a crash. The text behind is not passed: a panic
+	// crashRecord matches the head of a crash of the Go runtime. The text behind is not passed: a panic
 	// prints values.
 	crashRecord = regexp.MustCompile(`^(panic|fatal error|runtime|unexpected fault address|SIG[A-Z]+): `)
 	crashPlace  = regexp.MustCompile(`^[^ ]*/((?:agent|counting|drivers)/[a-z0-9_/]+\.go:[0-9]{1,5})(?: \+0x[0-9a-f]{1,8})?$`)

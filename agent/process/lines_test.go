@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What a child or a library in it prints of a picture does not come through; kerb's own
+// Bytes of a picture printed by a child or a library in it do not come through; kerb's own
 // records do.
 func TestOnlyKerbsOwnRecordsComeThrough(t *testing.T) {
 	const mark = "S3cretM4rk"

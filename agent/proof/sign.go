@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,7 +51,7 @@ func WriteSigned(dir string, bundle Bundle, keyFile, password, state string) (st
 // where it may not be written, the key serves for this bundle only and is not stored.
 func signingKey(keyFile, password, stateDir string) (key minisign.PrivateKey, err error) {
 	if keyFile != "" {
-		return minisign.PrivateKeyFromFile(password, keyFile)
+		return readKey(keyFile, password)
 	}
 	owner, err := state.OpenOwner(stateDir)
 	if err != nil {
@@ -61,6 +62,34 @@ func signingKey(keyFile, password, stateDir string) (key minisign.PrivateKey, er
 		return err
 	})
 	return key, errors.Join(err, owner.Close())
+}
+
+// CheckKey returns why WriteSigned could not sign with the key of a file, nil for no file:
+// it is asked before the work of a proof.
+func CheckKey(keyFile, password string) error {
+	if keyFile == "" {
+		return nil
+	}
+	_, err := readKey(keyFile, password)
+	return err
+}
+
+// readKey reads a secret key of minisign, with a password or without.
+func readKey(path, password string) (key minisign.PrivateKey, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return key, fmt.Errorf("read the key: %w; minisign -G -p NAME.pub -s NAME.key makes one", err)
+	}
+	if !minisign.IsEncrypted(b) {
+		if err = key.UnmarshalText(b); err != nil {
+			return key, fmt.Errorf("%s is no secret key of minisign: %w", path, err)
+		}
+		return key, nil
+	}
+	if key, err = minisign.DecryptKey(password, b); err != nil {
+		return key, fmt.Errorf("%s: the password in KERB_KEY_PASSWORD does not fit, or the file is no secret key of minisign: %w", path, err)
+	}
+	return key, nil
 }
 
 // deviceKey returns the key in the state directory dir, or generates it.

@@ -53,7 +53,7 @@ type Finding struct {
 }
 
 // trialSite is the site.toml of the trial: the address of the broker, and that of the
-// cameras. Of these two work, and two answer against the rules, so that what is said
+// cameras. Of these two work, and two answer against the rules, so that the outcome
 // of that is searched, too.
 const trialSite = `[device]
 name = "canary"

@@ -2,7 +2,7 @@ package proof
 
 import "testing"
 
-// What was not looked at is neither ok nor failed.
+// A place that could not be read is neither ok nor failed.
 func TestAVerdictIsOneOfThree(t *testing.T) {
 	refused := CanaryResult{Places: []Finding{{Place: "memory of sense", Refused: "permission denied"}}}
 	for want, p := range map[string]Bundle{

@@ -17,7 +17,7 @@ import (
 type Clearer struct {
 	Policy   *policy.Policy
 	Store    *store.Store
-	OnStored func()            // called after each transaction, to wake the uplink
+	OnStored func()            // called when there is something new to send, to wake the uplink
 	Streams  []counting.Stream // that get gaps; of all sensors, in their order
 	Pairs    []Comparison      // get every window that is stored
 	Log      *slog.Logger
@@ -97,7 +97,7 @@ func (c *Clearer) FillDownGaps(r clock.Reading) error {
 	last, boot := map[string]time.Time{}, clock.BootID()
 	err := c.Store.EachWindow(func(i store.Item) error {
 		if i.Relabelled && i.Boot == boot {
-			return nil // of this counting: the time before it is what is looked for
+			return nil // of this counting: the time before it is asked for
 		}
 		if end := i.Release.EndTime(); i.Synced && end.After(last[i.Release.Stream()]) {
 			last[i.Release.Stream()] = end

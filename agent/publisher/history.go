@@ -273,7 +273,7 @@ func toTenths(v float32) int32 {
 }
 
 // ReadSpoolHistory returns the history in the spool of a device while no agent runs.
-// What the policy would tell, the time zone and the retention, is left out.
+// The time zone and the retention, which are in the policy, are left out.
 func ReadSpoolHistory(d config.Device, now time.Time) (h *status.History, err error) {
 	err = state.ActAsOwner(d.State, func(dir string) error {
 		db, err := store.OpenReadOnly(filepath.Join(dir, state.SpoolFile))

@@ -45,6 +45,7 @@ type publisher struct {
 	out   io.Writer // for heartbeats and ipc.Stored
 	state *deviceState
 	inbox *wantInbox
+	tune  func(*uplink.Opts) // see Inside
 
 	storedUpTo time.Duration // monotonic end of the last window that an earlier uplink process of this boot stored
 	window     *ipc.Window   // whose releases are being received; nil: none
@@ -175,6 +176,7 @@ func (p *publisher) readRecords(in io.Reader) error {
 			return err
 		}
 		if n > 0 {
+			p.OnStored()
 			if err := ipc.WriteRecord(p.out, &ipc.Stored{N: n}); err != nil {
 				return err
 			}
@@ -224,13 +226,18 @@ func (p *publisher) handleRecord(m ipc.Record) (stored uint64, err error) {
 	case *ipc.WantResult:
 		p.noteWant(m)
 		return m.N, nil
+	case *ipc.Reload:
+		p.noteReload(m)
+		return m.N, nil
 	case *ipc.Aim:
 		data := m.EventData(p.site.CameraName(int(m.Sensor)))
 		data["act"] = m.ActWord()
 		p.Store.AddNote("aim", data)
 		return m.N, nil
 	case *ipc.Heartbeat:
-		p.state.setHeartbeat(int(m.Sensor), m)
+		if p.state.setHeartbeat(int(m.Sensor), m) {
+			p.OnStored()
+		}
 	case *ipc.Walls:
 		p.state.setWalls(int(m.Sensor), m)
 	case *ipc.AuditHead:
@@ -306,6 +313,21 @@ func (p *publisher) noteCameraLost(m *ipc.CameraLost) {
 		data["why"] = ipc.CameraLossWords()[m.Why]
 	}
 	p.Store.AddNote("camera_lost", data)
+}
+
+// noteReload stores the event "reload".
+func (p *publisher) noteReload(m *ipc.Reload) {
+	data := map[string]any{"outcome": "taken"}
+	if m.Why != 0 {
+		data = map[string]any{"outcome": "refused", "reason": ipc.ReloadWords()[m.Why]}
+	}
+	if m.File != 0 {
+		data["file"] = ipc.ReloadFiles()[m.File]
+	}
+	if m.Line != 0 {
+		data["line"] = m.Line
+	}
+	p.Store.AddNote("reload", data)
 }
 
 // noteAuditCut stores the event "audit_cut".

@@ -1,6 +1,8 @@
 package publisher
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -170,5 +172,33 @@ func TestTheGapBeforeAStartIsFilledAlthoughItsFirstWindowsWereRelabelled(t *test
 	}
 	if gaps != 10 || len(labels) != 12 || !labels[1].Equal(begun) {
 		t.Errorf("%d gaps, windows of %v", gaps, labels)
+	}
+}
+
+// An event that comes without a window, and a sensor that ceases to deliver, do not wait
+// for the uplink's next look at the spool.
+func TestAnEventWakesTheUplink(t *testing.T) {
+	site := &config.Site{Cameras: []config.Camera{{Name: "north"}}}
+	p := newPublisher(t, filepath.Join(t.TempDir(), "spool"), policy.Demo())
+	p.site, p.state.site = site, site
+	woken := 0
+	p.OnStored = func() { woken++ }
+	for _, c := range []struct {
+		record ipc.Record
+		wakes  int
+	}{
+		{&ipc.CameraLost{N: 1, On: true, Why: ipc.CameraLossNumber("login")}, 1},
+		{&ipc.Heartbeat{Delivering: true}, 1},
+		{&ipc.Heartbeat{Delivering: true, Pictures: 8}, 0},
+		{&ipc.Heartbeat{Pictures: 8}, 1},
+	} {
+		var in bytes.Buffer
+		if err := ipc.WriteRecord(&in, c.record); err != nil {
+			t.Fatal(err)
+		}
+		woken = 0
+		if err := p.readRecords(&in); !errors.Is(err, io.EOF) || woken != c.wakes {
+			t.Errorf("%+v: woken %d times, %v", c.record, woken, err)
+		}
 	}
 }

@@ -70,6 +70,7 @@ type Inside struct {
 	Out     io.Writer     // for heartbeats and ipc.Stored
 	Queries io.ReadWriter // the supervisor's questions
 	Clock   clock.Clock
+	Tune    func(*uplink.Opts) // changes the options of the uplink; nil: none
 }
 
 // RunInside is Run inside another process, without walls: for tests that play the whole
@@ -85,6 +86,7 @@ func RunInside(ctx context.Context, site *config.Site, d admission.Decision, bui
 		inbox: &wantInbox{dir: site.Device.State, out: pipes.Out, log: log},
 	}
 	p.Clearer = Clearer{Policy: d.Policy, Store: db, Streams: site.Streams(), Synced: synced, Log: log}
+	p.tune = pipes.Tune
 	up, err := p.prepare(build)
 	if err != nil {
 		return errors.Join(err, db.Close())
@@ -105,6 +107,9 @@ func (p *publisher) prepare(build Build) (*uplink.Uplink, error) {
 	}
 	o.AgentReport, o.AgentTriggers = p.state.report, p.state.watching
 	p.state.detectors = NewDetectorReport(p.site, build.Networks)
+	if p.tune != nil {
+		p.tune(&o)
+	}
 	up, err := uplink.New(o)
 	if err != nil {
 		return nil, err

@@ -44,11 +44,14 @@ func (s *deviceState) setOwnWalls(r cage.Report) {
 	s.wallNames, s.ownWalls = r.Walls, child.PackWalls(r)
 }
 
-// setHeartbeat sets the latest heartbeat of a sensor.
-func (s *deviceState) setHeartbeat(sensor int, h *ipc.Heartbeat) {
+// setHeartbeat sets the latest heartbeat of a sensor. It reports whether watching
+// changed.
+func (s *deviceState) setHeartbeat(sensor int, h *ipc.Heartbeat) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := s.heartbeats[sensor]
 	s.heartbeats[sensor] = h
+	return before == nil || before.Delivering != h.Delivering
 }
 
 // setWalls sets the walls of a sensor's process, or of ipc.SupervisorSensor or

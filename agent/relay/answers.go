@@ -83,7 +83,7 @@ func takeUnlisted(l *ledgerTx, s sentCommand, t *tracking, last uint64) error {
 	return nil
 }
 
-// noteAnswer notes that a device answered: what is still missing is asked for as at first.
+// noteAnswer notes that a device answered: missing windows are asked for as at first.
 func (c *commands) noteAnswer(s space) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

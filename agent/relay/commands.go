@@ -43,7 +43,7 @@ type commands struct {
 	homes  bool // the same of Home Assistant
 }
 
-// wish is what is open in one number space.
+// wish lists the open questions of one number space.
 type wish struct {
 	askAt  time.Time // of the next question; zero: none
 	failed int       // questions without an answer that helps
@@ -103,6 +103,14 @@ func (c *commands) takeState(a uplink.Address, payload []byte) {
 	c.states[a] = s
 }
 
+// forgetStates makes each device count as away until its next state: it is then asked for
+// what follows its last window.
+func (c *commands) forgetStates() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.states)
+}
+
 // siteChanged notes that a device's meta came, changed or went.
 func (c *commands) siteChanged() {
 	c.mu.Lock()
@@ -149,7 +157,7 @@ func (c *commands) noteDone(s space) {
 	}
 }
 
-// loadWishes finds in the position what is open, at the start.
+// loadWishes reads the open questions from the position, at the start.
 func (r *Relay) loadWishes() error {
 	return r.db.View(func(tx *bolt.Tx) error {
 		return tx.Bucket(spacesBucket).ForEach(func(k, v []byte) error {
@@ -262,7 +270,7 @@ func (r *Relay) findTails(a uplink.Address, now time.Time) (all []sentCommand) {
 	return all
 }
 
-// sendFor sends what is due for one number space, and returns how many commands that were.
+// sendFor sends the due commands for one number space, and returns their number.
 func (r *Relay) sendFor(s space, now time.Time) (n int, err error) {
 	t, m := &tracking{}, (*meta)(nil)
 	err = r.db.View(func(tx *bolt.Tx) error {

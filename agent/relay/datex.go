@@ -38,7 +38,7 @@ var (
 	datexVehicles = map[string]string{"bicycle": "bicycle", "vehicle": "anyVehicle", "motorcycle": "motorcycle", "car": "car", "heavy": "heavyVehicle"}
 )
 
-// quantity is one index of a site: what is measured there.
+// quantity is one index of a site: one measured value.
 type quantity struct {
 	kind       string // trafficFlow, trafficConcentration or trafficSpeed
 	class, dir string // of a flow

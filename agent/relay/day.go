@@ -27,7 +27,7 @@ type sums struct {
 	Numbers  int     `json:"numbers"`            // cells that were added
 	Withheld int     `json:"withheld,omitempty"` // of these, without a number
 	Sum      float64 `json:"sum"`                // of the numbers; of means: weighted with the time observed
-	Low      float64 `json:"low"`                // the same with the lower bounds of what is withheld or rounded
+	Low      float64 `json:"low"`                // the same with the lower bounds of withheld or rounded numbers
 	High     float64 `json:"high"`               // and with the upper bounds
 	Weight   float64 `json:"weight,omitempty"`   // of means: sum of the weights
 	Variance float64 `json:"variance,omitempty"` // of the noise of Sum

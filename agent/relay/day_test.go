@@ -62,7 +62,7 @@ func TestWhatIsNotKnownWidensTheInterval(t *testing.T) {
 	}
 }
 
-// What is due is what the clock says, and each part of it has its name.
+// The windows due follow from the clock, and each is received, gone or missing.
 func TestARowAccountsForEachWindow(t *testing.T) {
 	midnight := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	s := &streamDays{days: map[string]*day{}, gone: map[string]map[string]int{}, missing: map[string]int{}, spaces: map[string]*tracking{}}

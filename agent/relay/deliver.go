@@ -75,7 +75,7 @@ type queued struct {
 }
 
 // deliverBatch writes at most size windows. It returns how many it took from the queue,
-// also with an error of the sink. What is only declared, such as places, is written when
+// also with an error of the sink. Declarations, such as places, are written when
 // that has changed.
 func (r *Relay) deliverBatch(ctx context.Context, size int) (int, error) {
 	if err := r.deliverSites(ctx); err != nil {

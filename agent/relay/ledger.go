@@ -115,7 +115,7 @@ func countQueue(tx *bolt.Tx, bucket []byte) map[string]int {
 	return n
 }
 
-// collectStreams reads the days, and places what is missing on them.
+// collectStreams reads the days, and assigns missing windows to them.
 func collectStreams(tx *bolt.Tx) (map[string]*streamDays, error) {
 	all := map[string]*streamDays{}
 	get := func(a uplink.Address, stream string) *streamDays {
@@ -302,7 +302,7 @@ func (s *streamDays) row(date string, first, last, end int64) Row {
 		before := d.uncovered(int(from), int(min(to, max(known, from))))
 		r.Awaited = d.uncovered(int(max(from, known)), int(to)) / d.WindowS
 		r.Unexplained = max((before+d.WindowS-1)/d.WindowS-gone-r.Missing, 0)
-		// Numbers after the last window that is here are part of what is awaited.
+		// Numbers after the last received window are awaited too.
 		if over := gone + r.Missing - before/d.WindowS; over > 0 {
 			r.Awaited = max(r.Awaited-over, 0)
 		}

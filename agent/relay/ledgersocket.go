@@ -66,6 +66,9 @@ func ReadLedger(dir, day string) (*Ledger, error) {
 	c, err := net.Dial("unix", filepath.Join(dir, socketFile))
 	if err != nil {
 		db, err := readPosition(filepath.Join(dir, positionFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s has no ledger: no kerb relay has run with this folder; -state DIR names another", dir)
+		}
 		if err != nil {
 			return nil, err
 		}

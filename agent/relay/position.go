@@ -33,7 +33,7 @@ var (
 	toldBucket   = []byte("told")   // topic of a retained message that the relay published → SHA-256
 )
 
-// position is the bbolt file: what was taken from the broker, what the sink has, and the
+// position is the bbolt file: messages taken from the broker, windows the sink has, and the
 // ledger. Its methods may be called from several goroutines.
 type position struct{ *bolt.DB }
 

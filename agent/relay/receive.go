@@ -10,6 +10,7 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"kerb/agent/advice"
 	"kerb/agent/retry"
 	"kerb/agent/uplink"
 )
@@ -45,7 +46,7 @@ func (r *Relay) receive(ctx context.Context) error {
 		}
 		if text := fmt.Sprint(err); text != logged {
 			logged = text
-			r.log.Warn("relay: broker", "err", err)
+			r.log.Warn("relay: broker", "err", err, "do", advice.Broker(text))
 		}
 		retry.Sleep(ctx, retry.Delay(retryMin, retryMax, failures))
 	}
@@ -80,11 +81,15 @@ func (r *Relay) session(ctx context.Context) error {
 	o.SetCleanSession(false).SetAutoAckDisabled(true).SetDefaultPublishHandler(take).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
 	c := mqtt.NewClient(o)
-	if err := wait(c.Connect()); err != nil {
+	t := c.Connect()
+	if err := wait(t); err != nil {
 		c.Disconnect(0)
 		return fmt.Errorf("connect to %s: %w", r.o.Broker, err)
 	}
 	defer c.Disconnect(250)
+	if !hadSession(t) {
+		r.commands.forgetStates()
+	}
 	committed := make(chan error, 1)
 	go func() { committed <- r.commitAll(arrived, ended) }()
 	if err := subscribe(c, r.o.Topics, take); err != nil {
@@ -114,6 +119,13 @@ func (r *Relay) session(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// hadSession reports whether the broker has kept the session. One that has not, as after a
+// crash without persistence, has lost windows that it had acknowledged to devices.
+func hadSession(t mqtt.Token) bool {
+	c, ok := t.(*mqtt.ConnectToken)
+	return ok && c.SessionPresent()
 }
 
 // clientOptions returns the options of a client that neither reconnects nor retries by
@@ -311,7 +323,7 @@ type goneRange struct {
 	Reason string `json:"reason"`
 }
 
-// takeEvent takes what is gone, and the last numbers of the epoch before.
+// takeEvent takes the ranges that are gone, and the last numbers of the epoch before.
 func takeEvent(l *ledgerTx, a uplink.Address, payload []byte) error {
 	var e event
 	if json.Unmarshal(payload, &e) != nil || e.Schema != schemaEvent {
@@ -337,7 +349,7 @@ func takeEvent(l *ledgerTx, a uplink.Address, payload []byte) error {
 	return nil
 }
 
-// takeGone takes a range that the device has no longer. What is here already is not lost.
+// takeGone takes a range that the device has no longer. Windows that were received before are not lost.
 func takeGone(l *ledgerTx, a uplink.Address, g goneRange) error {
 	if !isLevel(g.Epoch) || !isLevel(g.Stream) || g.From == 0 || g.To < g.From || g.To-g.From > maxRange {
 		return nil

@@ -7,7 +7,7 @@
 // transaction), and a window leaves that file when the sink has it: after fsync, a status
 // 2xx or a PUBACK. Then the device is told by the command watermark, where its policy
 // allows that. Windows that are missing by their numbers are asked for with the command
-// resend. Files are exact: what was written beyond the last commit is written again in
+// resend. Files are exact: bytes beyond the last commit are written again in
 // its place (see files). By HTTP and MQTT a window can come twice after a crash.
 //
 // It refuses windows whose tenant, site or device is not that of their topic, and keeps
@@ -73,7 +73,7 @@ type Relay struct {
 	now    func() time.Time
 
 	wake     chan struct{} // the queue has windows
-	ready    chan struct{} // closed when the first subscription has brought what is retained
+	ready    chan struct{} // closed when the first subscription has brought the retained messages
 	readyOne sync.Once
 	commands *commands
 }
@@ -121,6 +121,9 @@ func open(o Opts) (*Relay, error) {
 	if !ok {
 		return nil, fmt.Errorf("format %q: must be one of %s", o.Format, strings.Join(FormatNames(), ", "))
 	}
+	if _, _, err := uplink.BrokerAddress(o.Broker, o.TLS); err != nil {
+		return nil, err
+	}
 	if o.Topics == "" {
 		o.Topics = "+/+/+"
 	}
@@ -152,7 +155,7 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// tidy deletes what is older than Keep, at the start and every hour.
+// tidy deletes windows older than Keep, at the start and every hour.
 func (r *Relay) tidy(ctx context.Context) error {
 	for {
 		if err := r.db.deleteBefore(r.now().Add(-r.o.Keep)); err != nil {

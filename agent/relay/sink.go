@@ -43,7 +43,7 @@ type sink interface {
 // refusedError reports an answer of the sink that is no success.
 type refusedError struct {
 	text    string
-	content bool // the sink understood the request and refuses what is in it: waiting does not help
+	content bool // the sink understood the request and refuses its content: waiting does not help
 }
 
 func (e refusedError) Error() string { return e.text }
@@ -144,7 +144,7 @@ func (f *files) committed(name, path string) (n int64, err error) {
 }
 
 // appendFile appends a document to a file that has from bytes, and returns its length.
-// What follows these bytes is cut; a file that was shortened is continued at its end.
+// The file is cut behind these bytes; a file that was shortened is continued at its end.
 func appendFile(path string, from int64, d document) (n int64, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

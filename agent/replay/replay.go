@@ -168,7 +168,7 @@ func (r *Command) chooseDetector(w, h int) (model.Detector, error) {
 // decoded is reported and left out; a clip without one whole picture is an error.
 func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter, place layout, t terminal.Terminal) (*result, error) {
 	name := res.Clip
-	p := terminal.Progress{To: t.Err, What: name}
+	p := terminal.Progress{To: t.Err, What: name, Parts: "pictures"}
 	var crossings []counting.Crossing
 	var seen []truth.Sample
 	var ms []float64
@@ -198,7 +198,7 @@ func (r *Command) countClip(ctx context.Context, res *result, c *vision.Counter,
 			seen = append(seen, truth.Sample{Frame: frame, Count: step.Zones[0].Count})
 		}
 		last = step.Mono
-		p.ShowPictures(len(ms))
+		p.ShowCount(len(ms))
 	}
 	crossings = append(crossings, c.Finish()...)
 	p.EraseLine()

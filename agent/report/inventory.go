@@ -16,7 +16,7 @@ import (
 	"kerb/drivers/board"
 )
 
-// TakeInventory lists what this device has, whatever site.toml says: machine, memory,
+// TakeInventory lists the parts of this device, independent of site.toml: machine, memory,
 // the walls as they are measured, devices, attached cameras, GPIO lines. The error is
 // that of a process whose walls could not be measured.
 func TakeInventory(ctx context.Context) (probe.Inventory, error) {

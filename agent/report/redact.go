@@ -19,7 +19,7 @@ import (
 const removed = "«removed»"
 
 // Redactor removes secrets from texts: those that it knows, in several forms, and
-// whatever stands where secrets stand.
+// every text that stands in the place of a secret.
 type Redactor struct{ known []string }
 
 // minSecret is the length in bytes below which a known secret is not searched for: a

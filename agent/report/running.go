@@ -9,6 +9,20 @@ import (
 	"kerb/agent/status"
 )
 
+// FindAgent reports whether an agent of this state directory runs, and its process, 0 where
+// that is in another PID namespace.
+func FindAgent(ctx context.Context, stateDir string) (pid int, running bool) {
+	c, err := status.Dial(ctx, stateDir)
+	if err != nil {
+		return 0, false
+	}
+	defer c.Close()
+	if pid, err = c.PID(); err != nil {
+		pid = 0
+	}
+	return pid, true
+}
+
 // LookAtRunning looks at the walls of the agent of a device, which it finds by the
 // status socket: the agent tells which sensors have a process and what each process has
 // measured from inside, the kernel which process it is and what its walls are.

@@ -146,15 +146,12 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 		return err
 	}
 	defer src.Close()
-	latest, _ := src.(interface{ Dropped() uint64 }) // a source that keeps the newest picture only
-	if d := s.Config.FrameInterval(); d > 0 && latest == nil {
-		src = &source.RateLimiter{Pictures: src, Interval: d}
+	if _, newest := src.(newestKeeper); !newest && s.Config.FrameInterval() > 0 {
+		src = &source.RateLimiter{Pictures: src, Interval: s.Config.FrameInterval()}
 	}
 	if s.KeysOnly.Swap(false) {
 		s.tallier.SetKeyFramesOnly(false, false)
 	}
-	stream, _ := src.(interface{ KeyFramesOnly() bool })
-	before := s.Dropped.Load()
 	w, h := src.Size()
 	o := s.buildVisionOpts(w, h)
 	arena := new(cage.Vault)
@@ -175,11 +172,26 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { c.Close() }() // c may be replaced
 	if err := errors.Join(arena.LockError(), s.memory.LockError()); err != nil {
 		s.log.Warn("pictures may be swapped", "err", err)
 	}
 	s.log.Info("camera open", "width", w, "height", h, "detector", d.Kind, "network", d.Name)
+	return s.countSteps(ctx, src, c, d, o)
+}
+
+// newestKeeper is a source that keeps the newest picture only.
+type newestKeeper interface{ Dropped() uint64 }
+
+// countSteps counts the pictures of src until it fails or ctx ends, and closes c.
+func (s *Camera) countSteps(ctx context.Context, src source.Pictures, c *vision.Counter, d model.Detector, o vision.Opts) error {
+	defer func() { // c may be replaced, or gone after a failed replacement
+		if c != nil {
+			c.Close()
+		}
+	}()
+	latest, _ := src.(newestKeeper)
+	stream, _ := src.(interface{ KeyFramesOnly() bool })
+	before := s.Dropped.Load()
 	for {
 		s.extendDeadline(time.Until(s.pollState.NextPoll()))
 		s.warnOfCaching()

@@ -97,7 +97,7 @@ func TestOutsideItsHoursTheCameraIsClosedAndItsWindowsAreGaps(t *testing.T) {
 		seen := g.looks.Load()
 		time.Sleep(20 * time.Millisecond)
 		if g.looks.Load() != seen || len(g.opened) > 0 {
-			t.Errorf("%s: somebody looks through a closed camera", end)
+			t.Errorf("%s: a closed camera is read", end)
 		}
 		if ts := s.CloseWindow(time.Hour, time.Unix(0, 0), time.Unix(900, 0), 15*time.Minute); ts[0].Reason != counting.ReasonClosed {
 			t.Errorf("%s: the window says %q", end, ts[0].Reason)
@@ -139,7 +139,7 @@ func TestACameraHasHoursOfItsOwn(t *testing.T) {
 			t.Errorf("%s: %q, want %q", at, why, want)
 		}
 		if why := policy.Demo().ClosedReason(own, wall.UTC(), false); why == counting.NoReason {
-			t.Errorf("%s: open by a clock that nobody believes", at)
+			t.Errorf("%s: open by a clock that is not trusted", at)
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"kerb/counting/vision/health"
 )
 
-// From a fault on counting pauses until the window ends, and the window has its reason.
+// A window in which a fault begins or lasts is a gap with its reason, whenever in it that
+// was.
 // Faults are reported when the window ends.
 func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 	c := config.Camera{Name: "north", Lines: []config.Line{{Line: counting.Line{ID: "kerb"}, Classes: []counting.Class{counting.Person}}}}
@@ -40,7 +41,7 @@ func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 		t.Errorf("%v was told before the window ended", told)
 	}
 	second(counting.ViewGood, 20)
-	if w := end(); w.Quality != counting.Partial || w.Reason != counting.ReasonCameraMoved || w.Observed != 10*time.Second || w.Crossings[counting.Person][0] != 11 {
+	if w := end(); w.Quality != counting.Gap || w.Reason != counting.ReasonCameraMoved || w.Observed != 0 || w.Crossings[counting.Person][0] != 0 {
 		t.Errorf("with a pause: %+v", w)
 	}
 	second(counting.ViewCovered, 60)

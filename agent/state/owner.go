@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -31,6 +32,15 @@ func CheckOwner(dir string) error {
 		if err := syscall.Access(f.path, f.mode); errors.Is(err, syscall.EACCES) {
 			return fmt.Errorf("%s belongs to %s, and %s may not write it: chown -R %[3]s %[4]s, or run kerb as its owner", f.path, ownerName(f.path), userName(os.Geteuid()), dir)
 		}
+	}
+	return nil
+}
+
+// MakeDir makes the state directory, for this user alone, where it is not there. It is no
+// error that the disk is read-only or fails: an agent counts in memory then.
+func MakeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("make the state directory: %w: another [device] state in site.toml, or sudo", err)
 	}
 	return nil
 }

@@ -26,6 +26,22 @@ var ErrNotRunning = errors.New("kerb does not run")
 // ErrBusy reports that the agent has too many clients.
 var ErrBusy = errors.New("kerb has too many askers at the moment: ask again")
 
+// VersionError reports that the running agent does not know a question that this command
+// asks: it was started before this binary was installed.
+type VersionError struct {
+	Agent string // the version of the agent
+	PID   int    // its process; 0: not known
+}
+
+// Error says what differs, and what to do.
+func (e VersionError) Error() string {
+	restart := "systemctl restart kerb"
+	if e.PID != 0 {
+		restart += fmt.Sprintf(" (or end process %d and start kerb run again)", e.PID)
+	}
+	return fmt.Sprintf("the running agent is kerb %s, older than this command, and does not know its question: %s; nothing that is stored is lost", e.Agent, restart)
+}
+
 // DeniedError reports that this user may not ask.
 type DeniedError struct {
 	User  string
@@ -43,8 +59,10 @@ func (e DeniedError) Error() string {
 
 // Client is a connection to a running agent.
 type Client struct {
-	conn  net.Conn
-	lines *json.Decoder
+	conn    net.Conn
+	lines   *json.Decoder
+	greeted bool   // the agent has answered a question, so it has a place for this client
+	version string // of the agent, once greeted
 }
 
 // askTime bounds one query of a client: the server waits for its uplink for less.
@@ -63,7 +81,7 @@ func Dial(ctx context.Context, stateDir string) (*Client, error) {
 		conn, err := connectIn(ctx, dir)
 		switch {
 		case err == nil:
-			return &Client{conn, json.NewDecoder(io.LimitReader(conn, maxSession))}, nil
+			return &Client{conn: conn, lines: json.NewDecoder(io.LimitReader(conn, maxSession))}, nil
 		case errors.Is(err, fs.ErrPermission):
 			denied = denied || !isMember()
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
@@ -152,12 +170,29 @@ func (c *Client) ask(q *ipc.Query, parts ...any) error {
 	return nil
 }
 
-// wrapError returns ErrBusy for a connection that was closed without an answer.
+// wrapError returns ErrBusy for a connection that was closed without an answer, and a
+// VersionError where the agent had a place for this client: it closes at a question that it
+// does not know.
 func (c *Client) wrapError(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+	closed := errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+	switch {
+	case closed && c.greeted:
+		pid, _ := c.PID() // 0 where it is not known
+		return VersionError{c.version, pid}
+	case closed:
 		return ErrBusy
 	}
 	return fmt.Errorf("ask kerb run: %w", err)
+}
+
+// greet asks the question that each version knows, once, so that wrapError can tell an agent
+// with too many clients from one of another version.
+func (c *Client) greet() error {
+	if c.greeted {
+		return nil
+	}
+	_, err := c.Status(0, time.Now())
+	return err
 }
 
 // Status asks for the condition of the agent, with the last so many windows, at most
@@ -167,12 +202,16 @@ func (c *Client) Status(windows int, now time.Time) (*Status, error) {
 	if err := c.ask(&ipc.Query{What: ipc.QueryStatus, Count: uint16(windows)}, &s.Device, &s.Uplink); err != nil {
 		return nil, err
 	}
+	c.greeted, c.version = true, s.Version
 	s.assess(nil)
 	return s, nil
 }
 
 // Windows calls f with each stored window, oldest first.
 func (c *Client) Windows(f func(Window) error) error {
+	if err := c.greet(); err != nil {
+		return err
+	}
 	for after := uint64(0); ; {
 		var page Uplink
 		if err := c.ask(&ipc.Query{What: ipc.QueryWindows, After: after, Count: ipc.MaxQueryCount}, &page); err != nil {
@@ -193,6 +232,9 @@ func (c *Client) Windows(f func(Window) error) error {
 // Log asks for the last lines of the log.
 func (c *Client) Log() ([]string, error) {
 	var l Log
+	if err := c.greet(); err != nil {
+		return nil, err
+	}
 	err := c.ask(&ipc.Query{What: ipc.QueryLog}, &l)
 	return l.Lines, err
 }

@@ -58,6 +58,9 @@ type Series struct {
 // History asks for the history of the last 72 hours.
 func (c *Client) History() (*History, error) {
 	h := new(History)
+	if err := c.greet(); err != nil {
+		return nil, err
+	}
 	if err := c.ask(&ipc.Query{What: ipc.QueryHistory}, h); err != nil {
 		return nil, err
 	}

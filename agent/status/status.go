@@ -149,7 +149,7 @@ type Broker struct {
 	ACL       []string  `json:"acl,omitempty"`    // lines that its access control lacks
 	Refusal   string    `json:"refusal,omitempty"`
 	Retry     time.Time `json:"retry,omitzero"`
-	Twin      string    `json:"twin,omitempty"`      // another device publishes as this one: what is known of it
+	Twin      string    `json:"twin,omitempty"`      // another device publishes as this one: its traits
 	NoRetain  bool      `json:"no_retain,omitempty"` // it does not keep retained messages
 }
 

@@ -361,3 +361,56 @@ func TestEachNumberOfAWindowIsARow(t *testing.T) {
 		t.Error("a window that is none is printed")
 	}
 }
+
+// An older agent closes the connection at a question that it does not know.
+func TestAnOlderAgentIsTellableFromABusyOne(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		answered int // questions before the connection is closed
+		want     string
+	}{
+		{"older", 1, "the running agent is kerb 1.0, older than this command"},
+		{"busy", 0, ErrBusy.Error()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			l, err := Listen(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			var serving sync.WaitGroup
+			defer serving.Wait()
+			serving.Go(func() {
+				conn, err := l.AcceptUnix()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				for range test.answered {
+					if _, err := ipc.ReadRecord(conn); err != nil {
+						t.Error(err)
+						return
+					}
+					for _, part := range []any{wellDevice, wellUplink} {
+						if err := json.NewEncoder(conn).Encode(part); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+				if _, err := ipc.ReadRecord(conn); err != nil {
+					t.Error(err)
+				}
+			})
+			c, err := Dial(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if _, err := c.History(); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("History says %v, want %q", err, test.want)
+			}
+		})
+	}
+}

@@ -1,6 +1,8 @@
 package status
 
 import (
+	"errors"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -31,6 +33,9 @@ func (s *Status) assessStopped(refused error) {
 	if refused != nil {
 		first, _, _ := strings.Cut(refused.Error(), "\n")
 		what, do = what+": "+first, "kerb check lists every mistake; mend them, then systemctl start kerb"
+		if errors.Is(refused, fs.ErrNotExist) {
+			do = "-site FILE and -policy FILE name the files of a kerb that was started with others"
+		}
 	}
 	s.add("kerb", what, do)
 }

@@ -44,10 +44,10 @@ func (a Alarm) describe() string {
 
 // printHead writes the line of the device, and where kerb does not run, that.
 func (s *Status) printHead(b *strings.Builder) {
-	b.WriteString("device  ")
-	if s.Name != "" {
-		fmt.Fprintf(b, "%s/%s/%s", s.Tenant, s.Site, s.Name)
+	if s.Name == "" && !s.Running {
+		return
 	}
+	fmt.Fprintf(b, "device  %s/%s/%s", s.Tenant, s.Site, s.Name)
 	if s.Running {
 		fmt.Fprintf(b, ", up %s, kerb %s", FormatAge(s.Up), s.Version)
 	}

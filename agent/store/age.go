@@ -7,7 +7,7 @@ import "time"
 // dated by it, so that their retention ends without a clock.
 //
 // It runs with the time since boot, and goes on across boots from where the last
-// transaction left it. A boot therefore loses what was after its last transaction: at
+// transaction left it. A boot therefore loses the time after its last transaction: at
 // most one window. Time that the device was off is added as soon as the clock is
 // believed in the boot after it.
 type spoolAge struct {

@@ -66,7 +66,7 @@ func (s *Store) scrubAside(path string) (left int, err error) {
 	return left, f.Sync()
 }
 
-// readPageAside reads the page at an offset with its overflow pages, or what is left of
+// readPageAside reads the page at an offset with its overflow pages, or the rest of
 // the file.
 func readPageAside(f io.ReaderAt, at, size int64) ([]byte, error) {
 	page := make([]byte, size)

@@ -51,7 +51,7 @@ func (f *fleet) newDir() string {
 	return dir
 }
 
-// check compares a window with what was sent under the same number.
+// check compares a window with the one sent under the same number.
 func (f *fleet) check(p *lineage, e store.Entry) (key string) {
 	b, err := e.Release.MarshalBinary()
 	if err != nil {

@@ -164,7 +164,7 @@ func TestADamagedFileIsKeptAsideAndAFreshOneBegun(t *testing.T) {
 			if n := s.PendingNotes(); len(n) != 5 || n[0].Kind != "spool_damaged" || n[3].Kind != "evicted" || n[4].Kind != "epoch" {
 				t.Errorf("notes %v", n)
 			}
-			// Windows that can be dated stay, and what is no window is overwritten.
+			// Windows that can be dated stay, and other records are overwritten.
 			kept, err := os.ReadFile(path + ".damaged-1")
 			if release, _ := old[0].Release.MarshalBinary(); bytes.Contains(spoiled, release) != bytes.Contains(kept, release) {
 				t.Errorf("the damaged file was not kept: %v", err)

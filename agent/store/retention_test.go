@@ -316,7 +316,7 @@ func TestUndatedWindowsInFilesPutAsideGoAtOnce(t *testing.T) {
 
 func TestWindowsInMemoryExpire(t *testing.T) {
 	d := newDevice(t, time.Hour)
-	if err := os.Mkdir(d.path(), 0o700); err != nil { // what is no file cannot be a spool
+	if err := os.Mkdir(d.path(), 0o700); err != nil { // a folder cannot be a spool
 		t.Fatal(err)
 	}
 	d.start(0)

@@ -100,7 +100,7 @@ func identifyFile(path string) string {
 
 // lostSince returns the numbers that w knows to be given and the account does not,
 // by epoch: those of windows that are in no file. A spool that went back in time
-// lacks what was given after the order at which it stands.
+// lacks the numbers given after the order at which it stands.
 func (st *state) lostSince(w *witness) (lost []epochEnd) {
 	for _, e := range w.Epochs {
 		if w.Spool == st.Spool && e.Order <= st.Last {

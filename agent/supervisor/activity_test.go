@@ -6,7 +6,7 @@ import (
 	"kerb/agent/ipc"
 )
 
-// What the uplink is told of a sensor is the same for a busy street and an empty one, but
+// The uplink gets the same records for a busy street and an empty one, but
 // for the magnitude of the numbers of pictures.
 func TestHowMuchPassesIsNotToldToTheUplink(t *testing.T) {
 	empty := ipc.Heartbeat{Pictures: 2100, Dropped: 1, LatencyP50: 10, LatencyP95: 106}

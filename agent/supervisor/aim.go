@@ -107,8 +107,8 @@ func checkPeer(c *net.UnixConn) error {
 }
 
 // runAimSession runs one session over its connection: it closes the camera for
-// kerb aim, and lets the sensor count again when the session ends, whatever ended
-// it. The session has the time that was asked for, and the connection breaks then.
+// kerb aim, and lets the sensor count again after every way in which the session ends.
+// The session has the time that was asked for, and the connection breaks then.
 // A session that changed the files ends Run with ErrFilesChanged.
 func (s *Supervisor) runAimSession(ctx context.Context, c *net.UnixConn) {
 	defer c.Close()

@@ -49,7 +49,7 @@ func (s *Supervisor) serveEnrol(ctx context.Context) {
 	}
 }
 
-// runEnrol runs kerb enrol once. It returns what was done, or "" and why not.
+// runEnrol runs kerb enrol once. It returns its result, or "" and why it failed.
 func (s *Supervisor) runEnrol(ctx context.Context) (done, why string) {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", "enrol", "--json", "--site", s.Files.Site, "--policy", s.Files.Policy)
 	var out, text bytes.Buffer

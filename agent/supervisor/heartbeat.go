@@ -7,10 +7,10 @@ import (
 	"kerb/agent/ipc"
 )
 
-// What a camera can deliver at most, for the counts of a heartbeat. They are published
+// These maxima bound the counts of a heartbeat by the highest rate of a camera. They are published
 // in the state message without noise; a sensing process that was taken over could
 // carry data out in numbers that no clock allows. Chosen by hand: twice the highest
-// rate of a camera in use, 120 a second, and what may be buffered at its start.
+// rate of a camera in use, 120 a second, and the pictures that may be buffered at its start.
 const (
 	maxPictureRate = 240 // a second
 	startPictures  = 600

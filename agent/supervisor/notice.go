@@ -3,8 +3,10 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 
+	"kerb/agent/config"
 	"kerb/agent/status"
 	"kerb/counting"
 )
@@ -80,10 +82,36 @@ func (s *Supervisor) describeSlot(p *slot) string {
 func (s *Supervisor) logReady(ctx context.Context) {
 	select {
 	case <-s.ready:
-		d := s.site.Device
-		s.log.Info(startMessage(s.listWaiting()), "next", fmt.Sprintf("kerb status; mosquitto_sub -v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name))
+		s.log.Info(startMessage(s.listWaiting()), "next", fmt.Sprintf("kerb status%s; %s", s.Files.CommandFlags(), subscribeLine(s.site)))
 	case <-ctx.Done():
 	}
+}
+
+// subscribeLine returns a command that shows the device's messages, with the broker's host
+// and port and the files of site.toml: what is secret in them stays there.
+func subscribeLine(site *config.Site) string {
+	d, b := site.Device, site.Broker
+	topic := fmt.Sprintf("-v -t 'kerb/v1/%s/%s/%s/#'", d.Tenant, d.Site, d.Name)
+	u, err := url.Parse(b.URL)
+	if err != nil || u.Scheme != "mqtt" && u.Scheme != "mqtts" {
+		return "subscribe to " + topic[len("-v -t "):] // mosquitto_sub speaks no WebSocket
+	}
+	line := "mosquitto_sub -h " + u.Hostname()
+	if u.Port() != "" {
+		line += " -p " + u.Port()
+	} else if u.Scheme == "mqtts" {
+		line += " -p 8883"
+	}
+	switch {
+	case u.Scheme == "mqtts" && b.CAFile != "":
+		line += " --cafile " + b.CAFile
+	case u.Scheme == "mqtts":
+		line += " --capath /etc/ssl/certs"
+	}
+	if b.User != "" {
+		line += " -u USER -P PASSWORD" // the broker may let another user read
+	}
+	return line + " " + topic
 }
 
 // startMessage is the log message of a start: all processes run, and what does not

@@ -11,7 +11,7 @@ import (
 
 // queue holds the records that the uplink has not stored yet: cleared windows and
 // events. An uplink that is killed loses none of them: the next one gets them again,
-// from the first. What is older than the policy's retention is dropped.
+// from the first. Windows older than the policy's retention are dropped.
 type queue struct {
 	keep       time.Duration        // the retention
 	now        func() time.Duration // since boot

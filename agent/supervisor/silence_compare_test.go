@@ -9,7 +9,7 @@ import (
 	"kerb/agent/policy"
 )
 
-// What differs between two runs of one scene, whoever passes: random names, and the
+// Differences between any two runs of one scene: random names, and the
 // condition and the clock of this machine.
 var (
 	uuids      = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
@@ -25,7 +25,7 @@ func (p *play) collect() map[string][]string {
 	out := map[string][]string{}
 	for topic, all := range p.got {
 		for _, text := range all {
-			if strings.HasSuffix(topic, "/event") && strings.Contains(text, "clock_step") {
+			if strings.HasSuffix(topic, "/event") && isMark(text) {
 				continue
 			}
 			if p.pol.Method() == policy.Noise {
@@ -38,13 +38,17 @@ func (p *play) collect() map[string][]string {
 					})
 				})
 			}
+			if strings.HasSuffix(topic, "/state") && strings.Contains(text, `"sensors":{}`) {
+				continue // from before the first window, as far as the start had come
+			}
 			text = ofMachine.ReplaceAllString(uuids.ReplaceAllString(text, "UUID"), "-")
+			if strings.HasSuffix(topic, "/state") && len(out[topic]) > 0 && out[topic][len(out[topic])-1] == text {
+				continue // only the backlog and the time differ, and both are the machine's
+			}
 			out[topic] = append(out[topic], text)
 		}
-		if strings.HasSuffix(topic, "/state") || strings.Contains(topic, "/now/") {
-			out[topic] = out[topic][len(out[topic])-1:] // sent at times of the machine's clock, too
-		}
 	}
+	out["order"] = p.order
 	lines := strings.Split(ofLog.ReplaceAllString(uuids.ReplaceAllString(p.log.String(), "UUID"), "-"), "\n")
 	slices.Sort(lines) // of several processes, beside each other
 	out["log"] = lines

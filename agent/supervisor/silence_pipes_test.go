@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"kerb/agent/publisher"
 	"kerb/agent/sensor"
 	"kerb/agent/source"
+	"kerb/agent/uplink"
 )
 
 // startPublisher starts the code of the process with a network. What it returns sends it
@@ -35,7 +37,7 @@ func (p *play) startPublisher(ctx context.Context, clk clock.Clock, log *slog.Lo
 	p.s.mu.Unlock()
 	var all sync.WaitGroup
 	all.Go(func() {
-		err := publisher.RunInside(ctx, p.site, admission.Decision{Policy: p.pol}, publisher.Build{Version: "test"}, publisher.Inside{In: inR, Out: outW, Queries: answers, Clock: clk}, log)
+		err := publisher.RunInside(ctx, p.site, admission.Decision{Policy: p.pol}, publisher.Build{Version: "test"}, publisher.Inside{In: inR, Out: outW, Queries: answers, Clock: clk, Tune: p.tune}, log)
 		if err != nil && ctx.Err() == nil {
 			p.t.Errorf("uplink: %v", err)
 		}
@@ -128,4 +130,48 @@ func (p *play) startSensor(ctx context.Context, clk clock.Clock, log *slog.Logge
 		h.Delivering = delivering
 		handle(h)
 	}
+}
+
+// A gate stands before the uplink's look at the spool. While it is closed the uplink
+// waits, as if the device were slow; so it finds the whole window, and its order is the
+// same in each play. The state goes out after each opening.
+type gate struct {
+	mu     sync.Mutex
+	opened *sync.Cond
+	shut   bool
+	window int
+}
+
+func newGate() *gate {
+	g := new(gate)
+	g.opened = sync.NewCond(&g.mu)
+	return g
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = true
+}
+
+func (g *gate) open(window int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut, g.window = false, window+1
+	g.opened.Broadcast()
+}
+
+// pass waits until the gate is open. It returns another text after each opening.
+func (g *gate) pass() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.shut {
+		g.opened.Wait()
+	}
+	return strconv.Itoa(g.window)
+}
+
+// tune is the gate, and the order of messages, for the uplink.
+func (p *play) tune(o *uplink.Opts) {
+	o.AgentTriggers, o.MaxUnacked = p.gate.pass, 1
 }

@@ -23,6 +23,7 @@ type scene struct {
 	noise    int           // levels from picture to picture
 	streaks  int           // of rain in a picture
 	lamp     bool          // the one is a lamp that lights the road around it
+	dusk     bool          // the street gets dark within a minute, about when the one passes: in the seconds in which the fault is first suspected, a lamp can move it over a window's end
 	earliest time.Duration // the one passes after this time
 	lasts    time.Duration
 }
@@ -34,6 +35,7 @@ func listScenes() []scene {
 			{name: "still", level: 90, contrast: 60},
 			{name: "day", level: 90, contrast: 60, noise: 9},
 			{name: "dark", level: 4, contrast: 0, lamp: true},
+			{name: "dusk", level: 60, contrast: 40, lamp: true, dusk: true},
 			{name: "rain", level: 70, contrast: 50, noise: 7, streaks: 12},
 		} {
 			view.name, view.kind, view.lasts = kind.String()+", "+view.name, kind, 8*time.Second
@@ -180,7 +182,7 @@ func (s *stage) ReadInto(ctx context.Context, dst []byte) (time.Time, error) {
 // draw draws the street at a time. Noise and rain depend on the seed and the time alone.
 func (s *stage) draw(dst []byte, at time.Duration) {
 	r := rand.New(rand.NewPCG(s.seed, uint64(at)))
-	copy(dst, s.street)
+	s.drawStreet(dst, at)
 	for i := 0; s.noise > 0 && i < len(dst); i += 8 {
 		for k, bits := 0, r.Uint64(); k < 8; k, bits = k+1, bits>>8 {
 			dst[i+k] += byte(bits%256) % byte(2*s.noise+1)
@@ -211,6 +213,20 @@ func (s *stage) draw(dst []byte, at time.Duration) {
 				dst[i] = byte(min(255, int(dst[i])+60-d/15))
 			}
 		}
+	}
+}
+
+// drawStreet draws the street without noise. At dusk its light goes within a minute, at a
+// time from half a minute before the one comes until a minute after.
+func (s *stage) drawStreet(dst []byte, at time.Duration) {
+	copy(dst, s.street)
+	if !s.dusk {
+		return
+	}
+	begin := s.at - time.Minute - 30*time.Second + time.Duration(s.seed*7%90)*time.Second
+	light := 1 - min(max(float64(at-begin)/float64(time.Minute), 0), 1)
+	for i, v := range dst {
+		dst[i] = byte(4 + light*float64(v-4))
 	}
 }
 

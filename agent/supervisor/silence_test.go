@@ -49,7 +49,9 @@ type play struct {
 	passed  atomic.Int64 // exact crossings and presences of all windows
 	s       *Supervisor
 	inbox   chan mqtt.Message
+	gate    *gate
 	got     map[string][]string // topic → payloads in their order
+	order   []string            // topics in their order, but of states
 	windows int                 // that were played
 	closers []func()
 }
@@ -126,7 +128,7 @@ func (p *play) run(windows int) map[string][]string {
 		t.Fatal(err)
 	}
 	p.s, s.startReading, s.walls = s, clk.ReadAll(), new(ipc.Walls)
-	p.closers = append(p.closers, func() { close(s.publisher.Starter) })
+	p.closers = append(p.closers, func() { close(s.publisher.Starter) }, func() { p.gate.open(windows) })
 	send := p.startPublisher(ctx, clk, log)
 	beat := p.startSensor(ctx, clk, log)
 	p.await(func() bool { return p.last("state") != "" })
@@ -136,12 +138,9 @@ func (p *play) run(windows int) map[string][]string {
 	s.online.Store(true) // what the first heartbeat after it says, a second later
 	cut := clock.NewWindows(p.pol.Window(), s.startReading)
 	for k := range windows {
-		end := time.Duration(k+1) * p.pol.Window()
-		p.stage.playUntil(t, end)
+		p.gate.close()
+		p.stage.playUntil(t, time.Duration(k+1)*p.pol.Window())
 		beat(k < windows-1)
-		for _, m := range s.statusRecords() {
-			send(m)
-		}
 		ended, step := cut.AdvanceTo(clk.ReadAll())
 		if len(ended) != 1 || step != nil {
 			t.Fatalf("%d windows ended, step %v", len(ended), step)
@@ -149,27 +148,56 @@ func (p *play) run(windows int) map[string][]string {
 		if err := s.endWindows(ended, nil, false); err != nil {
 			t.Fatal(err)
 		}
-		p.await(func() bool { return len(p.got[p.topic("count/"+p.stream())]) == k+1 })
-	}
-	s.queue.pushNote(func(n uint64) []ipc.Record { // the mark behind which no event comes
-		return []ipc.Record{&ipc.Step{N: n, From: ipc.ToInstant(p.begun), To: ipc.ToInstant(p.begun), Mono: p.boot}}
-	})
-	p.await(p.hasAllEvents)
-	p.await(func() bool { return strings.Contains(p.last("state"), `"watching":false`) })
-	if p.pol.KeepsNow() {
-		p.await(func() bool { return strings.Contains(p.last("now/"+p.stream()), fmt.Sprintf(`"seq":%d,`, windows)) })
+		p.sendWindow(send, k)
+		p.got["status"] = append(p.got["status"], p.askStatus(1)...)
 	}
 	p.askAgain()
-	for until := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		p.got["status"] = nil
-		for _, line := range s.answerQuery(&ipc.Query{What: ipc.QueryStatus, Count: uint16(windows)}) {
-			p.got["status"] = append(p.got["status"], string(line))
-		}
-		if strings.Contains(p.got["status"][1], `"waiting":0`) || time.Now().After(until) {
-			break // the broker has confirmed everything
+	all := min(windows, ipc.MaxQueryCount)
+	last := p.askStatus(all)
+	for until := time.Now().Add(2 * time.Minute); !strings.Contains(last[1], `"waiting":0`); last = p.askStatus(all) {
+		if time.Sleep(time.Millisecond); time.Now().After(until) {
+			t.Fatalf("the windows that were asked for again are not confirmed: %s", last[1])
 		}
 	}
+	p.got["status"] = append(p.got["status"], last...)
 	return p.collect()
+}
+
+// sendWindow waits until the window and its events are stored, lets the uplink send them,
+// and waits for an event, the mark, behind which it sends nothing of that window: it sends
+// one message at a time, in the order in which it would begin to send several.
+func (p *play) sendWindow(send func(ipc.Record), k int) {
+	for _, m := range p.s.statusRecords() {
+		send(m)
+	}
+	p.s.queue.pushNote(func(n uint64) []ipc.Record {
+		return []ipc.Record{&ipc.Step{N: n, From: ipc.ToInstant(p.begun), To: ipc.ToInstant(p.begun), Mono: p.boot}}
+	})
+	stored, cancel := context.WithTimeout(p.t.Context(), 2*time.Minute)
+	defer cancel()
+	if !p.s.queue.waitEmpty(stored) {
+		p.t.Fatalf("window %d is not stored, log:\n%s", k, p.log.String())
+	}
+	p.gate.open(k)
+	marks := func() (n int) {
+		for _, e := range p.got[p.topic("event")] {
+			if isMark(e) {
+				n++
+			}
+		}
+		return n
+	}
+	p.await(func() bool { return marks() == k+1 })
+}
+
+func isMark(event string) bool { return strings.Contains(event, "clock_step") }
+
+// askStatus asks for the status, with so many windows of the spool.
+func (p *play) askStatus(windows int) (lines []string) {
+	for _, line := range p.s.answerQuery(&ipc.Query{What: ipc.QueryStatus, Count: uint16(windows)}) {
+		lines = append(lines, string(line))
+	}
+	return lines
 }
 
 func (p *play) topic(rest string) string {
@@ -214,28 +242,14 @@ func (p *play) await(enough func() bool) {
 		case m := <-p.inbox:
 			if !uplink.IsProof(m.Payload()) && !strings.HasSuffix(m.Topic(), "/cmd") {
 				p.got[m.Topic()] = append(p.got[m.Topic()], string(m.Payload()))
+				if p.order = append(p.order, m.Topic()); m.Topic() == p.topic("state") {
+					p.order = p.order[:len(p.order)-1] // also sent when a backlog is gone, which a second look finds at any time
+				}
 			}
 		case <-time.After(2 * time.Minute):
 			p.t.Fatalf("nothing arrives: %d topics, log:\n%s", len(p.got), p.log.String())
 		}
 	}
-}
-
-var eventNumber = regexp.MustCompile(`"n":(\d+),`)
-
-// hasAllEvents reports whether the mark has come, and all events of lower numbers.
-func (p *play) hasAllEvents() bool {
-	last, numbers := 0, map[int]bool{}
-	for _, e := range p.got[p.topic("event")] {
-		if m := eventNumber.FindStringSubmatch(e); m != nil {
-			n, _ := strconv.Atoi(m[1])
-			numbers[n] = true
-			if strings.Contains(e, "clock_step") {
-				last = n
-			}
-		}
-	}
-	return last > 0 && len(numbers) == last
 }
 
 // askAgain asks for all windows again, where the policy allows it.
@@ -262,7 +276,7 @@ var bootTime = sync.OnceValue(clock.SinceBoot)
 
 // newPlay prepares a play. seed decides the noise of the camera and when the one passes.
 func newPlay(t *testing.T, pol *policy.Policy, sc scene, seed uint64, one, leaky bool) *play {
-	p := &play{t: t, pol: pol, leaky: leaky, begun: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), boot: bootTime()}
+	p := &play{t: t, pol: pol, leaky: leaky, gate: newGate(), begun: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), boot: bootTime()}
 	r := rand.New(rand.NewPCG(seed, 7))
 	total := time.Duration(sc.windows(pol.Window())) * pol.Window()
 	at := sc.earliest + time.Duration(r.Int64N(int64(total-sc.earliest-sc.lasts-time.Second)))
@@ -278,15 +292,13 @@ func newPlay(t *testing.T, pol *policy.Policy, sc scene, seed uint64, one, leaky
 	return p
 }
 
-// shortShare is the part of the pairs of policy and scene that the short form plays, once.
-const shortShare = 3
+// shortPairs are the pairs of policy and scene that the short form plays, once.
+var shortPairs = []string{"standard/loop", "standard/line, still", "suppress/zone, rain", "busyness/zone, dark"}
 
-// KERB_LONG plays every pair 200 times; KERB_RUNS another number.
+// KERB_LONG plays every pair 200 times; KERB_RUNS another number, KERB_FROM from another
+// seed than 0 on.
 func TestNobodyAndOneLeaveTheSameBytes(t *testing.T) {
-	if os.Getenv("KERB_LONG") == "" {
-		t.Skip("each play waits for seconds: make silence")
-	}
-	runs, pairs := 0, 0
+	runs := 1
 	if os.Getenv("KERB_LONG") != "" {
 		runs = 200
 	}
@@ -294,60 +306,64 @@ func TestNobodyAndOneLeaveTheSameBytes(t *testing.T) {
 		runs = n
 	}
 	for _, profile := range []string{"standard", "strict", "suppress", "busyness", "traffic"} {
-		text, err := configs.ReadPolicy(profile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pol, err := policy.Parse("policy.toml", text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		pol := readShippedPolicy(t, profile)
 		for _, sc := range listScenes() {
-			if !pol.AllowsKind(sc.kind) {
+			name := profile + "/" + sc.name
+			if !pol.AllowsKind(sc.kind) || os.Getenv("KERB_LONG") == "" && !slices.Contains(shortPairs, name) {
 				continue
 			}
-			if pairs++; runs == 0 && pairs%shortShare != 0 {
-				continue
-			}
-			t.Run(profile+"/"+sc.name, func(t *testing.T) {
-				seen, differ := 0, 0
-				for run := range max(runs, 1) {
-					nobody, one := newPlay(t, pol, sc, uint64(run), false, false), newPlay(t, pol, sc, uint64(run), true, false)
-					n := sc.windows(pol.Window())
-					diff := listDifferences(nobody.run(n), one.run(n))
-					if len(diff) > 0 {
-						differ++
-						t.Errorf("run %d, passes at %v: %s", run, one.stage.at, strings.Join(diff, "\n"))
-					}
-					if one.passed.Load() > nobody.passed.Load() {
-						seen++
-					}
-				}
-				t.Logf("%d runs, the one was counted in %d, %d differ", max(runs, 1), seen, differ)
-			})
+			t.Run(name, func(t *testing.T) { compareRuns(t, pol, sc, runs) })
 		}
 	}
 }
 
-// The control: where a window tells beside its numbers that something passed, it is found.
-// KERB_LONG plays it with a loop, too.
-func TestALeakyWindowIsFound(t *testing.T) {
-	if os.Getenv("KERB_LONG") == "" {
-		t.Skip("each play waits for seconds: make silence")
+// compareRuns plays a scene so many times with nobody and with one.
+func compareRuns(t *testing.T, pol *policy.Policy, sc scene, runs int) {
+	seen, differ, n := 0, 0, sc.windows(pol.Window())
+	allowed := 0
+	if sc.dusk {
+		allowed = runs / 20
 	}
+	from, _ := strconv.Atoi(os.Getenv("KERB_FROM"))
+	for run := from; run < from+runs; run++ {
+		nobody, one := newPlay(t, pol, sc, uint64(run), false, false), newPlay(t, pol, sc, uint64(run), true, false)
+		if diff := listDifferences(nobody.run(n), one.run(n)); len(diff) > 0 {
+			differ++
+			t.Logf("run %d, passes at %v: %s", run, one.stage.at, strings.Join(diff, "\n"))
+		}
+		if one.passed.Load() > nobody.passed.Load() {
+			seen++
+		}
+	}
+	t.Logf("%d runs, the one was counted in %d, %d differ", runs, seen, differ)
+	if differ > allowed {
+		t.Errorf("%d runs differ; at most %d may", differ, allowed)
+	}
+	if seen == 0 && !sc.lamp { // which pauses the counting
+		t.Error("the one was never counted: the play shows nothing")
+	}
+}
+
+func readShippedPolicy(t *testing.T, profile string) *policy.Policy {
+	text, err := configs.ReadPolicy(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pol, err := policy.Parse("policy.toml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pol
+}
+
+// The control: where a window tells beside its numbers that something passed, it is found.
+func TestALeakyWindowIsFound(t *testing.T) {
 	for _, sc := range listScenes() {
 		profile := map[string]string{"zone, day": "busyness", "loop": "standard"}[sc.name]
-		if profile == "" || sc.loop && os.Getenv("KERB_LONG") == "" {
+		if profile == "" {
 			continue
 		}
-		text, err := configs.ReadPolicy(profile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pol, err := policy.Parse("policy.toml", text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		pol := readShippedPolicy(t, profile)
 		n := sc.windows(pol.Window())
 		one := newPlay(t, pol, sc, 1, true, true)
 		diff := listDifferences(newPlay(t, pol, sc, 1, false, true).run(n), one.run(n))

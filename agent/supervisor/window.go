@@ -163,7 +163,7 @@ func (s *Supervisor) packWindow(n uint64, w *ipc.Window, cleared []policy.Releas
 // lock.
 func (c *collection) addTally(p *slot, t *ipc.Tally) error {
 	if c == nil || !c.open[p] || int(t.Stream) >= len(p.streams) || c.tallies[p.firstStream+int(t.Stream)] != nil {
-		return errors.New("a tally that nobody asked for")
+		return errors.New("a tally that was not asked for")
 	}
 	if _, err := t.Unpack(p.streams[t.Stream], c.window); err != nil {
 		return err

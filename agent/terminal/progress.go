@@ -9,11 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Progress is a line on a terminal that counts the pictures of a long task. Where To
+// Progress is a line on a terminal that counts the parts of a long task. Where To
 // is no terminal it does not print.
 type Progress struct {
 	To    io.Writer
 	What  string // the name of the task at the start of the line
+	Parts string // what is counted, in the plural
 	shown time.Time
 }
 
@@ -21,13 +22,13 @@ type Progress struct {
 // costs little; chosen by hand.
 const minRedraw = 200 * time.Millisecond
 
-// ShowPictures updates the number of pictures on the line, five times a second at most.
-func (p *Progress) ShowPictures(pictures int) {
+// ShowCount updates the number of parts on the line, five times a second at most.
+func (p *Progress) ShowCount(n int) {
 	if time.Since(p.shown) < minRedraw || !IsTerminal(p.To) {
 		return
 	}
 	p.shown = time.Now()
-	fmt.Fprintf(p.To, "\r%s: %d pictures", p.What, pictures)
+	fmt.Fprintf(p.To, "\r%s: %d %s", p.What, n, p.Parts)
 }
 
 // EraseLine erases the line, if one was printed, so that other output can follow.

@@ -1,5 +1,5 @@
 // Package transparency makes the transparency record of a device: one JSON object that
-// says what is captured, processed, sent, kept and known, for people who must judge it.
+// lists the data that are captured, processed, sent, kept and known, for its reviewers.
 //
 // Every value has one of two origins. An enforced value is read from what the program
 // enforces or measures: the policy, site.toml, the walls as measured, the audit log, the

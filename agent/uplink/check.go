@@ -117,7 +117,7 @@ func (u *Uplink) checkRetained(l *link) error {
 		return fmt.Errorf("broker %s: %w, at a retained message on %s: %s", u.broker.Host, plainCause(err), topic, hintRetain)
 	}
 	defer func() { _ = l.publishAndWait(message{topic: topic, retained: true}) }()
-	if err := l.subscribe(topic, 0, l.hear); err != nil { // a new subscription gets what is kept (MQTT 3.1.1 §3.8.4)
+	if err := l.subscribe(topic, l.hear); err != nil { // a new subscription gets the retained message (MQTT 3.1.1 §3.8.4)
 		return fmt.Errorf("broker %s: %w", u.broker.Host, err)
 	}
 	for end := time.Now().Add(checkWait); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {

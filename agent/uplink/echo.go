@@ -127,15 +127,19 @@ func (l *link) listen(topic string) error {
 
 // subscribeOwn subscribes to one of the device's own topics, once more where it did
 // before. subsMu must be held.
+//
+// The QoS is 0: the session is clean, so that a broker keeps nothing for it beyond the
+// connection, and a command without an answer is sent again. For a subscription at QoS 1
+// NATS makes a JetStream consumer with three replicas.
 func (l *link) subscribeOwn(topic string) error {
-	// What comes back needs no acknowledgement of its own: QoS 0. A command does.
+	hear := mqtt.MessageHandler(l.hear)
 	if h := l.handlers[topic]; h != nil {
-		return l.subscribe(topic, 1, h)
+		hear = h
 	}
-	return l.subscribe(topic, 0, l.hear)
+	return l.subscribe(topic, hear)
 }
 
-// listenWith is listen with a handler of its own, at QoS 1.
+// listenWith is listen with a handler of its own.
 func (l *link) listenWith(topic string, handle mqtt.MessageHandler) error {
 	l.subsMu.Lock()
 	l.handlers[topic] = handle
@@ -152,10 +156,10 @@ func (l *link) forgetRefusal(topic string) {
 	}
 }
 
-// subscribe sends one SUBSCRIBE and reads the return code of its SUBACK, which paho
+// subscribe sends one SUBSCRIBE with QoS 0 and reads the return code of its SUBACK, which paho
 // does not report as an error.
-func (l *link) subscribe(topic string, qos byte, handle mqtt.MessageHandler) error {
-	t, ok := l.client.Subscribe(topic, qos, handle).(*mqtt.SubscribeToken)
+func (l *link) subscribe(topic string, handle mqtt.MessageHandler) error {
+	t, ok := l.client.Subscribe(topic, 0, handle).(*mqtt.SubscribeToken)
 	if !ok || !t.WaitTimeout(l.ackWait) {
 		return fmt.Errorf("subscribe to %s: %w", topic, errNoAck)
 	}
@@ -178,7 +182,7 @@ func (l *link) provesKept(topic string) (kept bool, err error) {
 		return true, nil
 	default:
 	}
-	if err := l.subscribe(topic, 0, l.hear); err != nil {
+	if err := l.subscribe(topic, l.hear); err != nil {
 		return false, err
 	}
 	timeout := time.NewTimer(l.ackWait)

@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	maxUnacked   = 10                     // messages that may wait for their PUBACK at once
 	beatInterval = 10 * time.Second       // between looks at the state and at the spool, at most
 	lostGrace    = 100 * time.Millisecond // wait for the reason of a lost connection
 	drainTimeout = time.Second            // wait for the PUBACKs under way at the end
@@ -34,7 +33,7 @@ func (u *Uplink) runConnection(ctx context.Context) error {
 	}
 	s := &session{
 		u: u, link: l, connectedAt: u.now(), proof: newProof(u),
-		results: make(chan publishResult, maxUnacked), commands: newCommandQueue(), now: newNowSender(u),
+		results: make(chan publishResult, u.o.MaxUnacked), commands: newCommandQueue(), now: newNowSender(u),
 	}
 	u.setStatus(func(st *Status) { st.Connected, st.Since, st.Retry = true, s.connectedAt, time.Time{} })
 	err = s.serve(ctx)
@@ -144,12 +143,12 @@ func (s *session) serve(ctx context.Context) error {
 	}
 }
 
-// sendReady publishes messages until maxUnacked are under way or none is ready.
+// sendReady publishes messages until Opts.MaxUnacked are under way or none is ready.
 // It returns how long to wait before the next message or proof is due; 0: until an
 // event.
 func (s *session) sendReady() (time.Duration, error) {
 	s.scheduler.held, s.scheduler.eventsHeld = s.proof.holds(), s.proof.holdsTopic(s.u.base+"event")
-	limit := maxUnacked
+	limit := s.u.o.MaxUnacked
 	if s.u.closings.cautious {
 		limit = 1
 	}
@@ -190,7 +189,7 @@ func (s *session) handleResult(o publishResult) error {
 		if s.u.isNow(o.m.topic) {
 			s.now.forget(o.m.topic)
 		}
-		if o.m.late { // a broker may drop what is too large for it, silently
+		if o.m.late { // a broker may drop a message that is too large for it, silently
 			s.u.tuning.onRefusedSize(len(o.m.entries))
 		}
 		news := s.proof.onDenied(denied, time.Now())

@@ -57,7 +57,7 @@ func (s *session) untilDue(wait time.Duration) time.Duration {
 	return wait
 }
 
-// tellProof tells status, log, lamp and state what is proven, after a change.
+// tellProof tells status, log, lamp and state the proof of delivery, after a change.
 func (s *session) tellProof() {
 	u, held := s.u, s.proof.holds()
 	topics := s.proof.report()

@@ -40,6 +40,10 @@ import (
 // §3.2.2.3, codes 2, 4 and 5). Waiting seldom helps.
 var ErrRefused = errors.New("broker refuses")
 
+// maxUnacked is Opts.MaxUnacked, unless that says otherwise: enough for a round trip of
+// 100 ms, as measured with a backlog of three days.
+const maxUnacked = 10
+
 // DefaultStateInterval is the longest time between two state messages, unless Opts says
 // otherwise.
 const DefaultStateInterval = 5 * time.Minute
@@ -78,6 +82,7 @@ type Opts struct {
 	// RetryMax; 0: 300 s.
 	RetryMin, RetryMax time.Duration
 
+	MaxUnacked int           // messages that may wait for their PUBACK at once; 0: 10
 	AckTimeout time.Duration // of one message, and of its way back, on a link that misses none; 0: 10 s
 
 	Log *slog.Logger // nil: no log
@@ -159,6 +164,9 @@ func newUplink(o Opts) (*Uplink, error) {
 		u.o.ClientID = makeClientID(o.Device)
 	}
 	u.spread = spreadOf(u.base, min(o.Spread, o.Birth.Window/4))
+	if o.MaxUnacked <= 0 {
+		u.o.MaxUnacked = maxUnacked
+	}
 	setDefault(&u.o.AckTimeout, ackTimeout)
 	u.tuning = newLinkTuning(u.o.AckTimeout)
 	setDefault(&u.o.StateInterval, DefaultStateInterval)
@@ -211,13 +219,16 @@ func BrokerAddress(broker string, t TLS) (*url.URL, *tls.Config, error) {
 // password in the URL is refused: URLs are logged.
 func parseBroker(s string) (*url.URL, error) {
 	b, err := url.Parse(s)
+	if err != nil && !strings.Contains(s, "://") {
+		b, err = &url.URL{}, nil // such as 127.0.0.1:1883: the scheme is missing
+	}
 	if err != nil {
 		return nil, fmt.Errorf("broker %q: %w", s, err)
 	}
 	port := map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[b.Scheme]
 	switch {
 	case port == "":
-		return nil, fmt.Errorf("broker %q: must begin with mqtt://, mqtts://, ws:// or wss://", s)
+		return nil, fmt.Errorf("broker %q: must begin with mqtt://, mqtts://, ws:// or wss://, such as mqtt://127.0.0.1:1883", s)
 	case b.Hostname() == "":
 		return nil, fmt.Errorf("broker %q: no host", s)
 	case b.User != nil:

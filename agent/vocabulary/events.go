@@ -23,6 +23,7 @@ func Events() []Event {
 				{"act", word, "start, entered (with the right code), locked (too many wrong codes), changed (site.toml was written), undone, accepted (a tally by hand became the acceptance), extended (more time, within the policy), end", false},
 				{"camera", text, "the camera", true},
 				{"code", `"type": "string", "pattern": "^[0-9a-f]{8}$"`, "number of the code that the viewer used, not the code", true},
+				{"by", word, "of start: command (typed, or a unit), card (aim.toml on the image's card), button, power (three short starts by the power switch)", true},
 				{"for_s", `"type": "number", "minimum": 0`, "of start and extended: length of the whole session", true},
 				{"site", hash, "of changed and undone: SHA-256 of the new site.toml", true},
 				{"why", word, "of end: done, expired, guessed (too many wrong codes), stopped, lost, closed", true},
@@ -138,6 +139,16 @@ func Events() []Event {
 			"record_damaged", "Pending windows in the spool could not be read. They are lost, and their seq are not known.",
 			"Close the holes in seq of that time. Replace the card, if it comes again.",
 			[]Member{{"windows", seq, "how many", false}},
+		},
+		{
+			"reload", "Somebody at the device changed its files and let the agent read them anew (systemctl reload kerb).",
+			"Of taken: compare hash and policy of the next meta with what you expect. Of refused: the device goes on under the files before; kerb check there tells every mistake.",
+			[]Member{
+				{"outcome", word, "taken (the agent starts anew under them), refused", false},
+				{"reason", word, "of refused: mistakes, forbidden, policy_refused, as of the event want; unchecked (kerb check did not answer)", true},
+				{"file", `"enum": ["site", "policy"]`, "which of the two has the first mistake", true},
+				{"line", seq, "of the first mistake", true},
+			},
 		},
 		{
 			"sense_lost", "The process that looks at a sensor ended, and another one took its place.",

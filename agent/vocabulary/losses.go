@@ -40,7 +40,7 @@ func WantReasons() []Word {
 	const sign = "Sign them with kerb fleet, with keys that the device's site.toml trusts."
 	return []Word{
 		{"malformed", "It is no message of the schema, or not as it was stored.", "Send one that kerb fleet made."},
-		{"other_device", "It is for another device.", "An incident, if nobody mixed up the topics."},
+		{"other_device", "It is for another device.", "An incident, unless the topics were mixed up."},
 		{"old_version", "A version as high, or higher, was tried before.", "Send a higher one."},
 		{"not_allowed", "The policy in force does not have the command want.", "Let the policy's controller allow it, with a policy by hand."},
 		{"open_trust", "The device trusts no key.", "Set [trust] of its site.toml by hand."},

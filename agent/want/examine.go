@@ -73,7 +73,7 @@ func (d device) checkMessage(m *Message) error {
 }
 
 // trust returns the condition for a policy over the air: as for one on a card in mode
-// two-person, whatever mode site.toml has.
+// two-person, in every mode of site.toml.
 func (d device) trust() policy.Trust {
 	return policy.Trust{Mode: policy.TwoPerson, Keys: d.base.Trust.Keys}
 }

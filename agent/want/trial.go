@@ -46,7 +46,7 @@ func (r Record) Keep(dir string) (Record, error) {
 	return r, RemoveFiles(dir, r.InForce)
 }
 
-// Revert ends the trial: what was in force before is again. Without a trial, or where
+// Revert ends the trial: the files from before it are in force again. Without a trial, or where
 // the device's own files were changed by hand, these count. line is that of the file
 // with a mistake, 0 without one.
 func (r Record) Revert(dir string, why Reason, line int) (Record, error) {

@@ -30,7 +30,7 @@ var cardAdvice = [...]string{
 	"vehicles leave the loops in the wrong order: look at loops in [[loop.lane]] and at the terminals",
 }
 
-// Advice says in one line what was found and which key or switch to change; "" for an
+// Advice names in one line the fault and the key or switch to change; "" for an
 // unknown finding.
 func (f CardFinding) Advice() string {
 	if int(f) < len(cardAdvice) {

@@ -101,7 +101,7 @@ func (f *jpegStream) findFormat(ctx context.Context, limit <-chan time.Time) err
 		if err == nil {
 			if f.format, err = newFormat(src, f.limits); err == nil {
 				// Later pictures may lack tables, and a live source may drop this one.
-				_ = f.dec.LoadTables(src) // its decoding reports what is wrong
+				_ = f.dec.LoadTables(src) // its decoding reports the fault
 				return nil
 			}
 			f.splitter.releasePicture()

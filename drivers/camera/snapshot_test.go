@@ -323,7 +323,7 @@ func TestACutDownloadIsForgotten(t *testing.T) {
 	})
 }
 
-// After a failure it is asked again sooner than usual, and what was seen before
+// After a failure it is asked again sooner than usual, and the picture seen before
 // it is known after it.
 func TestACameraThatComesBackShowsNothingTwice(t *testing.T) {
 	s := &street{}

@@ -267,7 +267,7 @@ type streamUnits struct {
 	r      io.ReaderAt
 	length int64
 	at     int64 // of the next byte to read
-	begin  int   // of what is left in v.buf
+	begin  int   // of the rest in v.buf
 	end    int
 }
 
@@ -296,7 +296,7 @@ func (u *streamUnits) decodeNext(v *Video) (bad, err error) {
 	}
 }
 
-// readMore reads more of the file behind what is left.
+// readMore reads more of the file behind the rest.
 func (u *streamUnits) readMore(v *Video) error {
 	l := &v.decoder.limits
 	left := copy(v.buf, v.buf[u.begin:u.end])

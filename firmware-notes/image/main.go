@@ -256,14 +256,15 @@ const readme = `Write into this folder, on any computer, before the first start:
   policy.toml    what may be counted: the reviewer's file
   site.toml      which camera, which lines, which broker: the engineer's file
   wifi.toml      only for Wi-Fi: ssid = "..." and psk = "..."
+  aim.toml       to draw the lines at the site: an empty file opens the page once
   system.toml    only if needed: time servers, where updates come from
   and the passwords, keys and certificates that site.toml names
 
 Two .example files are here to begin with. The device takes the folder as a
 whole, when kerb check finds nothing wrong with it, and copies it. If something
-is wrong its green lamp flashes fast; what it is stands on the screen and, if
-the broker can be reached, in an event. To change something later, change it
-here and start the device again.
+is wrong its green lamp flashes fast; what it is stands on the screen, in
+report.txt here and, if the broker can be reached, in an event. To change
+something later, change it here and start the device again.
 `
 
 // runCommand runs a program with its output on standard error.

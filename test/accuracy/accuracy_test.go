@@ -1,5 +1,5 @@
-// Package accuracy tells what each shipped policy costs in accuracy: what was
-// true beside what is released, for the clips that people counted and for a
+// Package accuracy measures the cost of each shipped policy in accuracy: the
+// true counts beside the released ones, for the clips that people counted and for a
 // simulated week of a street. go test -v prints the tables.
 package accuracy
 

@@ -96,7 +96,7 @@ clear = {window = "15m", method = "noise", epsilon = %g, below = %d}
 // quantityError is the mean absolute error of one quantity.
 type quantityError struct{ wrong, withheld mean }
 
-// clearErrors clears a window many times and adds what is wrong to out, by name.
+// clearErrors clears a window many times and adds the errors to out, by name.
 func clearErrors(t *testing.T, p *policy.Policy, y counting.Tally, draws int, out map[string]*quantityError) {
 	t.Helper()
 	add := func(name string, got *int64, truth, unit float64) {

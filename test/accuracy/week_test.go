@@ -77,7 +77,7 @@ var spans = []struct {
 type cost struct {
 	withheld mean       // 1 for a cell that is withheld
 	wrong    [2][3]mean // absolute error, by reading and span
-	truth    [3]mean    // what was true, by span
+	truth    [3]mean    // true counts, by span
 	bias     [2]mean    // error over a week, as a part of the truth
 	plain    mean       // absolute error of windows far above any threshold
 }
@@ -101,7 +101,7 @@ type key struct {
 	start time.Duration
 }
 
-// sums are what was true over a span, and what each reading makes of it.
+// sums are the true counts over a span, and each reading's estimate of them.
 type sums struct {
 	truth float64
 	read  [2]float64
@@ -168,7 +168,7 @@ func (c *cost) span(i int, s sums) {
 	}
 }
 
-// What each policy costs over a week, in each direction: the mean absolute
+// Each policy has a cost over a week, in each direction: the mean absolute
 // error per window, per hour and per day, when a platform sums what it gets.
 func TestWhatAWeekOfAStreetCosts(t *testing.T) {
 	for _, s := range streets {

@@ -176,15 +176,21 @@ func run(t *testing.T, ctx context.Context, what string, actions ...chromedp.Act
 // holds waits until a script is true.
 func holds(t *testing.T, ctx context.Context, what, script string) {
 	t.Helper()
+	holdsWithin(t, ctx, 3*time.Minute, what, script)
+}
+
+// holdsWithin is holds for a slow device.
+func holdsWithin(t *testing.T, ctx context.Context, limit time.Duration, what, script string) {
+	t.Helper()
 	var now any
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(limit); ; time.Sleep(200 * time.Millisecond) {
 		run(t, ctx, what, chromedp.Evaluate(script, &now))
 		if now == true {
 			return
 		}
 		if time.Now().After(end) {
 			shoot(t, ctx, "failed")
-			t.Fatalf("not within 3 minutes: %s (%v)", what, now)
+			t.Fatalf("not within %v: %s (%v)", limit, what, now)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func wrongCode(code string) string {
 	return "9" + code[1:]
 }
 
-// drawWithPresets draws a line and a zone by their presets, and changes what was in the file.
+// drawWithPresets draws a line and a zone by their presets, and changes the line that was in the file.
 func drawWithPresets(t *testing.T, phone context.Context, look *inspector) {
 	t.Helper()
 	tap(t, phone, `[data-tool="line"]`)
@@ -96,7 +96,7 @@ func mendAndUndo(t *testing.T, phone context.Context, look *inspector) {
 	look.look(phone, "7-counts")
 }
 
-// saveLines saves, and finds in the file what was drawn.
+// saveLines saves, and finds the drawn lines in the file.
 func saveLines(t *testing.T, phone context.Context, k *kerb) {
 	t.Helper()
 	tap(t, phone, "#tab-draw")
@@ -188,7 +188,7 @@ func endSession(t *testing.T, phone context.Context, k *kerb, look *inspector) {
 	}
 }
 
-// What a screen reader finds: every control has a role and a name, and the dots
+// A screen reader finds a role and a name for every control, and the dots
 // of a line say where they are.
 func TestAScreenReaderAndAKeyboardCanUseThePage(t *testing.T) {
 	phone := telephone(t, "fi")

@@ -42,7 +42,7 @@ const reachScript = `window.reach ??= (() => {
 			listens = true;
 			return all.length;
 		},
-		// show scrolls to a control, and tells where it is and what is wrong with that place.
+		// show scrolls to a control, and tells its place and the faults of that place.
 		show(i) {
 			hit = null;
 			if (!all[i].isConnected) all = list(); // made anew, by an answer of the device
@@ -57,7 +57,7 @@ const reachScript = `window.reach ??= (() => {
 		// wasHit tells whether a click arrived at the control.
 		wasHit(i) { return !!hit && area(all[i]).contains(hit); },
 		stop() { listens = false; },
-		// frame tells what is wrong with the page as a whole.
+		// frame lists the faults of the page as a whole.
 		frame() {
 			const wrong = [], root = document.documentElement, box = (s) => document.querySelector(s).getBoundingClientRect();
 			if (root.scrollWidth > innerWidth) wrong.push('it scrolls sideways');
@@ -125,7 +125,7 @@ func emulate(w, h int64) chromedp.Action {
 	return chromedp.EmulateViewport(w, h, chromedp.EmulateTouch, chromedp.EmulateMobile)
 }
 
-// find returns what is wrong with the page in one size.
+// find returns the faults of the page in one size.
 func (v *inspector) find(ctx context.Context, w, h int64) (found []string) {
 	v.t.Helper()
 	var n int
@@ -148,7 +148,7 @@ func (v *inspector) find(ctx context.Context, w, h int64) (found []string) {
 	return found
 }
 
-// touch touches control i and returns what is wrong with it. An answer of the device may
+// touch touches control i and returns its fault, or "". An answer of the device may
 // make a control anew between its place being read and the touch, so that the touch arrives
 // at the new one: three touches are tried.
 func (v *inspector) touch(ctx context.Context, i int) string {

@@ -137,7 +137,8 @@ var rooms = []room{
 		"counting", "drivers/camera/scene", "drivers/loop/street",
 	}, bans: pictures},
 	{path: "agent/enrol", why: "gets and renews the device's certificate; started by kerb run as a process of its own", ours: []string{"agent/state"}, libs: []string{pkcs7Lib}, bans: pictures},
-	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/mistake", "agent/policy", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
+	{path: "agent/filecheck", why: "the two files judged, and one against the other: with the counter's own checks; kerb fleet sends, so no network of a camera is read", ours: []string{"agent/admission", "agent/config", "agent/mistake", "agent/policy", "agent/source"}, bans: outside},
+	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/filecheck", "agent/mistake", "agent/policy", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
@@ -165,7 +166,7 @@ var rooms = []room{
 		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "agent/want", "counting", "counting/loop",
 	}, bans: speaker},
-	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture", ours: []string{"agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib}, bans: speaker},
+	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture; advice says what to do about an error of the broker", ours: []string{"agent/advice", "agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib}, bans: speaker},
 	{path: "agent/qrcode", why: "draws an address for a telephone to read", libs: []string{qrLib}, bans: values},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
@@ -201,7 +202,7 @@ var rooms = []room{
 		"agent/state", "agent/status", "agent/store", "agent/uplink", "counting", "counting/neural",
 	}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/transparency/notice", why: "the sign and the page for who passes, from a record alone", ours: []string{"agent/qrcode", "agent/transparency", "agent/transparency/register", "agent/week", "counting"}, bans: outside},
-	{path: "agent/transparency/output", why: "the flags of kerb record, and what is written where", ours: []string{
+	{path: "agent/transparency/output", why: "the flags of kerb record, and its files", ours: []string{
 		"agent/config", "agent/policy", "agent/proof", "agent/terminal", "agent/transparency", "agent/transparency/notice", "agent/transparency/register",
 	}, bans: outside},
 	{path: "agent/transparency/recordtest", why: "records for tests", ours: []string{"agent/admission", "agent/cage", "agent/config", "agent/proof", "agent/publisher", "agent/transparency"}},
@@ -232,6 +233,7 @@ var rooms = []room{
 	{path: "drivers/camera/rtsp", why: "RTSP over a socket that is handed in", ours: []string{"drivers/camera/auth", "drivers/camera/head"}, libs: []string{gortsplibLib, rtpLib}, bans: eyes},
 	{path: "drivers/camera/v4l2", why: "the kernel's camera interface", libs: []string{sysLib}},
 	{path: "drivers/camera/scene", why: "the built-in street with its truth", ours: []string{"counting"}, bans: eyes},
+	{path: "drivers/button", why: "a push button that is held", ours: []string{"drivers/loop"}, bans: eyes},
 	{path: "drivers/lamp", why: "the status lamp", libs: []string{periphConnLib, periphHostLib}, bans: eyes},
 	{path: "drivers/loop", why: "edges of GPIO lines", libs: []string{sysLib, periphConnLib, periphHostLib}},
 	{path: "drivers/loop/street", why: "made-up loops", ours: []string{"drivers/loop"}},

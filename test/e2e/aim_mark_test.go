@@ -19,7 +19,7 @@ import (
 	"kerb/agent/canary"
 )
 
-// What kerb prove looks for everywhere is not in what kerb aim serves: neither
+// The mark of kerb prove is not in the pages of kerb aim: neither
 // in the bytes of the stream nor in the pixels that a viewer sees. The controls:
 // it is in what the camera sent, and would be found in a preview of the size
 // of this one that showed what the detector's grid holds.
@@ -84,7 +84,7 @@ func TestTheWallsMarkIsNotInThePreview(t *testing.T) {
 	}
 }
 
-// markedCamera shows marked pictures, ten a second, to whoever asks.
+// markedCamera shows marked pictures, ten a second, to every client.
 func markedCamera(t *testing.T, mark *canary.Mark) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -152,7 +152,7 @@ func TestARunningAgentLetsGoOfACameraAndTakesItBack(t *testing.T) {
 	if now := a.processes(); now["sense south"] != before["sense south"] || now["sense north"] != before["sense north"] {
 		t.Errorf("a sensing process was started anew: %v, then %v", before, now)
 	}
-	if out, err := exec.Command(a.bin, "aim", "south", "-listen", "127.0.0.1:0", "-site", path, "-policy", policy).CombinedOutput(); err == nil || !strings.Contains(string(out), "somebody is aiming already") {
+	if out, err := exec.Command(a.bin, "aim", "south", "-listen", "127.0.0.1:0", "-site", path, "-policy", policy).CombinedOutput(); err == nil || !strings.Contains(string(out), "an aim session is open already") {
 		t.Errorf("a second kerb aim: %v\n%s", err, out)
 	}
 	page.post("save", `{"lines":[{"id":"drawn","from":[0.1,0.4],"to":[0.9,0.4],"classes":["person"]}],"zones":[],"masks":[],"heights":[]}`)
@@ -169,7 +169,7 @@ func TestARunningAgentLetsGoOfACameraAndTakesItBack(t *testing.T) {
 		t.Errorf("kerb run was %d and is %d", before["run"], now["run"])
 	}
 
-	// What is killed lets go as well.
+	// A killed session lets go as well.
 	second := a.aim("north")
 	_ = second.cmd.Process.Kill()
 	await(t, "the account of its end", func() bool { return strings.Contains(a.audit(), `"why":"lost"`) })

@@ -54,7 +54,7 @@ func TestACameraOverHTTPSIsSeenInsideTheWalls(t *testing.T) {
 	}
 }
 
-// counter counts what is written.
+// counter counts written bytes.
 type counter struct{ n *atomic.Int64 }
 
 func (c counter) Write(b []byte) (int, error) {

@@ -226,7 +226,7 @@ func TestALastWindowThatIsNoLongerKeptIsCleared(t *testing.T) {
 	d.add(25)
 	_, stop := run(t, d.opts(b))
 	until(t, "the last window", func() bool { _, _, ok := present(t, b, "square"); return ok })
-	d.add(0) // what is shown is written with a window
+	d.add(0) // the status is written with a window
 	stop()
 	o := d.opts(b)
 	o.KeepsNow = false
@@ -244,7 +244,7 @@ func TestALastWindowThatIsNoLongerKeptIsCleared(t *testing.T) {
 	until(t, "the windows", func() bool { return u.IsOnline() && d.store.Stats().Pending == 0 && len(d.store.Shown()) == 0 })
 }
 
-// What kerb wipe does at the broker: it clears the last windows that the spool says are
+// kerb wipe clears at the broker the last windows that the spool says are
 // kept, of a device that is stopped.
 func TestAWipedDeviceLeavesNoLastWindow(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// hostileRTSP are cameras of RTSP that want to break whoever looks: with what
+// hostileRTSP are cameras of RTSP that attack the decoder: with what
 // they say, with how much they say, and with pictures that never end. It counts
 // those that were asked to play.
 func hostileRTSP(played *atomic.Int64) map[string]func(net.Conn) {

@@ -27,7 +27,7 @@ type sink struct {
 	seen   map[window]json.RawMessage
 	twice  int
 	all    []published         // every message, in the order of arrival
-	other  map[string][][]byte // last level of the topic → payloads, for what is no window
+	other  map[string][][]byte // last level of the topic → payloads, for messages other than windows
 }
 
 func newSink(t *testing.T, url string) *sink {

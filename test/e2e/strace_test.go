@@ -235,7 +235,7 @@ func readStrace(t *testing.T, path string) (calls []string) {
 // openedPath matches a call that opens a file, with its path.
 var openedPath = regexp.MustCompile(`\b(?:open|openat|openat2|creat)\((?:[A-Z_0-9]+, )?"([^"]*)"`)
 
-// forbiddenCall says what is wrong with a call of the uplink; "" for one that it may make.
+// forbiddenCall names the rule that a call of the uplink breaks; "" for one that it may make.
 func forbiddenCall(call, dir string) string {
 	for _, name := range []string{"socket(", "socketpair(", "connect(", "bind(", "listen(", "accept4(", "sendto(", "sendmsg(", "sendmmsg("} {
 		if strings.Contains(call, " "+name) {

@@ -86,7 +86,7 @@ func TestAWipedStateComesBack(t *testing.T) {
 	}
 }
 
-// What a broker refuses by closing the connection, or answers in another protocol, is
+// A request that a broker refuses by closing the connection, or answers in another protocol, is
 // named.
 func TestWhatABrokerRefusesByClosingIsNamed(t *testing.T) {
 	t.Parallel()

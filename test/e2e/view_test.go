@@ -17,7 +17,7 @@ import (
 	"kerb/drivers/camera/scene"
 )
 
-// What is done to the camera.
+// The ailments of the camera.
 const (
 	left = iota // alone
 	covered
@@ -154,9 +154,9 @@ func TestASpoiltViewIsToldAndPausesCounting(t *testing.T) {
 		after time.Duration // well before it
 		hold  time.Duration
 	}{
-		{covered, "camera_covered", 0, 55 * time.Second},
+		{covered, "camera_covered", 0, 75 * time.Second},
 		{frozen, "camera_frozen", 75 * time.Second, 45 * time.Second},
-		{turned, "camera_moved", 75 * time.Second, 60 * time.Second},
+		{turned, "camera_moved", 75 * time.Second, 75 * time.Second},
 	}
 	if os.Getenv("KERB_LONG") == "" {
 		acts = acts[:1]
@@ -173,7 +173,7 @@ func TestASpoiltViewIsToldAndPausesCounting(t *testing.T) {
 		told := func() bool {
 			paused, again := false, false
 			for _, v := range platform.viewed(t) {
-				paused = paused || v.Reason == act.fault && v.Quality == "partial" && v.Observed < 55
+				paused = paused || v.Reason == act.fault && v.Quality == "gap" && v.Observed == 0
 				again = again || v.Start.After(over) && v.Quality == "ok"
 			}
 			return paused && again && platform.faulted(act.fault, true) && platform.faulted(act.fault, false)

@@ -239,7 +239,7 @@ func countedCamera(t *testing.T, url string, n *atomic.Int64) string {
 	return srv.URL + "/mjpeg"
 }
 
-// hostile are cameras that want to break whoever looks.
+// hostile are cameras whose answers attack the decoder.
 func hostile(elsewhere string) map[string]func(net.Conn) {
 	say := func(head string, more func(c net.Conn) error) func(net.Conn) {
 		return func(c net.Conn) {

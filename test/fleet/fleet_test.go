@@ -22,6 +22,7 @@ import (
 	"kerb/agent/store"
 	"kerb/agent/store/storetest"
 	"kerb/agent/uplink"
+	spooled "kerb/test/fleet/devices"
 )
 
 const (
@@ -59,7 +60,7 @@ func startBroker(t *testing.T) *broker {
 	b.port = l.Addr().(*net.TCPAddr).Port
 	l.Close()
 	// max_queued_messages stays at mosquitto's default, 1,000.
-	conf := fmt.Appendf(nil, "user root\nlistener %d 127.0.0.1\nallow_anonymous true\nlog_type notice\nlog_dest file %s\n", b.port, b.log())
+	conf := fmt.Appendf(nil, "user root\nlistener %d 127.0.0.1\nallow_anonymous true\nsys_interval 1\nlog_type notice\nlog_dest file %s\n", b.port, b.log())
 	if err := os.WriteFile(b.conf(), conf, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -92,15 +93,7 @@ func (b *broker) logins(from time.Time) (all, most int) {
 }
 
 // memory returns the resident memory of the broker in MB.
-func (b *broker) memory() int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
-	kb, _ := strconv.Atoi(strings.Fields(rest)[0])
-	return kb >> 10
-}
+func (b *broker) memory() int { return spooled.Memory(b.cmd.Process.Pid) }
 
 func (b *broker) start() {
 	b.t.Helper()
@@ -216,18 +209,6 @@ func wait(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// peak returns the largest number of times within a span.
-func peak(times []time.Time, span time.Duration) (most int) {
-	slices.SortFunc(times, time.Time.Compare)
-	for i, j := 0, 0; j < len(times); j++ {
-		for times[j].Sub(times[i]) >= span {
-			i++
-		}
-		most = max(most, j-i+1)
-	}
-	return most
-}
-
 // limit is the largest number of attempts of this fleet in a bin of RetryMin, where
 // RetryMin stands for 30 s.
 const limit = maxRate * 30 / binsOfRetry / scale
@@ -250,14 +231,14 @@ func TestAFleetComesBackSpreadOverItsRetryTime(t *testing.T) {
 		}
 		return !slices.ContainsFunc(plans, time.Time.IsZero)
 	})
-	if most := peak(plans, retryMin/binsOfRetry); most > limit {
+	if most := spooled.Peak(plans, retryMin/binsOfRetry); most > limit {
 		t.Errorf("%d of %d devices plan to come back within a quarter of the retry time, want at most %d", most, devices, limit)
 	}
 	b.start()
 	wait(t, "the fleet after the outage", func() bool { return f.online() == devices })
 
 	// The control: the same count finds a fleet that comes back at once.
-	if most := peak(make([]time.Time, devices), retryMin/binsOfRetry); most <= limit {
+	if most := spooled.Peak(make([]time.Time, devices), retryMin/binsOfRetry); most <= limit {
 		t.Errorf("a fleet that comes back at once counts %d", most)
 	}
 }

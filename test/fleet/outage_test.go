@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kerb/agent/uplink"
+	spooled "kerb/test/fleet/devices"
 )
 
 // The shipped waits.
@@ -112,8 +113,8 @@ func judgeComeback(t *testing.T, name string, b *broker, all, sample *comeback) 
 		return first && second
 	})
 	slices.SortFunc(all.connected, time.Time.Compare)
-	most, last := peak(all.planned, time.Second), all.connected[city-1].Sub(back)
-	few := peak(sample.planned, time.Second) // which sorts them
+	most, last := spooled.Peak(all.planned, time.Second), all.connected[city-1].Sub(back)
+	few := spooled.Peak(sample.planned, time.Second) // which sorts them
 	d, limit := distance(after(all.lost, all.planned), after(all.lost, sample.planned)), sameChance(city, devices)
 	logins, logged := b.logins(all.lost)
 	t.Logf("%s: %d connects in the worst second; last back after %s; distance of the %d %.3f, limit %.3f, their worst second %d (×%d: %d); the broker's log: %d logins, %d in one second; it has %d MB",

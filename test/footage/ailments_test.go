@@ -117,7 +117,7 @@ func blur(p []byte, w, h, r int) {
 	}
 }
 
-// drops are so many round spots of 3–7 % of the width that blur what is
+// drops are so many round spots of 3–7 % of the width that blur the picture
 // behind them, at the same places all the time.
 func drops(n int) func([]byte, *film, *rand.Rand, float64) {
 	return func(p []byte, f *film, _ *rand.Rand, _ float64) {

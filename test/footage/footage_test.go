@@ -25,7 +25,7 @@ import (
 	"kerb/drivers/camera/scene"
 )
 
-// What a tuned MOG2 + contours + tracker counter reaches on the eight clips:
+// The figures of a tuned MOG2 + contours + tracker counter on the eight clips are
 // the bar, not the goal.
 const (
 	peerPersonError, peerPersonMatched   = 7, 28
@@ -234,7 +234,7 @@ func TestChangedClipsCountNoWorseOnAverage(t *testing.T) {
 }
 
 // The scene is harder than most streets: flat grey cars on flat grey roads,
-// queues, groups. The floors hold what is reached; the log says the rest.
+// queues, groups. The floors hold the reached figures; the log has the rest.
 func TestSceneIsCountedByItsExactTruth(t *testing.T) {
 	for _, c := range []struct {
 		preset  scene.Preset

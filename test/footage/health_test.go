@@ -23,10 +23,10 @@ import (
 )
 
 // A film is a camera's pictures as vision reduces them, a little larger than
-// what is shown of them, so that the camera can be turned without a rim.
+// the shown part, so that the camera can be turned without a rim.
 type film struct {
 	name     string
-	w, h     int // of what is shown
+	w, h     int // of the shown part
 	mx, my   int // margin around it
 	pictures [][]byte
 }
@@ -34,7 +34,7 @@ type film struct {
 // rate is how many pictures of a film are looked at a second.
 const rate = 8.0
 
-// shot is a way of looking at a film, and what is done to it.
+// shot is a way of looking at a film, and an ailment of the camera.
 type shot struct {
 	rand   *rand.Rand
 	dx, dy float64 // turned by so much of the picture's width and height

@@ -15,7 +15,7 @@ import (
 	"kerb/drivers/camera"
 )
 
-// What YOLOX-nano with this program's following must reach when it looks at
+// The floors of YOLOX-nano with this program's following when it looks at
 // some eight pictures a second. The same network in colour under another
 // executor, with SORT, is off by 2 of 36 people and 7 of 56 vehicles there and
 // finds 35 and 42 of them; on the stills by 10 of 21 and 14 of 67.

@@ -15,7 +15,7 @@ import (
 	"kerb/drivers/camera"
 )
 
-// What kerb's own network must reach with this program's following at eight
+// The floors of kerb's own network with this program's following at eight
 // pictures a second. YOLOX-nano in colour under another executor with SORT is
 // off by 2 of 36 people and 7 of 56 vehicles there and finds 35 and 42.
 const (

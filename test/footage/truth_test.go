@@ -32,6 +32,7 @@ import (
 //	KERB_DETECTORS=…    street-large,street,street-small,yolox,motion, PATH.kerb, PATH.kerb@SIDE; default street
 //	KERB_RATES=…        pictures a second, 0 for all; default 0,8
 //	KERB_LIST=1         every difference with its frame
+//	KERB_BY=1           also by light, size and company (circumstances_test.go)
 //	KERB_SORT=1         also a plain SORT tracker on the same boxes (sort_test.go)
 //	KERB_CLIPS, KERB_BOXES   folders for the unpacked clips and the recorded boxes
 func TestTruth(t *testing.T) {
@@ -75,6 +76,7 @@ type clipResult struct {
 	clip        *clipTruth
 	report      truth.Report
 	differences []truth.Difference
+	boxes       recording // nil: motion alone
 }
 
 // loadClips finds the eight older clips and, unpacked, those of footage/more.
@@ -177,6 +179,9 @@ func reportOne(t *testing.T, all []clipTruth, kind detectorKind, every float64, 
 	if len(reporting) > 0 {
 		printSums(name+", reporting", reporting)
 	}
+	if os.Getenv("KERB_BY") != "" {
+		printCircumstances(t, name, append(developing, reporting...))
+	}
 }
 
 // countAll steps a counter to the end of its source.
@@ -199,7 +204,7 @@ func (c *clipTruth) score(crossings []counting.Crossing, f recording, w, h int) 
 	if f != nil {
 		saw = func(l *truth.Line, x truth.Crossing) bool { return c.sawBothSides(f, l, x, w, h) }
 	}
-	return &clipResult{c, c.truth.ScoreCrossings(crossings, nil), c.truth.FindCauses(crossings, saw)}
+	return &clipResult{c, c.truth.ScoreCrossings(crossings, nil), c.truth.FindCauses(crossings, saw), f}
 }
 
 // Where and when a detection must be to have seen a crossing.

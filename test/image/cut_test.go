@@ -46,7 +46,7 @@ func TestPowerCutsLoseNothingAcknowledged(t *testing.T) {
 	m.start()
 	before := time.Now()
 	m.until("a window after the last cut", patience, func() bool { return len(b.MessagesOn("/count/square", before)) > 0 })
-	time.Sleep(5 * time.Second) // for what is late
+	time.Sleep(5 * time.Second) // for late messages
 	all := b.WindowsByID(t)
 	for _, fault := range faults(all) {
 		t.Error(fault)
@@ -89,7 +89,7 @@ func faults(all map[broker.Window][]string) (found []string) {
 	return found
 }
 
-// The control of the test above: it would see what is lost, and what is told anew.
+// The control of the test above: it sees lost windows, and windows sent again.
 func TestAHoleIsSeen(t *testing.T) {
 	whole := func() map[broker.Window][]string {
 		all := map[broker.Window][]string{}

@@ -25,12 +25,14 @@ import (
 
 // A machine is a virtual one with a card of its own.
 type machine struct {
-	t     *testing.T
-	dir   string
-	card  string // qcow2
-	at    int64  // of the boot partition
-	qemu  *exec.Cmd
-	ended chan struct{}
+	t    *testing.T
+	dir  string
+	card string // qcow2
+	at   int64  // of the boot partition
+	qemu *exec.Cmd
+
+	forward int // port on loopback that leads to port 8080 of the machine; 0: none
+	ended   chan struct{}
 
 	mu    sync.Mutex
 	lines []string
@@ -107,11 +109,15 @@ func (m *machine) start() {
 		}
 	}
 	cmdline := strings.TrimSpace(string(m.file("cmdline.txt")))
+	network := "user,id=net"
+	if m.forward != 0 {
+		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:8080", m.forward)
+	}
 	m.qemu = exec.Command("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512",
 		"-accel", "tcg,thread=multi", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
 		"-kernel", kernel, "-append", cmdline,
 		"-drive", "if=none,id=card,format=qcow2,cache=writeback,file="+m.card, "-device", "virtio-blk-pci,drive=card",
-		"-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci")
+		"-netdev", network, "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci")
 	out, err := m.qemu.StdoutPipe()
 	if err != nil {
 		m.t.Fatal(err)

@@ -3,103 +3,61 @@ package nats
 import (
 	"context"
 	"fmt"
-	"log/slog"
+	"net"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"kerb/agent/policy"
 	"kerb/agent/relay"
-	"kerb/agent/store"
-	"kerb/agent/store/storetest"
-	"kerb/agent/uplink"
-	"kerb/counting"
+	"kerb/test/fleet/devices"
 )
 
-// borough is devices with spools of their own, each behind one of the balancers.
-type borough struct {
-	t       *testing.T
-	dir     string
-	brokers []string
-	stores  []*store.Store
-	uplinks []*uplink.Uplink
-	stop    func()
+// dial returns how device i connects: to the first node that answers, from one of its own
+// on, as behind a load balancer.
+func (c *cluster) dial(i int) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
+		for k := range nodes {
+			if conn, err = (&net.Dialer{}).DialContext(ctx, network, fmt.Sprintf("127.0.0.1:%d", c.mqtt[(i+k)%nodes])); err == nil {
+				return conn, nil
+			}
+		}
+		return nil, err
+	}
 }
 
-// stream is the line of each device.
-const stream = "stream-0"
-
-// start opens all spools and starts all uplinks at once, as after a power cut.
-func (b *borough) start(n int) {
-	b.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	b.stores, b.uplinks = nil, nil
-	for i := range n {
-		s, err := store.Open(filepath.Join(b.dir, fmt.Sprint(i)), store.WallClock(func() time.Time { return storetest.FirstStart }))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		u, err := uplink.New(uplink.Opts{
-			Broker: b.brokers[i%len(b.brokers)], Tenant: "acme", Site: fmt.Sprint("junction-", i/4), Device: fmt.Sprint("pi-", i), Store: s,
-			Birth: uplink.Birth{
-				Version: "test", Window: 15 * time.Minute, Retention: 72 * time.Hour, Clearing: policy.Demo().DescribeClearing(counting.LineStream),
-				Streams: []uplink.Stream{{ID: stream, Kind: "line", Classes: []string{"person"}, Directions: []string{"a_to_b", "b_to_a"}}},
-			},
-			RetryMin: 30 * time.Second, RetryMax: 300 * time.Second, Spread: 2 * time.Second, Log: slog.New(slog.DiscardHandler),
-		})
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		b.stores, b.uplinks = append(b.stores, s), append(b.uplinks, u)
-		running.Go(func() { _ = u.Run(ctx) })
+// memory returns the resident memory of the nodes in MB.
+func (c *cluster) memory() (all [nodes]int) {
+	for i := range nodes {
+		all[i] = devices.Memory(c.cmd[i].Process.Pid)
 	}
-	b.stop = sync.OnceFunc(func() {
-		cancel()
-		running.Wait()
-		for _, s := range b.stores {
-			_ = s.Close()
+	return all
+}
+
+// numberOf returns KERB_DEVICES, or n without it.
+func numberOf(n int) int {
+	if v, err := strconv.Atoi(os.Getenv("KERB_DEVICES")); err == nil {
+		return v
+	}
+	return n
+}
+
+// startRelay starts a relay behind a balancer, and returns its position.
+func startRelay(t *testing.T, c *cluster) (position string) {
+	t.Helper()
+	position = t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	var relaying sync.WaitGroup
+	o := relay.Opts{Broker: "mqtt://" + newBalancer(t, c, 0).Addr().String(), Format: "csv", Out: t.TempDir(), Dir: position, Ask: 10 * time.Second}
+	relaying.Go(func() {
+		if err := relay.Run(ctx, o); err != nil {
+			t.Error(err)
 		}
 	})
-	b.t.Cleanup(b.stop)
-}
-
-// release stores window i of every device.
-func (b *borough) release(i int) {
-	b.t.Helper()
-	for k, s := range b.stores {
-		if _, err := s.Append(storetest.MakeWindows([]string{stream}, i)); err != nil {
-			b.t.Fatal(err)
-		}
-		b.uplinks[k].Wake()
-	}
-}
-
-// pending counts the windows that no broker has acknowledged, and online the devices
-// whose windows may go.
-func (b *borough) pending() (windows uint64, online int) {
-	for i, s := range b.stores {
-		windows += s.Stats().Pending
-		if b.uplinks[i].IsOnline() {
-			online++
-		}
-	}
-	return windows, online
-}
-
-// memory returns the resident memory of a node in MB.
-func (c *cluster) memory(i int) int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd[i].Process.Pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
-	kb, _ := strconv.Atoi(strings.Fields(rest)[0])
-	return kb >> 10
+	t.Cleanup(func() { cancel(); relaying.Wait() })
+	time.Sleep(2 * time.Second) // the relay's subscriptions, over the cluster
+	return position
 }
 
 // A borough loses its current while a cluster loses one node after another. Every window
@@ -108,29 +66,16 @@ func TestABoroughAndAClusterFailInTheSameHour(t *testing.T) {
 	if os.Getenv("KERB_LONG") == "" {
 		t.Skip("minutes: set KERB_LONG=1, and KERB_DEVICES for another number than 2,000")
 	}
-	n, pace := 2000, 20*time.Second
-	if v, err := strconv.Atoi(os.Getenv("KERB_DEVICES")); err == nil {
-		n = v
-	}
+	const windows, pace = 12, 20 * time.Second
+	n := numberOf(2000)
 	c := startCluster(t)
-	b := &borough{t: t, dir: t.TempDir()}
-	for i := range nodes {
-		b.brokers = append(b.brokers, "mqtt://"+newBalancer(t, c, i).Addr().String())
-	}
-	position := t.TempDir()
-	ctx, cancel := context.WithCancel(t.Context())
-	var relaying sync.WaitGroup
-	relaying.Go(func() {
-		if err := relay.Run(ctx, relay.Opts{Broker: b.brokers[0], Format: "csv", Out: t.TempDir(), Dir: position}); err != nil {
-			t.Error(err)
-		}
-	})
-	defer relaying.Wait()
-	defer cancel()
-	time.Sleep(2 * time.Second) // the relay's subscriptions, over the cluster
+	position := startRelay(t, c)
+	f := devices.New(t, devices.Opts{N: n, Streams: 1, Broker: "mqtt://cluster.example", Dial: c.dial, Resend: true})
+	t.Logf("without devices: %d MB", c.memory())
 	began := time.Now()
-	b.start(n)
-	const windows = 12
+	f.PowerOn(0, n)
+	t.Logf("power-on of %d: %s; %d MB", n, f.WaitBack(0, n, began), c.memory())
+	hour := time.Now()
 	for i := range windows {
 		switch i {
 		case 2, 6, 9: // a node goes
@@ -139,47 +84,51 @@ func TestABoroughAndAClusterFailInTheSameHour(t *testing.T) {
 			c.start(map[int]int{4: 0, 8: 1, 11: 2}[i])
 			c.healthy()
 		case 5: // the borough's current
-			b.stop()
-			b.start(n)
+			f.PowerCut(0, n)
+			f.PowerOn(0, n)
 		}
-		b.release(i)
+		f.Store(i, 0, n)
 		time.Sleep(pace)
 	}
 	settled := time.Now()
-	for end := time.Now().Add(15 * time.Minute); ; time.Sleep(time.Second) {
-		left, online := b.pending()
-		if left == 0 && online == n {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d windows wait, %d of %d devices are online", left, online, n)
-		}
-	}
-	t.Logf("%d devices, %d windows in %s; the last acknowledged %s after the last node was back; nodes have %d, %d and %d MB", n, n*windows,
-		time.Since(began).Truncate(time.Second), time.Since(settled).Truncate(time.Second), c.memory(0), c.memory(1), c.memory(2))
-	b.checkLedger(position, n, windows)
+	back := f.WaitBack(0, n, began)
+	d := f.WaitDelivered(settled)
+	t.Logf("%d windows in %s; the last acknowledged %s after the last node was back; all back: %s; %d MB", n*windows,
+		time.Since(hour).Truncate(time.Second), d.Last.Truncate(time.Second), back, c.memory())
+	lag := f.WaitLedger(position, n*windows)
+	t.Logf("the ledger has %d windows of %d devices, none missing, %s later", n*windows, n, lag.Truncate(time.Second))
 }
 
-// checkLedger waits until the ledger has every window of every device, and nothing that
-// is missing or unexplained.
-func (b *borough) checkLedger(position string, n, windows int) {
-	b.t.Helper()
-	for end := time.Now().Add(10 * time.Minute); ; time.Sleep(2 * time.Second) {
-		l, err := relay.ReadLedger(position, "")
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		here, holes := 0, 0
-		for _, r := range l.Rows {
-			here += r.Received - r.Parts
-			holes += r.Missing + r.Unexplained + len(r.Gone)
-		}
-		if here == n*windows && holes == 0 {
-			b.t.Logf("the ledger has %d windows of %d devices, none missing", here, n)
-			return
-		}
-		if time.Now().After(end) {
-			b.t.Fatalf("the ledger has %d of %d windows and %d holes", here, n*windows, holes)
+// Each node is killed once, for ten seconds, while devices deliver: how they come back, and
+// how fast the windows of four streams then go.
+func TestAClusterIsKilledNodeByNode(t *testing.T) {
+	if os.Getenv("KERB_LONG") == "" {
+		t.Skip("minutes: set KERB_LONG=1, and KERB_DEVICES for another number than 1,000")
+	}
+	const streams = 4
+	n := numberOf(1000)
+	c := startCluster(t)
+	position := startRelay(t, c)
+	f := devices.New(t, devices.Opts{N: n, Streams: streams, Broker: "mqtt://cluster.example", Dial: c.dial, Resend: true})
+	began := time.Now()
+	f.PowerOn(0, n)
+	back := f.WaitBack(0, n, began)
+	t.Logf("power-on of %d: %s; %d MB", n, back, c.memory())
+	for i := range nodes {
+		lost := time.Now()
+		f.Store(i, 0, n)
+		time.Sleep(devices.Spread / 2) // half of the windows are on their way
+		c.kill(i)
+		time.Sleep(10 * time.Second)
+		c.start(i)
+		c.healthy()
+		f.WaitBack(0, n, began)
+		back := time.Since(lost)
+		d := f.WaitDelivered(lost)
+		lag := f.WaitLedger(position, streams*n*(i+1))
+		t.Logf("node %d away for 10 s: all back after %s; %s; in the ledger %s later; %d MB", i, back.Truncate(time.Second), d, lag.Truncate(time.Second), c.memory())
+		if back > devices.RetryMax {
+			t.Errorf("node %d: all back after %s, want at most %s", i, back, devices.RetryMax)
 		}
 	}
 }

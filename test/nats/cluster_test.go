@@ -66,8 +66,9 @@ func startCluster(t *testing.T) *cluster {
 server_name: node-%d
 listen: 127.0.0.1:%d
 http: 127.0.0.1:%d
-jetstream { store_dir: %q }
-mqtt { host: 127.0.0.1, port: %d }
+max_connections: 20000
+jetstream { store_dir: %q, max_file_store: 4GB }
+mqtt { host: 127.0.0.1, port: %d, stream_replicas: 3, max_ack_pending: 1024 }
 cluster { name: kerb, listen: 127.0.0.1:%d, routes: [%s] }
 `, i, listen[i], c.watch[i], filepath.Join(dir, fmt.Sprint("store-", i)), c.mqtt[i], route[i], strings.Join(routes, ", "))
 		if err := os.WriteFile(c.conf[i], []byte(text), 0o600); err != nil {

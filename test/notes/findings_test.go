@@ -63,6 +63,18 @@ func TestEveryFindingHasItsTest(t *testing.T) {
 	}
 }
 
+// Every threat of a command for many devices has a test that is there.
+func TestEveryThreatHasItsTest(t *testing.T) {
+	b, err := os.ReadFile("../../firmware-notes/signing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing, named := missingTests(t, "../..", string(b))
+	if len(missing) > 0 || named < 15 {
+		t.Errorf("of %d tests named there are not: %v", named, missing)
+	}
+}
+
 // Each link of the notes and of README leads to a file.
 func TestLinksOfTheNotesLeadToFiles(t *testing.T) {
 	pages, err := filepath.Glob("../../firmware-notes/*.md")

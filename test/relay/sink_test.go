@@ -85,7 +85,7 @@ func TestWhatTheSinkRefusesIsNotLost(t *testing.T) {
 	}
 }
 
-// Files have each window once, however often the relay is killed: what was written and not
+// Files have each window once, however often the relay is killed: bytes written and not
 // committed is written again in its place.
 func TestAKilledRelayWritesEachWindowOnceIntoFiles(t *testing.T) {
 	b, dir := startBroker(t), t.TempDir()
@@ -106,7 +106,7 @@ func TestAKilledRelayWritesEachWindowOnceIntoFiles(t *testing.T) {
 			break
 		}
 		r.kill()
-		// What a kill between writing and committing leaves behind.
+		// A kill between writing and committing leaves such a rest.
 		f, err := os.OpenFile(filepath.Join(out, "windows-2026-11-23.csv"), os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -170,7 +170,7 @@ func readRetained(t *testing.T, b *broker, filter string) map[string]string {
 	defer c.Disconnect(0)
 	var mu sync.Mutex
 	all, end := map[string]string{}, make(chan struct{})
-	// The own message comes after what is retained: the broker keeps the order of one client.
+	// The own message comes after the retained ones: the broker keeps the order of one client.
 	for _, f := range []string{filter, "test/end"} {
 		if tok := c.Subscribe(f, 1, func(_ mqtt.Client, m mqtt.Message) {
 			mu.Lock()

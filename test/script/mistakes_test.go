@@ -114,12 +114,36 @@ var slips = []slip{
 	{name: "a class that the policy has not", file: "policy.toml", old: `"person"`, new: `"pedestrian"`, where: "policy.toml:", what: "must be one of person", do: "did you mean person?"},
 	{name: "an epsilon of nothing", file: "policy.toml", old: "epsilon = 1", new: "epsilon = 0", where: "policy.toml:", what: "must be 0.01–2", do: "1 is usual"},
 	{name: "a method that is none", file: "policy.toml", old: `"noise"`, new: `"noize"`, where: "policy.toml:", what: "must be one of noise, suppress, bands", do: "must be one of"},
-	{name: "a flag that is none", file: "-stie", where: "unknown flag", what: "--stie", do: `did you mean "--site"?`},
+
+	{name: "two cameras on one device", old: `source = "http://127.0.0.1:8081/mjpeg"`, new: "source = \"/dev/video0\"\n[[camera.line]]\nid = \"a\"\nfrom = [0.1, 0.2]\nto = [0.9, 0.2]\n[[camera]]\nname = \"south\"\nsource = \"/dev/video0\"", where: "site.toml:17: camera[1].source", what: "must be another device than camera[0].source", do: "put all lines and zones under one [[camera]]"},
+	{name: "a crossed zone", old: "", new: "[[camera.zone]]\nid = \"z\"\npolygon = [[0.1, 0.1], [0.9, 0.9], [0.9, 0.1], [0.1, 0.9]]\n", where: "site.toml:19", what: "sides that do not cross", do: "the corners in their order around it"},
+	{name: "a zone without an area", old: "", new: "[[camera.zone]]\nid = \"z\"\npolygon = [[0.1, 0.1], [0.5, 0.5], [0.9, 0.9]]\n", where: "site.toml:19", what: "and an area", do: "the corners in their order around it"},
+	{name: "a camera's port too high", old: "127.0.0.1:8081", new: "127.0.0.1:80810", where: "site.toml:10", what: "must have a port of 1–65535", do: "for example"},
+	{name: "a broker's port too high", old: ":1883", new: ":99999", where: "site.toml:7", what: "must have a port of 1–65535", do: "leave it out for the usual one"},
+	{name: "a port as a key", old: "[broker]\n", new: "[broker]\nport = \"1883\"\n", where: "site.toml:7: broker.port", what: "no such key", do: "belongs into the address"},
+	{name: "a password in the file", old: "[[camera]]\n", new: "[[camera]]\npassword = \"hunter2\"\n", where: "site.toml:9: camera[0].password", what: "no such key", do: "password_file names a file"},
+	{name: "line ends of an old Mac", old: "[device]\nname", new: "[device]\rname", where: "site.toml:1", what: "line ends of one character", do: "LF or CRLF"},
+	{name: "letters of Windows-1252", old: `"high-street"`, new: "\"M\xfcller\"", where: "site.toml:3", what: "not in UTF-8", do: "save the file as UTF-8"},
+	{name: "letters of Windows-1252 in a comment", old: "fps = 10", new: "# Stra\xdfe", where: "site.toml:11", what: "not in UTF-8", do: "save the file as UTF-8"},
+	{name: "a file of zero bytes", old: "[device]", new: "\x00\x00[device]", where: "site.toml:1", what: "zero bytes", do: "copy it again"},
+	{name: "a blank as copied from a page", old: "fps = 10", new: "fps\u00a0= 10", where: "site.toml:11", what: "a blank that is none of TOML", do: "type them again"},
+	{name: "a dash for a minus", old: "fps = 10", new: "fps = −10", where: "site.toml:11", what: "a dash where a minus belongs", do: "type -"},
+	{name: "JSON", old: "", new: "{\"fps\": 10}\n", where: "site.toml:17", what: "is JSON", do: "key = value, one a line"},
+	{name: "a comma left out of a list", old: `["person"]`, new: `["person" "bicycle"]`, where: "site.toml:16", what: "without a comma", do: `["person", "bicycle"]`},
+	{name: "true as Python writes it", old: `state = "state"`, new: "strict = True", where: "site.toml:5", what: "true or false belongs", do: "in small letters"},
+	{name: "a semicolon", old: "fps = 10", new: "fps = 10;", where: "site.toml:11", what: "ends with ;", do: "nothing behind it"},
+	{name: "a key of three words", old: "fps = 10", new: "frames per second = 10", where: "site.toml:11", what: "a key with a blank", do: "with _ for a blank"},
+	{name: "a key in capitals", old: "fps = 10", new: "FPS = 10", where: "site.toml:11: camera[0].FPS", what: "no such key", do: "did you mean fps?"},
+	{name: "two values on one line", old: "fps = 10", new: "fps = 10 user = \"anna\"", where: "site.toml:11", what: "something behind its value", do: "one key = value a line"},
+	{name: "a time zone that is none", file: "policy.toml", old: `"UTC"`, new: `"Europe/Londn"`, where: "policy.toml:", what: "must be UTC or a name such as Europe/Helsinki", do: "must not depend on the device"},
+	{name: "a policy of another form", file: "policy.toml", old: "kerb.policy/1", new: "kerb.policy/2", where: "policy.toml:", what: `must be "kerb.policy/1"`, do: "which form of file this is"},
+	{name: "a site file in the place of the policy", file: "policy.toml", old: "*", new: "site.toml", where: "policy.toml", what: "is a site file, not a policy", do: "are the two files swapped?"},
+	{name: "a flag that is none", file: "-stie", where: "unknown flag", what: "-stie", do: `did you mean "-site"?`},
 	{name: "a broker that is down", file: "-connect", old: ":1883", new: ":1", where: "127.0.0.1:1", what: "connection refused", do: "is the broker running, and is the port right", lines: 2},
 }
 
 func TestEveryMistakeIsToldWithItsPlaceAndWhatToDo(t *testing.T) {
-	if len(slips) < 40 {
+	if len(slips) < 70 {
 		t.Errorf("only %d mistakes", len(slips))
 	}
 	for _, s := range slips {

@@ -177,7 +177,7 @@ func TestCameraComesBackToWhoWasKilled(t *testing.T) {
 	}
 }
 
-// What a picture of the camera costs, beside ffmpeg and motion at the same job in
+// The test compares the cost of a picture with that of ffmpeg and motion at the same job in
 // the same machine, whose clock counts instructions: it is a ratio of those, and
 // no time of a board.
 func TestWhatACameraCosts(t *testing.T) {

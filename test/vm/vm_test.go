@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kerb/drivers/button"
 )
 
 type quantiles struct{ P50, P99, Max float64 }
@@ -119,6 +121,13 @@ func TestLoopsThroughTheRealKernel(t *testing.T) {
 			if !strings.Contains(last, want) {
 				t.Errorf("no window %q among the last, %q", want, last)
 			}
+		}
+	})
+	t.Run("a button counts when it is held", func(t *testing.T) {
+		var r struct{ Held float64 }
+		into(t, "button", &r)
+		if r.Held < button.Hold.Seconds() {
+			t.Errorf("held for %.2f s, and it was to be %v", r.Held, button.Hold)
 		}
 	})
 	t.Run("kerb run counts them inside its walls", func(t *testing.T) {

@@ -31,7 +31,7 @@ func (r report) open() (names []string) {
 	return names
 }
 
-// What holds an uplink to its files only where there is Landlock.
+// byFiles are the attempts of an uplink that only Landlock refuses.
 var byFiles = []string{"pass Landlock", "read a file it was not given", "open a file for writing", "create a file"}
 
 // The walls of sense stand without Landlock and on every processor. What is

@@ -73,7 +73,7 @@ export function showSaved() {
   if (!$('saved').dataset.fresh) $('saved').textContent = said;
 }
 
-// say tells a screen reader what was done, until something else happens.
+// say tells a screen reader the last step, until something else happens.
 function say(words) {
   $('saved').textContent = words;
   $('saved').dataset.fresh = '1';

@@ -1,5 +1,5 @@
 // The commissioning page. It draws over silhouettes and asks the device for everything
-// else: what is counted, what is wrong, how much time is left.
+// else: the counts, the faults, the time left.
 
 import { $, t, lang, el, swatch, post, clock, sketches } from './words.js';
 import { now, onChange, take, reload, complain, heading, pick, isSettled } from './plan.js';
@@ -72,7 +72,7 @@ $('leave').addEventListener('click', () => leaving(t('ask_leave'), async () => {
 }, t('leave')));
 $('more').addEventListener('click', () => post('extend').catch(complain));
 window.addEventListener('beforeunload', (e) => { if (!now.saved && !isOver && !moving) e.preventDefault(); });
-let moving = false; // to the same page: the device has what is drawn
+let moving = false; // to the same page: the device has the drawing
 for (const a of document.querySelectorAll('.tongues a')) a.addEventListener('click', () => { moving = true; });
 
 // ---- Tabs -------------------------------------------------------------------------

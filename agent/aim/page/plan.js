@@ -1,11 +1,11 @@
-// The plan of the camera: what is drawn, its history, and what fits the policy.
+// The plan of the camera: lines and zones, their history, and the limits of the policy.
 
 import { t, lang, post, allClasses, usual, overlap, parts, coarseOf } from './words.js';
 
 // The lists of a plan, by what the page calls their members.
 export const lists = { line: 'lines', zone: 'zones', mask: 'masks', height: 'heights' };
 
-// now is what the page knows: the plan, what the device said of it, and what is selected.
+// now is the page's state: the plan, the device's answer to it, and the selection.
 export const now = {
   plan: { lines: [], zones: [], masks: [], heights: [] },
   number: 0, // of the plan that the device has
@@ -101,7 +101,7 @@ export async function save() {
 
 export const undoSave = () => send('undo', {}, true);
 
-// ---- What is drawn ------------------------------------------------------------
+// ---- Lines and zones ----------------------------------------------------------
 
 export const of = (p) => now.plan[lists[p.kind]][p.i];
 export const nameOf = (p) => of(p).id ?? `${t(p.kind === 'height' ? 'scale' : p.kind)} ${p.i + 1}`;
@@ -127,7 +127,7 @@ export const isWrong = (p) => now.complaints.some((c) => {
   return e ? e.kind === p.kind && e.i === p.i : c.streams?.includes(of(p).id);
 });
 
-// slug makes a name of what is typed: small letters, digits, - and _.
+// slug makes a name of the typed text: small letters, digits, - and _.
 export function slug(s) {
   s = s.toLowerCase().replace(/ß/g, 'ss').replace(/æ/g, 'ae').replace(/œ/g, 'oe').replace(/ø/g, 'o');
   if (lang === 'de') s = s.replace(/ä/g, 'ae').replace(/ö/g, 'oe').replace(/ü/g, 'ue');

@@ -1,4 +1,4 @@
-// The panel "Draw": what is drawn, and what the selected one is.
+// The panel "Draw": the lines and zones, and the properties of the selected one.
 
 import { $, t, el, swatch, allClasses, kinds, usual } from './words.js';
 import { now, everything, of, nameOf, isPicked, isWrong, pick, step, changed, remove, slug, setClass, measure, presets, classesFor, fitting } from './plan.js';
@@ -83,7 +83,7 @@ function chip(o, c) {
   return el('label', { class: 'chip' }, input, swatch(c));
 }
 
-// showPicked shows what is selected, after another choice.
+// showPicked shows the selected line or zone, after another choice.
 let last = null;
 export function showPicked() {
   if (now.picked && tool) arm(null);

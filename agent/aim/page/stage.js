@@ -1,4 +1,4 @@
-// The picture's overlay: what is drawn, its handles, and the tools that add to it.
+// The picture's overlay: lines and zones, their handles, and the tools that add to them.
 
 import { $, t, el, shape, sketches, coarseOf } from './words.js';
 import { now, everything, of, nameOf, isPicked, isWrong, pick, step, changed, add, dots, grow, shift, normal } from './plan.js';
@@ -6,7 +6,7 @@ import { now, everything, of, nameOf, isPicked, isWrong, pick, step, changed, ad
 let showTab = () => {};
 export const onTap = (f) => { showTab = f; };
 
-// ---- What is drawn -----------------------------------------------------------
+// ---- Lines and zones ---------------------------------------------------------
 
 const narrow = 560; // pixels of the picture below which words over silhouettes hide the street
 

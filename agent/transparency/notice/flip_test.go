@@ -18,7 +18,7 @@ import (
 
 // A flip changes one enforced setting.
 type flip struct {
-	key     string // of policy.toml or site.toml, or what is measured
+	key     string // of policy.toml or site.toml, or a measured value
 	old     string // in the policy, or else in the site
 	new     string
 	measure func(*transparency.Inputs)

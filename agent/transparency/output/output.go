@@ -1,4 +1,4 @@
-// Package output is kerb record but for the collecting: its flags, and what is written
+// Package output is kerb record but for the collecting: its flags, and the files written
 // where. It reads and writes the files that the flags name, and prints the rest.
 //
 // It refuses to replace a declared.toml, and calls a register's form incomplete where an

@@ -202,7 +202,7 @@ func sensorNames(r *transparency.Record) string {
 	return strings.Join(names, ", ")
 }
 
-// outputText says what leaves, and where it goes; clearingSentence says what was done to it.
+// outputText says what leaves, and where it goes; clearingSentence tells how it was cleared.
 func outputText(r *transparency.Record) string {
 	kinds := map[string]string{"line": "a line in the picture", "zone": "a zone in the picture", "loop": "a lane with loops"}
 	var streams []string

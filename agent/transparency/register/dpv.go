@@ -10,7 +10,7 @@ import (
 
 // vocabulary is a description in JSON-LD with the terms of the W3C Data Privacy
 // Vocabulary 2.3 (w3c/dpv f01a55c): dpv, its extensions for the GDPR and for technology.
-// Whether data are personal, and the monitoring systematic, is for a person to say.
+// A person must decide whether data are personal, and the monitoring systematic.
 type vocabulary struct{}
 
 // Name is dpv.

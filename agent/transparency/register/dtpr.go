@@ -74,7 +74,7 @@ func (c *dtprChain) add(id string, variables map[string]string) {
 	}
 }
 
-// EnforcedElements are the ids of DTPR v1 that follow from what is enforced, but for the retention.
+// EnforcedElements are the ids of DTPR v1 that follow from the enforced rules, but for the retention.
 func EnforcedElements(r *transparency.Record) (ids []string) {
 	if r.HasCamera() {
 		for _, s := range r.Capture.Sensors.Value {

@@ -48,7 +48,7 @@ var dutchBesides = map[string]string{
 	"congested": "hoeveel voertuigen op een lus stilstaan", "standing": "hoeveel er stilstaan en hoeveel er bewegen",
 }
 
-// dutchBesidesText says what is told besides the counts, as a sentence with a space behind
+// dutchBesidesText lists the quantities besides the counts, as a sentence with a space behind
 // it; "" for counts alone.
 func dutchBesidesText(quantities []string) string {
 	if len(quantities) == 0 {

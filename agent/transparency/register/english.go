@@ -23,7 +23,7 @@ var besides = map[string]string{
 	"congested": "how many vehicles stand on a loop", "standing": "how many stand and how many move",
 }
 
-// besidesText says what is told besides the counts, as a sentence with a space before it;
+// besidesText lists the quantities besides the counts, as a sentence with a space before it;
 // "" for counts alone.
 func besidesText(r *transparency.Record) string {
 	if len(r.Output.Quantities.Value) == 0 {

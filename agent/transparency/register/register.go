@@ -132,7 +132,7 @@ func writeJSON[T any](w io.Writer, docs []T) error {
 	return enc.Encode(docs)
 }
 
-// exportEach fills a document for each group, writes them and returns what is missing,
+// exportEach fills a document for each group, writes them and returns the missing facts,
 // each field once.
 func exportEach[T any](w io.Writer, groups []transparency.Group, fill func(*asker, transparency.Group) T) ([]Missing, error) {
 	var docs []T

@@ -150,7 +150,7 @@ type apiField struct {
 	Items     map[string]apiField `json:"items"`
 }
 
-// check returns what is wrong with a value.
+// check returns the faults of a value.
 func (f apiField) check(name string, v any) (faults []string) {
 	switch x := v.(type) {
 	case nil:

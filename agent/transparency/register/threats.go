@@ -1,6 +1,6 @@
 package register
 
-// A threat is one way in which people could be harmed, with what is done against it and the
+// A threat is one way in which people could be harmed, with the measure against it and the
 // tests that show it. A test of this package finds a name that no longer exists.
 type threat struct {
 	What, Measure string

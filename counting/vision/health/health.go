@@ -5,7 +5,7 @@
 // It keeps no picture. Of edges it keeps density and main direction (reference.go), of
 // levels the mean, the spread and the burnt out share of the whole picture.
 //
-// What one object does to the pictures begins and ends no fault: when a fault begins or
+// One object alone begins and ends no fault: when a fault begins or
 // ends is told to the platform without noise. A fault is over when the view was well for
 // a minute. A camera is frozen when its pictures cease to change all over, in most cells
 // at once, as sensor noise and codecs change them; a camera without noise never does, and
@@ -28,7 +28,9 @@ const (
 	maxInterval  = 2.0  // of one look
 	frozenAfter  = 30.0 // without a stir: longer than cameras wait between two whole pictures of a still street
 	stirsAfter   = 60.0 // of stirs without such a pause, until a camera is known to stir
-	faultAfter   = 40.0 // until any other fault is reported: longer than a vehicle waits at a crossing with its lamps on the lens
+	faultAfter   = 38.0 // of suspicion until any other fault is reported: longer than a vehicle waits at a crossing with its lamps on the lens
+	judgeAfter   = 50.0 // from the first suspicion until then, whether or not a lamp passes meanwhile
+	bridgeFor    = 20.0 // without suspicion, at most, within judgeAfter: longer than a lamp lights a dark road
 	dropsAfter   = 60.0 // until drops are reported
 	goodAfter    = 3.0  // without suspicion until the view is learnt
 	overAfter    = 60.0 // until a fault is over: longer than one object passes, or one lamp lights a dark road
@@ -69,7 +71,7 @@ type Monitor struct {
 	lastSearch float64 // clock of that search
 	fault      counting.ViewFault
 	suspect    [counting.ViewFaults]float32 // seconds for which each was suspected, less those for which it was not
-	pausing    float32                      // the same for all faults that pause counting
+	pausing    onset                        // of any fault that pauses counting
 	good       float32                      // seconds without suspicion
 	begun      bool
 	learning   float32 // seconds since the reference's last step
@@ -169,7 +171,7 @@ func (w *Monitor) weighSuspicion(f counting.ViewFault, t float32) {
 	if f != counting.ViewGood {
 		w.good = 0
 	}
-	w.pausing = growTimer(w.pausing, t, f.Pauses(), dropsAfter)
+	begins := w.pausing.addSuspicion(f.Pauses(), t)
 	most := f
 	for i := counting.ViewFrozen; i < counting.ViewFaults; i++ {
 		w.suspect[i] = growTimer(w.suspect[i], t, i == f, dropsAfter)
@@ -178,11 +180,11 @@ func (w *Monitor) weighSuspicion(f counting.ViewFault, t float32) {
 		}
 	}
 	switch {
+	case begins && !w.fault.Pauses():
+		w.setFault(most)
 	case f == w.fault:
 	case f == counting.ViewFrozen: // it has held for frozenAfter already
 		w.setFault(f)
-	case f.Pauses() && !w.fault.Pauses() && w.pausing >= faultAfter:
-		w.setFault(most)
 	case f.Pauses() && w.fault.Pauses() && w.suspect[f] >= faultAfter:
 		w.setFault(f)
 	case f == counting.ViewDrops && w.fault == counting.ViewGood && w.suspect[f] >= dropsAfter:
@@ -190,6 +192,29 @@ func (w *Monitor) weighSuspicion(f counting.ViewFault, t float32) {
 	case f == counting.ViewGood && w.good >= overAfter, f == counting.ViewDrops && w.suspect[f] >= overAfter && w.fault.Pauses():
 		w.setFault(counting.ViewGood)
 	}
+}
+
+// onset decides when a fault begins: judgeAfter its first suspicion, if it was suspected
+// for faultAfter of that. A lamp that passes between neither delays nor hastens it.
+type onset struct {
+	since, suspected, calm float32 // seconds since the first suspicion, with one, and since the last
+}
+
+// addSuspicion adds t seconds with or without a suspicion. It reports whether the fault
+// begins now.
+func (o *onset) addSuspicion(suspected bool, t float32) (begins bool) {
+	if !suspected && o.since == 0 {
+		return false
+	}
+	o.since += t
+	if o.calm += t; suspected {
+		o.suspected, o.calm = o.suspected+t, 0
+	}
+	begins = o.since >= judgeAfter && o.suspected >= faultAfter
+	if o.since >= judgeAfter || o.calm >= bridgeFor {
+		*o = onset{}
+	}
+	return begins
 }
 
 // growTimer adds t seconds to a timer, up to most, or subtracts them, down to 0.
@@ -204,6 +229,6 @@ func growTimer(timer, t float32, on bool, most float32) float32 {
 func (w *Monitor) setFault(f counting.ViewFault) {
 	w.fault = f
 	if f == counting.ViewGood {
-		w.suspect, w.pausing = [counting.ViewFaults]float32{}, 0
+		w.suspect, w.pausing = [counting.ViewFaults]float32{}, onset{}
 	}
 }

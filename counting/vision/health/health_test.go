@@ -24,7 +24,7 @@ type street struct {
 
 func newStreet(seed uint64) *street {
 	s := &street{w: 200, h: 150, rand: rand.New(rand.NewPCG(seed, 1)), quality: 1.2}
-	// Larger than what is shown, so that the camera can be turned.
+	// Larger than the shown part, so that the camera can be turned.
 	s.still = make([]byte, 2*s.w*2*s.h)
 	for i := range s.still {
 		s.still[i] = 110

@@ -26,7 +26,7 @@ type httpCamera struct {
 	after string
 	// picture changes picture n before it is sent.
 	picture func(n int, j []byte) []byte
-	// body replaces what is sent after the head.
+	// body replaces the bytes after the head.
 	body func(w io.Writer, pictures [][]byte) error
 	// answer may send another answer to a request, and returns true then.
 	answer func(w io.Writer, r *http.Request) bool

@@ -24,7 +24,7 @@ type rtspCamera struct {
 	payloads func(n int) [][]byte
 	// format is the RTP payload type; 0: 26, of JPEG.
 	format byte
-	// frame returns what is sent for one RTP packet; nil: an interleaved frame.
+	// frame returns the bytes sent for one RTP packet; nil: an interleaved frame.
 	frame func(packet []byte) []byte
 	// head changes the main header of JPEG and its tables.
 	head func(n int, h *jpegHead)

@@ -20,7 +20,7 @@ func (heap) Bytes(n int) ([]byte, error) { return make([]byte, n), nil }
 func (heap) Free(b []byte) { clear(b) }
 
 // carver divides one block of the caller's memory. The zero value only adds up
-// what is taken, so that one function both measures and divides.
+// the taken size, so that one function both measures and divides.
 type carver struct {
 	block []byte
 	used  int

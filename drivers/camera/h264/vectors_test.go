@@ -93,7 +93,7 @@ func TestSlicesInArbitraryOrderAreRefused(t *testing.T) {
 	}
 }
 
-// countingMemory counts what is allocated and not freed.
+// countingMemory counts bytes allocated and not freed.
 type countingMemory struct{ calls, bytes int }
 
 func (m *countingMemory) Bytes(n int) ([]byte, error) {

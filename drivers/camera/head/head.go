@@ -4,7 +4,7 @@
 // ends of LF alone. A line that cannot be read is left out, as curl and ffmpeg do.
 //
 // It refuses heads of more than 64 KiB and answers that begin with no status line.
-// No error holds a byte of what was read: after a broken head a picture may follow
+// No error holds a byte of the input: after a broken head a picture may follow
 // at once. Bytes that were handed on are overwritten.
 package head
 

@@ -210,7 +210,7 @@ func (d *Decoder) LoadTables(src []byte) error {
 }
 
 // readSegments decodes the picture, marker segment by marker segment, until its
-// luma is complete, or reads only what is before the first scan.
+// luma is complete, or reads only the part before the first scan.
 func (d *Decoder) readSegments(p *markerReader, scans bool) error {
 	for {
 		m, body, err := p.nextSegment()

@@ -105,7 +105,7 @@ type mcuCursor struct {
 // restart interval (T.81 E.2.4). Cameras number restart markers wrongly, send them
 // without an interval, or declare an interval and send none: the number is not
 // checked, a marker ends an interval wherever it stands, and an interval without a
-// marker after it is none. What is missing shows in the number of MCUs.
+// marker after it is none. Missing data show in the number of MCUs.
 func (d *Decoder) decodeMCUs(p *markerReader, g mcuGrid, do func(mx, my int) error) error {
 	c := mcuCursor{todo: g.cols * g.rows, total: g.cols * g.rows}
 	interval := d.restartInterval

@@ -56,7 +56,7 @@ func FuzzRTP(f *testing.F) {
 	})
 }
 
-// FuzzSDP reads a session description: what is left of it does not change when it is
+// FuzzSDP reads a session description: its kept parts do not change when it is
 // read again, and the library takes it unless no stream is left.
 func FuzzSDP(f *testing.F) {
 	f.Add([]byte("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:track1\r\n"))

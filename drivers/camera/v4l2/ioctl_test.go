@@ -38,7 +38,7 @@ func TestRequestsAreTheKernels(t *testing.T) {
 	}
 }
 
-// What has no size in steps gets the usual ones within its range.
+// A format without sizes in steps gets the usual ones within its range.
 func TestRangesOfSizes(t *testing.T) {
 	if got := usualSizes([6]uint32{16, 1920, 2, 16, 1080, 2}); len(got) != 4 || got[2] != [2]uint32{640, 480} {
 		t.Errorf("%v", got)

@@ -35,7 +35,19 @@ func makeStateDir() error {
 type agent struct {
 	mu        sync.Mutex
 	heartbeat time.Time
-	health    []string // those of counting, view, broker and clock that are well
+	health    []string      // those of counting, view, broker and clock that are well
+	ready     chan struct{} // closed once kerb is ready for the first time
+}
+
+// setReady notes that kerb is ready.
+func (a *agent) setReady() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case <-a.ready:
+	default:
+		close(a.ready)
+	}
 }
 
 // missingHealth lists those of counting, broker and clock that are not well: all of
@@ -57,14 +69,10 @@ func (a *agent) keepRunning(ctx context.Context, d *device, dir string) error {
 	if err := makeStateDir(); err != nil {
 		return err
 	}
-	for _, pattern := range []string{"/dev/video*", "/dev/gpiochip*"} {
-		nodes, _ := filepath.Glob(pattern) // the pattern is right
-		for _, n := range nodes {
-			if err := errors.Join(os.Chown(n, 0, kerbID), os.Chmod(n, 0o660)); err != nil {
-				d.log.Print(err)
-			}
-		}
+	if err := giveDevices(); err != nil {
+		d.log.Print(err)
 	}
+	go d.keepDevices(ctx)
 	_ = os.Remove(notifySocket)
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notifySocket, Net: "unixgram"})
 	if err != nil {
@@ -149,6 +157,7 @@ func (a *agent) readNotifications(socket *net.UnixConn, d *device) {
 		text := string(b[:n])
 		if strings.Contains(text, "READY=1") {
 			d.log.Printf("kerb is ready")
+			a.setReady()
 		}
 		if !strings.Contains(text, "WATCHDOG=1") {
 			continue

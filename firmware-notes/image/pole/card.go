@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,25 +45,30 @@ func (d *device) admitCard() (string, error) {
 	}
 	sum, err := d.copyCard()
 	if errors.Is(err, fs.ErrNotExist) {
-		if current == "" {
-			return "", refusedError("the card has no kerb/policy.toml and kerb/site.toml: write them on a computer, see kerb/README.txt there")
+		if current != "" {
+			return current, errors.Join(closeSet(current), os.RemoveAll(cardUnfinishedFile)) // the owner emptied it, so that it holds no secret
 		}
-		return current, nil // the owner emptied it, so that it holds no secret
+		return "", refusedError("the card has no kerb/policy.toml and kerb/site.toml: write them on a computer, see kerb/README.txt there")
 	}
 	if err != nil {
 		return current, refusedError(fmt.Sprintf("read the card: %v", err))
 	}
-	set := filepath.Join(permDir, "set-"+sum)
-	if set == current {
-		return current, os.RemoveAll(offeredDir)
+	if current != "" {
+		if state, err := d.reconcileCard(current, sum); err != nil || state != cardChanged {
+			return current, errors.Join(err, os.RemoveAll(offeredDir))
+		}
 	}
 	if err := d.checkOffered(); err != nil {
 		return current, err
 	}
+	set := filepath.Join(permDir, "set-"+sum)
+	if set == current { // as it was before lines were drawn
+		set += "-again"
+	}
 	if err := errors.Join(os.RemoveAll(set), os.Rename(offeredDir, set)); err != nil {
 		return current, err
 	}
-	if err := linkCurrent(set); err != nil {
+	if err := errors.Join(linkCurrent(set), writeAtomic(cardSumFile, []byte(sum+"\n"))); err != nil {
 		return current, err
 	}
 	if current != "" {
@@ -74,60 +78,72 @@ func (d *device) admitCard() (string, error) {
 	return set, nil
 }
 
+// reconcileCard compares the card, by the hash of its files, with the set in force, and
+// copies lines from a session to the card that a power cut kept from it.
+func (d *device) reconcileCard(current, card string) (cardState, error) {
+	if err := closeSet(current); err != nil {
+		return cardChanged, err
+	}
+	set, err := hashSet(current)
+	if err != nil {
+		return cardChanged, err
+	}
+	_, unfinished := os.Stat(cardUnfinishedFile)
+	state := compareCard(card, set, knownCard(cardSumFile, current), unfinished == nil)
+	switch state {
+	case cardSame:
+		return state, errors.Join(writeAtomic(cardSumFile, []byte(set+"\n")), os.RemoveAll(cardUnfinishedFile))
+	case cardBehind:
+		d.copySiteToCard(current)
+	}
+	return state, nil
+}
+
+// copySiteToCard copies the lines of the set in force to the card. A card that cannot be
+// written keeps the old ones, and an emptied one stays empty: the set in force counts.
+func (d *device) copySiteToCard(current string) {
+	err := writeAtomic(cardUnfinishedFile, nil)
+	if err == nil {
+		err = d.slot.changeCard(func(card string) error { return writeSiteTo(card, current) })
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		d.log.Printf("the card has no site.toml: the new lines are in force, in the device alone")
+		_ = os.Remove(cardUnfinishedFile)
+		return
+	}
+	if err != nil {
+		d.log.Printf("the card does not get the new site.toml, which is in force: %v", err)
+		return
+	}
+	d.log.Printf("site.toml on the card has the new lines")
+	// With an emptied card, or other changes, the next start compares again.
+	if sum, err := d.hashCard(); err == nil {
+		err = errors.Join(writeAtomic(cardSumFile, []byte(sum+"\n")), os.Remove(cardUnfinishedFile))
+		if err != nil {
+			d.log.Print(err)
+		}
+	}
+}
+
+// hashCard returns the hash of the card's files.
+func (d *device) hashCard() (string, error) {
+	mount, done, err := d.slot.mountBoot(false)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return hashSet(filepath.Join(mount, "kerb"))
+}
+
 // copyCard copies the folder kerb of the boot partition to offeredDir and returns
 // the hash of its content.
 func (d *device) copyCard() (string, error) {
-	mount, done, err := d.slot.mountBoot()
+	mount, done, err := d.slot.mountBoot(false)
 	if err != nil {
 		return "", err
 	}
 	defer done()
 	return copySet(filepath.Join(mount, "kerb"), offeredDir, kerbID)
-}
-
-// copySet copies the files of a folder, readable for the group, and returns the
-// hash of them all, 16 hexadecimal digits. fs.ErrNotExist: neither site.toml nor
-// policy.toml is there.
-func copySet(from, to string, group int) (string, error) {
-	if err := os.RemoveAll(to); err != nil {
-		return "", err
-	}
-	_, noSite := os.Stat(filepath.Join(from, "site.toml"))
-	_, noPolicy := os.Stat(filepath.Join(from, "policy.toml"))
-	if noSite != nil && noPolicy != nil {
-		return "", fs.ErrNotExist
-	}
-	sum, left := sha256.New(), int64(maxCardBytes)
-	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		if e.IsDir() {
-			return shareWithGroup(os.MkdirAll(filepath.Join(to, name), 0o750), filepath.Join(to, name), 0o750, group)
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		if left -= info.Size(); left < 0 {
-			return fmt.Errorf("the folder kerb holds more than %d MB", maxCardBytes>>20)
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(sum, "%s %d\n", name, len(content))
-		sum.Write(content)
-		return shareWithGroup(writeSynced(filepath.Join(to, name), content), filepath.Join(to, name), 0o640, group)
-	})
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%x", sum.Sum(nil))[:16], nil
 }
 
 // shareWithGroup makes a file that was just written readable for the group, unless
@@ -159,11 +175,7 @@ func linkCurrent(set string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.Open(permDir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return syncDir(permDir)
 }
 
 // checkOffered checks the offered files with pole's own parser and with kerb check.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -56,17 +57,42 @@ func (s slot) partitionDevice(number int) string {
 	return filepath.Join("/dev", fmt.Sprintf("no-partition-%d", number))
 }
 
-// mountBoot mounts the boot partition read-only. done unmounts it.
-func (s slot) mountBoot() (dir string, done func(), err error) {
+// bootMount is held while the boot partition is mounted.
+var bootMount sync.Mutex
+
+// mountBoot mounts the boot partition, read-only or so that each write is on the card
+// before the call returns. done unmounts it. One mount exists at a time.
+func (s slot) mountBoot(writable bool) (dir string, done func(), err error) {
 	dir = filepath.Join(os.TempDir(), "card")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, err
 	}
-	const flags = unix.MS_RDONLY | unix.MS_NOEXEC | unix.MS_NODEV | unix.MS_NOSUID
+	flags := uintptr(unix.MS_NOEXEC | unix.MS_NODEV | unix.MS_NOSUID)
+	if writable {
+		flags |= unix.MS_SYNCHRONOUS | unix.MS_DIRSYNC
+	} else {
+		flags |= unix.MS_RDONLY
+	}
+	bootMount.Lock()
 	if err := unix.Mount(s.partitionDevice(bootPartition), dir, "vfat", flags, ""); err != nil {
+		bootMount.Unlock()
 		return "", nil, fmt.Errorf("mount the boot partition: %w", err)
 	}
-	return dir, func() { _ = unix.Unmount(dir, 0) }, nil
+	return dir, func() {
+		_ = unix.Unmount(dir, 0)
+		bootMount.Unlock()
+	}, nil
+}
+
+// changeCard calls f with the folder kerb of the boot partition, which can be written
+// meanwhile.
+func (s slot) changeCard(f func(dir string) error) error {
+	mount, done, err := s.mountBoot(true)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return f(filepath.Join(mount, "kerb"))
 }
 
 // Ioctls of linux/fs.h.

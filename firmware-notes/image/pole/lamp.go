@@ -15,14 +15,16 @@ const (
 	counting
 	offline
 	unsighted
+	aiming
 	fault
 )
 
 // A lamp is the board's own LED, below /sys/class/leds. Its path is empty on a board
 // without one.
 type lamp struct {
-	path string
-	code atomic.Int32
+	path    string
+	code    atomic.Int32
+	session atomic.Bool // a session of aiming is open
 }
 
 // findLamp takes the LED over from the kernel's trigger.
@@ -40,11 +42,20 @@ func findLamp() *lamp {
 // setCode changes the code, from the next round on.
 func (l *lamp) setCode(code int32) { l.code.Store(code) }
 
+// shownCode is the more urgent one of the code and of aiming, while a session is open.
+func (l *lamp) shownCode() int32 {
+	if c := l.code.Load(); !l.session.Load() || c == fault {
+		return c
+	}
+	return aiming
+}
+
 // The times of the patterns, those of kerb's status lamp.
 const (
-	flashTime = 80 * time.Millisecond
-	roundTime = 3 * time.Second
-	fastTime  = 100 * time.Millisecond
+	flashTime  = 80 * time.Millisecond
+	roundTime  = 3 * time.Second
+	aimingTime = 500 * time.Millisecond
+	fastTime   = 100 * time.Millisecond
 )
 
 // blinkUntil blinks the code until the context ends.
@@ -55,8 +66,9 @@ func (l *lamp) blinkUntil(ctx context.Context) {
 			counting:  {flashTime, roundTime - flashTime},
 			offline:   {flashTime, 3 * flashTime, flashTime, roundTime - 5*flashTime},
 			unsighted: {flashTime, 3 * flashTime, flashTime, 3 * flashTime, flashTime, roundTime - 9*flashTime},
+			aiming:    {aimingTime, aimingTime},
 			fault:     {fastTime, fastTime},
-		}[l.code.Load()]
+		}[l.shownCode()]
 		for i, d := range pattern {
 			on := "0"
 			if i%2 == 0 && d > 0 {

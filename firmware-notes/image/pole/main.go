@@ -16,6 +16,8 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -33,7 +35,7 @@ func main() {
 	if console, err := os.OpenFile("/dev/console", os.O_WRONLY, 0); err == nil {
 		words = io.MultiWriter(os.Stderr, console)
 	}
-	p := &device{console: words, log: log.New(words, "pole: ", log.LstdFlags|log.LUTC|log.Lmsgprefix), lamp: findLamp()}
+	p := &device{agent: agent{ready: make(chan struct{})}, console: words, log: log.New(words, "pole: ", log.LstdFlags|log.LUTC|log.Lmsgprefix), lamp: findLamp()}
 	if err := p.run(ctx); err != nil {
 		p.log.Print(err)
 		os.Exit(1)
@@ -48,6 +50,8 @@ type device struct {
 	slot     slot
 	settings settings
 	agent    agent
+	report   report
+	aiming   sync.Mutex // held while a session of aiming is open
 }
 
 // run starts the parts of pole, then runs kerb until the context ends.
@@ -66,6 +70,7 @@ func (d *device) run(ctx context.Context) error {
 		d.log.Printf("root can be written: %v", err)
 	}
 	go d.lamp.blinkUntil(ctx)
+	cycled := d.watchStart(ctx)
 	dir, wrong := d.admitCard()
 	// Wi-Fi, clock and updates work with files that kerb refuses: the device
 	// must be able to report that, and to be repaired.
@@ -75,10 +80,17 @@ func (d *device) run(ctx context.Context) error {
 	}
 	if wrong != nil {
 		d.reportRefused(ctx, wrong, dir == "")
+		d.setCardMistakes(strings.Split(wrong.Error(), "\n"))
+	} else {
+		d.setCardMistakes(nil)
 	}
 	if dir == "" {
 		<-ctx.Done()
 		return nil
+	}
+	go d.openRequested(ctx, dir, cycled)
+	if d.settings.Aim.Button != "" {
+		go d.watchButton(ctx, dir)
 	}
 	return d.agent.keepRunning(ctx, d, dir)
 }

@@ -28,6 +28,8 @@ type settings struct {
 		Trial duration `toml:"trial"` // time in which a new system must become well
 	} `toml:"update"`
 
+	Aim aimSettings `toml:"aim"`
+
 	wifi struct {
 		SSID string `toml:"ssid"`
 		PSK  string `toml:"psk"`
@@ -68,6 +70,7 @@ func readSettings(dir string) (settings, error) {
 		}
 		s.keys = append(s.keys, k)
 	}
+	err = errors.Join(err, s.Aim.check("system.toml: aim."))
 	if u, bad := url.Parse(s.Update.URL); s.Update.URL != "" && (bad != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		err = errors.Join(err, fmt.Errorf("system.toml: update.url = %q: must be http:// or https:// with a host", s.Update.URL))
 	}

@@ -114,7 +114,7 @@ func startFrom(line string, partition int, try bool) string {
 // editCmdline changes cmdline.txt in place, on the partition's device, padded with
 // spaces.
 func (s slot) editCmdline(edit func(string) string) error {
-	card, done, err := s.mountBoot()
+	card, done, err := s.mountBoot(false)
 	if err != nil {
 		return err
 	}
@@ -169,8 +169,9 @@ func readFailed() (version int64) {
 	return version
 }
 
-// reboot restarts the device.
+// reboot restarts the device. The start that ends so is no short one.
 func reboot() {
+	_ = os.Remove(startsFile)
 	unix.Sync()
 	time.Sleep(2 * time.Second) // for the last messages to be seen
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {

@@ -266,7 +266,7 @@ func sheets(pdf []byte) (n int, box string) {
 	return n, box
 }
 
-// axe-core finds nothing on page, sign and DPIA pack, and finds what is planted.
+// axe-core finds nothing on page, sign and DPIA pack, and finds the planted fault.
 func testAccess(t *testing.T, ctx context.Context, m *made) {
 	t.Helper()
 	path := tool(t, "axe-core", "cd test/wire && npm ci", func() (string, error) {

@@ -45,6 +45,7 @@ func run() error {
 		{"overrun", runOverrun},
 		{"unplugged", runUnplugged},
 		{"caged", runCaged},
+		{"button", runButton},
 		{"gone", runGone}, // last: it removes the chip
 	} {
 		start := time.Now()

@@ -14,6 +14,7 @@ import (
 
 	"kerb/counting"
 	count "kerb/counting/loop"
+	"kerb/drivers/button"
 	"kerb/drivers/loop"
 )
 
@@ -103,7 +104,7 @@ type result struct {
 	Traffic    []windowTraffic `json:",omitempty"` // of whole windows of the pair
 }
 
-// windowTraffic compares one window of the pair with what was driven in it.
+// windowTraffic compares one window of the pair with the vehicles driven in it.
 type windowTraffic struct {
 	Vehicles  int
 	Speed     float64 // relative: measured mean / driven mean - 1
@@ -393,4 +394,36 @@ func runUnplugged(s *simChip) (any, error) {
 		}
 	}
 	return r, <-done
+}
+
+// runButton presses a button for half a second, and then holds it. It returns the time
+// from that second press to the answer of the driver, in seconds.
+func runButton(s *simChip) (any, error) {
+	if err := s.setContact(0, false); err != nil {
+		return nil, err
+	}
+	r, err := button.Open(chipLabel, lineNames[0])
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	pressed := make(chan time.Duration, 1)
+	go func() {
+		var at time.Duration
+		for _, closed := range []bool{true, false, true} {
+			time.Sleep(500 * time.Millisecond)
+			at = s.now()
+			if s.setContact(0, closed) != nil {
+				return // the wait below runs into its limit
+			}
+		}
+		pressed <- at
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	if err := button.WaitHeld(ctx, r, button.Hold); err != nil {
+		return nil, err
+	}
+	held := s.now() - <-pressed
+	return map[string]any{"held": held.Seconds()}, s.setContact(0, false)
 }
