@@ -154,19 +154,20 @@ func TestACityLosesNoWindow(t *testing.T) {
 	time.Sleep(10 * time.Second)
 	c.b.start()
 	back := c.f.WaitBack(0, n, lost)
-	d := c.f.WaitDelivered(lost)
-	lag := c.f.WaitLedger(c.position, c.windows)
-	t.Logf("broker killed, away for 10 s: %s; %s; in the ledger %s later", back, d, lag.Round(time.Second))
+	t.Logf("broker killed, away for 10 s: %s; %s", back, c.f.WaitDelivered(lost))
 	c.judge(back)
+	// The broker acknowledged some windows, and had not passed them on when it was killed.
+	// The next window of the stream shows the hole in the numbers, and the relay asks.
+	c.deliver("the window after it", 3, 0, n)
 
 	c.f.PowerCut(0, cut)
-	c.deliver("a borough is off", 3, cut, n)
+	c.deliver("a borough is off", 4, cut, n)
 	began = time.Now()
 	c.f.PowerOn(0, cut)
 	back = c.f.WaitBack(0, cut, began)
 	t.Logf("power cut of %d: %s", cut, back)
 	c.judge(back)
-	c.deliver("the borough's gaps", 3, 0, cut)
+	c.deliver("the borough's gaps", 4, 0, cut)
 	t.Logf("the ledger has %d windows, none missing", c.windows)
 }
 
