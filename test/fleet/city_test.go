@@ -124,6 +124,9 @@ func TestACityLosesNoWindow(t *testing.T) {
 	if v, err := strconv.Atoi(os.Getenv("KERB_DEVICES")); err == nil {
 		n = v
 	}
+	if n <= sampleSize {
+		t.Fatalf("KERB_DEVICES=%d: must be above %d, the first part of them", n, sampleSize)
+	}
 	cut := min(borough, n/2)
 	c := startRelayed(t, n)
 	base := float64(c.b.memory())
