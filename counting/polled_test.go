@@ -39,3 +39,31 @@ func TestInstantsAreCounted(t *testing.T) {
 		t.Errorf("lost: %+v", w)
 	}
 }
+
+// A clip of four pictures that comes just before a window's end has more instants than the
+// window has seconds: the window keeps the mean and is released.
+func TestInstantsAreNoMoreThanSeconds(t *testing.T) {
+	for _, c := range []struct {
+		length   time.Duration
+		instants uint32
+		presence time.Duration
+		quality  Quality
+	}{
+		{1970 * time.Millisecond, 1, 3 * time.Second, Partial},
+		{2 * time.Second, 2, 6 * time.Second, Partial},
+		{4 * time.Second, 4, 12 * time.Second, Partial},
+		{900 * time.Millisecond, 0, 0, Gap},
+	} {
+		tally := NewTallier([]Stream{{ID: "square", Kind: ZoneStream, Polled: true, Classes: []Class{Person}}})
+		tally.MarkWatched(0)
+		for range 4 {
+			tally.AddPresence("square", [Classes]int{Person: 3}, 0)
+		}
+		start := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
+		tally.MarkWatched(c.length)
+		w := tally.CloseWindows(c.length, start, start.Add(c.length), time.Minute)[0]
+		if w.Instants != c.instants || w.Presence[Person] != c.presence || w.Quality != c.quality || w.SampledTime() > c.length {
+			t.Errorf("%s: %+v", c.length, w)
+		}
+	}
+}

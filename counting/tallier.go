@@ -262,11 +262,28 @@ const (
 	unobservedTime  = 250 * time.Millisecond
 )
 
-// closeAt stamps the window with its times and sets its quality and reason.
+// boundInstants limits the instants of a window of that length to one a second, as each
+// counts as a second, and keeps the mean of what was present: a clip that comes just before
+// a short window ends has more. Less than a second has none.
+func (w *Tally) boundInstants(length time.Duration) {
+	most := uint32(max(length, 0) / time.Second)
+	if w.Instants <= most {
+		return
+	}
+	for c := range w.Presence {
+		w.Presence[c] = w.Presence[c] * time.Duration(most) / time.Duration(w.Instants)
+		if most == 0 {
+			w.Peak[c] = 0
+		}
+	}
+	w.Instants = most
+}
 
+// closeAt stamps the window with its times and sets its quality and reason.
 func (w *Tally) closeAt(now time.Duration, start, end time.Time, whole time.Duration, reason Reason) {
 	w.Mono, w.Start, w.End = now, start.UTC(), end.UTC()
 	w.Observed = min(w.Observed, end.Sub(start))
+	w.boundInstants(end.Sub(start))
 	missing := whole - w.Observed
 	switch {
 	case w.Observed <= 0:
