@@ -131,6 +131,7 @@ func TestTelegrafReadsWindowsAndStates(t *testing.T) {
 			t.Errorf("no row of %s with %q and %q", f[0], f[1], f[2])
 		}
 	}
+	t.Run("dashboards and rules", func(t *testing.T) { checkPanels(t, rows()) })
 	if t.Failed() {
 		t.Log(rows())
 	}
