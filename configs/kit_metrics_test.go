@@ -108,8 +108,11 @@ func TestTelegrafReadsWindowsAndStates(t *testing.T) {
 	for _, w := range windows {
 		cells += len(w.Counts)
 	}
-	for _, l := range append(lines, bad, well) {
-		if strings.Contains(l, "/count/") || strings.Contains(l, "/state ") || strings.Contains(l, "/event ") {
+	// Every second window comes late, in a list.
+	live := withoutHalf(lines)
+	late := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return slices.Contains(live, l) })
+	for _, l := range slices.Concat(live, backfills(t, late), []string{bad, well}) {
+		if strings.Contains(l, "/count/") || strings.Contains(l, "/backfill/") || strings.Contains(l, "/state ") || strings.Contains(l, "/event ") {
 			publish(t, broker, l)
 		}
 	}
@@ -128,6 +131,7 @@ func TestTelegrafReadsWindowsAndStates(t *testing.T) {
 			t.Errorf("no row of %s with %q and %q", f[0], f[1], f[2])
 		}
 	}
+	t.Run("dashboards and rules", func(t *testing.T) { checkPanels(t, rows()) })
 	if t.Failed() {
 		t.Log(rows())
 	}

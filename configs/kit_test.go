@@ -48,6 +48,40 @@ func readRecorded(t *testing.T) (lines []string, windows map[string]recordedWind
 	return lines, windows
 }
 
+// withoutHalf returns the lines without every second window.
+func withoutHalf(lines []string) (rest []string) {
+	n := 0
+	for _, l := range lines {
+		if strings.Contains(l, "/count/") {
+			if n++; n%2 == 0 {
+				continue
+			}
+		}
+		rest = append(rest, l)
+	}
+	return rest
+}
+
+// backfills returns the windows of the lines as late ones: lists on …/backfill/{stream}.
+func backfills(t *testing.T, lines []string) (late []string) {
+	t.Helper()
+	lists := map[string][]string{}
+	for _, l := range lines {
+		if topic, payload, _ := strings.Cut(strings.TrimSpace(l), " "); strings.Contains(topic, "/count/") {
+			topic = strings.Replace(topic, "/count/", "/backfill/", 1)
+			lists[topic] = append(lists[topic], payload)
+		}
+	}
+	for topic, list := range lists {
+		late = append(late, topic+" ["+strings.Join(list, ",")+"]\n")
+	}
+	if len(late) < 3 {
+		t.Fatalf("%d lists of windows", len(late))
+	}
+	slices.Sort(late)
+	return late
+}
+
 // sums adds up the windows by stream, hour, class and direction: number, lower and upper
 // bound, as the view crossings does, and lower bounds of bands weighted with the time, as
 // presence does. It returns them as the lines that query prints.
@@ -152,16 +186,13 @@ func TestTheConsumerAddsUpAsTheWindowsSay(t *testing.T) {
 		}
 	}
 	db := filepath.Join(t.TempDir(), "counts.db")
-	if said := consume(t, db, lines...); said != "" {
+	if said := consume(t, db, withoutHalf(lines)...); said != "" {
 		t.Error(said)
 	}
-	// All come again, in another order and by another topic, after a restart of the consumer.
-	again := slices.Clone(lines)
-	slices.Reverse(again)
-	for i := range again {
-		again[i] = strings.Replace(again[i], "/count/", "/backfill/", 1)
-	}
-	if said := consume(t, db, again...); said != "" {
+	// All come late, as lists, after a restart of the consumer: half of them for the second time.
+	late := backfills(t, lines)
+	slices.Reverse(late)
+	if said := consume(t, db, late...); said != "" {
 		t.Error(said)
 	}
 	if got, want := sumsOf(t, db), sums(windows); !slices.Equal(got, want) {

@@ -138,7 +138,7 @@ func checkFrenchCSV(t *testing.T, dir string) {
 	}
 	t.Logf("%d channels, %d measures, %d of them empty", len(channels), len(rows), empty)
 	files, _ := filepath.Glob(filepath.Join(dir, "*.csv"))
-	runConsumer(t, "tableschema", "french.mjs", append([]string{shared(t, "comptage-mobilites")}, files...)...)
+	runConsumer(t, "tableschema", "french.mjs", files...)
 }
 
 // runConsumer runs a script of the folder consumers, or skips where its library is not
