@@ -21,7 +21,7 @@ type reportCmd struct {
 
 // Help is the long help: the content of the bundle, and the limits of it.
 func (r *reportCmd) Help() string {
-	return `Writes one .tar.gz for a helper: version, status, both files, what kerb check says, the walls as measured, hardware, clock, disk, and the last lines of the log. It never holds a picture, a count, a password, a key, a token, or user and query of a URL. The bundle is text: read it before you send it.`
+	return `Writes one .tar.gz for support: version, status, both files, what kerb check says, the walls as measured, hardware, clock, disk, and the last lines of the log. It never holds a picture, a count, a password, a key, a token, or user and query of a URL. The bundle is text: read it before you send it.`
 }
 
 // Run writes the bundle to a new file, which only its owner may read.
