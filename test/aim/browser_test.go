@@ -244,19 +244,6 @@ func tap(t *testing.T, ctx context.Context, selector string) {
 		input.DispatchTouchEvent(input.TouchEnd, []*input.TouchPoint{}))
 }
 
-// focus gives an element the keyboard's focus. The page may make it anew between
-// chromedp's search for the node and its use, which is an error then: five are tried.
-func focus(selector string) chromedp.Action {
-	return chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		for range 5 {
-			if err = chromedp.Focus(selector).Do(ctx); err == nil {
-				return nil
-			}
-		}
-		return err
-	})
-}
-
 // tapPath is a finger on an element that XPath finds.
 func tapPath(t *testing.T, ctx context.Context, path string) {
 	t.Helper()

@@ -197,8 +197,8 @@ func TestAScreenReaderAndAKeyboardCanUseThePage(t *testing.T) {
 	run(t, phone, "enter", chromedp.Navigate(first.URLs[0]+"?lang=fi"), chromedp.WaitVisible("#code"), chromedp.SendKeys("#code", first.Code), chromedp.Submit("#code"), chromedp.WaitVisible("#stage"))
 	holds(t, phone, "it is Finnish", `document.documentElement.lang === 'fi' && document.getElementById('tab-draw').textContent.trim() === 'Piirrä'`)
 	// A line from the keyboard: Enter on the tool twice, then arrows on a dot.
-	run(t, phone, "a line", focus(`[data-tool="line"]`), chromedp.KeyEvent("\r"), chromedp.KeyEvent("\r"), chromedp.WaitReady(".handle.dot"))
-	run(t, phone, "move a dot", focus(".handle.dot"), chromedp.KeyEvent("ArrowDown"))
+	run(t, phone, "a line", chromedp.Focus(`[data-tool="line"]`), chromedp.KeyEvent("\r"), chromedp.KeyEvent("\r"), chromedp.WaitReady(".handle.dot"))
+	run(t, phone, "move a dot", chromedp.Focus(".handle.dot"), chromedp.KeyEvent("ArrowDown"))
 	run(t, phone, "arrows", chromedp.Evaluate(`document.querySelector('.handle.dot').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }))`, nil))
 	holds(t, phone, "the dot says where it is", `/25 % vasemmalta, 6[1-9] % ylhäältä/.test(document.querySelector('.handle.dot').getAttribute('aria-label'))`)
 	for _, tab := range []string{"draw", "live", "hand", "done"} {
