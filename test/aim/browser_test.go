@@ -239,7 +239,7 @@ func tap(t *testing.T, ctx context.Context, selector string) {
 	t.Helper()
 	var at struct{ X, Y float64 }
 	script := fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.scrollIntoView({ block: 'center' }); const r = e.getBoundingClientRect(); return { X: r.x + r.width / 2, Y: r.y + r.height / 2 }; })()`, selector)
-	run(t, ctx, "find "+selector, chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.Evaluate(script, &at))
+	run(t, ctx, "find "+selector, chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.WaitEnabled(selector, chromedp.ByQuery), chromedp.Evaluate(script, &at))
 	run(t, ctx, "tap "+selector, input.DispatchTouchEvent(input.TouchStart, []*input.TouchPoint{{X: at.X, Y: at.Y}}),
 		input.DispatchTouchEvent(input.TouchEnd, []*input.TouchPoint{}))
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
@@ -196,6 +197,7 @@ func TestAScreenReaderAndAKeyboardCanUseThePage(t *testing.T) {
 	first := k.next()
 	run(t, phone, "enter", chromedp.Navigate(first.URLs[0]+"?lang=fi"), chromedp.WaitVisible("#code"), chromedp.SendKeys("#code", first.Code), chromedp.Submit("#code"), chromedp.WaitVisible("#stage"))
 	holds(t, phone, "it is Finnish", `document.documentElement.lang === 'fi' && document.getElementById('tab-draw').textContent.trim() === 'Piirrä'`)
+	holds(t, phone, "the plan is there", `document.getElementById('items').textContent.includes('first')`)
 	// A line from the keyboard: Enter on the tool twice, then arrows on a dot.
 	run(t, phone, "a line", chromedp.Focus(`[data-tool="line"]`), chromedp.KeyEvent("\r"), chromedp.KeyEvent("\r"), chromedp.WaitReady(".handle.dot"))
 	run(t, phone, "move a dot", chromedp.Focus(".handle.dot"), chromedp.KeyEvent("ArrowDown"))
@@ -212,6 +214,28 @@ func TestAScreenReaderAndAKeyboardCanUseThePage(t *testing.T) {
 	tap(t, phone, "#save") // else the browser asks before it leaves
 	holds(t, phone, "it is saved", `document.getElementById('save').textContent === 'Tallennettu'`)
 	wordsFit(t, phone, first.URLs[0])
+}
+
+// A tool waits for the plan: a line that is drawn before would be sent as the whole plan,
+// without the lines of the file.
+func TestNothingIsDrawnBeforeThePlanIsThere(t *testing.T) {
+	phone := telephone(t, "en")
+	k := aim(t, build(t))
+	first := k.next()
+	held := make(chan fetch.RequestID, 1)
+	chromedp.ListenTarget(phone, func(e any) {
+		if p, ok := e.(*fetch.EventRequestPaused); ok {
+			held <- p.RequestID
+		}
+	})
+	run(t, phone, "enter", fetch.Enable().WithPatterns([]*fetch.RequestPattern{{URLPattern: "*/plan"}}), chromedp.Navigate(first.URLs[0]),
+		chromedp.WaitVisible("#code"), chromedp.SendKeys("#code", first.Code), chromedp.Submit("#code"), chromedp.WaitVisible("#stage"))
+	id := <-held // the page waits for its plan
+	const press = `document.querySelectorAll('[data-tool]').forEach((b) => { b.click(); b.click(); }); document.querySelectorAll('.handle.dot').length`
+	holds(t, phone, "no tool draws", press+` === 0`)
+	run(t, phone, "the plan comes", fetch.ContinueRequest(id))
+	holds(t, phone, "with the line of the file", `document.getElementById('items').textContent === 'first'`)
+	holds(t, phone, "and the tools draw", press+` > 0`)
 }
 
 // wordsFit opens every tab in each language, on the narrowest screens: no word is wider than

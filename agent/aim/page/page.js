@@ -171,5 +171,7 @@ function listen() {
 // The picture's stream ends when the other tab opens it, or the link breaks.
 $('picture')?.addEventListener('error', () => setTimeout(() => { if (!isOver) $('picture').src = '/picture?' + Date.now(); }, 1500));
 
+// A line that is drawn before the plan is here would be sent as the whole plan.
 take(await (await fetch('/plan')).json(), true);
+for (const b of document.querySelectorAll('[data-tool]')) b.disabled = false;
 listen();
