@@ -124,6 +124,13 @@ func (c *checkCmd) check(ctx context.Context, t terminal.Terminal, r *checkResul
 	for _, f := range r.Cameras {
 		fmt.Fprintf(t.Out, "picture %s: %s\n", f.Name, f.Describe())
 	}
+	return c.printNext(ctx, t, own, site.Device.State, r.Placeholders)
+}
+
+// printNext prints the next step: to mend placeholders, to try broker and cameras, to start
+// the agent, or to let a running one, whose state directory it is, take changed files. own are
+// the files as the command line named them.
+func (c *checkCmd) printNext(ctx context.Context, t terminal.Terminal, own admission.Files, state string, placeholders mistake.List) error {
 	flags, asService := own.CommandFlags(), false
 	if _, err := os.Stat("/run/systemd/system"); err == nil && strings.HasPrefix(own.Site, "/etc/kerb/") {
 		asService = true // kerb run as root would leave a spool that the service's user cannot open
@@ -133,23 +140,23 @@ func (c *checkCmd) check(ctx context.Context, t terminal.Terminal, r *checkResul
 		run = "systemctl enable --now kerb"
 	}
 	next := "kerb check -connect" + flags + ", then " + run
-	pid, running := report.FindAgent(ctx, site.Device.State)
+	pid, running := report.FindAgent(ctx, state)
 	reload := fmt.Sprintf("kill -HUP %d", pid)
 	if asService || pid == 0 {
 		reload = "systemctl reload kerb"
 	}
 	switch {
-	case running && len(r.Placeholders) == 0:
+	case running && len(placeholders) == 0:
 		next = reload + " lets the running kerb take changed files; kerb status" + flags
-	case len(r.Placeholders) > 0:
-		for line := range strings.Lines(r.Placeholders.Error()) {
+	case len(placeholders) > 0:
+		for line := range strings.Lines(placeholders.Error()) {
 			fmt.Fprintf(t.Out, "mend    %s\n", strings.TrimSuffix(line, "\n"))
 		}
 		next = "put your own addresses into " + c.Site + ", then kerb check -connect" + flags
 	case c.Connect:
 		next = "the broker lets this device in, and the cameras deliver: " + run
 	}
-	_, err = fmt.Fprintln(t.Out, "next   ", next)
+	_, err := fmt.Fprintln(t.Out, "next   ", next)
 	return err
 }
 

@@ -33,7 +33,7 @@ var addressForms = []*regexp.Regexp{
 	regexp.MustCompile(`^/video(?:main|sub)$`),                                                                   // Foscam
 }
 
-// streamWords are parts of a path that name the quality of a stream and not what it shows.
+// streamWords are parts of a path that name the quality of a stream, not its content.
 var streamWords = regexp.MustCompile(`(^|[/_.-])(?:main|sub|minor|high|low|hd|sd|hq|lq)([/_.-]|$)`)
 
 // identity returns a text that is equal for two addresses of one camera, as far as the
@@ -108,7 +108,7 @@ func channelNumber(query url.Values) string {
 
 // SharedHosts returns groups of cameras at one host whose addresses do not tell whether
 // they are one camera, by name. Where they are, one object is counted as two sensors, and
-// nothing limits what it costs.
+// its cost in ε has no bound.
 func (s *Site) SharedHosts() (groups [][]string) {
 	names, byHost := s.SensorNames(), map[string][]string{}
 	var hosts []string

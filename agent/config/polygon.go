@@ -1,7 +1,7 @@
 package config
 
 // crosses reports whether two sides of a polygon cross that are no neighbours, or
-// whether it has no area: then what it covers is not what its corners were meant to.
+// whether it has no area: then it does not cover the place between its corners.
 func crosses(g [][2]float64) bool {
 	area := 0.0
 	for i, p := range g {

@@ -31,7 +31,7 @@ func ParseElsewhere(name string, text []byte, p *policy.Policy) (*config.Site, e
 	return site, nil
 }
 
-// FindConflicts returns what the site asks for and the policy does not allow, or nil.
+// FindConflicts returns the requests of the site that the policy does not allow, or nil.
 func FindConflicts(p *policy.Policy, site *config.Site) error {
 	if cs := p.CheckSite(admission.SiteRequests(site)); len(cs) > 0 {
 		return admission.ConflictError(cs)

@@ -53,7 +53,7 @@ func TestEachWrongFileOfAFolderIsNamed(t *testing.T) {
 	path := writeFile(t, filepath.Join(t.TempDir(), "policy.toml"), policytest.Daytime)
 	good := func(i int) string { return fmt.Sprintf(siteText, i) }
 	trust := "[trust]\nmode = \"signed\"\nkeys = [\"" + public.String() + "\"]\n"
-	files := map[string][2]string{ // text, and what is told
+	files := map[string][2]string{ // text, and the mistake
 		"good-1.toml":   {good(1), ""},
 		"good-2.toml":   {good(2), ""},
 		"serial-1.toml": {strings.Replace(good(3), "pi-3", "serial", 1), ""},

@@ -51,8 +51,7 @@ type told struct {
 func (m told) Topic() string   { return m.topic }
 func (m told) Payload() []byte { return []byte(m.payload) }
 
-// What a device tells counts for the device of the topic alone, and what is no state
-// changes nothing.
+// A state counts for the device of its topic alone, and another message changes nothing.
 func TestAStateThatCannotBeReadChangesNothing(t *testing.T) {
 	w := &watch{devices: map[string]*device{}, changed: make(chan struct{}, 1)}
 	const topic = "kerb/v1/city/soho/pi-1/state"

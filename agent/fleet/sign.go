@@ -228,7 +228,7 @@ func checkOneChange(messages []*want.Message) error {
 	return nil
 }
 
-// describeChange names what is signed, for one line.
+// describeChange describes the signed change in one line.
 func describeChange(messages []*want.Message) string {
 	m, sites := messages[0], 0
 	for _, m := range messages {

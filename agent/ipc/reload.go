@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Reload tells the uplink what became of the device's files that somebody let the agent
-// read anew (SIGHUP): for the event reload.
+// Reload reports to the uplink whether files that the agent read anew (SIGHUP) were taken or
+// refused: for the event reload.
 type Reload struct {
 	N    uint64 // number in the supervisor's queue
 	Why  uint8  // place of the reason in ReloadWords; 0: the files are taken

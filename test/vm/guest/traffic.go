@@ -1,9 +1,15 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"kerb/counting"
+	count "kerb/counting/loop"
+	"kerb/drivers/loop"
 )
 
 // contactMove is one flip of a contact.
@@ -67,3 +73,98 @@ func makeTraffic(n int) (moves []contactMove, pair []drivenVehicle, left, right 
 
 // toDuration converts seconds.
 func toDuration(s float64) time.Duration { return time.Duration(s * 1e9) }
+
+// runTraffic moves the contacts and counts the passages. With stall the reader
+// pauses for that long in the middle.
+func runTraffic(s *simChip, n int, opener func() (loop.Reader, error), stall time.Duration) (any, error) {
+	port, err := opener()
+	if err != nil {
+		return nil, err
+	}
+	defer port.Close()
+	counter, err := count.New(port, loopLayout())
+	if err != nil {
+		return nil, err
+	}
+	moves, pair, left, right := makeTraffic(n)
+	r := result{
+		Driven:  map[string]int{"pair": len(pair), "left": left, "right": right},
+		Counted: map[string]int{}, Directions: map[string]int{}, Quality: map[string]string{},
+	}
+	done := make(chan error, 1)
+	var late []float64
+	start := s.now() + 100*time.Millisecond
+	go func() { done <- s.playMoves(moves, start, pair, &late) }()
+	end := never
+	stallAt := start + moves[len(moves)/2].at
+	counter.SetWindowEnd(start)
+	k := trafficCount{start: start}
+	for {
+		st, err := counter.CountBatch(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		if k.add(&r, &st); len(st.Windows) > 0 {
+			counter.SetWindowEnd(st.Windows[0].End + trafficWindow)
+		}
+		if stall > 0 && st.At > stallAt {
+			time.Sleep(stall)
+			stall = 0
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				return nil, err
+			}
+			end = s.now() + 500*time.Millisecond
+		default:
+		}
+		if st.At > end {
+			break
+		}
+	}
+	for _, w := range counter.CloseWindows() {
+		r.addWindow(&w)
+	}
+	r.Late, r.PeakRSS = quantilesOf(late), peakRSS()
+	r.compareSpeeds(k.seen, pair)
+	r.compareTraffic(pair)
+	return r, nil
+}
+
+// trafficCount is the count so far of a run of runTraffic.
+type trafficCount struct {
+	start        time.Duration // of the traffic
+	seen         []counting.Crossing
+	pairs, first int // passages of the pair, and those before the open window
+}
+
+// add adds a step's passages and events, and to r its windows.
+func (k *trafficCount) add(r *result, st *count.BatchResult) {
+	k.seen = append(k.seen, st.Passages...)
+	for _, p := range st.Passages {
+		if p.Stream == "pair" {
+			k.pairs++
+		}
+	}
+	for _, w := range st.Windows {
+		r.addWindow(&w)
+		if w.Stream == "pair" && w.End > k.start {
+			r.Traffic = append(r.Traffic, windowTraffic{Vehicles: k.pairs - k.first, first: k.first, window: w})
+		}
+	}
+	if len(st.Windows) > 0 {
+		k.first = k.pairs
+	}
+	for _, e := range st.Events {
+		r.Events = append(r.Events, fmt.Sprint(e.Line, " ", e.Fault, " ", e.On))
+	}
+}
+
+// addWindow adds the losses of a window, and keeps the worst quality of its stream.
+func (r *result) addWindow(w *count.Window) {
+	r.Missed, r.Bounce, r.Short = r.Missed+w.Missed, r.Bounce+w.Bounce, r.Short+w.Short
+	if q := r.Quality[w.Stream]; q == "" || q == counting.OK.String() {
+		r.Quality[w.Stream] = w.Quality.String()
+	}
+}
