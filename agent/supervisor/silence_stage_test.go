@@ -56,6 +56,15 @@ func (sc scene) windows(length time.Duration) int {
 	return 2 + int((2*time.Minute+sc.earliest)/length)
 }
 
+// firstWindow is the length of the first window of a play: with a camera kerb starts five
+// minutes before a window ends.
+func (sc scene) firstWindow(length time.Duration) time.Duration {
+	if sc.loop {
+		return length
+	}
+	return min(length, 5*time.Minute)
+}
+
 // equip adds the sensor to a site, with one stream.
 func (sc scene) equip(site *config.Site) {
 	if sc.loop {

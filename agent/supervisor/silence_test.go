@@ -43,6 +43,7 @@ type play struct {
 	pol     *policy.Policy
 	stage   *stage
 	begun   time.Time     // wall clock of the play's start
+	first   time.Duration // length of its first window
 	boot    time.Duration // monotonic clock at that time
 	leaky   bool          // the control
 	log     lineBuffer
@@ -136,7 +137,7 @@ func (p *play) run(windows int) map[string][]string {
 	cut := clock.NewWindows(p.pol.Window(), s.startReading)
 	for k := range windows {
 		p.gate.close()
-		p.stage.playUntil(t, time.Duration(k+1)*p.pol.Window())
+		p.stage.playUntil(t, p.first+time.Duration(k)*p.pol.Window())
 		beat(k < windows-1)
 		ended, step := cut.AdvanceTo(clk.ReadAll())
 		if len(ended) != 1 || step != nil {
@@ -291,9 +292,10 @@ var bootTime = sync.OnceValue(clock.SinceBoot)
 
 // newPlay prepares a play. seed decides the noise of the camera and when the one passes.
 func newPlay(t *testing.T, pol *policy.Policy, sc scene, seed uint64, one, leaky bool) *play {
-	p := &play{t: t, pol: pol, leaky: leaky, gate: newGate(), begun: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), boot: bootTime()}
+	first := sc.firstWindow(pol.Window())
+	p := &play{t: t, pol: pol, leaky: leaky, gate: newGate(), begun: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC).Add(pol.Window() - first), first: first, boot: bootTime()}
 	r := rand.New(rand.NewPCG(seed, 7))
-	total := time.Duration(sc.windows(pol.Window())) * pol.Window()
+	total := first + time.Duration(sc.windows(pol.Window())-1)*pol.Window()
 	at := sc.earliest + time.Duration(r.Int64N(int64(total-sc.earliest-sc.lasts-time.Second)))
 	if sc.loop && at%pol.Window() > pol.Window()-sc.lasts-2*time.Second {
 		at -= sc.lasts + 2*time.Second // the second in which windows are cut has no edge
