@@ -19,9 +19,16 @@ import (
 
 // TestScripted is make scripted: it counts each script on each street with each of
 // KERB_DETECTORS (default: street-large) and prints a table. KERB_SCRIPTS=crawl,buses chooses
-// the scripts whose names begin so, KERB_LIST=1 prints each crossing. Boxes are recorded in
+// the scripts whose names begin so, KERB_STREETS=2 the first so many streets, KERB_LIST=1 prints
+// each crossing. Boxes are recorded in
 // KERB_BOXES, as TestTruth does.
 func TestScripted(t *testing.T) {
+	streets := len(scriptSeeds)
+	if n := os.Getenv("KERB_STREETS"); n != "" {
+		if _, err := fmt.Sscan(n, &streets); err != nil || streets < 1 || streets > len(scriptSeeds) {
+			t.Fatalf("KERB_STREETS: %q: must be 1–%d", n, len(scriptSeeds))
+		}
+	}
 	for _, kind := range chosenKinds(t, "street-large") {
 		rows := map[string][]scripted{}
 		var lock sync.Mutex
@@ -35,7 +42,7 @@ func TestScripted(t *testing.T) {
 					r := kind.countScripted(t, sc, j.street)
 					lock.Lock()
 					if rows[sc.name] == nil {
-						rows[sc.name] = make([]scripted, len(scriptSeeds))
+						rows[sc.name] = make([]scripted, streets)
 					}
 					rows[sc.name][j.street] = r
 					lock.Unlock()
@@ -43,7 +50,7 @@ func TestScripted(t *testing.T) {
 			})
 		}
 		for i := range scripts {
-			for k := range scriptSeeds {
+			for k := range streets {
 				if isChosen(scripts[i].name) {
 					work <- job{i, k}
 				}
@@ -51,7 +58,7 @@ func TestScripted(t *testing.T) {
 		}
 		close(work)
 		wg.Wait()
-		printScripted(kind.name, rows)
+		printScripted(kind.name, streets, rows)
 	}
 }
 
