@@ -101,7 +101,7 @@ func TestADayWithKillsIsAccountedForToTheLastWindow(t *testing.T) {
 
 // A database is away for the whole day, and the relay may keep half of its windows only.
 // The others stay at their devices, which the ledger tells, and come when the database is
-// back: nothing is lost. A twin then publishes one window with another number: it is told,
+// back, though the relay is killed then: nothing is lost. A twin then publishes one window with another number: it is told,
 // and does not reach the database.
 func TestWindowsBeyondTheBoundStayAtTheirDevices(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
@@ -134,6 +134,8 @@ func TestWindowsBeyondTheBoundStayAtTheirDevices(t *testing.T) {
 	}
 	t.Log(l.Waiting)
 	startProcess(t, func() *exec.Cmd { return exec.Command("python3", "sink.py", fmt.Sprint(port), database) })
+	r.kill() // it would try the database again within a minute only
+	r.start()
 	waitComplete(t, state, size.devices)
 	truth := readReleases(t, spools)
 	publishTwin(t, b, spools)
