@@ -28,12 +28,12 @@ const (
 	maxInterval  = 2.0  // of one look
 	frozenAfter  = 30.0 // without a stir: longer than cameras wait between two whole pictures of a still street
 	stirsAfter   = 60.0 // of stirs without such a pause, until a camera is known to stir
-	faultAfter   = 38.0 // of suspicion until any other fault is reported: longer than a vehicle waits at a crossing with its lamps on the lens
-	judgeAfter   = 50.0 // from the first suspicion until then, whether or not a lamp passes meanwhile
-	bridgeFor    = 20.0 // without suspicion, at most, within judgeAfter: longer than a lamp lights a dark road
-	dropsAfter   = 60.0 // until drops are reported
+	faultAfter   = 50.0 // from the first suspicion until any other fault begins: longer than a vehicle waits at a crossing with its lamps on the lens
+	eitherAfter  = 80.0 // the same where several faults alternate: so long that a single one has begun before
+	dropsAfter   = 60.0 // the same of drops
+	overAfter    = 60.0 // from the first well picture until a fault is over: longer than one object passes, or one lamp lights a dark road
+	mayInterrupt = 0.25 // of each of these times may have another judgement, longer than a lamp lights a dark road: it neither delays nor hastens
 	goodAfter    = 3.0  // without suspicion until the view is learnt
-	overAfter    = 60.0 // until a fault is over: longer than one object passes, or one lamp lights a dark road
 	minReference = 60.0 // until the reference is used
 
 	searchEvery  = 1 // between two searches for a shift
@@ -71,7 +71,9 @@ type Monitor struct {
 	lastSearch float64 // clock of that search
 	fault      counting.ViewFault
 	suspect    [counting.ViewFaults]float32 // seconds for which each was suspected, less those for which it was not
-	pausing    onset                        // of any fault that pauses counting
+	held       [counting.ViewFaults]spell   // of each judgement, with ViewGood
+	spoilt     spell                        // of any fault that pauses counting
+	usable     spell                        // of none that does
 	good       float32                      // seconds without suspicion
 	begun      bool
 	learning   float32 // seconds since the reference's last step
@@ -171,50 +173,62 @@ func (w *Monitor) weighSuspicion(f counting.ViewFault, t float32) {
 	if f != counting.ViewGood {
 		w.good = 0
 	}
-	begins := w.pausing.addSuspicion(f.Pauses(), t)
-	most := f
-	for i := counting.ViewFrozen; i < counting.ViewFaults; i++ {
+	most, next := f, w.fault
+	for i := counting.ViewGood; i < counting.ViewFaults; i++ {
+		if w.held[i].extend(i == f, t, spellOf(i)) && (i.Pauses() || !w.fault.Pauses()) {
+			next = i
+		}
 		w.suspect[i] = growTimer(w.suspect[i], t, i == f, dropsAfter)
 		if i.Pauses() && w.suspect[i] > w.suspect[most] {
 			most = i
 		}
 	}
+	either, over := w.spoilt.extend(f.Pauses(), t, eitherAfter), w.usable.extend(!f.Pauses(), t, overAfter)
 	switch {
-	case begins && !w.fault.Pauses():
-		w.setFault(most)
-	case f == w.fault:
 	case f == counting.ViewFrozen: // it has held for frozenAfter already
-		w.setFault(f)
-	case f.Pauses() && w.fault.Pauses() && w.suspect[f] >= faultAfter:
-		w.setFault(f)
-	case f == counting.ViewDrops && w.fault == counting.ViewGood && w.suspect[f] >= dropsAfter:
-		w.setFault(f)
-	case f == counting.ViewGood && w.good >= overAfter, f == counting.ViewDrops && w.suspect[f] >= overAfter && w.fault.Pauses():
-		w.setFault(counting.ViewGood)
+		next = f
+	case either && !w.fault.Pauses() && !next.Pauses():
+		next = most
+	case over && w.fault.Pauses():
+		next = counting.ViewGood
+	}
+	if next != w.fault {
+		w.setFault(next)
 	}
 }
 
-// onset decides when a fault begins: judgeAfter its first suspicion, if it was suspected
-// for faultAfter of that. A lamp that passes between neither delays nor hastens it.
-type onset struct {
-	since, suspected, calm float32 // seconds since the first suspicion, with one, and since the last
+// spellOf returns the seconds after which a judgement that lasts counts.
+func spellOf(f counting.ViewFault) float32 {
+	switch f {
+	case counting.ViewGood:
+		return overAfter
+	case counting.ViewDrops:
+		return dropsAfter
+	}
+	return faultAfter
 }
 
-// addSuspicion adds t seconds with or without a suspicion. It reports whether the fault
-// begins now.
-func (o *onset) addSuspicion(suspected bool, t float32) (begins bool) {
-	if !suspected && o.since == 0 {
+// spell is the time for which a judgement has lasted. It is full a fixed time after it
+// began, whatever interrupts it meanwhile for a part of mayInterrupt at most.
+type spell struct {
+	since, without float32 // seconds since its first picture, and those of other judgements
+}
+
+// extend adds t seconds with or without the judgement. It reports whether the spell is
+// full now; the next picture with the judgement then begins another.
+func (s *spell) extend(on bool, t, full float32) bool {
+	if !on && s.since == 0 {
 		return false
 	}
-	o.since += t
-	if o.calm += t; suspected {
-		o.suspected, o.calm = o.suspected+t, 0
+	if s.since += t; !on {
+		s.without += t
 	}
-	begins = o.since >= judgeAfter && o.suspected >= faultAfter
-	if o.since >= judgeAfter || o.calm >= bridgeFor {
-		*o = onset{}
+	lasted := s.without <= mayInterrupt*full
+	done := lasted && s.since >= full
+	if done || !lasted {
+		*s = spell{}
 	}
-	return begins
+	return done
 }
 
 // growTimer adds t seconds to a timer, up to most, or subtracts them, down to 0.
@@ -229,6 +243,6 @@ func growTimer(timer, t float32, on bool, most float32) float32 {
 func (w *Monitor) setFault(f counting.ViewFault) {
 	w.fault = f
 	if f == counting.ViewGood {
-		w.suspect, w.pausing = [counting.ViewFaults]float32{}, onset{}
+		w.suspect = [counting.ViewFaults]float32{}
 	}
 }
