@@ -182,7 +182,8 @@ func TestEveryMistakeIsToldWithItsPlaceAndWhatToDo(t *testing.T) {
 }
 
 // In place of a file: a folder, a device, another file that is huge, a pipe that nothing
-// writes to, and none. Each is told, and none of them keeps the command waiting.
+// writes to, and none. Each is told, and none of them keeps the command waiting. A folder of
+// site files is checked as those of a fleet; here it has none.
 func TestWhatIsNoFileIsTold(t *testing.T) {
 	dir := slipDir(t)
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "folder"), 0o700), os.Truncate(filepath.Join(dir, "empty"), 2<<20),
@@ -190,7 +191,7 @@ func TestWhatIsNoFileIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, what := range map[string]string{
-		"folder": "folder is a folder: name the file in it", "/dev/zero": "/dev/zero is a device: name a file", "nowhere": "nowhere: no such file",
+		"folder": "folder ", "/dev/zero": "/dev/zero is a device: name a file", "nowhere": "nowhere: no such file",
 		"empty": "empty is larger than 1 MiB: is it another file?", "pipe": "pipe: ",
 	} {
 		for _, flags := range [][]string{{"-site", file, "-policy", "policy.toml"}, {"-site", "site.toml", "-policy", file}} {
