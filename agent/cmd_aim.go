@@ -34,6 +34,7 @@ type aimCmd struct {
 	By                string        `hidden:"" enum:"command,card,button,power" default:"command" help:"What opened the session, for the audit log."`
 	AccessPoint       string        `help:"Socket of kerb access-point, which opens a Wi-Fi for the session where a telephone could join no other network; kerb-aim.service gives it." placeholder:"SOCKET"`
 	AccessPointAlways bool          `hidden:"" help:"Open that Wi-Fi also beside another network."`
+	PassphraseFile    string        `hidden:"" help:"A file with the passphrase of that Wi-Fi; left out: it is drawn."`
 	JSON              bool          `help:"Addresses, codes and their QR codes as JSON objects, one a line."`
 }
 
@@ -116,7 +117,16 @@ func (a *aimCmd) openAccessPoint(site *config.Site, messages io.Writer) (wifi co
 		fmt.Fprintln(messages, "kerb: no access point: access_point.country is missing in site.toml, and the rules of the radio depend on the country")
 		return wifi, done
 	}
-	n, closer, err := accesspoint.Open(a.AccessPoint, accesspoint.Request{Name: site.Device.Name, Country: p.Country})
+	r := accesspoint.Request{Name: site.Device.Name, Country: p.Country}
+	if a.PassphraseFile != "" {
+		text, err := os.ReadFile(a.PassphraseFile)
+		if err != nil {
+			fmt.Fprintln(messages, "kerb: no access point:", err)
+			return wifi, done
+		}
+		r.Passphrase = strings.TrimRight(string(text), "\r\n")
+	}
+	n, closer, err := accesspoint.Open(a.AccessPoint, r)
 	if err != nil {
 		fmt.Fprintln(messages, "kerb:", err)
 		return wifi, done

@@ -30,6 +30,8 @@ import (
 type Request struct {
 	Name    string `json:"name"`    // of the device: the SSID, 1–32 bytes
 	Country string `json:"country"` // where it stands, ISO 3166-1 alpha-2: the rules of the radio
+	// Passphrase is chosen for a device without a screen, 8–63 characters; "": it is drawn.
+	Passphrase string `json:"passphrase,omitempty"`
 }
 
 // Network is an open access point as a telephone needs it; the answer to a Request.
@@ -105,6 +107,9 @@ func readLine(r io.Reader, v any) error {
 // countryPattern is the form of a country code of ISO 3166-1.
 var countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
 
+// passphrasePattern is the form of a passphrase of WPA2 (IEEE 802.11, J.4.1).
+var passphrasePattern = regexp.MustCompile(`^[ -~]{8,63}$`)
+
 // check reports the mistakes of a request. They cannot come from site.toml, which is
 // checked before.
 func (r Request) check() error {
@@ -113,6 +118,9 @@ func (r Request) check() error {
 	}
 	if !countryPattern.MatchString(r.Country) {
 		return errors.New("the country must be two capital letters")
+	}
+	if r.Passphrase != "" && !passphrasePattern.MatchString(r.Passphrase) {
+		return errors.New("the passphrase must be 8–63 characters of ASCII") // without its value
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package accesspoint
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -41,7 +42,7 @@ func Serve(ctx context.Context, conn net.Conn, hostapd string) (err error) {
 		defer stop()
 		_, _ = io.Copy(io.Discard, conn)
 	}()
-	n := Network{SSID: r.Name, Passphrase: drawPassphrase()}
+	n := Network{SSID: r.Name, Passphrase: cmp.Or(r.Passphrase, drawPassphrase())}
 	ended, closeAll, err := open(ctx, r, n, hostapd)
 	if err != nil {
 		return errors.Join(err, writeLine(conn, answer{Refused: err.Error()}))
@@ -62,7 +63,7 @@ func Serve(ctx context.Context, conn net.Conn, hostapd string) (err error) {
 // DHCP. ended tells when one of them failed; closeAll ends all in reverse order.
 func open(ctx context.Context, r Request, n Network, hostapd string) (ended <-chan error, closeAll func() error, err error) {
 	var parts []io.Closer
-	closeAll = func() (err error) {
+	closeParts := func() (err error) {
 		for i := len(parts) - 1; i >= 0; i-- {
 			err = errors.Join(err, parts[i].Close())
 		}
@@ -70,7 +71,7 @@ func open(ctx context.Context, r Request, n Network, hostapd string) (ended <-ch
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeAll())
+			err = errors.Join(err, closeParts())
 		}
 	}()
 	if err := r.check(); err != nil {
@@ -102,5 +103,5 @@ func open(ctx context.Context, r Request, n Network, hostapd string) (ended <-ch
 		return nil, nil, err
 	}
 	parts = append(parts, d)
-	return failed, closeAll, nil
+	return failed, closeParts, nil
 }
