@@ -28,6 +28,7 @@ const (
 	AimAccepted               // a tally by hand became the acceptance record
 	AimExtended               // the session got more time; For is its whole length now
 	AimEnd                    // the session ended, see Why
+	AimPageRefused            // a viewer asked for the status page, which the policy forbids
 	AimAccessPoint            // an access point is open for the session, and ends with it
 	aimActs
 )
@@ -98,7 +99,7 @@ func (m *Aim) checkRanges() error {
 func (m *Aim) ActWord() string {
 	return map[uint8]string{
 		AimStart: "start", AimEntered: "entered", AimLocked: "locked", AimChanged: "changed",
-		AimUndone: "undone", AimAccepted: "accepted", AimExtended: "extended", AimEnd: "end",
+		AimUndone: "undone", AimAccepted: "accepted", AimExtended: "extended", AimEnd: "end", AimPageRefused: "page_refused",
 		AimAccessPoint: "access_point",
 	}[m.Act]
 }
