@@ -77,7 +77,7 @@ func SiteRequests(s *config.Site) policy.Site {
 	}
 	for i, c := range s.Cameras {
 		key := fmt.Sprintf("camera[%d]", i)
-		requests.Cameras = append(requests.Cameras, policy.Camera{Name: c.Name, At: s.LocateKey(key + ".name"), Masks: c.Masks})
+		requests.Cameras = append(requests.Cameras, policy.Camera{Name: c.Name, At: s.LocateKey(key + ".name"), Masks: c.Masks, Hours: c.Hours})
 		for j, st := range c.Streams() {
 			at := fmt.Sprintf("%s.line[%d].id", key, j)
 			if j >= len(c.Lines) {
