@@ -16,7 +16,9 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/ipc"
 	"kerb/agent/logbook"
+	"kerb/agent/policy"
 	"kerb/agent/report"
+	"kerb/agent/status"
 	"kerb/agent/terminal"
 	"kerb/counting"
 )
@@ -92,10 +94,14 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: now + a.For, Latest: now + longest, Out: t.Out, JSON: a.JSON,
 		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed, FirstCode: code, OpenedBy: by, HostName: host,
-		Status: report.NewPage(site.Device, func() error { return nil }, func(w io.Writer, lang string) error {
-			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
-		}),
 	}
+	s.Status = report.NewPage(site.Device, report.PageOpts{
+		Check: func() (*policy.Policy, error) { return d.Policy, nil },
+		WriteSheet: func(w io.Writer, lang string) error {
+			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
+		},
+		LogRefusal: func(context.Context, *status.Status) { s.LogRefusedPage() },
+	})
 	return s.Run(ctx, a.For)
 }
 

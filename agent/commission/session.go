@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,8 @@ type Session struct {
 	acts   sessionLog
 	editor siteEditor
 	server *aim.Server
+
+	refusedPage sync.Once // see LogRefusedPage
 }
 
 // Run serves the session until it is ended on the page, its time is up, the hours
@@ -119,7 +122,7 @@ func (s *Session) newServer(cam config.Camera) *aim.Server {
 		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Kinds: s.allowedKinds(), Overlap: s.Decision.Policy.Overlap(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()), KeepMasks: s.Decision.Policy.MasksRequired(),
 		Now: clock.SinceBoot, Until: s.Until, Latest: s.Latest, AnnounceCode: s.printCode, LogAction: s.logAct, LogExtension: s.logExtension,
 		CheckPlan: s.editor.checkPlan, SavePlan: s.editor.savePlan, UndoPlan: s.editor.undoSave, StoreResult: s.storeAcceptance,
-		Status: s.Status, FirstCode: s.FirstCode, HostNames: s.hostNames(),
+		Status: s.Status, StatusForbidden: !s.Decision.Policy.AllowsStatusPage(), FirstCode: s.FirstCode, HostNames: s.hostNames(),
 	})
 }
 
@@ -246,6 +249,12 @@ func (s *Session) logAct(id, action string) {
 		m.Sum = s.editor.fileHash()
 	}
 	s.acts.writeAct(m)
+}
+
+// LogRefusedPage records that somebody asked for the status page, which the policy forbids:
+// once for each session.
+func (s *Session) LogRefusedPage() {
+	s.refusedPage.Do(func() { s.acts.writeAct(&ipc.Aim{Act: ipc.AimPageRefused}) })
 }
 
 // logExtension records that the session lasts until a later time.

@@ -45,7 +45,7 @@ const (
 // bare are the kinds of claims without parameters.
 var bare = map[string]truth{
 	"statistical": exclusive, "lines": exclusive, "loops": exclusive, "always": exclusive, "drawn": exclusive, "exact": elsewhere,
-	"bothWithheld": exclusive, "trafficWithheld": exclusive, "followsNobody": elsewhere, "aimNothing": elsewhere, "noCommands": exclusive,
+	"bothWithheld": exclusive, "trafficWithheld": exclusive, "followsNobody": elsewhere, "aimNothing": elsewhere, "statusPage": exclusive, "noStatusPage": exclusive, "noCommands": exclusive,
 	"overlapOne": exclusive, "eachCosts": exclusive, "classCosts": exclusive, "habit": exclusive, "noBound": exclusive, "bandsProtect": elsewhere,
 	"again": always, "listeners": always, "noPicture": always, "restarts": always, "twins": always, "exactCounts": always, "timeOff": always, "brokerChanges": always,
 }

@@ -171,6 +171,9 @@ func randomPolicy(t *testing.T, r *rand.Rand) *policy.Policy {
 		if r.IntN(2) == 0 {
 			line("aim", `{show = "silhouettes", session = `+pick(r, `"10m"`, `"1h"`)+`}`)
 		}
+		if r.IntN(3) == 0 {
+			line("status.page", pick(r, "true", "false"))
+		}
 		line("broker.commands", quote(pick(r, nil, []string{"resend"}, []string{"resend", "watermark"}, []string{"watermark", "want"})))
 		if r.IntN(4) == 0 {
 			line("mask", `[{camera = "north", area = [[0, 0], [0.3, 0], [0, 0.5]]}]`)

@@ -37,6 +37,7 @@ func TestEveryKeyIsComparedBothWays(t *testing.T) {
 		"keep.retention":        {masks, `"72h"`, `"168h"`},
 		"aim.show":              {masks, `{show = "nothing", session = "0s"}`, `{show = "silhouettes", session = "10m"}`},
 		"aim.session":           {showing, `"10m"`, `"20m"`},
+		"status.page":           {"status.page = false\n" + masks, "page = false", "page = true"},
 		"broker.commands":       {masks, `["resend"]`, `["resend", "watermark"]`},
 	}
 	incomparable := []string{"hours.timezone"}

@@ -78,6 +78,8 @@ var english = language{
 		"masked":            `Masked areas cannot be looked at: they are blackened before anything looks at the picture. This policy itself masks areas of {{list .cameras}}.`,
 		"aimShapes":         `The page for aiming a camera can show flat shapes of what moves, for at most {{span .for}} at a time. It cannot show a picture.`,
 		"aimNothing":        `The page for aiming a camera shows nothing of the picture.`,
+		"statusPage":        `The status page at the device shows its condition and these records alone.`,
+		"noStatusPage":      `There is no status page at the device.`,
 		"commands":          `The broker can ask for this and nothing else: {{list .commands}}.`,
 		"noCommands":        `The broker cannot command anything.`,
 		"want":              `With want it can pass on another policy or site file. The device takes it only with signatures by keys that its site file trusts, {{.stricter}} for a stricter policy, {{.looser}} for a looser one or a site file, and only in a higher version; it tries it, and goes back by itself.`,

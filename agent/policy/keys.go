@@ -73,6 +73,7 @@ func policyKeys() []key {
 		{mistake.Required("keep.retention", "how long a released number may stay on the device, 1h–168h", durationShape), moreIsLooser(func(t *terms) duration { return t.Keep.Retention })},
 		{mistake.Optional("aim.show", "what the commissioning page may show of a picture", `{"enum": ["nothing", "silhouettes"]}`), moreIsLooser(func(t *terms) int { return boolToInt(t.Aim.Show != ShowNothing) })},
 		{mistake.Optional("aim.session", "the longest that it may do so at a time, at most 1h", durationShape), moreIsLooser(func(t *terms) duration { return t.Aim.Session })},
+		{mistake.Optional("status.page", "whether people at the device may open the status page, with the released numbers of the last 72 hours; left out: they may", `{"type": "boolean"}`), moreIsLooser(func(t *terms) int { return boolToInt(t.Status.Page) })},
 		{mistake.Optional("broker.commands", "which commands the broker may give", setShape(`{"enum": ["resend", "watermark", "want"]}`, 0)), membersLoosen(func(t *terms) []Command { return t.Broker.Commands })},
 		{mistake.Optional("alert", "when a zone is busy, for an operational purpose and method bands: an event tells it, and its end", alertShape()), alwaysNeutral},
 	}

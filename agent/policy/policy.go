@@ -202,6 +202,9 @@ func (p *Policy) AimingLimits() (Show, time.Duration) {
 	return p.terms.Aim.Show, time.Duration(p.terms.Aim.Session)
 }
 
+// AllowsStatusPage reports whether people at the device may open the status page.
+func (p *Policy) AllowsStatusPage() bool { return p.terms.Status.Page }
+
 // AllowsCommand reports whether the broker may send the command.
 func (p *Policy) AllowsCommand(verb string) bool {
 	return slices.Contains(p.terms.Broker.Commands, Command(verb))

@@ -213,6 +213,8 @@ func (r *Relay) commitAll(arrived chan mqtt.Message, ended chan struct{}) error 
 func (r *Relay) commit(batch []mqtt.Message) error {
 	sites := false
 	err := r.db.update(r.now(), func(l *ledgerTx) error {
+		l.keptSince = r.now().Add(-r.o.Keep).UTC().Format(time.DateOnly)
+		r.setFull(l.waiting)
 		for _, m := range batch {
 			if err := r.take(l, m.Topic(), m.Payload()); err != nil {
 				return err
@@ -272,15 +274,23 @@ func (r *Relay) takeWindow(l *ledgerTx, a uplink.Address, raw []byte) error {
 	}
 	if t.Got.contains(w.Seq) {
 		t.Twice++
+		if l.clashes(w, raw) {
+			return r.takeClash(l, w, t)
+		}
 		return nil
 	}
+	if r.leaves(l, a) {
+		r.leave(w, t)
+		return nil
+	}
+	l.addMark(w, raw)
 	w.trustTime(l.now)
 	t.Got.add(span{w.Seq, w.Seq, w.Start.Unix(), w.Start.Unix()})
 	if err := l.addToDay(w); err != nil {
 		return err
 	}
 	r.commands.noteSpace(w.space(), t)
-	return l.enqueue(raw)
+	return l.enqueue(w, raw)
 }
 
 // takeMeta keeps what a device declares. An empty message deletes it: the device was

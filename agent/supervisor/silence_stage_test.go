@@ -23,7 +23,8 @@ type scene struct {
 	noise    int           // levels from picture to picture
 	streaks  int           // of rain in a picture
 	lamp     bool          // the one is a lamp that lights the road around it
-	dusk     bool          // the street gets dark within a minute, about when the one passes: in the seconds in which the fault is first suspected, a lamp can move it over a window's end
+	dusk     bool          // the street gets dark within a minute, about when the one passes
+	dawn     bool          // the street gets light so
 	earliest time.Duration // the one passes after this time
 	lasts    time.Duration
 }
@@ -36,6 +37,7 @@ func listScenes() []scene {
 			{name: "day", level: 90, contrast: 60, noise: 9},
 			{name: "dark", level: 4, contrast: 0, lamp: true},
 			{name: "dusk", level: 60, contrast: 40, lamp: true, dusk: true},
+			{name: "dawn", level: 60, contrast: 40, lamp: true, dawn: true, earliest: 3 * time.Minute},
 			{name: "rain", level: 70, contrast: 50, noise: 7, streaks: 12},
 		} {
 			view.name, view.kind, view.lasts = kind.String()+", "+view.name, kind, 8*time.Second
@@ -51,7 +53,16 @@ func (sc scene) windows(length time.Duration) int {
 	if sc.loop {
 		return int((sc.earliest + 90*time.Minute) / length)
 	}
-	return 2 + int(2*time.Minute/length)
+	return 2 + int((2*time.Minute+sc.earliest)/length)
+}
+
+// firstWindow is the length of the first window of a play: with a camera kerb starts five
+// minutes before a window ends.
+func (sc scene) firstWindow(length time.Duration) time.Duration {
+	if sc.loop {
+		return length
+	}
+	return min(length, 5*time.Minute)
 }
 
 // equip adds the sensor to a site, with one stream.
@@ -217,14 +228,17 @@ func (s *stage) draw(dst []byte, at time.Duration) {
 }
 
 // drawStreet draws the street without noise. At dusk its light goes within a minute, at a
-// time from half a minute before the one comes until a minute after.
+// time from half a minute before the one comes until a minute after; at dawn it comes so.
 func (s *stage) drawStreet(dst []byte, at time.Duration) {
 	copy(dst, s.street)
-	if !s.dusk {
+	if !s.dusk && !s.dawn {
 		return
 	}
 	begin := s.at - time.Minute - 30*time.Second + time.Duration(s.seed*7%90)*time.Second
-	light := 1 - min(max(float64(at-begin)/float64(time.Minute), 0), 1)
+	light := min(max(float64(at-begin)/float64(time.Minute), 0), 1)
+	if s.dusk {
+		light = 1 - light
+	}
 	for i, v := range dst {
 		dst[i] = byte(4 + light*float64(v-4))
 	}

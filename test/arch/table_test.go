@@ -166,7 +166,7 @@ var rooms = []room{
 		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "agent/want", "counting", "counting/loop",
 	}, bans: speaker},
-	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture; advice says what to do about an error of the broker", ours: []string{"agent/advice", "agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib}, bans: speaker},
+	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture; advice says what to do about an error of the broker", ours: []string{"agent/advice", "agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib, sysLib}, bans: speaker},
 	{path: "agent/qrcode", why: "draws an address for a telephone to read", libs: []string{qrLib}, bans: values},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
@@ -262,7 +262,7 @@ var libraries = map[string]string{
 	gorillaLib:    "MQTT over WebSocket on a connection that another process opened, which paho's own function cannot",
 	pahoLib:       "MQTT; contained: one client per connection, see agent/uplink",
 	mochiLib:      "the broker inside kerb demo, so that it needs nothing else",
-	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features",
+	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features, free disk",
 	landlockLib:   "Landlock on every thread, where the kernel has it",
 	bboltLib:      "the spool: one file, one synced transaction per window; and the position of kerb relay",
 	pkcs7Lib:      "reads the certificates that an EST server sends",

@@ -56,15 +56,15 @@ func fileKind(name string) detectorKind {
 	}
 }
 
-// chosenKinds are the detectors that KERB_DETECTORS names.
-func chosenKinds(t *testing.T) (chosen []detectorKind) {
+// chosenKinds are the detectors that KERB_DETECTORS names, or the usual ones.
+func chosenKinds(t *testing.T, usual string) (chosen []detectorKind) {
 	t.Helper()
 	kinds := []detectorKind{
 		ownKind("street-large", nets.Large), ownKind("street", nets.Street), ownKind("street-small", nets.Small),
 		{"yolox", eye, func(t *testing.T) []byte { return []byte("yolox_nano.onnx") }},
 		{name: "motion"},
 	}
-	for _, name := range strings.Split(env("KERB_DETECTORS", "street"), ",") {
+	for _, name := range strings.Split(env("KERB_DETECTORS", usual), ",") {
 		i := slices.IndexFunc(kinds, func(k detectorKind) bool { return k.name == name })
 		switch {
 		case i >= 0:
@@ -87,6 +87,13 @@ type recording [][]vision.Box
 // With keep above 1 only one of so many pictures is recorded, in a folder of its own.
 func (d detectorKind) boxesOf(t *testing.T, clip string, keep int) recording {
 	t.Helper()
+	name := strings.TrimSuffix(filepath.Base(clip), ".avi")
+	return d.cached(t, name, keep, func() recording { return d.findAll(t, clip, keep) })
+}
+
+// cached returns the recording of that name, or makes and keeps it.
+func (d detectorKind) cached(t *testing.T, name string, keep int, find func() recording) recording {
+	t.Helper()
 	id := d.id(t)
 	if id == nil {
 		t.Skipf("no network %s in this build", d.name)
@@ -100,7 +107,7 @@ func (d detectorKind) boxesOf(t *testing.T, clip string, keep int) recording {
 	if keep > 1 {
 		dir += fmt.Sprintf("-%d", keep)
 	}
-	path := filepath.Join(dir, strings.TrimSuffix(filepath.Base(clip), ".avi")+".gob")
+	path := filepath.Join(dir, name+".gob")
 	var f recording
 	if r, err := os.Open(path); err == nil {
 		defer r.Close()
@@ -109,7 +116,7 @@ func (d detectorKind) boxesOf(t *testing.T, clip string, keep int) recording {
 		}
 		return f
 	}
-	f = d.findAll(t, clip, keep)
+	f = find()
 	if err := errors.Join(os.MkdirAll(dir, 0o700), writeFilm(path, f)); err != nil {
 		t.Fatal(err)
 	}

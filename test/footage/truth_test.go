@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"kerb/agent/truth"
 	"kerb/counting"
@@ -37,7 +36,7 @@ import (
 //	KERB_CLIPS, KERB_BOXES   folders for the unpacked clips and the recorded boxes
 func TestTruth(t *testing.T) {
 	all := loadClips(t)
-	for _, kind := range chosenKinds(t) {
+	for _, kind := range chosenKinds(t, "street") {
 		if kind.eye != nil {
 			person, vehicle, n := onStills(t, func(w, h int) *neural.Net { return kind.eye(t, w, h) })
 			fmt.Printf("\n%s, %d stills: people off by %d, vehicles by %d\n", kind.name, n, person, vehicle)
@@ -54,8 +53,6 @@ func TestTruth(t *testing.T) {
 		}
 	}
 }
-
-const followMax = time.Minute
 
 func env(name, otherwise string) string {
 	if v := os.Getenv(name); v != "" {

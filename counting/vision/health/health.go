@@ -27,14 +27,16 @@ import (
 const (
 	maxInterval  = 2.0  // of one look
 	frozenAfter  = 30.0 // without a stir: longer than cameras wait between two whole pictures of a still street
-	stirsAfter   = 60.0 // of stirs without such a pause, until a camera is known to stir
-	faultAfter   = 38.0 // of suspicion until any other fault is reported: longer than a vehicle waits at a crossing with its lamps on the lens
-	judgeAfter   = 50.0 // from the first suspicion until then, whether or not a lamp passes meanwhile
-	bridgeFor    = 20.0 // without suspicion, at most, within judgeAfter: longer than a lamp lights a dark road
-	dropsAfter   = 60.0 // until drops are reported
+	stirsAfter   = 60.0 // of changes to and fro without such a pause, until a camera is known to stir
+	faultAfter   = 50.0 // from the first suspicion until any other fault begins: longer than a vehicle waits at a crossing with its lamps on the lens
+	eitherAfter  = 80.0 // the same where several faults alternate: so long that a single one has begun before
+	dropsAfter   = 60.0 // the same of drops
+	overAfter    = 60.0 // from the first well picture until a fault is over: longer than one object passes, or one lamp lights a dark road
+	mayInterrupt = 0.25 // of each of these times may have another judgement, longer than a lamp lights a dark road: it neither delays nor hastens
 	goodAfter    = 3.0  // without suspicion until the view is learnt
-	overAfter    = 60.0 // until a fault is over: longer than one object passes, or one lamp lights a dark road
 	minReference = 60.0 // until the reference is used
+
+	turnedShare = 8 // an eighth of the cells gets darker after it got brighter, or the reverse: changes to and fro
 
 	searchEvery  = 1 // between two searches for a shift
 	surveyMemory = 3 // of the running mean of surveys
@@ -61,17 +63,21 @@ type Monitor struct {
 	unmasked  []bool // pixels without a masked neighbour; nil: all
 	blind     []bool // the masks for which unmasked was made
 
-	clock      float64 // seconds of pictures so far
-	stirred    float64 // clock of the last stir: a picture in which at least half of the cells changed
-	stirFrom   float64 // clock of the first stir since the last pause of frozenAfter
-	stirs      bool    // the pictures of this camera change all over although nothing passes: its noise, or its codec
-	noise      float32 // levels
-	light      float32 // mean level, smoothed
-	shiftGain  float32 // by how much the view is more like the reference at its best shift
-	lastSearch float64 // clock of that search
+	clock      float64     // seconds of pictures so far
+	stirred    float64     // clock of the last stir: a picture in which at least half of the cells changed
+	shaken     float64     // clock of the last stir to and fro
+	shakenFrom float64     // clock of the first one since the last pause of frozenAfter
+	stirs      bool        // the pictures of this camera change all over although nothing passes: its noise, or its codec
+	trend      [cells]int8 // 1: a cell got brighter when it last changed, -1: darker; until stirs
+	noise      float32     // levels
+	light      float32     // mean level, smoothed
+	shiftGain  float32     // by how much the view is more like the reference at its best shift
+	lastSearch float64     // clock of that search
 	fault      counting.ViewFault
 	suspect    [counting.ViewFaults]float32 // seconds for which each was suspected, less those for which it was not
-	pausing    onset                        // of any fault that pauses counting
+	held       [counting.ViewFaults]spell   // of each judgement, with ViewGood
+	spoilt     spell                        // of any fault that pauses counting
+	usable     spell                        // of none that does
 	good       float32                      // seconds without suspicion
 	begun      bool
 	learning   float32 // seconds since the reference's last step
@@ -83,7 +89,7 @@ func (w *Monitor) JudgePicture(p Picture, dt time.Duration) counting.ViewFault {
 	t := float32(min(max(dt.Seconds(), 0), maxInterval))
 	w.clock += float64(t)
 	w.excludeMaskRims(&p)
-	w.survey.surveyPicture(&p, w.unmasked, w.edgeThreshold(1), w.edgeThreshold(faintEdge))
+	w.survey.surveyPicture(&p, w.unmasked, w.edgeThreshold(1), w.edgeThreshold(faintEdge), !w.stirs)
 	if w.survey.seen == 0 {
 		return w.fault // all of it is masked
 	}
@@ -138,7 +144,7 @@ func (w *Monitor) averageSurvey(t float32) {
 	}
 	w.light += f * (w.survey.meanLevel() - w.light)
 	w.noise += f * (w.survey.noise - w.noise)
-	moved, sighted := 0, 0
+	moved, turned, sighted := 0, 0, 0
 	for i := range w.survey.cells {
 		c := &w.survey.cells[i]
 		w.short[i].followCell(c, f)
@@ -148,20 +154,31 @@ func (w *Monitor) averageSurvey(t float32) {
 				moved++
 			}
 		}
+		if c.trend != 0 {
+			if c.trend == -w.trend[i] {
+				turned++
+			}
+			w.trend[i] = c.trend
+		}
 	}
 	if moved > 0 && 2*moved >= sighted {
-		w.noteStir()
+		w.noteStir(turnedShare*turned >= sighted)
 	}
 }
 
 // noteStir notes that at least half of the cells changed at once, which no object that
-// passes does for stirsAfter.
-func (w *Monitor) noteStir() {
-	if w.stirFrom == 0 || w.clock-w.stirred >= frozenAfter {
-		w.stirFrom = w.clock
-	}
+// passes does for stirsAfter. The light of dusk does; but unlike noise and codecs it changes
+// a cell one way, and not to and fro.
+func (w *Monitor) noteStir(toAndFro bool) {
 	w.stirred = w.clock
-	w.stirs = w.stirs || w.clock-w.stirFrom >= stirsAfter
+	if !toAndFro {
+		return
+	}
+	if w.shakenFrom == 0 || w.clock-w.shaken >= frozenAfter {
+		w.shakenFrom = w.clock
+	}
+	w.shaken = w.clock
+	w.stirs = w.stirs || w.clock-w.shakenFrom >= stirsAfter
 }
 
 // weighSuspicion runs the timers of the suspicions and changes the fault when one has held
@@ -171,50 +188,62 @@ func (w *Monitor) weighSuspicion(f counting.ViewFault, t float32) {
 	if f != counting.ViewGood {
 		w.good = 0
 	}
-	begins := w.pausing.addSuspicion(f.Pauses(), t)
-	most := f
-	for i := counting.ViewFrozen; i < counting.ViewFaults; i++ {
+	most, next := f, w.fault
+	for i := counting.ViewGood; i < counting.ViewFaults; i++ {
+		if w.held[i].extend(i == f, t, spellOf(i)) && (i.Pauses() || !w.fault.Pauses()) {
+			next = i
+		}
 		w.suspect[i] = growTimer(w.suspect[i], t, i == f, dropsAfter)
 		if i.Pauses() && w.suspect[i] > w.suspect[most] {
 			most = i
 		}
 	}
+	either, over := w.spoilt.extend(f.Pauses(), t, eitherAfter), w.usable.extend(!f.Pauses(), t, overAfter)
 	switch {
-	case begins && !w.fault.Pauses():
-		w.setFault(most)
-	case f == w.fault:
 	case f == counting.ViewFrozen: // it has held for frozenAfter already
-		w.setFault(f)
-	case f.Pauses() && w.fault.Pauses() && w.suspect[f] >= faultAfter:
-		w.setFault(f)
-	case f == counting.ViewDrops && w.fault == counting.ViewGood && w.suspect[f] >= dropsAfter:
-		w.setFault(f)
-	case f == counting.ViewGood && w.good >= overAfter, f == counting.ViewDrops && w.suspect[f] >= overAfter && w.fault.Pauses():
-		w.setFault(counting.ViewGood)
+		next = f
+	case either && !w.fault.Pauses() && !next.Pauses():
+		next = most
+	case over && w.fault.Pauses():
+		next = counting.ViewGood
+	}
+	if next != w.fault {
+		w.setFault(next)
 	}
 }
 
-// onset decides when a fault begins: judgeAfter its first suspicion, if it was suspected
-// for faultAfter of that. A lamp that passes between neither delays nor hastens it.
-type onset struct {
-	since, suspected, calm float32 // seconds since the first suspicion, with one, and since the last
+// spellOf returns the seconds after which a judgement that lasts counts.
+func spellOf(f counting.ViewFault) float32 {
+	switch f {
+	case counting.ViewGood:
+		return overAfter
+	case counting.ViewDrops:
+		return dropsAfter
+	}
+	return faultAfter
 }
 
-// addSuspicion adds t seconds with or without a suspicion. It reports whether the fault
-// begins now.
-func (o *onset) addSuspicion(suspected bool, t float32) (begins bool) {
-	if !suspected && o.since == 0 {
+// spell is the time for which a judgement has lasted. It is full a fixed time after it
+// began, whatever interrupts it meanwhile for a part of mayInterrupt at most.
+type spell struct {
+	since, without float32 // seconds since its first picture, and those of other judgements
+}
+
+// extend adds t seconds with or without the judgement. It reports whether the spell is
+// full now; the next picture with the judgement then begins another.
+func (s *spell) extend(on bool, t, full float32) bool {
+	if !on && s.since == 0 {
 		return false
 	}
-	o.since += t
-	if o.calm += t; suspected {
-		o.suspected, o.calm = o.suspected+t, 0
+	if s.since += t; !on {
+		s.without += t
 	}
-	begins = o.since >= judgeAfter && o.suspected >= faultAfter
-	if o.since >= judgeAfter || o.calm >= bridgeFor {
-		*o = onset{}
+	lasted := s.without <= mayInterrupt*full
+	done := lasted && s.since >= full
+	if done || !lasted {
+		*s = spell{}
 	}
-	return begins
+	return done
 }
 
 // growTimer adds t seconds to a timer, up to most, or subtracts them, down to 0.
@@ -229,6 +258,6 @@ func growTimer(timer, t float32, on bool, most float32) float32 {
 func (w *Monitor) setFault(f counting.ViewFault) {
 	w.fault = f
 	if f == counting.ViewGood {
-		w.suspect, w.pausing = [counting.ViewFaults]float32{}, onset{}
+		w.suspect = [counting.ViewFaults]float32{}
 	}
 }

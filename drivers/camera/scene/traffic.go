@@ -16,11 +16,16 @@ type traffic struct {
 	opened float64 // s, when the first picture was due; 0: not yet
 	movers [maxMovers]mover
 	queued [moverKinds][2]float64 // arrivals that wait for a place, per way
+	actors []Actor                // of a script, in the first movers; nil: traffic as drawn
 }
 
 // advanceTime moves the traffic on by dt seconds.
 func (t *traffic) advanceTime(dt float64) {
 	t.now += dt
+	if t.actors != nil {
+		t.placeActors(dt)
+		return
+	}
 	t.admitArrivals(dt)
 	t.updateCrowd()
 	for i := range t.movers {
