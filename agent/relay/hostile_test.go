@@ -14,7 +14,7 @@ import (
 func takeAll(t *testing.T, messages ...[2]string) *Ledger {
 	t.Helper()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	p, err := openPosition(filepath.Join(t.TempDir(), "relay.db"), "test")
+	p, err := openPosition(filepath.Join(t.TempDir(), "relay.db"), "test", now)
 	if err != nil {
 		t.Fatal(err)
 	}
