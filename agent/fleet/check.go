@@ -67,7 +67,7 @@ func (c *CheckCommand) Run(ctx context.Context, t terminal.Terminal) error {
 	if c.JSON {
 		err = json.NewEncoder(t.Out).Encode(h)
 	} else {
-		err = h.print(t.Out)
+		err = h.print(terminal.Printable(t.Out))
 	}
 	switch {
 	case err != nil:
