@@ -62,6 +62,7 @@ type Session struct {
 	FirstCode string       // the first login code; "": one is drawn
 	OpenedBy  uint8        // for the audit log, of ipc.ParseAimWay
 	HostName  string       // of this machine; "": unknown
+	WiFi      WiFi         // access point of this session; zero: there is none
 
 	begin  time.Duration // on the clock of Until
 	ends   atomic.Int64  // Until as it is extended, in nanoseconds
@@ -71,6 +72,9 @@ type Session struct {
 
 	refusedPage sync.Once // see LogRefusedPage
 }
+
+// WiFi is the access point of a session, as it is shown beside the login code.
+type WiFi struct{ SSID, Passphrase, QRText string }
 
 // Run serves the session until it is ended on the page, its time is up, the hours
 // of the policy end, the agent is gone or ctx ends, and closes the listeners. It
@@ -90,6 +94,9 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 	}
 	why := uint8(ipc.AimLost)
 	defer func() { s.acts.closeLog(why) }()
+	if s.WiFi.SSID != "" {
+		s.acts.writeAct(&ipc.Aim{Act: ipc.AimAccessPoint})
+	}
 	report, err := cage.Supervisor().Apply()
 	if err != nil {
 		return err
@@ -210,9 +217,18 @@ func (s *Session) printCode(code, id string) {
 	left := time.Duration(s.ends.Load()) - clock.SinceBoot()
 	// One that is too long is not printed: the address stands beside it.
 	qr, _ := qrcode.DrawBlocks(urls[0] + "?code=" + code)
+	if s.WiFi.SSID != "" {
+		join, _ := qrcode.DrawBlocks(s.WiFi.QRText)
+		qr = qrcode.JoinBlocks(join, qr)
+	}
 	if s.JSON {
-		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int(left.Seconds()), "qr": qr})
+		_ = json.NewEncoder(s.Out).Encode(map[string]any{
+			"code": code, "id": id, "urls": urls, "left_s": int(left.Seconds()), "qr": qr, "ssid": s.WiFi.SSID, "passphrase": s.WiFi.Passphrase,
+		})
 		return
+	}
+	if s.WiFi.SSID != "" {
+		fmt.Fprintf(s.Out, "wifi  %s\nword  %s   (the Wi-Fi's passphrase, for this session; its QR code is the left one)\n", s.WiFi.SSID, s.WiFi.Passphrase)
 	}
 	fmt.Fprintf(s.Out, "page  %s\ncode  %s %s   (good once; the account calls it %s)\nleft  %s\n",
 		strings.Join(urls, "\n      "), code[:3], code[3:], id, left.Round(time.Second))

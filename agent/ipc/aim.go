@@ -29,6 +29,7 @@ const (
 	AimExtended               // the session got more time; For is its whole length now
 	AimEnd                    // the session ended, see Why
 	AimPageRefused            // a viewer asked for the status page, which the policy forbids
+	AimAccessPoint            // an access point is open for the session, and ends with it
 	aimActs
 )
 
@@ -99,6 +100,7 @@ func (m *Aim) ActWord() string {
 	return map[uint8]string{
 		AimStart: "start", AimEntered: "entered", AimLocked: "locked", AimChanged: "changed",
 		AimUndone: "undone", AimAccepted: "accepted", AimExtended: "extended", AimEnd: "end", AimPageRefused: "page_refused",
+		AimAccessPoint: "access_point",
 	}[m.Act]
 }
 
