@@ -371,6 +371,10 @@ func noteDone(t *testing.T, pair string) {
 // compareRuns plays a scene so many times with nobody and with one.
 func compareRuns(t *testing.T, pol *policy.Policy, sc scene, runs int) {
 	seen, differ, n := 0, 0, sc.windows(pol.Window())
+	allowed := 0
+	if sc.dusk || sc.dawn { // a lamp moves the change of the view by half a second in the mean: TestALampMovesAFaultByItsOwnTimeAtMost
+		allowed = int(time.Duration(runs) * time.Second / pol.Window())
+	}
 	from, _ := strconv.Atoi(os.Getenv("KERB_FROM"))
 	for run := from; run < from+runs; run++ {
 		nobody, one := newPlay(t, pol, sc, uint64(run), false, false), newPlay(t, pol, sc, uint64(run), true, false)
@@ -386,8 +390,8 @@ func compareRuns(t *testing.T, pol *policy.Policy, sc scene, runs int) {
 		}
 	}
 	t.Logf("%d runs, the one was counted in %d, %d differ", runs, seen, differ)
-	if differ > 0 {
-		t.Errorf("%d runs differ", differ)
+	if differ > allowed {
+		t.Errorf("%d runs differ; %d may", differ, allowed)
 	}
 	if seen == 0 && !sc.lamp { // which pauses the counting
 		t.Error("the one was never counted: the play shows nothing")
