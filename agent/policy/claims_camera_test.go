@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,8 +23,10 @@ import (
 
 	"kerb/agent/aim"
 	"kerb/agent/aim/record"
+	"kerb/agent/config"
 	"kerb/agent/localbroker"
 	"kerb/agent/policy"
+	"kerb/agent/report"
 	"kerb/agent/source"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
@@ -116,6 +119,15 @@ func openSession(w *world) session {
 	}
 	sessions[key] = found
 	return found
+}
+
+// askStatusPage asks a device on which no agent runs for the status page, and returns the
+// answer's code.
+func askStatusPage(w *world) int {
+	page := report.NewPage(config.Device{Name: "c", State: filepath.Join(w.t.TempDir(), "state")}, report.PageOpts{Check: func() (*policy.Policy, error) { return w.p, nil }})
+	answer := httptest.NewRecorder()
+	page.ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+	return answer.Code
 }
 
 // stayCost is what one stay in a zone that is seen as n classes adds to ε: what one more
@@ -222,6 +234,8 @@ func init() {
 		return s.pictures == http.StatusOK && s.lasts == v["for"]
 	})
 	judge("aimNothing", func(w *world, _ values) bool { return openSession(w).pictures == http.StatusForbidden })
+	judge("statusPage", func(w *world, _ values) bool { return askStatusPage(w) == http.StatusOK })
+	judge("noStatusPage", func(w *world, _ values) bool { return askStatusPage(w) == http.StatusForbidden })
 	judge("classCosts", func(w *world, _ values) bool {
 		if !w.p.AllowsKind(counting.ZoneStream) || w.p.Method() != policy.Noise {
 			return false

@@ -45,7 +45,7 @@ const (
 // bare are the kinds of claims without parameters.
 var bare = map[string]truth{
 	"statistical": exclusive, "lines": exclusive, "loops": exclusive, "always": exclusive, "drawn": exclusive, "exact": elsewhere,
-	"bothWithheld": exclusive, "trafficWithheld": exclusive, "followsNobody": elsewhere, "aimNothing": elsewhere, "noCommands": exclusive,
+	"bothWithheld": exclusive, "trafficWithheld": exclusive, "followsNobody": elsewhere, "aimNothing": elsewhere, "statusPage": exclusive, "noStatusPage": exclusive, "noCommands": exclusive,
 	"overlapOne": exclusive, "eachCosts": exclusive, "classCosts": exclusive, "habit": exclusive, "noBound": exclusive, "bandsProtect": elsewhere,
 	"again": always, "listeners": always, "noPicture": always, "restarts": always, "twins": always, "exactCounts": always, "timeOff": always, "brokerChanges": always,
 }
@@ -188,6 +188,24 @@ func init() {
 			}
 		}
 		return true
+	})
+	judge("idle", func(w *world, v values) bool {
+		months := map[string]int{"": 2, "UTC+2": 1, "UTC+3": 7} // of what randomPolicy draws, Helsinki alone has two
+		month, ok := months[v["clocks"].(string)]
+		if !ok {
+			return false
+		}
+		at := time.Date(2024, time.Month(month), 1, 0, 0, 0, 0, time.UTC) // Mondays, but of February
+		for at.Weekday() != time.Monday {
+			at = at.AddDate(0, 0, 1)
+		}
+		if w.idle == nil {
+			w.idle = map[time.Month]week.Spans{}
+		}
+		if _, known := w.idle[at.Month()]; !known {
+			w.idle[at.Month()] = idleDays(w, at)
+		}
+		return slices.Equal(w.idle[at.Month()], v["open"].(week.Spans))
 	})
 	judge("otherMessages", func(w *world, v values) bool {
 		for _, topic := range []string{"state", "event", "meta", "ack", "proof"} {
@@ -457,4 +475,56 @@ func mentions(w *world, dir string) bool {
 		}
 	}
 	return false
+}
+
+// idleDays are the members of the policy's hours, by single days, that no window with
+// numbers touches in a week; equal ones of days in a row are joined.
+func idleDays(w *world, monday time.Time) (idle week.Spans) {
+	touched := map[string]bool{}
+	for at := monday.Add(-48 * time.Hour); at.Before(monday.AddDate(0, 0, 9)); at = at.Add(w.p.Window()) {
+		t := w.tally(w.counted(), 1, 1)
+		t.Start, t.End = at, at.Add(w.p.Window())
+		if !w.p.OpenAt(at) || w.clear(t).Quality() != counting.OK {
+			continue
+		}
+		for m := at; m.Before(t.End); m = m.Add(time.Minute) {
+			touched[m.In(w.p.TimeZone()).Format("Mon 15:04")] = true
+		}
+	}
+	for i, day := range week.DayNames() {
+		for _, s := range hoursOf(w.p) {
+			if i < s.First || i > s.Last {
+				continue
+			}
+			given := false
+			for m := s.From; m < s.To; m++ {
+				given = given || touched[day+" "+week.FormatClock(m)]
+			}
+			n := len(idle) - 1
+			switch {
+			case given:
+			case n >= 0 && idle[n].Last == i-1 && idle[n].From == s.From && idle[n].To == s.To:
+				idle[n].Last = i
+			default:
+				idle = append(idle, week.Span{First: i, Last: i, From: s.From, To: s.To})
+			}
+		}
+	}
+	return idle
+}
+
+// hoursOf are the hours that the canonical form of a policy names.
+func hoursOf(p *policy.Policy) (all week.Spans) {
+	for _, line := range strings.Split(string(p.Canonical()), "\n") {
+		if list, ok := strings.CutPrefix(line, "hours.open = "); ok {
+			for _, text := range strings.Split(strings.Trim(list, "[]"), ", ") {
+				var s week.Span
+				if err := s.UnmarshalText([]byte(strings.Trim(text, `"`))); err != nil {
+					panic(err)
+				}
+				all = append(all, s)
+			}
+		}
+	}
+	return all
 }

@@ -24,8 +24,9 @@ type world struct {
 	t      *testing.T
 	p      *policy.Policy
 	random *rand.Rand
-	start  time.Time // of a window that the hours allow
-	broken bool      // the program breaks each rule that holds under every policy: the control of their judges
+	start  time.Time                 // of a window that the hours allow
+	idle   map[time.Month]week.Spans // the idle hours in that month, where they were asked for
+	broken bool                      // the program breaks each rule that holds under every policy: the control of their judges
 }
 
 // tally is a whole window of a stream of one class with n objects each way, or in the
@@ -91,7 +92,7 @@ func (w *world) with(pairs ...string) (*policy.Policy, error) {
 	return policy.Parse("policy.toml", []byte(strings.Join(lines, "\n")))
 }
 
-// newWorld finds a window that the hours allow; nil: they allow none.
+// newWorld finds a window that the hours allow; nil: they allow none in that week of winter.
 func newWorld(t *testing.T, p *policy.Policy, random *rand.Rand) *world {
 	w := &world{t: t, p: p, random: random}
 	for at := monday; at.Before(monday.AddDate(0, 0, 8)); at = at.Add(p.Window()) {
@@ -153,7 +154,7 @@ func randomPolicy(t *testing.T, r *rand.Rand) *policy.Policy {
 		line("camera.follow_max", pick(r, `"0s"`, `"10s"`, `"30s"`, `"1m"`))
 		line("camera.masks_required", pick(r, "true", "false"))
 		if r.IntN(3) == 0 {
-			line("hours", `{open = `+quote(some(r, "Mon-Fri 07:00-19:00", "Sat 00:00-24:00", "Sun 06:00-23:30"))+`, timezone = `+pick(r, `"UTC"`, `"Europe/Helsinki"`, `"Asia/Kolkata"`)+`}`)
+			line("hours", `{open = `+quote(some(r, "Mon-Fri 07:00-19:00", "Sat 00:00-24:00", "Sun 06:00-23:30", "Sat 08:40-09:25"))+`, timezone = `+pick(r, `"UTC"`, `"Europe/Helsinki"`, `"Asia/Kolkata"`)+`}`)
 		}
 		bands := pick(r, []int{5, 10, 20}, []int{10}, []int{6, 20, 50, 100})
 		below, window := pick(r, 0, 1, 3, 5, 10, 40, 60), pick(r, "1m", "5m", "15m", "30m", "1h", "2h", "24h")
@@ -170,6 +171,9 @@ func randomPolicy(t *testing.T, r *rand.Rand) *policy.Policy {
 		line("keep.retention", pick(r, `"1h"`, `"24h"`, `"72h"`, `"168h"`))
 		if r.IntN(2) == 0 {
 			line("aim", `{show = "silhouettes", session = `+pick(r, `"10m"`, `"1h"`)+`}`)
+		}
+		if r.IntN(3) == 0 {
+			line("status.page", pick(r, "true", "false"))
 		}
 		line("broker.commands", quote(pick(r, nil, []string{"resend"}, []string{"resend", "watermark"}, []string{"watermark", "want"})))
 		if r.IntN(4) == 0 {

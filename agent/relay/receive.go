@@ -284,6 +284,7 @@ func (r *Relay) takeWindow(l *ledgerTx, a uplink.Address, raw []byte) error {
 		return nil
 	}
 	l.addMark(w, raw)
+	w.trustTime(l.now)
 	t.Got.add(span{w.Seq, w.Seq, w.Start.Unix(), w.Start.Unix()})
 	if err := l.addToDay(w); err != nil {
 		return err
@@ -346,7 +347,7 @@ func takeEvent(l *ledgerTx, a uplink.Address, payload []byte) error {
 		return takeGone(l, a, g)
 	case "epoch":
 		for stream, last := range e.Data.Last {
-			if !isLevel(stream) || !isLevel(e.Data.Previous) {
+			if !isLevel(stream) || !isLevel(e.Data.Previous) || !isLevel(e.Data.Epoch) || last > maxSeq {
 				continue
 			}
 			t, err := l.space(space{a, e.Data.Previous, stream})
@@ -361,8 +362,11 @@ func takeEvent(l *ledgerTx, a uplink.Address, payload []byte) error {
 
 // takeGone takes a range that the device has no longer. Windows that were received before are not lost.
 func takeGone(l *ledgerTx, a uplink.Address, g goneRange) error {
-	if !isLevel(g.Epoch) || !isLevel(g.Stream) || g.From == 0 || g.To < g.From || g.To-g.From > maxRange {
+	if !isLevel(g.Epoch) || !isLevel(g.Stream) || g.From == 0 || g.To < g.From || g.To > maxSeq {
 		return nil
+	}
+	if !isLevel(g.Reason) {
+		g.Reason = "unknown"
 	}
 	t, err := l.space(space{a, g.Epoch, g.Stream})
 	if err != nil {
@@ -377,6 +381,3 @@ func takeGone(l *ledgerTx, a uplink.Address, g goneRange) error {
 	t.Last = max(t.Last, g.To)
 	return nil
 }
-
-// maxRange bounds a range of numbers, so that a wrong message cannot fill the ledger.
-const maxRange = 1 << 32

@@ -115,6 +115,7 @@ var seeing = map[string]string{
 
 var rooms = []room{
 	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, sysLib}, bans: command},
+	{path: "agent/accesspoint", why: "the Wi-Fi of one aiming session: hostapd, an address, DHCP; a name comes in, a passphrase goes out, and nothing of the street", libs: []string{dhcpLib, genetlinkLib, netlinkLib, sysLib}, bans: pictures},
 	{path: "agent/acceptance", why: "the acceptance sheet, from site.toml and the records of tallies alone", ours: []string{"agent/config", "agent/language", "agent/uplink", "counting"}, bans: outside},
 	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/advice", why: "what to do about an error, by its text", bans: values},
@@ -273,6 +274,9 @@ var libraries = map[string]string{
 	gortsplibLib:  "RTSP: sessions, authentication, RTP of three codecs; it takes sockets that are handed in",
 	textLib:       "takes accents off letters, for names that are suggested",
 	rtpLib:        "the packets that gortsplib gives, by their type",
+	dhcpLib:       "the messages of DHCP, for telephones in the access point of an aiming session",
+	genetlinkLib:  "nl80211: the interface of that access point, owned by a socket",
+	netlinkLib:    "the attributes of those messages",
 	netLib:        "which proxy a URL has, by the same rules as net/http; tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
@@ -302,6 +306,9 @@ const (
 	gortsplibLib  = "github.com/bluenviron/gortsplib/v5"
 	textLib       = "golang.org/x/text"
 	rtpLib        = "github.com/pion/rtp"
+	dhcpLib       = "github.com/insomniacslk/dhcp"
+	genetlinkLib  = "github.com/mdlayher/genetlink"
+	netlinkLib    = "github.com/mdlayher/netlink"
 	netLib        = "golang.org/x/net"
 	qrLib         = "rsc.io/qr"
 	goleakLib     = "go.uber.org/goleak"
