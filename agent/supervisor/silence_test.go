@@ -297,7 +297,7 @@ func newPlay(t *testing.T, pol *policy.Policy, sc scene, seed uint64, one, leaky
 	r := rand.New(rand.NewPCG(seed, 7))
 	total := first + time.Duration(sc.windows(pol.Window())-1)*pol.Window()
 	at := sc.earliest + time.Duration(r.Int64N(int64(total-sc.earliest-sc.lasts-time.Second)))
-	if sc.loop && at%pol.Window() > pol.Window()-sc.lasts-2*time.Second {
+	if sc.loop && (at+pol.Window()-first)%pol.Window() > pol.Window()-sc.lasts-2*time.Second {
 		at -= sc.lasts + 2*time.Second // the second in which windows are cut has no edge
 	}
 	p.stage = newStage(sc, seed, at, one)
