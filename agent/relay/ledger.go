@@ -20,6 +20,7 @@ type Ledger struct {
 	Waiting WaitingTotal `json:"waiting"`
 	Rows    []Row        `json:"streams"`
 	Clashes []Clash      `json:"clashes,omitempty"` // the last ones, oldest first
+	Told    []Told       `json:"events,omitempty"`  // the last of each device and kind: aim, config_refused, streams_drift
 }
 
 // Row is one stream on one day.
@@ -93,6 +94,7 @@ func (p *position) ledger(now time.Time, only string) (*Ledger, error) {
 		}
 		w := readWaiting(tx)
 		out.Waiting, out.Clashes = WaitingTotal{Windows: w.Windows, Bytes: w.Bytes}, readClashes(tx, only)
+		out.Told = readTold(tx)
 		for _, key := range sortedKeys(all) {
 			s := all[key]
 			for _, r := range s.rows(readMeta(tx, s.address), now) {

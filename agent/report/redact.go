@@ -73,6 +73,7 @@ var (
 	header    = regexp.MustCompile(`(?i)((?:proxy-)?authorization["']?\s*[:=]\s*["']?)((?:basic|bearer|digest)\s+)?[^"'\r\n]+`)
 	pemBlock  = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)[A-Z ]*-----.*?(?:-----END [A-Z ]*-----|$)`)
 	loginCode = regexp.MustCompile(`(?i)(\bcode["']?\s*[:=]?\s*["']?)\d{3}\s?\d{3}\b`)
+	wifiWord  = regexp.MustCompile(`(\bword\s+)\S+(\s+\(the Wi-Fi)`)
 	qrCode    = regexp.MustCompile(`("qr":\s*)"(?:[^"\\]|\\.)*"`)
 	command   = regexp.MustCompile(`(?ims)^(\s*command\s*=\s*)(\[.*?\]|"[^"\n]*"|'[^'\n]*')`)
 )
@@ -90,6 +91,7 @@ func (r *Redactor) Redact(text []byte) []byte {
 	})
 	text = header.ReplaceAll(text, []byte("${1}"+removed))
 	text = loginCode.ReplaceAll(text, []byte("${1}"+removed))
+	text = wifiWord.ReplaceAll(text, []byte("${1}"+removed+"${2}"))
 	text = qrCode.ReplaceAll(text, []byte(`${1}"`+removed+`"`))
 	text = wordPair.ReplaceAll(text, []byte("${1}"+removed))
 	for _, s := range r.known {
