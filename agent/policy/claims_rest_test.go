@@ -224,7 +224,13 @@ func init() {
 	})
 	judge("listeners", func(w *world, _ values) bool {
 		r := w.clear(w.tally(w.counted(), 9, 9))
-		return isText(uplink.EncodeWindow(uplink.Address{}, store.Entry{Epoch: "e", Seq: 1, Release: r}))
+		text := uplink.EncodeWindow(uplink.Address{}, store.Entry{Epoch: "e", Seq: 1, Release: r})
+		if w.broken {
+			for i := range text {
+				text[i] ^= 0x55
+			}
+		}
+		return isText(text)
 	})
 	judge("keepsLast", func(w *world, v values) bool {
 		for k := counting.LineStream; k <= counting.LoopStream; k++ {
@@ -237,6 +243,9 @@ func init() {
 	judge("alert", isAlert)
 	judge("noPicture", func(w *world, _ values) bool {
 		m := message(w.t, w.clear(w.tally(w.counted(), 9, 9)))
+		if w.broken {
+			m["face"] = "…"
+		}
 		planted := message(w.t, w.clear(w.tally(w.counted(), 9, 9)))
 		planted["picture"] = "…"
 		long := message(w.t, w.clear(w.tally(w.counted(), 9, 9)))
@@ -271,10 +280,8 @@ func init() {
 	judge("restarts", func(w *world, _ values) bool {
 		part := w.tally(w.counted(), 9, 9)
 		part.Quality, part.Reason, part.Observed = counting.Partial, counting.ReasonStarting, w.p.Window()/10
-		return w.clear(part).Quality() != counting.OK && !w.p.AllowsCommand("restart")
+		return w.clear(part).Quality() != counting.OK && !slices.Contains(strings.Fields(verbsObeyed(w)), "restart")
 	})
-	judge("follows", func(w *world, v values) bool { return w.p.FollowMax() == v["for"] })
-	judge("followsNobody", func(w *world, _ values) bool { return w.p.FollowMax() == 0 && !w.p.AllowsKind(counting.LineStream) })
 	judge("masksRequired", func(w *world, v values) bool {
 		masked := func(percent float64) bool {
 			side := math.Sqrt(percent / 100)
@@ -314,7 +321,11 @@ func init() {
 	judge("overlapBare", func(w *world, v values) bool { n := v["streams"].(int); return w.allows(n) && !w.allows(n+1) })
 	judge("twins", func(w *world, _ values) bool { return twins.once(w) })
 	judge("exactCounts", func(w *world, _ values) bool {
-		return !mentions(w, "../publisher") && !mentions(w, "../uplink") && mentions(w, "../supervisor")
+		network := []string{"../publisher", "../uplink"}
+		if w.broken {
+			network = append(network, "../supervisor")
+		}
+		return !slices.ContainsFunc(network, func(dir string) bool { return mentions(w, dir) })
 	})
 	judge("retention", func(w *world, v values) bool {
 		return w.p.Window() == v["window"] && w.p.Retention() == v["for"] && retains(w, v["for"].(time.Duration))
@@ -417,6 +428,9 @@ type fact struct {
 }
 
 func (f *fact) once(w *world) bool {
+	if w.broken {
+		return f.find(w)
+	}
 	if !f.known {
 		f.known, f.holds = true, f.find(w)
 	}
@@ -434,6 +448,9 @@ var twins = fact{find: func(w *world) bool {
 				w.t.Fatal(err)
 			}
 			site.Cameras = append(site.Cameras, config.Camera{Name: fmt.Sprint("cam", i), Source: s})
+		}
+		if w.broken {
+			return map[string]string{"cam0": "cam0", "cam1": "cam1"}
 		}
 		return site.SensorNames()
 	}

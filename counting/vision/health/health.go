@@ -16,6 +16,7 @@
 package health
 
 import (
+	"math"
 	"time"
 
 	"kerb/counting"
@@ -98,6 +99,9 @@ func (w *Monitor) JudgePicture(p Picture, dt time.Duration) counting.ViewFault {
 		w.lastSearch, w.shiftGain = w.clock, w.searchShift()
 	}
 	f := w.suspectFault()
+	if w.clock == 0 {
+		w.beginSpells()
+	}
 	w.weighSuspicion(f, t)
 	if w.fault == counting.ViewGood && f == counting.ViewGood && w.good >= goodAfter {
 		w.learnReference(t)
@@ -227,6 +231,15 @@ func spellOf(f counting.ViewFault) float32 {
 // began, whatever interrupts it meanwhile for a part of mayInterrupt at most.
 type spell struct {
 	since, without float32 // seconds since its first picture, and those of other judgements
+}
+
+// beginSpells begins all spells with the camera's first picture, whatever it suggests: a
+// lamp that passes then delays no fault either.
+func (w *Monitor) beginSpells() {
+	for i := range w.held {
+		w.held[i].since = math.SmallestNonzeroFloat32
+	}
+	w.spoilt.since = math.SmallestNonzeroFloat32
 }
 
 // extend adds t seconds with or without the judgement. It reports whether the spell is
