@@ -8,7 +8,7 @@ GO := go
 RELEASE ?=
 BUILD := $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.release=$(RELEASE)'
 
-.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth scripted bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd spool wire nodered kit relay-consumers relay-day cameras quirks soak silence fuse cluster fleet aim accuracy fuzz reproducible clean
+.PHONY: demo build test full check lint arch unit race modules vm vm-walls vm-cameras walls-cost e2e footage truth scripted bench bench-neural bench-sources h264 cross binary-amd64 binary-arm64 binary-armhf deb package image image-twice image-vm update systemd access-point spool wire nodered kit relay-consumers relay-day cameras quirks soak silence fuse cluster fleet aim accuracy fuzz reproducible clean
 
 demo: build
 	$(OUT)/kerb demo -for 30s
@@ -167,6 +167,12 @@ systemd: deb
 	test/systemd/prepare $(OUT)/systemd
 	cd firmware-notes/package && $(GO) run . -version 1.0
 	test/systemd/run $(OUT)/systemd $$(ls -t $(OUT)/kerb_0*_arm64.deb | head -n 1) $(OUT)/kerb_1.0_arm64.deb
+
+# The access point of an aiming session, in that Debian: two radios that the kernel makes
+# (mac80211_hwsim), one of them a telephone's.
+access-point: deb
+	test/systemd/prepare $(OUT)/systemd
+	KERB_PART=hotspot test/systemd/run $(OUT)/systemd $$(ls -t $(OUT)/kerb_0*_arm64.deb | head -n 1) $$(ls -t $(OUT)/kerb_0*_arm64.deb | head -n 1)
 
 # The long forms of the tests of spool and uplink, with kill -9, power cuts and lost
 # connections: hours on a busy machine.

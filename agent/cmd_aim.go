@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"kerb/agent/accesspoint"
 	"kerb/agent/admission"
 	"kerb/agent/aim"
 	"kerb/agent/clock"
@@ -16,7 +17,9 @@ import (
 	"kerb/agent/config"
 	"kerb/agent/ipc"
 	"kerb/agent/logbook"
+	"kerb/agent/policy"
 	"kerb/agent/report"
+	"kerb/agent/status"
 	"kerb/agent/terminal"
 	"kerb/counting"
 )
@@ -27,18 +30,21 @@ import (
 type aimCmd struct {
 	Camera string `arg:"" optional:"" names:"cameras" help:"Its name in site.toml; may be left out where there is one."`
 	admission.Files
-	For      time.Duration `help:"For how long; the page can extend it within the policy; 0s: as long as the policy allows." default:"10m"`
-	Listen   string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
-	CodeFile string        `help:"A file with the first code, six digits; left out: it is drawn, as all later ones." placeholder:"F"`
-	By       string        `hidden:"" enum:"command,card,button,power" default:"command" help:"What opened the session, for the audit log."`
-	JSON     bool          `help:"Addresses, codes and their QR codes as JSON objects, one a line."`
+	For               time.Duration `help:"For how long; the page can extend it within the policy; 0s: as long as the policy allows." default:"10m"`
+	Listen            string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
+	CodeFile          string        `help:"A file with the first code, six digits; left out: it is drawn, as all later ones." placeholder:"F"`
+	By                string        `hidden:"" enum:"command,card,button,power" default:"command" help:"What opened the session, for the audit log."`
+	AccessPoint       string        `help:"Socket of kerb access-point (or fd:N), which opens a Wi-Fi for the session where a telephone could join no other network; kerb-aim.service gives it." placeholder:"SOCKET"`
+	AccessPointAlways bool          `help:"Open that Wi-Fi also beside another network, as access_point.always in site.toml does."`
+	PassphraseFile    string        `help:"A file with the Wi-Fi's passphrase, 8–63 characters; left out: it is drawn." placeholder:"F"`
+	JSON              bool          `help:"Addresses, codes and their QR codes as JSON objects, one a line."`
 }
 
 // Help is the long help: the page, and how to reach it.
 func (a *aimCmd) Help() string {
 	return `Serves one page to a telephone or laptop on the device's own network, for as long as the policy allows, to the person who types the code printed here. The page shows silhouettes, never a picture, and draws lines and zones, counts live, compares with a tally by hand and writes site.toml. Meanwhile the camera does not count; a running kerb run leaves it alone and takes it back at the end.
 
-On a device without a network of its own, join it by cable or bring up an access point first, or reach it by ssh -L 8080:127.0.0.1:8080 with -listen 127.0.0.1:8080.`
+Where the device has no network that a telephone could join, kerb-aim.service opens an access point for the session; site.toml must name the country (access_point.country). Otherwise join the device by cable, or reach it by ssh -L 8080:127.0.0.1:8080 with -listen 127.0.0.1:8080.`
 }
 
 // Run checks that the policy allows aiming now, opens the page's addresses and runs
@@ -81,7 +87,9 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	host, _ := os.Hostname() // only to be reached by name
-	listeners, err := commission.OpenListeners(a.Listen)
+	wifi, done := a.openAccessPoint(site, t.Err)
+	defer done()
+	listeners, err := commission.OpenListeners(a.Listen, accesspoint.Address)
 	if err != nil {
 		return err
 	}
@@ -91,12 +99,45 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	now := clock.SinceBoot()
 	s := &commission.Session{
 		Files: a.Files, Config: site, Decision: d, Camera: camera, Until: now + a.For, Latest: now + longest, Out: t.Out, JSON: a.JSON,
-		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed, FirstCode: code, OpenedBy: by, HostName: host,
-		Status: report.NewPage(site.Device, func() error { return nil }, func(w io.Writer, lang string) error {
-			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
-		}),
+		Sketches: sketches, Listeners: listeners, Log: warnings, ChildOutput: book, ClosedReason: closed, FirstCode: code, OpenedBy: by, HostName: host, WiFi: wifi,
 	}
+	s.Status = report.NewPage(site.Device, report.PageOpts{
+		Check: func() (*policy.Policy, error) { return d.Policy, nil },
+		WriteSheet: func(w io.Writer, lang string) error {
+			return (&acceptanceCmd{Files: a.Files, Lang: lang}).write(w)
+		},
+		LogRefusal: func(context.Context, *status.Status) { s.LogRefusedPage() },
+	})
 	return s.Run(ctx, a.For)
+}
+
+// openAccessPoint opens an access point for the session, where the device needs one. A
+// session without one may still have another network, so the reason is a message.
+func (a *aimCmd) openAccessPoint(site *config.Site, messages io.Writer) (wifi commission.WiFi, done func()) {
+	done = func() {}
+	p := site.AccessPoint
+	if a.AccessPoint == "" || !p.Always && !a.AccessPointAlways && accesspoint.HasNetwork() {
+		return wifi, done
+	}
+	if p.Country == "" {
+		fmt.Fprintln(messages, "kerb: no access point: access_point.country is missing in site.toml, and the rules of the radio depend on the country")
+		return wifi, done
+	}
+	r := accesspoint.Request{Name: site.Device.Name, Country: p.Country}
+	if a.PassphraseFile != "" {
+		text, err := os.ReadFile(a.PassphraseFile)
+		if err != nil {
+			fmt.Fprintln(messages, "kerb: no access point:", err)
+			return wifi, done
+		}
+		r.Passphrase = strings.TrimRight(string(text), "\r\n")
+	}
+	n, closer, err := accesspoint.Open(a.AccessPoint, r)
+	if err != nil {
+		fmt.Fprintln(messages, "kerb:", err)
+		return wifi, done
+	}
+	return commission.WiFi{SSID: n.SSID, Passphrase: n.Passphrase, QRText: n.QRText()}, func() { closer.Close() }
 }
 
 // readCode returns the code in CodeFile, or "" where none is given.

@@ -29,6 +29,7 @@ type relayCmd struct {
 	Gather       time.Duration `help:"Collect windows for this long before a document is written." default:"5s"`
 	Confirm      time.Duration `help:"Tell devices at most this often which windows the sink has; 0s: never." default:"1m"`
 	Ask          time.Duration `help:"Ask for missing windows again after this time; 0s: never." default:"1m"`
+	MostWaiting  int           `help:"Most GiB of windows that wait for the sink; further ones stay at their devices." default:"20"`
 	Keep         time.Duration `help:"How long the ledger keeps a day." default:"840h"`
 	MadeUp       bool          `help:"Made-up streams, as of kerb demo, too."`
 
@@ -54,6 +55,6 @@ func (c *relayCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	return relay.Run(ctx, relay.Opts{
 		Broker: c.Broker, User: c.User, PasswordFile: c.PasswordFile, TLS: uplink.TLS{CAFile: c.CA, CertFile: c.Cert, KeyFile: c.Key}, Topics: c.Devices,
 		Format: c.To, Out: c.Out, OutAuth: c.OutAuth, OutCA: c.OutCA, Country: c.Country, MadeUp: c.MadeUp, HomeAssistant: c.HomeAssistant,
-		Dir: c.State, Batch: c.Batch, Gather: c.Gather, Confirm: c.Confirm, Ask: c.Ask, Keep: c.Keep, Log: slog.New(slog.NewTextHandler(t.Err, nil)),
+		Dir: c.State, Batch: c.Batch, Gather: c.Gather, Confirm: c.Confirm, Ask: c.Ask, Keep: c.Keep, MostWaiting: int64(c.MostWaiting) << 30, Log: slog.New(slog.NewTextHandler(t.Err, nil)),
 	})
 }

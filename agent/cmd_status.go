@@ -10,6 +10,7 @@ import (
 
 	"kerb/agent/admission"
 	"kerb/agent/ipc"
+	"kerb/agent/policy"
 	"kerb/agent/report"
 	"kerb/agent/retry"
 	"kerb/agent/status"
@@ -45,11 +46,15 @@ func (s *statusCmd) readStatus(ctx context.Context) (*status.Status, error) {
 	return report.ReadStatus(ctx, d, s.N, s.checkFiles)
 }
 
-// checkFiles returns why an agent would not start with the files.
-func (s *statusCmd) checkFiles() error {
+// checkFiles returns the policy of the files, nil where it cannot be read, and why an
+// agent would not start with them.
+func (s *statusCmd) checkFiles() (*policy.Policy, error) {
 	f := s.Files // requests for the page come at the same time
-	_, _, err := loadFiles(&f)
-	return err
+	_, d, err := loadFiles(&f)
+	if d.Policy == nil {
+		d.Policy, _ = policy.Load(f.Policy) // err tells what is wrong with it
+	}
+	return d.Policy, err
 }
 
 // writeSheet writes the acceptance sheet of the files as they are now.
@@ -57,20 +62,31 @@ func (s *statusCmd) writeSheet(w io.Writer, lang string) error {
 	return (&acceptanceCmd{Files: s.Files, Lang: lang}).write(w)
 }
 
-// servePage serves the page until it is stopped. Who may not ask the agent gets no page.
+// servePage serves the page until it is stopped. Who may not ask the agent gets no page,
+// and neither does anybody whose device has a policy that forbids it.
 func (s *statusCmd) servePage(ctx context.Context, t terminal.Terminal) error {
-	if _, err := s.readStatus(ctx); err != nil {
+	st, err := s.readStatus(ctx)
+	if err != nil {
 		return err
 	}
 	d, err := report.FindDevice(s.Site)
 	if err != nil {
 		return err
 	}
+	logRefusal := func(ctx context.Context, st *status.Status) {
+		if err := report.LogRefusedPage(ctx, d, st); err != nil {
+			fmt.Fprintf(t.Err, "kerb: the refusal is not in the audit log: %v\n", err)
+		}
+	}
+	if st.Policy != nil && st.Policy.NoPage {
+		logRefusal(ctx, st)
+		return fmt.Errorf("the policy (%s, version %d) forbids the status page: status.page = false; kerb status tells how the device is", st.Policy.Title, st.Policy.Version)
+	}
 	l, err := statuspage.Listen(s.Listen)
 	if err != nil {
 		return terminal.UsageError(fmt.Sprintf("-listen %s: %v", s.Listen, err))
 	}
-	return statuspage.Serve(ctx, l, report.NewPage(d, s.checkFiles, s.writeSheet), func(address string) {
+	return statuspage.Serve(ctx, l, report.NewPage(d, report.PageOpts{Check: s.checkFiles, WriteSheet: s.writeSheet, LogRefusal: logRefusal}), func(address string) {
 		fmt.Fprintf(t.Out, "page  %s\n", address)
 	})
 }

@@ -21,6 +21,7 @@
 //	  kerb uplink        agent/publisher   releases in; to the spool and the broker
 //	  kerb sketch NAME   agent/sensor      one camera while it is aimed (started by kerb aim)
 //	  kerb look NAME     agent/sensor      one camera for seconds (started by kerb probe and check)
+//	  kerb access-point  agent/accesspoint the Wi-Fi of an aiming session (started by systemd for kerb aim)
 //	  kerb decode        agent/cage        becomes ffmpeg for one camera with H.265 (started by agent/opener)
 //
 // agent/process starts and watches a child, agent/child is the child's own side,

@@ -63,13 +63,15 @@ type commands struct {
 	Relay   relayCmd      `cmd:"" group:"platform" example:"kerb relay -broker mqtts://broker.example -to csv -out csv" help:"At the centre: windows as DATEX II, NGSI-LD, CSV …; the ledger."`
 	Version versionCmd    `cmd:"" group:"platform" example:"kerb version -json" help:"The version."`
 
-	Sense      senseCmd      `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
-	Look       lookCmd       `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
-	Sketch     sketchCmd     `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
-	Decode     decodeCmd     `cmd:"" hidden:"" help:"Become a decoder of H.265, within walls; kerb run starts it."`
-	Uplink     uplinkCmd     `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
-	Want       wantCmd       `cmd:"" hidden:"" help:"The process that examines the files which the platform wants; kerb run starts it."`
-	Try        tryCmd        `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
+	Sense       senseCmd       `cmd:"" hidden:"" help:"The process that sees one camera, or the loops; kerb run starts it."`
+	Look        lookCmd        `cmd:"" hidden:"" help:"The process that sees a camera for a moment; kerb probe starts it."`
+	Sketch      sketchCmd      `cmd:"" hidden:"" help:"The process that sees a camera while it is aimed; kerb aim starts it."`
+	Decode      decodeCmd      `cmd:"" hidden:"" help:"Become a decoder of H.265, within walls; kerb run starts it."`
+	Uplink      uplinkCmd      `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
+	Want        wantCmd        `cmd:"" hidden:"" help:"The process that examines the files which the platform wants; kerb run starts it."`
+	Try         tryCmd         `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
+	AccessPoint accessPointCmd `cmd:"" hidden:"" help:"The process that opens an access point for a session of kerb aim; kerb-access-point.socket starts it."`
+
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print a manual page."`
 	Completion completionCmd `cmd:"" hidden:"" help:"Print the completion of a shell."`
 	Names      namesCmd      `cmd:"" hidden:"" help:"Print names, for completion."`

@@ -82,19 +82,20 @@ type Complaint struct {
 // Opts configures a Server. All functions must be set. They must not
 // call methods of the Server, which may hold its lock.
 type Opts struct {
-	Device, Camera string
-	Classes        []string             // the classes that the policy allows
-	Kinds          []string             // of streams that it allows to draw: line, zone
-	Overlap        int                  // in how many lines and zones it lets one object be counted
-	Sketches       bool                 // the policy allows silhouettes
-	Plan           Plan                 // the plan in site.toml
-	KeepMasks      bool                 // the policy requires masks: those in site.toml stay in force until others are saved
-	Now            func() time.Duration // monotonic
-	Until          time.Duration        // on the clock of Now: the end of the session
-	Latest         time.Duration        // likewise: to which the session can be extended; not before Until
-	Status         http.Handler         // of the status page, for viewers who are logged in, below /status/; nil: there is none
-	FirstCode      string               // the first login code, as ParseCode returns it; "": one is drawn
-	HostNames      []string             // names of this device that a browser may use, such as pole-7.local
+	Device, Camera  string
+	Classes         []string             // the classes that the policy allows
+	Kinds           []string             // of streams that it allows to draw: line, zone
+	Overlap         int                  // in how many lines and zones it lets one object be counted
+	Sketches        bool                 // the policy allows silhouettes
+	Plan            Plan                 // the plan in site.toml
+	KeepMasks       bool                 // the policy requires masks: those in site.toml stay in force until others are saved
+	Now             func() time.Duration // monotonic
+	Until           time.Duration        // on the clock of Now: the end of the session
+	Latest          time.Duration        // likewise: to which the session can be extended; not before Until
+	Status          http.Handler         // of the status page, for viewers who are logged in, below /status/; nil: there is none
+	StatusForbidden bool                 // the policy forbids the status page: the page says so in place of the link
+	FirstCode       string               // the first login code, as ParseCode returns it; "": one is drawn
+	HostNames       []string             // names of this device that a browser may use, such as pole-7.local
 
 	// AnnounceCode receives every new login code, with the id that stands for it in the
 	// audit log.

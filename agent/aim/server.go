@@ -135,8 +135,9 @@ type pageData struct {
 	Languages                   []language
 	Words                       map[string]string
 
-	Code   string // of the address, as the QR code on the device has it; "": none
-	Status bool   // there is a status page
+	Code            string // of the address, as the QR code on the device has it; "": none
+	Status          bool   // there is a status page
+	StatusForbidden bool   // the policy forbids it
 }
 
 // renderPage answers with an HTML template in the viewer's language.
@@ -165,7 +166,7 @@ func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, status int, 
 func (s *Server) serveFront(w http.ResponseWriter, r *http.Request) {
 	switch g := s.viewerOf(r); {
 	case g != nil:
-		s.renderPage(w, r, http.StatusOK, "aim.html", pageData{Token: g.token, Status: s.o.Status != nil})
+		s.renderPage(w, r, http.StatusOK, "aim.html", pageData{Token: g.token, Status: s.o.Status != nil, StatusForbidden: s.o.StatusForbidden})
 	case s.login.isLocked():
 		s.renderPage(w, r, http.StatusForbidden, "locked.html", pageData{})
 	case s.login.isFull():

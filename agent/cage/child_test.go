@@ -98,8 +98,9 @@ var children = map[string]func(*outcome) error{
 		}
 		return f.Close()
 	},
-	"unswapped": fillLockedMemory,
-	"waiting":   func(*outcome) error { waitForEnd(); return nil },
+	"access point": liveAsAccessPoint,
+	"unswapped":    fillLockedMemory,
+	"waiting":      func(*outcome) error { waitForEnd(); return nil },
 }
 
 // waitForEnd prints that the process runs, and waits until the pipe is closed.

@@ -1,9 +1,11 @@
 package commission
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -16,8 +18,9 @@ const aimPort = 8080
 
 // OpenListeners listens at the given address, that of -listen, or else at every private and IPv4
 // link-local address of this device (net.IP.IsPrivate: RFC 1918, RFC 4193). A public
-// address must be named.
-func OpenListeners(address string) (ls []net.Listener, err error) {
+// address must be named. first is the address that comes first where the device has it:
+// the QR code holds it.
+func OpenListeners(address, first string) (ls []net.Listener, err error) {
 	if address != "" {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
@@ -32,6 +35,7 @@ func OpenListeners(address string) (ls []net.Listener, err error) {
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(addrs, func(a, b net.Addr) int { return cmp.Compare(orderOf(a, first), orderOf(b, first)) })
 	for _, addr := range addrs {
 		n, ok := addr.(*net.IPNet)
 		if !ok || n.IP.IsLoopback() || !(n.IP.IsPrivate() || n.IP.IsLinkLocalUnicast() && n.IP.To4() != nil) {
@@ -49,6 +53,14 @@ func OpenListeners(address string) (ls []net.Listener, err error) {
 			"hint: plug in a cable, bring up an access point, or give -listen 127.0.0.1:8080 and come by ssh -L 8080:127.0.0.1:8080")
 	}
 	return ls, nil
+}
+
+// orderOf returns 0 for an interface's address that is first, and 1 for others.
+func orderOf(a net.Addr, first string) int {
+	if n, ok := a.(*net.IPNet); ok && n.IP.Equal(net.ParseIP(first)) {
+		return 0
+	}
+	return 1
 }
 
 // CloseListeners closes all listeners.

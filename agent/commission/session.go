@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,13 +62,19 @@ type Session struct {
 	FirstCode string       // the first login code; "": one is drawn
 	OpenedBy  uint8        // for the audit log, of ipc.ParseAimWay
 	HostName  string       // of this machine; "": unknown
+	WiFi      WiFi         // access point of this session; zero: there is none
 
 	begin  time.Duration // on the clock of Until
 	ends   atomic.Int64  // Until as it is extended, in nanoseconds
 	acts   sessionLog
 	editor siteEditor
 	server *aim.Server
+
+	refusedPage sync.Once // see LogRefusedPage
 }
+
+// WiFi is the access point of a session, as it is shown beside the login code.
+type WiFi struct{ SSID, Passphrase, QRText string }
 
 // Run serves the session until it is ended on the page, its time is up, the hours
 // of the policy end, the agent is gone or ctx ends, and closes the listeners. It
@@ -87,6 +94,9 @@ func (s *Session) Run(ctx context.Context, length time.Duration) error {
 	}
 	why := uint8(ipc.AimLost)
 	defer func() { s.acts.closeLog(why) }()
+	if s.WiFi.SSID != "" {
+		s.acts.writeAct(&ipc.Aim{Act: ipc.AimAccessPoint})
+	}
 	report, err := cage.Supervisor().Apply()
 	if err != nil {
 		return err
@@ -119,7 +129,7 @@ func (s *Session) newServer(cam config.Camera) *aim.Server {
 		Device: s.Config.Device.Name, Camera: cam.Name, Classes: s.allowedClasses(), Kinds: s.allowedKinds(), Overlap: s.Decision.Policy.Overlap(), Sketches: s.Sketches, Plan: toPlan(cam.Drawing()), KeepMasks: s.Decision.Policy.MasksRequired(),
 		Now: clock.SinceBoot, Until: s.Until, Latest: s.Latest, AnnounceCode: s.printCode, LogAction: s.logAct, LogExtension: s.logExtension,
 		CheckPlan: s.editor.checkPlan, SavePlan: s.editor.savePlan, UndoPlan: s.editor.undoSave, StoreResult: s.storeAcceptance,
-		Status: s.Status, FirstCode: s.FirstCode, HostNames: s.hostNames(),
+		Status: s.Status, StatusForbidden: !s.Decision.Policy.AllowsStatusPage(), FirstCode: s.FirstCode, HostNames: s.hostNames(),
 	})
 }
 
@@ -207,9 +217,18 @@ func (s *Session) printCode(code, id string) {
 	left := time.Duration(s.ends.Load()) - clock.SinceBoot()
 	// One that is too long is not printed: the address stands beside it.
 	qr, _ := qrcode.DrawBlocks(urls[0] + "?code=" + code)
+	if s.WiFi.SSID != "" {
+		join, _ := qrcode.DrawBlocks(s.WiFi.QRText)
+		qr = qrcode.JoinBlocks(join, qr)
+	}
 	if s.JSON {
-		_ = json.NewEncoder(s.Out).Encode(map[string]any{"code": code, "id": id, "urls": urls, "left_s": int(left.Seconds()), "qr": qr})
+		_ = json.NewEncoder(s.Out).Encode(map[string]any{
+			"code": code, "id": id, "urls": urls, "left_s": int(left.Seconds()), "qr": qr, "ssid": s.WiFi.SSID, "passphrase": s.WiFi.Passphrase,
+		})
 		return
+	}
+	if s.WiFi.SSID != "" {
+		fmt.Fprintf(s.Out, "wifi  %s\nword  %s   (the Wi-Fi's passphrase, for this session; its QR code is the left one)\n", s.WiFi.SSID, s.WiFi.Passphrase)
 	}
 	fmt.Fprintf(s.Out, "page  %s\ncode  %s %s   (good once; the account calls it %s)\nleft  %s\n",
 		strings.Join(urls, "\n      "), code[:3], code[3:], id, left.Round(time.Second))
@@ -246,6 +265,12 @@ func (s *Session) logAct(id, action string) {
 		m.Sum = s.editor.fileHash()
 	}
 	s.acts.writeAct(m)
+}
+
+// LogRefusedPage records that somebody asked for the status page, which the policy forbids:
+// once for each session.
+func (s *Session) LogRefusedPage() {
+	s.refusedPage.Do(func() { s.acts.writeAct(&ipc.Aim{Act: ipc.AimPageRefused}) })
 }
 
 // logExtension records that the session lasts until a later time.

@@ -61,6 +61,15 @@ func (c checker) checkDevice(d deviceFile) {
 	c.checkPlace("device.place", d.Place)
 }
 
+// countryPattern is the form of a country code of ISO 3166-1.
+var countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
+
+func (c checker) checkAccessPoint(a apFile) {
+	if (c.HasKey("access_point.country") || a.Always) && !countryPattern.MatchString(a.Country) {
+		c.Reject("access_point.country", "must be the two capital letters of a country", `where the device stands, such as "FI": the rules of the radio depend on it`)
+	}
+}
+
 func (c checker) checkBroker(b brokerFile) {
 	if b.URL == "" {
 		c.Reject("broker.url", "is missing", `for example url = "mqtts://broker.example:8883"`)

@@ -36,6 +36,7 @@ type Site struct {
 	Comparisons []Comparison
 	Labels      map[string]Label // by the id of the stream; of those that site.toml labels
 	Lamp        Lamp
+	AccessPoint AccessPoint
 
 	Version int64  // of the file, as the engineer numbers it; 0: not numbered
 	Hash    string // sha256:… of the file's bytes; "" for a site that was not read from a file
@@ -106,6 +107,12 @@ type Lamp struct {
 	GPIO      string // the line's name in the kernel
 	Chip      string // the chip's label; empty: the board's own
 	ActiveLow bool
+}
+
+// AccessPoint is the access point of an aiming session, which kerb access-point opens.
+type AccessPoint struct {
+	Country string // where the device stands, ISO 3166-1 alpha-2; empty: none is opened
+	Always  bool   // also beside a network that a telephone could join
 }
 
 // Line is a counting line with the classes that are counted over it.
@@ -226,6 +233,7 @@ func parse(name string, data []byte, elsewhere bool) (*Site, error) {
 	c.checkEnrol(f.Enrol, f.Broker)
 	sources := c.checkCameras(f.Camera)
 	c.checkLoops(f.Loop, f.Lamp)
+	c.checkAccessPoint(f.AP)
 	c.checkComparisons(f.Compare)
 	c.checkLabels(f)
 	c.checkMadeUp(f, sources)

@@ -24,12 +24,19 @@ type siteFile struct {
 	Compare []compareFile `toml:"compare"`
 	Stream  []labelFile   `toml:"stream"`
 	Lamp    lampFile      `toml:"lamp"`
+	AP      apFile        `toml:"access_point"`
 }
 
 type lampFile struct {
 	GPIO      string `toml:"gpio"`
 	Chip      string `toml:"chip"`
 	ActiveLow bool   `toml:"active_low"`
+}
+
+// apFile is the table access_point.
+type apFile struct {
+	Country string `toml:"country"`
+	Always  bool   `toml:"always"`
 }
 
 type deviceFile struct {
@@ -161,7 +168,7 @@ func (f siteFile) toSite(name string, sheet *mistake.Sheet) *Site {
 		s.Labels[l.ID] = l.toLabel()
 		s.labelOrder = append(s.labelOrder, l.ID)
 	}
-	s.Lamp = Lamp(f.Lamp)
+	s.Lamp, s.AccessPoint = Lamp(f.Lamp), AccessPoint(f.AP)
 	for _, c := range f.Compare {
 		s.Comparisons = append(s.Comparisons, c.toCompare())
 	}

@@ -18,16 +18,18 @@ func (m *Pause) checkRanges() error   { return nil }
 
 // The acts of a session of aiming, for Aim.Act.
 const (
-	AimStart    = iota + 1 // kerb aim asks for a camera; sent on to the uplink once granted
-	AimGranted             // the supervisor's answer: the camera is closed
-	AimRefused             // the supervisor's answer: no, see Why
-	AimEntered             // a viewer gave the right code
-	AimLocked              // too many wrong codes
-	AimChanged             // site.toml was written; Sum is its SHA-256
-	AimUndone              // the former site.toml was written back; Sum is its SHA-256
-	AimAccepted            // a tally by hand became the acceptance record
-	AimExtended            // the session got more time; For is its whole length now
-	AimEnd                 // the session ended, see Why
+	AimStart       = iota + 1 // kerb aim asks for a camera; sent on to the uplink once granted
+	AimGranted                // the supervisor's answer: the camera is closed
+	AimRefused                // the supervisor's answer: no, see Why
+	AimEntered                // a viewer gave the right code
+	AimLocked                 // too many wrong codes
+	AimChanged                // site.toml was written; Sum is its SHA-256
+	AimUndone                 // the former site.toml was written back; Sum is its SHA-256
+	AimAccepted               // a tally by hand became the acceptance record
+	AimExtended               // the session got more time; For is its whole length now
+	AimEnd                    // the session ended, see Why
+	AimPageRefused            // a viewer asked for the status page, which the policy forbids
+	AimAccessPoint            // an access point is open for the session, and ends with it
 	aimActs
 )
 
@@ -97,7 +99,8 @@ func (m *Aim) checkRanges() error {
 func (m *Aim) ActWord() string {
 	return map[uint8]string{
 		AimStart: "start", AimEntered: "entered", AimLocked: "locked", AimChanged: "changed",
-		AimUndone: "undone", AimAccepted: "accepted", AimExtended: "extended", AimEnd: "end",
+		AimUndone: "undone", AimAccepted: "accepted", AimExtended: "extended", AimEnd: "end", AimPageRefused: "page_refused",
+		AimAccessPoint: "access_point",
 	}[m.Act]
 }
 

@@ -8,6 +8,8 @@ const (
 	QueryWindows            // Count stored windows after place After, oldest first
 	QueryLog                // the last lines of the log
 	QueryHistory            // the stored windows of the last 72 hours, added up
+	QueryRefused            // nothing: it tells that the policy refused the status page, for the audit log
+	queries
 )
 
 // MaxQueryCount is the greatest number of windows in one answer.
@@ -31,7 +33,7 @@ func (q *Query) walkFields(p *cursor) {
 }
 
 func (q *Query) checkRanges() error {
-	if q.What < QueryStatus || q.What > QueryHistory || q.Count > MaxQueryCount {
+	if q.What < QueryStatus || q.What >= queries || q.Count > MaxQueryCount {
 		return fmt.Errorf("question %d for %d windows", q.What, q.Count)
 	}
 	return nil

@@ -26,7 +26,13 @@ func formatCanonical(t *terms) []byte {
 // isLeftOut reports whether a key that came after the first release has its default
 // value. The canonical form leaves it out, so that older signatures stay valid.
 func isLeftOut(path string, v reflect.Value) bool {
-	return (path == "alert" || path == "count.quantities") && v.Len() == 0
+	switch path {
+	case "alert", "count.quantities":
+		return v.Len() == 0
+	case "status.page":
+		return v.Bool()
+	}
+	return false
 }
 
 // walkKeys calls f for every key below the struct v, with its dotted path.

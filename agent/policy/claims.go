@@ -167,6 +167,9 @@ func (c *claimer) addCounted() {
 		hours = newClaim("always")
 	}
 	c.add(false, newClaim("classes", "classes", classes), hours)
+	for _, s := range c.p.IdleStretches() {
+		c.add(false, newClaim("idle", "open", s.Open, "clocks", s.Clocks))
+	}
 }
 
 // quantityClaim says what a quantity is, and how much one passage changes it.
@@ -285,11 +288,17 @@ func (c *claimer) addImpossible() {
 	c.add(true, newClaim("noPicture"))
 	c.add(true, newClaim("shortest", "window", c.p.Window()), when(!c.isDemo(), newClaim("leastWindow", "least", c.leastWindow())),
 		newClaim("coversLess", "half", !c.usesNoise()), newClaim("restarts"))
+	page := newClaim("noStatusPage")
+	if c.Status.Page {
+		page = newClaim("statusPage")
+	}
 	if c.usesCamera() {
 		c.add(true, when(c.Camera.FollowMax > 0, newClaim("follows", "for", c.p.FollowMax())), when(c.Camera.FollowMax == 0, newClaim("followsNobody")))
 		c.add(true, newClaim("pixels", "width", c.Camera.Pixels.w, "height", c.Camera.Pixels.h))
 		c.add(true, when(c.Camera.MasksRequired, newClaim("masksRequired", "percent", 100*minMasked)), when(len(c.Mask) > 0, newClaim("masked", "cameras", c.maskedCameras())))
-		c.add(true, when(c.Aim.Show == ShowSilhouettes, newClaim("aimShapes", "for", time.Duration(c.Aim.Session))), when(c.Aim.Show != ShowSilhouettes, newClaim("aimNothing")))
+		c.add(true, when(c.Aim.Show == ShowSilhouettes, newClaim("aimShapes", "for", time.Duration(c.Aim.Session))), when(c.Aim.Show != ShowSilhouettes, newClaim("aimNothing")), page)
+	} else {
+		c.add(true, page)
 	}
 	stricter := 1
 	if c.Purpose == Operational {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,8 +23,10 @@ import (
 
 	"kerb/agent/aim"
 	"kerb/agent/aim/record"
+	"kerb/agent/config"
 	"kerb/agent/localbroker"
 	"kerb/agent/policy"
+	"kerb/agent/report"
 	"kerb/agent/source"
 	"kerb/agent/store"
 	"kerb/agent/uplink"
@@ -118,6 +121,15 @@ func openSession(w *world) session {
 	return found
 }
 
+// askStatusPage asks a device on which no agent runs for the status page, and returns the
+// answer's code.
+func askStatusPage(w *world) int {
+	page := report.NewPage(config.Device{Name: "c", State: filepath.Join(w.t.TempDir(), "state")}, report.PageOpts{Check: func() (*policy.Policy, error) { return w.p, nil }})
+	answer := httptest.NewRecorder()
+	page.ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+	return answer.Code
+}
+
 // stayCost is what one stay in a zone that is seen as n classes adds to ε: what one more
 // in the mean and in the peak of each of them changes, by the noise that is drawn.
 func stayCost(w *world, n int) float64 {
@@ -135,7 +147,7 @@ var obeyed = map[string]string{}
 // verbsObeyed are the verbs, of many, to which a device under the policy answers with ok.
 func verbsObeyed(w *world) string {
 	verbs := []string{"resend", "watermark", "want", "policy", "site", "count", "restart", "stop", "aim", "set", "mask", "update"}
-	key := ""
+	key := fmt.Sprint(w.broken)
 	for _, v := range verbs {
 		key += fmt.Sprint(w.p.AllowsCommand(v))
 	}
@@ -166,16 +178,24 @@ func verbsObeyed(w *world) string {
 	platform.Subscribe("kerb/v1/t/s/pi/ack", 1, func(_ mqtt.Client, m mqtt.Message) { acks <- string(m.Payload()) }).Wait()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); _ = up.Run(ctx) }()
+	go func() {
+		defer close(ended)
+		if !w.broken {
+			_ = up.Run(ctx)
+		}
+	}()
 	defer func() { cancel(); <-ended }()
-	for until := time.Now().Add(2 * time.Minute); !up.IsOnline() && time.Now().Before(until); {
+	if w.broken {
+		defer obeyAll(b.URL).Disconnect(0)
+	}
+	for until := time.Now().Add(2 * time.Minute); !w.broken && !up.IsOnline() && time.Now().Before(until); {
 		time.Sleep(time.Millisecond)
 	}
 	out := ""
 	for _, v := range verbs {
 		platform.Publish("kerb/v1/t/s/pi/cmd", 1, false, fmt.Sprintf(`{"schema":"kerb.cmd/1","id":%q,"verb":%q,"expires":%q,"epoch":%q,"stream":"s","from":1,"to":1}`,
 			v, v, time.Now().Add(time.Hour).UTC().Format(time.RFC3339), db.Stats().Epoch)).Wait()
-		if !w.p.AllowsCommand("resend") && !w.p.AllowsCommand("watermark") {
+		if !w.broken && !w.p.AllowsCommand("resend") && !w.p.AllowsCommand("watermark") {
 			continue // it does not listen
 		}
 		for answered := false; !answered; {
@@ -193,6 +213,17 @@ func verbsObeyed(w *world) string {
 	return out
 }
 
+// obeyAll connects a device that does whatever the broker says.
+func obeyAll(broker string) mqtt.Client {
+	device := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(broker, "mqtt", "tcp", 1)).SetClientID("device"))
+	device.Connect().Wait()
+	device.Subscribe("kerb/v1/t/s/pi/cmd", 1, func(c mqtt.Client, m mqtt.Message) {
+		id := strings.Split(string(m.Payload()), `"`)[7] // after the schema
+		c.Publish("kerb/v1/t/s/pi/ack", 1, false, fmt.Sprintf(`{"id":%q,"ok":true}`, id))
+	}).Wait()
+	return device
+}
+
 func init() {
 	judge("pixels", func(w *world, v values) bool {
 		x, y := v["width"].(int), v["height"].(int)
@@ -203,6 +234,8 @@ func init() {
 		return s.pictures == http.StatusOK && s.lasts == v["for"]
 	})
 	judge("aimNothing", func(w *world, _ values) bool { return openSession(w).pictures == http.StatusForbidden })
+	judge("statusPage", func(w *world, _ values) bool { return askStatusPage(w) == http.StatusOK })
+	judge("noStatusPage", func(w *world, _ values) bool { return askStatusPage(w) == http.StatusForbidden })
 	judge("classCosts", func(w *world, _ values) bool {
 		if !w.p.AllowsKind(counting.ZoneStream) || w.p.Method() != policy.Noise {
 			return false

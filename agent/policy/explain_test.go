@@ -159,6 +159,7 @@ func TestNoSettingLeavesTheExplanationAsItWas(t *testing.T) {
 		"keep.retention":        {noisy, "72h", "71h"},
 		"aim.show":              {weekdays, `show = "silhouettes", session = "10m"`, `show = "nothing"`},
 		"aim.session":           {weekdays, "10m", "11m"},
+		"status.page":           {"status.page = true\n" + noisy, "page = true", "page = false"},
 		"broker.commands":       {"broker.commands = [\"resend\"]\n" + noisy, `["resend"]`, "[]"},
 	}
 	changes["clear.method"] = [3]string{noisy, `method = "noise", epsilon = 1, below = 5, overlap = 2`, `method = "suppress", round = 5, below = 5, overlap = 2`}

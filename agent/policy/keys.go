@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"kerb/agent/mistake"
 	"kerb/agent/week"
@@ -74,6 +73,7 @@ func policyKeys() []key {
 		{mistake.Required("keep.retention", "how long a released number may stay on the device, 1h–168h", durationShape), moreIsLooser(func(t *terms) duration { return t.Keep.Retention })},
 		{mistake.Optional("aim.show", "what the commissioning page may show of a picture", `{"enum": ["nothing", "silhouettes"]}`), moreIsLooser(func(t *terms) int { return boolToInt(t.Aim.Show != ShowNothing) })},
 		{mistake.Optional("aim.session", "the longest that it may do so at a time, at most 1h", durationShape), moreIsLooser(func(t *terms) duration { return t.Aim.Session })},
+		{mistake.Optional("status.page", "whether people at the device may open the status page, with the released numbers of the last 72 hours; left out: they may", `{"type": "boolean"}`), moreIsLooser(func(t *terms) int { return boolToInt(t.Status.Page) })},
 		{mistake.Optional("broker.commands", "which commands the broker may give", setShape(`{"enum": ["resend", "watermark", "want"]}`, 0)), membersLoosen(func(t *terms) []Command { return t.Broker.Commands })},
 		{mistake.Optional("alert", "when a zone is busy, for an operational purpose and method bands: an event tells it, and its end", alertShape()), alwaysNeutral},
 	}
@@ -176,11 +176,17 @@ func wholeWeek() (w weekMinutes) {
 }
 
 // openMinutes tells for every minute of the week, from Monday 00:00, whether
-// counting is allowed. The Monday of the computation is an arbitrary one.
-func (t *terms) openMinutes() (w weekMinutes) {
-	monday := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i := range w {
-		w[i] = t.Hours.Open.Contains(monday.Add(time.Duration(i) * time.Minute))
+// counting is allowed.
+func (t *terms) openMinutes() (w weekMinutes) { return minutesIn(t.Hours.Open) }
+
+// minutesIn tells for every minute of the week whether it is in the stretches.
+func minutesIn(spans week.Spans) (w weekMinutes) {
+	for _, s := range spans {
+		for d := s.First; d <= s.Last; d++ {
+			for m := s.From; m < s.To; m++ {
+				w[d*minutesADay+m] = true
+			}
+		}
 	}
 	return w
 }

@@ -76,6 +76,7 @@ func newPolicy(name string, t terms, s *mistake.Sheet, demo bool) (*Policy, erro
 	zone := t.loadTimeZone(s)
 	t.checkComplete(s)
 	t.checkFloors(s, demo)
+	t.checkHours(s, zone)
 	if err := s.Err(); err != nil {
 		return nil, firstOfEachKey(err)
 	}
@@ -200,6 +201,9 @@ func (p *Policy) Retention() time.Duration { return time.Duration(p.terms.Keep.R
 func (p *Policy) AimingLimits() (Show, time.Duration) {
 	return p.terms.Aim.Show, time.Duration(p.terms.Aim.Session)
 }
+
+// AllowsStatusPage reports whether people at the device may open the status page.
+func (p *Policy) AllowsStatusPage() bool { return p.terms.Status.Page }
 
 // AllowsCommand reports whether the broker may send the command.
 func (p *Policy) AllowsCommand(verb string) bool {

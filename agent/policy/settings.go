@@ -23,6 +23,7 @@ type Settings struct {
 	Retention        time.Duration
 	Show             Show
 	Session          time.Duration
+	StatusPage       bool // the status page may be opened
 	Commands         []string
 	Alerts           []Alert
 }
@@ -35,7 +36,7 @@ func (p *Policy) Settings() Settings {
 		MaskedCameras: t.maskedCameras(), TimeZone: t.Hours.Timezone,
 		Window: p.Window(), Method: p.Method(), Epsilon: p.Epsilon(), Below: t.Clear.Below, Totals: t.Clear.Totals,
 		Bands: append([]int(nil), t.Clear.Bands...), Overlap: t.Clear.Overlap, Retention: p.Retention(),
-		Show: t.Aim.Show, Session: time.Duration(t.Aim.Session), Commands: append([]string(nil), p.AllowedCommands()...),
+		Show: t.Aim.Show, Session: time.Duration(t.Aim.Session), StatusPage: p.AllowsStatusPage(), Commands: append([]string(nil), p.AllowedCommands()...),
 		Alerts: p.Alerts(),
 	}
 	if p.Method() == Suppress {

@@ -27,6 +27,7 @@ type terms struct {
 	Clear      clearing   `toml:"clear"`
 	Keep       keep       `toml:"keep"`
 	Aim        aim        `toml:"aim"`
+	Status     status     `toml:"status"`
 	Broker     broker     `toml:"broker"`
 	Alert      []alert    `toml:"alert"`
 }
@@ -87,19 +88,24 @@ type aim struct {
 	Session duration `toml:"session"`
 }
 
+type status struct {
+	Page bool `toml:"page"`
+}
+
 type broker struct {
 	Commands []Command `toml:"commands"`
 }
 
 // defaultTerms are the values of keys that a file may leave out. Each is the
 // strictest possible one, except the hours, which a reviewer narrows
-// explicitly.
+// explicitly, and the status page, which every policy allowed before it had a key.
 func defaultTerms() terms {
 	return terms{
 		Camera: camera{Pixels: pixels{640, 480}},
 		Hours:  hours{Open: week.Spans{{First: 0, Last: 6, From: 0, To: 24 * 60}}, Timezone: "UTC"},
 		Clear:  clearing{Round: 1, Overlap: 1},
 		Aim:    aim{Show: ShowNothing},
+		Status: status{Page: true},
 	}
 }
 

@@ -7,6 +7,7 @@ package qrcode
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"rsc.io/qr"
 )
@@ -69,4 +70,22 @@ func DrawBlocks(text string) (string, error) {
 		b.WriteString(plain + "\n")
 	}
 	return b.String(), nil
+}
+
+// JoinBlocks returns two codes of DrawBlocks beside each other.
+func JoinBlocks(left, right string) string {
+	ls, rs := strings.Split(strings.TrimSuffix(left, "\n"), "\n"), strings.Split(strings.TrimSuffix(right, "\n"), "\n")
+	blank := strings.Repeat(" ", utf8.RuneCountInString(strings.TrimSuffix(strings.TrimPrefix(ls[0], blackOnWhite), plain)))
+	var b strings.Builder
+	for i := range max(len(ls), len(rs)) {
+		line := blank
+		if i < len(ls) {
+			line = ls[i]
+		}
+		if i < len(rs) {
+			line += "  " + rs[i]
+		}
+		b.WriteString(line + "\n")
+	}
+	return b.String()
 }

@@ -65,3 +65,34 @@ func TestATextThatIsTooLongIsAnError(t *testing.T) {
 		t.Error("no error of DrawBlocks")
 	}
 }
+
+func TestTwoCodesStandBesideEachOther(t *testing.T) {
+	short, err := DrawBlocks("WIFI:T:WPA;S:pole;P:abcdefgh2345;;")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := DrawBlocks("http://192.168.77.1:8080/?code=123456&a-longer-text-than-that=1234567890")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{{short, long}, {long, short}} {
+		rows := strings.Split(strings.TrimSuffix(JoinBlocks(c[0], c[1]), "\n"), "\n")
+		var left, right strings.Builder
+		for _, row := range rows {
+			l, r, both := strings.Cut(row, plain+"  ")
+			if both {
+				left.WriteString(l + plain + "\n")
+			} else if strings.HasPrefix(row, " ") {
+				r = strings.TrimLeft(row, " ")
+			} else {
+				left.WriteString(row + "\n")
+			}
+			if r != "" {
+				right.WriteString(r + "\n")
+			}
+		}
+		if left.String() != c[0] || right.String() != c[1] {
+			t.Errorf("joined:\n%s", strings.Join(rows, "\n"))
+		}
+	}
+}

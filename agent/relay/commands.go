@@ -187,7 +187,7 @@ func (r *Relay) sendCommands(ctx context.Context) error {
 		if c.states[s.Address].known && !c.states[s.Address].Online {
 			continue
 		}
-		ask := r.o.Ask > 0 && !w.askAt.IsZero() && now.Sub(w.askAt) >= retry.Delay(r.o.Ask, longestAsk, w.failed)
+		ask := r.asks() && !w.askAt.IsZero() && now.Sub(w.askAt) >= retry.Delay(r.o.Ask, longestAsk, w.failed)
 		mark := r.o.Confirm > 0 && !w.markAt.IsZero() && now.Sub(w.markAt) >= r.o.Confirm
 		if ask || mark {
 			due = append(due, s)
@@ -212,6 +212,9 @@ func (r *Relay) sendCommands(ctx context.Context) error {
 	return nil
 }
 
+// asks reports whether windows may be asked for: not while too much waits for the sink.
+func (r *Relay) asks() bool { return r.o.Ask > 0 && !r.full.Load() }
+
 // tailOf is how many windows are asked for at the end of a number space, and tailAge for
 // how long after its last change. A window that was lost at the end of a space leaves no
 // hole: without these questions it would be missed until the next one comes.
@@ -223,7 +226,7 @@ const (
 // askTails asks some of the devices that came back. It returns how many questions that
 // were.
 func (r *Relay) askTails(now time.Time) (n int, err error) {
-	if r.o.Ask == 0 {
+	if !r.asks() {
 		return 0, nil
 	}
 	c := r.commands
@@ -290,7 +293,7 @@ func (r *Relay) sendFor(s space, now time.Time) (n int, err error) {
 		c.mu.Unlock()
 		return 0, nil
 	}
-	ask := !w.askAt.IsZero() && now.Sub(w.askAt) >= retry.Delay(r.o.Ask, longestAsk, w.failed) && r.o.Ask > 0
+	ask := !w.askAt.IsZero() && now.Sub(w.askAt) >= retry.Delay(r.o.Ask, longestAsk, w.failed) && r.asks()
 	mark := !w.markAt.IsZero() && now.Sub(w.markAt) >= r.o.Confirm && r.o.Confirm > 0
 	missing := t.missing()
 	if ask {

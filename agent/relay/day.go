@@ -18,6 +18,9 @@ type day struct {
 	Quality  map[string]int   `json:"quality"`            // by quality
 	Gaps     map[string]int   `json:"gaps,omitempty"`     // by reason
 	Partials map[string]int   `json:"partials,omitempty"` // by reason
+	Waiting  int              `json:"waiting,omitempty"`  // of Windows, not yet at the sink
+	Refused  int              `json:"refused,omitempty"`  // of Windows, put aside because the sink refuses them
+	Clashes  int              `json:"clashes,omitempty"`  // left out: another window has their number
 	Observed int              `json:"observed_s"`
 	Sums     map[string]*sums `json:"sums,omitempty"` // by class, or class and direction
 }
@@ -43,21 +46,28 @@ func dayKey(w *window) string {
 	return w.Start.UTC().Format(time.DateOnly) + " " + idOf(w.address(), w.Stream, "/")
 }
 
-// addToDay adds a window that is new to the account of its day.
-func (l *ledgerTx) addToDay(w *window) error {
-	key := dayKey(w)
+// day returns the account of a day by its key, empty for a new one.
+func (l *ledgerTx) day(key string) (*day, error) {
 	d := l.days[key]
 	if d == nil {
 		d = &day{}
 		if v := l.tx.Bucket(daysBucket).Get([]byte(key)); v != nil {
 			if err := json.Unmarshal(v, d); err != nil {
-				return fmt.Errorf("position: day %s: %w", key, err)
+				return nil, fmt.Errorf("position: day %s: %w", key, err)
 			}
 		}
 		l.days[key] = d
 	}
-	d.add(w, l.meta(w.address()))
-	return nil
+	return d, nil
+}
+
+// addToDay adds a window that is new to the account of its day.
+func (l *ledgerTx) addToDay(w *window) error {
+	d, err := l.day(dayKey(w))
+	if err == nil {
+		d.add(w, l.meta(w.address()))
+	}
+	return err
 }
 
 // add adds a window. m describes its numbers, where its policy is that of the window.

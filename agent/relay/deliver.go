@@ -70,6 +70,7 @@ func (r *Relay) deliver(ctx context.Context) error {
 // queued is a window of the queue.
 type queued struct {
 	place uint64
+	size  int // bytes of the message
 	*window
 	meta *meta
 }
@@ -110,7 +111,7 @@ func (r *Relay) readQueue(size int) (batch []queued, err error) {
 			if err := json.Unmarshal(v, w); err != nil {
 				return fmt.Errorf("window %x: %w", k, err)
 			}
-			batch = append(batch, queued{binary.BigEndian.Uint64(k), w, metas.meta(w.address())})
+			batch = append(batch, queued{binary.BigEndian.Uint64(k), len(v), w, metas.meta(w.address())})
 		}
 		return nil
 	})
@@ -134,7 +135,7 @@ func (r *Relay) settle(batch []queued, grown map[string]int64) error {
 				return err
 			}
 			t.Done.add(span{From: w.Seq, To: w.Seq})
-			if err := l.tx.Bucket(queueBucket).Delete(placeKey(w.place)); err != nil {
+			if err := l.dequeue(w); err != nil {
 				return err
 			}
 		}
@@ -146,6 +147,9 @@ func (r *Relay) settle(batch []queued, grown map[string]int64) error {
 	for _, w := range batch {
 		r.commands.noteDone(w.space())
 	}
+	if r.full.Load() {
+		_ = r.db.View(func(tx *bolt.Tx) error { r.setFull(readWaiting(tx)); return nil })
+	}
 	return nil
 }
 
@@ -153,16 +157,12 @@ func (r *Relay) settle(batch []queued, grown map[string]int64) error {
 // It is not confirmed to its device, and is tried again after a start of the relay.
 func (r *Relay) park(why error) error {
 	r.log.Error("relay: the sink refuses a window: it is put aside, and tried again after a start", "err", why)
-	err := r.db.Update(func(tx *bolt.Tx) error {
-		c := tx.Bucket(queueBucket).Cursor()
-		k, v := c.First()
+	err := r.db.update(r.now(), func(l *ledgerTx) error {
+		k, v := l.tx.Bucket(queueBucket).Cursor().First()
 		if k == nil {
 			return nil
 		}
-		if err := tx.Bucket(refusedInBox).Put(append([]byte(nil), k...), append([]byte(nil), v...)); err != nil {
-			return err
-		}
-		return c.Delete()
+		return moveQueued(l, queueBucket, refusedInBox, k, v)
 	})
 	if err != nil {
 		return storeError{fmt.Errorf("write the position: %w", err)}

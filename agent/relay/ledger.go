@@ -15,9 +15,12 @@ import (
 // Ledger accounts for every window of every stream and day (UTC). Its parts have the
 // numbers of windows: Due = Received − Parts + Gone + Missing + Awaited + Unexplained.
 type Ledger struct {
-	Schema string    `json:"schema"`
-	At     time.Time `json:"at"`
-	Rows   []Row     `json:"streams"`
+	Schema  string       `json:"schema"`
+	At      time.Time    `json:"at"`
+	Waiting WaitingTotal `json:"waiting"`
+	Rows    []Row        `json:"streams"`
+	Clashes []Clash      `json:"clashes,omitempty"` // the last ones, oldest first
+	Told    []Told       `json:"events,omitempty"`  // the last of each device and kind: aim, config_refused, streams_drift
 }
 
 // Row is one stream on one day.
@@ -38,10 +41,12 @@ type Row struct {
 	Unsynced    int            `json:"unsynced,omitempty"`  // of these, with a clock that was not trusted
 	Gone        map[string]int `json:"gone,omitempty"`      // the device has them no longer, by reason
 	Missing     int            `json:"missing,omitempty"`   // have a number and are not here: still to be had, and asked for
+	Left        int            `json:"left,omitempty"`      // of Missing: came while too much waited for the sink, and stay at the device
 	Awaited     int            `json:"awaited,omitempty"`   // after the last one that is here: the device is away, or they are on the way
 	Unexplained int            `json:"unexplained"`         // no number and no gap tells of them
 	Waiting     int            `json:"waiting,omitempty"`   // of Received, not yet at the sink
 	Refused     int            `json:"refused,omitempty"`   // of Received, put aside because the sink refuses them
+	Clashes     int            `json:"clashes,omitempty"`   // not in Received: came under a number of another window, with other bytes
 	NoAnswer    string         `json:"no_answer,omitempty"` // why Missing cannot be asked for, in the device's words
 	ObservedS   int            `json:"observed_s"`
 	Sums        []Sum          `json:"sums,omitempty"`
@@ -72,6 +77,7 @@ type streamDays struct {
 	days    map[string]*day
 	gone    map[string]map[string]int // by day and reason
 	missing map[string]int            // by day
+	left    map[string]int            // of missing, by day
 	spaces  map[string]*tracking      // by epoch
 	refused string
 	windowS int
@@ -86,12 +92,12 @@ func (p *position) ledger(now time.Time, only string) (*Ledger, error) {
 		if err != nil {
 			return err
 		}
-		waiting, refused := countQueue(tx, queueBucket), countQueue(tx, refusedInBox)
+		w := readWaiting(tx)
+		out.Waiting, out.Clashes = WaitingTotal{Windows: w.Windows, Bytes: w.Bytes}, readClashes(tx, only)
+		out.Told = readTold(tx)
 		for _, key := range sortedKeys(all) {
 			s := all[key]
 			for _, r := range s.rows(readMeta(tx, s.address), now) {
-				k := r.Day + " " + key
-				r.Waiting, r.Refused = waiting[k], refused[k]
 				if only == "" || r.Day == only {
 					out.Rows = append(out.Rows, r)
 				}
@@ -102,26 +108,13 @@ func (p *position) ledger(now time.Time, only string) (*Ledger, error) {
 	return out, err
 }
 
-// countQueue counts the windows of a bucket by their day.
-func countQueue(tx *bolt.Tx, bucket []byte) map[string]int {
-	n := map[string]int{}
-	_ = tx.Bucket(bucket).ForEach(func(_, v []byte) error {
-		var w window
-		if json.Unmarshal(v, &w) == nil {
-			n[dayKey(&w)]++
-		}
-		return nil
-	})
-	return n
-}
-
 // collectStreams reads the days, and assigns missing windows to them.
 func collectStreams(tx *bolt.Tx) (map[string]*streamDays, error) {
 	all := map[string]*streamDays{}
 	get := func(a uplink.Address, stream string) *streamDays {
 		key := idOf(a, stream, "/")
 		if all[key] == nil {
-			all[key] = &streamDays{address: a, stream: stream, days: map[string]*day{}, gone: map[string]map[string]int{}, missing: map[string]int{}, spaces: map[string]*tracking{}}
+			all[key] = &streamDays{address: a, stream: stream, days: map[string]*day{}, gone: map[string]map[string]int{}, missing: map[string]int{}, left: map[string]int{}, spaces: map[string]*tracking{}}
 		}
 		return all[key]
 	}
@@ -134,7 +127,10 @@ func collectStreams(tx *bolt.Tx) (map[string]*streamDays, error) {
 			return fmt.Errorf("position: day %s: %w", k, err)
 		}
 		s := get(a, id[i+1:])
-		s.days[date], s.windowS = d, d.WindowS
+		s.days[date] = d
+		if d.WindowS > 0 {
+			s.windowS = d.WindowS
+		}
 		return nil
 	})
 	if err != nil {
@@ -203,19 +199,28 @@ func (s *streamDays) place(t *tracking) {
 			if from := max(m.From, hole.From); from <= m.To {
 				s.refused = t.Refused
 				s.eachDay(hole, from, m.To, func(date string, n int) { s.missing[date] += n })
+				for _, left := range t.Left {
+					if a, b := max(left.From, from), min(left.To, m.To); a <= b {
+						s.eachDay(hole, a, b, func(date string, n int) { s.left[date] += n })
+					}
+				}
 			}
 		}
 	}
 }
 
+// placedDays is the longest hole whose numbers are placed on days. Chosen by hand: a device
+// that was away for longer than a year.
+const placedDays = 400
+
 // eachDay calls f with each day of the numbers from…to of a hole, and how many are on
 // it. A hole begins one window after its neighbour, or ends one before; without
-// neighbours the day is "".
+// neighbours, and in a hole of more than placedDays, the day is "".
 func (s *streamDays) eachDay(hole span, from, to uint64, f func(date string, n int)) {
 	w := int64(s.windowS)
 	var at int64 // start of window from
 	switch {
-	case w == 0 || hole.First == 0 && hole.Last == 0:
+	case w <= 0 || hole.First == 0 && hole.Last == 0 || hole.To-hole.From >= uint64(placedDays*dayLength/w):
 		f("", int(to-from+1))
 		return
 	case hole.First != 0:
@@ -247,7 +252,13 @@ func (s *streamDays) rows(m *meta, now time.Time) (rows []Row) {
 	for at := first; first > 0 && at < end; at += dayLength - at%dayLength {
 		dates = append(dates, time.Unix(at, 0).UTC().Format(time.DateOnly))
 	}
-	for _, date := range append(sortedKeys(s.missing), sortedKeys(s.gone)...) { // before the first window
+	var clashing []string
+	for date, d := range s.days {
+		if d.Clashes > 0 {
+			clashing = append(clashing, date)
+		}
+	}
+	for _, date := range slices.Concat(sortedKeys(s.missing), sortedKeys(s.gone), clashing) { // before the first window, or after the last
 		if !slices.Contains(dates, date) {
 			dates = append(dates, date)
 		}
@@ -282,7 +293,7 @@ func (s *streamDays) bounds() (first, last int64) {
 func (s *streamDays) row(date string, first, last, end int64) Row {
 	r := Row{
 		Tenant: s.address.Tenant, Site: s.address.Site, Device: s.address.Device, Stream: s.stream, Day: date,
-		Gone: s.gone[date], Missing: s.missing[date],
+		Gone: s.gone[date], Missing: s.missing[date], Left: s.left[date],
 	}
 	if r.Missing > 0 {
 		r.NoAnswer = s.refused
@@ -292,6 +303,7 @@ func (s *streamDays) row(date string, first, last, end int64) Row {
 		d = &day{WindowS: s.windowS}
 	}
 	r.WindowS, r.Received, r.Parts, r.Unsynced, r.ObservedS = d.WindowS, d.Windows, d.Parts, d.Unsynced, d.Observed
+	r.Waiting, r.Refused, r.Clashes = d.Waiting, d.Refused, d.Clashes
 	r.OK, r.Gaps, r.Partial, r.Sums = d.Quality["ok"], d.Gaps, d.Partials, listSums(d.Sums)
 	gone := 0
 	for _, n := range r.Gone {

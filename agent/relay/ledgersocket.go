@@ -50,9 +50,10 @@ func (r *Relay) serveLedger(ctx context.Context) error {
 // tellLedger writes the ledger to one client.
 func (r *Relay) tellLedger(c net.Conn) {
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	ledger, err := r.db.ledger(r.now(), "")
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if err == nil {
+		ledger.Waiting.Most, ledger.Waiting.Full = r.o.MostWaiting, r.full.Load()
 		err = json.NewEncoder(c).Encode(ledger)
 	}
 	if err != nil {
@@ -85,5 +86,6 @@ func ReadLedger(dir, day string) (*Ledger, error) {
 		return nil, fmt.Errorf("ask the running relay: %w", err)
 	}
 	l.Rows = slices.DeleteFunc(l.Rows, func(r Row) bool { return day != "" && r.Day != day })
+	l.Clashes = slices.DeleteFunc(l.Clashes, func(c Clash) bool { return day != "" && c.Start.UTC().Format(time.DateOnly) != day })
 	return l, nil
 }

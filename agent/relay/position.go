@@ -31,6 +31,9 @@ var (
 	daysBucket   = []byte("days")   // day tenant/site/device/stream → day
 	filesBucket  = []byte("files")  // name of a file that grows → its length at the last commit
 	toldBucket   = []byte("told")   // topic of a retained message that the relay published → SHA-256
+	marksBucket  = []byte("marks")  // day tenant/site/device/stream epoch → marks of windows
+	clashBucket  = []byte("clash")  // n → Clash
+	eventsBucket = []byte("events") // tenant/site/device kind … → Told
 )
 
 // position is the bbolt file: messages taken from the broker, windows the sink has, and the
@@ -42,7 +45,7 @@ var errOtherPurpose = errors.New("belongs to another -to or -out: each needs a f
 
 // openPosition opens or makes the file. It returns an error where another process has
 // it, and where it was made for another purpose.
-func openPosition(path, purpose string) (*position, error) {
+func openPosition(path, purpose string, now time.Time) (*position, error) {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, NoFreelistSync: true, FreelistType: bolt.FreelistMapType})
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
@@ -51,7 +54,7 @@ func openPosition(path, purpose string) (*position, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{aboutBucket, metaBucket, queueBucket, refusedInBox, spacesBucket, daysBucket, filesBucket, toldBucket} {
+		for _, b := range [][]byte{aboutBucket, metaBucket, queueBucket, refusedInBox, spacesBucket, daysBucket, filesBucket, toldBucket, marksBucket, clashBucket, eventsBucket} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
@@ -70,7 +73,14 @@ func openPosition(path, purpose string) (*position, error) {
 		if err := about.Put([]byte("purpose"), []byte(purpose)); err != nil {
 			return err
 		}
-		return unpark(tx)
+		if err := startMarks(tx, now); err != nil {
+			return err
+		}
+		l := newLedgerTx(tx, now)
+		if err := errors.Join(countWaiting(l), unpark(l)); err != nil {
+			return err
+		}
+		return l.write()
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -80,14 +90,10 @@ func openPosition(path, purpose string) (*position, error) {
 
 // unpark puts the windows that the sink refused back into the queue: the sink, or what
 // is sent to it, may be another one after a start.
-func unpark(tx *bolt.Tx) error {
-	parked := tx.Bucket(refusedInBox)
-	c := parked.Cursor()
-	for k, v := c.First(); k != nil; k, v = c.Next() {
-		if err := tx.Bucket(queueBucket).Put(bytes.Clone(k), bytes.Clone(v)); err != nil {
-			return err
-		}
-		if err := c.Delete(); err != nil {
+func unpark(l *ledgerTx) error {
+	parked := l.tx.Bucket(refusedInBox)
+	for k, v := parked.Cursor().First(); k != nil; k, v = parked.Cursor().First() {
+		if err := moveQueued(l, refusedInBox, queueBucket, k, v); err != nil {
 			return err
 		}
 	}
@@ -143,7 +149,9 @@ type tracking struct {
 	Gone      map[string]spans `json:"gone,omitempty"`      // by reason: the device has them no longer
 	Last      uint64           `json:"last,omitempty"`      // last number that the device says it gave
 	Confirmed uint64           `json:"confirmed,omitempty"` // watermark that the device answered
+	Left      spans            `json:"left,omitempty"`      // not taken when they came, because too much waited
 	Twice     uint64           `json:"twice,omitempty"`     // windows that came again
+	Clashes   uint64           `json:"clashes,omitempty"`   // of these, with other bytes
 	Asked     uint64           `json:"asked,omitempty"`     // questions that were sent for missing windows
 	Refused   string           `json:"refused,omitempty"`   // the device's answer to the last question, where it was no
 	Next      string           `json:"next,omitempty"`      // the epoch that followed
@@ -173,14 +181,26 @@ type ledgerTx struct {
 	spaces map[space]*tracking
 	days   map[string]*day
 	metas  map[uplink.Address]*meta
+	marks  map[string][]byte
 	now    time.Time
 	sites  bool // a meta came, changed or went
+
+	waiting, wasWaiting waitingCount
+	keptSince           string // first day of which nothing was deleted for its age
+}
+
+func newLedgerTx(tx *bolt.Tx, now time.Time) *ledgerTx {
+	w := readWaiting(tx)
+	return &ledgerTx{
+		tx: tx, spaces: map[space]*tracking{}, days: map[string]*day{}, metas: map[uplink.Address]*meta{}, marks: map[string][]byte{},
+		now: now, waiting: w, wasWaiting: w,
+	}
 }
 
 // update runs f in one synced transaction.
 func (p *position) update(now time.Time, f func(*ledgerTx) error) error {
 	return p.Update(func(tx *bolt.Tx) error {
-		l := &ledgerTx{tx: tx, spaces: map[space]*tracking{}, days: map[string]*day{}, metas: map[uplink.Address]*meta{}, now: now}
+		l := newLedgerTx(tx, now)
 		if err := f(l); err != nil {
 			return err
 		}
@@ -200,7 +220,17 @@ func (l *ledgerTx) write() error {
 			return err
 		}
 	}
-	return nil
+	for k, b := range l.marks {
+		if len(b) > 0 {
+			if err := l.tx.Bucket(marksBucket).Put([]byte(k), b); err != nil {
+				return err
+			}
+		}
+	}
+	if l.waiting == l.wasWaiting {
+		return nil
+	}
+	return putJSON(l.tx.Bucket(aboutBucket), waitingKey, l.waiting)
 }
 
 // space returns the account of a number space, empty for a new one.
@@ -252,16 +282,6 @@ func (p *position) allMetas() (all []*meta) {
 	return all
 }
 
-// enqueue appends a window to the queue of the sink.
-func (l *ledgerTx) enqueue(raw []byte) error {
-	q := l.tx.Bucket(queueBucket)
-	n, err := q.NextSequence()
-	if err != nil {
-		return err
-	}
-	return q.Put(placeKey(n), raw)
-}
-
 func placeKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 func putJSON(b *bolt.Bucket, key []byte, v any) error {
@@ -273,20 +293,29 @@ func putJSON(b *bolt.Bucket, key []byte, v any) error {
 }
 
 // deleteBefore deletes days that began before t, and number spaces in which nothing
-// changed since.
+// changed since. What has a window that waits stays.
 func (p *position) deleteBefore(t time.Time) error {
 	return p.Update(func(tx *bolt.Tx) error {
-		c := tx.Bucket(daysBucket).Cursor()
+		if err := deleteTold(tx, t); err != nil {
+			return err
+		}
 		first := []byte(t.UTC().Format(time.DateOnly))
-		for k, _ := c.First(); k != nil && bytes.Compare(k[:min(len(k), len(first))], first) < 0; k, _ = c.Next() {
-			if err := c.Delete(); err != nil {
-				return err
+		for _, bucket := range [][]byte{daysBucket, marksBucket} {
+			c := tx.Bucket(bucket).Cursor()
+			for k, v := c.First(); k != nil && bytes.Compare(k[:min(len(k), len(first))], first) < 0; k, v = c.Next() {
+				var d day
+				if bytes.Equal(bucket, daysBucket) && json.Unmarshal(v, &d) == nil && d.Waiting+d.Refused > 0 {
+					continue
+				}
+				if err := c.Delete(); err != nil {
+					return err
+				}
 			}
 		}
-		c = tx.Bucket(spacesBucket).Cursor()
+		c := tx.Bucket(spacesBucket).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			var head struct{ At int64 }
-			if json.Unmarshal(v, &head) == nil && head.At < t.Unix() {
+			var old tracking
+			if json.Unmarshal(v, &old) == nil && old.At < t.Unix() && old.Got.size() == old.Done.size() {
 				if err := c.Delete(); err != nil {
 					return err
 				}

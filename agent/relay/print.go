@@ -14,8 +14,8 @@ import (
 
 // Total is the sum of all streams on one day, made-up ones left out.
 type Total struct {
-	Day                                                               string
-	Streams, Due, Received, Gaps, Gone, Missing, Awaited, Unexplained int
+	Day                                                                        string
+	Streams, Due, Received, Gaps, Gone, Missing, Awaited, Unexplained, Clashes int
 }
 
 // Completeness returns which part of the windows that are due is here, in per cent.
@@ -46,6 +46,7 @@ func (l *Ledger) Totals() []Total {
 		t.Missing += r.Missing
 		t.Awaited += r.Awaited
 		t.Unexplained += r.Unexplained
+		t.Clashes += r.Clashes
 	}
 	var all []Total
 	for _, d := range slices.Sorted(maps.Keys(days)) {
@@ -64,9 +65,9 @@ func total(m map[string]int) (n int) {
 // lacks returns how many windows of a row are not here.
 func (r Row) lacks() int { return total(r.Gone) + r.Missing + r.Awaited + r.Unexplained }
 
-// Worst returns at most n rows that lack windows, the worst first.
+// Worst returns at most n rows that lack windows, the worst first, or in which windows clash.
 func (l *Ledger) Worst(n int) []Row {
-	rows := slices.DeleteFunc(slices.Clone(l.Rows), func(r Row) bool { return r.lacks() == 0 })
+	rows := slices.DeleteFunc(slices.Clone(l.Rows), func(r Row) bool { return r.lacks() == 0 && r.Clashes == 0 })
 	slices.SortStableFunc(rows, func(a, b Row) int { return b.lacks() - a.lacks() })
 	return rows[:min(len(rows), n)]
 }
@@ -84,13 +85,20 @@ const worstInText = 20
 
 // WriteText writes the days, and the streams that lack most.
 func (l *Ledger) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%-10s %8s %9s %9s %7s %7s %8s %8s %12s\n", "day", "due", "received", "complete", "gaps", "gone", "missing", "awaited", "unexplained")
+	_, err := fmt.Fprintf(w, "%-10s %8s %9s %9s %7s %7s %8s %8s %12s %8s\n", "day", "due", "received", "complete", "gaps", "gone", "missing", "awaited", "unexplained", "clashes")
 	for _, t := range l.Totals() {
-		_, err = fmt.Fprintf(w, "%-10s %8d %9d %8.2f%% %7d %7d %8d %8d %12d\n", orUnplaced(t.Day), t.Due, t.Received, t.Completeness(), t.Gaps, t.Gone, t.Missing, t.Awaited, t.Unexplained)
+		_, err = fmt.Fprintf(w, "%-10s %8d %9d %8.2f%% %7d %7d %8d %8d %12d %8d\n", orUnplaced(t.Day), t.Due, t.Received, t.Completeness(), t.Gaps, t.Gone, t.Missing, t.Awaited, t.Unexplained, t.Clashes)
 	}
 	for _, r := range l.Worst(worstInText) {
-		_, err = fmt.Fprintf(w, "%s  %s/%s/%s/%s: missing %d, awaited %d, unexplained %d, gone: %s %s\n",
-			orUnplaced(r.Day), r.Tenant, r.Site, r.Device, r.Stream, r.Missing, r.Awaited, r.Unexplained, orNone(Reasons(r.Gone)), r.NoAnswer)
+		_, err = fmt.Fprintf(w, "%s  %s/%s/%s/%s: missing %d (left %d), awaited %d, unexplained %d, clashes %d, gone: %s %s\n",
+			orUnplaced(r.Day), r.Tenant, r.Site, r.Device, r.Stream, r.Missing, r.Left, r.Awaited, r.Unexplained, r.Clashes, orNone(Reasons(r.Gone)), r.NoAnswer)
+	}
+	for _, c := range l.Clashes[max(len(l.Clashes)-worstInText, 0):] {
+		_, err = fmt.Fprintf(w, "%s  %s/%s/%s/%s: epoch %s seq %d came again with other bytes\n",
+			c.At.Format(time.RFC3339), c.Tenant, c.Site, c.Device, c.Stream, c.Epoch, c.Seq)
+	}
+	if l.Waiting.Windows > 0 || l.Waiting.Full {
+		_, err = fmt.Fprintln(w, l.Waiting)
 	}
 	return err
 }
@@ -114,7 +122,7 @@ func orNone(s string) string {
 // stand in each of these rows.
 var ledgerColumns = []string{
 	"day", "tenant", "site", "device", "stream", "made_up", "window_s", "due", "received", "parts", "ok", "partial", "gaps", "gone",
-	"missing", "awaited", "unexplained", "waiting", "refused", "observed_s", "class", "dir", "numbers", "withheld", "sum", "mean", "low", "high",
+	"missing", "left", "awaited", "unexplained", "waiting", "refused", "clashes", "observed_s", "class", "dir", "numbers", "withheld", "sum", "mean", "low", "high",
 }
 
 // WriteCSV writes all rows.
@@ -127,7 +135,7 @@ func (l *Ledger) WriteCSV(w io.Writer) error {
 			head = append(head, strconv.Itoa(n))
 		}
 		head = append(head, Reasons(r.Partial), Reasons(r.Gaps), Reasons(r.Gone))
-		for _, n := range []int{r.Missing, r.Awaited, r.Unexplained, r.Waiting, r.Refused, r.ObservedS} {
+		for _, n := range []int{r.Missing, r.Left, r.Awaited, r.Unexplained, r.Waiting, r.Refused, r.Clashes, r.ObservedS} {
 			head = append(head, strconv.Itoa(n))
 		}
 		if len(r.Sums) == 0 {
@@ -177,15 +185,16 @@ caption{text-align:left;font-weight:bold;padding:.5rem 0}
 <h1>Completeness ledger</h1>
 <p>At {{.At}}. Numbers of windows; a window that could not be observed is a gap and counts as received.
 Missing windows have a number and are asked for again. Awaited ones are due after the last that came.
-Gone ones the device has no longer. Days are UTC.</p>
+Gone ones the device has no longer. Clashes are windows that came under a number of another one, with other bytes:
+two devices publish as one. Days are UTC. {{.L.Waiting}}.</p>
 <div class="wrap"><table><caption>Days</caption>
-<tr><th scope="col">day</th><th scope="col">streams</th><th scope="col">due</th><th scope="col">received</th><th scope="col">complete</th><th scope="col">gaps</th><th scope="col">gone</th><th scope="col">missing</th><th scope="col">awaited</th><th scope="col">unexplained</th></tr>
-{{range .Totals}}<tr><td>{{day .Day}}</td><td>{{.Streams}}</td><td>{{.Due}}</td><td>{{.Received}}</td><td>{{printf "%.2f" .Completeness}} %</td><td>{{.Gaps}}</td><td>{{.Gone}}</td><td>{{.Missing}}</td><td>{{.Awaited}}</td><td>{{.Unexplained}}</td></tr>
+<tr><th scope="col">day</th><th scope="col">streams</th><th scope="col">due</th><th scope="col">received</th><th scope="col">complete</th><th scope="col">gaps</th><th scope="col">gone</th><th scope="col">missing</th><th scope="col">awaited</th><th scope="col">unexplained</th><th scope="col">clashes</th></tr>
+{{range .Totals}}<tr><td>{{day .Day}}</td><td>{{.Streams}}</td><td>{{.Due}}</td><td>{{.Received}}</td><td>{{printf "%.2f" .Completeness}} %</td><td>{{.Gaps}}</td><td>{{.Gone}}</td><td>{{.Missing}}</td><td>{{.Awaited}}</td><td>{{.Unexplained}}</td><td>{{.Clashes}}</td></tr>
 {{end}}</table></div>
-<div class="wrap"><table><caption>Streams that lack windows</caption>
-<tr><th scope="col">day</th><th scope="col" class="t">stream</th><th scope="col">due</th><th scope="col">received</th><th scope="col">missing</th><th scope="col">awaited</th><th scope="col">unexplained</th><th scope="col" class="t">gone</th><th scope="col" class="t">answer of the device</th></tr>
-{{range .Worst}}<tr><td>{{day .Day}}</td><td class="t">{{.Tenant}}/{{.Site}}/{{.Device}}/{{.Stream}}</td><td>{{.Due}}</td><td>{{.Received}}</td><td>{{.Missing}}</td><td>{{.Awaited}}</td><td>{{.Unexplained}}</td><td class="t">{{reasons .Gone}}</td><td class="t">{{.NoAnswer}}</td></tr>
-{{else}}<tr><td colspan="9">None.</td></tr>
+<div class="wrap"><table><caption>Streams that lack windows, or in which windows clash</caption>
+<tr><th scope="col">day</th><th scope="col" class="t">stream</th><th scope="col">due</th><th scope="col">received</th><th scope="col">missing</th><th scope="col">awaited</th><th scope="col">unexplained</th><th scope="col">clashes</th><th scope="col" class="t">gone</th><th scope="col" class="t">answer of the device</th></tr>
+{{range .Worst}}<tr><td>{{day .Day}}</td><td class="t">{{.Tenant}}/{{.Site}}/{{.Device}}/{{.Stream}}</td><td>{{.Due}}</td><td>{{.Received}}</td><td>{{.Missing}}</td><td>{{.Awaited}}</td><td>{{.Unexplained}}</td><td>{{.Clashes}}</td><td class="t">{{reasons .Gone}}</td><td class="t">{{.NoAnswer}}</td></tr>
+{{else}}<tr><td colspan="10">None.</td></tr>
 {{end}}</table></div>
 <div class="wrap"><table><caption>Sums of {{day .Last}}, with 95 % intervals around the true numbers</caption>
 <tr><th scope="col">stream</th><th scope="col" class="t">class</th><th scope="col" class="t">direction</th><th scope="col">sum</th><th scope="col">mean</th><th scope="col">low</th><th scope="col">high</th><th scope="col">withheld</th><th scope="col" class="t">gaps</th></tr>

@@ -11,7 +11,7 @@
 // its place (see files). By HTTP and MQTT a window can come twice after a crash.
 //
 // It refuses windows whose tenant, site or device is not that of their topic, and keeps
-// no window longer than the sink needs it: the ledger (see Ledger) has sums alone.
+// no window longer than the sink needs it: the ledger (see Ledger) has sums and marks alone.
 package relay
 
 import (
@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kerb/agent/uplink"
@@ -47,7 +48,9 @@ type Opts struct {
 
 	HomeAssistant bool // announce the streams to Home Assistant on the same broker
 
-	Dir     string        // of the position, relay.db
+	Dir         string // of the position, relay.db
+	MostWaiting int64  // bytes of windows that wait for the sink; 0: 20 GiB. Further ones stay at their devices
+
 	Batch   int           // most windows of one document; 0: 500
 	Gather  time.Duration // how long windows are collected for one document
 	Confirm time.Duration // least time between two watermarks of a stream; 0: none are sent
@@ -71,6 +74,10 @@ type Relay struct {
 	sink   sink
 	log    *slog.Logger
 	now    func() time.Time
+	free   func(dir string) int64 // bytes of its disk
+
+	full   atomic.Bool // too much waits for the sink
+	noDisk bool        // of these: because of the disk
 
 	wake     chan struct{} // the queue has windows
 	ready    chan struct{} // closed when the first subscription has brought the retained messages
@@ -117,6 +124,9 @@ func open(o Opts) (*Relay, error) {
 	if o.Keep <= 0 {
 		o.Keep = defaultKeep
 	}
+	if o.MostWaiting <= 0 {
+		o.MostWaiting = defaultMostWaiting
+	}
 	make, ok := formats[o.Format]
 	if !ok {
 		return nil, fmt.Errorf("format %q: must be one of %s", o.Format, strings.Join(FormatNames(), ", "))
@@ -130,12 +140,12 @@ func open(o Opts) (*Relay, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the position: %w", err)
 	}
-	db, err := openPosition(filepath.Join(o.Dir, positionFile), o.Format+" "+o.Out)
+	db, err := openPosition(filepath.Join(o.Dir, positionFile), o.Format+" "+o.Out, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	r := &Relay{
-		o: o, db: db, format: make(o), log: o.Log, now: time.Now,
+		o: o, db: db, format: make(o), log: o.Log, now: time.Now, free: freeBytes,
 		wake: newSignal(), ready: newReady(), commands: newCommands(),
 	}
 	if r.sink, err = openSink(o, db); err != nil {

@@ -69,6 +69,14 @@ func (s spans) prefix() uint64 {
 	return s[0].To
 }
 
+// size returns how many numbers the set has.
+func (s spans) size() (n uint64) {
+	for _, r := range s {
+		n += r.To - r.From + 1
+	}
+	return n
+}
+
 // last returns the highest number of the set, 0 where it is empty.
 func (s spans) last() uint64 {
 	if len(s) == 0 {

@@ -48,7 +48,7 @@ func (b Bundle) Write(ctx context.Context, w io.Writer, now time.Time) (names []
 	siteText, siteErr := os.ReadFile(b.SitePath)
 	site, _ := config.Load(b.SitePath)
 	r := NewRedactor(site, siteText)
-	st, err := ReadStatus(ctx, device, windowsInReport, b.Check)
+	st, err := ReadStatus(ctx, device, windowsInReport, func() (*policy.Policy, error) { return nil, b.Check() })
 	if err != nil && !errors.Is(err, status.ErrBusy) {
 		return nil, err
 	}

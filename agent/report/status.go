@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kerb/agent/config"
+	"kerb/agent/policy"
 	"kerb/agent/publisher"
 	"kerb/agent/status"
 )
@@ -29,14 +30,17 @@ func FindDevice(sitePath string) (config.Device, error) {
 }
 
 // ReadStatus asks the agent of a device for its status with the last so many windows.
-// Where none runs it returns what the files tell; check then returns why an agent
-// would not start. The error is a status.DeniedError where this user may not ask.
-func ReadStatus(ctx context.Context, d config.Device, windows int, check func() error) (*status.Status, error) {
+// Where none runs it returns what the files tell; check then returns their policy, nil
+// where it cannot be read, and why an agent would not start. The error is a status.DeniedError where this user may not ask.
+func ReadStatus(ctx context.Context, d config.Device, windows int, check func() (*policy.Policy, error)) (*status.Status, error) {
 	c, err := status.Dial(ctx, d.State)
 	if errors.Is(err, status.ErrNotRunning) {
-		return status.NewStopped(status.Device{
-			Name: d.Name, Site: d.Site, Tenant: d.Tenant, Disk: status.ReadDisk(d.State),
-		}, publisher.ReadSpoolStatus(d, windows), check(), time.Now()), nil
+		p, refused := check()
+		stopped := status.Device{Name: d.Name, Site: d.Site, Tenant: d.Tenant, Disk: status.ReadDisk(d.State)}
+		if p != nil {
+			stopped.Policy = &status.Policy{Title: p.Title(), Version: int(p.Version()), Hash: p.Hash(), NoPage: !p.AllowsStatusPage()}
+		}
+		return status.NewStopped(stopped, publisher.ReadSpoolStatus(d, windows), refused, time.Now()), nil
 	}
 	if err != nil {
 		return nil, err

@@ -229,6 +229,14 @@ func (c *Client) Windows(f func(Window) error) error {
 	}
 }
 
+// TellRefusal tells the agent that the policy refused the status page, for its audit log.
+func (c *Client) TellRefusal() error {
+	if err := c.greet(); err != nil {
+		return err
+	}
+	return c.ask(&ipc.Query{What: ipc.QueryRefused}, new(struct{}))
+}
+
 // Log asks for the last lines of the log.
 func (c *Client) Log() ([]string, error) {
 	var l Log

@@ -71,6 +71,7 @@ type Policy struct {
 	Version int    `json:"version"`
 	Hash    string `json:"hash"`
 	Refused string `json:"refused,omitempty"` // why the file is not in force; "" where it is
+	NoPage  bool   `json:"no_page,omitempty"` // it forbids the status page
 }
 
 // The states of a camera and of the loops.

@@ -197,6 +197,39 @@ func TestAPageWithoutHistorySaysSo(t *testing.T) {
 	}
 }
 
+// A policy that forbids the page refuses each of its paths, in each language, without a
+// number, and the refusal is logged; only the style of the refusal is served.
+func TestAPolicyThatForbidsThePageRefusesAllOfIt(t *testing.T) {
+	o := deviceOpts(t)
+	logged := 0
+	o.LogRefusal = func(context.Context, *status.Status) { logged++ }
+	o.Sheet = func(w io.Writer, _ string) error { _, err := io.WriteString(w, "line-1"); return err }
+	s, _ := o.Status(t.Context())
+	if get(t, o, "/").Code != http.StatusOK || logged != 0 {
+		t.Error("refused without a word of the policy")
+	}
+	s.Policy.NoPage = true
+	paths := []string{"/", "/history.csv", "/acceptance.html"}
+	for lang := range loadBook() {
+		paths = append(paths, "/?lang="+lang)
+	}
+	told := map[string]bool{}
+	for _, path := range paths {
+		w := get(t, o, path)
+		if text := w.Body.String(); w.Code != http.StatusForbidden || strings.Contains(text, "line-1") || strings.Contains(text, "LOST") || !strings.Contains(text, "status.page = false") {
+			t.Errorf("%s: %d %s", path, w.Code, text)
+		} else if strings.Contains(path, "lang") {
+			told[regexp.MustCompile(`verdict bad">([^<]*)`).FindStringSubmatch(text)[1]] = true
+		}
+	}
+	if logged != len(paths) || len(told) != len(loadBook()) || told["The policy of this device forbids the status page."] {
+		t.Errorf("%d logged of %d, told %v", logged, len(paths), told)
+	}
+	if w := get(t, o, "/style.css"); w.Code != http.StatusOK {
+		t.Errorf("style: %d", w.Code)
+	}
+}
+
 // A bad history, as of another version, is no panic.
 func TestAHistoryThatDoesNotFitIsNoPanic(t *testing.T) {
 	for _, text := range []string{

@@ -40,6 +40,8 @@ type Opts struct {
 	Windows func(context.Context, func(status.Window) error) error // calls f with every stored window, oldest first
 	Sheet   func(w io.Writer, lang string) error                   // writes the acceptance sheet; nil: there is none
 	Now     func() time.Time                                       // wall clock
+
+	LogRefusal func(context.Context, *status.Status) // records that the policy forbids the page; nil: nothing does
 }
 
 // page serves the requests.
@@ -52,13 +54,13 @@ type page struct {
 // New returns the handler of a page. Its paths are "/", "/style.css", "/history.csv" and
 // "/acceptance.html"; it is mounted below any prefix with http.StripPrefix.
 func New(o Opts) http.Handler {
-	p := &page{Opts: o, book: loadBook(), layout: template.Must(template.ParseFS(files, "page/status.html"))}
+	p := &page{Opts: o, book: loadBook(), layout: template.Must(template.ParseFS(files, "page/*.html"))}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.serveStatus)
-	mux.HandleFunc("GET /history.csv", p.serveCSV)
+	mux.HandleFunc("GET /{$}", p.requireLeave(p.serveStatus))
+	mux.HandleFunc("GET /history.csv", p.requireLeave(p.serveCSV))
 	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "page/style.css") })
 	if o.Sheet != nil {
-		mux.HandleFunc("GET /acceptance.html", p.serveSheet)
+		mux.HandleFunc("GET /acceptance.html", p.requireLeave(p.serveSheet))
 	}
 	return secureAnswers(mux)
 }
@@ -102,13 +104,29 @@ func (p *page) language(r *http.Request) language.Words {
 	return p.book.Words(p.book.Choose(r.FormValue("lang"), r.Header.Get("Accept-Language")))
 }
 
-// serveStatus answers with the page.
-func (p *page) serveStatus(w http.ResponseWriter, r *http.Request) {
-	s, err := p.Status(r.Context())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
+// requireLeave returns a handler that passes on the requests that the policy in force
+// allows, with the status of the device, and refuses the others with a page that says so.
+func (p *page) requireLeave(next func(http.ResponseWriter, *http.Request, *status.Status)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s, err := p.Status(r.Context())
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		case s.Policy != nil && s.Policy.NoPage:
+			if p.LogRefusal != nil {
+				p.LogRefusal(r.Context(), s)
+			}
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.WriteHeader(http.StatusForbidden)
+			_ = p.layout.ExecuteTemplate(w, "refused.html", view{Words: p.language(r), Status: s, Languages: p.book.Names()}) // the reader may disconnect
+		default:
+			next(w, r, s)
+		}
 	}
+}
+
+// serveStatus answers with the page.
+func (p *page) serveStatus(w http.ResponseWriter, r *http.Request, s *status.Status) {
 	v := view{Words: p.language(r), Status: s, Languages: p.book.Names(), Lamps: status.LampSigns(), Sheet: p.Sheet != nil}
 	switch h, err := p.History(r.Context()); {
 	case err != nil:
@@ -118,7 +136,7 @@ func (p *page) serveStatus(w http.ResponseWriter, r *http.Request) {
 	}
 	v.QR = newQR(r.Host)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = p.layout.Execute(w, v) // the reader may disconnect
+	_ = p.layout.ExecuteTemplate(w, "status.html", v) // the reader may disconnect
 }
 
 // newQR returns the QR code of a host's address; none of a loopback address, which leads
@@ -155,7 +173,7 @@ const csvTime = 5 * time.Minute
 // serveCSV answers with the windows of the last 72 hours, as kerb spool -csv writes
 // them. A spool that cannot be read to its end cuts the connection, so that a part is
 // not taken for the whole.
-func (p *page) serveCSV(w http.ResponseWriter, r *http.Request) {
+func (p *page) serveCSV(w http.ResponseWriter, r *http.Request, _ *status.Status) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(csvTime))
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="kerb-history.csv"`)
@@ -170,7 +188,7 @@ func (p *page) serveCSV(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveSheet answers with the acceptance sheet.
-func (p *page) serveSheet(w http.ResponseWriter, r *http.Request) {
+func (p *page) serveSheet(w http.ResponseWriter, r *http.Request, _ *status.Status) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", sheetSecurityPolicy)
 	if err := p.Sheet(w, p.language(r).Lang); err != nil {

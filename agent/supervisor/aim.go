@@ -167,7 +167,7 @@ func (s *Supervisor) followAimSession(c io.Reader, a *aimSession, sensor uint16,
 		}
 		act.Sensor = sensor
 		switch act.Act {
-		case ipc.AimEntered, ipc.AimLocked:
+		case ipc.AimEntered, ipc.AimLocked, ipc.AimPageRefused, ipc.AimAccessPoint:
 			s.recordAim(act)
 		case ipc.AimChanged, ipc.AimUndone, ipc.AimAccepted:
 			a.changed = true

@@ -36,8 +36,29 @@ func (s *Supervisor) answerQuery(q *ipc.Query) [][]byte {
 		return [][]byte{s.askUplink(q)}
 	case ipc.QueryLog:
 		return [][]byte{marshal(status.Log{Lines: s.book.Lines()})}
+	case ipc.QueryRefused:
+		s.recordRefusedPage()
+		return [][]byte{[]byte("{}")}
 	}
 	return nil // ipc.ReadRecord passes no other question
+}
+
+// refusalInterval is the shortest time between two audit entries of refused status pages,
+// so that no client can fill the log. Chosen by hand.
+const refusalInterval = time.Hour
+
+// recordRefusedPage writes into the audit log that the policy refused the status page.
+func (s *Supervisor) recordRefusedPage() {
+	now := s.clock.ReadAll().Mono
+	s.mu.Lock()
+	due := !s.policy.AllowsStatusPage() && (s.refusedAt == 0 || now-s.refusedAt >= refusalInterval)
+	if due {
+		s.refusedAt = now
+	}
+	s.mu.Unlock()
+	if due {
+		s.journal.WriteEntry("page_refused", map[string]any{"policy": s.policy.Hash()})
+	}
 }
 
 // marshal encodes an answer; its types cannot fail to encode.
@@ -105,7 +126,7 @@ func (s *Supervisor) describeDevice() status.Device {
 	out := status.Device{
 		Name: d.Name, Site: d.Site, Tenant: d.Tenant, Version: s.Version,
 		Up:     int64((r.Mono - s.startReading.Mono) / time.Second),
-		Policy: &status.Policy{Title: s.policy.Title(), Version: int(s.policy.Version()), Hash: s.policy.Hash()},
+		Policy: &status.Policy{Title: s.policy.Title(), Version: int(s.policy.Version()), Hash: s.policy.Hash(), NoPage: !s.policy.AllowsStatusPage()},
 		Lamp:   &status.Lamp{Code: s.lampCode().String(), Fixed: s.site.Lamp.GPIO != ""},
 		Clock:  &status.Clock{Synced: r.Synced, Source: r.Source}, Disk: status.ReadDisk(d.State),
 	}

@@ -75,6 +75,8 @@ type Supervisor struct {
 	publisherStarted atomic.Bool   // an uplink has received Begin
 	stopping         atomic.Bool   // the agent ends: processes that end now are not lost
 
+	refusedAt time.Duration // of the last audit entry of a refused status page, since boot; 0: none; under mu
+
 	mu               sync.Mutex
 	collection       *collection      // the window that is being collected; nil between windows
 	publisherProcess *process.Process // nil while the uplink is not ready

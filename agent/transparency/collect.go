@@ -110,6 +110,7 @@ func (c collector) capture() Capture {
 		MasksRequired: fromPolicy(c, "camera.masks_required", c.set.MasksRequired),
 		Hours:         fromPolicy(c, "hours.open", c.set.Open), TimeZone: fromPolicy(c, "hours.timezone", c.set.TimeZone),
 		AimingShows: fromPolicy(c, "aim.show", string(c.set.Show)), AimingTime: fromPolicy(c, "aim.session", seconds(c.set.Session)),
+		StatusPage: fromPolicy(c, "status.page", c.set.StatusPage),
 	}
 }
 

@@ -86,6 +86,7 @@ type Capture struct {
 	TimeZone      Fact[string]   `json:"timezone" label:"time zone of these hours"`
 	AimingShows   Fact[string]   `json:"aiming_shows" label:"what the page for aiming shows of a picture"`
 	AimingTime    Fact[int]      `json:"aiming_s" label:"longest aiming session, in seconds"`
+	StatusPage    Fact[bool]     `json:"status_page" label:"a page for people at the device shows its condition and the messages of 72 hours"`
 }
 
 // Sensor is one camera, or one lane with loops.

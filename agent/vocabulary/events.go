@@ -20,7 +20,7 @@ func Events() []Event {
 			"aim", "Somebody aims a camera with kerb aim: a session began or ended, or something was done in it.",
 			"Expect gaps with the reason aiming. A session that no engineer of yours has opened is an incident.",
 			[]Member{
-				{"act", word, "start, entered (with the right code), locked (too many wrong codes), changed (site.toml was written), undone, accepted (a tally by hand became the acceptance), extended (more time, within the policy), end", false},
+				{"act", word, "start, entered (with the right code), locked (too many wrong codes), changed (site.toml was written), undone, accepted (a tally by hand became the acceptance), extended (more time, within the policy), page_refused (somebody asked for the status page, which the policy forbids), access_point (one is open for the session, and ends with it), end", false},
 				{"camera", text, "the camera", true},
 				{"code", `"type": "string", "pattern": "^[0-9a-f]{8}$"`, "number of the code that the viewer used, not the code", true},
 				{"by", word, "of start: command (typed, or a unit), card (aim.toml on the image's card), button, power (three short starts by the power switch)", true},

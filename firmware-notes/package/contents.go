@@ -38,6 +38,7 @@ func packageContents(root, made, binary string, when time.Time) files.Contents {
 			add(files.TypeFile, "", u, "/usr/lib/systemd/system/"+filepath.Base(u))
 		}
 	}
+	add(files.TypeFile, "", in("firmware-notes/systemd/kerb-unmanaged.conf"), "/usr/lib/NetworkManager/conf.d/kerb-unmanaged.conf")
 	add(files.TypeFile, "", in("firmware-notes/package/debian/kerb.sysusers"), "/usr/lib/sysusers.d/kerb.conf")
 	add(files.TypeFile, "", in("firmware-notes/package/debian/kerb.tmpfiles"), "/usr/lib/tmpfiles.d/kerb.conf")
 	add(files.TypeFile, "", filepath.Join(made, "kerb.1.gz"), "/usr/share/man/man1/kerb.1.gz")

@@ -76,7 +76,7 @@ func run(root, out, kerb, release string, archs []string) error {
 			Maintainer: maintainer, License: "Apache-2.0", MTime: when, DisableGlobbing: true, Description: description,
 			Overridables: nfpm.Overridables{
 				Recommends: []string{"systemd", "ca-certificates"},
-				Suggests:   []string{"mosquitto-clients", "minisign"},
+				Suggests:   []string{"mosquitto-clients", "minisign", "hostapd"},
 				Contents:   packageContents(root, dir, filepath.Join(out, b.file), when),
 				Scripts: nfpm.Scripts{
 					PostInstall: scriptPath(root, "postinst"),

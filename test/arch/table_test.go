@@ -115,6 +115,7 @@ var seeing = map[string]string{
 
 var rooms = []room{
 	{path: "agent", why: "the commands, and the values that the rooms hand to each other", ours: []string{everything}, libs: []string{kongLib, sysLib}, bans: command},
+	{path: "agent/accesspoint", why: "the Wi-Fi of one aiming session: hostapd, an address, DHCP; a name comes in, a passphrase goes out, and nothing of the street", libs: []string{dhcpLib, genetlinkLib, netlinkLib, sysLib}, bans: pictures},
 	{path: "agent/acceptance", why: "the acceptance sheet, from site.toml and the records of tallies alone", ours: []string{"agent/config", "agent/language", "agent/uplink", "counting"}, bans: outside},
 	{path: "agent/admission", why: "decides which policy is in force, from files alone", ours: []string{"agent/audit", "agent/clock", "agent/config", "agent/ipc", "agent/mistake", "agent/policy", "agent/state"}, libs: []string{minisignLib}, bans: outside},
 	{path: "agent/advice", why: "what to do about an error, by its text", bans: values},
@@ -138,7 +139,7 @@ var rooms = []room{
 	}, bans: pictures},
 	{path: "agent/enrol", why: "gets and renews the device's certificate; started by kerb run as a process of its own", ours: []string{"agent/state"}, libs: []string{pkcs7Lib}, bans: pictures},
 	{path: "agent/filecheck", why: "the two files judged, and one against the other: with the counter's own checks; kerb fleet sends, so no network of a camera is read", ours: []string{"agent/admission", "agent/config", "agent/mistake", "agent/policy", "agent/source"}, bans: outside},
-	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/filecheck", "agent/mistake", "agent/policy", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
+	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/filecheck", "agent/mistake", "agent/policy", "agent/relay", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},
@@ -166,7 +167,7 @@ var rooms = []room{
 		"agent/admission", "agent/advice", "agent/audit", "agent/busyness", "agent/cage", "agent/child", "agent/clock", "agent/config", "agent/handover", "agent/hardware", "agent/ipc",
 		"agent/policy", "agent/retry", "agent/state", "agent/status", "agent/store", "agent/uplink", "agent/want", "counting", "counting/loop",
 	}, bans: speaker},
-	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture; advice says what to do about an error of the broker", ours: []string{"agent/advice", "agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib}, bans: speaker},
+	{path: "agent/relay", why: "at the centre: from the broker to the formats of others; it has messages alone, no device and no picture; advice says what to do about an error of the broker", ours: []string{"agent/advice", "agent/policy", "agent/retry", "agent/uplink"}, libs: []string{bboltLib, pahoLib, sysLib}, bans: speaker},
 	{path: "agent/qrcode", why: "draws an address for a telephone to read", libs: []string{qrLib}, bans: values},
 	{path: "agent/replay", why: "counts recordings, on a desk and without a network", ours: []string{
 		"agent/config", "agent/model", "agent/policy", "agent/source", "agent/terminal", "agent/truth",
@@ -262,7 +263,7 @@ var libraries = map[string]string{
 	gorillaLib:    "MQTT over WebSocket on a connection that another process opened, which paho's own function cannot",
 	pahoLib:       "MQTT; contained: one client per connection, see agent/uplink",
 	mochiLib:      "the broker inside kerb demo, so that it needs nothing else",
-	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features",
+	sysLib:        "the kernel: clocks, GPIO, seccomp, CPU features, free disk",
 	landlockLib:   "Landlock on every thread, where the kernel has it",
 	bboltLib:      "the spool: one file, one synced transaction per window; and the position of kerb relay",
 	pkcs7Lib:      "reads the certificates that an EST server sends",
@@ -273,6 +274,9 @@ var libraries = map[string]string{
 	gortsplibLib:  "RTSP: sessions, authentication, RTP of three codecs; it takes sockets that are handed in",
 	textLib:       "takes accents off letters, for names that are suggested",
 	rtpLib:        "the packets that gortsplib gives, by their type",
+	dhcpLib:       "the messages of DHCP, for telephones in the access point of an aiming session",
+	genetlinkLib:  "nl80211: the interface of that access point, owned by a socket",
+	netlinkLib:    "the attributes of those messages",
 	netLib:        "which proxy a URL has, by the same rules as net/http; tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
@@ -302,6 +306,9 @@ const (
 	gortsplibLib  = "github.com/bluenviron/gortsplib/v5"
 	textLib       = "golang.org/x/text"
 	rtpLib        = "github.com/pion/rtp"
+	dhcpLib       = "github.com/insomniacslk/dhcp"
+	genetlinkLib  = "github.com/mdlayher/genetlink"
+	netlinkLib    = "github.com/mdlayher/netlink"
 	netLib        = "golang.org/x/net"
 	qrLib         = "rsc.io/qr"
 	goleakLib     = "go.uber.org/goleak"

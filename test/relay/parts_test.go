@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 	case os.Getenv(relayRole) != "":
 		var o relay.Opts
 		if err = json.Unmarshal([]byte(os.Getenv(relayRole)), &o); err == nil {
+			o.Keep = 100 * 365 * 24 * time.Hour // the virtual day gets old
 			o.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 			err = relay.Run(ctx, o)
 		}

@@ -52,6 +52,7 @@ func flips() []flip {
 		{key: "keep.retention", old: `"72h"`, new: `"25h"`},
 		{key: "aim.show", old: "aim.show = \"silhouettes\"\naim.session = \"30m\"\n", new: "", hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
 		{key: "aim.session", old: `"30m"`, new: `"20m"`, hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
+		{key: "status.page", old: "aim.session = \"30m\"\n", new: "aim.session = \"30m\"\nstatus.page = false\n", hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign page"},
 		{key: "broker.commands", old: `["resend"]`, new: "[]", hidden: "nl nl-api dtpr amsterdam art30 charter sign page"},
 		{key: "title", old: `"Street"`, new: `"Road"`, hidden: "nl nl-api atrs dtpr dtpr-ai amsterdam dpv art30 questions charter sign"},
 		{key: "version", old: "version = 3", new: "version = 4", hidden: "dtpr dtpr-ai amsterdam dpv art30 questions charter sign"},

@@ -17,6 +17,7 @@ type cell struct {
 	along  int32 // the flat ones
 	rising int32 // those that rise to the right
 	moved  bool  // a byte differs from the picture before
+	trend  int8  // 1: it got brighter since, -1: darker; 0: neither, or not asked for
 }
 
 // Picture is the reduced luma of one look, row by row, and that of the look before. It is
@@ -48,8 +49,8 @@ const (
 
 // surveyPicture surveys a picture. An edge is a difference of at least least levels over
 // two pixels, a faint edge one of at least half. unmasked marks the pixels without a masked
-// neighbour; nil: all.
-func (s *survey) surveyPicture(p *Picture, unmasked []bool, least, half int32) {
+// neighbour; nil: all. trends asks for those of the cells.
+func (s *survey) surveyPicture(p *Picture, unmasked []bool, least, half int32, trends bool) {
 	*s = survey{}
 	w, h := p.Width, p.Height
 	for row := range Rows {
@@ -59,6 +60,9 @@ func (s *survey) surveyPicture(p *Picture, unmasked []bool, least, half int32) {
 			c := &s.cells[row*Columns+col]
 			s.countEdges(c, p, unmasked, least*least, half*half, max(x0, 1), max(y0, 1), min(x1, w-1), min(y1, h-1))
 			c.moved = p.Before != nil && bytesDiffer(p, x0, y0, x1, y1)
+			if c.moved && trends {
+				c.trend = p.trend(x0, y0, x1, y1)
+			}
 		}
 	}
 	s.noise = p.medianChange()
@@ -126,6 +130,18 @@ func bytesDiffer(p *Picture, x0, y0, x1, y1 int) bool {
 		}
 	}
 	return false
+}
+
+// trend is 1 where a cell got brighter since the picture before, and -1 where darker.
+func (p *Picture) trend(x0, y0, x1, y1 int) int8 {
+	sum := 0
+	for y := y0; y < y1; y++ {
+		before := p.Before[y*p.Width+x0 : y*p.Width+x1]
+		for i, v := range p.Now[y*p.Width+x0 : y*p.Width+x1] {
+			sum += int(v) - int(before[i])
+		}
+	}
+	return int8(min(max(sum, -1), 1))
 }
 
 // medianChange is the median change of a pixel since the picture before, in levels: 0.95

@@ -16,6 +16,7 @@
 package health
 
 import (
+	"math"
 	"time"
 
 	"kerb/counting"
@@ -27,7 +28,7 @@ import (
 const (
 	maxInterval  = 2.0  // of one look
 	frozenAfter  = 30.0 // without a stir: longer than cameras wait between two whole pictures of a still street
-	stirsAfter   = 60.0 // of stirs without such a pause, until a camera is known to stir
+	stirsAfter   = 60.0 // of changes to and fro without such a pause, until a camera is known to stir
 	faultAfter   = 50.0 // from the first suspicion until any other fault begins: longer than a vehicle waits at a crossing with its lamps on the lens
 	eitherAfter  = 80.0 // the same where several faults alternate: so long that a single one has begun before
 	dropsAfter   = 60.0 // the same of drops
@@ -35,6 +36,8 @@ const (
 	mayInterrupt = 0.25 // of each of these times may have another judgement, longer than a lamp lights a dark road: it neither delays nor hastens
 	goodAfter    = 3.0  // without suspicion until the view is learnt
 	minReference = 60.0 // until the reference is used
+
+	turnedShare = 8 // an eighth of the cells gets darker after it got brighter, or the reverse: changes to and fro
 
 	searchEvery  = 1 // between two searches for a shift
 	surveyMemory = 3 // of the running mean of surveys
@@ -61,14 +64,16 @@ type Monitor struct {
 	unmasked  []bool // pixels without a masked neighbour; nil: all
 	blind     []bool // the masks for which unmasked was made
 
-	clock      float64 // seconds of pictures so far
-	stirred    float64 // clock of the last stir: a picture in which at least half of the cells changed
-	stirFrom   float64 // clock of the first stir since the last pause of frozenAfter
-	stirs      bool    // the pictures of this camera change all over although nothing passes: its noise, or its codec
-	noise      float32 // levels
-	light      float32 // mean level, smoothed
-	shiftGain  float32 // by how much the view is more like the reference at its best shift
-	lastSearch float64 // clock of that search
+	clock      float64     // seconds of pictures so far
+	stirred    float64     // clock of the last stir: a picture in which at least half of the cells changed
+	shaken     float64     // clock of the last stir to and fro
+	shakenFrom float64     // clock of the first one since the last pause of frozenAfter
+	stirs      bool        // the pictures of this camera change all over although nothing passes: its noise, or its codec
+	trend      [cells]int8 // 1: a cell got brighter when it last changed, -1: darker; until stirs
+	noise      float32     // levels
+	light      float32     // mean level, smoothed
+	shiftGain  float32     // by how much the view is more like the reference at its best shift
+	lastSearch float64     // clock of that search
 	fault      counting.ViewFault
 	suspect    [counting.ViewFaults]float32 // seconds for which each was suspected, less those for which it was not
 	held       [counting.ViewFaults]spell   // of each judgement, with ViewGood
@@ -85,7 +90,7 @@ func (w *Monitor) JudgePicture(p Picture, dt time.Duration) counting.ViewFault {
 	t := float32(min(max(dt.Seconds(), 0), maxInterval))
 	w.clock += float64(t)
 	w.excludeMaskRims(&p)
-	w.survey.surveyPicture(&p, w.unmasked, w.edgeThreshold(1), w.edgeThreshold(faintEdge))
+	w.survey.surveyPicture(&p, w.unmasked, w.edgeThreshold(1), w.edgeThreshold(faintEdge), !w.stirs)
 	if w.survey.seen == 0 {
 		return w.fault // all of it is masked
 	}
@@ -94,6 +99,9 @@ func (w *Monitor) JudgePicture(p Picture, dt time.Duration) counting.ViewFault {
 		w.lastSearch, w.shiftGain = w.clock, w.searchShift()
 	}
 	f := w.suspectFault()
+	if w.clock == 0 {
+		w.beginSpells()
+	}
 	w.weighSuspicion(f, t)
 	if w.fault == counting.ViewGood && f == counting.ViewGood && w.good >= goodAfter {
 		w.learnReference(t)
@@ -140,7 +148,7 @@ func (w *Monitor) averageSurvey(t float32) {
 	}
 	w.light += f * (w.survey.meanLevel() - w.light)
 	w.noise += f * (w.survey.noise - w.noise)
-	moved, sighted := 0, 0
+	moved, turned, sighted := 0, 0, 0
 	for i := range w.survey.cells {
 		c := &w.survey.cells[i]
 		w.short[i].followCell(c, f)
@@ -150,20 +158,31 @@ func (w *Monitor) averageSurvey(t float32) {
 				moved++
 			}
 		}
+		if c.trend != 0 {
+			if c.trend == -w.trend[i] {
+				turned++
+			}
+			w.trend[i] = c.trend
+		}
 	}
 	if moved > 0 && 2*moved >= sighted {
-		w.noteStir()
+		w.noteStir(turnedShare*turned >= sighted)
 	}
 }
 
 // noteStir notes that at least half of the cells changed at once, which no object that
-// passes does for stirsAfter.
-func (w *Monitor) noteStir() {
-	if w.stirFrom == 0 || w.clock-w.stirred >= frozenAfter {
-		w.stirFrom = w.clock
-	}
+// passes does for stirsAfter. The light of dusk does; but unlike noise and codecs it changes
+// a cell one way, and not to and fro.
+func (w *Monitor) noteStir(toAndFro bool) {
 	w.stirred = w.clock
-	w.stirs = w.stirs || w.clock-w.stirFrom >= stirsAfter
+	if !toAndFro {
+		return
+	}
+	if w.shakenFrom == 0 || w.clock-w.shaken >= frozenAfter {
+		w.shakenFrom = w.clock
+	}
+	w.shaken = w.clock
+	w.stirs = w.stirs || w.clock-w.shakenFrom >= stirsAfter
 }
 
 // weighSuspicion runs the timers of the suspicions and changes the fault when one has held
@@ -212,6 +231,15 @@ func spellOf(f counting.ViewFault) float32 {
 // began, whatever interrupts it meanwhile for a part of mayInterrupt at most.
 type spell struct {
 	since, without float32 // seconds since its first picture, and those of other judgements
+}
+
+// beginSpells begins all spells with the camera's first picture, whatever it suggests: a
+// lamp that passes then delays no fault either.
+func (w *Monitor) beginSpells() {
+	for i := range w.held {
+		w.held[i].since = math.SmallestNonzeroFloat32
+	}
+	w.spoilt.since = math.SmallestNonzeroFloat32
 }
 
 // extend adds t seconds with or without the judgement. It reports whether the spell is

@@ -298,6 +298,19 @@ func TestFrozenIgnoresClocksAndCodecs(t *testing.T) {
 	}
 }
 
+// The light of a street without noise fades, and all of its cells change for minutes. When
+// it stays as it is, the camera is not frozen: it never stirred by itself.
+func TestAFadingLightIsNoStir(t *testing.T) {
+	s, w := newStreet(12), new(Monitor)
+	s.quality = 0
+	s.play(w, 70, 0, 0, nil)
+	for _, do := range []func([]byte, float64){func(p []byte, sec float64) { gain(1-0.4*sec/180, 0)(p, 0) }, gain(0.6, 0)} {
+		if is, after := s.play(w, 180, 0, 0, do); is == counting.ViewFrozen {
+			t.Errorf("frozen after %v s", after)
+		}
+	}
+}
+
 // A sky that is burnt out from the start, over half of the picture, is a sky.
 func TestAWhiteSkyIsNoGlare(t *testing.T) {
 	s, w := newStreet(12), new(Monitor)
@@ -406,7 +419,7 @@ func TestALongLifeChangesNothing(t *testing.T) {
 	s, w := newStreet(9), new(Monitor)
 	s.play(w, 100, 0, 0, nil)
 	w.clock += 1e8
-	w.stirred, w.stirFrom = w.stirred+1e8, w.stirFrom+1e8
+	w.stirred, w.shaken, w.shakenFrom = w.stirred+1e8, w.shaken+1e8, w.shakenFrom+1e8
 	if is, after := s.play(w, 60, 0, 0, nil); is != counting.ViewGood || after != 0 {
 		t.Errorf("%v after %v s", is, after)
 	}
