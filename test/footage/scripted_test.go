@@ -154,3 +154,34 @@ func listScripted(sc *script, street int, s *scene.Scene, crossings []counting.C
 	}
 	fmt.Println(b.String())
 }
+
+// printScripted prints a row for each script: truth and counts over all streets, the sum of
+// the differences, and truth and counts of each street.
+func printScripted(name string, streets int, rows map[string][]scripted) {
+	fmt.Printf("\n%s, %d streets\n%-34s %5s %7s %4s %6s  %s\n", name, streets, "script", "truth", "counted", "off", "", "each street")
+	for _, sc := range scripts {
+		var all scripted
+		var each []string
+		for _, r := range rows[sc.name] {
+			all.truth, all.counted, all.off = all.truth+r.truth, all.counted+r.counted, all.off+r.off
+			each = append(each, fmt.Sprintf("%d/%d", r.counted, r.truth))
+		}
+		if each == nil {
+			continue
+		}
+		mark := ""
+		if all.off*10 > all.objects(len(each), &sc) {
+			mark = "  *"
+		}
+		fmt.Printf("%-34s %5d %7d %4d %4.0f %%  %s%s\n", sc.name, all.truth, all.counted, all.off, 100*float64(all.off)/float64(all.objects(len(each), &sc)), strings.Join(each, " "), mark)
+	}
+}
+
+// objects is what the differences are a share of: the true crossings or, where there are
+// none or they need not be counted, four objects a street.
+func (r scripted) objects(streets int, sc *script) int {
+	if sc.returns || r.truth == 0 {
+		return 4 * streets
+	}
+	return r.truth
+}
