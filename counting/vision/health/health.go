@@ -99,9 +99,6 @@ func (w *Monitor) JudgePicture(p Picture, dt time.Duration) counting.ViewFault {
 		w.lastSearch, w.shiftGain = w.clock, w.searchShift()
 	}
 	f := w.suspectFault()
-	if w.clock == 0 {
-		w.beginSpells()
-	}
 	w.weighSuspicion(f, t)
 	if w.fault == counting.ViewGood && f == counting.ViewGood && w.good >= goodAfter {
 		w.learnReference(t)
@@ -233,15 +230,6 @@ type spell struct {
 	since, without float32 // seconds since its first picture, and those of other judgements
 }
 
-// beginSpells begins all spells with the camera's first picture, whatever it suggests: a
-// lamp that passes then delays no fault either.
-func (w *Monitor) beginSpells() {
-	for i := range w.held {
-		w.held[i].since = math.SmallestNonzeroFloat32
-	}
-	w.spoilt.since = math.SmallestNonzeroFloat32
-}
-
 // extend adds t seconds with or without the judgement. It reports whether the spell is
 // full now; the next picture with the judgement then begins another.
 func (s *spell) extend(on bool, t, full float32) bool {
@@ -251,6 +239,7 @@ func (s *spell) extend(on bool, t, full float32) bool {
 	if s.since += t; !on {
 		s.without += t
 	}
+	s.since = max(s.since, math.SmallestNonzeroFloat32) // the first picture of all, which takes no time, begins one, too
 	lasted := s.without <= mayInterrupt*full
 	done := lasted && s.since >= full
 	if done || !lasted {
