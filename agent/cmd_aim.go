@@ -65,11 +65,8 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("camera %s shows one picture at a time, and outlines are drawn of what moves: write the corners of its zones into %s, as fractions of the picture", c.Name, a.Site)
 	}
 	sketches, longest := d.Policy.AimTerms()
-	if a.For == 0 {
-		a.For = longest
-	}
-	if a.For <= 0 || a.For > longest {
-		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
+	if err := a.chooseLength(longest); err != nil {
+		return err
 	}
 	closed := func() counting.Reason {
 		r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
@@ -109,6 +106,18 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		LogRefusal: func(context.Context, *status.Status) { s.LogRefusedPage() },
 	})
 	return s.Run(ctx, a.For)
+}
+
+// chooseLength sets -for to the policy's longest session, where it was not given, and
+// refuses a longer one.
+func (a *aimCmd) chooseLength(longest time.Duration) error {
+	if a.For == 0 {
+		a.For = longest
+	}
+	if a.For <= 0 || a.For > longest {
+		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
+	}
+	return nil
 }
 
 // openAccessPoint opens an access point for the session, where the device needs one. A

@@ -103,7 +103,7 @@ func TestAFolderOfMistakesTellsTheFirstHundred(t *testing.T) {
 	}
 }
 
-// What is no file of a usual size is a mistake and is not read: a pipe would wait for ever,
+// A pipe, a device or a file of unusual size is a mistake and is not read: a pipe would wait for ever,
 // also after SIGTERM, and a link to /dev/zero fill the memory.
 func TestWhatIsNoFileInAFolderIsNotRead(t *testing.T) {
 	dir := t.TempDir()

@@ -11,7 +11,8 @@ import (
 	"kerb/agent/relay"
 )
 
-// The limits of what the ledger tells, those of the alert rules in configs/kit.
+// Limits above which a device is listed by the ledger. They equal those of
+// the alert rules in configs/kit.
 const (
 	leastComplete = 0.99
 	mostSlow      = 3 // windows of a stream in the judged days

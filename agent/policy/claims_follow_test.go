@@ -82,7 +82,7 @@ func isFollowed(w *world, follow, leaves, other time.Duration) bool {
 	}
 }
 
-// followed caches followsFor, by what the policy allows and what is claimed.
+// followed caches the results of followsFor by the terms of the policy and the claim.
 var followed = map[[2]time.Duration]bool{}
 
 // followsFor reports whether a camera under the policy takes one for the same for so long,

@@ -280,7 +280,7 @@ func newTrial() *trial {
 	return &trial{map[string]int{}, map[string]map[string]int{}, map[string]int{}, map[string]int{}}
 }
 
-// note notes what a judge said of a false claim.
+// note counts a false claim by the verdict of its judge.
 func (r *trial) note(name string, passed bool) {
 	if passed {
 		r.missed[name]++
