@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -39,6 +41,36 @@ func (s *Site) SensorNames() map[string]string {
 	}
 	return names
 }
+
+// SensorSums maps the sensor of each stream to a hash of all that site.toml declares of it:
+// the whole entry of a camera, and of each other camera that SensorNames finds to be the
+// same device; all loops together, because a contact can be moved from one lane to another.
+func (s *Site) SensorSums() map[string]string {
+	names, entries := s.SensorNames(), map[string]string{}
+	for _, c := range s.Cameras {
+		entries[names[c.Name]] += fmt.Sprintf("%T %s %q\n", c.Source, marshalEntry(c), c.identity())
+	}
+	sums := map[string]string{}
+	for _, c := range s.Cameras {
+		sums[c.Name] = sumEntry(entries[names[c.Name]])
+	}
+	for _, st := range s.Loops.Streams() {
+		sums[st.Sensor] = sumEntry(st.Sensor + marshalEntry(s.Loops))
+	}
+	return sums
+}
+
+// marshalEntry returns an entry of the site as JSON.
+func marshalEntry(entry any) string {
+	text, err := json.Marshal(entry)
+	if err != nil {
+		panic(err) // of plain values, which cannot fail to encode
+	}
+	return string(text)
+}
+
+// sumEntry returns the SHA-256 of a text in hexadecimal digits.
+func sumEntry(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
 
 // contacts returns the contacts of a lane's loops, by chip and GPIO line.
 func (l Loops) contacts(lane LoopLane) (all []string) {

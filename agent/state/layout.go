@@ -30,6 +30,10 @@ const RunningPrefix = "running-"
 // comments, so that one rename replaces all of it.
 const AdmittedFile = "policy-admitted.toml"
 
+// CountedFile says as what the sensors of the site were declared when they last counted: one
+// hash a line, see config.Site.SensorSums.
+const CountedFile = "counted"
+
 // CertificateFile is the device's certificate with its key, where site.toml has [enrol].
 const CertificateFile = "device.pem"
 

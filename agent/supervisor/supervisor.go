@@ -60,6 +60,7 @@ type Supervisor struct {
 	auditCut         *audit.Cut      // what the audit log lacked at this start; nil: nothing
 	cutNumber        atomic.Uint64   // of the queue's record of it; 0: it is stored, or there was none
 	reloadRefused    string          // why the last SIGHUP changed nothing; "": it did, or there was none; under mu
+	changed          changedSensors  // are not told yet; used by the goroutine of endWindows once Run counts
 	slots            []*slot         // the cameras in the order of site.toml, then the loops
 	streams          []counting.Stream
 	publisher        *process.Watcher
@@ -165,6 +166,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err := os.MkdirAll(s.site.Device.State, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
+	s.holdChanged()
 	report, err := cage.Supervisor().Apply()
 	if err != nil {
 		return err
@@ -217,6 +219,16 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return ErrFilesChanged
 	}
 	return err
+}
+
+// holdChanged finds the sensors that are held back, and logs them.
+func (s *Supervisor) holdChanged() {
+	var err error
+	if s.changed, err = loadChanged(s.site); err != nil {
+		s.log.Error("how the sensors were declared before is not known: no sensor counts in this window", "err", err)
+	} else if names := s.changed.names(); len(names) > 0 {
+		s.log.Info("declared otherwise than before: counted from the next window on", "sensors", names, "window", s.policy.Window())
+	}
 }
 
 // measureDecoder measures the walls of a decoder of H.265 where a camera may need one:

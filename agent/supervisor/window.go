@@ -72,6 +72,9 @@ func (s *Supervisor) collectWindow(e clock.Window, last bool) {
 	s.mu.Unlock()
 	var cleared []policy.Release
 	ipc.WithoutTraces(func() { cleared = s.clearCollection(c) })
+	if err := s.changed.release(e.End, s.policy.Window()); err != nil {
+		s.log.Error("changed sensors are not counted yet", "err", err)
+	}
 	if len(cleared) == len(s.streams) {
 		s.queue.pushItem(func(n uint64) []ipc.Record { return s.packWindow(n, c.window, cleared) })
 	}
@@ -117,7 +120,7 @@ func (c *collection) closeIfComplete() {
 }
 
 // clearCollection clears the tallies of a window, in the order of the streams. A stream
-// without a tally, and one whose tally the policy refuses, gets a gap. It returns nil
+// without a tally, one whose tally the policy refuses, and one that is held back gets a gap. It returns nil
 // where the policy clears not even that, as a window before 1970.
 func (s *Supervisor) clearCollection(c *collection) (cleared []policy.Release) {
 	for i, stream := range s.streams {
@@ -129,6 +132,10 @@ func (s *Supervisor) clearCollection(c *collection) (cleared []policy.Release) {
 				tally = t
 			}
 			*c.tallies[i] = ipc.Tally{}
+		}
+		if s.changed.holds(stream) {
+			gap.Reason = counting.ReasonStarting
+			tally = gap
 		}
 		r, err := s.policy.Clear(tally)
 		if err != nil {

@@ -60,7 +60,7 @@ const (
 func reasonDocs() map[counting.Reason]Word {
 	return map[counting.Reason]Word{
 		counting.ReasonUnknown:      {"", "A part of the program gave a reason that this version does not know.", "Report it as a fault of kerb."},
-		counting.ReasonStarting:     {"", "The sensor had not delivered yet, after a start of the device or of one process.", observed},
+		counting.ReasonStarting:     {"", "The sensor had not delivered yet, after a start of the device or of one process; or its entry in site.toml was changed within the window, and the window is a gap.", observed},
 		counting.ReasonStopped:      {"", "kerb was stopped in an orderly way within the window.", observed},
 		counting.ReasonStalled:      {"", "Pictures or edges came with pauses of more than 2 s, or not at all.", "Look at the network of the camera and at the load of the device, if it comes again."},
 		counting.ReasonCameraLost:   {"", "The camera does not deliver: it is off, refuses, or is not reachable. watching in agent.sensors of state says whether pictures come now.", visit},

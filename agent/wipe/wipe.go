@@ -104,7 +104,7 @@ func ListItems(site *config.Site) (items []Item, left []string, err error) {
 		case strings.HasPrefix(n.Name(), state.SpoolFile):
 			items = append(items, Item{Path: path, Kind: spoolKind})
 		case strings.HasPrefix(n.Name(), state.AdmittedFile), strings.HasPrefix(n.Name(), state.RunningPrefix),
-			n.Name() == state.WantRecord, strings.HasPrefix(n.Name(), state.WantPrefix):
+			strings.HasPrefix(n.Name(), state.CountedFile), n.Name() == state.WantRecord, strings.HasPrefix(n.Name(), state.WantPrefix):
 			items = append(items, Item{Path: path, Kind: policyKind})
 		case slices.Contains(secrets, path): // it is among them
 		case n.Name() == state.CertificateFile:
