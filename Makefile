@@ -100,9 +100,10 @@ truth:
 
 # Chosen events on eight rendered streets: long buses, crawling, stop and go, vehicles abreast
 # and bumper to bumper, turning back, occlusion. SCRIPTS=18,crawl chooses those whose names begin
-# so, LIST=1 prints each crossing, DETECTORS chooses networks (default: street-large).
+# so, STREETS=2 the first so many streets, LIST=1 prints each crossing, DETECTORS chooses
+# networks (default: street-large).
 scripted:
-	KERB_LIST=$(LIST) KERB_SCRIPTS=$(SCRIPTS) KERB_DETECTORS=$(DETECTORS) \
+	KERB_LIST=$(LIST) KERB_SCRIPTS=$(SCRIPTS) KERB_STREETS=$(STREETS) KERB_DETECTORS=$(DETECTORS) \
 		$(GO) test -count=1 -tags boxes -timeout 120m -v -run 'TestScripted$$' ./test/footage
 
 bench: build

@@ -12,7 +12,7 @@ import (
 
 // accessPointCmd is kerb access-point: the process that opens an access point for one
 // session of kerb aim. It has CAP_NET_ADMIN and neither a picture nor a file of kerb's.
-// kerb-access-point.socket and the image start it.
+// kerb-access-point.socket starts it.
 type accessPointCmd struct {
 	Hostapd string `help:"The program hostapd." default:"/usr/sbin/hostapd"`
 }

@@ -34,9 +34,9 @@ type aimCmd struct {
 	Listen            string        `help:"Address and port of the page; left out: every address of a local network." placeholder:"ADDR"`
 	CodeFile          string        `help:"A file with the first code, six digits; left out: it is drawn, as all later ones." placeholder:"F"`
 	By                string        `hidden:"" enum:"command,card,button,power" default:"command" help:"What opened the session, for the audit log."`
-	AccessPoint       string        `help:"Socket of kerb access-point, which opens a Wi-Fi for the session where a telephone could join no other network; kerb-aim.service gives it." placeholder:"SOCKET"`
-	AccessPointAlways bool          `hidden:"" help:"Open that Wi-Fi also beside another network."`
-	PassphraseFile    string        `hidden:"" help:"A file with the passphrase of that Wi-Fi; left out: it is drawn."`
+	AccessPoint       string        `help:"Socket of kerb access-point (or fd:N), which opens a Wi-Fi for the session where a telephone could join no other network; kerb-aim.service gives it." placeholder:"SOCKET"`
+	AccessPointAlways bool          `help:"Open that Wi-Fi also beside another network, as access_point.always in site.toml does."`
+	PassphraseFile    string        `help:"A file with the Wi-Fi's passphrase, 8–63 characters; left out: it is drawn." placeholder:"F"`
 	JSON              bool          `help:"Addresses, codes and their QR codes as JSON objects, one a line."`
 }
 
@@ -44,7 +44,7 @@ type aimCmd struct {
 func (a *aimCmd) Help() string {
 	return `Serves one page to a telephone or laptop on the device's own network, for as long as the policy allows, to the person who types the code printed here. The page shows silhouettes, never a picture, and draws lines and zones, counts live, compares with a tally by hand and writes site.toml. Meanwhile the camera does not count; a running kerb run leaves it alone and takes it back at the end.
 
-Where the device has no network that a telephone could join, kerb-aim.service and the image open an access point for the session; site.toml must name the country (access_point.country). Otherwise join the device by cable, or reach it by ssh -L 8080:127.0.0.1:8080 with -listen 127.0.0.1:8080.`
+Where the device has no network that a telephone could join, kerb-aim.service opens an access point for the session; site.toml must name the country (access_point.country). Otherwise join the device by cable, or reach it by ssh -L 8080:127.0.0.1:8080 with -listen 127.0.0.1:8080.`
 }
 
 // Run checks that the policy allows aiming now, opens the page's addresses and runs
@@ -65,11 +65,8 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("camera %s shows one picture at a time, and outlines are drawn of what moves: write the corners of its zones into %s, as fractions of the picture", c.Name, a.Site)
 	}
 	sketches, longest := d.Policy.AimTerms()
-	if a.For == 0 {
-		a.For = longest
-	}
-	if a.For <= 0 || a.For > longest {
-		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
+	if err := a.chooseLength(longest); err != nil {
+		return err
 	}
 	closed := func() counting.Reason {
 		r := clock.Clock{Floor: site.Device.ClockFloor}.ReadAll()
@@ -109,6 +106,18 @@ func (a *aimCmd) Run(ctx context.Context, t terminal.Terminal) error {
 		LogRefusal: func(context.Context, *status.Status) { s.LogRefusedPage() },
 	})
 	return s.Run(ctx, a.For)
+}
+
+// chooseLength sets -for to the policy's longest session, where it was not given, and
+// refuses a longer one.
+func (a *aimCmd) chooseLength(longest time.Duration) error {
+	if a.For == 0 {
+		a.For = longest
+	}
+	if a.For <= 0 || a.For > longest {
+		return terminal.UsageError(fmt.Sprintf("-for %s: the policy lets somebody aim for at most %s", a.For, longest))
+	}
+	return nil
 }
 
 // openAccessPoint opens an access point for the session, where the device needs one. A

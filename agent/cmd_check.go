@@ -168,6 +168,9 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 	fmt.Fprintf(t.Out, "device  %s/%s/%s\nbroker  %s\npolicy  %s, version %d, %s\nwindow  %s, %s\ntrust   %s\n",
 		site.Device.Tenant, site.Device.Site, site.Device.Name, site.Broker.URL,
 		pol.Title(), pol.Version(), pol.Hash(), formatSpan(pol.Window()), pol.Method(), d)
+	for _, s := range pol.IdleStretches() {
+		fmt.Fprintf(t.Out, "hours   no whole window lies in %s: they are counted, and all that leaves is gaps\n", describeIdle(s))
+	}
 	for _, cam := range site.Cameras {
 		with := ""
 		if cam.Model != "" {
@@ -190,6 +193,19 @@ func (c *checkCmd) printFiles(t terminal.Terminal, site *config.Site, d admissio
 	for _, names := range site.SharedHosts() {
 		fmt.Fprintf(t.Out, "ledger  %s: cameras of one host; if they are streams of one camera, leave all but one out: it is charged for each\n", strings.Join(names, ", "))
 	}
+}
+
+// describeIdle writes an idle stretch, such as Sat 08:30-09:15 while the clocks there show UTC+2.
+func describeIdle(s policy.IdleStretch) string {
+	var names []string
+	for _, o := range s.Open {
+		names = append(names, o.String())
+	}
+	text := strings.Join(names, ", ")
+	if s.Clocks != "" {
+		text += " while the clocks there show " + s.Clocks
+	}
+	return text
 }
 
 // formatSpan writes a duration as the two files do, such as 15m or 1h30m.

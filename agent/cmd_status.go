@@ -52,7 +52,7 @@ func (s *statusCmd) checkFiles() (*policy.Policy, error) {
 	f := s.Files // requests for the page come at the same time
 	_, d, err := loadFiles(&f)
 	if d.Policy == nil {
-		d.Policy, _ = policy.Load(f.Policy) // err tells what is wrong with it
+		d.Policy, _ = policy.Load(f.Policy) // err has its mistakes
 	}
 	return d.Policy, err
 }
@@ -62,8 +62,8 @@ func (s *statusCmd) writeSheet(w io.Writer, lang string) error {
 	return (&acceptanceCmd{Files: s.Files, Lang: lang}).write(w)
 }
 
-// servePage serves the page until it is stopped. Who may not ask the agent gets no page,
-// and neither does anybody whose device has a policy that forbids it.
+// servePage serves the page until it is stopped. It returns an error before it listens,
+// where this user may not ask the agent, or where the policy forbids the page.
 func (s *statusCmd) servePage(ctx context.Context, t terminal.Terminal) error {
 	st, err := s.readStatus(ctx)
 	if err != nil {

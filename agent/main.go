@@ -70,7 +70,7 @@ type commands struct {
 	Uplink      uplinkCmd      `cmd:"" hidden:"" name:"uplink" help:"The process that speaks; kerb run starts it."`
 	Want        wantCmd        `cmd:"" hidden:"" help:"The process that examines the files which the platform wants; kerb run starts it."`
 	Try         tryCmd         `cmd:"" hidden:"" help:"Build the walls of a role and say what holds."`
-	AccessPoint accessPointCmd `cmd:"" hidden:"" help:"The process that opens an access point for a session of kerb aim; kerb-access-point.socket and the image start it."`
+	AccessPoint accessPointCmd `cmd:"" hidden:"" help:"The process that opens an access point for a session of kerb aim; kerb-access-point.socket starts it."`
 
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print a manual page."`
 	Completion completionCmd `cmd:"" hidden:"" help:"Print the completion of a shell."`

@@ -49,22 +49,19 @@ func readRules(t *testing.T) (rules []rule, without []string) {
 	return rules, words(string(b), `# without (\w+): ([^:]*): `)
 }
 
-// ownProblems are of what kerb fleet check does not read: windows and events.
-var ownProblems = []string{"aim", "config_refused", "drift", "incomplete", "loop", "program", "slow"}
-
 // Each problem of kerb fleet check has a rule that uses its word, over metrics that a file
 // of the kit makes.
 func TestTheAlertsUseTheWordsAndMetricsThatExist(t *testing.T) {
 	rules, _ := readRules(t)
 	known := fleet.ProblemWords()
-	for _, word := range slices.Concat(known, ownProblems) {
+	for _, word := range known {
 		if !slices.ContainsFunc(rules, func(r rule) bool { return r.problem == word }) {
 			t.Errorf("no rule tells of %s", word)
 		}
 	}
 	exporter, telegraf := kitFile(t, "mqtt-exporter.yaml", 1883), kitFile(t, "telegraf.conf", 1883)
 	for _, r := range rules {
-		if !slices.Contains(known, r.problem) && !slices.Contains(ownProblems, r.problem) {
+		if !slices.Contains(known, r.problem) {
 			t.Errorf("%s: problem %s is no word of kerb fleet check: %v", r.name, r.problem, known)
 		}
 		for _, f := range regexp.MustCompile(`kerb_(?:state|sensor|event|window)_(\w+)`).FindAllStringSubmatch(r.expr, -1) {

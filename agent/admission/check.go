@@ -77,7 +77,11 @@ func SiteRequests(s *config.Site) policy.Site {
 	}
 	for i, c := range s.Cameras {
 		key := fmt.Sprintf("camera[%d]", i)
-		requests.Cameras = append(requests.Cameras, policy.Camera{Name: c.Name, At: s.LocateKey(key + ".name"), Masks: c.Masks})
+		hours := c.Hours
+		if s.HasMistakeIn(key + ".hours") {
+			hours = nil // which is told already
+		}
+		requests.Cameras = append(requests.Cameras, policy.Camera{Name: c.Name, At: s.LocateKey(key + ".name"), Masks: c.Masks, Hours: hours})
 		for j, st := range c.Streams() {
 			at := fmt.Sprintf("%s.line[%d].id", key, j)
 			if j >= len(c.Lines) {

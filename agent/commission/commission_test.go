@@ -146,3 +146,27 @@ classes = ["person"]
 		t.Errorf("two places: %+v", got)
 	}
 }
+
+// The passphrase is shown where the code is shown, and nowhere where there is no access point.
+func TestTheWiFiOfASessionStandsBesideTheCode(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	tell := func(wifi WiFi, asJSON bool) string {
+		var b strings.Builder
+		(&Session{Out: &b, JSON: asJSON, WiFi: wifi, Listeners: []net.Listener{l}}).printCode("123456", "1a2b3c4d")
+		return b.String()
+	}
+	wifi := WiFi{SSID: "pole", Passphrase: "abcdefgh2345", QRText: "WIFI:T:WPA;S:pole;P:abcdefgh2345;;"}
+	if text := tell(wifi, false); !strings.HasPrefix(text, "wifi  pole\nword  abcdefgh2345 ") || !strings.Contains(text, "code  123 456 ") {
+		t.Errorf("told as text:\n%s", text)
+	}
+	if text := tell(wifi, true); !strings.Contains(text, `"passphrase":"abcdefgh2345"`) || !strings.Contains(text, `"ssid":"pole"`) {
+		t.Errorf("told as JSON: %s", text)
+	}
+	if text := tell(WiFi{}, false); strings.Contains(text, "wifi") || strings.Contains(text, "word") {
+		t.Errorf("without an access point:\n%s", text)
+	}
+}

@@ -267,8 +267,8 @@ func (s *Session) logAct(id, action string) {
 	s.acts.writeAct(m)
 }
 
-// LogRefusedPage records that somebody asked for the status page, which the policy forbids:
-// once for each session.
+// LogRefusedPage adds a page_refused entry to the audit log, once for each session: the
+// status page was asked for, and the policy forbids it.
 func (s *Session) LogRefusedPage() {
 	s.refusedPage.Do(func() { s.acts.writeAct(&ipc.Aim{Act: ipc.AimPageRefused}) })
 }

@@ -74,7 +74,10 @@ func escapeGlob(path string) string {
 
 // checkOne checks one file of a folder, and enters its device into devices.
 func checkOne(name string, p *policy.Policy, signatures [][]byte, devices map[string]string) error {
-	text, err := os.ReadFile(name)
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // a pipe would wait for a writer, and a device never end
+		return mistake.List{{File: name, Want: "is no file"}}
+	}
+	text, err := mistake.ReadFile(name)
 	if err != nil {
 		return err
 	}

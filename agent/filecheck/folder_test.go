@@ -1,10 +1,12 @@
 package filecheck
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"aead.dev/minisign"
@@ -98,5 +100,26 @@ func TestAFolderOfMistakesTellsTheFirstHundred(t *testing.T) {
 	}
 	if f, err := CheckFolder(t.Context(), dir, path); err != nil || f.Wrong != 150 || len(f.Mistakes) != maxMistakes {
 		t.Errorf("%v, %d wrong, %d mistakes", err, f.Wrong, len(f.Mistakes))
+	}
+}
+
+// A pipe, a device or a file of unusual size is a mistake and is not read: a pipe would wait for ever,
+// also after SIGTERM, and a link to /dev/zero fill the memory.
+func TestWhatIsNoFileInAFolderIsNotRead(t *testing.T) {
+	dir := t.TempDir()
+	policyPath := writeFile(t, filepath.Join(t.TempDir(), "policy.toml"), policytest.Daytime)
+	writeFile(t, filepath.Join(dir, "large.toml"), strings.Repeat("#", 2<<20))
+	if err := errors.Join(syscall.Mkfifo(filepath.Join(dir, "pipe.toml"), 0o600), os.Symlink("/dev/zero", filepath.Join(dir, "zero.toml")),
+		os.Mkdir(filepath.Join(dir, "folder.toml"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := CheckFolder(t.Context(), dir, policyPath)
+	if err != nil || f.Files != 4 || f.Wrong != 4 {
+		t.Errorf("%d files, %d wrong: %v", f.Files, f.Wrong, err)
+	}
+	for _, name := range []string{"pipe.toml: is no file", "zero.toml: is no file", "folder.toml: is no file", "large.toml is larger than 1 MiB"} {
+		if !strings.Contains(f.Err().Error(), name) {
+			t.Errorf("not told: %s, in\n%v", name, f.Err())
+		}
 	}
 }

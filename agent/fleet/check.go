@@ -18,18 +18,22 @@ import (
 // CheckCommand is kerb fleet check.
 type CheckCommand struct {
 	Broker
-	For   time.Duration `help:"Listen for so long: the broker must have sent what it retains." default:"5s"`
-	Heads string        `help:"Keep the heads of the audit logs in this file, and compare with those kept before." placeholder:"F"`
-	HTML  string        `name:"html" help:"Write a page for printing, too." placeholder:"F"`
-	JSON  bool          `help:"As one JSON object."`
+	For    time.Duration `help:"Listen for so long: the broker must have sent what it retains." default:"5s"`
+	Heads  string        `help:"Keep the heads of the audit logs in this file, and compare with those kept before." placeholder:"F"`
+	Ledger string        `help:"Judge windows and events, too: the -state of a kerb relay, or a file of kerb relay -ledger -json." placeholder:"DIR|F"`
+	HTML   string        `name:"html" help:"Write a page for printing, too." placeholder:"F"`
+	JSON   bool          `help:"As one JSON object."`
 }
 
 // Help is the long help: the words of problems.
 func (CheckCommand) Help() string {
 	var b strings.Builder
-	b.WriteString("The retained messages state and meta of each device are judged; no count is read. The exit status is 1 when a device has a problem. The problems are:\n")
+	b.WriteString("The retained messages state and meta of each device are judged, and with -ledger what a kerb relay accounts for: numbers of windows, their reasons, and events; no count is read. The exit status is 1 when a device has a problem. The problems are:\n")
 	for _, w := range problemWords {
 		fmt.Fprintf(&b, "\n%s: %s.", w.Word, w.Meaning)
+		if slices.Contains(ledgerWords, w.Word) {
+			b.WriteString(" With -ledger.")
+		}
 	}
 	return b.String()
 }
@@ -37,6 +41,10 @@ func (CheckCommand) Help() string {
 // Run judges the fleet and prints the result.
 func (c *CheckCommand) Run(ctx context.Context, t terminal.Terminal) error {
 	old, err := readHeads(c.Heads)
+	if err != nil {
+		return err
+	}
+	ledger, err := readLedger(c.Ledger, time.Now())
 	if err != nil {
 		return err
 	}
@@ -52,14 +60,14 @@ func (c *CheckCommand) Run(ctx context.Context, t terminal.Terminal) error {
 		return fmt.Errorf("the connection to the broker is lost: %w", err)
 	case <-time.After(c.For):
 	}
-	h := judgeFleet(w.list(), old, time.Now())
+	h := judgeFleet(w.list(), old, ledger, time.Now())
 	if err := errors.Join(writeHeads(c.Heads, h.heads), c.writePage(h)); err != nil {
 		return err
 	}
 	if c.JSON {
 		err = json.NewEncoder(t.Out).Encode(h)
 	} else {
-		err = h.print(t.Out)
+		err = h.print(terminal.Printable(t.Out))
 	}
 	switch {
 	case err != nil:
@@ -108,6 +116,9 @@ func (h *Health) print(out io.Writer) error {
 		if n := h.Counts[w.Word]; n > 0 {
 			fmt.Fprintf(&b, "%6d  %s: %s\n", n, w.Word, w.Meaning)
 		}
+	}
+	if len(h.Unjudged) > 0 {
+		fmt.Fprintf(&b, "not judged without -ledger: %s\n", strings.Join(h.Unjudged, ", "))
 	}
 	for _, p := range h.Problems {
 		fmt.Fprintf(&b, "%-32s %-14s %s\n", p.Device, p.Word, printable(p.Text))

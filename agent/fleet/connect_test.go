@@ -70,7 +70,7 @@ func TestAStateThatCannotBeReadChangesNothing(t *testing.T) {
 	if s := w.stateOf("city/soho/pi-1"); len(w.devices) != 2 || s.Agent.Config.Version != 7 {
 		t.Errorf("%d devices, %+v", len(w.devices), s)
 	}
-	b, err := json.Marshal(judgeFleet(w.list(), nil, time.Now()))
+	b, err := json.Marshal(judgeFleet(w.list(), nil, nil, time.Now()))
 	if err != nil || !strings.Contains(string(b), `"devices":2`) {
 		t.Errorf("%v, %s", err, b)
 	}

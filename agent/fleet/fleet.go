@@ -1,6 +1,6 @@
 // Package fleet is kerb fleet: at the centre it makes the site files of a fleet from a
 // template and a table, signs what a platform wants of its devices, sends it in stages,
-// and judges the fleet's health from the retained messages alone.
+// and judges the fleet's health from the retained messages, and from the ledger of a relay.
 //
 // It refuses to make any file while one row of the table is wrong, to send a message that
 // the device would not parse, and to go on to the next stage while a device of the

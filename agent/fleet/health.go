@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"kerb/agent/relay"
 )
 
 // A Problem is one thing that is wrong with one device.
@@ -33,7 +35,17 @@ var problemWords = []struct{ Word, Meaning string }{
 	{"view", "what a camera shows has a fault"},
 	{"certificate", "its certificate ends soon, or has ended"},
 	{"board", "the board is too hot, lacks voltage, or its card is worn out"},
+	{"incomplete", "less than 99 % of a stream's windows of two days are here; kerb relay -ledger tells why, and asks for them"},
+	{"loop", "a loop, its card or its wire has a fault; send somebody"},
+	{"slow", "pictures or edges come with pauses, or key frames alone are decoded; look at the camera's network and the load of the device"},
+	{"program", "a process of kerb ended, or gave a reason that is not known; report it as a fault of kerb"},
+	{"drift", "two streams that see the same road differ: one of them is wrong; look at both"},
+	{"config_refused", "it does not count, since its files have mistakes; correct them"},
+	{"aim", "a camera was aimed within the last day; an incident, if no engineer of yours did"},
 }
+
+// ledgerWords are the words that need -ledger: no retained message tells of them.
+var ledgerWords = []string{"incomplete", "loop", "slow", "program", "drift", "config_refused", "aim"}
 
 // Health is the judgement of a fleet.
 type Health struct {
@@ -44,7 +56,8 @@ type Health struct {
 	Policies map[string]int `json:"policies"`       // hash → devices
 	Sites    map[string]int `json:"sites_in_force"` // version of the message whose files are in force → devices; 0: their own
 	Problems []Problem      `json:"problems"`
-	Counts   map[string]int `json:"counts"` // problem → devices
+	Counts   map[string]int `json:"counts"`               // problem → devices
+	Unjudged []string       `json:"not_judged,omitempty"` // words that need a ledger, where none was given
 	heads    map[string]head
 }
 
@@ -57,11 +70,11 @@ const (
 )
 
 // judgeFleet judges devices by what they told, at the time now. old are the heads of the
-// audit logs that were collected before, by address.
-func judgeFleet(devices []*device, old map[string]head, now time.Time) *Health {
+// audit logs that were collected before, by address; ledger is that of a relay, nil: none.
+func judgeFleet(devices []*device, old map[string]head, ledger *relay.Ledger, now time.Time) *Health {
 	h := &Health{
 		At: now, Devices: len(devices), Versions: map[string]int{}, Policies: map[string]int{}, Sites: map[string]int{},
-		Counts: map[string]int{}, Problems: []Problem{}, heads: map[string]head{},
+		Counts: map[string]int{}, Problems: []Problem{}, Unjudged: notJudged(ledger), heads: map[string]head{},
 	}
 	for _, d := range devices {
 		if d.Meta != nil {
@@ -76,6 +89,9 @@ func judgeFleet(devices []*device, old map[string]head, now time.Time) *Health {
 			h.judgeHead(d, old[d.Address])
 		}
 		h.judgeDevice(d, now)
+		if ledger != nil {
+			h.judgeLedger(d, ledger, now)
+		}
 	}
 	slices.SortStableFunc(h.Problems, func(a, b Problem) int { return strings.Compare(a.Device, b.Device) })
 	for i, p := range h.Problems {

@@ -25,7 +25,7 @@ func judgeText(t *testing.T, text string, old head) *Health {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	d := &device{Address: "a/b/c", State: s, Meta: &meta{Version: "1.2.0"}}
-	return judgeFleet([]*device{d}, map[string]head{"a/b/c": old}, judgedAt)
+	return judgeFleet([]*device{d}, map[string]head{"a/b/c": old}, nil, judgedAt)
 }
 
 func TestEachProblemIsFound(t *testing.T) {
@@ -65,7 +65,7 @@ func TestEachProblemIsFound(t *testing.T) {
 		found[word] = true
 	}
 	for _, w := range problemWords {
-		if !found[w.Word] {
+		if !found[w.Word] && !slices.Contains(ledgerWords, w.Word) {
 			t.Errorf("no test finds %s", w.Word)
 		}
 	}

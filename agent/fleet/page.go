@@ -17,7 +17,7 @@ table{border-collapse:collapse;width:100%;margin:0 0 2rem}th,td{text-align:left;
 td.n{text-align:right;font-variant-numeric:tabular-nums}code{overflow-wrap:anywhere}
 </style>
 <h1>{{.Health.Devices}} devices, {{.Health.Online}} online</h1>
-<p>As of {{.Health.At.UTC.Format "2006-01-02 15:04:05"}} UTC, by the retained messages state and meta.</p>
+<p>As of {{.Health.At.UTC.Format "2006-01-02 15:04:05"}} UTC, by the retained messages state and meta{{with .Health.Unjudged}}; not judged without a ledger: {{range $i, $w := .}}{{if $i}}, {{end}}{{$w}}{{end}}{{end}}.</p>
 <h2>Problems</h2>
 {{if .Health.Problems}}<table><tr><th>devices<th>problem<th>to do</tr>
 {{range .Words}}{{with index $.Health.Counts .Word}}<tr><td class="n">{{.}}{{end}}{{if index $.Health.Counts .Word}}<td>{{.Word}}<td>{{.Meaning}}</tr>

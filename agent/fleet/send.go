@@ -45,7 +45,7 @@ func (c *SendCommand) Run(ctx context.Context, t terminal.Terminal) error {
 		return err
 	}
 	defer w.close()
-	s := &sending{watch: w, out: t.Out, asJSON: c.JSON, outcomes: map[string]outcome{}}
+	s := &sending{watch: w, out: terminal.Printable(t.Out), asJSON: c.JSON, outcomes: map[string]outcome{}}
 	begin := 0
 	for i, end := range ends {
 		fmt.Fprintf(t.Err, "kerb: stage %d of %d: messages for %d of %d devices go to the broker; waiting for the answers, at most for the trial and %s\n", i+1, len(ends), end, len(messages), c.Wait)

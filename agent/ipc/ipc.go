@@ -64,12 +64,14 @@ func newRecord(kind byte) Record {
 }
 
 // WriteRecord encodes m and writes it to w in one call. A record that a reader would
-// refuse is an error and is not written.
+// refuse is an error and is not written. The encoded bytes, which may be exact counts, are
+// overwritten.
 func WriteRecord(w io.Writer, m Record) error {
 	if err := m.checkRanges(); err != nil {
 		return err
 	}
 	var b [recordSize]byte
+	defer clear(b[:])
 	copy(b[:], recordMark)
 	b[4], b[5] = recordVersion, m.recordKind()
 	m.walkFields(&cursor{b: b[headSize:checksumAt], writing: true})
@@ -80,9 +82,10 @@ func WriteRecord(w io.Writer, m Record) error {
 
 // ReadRecord reads one record from r and decodes it. The error is io.EOF where r ends
 // between two records, wraps ErrForeign where the record is torn or invalid, and
-// is otherwise the error of r.
+// is otherwise the error of r. The encoded bytes are overwritten.
 func ReadRecord(r io.Reader) (Record, error) {
 	var b [recordSize]byte
+	defer clear(b[:])
 	switch n, err := io.ReadFull(r, b[:]); {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("%w: %d bytes", ErrForeign, n)

@@ -52,7 +52,7 @@ func sampleRecords() []Record {
 		&CloseWindow{4, 10, 20, time.Minute, true},
 		&Window{4, 10, 20, time.Minute, true, 65535},
 		&Step{9, 20, 10, time.Second, true},
-		&Heartbeat{2, 1 << 50, 3, 4, true, true, true, counting.ViewFaults - 1, Detection{NeuralDetector, 2, 83}, 5, time.Millisecond, time.Second, true},
+		&Heartbeat{2, 1 << 50, 3, true, true, true, counting.ViewFaults - 1, Detection{NeuralDetector, 2, 83}, 5, time.Millisecond, time.Second, true},
 		walls, &SensorLost{1, 2, LostMalformed}, &Stored{1 << 63}, &Finish{}, fullTally(),
 		&LoopFault{1, 2, 3, 1 << 5, true, 9}, &CameraFault{8, 1, counting.ViewFaults - 1, true}, &SpoolFound{3, 5, 2}, &CameraLost{9, 1, true, 4}, &Release{3, 1, 500, releaseBytes, [releaseBytes]byte{1, releaseBytes - 1: 2}}, &WantReceived{}, &WantResult{5, 7, 6, 2, 3, 12}, &Reload{8, 2, 1, 12}, &AuditHead{7, [32]byte{1, 31: 2}}, &AuditCut{4, 9, 3}, &Board{3, 54_530, 0x50005, 1 << 40, 2, 5, 1 << 29, 1 << 30},
 	}

@@ -109,7 +109,6 @@ type Heartbeat struct {
 	Sensor     uint16        // index in site.toml, the loops after the cameras; 0 from a sensing process
 	Pictures   uint64        // pictures looked at
 	Undecoded  uint64        // pictures that could not be decoded
-	Crossings  uint64        // crossings counted
 	Delivering bool          // the camera or the loops deliver; of the uplink: the broker is connected
 	StoreFault bool          // of the uplink: the spool cannot be written, windows are kept in memory
 	Busy       bool          // of the uplink: an alert of the policy is on, by released bands
@@ -138,7 +137,7 @@ func (*Heartbeat) recordKind() byte { return 5 }
 
 func (a *Heartbeat) walkFields(p *cursor) {
 	p.walkUint16(&a.Sensor)
-	walk64(p, &a.Pictures, &a.Undecoded, &a.Crossings, &a.Dropped)
+	walk64(p, &a.Pictures, &a.Undecoded, &a.Dropped)
 	walk64(p, &a.LatencyP50, &a.LatencyP95)
 	p.walkBool(&a.Delivering)
 	p.walkBool(&a.StoreFault)

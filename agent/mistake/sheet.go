@@ -147,6 +147,7 @@ func (s *Sheet) Err() error {
 
 // addMistake adds m, up to maxMistakes.
 func (s *Sheet) addMistake(m Mistake) {
+	m.Want, m.Hint = hideUsers(m.Want), hideUsers(m.Hint)
 	m.File = s.name
 	if len(s.mistakes) < maxMistakes {
 		s.mistakes = append(s.mistakes, m)
@@ -201,7 +202,7 @@ func (s *Sheet) indexKeys(data []byte) {
 func (s *Sheet) indexPair(p *unstable.Parser, path string, line, from int, e *unstable.Node, data []byte) {
 	text, _, _ := strings.Cut(string(data[from:]), "\n")
 	_, text, _ = strings.Cut(text, "=")
-	s.keys[path] = place{line: line, value: shortenValue(text)}
+	s.keys[path] = place{line: line, value: shortenValue(hideSecrets(text))}
 	switch v := e.Value(); v.Kind {
 	case unstable.InlineTable:
 		s.indexInline(p, path, v, data)

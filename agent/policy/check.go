@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"kerb/agent/week"
 	"kerb/counting"
 )
 
@@ -23,6 +24,7 @@ type Camera struct {
 	Name  string
 	At    string
 	Masks []counting.Polygon // areas that the site itself blackens
+	Hours week.Spans         // its own; nil: those of the policy
 }
 
 // A Stream is one line, zone or loop of a site.
@@ -78,6 +80,9 @@ func (p *Policy) CheckSite(site Site) []Conflict {
 			add(c.At, "camera.masks_required", "camera %s has no mask: the policy wants at least one", c.Name)
 		case !coversEnough(masks):
 			add(c.At, "camera.masks_required", "camera %s has masks over less than 0.5 %% of its picture: the policy wants a mask that covers something", c.Name)
+		}
+		if c.Hours != nil && !p.givesNumbers(c.Hours) {
+			add(c.At, "hours.open", "camera %s is open %v (%s): no window of %s gives a number then", c.Name, c.Hours, p.zone, p.terms.Clear.Window)
 		}
 	}
 	for _, s := range site.Streams {

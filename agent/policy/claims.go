@@ -167,6 +167,9 @@ func (c *claimer) addCounted() {
 		hours = newClaim("always")
 	}
 	c.add(false, newClaim("classes", "classes", classes), hours)
+	for _, s := range c.p.IdleStretches() {
+		c.add(false, newClaim("idle", "open", s.Open, "clocks", s.Clocks))
+	}
 }
 
 // quantityClaim says what a quantity is, and how much one passage changes it.

@@ -147,7 +147,7 @@ var obeyed = map[string]string{}
 // verbsObeyed are the verbs, of many, to which a device under the policy answers with ok.
 func verbsObeyed(w *world) string {
 	verbs := []string{"resend", "watermark", "want", "policy", "site", "count", "restart", "stop", "aim", "set", "mask", "update"}
-	key := ""
+	key := fmt.Sprint(w.broken)
 	for _, v := range verbs {
 		key += fmt.Sprint(w.p.AllowsCommand(v))
 	}
@@ -178,16 +178,24 @@ func verbsObeyed(w *world) string {
 	platform.Subscribe("kerb/v1/t/s/pi/ack", 1, func(_ mqtt.Client, m mqtt.Message) { acks <- string(m.Payload()) }).Wait()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); _ = up.Run(ctx) }()
+	go func() {
+		defer close(ended)
+		if !w.broken {
+			_ = up.Run(ctx)
+		}
+	}()
 	defer func() { cancel(); <-ended }()
-	for until := time.Now().Add(2 * time.Minute); !up.IsOnline() && time.Now().Before(until); {
+	if w.broken {
+		defer obeyAll(b.URL).Disconnect(0)
+	}
+	for until := time.Now().Add(2 * time.Minute); !w.broken && !up.IsOnline() && time.Now().Before(until); {
 		time.Sleep(time.Millisecond)
 	}
 	out := ""
 	for _, v := range verbs {
 		platform.Publish("kerb/v1/t/s/pi/cmd", 1, false, fmt.Sprintf(`{"schema":"kerb.cmd/1","id":%q,"verb":%q,"expires":%q,"epoch":%q,"stream":"s","from":1,"to":1}`,
 			v, v, time.Now().Add(time.Hour).UTC().Format(time.RFC3339), db.Stats().Epoch)).Wait()
-		if !w.p.AllowsCommand("resend") && !w.p.AllowsCommand("watermark") {
+		if !w.broken && !w.p.AllowsCommand("resend") && !w.p.AllowsCommand("watermark") {
 			continue // it does not listen
 		}
 		for answered := false; !answered; {
@@ -203,6 +211,17 @@ func verbsObeyed(w *world) string {
 	}
 	obeyed[key] = out
 	return out
+}
+
+// obeyAll connects a device that does whatever the broker says.
+func obeyAll(broker string) mqtt.Client {
+	device := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(broker, "mqtt", "tcp", 1)).SetClientID("device"))
+	device.Connect().Wait()
+	device.Subscribe("kerb/v1/t/s/pi/cmd", 1, func(c mqtt.Client, m mqtt.Message) {
+		id := strings.Split(string(m.Payload()), `"`)[7] // after the schema
+		c.Publish("kerb/v1/t/s/pi/ack", 1, false, fmt.Sprintf(`{"id":%q,"ok":true}`, id))
+	}).Wait()
+	return device
 }
 
 func init() {

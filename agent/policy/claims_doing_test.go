@@ -176,6 +176,9 @@ func sentAgain(w *world, _ values) bool {
 				if err != nil || len(es) != 1 || s.Close() != nil {
 					w.t.Fatal(es, err)
 				}
+				if w.broken {
+					es[0].Seq += uint64(i)
+				}
 				sent = append(sent, string(uplink.EncodeWindow(uplink.Address{}, es[0])))
 			}
 			return sent[0] == sent[1] && sent[1] == sent[2]
@@ -252,6 +255,9 @@ var timeOff = fact{find: func(w *world) bool {
 		return len(es)
 	}
 	uptime = time.Minute // a new boot, any time later
+	if w.broken {
+		uptime = 4 * time.Hour // as if it had been on
+	}
 	soon := pending()
 	uptime = 2 * time.Hour
 	return soon == 1 && pending() == 0

@@ -24,7 +24,9 @@ type world struct {
 	t      *testing.T
 	p      *policy.Policy
 	random *rand.Rand
-	start  time.Time // of a window that the hours allow
+	start  time.Time                 // of a window that the hours allow
+	idle   map[time.Month]week.Spans // the idle hours in that month, where they were asked for
+	broken bool                      // the program breaks each rule that holds under every policy: the control of their judges
 }
 
 // tally is a whole window of a stream of one class with n objects each way, or in the
@@ -90,7 +92,7 @@ func (w *world) with(pairs ...string) (*policy.Policy, error) {
 	return policy.Parse("policy.toml", []byte(strings.Join(lines, "\n")))
 }
 
-// newWorld finds a window that the hours allow; nil: they allow none.
+// newWorld finds a window that the hours allow; nil: they allow none in that week of winter.
 func newWorld(t *testing.T, p *policy.Policy, random *rand.Rand) *world {
 	w := &world{t: t, p: p, random: random}
 	for at := monday; at.Before(monday.AddDate(0, 0, 8)); at = at.Add(p.Window()) {
@@ -152,7 +154,7 @@ func randomPolicy(t *testing.T, r *rand.Rand) *policy.Policy {
 		line("camera.follow_max", pick(r, `"0s"`, `"10s"`, `"30s"`, `"1m"`))
 		line("camera.masks_required", pick(r, "true", "false"))
 		if r.IntN(3) == 0 {
-			line("hours", `{open = `+quote(some(r, "Mon-Fri 07:00-19:00", "Sat 00:00-24:00", "Sun 06:00-23:30"))+`, timezone = `+pick(r, `"UTC"`, `"Europe/Helsinki"`, `"Asia/Kolkata"`)+`}`)
+			line("hours", `{open = `+quote(some(r, "Mon-Fri 07:00-19:00", "Sat 00:00-24:00", "Sun 06:00-23:30", "Sat 08:40-09:25"))+`, timezone = `+pick(r, `"UTC"`, `"Europe/Helsinki"`, `"Asia/Kolkata"`)+`}`)
 		}
 		bands := pick(r, []int{5, 10, 20}, []int{10}, []int{6, 20, 50, 100})
 		below, window := pick(r, 0, 1, 3, 5, 10, 40, 60), pick(r, "1m", "5m", "15m", "30m", "1h", "2h", "24h")
@@ -267,75 +269,156 @@ func eachClaim(p *policy.Policy, f func(policy.Claim)) {
 // claimPolicies is the number of random policies.
 const claimPolicies = 500
 
+// trial is how judges fared: with the claims of policies, and with false ones.
+type trial struct {
+	seen           map[string]int            // claims, by kind
+	params         map[string]map[string]int // of each kind
+	caught, missed map[string]int            // false claims, by kind, or kind and parameter
+}
+
+func newTrial() *trial {
+	return &trial{map[string]int{}, map[string]map[string]int{}, map[string]int{}, map[string]int{}}
+}
+
+// note counts a false claim by the verdict of its judge.
+func (r *trial) note(name string, passed bool) {
+	if passed {
+		r.missed[name]++
+	} else {
+		r.caught[name]++
+	}
+}
+
+// hold holds a claim against the program, and with mutate its mutants.
+func (r *trial) hold(w *world, c policy.Claim, mutate func(seen int) bool) {
+	judge := judges[c.Kind]
+	if judge == nil {
+		w.t.Fatalf("a claim of kind %s is held against nothing", c.Kind)
+	}
+	if !judge(w, c.Params) {
+		w.t.Errorf("false: %s %v, under\n%s", c.Kind, c.Params, w.p.Canonical())
+	}
+	if r.params[c.Kind] == nil {
+		r.params[c.Kind] = map[string]int{}
+	}
+	for name := range c.Params {
+		r.params[c.Kind][name]++
+	}
+	if r.seen[c.Kind]++; !mutate(r.seen[c.Kind]) {
+		return
+	}
+	for _, m := range mutants(c) {
+		r.note(c.Kind+"."+changedParam(c, m), judge(w, m.Params))
+	}
+}
+
+// holdBare holds the claims without parameters that the policy does not make against it,
+// and those that are true of all against a program that breaks them.
+func (r *trial) holdBare(w *world, said map[string]bool) {
+	broken := *w
+	broken.broken = true
+	for kind, holds := range bare {
+		switch {
+		case holds == always:
+			if r.caught[kind]+r.missed[kind] < 3 {
+				r.note(kind, judges[kind](&broken, nil))
+			}
+		case !said[kind]:
+			passed := judges[kind](w, nil)
+			if r.note(kind, passed); passed && holds == exclusive {
+				w.t.Errorf("true and not said: %s, of\n%s", kind, w.p.Canonical())
+			}
+		}
+	}
+}
+
+// check reports each judge that has no control: every parameter of a claim, and every claim
+// without any, must have been found false of something, and hardly ever passed when it was.
+func (r *trial) check(t *testing.T, kinds ...string) {
+	for _, kind := range kinds {
+		names := []string{kind}
+		for name := range r.params[kind] {
+			if names[0] == kind {
+				names = nil
+			}
+			names = append(names, kind+"."+name)
+		}
+		if _, listed := bare[kind]; listed != (len(r.params[kind]) == 0) {
+			t.Errorf("%s: it has parameters %v, and is listed as one without: %v", kind, r.params[kind], listed)
+		}
+		for _, name := range names {
+			if r.caught[name] == 0 {
+				t.Errorf("%s: its judge has found nothing to be false: it has no control", name)
+			}
+		}
+		if r.seen[kind] == 0 {
+			t.Errorf("%s is never said", kind)
+		}
+	}
+	for name, n := range r.missed {
+		if least := map[truth]int{"": 20 * n, exclusive: 20 * n, elsewhere: 1, always: math.MaxInt}[bare[name]]; r.caught[name] < least {
+			t.Errorf("%s: %d false claims pass as true, %d are found", name, n, r.caught[name])
+		}
+	}
+}
+
 // Every sentence of kerb explain is made from a claim, in both languages; each claim of
-// 500 random policies is held against what the program does. The control: a claim with
-// another value in any of its parameters is found to be false, and a claim without
-// parameters is false of other policies, unless it is true of all.
+// 500 random policies is held against what the program does. The control of every judge: a
+// claim with another value in any of its parameters is found to be false, and a claim
+// without parameters is false of other policies, or, if it is true of all, of a program that
+// breaks it.
 func TestWhatExplainSaysIsWhatTheProgramDoes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: 500 policies take 20 s of processor time")
 	}
 	random := rand.New(rand.NewPCG(22, 1))
-	seen, caught, missed := map[string]int{}, map[string]int{}, map[string]int{}
 	var worlds []*world
 	for len(worlds) < claimPolicies {
 		if w := newWorld(t, randomPolicy(t, random), random); w != nil {
 			worlds = append(worlds, w)
 		}
 	}
+	r := newTrial()
 	for i, w := range worlds {
-		kinds := map[string]bool{}
+		said := map[string]bool{}
 		for _, l := range []policy.Language{policy.English, policy.Finnish} {
 			if err := w.p.Explain(&bytes.Buffer{}, l); err != nil {
 				t.Fatal(err)
 			}
 		}
 		eachClaim(w.p, func(c policy.Claim) {
-			kinds[c.Kind] = true
-			judge := judges[c.Kind]
-			if judge == nil {
-				t.Fatalf("a claim of kind %s is held against nothing", c.Kind)
-			}
-			if !judge(w, c.Params) {
-				t.Errorf("false: %s %v, under\n%s", c.Kind, c.Params, w.p.Canonical())
-			}
-			if seen[c.Kind]++; i%8 > 0 && seen[c.Kind] > 20 {
-				return
-			}
-			for _, m := range mutants(c) {
-				name := c.Kind + "." + changedParam(c, m)
-				if judge(w, m.Params) {
-					missed[name]++
-				} else {
-					caught[name]++
-				}
-			}
+			said[c.Kind] = true
+			r.hold(w, c, func(seen int) bool { return i%8 == 0 || seen <= 20 })
 		})
-		for kind, holds := range bare {
-			if !kinds[kind] {
-				if judges[kind](w, nil) {
-					missed[kind]++
-					if holds == exclusive {
-						t.Errorf("true and not said: %s, of\n%s", kind, w.p.Canonical())
-					}
-				} else {
-					caught[kind]++
-				}
+		r.holdBare(w, said)
+	}
+	var kinds []string
+	for kind := range judges {
+		if kind != demonstrationKind {
+			kinds = append(kinds, kind)
+		}
+	}
+	r.check(t, kinds...)
+	t.Logf("%d claims of %d kinds, %d policies", sum(r.seen), len(r.seen), len(worlds))
+	t.Logf("%d false claims found, %d not", sum(r.caught), sum(r.missed))
+}
+
+// demonstrationKind is the claim that no policy file makes.
+const demonstrationKind = "demonstration"
+
+// Each sentence has a judge, in both languages, and each judge a sentence.
+func TestEachSentenceHasAJudge(t *testing.T) {
+	for _, l := range []policy.Language{policy.English, policy.Finnish} {
+		said := policy.SentenceKinds(l)
+		for _, kind := range said {
+			if judges[kind] == nil {
+				t.Errorf("%s, %s: a sentence without a judge", l, kind)
 			}
 		}
-	}
-	for kind := range judges {
-		if seen[kind] == 0 && kind != "demonstration" {
-			t.Errorf("%s is never said", kind)
+		if len(said) != len(judges) {
+			t.Errorf("%s: %d sentences, %d judges", l, len(said), len(judges))
 		}
 	}
-	for name, n := range missed {
-		if least := map[truth]int{"": 20 * n, exclusive: 20 * n, elsewhere: 1}[bare[name]]; caught[name] < least {
-			t.Errorf("%s: %d false claims pass as true, %d are found", name, n, caught[name])
-		}
-	}
-	t.Logf("%d claims of %d kinds, %d policies", sum(seen), len(seen), len(worlds))
-	t.Logf("%d mutants found false, %d not", sum(caught), sum(missed))
 }
 
 // changedParam is the parameter in which two claims differ.
@@ -357,14 +440,14 @@ func sum(m map[string]int) (n int) {
 
 // The demonstration's policy is no file's, so it is held against its claims by itself.
 func TestWhatExplainSaysOfTheDemonstration(t *testing.T) {
+	r := newTrial()
 	for _, p := range []*policy.Policy{policy.Demo(), policy.DemoLoops(), policy.DemoBusy()} {
 		w := newWorld(t, p, rand.New(rand.NewPCG(22, 2)))
 		eachClaim(p, func(c policy.Claim) {
-			if !judges[c.Kind](w, c.Params) {
-				t.Errorf("false: %s %v of the demonstration", c.Kind, c.Params)
-			}
+			r.hold(w, c, func(int) bool { return c.Kind == demonstrationKind })
 		})
 	}
+	r.check(t, demonstrationKind)
 }
 
 // within reports whether a mean of n draws is what it should be, to six standard

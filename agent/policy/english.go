@@ -37,6 +37,7 @@ var english = language{
 		"classes":           `Only these: {{classes .classes}}.`,
 		"always":            `At all hours of every day.`,
 		"hours":             `Only {{shifts .open}} ({{.zone}}); a window that is not wholly within these hours leaves as a gap, without numbers.`,
+		"idle":              `No whole window lies in {{shifts .open}}{{if .clocks}} while the clocks there show {{.clocks}}{{end}}: they are counted, and all that leaves is gaps.`,
 		"record":            `Every {{every .window}}, one record for each {{kinds .kinds}}.`,
 		"holds":             `It holds the names of device and stream, a running number, the time of the window, by the device's clock since its start too, how many tenths of it (of single pictures: how many) were seen and why not all, what is said below about noise, the fingerprint above, and for each class{{if .directions}} and direction{{end}}{{if .totals}}, and over a line or loop for both directions together,{{end}} {{if .bands}}a band{{else}}a number{{end}}{{if .more}}, and of the other numbers above those that it can have{{end}}. It has no place for anything else.`,
 		"everyTime":         `Every {{if .bands}}band{{else}}number{{end}} is there every time, also when nothing passed, but for a gap: a window that was not seen{{if .half}}, or less than half of it,{{end}} has none{{if .zones}}, nor has a zone in a window in which the device stopped{{end}}.`,

@@ -34,6 +34,7 @@ var finnish = language{
 		"classes":           `Vain nämä: {{classes .classes}}.`,
 		"always":            `Kaikkina vuorokauden aikoina, joka päivä.`,
 		"hours":             `Vain {{shifts .open}} ({{.zone}}); jakso, joka ei kokonaan osu näihin aikoihin, lähtee aukkona, ilman lukuja.`,
+		"idle":              `Aikoihin {{shifts .open}} ei mahdu yhtään kokonaista jaksoa{{if .clocks}}, kun kellot siellä näyttävät aikaa {{.clocks}}{{end}}: silloin lasketaan, mutta laitteesta lähtee vain aukkoja.`,
 		"record":            `{{every .window}} välein yksi tietue kutakin {{kinds .kinds}} kohti.`,
 		"holds":             `Siinä on laitteen ja virran nimi, juokseva numero, jakson aika, myös laitteen kellon mukaan käynnistyksestä, kuinka monta kymmenesosaa siitä (yksittäisistä kuvista: kuinka monta) nähtiin ja miksi ei kaikkea, alla mainittu kohina, yllä oleva tunniste, ja kutakin luokkaa{{if .directions}} ja suuntaa{{end}}{{if .totals}} sekä linjalla tai silmukalla suuntien summaa{{end}} kohti {{if .bands}}yksi luokkaväli{{else}}yksi luku{{end}}{{if .more}} sekä muista yllä mainituista luvuista ne, jotka siitä voi saada{{end}}. Muulle siinä ei ole paikkaa.`,
 		"everyTime":         `Jokainen {{if .bands}}väli{{else}}luku{{end}} on mukana joka kerta, myös kun kukaan ei kulkenut, paitsi aukossa: jaksossa, jota ei nähty{{if .half}} tai josta nähtiin alle puolet{{end}}, ei ole niitä{{if .zones}}, eikä alueella jaksossa, jossa laite pysähtyi{{end}}.`,

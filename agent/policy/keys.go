@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"kerb/agent/mistake"
 	"kerb/agent/week"
@@ -177,11 +176,17 @@ func wholeWeek() (w weekMinutes) {
 }
 
 // openMinutes tells for every minute of the week, from Monday 00:00, whether
-// counting is allowed. The Monday of the computation is an arbitrary one.
-func (t *terms) openMinutes() (w weekMinutes) {
-	monday := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i := range w {
-		w[i] = t.Hours.Open.Contains(monday.Add(time.Duration(i) * time.Minute))
+// counting is allowed.
+func (t *terms) openMinutes() (w weekMinutes) { return minutesIn(t.Hours.Open) }
+
+// minutesIn tells for every minute of the week whether it is in the stretches.
+func minutesIn(spans week.Spans) (w weekMinutes) {
+	for _, s := range spans {
+		for d := s.First; d <= s.Last; d++ {
+			for m := s.From; m < s.To; m++ {
+				w[d*minutesADay+m] = true
+			}
+		}
 	}
 	return w
 }

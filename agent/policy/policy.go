@@ -76,6 +76,7 @@ func newPolicy(name string, t terms, s *mistake.Sheet, demo bool) (*Policy, erro
 	zone := t.loadTimeZone(s)
 	t.checkComplete(s)
 	t.checkFloors(s, demo)
+	t.checkHours(s, zone)
 	if err := s.Err(); err != nil {
 		return nil, firstOfEachKey(err)
 	}

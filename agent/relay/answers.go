@@ -41,7 +41,7 @@ func (r *Relay) takeAnswer(l *ledgerTx, a uplink.Address, payload []byte) error 
 	}
 	switch {
 	case !m.OK:
-		t.Refused = m.Error[:min(len(m.Error), maxRefusal)]
+		t.Refused = printable(m.Error)
 		r.log.Warn("relay: a device refuses a command", "device", a.String(), "verb", s.verb, "err", t.Refused)
 		return nil
 	case s.verb == verbWatermark:
@@ -54,6 +54,9 @@ func (r *Relay) takeAnswer(l *ledgerTx, a uplink.Address, payload []byte) error 
 		if err := takeGone(l, a, g); err != nil {
 			return err
 		}
+	}
+	if m.Last > maxSeq {
+		m.Last = 0
 	}
 	t.Last = max(t.Last, m.Last)
 	if m.Resend == 0 {

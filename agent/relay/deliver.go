@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -171,7 +172,9 @@ func (r *Relay) park(why error) error {
 }
 
 // deliverSites writes the documents of what devices declare, where these have changed
-// since the sink took them.
+// since the sink took them. A document whose content the sink refuses, such as a thing
+// that it has already, holds up neither the others nor the windows: their number is
+// logged, and they are written again after the next change.
 func (r *Relay) deliverSites(ctx context.Context) error {
 	if !r.commands.takeChanged(&r.commands.sites) {
 		return nil
@@ -183,12 +186,22 @@ func (r *Relay) deliverSites(ctx context.Context) error {
 		}
 	}
 	docs := r.format.sites(metas, r.now())
-	if len(docs) == 0 {
-		return nil
+	var why error
+	count := 0
+	for i := range docs {
+		_, err := r.sink.write(ctx, docs[i:i+1])
+		var refused refusedError
+		switch {
+		case errors.As(err, &refused) && refused.content:
+			count++
+			why = cmp.Or(why, err)
+		case err != nil:
+			r.commands.siteChanged()
+			return err
+		}
 	}
-	if _, err := r.sink.write(ctx, docs); err != nil {
-		r.commands.siteChanged()
-		return err
+	if count > 0 {
+		r.log.Warn("relay: the sink refuses what devices declare: windows are written without", "documents", count, "of", len(docs), "err", why)
 	}
 	return nil
 }

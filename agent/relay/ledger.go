@@ -20,6 +20,7 @@ type Ledger struct {
 	Waiting WaitingTotal `json:"waiting"`
 	Rows    []Row        `json:"streams"`
 	Clashes []Clash      `json:"clashes,omitempty"` // the last ones, oldest first
+	Told    []Told       `json:"events,omitempty"`  // the last of each device and kind: aim, config_refused, streams_drift
 }
 
 // Row is one stream on one day.
@@ -93,6 +94,7 @@ func (p *position) ledger(now time.Time, only string) (*Ledger, error) {
 		}
 		w := readWaiting(tx)
 		out.Waiting, out.Clashes = WaitingTotal{Windows: w.Windows, Bytes: w.Bytes}, readClashes(tx, only)
+		out.Told = readTold(tx)
 		for _, key := range sortedKeys(all) {
 			s := all[key]
 			for _, r := range s.rows(readMeta(tx, s.address), now) {
@@ -207,14 +209,18 @@ func (s *streamDays) place(t *tracking) {
 	}
 }
 
+// placedDays is the longest hole whose numbers are placed on days. Chosen by hand: a device
+// that was away for longer than a year.
+const placedDays = 400
+
 // eachDay calls f with each day of the numbers from…to of a hole, and how many are on
 // it. A hole begins one window after its neighbour, or ends one before; without
-// neighbours the day is "".
+// neighbours, and in a hole of more than placedDays, the day is "".
 func (s *streamDays) eachDay(hole span, from, to uint64, f func(date string, n int)) {
 	w := int64(s.windowS)
 	var at int64 // start of window from
 	switch {
-	case w == 0 || hole.First == 0 && hole.Last == 0:
+	case w <= 0 || hole.First == 0 && hole.Last == 0 || hole.To-hole.From >= uint64(placedDays*dayLength/w):
 		f("", int(to-from+1))
 		return
 	case hole.First != 0:

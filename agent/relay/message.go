@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"kerb/agent/policy"
 	"kerb/agent/uplink"
@@ -102,12 +103,58 @@ func parseWindow(a uplink.Address, b []byte) (*window, error) {
 		return nil, fmt.Errorf("schema %.32q", w.Schema)
 	case w.address() != a:
 		return nil, fmt.Errorf("the window is of %.200q", w.address())
-	case !isLevel(w.Stream) || !isLevel(w.Epoch) || w.Seq == 0 || w.Seq > math.MaxInt64:
+	case !isLevel(w.Stream) || !isLevel(w.Epoch) || w.Seq == 0 || w.Seq > maxSeq:
 		return nil, errors.New("stream, epoch or seq is wrong")
-	case !w.End.After(w.Start):
-		return nil, errors.New("end is not after start")
+	case !w.End.After(w.Start) || w.End.Sub(w.Start) > longestWindow:
+		return nil, errors.New("end is not after start, or more than a day after it")
+	case !w.holdsWords():
+		return nil, errors.New("quality, reason, policy, class or direction is no word")
 	}
 	return &w, nil
+}
+
+// The bounds of what one message says: the account of all devices must not wait for it.
+// maxSeq is a window a minute for 2,000 years. Chosen by hand, but for longestWindow, which
+// is that of a policy.
+const (
+	maxSeq        = 1 << 30
+	longestWindow = 24 * time.Hour
+	timeAhead     = 48 * time.Hour // by which a clock may be wrong and still be trusted
+)
+
+// firstYear is a year before the first kerb: a clock that shows less is not trusted.
+const firstYear = 2020
+
+// trustTime ceases to trust a time that cannot be: it would make the account years long. now
+// is the time of receipt.
+func (w *window) trustTime(now time.Time) {
+	w.Time.Synced = w.Time.Synced && w.Start.Year() >= firstYear && w.End.Before(now.Add(timeAhead))
+}
+
+// holdsWords reports whether the texts of the window are words: they go into tables and
+// onto terminals.
+func (w *window) holdsWords() bool {
+	hash := strings.TrimPrefix(w.Policy, "sha256:")
+	for _, text := range []string{w.Quality, w.Reason, hash} {
+		if text != "" && !isLevel(text) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(w.Counts, func(c cell) bool {
+		return c.Class != "" && !isLevel(c.Class) || c.Dir != "" && !isLevel(c.Dir)
+	})
+}
+
+// printable returns a device's words, at most maxRefusal bytes, without what a terminal
+// takes for a command or what turns the text around.
+func printable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text[:min(len(text), maxRefusal)])
+	return strings.ToValidUTF8(text, "")
 }
 
 // isLevel reports whether s can be a level of a topic: 1–64 of a–z, 0–9, _ and -.

@@ -33,6 +33,7 @@ var (
 	toldBucket   = []byte("told")   // topic of a retained message that the relay published → SHA-256
 	marksBucket  = []byte("marks")  // day tenant/site/device/stream epoch → marks of windows
 	clashBucket  = []byte("clash")  // n → Clash
+	eventsBucket = []byte("events") // tenant/site/device kind … → Told
 )
 
 // position is the bbolt file: messages taken from the broker, windows the sink has, and the
@@ -53,7 +54,7 @@ func openPosition(path, purpose string, now time.Time) (*position, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{aboutBucket, metaBucket, queueBucket, refusedInBox, spacesBucket, daysBucket, filesBucket, toldBucket, marksBucket, clashBucket} {
+		for _, b := range [][]byte{aboutBucket, metaBucket, queueBucket, refusedInBox, spacesBucket, daysBucket, filesBucket, toldBucket, marksBucket, clashBucket, eventsBucket} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
@@ -295,6 +296,9 @@ func putJSON(b *bolt.Bucket, key []byte, v any) error {
 // changed since. What has a window that waits stays.
 func (p *position) deleteBefore(t time.Time) error {
 	return p.Update(func(tx *bolt.Tx) error {
+		if err := deleteTold(tx, t); err != nil {
+			return err
+		}
 		first := []byte(t.UTC().Format(time.DateOnly))
 		for _, bucket := range [][]byte{daysBucket, marksBucket} {
 			c := tx.Bucket(bucket).Cursor()

@@ -284,6 +284,7 @@ func (r *Relay) takeWindow(l *ledgerTx, a uplink.Address, raw []byte) error {
 		return nil
 	}
 	l.addMark(w, raw)
+	w.trustTime(l.now)
 	t.Got.add(span{w.Seq, w.Seq, w.Start.Unix(), w.Start.Unix()})
 	if err := l.addToDay(w); err != nil {
 		return err
@@ -312,16 +313,19 @@ func (r *Relay) takeMeta(l *ledgerTx, a uplink.Address, payload []byte) error {
 	return b.Put([]byte(a.String()), payload)
 }
 
-// event is a message of the schema kerb.event/1 of the kinds that the relay reads.
+// event is a message of the schema kerb.event/1.
 type event struct {
-	Schema string `json:"schema"`
-	Kind   string `json:"kind"`
-	Data   struct {
-		Epoch    string            `json:"epoch"`
-		Previous string            `json:"previous"`
-		Last     map[string]uint64 `json:"last"`
-		goneRange
-	} `json:"data"`
+	Schema string          `json:"schema"`
+	Kind   string          `json:"kind"`
+	Data   json.RawMessage `json:"data"`
+}
+
+// windowEvent is the data of the events that tell of windows: evicted and epoch.
+type windowEvent struct {
+	Epoch    string            `json:"epoch"`
+	Previous string            `json:"previous"`
+	Last     map[string]uint64 `json:"last"`
+	goneRange
 }
 
 // goneRange names windows that a device has no longer.
@@ -333,36 +337,45 @@ type goneRange struct {
 	Reason string `json:"reason"`
 }
 
-// takeEvent takes the ranges that are gone, and the last numbers of the epoch before.
+// takeEvent takes the ranges that are gone, the last numbers of the epoch before, and what
+// kerb fleet check judges.
 func takeEvent(l *ledgerTx, a uplink.Address, payload []byte) error {
 	var e event
 	if json.Unmarshal(payload, &e) != nil || e.Schema != schemaEvent {
 		return nil
 	}
-	switch e.Kind {
-	case "evicted":
-		g := e.Data.goneRange
-		g.Epoch = e.Data.Epoch
+	if e.Kind != "evicted" && e.Kind != "epoch" {
+		return l.keepTold(a, e.Kind, e.Data)
+	}
+	var d windowEvent
+	if json.Unmarshal(e.Data, &d) != nil {
+		return nil
+	}
+	if e.Kind == "evicted" {
+		g := d.goneRange
+		g.Epoch = d.Epoch
 		return takeGone(l, a, g)
-	case "epoch":
-		for stream, last := range e.Data.Last {
-			if !isLevel(stream) || !isLevel(e.Data.Previous) {
-				continue
-			}
-			t, err := l.space(space{a, e.Data.Previous, stream})
-			if err != nil {
-				return err
-			}
-			t.Last, t.Next = max(t.Last, last), e.Data.Epoch
+	}
+	for stream, last := range d.Last {
+		if !isLevel(stream) || !isLevel(d.Previous) || !isLevel(d.Epoch) || last > maxSeq {
+			continue
 		}
+		t, err := l.space(space{a, d.Previous, stream})
+		if err != nil {
+			return err
+		}
+		t.Last, t.Next = max(t.Last, last), d.Epoch
 	}
 	return nil
 }
 
 // takeGone takes a range that the device has no longer. Windows that were received before are not lost.
 func takeGone(l *ledgerTx, a uplink.Address, g goneRange) error {
-	if !isLevel(g.Epoch) || !isLevel(g.Stream) || g.From == 0 || g.To < g.From || g.To-g.From > maxRange {
+	if !isLevel(g.Epoch) || !isLevel(g.Stream) || g.From == 0 || g.To < g.From || g.To > maxSeq {
 		return nil
+	}
+	if !isLevel(g.Reason) {
+		g.Reason = "unknown"
 	}
 	t, err := l.space(space{a, g.Epoch, g.Stream})
 	if err != nil {
@@ -377,6 +390,3 @@ func takeGone(l *ledgerTx, a uplink.Address, g goneRange) error {
 	t.Last = max(t.Last, g.To)
 	return nil
 }
-
-// maxRange bounds a range of numbers, so that a wrong message cannot fill the ledger.
-const maxRange = 1 << 32

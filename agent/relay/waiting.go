@@ -130,7 +130,7 @@ func freeBytes(dir string) int64 {
 	if err := unix.Statfs(filepath.Clean(dir), &fs); err != nil {
 		return 1 << 62
 	}
-	return int64(fs.Bavail) * fs.Bsize
+	return int64(fs.Bavail) * int64(fs.Bsize)
 }
 
 // setFull notes whether the bound is reached, before a batch is taken: of the bytes that

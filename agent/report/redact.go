@@ -72,6 +72,9 @@ var (
 	wordPair  = regexp.MustCompile(`(?i)((?:pass|passwd|password|passphrase|secret|token|psk|apikey|api_key|pwd|auth)(?:["']?\s*=\s*|["']\s*:\s*|:)\\?)("[^"]*"|'[^']*'|[^\s,;&"']+)`)
 	header    = regexp.MustCompile(`(?i)((?:proxy-)?authorization["']?\s*[:=]\s*["']?)((?:basic|bearer|digest)\s+)?[^"'\r\n]+`)
 	pemBlock  = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)[A-Z ]*-----.*?(?:-----END [A-Z ]*-----|$)`)
+	loginCode = regexp.MustCompile(`(?i)(\bcode["']?\s*[:=]?\s*["']?)\d{3}\s?\d{3}\b`)
+	wifiWord  = regexp.MustCompile(`(\bword\s+)\S+(\s+\(the Wi-Fi)`)
+	qrCode    = regexp.MustCompile(`("qr":\s*)"(?:[^"\\]|\\.)*"`)
 	command   = regexp.MustCompile(`(?ims)^(\s*command\s*=\s*)(\[.*?\]|"[^"\n]*"|'[^'\n]*')`)
 )
 
@@ -87,6 +90,9 @@ func (r *Redactor) Redact(text []byte) []byte {
 		return append(bytes.Clone(m[1]), `"`+removed+`"`...)
 	})
 	text = header.ReplaceAll(text, []byte("${1}"+removed))
+	text = loginCode.ReplaceAll(text, []byte("${1}"+removed))
+	text = wifiWord.ReplaceAll(text, []byte("${1}"+removed+"${2}"))
+	text = qrCode.ReplaceAll(text, []byte(`${1}"`+removed+`"`))
 	text = wordPair.ReplaceAll(text, []byte("${1}"+removed))
 	for _, s := range r.known {
 		text = bytes.ReplaceAll(text, []byte(s), []byte(removed))

@@ -220,3 +220,27 @@ func TestTheLogOfARunningAgentIsInTheBundleWithoutSecrets(t *testing.T) {
 		t.Errorf("left: %v", found)
 	}
 }
+
+// The journal holds what kerb aim prints: its login codes are passwords, and one that was
+// chosen for the image is used again at each session.
+func TestALoginCodeIsInNoBundle(t *testing.T) {
+	const log = `2026-12-01T04:00:00 pole kerb[7]: page  http://192.168.1.20:8080/
+2026-12-01T04:00:00 pole kerb[7]: code  427 193   (good once; the account calls it 1a2b3c4d)
+2026-12-01T04:00:00 pole kerb[7]: {"code":"427193","id":"1a2b3c4d","left_s":600,"qr":"██ ▀\n█\"▄","urls":["http://192.168.1.20:8080/"]}
+2026-12-01T04:00:00 pole kerb[7]: word  abcdefgh2345   (the Wi-Fi's passphrase, for this session; its QR code is the left one)
+2026-12-01T04:00:00 pole kerb[7]: {"code":"427193","ssid":"pole","passphrase":"abcdefgh2345"}
+2026-12-01T04:00:00 pole pole[1]: open http://192.168.1.20:8080/?code=427193 on your telephone
+code = "427 193"
+`
+	text := string(NewRedactor(nil, nil).Redact([]byte(log)))
+	for _, secret := range []string{"427 193", "427193", "abcdefgh2345", "██", "▄"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("left: %s in\n%s", secret, text)
+		}
+	}
+	for _, kept := range []string{"1a2b3c4d", "192.168.1.20:8080", `"left_s":600`} {
+		if !strings.Contains(text, kept) {
+			t.Errorf("gone: %s in\n%s", kept, text)
+		}
+	}
+}

@@ -34,7 +34,6 @@ type Camera struct {
 	BadPictures atomic.Int64                 // pictures that could not be decoded
 	Dropped     atomic.Uint64                // pictures that were replaced by newer ones before they were read
 	KeysOnly    atomic.Bool                  // this device is too slow for the camera's H.264: only key frames are decoded
-	Crossings   atomic.Int64                 // crossings that were counted
 	Watching    atomic.Bool                  // the camera delivers
 	Detector    atomic.Pointer[DetectorInfo] // nil: not known yet
 	Latency     LatencyHistogram             // from the arrival of a picture until it is counted
@@ -241,13 +240,12 @@ func (s *Camera) countZonesOnly(c *vision.Counter, src source.Pictures, o vision
 	return vision.New(src, o)
 }
 
-// addCrossings adds crossings to the open windows.
+// addCrossings adds crossings to the open windows, and overwrites them.
 func (s *Camera) addCrossings(crossings []counting.Crossing) {
 	for _, c := range crossings {
-		if s.tallier.AddCrossing(c) {
-			s.Crossings.Add(1)
-		}
+		s.tallier.AddCrossing(c)
 	}
+	clear(crossings)
 }
 
 // warnOfCaching warns once that the caching headers of a polled camera ask for fewer

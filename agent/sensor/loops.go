@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"kerb/agent/clock"
 	"kerb/agent/config"
+	"kerb/agent/ipc"
 	"kerb/agent/source"
 	"kerb/counting"
 	"kerb/counting/loop"
@@ -30,13 +30,12 @@ type Loops struct {
 	Open func() (source.Edges, error)
 
 	mu        sync.Mutex
-	windowEnd time.Duration    // of the open window, on the edges' clock; 0: not requested yet
-	closed    chan []part      // gets the parts of the window once the counter is past windowEnd
-	parts     []part           // of the open window, from counters whose source was lost
-	counting  bool             // there is a counter
-	reason    counting.Reason  // of time without a counter
-	faults    []loop.Event     // of the open window, not reported yet
-	total     map[string]int64 // passages per stream since the start, for the summary of a demo
+	windowEnd time.Duration   // of the open window, on the edges' clock; 0: not requested yet
+	closed    chan []part     // gets the parts of the window once the counter is past windowEnd
+	parts     []part          // of the open window, from counters whose source was lost
+	counting  bool            // there is a counter
+	reason    counting.Reason // of time without a counter
+	faults    []loop.Event    // of the open window, not reported yet
 }
 
 // part is the share of one counter in one window of a lane.
@@ -50,7 +49,7 @@ type part struct {
 func NewLoops(conf config.Loops, clk clock.Clock, fault func(loop.Event), log *slog.Logger) *Loops {
 	l := &Loops{
 		conf: conf, clock: clk, onFault: fault, log: log,
-		reason: counting.ReasonStarting, closed: make(chan []part, 1), total: map[string]int64{},
+		reason: counting.ReasonStarting, closed: make(chan []part, 1),
 	}
 	l.Open = func() (source.Edges, error) { return source.OpenLoops(conf) }
 	return l
@@ -114,11 +113,8 @@ func (l *Loops) addBatch(step loop.BatchResult) {
 			l.faults = append(l.faults, e)
 		}
 	}
-	for _, p := range step.Passages {
-		l.total[p.Stream]++
-	}
 	if len(step.Windows) > 0 {
-		l.handOverParts(step.Windows)
+		ipc.WithoutTraces(func() { l.handOverParts(step.Windows) })
 	}
 }
 
@@ -165,6 +161,7 @@ func (l *Loops) handOverParts(ws []loop.Window) {
 	for _, w := range ws {
 		l.parts = append(l.parts, part{w.ToTally(), w.Faults})
 	}
+	clear(ws)
 	l.closed <- l.parts
 	l.parts, l.windowEnd = nil, 0
 }
@@ -203,6 +200,11 @@ func (l *Loops) CloseWindow(mono time.Duration, start, end time.Time, whole time
 	case <-time.After(counterTimeout):
 		l.mu.Lock()
 		l.windowEnd, reason = 0, counting.ReasonStalled
+		select {
+		case late := <-l.closed: // they came in this moment, and would wait for the next window
+			clear(late)
+		default:
+		}
 		l.mu.Unlock()
 	}
 	l.reportFaults()
@@ -210,6 +212,7 @@ func (l *Loops) CloseWindow(mono time.Duration, start, end time.Time, whole time
 	for _, s := range l.Streams() {
 		tallies = append(tallies, mergeParts(s, parts, reason, mono, start, end, whole))
 	}
+	clear(parts)
 	l.mu.Lock()
 	if l.counting && l.reason == counting.ReasonStarting {
 		l.reason = counting.ReasonLoopsLost
@@ -270,17 +273,4 @@ func mergeParts(s counting.Stream, parts []part, reason counting.Reason, mono ti
 func (l *Loops) wallTime(at time.Duration) time.Time {
 	r := l.clock.ReadAll()
 	return r.Wall.Add(at - r.Awake).Local()
-}
-
-// String returns the passages of each stream since the start, for the summary of a
-// demo.
-func (l *Loops) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	names := make([]string, 0, len(l.total))
-	for name, n := range l.total {
-		names = append(names, fmt.Sprintf("%s %d", name, n))
-	}
-	slices.Sort(names)
-	return fmt.Sprint(names)
 }

@@ -70,12 +70,28 @@ func ServeWindows(in io.Reader, out io.Writer, s Sensor, whole time.Duration, pa
 		if c.Last {
 			s.MarkLost(counting.ReasonStopped)
 		}
-		for i, t := range s.CloseWindow(c.Mono, c.Start.Time(), c.End.Time(), whole) {
-			if err := ipc.WriteRecord(out, ipc.PackTally(c.N, i, t)); err != nil {
-				return err
-			}
+		ipc.WithoutTraces(func() {
+			err = sendTallies(out, c.N, s.CloseWindow(c.Mono, c.Start.Time(), c.End.Time(), whole))
+		})
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// sendTallies writes the tallies of window n to out, and overwrites them: exact counts do
+// not stay in memory until a later window takes their place.
+func sendTallies(out io.Writer, n uint64, tallies []counting.Tally) (err error) {
+	defer clear(tallies)
+	for i := range tallies {
+		m := ipc.PackTally(n, i, tallies[i])
+		err = ipc.WriteRecord(out, m)
+		*m = ipc.Tally{}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // handoverFD is the descriptor of a child's end of the handover: the first one
@@ -134,7 +150,7 @@ func RunCamera(ctx context.Context, site *config.Site, name string, pol *policy.
 func (c *Camera) Heartbeat() *ipc.Heartbeat {
 	return &ipc.Heartbeat{
 		Pictures: uint64(c.Pictures.Load()), Undecoded: uint64(c.BadPictures.Load()),
-		Crossings: uint64(c.Crossings.Load()), Delivering: c.Watching.Load(), Detection: c.Detection(),
+		Delivering: c.Watching.Load(), Detection: c.Detection(),
 		ViewFault: uint8(c.View.Fault()), Dropped: c.Dropped.Load(),
 		KeysOnly: c.KeysOnly.Load(), LatencyP50: c.Latency.Quantile(0.5), LatencyP95: c.Latency.Quantile(0.95),
 	}

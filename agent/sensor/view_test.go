@@ -28,7 +28,7 @@ func TestCountingPausesWhereALineWouldLie(t *testing.T) {
 	second := func(f counting.ViewFault, n int) {
 		for range n {
 			now += time.Second
-			s.countStep(vision.Step{Health: f, Crossings: crossing})
+			s.countStep(vision.Step{Health: f, Crossings: slices.Clone(crossing)})
 		}
 	}
 	end := func() counting.Tally {

@@ -137,8 +137,8 @@ func pickSeries(st *status.Stream, class string) (up, down *status.Series) {
 	return up, down
 }
 
-// scaleOf returns the upper end of the scale in tenths: 1, 2 or 5 times a power of ten,
-// no smaller than any number and any bound.
+// scaleOf returns the upper end of the scale in tenths: a round number, no smaller than any
+// number and any bound, and less than twice the largest of them.
 func scaleOf(all ...*status.Series) int32 {
 	largest := int32(fewest * tenthsInOne)
 	for _, s := range all {
@@ -147,7 +147,7 @@ func scaleOf(all ...*status.Series) int32 {
 		}
 	}
 	step := math.Pow10(int(math.Log10(float64(largest))))
-	for _, m := range []float64{1, 2, 5, 10} {
+	for _, m := range []float64{1, 1.5, 2, 3, 4, 5, 6, 8, 10} {
 		if m*step >= float64(largest) {
 			return int32(m * step)
 		}

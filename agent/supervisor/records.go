@@ -39,7 +39,9 @@ func (s *Supervisor) handleSensorRecord(p *slot, c *process.Process, m ipc.Recor
 		s.watchCamera(p, s.sinceBoot())
 		return nil
 	case *ipc.Tally:
-		return s.collection.addTally(p, m)
+		var err error
+		ipc.WithoutTraces(func() { err = s.collection.addTally(p, m) })
+		return err
 	case *ipc.LoopFault:
 		return s.handleLoopFault(p, m)
 	case *ipc.CameraFault:
@@ -98,7 +100,7 @@ func (s *Supervisor) handleSensorExit(p *slot, why uint8) {
 	if c := s.collection; c != nil && c.open[p] {
 		delete(c.open, p)
 		for i := range p.streams { // an incomplete answer is dropped
-			c.tallies[p.firstStream+i] = nil
+			c.dropTally(p.firstStream + i)
 		}
 		c.closeIfComplete()
 	}
@@ -201,10 +203,9 @@ func (s *Supervisor) statusRecords() (ms []ipc.Record) {
 }
 
 // hideActivity takes out of a heartbeat for the uplink what tells how much passes: the
-// exact number of crossings, and the load of the processor, which shows in delays and
-// in the rate of a network. Numbers of pictures are rounded down to a power of two.
+// load of the processor, which shows in delays and in the rate of a network. Numbers of pictures are rounded down to a power of two.
 func hideActivity(h *ipc.Heartbeat) {
-	h.Crossings, h.LatencyP50, h.LatencyP95, h.Detection.Looks = 0, 0, 0, 0
+	h.LatencyP50, h.LatencyP95, h.Detection.Looks = 0, 0, 0
 	for _, n := range []*uint64{&h.Pictures, &h.Undecoded, &h.Dropped} {
 		if *n > 0 {
 			*n = 1 << (bits.Len64(*n) - 1)

@@ -57,10 +57,11 @@ func (sc scene) windows(length time.Duration) int {
 }
 
 // firstWindow is the length of the first window of a play: with a camera kerb starts five
-// minutes before a window ends.
+// minutes before a window ends, and with loops in its middle, so that twelve hours without
+// a vehicle do not end at the very instant at which a window does.
 func (sc scene) firstWindow(length time.Duration) time.Duration {
 	if sc.loop {
-		return length
+		return length / 2
 	}
 	return min(length, 5*time.Minute)
 }

@@ -297,7 +297,7 @@ func newPlay(t *testing.T, pol *policy.Policy, sc scene, seed uint64, one, leaky
 	r := rand.New(rand.NewPCG(seed, 7))
 	total := first + time.Duration(sc.windows(pol.Window())-1)*pol.Window()
 	at := sc.earliest + time.Duration(r.Int64N(int64(total-sc.earliest-sc.lasts-time.Second)))
-	if sc.loop && at%pol.Window() > pol.Window()-sc.lasts-2*time.Second {
+	if sc.loop && (at+pol.Window()-first)%pol.Window() > pol.Window()-sc.lasts-2*time.Second {
 		at -= sc.lasts + 2*time.Second // the second in which windows are cut has no edge
 	}
 	p.stage = newStage(sc, seed, at, one)
@@ -371,6 +371,10 @@ func noteDone(t *testing.T, pair string) {
 // compareRuns plays a scene so many times with nobody and with one.
 func compareRuns(t *testing.T, pol *policy.Policy, sc scene, runs int) {
 	seen, differ, n := 0, 0, sc.windows(pol.Window())
+	allowed := 0
+	if sc.dusk || sc.dawn { // a lamp moves the change of the view by half a second in the mean: TestALampMovesAFaultByItsOwnTimeAtMost
+		allowed = int(time.Duration(runs) * time.Second / pol.Window())
+	}
 	from, _ := strconv.Atoi(os.Getenv("KERB_FROM"))
 	for run := from; run < from+runs; run++ {
 		nobody, one := newPlay(t, pol, sc, uint64(run), false, false), newPlay(t, pol, sc, uint64(run), true, false)
@@ -386,8 +390,8 @@ func compareRuns(t *testing.T, pol *policy.Policy, sc scene, runs int) {
 		}
 	}
 	t.Logf("%d runs, the one was counted in %d, %d differ", runs, seen, differ)
-	if differ > 0 {
-		t.Errorf("%d runs differ", differ)
+	if differ > allowed {
+		t.Errorf("%d runs differ; %d may", differ, allowed)
 	}
 	if seen == 0 && !sc.lamp { // which pauses the counting
 		t.Error("the one was never counted: the play shows nothing")

@@ -70,7 +70,9 @@ func (s *Supervisor) collectWindow(e clock.Window, last bool) {
 		p.process.Kill()
 	}
 	s.mu.Unlock()
-	if cleared := s.clearCollection(c); len(cleared) == len(s.streams) {
+	var cleared []policy.Release
+	ipc.WithoutTraces(func() { cleared = s.clearCollection(c) })
+	if len(cleared) == len(s.streams) {
 		s.queue.pushItem(func(n uint64) []ipc.Record { return s.packWindow(n, c.window, cleared) })
 	}
 }
@@ -140,6 +142,14 @@ func (s *Supervisor) clearCollection(c *collection) (cleared []policy.Release) {
 	return cleared
 }
 
+// dropTally forgets a tally that arrived, and overwrites it.
+func (c *collection) dropTally(i int) {
+	if t := c.tallies[i]; t != nil {
+		*t = ipc.Tally{}
+	}
+	c.tallies[i] = nil
+}
+
 // packWindow returns a cleared window as item n of the queue.
 func (s *Supervisor) packWindow(n uint64, w *ipc.Window, cleared []policy.Release) []ipc.Record {
 	w.N = n
@@ -159,9 +169,14 @@ func (s *Supervisor) packWindow(n uint64, w *ipc.Window, cleared []policy.Releas
 }
 
 // addTally adds one tally. It is an error where none of that stream was asked for
-// or it does not fit the stream and the window. It is called under the supervisor's
-// lock.
-func (c *collection) addTally(p *slot, t *ipc.Tally) error {
+// or it does not fit the stream and the window; the tally is overwritten then. It is
+// called under the supervisor's lock.
+func (c *collection) addTally(p *slot, t *ipc.Tally) (err error) {
+	defer func() {
+		if err != nil {
+			*t = ipc.Tally{}
+		}
+	}()
 	if c == nil || !c.open[p] || int(t.Stream) >= len(p.streams) || c.tallies[p.firstStream+int(t.Stream)] != nil {
 		return errors.New("a tally that was not asked for")
 	}

@@ -71,7 +71,7 @@ type lane struct {
 	meanLogRatio float64     // mean logarithm of the ratio of on-times at free flow
 	ratioCount   int         // ratios in it, at most driftVehicles
 	lastSpeed    float64     // m/s, of the last vehicle with a speed
-	total        uint32      // passages since the start
+	total        uint32      // passages since the start, or the last end of a window
 	window       Window
 }
 

@@ -30,6 +30,8 @@ func (c *Counter) SetWindowEnd(end time.Duration) { c.windowEnd = end }
 // been returned; CloseWindows gives the last windows. Any other error ends the
 // source. It does not allocate.
 func (c *Counter) CountBatch(ctx context.Context) (BatchResult, error) {
+	clear(c.passages) // no passage and no count stays until others take its place
+	clear(c.windows)
 	c.passages, c.events, c.windows = c.passages[:0], c.events[:0], c.windows[:0]
 	if c.ended {
 		return BatchResult{At: c.clock}, c.err
@@ -158,7 +160,7 @@ func (c *Counter) closeWindowsAt(t time.Duration) {
 		l.window.End = t
 		l.window.setQuality()
 		c.windows = append(c.windows, l.window)
-		l.window, l.observedTo = l.newWindow(t), t
+		l.window, l.observedTo, l.total = l.newWindow(t), t, 0
 		for _, n := range l.Loops {
 			in := &c.inputs[n]
 			in.coveredTo, in.observedTo, in.bitsCounted, in.missedReported = t, t, 0, false

@@ -134,3 +134,65 @@ func TestTheRearOfACountedVehicleCountsNothing(t *testing.T) {
 		})
 	}
 }
+
+// A detector sees an 18 m bus as several boxes, and each crosses the line.
+func TestALongVehicleCountsOnce(t *testing.T) {
+	front := detection{box: box{100, 60, 200, 160}, class: counting.Heavy, score: 2}
+	for _, c := range []struct {
+		name string
+		rear detection
+		dir  counting.Direction
+		want int
+	}{
+		{"its rear appears within it", detection{box: box{90, 40, 170, 120}, class: counting.Heavy, score: 2}, counting.AToB, 1},
+		{"control: a bus that follows is seen above its roof", detection{box: box{90, 0, 170, 75}, class: counting.Heavy, score: 2}, counting.AToB, 2},
+		{"control: a car beside it", detection{box: box{90, 40, 170, 120}, class: counting.Car, score: 2}, counting.AToB, 2},
+		{"control: the other way", detection{box: box{90, 40, 170, 120}, class: counting.Heavy, score: 2}, counting.BToA, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := newCandidateCounter()
+			n.network.gridScale = 1
+			n.motion = newBlobTracker(320, 240, nil, nil)
+			w := n.network.tracker
+			w.lines = []segment{newSegment(middle, 320, 240)}
+			for i, d := range []detection{front, c.rear} {
+				now := time.Duration(i) * time.Second
+				for j := range w.tracks {
+					w.tracks[j].matched = w.tracks[j].live
+				}
+				w.startTrack(&d, now)
+				d.track.hits, d.track.scoreSum = 9, 2
+			}
+			n.addNetworkCandidate(0, 40, &w.tracks[0], counting.AToB, 2*time.Second, 2*time.Second)
+			n.addNetworkCandidate(0, 90, &w.tracks[1], c.dir, 4*time.Second, 4*time.Second)
+			if got := len(n.Finish()); got != c.want {
+				t.Errorf("counted %d; want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// Motion sees the rear of a bus as an object of its own, when the network's track has ended.
+func TestMotionsRearOfABusCountsNothing(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		heavy        bool
+		after, along float64 // of motion's crossing
+		want         int
+	}{
+		{"as long after as a bus takes", true, 2.9, 60, 1},
+		{"control: longer after", true, 3.1, 60, 2},
+		{"control: beside it", true, 2.9, 75, 2},
+		{"control: a car", false, 2.9, 60, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := newCandidateCounter()
+			n.addCandidate(candidate{waiting: true, class: counting.Car, at: time.Second, along: 50, height: 40, heavy: c.heavy, track: -1})
+			at := time.Second + time.Duration(c.after*float64(time.Second))
+			n.addCandidate(candidate{waiting: true, fromMotion: true, class: counting.Bicycle, at: at, along: c.along, height: 40, track: -1})
+			if got := len(n.Finish()); got != c.want {
+				t.Errorf("counted %d; want %d", got, c.want)
+			}
+		})
+	}
+}

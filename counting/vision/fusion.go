@@ -75,10 +75,14 @@ func (c *Counter) addNetworkCandidate(line int, along float64, k *netTrack, d co
 	if c.network.cancelReturn(line, slot, k.born, d) {
 		return
 	}
-	c.addCandidate(candidate{
+	n := candidate{
 		waiting: true, line: line, dir: d, at: at, along: along, height: k.h, class: c.classOf(k),
-		evidence: k.scoreSum, speed: c.trackSpeed(&k.trail), deadline: now + decisionDelay, track: slot, born: k.born,
-	})
+		evidence: k.scoreSum, speed: c.trackSpeed(&k.trail), deadline: now + decisionDelay, track: slot, born: k.born, whole: k.whole, heavy: k.mayBeHeavy(),
+	}
+	if c.network.hasPartCrossed(&n) {
+		return
+	}
+	c.addCandidate(n)
 }
 
 // classOf is the class of a network's track, by votes and speed.

@@ -18,6 +18,7 @@ const (
 	initialSpeed     = 4.0  // heights per second: standard deviation of a new track's speed
 	sizeGain         = 0.3  // least weight of a detection in the size
 	confirmScore     = 2.0  // sum of scores from which a track is confirmed
+	heavyShare       = 0.25 // of the scores, from which a track may be of a heavy vehicle
 
 	// Standard deviation of acceleration, in heights per second².
 	walkingAcceleration = 0.7 // of a person
@@ -42,6 +43,13 @@ type netTrack struct {
 	trail          trail
 	standsAs       counting.Class // its class in zones, once stands is set: a stay has one class
 	stands         bool
+	whole          trackID // of the long vehicle of which it is a part: its first track; its own, if it is none
+}
+
+// trackID identifies a track: a slot is used anew.
+type trackID struct {
+	slot int
+	born time.Duration
 }
 
 // startAt makes the slot the track of a first detection.
@@ -100,6 +108,12 @@ func (k *netTrack) majorityClass() (c counting.Class) {
 		}
 	}
 	return c
+}
+
+// mayBeHeavy reports whether the detector took the track for a heavy vehicle in many pictures:
+// it takes parts of a bus for cars.
+func (k *netTrack) mayBeHeavy() bool {
+	return k.votes[counting.Heavy] > heavyShare*k.scoreSum
 }
 
 // velocityDifference is how differently two tracks move, in pixels per second.

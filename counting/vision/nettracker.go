@@ -26,6 +26,8 @@ const (
 	classChangeIoU = 0.3  // least overlap with a detection of another class
 	maxSizeRatio   = 2.5  // of the heights of track and detection
 
+	partOverlap = 0.25 // of the smaller box, from which a new heavy vehicle is a part of one that is tracked
+
 	duplicateIoU   = 0.3 // from which a track without a detection duplicates one with,
 	walkersIoU     = 0.8 // the same for people, who hide each other while they walk abreast,
 	duplicateSpeed = 0.5 // if their speeds differ by less, in heights per second
@@ -212,11 +214,35 @@ func (t *netTracker) isTracked(d *detection) bool {
 func (t *netTracker) startTrack(d *detection, now time.Duration) {
 	for i := range t.tracks {
 		if k := &t.tracks[i]; !k.live {
+			whole := trackID{i, now}
+			if o := t.longVehicleAt(d); o != nil {
+				whole = o.whole
+			}
 			k.startAt(d, now)
+			k.whole = whole
 			d.track = k
 			return
 		}
 	}
+}
+
+// longVehicleAt is the track of a heavy vehicle of which d is most likely a part: a detector
+// sees a vehicle that is longer than its boxes as several, one behind the other, and no
+// other can appear within it. nil: none.
+func (t *netTracker) longVehicleAt(d *detection) *netTrack {
+	if d.class != counting.Heavy {
+		return nil
+	}
+	for i := range t.tracks {
+		k := &t.tracks[i]
+		if !k.live || !k.matched || !k.isConfirmed() || !k.mayBeHeavy() {
+			continue
+		}
+		if b := k.box(); b.overlapArea(d.box) > partOverlap*min(b.area(), d.box.area()) {
+			return k
+		}
+	}
+	return nil
 }
 
 // dropDuplicates ends tracks without a detection that overlap a track with one and

@@ -77,12 +77,18 @@ func aim(t *testing.T, bin string, args ...string) *kerb {
 
 func aimAt(t *testing.T, bin, site string, args ...string) *kerb {
 	t.Helper()
+	return aimUnder(t, bin, site, "", args...)
+}
+
+// aimUnder is aimAt under the standard policy with some lines more.
+func aimUnder(t *testing.T, bin, site, lines string, args ...string) *kerb {
+	t.Helper()
 	k := &kerb{t: t, dir: t.TempDir(), bin: bin}
 	policy, err := os.ReadFile("../../configs/policy-standard.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string][]byte{"site.toml": []byte(site), "policy.toml": policy} {
+	for name, text := range map[string][]byte{"site.toml": []byte(site), "policy.toml": append(policy, lines...)} {
 		if err := os.WriteFile(filepath.Join(k.dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -139,7 +139,7 @@ var rooms = []room{
 	}, bans: pictures},
 	{path: "agent/enrol", why: "gets and renews the device's certificate; started by kerb run as a process of its own", ours: []string{"agent/state"}, libs: []string{pkcs7Lib}, bans: pictures},
 	{path: "agent/filecheck", why: "the two files judged, and one against the other: with the counter's own checks; kerb fleet sends, so no network of a camera is read", ours: []string{"agent/admission", "agent/config", "agent/mistake", "agent/policy", "agent/source"}, bans: outside},
-	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/filecheck", "agent/mistake", "agent/policy", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
+	{path: "agent/fleet", why: "the centre of many devices: their site files, signed changes and health", ours: []string{"agent/admission", "agent/config", "agent/filecheck", "agent/mistake", "agent/policy", "agent/relay", "agent/terminal", "agent/uplink", "agent/want"}, libs: []string{minisignLib, pahoLib}, bans: pictures},
 	{path: "agent/handover", why: "passes open descriptors over a Unix socket", libs: []string{sysLib}, bans: programs},
 	{path: "agent/hardware", why: "facts of the board for the state message", ours: []string{"agent/ipc", "drivers/board"}, libs: []string{sysLib}, bans: outside},
 	{path: "agent/ipc", why: "fixed records of numbers between the processes", ours: []string{"counting"}, bans: speaker},

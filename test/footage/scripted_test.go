@@ -19,9 +19,16 @@ import (
 
 // TestScripted is make scripted: it counts each script on each street with each of
 // KERB_DETECTORS (default: street-large) and prints a table. KERB_SCRIPTS=crawl,buses chooses
-// the scripts whose names begin so, KERB_LIST=1 prints each crossing. Boxes are recorded in
+// the scripts whose names begin so, KERB_STREETS=2 the first so many streets, KERB_LIST=1 prints
+// each crossing. Boxes are recorded in
 // KERB_BOXES, as TestTruth does.
 func TestScripted(t *testing.T) {
+	streets := len(scriptSeeds)
+	if n := os.Getenv("KERB_STREETS"); n != "" {
+		if _, err := fmt.Sscan(n, &streets); err != nil || streets < 1 || streets > len(scriptSeeds) {
+			t.Fatalf("KERB_STREETS: %q: must be 1–%d", n, len(scriptSeeds))
+		}
+	}
 	for _, kind := range chosenKinds(t, "street-large") {
 		rows := map[string][]scripted{}
 		var lock sync.Mutex
@@ -35,7 +42,7 @@ func TestScripted(t *testing.T) {
 					r := kind.countScripted(t, sc, j.street)
 					lock.Lock()
 					if rows[sc.name] == nil {
-						rows[sc.name] = make([]scripted, len(scriptSeeds))
+						rows[sc.name] = make([]scripted, streets)
 					}
 					rows[sc.name][j.street] = r
 					lock.Unlock()
@@ -43,7 +50,7 @@ func TestScripted(t *testing.T) {
 			})
 		}
 		for i := range scripts {
-			for k := range scriptSeeds {
+			for k := range streets {
 				if isChosen(scripts[i].name) {
 					work <- job{i, k}
 				}
@@ -51,7 +58,7 @@ func TestScripted(t *testing.T) {
 		}
 		close(work)
 		wg.Wait()
-		printScripted(kind.name, rows)
+		printScripted(kind.name, streets, rows)
 	}
 }
 
@@ -146,4 +153,35 @@ func listScripted(sc *script, street int, s *scene.Scene, crossings []counting.C
 		fmt.Fprintf(&b, " %.1f s %s %s %s;", x.At.Seconds(), x.Stream, x.Class, x.Dir)
 	}
 	fmt.Println(b.String())
+}
+
+// printScripted prints a row for each script: truth and counts over all streets, the sum of
+// the differences, and truth and counts of each street.
+func printScripted(name string, streets int, rows map[string][]scripted) {
+	fmt.Printf("\n%s, %d streets\n%-34s %5s %7s %4s %6s  %s\n", name, streets, "script", "truth", "counted", "off", "", "each street")
+	for _, sc := range scripts {
+		var all scripted
+		var each []string
+		for _, r := range rows[sc.name] {
+			all.truth, all.counted, all.off = all.truth+r.truth, all.counted+r.counted, all.off+r.off
+			each = append(each, fmt.Sprintf("%d/%d", r.counted, r.truth))
+		}
+		if each == nil {
+			continue
+		}
+		mark := ""
+		if all.off*10 > all.objects(len(each), &sc) {
+			mark = "  *"
+		}
+		fmt.Printf("%-34s %5d %7d %4d %4.0f %%  %s%s\n", sc.name, all.truth, all.counted, all.off, 100*float64(all.off)/float64(all.objects(len(each), &sc)), strings.Join(each, " "), mark)
+	}
+}
+
+// objects is what the differences are a share of: the true crossings or, where there are
+// none or they need not be counted, four objects a street.
+func (r scripted) objects(streets int, sc *script) int {
+	if sc.returns || r.truth == 0 {
+		return 4 * streets
+	}
+	return r.truth
 }

@@ -85,6 +85,33 @@ func TestWhatTheSinkRefusesIsNotLost(t *testing.T) {
 	}
 }
 
+// A server that has a thing already answers 409: the windows come nevertheless.
+func TestARefusedDeclarationHoldsUpNoWindow(t *testing.T) {
+	b, dir := startBroker(t), t.TempDir()
+	var mu sync.Mutex
+	refused := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/Things") {
+			mu.Lock()
+			refused++
+			mu.Unlock()
+			w.WriteHeader(http.StatusConflict)
+		}
+	}))
+	defer server.Close()
+	state := filepath.Join(dir, "state")
+	r := startProcess(t, role(relayRole, relay.Opts{Broker: b.url, Format: "sensorthings", Out: server.URL, Dir: state, Gather: 100 * time.Millisecond, Ask: time.Second}))
+	devices := startProcess(t, role(fleetRole, fleetOpts{Broker: b.url, Dir: dir, N: 2}))
+	waitComplete(t, state, 2)
+	devices.stop()
+	r.stop()
+	mu.Lock()
+	defer mu.Unlock()
+	if refused < 2 {
+		t.Errorf("control: %d things of 2 were refused", refused)
+	}
+}
+
 // Files have each window once, however often the relay is killed: bytes written and not
 // committed is written again in its place.
 func TestAKilledRelayWritesEachWindowOnceIntoFiles(t *testing.T) {

@@ -1,10 +1,12 @@
 package script
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -175,6 +177,29 @@ func TestEveryMistakeIsToldWithItsPlaceAndWhatToDo(t *testing.T) {
 		cmd.Dir = slipDir(t)
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "fit.") {
 			t.Errorf("%s: %v\n%s", file, err, out)
+		}
+	}
+}
+
+// In place of a file: a folder, a device, another file that is huge, a pipe that nothing
+// writes to, and none. Each is told, and none of them keeps the command waiting. A folder of
+// site files is checked as those of a fleet; here it has none.
+func TestWhatIsNoFileIsTold(t *testing.T) {
+	dir := slipDir(t)
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "folder"), 0o700), os.Truncate(filepath.Join(dir, "empty"), 2<<20),
+		syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for file, what := range map[string]string{
+		"folder": "folder ", "/dev/zero": "/dev/zero is a device: name a file", "nowhere": "nowhere: no such file",
+		"empty": "empty is larger than 1 MiB: is it another file?", "pipe": "pipe: ",
+	} {
+		for _, flags := range [][]string{{"-site", file, "-policy", "policy.toml"}, {"-site", "site.toml", "-policy", file}} {
+			cmd := exec.Command(filepath.Join(bin, "kerb"), append([]string{"check"}, flags...)...)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), what) {
+				t.Errorf("%v: %v\n%s", flags, err, out)
+			}
 		}
 	}
 }

@@ -16,6 +16,7 @@
 package health
 
 import (
+	"math"
 	"time"
 
 	"kerb/counting"
@@ -238,6 +239,7 @@ func (s *spell) extend(on bool, t, full float32) bool {
 	if s.since += t; !on {
 		s.without += t
 	}
+	s.since = max(s.since, math.SmallestNonzeroFloat32) // the first picture of all, which takes no time, begins one, too
 	lasted := s.without <= mayInterrupt*full
 	done := lasted && s.since >= full
 	if done || !lasted {
