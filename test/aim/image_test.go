@@ -1,9 +1,7 @@
 package aim
 
 import (
-	"context"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -54,8 +52,6 @@ func TestAPhoneAimsAtADevice(t *testing.T) {
 	tap(t, phone, "#accept")
 	holdsWithin(t, phone, patience, "kept", `document.getElementById('hand-result').textContent.includes('Kept')`)
 	step("a tally by hand is kept")
-	readStatusPage(t, phone, page)
-	step("the status page is read")
 	tap(t, phone, "#tab-done")
 	tap(t, phone, "#end")
 	tapPath(t, phone, button("ask", "End the session"))
@@ -63,29 +59,4 @@ func TestAPhoneAimsAtADevice(t *testing.T) {
 	// the page has heard of it.
 	holdsWithin(t, phone, patience, "it is over", `/^The (session is over|connection to the device is lost)/.test(document.getElementById('banner').textContent)`)
 	step("the session is ended")
-}
-
-// readStatusPage opens the status page of a device beside the page for aiming, in a tab of
-// its own, as the link there does: its parts, the stored windows as plots and as CSV, and
-// nothing that comes from elsewhere.
-func readStatusPage(t *testing.T, phone context.Context, page string) {
-	t.Helper()
-	holds(t, phone, "the page leads to it", `!!document.querySelector('#done a[href^="/status/"]')`)
-	tab, cancel := chromedp.NewContext(phone)
-	defer cancel()
-	var parts string
-	run(t, tab, "the status page", chromedp.Navigate(page+"status/?lang=en"), chromedp.WaitVisible(".verdict"), chromedp.Text(".parts", &parts))
-	t.Logf("the status page:\n%s", parts)
-	for _, part := range []string{"camera", "broker", "clock", "disk", "policy"} {
-		if !strings.Contains(parts, part) {
-			t.Errorf("the status page tells no %s", part)
-		}
-	}
-	holds(t, tab, "windows are drawn", `document.querySelectorAll('figure svg').length > 0`)
-	holds(t, tab, "all of it comes from the device", `performance.getEntriesByType('resource').every((e) => e.name.startsWith(location.origin + '/status/'))`)
-	var csv string
-	run(t, tab, "the CSV", chromedp.Evaluate(`fetch('history.csv').then((r) => r.text())`, &csv, awaited))
-	if head, rows, _ := strings.Cut(csv, "\n"); !strings.Contains(head, ",") || rows == "" {
-		t.Errorf("the CSV:\n%.400s", csv)
-	}
 }
