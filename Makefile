@@ -162,7 +162,7 @@ package:
 	test/package $(if $(KERB_LONG),$(OUT)/chroot)
 
 # The arm64 package in a Debian with systemd, in a virtual machine. The upgrade installs
-# the same program under a higher version number.
+# the same program under a higher version number. With KERB_PART=button: the push button alone.
 systemd: deb
 	test/systemd/prepare $(OUT)/systemd
 	cd firmware-notes/package && $(GO) run . -version 1.0
