@@ -17,10 +17,6 @@ const (
 	nextCrossing  = 0.9         // the same after the track has crossed before
 	twinIoU       = 0.3         // overlap of two tracks of one object
 	twinWindow    = time.Second // most between the crossings of two tracks of one object
-
-	// From so much on, two people's tracks are not of one person.
-	apartScore = 8.0 // sum of the scores of each
-	apartTime  = 1500 * time.Millisecond
 )
 
 // trackLineSide is the state of one track at one line: its side, with a dead band
@@ -84,23 +80,14 @@ func (t *netTracker) detectCrossings(now time.Duration, emit emitter) {
 }
 
 // hasTwin reports whether another track of the same object has just crossed the
-// line in the same direction. People who walk abreast overlap as much as two tracks of one
-// person do, and are told from them by time.
+// line in the same direction.
 func (t *netTracker) hasTwin(k *netTrack, line int, d counting.Direction, now time.Duration) bool {
 	for i := range t.tracks {
 		o := &t.tracks[i]
 		if g := &o.lineSides[line]; o != k && o.live && g.crossed && g.dir == d && now-g.at < twinWindow &&
-			sameFamily(o.majorityClass(), k.majorityClass()) && o.box().iou(k.box()) > twinIoU && !k.walksBeside(o, now) {
+			sameFamily(o.majorityClass(), k.majorityClass()) && o.box().iou(k.box()) > twinIoU {
 			return true
 		}
 	}
 	return false
-}
-
-// walksBeside reports whether k and o are of two people: both tracks are old and sure, and the
-// latest look had a detection for each. Two tracks of one person share its detections and do not
-// last.
-func (k *netTrack) walksBeside(o *netTrack, now time.Duration) bool {
-	return k.majorityClass() == counting.Person && o.majorityClass() == counting.Person && k.lastSeen == o.lastSeen &&
-		now-max(k.born, o.born) > apartTime && min(k.scoreSum, o.scoreSum) > apartScore
 }
