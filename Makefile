@@ -150,7 +150,7 @@ update: binary-arm64
 image-twice: binary-arm64
 	test/image/twice $(OUT)/kerb-linux-arm64
 
-# Boot the image in a virtual machine: aiming from a telephone (Chromium), wrong files, updates and three power cuts (fifty
+# Boot the image in a virtual machine: aiming from a telephone (Chromium), the access point, wrong files, updates and three power cuts (fifty
 # with KERB_LONG=1). It takes half an hour, or two hours with KERB_LONG=1.
 image-vm: binary-arm64
 	test/image/prepare $(OUT)/image $(OUT)/kerb-linux-arm64
@@ -162,7 +162,7 @@ package:
 	test/package $(if $(KERB_LONG),$(OUT)/chroot)
 
 # The arm64 package in a Debian with systemd, in a virtual machine. The upgrade installs
-# the same program under a higher version number.
+# the same program under a higher version number. With KERB_PART=button: the push button alone.
 systemd: deb
 	test/systemd/prepare $(OUT)/systemd
 	cd firmware-notes/package && $(GO) run . -version 1.0

@@ -3,6 +3,7 @@ package accesspoint
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -168,6 +169,34 @@ func TestARequestThatIsRefusedSaysWhy(t *testing.T) {
 	}
 	if _, _, err := Open(filepath.Join(t.TempDir(), "none"), Request{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no socket: %v", err)
+	}
+}
+
+// silentConn is a connection on which no request comes in time.
+type silentConn struct{ net.Conn }
+
+func (silentConn) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
+// On the card image each session has the process of an access point, and asks it for none
+// where the device has another network.
+func TestASessionThatAsksForNoAccessPointIsNoError(t *testing.T) {
+	serve := func(wrap func(net.Conn) net.Conn, request string) error {
+		client, server := net.Pipe()
+		go func() {
+			_, _ = io.WriteString(client, request)
+			client.Close()
+		}()
+		return Serve(t.Context(), wrap(server), "/nowhere/hostapd")
+	}
+	plain := func(c net.Conn) net.Conn { return c }
+	if err := serve(plain, ""); err != nil {
+		t.Errorf("a connection that ends: %v", err)
+	}
+	if err := serve(func(c net.Conn) net.Conn { return silentConn{c} }, ""); err != nil {
+		t.Errorf("a silent connection: %v", err)
+	}
+	if err := serve(plain, "no JSON\n"); err == nil {
+		t.Error("a request that is none: Serve returned no error")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -27,12 +28,17 @@ func drawPassphrase() string { return strings.ToLower(rand.Text()[:passphraseLen
 // Serve reads a Request from conn, opens the access point with the program hostapd, an
 // absolute path, and answers with the Network. It closes the access point when conn ends, ctx ends, hostapd ends
 // or after maxOpen, and then returns; an error says why there was none, or why it ended
-// early. conn gets the same reason.
+// early. conn gets the same reason. A connection without a request, because the device has
+// another network, is no error.
 func Serve(ctx context.Context, conn net.Conn, hostapd string) (err error) {
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(openTimeout))
 	var r Request
-	if err := readLine(conn, &r); err != nil {
+	err = readLine(conn, &r)
+	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	_ = conn.SetReadDeadline(time.Time{})

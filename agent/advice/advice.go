@@ -6,13 +6,23 @@
 // advice behind it. It knows texts only, and opens nothing.
 package advice
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // rule gives the advice for an error whose text contains one of parts.
 type rule struct {
 	parts  []string
 	advice string
 }
+
+// The advice for errors that no rule fits.
+const (
+	otherCamera = "check power and cable of the camera; kerb probe asks it for a picture"
+	otherBroker = "check network and broker: kerb check -connect"
+	otherLoops  = "look at the detector and its wires: loops.md"
+)
 
 // cameraRules are tried in order.
 var cameraRules = []rule{
@@ -35,7 +45,7 @@ var cameraRules = []rule{
 
 // Camera returns what to do about the error of a camera. It is never empty.
 func Camera(reason string) string {
-	return find(cameraRules, reason, "check power and cable of the camera; kerb probe asks it for a picture")
+	return find(cameraRules, reason, otherCamera)
 }
 
 // brokerRules are tried in order.
@@ -57,7 +67,7 @@ var brokerRules = []rule{
 // Broker returns what to do about the error of a connection to the broker. It is
 // never empty.
 func Broker(reason string) string {
-	return find(brokerRules, reason, "check network and broker: kerb check -connect")
+	return find(brokerRules, reason, otherBroker)
 }
 
 // loopRules are tried in order.
@@ -70,7 +80,16 @@ var loopRules = []rule{
 
 // Loops returns what to do about the error of the loops. It is never empty.
 func Loops(reason string) string {
-	return find(loopRules, reason, "look at the detector and its wires: loops.md")
+	return find(loopRules, reason, otherLoops)
+}
+
+// Texts returns every advice of Camera, Broker and Loops, for those who translate them.
+func Texts() []string {
+	texts := []string{otherCamera, otherBroker, otherLoops}
+	for _, r := range slices.Concat(cameraRules, brokerRules, loopRules) {
+		texts = append(texts, r.advice)
+	}
+	return texts
 }
 
 // Join returns a reason with what to do about it. A reason that tells that itself stays

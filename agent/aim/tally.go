@@ -150,7 +150,7 @@ func (r *Result) computeVerdict(took time.Duration) {
 	hand := float64(r.Hand)
 	r.Error = (extra - missed) / hand
 	low, high := boundDifference(extra, missed)
-	r.Low, r.High = low/hand, high/hand
+	r.Low, r.High = max(-1, low/hand), high/hand // no device misses more than all
 	r.GEH = GEH(float64(r.Device)*float64(time.Hour)/float64(took), hand*float64(time.Hour)/float64(took))
 	switch {
 	case r.Hand < minPassages:

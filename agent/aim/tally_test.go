@@ -41,6 +41,10 @@ func TestATallyMatchesWhatBothSaw(t *testing.T) {
 	if r.Verdict != VerdictFew {
 		t.Errorf("%s of four passages", r.Verdict)
 	}
+	tally.device = nil
+	if r = tally.computeResult(60 * s); r.Error != -1 || r.Low != -1 || r.High <= -1 {
+		t.Errorf("%+v: a device misses all at most", r)
+	}
 }
 
 func TestVerdicts(t *testing.T) {

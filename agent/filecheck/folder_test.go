@@ -122,4 +122,7 @@ func TestWhatIsNoFileInAFolderIsNotRead(t *testing.T) {
 			t.Errorf("not told: %s, in\n%v", name, f.Err())
 		}
 	}
+	if strings.Contains(f.Err().Error(), "\n:") {
+		t.Errorf("a mistake without a file begins with a colon:\n%v", f.Err())
+	}
 }

@@ -109,7 +109,8 @@ type meta struct {
 		Hash    string
 		Version int64
 	}
-	Streams []json.RawMessage
+	Streams  []json.RawMessage
+	Commands []string // that the policy in force allows
 }
 
 // connect connects to the broker and subscribes to state and meta of the devices.
@@ -201,12 +202,12 @@ func (w *watch) take(_ mqtt.Client, m mqtt.Message) {
 	}
 }
 
-// stateOf returns the latest state of a device; nil where there is none.
-func (w *watch) stateOf(address string) *state {
+// told returns what a device has told last; without state and meta where it has told nothing.
+func (w *watch) told(address string) device {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if d := w.devices[address]; d != nil {
-		return d.State
+		return *d
 	}
-	return nil
+	return device{Address: address}
 }

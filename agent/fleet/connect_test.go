@@ -59,7 +59,7 @@ func TestAStateThatCannotBeReadChangesNothing(t *testing.T) {
 	w.take(nil, told{topic: topic, payload: kept})
 	for _, payload := range []string{"\x00\xff", "[]", `"kept"`, "{", `{"agent":7}`, `{"agent":{"config":{"version":"8"}}}`, strings.Repeat("[", 1<<16)} {
 		w.take(nil, told{topic: topic, payload: payload})
-		if s := w.stateOf("city/soho/pi-1"); s == nil || !s.Online || s.Agent.Config.Version != 7 {
+		if s := w.told("city/soho/pi-1").State; s == nil || !s.Online || s.Agent.Config.Version != 7 {
 			t.Errorf("%.20q: %+v", payload, s)
 		}
 	}
@@ -67,7 +67,7 @@ func TestAStateThatCannotBeReadChangesNothing(t *testing.T) {
 		w.take(nil, told{topic: topic, payload: kept})
 	}
 	w.take(nil, told{topic: "kerb/v1/city/soho/pi-2/state", payload: strings.Replace(kept, "7", "8", 1)})
-	if s := w.stateOf("city/soho/pi-1"); len(w.devices) != 2 || s.Agent.Config.Version != 7 {
+	if s := w.told("city/soho/pi-1").State; len(w.devices) != 2 || s.Agent.Config.Version != 7 {
 		t.Errorf("%d devices, %+v", len(w.devices), s)
 	}
 	b, err := json.Marshal(judgeFleet(w.list(), nil, nil, time.Now()))

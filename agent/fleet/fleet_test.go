@@ -310,8 +310,20 @@ func TestADeviceHasEndedWhenItKeepsRefusesOrGoesBack(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &s.Agent.Config); err != nil {
 			t.Fatal(err)
 		}
-		if o, ended := judge(s, m); ended != want.ended || ended && o.Outcome != want.outcome {
+		if o, ended := judge(device{State: s}, m); ended != want.ended || ended && o.Outcome != want.outcome {
 			t.Errorf("%s: %+v, ended %t", text, o, ended)
+		}
+	}
+	if _, ended := judge(device{}, m); ended {
+		t.Error("a device that has told nothing has ended")
+	}
+	for commands, ends := range map[string]bool{`["resend"]`: true, `[]`: true, `["resend","want"]`: false, `null`: false} {
+		told := new(meta)
+		if err := json.Unmarshal([]byte(`{"commands":`+commands+`}`), told); err != nil {
+			t.Fatal(err)
+		}
+		if o, ended := judge(device{State: new(state), Meta: told}, m); ended != ends || ended && (o.Outcome != waiting || o.Reason != "not_allowed") {
+			t.Errorf("commands %s: %+v, ended %t", commands, o, ended)
 		}
 	}
 }

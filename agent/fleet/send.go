@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"kerb/agent/policy"
 	"kerb/agent/terminal"
 	"kerb/agent/want"
 )
@@ -27,7 +28,7 @@ type SendCommand struct {
 
 // Help is the long help: order and resumption.
 func (SendCommand) Help() string {
-	return `The messages are retained: a device that is offline takes its own when it comes back, and is told as waiting. The command can be ended and started again at any time: devices that have the version already count as done. The exit status is 0 when all devices of all stages keep the files or wait, and 1 when more than -stop refuse or go back.`
+	return `The messages are retained: a device that is offline takes its own when it comes back, and is told as waiting, and so is one whose policy does not have the command want (not_allowed), at once. The command can be ended and started again at any time: devices that have the version already count as done. The exit status is 0 when all devices of all stages keep the files or wait, and 1 when more than -stop refuse or go back.`
 }
 
 // Run sends the messages stage by stage.
@@ -127,7 +128,7 @@ func (s *sending) runStage(ctx context.Context, messages []*want.Message, wait t
 	defer limit.Stop()
 	for {
 		for address, m := range open {
-			if o, ended := judge(s.watch.stateOf(address), m); ended {
+			if o, ended := judge(s.watch.told(address), m); ended {
 				delete(open, address)
 				if err := s.end(o); err != nil {
 					return err
@@ -154,20 +155,24 @@ func (s *sending) runStage(ctx context.Context, messages []*want.Message, wait t
 	}
 }
 
-// judge returns what became of a message by the device's state, and whether that is its
-// end. A later version counts as the end too: somebody else sent it.
-func judge(s *state, m *want.Message) (o outcome, ended bool) {
+// judge returns what became of a message by what the device has told, and whether that is
+// its end. A device whose policy does not have the command want does not read its message:
+// it waits, with the reason not_allowed, until that policy is changed by hand.
+func judge(d device, m *want.Message) (o outcome, ended bool) {
 	o = outcome{Device: m.Address(), Version: m.Version}
-	if s == nil {
-		return o, false
+	if d.State != nil {
+		c := d.State.Agent.Config
+		o.Outcome, o.Reason, o.Line = c.Outcome, c.Reason, c.Line
+		switch {
+		case c.Version == m.Version:
+			return o, c.Outcome != want.OnTrial.String()
+		case c.InForce == m.Version:
+			o.Outcome, o.Reason, o.Line = want.Kept.String(), "", 0
+			return o, true
+		}
 	}
-	c := s.Agent.Config
-	o.Outcome, o.Reason, o.Line = c.Outcome, c.Reason, c.Line
-	switch {
-	case c.Version == m.Version:
-		return o, c.Outcome != want.OnTrial.String()
-	case c.InForce == m.Version:
-		o.Outcome, o.Reason, o.Line = want.Kept.String(), "", 0
+	if d.Meta != nil && d.Meta.Commands != nil && !slices.Contains(d.Meta.Commands, string(policy.Want)) {
+		o.Outcome, o.Reason, o.Line = waiting, want.NotAllowed.String(), 0
 		return o, true
 	}
 	return o, false

@@ -38,9 +38,10 @@ func (b Book) Words(lang string) Words {
 	return w
 }
 
-// T returns a text in the reader's language, and a text that the book lacks as it is: the
-// reason of a loss is in the words of the log. Further arguments fill the gaps, {}, of
-// the text.
+// T returns a text in the reader's language. Of a text that the book lacks, the parts
+// before and after its first ": " are translated alone, because the reason of a loss is a
+// chain of errors; a part that the book lacks stays as it is. Further arguments fill the
+// gaps, {}, of the text.
 func (w Words) T(text string, fill ...any) string {
 	if len(fill) > 0 {
 		if own, ok := w.texts[text]; ok {
@@ -64,6 +65,9 @@ func (w Words) T(text string, fill ...any) string {
 			own = strings.Replace(own, "{}", w.T(gap), 1)
 		}
 		return own
+	}
+	if head, tail, ok := strings.Cut(text, ": "); ok {
+		return w.T(head) + ": " + w.T(tail)
 	}
 	return text
 }

@@ -54,9 +54,9 @@ func writeCommands(w io.Writer, app *kong.Node) error {
 			last = c.Group
 			fmt.Fprintf(w, "\n%s:\n", last.Title)
 		}
-		fmt.Fprintf(w, "  %-8s %s\n", c.Name, c.Help)
+		fmt.Fprintf(w, "  %-10s %s\n", c.Name, c.Help)
 		for _, e := range listExamples(c) {
-			fmt.Fprintf(w, "           $ %s\n", e)
+			fmt.Fprintf(w, "             $ %s\n", e)
 		}
 	}
 	_, err := fmt.Fprint(w, "\nkerb help COMMAND tells its flags. Manual: man kerb, man site.toml, man policy.toml.\n")

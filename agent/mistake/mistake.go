@@ -26,11 +26,13 @@ type Mistake struct {
 // Error is one line: site.toml:14: camera[0].fps = 0: must be 1–30.
 func (m Mistake) Error() string {
 	var b strings.Builder
-	b.WriteString(m.File)
-	if m.Line > 0 {
-		fmt.Fprintf(&b, ":%d", m.Line)
+	if m.File != "" { // where it is empty, Want names the file
+		b.WriteString(m.File)
+		if m.Line > 0 {
+			fmt.Fprintf(&b, ":%d", m.Line)
+		}
+		b.WriteString(": ")
 	}
-	b.WriteString(": ")
 	if m.Key != "" {
 		b.WriteString(m.Key)
 		if m.Value != "" {

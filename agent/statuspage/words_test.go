@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"kerb/agent/advice"
 	"kerb/agent/status"
 )
 
-// Every language has every text of the page, of the lamp and of the problems.
+// Every language has every text of the page, of the lamp, of the problems and of the advice, and
+// as many gaps as the English one.
 func TestEveryLanguageHasEveryText(t *testing.T) {
 	book := loadBook()
 	for _, fault := range book.Check() {
@@ -28,6 +30,7 @@ func TestEveryLanguageHasEveryText(t *testing.T) {
 		texts = append(texts, s.Seen, s.Meaning)
 	}
 	texts = append(texts, weekdays[:]...)
+	texts = append(texts, advice.Texts()...)
 	source, err := os.ReadFile(filepath.Join("..", "status", "problems.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +48,11 @@ func TestEveryLanguageHasEveryText(t *testing.T) {
 	}
 	for _, lang := range book.Languages() {
 		w := book.Words(lang)
+		for text, own := range book[lang] {
+			if strings.Count(own, "{}") != strings.Count(text, "{}") {
+				t.Errorf("%s: %q has other gaps than %q", lang, own, text)
+			}
+		}
 		for _, text := range texts {
 			if book[lang][text] == "" && w.T(text) == text && book[lang][text+" {}"] == "" {
 				t.Errorf("%s lacks %q", lang, text)
@@ -58,7 +66,8 @@ func TestATextIsTranslatedInParts(t *testing.T) {
 	w := loadBook().Words("fi")
 	for text, want := range map[string]string{
 		"LOST 4 min: camera refuses the user or the password":   "POISSA 4 min: kamera hylkää käyttäjän tai salasanan",
-		"not connected: dial tcp 10.0.0.1:1883: i/o timeout":    "ei yhteyttä: dial tcp 10.0.0.1:1883: i/o timeout",
+		"not connected: dial tcp 10.0.0.1:1883: i/o timeout":    "ei yhteyttä: dial tcp 10.0.0.1:1883: ei vastausta",
+		"LOST 2 min: cam.example: no picture for 10s":           "POISSA 2 min: cam.example: ei kuvaa 10s aikana",
 		"10.0 pictures/s, neural, 10 looks/s, view well":        "10.0 kuvaa/s, neuroverkko, 10 tunnistusta/s, näkymä: hyvä",
 		"mqtts://broker:8883, connected 5 min, delivery proven": "mqtts://broker:8883, yhteys 5 min, perillemeno todistettu",
 		"the view is spoilt: camera_moved":                      "näkymä on huono: kamera on liikkunut",

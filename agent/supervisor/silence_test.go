@@ -24,12 +24,10 @@ import (
 	"kerb/agent/clock"
 	"kerb/agent/config"
 	"kerb/agent/ipc"
-	"kerb/agent/localbroker"
 	"kerb/agent/logbook"
 	"kerb/agent/policy"
 	"kerb/agent/publisher"
 	"kerb/agent/sensor"
-	"kerb/agent/uplink"
 	"kerb/configs"
 	"kerb/counting"
 )
@@ -229,43 +227,6 @@ func (p *play) last(rest string) string {
 		return ""
 	}
 	return all[len(all)-1]
-}
-
-// openBroker starts a broker and listens to everything.
-func (p *play) openBroker() {
-	b, err := localbroker.New()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.site.Broker.URL = b.URL
-	p.inbox = make(chan mqtt.Message, 4096)
-	o := mqtt.NewClientOptions().AddBroker(strings.Replace(b.URL, "mqtt", "tcp", 1)).SetClientID("observer")
-	client := mqtt.NewClient(o)
-	for _, tok := range []func() mqtt.Token{client.Connect, func() mqtt.Token {
-		return client.Subscribe("#", 1, func(_ mqtt.Client, m mqtt.Message) { p.inbox <- m })
-	}} {
-		if tok := tok(); !tok.WaitTimeout(time.Minute) || tok.Error() != nil {
-			p.t.Fatal(tok.Error())
-		}
-	}
-	p.closers = append(p.closers, func() { b.Close() }, func() { client.Disconnect(0) })
-}
-
-// await takes messages until enough holds.
-func (p *play) await(enough func() bool) {
-	for !enough() {
-		select {
-		case m := <-p.inbox:
-			if !uplink.IsProof(m.Payload()) && !strings.HasSuffix(m.Topic(), "/cmd") {
-				p.got[m.Topic()] = append(p.got[m.Topic()], string(m.Payload()))
-				if p.order = append(p.order, m.Topic()); m.Topic() == p.topic("state") {
-					p.order = p.order[:len(p.order)-1] // also sent when a backlog is gone, which a second look finds at any time
-				}
-			}
-		case <-time.After(2 * time.Minute):
-			p.t.Fatalf("nothing arrives: %d topics, log:\n%s", len(p.got), p.log.String())
-		}
-	}
 }
 
 // askAgain asks for all windows again, where the policy allows it.

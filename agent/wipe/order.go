@@ -59,7 +59,7 @@ func (w Order) Run() error {
 	c.Retained = retained
 	for i := range w.Items {
 		switch w.Items[i].Kind {
-		case auditKind:
+		case auditKind, auditHeadKind:
 		case secretKind: // outside the state directory, and root's
 			c.DestroyItem(&w.Items[i])
 		default:
@@ -77,8 +77,9 @@ func (w Order) Run() error {
 }
 
 // writeAndDestroyAudit logs the wipe, writes the certificate, and only then destroys
-// the audit log. Where the certificate cannot be written, or an item could not be
-// destroyed, the log stays, as the only record of the
+// the audit log and the head beside it, which the last entry has written anew. Where the
+// certificate cannot be written, or an item could not be destroyed, both stay, as the only
+// record of the wipe.
 func (w Order) writeAndDestroyAudit(stateDir string, c *Certificate, log *audit.Log) error {
 	if err := log.Append("wipe", map[string]any{"complete": c.Complete, "destroyed": c.Destroyed}); err != nil {
 		return err
@@ -89,18 +90,9 @@ func (w Order) writeAndDestroyAudit(stateDir string, c *Certificate, log *audit.
 	if err != nil {
 		c.Audit.Why = err.Error()
 	}
-	files, err := audit.LogFiles(dir)
+	last, err := w.listAudit(dir)
 	if err != nil {
 		return err
-	}
-	var last []Item
-	for _, f := range files {
-		a := Item{Path: filepath.Join(w.Site.Device.State, state.AuditDir, filepath.Base(f)), Kind: auditKind, place: f}
-		if err := a.HashFile(); err != nil {
-			return err
-		}
-		a.How = "destroyed after this certificate was written"
-		last = append(last, a)
 	}
 	if c.Complete {
 		c.Destroyed = append(c.Destroyed, last...)
@@ -117,4 +109,25 @@ func (w Order) writeAndDestroyAudit(stateDir string, c *Certificate, log *audit.
 		}
 	}
 	return errors.Join(os.Remove(dir), state.SyncDir(stateDir))
+}
+
+// listAudit lists the files of the audit log in dir and the head beside it, as they are
+// after the last entry.
+func (w Order) listAudit(dir string) (items []Item, err error) {
+	files, err := audit.LogFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	own := filepath.Join(w.Site.Device.State, state.AuditDir)
+	for _, f := range files {
+		items = append(items, Item{Path: filepath.Join(own, filepath.Base(f)), Kind: auditKind, place: f})
+	}
+	items = append(items, Item{Path: own + audit.HeadSuffix, Kind: auditHeadKind, place: dir + audit.HeadSuffix})
+	for i := range items {
+		if err := items[i].HashFile(); err != nil {
+			return nil, err
+		}
+		items[i].How = "destroyed after this certificate was written"
+	}
+	return items, nil
 }

@@ -40,8 +40,8 @@ const (
 	keyKind    = "key of proofs"
 	sealKind   = "key of the spool"
 
-	auditHeadKind = "head of the audit log"
-	auditKind     = "audit log" // destroyed last
+	auditHeadKind = "head of the audit log" // destroyed last, as the log is
+	auditKind     = "audit log"             // destroyed last
 )
 
 // An Item is one file to destroy, and afterwards the report on it.

@@ -21,6 +21,7 @@ const (
 	duplicateDistance = 1.2 // along the line, in heights of the object
 
 	// An 18 m bus at 6 m/s crosses for three seconds. Motion sees its rear as an object of its own.
+	// Any vehicle that has stood leaves a ghost in the background, which moves when it drives off.
 	rearTime     = 3 * time.Second
 	rearDistance = 0.5 // along the line, in heights of the bus
 
@@ -45,6 +46,7 @@ type candidate struct {
 	evidence   float64       // sum of the track's scores
 	speed      float64       // m/s; 0: not known
 	deadline   time.Duration // when it is decided
+	seen       time.Duration // when the network last saw that track
 	track      int           // slot of the network's track that made it, or that is at its place; -1: none
 	born       time.Duration // of that track: the slot may be used anew
 	whole      trackID       // the long vehicle of which that track, of the network, is a part
@@ -99,11 +101,13 @@ func (e *neuralPath) cancelReturn(line, track int, born time.Duration, dir count
 	return false
 }
 
-// isRearOf reports whether motion's crossing n is most likely of the rear of a heavy vehicle
-// whose crossing o the network saw.
+// isRearOf reports whether motion's crossing n is most likely of the rear of a heavy vehicle, or of
+// the ghost of one that crossed slowly, whose crossing o the network saw. A vehicle is on the line,
+// or near it, until it is out of sight.
 func (n *candidate) isRearOf(o *candidate) bool {
-	return o.height > 0 && !o.fromMotion && (o.waiting || o.counted) && o.line == n.line && o.dir == n.dir && o.heavy &&
-		n.at > o.at && n.at-o.at < rearTime && math.Abs(o.along-n.along) < rearDistance*o.height
+	slow := o.class.WithoutSplit() == counting.Vehicle && o.seen-o.at > rearTime
+	return o.height > 0 && !o.fromMotion && (o.waiting || o.counted) && o.line == n.line && o.dir == n.dir && (o.heavy || slow) &&
+		n.at > o.at && n.at-max(o.at, o.seen) < rearTime && math.Abs(o.along-n.along) < rearDistance*o.height
 }
 
 // hasPartCrossed reports whether another track of the long vehicle that made n has crossed
@@ -117,6 +121,19 @@ func (e *neuralPath) hasPartCrossed(n *candidate) bool {
 		}
 	}
 	return false
+}
+
+// noteSeen notes when the network last saw the tracks whose crossings are remembered.
+func (e *neuralPath) noteSeen() {
+	for i := range e.candidates {
+		o := &e.candidates[i]
+		if o.height == 0 || o.track < 0 {
+			continue
+		}
+		if k := &e.tracker.tracks[o.track]; k.live && k.born == o.born {
+			o.seen = k.lastSeen
+		}
+	}
 }
 
 // decideDue decides the candidates whose time has come.

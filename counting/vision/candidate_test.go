@@ -196,3 +196,38 @@ func TestMotionsRearOfABusCountsNothing(t *testing.T) {
 		})
 	}
 }
+
+// Motion sees the ghost of a vehicle that stood when it drives off, long after it has crossed.
+func TestTheGhostOfAVehicleThatStoodCountsNothing(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		class      counting.Class
+		out, after float64 // s after the crossing: out of sight, and motion's crossing
+		want       int
+	}{
+		{"a bus that stood", counting.Heavy, 10, 12.9, 1},
+		{"a car that stood", counting.Car, 10, 12.9, 1},
+		{"a car that stands yet", counting.Car, 12.9, 12.9, 1},
+		{"control: longer after", counting.Car, 10, 13.1, 2},
+		{"control: a car that drove by", counting.Car, 2, 2.9, 2},
+		{"control: a person who stood", counting.Person, 10, 12.9, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seconds := func(v float64) time.Duration { return time.Duration(v * float64(time.Second)) }
+			n := newCandidateCounter()
+			k := &n.network.tracker.tracks[0]
+			k.startAt(&detection{box: box{100, 60, 200, 160}, class: c.class, score: 2}, 0)
+			n.addCandidate(candidate{waiting: true, class: c.class, at: time.Second, along: 50, height: 40, heavy: c.class == counting.Heavy, deadline: seconds(2.2)})
+			k.lastSeen = seconds(1 + c.out)
+			n.network.noteSeen()
+			k.live = false // a later track in its slot changes nothing
+			n.network.noteSeen()
+			n.decideDue(seconds(1 + c.after))
+			n.addCandidate(candidate{waiting: true, fromMotion: true, class: counting.Bicycle, at: seconds(1 + c.after), along: 60, height: 40, track: -1})
+			got := len(n.crossings)
+			if got += len(n.Finish()); got != c.want {
+				t.Errorf("counted %d; want %d", got, c.want)
+			}
+		})
+	}
+}

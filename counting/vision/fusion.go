@@ -63,6 +63,7 @@ func (c *Counter) fuseCrossings(now time.Duration) {
 	t.detectCrossings(now, func(line int, along float64, k *netTrack, d counting.Direction, at time.Duration) {
 		c.addNetworkCandidate(line, along*t.lines[line].length, k, d, at, now)
 	})
+	e.noteSeen()
 	for _, p := range c.motion.crossings {
 		c.addMotionCandidate(&p, now)
 	}

@@ -1,14 +1,15 @@
 // Command image makes kerb's SD-card image: gokrazy's Linux, with a read-only
 // root, no shell, no listening port and two slots for the system, and in it the
 // same binary as in the packages. All other content comes from modules pinned in
-// go.mod. Two builds of one commit in one folder are equal, byte for byte.
+// go.mod, but hostapd for the access point of an aiming session, which is Debian's. Two
+// builds of one commit in one folder with the same hostapd are equal, byte for byte.
 //
 //	go -C firmware-notes/image run . -kerb ../../out/kerb-linux-arm64 -out ../../out/kerb.img
 //
 // With -virt the image is for a virtual machine (arm64, qemu -machine virt) instead
 // of a Raspberry Pi 3, 4, 5 or Zero 2 W. With -root it makes the system alone, for
 // an update, and the update.json to be signed. It needs mkfs.ext4, mkfs.vfat,
-// mtools and squashfs-tools. It refuses to run beside another build of an image.
+// mtools, squashfs-tools, apt and dpkg. It refuses to run beside another build of an image.
 package main
 
 import (
@@ -41,6 +42,7 @@ func main() {
 	flag.BoolVar(&b.virt, "virt", false, "for a virtual machine")
 	flag.BoolVar(&b.root, "root", false, "the system alone, for an update")
 	flag.StringVar(&b.configs, "configs", "../../configs", "where the two example files are")
+	flag.StringVar(&b.hostapd, "hostapd", "", "a folder for Debian's hostapd, which is fetched if it is not there; empty: fetched anew")
 	flag.StringVar(&b.url, "url", "", "where the image will lie, for the manifest of Raspberry Pi Imager; empty: where it is made")
 	flag.Parse()
 	if err := b.makeImage(); err != nil {
@@ -52,6 +54,7 @@ func main() {
 // build is one build of the image, with its flags.
 type build struct {
 	kerb, out, configs    string
+	hostapd               string // folder; empty: a temporary one
 	url                   string // where the image will lie; empty: where it is
 	version               int64
 	startTime, commitTime time.Time // of the build, and of the last commit
@@ -108,6 +111,14 @@ func (b build) writeInstance(dir string) error {
 	if b.virt {
 		kernel, firmware, eeprom, console = gokrazyPath+"kernel.arm64", none, none, "ttyAMA0,115200"
 	}
+	extra := map[string]string{"/usr/bin/kerb": b.kerb}
+	unpacked, err := filepath.Abs(b.hostapd)
+	if b.hostapd == "" {
+		unpacked = filepath.Join(filepath.Dir(dir), "hostapd")
+	}
+	if err = errors.Join(err, addHostapd(extra, unpacked)); err != nil {
+		return err
+	}
 	about, err := json.Marshal(map[string]any{"version": b.version})
 	if err != nil {
 		return err
@@ -123,7 +134,7 @@ func (b build) writeInstance(dir string) error {
 		"KernelPackage":   kernel, "FirmwarePackage": firmware, "EEPROMPackage": eeprom,
 		"SerialConsole": console,
 		"PackageConfig": map[string]any{polePath: map[string]any{
-			"ExtraFilePaths":    map[string]string{"/usr/bin/kerb": b.kerb},
+			"ExtraFilePaths":    extra,
 			"ExtraFileContents": map[string]string{"/etc/kerb-image.json": string(about) + "\n"},
 		}},
 	}, "", "  ")

@@ -31,7 +31,8 @@ type machine struct {
 	at   int64  // of the boot partition
 	qemu *exec.Cmd
 
-	forward int // port on loopback that leads to port 8080 of the machine; 0: none
+	forward int  // port on loopback that leads to port 8080 of the machine; 0: none
+	radios  bool // two radios and no network: the kernel and the initrd of ./radio
 	ended   chan struct{}
 
 	mu    sync.Mutex
@@ -113,11 +114,14 @@ func (m *machine) start() {
 	if m.forward != 0 {
 		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:8080", m.forward)
 	}
-	m.qemu = exec.Command("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512",
+	more := []string{"-kernel", kernel, "-netdev", network, "-device", "virtio-net-pci,netdev=net"}
+	if m.radios {
+		more = []string{"-kernel", filepath.Join(imageDir(m.t), "radio.vmlinuz"), "-initrd", filepath.Join(imageDir(m.t), "radio.initrd")}
+	}
+	m.qemu = exec.Command("qemu-system-aarch64", append(more, "-machine", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512",
 		"-accel", "tcg,thread=multi", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
-		"-kernel", kernel, "-append", cmdline,
-		"-drive", "if=none,id=card,format=qcow2,cache=writeback,file="+m.card, "-device", "virtio-blk-pci,drive=card",
-		"-netdev", network, "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci")
+		"-append", cmdline, "-drive", "if=none,id=card,format=qcow2,cache=writeback,file="+m.card, "-device", "virtio-blk-pci,drive=card",
+		"-device", "virtio-rng-pci")...)
 	out, err := m.qemu.StdoutPipe()
 	if err != nil {
 		m.t.Fatal(err)

@@ -1,6 +1,7 @@
 package notes
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -60,6 +61,43 @@ func TestEveryFindingHasItsTest(t *testing.T) {
 	}
 	if missing, _ := missingTests(t, "../..", "`agent/policy TestThatIsNotThere`"); len(missing) != 1 {
 		t.Error("the control: a test that is not there is not missed")
+	}
+}
+
+// wrongReasons are the rows of the table of changed sentences, in a changelog, whose reason
+// neither begins with a finding of a page nor is that of no finding. It returns the number
+// of rows besides.
+func wrongReasons(changelog, findings string) (wrong []string, rows int) {
+	_, section, _ := strings.Cut(changelog, "### Changed: the sentences of `kerb explain`")
+	section, _, _ = strings.Cut(section, "\n### ")
+	for line := range strings.Lines(section) {
+		cells := strings.Split(strings.TrimSpace(line), " | ")
+		if len(cells) != 2 || !strings.HasPrefix(line, "| ") || cells[1] == "why |" || cells[1] == "|" {
+			continue
+		}
+		rows++
+		if finding, _, _ := strings.Cut(strings.TrimSuffix(cells[1], " |"), ": "); finding != "not a finding" && !strings.Contains(findings, "\n| "+finding) {
+			wrong = append(wrong, line)
+		}
+	}
+	return wrong, rows
+}
+
+// Each sentence of kerb explain that was changed has its reason in the changelog: a row of
+// the findings, which has its test, or that it is none.
+func TestEachChangedSentenceNamesItsFinding(t *testing.T) {
+	changelog, err := os.ReadFile("../../CHANGELOG.md")
+	findings, err2 := os.ReadFile("../../firmware-notes/findings.md")
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	wrong, rows := wrongReasons(string(changelog), string(findings))
+	if len(wrong) > 0 || rows < 25 {
+		t.Errorf("of %d rows these have no finding:\n%s", rows, strings.Join(wrong, ""))
+	}
+	other := strings.Replace(string(changelog), "| Masks: ", "| Hats: ", 1)
+	if wrong, _ := wrongReasons(other, string(findings)); len(wrong) != 1 {
+		t.Errorf("the control: a finding that is not there is missed in %d rows", len(wrong))
 	}
 }
 

@@ -48,7 +48,7 @@ export function shape(name, attrs) {
 export const colour = (e, c) => { e.style.setProperty('--c', `var(--${c})`); return e; };
 export const swatch = (c) => colour(el('span', { class: 'swatch' }, t(c)), c);
 export const clock = (s) => `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
-export const percent = (v) => `${v > 0 ? '+' : v < 0 ? '−' : ''}${Math.abs(Math.round(v * 100))} %`;
+export const percent = (v) => `${v > 0 ? '+' : v < 0 ? '−' : ''}${Math.abs(Math.round(v * 100))}\u00a0%`;
 
 // ask shows a question with answers: [words, class, what to do].
 export function ask(question, ...answers) {

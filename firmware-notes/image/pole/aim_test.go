@@ -191,8 +191,42 @@ func TestTheAddressAndTheCodeAreTold(t *testing.T) {
 	if got := r.text(); got != "The files on this card are not in force:\r\n  site.toml:3: a mistake\r\nAiming:\r\n  code 427 193, good once\r\n" {
 		t.Errorf("%q", got)
 	}
-	if got := aimArguments(aimSettings{Minutes: 5, Camera: "north", Code: "427193"}, byButton); !slices.Equal(got, []string{"-json", "-by", "button", "-for", "5m", "-code-file", codeFile, "--", "north"}) {
+	if got := aimArguments(aimSettings{Minutes: 5, Camera: "north", Code: "427193"}, byButton); !slices.Equal(got, []string{"-json", "-by", "button", "-for", "5m", "-access-point", "fd:3", "-code-file", codeFile, "--", "north"}) {
 		t.Errorf("%q", got)
+	}
+	own := aimSettings{Minutes: 5, AccessPoint: true, Passphrase: "five kerbs by the river"}
+	if got := aimArguments(own, byCard); !slices.Equal(got, []string{"-json", "-by", "card", "-for", "5m", "-access-point", "fd:3", "-access-point-always", "-passphrase-file", wordFile}) {
+		t.Errorf("%q", got)
+	}
+	for passphrase, well := range map[string]bool{"": true, "12345678": true, "1234567": false, "gür die Straße": false, "two\nlines!": false, strings.Repeat("x", 63): true, strings.Repeat("x", 64): false} {
+		err := aimSettings{Passphrase: passphrase}.check("")
+		if (err == nil) != well || err != nil && strings.Contains(err.Error(), passphrase) {
+			t.Errorf("passphrase of %d bytes: %v", len(passphrase), err)
+		}
+	}
+}
+
+// An access point needs a radio and a country in site.toml.
+func TestAnAccessPointNeedsARadioAndACountry(t *testing.T) {
+	radios, set := t.TempDir(), t.TempDir()
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(set, "site.toml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("[access_point]\ncountry = \"FI\"\n")
+	if mayOpenAccessPoint(radios, set) || mayOpenAccessPoint(filepath.Join(radios, "none"), set) {
+		t.Error("without a radio")
+	}
+	if err := os.Mkdir(filepath.Join(radios, "phy0"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if !mayOpenAccessPoint(radios, set) {
+		t.Error("with a radio and a country there is none")
+	}
+	write("[access_point]\nalways = true\n")
+	if mayOpenAccessPoint(radios, set) {
+		t.Error("without a country")
 	}
 }
 

@@ -12,12 +12,15 @@ import (
 )
 
 // aimSettings say how a session of aiming begins: [aim] of system.toml, and of these keys
-// aim.toml has minutes, camera and code, without the table.
+// aim.toml has minutes, camera, code, access_point and passphrase, without the table.
 type aimSettings struct {
 	Minutes int    `toml:"minutes"` // 0: as long as the policy allows
 	Camera  string `toml:"camera"`  // "": the only one
 	Code    string `toml:"code"`    // the first login code; "": it is drawn
-	Button  string `toml:"button"`  // GPIO line of a push button; "": there is none
+	// AccessPoint opens an access point also beside another network.
+	AccessPoint bool   `toml:"access_point"`
+	Passphrase  string `toml:"passphrase"` // of the access point; "": it is drawn
+	Button      string `toml:"button"`     // GPIO line of a push button; "": there is none
 	// PowerCycle is whether three short starts open a session; true where the key is missing.
 	PowerCycle *bool `toml:"power_cycle"`
 }
@@ -32,6 +35,9 @@ func (a aimSettings) check(prefix string) (err error) {
 	}
 	if digits := strings.Join(strings.Fields(a.Code), ""); a.Code != "" && (len(digits) != 6 || strings.Trim(digits, "0123456789") != "") {
 		err = errors.Join(err, errors.New(prefix+"code: must be six digits in quotes")) // without its value
+	}
+	if n := len(a.Passphrase); a.Passphrase != "" && (n < 8 || n > 63 || strings.ContainsFunc(a.Passphrase, func(r rune) bool { return r < ' ' || r > '~' })) {
+		err = errors.Join(err, errors.New(prefix+"passphrase: must be 8–63 characters of ASCII")) // without its value
 	}
 	return err
 }

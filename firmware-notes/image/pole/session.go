@@ -15,11 +15,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
 const (
 	codeFile     = "/run/kerb-code"
+	wordFile     = "/run/kerb-passphrase"
 	networkWait  = 30 * time.Minute // for a network that a telephone can join
 	dhcpWait     = 30 * time.Second // for a DHCP server, before a link-local address is taken
 	networkSleep = time.Second
@@ -110,7 +112,7 @@ func (d *device) runSession(ctx context.Context, set string, a aimSettings, by o
 	case <-ctx.Done():
 		return
 	}
-	if err := d.waitForNetwork(ctx); err != nil {
+	if err := d.waitForNetwork(ctx, set, a.AccessPoint); err != nil {
 		d.setAiming("no session: " + err.Error())
 		return
 	}
@@ -121,11 +123,6 @@ func (d *device) runSession(ctx context.Context, set string, a aimSettings, by o
 	if err != nil {
 		d.setAiming("no session: " + err.Error())
 		return
-	}
-	answering, stop := context.WithCancel(ctx)
-	defer stop()
-	if err := answerName(answering, deviceName(set)); err != nil {
-		d.log.Printf("AIMING: %v", err)
 	}
 	d.lamp.session.Store(true)
 	ended := d.aim(ctx, set, a, by)
@@ -143,7 +140,13 @@ func (d *device) runSession(ctx context.Context, set string, a aimSettings, by o
 }
 
 // waitForNetwork waits until the device has an address at which kerb aim serves its page.
-func (d *device) waitForNetwork(ctx context.Context) error {
+// Where kerb aim may open an access point, it waits no longer than for a DHCP server, and
+// not at all for a session that always has one.
+func (d *device) waitForNetwork(ctx context.Context, set string, always bool) error {
+	own := mayOpenAccessPoint(radioDir, set)
+	if own && always {
+		return nil
+	}
 	told := ""
 	for began := time.Now(); time.Since(began) < networkWait && ctx.Err() == nil; time.Sleep(networkSleep) {
 		if hasLocalAddress() {
@@ -154,13 +157,16 @@ func (d *device) waitForNetwork(ctx context.Context) error {
 			if err := addLinkLocal(); err != nil {
 				text = "no link-local address: " + err.Error()
 			}
+			if own {
+				return nil
+			}
 		}
 		if text != told {
 			told = text
 			d.log.Printf("AIMING: %s", text)
 		}
 	}
-	return fmt.Errorf("no network within %v: connect a cable, or write wifi.toml", networkWait)
+	return fmt.Errorf("no network within %v: connect a cable, write wifi.toml, or write [access_point] country into site.toml", networkWait)
 }
 
 // hasLocalAddress reports whether an interface has a private or IPv4 link-local address.
@@ -176,7 +182,13 @@ func hasLocalAddress() bool {
 
 // aimArguments are the words of kerb aim after the two files.
 func aimArguments(a aimSettings, by openedBy) []string {
-	words := []string{"-json", "-by", string(by), "-for", fmt.Sprintf("%dm", a.Minutes)}
+	words := []string{"-json", "-by", string(by), "-for", fmt.Sprintf("%dm", a.Minutes), "-access-point", "fd:3"}
+	if a.AccessPoint {
+		words = append(words, "-access-point-always")
+	}
+	if a.Passphrase != "" {
+		words = append(words, "-passphrase-file", wordFile)
+	}
 	if a.Code != "" {
 		words = append(words, "-code-file", codeFile)
 	}
@@ -188,14 +200,23 @@ func aimArguments(a aimSettings, by openedBy) []string {
 
 // aim runs kerb aim and returns how it ended, in words.
 func (d *device) aim(ctx context.Context, set string, a aimSettings, by openedBy) string {
-	if a.Code != "" {
-		err := shareWithGroup(os.WriteFile(codeFile, []byte(a.Code), 0o600), codeFile, 0o640, kerbID)
-		defer os.Remove(codeFile)
+	for path, text := range map[string]string{codeFile: a.Code, wordFile: a.Passphrase} {
+		if text == "" {
+			continue
+		}
+		err := shareWithGroup(os.WriteFile(path, []byte(text), 0o600), path, 0o640, kerbID)
+		defer os.Remove(path)
 		if err != nil {
 			return "no session: " + err.Error()
 		}
 	}
+	request, wait, err := d.startAccessPoint()
+	if err != nil {
+		return "no session: " + err.Error()
+	}
+	defer wait()
 	c := kerbCommand(set, "aim", aimArguments(a, by)...)
+	c.ExtraFiles = []*os.File{request} // fd:3
 	var wrong bytes.Buffer
 	c.Stderr = io.MultiWriter(d.console, &wrong)
 	out, err := c.StdoutPipe()
@@ -207,10 +228,20 @@ func (d *device) aim(ctx context.Context, set string, a aimSettings, by openedBy
 	}
 	defer context.AfterFunc(ctx, func() { _ = c.Process.Signal(os.Interrupt) })()
 	ended := ""
+	answering, stop := context.WithCancel(ctx)
+	defer stop()
+	// The name is answered on the interfaces that are there when the page is told: on that
+	// of an access point too.
+	answer := sync.OnceFunc(func() {
+		if err := answerName(answering, deviceName(set)); err != nil {
+			d.log.Printf("AIMING: %v", err)
+		}
+	})
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if word := d.tellLine(lines.Bytes(), deviceName(set)); word != "" {
 			ended = word
 		}
+		answer()
 	}
 	err = c.Wait()
 	if ended != "" {
@@ -226,6 +257,9 @@ type aimLine struct {
 	Left  int      `json:"left_s"`
 	QR    string   `json:"qr"`
 	Ended string   `json:"ended"`
+	// SSID and Passphrase are those of the session's access point; "": there is none.
+	SSID       string `json:"ssid"`
+	Passphrase string `json:"passphrase"`
 }
 
 // tellLine tells the address and the code on the screen, with the QR code, and in the
@@ -255,9 +289,13 @@ func (l aimLine) words(name string) []string {
 	if len(code) == 6 {
 		code = code[:3] + " " + code[3:]
 	}
-	return []string{
-		"page " + strings.Join(pages, " or "),
-		"code " + code + ", good once",
-		fmt.Sprintf("open for %v", (time.Duration(l.Left) * time.Second).Round(time.Minute)),
+	var wifi []string
+	if l.SSID != "" {
+		wifi = []string{"Wi-Fi " + l.SSID + ", passphrase " + l.Passphrase + " (the left QR code)"}
 	}
+	return append(wifi,
+		"page "+strings.Join(pages, " or "),
+		"code "+code+", good once",
+		fmt.Sprintf("open for %v", (time.Duration(l.Left)*time.Second).Round(time.Minute)),
+	)
 }
