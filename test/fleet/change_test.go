@@ -89,6 +89,7 @@ func (m *member) runOnce(ctx context.Context, l want.Loaded) {
 	o := uplink.Opts{
 		Broker: l.Site.Broker.URL, Tenant: d.Tenant, Site: d.Site, Device: d.Name, Store: m.store,
 		RetryMin: time.Second, RetryMax: 5 * time.Second, Log: slog.New(slog.DiscardHandler),
+		Birth:         uplink.Birth{Commands: l.Decision.Policy.AllowedCommands()},
 		AgentReport:   func() map[string]any { return map[string]any{"config": *m.result.Load()} },
 		AgentTriggers: func() string { return fmt.Sprint(*m.result.Load()) },
 		OnWant: func(b []byte) {
