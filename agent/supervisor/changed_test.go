@@ -162,6 +162,9 @@ func TestAChangedSensorCountsFromTheNextWindowOn(t *testing.T) {
 	if c := load(0.3); fmt.Sprint(c.names()) != "[north]" {
 		t.Errorf("the line where it was before is not held back: %v", c.names())
 	}
+	if c, err := loadChanged(declare(t, dir, 0.7, "[device]", "# a comment\n[device]", "url = ", "spread = \"0s\"\nurl = ")); err != nil || len(c.held) > 0 {
+		t.Errorf("a comment and a key of the broker hold %v back: %v", c.names(), err)
+	}
 }
 
 // A file that cannot be read or written holds every sensor back, window after window.
