@@ -49,8 +49,9 @@ type camera struct {
 
 // row is one line in one light; Result is nil where no tally was kept.
 type row struct {
-	Line, Classes string
-	Result        *uplink.Acceptance
+	Line    string
+	Classes []string
+	Result  *uplink.Acceptance
 }
 
 // Write writes the sheet as an HTML file in a language of Languages, or in English. It
@@ -88,7 +89,7 @@ func (s Sheet) listRows(c config.Camera) (rows []row) {
 		for _, class := range l.Classes {
 			names = append(names, class.String())
 		}
-		r, found := row{Line: l.ID, Classes: strings.Join(names, ", ")}, false
+		r, found := row{Line: l.ID, Classes: names}, false
 		for i := range s.Results {
 			if s.Results[i].Stream == l.ID {
 				r.Result, found = &s.Results[i], true
