@@ -92,7 +92,7 @@ func TestEveryLanguageHasEveryTextOfTheSheet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := []string{"day", "dark", "good", "poor", "open"}
+	texts := []string{"day", "dark", "good", "poor", "open", "person", "bicycle", "vehicle", "motorcycle", "car", "heavy"}
 	for _, m := range regexp.MustCompile(`\.T "([^"]+)"`).FindAllStringSubmatch(string(page), -1) {
 		texts = append(texts, m[1])
 	}
