@@ -33,7 +33,7 @@ func New() (*Broker, error) {
 		return nil, fmt.Errorf("open the embedded broker: %w", err)
 	}
 	s := mochi.New(&mochi.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	err = errors.Join(s.AddHook(new(allowAll), nil), s.AddListener(listeners.NewNet("demo", l)))
+	err = errors.Join(s.AddHook(new(allowAll), nil), s.AddListener(listener{listeners.NewNet("demo", l), s}))
 	if err == nil {
 		err = s.Serve()
 	}
@@ -45,6 +45,25 @@ func New() (*Broker, error) {
 
 // Close disconnects all clients and ends the broker.
 func (b *Broker) Close() error { return b.Server.Close() }
+
+// listener is mochi's, but for the way in which it closes clients: mochi 2.7.9 takes the
+// lock of its clients twice for that (Clients.GetByListener), and waits for ever if a client
+// goes in between.
+type listener struct {
+	*listeners.Net
+	server *mochi.Server
+}
+
+// Close closes the listener and disconnects all clients.
+func (l listener) Close(listeners.CloseFn) {
+	l.Net.Close(func(string) {
+		for _, c := range l.server.Clients.GetAll() {
+			if !c.Closed() {
+				_ = l.server.DisconnectClient(c, packets.ErrServerShuttingDown)
+			}
+		}
+	})
+}
 
 // allowAll is a hook that accepts every client and every topic. mochi's own hook for
 // that, hooks/auth, would add a YAML parser to the binary.
