@@ -28,6 +28,29 @@ func TestTheStatusPageFitsEveryScreen(t *testing.T) {
 	t.Logf("%d controls touched on %d screens", look.touched, look.screens)
 }
 
+// The status page with every advice fits the narrowest screen in every language: long words
+// wrap. The control is a word that may not.
+func TestTheStatusPageOfEveryLanguageFitsTheNarrowestScreen(t *testing.T) {
+	phone, dir := telephone(t, "en"), t.TempDir()
+	cmd := exec.Command("go", "test", "-count=1", "-run", "^TestEveryAdviceIsOnThePageInEveryLanguage$", "./agent/statuspage")
+	cmd.Dir = filepath.Join("..", "..")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "KERB_PAGES="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("write the pages: %v\n%s", err, out)
+	}
+	const fits = `document.documentElement.scrollWidth <= 320`
+	for _, lang := range []string{"de", "fi", "fr", "nl", "sv"} {
+		run(t, phone, "open the page", emulate(320, 568), chromedp.Navigate("file://"+filepath.Join(dir, lang+".html")), chromedp.WaitVisible("a.main"))
+		shoot(t, phone, "status-"+lang)
+		var narrow, planted bool
+		run(t, phone, "measure", chromedp.Evaluate(fits, &narrow),
+			chromedp.Evaluate(`document.querySelector('.bad').style.cssText = 'width:400px'; `+fits, &planted))
+		if !narrow || planted {
+			t.Errorf("%s: fits %v, and with a planted width %v", lang, narrow, planted)
+		}
+	}
+}
+
 // findsPlantedOnStatus is the control of look on a page of links: one that is too small, one
 // that something covers, a page that is too wide, and text that is too pale.
 func (v *inspector) findsPlantedOnStatus(ctx context.Context) {
