@@ -33,7 +33,7 @@ func New() (*Broker, error) {
 		return nil, fmt.Errorf("open the embedded broker: %w", err)
 	}
 	s := mochi.New(&mochi.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	err = errors.Join(s.AddHook(new(allowAll), nil), s.AddListener(listener{listeners.NewNet("demo", l), s}))
+	err = errors.Join(s.AddHook(new(allowAll), nil), s.AddListener(listener{listeners.NewNet("demo", l), l, s}))
 	if err == nil {
 		err = s.Serve()
 	}
@@ -51,11 +51,13 @@ func (b *Broker) Close() error { return b.Server.Close() }
 // goes in between.
 type listener struct {
 	*listeners.Net
+	socket net.Listener
 	server *mochi.Server
 }
 
-// Close closes the listener and disconnects all clients.
+// Close takes no further client, disconnects those that are there, and closes the listener.
 func (l listener) Close(listeners.CloseFn) {
+	_ = l.socket.Close() // Net closes it again, and ignores the error
 	l.Net.Close(func(string) {
 		for _, c := range l.server.Clients.GetAll() {
 			if !c.Closed() {
