@@ -44,11 +44,7 @@ func startChild(flags admission.ChildFlags) (*config.Site, admission.Decision, *
 // files, in the order in which the processes number them.
 func builtInNetworks() (all []publisher.Network) {
 	for _, name := range nets.Names() {
-		n := publisher.Network{Name: name}
-		if b := nets.ReadNet(name); b != nil {
-			n.SHA256 = model.Sum(b)
-		}
-		all = append(all, n)
+		all = append(all, publisher.Network{Name: name, SHA256: model.Sum(nets.ReadNet(name))})
 	}
 	return all
 }

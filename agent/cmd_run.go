@@ -11,6 +11,7 @@ import (
 
 	"kerb/agent/admission"
 	"kerb/agent/audit"
+	"kerb/agent/child"
 	"kerb/agent/clock"
 	"kerb/agent/logbook"
 	"kerb/agent/state"
@@ -37,6 +38,7 @@ A policy that is refused (tampered with, older, not signed as site.toml wants) d
 // When kerb aim or SIGHUP has changed the files, Run executes this binary anew with the same
 // arguments.
 func (r *runCmd) Run(ctx context.Context, t terminal.Terminal) error {
+	child.ShrinkHeap()
 	l, err := want.Load(r.Files, loadOwn)
 	if err != nil {
 		return err

@@ -121,7 +121,23 @@ func runCommand(args []string, t terminal.Terminal) int {
 		fmt.Fprintf(t.Err, "kerb: %s\nkerb: hint: %s\n", what, hint)
 		return exitUsage
 	}
-	return printError(t.Err, parsed.Run())
+	return printError(t.Err, runSelected(ctx, parsed, t))
+}
+
+// runSelected runs the command of a parsed command line. It calls those that run for long
+// itself: kong's own call would keep the model of all commands, 0.4 MB in each process.
+func runSelected(ctx context.Context, parsed *kong.Context, t terminal.Terminal) error {
+	if node := parsed.Selected(); node != nil {
+		switch c := node.Target.Addr().Interface().(type) {
+		case interface{ Run(context.Context) error }:
+			return c.Run(ctx)
+		case interface {
+			Run(context.Context, terminal.Terminal) error
+		}:
+			return c.Run(ctx, t)
+		}
+	}
+	return parsed.Run()
 }
 
 // printError prints each line of err with the prefix "kerb: ", adds a hint for

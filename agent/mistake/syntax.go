@@ -9,31 +9,31 @@ import (
 // the form of the line and, where two look alike, by the parser's message. The first
 // that matches is told.
 var syntaxMistakes = []struct {
-	line, message *regexp.Regexp // both must match; nil matches everything
+	line, message string // regular expressions, both must match; "" matches everything
 	want, hint    string
 }{
-	{regexp.MustCompile(`[“”„‟«»‘’‚]`), nil, "has typographic quotes, which are no quotes of TOML", `write straight ones: name = "north" (in a word processor they are put in by themselves: use a text editor)`},
-	{regexp.MustCompile(`^\s*(//|;|--|/\*)`), nil, "is no comment of TOML", "a comment begins with #"},
-	{nil, regexp.MustCompile(`invalid UTF-8`), "has letters that are not in UTF-8", "save the file as UTF-8 (in Notepad: Save as, Encoding: UTF-8)"},
-	{regexp.MustCompile(`\x00`), nil, "has zero bytes: it is no text, or damaged", "copy it again, as text in UTF-8"},
-	{regexp.MustCompile(`\r.`), nil, "has line ends of one character (CR)", "save it with the line ends LF or CRLF"},
-	{regexp.MustCompile(`[\x{a0}\x{2002}-\x{200b}\x{202f}\x{feff}]`), nil, "has a blank that is none of TOML, as copied from a page", "delete the blanks of this line and type them again"},
-	{regexp.MustCompile(`=\s*[–—−]`), nil, "has a dash where a minus belongs", "type -"},
-	{regexp.MustCompile(`^\s*(\{|"[^"]*"\s*:)`), nil, "is JSON, and the file is TOML", `write key = value, one a line: name = "north"`},
-	{regexp.MustCompile(`^\s*[\w.-]+\s*:`), nil, "must be key = value: TOML has = where YAML has :", `for example name = "north"`},
-	{regexp.MustCompile(`^\s*[\w.-]+\s*==`), nil, "has == where one = belongs", `for example name = "north"`},
-	{nil, regexp.MustCompile(`cannot have new lines`), "has a quote that does not end on its line", `close it: name = "north"`},
-	{nil, regexp.MustCompile(`invalid escape`), `has a \ in "…", where it begins an escape`, `write \\, or use single quotes: '…'`},
-	{regexp.MustCompile(`=[^"'#]*\d,\d+(\s*(#.*)?$|\s+\d|\s*\])`), nil, "has a decimal comma", "write a point: 0.5; a comma separates members: [0.1, 0.6]"},
-	{regexp.MustCompile(`=\s*\[[^\]]*$`), nil, "has a [ that is not closed", "for example from = [0.1, 0.6]"},
-	{nil, regexp.MustCompile(`after array value`), "has two members of a list without a comma between them", `for example ["person", "bicycle"]`},
-	{regexp.MustCompile(`=\s*(?i:true|false|yes|no|on|off)\s*(#.*)?$`), nil, "has another word where true or false belongs", "in small letters, without quotes: true"},
-	{regexp.MustCompile(`;\s*(#.*)?$`), nil, "ends with ;, which TOML has not", "one key = value a line, and nothing behind it"},
-	{regexp.MustCompile(`^\s*[\w.-]+\s+[\w-]+[^=]*=`), regexp.MustCompile(`expected '='`), "has a key with a blank", "a key is one word, with _ for a blank: password_file"},
-	{nil, regexp.MustCompile(`table .* already exists`), "is there twice", "put the keys of both under one such line; only tables in [[ ]] may come again"},
-	{nil, regexp.MustCompile(`already defined`), "sets a key that this table has already", "keep one of the two lines"},
-	{regexp.MustCompile(`=\s*[A-Za-zÀ-ɏ/][^"]*$`), nil, "must have its text in quotes", `for example name = "north"`},
-	{nil, regexp.MustCompile(`expected newline`), "has something behind its value", "one key = value a line; a comment begins with #"},
+	{`[“”„‟«»‘’‚]`, "", "has typographic quotes, which are no quotes of TOML", `write straight ones: name = "north" (in a word processor they are put in by themselves: use a text editor)`},
+	{`^\s*(//|;|--|/\*)`, "", "is no comment of TOML", "a comment begins with #"},
+	{"", `invalid UTF-8`, "has letters that are not in UTF-8", "save the file as UTF-8 (in Notepad: Save as, Encoding: UTF-8)"},
+	{`\x00`, "", "has zero bytes: it is no text, or damaged", "copy it again, as text in UTF-8"},
+	{`\r.`, "", "has line ends of one character (CR)", "save it with the line ends LF or CRLF"},
+	{`[\x{a0}\x{2002}-\x{200b}\x{202f}\x{feff}]`, "", "has a blank that is none of TOML, as copied from a page", "delete the blanks of this line and type them again"},
+	{`=\s*[–—−]`, "", "has a dash where a minus belongs", "type -"},
+	{`^\s*(\{|"[^"]*"\s*:)`, "", "is JSON, and the file is TOML", `write key = value, one a line: name = "north"`},
+	{`^\s*[\w.-]+\s*:`, "", "must be key = value: TOML has = where YAML has :", `for example name = "north"`},
+	{`^\s*[\w.-]+\s*==`, "", "has == where one = belongs", `for example name = "north"`},
+	{"", `cannot have new lines`, "has a quote that does not end on its line", `close it: name = "north"`},
+	{"", `invalid escape`, `has a \ in "…", where it begins an escape`, `write \\, or use single quotes: '…'`},
+	{`=[^"'#]*\d,\d+(\s*(#.*)?$|\s+\d|\s*\])`, "", "has a decimal comma", "write a point: 0.5; a comma separates members: [0.1, 0.6]"},
+	{`=\s*\[[^\]]*$`, "", "has a [ that is not closed", "for example from = [0.1, 0.6]"},
+	{"", `after array value`, "has two members of a list without a comma between them", `for example ["person", "bicycle"]`},
+	{`=\s*(?i:true|false|yes|no|on|off)\s*(#.*)?$`, "", "has another word where true or false belongs", "in small letters, without quotes: true"},
+	{`;\s*(#.*)?$`, "", "ends with ;, which TOML has not", "one key = value a line, and nothing behind it"},
+	{`^\s*[\w.-]+\s+[\w-]+[^=]*=`, `expected '='`, "has a key with a blank", "a key is one word, with _ for a blank: password_file"},
+	{"", `table .* already exists`, "is there twice", "put the keys of both under one such line; only tables in [[ ]] may come again"},
+	{"", `already defined`, "sets a key that this table has already", "keep one of the two lines"},
+	{`=\s*[A-Za-zÀ-ɏ/][^"]*$`, "", "must have its text in quotes", `for example name = "north"`},
+	{"", `expected newline`, "has something behind its value", "one key = value a line; a comment begins with #"},
 }
 
 // explainSyntax returns the mistake in line n of a file that is not TOML, from 1,
@@ -49,9 +49,15 @@ func explainSyntax(data []byte, n int, message string) (want, hint string, line 
 	}
 	text := strings.TrimRight(lines[n-1], "\r")
 	for _, m := range syntaxMistakes {
-		if (m.line == nil || m.line.MatchString(text)) && (m.message == nil || m.message.MatchString(message)) {
+		if matches(m.line, text) && matches(m.message, message) {
 			return m.want, m.hint, n
 		}
 	}
 	return "", "", n
+}
+
+// matches compiles pattern each time, because few files have such a mistake, and the
+// compiled patterns of all would stay in the memory of each process.
+func matches(pattern, text string) bool {
+	return pattern == "" || regexp.MustCompile(pattern).MatchString(text)
 }

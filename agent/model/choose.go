@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"kerb/agent/config"
@@ -34,23 +33,13 @@ const (
 // Chosen by hand.
 const MaxCoreShare = 0.7
 
-// ErrNoNetwork is returned where a network is required, the site names none, and the
-// binary was built without one.
-var ErrNoNetwork = errors.New("this binary was built without a network: name one as the model")
-
 // Candidates returns the networks that a camera may be counted with: the one that
 // site.toml names, or else those in the binary, the best first.
 func Candidates(model string) []string {
 	if model != "" {
 		return []string{model}
 	}
-	var there []string
-	for _, name := range nets.Names() {
-		if nets.ReadNet(name) != nil {
-			there = append(there, name)
-		}
-	}
-	return there
+	return nets.Names()
 }
 
 // Choose makes the detector of camera c for pictures of w×h pixels. read reads a
@@ -62,11 +51,7 @@ func Choose(c config.Camera, w, h, threads int, arena neural.Arena, read func(st
 	if c.Detector == config.MotionDetector {
 		return Detector{Kind: config.MotionDetector}, nil
 	}
-	names := Candidates(c.Model)
-	if len(names) == 0 && c.Detector == config.NeuralDetector {
-		return Detector{}, ErrNoNetwork
-	}
-	for _, name := range names {
+	for _, name := range Candidates(c.Model) {
 		f, err := read(name)
 		if err != nil {
 			return Detector{}, err

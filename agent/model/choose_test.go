@@ -30,9 +30,6 @@ func chosen(t *testing.T, streetRate float64) (name string, w, h int) {
 }
 
 func TestTheLargeNetworkIsChosenWhereItKeepsFollowingsRate(t *testing.T) {
-	if nets.ReadNet(nets.Large) == nil {
-		t.Skip("no street-large in this build")
-	}
 	for _, c := range []struct {
 		rate float64
 		want string

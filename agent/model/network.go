@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"os"
-	"slices"
 
 	"kerb/agent/config"
 	"kerb/counting/neural"
@@ -26,9 +25,6 @@ type Network struct {
 func ReadNetwork(path string) (*Network, error) {
 	if b := nets.ReadNet(path); b != nil {
 		return decodeNetwork(path, b)
-	}
-	if slices.Contains(nets.Names(), path) {
-		return nil, fmt.Errorf("open the network: this binary was built without %s", path)
 	}
 	info, err := os.Stat(path)
 	switch {

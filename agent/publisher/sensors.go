@@ -14,7 +14,7 @@ type DetectorReport struct {
 // Network identifies a neural network that is built into the binary.
 type Network struct {
 	Name   string
-	SHA256 string // of its file, hexadecimal; "" where the binary was built without it
+	SHA256 string // of its file, hexadecimal
 }
 
 // firstBuiltIn is the number of the first network of the binary in an

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -174,6 +175,7 @@ func (s *Camera) countUntilLost(ctx context.Context) error {
 	if err := errors.Join(arena.LockError(), s.memory.LockError()); err != nil {
 		s.log.Warn("pictures may be swapped", "err", err)
 	}
+	debug.FreeOSMemory() // what choosing the network needed: the tensors of the one that was measured
 	s.log.Info("camera open", "width", w, "height", h, "detector", d.Kind, "network", d.Name)
 	return s.countSteps(ctx, src, c, d, o)
 }

@@ -25,11 +25,7 @@ func (s *Camera) chooseDetector(ctx context.Context, w, h int, arena neural.Aren
 	if s.Config.Polled() {
 		fast = model.AcceptAll
 	}
-	d, err := model.Choose(s.Config, w, h, 1, arena, s.readModel, fast)
-	if err == nil && s.Config.Polled() && d.Net == nil {
-		err = model.ErrNoNetwork
-	}
-	return d, err
+	return model.Choose(s.Config, w, h, 1, arena, s.readModel, fast)
 }
 
 // readModel returns the camera's own network, or the one of that name in the

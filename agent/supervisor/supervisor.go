@@ -177,7 +177,6 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		s.log.Warn("walls are missing", "err", err)
 	}
-	child.ShrinkHeap()
 	debug.FreeOSMemory()
 	s.walls, s.wallNames = child.PackWalls(report), report.Walls
 	s.walls.Sensor = ipc.SupervisorSensor

@@ -10,5 +10,7 @@ cd "$(dirname "$0")/../.."
 [ $# -gt 0 ] || set -- "${KERB_SHARED:-../shared}"/models/*.onnx
 echo "== one thread, pinned"
 taskset -c "${CORE:-1}" go run ./test/bench/neural "$@"
+echo "== one thread, pinned, 1×1 convolutions in eight bits, as kerb runs its own networks"
+taskset -c "${CORE:-1}" go run ./test/bench/neural -int8 "$@"
 echo "== two threads"
 go run ./test/bench/neural -threads 2 "$@"

@@ -23,14 +23,10 @@ const (
 	ownVehicleError, ownVehicleMatched = 7, 50
 )
 
-// own plans a network of the binary for a picture's shape, or skips the test.
+// own plans a network of the binary for a picture's shape.
 func own(t *testing.T, name string, w, h int) *neural.Net {
 	t.Helper()
-	b := nets.ReadNet(name)
-	if b == nil {
-		t.Skipf("no network %s in this build", name)
-	}
-	return planOwn(t, name, b, w, h, 0)
+	return planOwn(t, name, nets.ReadNet(name), w, h, 0)
 }
 
 // planOwn plans the network of a .kerb file with a longer side of so many pixels, 0: as
@@ -95,12 +91,7 @@ func TestDetectorsSideBySide(t *testing.T) {
 	}{
 		{"motion", func(int, int) *neural.Net { return nil }},
 		{"street", func(w, h int) *neural.Net { return own(t, nets.Street, w, h) }},
-		{"street-small", func(w, h int) *neural.Net {
-			if nets.ReadNet(nets.Small) == nil {
-				return nil // as auto would
-			}
-			return own(t, nets.Small, w, h)
-		}},
+		{"street-small", func(w, h int) *neural.Net { return own(t, nets.Small, w, h) }},
 		{"yolox_nano", func(w, h int) *neural.Net { return eye(t, w, h) }},
 	}
 	found := map[string]int{}
