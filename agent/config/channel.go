@@ -3,12 +3,15 @@ package config
 import (
 	"cmp"
 	"net"
+	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/idna"
 )
 
 // channelKeys are the keys of a query that name one of several cameras behind one
@@ -66,15 +69,31 @@ func (a Address) identity() string {
 	return strings.Join([]string{host, port, at, channel}, " ")
 }
 
-// normalHost returns host and port of an address in one form.
+// nat64 is the well-known prefix of IPv6 addresses that hold an IPv4 address (RFC 6052,
+// section 2.1).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// normalHost returns host and port of an address in one form. All addresses of this
+// machine itself are localhost. Names beyond ASCII are in punycode, as HTTP sends them.
 func (a Address) normalHost() (host, port string) {
 	host, port, err := net.SplitHostPort(a.HostPort)
 	if err != nil {
 		host, port = a.HostPort, ""
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if ip := net.ParseIP(host); ip != nil {
-		host = ip.String()
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip = ip.Unmap(); nat64.Contains(ip) {
+			b := ip.As16()
+			ip = netip.AddrFrom4([4]byte(b[12:]))
+		}
+		if host = ip.String(); ip.IsLoopback() || ip.IsUnspecified() {
+			host = "localhost"
+		}
+	} else if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		host = ascii
+	}
+	if strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
+		host = "localhost"
 	}
 	if n, err := strconv.Atoi(port); err == nil {
 		port = strconv.Itoa(n)

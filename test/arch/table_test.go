@@ -131,7 +131,7 @@ var rooms = []room{
 		"agent/admission", "agent/aim", "agent/aim/record", "agent/audit", "agent/cage", "agent/clock", "agent/config", "agent/ipc", "agent/mistake",
 		"agent/opener", "agent/policy", "agent/process", "agent/publisher", "agent/qrcode", "agent/state", "agent/store", "agent/terminal", "agent/uplink", "counting",
 	}, bans: pictures},
-	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib, textLib}, bans: speaker},
+	{path: "agent/config", why: "site.toml as checked values", ours: []string{"agent/mistake", "agent/state", "agent/week", "counting", "counting/neural/nets"}, libs: []string{minisignLib, netLib, textLib}, bans: speaker},
 	{path: "agent/demo", why: "the whole pipeline in one process, without walls: kerb demo and tests", ours: []string{
 		"agent/admission", "agent/clock", "agent/config", "agent/ipc", "agent/localbroker", "agent/logbook", "agent/opener", "agent/policy", "agent/publisher",
 		"agent/replay", "agent/sensor", "agent/source", "agent/store", "agent/terminal", "agent/uplink", "agent/week",
@@ -277,7 +277,7 @@ var libraries = map[string]string{
 	dhcpLib:       "the messages of DHCP, for telephones in the access point of an aiming session",
 	genetlinkLib:  "nl80211: the interface of that access point, owned by a socket",
 	netlinkLib:    "the attributes of those messages",
-	netLib:        "which proxy a URL has, by the same rules as net/http; tests: runs the walls' filters of every processor on this one",
+	netLib:        "which proxy a URL has, by the same rules as net/http; host names beyond ASCII in punycode; tests: runs the walls' filters of every processor on this one",
 	goleakLib:     "tests: no goroutine is left behind",
 	mjpegLib:      "the silhouettes as a stream; contained: one a viewer, exact bytes, see agent/aim",
 	qrLib:         "the QR codes of the sign and of the pages on the device; no dependencies, by an author of Go, and a real decoder reads it in the tests",
