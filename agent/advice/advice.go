@@ -24,23 +24,32 @@ const (
 	otherLoops  = "look at the detector and its wires: loops.md"
 )
 
+// changeAsTold is the advice for a reason that names the change itself. Join leaves it
+// out.
+const changeAsTold = "the message names the change: on the camera's own page or in site.toml"
+
 // cameraRules are tried in order.
 var cameraRules = []rule{
 	{[]string{"refuses the user", "asks for a user", "401", "403"}, "correct user and password_file of the camera in site.toml, then restart kerb"},
+	{[]string{"kind of authentication"}, "switch the camera to Digest authentication, on its own page"},
+	{[]string{"set the camera", "set its second stream", "second stream to H.264", "switch it to Digest", "switch compression off", "leave out", "choose a smaller picture", "end another viewer", "set transport", "without transport"}, changeAsTold},
 	{[]string{"group video"}, "give the user that group, then log in again or restart kerb"},
 	{[]string{"camera.conf"}, "install camera.conf as flash.md tells"},
 	{[]string{"no such file or directory", "no such device"}, "plug it in; kerb probe lists the cameras that are there"},
 	{[]string{"is no camera"}, "name another source; kerb probe lists the cameras that are there"},
 	{[]string{"is not installed"}, "install it"},
 	{[]string{"single picture"}, "with every = \"10s\" it counts by instants, in zones"},
-	{[]string{"404", "answers 4", "multipart"}, "correct the path of source: the camera's own page or manual names it"},
-	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP", "closed the connection"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
+	{[]string{"404", "answers 4", "multipart", "neither a JPEG"}, "correct the path of source: the camera's own page or manual names it"},
+	{[]string{"answers 5"}, "restart the camera; its own page or log tells more"},
+	{[]string{"has no M-JPEG"}, "switch the camera's stream to H.264, on its own page"},
+	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP", "closed the connection", "camera's answer", "(SDP)", "answers 0"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
 	{[]string{"server gave HTTP response to HTTPS", "first record does not look like a TLS", "tls: "}, "check scheme and port of source: https:// and rtsps:// need a port that speaks TLS; kerb probe shows the certificate"},
 	{[]string{"another certificate"}, "if the camera was replaced, put the new certificate into site.toml: kerb probe shows it"},
 	{[]string{"connection refused"}, "the camera is on, but nothing listens at this port: check the port of source"},
 	{[]string{"no such host", "lookup"}, "check the camera's name in source, or give its IP address"},
 	{[]string{"not followed"}, "name in source the address to which the camera leads"},
-	{[]string{"no route", "unreachable", "timeout", "timed out", "no picture for", "deadline"}, "check power, cable and address of the camera"},
+	{[]string{"sends nothing", "no JPEG picture", "no picture that can be read", "no picture came", "no more pictures", "part is"}, "open its address in a browser or player; where nothing moves there, correct the path of source or restart the camera"},
+	{[]string{"no route", "unreachable", "timeout", "timed out", "no picture for", "no picture within", "deadline"}, "check power, cable and address of the camera"},
 }
 
 // Camera returns what to do about the error of a camera. It is never empty.
@@ -95,7 +104,7 @@ func Texts() []string {
 // Join returns a reason with what to do about it. A reason that tells that itself stays
 // as it is.
 func Join(reason, do string) string {
-	if strings.Contains(reason, "access control needs") {
+	if do == changeAsTold || strings.Contains(reason, "access control needs") {
 		return reason
 	}
 	return reason + " → " + do
@@ -118,9 +127,12 @@ var lossRules = []rule{
 	{[]string{"refuses the user", "asks for a user", "401", "403", "authentication"}, "login"},
 	{[]string{"no such file or directory", "no such device", "is no camera"}, "missing"},
 	{[]string{"connection refused"}, "refused"},
-	{[]string{"no picture for", "deadline", "stalled"}, "silent"},
+	{[]string{"no picture for", "no picture within", "sends nothing", "no more pictures", "deadline", "stalled"}, "silent"},
 	{[]string{"no such host", "lookup", "no route", "unreachable", "timeout", "timed out"}, "unreachable"},
-	{[]string{"404", "answers 4", "multipart", "RTSP", "malformed", "tls: ", "TLS", "certificate", "closed the connection"}, "protocol"},
+	{[]string{
+		"404", "answers 0", "answers 4", "answers 5", "multipart", "neither a JPEG", "RTSP", "malformed", "camera's answer", "(SDP)", "has no M-JPEG",
+		"no JPEG picture", "no picture that can be read", "no picture came", "tls: ", "TLS", "certificate", "closed the connection",
+	}, "protocol"},
 }
 
 // CameraWord returns the kind of a camera's error as one word, for those who may not

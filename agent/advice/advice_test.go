@@ -14,6 +14,18 @@ func TestTheAdviceFitsTheReason(t *testing.T) {
 		`camera sends "text/html": must be multipart/x-mixed-replace`:                                "path of source",
 		"camera sends a single picture: look for the address of its MJPEG stream":                    "every",
 		"rtsp://c/: camera has closed the connection":                                                "scheme and port",
+		"camera's answer breaks the rules of HTTP":                                                   "scheme and port",
+		"camera's answer does not begin with a status line":                                          "scheme and port",
+		"camera's description of its streams (SDP) cannot be read":                                   "scheme and port",
+		"camera answers 500 Internal Server Error":                                                   "restart the camera",
+		"camera answers 404: it has no stream of this name: look for the path in its manual":         "path of source",
+		"camera has no M-JPEG, H.264 or H.265":                                                       "H.264",
+		"camera asks for a kind of authentication that is not known":                                 "Digest",
+		"camera sends nothing":                                                                       "in a browser",
+		"no JPEG picture came":                                                                       "in a browser",
+		"no picture within the time limit":                                                           "power, cable and address",
+		"camera answers 461: camera sends pictures by UDP only: set transport = \"udp\"":             changeAsTold,
+		"camera sends no picture: 4:4:4 chroma: set the camera to 4:2:0 (profile Main or High)":      changeAsTold,
 		"tls: first record does not look like a TLS handshake":                                       "speaks TLS",
 		"dial tcp 192.0.2.1:80: connect: connection refused":                                         "nothing listens",
 		"dial tcp: lookup camera.example: no such host":                                              "name",
@@ -57,7 +69,9 @@ func TestTheAdviceFitsTheReason(t *testing.T) {
 			t.Errorf("loops, %s: %s", reason, got)
 		}
 	}
-	if got := Join("its access control needs x", "y"); strings.Contains(got, "y") {
-		t.Errorf("what to do is told twice: %s", got)
+	for _, reason := range []string{"its access control needs x", "camera sends pictures by TCP only: leave out transport"} {
+		if got := Join(reason, Camera(reason)); got != reason {
+			t.Errorf("what to do is told twice: %s", got)
+		}
 	}
 }

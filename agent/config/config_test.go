@@ -65,6 +65,8 @@ func TestASoundFileBecomesValues(t *testing.T) {
 func TestEachMistakeIsNamed(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
 		{"an unknown key", "fps = 10", "fsp = 10", "camera[0].fsp: no such key\nhint: did you mean fps?"},
+		{"a key of another program", "fps = 10", "interval = 10", "camera[0].interval: no such key\nhint: every = \"10s\" is for a camera that gives single pictures"},
+		{"an address under another key", "source = ", "rtsp_url = ", "camera[0].rtsp_url: no such key\nhint: the address belongs into url of the broker, source of a camera"},
 		{"a line outside the picture", "to = [0.9, 0.5]", "to = [352, 144]", "camera[0].line[0].to = [352, 144]: must lie in the picture"},
 		{"a rate of nought", "fps = 10", "fps = 0", "camera[0].fps = 0: must be 1–30\nhint: leave it out"},
 		{"a name with a slash", `"pi-0a1b"`, `"Pi/0A1B"`, `try pi-0a1b`},

@@ -41,12 +41,39 @@ func (s *Sheet) decodeTable(path string, tree map[string]any, v reflect.Value) {
 // otherKeys are keys that many programs have and kerb's files have not, with what stands for
 // them.
 var otherKeys = map[string]string{
-	"password": "a password is never written here: password_file names a file that holds it",
-	"port":     "the port belongs into the address: mqtts://broker.example:8883, rtsp://192.168.1.20:554/stream",
-	"host":     "the host belongs into the address: url of the broker, source of a camera",
-	"ip":       "the address belongs into url of the broker, source of a camera",
-	"topic":    "the topic is made of tenant, site and name of the device",
+	"password":   passwordFile,
+	"pass":       passwordFile,
+	"username":   loginKeys,
+	"login":      loginKeys,
+	"port":       "the port belongs into the address: mqtts://broker.example:8883, rtsp://192.168.1.20:554/stream",
+	"host":       addressKeys,
+	"ip":         addressKeys,
+	"url":        addressKeys,
+	"uri":        addressKeys,
+	"address":    addressKeys,
+	"stream_url": addressKeys,
+	"rtsp_url":   addressKeys,
+	"rtsp":       addressKeys,
+	"poll":       everyKey,
+	"interval":   everyKey,
+	"framerate":  "fps is the most pictures a second",
+	"topic":      "the topic is made of tenant, site and name of the device",
+	"polygon":    cornerKeys,
+	"points":     cornerKeys,
+	"corners":    cornerKeys,
+	"labels":     classesKey,
+	"objects":    classesKey,
 }
+
+// Hints that several of otherKeys have.
+const (
+	passwordFile = "a password is never written here: password_file names a file that holds it"
+	loginKeys    = "user is the name, and password_file names a file that holds the password"
+	addressKeys  = "the address belongs into url of the broker, source of a camera"
+	everyKey     = `every = "10s" is for a camera that gives single pictures; the policy has clear.window`
+	cornerKeys   = "a line has from and to, a zone and a mask have polygon"
+	classesKey   = `what is counted is classes = ["person", "vehicle"]`
+)
 
 // reportUnknown adds the mistake for a key without a field. The hint is the
 // known key with the closest spelling, or the list of all known keys.

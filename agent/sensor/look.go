@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -76,6 +77,8 @@ func look(ctx context.Context, src source.Pictures, vault *cage.Vault, begun tim
 			bad++
 			continue
 		case errors.Is(err, camera.ErrUnchanged):
+		case errors.Is(err, io.EOF) && l.Pictures == 0:
+			return nil, errors.New("no picture came: it ends before one is whole")
 		case err != nil && l.Pictures == 0:
 			return nil, fmt.Errorf("first picture: %w", err)
 		case err != nil:
