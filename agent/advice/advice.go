@@ -39,7 +39,7 @@ var cameraRules = []rule{
 	{[]string{"is no camera"}, "name another source; kerb probe lists the cameras that are there"},
 	{[]string{"is not installed"}, "install it"},
 	{[]string{"single picture"}, "with every = \"10s\" it counts by instants, in zones"},
-	{[]string{"404", "answers 4", "multipart", "neither a JPEG"}, "correct the path of source: the camera's own page or manual names it"},
+	{[]string{"404", "answers 4", "multipart", "neither a JPEG", "web page"}, "correct the path of source: the camera's own page or manual names it"},
 	{[]string{"answers 5"}, "restart the camera; its own page or log tells more"},
 	{[]string{"has no M-JPEG"}, "switch the camera's stream to H.264, on its own page"},
 	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP", "closed the connection", "camera's answer", "(SDP)", "answers 0"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
@@ -130,7 +130,7 @@ var lossRules = []rule{
 	{[]string{"no picture for", "no picture within", "sends nothing", "no more pictures", "deadline", "stalled"}, "silent"},
 	{[]string{"no such host", "lookup", "no route", "unreachable", "timeout", "timed out"}, "unreachable"},
 	{[]string{
-		"404", "answers 0", "answers 4", "answers 5", "multipart", "neither a JPEG", "RTSP", "malformed", "camera's answer", "(SDP)", "has no M-JPEG",
+		"404", "answers 0", "answers 4", "answers 5", "multipart", "neither a JPEG", "web page", "RTSP", "malformed", "camera's answer", "(SDP)", "has no M-JPEG",
 		"no JPEG picture", "no picture that can be read", "no picture came", "tls: ", "TLS", "certificate", "closed the connection",
 	}, "protocol"},
 }
