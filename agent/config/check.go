@@ -6,9 +6,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"kerb/agent/mistake"
 	"kerb/counting"
@@ -58,6 +61,9 @@ func (c checker) checkDevice(d deviceFile) {
 	}
 	c.checkName("device.site", d.Site)
 	c.checkName("device.tenant", d.Tenant)
+	if info, err := os.Stat(resolvePath(c.dir, d.State)); d.State != "" && !c.elsewhere && err == nil && !info.IsDir() {
+		c.Reject("device.state", "must be a directory", "leave it out for "+DefaultState)
+	}
 	c.checkPlace("device.place", d.Place)
 }
 
@@ -82,12 +88,16 @@ func (c checker) checkBroker(b brokerFile) {
 		c.RejectSecret("broker.url", "must not hold a user or password", "use broker.user and broker.password_file")
 	case hasBareIPv6(b.URL):
 		c.Reject("broker.url", "must have an IPv6 address in brackets", bracketHint)
+	case looksLikeAddress(b.URL):
+		c.Reject("broker.url", "must begin with a scheme", "mqtt://"+b.URL+", or with TLS mqtts://")
 	case err != nil || u.Hostname() == "":
 		c.Reject("broker.url", "must be a URL with a host", `for example "mqtts://broker.example:8883"`)
+	case !isHost(u.Hostname()):
+		c.Reject("broker.url", hostRule, hostHint)
 	case !isPort(u.Port()):
 		c.Reject("broker.url", "must have a port of 1–65535", "leave it out for the usual one")
 	case !strings.Contains(" mqtt mqtts ws wss ", " "+u.Scheme+" "):
-		c.Reject("broker.url", "must start with mqtt://, mqtts://, ws:// or wss://", "")
+		c.Reject("broker.url", "must start with mqtt://, mqtts://, ws:// or wss://", "tcp:// is mqtt://, and ssl:// is mqtts://")
 	case (u.Scheme == "mqtt" || u.Scheme == "ws") && b.PasswordFile != "" && !isLoopback(u.Hostname()):
 		c.Reject("broker.url", "must be "+u.Scheme+"s:// when a password is sent to another machine", u.Scheme+":// would send it in the clear")
 	}
@@ -132,12 +142,16 @@ func (c checker) checkFile(key, path string) {
 	}
 	named := path
 	path = resolveSecret(c.dir, path)
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		hint := "looked for " + path
-		if strings.HasPrefix(named, credentialPrefix) && os.Getenv(credentialsDir) == "" {
-			hint = "systemd has set no " + credentialsDir + ": is LoadCredential= in the service, and kerb started by it?"
-		}
-		c.Reject(key, "must be a file that can be read", hint)
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		return
+	}
+	switch credential := strings.HasPrefix(named, credentialPrefix); {
+	case credential && os.Getenv(credentialsDir) == "":
+		c.Reject(key, "must be a file that can be read", "systemd has set no "+credentialsDir+": is LoadCredential= in the service, and kerb started by it?")
+	case strings.HasSuffix(key, ".password_file") && !credential && !filepath.IsAbs(named): // it may be the password itself
+		c.RejectSecret(key, "must be a file that can be read", "it names a file that holds the password; looked in "+c.dir)
+	default:
+		c.Reject(key, "must be a file that can be read", "looked for "+path)
 	}
 }
 
@@ -154,6 +168,33 @@ var portAfterPath = regexp.MustCompile(`:[0-9]{2,5}/?$`)
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// What a host must be, and the usual slip.
+const (
+	hostRule = "must have a host name or an IP address behind ://"
+	hostHint = "an IPv4 address has four numbers of 0–255, a name letters, digits and -"
+)
+
+// isHost reports whether host is an IP address or can be a name: labels of letters,
+// digits, - and _, the last of which is no number (WHATWG URL, 4.1: it would be an IPv4
+// address) and, behind three numbers, no placeholder such as x.
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	last := labels[len(labels)-1]
+	for _, label := range labels {
+		if label == "" || strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
+		}) {
+			return false
+		}
+	}
+	isNumber := func(s string) bool { _, err := strconv.ParseUint(s, 10, 64); return err == nil }
+	numbers := len(labels) > 3 && isNumber(labels[0]) && isNumber(labels[1]) && isNumber(labels[2])
+	return !isNumber(last) && !(numbers && len(last) == 1)
 }
 
 // isPort reports whether s is a port of 1–65535, or empty.
@@ -241,7 +282,7 @@ func (c checker) checkStream(key, id string, classes []string) {
 	for _, name := range classes {
 		class, err := counting.ParseClass(name)
 		if err != nil {
-			c.Reject(key+".classes", err.Error(), "")
+			c.Reject(key+".classes", err.Error(), "leave it out for person, bicycle and vehicle")
 			return
 		}
 		whole = whole || class == counting.Vehicle
@@ -268,21 +309,23 @@ func (c checker) checkLine(key string, l lineFile) {
 }
 
 func (c checker) checkPoint(key string, p [2]float64) {
-	for _, v := range p {
-		if !(v >= 0 && v <= 1) {
-			c.Reject(key, "must lie in the picture: x and y are 0–1", "for pixels, divide x by the width and y by the height")
-			return
-		}
+	if isOutside(p[0], 0, 1) || isOutside(p[1], 0, 1) {
+		c.Reject(key, pointRule, pointHint)
 	}
 }
+
+const (
+	pointRule = "must lie in the picture: x and y are 0–1"
+	pointHint = "for pixels, divide x by the width and y by the height"
+)
 
 func (c checker) checkPolygon(key string, g [][2]float64) {
 	if len(g) < minCorners || len(g) > maxCorners {
 		c.Reject(key, "must have 3–32 corners", "for example [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]")
 		return
 	}
-	for _, p := range g {
-		c.checkPoint(key, p)
+	if slices.ContainsFunc(g, func(p [2]float64) bool { return isOutside(p[0], 0, 1) || isOutside(p[1], 0, 1) }) {
+		c.Reject(key, pointRule, pointHint)
 	}
 	if crosses(g) {
 		c.Reject(key, "must have sides that do not cross, and an area", "name the corners in their order around it, for example [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]")

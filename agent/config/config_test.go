@@ -97,7 +97,7 @@ func TestEachMistakeIsNamed(t *testing.T) {
 		{"a password to a host that only looks local", `"mqtt://127.0.0.1:1883"`, "\"mqtt://127.evil.example\"\npassword_file = \"/etc/hostname\"", "would send it in the clear"},
 		{"a password in the URL", "mqtt://", "mqtt://a:b@", "broker.url: must not hold a user or password"},
 		{"a wrong scheme", "mqtt://", "http://", "must start with mqtt://"},
-		{"a missing password file", "[[camera]]", "password_file = \"none\"\n[[camera]]", "/etc/kerb/none"},
+		{"a missing password file", "[[camera]]", "password_file = \"none\"\n[[camera]]", "looked in /etc/kerb"},
 		{"a doubled stream", `id = "plaza"`, `id = "north-kerb"`, "it is also at /etc/kerb/site.toml:17"},
 		{"an unknown class", `["person", "vehicle"]`, `["dog"]`, "must be one of person, bicycle"},
 		{"vehicle beside its parts", `["person", "vehicle"]`, `["car", "vehicle"]`, "one car would count twice"},

@@ -199,8 +199,16 @@ func (c checker) checkLoops(l loopsFile, lamp lampFile) {
 	if pairs && l.Debounce.Duration > 0 {
 		c.Reject("loop.debounce", "must be left out where a lane has two loops", "the kernel's debounce moves edges by 10 ms and more; a speed would be wrong by several per cent")
 	}
+	lanes := map[string]string{}
 	for i, n := range l.Lanes {
-		c.checkLane(fmt.Sprintf("loop.lane[%d]", i), n, names)
+		key := fmt.Sprintf("loop.lane[%d]", i)
+		c.checkLane(key, n, names)
+		for _, name := range slices.Concat(n.Loops, n.Relays) {
+			if lanes[name] != "" {
+				c.Reject(key+".loops", "must be other lines than those of "+lanes[name]+": "+name, "a contact belongs to one lane")
+			}
+			lanes[name] = n.ID
+		}
 	}
 }
 

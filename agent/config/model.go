@@ -38,6 +38,8 @@ func (s *Site) resolveModel(name string) (path, sum string) {
 func (c checker) checkModel(key, name string) {
 	switch {
 	case slices.Contains(nets.Names(), name):
+	case !strings.HasPrefix(name, "sha256:") && filepath.Ext(name) == "" && !c.elsewhere && !isFile(resolvePath(c.dir, name)):
+		c.Reject(key, "must be a network that is part of kerb, or a file", "part of kerb are "+strings.Join(nets.Names(), ", "))
 	case !strings.HasPrefix(name, "sha256:"):
 		c.checkFile(key, name)
 	case !modelSumPattern.MatchString(name):

@@ -167,6 +167,7 @@ var (
 	errSourceScheme = errors.New("must be rtsp(s)://, http(s)://, csi:N, a device, a file, or scene:NAME")
 	errSourceURL    = errors.New("must be a URL with a host")
 	errSourcePort   = errors.New("must have a port of 1–65535")
+	errSourceHost   = errors.New(hostRule)
 	errBareIPv6     = errors.New("must have an IPv6 address in brackets")
 )
 
@@ -213,6 +214,9 @@ func parseAddress(text string) (Address, error) {
 	}
 	if err != nil || u.Hostname() == "" {
 		return Address{}, errSourceURL
+	}
+	if !isHost(u.Hostname()) {
+		return Address{}, errSourceHost
 	}
 	if !isPort(u.Port()) {
 		return Address{}, errSourcePort

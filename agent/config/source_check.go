@@ -55,6 +55,9 @@ func (c checker) checkSource(key string, cam cameraFile) Source {
 	if errors.Is(err, errSourceScheme) || errors.Is(err, errSourceURL) || errors.Is(err, errSourcePort) {
 		addressed, hint = true, sourceExample
 	}
+	if errors.Is(err, errSourceHost) {
+		addressed, hint = true, hostHint
+	}
 	_, rest, _ := strings.Cut(cam.Source, "://")
 	_, recording := src.(RecordingSource)
 	switch {
@@ -66,6 +69,10 @@ func (c checker) checkSource(key string, cam cameraFile) Source {
 		c.RejectSecret(at, "must not hold a user or password", "use user and password_file")
 	case err != nil:
 		c.Reject(at, err.Error(), hint)
+	case recording && usbPattern.MatchString(cam.Source):
+		c.Reject(at, "must be the path of the device, if it is a USB camera", "for example /dev/v4l/by-id/…: kerb probe lists those that are there")
+	case recording && oneSlash.MatchString(cam.Source):
+		c.Reject(at, "must have two slashes behind the scheme", "for example rtsp://camera.example/stream")
 	case recording && looksLikeAddress(cam.Source) && !isFile(resolvePath(c.dir, cam.Source)):
 		c.Reject(at, "must begin with a scheme if it is an address", "for example http://"+cam.Source+" or rtsp://"+cam.Source)
 	case recording:
@@ -83,6 +90,13 @@ func (c checker) checkSource(key string, cam cameraFile) Source {
 // addressPattern is the beginning of an address without a scheme: a host with a dot
 // or a port, and then a path or nothing.
 var addressPattern = regexp.MustCompile(`^([0-9]{1,3}(\.[0-9]{1,3}){3}(:[0-9]+)?|[A-Za-z0-9.-]+:[0-9]+)(/.*)?$`)
+
+// usbPattern are the names under which other programs know a USB camera, and oneSlash an
+// address with a slash too few.
+var (
+	usbPattern = regexp.MustCompile(`^(usb:|v4l2?:|video)[0-9]+$`)
+	oneSlash   = regexp.MustCompile(`^(https?|rtsps?):/?[^/]`)
+)
 
 // looksLikeAddress reports whether a text is an address that lacks its scheme.
 func looksLikeAddress(text string) bool { return addressPattern.MatchString(text) }

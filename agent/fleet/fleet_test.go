@@ -99,7 +99,7 @@ func TestElevenThousandSiteFilesComeFromOneTemplate(t *testing.T) {
 	}
 }
 
-// lanesText is the loops of a site; the counter takes one line for one lane.
+// lanesText is the loops of a site; the counter takes no card of pulses for classes by length.
 const lanesText = `
 [loop]
 [[loop.line]]
@@ -108,20 +108,21 @@ gpio = "GPIO17"
 [[loop.line]]
 name = "B"
 gpio = "GPIO27"
-[[loop.lane]]
-id = "in"
-loops = ["A"]
+card = "{{card}}"
 [[loop.lane]]
 id = "out"
-loops = ["{{line}}"]
+loops = ["A", "B"]
+spacing = 4.0
+loop_length = 2.0
+split = true
 `
 
 // The rows are checked with the checks of the counter too, as by kerb check on the device.
 func TestALaneThatNoCounterTakesIsFoundAtTheCentre(t *testing.T) {
-	rows := writeTemp(t, "rows.csv", "tenant,site,device,lat,place,camera,y,line\na,b,c,1,x,rtsp://h/s,0.5,B\na,b,d,1,x,rtsp://h/s,0.5,A\n")
+	rows := writeTemp(t, "rows.csv", "tenant,site,device,lat,place,camera,y,card\na,b,c,1,x,rtsp://h/s,0.5,presence\na,b,d,1,x,rtsp://h/s,0.5,pulse\n")
 	_, err := run(t, &SitesCommand{Template: writeTemp(t, "site.tmpl", templateText+lanesText), Rows: rows})
 	var wrong mistake.List
-	if !errors.As(err, &wrong) || len(wrong) != 1 || wrong[0].Line != 3 || !strings.Contains(err.Error(), "lane out: line A is already in use") {
+	if !errors.As(err, &wrong) || len(wrong) != 1 || wrong[0].Line != 3 || !strings.Contains(err.Error(), "lane out: classes by length need two loops with presence cards") {
 		t.Errorf("%v", err)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -57,9 +59,15 @@ var otherKeys = map[string]string{
 	"poll":       everyKey,
 	"interval":   everyKey,
 	"framerate":  "fps is the most pictures a second",
+	"line":       "a line belongs to its camera, [[camera.line]], or to the loops, [[loop.line]]",
+	"zone":       "a zone belongs to its camera: [[camera.zone]]",
+	"mask":       "a mask belongs to its camera: [[camera.mask]]",
+	"lane":       "a lane belongs to the loops: [[loop.lane]]",
 	"topic":      "the topic is made of tenant, site and name of the device",
 	"polygon":    cornerKeys,
 	"points":     cornerKeys,
+	"rect":       cornerKeys,
+	"area":       cornerKeys,
 	"corners":    cornerKeys,
 	"labels":     classesKey,
 	"objects":    classesKey,
@@ -100,9 +108,13 @@ func (s *Sheet) decodeValue(path string, value any, v reflect.Value) {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		text, isText := value.(string)
 		if !isText {
-			s.rejectType(path, "must be text in quotes", "")
-		} else if err := u.UnmarshalText([]byte(text)); err != nil {
+			text = fmt.Sprint(value)
+		}
+		switch err := u.UnmarshalText([]byte(text)); {
+		case err != nil:
 			s.rejectType(path, err.Error(), "")
+		case !isText:
+			s.rejectType(path, "must be text in quotes", "")
 		}
 		return
 	}
@@ -114,20 +126,36 @@ func (s *Sheet) decodeValue(path string, value any, v reflect.Value) {
 		if t, ok := value.(map[string]any); ok {
 			s.decodeTable(path, t, v)
 		} else {
-			s.rejectType(path, "must be a table", "")
+			s.rejectType(path, "must be a table", "write ["+withoutNumbers(path)+"], with one bracket on each side")
 		}
 	case reflect.Slice, reflect.Array:
 		s.decodeList(path, value, v)
 	default:
 		if want := decodeScalar(value, v); want != "" {
-			hint := ""
-			if v.Kind() == reflect.Bool {
-				hint = "without quotes"
-			}
-			s.rejectType(path, want, hint)
+			s.rejectType(path, want, hintForScalar(value, v.Kind()))
 		}
 	}
 }
+
+// hintForScalar tells how to write a value of the right kind: numbers and true or false
+// stand without quotes.
+func hintForScalar(value any, kind reflect.Kind) string {
+	text, quoted := value.(string)
+	switch kind {
+	case reflect.Bool:
+		return "without quotes"
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		if _, err := strconv.ParseFloat(text, 64); quoted && err == nil {
+			return "without quotes"
+		}
+	}
+	return ""
+}
+
+// withoutNumbers returns the path of a table as a file writes it.
+func withoutNumbers(path string) string { return numberPattern.ReplaceAllString(path, "") }
+
+var numberPattern = regexp.MustCompile(`\[[0-9]+\]`)
 
 // decodeList sets a slice, or an array of exactly as many members.
 func (s *Sheet) decodeList(path string, value any, v reflect.Value) {
@@ -135,8 +163,11 @@ func (s *Sheet) decodeList(path string, value any, v reflect.Value) {
 	switch {
 	case !ok:
 		hint := "for example [0.1, 0.6]"
-		if v.Type().Elem().Kind() == reflect.Struct {
-			hint = "write [[" + path + "]], with two brackets: there may be several"
+		switch v.Type().Elem().Kind() {
+		case reflect.Struct:
+			hint = "write [[" + withoutNumbers(path) + "]], with two brackets: there may be several"
+		case reflect.String:
+			hint = `each member in quotes, for example ["north", "south"]`
 		}
 		s.rejectType(path, "must be a list", hint)
 		return

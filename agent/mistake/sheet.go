@@ -96,8 +96,10 @@ func hasByteOrderMark(data []byte) bool {
 // values that are allowed. For a key that the file does not have, the line is
 // that of the nearest table around it.
 func (s *Sheet) Reject(key, want, hint string) {
-	if s.undecoded[key] { // the value is not there for this check, and one mistake is told once
-		return
+	for at := key; at != ""; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
+		if s.undecoded[at] { // the value is not there for this check, and one mistake is told once
+			return
+		}
 	}
 	p := s.nearestPlace(key)
 	s.addMistake(Mistake{Line: p.line, Key: key, Value: p.value, Want: want, Hint: hint})
@@ -107,6 +109,10 @@ func (s *Sheet) Reject(key, want, hint string) {
 func (s *Sheet) rejectType(key, want, hint string) {
 	s.Reject(key, want, hint)
 	s.undecoded[key] = true
+	for strings.HasSuffix(key, "]") { // a list with such a member is no list for further checks
+		key = key[:strings.LastIndexByte(key, '[')]
+		s.undecoded[key] = true
+	}
 }
 
 // RejectSecret is Reject without the value, for a key that may hold a password.
@@ -161,6 +167,9 @@ func (s *Sheet) nearestPlace(key string) place {
 		return p
 	}
 	for {
+		if p, ok := s.keys[key+"[0]"]; ok { // a list of tables
+			return place{line: p.line}
+		}
 		i := strings.LastIndexAny(key, ".[")
 		if i < 0 {
 			return place{}
@@ -202,8 +211,15 @@ func (s *Sheet) indexKeys(data []byte) {
 func (s *Sheet) indexPair(p *unstable.Parser, path string, line, from int, e *unstable.Node, data []byte) {
 	text, _, _ := strings.Cut(string(data[from:]), "\n")
 	_, text, _ = strings.Cut(text, "=")
+	v := e.Value()
+	switch v.Kind { // in an inline table others follow on the line
+	case unstable.Integer, unstable.Float, unstable.Bool:
+		text = string(v.Data)
+	case unstable.String:
+		text = string(data[v.Raw.Offset:][:v.Raw.Length])
+	}
 	s.keys[path] = place{line: line, value: shortenValue(hideSecrets(text))}
-	switch v := e.Value(); v.Kind {
+	switch v.Kind {
 	case unstable.InlineTable:
 		s.indexInline(p, path, v, data)
 	case unstable.Array:
