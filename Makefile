@@ -65,7 +65,7 @@ modules:
 VM ?= $(OUT)/vm
 vm:
 	test/vm/prepare $(VM)
-	KERB_VM=$(abspath $(VM)) $(GO) test -timeout 20m -count=1 ./test/vm
+	KERB_VM=$(abspath $(VM)) $(GO) test -timeout 90m -count=1 ./test/vm
 
 # All of kerb prove with four kernels: with and without Landlock, amd64 and arm64.
 vm-walls:
@@ -183,7 +183,7 @@ spool:
 # The messages of the runs in test/e2e are also read by the parsers of other projects,
 # which npm installs in test/wire.
 wire: test/wire/node_modules
-	KERB_LONG=1 $(GO) test -count=1 -timeout 30m -v ./agent/uplink ./test/e2e
+	KERB_LONG=1 $(GO) test -count=1 -timeout 4h -v ./agent/uplink ./test/e2e
 
 test/wire/node_modules: test/wire/package-lock.json
 	cd test/wire && npm ci
@@ -191,7 +191,7 @@ test/wire/node_modules: test/wire/package-lock.json
 # Node-RED, which npm installs in test/nodered, gets the messages of a busy zone, and shows
 # the present state after its own restart.
 nodered: test/nodered/node_modules
-	$(GO) test -count=1 -timeout 30m -run NodeRED -v ./test/e2e
+	$(GO) test -count=1 -timeout 90m -run NodeRED -v ./test/e2e
 
 test/nodered/node_modules: test/nodered/package-lock.json
 	cd test/nodered && npm ci
@@ -200,7 +200,7 @@ test/nodered/node_modules: test/nodered/package-lock.json
 # The files of configs/kit, each read by its own program with messages of kerb. The programs
 # of Debian are unpacked in out/kit, not installed.
 kit: test/nodered/node_modules $(OUT)/kit/usr/bin/telegraf
-	$(GO) test -count=1 -timeout 30m -run 'Consumer|Alert|Exporter|Telegraf|NodeRED' -v ./configs
+	$(GO) test -count=1 -timeout 90m -run 'Consumer|Alert|Exporter|Telegraf|NodeRED' -v ./configs
 	cd test/grafana && $(GO) test -count=1 ./...
 
 $(OUT)/kit/usr/bin/telegraf:
@@ -236,7 +236,7 @@ fuse:
 # The formats of kerb relay, read by consumers that npm installs in test/relay/consumers;
 # and a day of 200 devices with kills of devices, broker, relay and database.
 relay-consumers: test/wire/node_modules test/relay/consumers/node_modules
-	$(GO) test -count=1 -timeout 30m -run 'Format|HomeAssistant' -v ./test/relay
+	$(GO) test -count=1 -timeout 90m -run 'Format|HomeAssistant' -v ./test/relay
 
 test/relay/consumers/node_modules: test/relay/consumers/package-lock.json
 	cd test/relay/consumers && npm ci --ignore-scripts
