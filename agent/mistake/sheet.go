@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -153,11 +154,29 @@ func (s *Sheet) Err() error {
 
 // addMistake adds m, up to maxMistakes.
 func (s *Sheet) addMistake(m Mistake) {
-	m.Want, m.Hint = hideUsers(m.Want), hideUsers(m.Hint)
+	m.Key, m.Value = escapeUnprintable(m.Key), escapeUnprintable(m.Value)
+	m.Want, m.Hint = escapeUnprintable(hideUsers(m.Want)), escapeUnprintable(hideUsers(m.Hint))
 	m.File = s.name
 	if len(s.mistakes) < maxMistakes {
 		s.mistakes = append(s.mistakes, m)
 	}
+}
+
+// escapeUnprintable writes characters that a terminal does not show, such as those that
+// turn the direction of the text, as \u and four digits.
+func escapeUnprintable(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }
 
 // nearestPlace is the place of the key, or the line of the innermost table or

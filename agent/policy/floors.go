@@ -61,7 +61,7 @@ func (t *terms) checkComplete(s *mistake.Sheet) {
 		{"title", t.Title}, {"controller.name", t.Controller.Name}, {"controller.contact", t.Controller.Contact},
 	} {
 		if !isLine(f.v) {
-			s.Reject(f.key, "must be one line of at most 200 bytes", "")
+			s.Reject(f.key, "must be one line of at most 200 bytes that a screen shows", "no control characters, none that turn the direction of text")
 		}
 	}
 	t.checkMethodKeys(s)

@@ -163,6 +163,7 @@ var slips = []slip{
 	{name: "a file in the place of a folder", old: `state = "state"`, new: `state = "empty"`, where: "site.toml:5", what: "must be a directory", do: "/var/lib/kerb"},
 	{name: "a key of another program", old: "fps = 10", new: "interval = 10", where: "site.toml:11", what: "no such key", do: `every = "10s"`},
 	{name: "a time zone that is none", file: "policy.toml", old: `"UTC"`, new: `"Europe/Londn"`, where: "policy.toml:", what: "must be UTC or a name such as Europe/Helsinki", do: "must not depend on the device"},
+	{name: "a title that reads backwards", file: "policy.toml", old: `title = "`, new: "title = \"\u202e", where: `policy.toml:14: title = "\u202e`, what: "that a screen shows", do: "turn the direction"},
 	{name: "a policy of another form", file: "policy.toml", old: "kerb.policy/1", new: "kerb.policy/2", where: "policy.toml:", what: `must be "kerb.policy/1"`, do: "which form of file this is"},
 	{name: "a site file in the place of the policy", file: "policy.toml", old: "*", new: "site.toml", where: "policy.toml", what: "is a site file, not a policy", do: "are the two files swapped?"},
 	{name: "a flag that is none", file: "-stie", where: "unknown flag", what: "-stie", do: `did you mean "-site"?`},
