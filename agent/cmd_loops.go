@@ -67,7 +67,9 @@ func (c *loopsCmd) Run(ctx context.Context, t terminal.Terminal) error {
 	if err != nil {
 		return err
 	}
-	counter, err := loop.New(edges, source.LoopOpts(site.Loops, nil))
+	o := source.LoopOpts(site.Loops, nil)
+	o.Totals = true
+	counter, err := loop.New(edges, o)
 	if err != nil {
 		return err
 	}

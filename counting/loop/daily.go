@@ -49,7 +49,7 @@ type dayCheck struct {
 	due         time.Duration // end of the sample; 0: no checks
 	sampleStart time.Duration // coverage before it belongs to earlier samples
 	covered     time.Duration // on-time of the present sample
-	onsets      uint32        // of the present sample
+	onset       bool          // a vehicle began to cover the loop in the present sample
 	spoiled     bool          // edges were lost in the present sample
 	inHours     bool          // the last sample lay between dayFromHour and dayToHour
 	wholeDay    bool          // the day was observed from dayFromHour on
@@ -77,7 +77,7 @@ func (c *Counter) closeSample(in *input, t time.Duration) {
 	h := c.wall(t - sampleLength).Hour()
 	inside := h >= dayFromHour && h < dayToHour
 	if inside && !d.inHours {
-		*d = dayCheck{due: d.due, covered: d.covered, onsets: d.onsets, spoiled: d.spoiled, wholeDay: d.sampleStart > c.origin}
+		*d = dayCheck{due: d.due, covered: d.covered, onset: d.onset, spoiled: d.spoiled, wholeDay: d.sampleStart > c.origin}
 	}
 	if inside && !d.spoiled {
 		d.addSample(float64(d.covered) / float64(sampleLength))
@@ -90,7 +90,7 @@ func (c *Counter) closeSample(in *input, t time.Duration) {
 		}
 	}
 	d.inHours = inside
-	d.sampleStart, d.covered, d.onsets, d.spoiled = t, 0, 0, false
+	d.sampleStart, d.covered, d.onset, d.spoiled = t, 0, false, false
 	d.due = t + sampleLength
 }
 
@@ -102,7 +102,7 @@ func (d *dayCheck) addSample(k float64) {
 	case k > fullOccupancy:
 		d.full++
 	}
-	if k > 0 && d.onsets == 0 {
+	if k > 0 && !d.onset {
 		d.coverOnly++
 	}
 	i := d.samples % len(d.fiveMinutes)

@@ -60,7 +60,8 @@ type input struct {
 	bitsTo         int64         // interval of the newest
 
 	onsets      [onsetsKept]time.Duration // ring of the last onsets
-	onsetCount  int                       // onsets since the start
+	nextOnset   int                       // the oldest of them
+	total       int                       // onsets since the start, with Opts.Totals
 	lastOn      time.Duration             // last on-time
 	shortRun    int                       // on-times in a row below Limits.MinOn
 	lifeSigns   int                       // vehicles since Silent was raised
@@ -173,7 +174,10 @@ func (c *Counter) changeState(in *input, on bool, at time.Duration) {
 		in.coveredTo = max(in.coveredTo, at)
 		in.bits |= 1
 		l.window.Loops[in.slot].Onsets++
-		in.day.onsets++
+		in.day.onset = true
+		if c.totals {
+			in.total++
+		}
 		c.checkChatter(in, at)
 		if in.isTrusted() {
 			l.addPresence(c, in.slot, presence{on: at, open: true, blurred: in.blurNext})
@@ -229,9 +233,10 @@ func (c *Counter) uncoverLoop(in *input, l *lane, at time.Duration) {
 // Limits.Chatter of them lie within chatterWindow.
 func (c *Counter) checkChatter(in *input, at time.Duration) {
 	n := c.limits.Chatter
-	in.onsets[in.onsetCount%onsetsKept] = at
-	in.onsetCount++
-	if n == 0 || in.onsetCount <= n || at-in.onsets[(in.onsetCount-1-n)%onsetsKept] >= chatterWindow {
+	before := in.onsets[(in.nextOnset-n+onsetsKept)%onsetsKept] // n onsets ago
+	in.onsets[in.nextOnset] = at
+	in.nextOnset = (in.nextOnset + 1) % onsetsKept
+	if n == 0 || at-before >= chatterWindow {
 		return
 	}
 	in.lastChatter = at

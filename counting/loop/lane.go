@@ -341,7 +341,9 @@ func (l *lane) addPassage(c *Counter, f presence, dir counting.Direction, speed,
 		}
 	}
 	w.Passages[class][dir]++
-	l.total++
+	if c.totals {
+		l.total++
+	}
 	if l.hasLast && !f.blurred {
 		h := max(0, f.on-l.lastOn)
 		w.Headway += h

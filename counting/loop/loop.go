@@ -81,6 +81,9 @@ type Opts struct {
 	// limits by hour of day and for the daily checks. Without it the limit of
 	// hour 0 holds all day and there are no daily checks.
 	Wall func(time.Duration) time.Time
+	// Totals keeps the vehicles since the start for LineState, as a live table shows them.
+	// Without it no count is kept for longer than its window.
+	Totals bool
 }
 
 // MaxLines is the most lines that a Counter reads.
@@ -140,6 +143,7 @@ type Counter struct {
 	src    Source
 	limits Limits
 	wall   func(time.Duration) time.Time
+	totals bool
 
 	inputs []input
 	lanes  []lane
@@ -168,7 +172,7 @@ func New(src Source, o Opts) (*Counter, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Counter{src: src, limits: o.Limits, wall: o.Wall, windowEnd: never, nextDue: never}
+	c := &Counter{src: src, limits: o.Limits, wall: o.Wall, totals: o.Totals, windowEnd: never, nextDue: never}
 	c.limits.PairClear = max(1, c.limits.PairClear)
 	if c.limits.ZeroShare == 0 {
 		c.limits.ZeroShare = defaultZeroShare
@@ -176,6 +180,9 @@ func New(src Source, o Opts) (*Counter, error) {
 	c.inputs = make([]input, len(o.Lines))
 	for i, l := range o.Lines {
 		c.inputs[i] = input{name: l.Name, card: l.Card, lane: -1, due: never}
+		for k := range c.inputs[i].onsets {
+			c.inputs[i].onsets[k] = -chatterWindow
+		}
 	}
 	c.lanes = make([]lane, len(o.Lanes))
 	for i, l := range o.Lanes {

@@ -132,7 +132,9 @@ func TestTableShowsEveryLine(t *testing.T) {
 		{Line: 1, At: 1.5e9},
 		{Line: 0, On: true, At: 2e9},
 	}
-	c, err := loop.New(&tape{edges: edges, batch: 99, end: 12e9}, street())
+	o := street()
+	o.Totals = true
+	c, err := loop.New(&tape{edges: edges, batch: 99, end: 12e9}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,5 +225,40 @@ func BenchmarkPassage(b *testing.B) {
 			b.Fatal(err)
 		}
 		n += len(s.Passages)
+	}
+}
+
+// A sensing process runs for years: what it counted must not stay in it for longer than a
+// window. The control keeps the totals.
+func TestNoCountOutlivesItsWindow(t *testing.T) {
+	edges := []loop.Edge{{Line: 0, Level: true}, {Line: 1, Level: true}}
+	for i := range 40 {
+		at := time.Duration(1+3*i) * time.Second
+		off := at + time.Duration(300+5*i)*time.Millisecond // equal times would be those of a pulse card
+		edges = append(edges, loop.Edge{Line: 0, On: true, At: at}, loop.Edge{Line: 1, On: true, At: at + 200*time.Millisecond},
+			loop.Edge{Line: 0, At: off}, loop.Edge{Line: 1, At: off + 200*time.Millisecond})
+	}
+	for _, totals := range []bool{false, true} {
+		o := street()
+		o.Totals = totals
+		c, err := loop.New(&tape{edges: edges, batch: len(edges), end: 200 * time.Second}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var passages int
+		for {
+			step, err := c.CountBatch(context.Background())
+			passages += len(step.Passages)
+			if err != nil {
+				break
+			}
+		}
+		want, onsets := uint32(0), 0
+		if totals {
+			want, onsets = 40, 40
+		}
+		if s := c.AppendLineStates(nil); passages != 40 || s[0].Total != want || s[0].Onsets != onsets {
+			t.Errorf("totals %t: %d passages; %d and %d are kept", totals, passages, s[0].Total, s[0].Onsets)
+		}
 	}
 }

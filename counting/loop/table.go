@@ -18,10 +18,10 @@ type LineState struct {
 	Relay  bool   // a fault relay
 	Known  bool   // the level has been seen
 	On     bool
-	Onsets int           // onsets since the start
+	Onsets int           // onsets since the start; 0 without Opts.Totals
 	LastOn time.Duration // the last on-time
 	Speed  float64       // m/s, of the last vehicle of the lane with a speed
-	Total  uint32        // passages of the lane since the start
+	Total  uint32        // passages of the lane since the start; 0 without Opts.Totals
 	Faults Fault
 	Bits   uint16 // the last 16 presence bits of SCOOT, 250 ms each, newest lowest
 }
@@ -31,7 +31,7 @@ func (c *Counter) AppendLineStates(dst []LineState) []LineState {
 	for i := range c.inputs {
 		in := &c.inputs[i]
 		in.rollBits(c.clock - c.origin)
-		s := LineState{Line: in.name, Relay: in.relay, Known: in.levelKnown, On: in.on, Onsets: in.onsetCount, LastOn: in.lastOn, Faults: in.faults, Bits: in.bits}
+		s := LineState{Line: in.name, Relay: in.relay, Known: in.levelKnown, On: in.on, Onsets: in.total, LastOn: in.lastOn, Faults: in.faults, Bits: in.bits}
 		if in.lane >= 0 {
 			l := &c.lanes[in.lane]
 			s.Stream, s.Speed, s.Total = l.Stream, l.lastSpeed, l.total
