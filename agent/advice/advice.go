@@ -39,17 +39,18 @@ var cameraRules = []rule{
 	{[]string{"is no camera"}, "name another source; kerb probe lists the cameras that are there"},
 	{[]string{"is not installed"}, "install it"},
 	{[]string{"single picture"}, "with every = \"10s\" it counts by instants, in zones"},
-	{[]string{"404", "answers 4", "multipart", "neither a JPEG", "web page"}, "correct the path of source: the camera's own page or manual names it"},
+	{[]string{"404", "answers 4", "multipart", "a JPEG picture or an MP4 clip", "web page"}, "correct the path of source: the camera's own page or manual names it"},
 	{[]string{"answers 5"}, "restart the camera; its own page or log tells more"},
 	{[]string{"has no M-JPEG"}, "switch the camera's stream to H.264, on its own page"},
-	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP", "closed the connection", "camera's answer", "(SDP)", "answers 0"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
+	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP", "closed the connection", "reset by peer", "camera's answer", "(SDP)", "answers 0"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
 	{[]string{"server gave HTTP response to HTTPS", "first record does not look like a TLS", "tls: "}, "check scheme and port of source: https:// and rtsps:// need a port that speaks TLS; kerb probe shows the certificate"},
+	{[]string{"x509"}, "put the SHA-256 of the camera's certificate into site.toml: kerb probe shows it"},
 	{[]string{"another certificate"}, "if the camera was replaced, put the new certificate into site.toml: kerb probe shows it"},
 	{[]string{"connection refused"}, "the camera is on, but nothing listens at this port: check the port of source"},
 	{[]string{"no such host", "lookup"}, "check the camera's name in source, or give its IP address"},
 	{[]string{"not followed"}, "name in source the address to which the camera leads"},
 	{[]string{"sends nothing", "no JPEG picture", "no picture that can be read", "no picture came", "no more pictures", "part is"}, "open its address in a browser or player; where nothing moves there, correct the path of source or restart the camera"},
-	{[]string{"no route", "unreachable", "timeout", "timed out", "no picture for", "no picture within", "deadline"}, "check power, cable and address of the camera"},
+	{[]string{"no route", "unreachable", "timeout", "timed out", "no picture for", "no picture within", "does not answer", "deadline"}, "check power, cable and address of the camera"},
 }
 
 // Camera returns what to do about the error of a camera. It is never empty.
@@ -68,7 +69,7 @@ var brokerRules = []rule{
 	{[]string{"connection refused"}, "is the broker running, and is the port right (mqtt: 1883, mqtts: 8883)?"},
 	{[]string{"no such host", "lookup"}, "check the broker's name in broker.url and the name server"},
 	{[]string{"reset by peer", "EOF"}, "if the broker wants TLS on this port, write mqtts://; if it has none, mqtt://"},
-	{[]string{"i/o timeout", "no answer", "no acknowledgement"}, "does an MQTT broker listen at this port, and does a firewall let it through?"},
+	{[]string{"i/o timeout", "no answer", "no acknowledgement", "closed by the broker or the network"}, "does an MQTT broker listen at this port, and does a firewall let it through?"},
 	{[]string{"no route", "unreachable", "timed out", "network is down"}, "check the network cable or the modem"},
 	{[]string{"password"}, "check broker.password_file"},
 }
@@ -127,10 +128,10 @@ var lossRules = []rule{
 	{[]string{"refuses the user", "asks for a user", "401", "403", "authentication"}, "login"},
 	{[]string{"no such file or directory", "no such device", "is no camera"}, "missing"},
 	{[]string{"connection refused"}, "refused"},
-	{[]string{"no picture for", "no picture within", "sends nothing", "no more pictures", "deadline", "stalled"}, "silent"},
+	{[]string{"no picture for", "no picture within", "does not answer", "sends nothing", "no more pictures", "deadline", "stalled"}, "silent"},
 	{[]string{"no such host", "lookup", "no route", "unreachable", "timeout", "timed out"}, "unreachable"},
 	{[]string{
-		"404", "answers 0", "answers 4", "answers 5", "multipart", "neither a JPEG", "web page", "RTSP", "malformed", "camera's answer", "(SDP)", "has no M-JPEG",
+		"404", "answers 0", "answers 4", "answers 5", "multipart", "a JPEG picture or an MP4 clip", "web page", "reset by peer", "RTSP", "malformed", "camera's answer", "(SDP)", "has no M-JPEG",
 		"no JPEG picture", "no picture that can be read", "no picture came", "tls: ", "TLS", "certificate", "closed the connection",
 	}, "protocol"},
 }
