@@ -33,6 +33,8 @@ func (c checker) checkEnrol(e enrolFile, b brokerFile) {
 	switch {
 	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "":
 		c.Reject("enrol.est", "must be https:// and a host, with the server's label behind it where it has one", `for example est = "https://est.example:8443"`)
+	case !isHost(u.Hostname()) || !isPort(u.Port()):
+		c.Reject("enrol.est", hostRule+", and a port of 1–65535", hostHint)
 	case u.User != nil:
 		c.RejectSecret("enrol.est", "must not hold a user or password", "use enrol.user and enrol.secret_file")
 	}

@@ -44,6 +44,9 @@ func (d *device) admitCard() (string, error) {
 		current = ""
 	}
 	sum, err := d.copyCard()
+	if refused := refusedError(""); errors.As(err, &refused) {
+		return current, refused
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if current != "" {
 			return current, errors.Join(closeSet(current), os.RemoveAll(cardUnfinishedFile)) // the owner emptied it, so that it holds no secret
@@ -136,13 +139,16 @@ func (d *device) hashCard() (string, error) {
 }
 
 // copyCard copies the folder kerb of the boot partition to offeredDir and returns
-// the hash of its content.
+// the hash of its content. A refusedError names files that lie under wrong names.
 func (d *device) copyCard() (string, error) {
 	mount, done, err := d.slot.mountBoot(false)
 	if err != nil {
 		return "", err
 	}
 	defer done()
+	if err := findMisnamed(mount); err != nil {
+		return "", refusedError(err.Error())
+	}
 	return copySet(filepath.Join(mount, "kerb"), offeredDir, kerbID)
 }
 

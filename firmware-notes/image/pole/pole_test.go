@@ -103,6 +103,7 @@ func TestSettingsAreStrict(t *testing.T) {
 		"psk: must be 8–63":                  {"wifi.toml": "ssid = \"a\"\npsk = \"short\"\n"},
 		"ssid: must be 1–32":                 {"wifi.toml": "psk = \"shorter than it\"\n"},
 		"psk: must be":                       {"wifi.toml": "ssid = \"a\"\n"},
+		"as in ssid = \"north":               {"wifi.toml": "ssid = north\npsk = \"long enough\"\n"},
 		"wifi.toml:2: ":                      {"wifi.toml": "ssid = \"a\"\npsk = \"shorter than it\n"},
 		"country: no such key":               {"wifi.toml": "ssid = \"a\"\npsk = \"long enough\"\ncountry = \"GB\"\n"},
 		"update.trial = \"1s\"":              {"system.toml": "[update]\ntrial = \"1s\"\n"},

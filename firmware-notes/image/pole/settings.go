@@ -117,7 +117,7 @@ func readStrict(dir, name string, v any) error {
 	var torn *toml.DecodeError
 	if errors.As(err, &torn) {
 		row, _ := torn.Position()
-		return fmt.Errorf("%s:%d: %s", name, row, strings.TrimPrefix(torn.Error(), "toml: "))
+		return fmt.Errorf("%s:%d: %s: text stands in straight quotes, as in ssid = \"north\", and the file is UTF-8 without a byte order mark", name, row, strings.TrimPrefix(torn.Error(), "toml: "))
 	}
 	return err
 }
