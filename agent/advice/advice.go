@@ -30,7 +30,7 @@ const changeAsTold = "the message names the change: on the camera's own page or 
 
 // cameraRules are tried in order.
 var cameraRules = []rule{
-	{[]string{"refuses the user", "asks for a user", "401", "403"}, "correct user and password_file of the camera in site.toml, then restart kerb"},
+	{[]string{"refuses the user", "asks for a user", " 401", " 403"}, "correct user and password_file of the camera in site.toml, then restart kerb"},
 	{[]string{"kind of authentication"}, "switch the camera to Digest authentication, on its own page"},
 	{[]string{"set the camera", "set its second stream", "second stream to H.264", "switch it to Digest", "switch compression off", "leave out", "choose a smaller picture", "end another viewer", "set transport", "without transport"}, changeAsTold},
 	{[]string{"group video"}, "give the user that group, then log in again or restart kerb"},
@@ -39,7 +39,7 @@ var cameraRules = []rule{
 	{[]string{"is no camera"}, "name another source; kerb probe lists the cameras that are there"},
 	{[]string{"is not installed"}, "install it"},
 	{[]string{"single picture"}, "with every = \"10s\" it counts by instants, in zones"},
-	{[]string{"404", "answers 4", "multipart", "a JPEG picture or an MP4 clip", "web page"}, "correct the path of source: the camera's own page or manual names it"},
+	{[]string{" 404", "answers 4", "multipart", "a JPEG picture or an MP4 clip", "web page"}, "correct the path of source: the camera's own page or manual names it"},
 	{[]string{"answers 5"}, "restart the camera; its own page or log tells more"},
 	{[]string{"has no M-JPEG"}, "switch the camera's stream to H.264, on its own page"},
 	{[]string{"RTSP/1.0", "RTSP", "malformed HTTP", "closed the connection", "reset by peer", "camera's answer", "(SDP)", "answers 0"}, "check scheme and port of source: rtsp:// is mostly 554, http:// 80"},
@@ -125,13 +125,13 @@ func find(rules []rule, reason, other string) string {
 
 // lossRules give the word for an error of a camera; they are tried in order.
 var lossRules = []rule{
-	{[]string{"refuses the user", "asks for a user", "401", "403", "authentication"}, "login"},
+	{[]string{"refuses the user", "asks for a user", " 401", " 403", "authentication"}, "login"},
 	{[]string{"no such file or directory", "no such device", "is no camera"}, "missing"},
 	{[]string{"connection refused"}, "refused"},
 	{[]string{"no picture for", "no picture within", "does not answer", "sends nothing", "no more pictures", "deadline", "stalled"}, "silent"},
 	{[]string{"no such host", "lookup", "no route", "unreachable", "timeout", "timed out"}, "unreachable"},
 	{[]string{
-		"404", "answers 0", "answers 4", "answers 5", "multipart", "a JPEG picture or an MP4 clip", "web page", "reset by peer", "RTSP", "malformed", "camera's answer", "(SDP)", "has no M-JPEG",
+		" 404", "answers 0", "answers 4", "answers 5", "multipart", "a JPEG picture or an MP4 clip", "web page", "reset by peer", "RTSP", "malformed", "camera's answer", "(SDP)", "has no M-JPEG",
 		"no JPEG picture", "no picture that can be read", "no picture came", "tls: ", "TLS", "certificate", "closed the connection",
 	}, "protocol"},
 }
