@@ -22,7 +22,7 @@ func TestTheAdviceFitsTheReason(t *testing.T) {
 		"camera has no M-JPEG, H.264 or H.265":                                                       "H.264",
 		"camera asks for a kind of authentication that is not known":                                 "Digest",
 		"x509: certificate signed by unknown authority":                                              "SHA-256",
-		"read tcp 10.0.0.2:40140->10.0.0.9:40403: read: connection reset by peer":                          "scheme and port",
+		"read tcp 10.0.0.2:40140->10.0.0.9:40403: read: connection reset by peer":                    "scheme and port",
 		"camera does not answer":                                                                     "power, cable and address",
 		"camera sends a playlist (HLS): must be a JPEG picture or an MP4 clip":                       "path of source",
 		"camera sends nothing":                                                                       "in a browser",
