@@ -80,7 +80,7 @@ const (
 	addressKeys  = "the address belongs into url of the broker, source of a camera"
 	everyKey     = `every = "10s" is for a camera that gives single pictures; the policy has clear.window`
 	cornerKeys   = "a line has from and to, a zone and a mask have polygon"
-	classesKey   = `what is counted is classes = ["person", "vehicle"]`
+	classesKey   = `classes = ["person", "vehicle"] names those that are counted`
 )
 
 // reportUnknown adds the mistake for a key without a field. The hint is the

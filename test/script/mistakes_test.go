@@ -156,7 +156,7 @@ var slips = []slip{
 	{name: "one slash", old: "http://127", new: "http:/127", where: "site.toml:10", what: "two slashes", do: "rtsp://camera.example"},
 	{name: "a number above 255", old: "http://127.0.0.1", new: "http://192.168.1.300", where: "site.toml:10", what: "an IP address", do: "four numbers of 0–255"},
 	{name: "x for a number", old: "http://127.0.0.1", new: "http://192.168.1.x", where: "site.toml:10", what: "an IP address", do: "four numbers of 0–255"},
-	{name: "brackets around what is to be filled in", old: "mqtt://127.0.0.1", new: "mqtt://<broker>", where: "site.toml:7", what: "must have a host name", do: "a name letters"},
+	{name: "a gap of the example that was not filled in", old: "mqtt://127.0.0.1", new: "mqtt://<broker>", where: "site.toml:7", what: "must have a host name", do: "a name letters"},
 	{name: "a USB camera by its number", old: "http://127.0.0.1:8081/mjpeg", new: "usb:0", where: "site.toml:10", what: "path of the device", do: "kerb probe lists"},
 	{name: "a broker as its port", old: "mqtt://127.0.0.1:1883", new: "broker.camden.uk:1883", where: "site.toml:7", what: "must begin with a scheme", do: "mqtt://broker.camden.uk:1883"},
 	{name: "a broker as other programs write it", old: "mqtt://", new: "tcp://", where: "site.toml:7", what: "must start with mqtt://", do: "tcp:// is mqtt://"},
