@@ -70,7 +70,7 @@ func observe(t *testing.T, p *policy.Policy, windows int, delay time.Duration) (
 		line.crossings = busyCrossings * uint32(rnd.IntN(2))
 		from := start.Add(time.Duration(i) * p.Window())
 		begin := time.Now()
-		w := clock.Window{Start: from, End: from.Add(p.Window()), Mono: time.Hour, Synced: true}
+		w := clock.Window{Start: from, End: from.Add(p.Window()), Mono: clock.SinceBoot(), Synced: true} // the spool expires by this clock
 		if err := a.windows.endWindows([]clock.Window{w}, nil); err != nil {
 			t.Fatal(err)
 		}
